@@ -26,8 +26,8 @@ from sections import mean_and_error
 import recsim_tf
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
-from recsim_tf.policies import oracle_policy, random_policy
-from recsim_tf.policies.beliefs import AffinityScores
+from recsim_tf.policies import OraclePolicy, random_policy
+from recsim_tf.policies.choice_scores import AffinityScores
 from recsim_tf.policies.slates import exact_slate
 from recsim_tf.tables import text_table
 
@@ -171,12 +171,12 @@ def _peers(size: str, settings: training_runs.Settings) -> dict[str, float]:
         _TUNING_SEED,
         compare={"policy.reward_per_budget": _PRICES},
     )
-    tried = tuning.compare(simulator, lambda simulator: {"oracle": oracle_policy(simulator)})
+    tried = tuning.compare(simulator, lambda simulator: {"oracle": OraclePolicy(simulator)})
     price = _PRICES[int(np.argmax([result.mean_return for result in tried]))]
     evaluation = Evaluation(_USERS[settings.quick], steps, _TUNING_SEED + 1)
     return {
         "price": price,
-        "oracle": evaluate(evaluation, oracle_policy(simulator, price)),
+        "oracle": evaluate(evaluation, OraclePolicy(simulator, price)),
         "own_prices": evaluate(evaluation, OwnPrices(simulator)),
         "random": evaluate(evaluation, random_policy(simulator)),
     }

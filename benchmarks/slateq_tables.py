@@ -188,7 +188,7 @@ _Q_VALUES = (
     "create_slate_q.network = @SlateQNetwork",
     "SlateQNetwork.hidden_units = (64, 64)",
     "SlateQNetwork.items_see_user = False",
-    "SlateQAgent.average_tau = 0.01",
+    "Learning.average_tau = 0.01",
     "SlateQTargets.clock = 'steps'",
     "train.warmup_iterations = 110",
 )
@@ -209,11 +209,11 @@ _TD = (*_ONE_STEP, "SlateQTargets.target = 'q_learning'")
 # Before one-step targets have fallen back.
 _SLOWLY = (
     "CosineDecay.initial_learning_rate = 3e-4",
-    "SlateQAgent.target_update_tau = 0.05",
-    "SlateQAgent.average_tau = 0.002",
+    "SlateQTargets.update_tau = 0.05",
+    "Learning.average_tau = 0.002",
 )
 _SEES_USER = "SlateQNetwork.items_see_user = True"
-_LAST_WEIGHTS = "SlateQAgent.average_tau = None"
+_LAST_WEIGHTS = "Learning.average_tau = None"
 FULL_TABLE = Table(
     "Beyond the tables: the same observation, more users, other targets",
     {

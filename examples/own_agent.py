@@ -29,7 +29,7 @@ class LearnedClicks(tf_agent.TFAgent):
         self._optimizer = tf.keras.optimizers.Adam(3e-3)
         self._optimizer.build(self._network.trainable_variables)
         roles = (*specs, self._likeliest, self._likeliest, self._network.variables)
-        policies = Exploration(epsilon=0.1).policies(*roles, train_step_counter, seed=0)
+        policies = Exploration(epsilon=0.1).policies(*roles, train_step_counter)
         super().__init__(*specs, *policies, 2, train_step_counter=train_step_counter)
         self._slate_size = specs[1].shape[0]
 

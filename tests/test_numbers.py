@@ -17,6 +17,7 @@ from recsim_tf.agents.shared.exploration import Exploration, linearly_decaying_e
 from recsim_tf.environments import drifting_taste, interest_evolution
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.training.run import Schedule
+from recsim_tf.policies import indices
 from recsim_tf.policies.clicks import ClickScores
 
 NAN, INF = math.nan, math.inf
@@ -87,7 +88,7 @@ def test_sizes_of_layers_are_a_tuple_of_integers(units, message):
             "optimism_scaling must be at least 0, got -1",
         ),
         (
-            lambda: policies.thompson(tf.ones([1, 2]), tf.ones([1, 2]), tf.ones([1]), 0.0, 0),
+            lambda: indices.thompson(tf.ones([1, 2]), tf.ones([1, 2]), tf.ones([1]), 0.0, 0),
             r"optimism_scaling must be above 0, got 0\.0",
         ),
         (
@@ -111,14 +112,14 @@ def test_it_is_refused_by_name(make, message):
 
 def agent(optimizer=None, **arguments):
     from recsim_tf.adapters.tf_agents import SlateEnvironment
+    from tests.agents.experience import slate_q_options
 
     environment = SlateEnvironment(simulator(), 2)
     return slate_q.SlateQAgent(
         environment.time_step_spec(),
         environment.action_spec(),
         slate_q.SlateQNetwork(spec(), (4,)),
-        optimizer or tf.keras.optimizers.Adam(),
-        **arguments,
+        **slate_q_options({"optimizer": optimizer or tf.keras.optimizers.Adam(), **arguments}),
     )
 
 
@@ -126,7 +127,7 @@ def agent(optimizer=None, **arguments):
     ("arguments", "message"),
     [
         ({"gradient_clipping": -1.0}, r"gradient_clipping must be above 0 or None, got -1\.0"),
-        ({"target_update_period": 0}, "target_update_period must be an integer of at least 1"),
+        ({"update_period": 0}, "update_period must be an integer of at least 1"),
         ({"reward_scale_factor": INF}, "reward_scale_factor must be above 0, got inf"),
         ({"optimizer": tf.keras.optimizers.Adam(-1.0)}, "learning_rate of Adam must be at least 0"),
         ({"optimizer": tf.keras.optimizers.SGD(NAN)}, "learning_rate of SGD must be at least 0"),

@@ -15,13 +15,14 @@ from tf_agents.bandits.agents import (
 from tf_agents.bandits.specs import utils as bandit_spec_utils
 from tf_agents.policies import tf_policy
 from tf_agents.specs import tensor_spec
-from tf_agents.trajectories import policy_step
+from tf_agents.trajectories import policy_step, trajectory
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.bandits.arms import Arms, ClusterArms
 from recsim_tf.agents.shared import checks
+from recsim_tf.core.types import Nest, Seed
 
 # (time_step_spec, action_spec) -> agent; with accepts_per_arm_features=True where the arms have
 # features.
@@ -39,8 +40,8 @@ class TFArmPolicy(tf_policy.TFPolicy):
 
     def __init__(
         self,
-        time_step_spec,
-        action_spec,
+        time_step_spec: ts.TimeStep,
+        action_spec: Nest,
         arms: Arms,
         bandit_policy: tf_policy.TFPolicy,
         name: str = "TFArmPolicy",
@@ -59,20 +60,20 @@ class TFArmPolicy(tf_policy.TFPolicy):
     def _variables(self):
         return self._bandit_policy.variables()
 
-    def _action(self, time_step, policy_state, seed):
+    def _action(self, time_step: ts.TimeStep, policy_state: Nest, seed: Seed):
         bandit_step = time_step._replace(observation=self._arms.observe(time_step.observation))
         arm, policy_state, info = self._pull(bandit_step, policy_state, seed)
         return policy_step.PolicyStep(
             self._arms.slate(arm, time_step.observation), policy_state, info
         )
 
-    def _pull(self, bandit_step, policy_state, seed):
+    def _pull(self, bandit_step: ts.TimeStep, policy_state: Nest, seed: Seed):
         if bandit_step.step_type.shape[0] is not None:
             return self._bandit_policy.action(bandit_step, policy_state, seed)
 
         # An exported policy does not know its number of users, which several of TF-Agents' bandits
         # need.
-        def pull_one(user):
+        def pull_one(user: Nest):
             step = self._bandit_policy.action(
                 *tf.nest.map_structure(lambda leaf: leaf[tf.newaxis], user), seed
             )
@@ -84,7 +85,7 @@ class TFArmPolicy(tf_policy.TFPolicy):
             fn_output_signature=self._bandit_policy.policy_step_spec,
         )
 
-    def _distribution(self, time_step, policy_state):
+    def _distribution(self, time_step: ts.TimeStep, policy_state: Nest):
         """A point mass at the slate that `action` returns."""
         step = self._action(time_step, policy_state, seed=None)
         return step._replace(action=tfp.distributions.Deterministic(step.action))
@@ -115,8 +116,8 @@ class ArmAgent(tf_agent.TFAgent):
 
     def __init__(
         self,
-        time_step_spec,
-        action_spec,
+        time_step_spec: ts.TimeStep,
+        action_spec: Nest,
         arms: Arms,
         create_bandit: CreateBandit,
         train_step_counter: tf.Variable | None = None,
@@ -144,7 +145,7 @@ class ArmAgent(tf_agent.TFAgent):
     def _initialize(self):
         self.bandit.initialize()
 
-    def _train(self, experience, weights=None):
+    def _train(self, experience: trajectory.Trajectory, weights: tf.Tensor | None = None):
         num_frames = tf.size(experience.step_type)
         frames = tf.nest.map_structure(
             lambda leaf: tf.reshape(leaf, [num_frames, *leaf.shape[2:]]), experience
@@ -165,7 +166,7 @@ class ArmAgent(tf_agent.TFAgent):
         self.train_step_counter.assign_add(1)
         return tf_agent.LossInfo(loss, ())
 
-    def _pulls(self, frames):
+    def _pulls(self, frames: trajectory.Trajectory):
         """The bandit's experience [M, 1] of M frames: episodes of one step."""
         observation = self._arms.observe(frames.observation)
         if self._arms.per_arm_features:

@@ -58,15 +58,15 @@ class ClusterArms(Arms):
         self._encoder = ObservationEncoder(environment.observation_spec())
         self.observation_spec = tf.TensorSpec([self._encoder.user_size], tf.float32)
 
-    def observe(self, observation):
+    def observe(self, observation: Observation):
         return self._encoder.user(observation)
 
-    def slate(self, arm, observation):
+    def slate(self, arm: tf.Tensor, observation: Observation):
         return rank_clusters(
             tf.one_hot(arm, self.num_arms), observation.documents, self._slate_size
         )
 
-    def arm(self, slate, observation):
+    def arm(self, slate: tf.Tensor, observation: Observation):
         return tf.cast(nests.take(observation.documents.cluster_id, slate[:, :1])[:, 0], tf.int32)
 
 
@@ -96,19 +96,19 @@ class DocumentArms(Arms):
         documents = tf.TensorSpec([self.num_arms, self._encoder.document_size], tf.float32)
         self.observation_spec = _features(user, documents)
 
-    def observe(self, observation):
+    def observe(self, observation: Observation):
         user = self._encoder.user(observation)
         documents = self._encoder.documents(observation.documents)
         return _features(user, documents)
 
-    def slate(self, arm, observation):
+    def slate(self, arm: tf.Tensor, observation: Observation):
         return arm[:, tf.newaxis]
 
-    def arm(self, slate, observation):
+    def arm(self, slate: tf.Tensor, observation: Observation):
         return slate[:, 0]
 
 
-def _features(user, documents) -> dict[str, Nest]:
+def _features(user: Nest, documents: Nest) -> dict[str, Nest]:
     """By TF-Agents' names."""
     return {
         bandit_spec_utils.GLOBAL_FEATURE_KEY: user,

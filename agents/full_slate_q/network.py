@@ -48,14 +48,14 @@ class FullSlateQNetwork(network.Network):
         ]
         self._layers_above = perceptron(hidden_units[1:], 1, "slate")
 
-    def call(self, observation, step_type=(), network_state=(), training=False):
+    def call(self, observation: Observation, step_type=(), network_state=(), training=False):
         documents = self._encoder.documents(observation.documents)
         hidden = self._user_layer(self._encoder.user(observation))[:, tf.newaxis, :]
         for position, layer in enumerate(self._position_layers):
             hidden += tf.gather(layer(documents), self._slates[:, position], axis=1)
         return self._apply_above(hidden), network_state
 
-    def slate_value(self, observation, slate: tf.Tensor) -> tf.Tensor:
+    def slate_value(self, observation: Observation, slate: tf.Tensor) -> tf.Tensor:
         """Q-value float [B] of one slate int32 [B, K] a user. The variables must exist already
         (`create_variables`).
         """
@@ -65,7 +65,7 @@ class FullSlateQNetwork(network.Network):
             hidden += layer(shown[:, position])
         return self._apply_above(hidden)
 
-    def _apply_above(self, hidden):
+    def _apply_above(self, hidden: tf.Tensor):
         return tf.squeeze(apply_layers(self._layers_above, tf.nn.relu(hidden)), axis=-1)
 
 
@@ -117,21 +117,21 @@ class TopicSetQNetwork(network.Network):
         self._set_number = RowNumbers(sets, num_topics)
         self._set_layers = perceptron(hidden_units, len(sets), "set")
 
-    def call(self, observation, step_type=(), network_state=(), training=False):
+    def call(self, observation: Observation, step_type=(), network_state=(), training=False):
         topics = tf.gather(_topics(observation), self._slates, axis=1)
         return self._values(observation, topics), network_state
 
-    def slate_value(self, observation, slate: tf.Tensor) -> tf.Tensor:
+    def slate_value(self, observation: Observation, slate: tf.Tensor) -> tf.Tensor:
         """Q-value float [B] of one slate int32 [B, K] a user."""
         topics = tf.gather(_topics(observation), slate, batch_dims=1)
         return self._values(observation, topics)
 
-    def _values(self, observation, topics):
+    def _values(self, observation: Observation, topics: tf.Tensor):
         """[B, ...], of slates with topics [B, ..., K]."""
         of_sets = apply_layers(self._set_layers, self._encoder.user(observation))
         return tf.gather(of_sets, self._set_number(tf.sort(topics, axis=-1)), batch_dims=1)
 
 
-def _topics(observation):
+def _topics(observation: Observation):
     """int32 [B, N]."""
     return tf.argmax(observation.documents, axis=-1, output_type=tf.int32)

@@ -69,7 +69,7 @@ class BeliefLayer(_Believes):
       ValueError: for another environment, or on another simulator than the one given.
     """
 
-    def observation_spec(self, observation_spec, actions):
+    def observation_spec(self, observation_spec: Observation, actions: ActionFormat):
         num_factors = self._simulator.users.num_factors
         statistics = BeliefStatistics(
             _number("mean", [num_factors]),
@@ -79,7 +79,7 @@ class BeliefLayer(_Believes):
         )
         return observation_spec._replace(user=UserWithStatistics(observation_spec.user, statistics))
 
-    def augment(self, memory, observation):
+    def augment(self, memory: Nest, observation: Observation):
         view = self._tracker.outlook(memory, observation)
         weights = view.weights[..., tf.newaxis]
         mean = tf.reduce_sum(weights * view.state.taste, axis=1)
@@ -140,13 +140,13 @@ class MenuLayer(_Believes):
         """What each of the M turns is, for people."""
         return self._menu.labels
 
-    def action_format(self, below):
+    def action_format(self, below: ActionFormat):
         return ActionFormat(slate_size=1, num_candidates=self._menu.num_turns)
 
-    def memory_spec(self, observation_spec, actions):
+    def memory_spec(self, observation_spec: Observation, actions: ActionFormat):
         return MenuMemory(super().memory_spec(observation_spec, actions), _number("num_turns"))
 
-    def observation_spec(self, observation_spec, actions):
+    def observation_spec(self, observation_spec: Observation, actions: ActionFormat):
         num_turns = self._menu.num_turns
         return observation_spec._replace(
             user=Standing(
@@ -162,12 +162,12 @@ class MenuLayer(_Believes):
             ),
         )
 
-    def update(self, memory, observation):
+    def update(self, memory: Nest, observation: Observation):
         had_turn = tf.cast(observation.response.act > 0, tf.float32)
         belief = super().update(memory.belief, observation)
         return MenuMemory(belief, memory.num_turns + had_turn)
 
-    def augment(self, memory, observation):
+    def augment(self, memory: Nest, observation: Observation):
         view = self._tracker.outlook(memory.belief, observation)
         turns = self._turns(view)
         best = tf.reduce_max(view.means, axis=-1)
@@ -179,7 +179,7 @@ class MenuLayer(_Believes):
             ),
         )
 
-    def act(self, memory, observation, action):
+    def act(self, memory: Nest, observation: Observation, action: Nest):
         view = self._tracker.outlook(memory.belief, observation)
         return memory, at(self._turns(view), action[:, 0])
 

@@ -11,7 +11,7 @@ from recsim_tf.agents.layers.layer import Layer
 from recsim_tf.core import nests, random
 from recsim_tf.core.explanations import Explanation, explanation_of
 from recsim_tf.core.sessions import SessionSource
-from recsim_tf.core.types import Nest, Observation, Policy, Turn, initial_policy_state
+from recsim_tf.core.types import Nest, Observation, Policy, Seed, Turn, initial_policy_state
 from recsim_tf.policies import fields
 
 
@@ -68,12 +68,12 @@ class LayeredSimulator(SessionSource):
         """Those of the environment below; none where the layer makes its turns."""
         return self.below.turn_conditions(turn) if self._has_actions_below else []
 
-    def reset(self, num_users: int, seed) -> LayeredState:
+    def reset(self, num_users: int, seed: Seed) -> LayeredState:
         """Starts a session for each of `num_users` new users."""
         below = self.below.reset(num_users, seed)
         return LayeredState(below, self._first_memory(below, num_users))
 
-    def replace(self, state: LayeredState, who: tf.Tensor, seed) -> LayeredState:
+    def replace(self, state: LayeredState, who: tf.Tensor, seed: Seed) -> LayeredState:
         """Starts a session for a new user in the rows where `who` [B]."""
         below = self.below.replace(state.below, who, seed)
         memory = self._first_memory(below, nests.batch_size(who))
@@ -86,7 +86,7 @@ class LayeredSimulator(SessionSource):
     def observe(self, state: LayeredState) -> Observation:
         return self.layer.augment(state.memory, self.below.observe(state.below))
 
-    def step(self, state: LayeredState, action: Nest, seed) -> tuple[LayeredState, Decision]:
+    def step(self, state: LayeredState, action: Nest, seed: Seed) -> tuple[LayeredState, Decision]:
         """Takes a slate int32 [B, K], or a turn; users whose session has ended stay as they are."""
         num_users = nests.batch_size(state.done)
         cost = self.layer.cost(state.memory, self.below.observe(state.below), action)
@@ -98,7 +98,7 @@ class LayeredSimulator(SessionSource):
         if self.layer.steps_per_decision == 1:
             return self._step_below(0, state, decision, action, seed)
 
-        def body(step, state, decision, seed):
+        def body(step: tf.Tensor, state: Nest, decision: Decision, seed: Seed):
             seed, step_seed = random.split_seed(seed, 2)
             state, decision = self._step_below(step, state, decision, action, step_seed)
             return step + 1, state, decision, seed
@@ -113,7 +113,7 @@ class LayeredSimulator(SessionSource):
         return state, decision
 
     def _step_below(
-        self, step, state: LayeredState, decision: Decision, action, seed
+        self, step: tf.Tensor, state: LayeredState, decision: Decision, action: Nest, seed: Seed
     ) -> tuple[LayeredState, Decision]:
         active = ~state.done
         memory, taken = self.layer.act(state.memory, self.below.observe(state.below), action)
@@ -151,7 +151,9 @@ class LayeredPolicy:
         memory = fields.zeros(self._memory_spec, num_users)
         return memory, initial_policy_state(self._policy, num_users)
 
-    def __call__(self, observation: Observation, policy_state: Nest, seed) -> tuple[Nest, Nest]:
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed: Seed
+    ) -> tuple[Nest, Nest]:
         """The actions that are taken, and the next policy state."""
         memory, above = policy_state
         memory = self._layer.update(memory, observation)
@@ -159,14 +161,16 @@ class LayeredPolicy:
         memory, action = self._layer.act(memory, observation, action)
         return action, (memory, above)
 
-    def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
+    def explain(self, observation: Observation, policy_state: Nest, seed: Seed) -> Explanation:
         """The explanation of the policy above."""
         memory, above = policy_state
         memory = self._layer.update(memory, observation)
         return explanation_of(self._policy, self._layer.augment(memory, observation), above, seed)
 
 
-def serve(simulator: SessionSource, policy: tf_policy.TFPolicy, seed=0) -> tf_policy.TFPolicy:
+def serve(
+    simulator: SessionSource, policy: tf_policy.TFPolicy, seed: Seed = 0
+) -> tf_policy.TFPolicy:
     """The policy for the environment at the bottom, from that of an agent above all layers.
 
     Args:

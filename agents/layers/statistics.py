@@ -9,6 +9,7 @@ import tensorflow as tf
 from recsim_tf.agents.layers.layer import Layer, or_zeros
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import BoundedTensorSpec
+from recsim_tf.core.turns import ActionFormat
 from recsim_tf.core.types import Nest, Observation
 from recsim_tf.core.validation import POSITIVE, check_numbers
 from recsim_tf.policies.clicks import counts_spec, update_counts
@@ -27,11 +28,11 @@ class SufficientStatistics(Layer, abc.ABC):
     def statistics(self, memory: Nest) -> Nest:
         """The statistics [B, ...] that the agent sees."""
 
-    def observation_spec(self, observation_spec, actions):
+    def observation_spec(self, observation_spec: Observation, actions: ActionFormat):
         user = UserWithStatistics(observation_spec.user, self.statistics_spec(observation_spec))
         return observation_spec._replace(user=user)
 
-    def augment(self, memory, observation):
+    def augment(self, memory: Nest, observation: Observation):
         return observation._replace(
             user=UserWithStatistics(observation.user, self.statistics(memory))
         )
@@ -81,21 +82,21 @@ class FixedLengthHistory(SufficientStatistics):
             "response": remember_response,
         }
 
-    def memory_spec(self, observation_spec, actions):
+    def memory_spec(self, observation_spec: Observation, actions: ActionFormat):
         return self.statistics_spec(observation_spec)
 
-    def statistics_spec(self, observation_spec):
-        def stretch(spec):
+    def statistics_spec(self, observation_spec: Observation):
+        def stretch(spec: tf.TensorSpec):
             return or_zeros(spec, [self._length, *spec.shape])
 
         present = BoundedTensorSpec([self._length], tf.bool, False, True, "present")
         return History(present, **self._select(tf.nest.map_structure(stretch, observation_spec)))
 
-    def statistics(self, memory):
+    def statistics(self, memory: Nest):
         return memory
 
-    def update(self, memory, observation):
-        def push(leaf, history):
+    def update(self, memory: Nest, observation: Observation):
+        def push(leaf: tf.Tensor, history: tf.Tensor):
             return tf.concat([leaf[:, tf.newaxis], history[:, :-1]], axis=1)
 
         newest = History(tf.ones_like(memory.present[:, 0]), **self._select(observation))
@@ -135,19 +136,19 @@ class ClusterClickStatistics(SufficientStatistics):
         check_numbers(POSITIVE, unit=unit)
         self._unit = unit
 
-    def memory_spec(self, observation_spec, actions):
+    def memory_spec(self, observation_spec: Observation, actions: ActionFormat):
         return counts_spec(response_clusters(observation_spec.response))
 
-    def statistics_spec(self, observation_spec):
+    def statistics_spec(self, observation_spec: Observation):
         num_clusters = response_clusters(observation_spec.response)
 
-        def counts(name):
+        def counts(name: str):
             return BoundedTensorSpec([num_clusters], tf.float32, 0.0, tf.float32.max, name)
 
         return ClickStatistics(counts("impression_count"), counts("click_count"))
 
-    def statistics(self, memory):
+    def statistics(self, memory: Nest):
         return ClickStatistics(memory.impressions / self._unit, memory.clicks / self._unit)
 
-    def update(self, memory, observation):
+    def update(self, memory: Nest, observation: Observation):
         return update_counts(memory, observation.response)

@@ -12,7 +12,9 @@ import tensorflow as tf
 
 from recsim_tf.agents.layers.layer import Layer, or_zeros
 from recsim_tf.core import nests, validation
-from recsim_tf.core.types import Nest, Turn
+from recsim_tf.core.sessions import SessionSource
+from recsim_tf.core.turns import ActionFormat
+from recsim_tf.core.types import Nest, Observation, Turn
 from recsim_tf.core.validation import FRACTION, NOT_NEGATIVE, check_numbers
 from recsim_tf.policies.observations import UserWithLastSlate
 
@@ -47,18 +49,18 @@ class TemporalAggregation(Layer):
         self.steps_per_decision = aggregation_period
         self.gamma = gamma
 
-    def check(self, simulator):
+    def check(self, simulator: SessionSource):
         if self.steps_per_decision > 1 and simulator.resample_documents:
             raise ValueError(
                 "temporal aggregation holds slates, so the simulator must have"
                 " resample_documents=False, got True"
             )
 
-    def memory_spec(self, observation_spec, actions):
+    def memory_spec(self, observation_spec: Observation, actions: ActionFormat):
         slate = tf.TensorSpec([actions.slate_size], tf.int32)
         return HeldSlate(slate, tf.TensorSpec([], tf.int32), actions.query_spec)
 
-    def act(self, memory, observation, action):
+    def act(self, memory: Nest, observation: Observation, action: Nest):
         held = Turn(memory.slate, memory.query)
         turn = nests.where(memory.age > 0, held, Turn.of(action))
         age = (memory.age + 1) % self.steps_per_decision
@@ -104,15 +106,15 @@ class SwitchingCost(Layer):
         self._cost = switching_cost
         self._same = same
 
-    def memory_spec(self, observation_spec, actions):
+    def memory_spec(self, observation_spec: Observation, actions: ActionFormat):
         documents, query = _last_specs(observation_spec, actions)
         return LastSlate(documents, tf.TensorSpec([], tf.bool), query)
 
-    def observation_spec(self, observation_spec, actions):
+    def observation_spec(self, observation_spec: Observation, actions: ActionFormat):
         last = _last_specs(observation_spec, actions)
         return observation_spec._replace(user=UserWithLastSlate(observation_spec.user, *last))
 
-    def update(self, memory, observation):
+    def update(self, memory: Nest, observation: Observation):
         slate_size = tf.nest.flatten(memory.documents)[0].shape[1]
         first = tf.nest.map_structure(lambda leaf: leaf[:, :slate_size], observation.documents)
         return LastSlate(
@@ -121,17 +123,17 @@ class SwitchingCost(Layer):
             memory.query,
         )
 
-    def augment(self, memory, observation):
+    def augment(self, memory: Nest, observation: Observation):
         user = UserWithLastSlate(observation.user, memory.documents, memory.query)
         return observation._replace(user=user)
 
-    def act(self, memory, observation, action):
+    def act(self, memory: Nest, observation: Observation, action: Nest):
         turn = Turn.of(action)
         documents = _documents_of(observation, turn.slate)
         return memory._replace(documents=documents, query=turn.query), action
 
-    def cost(self, memory, observation, action):
-        def differs(last, following):
+    def cost(self, memory: Nest, observation: Observation, action: Nest):
+        def differs(last: tf.Tensor, following: tf.Tensor):
             same = self._same(last, following)
             return tf.logical_not(tf.reduce_all(same, axis=list(range(1, same.shape.rank))))
 
@@ -143,10 +145,10 @@ class SwitchingCost(Layer):
         return self._cost * tf.cast(switched, tf.float32)
 
 
-def _last_specs(observation_spec, actions):
+def _last_specs(observation_spec: Observation, actions: ActionFormat):
     """Specs of the documents of a slate, and of a query."""
 
-    def of_slate(spec):
+    def of_slate(spec: tf.TensorSpec):
         return or_zeros(spec, [actions.slate_size, *spec.shape[1:]])
 
     documents = tf.nest.map_structure(of_slate, observation_spec.documents)
@@ -155,10 +157,10 @@ def _last_specs(observation_spec, actions):
     )
 
 
-def _documents_of(observation, slate):
+def _documents_of(observation: Observation, slate: tf.Tensor):
     """The observed documents [B, K, ...] of a slate, zeros at empty positions."""
 
-    def blank_empty(leaf):
+    def blank_empty(leaf: tf.Tensor):
         shown = tf.reshape(slate >= 0, [-1, slate.shape[1], *[1] * (leaf.shape.rank - 2)])
         return tf.where(shown, leaf, tf.zeros([], leaf.dtype))
 

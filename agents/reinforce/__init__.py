@@ -1,11 +1,11 @@
 """The policy gradient over slates and turns, with corrections for off-policy data."""
 
 from recsim_tf.agents.reinforce.agent import (
+    PolicyGradient,
     ReinforceSlateAgent,
-    ReinforceSlateLoss,
     create_reinforce,
 )
-from recsim_tf.agents.reinforce.corrections import ImportanceWeights, top_k_multiplier
+from recsim_tf.agents.reinforce.corrections import ImportanceWeights
 from recsim_tf.agents.reinforce.networks import (
     SlatePolicyNetwork,
     StateValueNetwork,
@@ -15,12 +15,11 @@ from recsim_tf.agents.reinforce.networks import (
 
 __all__ = [
     "ImportanceWeights",
+    "PolicyGradient",
     "ReinforceSlateAgent",
-    "ReinforceSlateLoss",
     "SlatePolicyNetwork",
     "StateValueNetwork",
     "TurnPolicyNetwork",
     "TwoTowerPolicyNetwork",
     "create_reinforce",
-    "top_k_multiplier",
 ]

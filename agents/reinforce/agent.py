@@ -1,32 +1,37 @@
 """REINFORCE (Williams 1992) over slates, with a baseline and a Plackett-Luce policy."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
 import gin
 import tensorflow as tf
 from tf_agents.agents import data_converter, tf_agent
-from tf_agents.agents.reinforce import reinforce_agent
 from tf_agents.networks.network import Network
-from tf_agents.trajectories import policy_step
+from tf_agents.trajectories import policy_step, trajectory
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
-from recsim_tf.agents.reinforce import corrections
+from recsim_tf.agents.reinforce.corrections import ImportanceWeights
 from recsim_tf.agents.reinforce.networks import (
     SlatePolicyNetwork,
     StateValueNetwork,
     TurnPolicyNetwork,
 )
-from recsim_tf.agents.shared import checks
 from recsim_tf.agents.shared.averages import batch_sums, part, weighted_mean, weighted_moments
-from recsim_tf.agents.shared.descent import Optimizer, build, descend
+from recsim_tf.agents.shared.learning import Learning
 from recsim_tf.agents.shared.returns import LambdaReturns, lambda_advantages
-from recsim_tf.agents.shared.unrolled import Together, by_frame, first_state, has_memory, unrolled
+from recsim_tf.agents.shared.unrolled import (
+    NetworkGroup,
+    by_frame,
+    first_state,
+    has_memory,
+    unrolled,
+)
 from recsim_tf.core import random
 from recsim_tf.core.distributions import parts_of
 from recsim_tf.core.explanations import Explained
-from recsim_tf.core.types import Nest, Turn
+from recsim_tf.core.types import Nest, Observation, Seed, Turn
 from recsim_tf.core.validation import NOT_NEGATIVE, SCHEDULE, check_numbers
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 
@@ -43,6 +48,41 @@ class ReinforceSlateLoss(NamedTuple):
     importance_weight: tf.Tensor  # mean, 1 on-policy
 
 
+@gin.configurable(module="recsim_tf.agents")
+@dataclasses.dataclass(frozen=True)
+class PolicyGradient:
+    """What a `ReinforceSlateAgent` descends on.
+
+    Args:
+      returns: how far the returns look ahead.
+      importance: how off-policy experience is weighted, or None to learn on-policy. With it the
+        experience's policy_info is TF-Agents' `PolicyInfo`, as the collect policy's.
+      normalize_advantages: whether advantages are brought to mean 0 and variance 1 in each train
+        step.
+      value_estimation_loss_coef: weight of the squared error of the values.
+      entropy_regularization: weight of the policy's entropy, in nats: a number, or a function of
+        the train step, as a Keras learning-rate schedule.
+
+    Raises:
+      ValueError: for a number out of range.
+    """
+
+    returns: LambdaReturns = dataclasses.field(default_factory=LambdaReturns)
+    importance: ImportanceWeights | None = None
+    normalize_advantages: bool = True
+    value_estimation_loss_coef: float = 0.5
+    entropy_regularization: float | Callable[[tf.Variable], tf.Tensor] = 0.0
+
+    def __post_init__(self):
+        check_numbers(NOT_NEGATIVE, value_estimation_loss_coef=self.value_estimation_loss_coef)
+        check_numbers(NOT_NEGATIVE, SCHEDULE, entropy_regularization=self.entropy_regularization)
+
+    def entropy_weight(self, train_step: tf.Variable) -> float | tf.Tensor:
+        """The weight of the entropy at a train step."""
+        weight = self.entropy_regularization
+        return tf.cast(weight(train_step), tf.float32) if callable(weight) else weight
+
+
 class CollectingPolicy(PlackettLucePolicy):
     """The policy of a network, whose state is that of all networks that learn from its actions.
 
@@ -50,14 +90,14 @@ class CollectingPolicy(PlackettLucePolicy):
       networks: the first gives the distributions.
     """
 
-    def __init__(self, networks: Together):
+    def __init__(self, networks: NetworkGroup):
         super().__init__(lambda observation: networks.step(observation, ())[0][0])
         self._networks = networks
 
-    def initial_state(self, num_users):
+    def initial_state(self, num_users: int | tf.Tensor):
         return self._networks.initial_state(num_users)
 
-    def decide(self, observation, policy_state):
+    def decide(self, observation: Observation, policy_state: Nest):
         (distribution, *_), policy_state = self._networks.step(observation, policy_state)
         return distribution, policy_state
 
@@ -69,40 +109,42 @@ class TFDrawnSlatePolicy(TFSlatePolicy):
     actions' log-probabilities [B].
     """
 
-    def _distribution(self, time_step, policy_state):
+    policy: PlackettLucePolicy
+
+    def _distribution(self, time_step: ts.TimeStep, policy_state: Nest):
         distribution, policy_state, info = self._decided(time_step, policy_state)
         return policy_step.PolicyStep(parts_of(distribution), policy_state, info)
 
-    def _action(self, time_step, policy_state, seed):
+    def _action(self, time_step: ts.TimeStep, policy_state: Nest, seed: Seed):
         distribution, policy_state, info = self._decided(time_step, policy_state)
         action = random.sample(distribution, self._next_seed(seed))
         if self.emit_log_probability:
             info = policy_step.set_log_probability(info, distribution.log_prob(action))
         return policy_step.PolicyStep(action, policy_state, info)
 
-    def _decided(self, time_step, policy_state):
+    def _decided(self, time_step: ts.TimeStep, policy_state: Nest):
         policy_state = self._begun(time_step, policy_state)
         info = self._info(policy_state)
         return *self.policy.decide(time_step.observation, policy_state), info
 
 
 @gin.configurable
-class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
-    """TF-Agents' REINFORCE on slates, with returns that may end before the session does.
+class ReinforceSlateAgent(tf_agent.TFAgent):
+    """REINFORCE (Williams 1992) on slates, with returns that may end before the session does.
 
     Experience is a trajectory [B, num_steps + 1]: `num_steps` decisions of each user, and a last
     frame whose observation gives the value that stands for all that follows. Nothing follows where
     a user leaves within the window. Where the time limit ends a session, the value of its last
     state stands for what follows. The frame between two sessions is no decision.
 
-    The return of a decision is the lambda-return of its window. `ReinforceAgent` itself drops what
-    belongs to sessions that do not end within the experience.
+    The return of a decision is the lambda-return of its window. TF-Agents' `ReinforceAgent` drops
+    what belongs to sessions that do not end within the experience.
 
-    The agent learns on-policy, with `experiment.batch_size = None`. With `importance` it learns
-    from replay too, or from the data of any policy that logs its log-probabilities. Each decision
-    is then weighted by pi(slate | s) / beta(slate | s), the first-order correction of Chen et al.
-    2019 (arXiv 1812.02353, section 4), which neglects that the later slates and the states are
-    those of beta.
+    The agent learns on-policy, with `experiment.batch_size = None`. With `ImportanceWeights` it
+    learns from replay too, or from the data of any policy that logs its log-probabilities. Each
+    decision is then weighted by pi(slate | s) / beta(slate | s), the first-order correction of Chen
+    et al. 2019 (arXiv 1812.02353, section 4), which neglects that the later slates and the states
+    are those of beta.
 
     The collect policy draws slates, the served one shows the likeliest: the K largest logits in
     order. Where the action is a `Turn`, the query is drawn beside the slate, or is the likeliest.
@@ -117,23 +159,15 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
       value_network: gives (value [B], state), as `StateValueNetwork`. With None the baseline is the
         mean return of all users at the same step of the window, and what follows the window does
         not count: for windows that are whole sessions.
-      optimizer: a Keras optimizer, of both networks.
-      returns: how far the returns look ahead, by default `LambdaReturns()`.
-      value_estimation_loss_coef: weight of the squared error of the values.
-      normalize_advantages: whether advantages are brought to mean 0 and variance 1 in each train
-        step.
-      entropy_regularization: weight of the policy's entropy, in nats: a number, or a function of
-        the train step, as a Keras learning-rate schedule.
-      gradient_clipping: largest norm of a variable's gradient, or None.
-      importance: how off-policy experience is weighted, or None to learn on-policy. With it the
-        experience's policy_info is TF-Agents' `PolicyInfo`, as the collect policy's.
-      reward_scale_factor, seed, train_step_counter: as of `SlateQAgent`.
+      learning: the optimizer, and how the networks learn.
+      objective: what the agent descends on, by default `PolicyGradient()`.
+      seed: of both policies, an integer or int32 [2].
 
     Attributes:
       on_policy: whether the experience must be the newest of the collect policy.
 
     Raises:
-      ValueError: for a number out of range.
+      ValueError: for an average_tau of the learning, since this agent serves no averaged weights.
     """
 
     def __init__(
@@ -142,56 +176,32 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         action_spec: Nest,
         actor_network: Network,
         value_network: Network | None,
-        optimizer: Optimizer,
-        returns: LambdaReturns | None = None,
-        value_estimation_loss_coef: float = 0.5,
-        normalize_advantages: bool = True,
-        entropy_regularization: float | Callable[[tf.Variable], tf.Tensor] = 0.0,
-        gradient_clipping: float | None = None,
-        reward_scale_factor: float = 1.0,
-        importance: corrections.ImportanceWeights | None = None,
+        learning: Learning,
+        objective: PolicyGradient | None = None,
         seed: random.Seed = 0,
-        train_step_counter: tf.Variable | None = None,
         name: str = "ReinforceSlateAgent",
     ):
-        checks.check_descent(optimizer, reward_scale_factor, gradient_clipping)
-        check_numbers(NOT_NEGATIVE, value_estimation_loss_coef=value_estimation_loss_coef)
-        check_numbers(NOT_NEGATIVE, SCHEDULE, entropy_regularization=entropy_regularization)
-        returns = returns or LambdaReturns()
+        if learning.average_tau is not None:
+            raise ValueError(f"average_tau must be None for {name}, got {learning.average_tau}")
+        objective = objective or PolicyGradient()
         specs = time_step_spec, action_spec
-        super().__init__(
-            *specs,
-            actor_network,
-            optimizer,
-            value_network,
-            value_estimation_loss_coef=value_estimation_loss_coef,
-            gamma=returns.gamma,
-            normalize_returns=normalize_advantages,
-            gradient_clipping=gradient_clipping,
-            entropy_regularization=entropy_regularization,
-            train_step_counter=train_step_counter,
-            name=name,
-        )
-        self._clip = None
-        if gradient_clipping is not None:
-            self._clip = lambda gradients: [
-                tf.clip_by_norm(gradient, gradient_clipping) for gradient in gradients
-            ]
-        self._returns = returns
-        self._importance = importance
-        self.on_policy = importance is None
-        self._reward_scale_factor = reward_scale_factor
-        build(optimizer, self._trainable_weights())
-        self._networks = Together(
+        tf.Module.__init__(self, name=name)
+        self._actor_network, self._value_network = actor_network, value_network
+        self._learners = NetworkGroup(actor_network, value_network).present
+        for one in self._learners:
+            one.create_variables()
+        self._learning = learning
+        self._optimizer = learning.optimizer  # For checkpoints to find.
+        self._objective = objective
+        self.on_policy = objective.importance is None
+        learning.build(self._trainable_weights())
+        self._networks = NetworkGroup(
             actor_network,
             value_network if value_network is not None and has_memory(value_network) else None,
         )
         served = PlackettLucePolicy.of_network(actor_network)
         policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
-        # Again, with policies whose draws come from seeds; those of ReinforceAgent use TensorFlow's
-        # global generator.
-        tf_agent.TFAgent.__init__(
-            self,
+        super().__init__(
             *specs,
             TFSlatePolicy(
                 *specs,
@@ -206,36 +216,28 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
                 collect_seed,
                 name="CollectPolicy",
                 emit_state=True,
-                emit_log_probability=importance is not None,
+                emit_log_probability=not self.on_policy,
             ),
-            train_sequence_length=returns.num_steps + 1,
-            train_step_counter=self.train_step_counter,
+            train_sequence_length=objective.returns.num_steps + 1,
+            train_step_counter=learning.train_step_counter,
         )
         self._as_trajectory = data_converter.AsTrajectory(
             self.data_context, sequence_length=self.train_sequence_length
         )
 
-    def _trainable_weights(self):
-        values = [] if self._value_network is None else self._value_network.trainable_weights
-        return [*self._actor_network.trainable_weights, *values]
+    def _initialize(self):
+        return tf.no_op()
 
-    def _train(self, experience, weights=None):
-        # As ReinforceAgent, but that gradients are clipped when those of all replicas have been
-        # added.
-        loss_info = descend(
-            lambda: self._loss(experience, weights, training=True),
-            self._trainable_weights(),
-            self._optimizer,
-            self._clip,
+    def _trainable_weights(self) -> list[tf.Variable]:
+        return [weight for one in self._learners for weight in one.trainable_weights]
+
+    def _train(self, experience: trajectory.Trajectory, weights: tf.Tensor | None = None):
+        return self._learning.descend(
+            lambda: self._loss(experience, weights, training=True), self._trainable_weights()
         )
-        self.train_step_counter.assign_add(1)
-        return loss_info
 
-    def _loss(self, experience, weights=None, training: bool = False):
-        return self.total_loss(self._as_trajectory(experience), None, weights, training)
-
-    def total_loss(self, experience, returns, weights, training: bool = False) -> tf_agent.LossInfo:
-        """The loss of experience [B, num_steps + 1]; `returns` of `ReinforceAgent` play no part."""
+    def _loss(self, experience: trajectory.Trajectory, weights=None, training: bool = False):
+        experience = self._as_trajectory(experience)
         steps = tf.nest.map_structure(lambda leaf: leaf[:, :-1], experience)
         actor_state, value_state = self._networks.states(first_state(experience))
         valid = tf.cast(~steps.is_boundary(), tf.float32)
@@ -246,7 +248,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         num_decisions = tf.where(total > 0, total, 1.0)
         values, advantages = self._values(experience, steps, value_state, valid, training)
         returns = advantages + tf.stop_gradient(values)
-        if self._normalize_returns:
+        if self._objective.normalize_advantages:
             ((mean, variance),) = weighted_moments(valid, total, advantages)
             advantages = (advantages - mean) * tf.math.rsqrt(variance + 1e-8)
 
@@ -256,8 +258,8 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         )
         log_probs, entropies = distribution.log_prob_and_entropy(steps.action)
         importance = tf.ones_like(valid)
-        if self._importance is not None:
-            importance = self._importance(
+        if self._objective.importance is not None:
+            importance = self._objective.importance(
                 log_probs, policy_step.get_log_probability(steps.policy_info), valid
             )
         # Actions between sessions may be impossible.
@@ -265,25 +267,31 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         policy_loss = -tf.reduce_sum(log_probs * advantages * valid * importance) / num_decisions
         value_loss = tf.zeros([])
         if self._value_network is not None:
-            value_loss = self.value_estimation_loss(values, returns, num_decisions, valid)
+            errors = tf.math.squared_difference(returns, values) * valid
+            coefficient = self._objective.value_estimation_loss_coef
+            value_loss = tf.reduce_sum(errors) * coefficient / num_decisions
         entropy = weighted_mean(importance * entropies, valid, total)
-        weight = self._entropy_regularization
-        if callable(weight):
-            weight = tf.cast(weight(self.train_step_counter), tf.float32)
-        entropy_loss = -weight * entropy
+        entropy_loss = -self._objective.entropy_weight(self.train_step_counter) * entropy
         (_, error), (_, spread) = weighted_moments(valid, total, returns - values, returns)
         parts = ReinforceSlateLoss(
             policy_gradient_loss=policy_loss,
             value_estimation_loss=value_loss,
             entropy_regularization_loss=entropy_loss,
             entropy=entropy,
-            value=weighted_mean(values, valid, total) / self._reward_scale_factor,
+            value=weighted_mean(values, valid, total) / self._learning.reward_scale_factor,
             explained_variance=part(1.0 - tf.math.divide_no_nan(error, spread)),
             importance_weight=weighted_mean(importance, valid, total),
         )
         return tf_agent.LossInfo(policy_loss + value_loss + entropy_loss, parts)
 
-    def _values(self, experience, steps, state, valid, training):
+    def _values(
+        self,
+        experience: trajectory.Trajectory,
+        steps: trajectory.Trajectory,
+        state: Nest,
+        valid: tf.Tensor,
+        training: bool,
+    ):
         """Values of the states before the steps, and advantages over them, both [B, T]."""
         shape = tf.shape(experience.step_type)
         if self._value_network is not None:
@@ -296,16 +304,16 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
         )
         return tf.broadcast_to(mean, tf.shape(returns)), returns - mean
 
-    def _advantages(self, steps, values):
+    def _advantages(self, steps: trajectory.Trajectory, values: tf.Tensor):
         """Lambda-returns less values [B, T], from values [B, T + 1]."""
         # A session that ends passes nothing on, while its last value counts where the discount is
         # not zero.
         return lambda_advantages(
-            self._reward_scale_factor * steps.reward,
-            self._returns.gamma * steps.discount,
+            self._learning.reward_scale_factor * steps.reward,
+            self._objective.returns.gamma * steps.discount,
             values,
             ~(steps.is_last() | steps.is_boundary()),
-            self._returns.td_lambda,
+            self._objective.returns.td_lambda,
         )
 
 
@@ -319,12 +327,13 @@ def create_reinforce(
     optimizer: Callable[[], tf.keras.optimizers.Optimizer] = tf.keras.optimizers.Adam,
     name: str = "REINFORCE",
 ) -> ReinforceSlateAgent:
-    """Builds a `ReinforceSlateAgent`, whose other arguments come from its own gin bindings.
+    """Builds a `ReinforceSlateAgent`; its other options come from gin bindings of `Learning`,
+    `PolicyGradient`, `LambdaReturns` and `ImportanceWeights`.
 
     Args:
       actor_network: builds the policy's network from the observation spec and the slate size.
       value_network: builds the value network from the observation spec; None for the mean over
-        users in its place.
+        users.
       query_network: where there are queries, builds the policy's network from the observation spec,
         the network of `actor_network` and the query spec.
       environment, train_step_counter, optimizer, name: as of `create_slate_q`.
@@ -339,7 +348,6 @@ def create_reinforce(
         action_spec,
         network,
         None if value_network is None else value_network(observation_spec),
-        optimizer(),
-        train_step_counter=train_step_counter,
+        Learning(optimizer(), train_step_counter=train_step_counter),
         name=name,
     )

@@ -1,9 +1,4 @@
-"""Corrections of the policy gradient for off-policy data and for slates (Chen et al. 2019, arXiv
-1812.02353).
-
-Pure functions of log-probabilities. Their results carry no gradient: they weigh the terms return *
-grad log pi(a | s).
-"""
+"""Corrections of the policy gradient for off-policy data (Chen et al. 2019, arXiv 1812.02353)."""
 
 import dataclasses
 
@@ -11,18 +6,20 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.agents.shared.averages import batch_sums
-from recsim_tf.core import validation
 from recsim_tf.core.validation import NONE, POSITIVE, check_numbers
 
 
 @gin.configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class ImportanceWeights:
-    """Importance weights of a batch of decisions.
+    """Importance weights pi(a | s) / beta(a | s) of a batch of decisions. They carry no gradient:
+    they weigh the terms return * grad log pi(a | s).
 
     Args:
-      cap: the largest weight, above 0, or None; see `importance_weights`.
-      normalize: whether the weights are divided by their mean, see `normalized_weights`.
+      cap: the largest weight, above 0, or None: less variance for some bias (section 4.4, weight
+        capping).
+      normalize: whether the weights are divided by their mean over the batch, of all replicas
+        (section 4.4, normalised importance sampling).
 
     Raises:
       ValueError: for a cap that is not above 0.
@@ -34,45 +31,21 @@ class ImportanceWeights:
     def __post_init__(self):
         check_numbers(POSITIVE, NONE, cap=self.cap)
 
-    def __call__(self, log_prob, behaviour_log_prob, valid) -> tf.Tensor:
-        """Weights [...] from log-probabilities [...]; `valid` [...] as for `normalized_weights`."""
-        weights = importance_weights(log_prob, behaviour_log_prob, self.cap)
-        return normalized_weights(weights, valid) if self.normalize else weights
+    def __call__(
+        self, log_prob: tf.Tensor, behaviour_log_prob: tf.Tensor, valid: tf.Tensor
+    ) -> tf.Tensor:
+        """Weights [...]; zeros where they are divided by a mean of zero.
 
-
-def importance_weights(log_prob, behaviour_log_prob, cap: float | None = None) -> tf.Tensor:
-    """pi(a | s) / beta(a | s), capped (section 4.4, weight capping): less variance for some bias.
-
-    Args:
-      log_prob: [...], of the actions under the policy that learns, pi.
-      behaviour_log_prob: [...], under the policy that acted, beta.
-      cap: the largest weight, above 0, or None.
-    """
-    check_numbers(POSITIVE, NONE, cap=cap)
-    weights = tf.exp(log_prob - behaviour_log_prob)
-    return tf.stop_gradient(weights if cap is None else tf.minimum(weights, cap))
-
-
-def normalized_weights(weights, valid) -> tf.Tensor:
-    """Weights [...] whose mean over the batch, of all replicas, is one (section 4.4, normalised
-    importance sampling); zeros where all are zero. `valid` [...] is what each counts in the mean,
-    as 0 or 1.
-    """
-    total, weighted = batch_sums(valid, weights * valid)
-    mean = tf.math.divide_no_nan(weighted, total)
-    return tf.stop_gradient(tf.math.divide_no_nan(weights, mean))
-
-
-def top_k_multiplier(log_prob, slate_size: int) -> tf.Tensor:
-    """lambda_K = K (1 - pi(a | s))^(K - 1), for a policy that shows K items drawn independently
-    from pi (section 4.3).
-
-    It is the derivative of 1 - (1 - pi)^K, the probability that the slate holds item a, with
-    respect to pi. A `PlackettLuce` policy scores whole slates and needs no such factor.
-
-    Args:
-      log_prob: [...], of the items under pi.
-      slate_size: K, at least 1.
-    """
-    validation.check_at_least(1, slate_size=slate_size)
-    return tf.stop_gradient(slate_size * tf.pow(-tf.math.expm1(log_prob), slate_size - 1))
+        Args:
+          log_prob: [...], of the actions under the policy that learns, pi.
+          behaviour_log_prob: [...], under the policy that acted, beta.
+          valid: [...], 1 where a decision counts in the mean, else 0.
+        """
+        weights = tf.exp(log_prob - behaviour_log_prob)
+        if self.cap is not None:
+            weights = tf.minimum(weights, self.cap)
+        if self.normalize:
+            total, weighted = batch_sums(valid, weights * valid)
+            mean = tf.math.divide_no_nan(weighted, total)
+            weights = tf.math.divide_no_nan(weights, mean)
+        return tf.stop_gradient(weights)

@@ -22,8 +22,8 @@ from recsim_tf.core import turns, validation
 from recsim_tf.core.distributions import IndependentParts, PlackettLuce, Shifted
 from recsim_tf.core.types import Nest, Observation, Turn
 
-# The logit of a number outside of the range of its place: its probability is 0 in every dtype, and
-# its gradient finite.
+# The logit of a number outside of the range of its part of the query. Its probability is 0 in every
+# dtype, and its gradient finite.
 _IMPOSSIBLE = -1e9
 
 
@@ -55,14 +55,14 @@ class SlatePolicyNetwork(SlateNetwork):
         self._slate_size = slate_size
         self._logits = ItemPerceptron(hidden_units)
 
-    def create_variables(self, input_tensor_spec=None, **kwargs):
+    def create_variables(self, input_tensor_spec: Nest = None, **kwargs):
         super().create_variables(input_tensor_spec, **kwargs)
         return tf.TensorSpec([self._slate_size], tf.int32)
 
-    def _outputs(self, users, documents):
+    def _outputs(self, users: tf.Tensor, documents: Nest):
         return tf.squeeze(self._logits(users, self._encoder.documents(documents)), axis=-1)
 
-    def _result(self, outputs):
+    def _result(self, outputs: Nest):
         return PlackettLuce(outputs, self._slate_size)
 
 
@@ -93,7 +93,7 @@ class TwoTowerPolicyNetwork(SlatePolicyNetwork):
         self._slate_size = slate_size
         self._towers = TwoTowers(observation_spec, hidden_units, embedding_size, document_features)
 
-    def _outputs(self, users, documents):
+    def _outputs(self, users: tf.Tensor, documents: Nest):
         return self._towers(users, documents)
 
 
@@ -120,7 +120,7 @@ class StateValueNetwork(SlateNetwork):
         super().__init__(observation_spec, name, memory)
         self._value_layers = perceptron(hidden_units, 1, "state")
 
-    def _outputs(self, users, documents):
+    def _outputs(self, users: tf.Tensor, documents: Nest):
         documents = tf.reduce_mean(self._encoder.documents(documents), axis=1)
         state = tf.concat([users, documents], axis=-1)
         return tf.squeeze(apply_layers(self._value_layers, state), axis=-1)
@@ -160,23 +160,23 @@ class TurnPolicyNetwork(SlateNetwork):
         self._sizes = [_num_logits(path, leaf) for path, leaf in tree.flatten_with_path(query_spec)]
         self._query_layers = perceptron(hidden_units, sum(self._sizes), "query")
 
-    def create_variables(self, input_tensor_spec=None, **kwargs):
+    def create_variables(self, input_tensor_spec: Nest = None, **kwargs):
         slate = self._slate_network.create_variables(input_tensor_spec, **kwargs)
         super().create_variables(input_tensor_spec, **kwargs)
         return Turn(slate, self._query_spec)
 
-    def call(self, observation, step_type=(), network_state=(), training=False):
+    def call(self, observation: Observation, step_type=(), network_state=(), training=False):
         slates, network_state = self._slate_network(
             observation, step_type, network_state, training=training
         )
         queries, _ = super().call(observation)
         return IndependentParts(Turn(slates, queries)), network_state
 
-    def _outputs(self, users, documents):
+    def _outputs(self, users: tf.Tensor, documents: Nest):
         documents = tf.reduce_mean(self._encoder.documents(documents), axis=1)
         return apply_layers(self._query_layers, tf.concat([users, documents], axis=-1))
 
-    def _result(self, outputs):
+    def _result(self, outputs: Nest):
         leaves, logits = tf.nest.flatten(self._query_spec), tf.split(outputs, self._sizes, axis=-1)
         parts = [_distribution(leaf, own) for leaf, own in zip(leaves, logits, strict=True)]
         return tf.nest.pack_sequence_as(self._query_spec, parts)

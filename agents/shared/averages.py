@@ -15,7 +15,7 @@ def batch_sums(*values) -> list[tf.Tensor]:
     return tf.unstack(replicas.total(tf.stack([tf.reduce_sum(value) for value in values])))
 
 
-def weighted_mean(values, weights, total) -> tf.Tensor:
+def weighted_mean(values: tf.Tensor, weights: tf.Tensor, total: tf.Tensor) -> tf.Tensor:
     """Mean of values [...] under weights [...], a scalar; 0 where all weights are 0. With several
     replicas, the replica's part of it.
 
@@ -26,7 +26,9 @@ def weighted_mean(values, weights, total) -> tf.Tensor:
     return tf.math.divide_no_nan(tf.reduce_sum(values * weights), total)
 
 
-def weighted_moments(weights, total, *values) -> list[tuple[tf.Tensor, tf.Tensor]]:
+def weighted_moments(
+    weights: tf.Tensor, total: tf.Tensor, *values
+) -> list[tuple[tf.Tensor, tf.Tensor]]:
     """Mean and variance of each of the values [...] over the whole batch, scalars; 0 where all
     weights [...] are 0. `total` is `batch_sums` of the weights.
     """
@@ -43,6 +45,6 @@ def weighted_moments(weights, total, *values) -> list[tuple[tf.Tensor, tf.Tensor
     ]
 
 
-def part(value) -> tf.Tensor:
+def part(value: tf.Tensor) -> tf.Tensor:
     """The replica's part of a number that all replicas have."""
     return value / replicas.number()

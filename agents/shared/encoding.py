@@ -3,20 +3,20 @@
 import tensorflow as tf
 
 from recsim_tf.core.bounds import BoundedTensorSpec
-from recsim_tf.core.types import Observation
+from recsim_tf.core.types import Nest, Observation
 
 
-def encoded_size(spec) -> int:
+def encoded_size(spec: Nest) -> int:
     """Length, at least 1, of the vector of one observation of this nest of specs."""
     return max(sum(map(_leaf_size, tf.nest.flatten(spec))), 1)
 
 
-def has_content(spec) -> bool:
+def has_content(spec: Nest) -> bool:
     """Whether there is a number in an observation of this nest of specs."""
     return any(map(_leaf_size, tf.nest.flatten(spec)))
 
 
-def encode(observation, spec, num_outer_axes: int) -> tf.Tensor:
+def encode(observation: Nest, spec: Nest, num_outer_axes: int) -> tf.Tensor:
     """Concatenates an observation into float vectors.
 
     Integers bounded at both ends become one-hot vectors over their range, as in RecSim's
@@ -40,7 +40,7 @@ def encode(observation, spec, num_outer_axes: int) -> tf.Tensor:
     return tf.concat(parts, axis=-1)
 
 
-def num_categories(spec) -> int:
+def num_categories(spec: tf.TensorSpec) -> int:
     """Size of a bounded integer's range, or 0 for anything else."""
     if not spec.dtype.is_integer or not isinstance(spec, BoundedTensorSpec):
         return 0
@@ -50,11 +50,11 @@ def num_categories(spec) -> int:
     return 0 if unbounded else high - low + 1
 
 
-def _leaf_size(spec) -> int:
+def _leaf_size(spec: tf.TensorSpec) -> int:
     return (spec.shape.num_elements() or 0) * max(num_categories(spec), 1)
 
 
-def _encode_leaf(leaf, spec, num_outer_axes):
+def _encode_leaf(leaf: tf.Tensor, spec: tf.TensorSpec, num_outer_axes: int):
     categories = num_categories(spec)
     if categories:
         leaf = tf.one_hot(leaf - int(spec.minimum.min()), categories)
@@ -62,10 +62,10 @@ def _encode_leaf(leaf, spec, num_outer_axes):
     return tf.reshape(tf.cast(leaf, tf.float32), tf.concat([outer, [_leaf_size(spec)]], axis=0))
 
 
-def element_spec(documents_spec):
+def element_spec(documents_spec: Nest) -> Nest:
     """Specs of one document, with their bounds, from specs of N candidates."""
 
-    def drop(spec):
+    def drop(spec: tf.TensorSpec):
         if not isinstance(spec, BoundedTensorSpec):
             return tf.TensorSpec(spec.shape[1:], spec.dtype, spec.name)
         return BoundedTensorSpec(
@@ -88,6 +88,6 @@ class ObservationEncoder:
         """The users of an observation, float32 [B, user_size]."""
         return encode(observation.user, self._user_spec, 1)
 
-    def documents(self, documents) -> tf.Tensor:
+    def documents(self, documents: Nest) -> tf.Tensor:
         """Documents, a nest of [B, N, ...], as float32 [B, N, document_size]."""
         return encode(documents, self._document_spec, 2)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 
 import gin
 import tensorflow as tf
+from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import TFSlatePolicy
 from recsim_tf.core import random, validation
 from recsim_tf.core.explanations import Explained, explanation_of
-from recsim_tf.core.types import Policy, initial_policy_state
+from recsim_tf.core.types import Nest, Observation, Policy, Seed, initial_policy_state
 from recsim_tf.core.validation import FRACTION, SCHEDULE, check_numbers
 from recsim_tf.policies.random import uniform_slate
 
@@ -33,7 +34,7 @@ def epsilon_greedy(
     if not callable(epsilon) and epsilon == 0:
         return greedy
 
-    def act(observation, policy_state, seed):
+    def act(observation: Observation, policy_state: Nest, seed: Seed):
         greedy_seed, who_seed, slate_seed = random.split_seed(seed, 3)
         slate, policy_state = greedy(observation, policy_state, greedy_seed)
         num_users, slate_size = tf.shape(slate)[:1], slate.shape[1]
@@ -42,7 +43,7 @@ def epsilon_greedy(
         uniform = uniform_slate(num_users[0], num_candidates, slate_size, slate_seed)
         return tf.where(explores[:, tf.newaxis], uniform, slate), policy_state
 
-    def explain(observation, policy_state, seed):
+    def explain(observation: Observation, policy_state: Nest, seed: Seed):
         """What the greedy policy thinks, also where a random slate is shown."""
         greedy_seed, *_ = random.split_seed(seed, 3)
         return explanation_of(greedy, observation, policy_state, greedy_seed)
@@ -59,6 +60,7 @@ class Exploration:
       epsilon: probability of a uniform slate in the collect policy; a number in [0, 1], or a
         function of the train step, as `linearly_decaying_epsilon`.
       eval_epsilon: the same in the served policy (RecSim 0.2.4 has 0.001).
+      seed: of both policies, an integer or int32 [2].
 
     Raises:
       ValueError: for a number outside [0, 1].
@@ -66,19 +68,19 @@ class Exploration:
 
     epsilon: Epsilon = 0.1
     eval_epsilon: Epsilon = 0.0
+    seed: random.Seed = 0
 
     def __post_init__(self):
         check_numbers(FRACTION, SCHEDULE, epsilon=self.epsilon, eval_epsilon=self.eval_epsilon)
 
     def policies(
         self,
-        time_step_spec,
-        action_spec,
+        time_step_spec: ts.TimeStep,
+        action_spec: tf.TensorSpec,
         served: Policy,
         collecting: Policy,
         variables: Sequence[tf.Variable],
         train_step: tf.Variable,
-        seed,
     ) -> tuple[TFSlatePolicy, TFSlatePolicy]:
         """The served policy and the collect policy of an agent, whose info has the policy state.
 
@@ -87,12 +89,11 @@ class Exploration:
           served, collecting: their greedy policies, of slates without repetition.
           variables: those that the two read.
           train_step: the argument of epsilon where it is a function.
-          seed: of both, an integer or int32 [2].
         """
         num_candidates = int(action_spec.maximum.max()) + 1
-        policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
+        policy_seed, collect_seed = random.split_seed(random.as_seed(self.seed), 2)
 
-        def policy(greedy, epsilon, own_seed, **arguments):
+        def policy(greedy: Policy, epsilon: Epsilon, own_seed: Seed, **arguments):
             act = epsilon_greedy(greedy, num_candidates, epsilon, train_step)
             read = [*variables, train_step]
             return TFSlatePolicy(time_step_spec, action_spec, act, read, own_seed, **arguments)
@@ -125,7 +126,7 @@ def linearly_decaying_epsilon(
         1.0, decay_steps, final_epsilon, power=1.0
     )
 
-    def epsilon(train_step):
+    def epsilon(train_step: tf.Variable):
         return decay(tf.maximum(tf.cast(train_step, tf.int64) - warmup_steps, 0))
 
     return epsilon

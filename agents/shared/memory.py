@@ -1,20 +1,21 @@
-"""What a network remembers of a session: what was shown, and how the user responded."""
+"""The memory of networks: what was shown in a session, and how the user responded."""
 
 import dataclasses
 from typing import NamedTuple
 
 import gin
 import tensorflow as tf
+import tree
 from tf_agents.keras_layers import dynamic_unroll_layer
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.agents.shared.encoding import element_spec, encode, has_content, num_categories
 from recsim_tf.core import validation
-from recsim_tf.core.types import Observation
+from recsim_tf.core.types import Nest, Observation
 from recsim_tf.policies import fields
 
 # More steps than this take long to compile.
-_LONGEST = 5
+_MAX_STEPS = 5
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -47,8 +48,8 @@ class MemoryState(NamedTuple):
 class SessionMemory(tf.keras.layers.Layer):
     """A gated recurrent unit on the user's observation and the response to the last slate.
 
-    What a response tells of each position goes through a dense layer, and is summed over the
-    positions that were clicked and over the others, so their order does not count. Memory begins
+    The response to each position goes through a dense layer, and is summed over the positions that
+    were clicked and over the others, so their order does not count. Memory begins
     anew where the step type is FIRST: there was no slate, and no response is seen.
 
     Args:
@@ -60,17 +61,17 @@ class SessionMemory(tf.keras.layers.Layer):
         super().__init__(name="memory", dtype="float32")
         response = observation_spec.response
         self._user_spec = observation_spec.user
-        self._of_position = _tells_of_positions(response)
+        self._of_position = _has_positions(response)
         positions, self._rest_spec = self._split(response)
         self._position_layer = Rows(element_spec(positions), options.item_units)
-        self._stretch = _Stretch(tf.keras.layers.GRUCell(options.units, dtype="float32"))
-        self._stretches = dynamic_unroll_layer.DynamicUnroll(self._stretch, dtype="float32")
+        self._cell = _SeveralSteps(tf.keras.layers.GRUCell(options.units, dtype="float32"))
+        self._unroll = dynamic_unroll_layer.DynamicUnroll(self._cell, dtype="float32")
         self.state_spec = MemoryState(
             tf.TensorSpec([options.units], tf.float32, "hidden"),
             tf.TensorSpec([], tf.float32, "started"),
         )
 
-    def call(self, frames, outer, step_type=(), state=()):
+    def call(self, frames: Observation, outer: list, step_type: Nest = (), state: Nest = ()):
         """What is remembered of each frame, float32 [B, H] or [B * T, H], and the last state.
 
         Args:
@@ -91,15 +92,16 @@ class SessionMemory(tf.keras.layers.Layer):
             goes_on = tf.where(resets, 0.0, goes_on)
         inputs = self._inputs(frames, tf.reshape(goes_on, [-1, 1]))
         length = outer[1] if len(outer) == 2 else 1
-        shape = [outer[0], length // _stretch_of(length), _stretch_of(length)]
-        vectors, hidden = self._stretches(
+        steps = _steps_together(length)
+        shape = [outer[0], length // steps, steps]
+        vectors, hidden = self._unroll(
             (tf.reshape(inputs, [*shape, inputs.shape[-1]]), tf.reshape(resets, shape)),
             state.hidden,
         )
         vectors = tf.reshape(vectors, [-1, vectors.shape[-1]])
         return vectors, MemoryState(hidden, tf.ones_like(state.started))
 
-    def _inputs(self, frames, goes_on) -> tf.Tensor:
+    def _inputs(self, frames: Observation, goes_on: tf.Tensor) -> tf.Tensor:
         """float32 [R, I] of frames [R, ...]; `goes_on` [R, 1] is 0 where there was no slate."""
         positions, rest = self._split(frames.response)
         parts = [encode(frames.user, self._user_spec, 1)] if has_content(self._user_spec) else []
@@ -114,16 +116,16 @@ class SessionMemory(tf.keras.layers.Layer):
             parts.append(goes_on * encode(rest, self._rest_spec, 1))
         return tf.concat(parts, axis=-1)
 
-    def _split(self, response) -> tuple[list, list]:
-        """The leaves that tell of each position, and the others."""
+    def _split(self, response: Nest) -> tuple[list, list]:
+        """The leaves of a response with an axis of positions, and the others."""
         parts: tuple[list, list] = ([], [])
         for leaf, of_position in zip(tf.nest.flatten(response), self._of_position, strict=True):
             parts[not of_position].append(leaf)
         return parts
 
 
-class _Stretch(tf.keras.layers.Layer):
-    """A cell whose step is a few steps of another cell of Keras, for `DynamicUnroll`.
+class _SeveralSteps(tf.keras.layers.Layer):
+    """A cell that takes a few steps of another cell of Keras at once, for `DynamicUnroll`.
 
     Under XLA the gradient of a loop that reads an array of T steps copies such an array in each
     step. So it is worth while to take few steps of the loop.
@@ -133,7 +135,7 @@ class _Stretch(tf.keras.layers.Layer):
     """
 
     def __init__(self, cell: tf.keras.layers.Layer):
-        super().__init__(name="stretch", dtype="float32")
+        super().__init__(name="several_steps", dtype="float32")
         self._cell = cell
         self.state_size = cell.state_size
         self.output_size = tf.TensorShape([None, cell.output_size])
@@ -141,7 +143,7 @@ class _Stretch(tf.keras.layers.Layer):
     def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
         return self._cell.get_initial_state(inputs, batch_size, dtype)
 
-    def call(self, inputs, state, training=False):
+    def call(self, inputs: Nest, state: Nest, training: bool = False):
         outputs = []
         for rows, resets in zip(*(tf.unstack(one, axis=1) for one in inputs), strict=True):
             state = tf.where(resets[:, tf.newaxis], 0.0, state)
@@ -150,11 +152,11 @@ class _Stretch(tf.keras.layers.Layer):
         return tf.stack(outputs, axis=1), state
 
 
-def _stretch_of(length) -> int:
-    """The steps of a stretch: the largest divisor of a number of steps up to `_LONGEST`."""
+def _steps_together(length: int | tf.Tensor) -> int:
+    """Steps of the cell at once: the largest divisor of a number of steps up to `_MAX_STEPS`."""
     if tf.is_tensor(length):
         return 1
-    return max(one for one in range(1, _LONGEST + 1) if length % one == 0)
+    return max(one for one in range(1, _MAX_STEPS + 1) if length % one == 0)
 
 
 class Rows(tf.keras.layers.Layer):
@@ -163,7 +165,7 @@ class Rows(tf.keras.layers.Layer):
     spec is of one of them, without the axes R and K.
     """
 
-    def __init__(self, spec, units: int):
+    def __init__(self, spec: Nest, units: int):
         super().__init__(name="position", dtype="float32")
         self._specs = tf.nest.flatten(spec)
         self._dense = tf.keras.layers.Dense(units, name="numbers", dtype="float32")
@@ -180,11 +182,11 @@ class Rows(tf.keras.layers.Layer):
             if _is_integer(one)
         ]
 
-    def call(self, observation):
+    def call(self, observation: Nest):
         leaves = list(zip(tf.nest.flatten(observation), self._specs, strict=True))
         integers = [pair for pair in leaves if _is_integer(pair[1])]
         numbers = [pair for pair in leaves if not _is_integer(pair[1])]
-        total = self._dense(encode(*map(list, zip(*numbers, strict=True)), 2))
+        total = self._dense(encode([leaf for leaf, _ in numbers], [spec for _, spec in numbers], 2))
         for (leaf, spec), table in zip(integers, self._tables, strict=True):
             if not table.built:
                 table(leaf)
@@ -193,14 +195,12 @@ class Rows(tf.keras.layers.Layer):
         return total
 
 
-def _is_integer(spec) -> bool:
+def _is_integer(spec: tf.TensorSpec) -> bool:
     return not spec.shape.rank and num_categories(spec) > 0
 
 
-def _tells_of_positions(response_spec) -> list[bool]:
+def _has_positions(response_spec: Nest) -> list[bool]:
     """Whether each leaf of a response has the axis of positions, that of `clicked`."""
-    clicked = getattr(response_spec, "clicked", None)
-    return [
-        clicked is not None and spec.shape[:1] == clicked.shape
-        for spec in tf.nest.flatten(response_spec)
-    ]
+    leaves = tree.flatten_with_path(response_spec)
+    positions = [spec.shape for path, spec in leaves if path == ("clicked",)]
+    return [spec.shape[:1] in positions for _, spec in leaves]

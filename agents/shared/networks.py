@@ -9,7 +9,7 @@ from tf_agents.networks import network
 from recsim_tf.agents.shared.encoding import ObservationEncoder, has_content
 from recsim_tf.agents.shared.memory import Memory, SessionMemory
 from recsim_tf.core import nests, validation
-from recsim_tf.core.types import Nest
+from recsim_tf.core.types import Nest, Observation
 from recsim_tf.policies import fields
 
 
@@ -51,7 +51,7 @@ class SlateNetwork(network.Network):
       memory: what it remembers of a session, or None.
     """
 
-    def __init__(self, observation_spec, name: str, memory: Memory | None = None):
+    def __init__(self, observation_spec: Observation, name: str, memory: Memory | None = None):
         remembers = None if memory is None else SessionMemory(observation_spec, memory)
         # TF-Agents would hold every input to one number of documents, so it is given no spec.
         super().__init__(
@@ -65,11 +65,11 @@ class SlateNetwork(network.Network):
         # Where there is nothing to see of a user but what is remembered.
         self._sees_users = remembers is None or has_content(observation_spec.user)
 
-    def create_variables(self, input_tensor_spec=None, **kwargs):
+    def create_variables(self, input_tensor_spec: Nest = None, **kwargs):
         if not self.built:
             self(fields.zeros(self._observation_spec))
 
-    def call(self, observation, step_type=(), network_state=(), training=False):
+    def call(self, observation: Observation, step_type=(), network_state=(), training=False):
         outer = self._outer(observation)
         frames = observation if len(outer) == 1 else nests.merge_outer(observation)
         users = [self._users(frames)] if self._sees_users else []
@@ -84,7 +84,7 @@ class SlateNetwork(network.Network):
             )
         return self._result(outputs), network_state
 
-    def _users(self, observation) -> tf.Tensor:
+    def _users(self, observation: Observation) -> tf.Tensor:
         """What the network sees of users [B] beside what it remembers, float32 [B, F]."""
         return self._encoder.user(observation)
 
@@ -96,7 +96,7 @@ class SlateNetwork(network.Network):
         """What the network gives, of outputs [B, ...] or [B, T, ...]."""
         return outputs
 
-    def _outer(self, observation) -> list:
+    def _outer(self, observation: Observation) -> list:
         """[B] or [B, T]: their lengths, scalar tensors where they are not static."""
         leaf = tf.nest.flatten(observation.documents)[0]
         number = leaf.shape.rank - tf.nest.flatten(self._observation_spec.documents)[0].shape.rank
@@ -127,7 +127,7 @@ class ItemPerceptron(tf.keras.layers.Layer):
         self._item_layer = dense(hidden_units[0], use_bias=not sees_user, name="item")
         self._layers_above = perceptron(hidden_units[1:], outputs, "item")
 
-    def call(self, users, items):
+    def call(self, users: tf.Tensor, items: tf.Tensor):
         outer = tf.shape(items)[:2]
         rows = tf.reshape(items, [-1, items.shape[2]])
         if self._user_layer is None:

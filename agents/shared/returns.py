@@ -34,7 +34,13 @@ class LambdaReturns:
         check_numbers(FRACTION, gamma=self.gamma, td_lambda=self.td_lambda)
 
 
-def lambda_advantages(rewards, discounts, values, continues, td_lambda) -> tf.Tensor:
+def lambda_advantages(
+    rewards: tf.Tensor,
+    discounts: tf.Tensor,
+    values: tf.Tensor,
+    continues: tf.Tensor,
+    td_lambda: float | tf.Tensor,
+) -> tf.Tensor:
     """Lambda-returns less the values of the states, y_t - v_t float [B, T], see `lambda_returns`.
 
     Args:
@@ -55,7 +61,13 @@ def lambda_advantages(rewards, discounts, values, continues, td_lambda) -> tf.Te
     return tf.transpose(result)
 
 
-def lambda_returns(rewards, discounts, next_values, continues, td_lambda) -> tf.Tensor:
+def lambda_returns(
+    rewards: tf.Tensor,
+    discounts: tf.Tensor,
+    next_values: tf.Tensor,
+    continues: tf.Tensor,
+    td_lambda: float | tf.Tensor,
+) -> tf.Tensor:
     """Lambda-returns y_t = r_t + d_t ((1 - lambda) v_{t+1} + lambda y_{t+1}), float [B, T] (Sutton
     & Barto 2018, chapter 12).
 

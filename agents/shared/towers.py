@@ -1,6 +1,6 @@
 """Two towers: a vector of the user and one of each document, for large catalogues."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -9,8 +9,7 @@ from recsim_tf.agents.shared import encoding
 from recsim_tf.agents.shared.networks import apply_layers, perceptron
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import BoundedTensorSpec
-from recsim_tf.core.types import Observation
-from recsim_tf.policies.beliefs import product_with_documents
+from recsim_tf.core.types import Nest, Observation
 
 
 class TwoTowers(tf.keras.layers.Layer):
@@ -71,7 +70,7 @@ class TwoTowers(tf.keras.layers.Layer):
                 self._width, *hidden_units, 0 if self._features is None else self._features.shape[1]
             )
 
-    def call(self, users, documents):
+    def call(self, users: tf.Tensor, documents: Nest):
         vectors = apply_layers(self._user_layers, users)
         # The last number of a document's vector is its bias.
         vectors = tf.pad(vectors, [[0, 0], [0, 1]], constant_values=1.0)
@@ -82,7 +81,7 @@ class TwoTowers(tf.keras.layers.Layer):
             )
         return tf.linalg.matvec(self._through_tower(self._encoder.documents(documents)), vectors)
 
-    def _vectors(self, ids=None):
+    def _vectors(self, ids: tf.Tensor | None = None):
         """float [..., E + 1]: vectors of documents [...], or of all of the catalogue."""
         for layer in self._free_vectors:
             if not layer.built:
@@ -94,7 +93,7 @@ class TwoTowers(tf.keras.layers.Layer):
         ]
         return self._through_tower(tf.concat(rows, axis=-1))
 
-    def _through_tower(self, rows):
+    def _through_tower(self, rows: tf.Tensor):
         if not self._document_layers:
             return rows
         # Dense layers are faster on two axes than on three.
@@ -102,7 +101,45 @@ class TwoTowers(tf.keras.layers.Layer):
         return tf.reshape(vectors, tf.concat([tf.shape(rows)[:-1], [vectors.shape[-1]]], axis=0))
 
 
-def _num_documents(spec) -> int:
+def product_with_documents(
+    users: tf.Tensor,
+    vectors: Callable[..., tf.Tensor],
+    ids: tf.Tensor,
+    num_documents: int,
+    width: int,
+) -> tf.Tensor:
+    """The inner products <user, document> of candidates from a shared catalogue, without a vector
+    for each of many candidates.
+
+    Where N * width > D they are gathered from a product [B, D] with all documents. Otherwise that
+    is the larger tensor, and the vectors of the candidates are made and multiplied, [B, N, width].
+    Where the candidates are all documents in order, nothing is gathered: under XLA a gather keeps
+    what follows it out of vector registers.
+
+    Args:
+      users: [B, E].
+      vectors: maps ids [B, N] to the vectors of these documents [B, N, E], and, called without ids,
+        gives those of all documents [D, E].
+      ids: integers [B, N], in [0, D).
+      num_documents: D.
+      width: the numbers that `vectors` takes for one document; at least E.
+
+    Returns:
+      [B, N].
+    """
+    if ids.shape[1] is not None and ids.shape[1] * width <= num_documents:
+        return tf.linalg.matvec(vectors(ids), users)
+    products = tf.matmul(users, vectors(), transpose_b=True)
+    if ids.shape[1] != num_documents:
+        return tf.gather(products, ids, batch_dims=1)
+    return tf.cond(
+        tf.reduce_all(ids == tf.range(num_documents, dtype=ids.dtype)),
+        lambda: products,
+        lambda: tf.gather(products, ids, batch_dims=1),
+    )
+
+
+def _num_documents(spec: Nest) -> int:
     """D, where a document is observed as one id in [0, D), else 0."""
     leaves = tf.nest.flatten(spec)
     if len(leaves) != 1 or leaves[0].shape.rank or not leaves[0].dtype.is_integer:
@@ -119,7 +156,7 @@ def _num_documents(spec) -> int:
     return int(spec.maximum.max()) + 1
 
 
-def _feature_table(features, num_documents: int) -> tf.Tensor:
+def _feature_table(features: Sequence | np.ndarray | tf.Tensor, num_documents: int) -> tf.Tensor:
     if not num_documents:
         raise ValueError(
             "document_features must be None unless documents are observed as one id, got a table"

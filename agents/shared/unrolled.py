@@ -6,6 +6,7 @@ import tensorflow as tf
 from tf_agents.networks.network import Network
 from tf_agents.trajectories import trajectory as tf_trajectory
 
+from recsim_tf.adapters.tf_agents import PolicyInfo
 from recsim_tf.core import nests
 from recsim_tf.core.types import Nest, Observation
 from recsim_tf.policies import fields
@@ -49,13 +50,14 @@ def unrolled_flat(
 
 def first_state(experience: tf_trajectory.Trajectory) -> Nest:
     """The policy state in the info of the first frames of experience [B, T], or ()."""
-    state = getattr(experience.policy_info, "policy_state", ())
+    info = experience.policy_info
+    state = info.policy_state if isinstance(info, PolicyInfo) else ()
     return tf.nest.map_structure(lambda leaf: leaf[:, 0], state)
 
 
-class Together:
-    """Networks that go through sessions together. Their state is the tuple of their states; it is
-    () where none of them has a memory.
+class NetworkGroup:
+    """Networks that see the same sessions. Their state is the tuple of their states; it is () where
+    none of them has a memory.
 
     Args:
       *networks: each gives (result, state), or is None.

@@ -3,8 +3,10 @@
 from typing import NamedTuple
 
 import tensorflow as tf
+from tf_agents.trajectories import trajectory
 
 from recsim_tf.agents.shared.averages import batch_sums, weighted_mean
+from recsim_tf.agents.shared.q_agent import Transitions
 from recsim_tf.agents.slate_q.network import SessionValues
 from recsim_tf.core import nests
 from recsim_tf.core.explanations import Explanation
@@ -90,8 +92,37 @@ class Choices(NamedTuple):
         return tf.gather(self.slate, tf.argmax(self.clicked, axis=-1)[:, tf.newaxis], batch_dims=1)
 
 
-def with_documents_of(steps, slate):
-    """Steps [B, T] with the documents of slates int32 [B * T, K] in place of the candidates."""
+class Totals(NamedTuple):
+    """Sums over the valid transitions of a whole batch, scalars."""
+
+    steps: tf.Tensor
+    clicks: tf.Tensor
+    reward: tf.Tensor
+    ends: tf.Tensor  # of sessions
+
+    @classmethod
+    def of(cls, transitions: Transitions, clicked: tf.Tensor) -> "Totals":
+        """Those of transitions [B, T] with first clicks [B, T, K]."""
+        steps, valid = transitions.steps, transitions.valid
+        has_click = tf.reduce_sum(clicked, axis=-1)
+        return cls(
+            *batch_sums(
+                valid, valid * has_click, valid * steps.reward, valid * (1 - steps.discount)
+            )
+        )
+
+
+class ValueLosses(NamedTuple):
+    """Values [B] of what users did, and what the loss of them is, scalars."""
+
+    q_click: tf.Tensor
+    q_no_click: tf.Tensor
+    td_loss: tf.Tensor
+    worth_loss: tf.Tensor
+
+
+def with_documents(steps: trajectory.Trajectory, slate: tf.Tensor) -> trajectory.Trajectory:
+    """Steps [B, T] whose candidates are the documents of slates int32 [B * T, K]."""
     documents = nests.take(nests.merge_outer(steps.observation.documents), tf.maximum(slate, 0))
     outer = tf.shape(steps.step_type)
     documents = tf.nest.map_structure(
@@ -100,29 +131,40 @@ def with_documents_of(steps, slate):
     return steps._replace(observation=steps.observation._replace(documents=documents))
 
 
-def only_first(clicked) -> tf.Tensor:
-    """Clicks [..., K] on slates without those after the first one."""
+def first_clicks(following: trajectory.Trajectory) -> tf.Tensor:
+    """float32 [B, T, K]: 1 at the first click on each slate, from the frames that follow."""
+    clicked = tf.cast(following.observation.response.clicked, tf.float32)
     return tf.where(tf.cumsum(clicked, axis=-1, exclusive=True) > 0, 0.0, clicked)
 
 
-def td_loss(choices: Choices, q_click, q_no_click, learns_no_click: bool, totals) -> tf.Tensor:
-    """Mean squared error of the value of what the user did, a scalar.
+def value_losses(
+    q_items: tf.Tensor,
+    q_no_click: tf.Tensor,
+    choices: Choices,
+    totals: Totals,
+    learns_no_click: bool,
+) -> ValueLosses:
+    """The mean squared error of the value of what the user did.
 
     Args:
-      choices: of B users.
-      q_click: [B], value of the document that was clicked, any where none was.
+      q_items: [B, 1], value of the document that was clicked, any where none was.
       q_no_click: [B].
+      choices: of B users.
+      totals: of the batch.
       learns_no_click: whether steps without a click count.
-      totals: `batch_sums` of valid and of valid * has_click.
     """
+    q_click = tf.squeeze(q_items, axis=-1)
     has_click, valid = choices.has_click, choices.valid
     q = has_click * q_click + (1 - has_click) * q_no_click
-    weights, total = (valid, totals[0]) if learns_no_click else (valid * has_click, totals[1])
-    return weighted_mean(tf.square(q - choices.target), weights, total)
+    weights, total = (
+        (valid, totals.steps) if learns_no_click else (valid * has_click, totals.clicks)
+    )
+    loss = weighted_mean(tf.square(q - choices.target), weights, total)
+    return ValueLosses(q_click, q_no_click, loss, tf.zeros([]))
 
 
 def session_losses(
-    values: SessionValues, choices: Choices, probabilities, totals
+    values: SessionValues, choices: Choices, probabilities: tf.Tensor, totals: Totals
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The losses of a `SessionQNetwork`.
 
@@ -136,16 +178,15 @@ def session_losses(
       values: of the documents shown: N is K.
       choices: of B users.
       probabilities: [B, K], of a click on each document shown.
-      totals: `batch_sums` of valid and of valid * reward.
+      totals: of the batch, with the scaled reward.
 
     Returns:
       The mean squared errors of rewards and costs together, and the mean Poisson loss of the worth
       of sessions over the mean reward, scalars.
     """
-    total, rewards = totals
-    valid = choices.valid
+    total, valid = totals.steps, choices.valid
 
-    def squared_error(mean, over, target):
+    def squared_error(mean: tf.Tensor, over: tf.Tensor, target: tf.Tensor):
         returned = mean + tf.reduce_sum((choices.clicked - probabilities) * over, axis=-1)
         return weighted_mean(tf.square(returned - target), valid, total)
 
@@ -157,7 +198,7 @@ def session_losses(
     # return.
     over = tf.stop_gradient(tf.reduce_sum(probabilities * values.cost_over, axis=-1))
     mean_over = tf.math.divide_no_nan(batch_sums(valid * over)[0], total)
-    mean_reward = tf.math.divide_no_nan(rewards, total)
+    mean_reward = tf.math.divide_no_nan(totals.reward, total)
     cost = tf.maximum(over - mean_over + mean_reward, _LEAST_COST * mean_reward)
     poisson = cost * tf.exp(values.log_worth) - choices.reward * values.log_worth
     # Without reward there is nothing to learn from.
@@ -165,7 +206,9 @@ def session_losses(
     return errors, tf.math.divide_no_nan(weighted_mean(poisson, weights, total), mean_reward)
 
 
-def choice_loss(logits, no_click_logit, choices: Choices, total) -> tf.Tensor:
+def choice_loss(
+    logits: tf.Tensor, no_click_logit: tf.Tensor, choices: Choices, totals: Totals
+) -> tf.Tensor:
     """Mean negative log-likelihood of what the user chose, under a multinomial logit over the slate
     and "no click", a scalar.
 
@@ -173,10 +216,10 @@ def choice_loss(logits, no_click_logit, choices: Choices, total) -> tf.Tensor:
       logits: [B, K], of the documents shown.
       no_click_logit: [B].
       choices: of B users.
-      total: `batch_sums` of valid.
+      totals: of the batch.
     """
     outcome = tf.concat([choices.clicked, 1 - choices.has_click[:, tf.newaxis]], axis=-1)
     # Finite, since an empty position has outcome 0 and 0 * inf is not 0.
     logits = tf.where(choices.slate >= 0, logits, logits.dtype.min)
     log_probs = tf.nn.log_softmax(tf.concat([logits, no_click_logit[:, tf.newaxis]], axis=-1))
-    return weighted_mean(-tf.reduce_sum(outcome * log_probs, axis=-1), choices.valid, total)
+    return weighted_mean(-tf.reduce_sum(outcome * log_probs, axis=-1), choices.valid, totals.steps)

@@ -1,7 +1,7 @@
 """The networks of SlateQ: an item-wise Q(s, i) and the value of "no click", Q(s, none)."""
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import gin
@@ -16,7 +16,7 @@ from recsim_tf.agents.shared.networks import (
     perceptron,
 )
 from recsim_tf.agents.shared.towers import TwoTowers
-from recsim_tf.core.types import Observation
+from recsim_tf.core.types import Nest, Observation
 from recsim_tf.core.validation import check_one_of
 
 
@@ -58,10 +58,10 @@ class ChoiceValueNetwork(SlateNetwork, abc.ABC):
         return bool(self._no_click_layers)
 
     @abc.abstractmethod
-    def _item_values(self, users, documents) -> tf.Tensor:
+    def _item_values(self, users: tf.Tensor, documents: Nest) -> tf.Tensor:
         """The values [B, N] of documents, a nest of [B, N, ...], for users [B, F]."""
 
-    def _outputs(self, users, documents):
+    def _outputs(self, users: tf.Tensor, documents: Nest):
         q_items = self._item_values(users, documents)
         if not self._no_click_layers:
             return q_items, tf.zeros_like(q_items[:, 0])
@@ -104,7 +104,7 @@ class SlateQNetwork(ChoiceValueNetwork):
             perceptron(hidden_units, 1, "no_click") if no_click == "learned" else []
         )
 
-    def _item_values(self, users, documents):
+    def _item_values(self, users: tf.Tensor, documents: Nest):
         return tf.squeeze(self._items(users, self._encoder.documents(documents)), axis=-1)
 
 
@@ -141,8 +141,6 @@ class TwoTowerQNetwork(ChoiceValueNetwork):
     Args:
       observation_spec: `Observation` of specs.
       hidden_units, embedding_size, document_features: of the `TwoTowers`.
-      belief: maps the observation to a vector [B, U] that all see beside the user's observation, as
-        what the agent believes of a hidden taste; or None.
       no_click, relative, memory: see `ChoiceValueNetwork`.
 
     Raises:
@@ -155,27 +153,18 @@ class TwoTowerQNetwork(ChoiceValueNetwork):
         hidden_units: Sequence[int] = (64, 64),
         embedding_size: int = 32,
         document_features: Sequence | np.ndarray | tf.Tensor | None = None,
-        belief: Callable[[Observation], tf.Tensor] | None = None,
         no_click: str = "learned",
         relative: bool = True,
         memory: Memory | None = None,
         name: str = "TwoTowerQNetwork",
     ):
         super().__init__(observation_spec, no_click, relative, name, memory)
-        self._belief = belief
-        self._sees_users |= belief is not None
         self._towers = TwoTowers(observation_spec, hidden_units, embedding_size, document_features)
         self._no_click_layers = (
             perceptron(hidden_units, 1, "no_click") if no_click == "learned" else []
         )
 
-    def _users(self, observation):
-        users = super()._users(observation)
-        if self._belief is None:
-            return users
-        return tf.concat([users, tf.cast(self._belief(observation), tf.float32)], axis=-1)
-
-    def _item_values(self, users, documents):
+    def _item_values(self, users: tf.Tensor, documents: Nest):
         return self._towers(users, documents)
 
 
@@ -239,7 +228,7 @@ class SessionQNetwork(SlateNetwork):
             perceptron(hidden_units, 1, name) for name in ("reward", "cost", "worth")
         ]
 
-    def _outputs(self, users, documents):
+    def _outputs(self, users: tf.Tensor, documents: Nest):
         items = self._items(users, self._encoder.documents(documents))
         reward, cost, log_worth = (
             tf.squeeze(apply_layers(layers, users), axis=-1) for layers in self._user_layers

@@ -8,8 +8,10 @@ import tensorflow as tf
 
 from recsim_tf import replicas
 from recsim_tf.agents.shared.exploration import Exploration
-from recsim_tf.agents.shared.returns import LambdaReturns
+from recsim_tf.agents.shared.q_agent import QTargets
 from recsim_tf.core.validation import FRACTION, check_numbers, check_one_of
+from recsim_tf.policies.choice_scores import ChoiceScores
+from recsim_tf.policies.slates import slate_optimizer
 
 TARGETS = ("sarsa", "myopic", "q_learning", "differential")
 CLOCKS = ("steps", "rewards")
@@ -17,17 +19,13 @@ CLOCKS = ("steps", "rewards")
 
 @gin.configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
-class SlateQTargets(LambdaReturns):
+class SlateQTargets(QTargets):
     """The targets of SlateQ's values, see `SlateQAgent`.
 
     Args:
-      num_steps: transitions of a sequence, at least 1.
-      gamma: discount of the future, in [0, 1].
-      td_lambda: of the lambda-returns, in [0, 1]; 0 for one-step targets. It takes no account of
-        what the collect policy explored (as Peng & Williams 1996).
-      target: what values the next state: "q_learning", the best slate by `slates`; "sarsa", the
-        slate that was shown; "myopic", nothing; or "differential", see `SlateQAgent`.
-      slates: slate optimiser of "q_learning": "top_k", "greedy" or "exact".
+      num_steps, gamma, td_lambda, update_tau, update_period: as of `QTargets`.
+      target: what values the next state: "q_learning", the best slate; "sarsa", the slate that was
+        shown; "myopic", nothing; or "differential", see `SlateQAgent`.
       session_return_tau: part of the way that the mean return of sessions, of "differential", moves
         at each train step.
       clock: what the horizon of "differential" is counted in. "steps": td_lambda is for each step.
@@ -39,10 +37,7 @@ class SlateQTargets(LambdaReturns):
         "differential", or a number out of range.
     """
 
-    num_steps: int = 1
-    td_lambda: float = 0.0
     target: str = "q_learning"
-    slates: str = "exact"
     session_return_tau: float = 0.01
     clock: str = "steps"
 
@@ -53,6 +48,31 @@ class SlateQTargets(LambdaReturns):
         if self.clock == "rewards":
             check_one_of(("differential",), target=self.target)
         check_numbers(FRACTION, session_return_tau=self.session_return_tau)
+
+
+@gin.configurable(module="recsim_tf.agents")
+@dataclasses.dataclass(frozen=True)
+class SlateSelection:
+    """How SlateQ finds the best slate from values of items.
+
+    Args:
+      choice_scores: what the agent believes about clicks. None for `AffinityScores()` where users
+        and documents are observed as vectors of one length, else for
+        `LearnedScores(ClickNetwork(observation_spec))`.
+      serving_slates: slate optimiser of the policies: "top_k", "greedy" or "exact".
+      target_slates: slate optimiser of the target "q_learning".
+
+    Raises:
+      ValueError: for an unknown slate optimiser.
+    """
+
+    choice_scores: ChoiceScores | None = None
+    serving_slates: str = "exact"
+    target_slates: str = "exact"
+
+    def __post_init__(self):
+        slate_optimizer(self.serving_slates)
+        slate_optimizer(self.target_slates)
 
 
 class SessionReturn(tf.Module):
@@ -69,10 +89,10 @@ class SessionReturn(tf.Module):
         self._reward = replicas.variable(0.0)
         self._ends = replicas.variable(0.0)
 
-    def update(self, num_steps, reward, ends) -> None:
+    def update(self, steps: tf.Tensor, reward: tf.Tensor, ends: tf.Tensor) -> None:
         """Takes in a batch's number of steps, sum of rewards, and number of ends of sessions."""
         for variable, value in ((self._reward, reward), (self._ends, ends)):
-            variable.assign_add(self._tau * (tf.math.divide_no_nan(value, num_steps) - variable))
+            variable.assign_add(self._tau * (tf.math.divide_no_nan(value, steps) - variable))
 
     def part_of_reward(self, reward: tf.Tensor) -> tf.Tensor:
         """Rewards over the mean reward of a step, 0 where one of them is not positive."""
@@ -85,18 +105,20 @@ class SessionReturn(tf.Module):
 
 
 # RecSim's TS, GS, OS serve and its TT, GT, OT are in the target; what it calls optimal is exact
-# here. Its myopic agents have gamma 0. By name: serving slates, and arguments of the targets.
-_PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
-    "dp_random": ("greedy", {"target": "sarsa"}),
-    "slate_topk_sarsa": ("top_k", {"target": "sarsa"}),
-    "myopic_slate_topk_sarsa": ("top_k", {"target": "sarsa", "gamma": 0.0}),
-    "slate_greedy_sarsa": ("greedy", {"target": "sarsa"}),
-    "myopic_slate_greedy_sarsa": ("greedy", {"target": "sarsa", "gamma": 0.0}),
-    "slate_topk_topk_q": ("top_k", {"target": "q_learning", "slates": "top_k"}),
-    "slate_greedy_greedy_q": ("greedy", {"target": "q_learning", "slates": "greedy"}),
-    "slate_topk_optimal_q": ("top_k", {"target": "q_learning", "slates": "exact"}),
-    "slate_greedy_optimal_q": ("greedy", {"target": "q_learning", "slates": "exact"}),
-    "slate_optimal_optimal_q": ("exact", {"target": "q_learning", "slates": "exact"}),
+# here. Its myopic agents have gamma 0. By name: serving slates, target slates, and other targets.
+_Q_LEARNING = {"target": "q_learning"}
+_SARSA, _MYOPIC = {"target": "sarsa"}, {"target": "sarsa", "gamma": 0.0}
+_PRESETS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "dp_random": ("greedy", "exact", _SARSA),
+    "slate_topk_sarsa": ("top_k", "exact", _SARSA),
+    "myopic_slate_topk_sarsa": ("top_k", "exact", _MYOPIC),
+    "slate_greedy_sarsa": ("greedy", "exact", _SARSA),
+    "myopic_slate_greedy_sarsa": ("greedy", "exact", _MYOPIC),
+    "slate_topk_topk_q": ("top_k", "top_k", _Q_LEARNING),
+    "slate_greedy_greedy_q": ("greedy", "greedy", _Q_LEARNING),
+    "slate_topk_optimal_q": ("top_k", "exact", _Q_LEARNING),
+    "slate_greedy_optimal_q": ("greedy", "exact", _Q_LEARNING),
+    "slate_optimal_optimal_q": ("exact", "exact", _Q_LEARNING),
 }
 
 PRESETS = tuple(_PRESETS)
@@ -111,9 +133,9 @@ def preset_arguments(name: str) -> dict[str, Any]:
       ValueError: for an unknown name, with the known ones.
     """
     check_one_of(PRESETS, preset=name)
-    serving_slates, targets = _PRESETS[name]
+    serving_slates, target_slates, targets = _PRESETS[name]
     arguments: dict[str, Any] = {
-        "serving_slates": serving_slates,
+        "slates": SlateSelection(serving_slates=serving_slates, target_slates=target_slates),
         "targets": SlateQTargets(**targets),
     }
     if name == "dp_random":

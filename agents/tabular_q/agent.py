@@ -1,5 +1,6 @@
 """Tabular Q-learning (Watkins 1989): one value for each cell of observations and slates."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,6 +9,7 @@ import gin
 import tensorflow as tf
 from tf_agents.agents import data_converter, tf_agent
 from tf_agents.trajectories import time_step as ts
+from tf_agents.trajectories import trajectory
 
 from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
@@ -17,9 +19,60 @@ from recsim_tf.agents.shared.slate_table import all_slates, explain_slates
 from recsim_tf.agents.tabular_q.cells import SlateCells, transpose_integers
 from recsim_tf.core import random
 from recsim_tf.core.explanations import Explained
+from recsim_tf.core.types import Nest, Observation, Seed
 from recsim_tf.core.validation import FRACTION, SCHEDULE, check_numbers, check_one_of
 
 EXPLORATION_POLICIES = ("epsilon_greedy", "min_count")
+
+
+@gin.configurable(module="recsim_tf.agents")
+@dataclasses.dataclass(frozen=True)
+class TabularUpdates:
+    """How the values of a table are learned. The defaults are RecSim 0.2.4's.
+
+    Args:
+      gamma: discount of the future, in [0, 1].
+      learning_rate: in [0, 1]; a number or a function of the train step.
+      learn_from_last_step: whether to learn from transitions that end a session. RecSim 0.2.4 does
+        not.
+
+    Raises:
+      ValueError: for a number out of range.
+    """
+
+    gamma: float = 0.99
+    learning_rate: float | Callable[[tf.Variable], tf.Tensor] = 0.1
+    learn_from_last_step: bool = True
+
+    def __post_init__(self):
+        check_numbers(FRACTION, gamma=self.gamma)
+        check_numbers(FRACTION, SCHEDULE, learning_rate=self.learning_rate)
+
+
+@gin.configurable(module="recsim_tf.agents")
+@dataclasses.dataclass(frozen=True)
+class TabularExploration:
+    """How the collect policy of a `TabularQAgent` explores. The defaults are RecSim 0.2.4's.
+
+    Args:
+      policy: "epsilon_greedy", a uniform slate with probability epsilon; or "min_count", the first
+        slate of those whose cells have been learned from least.
+      temperature: t of epsilon = t^n in the n-th session of a user, counted from 1, in [0, 1].
+        Where B users share the table, n is the number of sessions begun by all of them, divided by
+        B.
+      seed: of both policies, an integer or int32 [2].
+
+    Raises:
+      ValueError: for an unknown policy, or a number out of range.
+    """
+
+    policy: str = "epsilon_greedy"
+    temperature: float = 0.99
+    seed: random.Seed = 0
+
+    def __post_init__(self):
+        check_one_of(EXPLORATION_POLICIES, policy=self.policy)
+        check_numbers(FRACTION, temperature=self.temperature)
 
 
 class TabularQLoss(NamedTuple):
@@ -39,7 +92,7 @@ class TFSessionCountingPolicy(TFSlatePolicy):
         super().__init__(*arguments, **named)
         self._num_sessions = num_sessions
 
-    def _action(self, time_step, policy_state, seed):
+    def _action(self, time_step: ts.TimeStep, policy_state: Nest, seed: Seed):
         self._num_sessions.assign_add(tf.math.count_nonzero(time_step.is_first()))
         return super()._action(time_step, policy_state, seed)
 
@@ -51,7 +104,7 @@ class TabularQAgent(tf_agent.TFAgent):
     A cell of the table is a combination of the discretised observation of the user, perhaps the
     response to the previous slate, and the discretised documents of the slate in slate order
     (`SlateCells`). Unseen cells have the value 0. A transition moves its cell's value by
-    `learning_rate` towards `reward + gamma * discount * max over slates of the next Q`. The n
+    the learning rate towards `reward + gamma * discount * max over slates of the next Q`. The n
     transitions of one cell in a batch move it as n such updates towards the mean of their targets.
 
     Experience is a trajectory [B, 2] of full slates; visit counts count replays as well.
@@ -60,18 +113,11 @@ class TabularQAgent(tf_agent.TFAgent):
       time_step_spec, action_spec: of the environment.
       cells: numbers the cells of the table; by default `SlateCells` of the specs, whose other
         arguments come from its own gin bindings.
-      gamma: discount of the future, in [0, 1]. This and the defaults below are RecSim 0.2.4's.
-      learning_rate: in [0, 1]; a number or a function of the train step.
-      exploration_policy: "epsilon_greedy", a uniform slate with probability epsilon; or
-        "min_count", the first slate of those whose cells have been learned from least.
-      exploration_temperature: t of epsilon = t^n in the n-th session of a user, counted from 1.
-        Where B users share the table, n is the number of sessions begun by all of them, divided by
-        B.
+      updates: how values are learned, by default `TabularUpdates()`.
+      exploration: how the collect policy explores, by default `TabularExploration()`.
       ordinal_slates: whether another order of the same documents is another slate; if not, slates
         are in candidate order.
-      learn_from_last_step: whether to learn from transitions that end a session. RecSim 0.2.4 does
-        not.
-      seed, train_step_counter: as of `SlateQAgent`.
+      train_step_counter: counts train steps; by default the global step.
 
     Attributes:
       cells: the `SlateCells`.
@@ -79,8 +125,7 @@ class TabularQAgent(tf_agent.TFAgent):
       num_sessions: a variable, the number of sessions that the collect policy has begun, int64.
 
     Raises:
-      ValueError: for actions with queries, an unknown exploration policy, a number out of range,
-        more than 20,000 slates, or more than `max_cells` cells with hashed=False.
+      ValueError: for actions with queries, more than 20,000 slates, or too many cells.
     """
 
     def __init__(
@@ -88,31 +133,22 @@ class TabularQAgent(tf_agent.TFAgent):
         time_step_spec: ts.TimeStep,
         action_spec: tf.TensorSpec,
         cells: SlateCells | None = None,
-        gamma: float = 0.99,
-        learning_rate: float | Callable[[tf.Variable], tf.Tensor] = 0.1,
-        exploration_policy: str = "epsilon_greedy",
-        exploration_temperature: float = 0.99,
+        updates: TabularUpdates | None = None,
+        exploration: TabularExploration | None = None,
         ordinal_slates: bool = False,
-        learn_from_last_step: bool = True,
-        seed: random.Seed = 0,
         train_step_counter: tf.Variable | None = None,
         name: str = "TabularQAgent",
     ):
         tf.Module.__init__(self, name=name)
         replicas.require_one(name)
         checks.require_slates(name, action_spec)
-        check_one_of(EXPLORATION_POLICIES, exploration_policy=exploration_policy)
-        check_numbers(FRACTION, gamma=gamma, exploration_temperature=exploration_temperature)
-        check_numbers(FRACTION, SCHEDULE, learning_rate=learning_rate)
         slate_size, num_candidates = action_spec.shape[0], int(action_spec.maximum.max()) + 1
         self.slates = all_slates(num_candidates, slate_size, ordered=ordinal_slates)
         self.cells = cells or SlateCells(time_step_spec.observation, slate_size)
-        self._gamma = gamma
-        self._learning_rate = learning_rate
-        self._exploration_temperature = exploration_temperature
+        self._updates = updates or TabularUpdates()
+        self._exploration = exploration or TabularExploration()
         self._ordinal_slates = ordinal_slates
         self._num_candidates = num_candidates
-        self._learn_from_last_step = learn_from_last_step
         num_cells = self.cells.num_cells
         variable = functools.partial(tf.Variable, trainable=False)
         with tf.init_scope():
@@ -123,8 +159,9 @@ class TabularQAgent(tf_agent.TFAgent):
         if train_step_counter is None:
             train_step_counter = tf.compat.v1.train.get_or_create_global_step()
 
-        explore = self._explore if exploration_policy == "epsilon_greedy" else self._least_visited
-        policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
+        explores = self._exploration.policy == "epsilon_greedy"
+        explore = self._explore if explores else self._least_visited
+        policy_seed, collect_seed = random.split_seed(random.as_seed(self._exploration.seed), 2)
         specs = time_step_spec, action_spec
         served = Explained(self._greedy, self._explain)
         read = [self._table, self._counts, self.num_sessions]
@@ -144,37 +181,37 @@ class TabularQAgent(tf_agent.TFAgent):
         )
         self._as_transition = data_converter.AsTransition(self.data_context, squeeze_time_dim=True)
 
-    def q_values(self, observation) -> tf.Tensor:
+    def q_values(self, observation: Observation) -> tf.Tensor:
         """The value of each of the `slates` for B users, float32 [B, S], in units of reward."""
         return tf.transpose(self._of_slates(self._table, observation))
 
-    def visit_counts(self, observation) -> tf.Tensor:
+    def visit_counts(self, observation: Observation) -> tf.Tensor:
         """How often the cell of each slate has been learned from, int64 [B, S]."""
         return transpose_integers(self._of_slates(self._counts, observation))
 
-    def epsilon(self, num_users) -> tf.Tensor:
+    def epsilon(self, num_users: int | tf.Tensor) -> tf.Tensor:
         """Probability of a random slate in the collect policy for B users, a scalar."""
         sessions_a_user = tf.cast(self.num_sessions, tf.float32) / tf.cast(num_users, tf.float32)
-        return tf.cast(self._exploration_temperature, tf.float32) ** sessions_a_user
+        return tf.cast(self._exploration.temperature, tf.float32) ** sessions_a_user
 
-    def _of_slates(self, table, observation):
+    def _of_slates(self, table: tf.Tensor, observation: Observation):
         """[S, B] of a table: with the slates first, reductions over them run along the rows."""
         return tf.gather(table, self.cells.of_slates(observation, self.slates))
 
-    def _greedy(self, observation, policy_state, seed):
+    def _greedy(self, observation: Observation, policy_state: Nest, seed: Seed):
         values = self._of_slates(self._table, observation)
         best = tf.argmax(values, axis=0, output_type=tf.int32)
         return tf.gather(self.slates, best), policy_state
 
-    def _explain(self, observation, policy_state, seed):
+    def _explain(self, observation: Observation, policy_state: Nest, seed: Seed):
         return explain_slates(self.q_values(observation), self.slates)
 
-    def _least_visited(self, observation, policy_state, seed):
+    def _least_visited(self, observation: Observation, policy_state: Nest, seed: Seed):
         counts = self._of_slates(self._counts, observation)
         fewest = tf.argmin(counts, axis=0, output_type=tf.int32)
         return tf.gather(self.slates, fewest), policy_state
 
-    def _explore(self, observation, policy_state, seed):
+    def _explore(self, observation: Observation, policy_state: Nest, seed: Seed):
         num_users = tf.shape(tf.nest.flatten(observation)[0])[0]
         act = epsilon_greedy(
             self._greedy,
@@ -188,7 +225,7 @@ class TabularQAgent(tf_agent.TFAgent):
     def _initialize(self):
         return tf.no_op()
 
-    def _transitions(self, experience, weights):
+    def _transitions(self, experience: trajectory.Trajectory, weights: tf.Tensor | None):
         """Cells, temporal-difference errors, values before, and whether each is learned from."""
         if weights is not None:
             raise ValueError(
@@ -197,23 +234,25 @@ class TabularQAgent(tf_agent.TFAgent):
         time_steps, policy_steps, next_time_steps = self._as_transition(experience)
         # A LAST step is followed by another user's FIRST: that pair is no transition.
         valid = ~time_steps.is_last()
-        if not self._learn_from_last_step:
+        if not self._updates.learn_from_last_step:
             valid &= ~next_time_steps.is_last()
         cells = self.cells.of_slate(time_steps.observation, policy_steps.action)
         values = tf.gather(self._table, cells)
         next_values = tf.reduce_max(
             self._of_slates(self._table, next_time_steps.observation), axis=0
         )
-        targets = next_time_steps.reward + self._gamma * next_time_steps.discount * next_values
+        targets = (
+            next_time_steps.reward + self._updates.gamma * next_time_steps.discount * next_values
+        )
         return cells, tf.where(valid, targets - values, 0.0), values, valid
 
-    def _train(self, experience, weights=None):
+    def _train(self, experience: trajectory.Trajectory, weights: tf.Tensor | None = None):
         cells, errors, values, valid = self._transitions(experience, weights)
         before = tf.gather(self._counts, cells)
         self._counts.scatter_add(tf.IndexedSlices(tf.cast(valid, tf.int64), cells))
         after = tf.gather(self._counts, cells)
         repeats = tf.cast(tf.maximum(after - before, 1), tf.float32)
-        rate = self._learning_rate
+        rate = self._updates.learning_rate
         if callable(rate):
             rate = rate(self.train_step_counter)
         # Each of the n transitions of a cell adds its n-th part of the cell's move, 1 - (1 -
@@ -228,11 +267,13 @@ class TabularQAgent(tf_agent.TFAgent):
         self.train_step_counter.assign_add(1)
         return self._loss_info(errors, values, valid)
 
-    def _loss(self, experience, weights=None, training: bool = False):
+    def _loss(self, experience: trajectory.Trajectory, weights=None, training: bool = False):
         _, errors, values, valid = self._transitions(experience, weights)
         return self._loss_info(errors, values, valid)
 
-    def _loss_info(self, errors, values, valid) -> tf_agent.LossInfo:
+    def _loss_info(
+        self, errors: tf.Tensor, values: tf.Tensor, valid: tf.Tensor
+    ) -> tf_agent.LossInfo:
         share = tf.cast(valid, tf.float32) / tf.maximum(
             tf.cast(tf.math.count_nonzero(valid), tf.float32), 1.0
         )
@@ -248,7 +289,8 @@ class TabularQAgent(tf_agent.TFAgent):
 def create_tabular_q(
     environment: SlateEnvironment, train_step_counter: tf.Variable, name: str = "TabularQ"
 ) -> TabularQAgent:
-    """Builds a `TabularQAgent`, whose other arguments come from its own gin bindings.
+    """Builds a `TabularQAgent`; its other options come from gin bindings of `TabularUpdates`,
+    `TabularExploration`, `SlateCells` and `TabularQAgent`.
 
     The arguments are as of `create_slate_q`.
     """

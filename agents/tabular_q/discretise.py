@@ -53,16 +53,14 @@ class ObservationDigits:
         return found
 
     def weighted_sum(
-        self, observation: Nest, num_outer_axes: int, weights: np.ndarray, dtype: tf.DType
+        self, observation: Nest, num_outer_axes: int, weights: np.ndarray
     ) -> tf.Tensor:
-        """The sum of digits times weights, one for each, as int32 or int64 [outer axes]; it wraps
-        at the ends of the dtype's range.
-        """
+        """The sum of digits times weights, one for each, as int32 [outer axes]."""
         digits = tf.concat(self(observation, num_outer_axes), axis=-1)
-        return tf.reduce_sum(tf.cast(digits, dtype) * tf.constant(weights, dtype), axis=-1)
+        return tf.reduce_sum(digits * tf.constant(weights, tf.int32), axis=-1)
 
 
-def _leaf_digits(spec, bounds, number_bins):
+def _leaf_digits(spec: tf.TensorSpec, bounds: tuple[float, float] | None, number_bins: int):
     num_categories = encoding.num_categories(spec)
     if num_categories:
         return _IntegerDigits(spec, num_categories)
@@ -72,11 +70,11 @@ def _leaf_digits(spec, bounds, number_bins):
 class _IntegerDigits:
     """Digits of integers that are bounded at both ends."""
 
-    def __init__(self, spec, num_categories: int):
+    def __init__(self, spec: tf.TensorSpec, num_categories: int):
         self.size, self.num_elements = num_categories, spec.shape.num_elements()
         self._low = int(spec.minimum.min())
 
-    def __call__(self, leaf):
+    def __call__(self, leaf: tf.Tensor):
         # The zeros of a response at the start of a session need not lie in its bounds.
         return tf.clip_by_value(tf.cast(leaf - self._low, tf.int32), 0, self.size - 1)
 
@@ -84,7 +82,7 @@ class _IntegerDigits:
 class _IntervalDigits:
     """Digits of numbers, by evenly spaced edges."""
 
-    def __init__(self, spec, bounds: tuple[float, float], number_bins: int):
+    def __init__(self, spec: tf.TensorSpec, bounds: tuple[float, float], number_bins: int):
         self.size, self.num_elements = number_bins + 1, spec.shape.num_elements()
         self._dtype = spec.dtype if spec.dtype.is_floating else tf.float64
         low, high = _ends(bounds)
@@ -103,7 +101,7 @@ class _IntervalDigits:
         self._low, self._high = dtype(low), dtype(high)
         self._edges_per_unit = dtype((number_bins - 1) / (high - low))
 
-    def __call__(self, leaf):
+    def __call__(self, leaf: tf.Tensor):
         leaf = tf.cast(leaf, self._dtype)
         inside = tf.clip_by_value(leaf, self._low, self._high)
         # Rounding errors move this by much less than half an edge, so only the nearest edge needs a
@@ -124,7 +122,7 @@ def _ends(bounds: Any) -> tuple[float, float]:
     )
 
 
-def _finite_bounds(spec) -> tuple[float, float]:
+def _finite_bounds(spec: tf.TensorSpec) -> tuple[float, float]:
     if isinstance(spec, BoundedTensorSpec):
         low, high = float(np.min(spec.minimum)), float(np.max(spec.maximum))
         # The ends of the dtype's range stand for "no bound".

@@ -14,7 +14,8 @@ import training_runs
 from sections import Section, Settings, section
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment, rollout_policy
-from recsim_tf.agents.reinforce import ReinforceSlateAgent, TwoTowerPolicyNetwork
+from recsim_tf.agents.reinforce import PolicyGradient, ReinforceSlateAgent, TwoTowerPolicyNetwork
+from recsim_tf.agents.shared.learning import Learning
 from recsim_tf.agents.shared.memory import Memory
 from recsim_tf.agents.shared.returns import LambdaReturns
 from recsim_tf.core import random
@@ -142,12 +143,13 @@ def _agent(environment: SlateEnvironment, task: Task) -> ReinforceSlateAgent:
         environment.action_spec(),
         TwoTowerPolicyNetwork(environment.observation_spec(), 2, memory=memory),
         None,
-        tf.keras.optimizers.Adam(rate),
-        LambdaReturns(num_steps=task.num_steps),
-        entropy_regularization=entropy,
-        gradient_clipping=1.0,
+        Learning(
+            tf.keras.optimizers.Adam(rate),
+            gradient_clipping=1.0,
+            train_step_counter=tf.Variable(0, dtype=tf.int64),
+        ),
+        PolicyGradient(LambdaReturns(num_steps=task.num_steps), entropy_regularization=entropy),
         seed=task.seed,
-        train_step_counter=tf.Variable(0, dtype=tf.int64),
     )
     agent.initialize()
     return agent

@@ -10,7 +10,7 @@ import tensorflow as tf
 from speeds.common import MODES, Section, Settings
 
 from recsim_tf.core.execution import compiled
-from recsim_tf.policies import exact_slate, slate_advantage, top_k_slate
+from recsim_tf.policies.slates import exact_slate, slate_advantage, top_k_slate
 from recsim_tf.tables import text_table
 
 _SIZES = {

@@ -30,7 +30,7 @@ _QUICKSTART = (
     "SlateQTargets.target = 'differential'",
     "SlateQTargets.td_lambda = 0.99",
     "Exploration.epsilon = 0.05",
-    "SlateQAgent.average_tau = 0.01",
+    "Learning.average_tau = 0.01",
     "SlateQNetwork.items_see_user = False",
 )
 _ENGINES = {"graph mode": False, "XLA": True}

@@ -6,7 +6,6 @@ import recsim_tf.agents  # noqa: F401  # It imports TF-Agents.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import gin
 import tensorflow as tf
 import tensorflow_probability as tfp
 from tf_agents.environments import tf_environment
@@ -23,6 +22,7 @@ from recsim_tf.core.types import (
     Nest,
     Observation,
     Policy,
+    Seed,
     SimulatorState,
     Turn,
     initial_policy_state,
@@ -39,15 +39,14 @@ class EnvironmentState(NamedTuple):
     seed: tf.Tensor  # int32 [2]
 
 
-class _Memory(tf.Module):
-    """The variables of an environment."""
+class _Variables(tf.Module):
+    """The state of an environment as variables."""
 
     def __init__(self, state: EnvironmentState):
         super().__init__(name="SlateEnvironment")
         self.state = tf.nest.map_structure(replicas.variable, state)
 
 
-@gin.configurable
 class SlateEnvironment(tf_environment.TFEnvironment):
     """A TF-Agents environment over B simulated users at once.
 
@@ -83,7 +82,7 @@ class SlateEnvironment(tf_environment.TFEnvironment):
             first_seed, seed = random.split_seed(random.as_seed(seed), 2)
             state = simulator.reset(batch_size, first_seed)
             # The variables that a checkpoint must hold.
-            self.memory = _Memory(_first(state, seed, batch_size))
+            self.variables = _Variables(_first(state, seed, batch_size))
         time_step_spec = ts.time_step_spec(simulator.observation_spec())
         super().__init__(time_step_spec, action_spec(simulator), batch_size)
         replicas.on_each(self._begin_replica)
@@ -127,14 +126,14 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         )
 
     def _begin_replica(self) -> None:
-        replicas.fold_in_replica(self.memory.state.seed)
+        replicas.fold_in_replica(self.variables.state.seed)
         self._reset()
 
     def _current_time_step(self):
-        return self.time_step(_read(self.memory.state))
+        return self.time_step(_read(self.variables.state))
 
     def _reset(self):
-        state = _read(self.memory.state)
+        state = _read(self.variables.state)
         seed, reset_seed = random.split_seed(state.seed, 2)
         everybody = tf.ones([self.batch_size], tf.bool)
         return self._remember(
@@ -145,12 +144,12 @@ class SlateEnvironment(tf_environment.TFEnvironment):
             )
         )
 
-    def _step(self, action):
-        return self._remember(self.advance(_read(self.memory.state), action))
+    def _step(self, action: Nest):
+        return self._remember(self.advance(_read(self.variables.state), action))
 
     def _remember(self, state: EnvironmentState) -> ts.TimeStep:
         tf.nest.map_structure(
-            lambda variable, value: variable.assign(value), self.memory.state, state
+            lambda variable, value: variable.assign(value), self.variables.state, state
         )
         return self.time_step(state)
 
@@ -166,7 +165,7 @@ def action_spec(source: SessionSource) -> Nest:
         [source.slate_size], tf.int32, 0, source.num_candidates - 1, "slate"
     )
 
-    def bounded(spec):
+    def bounded(spec: tf.TensorSpec):
         return tensor_spec.BoundedTensorSpec(spec.shape, spec.dtype, *turns.limits(spec), spec.name)
 
     return Turn(slate, tf.nest.map_structure(bounded, source.query_spec)).action
@@ -188,7 +187,7 @@ def _read(variables: Nest) -> Nest:
 
 
 class PolicyInfo(NamedTuple):
-    """What a policy with a state tells beside its action, by TF-Agents' names."""
+    """The info of a policy with a state, by TF-Agents' names."""
 
     log_probability: Nest = ()  # [B], where the policy emits it
     policy_state: Nest = ()  # nest of [B, ...]: before the action
@@ -214,10 +213,10 @@ class TFSlatePolicy(tf_policy.TFPolicy):
     def __init__(
         self,
         time_step_spec: ts.TimeStep,
-        action_spec,
+        action_spec: Nest,
         policy: Policy,
         variables: Sequence[tf.Variable] = (),
-        seed=0,
+        seed: Seed = 0,
         name: str = "TFSlatePolicy",
         emit_state: bool = False,
         **arguments: Any,
@@ -246,30 +245,30 @@ class TFSlatePolicy(tf_policy.TFPolicy):
     def _variables(self):
         return [*self._read_variables, self._seed]
 
-    def _get_initial_state(self, batch_size):
+    def _get_initial_state(self, batch_size: int | tf.Tensor):
         if batch_size is None:
             return nests.at_step(initial_policy_state(self.policy, 1), 0)
         return initial_policy_state(self.policy, batch_size)
 
-    def _next_seed(self, seed):
+    def _next_seed(self, seed: Seed):
         """The seed that was given, or a new one where it is None."""
         if seed is None:
             next_seed, seed = random.split_seed(self._seed, 2)
             self._seed.assign(next_seed)
         return seed
 
-    def _begun(self, time_step, policy_state):
+    def _begun(self, time_step: ts.TimeStep, policy_state: Nest):
         """The policy state, which begins anew where a session does."""
         if not tf.nest.flatten(policy_state):
             return policy_state
         first = self._get_initial_state(nests.num_rows(time_step.observation))
         return nests.where(time_step.is_first(), first, policy_state)
 
-    def _info(self, policy_state):
+    def _info(self, policy_state: Nest):
         """The info of an action in a policy state, or its spec."""
         return PolicyInfo(policy_state=policy_state) if self._emit_state else ()
 
-    def _action(self, time_step, policy_state, seed):
+    def _action(self, time_step: ts.TimeStep, policy_state: Nest, seed: Seed):
         policy_state = self._begun(time_step, policy_state)
         info = self._info(policy_state)
         action, policy_state = self.policy(
@@ -277,7 +276,7 @@ class TFSlatePolicy(tf_policy.TFPolicy):
         )
         return policy_step.PolicyStep(action, policy_state, info)
 
-    def _distribution(self, time_step, policy_state):
+    def _distribution(self, time_step: ts.TimeStep, policy_state: Nest):
         """A point mass at the action that `action` returns."""
         step = self._action(time_step, policy_state, seed=None)
         return step._replace(
@@ -297,7 +296,9 @@ class _RolloutPolicy:
     def initial_state(self, num_users: int) -> Nest:
         return self._policy.get_initial_state(num_users)
 
-    def __call__(self, observation: Observation, policy_state: Nest, seed) -> tuple[Nest, Nest]:
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed: Seed
+    ) -> tuple[Nest, Nest]:
         num_users = nests.batch_size(observation)
         step_type = tf.fill([num_users], ts.StepType.MID)
         time_step = ts.TimeStep(step_type, tf.zeros([num_users]), tf.ones([num_users]), observation)
@@ -306,7 +307,7 @@ class _RolloutPolicy:
             return step.action, step.state
         return tf.cast(step.action, tf.int32), step.state
 
-    def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
+    def explain(self, observation: Observation, policy_state: Nest, seed: Seed) -> Explanation:
         return explanation_of(self._policy, observation, policy_state, seed)
 
 

@@ -12,7 +12,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 from recsim_tf.core.distributions import num_outcomes
-from recsim_tf.core.types import Nest
+from recsim_tf.core.types import Nest, Seed
 
 
 class Label:
@@ -36,7 +36,7 @@ class Label:
             " fields instead, for example a one-hot encoding"
         )
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str):
         # TensorFlow and Python look for protocols in private attributes.
         if name.startswith("_"):
             raise AttributeError(name)
@@ -81,7 +81,9 @@ class Mixture(NamedTuple):
     weights: tf.Tensor  # [B, C], non-negative, with sum one
 
 
-def relaxed_sample(distribution: tfd.Distribution, seed, temperature) -> Mixture:
+def relaxed_sample(
+    distribution: tfd.Distribution, seed: Seed, temperature: float | tf.Tensor
+) -> Mixture:
     """Weighs each value by softmax((log-probabilities + Gumbel noise) / temperature), and so
     differentiably.
 
@@ -127,7 +129,7 @@ def apply(owner: str, function: Callable[[Nest], Nest], draw: Nest) -> Nest:
     if not isinstance(draw, Mixture):
         return function(draw)
 
-    def mean(path, *leaves):
+    def mean(path: tuple, *leaves):
         first = leaves[0]
         if isinstance(first, Label) or all(leaf is first for leaf in leaves):
             return first
@@ -153,7 +155,7 @@ def mix_candidates(documents: Nest, weights: tf.Tensor) -> Nest:
       Nest of [B, K, ...], with a `Label` in the place of each integer or bool.
     """
 
-    def mix(path, leaf):
+    def mix(path: tuple, leaf: tf.Tensor):
         if not leaf.dtype.is_floating:
             return Label(field_name("documents", path))
         return tf.einsum("bkn,bn...->bk...", tf.cast(weights, leaf.dtype), leaf)

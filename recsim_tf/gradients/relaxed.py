@@ -13,8 +13,8 @@ from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.ranges import Range
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.stages import Sampled, Stages, advance, begin, log_prob_per_user
-from recsim_tf.core.types import InitialDraws, Nest, Slate, StepDraws, Turn
+from recsim_tf.core.stages import Models, Sampled, Stages, advance, begin, log_prob_per_user
+from recsim_tf.core.types import InitialDraws, Nest, Seed, Slate, StepDraws, Turn
 from recsim_tf.gradients import mixtures
 from recsim_tf.gradients.relaxed_slate import relaxed_slate
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
@@ -27,10 +27,10 @@ def relaxed_return(
     policy: PlackettLucePolicy,
     num_users: int,
     num_steps: int,
-    seed,
-    temperature=0.5,
+    seed: Seed,
+    temperature: float | tf.Tensor = 0.5,
     departure_margin: Callable[[Nest], tf.Tensor] | None = None,
-    departure_temperature=1.0,
+    departure_temperature: float | tf.Tensor = 1.0,
 ) -> tf.Tensor:
     """Simulates one session a row in which slates, choices and departures are relaxed, and returns
     the sums of rewards.
@@ -111,7 +111,14 @@ def relaxed_return(
     dtype = simulator.reward(first_state.response, first_state.user).dtype
     zeros = tf.zeros([num_users], dtype)
 
-    def body(step, state, in_session, log_prob, total, seed):
+    def body(
+        step: tf.Tensor,
+        state: Nest,
+        in_session: tf.Tensor,
+        log_prob: tf.Tensor,
+        total: tf.Tensor,
+        seed: Seed,
+    ):
         seed, policy_seed, step_seed = random.split_seed(seed, 3)
         slate_weights = relaxed_slate(
             policy.distribution(simulator.observe(state)), policy_seed, temperature
@@ -154,12 +161,12 @@ class _Pathwise(Stages):
       corpora: of the users.
     """
 
-    def __init__(self, seed, names: Iterable[str], log_prob: tf.Tensor, corpora: OwnCorpora):
+    def __init__(self, seed: Seed, names: Iterable[str], log_prob: tf.Tensor, corpora: OwnCorpora):
         self._sampled = Sampled(seed, names)
         self.log_prob = log_prob
         self._corpora = corpora
 
-    def sample(self, stage, distribution, who=None):
+    def sample(self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None):
         draw = self._sampled.sample(stage, distribution, who)
         if all(
             kind == tfd.FULLY_REPARAMETERIZED
@@ -182,12 +189,14 @@ class _Relaxed(_Pathwise):
       temperature: of relaxed draws.
     """
 
-    def __init__(self, seed, log_prob: tf.Tensor, corpora: OwnCorpora, temperature):
+    def __init__(
+        self, seed: Seed, log_prob: tf.Tensor, corpora: OwnCorpora, temperature: float | tf.Tensor
+    ):
         super().__init__(seed, StepDraws._fields, log_prob, corpora)
         self._temperature = temperature
         self.departure: tf.Tensor | tfd.Distribution = ()
 
-    def sample(self, stage, distribution, who=None):
+    def sample(self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None):
         if (
             stage in _RELAXED_STAGES
             and num_outcomes(distribution) is not None
@@ -198,7 +207,7 @@ class _Relaxed(_Pathwise):
             )
         return super().sample(stage, distribution, who)
 
-    def apply(self, stage, function, draw):
+    def apply(self, stage: str, function: Callable, draw: Nest):
         result = mixtures.apply(stage, function, draw)
         if stage == "reward":
             # One, with the gradient of the log-probability of the hard draws behind this reward
@@ -207,20 +216,26 @@ class _Relaxed(_Pathwise):
             return result * tf.exp(log_prob - tf.stop_gradient(log_prob))
         return mixtures.refuse_labels(result) if stage in ("user", "corpus") else result
 
-    def show(self, models, state, turn):
+    def show(self, models: Models, state: Nest, turn: Turn):
         documents = models.documents.describe(state.candidates, state.corpus)
         hidden, _ = self.hidden(models, state, documents)
         met = models.corpora.of_users((documents, hidden), turn.slate.shape[0])
         shown = mixtures.mix_candidates(models.documents.show(*met), turn.slate)
         return Slate(shown, tf.ones(turn.slate.shape[:2], tf.bool)), ()
 
-    def leave(self, departure):
+    def leave(self, departure: tf.Tensor | tfd.Distribution):
         self.departure = departure
         num_users = self.log_prob.shape
         return tf.zeros(num_users, tf.bool), ()
 
 
-def _stay_probability(users: UserModel, user, departure, margin_of, temperature):
+def _stay_probability(
+    users: UserModel,
+    user: Nest,
+    departure: tf.Tensor | tfd.Distribution,
+    margin_of: Callable[[Nest], tf.Tensor] | None,
+    temperature: float | tf.Tensor,
+):
     """[B]: the probability of staying, judged on the updated state."""
     if isinstance(departure, tfd.Distribution):
         return tf.exp(departure.log_prob(tf.zeros(departure.batch_shape, departure.dtype)))

@@ -6,9 +6,12 @@ import tensorflow as tf
 from recsim_tf.core import validation
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 from recsim_tf.core.ranges import Range
+from recsim_tf.core.types import Seed
 
 
-def relaxed_slate(distribution: PlackettLuce, seed, temperature) -> tf.Tensor:
+def relaxed_slate(
+    distribution: PlackettLuce, seed: Seed, temperature: float | tf.Tensor
+) -> tf.Tensor:
     """A relaxed draw of a slate; as the temperature goes to zero it becomes the slate that
     `random.sample` draws with the same seed.
 
@@ -23,7 +26,7 @@ def relaxed_slate(distribution: PlackettLuce, seed, temperature) -> tf.Tensor:
     return relaxed_top_k(distribution.keys(seed), distribution.slate_size, temperature)
 
 
-def relaxed_top_k(keys: tf.Tensor, slate_size: int, temperature) -> tf.Tensor:
+def relaxed_top_k(keys: tf.Tensor, slate_size: int, temperature: float | tf.Tensor) -> tf.Tensor:
     """The K largest keys in order, relaxed by successive softmax (Xie and Ermon 2019, arXiv
     1901.10517, section 4).
 
@@ -52,7 +55,7 @@ def relaxed_top_k(keys: tf.Tensor, slate_size: int, temperature) -> tf.Tensor:
     return tf.stack(positions, axis=1)
 
 
-def _log_complement(weights):
+def _log_complement(weights: tf.Tensor):
     """log(1 - weights) of weights [B, N] that sum to one."""
     # Next to one, 1 - a has no digits left and its gradient cancels to noise, so the largest
     # weight's is the sum of the others.

@@ -1,11 +1,13 @@
 """The return of simulated sessions with the gradient of its expectation, by the score function."""
 
+from collections.abc import Iterable
+
 import tensorflow as tf
 
 from recsim_tf.core.corpora import OF_CORPORA
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import Recorded, begin
-from recsim_tf.core.types import Trajectory
+from recsim_tf.core.types import Nest, Trajectory, Transition
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 
 
@@ -70,11 +72,11 @@ def score_function_return(
     begun = Recorded(trajectory.initial._asdict(), score=True)
     begin(simulator, num_users, begun)
 
-    def total(stages, rows):
-        terms = [tf.cast(each, rewards.dtype) for each in stages]
-        return tf.add_n(terms) if terms else tf.zeros([rows], rewards.dtype)
+    def total(log_probs: Iterable[tf.Tensor], num_rows: int | tf.Tensor):
+        terms = [tf.cast(each, rewards.dtype) for each in log_probs]
+        return tf.add_n(terms) if terms else tf.zeros([num_rows], rewards.dtype)
 
-    def score(log_probs, active, advantage):
+    def score(log_probs: dict[str, tf.Tensor], active: tf.Tensor, advantage: tf.Tensor):
         """[B]: log-probabilities by stage, times the advantage [W]. What is drawn for users who
         have left, or for worlds that all have left, changes nothing.
         """
@@ -93,7 +95,7 @@ def score_function_return(
         begun.log_probs, tf.ones([num_users], tf.bool), rewards_to_go[0] - mean_of_others[0]
     )
 
-    def add(carry, step, state, transition, log_probs):
+    def add(carry: Nest, step: tf.Tensor, state: Nest, transition: Transition, log_probs: dict):
         total, policy_state = carry
         actions, policy_state = policy.decide(simulator.observe(state), policy_state)
         log_probs = {**log_probs, "policy": actions.log_prob(transition.action)}
@@ -104,12 +106,12 @@ def score_function_return(
     return simulator.retrace(trajectory, add, carry, score=True)[0]
 
 
-def _mean_of_others(values):
+def _mean_of_others(values: tf.Tensor):
     """For each [T, B] the mean over the other rows."""
     num_others = max(values.shape[1] - 1, 1)
     return (tf.reduce_sum(values, axis=1, keepdims=True) - values) / num_others
 
 
-def _gradient_only(value):
+def _gradient_only(value: tf.Tensor):
     """Zero, with the gradient of `value`."""
     return value - tf.stop_gradient(value)

@@ -9,6 +9,7 @@ from recsim_tf.choice import affinity
 from recsim_tf.core import random
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.sessions import SessionSource
+from recsim_tf.core.types import Nest, Observation, Seed
 from recsim_tf.policies.policy_model import PolicyModel
 from recsim_tf.policies.slates import largest
 
@@ -30,7 +31,7 @@ class Boosting(PolicyModel):
     simulator: SessionSource
     cap: Any = parameter(1.2, low=0)
 
-    def __call__(self, observation, policy_state, seed):
+    def __call__(self, observation: Observation, policy_state: Nest, seed: Seed):
         documents = observation.documents
         scores = 2 + affinity.negative_euclidean(observation.user, documents.features)
         cap = self.per_user("cap", 2, scores.dtype)

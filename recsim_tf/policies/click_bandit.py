@@ -11,7 +11,7 @@ from recsim_tf.core import nests, random
 from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.sessions import SessionSource
-from recsim_tf.core.types import Nest, Observation, Policy, initial_policy_state
+from recsim_tf.core.types import Nest, Observation, Policy, Seed, initial_policy_state
 from recsim_tf.policies import fields
 from recsim_tf.policies.clicks import ClickCounts, ClickScores, update_counts
 from recsim_tf.policies.indices import BanditAlgorithm
@@ -84,7 +84,7 @@ class ClickBandit(PolicyModel):
         return ClickBanditState(counts=self.scores.initial_counts(num_users), arms=arms)
 
     def __call__(
-        self, observation: Observation, policy_state: ClickBanditState, seed
+        self, observation: Observation, policy_state: ClickBanditState, seed: Seed
     ) -> tuple[tf.Tensor, ClickBanditState]:
         """Slates int32 [B, K], and the policy state with the observed response counted."""
         counts = update_counts(policy_state.counts, observation.response)
@@ -105,7 +105,7 @@ class ClickBandit(PolicyModel):
         return slate, ClickBanditState(counts, arm_states)
 
     def explain(
-        self, observation: Observation, policy_state: ClickBanditState, seed
+        self, observation: Observation, policy_state: ClickBanditState, seed: Seed
     ) -> Explanation:
         """The arms' scores, and the counts that they rest on."""
         score_seed, *_ = random.split_seed(seed, len(self.arms) + 1)
@@ -139,8 +139,8 @@ def concatenate_slates(
     # Where each candidate comes first, or the largest integer where it does not come at all; empty
     # positions belong to no segment.
     segments = tf.where(items >= 0, items + num_candidates * tf.range(num_users)[:, tf.newaxis], -1)
-    places = tf.broadcast_to(tf.range(num_items), tf.shape(items))
-    first = tf.math.unsorted_segment_min(places, segments, num_users * num_candidates)
+    order = tf.broadcast_to(tf.range(num_items), tf.shape(items))
+    first = tf.math.unsorted_segment_min(order, segments, num_users * num_candidates)
     first = tf.reshape(first, [num_users, num_candidates])
     earliest, slate = tf.math.top_k(-first, slate_size)
     return tf.ensure_shape(

@@ -6,7 +6,7 @@ import tensorflow as tf
 from recsim_tf.core.explanations import Explained, Explanation
 from recsim_tf.core.ranges import Range
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Policy
+from recsim_tf.core.types import Nest, Observation, Policy, Seed
 from recsim_tf.environments.long_term_satisfaction import ClickbaitDocuments
 from recsim_tf.policies import fields
 
@@ -34,15 +34,15 @@ def clickbait_policy(simulator: Simulator, target: float = 1.0) -> Policy:
         )
     Range(low=0, high=1).check_number("target", target)
 
-    def distance(observation):
+    def distance(observation: Observation):
         seen = observation.documents[..., 0]
         clickbait = 1 - seen if documents.show_kaleness else seen
         return tf.abs(clickbait - tf.cast(target, clickbait.dtype))
 
-    def act(observation, policy_state, seed):
+    def act(observation: Observation, policy_state: Nest, seed: Seed):
         return tf.math.top_k(-distance(observation), simulator.slate_size).indices, policy_state
 
-    def explain(observation, policy_state, seed):
+    def explain(observation: Observation, policy_state: Nest, seed: Seed):
         return Explanation(candidates={"distance to the target": distance(observation)})
 
     return Explained(act, explain)

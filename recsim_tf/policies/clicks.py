@@ -12,7 +12,7 @@ from recsim_tf.core import validation
 from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import Range
-from recsim_tf.core.types import Nest
+from recsim_tf.core.types import Nest, Seed
 from recsim_tf.policies import fields
 from recsim_tf.policies.indices import BanditAlgorithm, bandit_algorithm, thompson
 from recsim_tf.policies.policy_model import PolicyModel
@@ -74,7 +74,7 @@ class ClickScores(PolicyModel):
     def check(self):
         validation.check_count(num_clusters=self.num_clusters)
         if self._algorithm is thompson:
-            # Tensors inside a graph do not tell their values any more.
+            # The values of tensors are not known inside a graph.
             Range(above=0).check("optimism_scaling", self.optimism_scaling)
 
     @functools.cached_property
@@ -86,7 +86,7 @@ class ClickScores(PolicyModel):
         """The counts of `num_users` users at the start of a session."""
         return fields.zeros(counts_spec(self.num_clusters), num_users)
 
-    def __call__(self, counts: ClickCounts, seed) -> tf.Tensor:
+    def __call__(self, counts: ClickCounts, seed: Seed) -> tf.Tensor:
         """The clusters' scores, float32 [B, T]."""
         total = tf.reduce_sum(counts.impressions, axis=-1)
         scaling = self.per_user("optimism_scaling", rank=2)
@@ -94,7 +94,7 @@ class ClickScores(PolicyModel):
         some_unshown = tf.reduce_any(counts.impressions == 0, axis=-1, keepdims=True)
         return tf.where(some_unshown, -counts.impressions, scores)
 
-    def explain(self, kind: str, counts: ClickCounts, seed) -> Explanation:
+    def explain(self, kind: str, counts: ClickCounts, seed: Seed) -> Explanation:
         """The arms, named by their kind and number, with their scores and counts."""
         return Explanation(
             alternatives={

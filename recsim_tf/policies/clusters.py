@@ -14,7 +14,7 @@ from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import shown
 from recsim_tf.core.sessions import SessionSource
-from recsim_tf.core.types import Nest, Observation, Policy
+from recsim_tf.core.types import Nest, Observation, Policy, Seed
 from recsim_tf.policies import fields
 from recsim_tf.policies.clicks import ClickCounts, ClickScores, update_counts
 from recsim_tf.policies.indices import BanditAlgorithm
@@ -82,7 +82,7 @@ def greedy_cluster_policy(simulator: SessionSource, cluster_id: int) -> Policy:
             f"cluster_id must be in [0, num_clusters={num_clusters}), got {shown(cluster_id)}"
         )
 
-    def act(observation, policy_state, seed):
+    def act(observation: Observation, policy_state: Nest, seed: Seed):
         return rank_cluster(cluster_id, observation.documents, simulator.slate_size), policy_state
 
     return act
@@ -136,14 +136,16 @@ class ClusterBandit(PolicyModel):
         return self.scores.initial_counts(num_users)
 
     def __call__(
-        self, observation: Observation, policy_state: ClickCounts, seed
+        self, observation: Observation, policy_state: ClickCounts, seed: Seed
     ) -> tuple[tf.Tensor, ClickCounts]:
         """Slates int32 [B, K], and the counts with the observed response added."""
         counts = update_counts(policy_state, observation.response)
         scores = self.scores(counts, seed)
         return rank_clusters(scores, observation.documents, self.simulator.slate_size), counts
 
-    def explain(self, observation: Observation, policy_state: ClickCounts, seed) -> Explanation:
+    def explain(
+        self, observation: Observation, policy_state: ClickCounts, seed: Seed
+    ) -> Explanation:
         """The clusters' scores, and the counts that they rest on."""
         return self.scores.explain(
             "cluster", update_counts(policy_state, observation.response), seed

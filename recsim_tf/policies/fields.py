@@ -37,7 +37,7 @@ def document_clusters(simulator: SessionSource) -> int:
 
 
 def response_clusters(response_spec: Nest) -> int:
-    """The number of clusters of responses that tell which clusters were shown and clicked.
+    """The number of clusters that responses name.
 
     Args:
       response_spec: bounded specs of an observed response.

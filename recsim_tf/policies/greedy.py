@@ -12,7 +12,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation, Policy
 from recsim_tf.environments.interest_exploration import InterestExplorationUsers, UserState
 from recsim_tf.policies import fields
-from recsim_tf.policies.beliefs import BeliefScores
+from recsim_tf.policies.choice_scores import BeliefScores
 from recsim_tf.policies.myopic import myopic_policy
 
 

@@ -10,13 +10,14 @@ While a user has arms that were never pulled, `ucb1` and `kl_ucb` score these +i
 (as RecSim 0.2.4).
 """
 
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random, validation
 from recsim_tf.core.ranges import Range
+from recsim_tf.core.types import Seed
 
 Scaling: TypeAlias = float | tf.Tensor
 
@@ -30,11 +31,17 @@ class BanditAlgorithm(Protocol):
         rewards: tf.Tensor,
         total_pulls: tf.Tensor,
         optimism_scaling: Scaling = 1.0,
-        seed: tf.Tensor | None = None,
+        seed: Seed | None = None,
     ) -> tf.Tensor: ...
 
 
-def ucb1(pulls, rewards, total_pulls, optimism_scaling: Scaling = 1.0, seed=None) -> tf.Tensor:
+def ucb1(
+    pulls: tf.Tensor,
+    rewards: tf.Tensor,
+    total_pulls: tf.Tensor,
+    optimism_scaling: Scaling = 1.0,
+    seed: Seed | None = None,
+) -> tf.Tensor:
     """Mean plus confidence radius, r/n + o sqrt(2 ln t / n) (Auer, Cesa-Bianchi & Fischer 2002,
     UCB1; there o = 1). The seed is not used.
     """
@@ -44,7 +51,13 @@ def ucb1(pulls, rewards, total_pulls, optimism_scaling: Scaling = 1.0, seed=None
     return _unpulled_first(pulls, rewards / safe_pulls + optimism_scaling * radius)
 
 
-def kl_ucb(pulls, rewards, total_pulls, optimism_scaling: Scaling = 1.0, seed=None) -> tf.Tensor:
+def kl_ucb(
+    pulls: tf.Tensor,
+    rewards: tf.Tensor,
+    total_pulls: tf.Tensor,
+    optimism_scaling: Scaling = 1.0,
+    seed: Seed | None = None,
+) -> tf.Tensor:
     """The largest q in [p, 1] with KL(p, q) <= o^2 (ln t + 3 ln ln t) / n, p = r/n (Garivier &
     Cappe 2011, KL-UCB with c = 3; o = 1).
 
@@ -59,7 +72,7 @@ def kl_ucb(pulls, rewards, total_pulls, optimism_scaling: Scaling = 1.0, seed=No
     exploration = tf.maximum(log_round + 3.0 * tf.math.log(tf.maximum(log_round, 1e-6)), 0.0)
     bound = optimism_scaling**2 * exploration[:, tf.newaxis] / safe_pulls
 
-    def halve(low, high):
+    def halve(low: tf.Tensor, high: tf.Tensor):
         # The search is for q - p: the divergence of it keeps its digits where q is close to p.
         middle = (low + high) / 2.0
         inside = _bernoulli_divergence(mean, middle) <= bound
@@ -74,7 +87,13 @@ def kl_ucb(pulls, rewards, total_pulls, optimism_scaling: Scaling = 1.0, seed=No
     return _unpulled_first(pulls, mean + excess)
 
 
-def thompson(pulls, rewards, total_pulls, optimism_scaling: Scaling = 1.0, seed=None) -> tf.Tensor:
+def thompson(
+    pulls: tf.Tensor,
+    rewards: tf.Tensor,
+    total_pulls: tf.Tensor,
+    optimism_scaling: Scaling = 1.0,
+    seed: Seed | None = None,
+) -> tf.Tensor:
     """A draw from each arm's posterior, Beta(1 + r/o^2, 1 + (n - r)/o^2) (Thompson 1933; Chapelle &
     Li 2011).
 
@@ -94,7 +113,9 @@ def thompson(pulls, rewards, total_pulls, optimism_scaling: Scaling = 1.0, seed=
     return random.sample(thompson_posterior(pulls, rewards, optimism_scaling), random.as_seed(seed))
 
 
-def thompson_posterior(pulls, rewards, optimism_scaling: Scaling = 1.0) -> tfd.Beta:
+def thompson_posterior(
+    pulls: tf.Tensor, rewards: tf.Tensor, optimism_scaling: Scaling = 1.0
+) -> tfd.Beta:
     """The distribution, of batch shape [B, A], that `thompson` draws from."""
     # The posterior of a scaling of 0 is a point, which is no Beta distribution.
     Range(above=0).check("optimism_scaling", optimism_scaling)
@@ -102,7 +123,7 @@ def thompson_posterior(pulls, rewards, optimism_scaling: Scaling = 1.0) -> tfd.B
     return tfd.Beta(1.0 + rewards / scale, 1.0 + (pulls - rewards) / scale)
 
 
-def bernoulli_rewards(rewards, seed) -> tf.Tensor:
+def bernoulli_rewards(rewards: tf.Tensor, seed: Seed) -> tf.Tensor:
     """Turns rewards in [0, 1] into draws of 0 or 1 with these means (Agrawal & Goyal 2012,
     Algorithm 2).
 
@@ -113,7 +134,7 @@ def bernoulli_rewards(rewards, seed) -> tf.Tensor:
     return random.sample(tfd.Bernoulli(probs=rewards, dtype=rewards.dtype), seed)
 
 
-def _check_arms(pulls, rewards):
+def _check_arms(pulls: tf.Tensor, rewards: tf.Tensor) -> None:
     if pulls.shape != rewards.shape:
         raise ValueError(
             f"rewards must have the shape of pulls, {pulls.shape}, got {rewards.shape}"
@@ -122,23 +143,23 @@ def _check_arms(pulls, rewards):
         raise ValueError(f"pulls must be of at least 2 arms, got {pulls.shape[-1]}")
 
 
-def _at_least_one(pulls):
+def _at_least_one(pulls: tf.Tensor) -> tf.Tensor:
     """The pulls, safe to divide by; arms that were not pulled are scored by `_unpulled_first`."""
     return tf.where(pulls > 0, pulls, 1.0)
 
 
-def _log_round(total_pulls):
+def _log_round(total_pulls: tf.Tensor) -> tf.Tensor:
     return tf.math.log(tf.maximum(total_pulls, 1.0))
 
 
-def _bernoulli_divergence(mean, excess):
+def _bernoulli_divergence(mean: tf.Tensor, excess: tf.Tensor) -> tf.Tensor:
     """KL(Bernoulli(p) || Bernoulli(p + d)) for d in [0, 1 - p], with 0 log 0 = 0."""
     rest = 1.0 - mean
     gained = tf.math.xlog1py(mean, tf.math.divide_no_nan(excess, mean))
     return -gained - tf.math.xlog1py(rest, -tf.math.divide_no_nan(excess, rest))
 
 
-def _unpulled_first(pulls, scores):
+def _unpulled_first(pulls: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
     unpulled = pulls <= 0
     some_unpulled = tf.reduce_any(unpulled, axis=-1, keepdims=True)
     return tf.where(
@@ -148,10 +169,21 @@ def _unpulled_first(pulls, scores):
     )
 
 
-ALGORITHMS: dict[str, BanditAlgorithm] = {"ucb1": ucb1, "kl_ucb": kl_ucb, "thompson": thompson}
+class Algorithm(NamedTuple):
+    """An algorithm that has a name."""
+
+    title: str  # in tables and plots
+    scores: BanditAlgorithm
+
+
+ALGORITHMS: dict[str, Algorithm] = {
+    "ucb1": Algorithm("UCB1", ucb1),
+    "kl_ucb": Algorithm("KL-UCB", kl_ucb),
+    "thompson": Algorithm("Thompson sampling", thompson),
+}
 
 
 def bandit_algorithm(name: str) -> BanditAlgorithm:
     """The algorithm of that name: "ucb1", "kl_ucb" or "thompson"."""
     validation.check_one_of(ALGORITHMS, **{"bandit algorithm": name})
-    return ALGORITHMS[name]
+    return ALGORITHMS[name].scores

@@ -12,6 +12,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random, validation
 from recsim_tf.core.ranges import Range
+from recsim_tf.core.types import Seed
 
 
 class LogisticFit(NamedTuple):
@@ -23,9 +24,9 @@ class LogisticFit(NamedTuple):
 
 
 def fit_logistic(
-    features,
-    rewards,
-    mask,
+    features: tf.Tensor,
+    rewards: tf.Tensor,
+    mask: tf.Tensor,
     sigma0: float = 1.0,
     num_iterations: int = 20,
     tolerance: float = 1e-3,
@@ -51,7 +52,7 @@ def fit_logistic(
     features, rewards, observed = _as_observed(features, rewards, mask)
     prior_precision = _prior_precision(features, sigma0)
 
-    def improve(active, weights, precision):
+    def improve(active: tf.Tensor, weights: tf.Tensor, precision: tf.Tensor):
         logits = tf.linalg.matvec(features, weights)
         mean = tf.sigmoid(logits)
         spread = observed * mean * (1.0 - mean)
@@ -104,10 +105,10 @@ def ucb_glm_radius(dim: int, horizon: float, optimism_scaling: float = 1.0) -> f
 
 
 def ucb_glm(
-    features,
-    rewards,
-    mask,
-    arms,
+    features: tf.Tensor,
+    rewards: tf.Tensor,
+    mask: tf.Tensor,
+    arms: tf.Tensor,
     horizon: float,
     sigma0: float = 1.0,
     optimism_scaling: float = 1.0,
@@ -136,7 +137,13 @@ def ucb_glm(
 
 
 def glm_thompson(
-    features, rewards, mask, arms, seed, sigma0: float = 1.0, optimism_scaling: float = 1.0
+    features: tf.Tensor,
+    rewards: tf.Tensor,
+    mask: tf.Tensor,
+    arms: tf.Tensor,
+    seed: Seed,
+    sigma0: float = 1.0,
+    optimism_scaling: float = 1.0,
 ) -> tf.Tensor:
     """GLM-TS's scores x . w~ with w~ ~ N(w, o^2 G^-1), the Laplace posterior of `fit_logistic`
     (Chapelle & Li 2011, Algorithm 3).
@@ -159,7 +166,7 @@ def glm_thompson(
     return tf.linalg.matvec(arms, fit.weights + optimism_scaling * spread)
 
 
-def _as_observed(features, rewards, mask):
+def _as_observed(features: tf.Tensor, rewards: tf.Tensor, mask: tf.Tensor):
     """Features and rewards with zeros where nothing was observed, and the mask as numbers."""
     features, rewards = tf.convert_to_tensor(features), tf.convert_to_tensor(rewards)
     zero = tf.zeros([], features.dtype)
@@ -170,10 +177,10 @@ def _as_observed(features, rewards, mask):
     )
 
 
-def _prior_precision(features, sigma0):
+def _prior_precision(features: tf.Tensor, sigma0: float):
     Range(above=0).check_number("sigma0", sigma0)
     return tf.eye(features.shape[-1], dtype=features.dtype) / sigma0**2
 
 
-def _solve(root, vector):
+def _solve(root: tf.Tensor, vector: tf.Tensor):
     return tf.linalg.cholesky_solve(root, vector[..., tf.newaxis])[..., 0]

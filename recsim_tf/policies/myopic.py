@@ -4,9 +4,9 @@ import tensorflow as tf
 
 from recsim_tf.core.explanations import Explained, Explanation
 from recsim_tf.core.sessions import SessionSource
-from recsim_tf.core.types import Policy
+from recsim_tf.core.types import Nest, Observation, Policy, Seed
 from recsim_tf.policies import fields
-from recsim_tf.policies.beliefs import AffinityScores, ChoiceScores
+from recsim_tf.policies.choice_scores import AffinityScores, ChoiceScores
 
 
 def myopic_policy(simulator: SessionSource, choice_scores: ChoiceScores | None = None) -> Policy:
@@ -27,11 +27,11 @@ def myopic_policy(simulator: SessionSource, choice_scores: ChoiceScores | None =
     choice_scores = choice_scores or AffinityScores()
     choice_scores(fields.zeros(simulator.observation_spec(), simulator.num_users or 1))
 
-    def act(observation, policy_state, seed):
+    def act(observation: Observation, policy_state: Nest, seed: Seed):
         weights, _ = choice_scores(observation)
         return tf.math.top_k(weights, simulator.slate_size).indices, policy_state
 
-    def explain(observation, policy_state, seed):
+    def explain(observation: Observation, policy_state: Nest, seed: Seed):
         weights, no_click_weight = choice_scores(observation)
         return Explanation(
             candidates={"click weight": weights}, user={"no-click weight": no_click_weight}

@@ -8,10 +8,10 @@ import tensorflow as tf
 from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core.types import Nest, Observation, Seed
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
 from recsim_tf.policies import fields
-from recsim_tf.policies.beliefs import AffinityScores
+from recsim_tf.policies.choice_scores import AffinityScores
 from recsim_tf.policies.policy_model import PolicyModel
 from recsim_tf.policies.slates import exact_slate
 
@@ -43,7 +43,7 @@ class OraclePolicy(PolicyModel):
     reward_per_budget: Any = parameter(_REWARD_PER_BUDGET)
 
     def check(self):
-        fields.require_slates("oracle_policy", self.simulator)
+        fields.require_slates("OraclePolicy", self.simulator)
         users, videos = self.simulator.users, self.simulator.documents
         for model, needed in ((videos, UtilityVideos), (users, InterestEvolutionUsers)):
             if not isinstance(model, needed):
@@ -58,7 +58,7 @@ class OraclePolicy(PolicyModel):
         return AffinityScores(self.simulator.users.choice_model)
 
     def __call__(
-        self, observation: Observation, policy_state: Nest, seed
+        self, observation: Observation, policy_state: Nest, seed: Seed
     ) -> tuple[tf.Tensor, Nest]:
         """Slates int32 [B, K], and the policy state as it was."""
         weights, no_click_weight = self._choice_scores(observation)
@@ -66,7 +66,7 @@ class OraclePolicy(PolicyModel):
         slate = exact_slate(weights, no_click_weight, values, self.simulator.slate_size)
         return slate, policy_state
 
-    def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
+    def explain(self, observation: Observation, policy_state: Nest, seed: Seed) -> Explanation:
         """What a click on each candidate is worth, and the weights of the choice."""
         weights, no_click_weight = self._choice_scores(observation)
         return Explanation(
@@ -88,6 +88,3 @@ class OraclePolicy(PolicyModel):
             length - gain * tf.cast(videos.mean_quality(), tf.float32)
         )
         return tf.linalg.matvec(observation.documents, value)
-
-
-oracle_policy = OraclePolicy

@@ -3,14 +3,14 @@ turns.
 """
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.distributions import IndependentParts, PlackettLuce, parts_of
 from recsim_tf.core.explanations import Explanation
-from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core.types import Nest, Observation, Seed
 from recsim_tf.policies import fields
 
 Actions: TypeAlias = PlackettLuce | IndependentParts
@@ -38,7 +38,7 @@ class PlackettLucePolicy:
         return cls(lambda observation: PlackettLuce(item_logits(observation), slate_size))
 
     @classmethod
-    def of_network(cls, network) -> "PlackettLucePolicy":
+    def of_network(cls, network: Any) -> "PlackettLucePolicy":
         """The policy of a network that gives (distribution [B], state), as `SlatePolicyNetwork` or
         `TurnPolicyNetwork`: the one that REINFORCE trains. With a `state_spec` the network's state
         is that of the policy.
@@ -55,12 +55,16 @@ class PlackettLucePolicy:
         """The distribution [B] of the actions, and the next policy state."""
         return self.distribution(observation), policy_state
 
-    def __call__(self, observation: Observation, policy_state: Nest, seed) -> tuple[Nest, Nest]:
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed: Seed
+    ) -> tuple[Nest, Nest]:
         """A slate int32 [B, K] or a turn, and the next policy state."""
         distribution, policy_state = self.decide(observation, policy_state)
         return random.sample(distribution, seed), policy_state
 
-    def likeliest(self, observation: Observation, policy_state: Nest, seed) -> tuple[Nest, Nest]:
+    def likeliest(
+        self, observation: Observation, policy_state: Nest, seed: Seed
+    ) -> tuple[Nest, Nest]:
         """A rollout policy that gives the likeliest slates or turns."""
         distribution, policy_state = self.decide(observation, policy_state)
         return distribution.mode(), policy_state
@@ -69,7 +73,7 @@ class PlackettLucePolicy:
         """[B]: the log-probability of a slate int32 [B, K], or of a turn."""
         return self.distribution(observation).log_prob(action)
 
-    def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
+    def explain(self, observation: Observation, policy_state: Nest, seed: Seed) -> Explanation:
         """The probability of each candidate to be shown first, and its logit."""
         actions, _ = self.decide(observation, policy_state)
         distribution = tf.nest.flatten(parts_of(actions))[0]
@@ -86,17 +90,17 @@ class RememberingPolicy(PlackettLucePolicy):
       network: gives (distribution [B], state), and has a `state_spec`.
     """
 
-    def __init__(self, network):
+    def __init__(self, network: Any):
         super().__init__(self._without_a_state)
         self._network = network
 
-    def initial_state(self, num_users):
+    def initial_state(self, num_users: int | tf.Tensor):
         return fields.zeros(self._network.state_spec, num_users)
 
-    def decide(self, observation, policy_state):
+    def decide(self, observation: Observation, policy_state: Nest):
         return self._network(observation, network_state=policy_state)
 
-    def _without_a_state(self, observation):
+    def _without_a_state(self, observation: Observation):
         raise ValueError(
             f"the distribution of {self._network.name} depends on what it remembers: take decide,"
             " with the policy state"

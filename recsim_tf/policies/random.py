@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from recsim_tf.core import nests, random, turns
 from recsim_tf.core.sessions import SessionSource
-from recsim_tf.core.types import Nest, Policy, Turn
+from recsim_tf.core.types import Nest, Observation, Policy, Seed, Turn
 
 # Queries that are drawn for a user, until one meets the conditions of the users.
 _TRIES = 8
@@ -18,7 +18,7 @@ def random_policy(simulator: SessionSource) -> Policy:
     `turns.some_turn`.
     """
 
-    def act(observation, policy_state, seed):
+    def act(observation: Observation, policy_state: Nest, seed: Seed):
         documents = tf.nest.flatten(observation.documents)[0]
         # A saved policy does not know its number of users.
         num_users = nests.num_rows(documents)
@@ -32,7 +32,9 @@ def random_policy(simulator: SessionSource) -> Policy:
     return act
 
 
-def _random_query(simulator: SessionSource, slate: tf.Tensor, num_users, seed) -> Nest:
+def _random_query(
+    simulator: SessionSource, slate: tf.Tensor, num_users: int | tf.Tensor, seed: Seed
+) -> Nest:
     query = turns.some_turn(simulator, num_users).query
     # XLA compiles one draw sooner than as many as there are tries.
     draws = turns.random_queries(simulator.query_spec, num_users, seed, _TRIES)
@@ -43,7 +45,9 @@ def _random_query(simulator: SessionSource, slate: tf.Tensor, num_users, seed) -
     return query
 
 
-def uniform_slate(num_users, num_candidates: int, slate_size: int, seed) -> tf.Tensor:
+def uniform_slate(
+    num_users: int | tf.Tensor, num_candidates: int, slate_size: int, seed: Seed
+) -> tf.Tensor:
     """Uniform slates without replacement, in random order.
 
     Position k gets a rank among the candidates that are left, uniform in [0, num_candidates - k).

@@ -34,7 +34,9 @@ _GROUP_SIZE = 16
 _MANY_GROUPS = 16
 
 
-def slate_advantage(weights, no_click_weight, advantages, slate) -> tf.Tensor:
+def slate_advantage(
+    weights: tf.Tensor, no_click_weight: tf.Tensor, advantages: tf.Tensor, slate: tf.Tensor
+) -> tf.Tensor:
     """What a slate is worth over "no click": value(A) - q_0, [B].
 
     Args:
@@ -65,12 +67,16 @@ def largest(scores: tf.Tensor, slate_size: int) -> tf.Tensor:
     return tf.stack(slate, axis=1)
 
 
-def top_k_slate(weights, no_click_weight, advantages, slate_size: int) -> tf.Tensor:
+def top_k_slate(
+    weights: tf.Tensor, no_click_weight: tf.Tensor, advantages: tf.Tensor, slate_size: int
+) -> tf.Tensor:
     """The K candidates of largest v_i a_i, best first; ties go to the lower position."""
     return tf.math.top_k(weights * advantages, slate_size).indices
 
 
-def greedy_slate(weights, no_click_weight, advantages, slate_size: int) -> tf.Tensor:
+def greedy_slate(
+    weights: tf.Tensor, no_click_weight: tf.Tensor, advantages: tf.Tensor, slate_size: int
+) -> tf.Tensor:
     """Adds K times the candidate that gives the best slate so far, in that order; ties go to the
     lower position.
     """
@@ -92,7 +98,9 @@ def greedy_slate(weights, no_click_weight, advantages, slate_size: int) -> tf.Te
     return tf.stack(slate, axis=-1)
 
 
-def exact_slate(weights, no_click_weight, advantages, slate_size: int) -> tf.Tensor:
+def exact_slate(
+    weights: tf.Tensor, no_click_weight: tf.Tensor, advantages: tf.Tensor, slate_size: int
+) -> tf.Tensor:
     """The best slate of exactly K candidates, by Dinkelbach's iteration for fractional programs
     (Dinkelbach 1967).
 
@@ -107,10 +115,10 @@ def exact_slate(weights, no_click_weight, advantages, slate_size: int) -> tf.Ten
     many = num_candidates is not None and num_candidates >= _MANY_GROUPS * _GROUP_SIZE * slate_size
     solve = (_round_in_groups if many else _round)(weights, no_click_weight, advantages, slate_size)
 
-    def rising(guess, slate, value):
+    def rising(guess: tf.Tensor, slate: tf.Tensor, value: tf.Tensor):
         return tf.reduce_any(value > guess)
 
-    def improve(guess, slate, value):
+    def improve(guess: tf.Tensor, slate: tf.Tensor, value: tf.Tensor):
         slate, improved = solve(value)
         return value, slate, tf.maximum(value, improved)
 
@@ -120,17 +128,21 @@ def exact_slate(weights, no_click_weight, advantages, slate_size: int) -> tf.Ten
     return tf.while_loop(rising, improve, (below, first, value), maximum_iterations=_MAX_ROUNDS)[1]
 
 
-def _round(weights, no_click_weight, advantages, slate_size: int) -> _Round:
+def _round(
+    weights: tf.Tensor, no_click_weight: tf.Tensor, advantages: tf.Tensor, slate_size: int
+) -> _Round:
     """A round of Dinkelbach's iteration: the top-K of v_i (a_i - guess)."""
 
-    def solve(guess):
+    def solve(guess: tf.Tensor):
         slate = tf.math.top_k(weights * (advantages - guess[:, tf.newaxis]), slate_size).indices
         return slate, slate_advantage(weights, no_click_weight, advantages, slate)
 
     return solve
 
 
-def _round_in_groups(weights, no_click_weight, advantages, slate_size: int) -> _Round:
+def _round_in_groups(
+    weights: tf.Tensor, no_click_weight: tf.Tensor, advantages: tf.Tensor, slate_size: int
+) -> _Round:
     """A round for many candidates: the top-K is found in the K groups that have the largest maxima.
 
     K candidates, the maxima of these groups, beat each candidate outside of them. The search for
@@ -140,7 +152,7 @@ def _round_in_groups(weights, no_click_weight, advantages, slate_size: int) -> _
     num_groups = -(-weights.shape[1] // _GROUP_SIZE)
     missing = num_groups * _GROUP_SIZE - weights.shape[1]
 
-    def grouped(values, filler):
+    def grouped(values: tf.Tensor, filler: float):
         padded = tf.pad(
             values, [[0, 0], [0, missing]], constant_values=tf.constant(filler, values.dtype)
         )
@@ -149,12 +161,12 @@ def _round_in_groups(weights, no_click_weight, advantages, slate_size: int) -> _
     # The fillers of the last group are worth 1 (-inf - guess): no slate has them.
     weights, advantages = grouped(weights, 1.0), grouped(advantages, -float("inf"))
 
-    def solve(guess):
+    def solve(guess: tf.Tensor):
         best = tf.reduce_max(weights * (advantages - guess[:, tf.newaxis, tf.newaxis]), axis=-1)
         # Sorted, the members keep their order, and ties go to the lower position.
         groups = tf.sort(tf.math.top_k(best, slate_size).indices, axis=-1)
 
-        def members(values):
+        def members(values: tf.Tensor):
             return tf.reshape(
                 tf.gather(values, groups, batch_dims=1), [-1, slate_size * _GROUP_SIZE]
             )

@@ -8,6 +8,7 @@ import tensorflow as tf
 from recsim_tf.core import random
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.sessions import SessionSource
+from recsim_tf.core.types import Nest, Observation, Seed
 from recsim_tf.policies.policy_model import PolicyModel
 from recsim_tf.policies.slates import largest
 
@@ -36,7 +37,7 @@ class Trending(PolicyModel):
     prior_clicks: Any = parameter(1.0, above=0)
     prior_impressions: Any = parameter(10.0, above=0)
 
-    def __call__(self, observation, policy_state, seed):
+    def __call__(self, observation: Observation, policy_state: Nest, seed: Seed):
         documents = observation.documents
         dtype = documents.clicks.dtype
         impressions = documents.impressions + self.per_user("prior_impressions", 2, dtype)

@@ -53,8 +53,8 @@ def traced():
 def begun(seed=3):
     """An environment at its start, and its step, which all tests share as one graph."""
     env, step = traced()
-    start = environment(seed).memory.state
-    tf.nest.map_structure(lambda leaf, value: leaf.assign(value), env.memory.state, start)
+    start = environment(seed).variables.state
+    tf.nest.map_structure(lambda leaf, value: leaf.assign(value), env.variables.state, start)
     return env, step
 
 
@@ -172,10 +172,10 @@ def test_the_seed_decides_the_trajectory():
 def test_an_environment_restored_from_a_checkpoint_goes_on_identically(tmp_path):
     env, step = begun()
     run(env, step, 12)
-    path = tf.train.Checkpoint(memory=env.memory).save(tmp_path / "checkpoint")
+    path = tf.train.Checkpoint(variables=env.variables).save(tmp_path / "checkpoint")
     expected = run(env, step, 20)
     restored, step = begun(seed=77)
-    tf.train.Checkpoint(memory=restored.memory).restore(path).assert_consumed()
+    tf.train.Checkpoint(variables=restored.variables).restore(path).assert_consumed()
     assert_equal(run(restored, step, 20), expected)
 
 

@@ -11,6 +11,9 @@ from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import policy_step, trajectory
 from tf_agents.trajectories import time_step as ts
 
+from recsim_tf.agents.shared.exploration import Exploration
+from recsim_tf.agents.shared.learning import Learning
+from recsim_tf.agents.slate_q import SlateQTargets, SlateSelection
 from recsim_tf.core.types import Clicks, Observation
 
 NUM_FEATURES, NUM_CANDIDATES, SLATE_SIZE = 3, 4, 2
@@ -56,6 +59,26 @@ def grouped(arguments: dict[str, Any], **groups: type) -> dict[str, Any]:
         if fields:
             arguments[name] = group(**{field: arguments.pop(field) for field in fields})
     return arguments
+
+
+def learning(optimizer: Any = None, **arguments: Any) -> Learning:
+    """How an agent of a test learns, with a counter of its own."""
+    counter = tf.Variable(0, dtype=tf.int64)
+    return Learning(
+        optimizer or tf.keras.optimizers.SGD(0.1), train_step_counter=counter, **arguments
+    )
+
+
+def slate_q_options(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of `SlateQAgent`, from fields of its options."""
+    counter = tf.Variable(0, dtype=tf.int64)
+    return grouped(
+        {"optimizer": tf.keras.optimizers.SGD(0.1), "train_step_counter": counter, **arguments},
+        learning=Learning,
+        targets=SlateQTargets,
+        slates=SlateSelection,
+        exploration=Exploration,
+    )
 
 
 def observation(num_users, seed, clicked=None):

@@ -14,9 +14,10 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents import layers
 from recsim_tf.agents.bandits import DocumentArms, create_bandit
 from recsim_tf.agents.bandits.conversational import ConUCB, LinUCB, random_arms
-from recsim_tf.agents.full_slate_q import SlateTable, TopicSetQNetwork, create_full_slate_q
-from recsim_tf.agents.reinforce.corrections import importance_weights, top_k_multiplier
-from recsim_tf.agents.shared.exploration import Exploration, linearly_decaying_epsilon
+from recsim_tf.agents.full_slate_q import TopicSetQNetwork, create_full_slate_q
+from recsim_tf.agents.reinforce import ImportanceWeights, ReinforceSlateAgent
+from recsim_tf.agents.shared.exploration import linearly_decaying_epsilon
+from recsim_tf.agents.shared.slate_table import SlateTable
 from recsim_tf.agents.slate_q import (
     SessionQNetwork,
     SlateQAgent,
@@ -24,10 +25,16 @@ from recsim_tf.agents.slate_q import (
     SlateQTargets,
     create_slate_q,
 )
-from recsim_tf.agents.tabular_q import ObservationDigits, SlateCells, create_tabular_q
+from recsim_tf.agents.tabular_q import (
+    SlateCells,
+    TabularExploration,
+    TabularUpdates,
+    create_tabular_q,
+)
+from recsim_tf.agents.tabular_q.discretise import ObservationDigits
 from recsim_tf.environments.key_terms import key_terms
 from recsim_tf.policies import ClickBandit, ClusterBandit, baseline_policy, greedy_cluster_policy
-from recsim_tf.policies.beliefs import AffinityScores
+from recsim_tf.policies.choice_scores import AffinityScores
 from tests import questions
 from tests.agents.experience import (
     ACTION_SPEC,
@@ -36,7 +43,8 @@ from tests.agents.experience import (
     SLATE_SIZE,
     TIME_STEP_SPEC,
     bounded,
-    grouped,
+    learning,
+    slate_q_options,
 )
 from tests.agents.tabular_q import experience as tabular
 from tests.refusals import assert_refused
@@ -55,8 +63,7 @@ def slate_q(time_step_spec=TIME_STEP_SPEC, network=SlateQNetwork, **arguments):
         time_step_spec,
         ACTION_SPEC,
         network(OBSERVATION_SPEC, (6,)),
-        tf.keras.optimizers.SGD(),
-        **grouped(arguments, targets=SlateQTargets, exploration=Exploration),
+        **slate_q_options(arguments),
     )
 
 
@@ -121,7 +128,7 @@ REFUSED = {
         slate_q(target="monte_carlo")
     ),
     "slate optimizer must be one of top_k, greedy, exact, got 'best'": lambda: slate_q(
-        slates="best"
+        target_slates="best"
     ),
     r"epsilon must be in \[0, 1\] or a function of the train step, got 1.5": lambda: slate_q(
         epsilon=1.5
@@ -149,16 +156,18 @@ REFUSED = {
     "documents must be observed as one-hot vectors of topics": lambda: TopicSetQNetwork(
         environment("InterestExploration-v1").observation_spec(), 2
     ),
-    "cap must be above 0 or None, got 0.0": lambda: importance_weights(0.0, 0.0, 0.0),
-    "slate_size must be at least 1, got 0": lambda: top_k_multiplier(0.0, 0),
+    "cap must be above 0 or None, got 0.0": lambda: ImportanceWeights(0.0),
+    "average_tau must be None for ReinforceSlateAgent, got 0.1": lambda: ReinforceSlateAgent(
+        TIME_STEP_SPEC, ACTION_SPEC, None, None, learning(average_tau=0.1)
+    ),
     r"final_epsilon must be in \[0, 1\], got 1.2": lambda: linearly_decaying_epsilon(
         final_epsilon=1.2
     ),
-    "exploration_policy must be one of epsilon_greedy, min_count, got 'softmax'": lambda: (
-        tabular.make_agent(exploration_policy="softmax")
+    "policy must be one of epsilon_greedy, min_count, got 'softmax'": lambda: TabularExploration(
+        "softmax"
     ),
     r"learning_rate must be in \[0, 1\] or a function of the train step, got -0.1": lambda: (
-        tabular.make_agent(learning_rate=-0.1)
+        TabularUpdates(learning_rate=-0.1)
     ),
     "weights must be None": lambda: tabular.make_agent().train(
         tabular.batch(tabular.Row()), weights=tf.ones([1])

@@ -101,7 +101,7 @@ def test_parameters_of_the_agent_are_refused_and_nothing_is_written(run):
     before = snapshot(run)
     with pytest.raises(
         UsageError,
-        match=r"Simulator has no parameter SlateQAgent\.average_tau",
+        match=r"Simulator has no parameter Learning\.average_tau",
     ):
-        _compared(run, 'Evaluation.compare = {"SlateQAgent.average_tau": (0.1, 0.2)}')
+        _compared(run, 'Evaluation.compare = {"Learning.average_tau": (0.1, 0.2)}')
     assert snapshot(run) == before

@@ -8,7 +8,7 @@ from recsim_tf.adapters import episodes
 from recsim_tf.experiment import commands, config, simulate
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.policies import BASELINE_NAMES, baseline_policy
+from recsim_tf.policies import BASELINES, baseline_policy
 
 
 @pytest.mark.slow
@@ -77,7 +77,7 @@ def test_baselines_have_their_results_and_their_names(tmp_path):
     ]
     folder = RunDirectory(tmp_path / "run", config.load([], bindings))
     policies = commands.simulate(folder)["policies"]
-    assert [policy["name"] for policy in policies] == [BASELINE_NAMES[name] for name in names]
+    assert [policy["name"] for policy in policies] == [BASELINES[name].title for name in names]
     simulator = recsim_tf.make("InterestExploration-v1")
     ucb = baseline_policy("ucb1", simulator)
     expected = Evaluation(50, 6).evaluator("", simulator, ucb)()

@@ -10,12 +10,8 @@ from recsim_tf.environments.interest_evolution import (
     UtilityVideos,
     interest_evolution,
 )
-from recsim_tf.policies import (
-    baseline_policy,
-    myopic_policy,
-    oracle_policy,
-)
-from recsim_tf.policies.beliefs import AffinityScores
+from recsim_tf.policies import OraclePolicy, baseline_policy, myopic_policy
+from recsim_tf.policies.choice_scores import AffinityScores
 from tests.agents.slate_q import reference
 
 NUM_USERS = 3000
@@ -73,7 +69,7 @@ def test_the_oracle_shows_the_best_slate_of_its_values():
         documents=UtilityVideos(num_topics=10, video_length=3.0),
     )
     observation = pure.observe(pure.reset(20, 0))
-    slate, _ = oracle_policy(pure, reward_per_budget=1.1)(observation, (), random.as_seed(0))
+    slate, _ = OraclePolicy(pure, reward_per_budget=1.1)(observation, (), random.as_seed(0))
     quality = np.concatenate([np.linspace(-3, 0, 7), np.linspace(0, 3, 3)])
     # A click earns its length of 3 and costs 3 of the budget, less 0.2 * 3 a unit of quality.
     topic_value = 3 - 1.1 * (3 - 0.2 * 3 * quality)

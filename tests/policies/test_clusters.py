@@ -11,14 +11,10 @@ from recsim_tf.environments.interest_exploration import (
     TopicDocuments,
     interest_exploration,
 )
-from recsim_tf.policies import (
-    ClickCounts,
-    ClusterBandit,
-    greedy_cluster_policy,
-    rank_cluster,
-    rank_clusters,
-    ucb1,
-)
+from recsim_tf.policies import ClusterBandit, greedy_cluster_policy
+from recsim_tf.policies.clicks import ClickCounts
+from recsim_tf.policies.clusters import rank_cluster, rank_clusters
+from recsim_tf.policies.indices import ucb1
 
 NUM_USERS = 6
 

@@ -12,6 +12,7 @@ from recsim_tf.agents.full_slate_q import create_full_slate_q
 from recsim_tf.core import random
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 from recsim_tf.policies import Explanation, explanation_of
+from recsim_tf.policies.clicks import ClickCounts
 
 NUM_USERS, SLATE_SIZE, NUM_CANDIDATES = 5, 2, 6
 SEED = random.as_seed(7)
@@ -56,7 +57,7 @@ def test_a_bandit_explains_the_scores_by_which_it_has_just_chosen(name):
     simulator = simulator_of("InterestExploration-v1")
     policy = policies.baseline_policy(name, simulator)
     # Counts at which Thompson's draws of two seeds differ in their order.
-    counts = policies.ClickCounts(
+    counts = ClickCounts(
         tf.fill([NUM_USERS, 2], 3.0), tf.fill([NUM_USERS, 2], 1.0), tf.zeros([NUM_USERS], tf.bool)
     )
     observation = observed(simulator)

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
-from recsim_tf.policies import (
+from recsim_tf.policies.indices import (
     ALGORITHMS,
     bandit_algorithm,
     bernoulli_rewards,

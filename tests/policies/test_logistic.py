@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.policies import fit_logistic, glm_thompson, ucb_glm, ucb_glm_radius
+from recsim_tf.policies.logistic import fit_logistic, glm_thompson, ucb_glm, ucb_glm_radius
 
 NUM_OBSERVATIONS = (0, 10, 11, 25, 40)
 DIM = 3

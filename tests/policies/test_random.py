@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.environments.interest_evolution import interest_evolution
-from recsim_tf.policies import random_policy, uniform_slate
+from recsim_tf.policies import random_policy
+from recsim_tf.policies.random import uniform_slate
 
 
 def test_random_slates_are_uniform_over_all_slates_without_replacement():

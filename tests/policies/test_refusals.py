@@ -12,7 +12,8 @@ from recsim_tf.environments.conversation import ConversationUsers
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
 from recsim_tf.environments.interest_exploration import InterestExplorationUsers, TopicDocuments
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
-from recsim_tf.policies.beliefs import AffinityScores
+from recsim_tf.policies import indices, slates
+from recsim_tf.policies.choice_scores import AffinityScores
 from recsim_tf.policies.elicitation import (
     AskAttributes,
     AskMost,
@@ -92,39 +93,39 @@ NAMES = [
         f"baseline must be one of {', '.join(policies.BASELINES)}, got 'best'",
     ),
     (
-        lambda: policies.bandit_algorithm("exp3"),
+        lambda: indices.bandit_algorithm("exp3"),
         "bandit algorithm must be one of ucb1, kl_ucb, thompson, got 'exp3'",
     ),
     (
-        lambda: policies.slate_optimizer("best"),
+        lambda: slates.slate_optimizer("best"),
         "slate optimizer must be one of top_k, greedy, exact, got 'best'",
     ),
     (
-        lambda: policies.thompson(PULLS, PULLS, tf.ones([3])),
+        lambda: indices.thompson(PULLS, PULLS, tf.ones([3])),
         "seed must be an integer or an int32 tensor",
     ),
     (
-        lambda: policies.kl_ucb(PULLS[:, :1], PULLS[:, :1], tf.ones([3])),
+        lambda: indices.kl_ucb(PULLS[:, :1], PULLS[:, :1], tf.ones([3])),
         "pulls must be of at least 2 arms, got 1",
     ),
     (
-        lambda: policies.kl_ucb(PULLS, tf.ones([3, 4]), tf.ones([3])),
+        lambda: indices.kl_ucb(PULLS, tf.ones([3, 4]), tf.ones([3])),
         r"rewards must have the shape of pulls, \(3, 2\), got \(3, 4\)",
     ),
 ]
 BELIEFS = [
     (
-        lambda: policies.oracle_policy(
+        lambda: policies.OraclePolicy(
             evolution(users=InterestEvolutionUsers(choice_model=choice.ProportionalCascade()))
         ),
         "choice_model must be multinomial",
     ),
     (
-        lambda: policies.oracle_policy(exploration()),
+        lambda: policies.OraclePolicy(exploration()),
         r"the oracle needs interest evolution with UtilityVideos, got \w+",
     ),
     (
-        lambda: policies.oracle_policy(
+        lambda: policies.OraclePolicy(
             recsim_tf.Simulator(LongTermSatisfactionUsers(), UtilityVideos(), 2, 4)
         ),
         "the oracle needs interest evolution with InterestEvolutionUsers, got LongTerm",

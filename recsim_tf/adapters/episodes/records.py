@@ -153,7 +153,7 @@ def parse(serialized: tf.Tensor, spec: Session, as_stored: bool = False) -> Sess
     from_context, from_lists = tf.io.parse_single_sequence_example(serialized, context, lists)
     num_steps = tf.shape(from_lists["reward"])[0]
 
-    def decode(path, leaf):
+    def decode(path: tuple, leaf: tf.Tensor):
         name = name_of(path)
         axes = [] if is_context(name) else [num_steps]
         if not leaf.shape.num_elements():

@@ -8,7 +8,7 @@ from recsim_tf.core import turns
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import OneSource
-from recsim_tf.core.types import InitialDraws, Nest, StepDraws, Transition
+from recsim_tf.core.types import InitialDraws, Nest, Seed, StepDraws, Transition
 
 
 class Session(NamedTuple):
@@ -56,7 +56,7 @@ def session_spec(simulator: Simulator, num_users: int = 1) -> Session:
     specs = []
 
     @compiled
-    def trace(seed):
+    def trace(seed: Seed):
         answers = OneSource(seed)
         initial = simulator.begin(num_users, answers)
         state = simulator.initial_state(initial)

@@ -71,9 +71,9 @@ def check_values(session: Session, allowed: dict[str, Allowed]) -> None:
         name = name_of(path)
         bad, words = _outside(stored, allowed[name])
         if np.any(bad):
-            place = tuple(np.argwhere(bad)[0])
-            step = "" if is_context(name) else f" at step {place[0]}"
-            raise ValueError(f"feature {name} must be {words}, got {stored[place]}{step}")
+            index = tuple(np.argwhere(bad)[0])
+            step = "" if is_context(name) else f" at step {index[0]}"
+            raise ValueError(f"feature {name} must be {words}, got {stored[index]}{step}")
     last = len(session.reward) - 1
     for name in ("is_terminal", "is_truncated"):
         first = np.argmax(getattr(session, name))

@@ -40,7 +40,7 @@ class Writer:
         self._temporary = self._path + UNFINISHED
         self._replay = compiled(simulator.replay)
 
-        def observe(states, step):
+        def observe(states, step: tf.Tensor):
             observation = simulator.observe(nests.at_step(states, step))
             return observation.user, observation.documents
 
@@ -112,7 +112,7 @@ class Writer:
         """The trajectory with what corpora drew in the rows of all their users."""
         num_users = trajectory.transitions.reward.shape[1]
 
-        def repeated(leaf, axis):
+        def repeated(leaf: tf.Tensor, axis):
             return tf.repeat(leaf, num_users // leaf.shape[axis], axis)
 
         draws = map_corpora(lambda leaf: repeated(leaf, 1), trajectory.transitions.draws)

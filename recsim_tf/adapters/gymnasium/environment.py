@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import gin
 import gymnasium
 import numpy as np
 import tree
@@ -10,9 +9,9 @@ import tree
 from recsim_tf.adapters.gymnasium import spaces
 from recsim_tf.adapters.gymnasium.sessions import Session, Steps
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest
 
 
-@gin.configurable(module="recsim_tf.adapters.gymnasium")
 class GymnasiumEnvironment(gymnasium.Env):
     """One simulated user as a Gymnasium environment.
 
@@ -52,7 +51,7 @@ class GymnasiumEnvironment(gymnasium.Env):
         self._ended = False
         return self._seen(results)
 
-    def step(self, action):
+    def step(self, action: Nest):
         if self._ended:
             raise gymnasium.error.ResetNeeded("the session has ended: call reset() before step()")
         arrays = spaces.as_arrays(action, self.simulator.query_spec)

@@ -2,6 +2,7 @@
 
 import functools
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -74,17 +75,17 @@ class Steps:
         some = turns.some_turn(self.simulator, self.num_users).action
         return _Graph(self._advance, _specs(some), *self.begin.carry)
 
-    def _begin(self, seed):
+    def _begin(self, seed: tf.Tensor):
         seed, reset_seed = random.split_seed(seed, 2)
         state = self.simulator.reset(self.num_users, reset_seed)
         return (state, seed), self._results(state, state.response)
 
-    def _begin_again(self, state, seed):
+    def _begin_again(self, state, seed: tf.Tensor):
         seed, reset_seed = random.split_seed(seed, 2)
         state = self.simulator.replace(state, tf.ones_like(state.done), reset_seed)
         return (state, seed), self._results(state, state.response)
 
-    def _advance(self, actions, state, seed):
+    def _advance(self, actions: Nest, state, seed: tf.Tensor):
         seed, step_seed, newcomer_seed = random.split_seed(seed, 3)
         step = self.simulator.step
         if self._autoreset_mode == AutoresetMode.NEXT_STEP:
@@ -110,7 +111,7 @@ class Steps:
         }
         return (state, seed), results
 
-    def _results(self, state, response, prefix="") -> dict[str, Nest]:
+    def _results(self, state, response: Nest, prefix="") -> dict[str, Nest]:
         observation = spaces.recsim_keys(self.simulator.observe(state))
         if self._flatten:
             observation = spaces.flat(observation, self._structure)
@@ -125,7 +126,7 @@ class _Graph:
     carry are flat, since that takes less time for one user.
     """
 
-    def __init__(self, function, *specs: Nest):
+    def __init__(self, function: Callable, *specs: Nest):
         self.carry: Nest = None
 
         def flat(*tensors):
@@ -203,5 +204,5 @@ def _specs(nest: Nest) -> Nest:
     return tf.nest.map_structure(lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), nest)
 
 
-def _where(who, nest):
+def _where(who: tf.Tensor, nest: Nest):
     return nests.where(who, nest, nests.zeros_like(nest))

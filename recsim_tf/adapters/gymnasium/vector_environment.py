@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import gin
 import numpy as np
 import tree
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -16,7 +15,6 @@ from recsim_tf.core.simulator import Simulator
 _AUTORESET_MODES = (AutoresetMode.NEXT_STEP.value, AutoresetMode.SAME_STEP.value)
 
 
-@gin.configurable(module="recsim_tf.adapters.gymnasium")
 class GymnasiumVectorEnvironment(VectorEnv):
     """B simulated users as a Gymnasium vector environment, stepped at once.
 
@@ -26,8 +24,8 @@ class GymnasiumVectorEnvironment(VectorEnv):
 
     With SAME_STEP that step has the new user's first observation already, as in Gymnasium's own
     vector environments. The last of those who left are in `info["final_obs"]`, objects [B] that
-    are None for the others, and `info["final_info"]`; `info["_final_obs"]`, bool [B], tells who
-    left. These entries are there only when somebody left.
+    are None for the others, and `info["final_info"]`; `info["_final_obs"]`, bool [B], is true for
+    them. These entries are there only when somebody left.
 
     `info["response"]` is zeros where no slate was shown, for newcomers. There `info["_response"]`,
     bool [B], is false.
@@ -58,7 +56,9 @@ class GymnasiumVectorEnvironment(VectorEnv):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     ):
         validation.check_at_least(1, num_envs=num_envs)
-        mode = getattr(autoreset_mode, "value", autoreset_mode)
+        mode = autoreset_mode
+        if isinstance(mode, AutoresetMode):
+            mode = mode.value
         validation.check_one_of(_AUTORESET_MODES, autoreset_mode=mode)
         self.num_envs = num_envs
         self.metadata = self.metadata | {"autoreset_mode": AutoresetMode(mode)}
@@ -80,7 +80,7 @@ class GymnasiumVectorEnvironment(VectorEnv):
         shown = np.zeros(self.num_envs, bool)
         return results["observation"], {"response": results["response"], "_response": shown}
 
-    def step(self, actions):
+    def step(self, actions: Any):
         results = self._session.step(as_arrays(actions, self.simulator.query_spec))
         info = {"response": results["response"], "_response": results["shown"]}
         ended = results["terminated"] | results["truncated"]
@@ -94,8 +94,8 @@ class GymnasiumVectorEnvironment(VectorEnv):
             info,
         )
 
-    def _final(self, results, ended):
-        """What Gymnasium's own vector environments tell of those who left."""
+    def _final(self, results: dict[str, Any], ended: np.ndarray):
+        """The info of users who left, as of Gymnasium's own vector environments."""
         observations = np.full(self.num_envs, None, object)
         for user in np.flatnonzero(ended):
             observations[user] = tree.map_structure(

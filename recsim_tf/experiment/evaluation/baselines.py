@@ -12,14 +12,14 @@ from recsim_tf.experiment.bindings import bound_value
 from recsim_tf.experiment.evaluation.checked_policy import CheckedPolicy
 from recsim_tf.experiment.evaluation.evaluation import AnyPolicy
 from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.policies import BASELINE_NAMES, baseline_policy
+from recsim_tf.policies import BASELINES, baseline_policy
 
 # A name of `recsim_tf.policies.BASELINES`, or what makes a policy.
 Baseline: TypeAlias = str | Callable[[Simulator], AnyPolicy]
 
 
 def named_baselines(binding: str, baselines: Sequence[Baseline]) -> dict[str, Baseline]:
-    """Baselines by the names that tables show: those of `recsim_tf.policies.BASELINE_NAMES`, and
+    """Baselines by the names that tables show: those of `recsim_tf.policies.BASELINES`, and
     the configurables' own with their scopes, such as "hot/softmax_policy".
 
     Args:
@@ -37,7 +37,7 @@ def named_baselines(binding: str, baselines: Sequence[Baseline]) -> dict[str, Ba
     named: dict[str, Baseline] = {}
     for index, baseline in enumerate(baselines):
         if isinstance(baseline, str):
-            name = BASELINE_NAMES.get(baseline, baseline)
+            name = BASELINES[baseline].title if baseline in BASELINES else baseline
         elif len(bound) == len(baselines) and isinstance(bound[index], ConfigurableReference):
             name = "/".join([*bound[index].scopes, bound[index].configurable.name])
         else:

@@ -20,7 +20,7 @@ from recsim_tf.experiment.sessions.text import sessions_text
 from recsim_tf.experiment.sessions.turns import sessions_in_words
 from recsim_tf.experiment.training.parts import Experiment
 from recsim_tf.files import new_folder, require_writable, whole_folder, write_text
-from recsim_tf.policies import BASELINE_NAMES, BASELINES, baseline_policy
+from recsim_tf.policies import BASELINES, baseline_policy
 
 # Users that are shown by default.
 _NUM_USERS = 3
@@ -113,7 +113,7 @@ def of_policies(
         raise UsageError(
             f"--policy must be one of {', '.join([*policies, *BASELINES])}, got {name!r}"
         )
-    return Chosen(simulator, BASELINE_NAMES[name], baseline_policy(name, simulator))
+    return Chosen(simulator, BASELINES[name].title, baseline_policy(name, simulator))
 
 
 def show_sessions(

@@ -88,7 +88,7 @@ class LearningLoop(tf.Module):
             raise ValueError(f"jit_compile must be False with {replicas.number()} replicas")
         num_users = environment.batch_size
         self._strategy = strategy = tf.distribute.get_strategy()
-        self.environment = environment.memory
+        self.environment = environment.variables
         self.agent = agent
         self.replay = SeededReplayBuffer(agent.collect_data_spec, num_users, replay_length, seed)
         # At most: a session that ends within a decision cuts it short.
@@ -100,7 +100,7 @@ class LearningLoop(tf.Module):
         )
         initial_state = agent.collect_policy.get_initial_state(num_users)
         self._policy_state = tf.nest.map_structure(replicas.variable, initial_state)
-        variables = (environment.memory.state, self._policy_state)
+        variables = (environment.variables.state, self._policy_state)
 
         def step(state, policy_state):
             time_step = environment.time_step(state)

@@ -18,7 +18,8 @@ from recsim_tf.environments.interest_exploration import (
 )
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.training.loop import LearningLoop
-from recsim_tf.policies import random_policy, rank_clusters
+from recsim_tf.policies import random_policy
+from recsim_tf.policies.clusters import rank_clusters
 from tests.policies.test_clusters import three_topics
 
 NUM_USERS, SESSION_STEPS = 5, 4

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tf_agents.agents import tf_agent
-from tf_agents.networks import network
 from tf_agents.trajectories import time_step as ts
 
 import recsim_tf
@@ -12,12 +11,13 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.full_slate_q import (
     FullSlateQAgent,
     FullSlateQNetwork,
-    SlateTable,
+    FullSlateQTargets,
     TopicSetQNetwork,
 )
 from recsim_tf.agents.shared.exploration import Exploration
+from recsim_tf.agents.shared.slate_table import SlateTable
 from recsim_tf.core.execution import compiled
-from tests.agents.experience import collect, grouped, step_of
+from tests.agents.experience import collect, grouped, learning, step_of
 
 NUM_USERS = 6
 
@@ -39,9 +39,8 @@ def make_agent(
         environment.time_step_spec(),
         environment.action_spec(),
         network(environment.observation_spec(), 2, hidden_units=(8, 4)),
-        optimizer or tf.keras.optimizers.SGD(0.01),
-        train_step_counter=tf.Variable(0, dtype=tf.int64),
-        **grouped(arguments, exploration=Exploration),
+        learning(optimizer or tf.keras.optimizers.SGD(0.01)),
+        **grouped(arguments, targets=FullSlateQTargets, exploration=Exploration),
     )
     agent.initialize()
     return agent
@@ -93,14 +92,14 @@ def test_the_policy_shows_the_slate_of_the_largest_value(environment):
     agent = make_agent(environment)
     assert isinstance(agent, tf_agent.TFAgent)
     time_step = environment.reset()
-    q, _ = agent._dqn._q_network(time_step.observation)
+    q, _ = agent.network(time_step.observation)
     expected = SlateTable(4, 2).slate(tf.argmax(q, axis=1))
     np.testing.assert_array_equal(agent.policy.action(time_step).action, expected)
 
 
 def test_the_loss_is_the_huber_loss_of_the_shown_slate(environment):
     agent = make_agent(environment, gamma=0.5, epsilon=1.0)
-    experience, network = pairs(environment, agent), agent._dqn._q_network
+    experience, network = pairs(environment, agent), agent.network
     expected = huber_loss(experience, network, network, gamma=0.5)
     np.testing.assert_allclose(agent.loss(experience).loss, expected, rtol=1e-5)
 
@@ -108,8 +107,8 @@ def test_the_loss_is_the_huber_loss_of_the_shown_slate(environment):
 def test_the_next_slate_is_valued_by_a_target_network_that_is_copied_each_period():
     environment, period = environment_of("InterestEvolution-v1"), 3
     optimizer = tf.keras.optimizers.SGD(0.1)
-    agent = make_agent(environment, optimizer, gamma=1.0, epsilon=1.0, target_update_period=period)
-    experience, network = pairs(environment, agent), agent._dqn._q_network
+    agent = make_agent(environment, optimizer, gamma=1.0, epsilon=1.0, update_period=period)
+    experience, network = pairs(environment, agent), agent.network
     target = network.copy(name="Target")
     target.create_variables()
     target.set_weights(network.get_weights())
@@ -118,26 +117,6 @@ def test_the_next_slate_is_valued_by_a_target_network_that_is_copied_each_period
         assert float(agent.train(experience).loss) == pytest.approx(expected, rel=1e-5)
         if step % period == 0:
             target.set_weights(network.get_weights())
-
-
-def test_a_network_without_slate_value_is_trained_alike(environment):
-    class Plain(network.Network):
-        def __init__(self, observation_spec, slate_size, hidden_units, name="Plain"):
-            super().__init__(input_tensor_spec=observation_spec, state_spec=(), name=name)
-            self._values = FullSlateQNetwork(observation_spec, slate_size, hidden_units)
-
-        def call(self, observation, step_type=(), network_state=(), training=False):
-            return self._values(observation, step_type, network_state, training=training)
-
-    agents = [
-        make_agent(environment, network=one, epsilon=1.0, gamma=0.5)
-        for one in (FullSlateQNetwork, Plain)
-    ]
-    agents[1]._dqn._q_network.set_weights(agents[0]._dqn._q_network.get_weights())
-    agents[1].initialize()
-    experience = pairs(environment, agents[0])
-    losses = [[agent.train(experience).loss for _ in range(3)] for agent in agents]
-    np.testing.assert_allclose(*losses, rtol=1e-4)
 
 
 def test_training_compiles_under_xla_lowers_the_loss_and_does_not_retrace(environment):

@@ -12,7 +12,7 @@ from recsim_tf.agents.slate_q import create_slate_q
 from recsim_tf.core import random
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
 from recsim_tf.policies import random_policy
-from recsim_tf.policies.beliefs import AffinityScores
+from recsim_tf.policies.choice_scores import AffinityScores
 from tests import rollout_policies
 from tests.agents.experience import step_of
 
@@ -293,8 +293,8 @@ def go_on(env, slates):
 def test_an_environment_with_layers_restored_from_a_checkpoint_goes_on_identically(tmp_path):
     one, other = (SlateEnvironment(stacked(make_simulator()), NUM_USERS, seed) for seed in (1, 2))
     go_on(one, SLATES[:2])
-    path = tf.train.Checkpoint(memory=one.memory).save(str(tmp_path / "checkpoint"))
-    tf.train.Checkpoint(memory=other.memory).restore(path).assert_consumed()
+    path = tf.train.Checkpoint(variables=one.variables).save(str(tmp_path / "checkpoint"))
+    tf.train.Checkpoint(variables=other.variables).restore(path).assert_consumed()
     expected, got = go_on(one, SLATES[2:]), go_on(other, SLATES[2:])
     tf.nest.map_structure(np.testing.assert_array_equal, got, expected)
     # What was shown before the checkpoint still counts: two documents in each of nine steps.

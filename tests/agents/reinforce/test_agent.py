@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from tf_agents.agents.reinforce import reinforce_agent
+from tf_agents.agents import tf_agent
 from tf_agents.networks import network
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.agents.reinforce import (
     ImportanceWeights,
+    PolicyGradient,
     ReinforceSlateAgent,
     SlatePolicyNetwork,
     StateValueNetwork,
@@ -24,6 +25,7 @@ from tests.agents.experience import (
     OBSERVATION_SPEC,
     TIME_STEP_SPEC,
     grouped,
+    learning,
     sequences,
     time_step,
     window,
@@ -41,15 +43,23 @@ class FirstFeature(network.Network):
         return observation.user[:, 0], network_state
 
 
+_OF_LEARNING = "gradient_clipping", "reward_scale_factor"
+
+
 def make_agent(value_network=None, optimizer=None, **arguments) -> ReinforceSlateAgent:
+    scale = {name: arguments.pop(name) for name in _OF_LEARNING if name in arguments}
     agent = ReinforceSlateAgent(
         TIME_STEP_SPEC,
         ACTION_SPEC,
         SlatePolicyNetwork(OBSERVATION_SPEC, 2, (8,)),
         value_network or StateValueNetwork(OBSERVATION_SPEC, (8,)),
-        optimizer or tf.keras.optimizers.SGD(0.1),
-        train_step_counter=tf.Variable(0, dtype=tf.int64),
-        **grouped(arguments, returns=LambdaReturns, importance=ImportanceWeights),
+        learning(optimizer, **scale),
+        **grouped(
+            arguments,
+            returns=LambdaReturns,
+            importance=ImportanceWeights,
+            objective=PolicyGradient,
+        ),
     )
     agent.initialize()
     return agent
@@ -253,7 +263,7 @@ def test_importance_weights_are_capped():
 
 def test_the_served_policy_shows_the_largest_logits_in_order_and_the_collect_policy_draws():
     agent = make_agent()
-    assert isinstance(agent, reinforce_agent.ReinforceAgent)
+    assert isinstance(agent, tf_agent.TFAgent)
     step = time_step(50, seed=4)
     distribution, _ = agent._actor_network(step.observation)
     assert isinstance(distribution, PlackettLuce)

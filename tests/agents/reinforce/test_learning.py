@@ -86,7 +86,7 @@ def test_on_policy_the_replay_is_not_drawn_from_and_off_policy_it_is():
         loop_of(make_agent(environment), environment, batch_size=8)
     agent = make_agent(
         environment,
-        ["ReinforceSlateAgent.importance = @ImportanceWeights()", "ImportanceWeights.cap = 2.0"],
+        ["PolicyGradient.importance = @ImportanceWeights()", "ImportanceWeights.cap = 2.0"],
         learning_rate=0.1,
     )
     loop = loop_of(agent, environment, batch_size=8, replay_length=40, collect_steps=1)
@@ -103,7 +103,7 @@ def test_it_learns_to_lengthen_sessions_in_interest_evolution():
     bindings = [
         "LambdaReturns.num_steps = 10",
         "LambdaReturns.td_lambda = 0.8",
-        "ReinforceSlateAgent.reward_scale_factor = 0.05",
+        "Learning.reward_scale_factor = 0.05",
     ]
     agent = make_agent(environment, bindings, learning_rate=3e-3)
     loop = loop_of(agent, environment, replay_length=11, collect_steps=10)

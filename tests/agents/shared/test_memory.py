@@ -12,6 +12,7 @@ from tf_agents.trajectories import time_step as ts
 from recsim_tf.adapters.tf_agents import SlateEnvironment, rollout_policy
 from recsim_tf.agents.reinforce import (
     ImportanceWeights,
+    PolicyGradient,
     ReinforceSlateAgent,
     SlatePolicyNetwork,
     StateValueNetwork,
@@ -19,14 +20,20 @@ from recsim_tf.agents.reinforce import (
 )
 from recsim_tf.agents.shared.memory import Memory
 from recsim_tf.agents.shared.returns import LambdaReturns
-from recsim_tf.agents.slate_q import ClickNetwork, SlateQAgent, SlateQNetwork, SlateQTargets
+from recsim_tf.agents.slate_q import (
+    ClickNetwork,
+    SlateQAgent,
+    SlateQNetwork,
+    SlateQTargets,
+    SlateSelection,
+)
 from recsim_tf.core.execution import compiled
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.gradients import relaxed_return, score_function_return
 from recsim_tf.policies import PlackettLucePolicy
-from recsim_tf.policies.beliefs import LearnedScores
-from tests.agents.experience import collect, step_of, window
+from recsim_tf.policies.choice_scores import LearnedScores
+from tests.agents.experience import collect, learning, step_of, window
 
 NUM_USERS, SESSION_STEPS, NUM_FRAMES = 6, 4, 12
 MEMORY = Memory(units=5, item_units=4)
@@ -50,10 +57,8 @@ def reinforce(env, network=None, values=False, num_steps=NUM_FRAMES - 1, **argum
         env.action_spec(),
         network or policy_network(env),
         StateValueNetwork(env.observation_spec(), (6,), memory=MEMORY) if values else None,
-        tf.keras.optimizers.SGD(0.1),
-        LambdaReturns(num_steps=num_steps),
-        train_step_counter=tf.Variable(0, dtype=tf.int64),
-        **arguments,
+        learning(),
+        PolicyGradient(LambdaReturns(num_steps=num_steps), **arguments),
     )
     agent.initialize()
     return agent
@@ -66,10 +71,9 @@ def slate_q(env, num_steps=NUM_FRAMES - 1, **targets):
         env.time_step_spec(),
         env.action_spec(),
         SlateQNetwork(spec, (6,), memory=MEMORY),
-        tf.keras.optimizers.SGD(0.1),
-        LearnedScores(ClickNetwork(spec, (6,), memory=MEMORY)),
+        learning(),
         SlateQTargets(num_steps=num_steps, **targets),
-        train_step_counter=tf.Variable(0, dtype=tf.int64),
+        SlateSelection(LearnedScores(ClickNetwork(spec, (6,), memory=MEMORY))),
     )
     agent.initialize()
     return agent
@@ -299,7 +303,7 @@ def test_slate_q_shows_what_its_values_say_of_the_whole_session(slate_q_collecte
 
 def test_slate_q_learns_all_that_it_remembers_by():
     env = environment()
-    agent = slate_q(env, num_steps=4, slates="top_k")
+    agent = slate_q(env, num_steps=4)
     all_memories_change(agent, collect(env, agent.collect_policy, 5))
 
 

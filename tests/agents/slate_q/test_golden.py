@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from recsim_tf.agents.slate_q.losses import SlateValues
 from recsim_tf.core.types import Observation
-from recsim_tf.policies.beliefs import AffinityScores
+from recsim_tf.policies.choice_scores import AffinityScores
 from recsim_tf.policies.slates import slate_optimizer
 from tests import golden
 

@@ -6,7 +6,13 @@ import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy, rollout_policy
-from recsim_tf.agents.slate_q import ClickNetwork, SlateQAgent, SlateQNetwork, SlateQTargets
+from recsim_tf.agents.slate_q import (
+    ClickNetwork,
+    SlateQAgent,
+    SlateQNetwork,
+    SlateQTargets,
+    SlateSelection,
+)
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Clicks, Observation
@@ -16,8 +22,8 @@ from recsim_tf.environments.interest_evolution import (
     interest_evolution,
 )
 from recsim_tf.policies import myopic_policy, random_policy
-from recsim_tf.policies.beliefs import AffinityScores, LearnedScores
-from tests.agents.experience import MID, bounded, collect, trajectory_of
+from recsim_tf.policies.choice_scores import AffinityScores, LearnedScores
+from tests.agents.experience import MID, bounded, collect, learning, trajectory_of
 
 # A decision process with two states of the user and two documents, of which one is shown. An
 # outcome is a click on document 0, on document 1, or none. Document 0 pays at once, document 1
@@ -90,11 +96,9 @@ def test_q_learning_converges_to_the_values_of_value_iteration():
         ts.time_step_spec(PROCESS_SPEC),
         bounded([1], 0, 1, tf.int32),
         SlateQNetwork(PROCESS_SPEC, (32,)),
-        tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(0.02, 3000)),
-        choice_scores=process_choice,
-        targets=SlateQTargets(gamma=GAMMA),
-        target_update_tau=0.1,
-        train_step_counter=tf.Variable(0, dtype=tf.int64),
+        learning(tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(0.02, 3000))),
+        SlateQTargets(gamma=GAMMA, update_tau=0.1),
+        SlateSelection(process_choice),
     )
     agent.initialize()
     experience = process_experience()
@@ -124,11 +128,9 @@ def test_what_is_learned_from_random_slates_beats_random_and_myopic_slates():
     agent = SlateQAgent(
         *specs,
         SlateQNetwork(spec, (32, 32)),
-        tf.keras.optimizers.Adam(3e-3),
-        choice_scores=LearnedScores(ClickNetwork(spec, (32,))),
-        target_update_tau=0.02,
-        reward_scale_factor=0.05,
-        train_step_counter=tf.Variable(0, dtype=tf.int64),
+        learning(tf.keras.optimizers.Adam(3e-3), reward_scale_factor=0.05),
+        SlateQTargets(update_tau=0.02),
+        SlateSelection(LearnedScores(ClickNetwork(spec, (32,)))),
     )
     agent.initialize()
     observation = simulator.observe(simulator.reset(500, 11))

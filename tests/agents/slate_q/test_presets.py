@@ -3,7 +3,8 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.slate_q import PRESETS, SlateQAgent, create_slate_q, preset_arguments
+from recsim_tf.agents.slate_q import PRESETS, SlateQAgent, create_slate_q
+from recsim_tf.agents.slate_q.targets import preset_arguments
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.experiment import config
 
@@ -38,11 +39,11 @@ def test_the_presets_are_recsims_ten():
     described = {}
     for name in PRESETS:
         arguments = preset_arguments(name)
-        targets = arguments["targets"]
+        targets, slates = arguments["targets"], arguments["slates"]
         described[name] = (
-            arguments["serving_slates"],
+            slates.serving_slates,
             targets.target,
-            targets.slates if targets.target == "q_learning" else None,
+            slates.target_slates if targets.target == "q_learning" else None,
             targets.gamma == 0,
         )
     assert described == RECSIM

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.agents.slate_q import SlateQAgent, SlateQNetwork, SlateQTargets
+from recsim_tf.agents.slate_q import SlateQAgent, SlateQNetwork
 from tests.agents import experience as made
 from tests.agents.experience import FIRST, LAST, MID
 
@@ -17,6 +17,9 @@ DISCOUNTS = [[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 1.0, 1.0]]
 TRANSITIONS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1))
 # The rewards of the five transitions, 7, over the one that ends a session.
 SESSION_RETURN = 7.0
+
+
+SGD = tf.keras.optimizers.SGD
 
 
 def sequences():
@@ -40,9 +43,7 @@ def make_agent(network=None, **arguments):
         made.TIME_STEP_SPEC,
         made.ACTION_SPEC,
         network or SlateQNetwork(made.OBSERVATION_SPEC, (6,)),
-        tf.keras.optimizers.SGD(0.0),
-        train_step_counter=tf.Variable(0),
-        **made.grouped({"num_steps": 3, **arguments}, targets=SlateQTargets),
+        **made.slate_q_options({"optimizer": SGD(0.0), "num_steps": 3, **arguments}),
     )
 
 

@@ -95,7 +95,7 @@ def session_losses(log_worth, cost, reward):
     """Of slates of one document that is clicked for certain, and is worth nothing else."""
     nothing, click = tf.zeros_like(reward), tf.ones_like(reward)[:, tf.newaxis]
     values = SessionValues(nothing, 0 * click, nothing, cost[:, tf.newaxis], log_worth)
-    totals = float(len(reward)), tf.reduce_sum(reward)
+    totals = losses.Totals(float(len(reward)), 0.0, tf.reduce_sum(reward), 0.0)
     return losses.session_losses(values, choices_of(click, nothing, reward), click, totals)
 
 
@@ -125,7 +125,9 @@ def test_what_clicks_add_is_found_beside_a_wrong_mean():
             tf.zeros([number, 2]),
             nothing,
         )
-        return losses.session_losses(values, choices, chances, (float(number), 0.0))[0]
+        return losses.session_losses(
+            values, choices, chances, losses.Totals(float(number), 0.0, 0.0, 0.0)
+        )[0]
 
     for _ in range(100):
         with tf.GradientTape() as tape:

@@ -11,12 +11,18 @@ import tensorflow as tf
 
 from recsim_tf import choice
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.slate_q import SlateQAgent, SlateQTargets, TwoTowerQNetwork, create_slate_q
+from recsim_tf.agents.slate_q import (
+    SlateQAgent,
+    SlateQTargets,
+    SlateSelection,
+    TwoTowerQNetwork,
+    create_slate_q,
+)
 from recsim_tf.core.execution import compiled
-from recsim_tf.core.types import Clicks, Observation, Slate
+from recsim_tf.core.types import Clicks, Observation
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
-from recsim_tf.policies.beliefs import AffinityScores, CatalogueScores
-from tests.agents.experience import bounded, collect
+from recsim_tf.policies.choice_scores import LearnedScores
+from tests.agents.experience import bounded, collect, learning
 
 NUM_USERS, NUM_DOCUMENTS, NUM_FEATURES, EMBEDDING_SIZE = 5, 40, 3, 4
 close = functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5)
@@ -106,17 +112,6 @@ def test_documents_observed_as_features_have_the_values_of_their_ids():
     tf.nest.map_structure(close, xla, of_ids)
 
 
-def test_a_belief_is_seen_beside_the_user():
-    network = two_tower(belief=lambda seen: seen.response.clicked)
-    seen = observation()
-    (q_items, q_no_click), _ = network(seen)
-    (other_items, other_no_click), _ = network(
-        seen._replace(response=Clicks(tf.ones([NUM_USERS, 2])))
-    )
-    assert np.abs(other_no_click - q_no_click).min() > 1e-3
-    assert np.ptp((other_items - q_items).numpy(), axis=1).min() > 1e-3
-
-
 @pytest.mark.parametrize(
     ("documents", "features", "message"),
     [
@@ -139,111 +134,30 @@ def test_arguments_of_the_network_are_checked(documents, features, message):
         TwoTowerQNetwork(observation_spec(documents), document_features=features)
 
 
-# Choice weights of a catalogue.
-
-CHOICE_MODEL = choice.MultinomialLogit(no_click_mass=1.0)
-
-
-@pytest.mark.parametrize("num_candidates", [3, 20])
-@pytest.mark.parametrize("model", [choice.MultinomialProportional, choice.MultinomialLogit])
-def test_catalogue_scores_are_the_affinity_scores_of_the_same_documents(model, num_candidates):
-    factors = np.abs(FEATURES[:, :2]) / 9
-    seen = observation(num_candidates)
-    as_vectors = seen._replace(documents=tf.gather(factors, seen.documents))
-    choice_model = model(no_click_mass=0.5)
-    weights = CatalogueScores(factors, choice_model=choice_model)(seen)
-    tf.nest.map_structure(close, weights, AffinityScores(choice_model)(as_vectors))
-
-
-@pytest.mark.parametrize(
-    "bias",
-    [0.5, np.linspace(-1, 1, NUM_DOCUMENTS), tf.Variable(tf.linspace(0.0, 1.0, NUM_DOCUMENTS))],
-)
-def test_catalogue_scores_of_the_true_taste_are_the_choice_model_of_drifting_taste(bias):
-    users = DriftingTasteUsers(NUM_FEATURES, choice_model=CHOICE_MODEL)
-    items = Catalogue(NUM_DOCUMENTS, NUM_FEATURES, bias, FEATURES, ids_only=True)
-    simulator = drifting_taste(users, items, slate_size=2, num_candidates=6)
-    state = simulator.reset(4, 0)
-    scores = CatalogueScores(
-        items.factors, items.bias, lambda seen: state.user.initial_taste, CHOICE_MODEL
-    )
-    weights, no_click_weight = scores(simulator.observe(state))
-    expected = users.response(
-        state.user, Slate(items.show(state.candidates, ()), tf.ones([4, 6], tf.bool))
-    ).probs
-    close(tf.concat([weights, no_click_weight[:, tf.newaxis]], axis=1), expected)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "seen", "message"),
-    [
-        ({"factors": FEATURES[:, 0]}, observation(), r"shape \[D, F\], got \(40,\)"),
-        (
-            {"bias": FEATURES[:3, 0]},
-            observation(),
-            r"bias must be a number or have shape \[D=40\] of factors, got \(3,\)",
-        ),
-        (
-            {},
-            observation(),
-            r"users must be vectors \[B, 3\], as long as .* factors, got \(5, 2\): see `belief`",
-        ),
-        (
-            {},
-            observation()._replace(documents=tf.zeros([5, 20, 3])),
-            r"documents must be ids \[B, N\], got float32 \(5, 20, 3\)",
-        ),
-    ],
-)
-def test_catalogue_scores_refuse_what_does_not_fit(arguments, seen, message):
-    with pytest.raises(ValueError, match=message):
-        CatalogueScores(**{"factors": FEATURES, **arguments})(seen)
-
-
 # In SlateQ, on drifting taste.
 
 SLATE_SIZE = 2
 
 
 def environment_of(num_items=60, num_candidates=30) -> SlateEnvironment:
-    users = DriftingTasteUsers(NUM_FEATURES, choice_model=CHOICE_MODEL)
+    users = DriftingTasteUsers(
+        NUM_FEATURES, choice_model=choice.MultinomialLogit(no_click_mass=1.0)
+    )
     items = Catalogue(num_items, NUM_FEATURES, np.linspace(-1, 1, num_items), ids_only=True)
     sizes = {"slate_size": SLATE_SIZE, "num_candidates": num_candidates}
     return SlateEnvironment(drifting_taste(users, items, **sizes, max_steps=4), 8)
 
 
-def last_choice(factors):
-    """A belief of tastes [B, F]: the factors of what a user chose last, zeros where that was
-    nothing.
-    """
-
-    def belief(seen):
-        return tf.reduce_sum(
-            seen.response.clicked[:, :, tf.newaxis] * tf.gather(factors, seen.response.item_id),
-            axis=1,
-        )
-
-    return belief
-
-
 def agent_of(environment, features=True) -> SlateQAgent:
-    documents = environment.simulator.documents
-    belief = last_choice(documents.factors)
-    network = TwoTowerQNetwork(
-        environment.observation_spec(),
-        (16,),
-        8,
-        document_features=documents.factors if features else None,
-        belief=belief,
-    )
+    factors, spec = environment.simulator.documents.factors, environment.observation_spec()
+    towers = functools.partial(TwoTowerQNetwork, spec, (16,), 8, factors if features else None)
     agent = SlateQAgent(
         environment.time_step_spec(),
         environment.action_spec(),
-        network,
-        tf.keras.optimizers.Adam(0.01),
-        choice_scores=CatalogueScores(documents.factors, documents.bias, belief, CHOICE_MODEL),
-        targets=SlateQTargets(gamma=0.9),
-        train_step_counter=tf.Variable(0, dtype=tf.int64),
+        towers(),
+        learning(tf.keras.optimizers.Adam(0.01)),
+        SlateQTargets(gamma=0.9),
+        SlateSelection(LearnedScores(towers(relative=False, name="Clicks"))),
     )
     agent.initialize()
     return agent
@@ -255,7 +169,7 @@ def test_slate_q_learns_a_batch_of_drifting_taste(features, jit_compile):
     agent = agent_of(environment, features)
     batch = collect(environment, agent.collect_policy, 2)
     assert batch.observation.documents.shape == [8, 2, 30]
-    train = compiled(lambda: agent.train(batch).loss, jit_compile=jit_compile)
+    train = compiled(lambda: agent.train(batch).extra.td_loss, jit_compile=jit_compile)
     losses = [float(train()) for _ in range(60)]
     assert np.isfinite(losses).all()
     assert losses[-1] < 0.5 * losses[0]

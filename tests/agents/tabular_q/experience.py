@@ -8,9 +8,9 @@ import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 
-from recsim_tf.agents.tabular_q import TabularQAgent
+from recsim_tf.agents.tabular_q import TabularExploration, TabularQAgent, TabularUpdates
 from recsim_tf.core.types import Clicks, Observation
-from tests.agents.experience import FIRST, MID, SLATE_SIZE, bounded, trajectory_of
+from tests.agents.experience import FIRST, MID, SLATE_SIZE, bounded, grouped, trajectory_of
 
 OBSERVATION_SPEC = Observation(
     user=bounded([], 0, 2, tf.int32, "user"),
@@ -37,7 +37,8 @@ class Row(NamedTuple):
 
 def make_agent(**arguments) -> TabularQAgent:
     counter = tf.Variable(0, dtype=tf.int64)
-    agent = TabularQAgent(TIME_STEP_SPEC, ACTION_SPEC, train_step_counter=counter, **arguments)
+    options = grouped(arguments, updates=TabularUpdates, exploration=TabularExploration)
+    agent = TabularQAgent(TIME_STEP_SPEC, ACTION_SPEC, train_step_counter=counter, **options)
     agent.initialize()
     return agent
 

@@ -135,7 +135,7 @@ def test_the_policy_shows_the_best_slate_and_the_first_of_equals():
 
 
 def test_min_count_shows_the_first_of_the_least_visited_slates():
-    agent = make_agent(exploration_policy="min_count")
+    agent = make_agent(policy="min_count")
     teach(agent, ROW)
     teach(agent, ROW._replace(user=1, documents=(0, 0, 1), slate=(0, 1)), times=2)
     teach(agent, ROW._replace(user=1, documents=(0, 0, 1), slate=(0, 2)))
@@ -149,7 +149,7 @@ def test_min_count_shows_the_first_of_the_least_visited_slates():
 
 @pytest.mark.parametrize("ordinal_slates", [False, True])
 def test_exploring_slates_are_uniform_over_all_slates(ordinal_slates):
-    agent = make_agent(exploration_temperature=1.0, ordinal_slates=ordinal_slates)
+    agent = make_agent(temperature=1.0, ordinal_slates=ordinal_slates)
     num_users = 12_000
     observation = observe([0] * num_users, [[0, 1, 1]] * num_users)
     slate, _ = rollout_policy(agent.collect_policy)(observation, (), as_seed(3))
@@ -160,7 +160,7 @@ def test_exploring_slates_are_uniform_over_all_slates(ordinal_slates):
 
 
 def test_epsilon_decays_with_the_sessions_of_a_user():
-    agent = make_agent(exploration_temperature=0.5)
+    agent = make_agent(temperature=0.5)
     first, middle, last = (
         ts.TimeStep(tf.fill([3], kind), tf.zeros([3]), tf.ones([3]), OBSERVATION)
         for kind in (FIRST, MID, LAST)
@@ -184,7 +184,7 @@ def test_epsilon_decays_with_the_sessions_of_a_user():
 
 
 def test_the_collect_policy_explores_with_probability_epsilon():
-    agent = make_agent(exploration_temperature=0.25)
+    agent = make_agent(temperature=0.25)
     num_users = 20_000
     # The value of the last slate is the largest, so that a greedy slate is told from two of three
     # random ones.
@@ -227,16 +227,8 @@ def learning_loop(name, **cells):
     )
 
 
-CASES = {
-    "hashed": ("InterestEvolution-v1", {"hashed": True, "max_cells": 1000}),
-    "response": ("InterestExploration-v1", {"ignore_response": False, "number_bins": 3}),
-}
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_it_learns_in_the_learning_loop_from_the_first_step_on_without_retracing(case):
-    name, cells = CASES[case]
-    loop = learning_loop(name, **cells)
+def test_it_learns_in_the_learning_loop_from_the_first_step_on_without_retracing():
+    loop = learning_loop("InterestExploration-v1", ignore_response=False, number_bins=3)
     loop.collect(3)
     loop.run(5)
     info = loop.run(6)

@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.tabular_q import TabularQAgent
+from recsim_tf.agents.tabular_q import TabularExploration, TabularQAgent, TabularUpdates
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Observation
 from recsim_tf.experiment.training.loop import LearningLoop
-from tests.agents.experience import MID, trajectory_of
+from tests.agents.experience import MID, grouped, trajectory_of
 from tests.environments.sequential import NUM_ACTIONS, NUM_STATES, Response, sequential
 from tests.environments.test_sequential import OPTIMAL_VALUES, tables
 
@@ -24,7 +24,7 @@ def make_agent(environment, **arguments):
         environment.time_step_spec(),
         environment.action_spec(),
         train_step_counter=counter,
-        **arguments,
+        **grouped(arguments, updates=TabularUpdates, exploration=TabularExploration),
     )
 
 
@@ -87,7 +87,7 @@ def test_batches_of_all_transitions_lead_to_the_optimal_values(gamma):
 def test_sessions_of_random_slates_lead_to_the_optimal_values():
     environment = environment_of(1024, max_steps=40)
     schedule = tf.keras.optimizers.schedules.PolynomialDecay(0.1, 300, 1e-4)
-    agent = make_agent(environment, gamma=0.5, learning_rate=schedule, exploration_temperature=1.0)
+    agent = make_agent(environment, gamma=0.5, learning_rate=schedule, temperature=1.0)
     loop = LearningLoop(
         environment, agent, batch_size=4096, replay_length=400, train_steps_per_iteration=1, seed=5
     )

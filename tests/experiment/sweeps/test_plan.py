@@ -147,12 +147,10 @@ def test_a_sweep_may_grow_and_may_not_lose_what_is_there(tmp_path):
         UsageError, match=r"holds a sweep whose trial epsilon=0.3/seed-0 is not in this one"
     ):
         SweepDirectory(str(root), plan_tiny({"Exploration.epsilon": 0.4}))
-    with pytest.raises(UsageError, match=r"differs in SlateQAgent.average_tau"):
+    with pytest.raises(UsageError, match=r"differs in Learning.average_tau"):
         SweepDirectory(
             str(root),
-            plan_tiny(
-                {"Exploration.epsilon": 0.3}, gin_bindings=("SlateQAgent.average_tau = 0.5",)
-            ),
+            plan_tiny({"Exploration.epsilon": 0.3}, gin_bindings=("Learning.average_tau = 0.5",)),
         )
     with pytest.raises(
         UsageError,

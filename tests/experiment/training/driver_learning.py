@@ -57,7 +57,7 @@ class DriverLearningLoop:
         seed,
         collect_steps_per_iteration: int = 1,
     ):
-        self.environment, self.agent = environment.memory, agent
+        self.environment, self.agent = environment.variables, agent
         num_users, length = environment.batch_size, agent.train_sequence_length or 1
         self.replay = DriverReplayBuffer(agent.collect_data_spec, num_users, replay_length, seed)
         response = environment.observation_spec().response

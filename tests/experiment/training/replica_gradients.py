@@ -27,7 +27,7 @@ _AGENTS = {
             "SlateQTargets.num_steps = 3",
         ),
         *(
-            "SlateQAgent.gradient_clipping = 0.01",
+            "Learning.gradient_clipping = 0.01",
             "create_slate_q.choice_network = @ClickNetwork",
         ),
     ),
@@ -37,11 +37,12 @@ _AGENTS = {
             "create_reinforce.optimizer = @SGD",
             "experiment.batch_size = None",
         ),
-        *("LambdaReturns.num_steps = 3", "ReinforceSlateAgent.normalize_advantages = True"),
+        *("LambdaReturns.num_steps = 3", "PolicyGradient.normalize_advantages = True"),
     ),
     "full_slate_q": (
         "experiment.create_agent = @create_full_slate_q",
         "create_full_slate_q.optimizer = @SGD",
+        "Learning.gradient_clipping = 1.0",
     ),
 }
 
@@ -51,7 +52,6 @@ _REFUSED = (
     ("experiment.batch_size = 15",),
     ("experiment.jit_compile = True",),
     ("experiment.create_agent = @create_tabular_q",),
-    ("experiment.create_agent = @create_full_slate_q", "FullSlateQAgent.gradient_clipping = 1.0"),
 )
 
 

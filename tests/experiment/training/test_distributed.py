@@ -43,10 +43,6 @@ def test_two_devices_take_the_gradient_step_of_one_and_refuse_what_they_cannot_h
         "experiment.batch_size must be a multiple of the number of replicas, 2, got 15",
         "jit_compile must be False with 2 replicas",
         "TabularQ learns on one replica only, got a strategy of 2",
-        (
-            "gradient_clipping must be None with several replicas, of which DqnAgent clips each by"
-            " itself"
-        ),
     ]
 
 

@@ -51,7 +51,7 @@ def held_slates():
 SEQUENCES = (
     "SlateQTargets.target = 'differential'",
     "SlateQTargets.num_steps = 3",
-    "SlateQAgent.average_tau = 0.1",
+    "Learning.average_tau = 0.1",
 )
 # simulator, agent, gin bindings, batch size, collect steps of an iteration
 CASES = {

@@ -43,7 +43,7 @@ def test_a_run_leaves_its_results(finished):
     assert results["train"]["env_steps"] == 640
     assert results["train"]["train_steps"] == 40
     assert (folder / "learning_curve.png").read_bytes()[:4] == b"\x89PNG"
-    assert "SlateQAgent.average_tau = 0.01" in (folder / "operative_config.gin").read_text()
+    assert "Learning.average_tau = 0.01" in (folder / "operative_config.gin").read_text()
     assert list((folder / "tensorboard").iterdir())
 
 

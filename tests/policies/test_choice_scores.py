@@ -9,7 +9,7 @@ from recsim_tf.environments.interest_evolution import (
     PlainVideos,
     interest_evolution,
 )
-from recsim_tf.policies.beliefs import AffinityScores, LearnedScores
+from recsim_tf.policies.choice_scores import AffinityScores, LearnedScores
 
 SLATE = tf.constant([[4, 0, 2], [1, 5, 3], [5, 4, 3]])
 

@@ -1,0 +1,112 @@
+"""Learning by gradients: a step of descent on what all replicas have together, and copies of
+networks that follow them.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import gin
+import tensorflow as tf
+from tf_agents.agents import tf_agent
+from tf_agents.networks.network import Network
+from tf_agents.utils import common
+
+from recsim_tf import replicas
+from recsim_tf.core.ranges import Range
+from recsim_tf.core.validation import NONE, NOT_NEGATIVE, POSITIVE, check_numbers
+
+# Keras' legacy optimizers have a class of their own.
+Optimizer: TypeAlias = tf.keras.optimizers.Optimizer | tf.keras.optimizers.legacy.Optimizer
+
+
+@gin.configurable(module="recsim_tf.agents")
+@dataclasses.dataclass(frozen=True)
+class Learning:
+    """How the networks of an agent learn by gradients.
+
+    Args:
+      optimizer: a Keras optimizer. Its learning rate must be finite and not negative, where it is a
+        number.
+      gradient_clipping: largest norm of a variable's gradient, or None.
+      reward_scale_factor: multiplies rewards in the loss.
+      average_tau: part of the way that an averaged network moves at each train step, in (0, 1], or
+        None. The policy then serves the averaged weights (Polyak averaging), the collect policy
+        the current ones.
+      train_step_counter: counts train steps; by default the global step.
+
+    Raises:
+      ValueError: for a number out of range.
+    """
+
+    optimizer: Optimizer
+    gradient_clipping: float | None = None
+    reward_scale_factor: float = 1.0
+    average_tau: float | None = None
+    train_step_counter: tf.Variable = dataclasses.field(
+        default_factory=tf.compat.v1.train.get_or_create_global_step
+    )
+
+    def __post_init__(self):
+        check_numbers(POSITIVE, NONE, gradient_clipping=self.gradient_clipping)
+        check_numbers(POSITIVE, reward_scale_factor=self.reward_scale_factor)
+        check_numbers(Range(above=0, high=1), NONE, average_tau=self.average_tau)
+        rate = self.optimizer.learning_rate
+        if isinstance(rate, tf.keras.optimizers.schedules.LearningRateSchedule):
+            return
+        with tf.init_scope():
+            rate = tf.get_static_value(tf.convert_to_tensor(rate))
+        if rate is not None:
+            name = type(self.optimizer).__name__
+            NOT_NEGATIVE.check_number(f"learning_rate of {name}", float(rate))
+
+    def build(self, variables: Sequence[tf.Variable]) -> None:
+        """Makes the optimizer's variables, unless it is a legacy one, for checkpoints to find."""
+        if isinstance(self.optimizer, tf.keras.optimizers.Optimizer):
+            self.optimizer.build(variables)
+
+    def descend(
+        self, loss: Callable[[], tf_agent.LossInfo], variables: Sequence[tf.Variable]
+    ) -> tf_agent.LossInfo:
+        """Moves variables down the gradient of a loss, counts the train step and returns the loss.
+
+        Args:
+          loss: computes it; with several replicas, the replica's part of it. The gradients of all
+            replicas are added before they are clipped.
+          variables: those that are moved.
+        """
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            loss_info = loss()
+        gradients = replicas.total(tape.gradient(loss_info.loss, variables))
+        if self.gradient_clipping is not None:
+            gradients = [tf.clip_by_norm(one, self.gradient_clipping) for one in gradients]
+        self.optimizer.apply_gradients(
+            zip(gradients, variables, strict=True), experimental_aggregate_gradients=False
+        )
+        self.train_step_counter.assign_add(1)
+        return loss_info
+
+
+class FollowingNetwork(tf.Module):
+    """A copy of a network, whose weights move towards those of the network.
+
+    Args:
+      source: the network.
+      tau: part of the way that the weights move at an update.
+      period: calls of `follow` for an update.
+      name: of the copy.
+
+    Attributes:
+      network: the copy.
+    """
+
+    def __init__(self, source: Network, tau: float, period: int, name: str):
+        super().__init__(name="FollowingNetwork")
+        self.network = source.copy(name=name)
+        self._source = source
+        self.follow = common.Periodically(lambda: self.copy(tau), period, "update")
+
+    def copy(self, tau: float = 1.0) -> tf.Operation:
+        """Moves the weights that part of the way, or all of it."""
+        return common.soft_variables_update(self._source.variables, self.network.variables, tau)

@@ -1,0 +1,160 @@
+"""Q-learning on sequences of steps: the base of agents that learn values by a target network."""
+
+import abc
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+from tf_agents.agents import data_converter, tf_agent
+from tf_agents.networks.network import Network
+from tf_agents.trajectories import time_step as ts
+from tf_agents.trajectories import trajectory
+
+from recsim_tf.agents.shared import checks, returns
+from recsim_tf.agents.shared.exploration import Exploration
+from recsim_tf.agents.shared.learning import FollowingNetwork, Learning
+from recsim_tf.agents.shared.unrolled import NetworkGroup
+from recsim_tf.core import validation
+from recsim_tf.core.explanations import Explained
+from recsim_tf.core.ranges import Range
+from recsim_tf.core.validation import check_numbers
+
+
+@dataclasses.dataclass(frozen=True)
+class QTargets(returns.LambdaReturns):
+    """The targets of values: lambda-returns, in which a target network values the next states.
+
+    Args:
+      num_steps: transitions of a sequence, at least 1.
+      gamma: discount of the future, in [0, 1].
+      td_lambda: of the lambda-returns, in [0, 1]; 0 for one-step targets. It takes no account of
+        what the collect policy explored (as Peng & Williams 1996).
+      update_tau: part of the way that the target network moves at an update, in (0, 1].
+      update_period: train steps between its updates.
+
+    Raises:
+      ValueError: for a number out of range.
+    """
+
+    num_steps: int = 1
+    td_lambda: float = 0.0
+    update_tau: float = 0.01
+    update_period: int = 1
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_numbers(Range(above=0, high=1), update_tau=self.update_tau)
+        validation.check_count(update_period=self.update_period)
+
+
+class Transitions(NamedTuple):
+    """Experience of B users as T transitions."""
+
+    frames: trajectory.Trajectory  # [B, T + 1], all of them
+    steps: trajectory.Trajectory  # [B, T], the frames before the transitions
+    following: trajectory.Trajectory  # [B, T], the frames after them
+    valid: tf.Tensor  # [B, T], their weights
+
+
+class QAgent(tf_agent.TFAgent, abc.ABC):
+    """An agent that learns values of slates by regression on `QTargets`, and shows the best slate.
+
+    Experience is a trajectory [B, num_steps + 1]. A subclass has `_greedy` and `_loss`.
+
+    Args:
+      time_step_spec, action_spec: of the environment; actions are slates alone.
+      network: gives (values, state).
+      learning: the optimizer, and how the networks learn.
+      targets: what the values are learned towards.
+      exploration: how often slates are random.
+      others: networks that learn beside it, or None.
+
+    Attributes:
+      network: the one that learns.
+      targets: as given.
+
+    Raises:
+      ValueError: for actions with queries.
+    """
+
+    def __init__(
+        self,
+        time_step_spec: ts.TimeStep,
+        action_spec: tf.TensorSpec,
+        network: Network,
+        learning: Learning,
+        targets: QTargets,
+        exploration: Exploration,
+        others: Sequence[Network | None] = (),
+        name: str = "QAgent",
+    ):
+        tf.Module.__init__(self, name=name)
+        checks.require_slates(name, action_spec)
+        self.network = network
+        self.targets = targets
+        self._learning = learning
+        self._optimizer = learning.optimizer  # For checkpoints to find.
+        copies = [
+            FollowingNetwork(network, targets.update_tau, targets.update_period, "TargetNetwork")
+        ]
+        served = network
+        if learning.average_tau is not None:
+            copies.append(FollowingNetwork(network, learning.average_tau, 1, "AverageNetwork"))
+            served = copies[1].network
+        self._copies = copies
+        self._target_network, self._served_network = copies[0].network, served
+        self._networks = NetworkGroup(network, *others)
+        for one in NetworkGroup(network, *(copy.network for copy in copies), *others).present:
+            one.create_variables()
+        learning.build(self._trainable_weights())
+        read = NetworkGroup(network, *(copy.network for copy in copies[1:]), *others).present
+        policies = exploration.policies(
+            time_step_spec,
+            action_spec,
+            self._greedy(served),
+            self._greedy(network),
+            [variable for one in read for variable in one.variables],
+            learning.train_step_counter,
+        )
+        super().__init__(
+            time_step_spec,
+            action_spec,
+            *policies,
+            train_sequence_length=targets.num_steps + 1,
+            train_step_counter=learning.train_step_counter,
+        )
+        self._as_trajectory = data_converter.AsTrajectory(
+            self.data_context, sequence_length=self.train_sequence_length
+        )
+
+    @abc.abstractmethod
+    def _greedy(self, network: Network) -> Explained:
+        """A policy that shows the best slate by the values of a network."""
+
+    def _initialize(self):
+        for copy in self._copies:
+            copy.copy()
+
+    def _trainable_weights(self) -> list[tf.Variable]:
+        return [weight for one in self._networks.present for weight in one.trainable_weights]
+
+    def _train(self, experience: trajectory.Trajectory, weights: tf.Tensor | None = None):
+        loss_info = self._learning.descend(
+            lambda: self._loss(experience, weights, training=True), self._trainable_weights()
+        )
+        for copy in self._copies:
+            copy.follow()
+        return loss_info
+
+    def _transitions(
+        self, experience: trajectory.Trajectory, weights: tf.Tensor | None
+    ) -> Transitions:
+        """Experience [B, T + 1] as transitions, with weights [B] of users or None."""
+        frames = self._as_trajectory(experience)
+        steps = tf.nest.map_structure(lambda leaf: leaf[:, :-1], frames)
+        following = tf.nest.map_structure(lambda leaf: leaf[:, 1:], frames)
+        # A LAST frame is followed by another user's FIRST: that pair is no transition.
+        valid = tf.cast(~steps.is_boundary(), tf.float32)
+        valid = valid if weights is None else valid * weights[:, tf.newaxis]
+        return Transitions(frames, steps, following, valid)
