@@ -11,7 +11,7 @@ from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.likelihood.likelihood import take_sessions
+from recsim_tf.fitting.likelihood.batches import take_sessions
 from recsim_tf.fitting.logs.session_log import SessionLog, take_steps
 from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 

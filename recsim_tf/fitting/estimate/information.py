@@ -6,12 +6,13 @@ import abc
 import contextlib
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import gin
 import numpy as np
 
+from recsim_tf.core.ranges import Range
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.estimate.chains import ChainLikelihood
 from recsim_tf.fitting.estimate.scores import ScoresUnknownError, check_scores, session_scores
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
@@ -21,8 +22,18 @@ from recsim_tf.fitting.parameters.unconstrained import flatten
 _FIRST_STEP, _PART_OF_ERROR = 1e-2, 0.5
 
 
+@dataclasses.dataclass(frozen=True)
 class Uncertainty(abc.ABC):
-    """From what `fit` takes standard errors."""
+    """How `fit` gets standard errors and intervals.
+
+    Args:
+      confidence: of the intervals, in (0, 1).
+    """
+
+    confidence: float = dataclasses.field(default=0.95, kw_only=True)
+
+    def __post_init__(self):
+        Range(above=0, below=1).check_number("confidence", self.confidence)
 
     def check(self, likelihood: LogLikelihood) -> None:
         """Raises a ValueError where the information of this likelihood cannot be computed."""
@@ -31,7 +42,7 @@ class Uncertainty(abc.ABC):
                 "uncertainty must be None or ScoresOrCurvature() where posteriors are fitted, which"
                 f" have standard errors of their own, got {self}"
             )
-        if isinstance(likelihood, ChainLikelihood):
+        if likelihood.chains is not None:
             raise ValueError(
                 "uncertainty must be LouisInformation(), ScoresOrCurvature() or None with"
                 f" MonteCarloEM, got {self}"
@@ -57,14 +68,14 @@ class Scores(Uncertainty):
 
     def check(self, likelihood: LogLikelihood) -> None:
         super().check(likelihood)
-        if not _have_scores(likelihood):
+        if not likelihood.has_scores:
             raise ValueError(
                 "uncertainty must be Curvature() or None for parameters that are tables, and with"
-                f" num_particles, got {self}"
+                f" Particles() and Draws(), got {self}"
             )
         check_scores(likelihood)
 
-    def information(self, likelihood: LogLikelihood) -> np.ndarray:
+    def information(self, likelihood: Any) -> np.ndarray:
         scores = session_scores(likelihood)
         return scores.T @ scores + _prior_information(likelihood.fitted)
 
@@ -96,14 +107,14 @@ class LouisInformation(Uncertainty):
     num_moves: int = 10
 
     def __post_init__(self):
+        super().__post_init__()
         check_at_least(1, sweeps=self.sweeps, num_moves=self.num_moves)
 
     def check(self, likelihood: LogLikelihood) -> None:
-        if not isinstance(likelihood, ChainLikelihood):
+        if likelihood.chains is None:
             raise ValueError(f"uncertainty must be {self} with MonteCarloEM only")
 
-    def information(self, likelihood: LogLikelihood) -> np.ndarray:
-        assert isinstance(likelihood, ChainLikelihood)
+    def information(self, likelihood: Any) -> np.ndarray:
         scores, curvatures = [], []
         for sweep in range(self.sweeps):
             likelihood.move(1.0, self.num_moves, seed=sweep)
@@ -126,15 +137,15 @@ class ScoresOrCurvature(Uncertainty):
         del likelihood
 
     def information(self, likelihood: LogLikelihood) -> np.ndarray:
-        if isinstance(likelihood, ChainLikelihood):
+        if likelihood.chains is not None:
             return LouisInformation().information(likelihood)
-        if _have_scores(likelihood):
+        if likelihood.has_scores:
             with contextlib.suppress(ScoresUnknownError):
                 return Scores().information(likelihood)
         return Curvature().information(likelihood)
 
 
-def _observed_information(likelihood: LogLikelihood | ChainLikelihood) -> np.ndarray:
+def _observed_information(likelihood: LogLikelihood) -> np.ndarray:
     """[P, P]: the curvature of a log-likelihood and of the priors, by differences of gradients."""
     fitted = likelihood.fitted
     prior = _prior_information(fitted)
@@ -147,11 +158,6 @@ def _observed_information(likelihood: LogLikelihood | ChainLikelihood) -> np.nda
     errors = 1 / np.sqrt(np.maximum(first, np.finfo(np.float32).eps))
     steps = np.where(first > 0, _PART_OF_ERROR * errors, _FIRST_STEP)
     return _curvature(fitted, gradient, steps) + prior
-
-
-def _have_scores(likelihood: LogLikelihood) -> bool:
-    are_scalars = not any(map(np.ndim, likelihood.fitted.values().values()))
-    return are_scalars and likelihood.num_particles is None and likelihood.num_draws is None
 
 
 def _prior_information(fitted: FittedSimulator) -> np.ndarray:

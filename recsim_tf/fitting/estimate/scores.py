@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.fitting.likelihood.likelihood import Batch, LogLikelihood
-from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
-from recsim_tf.fitting.parameters.parameter import Parameter
+from recsim_tf.core.execution import compiled
+from recsim_tf.fitting.likelihood.batches import Batch, BatchLikelihood
 
 # How far scores may differ between two weightings of the sessions, as a part of the largest one.
 _TOLERANCE = 1e-3
@@ -17,7 +16,7 @@ class ScoresUnknownError(ValueError):
     """A model does not read a parameter as one value for each user."""
 
 
-def session_scores(likelihood: LogLikelihood) -> np.ndarray:
+def session_scores(likelihood: BatchLikelihood) -> np.ndarray:
     """float64 [S, P]: the gradient of each session's log-likelihood in the unconstrained
     parameters, all of them scalars.
 
@@ -31,12 +30,12 @@ def session_scores(likelihood: LogLikelihood) -> np.ndarray:
     return np.concatenate(list(_named(likelihood))).astype(np.float64)
 
 
-def check_scores(likelihood: LogLikelihood) -> None:
+def check_scores(likelihood: BatchLikelihood) -> None:
     """Raises the error of `session_scores`, if there is one; from the first batch."""
     next(_named(likelihood))
 
 
-def _named(likelihood: LogLikelihood) -> Iterator[np.ndarray]:
+def _named(likelihood: BatchLikelihood) -> Iterator[np.ndarray]:
     """The scores by batch, with an error that names the parameters at fault."""
     names = list(likelihood.fitted.parameters)
     try:
@@ -52,7 +51,7 @@ def _named(likelihood: LogLikelihood) -> Iterator[np.ndarray]:
         ) from error
 
 
-def _are_known(likelihood: LogLikelihood, name: str) -> bool:
+def _are_known(likelihood: BatchLikelihood, name: str) -> bool:
     try:
         next(_by_batch(likelihood, [name]))
     except (ValueError, tf.errors.InvalidArgumentError):
@@ -60,35 +59,29 @@ def _are_known(likelihood: LogLikelihood, name: str) -> bool:
     return True
 
 
-def _by_batch(likelihood: LogLikelihood, names: Sequence[str]) -> Iterator[np.ndarray]:
+def _by_batch(likelihood: BatchLikelihood, names: Sequence[str]) -> Iterator[np.ndarray]:
     """[B, P] for each batch of B sessions.
 
     Raises:
       ValueError: if scores do not follow the weights of their own sessions alone.
     """
     fitted, size = likelihood.fitted, likelihood.batch_size
-    values = fitted.values()
-    copies = {
-        name: Parameter(
-            fitted.simulator.for_users(name, [values[name]] * size),
-            fitted.parameters[name].bijector,
-        )
-        for name in names
-    }
-    copied = LogLikelihood(FittedSimulator(fitted.simulator, copies), likelihood.log, size)
 
-    def scores_of(batch: Batch) -> np.ndarray:
-        _, gradients = copied.value_and_gradients(batch)
-        return np.stack([tf.reshape(gradient, [size]).numpy() for gradient in gradients], axis=1)
+    @compiled
+    def scores_of(batch: Batch) -> tf.Tensor:
+        def log_prob(values):
+            score = likelihood.score(fitted.simulator.with_parameters(values), batch)
+            return tf.where(batch.weights > 0, score, 0) * batch.weights
 
-    is_checked = False
-    for batch in copied.batches():
-        scores = scores_of(batch)
-        if not is_checked:
+        by_name = fitted.row_scores(log_prob, size, names)
+        return tf.stack([tf.reshape(by_name[name], [size]) for name in names], axis=1)
+
+    for number, batch in enumerate(likelihood.batches()):
+        scores = scores_of(batch).numpy()
+        if number == 0:
             weights = np.linspace(1, 2, size) * batch.weights.numpy()
             weighted = scores_of(batch._replace(weights=tf.cast(weights, batch.weights.dtype)))
             gap = np.abs(weighted - weights[:, np.newaxis] * scores)
             if np.any(gap > _TOLERANCE * np.max(np.abs(scores), axis=0)):
                 raise ValueError("the copies of a session act on other sessions")
-            is_checked = True
         yield scores[batch.weights.numpy() > 0]
