@@ -13,7 +13,8 @@ from recsim_tf.fitting.likelihood.draws import Draws
 from recsim_tf.fitting.likelihood.exact import Exact, session_log_prob
 from recsim_tf.fitting.likelihood.mean_field import MeanField
 from recsim_tf.fitting.likelihood.particles import Particles
-from recsim_tf.fitting.logs import SessionLog, SessionStream, from_trajectory, simulated_log
+from recsim_tf.fitting.logs import SessionLog, SessionStream
+from recsim_tf.fitting.logs.trajectories import from_trajectory, simulated_log
 from recsim_tf.fitting.parameters.channel_weights import trained_weights
 from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.parameters.priors import hierarchical_normal
@@ -22,7 +23,7 @@ from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.sampling.chains import Chains
 from recsim_tf.fitting.sampling.nuts import NUTS
 from recsim_tf.fitting.sampling.sessions import sample_sessions
-from recsim_tf.fitting.saving.models import load_model, load_simulator, save_model
+from recsim_tf.fitting.saving.models import load_model, save_model
 
 __all__ = [
     "LBFGS",
@@ -48,7 +49,6 @@ __all__ = [
     "from_trajectory",
     "hierarchical_normal",
     "load_model",
-    "load_simulator",
     "predict_choices",
     "sample_parameters",
     "sample_sessions",

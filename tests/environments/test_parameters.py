@@ -16,12 +16,12 @@ from recsim_tf.fitting import (
     LBFGS,
     FitResult,
     Parameter,
-    ParameterEstimate,
     fit,
+    from_trajectory,
     load_model,
     save_model,
 )
-from recsim_tf.fitting.logs import from_trajectory
+from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 from recsim_tf.policies import random_policy
 from tests.one_world import make, one_world
 
@@ -148,7 +148,7 @@ def test_all_are_fitted_and_the_error_names_those_that_cannot_be(environment_id)
     }
     acting = {name: each for name, each in parameters.items() if acts(environment_id, name)}
     search = LBFGS(max_iterations=1)
-    options = {"search": search, "uncertainty": None, "progress": False}
+    options = {"search": search, "uncertainty": None}
     idle = [name for name in parameters if name not in acting]
     if idle:
         with pytest.raises(ValueError, match=f"^{', '.join(idle)} do(es)? not act on the"):
@@ -195,7 +195,7 @@ def test_probabilities_that_a_search_would_lead_off_the_simplex_are_refused():
     simulator = simulator_of("InterestExploration-v1")
     parameters = {"users.user_type_distribution": Parameter()}
     with pytest.raises(ValueError, match=r"its support must be a bijector to them, as .* got"):
-        fit(simulator, parameters, log_of(simulator), progress=False)
+        fit(simulator, parameters, log_of(simulator))
 
 
 @pytest.mark.parametrize("environment_id", recsim_tf.registered())

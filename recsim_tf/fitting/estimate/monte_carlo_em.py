@@ -36,9 +36,9 @@ class MonteCarloEM(Search):
     samplers"). So neither chains nor parameters stay where they began. The estimates are the means
     over the last fifth of the iterations.
 
-    The likelihood is `Chains`. With it a parameter that is declared as one number may have a start for each session of
-    the log. Standard errors are by Louis' identity, see `LouisInformation`. A posterior of several
-    modes has one estimate.
+    The likelihood is `Chains`. With it a parameter that is declared as one number may have a start
+    for each session of the log. Standard errors are by Louis' identity, see `LouisInformation`. A
+    posterior of several modes has one estimate.
 
     Args:
       iterations: of the search.

@@ -3,7 +3,8 @@
 import numpy as np
 
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting import LBFGS, FitResult, ParameterEstimate
+from recsim_tf.fitting import LBFGS, FitResult
+from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 
 
 def result_of(simulator: Simulator, values: dict, **changes) -> FitResult:
