@@ -9,9 +9,12 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.ranges import Range
+from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.estimate.folder import SearchState
 from recsim_tf.fitting.estimate.search import Problem, Search
+from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.progress import progress_bar
 from recsim_tf.fitting.sampling.annealing import inverse_temperature
 from recsim_tf.fitting.sampling.chains import ChainLikelihood, Chains
@@ -64,11 +67,11 @@ class MonteCarloEM(Search):
         Range(low=0, below=1).check_number("annealing", self.annealing)
         Range(above=0).check_number("learning_rate", self.learning_rate)
 
-    def default_likelihood(self, simulator, log):
+    def default_likelihood(self, simulator: Simulator, log: Sessions) -> Chains:
         del simulator, log
         return Chains()
 
-    def check(self, likelihood):
+    def check(self, likelihood: LogLikelihood) -> None:
         if likelihood.chains is None:
             raise ValueError("likelihood must be Chains() with MonteCarloEM")
 

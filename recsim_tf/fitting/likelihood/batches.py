@@ -31,34 +31,29 @@ class Seeds(NamedTuple):
     innovation: tf.Tensor
 
     def of_inner(self) -> "Seeds":
-        """Other seeds of initial draws, for a score that is wrapped."""
+        """Other seeds of initial draws, for the score of sessions that have a part of them."""
         return self._replace(initial=self.initial + 1)
 
 
-class SessionScore(abc.ABC):
-    """The log-likelihood of single sessions. A score that sums out a part of the initial draws
-    wraps another score, of sessions that have the part.
-
-    Args:
-      inner: the score that is wrapped, if any.
-
-    Attributes:
-      variables: of posteriors of single sessions.
+class SessionScore(NamedTuple):
+    """The log-likelihood of single sessions. A likelihood that sums out a part of the initial draws
+    makes it from the score of sessions that have the part, so that parts can be treated one by one.
     """
 
-    def __init__(self, inner: "SessionScore | None" = None):
-        self.inner = inner
-        self.variables: list[tf.Variable] = [] if inner is None else inner.variables
+    # maps a simulator, sessions [T, B, ...], their positions in the log int32 [B], and seeds to [B]
+    score: Callable[[Simulator, Trajectory, tf.Tensor, Seeds], tf.Tensor]
+    variables: tuple[tf.Variable, ...] = ()  # of posteriors of single sessions
+    # maps the user model to what `LogLikelihood.initial_draws` gives
+    initial_draws: Callable[[UserModel], Nest] = lambda users: ()
 
-    @abc.abstractmethod
-    def __call__(
-        self, simulator: Simulator, sessions: Trajectory, rows: tf.Tensor, seeds: Seeds
-    ) -> tf.Tensor:
-        """[B]: the log-likelihoods of sessions [T, B, ...] at positions int32 [B] in the log."""
 
-    def initial_draws(self, users: UserModel) -> Nest:
-        """See `LogLikelihood.initial_draws`."""
-        return () if self.inner is None else self.inner.initial_draws(users)
+class Lacking(NamedTuple):
+    """A log that lacks a part of the initial draws, or nothing."""
+
+    part: Part | None
+    users: UserModel  # whose initial draws they are
+    num_sessions: int  # S, of the log
+    batch_size: int  # sessions that are scored at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,15 +65,17 @@ class SessionLikelihood(Likelihood):
     # Whether the gradients of single sessions are known exactly.
     has_scores: ClassVar[bool] = False
 
-    def of(self, fitted, log, batch_size, seed=0):
+    def of(
+        self, fitted: FittedSimulator, log: Sessions, batch_size: int, seed: Seed = 0
+    ) -> "BatchLikelihood":
         return BatchLikelihood(self, fitted, log, batch_size, seed)
 
     @abc.abstractmethod
-    def score(
-        self, part: Part | None, fitted: FittedSimulator, num_users: int, num_sessions: int
-    ) -> SessionScore:
-        """The score of the S = `num_sessions` sessions of a log that lacks a part of the initial
-        draws, by batches of B = `num_users`.
+    def session_score(self, lacking: Lacking) -> SessionScore:
+        """The score of the sessions of a log.
+
+        Raises:
+          ValueError: if this likelihood cannot sum out what the log lacks.
         """
 
 
@@ -121,10 +118,9 @@ class BatchLikelihood(LogLikelihood):
             self._spec.initial.user,
             next(iter(log.pieces())).initial,
         )
-        self._session_score = likelihood.score(
-            self._part, fitted, self.batch_size, log.num_sessions
-        )
-        self.variables = self.variables + self._session_score.variables
+        lacking = Lacking(self._part, self._scorer.users, log.num_sessions, self.batch_size)
+        self._session_score = likelihood.session_score(lacking)
+        self.variables = [*self.variables, *self._session_score.variables]
         self.has_scores = likelihood.has_scores and not any(map(np.ndim, fitted.values().values()))
         self._converted: tuple[SessionLog, Trajectory] | None = None
         names = [name.removeprefix("users.") for name in fitted.parameters]
@@ -143,7 +139,7 @@ class BatchLikelihood(LogLikelihood):
         """
         _, *seeds = random.split_seed(self.seed if seed is None else seed, 3)
         scorer = scoring_simulator(simulator)
-        return self._session_score(scorer, batch.trajectory, batch.rows, Seeds(*seeds))
+        return self._session_score.score(scorer, batch.trajectory, batch.rows, Seeds(*seeds))
 
     def _score_at_draws(self, batch: Batch, seed: tf.Tensor) -> tf.Tensor:
         """The score at draws of the parameters' posteriors, if there are any."""

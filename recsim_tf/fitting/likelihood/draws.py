@@ -12,7 +12,7 @@ from recsim_tf.core import random
 from recsim_tf.core.stages import log_prob_per_user
 from recsim_tf.core.types import Nest, Seed, Trajectory
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.likelihood.batches import SessionScore
+from recsim_tf.fitting.likelihood.batches import Lacking, SessionScore
 from recsim_tf.fitting.likelihood.exact import InitialLikelihood
 from recsim_tf.fitting.likelihood.missing import Part
 
@@ -67,12 +67,16 @@ class Draws(InitialLikelihood):
     """An estimate of the likelihood by importance sampling, for logs that lack initial draws,
     continuous or not.
 
-    Memory grows with the number of draws, and with the batch size of the search. With few draws the
-    estimate is too low, and standard errors are of the estimate's noise as much as of the
-    parameters: take more until they stay, or `uncertainty=None`.
+    Each session has two sets of draws from the model's own distribution. The mean of the
+    likelihoods given each draw is an unbiased estimate of the likelihood. Its log is low by half
+    its variance over the number of draws; a jackknife of the two sets takes most of that away. The
+    variance grows with what a session tells of its user: long sessions want many draws, or a
+    posterior. With few draws the estimate is too low, and standard errors are of the estimate's
+    noise as much as of the parameters: take more until they stay, or `uncertainty=None`. Memory
+    grows with the number of draws, and with the batch size of the search.
 
     Args:
-      num_draws: of each of two sets of draws from the model's own distribution.
+      num_draws: of each of the two sets.
       jit_compile: whether to compile with XLA.
 
     Raises:
@@ -84,43 +88,23 @@ class Draws(InitialLikelihood):
     def __post_init__(self):
         check_at_least(1, num_draws=self.num_draws)
 
-    def around(self, inner, part, fitted, num_users, num_sessions):
-        del fitted, num_users, num_sessions
-        return DrawsScore(inner, self.required(part), self.num_draws)
+    def without(self, part: Part, inner: SessionScore, lacking: Lacking) -> SessionScore:
+        del lacking
+        number = _NUM_SETS * self.num_draws
 
+        def score(simulator, sessions, rows, seeds):
+            num_users = rows.shape[0]
+            prior = part.prior(simulator.users, number * num_users)
+            draw, log_factor = propose("user", prior, seeds.initial)
+            repeated = Trajectory(
+                copies(sessions.initial, number), copies(sessions.transitions, number, axis=1), ()
+            )
+            complete = part.put_into(repeated, draw)
+            of_draws = inner.score(simulator, complete, copies(rows, number), seeds.of_inner())
+            # The proposal is the prior, so that the probability of the draw itself cancels.
+            log_likelihood = of_draws - prior.log_prob(draw) + log_factor
+            by_set = tf.reshape(log_likelihood, [_NUM_SETS, self.num_draws, num_users])
+            num_draws = tf.cast(self.num_draws, by_set.dtype)
+            return jackknife(tf.reduce_logsumexp(by_set, axis=1) - tf.math.log(num_draws))
 
-class DrawsScore(SessionScore):
-    """Estimates of the log-likelihoods of sessions with a part of the initial draws summed out.
-
-    Each session has two sets of draws from the model's own distribution of the part. The mean of
-    the likelihoods given each draw is an unbiased estimate of the likelihood. Its log is low by
-    half its variance over the number of draws; a jackknife of the two sets takes most of that
-    away. The variance grows with what a session tells of its user: long sessions want many draws,
-    or a posterior.
-
-    Args:
-      inner: scores sessions that have the part.
-      part: of the initial draws.
-      num_draws: of each of the two sets.
-    """
-
-    def __init__(self, inner: SessionScore, part: Part, num_draws: int):
-        super().__init__(inner)
-        self._part, self._num_draws = part, num_draws
-
-    def __call__(self, simulator, sessions, rows, seeds):
-        num_users = sessions.transitions.reward.shape[1]
-        number = _NUM_SETS * self._num_draws
-        prior = self._part.prior(simulator.users, number * num_users)
-        draw, log_factor = propose("user", prior, seeds.initial)
-        repeated = Trajectory(
-            copies(sessions.initial, number), copies(sessions.transitions, number, axis=1), ()
-        )
-        score = self.inner(
-            simulator, self._part.put_into(repeated, draw), copies(rows, number), seeds.of_inner()
-        )
-        # The proposal is the prior, so that the probability of the draw itself cancels.
-        log_likelihood = score - prior.log_prob(draw) + log_factor
-        by_set = tf.reshape(log_likelihood, [_NUM_SETS, self._num_draws, num_users])
-        num_draws = tf.cast(self._num_draws, by_set.dtype)
-        return jackknife(tf.reduce_logsumexp(by_set, axis=1) - tf.math.log(num_draws))
+        return inner._replace(score=score)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from recsim_tf.core.types import Nest
+from recsim_tf.core.types import Nest, Seed
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
@@ -27,7 +27,7 @@ class Likelihood(abc.ABC):
 
     @abc.abstractmethod
     def of(
-        self, fitted: FittedSimulator, log: Sessions, batch_size: int, seed: int = 0
+        self, fitted: FittedSimulator, log: Sessions, batch_size: int, seed: Seed = 0
     ) -> "LogLikelihood":
         """The log-likelihood of a log.
 
@@ -36,7 +36,7 @@ class Likelihood(abc.ABC):
           log: with all draws of its user model but those that this likelihood sums out.
           batch_size: sessions that are scored at once by each core; memory grows with it and with
             the number of cores, and not with the log.
-          seed: of what is drawn, an integer; the same for every call that is not given another.
+          seed: of what is drawn, an integer or int32 [2]; the same for every call that is not given another.
 
         Raises:
           ValueError: for an argument out of range, a log without sessions, or one that lacks other

@@ -1,6 +1,7 @@
 """The likelihood of logs that lack the users' innovations, by particle filters."""
 
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 from tensorflow_probability.python.experimental import mcmc
 
 from recsim_tf.core import nests, random
@@ -111,7 +112,9 @@ class _Proposed(Stages):
         # [P * R * B], the logs of the factors of the weights.
         self.log_factors: tf.Tensor | float = 0.0
 
-    def sample(self, stage, distribution, who=None):
+    def sample(
+        self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None
+    ) -> Nest:
         if stage == "innovation":
             draw, log_factor = propose(stage, distribution, self._seed)
         else:

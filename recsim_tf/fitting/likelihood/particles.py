@@ -6,7 +6,7 @@ from typing import ClassVar
 import gin
 
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.likelihood.batches import SessionLikelihood, SessionScore
+from recsim_tf.fitting.likelihood.batches import Lacking, SessionLikelihood, SessionScore
 from recsim_tf.fitting.likelihood.exact import InitialLikelihood
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
 
@@ -35,20 +35,10 @@ class Particles(SessionLikelihood):
     def __post_init__(self):
         check_at_least(1, num_particles=self.num_particles)
 
-    def score(self, part, fitted, num_users, num_sessions):
-        filters = FilterScore(self.num_particles)
-        if self.initial is None:
-            return filters
-        return self.initial.around(filters, part, fitted, num_users, num_sessions)
+    def session_score(self, lacking: Lacking) -> SessionScore:
+        def score(simulator, sessions, rows, seeds):
+            del rows
+            return marginal_log_prob(simulator, sessions, self.num_particles, seeds.innovation)
 
-
-class FilterScore(SessionScore):
-    """Estimates of the log-likelihoods of sessions that lack innovations."""
-
-    def __init__(self, num_particles: int):
-        super().__init__()
-        self._num_particles = num_particles
-
-    def __call__(self, simulator, sessions, rows, seeds):
-        del rows
-        return marginal_log_prob(simulator, sessions, self._num_particles, seeds.innovation)
+        filters = SessionScore(score)
+        return filters if self.initial is None else self.initial.around(filters, lacking)

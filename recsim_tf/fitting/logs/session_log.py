@@ -1,6 +1,6 @@
 """Logged sessions: what was shown, what was chosen, what followed."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, NoReturn, Protocol, runtime_checkable
 
 import numpy as np
@@ -103,7 +103,7 @@ class SessionLog(NamedTuple):
         """The log itself."""
         return self
 
-    def take(self, rows) -> "SessionLog":
+    def take(self, rows: Sequence[int] | np.ndarray) -> "SessionLog":
         """The sessions of these positions, cut after the longest of them."""
         rows = np.asarray(rows)
         length, departed, initial = tf.nest.map_structure(

@@ -46,7 +46,9 @@ class Chains(Likelihood):
     def __post_init__(self):
         check_at_least(1, num_chains=self.num_chains)
 
-    def of(self, fitted, log, batch_size, seed=0):
+    def of(
+        self, fitted: FittedSimulator, log: Sessions, batch_size: int, seed: Seed = 0
+    ) -> "ChainLikelihood":
         del batch_size
         return ChainLikelihood(fitted, log, self.num_chains, self.jit_compile, seed)
 
@@ -72,7 +74,7 @@ class ChainLikelihood(LogLikelihood):
         log: Sessions,
         num_chains: int,
         jit_compile: bool = False,
-        seed: int = 0,
+        seed: Seed = 0,
     ):
         super().__init__(fitted, log, max(log.num_sessions, 1))
         if fitted.posteriors:

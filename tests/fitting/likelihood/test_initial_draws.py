@@ -12,10 +12,9 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.types import Trajectory
 from recsim_tf.fitting import Classes, Draws, Parameter, fit, simulated_log
-from recsim_tf.fitting.likelihood.batches import Seeds
-from recsim_tf.fitting.likelihood.classes import ClassScore
-from recsim_tf.fitting.likelihood.draws import DrawsScore, jackknife
-from recsim_tf.fitting.likelihood.exact import ExactScore, session_log_prob
+from recsim_tf.fitting.likelihood.batches import Lacking, Seeds
+from recsim_tf.fitting.likelihood.draws import jackknife
+from recsim_tf.fitting.likelihood.exact import EXACT, session_log_prob
 from recsim_tf.fitting.likelihood.missing import Part
 from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
@@ -88,7 +87,8 @@ def test_the_likelihood_and_its_gradient_are_those_of_enumeration(trajectory):
     @compiled
     def estimated(gain, probs, seed):
         def of_draws(source):
-            score = DrawsScore(ExactScore(), Part(), 50)
+            lacking = Lacking(Part(), source.users, NUM_SESSIONS, NUM_SESSIONS)
+            score = Draws(50).session_score(lacking).score
             return score(source, trajectory, tf.range(NUM_SESSIONS), Seeds(seed, seed))
 
         return gradient_and_value(of_draws, gain, probs)
@@ -200,14 +200,13 @@ def test_one_field_is_summed_out_exactly_or_by_draws(guests):
     np.testing.assert_allclose(scored(guests, Draws(4000), Part("kind")), expected, atol=0.1)
 
 
-def test_scores_that_sum_out_a_field_each_wrap_one_another(guests):
+def test_fields_are_summed_out_one_by_one(guests):
     source, log, _, expected = guests
-    kinds = ClassScore(ExactScore(), Part("kind"), 3)
-    rows, seeds = tf.range(20), Seeds(as_seed(1), as_seed(2))
     scorer = scoring_simulator(source)
-    sessions = as_trajectory(log, scorer, 20)
-    for both, atol in (
-        (ClassScore(kinds, Part("level"), 3), 1e-5),
-        (DrawsScore(kinds, Part("level"), 4000), 0.1),
-    ):
-        np.testing.assert_allclose(both(scorer, sessions, rows, seeds), expected, atol=atol)
+    kind, level = (Lacking(Part(field), scorer.users, 20, 20) for field in Kinds._fields)
+    without_kind = Classes().around(EXACT, kind)
+    sessions, rows = as_trajectory(log, scorer, 20), tf.range(20)
+    for likelihood, atol in ((Classes(), 1e-5), (Draws(4000), 0.1)):
+        score = likelihood.around(without_kind, level).score
+        found = score(scorer, sessions, rows, Seeds(as_seed(1), as_seed(2)))
+        np.testing.assert_allclose(found, expected, atol=atol)
