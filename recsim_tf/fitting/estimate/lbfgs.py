@@ -44,7 +44,7 @@ class LBFGS(Search):
 
     max_iterations: int = 200
     tolerance: float = 1e-6
-    batch_size: int = 1000  # type: ignore[misc]
+    batch_size: int = 1000
 
     step_name: ClassVar[str] = "evaluation"
 

@@ -103,7 +103,7 @@ class Minibatches(Search):
     optimizer: Callable[[], tf.keras.optimizers.Optimizer] | None = None
     passes: int = 200
     patience: int = 10
-    batch_size: int = 1000  # type: ignore[misc]
+    batch_size: int = 1000
     learning_rate: float = 0.1
 
     step_name: ClassVar[str] = "pass through the sessions"

@@ -41,11 +41,14 @@ class Search(abc.ABC):
 
     # What a row of the history is.
     step_name: ClassVar[str]
-    # Sessions that are scored at once.
-    batch_size: ClassVar[int] = 1000
 
     def __post_init__(self):
         check_at_least(1, num_starts=self.num_starts)
+
+    @property
+    def batch_size(self) -> int:
+        """Sessions that are scored at once."""
+        return 1000
 
     def default_likelihood(self, simulator: Simulator, log: Sessions) -> Likelihood:
         """What is maximised where no likelihood is given."""

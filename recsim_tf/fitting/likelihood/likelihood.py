@@ -36,7 +36,8 @@ class Likelihood(abc.ABC):
           log: with all draws of its user model but those that this likelihood sums out.
           batch_size: sessions that are scored at once by each core; memory grows with it and with
             the number of cores, and not with the log.
-          seed: of what is drawn, an integer or int32 [2]; the same for every call that is not given another.
+          seed: of what is drawn, an integer or int32 [2]; the same for every call that is not given
+            another.
 
         Raises:
           ValueError: for an argument out of range, a log without sessions, or one that lacks other

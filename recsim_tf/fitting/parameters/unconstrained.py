@@ -53,8 +53,8 @@ def check_continuous(name: str, distribution: tfd.Distribution) -> None:
     """Raises a ValueError with the name of what is drawn if it is discrete."""
     if not all(dtype.is_floating for dtype in tf.nest.flatten(distribution.dtype)):
         raise ValueError(
-            f"latent {name} must be continuous, got {distribution.name}: for discrete ones give fit"
-            " Classes(), Draws() or Particles()"
+            f"latent {name} must be continuous, got {distribution.name}: for discrete ones use"
+            " Classes(), Draws() or Particles() in fit"
         )
 
 
