@@ -14,6 +14,7 @@ from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.fitting import (
     LBFGS,
+    Exact,
     FitResult,
     Parameter,
     fit,
@@ -223,6 +224,7 @@ def test_all_are_saved_and_loaded(environment_id, tmp_path):
         not_identified={},
         confidence=0.95,
         search=LBFGS(),
+        likelihood=Exact(),
     )
     save_model(tmp_path / "model", result)
     loaded = load_model(tmp_path / "model").simulator

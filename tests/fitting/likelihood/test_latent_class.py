@@ -59,8 +59,6 @@ def test_what_is_not_finite_cannot_be_summed_out(log):
     latent = complete._replace(initial=complete.initial._replace(affinity=()))
     with pytest.raises(
         ValueError,
-        match=(
-            "the log's initial draws must have affinity: only one field may be missing, whose"
-        ),
+        match=("the log's initial draws must have affinity: only one field may be missing, whose"),
     ):
         fit(simulator, {"users.choice_model.no_click_mass": Parameter()}, latent)
