@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import gin
 import numpy as np
 import tensorflow as tf
 
@@ -36,7 +35,6 @@ class SessionPosterior(NamedTuple):
     num_divergent: np.ndarray  # int [S], divergent draws
 
 
-@gin.configurable(module="recsim_tf", denylist=["log"])
 def sample_sessions(
     simulator: Simulator,
     log: SessionLog,

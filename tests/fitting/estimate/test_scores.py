@@ -8,8 +8,7 @@ import tensorflow as tf
 from recsim_tf.core.parameters import parameter
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.fitting import Curvature, Parameter, Scores, simulated_log
-from recsim_tf.fitting.estimate.information import ScoresOrCurvature
-from recsim_tf.fitting.estimate.scores import session_scores
+from recsim_tf.fitting.estimate.information import ScoresOrCurvature, session_scores
 from recsim_tf.fitting.likelihood.batches import BatchLikelihood
 from recsim_tf.fitting.likelihood.exact import Exact
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
