@@ -128,10 +128,9 @@ def fit(
     check_parameters(simulator, parameters, train, other, likelihood.by_session)
     fitted = FittedSimulator(simulator, parameters)
     check_supports(fitted)
-    of_train, of_other = (
-        None if sessions is None else likelihood.of(fitted, sessions, search.batch_size, seed)
-        for sessions in (train, other)
-    )
+    options = search.batch_size, seed
+    of_train = likelihood.of(fitted, train, *options)
+    of_other = None if other is None else likelihood.of(fitted, other, *options)
     problem = Problem(of_train, of_other, checkpoints or Checkpoints(), seed)
     check_problem(problem, search, uncertainty)
     problem.checkpoints.begin(described(problem, search, likelihood))
