@@ -25,12 +25,11 @@ Parameter.start = 1.5
 run_fit.log = @read_episode_log()
 read_episode_log.simulator = @interest_evolution()
 run_fit.num_replicates = 20
-fit.progress = False
-fit.jit_compile = False
 """
 _LBFGS = f"""{_FIT}
 fit.search = @LBFGS()
 LBFGS.max_iterations = 4
+LBFGS.progress = False
 """
 _CONFIGS = {
     # Three checkpoints, of which the first is deleted.
@@ -57,15 +56,17 @@ Evaluation.compare = {{"users.choice_model.no_click_mass": (1.0, 2.0)}}
     "lbfgs": _LBFGS,
     "posterior": f"""{_LBFGS}
 run_fit.posterior = True
-sample_parameters.num_samples = 4
-sample_parameters.num_burnin_steps = 4
-sample_parameters.jit_compile = False
+sample_parameters.sampler = @NUTS()
+NUTS.num_samples = 4
+NUTS.num_burnin_steps = 4
+NUTS.jit_compile = False
 """,
     "minibatches": f"""{_FIT}
 fit.search = @Minibatches()
 Minibatches.passes = 3
 Minibatches.batch_size = 10
-fit.checkpoint_interval = 1
+Minibatches.progress = False
+Checkpoints.interval = 1
 fit.uncertainty = None
 """,
     "log": """

@@ -25,14 +25,9 @@ from recsim_tf.environments.conversation import (
     query,
 )
 from recsim_tf.fitting import LBFGS, FitResult, Parameter, fit
-from recsim_tf.fitting.logs import (
-    INTENTS,
-    AnnotatedDialogues,
-    as_trajectory,
-    read_iard,
-    scoring_simulator,
-)
+from recsim_tf.fitting.logs import INTENTS, AnnotatedDialogues, read_iard
 from recsim_tf.fitting.logs.datasets.iard_sessions import GENRES, dialogue_log, intent_symbols
+from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 from recsim_tf.language import Grammar, Recurrent, Vocabulary
 from recsim_tf.tables import text_table
 
@@ -163,9 +158,8 @@ def _fit(data: AnnotatedDialogues, simulator: Simulator, iterations: int) -> Fit
         simulator,
         parameters,
         _log(data, simulator),
-        LBFGS(max_iterations=iterations),
+        search=LBFGS(max_iterations=iterations, progress=False),
         uncertainty=None,
-        progress=False,
     )
 
 

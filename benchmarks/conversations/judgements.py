@@ -18,13 +18,9 @@ from recsim_tf.environments.soft_attributes import (
     Judgement,
     soft_attributes,
 )
-from recsim_tf.fitting import FitResult, Minibatches, Parameter, fit, hierarchical_normal
-from recsim_tf.fitting.logs import (
-    SessionLog,
-    SoftAttributes,
-    read_soft_attributes,
-    soft_attributes_log,
-)
+from recsim_tf.fitting import Classes, FitResult, Minibatches, Parameter, fit, hierarchical_normal
+from recsim_tf.fitting.logs import SessionLog, read_soft_attributes, soft_attributes_log
+from recsim_tf.fitting.logs.datasets.soft_attributes import SoftAttributes
 
 _NUM_FOLDS = 5
 _UNIFORM = float(np.log(3))
@@ -147,11 +143,10 @@ def _fit(
         soft_attributes(raters, slate_size=slate_size, num_candidates=slate_size),
         parameters,
         log,
-        Minibatches(passes=passes, batch_size=_BATCH, learning_rate=0.05),
+        likelihood=Classes(jit_compile=passes > 1),
+        search=Minibatches(passes=passes, batch_size=_BATCH, learning_rate=0.05, progress=False),
         uncertainty=None,
-        jit_compile=passes > 1,
         seed=seed,
-        progress=False,
     )
 
 

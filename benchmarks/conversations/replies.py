@@ -24,9 +24,9 @@ from recsim_tf.environments.conversation import (
     conversation,
     conversation_grammar,
 )
-from recsim_tf.fitting import LBFGS, FitResult, Parameter, fit
+from recsim_tf.fitting import LBFGS, Draws, Exact, FitResult, Parameter, fit, simulated_log
 from recsim_tf.fitting.checks import recover
-from recsim_tf.fitting.logs import SessionLog, simulated_log
+from recsim_tf.fitting.logs import SessionLog
 from recsim_tf.language import Grammar
 
 _PARAMETERS = (
@@ -138,9 +138,8 @@ def _fit(simulator: Simulator, true, log: SessionLog, settings: Settings) -> Fit
         simulator,
         {name: Parameter(start=_START) for name in true},
         log,
-        LBFGS(batch_size=min(log.num_sessions, 1000)),
-        jit_compile=not settings.quick,
-        progress=False,
+        likelihood=Exact(jit_compile=not settings.quick),
+        search=LBFGS(batch_size=min(log.num_sessions, 1000), progress=False),
     )
 
 
@@ -155,11 +154,9 @@ def _fit_latent(simulator: Simulator, size, settings: Settings) -> FitResult:
         simulator,
         {_TEMPERATURE: Parameter(start=2.0)},
         log,
-        LBFGS(max_iterations=10, batch_size=min(size["latent"], 100)),
+        likelihood=Draws(size["draws"], jit_compile=not settings.quick),
+        search=LBFGS(max_iterations=10, batch_size=min(size["latent"], 100), progress=False),
         uncertainty=None,
-        num_draws=size["draws"],
-        jit_compile=not settings.quick,
-        progress=False,
     )
 
 

@@ -22,7 +22,7 @@ from recsim_tf.adapters import episodes
 from recsim_tf.core.random import split_seed
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, interest_evolution
 from recsim_tf.fitting import Parameter, SessionLog, simulated_log
-from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting.likelihood.exact import Exact
 from recsim_tf.fitting.logs import stream_episodes
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.policies.random import random_policy
@@ -80,7 +80,9 @@ def speed(seed: int, quick: bool) -> dict[str, Any]:
 def _seconds(batch: int, length: int, jit_compile: bool, seed: int, quick: bool) -> float:
     """Median CPU seconds of the likelihood and gradient of a batch of sessions of one length."""
     fitted = _fitted()
-    likelihood = LogLikelihood(fitted, _log_of_length(batch, length, seed), batch, jit_compile)
+    likelihood = Exact(jit_compile=jit_compile).of(
+        fitted, _log_of_length(batch, length, seed), batch
+    )
     (one,) = likelihood.batches()
     seconds = []
     for _ in range(_REPEATS[quick] + 1):
@@ -134,7 +136,7 @@ def timed(task: Task) -> dict[str, int]:
                 writer.add(rollout(seed))
     else:
         log = stream_episodes(episodes.read(task.path, simulator), _PIECE)
-        LogLikelihood(_fitted(), log, 50).total()
+        Exact().of(_fitted(), log, 50).total()
     # The peak of this process alone; that of getrusage is inherited from the one that started it.
     status = Path("/proc/self/status").read_text()
     return {"bytes": int(status.split("VmHWM:")[1].split()[0]) * 1024}

@@ -27,7 +27,8 @@ from scipy import optimize, special
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.fitting import FitResult, Minibatches, Parameter, fit
 from recsim_tf.fitting.checks.predictions import predict_choices
-from recsim_tf.fitting.logs import MovieFeatures, MovieLensLog, read_movielens, read_movies
+from recsim_tf.fitting.logs import read_movielens, read_movies
+from recsim_tf.fitting.logs.datasets.movielens import MovieFeatures, MovieLensLog
 from recsim_tf.fitting.parameters.priors import hierarchical_normal
 from recsim_tf.tables import text_table
 
@@ -145,14 +146,14 @@ def fit_taste(
         simulator,
         parameters,
         train,
-        Minibatches(
+        search=Minibatches(
             lambda: tf.keras.optimizers.Adam(schedule),
             passes=_PASSES[quick],
             patience=_PASSES[quick],
             batch_size=_BATCH_SIZE,
+            progress=False,
         ),
         seed=seed,
-        progress=False,
     )
 
 

@@ -13,7 +13,8 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Slate
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
 from recsim_tf.fitting import LBFGS, Curvature, FitResult, Parameter, SessionLog, fit
-from recsim_tf.fitting.logs import OpenBanditLog, page_log
+from recsim_tf.fitting.logs import page_log
+from recsim_tf.fitting.logs.datasets.open_bandit import OpenBanditLog
 
 _DTYPE = tf.float64
 _NUM_POSITIONS, _MAX_AFFINITY = 3, 2
@@ -86,9 +87,8 @@ def fit_pages(
         simulator,
         parameters,
         log,
-        LBFGS(tolerance=1e-7, batch_size=log.num_sessions),
+        search=LBFGS(tolerance=1e-7, batch_size=log.num_sessions, progress=False),
         uncertainty=Curvature() if errors else None,
-        progress=False,
     )
 
 

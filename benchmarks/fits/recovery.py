@@ -26,7 +26,15 @@ from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,
     interest_evolution,
 )
-from recsim_tf.fitting import Minibatches, Parameter, fit, simulated_log
+from recsim_tf.fitting import (
+    LBFGS,
+    Exact,
+    Minibatches,
+    Parameter,
+    Particles,
+    fit,
+    simulated_log,
+)
 from recsim_tf.fitting.checks import recover
 from recsim_tf.tables import text_table
 
@@ -63,8 +71,9 @@ def recovery(seed: int, replications: int, quick: bool) -> dict[str, Any]:
         log = simulated_log(
             simulator, num_sessions, num_steps, [seed, replication], jit_compile=True
         )
+        search = LBFGS(progress=False)
         started = time.perf_counter()
-        result = fit(simulator, parameters, log, jit_compile=True, progress=False)
+        result = fit(simulator, parameters, log, likelihood=Exact(jit_compile=True), search=search)
         found = recover(truth, result.estimates)
         rows.append(
             {
@@ -110,18 +119,19 @@ def hidden(seed: int, quick: bool) -> dict[str, Any]:
         _LEARNING_RATE, num_passes * (num_sessions // batch_size)
     )
     search = Minibatches(
-        lambda: tf.keras.optimizers.Adam(learning_rate), passes=num_passes, batch_size=batch_size
+        lambda: tf.keras.optimizers.Adam(learning_rate),
+        passes=num_passes,
+        batch_size=batch_size,
+        progress=False,
     )
     started = time.perf_counter()
     result = fit(
         simulator,
         {_STEP: Parameter(_START * truth, "positive")},
         log,
-        search,
+        likelihood=Particles(_PARTICLES, jit_compile=True),
+        search=search,
         uncertainty=None,
-        num_particles=_PARTICLES,
-        jit_compile=True,
-        progress=False,
     )
     value = float(result.estimates[_STEP].value)
     seconds = time.perf_counter() - started

@@ -13,8 +13,7 @@ from sections import Section, Settings, section
 
 from recsim_tf.core import random
 from recsim_tf.environments.intents import intents
-from recsim_tf.fitting import MonteCarloEM, Parameter, fit, simulated_log
-from recsim_tf.fitting.estimate.chains import ChainLikelihood
+from recsim_tf.fitting import Chains, MonteCarloEM, Parameter, fit, simulated_log
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 
 _NAME = "users.sensitivity"
@@ -26,7 +25,7 @@ _NG_ERROR, _NG_SECONDS = 0.091, 12.5
 def measure(settings: Settings) -> Section:
     quick = settings.quick
     simulator, xla = intents(), not quick
-    search = MonteCarloEM(3, num_chains=3, num_moves=1) if quick else MonteCarloEM()
+    search = MonteCarloEM(3 if quick else 200, num_moves=1 if quick else 10, progress=False)
     errors, close, rows = [], 0, [("log", "absolute errors", "mean", "CPU s")]
     evidences = {}
     for log_seed in range(1 if quick else 5):
@@ -36,10 +35,9 @@ def measure(settings: Settings) -> Section:
             simulator,
             {_NAME: Parameter(np.linspace(0, 1, 5))},
             simulated_log(simulator, 5, 5, seed, latent=("initial",)),
-            search,
+            likelihood=Chains(3 if quick else 50, jit_compile=xla),
+            search=search,
             uncertainty=None,
-            jit_compile=xla,
-            progress=False,
         )
         seconds = time.process_time() - begun
         found = result.estimates[_NAME].value
@@ -90,9 +88,9 @@ def _evidences(simulator, seed: int, found: np.ndarray) -> tuple[float, float]:
     worst = int(np.argmax(np.abs(found - _TRUE)))
     log = simulated_log(simulator, 5, 5, seed, latent=("initial",)).take([worst])
     one, other = (
-        ChainLikelihood(
-            FittedSimulator(simulator, {_NAME: Parameter(float(value))}), log, 1000, True, 0
-        ).value()
+        Chains(1000, jit_compile=True)
+        .of(FittedSimulator(simulator, {_NAME: Parameter(float(value))}), log, 1)
+        .value()
         for value in (found[worst], _TRUE)
     )
     return one, other
@@ -112,7 +110,7 @@ def timed(task: Task) -> dict[str, float]:
     log = simulated_log(simulator, 5, 5, 0, latent=("initial",))
     fitted = FittedSimulator(simulator, {_NAME: Parameter(np.linspace(0, 1, 5))})
     begun = time.process_time()
-    likelihood = ChainLikelihood(fitted, log, task.num_chains, task.xla, 0)
+    likelihood = Chains(task.num_chains, jit_compile=task.xla).of(fitted, log, 5)
     likelihood.move(1e-5, task.num_moves, 0)
     first = time.process_time() - begun
     begun = time.process_time()

@@ -16,7 +16,7 @@ import recsim_tf
 from recsim_tf.core import random
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.fitting import Parameter, simulated_log
-from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting.likelihood.exact import Exact
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.policies import random_policy
 from recsim_tf.tables import text_table
@@ -133,7 +133,7 @@ def _likelihood(simulator, task: Task):
             "users.user_update_alpha": Parameter(0.5),
         },
     )
-    likelihood = LogLikelihood(fitted, log, batch_size=1000)
+    likelihood = Exact().of(fitted, log, batch_size=1000)
     return lambda seed: likelihood.total(), float(log.num_steps)
 
 

@@ -17,11 +17,10 @@ from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.files import read_json, whole_file, write_text
 from recsim_tf.fitting import (
+    Checkpoints,
     FitResult,
     Parameter,
-    ParameterPosterior,
     SessionLog,
-    Sessions,
     check_fit,
     fit,
     sample_parameters,
@@ -30,13 +29,12 @@ from recsim_tf.fitting import (
 from recsim_tf.fitting.checks.fit_checks import as_json
 from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES
 from recsim_tf.fitting.estimate.estimates import named_elements
-from recsim_tf.fitting.logs import (
-    MovieLensLog,
-    OpenBanditLog,
-    TableLog,
-    from_episodes,
-    stream_episodes,
-)
+from recsim_tf.fitting.logs import from_episodes, stream_episodes
+from recsim_tf.fitting.logs.datasets.movielens import MovieLensLog
+from recsim_tf.fitting.logs.datasets.open_bandit import OpenBanditLog
+from recsim_tf.fitting.logs.session_log import Sessions
+from recsim_tf.fitting.logs.tables.table import TableLog
+from recsim_tf.fitting.posterior import ParameterPosterior
 from recsim_tf.fitting.report import render
 from recsim_tf.stopping import StoppedError, noting_signals
 from recsim_tf.tables import text_table
@@ -139,7 +137,11 @@ def run_fit(
         started = time.perf_counter()
         with noting_signals() as stop:
             result = fit(
-                simulator, parameters, log, held_out=validation, folder=run_dir.path, stop=stop
+                simulator,
+                parameters,
+                log,
+                held_out=validation,
+                checkpoints=Checkpoints(run_dir.path, stop=stop),
             )
         if stop.signal:  # It came too late to stop the search.
             raise StoppedError(

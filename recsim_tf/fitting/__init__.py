@@ -1,60 +1,54 @@
 """Fitting user models to usage logs, checking the fits, and sharing the models."""
 
 from recsim_tf.fitting.checks import check_fit
-from recsim_tf.fitting.checks.predictions import ChoicePredictions, predict_choices
-from recsim_tf.fitting.estimate.estimates import ParameterEstimate
+from recsim_tf.fitting.checks.predictions import predict_choices
 from recsim_tf.fitting.estimate.fit import FitResult, fit
-from recsim_tf.fitting.estimate.information import (
-    Curvature,
-    LouisInformation,
-    Scores,
-    ScoresOrCurvature,
-)
+from recsim_tf.fitting.estimate.folder import Checkpoints
+from recsim_tf.fitting.estimate.information import Curvature, LouisInformation, Scores
 from recsim_tf.fitting.estimate.lbfgs import LBFGS
 from recsim_tf.fitting.estimate.minibatches import Minibatches
 from recsim_tf.fitting.estimate.monte_carlo_em import MonteCarloEM
-from recsim_tf.fitting.likelihood.likelihood import session_log_prob
-from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
-from recsim_tf.fitting.logs import (
-    SessionLog,
-    Sessions,
-    SessionStream,
-    from_trajectory,
-    simulated_log,
-)
+from recsim_tf.fitting.likelihood.classes import Classes
+from recsim_tf.fitting.likelihood.draws import Draws
+from recsim_tf.fitting.likelihood.exact import Exact, session_log_prob
+from recsim_tf.fitting.likelihood.mean_field import MeanField
+from recsim_tf.fitting.likelihood.particles import Particles
+from recsim_tf.fitting.logs import SessionLog, SessionStream
+from recsim_tf.fitting.logs.trajectories import from_trajectory, simulated_log
 from recsim_tf.fitting.parameters.channel_weights import trained_weights
 from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.parameters.priors import hierarchical_normal
+from recsim_tf.fitting.posterior import sample_parameters
 from recsim_tf.fitting.report import write_report
-from recsim_tf.fitting.sampling.parameters import ParameterPosterior, sample_parameters
-from recsim_tf.fitting.sampling.sessions import SessionPosterior, sample_sessions
-from recsim_tf.fitting.saving.models import LoadedModel, load_model, load_simulator, save_model
+from recsim_tf.fitting.sampling.chains import Chains
+from recsim_tf.fitting.sampling.nuts import NUTS
+from recsim_tf.fitting.sampling.sessions import sample_sessions
+from recsim_tf.fitting.saving.models import load_model, save_model
 
 __all__ = [
     "LBFGS",
-    "ChoicePredictions",
+    "NUTS",
+    "Chains",
+    "Checkpoints",
+    "Classes",
     "Curvature",
+    "Draws",
+    "Exact",
     "FitResult",
-    "LoadedModel",
     "LouisInformation",
+    "MeanField",
     "Minibatches",
     "MonteCarloEM",
     "Parameter",
-    "ParameterEstimate",
-    "ParameterPosterior",
+    "Particles",
     "Scores",
-    "ScoresOrCurvature",
     "SessionLog",
-    "SessionPosterior",
     "SessionStream",
-    "Sessions",
     "check_fit",
     "fit",
     "from_trajectory",
     "hierarchical_normal",
     "load_model",
-    "load_simulator",
-    "marginal_log_prob",
     "predict_choices",
     "sample_parameters",
     "sample_sessions",

@@ -15,15 +15,17 @@ from recsim_tf.core.random import as_seed
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Clicks
 from recsim_tf.fitting import (
+    NUTS,
+    Classes,
+    Draws,
     Parameter,
     fit,
     from_trajectory,
     sample_sessions,
-    session_log_prob,
 )
-from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting.likelihood.exact import session_log_prob
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
-from recsim_tf.fitting.logs import as_trajectory, scoring_simulator
+from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from tests.dynamics.world import Documents, moody
 from tests.fitting.sessions import rollout
@@ -45,7 +47,7 @@ def test_parameters_of_several_components_are_found(observed):
         "users.taste.transition": Parameter(0.5, "unit"),
         "users.taste.noise": POSITIVE,
     }
-    estimates = fit(simulator, parameters, log, progress=False).estimates
+    estimates = fit(simulator, parameters, log).estimates
     for name, truth in zip(parameters, (0.3, 0.9, 0.1), strict=True):
         estimate = estimates[name]
         assert abs(estimate.value - truth) < 4 * estimate.standard_error, name
@@ -56,7 +58,7 @@ def test_the_segments_that_a_log_lacks_are_summed_out(observed):
     simulator, complete = observed
     latent = complete._replace(initial=complete.initial._replace(segment=()))
     fitted = FittedSimulator(simulator, {"users.segment.logits": Parameter()})
-    found = LogLikelihood(fitted, latent, 100).by_session()
+    found = Classes().of(fitted, latent, 100).by_session()
     by_segment = []
     for number in range(2):
         segment = np.full(complete.num_sessions, number, np.int32)
@@ -105,7 +107,7 @@ def test_draws_of_a_mixture_are_summed_out():
         tfd.Categorical(probs=np.array([0.3, 0.7])), tfd.Normal(np.array([-2.0, 1.0]), spread)
     ).log_prob(log.response[:, 0])
     fitted = FittedSimulator(simulator, {"users.level.loc": Parameter()})
-    likelihood = LogLikelihood(fitted, log._replace(initial=()), 50, num_draws=20_000)
+    likelihood = Draws(20_000).of(fitted, log._replace(initial=()), 50)
     np.testing.assert_allclose(likelihood.by_session(), exact, atol=0.1)
     assert np.isfinite(likelihood.total()[1][0]).all()
 
@@ -129,7 +131,7 @@ def test_nuts_draws_the_noise_of_steps_that_have_some():
     simulator = blank(Sleepers(dtype=tf.float64))
     log = from_trajectory(rollout(simulator, num_users=6, num_steps=4))
     samples = sample_sessions(
-        simulator, log._replace(innovation=()), 200, 100, jit_compile=False, progress=False
+        simulator, log._replace(innovation=()), NUTS(200, 100, jit_compile=False)
     )
     noise = samples.innovation.level.then[..., 0]
     assert (samples.r_hat < 1.2).all()

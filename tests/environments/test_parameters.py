@@ -14,14 +14,15 @@ from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.fitting import (
     LBFGS,
+    Exact,
     FitResult,
     Parameter,
-    ParameterEstimate,
     fit,
+    from_trajectory,
     load_model,
     save_model,
 )
-from recsim_tf.fitting.logs import from_trajectory
+from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 from recsim_tf.policies import random_policy
 from tests.one_world import make, one_world
 
@@ -151,7 +152,7 @@ def test_all_are_fitted_and_the_error_names_those_that_cannot_be(environment_id)
     }
     acting = {name: each for name, each in parameters.items() if acts(environment_id, name)}
     search = LBFGS(max_iterations=1)
-    options = {"search": search, "uncertainty": None, "progress": False}
+    options = {"search": search, "uncertainty": None}
     idle = [name for name in parameters if name not in acting]
     if idle:
         with pytest.raises(ValueError, match=f"^{', '.join(idle)} do(es)? not act on the"):
@@ -198,7 +199,7 @@ def test_probabilities_that_a_search_would_lead_off_the_simplex_are_refused():
     simulator = simulator_of("InterestExploration-v1")
     parameters = {"users.user_type_distribution": Parameter()}
     with pytest.raises(ValueError, match=r"its support must be a bijector to them, as .* got"):
-        fit(simulator, parameters, log_of(simulator), progress=False)
+        fit(simulator, parameters, log_of(simulator))
 
 
 @pytest.mark.parametrize("environment_id", recsim_tf.registered())
@@ -226,6 +227,7 @@ def test_all_are_saved_and_loaded(environment_id, tmp_path):
         not_identified={},
         confidence=0.95,
         search=LBFGS(),
+        likelihood=Exact(),
     )
     save_model(tmp_path / "model", result)
     loaded = load_model(tmp_path / "model").simulator

@@ -42,12 +42,11 @@ def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, conf
     run = tmp_path / "run"
     options = (
         "run_fit.posterior = True",
-        "sample_parameters.num_samples = 50",
-        "sample_parameters.num_burnin_steps = 20",
+        "sample_parameters.sampler = @NUTS()",
+        "NUTS.num_samples = 50",
+        "NUTS.num_burnin_steps = 20",
     )
-    bindings = [
-        f"--gin_bindings={option}" for option in (*options, "sample_parameters.jit_compile = False")
-    ]
+    bindings = [f"--gin_bindings={option}" for option in (*options, "NUTS.jit_compile = False")]
     code, output, errors = run_command(
         capfd, "fit", f"--root_dir={run}", f"--gin_file={config}", *bindings
     )
@@ -91,7 +90,7 @@ run_fit.parameters = {"users.taste_scale": @Parameter()}
 Parameter.support = "positive"
 fit.search = @Minibatches()
 Minibatches.passes = 3
-fit.progress = False
+Minibatches.progress = False
 """
 
 

@@ -92,7 +92,7 @@ def test_the_fit_runs(tmp_path, name):
         ]
     run = tmp_path / "run"
     content = fitting.run_fit(
-        RunDirectory(str(run), config.load([name], [*bindings, "fit.jit_compile = False"]))
+        RunDirectory(str(run), config.load([name], [*bindings, "Exact.jit_compile = False"]))
     )
     assert content["sessions"] == (10 if name == "conversation/iard.gin" else 40)
     assert (run / "report.html").is_file()

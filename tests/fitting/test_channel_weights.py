@@ -35,9 +35,7 @@ def test_a_fit_keeps_trained_weights_and_a_saved_model_has_them(simulator, log, 
         "users.channel.weights": fitting.Parameter(weights, fixed=True),
         "users.critiquing": fitting.Parameter(0.0),
     }
-    result = fitting.fit(
-        simulator, parameters, log, uncertainty=fitting.Curvature(), progress=False
-    )
+    result = fitting.fit(simulator, parameters, log, uncertainty=fitting.Curvature())
     kept, critiquing = (result.estimates[name] for name in parameters)
     np.testing.assert_array_equal(kept.value, weights)
     assert np.isnan(kept.standard_error).all()

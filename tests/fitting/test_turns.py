@@ -7,16 +7,11 @@ from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf.adapters import episodes
-from recsim_tf.fitting import (
-    Parameter,
-    fit,
-    from_trajectory,
-    session_log_prob,
-    simulated_log,
-)
+from recsim_tf.fitting import Parameter, fit, from_trajectory, simulated_log
 from recsim_tf.fitting.checks import predictive_check
 from recsim_tf.fitting.checks.predictions import predict_choices
 from recsim_tf.fitting.checks.resimulation import continued
+from recsim_tf.fitting.likelihood.exact import session_log_prob
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
 from recsim_tf.fitting.logs.trajectories import as_trajectory, from_episodes, scoring_simulator
 from tests.questions import SPEC, AskedUsers, Numbers, Question, ask, simulator
@@ -31,7 +26,7 @@ def log():
 
 def test_a_fit_recovers_what_a_question_does(log):
     start = recsim_tf.Simulator(AskedUsers(gain=0.3), Numbers(), 2, 4, query_spec=SPEC)
-    estimate = fit(start, {"users.gain": Parameter()}, log, progress=False).estimates["users.gain"]
+    estimate = fit(start, {"users.gain": Parameter()}, log).estimates["users.gain"]
     assert estimate.standard_error < 0.1
     assert abs(estimate.value - GAIN) < 3 * estimate.standard_error
 

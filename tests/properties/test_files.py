@@ -165,9 +165,7 @@ def model(folder, simulator):
     """A folder of a saved model."""
     search = fitting.LBFGS(max_iterations=1)
     log = fitting.simulated_log(simulator, 10, 3)
-    result = fitting.fit(
-        simulator, {NO_CLICK_MASS: fitting.Parameter()}, log, search, progress=False
-    )
+    result = fitting.fit(simulator, {NO_CLICK_MASS: fitting.Parameter()}, log, search=search)
     fitting.save_model(folder / "model", result)
     return folder / "model"
 

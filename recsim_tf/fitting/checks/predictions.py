@@ -13,8 +13,9 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import log_prob_per_user
 from recsim_tf.core.types import Nest
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.likelihood.likelihood import take_sessions
-from recsim_tf.fitting.logs import SessionLog, as_trajectory, scoring_simulator
+from recsim_tf.fitting.likelihood.batches import take_sessions
+from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 
 
 class ChoicePredictions(NamedTuple):

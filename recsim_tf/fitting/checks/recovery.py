@@ -96,7 +96,9 @@ def summarise(rows: Sequence[Recovered]) -> list[RecoverySummary]:
     return found
 
 
-def _recovered(name: str, index: tuple[int, ...], replication: int, *arrays) -> Recovered:
+def _recovered(
+    name: str, index: tuple[int, ...], replication: int, *arrays: np.ndarray
+) -> Recovered:
     truth, estimate, error, low, high = (float(np.asarray(array)[index]) for array in arrays)
     return Recovered(
         name,

@@ -1,6 +1,7 @@
 """Logged sessions, simulated again under the slates that they were shown."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -10,8 +11,9 @@ from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Seed
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.likelihood.likelihood import take_sessions
+from recsim_tf.fitting.likelihood.batches import take_sessions
 from recsim_tf.fitting.logs.session_log import SessionLog, take_steps
 from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 
@@ -110,17 +112,17 @@ class Resimulation:
         self._observe = wrap(lambda rows, seed: run(rows, seed, logged, True))
         self._simulate = wrap(lambda rows, seed: run(rows, seed, _DRAWN, False))
 
-    def observed(self, seed=0) -> Outcomes:
+    def observed(self, seed: Seed = 0) -> Outcomes:
         """The logged sessions, their rewards computed again; `seed` is that of innovations that
         were not logged.
         """
         return self._outcomes(self._observe, seed)._replace(left=self._log.departed)
 
-    def simulated(self, seed) -> Outcomes:
+    def simulated(self, seed: Seed) -> Outcomes:
         """The sessions simulated again, with an integer or int32 [2] as seed."""
         return self._outcomes(self._simulate, seed)
 
-    def _outcomes(self, function, seed) -> Outcomes:
+    def _outcomes(self, function: Callable[..., Any], seed: Seed) -> Outcomes:
         starts = range(0, self._log.num_sessions, self._size)
         parts = []
         for start, part_seed in zip(starts, random.split_seed(seed, len(starts)), strict=True):

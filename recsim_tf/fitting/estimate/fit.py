@@ -2,33 +2,26 @@
 sessions.
 """
 
-import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gin
 import numpy as np
 
 from recsim_tf.core import random
-from recsim_tf.core.ranges import Range
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest
-from recsim_tf.core.validation import check_at_least
 from recsim_tf.errors import one_line
-from recsim_tf.fitting.estimate.chains import ChainLikelihood
-from recsim_tf.fitting.estimate.estimates import ParameterEstimate, estimates
-from recsim_tf.fitting.estimate.folder import FitFolder, SearchState
+from recsim_tf.fitting.estimate.estimates import Estimates, ParameterEstimate, estimates
+from recsim_tf.fitting.estimate.folder import Checkpoints
 from recsim_tf.fitting.estimate.information import ScoresOrCurvature, Uncertainty
 from recsim_tf.fitting.estimate.lbfgs import LBFGS
 from recsim_tf.fitting.estimate.search import Problem, Search
-from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
-from recsim_tf.fitting.logs.session_log import Sessions
+from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
+from recsim_tf.fitting.logs.session_log import Sessions, split_off
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter, as_numbers
-from recsim_tf.stopping import Stop
 
-# Standard deviation of all starts but the first, in the unconstrained parameters.
-_START_SPREAD = 0.5
 _AUTOMATIC = ScoresOrCurvature()
 
 
@@ -53,6 +46,7 @@ class FitResult(NamedTuple):
     not_identified: dict[str, np.ndarray]
     confidence: float  # of the intervals
     search: Search
+    likelihood: Likelihood  # what the log lacks decides which, see `default_likelihood`
     # nest of [S, ...]: posterior locations of the users' initial draws, where the log lacks them
     initial_draws: Nest = ()
 
@@ -64,6 +58,10 @@ class FitResult(NamedTuple):
         ]
         return f"FitResult({', '.join(found)}; {self.ending})"
 
+    def values(self) -> dict[str, np.ndarray]:
+        """The estimates alone, by name."""
+        return {name: estimate.value for name, estimate in self.estimates.items()}
+
     @property
     def ending(self) -> str:
         """How the search ended, in words."""
@@ -74,24 +72,18 @@ class FitResult(NamedTuple):
         return "converged" if self.converged else "did not converge"
 
 
-@gin.configurable(module="recsim_tf", denylist=["folder", "stop"])
+@gin.configurable(module="recsim_tf", denylist=["checkpoints"])
 def fit(
     simulator: Simulator,
     parameters: Mapping[str, Parameter],
     log: Sessions,
+    *,
+    likelihood: Likelihood | None = None,
     search: Search | None = None,
     uncertainty: Uncertainty | None = _AUTOMATIC,
     held_out: float | Sessions | None = None,
-    num_particles: int | None = None,
-    num_draws: int | None = None,
-    num_starts: int = 1,
-    confidence: float = 0.95,
-    jit_compile: bool = False,
     seed: int = 0,
-    progress: bool = True,
-    folder: str | os.PathLike | None = None,
-    checkpoint_interval: int = 10,
-    stop: Stop | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> FitResult:
     """Fits parameters of a simulator's models to logged sessions by maximum likelihood, or maximum
     a posteriori where they have priors.
@@ -102,44 +94,25 @@ def fit(
     where a bijector maps whole vectors. A parameter of which the log says nothing, alone or
     together with others, has no standard error and is named in `FitResult.not_identified`.
 
-    Where parameters have mean-field posteriors, or the log lacks the users' initial draws, the fit
-    is variational inference: it maximises a lower bound on the log of the evidence. Only
-    `Minibatches` can do that. A posterior gives its parameter's standard error and interval.
+    Where parameters or sessions have mean-field posteriors, the fit is variational inference: it
+    maximises a lower bound on the log of the evidence. Only `Minibatches` can do that. A posterior
+    gives its parameter's standard error and interval.
 
     Args:
       simulator: the models, with the values of all parameters that are not fitted.
       parameters: by name, as {"users.choice_model.no_click_mass": Parameter(support="positive")}.
-      log: the sessions, with everything that the user model draws, in memory or in pieces. If its
-        initial draws are (), each session gets a mean-field posterior of them, whose prior is the
-        model's own distribution of initial draws; or `num_draws` sum them out. If only a class is
-        missing, as the type of a user, it is summed out instead.
-      search: `LBFGS(...)`, `Minibatches(...)`, or `MonteCarloEM(...)`, which draws what the log
-        lacks by chains for each session; None for `LBFGS()`.
-      uncertainty: where standard errors come from: `Scores()`, `Curvature()`, or by default
-        `ScoresOrCurvature()`, which takes scores where they are known; None for no standard errors.
+      log: the sessions, in memory or in pieces; () stands for draws of users that it lacks.
+      likelihood: how these draws are treated: `Exact()`, `Classes()`, `MeanField()`, `Draws()`,
+        `Particles()` or `Chains()`. None for `Chains()` with `MonteCarloEM`, and else for what
+        `default_likelihood` chooses by what the log lacks.
+      search: `LBFGS()`, `Minibatches()`, or `MonteCarloEM()` for `Chains()`; None for `LBFGS()`.
+      uncertainty: where standard errors come from: `Scores()`, `Curvature()`, `LouisInformation()`
+        for `Chains()`, or by default `ScoresOrCurvature()`; None for no standard errors.
       held_out: part of the sessions that is kept apart, in (0, 1); or other sessions; or None.
-        `Minibatches` stops early by their likelihood, and only by that. With `MonteCarloEM` it is
+        `Minibatches` stops early by their likelihood, and only by that. With `Chains()` it is
         estimated by annealed importance, and no parameter may have a value for each session.
-      num_particles: None where the log has the users' innovations. Else they are latent, and two
-        particle filters of so many particles each sum them out, see `marginal_log_prob`. The
-        likelihood is then an estimate, whose noise is new in every minibatch; `jit_compile` helps.
-        `Scores` are not known then.
-      num_draws: None, or how many draws sum out initial draws that the log lacks, instead of
-        posteriors: the likelihood is then estimated by importance sampling, and not bounded. Memory
-        grows with it, and with the batch size of the search. With few draws the estimate is too
-        low, and standard errors are of the estimate's noise as much as of the parameters: take more
-        until they stay, or `uncertainty=None`.
-      num_starts: searches, the first from the parameters' starts, others from random places around
-        them; the best one counts.
-      confidence: of the intervals, in (0, 1).
-      jit_compile: whether to compile with XLA.
-      seed: of minibatches, starts and held-out sessions.
-      progress: whether to show a progress bar.
-      folder: for TensorBoard's curves and checkpoints; a fit that was stopped goes on from there.
-        None to write nothing.
-      checkpoint_interval: steps of the search, evaluations or passes, between checkpoints.
-      stop: of `recsim_tf.stopping.noting_signals`; where a signal comes, the search saves a
-        checkpoint and raises a StoppedError.
+      seed: of minibatches, draws, starts and held-out sessions, an integer.
+      checkpoints: where curves and checkpoints are written; None to write nothing.
 
     Raises:
       ValueError: for an argument out of range, a log that lacks what the models draw, a search or
@@ -147,75 +120,32 @@ def fit(
         does not depend, or a start where the log-likelihood is not finite.
     """
     search = LBFGS() if search is None else search
-    if not isinstance(search, Search):
-        raise ValueError(f"search must be LBFGS(), Minibatches() or MonteCarloEM(), got {search!r}")
-    if not isinstance(uncertainty, Uncertainty | None):
-        raise ValueError(f"uncertainty must be Scores(), Curvature() or None, got {uncertainty!r}")
-    check_at_least(1, num_starts=num_starts, checkpoint_interval=checkpoint_interval)
-    for name, number in {"num_particles": num_particles, "num_draws": num_draws}.items():
-        if number is not None:
-            check_at_least(1, **{name: number})
-    Range(above=0, below=1).check_number("confidence", confidence)
+    check_objects(search, uncertainty, likelihood)
     random.as_seed(seed)
-    train, other = log, None
-    if isinstance(held_out, Sessions):
-        other = held_out
-    elif held_out is not None:
-        train, other = log.split(held_out, seed)
-    if other is not None and search.by_session:
-        check_not_by_session(simulator, parameters)
-    check_starts(simulator, parameters, train.num_sessions if search.by_session else None)
+    if likelihood is None:
+        likelihood = search.default_likelihood(simulator, log)
+    train, other = split_off(log, held_out, seed)
+    check_parameters(simulator, parameters, train, other, likelihood.by_session)
     fitted = FittedSimulator(simulator, parameters)
     check_supports(fitted)
-    options = (jit_compile, seed, num_particles, num_draws)
-    likelihood = search.likelihood(fitted, train, *options)
-    if likelihood.initial_posterior is not None and other is not None:
-        raise ValueError(
-            "held_out must be None where the log lacks the users' initial draws: they would have to"
-            " be fitted too"
-        )
-    search.check(likelihood)
-    if uncertainty is not None:
-        uncertainty.check(likelihood)
-    check_parameters_act(likelihood)
-    problem = Problem(
-        likelihood,
-        None if other is None else search.likelihood(fitted, other, *options),
-        FitFolder(folder, _described(search, likelihood, seed), checkpoint_interval, stop),
-        seed,
-        progress,
-    )
-    best = _best_search(search, problem, num_starts)
+    options = search.batch_size, seed
+    of_train = likelihood.of(fitted, train, *options)
+    of_other = None if other is None else likelihood.of(fitted, other, *options)
+    problem = Problem(of_train, of_other, checkpoints or Checkpoints(), seed)
+    check_problem(problem, search, uncertainty)
+    problem.checkpoints.begin(described(problem, search, likelihood))
+    best = search.best(problem)
     best.go_to_best()
     information = None
-    if uncertainty is not None and not (likelihood.is_bound or best.progress.diverged):
-        information = uncertainty.information(likelihood)
+    if uncertainty is not None and not (of_train.is_bound or best.progress.diverged):
+        information = uncertainty.information(of_train)
+    confidence = _AUTOMATIC.confidence if uncertainty is None else uncertainty.confidence
     found = estimates(fitted, information, confidence)
-    values = {name: one.value for name, one in found.by_name.items()}
-    try:
-        fitted_simulator = simulator.with_parameters(as_numbers(values))
-    except ValueError as error:
-        raise ValueError(
-            f"the search ended where the models do not allow it, {one_line(error)}: give the"
-            f" parameter a support that keeps it within; the estimates are {values}"
-        ) from error
-    initial_draws: Nest = ()
-    if isinstance(likelihood, ChainLikelihood):
-        initial_draws = likelihood.initial_draws()
-    elif likelihood.initial_posterior is not None:
-        prior = fitted_simulator.users.initial_draws(likelihood.num_sessions)
-        initial_draws = likelihood.initial_posterior.center(
-            prior.experimental_default_event_space_bijector()
-        )
     return FitResult(
-        simulator=fitted_simulator,
+        simulator=with_estimates(simulator, found),
         estimates=found.by_name,
-        log_likelihood=likelihood.value(),
-        held_out_log_likelihood=(
-            None
-            if problem.held_out is None
-            else problem.held_out.value() / problem.held_out.num_steps
-        ),
+        log_likelihood=of_train.value(),
+        held_out_log_likelihood=None if of_other is None else of_other.value() / of_other.num_steps,
         history=best.progress.history,
         converged=best.progress.converged,
         stopped_early=best.progress.stopped_early,
@@ -223,48 +153,74 @@ def fit(
         not_identified=found.not_identified,
         confidence=confidence,
         search=search,
-        initial_draws=initial_draws,
+        likelihood=likelihood,
+        initial_draws=of_train.initial_draws(),
     )
 
 
-def _described(search: Search, likelihood: LogLikelihood, seed: int) -> dict:
-    """What tells fits apart."""
-    values = likelihood.fitted.values()
+def described(problem: Problem, search: Search, likelihood: Likelihood) -> dict[str, Any]:
+    """What tells fits apart that write to a folder, as JSON."""
+    values = problem.likelihood.fitted.values()
     return {
         **search.described(),
+        "likelihood": type(likelihood).__name__,
         "parameters": {name: list(np.shape(value)) for name, value in values.items()},
-        "sessions": likelihood.num_sessions,
-        "steps": likelihood.num_steps,
-        "seed": seed,
-        "batch_size": likelihood.batch_size,
+        "sessions": problem.likelihood.num_sessions,
+        "steps": problem.likelihood.num_steps,
+        "seed": problem.seed,
+        "batch_size": problem.likelihood.batch_size,
     }
 
 
-def _best_search(search: Search, problem: Problem, num_starts: int) -> SearchState:
-    """The best of several searches, from the present values of the variables and around them."""
-    generator = np.random.default_rng(problem.seed)
-    likelihood = problem.likelihood
-    first, num_points = [x.numpy() for x in likelihood.variables], len(likelihood.fitted.parameters)
-    found = []
-    for start in range(num_starts):
-        for index, (variable, value) in enumerate(zip(likelihood.variables, first, strict=True)):
-            spread = _START_SPREAD if start and index < num_points else 0.0
-            variable.assign(value + spread * generator.standard_normal(value.shape))
-        found.append(search.run(problem, start))
-    return max(found, key=lambda state: state.progress.objective)
+def with_estimates(simulator: Simulator, found: Estimates) -> Simulator:
+    """The simulator with estimates as numbers.
+
+    Raises:
+      ValueError: if the models do not allow them.
+    """
+    values = {name: one.value for name, one in found.by_name.items()}
+    try:
+        return simulator.with_parameters(as_numbers(values))
+    except ValueError as error:
+        raise ValueError(
+            f"the search ended where the models do not allow it, {one_line(error)}: give the"
+            f" parameter a support that keeps it within; the estimates are {values}"
+        ) from error
 
 
-def check_starts(
-    simulator: Simulator, parameters: Mapping[str, Parameter], num_sessions: int | None = None
+def check_objects(
+    search: Search, uncertainty: Uncertainty | None, likelihood: Likelihood | None
 ) -> None:
-    """Raises a ValueError for a start that has more axes than its parameter, or no number;
-    `num_sessions` is that of the log, where a parameter may have a start for each of them.
+    """Raises a ValueError for an argument of another type."""
+    if not isinstance(search, Search):
+        raise ValueError(f"search must be LBFGS(), Minibatches() or MonteCarloEM(), got {search!r}")
+    if not isinstance(uncertainty, Uncertainty | None):
+        raise ValueError(f"uncertainty must be Scores(), Curvature() or None, got {uncertainty!r}")
+    if not isinstance(likelihood, Likelihood | None):
+        raise ValueError(f"likelihood must be Exact(), Particles() or so, got {likelihood!r}")
+
+
+def check_parameters(
+    simulator: Simulator,
+    parameters: Mapping[str, Parameter],
+    log: Sessions,
+    held_out: Sessions | None,
+    by_session: bool,
+) -> None:
+    """Raises a ValueError for a start that has more axes than its parameter, or no number. Where
+    `by_session`, it may have an axis of the log's sessions, if none are held out.
     """
     for name, one in parameters.items():
         if one.start is None:
             continue
         shape, rank = np.shape(one.start), simulator.parameter_spec(name).rank
-        if len(shape) == rank + 1 and shape[0] == num_sessions:
+        is_of_sessions = by_session and len(shape) == rank + 1
+        if is_of_sessions and held_out is not None:
+            raise ValueError(
+                "held_out must be None where a parameter has a value for each session, got those of"
+                f" {name}"
+            )
+        if is_of_sessions and shape[0] == log.num_sessions:
             continue
         if len(shape) > rank or 0 in shape:
             raise ValueError(
@@ -273,20 +229,18 @@ def check_starts(
             )
 
 
-def check_not_by_session(simulator: Simulator, parameters: Mapping[str, Parameter]) -> None:
-    """Raises a ValueError for parameters with a value for each session, which other sessions do not
-    have.
-    """
-    by_session = [
-        name
-        for name, one in parameters.items()
-        if one.start is not None and np.ndim(one.start) == simulator.parameter_spec(name).rank + 1
-    ]
-    if by_session:
+def check_problem(problem: Problem, search: Search, uncertainty: Uncertainty | None) -> None:
+    """Raises a ValueError where the parts of a fit do not go together."""
+    likelihood = problem.likelihood
+    if likelihood.is_of_sessions and problem.held_out is not None:
         raise ValueError(
-            "held_out must be None where a parameter has a value for each session, got those of"
-            f" {', '.join(by_session)}"
+            "held_out must be None where the log lacks the users' initial draws: they would have to"
+            " be fitted too"
         )
+    search.check(likelihood)
+    if uncertainty is not None:
+        uncertainty.check(likelihood)
+    check_parameters_act(likelihood)
 
 
 def check_supports(fitted: FittedSimulator) -> None:

@@ -1,4 +1,4 @@
-"""What a fit writes as it goes: TensorBoard's curves, and checkpoints to go on from."""
+"""Checkpoints of a fit and TensorBoard's curves."""
 
 import dataclasses
 import functools
@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf import checkpoints
+from recsim_tf import checkpoints as files
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.files import read_json, storing, write_text
 from recsim_tf.stopping import Stop, StoppedError
 
@@ -22,30 +24,39 @@ _SEARCH = "search"
 _ADVICE = "remove it to go on with the fit that the folder's configuration describes"
 
 
-class FitFolder:
-    """The folder of a fit.
+@gin.configurable(module="recsim_tf", denylist=["folder", "stop"])
+@dataclasses.dataclass(frozen=True)
+class Checkpoints:
+    """Where a fit writes checkpoints and TensorBoard's curves. A fit that was stopped goes on from
+    its last checkpoint, and ends with the same numbers as if it had not been.
 
     Args:
-      path: for checkpoints/ and tensorboard/; None to write nothing. If it has checkpoints of the
-        same fit, that fit goes on.
-      what: tells fits apart, as JSON.
-      checkpoint_interval: rows of the history between checkpoints.
-      stop: asks a search to stop, once its checkpoint is saved.
+      folder: for checkpoints/ and tensorboard/; None to write nothing.
+      interval: steps of the search, evaluations or passes, between checkpoints.
+      stop: of `recsim_tf.stopping.noting_signals`; where a signal comes, the search saves a
+        checkpoint and raises a StoppedError.
 
     Raises:
-      ValueError: if the folder holds another fit; nothing is changed then.
+      ValueError: for an interval below 1.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike | None,
-        what: dict[str, Any],
-        checkpoint_interval: int,
-        stop: Stop | None = None,
-    ):
-        self.checkpoint_interval = checkpoint_interval
-        self.stop = stop or Stop()
-        self.path = None if path is None else Path(path)
+    folder: str | os.PathLike | None = None
+    interval: int = 10
+    stop: Stop | None = None
+
+    def __post_init__(self):
+        check_at_least(1, interval=self.interval)
+
+    @property
+    def path(self) -> Path | None:
+        return None if self.folder is None else Path(self.folder)
+
+    def begin(self, what: dict[str, Any]) -> None:
+        """Makes the folder, for a fit that is described by JSON.
+
+        Raises:
+          ValueError: if the folder holds another fit; nothing is changed then.
+        """
         if self.path is None:
             return
         described = self.path / _WHAT
@@ -92,7 +103,7 @@ class SearchState:
     If the folder has a checkpoint of the search, it is restored.
 
     Args:
-      folder: of the fit.
+      checkpoints: where they are written.
       start: number of the search.
       variables: that are searched over; a search begins at their values.
       **tracked: what else is checkpointed, as an optimizer of Keras.
@@ -103,13 +114,14 @@ class SearchState:
 
     def __init__(
         self,
-        folder: FitFolder,
+        checkpoints: Checkpoints,
         start: int,
         variables: Sequence[tf.Variable],
         **tracked: Any,
     ):
         self.progress = Progress()
-        self._folder, self._name = folder, f"start_{start}"
+        self._path, self._name = checkpoints.path, f"start_{start}"
+        self._interval, self._stop = checkpoints.interval, checkpoints.stop or Stop()
         self._variables = list(variables)
         self._best = [tf.Variable(variable) for variable in variables]
         # A string, since its fields are of many kinds.
@@ -118,23 +130,23 @@ class SearchState:
             variables=self._variables, best=self._best, record=self._record, **tracked
         )
         self._saved = 0
-        if folder.path is not None:
-            self._checkpoints = folder.path / "checkpoints" / self._name
+        if self._path is not None:
+            self._checkpoints = self._path / "checkpoints" / self._name
             self._checkpoints.mkdir(parents=True, exist_ok=True)
             self._restore()
 
     def _restore(self) -> None:
-        number = checkpoints.restore_newest(self._checkpoints, _SEARCH, self._checkpoint, False)
+        number = files.restore_newest(self._checkpoints, _SEARCH, self._checkpoint, False)
         if number is None:
             return
         self._saved = number
         # The process may have been killed before it removed what is old.
-        if number == checkpoints.numbers(self._checkpoints)[-1]:
-            checkpoints.trim(self._checkpoints, 1)
+        if number == files.numbers(self._checkpoints)[-1]:
+            files.trim(self._checkpoints, 1)
         try:
             self.progress = Progress(**json.loads(self._record.numpy()))
         except (ValueError, TypeError) as error:
-            raise checkpoints.CorruptError(
+            raise files.CorruptError(
                 f"checkpoint {self._checkpoints / str(number)} is of another version of recsim_tf:"
                 " choose another folder"
             ) from error
@@ -153,8 +165,8 @@ class SearchState:
     def add(self, row: dict[str, float]) -> None:
         """Adds a row to the history and to TensorBoard's curves."""
         self.progress.history.append(row)
-        if self._folder.path is not None:
-            with storing(self._folder.path), self._writer.as_default(step=row["step"]):
+        if self._path is not None:
+            with storing(self._path), self._writer.as_default(step=row["step"]):
                 for name, value in row.items():
                     if name != "step":
                         tf.summary.scalar(f"Fit/{name}", value)
@@ -174,21 +186,21 @@ class SearchState:
         Raises:
           StoppedError: if a signal asked to stop, once the checkpoint is written.
         """
-        number, stop = len(self.progress.history), self._folder.stop
-        due = number - self._saved >= self._folder.checkpoint_interval
-        if (due or now or stop.signal) and self._folder.path is not None:
+        number, stop = len(self.progress.history), self._stop
+        due = number - self._saved >= self._interval
+        if (due or now or stop.signal) and self._path is not None:
             self._record.assign(json.dumps(dataclasses.asdict(self.progress)))
-            checkpoints.save(self._checkpoints, number, {_SEARCH: self._checkpoint}, 1)
+            files.save(self._checkpoints, number, {_SEARCH: self._checkpoint}, 1)
             self._saved = number
         if stop.signal and self._saved == number and not self.progress.finished:
             raise StoppedError(
                 f"the fit stopped after step {number:,} of its search, with a checkpoint in"
-                f" {self._folder.path}",
+                f" {self._path}",
                 stop.signal,
             )
 
     @functools.cached_property
     def _writer(self) -> Any:
         return tf.summary.create_file_writer(
-            str(self._folder.path / "tensorboard" / self._name)  # type: ignore[operator]
+            str(self._path / "tensorboard" / self._name)  # type: ignore[operator]
         )

@@ -5,24 +5,39 @@ errors.
 import abc
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import gin
 import numpy as np
+import tensorflow as tf
 
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.ranges import Range
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.estimate.chains import ChainLikelihood
-from recsim_tf.fitting.estimate.scores import ScoresUnknownError, check_scores, session_scores
+from recsim_tf.fitting.likelihood.batches import Batch, BatchLikelihood
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import flatten
 
 # Where the curvature is not known yet, and then as a part of the standard error that it implies.
 _FIRST_STEP, _PART_OF_ERROR = 1e-2, 0.5
+# How far scores may differ between two weightings of the sessions, as a part of the largest one.
+_SCORE_TOLERANCE = 1e-3
 
 
+@dataclasses.dataclass(frozen=True)
 class Uncertainty(abc.ABC):
-    """From what `fit` takes standard errors."""
+    """How `fit` gets standard errors and intervals.
+
+    Args:
+      confidence: of the intervals, in (0, 1).
+    """
+
+    confidence: float = dataclasses.field(default=0.95, kw_only=True)
+
+    def __post_init__(self):
+        Range(above=0, below=1).check_number("confidence", self.confidence)
 
     def check(self, likelihood: LogLikelihood) -> None:
         """Raises a ValueError where the information of this likelihood cannot be computed."""
@@ -31,7 +46,7 @@ class Uncertainty(abc.ABC):
                 "uncertainty must be None or ScoresOrCurvature() where posteriors are fitted, which"
                 f" have standard errors of their own, got {self}"
             )
-        if isinstance(likelihood, ChainLikelihood):
+        if likelihood.chains is not None:
             raise ValueError(
                 "uncertainty must be LouisInformation(), ScoresOrCurvature() or None with"
                 f" MonteCarloEM, got {self}"
@@ -57,14 +72,14 @@ class Scores(Uncertainty):
 
     def check(self, likelihood: LogLikelihood) -> None:
         super().check(likelihood)
-        if not _have_scores(likelihood):
+        if not likelihood.has_scores:
             raise ValueError(
                 "uncertainty must be Curvature() or None for parameters that are tables, and with"
-                f" num_particles, got {self}"
+                f" Particles() and Draws(), got {self}"
             )
         check_scores(likelihood)
 
-    def information(self, likelihood: LogLikelihood) -> np.ndarray:
+    def information(self, likelihood: Any) -> np.ndarray:
         scores = session_scores(likelihood)
         return scores.T @ scores + _prior_information(likelihood.fitted)
 
@@ -96,14 +111,14 @@ class LouisInformation(Uncertainty):
     num_moves: int = 10
 
     def __post_init__(self):
+        super().__post_init__()
         check_at_least(1, sweeps=self.sweeps, num_moves=self.num_moves)
 
     def check(self, likelihood: LogLikelihood) -> None:
-        if not isinstance(likelihood, ChainLikelihood):
+        if likelihood.chains is None:
             raise ValueError(f"uncertainty must be {self} with MonteCarloEM only")
 
-    def information(self, likelihood: LogLikelihood) -> np.ndarray:
-        assert isinstance(likelihood, ChainLikelihood)
+    def information(self, likelihood: Any) -> np.ndarray:
         scores, curvatures = [], []
         for sweep in range(self.sweeps):
             likelihood.move(1.0, self.num_moves, seed=sweep)
@@ -126,15 +141,15 @@ class ScoresOrCurvature(Uncertainty):
         del likelihood
 
     def information(self, likelihood: LogLikelihood) -> np.ndarray:
-        if isinstance(likelihood, ChainLikelihood):
+        if likelihood.chains is not None:
             return LouisInformation().information(likelihood)
-        if _have_scores(likelihood):
+        if likelihood.has_scores:
             with contextlib.suppress(ScoresUnknownError):
                 return Scores().information(likelihood)
         return Curvature().information(likelihood)
 
 
-def _observed_information(likelihood: LogLikelihood | ChainLikelihood) -> np.ndarray:
+def _observed_information(likelihood: LogLikelihood) -> np.ndarray:
     """[P, P]: the curvature of a log-likelihood and of the priors, by differences of gradients."""
     fitted = likelihood.fitted
     prior = _prior_information(fitted)
@@ -147,11 +162,6 @@ def _observed_information(likelihood: LogLikelihood | ChainLikelihood) -> np.nda
     errors = 1 / np.sqrt(np.maximum(first, np.finfo(np.float32).eps))
     steps = np.where(first > 0, _PART_OF_ERROR * errors, _FIRST_STEP)
     return _curvature(fitted, gradient, steps) + prior
-
-
-def _have_scores(likelihood: LogLikelihood) -> bool:
-    are_scalars = not any(map(np.ndim, likelihood.fitted.values().values()))
-    return are_scalars and likelihood.num_particles is None and likelihood.num_draws is None
 
 
 def _prior_information(fitted: FittedSimulator) -> np.ndarray:
@@ -179,3 +189,78 @@ def _curvature(
     finally:
         fitted.assign_flat(center)
     return -(np.array(rows) + np.array(rows).T) / 2
+
+
+class ScoresUnknownError(ValueError):
+    """A model does not read a parameter as one value for each user."""
+
+
+def session_scores(likelihood: BatchLikelihood) -> np.ndarray:
+    """float64 [S, P]: the gradient of each session's log-likelihood in the unconstrained
+    parameters, all of them scalars.
+
+    Every session has copies of the parameters, so that one backward pass gives the scores of a
+    batch.
+
+    Raises:
+      ScoresUnknownError: if a model takes the copies for something else, as where it reads a number
+        as a vector and does not declare its rank.
+    """
+    return np.concatenate(list(_named(likelihood))).astype(np.float64)
+
+
+def check_scores(likelihood: BatchLikelihood) -> None:
+    """Raises the error of `session_scores`, if there is one; from the first batch."""
+    next(_named(likelihood))
+
+
+def _named(likelihood: BatchLikelihood) -> Iterator[np.ndarray]:
+    """The scores by batch, with an error that names the parameters at fault."""
+    names = list(likelihood.fitted.parameters)
+    try:
+        yield from _by_batch(likelihood, names)
+    except (ValueError, tf.errors.InvalidArgumentError) as error:
+        faults = [name for name in names if not _are_known(likelihood, name)]
+        if not faults:
+            raise
+        raise ScoresUnknownError(
+            "uncertainty must be Curvature() or None for parameters that the models do not read as"
+            f" one value for each user, got Scores() for {', '.join(faults)}: declare the rank that"
+            " it is read with, as parameter(default, rank=1) for a vector"
+        ) from error
+
+
+def _are_known(likelihood: BatchLikelihood, name: str) -> bool:
+    try:
+        next(_by_batch(likelihood, [name]))
+    except (ValueError, tf.errors.InvalidArgumentError):
+        return False
+    return True
+
+
+def _by_batch(likelihood: BatchLikelihood, names: Sequence[str]) -> Iterator[np.ndarray]:
+    """[B, P] for each batch of B sessions.
+
+    Raises:
+      ValueError: if scores do not follow the weights of their own sessions alone.
+    """
+    fitted, size = likelihood.fitted, likelihood.batch_size
+
+    @compiled
+    def scores_of(batch: Batch) -> tf.Tensor:
+        def log_prob(values):
+            score = likelihood.score(fitted.simulator.with_parameters(values), batch)
+            return tf.where(batch.weights > 0, score, 0) * batch.weights
+
+        by_name = fitted.row_scores(log_prob, size, names)
+        return tf.stack([tf.reshape(by_name[name], [size]) for name in names], axis=1)
+
+    for number, batch in enumerate(likelihood.batches()):
+        scores = scores_of(batch).numpy()
+        if number == 0:
+            weights = np.linspace(1, 2, size) * batch.weights.numpy()
+            weighted = scores_of(batch._replace(weights=tf.cast(weights, batch.weights.dtype)))
+            gap = np.abs(weighted - weights[:, np.newaxis] * scores)
+            if np.any(gap > _SCORE_TOLERANCE * np.max(np.abs(scores), axis=0)):
+                raise ValueError("the copies of a session act on other sessions")
+        yield scores[batch.weights.numpy() > 0]

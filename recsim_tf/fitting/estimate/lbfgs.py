@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import gin
 import numpy as np
@@ -36,6 +36,7 @@ class LBFGS(Search):
         is below this, or below this times the first gradient where that is above 1.
       batch_size: sessions that are scored at once, by each core of a CPU. Memory grows with it and
         with the number of cores, and not with the log.
+      num_starts, progress: as of `Search`.
 
     Raises:
       ValueError: for an argument out of range.
@@ -48,10 +49,12 @@ class LBFGS(Search):
     step_name: ClassVar[str] = "evaluation"
 
     def __post_init__(self):
+        super().__post_init__()
         check_at_least(1, max_iterations=self.max_iterations, batch_size=self.batch_size)
         Range(above=0).check_number("tolerance", self.tolerance)
 
     def check(self, likelihood: LogLikelihood) -> None:
+        super().check(likelihood)
         if likelihood.is_bound:
             raise ValueError(
                 "search must be Minibatches() where posteriors are fitted, since their bound is"
@@ -60,13 +63,13 @@ class LBFGS(Search):
 
     def run(self, problem: Problem, start: int) -> SearchState:
         likelihood, fitted = problem.likelihood, problem.likelihood.fitted
-        memory = Memory()
-        state = SearchState(problem.folder, start, likelihood.variables, memory=memory)
+        memory = Memory(len(fitted.flat()))
+        state = SearchState(problem.checkpoints, start, likelihood.variables, memory=memory)
         progress, history = state.progress, state.progress.history
         if progress.finished:
             return state
         bar = progress_bar(
-            show=problem.show_progress, desc="L-BFGS", unit=" evaluations", initial=len(history)
+            show=self.progress, desc="L-BFGS", unit=" evaluations", initial=len(history)
         )
 
         def objective(flat):
@@ -103,56 +106,40 @@ class LBFGS(Search):
         return state
 
 
-class _Results(NamedTuple):
-    """Where TFP's L-BFGS stands, whose own type is not public."""
-
-    converged: tf.Tensor  # bool, as `failed`
-    failed: tf.Tensor
-    num_iterations: tf.Tensor  # int32, as `num_objective_evaluations`
-    num_objective_evaluations: tf.Tensor
-    position: tf.Tensor  # float64 [P]
-    objective_value: tf.Tensor
-    objective_gradient: tf.Tensor  # [P]
-    position_deltas: tf.Tensor  # [number of corrections, P], as `gradient_deltas`
-    gradient_deltas: tf.Tensor
-
-
 class _Path(NamedTuple):
-    """What `maximise` knows of its way besides."""
+    """What `maximise` knows beside the results of TFP."""
 
-    start: np.ndarray  # float64 [P]
-    first_value: float
-    first_gradient: np.ndarray  # [P]
-    worst: float  # loss that was met
-    last_finite: np.ndarray  # [P], the last position where value and gradient were finite
+    start: tf.Tensor  # float64 [P]
+    first_value: tf.Tensor  # float64 []
+    first_gradient: tf.Tensor  # [P]
+    worst: tf.Tensor  # [], the largest loss that was met
+    last_finite: tf.Tensor  # [P], the last position where value and gradient were finite
 
 
 class Memory(tf.Module):
-    """What L-BFGS needs to go on after an iteration, in variables for a checkpoint."""
+    """What L-BFGS needs to go on after an iteration, in variables for a checkpoint.
 
-    def __init__(self):
+    Args:
+      num_parameters: P.
+    """
+
+    def __init__(self, num_parameters: int):
         super().__init__(name="Memory")
-        dtypes = [tf.bool] * 2 + [tf.int32] * 2 + [tf.float64] * 10
-        self._content = [
-            tf.Variable(tf.zeros([0], dtype), trainable=False, shape=tf.TensorShape(None))
-            for dtype in dtypes
-        ]
+        zero, zeros = tf.zeros([], tf.float64), tf.zeros([num_parameters], tf.float64)
+        # For their structure alone, whose type is private to TFP.
+        results = tfp.optimizer.lbfgs_minimize(lambda x: (zero, x), zeros, max_iterations=0)
+        self._like = results, _Path(zeros, zero, zeros, zero, zeros)
+        self._content = [tf.Variable(each, trainable=False) for each in tf.nest.flatten(self._like)]
 
-    @property
-    def is_empty(self) -> bool:
-        return not tf.size(self._content[-1])
-
-    def keep(self, results: NamedTuple, path: _Path) -> None:
-        """Takes the state after an iteration; `results` has the fields of `_Results`."""
-        for variable, value in zip(self._content, [*results, *path], strict=True):
+    def keep(self, results: Any, path: _Path) -> None:
+        """Takes the results of TFP after an iteration."""
+        for variable, value in zip(self._content, tf.nest.flatten((results, path)), strict=True):
             variable.assign(value)
 
-    def content(self) -> tuple[_Results, _Path]:
-        """What `keep` took."""
-        size = len(_Results._fields)
-        results = _Results(*(tf.convert_to_tensor(each) for each in self._content[:size]))
-        start, value, gradient, worst, last_finite = (each.numpy() for each in self._content[size:])
-        return results, _Path(start, float(value), gradient, float(worst), last_finite)
+    def content(self) -> tuple[Any, _Path]:
+        """What `keep` took; with `num_iterations` 0 where it took nothing."""
+        values = [tf.convert_to_tensor(each) for each in self._content]
+        return tf.nest.pack_sequence_as(self._like, values)
 
 
 class Maximum(NamedTuple):
@@ -185,13 +172,17 @@ def maximise(
         iteration improves the value by no more than the part `relative_tolerance` of it.
       memory: where it has something, the search goes on from there; each iteration writes to it.
     """
-    memory = Memory() if memory is None else memory
-    found = None
-    if not memory.is_empty:
-        found, (start, first_value, first_gradient, worst, last_finite) = memory.content()
-    else:
+    memory = Memory(len(start)) if memory is None else memory
+    found, path = memory.content()
+    is_new = not found.num_iterations
+    if is_new:
         first_value, first_gradient = function(start)
         worst, last_finite = 0.0, np.zeros_like(start)
+    else:
+        start, first_gradient, last_finite = (
+            each.numpy() for each in (path.start, path.first_gradient, path.last_finite)
+        )
+        first_value, worst = float(path.first_value), float(path.worst)
     if not (np.isfinite(first_value) and np.isfinite(first_gradient).all()):
         raise ValueError(f"{name} is not finite at the start: start elsewhere")
     scale = 1 / np.maximum(np.abs(first_gradient), 1)
@@ -222,7 +213,7 @@ def maximise(
             f_relative_tolerance=of_gain,
         )
 
-    if found is None:
+    if is_new:
         found = iterate(tf.zeros(start.shape, tf.float64), None, 0)
     while found.num_iterations < max_iterations and not (found.converged or found.failed):
         found = iterate(None, found, found.num_iterations + 1)

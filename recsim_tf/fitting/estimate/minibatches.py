@@ -94,6 +94,7 @@ class Minibatches(Search):
       batch_size: sessions of a minibatch.
       learning_rate: with which the default optimizer begins, positive; in units of the
         unconstrained parameters.
+      num_starts, progress: as of `Search`.
 
     Raises:
       ValueError: for an argument out of range.
@@ -108,6 +109,7 @@ class Minibatches(Search):
     step_name: ClassVar[str] = "pass through the sessions"
 
     def __post_init__(self):
+        super().__post_init__()
         check_at_least(1, passes=self.passes, patience=self.patience, batch_size=self.batch_size)
         Range(above=0).check_number("learning_rate", self.learning_rate)
 
@@ -125,11 +127,11 @@ class Minibatches(Search):
             optimizer = self.optimizer()
         rest = Rest(likelihood.fitted.variables, self.passes, likelihood.num_batches)
         state = SearchState(
-            problem.folder, start, likelihood.variables, optimizer=optimizer, rest=rest
+            problem.checkpoints, start, likelihood.variables, optimizer=optimizer, rest=rest
         )
         progress, history = state.progress, state.progress.history
         with progress_bar(
-            show=problem.show_progress, total=self.passes, initial=len(history), desc="Passes"
+            show=self.progress, total=self.passes, initial=len(history), desc="Passes"
         ) as bar:
             while not progress.finished:
                 number = len(history)

@@ -9,12 +9,15 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.ranges import Range
+from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.estimate.chains import ChainLikelihood
 from recsim_tf.fitting.estimate.folder import SearchState
 from recsim_tf.fitting.estimate.search import Problem, Search
+from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.progress import progress_bar
 from recsim_tf.fitting.sampling.annealing import inverse_temperature
+from recsim_tf.fitting.sampling.chains import ChainLikelihood, Chains
 
 # The last part of the iterations, over which the parameters are averaged.
 _AVERAGED = 0.2
@@ -36,73 +39,59 @@ class MonteCarloEM(Search):
     samplers"). So neither chains nor parameters stay where they began. The estimates are the means
     over the last fifth of the iterations.
 
-    With this search a parameter that is declared as one number may have a start for each session of
-    the log. Standard errors are by Louis' identity, see `LouisInformation`. A posterior of several
-    modes has one estimate.
+    The likelihood is `Chains`. With it a parameter that is declared as one number may have a start
+    for each session of the log. Standard errors are by Louis' identity, see `LouisInformation`. A
+    posterior of several modes has one estimate.
 
     Args:
       iterations: of the search.
-      num_chains: of each session.
       num_moves: of each chain in an iteration, of five leapfrog steps each.
       annealing: the part of the iterations in which the temperature falls, in [0, 1).
       learning_rate: of Adam, in the unconstrained parameters.
+      num_starts, progress: as of `Search`.
 
     Raises:
       ValueError: for an argument out of range.
     """
 
     iterations: int = 200
-    num_chains: int = 50
     num_moves: int = 10
     annealing: float = 0.8
     learning_rate: float = 0.02
 
     step_name: ClassVar[str] = "iteration"
-    by_session: ClassVar[bool] = True
-    # Of the pieces in which other parts of a fit score a log.
-    batch_size: ClassVar[int] = 1000  # type: ignore[misc]
 
     def __post_init__(self):
-        check_at_least(
-            1,
-            iterations=self.iterations,
-            num_chains=self.num_chains,
-            num_moves=self.num_moves,
-        )
+        super().__post_init__()
+        check_at_least(1, iterations=self.iterations, num_moves=self.num_moves)
         Range(low=0, below=1).check_number("annealing", self.annealing)
         Range(above=0).check_number("learning_rate", self.learning_rate)
 
-    def likelihood(self, fitted, log, jit_compile, seed, num_particles, num_draws):
-        for name, number in {"num_particles": num_particles, "num_draws": num_draws}.items():
-            if number is not None:
-                raise ValueError(
-                    f"{name} must be None with MonteCarloEM, whose chains draw what the log lacks,"
-                    f" got {number}"
-                )
-        if fitted.posteriors:
-            raise ValueError(
-                "parameters must have no posterior with MonteCarloEM, got those of"
-                f" {', '.join(fitted.posteriors)}"
-            )
-        return ChainLikelihood(fitted, log, self.num_chains, jit_compile, seed)
+    def default_likelihood(self, simulator: Simulator, log: Sessions) -> Chains:
+        del simulator, log
+        return Chains()
+
+    def check(self, likelihood: LogLikelihood) -> None:
+        if likelihood.chains is None:
+            raise ValueError("likelihood must be Chains() with MonteCarloEM")
 
     def described(self) -> dict[str, Any]:
-        return {**super().described(), **dataclasses.asdict(self)}
+        names = ("iterations", "num_moves", "annealing", "learning_rate")
+        return {**super().described(), **{name: getattr(self, name) for name in names}}
 
     def run(self, problem: Problem, start: int) -> SearchState:
-        likelihood = problem.likelihood
-        assert isinstance(likelihood, ChainLikelihood)
+        likelihood: ChainLikelihood = problem.likelihood
         likelihood.restart()
         optimizer = tf.keras.optimizers.Adam(self.learning_rate)
         first_averaged = self.iterations - max(int(_AVERAGED * self.iterations), 1)
         means = [tf.Variable(tf.zeros_like(variable)) for variable in likelihood.variables]
         # With the best parameters go the chains that belong to them.
         searched = [*likelihood.variables, *likelihood.chains]
-        state = SearchState(problem.folder, start, searched, optimizer=optimizer, means=means)
+        state = SearchState(problem.checkpoints, start, searched, optimizer=optimizer, means=means)
         progress, history = state.progress, state.progress.history
         seeds = np.random.default_rng([problem.seed, start]).integers(2**31, size=self.iterations)
         with progress_bar(
-            show=problem.show_progress, total=self.iterations, initial=len(history), desc="EM"
+            show=self.progress, total=self.iterations, initial=len(history), desc="EM"
         ) as bar:
             while not progress.finished:
                 number = len(history)

@@ -1,55 +1,83 @@
 """What all searches for the maximum of a log-likelihood and log-prior have in common."""
 
 import abc
+import dataclasses
 from typing import Any, ClassVar, NamedTuple
 
-from recsim_tf.fitting.estimate.folder import FitFolder, SearchState
-from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+import numpy as np
+
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.validation import check_at_least
+from recsim_tf.fitting.estimate.folder import Checkpoints, SearchState
+from recsim_tf.fitting.likelihood.default import default_likelihood
+from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
 from recsim_tf.fitting.logs.session_log import Sessions
-from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+
+# Standard deviation of all starts but the first, in the unconstrained parameters.
+_START_SPREAD = 0.5
 
 
 class Problem(NamedTuple):
     """What a search maximises, and where it writes."""
 
-    likelihood: LogLikelihood  # of the sessions that are fitted
+    likelihood: Any  # a `LogLikelihood`, of the sessions that are fitted
     held_out: LogLikelihood | None  # of other sessions
-    folder: FitFolder
+    checkpoints: Checkpoints
     seed: int  # of minibatches and draws
-    show_progress: bool
 
 
+@dataclasses.dataclass(frozen=True)
 class Search(abc.ABC):
-    """How `fit` looks for the best parameters."""
+    """How `fit` looks for the best parameters.
+
+    Args:
+      num_starts: searches, the first from the parameters' starts, others from random places around
+        them; the best one counts.
+      progress: whether to show a progress bar.
+    """
+
+    num_starts: int = dataclasses.field(default=1, kw_only=True)
+    progress: bool = dataclasses.field(default=True, kw_only=True)
 
     # What a row of the history is.
     step_name: ClassVar[str]
-    # Whether a parameter may have a value for each session.
-    by_session: ClassVar[bool] = False
-    # Sessions that are scored at once, by the search and wherever else the fit scores its log.
-    batch_size: int
 
-    def likelihood(
-        self,
-        fitted: FittedSimulator,
-        log: Sessions,
-        jit_compile: bool,
-        seed: int,
-        num_particles: int | None,
-        num_draws: int | None,
-    ) -> Any:
-        """What the search maximises; the arguments are those of `fit`."""
-        return LogLikelihood(
-            fitted, log, self.batch_size, jit_compile, num_particles, seed, num_draws
-        )
+    def __post_init__(self):
+        check_at_least(1, num_starts=self.num_starts)
+
+    @property
+    def batch_size(self) -> int:
+        """Sessions that are scored at once."""
+        return 1000
+
+    def default_likelihood(self, simulator: Simulator, log: Sessions) -> Likelihood:
+        """What is maximised where no likelihood is given."""
+        return default_likelihood(simulator, log)
 
     def check(self, likelihood: LogLikelihood) -> None:
         """Raises a ValueError where the search cannot maximise this likelihood."""
-        del likelihood
+        if likelihood.chains is not None:
+            raise ValueError(f"search must be MonteCarloEM() with Chains(), got {self}")
 
     def described(self) -> dict[str, Any]:
         """What tells this search from another that cannot go on from its checkpoints, as JSON."""
         return {"search": type(self).__name__}
+
+    def best(self, problem: Problem) -> SearchState:
+        """The best of all searches, from the present values of the variables and around them."""
+        generator = np.random.default_rng(problem.seed)
+        variables = problem.likelihood.variables
+        first, num_points = (
+            [x.numpy() for x in variables],
+            len(problem.likelihood.fitted.parameters),
+        )
+        found = []
+        for start in range(self.num_starts):
+            for index, (variable, value) in enumerate(zip(variables, first, strict=True)):
+                spread = _START_SPREAD if start and index < num_points else 0.0
+                variable.assign(value + spread * generator.standard_normal(value.shape))
+            found.append(self.run(problem, start))
+        return max(found, key=lambda state: state.progress.objective)
 
     @abc.abstractmethod
     def run(self, problem: Problem, start: int) -> SearchState:

@@ -1,21 +1,29 @@
 """The likelihood of logs that lack the users' innovations, by particle filters."""
 
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 from tensorflow_probability.python.experimental import mcmc
 
 from recsim_tf.core import nests, random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import Stages, log_prob_per_user, user_step
-from recsim_tf.core.types import Nest, SimulatorState, StepDraws, Trajectory, Transition
+from recsim_tf.core.types import (
+    Nest,
+    Seed,
+    SimulatorState,
+    StepDraws,
+    Trajectory,
+    Transition,
+)
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.likelihood.proposals import copies, jackknife, propose
+from recsim_tf.fitting.likelihood.draws import copies, jackknife, propose
 
 # Of each session: what the jackknife needs.
 _NUM_FILTERS = 2
 
 
 def marginal_log_prob(
-    simulator: Simulator, trajectory: Trajectory, num_particles: int, seed
+    simulator: Simulator, trajectory: Trajectory, num_particles: int, seed: Seed
 ) -> tf.Tensor:
     """Estimates the log-likelihood of sessions with the innovations summed out, [B].
 
@@ -98,13 +106,15 @@ class _Proposed(Stages):
     particle.
     """
 
-    def __init__(self, draws: StepDraws, seed):
+    def __init__(self, draws: StepDraws, seed: Seed):
         self._draws = draws._asdict()
         self._seed = seed
         # [P * R * B], the logs of the factors of the weights.
         self.log_factors: tf.Tensor | float = 0.0
 
-    def sample(self, stage, distribution, who=None):
+    def sample(
+        self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None
+    ) -> Nest:
         if stage == "innovation":
             draw, log_factor = propose(stage, distribution, self._seed)
         else:
@@ -115,7 +125,7 @@ class _Proposed(Stages):
 
 
 def _move(
-    simulator: Simulator, state: SimulatorState, transition: Transition, particles: Nest, seed
+    simulator: Simulator, state: SimulatorState, transition: Transition, particles: Nest, seed: Seed
 ) -> tuple[Nest, tf.Tensor]:
     """Particles [P * R * B, ...] of the users' state after a recorded step of B users, and the logs
     [P * R * B] of the factors of their weights. Of the state before the step candidates are read.
@@ -129,27 +139,17 @@ def _move(
     return nests.where(active, moved, particles), tf.where(active, stages.log_factors, 0)
 
 
-def _resample(particles: Nest, log_weights: tf.Tensor, seed) -> tuple[Nest, tf.Tensor]:
+def _resample(particles: Nest, log_weights: tf.Tensor, seed: Seed) -> tuple[Nest, tf.Tensor]:
     """Particles [P * R * B, ...] and their normalized log-weights [P, R, B], resampled where a
     filter's weights have become uneven.
 
-    Systematically, as `tfp.experimental.mcmc.resample_systematic` does, which sorts and takes most
-    of a step's time under XLA. The kernel `tfp.experimental.mcmc.SequentialMonteCarlo` cannot
-    choose by session where particles have more axes than their weights.
+    The kernel `tfp.experimental.mcmc.SequentialMonteCarlo` cannot choose by session where particles
+    have more axes than their weights.
     """
-    num_particles, *filters = log_weights.shape
+    num_particles = log_weights.shape[0]
     constant = tf.stop_gradient(log_weights)
     uneven = mcmc.ess_below_threshold(mcmc.WeightedParticles((), constant))
-    cumulative = tf.cumsum(tf.transpose(tf.exp(constant), [1, 2, 0]), axis=-1)
-    points = (
-        tf.range(num_particles, dtype=constant.dtype)
-        + random.uniform([*filters, 1], seed, constant.dtype)
-    ) / num_particles
-    # Without the last sum, which rounding may leave below the last point.
-    ancestors = tf.transpose(
-        tf.searchsorted(cumulative[..., :-1] / cumulative[..., -1:], points, side="right"),
-        [2, 0, 1],
-    )
+    ancestors = systematic_ancestors(constant, seed)
     rows = tf.reshape(tf.range(log_weights.shape.num_elements()), log_weights.shape)
     chosen = tf.reshape(
         tf.where(uneven, rows[:1] + ancestors * rows[0].shape.num_elements(), rows), [-1]
@@ -160,6 +160,25 @@ def _resample(particles: Nest, log_weights: tf.Tensor, seed) -> tuple[Nest, tf.T
     return _take(particles, chosen), tf.where(
         uneven, tf.reshape(even, log_weights.shape), log_weights
     )
+
+
+def systematic_ancestors(log_weights: tf.Tensor, seed: Seed) -> tf.Tensor:
+    """int32 [P, ...]: the particles that are kept by systematic resampling, given the logs [P, ...]
+    of their normalized weights.
+
+    `tfp.experimental.mcmc.resample_systematic` does the same; it sorts, which takes most of a
+    filter's time under XLA.
+    """
+    num_particles, *filters = log_weights.shape
+    axes = list(range(1, len(filters) + 1))
+    cumulative = tf.cumsum(tf.transpose(tf.exp(log_weights), [*axes, 0]), axis=-1)
+    points = (
+        tf.range(num_particles, dtype=log_weights.dtype)
+        + random.uniform([*filters, 1], seed, log_weights.dtype)
+    ) / num_particles
+    # Without the last sum, which rounding may leave below the last point.
+    ancestors = tf.searchsorted(cumulative[..., :-1] / cumulative[..., -1:], points, side="right")
+    return tf.transpose(ancestors, [len(filters), *range(len(filters))])
 
 
 def _take(nest: Nest, rows: tf.Tensor) -> Nest:

@@ -1,6 +1,6 @@
 """Logged sessions: what was shown, what was chosen, what followed."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, NoReturn, Protocol, runtime_checkable
 
 import numpy as np
@@ -28,6 +28,13 @@ class Sessions(Protocol):
 
     def pieces(self) -> Iterable["SessionLog"]:
         """The sessions as logs of one length, the same in every call."""
+
+    def whole(self) -> "SessionLog":
+        """The sessions in one log.
+
+        Raises:
+          ValueError: if they are not in memory.
+        """
 
     def split(self, held_out: float, seed: int = 0) -> tuple["Sessions", "Sessions"]:
         """Two logs of whole sessions, see `SessionLog.split`.
@@ -92,7 +99,11 @@ class SessionLog(NamedTuple):
         """The log itself, as its one piece."""
         return (self,)
 
-    def take(self, rows) -> "SessionLog":
+    def whole(self) -> "SessionLog":
+        """The log itself."""
+        return self
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> "SessionLog":
         """The sessions of these positions, cut after the longest of them."""
         rows = np.asarray(rows)
         length, departed, initial = tf.nest.map_structure(
@@ -156,6 +167,17 @@ class SessionLog(NamedTuple):
         return self.take(np.sort(order[count:])), self.take(np.sort(order[:count]))
 
 
+def split_off(
+    log: Sessions, held_out: float | Sessions | None, seed: int = 0
+) -> tuple[Sessions, Sessions | None]:
+    """The sessions that are fitted, and those that are held out: a part of the log in (0, 1), other
+    sessions, or none.
+    """
+    if held_out is None:
+        return log, None
+    return log.split(held_out, seed) if np.isscalar(held_out) else (log, held_out)
+
+
 def take_steps(nest: Nest, steps: np.ndarray) -> Nest:
     """Steps int [S, U] of each session in a nest of arrays [S, T, ...]: a nest of [S, U, ...]."""
     rows = np.arange(len(steps))[:, np.newaxis]
@@ -200,6 +222,10 @@ class SessionStream:
         for piece in self._pieces():
             if piece.num_sessions:
                 yield piece.pad(self.max_length)
+
+    def whole(self) -> NoReturn:
+        """Sessions in pieces are never in memory together."""
+        raise ValueError("log must be in memory here, a SessionLog, got a SessionStream")
 
     def split(self, held_out: float, seed: int = 0) -> NoReturn:
         """Sessions in pieces are not split: hold out a log of its own."""

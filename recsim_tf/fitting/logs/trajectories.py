@@ -203,12 +203,12 @@ def _matching(name: str, nest: Nest, spec: Nest, what: str = "the models draw") 
     )
 
 
-def _swap_axes(leaf):
+def _swap_axes(leaf: tf.Tensor) -> tf.Tensor:
     """[T, S, ...] from [S, T, ...], and back."""
     return tf.transpose(leaf, [1, 0, *range(2, leaf.shape.rank)])
 
 
-def _as_numpy(nest):
+def _as_numpy(nest: Nest) -> Nest:
     return tf.nest.map_structure(lambda leaf: tf.convert_to_tensor(leaf).numpy(), nest)
 
 

@@ -1,6 +1,6 @@
 """Simulators whose parameters are variables behind bijectors."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -9,7 +9,8 @@ import tensorflow_probability as tfp
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting.parameters.mean_field import MeanField
+from recsim_tf.core.types import Seed
+from recsim_tf.fitting.parameters.mean_field import MeanFieldPosterior
 from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.parameters.unconstrained import Unconstrained, flatten
 
@@ -68,7 +69,7 @@ class FittedSimulator:
         )
         self.simulator = simulator.with_parameters(self._transformed)
         self.posteriors = {
-            name: MeanField(point, name)
+            name: MeanFieldPosterior(point, name)
             for name, point in self._points.items()
             if parameters[name].posterior == "mean_field"
         }
@@ -100,7 +101,7 @@ class FittedSimulator:
             for name, variable in self._transformed.items()
         }
 
-    def draw(self, seed) -> Simulator:
+    def draw(self, seed: Seed) -> Simulator:
         """The simulator with tensors for parameters: draws from their posteriors where they have
         one, else their values.
         """
@@ -114,7 +115,7 @@ class FittedSimulator:
                 tensors[name] = tf.convert_to_tensor(variable)
         return self.simulator.with_parameters(tensors)
 
-    def log_prior(self, seed=0) -> tf.Tensor:
+    def log_prior(self, seed: Seed = 0) -> tf.Tensor:
         """float64 scalar: the log-density of the values under the priors; for mean-field posteriors
         minus their divergence from the prior.
         """
@@ -126,12 +127,12 @@ class FittedSimulator:
             total -= tf.cast(divergence, tf.float64)
         return total
 
-    def log_prior_and_gradients(self, seed=0) -> tuple[float, list[np.ndarray]]:
+    def log_prior_and_gradients(self, seed: Seed = 0) -> tuple[float, list[np.ndarray]]:
         """`log_prior` and its gradients in the variables."""
         value, gradients = self._prior_and_gradients(random.as_seed(seed))
         return float(value), [gradient.numpy() for gradient in gradients]
 
-    def _differentiated_log_prior(self, seed):
+    def _differentiated_log_prior(self, seed: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         variables = self.variables
         with tf.GradientTape() as tape:
             value = self.log_prior(seed)
@@ -139,6 +140,45 @@ class FittedSimulator:
             value, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
         return value, [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+    def row_scores(
+        self,
+        log_prob: Callable[[dict[str, tf.Tensor]], tf.Tensor],
+        num_rows: int,
+        names: Sequence[str] | None = None,
+    ) -> dict[str, tf.Tensor]:
+        """The scores of B rows by parameter, [B, ...]: the gradients of each row's log-probability
+        in the unconstrained parameters. Every row has copies of its own, so that one backward pass
+        gives all of them.
+
+        Args:
+          log_prob: maps the values of the parameters, [B, ...], to log-probabilities [B].
+          num_rows: B. A parameter with a value for each of S sessions is repeated B / S times.
+          names: of the parameters; None for all.
+        """
+        copies = {name: self._copied(name, num_rows) for name in names or self.parameters}
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(copies)
+            values = {
+                name: self.parameters[name].bijector.forward(copy) for name, copy in copies.items()
+            }
+            total = tf.reduce_sum(log_prob(values))
+        return tape.gradient(total, copies, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+    def _copied(self, name: str, num_rows: int) -> tf.Tensor:
+        """Unconstrained elements of a parameter for each row, as its model reads them by user."""
+        point = tf.convert_to_tensor(self._points[name])
+        missing = max(self.simulator.parameter_spec(name).rank - point.shape.rank, 0)
+        if self.is_of_sessions(name):
+            return tf.tile(point, [num_rows // point.shape[0], *[1] * (point.shape.rank - 1)])
+        return tf.broadcast_to(
+            tf.reshape(point, [*[1] * missing, *point.shape]),
+            [num_rows, *[1] * missing, *point.shape],
+        )
+
+    def is_of_sessions(self, name: str) -> bool:
+        """Whether a parameter has a value for each session."""
+        return self._points[name].shape.rank > self.simulator.parameter_spec(name).rank
 
     def flat(self) -> np.ndarray:
         """float64 [P]: the unconstrained parameters as one vector."""

@@ -15,15 +15,14 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.types import Nest
-from recsim_tf.fitting.parameters.unconstrained import bijector_to
+from recsim_tf.core.types import Nest, Seed
 
 # The standard deviations at the start. They are small, so that a search begins near its starting
 # values; where data are few, the prior makes them grow.
 _START_SCALE = 0.05
 
 
-class MeanField:
+class MeanFieldPosterior:
     """A posterior Normal(loc, exp(log_scale)) of each element of a nest.
 
     Args:
@@ -56,7 +55,7 @@ class MeanField:
         return tf.nest.map_structure(normal, self.locs, self.log_scales)
 
     def draw(
-        self, bijector: tfb.Bijector, seeds: Sequence, rows: tf.Tensor | None = None
+        self, bijector: tfb.Bijector, seeds: Sequence[Seed], rows: tf.Tensor | None = None
     ) -> tuple[Nest, tf.Tensor]:
         """Values with the gradients of means and scales, of all elements or of rows int32 [B], by a
         seed for each leaf of the nest.
@@ -84,7 +83,7 @@ class MeanField:
         locs = tf.nest.map_structure(tf.convert_to_tensor, self.locs)
         return tf.nest.map_structure(lambda leaf: leaf.numpy(), bijector.forward(locs))
 
-    def divergence(self, prior: tfd.Distribution, bijector: tfb.Bijector, seed) -> tf.Tensor:
+    def divergence(self, prior: tfd.Distribution, bijector: tfb.Bijector, seed: Seed) -> tf.Tensor:
         """Scalar: KL(posterior || prior) for a nest of one leaf. It is exact where TFP knows it for
         normals, else estimated without bias from one draw. The prior is that of the values.
         """
@@ -93,16 +92,3 @@ class MeanField:
                 return tf.reduce_sum(tfd.kl_divergence(self.distribution(), prior))
         value, bonus = self.draw(bijector, [random.as_seed(seed)])
         return -bonus - tf.reduce_sum(prior.log_prob(value))
-
-
-def posterior_of_initial_draws(prior: tfd.Distribution, dtype: tf.DType) -> MeanField:
-    """A posterior of what differed between users when their sessions began, for logs that lack it.
-
-    The prior is the users' `initial_draws(S)`. Its parameters may change; its support may not.
-    Raises the error of `bijector_to`.
-    """
-    bijector = bijector_to("initial draws", prior)
-    like = random.sample(prior, random.as_seed(0))
-    unconstrained = bijector.inverse(like)
-    locs = [tf.Variable(tf.zeros(leaf.shape, dtype)) for leaf in tf.nest.flatten(unconstrained)]
-    return MeanField(tf.nest.pack_sequence_as(like, locs), "initial_draws")

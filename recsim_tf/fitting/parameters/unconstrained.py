@@ -54,7 +54,7 @@ def check_continuous(name: str, distribution: tfd.Distribution) -> None:
     if not all(dtype.is_floating for dtype in tf.nest.flatten(distribution.dtype)):
         raise ValueError(
             f"latent {name} must be continuous, got {distribution.name}: for discrete ones use"
-            " num_draws or num_particles of fit"
+            " Classes(), Draws() or Particles() in fit"
         )
 
 

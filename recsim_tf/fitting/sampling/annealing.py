@@ -11,7 +11,9 @@ import tensorflow_probability as tfp
 
 from recsim_tf.core import random
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting.logs import SessionLog
+from recsim_tf.core.types import Seed
+from recsim_tf.fitting.likelihood.particle_filter import systematic_ancestors
+from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.progress import progress_bar
 from recsim_tf.fitting.sampling.latents import Latents
 
@@ -37,7 +39,7 @@ class AnnealedChains(NamedTuple):
 
 
 def chains_of(
-    simulator: Simulator, log: SessionLog, num_chains: int, seed
+    simulator: Simulator, log: SessionLog, num_chains: int, seed: Seed
 ) -> tuple[Latents, AnnealedChains]:
     """What C * S sessions lack, which are the S sessions of a log C times over; and C chains of
     each session, at draws from about the prior. A parameter may have a value for each session.
@@ -62,7 +64,7 @@ def for_chains(simulator: Simulator, num_chains: int) -> Simulator:
 
 
 def move(
-    parts: Parts, chains: AnnealedChains, beta: tf.Tensor, num_moves: tf.Tensor, seed
+    parts: Parts, chains: AnnealedChains, beta: tf.Tensor, num_moves: tf.Tensor, seed: Seed
 ) -> tuple[AnnealedChains, tf.Tensor]:
     """Chains after a rise of the inverse temperature to beta, and so many moves of Hamiltonian
     Monte Carlo of each; and the logs [S] of the mean weights of the rise. Where beta has risen the
@@ -74,9 +76,7 @@ def move(
     _, likelihood = parts(chains.positions)
     weights = tf.where(beta > before, (beta - before) * likelihood, tf.zeros_like(likelihood))
     log_weights = tf.reduce_logsumexp(weights, axis=0) - np.log(num_chains)
-    ancestors = tfp.experimental.mcmc.resample_systematic(
-        tf.nn.log_softmax(weights, axis=0), num_chains, (), seed=resampling_seed
-    )
+    ancestors = systematic_ancestors(tf.nn.log_softmax(weights, axis=0), resampling_seed)
     keep = tf.broadcast_to(tf.range(num_chains)[:, tf.newaxis], [num_chains, num_sessions])
     # Where all chains of a session are impossible, none is better.
     ancestors = tf.where((beta > before) & tf.math.is_finite(log_weights), ancestors, keep)
@@ -115,7 +115,7 @@ def anneal(
     chains: AnnealedChains,
     num_rises: int,
     num_moves: int,
-    seed,
+    seed: Seed,
     progress: bool = False,
 ) -> tuple[AnnealedChains, np.ndarray]:
     """Chains of the posterior from those of the prior that `chains_of` makes, and log-likelihoods.

@@ -88,7 +88,9 @@ class _Innovation(Recorded):
 
     distribution: Any = None
 
-    def sample(self, stage, distribution, who=None):
+    def sample(
+        self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None
+    ) -> Nest:
         if stage != "innovation":
             return super().sample(stage, distribution, who)
         self.distribution = distribution
@@ -100,7 +102,9 @@ class _Innovation(Recorded):
         )
 
 
-def _step(scorer: Simulator, trajectory: Trajectory, step: int, user: Nest, stages) -> Nest:
+def _step(
+    scorer: Simulator, trajectory: Trajectory, step: int, user: Nest, stages: Recorded
+) -> Nest:
     """The users' state [S, ...] after a recorded step."""
     state = scorer.initial_state(trajectory.initial)
     if step:

@@ -6,8 +6,9 @@ import tensorflow.experimental.numpy as tnp
 
 from recsim_tf.core import nests, random
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Trajectory
-from recsim_tf.fitting.logs import SessionLog, as_trajectory, scoring_simulator
+from recsim_tf.core.types import Nest, Seed, Trajectory
+from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 from recsim_tf.fitting.parameters.unconstrained import bijector_to, check_continuous, unpack
 from recsim_tf.fitting.sampling.innovations import drawn, first_innovation
 
@@ -35,7 +36,7 @@ class Latents:
       ValueError: if nothing is latent, or latents have no density over the reals.
     """
 
-    def __init__(self, simulator: Simulator, log: SessionLog, seed):
+    def __init__(self, simulator: Simulator, log: SessionLog, seed: Seed):
         initial_seed, innovation_seed = random.split_seed(seed, 2)
         self._scorer = scoring_simulator(simulator)
         self._active = log.active

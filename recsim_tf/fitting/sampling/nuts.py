@@ -1,14 +1,17 @@
 """Chains of the No-U-Turn Sampler, side by side in one compiled kernel."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
+import gin
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
+from recsim_tf.core.types import Seed
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.progress import progress_bar
 
@@ -20,7 +23,7 @@ _FIRST_STEP_SIZE = 0.5
 _MAX_TREE_DEPTH = 8
 
 
-class Chains(NamedTuple):
+class NutsDraws(NamedTuple):
     """N draws of C chains in D dimensions."""
 
     positions: np.ndarray  # [N, C, D]
@@ -30,73 +33,85 @@ class Chains(NamedTuple):
     num_divergent: np.ndarray  # int [C], draws at which the energy was off by more than 1000
 
 
-def sample_chains(
-    log_density: Callable[[tf.Tensor], tf.Tensor],
-    start: tf.Tensor,
-    num_samples: int,
-    num_burnin_steps: int,
-    seed,
-    jit_compile: bool,
-    progress: bool,
-    step_size: float | tf.Tensor = _FIRST_STEP_SIZE,
-) -> Chains:
-    """Draws from densities over the reals (Hoffman and Gelman 2014, JMLR 15), each chain with a
-    step size of its own.
+@gin.configurable(module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class NUTS:
+    """The No-U-Turn Sampler (Hoffman and Gelman 2014, JMLR 15). Each chain has a step size of its
+    own.
 
     Args:
-      log_density: maps positions [C, D] to log-densities [C], which may be different ones; -inf
-        where there is none.
-      start: [C, D], best in units in which the densities have standard deviations of about 1.
-      num_samples: draws of each chain after `num_burnin_steps`, which adapt the step sizes; both
-        as `check_numbers` takes them.
-      seed: an integer or int32 [2].
-      step_size: of the first steps, of all chains or [C].
+      num_samples: draws of each chain, at least 4.
+      num_burnin_steps: draws before them that adapt the step size, at least 1.
+      jit_compile: whether to compile with XLA, which takes some seconds and makes draws several
+        times faster.
+      progress: whether to show a progress bar.
 
     Raises:
-      ValueError: if a log-density is not finite at the start.
+      ValueError: for a number that is too small.
     """
-    wrap = compiled(jit_compile=jit_compile)
-    step_sizes = tf.broadcast_to(tf.cast(step_size, start.dtype), start.shape[:1])
-    sampler = tfp.mcmc.NoUTurnSampler(
-        log_density, step_sizes[:, tf.newaxis], max_tree_depth=_MAX_TREE_DEPTH
-    )
-    kernel = tfp.mcmc.DualAveragingStepSizeAdaptation(
-        sampler, num_adaptation_steps=int(_PART_THAT_ADAPTS * num_burnin_steps)
-    )
 
-    def one_step(position, results, seed):
-        seed, step_seed = random.split_seed(seed, 2)
-        return *kernel.one_step(position, results, seed=step_seed), seed
+    num_samples: int = 500
+    num_burnin_steps: int = 300
+    jit_compile: bool = True
+    progress: bool = True
 
-    one_step = wrap(one_step)
-    position, results, seed = start, wrap(kernel.bootstrap_results)(start), random.as_seed(seed)
-    impossible = np.flatnonzero(~np.isfinite(results.inner_results.target_log_prob))
-    if len(impossible):
-        raise ValueError(
-            f"the log-density is not finite at the start of chains {impossible.tolist()}"
+    def __post_init__(self):
+        check_at_least(4, num_samples=self.num_samples)
+        check_at_least(1, num_burnin_steps=self.num_burnin_steps)
+
+    def draws(
+        self,
+        log_density: Callable[[tf.Tensor], tf.Tensor],
+        start: tf.Tensor,
+        seed: Seed,
+        step_size: float | tf.Tensor = _FIRST_STEP_SIZE,
+    ) -> NutsDraws:
+        """Draws from densities over the reals.
+
+        Args:
+          log_density: maps positions [C, D] to log-densities [C], which may be different ones; -inf
+            where there is none.
+          start: [C, D], best in units in which the densities have standard deviations of about 1.
+          seed: an integer or int32 [2].
+          step_size: of the first steps, of all chains or [C].
+
+        Raises:
+          ValueError: if a log-density is not finite at the start.
+        """
+        wrap = compiled(jit_compile=self.jit_compile)
+        step_sizes = tf.broadcast_to(tf.cast(step_size, start.dtype), start.shape[:1])
+        sampler = tfp.mcmc.NoUTurnSampler(
+            log_density, step_sizes[:, tf.newaxis], max_tree_depth=_MAX_TREE_DEPTH
         )
-    positions, acceptance, divergent = [], [], []
-    steps = range(num_burnin_steps + num_samples)
-    for step in progress_bar(steps, show=progress, desc="NUTS", unit=" draws"):
-        position, results, seed = one_step(position, results, seed)
-        if step >= num_burnin_steps:
-            positions.append(position.numpy())
-            acceptance.append(np.exp(results.inner_results.log_accept_ratio))
-            divergent.append(results.inner_results.has_divergence.numpy())
-    return Chains(
-        positions=np.stack(positions),
-        acceptance_rate=np.mean(acceptance, axis=0),
-        step_size=results.new_step_size.numpy()[:, 0],
-        num_divergent=np.sum(divergent, axis=0),
-    )
+        kernel = tfp.mcmc.DualAveragingStepSizeAdaptation(
+            sampler, num_adaptation_steps=int(_PART_THAT_ADAPTS * self.num_burnin_steps)
+        )
 
+        def one_step(position, results, seed):
+            seed, step_seed = random.split_seed(seed, 2)
+            return *kernel.one_step(position, results, seed=step_seed), seed
 
-def check_numbers(num_samples: int, num_burnin_steps: int) -> None:
-    """Raises a ValueError for numbers that `sample_chains` does not take, for callers with work to
-    do before it.
-    """
-    check_at_least(4, num_samples=num_samples)
-    check_at_least(1, num_burnin_steps=num_burnin_steps)
+        one_step = wrap(one_step)
+        position, results, seed = start, wrap(kernel.bootstrap_results)(start), random.as_seed(seed)
+        impossible = np.flatnonzero(~np.isfinite(results.inner_results.target_log_prob))
+        if len(impossible):
+            raise ValueError(
+                f"the log-density is not finite at the start of chains {impossible.tolist()}"
+            )
+        positions, acceptance, divergent = [], [], []
+        steps = range(self.num_burnin_steps + self.num_samples)
+        for step in progress_bar(steps, show=self.progress, desc="NUTS", unit=" draws"):
+            position, results, seed = one_step(position, results, seed)
+            if step >= self.num_burnin_steps:
+                positions.append(position.numpy())
+                acceptance.append(np.exp(results.inner_results.log_accept_ratio))
+                divergent.append(results.inner_results.has_divergence.numpy())
+        return NutsDraws(
+            positions=np.stack(positions),
+            acceptance_rate=np.mean(acceptance, axis=0),
+            step_size=results.new_step_size.numpy()[:, 0],
+            num_divergent=np.sum(divergent, axis=0),
+        )
 
 
 def potential_scale_reduction(samples: np.ndarray) -> np.ndarray:

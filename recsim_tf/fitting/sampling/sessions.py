@@ -2,21 +2,22 @@
 
 from typing import NamedTuple
 
-import gin
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest
+from recsim_tf.core.types import Nest, Seed
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.logs import SessionLog
+from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.sampling import annealing, nuts
 from recsim_tf.fitting.sampling.latents import Latents
+from recsim_tf.fitting.sampling.nuts import NUTS
 
 # Of the annealing: rises of the inverse temperature, and moves of a chain at each.
 _RISES, _MOVES = 60, 5
+_SAMPLER = NUTS()
 
 
 class SessionPosterior(NamedTuple):
@@ -34,16 +35,12 @@ class SessionPosterior(NamedTuple):
     num_divergent: np.ndarray  # int [S], divergent draws
 
 
-@gin.configurable(module="recsim_tf", denylist=["log"])
 def sample_sessions(
     simulator: Simulator,
     log: SessionLog,
-    num_samples: int = 500,
-    num_burnin_steps: int = 300,
+    sampler: NUTS = _SAMPLER,
     num_chains: int = 20,
-    jit_compile: bool = True,
-    seed: int = 0,
-    progress: bool = True,
+    seed: Seed = 0,
 ) -> SessionPosterior:
     """Draws the latents of logged sessions from their posterior distributions by the No-U-Turn
     Sampler.
@@ -65,35 +62,21 @@ def sample_sessions(
       simulator: the models, with their parameters. Latents must have a density: initial draws on
         any support that TFP has a bijector to, innovations on all of the reals, as `tfd.Normal`.
       log: the sessions; () as `initial`, as `innovation` or as both.
-      num_samples: draws of each session, at least 4.
-      num_burnin_steps: draws before them that adapt the step sizes, at least 1.
+      sampler: `NUTS(...)`, with the number of draws of each session.
       num_chains: annealed chains of each session, at least 1. Memory grows with it.
-      jit_compile: whether to compile with XLA, which takes some seconds and makes draws several
-        times faster.
       seed: an integer or int32 [2].
-      progress: whether to show a progress bar.
 
     Raises:
       ValueError: for an argument out of range, a log without sessions or latents, or latents of
         another kind.
     """
-    nuts.check_numbers(num_samples, num_burnin_steps)
     check_at_least(1, num_chains=num_chains)
     if not log.num_sessions:
         raise ValueError("the log must have at least one session, got none")
     prior_seed, annealing_seed, chain_seed = random.split_seed(seed, 3)
     latents = Latents(simulator, log, prior_seed)
-    start, step_sizes = _annealed(simulator, log, num_chains, jit_compile, annealing_seed, progress)
-    chains = nuts.sample_chains(
-        latents.log_density,
-        start / latents.scale,
-        num_samples,
-        num_burnin_steps,
-        chain_seed,
-        jit_compile,
-        progress,
-        step_sizes,
-    )
+    start, step_sizes = _annealed(simulator, log, num_chains, sampler, annealing_seed)
+    chains = sampler.draws(latents.log_density, start / latents.scale, chain_seed, step_sizes)
     initial, innovation = tf.nest.map_structure(
         lambda leaf: leaf.numpy(), latents.values(chains.positions)
     )
@@ -111,17 +94,17 @@ def sample_sessions(
 
 
 def _annealed(
-    simulator: Simulator, log: SessionLog, num_chains: int, jit_compile: bool, seed, progress: bool
+    simulator: Simulator, log: SessionLog, num_chains: int, sampler: NUTS, seed: Seed
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Unconstrained latents [S, D] from about their posterior, and step sizes [S]."""
     prior_seed, chain_seed, choice_seed = random.split_seed(seed, 3)
     latents, chains = annealing.chains_of(simulator, log, num_chains, prior_seed)
 
-    @compiled(jit_compile=jit_compile)
+    @compiled(jit_compile=sampler.jit_compile)
     def move(chains, beta, num_moves, seed):
         return annealing.move(latents.log_parts, chains, beta, num_moves, seed)
 
-    chains, _ = annealing.anneal(move, chains, _RISES, _MOVES, chain_seed, progress)
+    chains, _ = annealing.anneal(move, chains, _RISES, _MOVES, chain_seed, sampler.progress)
     unconstrained = chains.positions * tf.reshape(latents.scale, chains.positions.shape)
     # Chains stand in the order of those that they descend from.
     number = random.uniform_integers([log.num_sessions], choice_seed, num_chains)

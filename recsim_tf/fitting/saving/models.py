@@ -40,7 +40,6 @@ class LoadedModel(NamedTuple):
     metadata: dict[str, Any]  # what model.json says: "title", "model", "data", "fit", "checks"
 
 
-@gin.configurable(module="recsim_tf", denylist=["folder", "result"])
 def save_model(
     folder: str | os.PathLike,
     result: FitResult,

@@ -10,7 +10,7 @@ from recsim_tf import fitting
 from recsim_tf.belief import GaussianBelief
 from recsim_tf.environments import conversation
 from recsim_tf.environments.conversation import ConversationUsers, conversation_grammar
-from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting.likelihood.exact import Exact
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.policies import random_policy
 
@@ -154,7 +154,7 @@ def test_parameters_are_found_from_words_alone():
     log = log._replace(response=log.response._replace(symbol=unknown))
     truth = {"users.answer_sharpness": 3.0, "users.critiquing": -1.0}
     parameters = {name: fitting.Parameter(start=0.5) for name in truth}
-    result = fitting.fit(simulator, parameters, log, progress=False)
+    result = fitting.fit(simulator, parameters, log)
     for name, value in truth.items():
         estimate = result.estimates[name]
         assert abs(estimate.value - value) < 3 * estimate.standard_error
@@ -177,7 +177,7 @@ def test_a_fit_hears_the_words_of_a_log_once_unless_the_channel_is_fitted():
     log = fitting.from_trajectory(played)
     for name, heard in (("users.rating", True), ("users.channel.word_logits", False)):
         fitted = FittedSimulator(simulator, {name: fitting.Parameter()})
-        likelihood = LogLikelihood(fitted, log, 40)
+        likelihood = Exact().of(fitted, log, 40)
         (batch,) = likelihood.batches()
         assert batch.trajectory.transitions.draws.response.words.dtype.is_floating == heard
         np.testing.assert_allclose(

@@ -76,7 +76,7 @@ def test_a_fit_finds_the_parameters_that_made_a_log():
         model, attribute = name.split(".")
         start = np.zeros(np.shape(getattr(getattr(truth, model), attribute)))
         parameters[name] = Parameter(start, prior=tfd.Normal(np.float64(0), scale))
-    result = fit(truth, parameters, log_of(truth, 2000), LBFGS(batch_size=2000), progress=False)
+    result = fit(truth, parameters, log_of(truth, 2000), search=LBFGS(batch_size=2000))
     assert result.converged
     for name, estimate in result.estimates.items():
         model, attribute = name.split(".")

@@ -4,7 +4,7 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf import fitting
 from recsim_tf.environments.soft_attributes import AttributeRaters, soft_attributes
-from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting import Classes
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 
 
@@ -58,5 +58,5 @@ def test_what_raters_mean_is_summed_out_where_a_log_lacks_it():
     ]
     log = complete._replace(initial=complete.initial._replace(sense=()))
     fitted = FittedSimulator(simulator, {"users.widths": fitting.Parameter([0.5, 0.5])})
-    found = LogLikelihood(fitted, log, 20).by_session()
+    found = Classes().of(fitted, log, 20).by_session()
     np.testing.assert_allclose(found, np.logaddexp(*by_sense), rtol=1e-5)

@@ -11,7 +11,8 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers
-from recsim_tf.fitting import Parameter, fit, predict_choices, simulated_log
+from recsim_tf.fitting import Parameter, fit, simulated_log
+from recsim_tf.fitting.checks.predictions import predict_choices
 from recsim_tf.fitting.report import write_report
 
 NOISE = 0.5
@@ -74,7 +75,7 @@ def test_the_choice_beside_a_rating_is_predicted(log):
 
 
 def test_the_report_of_a_choice_and_a_rating_has_the_calibration_of_the_choice(log, tmp_path):
-    result = fit(raters(level=2.0), {"users.level": Parameter()}, log, progress=False)
+    result = fit(raters(level=2.0), {"users.level": Parameter()}, log)
     estimate = result.estimates["users.level"]
     assert abs(estimate.value - 3.0) < 3 * estimate.standard_error
     assert estimate.standard_error == pytest.approx(NOISE / np.sqrt(log.num_steps), rel=0.15)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from recsim_tf.fitting import ParameterEstimate
 from recsim_tf.fitting.checks import recover, summarise
+from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 
 
 def estimate(value, error):

@@ -8,15 +8,16 @@ from recsim_tf import choice
 from recsim_tf.fitting import (
     LBFGS,
     Curvature,
+    Exact,
     Minibatches,
     Parameter,
+    Particles,
     Scores,
     fit,
     from_trajectory,
-    session_log_prob,
 )
 from recsim_tf.fitting.estimate.lbfgs import maximise
-from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting.likelihood.exact import session_log_prob
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from tests.fitting.sessions import HAZARD, drifting, evolution, exploration, rollout, satisfaction
 
@@ -69,7 +70,7 @@ def test_gradients_of_the_log_likelihood_are_those_of_finite_differences(simulat
     log = from_trajectory(rollout(simulator, num_users=6, num_steps=5))
     names = [name if name.startswith("documents.") else f"users.{name}" for name in names]
     fitted = FittedSimulator(simulator, {name: Parameter() for name in names})
-    likelihood = LogLikelihood(fitted, log, batch_size=6)
+    likelihood = Exact().of(fitted, log, batch_size=6)
     _, gradients = likelihood.total()
     for name, variable, gradient in zip(names, fitted.variables, gradients, strict=True):
         value = variable.numpy()
@@ -92,7 +93,7 @@ def test_batches_sum_to_the_whole_also_where_the_last_one_is_short():
     simulator = evolution(**HAZARD)
     log = from_trajectory(rollout(simulator, num_users=7))
     fitted = FittedSimulator(simulator, {"users.choice_model.no_click_mass": Parameter()})
-    whole, parts = (LogLikelihood(fitted, log, batch_size) for batch_size in (100, 3))
+    whole, parts = (Exact().of(fitted, log, batch_size) for batch_size in (100, 3))
     np.testing.assert_allclose(whole.by_session(), session_log_prob(simulator, log), rtol=1e-12)
     np.testing.assert_allclose(parts.by_session(), whole.by_session(), rtol=1e-12)
     for one, other in zip(parts.total(), whole.total(), strict=True):
@@ -110,7 +111,7 @@ def log():
 
 @pytest.fixture(scope="module")
 def result(log):
-    return fit(evolution(**HAZARD), SUPPORTS, log, progress=False)
+    return fit(evolution(**HAZARD), SUPPORTS, log)
 
 
 def test_lbfgs_finds_where_the_gradient_vanishes_and_the_truth_within_its_errors(result, log):
@@ -134,7 +135,7 @@ def test_the_information_of_scores_and_of_curvature_agree_where_the_likelihood_i
         "users.choice_model.min_normalizer": Parameter(),
     }
     fitted = FittedSimulator(simulator, parameters)
-    likelihood = LogLikelihood(fitted, log, 400)
+    likelihood = Exact().of(fitted, log, 400)
     scores, curvature = (kind.information(likelihood) for kind in (Scores(), Curvature()))
     # Both are estimates of the same from 400 sessions.
     np.testing.assert_allclose(np.linalg.inv(scores), np.linalg.inv(curvature), rtol=0.4)
@@ -153,7 +154,6 @@ def test_curvature_is_the_second_derivative_of_a_likelihood_that_is_known():
         {"users.choice_model.no_click_mass": Parameter(start=0.0)},
         log,
         uncertainty=Curvature(),
-        progress=False,
     )
     scores = log.documents.quality[..., 0]
     mass = result.estimates["users.choice_model.no_click_mass"].value
@@ -169,10 +169,11 @@ def test_minibatches_come_to_the_same_place_and_stop_on_held_out_sessions(log, r
         evolution(**HAZARD),
         SUPPORTS,
         log,
-        Minibatches(lambda: tf.keras.optimizers.Adam(0.05), passes=60, patience=8, batch_size=80),
+        search=Minibatches(
+            lambda: tf.keras.optimizers.Adam(0.05), passes=60, patience=8, batch_size=80
+        ),
         uncertainty=None,
         held_out=0.2,
-        progress=False,
     )
     assert found.stopped_early
     assert not found.converged
@@ -191,7 +192,7 @@ def test_minibatches_come_to_the_same_place_and_stop_on_held_out_sessions(log, r
 def test_a_narrow_prior_wins_over_few_sessions(log):
     prior = tfd.Normal(np.float64(2.0), 1e-4)
     parameters = {"users.choice_model.no_click_mass": Parameter(start=1.5, prior=prior)}
-    found = fit(evolution(**HAZARD), parameters, log.take(np.arange(5)), progress=False)
+    found = fit(evolution(**HAZARD), parameters, log.take(np.arange(5)))
     estimate = found.estimates["users.choice_model.no_click_mass"]
     assert abs(estimate.value - 2.0) < 1e-5
     assert estimate.standard_error == pytest.approx(1e-4, rel=1e-3)
@@ -199,17 +200,14 @@ def test_a_narrow_prior_wins_over_few_sessions(log):
 
 def test_the_best_of_several_starts_counts(log):
     parameters = {"users.choice_model.no_click_mass": Parameter(start=40.0)}
-    # One small step each, which leaves the starts where they are.
-    search = Minibatches(passes=1, batch_size=400)
     one, several = (
         fit(
             evolution(**HAZARD),
             parameters,
             log,
-            search,
+            # One small step each, which leaves the starts where they are.
+            search=Minibatches(passes=1, batch_size=400, num_starts=starts),
             uncertainty=None,
-            num_starts=starts,
-            progress=False,
         )
         for starts in (1, 4)
     )
@@ -237,8 +235,7 @@ def test_a_fit_that_diverges_keeps_the_last_finite_parameters(log):
             evolution(**HAZARD),
             {"users.choice_model.no_click_mass": Parameter(start=3.0)},
             log,
-            Minibatches(lambda: tf.keras.optimizers.SGD(1e6), passes=50, batch_size=100),
-            progress=False,
+            search=Minibatches(lambda: tf.keras.optimizers.SGD(1e6), passes=50, batch_size=100),
         )
     assert found.diverged
     assert not found.converged
@@ -296,6 +293,8 @@ def test_parameters_that_cannot_be_fitted_are_named(parameters, message):
         (lambda: LBFGS(tolerance=0.0), "tolerance must be above 0, got 0.0"),
         (lambda: Minibatches(batch_size=0), "batch_size must be at least 1, got 0"),
         (lambda: Minibatches(learning_rate=0), "learning_rate must be above 0, got 0"),
+        (lambda: LBFGS(num_starts=0), "num_starts must be at least 1, got 0"),
+        (lambda: Scores(confidence=1.0), r"confidence must be in \(0, 1\), got 1.0"),
     ],
 )
 def test_bad_arguments_of_searches_are_named(make, message):
@@ -311,13 +310,12 @@ MASS = "users.choice_model.no_click_mass"
     ("arguments", "message"),
     [
         ({"search": "newton"}, r"search must be LBFGS\(\), .* or MonteCarloEM\(\), got 'newton'"),
-        ({"num_starts": 0}, "num_starts must be at least 1, got 0"),
-        ({"confidence": 1.0}, r"confidence must be in \(0, 1\), got 1.0"),
+        ({"likelihood": 5}, r"likelihood must be Exact\(\), Particles\(\) or so, got 5"),
         ({"held_out": 1}, r"held_out must be in \(0, 1\), got 1"),
         ({"uncertainty": "all"}, r"uncertainty must be Scores\(\), .* or None, got 'all'"),
         (
-            {"uncertainty": Scores(), "num_particles": 5},
-            r"uncertainty must be Curvature\(\) or None .* with num_particles, got Scores\(\)",
+            {"uncertainty": Scores(), "likelihood": Particles(5)},
+            r"uncertainty must be Curvature\(\) or None .* with Particles\(\) .*, got Scores\(",
         ),
         (
             {
@@ -344,4 +342,4 @@ def test_what_cannot_be_fitted_is_named(arguments, message):
     arguments = {"simulator": evolution(**HAZARD), "parameters": SUPPORTS, **arguments}
     log = from_trajectory(rollout(arguments["simulator"], num_users=5, num_steps=4))
     with pytest.raises(ValueError, match=message):
-        fit(log=log, progress=False, **arguments)
+        fit(log=log, **arguments)

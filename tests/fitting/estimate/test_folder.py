@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.fitting import LBFGS, Minibatches, Parameter, fit, simulated_log
-from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting import LBFGS, Checkpoints, Minibatches, Parameter, fit, simulated_log
+from recsim_tf.fitting.likelihood.batches import BatchLikelihood
 from recsim_tf.stopping import Stop, StoppedError
 from tests.fitting.sessions import HAZARD, evolution
 
@@ -25,16 +25,21 @@ SEARCH = Minibatches(passes=6, batch_size=25)
 LONGER = Minibatches(passes=16, batch_size=25)
 
 
-def run(log, folder=None, search=SEARCH, **arguments):
-    arguments = {"progress": False, "checkpoint_interval": 2, **arguments}
+def run(log, folder=None, search=SEARCH, stop=None, seed=0):
     return fit(
-        evolution(**HAZARD), PARAMETERS, log, search, uncertainty=None, folder=folder, **arguments
+        evolution(**HAZARD),
+        PARAMETERS,
+        log,
+        search=search,
+        uncertainty=None,
+        seed=seed,
+        checkpoints=Checkpoints(folder, 2, stop),
     )
 
 
 def interrupt(monkeypatch, calls: int):
     """Stops a fit by Ctrl-C at a call of the likelihood."""
-    original = LogLikelihood.value_and_gradients
+    original = BatchLikelihood.value_and_gradients
     count = iter(range(calls))
 
     def counted(self, *arguments):
@@ -42,7 +47,7 @@ def interrupt(monkeypatch, calls: int):
             raise KeyboardInterrupt
         return original(self, *arguments)
 
-    monkeypatch.setattr(LogLikelihood, "value_and_gradients", counted)
+    monkeypatch.setattr(BatchLikelihood, "value_and_gradients", counted)
 
 
 def test_a_fit_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, log):
@@ -61,9 +66,9 @@ def test_a_fit_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, monkeypa
 def test_a_finished_fit_is_not_repeated(tmp_path, monkeypatch, log):
     search = LBFGS(max_iterations=50, batch_size=25)
     first = run(log, tmp_path, search)
-    monkeypatch.setattr(LogLikelihood, "batches", None, raising=True)
+    monkeypatch.setattr(BatchLikelihood, "batches", None, raising=True)
     monkeypatch.setattr(
-        LogLikelihood, "total", lambda self: (first.log_likelihood, [np.ones(()), np.ones(())])
+        BatchLikelihood, "total", lambda self: (first.log_likelihood, [np.ones(()), np.ones(())])
     )
     again = run(log, tmp_path, search)
     assert again.history == first.history
@@ -102,8 +107,8 @@ def test_a_damaged_checkpoint_is_told(tmp_path, log):
         file.write_bytes(b"")
     with pytest.raises(ValueError, match=r"checkpoint .*6/search is corrupt"):
         run(log, tmp_path)
-    with pytest.raises(ValueError, match="checkpoint_interval must be at least 1, got 0"):
-        run(log, checkpoint_interval=0)
+    with pytest.raises(ValueError, match="interval must be at least 1, got 0"):
+        Checkpoints(tmp_path, interval=0)
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def log():
 
 def fitted(log, names, uncertainty):
     named = {f"users.{name}": Parameter() for name in names}
-    return fit(simulator(), named, log, uncertainty=uncertainty, progress=False)
+    return fit(simulator(), named, log, uncertainty=uncertainty)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_curvature_finds_them_too(log, result):
 
 def test_a_bias_that_all_items_share_is_not_identified_where_a_choice_is_certain(log):
     bias = {"documents.bias": Parameter(np.zeros(6)), "users.gain": Parameter()}
-    found = fit(simulator(), bias, log, progress=False)
+    found = fit(simulator(), bias, log)
     assert named_elements(found.not_identified, most=5) == ["documents.bias (6 of 6 numbers)"]
     assert found.estimates["users.gain"].standard_error > 0
 

@@ -13,7 +13,10 @@ import recsim_tf
 from recsim_tf.choice import MultinomialLogit
 from recsim_tf.environments.intents import intents
 from recsim_tf.fitting import (
+    LBFGS,
+    Chains,
     Curvature,
+    Draws,
     LouisInformation,
     MonteCarloEM,
     Parameter,
@@ -23,6 +26,8 @@ from recsim_tf.fitting import (
 from tests.worlds.clicks import Numbers
 
 NUM_SESSIONS, NUM_STEPS, NOISE = 40, 3, 0.5
+MEAN = {"users.mean": Parameter(0.0)}
+CHAINS = Chains(20, jit_compile=True)
 
 
 class Measured(recsim_tf.UserModel):
@@ -54,9 +59,8 @@ def log():
 
 @pytest.fixture(scope="module")
 def result(log):
-    search = MonteCarloEM(150, num_chains=20, num_moves=5, learning_rate=0.05)
-    parameters = {"users.mean": Parameter(0.0)}
-    return fit(simulator(), parameters, log, search, progress=False, jit_compile=True)
+    search = MonteCarloEM(150, num_moves=5, learning_rate=0.05)
+    return fit(simulator(), MEAN, log, likelihood=CHAINS, search=search)
 
 
 def test_the_estimate_and_its_error_are_those_of_the_marginal_likelihood(log, result):
@@ -92,10 +96,15 @@ def test_the_initial_draws_are_posterior_means(log, result):
 @pytest.mark.slow
 def test_the_chains_of_the_best_start_are_kept(log):
     """They are around the sessions' means, wherever other starts ended."""
-    search = MonteCarloEM(60, num_chains=20, num_moves=5, learning_rate=0.05)
-    parameters, options = {"users.mean": Parameter(0.0)}, {"progress": False, "jit_compile": True}
     one, several = (
-        fit(simulator(), parameters, log, search, None, num_starts=number, **options)
+        fit(
+            simulator(),
+            MEAN,
+            log,
+            likelihood=CHAINS,
+            search=MonteCarloEM(60, num_moves=5, learning_rate=0.05, num_starts=number),
+            uncertainty=None,
+        )
         for number in (1, 3)
     )
     assert several.log_likelihood >= one.log_likelihood - 1
@@ -103,12 +112,12 @@ def test_the_chains_of_the_best_start_are_kept(log):
 
 
 def test_a_parameter_may_have_a_value_for_each_session(log):
-    search = MonteCarloEM(40, num_chains=20, num_moves=5, learning_rate=0.1)
+    search = MonteCarloEM(40, num_moves=5, learning_rate=0.1)
     few = log.take(range(3))
     start = {"users.offset": Parameter(np.full(3, 0.5))}
     # What x takes of the information is 92 % of it, so its variance must be known well.
-    options = {"uncertainty": LouisInformation(sweeps=100, num_moves=3), "progress": False}
-    result = fit(simulator(), start, few, search, jit_compile=True, **options)
+    errors = LouisInformation(sweeps=100, num_moves=3)
+    result = fit(simulator(), start, few, likelihood=CHAINS, search=search, uncertainty=errors)
     # Of one session x is between 1 and its mean, and the offset takes all that is left.
     expected = few.innovation.mean(axis=1) - 1
     estimate = result.estimates["users.offset"]
@@ -120,11 +129,12 @@ def test_a_parameter_may_have_a_value_for_each_session(log):
 
 @pytest.mark.slow
 def test_the_likelihood_of_held_out_sessions_is_the_mean_over_prior_draws(log):
-    search = MonteCarloEM(5, num_chains=30, num_moves=2, learning_rate=0.4)
+    search = MonteCarloEM(5, num_moves=2, learning_rate=0.4)
     # Whose users are unlike those that the search begins with.
     held_out = simulated_log(simulator(4.0), 20, NUM_STEPS, 1, latent=("initial",))
-    parameters, options = {"users.mean": Parameter(0.0)}, {"held_out": held_out, "progress": False}
-    result = fit(simulator(), parameters, log, search, None, jit_compile=True, **options)
+    options = {"held_out": held_out, "uncertainty": None}
+    chains = Chains(30, jit_compile=True)
+    result = fit(simulator(), MEAN, log, likelihood=chains, search=search, **options)
     mean = result.estimates["users.mean"].value
     assert abs(mean) > 0.5
     draws = np.random.default_rng(0).normal(mean, 1, [400_000, 1])
@@ -138,7 +148,8 @@ def test_the_likelihood_of_held_out_sessions_is_the_mean_over_prior_draws(log):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_particles": 10}, "num_particles must be None with MonteCarloEM, .*, got 10"),
+        ({"likelihood": Draws()}, r"likelihood must be Chains\(\) with MonteCarloEM"),
+        ({"search": LBFGS()}, r"search must be MonteCarloEM\(\) with Chains\(\), got LBFGS"),
         ({"uncertainty": Curvature()}, r"uncertainty must be LouisInformation\(\), .* got Curv"),
         (
             {"parameters": {"users.offset": Parameter(np.zeros(NUM_SESSIONS))}, "held_out": 0.5},
@@ -150,12 +161,17 @@ def test_the_likelihood_of_held_out_sessions_is_the_mean_over_prior_draws(log):
 def test_what_does_not_go_with_chains_is_refused(log, arguments, message):
     if "log" in arguments:  # One that lacks nothing.
         arguments["log"] = simulated_log(simulator(), 3, 2)
-    arguments = {"parameters": {"users.mean": Parameter(0.0)}, "log": log, **arguments}
-    search = MonteCarloEM(2, num_chains=2)
+    arguments = {
+        "parameters": MEAN,
+        "log": log,
+        "likelihood": Chains(2),
+        "search": MonteCarloEM(2),
+        **arguments,
+    }
     with pytest.raises(ValueError, match=message):
-        fit(simulator(), search=search, progress=False, **arguments)
+        fit(simulator(), **arguments)
     with pytest.raises(ValueError, match=r"num_chains must be .* 1"):
-        MonteCarloEM(num_chains=0)
+        Chains(0)
     with pytest.raises(ValueError, match=r"annealing must be in \[0, 1\), got 1"):
         MonteCarloEM(annealing=1.0)
 
@@ -166,8 +182,8 @@ def test_the_sensitivity_of_hidden_intents_is_found():
     simulator = intents()
     log = simulated_log(simulator, 5, 5, 4, latent=("initial",))
     start = {"users.sensitivity": Parameter(np.linspace(0, 1, 5))}
-    search = MonteCarloEM()
-    result = fit(simulator, start, log, search, progress=False, jit_compile=True)
+    chains = Chains(jit_compile=True)
+    result = fit(simulator, start, log, likelihood=chains, search=MonteCarloEM())
     estimate = result.estimates["users.sensitivity"]
     np.testing.assert_allclose(estimate.value, 0.8, atol=0.02)
     true = simulated_log(simulator, 5, 5, 4).initial

@@ -7,9 +7,10 @@ import tensorflow as tf
 
 from recsim_tf.core.parameters import parameter
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
-from recsim_tf.fitting import Curvature, Parameter, Scores, ScoresOrCurvature, simulated_log
-from recsim_tf.fitting.estimate.scores import session_scores
-from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting import Curvature, Parameter, Scores, simulated_log
+from recsim_tf.fitting.estimate.information import ScoresOrCurvature, session_scores
+from recsim_tf.fitting.likelihood.batches import BatchLikelihood
+from recsim_tf.fitting.likelihood.exact import Exact
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from tests.fitting.sessions import HAZARD, evolution
 
@@ -37,7 +38,7 @@ def tastes(users=DriftingTasteUsers):
     )
 
 
-def by_differences(likelihood: LogLikelihood) -> np.ndarray:
+def by_differences(likelihood: BatchLikelihood) -> np.ndarray:
     """[S, P]: the scores, from log-likelihoods to either side."""
     fitted, columns = likelihood.fitted, []
     center = fitted.flat()
@@ -63,7 +64,7 @@ def by_differences(likelihood: LogLikelihood) -> np.ndarray:
 def test_scores_are_the_gradients_of_single_sessions(simulator, names, num_sessions, batch_size):
     log = simulated_log(simulator, num_sessions, 4)
     fitted = FittedSimulator(simulator, {f"users.{name}": Parameter() for name in names})
-    likelihood = LogLikelihood(fitted, log, batch_size)
+    likelihood = Exact().of(fitted, log, batch_size)
     np.testing.assert_allclose(
         session_scores(likelihood), by_differences(likelihood), rtol=1e-6, atol=1e-7
     )
@@ -74,7 +75,7 @@ def test_a_number_that_is_read_as_a_vector_undeclared_gets_no_scores(num_session
     simulator = tastes(PlainGain)
     log = simulated_log(simulator, num_sessions, 4)
     parameters = {"users.strength": Parameter(), "users.gain": Parameter()}
-    likelihood = LogLikelihood(FittedSimulator(simulator, parameters), log, num_sessions)
+    likelihood = Exact().of(FittedSimulator(simulator, parameters), log, num_sessions)
     with pytest.raises(ValueError, match=r"got Scores\(\) for users.strength: declare") as refusal:
         Scores().check(likelihood)
     assert "\n" not in str(refusal.value)

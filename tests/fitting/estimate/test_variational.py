@@ -18,7 +18,7 @@ from recsim_tf.fitting import (
     hierarchical_normal,
     simulated_log,
 )
-from recsim_tf.fitting.parameters.mean_field import MeanField
+from recsim_tf.fitting.parameters.mean_field import MeanFieldPosterior
 from recsim_tf.fitting.parameters.parameter import BIJECTORS
 from tests.worlds.latents import latents
 
@@ -39,7 +39,7 @@ def searched(simulator, parameters, log, passes=300):
     """A fit of logs of at most 1000 sessions, a minibatch each."""
     schedule = tf.keras.optimizers.schedules.CosineDecay(0.05, passes)
     search = Minibatches(lambda: tf.keras.optimizers.Adam(schedule), passes=passes, patience=passes)
-    return fit(simulator, parameters, log, search, progress=False)
+    return fit(simulator, parameters, log, search=search)
 
 
 @pytest.mark.parametrize("in_pieces", [False, True])
@@ -88,8 +88,7 @@ def test_the_spread_of_hidden_tastes_is_found_or_the_fit_says_that_it_is_not_the
     log = simulated_log(tastes(1.2), 300, 20)._replace(initial=())
     parameters = {"users.taste_scale": Parameter(0.5, "positive")}
     enough, too_few = (
-        fit(tastes(1.0), parameters, log, Minibatches(passes=passes), progress=False)
-        for passes in (200, 20)
+        fit(tastes(1.0), parameters, log, search=Minibatches(passes=passes)) for passes in (200, 20)
     )
     assert enough.ending == "converged"
     assert len(enough.history) == 200
@@ -100,7 +99,7 @@ def test_the_spread_of_hidden_tastes_is_found_or_the_fit_says_that_it_is_not_the
 
 @pytest.mark.parametrize("support", ["real", "positive"])
 def test_a_divergence_from_one_draw_is_that_of_tfp_on_average(support):
-    posterior = MeanField(tf.Variable(np.float64([0.3, -0.2])), "x")
+    posterior = MeanFieldPosterior(tf.Variable(np.float64([0.3, -0.2])), "x")
     posterior.log_scales.assign(np.log([0.5, 0.7]))
     bijector = BIJECTORS[support]()
     # The prior of softplus(x) for a normal x: the divergence does not depend on the bijector.
@@ -148,10 +147,9 @@ def test_a_hierarchical_prior_learns_its_spread_and_what_features_tell():
 
 
 def test_bad_arguments_are_named(log):
-    def latent_fit(*arguments, **options):
+    def latent_fit(**options):
         latent = log._replace(initial=())
-        parameters = {"users.mean": Parameter()}
-        return lambda: fit(raters(), parameters, latent, *arguments, progress=False, **options)
+        return lambda: fit(raters(), {"users.mean": Parameter()}, latent, **options)
 
     for make, message in (
         (
@@ -170,11 +168,11 @@ def test_bad_arguments_are_named(log):
             r"search must be Minibatches\(\) where posteriors are fitted.* got LBFGS",
         ),
         (
-            latent_fit(Minibatches(), Curvature()),
-            r"uncertainty must be None .* where posteriors are fitted.* got Curvature\(\)",
+            latent_fit(search=Minibatches(), uncertainty=Curvature()),
+            r"uncertainty must be None .* where posteriors are fitted.* got Curvature\(",
         ),
         (
-            latent_fit(Minibatches(), held_out=0.2),
+            latent_fit(search=Minibatches(), held_out=0.2),
             "held_out must be None where the log lacks the users' initial draws",
         ),
     ):

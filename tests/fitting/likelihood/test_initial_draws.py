@@ -1,6 +1,6 @@
 """Logs without the users' initial draws, which are summed out by importance sampling."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -11,8 +11,13 @@ import recsim_tf
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.types import Trajectory
-from recsim_tf.fitting import Parameter, fit, simulated_log
-from recsim_tf.fitting.likelihood.proposals import jackknife, summed_over_initial_draws
+from recsim_tf.fitting import Classes, Draws, Parameter, fit, simulated_log
+from recsim_tf.fitting.likelihood.batches import Lacking, Seeds
+from recsim_tf.fitting.likelihood.draws import jackknife
+from recsim_tf.fitting.likelihood.exact import EXACT, session_log_prob
+from recsim_tf.fitting.likelihood.missing import Part
+from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.policies import random_policy
 from tests.questions import Numbers
 
@@ -82,9 +87,9 @@ def test_the_likelihood_and_its_gradient_are_those_of_enumeration(trajectory):
     @compiled
     def estimated(gain, probs, seed):
         def of_draws(source):
-            score = lambda sessions: source.log_prob(sessions).user  # noqa: E731
-            latent = of_users(trajectory, ())
-            return summed_over_initial_draws(source.users, score, latent, 50, seed)
+            lacking = Lacking(Part(), source.users, NUM_SESSIONS, NUM_SESSIONS)
+            score = Draws(50).session_score(lacking).score
+            return score(source, trajectory, tf.range(NUM_SESSIONS), Seeds(seed, seed))
 
         return gradient_and_value(of_draws, gain, probs)
 
@@ -119,31 +124,89 @@ def log():
 def test_a_fit_recovers_a_parameter_of_users_whose_draws_are_not_known(log):
     log = log._replace(initial=())
     parameters = {"users.gain": Parameter(start=0.4)}
-    result = fit(simulator(), parameters, log, num_draws=30, progress=False)
+    result = fit(simulator(), parameters, log, likelihood=Draws(30))
     estimate = result.estimates["users.gain"]
     assert result.converged
     assert estimate.standard_error < 0.15
     assert abs(estimate.value - GAIN) < 3 * estimate.standard_error
 
 
-@pytest.mark.parametrize(
-    ("latent", "num_draws", "message"),
-    [
-        (False, 5, "num_draws must be None for a log that has the users' initial draws, .*got 5"),
-        (True, 0, "num_draws must be at least 1, got 0"),
-        (True, 2.5, "num_draws must be an integer of at least 1, got 2.5"),
-    ],
-)
-def test_draws_are_refused_where_they_are_known_or_none(log, latent, num_draws, message):
-    log = log._replace(initial=()) if latent else log
-    with pytest.raises(ValueError, match=message):
-        fit(simulator(), {"users.gain": Parameter()}, log, num_draws=num_draws, progress=False)
+def test_draws_are_refused_where_they_are_known_or_none(log):
+    with pytest.raises(
+        ValueError, match=r"must not have Draws\(.* log that has the users' initial"
+    ):
+        fit(simulator(), {"users.gain": Parameter()}, log, likelihood=Draws())
+    with pytest.raises(ValueError, match="num_draws must be at least 1, got 0"):
+        Draws(0)
+    with pytest.raises(ValueError, match=r"num_draws must be an integer of at least 1, got 2\.5"):
+        Draws(2.5)
 
 
-def test_a_class_alone_is_summed_out_exactly_and_not_by_draws():
-    source = recsim_tf.make("InterestExploration-v1", slate_size=2, num_candidates=4)
-    log = simulated_log(source, 5, 2, seed=2)
-    without = log._replace(initial=log.initial._replace(user_type=()))
-    parameters = {"users.choice_model.no_click_mass": Parameter()}
-    with pytest.raises(ValueError, match=r"num_draws must be None for .* lacks a class alone"):
-        fit(source, parameters, without, num_draws=5, progress=False)
+class Kinds(NamedTuple):
+    kind: Any
+    level: Any
+
+
+class Guests(recsim_tf.UserModel):
+    """Users of one of three kinds, with one of three levels."""
+
+    gain: Any = recsim_tf.parameter(GAIN)
+
+    def initial_draws(self, num_users):
+        draw = tfd.Categorical(probs=tf.broadcast_to(tf.constant(PROBS), [num_users, 3]))
+        return tfd.JointDistributionNamed(Kinds(draw, draw))
+
+    def response(self, state, slate):
+        one, other = (tf.cast(each, self.dtype)[:, tf.newaxis] for each in state)
+        scores = one * slate.documents + other * slate.documents**2
+        return recsim_tf.choice.MultinomialLogit(1.0)(self.per_user("gain", 2) * scores, slate.mask)
+
+    def observe(self, state):
+        return state.kind
+
+
+@pytest.fixture(scope="module")
+def guests():
+    """A simulator, a log of it, and its log-likelihood without the kinds or all initial draws."""
+    source = recsim_tf.Simulator(Guests(), Numbers(), slate_size=2, num_candidates=4)
+    log = simulated_log(source, 20, 3, seed=2)
+
+    def with_draws(kind, level):
+        draws = (
+            np.full(20, each, np.int32) if np.isscalar(each) else each for each in (kind, level)
+        )
+        return session_log_prob(source, log._replace(initial=Kinds(*draws)))
+
+    by_kind = [with_draws(kind, log.initial.level) for kind in range(3)]
+    return (
+        source,
+        log,
+        np.logaddexp.reduce(by_kind),
+        np.logaddexp.reduce([with_draws(*pair) for pair in PAIRS]),
+    )
+
+
+def scored(guests, score, part):
+    source, log, *_ = guests
+    fitted = FittedSimulator(source, {"users.gain": Parameter()})
+    lacking = log._replace(initial=part.put(log.initial, ()))
+    return score.of(fitted, lacking, 20).by_session()
+
+
+def test_one_field_is_summed_out_exactly_or_by_draws(guests):
+    _, _, expected, _ = guests
+    exact = scored(guests, Classes(), Part("kind"))
+    np.testing.assert_allclose(exact, expected, rtol=1e-5)
+    np.testing.assert_allclose(scored(guests, Draws(4000), Part("kind")), expected, atol=0.1)
+
+
+def test_fields_are_summed_out_one_by_one(guests):
+    source, log, _, expected = guests
+    scorer = scoring_simulator(source)
+    kind, level = (Lacking(Part(field), scorer.users, 20, 20) for field in Kinds._fields)
+    without_kind = Classes().around(EXACT, kind)
+    sessions, rows = as_trajectory(log, scorer, 20), tf.range(20)
+    for likelihood, atol in ((Classes(), 1e-5), (Draws(4000), 0.1)):
+        score = likelihood.around(without_kind, level).score
+        found = score(scorer, sessions, rows, Seeds(as_seed(1), as_seed(2)))
+        np.testing.assert_allclose(found, expected, atol=atol)

@@ -3,8 +3,8 @@ import pytest
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.fitting import Parameter, fit, from_trajectory, session_log_prob
-from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting import Classes, Parameter, fit, from_trajectory
+from recsim_tf.fitting.likelihood.exact import session_log_prob
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from tests.fitting.sessions import exploration, rollout
 
@@ -23,7 +23,7 @@ def test_a_user_type_that_was_not_logged_is_summed_out(log):
     simulator, complete = log
     latent = complete._replace(initial=complete.initial._replace(user_type=()))
     fitted = FittedSimulator(simulator, {DISTRIBUTION: Parameter([0.5, 0.5])})
-    found = LogLikelihood(fitted, latent, 100).by_session()
+    found = Classes().of(fitted, latent, 100).by_session()
     by_type = [
         session_log_prob(
             fitted.simulator,
@@ -47,7 +47,7 @@ def test_the_share_of_a_latent_type_is_found(log):
             [0.5, 0.5], tfb.SoftmaxCentered(), tfd.Dirichlet(np.ones(2))
         )
     }
-    estimate = fit(simulator, parameters, latent, progress=False).estimates[DISTRIBUTION]
+    estimate = fit(simulator, parameters, latent).estimates[DISTRIBUTION]
     assert abs(estimate.value[0] - 0.2) < 4 * estimate.standard_error[0]
     # The two shares are one number, which is less sure than if the types had been seen.
     assert estimate.standard_error[0] == pytest.approx(estimate.standard_error[1], rel=1e-6)
@@ -59,8 +59,6 @@ def test_what_is_not_finite_cannot_be_summed_out(log):
     latent = complete._replace(initial=complete.initial._replace(affinity=()))
     with pytest.raises(
         ValueError,
-        match=(
-            "the log's initial draws must have affinity: only one field may be missing, of a finite"
-        ),
+        match=("the log's initial draws must have affinity: only one field may be missing, whose"),
     ):
-        fit(simulator, {"users.choice_model.no_click_mass": Parameter()}, latent, progress=False)
+        fit(simulator, {"users.choice_model.no_click_mass": Parameter()}, latent)

@@ -6,9 +6,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.environments.intents import IntentUsers, intents
-from recsim_tf.fitting import Minibatches, Parameter, fit, simulated_log
-from recsim_tf.fitting.estimate.chains import ChainLikelihood
-from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting import Chains, Draws, Minibatches, Parameter, fit, simulated_log
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 
 NUM_SESSIONS = 20
@@ -27,7 +25,7 @@ def bounded():
     simulator = intents(BoundedUsers(noise=0.3))
     log = simulated_log(simulator, NUM_SESSIONS, 3, 1, latent=("initial",))
     fitted = FittedSimulator(simulator, {"users.sensitivity": Parameter(0.8)})
-    likelihood = LogLikelihood(fitted, log, NUM_SESSIONS, num_draws=5000)
+    likelihood = Draws(5000).of(fitted, log, NUM_SESSIONS)
     return simulator, log, likelihood.value()
 
 
@@ -35,14 +33,14 @@ def bounded():
 def test_importance_sampling_and_annealed_chains_agree(bounded):
     simulator, log, expected = bounded
     fitted = FittedSimulator(simulator, {"users.sensitivity": Parameter(0.8)})
-    chains = ChainLikelihood(fitted, log, num_chains=20, jit_compile=True, seed=0)
+    chains = Chains(20, jit_compile=True).of(fitted, log, NUM_SESSIONS)
     assert chains.value() == pytest.approx(expected, abs=1.5)
 
 
 def test_posteriors_of_sessions_bound_the_likelihood(bounded):
     simulator, log, expected = bounded
     search = Minibatches(passes=150, learning_rate=0.05)
-    result = fit(simulator, {"users.sensitivity": Parameter(0.5)}, log, search, progress=False)
+    result = fit(simulator, {"users.sensitivity": Parameter(0.5)}, log, search=search)
     # A normal with independent coordinates costs about a nat a session.
     assert expected - 2 * NUM_SESSIONS < result.log_likelihood < expected
     assert result.estimates["users.sensitivity"].value == pytest.approx(0.8, abs=0.05)
@@ -61,4 +59,4 @@ def test_a_mixture_without_a_bijector_is_refused(bounded):
     with pytest.raises(
         ValueError, match="latent initial draws must have a support that TFP has a bijector to, got"
     ):
-        fit(intents(PlainUsers()), {"users.noise": Parameter()}, log, Minibatches(), progress=False)
+        fit(intents(PlainUsers()), {"users.noise": Parameter()}, log)

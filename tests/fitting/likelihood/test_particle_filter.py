@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.core.execution import compiled
-from recsim_tf.fitting import from_trajectory, session_log_prob
+from recsim_tf.fitting import from_trajectory
+from recsim_tf.fitting.likelihood.exact import session_log_prob
 from recsim_tf.fitting.likelihood.particle_filter import _resample, marginal_log_prob
 from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator

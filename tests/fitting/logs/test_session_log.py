@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.fitting import from_trajectory, session_log_prob
+from recsim_tf.fitting import from_trajectory
+from recsim_tf.fitting.likelihood.exact import session_log_prob
 from tests.fitting.sessions import HAZARD, evolution, exploration, rollout, satisfaction
 
 SIMULATORS = {

@@ -3,16 +3,10 @@ import pytest
 import tree
 
 from recsim_tf.adapters import episodes
-from recsim_tf.fitting import (
-    Parameter,
-    SessionLog,
-    Sessions,
-    SessionStream,
-    fit,
-    from_trajectory,
-)
-from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
+from recsim_tf.fitting import Parameter, SessionLog, SessionStream, fit, from_trajectory
+from recsim_tf.fitting.likelihood.exact import Exact
 from recsim_tf.fitting.logs import from_episodes, stream_episodes
+from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from tests.fitting.sessions import HAZARD, evolution, rollout
 
@@ -63,8 +57,8 @@ def test_logs_and_streams_are_sessions_in_pieces(file):
 @pytest.mark.slow
 def test_the_likelihood_of_a_stream_is_that_of_the_log(file, simulator):
     fitted = FittedSimulator(simulator, PARAMETERS)
-    whole = LogLikelihood(fitted, from_episodes(file), 50)
-    stream = LogLikelihood(fitted, stream_episodes(file, 20), 8)
+    whole = Exact().of(fitted, from_episodes(file), 50)
+    stream = Exact().of(fitted, stream_episodes(file, 20), 8)
     np.testing.assert_allclose(stream.by_session(), whole.by_session(), rtol=1e-9)
     assert stream.total()[0] == pytest.approx(whole.total()[0])
     np.testing.assert_allclose(stream.total()[1], whole.total()[1], rtol=1e-9)
@@ -73,7 +67,7 @@ def test_the_likelihood_of_a_stream_is_that_of_the_log(file, simulator):
 def test_every_session_of_a_stream_is_in_one_minibatch_of_a_pass(file, simulator):
     fitted = FittedSimulator(simulator, PARAMETERS)
     batches = list(
-        LogLikelihood(fitted, stream_episodes(file, 20), 8).batches(np.random.default_rng(0))
+        Exact().of(fitted, stream_episodes(file, 20), 8).batches(np.random.default_rng(0))
     )
     rows = np.concatenate([batch.rows.numpy()[batch.weights.numpy() > 0] for batch in batches])
     assert sorted(rows) == list(range(50))
@@ -89,7 +83,7 @@ def test_bad_streams_are_told(file, simulator):
         ValueError,
         match=r"held_out must be a log of its own, or None, where the log is in pieces, got 0\.1",
     ):
-        fit(simulator, PARAMETERS, stream_episodes(file), held_out=0.1, progress=False)
+        fit(simulator, PARAMETERS, stream_episodes(file), held_out=0.1)
 
 
 def test_a_log_may_be_cut_and_padded(simulator):

@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from recsim_tf.fitting import Parameter, ParameterEstimate, fit, from_trajectory
+from recsim_tf.fitting import Parameter, fit, from_trajectory
 from recsim_tf.fitting.checks import recover
+from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.report.sections import parameters, recovery
 from recsim_tf.tables import fixed, signed
@@ -26,7 +27,7 @@ def log():
 @pytest.fixture(scope="module")
 def result(log):
     start = {NAME: Parameter(1.5, "positive")}
-    return fit(evolution(**HAZARD), start, log, held_out=0.25, progress=False)
+    return fit(evolution(**HAZARD), start, log, held_out=0.25)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def test_a_file_that_is_there_is_kept_unless_told_otherwise(result, log, tmp_pat
 def test_a_report_says_why_choices_were_not_predicted(tmp_path):
     simulator = satisfaction(time_budget=4.0)
     log = from_trajectory(rollout(simulator, 40, 6))
-    result = fit(simulator, {"users.choc_mean": Parameter()}, log, uncertainty=None, progress=False)
+    result = fit(simulator, {"users.choc_mean": Parameter()}, log, uncertainty=None)
     figures = write_report(tmp_path / "fit.html", result, log, num_replicates=20)
     assert figures["choices"] is None
     text = read_page(tmp_path / "fit.html").text

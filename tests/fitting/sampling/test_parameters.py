@@ -12,8 +12,7 @@ from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Clicks
 from recsim_tf.environments.interest_evolution import UtilityVideos
-from recsim_tf.fitting import Parameter, fit, from_trajectory
-from recsim_tf.fitting.sampling.parameters import sample_parameters
+from recsim_tf.fitting import NUTS, Parameter, fit, from_trajectory, sample_parameters
 from tests.fitting.sessions import HAZARD, evolution, rollout
 
 
@@ -80,7 +79,7 @@ def test_the_posterior_of_a_probability_is_the_conjugate_one(coin_log, prior, st
     parameters = {name: Parameter(support="unit", prior=prior)}
     start = None if start is None else {name: start}
     posterior = sample_parameters(
-        coin(), parameters, coin_log, 400, 100, start=start, jit_compile=False, progress=False
+        coin(), parameters, coin_log, sampler=NUTS(400, 100, jit_compile=False), start=start
     )
     clicks, total = coin_log.response.sum(), coin_log.num_steps
     ones, zeros = (3, 2) if prior else (1, 1)
@@ -104,7 +103,7 @@ def test_the_posterior_of_a_vector_on_the_simplex_is_the_conjugate_one(coin_log)
     }
     start = {"users.kinds": np.array([0.3, 0.3, 0.4])}
     posterior = sample_parameters(
-        coin(), parameters, coin_log, 400, 100, start=start, jit_compile=False, progress=False
+        coin(), parameters, coin_log, sampler=NUTS(400, 100, jit_compile=False), start=start
     )
     expected = tfd.Dirichlet(1.0 + np.bincount(coin_log.initial, minlength=3))
     samples = posterior.samples["users.kinds"]
@@ -116,15 +115,13 @@ def test_the_posterior_of_a_vector_on_the_simplex_is_the_conjugate_one(coin_log)
 def test_no_draw_is_impossible(coin_log):
     # The prior ends within the standard error of the log, so that chains start beyond it.
     parameters = {"users.click_prob": Parameter(prior=tfd.Uniform(np.float64(0.1), 0.6))}
-    short = {
-        "num_samples": 100,
-        "num_burnin_steps": 50,
-        "num_chains": 4,
-        "jit_compile": False,
-        "progress": False,
-    }
     posterior = sample_parameters(
-        coin(), parameters, coin_log, start={"users.click_prob": 0.3}, **short
+        coin(),
+        parameters,
+        coin_log,
+        sampler=NUTS(100, 50, jit_compile=False),
+        num_chains=4,
+        start={"users.click_prob": 0.3},
     )
     samples = posterior.samples["users.click_prob"]
     assert ((samples >= 0.1) & (samples <= 0.6)).all()
@@ -139,10 +136,10 @@ def test_over_many_sessions_the_posterior_is_that_of_maximum_likelihood_and_its_
         name: Parameter(support="positive")
         for name in ("users.choice_model.no_click_mass", "users.user_update_alpha")
     }
-    result = fit(simulator, parameters, log, progress=False)
+    result = fit(simulator, parameters, log)
     # Batches of which the last one is short.
     posterior = sample_parameters(
-        simulator, parameters, log, 100, 60, start=result, batch_size=60, progress=False
+        simulator, parameters, log, sampler=NUTS(100, 60), start=result, batch_size=60
     )
     for name, estimate in result.estimates.items():
         samples = posterior.samples[name]
@@ -170,7 +167,6 @@ def test_bad_arguments_are_named(coin_log, arguments, message):
             coin(),
             {"users.click_prob": Parameter(support="unit")},
             coin_log,
-            progress=False,
             **arguments,
         )
 
@@ -181,4 +177,4 @@ def test_a_parameter_of_which_nothing_is_known_is_refused(coin_log):
     with pytest.raises(
         ValueError, match=r"neither the log nor a prior tells anything about users\.unused"
     ):
-        sample_parameters(coin(), parameters, coin_log, start=start, progress=False)
+        sample_parameters(coin(), parameters, coin_log, start=start)

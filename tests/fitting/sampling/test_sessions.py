@@ -10,7 +10,8 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Clicks
 from recsim_tf.environments.intents import IntentUsers, intents
 from recsim_tf.environments.interest_evolution import UtilityVideos
-from recsim_tf.fitting import from_trajectory, session_log_prob, simulated_log
+from recsim_tf.fitting import NUTS, from_trajectory, simulated_log
+from recsim_tf.fitting.likelihood.exact import session_log_prob
 from recsim_tf.fitting.sampling.sessions import sample_sessions
 from tests.fitting.sessions import evolution, exploration, rollout, satisfaction
 
@@ -99,9 +100,7 @@ def test_the_posterior_of_every_session_is_the_exact_one(log, initial, innovatio
     latent = log._replace(
         initial=() if initial else log.initial, innovation=() if innovation else log.innovation
     )
-    posterior = sample_sessions(
-        rating(), latent, num_samples=400, num_burnin_steps=150, jit_compile=False, progress=False
-    )
+    posterior = sample_sessions(rating(), latent, NUTS(400, 150, jit_compile=False))
     assert (posterior.r_hat < 1.1).all()
     assert (posterior.num_divergent == 0).all()
     for session in range(NUM_USERS):
@@ -128,7 +127,7 @@ def test_the_posterior_of_every_session_is_the_exact_one(log, initial, innovatio
 def test_bounded_and_joint_latents_stay_within_their_supports():
     simulator = satisfaction(observation_stddev=0.1)
     log = from_trajectory(rollout(simulator, num_users=4, num_steps=3))
-    posterior = sample_sessions(simulator, log._replace(initial=()), 100, 50, progress=False)
+    posterior = sample_sessions(simulator, log._replace(initial=()), NUTS(100, 50))
     assert posterior.initial.exposure.shape == posterior.initial.noise.shape == (100, 4)
     assert ((posterior.initial.exposure > 0) & (posterior.initial.exposure < 1)).all()
     # Sessions tell nothing about the noise of an observation and, with this small sensitivity,
@@ -147,9 +146,7 @@ def test_chains_do_not_begin_in_modes_that_do_not_count():
     num_sessions = 8
     simulator = intents(IntentUsers(sensitivity=np.linspace(0.7, 0.9, num_sessions)))
     log = simulated_log(simulator, num_sessions, 5, seed=4)
-    posterior = sample_sessions(
-        simulator, log._replace(initial=()), 4, 20, jit_compile=False, progress=False
-    )
+    posterior = sample_sessions(simulator, log._replace(initial=()), NUTS(4, 20, jit_compile=False))
     found = session_log_prob(simulator, log._replace(initial=posterior.initial[-1]))
     # Three coordinates lie below the best ones by 1.5 nats on average.
     assert np.min(found - session_log_prob(simulator, log)) > -10
@@ -160,7 +157,7 @@ def test_chains_do_not_begin_in_modes_that_do_not_count():
 def test_the_same_seed_gives_the_same_draws(log):
     def draws():
         return sample_sessions(
-            rating(), log._replace(initial=()), 4, 2, jit_compile=False, seed=1, progress=False
+            rating(), log._replace(initial=()), NUTS(4, 2, jit_compile=False), seed=1
         ).initial
 
     np.testing.assert_array_equal(draws(), draws())
@@ -195,16 +192,18 @@ def test_the_same_seed_gives_the_same_draws(log):
 def test_latents_that_cannot_be_sampled_are_named(simulator, latent, message):
     log = from_trajectory(rollout(simulator, num_users=3, num_steps=2))
     with pytest.raises(ValueError, match=message):
-        sample_sessions(simulator, log._replace(**{name: () for name in latent}), progress=False)
+        sample_sessions(simulator, log._replace(**{name: () for name in latent}))
 
 
 def test_bad_arguments_are_named(log):
     latent = log._replace(initial=())
     for arguments, message in (
-        ({"num_samples": 3}, "num_samples must be at least 4, got 3"),
-        ({"num_burnin_steps": 0}, "num_burnin_steps must be at least 1, got 0"),
         ({"num_chains": 0}, "num_chains must be at least 1, got 0"),
         ({"log": latent.take(np.arange(0))}, "the log must have at least one session, got none"),
     ):
         with pytest.raises(ValueError, match=message):
-            sample_sessions(rating(), **{"log": latent, "progress": False, **arguments})
+            sample_sessions(rating(), **{"log": latent, **arguments})
+    with pytest.raises(ValueError, match="num_samples must be at least 4, got 3"):
+        NUTS(num_samples=3)
+    with pytest.raises(ValueError, match="num_burnin_steps must be at least 1, got 0"):
+        NUTS(num_burnin_steps=0)

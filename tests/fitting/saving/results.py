@@ -3,7 +3,8 @@
 import numpy as np
 
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting import LBFGS, FitResult, ParameterEstimate
+from recsim_tf.fitting import LBFGS, Exact, FitResult
+from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 
 
 def result_of(simulator: Simulator, values: dict, **changes) -> FitResult:
@@ -24,5 +25,6 @@ def result_of(simulator: Simulator, values: dict, **changes) -> FitResult:
         not_identified={},
         confidence=0.95,
         search=LBFGS(),
+        likelihood=Exact(),
     )
     return result._replace(**changes)

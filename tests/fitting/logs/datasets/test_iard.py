@@ -5,13 +5,8 @@ import pytest
 
 import recsim_tf
 from recsim_tf.environments.conversation import Act, ConversationUsers, Mode, alphabet
-from recsim_tf.fitting.logs import (
-    INTENTS,
-    as_trajectory,
-    iard_log,
-    read_iard,
-    scoring_simulator,
-)
+from recsim_tf.fitting.logs import INTENTS, iard_log, read_iard
+from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 from recsim_tf.language import Grammar, Vocabulary
 
 

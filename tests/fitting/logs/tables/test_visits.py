@@ -80,7 +80,7 @@ def test_gaps_and_visit_ends_are_fitted_from_a_table(simulator, trajectory, simu
     truth = {"users.gap_loc": 0.5, "users.eagerness": 0.5, "users.users.leaving_prob": 0.4}
     supports = {"users.users.leaving_prob": "unit"}
     parameters = {name: fitting.Parameter(0.2, supports.get(name, "real")) for name in truth}
-    found = fitting.fit(simulator, parameters, log, progress=False).estimates
+    found = fitting.fit(simulator, parameters, log).estimates
     for name, value in truth.items():
         assert abs(found[name].value - value) < 3 * found[name].standard_error
 

@@ -15,16 +15,22 @@ from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.estimate.fit import FitResult, fit
 from recsim_tf.fitting.estimate.information import ScoresOrCurvature
 from recsim_tf.fitting.estimate.lbfgs import LBFGS, maximise
-from recsim_tf.fitting.likelihood.likelihood import LogLikelihood, take_sessions
-from recsim_tf.fitting.logs import SessionLog, as_trajectory, scoring_simulator
+from recsim_tf.fitting.likelihood.batches import (
+    Batch,
+    BatchLikelihood,
+    SessionLikelihood,
+    take_sessions,
+)
+from recsim_tf.fitting.likelihood.default import default_likelihood
+from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.sampling import nuts
+from recsim_tf.fitting.sampling.nuts import NUTS
 
 # Of the search for the mode, which begins where a fit has ended or nearby.
 _MAX_ITERATIONS, _TOLERANCE = 20, 1e-8
-# Maps unconstrained parameters [P] to a log-density and its gradient [P].
-_Density = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+_SAMPLER = NUTS(num_burnin_steps=200)
 
 
 class ParameterPosterior(NamedTuple):
@@ -44,15 +50,14 @@ class ParameterPosterior(NamedTuple):
 def sample_parameters(
     simulator: Simulator,
     parameters: Mapping[str, Parameter],
-    log: SessionLog,
-    num_samples: int = 500,
-    num_burnin_steps: int = 200,
+    log: Sessions,
+    *,
+    likelihood: SessionLikelihood | None = None,
+    sampler: NUTS = _SAMPLER,
     num_chains: int = 2,
     start: FitResult | Mapping[str, np.ndarray] | None = None,
     batch_size: int = 1000,
-    jit_compile: bool = True,
     seed: int = 0,
-    progress: bool = True,
 ) -> ParameterPosterior:
     """Draws parameters of a simulator's models from their posterior distribution by the No-U-Turn
     Sampler.
@@ -66,17 +71,15 @@ def sample_parameters(
     Args:
       simulator: the models, with the values of all parameters that are not sampled.
       parameters: by name, as {"users.choice_model.no_click_mass": Parameter(support="positive")}.
-      log: the sessions, with everything that the user model draws.
-      num_samples: draws of each chain, at least 4.
-      num_burnin_steps: draws before them that adapt the step size, at least 1.
+      log: the sessions, in memory.
+      likelihood: as of `fit`, without posteriors: `Exact()`, `Classes()`, `Draws()` or
+        `Particles()`; None for what `default_likelihood` chooses.
+      sampler: `NUTS(...)`, with the number of draws of each chain.
       num_chains: they start around the mode, at draws from a normal with the observed information.
       start: values near the mode by name, or what `fit` found; None to call `fit`. A short search
         for the mode sets out from there.
       batch_size: sessions that are scored at once; memory grows with it, and not with the log.
-      jit_compile: whether to compile the chains with XLA, which takes some seconds and makes draws
-        several times faster.
       seed: of the chains, an integer.
-      progress: whether to show progress bars.
 
     Raises:
       ValueError: for an argument out of range, a log that lacks what the models draw, a start that
@@ -84,36 +87,23 @@ def sample_parameters(
         where the density is not finite at the start.
     """
     check_at_least(1, num_chains=num_chains)
-    nuts.check_numbers(num_samples, num_burnin_steps)
     random.as_seed(seed)
+    if likelihood is None:
+        likelihood = default_likelihood(simulator, log)
     if start is None:
+        search = LBFGS(batch_size=batch_size, progress=sampler.progress)
         start = fit(
-            simulator,
-            parameters,
-            log,
-            search=LBFGS(batch_size=batch_size),
-            uncertainty=None,
-            progress=progress,
+            simulator, parameters, log, likelihood=likelihood, search=search, uncertainty=None
         )
-    values = (
-        {name: estimate.value for name, estimate in start.estimates.items()}
-        if isinstance(start, FitResult)
-        else start
-    )
-    missing = [name for name in parameters if name not in values]
-    if missing:
+    fitted = FittedSimulator(simulator, _started(parameters, start))
+    bound = likelihood.of(fitted, log.whole(), batch_size)
+    if bound.is_bound:
         raise ValueError(
-            f"start must have a value for each parameter, got none for {', '.join(missing)}"
+            f"likelihood must be Draws() or Particles(), without posteriors, got {likelihood}"
         )
-    started = {
-        name: Parameter(values[name], parameter.bijector, parameter.prior)
-        for name, parameter in parameters.items()
-    }
-    fitted = FittedSimulator(simulator, started)
-    likelihood = LogLikelihood(fitted, log, batch_size)
-    log_density = _log_density(fitted, simulator, log, likelihood.batch_size)
+    log_density = _log_density(bound)
     fitted.assign_flat(_mode(log_density, fitted.flat()))
-    center, scale = tf.constant(fitted.flat()), tf.constant(_scale(likelihood))
+    center, scale = tf.constant(fitted.flat()), tf.constant(_scale(bound))
 
     def unconstrained(positions):
         return center + tf.linalg.matvec(scale, positions)
@@ -126,9 +116,7 @@ def sample_parameters(
     spread = nests.where(
         tf.math.is_finite(compiled(whitened)(spread)), spread, tf.zeros_like(spread)
     )
-    chains = nuts.sample_chains(
-        whitened, spread, num_samples, num_burnin_steps, seed, jit_compile, progress
-    )
+    chains = sampler.draws(whitened, spread, seed)
     samples = {
         name: value.numpy()
         for name, value in fitted.unconstrained.values(
@@ -147,7 +135,23 @@ def sample_parameters(
     )
 
 
-def _scale(likelihood: LogLikelihood) -> np.ndarray:
+def _started(
+    parameters: Mapping[str, Parameter], start: FitResult | Mapping[str, np.ndarray]
+) -> dict[str, Parameter]:
+    """The parameters with these starts."""
+    values = start.values() if isinstance(start, FitResult) else start
+    missing = [name for name in parameters if name not in values]
+    if missing:
+        raise ValueError(
+            f"start must have a value for each parameter, got none for {', '.join(missing)}"
+        )
+    return {
+        name: Parameter(values[name], parameter.bijector, parameter.prior)
+        for name, parameter in parameters.items()
+    }
+
+
+def _scale(likelihood: BatchLikelihood) -> np.ndarray:
     """[P, P]: a root of the inverse of the observed information, which makes standard units of the
     unconstrained parameters.
     """
@@ -168,39 +172,41 @@ def _scale(likelihood: LogLikelihood) -> np.ndarray:
 
 
 def _log_likelihood(
-    fitted: FittedSimulator, simulator: Simulator, log: SessionLog, batch_size: int
-) -> _Density:
-    """The log-likelihood of all sessions, summed in float64 over batches within the graph."""
-    trajectory = as_trajectory(log, scoring_simulator(simulator), batch_size)
+    likelihood: BatchLikelihood,
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """The function that maps unconstrained parameters [P] to the log-likelihood of all sessions,
+    summed in float64 over batches within the graph, and its gradient [P].
+    """
+    fitted, num_sessions = likelihood.fitted, likelihood.num_sessions
+    ((_, trajectory),) = likelihood.trajectories()
 
     def value_and_gradient(flat):
         def add_batch(first, total, gradient):
-            rows = first + tf.range(batch_size)
+            rows = first + tf.range(likelihood.batch_size)
+            kept = tf.minimum(rows, num_sessions - 1)
+            batch = Batch(take_sessions(trajectory, kept), kept, rows < num_sessions)
             with tf.GradientTape() as tape:
                 tape.watch(flat)
                 values = fitted.unconstrained.values(flat)
-                scorer = scoring_simulator(simulator.with_parameters(values))
-                log_prob = scorer.log_prob(
-                    take_sessions(trajectory, tf.minimum(rows, log.num_sessions - 1))
-                ).user
-                part = tf.reduce_sum(
-                    tf.where(rows < log.num_sessions, tf.cast(log_prob, tf.float64), 0)
-                )
-            return first + batch_size, total + part, gradient + tape.gradient(part, flat)
+                score = likelihood.score(fitted.simulator.with_parameters(values), batch)
+                part = tf.reduce_sum(tf.where(batch.weights, tf.cast(score, tf.float64), 0))
+            return (
+                first + likelihood.batch_size,
+                total + part,
+                gradient + tape.gradient(part, flat),
+            )
 
         loop_vars = (0, tf.zeros([], tf.float64), tf.zeros_like(flat))
-        return tf.while_loop(lambda first, *_: first < log.num_sessions, add_batch, loop_vars)[1:]
+        return tf.while_loop(lambda first, *_: first < num_sessions, add_batch, loop_vars)[1:]
 
     return value_and_gradient
 
 
-def _log_density(
-    fitted: FittedSimulator, simulator: Simulator, log: SessionLog, batch_size: int
-) -> Callable[[tf.Tensor], tf.Tensor]:
+def _log_density(likelihood: BatchLikelihood) -> Callable[[tf.Tensor], tf.Tensor]:
     """The function that maps unconstrained parameters [C, P] to the log-densities of their
     posterior [C], -inf where impossible.
     """
-    log_likelihood = _log_likelihood(fitted, simulator, log, batch_size)
+    fitted, log_likelihood = likelihood.fitted, _log_likelihood(likelihood)
 
     def value_and_gradient(flat):
         value, gradient = log_likelihood(flat)

@@ -1,15 +1,20 @@
 """The likelihood of logs that lack draws of users, by chains of these latents for each session."""
 
-from typing import Any
+import dataclasses
+from typing import ClassVar
 
+import gin
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest
-from recsim_tf.fitting.logs import SessionLog, Sessions, scoring_simulator
+from recsim_tf.core.types import Nest, Seed
+from recsim_tf.core.validation import check_at_least
+from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
+from recsim_tf.fitting.logs.session_log import Sessions
+from recsim_tf.fitting.logs.trajectories import scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.sampling import annealing
 from recsim_tf.fitting.sampling.annealing import AnnealedChains
@@ -20,38 +25,65 @@ from recsim_tf.fitting.sampling.latents import Latents
 _RISES, _MOVES, _PRIOR_MOVES = 160, 10, 20
 
 
-class ChainLikelihood:
+@gin.configurable(module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class Chains(Likelihood):
+    """Markov chains of what each session lacks, for logs that lack continuous initial draws, normal
+    innovations or both. The search must be `MonteCarloEM`.
+
+    Args:
+      num_chains: of each session.
+      jit_compile: whether to compile with XLA, which makes an iteration many times faster.
+
+    Raises:
+      ValueError: for a number of chains below 1.
+    """
+
+    num_chains: int = 50
+
+    by_session: ClassVar[bool] = True
+
+    def __post_init__(self):
+        check_at_least(1, num_chains=self.num_chains)
+
+    def of(
+        self, fitted: FittedSimulator, log: Sessions, batch_size: int, seed: Seed = 0
+    ) -> "ChainLikelihood":
+        del batch_size
+        return ChainLikelihood(fitted, log, self.num_chains, self.jit_compile, seed)
+
+
+class ChainLikelihood(LogLikelihood):
     """The log-likelihood of sessions with latents, and its gradient by Fisher's identity: the mean
     gradient of the log-density of everything that was drawn, over the posterior of the latents.
 
     Args:
       fitted: its models score the log. A parameter may have a value for each session.
       log: in memory, without the users' initial draws, innovations or both.
-      num_chains: C, of each session; `chains` are variables.
-      jit_compile, seed: as of `fit`.
+      num_chains, jit_compile: as of `Chains`.
+      seed: as of `Likelihood.of`.
 
     Raises:
-      ValueError: for a log in pieces, one without sessions, or one of which nothing is latent.
+      ValueError: for a log in pieces, one without sessions, or one of which nothing is latent; or
+        for parameters with posteriors.
     """
 
-    is_bound = False
-    initial_posterior = None
-    num_particles = None
-    num_draws = None
-
     def __init__(
-        self, fitted: FittedSimulator, log: Sessions, num_chains: int, jit_compile: bool, seed: int
+        self,
+        fitted: FittedSimulator,
+        log: Sessions,
+        num_chains: int,
+        jit_compile: bool = False,
+        seed: Seed = 0,
     ):
-        if not isinstance(log, SessionLog):
-            raise ValueError(f"log must be in memory for MonteCarloEM, got a {type(log).__name__}")
-        if not log.num_sessions:
-            raise ValueError("the log must have at least one session, got none")
-        self.fitted, self.num_chains = fitted, num_chains
-        self.num_sessions, self.num_steps = log.num_sessions, log.num_steps
-        self.batch_size = log.num_sessions
-        self.variables = fitted.variables
-        self._seed = seed
-        self._log = log
+        super().__init__(fitted, log, max(log.num_sessions, 1))
+        if fitted.posteriors:
+            raise ValueError(
+                "parameters must have no posterior with Chains(), got those of"
+                f" {', '.join(fitted.posteriors)}"
+            )
+        self.num_chains, self._seed = num_chains, seed
+        self._sessions = log.whole()
         self._latents, self._start = self._prior_chains()
         self.chains = AnnealedChains(*map(tf.Variable, self._start))
         wrap = compiled(jit_compile=jit_compile)
@@ -59,7 +91,7 @@ class ChainLikelihood:
         self._scores_of = wrap(self._row_scores)
         self._complete = wrap(self._complete_gradients)
 
-    def move(self, beta: float, num_moves: int, seed) -> tuple[float, list[np.ndarray]]:
+    def move(self, beta: float, num_moves: int, seed: Seed) -> tuple[float, list[np.ndarray]]:
         """Lets the chains go on at an inverse temperature that may have risen, see
         `annealing.move`. Returns what `total` does.
         """
@@ -102,9 +134,11 @@ class ChainLikelihood:
         """What the rows lack, and chains at draws from about the prior at these parameters."""
         simulator = self.fitted.simulator.with_parameters(self.fitted.values())
         seed = random.as_seed(self._seed)
-        return annealing.chains_of(simulator, self._log, self.num_chains, seed)
+        return annealing.chains_of(simulator, self._sessions, self.num_chains, seed)
 
-    def _moved(self, chains: AnnealedChains, beta, num_moves, seed):
+    def _moved(
+        self, chains: AnnealedChains, beta: tf.Tensor, num_moves: tf.Tensor, seed: tf.Tensor
+    ):
         scorer = self._scorer()
 
         def parts(positions):
@@ -113,7 +147,7 @@ class ChainLikelihood:
         chains, log_weights = annealing.move(parts, chains, beta, num_moves, seed)
         return chains, log_weights, *self._complete_gradients(chains.positions)
 
-    def _complete_gradients(self, positions):
+    def _complete_gradients(self, positions: tf.Tensor):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self.variables)
             prior, likelihood = self._latents.log_parts(positions, self._scorer())
@@ -145,27 +179,22 @@ class ChainLikelihood:
         flat = [np.reshape(each, [self.num_chains, self.num_sessions, -1]) for each in scores]
         return np.concatenate(flat, axis=2).astype(np.float64)
 
-    def _row_scores(self, positions):
-        """Of each parameter [C, S, ...]: every row has a copy of its own."""
-        names = list(self.fitted.parameters)
-        points = dict(zip(names, self.variables, strict=False))
-        copies = self._copies(points)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(copies)
-            values = {
-                name: self.fitted.parameters[name].bijector.forward(copies[name]) for name in names
-            }
-            simulator = annealing.for_chains(self.fitted.simulator, self.num_chains)
+    def _row_scores(self, positions: tf.Tensor) -> list[tf.Tensor]:
+        """Of each parameter [C, S, ...]."""
+        simulator = annealing.for_chains(self.fitted.simulator, self.num_chains)
+
+        def log_prob(values):
             scorer = scoring_simulator(simulator.with_parameters(values))
             prior, likelihood = self._latents.log_parts(positions, scorer)
-            total = tf.reduce_sum(prior + likelihood)
-        by_row = tape.gradient(total, copies, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            return prior + likelihood
+
+        by_row = self.fitted.row_scores(log_prob, self.num_chains * self.num_sessions)
         scores = []
-        for name in names:
+        for name, gradient in by_row.items():
             gradient = tf.reshape(
-                by_row[name], [self.num_chains, self.num_sessions, *by_row[name].shape[1:]]
+                gradient, [self.num_chains, self.num_sessions, *gradient.shape[1:]]
             )
-            if self._is_of_sessions(name, points[name]):
+            if self.fitted.is_of_sessions(name):
                 # A value of each session is a parameter of that session alone.
                 eye = tf.eye(self.num_sessions, dtype=gradient.dtype)
                 gradient = tf.einsum("cs...,st->cst...", gradient, eye)
@@ -180,16 +209,3 @@ class ChainLikelihood:
         }
         simulator = self.fitted.simulator.with_parameters(values)
         return scoring_simulator(annealing.for_chains(simulator, self.num_chains))
-
-    def _copies(self, points: dict[str, Any]) -> dict[str, tf.Tensor]:
-        """Points of parameters for each row."""
-        num_rows = self.num_chains * self.num_sessions
-        return {
-            name: tf.tile(point, [self.num_chains, *[1] * (len(point.shape) - 1)])
-            if self._is_of_sessions(name, point)
-            else tf.broadcast_to(point, [num_rows, *point.shape])
-            for name, point in points.items()
-        }
-
-    def _is_of_sessions(self, name: str, value: Any) -> bool:
-        return len(value.shape) > self.fitted.simulator.parameter_spec(name).rank

@@ -1,0 +1,289 @@
+"""Log-likelihoods that are sums over sessions, computed batch by batch."""
+
+import abc
+import concurrent.futures
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Iterator
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.adapters.episodes import session_spec
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled, num_side_by_side
+from recsim_tf.core.models import UserModel
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Seed, Trajectory
+from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
+from recsim_tf.fitting.likelihood.missing import Part, missing_part
+from recsim_tf.fitting.logs.session_log import SessionLog, Sessions
+from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+
+
+class Seeds(NamedTuple):
+    """Seeds of the draws that a log lacks, int32 [2] each."""
+
+    initial: tf.Tensor
+    innovation: tf.Tensor
+
+    def of_inner(self) -> "Seeds":
+        """Other seeds of initial draws, for the score of sessions that have a part of them."""
+        return self._replace(initial=self.initial + 1)
+
+
+class SessionScore(NamedTuple):
+    """The log-likelihood of single sessions. A likelihood that sums out a part of the initial draws
+    makes it from the score of sessions that have the part, so that parts can be treated one by one.
+    """
+
+    # maps a simulator, sessions [T, B, ...], their positions in the log int32 [B], and seeds to [B]
+    score: Callable[[Simulator, Trajectory, tf.Tensor, Seeds], tf.Tensor]
+    variables: tuple[tf.Variable, ...] = ()  # of posteriors of single sessions
+    # maps the user model to what `LogLikelihood.initial_draws` gives
+    initial_draws: Callable[[UserModel], Nest] = lambda users: ()
+
+
+class Lacking(NamedTuple):
+    """A log that lacks a part of the initial draws, or nothing."""
+
+    part: Part | None
+    users: UserModel  # whose initial draws they are
+    num_sessions: int  # S, of the log
+    batch_size: int  # sessions that are scored at once
+
+
+@dataclasses.dataclass(frozen=True)
+class SessionLikelihood(Likelihood):
+    """A likelihood that has a `SessionScore`."""
+
+    # Whether the innovations that a log lacks are summed out.
+    sums_innovations: ClassVar[bool] = False
+    # Whether the gradients of single sessions are known exactly.
+    has_scores: ClassVar[bool] = False
+
+    def of(
+        self, fitted: FittedSimulator, log: Sessions, batch_size: int, seed: Seed = 0
+    ) -> "BatchLikelihood":
+        return BatchLikelihood(self, fitted, log, batch_size, seed)
+
+    @abc.abstractmethod
+    def session_score(self, lacking: Lacking) -> SessionScore:
+        """The score of the sessions of a log.
+
+        Raises:
+          ValueError: if this likelihood cannot sum out what the log lacks.
+        """
+
+
+class Batch(NamedTuple):
+    """Sessions that are scored at once."""
+
+    trajectory: Trajectory  # [T, B, ...]
+    rows: tf.Tensor  # int32 [B], their positions in the log
+    weights: tf.Tensor  # [B], 0 for those that fill a batch up, else 1
+
+
+class BatchLikelihood(LogLikelihood):
+    """The sum of the scores of a log's sessions, and its gradients, by batches of one size in
+    compiled functions.
+
+    Args:
+      likelihood: gives the score.
+      fitted, log, batch_size, seed: as of `Likelihood.of`.
+
+    Raises:
+      ValueError: see `Likelihood.of`.
+    """
+
+    def __init__(
+        self,
+        likelihood: SessionLikelihood,
+        fitted: FittedSimulator,
+        log: Sessions,
+        batch_size: int,
+        seed: Seed = 0,
+    ):
+        super().__init__(fitted, log, batch_size)
+        self.seed = random.as_seed(seed)
+        self._scorer = scoring_simulator(fitted.simulator)
+        self._spec = session_spec(self._scorer, self.batch_size)
+        self._sums_innovations = likelihood.sums_innovations
+        self._part = missing_part(
+            self._scorer.users,
+            self.batch_size,
+            self._spec.initial.user,
+            next(iter(log.pieces())).initial,
+        )
+        lacking = Lacking(self._part, self._scorer.users, log.num_sessions, self.batch_size)
+        self._session_score = likelihood.session_score(lacking)
+        self.variables = [*self.variables, *self._session_score.variables]
+        self.has_scores = likelihood.has_scores and not any(map(np.ndim, fitted.values().values()))
+        self._converted: tuple[SessionLog, Trajectory] | None = None
+        names = [name.removeprefix("users.") for name in fitted.parameters]
+        # Made once: pieces of a stream come again in every pass.
+        self._prepare = compiled(lambda draw: fitted.simulator.users.prepared(draw, names))
+        wrap = compiled(jit_compile=likelihood.jit_compile)
+        self._drawn_score = wrap(self._score_at_draws)
+        self._value_and_gradients = wrap(self._differentiated)
+
+    def initial_draws(self) -> Nest:
+        return self._session_score.initial_draws(self.fitted.simulator.users)
+
+    def score(self, simulator: Simulator, batch: Batch, seed: Seed | None = None) -> tf.Tensor:
+        """[B]: the log-likelihoods of the sessions of a batch under other parameters, those of a
+        simulator. Without a seed the draws are the same in all calls.
+        """
+        _, *seeds = random.split_seed(self.seed if seed is None else seed, 3)
+        scorer = scoring_simulator(simulator)
+        return self._session_score.score(scorer, batch.trajectory, batch.rows, Seeds(*seeds))
+
+    def _score_at_draws(self, batch: Batch, seed: tf.Tensor) -> tf.Tensor:
+        """The score at draws of the parameters' posteriors, if there are any."""
+        parameter_seed, *_ = random.split_seed(seed, 3)
+        return self.score(self.fitted.draw(parameter_seed), batch, seed)
+
+    def _differentiated(self, batch: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(self.variables)
+            score = self._score_at_draws(batch, seed)
+            total = tf.reduce_sum(tf.where(batch.weights > 0, score, 0) * batch.weights)
+        gradients = tape.gradient(
+            total, self.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        return total, [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+    @functools.cached_property
+    def num_batches(self) -> int:
+        """Batches of one pass through the log."""
+        return sum(-(-piece.num_sessions // self.batch_size) for piece in self.log.pieces())
+
+    def trajectories(self) -> Iterator[tuple[np.ndarray, Trajectory]]:
+        """The length of the sessions of each piece, and their trajectory. A piece that comes again,
+        as a log in memory does, is not converted again.
+        """
+        for piece in self.log.pieces():
+            if self._converted is None or self._converted[0] is not piece:
+                self._converted = piece, self._as_trajectory(piece)
+            yield piece.length, self._converted[1]
+
+    def _as_trajectory(self, piece: SessionLog) -> Trajectory:
+        if self._part is not None:
+            # Zeros, until the part is summed out.
+            zeros = tf.nest.map_structure(
+                lambda leaf: np.zeros([piece.num_sessions, *leaf.shape], leaf.dtype.as_numpy_dtype),
+                self._part.of(self._spec.initial.user),
+            )
+            piece = piece._replace(initial=self._part.put(piece.initial, zeros))
+        trajectory = as_trajectory(
+            piece, self._scorer, self.batch_size, latent=self._sums_innovations, spec=self._spec
+        )
+        draws = trajectory.transitions.draws
+        response = self._prepared_responses(draws.response)
+        return trajectory._replace(
+            transitions=trajectory.transitions._replace(draws=draws._replace(response=response))
+        )
+
+    def _prepared_responses(self, draws: Nest) -> Nest:
+        """What the user model makes of draws [T, S, ...], a step at a time."""
+        if type(self.fitted.simulator.users).prepared is UserModel.prepared:
+            return draws
+        steps = [
+            self._prepare(tf.nest.map_structure(lambda leaf, step=step: leaf[step], draws))
+            for step in range(tf.nest.flatten(draws)[0].shape[0])
+        ]
+        return tf.nest.map_structure(lambda *leaves: tf.stack(leaves), *steps)
+
+    def batches(self, generator: np.random.Generator | None = None) -> Iterator[Batch]:
+        """Batches that go once through the log. The last batch of each piece is filled up with
+        sessions of weight zero.
+
+        Args:
+          generator: None for the order of the log; else batches are random. Sessions of similar
+            lengths are batched together, so that little time is spent on steps after their ends.
+        """
+        return (taken() for taken in self._lazy_batches(generator))
+
+    def _lazy_batches(
+        self, generator: np.random.Generator | None = None
+    ) -> Iterator[Callable[[], Batch]]:
+        """Functions that make the `batches`."""
+        first = 0
+        for length, trajectory in self.trajectories():
+            order = np.arange(len(length))
+            starts = np.arange(0, len(length), self.batch_size)
+            if generator is not None:
+                # Lengths that differ by a tenth or so count as similar.
+                noise = np.exp(0.1 * generator.standard_normal(len(length)))
+                order, starts = np.argsort(length * noise), generator.permutation(starts)
+            for start in starts:
+                rows = np.resize(order[start : start + self.batch_size], self.batch_size)
+                weights = np.arange(start, start + self.batch_size) < len(length)
+                yield functools.partial(self._taken, trajectory, rows, first, weights)
+            first += len(length)
+
+    def _taken(
+        self, trajectory: Trajectory, rows: np.ndarray, first: int, weights: np.ndarray
+    ) -> Batch:
+        return Batch(
+            take_sessions(trajectory, tf.constant(rows, tf.int32)),
+            tf.constant(first + rows, tf.int32),
+            tf.constant(weights, self.dtype),
+        )
+
+    def value_and_gradients(
+        self, batch: Batch, seed: Seed | None = None
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """The sum over the sessions of a batch, and its gradients in `variables`. Without a seed
+        the draws are the same in all calls.
+        """
+        return self._value_and_gradients(batch, self.seed if seed is None else random.as_seed(seed))
+
+    def by_session(self) -> np.ndarray:
+        """[S]: each session's log-likelihood."""
+        return np.concatenate(
+            [
+                self._drawn_score(batch, self.seed).numpy()[batch.weights.numpy() > 0]
+                for batch in self.batches()
+            ]
+        )
+
+    def value(self) -> float:
+        return self.total()[0]
+
+    def total(self) -> tuple[float, list[np.ndarray]]:
+        """See `LogLikelihood.total`. On a CPU as many batches are scored at a time as TensorFlow
+        has threads.
+        """
+        total = 0.0
+        gradients = [np.zeros(variable.shape, np.float64) for variable in self.variables]
+        batches, num_cores = self._lazy_batches(), num_side_by_side()
+        with concurrent.futures.ThreadPoolExecutor(num_cores) as pool:
+            while several := list(itertools.islice(batches, num_cores)):
+                # Summed in order, so that the sums do not depend on the number of cores.
+                for value, parts in pool.map(
+                    lambda take: self.value_and_gradients(take()), several
+                ):
+                    total += float(value)
+                    gradients = [
+                        gradient + part.numpy()
+                        for gradient, part in zip(gradients, parts, strict=True)
+                    ]
+        return total, gradients
+
+
+@compiled
+def take_sessions(trajectory: Trajectory, rows: tf.Tensor) -> Trajectory:
+    """The trajectory [T, B, ...] of the sessions at positions int32 [B]."""
+
+    def take(leaf, axis):
+        shape = leaf.shape.as_list()
+        shape[axis] = rows.shape[0]
+        return tf.ensure_shape(tf.gather(leaf, rows, axis=axis), shape)
+
+    initial = tf.nest.map_structure(lambda leaf: take(leaf, 0), trajectory.initial)
+    transitions = tf.nest.map_structure(lambda leaf: take(leaf, 1), trajectory.transitions)
+    return Trajectory(initial, transitions, ())
