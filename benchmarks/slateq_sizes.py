@@ -29,7 +29,7 @@ from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.policies import oracle_policy, random_policy
 from recsim_tf.policies.beliefs import AffinityScores
 from recsim_tf.policies.slates import exact_slate
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _FLAGS = flags.FLAGS
 SIZES = ("2_of_10", "3_of_10", "3_of_20", "5_of_20", "3_of_50", "10_of_200")

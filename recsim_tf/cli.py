@@ -11,8 +11,8 @@ from pathlib import Path
 
 from recsim_tf.experiment.config_files import find_config, packaged_configs
 from recsim_tf.experiment.runs.command import exit_status, quiet
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.options import parse
+from recsim_tf.support.errors import UsageError
 
 
 def _folder(options: argparse.Namespace):

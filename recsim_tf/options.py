@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from recsim_tf._version import __version__
-from recsim_tf.errors import instead
 from recsim_tf.experiment.runs.command import ERROR_PREFIX
+from recsim_tf.support.errors import instead
 
 
 class _Parser(argparse.ArgumentParser):

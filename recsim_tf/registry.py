@@ -17,7 +17,7 @@ from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
 from recsim_tf.environments.news import news
 from recsim_tf.environments.page_clicks import page_clicks
 from recsim_tf.environments.return_visits import return_visits
-from recsim_tf.errors import instead
+from recsim_tf.support.errors import instead
 
 _factories: dict[str, Callable[..., Simulator]] = {
     "Conversation-v0": conversation,

@@ -7,8 +7,9 @@ import signal
 import pytest
 
 import recsim_tf
-from recsim_tf import cli, files
+from recsim_tf import cli
 from recsim_tf.adapters import episodes
+from recsim_tf.support import files
 from tests.experiment.tiny_runs import TINY, run_command, start_command
 from tests.processes import run_python
 
@@ -51,8 +52,8 @@ def test_help_lists_the_commands_and_each_has_only_its_own_options(capsys):
 
 def test_help_does_not_load_tensorflow():
     code = (
-        "import sys; from recsim_tf import cli, files; status = cli.run(['train', '--help']);"
-        " sys.exit(status or 'tensorflow' in sys.modules)"
+        "import sys; from recsim_tf import cli; from recsim_tf.support import files;"
+        " status = cli.run(['train', '--help']); sys.exit(status or 'tensorflow' in sys.modules)"
     )
     assert run_python("-c", code).returncode == 0
 

@@ -29,7 +29,7 @@ from recsim_tf.fitting import FitResult, Minibatches, Parameter, fit
 from recsim_tf.fitting.checks.predictions import predict_choices
 from recsim_tf.fitting.logs import MovieFeatures, MovieLensLog, read_movielens, read_movies
 from recsim_tf.fitting.parameters.priors import hierarchical_normal
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _BATCH_SIZE, _LEARNING_RATE = 64, 0.03
 # Full and quick.

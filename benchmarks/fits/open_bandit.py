@@ -32,7 +32,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from recsim_tf.fitting.logs import OpenBanditLog, read_open_bandit
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 # Full and quick.
 _CAMPAIGNS = {False: ("all", "men", "women"), True: ("men",)}

@@ -28,7 +28,7 @@ from recsim_tf.environments.interest_evolution import (
 )
 from recsim_tf.fitting import Minibatches, Parameter, fit, simulated_log
 from recsim_tf.fitting.checks import recover
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _STEP = "users.alpha_y_intercept"
 _MIN_NORMALIZER = "users.choice_model.min_normalizer"

@@ -14,7 +14,7 @@ from speeds.common import Section, Settings
 from recsim_tf.experiment import config
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.training.parts import experiment
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _RETURN = 270.0
 _MAX_ITERATIONS = {False: 1000, True: 50}

@@ -24,7 +24,7 @@ from recsim_tf.agents.full_slate_q import FullSlateQNetwork, create_full_slate_q
 from recsim_tf.agents.slate_q import SlateQNetwork, create_slate_q
 from recsim_tf.agents.tabular_q import create_tabular_q
 from recsim_tf.experiment.training.loop import LearningLoop
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _QUICKSTART = (
     "SlateQTargets.target = 'differential'",

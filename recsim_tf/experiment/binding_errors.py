@@ -14,9 +14,8 @@ from typing import Any
 import gin
 from gin import config_parser
 
-from recsim_tf.errors import at, instead, one_line, place, told
 from recsim_tf.experiment.bindings import all_statements, has_value, references
-from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.support.errors import UsageError, at, instead, one_line, place, told
 
 # What gin adds to a message: where it found a fault, and which functions and classes it was
 # calling, the innermost first.

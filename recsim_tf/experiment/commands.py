@@ -29,7 +29,7 @@ from recsim_tf.experiment.training.devices import connect
 from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.experiment.training.run import Schedule, TrainingRun
 from recsim_tf.experiment.watch import watch_run
-from recsim_tf.files import read_json
+from recsim_tf.support.files import read_json
 
 
 def train(folder: RunDirectory) -> dict[str, Any] | None:

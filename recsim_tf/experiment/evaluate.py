@@ -4,10 +4,10 @@ from recsim_tf import replicas
 from recsim_tf.experiment.evaluation import plots, sessions, tables
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import Experiment
-from recsim_tf.files import new_folder, require_writable, whole_folder, write_json
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import new_folder, require_writable, whole_folder, write_json
 
 
 def evaluate_run(

@@ -13,9 +13,7 @@ from recsim_tf.adapters import episodes
 from recsim_tf.core.checks import check
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.files import read_json, whole_file, write_text
 from recsim_tf.fitting import (
     FitResult,
     Parameter,
@@ -38,8 +36,10 @@ from recsim_tf.fitting.logs import (
     stream_episodes,
 )
 from recsim_tf.fitting.report import render
-from recsim_tf.stopping import StoppedError, noting_signals
-from recsim_tf.tables import text_table
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import read_json, whole_file, write_text
+from recsim_tf.support.stopping import StoppedError, noting_signals
+from recsim_tf.support.tables import text_table
 
 _RESULTS = "results.json"
 # Elements of a table that results.json lists; larger ones are in the model.

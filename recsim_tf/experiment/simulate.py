@@ -24,7 +24,7 @@ from recsim_tf.experiment.evaluation.baselines import (
 )
 from recsim_tf.experiment.evaluation.evaluation import Evaluation, as_rollout
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.files import require_writable
+from recsim_tf.support.files import require_writable
 
 # An episode file is simulated and written in pieces, so that memory does not grow with the number
 # of users.

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from gin import config_parser
 
-from recsim_tf.errors import at
 from recsim_tf.experiment.bindings import statements
-from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.support.errors import UsageError, at
 
 
 def check_imports(config_file: Path, trusted: Sequence[str]) -> None:

@@ -6,9 +6,9 @@ import tensorflow as tf
 
 from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.support.errors import UsageError
 from tests.experiment.tiny_runs import run_command, snapshot
 
 # Matplotlib and PolicySaver warn of their own dependencies.

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.types import Nest
-from recsim_tf.errors import told
+from recsim_tf.support.errors import told
 
 
 class Method:

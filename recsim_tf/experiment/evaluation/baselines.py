@@ -7,12 +7,11 @@ from gin.config import ConfigurableReference
 from tf_agents.policies import tf_policy
 
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.errors import one_line, place
 from recsim_tf.experiment.bindings import bound_value
 from recsim_tf.experiment.evaluation.checked_policy import CheckedPolicy
 from recsim_tf.experiment.evaluation.evaluation import AnyPolicy
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.policies import BASELINE_NAMES, baseline_policy
+from recsim_tf.support.errors import UsageError, one_line, place
 
 # A name of `recsim_tf.policies.BASELINES`, or what makes a policy.
 Baseline: TypeAlias = str | Callable[[Simulator], AnyPolicy]

@@ -7,9 +7,8 @@ from recsim_tf.core.acting import act
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation, Policy, initial_policy_state
-from recsim_tf.errors import one_line, place
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.policies import Explanation, explanation_of
+from recsim_tf.support.errors import UsageError, one_line, place
 
 
 class CheckedPolicy:

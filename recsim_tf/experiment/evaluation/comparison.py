@@ -14,10 +14,9 @@ from recsim_tf.core.parameters import Model
 from recsim_tf.core.ranges import shown
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
-from recsim_tf.errors import told
 from recsim_tf.experiment.bindings import short_names
 from recsim_tf.experiment.evaluation import policy_parameters
-from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.support.errors import UsageError, told
 
 # Of each value, where the environment is tried with all of them.
 _CHECKED_USERS = 5

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.types import Nest, Transition
-from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.support.errors import UsageError
 
 # Names that mean something else: columns of sessions.csv, those of sweep.csv, RecSim's tags.
 TAKEN = frozenset(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from recsim_tf.experiment.evaluation.measures import PolicyResult
-from recsim_tf.plots import Curve, Estimate, draw_curves, draw_estimates, figure
+from recsim_tf.support.plots import Curve, Estimate, draw_curves, draw_estimates, figure
 
 
 def plot_learning_curve(

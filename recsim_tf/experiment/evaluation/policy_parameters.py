@@ -9,7 +9,7 @@ import tensorflow as tf
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.types import Policy
 from recsim_tf.experiment.evaluation.checked_policy import CheckedPolicy
-from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.support.errors import UsageError
 
 _PREFIX = "policy."
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from recsim_tf.experiment.evaluation.measures import PolicyResult
-from recsim_tf.files import write_csv
+from recsim_tf.support.files import write_csv
 
 COLUMNS = ("policy", "user", "return", "steps", "clicks", "mean_quality", "outcome")
 

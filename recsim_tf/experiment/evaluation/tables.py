@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from recsim_tf.experiment.evaluation.measures import PolicyResult
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _COLUMNS = ("policy", "return", "session length", "click rate", "quality")
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 
 import absl.logging
 
-from recsim_tf.errors import OF_VALUES, one_line, place, told
-from recsim_tf.stopping import StoppedError, TerminatedError, interrupted_by_sigterm
+from recsim_tf.support.errors import OF_VALUES, one_line, place, told
+from recsim_tf.support.stopping import StoppedError, TerminatedError, interrupted_by_sigterm
 
 # The beginning of the line on standard error that says an error.
 ERROR_PREFIX = "recsim-tf: error: "

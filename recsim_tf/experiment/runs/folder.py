@@ -12,10 +12,10 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from recsim_tf import checkpoints
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.machine import record_machine
-from recsim_tf.files import (
+from recsim_tf.support import checkpoints
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import (
     UNFINISHED,
     append_json,
     read_json_lines,
@@ -143,7 +143,7 @@ class RunDirectory:
 
     @property
     def checkpoints(self) -> Path:
-        """The folder of the checkpoints, by iteration; see `recsim_tf.checkpoints`."""
+        """The folder of the checkpoints, by iteration; see `recsim_tf.support.checkpoints`."""
         return self.path / _CHECKPOINTS
 
     def restore_latest(self, checkpoint: tf.train.Checkpoint, whole: bool = True) -> bool:

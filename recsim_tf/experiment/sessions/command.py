@@ -11,7 +11,6 @@ from recsim_tf.core import random, validation
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.wording import wording_of
 from recsim_tf.experiment.evaluation.evaluation import AnyPolicy, Evaluation
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sessions.page import sessions_page
 from recsim_tf.experiment.sessions.recording import Recording, record
@@ -19,8 +18,9 @@ from recsim_tf.experiment.sessions.table import session_table, write_table
 from recsim_tf.experiment.sessions.text import sessions_text
 from recsim_tf.experiment.sessions.turns import sessions_in_words
 from recsim_tf.experiment.training.parts import Experiment
-from recsim_tf.files import new_folder, require_writable, whole_folder, write_text
 from recsim_tf.policies import BASELINE_NAMES, BASELINES, baseline_policy
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import new_folder, require_writable, whole_folder, write_text
 
 # Users that are shown by default.
 _NUM_USERS = 3

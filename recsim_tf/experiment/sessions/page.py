@@ -7,8 +7,8 @@ from typing import Any
 from recsim_tf.experiment.sessions.text import alternatives_rows, others_text
 from recsim_tf.experiment.sessions.turns import Alternative, Others, Session, Turn, overview
 from recsim_tf.experiment.sessions.words import counted, number
-from recsim_tf.pages import Chart, Details, Marked, Note, Part, Section, Table, page
-from recsim_tf.plots import figures
+from recsim_tf.support.pages import Chart, Details, Marked, Note, Part, Section, Table, page
+from recsim_tf.support.plots import figures
 
 # Turns that a chart has room for at least, so that bars are narrow.
 _LEAST_WIDTH = 12

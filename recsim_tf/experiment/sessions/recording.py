@@ -14,7 +14,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import Recorded
 from recsim_tf.core.types import Nest, Transition
 from recsim_tf.experiment.evaluation.evaluation import AnyPolicy, as_rollout
-from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.support.errors import UsageError
 
 
 class Recording(NamedTuple):

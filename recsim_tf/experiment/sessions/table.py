@@ -10,7 +10,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest
 from recsim_tf.experiment.sessions import words
 from recsim_tf.experiment.sessions.recording import Recording
-from recsim_tf.files import whole_file
+from recsim_tf.support.files import whole_file
 
 # Roles of `from_table`, which are the names of the columns.
 ROLES = ("session", "step", "position", "document", "clicked", "departed")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from recsim_tf.experiment.sessions.turns import Alternative, Others, Session, Turn, overview
 from recsim_tf.experiment.sessions.words import column, number
-from recsim_tf.tables import plain_table, text_table
+from recsim_tf.support.tables import plain_table, text_table
 
 _WIDTH = 98
 # Of alternatives that were not shown, so many are listed.

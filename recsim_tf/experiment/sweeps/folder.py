@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory, holds, locked
 from recsim_tf.experiment.sweeps.trial import FAILED, PENDING, MetricsTail, Trial, TrialFiles
-from recsim_tf.files import UNFINISHED, read_json, remove, write_json
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import UNFINISHED, read_json, remove, write_json
 
 _RECORD = "trials.json"
 _PROGRESS_SECONDS = 1.0

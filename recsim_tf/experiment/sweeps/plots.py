@@ -11,8 +11,8 @@ from recsim_tf.experiment.sweeps.results import (
     VariantResult,
     interval_estimate,
 )
-from recsim_tf.pages import Chart
-from recsim_tf.plots import Curve, Estimate, colours, draw_curves, draw_estimates, png
+from recsim_tf.support.pages import Chart
+from recsim_tf.support.plots import Curve, Estimate, colours, draw_curves, draw_estimates, png
 
 _LONGEST_LABEL = 60
 

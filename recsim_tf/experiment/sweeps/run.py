@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 
 from recsim_tf.core import validation
 from recsim_tf.experiment import config
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps.engines import ray
 from recsim_tf.experiment.sweeps.folder import Progress, Shard, SweepDirectory
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
@@ -17,8 +16,9 @@ from recsim_tf.experiment.sweeps.process import TrialProcess
 from recsim_tf.experiment.sweeps.results import SweepResult, read_results, write_tables
 from recsim_tf.experiment.sweeps.summary import counts, variants_table, write_summary
 from recsim_tf.experiment.sweeps.trial import FAILED, TrialFiles
-from recsim_tf.stopping import StoppedError, noting_signals
-from recsim_tf.tables import text_table
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.stopping import StoppedError, noting_signals
+from recsim_tf.support.tables import text_table
 
 _POLL_SECONDS = 0.1
 # Runs trials; returns None or the signal that asked to stop.

@@ -7,9 +7,9 @@ from recsim_tf.experiment.sweeps.plan import GIN_FILE
 from recsim_tf.experiment.sweeps.plots import sweep_charts
 from recsim_tf.experiment.sweeps.results import METHODS, SweepResult, VariantResult
 from recsim_tf.experiment.sweeps.trial import FAILED, FINISHED, PENDING, STOPPED
-from recsim_tf.files import whole_file, write_text
-from recsim_tf.pages import Chart, Code, Note, Section, Table, markdown, page
-from recsim_tf.tables import text_table
+from recsim_tf.support.files import whole_file, write_text
+from recsim_tf.support.pages import Chart, Code, Note, Section, Table, markdown, page
+from recsim_tf.support.tables import text_table
 
 
 def variants_table(result: SweepResult) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recsim_tf.files import read_json, require_numbers, unfinished, write_json, write_text
+from recsim_tf.support.files import read_json, require_numbers, unfinished, write_json, write_text
 
 FINISHED = "finished"
 FAILED = "failed"

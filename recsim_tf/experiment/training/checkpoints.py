@@ -5,11 +5,12 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from recsim_tf import checkpoints, replicas
-from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf import replicas
 from recsim_tf.experiment.runs.folder import RUN
 from recsim_tf.experiment.training.devices import Devices
 from recsim_tf.experiment.training.parts import Experiment
+from recsim_tf.support import checkpoints
+from recsim_tf.support.errors import UsageError
 
 _REPLAY = "replay"
 _REPLICAS = "replicas"

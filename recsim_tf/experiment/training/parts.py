@@ -22,8 +22,8 @@ from recsim_tf.experiment.evaluation.baselines import (
     named_baselines,
 )
 from recsim_tf.experiment.evaluation.evaluation import AnyPolicy
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.training.loop import LearningLoop
+from recsim_tf.support.errors import UsageError
 
 # (environment, train_step_counter) -> agent
 CreateAgent = Callable[[SlateEnvironment, tf.Variable], tf_agent.TFAgent]

@@ -17,13 +17,13 @@ from recsim_tf.experiment.evaluation import plots, sessions, tables
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
 from recsim_tf.experiment.runs.command import quietly
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.checkpoints import RunCheckpoints
 from recsim_tf.experiment.training.devices import Devices
 from recsim_tf.experiment.training.parts import Experiment
-from recsim_tf.files import remove, storing, whole_folder
-from recsim_tf.stopping import StoppedError, noting_signals
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import remove, storing, whole_folder
+from recsim_tf.support.stopping import StoppedError, noting_signals
 
 
 @gin.configurable("train", module="recsim_tf")

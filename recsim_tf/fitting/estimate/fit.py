@@ -14,7 +14,6 @@ from recsim_tf.core.ranges import Range
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.errors import one_line
 from recsim_tf.fitting.estimate.chains import ChainLikelihood
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate, estimates
 from recsim_tf.fitting.estimate.folder import FitFolder, SearchState
@@ -25,7 +24,8 @@ from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter, as_numbers
-from recsim_tf.stopping import Stop
+from recsim_tf.support.errors import one_line
+from recsim_tf.support.stopping import Stop
 
 # Standard deviation of all starts but the first, in the unconstrained parameters.
 _START_SPREAD = 0.5
@@ -138,7 +138,7 @@ def fit(
       folder: for TensorBoard's curves and checkpoints; a fit that was stopped goes on from there.
         None to write nothing.
       checkpoint_interval: steps of the search, evaluations or passes, between checkpoints.
-      stop: of `recsim_tf.stopping.noting_signals`; where a signal comes, the search saves a
+      stop: of `recsim_tf.support.stopping.noting_signals`; where a signal comes, the search saves a
         checkpoint and raises a StoppedError.
 
     Raises:

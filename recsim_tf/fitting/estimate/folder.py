@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf import checkpoints
-from recsim_tf.files import read_json, storing, write_text
-from recsim_tf.stopping import Stop, StoppedError
+from recsim_tf.support import checkpoints
+from recsim_tf.support.files import read_json, storing, write_text
+from recsim_tf.support.stopping import Stop, StoppedError
 
 _WHAT = "fit.json"
 # The part of a checkpoint.

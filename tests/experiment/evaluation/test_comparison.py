@@ -9,8 +9,8 @@ from recsim_tf.agents.bandits.conversational import ConUCB
 from recsim_tf.experiment.evaluation.baselines import baseline_policies
 from recsim_tf.experiment.evaluation.comparison import Comparison
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.policies import PolicyModel, baseline_policy
+from recsim_tf.support.errors import UsageError
 
 SEEDS, NUM_USERS, MAX_STEPS = (3, 8), 5, 12
 NO_CLICK_MASS = "users.choice_model.no_click_mass"

@@ -10,7 +10,6 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf.core.types import Transition
 from recsim_tf.core.wording import Wording
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sessions import words
 from recsim_tf.experiment.sessions.page import sessions_page
 from recsim_tf.experiment.sessions.recording import Recording, record
@@ -19,6 +18,7 @@ from recsim_tf.experiment.sessions.text import sessions_text
 from recsim_tf.experiment.sessions.turns import sessions_in_words
 from recsim_tf.fitting.logs import from_table
 from recsim_tf.policies import Explained, Explanation, random_policy
+from recsim_tf.support.errors import UsageError
 from tests.web_page import WebPage
 
 # Matplotlib warns of its own dependencies.

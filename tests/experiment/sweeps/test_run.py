@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from recsim_tf import checkpoints, cli
-from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf import cli
 from recsim_tf.experiment.runs.folder import RunDirectory, locked
 from recsim_tf.experiment.sweeps.folder import Shard
 from recsim_tf.experiment.sweeps.run import run_sweep
+from recsim_tf.support import checkpoints
+from recsim_tf.support.errors import UsageError
 from tests.experiment.sweeps.sweeps import rows_without_times
 from tests.experiment.tiny_runs import TINY, run_command, snapshot, terminated_when
 

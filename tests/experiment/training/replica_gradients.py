@@ -12,10 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf import replicas
-from recsim_tf.errors import one_line
 from recsim_tf.experiment import config
 from recsim_tf.experiment.training.devices import connect
 from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.support.errors import one_line
 from tests.experiment.tiny_runs import TINY
 
 NUM_USERS = 16

@@ -11,14 +11,14 @@ import time
 import pytest
 
 from benchmarks.processes import free_addresses, tf_config
-from recsim_tf import checkpoints
 from recsim_tf.experiment import config
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.training import workers
 from recsim_tf.experiment.training.devices import connect
 from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.experiment.training.workers import wait_for_workers
+from recsim_tf.support import checkpoints
+from recsim_tf.support.errors import UsageError
 from tests.experiment.tiny_runs import TINY, open_run, start_command
 from tests.processes import run_python
 

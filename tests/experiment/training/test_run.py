@@ -9,15 +9,14 @@ import pytest
 import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
-from recsim_tf import checkpoints
-from recsim_tf.errors import one_line
 from recsim_tf.experiment import commands
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training import run
 from recsim_tf.experiment.training.checkpoints import RunCheckpoints
 from recsim_tf.experiment.training.devices import Devices
 from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.support import checkpoints
+from recsim_tf.support.errors import UsageError, one_line
 from tests.experiment.tiny_runs import (
     TINY,
     open_run,

@@ -8,10 +8,10 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.core.random import seeds
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.experiment import config
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.training import loop
 from recsim_tf.experiment.training.loop import LearningLoop
 from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.support.errors import UsageError
 from tests.experiment.tiny_runs import TINY
 from tests.experiment.training.test_driver_learning import REPLAY_LENGTH, SESSION_STEPS, loop_of
 from tests.experiment.training.test_loop import Recorder

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 import gin
 
 from recsim_tf.core.validation import NONE, NOT_NEGATIVE, POSITIVE, check_numbers
-from recsim_tf.errors import one_line
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps.trial import FAILED, PENDING, STOPPED, Outcome, TrialFiles
-from recsim_tf.stopping import noting_signals
+from recsim_tf.support.errors import UsageError, one_line
+from recsim_tf.support.stopping import noting_signals
 
 if TYPE_CHECKING:
     from recsim_tf.experiment.sweeps.folder import Progress

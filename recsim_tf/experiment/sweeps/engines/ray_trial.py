@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
-from recsim_tf.errors import one_line
 from recsim_tf.experiment.sweeps.process import TrialProcess
 from recsim_tf.experiment.sweeps.trial import MetricsTail, TrialFiles
-from recsim_tf.stopping import Stop
+from recsim_tf.support.errors import one_line
+from recsim_tf.support.stopping import Stop
 
 if TYPE_CHECKING:
     from recsim_tf.experiment.sweeps.folder import Progress

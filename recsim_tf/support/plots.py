@@ -12,7 +12,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.files import whole_file
+from recsim_tf.support.files import whole_file
 
 # More lines cannot be told apart by their colours, nor read in a legend.
 _COLOURS = 10

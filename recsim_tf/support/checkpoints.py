@@ -9,8 +9,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from recsim_tf.errors import one_line
-from recsim_tf.files import remove, storing, whole_folder
+from recsim_tf.support.errors import one_line
+from recsim_tf.support.files import remove, storing, whole_folder
 
 _POLL_SECONDS = 0.5
 

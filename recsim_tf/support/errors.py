@@ -36,6 +36,10 @@ _STORAGE = {
 OF_VALUES = (ValueError, TypeError, RuntimeError, OSError)
 
 
+class UsageError(ValueError):
+    """Bad input. The message is one line that names the argument and what is allowed."""
+
+
 def one_line(error: BaseException) -> str:
     """The message of an error without line breaks and additions of gin and TensorFlow."""
     message = " ".join(_ADDED.sub("", str(error)).split())
@@ -101,7 +105,7 @@ def place(error: BaseException) -> str | None:
     return None if earlier is None else place(earlier)
 
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 _OURS = tuple(
     f"{folder}{os.sep}"
     for folder in (_PACKAGE, _PACKAGE.resolve(), (_PACKAGE / "agents").resolve())

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, TypeAlias
 import tensorflow as tf
 
 from recsim_tf._version import __version__
-from recsim_tf.tables import markdown_table, number
+from recsim_tf.support.tables import markdown_table, number
 
 # Charts of more pixels have no other beside them.
 _WIDE = 700
