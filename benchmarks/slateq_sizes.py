@@ -171,7 +171,7 @@ def _peers(size: str, settings: training_runs.Settings) -> dict[str, float]:
         _TUNING_SEED,
         compare={"policy.reward_per_budget": _PRICES},
     )
-    tried = tuning.compare(simulator, lambda simulator: {"oracle": oracle_policy(simulator)})
+    tried = tuning.results(simulator, lambda simulator: {"oracle": oracle_policy(simulator)})
     price = _PRICES[int(np.argmax([result.mean_return for result in tried]))]
     evaluation = Evaluation(_USERS[settings.quick], steps, _TUNING_SEED + 1)
     return {

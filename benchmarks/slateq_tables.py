@@ -60,16 +60,16 @@ _THREE = "interest_evolution.slate_size = 3"
 
 # What a smoke run changes in each config.
 _QUICK = {
-    "slate_q_paper": ("experiment.batch_size=2", "train.warmup_iterations=4"),
-    "full_slate_q_paper": ("experiment.batch_size=2", "train.warmup_iterations=4"),
+    "slate_q_paper": ("Learning.batch_size=2", "train.warmup_iterations=4"),
+    "full_slate_q_paper": ("Learning.batch_size=2", "train.warmup_iterations=4"),
     "quickstart": (
         "SlateQTargets.num_steps=2",
-        "experiment.batch_size=2",
+        "Learning.batch_size=2",
         "train.warmup_iterations=4",
     ),
     "reinforce": (
         "LambdaReturns.num_steps=2",
-        "experiment.collect_steps_per_iteration=2",
+        "Learning.collect_steps=2",
         "train.warmup_iterations=4",
     ),
 }
@@ -195,15 +195,15 @@ _Q_VALUES = (
 _HUNDRED_STEPS = (
     *_Q_VALUES,
     "SlateQTargets.td_lambda = 0.99",
-    "experiment.batch_size = 150",
-    "experiment.replay_length = 120",
+    "Learning.batch_size = 150",
+    "Learning.replay_length = 120",
 )
 _ONE_STEP = (
     *_Q_VALUES,
     "SlateQTargets.num_steps = 1",
     "SlateQTargets.td_lambda = 0.0",
-    "experiment.batch_size = 2048",
-    "experiment.replay_length = 120",
+    "Learning.batch_size = 2048",
+    "Learning.replay_length = 120",
 )
 _TD = (*_ONE_STEP, "SlateQTargets.target = 'q_learning'")
 # Before one-step targets have fallen back.

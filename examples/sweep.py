@@ -16,8 +16,8 @@ NUM_ITERATIONS = 4 if QUICK else 250
 # %%
 trial = (
     "experiment.num_users = 512",
-    "experiment.batch_size = 50",
-    "experiment.replay_length = 101",
+    "Learning.batch_size = 50",
+    "Learning.replay_length = 101",
     "experiment.baselines = ('random',)",
     f"train.num_iterations = {NUM_ITERATIONS}",
     f"CosineDecay.decay_steps = {NUM_ITERATIONS}",

@@ -98,7 +98,7 @@ class ReinforceSlateAgent(reinforce_agent.ReinforceAgent):
     The return of a decision is the lambda-return of its window. `ReinforceAgent` itself drops what
     belongs to sessions that do not end within the experience.
 
-    The agent learns on-policy, with `experiment.batch_size = None`. With `importance` it learns
+    The agent learns on-policy, with `Learning.batch_size = None`. With `importance` it learns
     from replay too, or from the data of any policy that logs its log-probabilities. Each decision
     is then weighted by pi(slate | s) / beta(slate | s), the first-order correction of Chen et al.
     2019 (arXiv 1812.02353, section 4), which neglects that the later slates and the states are

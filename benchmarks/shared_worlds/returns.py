@@ -29,8 +29,8 @@ from recsim_tf.support import plots
 _CONFIG = "return_visits/slate_q.gin"
 _SEEDS = 5
 _QUICK = (
-    "experiment.replay_length=6",
-    "experiment.batch_size=2",
+    "Learning.replay_length=6",
+    "Learning.batch_size=2",
     "SlateQTargets.num_steps=2",
     "train.warmup_iterations=4",
 )

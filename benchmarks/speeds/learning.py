@@ -21,8 +21,8 @@ _MAX_ITERATIONS = {False: 1000, True: 50}
 _WARM_UP, _EVERY = 120, 50
 _QUICK = (
     "experiment.num_users = 8",
-    "experiment.batch_size = 2",
-    "experiment.replay_length = 5",
+    "Learning.batch_size = 2",
+    "Learning.replay_length = 5",
     "SlateQTargets.num_steps = 3",
 )
 

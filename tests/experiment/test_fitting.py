@@ -41,7 +41,7 @@ def config(tmp_path):
 def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, config, capfd):
     run = tmp_path / "run"
     options = (
-        "run_fit.posterior = True",
+        "run_fit.posterior = @sample_parameters",
         "sample_parameters.num_samples = 50",
         "sample_parameters.num_burnin_steps = 20",
     )

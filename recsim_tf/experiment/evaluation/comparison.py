@@ -15,11 +15,13 @@ from recsim_tf.core.ranges import shown
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
 from recsim_tf.experiment.bindings import short_names
-from recsim_tf.experiment.evaluation import policy_parameters
+from recsim_tf.experiment.evaluation.checked_policy import CheckedPolicy
 from recsim_tf.support.errors import UsageError, told
 
 # Of each value, where the environment is tried with all of them.
 _CHECKED_USERS = 5
+# "policy.cap" is the parameter `cap` of each policy that has one.
+_PREFIX = "policy."
 
 
 class Setting(NamedTuple):
@@ -96,7 +98,7 @@ class Comparison:
           UsageError: for an unknown parameter, or a value that the models or `recsim_tf.check`
             refuse.
         """
-        of_policies = policy_parameters.of_policies(list(self._values))
+        of_policies = _of_policies(list(self._values))
         names = [name for name in self._values if name not in of_policies]
         if simulator.documents.shared and simulator.users_per_world is None:
             # All users of one value and seed.
@@ -136,13 +138,13 @@ class Comparison:
         Raises:
           UsageError: for a parameter that no policy has, or a value that a policy refuses.
         """
-        names = policy_parameters.of_policies(list(self._values))
-        policy_parameters.require_known(names, policies)
+        names = _of_policies(list(self._values))
+        _require_known(names, policies)
         return {name: self._policy_of_rows(policy, names) for name, policy in policies.items()}
 
     def _policy_of_rows(self, policy: Policy, names: Sequence[str]) -> Policy:
-        own = policy_parameters.own_names(policy, names)
-        model = policy_parameters.model_of(policy)
+        own = _own_names(policy, names)
+        model = _model_of(policy)
         if model is None or not own:
             return policy
         settings = self._combinations(own)
@@ -152,7 +154,7 @@ class Comparison:
         own_settings = [{own[name]: setting[name] for name in own} for setting in settings]
         rows = _rows(model, own_settings, len(self._seeds) * self.num_users)
         with _refused(dict.fromkeys(own, "one for each user"), "the policy"):
-            return policy_parameters.with_parameters(policy, rows)
+            return _with_parameters(policy, rows)
 
     def _combinations(self, names: Collection[str]) -> list[dict[str, Any]]:
         """Values of these parameters in each combination of all."""
@@ -230,3 +232,55 @@ def _refused(setting: dict[str, Any], who: str = "the environment") -> Iterator[
     except Exception as error:  # Models can raise anything.
         words = ", ".join(f"{name}={shown(value)}" for name, value in setting.items())
         raise UsageError(f"values: {who} does not take {words}: {told(error)}") from error
+
+
+def _of_policies(names: Sequence[str]) -> list[str]:
+    """Those of the names that are parameters of policies."""
+    return [name for name in names if name.startswith(_PREFIX)]
+
+
+def _model_of(policy: Policy) -> Model | None:
+    """The policy as the model that has its parameters, or None."""
+    inner = policy.policy if isinstance(policy, CheckedPolicy) else policy
+    return inner if isinstance(inner, Model) else None
+
+
+def _own_names(policy: Policy, names: Sequence[str]) -> dict[str, str]:
+    """Those of the names that are parameters of a policy, with the names that it has for them."""
+    model = _model_of(policy)
+    if model is None:
+        return {}
+    found = {}
+    for name in names:
+        own = name.removeprefix(_PREFIX)
+        try:
+            model.parameter_spec(own)
+        except ValueError:
+            continue
+        found[name] = own
+    return found
+
+
+def _with_parameters(policy: Policy, values: Mapping[str, tf.Tensor]) -> Policy:
+    """The policy, which is a model or a checked one, with other values by its own names."""
+    model = _model_of(policy)
+    assert model is not None
+    changed = model.with_parameters(values)
+    return policy.around(changed) if isinstance(policy, CheckedPolicy) else changed
+
+
+def _require_known(names: Sequence[str], policies: Mapping[str, Policy]) -> None:
+    """Requires that each of the names is a parameter of a policy; raises `UsageError`."""
+    for name in names:
+        if not any(_own_names(policy, [name]) for policy in policies.values()):
+            known = "; ".join(f"{title} has {_known(each)}" for title, each in policies.items())
+            raise UsageError(
+                f"values: no policy has a parameter {name}: {known}; for agents and other settings"
+                " there is recsim-tf sweep"
+            )
+
+
+def _known(policy: Policy) -> str:
+    model = _model_of(policy)
+    names = () if model is None else model.parameters()
+    return ", ".join(f"{_PREFIX}{name}" for name in names) or "none"

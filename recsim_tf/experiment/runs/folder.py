@@ -18,6 +18,7 @@ from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import (
     UNFINISHED,
     append_json,
+    read_json,
     read_json_lines,
     read_text,
     remove_unfinished,
@@ -73,6 +74,11 @@ class RunDirectory:
         """The recorded configuration."""
         return self.path / _CONFIG
 
+    @property
+    def results_file(self) -> Path:
+        """The results, which are there once the run has ended."""
+        return self.path / "results.json"
+
     def _recorded(self) -> str:
         return read_text(self.config_file, "restore it, or choose another root_dir")
 
@@ -121,7 +127,14 @@ class RunDirectory:
 
     def write_results(self, content: dict[str, Any]) -> None:
         """Writes results.json, which says that the run has ended."""
-        write_json(self.path / "results.json", content)
+        write_json(self.results_file, content)
+
+    def is_simulation(self) -> bool:
+        """Whether the folder is that of `recsim-tf simulate`."""
+        advice = "restore it, or remove it"
+        return self.results_file.is_file() and "simulate" in read_json(
+            self.results_file, dict, advice
+        )
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Adds a line to metrics.jsonl."""

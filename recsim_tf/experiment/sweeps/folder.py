@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from recsim_tf.experiment.runs.folder import RunDirectory, holds, locked
-from recsim_tf.experiment.sweeps.trial import FAILED, PENDING, MetricsTail, Trial, TrialFiles
+from recsim_tf.experiment.sweeps.trial import FAILED, PENDING, Trial, TrialFiles
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import UNFINISHED, read_json, remove, write_json
 
@@ -100,9 +100,9 @@ class SweepDirectory:
 
     def _check_run(self, trial: Trial) -> None:
         """Refuses what `train` would refuse, before anything starts."""
-        run = self.files[trial.name].run
-        RunDirectory(run, trial.config)
-        done = max((row["iteration"] for row in MetricsTail(run).rows()), default=0)
+        files = self.files[trial.name]
+        RunDirectory(files.run, trial.config)
+        done = max((row["iteration"] for row in files.metrics()), default=0)
         if done > trial.num_iterations:
             raise UsageError(
                 f"trial {trial.name}: train.num_iterations must be at least {done}, which it has"
@@ -120,8 +120,7 @@ class Progress:
 
     def __init__(self, files: Iterable[TrialFiles]):
         self._files = list(files)
-        self._tails = {trial.name: MetricsTail(trial.run) for trial in self._files}
-        self._iterations = dict.fromkeys(self._tails, 0)
+        self._iterations = {trial.name: 0 for trial in self._files}
         self._statuses: dict[str, str] = {}
         self._next = 0.0
         total = sum(trial.num_iterations for trial in self._files)
@@ -151,7 +150,7 @@ class Progress:
         self._next = time.monotonic() + _PROGRESS_SECONDS
         for trial in self._files:
             if self._statuses.get(trial.name, PENDING) == PENDING:
-                for row in self._tails[trial.name].rows():
+                for row in trial.metrics(after=self._iterations[trial.name]):
                     self._iterations[trial.name] = row["iteration"]
                 self._statuses[trial.name] = trial.outcome().status
         counts = list(self._statuses.values())

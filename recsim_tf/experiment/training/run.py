@@ -13,7 +13,7 @@ from tf_agents.policies import policy_saver
 from tqdm import tqdm
 
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.experiment.evaluation import plots, sessions, tables
+from recsim_tf.experiment.evaluation import outputs
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
 from recsim_tf.experiment.runs.command import quietly
@@ -251,9 +251,9 @@ class TrainingRun:
                 "env_steps_per_second": round(env_steps / max(seconds, 1e-9)),
             },
         }
-        sessions.write_sessions(folder.path / "sessions.csv", results)
+        outputs.write_sessions(folder.path / "sessions.csv", results)
         rows = folder.metrics()
-        plots.plot_learning_curve(
+        outputs.plot_learning_curve(
             folder.path / "learning_curve.png", rows, results, parts.agent.name
         )
         # TensorFlow tells of names and types that are TF-Agents' own.
@@ -263,7 +263,7 @@ class TrainingRun:
             remove(written / "variables" / "variables_temp")
         # Last, since it says that a run is finished.
         folder.write_results(content)
-        print(tables.results_table(results))
+        print(outputs.results_table(results))
         print(
             f"Trained for {self._parts.iteration:,} iterations, {env_steps:,} user steps, in"
             f" {seconds:,.0f} s. Results in {folder.path}"

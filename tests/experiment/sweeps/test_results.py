@@ -9,7 +9,7 @@ from scipy import stats
 from recsim_tf.experiment.sweeps.folder import SweepDirectory
 from recsim_tf.experiment.sweeps.results import interval_estimate, read_results, write_tables
 from recsim_tf.experiment.sweeps.summary import variants_table, without_effect, write_summary
-from recsim_tf.experiment.sweeps.trial import MetricsTail, Outcome
+from recsim_tf.experiment.sweeps.trial import Outcome, TrialFiles
 from tests.experiment.sweeps.sweeps import claim, finish, plan_tiny
 from tests.web_page import read_page
 
@@ -167,17 +167,14 @@ def test_a_binding_that_no_finished_trial_used_is_told(folder):
 
 
 def test_rows_come_once_though_a_run_that_goes_on_writes_them_again(tmp_path):
-    metrics, tail = tmp_path / "metrics.jsonl", MetricsTail(tmp_path)
-    assert tail.rows() == []
-    metrics.write_text('{"iteration": 0}\n{"iteration": 10}\n{"iter')
-    assert [row["iteration"] for row in tail.rows()] == [0, 10]
-    assert tail.rows() == []
-    (tmp_path / "rewound").write_text('{"iteration": 0}\n')
-    (tmp_path / "rewound").replace(metrics)
-    with open(metrics, "a") as file:
-        assert tail.rows() == []
-        file.write('{"iteration": 10}\n{"iteration": 20}\n')
-    assert [row["iteration"] for row in tail.rows()] == [20]
+    files = TrialFiles(tmp_path, "base/seed-0", 20)
+    assert files.metrics() == []
+    files.run.mkdir(parents=True)
+    (files.run / "metrics.jsonl").write_text(
+        '{"iteration": 0}\n{"iteration": 10}\n{"iter\n{"iteration": 10}\n{"iteration": 20}\n{"it'
+    )
+    assert [row["iteration"] for row in files.metrics()] == [0, 10, 20]
+    assert [row["iteration"] for row in files.metrics(after=10)] == [20]
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b"\xe9", b'{"train": {"iterations": "all"}}'])

@@ -35,7 +35,7 @@ _AGENTS = {
         *(
             "experiment.create_agent = @create_reinforce",
             "create_reinforce.optimizer = @SGD",
-            "experiment.batch_size = None",
+            "Learning.batch_size = None",
         ),
         *("LambdaReturns.num_steps = 3", "ReinforceSlateAgent.normalize_advantages = True"),
     ),
@@ -48,8 +48,8 @@ _AGENTS = {
 
 _REFUSED = (
     ("experiment.num_users = 15",),
-    ("experiment.batch_size = 15",),
-    ("experiment.jit_compile = True",),
+    ("Learning.batch_size = 15",),
+    ("Learning.jit_compile = True",),
     ("experiment.create_agent = @create_tabular_q",),
     ("experiment.create_agent = @create_full_slate_q", "FullSlateQAgent.gradient_clipping = 1.0"),
 )

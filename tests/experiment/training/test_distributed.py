@@ -40,8 +40,8 @@ def test_two_devices_take_the_gradient_step_of_one_and_refuse_what_they_cannot_h
     assert any(values["ends"][0] != values["ends"][1] for values in found["agents"].values())
     assert found["refused"] == [
         "experiment.num_users must be a multiple of the number of replicas, 2, got 15",
-        "experiment.batch_size must be a multiple of the number of replicas, 2, got 15",
-        "jit_compile must be False with 2 replicas",
+        "Learning.batch_size must be a multiple of the number of replicas, 2, got 15",
+        "Learning.jit_compile must be False with 2 replicas",
         "TabularQ learns on one replica only, got a strategy of 2",
         (
             "gradient_clipping must be None with several replicas, of which DqnAgent clips each by"

@@ -202,7 +202,7 @@ def test_arguments_out_of_range_are_named_before_anything_is_written(tmp_path):
         ("train.log_interval = 0", "train.log_interval must be at least 1"),
         ("train.num_iterations = 0", "train.num_iterations must be at least 1, got 0"),
         ("train.warmup_iterations = 1", "train.warmup_iterations must be at least 2"),
-        ("experiment.replay_length = 1", "experiment.replay_length must be at least 2"),
+        ("Learning.replay_length = 1", "Learning.replay_length must be at least 2"),
         (
             "experiment.baselines = ('clairvoyant',)",
             "baseline must be one of random, myopic, oracle",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 
 from recsim_tf.experiment.sweeps.process import TrialProcess
-from recsim_tf.experiment.sweeps.trial import MetricsTail, TrialFiles
+from recsim_tf.experiment.sweeps.trial import TrialFiles
 from recsim_tf.support.errors import one_line
 from recsim_tf.support.stopping import Stop
 
@@ -27,7 +27,7 @@ class RayTrial(tune.Trainable):
         job = config["job"]
         self._files = TrialFiles(Path(config["root"]), job["name"], job["num_iterations"])
         self._flag = Path(config["flag"])
-        self._tail = MetricsTail(self._files.run)
+        self._iteration = -1
         self._rows: list[dict[str, Any]] = []
         self._last: dict[str, Any] = {}
         self._process = TrialProcess(self._files, config["threads"], config["folder"])
@@ -38,7 +38,10 @@ class RayTrial(tune.Trainable):
         """
         while True:
             outcome = self._process.poll()
-            self._rows += [row for row in self._tail.rows() if "AverageEpisodeRewards/eval" in row]
+            for row in self._files.metrics(after=self._iteration):
+                self._iteration = row["iteration"]
+                if "AverageEpisodeRewards/eval" in row:
+                    self._rows.append(row)
             if self._rows and (
                 self._rows[0]["iteration"] < self._files.num_iterations or outcome is not None
             ):
