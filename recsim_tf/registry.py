@@ -84,7 +84,7 @@ def make(environment_id: str, **kwargs) -> Simulator:
     factory = _factories[environment_id]
     parameters = dict(inspect.signature(factory).parameters)
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
-        # What a factory hands on goes to the simulator.
+        # A factory hands further arguments on to the simulator.
         parameters = {name: p for name, p in parameters.items() if p.kind is not p.VAR_KEYWORD}
         parameters |= inspect.signature(Simulator).parameters
     unknown = sorted(set(kwargs) - set(parameters))

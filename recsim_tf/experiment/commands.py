@@ -1,4 +1,4 @@
-"""What each command builds from the loaded configuration.
+"""The commands: each builds its parts from the loaded configuration and runs.
 
 Only here are the parts of a run built without arguments, from what gin binds. Everything below
 receives them as arguments. Fits, which need no TF-Agents, are in `fitting`.

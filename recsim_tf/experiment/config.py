@@ -22,7 +22,7 @@ from recsim_tf.experiment.config_files import (  # noqa: F401
 )
 from recsim_tf.experiment.runs.command import quietly
 from recsim_tf.fitting import logs
-from recsim_tf.support.errors import UsageError, at
+from recsim_tf.support.errors import UsageError, location
 
 # Without TF-Agents there are no agents; to fit models none are needed.
 with contextlib.suppress(ModuleNotFoundError):
@@ -134,7 +134,7 @@ def _check_imports(config_file: Path, trusted: Sequence[str]) -> None:
       UsageError: with the line that is refused, and the option that allows it.
     """
     for statement in statements(config_file):
-        where = at(str(config_file), statement.location.line_num)
+        where = location(str(config_file), statement.location.line_num)
         if isinstance(statement, config_parser.IncludeStatement):
             raise UsageError(
                 f"{where}: include {statement.filename!r} is refused: write its lines into the file"

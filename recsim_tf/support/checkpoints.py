@@ -107,7 +107,7 @@ def restore_newest(
       The number of the checkpoint; None if there is none.
 
     Raises:
-      CorruptError: if none can be read; it tells of the newest.
+      CorruptError: if none can be read; the message is about the newest.
     """
     faults: list[CorruptError] = []
     for number in reversed(numbers(folder)):

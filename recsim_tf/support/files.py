@@ -202,9 +202,9 @@ def require_numbers(values: Mapping[str, Any]) -> None:
             float(value or 0)
 
 
-def _parsed(text: str, place: str, record: Callable[..., T], advice: str) -> T:
+def _parsed(text: str, where: str, record: Callable[..., T], advice: str) -> T:
     try:
         return record(**json.loads(text))
-    except Exception as error:  # Of another content a record can raise anything.
+    except Exception as error:  # A record of other content can raise anything.
         reason = shorten(f"{type(error).__name__}: {error}", 200)
-        raise ValueError(f"{place} is damaged ({reason}): {advice}") from error
+        raise ValueError(f"{where} is damaged ({reason}): {advice}") from error

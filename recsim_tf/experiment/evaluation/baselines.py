@@ -9,11 +9,11 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.evaluation.checked_policy import CheckedPolicy
 from recsim_tf.experiment.evaluation.evaluation import AnyPolicy
 from recsim_tf.policies import BASELINE_NAMES, baseline_policy
-from recsim_tf.support.errors import UsageError, one_line, place
+from recsim_tf.support.errors import UsageError, fault_location, one_line
 
 # A name of `recsim_tf.policies.BASELINES`, or a function or class that makes a policy.
 Baseline: TypeAlias = str | Callable[[Simulator], AnyPolicy]
-# Of several, or those by the names that tables show.
+# Several of them, or a mapping from the names that tables show.
 Baselines: TypeAlias = Sequence[Baseline] | Mapping[str, Baseline]
 
 
@@ -78,7 +78,7 @@ def _made_policy(
     try:
         policy = make(simulator)
     except TypeError as error:
-        if place(error) is not None:
+        if fault_location(error) is not None:
             raise
         raise UsageError(f"{expected}: {one_line(error)}") from error
     if isinstance(policy, tf_policy.TFPolicy):

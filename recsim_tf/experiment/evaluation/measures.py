@@ -21,7 +21,7 @@ _NO_OWN = OwnMeasures()
 
 
 class Measures(NamedTuple):
-    """What the responses of an environment say about clicked documents."""
+    """The measures of clicked documents that the responses of an environment allow."""
 
     num_clusters: int = 0  # C: of an integer field `cluster_id` with an upper bound, else 0
     quality: bool = False  # whether there is a field `quality`
@@ -131,7 +131,7 @@ class SessionSums(NamedTuple):
 
 
 class PolicyResult(NamedTuple):
-    """What sessions under one policy gave."""
+    """The results of the sessions under one policy."""
 
     name: str
     mean_return: float

@@ -11,7 +11,7 @@ from recsim_tf.support.files import write_csv
 from recsim_tf.support.plots import Curve, Estimate, draw_curves, draw_estimates, figure
 from recsim_tf.support.tables import text_table
 
-# Of sessions.csv.
+# The columns of sessions.csv.
 COLUMNS = ("policy", "user", "return", "steps", "clicks", "mean_quality", "outcome")
 _TABLE_COLUMNS = ("policy", "return", "session length", "click rate", "quality")
 

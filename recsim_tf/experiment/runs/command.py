@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import absl.logging
 
-from recsim_tf.support.errors import OF_VALUES, one_line, place, told
+from recsim_tf.support.errors import OF_VALUES, error_line, fault_location, one_line
 from recsim_tf.support.stopping import StoppedError, TerminatedError, interrupted_by_sigterm
 
 # The beginning of the line on standard error that says an error.
@@ -66,7 +66,7 @@ def exit_status(name: str, command: Callable[[], int | None]) -> int:
     except Exception as error:  # A user's own code can raise anything.
         if os.environ.get(TRACEBACK):
             traceback.print_exc()
-        elsewhere = place(error) is None and not isinstance(error, OF_VALUES)
+        elsewhere = fault_location(error) is None and not isinstance(error, OF_VALUES)
         hint = f" ({TRACEBACK}=1 in the environment shows where)" if elsewhere else ""
-        print(f"{ERROR_PREFIX}{told(error)}{hint}", file=sys.stderr)
+        print(f"{ERROR_PREFIX}{error_line(error)}{hint}", file=sys.stderr)
         return 2

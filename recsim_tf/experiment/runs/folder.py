@@ -34,7 +34,7 @@ _CHECKPOINTS = "checkpoints"
 _MACHINE = "machine.json"
 # The part of a checkpoint that evaluations need; see `recsim_tf.experiment.training.checkpoints`.
 RUN = "run"
-# What may differ between calls of one run: how far it goes.
+# Bindings that may differ between calls of one run.
 _MAY_CHANGE = ("train.num_iterations",)
 
 

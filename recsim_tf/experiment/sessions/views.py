@@ -19,7 +19,7 @@ from recsim_tf.support.plots import figures
 from recsim_tf.support.tables import plain_table, text_table
 
 _WIDTH = 98
-# Of alternatives that were not shown, so many are listed.
+# Alternatives that are listed, of those that were not shown.
 _LISTED = 3
 # Turns that a chart has room for at least, so that bars are narrow.
 _LEAST_WIDTH = 12

@@ -28,7 +28,7 @@ class Shard(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Shard":
-        """Of "i/n".
+        """The shard of "i/n".
 
         Raises:
           UsageError: unless 0 <= i < n.

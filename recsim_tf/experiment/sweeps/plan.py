@@ -23,7 +23,7 @@ from recsim_tf.support.errors import UsageError, one_line
 
 GIN_FILE = "gin_file"
 _SEED = ("", "recsim_tf.experiment", "seed")
-# Of a label, which names a folder: file systems take 255 bytes.
+# The longest label, which names a folder: file systems take 255 bytes.
 _LONGEST = 120
 
 

@@ -38,7 +38,7 @@ def run_sweep(
     folder; prints the table.
 
     The folder receives trials/ with the run, the log and the configuration of each trial, and at
-    the end sweep.csv, sweep.json, curves.png, returns.png, summary.md and summary.html.
+    the end sweep.csv, sweep.json, curves.png, returns.png and summary.html.
 
     Args:
       root_dir: the folder.

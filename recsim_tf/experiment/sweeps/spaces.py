@@ -1,4 +1,4 @@
-"""What a sweep tries: each variant is a set of gin bindings over those that all its trials
+"""The variants of a sweep: each is a set of gin bindings over those that all its trials
 share.
 """
 
@@ -19,7 +19,7 @@ Bindings = dict[str, Any]
 
 # Draws for each variant before a random search is said to have no more distinct ones.
 _ATTEMPTS = 1000
-# Of a sampled number: the name of a folder holds it exactly.
+# Digits of a sampled number, so that the name of a folder holds it exactly.
 _DIGITS = 4
 
 

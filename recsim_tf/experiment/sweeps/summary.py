@@ -16,7 +16,7 @@ from recsim_tf.experiment.sweeps.results import (
 )
 from recsim_tf.experiment.sweeps.trial import FAILED, FINISHED, PENDING, STOPPED
 from recsim_tf.support.files import whole_file, write_text
-from recsim_tf.support.pages import Chart, Code, Note, Section, Table, markdown, page
+from recsim_tf.support.pages import Chart, Code, Note, Section, Table, page
 from recsim_tf.support.plots import Curve, Estimate, colours, draw_curves, draw_estimates, png
 from recsim_tf.support.tables import text_table
 
@@ -83,15 +83,14 @@ def without_effect(result: SweepResult) -> list[str]:
 
 
 def write_summary(path: Path, result: SweepResult, command: str) -> None:
-    """Writes summary.md and summary.html, and the charts as curves.png and returns.png, into a
-    folder; the reports hold the command that runs the sweep.
+    """Writes summary.html, and its charts as curves.png and returns.png, into a folder; the page
+    holds the command that runs the sweep.
     """
     charts = _charts(result)
-    for chart in charts:
-        with whole_file(path / chart.file) as temporary:
+    for file, chart in charts.items():
+        with whole_file(path / file) as temporary:
             temporary.write_bytes(chart.png)
-    sections = _sections(result, charts, command)
-    write_text(path / "summary.md", markdown("Sweep", sections))
+    sections = _sections(result, list(charts.values()), command)
     write_text(path / "summary.html", page("Sweep", sections))
 
 
@@ -157,26 +156,22 @@ def _mentions(text: str, name: str) -> bool:
     return False
 
 
-def _charts(result: SweepResult) -> list[Chart]:
-    """Draws curves.png where something was learned, and returns.png; draws nothing before a trial
-    has finished.
+def _charts(result: SweepResult) -> dict[str, Chart]:
+    """curves.png where something was learned, and returns.png; nothing before a trial has
+    finished.
     """
     variants = [variant for variant in result.variants if variant.estimate is not None]
     if not variants:
-        return []
-    labels = _labels(variants)
-    charts = []
-    curves = [
-        curve
-        for variant, label in zip(variants, labels, strict=True)
-        if (curve := _curve(variant, label)) is not None
-    ]
-    if curves:
-        drawn = png(_draw_training, curves, result.baselines, _statistic(variants), size=(10, 4.6))
-        charts.append(Chart(drawn, "Returns during training by variant", file="curves.png"))
+        return {}
+    labels, charts = _labels(variants), {}
+    curves = [_curve(variant, label) for variant, label in zip(variants, labels, strict=True)]
+    known = [curve for curve in curves if curve is not None]
+    if known:
+        drawn = png(_draw_training, known, result.baselines, _statistic(variants), size=(10, 4.6))
+        charts["curves.png"] = Chart(drawn, "Returns during training by variant")
     size = (10, 1.7 + 0.55 * len(variants))
     drawn = png(_draw_returns, variants, labels, result.baselines, size=size)
-    charts.append(Chart(drawn, "Returns by variant, with 95% intervals", file="returns.png"))
+    charts["returns.png"] = Chart(drawn, "Returns by variant, with 95% intervals")
     return charts
 
 
@@ -205,7 +200,7 @@ def _curve(variant: VariantResult, label: str) -> Curve | None:
 
 
 def _labels(variants: Sequence[VariantResult]) -> list[str]:
-    """What tells each variant from the others."""
+    """The part of each label in which the variants differ."""
     parts = [variant.variant.label.split(",") for variant in variants]
     shared = set(parts[0]).intersection(*parts[1:]) if len(parts) > 1 else set()
     labels = [", ".join([part for part in label if part not in shared] or label) for label in parts]
@@ -216,7 +211,7 @@ def _labels(variants: Sequence[VariantResult]) -> list[str]:
 
 
 def _statistic(variants: Sequence[VariantResult]) -> str:
-    """What the numbers are, for an axis."""
+    """The statistic of the estimates, for an axis."""
     words = {
         _WORDS[variant.estimate.method] for variant in variants if variant.estimate is not None
     }

@@ -20,7 +20,7 @@ from recsim_tf.experiment.training.replay import SeededReplayBuffer
 @gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Learning:
-    """What an iteration of a training consists of.
+    """How an iteration of a training collects and learns.
 
     Args:
       batch_size: transitions of a train step, drawn from the replay, or sequences of them where the
@@ -136,7 +136,7 @@ class LearningLoop(tf.Module):
         self._policy_state = tf.nest.map_structure(replicas.variable, initial_state)
         variables = (environment.memory.state, self._policy_state)
 
-        def step(state, policy_state):
+        def step(state: Nest, policy_state: Nest) -> tuple[Nest, Nest]:
             time_step = environment.time_step(state)
             action_step = agent.collect_policy.action(time_step, policy_state)
             state = environment.advance(state, action_step.action)
@@ -152,26 +152,26 @@ class LearningLoop(tf.Module):
                 return agent.train(self.replay.latest(sequence_length))
             return agent.train(self.replay.sample(batch_size, sequence_length))
 
-        def steps(number, state):
+        def steps(number: tf.Tensor | int, state: Nest) -> Nest:
             return _repeat(number, lambda state: step(*state), state)
 
-        def advance(*state):
+        def advance(*state: Nest) -> Nest:
             if learning.collect_steps == 1:
                 return step(*state)
             return steps(learning.collect_steps, state)
 
         @compiled(jit_compile=jit_compile)
-        def collect(num_iterations):
+        def collect(num_iterations: tf.Tensor) -> None:
             strategy.run(lambda: _assign(variables, steps(num_iterations, _read(variables))))
 
         @compiled(jit_compile=jit_compile)
-        def run(num_iterations):
+        def run(num_iterations: tf.Tensor) -> tf_agent.LossInfo:
             # Traced by itself, the train step tells the loop the structure of its loss.
             train = tf.function(
                 lambda: strategy.run(learn), autograph=False
             ).get_concrete_function()
 
-            def iterate(carry):
+            def iterate(carry: Nest) -> Nest:
                 state, loss_info = carry
                 state = strategy.run(advance, args=state)
                 for _ in range(learning.train_steps):
@@ -191,7 +191,7 @@ class LearningLoop(tf.Module):
         self.collect_function, self.run_function, self.train_step = collect, run, learn
 
     def checkpoint(self) -> tf.train.Checkpoint:
-        """Of all that the loop needs to go on but the frames of the replay."""
+        """A checkpoint of the loop's state, without the frames of the replay."""
         return tf.train.Checkpoint(
             agent=self.agent,
             environment=self.environment,
@@ -222,7 +222,7 @@ class LearningLoop(tf.Module):
             return self.run_function(tf.constant(num_iterations))
 
 
-def _repeat(number, function: Callable[[Nest], Nest], carry: Nest) -> Nest:
+def _repeat(number: tf.Tensor | int, function: Callable[[Nest], Nest], carry: Nest) -> Nest:
     """`function` of its own result, `number` times."""
     return tf.while_loop(
         lambda i, _: i < number,

@@ -1,4 +1,4 @@
-"""What a training is made of, as a configuration describes it."""
+"""The parts of a training, as a configuration describes them."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -66,7 +66,7 @@ class Experiment(NamedTuple):
         return self.iteration * self.loop.user_steps_per_iteration
 
     def policies(self, simulator: Simulator) -> dict[str, AnyPolicy]:
-        """What is evaluated, by its name in tables: the baselines, made for a simulator, and last
+        """The policies to evaluate, by name: the baselines, made for a simulator, and last
         the agent, in place of a baseline of its name.
 
         Raises:

@@ -175,7 +175,7 @@ class TrainingRun:
                 parts.loop.metrics.read_and_clear(1.0)
             if done == 0:
                 self._log({}, evaluate() if devices.is_chief else None)
-            # All workers stop when one of them is told to.
+            # All workers stop when one of them gets a signal.
             signal = devices.largest(stop.signal or 0)
             while done < schedule.num_iterations and not signal:
                 ahead = schedule.next_call(done)
@@ -256,10 +256,10 @@ class TrainingRun:
         outputs.plot_learning_curve(
             folder.path / "learning_curve.png", rows, results, parts.agent.name
         )
-        # TensorFlow tells of names and types that are TF-Agents' own.
+        # TensorFlow warns of names and types that are TF-Agents' own.
         with quietly(), whole_folder(folder.path / "policy") as written, storing(written):
             policy_saver.PolicySaver(parts.policy, batch_size=None).save(str(written))
-            # TensorFlow does not tell that it could not remove them.
+            # TensorFlow may fail to remove them without an error.
             remove(written / "variables" / "variables_temp")
         # Last, since it says that a run is finished.
         folder.write_results(content)

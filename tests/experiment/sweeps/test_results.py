@@ -1,6 +1,5 @@
 import csv
 import json
-import re
 
 import numpy as np
 import pytest
@@ -140,15 +139,15 @@ def test_the_summary_tells_failures_and_what_the_interval_is(folder):
     result = read_results(folder)
     write_summary(folder.path, result, "recsim-tf sweep")
     page = read_page(folder.path / "summary.html")
-    text = (folder.path / "summary.md").read_text(encoding="utf-8")
     for name in ("curves.png", "returns.png"):
         assert (folder.path / name).read_bytes() in page.images
-        assert f"]({name})" in text
-    assert "| epsilon=0.2/seed-1 | failed | it \\| broke |" in re.sub(" +", " ", text)
-    for found in (text, page.text):
-        assert "6 trials: 3 finished, 1 stopped early by the scheduler, 1 failed, 1 pend" in found
-        assert "Student's t interval" in found
-        assert "recsim-tf sweep" in found
+    for text in (
+        "epsilon=0.2/seed-1 failed it | broke",
+        "6 trials: 3 finished, 1 stopped early by the scheduler, 1 failed, 1 pend",
+        "Student's t interval",
+        "recsim-tf sweep",
+    ):
+        assert text in page.text
     assert page.headings == ["Variants", "Returns", "Trials without a result", "Again"]
     assert variants_table(result).splitlines()[2].split()[:3] == ["epsilon=0.2", "1/2", "20.00"]
 

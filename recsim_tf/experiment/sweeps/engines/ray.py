@@ -26,7 +26,7 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
-    # Of a cluster that has ended, Ray may have the address still.
+    # Ray may still have the address of a cluster that has ended.
     "RAY_NUM_REDIS_GET_RETRIES": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -193,7 +193,7 @@ class RayEngine:
             return stop.signal
 
     def _resources(self, threads: int) -> dict[str, float]:
-        """What a trial takes of Ray, which would wait for what it has not got."""
+        """The CPUs and GPUs of a trial, which Ray must have: it would wait for more."""
         import ray
 
         resources = {"cpu": self.cpus_per_trial or threads, "gpu": self.gpus_per_trial}

@@ -61,7 +61,7 @@ class RayTrial(tune.Trainable):
 
 class WhenAsked(tune.Stopper):
     """Ends all trials once a signal came. A file on a file system that all nodes share, the flag,
-    tells their actors, which may be waiting for an evaluation.
+    reaches their actors, which may be waiting for an evaluation.
     """
 
     def __init__(self, stop: Stop, flag: Path):
@@ -94,13 +94,13 @@ class Watch(tune.Callback):
         # Tune pickles what it could restore; we restore nothing from it.
         return {}
 
-    def on_step_end(self, iteration, trials, **info) -> None:
+    def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
         self._progress.update()
 
-    def on_trial_complete(self, iteration, trials, trial, **info) -> None:
+    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         self._record(trial.config["job"]["name"], None)
 
-    def on_trial_error(self, iteration, trials, trial, **info) -> None:
+    def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         error = trial.get_error()
         message = one_line(error)[:300] if error is not None else "the trial was lost"
         self._record(trial.config["job"]["name"], f"Ray: {message}")
