@@ -8,7 +8,7 @@
 import sys
 
 import matplotlib.pyplot as plt
-from recsim_tf.experiment.sweeps.run import run_sweep
+from recsim_tf.experiment.sweeps import run_sweep
 
 QUICK, FOLDER = "--quick" in sys.argv, "runs/examples/sweep"
 NUM_ITERATIONS = 4 if QUICK else 250

@@ -107,8 +107,8 @@ def run_fit(
         )
         print(f"{estimates_table(content)}\nThe fit in {folder.path} had ended already.")
         return content
-    sessions, validation = _sessions(log, held_out, posterior is not None)
     _check_before_the_fit(simulator, parameters, num_replicates)
+    sessions, validation = _sessions(log, held_out, posterior is not None)
     with folder.claim():
         result, seconds = _fit(folder, estimate, (simulator, parameters, sessions), validation)
         folder.write_operative_config()
@@ -137,8 +137,8 @@ def _sessions(log: Any, held_out: float | None, posterior: bool) -> tuple[Sessio
         )
     if (posterior or held_out is not None) and not isinstance(sessions, SessionLog):
         raise UsageError(
-            "run_fit.posterior and run_fit.held_out must be None for a log in pieces, got held_out"
-            f" {held_out}"
+            "run_fit.posterior and run_fit.held_out must be None for a log in pieces, which is not"
+            " held in memory"
         )
     return (sessions, None) if held_out is None else sessions.split(held_out)
 

@@ -34,12 +34,13 @@ def named_baselines(argument: str, baselines: Baselines) -> dict[str, Baseline]:
     Raises:
       UsageError: for anything but names and functions, or if two have one name.
     """
-    if isinstance(baselines, Mapping):
-        return dict(baselines)
-    if not isinstance(baselines, (tuple, list)) or not all(
-        isinstance(each, str) or callable(each) for each in baselines
+    several = baselines.values() if isinstance(baselines, Mapping) else baselines
+    if not isinstance(baselines, (tuple, list, Mapping)) or not all(
+        isinstance(each, str) or callable(each) for each in several
     ):
         raise UsageError(f"{argument} must be a tuple of names and functions, got {baselines!r}")
+    if isinstance(baselines, Mapping):
+        return dict(baselines)
     named: dict[str, Baseline] = {}
     for baseline in baselines:
         name = baseline_name(baseline)

@@ -247,7 +247,8 @@ def _model_of(policy: Policy) -> Model | None:
 
 def _own_names(policy: Policy, names: Sequence[str]) -> dict[str, str]:
     """The names that are parameters of a policy, with the names that it has for them."""
-    model, found = _model_of(policy), {}
+    model = _model_of(policy)
+    found: dict[str, str] = {}
     if model is not None:
         for name in names:
             with contextlib.suppress(ValueError):

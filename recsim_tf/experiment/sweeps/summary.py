@@ -163,7 +163,8 @@ def _charts(result: SweepResult) -> dict[str, Chart]:
     variants = [variant for variant in result.variants if variant.estimate is not None]
     if not variants:
         return {}
-    labels, charts = _labels(variants), {}
+    labels = _labels(variants)
+    charts: dict[str, Chart] = {}
     curves = [_curve(variant, label) for variant, label in zip(variants, labels, strict=True)]
     known = [curve for curve in curves if curve is not None]
     if known:
