@@ -41,7 +41,7 @@ class Others(NamedTuple):
     num_more: int  # that are not among the best
 
 
-class Turn(NamedTuple):
+class TurnText(NamedTuple):
     """A step of a session."""
 
     number: int  # from 1
@@ -54,12 +54,12 @@ class Turn(NamedTuple):
     thoughts: str  # further numbers of the policy, with their names
 
 
-class Session(NamedTuple):
+class SessionText(NamedTuple):
     """A session of one user."""
 
     user: int
     start: str  # the user's state before the first turn
-    turns: Sequence[Turn]  # the first ones
+    turns: Sequence[TurnText]  # the first ones
     num_turns: int
     rewards: np.ndarray  # float [num_turns]
     clicks: float
@@ -96,19 +96,19 @@ class Session(NamedTuple):
         return f"{what}, with a reward of {number(rest.sum())}"
 
 
-def sessions_in_words(recording: Recording, wording: Wording, max_turns: int) -> list[Session]:
+def sessions_in_words(recording: Recording, wording: Wording, max_turns: int) -> list[SessionText]:
     """The sessions of a recording in the wording of the environment, up to `max_turns` of each."""
     return [_session(recording, wording, row, max_turns) for row in range(len(recording.users))]
 
 
-def _session(recording: Recording, wording: Wording, row: int, max_turns: int) -> Session:
+def _session(recording: Recording, wording: Wording, row: int, max_turns: int) -> SessionText:
     length = int(recording.lengths[row])
     transitions = _at(recording.transitions, slice(length), row)
     start, finish = (
         in_words(fields(wording.user(_at(recording.states, step, row)))) for step in (0, length)
     )
     end = TIME_LIMIT if transitions.truncated[-1] else CUT_OFF
-    return Session(
+    return SessionText(
         user=int(recording.users[row]),
         start=start,
         turns=[_turn(recording, wording, step, row) for step in range(min(length, max_turns))],
@@ -120,7 +120,7 @@ def _session(recording: Recording, wording: Wording, row: int, max_turns: int) -
     )
 
 
-def _turn(recording: Recording, wording: Wording, step: int, row: int) -> Turn:
+def _turn(recording: Recording, wording: Wording, step: int, row: int) -> TurnText:
     transition, explanation = _at((recording.transitions, recording.explanation), step, row)
     response, query = transition.response, transition.query
     documents = [
@@ -164,7 +164,7 @@ def _turn(recording: Recording, wording: Wording, step: int, row: int) -> Turn:
     before, after = (
         fields(wording.user(_at(recording.states, time, row))) for time in (step, step + 1)
     )
-    return Turn(
+    return TurnText(
         number=step + 1,
         says=in_words(fields(query)) if says is None else says,
         shown=shown,

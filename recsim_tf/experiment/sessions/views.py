@@ -8,8 +8,8 @@ from typing import Any
 from recsim_tf.experiment.sessions.turns import (
     Alternative,
     Others,
-    Session,
-    Turn,
+    SessionText,
+    TurnText,
     column,
     counted,
     number,
@@ -26,7 +26,7 @@ _LEAST_WIDTH = 12
 _NOT_SHOWN, _SHOWN, _CLICKED = "#b9bec7", "#2f6fd0", "#d9730d"
 
 
-def sessions_text(title: str, sessions: Sequence[Session], max_turns: int) -> str:
+def sessions_text(title: str, sessions: Sequence[SessionText], max_turns: int) -> str:
     """A title, a table of all sessions, and `max_turns` turns of each."""
     rows = _overview(sessions)
     table = text_table([list(rows[0]), *(list(row.values()) for row in rows)], left=(0, 4))
@@ -36,7 +36,7 @@ def sessions_text(title: str, sessions: Sequence[Session], max_turns: int) -> st
     return "\n".join(lines)
 
 
-def sessions_page(title: str, about: str, sessions: Sequence[Session]) -> str:
+def sessions_page(title: str, about: str, sessions: Sequence[SessionText]) -> str:
     """The page of the sessions of some users; `about` says which sessions they are."""
     introduction: list[Part] = [about, Table(_overview(sessions))]
     if not any(session.explains for session in sessions):
@@ -44,7 +44,7 @@ def sessions_page(title: str, about: str, sessions: Sequence[Session]) -> str:
     return page(title, [_section(session) for session in sessions], introduction)
 
 
-def _overview(sessions: Sequence[Session]) -> list[dict[str, str]]:
+def _overview(sessions: Sequence[SessionText]) -> list[dict[str, str]]:
     """A row for each session."""
     return [
         {
@@ -80,7 +80,7 @@ def _columns(alternatives: Sequence[Alternative]) -> dict[str, list[str]]:
     }
 
 
-def _session_lines(session: Session, max_turns: int) -> Iterator[str]:
+def _session_lines(session: SessionText, max_turns: int) -> Iterator[str]:
     heading = f"User {session.user}"
     yield from (heading, "=" * len(heading))
     if session.start:
@@ -98,7 +98,7 @@ def _session_lines(session: Session, max_turns: int) -> Iterator[str]:
     yield f"{session.ending}."
 
 
-def _turn_lines(turn: Turn) -> Iterator[str]:
+def _turn_lines(turn: TurnText) -> Iterator[str]:
     yield f"Turn {turn.number}" + (f": the system {turn.says}" if turn.says else "")
     yield from textwrap.indent(_slate_table(turn.shown), "  ").splitlines()
     outcome = f"The user {turn.does}. Reward {number(turn.reward)}."
@@ -119,7 +119,7 @@ def _slate_table(shown: Sequence[Alternative]) -> str:
     return table if columns else table.partition("\n")[2]
 
 
-def _section(session: Session) -> Section:
+def _section(session: SessionText) -> Section:
     parts: list[Part] = [f"{session.ending}, {counted(session.clicks, 'click')}.", _chart(session)]
     if session.start:
         parts.append(Note(f"Starts with {session.start}."))
@@ -132,7 +132,7 @@ def _section(session: Session) -> Section:
     return Section(f"User {session.user}", parts)
 
 
-def _row(turn: Turn, explains: bool) -> dict[str, Any]:
+def _row(turn: TurnText, explains: bool) -> dict[str, Any]:
     shown = [(Marked if each.clicked else str)(_label(each)) for each in turn.shown]
     row: dict[str, Any] = {
         "turn": f"{turn.number}",
@@ -145,7 +145,7 @@ def _row(turn: Turn, explains: bool) -> dict[str, Any]:
     return row
 
 
-def _policy_parts(turn: Turn) -> list[Part]:
+def _policy_parts(turn: TurnText) -> list[Part]:
     lines = map(Note, filter(None, [*map(_others_line, turn.others), turn.thoughts]))
     tables = []
     for others in turn.others:
@@ -161,7 +161,7 @@ def _label(each: Alternative) -> str:
     return f"{each.position}. {each.text}" if each.position else each.text
 
 
-def _chart(session: Session) -> Chart:
+def _chart(session: SessionText) -> Chart:
     """The reward of each turn, and the first number of the policy for each candidate."""
     of_candidates = {
         turn.number: others
@@ -186,7 +186,7 @@ def _chart(session: Session) -> Chart:
     return Chart(png.getvalue(), words, f"{words}.")
 
 
-def _draw_candidates(axes: Any, session: Session, of_candidates: Mapping[int, Others]) -> None:
+def _draw_candidates(axes: Any, session: SessionText, of_candidates: Mapping[int, Others]) -> None:
     """Draws the first number of each candidate, by turn."""
     name = next(iter(of_candidates.values())).name
     kinds = {"not shown": _NOT_SHOWN, "shown": _SHOWN, "clicked": _CLICKED}

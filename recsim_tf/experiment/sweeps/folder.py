@@ -115,7 +115,7 @@ def _names(trials: list[str]) -> list[str]:
     return list(map(str, trials))
 
 
-class Progress:
+class ProgressBar:
     """One bar over the iterations of all trials, read from their files, whoever runs them."""
 
     def __init__(self, files: Iterable[TrialFiles]):
@@ -132,7 +132,7 @@ class Progress:
             mininterval=_PROGRESS_SECONDS,
         )
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "ProgressBar":
         self.update(force=True)
         # The rate is of what runs, not of what was there.
         self._bar.initial = self._bar.n

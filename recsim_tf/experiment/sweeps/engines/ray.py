@@ -17,7 +17,7 @@ from recsim_tf.support.errors import UsageError, one_line
 from recsim_tf.support.stopping import noting_signals
 
 if TYPE_CHECKING:
-    from recsim_tf.experiment.sweeps.folder import Progress
+    from recsim_tf.experiment.sweeps.folder import ProgressBar
 
 _SECONDS_TO_ANSWER = 5.0
 _METRIC = "AverageEpisodeRewards/eval"
@@ -121,7 +121,7 @@ class RayEngine:
         check_numbers(NOT_NEGATIVE, **{"RayEngine.gpus_per_trial": self.gpus_per_trial})
 
     def run(
-        self, trials: Sequence[TrialFiles], progress: "Progress", threads: int, name: str
+        self, trials: Sequence[TrialFiles], progress: "ProgressBar", threads: int, name: str
     ) -> int | None:
         """Runs prepared trials to their ends, by the cluster that this process is connected to.
 

@@ -13,7 +13,7 @@ from recsim_tf.support.errors import one_line
 from recsim_tf.support.stopping import Stop
 
 if TYPE_CHECKING:
-    from recsim_tf.experiment.sweeps.folder import Progress
+    from recsim_tf.experiment.sweeps.folder import ProgressBar
 
 _POLL_SECONDS = 0.1
 
@@ -86,7 +86,7 @@ class Watch(tune.Callback):
       record: is called with the name of each trial that ended, and the error of Ray or None.
     """
 
-    def __init__(self, progress: "Progress", record: Callable[[str, str | None], None]):
+    def __init__(self, progress: "ProgressBar", record: Callable[[str, str | None], None]):
         self._progress = progress
         self._record = record
 
