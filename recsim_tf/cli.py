@@ -88,8 +88,8 @@ def _sweep(options: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _without_messages() -> Iterator[None]:
-    """Without what TensorFlow and TF-Agents write to standard error when they are imported, which
-    no log level silences.
+    """Without the messages of TensorFlow and TF-Agents on standard error when they are imported,
+    which no log level silences.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()

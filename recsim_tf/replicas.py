@@ -1,4 +1,4 @@
-"""Replicas of a `tf.distribute` strategy: what each has of its own, and what they share.
+"""Replicas of a `tf.distribute` strategy: variables of each, and sums over all.
 
 All replicas run the same program, each with its share of the users. What belongs to these users is
 in variables of the replica. A number that is about all users is summed over the replicas. With one

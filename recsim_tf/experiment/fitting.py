@@ -146,7 +146,7 @@ def _sessions(log: Any, held_out: float | None, posterior: bool) -> tuple[Sessio
 def _check_before_the_fit(
     simulator: Simulator, parameters: Mapping[str, Parameter], num_replicates: int
 ) -> None:
-    """Refuses what would be refused after the fit, which would be lost then."""
+    """Refuses arguments that would otherwise be refused after the fit, which would be lost then."""
     if not all(isinstance(parameter, Parameter) for parameter in parameters.values()):
         raise UsageError(
             f"run_fit.parameters must have a Parameter() for each name, got {dict(parameters)!r}"

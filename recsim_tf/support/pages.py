@@ -54,7 +54,7 @@ class Table(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A chart: its PNG, and what is to be seen in it, for readers who cannot see it."""
+    """A chart: its PNG, and a description of it, for readers who cannot see it."""
 
     png: bytes
     words: str
@@ -72,7 +72,7 @@ Part: TypeAlias = str | Table | Chart | Details
 
 
 class Section(NamedTuple):
-    """A heading, which no other section has, and what is below it."""
+    """A heading, which no other section has, and its parts."""
 
     heading: str
     parts: Sequence[Part]

@@ -1,4 +1,4 @@
-"""Policies of a user's own, with checks of what they give."""
+"""Policies of a user's own, with checks of their actions."""
 
 import tensorflow as tf
 
@@ -55,7 +55,7 @@ class CheckedPolicy:
         """Finds the faults of the policy before anything long starts.
 
         Raises:
-          UsageError: if it gives what is no action of the simulator.
+          UsageError: if it gives anything but an action of the simulator.
         """
         num_users = max(self._simulator.fewest_users, 2)
 

@@ -46,7 +46,7 @@ class Evaluation:
     Args:
       num_users: sessions, of each value and seed.
       max_steps: sessions still running then are cut off, and counted as unfinished.
-      seed: an integer; that of the users and of all that happens.
+      seed: an integer, of the users and of all other draws.
       jit_compile: whether to compile with XLA; None for XLA on GPUs and TPUs only, since an
         evaluation is short.
       compare: None, or parameters of the environment's models and of policies, each with the values
@@ -124,7 +124,7 @@ class Evaluation:
         """A function that evaluates a policy as it is at the time of the call, with a result for
         every value and seed of a comparison.
 
-        Their names are that of the policy with the value and the seed. The simulator is that of
+        Each is named after the policy, the value and the seed. The simulator must come from
         `comparison.simulator`.
         """
         run, measures = self._compiled(simulator, policy, comparison.num_rows, comparison.paired)
@@ -186,7 +186,7 @@ class Evaluation:
         context: Callable[[], contextlib.AbstractContextManager],
     ) -> tuple[Callable[[tf.Tensor], list[SessionSums]], Measures]:
         """A function from a seed to the sums of the sessions of each part, of `num_users` rows,
-        traced inside `context()`, and what they measure.
+        traced inside `context()`, and their measures.
         """
         function, policy_state = as_rollout(policy, num_users)
         measures = Measures.of(simulator.observation_spec().response)

@@ -1,4 +1,4 @@
-"""A command as a process: what it writes to standard error, and its exit status."""
+"""A command as a process: its lines on standard error, and its exit status."""
 
 import contextlib
 import logging

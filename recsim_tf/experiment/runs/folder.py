@@ -84,7 +84,7 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def claim(self, worker: int = 0) -> Iterator[None]:
-        """Creates the folder, removes what killed processes left unfinished in it, records the
+        """Creates the folder, removes unfinished files of killed processes, records the
         configuration and the machine, and keeps other processes from the folder inside the context.
         A new run that fails before it has written anything else takes its records away again.
 
@@ -122,7 +122,7 @@ class RunDirectory:
                 self.path.rmdir()
 
     def write_operative_config(self) -> None:
-        """Records the bindings that were used so far, with the defaults of what they configure."""
+        """Records the bindings that were used so far, with the defaults of the functions."""
         write_text(self.path / "operative_config.gin", gin.operative_config_str())
 
     def write_results(self, content: dict[str, Any]) -> None:
@@ -160,7 +160,7 @@ class RunDirectory:
         return self.path / _CHECKPOINTS
 
     def restore_latest(self, checkpoint: tf.train.Checkpoint, whole: bool = True) -> bool:
-        """Restores what a training is, without its replay, from the newest checkpoint, see
+        """Restores a training, without its replay, from the newest checkpoint, see
         `checkpoints.restore`. Returns whether there was one.
 
         Raises:

@@ -122,7 +122,7 @@ def show_sessions(
 ) -> Path:
     """Prints sessions of an evaluation turn by turn, and writes a page and a table of them.
 
-    The users and what happens to them are those of `recsim-tf evaluate` with the same seed. The
+    The users and their draws are the same as in `recsim-tf evaluate` with the same seed. The
     page, sessions.html, and the table, sessions.parquet or sessions.csv, go into a new folder
     sessions/<policy>-<iteration>, or with a number behind where that exists.
 

@@ -66,7 +66,7 @@ class SweepDirectory:
 
     @contextlib.contextmanager
     def claim(self, shard: Shard) -> Iterator[None]:
-        """Creates the folder, removes what killed processes left unfinished in it, records the
+        """Creates the folder, removes unfinished files of killed processes, records the
         trials, and keeps other processes from the shard inside the context.
 
         Raises:
@@ -81,7 +81,7 @@ class SweepDirectory:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Waits until no other shard writes what all shards write."""
+        """Waits until no other shard writes the files that all shards write."""
         with open(self.path / ".lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -99,7 +99,7 @@ class SweepDirectory:
             self._check_run(trial)
 
     def _check_run(self, trial: Trial) -> None:
-        """Refuses what `train` would refuse, before anything starts."""
+        """Refuses a run that `train` would refuse, before anything starts."""
         files = self.files[trial.name]
         RunDirectory(files.run, trial.config)
         done = max((row["iteration"] for row in files.metrics()), default=0)
@@ -134,7 +134,7 @@ class ProgressBar:
 
     def __enter__(self) -> "ProgressBar":
         self.update(force=True)
-        # The rate is of what runs, not of what was there.
+        # The rate counts iterations of this process only.
         self._bar.initial = self._bar.n
         self._bar.start_t = self._bar.last_print_t = time.time()
         return self

@@ -82,7 +82,8 @@ def random_search(
 
 @gin.configurable(module="recsim_tf")
 def listed(trials: Sequence[Bindings] = gin.REQUIRED) -> list[Bindings]:
-    """Variants that are written down one by one; `{}` is what all trials share, as it is.
+    """Variants that are written down one by one; `{}` has the bindings that all trials
+    share.
 
     Args:
       trials: the bindings of each variant; values are as in `grid`.

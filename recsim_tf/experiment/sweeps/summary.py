@@ -105,7 +105,7 @@ def _sections(result: SweepResult, charts: Sequence[Chart], command: str) -> lis
     ]
     again = [
         Code(command),
-        "It runs what has failed or is pending, and nothing that is there. sweep.csv has a row for"
+        "It runs trials that failed or are pending, and no others. sweep.csv has a row for"
         " each trial.",
     ]
     found = [variants]

@@ -1,4 +1,4 @@
-"""A trial of a sweep, and what its files say about its state."""
+"""A trial of a sweep, and its state, which its files record."""
 
 import contextlib
 import dataclasses
@@ -130,7 +130,7 @@ class TrialFiles(NamedTuple):
         found = []
         with contextlib.suppress(FileNotFoundError):
             for line in (self.run / "metrics.jsonl").read_bytes().splitlines():
-                # The run itself says what is wrong with the other lines.
+                # The run itself reports the fault of any other line.
                 with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
                     row = json.loads(line)
                     if row["iteration"] > after:

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: of what its replicas share, and of what each has of its own."""
+"""Checkpoints of a run: the variables that its replicas share, and the own ones of each."""
 
 import sys
 from pathlib import Path
@@ -29,7 +29,7 @@ class RunCheckpoints:
 
     Args:
       folder: of the checkpoints.
-      parts: what is saved.
+      parts: of the training, which are saved.
       devices: where it computes.
       max_to_keep: checkpoints that are kept, at least two with several workers, of which one may be
         lost before it has saved.

@@ -77,7 +77,7 @@ class LearningLoop(tf.Module):
     Args:
       environment: B users, of each replica.
       agent: trains on [batch_size, T], or on [B, T] for batch_size None.
-      learning: what an iteration consists of; replicas share its batch.
+      learning: how an iteration collects and learns; replicas share its batch.
       seed: of the replay, an integer or int32 [2].
 
     Attributes:

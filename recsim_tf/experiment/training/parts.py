@@ -51,7 +51,7 @@ class Experiment(NamedTuple):
     loop: LearningLoop
     progress: Progress
     checkpoint: tf.train.Checkpoint  # of the run but the frames of the replay
-    agent_checkpoint: tf.train.Checkpoint  # of that, what evaluations need
+    agent_checkpoint: tf.train.Checkpoint  # the part that evaluations need
     baselines: Mapping[str, Baseline]  # by their names in tables
 
     @property
@@ -88,7 +88,7 @@ def experiment(
     seed: int = 0,
     mixed_precision: str | None = None,
 ) -> Experiment:
-    """Builds what is trained, and what it is trained on.
+    """Builds the agent, its environment, and the loop that trains it.
 
     In the scope of a `tf.distribute` strategy each replica takes an equal share of the users and of
     a batch.
@@ -101,7 +101,7 @@ def experiment(
         see `recsim_tf.agents.layers`. The metrics of the training are of what the agent sees above
         them; evaluations are of the environment itself.
       num_users: users that are simulated at once.
-      learning: what an iteration consists of; None for `Learning()`.
+      learning: how an iteration collects and learns; None for `Learning()`.
       baselines: policies to compare with, of `recsim_tf.policies.BASELINES`: "random",
         "myopic", "oracle"; "greedy_pctr", "ucb1", "kl_ucb", "thompson" where documents have
         clusters. Also functions or classes that make a policy from the simulator. Or all of these

@@ -82,7 +82,7 @@ class TrainingRun:
 
     Args:
       folder: of the run.
-      parts: what is trained, made in the scope of the devices' strategy.
+      parts: of the training, made in the scope of the devices' strategy.
       devices: where it computes.
       schedule: when it logs, evaluates and saves.
       evaluation: at the end, of the agent and its baselines; its users are those of the learning
