@@ -88,7 +88,7 @@ class SessionSums(NamedTuple):
           user: the users' state at the start of a session, a nest of [B, ...].
         """
         return cls(
-            *[tf.zeros([num_users])] * 7,
+            **dict.fromkeys(cls._fields[:7], tf.zeros([num_users])),
             cluster_clicks=tf.zeros([num_users, num_clusters]),
             own=own.zeros(num_users),
             segments=own.segments(user, num_users),

@@ -60,7 +60,7 @@ def record(
     def rows(nest: Nest) -> Nest:
         return tf.nest.map_structure(lambda leaf: tf.gather(leaf, users), nest)
 
-    def met(state: SimulatorState, transition: Transition) -> Nest:
+    def met(state: SimulatorState, transition: Nest) -> Nest:
         described = simulator.documents.describe(state.candidates, state.corpus)
         candidates = simulator.corpora.of_users(described, num_users)
         documents = simulator.shown(state, transition).documents
