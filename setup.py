@@ -7,5 +7,9 @@ setup(
     package_dir={"": "."},
     # The folders of `configs` hold gin files alone, without an `__init__.py`.
     packages=find_namespace_packages(include=["recsim_tf", "recsim_tf.*"]),
-    package_data={"recsim_tf": ["page.html", "py.typed"], "recsim_tf.configs": ["**/*.gin"]},
+    package_data={
+        "recsim_tf": ["py.typed"],
+        "recsim_tf.support": ["page.html"],
+        "recsim_tf.configs": ["**/*.gin"],
+    },
 )

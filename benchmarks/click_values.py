@@ -27,7 +27,7 @@ from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, Ut
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _FLAGS = flags.FLAGS
 _STEPS = (0, 30, 60, 90, 120)

@@ -34,14 +34,14 @@ import tensorflow as tf
 from absl import flags
 from tabular_sessions import LOGITS, NUM_STEPS, exact_return, tabular_policy, tabular_sessions
 
-from recsim_tf import plots
 from recsim_tf.agents.reinforce import SlatePolicyNetwork
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.gradients import relaxed_return, score_function_return
 from recsim_tf.policies import PlackettLucePolicy
-from recsim_tf.tables import text_table
+from recsim_tf.support import plots
+from recsim_tf.support.tables import text_table
 
 PATHWISE, SCORE_FUNCTION = "pathwise", "score function"
 TEMPERATURES = (4.0, 2.0, 1.0, 0.5, 0.25, 0.125)

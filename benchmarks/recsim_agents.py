@@ -22,8 +22,8 @@ import training_runs
 from absl import flags
 from sections import mean_and_error
 
-from recsim_tf import plots
-from recsim_tf.tables import text_table
+from recsim_tf.support import plots
+from recsim_tf.support.tables import text_table
 
 _FLAGS = flags.FLAGS
 

@@ -12,7 +12,7 @@ import commands
 import recsim_reference
 from absl import flags, logging
 
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _FLAGS = flags.FLAGS
 commands.define_flags(quick="A smoke run with few users.")

@@ -11,7 +11,7 @@ import numpy as np
 import processes
 from absl import app
 
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 
 class Section(NamedTuple):

@@ -29,7 +29,7 @@ from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.policies import OraclePolicy, random_policy
 from recsim_tf.policies.choice_scores import AffinityScores
 from recsim_tf.policies.slates import exact_slate
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _FLAGS = flags.FLAGS
 SIZES = ("2_of_10", "3_of_10", "3_of_20", "5_of_20", "3_of_50", "10_of_200")
@@ -171,7 +171,7 @@ def _peers(size: str, settings: training_runs.Settings) -> dict[str, float]:
         _TUNING_SEED,
         compare={"policy.reward_per_budget": _PRICES},
     )
-    tried = tuning.compare(simulator, lambda simulator: {"oracle": OraclePolicy(simulator)})
+    tried = tuning.results(simulator, lambda simulator: {"oracle": OraclePolicy(simulator)})
     price = _PRICES[int(np.argmax([result.mean_return for result in tried]))]
     evaluation = Evaluation(_USERS[settings.quick], steps, _TUNING_SEED + 1)
     return {

@@ -45,8 +45,8 @@ import training_runs
 from absl import app, flags
 from sections import mean_and_error
 
-from recsim_tf import plots
-from recsim_tf.tables import text_table
+from recsim_tf.support import plots
+from recsim_tf.support.tables import text_table
 
 _FLAGS = flags.FLAGS
 
@@ -60,16 +60,16 @@ _THREE = "interest_evolution.slate_size = 3"
 
 # What a smoke run changes in each config.
 _QUICK = {
-    "slate_q_paper": ("experiment.batch_size=2", "train.warmup_iterations=4"),
-    "full_slate_q_paper": ("experiment.batch_size=2", "train.warmup_iterations=4"),
+    "slate_q_paper": ("Iteration.batch_size=2", "train.warmup_iterations=4"),
+    "full_slate_q_paper": ("Iteration.batch_size=2", "train.warmup_iterations=4"),
     "quickstart": (
         "SlateQTargets.num_steps=2",
-        "experiment.batch_size=2",
+        "Iteration.batch_size=2",
         "train.warmup_iterations=4",
     ),
     "reinforce": (
         "LambdaReturns.num_steps=2",
-        "experiment.collect_steps_per_iteration=2",
+        "Iteration.collect_steps=2",
         "train.warmup_iterations=4",
     ),
 }
@@ -195,15 +195,15 @@ _Q_VALUES = (
 _HUNDRED_STEPS = (
     *_Q_VALUES,
     "SlateQTargets.td_lambda = 0.99",
-    "experiment.batch_size = 150",
-    "experiment.replay_length = 120",
+    "Iteration.batch_size = 150",
+    "Iteration.replay_length = 120",
 )
 _ONE_STEP = (
     *_Q_VALUES,
     "SlateQTargets.num_steps = 1",
     "SlateQTargets.td_lambda = 0.0",
-    "experiment.batch_size = 2048",
-    "experiment.replay_length = 120",
+    "Iteration.batch_size = 2048",
+    "Iteration.replay_length = 120",
 )
 _TD = (*_ONE_STEP, "SlateQTargets.target = 'q_learning'")
 # Before one-step targets have fallen back.

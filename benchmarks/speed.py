@@ -19,7 +19,7 @@ from sections import function, measure_here
 from speeds import plot
 from speeds.common import Settings
 
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _FLAGS = flags.FLAGS
 # Each is a module of `speeds`.

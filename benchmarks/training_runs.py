@@ -22,7 +22,7 @@ flags.disclaim_key_flags()
 _CONFIGS = Path(__file__).parent.parent / "configs"
 _QUICK = (
     "experiment.num_users=8",
-    "experiment.replay_length=5",
+    "Iteration.replay_length=5",
     "train.num_iterations=1",
     "Evaluation.num_users=4",
     "Evaluation.max_steps=3",

@@ -8,7 +8,7 @@
 import sys
 
 import matplotlib.pyplot as plt
-from recsim_tf.experiment.sweeps.run import run_sweep
+from recsim_tf.experiment.sweeps import run_sweep
 
 QUICK, FOLDER = "--quick" in sys.argv, "runs/examples/sweep"
 NUM_ITERATIONS = 4 if QUICK else 250
@@ -16,8 +16,8 @@ NUM_ITERATIONS = 4 if QUICK else 250
 # %%
 trial = (
     "experiment.num_users = 512",
-    "experiment.batch_size = 50",
-    "experiment.replay_length = 101",
+    "Iteration.batch_size = 50",
+    "Iteration.replay_length = 101",
     "experiment.baselines = ('random',)",
     f"train.num_iterations = {NUM_ITERATIONS}",
     f"CosineDecay.decay_steps = {NUM_ITERATIONS}",

@@ -63,7 +63,7 @@ def import_tf_agents() -> None:
       ModuleNotFoundError: if TF-Agents is not installed, in one line.
     """
     with warnings.catch_warnings():
-        # Of Python, when it compiles the files for the first time.
+        # Python warns when it compiles the files for the first time.
         warnings.simplefilter("ignore")
         installed = sys.modules.get("gym")
         if installed is None:

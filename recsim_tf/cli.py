@@ -8,14 +8,15 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from recsim_tf.experiment.config_files import find_config, packaged_configs
 from recsim_tf.experiment.runs.command import exit_status, quiet
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.options import parse
+from recsim_tf.support.errors import UsageError
 
 
-def _folder(options: argparse.Namespace):
+def _folder(options: argparse.Namespace) -> Any:
     """The folder of a run with the configuration of the options."""
     from recsim_tf.experiment import config
     from recsim_tf.experiment.runs.folder import RunDirectory
@@ -27,13 +28,7 @@ def _folder(options: argparse.Namespace):
     return RunDirectory(options.root_dir, config.load(options.gin_file, options.gin_bindings))
 
 
-def _train(options: argparse.Namespace) -> None:
-    from recsim_tf.experiment import commands
-
-    commands.train(_folder(options))
-
-
-def _finished(options: argparse.Namespace):
+def _finished(options: argparse.Namespace) -> Any:
     """The folder of a run that is there, whose configuration is loaded."""
     from recsim_tf.experiment import config
     from recsim_tf.experiment.runs.folder import RunDirectory
@@ -43,29 +38,31 @@ def _finished(options: argparse.Namespace):
     return folder
 
 
-def _evaluate(options: argparse.Namespace) -> None:
+def _commands() -> Any:
     from recsim_tf.experiment import commands
 
-    folder = _finished(options)
+    return commands
+
+
+def _train(options: argparse.Namespace) -> None:
+    _commands().train(_folder(options))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
     if options.watch:
-        commands.watch(folder, options.watch_timeout)
+        _commands().watch(_finished(options), options.watch_timeout)
     else:
-        commands.evaluate(folder)
+        _commands().evaluate(_finished(options))
 
 
 def _sessions(options: argparse.Namespace) -> None:
-    from recsim_tf.experiment import commands
-
-    request = commands.Request(
-        **{name: getattr(options, name) for name in commands.Request._fields}
-    )
-    commands.sessions(_finished(options), request)
+    request = _commands().Request
+    chosen = request(**{name: getattr(options, name) for name in request._fields})
+    _commands().sessions(_finished(options), chosen)
 
 
 def _simulate(options: argparse.Namespace) -> None:
-    from recsim_tf.experiment import commands
-
-    commands.simulate(_folder(options), options.episode_file)
+    _commands().simulate(_folder(options), options.episode_file)
 
 
 def _fit(options: argparse.Namespace) -> None:
@@ -91,8 +88,8 @@ def _sweep(options: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _without_messages() -> Iterator[None]:
-    """Without what TensorFlow and TF-Agents write to standard error when they are imported, which
-    no log level silences.
+    """Without the messages of TensorFlow and TF-Agents on standard error when they are imported,
+    which no log level silences.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()

@@ -3,15 +3,24 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from recsim_tf._version import __version__
-from recsim_tf.errors import instead
 from recsim_tf.experiment.runs.command import ERROR_PREFIX
+from recsim_tf.support.errors import instead
+
+COMMANDS = {
+    "train": "train an agent, or go on with a run",
+    "evaluate": "evaluate the agent of a run, and its baselines",
+    "sessions": "show sessions of a run turn by turn",
+    "simulate": "simulate sessions under policies that do not learn",
+    "fit": "fit user models to a log, or go on with a fit",
+    "sweep": "train variants with seeds, or go on with that",
+}
 
 
 class _Parser(argparse.ArgumentParser):
-    """Tells an error in one line."""
+    """Says an error in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{ERROR_PREFIX}{message}\n")
@@ -23,7 +32,7 @@ class _Help(argparse.HelpFormatter):
     def __init__(self, prog: str):
         super().__init__(prog, max_help_position=30, width=110)
 
-    def _get_help_string(self, action):
+    def _get_help_string(self, action: argparse.Action) -> str | None:
         if action.required or action.default is argparse.SUPPRESS:
             return action.help
         default = {True: "on", False: "off"}.get(action.default) if action.nargs == 0 else None
@@ -37,16 +46,16 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
       arguments: without the name of the program.
 
     Raises:
-      SystemExit: after --help and --version; after an error, which is told in one line; after the
+      SystemExit: after --help and --version; after an error, which is said in one line; after the
         help that a line without a command gets.
     """
-    main, commands = _parsers()
+    main = _parser()
     if not arguments:
         main.print_help(sys.stderr)
         main.exit(2)
     first = arguments[0]
-    if first not in (*commands, "-h", "--help", "--version"):
-        known = [*commands, "--help", "--version"]
+    known = [*COMMANDS, "--help", "--version"]
+    if first not in ("-h", *known):
         main.error(f"argument COMMAND: {first!r} is not a command; {instead(first, known)}")
     options, unknown = main.parse_known_args(arguments)
     if unknown:
@@ -56,35 +65,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
-    """The parser of the command line, and those of its commands by name."""
-    folder = _Parser(add_help=False)
-    folder.add_argument("--root_dir", required=True, metavar="DIR", help="folder of the run")
-    bindings = _Parser(add_help=False)
-    bindings.add_argument(
-        "--gin_bindings",
-        action="append",
-        default=[],
-        metavar="BINDING",
-        help="such as 'train.num_iterations=100'; may be repeated",
-    )
-    files = _Parser(add_help=False)
-    files.add_argument(
-        "--gin_file",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="a path or the name of a packaged config; may be repeated",
-    )
-    trust = _Parser(add_help=False)
-    trust.add_argument(
-        "--trust",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="a module of yours that the run's config.gin may import; may be repeated",
-    )
-    configured = [folder, files, bindings]
+def _parser() -> _Parser:
     main = _Parser(
         prog="recsim-tf",
         description="Train, evaluate, look at sessions, simulate, fit and sweep.",
@@ -92,89 +73,73 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     )
     main.add_argument("--version", action="version", version=f"recsim-tf {__version__}")
     commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    by_name: dict[str, _Parser] = {}
-
-    def command(name: str, text: str, parents: Sequence[_Parser]) -> _Parser:
+    for name, text in COMMANDS.items():
         # No abbreviations: an option that is added later must not change what one means.
-        by_name[name] = commands.add_parser(
+        command = commands.add_parser(
             name,
             help=text,
             description=f"{text[0].upper()}{text[1:]}.",
-            parents=parents,
             allow_abbrev=False,
             formatter_class=_Help,
         )
-        return by_name[name]
+        _add(command, "--root_dir", "DIR", "folder of the run", required=True)
+        if name != "sweep":
+            text = "a path or the name of a packaged config; may be repeated"
+            _add(command, "--gin_file", "FILE", text, action="append", default=[])
+        text = "such as 'train.num_iterations=100'; may be repeated"
+        _add(command, "--gin_bindings", "BINDING", text, action="append", default=[])
+        if name in ("evaluate", "sessions"):
+            text = "a module of yours that the run's config.gin may import; may be repeated"
+            _add(command, "--trust", "MODULE", text, action="append", default=[])
+        if name in _OWN_OPTIONS:
+            _OWN_OPTIONS[name](command)
+    return main
 
-    command("train", "train an agent, or go on with a run", configured)
-    evaluate = command(
-        "evaluate", "evaluate the agent of a run, and its baselines", [*configured, trust]
-    )
-    evaluate.add_argument(
-        "--watch",
-        action="store_true",
-        help="evaluate at every new checkpoint, while another process trains",
-    )
-    evaluate.add_argument(
-        "--watch_timeout",
-        type=float,
-        default=3600.0,
-        metavar="SECONDS",
-        help="end --watch after so long without a new checkpoint",
-    )
-    _add_sessions_options(
-        command("sessions", "show sessions of a run turn by turn", [*configured, trust])
-    )
-    simulate = command("simulate", "simulate sessions under policies that do not learn", configured)
-    simulate.add_argument(
-        "--episode_file", metavar="FILE", help="also write sessions into this new TFRecord file"
-    )
-    command("fit", "fit user models to a log, or go on with a fit", configured)
-    sweep = command("sweep", "train variants with seeds, or go on with that", [folder, bindings])
-    sweep.add_argument(
-        "--sweep_file",
-        required=True,
-        metavar="FILE",
-        help="gin file: a path or the name of a packaged sweep",
-    )
-    sweep.add_argument(
+
+def _add(parser: Any, option: str, metavar: str, text: str, **more: Any) -> None:
+    parser.add_argument(option, metavar=metavar, help=text, **more)
+
+
+def _add_evaluate(command: _Parser) -> None:
+    text = "evaluate at every new checkpoint, while another process trains"
+    command.add_argument("--watch", action="store_true", help=text)
+    text = "end --watch after so long without a new checkpoint"
+    _add(command, "--watch_timeout", "SECONDS", text, type=float, default=3600.0)
+
+
+def _add_sessions(command: _Parser) -> None:
+    _add(command, "--policy", "NAME", "a baseline, such as random, instead of the agent")
+    users = command.add_mutually_exclusive_group()
+    _add(users, "--num_users", "N", "show the first N users of the evaluation, or 3", type=int)
+    _add(users, "--user", "I", "show one user of the evaluation, counted from 0", type=int)
+    _add(command, "--seed", "SEED", "other users than those of the evaluation", type=int)
+    _add(command, "--max_turns", "N", "turns of a session to print", type=int, default=10)
+    text = "a new folder for the page and the table, not in the run's"
+    _add(command, "--output", "DIR", text)
+
+
+def _add_simulate(command: _Parser) -> None:
+    _add(command, "--episode_file", "FILE", "also write sessions into this new TFRecord file")
+
+
+def _add_sweep(command: _Parser) -> None:
+    text = "gin file: a path or the name of a packaged sweep"
+    _add(command, "--sweep_file", "FILE", text, required=True)
+    command.add_argument(
         "--engine",
         choices=("local", "ray"),
         default="local",
         help="run trials as processes of this machine, or by Ray Tune on a cluster",
     )
-    sweep.add_argument(
-        "--ray_address",
-        metavar="HOST:PORT",
-        help="the Ray cluster; by default RAY_ADDRESS, or that of this machine",
-    )
-    sweep.add_argument(
-        "--shard", default="0/1", metavar="I/N", help="run every N-th trial from I on"
-    )
-    sweep.add_argument("--dry_run", action="store_true", help="list the trials, and do nothing")
-    return main, by_name
+    text = "the Ray cluster; by default RAY_ADDRESS, or that of this machine"
+    _add(command, "--ray_address", "HOST:PORT", text)
+    _add(command, "--shard", "I/N", "run every N-th trial from I on", default="0/1")
+    command.add_argument("--dry_run", action="store_true", help="list the trials, and do nothing")
 
 
-def _add_sessions_options(sessions: _Parser) -> None:
-    sessions.add_argument(
-        "--policy", metavar="NAME", help="a baseline, such as random, instead of the agent"
-    )
-    who = sessions.add_mutually_exclusive_group()
-    who.add_argument(
-        "--num_users",
-        type=int,
-        metavar="N",
-        help="show the first N users of the evaluation; 3 where nothing is said",
-    )
-    who.add_argument(
-        "--user", type=int, metavar="I", help="show one user of the evaluation, counted from 0"
-    )
-    sessions.add_argument(
-        "--seed", type=int, metavar="SEED", help="other users than those of the evaluation"
-    )
-    sessions.add_argument(
-        "--max_turns", type=int, default=10, metavar="N", help="turns of a session to print"
-    )
-    sessions.add_argument(
-        "--output", metavar="DIR", help="a new folder for the page and the table, not in the run's"
-    )
+_OWN_OPTIONS = {
+    "evaluate": _add_evaluate,
+    "sessions": _add_sessions,
+    "simulate": _add_simulate,
+    "sweep": _add_sweep,
+}

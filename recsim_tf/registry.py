@@ -17,7 +17,7 @@ from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
 from recsim_tf.environments.news import news
 from recsim_tf.environments.page_clicks import page_clicks
 from recsim_tf.environments.return_visits import return_visits
-from recsim_tf.errors import instead
+from recsim_tf.support.errors import instead
 
 _factories: dict[str, Callable[..., Simulator]] = {
     "Conversation-v0": conversation,
@@ -84,7 +84,7 @@ def make(environment_id: str, **kwargs) -> Simulator:
     factory = _factories[environment_id]
     parameters = dict(inspect.signature(factory).parameters)
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
-        # What a factory hands on goes to the simulator.
+        # A factory hands further arguments on to the simulator.
         parameters = {name: p for name, p in parameters.items() if p.kind is not p.VAR_KEYWORD}
         parameters |= inspect.signature(Simulator).parameters
     unknown = sorted(set(kwargs) - set(parameters))

@@ -1,4 +1,4 @@
-"""Replicas of a `tf.distribute` strategy: what each has of its own, and what they share.
+"""Replicas of a `tf.distribute` strategy: variables of each, and sums over all.
 
 All replicas run the same program, each with its share of the users. What belongs to these users is
 in variables of the replica. A number that is about all users is summed over the replicas. With one
@@ -6,11 +6,12 @@ replica, or without a strategy, such variables are ordinary ones and such sums c
 """
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.types import Nest
+from recsim_tf.core.types import Nest, Seed
 
 
 def number() -> int:
@@ -51,7 +52,7 @@ def share(name: str, total: int) -> int:
     return total // number()
 
 
-def variable(value, name: str | None = None) -> tf.Variable:
+def variable(value: Any, name: str | None = None) -> tf.Variable:
     """A variable, not trainable, of which each replica has its own, with the same first value."""
     return tf.Variable(
         value,
@@ -62,7 +63,7 @@ def variable(value, name: str | None = None) -> tf.Variable:
     )
 
 
-def seed_variable(seed, name: str | None = None) -> tf.Variable:
+def seed_variable(seed: Seed, name: str | None = None) -> tf.Variable:
     """A variable with a seed, int32 [2], which differs between replicas."""
     seed = variable(random.as_seed(seed), name)
     on_each(lambda: fold_in_replica(seed))

@@ -7,9 +7,10 @@ import signal
 import pytest
 
 import recsim_tf
-from recsim_tf import cli, files
+from recsim_tf import cli
 from recsim_tf.adapters import episodes
-from tests.experiment.tiny_runs import TINY, run_command, start_command
+from recsim_tf.support import files
+from tests.experiment.tiny_runs import run_command, start_command
 from tests.processes import run_python
 
 # Matplotlib and PolicySaver warn of their own dependencies.
@@ -51,8 +52,8 @@ def test_help_lists_the_commands_and_each_has_only_its_own_options(capsys):
 
 def test_help_does_not_load_tensorflow():
     code = (
-        "import sys; from recsim_tf import cli, files; status = cli.run(['train', '--help']);"
-        " sys.exit(status or 'tensorflow' in sys.modules)"
+        "import sys; from recsim_tf import cli; from recsim_tf.support import files;"
+        " status = cli.run(['train', '--help']); sys.exit(status or 'tensorflow' in sys.modules)"
     )
     assert run_python("-c", code).returncode == 0
 
@@ -90,27 +91,6 @@ def test_a_full_disk_is_one_line_with_the_path_and_what_to_do(tmp_path, monkeypa
         " disk, then run the same command to go on\n"
     )
     assert not list(tmp_path.iterdir())
-
-
-def test_train_and_evaluate(tmp_path, capfd):
-    run = tmp_path / "run"
-    code, output, errors = run_command(
-        capfd,
-        "train",
-        f"--root_dir={run}",
-        f"--gin_file={TINY}",
-        "--gin_bindings=train.num_iterations = 20",
-    )
-    assert code == 0, errors
-    table = output[output.index("policy ") :]
-    assert [line.split()[0] for line in table.splitlines()[2:5]] == ["Random", "Oracle", "SlateQ"]
-
-    code, output, errors = run_command(capfd, "evaluate", f"--root_dir={run}")
-    assert code == 0, errors
-    assert output == table[: table.index("Trained")]
-    assert (run / "evaluations" / "sessions-20.csv").read_bytes() == (
-        run / "sessions.csv"
-    ).read_bytes()
 
 
 def test_simulate_writes_an_episode_file(tmp_path, capfd):

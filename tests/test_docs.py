@@ -39,7 +39,7 @@ _TRIAL = (
     "train.num_iterations = 2",
     "train.eval_users = 10",
     "experiment.num_users = 16",
-    "experiment.batch_size = 4",
+    "Iteration.batch_size = 4",
     "Evaluation.num_users = 20",
 )
 _SHORTER = {
@@ -53,7 +53,7 @@ _SHORTER = {
     ),
     "fit": (
         "simulated_log.num_sessions = 50",
-        "run_fit.posterior = False",
+        "run_fit.posterior = None",
         "LBFGS.max_iterations = 3",
     ),
     "sweep": (f"sweep.gin_bindings = {_TRIAL}", "sweep.seeds = (0,)"),

@@ -123,6 +123,6 @@ def test_every_gin_name_is_known():
 
 def test_the_example_is_built():
     (example,) = _EXAMPLE.findall(_text(_MIGRATION))
-    config.load([], [example, "experiment.num_users = 2", "experiment.replay_length = 5"])
+    config.load([], [example, "experiment.num_users = 2", "Iteration.replay_length = 5"])
     parts = experiment()
     assert (parts.simulator.slate_size, parts.agent.name) == (2, "SlateQ")

@@ -16,7 +16,7 @@ wheel=$(ls "$work"/dist/*.whl)
 if [ -s "$work/install" ]; then cat "$work/install"; fail "the installation is not quiet"; fi
 cd "$work"
 "$work/env/bin/recsim-tf" train --root_dir="$work/run" --gin_file=quickstart.gin \
-  --gin_bindings='experiment.num_users = 64' --gin_bindings='experiment.batch_size = 64' \
+  --gin_bindings='experiment.num_users = 64' --gin_bindings='Iteration.batch_size = 64' \
   --gin_bindings='train.num_iterations = 20' --gin_bindings='train.eval_users = 50' --gin_bindings='Evaluation.num_users = 200'
 test -s "$work/run/results.json"
 if "$work/env/bin/python" -c 'import agents' 2> /dev/null; then fail "installs a top-level package agents"; fi

@@ -189,7 +189,7 @@ def create_bandit(
     arms: Callable[[SlateEnvironment], Arms] = ClusterArms,
     name: str | None = None,
 ) -> ArmAgent:
-    """Builds an `ArmAgent`; it needs `experiment.batch_size = None`.
+    """Builds an `ArmAgent`; it needs `Iteration.batch_size = None`.
 
     Args:
       environment: one that the arms are for.

@@ -140,7 +140,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
     The return of a decision is the lambda-return of its window. TF-Agents' `ReinforceAgent` drops
     what belongs to sessions that do not end within the experience.
 
-    The agent learns on-policy, with `experiment.batch_size = None`. With `ImportanceWeights` it
+    The agent learns on-policy, with `Iteration.batch_size = None`. With `ImportanceWeights` it
     learns from replay too, or from the data of any policy that logs its log-probabilities. Each
     decision is then weighted by pi(slate | s) / beta(slate | s), the first-order correction of Chen
     et al. 2019 (arXiv 1812.02353, section 4), which neglects that the later slates and the states

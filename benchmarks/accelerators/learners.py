@@ -17,13 +17,13 @@ from recsim_tf.experiment.training.parts import experiment
 _GIN_FILES = {"SlateQ": "quickstart.gin", "REINFORCE": "interest_evolution/reinforce.gin"}
 _QUICK = (
     "experiment.num_users = 8",
-    "experiment.replay_length = 6",
+    "Iteration.replay_length = 6",
     "SlateQTargets.num_steps = 3",
     "LambdaReturns.num_steps = 3",
 )
 _QUICK_OF = {
-    "SlateQ": ("experiment.batch_size = 4",),
-    "REINFORCE": ("experiment.collect_steps_per_iteration = 3",),
+    "SlateQ": ("Iteration.batch_size = 4",),
+    "REINFORCE": ("Iteration.collect_steps = 3",),
 }
 # Iterations that are compared with TensorFlow's. Rounding differs between devices, and more and
 # more of what is learned with it.
@@ -41,7 +41,7 @@ def export(folder: Folder, quick: bool) -> list[dict[str, Any]]:
 
 
 def _export(folder: Folder, name: str, quick: bool) -> dict[str, Any]:
-    bindings = ("experiment.jit_compile = True", *(_QUICK + _QUICK_OF[name] if quick else ()))
+    bindings = ("Iteration.jit_compile = True", *(_QUICK + _QUICK_OF[name] if quick else ()))
     gin.clear_config()
     config.load([_GIN_FILES[name]], bindings)
     with for_accelerators():

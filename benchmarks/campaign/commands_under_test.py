@@ -37,8 +37,8 @@ _CONFIGS = {
 experiment.create_agent = @create_tabular_q
 experiment.baselines = ("random",)
 experiment.num_users = 4
-experiment.batch_size = 4
-experiment.replay_length = 4
+Iteration.batch_size = 4
+Iteration.replay_length = 4
 train.num_iterations = 3
 train.warmup_iterations = 2
 train.log_interval = 1
@@ -55,7 +55,7 @@ Evaluation.compare = {{"users.choice_model.no_click_mass": (1.0, 2.0)}}
 """,
     "lbfgs": _LBFGS,
     "posterior": f"""{_LBFGS}
-run_fit.posterior = True
+run_fit.posterior = @sample_parameters
 sample_parameters.sampler = @NUTS()
 NUTS.num_samples = 4
 NUTS.num_burnin_steps = 4

@@ -15,7 +15,7 @@ from campaign.runner import Ending, Fault, Runner
 from sections import Section, Settings
 from tqdm import tqdm
 
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 # Random parts of names, and ids of processes.
 _RANDOM = re.compile(r"(?<=tempstate)\d+|(?<=tmp)[0-9a-f]{32}|(?<=tfevents).*|\.\d+(?=\.new)")

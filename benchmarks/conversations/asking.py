@@ -22,7 +22,6 @@ import tensorflow as tf
 from conversations import worlds
 from sections import Section, Settings, mean_and_error, section
 
-from recsim_tf import plots
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
@@ -37,6 +36,7 @@ from recsim_tf.policies.elicitation import (
     RecommendSet,
     ThompsonSampling,
 )
+from recsim_tf.support import plots
 
 POLICIES = {
     "set": "compare the best set",

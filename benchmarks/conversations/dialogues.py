@@ -29,7 +29,7 @@ from recsim_tf.fitting.logs import INTENTS, AnnotatedDialogues, read_iard
 from recsim_tf.fitting.logs.datasets.iard_sessions import GENRES, dialogue_log, intent_symbols
 from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 from recsim_tf.language import Grammar, Recurrent, Vocabulary
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _ACTS = np.array([Act.ENDORSE, Act.RECOMMEND, Act.ASK, Act.RESPOND], np.int32)
 _NUM_DIALOGUES, _NUM_REPLIES = 40, 8

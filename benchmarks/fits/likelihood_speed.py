@@ -26,7 +26,7 @@ from recsim_tf.fitting.likelihood.exact import Exact
 from recsim_tf.fitting.logs import stream_episodes
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.policies.random import random_policy
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 # Full and quick.
 _BATCHES = {False: (16, 64, 256, 1024, 4096), True: (4, 8)}

@@ -30,7 +30,7 @@ from recsim_tf.fitting.checks.predictions import predict_choices
 from recsim_tf.fitting.logs import read_movielens, read_movies
 from recsim_tf.fitting.logs.datasets.movielens import MovieFeatures, MovieLensLog
 from recsim_tf.fitting.parameters.priors import hierarchical_normal
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _BATCH_SIZE, _LEARNING_RATE = 64, 0.03
 # Full and quick.

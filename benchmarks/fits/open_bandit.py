@@ -33,7 +33,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from recsim_tf.fitting.logs import read_open_bandit
 from recsim_tf.fitting.logs.datasets.open_bandit import OpenBanditLog
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 # Full and quick.
 _CAMPAIGNS = {False: ("all", "men", "women"), True: ("men",)}

@@ -36,7 +36,7 @@ from recsim_tf.fitting import (
     simulated_log,
 )
 from recsim_tf.fitting.checks import recover
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _STEP = "users.alpha_y_intercept"
 _MIN_NORMALIZER = "users.choice_model.min_normalizer"

@@ -21,7 +21,7 @@ from recsim_tf.agents.shared.returns import LambdaReturns
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.environments.engagement_bait import BaitVideos, engagement_bait
-from recsim_tf.experiment.training.loop import LearningLoop
+from recsim_tf.experiment.training.loop import Iteration, LearningLoop
 
 # RecSim NG's demonstration trains as many iterations, of 1,000 users, in 64 to 70 CPU s.
 _SHORT = {
@@ -69,7 +69,7 @@ def measure(settings: Settings) -> Section:
             _SLATE_Q,
             settings.seed,
             settings.quick,
-            ("train.warmup_iterations=45", "experiment.replay_length=45"),
+            ("train.warmup_iterations=45", "Iteration.replay_length=45"),
         )
     short = [runs[f"gru_{catalogue}"]["seconds"] for catalogue in range(3)]
     figures = {f"memory.{name}": run["time"] for name, run in runs.items()}
@@ -119,7 +119,12 @@ def timed(task: Task) -> dict[str, float]:
     agent = _agent(environment, task)
     # An iteration is a session of every user, and the frame that follows it.
     length = task.num_steps + 1
-    loop = LearningLoop(environment, agent, None, length, 1, task.seed, length, task.xla)
+    loop = LearningLoop(
+        environment,
+        agent,
+        Iteration(None, length, collect_steps=length, jit_compile=task.xla),
+        task.seed,
+    )
     float(loop.run(task.num_iterations).loss)
     seconds = time.process_time() - begun
     times = _times(simulator, rollout_policy(agent.policy), task)

@@ -133,8 +133,8 @@ def timed(task: Task) -> dict[str, float]:
     """Rates of training, after a first call that traces."""
     bindings = [
         f"experiment.num_users = {task.users}",
-        f"experiment.batch_size = {task.batch_size}",
-        f"experiment.replay_length = {task.num_steps + 20}",
+        f"Iteration.batch_size = {task.batch_size}",
+        f"Iteration.replay_length = {task.num_steps + 20}",
         f"SlateQTargets.num_steps = {task.num_steps}",
         f"devices.strategy = {task.strategy!r}",
         f"devices.logical_cpus = {task.logical_cpus}",

@@ -14,11 +14,11 @@ import numpy as np
 import tensorflow as tf
 from sections import Section, Settings, mean_and_error, section, standard_error
 
-from recsim_tf import plots
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.environments.ecosystem import ecosystem, provider_layout
 from recsim_tf.policies import Boosting
+from recsim_tf.support import plots
 
 CAPS = (0.0, 0.6, 1.2, 2.4, 4.8)
 _ALIVE = 1.0  # discounted clicks

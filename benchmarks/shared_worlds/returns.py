@@ -15,7 +15,6 @@ import training_runs
 from sections import Section, Settings, mean_and_error, section
 
 import recsim_tf
-from recsim_tf import plots
 from recsim_tf.adapters.tf_agents import rollout_policy
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
@@ -25,12 +24,13 @@ from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.policies import clickbait_policy, random_policy
+from recsim_tf.support import plots
 
 _CONFIG = "return_visits/slate_q.gin"
 _SEEDS = 5
 _QUICK = (
-    "experiment.replay_length=6",
-    "experiment.batch_size=2",
+    "Iteration.replay_length=6",
+    "Iteration.batch_size=2",
     "SlateQTargets.num_steps=2",
     "train.warmup_iterations=4",
 )

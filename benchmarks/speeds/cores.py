@@ -19,7 +19,7 @@ from recsim_tf.fitting import Parameter, simulated_log
 from recsim_tf.fitting.likelihood.exact import Exact
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.policies import random_policy
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 # Users of a shard, and shards: 131,072 users together.
 _SHARDS = {False: (2048, 64), True: (4, 2)}

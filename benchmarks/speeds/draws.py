@@ -13,7 +13,7 @@ import recsim_tf
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random.generator import generator
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _USERS = {False: (1024, SHARD_USERS), True: (2,)}
 _STEPS = {False: 2**21, True: 8}

@@ -9,7 +9,7 @@ from speeds.common import MODES, Section, Settings, simulation
 import recsim_tf
 from recsim_tf import registered
 from recsim_tf.core import random
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _USERS = {False: 32, True: 4}
 _NUM_STEPS = 2

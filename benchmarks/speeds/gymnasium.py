@@ -9,7 +9,7 @@ from speeds.common import Section, Settings
 
 import recsim_tf.adapters.gymnasium
 from recsim_tf import registered
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _STEPS = {False: 3000, True: 5}
 

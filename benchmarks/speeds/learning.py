@@ -14,15 +14,15 @@ from speeds.common import Section, Settings
 from recsim_tf.experiment import config
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.training.parts import experiment
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _RETURN = 270.0
 _MAX_ITERATIONS = {False: 1000, True: 50}
 _WARM_UP, _EVERY = 120, 50
 _QUICK = (
     "experiment.num_users = 8",
-    "experiment.batch_size = 2",
-    "experiment.replay_length = 5",
+    "Iteration.batch_size = 2",
+    "Iteration.replay_length = 5",
     "SlateQTargets.num_steps = 3",
 )
 

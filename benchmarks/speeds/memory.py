@@ -4,7 +4,7 @@ candidates.
 
 from speeds.common import MODES, Section, Settings, simulate
 
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 # Large enough that the simulation, not the compiler, sets the peak; long enough that sessions end
 # and newcomers come.

@@ -12,7 +12,7 @@ from typing import Any
 import processes
 from speeds.common import NUM_CANDIDATES, RECSIM_SLATE_SIZES, Section, Settings, simulate
 
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _EVOLUTION = "InterestEvolution-v1"
 _USERS = {False: (32, 1024, 16384), True: (2, 4)}

@@ -14,7 +14,7 @@ _PEERS = {
 
 def draw(figures: dict[str, float], path: str) -> None:
     """Writes a PNG: simulation by batch size, with the peers of interest evolution."""
-    from recsim_tf import plots
+    from recsim_tf.support import plots
 
     with plots.figure(path, (9.0, 5.0)) as axes:
         for index, environment in enumerate(SLATE_SIZES):

@@ -7,7 +7,7 @@ from typing import Any
 
 from speeds.common import MODES, SLATE_SIZES, Section, Settings, simulate
 
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _USERS = {False: (1, 32, 1024, 16384, 131072, 1048576), True: (1, 4)}
 

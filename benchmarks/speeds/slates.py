@@ -11,7 +11,7 @@ from speeds.common import MODES, Section, Settings
 
 from recsim_tf.core.execution import compiled
 from recsim_tf.policies.slates import exact_slate, slate_advantage, top_k_slate
-from recsim_tf.tables import text_table
+from recsim_tf.support.tables import text_table
 
 _SIZES = {
     False: {"users": 1024, "num_candidates": 10_000, "slate_size": 10, "calls": 9},

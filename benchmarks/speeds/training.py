@@ -23,8 +23,8 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.full_slate_q import FullSlateQNetwork, create_full_slate_q
 from recsim_tf.agents.slate_q import SlateQNetwork, create_slate_q
 from recsim_tf.agents.tabular_q import create_tabular_q
-from recsim_tf.experiment.training.loop import LearningLoop
-from recsim_tf.tables import text_table
+from recsim_tf.experiment.training.loop import Iteration, LearningLoop
+from recsim_tf.support.tables import text_table
 
 _QUICKSTART = (
     "SlateQTargets.target = 'differential'",
@@ -197,8 +197,8 @@ def timed(task: Task) -> dict[str, float]:
     agent = create_agent(task, environment)
     agent.initialize()
     sequences = max(task.replayed * task.users // task.num_steps, 1)
-    arguments = (environment, agent, sequences, task.replay_length + task.num_steps, 1, 0)
-    loop = LearningLoop(*arguments, jit_compile=task.xla)
+    learning = Iteration(sequences, task.replay_length + task.num_steps, jit_compile=task.xla)
+    loop = LearningLoop(environment, agent, learning, seed=0)
     started = time.perf_counter()
     loop.collect(task.replay_length + task.num_steps)
     loop.run(1)

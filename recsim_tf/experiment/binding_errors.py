@@ -14,11 +14,17 @@ from typing import Any
 import gin
 from gin import config_parser
 
-from recsim_tf.errors import at, instead, one_line, place, told
 from recsim_tf.experiment.bindings import all_statements, has_value, references
-from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.support.errors import (
+    UsageError,
+    error_line,
+    fault_location,
+    instead,
+    location,
+    one_line,
+)
 
-# What gin adds to a message: where it found a fault, and which functions and classes it was
+# Additions of gin to a message: the place of a fault, and the functions and classes that it was
 # calling, the innermost first.
 _LOCATION = re.compile(r'\n  In file "(.+)", line (\d+)\n')
 _CALLED = re.compile(r"\n  In call to configurable '(\w+)'")
@@ -28,7 +34,7 @@ _ARGUMENT = re.compile(r"(?:\w+\.)?(\w+)")
 _UNEXPECTED = re.compile(r"got an unexpected keyword argument '(\w+)'")
 # How messages show a class or a function in place of an object.
 _UNCALLED = re.compile(r"\bgot (the |<)?(class|function|type)\b")
-# What gin's parser raises.
+# Errors of gin's parser.
 _SYNTAX = (SyntaxError, tokenize.TokenError)
 # Names in gin files that are not those of the functions and classes.
 _GIVEN_NAMES = {"devices", "simulate", "sweep", "train"}
@@ -36,7 +42,7 @@ _GIVEN_NAMES = {"devices", "simulate", "sweep", "train"}
 
 @contextlib.contextmanager
 def reading(files: Sequence[str | Path], bindings: Sequence[str] = ()) -> Iterator[None]:
-    """Tells what gin, or a module that it imports, raises inside.
+    """Makes one line of an error that gin, or a module that it imports, raises inside.
 
     Args:
       files: paths of the gin files that are read inside.
@@ -50,14 +56,16 @@ def reading(files: Sequence[str | Path], bindings: Sequence[str] = ()) -> Iterat
     except UsageError:
         raise
     except (Exception, SystemExit) as error:  # A module can raise anything.
-        raise UsageError(_told(error, files, bindings)) from error
+        raise UsageError(_reading_error(error, files, bindings)) from error
 
 
-def _told(error: BaseException, files: Sequence[str | Path], bindings: Sequence[str]) -> str:
+def _reading_error(
+    error: BaseException, files: Sequence[str | Path], bindings: Sequence[str]
+) -> str:
     file, line, message = _of_syntax(error)
     if message is None:
-        if place(error) is not None:  # In a module.
-            return told(error)
+        if fault_location(error) is not None:  # In a module.
+            return error_line(error)
         found = _LOCATION.search(str(error))
         if found is not None:
             file, line = found[1], int(found[2])
@@ -71,7 +79,7 @@ def _told(error: BaseException, files: Sequence[str | Path], bindings: Sequence[
         message += ", neither in the current folder nor among the installed packages"
     if file is None and bindings:
         return f"{_shown(bindings[-1])}: {message}"
-    return f"{at(file or str(files[-1]), line)}: {message}"
+    return f"{location(file or str(files[-1]), line)}: {message}"
 
 
 def _of_syntax(error: BaseException) -> tuple[str | None, int | None, str | None]:
@@ -108,10 +116,10 @@ def _first_unknown(
 
 
 def _where(statement: Any) -> str:
-    location = statement.location
-    if location.filename:
-        return at(location.filename, location.line_num)
-    return _shown(location.line_content)
+    found = statement.location
+    if found.filename:
+        return location(found.filename, found.line_num)
+    return _shown(found.line_content)
 
 
 def _shown(binding: str) -> str:
@@ -119,7 +127,7 @@ def _shown(binding: str) -> str:
 
 
 def _unknown(statement: Any) -> str | None:
-    """What gin does not know in a statement, and the nearest name that it knows."""
+    """The name in a statement that gin does not know, and the nearest that it knows; or None."""
     value = getattr(statement, "value", None)
     names = [each.name for each in references(value) if each.startswith("@")]
     parameter = getattr(statement, "arg_name", None)
@@ -166,7 +174,7 @@ def refusals(files: Sequence[str | Path], bindings: Sequence[str]) -> Iterator[N
         yield
     except (ValueError, TypeError) as error:
         called = _CALLED.findall(str(error))
-        if not called or place(error) is not None:
+        if not called or fault_location(error) is not None:
             raise
         message, found = one_line(error), []
         with contextlib.suppress(OSError, *_SYNTAX):  # Files may have changed since they were read.
@@ -181,8 +189,8 @@ def refusals(files: Sequence[str | Path], bindings: Sequence[str]) -> Iterator[N
 
 
 def _remedy(message: str, called: Sequence[str], statement: Any) -> str | None:
-    """What to write in place of a binding that led to an error; empty where the message says it;
-    None where the binding did not lead to it.
+    """The remedy for a binding that led to an error, which is empty where the message says it; None
+    where the binding did not lead to it.
     """
     found = list(references(statement.value))
     for reference in found:

@@ -1,4 +1,4 @@
-"""What gin files bind: as it is written, as gin holds it, and by short names."""
+"""The bindings of gin files: as they are written, as gin holds them, and by short names."""
 
 import contextlib
 import re
@@ -61,7 +61,7 @@ def references(value: Any) -> Iterator[Reference]:
 
 
 def bound_value(name: str) -> Any:
-    """What the configuration binds to a parameter, with gin's references as such; None for nothing.
+    """The value that is bound to a parameter, with gin's references as such; None if there is none.
 
     Args:
       name: of the parameter, such as "experiment.simulator", or of a macro, such as "%size".

@@ -1,64 +1,50 @@
-"""What each command builds from the loaded configuration.
+"""The commands: each builds its parts from the loaded configuration and runs.
 
 Only here are the parts of a run built without arguments, from what gin binds. Everything below
 receives them as arguments. Fits, which need no TF-Agents, are in `fitting`.
 """
 
-import copy
 from pathlib import Path
 from typing import Any
 
 import gin
+from gin.config import ConfigurableReference
 
-from recsim_tf.core.checks import check
 from recsim_tf.experiment.bindings import bound_value
 from recsim_tf.experiment.evaluate import evaluate_run
-from recsim_tf.experiment.evaluation.baselines import baseline_policies, named_baselines
+from recsim_tf.experiment.evaluation.baselines import baseline_name
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.sessions.command import (
-    Chosen,
-    Request,
-    of_policies,
-    of_training,
-    show_sessions,
-)
-from recsim_tf.experiment.simulate import simulate_policies
+from recsim_tf.experiment.sessions.command import Request, of_simulation, of_training, show_sessions
+from recsim_tf.experiment.simulate import Simulation, simulate_policies
 from recsim_tf.experiment.training.devices import connect
-from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.experiment.training.parts import Experiment, experiment
 from recsim_tf.experiment.training.run import Schedule, TrainingRun
 from recsim_tf.experiment.watch import watch_run
-from recsim_tf.files import read_json
 
 
 def train(folder: RunDirectory) -> dict[str, Any] | None:
     """Trains the configured agent; see `TrainingRun`."""
     schedule, devices = Schedule(), connect()
     with devices.strategy.scope():
-        parts = experiment()
+        parts = _experiment()
     return TrainingRun(folder, parts, devices, schedule, Evaluation()).run()
 
 
 def evaluate(folder: RunDirectory) -> list[PolicyResult]:
     """Evaluates the agent of a run and its baselines; see `evaluate_run`."""
-    return evaluate_run(folder, experiment(), Evaluation())
+    return evaluate_run(folder, _experiment(), Evaluation())
 
 
 def watch(folder: RunDirectory, timeout: float) -> int:
     """Evaluates the agent at every new checkpoint of a run; see `watch_run`."""
-    return watch_run(folder, experiment(), Evaluation(), Schedule().num_iterations, timeout)
+    return watch_run(folder, _experiment(), Evaluation(), Schedule().num_iterations, timeout)
 
 
 def simulate(folder: RunDirectory, episode_file: str | None = None) -> dict[str, Any]:
-    """Simulates policies that do not learn; see `simulate_policies`. The environment is that of
-    `experiment.simulator` where `simulate.simulator` is not bound.
-    """
-    simulator = bound_value("experiment.simulator")
-    if simulator is not None and bound_value("simulate.simulator") is None:
-        with gin.unlock_config():
-            gin.bind_parameter("simulate.simulator", simulator)
-    return simulate_policies(folder, Evaluation(), episode_file)
+    """Simulates policies that do not learn; see `simulate_policies`."""
+    return simulate_policies(folder, _simulation(), Evaluation(), episode_file)
 
 
 def sessions(folder: RunDirectory, request: Request) -> Path:
@@ -66,29 +52,46 @@ def sessions(folder: RunDirectory, request: Request) -> Path:
     evaluation = Evaluation()
     request.check(evaluation)
     chosen = (
-        _of_simulation(request.policy)
-        if _is_simulation(folder)
-        else of_training(folder, experiment(), request.policy)
+        of_simulation(_simulation(), request.policy)
+        if folder.is_simulation()
+        else of_training(folder, _experiment(), request.policy)
     )
     return show_sessions(folder, chosen, evaluation, request)
 
 
-def _is_simulation(folder: RunDirectory) -> bool:
-    """Whether a folder is that of `recsim-tf simulate`."""
-    path = folder.path / "results.json"
-    if not path.is_file():
-        return False
-    return "simulate" in read_json(path, dict, "restore it, or remove it")
+def _experiment() -> Experiment:
+    _name_by_scope("experiment.baselines")
+    return experiment()
 
 
-def _of_simulation(name: str | None) -> Chosen:
-    """A policy of a simulation, by its name; by default the first."""
+def _simulation() -> Simulation:
+    """The configured simulation. Its environment is that of `experiment.simulator` where nothing is
+    bound to `simulate.simulator`.
+    """
+    simulator = bound_value("experiment.simulator")
+    if simulator is not None and bound_value("simulate.simulator") is None:
+        _bind("simulate.simulator", simulator)
+    _name_by_scope("simulate.policies")
+    return Simulation()
 
-    def built(binding):
-        # gin builds what it refers to when it is copied.
-        return copy.deepcopy(bound_value(binding))
 
-    simulator = built("simulate.simulator") or built("experiment.simulator")
-    check(simulator)
-    named = named_baselines("simulate.policies", built("simulate.policies") or ("random",))
-    return of_policies(simulator, baseline_policies(named, simulator), name)
+def _name_by_scope(binding: str) -> None:
+    """Names policies by their gin scopes, such as "hot/softmax_policy": gin hands on a function
+    that does not tell its scope. Without scopes the binding stays as it is.
+    """
+    policies = bound_value(binding)
+    if not isinstance(policies, (tuple, list)):
+        return
+    named = {}
+    for policy in policies:
+        if isinstance(policy, ConfigurableReference):
+            named["/".join([*policy.scopes, policy.configurable.name])] = policy
+        else:
+            named[baseline_name(policy)] = policy
+    if len(named) == len(policies) and any("/" in name for name in named):
+        _bind(binding, named)
+
+
+def _bind(binding: str, value: Any) -> None:
+    with gin.unlock_config():
+        gin.bind_parameter(binding, value)

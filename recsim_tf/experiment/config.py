@@ -6,12 +6,14 @@ from pathlib import Path
 
 import gin
 import tensorflow as tf
+from gin import config_parser
 from tensorflow_probability import distributions as tfd
 
 # Imported for the names that they give to gin files.
 from recsim_tf import policies, registry  # noqa: F401
 from recsim_tf.experiment import fitting  # noqa: F401
 from recsim_tf.experiment.binding_errors import reading
+from recsim_tf.experiment.bindings import statements
 from recsim_tf.experiment.config_files import (  # noqa: F401
     PACKAGED,
     find_config,
@@ -19,8 +21,8 @@ from recsim_tf.experiment.config_files import (  # noqa: F401
     packaged_sweeps,
 )
 from recsim_tf.experiment.runs.command import quietly
-from recsim_tf.experiment.trust import check_imports
 from recsim_tf.fitting import logs
+from recsim_tf.support.errors import UsageError, location
 
 # Without TF-Agents there are no agents; to fit models none are needed.
 with contextlib.suppress(ModuleNotFoundError):
@@ -97,7 +99,7 @@ def load_run(
     """
     gin.clear_config()
     with reading([config_file]):
-        check_imports(config_file, trusted)
+        _check_imports(config_file, trusted)
         gin.parse_config_file(str(config_file))
     return _load(files, bindings)
 
@@ -115,3 +117,34 @@ def _load(files: Sequence[str], bindings: Sequence[str]) -> str:
         with reading(paths, bindings):
             gin.finalize()
     return gin.config_str()
+
+
+def _check_imports(config_file: Path, trusted: Sequence[str]) -> None:
+    """Requires that a gin file imports nothing but recsim_tf and modules that the caller names, and
+    includes no other file. Only its lines are read: nothing in it runs.
+
+    The functions and classes of recsim_tf that it names are not looked at, as docs/security.md
+    says.
+
+    Args:
+      config_file: of a run's folder.
+      trusted: names of modules, which stand for all below them too.
+
+    Raises:
+      UsageError: with the line that is refused, and the option that allows it.
+    """
+    for statement in statements(config_file):
+        where = location(str(config_file), statement.location.line_num)
+        if isinstance(statement, config_parser.IncludeStatement):
+            raise UsageError(
+                f"{where}: include {statement.filename!r} is refused: write its lines into the file"
+            )
+        if isinstance(statement, config_parser.ImportStatement) and not any(
+            statement.module == name or statement.module.startswith(f"{name}.")
+            for name in ("recsim_tf", *trusted)
+        ):
+            package = statement.module.partition(".")[0]
+            raise UsageError(
+                f"{where}: {statement.format()} is refused, because somebody else may have written"
+                f" the file: pass --trust={package} if you trust {package}"
+            )

@@ -3,8 +3,7 @@
 import importlib.resources
 from pathlib import Path
 
-from recsim_tf.errors import instead
-from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.support.errors import UsageError, instead
 
 PACKAGED = Path(str(importlib.resources.files("recsim_tf.configs")))
 _SWEEPS = "sweeps/"

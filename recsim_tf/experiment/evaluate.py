@@ -1,13 +1,12 @@
 """Evaluation of the agent of a run, and of its baselines."""
 
-from recsim_tf import replicas
-from recsim_tf.experiment.evaluation import plots, sessions, tables
+from recsim_tf.experiment.evaluation import outputs
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import Experiment
-from recsim_tf.files import new_folder, require_writable, whole_folder, write_json
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import new_folder, require_writable, whole_folder, write_json
 
 
 def evaluate_run(
@@ -30,21 +29,21 @@ def evaluate_run(
     """
     if not folder.restore_latest(parts.agent_checkpoint, whole=False):
         raise UsageError(f"root_dir {folder.path} has no checkpoint to evaluate")
-    iteration, written = parts.iteration, folder.path / "evaluations"
-    require_writable(written)
-    with replicas.of_this_machine(evaluation.division.num_replicas).scope():
-        results = (
-            evaluation.evaluate(parts.simulator, parts.policies(parts.simulator))
-            if evaluation.comparison is None
-            else evaluation.compare(parts.simulator, parts.policies)
-        )
-    if evaluation.comparison is None:
-        sessions.write_sessions(written / f"sessions-{iteration}.csv", results)
-    else:
-        policies = [result.as_json() for result in results]
-        with whole_folder(new_folder(written, f"comparison-{iteration}")) as compared:
-            write_json(compared / "results.json", {"policies": policies})
-            sessions.write_sessions(compared / "sessions.csv", results)
-            plots.plot_values(compared / "values.png", results)
-    print(tables.results_table(results))
+    require_writable(folder.path / "evaluations")
+    with evaluation.scope():
+        results = evaluation.results(parts.simulator, parts.policies)
+    _write(folder, parts.iteration, results)
+    print(outputs.results_table(results))
     return results
+
+
+def _write(folder: RunDirectory, iteration: int, results: list[PolicyResult]) -> None:
+    written = folder.path / "evaluations"
+    if results[0].setting is None:
+        outputs.write_sessions(written / f"sessions-{iteration}.csv", results)
+        return
+    policies = [result.as_json() for result in results]
+    with whole_folder(new_folder(written, f"comparison-{iteration}")) as compared:
+        write_json(compared / "results.json", {"policies": policies})
+        outputs.write_sessions(compared / "sessions.csv", results)
+        outputs.plot_values(compared / "values.png", results)

@@ -1,7 +1,7 @@
 """Fits of user models to logs as runs in folders: the fit, its checks, and a model to share."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,7 @@ from recsim_tf.adapters import episodes
 from recsim_tf.core.checks import check
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.files import read_json, whole_file, write_text
 from recsim_tf.fitting import (
     Checkpoints,
     FitResult,
@@ -23,23 +21,20 @@ from recsim_tf.fitting import (
     SessionLog,
     check_fit,
     fit,
-    sample_parameters,
     save_model,
 )
-from recsim_tf.fitting.checks.fit_checks import as_json
+from recsim_tf.fitting.checks.fit_checks import FitChecks, as_json
 from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES
 from recsim_tf.fitting.estimate.estimates import named_elements
 from recsim_tf.fitting.logs import from_episodes, stream_episodes
-from recsim_tf.fitting.logs.datasets.movielens import MovieLensLog
-from recsim_tf.fitting.logs.datasets.open_bandit import OpenBanditLog
 from recsim_tf.fitting.logs.session_log import Sessions
-from recsim_tf.fitting.logs.tables.table import TableLog
 from recsim_tf.fitting.posterior import ParameterPosterior
 from recsim_tf.fitting.report import render
-from recsim_tf.stopping import StoppedError, noting_signals
-from recsim_tf.tables import text_table
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import read_json, whole_file, write_text
+from recsim_tf.support.stopping import StoppedError, noting_signals
+from recsim_tf.support.tables import text_table
 
-_RESULTS = "results.json"
 # Elements of a table that results.json lists; larger ones are in the model.
 _LARGEST = 100
 
@@ -64,9 +59,9 @@ def read_episode_log(
     return stream_episodes(found, sessions_at_once)
 
 
-@gin.configurable(module="recsim_tf", denylist=["run_dir"])
+@gin.configurable(module="recsim_tf", denylist=["folder"])
 def run_fit(
-    run_dir: RunDirectory,
+    folder: RunDirectory,
     simulator: Simulator = gin.REQUIRED,
     parameters: Mapping[str, Parameter] = gin.REQUIRED,
     log: Any = gin.REQUIRED,
@@ -74,17 +69,18 @@ def run_fit(
     truth: Mapping[str, Any] | None = None,
     title: str = "Fit of a user model",
     num_replicates: int = 100,
-    posterior: bool = False,
+    estimate: Callable[..., FitResult] = fit,
+    posterior: Callable[..., ParameterPosterior] | None = None,
 ) -> dict[str, Any]:
-    """Fits parameters of a simulator's models to a log as `fit` is configured, checks the fit, and
-    writes all of it into a folder.
+    """Fits parameters of a simulator's models to a log, checks the fit, and writes all of it into a
+    folder.
 
     The folder receives config.gin, operative_config.gin, checkpoints/, TensorBoard's tensorboard/,
     results.json, report.html, and the fitted model in model/, see `recsim_tf.fitting.save_model`. A
     fit that was stopped goes on from its checkpoint; one that has ended is not repeated.
 
     Args:
-      run_dir: the folder.
+      folder: of the run.
       simulator: the models, with the values of all parameters that are not fitted.
       parameters: by name, as {"users.choice_model.no_click_mass": @Parameter()}.
       log: a `SessionLog`, a `SessionStream`, or what a reader of tables or data sets gives. The
@@ -94,103 +90,108 @@ def run_fit(
       truth: true values of parameters by name, where they are known.
       title: of the report and the model card.
       num_replicates: simulations of the log for the posterior-predictive checks.
-      posterior: whether to draw parameters from their posterior by NUTS too, as `sample_parameters`
-        is configured; into posterior.npz.
+      estimate: `recsim_tf.fitting.fit`, or a `functools.partial` of it with other arguments.
+      posterior: None, or `recsim_tf.fitting.sample_parameters` or a `functools.partial` of it, to
+        draw parameters from their posterior too, into posterior.npz.
 
     Returns:
       The content of results.json.
 
     Raises:
-      UsageError: if a part is asked to be held out of a stream, or a posterior given one.
+      ValueError: for anything but parameters or a log, or if a part is asked to be held out of a
+        stream, or a posterior given one.
+      StoppedError: if SIGINT (Ctrl-C) or SIGTERM came, once a checkpoint is saved.
     """
-    finished = run_dir.path / _RESULTS
-    if finished.is_file():
+    if folder.results_file.is_file():
         content: dict[str, Any] = read_json(
-            finished, dict, "remove it, and the same fit makes it again"
+            folder.results_file, dict, "remove it, and the same fit makes it again"
         )
-        print(f"{estimates_table(content)}\nThe fit in {run_dir.path} had ended already.")
+        print(f"{estimates_table(content)}\nThe fit in {folder.path} had ended already.")
         return content
-    if not all(isinstance(parameter, Parameter) for parameter in parameters.values()):
-        raise UsageError(
-            f"run_fit.parameters must have a Parameter() for each name, got {dict(parameters)!r}"
-        )
-    if isinstance(log, MovieLensLog | OpenBanditLog | TableLog):
-        log = log.log
-    if not isinstance(log, Sessions):
+    _check_before_the_fit(simulator, parameters, num_replicates)
+    sessions, validation = _sessions(log, held_out, posterior is not None)
+    with folder.claim():
+        result, seconds = _fit(folder, estimate, (simulator, parameters, sessions), validation)
+        folder.write_operative_config()
+        shown = _first_piece(sessions, result)
+        checks = check_fit(result, shown, validation, truth, num_replicates=num_replicates)
+        write_text(folder.path / "report.html", render(result, shown, validation, checks, title))
+        content = _content(result, sessions, validation, checks, seconds)
+        if posterior is not None:
+            draws = posterior(simulator, parameters, sessions, start=result)
+            content["posterior"] = _write_posterior(folder.path / "posterior.npz", draws)
+        _write_model(folder.path / "model", result, shown, checks, title, content)
+        folder.write_results(content)
+    print(estimates_table(content))
+    print(f"Fitted in {seconds:,.0f} s. Report, model and results in {folder.path}")
+    return content
+
+
+def _sessions(log: Any, held_out: float | None, posterior: bool) -> tuple[Sessions, Any]:
+    """The sessions to fit, and those that are held out or None."""
+    # Readers of tables and data sets give the log with what else they read.
+    sessions = log if isinstance(log, Sessions) else getattr(log, "log", None)
+    if not isinstance(sessions, Sessions):
         raise UsageError(
             "run_fit.log must be a SessionLog, a SessionStream or what a reader gives, got"
             f" {type(log).__name__}"
         )
-    validation = None
-    if isinstance(log, SessionLog):
-        if held_out is not None:
-            log, validation = log.split(held_out)
-    elif posterior or held_out is not None:
+    if (posterior or held_out is not None) and not isinstance(sessions, SessionLog):
         raise UsageError(
-            "run_fit.posterior must be False and run_fit.held_out None for a log in pieces, got"
-            f" {posterior} and {held_out}"
+            "run_fit.posterior and run_fit.held_out must be None for a log in pieces, which is not"
+            " held in memory"
+        )
+    return (sessions, None) if held_out is None else sessions.split(held_out)
+
+
+def _check_before_the_fit(
+    simulator: Simulator, parameters: Mapping[str, Parameter], num_replicates: int
+) -> None:
+    """Refuses arguments that would otherwise be refused after the fit, which would be lost then."""
+    if not all(isinstance(parameter, Parameter) for parameter in parameters.values()):
+        raise UsageError(
+            f"run_fit.parameters must have a Parameter() for each name, got {dict(parameters)!r}"
         )
     check(simulator)
-    # Refused after the fit it would lose the fit.
     check_at_least(LEAST_REPLICATES, **{"run_fit.num_replicates": num_replicates})
-    with run_dir.claim():
-        started = time.perf_counter()
-        with noting_signals() as stop:
-            result = fit(
-                simulator,
-                parameters,
-                log,
-                held_out=validation,
-                checkpoints=Checkpoints(run_dir.path, stop=stop),
-            )
-        if stop.signal:  # It came too late to stop the search.
-            raise StoppedError(
-                f"stopped after the search, with a checkpoint in {run_dir.path}", stop.signal
-            )
-        seconds = time.perf_counter() - started
-        run_dir.write_operative_config()
-        shown = next(iter(log.pieces()))
-        if tf.nest.flatten(result.initial_draws):
-            of_piece = tf.nest.map_structure(
-                lambda leaf: leaf[: shown.num_sessions], result.initial_draws
-            )
-            shown = shown._replace(initial=of_piece)
-        checks = check_fit(result, shown, validation, truth, num_replicates=num_replicates)
-        write_text(run_dir.path / "report.html", render(result, shown, validation, checks, title))
-        content = _content(result, log, validation, checks.figures(), seconds)
-        if posterior:
-            content["posterior"] = _write_posterior(
-                run_dir.path / "posterior.npz",
-                sample_parameters(simulator, parameters, log, start=result),
-            )
-        # One that an interrupted run has written is of the same fit.
-        if not (run_dir.path / "model").exists():
-            save_model(
-                run_dir.path / "model",
-                result,
-                title=title,
-                data={
-                    "sessions": log.num_sessions,
-                    "steps": log.num_steps,
-                    "slate size": shown.slate_size,
-                },
-                fitting={
-                    "search": type(result.search).__name__,
-                    "confidence": result.confidence,
-                    "log-likelihood a step": content["log_likelihood_per_step"],
-                    "seconds": round(seconds, 1),
-                },
-                checks=_card_checks(checks),
-            )
-        run_dir.write_results(content)
-    print(estimates_table(content))
-    print(f"Fitted in {seconds:,.0f} s. Report, model and results in {run_dir.path}")
-    return content
+
+
+def _fit(
+    folder: RunDirectory,
+    estimate: Callable[..., FitResult],
+    problem: tuple[Simulator, Mapping[str, Parameter], Sessions],
+    validation: Sessions | None,
+) -> tuple[FitResult, float]:
+    """The fit, from the checkpoint in the folder where there is one, and the seconds it took."""
+    started = time.perf_counter()
+    with noting_signals() as stop:
+        checkpoints = Checkpoints(folder.path, stop=stop)
+        result = estimate(*problem, held_out=validation, checkpoints=checkpoints)
+    if stop.signal:  # It came too late to stop the search.
+        raise StoppedError(
+            f"stopped after the search, with a checkpoint in {folder.path}", stop.signal
+        )
+    return result, time.perf_counter() - started
+
+
+def _first_piece(sessions: Sessions, result: FitResult) -> SessionLog:
+    """The sessions that the report shows, with the initial draws that the fit found for them."""
+    shown = next(iter(sessions.pieces()))
+    if not tf.nest.flatten(result.initial_draws):
+        return shown
+    return shown._replace(
+        initial=tf.nest.map_structure(lambda leaf: leaf[: shown.num_sessions], result.initial_draws)
+    )
 
 
 def _content(
-    result: FitResult, log, validation, checks: dict[str, Any], seconds: float
+    result: FitResult,
+    log: Sessions,
+    validation: Sessions | None,
+    checks: FitChecks,
+    seconds: float,
 ) -> dict[str, Any]:
+    """The content of results.json."""
     estimates: dict[str, Any] = {}
     for name, estimate in result.estimates.items():
         if estimate.value.size <= _LARGEST:
@@ -214,7 +215,7 @@ def _content(
         "diverged": result.diverged,
         "confidence": result.confidence,
         "seconds": round(seconds, 1),
-        "checks": checks,
+        "checks": checks.figures(),
     }
 
 
@@ -234,7 +235,37 @@ def _write_posterior(path: Path, posterior: ParameterPosterior) -> dict[str, Any
     }
 
 
-def _card_checks(checks) -> dict[str, Any]:
+def _write_model(
+    path: Path,
+    result: FitResult,
+    shown: SessionLog,
+    checks: FitChecks,
+    title: str,
+    content: Mapping[str, Any],
+) -> None:
+    """Saves the model with its card; one that an interrupted run has written is of the same fit."""
+    if path.exists():
+        return
+    save_model(
+        path,
+        result,
+        title=title,
+        data={
+            "sessions": content["sessions"],
+            "steps": content["steps"],
+            "slate size": shown.slate_size,
+        },
+        fitting={
+            "search": type(result.search).__name__,
+            "confidence": result.confidence,
+            "log-likelihood a step": content["log_likelihood_per_step"],
+            "seconds": content["seconds"],
+        },
+        checks=_card_checks(checks),
+    )
+
+
+def _card_checks(checks: FitChecks) -> dict[str, Any]:
     """Single figures of the checks for the model card."""
     found: dict[str, Any] = {}
     where = "held-out" if checks.choices_are_held_out else "fitted"
@@ -245,12 +276,9 @@ def _card_checks(checks) -> dict[str, Any]:
         found[f"expected calibration error, {where} sessions"] = float(
             checks.calibration.expected_error
         )
-    extreme = [
-        name for name, statistic in checks.predictive.statistics.items() if statistic.p_value < 0.05
-    ]
-    found["posterior-predictive statistics with p < 0.05"] = (
-        f"{len(extreme)} of {len(checks.predictive.statistics)}"
-    )
+    statistics = checks.predictive.statistics.values()
+    extreme = sum(statistic.p_value < 0.05 for statistic in statistics)
+    found["posterior-predictive statistics with p < 0.05"] = f"{extreme} of {len(statistics)}"
     return found
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from recsim_tf import checkpoints
-from recsim_tf.experiment.evaluation import sessions
+from recsim_tf.experiment.evaluation import outputs
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RUN, RunDirectory
 from recsim_tf.experiment.training.parts import Experiment
-from recsim_tf.files import append_json, require_writable
+from recsim_tf.support import checkpoints
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import append_json, require_writable
 
 
 def watch_run(
@@ -65,7 +65,7 @@ def watch_run(
             for tag, value in scalars.items():
                 tf.summary.scalar(tag, value, step=env_steps)
         writer.flush()
-        sessions.write_sessions(
+        outputs.write_sessions(
             folder.path / "evaluations" / f"agent_sessions-{iteration}.csv", [result]
         )
         append_json(

@@ -41,7 +41,7 @@ class Folder:
             "experiment.simulator = @shop()",
             "experiment.create_agent = @create_slate_q",
             "experiment.num_users = 4",
-            "experiment.batch_size = 4",
+            "Iteration.batch_size = 4",
             "Evaluation.num_users = 4",
             "Evaluation.max_steps = 2",
         ]

@@ -1,23 +1,12 @@
 """What several files of tests train, once for each process of the tests."""
 
+import shutil
+
 import pytest
 
-from recsim_tf.experiment import commands
+from recsim_tf.experiment import commands, config
+from recsim_tf.experiment.runs.folder import RunDirectory
 from tests.experiment.tiny_runs import open_run
-
-
-@pytest.fixture(scope="session")
-def evaluated_run(tmp_path_factory):
-    """The folder of a trained run whose configuration has values to compare. Tests add to it."""
-    folder = tmp_path_factory.mktemp("run") / "run"
-    bindings = (
-        "Evaluation.num_users = 6",
-        "Evaluation.max_steps = 20",
-        "train.num_iterations = 10",
-        'Evaluation.compare = {"users.choice_model.no_click_mass": (0.5, 3.0)}',
-    )
-    commands.train(open_run(folder, *bindings))
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +16,20 @@ def finished(tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("finished") / "run"
     return folder, commands.train(open_run(folder))
+
+
+@pytest.fixture(scope="session")
+def evaluated_run(finished, tmp_path_factory):
+    """A copy of `finished` with sessions of 6 users, and with values to compare in its
+    configuration. Tests add to it.
+    """
+    folder = tmp_path_factory.mktemp("run") / "run"
+    shutil.copytree(finished[0], folder)
+    with open(folder / "config.gin", "a") as file:
+        file.write("\nEvaluation.num_users = 6\nEvaluation.max_steps = 20\n")
+    config.load([str(folder / "config.gin")], [])
+    commands.evaluate(RunDirectory(folder))
+    (folder / "evaluations" / "sessions-40.csv").rename(folder / "sessions.csv")
+    with open(folder / "config.gin", "a") as file:
+        file.write('Evaluation.compare = {"users.choice_model.no_click_mass": (0.5, 3.0)}\n')
+    return folder

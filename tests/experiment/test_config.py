@@ -2,8 +2,8 @@ import pytest
 
 from recsim_tf.experiment import config
 from recsim_tf.experiment.config_files import find_config, packaged_configs
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps import run  # noqa: F401 - for the names of sweeps
+from recsim_tf.support.errors import UsageError
 from tests.experiment.tiny_runs import TINY
 
 

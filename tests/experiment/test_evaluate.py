@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -6,9 +7,9 @@ import tensorflow as tf
 
 from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.support.errors import UsageError
 from tests.experiment.tiny_runs import run_command, snapshot
 
 # Matplotlib and PolicySaver warn of their own dependencies.
@@ -37,6 +38,17 @@ def _compared(run, *bindings):
     return commands.evaluate(folder)
 
 
+def test_the_newest_checkpoint_has_the_sessions_of_the_end_of_its_training(
+    finished, tmp_path, capfd
+):
+    run = shutil.copytree(finished[0], tmp_path / "run")
+    code, output, errors = run_command(capfd, "evaluate", f"--root_dir={run}")
+    assert code == 0, errors
+    assert [line.split()[0] for line in output.splitlines()[2:5]] == ["Random", "Oracle", "SlateQ"]
+    sessions = (run / "evaluations" / "sessions-40.csv").read_bytes()
+    assert sessions == (run / "sessions.csv").read_bytes()
+
+
 @pytest.mark.slow
 def test_a_run_meets_each_value_and_seed_as_in_an_evaluation_of_its_own(run):
     results = {result.name: result for result in _compared(run, "Evaluation.seeds = (4, 1)")}
@@ -61,7 +73,7 @@ def test_each_call_has_a_folder_of_its_own(run):
     first, second = _compared(run), _compared(run)
     new = {name.rsplit("/", 1)[0] for name in snapshot(run).keys() - before.keys()}
     assert len(new) == 2
-    assert new <= {f"evaluations/comparison-10{number}" for number in ("", "-2", "-3")}
+    assert new <= {f"evaluations/comparison-40{number}" for number in ("", "-2", "-3")}
     for folder in new:
         assert {path.name for path in (run / folder).iterdir()} == {
             "results.json",
@@ -92,7 +104,7 @@ def test_the_command_prints_a_row_for_each_value(run, capfd):
     ]
     # The sessions of an evaluation of the run's own environment are left alone.
     assert {
-        name.split("/")[1].startswith("comparison-10")
+        name.split("/")[1].startswith("comparison-40")
         for name in snapshot(run).keys() - before.keys()
     } == {True}
 

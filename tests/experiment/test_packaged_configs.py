@@ -133,8 +133,8 @@ def _dialogues(folder):
 def test_a_run_with_held_slates_counts_and_evaluates_steps_of_users(tmp_path):
     bindings = (
         *_SMALL,
-        "experiment.replay_length = 5",
-        "experiment.batch_size = 2",
+        "Iteration.replay_length = 5",
+        "Iteration.batch_size = 2",
         "train.num_iterations = 3",
         "train.eval_users = 2",
         "Evaluation.num_users = 4",

@@ -1,6 +1,7 @@
 import csv
 import json
 
+import gin
 import pytest
 
 import recsim_tf
@@ -8,7 +9,7 @@ from recsim_tf.adapters import episodes
 from recsim_tf.experiment import commands, config, simulate
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.policies import BASELINES, baseline_policy
+from recsim_tf.policies import BASELINES, baseline_policy, random_policy
 
 
 @pytest.mark.slow
@@ -160,3 +161,15 @@ def test_a_log_of_several_values_is_refused_before_anything_is_written(tmp_path)
     with pytest.raises(ValueError, match="episode_file holds sessions of one policy, environment"):
         commands.simulate(folder, episode_file=str(tmp_path / "log"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_python_needs_no_configuration_and_names_policies_by_a_dictionary(tmp_path):
+    gin.clear_config()
+    simulator = recsim_tf.interest_exploration(slate_size=2, num_candidates=4)
+    simulation = simulate.Simulation(simulator, {"shy": "random", "bold": random_policy})
+    content = simulate.simulate_policies(
+        RunDirectory(tmp_path, ""), simulation, Evaluation(num_users=3, max_steps=2)
+    )
+    shy, bold = content["policies"]
+    assert (shy["name"], bold["name"]) == ("shy", "bold")
+    assert shy["mean_return"] == bold["mean_return"]

@@ -3,7 +3,7 @@
 import pytest
 
 from recsim_tf.experiment import config
-from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.support.errors import UsageError
 from tests.experiment.tiny_runs import run_command
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import recsim_tf
-from recsim_tf import checkpoints, fitting
+from recsim_tf import fitting
 from recsim_tf.adapters import episodes
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.folder import RunDirectory
@@ -22,6 +22,7 @@ from recsim_tf.experiment.sweeps.plan import Sweep, plan
 from recsim_tf.experiment.sweeps.results import read_results
 from recsim_tf.fitting.logs import from_table, read_movielens, read_movies, read_open_bandit
 from recsim_tf.policies import random_policy
+from recsim_tf.support import checkpoints
 from tests.properties.damage import bytes_of, file_of, read_or_refused
 
 NO_CLICK_MASS = "users.choice_model.no_click_mass"

@@ -16,7 +16,7 @@ from recsim_tf.core.corpora import map_corpora
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory
-from recsim_tf.files import UNFINISHED, storing
+from recsim_tf.support.files import UNFINISHED, storing
 
 
 class Writer:

@@ -9,7 +9,7 @@ from recsim_tf import registry
 from recsim_tf.adapters.gymnasium.environment import GymnasiumEnvironment
 from recsim_tf.adapters.gymnasium.vector_environment import GymnasiumVectorEnvironment
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.errors import one_line
+from recsim_tf.support.errors import one_line
 
 _PACKAGE = "recsim_tf.adapters.gymnasium"
 

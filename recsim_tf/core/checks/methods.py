@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.types import Nest
-from recsim_tf.errors import told
+from recsim_tf.support.errors import error_line
 
 
 class Method:
@@ -66,7 +66,7 @@ class Method:
         try:
             yield
         except Exception as error:
-            raise ValueError(f"{self.name}: {told(error)}") from error
+            raise ValueError(f"{self.name}: {error_line(error)}") from error
 
 
 def same(one: Nest, other: Nest) -> bool:

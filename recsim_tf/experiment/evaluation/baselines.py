@@ -1,49 +1,51 @@
 """Policies that do not learn, beside an agent or alone: recsim_tf's by name, and a user's own."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from gin.config import ConfigurableReference
 from tf_agents.policies import tf_policy
 
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.errors import one_line, place
-from recsim_tf.experiment.bindings import bound_value
 from recsim_tf.experiment.evaluation.checked_policy import CheckedPolicy
 from recsim_tf.experiment.evaluation.evaluation import AnyPolicy
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.policies import BASELINES, baseline_policy
+from recsim_tf.support.errors import UsageError, fault_location, one_line
 
-# A name of `recsim_tf.policies.BASELINES`, or what makes a policy.
+# A name of `recsim_tf.policies.BASELINES`, or a function or class that makes a policy.
 Baseline: TypeAlias = str | Callable[[Simulator], AnyPolicy]
+# Several of them, or a mapping from the names that tables show.
+Baselines: TypeAlias = Sequence[Baseline] | Mapping[str, Baseline]
 
 
-def named_baselines(binding: str, baselines: Sequence[Baseline]) -> dict[str, Baseline]:
-    """Baselines by the names that tables show: those of `recsim_tf.policies.BASELINES`, and
-    the configurables' own with their scopes, such as "hot/softmax_policy".
+def baseline_name(baseline: Any) -> str:
+    """The name that tables show, of `recsim_tf.policies.BASELINES`, or a function's own."""
+    if isinstance(baseline, str):
+        return BASELINES[baseline].title if baseline in BASELINES else baseline
+    return getattr(baseline, "__name__", repr(baseline))
+
+
+def named_baselines(argument: str, baselines: Baselines) -> dict[str, Baseline]:
+    """Baselines by the names that tables show.
 
     Args:
-      binding: the parameter that received them, such as "experiment.baselines".
-      baselines: what it received.
+      argument: that received them, such as "experiment.baselines".
+      baselines: the argument.
 
     Raises:
       UsageError: for anything but names and functions, or if two have one name.
     """
-    if not isinstance(baselines, (tuple, list)) or not all(
-        isinstance(each, str) or callable(each) for each in baselines
+    several = baselines.values() if isinstance(baselines, Mapping) else baselines
+    if not isinstance(baselines, (tuple, list, Mapping)) or not all(
+        isinstance(each, str) or callable(each) for each in several
     ):
-        raise UsageError(f"{binding} must be a tuple of names and functions, got {baselines!r}")
-    bound = bound_value(binding) or ()
+        raise UsageError(f"{argument} must be a tuple of names and functions, got {baselines!r}")
+    if isinstance(baselines, Mapping):
+        return dict(baselines)
     named: dict[str, Baseline] = {}
-    for index, baseline in enumerate(baselines):
-        if isinstance(baseline, str):
-            name = BASELINES[baseline].title if baseline in BASELINES else baseline
-        elif len(bound) == len(baselines) and isinstance(bound[index], ConfigurableReference):
-            name = "/".join([*bound[index].scopes, bound[index].configurable.name])
-        else:
-            name = baseline.__name__
+    for baseline in baselines:
+        name = baseline_name(baseline)
         if name in named:
-            raise UsageError(f"{binding} must hold policies of different names, got {name} twice")
+            raise UsageError(f"{argument} must hold policies of different names, got {name} twice")
         named[name] = baseline
     return named
 
@@ -77,7 +79,7 @@ def _made_policy(
     try:
         policy = make(simulator)
     except TypeError as error:
-        if place(error) is not None:
+        if fault_location(error) is not None:
             raise
         raise UsageError(f"{expected}: {one_line(error)}") from error
     if isinstance(policy, tf_policy.TFPolicy):

@@ -1,4 +1,4 @@
-"""Policies of a user's own, with checks of what they give."""
+"""Policies of a user's own, with checks of their actions."""
 
 import tensorflow as tf
 
@@ -7,9 +7,8 @@ from recsim_tf.core.acting import act
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation, Policy, initial_policy_state
-from recsim_tf.errors import one_line, place
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.policies import Explanation, explanation_of
+from recsim_tf.support.errors import UsageError, fault_location, one_line
 
 
 class CheckedPolicy:
@@ -37,7 +36,9 @@ class CheckedPolicy:
     def initial_state(self, num_users: int) -> Nest:
         return initial_policy_state(self.policy, num_users)
 
-    def __call__(self, observation: Observation, policy_state: Nest, seed) -> tuple[Nest, Nest]:
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed: tf.Tensor
+    ) -> tuple[Nest, Nest]:
         name, simulator = f"policy {self._name}", self._simulator
         action, next_state = act(self.policy, observation, policy_state, seed, name)
         num_users = nests.batch_size(observation)
@@ -47,14 +48,14 @@ class CheckedPolicy:
             raise UsageError(f"{name}: {error}") from error
         return turns.check_values(simulator, turn, simulator.allow_duplicates).action, next_state
 
-    def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
+    def explain(self, observation: Observation, policy_state: Nest, seed: tf.Tensor) -> Explanation:
         return explanation_of(self.policy, observation, policy_state, seed)
 
     def act_once(self) -> None:
         """Finds the faults of the policy before anything long starts.
 
         Raises:
-          UsageError: if it gives what is no action of the simulator.
+          UsageError: if it gives anything but an action of the simulator.
         """
         num_users = max(self._simulator.fewest_users, 2)
 
@@ -66,6 +67,6 @@ class CheckedPolicy:
         try:
             first_action()
         except tf.errors.InvalidArgumentError as error:
-            if place(error) is not None:
+            if fault_location(error) is not None:
                 raise
             raise UsageError(f"policy {self._name}: {one_line(error)}") from error

@@ -14,13 +14,14 @@ from recsim_tf.core.parameters import Model
 from recsim_tf.core.ranges import shown
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
-from recsim_tf.errors import told
 from recsim_tf.experiment.bindings import short_names
-from recsim_tf.experiment.evaluation import policy_parameters
-from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.experiment.evaluation.checked_policy import CheckedPolicy
+from recsim_tf.support.errors import UsageError, error_line
 
-# Of each value, where the environment is tried with all of them.
+# Users of each value, in a trial of the environment with all values.
 _CHECKED_USERS = 5
+# "policy.cap" is the parameter `cap` of each policy that has one.
+_PREFIX = "policy."
 
 
 class Setting(NamedTuple):
@@ -97,8 +98,7 @@ class Comparison:
           UsageError: for an unknown parameter, or a value that the models or `recsim_tf.check`
             refuse.
         """
-        of_policies = policy_parameters.of_policies(list(self._values))
-        names = [name for name in self._values if name not in of_policies]
+        names = [name for name in self._values if not name.startswith(_PREFIX)]
         if simulator.documents.shared and simulator.users_per_world is None:
             # All users of one value and seed.
             simulator = simulator.replaced(users_per_world=self.num_users)
@@ -137,23 +137,29 @@ class Comparison:
         Raises:
           UsageError: for a parameter that no policy has, or a value that a policy refuses.
         """
-        names = policy_parameters.of_policies(list(self._values))
-        policy_parameters.require_known(names, policies)
+        names = [name for name in self._values if name.startswith(_PREFIX)]
+        for name in names:
+            if not any(_own_names(policy, [name]) for policy in policies.values()):
+                known = "; ".join(f"{title} has {_known(each)}" for title, each in policies.items())
+                raise UsageError(
+                    f"values: no policy has a parameter {name}: {known}; for agents and other"
+                    " settings there is recsim-tf sweep"
+                )
         return {name: self._policy_of_rows(policy, names) for name, policy in policies.items()}
 
     def _policy_of_rows(self, policy: Policy, names: Sequence[str]) -> Policy:
-        own = policy_parameters.own_names(policy, names)
-        model = policy_parameters.model_of(policy)
+        model, own = _model_of(policy), _own_names(policy, names)
         if model is None or not own:
             return policy
-        settings = self._combinations(own)
-        for setting in settings:
+        settings = []
+        for setting in self._combinations(own):
+            settings.append({own[name]: value for name, value in setting.items()})
             with _refused(setting, "the policy"):
-                model.with_parameters({own[name]: value for name, value in setting.items()})
-        own_settings = [{own[name]: setting[name] for name in own} for setting in settings]
-        rows = _rows(model, own_settings, len(self._seeds) * self.num_users)
+                model.with_parameters(settings[-1])
+        rows = _rows(model, settings, len(self._seeds) * self.num_users)
         with _refused(dict.fromkeys(own, "one for each user"), "the policy"):
-            return policy_parameters.with_parameters(policy, rows)
+            changed = model.with_parameters(rows)
+        return policy.around(changed) if isinstance(policy, CheckedPolicy) else changed
 
     def _combinations(self, names: Collection[str]) -> list[dict[str, Any]]:
         """Values of these parameters in each combination of all."""
@@ -194,7 +200,7 @@ def _small(simulator: Simulator) -> Simulator:
     return simulator.replaced(users_per_world=_CHECKED_USERS)
 
 
-def _checked_values(name: str, values) -> list:
+def _checked_values(name: str, values: Any) -> list:
     allowed = f"values of {name} must be numbers, or tables of numbers of one shape"
     _check_distinct(f"values of {name}", values)
     # NumPy's numbers cannot be written as JSON.
@@ -211,7 +217,7 @@ def _checked_values(name: str, values) -> list:
     return values
 
 
-def _check_distinct(name: str, values) -> None:
+def _check_distinct(name: str, values: Any) -> None:
     if not isinstance(values, list | tuple | np.ndarray) or not len(values):
         raise ValueError(f"{name} must be a tuple of at least one, got {shown(values)}")
     twice = [
@@ -230,4 +236,28 @@ def _refused(setting: dict[str, Any], who: str = "the environment") -> Iterator[
         yield
     except Exception as error:  # Models can raise anything.
         words = ", ".join(f"{name}={shown(value)}" for name, value in setting.items())
-        raise UsageError(f"values: {who} does not take {words}: {told(error)}") from error
+        raise UsageError(f"values: {who} does not take {words}: {error_line(error)}") from error
+
+
+def _model_of(policy: Policy) -> Model | None:
+    """The policy as the model that has its parameters, or None."""
+    inner = policy.policy if isinstance(policy, CheckedPolicy) else policy
+    return inner if isinstance(inner, Model) else None
+
+
+def _own_names(policy: Policy, names: Sequence[str]) -> dict[str, str]:
+    """The names that are parameters of a policy, with the names that it has for them."""
+    model = _model_of(policy)
+    found: dict[str, str] = {}
+    if model is not None:
+        for name in names:
+            with contextlib.suppress(ValueError):
+                model.parameter_spec(name.removeprefix(_PREFIX))
+                found[name] = name.removeprefix(_PREFIX)
+    return found
+
+
+def _known(policy: Policy) -> str:
+    model = _model_of(policy)
+    names = () if model is None else model.parameters()
+    return ", ".join(f"{_PREFIX}{name}" for name in names) or "none"

@@ -60,7 +60,7 @@ class Division(NamedTuple):
                 return lambda seed: [function(seed)]
             all_parts = side_by_side(function)
 
-            def run_here(seed):
+            def run_here(seed: tf.Tensor) -> list[Nest]:
                 found = all_parts(self.seeds(seed))
                 return [nests.at_step(found, part) for part in range(self.num_replicas)]
 
@@ -73,14 +73,14 @@ class Division(NamedTuple):
             )
 
         @tf.function(autograph=False)
-        def everywhere(seeds):
+        def everywhere(seeds: tf.Tensor) -> Nest:
             def on_one():
                 replica = tf.distribute.get_replica_context().replica_id_in_sync_group
                 return function(tf.gather(seeds, replica))
 
             return strategy.run(on_one)
 
-        def run(seed):
+        def run(seed: tf.Tensor) -> list[Nest]:
             with strategy.scope():
                 found = everywhere(self.seeds(seed))
             local = [strategy.experimental_local_results(leaf) for leaf in tf.nest.flatten(found)]

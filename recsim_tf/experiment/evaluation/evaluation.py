@@ -8,6 +8,7 @@ import gin
 import tensorflow as tf
 from tf_agents.policies import tf_policy
 
+from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import rollout_policy
 from recsim_tf.core import random, validation
 from recsim_tf.core.execution import compiled
@@ -45,7 +46,7 @@ class Evaluation:
     Args:
       num_users: sessions, of each value and seed.
       max_steps: sessions still running then are cut off, and counted as unfinished.
-      seed: an integer; that of the users and of all that happens.
+      seed: an integer, of the users and of all other draws.
       jit_compile: whether to compile with XLA; None for XLA on GPUs and TPUs only, since an
         evaluation is short.
       compare: None, or parameters of the environment's models and of policies, each with the values
@@ -123,7 +124,7 @@ class Evaluation:
         """A function that evaluates a policy as it is at the time of the call, with a result for
         every value and seed of a comparison.
 
-        Their names are that of the policy with the value and the seed. The simulator is that of
+        Each is named after the policy, the value and the seed. The simulator must come from
         `comparison.simulator`.
         """
         run, measures = self._compiled(simulator, policy, comparison.num_rows, comparison.paired)
@@ -148,37 +149,50 @@ class Evaluation:
         """Results of named policies in an environment."""
         return [self.evaluator(name, simulator, policies[name])() for name in policies]
 
-    def compare(
+    def results(
         self,
         simulator: Simulator,
         policies: Callable[[Simulator], Mapping[str, AnyPolicy]],
     ) -> list[PolicyResult]:
-        """Results of named policies, each with every value and seed of `comparison`.
+        """Results of named policies, each with every value and seed of `comparison` where there is
+        one.
 
         Args:
-          simulator: the environment, with the values of all other parameters.
-          policies: makes the policies for the environment of all values.
+          simulator: the environment, with the values of all parameters that are not compared.
+          policies: makes the policies for an environment.
 
         Raises:
           UsageError: if the environment or the policies cannot take the values.
         """
-        assert self.comparison is not None
-        simulator = self.comparison.simulator(simulator)
+        comparison = self.comparison
+        if comparison is None:
+            return self.evaluate(simulator, policies(simulator))
+        simulator = comparison.simulator(simulator)
         return [
             result
-            for name, policy in self.comparison.policies(policies(simulator)).items()
-            for result in self.comparison_evaluator(self.comparison, name, simulator, policy)()
+            for name, policy in comparison.policies(policies(simulator)).items()
+            for result in self.comparison_evaluator(comparison, name, simulator, policy)()
         ]
 
-    def _compiled(self, simulator: Simulator, policy: AnyPolicy, num_users: int, context):
+    def scope(self) -> contextlib.AbstractContextManager:
+        """Inside, each of `num_replicas` GPUs simulates a part, where this machine has so many."""
+        return replicas.of_this_machine(self.division.num_replicas).scope()
+
+    def _compiled(
+        self,
+        simulator: Simulator,
+        policy: AnyPolicy,
+        num_users: int,
+        context: Callable[[], contextlib.AbstractContextManager],
+    ) -> tuple[Callable[[tf.Tensor], list[SessionSums]], Measures]:
         """A function from a seed to the sums of the sessions of each part, of `num_users` rows,
-        traced inside `context()`, and what they measure.
+        traced inside `context()`, and their measures.
         """
         function, policy_state = as_rollout(policy, num_users)
         measures = Measures.of(simulator.observation_spec().response)
 
         @compiled(jit_compile=self._jit_compile, user_steps=0)
-        def run(seed):
+        def run(seed: tf.Tensor) -> SessionSums:
             with context():
                 return simulator.fold(
                     function,

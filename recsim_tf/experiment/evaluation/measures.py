@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from tf_agents.trajectories.trajectory import Trajectory
 
 from recsim_tf import replicas
 from recsim_tf.core.types import Nest, Transition
@@ -20,7 +21,7 @@ _NO_OWN = OwnMeasures()
 
 
 class Measures(NamedTuple):
-    """What the responses of an environment say about clicked documents."""
+    """The measures of clicked documents that the responses of an environment allow."""
 
     num_clusters: int = 0  # C: of an integer field `cluster_id` with an upper bound, else 0
     quality: bool = False  # whether there is a field `quality`
@@ -58,34 +59,6 @@ def watch_fractions(cluster_clicks: np.ndarray, no_click: float, steps: float) -
     return {name: float(count / max(steps, 1)) for name, count in counts.items()}
 
 
-class _Counts(NamedTuple):
-    """What one step of B users adds to the sums of an evaluation or of a training, float32."""
-
-    steps: tf.Tensor  # [B], 1 where there was a step
-    clicks: tf.Tensor  # [B]
-    no_click: tf.Tensor  # [B], 1 where nothing was clicked
-    quality: tf.Tensor  # [B], of clicked documents, zero where the response has no field `quality`
-    cluster_clicks: tf.Tensor  # [B, C]
-
-    @classmethod
-    def of(cls, response: Nest, active: tf.Tensor, num_clusters: int) -> "_Counts":
-        """From the response to the step; zero where `active`, bool [B], is false."""
-        steps = tf.cast(active, tf.float32)
-        clicked = steps[:, tf.newaxis] * tf.cast(response.clicked, tf.float32)
-        clicks = tf.reduce_sum(clicked, axis=-1)
-        quality = tf.zeros_like(clicks)
-        cluster_clicks = clicks[:, tf.newaxis] * tf.zeros([num_clusters])
-        qualities = getattr(response, "quality", None)
-        if qualities is not None:
-            quality = tf.reduce_sum(clicked * tf.cast(qualities, tf.float32), axis=-1)
-        if num_clusters:
-            cluster_clicks = tf.reduce_sum(
-                clicked[..., tf.newaxis] * tf.one_hot(response.cluster_id, num_clusters), axis=1
-            )
-        no_click = steps * tf.cast(clicks == 0, tf.float32)
-        return cls(steps, clicks, no_click, quality, cluster_clicks)
-
-
 class SessionSums(NamedTuple):
     """Sums over the sessions of B users, float32 [B] where nothing else is said; a carry for
     `Simulator.fold`.
@@ -114,9 +87,8 @@ class SessionSums(NamedTuple):
           own: measures and segments of the user's own.
           user: the users' state at the start of a session, a nest of [B, ...].
         """
-        counted = cls._fields[: cls._fields.index("cluster_clicks")]
         return cls(
-            **{name: tf.zeros([num_users]) for name in counted},
+            **dict.fromkeys(cls._fields[:7], tf.zeros([num_users])),
             cluster_clicks=tf.zeros([num_users, num_clusters]),
             own=own.zeros(num_users),
             segments=own.segments(user, num_users),
@@ -127,20 +99,39 @@ class SessionSums(NamedTuple):
         """[B]: 1 where the session has ended."""
         return self.left + self.time_limit
 
+    def add_response(self, response: Nest, active: tf.Tensor) -> "SessionSums":
+        """Adds the response to one step, for users whose `active`, bool [B], is true."""
+        num_clusters = self.cluster_clicks.shape[1]
+        steps = tf.cast(active, tf.float32)
+        clicked = steps[:, tf.newaxis] * tf.cast(response.clicked, tf.float32)
+        clicks = tf.reduce_sum(clicked, axis=-1)
+        sums = self._replace(
+            steps=self.steps + steps,
+            clicks=self.clicks + clicks,
+            no_click=self.no_click + steps * tf.cast(clicks == 0, tf.float32),
+        )
+        if hasattr(response, "quality"):
+            quality = tf.reduce_sum(clicked * tf.cast(response.quality, tf.float32), axis=-1)
+            sums = sums._replace(quality=self.quality + quality)
+        if num_clusters:
+            by_cluster = clicked[..., tf.newaxis] * tf.one_hot(response.cluster_id, num_clusters)
+            sums = sums._replace(
+                cluster_clicks=self.cluster_clicks + tf.reduce_sum(by_cluster, axis=1)
+            )
+        return sums
+
     def add(self, transition: Transition, own: OwnMeasures = _NO_OWN) -> "SessionSums":
         """Adds one step; `own` as for `zeros`."""
-        counts = _Counts.of(transition.response, transition.active, self.cluster_clicks.shape[1])
-        return self._replace(
+        return self.add_response(transition.response, transition.active)._replace(
             reward=self.reward + tf.cast(transition.reward, tf.float32),
             left=self.left + tf.cast(transition.terminated, tf.float32),
             time_limit=self.time_limit + tf.cast(transition.truncated, tf.float32),
             own={name: self.own[name] + value for name, value in own.of(transition).items()},
-            **{name: getattr(self, name) + count for name, count in counts._asdict().items()},
         )
 
 
 class PolicyResult(NamedTuple):
-    """What sessions under one policy gave."""
+    """The results of the sessions under one policy."""
 
     name: str
     mean_return: float
@@ -254,16 +245,10 @@ class CollectMetrics(tf.Module):
       num_clusters: C, see `Measures`; 0 counts no clicks by cluster.
     """
 
+    # In the order of `_sums`, whose last C are the clicks by cluster.
     _totals = (
-        "episodes",
-        "reward",
-        "squared_reward",
-        "length",
-        "steps",
-        "impressions",
-        "clicks",
-        "no_click",
-        "quality",
+        *("episodes", "reward", "squared_reward", "length", "steps"),
+        *("impressions", "clicks", "no_click", "quality"),
     )
 
     def __init__(self, num_users: int, num_clusters: int = 0):
@@ -275,7 +260,7 @@ class CollectMetrics(tf.Module):
         self._length = replicas.variable(tf.zeros([num_users]))
         self._sums = replicas.variable(tf.zeros([len(self._totals) + num_clusters], tf.float64))
 
-    def __call__(self, trajectory) -> None:
+    def __call__(self, trajectory: Trajectory) -> None:
         """Takes one frame of every user. The response in it is that to the frame before, zero in a
         FIRST frame.
         """
@@ -288,17 +273,14 @@ class CollectMetrics(tf.Module):
         reward = self._reward + running * trajectory.reward
         length = self._length + running
         returns = tf.cast(reward, tf.float64)
-        counts = tf.nest.map_structure(
-            lambda count: tf.cast(count, tf.float64),
-            _Counts.of(response, ~trajectory.is_first(), self._num_clusters),
+        sums = SessionSums.zeros(reward.shape[0], self._num_clusters).add_response(
+            response, ~trajectory.is_first()
         )
-        *of_users, by_cluster = counts
-        sessions = (ends, ends * returns, ends * returns**2, ends * tf.cast(length, tf.float64))
-        totals = tf.reduce_sum(
-            tf.stack([*sessions, tf.cast(running, tf.float64), *of_users]), axis=1
-        )
-        by_cluster = tf.reduce_sum(by_cluster, axis=0)
-        self._sums.assign_add(tf.concat([totals, by_cluster], axis=0))
+        sessions = [ends, ends * returns, ends * returns**2, ends * tf.cast(length, tf.float64)]
+        steps = [running, sums.steps, sums.clicks, sums.no_click, sums.quality]
+        of_users = tf.stack([*sessions, *(tf.cast(count, tf.float64) for count in steps)])
+        by_cluster = tf.reduce_sum(tf.cast(sums.cluster_clicks, tf.float64), axis=0)
+        self._sums.assign_add(tf.concat([tf.reduce_sum(of_users, axis=1), by_cluster], axis=0))
         self._reward.assign(running * reward)
         self._length.assign(running * length)
 

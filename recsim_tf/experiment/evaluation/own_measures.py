@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.types import Nest, Transition
-from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.support.errors import UsageError
 
 # Names that mean something else: columns of sessions.csv, those of sweep.csv, RecSim's tags.
 TAKEN = frozenset(
@@ -64,7 +64,7 @@ class OwnMeasures:
         return {name: tf.zeros([num_users]) for name in self._measures}
 
     def of(self, transition: Transition) -> dict[str, tf.Tensor]:
-        """What one step adds, float32 [B] by name; zero for users whose session has ended."""
+        """The measures of one step, float32 [B] by name; zero where a session has ended."""
         active = tf.cast(transition.active, tf.float32)
         num_users = active.shape[0]
         found = {}
@@ -120,7 +120,7 @@ def summaries(measures: Mapping[str, np.ndarray]) -> dict[str, Any]:
 def by_segment(
     segments: Mapping[str, np.ndarray], returns: np.ndarray, measures: Mapping[str, np.ndarray]
 ) -> dict[str, dict[str, Any]]:
-    """What the users of each segment gave, as JSON: by the name of the segments and the number of
+    """The results of each segment as JSON: by the name of the segments and the number of
     the segment, "episodes", "return" and "measures".
     """
     found: dict[str, dict[str, Any]] = {}

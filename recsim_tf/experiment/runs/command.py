@@ -1,4 +1,4 @@
-"""A command as a process: what it writes to standard error, and its exit status."""
+"""A command as a process: its lines on standard error, and its exit status."""
 
 import contextlib
 import logging
@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 
 import absl.logging
 
-from recsim_tf.errors import OF_VALUES, one_line, place, told
-from recsim_tf.stopping import StoppedError, TerminatedError, interrupted_by_sigterm
+from recsim_tf.support.errors import OF_VALUES, error_line, fault_location, one_line
+from recsim_tf.support.stopping import StoppedError, TerminatedError, interrupted_by_sigterm
 
 # The beginning of the line on standard error that says an error.
 ERROR_PREFIX = "recsim-tf: error: "
@@ -66,7 +66,7 @@ def exit_status(name: str, command: Callable[[], int | None]) -> int:
     except Exception as error:  # A user's own code can raise anything.
         if os.environ.get(TRACEBACK):
             traceback.print_exc()
-        elsewhere = place(error) is None and not isinstance(error, OF_VALUES)
+        elsewhere = fault_location(error) is None and not isinstance(error, OF_VALUES)
         hint = f" ({TRACEBACK}=1 in the environment shows where)" if elsewhere else ""
-        print(f"{ERROR_PREFIX}{told(error)}{hint}", file=sys.stderr)
+        print(f"{ERROR_PREFIX}{error_line(error)}{hint}", file=sys.stderr)
         return 2

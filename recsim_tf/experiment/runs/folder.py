@@ -12,12 +12,13 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from recsim_tf import checkpoints
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.machine import record_machine
-from recsim_tf.files import (
+from recsim_tf.support import checkpoints
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import (
     UNFINISHED,
     append_json,
+    read_json,
     read_json_lines,
     read_text,
     remove_unfinished,
@@ -33,7 +34,7 @@ _CHECKPOINTS = "checkpoints"
 _MACHINE = "machine.json"
 # The part of a checkpoint that evaluations need; see `recsim_tf.experiment.training.checkpoints`.
 RUN = "run"
-# What may differ between calls of one run: how far it goes.
+# Bindings that may differ between calls of one run.
 _MAY_CHANGE = ("train.num_iterations",)
 
 
@@ -73,12 +74,17 @@ class RunDirectory:
         """The recorded configuration."""
         return self.path / _CONFIG
 
+    @property
+    def results_file(self) -> Path:
+        """The results, which are there once the run has ended."""
+        return self.path / "results.json"
+
     def _recorded(self) -> str:
         return read_text(self.config_file, "restore it, or choose another root_dir")
 
     @contextlib.contextmanager
     def claim(self, worker: int = 0) -> Iterator[None]:
-        """Creates the folder, removes what killed processes left unfinished in it, records the
+        """Creates the folder, removes unfinished files of killed processes, records the
         configuration and the machine, and keeps other processes from the folder inside the context.
         A new run that fails before it has written anything else takes its records away again.
 
@@ -116,12 +122,19 @@ class RunDirectory:
                 self.path.rmdir()
 
     def write_operative_config(self) -> None:
-        """Records the bindings that were used so far, with the defaults of what they configure."""
+        """Records the bindings that were used so far, with the defaults of the functions."""
         write_text(self.path / "operative_config.gin", gin.operative_config_str())
 
     def write_results(self, content: dict[str, Any]) -> None:
         """Writes results.json, which says that the run has ended."""
-        write_json(self.path / "results.json", content)
+        write_json(self.results_file, content)
+
+    def is_simulation(self) -> bool:
+        """Whether the folder is that of `recsim-tf simulate`."""
+        advice = "restore it, or remove it"
+        return self.results_file.is_file() and "simulate" in read_json(
+            self.results_file, dict, advice
+        )
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Adds a line to metrics.jsonl."""
@@ -143,11 +156,11 @@ class RunDirectory:
 
     @property
     def checkpoints(self) -> Path:
-        """The folder of the checkpoints, by iteration; see `recsim_tf.checkpoints`."""
+        """The folder of the checkpoints, by iteration; see `recsim_tf.support.checkpoints`."""
         return self.path / _CHECKPOINTS
 
     def restore_latest(self, checkpoint: tf.train.Checkpoint, whole: bool = True) -> bool:
-        """Restores what a training is, without its replay, from the newest checkpoint, see
+        """Restores a training, without its replay, from the newest checkpoint, see
         `checkpoints.restore`. Returns whether there was one.
 
         Raises:

@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from recsim_tf._version import __version__
-from recsim_tf.files import write_json
+from recsim_tf.support.files import write_json
 
 
 def record_machine(file: Path) -> None:

@@ -1,1 +1,5 @@
-"""Sessions of a run for people who read them: as text, as a page and as a table."""
+"""Sessions of a run for people who read them, and as a table that a fit reads."""
+
+from recsim_tf.experiment.sessions.table import ROLES, session_table
+
+__all__ = ["ROLES", "session_table"]

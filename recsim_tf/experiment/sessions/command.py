@@ -11,16 +11,16 @@ from recsim_tf.core import random, validation
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.wording import wording_of
 from recsim_tf.experiment.evaluation.evaluation import AnyPolicy, Evaluation
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.sessions.page import sessions_page
 from recsim_tf.experiment.sessions.recording import Recording, record
 from recsim_tf.experiment.sessions.table import session_table, write_table
-from recsim_tf.experiment.sessions.text import sessions_text
 from recsim_tf.experiment.sessions.turns import sessions_in_words
+from recsim_tf.experiment.sessions.views import sessions_page, sessions_text
+from recsim_tf.experiment.simulate import Simulation
 from recsim_tf.experiment.training.parts import Experiment
-from recsim_tf.files import new_folder, require_writable, whole_folder, write_text
 from recsim_tf.policies import BASELINES, baseline_policy
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import new_folder, require_writable, whole_folder, write_text
 
 # Users that are shown by default.
 _NUM_USERS = 3
@@ -39,7 +39,7 @@ class Request(NamedTuple):
     output: str | None = None  # a new folder
 
     def check(self, evaluation: Evaluation) -> None:
-        """Finds out what is wrong before anything is built.
+        """Refuses wrong options before anything is built.
 
         Raises:
           ValueError: for a number out of range, or an output that exists.
@@ -53,12 +53,11 @@ class Request(NamedTuple):
             raise UsageError(
                 f"--num_users must be in [1, Evaluation.num_users={limit}], got {self.num_users}"
             )
-        share = evaluation.division.share(limit)
-        if len(self.users(evaluation)) > share:
+        share, num_users = evaluation.division.share(limit), len(self.users(evaluation))
+        if num_users > share:
             raise UsageError(
                 f"--num_users must be in [1, {share}], the users of one of"
-                f" Evaluation.num_replicas={evaluation.division.num_replicas}, got"
-                f" {len(self.users(evaluation))}"
+                f" Evaluation.num_replicas={evaluation.division.num_replicas}, got {num_users}"
             )
         validation.check_at_least(0, **{"--max_turns": self.max_turns})
         if self.seed is not None:
@@ -89,7 +88,8 @@ def of_training(folder: RunDirectory, parts: Experiment, name: str | None) -> Ch
     Raises:
       UsageError: for an unknown policy, or if there is no checkpoint of the agent.
     """
-    chosen = of_policies(parts.simulator, parts.policies(parts.simulator), name or parts.agent.name)
+    policies = parts.policies(parts.simulator)
+    chosen = _by_name(parts.simulator, policies, name or parts.agent.name)
     if chosen.policy is not parts.policy:
         return chosen
     if not folder.restore_latest(parts.agent_checkpoint, whole=False):
@@ -97,16 +97,17 @@ def of_training(folder: RunDirectory, parts: Experiment, name: str | None) -> Ch
     return chosen._replace(iteration=parts.iteration)
 
 
-def of_policies(
-    simulator: Simulator, policies: Mapping[str, AnyPolicy], name: str | None
-) -> Chosen:
-    """A policy by its name: one of those of a run by their names in tables, or one of
-    `recsim_tf.policies.BASELINES`; None for the first.
+def of_simulation(simulation: Simulation, name: str | None) -> Chosen:
+    """A policy of a simulation by its name, or without one the first.
 
     Raises:
       ValueError: for an unknown policy, or one that is not for this environment.
     """
-    name = next(iter(policies)) if name is None else name
+    policies = simulation.policies_for(simulation.simulator)
+    return _by_name(simulation.simulator, policies, name or next(iter(policies)))
+
+
+def _by_name(simulator: Simulator, policies: Mapping[str, AnyPolicy], name: str) -> Chosen:
     if name in policies:
         return Chosen(simulator, name, policies[name])
     if name not in BASELINES:
@@ -121,7 +122,7 @@ def show_sessions(
 ) -> Path:
     """Prints sessions of an evaluation turn by turn, and writes a page and a table of them.
 
-    The users and what happens to them are those of `recsim-tf evaluate` with the same seed. The
+    The users and their draws are the same as in `recsim-tf evaluate` with the same seed. The
     page, sessions.html, and the table, sessions.parquet or sessions.csv, go into a new folder
     sessions/<policy>-<iteration>, or with a number behind where that exists.
 
@@ -135,14 +136,15 @@ def show_sessions(
       The new folder.
     """
     path = _new_folder(folder, chosen, request)
+    users = request.users(evaluation)
     seed = evaluation.seed if request.seed is None else request.seed
-    recording = _record(chosen, evaluation, request.users(evaluation), seed)
-    table = session_table(recording, chosen.simulator)
+    recording = _record(chosen, evaluation, users, seed)
     sessions = sessions_in_words(
         recording, wording_of(chosen.simulator.users), max(_PAGE_TURNS, request.max_turns)
     )
     title = f"Sessions under {chosen.name}"
-    about = _about(folder, chosen, evaluation, request, seed)
+    about = f"{_about(chosen, evaluation, users, seed)}, run {folder.path}"
+    table = session_table(recording, chosen.simulator)
     with whole_folder(path) as written:
         write_table(written, table)
         write_text(written / "sessions.html", sessions_page(title, about, sessions))
@@ -152,7 +154,7 @@ def show_sessions(
 
 
 def _new_folder(folder: RunDirectory, chosen: Chosen, request: Request) -> Path:
-    """The folder to write, in one that is there and can be written."""
+    """The name of the new folder; the folder around it is there and can be written."""
     if request.output is not None:
         path = Path(request.output).absolute()
         require_writable(path.parent)
@@ -179,19 +181,13 @@ def _record(chosen: Chosen, evaluation: Evaluation, users: Sequence[int], seed: 
     return recording._replace(users=np.array(users))
 
 
-def _about(
-    folder: RunDirectory, chosen: Chosen, evaluation: Evaluation, request: Request, seed: int
-) -> str:
-    """Where the sessions are from."""
-    first, *others = request.users(evaluation)
-    users = f"users {first} to {others[-1]}" if others else f"user {first}"
+def _about(chosen: Chosen, evaluation: Evaluation, users: Sequence[int], seed: int) -> str:
+    """Which sessions these are."""
+    first, *others = users
     simulator = chosen.simulator
-    parts = [
-        f"{users} of {evaluation.num_users:,}",
-        f"{type(simulator.users).__name__}",
-        f"slates of {simulator.slate_size} of {simulator.num_candidates:,} candidates",
-        f"seed {seed}",
-    ]
-    if chosen.iteration is not None:
-        parts.append(f"iteration {chosen.iteration:,}")
-    return f"{', '.join(parts)}, run {folder.path}"
+    about = (
+        f"{f'users {first} to {others[-1]}' if others else f'user {first}'} of"
+        f" {evaluation.num_users:,}, {type(simulator.users).__name__}, slates of"
+        f" {simulator.slate_size} of {simulator.num_candidates:,} candidates, seed {seed}"
+    )
+    return about if chosen.iteration is None else f"{about}, iteration {chosen.iteration:,}"

@@ -1,6 +1,6 @@
-"""What is recorded of the sessions of some users: what they met, did and were, and why."""
+"""The record of some users' sessions: documents, responses, states, and the policy's reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,9 +12,9 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.core.explanations import Explanation, explanation_of
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import Recorded
-from recsim_tf.core.types import Nest, Transition
+from recsim_tf.core.types import Nest, Observation, SimulatorState, Transition
 from recsim_tf.experiment.evaluation.evaluation import AnyPolicy, as_rollout
-from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.support.errors import UsageError
 
 
 class Recording(NamedTuple):
@@ -57,10 +57,10 @@ def record(
     function, policy_state = as_rollout(policy, num_users)
     watched = _Watched(function, users, simulator.num_candidates)
 
-    def rows(nest):
+    def rows(nest: Nest) -> Nest:
         return tf.nest.map_structure(lambda leaf: tf.gather(leaf, users), nest)
 
-    def met(state, transition):
+    def met(state: SimulatorState, transition: Nest) -> Nest:
         described = simulator.documents.describe(state.candidates, state.corpus)
         candidates = simulator.corpora.of_users(described, num_users)
         documents = simulator.shown(state, transition).documents
@@ -68,10 +68,8 @@ def record(
         # The policy has been called in this step, and in this graph.
         return *kept, watched.explanation
 
-    def begin(state):
-        """The number of the step, the state before it, and arrays for what is met, of which only
-        the format is known yet.
-        """
+    def begin(state: SimulatorState) -> Nest:
+        """The number of the step, the state before it, and empty arrays for the records."""
         policy_seed, step_seed = random.split_seed(random.as_seed(0), 2)
         action, _ = act(watched, simulator.observe(state), policy_state, policy_seed)
         _, transition = simulator.step(state, action, step_seed)
@@ -81,7 +79,7 @@ def record(
         )
         return 0, state, arrays
 
-    def add(carry, transition):
+    def add(carry: Nest, transition: Transition) -> Nest:
         step, state, arrays = carry
         arrays = nests.write(arrays, step, met(state, transition))
         draws = Recorded({**transition.draws._asdict(), "newcomers": ()})
@@ -89,7 +87,7 @@ def record(
         return step + 1, simulator.corpora.keep_ended(state, next_state), arrays
 
     @compiled
-    def run(seed):
+    def run(seed: tf.Tensor) -> Nest:
         _, last, arrays = simulator.fold(
             watched, num_users, max_steps, seed, add, begin, policy_state=policy_state
         )
@@ -127,7 +125,9 @@ class _Watched:
         self.explanation = Explanation()
         self.labels: Sequence[str] = ()
 
-    def __call__(self, observation, policy_state, seed):
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed: tf.Tensor
+    ) -> tuple[Nest, Nest]:
         explanation = explanation_of(self._policy, observation, policy_state, seed)
         self.explanation = self._checked(explanation, nests.batch_size(observation))
         return self._policy(observation, policy_state, seed)
@@ -158,3 +158,38 @@ class _Watched:
                     )
                 checked[part][name] = tf.gather(tf.cast(value, tf.float32), self._users)
         return Explanation(labels=labels, **checked)
+
+
+def fields(nest: Nest) -> dict[str, np.ndarray]:
+    """The arrays of a nest by the name of their field, without empty ones.
+
+    "" is the name of a lone array, and a name that comes twice has those of the fields around it in
+    front.
+    """
+    found: dict[str, np.ndarray] = {}
+    paths = [(path, value) for path, value in _paths((), nest) if value.size]
+    names = [path[-1] if path else "" for path, _ in paths]
+    for name, (path, value) in zip(names, paths, strict=True):
+        found[name if names.count(name) == 1 else ".".join(path)] = value
+    return found
+
+
+def _paths(path: tuple[str, ...], nest: Nest) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
+    if hasattr(nest, "_asdict"):
+        nest = nest._asdict()
+    elif isinstance(nest, tuple | list):
+        nest = {str(index): part for index, part in enumerate(nest)}
+    if isinstance(nest, Mapping):
+        for name, part in nest.items():
+            yield from _paths((*path, str(name)), part)
+    else:
+        yield path, np.asarray(nest)
+
+
+def one_hot_index(values: np.ndarray) -> np.ndarray | None:
+    """int [...]: the index of the one in vectors [..., F], or None if one is not one-hot."""
+    # Integers are rather categories side by side.
+    if not values.ndim or values.shape[-1] < 2 or values.dtype.kind != "f":
+        return None
+    is_one_hot = (np.count_nonzero(values, axis=-1) == 1) & (values.max(axis=-1) == 1)
+    return values.argmax(axis=-1) if is_one_hot.all() else None

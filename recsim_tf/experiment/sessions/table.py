@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest
-from recsim_tf.experiment.sessions import words
-from recsim_tf.experiment.sessions.recording import Recording
-from recsim_tf.files import whole_file
+from recsim_tf.experiment.sessions.recording import Recording, fields, one_hot_index
+from recsim_tf.support.files import whole_file
 
 # Roles of `from_table`, which are the names of the columns.
 ROLES = ("session", "step", "position", "document", "clicked", "departed")
@@ -47,7 +45,9 @@ def session_table(recording: Recording, simulator: Simulator) -> Any:
     row, step, position = np.nonzero(shown.swapaxes(0, 1))
     session, candidate = recording.users[row], transitions.slate[step, row, position]
     left = (transitions.terminated & transitions.active).any(axis=0)
-    documents = words.fields(recording.documents)
+    queries, documents, responses = map(
+        fields, (transitions.query, recording.documents, transitions.response)
+    )
     if "item_id" in documents:
         document = documents["item_id"][step, row, position]
     else:
@@ -60,21 +60,33 @@ def session_table(recording: Recording, simulator: Simulator) -> Any:
         "step": step,
         "position": position,
         "document": document,
-        "clicked": (transitions.response.clicked[step, row, position] > 0).astype(np.int64),
+        "clicked": (responses.pop("clicked")[step, row, position] > 0).astype(np.int64),
         "departed": left[row].astype(np.int64),
         "candidate": candidate,
         "reward": transitions.reward[step, row],
     }
-    slate_size = transitions.slate.shape[2]
-    # A response may repeat what the query was.
-    of_query = frozenset(words.fields(recording.transitions.query))
-    for kind, nest in (
-        ("query", recording.transitions.query),
-        ("document", recording.documents),
-        ("response", transitions.response),
-    ):
-        columns |= _columns(kind, nest, of_query, slate_size, row, step, position)
+    for kind, named in (("query", queries), ("document", documents), ("response", responses)):
+        for field, value in named.items():
+            # A response may repeat the query, which is of the whole turn.
+            of_turn = kind == "query" or (kind == "response" and field in queries)
+            if not of_turn and value.shape[2:3] == transitions.slate.shape[2:]:
+                columns |= _columns(kind, field, value[step, row, position])
+            else:
+                columns |= _columns(kind, field, value[step, row])
     return pandas.DataFrame(columns)
+
+
+def _columns(kind: str, field: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    """The columns of a field, [rows, ...]."""
+    # A lone array of documents would have the name of their ids.
+    name = f"{kind}_{field}" if field else kind
+    index = one_hot_index(values) if values.ndim == 2 and len(values) else None
+    if index is not None:
+        values = index
+    if values.ndim == 1:
+        return {name if field else f"{kind}_value": values}
+    entries = values.reshape([len(values), -1])
+    return {f"{name}_{index}": entries[:, index] for index in range(entries.shape[1])}
 
 
 def write_table(folder: Path, table: Any) -> None:
@@ -88,29 +100,3 @@ def write_table(folder: Path, table: Any) -> None:
         return
     with whole_file(folder / "sessions.parquet") as temporary:
         table.to_parquet(temporary, index=False, write_page_checksum=True)
-
-
-def _columns(
-    kind: str, nest: Nest, of_turn: frozenset[str], slate_size: int, row, step, position
-) -> dict[str, np.ndarray]:
-    """The fields of a nest of [T, U, K, ...] or [T, U, ...]; those of `of_turn` are of the whole
-    slate.
-    """
-    found = {}
-    for field, value in words.fields(nest).items():
-        name = f"{kind}_{field}".rstrip("_")
-        is_of_turn = kind != "document" and field in of_turn
-        of_position = not is_of_turn and value.shape[2:3] == (slate_size,)
-        value = value[step, row, position] if of_position else value[step, row]
-        index = words.one_hot_index(value) if value.ndim == 2 and len(value) else None
-        if index is not None:
-            value = index
-        if name == "response_clicked":
-            continue
-        entries = value.reshape([len(value), -1])
-        if value.ndim == 1:
-            # A lone array of documents would have the name of their ids.
-            found[name if field else f"{kind}_value"] = value
-        else:
-            found |= {f"{name}_{index}": entries[:, index] for index in range(entries.shape[1])}
-    return found

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory, holds, locked
-from recsim_tf.experiment.sweeps.trial import FAILED, PENDING, MetricsTail, Trial, TrialFiles
-from recsim_tf.files import UNFINISHED, read_json, remove, write_json
+from recsim_tf.experiment.sweeps.trial import FAILED, PENDING, Trial, TrialFiles
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import UNFINISHED, read_json, remove, write_json
 
 _RECORD = "trials.json"
 _PROGRESS_SECONDS = 1.0
@@ -28,7 +28,7 @@ class Shard(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Shard":
-        """Of "i/n".
+        """The shard of "i/n".
 
         Raises:
           UsageError: unless 0 <= i < n.
@@ -66,7 +66,7 @@ class SweepDirectory:
 
     @contextlib.contextmanager
     def claim(self, shard: Shard) -> Iterator[None]:
-        """Creates the folder, removes what killed processes left unfinished in it, records the
+        """Creates the folder, removes unfinished files of killed processes, records the
         trials, and keeps other processes from the shard inside the context.
 
         Raises:
@@ -81,7 +81,7 @@ class SweepDirectory:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Waits until no other shard writes what all shards write."""
+        """Waits until no other shard writes the files that all shards write."""
         with open(self.path / ".lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -99,10 +99,10 @@ class SweepDirectory:
             self._check_run(trial)
 
     def _check_run(self, trial: Trial) -> None:
-        """Refuses what `train` would refuse, before anything starts."""
-        run = self.files[trial.name].run
-        RunDirectory(run, trial.config)
-        done = max((row["iteration"] for row in MetricsTail(run).rows()), default=0)
+        """Refuses a run that `train` would refuse, before anything starts."""
+        files = self.files[trial.name]
+        RunDirectory(files.run, trial.config)
+        done = max((row["iteration"] for row in files.metrics()), default=0)
         if done > trial.num_iterations:
             raise UsageError(
                 f"trial {trial.name}: train.num_iterations must be at least {done}, which it has"
@@ -115,13 +115,12 @@ def _names(trials: list[str]) -> list[str]:
     return list(map(str, trials))
 
 
-class Progress:
+class ProgressBar:
     """One bar over the iterations of all trials, read from their files, whoever runs them."""
 
     def __init__(self, files: Iterable[TrialFiles]):
         self._files = list(files)
-        self._tails = {trial.name: MetricsTail(trial.run) for trial in self._files}
-        self._iterations = dict.fromkeys(self._tails, 0)
+        self._iterations = {trial.name: 0 for trial in self._files}
         self._statuses: dict[str, str] = {}
         self._next = 0.0
         total = sum(trial.num_iterations for trial in self._files)
@@ -133,9 +132,9 @@ class Progress:
             mininterval=_PROGRESS_SECONDS,
         )
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "ProgressBar":
         self.update(force=True)
-        # The rate is of what runs, not of what was there.
+        # The rate counts iterations of this process only.
         self._bar.initial = self._bar.n
         self._bar.start_t = self._bar.last_print_t = time.time()
         return self
@@ -151,7 +150,7 @@ class Progress:
         self._next = time.monotonic() + _PROGRESS_SECONDS
         for trial in self._files:
             if self._statuses.get(trial.name, PENDING) == PENDING:
-                for row in self._tails[trial.name].rows():
+                for row in trial.metrics(after=self._iterations[trial.name]):
                     self._iterations[trial.name] = row["iteration"]
                 self._statuses[trial.name] = trial.outcome().status
         counts = list(self._statuses.values())

@@ -13,18 +13,17 @@ import gin
 from gin.config import ParsedBindingKey
 
 from recsim_tf.core import validation
-from recsim_tf.errors import one_line
 from recsim_tf.experiment import config
 from recsim_tf.experiment.bindings import short_names
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.machine import num_cores
 from recsim_tf.experiment.sweeps.spaces import Bindings
 from recsim_tf.experiment.sweeps.trial import Trial, Variant
 from recsim_tf.experiment.training.run import Schedule
+from recsim_tf.support.errors import UsageError, one_line
 
 GIN_FILE = "gin_file"
 _SEED = ("", "recsim_tf.experiment", "seed")
-# Of a label, which names a folder: file systems take 255 bytes.
+# The longest label, which names a folder: file systems take 255 bytes.
 _LONGEST = 120
 
 

@@ -63,7 +63,7 @@ class TrialProcess:
         self.poll()
 
     def _conclude(self, code: int) -> Outcome:
-        # Its last file; what it says after that, or whether it is killed then, changes nothing.
+        # This is its last file; output or a kill after that changes nothing.
         if self.files.outcome().status == FINISHED:
             return Outcome(FINISHED)
         if self._stopped:

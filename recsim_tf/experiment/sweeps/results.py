@@ -11,7 +11,7 @@ from recsim_tf.experiment.evaluation import own_measures
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.folder import SweepDirectory
 from recsim_tf.experiment.sweeps.trial import FINISHED, Trial, TrialFiles, Variant
-from recsim_tf.files import read_text, write_csv, write_json
+from recsim_tf.support.files import read_text, write_csv, write_json
 
 _OPERATIVE = "operative_config.gin"
 _EVALUATION = "AverageEpisodeRewards/eval"

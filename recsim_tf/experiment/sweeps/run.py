@@ -9,20 +9,20 @@ from collections.abc import Callable, Sequence
 
 from recsim_tf.core import validation
 from recsim_tf.experiment import config
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps.engines import ray
-from recsim_tf.experiment.sweeps.folder import Progress, Shard, SweepDirectory
+from recsim_tf.experiment.sweeps.folder import ProgressBar, Shard, SweepDirectory
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
 from recsim_tf.experiment.sweeps.process import TrialProcess
 from recsim_tf.experiment.sweeps.results import SweepResult, read_results, write_tables
 from recsim_tf.experiment.sweeps.summary import counts, variants_table, write_summary
 from recsim_tf.experiment.sweeps.trial import FAILED, TrialFiles
-from recsim_tf.stopping import StoppedError, noting_signals
-from recsim_tf.tables import text_table
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.stopping import StoppedError, noting_signals
+from recsim_tf.support.tables import text_table
 
 _POLL_SECONDS = 0.1
 # Runs trials; returns None or the signal that asked to stop.
-_Engine = Callable[[Sequence[TrialFiles], Progress], int | None]
+_Engine = Callable[[Sequence[TrialFiles], ProgressBar], int | None]
 
 
 def run_sweep(
@@ -38,7 +38,7 @@ def run_sweep(
     folder; prints the table.
 
     The folder receives trials/ with the run, the log and the configuration of each trial, and at
-    the end sweep.csv, sweep.json, curves.png, returns.png, summary.md and summary.html.
+    the end sweep.csv, sweep.json, curves.png, returns.png and summary.html.
 
     Args:
       root_dir: the folder.
@@ -119,7 +119,7 @@ def _run(folder: SweepDirectory, shard: Shard, run_trials: _Engine) -> None:
         folder.files[trial.name].prepare(trial.config)
     if not unsettled:
         return
-    with Progress(files) as progress:
+    with ProgressBar(files) as progress:
         signal = run_trials([folder.files[trial.name] for trial in unsettled], progress)
     if signal is not None:
         settled = sum(trial.outcome().is_settled for trial in files)
@@ -145,7 +145,7 @@ def _write(folder: SweepDirectory, command: str) -> SweepResult:
 
 
 def _run_local(
-    trials: Sequence[TrialFiles], progress: Progress, num_processes: int, threads: int
+    trials: Sequence[TrialFiles], progress: ProgressBar, num_processes: int, threads: int
 ) -> int | None:
     """Runs prepared trials in their order, `num_processes` at once, each with so many threads of
     TensorFlow. Where a signal asks to stop, the running ones save checkpoints and end before it is

@@ -1,4 +1,4 @@
-"""What a sweep tries: each variant is a set of gin bindings over those that all its trials
+"""The variants of a sweep: each is a set of gin bindings over those that all its trials
 share.
 """
 
@@ -12,14 +12,14 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import validation
-from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.support.errors import UsageError
 
 # Names of gin bindings, such as "SlateQTargets.target", and their values; "gin_file" names files.
 Bindings = dict[str, Any]
 
 # Draws for each variant before a random search is said to have no more distinct ones.
 _ATTEMPTS = 1000
-# Of a sampled number: the name of a folder holds it exactly.
+# Digits of a sampled number, so that the name of a folder holds it exactly.
 _DIGITS = 4
 
 
@@ -82,7 +82,8 @@ def random_search(
 
 @gin.configurable(module="recsim_tf")
 def listed(trials: Sequence[Bindings] = gin.REQUIRED) -> list[Bindings]:
-    """Variants that are written down one by one; `{}` is what all trials share, as it is.
+    """Variants that are written down one by one; `{}` has the bindings that all trials
+    share.
 
     Args:
       trials: the bindings of each variant; values are as in `grid`.

@@ -1,15 +1,32 @@
-"""The summary of a sweep: the table on the screen, and the sections of its report."""
+"""The summary of a sweep: the table on the screen, the sections of its report, and its charts."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from recsim_tf.experiment.sweeps.plan import GIN_FILE
-from recsim_tf.experiment.sweeps.plots import sweep_charts
-from recsim_tf.experiment.sweeps.results import METHODS, SweepResult, VariantResult
+from recsim_tf.experiment.sweeps.results import (
+    INTERQUARTILE_MEAN,
+    MEAN,
+    MEAN_OF_SESSIONS,
+    METHODS,
+    SweepResult,
+    VariantResult,
+    interval_estimate,
+)
 from recsim_tf.experiment.sweeps.trial import FAILED, FINISHED, PENDING, STOPPED
-from recsim_tf.files import whole_file, write_text
-from recsim_tf.pages import Chart, Code, Note, Section, Table, markdown, page
-from recsim_tf.tables import text_table
+from recsim_tf.support.files import whole_file, write_text
+from recsim_tf.support.pages import Chart, Code, Note, Section, Table, page
+from recsim_tf.support.plots import Curve, Estimate, colours, draw_curves, draw_estimates, png
+from recsim_tf.support.tables import text_table
+
+_LONGEST_LABEL = 60
+
+_WORDS = {
+    INTERQUARTILE_MEAN: "interquartile mean over seeds",
+    MEAN: "mean over seeds",
+    MEAN_OF_SESSIONS: "mean of one seed's sessions",
+}
 
 
 def variants_table(result: SweepResult) -> str:
@@ -66,15 +83,14 @@ def without_effect(result: SweepResult) -> list[str]:
 
 
 def write_summary(path: Path, result: SweepResult, command: str) -> None:
-    """Writes summary.md and summary.html, and the charts as curves.png and returns.png, into a
-    folder; the reports hold the command that runs the sweep.
+    """Writes summary.html, and its charts as curves.png and returns.png, into a folder; the page
+    holds the command that runs the sweep.
     """
-    charts = sweep_charts(result)
-    for chart in charts:
-        with whole_file(path / chart.file) as temporary:
+    charts = _charts(result)
+    for file, chart in charts.items():
+        with whole_file(path / file) as temporary:
             temporary.write_bytes(chart.png)
-    sections = _sections(result, charts, command)
-    write_text(path / "summary.md", markdown("Sweep", sections))
+    sections = _sections(result, list(charts.values()), command)
     write_text(path / "summary.html", page("Sweep", sections))
 
 
@@ -89,7 +105,7 @@ def _sections(result: SweepResult, charts: Sequence[Chart], command: str) -> lis
     ]
     again = [
         Code(command),
-        "It runs what has failed or is pending, and nothing that is there. sweep.csv has a row for"
+        "It runs trials that failed or are pending, and no others. sweep.csv has a row for"
         " each trial.",
     ]
     found = [variants]
@@ -138,3 +154,96 @@ def _mentions(text: str, name: str) -> bool:
         ):
             return True
     return False
+
+
+def _charts(result: SweepResult) -> dict[str, Chart]:
+    """curves.png where something was learned, and returns.png; nothing before a trial has
+    finished.
+    """
+    variants = [variant for variant in result.variants if variant.estimate is not None]
+    if not variants:
+        return {}
+    labels = _labels(variants)
+    charts: dict[str, Chart] = {}
+    curves = [_curve(variant, label) for variant, label in zip(variants, labels, strict=True)]
+    known = [curve for curve in curves if curve is not None]
+    if known:
+        drawn = png(_draw_training, known, result.baselines, _statistic(variants), size=(10, 4.6))
+        charts["curves.png"] = Chart(drawn, "Returns during training by variant")
+    size = (10, 1.7 + 0.55 * len(variants))
+    drawn = png(_draw_returns, variants, labels, result.baselines, size=size)
+    charts["returns.png"] = Chart(drawn, "Returns by variant, with 95% intervals")
+    return charts
+
+
+def _curve(variant: VariantResult, label: str) -> Curve | None:
+    """Estimates by user steps, where all finished seeds were evaluated; None where there is but
+    one evaluation.
+    """
+    by_steps = [{row["env_steps"]: row for row in result.curve} for result in variant.finished]
+    shared = sorted(set(by_steps[0]).intersection(*by_steps[1:]))
+    if len(shared) < 2:
+        return None
+    estimates = [
+        interval_estimate(
+            [seed[steps]["AverageEpisodeRewards/eval"] for seed in by_steps],
+            [seed[steps]["StandardError/eval"] for seed in by_steps],
+        )
+        for steps in shared
+    ]
+    return Curve(
+        label,
+        [steps / 1e6 for steps in shared],
+        [found.value for found in estimates],
+        [found.low for found in estimates],
+        [found.high for found in estimates],
+    )
+
+
+def _labels(variants: Sequence[VariantResult]) -> list[str]:
+    """The part of each label in which the variants differ."""
+    parts = [variant.variant.label.split(",") for variant in variants]
+    shared = set(parts[0]).intersection(*parts[1:]) if len(parts) > 1 else set()
+    labels = [", ".join([part for part in label if part not in shared] or label) for label in parts]
+    return [
+        label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "…"
+        for label in labels
+    ]
+
+
+def _statistic(variants: Sequence[VariantResult]) -> str:
+    """The statistic of the estimates, for an axis."""
+    words = {
+        _WORDS[variant.estimate.method] for variant in variants if variant.estimate is not None
+    }
+    return " or ".join(sorted(words))
+
+
+def _draw_training(
+    axes: Any, curves: Sequence[Curve], baselines: dict[str, float], statistic: str
+) -> None:
+    draw_curves(axes, curves, baselines)
+    axes.set_xlabel("simulated user steps in training (millions)")
+    axes.set_ylabel("mean return of a session")
+    axes.set_title(f"Returns in training: {statistic}, bands: 95% intervals", fontsize=11)
+
+
+def _draw_returns(
+    axes: Any,
+    variants: Sequence[VariantResult],
+    labels: Sequence[str],
+    baselines: dict[str, float],
+) -> None:
+    estimates = []
+    for variant, label in zip(variants, labels, strict=True):
+        found = variant.estimate
+        assert found is not None
+        text = f"{label}\n{found.value:.1f} [{found.low:.1f}, {found.high:.1f}]"
+        seeds = [result.measured["return"] or 0.0 for result in variant.finished]
+        estimates.append(Estimate(text, found.value, found.low, found.high, seeds))
+    values = [found.value for found in estimates]
+    axes.barh(range(len(values)), values, 0.6, color=colours(len(values)), alpha=0.35)
+    draw_estimates(axes, estimates, baselines)
+    axes.set_xlabel(
+        f"return of a session: {_statistic(variants)}; bars: 95% intervals, strokes: seeds"
+    )

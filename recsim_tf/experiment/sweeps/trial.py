@@ -1,14 +1,13 @@
-"""A trial of a sweep, and what its files say about its state."""
+"""A trial of a sweep, and its state, which its files record."""
 
 import contextlib
 import dataclasses
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recsim_tf.files import read_json, require_numbers, unfinished, write_json, write_text
+from recsim_tf.support.files import read_json, require_numbers, unfinished, write_json, write_text
 
 FINISHED = "finished"
 FAILED = "failed"
@@ -124,6 +123,21 @@ class TrialFiles(NamedTuple):
         except ValueError as damage:
             return Outcome(FAILED, str(damage))
 
+    def metrics(self, after: int = -1) -> list[dict[str, Any]]:
+        """The rows of metrics.jsonl so far whose iteration is above `after`, each iteration once: a
+        run that goes on writes some of them again.
+        """
+        found = []
+        with contextlib.suppress(FileNotFoundError):
+            for line in (self.run / "metrics.jsonl").read_bytes().splitlines():
+                # The run itself reports the fault of any other line.
+                with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
+                    row = json.loads(line)
+                    if row["iteration"] > after:
+                        found.append(row)
+                        after = row["iteration"]
+        return found
+
     def record(self, outcome: Outcome) -> None:
         """Records that the trial failed, or was stopped by a scheduler."""
         write_json(self._outcome, outcome._asdict())
@@ -141,35 +155,3 @@ class TrialFiles(NamedTuple):
 def _recorded(status: str, error: str) -> Outcome:
     """An outcome as `TrialFiles.record` writes it."""
     return Outcome(STOPPED if status == STOPPED else FAILED, str(error))
-
-
-class MetricsTail:
-    """The rows of the metrics.jsonl in a run's folder as they are written, each iteration once: a
-    run that goes on writes some of them again.
-    """
-
-    def __init__(self, run: Path):
-        self._path = run / "metrics.jsonl"
-        self._offset = 0
-        self._iteration = -1
-
-    def rows(self) -> list[dict[str, Any]]:
-        """The rows since the last call."""
-        try:
-            with open(self._path, "rb") as file:
-                # A run that goes on begins with a shorter file.
-                self._offset = min(self._offset, file.seek(0, os.SEEK_END))
-                file.seek(self._offset)
-                whole, end, _ = file.read().rpartition(b"\n")
-        except FileNotFoundError:
-            return []
-        self._offset += len(whole) + len(end)
-        found = []
-        for line in whole.splitlines():
-            # The run itself says what is wrong with the other lines.
-            with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
-                row = json.loads(line)
-                if row["iteration"] > self._iteration:
-                    found.append(row)
-                    self._iteration = row["iteration"]
-        return found

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.runs.command import exit_status, quiet
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory, locked
+from recsim_tf.support.errors import UsageError
 
 # Trials of a sweep that was killed may still be writing a checkpoint.
 _PATIENCE_SECONDS = 120.0

@@ -1,15 +1,16 @@
-"""Checkpoints of a run: of what its replicas share, and of what each has of its own."""
+"""Checkpoints of a run: the variables that its replicas share, and the own ones of each."""
 
 import sys
 from pathlib import Path
 
 import tensorflow as tf
 
-from recsim_tf import checkpoints, replicas
-from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf import replicas
 from recsim_tf.experiment.runs.folder import RUN
 from recsim_tf.experiment.training.devices import Devices
 from recsim_tf.experiment.training.parts import Experiment
+from recsim_tf.support import checkpoints
+from recsim_tf.support.errors import UsageError
 
 _REPLAY = "replay"
 _REPLICAS = "replicas"
@@ -28,7 +29,7 @@ class RunCheckpoints:
 
     Args:
       folder: of the checkpoints.
-      parts: what is saved.
+      parts: of the training, which are saved.
       devices: where it computes.
       max_to_keep: checkpoints that are kept, at least two with several workers, of which one may be
         lost before it has saved.

@@ -10,9 +10,8 @@ import tensorflow as tf
 
 from recsim_tf import replicas
 from recsim_tf.core import validation
-from recsim_tf.errors import one_line
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.training import workers
+from recsim_tf.support.errors import UsageError, one_line
 
 STRATEGIES = ("default", "mirrored", "multi_worker", "tpu")
 

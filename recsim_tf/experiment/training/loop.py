@@ -1,7 +1,9 @@
 """The learning loop: collection, replay and training in one compiled function."""
 
+import dataclasses
 from collections.abc import Callable
 
+import gin
 import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.trajectories import trajectory
@@ -9,9 +11,42 @@ from tf_agents.trajectories import trajectory
 from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.core.execution import compiled
-from recsim_tf.core.types import Nest
+from recsim_tf.core.types import Nest, Seed
+from recsim_tf.core.validation import check_count
 from recsim_tf.experiment.evaluation.measures import CollectMetrics, Measures
 from recsim_tf.experiment.training.replay import SeededReplayBuffer
+
+
+@gin.configurable(module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class Iteration:
+    """How an iteration of a training collects and learns.
+
+    Args:
+      batch_size: transitions of a train step, drawn from the replay, or sequences of them where the
+        agent learns from sequences. None for the newest of every user: agents that learn on-policy
+        and bandits, which count what they see, need that.
+      replay_length: steps of each user that are kept for replay, at least 1; most agents need 2.
+      train_steps: of an iteration.
+      collect_steps: steps of all users in an iteration, before its train steps; agents that learn
+        from each stretch of steps once, as `ReinforceSlateAgent`, need more than one.
+      jit_compile: whether XLA compiles the learning loop, which pays on accelerators above all.
+        XLA draws other numbers than graph mode.
+
+    Raises:
+      ValueError: for a number that is not positive.
+    """
+
+    batch_size: int | None = 2048
+    replay_length: int = 50
+    train_steps: int = 1
+    collect_steps: int = 1
+    jit_compile: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "replay_length", "train_steps", "collect_steps"):
+            if getattr(self, name) is not None:
+                check_count(**{f"Iteration.{name}": getattr(self, name)})
 
 
 class LearningLoop(tf.Module):
@@ -42,13 +77,8 @@ class LearningLoop(tf.Module):
     Args:
       environment: B users, of each replica.
       agent: trains on [batch_size, T], or on [B, T] for batch_size None.
-      batch_size: sequences of a train step of a replica, drawn from the replay; None for the newest
-        sequence of every user.
-      replay_length: frames of each user that are kept for replay, at least T.
-      train_steps_per_iteration: train steps of an iteration.
+      learning: how an iteration collects and learns; replicas share its batch.
       seed: of the replay, an integer or int32 [2].
-      collect_steps_per_iteration: steps of all users in an iteration, before its train steps.
-      jit_compile: whether XLA compiles the calls, with one replica.
 
     Attributes:
       collect_function, run_function: the compiled functions of a number of iterations, int32 [],
@@ -65,36 +95,40 @@ class LearningLoop(tf.Module):
         self,
         environment: SlateEnvironment,
         agent: tf_agent.TFAgent,
-        batch_size: int | None,
-        replay_length: int,
-        train_steps_per_iteration: int,
-        seed,
-        collect_steps_per_iteration: int = 1,
-        jit_compile: bool = False,
+        learning: Iteration,
+        seed: Seed,
     ):
         super().__init__(name="LearningLoop")
         self._sequence_length = sequence_length = agent.train_sequence_length or 1
-        if replay_length < sequence_length:
+        if learning.replay_length < sequence_length:
             raise ValueError(
-                "replay_length must be at least the agent's"
-                f" train_sequence_length={sequence_length}, got {replay_length}"
+                "Iteration.replay_length must be at least the agent's"
+                f" train_sequence_length={sequence_length}, got {learning.replay_length}"
             )
+        batch_size = learning.batch_size
         if batch_size is not None and getattr(agent, "on_policy", False):
             raise ValueError(
-                f"batch_size must be None for {agent.name}, which is to see the newest frames, each"
-                f" once, got {batch_size}"
+                f"Iteration.batch_size must be None for {agent.name}, which is to see the newest"
+                f" frames, each once, got {batch_size}"
             )
+        if batch_size is not None:
+            batch_size = replicas.share("Iteration.batch_size", batch_size)
+        jit_compile = learning.jit_compile
         if jit_compile and replicas.number() > 1:
-            raise ValueError(f"jit_compile must be False with {replicas.number()} replicas")
+            raise ValueError(
+                f"Iteration.jit_compile must be False with {replicas.number()} replicas"
+            )
         num_users = environment.batch_size
         self._strategy = strategy = tf.distribute.get_strategy()
         self.environment = environment.variables
         self.agent = agent
-        self.replay = SeededReplayBuffer(agent.collect_data_spec, num_users, replay_length, seed)
+        self.replay = SeededReplayBuffer(
+            agent.collect_data_spec, num_users, learning.replay_length, seed
+        )
         # At most: a session that ends within a decision cuts it short.
-        steps_per_user = environment.steps_per_action * collect_steps_per_iteration
+        steps_per_user = environment.steps_per_action * learning.collect_steps
         self.user_steps_per_iteration = replicas.number() * num_users * steps_per_user
-        self._collect_steps_per_iteration = collect_steps_per_iteration
+        self._collect_steps = learning.collect_steps
         self.metrics = CollectMetrics(
             num_users, Measures.of(environment.observation_spec().response).num_clusters
         )
@@ -102,7 +136,7 @@ class LearningLoop(tf.Module):
         self._policy_state = tf.nest.map_structure(replicas.variable, initial_state)
         variables = (environment.variables.state, self._policy_state)
 
-        def step(state, policy_state):
+        def step(state: Nest, policy_state: Nest) -> tuple[Nest, Nest]:
             time_step = environment.time_step(state)
             action_step = agent.collect_policy.action(time_step, policy_state)
             state = environment.advance(state, action_step.action)
@@ -118,29 +152,29 @@ class LearningLoop(tf.Module):
                 return agent.train(self.replay.latest(sequence_length))
             return agent.train(self.replay.sample(batch_size, sequence_length))
 
-        def steps(number, state):
+        def steps(number: tf.Tensor | int, state: Nest) -> Nest:
             return _repeat(number, lambda state: step(*state), state)
 
-        def advance(*state):
-            if collect_steps_per_iteration == 1:
+        def advance(*state: Nest) -> Nest:
+            if learning.collect_steps == 1:
                 return step(*state)
-            return steps(collect_steps_per_iteration, state)
+            return steps(learning.collect_steps, state)
 
         @compiled(jit_compile=jit_compile)
-        def collect(num_iterations):
+        def collect(num_iterations: tf.Tensor) -> None:
             strategy.run(lambda: _assign(variables, steps(num_iterations, _read(variables))))
 
         @compiled(jit_compile=jit_compile)
-        def run(num_iterations):
+        def run(num_iterations: tf.Tensor) -> tf_agent.LossInfo:
             # Traced by itself, the train step tells the loop the structure of its loss.
             train = tf.function(
                 lambda: strategy.run(learn), autograph=False
             ).get_concrete_function()
 
-            def iterate(carry):
+            def iterate(carry: Nest) -> Nest:
                 state, loss_info = carry
                 state = strategy.run(advance, args=state)
-                for _ in range(train_steps_per_iteration):
+                for _ in range(learning.train_steps):
                     loss_info = train()
                 return state, loss_info
 
@@ -157,7 +191,7 @@ class LearningLoop(tf.Module):
         self.collect_function, self.run_function, self.train_step = collect, run, learn
 
     def checkpoint(self) -> tf.train.Checkpoint:
-        """Of all that the loop needs to go on but the frames of the replay."""
+        """A checkpoint of the loop's state, without the frames of the replay."""
         return tf.train.Checkpoint(
             agent=self.agent,
             environment=self.environment,
@@ -177,7 +211,7 @@ class LearningLoop(tf.Module):
         Raises:
           ValueError: if the first train step would find fewer frames than a sequence has.
         """
-        least = self._sequence_length - self._collect_steps_per_iteration
+        least = self._sequence_length - self._collect_steps
         collected = int(self.replay.num_added())
         if collected < least:
             raise ValueError(
@@ -188,7 +222,7 @@ class LearningLoop(tf.Module):
             return self.run_function(tf.constant(num_iterations))
 
 
-def _repeat(number, function: Callable[[Nest], Nest], carry: Nest) -> Nest:
+def _repeat(number: tf.Tensor | int, function: Callable[[Nest], Nest], carry: Nest) -> Nest:
     """`function` of its own result, `number` times."""
     return tf.while_loop(
         lambda i, _: i < number,

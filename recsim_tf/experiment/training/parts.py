@@ -1,4 +1,4 @@
-"""What a training is made of, as a configuration describes it."""
+"""The parts of a training, as a configuration describes them."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,12 +18,13 @@ from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.evaluation.baselines import (
     Baseline,
+    Baselines,
     baseline_policies,
     named_baselines,
 )
 from recsim_tf.experiment.evaluation.evaluation import AnyPolicy
-from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.training.loop import LearningLoop
+from recsim_tf.experiment.training.loop import Iteration, LearningLoop
+from recsim_tf.support.errors import UsageError
 
 # (environment, train_step_counter) -> agent
 CreateAgent = Callable[[SlateEnvironment, tf.Variable], tf_agent.TFAgent]
@@ -50,7 +51,7 @@ class Experiment(NamedTuple):
     loop: LearningLoop
     progress: Progress
     checkpoint: tf.train.Checkpoint  # of the run but the frames of the replay
-    agent_checkpoint: tf.train.Checkpoint  # of that, what evaluations need
+    agent_checkpoint: tf.train.Checkpoint  # the part that evaluations need
     baselines: Mapping[str, Baseline]  # by their names in tables
 
     @property
@@ -65,7 +66,7 @@ class Experiment(NamedTuple):
         return self.iteration * self.loop.user_steps_per_iteration
 
     def policies(self, simulator: Simulator) -> dict[str, AnyPolicy]:
-        """What is evaluated, by its name in tables: the baselines, made for a simulator, and last
+        """The policies to evaluate, by name: the baselines, made for a simulator, and last
         the agent, in place of a baseline of its name.
 
         Raises:
@@ -82,16 +83,12 @@ def experiment(
     create_agent: CreateAgent = gin.REQUIRED,
     layers: Sequence[Layer] = (),
     num_users: int = 2048,
-    batch_size: int | None = 2048,
-    replay_length: int = 50,
-    train_steps_per_iteration: int = 1,
-    collect_steps_per_iteration: int = 1,
-    baselines: Sequence[Baseline] = ("random",),
+    learning: Iteration | None = None,
+    baselines: Baselines = ("random",),
     seed: int = 0,
-    jit_compile: bool = False,
     mixed_precision: str | None = None,
 ) -> Experiment:
-    """Builds what is trained, and what it is trained on.
+    """Builds the agent, its environment, and the loop that trains it.
 
     In the scope of a `tf.distribute` strategy each replica takes an equal share of the users and of
     a batch.
@@ -104,34 +101,21 @@ def experiment(
         see `recsim_tf.agents.layers`. The metrics of the training are of what the agent sees above
         them; evaluations are of the environment itself.
       num_users: users that are simulated at once.
-      batch_size: transitions of a train step, drawn from the replay, or sequences of them where the
-        agent learns from sequences. None for the newest of every user: agents that learn on-policy
-        and bandits, which count what they see, need that.
-      replay_length: steps of each user that are kept for replay, at least 2.
-      train_steps_per_iteration: train steps of an iteration.
-      collect_steps_per_iteration: steps of all users in an iteration, before its train steps;
-        agents that learn from each stretch of steps once, as `ReinforceSlateAgent`, need more than
-        one.
+      learning: how an iteration collects and learns; None for `Iteration()`.
       baselines: policies to compare with, of `recsim_tf.policies.BASELINES`: "random",
         "myopic", "oracle"; "greedy_pctr", "ucb1", "kl_ucb", "thompson" where documents have
-        clusters. Also functions or classes that make a policy from the simulator.
+        clusters. Also functions or classes that make a policy from the simulator. Or all of these
+        by the names that tables show.
       seed: an integer, of everything random.
-      jit_compile: whether XLA compiles the learning loop, which pays on accelerators above all.
-        XLA draws other numbers than graph mode.
       mixed_precision: None, or "mixed_bfloat16" for networks whose hidden layers compute in
         bfloat16, for accelerators; weights and values stay float32.
 
     Raises:
       ValueError: for an argument out of range, or a baseline that is not for this environment.
     """
-    counts = {
-        "num_users": num_users,
-        "batch_size": 1 if batch_size is None else batch_size,
-        "train_steps_per_iteration": train_steps_per_iteration,
-        "collect_steps_per_iteration": collect_steps_per_iteration,
-    }
-    validation.check_count(**{f"experiment.{name}": count for name, count in counts.items()})
-    validation.check_at_least(2, **{"experiment.replay_length": replay_length})
+    validation.check_count(**{"experiment.num_users": num_users})
+    learning = learning or Iteration()
+    validation.check_at_least(2, **{"Iteration.replay_length": learning.replay_length})
     if mixed_precision not in (None, "mixed_bfloat16"):
         raise UsageError(
             f"experiment.mixed_precision must be None or mixed_bfloat16, got {mixed_precision!r}"
@@ -163,16 +147,7 @@ def experiment(
             f"the agent of experiment.create_agent must be a TFAgent, got {type(agent).__name__}"
         )
     agent.initialize()
-    loop = LearningLoop(
-        environment,
-        agent,
-        None if batch_size is None else replicas.share("experiment.batch_size", batch_size),
-        replay_length,
-        train_steps_per_iteration,
-        replay_seed,
-        collect_steps_per_iteration,
-        jit_compile,
-    )
+    loop = LearningLoop(environment, agent, learning, replay_seed)
     parts = Experiment(
         simulator,
         layered,

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from recsim_tf import replicas
 from recsim_tf.core import random
-from recsim_tf.core.types import Nest
+from recsim_tf.core.types import Nest, Seed
 
 
 class SeededReplayBuffer(tf.Module):
@@ -23,7 +23,7 @@ class SeededReplayBuffer(tf.Module):
         with the same samples.
     """
 
-    def __init__(self, data_spec: Nest, batch_size: int, max_length: int, seed):
+    def __init__(self, data_spec: Nest, batch_size: int, max_length: int, seed: Seed):
         super().__init__(name="SeededReplayBuffer")
         self._batch_size = batch_size
         self._max_length = max_length
@@ -52,11 +52,11 @@ class SeededReplayBuffer(tf.Module):
 
     @property
     def seed(self) -> tf.Variable:
-        """Of the next sample."""
+        """The seed of the next sample."""
         return self._seed
 
     def checkpoint(self) -> tf.train.Checkpoint:
-        """Of the frames."""
+        """A checkpoint of the frames."""
         return tf.train.Checkpoint(frames=tf.nest.flatten(self._frames), num_added=self._num_added)
 
     def clear(self) -> None:
@@ -93,7 +93,7 @@ class SeededReplayBuffer(tf.Module):
             users, tf.fill([self._batch_size], self.num_added() - num_steps), num_steps
         )
 
-    def _read(self, users, times, num_steps: int) -> Nest:
+    def _read(self, users: tf.Tensor, times: tf.Tensor, num_steps: int) -> Nest:
         """Frames of `num_steps` steps from `times` [S] on, of `users` [S]."""
         return self._take(
             self._rows(
@@ -101,7 +101,7 @@ class SeededReplayBuffer(tf.Module):
             )
         )
 
-    def _rows(self, users, times) -> tf.Tensor:
+    def _rows(self, users: tf.Tensor, times: tf.Tensor) -> tf.Tensor:
         return times % self._max_length + users * self._max_length
 
     def _take(self, rows: tf.Tensor) -> Nest:

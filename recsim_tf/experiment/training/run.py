@@ -13,17 +13,17 @@ from tf_agents.policies import policy_saver
 from tqdm import tqdm
 
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.experiment.evaluation import plots, sessions, tables
+from recsim_tf.experiment.evaluation import outputs
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
 from recsim_tf.experiment.runs.command import quietly
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.checkpoints import RunCheckpoints
 from recsim_tf.experiment.training.devices import Devices
 from recsim_tf.experiment.training.parts import Experiment
-from recsim_tf.files import remove, storing, whole_folder
-from recsim_tf.stopping import StoppedError, noting_signals
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import remove, storing, whole_folder
+from recsim_tf.support.stopping import StoppedError, noting_signals
 
 
 @gin.configurable("train", module="recsim_tf")
@@ -82,7 +82,7 @@ class TrainingRun:
 
     Args:
       folder: of the run.
-      parts: what is trained, made in the scope of the devices' strategy.
+      parts: of the training, made in the scope of the devices' strategy.
       devices: where it computes.
       schedule: when it logs, evaluates and saves.
       evaluation: at the end, of the agent and its baselines; its users are those of the learning
@@ -175,7 +175,7 @@ class TrainingRun:
                 parts.loop.metrics.read_and_clear(1.0)
             if done == 0:
                 self._log({}, evaluate() if devices.is_chief else None)
-            # All workers stop when one of them is told to.
+            # All workers stop when one of them gets a signal.
             signal = devices.largest(stop.signal or 0)
             while done < schedule.num_iterations and not signal:
                 ahead = schedule.next_call(done)
@@ -251,19 +251,19 @@ class TrainingRun:
                 "env_steps_per_second": round(env_steps / max(seconds, 1e-9)),
             },
         }
-        sessions.write_sessions(folder.path / "sessions.csv", results)
+        outputs.write_sessions(folder.path / "sessions.csv", results)
         rows = folder.metrics()
-        plots.plot_learning_curve(
+        outputs.plot_learning_curve(
             folder.path / "learning_curve.png", rows, results, parts.agent.name
         )
-        # TensorFlow tells of names and types that are TF-Agents' own.
+        # TensorFlow warns of names and types that are TF-Agents' own.
         with quietly(), whole_folder(folder.path / "policy") as written, storing(written):
             policy_saver.PolicySaver(parts.policy, batch_size=None).save(str(written))
-            # TensorFlow does not tell that it could not remove them.
+            # TensorFlow may fail to remove them without an error.
             remove(written / "variables" / "variables_temp")
         # Last, since it says that a run is finished.
         folder.write_results(content)
-        print(tables.results_table(results))
+        print(outputs.results_table(results))
         print(
             f"Trained for {self._parts.iteration:,} iterations, {env_steps:,} user steps, in"
             f" {seconds:,.0f} s. Results in {folder.path}"

@@ -11,8 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from recsim_tf.errors import one_line
-from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf.support.errors import UsageError, one_line
 
 _FORM = (
     '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'

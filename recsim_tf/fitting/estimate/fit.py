@@ -11,7 +11,6 @@ import numpy as np
 from recsim_tf.core import random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest
-from recsim_tf.errors import one_line
 from recsim_tf.fitting.estimate.estimates import Estimates, ParameterEstimate, estimates
 from recsim_tf.fitting.estimate.folder import Checkpoints
 from recsim_tf.fitting.estimate.information import ScoresOrCurvature, Uncertainty
@@ -21,6 +20,7 @@ from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
 from recsim_tf.fitting.logs.session_log import Sessions, split_off
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter, as_numbers
+from recsim_tf.support.errors import one_line
 
 _AUTOMATIC = ScoresOrCurvature()
 

@@ -13,10 +13,10 @@ import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf import checkpoints as files
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.files import read_json, storing, write_text
-from recsim_tf.stopping import Stop, StoppedError
+from recsim_tf.support import checkpoints as files
+from recsim_tf.support.files import read_json, storing, write_text
+from recsim_tf.support.stopping import Stop, StoppedError
 
 _WHAT = "fit.json"
 # The part of a checkpoint.
@@ -33,7 +33,7 @@ class Checkpoints:
     Args:
       folder: for checkpoints/ and tensorboard/; None to write nothing.
       interval: steps of the search, evaluations or passes, between checkpoints.
-      stop: of `recsim_tf.stopping.noting_signals`; where a signal comes, the search saves a
+      stop: of `recsim_tf.support.stopping.noting_signals`; where a signal comes, the search saves a
         checkpoint and raises a StoppedError.
 
     Raises:

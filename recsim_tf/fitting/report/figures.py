@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from recsim_tf.fitting.checks import Calibration, Histogram, PredictiveCheck
-from recsim_tf.plots import Curve, draw_curves
+from recsim_tf.support.plots import Curve, draw_curves
 
 _LOG, _MODEL = "black", "C0"
 _PERCENT_95 = "95 % of simulations"

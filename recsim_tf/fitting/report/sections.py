@@ -10,9 +10,9 @@ from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.parameters.parameter import element
 from recsim_tf.fitting.report import figures
-from recsim_tf.pages import Chart, Note, Part, Table
-from recsim_tf.plots import png
-from recsim_tf.tables import fixed, label, signed
+from recsim_tf.support.pages import Chart, Note, Part, Table
+from recsim_tf.support.plots import png
+from recsim_tf.support.tables import fixed, label, signed
 
 # Larger parameters are summed up.
 _MAX_ELEMENTS = 20

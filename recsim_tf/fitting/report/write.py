@@ -8,7 +8,7 @@ from recsim_tf.fitting.checks import FitChecks, check_fit
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.report import sections
-from recsim_tf.pages import Section, page
+from recsim_tf.support.pages import Section, page
 
 
 def write_report(

@@ -10,7 +10,7 @@ import numpy as np
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.parameters.parameter import element
-from recsim_tf.tables import markdown_table
+from recsim_tf.support.tables import markdown_table
 
 # Tables with more elements are summarised in one row.
 _MAX_ROWS = 24

@@ -21,8 +21,8 @@ import tensorflow as tf
 
 from recsim_tf.core.bounds import Bounds, bounded_specs
 from recsim_tf.core.parameters import Model
-from recsim_tf.errors import one_line
 from recsim_tf.language import Vocabulary
+from recsim_tf.support.errors import one_line
 
 NUMBERS = "biuf"  # NumPy's kinds of dtypes
 # Parts of recsim_tf that read and write no files. Every model may name what they define.

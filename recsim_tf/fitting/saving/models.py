@@ -19,12 +19,12 @@ import numpy as np
 
 from recsim_tf._version import __version__
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.errors import one_line
-from recsim_tf.files import whole_folder
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate, named_elements
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.saving.card import figures, model_card
 from recsim_tf.fitting.saving.encoding import NUMBERS, Decoder, Encoder, check_imports
+from recsim_tf.support.errors import one_line
+from recsim_tf.support.files import whole_folder
 
 _MODEL, _ARRAYS, _CARD = "model.json", "arrays.npz", "MODEL_CARD.md"
 # Raised with every change that older versions cannot read.

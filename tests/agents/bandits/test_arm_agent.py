@@ -17,7 +17,7 @@ from recsim_tf.environments.interest_exploration import (
     interest_exploration,
 )
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
-from recsim_tf.experiment.training.loop import LearningLoop
+from recsim_tf.experiment.training.loop import Iteration, LearningLoop
 from recsim_tf.policies import random_policy
 from recsim_tf.policies.clusters import rank_clusters
 from tests.policies.test_clusters import three_topics
@@ -53,7 +53,7 @@ def build(kind, num_users=NUM_USERS, seed=1, simulator=three_mixed_topics, **kwa
 def learned(kind, num_iterations=22, **kwargs):
     """An agent after some iterations, and the decisions that it has seen, as numpy."""
     environment, agent = build(kind, **kwargs)
-    loop = LearningLoop(environment, agent, None, num_iterations, 1, seed=0)
+    loop = LearningLoop(environment, agent, Iteration(None, num_iterations), seed=0)
     loop.run(num_iterations)
     frames = tf.nest.map_structure(
         lambda leaf: leaf.numpy().reshape(NUM_USERS * num_iterations, *leaf.shape[2:]),
@@ -128,7 +128,7 @@ def test_the_slate_of_a_cluster_is_its_best_documents_and_then_the_others():
 
 def test_frames_between_sessions_leave_the_statistics_as_they_are():
     environment, agent = build("clusters")
-    loop = LearningLoop(environment, agent, None, 5, 1, seed=0)
+    loop = LearningLoop(environment, agent, Iteration(None, 5), seed=0)
     loop.run(SESSION_STEPS)
     before = [variable.numpy() for variable in agent.bandit.alpha + agent.bandit.beta]
     loop.run(1)
@@ -146,7 +146,7 @@ def test_frames_between_sessions_leave_the_statistics_as_they_are():
 
 def test_weights_are_those_of_the_frames():
     environment, agent = build("documents")
-    loop = LearningLoop(environment, agent, None, 5, 1, seed=0)
+    loop = LearningLoop(environment, agent, Iteration(None, 5), seed=0)
     loop.collect(1)
     frame = loop.replay.latest(1)
     frame = frame._replace(
@@ -166,7 +166,7 @@ def test_other_bandits_of_tf_agents_learn_in_the_loop(kind, bandit):
     environment, agent = build(kind, bandit=bandit)
     assert isinstance(agent, tf_agent.TFAgent)
     variables = [variable.numpy() for variable in agent.bandit.variables]
-    loop = LearningLoop(environment, agent, None, 3, 1, seed=0)
+    loop = LearningLoop(environment, agent, Iteration(None, 3), seed=0)
     assert np.isfinite(loop.run(7).loss)
     assert any(
         (before != now.numpy()).any()
@@ -178,7 +178,7 @@ def test_other_bandits_of_tf_agents_learn_in_the_loop(kind, bandit):
 def test_what_is_learned_beats_random_slates():
     simulator = functools.partial(interest_exploration, num_candidates=4, max_steps=10)
     environment, agent = build("clusters", num_users=32, simulator=simulator)
-    LearningLoop(environment, agent, None, 2, 1, seed=0).run(100)
+    LearningLoop(environment, agent, Iteration(None, 2), seed=0).run(100)
     pure, evaluation = environment.simulator, Evaluation(num_users=1000, max_steps=10)
     of_agent, of_random = (
         evaluation.evaluator("", pure, policy)() for policy in (agent.policy, random_policy(pure))

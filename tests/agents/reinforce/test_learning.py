@@ -10,7 +10,7 @@ from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.experiment import config
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
-from recsim_tf.experiment.training.loop import LearningLoop
+from recsim_tf.experiment.training.loop import Iteration, LearningLoop
 from tests.experiment.training.test_loop import NUM_USERS, SESSION_STEPS, Recorder, frames_of
 
 NUM_STEPS = 4
@@ -22,11 +22,8 @@ def loop_of(
     return LearningLoop(
         environment,
         agent,
-        batch_size,
-        replay_length,
-        1,
+        Iteration(batch_size, replay_length, collect_steps=collect_steps),
         seed=0,
-        collect_steps_per_iteration=collect_steps,
     )
 
 

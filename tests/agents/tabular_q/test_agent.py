@@ -11,7 +11,7 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment, rollout_policy
 from recsim_tf.agents.tabular_q import SlateCells, TabularQAgent, create_tabular_q
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
-from recsim_tf.experiment.training.loop import LearningLoop
+from recsim_tf.experiment.training.loop import Iteration, LearningLoop
 from tests.agents.experience import FIRST, LAST, MID
 from tests.agents.tabular_q.experience import Row, batch, make_agent, observe
 
@@ -222,9 +222,7 @@ def learning_loop(name, **cells):
         train_step_counter=tf.Variable(0, dtype=tf.int64),
     )
     agent.initialize()
-    return LearningLoop(
-        environment, agent, batch_size=64, replay_length=10, train_steps_per_iteration=1, seed=2
-    )
+    return LearningLoop(environment, agent, Iteration(batch_size=64, replay_length=10), seed=2)
 
 
 def test_it_learns_in_the_learning_loop_from_the_first_step_on_without_retracing():

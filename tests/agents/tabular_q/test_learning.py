@@ -8,7 +8,7 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.tabular_q import TabularExploration, TabularQAgent, TabularUpdates
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Observation
-from recsim_tf.experiment.training.loop import LearningLoop
+from recsim_tf.experiment.training.loop import Iteration, LearningLoop
 from tests.agents.experience import MID, grouped, trajectory_of
 from tests.environments.sequential import NUM_ACTIONS, NUM_STATES, Response, sequential
 from tests.environments.test_sequential import OPTIMAL_VALUES, tables
@@ -88,9 +88,7 @@ def test_sessions_of_random_slates_lead_to_the_optimal_values():
     environment = environment_of(1024, max_steps=40)
     schedule = tf.keras.optimizers.schedules.PolynomialDecay(0.1, 300, 1e-4)
     agent = make_agent(environment, gamma=0.5, learning_rate=schedule, temperature=1.0)
-    loop = LearningLoop(
-        environment, agent, batch_size=4096, replay_length=400, train_steps_per_iteration=1, seed=5
-    )
+    loop = LearningLoop(environment, agent, Iteration(batch_size=4096, replay_length=400), seed=5)
     loop.collect(100)
     loop.run(300)
     # Over seeds, the largest of the 24 errors was about 0.08; values differ by up to 17.

@@ -103,7 +103,7 @@ def test_caps_side_by_side_have_the_results_of_separate_evaluations(users_per_wo
     options = {"num_users": 40, "jit_compile": False}
     caps, seeds = (0.0, 4.8), (3, 4)
     together = Evaluation(compare={"policy.cap": caps}, seeds=seeds, **options)
-    found = together.compare(simulator, lambda simulator: {"boosting": Boosting(simulator)})
+    found = together.results(simulator, lambda simulator: {"boosting": Boosting(simulator)})
     settings = [(cap, seed) for cap in caps for seed in seeds]
     for result, (cap, seed) in zip(found, settings, strict=True):
         alone = Evaluation(seed=seed, **options)

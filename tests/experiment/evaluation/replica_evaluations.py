@@ -73,7 +73,7 @@ def _command() -> dict:
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         content = commands.simulate(RunDirectory(Path(folder) / "run", config.load([], _COMPARED)))
     evaluation = Evaluation(6, 12, compare=_VALUES, seeds=(1, 2), num_replicas=2)
-    in_turn = evaluation.compare(
+    in_turn = evaluation.results(
         recsim_tf.interest_exploration(),
         lambda simulator: {"bandit": ClusterBandit(simulator)},
     )

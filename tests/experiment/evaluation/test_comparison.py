@@ -9,8 +9,8 @@ from recsim_tf.agents.bandits.conversational import ConUCB
 from recsim_tf.experiment.evaluation.baselines import baseline_policies
 from recsim_tf.experiment.evaluation.comparison import Comparison
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.policies import PolicyModel, baseline_policy
+from recsim_tf.support.errors import UsageError
 
 SEEDS, NUM_USERS, MAX_STEPS = (3, 8), 5, 12
 NO_CLICK_MASS = "users.choice_model.no_click_mass"
@@ -37,7 +37,7 @@ ENVIRONMENTS = {
 
 
 def _compare(evaluation, simulator, policy):
-    return evaluation.compare(
+    return evaluation.results(
         simulator, lambda simulator: {policy: baseline_policy(policy, simulator)}
     )
 
@@ -107,7 +107,7 @@ POLICIES = {
 @pytest.mark.parametrize(("build", "policy", "values"), POLICIES.values(), ids=POLICIES)
 def test_a_value_of_a_policy_plays_as_in_a_run_of_its_own_bit_for_bit(build, policy, values):
     size = {"num_users": 8, "max_steps": 25, "jit_compile": False}
-    results = Evaluation(compare=values, seeds=SEEDS, **size).compare(
+    results = Evaluation(compare=values, seeds=SEEDS, **size).results(
         build(), lambda simulator: baseline_policies({"policy": policy}, simulator)
     )
     single = Evaluation(seed=SEEDS[1], **size)
@@ -131,7 +131,7 @@ def test_a_policy_with_values_is_for_its_users_only():
 
 def test_a_policy_without_the_parameter_plays_with_every_value():
     evaluation = Evaluation(NUM_USERS, MAX_STEPS, compare={"policy.boost": (0.0, 2.0)})
-    results = evaluation.compare(
+    results = evaluation.results(
         recsim_tf.interest_exploration(),
         lambda simulator: baseline_policies({"Random": "random", "own": Boosted}, simulator),
     )

@@ -5,11 +5,10 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.experiment.evaluation.outputs import COLUMNS, results_table, write_sessions
 from recsim_tf.experiment.evaluation.own_measures import TAKEN, OwnMeasures
-from recsim_tf.experiment.evaluation.sessions import COLUMNS, write_sessions
-from recsim_tf.experiment.evaluation.tables import results_table
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps.results import MEASURES
+from recsim_tf.support.errors import UsageError
 from tests.core.toy import toy_simulator
 from tests.rollout_policies import first_positions
 

@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.support.errors import UsageError
 from tests.experiment.tiny_runs import open_run, snapshot
 
 

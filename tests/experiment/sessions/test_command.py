@@ -34,7 +34,7 @@ def shown(run):
     with contextlib.redirect_stdout(output):
         arguments = (f"--root_dir={run}", f"--num_users={NUM_USERS}", "--max_turns=2")
         assert cli.run(["sessions", *arguments]) == 0
-    return output.getvalue(), run / "sessions" / "slateq-10"
+    return output.getvalue(), run / "sessions" / "slateq-40"
 
 
 def test_the_sessions_are_those_of_the_evaluation_and_from_table_reads_them(run, shown):

@@ -10,15 +10,13 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf.core.types import Transition
 from recsim_tf.core.wording import Wording
-from recsim_tf.experiment.runs.errors import UsageError
-from recsim_tf.experiment.sessions import words
-from recsim_tf.experiment.sessions.page import sessions_page
 from recsim_tf.experiment.sessions.recording import Recording, record
 from recsim_tf.experiment.sessions.table import ROLES, session_table, write_table
-from recsim_tf.experiment.sessions.text import sessions_text
-from recsim_tf.experiment.sessions.turns import sessions_in_words
+from recsim_tf.experiment.sessions.turns import changes, sessions_in_words, words
+from recsim_tf.experiment.sessions.views import sessions_page, sessions_text
 from recsim_tf.fitting.logs import from_table
 from recsim_tf.policies import Explained, Explanation, random_policy
+from recsim_tf.support.errors import UsageError
 from tests.web_page import WebPage
 
 # Matplotlib warns of its own dependencies.
@@ -94,11 +92,11 @@ def test_without_a_wording_fields_are_told_by_name(recording):
     first, second = session.turns
     assert session.start == "taste 0 0 0 0 … (8), patience 1"
     assert (first.says, first.does) == ("attribute 3", "clicks nothing, answer 1")
-    assert [document.words for document in first.shown] == ["item_id 7, genre 0"]
+    assert [document.text for document in first.shown] == ["item_id 7, genre 0"]
     assert first.changes == ["patience 1 → 0.75"]
     assert (second.does, second.changes) == ("clicks 2 (rating 4), answer 0", [])
     assert [document.clicked for document in second.shown] == [False, True]
-    assert [found.words for found in second.others[0].best] == ["ask", "recommend"]
+    assert [found.text for found in second.others[0].best] == ["ask", "recommend"]
     assert (session.total, session.clicks) == (0.75, 1)
     assert session.ending == "The user left after 2 turns: reward 0.75"
 
@@ -174,13 +172,13 @@ def test_values_are_short():
         "0 0.125 0.25 0.375 … (6)": np.arange(6) / 8,
         "0 0 0 0 … (2 by 3)": np.zeros([2, 3]),
     }
-    assert [words.words(value) for value in told.values()] == list(told)
+    assert [words(value) for value in told.values()] == list(told)
 
 
 def test_a_small_change_has_the_digits_that_show_it():
     before = {"budget": np.array(200.0), "taste": np.array([0.5, 0.25, 0.0, 1.0])}
     after = {"budget": np.array(199.5), "taste": np.array([0.5, 0.5, 0.125, -1.0])}
-    assert words.changes(before, after) == [
+    assert changes(before, after) == [
         "budget 200 → 199.5",
         "taste[3] 1 → -1",
         "taste[1] 0.25 → 0.5",

@@ -7,7 +7,7 @@ from recsim_tf.experiment.sweeps.folder import Shard, SweepDirectory
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
 from recsim_tf.experiment.sweeps.spaces import Bindings
 from recsim_tf.experiment.sweeps.trial import Trial, TrialFiles
-from recsim_tf.files import write_text
+from recsim_tf.support.files import write_text
 from tests.experiment.tiny_runs import TINY
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.processes import free_addresses
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps.run import run_sweep
+from recsim_tf.support.errors import UsageError
 from tests.experiment.sweeps.sweeps import rows_without_times
 from tests.experiment.tiny_runs import TINY, snapshot
 

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from recsim_tf import checkpoints, cli
-from recsim_tf.experiment.runs.errors import UsageError
+from recsim_tf import cli
 from recsim_tf.experiment.runs.folder import RunDirectory, locked
 from recsim_tf.experiment.sweeps.folder import Shard
 from recsim_tf.experiment.sweeps.run import run_sweep
+from recsim_tf.support import checkpoints
+from recsim_tf.support.errors import UsageError
 from tests.experiment.sweeps.sweeps import rows_without_times
 from tests.experiment.tiny_runs import TINY, run_command, snapshot, terminated_when
+from tests.web_page import read_page
 
 # Matplotlib warns of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -122,7 +124,7 @@ def test_a_failed_trial_is_told_and_the_others_go_on(resumed, capfd):
     }
     error = "slate_size must be in [1, num_candidates=5], got 9"
     assert rows["slate_size=9/seed-0"]["error"] == error
-    assert error in (root / "summary.md").read_text()
+    assert error in read_page(root / "summary.html").text
     # The shard without it has nothing to run, and the command still tells the failure.
     bindings = [f"--gin_bindings={binding}" for binding in _bindings(num_iterations)]
     options = [f"--root_dir={root}", f"--sweep_file={root.parent / 'sweep.gin'}", "--shard=1/2"]

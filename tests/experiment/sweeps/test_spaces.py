@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps.spaces import grid, listed, log_uniform, random_search
+from recsim_tf.support.errors import UsageError
 
 
 def test_a_grid_is_the_product():

@@ -7,6 +7,7 @@ from tf_agents.drivers import dynamic_step_driver
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
 
 from recsim_tf.experiment.evaluation.measures import CollectMetrics, Measures
+from recsim_tf.experiment.training.loop import Iteration
 from recsim_tf.experiment.training.replay import SeededReplayBuffer
 
 
@@ -51,15 +52,14 @@ class DriverLearningLoop:
         self,
         environment,
         agent,
-        batch_size: int | None,
-        replay_length: int,
-        train_steps_per_iteration: int,
+        learning: Iteration,
         seed,
-        collect_steps_per_iteration: int = 1,
     ):
         self.environment, self.agent = environment.variables, agent
         num_users, length = environment.batch_size, agent.train_sequence_length or 1
-        self.replay = DriverReplayBuffer(agent.collect_data_spec, num_users, replay_length, seed)
+        self.replay = DriverReplayBuffer(
+            agent.collect_data_spec, num_users, learning.replay_length, seed
+        )
         response = environment.observation_spec().response
         self.metrics = CollectMetrics(num_users, Measures.of(response).num_clusters)
         observers = [self.replay.add_batch, self.metrics]
@@ -78,8 +78,8 @@ class DriverLearningLoop:
         def learn():
             return agent.train(
                 self.replay.latest(length)
-                if batch_size is None
-                else self.replay.sample(batch_size, length)
+                if learning.batch_size is None
+                else self.replay.sample(learning.batch_size, length)
             )
 
         @tf.function(autograph=False)
@@ -91,9 +91,9 @@ class DriverLearningLoop:
             train = tf.function(learn, autograph=False).get_concrete_function()
 
             def iterate(i, loss_info):
-                for _ in range(collect_steps_per_iteration):
+                for _ in range(learning.collect_steps):
                     step()
-                for _ in range(train_steps_per_iteration):
+                for _ in range(learning.train_steps):
                     loss_info = train()
                 return i + 1, loss_info
 

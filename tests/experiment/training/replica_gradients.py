@@ -12,10 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf import replicas
-from recsim_tf.errors import one_line
 from recsim_tf.experiment import config
 from recsim_tf.experiment.training.devices import connect
 from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.support.errors import one_line
 from tests.experiment.tiny_runs import TINY
 
 NUM_USERS = 16
@@ -35,7 +35,7 @@ _AGENTS = {
         *(
             "experiment.create_agent = @create_reinforce",
             "create_reinforce.optimizer = @SGD",
-            "experiment.batch_size = None",
+            "Iteration.batch_size = None",
         ),
         *("LambdaReturns.num_steps = 3", "PolicyGradient.normalize_advantages = True"),
     ),
@@ -49,8 +49,8 @@ _AGENTS = {
 
 _REFUSED = (
     ("experiment.num_users = 15",),
-    ("experiment.batch_size = 15",),
-    ("experiment.jit_compile = True",),
+    ("Iteration.batch_size = 15",),
+    ("Iteration.jit_compile = True",),
     ("experiment.create_agent = @create_tabular_q",),
 )
 

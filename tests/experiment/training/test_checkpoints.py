@@ -6,8 +6,8 @@ import types
 import pytest
 import tensorflow as tf
 
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.training.checkpoints import RunCheckpoints
+from recsim_tf.support.errors import UsageError
 
 
 def _worker(folder, index, num_workers=2):

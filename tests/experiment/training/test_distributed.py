@@ -11,14 +11,14 @@ import time
 import pytest
 
 from benchmarks.processes import free_addresses, tf_config
-from recsim_tf import checkpoints
 from recsim_tf.experiment import config
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.training import workers
 from recsim_tf.experiment.training.devices import connect
 from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.experiment.training.workers import wait_for_workers
+from recsim_tf.support import checkpoints
+from recsim_tf.support.errors import UsageError
 from tests.experiment.tiny_runs import TINY, open_run, start_command
 from tests.processes import run_python
 
@@ -40,8 +40,8 @@ def test_two_devices_take_the_gradient_step_of_one_and_refuse_what_they_cannot_h
     assert any(values["ends"][0] != values["ends"][1] for values in found["agents"].values())
     assert found["refused"] == [
         "experiment.num_users must be a multiple of the number of replicas, 2, got 15",
-        "experiment.batch_size must be a multiple of the number of replicas, 2, got 15",
-        "jit_compile must be False with 2 replicas",
+        "Iteration.batch_size must be a multiple of the number of replicas, 2, got 15",
+        "Iteration.jit_compile must be False with 2 replicas",
         "TabularQ learns on one replica only, got a strategy of 2",
     ]
 

@@ -12,7 +12,7 @@ from recsim_tf.agents.slate_q import SlateQNetwork, create_slate_q
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.experiment import config
-from recsim_tf.experiment.training.loop import LearningLoop
+from recsim_tf.experiment.training.loop import Iteration, LearningLoop
 from tests.experiment.training.driver_learning import DriverLearningLoop
 
 NUM_USERS, SESSION_STEPS, REPLAY_LENGTH = 4, 5, 9
@@ -61,7 +61,7 @@ CASES = {
 }
 
 
-def loop_of(name, loop_type=LearningLoop, **arguments):
+def loop_of(name, loop_type=LearningLoop, jit_compile=False):
     simulator, create, bindings, batch_size, collect_steps = CASES[name]
     config.load([], bindings)
     tf.keras.utils.set_random_seed(0)
@@ -71,12 +71,8 @@ def loop_of(name, loop_type=LearningLoop, **arguments):
     return loop_type(
         environment,
         agent,
-        batch_size,
-        REPLAY_LENGTH,
-        1,
+        Iteration(batch_size, REPLAY_LENGTH, collect_steps=collect_steps, jit_compile=jit_compile),
         seed=5,
-        collect_steps_per_iteration=collect_steps,
-        **arguments,
     )
 
 

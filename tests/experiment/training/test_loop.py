@@ -6,7 +6,7 @@ from tf_agents.trajectories import StepType
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.environments.interest_exploration import interest_exploration
-from recsim_tf.experiment.training.loop import LearningLoop
+from recsim_tf.experiment.training.loop import Iteration, LearningLoop
 from recsim_tf.policies import ClusterBandit, random_policy
 
 NUM_USERS, SESSION_STEPS = 3, 4
@@ -52,7 +52,7 @@ def loop_and_agent(sequence_length, batch_size=None, replay_length=3, seed=7, **
         seed=seed,
     )
     agent = Recorder(environment, sequence_length, **kwargs)
-    return LearningLoop(environment, agent, batch_size, replay_length, 1, seed=0), agent
+    return LearningLoop(environment, agent, Iteration(batch_size, replay_length), seed=0), agent
 
 
 def frames_of(seed, num_frames, sequence_length):

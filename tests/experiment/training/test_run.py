@@ -9,15 +9,14 @@ import pytest
 import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
-from recsim_tf import checkpoints
-from recsim_tf.errors import one_line
 from recsim_tf.experiment import commands
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training import run
 from recsim_tf.experiment.training.checkpoints import RunCheckpoints
 from recsim_tf.experiment.training.devices import Devices
 from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.support import checkpoints
+from recsim_tf.support.errors import UsageError, one_line
 from tests.experiment.tiny_runs import (
     TINY,
     open_run,
@@ -204,7 +203,7 @@ def test_arguments_out_of_range_are_named_before_anything_is_written(tmp_path):
         ("train.log_interval = 0", "train.log_interval must be at least 1"),
         ("train.num_iterations = 0", "train.num_iterations must be at least 1, got 0"),
         ("train.warmup_iterations = 1", "train.warmup_iterations must be at least 2"),
-        ("experiment.replay_length = 1", "experiment.replay_length must be at least 2"),
+        ("Iteration.replay_length = 1", "Iteration.replay_length must be at least 2"),
         (
             "experiment.baselines = ('clairvoyant',)",
             "baseline must be one of random, myopic, oracle",

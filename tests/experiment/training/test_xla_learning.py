@@ -8,10 +8,10 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.core.random import seeds
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.experiment import config
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.training import loop
-from recsim_tf.experiment.training.loop import LearningLoop
+from recsim_tf.experiment.training.loop import Iteration, LearningLoop
 from recsim_tf.experiment.training.parts import experiment
+from recsim_tf.support.errors import UsageError
 from tests.experiment.tiny_runs import TINY
 from tests.experiment.training.test_driver_learning import REPLAY_LENGTH, SESSION_STEPS, loop_of
 from tests.experiment.training.test_loop import Recorder
@@ -93,7 +93,7 @@ def test_under_xla_sessions_are_those_of_graph_mode_in_distribution():
             seed=1,
         )
         agent = Recorder(environment, sequence_length=1)
-        loop = LearningLoop(environment, agent, 8, 5, 1, seed=2, jit_compile=jit_compile)
+        loop = LearningLoop(environment, agent, Iteration(8, 5, jit_compile=jit_compile), seed=2)
         loop.collect(10 * (SESSION_STEPS + 1))
         return loop.metrics.read_and_clear(1.0)
 
@@ -119,14 +119,14 @@ def test_the_configuration_chooses_xla(monkeypatch):
         return lambda function: function
 
     monkeypatch.setattr(loop, "compiled", compiled)
-    config.load([TINY], ["experiment.jit_compile = True"])
+    config.load([TINY], ["Iteration.jit_compile = True"])
     experiment()
     assert chosen == [True, True]
 
 
 @pytest.mark.slow
 def test_with_mixed_precision_hidden_layers_compute_in_bfloat16_and_weights_are_float32():
-    bindings = ["experiment.mixed_precision = 'mixed_bfloat16'", "experiment.jit_compile = True"]
+    bindings = ["experiment.mixed_precision = 'mixed_bfloat16'", "Iteration.jit_compile = True"]
     config.load([TINY], bindings)
     parts = experiment()
     parts.loop.collect(5)

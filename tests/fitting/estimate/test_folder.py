@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from recsim_tf.fitting import LBFGS, Checkpoints, Minibatches, Parameter, fit, simulated_log
 from recsim_tf.fitting.likelihood.batches import BatchLikelihood
-from recsim_tf.stopping import Stop, StoppedError
+from recsim_tf.support.stopping import Stop, StoppedError
 from tests.fitting.sessions import HAZARD, evolution
 
 PARAMETERS = {

@@ -8,7 +8,7 @@ from recsim_tf.fitting.checks import recover
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.report.sections import parameters, recovery
-from recsim_tf.tables import fixed, signed
+from recsim_tf.support.tables import fixed, signed
 from tests.fitting.sessions import HAZARD, evolution, rollout, satisfaction
 from tests.web_page import read_page
 

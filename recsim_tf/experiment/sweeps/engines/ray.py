@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import gin
 
 from recsim_tf.core.validation import NONE, NOT_NEGATIVE, POSITIVE, check_numbers
-from recsim_tf.errors import one_line
-from recsim_tf.experiment.runs.errors import UsageError
 from recsim_tf.experiment.sweeps.trial import FAILED, PENDING, STOPPED, Outcome, TrialFiles
-from recsim_tf.stopping import noting_signals
+from recsim_tf.support.errors import UsageError, one_line
+from recsim_tf.support.stopping import noting_signals
 
 if TYPE_CHECKING:
-    from recsim_tf.experiment.sweeps.folder import Progress
+    from recsim_tf.experiment.sweeps.folder import ProgressBar
 
 _SECONDS_TO_ANSWER = 5.0
 _METRIC = "AverageEpisodeRewards/eval"
@@ -27,7 +26,7 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
-    # Of a cluster that has ended, Ray may have the address still.
+    # Ray may still have the address of a cluster that has ended.
     "RAY_NUM_REDIS_GET_RETRIES": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -122,7 +121,7 @@ class RayEngine:
         check_numbers(NOT_NEGATIVE, **{"RayEngine.gpus_per_trial": self.gpus_per_trial})
 
     def run(
-        self, trials: Sequence[TrialFiles], progress: "Progress", threads: int, name: str
+        self, trials: Sequence[TrialFiles], progress: "ProgressBar", threads: int, name: str
     ) -> int | None:
         """Runs prepared trials to their ends, by the cluster that this process is connected to.
 
@@ -194,7 +193,7 @@ class RayEngine:
             return stop.signal
 
     def _resources(self, threads: int) -> dict[str, float]:
-        """What a trial takes of Ray, which would wait for what it has not got."""
+        """The CPUs and GPUs of a trial, which Ray must have: it would wait for more."""
         import ray
 
         resources = {"cpu": self.cpus_per_trial or threads, "gpu": self.gpus_per_trial}

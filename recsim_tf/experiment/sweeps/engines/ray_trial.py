@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
-from recsim_tf.errors import one_line
 from recsim_tf.experiment.sweeps.process import TrialProcess
-from recsim_tf.experiment.sweeps.trial import MetricsTail, TrialFiles
-from recsim_tf.stopping import Stop
+from recsim_tf.experiment.sweeps.trial import TrialFiles
+from recsim_tf.support.errors import one_line
+from recsim_tf.support.stopping import Stop
 
 if TYPE_CHECKING:
-    from recsim_tf.experiment.sweeps.folder import Progress
+    from recsim_tf.experiment.sweeps.folder import ProgressBar
 
 _POLL_SECONDS = 0.1
 
@@ -27,7 +27,7 @@ class RayTrial(tune.Trainable):
         job = config["job"]
         self._files = TrialFiles(Path(config["root"]), job["name"], job["num_iterations"])
         self._flag = Path(config["flag"])
-        self._tail = MetricsTail(self._files.run)
+        self._iteration = -1
         self._rows: list[dict[str, Any]] = []
         self._last: dict[str, Any] = {}
         self._process = TrialProcess(self._files, config["threads"], config["folder"])
@@ -38,7 +38,10 @@ class RayTrial(tune.Trainable):
         """
         while True:
             outcome = self._process.poll()
-            self._rows += [row for row in self._tail.rows() if "AverageEpisodeRewards/eval" in row]
+            for row in self._files.metrics(after=self._iteration):
+                self._iteration = row["iteration"]
+                if "AverageEpisodeRewards/eval" in row:
+                    self._rows.append(row)
             if self._rows and (
                 self._rows[0]["iteration"] < self._files.num_iterations or outcome is not None
             ):
@@ -58,7 +61,7 @@ class RayTrial(tune.Trainable):
 
 class WhenAsked(tune.Stopper):
     """Ends all trials once a signal came. A file on a file system that all nodes share, the flag,
-    tells their actors, which may be waiting for an evaluation.
+    reaches their actors, which may be waiting for an evaluation.
     """
 
     def __init__(self, stop: Stop, flag: Path):
@@ -83,7 +86,7 @@ class Watch(tune.Callback):
       record: is called with the name of each trial that ended, and the error of Ray or None.
     """
 
-    def __init__(self, progress: "Progress", record: Callable[[str, str | None], None]):
+    def __init__(self, progress: "ProgressBar", record: Callable[[str, str | None], None]):
         self._progress = progress
         self._record = record
 
@@ -91,13 +94,13 @@ class Watch(tune.Callback):
         # Tune pickles what it could restore; we restore nothing from it.
         return {}
 
-    def on_step_end(self, iteration, trials, **info) -> None:
+    def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
         self._progress.update()
 
-    def on_trial_complete(self, iteration, trials, trial, **info) -> None:
+    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         self._record(trial.config["job"]["name"], None)
 
-    def on_trial_error(self, iteration, trials, trial, **info) -> None:
+    def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         error = trial.get_error()
         message = one_line(error)[:300] if error is not None else "the trial was lost"
         self._record(trial.config["job"]["name"], f"Ray: {message}")

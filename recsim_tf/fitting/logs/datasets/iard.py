@@ -11,7 +11,7 @@ import numpy as np
 
 from recsim_tf.core.ranges import Range
 from recsim_tf.environments.conversation import Act
-from recsim_tf.errors import one_line
+from recsim_tf.support.errors import one_line
 
 # Of seekers, and the codes of the data set that they stand for (Cai & Chen 2020, table 2).
 INTENTS = {

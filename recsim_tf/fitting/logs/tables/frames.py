@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from recsim_tf.errors import one_line
+from recsim_tf.support.errors import one_line
 
 _CSV = (".csv", ".csv.gz", ".csv.zip")
 _PARQUET = (".parquet", ".pq")

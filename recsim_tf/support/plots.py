@@ -12,11 +12,11 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.files import whole_file
+from recsim_tf.support.files import whole_file
 
-# More lines cannot be told apart by their colours, nor read in a legend.
+# More lines have no distinct colours, nor read in a legend.
 _COLOURS = 10
-# Of a line with so many points the single ones are not marked.
+# The points of a line with so many are not marked.
 _MANY_POINTS = 100
 
 

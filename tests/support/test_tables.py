@@ -1,4 +1,4 @@
-from recsim_tf.tables import fixed, markdown_table, number, signed, text_table
+from recsim_tf.support.tables import fixed, markdown_table, number, signed, text_table
 
 
 def test_a_text_table_keeps_digits_and_spaces_and_stands_left_where_it_is_told():

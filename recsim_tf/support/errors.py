@@ -13,8 +13,8 @@ from pathlib import Path
 # Long enough for a sentence with the values that it is about.
 _WIDTH = 400
 
-# What gin and TensorFlow add to a message: the calls that an error came through, and places in a
-# graph. tests/command_line/test_mistakes.py has each of them as the installed versions write it.
+# Additions of gin and TensorFlow to a message: the calls that an error came through, and places in
+# a graph. tests/command_line/test_mistakes.py has each of them as the installed versions write it.
 _ADDED = re.compile(
     r"\n  (In call to configurable|In file|In bindings string|No values supplied by Gin) (?s:.*)"
     r"|Graph execution error:|Detected at node .* defined at .*|\n  File .*"
@@ -36,6 +36,10 @@ _STORAGE = {
 OF_VALUES = (ValueError, TypeError, RuntimeError, OSError)
 
 
+class UsageError(ValueError):
+    """Bad input. The message is one line that names the argument and what is allowed."""
+
+
 def one_line(error: BaseException) -> str:
     """The message of an error without line breaks and additions of gin and TensorFlow."""
     message = " ".join(_ADDED.sub("", str(error)).split())
@@ -43,7 +47,7 @@ def one_line(error: BaseException) -> str:
 
 
 def instead(name: str, names: Sequence[str], otherwise: str = "") -> str:
-    """What to write instead of an unknown name: the nearest that is known.
+    """Advice for an unknown name: the nearest that is known.
 
     Args:
       name: the unknown one.
@@ -56,13 +60,13 @@ def instead(name: str, names: Sequence[str], otherwise: str = "") -> str:
     return otherwise or f"choose one of {', '.join(names)}"
 
 
-def told(error: BaseException) -> str:
+def error_line(error: BaseException) -> str:
     """An error for its user, in one line.
 
     A fault in a user's own code begins with its file and line, and has the type of the error. What
     recsim_tf or TensorFlow refuses has no type.
     """
-    where, message, kind = place(error), one_line(error), type(error).__name__
+    where, message, kind = fault_location(error), one_line(error), type(error).__name__
     is_of_tensorflow = type(error).__module__.startswith("tensorflow.")
     if isinstance(error, OSError) and error.errno in _STORAGE and error.filename is not None:
         return f"{error.filename}: {error.strerror}; {_STORAGE[error.errno]}"
@@ -78,30 +82,30 @@ def told(error: BaseException) -> str:
     return message if where is None or where in message else f"{where}: {message}"
 
 
-def at(file: str, line: int | None = None) -> str:
+def location(file: str, line: int | None = None) -> str:
     """A file, and a line in it; the file is named from the current folder where it is inside."""
     path = os.path.relpath(file)
     path = file if path.startswith(os.pardir) else path
     return path if line is None else f"{path}, line {line}"
 
 
-def place(error: BaseException) -> str | None:
+def fault_location(error: BaseException) -> str | None:
     """The deepest line of a user's own code that an error came through, or one that led to it."""
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         # The tokenizer of Python 3.12 reads text that it names <string>.
         is_file = not error.filename.startswith("<")
-        return at(error.filename, error.lineno) if is_file else None
+        return location(error.filename, error.lineno) if is_file else None
     frames = traceback.walk_tb(error.__traceback__)
     places = [(frame.f_code.co_filename, line) for frame, line in frames]
     places = [(file, line) for file, line in places if _is_users(file)]
     if places:
-        return at(*places[-1])
+        return location(*places[-1])
     # gin raises an error of its own in place of each, without a cause.
     earlier = error.__cause__ or error.__context__
-    return None if earlier is None else place(earlier)
+    return None if earlier is None else fault_location(earlier)
 
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 _OURS = tuple(
     f"{folder}{os.sep}"
     for folder in (_PACKAGE, _PACKAGE.resolve(), (_PACKAGE / "agents").resolve())

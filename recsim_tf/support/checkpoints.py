@@ -9,8 +9,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from recsim_tf.errors import one_line
-from recsim_tf.files import remove, storing, whole_folder
+from recsim_tf.support.errors import one_line
+from recsim_tf.support.files import remove, storing, whole_folder
 
 _POLL_SECONDS = 0.5
 
@@ -107,7 +107,7 @@ def restore_newest(
       The number of the checkpoint; None if there is none.
 
     Raises:
-      CorruptError: if none can be read; it tells of the newest.
+      CorruptError: if none can be read; the message is about the newest.
     """
     faults: list[CorruptError] = []
     for number in reversed(numbers(folder)):

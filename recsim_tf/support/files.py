@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# The end of the name of what is being written; what a kill leaves of it counts as nothing.
+# The end of the names of unfinished files; after a kill they are removed.
 UNFINISHED = ".new"
 
 
@@ -83,7 +83,7 @@ def remove(path: Path) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Removes what processes that were killed left unfinished, in a folder that no other process
+    """Removes unfinished files of killed processes from a folder that no other process
     writes to, and in its subfolders.
     """
     for path in sorted(folder.rglob(f"*{UNFINISHED}")):
@@ -202,9 +202,9 @@ def require_numbers(values: Mapping[str, Any]) -> None:
             float(value or 0)
 
 
-def _parsed(text: str, place: str, record: Callable[..., T], advice: str) -> T:
+def _parsed(text: str, where: str, record: Callable[..., T], advice: str) -> T:
     try:
         return record(**json.loads(text))
-    except Exception as error:  # Of another content a record can raise anything.
+    except Exception as error:  # A record of other content can raise anything.
         reason = shorten(f"{type(error).__name__}: {error}", 200)
-        raise ValueError(f"{place} is damaged ({reason}): {advice}") from error
+        raise ValueError(f"{where} is damaged ({reason}): {advice}") from error

@@ -6,7 +6,7 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult, SessionSums
-from recsim_tf.experiment.evaluation.sessions import write_sessions
+from recsim_tf.experiment.evaluation.outputs import write_sessions
 from recsim_tf.policies import random_policy
 
 

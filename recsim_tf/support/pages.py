@@ -1,4 +1,4 @@
-"""Reports of sections with sentences, tables and charts, as a page of HTML or as Markdown.
+"""Reports of sections with sentences, tables and charts, as a page of HTML.
 
     page(
         "Two agents",
@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, TypeAlias
 import tensorflow as tf
 
 from recsim_tf._version import __version__
-from recsim_tf.tables import markdown_table, number
+from recsim_tf.support.tables import number
 
 # Charts of more pixels have no other beside them.
 _WIDE = 700
@@ -54,12 +54,11 @@ class Table(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A chart: its PNG, and what is to be seen in it, for readers who cannot see it."""
+    """A chart: its PNG, and a description of it, for readers who cannot see it."""
 
     png: bytes
     words: str
     caption: str = ""
-    file: str = ""  # a PNG beside the report, to which Markdown refers
 
 
 class Details(NamedTuple):
@@ -73,7 +72,7 @@ Part: TypeAlias = str | Table | Chart | Details
 
 
 class Section(NamedTuple):
-    """A heading, which no other section has, and what is below it."""
+    """A heading, which no other section has, and its parts."""
 
     heading: str
     parts: Sequence[Part]
@@ -100,31 +99,6 @@ def page(title: str, sections: Sequence[Section], introduction: Sequence[Part] =
         sections="\n".join(bodies),
         versions=f"recsim_tf {__version__}, TensorFlow {tf.__version__}",
     )
-
-
-def markdown(title: str, sections: Sequence[Section]) -> str:
-    """A report as Markdown; its charts must be files beside it."""
-    lines = [f"# {title}", ""]
-    for section in sections:
-        lines += [f"## {section.heading}", ""]
-        for part in section.parts:
-            lines += [_markdown(part), ""]
-    return "\n".join(lines)
-
-
-def _markdown(part: Part) -> str:
-    if isinstance(part, Table):
-        cells = [list(map(_one_line, row.values())) for row in part.rows]
-        return markdown_table([list(part.rows[0]), *cells]) if cells else ""
-    if isinstance(part, Chart):
-        return f"![{part.words}]({part.file})"
-    if isinstance(part, Details):
-        return "\n\n".join(map(_markdown, part.parts))
-    return f"    {part}" if isinstance(part, Code) else part
-
-
-def _one_line(cell: Any) -> str:
-    return ", ".join(map(str, cell)) if isinstance(cell, list) else number(cell)
 
 
 def _identifier(section: Section) -> str:

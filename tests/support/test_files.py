@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from recsim_tf import files
+from recsim_tf.support import files
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 import tensorflow as tf
 
-from recsim_tf import checkpoints
+from recsim_tf.support import checkpoints
 
 
 def saved(folder, number, value, max_to_keep=2, **parts):

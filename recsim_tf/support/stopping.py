@@ -3,7 +3,8 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 
 class StoppedError(Exception):
@@ -25,7 +26,7 @@ class Stop:
     def __init__(self) -> None:
         self.signal: int | None = None
 
-    def __call__(self, number, frame):
+    def __call__(self, number: int, frame: Any) -> None:
         del frame
         self.signal = number
         # The second one interrupts at once.
@@ -50,7 +51,7 @@ class TerminatedError(KeyboardInterrupt):
 def interrupted_by_sigterm() -> Iterator[None]:
     """Inside, SIGTERM raises a TerminatedError, as Ctrl-C raises a KeyboardInterrupt."""
 
-    def terminate(number, frame):
+    def terminate(number: int, frame: Any) -> None:
         raise TerminatedError
 
     with _handling({signal.SIGTERM: terminate}):
@@ -58,7 +59,7 @@ def interrupted_by_sigterm() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _handling(handlers) -> Iterator[None]:
+def _handling(handlers: Mapping[int, Any]) -> Iterator[None]:
     """Inside, signals have these handlers; in the main thread, since others can set none."""
     if threading.current_thread() is not threading.main_thread():
         yield

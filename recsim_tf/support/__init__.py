@@ -1,0 +1,1 @@
+"""Files, checkpoints, signals, errors, tables, pages and plots, for all other parts."""
