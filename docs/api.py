@@ -23,7 +23,8 @@ MODULES = (
         if module.ispkg and module.name != "choice"
     ),
     "recsim_tf.fitting.logs",
-    "recsim_tf.policies.elicitation",
+    "recsim_tf.conversations.elicitation",
+    "recsim_tf.conversations.logs",
 )
 
 

@@ -8,15 +8,15 @@ import tensorflow as tf
 
 from recsim_tf.agents.layers.layer import Layer
 from recsim_tf.belief import Belief
+from recsim_tf.conversations import Act
+from recsim_tf.conversations.elicitation import Entry, Menu, Outlook, Tracker
+from recsim_tf.conversations.elicitation.menu import at
 from recsim_tf.core import random
 from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.turns import ActionFormat
 from recsim_tf.core.types import Nest, Observation, Turn
-from recsim_tf.environments.conversation import Act
-from recsim_tf.policies.elicitation import Entry, Menu, Outlook, Tracker
-from recsim_tf.policies.elicitation.menu import at
 from recsim_tf.policies.observations import UserWithStatistics
 
 # Menus of a layer draw the same pairs at each step, so that what an agent chose is what is shown.

@@ -23,10 +23,7 @@ from conversations import worlds
 from sections import Section, Settings, mean_and_error, section
 
 from recsim_tf import plots
-from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.simulator import Simulator
-from recsim_tf.policies.elicitation import (
+from recsim_tf.conversations.elicitation import (
     AskAttributes,
     AskMost,
     ComparePairs,
@@ -37,6 +34,9 @@ from recsim_tf.policies.elicitation import (
     RecommendSet,
     ThompsonSampling,
 )
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.simulator import Simulator
 
 POLICIES = {
     "set": "compare the best set",

@@ -14,9 +14,7 @@ from sections import Section, Settings, section
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.choice import MultinomialLogit
-from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Slate
-from recsim_tf.environments.conversation import (
+from recsim_tf.conversations import (
     Act,
     ConversationUsers,
     Items,
@@ -24,15 +22,12 @@ from recsim_tf.environments.conversation import (
     conversation,
     query,
 )
+from recsim_tf.conversations.logs import INTENTS, AnnotatedDialogues, read_iard
+from recsim_tf.conversations.logs.iard_sessions import GENRES, dialogue_log, intent_symbols
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Slate
 from recsim_tf.fitting import LBFGS, FitResult, Parameter, fit
-from recsim_tf.fitting.logs import (
-    INTENTS,
-    AnnotatedDialogues,
-    as_trajectory,
-    read_iard,
-    scoring_simulator,
-)
-from recsim_tf.fitting.logs.datasets.iard_sessions import GENRES, dialogue_log, intent_symbols
+from recsim_tf.fitting.logs import as_trajectory, scoring_simulator
 from recsim_tf.language import Grammar, Recurrent, Vocabulary
 from recsim_tf.tables import text_table
 

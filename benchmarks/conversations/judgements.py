@@ -10,20 +10,26 @@ import tensorflow as tf
 from sections import Section, Settings, section
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.types import Slate
-from recsim_tf.environments.soft_attributes import (
+from recsim_tf.conversations.logs import (
+    SoftAttributes,
+    read_soft_attributes,
+    soft_attributes_log,
+)
+from recsim_tf.conversations.soft_attributes import (
     AttributeRaters,
     InitialDraw,
     Judgement,
     soft_attributes,
 )
-from recsim_tf.fitting import FitResult, Minibatches, Parameter, fit, hierarchical_normal
-from recsim_tf.fitting.logs import (
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.types import Slate
+from recsim_tf.fitting import (
+    FitResult,
+    Minibatches,
+    Parameter,
     SessionLog,
-    SoftAttributes,
-    read_soft_attributes,
-    soft_attributes_log,
+    fit,
+    hierarchical_normal,
 )
 
 _NUM_FOLDS = 5

@@ -15,15 +15,15 @@ import numpy as np
 import tensorflow as tf
 from sections import Section, Settings, section
 
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.simulator import Simulator
-from recsim_tf.environments.conversation import (
+from recsim_tf.conversations import (
     ConversationUsers,
     Items,
     chosen_utility,
     conversation,
     conversation_grammar,
 )
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting import LBFGS, FitResult, Parameter, fit
 from recsim_tf.fitting.checks import recover
 from recsim_tf.fitting.logs import SessionLog, simulated_log

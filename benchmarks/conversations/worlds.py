@@ -10,16 +10,16 @@ import tensorflow as tf
 
 from recsim_tf import choice
 from recsim_tf.belief import GaussianBelief
-from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.simulator import Simulator
-from recsim_tf.environments.conversation import (
+from recsim_tf.conversations import (
     ConversationUsers,
     Items,
     chosen_utility,
     conversation,
 )
-from recsim_tf.policies.elicitation import BelievingPolicy
+from recsim_tf.conversations.elicitation import BelievingPolicy
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.simulator import Simulator
 
 NUM_ITEMS, NUM_FACTORS, NUM_ATTRIBUTES = 100, 10, 12
 NEVER = -math.inf

@@ -16,14 +16,14 @@ import tensorflow as tf
 from sections import Section, Settings, mean_and_error, section, standard_error
 
 from recsim_tf.belief import GaussianBelief
+from recsim_tf.conversations import Act, ConversationUsers, Items, conversation, query
+from recsim_tf.conversations.attributes import random_directions
+from recsim_tf.conversations.elicitation.believing import Tracker
+from recsim_tf.conversations.soft_attributes import TaggingUsers, concept_vectors, ratings_and_tags
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Turn
-from recsim_tf.environments.conversation import Act, ConversationUsers, Items, conversation, query
-from recsim_tf.environments.conversation.attributes import random_directions
-from recsim_tf.environments.soft_attributes import TaggingUsers, concept_vectors, ratings_and_tags
-from recsim_tf.policies.elicitation.believing import Tracker
 
 _NUM_FILMS, _NUM_FACTORS, _NUM_ATTRIBUTES, _NUM_SENSES = 300, 10, 10, 2
 _SLATE_SIZE = 3

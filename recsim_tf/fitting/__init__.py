@@ -22,7 +22,6 @@ from recsim_tf.fitting.logs import (
     from_trajectory,
     simulated_log,
 )
-from recsim_tf.fitting.parameters.channel_weights import trained_weights
 from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.parameters.priors import hierarchical_normal
 from recsim_tf.fitting.report import write_report
@@ -61,6 +60,5 @@ __all__ = [
     "save_model",
     "session_log_prob",
     "simulated_log",
-    "trained_weights",
     "write_report",
 ]

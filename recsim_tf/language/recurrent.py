@@ -36,7 +36,7 @@ class Recurrent(VocabularyChannel):
 
     Raises:
       ValueError: for features or weights that are no numbers, or another number of weights: `fit`
-        cannot train a network. Give it those of `fitting.trained_weights`, fixed.
+        cannot train a network. Give it those of `conversations.logs.trained_weights`, fixed.
     """
 
     features: Any

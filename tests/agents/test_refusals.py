@@ -25,7 +25,7 @@ from recsim_tf.agents.slate_q import (
     create_slate_q,
 )
 from recsim_tf.agents.tabular_q import ObservationDigits, SlateCells, create_tabular_q
-from recsim_tf.environments.key_terms import key_terms
+from recsim_tf.conversations.key_terms import key_terms
 from recsim_tf.policies import ClickBandit, ClusterBandit, baseline_policy, greedy_cluster_policy
 from recsim_tf.policies.beliefs import AffinityScores
 from tests import questions

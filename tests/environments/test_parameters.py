@@ -71,7 +71,7 @@ def simulator_of(environment_id):
         users = module.DriftingTasteUsers(2, choice_model=recsim_tf.choice.MultinomialLogit(0.0))
         return dataclasses.replace(simulator, users=users, documents=module.Catalogue(6, 2))
     if environment_id == "Conversation-v0":
-        module = recsim_tf.environments.conversation
+        module = recsim_tf.conversations
         users = module.ConversationUsers(
             2,
             num_attributes=2,
@@ -93,7 +93,7 @@ def simulator_of(environment_id):
         # So that there are several visits.
         return dataclasses.replace(simulator, users=simulator.users.replaced(visit_steps=1))
     if environment_id == "KeyTerms-v0":
-        module = recsim_tf.environments.key_terms
+        module = recsim_tf.conversations.key_terms
         users, documents = module.KeyTermUsers(3), module.KeyTermDocuments(5, 2, 3, 3)
         return dataclasses.replace(simulator, users=users, documents=documents)
     return simulator

@@ -7,19 +7,19 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf import choice, policies
-from recsim_tf.core.bounds import Bounds
-from recsim_tf.environments.conversation import ConversationUsers
-from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
-from recsim_tf.environments.interest_exploration import InterestExplorationUsers, TopicDocuments
-from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
-from recsim_tf.policies.beliefs import AffinityScores
-from recsim_tf.policies.elicitation import (
+from recsim_tf.conversations import ConversationUsers
+from recsim_tf.conversations.elicitation import (
     AskAttributes,
     AskMost,
     CompareSet,
     RecommendKnown,
     RecommendSet,
 )
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
+from recsim_tf.environments.interest_exploration import InterestExplorationUsers, TopicDocuments
+from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
+from recsim_tf.policies.beliefs import AffinityScores
 from tests.policies.test_clusters import three_topics
 from tests.refusals import assert_refused
 from tests.rollout_policies import first_positions

@@ -27,7 +27,8 @@ from recsim_tf.language import Vocabulary
 NUMBERS = "biuf"  # NumPy's kinds of dtypes
 # Parts of recsim_tf that read and write no files. Every model may name what they define.
 _ROOMS = tuple(
-    f"recsim_tf.{room}" for room in ("choice", "core", "dynamics", "environments", "language")
+    f"recsim_tf.{room}"
+    for room in ("choice", "conversations", "core", "dynamics", "environments", "language")
 )
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 # Numbers of the largest table that the sizes of a model may ask for, 1 GiB of float32.

@@ -11,11 +11,11 @@ from recsim_tf.agents import layers
 from recsim_tf.agents.full_slate_q import FullSlateQNetwork, create_full_slate_q
 from recsim_tf.agents.tabular_q import SlateCells, TabularQAgent
 from recsim_tf.belief import GaussianBelief, TypesBelief
+from recsim_tf.conversations import Act, ConversationUsers, Items, query
+from recsim_tf.conversations.elicitation import AskAttributes, CompareSet, Endorse, Menu, ShowSet
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.turns import ActionFormat
 from recsim_tf.core.types import Turn
-from recsim_tf.environments.conversation import Act, ConversationUsers, Items, query
-from recsim_tf.policies.elicitation import AskAttributes, CompareSet, Endorse, Menu, ShowSet
 from tests.agents.experience import collect
 
 NUM_USERS, P, F, A = 6, 5, 2, 2

@@ -15,8 +15,8 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
+from recsim_tf.conversations import ConversationUsers, conversation_grammar
 from recsim_tf.core.parameters import parameter
-from recsim_tf.environments.conversation import ConversationUsers, conversation_grammar
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.environments.interest_exploration import (
     InterestExplorationUsers,

@@ -1,0 +1,161 @@
+"""Arms and the key-terms that describe them, as candidates of one kind.
+
+A question is a slate. Beside the arms of a round, the candidates hold key-terms, flagged by
+`is_key_term`. To recommend, an agent shows an arm. To ask whether the user likes a key-term, it
+shows the key-term: this round is a question, whose answer is no click, earns no reward, and does
+not count as a round of the user's. So an agent asks what it wants, when it wants, and only the
+answer to that question is drawn. An answer to every key-term at every step, of which the agent
+looks at some, would be simpler to write, but would put what no agent may know into the response.
+"""
+
+from typing import Any, NamedTuple
+
+import gin
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.conversations.key_terms.offers import OfferedIds
+from recsim_tf.core import random, validation
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.models import DocumentModel
+from recsim_tf.core.parameters import parameter
+
+# A key-term has 1 to so many arms.
+_MOST_ARMS = 10
+
+
+class Candidate(NamedTuple):
+    """Arms and key-terms; leading axes [B, N] or [B, K]."""
+
+    item_id: tf.Tensor  # int32 [...]: arms in [0, A), key-terms in [A, A + W)
+    is_key_term: tf.Tensor  # [...], 1 for a key-term, 0 for an arm
+    features: tf.Tensor  # [..., F]
+
+
+@gin.configurable
+class KeyTermDocuments(DocumentModel):
+    """A arms and W key-terms that all users share, with F features each.
+
+    The first candidates of a round are arms, drawn anew, each equally likely. The others are
+    key-terms: all W of them in their order where num_candidates = num_offered_arms + W, else as
+    many as there is room for, drawn anew as well. The defaults are those of Xie et al. 2021, see
+    `draw_catalogue`, but that their 50 arms differ. Of 50 drawn here, two are the same in one round
+    of five; that moves the regret by less than one in a thousand.
+
+    The table of features may be an array, a tensor or a variable, also with a leading axis [B], and
+    has gradients through the `response` part of `log_prob`.
+
+    Args:
+      num_arms: A.
+      num_key_terms: W.
+      num_features: F, at least 2.
+      num_offered_arms: how many candidates are arms; with fewer candidates all are arms.
+      features: [A + W, F], of arms, then of key-terms. None draws them by `draw_catalogue`.
+      seed: of `features`, an integer.
+
+    Raises:
+      ValueError: if a number is out of range or a shape is wrong.
+    """
+
+    num_arms: int = 5000
+    num_key_terms: int = 500
+    num_features: int = 50
+    num_offered_arms: int = 50
+    features: Any = parameter(
+        rank=2,
+        drawn=lambda documents: draw_catalogue(
+            documents.num_arms, documents.num_key_terms, documents.num_features, documents.seed
+        ),
+    )
+    seed: int = 0
+
+    def check(self):
+        validation.check_count(
+            num_arms=self.num_arms,
+            num_key_terms=self.num_key_terms,
+            num_offered_arms=self.num_offered_arms,
+        )
+        validation.check_at_least(2, num_features=self.num_features)
+        random.as_seed(self.seed)
+        validation.check_table(
+            "features",
+            self.features,
+            items=self.num_arms + self.num_key_terms,
+            num_features=self.num_features,
+        )
+
+    def split(self, num_candidates: int) -> tuple[int, int]:
+        """How many of N candidates are arms, which come first, and how many are key-terms."""
+        num_arms = min(num_candidates, self.num_offered_arms)
+        return num_arms, num_candidates - num_arms
+
+    def candidates(self, num_users, num_candidates, corpus, user):
+        return OfferedIds(
+            self.num_arms,
+            self.num_key_terms,
+            num_users,
+            *self.split(num_candidates),
+            dtype=self.dtype,
+        )
+
+    def describe(self, draw, corpus):
+        return Candidate(
+            item_id=draw,
+            is_key_term=tf.cast(draw >= self.num_arms, self.dtype),
+            features=self.entries(
+                "features", draw, [self.num_arms + self.num_key_terms, self.num_features]
+            ),
+        )
+
+    def observe(self, documents):
+        return documents
+
+    def observation_bounds(self):
+        return Candidate(
+            item_id=Bounds(0, self.num_arms + self.num_key_terms - 1),
+            is_key_term=Bounds(0.0, 1.0),
+            features=Bounds(),
+        )
+
+
+def draw_catalogue(num_arms: int, num_key_terms: int, num_features: int, seed: int) -> np.ndarray:
+    """Features of arms, then of key-terms, drawn with NumPy.
+
+    The law and its constants are those of the synthetic data of Xie et al. 2021, "Comparison-based
+    conversational recommender system with relative bandit feedback" (SIGIR 2021), by the authors'
+    generator (github.com/zhxieml/RelativeConUCB). How the features of key-terms follow from those
+    of arms is that of ConUCB (Zhang et al. 2020, arXiv 1906.01219).
+
+    Each key-term gets a vector of F - 1 standard normals, and 1 to 10 arms, every number and every
+    set of arms equally likely. An arm is a normal vector of standard deviation 1 around the mean of
+    the vectors of its key-terms, around 0 where it has none, scaled to length 1. A key-term is in
+    the end the weighted mean of its arms, where an arm of n key-terms has the weight 1/n. The last
+    feature of all is 1, for the users' biases.
+
+    Args:
+      num_arms: A.
+      num_key_terms: W.
+      num_features: F, at least 2.
+      seed: an integer.
+
+    Returns:
+      float64 [A + W, F].
+    """
+    generator = np.random.default_rng(seed)
+    vectors = generator.standard_normal([num_key_terms, num_features - 1])
+    weights = _memberships(generator, num_key_terms, num_arms).astype(np.float64)
+    weights /= np.maximum(weights.sum(axis=0), 1)
+    arms = generator.normal(weights.T @ vectors)
+    arms /= np.linalg.norm(arms, axis=1, keepdims=True)
+    key_terms = weights @ arms / weights.sum(axis=1, keepdims=True)
+    return np.pad(np.concatenate([arms, key_terms]), [(0, 0), (0, 1)], constant_values=1.0)
+
+
+def _memberships(generator, num_key_terms: int, num_arms: int) -> np.ndarray:
+    """Bool [W, A]: the arms of each key-term."""
+    most = min(_MOST_ARMS, num_arms)
+    num_members = generator.integers(1, most + 1, num_key_terms)
+    # The arms of the smallest of equally distributed numbers are a random set.
+    numbers = generator.random([num_key_terms, num_arms])
+    smallest = np.sort(np.partition(numbers, most - 1)[:, :most])
+    return numbers <= np.take_along_axis(smallest, num_members[:, np.newaxis] - 1, axis=1)

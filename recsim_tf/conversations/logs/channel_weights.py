@@ -1,0 +1,57 @@
+"""Weights of a channel, learned from the words of a log before a fit."""
+
+import gin
+import numpy as np
+
+from recsim_tf.conversations import ConversationUsers, Utterance, alphabet
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.validation import check_at_least
+from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.language import Recurrent
+
+
+@gin.configurable(module="recsim_tf")
+def trained_weights(
+    simulator: Simulator = gin.REQUIRED,
+    log: SessionLog = gin.REQUIRED,
+    max_passes: int = 60,
+    seed: int = 0,
+) -> np.ndarray:
+    """The weights of the channel of a conversation's users, a vector, trained on the words of a log
+    by `Recurrent.trained`. They say how users put their replies into words; a fit says how they
+    reply. So a fit takes them as they are:
+
+        weights = trained_weights(simulator, log)
+        parameters = {
+            "users.channel.weights": Parameter(weights, fixed=True),
+            "users.act_effects": Parameter(prior=prior),
+        }
+
+    Replies whose symbol the log does not tell at all are left out. Where it tells the mode alone,
+    one of its symbols is drawn.
+
+    Args:
+      simulator: of `ConversationUsers` with a `Recurrent` channel.
+      log: of conversations, with words.
+      max_passes: at most so many passes through the words.
+      seed: of the symbols, an integer.
+
+    Raises:
+      ValueError: for other users, or a log without words whose symbols it tells.
+    """
+    users, response = simulator.users, log.response
+    if not isinstance(users, ConversationUsers) or not isinstance(users.channel, Recurrent):
+        raise ValueError("simulator must be of ConversationUsers with a Recurrent channel")
+    if not isinstance(response, Utterance):
+        raise ValueError("log must hold words: its response must be an Utterance")
+    check_at_least(0, seed=seed)
+    told = response.symbol[log.active]
+    words = response.words[log.active]
+    replies = alphabet(simulator.slate_size, users.num_attributes)
+    generator = np.random.default_rng(seed)
+    sizes, offsets = np.array(replies.sizes), np.array(replies.offsets)
+    mode = np.maximum(-2 - told, 0)
+    drawn = offsets[mode] + generator.integers(sizes[mode])
+    known = told != -1
+    symbols = np.where(told >= 0, told, drawn)[known]
+    return users.channel.trained(symbols, words[known], max_passes=max_passes).weights
