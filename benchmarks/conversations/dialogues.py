@@ -16,14 +16,15 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.choice import MultinomialLogit
 from recsim_tf.conversations import (
     Act,
-    ConversationUsers,
+    DialogueUsers,
     Items,
     Mode,
     conversation,
     query,
 )
 from recsim_tf.conversations.logs import INTENTS, AnnotatedDialogues, read_iard
-from recsim_tf.conversations.logs.iard_sessions import GENRES, dialogue_log, intent_symbols
+from recsim_tf.conversations.logs.iard import GENRES, dialogue_log, intent_symbols
+from recsim_tf.conversations.replies import Critiques, Ratings, Refinements
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Slate
 from recsim_tf.fitting import LBFGS, FitResult, Parameter, fit
@@ -111,9 +112,8 @@ def _simulator() -> Simulator:
     num_symbols = intent_symbols(_NUM_GENRES).shape[1]
     silent = np.full([num_symbols, 1, 1, 3], -np.inf, np.float32)
     silent[..., 0] = 0
-    users = ConversationUsers(
+    users = DialogueUsers(
         num_attributes=_NUM_GENRES,
-        any_reply=True,
         channel=Grammar(Vocabulary(["hm"], 1), num_symbols, word_logits=silent),
         are_replies_observed=False,
         choice_model=MultinomialLogit(0.0),
@@ -121,18 +121,10 @@ def _simulator() -> Simulator:
         act_effects=np.zeros([len(Act), len(Mode)], np.float32),
         phase_effects=np.zeros([_NUM_PHASES, len(Mode)], np.float32),
         readiness=np.zeros(_NUM_PHASES, np.float32),
-        **dict.fromkeys(
-            (
-                "ignoring",
-                "rating",
-                "critiquing",
-                "refining",
-                "inquiring",
-                "requesting",
-                "remarking",
-            ),
-            0.0,
-        ),
+        ignoring=0.0,
+        ratings=Ratings(logit=0.0),
+        critiques=Critiques(logit=0.0),
+        refinements=Refinements(logit=0.0),
     )
     return conversation(
         users, Items(num_factors=users.num_factors), slate_size=1, num_candidates=20
@@ -150,7 +142,7 @@ def _fit(data: AnnotatedDialogues, simulator: Simulator, iterations: int) -> Fit
         "users.act_effects": Parameter(prior=_PRIOR),
         "users.phase_effects": Parameter(prior=_PRIOR),
         "users.choice_model.no_click_mass": Parameter(prior=_PRIOR),
-        "users.endorsement": Parameter(prior=_PRIOR),
+        "users.trust.endorsement": Parameter(prior=_PRIOR),
         "users.afterthought": Parameter(prior=_PRIOR),
         "users.readiness": Parameter(prior=_PRIOR),
     }
@@ -177,7 +169,7 @@ def _split(
     rows, train_labels = train.labels()
     _, labels = test.labels()
     counts = np.bincount(train_labels, minlength=len(INTENTS)) + 0.5
-    # Which of two intents an inquiry is, the mode does not tell.
+    # The mode of an inquiry does not say which of two intents it is.
     shares = np.ones(len(INTENTS))
     two = [list(INTENTS).index(name) for name in ("inquire", "opinion")]
     shares[two] = counts[two] / counts[two].sum()

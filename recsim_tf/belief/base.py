@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random, validation
+from recsim_tf.core.evidence import evidence_of
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.types import Nest, Slate
 
@@ -115,7 +116,7 @@ def live(
       num_particles: P.
       innovate: draws innovations of their distribution, of batch shape [B * P].
     """
-    slate, seen = repeated((slate, users.evidence(seen)), num_particles)
+    slate, seen = repeated((slate, evidence_of(users, seen)), num_particles)
     log_likelihood = users.likelihood(state, slate, seen)
     if log_likelihood.shape.rank != 1:
         raise ValueError(

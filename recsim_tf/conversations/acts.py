@@ -3,7 +3,6 @@
 import enum
 import functools
 
-import numpy as np
 import tensorflow as tf
 
 from recsim_tf.choice.alternatives import Alphabet
@@ -34,6 +33,7 @@ class Mode(enum.IntEnum):
     RATE = 3  # item 0, from 0 to 4
     CRITIQUE = 4  # item 0: more of attribute a as value a, less of it as value A + a
     REFINE = 5  # the attribute that the user wants more of
+    # Of `DialogueUsers` alone:
     INQUIRE = 6  # asks something about item 0
     REQUEST = 7  # asks for other recommendations
     REMARK = 8  # says something that concerns no item and no attribute
@@ -42,34 +42,19 @@ class Mode(enum.IntEnum):
 NO, YES, DONT_KNOW = 0, 1, 2
 NUM_RATINGS = 5
 
-# Modes in which users talk beside what an act is after.
-_TALK = (Mode.INQUIRE, Mode.REQUEST, Mode.REMARK)
-_TO_ITEMS = (Mode.NOTHING, Mode.CHOOSE, Mode.RATE, Mode.CRITIQUE, Mode.REFINE, *_TALK)
+_TO_ITEMS = (Mode.NOTHING, Mode.CHOOSE, Mode.RATE, Mode.CRITIQUE, Mode.REFINE)
 # Which modes an act admits.
-_ADMITTED = {
+ADMITTED = {
     Act.SILENT: (Mode.NOTHING,),
     Act.RECOMMEND: _TO_ITEMS,
     Act.ENDORSE: _TO_ITEMS,
     Act.COMPARE: (Mode.NOTHING, Mode.CHOOSE),
     Act.ASK: (Mode.NOTHING, Mode.ANSWER),
     Act.CHIPS: (Mode.NOTHING, Mode.CHOOSE, Mode.REFINE),
-    Act.RESPOND: (Mode.NOTHING, Mode.REFINE, *_TALK),
+    Act.RESPOND: (Mode.NOTHING, Mode.REFINE),
 }
-
-
-def admitted(act: Act, any_reply: bool = False) -> tuple[Mode, ...]:
-    """The modes that an act admits.
-
-    Args:
-      act: of the system.
-      any_reply: whether all acts but silence admit all modes.
-    """
-    return tuple(Mode) if any_reply and act != Act.SILENT else _ADMITTED[act]
-
-
-def admits(any_reply: bool = False) -> np.ndarray:
-    """bool [acts, modes]: whether an act admits a mode, see `admitted`."""
-    return np.array([[mode in admitted(act, any_reply) for mode in Mode] for act in Act])
+# Acts that offer items: what the user chooses is accepted.
+OFFERS = (Act.RECOMMEND, Act.ENDORSE, Act.CHIPS)
 
 
 def alphabet(slate_size: int, num_attributes: int) -> Alphabet:
@@ -131,31 +116,29 @@ def query_spec(num_attributes: int, num_chips: int) -> Nest:
     )
 
 
-def conditions(turn: Turn, any_reply: bool = False) -> list[tuple[tf.Tensor, str]]:
+def conditions(turn: Turn, may_be_open: bool = False) -> list[tuple[tf.Tensor, str]]:
     """What a turn needs beside values in range: (bool [B], message) pairs. Items and attributes
     that an act does not use are ignored.
 
     Args:
       turn: of B users.
-      any_reply: whether all acts but silence admit all modes; a question may then be open.
+      may_be_open: whether a question may be about no attribute and no item.
     """
     num_items = tf.reduce_sum(tf.cast(turn.slate >= 0, tf.int32), axis=-1)
-    first_is_shown = turn.slate[:, 0] >= 0
+    has_first = turn.slate[:, 0] >= 0
     named = turn.query.attributes >= 0
-
-    def under(acts, condition):
-        return ~is_act(turn.query, *acts) | condition
-
-    shows = (Act.RECOMMEND, Act.ENDORSE)
-    return [
-        (under(shows, first_is_shown), "RECOMMEND and ENDORSE must have an item at position 0"),
-        (under((Act.COMPARE,), num_items >= 2), "COMPARE must have two items or more to compare"),
+    needed = [
         (
-            under((Act.ASK,), named[:, 0] | first_is_shown | any_reply),
+            (Act.RECOMMEND, Act.ENDORSE),
+            has_first,
+            "RECOMMEND and ENDORSE must have an item at position 0",
+        ),
+        ((Act.COMPARE,), num_items >= 2, "COMPARE must have two items or more to compare"),
+        (
+            (Act.ASK,),
+            named[:, 0] | has_first | may_be_open,
             "ASK must have an attribute or an item at position 0 to ask about",
         ),
-        (
-            under((Act.CHIPS,), tf.reduce_any(named, axis=-1)),
-            "CHIPS must have an attribute or more",
-        ),
+        ((Act.CHIPS,), tf.reduce_any(named, axis=-1), "CHIPS must have an attribute or more"),
     ]
+    return [(~is_act(turn.query, *acts) | holds, message) for acts, holds, message in needed]

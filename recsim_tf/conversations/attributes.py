@@ -37,6 +37,12 @@ def degrees(directions: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
     return tf.reshape(found, [nests.num_rows(factors), num_attributes, num_senses])
 
 
+def ideal(taste: tf.Tensor) -> tf.Tensor:
+    """The factors [..., F] of the ideal items of tastes [..., F]: unit vectors along them."""
+    squared = tf.reduce_sum(taste**2, axis=-1, keepdims=True)
+    return taste / tf.sqrt(tf.maximum(squared, 1e-12))
+
+
 def in_sense(values: tf.Tensor, senses: tf.Tensor) -> tf.Tensor:
     """The values [B, A] of [B, A, S] in the senses int32 [B, A] of each user."""
     num_senses = values.shape[-1]
@@ -45,6 +51,6 @@ def in_sense(values: tf.Tensor, senses: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.one_hot(senses, num_senses, dtype=values.dtype) * values, axis=-1)
 
 
-def at(values: tf.Tensor, attribute: tf.Tensor) -> tf.Tensor:
-    """The values [B] of [B, A] at one attribute int32 [B] of each user, 0 where it is -1."""
+def of_attribute(values: tf.Tensor, attribute: tf.Tensor) -> tf.Tensor:
+    """The values [B] of [B, A] for one attribute int32 [B] of each user, 0 where it is -1."""
     return tf.reduce_sum(tf.one_hot(attribute, values.shape[-1], dtype=values.dtype) * values, -1)

@@ -6,7 +6,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.choice import Alternatives
 from recsim_tf.conversations.acts import Mode
-from recsim_tf.conversations.types import Utterance
+from recsim_tf.conversations.types import UNKNOWN, Reply, Utterance
 from recsim_tf.core import nests, random
 from recsim_tf.core.distributions.base import CustomDistribution
 from recsim_tf.language import Channel
@@ -15,8 +15,7 @@ from recsim_tf.language import Channel
 class SpokenReply(CustomDistribution):
     """A reply, how long the user stays with the chosen item, and the words of the reply.
 
-    An event is an `Utterance`. What it does not tell is summed out: a symbol of -1 is any that
-    explains the rest, one of -2 - mode any of this mode, and a dwell of -1 any time.
+    An event is an `Utterance`. What is unknown of it is summed out.
 
     Args:
       symbol: the distribution [B] of the symbol of the reply.
@@ -36,10 +35,11 @@ class SpokenReply(CustomDistribution):
         parameters = dict(locals())
         self.symbol, self.channel = symbol, channel
         self._loc, self._scale = dwell_loc, dwell_scale
-        super().__init__(Utterance(tf.int32, dwell_loc.dtype, tf.int32), parameters, name)
+        dtypes = Utterance(Reply(tf.int32, tf.int32), dwell_loc.dtype, tf.int32)
+        super().__init__(dtypes, parameters, name)
 
     def evidence(self, value: Utterance) -> tf.Tensor:
-        """The log-probability of what an utterance tells, given each symbol, [..., R].
+        """The log-probability of what is known of an utterance, given each symbol, [..., R].
 
         Args:
           value: of [...]; in the place of the words their evidence, [..., R], may stand.
@@ -47,13 +47,11 @@ class SpokenReply(CustomDistribution):
         words = value.words
         if not words.dtype.is_floating:
             words = self.channel.evidence(words)
-        told = value.symbol[..., tf.newaxis]
         symbols = tf.range(self.channel.num_symbols)
-        mode, _ = self.symbol.split(symbols)
+        modes, _ = self.symbol.split(symbols)
+        agrees = _agree(value.reply.symbol, symbols) & _agree(value.reply.mode, modes)
         impossible = tf.constant(-float("inf"), self._loc.dtype)
-        zero = tf.zeros_like(impossible)
-        agrees = (told == symbols) | (told == -1) | (told == -2 - mode)
-        of_symbol = tf.where(agrees, zero, impossible)
+        of_symbol = tf.where(agrees, tf.zeros_like(impossible), impossible)
         return of_symbol + self._dwell_evidence(value.dwell) + tf.cast(words, self._loc.dtype)
 
     def most_probable(self, value: Utterance) -> tf.Tensor:
@@ -65,7 +63,7 @@ class SpokenReply(CustomDistribution):
         dwell = dwell[..., tf.newaxis]
         impossible = tf.constant(-float("inf"), dwell.dtype)
         zero = tf.zeros_like(impossible)
-        # Who chose no item stays with none: the dwell is 0.
+        # A user who chose no item stays with none: the dwell is 0.
         of_others = tf.where(dwell > 0, impossible, zero)
         # Whatever is not used must not reach a gradient.
         seconds = tf.where(dwell > 0, dwell, tf.ones_like(dwell))
@@ -83,9 +81,8 @@ class SpokenReply(CustomDistribution):
         return self.symbol.batch_shape_tensor()
 
     def _event_shape(self):
-        return Utterance(
-            tf.TensorShape([]), tf.TensorShape([]), tf.TensorShape([self.channel.max_length])
-        )
+        number, words = tf.TensorShape([]), tf.TensorShape([self.channel.max_length])
+        return Utterance(Reply(number, number), number, words)
 
     def _log_prob(self, value):
         return self.symbol.log_likelihood(self.evidence(value))
@@ -105,7 +102,13 @@ class SpokenReply(CustomDistribution):
         noise = random.normal(shape, dwell_seed, self._loc.dtype)
         seconds = tf.exp(tf.reduce_sum(chosen * self._loc, axis=-1) + self._scale * noise)
         dwell = seconds * tf.reduce_sum(chosen, axis=-1)
-        return Utterance(symbol, dwell, self.channel.speak(symbol, word_seed))
+        return Utterance(Reply(mode, symbol), dwell, self.channel.speak(symbol, word_seed))
+
+
+def _agree(known: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+    """bool [..., R]: whether numbers [R] are what is known [...], or nothing is known."""
+    known = known[..., tf.newaxis]
+    return (known == numbers) | (known == UNKNOWN)
 
 
 def words_of(draw: Utterance, channel: Channel) -> tf.Tensor:

@@ -4,6 +4,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+# Stands for a number that is not known.
+UNKNOWN = -1
+
 
 class Query(NamedTuple):
     """What the system says or asks beside a slate."""
@@ -31,8 +34,6 @@ class UserState(NamedTuple):
     refinements: tf.Tensor  # [B, A], how often the user has asked for more of each attribute
     last_act: tf.Tensor  # int32 [B], 0 before the first turn
     accepted: tf.Tensor  # bool [B], whether the last turn ended in an accepted item
-    num_offers: tf.Tensor  # int32 [B], turns that have offered another item than the last one
-    last_item: tf.Tensor  # int32 [B], the first item of the last offer; -1 before it
 
 
 class ObservedUser(NamedTuple):
@@ -51,19 +52,26 @@ class Item(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """The draw of a response, or its distributions."""
+    """A reply as far as it is known. The symbol tells the mode; a log may know the mode alone, or
+    neither.
+    """
+
+    mode: Any  # int32 [...], a `Mode`, or `UNKNOWN`
+    symbol: Any  # int32 [...], of `acts.alphabet`, or `UNKNOWN`
+
+
+class ReplyDraw(NamedTuple):
+    """The draw of a response without words, or its distributions."""
 
     symbol: Any  # int32 [B], of `choice.Alternatives`: the mode and its value
     dwell: Any  # [B], seconds spent on the chosen item; where none is, it means nothing
 
 
 class Utterance(NamedTuple):
-    """The draw of a response in words. A log has -1 where it does not tell the symbol or the dwell
-    time, and -2 - mode where of the symbol it tells the mode alone.
-    """
+    """The draw of a response in words."""
 
-    symbol: Any  # int32 [B], of `choice.Alternatives`
-    dwell: Any  # [B], seconds spent on the chosen item, 0 where none is
+    reply: Reply  # of [B]
+    dwell: Any  # [B], seconds spent on the chosen item, 0 where none is, or `UNKNOWN`
     words: Any  # int32 [B, L], of `language.Channel`
 
 

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recsim_tf.conversations.acts import (
-    DONT_KNOW,
-    NUM_RATINGS,
-    YES,
-    Act,
-    Mode,
-    alphabet,
-)
+from recsim_tf.conversations.acts import NUM_RATINGS, Act
+from recsim_tf.conversations.phrases import described_replies
 from recsim_tf.core.wording import Wording
 from recsim_tf.language import Channel
+
+_OTHERS = {
+    "nothing": "says nothing",
+    "inquire": "asks about 1",
+    "request": "asks for something else",
+    "remark": "makes a remark",
+}
 
 
 class ConversationWording(Wording):
@@ -29,24 +30,24 @@ class ConversationWording(Wording):
         self._channel = channel
 
     def query(self, query, documents):
-        act = Act(int(query.act))
         attributes = [self._names[each] for each in query.attributes if each >= 0]
-        has_first = bool(query.attributes[0] >= 0)
-        if act is Act.RECOMMEND:
-            return "recommends"
-        if act is Act.ENDORSE:
-            return "endorses 1" + (f" for its {attributes[0]}" if has_first else "")
-        if act is Act.COMPARE:
-            return "asks: which of these do you like best?"
-        if act is Act.CHIPS:
-            return f"shows the chips {', '.join(attributes)}"
-        if act is Act.RESPOND:
-            return "responds"
-        if act is Act.ASK:
-            has_anchor = documents[0] is not None
-            if not has_first:
-                return "asks: do you like 1?" if has_anchor else "asks: what would you like?"
-            return f"asks: more {attributes[0]}" + (" than 1?" if has_anchor else "?")
+        first = self._names[query.attributes[0]] if query.attributes[0] >= 0 else None
+        has_item = documents[0] is not None
+        match Act(int(query.act)):
+            case Act.RECOMMEND:
+                return "recommends"
+            case Act.ENDORSE:
+                return f"endorses 1 for its {first}" if first else "endorses 1"
+            case Act.COMPARE:
+                return "asks: which of these do you like best?"
+            case Act.CHIPS:
+                return f"shows the chips {', '.join(attributes)}"
+            case Act.RESPOND:
+                return "responds"
+            case Act.ASK if first:
+                return f"asks: more {first} than 1?" if has_item else f"asks: more {first}?"
+            case Act.ASK:
+                return "asks: do you like 1?" if has_item else "asks: what would you like?"
         return "says nothing"
 
     def document(self, document):
@@ -60,32 +61,22 @@ class ConversationWording(Wording):
         return f'says: "{said}" ({meaning})' if said else meaning
 
     def _meaning(self, response, documents) -> str:
-        mode, value = (
-            int(each) for each in alphabet(len(documents), len(self._names)).split(response.symbol)
-        )
-        if mode == Mode.NOTHING:
-            return "says nothing"
-        if mode == Mode.CHOOSE:
-            if value == len(documents):
+        reply = described_replies(len(documents), self._names)[int(response.symbol)]
+        position, attribute = reply.get("position"), reply.get("attribute")
+        match reply["mode"]:
+            case "choose" if position is None:
                 return "wants none of them"
-            takes = "takes" if response.accepted[value] else "prefers"
-            return f"{takes} {value + 1}"
-        if mode == Mode.ANSWER:
-            answer = {YES: "yes", DONT_KNOW: "I don't know"}.get(value, "no")
-            return f"answers: {answer}"
-        if mode == Mode.RATE:
-            return f"rates 1 at {value} of {NUM_RATINGS - 1}"
-        if mode == Mode.INQUIRE:
-            return "asks about 1"
-        if mode == Mode.REQUEST:
-            return "asks for something else"
-        if mode == Mode.REMARK:
-            return "makes a remark"
-        if mode == Mode.CRITIQUE:
-            more = value < len(self._names)
-            attribute = self._names[value % len(self._names)]
-            return f"wants 1, but {'more' if more else 'less'} {attribute}"
-        return f"wants more {self._names[value]}"
+            case "choose":
+                return f"{'takes' if response.accepted[position] else 'prefers'} {position + 1}"
+            case "answer":
+                return f"answers: {reply['answer'].replace('don', 'I don')}"
+            case "rate":
+                return f"rates 1 at {reply['rating']} of {NUM_RATINGS - 1}"
+            case "critique":
+                return f"wants 1, but {'more' if reply['more'] else 'less'} {attribute}"
+            case "refine":
+                return f"wants more {attribute}"
+        return _OTHERS[reply["mode"]]
 
     def user(self, user):
         return {"patience": user.patience, "trust": user.trust}

@@ -98,7 +98,7 @@ REFUSED = {
     "observed documents must have the fields cluster_id, quality": lambda: create_bandit(
         environment("InterestEvolution-v1"), tf.Variable(0, dtype=tf.int64)
     ),
-    r"entries must be a list of entries of a menu, got \[\]": lambda: layers.MenuLayer(TALK, []),
+    r"kinds must be a list of kinds of turns, got \[\]": lambda: layers.TurnLayer(TALK, []),
     "simulator must be of Conversation-v0": lambda: layers.BeliefLayer(
         recsim_tf.make("DriftingTaste-v0")
     ),

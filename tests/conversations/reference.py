@@ -4,18 +4,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsim_tf.conversations import Act, ConversationUsers
+from recsim_tf.conversations import Act, ConversationUsers, DialogueUsers
 
 # Which modes an act admits, in the order NOTHING, CHOOSE, ANSWER, RATE, CRITIQUE, REFINE, INQUIRE,
 # REQUEST, REMARK.
 ADMITTED = {
     Act.SILENT: (1, 0, 0, 0, 0, 0, 0, 0, 0),
-    Act.RECOMMEND: (1, 1, 0, 1, 1, 1, 1, 1, 1),
-    Act.ENDORSE: (1, 1, 0, 1, 1, 1, 1, 1, 1),
+    Act.RECOMMEND: (1, 1, 0, 1, 1, 1, 0, 0, 0),
+    Act.ENDORSE: (1, 1, 0, 1, 1, 1, 0, 0, 0),
     Act.COMPARE: (1, 1, 0, 0, 0, 0, 0, 0, 0),
     Act.ASK: (1, 0, 1, 0, 0, 0, 0, 0, 0),
     Act.CHIPS: (1, 1, 0, 0, 0, 1, 0, 0, 0),
-    Act.RESPOND: (1, 0, 0, 0, 0, 1, 1, 1, 1),
+    Act.RESPOND: (1, 0, 0, 0, 0, 1, 0, 0, 0),
 }
 
 
@@ -66,41 +66,35 @@ def reply_probs(users: ConversationUsers, person: Person, act, attributes, items
         none = -np.inf
     scores = [-np.inf if u is None else users.choice_sharpness * u for u in utility]
     if act == Act.ENDORSE:
-        scores[0] += users.choice_sharpness * users.endorsement * person.trust
+        scores[0] += users.choice_sharpness * users.trust.endorsement * person.trust
     choose = softmax([*scores, none])
 
-    yes = sigmoid(users.answer_sharpness * (of_first if named < 0 else gap[named]))
-    answer = np.array([1 - yes, yes, np.exp(users.dont_know)])
+    yes = sigmoid(users.answers.sharpness * (of_first if named < 0 else gap[named]))
+    answer = np.array([1 - yes, yes, np.exp(users.answers.dont_know)])
     answer /= answer.sum()
 
-    at_most = sigmoid(np.array(users.rating_cuts) - users.rating_sharpness * of_first)
+    at_most = sigmoid(np.array(users.ratings.cuts) - users.ratings.sharpness * of_first)
     rate = np.diff([0, *at_most, 1])
 
     explained = np.zeros(len(ideal))
     if act == Act.ENDORSE and named >= 0:
-        explained[named] = users.explanation
-    pull = users.critique_sharpness * gap
+        explained[named] = users.critiques.explanation
+    pull = users.critiques.sharpness * gap
     critique = softmax([*(pull + explained), *(explained - pull)])
 
     is_chip = np.zeros(len(ideal))
     if act == Act.CHIPS:
         is_chip[[a for a in attributes if a >= 0]] = 1
-    refine = softmax(users.refine_sharpness * ideal + users.salience * is_chip)
+    refine = softmax(users.refinements.sharpness * ideal + users.refinements.salience * is_chip)
 
-    modes = np.array(
-        [
-            users.ignoring,
-            0.0,
-            0.0,
-            users.rating,
-            users.critiquing + person.talkativeness,
-            users.refining + person.talkativeness,
-            users.inquiring,
-            users.requesting,
-            users.remarking,
-        ]
-    )
-    modes = modes + np.broadcast_to(users.act_effects, [7, 9])[act]
-    modes = softmax(np.where(ADMITTED[act], modes, -np.inf))
+    critiques = users.critiques.logit + person.talkativeness
+    refinements = users.refinements.logit + person.talkativeness
+    modes = np.array([users.ignoring, 0, 0, users.ratings.logit, critiques, refinements, 0, 0, 0])
+    admitted = ADMITTED[act]
+    if isinstance(users, DialogueUsers):
+        modes[6:] = users.inquiring, users.requesting, users.remarking
+        modes = modes + np.broadcast_to(users.act_effects, [7, 9])[act]
+        admitted = [act != Act.SILENT or mode == 0 for mode in range(9)]
+    modes = softmax(np.where(admitted, modes, -np.inf))
     branches = [np.ones(1), choose, answer, rate, critique, refine, *[np.ones(1)] * 3]
     return np.concatenate([p * branch for p, branch in zip(modes, branches, strict=True)])

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
-from recsim_tf.conversations import Act, ConversationUsers, Items, query, query_spec
+from recsim_tf.conversations import Act, ConversationUsers, Items, query
+from recsim_tf.conversations.acts import query_spec
 
 NUM_USERS = 4
 FULL, EMPTY, ONE, SECOND = [0, 1, 2], [-1, -1, -1], [0, -1, -1], [-1, 1, 2]

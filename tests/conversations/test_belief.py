@@ -16,7 +16,10 @@ NUM_USERS, NUM_TYPES, N = 20, 5, 4
 
 @pytest.fixture(scope="module")
 def simulator():
-    users = turns.users(leaves_satisfied=False, initial_patience=40.0, rating=0.0, refining=0.0)
+    users = turns.users(
+        {"patience.initial": 40.0, "ratings.logit": 0.0, "refinements.logit": 0.0},
+        leaves_satisfied=False,
+    )
     documents = Items(7, turns.F, directions=users.directions)
     return recsim_tf.make(
         "Conversation-v0",

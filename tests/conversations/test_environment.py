@@ -14,6 +14,8 @@ from recsim_tf.conversations import (
     conversation_reward,
     query,
 )
+from recsim_tf.conversations.acts import alphabet
+from recsim_tf.conversations.types import Response
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.policies import random_policy
@@ -24,7 +26,7 @@ NUM_USERS, NUM_STEPS = 40, 6
 
 @pytest.fixture(scope="module")
 def simulator():
-    users = turns.users(leaves_satisfied=False, initial_patience=3.0, rating=0.0)
+    users = turns.users({"patience.initial": 3.0, "ratings.logit": 0.0}, leaves_satisfied=False)
     return recsim_tf.make(
         "Conversation-v0",
         users=users,
@@ -68,9 +70,8 @@ def test_before_the_first_turn_there_was_silence(simulator):
 def test_random_turns_have_all_acts_and_all_kinds_of_replies(simulator, trajectory):
     response = trajectory.transitions.response
     assert set(np.unique(response.act)) == set(Act)
-    alphabet = recsim_tf.conversations.alphabet(turns.K, turns.A)
-    mode, _ = alphabet.split(response.symbol)
-    assert set(np.unique(mode)) == set(range(9))
+    mode, _ = alphabet(turns.K, turns.A).split(response.symbol)
+    assert set(np.unique(mode)) == set(range(6))
     active = trajectory.transitions.active.numpy()
     assert 0 < active[-1].sum() < NUM_USERS
 
@@ -92,7 +93,7 @@ def test_rewards_of_a_response():
         "act": tf.constant([1, 3, 4]),
     }
     rest = dict.fromkeys(("dwell", "symbol", "attributes", "item_id", "words"))
-    response = recsim_tf.conversations.Response(**one, **rest)
+    response = Response(**one, **rest)
     costs = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
     np.testing.assert_allclose(conversation_reward(response, costs), [1.9, -0.3, -0.4])
     np.testing.assert_allclose(chosen_utility(response), [2, 3, 0])

@@ -9,6 +9,9 @@ import recsim_tf
 from recsim_tf import conversations, fitting
 from recsim_tf.belief import GaussianBelief
 from recsim_tf.conversations import ConversationUsers, conversation_grammar
+from recsim_tf.conversations.acts import alphabet
+from recsim_tf.conversations.session import Patience
+from recsim_tf.conversations.types import UNKNOWN, Reply, ReplyDraw
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.policies import random_policy
@@ -16,19 +19,23 @@ from recsim_tf.policies import random_policy
 NAMES = ("funny", "dark", "slow", "long", "old")
 
 
-def speakers(slip=0.02, **changes):
+def speakers(slip=0.02, patience=6.0, **changes):
     users = ConversationUsers(
-        channel=conversation_grammar(3, NAMES, slip=slip), attribute_names=NAMES, **changes
+        channel=conversation_grammar(3, NAMES, slip=slip),
+        attribute_names=NAMES,
+        patience=Patience(patience),
+        **changes,
     )
     return recsim_tf.conversation(users, max_steps=4)
 
 
 def trajectories(simulator, seed=1):
-    """A rollout, and the same as a log has it where it does not tell the symbols."""
+    """A rollout, and the same as a log has it that does not know the replies."""
     played = simulator.rollout(random_policy(simulator), 40, 4, seed=seed)
     draws = played.transitions.draws
-    unknown = draws.response._replace(symbol=-tf.ones_like(draws.response.symbol))
-    hidden = played.transitions._replace(draws=draws._replace(response=unknown))
+    unknown = tf.fill(played.transitions.active.shape, UNKNOWN)
+    response = draws.response._replace(reply=Reply(unknown, unknown))
+    hidden = played.transitions._replace(draws=draws._replace(response=response))
     return played, played._replace(transitions=hidden)
 
 
@@ -45,20 +52,20 @@ def test_replies_in_words_are_as_probable_as_the_reply_and_then_the_words():
         simulator, users=dataclasses.replace(simulator.users, channel=None)
     )
     said = played.transitions.draws.response
-    reply = conversations.Reply(said.symbol, tf.where(said.dwell > 0, said.dwell, 1))
+    reply = ReplyDraw(said.reply.symbol, tf.where(said.dwell > 0, said.dwell, 1))
     plain = played._replace(
         transitions=played.transitions._replace(
             draws=played.transitions.draws._replace(response=reply)
         )
     )
     evidence = simulator.users.channel.evidence(said.words)
-    of_words = tf.gather(evidence, said.symbol, batch_dims=2)
+    of_words = tf.gather(evidence, said.reply.symbol, batch_dims=2)
     active = tf.cast(played.transitions.active, tf.float32)
     expected = silent.log_prob(plain).user + tf.reduce_sum(of_words * active, axis=0)
     np.testing.assert_allclose(simulator.log_prob(played).user, expected, rtol=1e-4)
 
 
-def test_what_a_log_does_not_tell_is_summed_out():
+def test_what_a_log_does_not_know_is_summed_out():
     simulator, played, hidden = spoken()
     unknown, known = simulator.log_prob(hidden).user, simulator.log_prob(played).user
     assert (unknown.numpy() >= known.numpy() - 1e-4).all()
@@ -68,10 +75,18 @@ def test_what_a_log_does_not_tell_is_summed_out():
     slate = _first_slate(simulator, played)
     said = tf.nest.map_structure(lambda leaf: leaf[0], hidden.transitions.draws.response)
     response = simulator.users.response(state, slate)
-    every = [response.log_prob(said._replace(symbol=tf.fill([40], symbol))) for symbol in range(31)]
-    np.testing.assert_allclose(
-        response.log_prob(said), tf.reduce_logsumexp(tf.stack(every), axis=0), rtol=1e-4
-    )
+    unknown = tf.fill([40], UNKNOWN)
+    every = [
+        response.log_prob(said._replace(reply=Reply(unknown, tf.fill([40], symbol))))
+        for symbol in range(31)
+    ]
+    modes = [
+        response.log_prob(said._replace(reply=Reply(tf.fill([40], int(mode)), unknown)))
+        for mode in conversations.Mode
+    ]
+    for parts in (every, modes):
+        total = tf.reduce_logsumexp(tf.stack(parts), axis=0)
+        np.testing.assert_allclose(response.log_prob(said), total, rtol=1e-4)
 
 
 def _first_slate(simulator, played):
@@ -130,7 +145,7 @@ def test_evidence_is_heard_once_and_is_the_likelihood_of_the_words():
 def test_a_belief_learns_from_words_almost_what_it_learns_from_clear_replies():
     gains = {}
     for observed in (True, False):
-        simulator = speakers(slip=0.0, are_replies_observed=observed, initial_patience=1e3)
+        simulator = speakers(slip=0.0, are_replies_observed=observed, patience=1e3)
         belief = GaussianBelief(simulator.users)
         played, _ = trajectories(simulator)
         state = simulator.users.initial_state(played.initial.user)
@@ -147,11 +162,11 @@ def test_a_belief_learns_from_words_almost_what_it_learns_from_clear_replies():
 
 @pytest.mark.slow
 def test_parameters_are_found_from_words_alone():
-    simulator = speakers(initial_patience=1e3, leaves_satisfied=False)
+    simulator = speakers(patience=1e3, leaves_satisfied=False)
     log = fitting.simulated_log(simulator, num_sessions=600, num_steps=4, seed=3)
-    unknown = np.full_like(log.response.symbol, -1)
-    log = log._replace(response=log.response._replace(symbol=unknown))
-    truth = {"users.answer_sharpness": 3.0, "users.critiquing": -1.0}
+    unknown = np.full_like(log.response.reply.symbol, UNKNOWN)
+    log = log._replace(response=log.response._replace(reply=Reply(unknown, unknown)))
+    truth = {"users.answers.sharpness": 3.0, "users.critiques.logit": -1.0}
     parameters = {name: fitting.Parameter(start=0.5) for name in truth}
     result = fitting.fit(simulator, parameters, log, progress=False)
     for name, value in truth.items():
@@ -163,8 +178,7 @@ def test_sessions_print_sentences():
     simulator, played, _ = spoken()
     response = tf.nest.map_structure(lambda leaf: leaf[0, 0].numpy(), played.transitions.response)
     words = simulator.users.channel.vocabulary.ids("more dark please").numpy()
-    alphabet = conversations.alphabet(3, 5)
-    symbol = int(alphabet.symbol(conversations.Mode.CRITIQUE, 1))
+    symbol = int(alphabet(3, 5).symbol(conversations.Mode.CRITIQUE, 1))
     response = response._replace(words=words, symbol=np.int32(symbol))
     said = simulator.users.wording().response(response, [None] * 3, ())
     assert said == 'says: "more dark please" (wants 1, but more dark)'
@@ -174,7 +188,7 @@ def test_sessions_print_sentences():
 def test_a_fit_hears_the_words_of_a_log_once_unless_the_channel_is_fitted():
     simulator, played, _ = spoken()
     log = fitting.from_trajectory(played)
-    for name, heard in (("users.rating", True), ("users.channel.word_logits", False)):
+    for name, heard in (("users.ratings.logit", True), ("users.channel.word_logits", False)):
         fitted = FittedSimulator(simulator, {name: fitting.Parameter()})
         likelihood = LogLikelihood(fitted, log, 40)
         (batch,) = likelihood.batches()

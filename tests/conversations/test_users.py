@@ -4,14 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.conversations import (
-    Act,
-    ConversationUsers,
-    Mode,
-    Reply,
-    UserState,
-    acts,
-)
+from recsim_tf.conversations import Act, ConversationUsers, Mode, acts
+from recsim_tf.conversations.types import ReplyDraw, UserState
 from recsim_tf.core import random
 from tests.conversations import turns
 from tests.conversations.reference import ADMITTED, reply_probs, sigmoid
@@ -27,18 +21,21 @@ def every_reply():
     num_symbols = ALPHABET.num_symbols
     act = np.repeat(list(Act), num_symbols)
     symbol = tf.tile(tf.range(num_symbols), [len(Act)])
-    draw = Reply(symbol, tf.linspace(2.0, 30.0, len(act)))
+    draw = ReplyDraw(symbol, tf.linspace(2.0, 30.0, len(act)))
     return turns.states(len(act)), turns.slates(act, [1, 0]), draw
 
 
-def test_replies_have_the_probabilities_of_the_formulas_under_every_act():
+@pytest.mark.parametrize("kind", ["users", "users of dialogues"])
+def test_replies_have_the_probabilities_of_the_formulas_under_every_act(kind):
     slate = turns.all_turns()
-    state = turns.states(len(turns.CASES))
-    log_probs = USERS.alternatives(state, slate).log_probs
+    talks = kind == "users of dialogues"
+    users = turns.dialogue_users() if talks else USERS
+    state = (turns.dialogue_states if talks else turns.states)(len(turns.CASES))
+    log_probs = users.alternatives(state, slate).log_probs
     np.testing.assert_allclose(tf.reduce_logsumexp(log_probs, axis=-1), 0, atol=1e-5)
     for user, (act, attributes, _) in enumerate(turns.CASES):
         shown = turns.shown_items(slate, user)
-        expected = reply_probs(USERS, turns.person(state, user), act, attributes, shown)
+        expected = reply_probs(users, turns.person(state, user), act, attributes, shown)
         np.testing.assert_allclose(np.exp(log_probs[user]), expected, atol=1e-5)
 
 
@@ -50,7 +47,6 @@ def test_an_act_admits_its_modes_and_no_other(act):
     admitted = np.array(ADMITTED[act], bool)[mode]
     admitted[ALPHABET.symbol(Mode.CHOOSE, K)] &= act != Act.COMPARE
     np.testing.assert_array_equal(possible, np.tile(admitted, [2, 1]))
-    np.testing.assert_array_equal(acts.admits()[act], np.array(ADMITTED[act], bool))
 
 
 def test_silence_is_answered_by_nothing_for_certain():
@@ -119,14 +115,14 @@ def test_a_response_says_what_was_shown_chosen_and_accepted():
     expected = bias + np.einsum("bkf,bf->bk", factors, taste)
     np.testing.assert_allclose(response.utility, expected, rtol=1e-5, atol=1e-6)
     empty = turns.slates([Act.RECOMMEND], mask=[True, False, False])
-    response = USERS.outcome(turns.states(1), empty, Reply(tf.constant([0]), tf.ones([1])))
+    response = USERS.outcome(turns.states(1), empty, ReplyDraw(tf.constant([0]), tf.ones([1])))
     np.testing.assert_array_equal(response.item_id[0, 1:], [-1, -1])
     np.testing.assert_array_equal(response.utility[0, 1:], [0, 0])
 
 
 def updated(users: ConversationUsers, state: UserState, act, symbol, slate=None) -> UserState:
     slate = slate or turns.slates(act, [0, -1])
-    draw = Reply(tf.constant(symbol), tf.ones([len(act)]))
+    draw = ReplyDraw(tf.constant(symbol), tf.ones([len(act)]))
     return users.update(state, slate, users.outcome(state, slate, draw), ())
 
 
@@ -164,7 +160,9 @@ def test_patience_falls_by_effort_and_by_a_question_after_a_question():
     loss = np.float32([0, 1, 1, 1.5, 1.5, 1])
     np.testing.assert_allclose(state.patience - after.patience, loss, atol=1e-5)
     np.testing.assert_array_equal(after.last_act, act)
-    by_act = turns.users(effort=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7), annoyance=2.0)
+    by_act = turns.users(
+        {"patience.effort": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7), "patience.annoyance": 2.0}
+    )
     loss = np.float32([0.1, 0.5, 0.2, 2.4, 2.5, 0.5])
     np.testing.assert_allclose(
         state.patience - updated(by_act, state, act, [0] * 6).patience, loss, atol=1e-5
@@ -188,11 +186,11 @@ def test_users_leave_out_of_patience_or_satisfied():
         patience=tf.constant([2.0, -1.0, 2.0]), accepted=tf.constant([False, False, True])
     )
     hazard = sigmoid(-np.array([2.0, -1.0, 2.0]) / 0.5)
-    users = turns.users(patience_scale=0.5)
+    users = turns.users({"patience.scale": 0.5})
     departure = users.departure(state)
     np.testing.assert_allclose(departure.probs_parameter(), [*hazard[:2], 1], rtol=1e-5)
     np.testing.assert_allclose(departure.log_prob(tf.constant([1, 1, 1]))[2], 0, atol=1e-6)
-    stays = turns.users(patience_scale=0.5, leaves_satisfied=False).departure(state)
+    stays = turns.users({"patience.scale": 0.5}, leaves_satisfied=False).departure(state)
     np.testing.assert_allclose(stays.probs_parameter(), hazard, rtol=1e-5)
 
 
@@ -220,8 +218,7 @@ def test_agents_see_tastes_only_where_they_may():
 
 
 def test_all_gradients_are_finite_for_every_act_also_where_nothing_is_chosen_or_shown():
-    # There is no choice after an act that offers nothing.
-    names = [name for name in USERS.parameters() if name != "afterthought"]
+    names = list(USERS.parameters())
     variables = [tf.Variable(USERS.parameters()[name], dtype=tf.float32) for name in names]
     users = USERS.with_parameters(dict(zip(names, variables, strict=True)))
     num_cases, num_symbols = len(turns.CASES), ALPHABET.num_symbols
@@ -233,7 +230,9 @@ def test_all_gradients_are_finite_for_every_act_also_where_nothing_is_chosen_or_
     # Not even somebody without a taste has a gradient that is not finite.
     taste[0].assign(tf.zeros([3]))
     slate = repeated(turns.all_turns())
-    draw = Reply(tf.tile(tf.range(num_symbols), [num_cases]), tf.ones([num_cases * num_symbols]))
+    draw = ReplyDraw(
+        tf.tile(tf.range(num_symbols), [num_cases]), tf.ones([num_cases * num_symbols])
+    )
     with tf.GradientTape() as tape:
         state = turns.states(num_cases)._replace(
             taste=tf.convert_to_tensor(taste), last_act=tf.fill([num_cases], int(Act.ASK))

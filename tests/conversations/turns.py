@@ -1,11 +1,15 @@
 """Users, items and turns that the tests of conversations share."""
 
 import itertools
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.conversations import Act, ConversationUsers, Item, Query, UserState
+from recsim_tf.conversations import Act, ConversationUsers, DialogueUsers
+from recsim_tf.conversations.dialogues import DialogueState
+from recsim_tf.conversations.types import Item, Query, UserState
 from recsim_tf.core.types import Slate
 from tests.conversations import reference
 
@@ -16,20 +20,24 @@ MASKS = ([True, True, True], [True, False, False], [False, False, False], [True,
 CASES = list(itertools.product(Act, ATTRIBUTES, MASKS))
 
 
-def users(**changes) -> ConversationUsers:
+def users(parameters: Mapping[str, Any] | None = None, **fields) -> ConversationUsers:
     """Users of odd numbers, so that none is taken for another."""
-    constants = dict(
+    odd = {"trust.endorsement": 0.7, "critiques.logit": -0.4, "refinements.logit": -0.6}
+    made = ConversationUsers(F, **({"num_attributes": A, "num_senses": S} | fields))
+    return made.with_parameters(odd | dict(parameters or {}))
+
+
+def dialogue_users() -> DialogueUsers:
+    """Users of dialogues, of odd numbers."""
+    return DialogueUsers(
+        F,
         num_attributes=A,
         num_senses=S,
-        endorsement=0.7,
-        critiquing=-0.4,
-        refining=-0.6,
         inquiring=-0.8,
         requesting=-1.2,
         remarking=-1.5,
         act_effects=np.random.default_rng(4).normal(size=[7, 9]).astype("f"),
     )
-    return ConversationUsers(F, **(constants | changes))
 
 
 def states(num_users: int, seed: int = 0) -> UserState:
@@ -44,9 +52,13 @@ def states(num_users: int, seed: int = 0) -> UserState:
         refinements=tf.zeros([num_users, A]),
         last_act=tf.zeros([num_users], tf.int32),
         accepted=tf.zeros([num_users], tf.bool),
-        num_offers=tf.zeros([num_users], tf.int32),
-        last_item=-tf.ones([num_users], tf.int32),
     )
+
+
+def dialogue_states(num_users: int) -> DialogueState:
+    """States of different users of dialogues, before the first offer."""
+    none = tf.zeros([num_users], tf.int32)
+    return DialogueState(*states(num_users), num_offers=none, last_item=none - 1)
 
 
 def items(num_users: int, seed: int = 1) -> Item:

@@ -72,7 +72,7 @@ def simulator_of(environment_id):
         return dataclasses.replace(simulator, users=users, documents=module.Catalogue(6, 2))
     if environment_id == "Conversation-v0":
         module = recsim_tf.conversations
-        users = module.ConversationUsers(
+        users = module.DialogueUsers(
             2,
             num_attributes=2,
             num_senses=2,
@@ -82,8 +82,8 @@ def simulator_of(environment_id):
             inquiring=-4.0,
             requesting=-4.5,
             remarking=-5.0,
-            rating=0.0,
-            refining=0.0,
+            ratings=recsim_tf.conversations.replies.Ratings(logit=0.0),
+            refinements=recsim_tf.conversations.replies.Refinements(logit=0.0),
             # Trust counts in later turns only.
             leaves_satisfied=False,
         )

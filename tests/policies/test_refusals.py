@@ -78,9 +78,9 @@ ELICITATION = [
     ),
     (
         lambda: AskMost(HIDDEN, [CompareSet()], "surprise"),
-        "measure must be one of evoi, information_gain, entropy, got 'surprise'",
+        "measure must be one of evoi, information_gain, entropy, random, got 'surprise'",
     ),
-    (lambda: AskMost(HIDDEN, []), r"entries must be a list of entries of a menu, got \[\]"),
+    (lambda: AskMost(HIDDEN, []), r"kinds must be a list of kinds of turns, got \[\]"),
     (
         lambda: AskMost(HIDDEN, [CompareSet(4)]),
         "slate_size of an entry must be at most 3, that of the environment, got 4",

@@ -2,23 +2,22 @@
 
 from recsim_tf.conversations.elicitation.asking import AskMost, AskWhileItPays
 from recsim_tf.conversations.elicitation.believing import BelievingPolicy, Tracker
-from recsim_tf.conversations.elicitation.entries import (
-    AskAttributes,
-    AskItem,
-    ComparePairs,
-    CompareSet,
-    Endorse,
-    Entry,
-    ShowChips,
-    ShowSet,
-)
-from recsim_tf.conversations.elicitation.menu import Menu
-from recsim_tf.conversations.elicitation.outlook import Outlook
 from recsim_tf.conversations.elicitation.recommending import (
     RecommendBest,
     RecommendKnown,
     RecommendSet,
     ThompsonSampling,
+)
+from recsim_tf.conversations.elicitation.turns import (
+    AskAttributes,
+    AskItem,
+    CandidateTurns,
+    ComparePairs,
+    CompareSet,
+    Endorse,
+    ShowChips,
+    ShowSet,
+    TurnKind,
 )
 
 __all__ = [
@@ -27,12 +26,10 @@ __all__ = [
     "AskMost",
     "AskWhileItPays",
     "BelievingPolicy",
+    "CandidateTurns",
     "ComparePairs",
     "CompareSet",
     "Endorse",
-    "Entry",
-    "Menu",
-    "Outlook",
     "RecommendBest",
     "RecommendKnown",
     "RecommendSet",
@@ -40,4 +37,5 @@ __all__ = [
     "ShowSet",
     "ThompsonSampling",
     "Tracker",
+    "TurnKind",
 ]

@@ -7,12 +7,17 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from recsim_tf.belief import Belief
-from recsim_tf.conversations import Act
-from recsim_tf.conversations.elicitation.believing import BelievingPolicy
-from recsim_tf.conversations.elicitation.entries import AskAttributes, CompareSet, Entry
-from recsim_tf.conversations.elicitation.menu import Menu, at, check_entries, check_measure
-from recsim_tf.core import nests, random
+from recsim_tf.conversations.acts import Act
+from recsim_tf.conversations.elicitation.believing import BelievingPolicy, plain_turn
+from recsim_tf.conversations.elicitation.turns import (
+    MEASURES,
+    AskAttributes,
+    CandidateTurns,
+    CompareSet,
+    TurnKind,
+    take_turn,
+)
+from recsim_tf.core import nests, random, validation
 from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.parameters import parameter
 
@@ -21,49 +26,47 @@ RANDOM = "random"
 
 @gin.configurable
 class AskMost(BelievingPolicy):
-    """Always takes the turn of a menu whose reply tells most.
+    """Always takes the turn whose reply tells most.
 
     Args:
       simulator: of conversations.
-      entries: of the menu.
+      kinds: of the turns to choose from.
       measure: "evoi" (expected value of information), "information_gain" or "entropy"; "random"
         takes any turn, and each with the same probability.
       belief: None for a `GaussianBelief` about the users of the simulator.
 
     Raises:
-      ValueError: for an unknown measure, or an entry that does not suit the environment.
+      ValueError: for an unknown measure, or a kind that does not suit the environment.
     """
 
-    entries: Sequence[Entry]
+    kinds: Sequence[TurnKind]
     measure: str = "evoi"
-    belief: Belief | None = None
 
     def check(self):
-        self.follow(self.belief)
-        check_entries(self.simulator, self.entries)
-        if self.measure != RANDOM:
-            check_measure(self.measure)
+        super().check()
+        validation.check_one_of((*MEASURES, RANDOM), measure=self.measure)
+        CandidateTurns(self.simulator, self.kinds)
 
     @functools.cached_property
-    def menu(self) -> Menu:
+    def candidate_turns(self) -> CandidateTurns:
         """The turns to choose from."""
-        return Menu(self.simulator, self.entries)
+        return CandidateTurns(self.simulator, self.kinds)
 
-    def choose(self, view, seed):
+    def choose(self, believed, seed):
         turns_seed, index_seed = random.split_seed(seed, 2)
-        turns = self.menu.turns(view, turns_seed)
+        turns = self.candidate_turns.turns(believed, turns_seed)
         if self.measure == RANDOM:
-            return at(
-                turns,
-                random.uniform_integers([view.num_users], index_seed, self.menu.num_turns),
-            )
-        return at(turns, first_best(self.menu.information(view, turns, self.measure)))
+            shape = [believed.num_users]
+            number = self.candidate_turns.num_turns
+            return take_turn(turns, random.uniform_integers(shape, index_seed, number))
+        information = self.candidate_turns.information(believed, turns, self.measure)
+        return take_turn(turns, _first_best(information))
 
-    def alternatives(self, view, seed):
+    def alternatives(self, believed, seed):
         if self.measure == RANDOM:
             return Explanation()
         turns_seed, _ = random.split_seed(seed, 2)
-        return self.menu.explain(view, turns_seed, self.measure)
+        return self.candidate_turns.explain(believed, turns_seed, self.measure)
 
 
 @gin.configurable
@@ -75,41 +78,43 @@ class AskWhileItPays(BelievingPolicy):
       simulator: of conversations.
       cost: of a question, in the unit of the utilities. What a question costs in patience is part
         of it.
-      entries: the questions; None for the comparison of the best pair and a question about each
+      kinds: of the questions; None for the comparison of the best pair and a question about each
         attribute.
       belief: None for a `GaussianBelief` about the users of the simulator.
 
     Raises:
-      ValueError: if the cost is no number, or for an entry that does not suit the environment.
+      ValueError: if the cost is no number, or for a kind that does not suit the environment.
     """
 
     cost: Any = parameter(0.1)
-    entries: Sequence[Entry] | None = None
-    belief: Belief | None = None
+    kinds: Sequence[TurnKind] | None = None
 
     def check(self):
-        self.follow(self.belief)
-        if self.entries is not None:
-            check_entries(self.simulator, self.entries)
+        super().check()
+        if self.kinds is not None:
+            CandidateTurns(self.simulator, self.kinds)
 
     @functools.cached_property
-    def menu(self) -> Menu:
+    def candidate_turns(self) -> CandidateTurns:
         """The questions to choose from."""
-        default = (CompareSet(), AskAttributes(self.users.num_attributes))
-        return Menu(self.simulator, default if self.entries is None else self.entries)
+        users = self.tracker.belief.users
+        default = (CompareSet(), AskAttributes(users.num_attributes))
+        return CandidateTurns(self.simulator, default if self.kinds is None else self.kinds)
 
-    def choose(self, view, seed):
-        questions = self.menu.turns(view, seed)
-        values = self.menu.information(view, questions)
+    def choose(self, believed, seed):
+        questions = self.candidate_turns.turns(believed, seed)
+        values = self.candidate_turns.information(believed, questions)
         asks = tf.reduce_max(values, axis=1) >= self.per_user("cost")
-        question = at(questions, first_best(values))
-        offer = self.turn(Act.RECOMMEND, view.best_set(self.simulator.slate_size))
+        question = take_turn(questions, _first_best(values))
+        offer = plain_turn(
+            self.simulator, Act.RECOMMEND, believed.best_set(self.simulator.slate_size)
+        )
         return nests.where(asks, question, offer)
 
-    def alternatives(self, view, seed):
-        return self.menu.explain(view, seed, "evoi")
+    def alternatives(self, believed, seed):
+        return self.candidate_turns.explain(believed, seed)
 
 
-def first_best(values: tf.Tensor) -> tf.Tensor:
+def _first_best(values: tf.Tensor) -> tf.Tensor:
     """int32 [B]: the first of the largest values [B, M]."""
     return tf.argmax(values, axis=1, output_type=tf.int32)

@@ -1,14 +1,18 @@
 """Policies that keep a belief about each user."""
 
 import abc
+import dataclasses
+import functools
 
 import tensorflow as tf
 
 from recsim_tf.belief import Belief, GaussianBelief
-from recsim_tf.conversations import Items, ObservedResponse, Query, query
-from recsim_tf.conversations.elicitation.menu import check_conversation
-from recsim_tf.conversations.elicitation.outlook import Outlook, outlook
-from recsim_tf.core import nests, validation
+from recsim_tf.conversations.acts import query
+from recsim_tf.conversations.documents import Items
+from recsim_tf.conversations.elicitation.candidates import CandidateBelief
+from recsim_tf.conversations.elicitation.turns import check_conversation
+from recsim_tf.conversations.types import ObservedResponse, Query
+from recsim_tf.core import nests, random, validation
 from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation, Slate, Turn
@@ -31,7 +35,6 @@ class Tracker:
         check_conversation(simulator)
         self.belief = GaussianBelief(simulator.users) if belief is None else belief
         validation.check_type("belief", self.belief, Belief)
-        self.users = self.belief.users
         self._documents: Items = simulator.documents
 
     def initial_state(self, num_users: int) -> Nest:
@@ -43,9 +46,9 @@ class Tracker:
         seen = observation.response
         return self.belief.update(belief_state, shown(self._documents, seen), seen)
 
-    def outlook(self, belief_state: Nest, observation: Observation) -> Outlook:
+    def candidates(self, belief_state: Nest, observation: Observation) -> CandidateBelief:
         """What the belief says of the candidates."""
-        return outlook(self.users, self.belief.particles(belief_state), observation.documents)
+        return CandidateBelief.of(self.belief.particles(belief_state), observation.documents)
 
 
 def shown(documents: Items, seen: ObservedResponse) -> Slate:
@@ -59,50 +62,54 @@ def shown(documents: Items, seen: ObservedResponse) -> Slate:
 class BelievingPolicy(PolicyModel, abc.ABC):
     """A policy whose state is a belief.
 
-    A subclass has a field for the belief, and its `check` calls `follow`.
-
     Args:
       simulator: of conversations.
+      belief: None for a `GaussianBelief` about the users of the simulator.
+
+    Raises:
+      ValueError: for another environment, or something else than a belief.
     """
 
     simulator: Simulator
+    belief: Belief | None = dataclasses.field(default=None, kw_only=True)
 
-    def follow(self, belief: Belief | None) -> None:
-        """Takes a belief to follow; None for a `GaussianBelief` about the users of the
-        simulator.
-        """
-        self.tracker = Tracker(self.simulator, belief)
-        self.users = self.tracker.users
+    def check(self):
+        self.tracker.initial_state(1)
+
+    @functools.cached_property
+    def tracker(self) -> Tracker:
+        """Follows the belief."""
+        return Tracker(self.simulator, self.belief)
 
     def initial_state(self, num_users: int) -> Nest:
         """The prior."""
         return self.tracker.initial_state(num_users)
 
-    def __call__(self, observation: Observation, policy_state: Nest, seed) -> tuple[Turn, Nest]:
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed: random.Seed
+    ) -> tuple[Turn, Nest]:
         """A turn, and the belief with what was seen of the last one."""
         belief_state = self.tracker.update(policy_state, observation)
-        return self.choose(self.tracker.outlook(belief_state, observation), seed), belief_state
+        return self.choose(self.tracker.candidates(belief_state, observation), seed), belief_state
 
     @abc.abstractmethod
-    def choose(self, view: Outlook, seed: tf.Tensor) -> Turn:
+    def choose(self, believed: CandidateBelief, seed: random.Seed) -> Turn:
         """The turn [B, ...] to take."""
 
-    def explain(self, observation: Observation, policy_state: Nest, seed) -> Explanation:
+    def explain(
+        self, observation: Observation, policy_state: Nest, seed: random.Seed
+    ) -> Explanation:
         """What the belief says of the candidates, and of the turns that the policy weighs."""
         belief_state = self.tracker.update(policy_state, observation)
-        view = self.tracker.outlook(belief_state, observation)
-        return self.alternatives(view, seed)._replace(
-            candidates={"expected utility": view.means, "± of it": view.stddevs},
-            user={"to be gained by knowing": view.gap},
+        believed = self.tracker.candidates(belief_state, observation)
+        return self.alternatives(believed, seed)._replace(
+            candidates={"expected utility": believed.means, "± of it": believed.stddevs},
+            user={"to be gained by knowing": believed.gap},
         )
 
-    def alternatives(self, view: Outlook, seed: tf.Tensor) -> Explanation:
+    def alternatives(self, believed: CandidateBelief, seed: random.Seed) -> Explanation:
         """The turns that the policy weighs, and their values; by default none."""
         return Explanation()
-
-    def turn(self, act: int, slate: tf.Tensor) -> Turn:
-        """A turn without attributes, of a slate int32 [B, k]."""
-        return plain_turn(self.simulator, act, slate)
 
 
 def plain_turn(simulator: Simulator, act: int, slate: tf.Tensor) -> Turn:

@@ -3,10 +3,10 @@
 import gin
 import tensorflow as tf
 
-from recsim_tf.belief import Belief
-from recsim_tf.conversations import Act
+from recsim_tf.conversations.acts import Act
 from recsim_tf.conversations.elicitation.believing import BelievingPolicy, plain_turn
-from recsim_tf.conversations.elicitation.menu import check_conversation
+from recsim_tf.conversations.elicitation.candidates import CandidateBelief
+from recsim_tf.conversations.elicitation.turns import check_conversation
 from recsim_tf.core import random, validation
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation, Turn
@@ -17,36 +17,42 @@ class _Recommending(BelievingPolicy):
 
     Args:
       simulator: of conversations.
-      belief: None for a `GaussianBelief` about the users of the simulator.
       num_shown: how many candidates are shown, at most slate_size; None for that.
+      belief: None for a `GaussianBelief` about the users of the simulator.
 
     Raises:
       ValueError: if num_shown is out of range.
     """
 
-    belief: Belief | None = None
     num_shown: int | None = None
 
     def check(self):
-        self.follow(self.belief)
-        largest = self.simulator.slate_size
+        super().check()
         validation.check_count(num_shown=self._num_shown)
-        if self._num_shown > largest:
+        if self._num_shown > self.simulator.slate_size:
             raise ValueError(
-                f"num_shown must be at most slate_size={largest}, got {self._num_shown}"
+                f"num_shown must be at most slate_size={self.simulator.slate_size}, got"
+                f" {self._num_shown}"
             )
 
     @property
     def _num_shown(self) -> int:
         return self.simulator.slate_size if self.num_shown is None else self.num_shown
 
+    def choose(self, believed, seed):
+        return plain_turn(self.simulator, Act.RECOMMEND, self._slate(believed, seed))
+
+    def _slate(self, believed: CandidateBelief, seed: random.Seed) -> tf.Tensor:
+        """int32 [B, num_shown]: the candidates to recommend."""
+        raise NotImplementedError
+
 
 @gin.configurable
 class RecommendBest(_Recommending):
     """Recommends the candidates of the largest expected utilities."""
 
-    def choose(self, view, seed):
-        return self.turn(Act.RECOMMEND, view.best(self._num_shown))
+    def _slate(self, believed, seed):
+        return believed.best(self._num_shown)
 
 
 @gin.configurable
@@ -55,26 +61,25 @@ class RecommendSet(_Recommending):
     2010), see `recsim_tf.belief.recommendation_set`.
     """
 
-    def choose(self, view, seed):
-        return self.turn(Act.RECOMMEND, view.best_set(self._num_shown))
+    def _slate(self, believed, seed):
+        return believed.best_set(self._num_shown)
 
 
 @gin.configurable
 class ThompsonSampling(_Recommending):
     """Recommends, for each position, the best candidate of a user drawn from the belief."""
 
-    def choose(self, view, seed):
-        seeds = random.split_seed(seed, self._num_shown)
-        used = tf.zeros([view.num_users, view.num_candidates], tf.bool)
+    def _slate(self, believed, seed):
+        used = tf.zeros([believed.num_users, believed.num_candidates], tf.bool)
         slate = []
-        for position_seed in seeds:
-            u = random.uniform([view.num_users], position_seed, view.weights.dtype)
-            particle = random.categorical_from_uniform(u, view.weights)
-            of_one = tf.gather(view.utilities, particle, axis=1, batch_dims=1)
+        for position_seed in random.split_seed(seed, self._num_shown):
+            u = random.uniform([believed.num_users], position_seed, believed.weights.dtype)
+            particle = random.categorical_from_uniform(u, believed.weights)
+            of_one = tf.gather(believed.utilities, particle, axis=1, batch_dims=1)
             chosen = tf.argmax(tf.where(used, -float("inf"), of_one), 1, output_type=tf.int32)
-            used |= tf.one_hot(chosen, view.num_candidates, on_value=True, off_value=False)
+            used |= tf.one_hot(chosen, believed.num_candidates, on_value=True, off_value=False)
             slate.append(chosen)
-        return self.turn(Act.RECOMMEND, tf.stack(slate, axis=1))
+        return tf.stack(slate, axis=1)
 
 
 @gin.configurable
@@ -97,7 +102,9 @@ class RecommendKnown:
             )
         self._simulator = simulator
 
-    def __call__(self, observation: Observation, policy_state: Nest, seed) -> tuple[Turn, Nest]:
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed: random.Seed
+    ) -> tuple[Turn, Nest]:
         """The best slate, recommended."""
         documents = observation.documents
         utility = documents.bias + tf.linalg.matvec(documents.factors, observation.user.taste)

@@ -3,8 +3,13 @@ and weights of a channel that are learned from the words of a log.
 """
 
 from recsim_tf.conversations.logs.channel_weights import trained_weights
-from recsim_tf.conversations.logs.iard import INTENTS, AnnotatedDialogues, read_iard
-from recsim_tf.conversations.logs.iard_sessions import dialogue_log, iard_log
+from recsim_tf.conversations.logs.iard import (
+    INTENTS,
+    AnnotatedDialogues,
+    dialogue_log,
+    iard_log,
+    read_iard,
+)
 from recsim_tf.conversations.logs.movies import (
     MovieCatalogue,
     movielens_items,

@@ -3,7 +3,9 @@
 import gin
 import numpy as np
 
-from recsim_tf.conversations import ConversationUsers, Utterance, alphabet
+from recsim_tf.conversations.acts import alphabet
+from recsim_tf.conversations.types import UNKNOWN, Utterance
+from recsim_tf.conversations.users import ConversationUsers
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.logs.session_log import SessionLog
@@ -27,8 +29,8 @@ def trained_weights(
             "users.act_effects": Parameter(prior=prior),
         }
 
-    Replies whose symbol the log does not tell at all are left out. Where it tells the mode alone,
-    one of its symbols is drawn.
+    Replies of unknown symbol and mode are left out. Where the mode alone is known, one of its
+    symbols is drawn.
 
     Args:
       simulator: of `ConversationUsers` with a `Recurrent` channel.
@@ -37,7 +39,7 @@ def trained_weights(
       seed: of the symbols, an integer.
 
     Raises:
-      ValueError: for other users, or a log without words whose symbols it tells.
+      ValueError: for other users, or a log without words of known replies.
     """
     users, response = simulator.users, log.response
     if not isinstance(users, ConversationUsers) or not isinstance(users.channel, Recurrent):
@@ -45,13 +47,14 @@ def trained_weights(
     if not isinstance(response, Utterance):
         raise ValueError("log must hold words: its response must be an Utterance")
     check_at_least(0, seed=seed)
-    told = response.symbol[log.active]
-    words = response.words[log.active]
+    mode, symbol = (leaf[log.active] for leaf in response.reply)
     replies = alphabet(simulator.slate_size, users.num_attributes)
     generator = np.random.default_rng(seed)
     sizes, offsets = np.array(replies.sizes), np.array(replies.offsets)
-    mode = np.maximum(-2 - told, 0)
-    drawn = offsets[mode] + generator.integers(sizes[mode])
-    known = told != -1
-    symbols = np.where(told >= 0, told, drawn)[known]
-    return users.channel.trained(symbols, words[known], max_passes=max_passes).weights
+    is_mode_alone = (symbol == UNKNOWN) & (mode != UNKNOWN)
+    drawn_of = np.where(is_mode_alone, mode, 0)
+    drawn = offsets[drawn_of] + generator.integers(sizes[drawn_of])
+    known = is_mode_alone | (symbol != UNKNOWN)
+    symbols = np.where(is_mode_alone, drawn, symbol)[known]
+    words = response.words[log.active][known]
+    return users.channel.trained(symbols, words, max_passes=max_passes).weights

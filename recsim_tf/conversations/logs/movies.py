@@ -102,6 +102,7 @@ def movielens_users(
     found = read_movie_catalogue(data_dir, num_factors, min_ratings)
     return ConversationUsers(
         num_factors=num_factors,
+        num_attributes=len(found.genre_names),
         directions=found.directions,
         attribute_names=found.genre_names,
     )

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.conversations import Act, Mode, Query, Reply, Utterance, alphabet
+from recsim_tf.conversations.acts import Act, Mode, alphabet
+from recsim_tf.conversations.types import UNKNOWN, Query, Reply, ReplyDraw, Utterance
 from recsim_tf.core.types import Nest
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
@@ -16,7 +17,6 @@ from recsim_tf.fitting.logs.tables.frames import as_frame, check_present, check_
 from recsim_tf.language import Vocabulary
 
 _ROLES = ("session", "step", "act", "mode", "value", "words", "dwell", "departed")
-_UNKNOWN = -1
 
 
 class TurnLog(NamedTuple):
@@ -24,7 +24,7 @@ class TurnLog(NamedTuple):
     numbers stand for.
     """
 
-    # `documents` are int32 positions in `item_ids`; `response` is a `conversation.Reply`, or an
+    # `documents` are int32 positions in `item_ids`; `response` is a `ReplyDraw`, or an
     # `Utterance` where there are words; `initial` is (), since nobody knows tastes
     log: SessionLog
     item_ids: np.ndarray  # [D], the table's items, sorted, or those that were given
@@ -50,8 +50,8 @@ def from_turns(
 
       session: ids, numbers or text.
       step: whole numbers. Only their order within a session counts; rows may stand in any order.
-      act: what the system does, a name of `conversation.Act` or its number.
-      mode: how the user replies, a name of `conversation.Mode` or its number. Where the table has
+      act: what the system does, a name of `Act` or its number.
+      mode: how the user replies, a name of `Mode` or its number. Where the table has
         words, it may be empty: then nobody knows.
       value: in the mode, a whole number. Where the table has words, it may be empty.
       words: what the user says, as text.
@@ -86,7 +86,7 @@ def from_turns(
     faults.refuse(sessions < 0, columns["session"], "be a session id", "missing session id")
     step = faults.numbers(columns["step"], parsing.is_whole, "be a whole number")
     act = _members(faults, frame, columns["act"], Act, may_be_empty=False)
-    symbol = _symbols(faults, frame, columns, len(items), len(attribute_names))
+    replies = _replies(faults, frame, columns, len(items), len(attribute_names))
     documents, known_ids = _ids(faults, frame, items, item_ids)
     named = np.full([len(frame), num_chips], -1, np.int32)
     for column, name in enumerate(attributes):
@@ -94,7 +94,7 @@ def from_turns(
         unknown = (codes < 0) & frame[name].notna().to_numpy()
         faults.refuse(unknown, name, "be one of attribute_names", "unknown attribute")
         named[:, column] = codes
-    dwell = np.full(len(frame), float(_UNKNOWN))
+    dwell = np.full(len(frame), float(UNKNOWN))
     if "dwell" in columns:
         dwell = faults.numbers(columns["dwell"], lambda value: value >= 0, "be 0 or more")
     left = np.full(len(session_ids), departed)
@@ -106,7 +106,7 @@ def from_turns(
     order = np.lexsort((step, sessions))
     length = np.bincount(sessions).astype(np.int32)
     row = sessions[order]
-    place = np.arange(len(order)) - np.repeat(np.cumsum(length) - length, length)
+    step_number = np.arange(len(order)) - np.repeat(np.cumsum(length) - length, length)
     repeated = np.zeros(len(order), bool)
     repeated[1:] = (row[1:] == row[:-1]) & (step[order][1:] == step[order][:-1])
     faults.refuse(
@@ -115,7 +115,7 @@ def from_turns(
 
     def by_step(values: np.ndarray) -> np.ndarray:
         filled = np.zeros([len(length), length.max(), *values.shape[1:]], values.dtype)
-        filled[row, place] = values[order]
+        filled[row, step_number] = values[order]
         return repeat_last_step(filled, length)
 
     response: Nest
@@ -124,10 +124,11 @@ def from_turns(
         assert vocabulary is not None  # as checked
         texts = frame[columns["words"]].fillna("").astype(str).tolist()
         words = vocabulary.ids(texts).numpy()
-        response = Utterance(by_step(symbol), by_step(dwell), by_step(words))
+        response = Utterance(Reply(*map(by_step, replies)), by_step(dwell), by_step(words))
     else:
         # The dwell of no choice is not scored.
-        response = Reply(by_step(symbol), by_step(np.where(dwell > 0, dwell, np.float32(1))))
+        seconds = np.where(dwell > 0, dwell, np.float32(1))
+        response = ReplyDraw(by_step(replies.symbol), by_step(seconds))
     log = SessionLog(
         length=length,
         departed=left,
@@ -163,7 +164,7 @@ def _members(
     numbers = {str(int(member)): int(member) for member in kind}
     known = names | numbers | {f"{number}.0": value for number, value in numbers.items()}
     cells = frame[column]
-    codes = cells.map(lambda cell: known.get(str(cell).strip().lower(), _UNKNOWN))
+    codes = cells.map(lambda cell: known.get(str(cell).strip().lower(), UNKNOWN))
     values = codes.to_numpy(np.int32)
     wrong = values < 0
     if may_be_empty:
@@ -173,31 +174,36 @@ def _members(
     return values
 
 
-def _symbols(faults: Faults, frame: Any, columns, slate_size: int, num_attributes: int):
-    """int32 [R]: the symbols of replies, as in an `Utterance`."""
-    has_words = "words" in columns
+def _replies(faults: Faults, frame: Any, columns, slate_size: int, num_attributes: int) -> Reply:
+    """The replies of R rows, as far as the table has them."""
+    num_rows, has_words = len(frame), "words" in columns
     if "mode" not in columns:
-        return np.full(len(frame), _UNKNOWN, np.int32)
+        unknown = np.full(num_rows, UNKNOWN, np.int32)
+        return Reply(unknown, unknown)
     mode = _members(faults, frame, columns["mode"], Mode, may_be_empty=has_words)
     replies = alphabet(slate_size, num_attributes)
     sizes, offsets = np.array(replies.sizes), np.array(replies.offsets)
-    told = mode >= 0
-    size = np.where(told, sizes[np.maximum(mode, 0)], 1)
-    value = np.zeros(len(frame))
+    has_mode = mode != UNKNOWN
+    size = np.where(has_mode, sizes[np.maximum(mode, 0)], 1)
+    value, is_empty = np.zeros(num_rows), size > 1
     if "value" in columns:
         column = frame[columns["value"]]
         value = parsing.numbers(column)
-        # Of a mode with one value there is nothing to tell.
-        value = np.where(np.isnan(value) & column.isna().to_numpy() & (size == 1), 0, value)
-    known = parsing.is_whole(value) & (value >= 0) & (value < size)
-    is_empty = np.isnan(value) if "value" in columns else size > 1
-    is_empty = is_empty & told if has_words else np.zeros(len(frame), bool)
-    wrong = told & ~known & ~is_empty
+        # The value of a mode that has one value may be left out.
+        value = np.where(column.isna().to_numpy() & (size == 1), 0, value)
+        is_empty = np.isnan(value)
+    is_known = parsing.is_whole(value) & (value >= 0) & (value < size)
+    is_left_out = is_empty & has_words
     where = columns.get("value", columns["mode"])
-    faults.refuse(wrong, where, "be a value of its mode, from 0 on", "invalid value")
+    faults.refuse(
+        has_mode & ~is_known & ~is_left_out,
+        where,
+        "be a value of its mode, from 0 on",
+        "invalid value",
+    )
     symbol = offsets[np.maximum(mode, 0)] + np.nan_to_num(value).astype(np.int64)
-    symbol = np.where(is_empty, -2 - mode, symbol)
-    return np.where(told, symbol, _UNKNOWN).astype(np.int32)
+    symbol = np.where(has_mode & ~is_left_out, symbol, UNKNOWN)
+    return Reply(mode, symbol.astype(np.int32))
 
 
 def _ids(faults: Faults, frame: Any, items: Sequence[str], item_ids):
@@ -205,9 +211,9 @@ def _ids(faults: Faults, frame: Any, items: Sequence[str], item_ids):
     if item_ids is None:
         item_ids = np.unique(np.concatenate([frame[name].dropna().to_numpy() for name in items]))
     found = np.zeros([len(frame), len(items)], np.int32)
-    for place, name in enumerate(items):
+    for position, name in enumerate(items):
         codes, _ = parsing.codes(frame[name], item_ids)
         unknown = (codes < 0) & frame[name].notna().to_numpy()
         faults.refuse(unknown, name, "be one of item_ids", "unknown item")
-        found[:, place] = codes
+        found[:, position] = codes
     return found, np.asarray(item_ids)

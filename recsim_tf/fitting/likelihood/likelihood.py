@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.core import random
+from recsim_tf.core.evidence import PreparingUsers, prepared_by
 from recsim_tf.core.execution import compiled, num_side_by_side
-from recsim_tf.core.models import UserModel
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Trajectory
 from recsim_tf.core.validation import check_at_least
@@ -108,7 +108,7 @@ class LogLikelihood:
         self._converted: tuple[SessionLog, Trajectory] | None = None
         names = [name.removeprefix("users.") for name in fitted.parameters]
         # Made once: pieces of a stream come again in every pass.
-        self._prepare = compiled(lambda draw: fitted.simulator.users.prepared(draw, names))
+        self._prepare = compiled(lambda draw: prepared_by(fitted.simulator.users, draw, names))
 
         def score(batch: Batch, seed):
             parameter_seed, initial_seed, particle_seed = random.split_seed(seed, 3)
@@ -198,7 +198,7 @@ class LogLikelihood:
 
     def _prepared_responses(self, draws: Nest) -> Nest:
         """What the user model makes of draws [T, S, ...], a step at a time."""
-        if type(self.fitted.simulator.users).prepared is UserModel.prepared:
+        if not isinstance(self.fitted.simulator.users, PreparingUsers):
             return draws
         steps = [
             self._prepare(tf.nest.map_structure(lambda leaf, step=step: leaf[step], draws))

@@ -11,8 +11,8 @@ from recsim_tf.conversations.elicitation import (
     AskItem,
     AskMost,
     AskWhileItPays,
+    CandidateTurns,
     CompareSet,
-    Menu,
     RecommendBest,
     RecommendKnown,
     RecommendSet,
@@ -58,7 +58,7 @@ def act(world, policy, observations=None):
 
 
 def test_the_policy_state_is_the_belief_after_what_was_seen(world, believed):
-    policy, tracker = RecommendBest(world.simulator, world.belief), Tracker(world.simulator)
+    policy, tracker = RecommendBest(world.simulator, belief=world.belief), Tracker(world.simulator)
     assert isinstance(tracker.belief, GaussianBelief)
     state = policy.initial_state(B)
     for observation, view in zip(world.observations, believed, strict=True):
@@ -70,9 +70,9 @@ def test_the_policy_state_is_the_belief_after_what_was_seen(world, believed):
 
 
 def test_the_best_and_the_set_of_the_belief_are_recommended(world, believed):
-    best = act(world, RecommendBest(world.simulator, world.belief))
-    sets = act(world, RecommendSet(world.simulator, world.belief))
-    pairs = act(world, RecommendSet(world.simulator, world.belief, num_shown=2))
+    best = act(world, RecommendBest(world.simulator, belief=world.belief))
+    sets = act(world, RecommendSet(world.simulator, belief=world.belief))
+    pairs = act(world, RecommendSet(world.simulator, 2, belief=world.belief))
     differ = False
     for step, view in enumerate(believed):
         means = np.einsum("bp,bpn->bn", view.weights, view.utilities)
@@ -90,8 +90,8 @@ def test_the_best_and_the_set_of_the_belief_are_recommended(world, believed):
 
 
 def test_a_question_is_asked_while_it_is_worth_its_cost(world, believed):
-    menu = Menu(world.simulator, [CompareSet(), AskAttributes(turns.A)])
-    questions = [menu.turns(view, as_seed(0)) for view in believed]
+    asked = CandidateTurns(world.simulator, [CompareSet(), AskAttributes(turns.A)])
+    questions = [asked.turns(view, as_seed(0)) for view in believed]
     values = np.array(
         [
             information(world, view, turn, "evoi")
@@ -100,7 +100,7 @@ def test_a_question_is_asked_while_it_is_worth_its_cost(world, believed):
     )
     cost = float(np.median(values.max(axis=2)) + 1e-6)
     policy = AskWhileItPays(world.simulator, cost, belief=world.belief)
-    sets = act(world, RecommendSet(world.simulator, world.belief))
+    sets = act(world, RecommendSet(world.simulator, belief=world.belief))
     for step, turn in enumerate(act(world, policy)):
         for user in range(B):
             own = tf.nest.map_structure(lambda leaf, user=user: leaf[user].numpy(), turn)
@@ -130,10 +130,10 @@ def test_each_user_may_have_a_cost_of_their_own(world):
 
 @pytest.mark.parametrize("measure", ["evoi", "information_gain", "entropy"])
 def test_the_turn_that_tells_most_is_taken(world, believed, measure):
-    policy = AskMost(world.simulator, QUESTIONS, measure, world.belief)
+    policy = AskMost(world.simulator, QUESTIONS, measure, belief=world.belief)
     turn, view = act(world, policy)[-1], believed[-1]
-    questions = policy.menu.turns(view, as_seed(0))
-    found = policy.menu.information(view, questions, measure).numpy()
+    questions = policy.candidate_turns.turns(view, as_seed(0))
+    found = policy.candidate_turns.information(view, questions, measure).numpy()
     np.testing.assert_allclose(found, information(world, view, questions, measure), atol=1e-5)
     for user, best in enumerate(found.argmax(axis=1)):
         own = tf.nest.map_structure(lambda leaf, i=(user, best): leaf[i], questions)
@@ -143,7 +143,7 @@ def test_the_turn_that_tells_most_is_taken(world, believed, measure):
 
 def test_any_turn_is_taken_with_the_same_probability(world):
     times = 2000
-    policy = AskMost(world.simulator, QUESTIONS, "random", world.belief)
+    policy = AskMost(world.simulator, QUESTIONS, "random", belief=world.belief)
     [turn] = act(world, policy, [repeated(world.observations[0], 0, times)])
     kind = np.where(turn.query.act == Act.COMPARE, 3, np.maximum(turn.query.attributes[:, 0], -1))
     for each in (3, 0, 1, -1):
@@ -153,7 +153,7 @@ def test_any_turn_is_taken_with_the_same_probability(world):
 def test_thompson_shows_what_is_best_with_the_probability_that_it_is(world, believed):
     times, user, view = 2000, 1, believed[2]
     observations = [repeated(each, user, times) for each in world.observations]
-    turn = act(world, ThompsonSampling(world.simulator, world.belief), observations)[-1]
+    turn = act(world, ThompsonSampling(world.simulator, belief=world.belief), observations)[-1]
     best = view.utilities[user].numpy().argmax(axis=1)
     probs = np.bincount(best, view.weights[user], N)
     assert np.sum(probs > 0.05) > 1

@@ -8,7 +8,8 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf.belief import TypesBelief
 from recsim_tf.conversations import Items
-from recsim_tf.conversations.elicitation import Outlook, Tracker
+from recsim_tf.conversations.elicitation import Tracker
+from recsim_tf.conversations.elicitation.candidates import CandidateBelief
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Observation
 from recsim_tf.policies import random_policy
@@ -25,7 +26,7 @@ class World(NamedTuple):
 
 def make_world() -> World:
     """A session of two random turns of B users."""
-    users = turns.users(is_taste_observed=True, leaves_satisfied=False, rating=0.0)
+    users = turns.users({"ratings.logit": 0.0}, is_taste_observed=True, leaves_satisfied=False)
     simulator = recsim_tf.make(
         "Conversation-v0",
         users=users,
@@ -42,13 +43,13 @@ def make_world() -> World:
     return World(simulator, belief, observations)
 
 
-def views(world: World) -> list[Outlook]:
+def views(world: World) -> list[CandidateBelief]:
     """What the belief says before each turn."""
     tracker, found = Tracker(world.simulator, world.belief), []
     belief_state = tracker.initial_state(B)
     for observation in world.observations:
         belief_state = tracker.update(belief_state, observation)
-        found.append(tracker.outlook(belief_state, observation))
+        found.append(tracker.candidates(belief_state, observation))
     return found
 
 
@@ -59,9 +60,9 @@ def repeated(observation: Observation, user: int, times: int) -> Observation:
     )
 
 
-def greedy_set(view: Outlook, user: int, size: int) -> list[int]:
+def greedy_set(believed: CandidateBelief, user: int, size: int) -> list[int]:
     """The set to recommend, built one by one."""
-    weights, utilities = view.weights[user].numpy(), view.utilities[user].numpy()
+    weights, utilities = believed.weights[user].numpy(), believed.utilities[user].numpy()
     found: list[int] = []
     for _ in range(size):
         values = [
@@ -72,9 +73,11 @@ def greedy_set(view: Outlook, user: int, size: int) -> list[int]:
     return found
 
 
-def reply_probs(world: World, view: Outlook, turn, user: int, number: int) -> np.ndarray:
+def reply_probs(
+    world: World, believed: CandidateBelief, turn, user: int, number: int
+) -> np.ndarray:
     """Probabilities [P, R] of the replies to the turn of that number."""
-    documents = view.documents
+    documents = believed.documents
     slate, query = turn.slate[user, number].numpy(), turn.query
     items = [
         None
@@ -85,7 +88,7 @@ def reply_probs(world: World, view: Outlook, turn, user: int, number: int) -> np
         for position in slate
     ]
     persons = [
-        turns.person(tf.nest.map_structure(lambda leaf: leaf[user], view.state), particle)
+        turns.person(tf.nest.map_structure(lambda leaf: leaf[user], believed.state), particle)
         for particle in range(P)
     ]
     act, attributes = int(query.act[user, number]), query.attributes[user, number].numpy()
@@ -97,12 +100,12 @@ def reply_probs(world: World, view: Outlook, turn, user: int, number: int) -> np
     )
 
 
-def information(world: World, view: Outlook, turn, measure: str) -> np.ndarray:
+def information(world: World, believed: CandidateBelief, turn, measure: str) -> np.ndarray:
     """[B, M]: what the replies to the turns tell, by enumeration."""
 
     def of_turn(user, number):
-        weights, utilities = view.weights[user].numpy(), view.utilities[user].numpy()
-        probs = reply_probs(world, view, turn, user, number)
+        weights, utilities = believed.weights[user].numpy(), believed.utilities[user].numpy()
+        probs = reply_probs(world, believed, turn, user, number)
         if measure == "evoi":
             joint = (weights[:, np.newaxis] * probs).T @ utilities
             return joint.max(axis=1).sum() - (weights @ utilities).max()

@@ -5,6 +5,7 @@ import recsim_tf
 from recsim_tf import conversations, fitting
 from recsim_tf.conversations import ConversationUsers, Mode
 from recsim_tf.conversations.logs import trained_weights
+from recsim_tf.conversations.types import UNKNOWN, Reply
 from recsim_tf.language import Recurrent
 
 NAMES = ("funny", "dark")
@@ -33,7 +34,7 @@ def test_a_fit_keeps_trained_weights_and_a_saved_model_has_them(simulator, log, 
     weights = trained_weights(simulator, log, max_passes=20)
     parameters = {
         "users.channel.weights": fitting.Parameter(weights, fixed=True),
-        "users.critiquing": fitting.Parameter(0.0),
+        "users.critiques.logit": fitting.Parameter(0.0),
     }
     result = fitting.fit(
         simulator, parameters, log, uncertainty=fitting.Curvature(), progress=False
@@ -47,16 +48,13 @@ def test_a_fit_keeps_trained_weights_and_a_saved_model_has_them(simulator, log, 
     np.testing.assert_array_equal(loaded.users.channel.weights, weights)
 
 
-def test_symbols_that_a_log_does_not_tell_are_left_out_and_modes_are_enough(simulator, log):
-    symbol = log.response.symbol
-    modes = np.array(
-        [-2 - int(mode) for mode in conversations.alphabet(1, 2).split(symbol)[0].numpy().flat]
-    )
-    by_mode = log.response._replace(symbol=modes.reshape(symbol.shape).astype(np.int32))
+def test_replies_that_a_log_does_not_know_are_left_out_and_modes_are_enough(simulator, log):
+    unknown = np.full_like(log.response.reply.symbol, UNKNOWN)
+    by_mode = log.response._replace(reply=Reply(log.response.reply.mode, unknown))
     assert trained_weights(simulator, log._replace(response=by_mode), 1).ndim == 1
-    unknown = log.response._replace(symbol=np.full_like(symbol, -1))
+    in_words_alone = log.response._replace(reply=Reply(unknown, unknown))
     with pytest.raises(ValueError, match="symbols must be one for each of two texts or more"):
-        trained_weights(simulator, log._replace(response=unknown))
+        trained_weights(simulator, log._replace(response=in_words_alone))
     with pytest.raises(ValueError, match="ConversationUsers with a Recurrent channel"):
         trained_weights(talkers(GRAMMAR), log)
 

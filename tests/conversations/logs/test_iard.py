@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 import recsim_tf
-from recsim_tf.conversations import Act, ConversationUsers, Mode, alphabet
+from recsim_tf.conversations import Act, DialogueUsers, Mode
+from recsim_tf.conversations.acts import alphabet
 from recsim_tf.conversations.logs import INTENTS, iard_log, read_iard
+from recsim_tf.conversations.types import UNKNOWN
 from recsim_tf.fitting.logs import as_trajectory, scoring_simulator
 from recsim_tf.language import Grammar, Vocabulary
 
@@ -86,12 +88,8 @@ def test_dialogues_are_sessions_with_a_step_for_each_label(tmp_path):
         },
     )
     vocabulary = Vocabulary(["funny", "seen"], max_length=4)
-    users = ConversationUsers(
-        num_attributes=2,
-        any_reply=True,
-        channel=Grammar(vocabulary, 20),
-        are_replies_observed=False,
-        **dict.fromkeys(("inquiring", "requesting", "remarking"), 0.0),
+    users = DialogueUsers(
+        num_attributes=2, channel=Grammar(vocabulary, 20), are_replies_observed=False
     )
     simulator = recsim_tf.conversation(users, slate_size=1)
     genres = {"funny": ("funny",), "scary": ("horror",)}
@@ -100,12 +98,14 @@ def test_dialogues_are_sessions_with_a_step_for_each_label(tmp_path):
     assert log.length.tolist() == [3]
     np.testing.assert_array_equal(log.query.act, [[Act.ASK, Act.ASK, Act.RECOMMEND]])
     named = [int(replies.symbol(mode, 0)) for mode in (Mode.REFINE, Mode.REQUEST)]
-    np.testing.assert_array_equal(log.response.symbol, [[*named, -2 - Mode.RATE]])
+    np.testing.assert_array_equal(log.response.reply.mode, [[Mode.REFINE, Mode.REQUEST, Mode.RATE]])
+    np.testing.assert_array_equal(log.response.reply.symbol, [[*named, UNKNOWN]])
     np.testing.assert_array_equal(log.documents[0, :, 0], [0, 0, 1])
     # Modes are equally likely, and so are words; two attributes may be refined.
     of_words = 4 * np.log(1 / vocabulary.size)
     expected = 3 * (np.log(1 / 9) + of_words) + np.log(1 / 2)
-    flat = dict.fromkeys(("ignoring", "rating", "critiquing", "refining"), 0.0)
+    modes = ("ignoring", "ratings.logit", "critiques.logit", "refinements.logit")
+    flat = dict.fromkeys(modes, 0.0)
     plain = simulator.with_parameters({f"users.{name}": value for name, value in flat.items()})
     scorer = scoring_simulator(plain)
     found = scorer.log_prob(as_trajectory(log, scorer, 1)).response
@@ -115,5 +115,5 @@ def test_dialogues_are_sessions_with_a_step_for_each_label(tmp_path):
 
 
 def test_users_who_do_not_speak_have_no_such_log(tmp_path):
-    with pytest.raises(ValueError, match="simulator must be of ConversationUsers with a channel"):
+    with pytest.raises(ValueError, match="simulator must be of DialogueUsers with a channel"):
         iard_log(tmp_path, recsim_tf.conversation(slate_size=1))

@@ -2,8 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsim_tf.conversations import Act, Mode, alphabet
+from recsim_tf.conversations import Act, Mode
+from recsim_tf.conversations.acts import alphabet
 from recsim_tf.conversations.logs import from_turns
+from recsim_tf.conversations.types import UNKNOWN
 from recsim_tf.language import Vocabulary
 
 COLUMNS = {"session": "user", "step": "turn", "act": "act", "mode": "reply", "value": "value"}
@@ -48,13 +50,15 @@ def test_rows_are_turns_of_conversations():
     np.testing.assert_array_equal(log.response.symbol[0], expected)
 
 
-def test_with_words_a_reply_may_be_told_in_part_or_not_at_all():
+def test_with_words_a_reply_may_be_known_in_part_or_not_at_all():
     frame = changed(reply=["choose", None, "answer", "nothing"], value=[1, None, None, None])
     vocabulary = Vocabulary(["no", "second"], max_length=2)
     response = from_turns(frame, WORDS, vocabulary=vocabulary, **READ).log.response
     choose = int(alphabet(2, 2).symbol(Mode.CHOOSE, 1))
-    np.testing.assert_array_equal(response.symbol[0], [-2 - Mode.ANSWER, choose, 0])
-    assert response.symbol[1, 0] == -1
+    mode, symbol = response.reply
+    np.testing.assert_array_equal(mode[0], [Mode.ANSWER, Mode.CHOOSE, Mode.NOTHING])
+    np.testing.assert_array_equal(symbol[0], [UNKNOWN, choose, 0])
+    assert (mode[1, 0], symbol[1, 0]) == (UNKNOWN, UNKNOWN)
     np.testing.assert_array_equal(response.words[0], [[2, 0], [1, 3], [0, 0]])
     np.testing.assert_array_equal(response.dwell, np.full([2, 3], -1))
 
@@ -69,7 +73,7 @@ def test_with_words_a_reply_may_be_told_in_part_or_not_at_all():
         ({"asked": "loud"}, "row 0, column 'asked' must be one of attribute_names, got 'loud'"),
     ],
 )
-def test_a_fault_is_told_with_its_row(cells, message):
+def test_a_fault_is_named_with_its_row(cells, message):
     with pytest.raises(ValueError, match=message):
         from_turns(changed(**cells), COLUMNS, **READ)
 

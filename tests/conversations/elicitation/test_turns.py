@@ -1,4 +1,4 @@
-"""Menus, and the turns of their entries."""
+"""The turns that a system may take next."""
 
 import numpy as np
 import pytest
@@ -8,10 +8,10 @@ from recsim_tf.conversations import Act
 from recsim_tf.conversations.elicitation import (
     AskAttributes,
     AskItem,
+    CandidateTurns,
     ComparePairs,
     CompareSet,
     Endorse,
-    Menu,
     ShowChips,
     ShowSet,
 )
@@ -20,7 +20,7 @@ from recsim_tf.core.random import as_seed
 from tests.conversations import turns
 from tests.conversations.elicitation.world import B, greedy_set, information, make_world, views
 
-ENTRIES = {
+KINDS = {
     "show the set": (ShowSet(), Act.RECOMMEND),
     "show a pair": (ShowSet(2), Act.RECOMMEND),
     "endorse": (Endorse(), Act.ENDORSE),
@@ -39,45 +39,46 @@ def world():
 
 
 @pytest.fixture(scope="module")
-def view(world):
+def believed(world):
     return views(world)[-1]
 
 
 @pytest.fixture(scope="module")
-def menu(world):
-    return Menu(world.simulator, [entry for entry, _ in ENTRIES.values()])
+def candidates(world):
+    return CandidateTurns(world.simulator, [kind for kind, _ in KINDS.values()])
 
 
 @pytest.fixture(scope="module")
-def found(menu, view):
-    """The turns of each entry, in NumPy."""
-    all_turns = menu.turns(view, as_seed(0))
+def found(candidates, believed):
+    """The turns of each kind, in NumPy."""
+    all_turns = candidates.turns(believed, as_seed(0))
     end, by_name = 0, {}
-    for name, (entry, _) in ENTRIES.items():
-        begin, end = end, end + entry.num_turns
+    for name, (kind, _) in KINDS.items():
+        begin, end = end, end + kind.num_turns
         by_name[name] = tf.nest.map_structure(
             lambda leaf, rows=slice(begin, end): leaf[:, rows].numpy(), all_turns
         )
-    assert end == menu.num_turns == len(menu.labels) == len(set(menu.labels)) + 1
+    assert end == candidates.num_turns == len(candidates.labels) == len(set(candidates.labels)) + 1
     return by_name
 
 
-def test_turns_have_the_format_of_the_environment_and_its_conditions(world, menu, view):
+def test_turns_have_the_format_of_the_environment_and_its_conditions(world, candidates, believed):
     flat = tf.nest.map_structure(
-        lambda leaf: tf.reshape(leaf, [-1, *leaf.shape[2:]]), menu.turns(view, as_seed(0))
+        lambda leaf: tf.reshape(leaf, [-1, *leaf.shape[2:]]),
+        candidates.turns(believed, as_seed(0)),
     )
-    num_turns = B * menu.num_turns
+    num_turns = B * candidates.num_turns
     simulator = world.simulator
     checked = core_turns.as_turn(flat, simulator.query_spec, num_turns, simulator.slate_size)
     core_turns.check_values(simulator, checked, False)
     assert core_turns.accepted(simulator, checked).numpy().all()
 
 
-def test_each_entry_has_its_act_and_its_items(view, found):
-    for name, (_, act) in ENTRIES.items():
+def test_each_kind_has_its_act_and_its_items(believed, found):
+    for name, (_, act) in KINDS.items():
         assert (found[name].query.act == act).all()
     for user in range(B):
-        best = greedy_set(view, user, 3)
+        best = greedy_set(believed, user, 3)
         for name, slate in {
             "show the set": best,
             "show a pair": [*best[:2], -1],
@@ -91,19 +92,21 @@ def test_each_entry_has_its_act_and_its_items(view, found):
     assert (pairs[..., 0] != pairs[..., 1]).all()
     assert (pairs[..., 2] == -1).all()
     assert len(np.unique(pairs[..., :2].reshape(-1, 2), axis=0)) > 5
-    for name in set(ENTRIES) - {"ask with anchor", "ask without", "chips"}:
+    for name in set(KINDS) - {"ask with anchor", "ask without", "chips"}:
         assert (found[name].query.attributes == -1).all()
 
 
-def test_questions_about_attributes_are_anchored_where_the_belief_is_in_doubt(world, view, found):
+def test_questions_about_attributes_are_anchored_where_the_belief_is_in_doubt(
+    world, believed, found
+):
     directions = np.asarray(world.simulator.users.directions)
     taste, senses, weights = (
-        each.numpy() for each in (view.state.taste, view.state.senses, view.weights)
+        each.numpy() for each in (believed.state.taste, believed.state.senses, believed.weights)
     )
     unit = taste / np.linalg.norm(taste, axis=-1, keepdims=True)
     of_sense = directions[np.arange(turns.A), senses]  # [B, P, A, F]
     ideal = np.einsum("bp,bpaf,bpf->ba", weights, of_sense, unit)
-    degrees = np.einsum("af,bnf->bna", directions.mean(axis=1), view.documents.factors)
+    degrees = np.einsum("af,bnf->bna", directions.mean(axis=1), believed.documents.factors)
     anchors = np.abs(degrees - ideal[:, np.newaxis]).argmin(axis=1)
     np.testing.assert_array_equal(found["ask with anchor"].slate[..., 0], anchors)
     np.testing.assert_array_equal(found["ask without"].slate, np.full([B, turns.A, 3], -1))
@@ -115,14 +118,14 @@ def test_questions_about_attributes_are_anchored_where_the_belief_is_in_doubt(wo
     np.testing.assert_array_equal(found["chips"].query.attributes[:, 0], chips)
 
 
-def test_turns_are_worth_what_they_tell_and_what_is_found_at_once(world, menu, view):
-    all_turns = menu.turns(view, as_seed(0))
-    expected = information(world, view, all_turns, "evoi")
-    np.testing.assert_allclose(menu.information(view, all_turns), expected, atol=1e-5)
-    rewards = menu.rewards(view, all_turns).numpy()
+def test_turns_are_worth_what_they_tell_and_what_is_found_at_once(world, candidates, believed):
+    all_turns = candidates.turns(believed, as_seed(0))
+    expected = information(world, believed, all_turns, "evoi")
+    np.testing.assert_allclose(candidates.information(believed, all_turns), expected, atol=1e-5)
+    rewards = candidates.rewards(believed, all_turns).numpy()
     slates, acts = all_turns.slate.numpy(), all_turns.query.act.numpy()
     for user in range(B):
-        weights, utilities = view.weights[user].numpy(), view.utilities[user].numpy()
+        weights, utilities = believed.weights[user].numpy(), believed.utilities[user].numpy()
         for number, slate in enumerate(slates[user]):
             best = utilities[:, slate[slate >= 0]].max(axis=1, initial=0)
             offers = acts[user, number] in (Act.RECOMMEND, Act.ENDORSE, Act.CHIPS)
