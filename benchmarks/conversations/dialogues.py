@@ -22,8 +22,14 @@ from recsim_tf.conversations import (
     conversation,
     query,
 )
-from recsim_tf.conversations.logs import INTENTS, AnnotatedDialogues, read_iard
-from recsim_tf.conversations.logs.iard import GENRES, dialogue_log, intent_symbols
+from recsim_tf.conversations.logs.iard import (
+    GENRES,
+    INTENTS,
+    AnnotatedDialogues,
+    dialogue_log,
+    intent_symbols,
+    read_iard,
+)
 from recsim_tf.conversations.replies import Critiques, Ratings, Refinements
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Slate
@@ -199,7 +205,9 @@ def _reply_log_probs(simulator: Simulator, data: AnnotatedDialogues) -> np.ndarr
     draws = tf.nest.map_structure(tf.zeros_like, users.initial_draws(num_users).sample(seed=0))
     offers = tf.constant(data.num_offers)
     is_offer = (data.act == Act.ENDORSE) | (data.act == Act.RECOMMEND)
-    state = users.initial_state(draws)._replace(num_offers=offers - tf.cast(is_offer, tf.int32))
+    state = users.initial_state(draws)
+    number = offers - tf.cast(is_offer, tf.int32)
+    state = state._replace(offers=state.offers._replace(number=number))
     ids = tf.zeros([num_users, 1], tf.int32)
     slate = Slate(
         simulator.documents.describe(ids, ()),
@@ -254,16 +262,10 @@ def recurrent(settings: Settings) -> Section:
     train, test = dialogues(settings).split(0.2, settings.seed)
     vocabulary = Vocabulary.of_texts(list(train.texts), size["length"], _MIN_USES)
     labelled, labels = train.labels()
-    channel = Recurrent.of_texts(
-        labels,
-        train.texts[labelled],
-        np.eye(len(INTENTS), dtype=np.float32),
-        vocabulary,
-        num_units=size["units"],
-        max_passes=size["passes"],
-        seed=settings.seed,
-    )
     words = vocabulary.ids(list(train.texts[labelled])).numpy()
+    features = np.eye(len(INTENTS), dtype=np.float32)
+    untrained = Recurrent(vocabulary, features, num_units=size["units"], seed=settings.seed)
+    channel = untrained.trained(labels, words, max_passes=size["passes"])
     test_rows, test_labels = test.labels()
     heard = vocabulary.ids(list(test.texts)).numpy()
     evidence = np.concatenate(

@@ -10,12 +10,12 @@ import tensorflow as tf
 from sections import Section, Settings, section
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.conversations.logs import (
+from recsim_tf.conversations.logs.soft_attributes import (
     SoftAttributes,
     read_soft_attributes,
     soft_attributes_log,
 )
-from recsim_tf.conversations.soft_attributes import (
+from recsim_tf.conversations.soft_attributes.raters import (
     AttributeRaters,
     InitialDraw,
     Judgement,

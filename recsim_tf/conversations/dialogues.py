@@ -14,18 +14,10 @@ from recsim_tf.core.parameters import parameter
 _TALK = ("inquiring", "requesting", "remarking")
 
 
-class DialogueState(NamedTuple):
-    """State of users of dialogues: that of `UserState`, and the offers that they have met."""
+class Offers(NamedTuple):
+    """The offers that users of dialogues have met."""
 
-    taste: tf.Tensor  # [B, F]
-    senses: tf.Tensor  # int32 [B, A]
-    talkativeness: tf.Tensor  # [B]
-    trust: tf.Tensor  # [B]
-    patience: tf.Tensor  # [B]
-    refinements: tf.Tensor  # [B, A]
-    last_act: tf.Tensor  # int32 [B]
-    accepted: tf.Tensor  # bool [B]
-    num_offers: tf.Tensor  # int32 [B], turns that have offered another item than the last one
+    number: tf.Tensor  # int32 [B], turns that have offered another item than the last one
     last_item: tf.Tensor  # int32 [B], the first item of the last offer; -1 before it
 
 
@@ -75,7 +67,7 @@ class DialogueUsers(ConversationUsers):
     def initial_state(self, draws):
         state = super().initial_state(draws)
         none = tf.zeros_like(state.last_act)
-        return DialogueState(*state, num_offers=none, last_item=none - 1)
+        return state._replace(offers=Offers(none, none - 1))
 
     def mode_logits(self, state, slate):
         of_modes = super().mode_logits(state, slate)
@@ -93,8 +85,7 @@ class DialogueUsers(ConversationUsers):
 
     def update(self, state, slate, response, innovation):
         after = super().update(state, slate, response, innovation)
-        last_item = tf.where(_is_offer(slate), slate.documents.item_id[:, 0], state.last_item)
-        return after._replace(num_offers=_num_offers(state, slate), last_item=last_item)
+        return after._replace(offers=_offers(state.offers, slate))
 
     def turn_conditions(self, turn):
         return acts.conditions(turn, may_be_open=True)
@@ -103,16 +94,15 @@ class DialogueUsers(ConversationUsers):
         """The rows [B, columns] of a parameter, a table [P, columns], by phase."""
         shape = validation.table_shape(name, self._value(name))
         num_phases = shape[-1 - len(columns)] if shape.rank else 1
-        phase = tf.minimum(_num_offers(state, slate), num_phases - 1)
+        phase = tf.minimum(_offers(state.offers, slate).number, num_phases - 1)
         return self.entries(name, phase, [num_phases, *columns])
 
 
-def _num_offers(state: DialogueState, slate) -> tf.Tensor:
-    """int32 [B]: with that of this turn, if it offers another item than the last one."""
-    is_new = _is_offer(slate) & (slate.documents.item_id[:, 0] != state.last_item)
-    return state.num_offers + tf.cast(is_new, tf.int32)
-
-
-def _is_offer(slate) -> tf.Tensor:
-    """bool [B]: whether a turn offers items."""
-    return acts.is_act(slate.query, *acts.OFFERS) & slate.mask[:, 0]
+def _offers(before: Offers, slate) -> Offers:
+    """The offers, this turn's among them."""
+    item = slate.documents.item_id[:, 0]
+    is_offer = acts.is_act(slate.query, *acts.OFFERS) & slate.mask[:, 0]
+    is_new = is_offer & (item != before.last_item)
+    return Offers(
+        before.number + tf.cast(is_new, tf.int32), tf.where(is_offer, item, before.last_item)
+    )

@@ -14,15 +14,15 @@ from recsim_tf.language import Grammar
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 _ANSWERS = {NO: "no", YES: "yes", DONT_KNOW: "don't know"}
 _SAID = {
-    Mode.NOTHING: ["hm"],
-    Mode.INQUIRE: ["what is it about", "who is in it"],
-    Mode.REQUEST: ["what else is there", "do you have others"],
-    Mode.REMARK: ["thank you", "hello there"],
+    "nothing": ["hm"],
+    "inquire": ["what is it about", "who is in it"],
+    "request": ["what else is there", "do you have others"],
+    "remark": ["thank you", "hello there"],
 }
 _ANSWERED = {
-    NO: ["no", "no thanks", "not really"],
-    YES: ["yes", "yes please", "sure"],
-    DONT_KNOW: ["not sure", "i do not know"],
+    "no": ["no", "no thanks", "not really"],
+    "yes": ["yes", "yes please", "sure"],
+    "don't know": ["not sure", "i do not know"],
 }
 _RATED = ("i hate it", "i do not like it", "it is okay", "i like it", "i love it")
 
@@ -147,20 +147,19 @@ def conversation_grammar(
 
 
 def _phrases(reply: dict[str, Any]) -> list[str]:
-    mode = Mode[reply["mode"].upper()]
-    if mode is Mode.CHOOSE:
-        if reply["position"] is None:
+    position, attribute = reply.get("position"), reply.get("attribute")
+    match reply["mode"]:
+        case "choose" if position is None:
             return ["none of them", "i want none of these"]
-        ordinal = _ORDINALS[reply["position"]]
-        return [f"the {ordinal} one", f"i take the {ordinal}"]
-    if mode is Mode.ANSWER:
-        value = next(value for value, answer in _ANSWERS.items() if answer == reply["answer"])
-        return _ANSWERED[value]
-    if mode is Mode.RATE:
-        return [_RATED[reply["rating"]]]
-    if mode is Mode.CRITIQUE:
-        degree, attribute = "more" if reply["more"] else "less", reply["attribute"]
-        return [f"like the first but {degree} {attribute}", f"{degree} {attribute} please"]
-    if mode is Mode.REFINE:
-        return [f"something {reply['attribute']}", f"i like it {reply['attribute']}"]
-    return _SAID[mode]
+        case "choose":
+            return [f"the {_ORDINALS[position]} one", f"i take the {_ORDINALS[position]}"]
+        case "answer":
+            return _ANSWERED[reply["answer"]]
+        case "rate":
+            return [_RATED[reply["rating"]]]
+        case "critique":
+            degree = "more" if reply["more"] else "less"
+            return [f"like the first but {degree} {attribute}", f"{degree} {attribute} please"]
+        case "refine":
+            return [f"something {attribute}", f"i like it {attribute}"]
+    return _SAID[reply["mode"]]

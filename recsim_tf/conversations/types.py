@@ -34,6 +34,7 @@ class UserState(NamedTuple):
     refinements: tf.Tensor  # [B, A], how often the user has asked for more of each attribute
     last_act: tf.Tensor  # int32 [B], 0 before the first turn
     accepted: tf.Tensor  # bool [B], whether the last turn ended in an accepted item
+    offers: Any = ()  # of `DialogueUsers`: their `Offers`
 
 
 class ObservedUser(NamedTuple):

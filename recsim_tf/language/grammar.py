@@ -170,8 +170,9 @@ class Grammar(VocabularyChannel):
         by_word = tf.transpose(tf.nn.log_softmax(self._table("word_logits")), [2, 3, 0, 1])
         by_word = tf.reshape(by_word, [*by_word.shape[:2], num_symbols * num_templates])
         total = tf.reshape(log_templates, [-1])
-        for place in range(self.max_length):
-            total += tf.gather(by_word[min(place, by_word.shape[0] - 1)], words[..., place])
+        for position in range(self.max_length):
+            table = by_word[min(position, by_word.shape[0] - 1)]
+            total += tf.gather(table, words[..., position])
         total = tf.reshape(total, [*_shape(words)[:-1], num_symbols, num_templates])
         return logsumexp(total)
 

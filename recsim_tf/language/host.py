@@ -90,20 +90,20 @@ class HostLanguageModel(Channel):
 
     def _spoken(self, symbols: np.ndarray) -> np.ndarray:
         words = np.zeros([*symbols.shape, self.max_length], np.int32)
-        for place in np.ndindex(symbols.shape):
-            text = self.verbalise(self.replies[int(symbols[place])])
+        for index in np.ndindex(symbols.shape):
+            text = self.verbalise(self.replies[int(symbols[index])])
             if not isinstance(text, str):
                 raise ValueError(f"verbalise must return a string, got {text!r}")
             encoded = text.encode()[: self.max_length]
-            words[place][: len(encoded)] = np.frombuffer(encoded, np.uint8)
+            words[index][: len(encoded)] = np.frombuffer(encoded, np.uint8)
         return words
 
     def _heard(self, words: np.ndarray) -> np.ndarray:
         scores = np.zeros([*words.shape[:-1], self.num_symbols], self.dtype.as_numpy_dtype)
-        for place in np.ndindex(words.shape[:-1]):
+        for index in np.ndindex(words.shape[:-1]):
             # Nothing was said, and it tells nothing.
-            if words[place].any():
-                scores[place] = self._scores(_decoded(words[place]))
+            if words[index].any():
+                scores[index] = self._scores(_decoded(words[index]))
         return scores
 
     def _scores(self, text: str) -> np.ndarray:

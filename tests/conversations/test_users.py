@@ -28,9 +28,8 @@ def every_reply():
 @pytest.mark.parametrize("kind", ["users", "users of dialogues"])
 def test_replies_have_the_probabilities_of_the_formulas_under_every_act(kind):
     slate = turns.all_turns()
-    talks = kind == "users of dialogues"
-    users = turns.dialogue_users() if talks else USERS
-    state = (turns.dialogue_states if talks else turns.states)(len(turns.CASES))
+    users = turns.dialogue_users() if kind == "users of dialogues" else USERS
+    state = turns.states(len(turns.CASES))
     log_probs = users.alternatives(state, slate).log_probs
     np.testing.assert_allclose(tf.reduce_logsumexp(log_probs, axis=-1), 0, atol=1e-5)
     for user, (act, attributes, _) in enumerate(turns.CASES):

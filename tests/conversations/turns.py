@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.conversations import Act, ConversationUsers, DialogueUsers
-from recsim_tf.conversations.dialogues import DialogueState
+from recsim_tf.conversations.dialogues import Offers
 from recsim_tf.conversations.types import Item, Query, UserState
 from recsim_tf.core.types import Slate
 from tests.conversations import reference
@@ -52,13 +52,8 @@ def states(num_users: int, seed: int = 0) -> UserState:
         refinements=tf.zeros([num_users, A]),
         last_act=tf.zeros([num_users], tf.int32),
         accepted=tf.zeros([num_users], tf.bool),
+        offers=Offers(tf.zeros([num_users], tf.int32), tf.fill([num_users], -1)),
     )
-
-
-def dialogue_states(num_users: int) -> DialogueState:
-    """States of different users of dialogues, before the first offer."""
-    none = tf.zeros([num_users], tf.int32)
-    return DialogueState(*states(num_users), num_offers=none, last_item=none - 1)
 
 
 def items(num_users: int, seed: int = 1) -> Item:

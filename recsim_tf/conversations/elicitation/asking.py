@@ -24,69 +24,19 @@ from recsim_tf.core.parameters import parameter
 RANDOM = "random"
 
 
-@gin.configurable
-class AskMost(BelievingPolicy):
-    """Always takes the turn whose reply tells most.
+class _Asking(BelievingPolicy):
+    """Chooses among turns of some kinds.
 
     Args:
       simulator: of conversations.
-      kinds: of the turns to choose from.
-      measure: "evoi" (expected value of information), "information_gain" or "entropy"; "random"
-        takes any turn, and each with the same probability.
-      belief: None for a `GaussianBelief` about the users of the simulator.
-
-    Raises:
-      ValueError: for an unknown measure, or a kind that does not suit the environment.
-    """
-
-    kinds: Sequence[TurnKind]
-    measure: str = "evoi"
-
-    def check(self):
-        super().check()
-        validation.check_one_of((*MEASURES, RANDOM), measure=self.measure)
-        CandidateTurns(self.simulator, self.kinds)
-
-    @functools.cached_property
-    def candidate_turns(self) -> CandidateTurns:
-        """The turns to choose from."""
-        return CandidateTurns(self.simulator, self.kinds)
-
-    def choose(self, believed, seed):
-        turns_seed, index_seed = random.split_seed(seed, 2)
-        turns = self.candidate_turns.turns(believed, turns_seed)
-        if self.measure == RANDOM:
-            shape = [believed.num_users]
-            number = self.candidate_turns.num_turns
-            return take_turn(turns, random.uniform_integers(shape, index_seed, number))
-        information = self.candidate_turns.information(believed, turns, self.measure)
-        return take_turn(turns, _first_best(information))
-
-    def alternatives(self, believed, seed):
-        if self.measure == RANDOM:
-            return Explanation()
-        turns_seed, _ = random.split_seed(seed, 2)
-        return self.candidate_turns.explain(believed, turns_seed, self.measure)
-
-
-@gin.configurable
-class AskWhileItPays(BelievingPolicy):
-    """Asks the question of the largest expected value of information while that is at least the
-    cost of asking, else recommends the best set.
-
-    Args:
-      simulator: of conversations.
-      cost: of a question, in the unit of the utilities. What a question costs in patience is part
-        of it.
-      kinds: of the questions; None for the comparison of the best pair and a question about each
+      kinds: of the turns; None for the comparison of the best pair and a question about each
         attribute.
       belief: None for a `GaussianBelief` about the users of the simulator.
 
     Raises:
-      ValueError: if the cost is no number, or for a kind that does not suit the environment.
+      ValueError: for a kind that does not suit the environment.
     """
 
-    cost: Any = parameter(0.1)
     kinds: Sequence[TurnKind] | None = None
 
     def check(self):
@@ -96,20 +46,77 @@ class AskWhileItPays(BelievingPolicy):
 
     @functools.cached_property
     def candidate_turns(self) -> CandidateTurns:
-        """The questions to choose from."""
+        """The turns to choose from."""
         users = self.tracker.belief.users
         default = (CompareSet(), AskAttributes(users.num_attributes))
         return CandidateTurns(self.simulator, default if self.kinds is None else self.kinds)
+
+
+@gin.configurable
+class AskMost(_Asking):
+    """Always takes the turn whose reply tells most.
+
+    Args:
+      simulator: of conversations.
+      kinds: of the turns to choose from; None for the comparison of the best pair and a question
+        about each attribute.
+      measure: "evoi" (expected value of information), "information_gain" or "entropy"; "random"
+        takes any turn, and each with the same probability.
+      belief: None for a `GaussianBelief` about the users of the simulator.
+
+    Raises:
+      ValueError: for an unknown measure, or a kind that does not suit the environment.
+    """
+
+    measure: str = "evoi"
+
+    def check(self):
+        super().check()
+        validation.check_one_of((*MEASURES, RANDOM), measure=self.measure)
+
+    def choose(self, believed, seed):
+        turns_seed, index_seed = random.split_seed(seed, 2)
+        turns = self.candidate_turns.turns(believed, turns_seed)
+        if self.measure == RANDOM:
+            number = self.candidate_turns.num_turns
+            index = random.uniform_integers([believed.num_users], index_seed, number)
+        else:
+            index = _first_best(self.candidate_turns.information(believed, turns, self.measure))
+        return take_turn(turns, index)
+
+    def alternatives(self, believed, seed):
+        if self.measure == RANDOM:
+            return Explanation()
+        turns_seed, _ = random.split_seed(seed, 2)
+        return self.candidate_turns.explain(believed, turns_seed, self.measure)
+
+
+@gin.configurable
+class AskWhileItPays(_Asking):
+    """Asks the question of the largest expected value of information while that is at least the
+    cost of asking, else recommends the best set.
+
+    Args:
+      simulator: of conversations.
+      kinds: of the questions; None for the comparison of the best pair and a question about each
+        attribute.
+      cost: of a question, in the unit of the utilities. What a question costs in patience is part
+        of it.
+      belief: None for a `GaussianBelief` about the users of the simulator.
+
+    Raises:
+      ValueError: if the cost is no number, or for a kind that does not suit the environment.
+    """
+
+    cost: Any = parameter(0.1)
 
     def choose(self, believed, seed):
         questions = self.candidate_turns.turns(believed, seed)
         values = self.candidate_turns.information(believed, questions)
         asks = tf.reduce_max(values, axis=1) >= self.per_user("cost")
         question = take_turn(questions, _first_best(values))
-        offer = plain_turn(
-            self.simulator, Act.RECOMMEND, believed.best_set(self.simulator.slate_size)
-        )
-        return nests.where(asks, question, offer)
+        slate = believed.best_set(self.simulator.slate_size)
+        return nests.where(asks, question, plain_turn(self.simulator, Act.RECOMMEND, slate))
 
     def alternatives(self, believed, seed):
         return self.candidate_turns.explain(believed, seed)

@@ -2,28 +2,7 @@
 these arms. Made for conversational bandits.
 """
 
-from recsim_tf.conversations.key_terms.documents import (
-    Candidate,
-    KeyTermDocuments,
-    draw_catalogue,
-)
-from recsim_tf.conversations.key_terms.offers import OfferedIds
-from recsim_tf.conversations.key_terms.users import (
-    InitialDraw,
-    KeyTermUsers,
-    Response,
-    UserState,
-    key_terms,
-)
+from recsim_tf.conversations.key_terms.documents import KeyTermDocuments
+from recsim_tf.conversations.key_terms.users import KeyTermUsers, key_terms
 
-__all__ = [
-    "Candidate",
-    "InitialDraw",
-    "KeyTermDocuments",
-    "KeyTermUsers",
-    "OfferedIds",
-    "Response",
-    "UserState",
-    "draw_catalogue",
-    "key_terms",
-]
+__all__ = ["KeyTermDocuments", "KeyTermUsers", "key_terms"]

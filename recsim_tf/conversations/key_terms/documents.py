@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 import gin
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
-from recsim_tf.conversations.key_terms.offers import OfferedIds
 from recsim_tf.core import random, validation
 from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.distributions import uniform_ids
+from recsim_tf.core.distributions.base import CustomDistribution
 from recsim_tf.core.models import DocumentModel
 from recsim_tf.core.parameters import parameter
 
@@ -116,6 +118,79 @@ class KeyTermDocuments(DocumentModel):
             is_key_term=Bounds(0.0, 1.0),
             features=Bounds(),
         )
+
+
+class OfferedIds(CustomDistribution):
+    """Ids int32 [N]: first of arms, in [0, A), each equally likely, then of key-terms, in [A, A +
+    W).
+
+    Where as many key-terms are offered as there are, they are all of them in their order, and
+    nothing is drawn. Otherwise each is equally likely, too.
+
+    Args:
+      num_arms: A.
+      num_key_terms: W.
+      num_users: B, the batch shape.
+      num_offered_arms: how many of the N are arms.
+      num_offered_key_terms: how many are key-terms.
+      dtype: of `log_prob`.
+    """
+
+    def __init__(
+        self,
+        num_arms: int,
+        num_key_terms: int,
+        num_users: int,
+        num_offered_arms: int,
+        num_offered_key_terms: int,
+        dtype: tf.DType = tf.float32,
+        name: str = "OfferedIds",
+    ):
+        parameters = dict(locals())
+        self._arms = uniform_ids(num_arms, num_users, num_offered_arms, dtype)
+        self._key_terms = None
+        if num_offered_key_terms not in (0, num_key_terms):
+            self._key_terms = uniform_ids(num_key_terms, num_users, num_offered_key_terms, dtype)
+        self._num_arms, self._num_users = num_arms, num_users
+        self._num_offered = (num_offered_arms, num_offered_key_terms)
+        self._log_prob_dtype = dtype
+        super().__init__(tf.int32, parameters, name)
+
+    def _batch_shape(self):
+        return tf.TensorShape([self._num_users])
+
+    def _event_shape(self):
+        return tf.TensorShape([sum(self._num_offered)])
+
+    def _log_prob(self, value):
+        arms, key_terms = tf.split(value, self._num_offered, axis=-1)
+        key_terms -= self._num_arms
+        of_arms = self._arms.log_prob(arms)
+        if self._key_terms is not None:
+            return of_arms + self._key_terms.log_prob(key_terms)
+        in_order = tf.reduce_all(key_terms == tf.range(self._num_offered[1]), axis=-1)
+        return tf.where(in_order, of_arms, tf.constant(-float("inf"), self._log_prob_dtype))
+
+    def _sample_n(self, n, seed=None):
+        return self._drawn(
+            lambda part, seed: part.sample(n, seed=seed), tfp.random.sanitize_seed(seed)
+        )
+
+    def _drawn(self, sample, seed):
+        arm_seed, key_term_seed = random.split_seed(seed, 2)
+        arms = sample(self._arms, arm_seed)
+        if self._key_terms is not None:
+            key_terms = sample(self._key_terms, key_term_seed)
+        else:
+            number = self._num_offered[1]
+            shape = tf.concat([tf.shape(arms)[:-1], [number]], axis=0)
+            key_terms = tf.broadcast_to(tf.range(number), shape)
+        return tf.concat([arms, key_terms + self._num_arms], axis=-1)
+
+
+@random.sample.register
+def _(distribution: OfferedIds, seed):
+    return distribution._drawn(random.sample, seed)
 
 
 def draw_catalogue(num_arms: int, num_key_terms: int, num_features: int, seed: int) -> np.ndarray:

@@ -3,32 +3,16 @@ and weights of a channel that are learned from the words of a log.
 """
 
 from recsim_tf.conversations.logs.channel_weights import trained_weights
-from recsim_tf.conversations.logs.iard import (
-    INTENTS,
-    AnnotatedDialogues,
-    dialogue_log,
-    iard_log,
-    read_iard,
-)
+from recsim_tf.conversations.logs.iard import dialogue_log, iard_log, read_iard
 from recsim_tf.conversations.logs.movies import (
-    MovieCatalogue,
     movielens_items,
     movielens_users,
     read_movie_catalogue,
 )
-from recsim_tf.conversations.logs.soft_attributes import (
-    SoftAttributes,
-    read_soft_attributes,
-    soft_attributes_log,
-)
-from recsim_tf.conversations.logs.turns import TurnLog, from_turns
+from recsim_tf.conversations.logs.soft_attributes import read_soft_attributes, soft_attributes_log
+from recsim_tf.conversations.logs.turns import from_turns
 
 __all__ = [
-    "INTENTS",
-    "AnnotatedDialogues",
-    "MovieCatalogue",
-    "SoftAttributes",
-    "TurnLog",
     "dialogue_log",
     "from_turns",
     "iard_log",

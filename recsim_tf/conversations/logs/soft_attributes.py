@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsim_tf.conversations.soft_attributes import ABOUT, InitialDraw, Judgement
+from recsim_tf.conversations.soft_attributes.raters import ABOUT, InitialDraw, Judgement
 from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults

@@ -99,7 +99,7 @@ def test_a_question_is_asked_while_it_is_worth_its_cost(world, believed):
         ]
     )
     cost = float(np.median(values.max(axis=2)) + 1e-6)
-    policy = AskWhileItPays(world.simulator, cost, belief=world.belief)
+    policy = AskWhileItPays(world.simulator, cost=cost, belief=world.belief)
     sets = act(world, RecommendSet(world.simulator, belief=world.belief))
     for step, turn in enumerate(act(world, policy)):
         for user in range(B):
@@ -118,7 +118,7 @@ def test_each_user_may_have_a_cost_of_their_own(world):
     cheap, dear, both = (
         act(
             world,
-            AskWhileItPays(world.simulator, cost, belief=world.belief),
+            AskWhileItPays(world.simulator, cost=cost, belief=world.belief),
             world.observations[:1],
         )
         for cost in (0.0, 1e3, costs)
@@ -176,7 +176,7 @@ def test_who_knows_the_taste_recommends_the_best(world):
 
 
 def test_a_graph_for_any_number_of_users_acts_as_eager_mode_does(world):
-    policy = AskWhileItPays(world.simulator, 0.01, belief=world.belief)
+    policy = AskWhileItPays(world.simulator, cost=0.01, belief=world.belief)
     knowing = RecommendKnown(world.simulator)
 
     def run(observation, belief_state):

@@ -6,7 +6,7 @@ import pytest
 import recsim_tf
 from recsim_tf.conversations import Act, DialogueUsers, Mode
 from recsim_tf.conversations.acts import alphabet
-from recsim_tf.conversations.logs import INTENTS, iard_log, read_iard
+from recsim_tf.conversations.logs.iard import INTENTS, iard_log, read_iard
 from recsim_tf.conversations.types import UNKNOWN
 from recsim_tf.fitting.logs import as_trajectory, scoring_simulator
 from recsim_tf.language import Grammar, Vocabulary
