@@ -70,7 +70,7 @@ class BeliefLayer(_Believes):
       ValueError: for another environment, or on another simulator than the one given.
     """
 
-    def observation_spec(self, observation_spec, actions):
+    def observation_spec(self, observation_spec: Observation, actions: ActionFormat):
         num_factors = self._simulator.users.num_factors
         statistics = BeliefStatistics(
             _number("mean", [num_factors]),
@@ -80,7 +80,7 @@ class BeliefLayer(_Believes):
         )
         return observation_spec._replace(user=UserWithStatistics(observation_spec.user, statistics))
 
-    def augment(self, memory, observation):
+    def augment(self, memory: Nest, observation: Observation):
         believed = self._tracker.candidates(memory, observation)
         weights = believed.weights[..., tf.newaxis]
         mean = tf.reduce_sum(weights * believed.state.taste, axis=1)
@@ -143,13 +143,13 @@ class TurnLayer(_Believes):
         """What each of the M turns is, for people."""
         return self._candidate_turns.labels
 
-    def action_format(self, below):
+    def action_format(self, below: ActionFormat):
         return ActionFormat(slate_size=1, num_candidates=self._candidate_turns.num_turns)
 
-    def memory_spec(self, observation_spec, actions):
+    def memory_spec(self, observation_spec: Observation, actions: ActionFormat):
         return TurnMemory(super().memory_spec(observation_spec, actions), _number("num_turns"))
 
-    def observation_spec(self, observation_spec, actions):
+    def observation_spec(self, observation_spec: Observation, actions: ActionFormat):
         num_turns = self._candidate_turns.num_turns
         return observation_spec._replace(
             user=Standing(
@@ -165,12 +165,12 @@ class TurnLayer(_Believes):
             ),
         )
 
-    def update(self, memory, observation):
+    def update(self, memory: Nest, observation: Observation):
         had_turn = tf.cast(observation.response.act > 0, tf.float32)
         belief = super().update(memory.belief, observation)
         return TurnMemory(belief, memory.num_turns + had_turn)
 
-    def augment(self, memory, observation):
+    def augment(self, memory: Nest, observation: Observation):
         believed = self._tracker.candidates(memory.belief, observation)
         turns = self._turns(believed)
         best = tf.reduce_max(believed.means, axis=-1)
@@ -186,7 +186,7 @@ class TurnLayer(_Believes):
             ),
         )
 
-    def act(self, memory, observation, action):
+    def act(self, memory: Nest, observation: Observation, action: tf.Tensor):
         believed = self._tracker.candidates(memory.belief, observation)
         return memory, take_turn(self._turns(believed), action[:, 0])
 

@@ -92,7 +92,7 @@ def repeated(nest: Nest, num_particles: int) -> Nest:
 def by_user(nest: Nest, num_particles: int) -> Nest:
     """A nest of [B * P, ...] as [B, P, ...]."""
 
-    def split(leaf):
+    def split(leaf: tf.Tensor):
         return tf.reshape(leaf, [-1, num_particles, *leaf.shape[1:]])
 
     return tf.nest.map_structure(split, nest)
@@ -151,7 +151,7 @@ def relative(log_likelihood: tf.Tensor) -> tf.Tensor:
 def difference(after: Nest, before: Nest) -> Nest:
     """What `shifted` adds to get from one nest to another: zeros where they are equal."""
 
-    def subtract(one, other):
+    def subtract(one: tf.Tensor, other: tf.Tensor):
         return tf.math.logical_xor(one, other) if one.dtype == tf.bool else one - other
 
     return tf.nest.map_structure(subtract, after, before)
@@ -160,7 +160,7 @@ def difference(after: Nest, before: Nest) -> Nest:
 def shifted(nest: Nest, offsets: Nest) -> Nest:
     """A nest with its `difference` to another added."""
 
-    def add(leaf, offset):
+    def add(leaf: tf.Tensor, offset: tf.Tensor):
         return tf.math.logical_xor(leaf, offset) if leaf.dtype == tf.bool else leaf + offset
 
     return tf.nest.map_structure(add, nest, offsets)

@@ -21,7 +21,7 @@ from recsim_tf.belief.points import Points
 from recsim_tf.belief.priors import Categories, Constant, Normals, Prior
 from recsim_tf.core import nests, validation
 from recsim_tf.core.models import UserModel
-from recsim_tf.core.types import Nest
+from recsim_tf.core.types import Nest, Slate
 
 
 class GaussianState(NamedTuple):
@@ -98,7 +98,7 @@ class GaussianBelief(Belief):
             tuple(tf.zeros([num_users, *spec.shape], spec.dtype) for spec in others),
         )
 
-    def update(self, belief_state, slate, seen):
+    def update(self, belief_state: Nest, slate: Slate, seen: Nest):
         prior = self._prior()
         sampled = moments.sampled(prior, belief_state.fitted, self._points)
         first = self._first(prior, sampled)
@@ -112,7 +112,7 @@ class GaussianBelief(Belief):
             nests.where(changed, fitted, belief_state.fitted), self._moved(first, after, weights)
         )
 
-    def particles(self, belief_state):
+    def particles(self, belief_state: Nest):
         prior = self._prior()
         sampled = moments.sampled(prior, belief_state.fitted, self._points)
         state = self._now(self._first(prior, sampled), belief_state.moved)
@@ -152,7 +152,7 @@ class GaussianBelief(Belief):
         moves = by_user(difference(after, first), self.num_particles)
         likeliest = tf.argmax(weights, axis=1, output_type=tf.int32)
 
-        def summary(move):
+        def summary(move: tf.Tensor):
             if not move.dtype.is_floating:
                 return tf.gather(move, likeliest, axis=1, batch_dims=1)
             shape = [-1, self.num_particles, *[1] * (move.shape.rank - 2)]

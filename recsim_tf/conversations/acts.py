@@ -2,6 +2,7 @@
 
 import enum
 import functools
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -74,7 +75,10 @@ def is_one_of(act: tf.Tensor, *acts: Act) -> tf.Tensor:
 
 
 def query(
-    act: int | tf.Tensor, attributes=(), num_chips: int = 3, num_users: int | None = None
+    act: int | tf.Tensor,
+    attributes: Sequence[int | tf.Tensor] = (),
+    num_chips: int = 3,
+    num_users: int | None = None,
 ) -> Query:
     """A query, padded to the format of the environment.
 

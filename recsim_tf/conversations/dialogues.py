@@ -1,5 +1,6 @@
 """Users of real dialogues, who also talk beside the act: they were made for the data set IARD."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import gin
@@ -10,6 +11,7 @@ from recsim_tf.conversations.acts import Act, Mode
 from recsim_tf.conversations.users import ConversationUsers
 from recsim_tf.core import validation
 from recsim_tf.core.parameters import parameter
+from recsim_tf.core.types import Nest, Slate, Turn
 
 _TALK = ("inquiring", "requesting", "remarking")
 
@@ -64,12 +66,12 @@ class DialogueUsers(ConversationUsers):
             "phase_effects", self.phase_effects, or_number=True, phases=None, **modes
         )
 
-    def initial_state(self, draws):
+    def initial_state(self, draws: Nest):
         state = super().initial_state(draws)
         none = tf.zeros_like(state.last_act)
         return state._replace(offers=Offers(none, none - 1))
 
-    def mode_logits(self, state, slate):
+    def mode_logits(self, state: Nest, slate: Slate):
         of_modes = super().mode_logits(state, slate)
         zero = tf.zeros_like(state.talkativeness)
         of_talk = tf.stack([zero + self.per_user(name) for name in _TALK], axis=-1)
@@ -77,20 +79,22 @@ class DialogueUsers(ConversationUsers):
         of_act = self.entries("act_effects", slate.query.act, [len(Act), len(Mode)])
         return of_modes + of_act + self._of_phase("phase_effects", state, slate, [len(Mode)])
 
-    def pull(self, state, slate):
+    def pull(self, state: Nest, slate: Slate):
         pull = super().pull(state, slate)
         offers_none = ~acts.is_act(slate.query, *acts.OFFERS, Act.COMPARE)[:, tf.newaxis]
         pull += tf.cast(offers_none, self.dtype) * self.per_user("afterthought", 2)
         return pull + self._of_phase("readiness", state, slate)[:, tf.newaxis]
 
-    def update(self, state, slate, response, innovation):
+    def update(self, state: Nest, slate: Slate, response: Nest, innovation: Nest):
         after = super().update(state, slate, response, innovation)
         return after._replace(offers=_offers(state.offers, slate))
 
-    def turn_conditions(self, turn):
+    def turn_conditions(self, turn: Turn):
         return acts.conditions(turn, may_be_open=True)
 
-    def _of_phase(self, name: str, state, slate, columns=()) -> tf.Tensor:
+    def _of_phase(
+        self, name: str, state: Nest, slate: Slate, columns: Sequence[int] = ()
+    ) -> tf.Tensor:
         """The rows [B, columns] of a parameter, a table [P, columns], by phase."""
         shape = validation.table_shape(name, self._value(name))
         num_phases = shape[-1 - len(columns)] if shape.rank else 1
@@ -98,7 +102,7 @@ class DialogueUsers(ConversationUsers):
         return self.entries(name, phase, [num_phases, *columns])
 
 
-def _offers(before: Offers, slate) -> Offers:
+def _offers(before: Offers, slate: Slate) -> Offers:
     """The offers, this turn's among them."""
     item = slate.documents.item_id[:, 0]
     is_offer = acts.is_act(slate.query, *acts.OFFERS) & slate.mask[:, 0]

@@ -15,6 +15,7 @@ from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import candidate_ids
 from recsim_tf.core.models import DocumentModel
 from recsim_tf.core.parameters import parameter
+from recsim_tf.core.types import Nest
 
 
 @gin.configurable
@@ -70,7 +71,7 @@ class Items(DocumentModel):
                     f" {shape}"
                 )
 
-    def candidates(self, num_users, num_candidates, corpus, user):
+    def candidates(self, num_users: int, num_candidates: int, corpus: Nest, user: Nest):
         if num_candidates == self.num_items:
             ids = tf.tile(tf.range(self.num_items)[tf.newaxis], [num_users, 1])
             return tfd.Independent(tfd.Deterministic(ids), 1)
@@ -89,14 +90,14 @@ class Items(DocumentModel):
             self.num_items, num_users, num_candidates, popularity, False, self.dtype
         )
 
-    def describe(self, draw, corpus):
+    def describe(self, draw: Nest, corpus: Nest):
         return Item(
             item_id=draw,
             bias=self.entries("bias", draw, [self.num_items]),
             factors=self.entries("factors", draw, [self.num_items, self.num_factors]),
         )
 
-    def observe(self, documents):
+    def observe(self, documents: Nest):
         return documents
 
     def observation_bounds(self):

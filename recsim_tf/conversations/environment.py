@@ -1,5 +1,6 @@
 """The conversation environment: its models in one call."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gin
@@ -17,7 +18,7 @@ ACT_COSTS = (0.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)
 
 
 @gin.configurable(module="recsim_tf")
-def conversation_reward(response: Response, act_costs=ACT_COSTS) -> tf.Tensor:
+def conversation_reward(response: Response, act_costs: Sequence[float] = ACT_COSTS) -> tf.Tensor:
     """[B]: the utility of the accepted item, less the cost of the act.
 
     Args:
@@ -44,7 +45,7 @@ def conversation(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
     num_chips: int = 3,
-    reward_fn=conversation_reward,
+    reward_fn: Callable[..., tf.Tensor] = conversation_reward,
     dtype: tf.DType = tf.float32,
     **simulator: Any,
 ) -> Simulator:

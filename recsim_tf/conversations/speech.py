@@ -1,5 +1,7 @@
 """Replies in words."""
 
+from typing import Any
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
@@ -59,7 +61,7 @@ class SpokenReply(CustomDistribution):
         joint = self.symbol.log_probs + self.evidence(value)
         return tf.argmax(joint, axis=-1, output_type=tf.int32)
 
-    def _dwell_evidence(self, dwell):
+    def _dwell_evidence(self, dwell: tf.Tensor):
         dwell = dwell[..., tf.newaxis]
         impossible = tf.constant(-float("inf"), dwell.dtype)
         zero = tf.zeros_like(impossible)
@@ -84,15 +86,15 @@ class SpokenReply(CustomDistribution):
         number, words = tf.TensorShape([]), tf.TensorShape([self.channel.max_length])
         return Utterance(Reply(number, number), number, words)
 
-    def _log_prob(self, value):
+    def _log_prob(self, value: Utterance):
         return self.symbol.log_likelihood(self.evidence(value))
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int, seed: Any = None):
         shape = tf.concat([[n], self._batch_shape_tensor()], axis=0)
         symbol_seed, seed = tfp.random.split_seed(seed, 2)
         return self._draw(self.symbol.sample(n, symbol_seed), shape, seed)
 
-    def _draw(self, symbol, shape, seed):
+    def _draw(self, symbol: tf.Tensor, shape: tf.Tensor, seed: random.Seed):
         dwell_seed, word_seed = random.split_seed(seed, 2)
         mode, position = self.symbol.split(symbol)
         num_items = self._loc.shape[-1]
@@ -119,7 +121,7 @@ def words_of(draw: Utterance, channel: Channel) -> tf.Tensor:
 
 
 @random.sample.register
-def _(distribution: SpokenReply, seed):
+def _(distribution: SpokenReply, seed: random.Seed):
     symbol_seed, seed = random.split_seed(seed, 2)
     symbol = random.sample(distribution.symbol, symbol_seed)
     return distribution._draw(symbol, random.batch_shape(distribution), seed)

@@ -37,6 +37,7 @@ from recsim_tf.core import nests, random, validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import Model, parameter
+from recsim_tf.core.types import Nest, Slate, Turn
 from recsim_tf.language import Channel
 
 # A logit whose probability is 1 in float32.
@@ -148,7 +149,7 @@ class ConversationUsers(UserModel):
         elif not self.are_replies_observed:
             raise ValueError("channel must be given where are_replies_observed is False, got None")
 
-    def check_documents(self, documents, slate_size):
+    def check_documents(self, documents: Nest, slate_size: int):
         num_symbols = acts.alphabet(slate_size, self.num_attributes).num_symbols
         if self.channel is not None and self.channel.num_symbols != num_symbols:
             raise ValueError(
@@ -166,7 +167,7 @@ class ConversationUsers(UserModel):
                     f" directions of {num_attributes}"
                 )
 
-    def initial_draws(self, num_users):
+    def initial_draws(self, num_users: int):
         shape = [num_users, self.num_factors]
         loc, scale = (
             tf.broadcast_to(self.per_user(name, 2), shape) for name in ("taste_loc", "taste_scale")
@@ -185,7 +186,7 @@ class ConversationUsers(UserModel):
             )
         )
 
-    def initial_state(self, draws):
+    def initial_state(self, draws: Nest):
         zeros = tf.zeros_like(draws.talkativeness)
         return UserState(
             *draws,
@@ -200,7 +201,7 @@ class ConversationUsers(UserModel):
         """How much users like items [B, N], float [B, N]."""
         return documents.bias + tf.linalg.matvec(documents.factors, state.taste)
 
-    def alternatives(self, state: UserState, slate) -> choice.Alternatives:
+    def alternatives(self, state: UserState, slate: Slate) -> choice.Alternatives:
         """The distribution [B] of the symbol of a reply."""
         query = slate.query
         utility = self.utility(state, slate.documents)
@@ -222,7 +223,7 @@ class ConversationUsers(UserModel):
             ],
         )
 
-    def mode_logits(self, state: UserState, slate) -> tf.Tensor:
+    def mode_logits(self, state: UserState, slate: Slate) -> tf.Tensor:
         """Logits [B, modes] of the modes of a reply, before the act excludes some."""
         like = state.talkativeness
         zero = tf.zeros_like(like)
@@ -240,7 +241,7 @@ class ConversationUsers(UserModel):
         ]
         return tf.stack(of_modes, axis=-1)
 
-    def pull(self, state: UserState, slate) -> tf.Tensor:
+    def pull(self, state: UserState, slate: Slate) -> tf.Tensor:
         """What items [B, K] are worth in a choice beside their utilities."""
         endorsed = tf.cast(acts.is_act(slate.query, Act.ENDORSE), self.dtype) * state.trust
         first = tf.one_hot(0, slate.mask.shape[1], dtype=self.dtype)
@@ -250,7 +251,7 @@ class ConversationUsers(UserModel):
         """What an attribute in [0, A) is called."""
         return self.attribute_names[number] if self.attribute_names else f"attribute {number}"
 
-    def response(self, state, slate):
+    def response(self, state: Nest, slate: Slate):
         utility = self.utility(state, slate.documents)
         if self.channel is not None:
             return SpokenReply(
@@ -260,7 +261,7 @@ class ConversationUsers(UserModel):
                 self.channel,
             )
 
-        def dwell(symbol):
+        def dwell(symbol: tf.Tensor):
             clicked = self._clicked(symbol, slate)
             loc = self.dwell.mean_log(tf.reduce_sum(clicked * utility, axis=-1))
             return tfd.Masked(
@@ -296,7 +297,7 @@ class ConversationUsers(UserModel):
             return draw
         return draw._replace(words=self.channel.evidence(draw.words))
 
-    def recorded_draw(self, slate, seen):
+    def recorded_draw(self, slate: Slate, seen: Nest):
         if self.channel is not None:
             if self.are_replies_observed:
                 mode, _ = self._split(seen.symbol, slate)
@@ -308,7 +309,7 @@ class ConversationUsers(UserModel):
         seconds = tf.reduce_sum(seen.dwell, axis=-1)
         return ReplyDraw(seen.symbol, tf.where(chosen, seconds, tf.ones_like(seconds)))
 
-    def outcome(self, state, slate, draw):
+    def outcome(self, state: Nest, slate: Slate, draw: Nest):
         symbol = draw.symbol if self.channel is None else self._understood(state, slate, draw)
         clicked = self._clicked(symbol, slate)
         offered = acts.is_act(slate.query, *acts.OFFERS)[:, tf.newaxis]
@@ -325,7 +326,7 @@ class ConversationUsers(UserModel):
             words=() if self.channel is None else words_of(draw, self.channel),
         )
 
-    def update(self, state, slate, response, innovation):
+    def update(self, state: Nest, slate: Slate, response: Nest, innovation: Nest):
         query = slate.query
         endorsed = tf.cast(acts.is_act(query, Act.ENDORSE), self.dtype) * response.clicked[:, 0]
         utility = self.utility(state, slate.documents)[:, 0]
@@ -340,17 +341,17 @@ class ConversationUsers(UserModel):
             accepted=tf.reduce_any(response.accepted > 0, axis=-1),
         )
 
-    def departure(self, state):
+    def departure(self, state: Nest):
         logits = -state.patience / self.patience.of("scale", state.patience)
         if self.leaves_satisfied:
             logits = tf.where(state.accepted, tf.constant(_CERTAIN, self.dtype), logits)
         return tfd.Bernoulli(logits=logits)
 
-    def observe(self, state):
+    def observe(self, state: Nest):
         taste = state.taste if self.is_taste_observed else state.taste[:, :0]
         return ObservedUser(taste, state.refinements)
 
-    def observe_response(self, response):
+    def observe_response(self, response: Nest):
         seen = response._asdict()
         del seen["utility"]
         return self._heard(ObservedResponse(**seen))
@@ -371,7 +372,7 @@ class ConversationUsers(UserModel):
         )
         return self._heard(bounds)
 
-    def turn_conditions(self, turn):
+    def turn_conditions(self, turn: Turn):
         return acts.conditions(turn)
 
     def wording(self):
@@ -384,7 +385,7 @@ class ConversationUsers(UserModel):
             return seen
         return seen._replace(clicked=(), accepted=(), dwell=(), symbol=())
 
-    def _understood(self, state, slate, draw: Utterance) -> tf.Tensor:
+    def _understood(self, state: UserState, slate: Slate, draw: Utterance) -> tf.Tensor:
         """The symbol of an utterance; the most probable one where a log does not have it."""
         symbol = draw.reply.symbol
         return tf.cond(
@@ -393,7 +394,7 @@ class ConversationUsers(UserModel):
             lambda: self.response(state, slate).most_probable(draw),
         )
 
-    def _choice(self, state, slate, utility) -> tf.Tensor:
+    def _choice(self, state: Nest, slate: Slate, utility: tf.Tensor) -> tf.Tensor:
         """Log-probabilities [B, K+1] of a choice, the last of "none"."""
         mask = slate.mask
         scores = self.per_user("choice_sharpness", 2) * (utility + self.pull(state, slate))
@@ -406,7 +407,7 @@ class ConversationUsers(UserModel):
         # Whatever is normalised has an outcome, so that its gradient is finite.
         return tf.nn.log_softmax(tf.where(no_none & is_none, impossible, log_probs))
 
-    def _views(self, state, slate, utility) -> Views:
+    def _views(self, state: Nest, slate: Slate, utility: tf.Tensor) -> Views:
         """What users hold of a turn."""
         directions = tf.cast(tf.convert_to_tensor(self.directions), self.dtype)
         first_shown = slate.mask[:, 0]
@@ -420,11 +421,11 @@ class ConversationUsers(UserModel):
             utility=tf.where(first_shown, utility[:, 0], zero),
         )
 
-    def _split(self, symbol, slate) -> tuple[tf.Tensor, tf.Tensor]:
+    def _split(self, symbol: tf.Tensor, slate: Slate) -> tuple[tf.Tensor, tf.Tensor]:
         """The mode and the value of symbols, int32 [B] each."""
         return acts.alphabet(slate.mask.shape[1], self.num_attributes).split(symbol)
 
-    def _clicked(self, symbol, slate) -> tf.Tensor:
+    def _clicked(self, symbol: tf.Tensor, slate: Slate) -> tf.Tensor:
         """[B, K]: 1 at the chosen position."""
         mode, value = self._split(symbol, slate)
         position = tf.where(mode == Mode.CHOOSE, value, -1)

@@ -6,6 +6,7 @@ import numpy as np
 
 from recsim_tf.conversations.acts import NUM_RATINGS, Act
 from recsim_tf.conversations.phrases import described_replies
+from recsim_tf.core.types import Nest
 from recsim_tf.core.wording import Wording
 from recsim_tf.language import Channel
 
@@ -29,7 +30,7 @@ class ConversationWording(Wording):
         self._names = attribute_names
         self._channel = channel
 
-    def query(self, query, documents):
+    def query(self, query: Nest, documents: Sequence[Nest | None]):
         attributes = [self._names[each] for each in query.attributes if each >= 0]
         first = self._names[query.attributes[0]] if query.attributes[0] >= 0 else None
         has_item = documents[0] is not None
@@ -50,17 +51,17 @@ class ConversationWording(Wording):
                 return "asks: do you like 1?" if has_item else "asks: what would you like?"
         return "says nothing"
 
-    def document(self, document):
+    def document(self, document: Nest):
         return f"item {document.item_id}"
 
-    def response(self, response, documents, query):
+    def response(self, response: Nest, documents: Sequence[Nest | None], query: Nest):
         meaning = self._meaning(response, documents)
         if self._channel is None:
             return meaning
         said = str(self._channel.text(np.asarray(response.words)))
         return f'says: "{said}" ({meaning})' if said else meaning
 
-    def _meaning(self, response, documents) -> str:
+    def _meaning(self, response: Nest, documents: Sequence[Nest | None]) -> str:
         reply = described_replies(len(documents), self._names)[int(response.symbol)]
         position, attribute = reply.get("position"), reply.get("attribute")
         match reply["mode"]:
@@ -78,5 +79,5 @@ class ConversationWording(Wording):
                 return f"wants more {attribute}"
         return _OTHERS[reply["mode"]]
 
-    def user(self, user):
+    def user(self, user: Nest):
         return {"patience": user.patience, "trust": user.trust}

@@ -88,5 +88,5 @@ class VocabularyChannel(Channel):
     def max_length(self):
         return self.vocabulary.max_length
 
-    def text(self, words):
+    def text(self, words: np.ndarray):
         return self.vocabulary.texts(words)

@@ -155,7 +155,7 @@ class Grammar(VocabularyChannel):
         logits = _logs(probs, dtype)[:, np.newaxis, np.newaxis]
         return cls(vocabulary, num_symbols, word_logits=logits, dtype=dtype)
 
-    def speak(self, symbol, seed):
+    def speak(self, symbol: tf.Tensor, seed: random.Seed):
         template_seed, word_seed = random.split_seed(seed, 2)
         templates = tf.nn.softmax(tf.gather(self._table("template_logits"), symbol))
         u = random.uniform(_shape(symbol), template_seed, self.dtype)
@@ -164,7 +164,7 @@ class Grammar(VocabularyChannel):
         u = random.uniform([*_shape(symbol), self.max_length], word_seed, self.dtype)
         return random.categorical_from_uniform(u, tf.nn.softmax(logits))
 
-    def evidence(self, words):
+    def evidence(self, words: tf.Tensor):
         log_templates = tf.nn.log_softmax(self._table("template_logits"))
         num_symbols, num_templates = log_templates.shape
         by_word = tf.transpose(tf.nn.log_softmax(self._table("word_logits")), [2, 3, 0, 1])
@@ -185,7 +185,7 @@ def _logs(probs: np.ndarray, dtype: tf.DType) -> np.ndarray:
         return np.log(probs).astype(dtype.as_numpy_dtype)
 
 
-def _shape(tensor) -> list:
+def _shape(tensor: tf.Tensor) -> list:
     """The shape, with integers where it is static."""
     static = tensor.shape.as_list()
     dynamic = tf.shape(tensor)

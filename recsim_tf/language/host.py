@@ -7,7 +7,7 @@ import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core import validation
+from recsim_tf.core import random, validation
 from recsim_tf.core.execution import is_for_xla
 from recsim_tf.language.channel import Channel
 
@@ -67,20 +67,22 @@ class HostLanguageModel(Channel):
     def num_words(self):
         return 256
 
-    def speak(self, symbol, seed):
+    def speak(self, symbol: tf.Tensor, seed: random.Seed):
         shape = [*symbol.shape, self.max_length]
         return tf.ensure_shape(self._on_host(self._spoken, symbol, tf.int32), shape)
 
-    def evidence(self, words):
+    def evidence(self, words: tf.Tensor):
         shape = [*words.shape[:-1], self.num_symbols]
         return tf.ensure_shape(self._on_host(self._heard, words, self.dtype), shape)
 
-    def text(self, words):
+    def text(self, words: np.ndarray):
         words = np.asarray(words)
         texts = [_decoded(row) for row in words.reshape([-1, words.shape[-1]])]
         return np.array(texts, object).reshape(words.shape[:-1])
 
-    def _on_host(self, function, tensor, dtype):
+    def _on_host(
+        self, function: Callable[[np.ndarray], np.ndarray], tensor: tf.Tensor, dtype: tf.DType
+    ):
         if is_for_xla():
             raise ValueError(
                 "HostLanguageModel runs in Python and cannot be compiled by XLA: leave jit_compile"

@@ -125,7 +125,7 @@ class Recurrent(VocabularyChannel):
             weighted_metrics=[],
         )
 
-        def examples(rows):
+        def examples(rows: np.ndarray):
             taken = tuple(array[rows] for array in inputs)
             return tf.data.Dataset.from_tensor_slices((taken, words[rows], _counts(words[rows])))
 
@@ -144,7 +144,7 @@ class Recurrent(VocabularyChannel):
     def num_symbols(self):
         return len(self.features)
 
-    def speak(self, symbol, seed):
+    def speak(self, symbol: tf.Tensor, seed: random.Seed):
         different, row_of_symbol = self._rows
         features = tf.gather(different, tf.gather(row_of_symbol, symbol))
         state = self._network.begin(features)
@@ -160,7 +160,7 @@ class Recurrent(VocabularyChannel):
             words.append(word)
         return tf.stack(words, axis=-1)
 
-    def evidence(self, words):
+    def evidence(self, words: tf.Tensor):
         flat = tf.reshape(words, [-1, self.max_length])
         num_texts = flat.shape[0] or tf.shape(flat)[0]
         different, row_of_symbol = self._rows
@@ -187,7 +187,7 @@ class _Network:
     ):
         layers = tf.keras.layers
 
-        def initializer(number):
+        def initializer(number: int):
             return tf.keras.initializers.GlorotUniform(seed=10 * seed + number)
 
         self._embed = layers.Embedding(

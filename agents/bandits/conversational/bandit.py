@@ -132,7 +132,7 @@ class KeyTermBandit(PolicyModel, abc.ABC):
         return BanditState(none, none, self.initial_belief(num_users))
 
     def __call__(
-        self, observation: Observation, policy_state: BanditState, seed
+        self, observation: Observation, policy_state: BanditState, seed: random.Seed
     ) -> tuple[tf.Tensor, BanditState]:
         """Slates int32 [B, 1], and the policy state with the last response learned."""
         response = observation.response
@@ -185,7 +185,7 @@ def random_arms(simulator: Simulator) -> Policy:
     _check_key_terms("random_arms", simulator)
     num_arms, _ = simulator.documents.split(simulator.num_candidates)
 
-    def act(observation, policy_state, seed):
+    def act(observation: Observation, policy_state: Nest, seed: random.Seed):
         num_users = observation.documents.item_id.shape[0]
         numbers = random.uniform([num_users, 1], seed)
         return tf.cast(numbers * num_arms, tf.int32), policy_state

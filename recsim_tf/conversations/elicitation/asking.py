@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from recsim_tf.conversations.acts import Act
 from recsim_tf.conversations.elicitation.believing import BelievingPolicy, plain_turn
+from recsim_tf.conversations.elicitation.candidates import CandidateBelief
 from recsim_tf.conversations.elicitation.turns import (
     MEASURES,
     AskAttributes,
@@ -74,7 +75,7 @@ class AskMost(_Asking):
         super().check()
         validation.check_one_of((*MEASURES, RANDOM), measure=self.measure)
 
-    def choose(self, believed, seed):
+    def choose(self, believed: CandidateBelief, seed: random.Seed):
         turns_seed, index_seed = random.split_seed(seed, 2)
         turns = self.candidate_turns.turns(believed, turns_seed)
         if self.measure == RANDOM:
@@ -84,7 +85,7 @@ class AskMost(_Asking):
             index = _first_best(self.candidate_turns.information(believed, turns, self.measure))
         return take_turn(turns, index)
 
-    def alternatives(self, believed, seed):
+    def alternatives(self, believed: CandidateBelief, seed: random.Seed):
         if self.measure == RANDOM:
             return Explanation()
         turns_seed, _ = random.split_seed(seed, 2)
@@ -110,7 +111,7 @@ class AskWhileItPays(_Asking):
 
     cost: Any = parameter(0.1)
 
-    def choose(self, believed, seed):
+    def choose(self, believed: CandidateBelief, seed: random.Seed):
         questions = self.candidate_turns.turns(believed, seed)
         values = self.candidate_turns.information(believed, questions)
         asks = tf.reduce_max(values, axis=1) >= self.per_user("cost")
@@ -118,7 +119,7 @@ class AskWhileItPays(_Asking):
         slate = believed.best_set(self.simulator.slate_size)
         return nests.where(asks, question, plain_turn(self.simulator, Act.RECOMMEND, slate))
 
-    def alternatives(self, believed, seed):
+    def alternatives(self, believed: CandidateBelief, seed: random.Seed):
         return self.candidate_turns.explain(believed, seed)
 
 

@@ -84,12 +84,12 @@ class CandidateBelief(NamedTuple):
             nests.take(self.documents, positions),
         )
 
-        def of_turns(leaf):
+        def of_turns(leaf: tf.Tensor):
             """[B, Q, ...] for each particle, [B * Q * P, ...]."""
             leaf = tf.reshape(leaf, [num_users * num_turns, *leaf.shape[2:]])
             return tf.repeat(leaf, num_particles, axis=0)
 
-        def of_particles(leaf):
+        def of_particles(leaf: tf.Tensor):
             """[B, P, ...] for each turn, [B * Q * P, ...]."""
             leaf = tf.repeat(leaf[:, tf.newaxis], num_turns, axis=1)
             return tf.reshape(leaf, [-1, *leaf.shape[3:]])

@@ -39,7 +39,7 @@ class _Recommending(BelievingPolicy):
     def _num_shown(self) -> int:
         return self.simulator.slate_size if self.num_shown is None else self.num_shown
 
-    def choose(self, believed, seed):
+    def choose(self, believed: CandidateBelief, seed: random.Seed):
         return plain_turn(self.simulator, Act.RECOMMEND, self._slate(believed, seed))
 
     def _slate(self, believed: CandidateBelief, seed: random.Seed) -> tf.Tensor:
@@ -51,7 +51,7 @@ class _Recommending(BelievingPolicy):
 class RecommendBest(_Recommending):
     """Recommends the candidates of the largest expected utilities."""
 
-    def _slate(self, believed, seed):
+    def _slate(self, believed: CandidateBelief, seed: random.Seed):
         return believed.best(self._num_shown)
 
 
@@ -61,7 +61,7 @@ class RecommendSet(_Recommending):
     2010), see `recsim_tf.belief.recommendation_set`.
     """
 
-    def _slate(self, believed, seed):
+    def _slate(self, believed: CandidateBelief, seed: random.Seed):
         return believed.best_set(self._num_shown)
 
 
@@ -69,7 +69,7 @@ class RecommendSet(_Recommending):
 class ThompsonSampling(_Recommending):
     """Recommends, for each position, the best candidate of a user drawn from the belief."""
 
-    def _slate(self, believed, seed):
+    def _slate(self, believed: CandidateBelief, seed: random.Seed):
         used = tf.zeros([believed.num_users, believed.num_candidates], tf.bool)
         slate = []
         for position_seed in random.split_seed(seed, self._num_shown):

@@ -30,29 +30,24 @@ class TurnKind(abc.ABC):
     slate_size: int | None = None  # K of its slates; None for any that the environment has
     label: str = ""  # of its only turn
 
-    def check(self, slate_size: int, users: ConversationUsers) -> None:
+    def check(self, simulator: Simulator) -> None:
         """Raises `ValueError` where the sizes of an environment do not suit."""
-        if self.slate_size is not None and self.slate_size > slate_size:
+        if self.slate_size is not None and self.slate_size > simulator.slate_size:
             raise ValueError(
-                f"slate_size of a kind of turns must be at most {slate_size}, that of the"
+                f"slate_size of a kind of turns must be at most {simulator.slate_size}, that of the"
                 f" environment, got {self.slate_size}"
             )
 
     @abc.abstractmethod
     def propose(
-        self,
-        believed: CandidateBelief,
-        users: ConversationUsers,
-        slate_size: int,
-        seed: random.Seed,
+        self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Turns: candidate positions int32 [B, Q, k], k <= slate_size, and attributes int32 [B, Q,
         c]; -1 where there are none.
 
         Args:
           believed: about the B users.
-          users: the user model.
-          slate_size: K, of the environment.
+          simulator: of conversations.
           seed: for turns that are drawn.
         """
 
@@ -77,8 +72,8 @@ class ShowSet(TurnKind):
             validation.check_count(slate_size=slate_size)
         self.slate_size = slate_size
 
-    def propose(self, believed, users, slate_size, seed):
-        return _one(believed.best_set(self.slate_size or slate_size))
+    def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
+        return _one(believed.best_set(self.slate_size or simulator.slate_size))
 
 
 @gin.configurable
@@ -97,7 +92,7 @@ class CompareSet(TurnKind):
         self.slate_size = slate_size
         self.label = f"compare the best {slate_size}"
 
-    def propose(self, believed, users, slate_size, seed):
+    def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
         return _one(believed.best_set(self.slate_size))
 
 
@@ -116,10 +111,10 @@ class ComparePairs(TurnKind):
         validation.check_count(num_pairs=num_pairs)
         self.num_turns = num_pairs
 
-    def labels(self, users):
+    def labels(self, users: ConversationUsers):
         return [f"compare pair {index}" for index in range(self.num_turns)]
 
-    def propose(self, believed, users, slate_size, seed):
+    def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
         shape = [believed.num_users, self.num_turns]
         first_seed, other_seed = random.split_seed(seed, 2)
         first = random.uniform_integers(shape, first_seed, believed.num_candidates)
@@ -135,8 +130,8 @@ class Endorse(TurnKind):
     act = Act.ENDORSE
     label = "endorse the best item"
 
-    def propose(self, believed, users, slate_size, seed):
-        return _one(believed.best_set(slate_size))
+    def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
+        return _one(believed.best_set(simulator.slate_size))
 
 
 @gin.configurable
@@ -158,24 +153,24 @@ class AskAttributes(TurnKind):
         self.num_turns = num_attributes
         self._anchored = anchored
 
-    def labels(self, users):
+    def labels(self, users: ConversationUsers):
         alone = "" if self._anchored else " alone"
         return [f"ask about {users.attribute_name(a)}{alone}" for a in range(self.num_turns)]
 
-    def check(self, slate_size, users):
-        super().check(slate_size, users)
-        if self.num_turns != users.num_attributes:
+    def check(self, simulator: Simulator):
+        super().check(simulator)
+        num_attributes = simulator.users.num_attributes
+        if self.num_turns != num_attributes:
             raise ValueError(
-                f"num_attributes must be {users.num_attributes}, that of the users, got"
-                f" {self.num_turns}"
+                f"num_attributes must be {num_attributes}, that of the users, got {self.num_turns}"
             )
 
-    def propose(self, believed, users, slate_size, seed):
+    def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
         numbers = tf.range(self.num_turns)[tf.newaxis, :, tf.newaxis]
         asked = tf.tile(numbers, [believed.num_users, 1, 1])
         if not self._anchored:
             return _no_attributes(asked), asked
-        wanted, items = _ideals_and_degrees(users, believed)
+        wanted, items = _ideals_and_degrees(simulator.users, believed)
         anchor = tf.argmin(tf.abs(items - wanted[:, tf.newaxis]), axis=1, output_type=tf.int32)
         return anchor[..., tf.newaxis], asked
 
@@ -187,7 +182,7 @@ class AskItem(TurnKind):
     act = Act.ASK
     label = "ask about the best item"
 
-    def propose(self, believed, users, slate_size, seed):
+    def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
         return _one(believed.best(1))
 
 
@@ -206,10 +201,10 @@ class ShowChips(TurnKind):
         validation.check_count(num_chips=num_chips)
         self._num_chips = num_chips
 
-    def propose(self, believed, users, slate_size, seed):
-        wanted, _ = _ideals_and_degrees(users, believed)
-        chips = tf.math.top_k(wanted, min(self._num_chips, users.num_attributes)).indices
-        return believed.best_set(slate_size)[:, tf.newaxis], chips[:, tf.newaxis]
+    def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
+        wanted, _ = _ideals_and_degrees(simulator.users, believed)
+        chips = tf.math.top_k(wanted, min(self._num_chips, simulator.users.num_attributes)).indices
+        return believed.best_set(simulator.slate_size)[:, tf.newaxis], chips[:, tf.newaxis]
 
 
 class CandidateTurns:
@@ -225,10 +220,8 @@ class CandidateTurns:
 
     def __init__(self, simulator: Simulator, kinds: Sequence[TurnKind]):
         check_kinds(simulator, kinds)
-        self.users: ConversationUsers = simulator.users
         self.kinds = tuple(kinds)
-        self._slate_size = simulator.slate_size
-        self._num_chips = simulator.query_spec.attributes.shape[0]
+        self._simulator = simulator
 
     @property
     def num_turns(self) -> int:
@@ -238,7 +231,7 @@ class CandidateTurns:
     @property
     def labels(self) -> list[str]:
         """What each of the M turns is, for people."""
-        return [label for kind in self.kinds for label in kind.labels(self.users)]
+        return [label for kind in self.kinds for label in kind.labels(self._simulator.users)]
 
     def turns(self, believed: CandidateBelief, seed: random.Seed) -> Turn:
         """The turns [B, M, ...]; the seed is for kinds that draw."""
@@ -250,10 +243,11 @@ class CandidateTurns:
         return tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=1), *parts)
 
     def _turns_of(self, kind: TurnKind, believed: CandidateBelief, seed: random.Seed) -> Turn:
-        slate, attributes = kind.propose(believed, self.users, self._slate_size, seed)
+        slate, attributes = kind.propose(believed, self._simulator, seed)
         act = tf.fill([believed.num_users, kind.num_turns], int(kind.act))
+        num_chips = self._simulator.query_spec.attributes.shape[0]
         return Turn(
-            _padded(slate, self._slate_size), Query(act, _padded(attributes, self._num_chips))
+            _padded(slate, self._simulator.slate_size), Query(act, _padded(attributes, num_chips))
         )
 
     def information(
@@ -264,8 +258,10 @@ class CandidateTurns:
         """
         check_measure(measure)
 
-        def of_kind(kind, part):
-            log_probs = believed.reply_log_probs(self.users, part, self.users.admitted[kind.act])
+        users: ConversationUsers = self._simulator.users
+
+        def of_kind(kind: TurnKind, part: Turn):
+            log_probs = believed.reply_log_probs(users, part, users.admitted[kind.act])
             if measure == "evoi":
                 return evoi(believed.weights, believed.utilities, log_probs)
             of = information_gain if measure == "information_gain" else predictive_entropy
@@ -278,7 +274,7 @@ class CandidateTurns:
         worth taking; 0 for a question.
         """
 
-        def of_kind(kind, part):
+        def of_kind(kind: TurnKind, part: Turn):
             utilities, num_users = believed.utilities, believed.num_users
             if kind.act not in OFFERS:
                 return tf.zeros([num_users, kind.num_turns], utilities.dtype)
@@ -335,7 +331,7 @@ def check_kinds(simulator: Simulator, kinds: Sequence[TurnKind]) -> None:
     if not kinds or not all(isinstance(kind, TurnKind) for kind in kinds):
         raise ValueError(f"kinds must be a list of kinds of turns, got {shown(kinds)}")
     for kind in kinds:
-        kind.check(simulator.slate_size, simulator.users)
+        kind.check(simulator)
 
 
 def _ideals_and_degrees(

@@ -8,12 +8,14 @@ answer to that question is drawn. An answer to every key-term at every step, of 
 looks at some, would be simpler to write, but would put what no agent may know into the response.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gin
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random, validation
 from recsim_tf.core.bounds import Bounds
@@ -21,6 +23,7 @@ from recsim_tf.core.distributions import uniform_ids
 from recsim_tf.core.distributions.base import CustomDistribution
 from recsim_tf.core.models import DocumentModel
 from recsim_tf.core.parameters import parameter
+from recsim_tf.core.types import Nest
 
 # A key-term has 1 to so many arms.
 _MOST_ARMS = 10
@@ -91,7 +94,7 @@ class KeyTermDocuments(DocumentModel):
         num_arms = min(num_candidates, self.num_offered_arms)
         return num_arms, num_candidates - num_arms
 
-    def candidates(self, num_users, num_candidates, corpus, user):
+    def candidates(self, num_users: int, num_candidates: int, corpus: Nest, user: Nest):
         return OfferedIds(
             self.num_arms,
             self.num_key_terms,
@@ -100,7 +103,7 @@ class KeyTermDocuments(DocumentModel):
             dtype=self.dtype,
         )
 
-    def describe(self, draw, corpus):
+    def describe(self, draw: Nest, corpus: Nest):
         return Candidate(
             item_id=draw,
             is_key_term=tf.cast(draw >= self.num_arms, self.dtype),
@@ -109,7 +112,7 @@ class KeyTermDocuments(DocumentModel):
             ),
         )
 
-    def observe(self, documents):
+    def observe(self, documents: Nest):
         return documents
 
     def observation_bounds(self):
@@ -162,7 +165,7 @@ class OfferedIds(CustomDistribution):
     def _event_shape(self):
         return tf.TensorShape([sum(self._num_offered)])
 
-    def _log_prob(self, value):
+    def _log_prob(self, value: tf.Tensor):
         arms, key_terms = tf.split(value, self._num_offered, axis=-1)
         key_terms -= self._num_arms
         of_arms = self._arms.log_prob(arms)
@@ -171,12 +174,12 @@ class OfferedIds(CustomDistribution):
         in_order = tf.reduce_all(key_terms == tf.range(self._num_offered[1]), axis=-1)
         return tf.where(in_order, of_arms, tf.constant(-float("inf"), self._log_prob_dtype))
 
-    def _sample_n(self, n, seed=None):
+    def _sample_n(self, n: int, seed: Any = None):
         return self._drawn(
             lambda part, seed: part.sample(n, seed=seed), tfp.random.sanitize_seed(seed)
         )
 
-    def _drawn(self, sample, seed):
+    def _drawn(self, sample: Callable[[tfd.Distribution, Any], tf.Tensor], seed: Any):
         arm_seed, key_term_seed = random.split_seed(seed, 2)
         arms = sample(self._arms, arm_seed)
         if self._key_terms is not None:
@@ -189,7 +192,7 @@ class OfferedIds(CustomDistribution):
 
 
 @random.sample.register
-def _(distribution: OfferedIds, seed):
+def _(distribution: OfferedIds, seed: random.Seed):
     return distribution._drawn(random.sample, seed)
 
 
@@ -226,7 +229,7 @@ def draw_catalogue(num_arms: int, num_key_terms: int, num_features: int, seed: i
     return np.pad(np.concatenate([arms, key_terms]), [(0, 0), (0, 1)], constant_values=1.0)
 
 
-def _memberships(generator, num_key_terms: int, num_arms: int) -> np.ndarray:
+def _memberships(generator: np.random.Generator, num_key_terms: int, num_arms: int) -> np.ndarray:
     """Bool [W, A]: the arms of each key-term."""
     most = min(_MOST_ARMS, num_arms)
     num_members = generator.integers(1, most + 1, num_key_terms)

@@ -16,6 +16,7 @@ from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Slate
 
 
 class InitialDraw(NamedTuple):
@@ -69,11 +70,11 @@ class KeyTermUsers(UserModel):
         validation.check_at_least(2, num_features=self.num_features)
         validation.check_count(num_rounds=self.num_rounds)
 
-    def check_documents(self, documents, slate_size):
+    def check_documents(self, documents: Nest, slate_size: int):
         if isinstance(documents, KeyTermDocuments):
             validation.check_same(self, documents, "num_features")
 
-    def initial_draws(self, num_users):
+    def initial_draws(self, num_users: int):
         zeros = tf.zeros([num_users, self.num_features - 1], self.dtype)
         uniform = tfd.Uniform(zeros[:, 0], tf.ones([], self.dtype))
         return tfd.JointDistributionNamed(
@@ -84,7 +85,7 @@ class KeyTermUsers(UserModel):
             )
         )
 
-    def initial_state(self, draws):
+    def initial_state(self, draws: Nest):
         scale = draws.reward_scale[:, tf.newaxis]
         bias = scale + 2 * (1 - scale) * draws.bias[:, tf.newaxis]
         direction = tf.math.l2_normalize(draws.direction, axis=-1)
@@ -93,16 +94,16 @@ class KeyTermUsers(UserModel):
             rounds=tf.zeros(draws.bias.shape, tf.int32),
         )
 
-    def scores(self, state: UserState, documents) -> tf.Tensor:
+    def scores(self, state: UserState, documents: Nest) -> tf.Tensor:
         """How much users like items [B, N], float [B, N]: <taste, features>."""
         return tf.linalg.matvec(documents.features, state.taste)
 
-    def response(self, state, slate):
+    def response(self, state: Nest, slate: Slate):
         probs = tf.clip_by_value(self.scores(state, slate.documents), 0.0, 1.0)
         probs = tf.where(slate.mask, probs, tf.zeros([], probs.dtype))
         return tfd.Independent(tfd.Bernoulli(probs=probs), 1)
 
-    def outcome(self, state, slate, draw):
+    def outcome(self, state: Nest, slate: Slate, draw: Nest):
         shown = tf.cast(slate.mask, self.dtype)
         liked, documents = tf.cast(draw, self.dtype), slate.documents
         asked = shown * documents.is_key_term
@@ -114,14 +115,14 @@ class KeyTermUsers(UserModel):
             features=shown[:, :, tf.newaxis] * documents.features,
         )
 
-    def update(self, state, slate, response, innovation):
+    def update(self, state: Nest, slate: Slate, response: Nest, innovation: Nest):
         recommended = tf.reduce_any(slate.mask & (response.asked == 0), axis=-1)
         return state._replace(rounds=state.rounds + tf.cast(recommended, tf.int32))
 
-    def departure(self, state):
+    def departure(self, state: Nest):
         return state.rounds >= self.num_rounds
 
-    def observe(self, state):
+    def observe(self, state: Nest):
         """Nothing: [B, 0]."""
         return state.taste[:, :0]
 

@@ -308,7 +308,9 @@ def dialogue_log(
     )
 
 
-def _named(words: np.ndarray, vocabulary: Vocabulary, attribute_words) -> np.ndarray:
+def _named(
+    words: np.ndarray, vocabulary: Vocabulary, attribute_words: Mapping[str, Sequence[str]]
+) -> np.ndarray:
     """bool [U, A]: which attributes the words int [U, L] name."""
     found = np.zeros([len(words), len(attribute_words)], bool)
     for column, names in enumerate(attribute_words.values()):

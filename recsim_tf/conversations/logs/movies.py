@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import gin
@@ -108,7 +109,7 @@ def movielens_users(
     )
 
 
-def _factorise(residual, is_rated, num_factors):
+def _factorise(residual: np.ndarray, is_rated: np.ndarray, num_factors: int):
     """Tastes [U, F] and factors [D, F], by alternating least squares."""
     factors = np.random.default_rng(0).standard_normal((residual.shape[1], num_factors)) * 0.1
     for _ in range(_NUM_ROUNDS):
@@ -117,7 +118,7 @@ def _factorise(residual, is_rated, num_factors):
     return tastes, factors
 
 
-def _ridge(residual, is_rated, features):
+def _ridge(residual: np.ndarray, is_rated: np.ndarray, features: np.ndarray):
     """For each row, the weights of features with the prior Normal(0, 1): [rows, F]."""
     weights = is_rated.astype(np.float64)
     squares = np.einsum("ri,if,ig->rfg", weights, features, features, optimize=True)
@@ -125,7 +126,7 @@ def _ridge(residual, is_rated, features):
     return np.linalg.solve(squares, (residual @ features)[..., np.newaxis])[..., 0]
 
 
-def _genres(has_genre, names, factors, min_movies):
+def _genres(has_genre: np.ndarray, names: Sequence[str], factors: np.ndarray, min_movies: int):
     """Names and unit directions [A, F] of the genres of many movies."""
     common = np.flatnonzero(has_genre.sum(axis=0) >= min_movies)
     if not len(common):

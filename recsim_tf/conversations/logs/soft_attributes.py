@@ -2,7 +2,7 @@
 
 import json
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -143,7 +143,7 @@ def soft_attributes_log(data: SoftAttributes, slate_size: int | None = None) -> 
     )
 
 
-def _titles(cell) -> list[str] | None:
+def _titles(cell: Any) -> list[str] | None:
     """The titles of a cell; None where it holds something else."""
     if not isinstance(cell, str):
         return [] if cell != cell or cell is None else None

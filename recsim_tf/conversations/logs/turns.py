@@ -143,7 +143,14 @@ def from_turns(
     return TurnLog(log, known_ids, session_ids)
 
 
-def _check_columns(frame, columns, items, attributes, vocabulary, num_chips) -> None:
+def _check_columns(
+    frame: Any,
+    columns: Mapping[str, str],
+    items: Sequence[str],
+    attributes: Sequence[str],
+    vocabulary: Vocabulary | None,
+    num_chips: int,
+) -> None:
     check_roles(columns, _ROLES, ("session", "step", "act"))
     if "mode" not in columns and "words" not in columns:
         raise ValueError(f"columns must name a column for 'mode' or 'words', got {dict(columns)}")
@@ -174,7 +181,9 @@ def _members(
     return values
 
 
-def _replies(faults: Faults, frame: Any, columns, slate_size: int, num_attributes: int) -> Reply:
+def _replies(
+    faults: Faults, frame: Any, columns: Mapping[str, str], slate_size: int, num_attributes: int
+) -> Reply:
     """The replies of R rows, as far as the table has them."""
     num_rows, has_words = len(frame), "words" in columns
     if "mode" not in columns:
@@ -206,7 +215,7 @@ def _replies(faults: Faults, frame: Any, columns, slate_size: int, num_attribute
     return Reply(mode, symbol.astype(np.int32))
 
 
-def _ids(faults: Faults, frame: Any, items: Sequence[str], item_ids):
+def _ids(faults: Faults, frame: Any, items: Sequence[str], item_ids: Sequence | np.ndarray | None):
     """int32 [R, K]: the items shown, -1 where none is; and their ids [D]."""
     if item_ids is None:
         item_ids = np.unique(np.concatenate([frame[name].dropna().to_numpy() for name in items]))

@@ -109,14 +109,21 @@ class _Objective:
       size: the number of values for an attribute.
     """
 
-    def __init__(self, features, tags, who, num_senses: int, prior_scale: float):
+    def __init__(
+        self,
+        features: np.ndarray,
+        tags: np.ndarray,
+        who: np.ndarray,
+        num_senses: int,
+        prior_scale: float,
+    ):
         self._features, self._who = features, who
         self._signs = (2 * tags - 1)[:, np.newaxis, :, np.newaxis]
         self._shape = [num_senses, features.shape[1]]
         self._prior_scale = prior_scale
         self.size = num_senses * (features.shape[1] + 1)
 
-    def minimised(self, starts: tf.Tensor, max_iterations):
+    def minimised(self, starts: tf.Tensor, max_iterations: int):
         """Coefficients [A, S, F + 1], log-probabilities of senses [A, S] and the log-likelihood [A]
         at the best end of searches from starts [N, A, size].
         """
@@ -131,12 +138,12 @@ class _Objective:
         coefficients, log_probs = self._split(values)
         return coefficients, log_probs, self._log_likelihood(values[tf.newaxis])[0]
 
-    def _loss(self, values):
+    def _loss(self, values: tf.Tensor):
         coefficients, _ = self._split(values)
         prior = tf.reduce_sum(coefficients**2, axis=[-2, -1]) / (2 * self._prior_scale**2)
         return prior - self._log_likelihood(values)
 
-    def _log_likelihood(self, values):
+    def _log_likelihood(self, values: tf.Tensor):
         """[N, A] of values [N, A, size]."""
         coefficients, log_probs = self._split(values)
         scores = tf.einsum("pf,nasf->pnas", self._features, coefficients)
@@ -145,7 +152,7 @@ class _Objective:
         by_user = tf.math.unsorted_segment_sum(log_likelihood, self._who, num_users)
         return tf.reduce_sum(tf.reduce_logsumexp(by_user + log_probs, axis=-1), axis=0)
 
-    def _split(self, values):
+    def _split(self, values: tf.Tensor):
         """Coefficients [..., S, F + 1] and log-probabilities of the senses [..., S]."""
         num_senses = self._shape[0]
         coefficients = tf.reshape(values[..., :-num_senses], [*values.shape[:-1], *self._shape])

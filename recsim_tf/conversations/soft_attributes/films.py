@@ -12,6 +12,7 @@ from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import candidate_ids
 from recsim_tf.core.models import DocumentModel
 from recsim_tf.core.ranges import Range
+from recsim_tf.core.types import Nest
 
 
 class Catalogue(NamedTuple):
@@ -69,7 +70,7 @@ class Films(DocumentModel):
     def check(self):
         validation.check_count(num_films=self.num_films)
 
-    def candidates(self, num_users, num_candidates, corpus, user):
+    def candidates(self, num_users: int, num_candidates: int, corpus: Nest, user: Nest):
         if num_candidates == self.num_films:
             ids = tf.tile(tf.range(self.num_films)[tf.newaxis], [num_users, 1])
             return tfd.Independent(tfd.Deterministic(ids), 1)
@@ -77,7 +78,7 @@ class Films(DocumentModel):
             self.num_films, num_users, num_candidates, replacement=False, dtype=self.dtype
         )
 
-    def observe(self, documents):
+    def observe(self, documents: Nest):
         return documents
 
     def observation_bounds(self):

@@ -15,6 +15,7 @@ from recsim_tf.core.distributions import UniformCategories
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Slate
 
 LESS, ABOUT, MORE = 0, 1, 2
 _NUM_RELATIONS = 3
@@ -109,7 +110,7 @@ class AttributeRaters(UserModel):
         directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
         return directions, generator.standard_normal((self.num_films, self.num_factors))
 
-    def initial_draws(self, num_users):
+    def initial_draws(self, num_users: int):
         return tfd.JointDistributionNamed(
             InitialDraw(
                 rater=UniformCategories(self.num_raters, [num_users], self.dtype),
@@ -131,7 +132,7 @@ class AttributeRaters(UserModel):
         cells = attribute[:, tf.newaxis] * self.num_films + films
         return tf.linalg.matvec(factors, direction) + self._offsets(cells)
 
-    def relations(self, state: InitialDraw, slate) -> tfd.OrderedLogistic:
+    def relations(self, state: InitialDraw, slate: Slate) -> tfd.OrderedLogistic:
         """The relation [B, K] of each film of a slate to the reference."""
         query = slate.query
         compared = tf.concat([slate.documents, query.reference[:, tf.newaxis]], axis=1)
@@ -145,17 +146,17 @@ class AttributeRaters(UserModel):
             cutpoints=cuts, loc=scale * (degree[:, :-1] - degree[:, -1:]), dtype=tf.int32
         )
 
-    def response(self, state, slate):
+    def response(self, state: Nest, slate: Slate):
         return tfd.Independent(tfd.Masked(self.relations(state, slate), slate.mask), 1)
 
-    def outcome(self, state, slate, draw):
+    def outcome(self, state: Nest, slate: Slate, draw: Nest):
         relation = tf.where(slate.mask, draw, ABOUT)
         return Response(tf.cast(relation == MORE, self.dtype), relation)
 
-    def recorded_draw(self, slate, seen):
+    def recorded_draw(self, slate: Slate, seen: Nest):
         return seen.relation
 
-    def observe(self, state):
+    def observe(self, state: Nest):
         return state.rater
 
     def observation_bounds(self):
@@ -164,7 +165,7 @@ class AttributeRaters(UserModel):
     def response_bounds(self):
         return Response(clicked=Bounds(0.0, 1.0), relation=Bounds(0, _NUM_RELATIONS - 1))
 
-    def _offsets(self, cells):
+    def _offsets(self, cells: tf.Tensor):
         value = tf.cast(tf.convert_to_tensor(self.offsets), self.dtype)
         if not value.shape.rank:
             return value

@@ -19,6 +19,7 @@ from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import known_numbers
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Slate
 
 NUM_STARS = 5
 # A logistic distribution of scale 1 has this standard deviation.
@@ -145,13 +146,13 @@ class TaggingUsers(UserModel):
         validation.check_table("topics", self.topics, **topics, **factors)
         validation.check_table("topic_logits", self.topic_logits, or_number=True, **topics)
 
-    def check_documents(self, documents, slate_size):
+    def check_documents(self, documents: Nest, slate_size: int):
         if slate_size < self.max_ratings:
             raise ValueError(
                 f"slate_size must be at least max_ratings={self.max_ratings}, got {slate_size}"
             )
 
-    def initial_draws(self, num_users):
+    def initial_draws(self, num_users: int):
         ones = tf.ones([num_users, self.num_factors], self.dtype)
         return tfd.JointDistributionNamed(
             TaggerDraws(
@@ -181,7 +182,7 @@ class TaggingUsers(UserModel):
             )
         )
 
-    def initial_state(self, draws):
+    def initial_state(self, draws: Nest):
         taste = draws.taste
         if self.own_senses_only:
             directions = self._table("directions")
@@ -207,17 +208,17 @@ class TaggingUsers(UserModel):
             return affinity.single_peaked(state.taste, films, state.peaks)
         return affinity.dot(state.taste, films)
 
-    def response(self, state, slate):
+    def response(self, state: Nest, slate: Slate):
         liked = tf.gather(self.affinity(state), slate.documents, batch_dims=1)
         popularity = self.entries("popularity", slate.documents, [self.num_films])
         ranking = choice.PlackettLuce(self.max_ratings)
         shape = [slate.documents.shape[0], self.max_ratings]
 
-        def score(rated):
+        def score(rated: tf.Tensor):
             loc = tf.gather(liked, tf.nn.relu(rated), batch_dims=1)
             return tfd.Independent(tfd.Normal(loc, self.per_user("score_scale", 2)), 1)
 
-        def tags(rated, is_tagged):
+        def tags(rated: tf.Tensor, is_tagged: tf.Tensor):
             films = tf.gather(slate.documents, tf.nn.relu(rated), batch_dims=1)
             is_seen = (is_tagged > 0) & self._is_given(state, rated)
             has_tag = tfd.Bernoulli(logits=self._tag_logits(state, films))
@@ -240,7 +241,7 @@ class TaggingUsers(UserModel):
             )
         )
 
-    def outcome(self, state, slate, draw):
+    def outcome(self, state: Nest, slate: Slate, draw: Nest):
         given, rated = self._is_given(state, draw.rated), tf.nn.relu(draw.rated)
         lowest = tf.reduce_min(draw.score, axis=1, keepdims=True)
         highest = tf.reduce_max(draw.score, axis=1, keepdims=True)
@@ -260,7 +261,7 @@ class TaggingUsers(UserModel):
             tags=tf.cast(tags, self.dtype),
         )
 
-    def observe(self, state):
+    def observe(self, state: Nest):
         """Nothing: [B, 0]."""
         return state.taste[:, :0]
 
@@ -291,11 +292,11 @@ class TaggingUsers(UserModel):
         scale = tf.ones_like(topics) * self.per_user("taste_scale", 3)
         return gaussian_mixture(num_users, topics, scale, self.per_user("topic_logits", 2))
 
-    def _is_given(self, state, rated) -> tf.Tensor:
+    def _is_given(self, state: Nest, rated: tf.Tensor) -> tf.Tensor:
         """bool [B, R]: which of the ratings users give."""
         return (tf.range(self.max_ratings) < state.num_ratings[:, tf.newaxis]) & (rated >= 0)
 
-    def _tag_logits(self, state, films) -> tf.Tensor:
+    def _tag_logits(self, state: Nest, films: tf.Tensor) -> tf.Tensor:
         """[B, R, A]: the logit that a film has an attribute, in the sense of the user."""
         factors = self.entries("factors", films, [self.num_films, self.num_factors])
         degree = tf.matmul(factors, self._own_directions(state.senses), transpose_b=True)
@@ -304,12 +305,12 @@ class TaggingUsers(UserModel):
         scale = self.per_user("threshold_scale", 3) / _LOGISTIC_STDDEV
         return (degree - threshold[:, tf.newaxis]) / scale
 
-    def _own_directions(self, senses) -> tf.Tensor:
+    def _own_directions(self, senses: tf.Tensor) -> tf.Tensor:
         """[B, A, F]: the directions in the senses of users."""
         own = tf.one_hot(senses, self.num_senses, dtype=self.dtype)
         return tf.linalg.matvec(self._table("directions"), own, transpose_a=True)
 
-    def _table(self, name) -> tf.Tensor:
+    def _table(self, name: str) -> tf.Tensor:
         return tf.cast(tf.convert_to_tensor(self._value(name)), self.dtype)
 
 
