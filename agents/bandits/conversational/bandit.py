@@ -1,6 +1,7 @@
 """The base of bandits over arms and key-terms: who is asked, how often, and what is learned."""
 
 import abc
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -71,12 +72,14 @@ class KeyTermBandit(PolicyModel, abc.ABC):
 
     Args:
       simulator: key terms with slates of one item.
+      questions: b, such as `logarithmic_questions`; None asks nothing.
 
     Raises:
       ValueError: for another environment, longer slates, or a number out of range.
     """
 
     simulator: Simulator
+    questions: Questions | None = dataclasses.field(default=None, kw_only=True)
 
     def check(self):
         name = type(self).__name__
@@ -96,19 +99,12 @@ class KeyTermBandit(PolicyModel, abc.ABC):
         return self.simulator.documents.dtype
 
     @property
-    def _num_arms(self) -> int:
-        return self.simulator.documents.split(self.simulator.num_candidates)[0]
-
-    @property
-    def _num_key_terms(self) -> int:
-        return self.simulator.documents.split(self.simulator.num_candidates)[1]
+    def _num_offered(self) -> tuple[int, int]:
+        """How many candidates are arms, and how many are key-terms."""
+        return self.simulator.documents.split(self.simulator.num_candidates)
 
     def _of_users(self, name: str, rank: int) -> tf.Tensor:
         return self.per_user(name, rank, self._dtype)
-
-    def schedule(self) -> Questions | None:
-        """b, such as `logarithmic_questions`; None, the default, asks nothing."""
-        return None
 
     @abc.abstractmethod
     def initial_belief(self, num_users: int) -> Nest:
@@ -144,32 +140,25 @@ class KeyTermBandit(PolicyModel, abc.ABC):
                 asked=response.asked[:, 0],
             ),
         )
+        num_arms, num_key_terms = self._num_offered
         arms, key_terms = tf.split(
-            observation.documents.features, [self._num_arms, self._num_key_terms], axis=1
+            observation.documents.features, [num_arms, num_key_terms], axis=1
         )
         slate = _best(self.arm_scores(belief, arms))
-        asks = self._asks(policy_state)
-        if self.schedule() is not None and self._num_key_terms:
-            # Few rounds have a question, and there are many key-terms to score.
-            slate = tf.cond(
-                tf.reduce_any(asks),
-                lambda: tf.where(
-                    asks,
-                    self._num_arms + _best(self.key_term_scores(belief, arms, key_terms)),
-                    slate,
-                ),
-                lambda: slate,
-            )
+        rounds, questions = policy_state.rounds, policy_state.questions
+        if self.questions is None or not num_key_terms:
+            return slate[:, tf.newaxis], BanditState(rounds + 1, questions, belief)
+        asks = questions < self.questions(rounds)
+        # Few rounds have a question, and there are many key-terms to score.
+        slate = tf.cond(
+            tf.reduce_any(asks),
+            lambda: tf.where(
+                asks, num_arms + _best(self.key_term_scores(belief, arms, key_terms)), slate
+            ),
+            lambda: slate,
+        )
         asked = tf.cast(asks, tf.int32)
-        state = BanditState(policy_state.rounds + 1 - asked, policy_state.questions + asked, belief)
-        return slate[:, tf.newaxis], state
-
-    def _asks(self, state: BanditState) -> tf.Tensor:
-        """Bool [B]: who is asked now."""
-        questions = self.schedule()
-        if questions is None or not self._num_key_terms:
-            return tf.zeros_like(state.rounds, tf.bool)
-        return state.questions < questions(state.rounds)
+        return slate[:, tf.newaxis], BanditState(rounds + 1 - asked, questions + asked, belief)
 
 
 @gin.configurable(module="recsim_tf.agents")

@@ -2,6 +2,7 @@
 from arms and key-terms alike, and ConUCB, whose key-terms are the prior of its arms.
 """
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import gin
@@ -102,10 +103,7 @@ class ConLinUCB(OneRidgeBandit):
 
     ridge: Any = parameter(0.1, above=0)
     alpha: Any = parameter(0.1, low=0)
-    questions: Questions | None = logarithmic_questions
-
-    def schedule(self):
-        return self.questions
+    questions: Questions | None = dataclasses.field(default=logarithmic_questions, kw_only=True)
 
     def key_term_scores(self, belief: Any, arms: tf.Tensor, key_terms: tf.Tensor):
         return squared_norms(key_terms, belief.inverse)
@@ -142,10 +140,7 @@ class ConUCB(KeyTermBandit):
     key_term_ridge: Any = parameter(1.0, above=0)
     alpha: Any = parameter(0.25, low=0)
     key_term_alpha: Any = parameter(0.25, low=0)
-    questions: Questions | None = logarithmic_questions
-
-    def schedule(self):
-        return self.questions
+    questions: Questions | None = dataclasses.field(default=logarithmic_questions, kw_only=True)
 
     def initial_belief(self, num_users: int):
         ridges = (1 - self._of_users("arm_weight", 3), self._of_users("key_term_ridge", 3))
