@@ -2,7 +2,6 @@
 
 from typing import Any, NamedTuple
 
-import gin
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -30,7 +29,6 @@ class TypesState(NamedTuple):
     moved: Nest
 
 
-@gin.configurable
 class TypesBelief(Belief):
     """The exact belief about users who are of one of P types, by Bayes' rule.
 

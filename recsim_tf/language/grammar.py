@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-import gin
 import numpy as np
 import tensorflow as tf
 
@@ -15,7 +14,6 @@ from recsim_tf.language.channel import VocabularyChannel
 from recsim_tf.language.vocabulary import Vocabulary
 
 
-@gin.configurable
 class Grammar(VocabularyChannel):
     """A mixture of templates. A template is a product of categoricals, the words at each position:
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import gin
 import numpy as np
 import tensorflow as tf
 
@@ -12,7 +11,6 @@ from recsim_tf.core.execution import is_for_xla
 from recsim_tf.language.channel import Channel
 
 
-@gin.configurable
 class HostLanguageModel(Channel):
     """Speaks and hears by two callables, which run in Python on the host: a large language model,
     or a classifier of intents.

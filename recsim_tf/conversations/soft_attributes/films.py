@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import gin
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -55,7 +54,6 @@ def catalogue(
     return Catalogue(*(table.astype(np.float32) for table in (topics, factors, popularity)))
 
 
-@gin.configurable
 class Films(DocumentModel):
     """D films that all raters share, all different in a slate's candidates; a document is its id,
     int32. What they are like is a parameter of the raters, who are fitted. Where there are as many

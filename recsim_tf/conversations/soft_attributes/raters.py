@@ -3,7 +3,6 @@
 import functools
 from typing import Any, NamedTuple
 
-import gin
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -42,7 +41,6 @@ class Response(NamedTuple):
     relation: tf.Tensor  # int32 [B, K], `LESS`, `ABOUT` or `MORE`
 
 
-@gin.configurable
 class AttributeRaters(UserModel):
     """Raters who sort the films of a slate into those that have less of an attribute than a
     reference film, about as much, and more.
@@ -172,7 +170,6 @@ class AttributeRaters(UserModel):
         return tf.gather(tf.reshape(value, [-1]), cells)
 
 
-@gin.configurable
 def soft_attributes(users: AttributeRaters | None = None, **simulator: Any) -> Simulator:
     """Judgements of soft attributes (Balog et al. 2021, SIGIR): the system names an attribute and a
     film, and shows others; the rater says which of them have less of it, about as much, and more.

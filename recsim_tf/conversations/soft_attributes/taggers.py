@@ -3,7 +3,6 @@
 import functools
 from typing import Any, NamedTuple
 
-import gin
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -56,7 +55,6 @@ class RatingsAndTags(NamedTuple):
     tags: tf.Tensor  # [B, R, A], 1 for an attribute that a tagged film has for the user
 
 
-@gin.configurable
 class TaggingUsers(UserModel):
     """Users who rate some of the films shown and tag some of these, RecSim NG 0.1.2's
     `ConceptActivationVectorUser`: synthetic data in which soft attributes are known (Göpfert et al.
@@ -314,13 +312,11 @@ class TaggingUsers(UserModel):
         return tf.cast(tf.convert_to_tensor(self._value(name)), self.dtype)
 
 
-@gin.configurable(module="recsim_tf")
 def num_ratings_reward(response: RatingsAndTags) -> tf.Tensor:
     """[B]: the number of films that a user rates."""
     return tf.cast(tf.math.count_nonzero(response.stars, axis=-1), response.tags.dtype)
 
 
-@gin.configurable
 def ratings_and_tags(users: TaggingUsers | None = None, **simulator: Any) -> Simulator:
     """Ratings and tags of films, RecSim NG 0.1.2's synthetic data for concept activation vectors: a
     user meets all films at once, rates some and tags some of these.
