@@ -227,13 +227,13 @@ def iard_log(
         )
     if simulator.slate_size != 1:
         raise ValueError(f"simulator must have slate_size=1, got {simulator.slate_size}")
-    return dialogue_log(
-        read_iard(path),
-        users.channel.vocabulary,
-        users.num_factors,
-        attribute_words,
-        users.num_attributes,
-    )
+    if len(attribute_words) != users.num_attributes:
+        raise ValueError(
+            f"attribute_words must be of {users.num_attributes} attributes, got"
+            f" {len(attribute_words)}"
+        )
+    dialogues, vocabulary = read_iard(path), users.channel.vocabulary
+    return dialogue_log(dialogues, vocabulary, users.num_factors, attribute_words)
 
 
 def dialogue_log(
@@ -241,7 +241,6 @@ def dialogue_log(
     vocabulary: Vocabulary,
     num_factors: int,
     attribute_words: Mapping[str, Sequence[str]] = GENRES,
-    num_attributes: int | None = None,
 ) -> SessionLog:
     """Dialogues as sessions of an average user, with slates of one item.
 
@@ -255,17 +254,9 @@ def dialogue_log(
       dialogues: some or all.
       vocabulary: of their words.
       num_factors: F.
-      attribute_words: words that name an attribute, for each attribute in order.
-      num_attributes: A, by default as many as attribute_words.
-
-    Raises:
-      ValueError: for words of another number of attributes.
+      attribute_words: words that name an attribute, for each of the A attributes in order.
     """
-    num_attributes = len(attribute_words) if num_attributes is None else num_attributes
-    if len(attribute_words) != num_attributes:
-        raise ValueError(
-            f"attribute_words must be of {num_attributes} attributes, got {len(attribute_words)}"
-        )
+    num_attributes = len(attribute_words)
     rows, labels = dialogues.labels()
     ids, session, sizes = np.unique(
         dialogues.dialogue[rows], return_inverse=True, return_counts=True

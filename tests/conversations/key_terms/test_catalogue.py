@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from recsim_tf.conversations.key_terms import draw_catalogue
-from recsim_tf.conversations.key_terms.documents import _memberships
+from recsim_tf.conversations.key_terms.documents import _memberships, draw_catalogue
 
 NUM_ARMS, NUM_KEY_TERMS, NUM_FEATURES = 5000, 500, 50
 

@@ -1,7 +1,9 @@
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.conversations.key_terms import Candidate, KeyTermUsers, UserState
+from recsim_tf.conversations.key_terms import KeyTermUsers
+from recsim_tf.conversations.key_terms.documents import Candidate
+from recsim_tf.conversations.key_terms.users import UserState
 from recsim_tf.core import random
 from recsim_tf.core.types import Slate
 

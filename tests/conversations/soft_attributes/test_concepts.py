@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from recsim_tf.conversations.soft_attributes import RatingsAndTags, concept_vectors
+from recsim_tf.conversations.soft_attributes import concept_vectors
+from recsim_tf.conversations.soft_attributes.taggers import RatingsAndTags
 
 NUM_FILMS, NUM_FACTORS = 60, 4
 
