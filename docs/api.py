@@ -24,7 +24,11 @@ MODULES = (
     ),
     "recsim_tf.fitting.logs",
     "recsim_tf.conversations.elicitation",
+    "recsim_tf.conversations.key_terms",
     "recsim_tf.conversations.logs",
+    "recsim_tf.conversations.replies",
+    "recsim_tf.conversations.session",
+    "recsim_tf.conversations.soft_attributes",
 )
 
 

@@ -70,7 +70,7 @@ class Belief(tf.Module, abc.ABC):
         Args:
           belief_state: a nest of [B, ...].
           slate: what was shown, a `Slate` of [B, K, ...]. Where its mask is False everywhere and
-            nobody can choose, it says nothing.
+            no user can choose, it is no evidence.
           seen: what was seen of the response, a nest of [B, ...].
         """
 

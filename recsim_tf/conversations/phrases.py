@@ -81,7 +81,7 @@ def reply_features(
     Args:
       slate_size: K.
       num_attributes: A.
-      modes: whose values words tell; for other modes words tell the mode alone.
+      modes: whose values have words of their own; the words of other modes say the mode alone.
 
     Raises:
       ValueError: for an unknown mode, or a size out of range.

@@ -53,8 +53,8 @@ class Item(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """A reply as far as it is known. The symbol tells the mode; a log may know the mode alone, or
-    neither.
+    """A reply as far as it is known. The mode follows from the symbol. A log may know the mode
+    alone, or neither.
     """
 
     mode: Any  # int32 [...], a `Mode`, or `UNKNOWN`

@@ -282,7 +282,7 @@ class ConversationUsers(UserModel):
         if self.channel is None:
             return seen
         if self.are_replies_observed:
-            # Then the words tell nothing more.
+            # The words add nothing to a reply that is observed.
             shape = [nests.num_rows(seen.act), self.channel.num_symbols]
             return seen._replace(words=tf.zeros(shape, self.dtype))
         return seen._replace(words=self.channel.evidence(seen.words))

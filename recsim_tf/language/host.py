@@ -101,7 +101,7 @@ class HostLanguageModel(Channel):
     def _heard(self, words: np.ndarray) -> np.ndarray:
         scores = np.zeros([*words.shape[:-1], self.num_symbols], self.dtype.as_numpy_dtype)
         for index in np.ndindex(words.shape[:-1]):
-            # Nothing was said, and it tells nothing.
+            # Silence is equally likely for all symbols.
             if words[index].any():
                 scores[index] = self._scores(_decoded(words[index]))
         return scores

@@ -55,7 +55,7 @@ class BanditState(NamedTuple):
 
 
 class Feedback(NamedTuple):
-    """What the last response of B users told; zeros at the start of a session."""
+    """Feedback of B users in their last responses; zeros at the start of a session."""
 
     features: tf.Tensor  # [B, F], of the arm or the key-term that was shown
     liked: tf.Tensor  # [B], 1 or 0

@@ -55,7 +55,7 @@ class _Asking(BelievingPolicy):
 
 @gin.configurable
 class AskMost(_Asking):
-    """Always takes the turn whose reply tells most.
+    """Always takes the turn whose reply has the most information about the user.
 
     Args:
       simulator: of conversations.

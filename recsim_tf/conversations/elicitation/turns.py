@@ -253,7 +253,7 @@ class CandidateTurns:
     def information(
         self, believed: CandidateBelief, turns: Turn, measure: str = "evoi"
     ) -> tf.Tensor:
-        """[B, M]: what the replies to the turns tell, by one of `MEASURES`; in the unit of the
+        """[B, M]: the information in the replies to the turns, by one of `MEASURES`; in the unit of the
         utilities for "evoi", else in nats.
         """
         check_measure(measure)
@@ -290,7 +290,7 @@ class CandidateTurns:
     def explain(
         self, believed: CandidateBelief, seed: random.Seed, measure: str = "evoi"
     ) -> Explanation:
-        """The turns, and what their replies tell by a measure."""
+        """The turns, and the information in their replies by a measure."""
         values = self.information(believed, self.turns(believed, seed), measure)
         name = "EVOI" if measure == "evoi" else measure.replace("_", " ")
         return Explanation(alternatives={name: values}, labels=self.labels)

@@ -25,7 +25,7 @@ class TurnLog(NamedTuple):
     """
 
     # `documents` are int32 positions in `item_ids`; `response` is a `ReplyDraw`, or an
-    # `Utterance` where there are words; `initial` is (), since nobody knows tastes
+    # `Utterance` where there are words; `initial` is (), since tastes are unknown
     log: SessionLog
     item_ids: np.ndarray  # [D], the table's items, sorted, or those that were given
     session_ids: np.ndarray  # [S], in order of first appearance
@@ -52,10 +52,10 @@ def from_turns(
       step: whole numbers. Only their order within a session counts; rows may stand in any order.
       act: what the system does, a name of `Act` or its number.
       mode: how the user replies, a name of `Mode` or its number. Where the table has
-        words, it may be empty: then nobody knows.
+        words, it may be empty where the mode is unknown.
       value: in the mode, a whole number. Where the table has words, it may be empty.
       words: what the user says, as text.
-      dwell: seconds spent on the chosen item, 0 where none is; without the column nobody knows.
+      dwell: seconds spent on the chosen item, 0 where none is; unknown without the column.
       departed: 1 if the user left after the last turn, the same in all rows of a session.
 
     Args:
