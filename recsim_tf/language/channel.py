@@ -18,8 +18,8 @@ class Channel(Model, abc.ABC):
         words = channel.speak(symbol, seed)  # int32 [B, L]
         channel.evidence(words)  # [B, R], log p(words | symbol)
 
-    Words depend on the user through the symbol alone. So an agent learns no more from the words than
-    from the symbol, and simulated users cannot give away what they have not said.
+    Words depend on the user through the symbol alone. So an agent learns no more from the words
+    than from the symbol, and simulated users cannot give away what they have not said.
 
     Words are numbers: 0 is no word and pads a text to L words. `text` makes sentences of them.
 

@@ -253,11 +253,10 @@ class CandidateTurns:
     def information(
         self, believed: CandidateBelief, turns: Turn, measure: str = "evoi"
     ) -> tf.Tensor:
-        """[B, M]: the information in the replies to the turns, by one of `MEASURES`; in the unit of the
-        utilities for "evoi", else in nats.
+        """[B, M]: the information in the replies to the turns, by one of `MEASURES`; in the unit of
+        the utilities for "evoi", else in nats.
         """
         check_measure(measure)
-
         users: ConversationUsers = self._simulator.users
 
         def of_kind(kind: TurnKind, part: Turn):

@@ -244,8 +244,8 @@ def dialogue_log(
 ) -> SessionLog:
     """Dialogues as sessions of an average user, with slates of one item.
 
-    Each label of an utterance is a step, since a reply is one symbol. From an intent the mode
-    of a reply may follow alone. Where a seeker discloses a preference and names one attribute, that is the
+    Each label of an utterance is a step, since a reply is one symbol. Some intents have a mode of
+    reply and no value. Where a seeker discloses a preference and names one attribute, that is the
     attribute. The films are not known: the item of a step has the number of offers so far as its
     id, so that a step offers another item where the recommender has recommended anew. Nothing is
     known of tastes: they are zeros, and so are senses and talkativeness.

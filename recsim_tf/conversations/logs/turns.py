@@ -51,8 +51,8 @@ def from_turns(
       session: ids, numbers or text.
       step: whole numbers. Only their order within a session counts; rows may stand in any order.
       act: what the system does, a name of `Act` or its number.
-      mode: how the user replies, a name of `Mode` or its number. Where the table has
-        words, it may be empty where the mode is unknown.
+      mode: how the user replies, a name of `Mode` or its number. Where the table has words, it may
+        be empty, for an unknown mode.
       value: in the mode, a whole number. Where the table has words, it may be empty.
       words: what the user says, as text.
       dwell: seconds spent on the chosen item, 0 where none is; unknown without the column.
