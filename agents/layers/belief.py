@@ -136,21 +136,21 @@ class TurnLayer(_Believes):
         self, simulator: Simulator, kinds: Sequence[TurnKind], belief: Belief | None = None
     ):
         super().__init__(simulator, belief)
-        self._candidate_turns = CandidateTurns(simulator, kinds)
+        self._candidates = CandidateTurns(simulator, kinds)
 
     @property
     def labels(self) -> list[str]:
         """What each of the M turns is, for people."""
-        return self._candidate_turns.labels
+        return self._candidates.labels
 
     def action_format(self, below: ActionFormat):
-        return ActionFormat(slate_size=1, num_candidates=self._candidate_turns.num_turns)
+        return ActionFormat(slate_size=1, num_candidates=self._candidates.num_turns)
 
     def memory_spec(self, observation_spec: Observation, actions: ActionFormat):
         return TurnMemory(super().memory_spec(observation_spec, actions), _number("num_turns"))
 
     def observation_spec(self, observation_spec: Observation, actions: ActionFormat):
-        num_turns = self._candidate_turns.num_turns
+        num_turns = self._candidates.num_turns
         return observation_spec._replace(
             user=Standing(
                 _number("best"),
@@ -174,15 +174,13 @@ class TurnLayer(_Believes):
         believed = self._tracker.candidates(memory.belief, observation)
         turns = self._turns(believed)
         best = tf.reduce_max(believed.means, axis=-1)
-        index = tf.tile(
-            tf.range(self._candidate_turns.num_turns)[tf.newaxis], [believed.num_users, 1]
-        )
+        index = tf.tile(tf.range(self._candidates.num_turns)[tf.newaxis], [believed.num_users, 1])
         return observation._replace(
             user=Standing(best, believed.gap, memory.num_turns / 10, observation.response.act),
             documents=Alternative(
                 index,
-                self._candidate_turns.information(believed, turns),
-                self._candidate_turns.rewards(believed, turns),
+                self._candidates.information(believed, turns),
+                self._candidates.rewards(believed, turns),
             ),
         )
 
@@ -191,7 +189,7 @@ class TurnLayer(_Believes):
         return memory, take_turn(self._turns(believed), action[:, 0])
 
     def _turns(self, believed: CandidateBelief) -> Turn:
-        return self._candidate_turns.turns(believed, random.as_seed(_TURNS_SEED))
+        return self._candidates.turns(believed, random.as_seed(_TURNS_SEED))
 
 
 def _number(name: str, shape: Sequence[int] = (), low: float | None = None) -> BoundedTensorSpec:

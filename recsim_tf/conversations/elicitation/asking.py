@@ -26,17 +26,7 @@ RANDOM = "random"
 
 
 class _Asking(BelievingPolicy):
-    """Chooses among turns of some kinds.
-
-    Args:
-      simulator: of conversations.
-      kinds: of the turns; None for the comparison of the best pair and a question about each
-        attribute.
-      belief: None for a `GaussianBelief` about the users of the simulator.
-
-    Raises:
-      ValueError: for a kind that does not suit the environment.
-    """
+    """Chooses among turns of some kinds."""
 
     kinds: Sequence[TurnKind] | None = None
 
