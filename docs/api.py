@@ -23,7 +23,12 @@ MODULES = (
         if module.ispkg and module.name != "choice"
     ),
     "recsim_tf.fitting.logs",
-    "recsim_tf.policies.elicitation",
+    "recsim_tf.conversations.elicitation",
+    "recsim_tf.conversations.key_terms",
+    "recsim_tf.conversations.logs",
+    "recsim_tf.conversations.replies",
+    "recsim_tf.conversations.session",
+    "recsim_tf.conversations.soft_attributes",
 )
 
 

@@ -13,6 +13,8 @@ from recsim_tf._version import __version__
 
 if TYPE_CHECKING:
     from recsim_tf import choice as choice
+    from recsim_tf.conversations import conversation as conversation
+    from recsim_tf.conversations.key_terms import key_terms as key_terms
     from recsim_tf.core.bounds import Bounds as Bounds
     from recsim_tf.core.checks import check as check
     from recsim_tf.core.models import DocumentModel as DocumentModel
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from recsim_tf.core.types import Trajectory as Trajectory
     from recsim_tf.core.types import Transition as Transition
     from recsim_tf.core.types import Turn as Turn
-    from recsim_tf.environments.conversation import conversation as conversation
     from recsim_tf.environments.drifting_taste import drifting_taste as drifting_taste
     from recsim_tf.environments.ecosystem import ecosystem as ecosystem
     from recsim_tf.environments.engagement_bait import engagement_bait as engagement_bait
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from recsim_tf.environments.interest_exploration import (
         interest_exploration as interest_exploration,
     )
-    from recsim_tf.environments.key_terms import key_terms as key_terms
     from recsim_tf.environments.long_term_satisfaction import (
         long_term_satisfaction as long_term_satisfaction,
     )
@@ -73,13 +73,13 @@ _MODULES = {
     "UserModel": "core.models",
     "check": "core.checks",
     "click_reward": "core.simulator",
-    "conversation": "environments.conversation",
+    "conversation": "conversations",
     "drifting_taste": "environments.drifting_taste",
     "ecosystem": "environments.ecosystem",
     "engagement_bait": "environments.engagement_bait",
     "interest_evolution": "environments.interest_evolution",
     "interest_exploration": "environments.interest_exploration",
-    "key_terms": "environments.key_terms",
+    "key_terms": "conversations.key_terms",
     "long_term_satisfaction": "environments.long_term_satisfaction",
     "make": "registry",
     "news": "environments.news",

@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 import gin
 
+from recsim_tf.conversations import conversation
+from recsim_tf.conversations.key_terms import key_terms
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.environments.conversation import conversation
 from recsim_tf.environments.drifting_taste import drifting_taste
 from recsim_tf.environments.ecosystem import ecosystem
 from recsim_tf.environments.engagement_bait import engagement_bait
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
-from recsim_tf.environments.key_terms import key_terms
 from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
 from recsim_tf.environments.news import news
 from recsim_tf.environments.page_clicks import page_clicks

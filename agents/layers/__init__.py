@@ -1,10 +1,10 @@
 """Layers between environments and agents: histories, statistics, held slates and switching costs;
-beliefs and menus of turns.
+beliefs and turns to choose from.
 
 Layers stack.
 """
 
-from recsim_tf.agents.layers.belief import BeliefLayer, MenuLayer
+from recsim_tf.agents.layers.belief import BeliefLayer, TurnLayer
 from recsim_tf.agents.layers.layer import Layer
 from recsim_tf.agents.layers.layered import LayeredPolicy, LayeredSimulator, serve
 from recsim_tf.agents.layers.statistics import (
@@ -21,9 +21,9 @@ __all__ = [
     "Layer",
     "LayeredPolicy",
     "LayeredSimulator",
-    "MenuLayer",
     "SufficientStatistics",
     "SwitchingCost",
     "TemporalAggregation",
+    "TurnLayer",
     "serve",
 ]

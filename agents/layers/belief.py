@@ -1,4 +1,4 @@
-"""Layers of conversations: what an agent believes about the user, and a menu of turns by it."""
+"""Layers of conversations: what an agent believes about the user, and turns to choose from."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,19 +8,20 @@ import tensorflow as tf
 
 from recsim_tf.agents.layers.layer import Layer
 from recsim_tf.belief import Belief
+from recsim_tf.conversations import Act
+from recsim_tf.conversations.elicitation import CandidateTurns, Tracker, TurnKind
+from recsim_tf.conversations.elicitation.candidates import CandidateBelief
+from recsim_tf.conversations.elicitation.turns import take_turn
 from recsim_tf.core import random
 from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.turns import ActionFormat
 from recsim_tf.core.types import Nest, Observation, Turn
-from recsim_tf.environments.conversation import Act
-from recsim_tf.policies.elicitation import Entry, Menu, Outlook, Tracker
-from recsim_tf.policies.elicitation.menu import at
 from recsim_tf.policies.observations import UserWithStatistics
 
-# Menus of a layer draw the same pairs at each step, so that what an agent chose is what is shown.
-_MENU_SEED = 0
+# A layer draws the same pairs at each step, so that what an agent chose is what is shown.
+_TURNS_SEED = 0
 
 
 class _Believes(Layer):
@@ -80,17 +81,19 @@ class BeliefLayer(_Believes):
         return observation_spec._replace(user=UserWithStatistics(observation_spec.user, statistics))
 
     def augment(self, memory: Nest, observation: Observation):
-        view = self._tracker.outlook(memory, observation)
-        weights = view.weights[..., tf.newaxis]
-        mean = tf.reduce_sum(weights * view.state.taste, axis=1)
-        variance = tf.reduce_sum(weights * (view.state.taste - mean[:, tf.newaxis]) ** 2, axis=1)
-        best = tf.reduce_max(view.means, axis=-1)
-        statistics = BeliefStatistics(mean, tf.sqrt(variance), best, view.gap)
+        believed = self._tracker.candidates(memory, observation)
+        weights = believed.weights[..., tf.newaxis]
+        mean = tf.reduce_sum(weights * believed.state.taste, axis=1)
+        variance = tf.reduce_sum(
+            weights * (believed.state.taste - mean[:, tf.newaxis]) ** 2, axis=1
+        )
+        best = tf.reduce_max(believed.means, axis=-1)
+        statistics = BeliefStatistics(mean, tf.sqrt(variance), best, believed.gap)
         return observation._replace(user=UserWithStatistics(observation.user, statistics))
 
 
 class Standing(NamedTuple):
-    """Where a conversation stands, the user of an agent above a menu."""
+    """Where a conversation stands: the user of an agent that chooses turns."""
 
     best: tf.Tensor  # [B], expected utility of the best candidate
     gap: tf.Tensor  # [B], what knowing the taste would add to it
@@ -99,55 +102,55 @@ class Standing(NamedTuple):
 
 
 class Alternative(NamedTuple):
-    """A turn of a menu, the document of an agent above it."""
+    """A turn to choose: the document of an agent that chooses turns."""
 
-    index: tf.Tensor  # int32 [B, M], the number of the turn in the menu
+    index: tf.Tensor  # int32 [B, M], the number of the turn
     information: tf.Tensor  # [B, M], expected value of the information in the reply
     reward: tf.Tensor  # [B, M], expected utility that the user finds at once
 
 
-class MenuMemory(NamedTuple):
+class TurnMemory(NamedTuple):
     belief: Nest  # nest of [B, ...]
     num_turns: tf.Tensor  # float32 [B]
 
 
 @gin.configurable(module="recsim_tf.agents")
-class MenuLayer(_Believes):
-    """Lets an agent choose from a menu of M turns: its candidates are the turns, and its action is
-    a slate of one. So agents that choose documents learn when to ask.
+class TurnLayer(_Believes):
+    """Lets an agent choose one of M turns: its candidates are the turns, and its action is a slate
+    of one. So agents that choose documents learn when to ask.
 
     The agent sees `Standing` as the user, `Alternative` as the documents, and the response as it
     is. `FullSlateQAgent` above it is TF-Agents' DQN on M actions.
 
     Args:
       simulator: of conversations, the one below.
-      entries: the kinds of turns of the menu.
+      kinds: of the turns.
       belief: about the users; None for a `GaussianBelief` of 128 particles.
 
     Raises:
-      ValueError: for another environment, an entry that does not suit it, or on another simulator
+      ValueError: for another environment, a kind that does not suit it, or on another simulator
         than the one given.
     """
 
     def __init__(
-        self, simulator: Simulator, entries: Sequence[Entry], belief: Belief | None = None
+        self, simulator: Simulator, kinds: Sequence[TurnKind], belief: Belief | None = None
     ):
         super().__init__(simulator, belief)
-        self._menu = Menu(simulator, entries)
+        self._candidates = CandidateTurns(simulator, kinds)
 
     @property
     def labels(self) -> list[str]:
         """What each of the M turns is, for people."""
-        return self._menu.labels
+        return self._candidates.labels
 
     def action_format(self, below: ActionFormat):
-        return ActionFormat(slate_size=1, num_candidates=self._menu.num_turns)
+        return ActionFormat(slate_size=1, num_candidates=self._candidates.num_turns)
 
     def memory_spec(self, observation_spec: Observation, actions: ActionFormat):
-        return MenuMemory(super().memory_spec(observation_spec, actions), _number("num_turns"))
+        return TurnMemory(super().memory_spec(observation_spec, actions), _number("num_turns"))
 
     def observation_spec(self, observation_spec: Observation, actions: ActionFormat):
-        num_turns = self._menu.num_turns
+        num_turns = self._candidates.num_turns
         return observation_spec._replace(
             user=Standing(
                 _number("best"),
@@ -165,26 +168,28 @@ class MenuLayer(_Believes):
     def update(self, memory: Nest, observation: Observation):
         had_turn = tf.cast(observation.response.act > 0, tf.float32)
         belief = super().update(memory.belief, observation)
-        return MenuMemory(belief, memory.num_turns + had_turn)
+        return TurnMemory(belief, memory.num_turns + had_turn)
 
     def augment(self, memory: Nest, observation: Observation):
-        view = self._tracker.outlook(memory.belief, observation)
-        turns = self._turns(view)
-        best = tf.reduce_max(view.means, axis=-1)
-        index = tf.tile(tf.range(self._menu.num_turns)[tf.newaxis], [view.num_users, 1])
+        believed = self._tracker.candidates(memory.belief, observation)
+        turns = self._turns(believed)
+        best = tf.reduce_max(believed.means, axis=-1)
+        index = tf.tile(tf.range(self._candidates.num_turns)[tf.newaxis], [believed.num_users, 1])
         return observation._replace(
-            user=Standing(best, view.gap, memory.num_turns / 10, observation.response.act),
+            user=Standing(best, believed.gap, memory.num_turns / 10, observation.response.act),
             documents=Alternative(
-                index, self._menu.information(view, turns), self._menu.rewards(view, turns)
+                index,
+                self._candidates.information(believed, turns),
+                self._candidates.rewards(believed, turns),
             ),
         )
 
-    def act(self, memory: Nest, observation: Observation, action: Nest):
-        view = self._tracker.outlook(memory.belief, observation)
-        return memory, at(self._turns(view), action[:, 0])
+    def act(self, memory: Nest, observation: Observation, action: tf.Tensor):
+        believed = self._tracker.candidates(memory.belief, observation)
+        return memory, take_turn(self._turns(believed), action[:, 0])
 
-    def _turns(self, view: Outlook) -> Turn:
-        return self._menu.turns(view, random.as_seed(_MENU_SEED))
+    def _turns(self, believed: CandidateBelief) -> Turn:
+        return self._candidates.turns(believed, random.as_seed(_TURNS_SEED))
 
 
 def _number(name: str, shape: Sequence[int] = (), low: float | None = None) -> BoundedTensorSpec:

@@ -22,20 +22,21 @@ import tensorflow as tf
 from conversations import worlds
 from sections import Section, Settings, mean_and_error, section
 
-from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.simulator import Simulator
-from recsim_tf.policies.elicitation import (
+from recsim_tf.conversations.elicitation import (
     AskAttributes,
     AskMost,
+    CandidateTurns,
     ComparePairs,
     CompareSet,
-    Menu,
     RecommendBest,
     RecommendKnown,
     RecommendSet,
     ThompsonSampling,
 )
+from recsim_tf.conversations.replies import Answers
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.simulator import Simulator
 from recsim_tf.support import plots
 
 POLICIES = {
@@ -72,7 +73,7 @@ def regret(settings: Settings) -> Section:
         ),
         "random_pair": AskMost(simulator, [ComparePairs(1)], "random", belief=belief),
         "random_attribute": AskMost(simulator, [attributes], "random", belief=belief),
-        "recommend_only": RecommendBest(simulator, belief),
+        "recommend_only": RecommendBest(simulator, belief=belief),
     }
     figures: dict[str, float] = {}
     curves, num_users = {}, _NUM_USERS[settings.quick]
@@ -115,14 +116,14 @@ def draw(details: dict[str, Any], path: str) -> None:
 
 def anchors(settings: Settings) -> Section:
     num_users, last = _ANCHOR_USERS[settings.quick], max(_ANCHOR_TURNS)
-    simulator = worlds.world(choice_sharpness=1.5, answer_sharpness=20.0)
+    simulator = worlds.world(choice_sharpness=1.5, answers=Answers(20.0, dont_know=worlds.NEVER))
     belief = worlds.belief(simulator)
     regrets = {}
     rows = [("questions", *map(str, _ANCHOR_TURNS), "±")]
     figures: dict[str, float] = {}
     for name in ("anchored", "unanchored"):
-        entry = AskAttributes(worlds.NUM_ATTRIBUTES, anchored=name == "anchored")
-        policy = AskMost(simulator, [entry], belief=belief)
+        kind = AskAttributes(worlds.NUM_ATTRIBUTES, anchored=name == "anchored")
+        policy = AskMost(simulator, [kind], belief=belief)
         found = worlds.course(simulator, policy, num_users, last, settings.seed).regret
         regrets[name] = found[last]
         mean, error = mean_and_error(found[last])
@@ -174,9 +175,9 @@ def _rewards(catalogue: int, num_users: int, seed: int) -> dict[str, np.ndarray]
     simulator = worlds.world(slate_size=3, catalogue=catalogue)
     belief = worlds.belief(simulator)
     policies = {
-        "set": RecommendSet(simulator, belief),
-        "top_k": RecommendBest(simulator, belief),
-        "thompson": ThompsonSampling(simulator, belief),
+        "set": RecommendSet(simulator, belief=belief),
+        "top_k": RecommendBest(simulator, belief=belief),
+        "thompson": ThompsonSampling(simulator, belief=belief),
     }
     rewards = {
         name: worlds.course(simulator, policy, num_users, _SLATE_TURNS, seed).reward
@@ -208,10 +209,10 @@ def stopping(settings: Settings) -> Section:
     num_users = _NUM_USERS[settings.quick]
     simulator = worlds.world()
     belief = worlds.belief(simulator, _STOPPING_PARTICLES)
-    menu = Menu(simulator, [CompareSet()])
+    turns = CandidateTurns(simulator, [CompareSet()])
 
-    def information(view):
-        return menu.information(view, menu.turns(view, random.as_seed(0)))[:, 0]
+    def information(believed):
+        return turns.information(believed, turns.turns(believed, random.as_seed(0)))[:, 0]
 
     policy = AskMost(simulator, [CompareSet()], belief=belief)
     found = worlds.course(simulator, policy, num_users, _NUM_QUESTIONS, settings.seed, information)

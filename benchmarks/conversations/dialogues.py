@@ -14,19 +14,26 @@ from sections import Section, Settings, section
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.choice import MultinomialLogit
-from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Slate
-from recsim_tf.environments.conversation import (
+from recsim_tf.conversations import (
     Act,
-    ConversationUsers,
+    DialogueUsers,
     Items,
     Mode,
     conversation,
     query,
 )
+from recsim_tf.conversations.logs.iard import (
+    GENRES,
+    INTENTS,
+    AnnotatedDialogues,
+    dialogue_log,
+    intent_symbols,
+    read_iard,
+)
+from recsim_tf.conversations.replies import Critiques, Ratings, Refinements
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Slate
 from recsim_tf.fitting import LBFGS, FitResult, Parameter, fit
-from recsim_tf.fitting.logs import INTENTS, AnnotatedDialogues, read_iard
-from recsim_tf.fitting.logs.datasets.iard_sessions import GENRES, dialogue_log, intent_symbols
 from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 from recsim_tf.language import Grammar, Recurrent, Vocabulary
 from recsim_tf.support.tables import text_table
@@ -111,9 +118,8 @@ def _simulator() -> Simulator:
     num_symbols = intent_symbols(_NUM_GENRES).shape[1]
     silent = np.full([num_symbols, 1, 1, 3], -np.inf, np.float32)
     silent[..., 0] = 0
-    users = ConversationUsers(
+    users = DialogueUsers(
         num_attributes=_NUM_GENRES,
-        any_reply=True,
         channel=Grammar(Vocabulary(["hm"], 1), num_symbols, word_logits=silent),
         are_replies_observed=False,
         choice_model=MultinomialLogit(0.0),
@@ -121,18 +127,10 @@ def _simulator() -> Simulator:
         act_effects=np.zeros([len(Act), len(Mode)], np.float32),
         phase_effects=np.zeros([_NUM_PHASES, len(Mode)], np.float32),
         readiness=np.zeros(_NUM_PHASES, np.float32),
-        **dict.fromkeys(
-            (
-                "ignoring",
-                "rating",
-                "critiquing",
-                "refining",
-                "inquiring",
-                "requesting",
-                "remarking",
-            ),
-            0.0,
-        ),
+        ignoring=0.0,
+        ratings=Ratings(logit=0.0),
+        critiques=Critiques(logit=0.0),
+        refinements=Refinements(logit=0.0),
     )
     return conversation(
         users, Items(num_factors=users.num_factors), slate_size=1, num_candidates=20
@@ -150,7 +148,7 @@ def _fit(data: AnnotatedDialogues, simulator: Simulator, iterations: int) -> Fit
         "users.act_effects": Parameter(prior=_PRIOR),
         "users.phase_effects": Parameter(prior=_PRIOR),
         "users.choice_model.no_click_mass": Parameter(prior=_PRIOR),
-        "users.endorsement": Parameter(prior=_PRIOR),
+        "users.trust.endorsement": Parameter(prior=_PRIOR),
         "users.afterthought": Parameter(prior=_PRIOR),
         "users.readiness": Parameter(prior=_PRIOR),
     }
@@ -176,7 +174,7 @@ def _split(
     rows, train_labels = train.labels()
     _, labels = test.labels()
     counts = np.bincount(train_labels, minlength=len(INTENTS)) + 0.5
-    # Which of two intents an inquiry is, the mode does not tell.
+    # The mode of an inquiry does not say which of two intents it is.
     shares = np.ones(len(INTENTS))
     two = [list(INTENTS).index(name) for name in ("inquire", "opinion")]
     shares[two] = counts[two] / counts[two].sum()
@@ -206,7 +204,9 @@ def _reply_log_probs(simulator: Simulator, data: AnnotatedDialogues) -> np.ndarr
     draws = tf.nest.map_structure(tf.zeros_like, users.initial_draws(num_users).sample(seed=0))
     offers = tf.constant(data.num_offers)
     is_offer = (data.act == Act.ENDORSE) | (data.act == Act.RECOMMEND)
-    state = users.initial_state(draws)._replace(num_offers=offers - tf.cast(is_offer, tf.int32))
+    state = users.initial_state(draws)
+    number = offers - tf.cast(is_offer, tf.int32)
+    state = state._replace(offers=state.offers._replace(number=number))
     ids = tf.zeros([num_users, 1], tf.int32)
     slate = Slate(
         simulator.documents.describe(ids, ()),
@@ -261,16 +261,10 @@ def recurrent(settings: Settings) -> Section:
     train, test = dialogues(settings).split(0.2, settings.seed)
     vocabulary = Vocabulary.of_texts(list(train.texts), size["length"], _MIN_USES)
     labelled, labels = train.labels()
-    channel = Recurrent.of_texts(
-        labels,
-        train.texts[labelled],
-        np.eye(len(INTENTS), dtype=np.float32),
-        vocabulary,
-        num_units=size["units"],
-        max_passes=size["passes"],
-        seed=settings.seed,
-    )
     words = vocabulary.ids(list(train.texts[labelled])).numpy()
+    features = np.eye(len(INTENTS), dtype=np.float32)
+    untrained = Recurrent(vocabulary, features, num_units=size["units"], seed=settings.seed)
+    channel = untrained.trained(labels, words, max_passes=size["passes"])
     test_rows, test_labels = test.labels()
     heard = vocabulary.ids(list(test.texts)).numpy()
     evidence = np.concatenate(

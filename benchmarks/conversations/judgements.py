@@ -10,17 +10,21 @@ import tensorflow as tf
 from sections import Section, Settings, section
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.types import Slate
-from recsim_tf.environments.soft_attributes import (
+from recsim_tf.conversations.logs.soft_attributes import (
+    SoftAttributes,
+    read_soft_attributes,
+    soft_attributes_log,
+)
+from recsim_tf.conversations.soft_attributes.raters import (
     AttributeRaters,
     InitialDraw,
     Judgement,
     soft_attributes,
 )
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.types import Slate
 from recsim_tf.fitting import Classes, FitResult, Minibatches, Parameter, fit, hierarchical_normal
-from recsim_tf.fitting.logs import SessionLog, read_soft_attributes, soft_attributes_log
-from recsim_tf.fitting.logs.datasets.soft_attributes import SoftAttributes
+from recsim_tf.fitting.logs import SessionLog
 
 _NUM_FOLDS = 5
 _UNIFORM = float(np.log(3))

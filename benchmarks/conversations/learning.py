@@ -23,7 +23,7 @@ _ROWS = {
         "EVOI rule, tuned cost",
         Row(_RULE, ("simulate.policies=(@tuned/AskWhileItPays,)",)),
     ),
-    "dqn": ("DQN on the menu", Row("conversation/menu_dqn.gin")),
+    "dqn": ("DQN on turns", Row("conversation/dqn.gin")),
     "oracle": ("knows tastes", Row("conversation/oracle.gin")),
 }
 

@@ -7,7 +7,6 @@ words: from words alone. What users say is logged, and no reply is labelled. The
   are known.
 """
 
-import dataclasses
 import math
 import time
 
@@ -15,15 +14,17 @@ import numpy as np
 import tensorflow as tf
 from sections import Section, Settings, section
 
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.simulator import Simulator
-from recsim_tf.environments.conversation import (
+from recsim_tf.conversations import (
     ConversationUsers,
     Items,
     chosen_utility,
     conversation,
     conversation_grammar,
 )
+from recsim_tf.conversations.session import Patience
+from recsim_tf.conversations.types import UNKNOWN, Reply
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting import LBFGS, Draws, Exact, FitResult, Parameter, fit, simulated_log
 from recsim_tf.fitting.checks import recover
 from recsim_tf.fitting.logs import SessionLog
@@ -32,12 +33,12 @@ from recsim_tf.language import Grammar
 _PARAMETERS = (
     "choice_sharpness",
     "choice_model.no_click_mass",
-    "answer_sharpness",
-    "dont_know",
-    "critiquing",
+    "answers.sharpness",
+    "answers.dont_know",
+    "critiques.logit",
     "ignoring",
-    "endorsement",
-    "dwell_gain",
+    "trust.endorsement",
+    "dwell.gain",
 )
 _START = 0.5  # of all parameters
 NUM_TURNS = 8
@@ -117,7 +118,7 @@ def truth(simulator: Simulator) -> dict[str, float]:
 
 def talkers(**changes) -> Simulator:
     """Users who do not leave within the turns, so that all conversations are of one length."""
-    users = ConversationUsers(initial_patience=1e3, leaves_satisfied=False, **changes)
+    users = ConversationUsers(patience=Patience(1e3), leaves_satisfied=False, **changes)
     return conversation(
         users,
         Items(directions=users.directions),
@@ -146,9 +147,7 @@ def _fit(simulator: Simulator, true, log: SessionLog, settings: Settings) -> Fit
 def _fit_latent(simulator: Simulator, size, settings: Settings) -> FitResult:
     # How long a user stays with an item tells its utility almost exactly, and draws of tastes then
     # miss it.
-    simulator = dataclasses.replace(
-        simulator, users=dataclasses.replace(simulator.users, dwell_gain=0.0)
-    )
+    simulator = simulator.with_parameters({"users.dwell.gain": 0.0})
     log = _log(simulator, size["latent"], [settings.seed, 2], settings, latent=("initial",))
     return fit(
         simulator,
@@ -165,8 +164,9 @@ def words(settings: Settings) -> Section:
     true = truth(simulator)
     num_sessions = _WORDS_SESSIONS[settings.quick]
     log = _log(simulator, num_sessions, [settings.seed, 3], settings)
-    unknown = np.full_like(log.response.symbol, -1)
-    unlabelled = log._replace(response=log.response._replace(symbol=unknown))
+    unknown = np.full_like(log.response.reply.symbol, UNKNOWN)
+    response = log.response._replace(reply=Reply(unknown, unknown))
+    unlabelled = log._replace(response=response)
     begun = time.process_time()
     labelled_fit, words_fit = (_fit(simulator, true, each, settings) for each in (log, unlabelled))
     seconds = (time.process_time() - begun) / 2

@@ -8,18 +8,19 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf import choice
 from recsim_tf.belief import GaussianBelief
-from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.simulator import Simulator
-from recsim_tf.environments.conversation import (
+from recsim_tf.conversations import (
     ConversationUsers,
     Items,
     chosen_utility,
     conversation,
 )
-from recsim_tf.policies.elicitation import BelievingPolicy
+from recsim_tf.conversations.elicitation import BelievingPolicy
+from recsim_tf.conversations.replies import Answers, Critiques, Ratings, Refinements
+from recsim_tf.conversations.session import Dwell, Patience
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.simulator import Simulator
 
 NUM_ITEMS, NUM_FACTORS, NUM_ATTRIBUTES = 100, 10, 12
 NEVER = -math.inf
@@ -37,23 +38,19 @@ def world(slate_size: int = 2, catalogue: int = 0, **changes) -> Simulator:
     Args:
       slate_size: K.
       catalogue: seed of the items.
-      **changes: other parameters of the users.
+      **changes: other fields of the users.
     """
     users = ConversationUsers(
         num_factors=NUM_FACTORS,
         num_attributes=NUM_ATTRIBUTES,
         **{
-            "choice_sharpness": 4.0,
-            "choice_model": choice.MultinomialLogit(no_click_mass=0.5),
-            "answer_sharpness": 2.0 * math.sqrt(NUM_FACTORS),
-            "dont_know": NEVER,
+            "answers": Answers(2.0 * math.sqrt(NUM_FACTORS), dont_know=NEVER),
             "ignoring": NEVER,
-            "rating": NEVER,
-            "critiquing": NEVER,
-            "refining": NEVER,
-            "dwell_gain": 0.0,
-            "initial_patience": 1e6,
-            "effort": 0.0,
+            "ratings": Ratings(logit=NEVER),
+            "critiques": Critiques(logit=NEVER),
+            "refinements": Refinements(logit=NEVER),
+            "dwell": Dwell(gain=0.0),
+            "patience": Patience(initial=1e6, effort=0.0),
             "leaves_satisfied": False,
             **changes,
         },
@@ -93,19 +90,19 @@ def course(
       num_users: U.
       num_turns: T.
       seed: of users and turns. The users are the same for all policies.
-      information: maps an outlook to a value [B], kept for each turn.
+      information: maps a `CandidateBelief` to a value [B], kept for each turn.
     """
 
     @compiled(jit_compile=num_users > _BATCH)
     def turn(state, belief_state, seed):
         observation = simulator.observe(state)
         belief_state = policy.tracker.update(belief_state, observation)
-        view = policy.tracker.outlook(belief_state, observation)
+        believed = policy.tracker.candidates(belief_state, observation)
         utility = simulator.users.utility(state.user, observation.documents)
-        best = tf.gather(utility, view.best(1), batch_dims=1)[:, 0]
-        value = tf.zeros_like(best) if information is None else information(view)
+        best = tf.gather(utility, believed.best(1), batch_dims=1)[:, 0]
+        value = tf.zeros_like(best) if information is None else information(believed)
         policy_seed, step_seed = random.split_seed(seed, 2)
-        state, transition = simulator.step(state, policy.choose(view, policy_seed), step_seed)
+        state, transition = simulator.step(state, policy.choose(believed, policy_seed), step_seed)
         found = (tf.reduce_max(utility, axis=-1) - best, best, transition.reward, value)
         return state, belief_state, found
 

@@ -16,14 +16,16 @@ import tensorflow as tf
 from sections import Section, Settings, mean_and_error, section, standard_error
 
 from recsim_tf.belief import GaussianBelief
+from recsim_tf.conversations import Act, ConversationUsers, Items, conversation, query
+from recsim_tf.conversations.attributes import random_directions
+from recsim_tf.conversations.elicitation import Tracker
+from recsim_tf.conversations.replies import Critiques, Ratings, Refinements
+from recsim_tf.conversations.session import Patience
+from recsim_tf.conversations.soft_attributes import TaggingUsers, concept_vectors, ratings_and_tags
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Turn
-from recsim_tf.environments.conversation import Act, ConversationUsers, Items, conversation, query
-from recsim_tf.environments.conversation.attributes import random_directions
-from recsim_tf.environments.soft_attributes import TaggingUsers, concept_vectors, ratings_and_tags
-from recsim_tf.policies.elicitation.believing import Tracker
 
 _NUM_FILMS, _NUM_FACTORS, _NUM_ATTRIBUTES, _NUM_SENSES = 300, 10, 10, 2
 _SLATE_SIZE = 3
@@ -123,11 +125,12 @@ def _critiques(num_users: int, settings: Settings) -> _Talked:
         directions=directions,
         num_attributes=_NUM_ATTRIBUTES,
         num_senses=_NUM_SENSES,
-        critique_sharpness=_CRITIQUE_SHARPNESS,
-        # Who may critique does, and nobody leaves.
-        **dict.fromkeys(("ignoring", "rating", "refining"), -np.inf),
-        critiquing=40.0,
-        initial_patience=1e6,
+        # Users who may critique do, and nobody leaves.
+        ignoring=-np.inf,
+        ratings=Ratings(logit=-np.inf),
+        refinements=Refinements(logit=-np.inf),
+        critiques=Critiques(logit=40.0, sharpness=_CRITIQUE_SHARPNESS),
+        patience=Patience(1e6),
         leaves_satisfied=False,
     )
     simulator = conversation(users, films, slate_size=_SLATE_SIZE, num_candidates=_NUM_FILMS)
@@ -193,7 +196,7 @@ def _talk(
     def best(name):
         """The slate that a belief takes, and its mean utility."""
         observation = simulator.observe(state)
-        slate = trackers[name].outlook(beliefs[name], observation).best(_SLATE_SIZE)
+        slate = trackers[name].candidates(beliefs[name], observation).best(_SLATE_SIZE)
         utility = simulator.users.utility(state.user, observation.documents)
         return slate, tf.reduce_mean(tf.gather(utility, slate, batch_dims=1), axis=1)
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random, validation
+from recsim_tf.core.evidence import evidence_of
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.types import Nest, Slate
 
@@ -69,7 +70,7 @@ class Belief(tf.Module, abc.ABC):
         Args:
           belief_state: a nest of [B, ...].
           slate: what was shown, a `Slate` of [B, K, ...]. Where its mask is False everywhere and
-            nobody can choose, it says nothing.
+            no user can choose, it is no evidence.
           seen: what was seen of the response, a nest of [B, ...].
         """
 
@@ -91,7 +92,7 @@ def repeated(nest: Nest, num_particles: int) -> Nest:
 def by_user(nest: Nest, num_particles: int) -> Nest:
     """A nest of [B * P, ...] as [B, P, ...]."""
 
-    def split(leaf):
+    def split(leaf: tf.Tensor):
         return tf.reshape(leaf, [-1, num_particles, *leaf.shape[1:]])
 
     return tf.nest.map_structure(split, nest)
@@ -115,7 +116,7 @@ def live(
       num_particles: P.
       innovate: draws innovations of their distribution, of batch shape [B * P].
     """
-    slate, seen = repeated((slate, users.evidence(seen)), num_particles)
+    slate, seen = repeated((slate, evidence_of(users, seen)), num_particles)
     log_likelihood = users.likelihood(state, slate, seen)
     if log_likelihood.shape.rank != 1:
         raise ValueError(
@@ -150,7 +151,7 @@ def relative(log_likelihood: tf.Tensor) -> tf.Tensor:
 def difference(after: Nest, before: Nest) -> Nest:
     """What `shifted` adds to get from one nest to another: zeros where they are equal."""
 
-    def subtract(one, other):
+    def subtract(one: tf.Tensor, other: tf.Tensor):
         return tf.math.logical_xor(one, other) if one.dtype == tf.bool else one - other
 
     return tf.nest.map_structure(subtract, after, before)
@@ -159,7 +160,7 @@ def difference(after: Nest, before: Nest) -> Nest:
 def shifted(nest: Nest, offsets: Nest) -> Nest:
     """A nest with its `difference` to another added."""
 
-    def add(leaf, offset):
+    def add(leaf: tf.Tensor, offset: tf.Tensor):
         return tf.math.logical_xor(leaf, offset) if leaf.dtype == tf.bool else leaf + offset
 
     return tf.nest.map_structure(add, nest, offsets)

@@ -21,7 +21,7 @@ from recsim_tf.belief.points import Points
 from recsim_tf.belief.priors import Categories, Constant, Normals, Prior
 from recsim_tf.core import nests, validation
 from recsim_tf.core.models import UserModel
-from recsim_tf.core.types import Nest
+from recsim_tf.core.types import Nest, Slate
 
 
 class GaussianState(NamedTuple):
@@ -98,7 +98,7 @@ class GaussianBelief(Belief):
             tuple(tf.zeros([num_users, *spec.shape], spec.dtype) for spec in others),
         )
 
-    def update(self, belief_state, slate, seen):
+    def update(self, belief_state: Nest, slate: Slate, seen: Nest):
         prior = self._prior()
         sampled = moments.sampled(prior, belief_state.fitted, self._points)
         first = self._first(prior, sampled)
@@ -112,7 +112,7 @@ class GaussianBelief(Belief):
             nests.where(changed, fitted, belief_state.fitted), self._moved(first, after, weights)
         )
 
-    def particles(self, belief_state):
+    def particles(self, belief_state: Nest):
         prior = self._prior()
         sampled = moments.sampled(prior, belief_state.fitted, self._points)
         state = self._now(self._first(prior, sampled), belief_state.moved)
@@ -143,8 +143,8 @@ class GaussianBelief(Belief):
     def _now(self, first: Nest, moved: tuple[tf.Tensor, ...]) -> Nest:
         """The states after the moves so far, a nest of [B * P, ...]."""
         leaves = tf.nest.flatten(first)
-        for place, offset in zip(self._layout.others, moved, strict=True):
-            leaves[place] = shifted(leaves[place], repeated(offset, self.num_particles))
+        for index, offset in zip(self._layout.others, moved, strict=True):
+            leaves[index] = shifted(leaves[index], repeated(offset, self.num_particles))
         return tf.nest.pack_sequence_as(first, leaves)
 
     def _moved(self, first: Nest, after: Nest, weights: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -152,14 +152,14 @@ class GaussianBelief(Belief):
         moves = by_user(difference(after, first), self.num_particles)
         likeliest = tf.argmax(weights, axis=1, output_type=tf.int32)
 
-        def summary(move):
+        def summary(move: tf.Tensor):
             if not move.dtype.is_floating:
                 return tf.gather(move, likeliest, axis=1, batch_dims=1)
             shape = [-1, self.num_particles, *[1] * (move.shape.rank - 2)]
             return tf.reduce_sum(tf.cast(tf.reshape(weights, shape), move.dtype) * move, axis=1)
 
         leaves = tf.nest.flatten(moves)
-        return tuple(summary(leaves[place]) for place in self._layout.others)
+        return tuple(summary(leaves[index]) for index in self._layout.others)
 
     def _found(
         self, prior: Prior, sampled: Sampled, before: Nest, after: Nest
@@ -175,11 +175,11 @@ class GaussianBelief(Belief):
         fields: list[Normals | Categories] = [*prior.normals, *prior.categories]
         values = [*sampled.coordinates, *sampled.categories]
         found = []
-        for value, place, field in zip(values, [*normals, *categories], fields, strict=True):
-            if new[place] is not old[place]:
-                differs = by_user(new[place] != old[place], self.num_particles)
+        for value, index, field in zip(values, [*normals, *categories], fields, strict=True):
+            if new[index] is not old[index]:
+                differs = by_user(new[index] != old[index], self.num_particles)
                 changed |= tf.reduce_any(differs, axis=list(range(1, differs.shape.rank)))
-                value = by_user(field.read(new[place]), self.num_particles)
+                value = by_user(field.read(new[index]), self.num_particles)
             found.append(value)
         return Sampled(found[: len(normals)], found[len(normals) :]), changed
 
@@ -188,24 +188,24 @@ class GaussianBelief(Belief):
         sampled = moments.sampled(prior, fitted, self._points)
         draws = prior.draws(*nests.merge_outer(tuple(sampled)))
         leaves = tf.nest.flatten(self.users.initial_state(draws))
-        places: dict[type, list[int]] = {Normals: [], Categories: []}
+        found: dict[type, list[int]] = {Normals: [], Categories: []}
         for field, draw in zip(prior.flat, tf.nest.flatten(draws), strict=True):
             if isinstance(field, Constant):
                 continue
-            own = [place for place, leaf in enumerate(leaves) if leaf is draw]
+            own = [index for index, leaf in enumerate(leaves) if leaf is draw]
             if not own:
                 raise ValueError(
                     f"initial_state of users who change must pass on {field.name} as it is, for a"
                     f" GaussianBelief, got a state of {type(self.users).__name__} without it"
                 )
-            places[type(field)].append(own[0])
-        fitted_places = {*places[Normals], *places[Categories]}
+            found[type(field)].append(own[0])
+        fitted = {*found[Normals], *found[Categories]}
         others = {
-            place: tf.TensorSpec(leaf.shape[1:], leaf.dtype)
-            for place, leaf in enumerate(leaves)
-            if place not in fitted_places
+            index: tf.TensorSpec(leaf.shape[1:], leaf.dtype)
+            for index, leaf in enumerate(leaves)
+            if index not in fitted
         }
-        return _Layout(places[Normals], places[Categories], others)
+        return _Layout(found[Normals], found[Categories], others)
 
 
 class _Layout(NamedTuple):

@@ -146,7 +146,9 @@ def _unbiased(weights: tf.Tensor) -> tf.Tensor:
     return 1 / free[:, tf.newaxis, tf.newaxis]
 
 
-def _reweighed(scale, weights, points: AtPoints) -> tuple[tf.Tensor, tf.Tensor]:
+def _reweighed(
+    scale: tf.Tensor, weights: tf.Tensor, points: AtPoints
+) -> tuple[tf.Tensor, tf.Tensor]:
     """How far the mean [B, F] moves, and the new square root of the covariance [B, F, F], where
     particles mean + scale z are weighed. Nothing is inverted.
     """
@@ -158,7 +160,9 @@ def _reweighed(scale, weights, points: AtPoints) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.linalg.matvec(scale, mean), tf.matmul(scale, tf.linalg.cholesky(covariance))
 
 
-def _refitted(coordinates, weights, prior_scale) -> tuple[tf.Tensor, tf.Tensor]:
+def _refitted(
+    coordinates: tf.Tensor, weights: tf.Tensor, prior_scale: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Mean [B, F] and square root of the covariance [B, F, F] of particles [B, P, F]."""
     mean = tf.reduce_sum(weights[:, :, tf.newaxis] * coordinates, axis=1)
     centred = coordinates - mean[:, tf.newaxis]
@@ -168,7 +172,9 @@ def _refitted(coordinates, weights, prior_scale) -> tuple[tf.Tensor, tf.Tensor]:
     return mean, root
 
 
-def _reweighed_categories(log_probs, before, after, weights) -> tf.Tensor:
+def _reweighed_categories(
+    log_probs: tf.Tensor, before: tf.Tensor, after: tf.Tensor, weights: tf.Tensor
+) -> tf.Tensor:
     """Log-probabilities [B, ..., C] of categories after a turn.
 
     The particles of a category share its probability. So their number, which is rounded, does not
@@ -197,7 +203,7 @@ def _reweighed_categories(log_probs, before, after, weights) -> tf.Tensor:
     return logs - tf.math.log(tf.reduce_sum(found, axis=-1, keepdims=True))
 
 
-def _offset(log_probs, prior_log_probs) -> tf.Tensor:
+def _offset(log_probs: tf.Tensor, prior_log_probs: tf.Tensor) -> tf.Tensor:
     """What is added to the prior's log-probabilities; 0 where these are -inf."""
     possible = prior_log_probs > -float("inf")
     return tf.where(possible, log_probs - tf.where(possible, prior_log_probs, 0), 0)

@@ -56,7 +56,7 @@ class _Innovations(random.Noise):
         self._points = points
         self._num_draws = 0
 
-    def take(self, kind, shape, dtype):
+    def take(self, kind: str, shape: tf.TensorShape, dtype: tf.DType):
         self._num_draws += 1
         rows, *rest = shape.as_list()
         size, num_pairs = math.prod(rest), self._points.num_particles // 2

@@ -156,7 +156,7 @@ def fields(distribution: tfd.Distribution, name: str = "the initial draw") -> Ne
     return _field(distribution, name)
 
 
-def _parts(model):
+def _parts(model: Any):
     """The parts of a joint distribution by name; its model is a dict or a NamedTuple."""
     return model._asdict() if isinstance(model, tuple) else dict(model)
 
@@ -201,7 +201,7 @@ def _field(distribution: tfd.Distribution, name: str) -> Field:
     return Normals(name, tf.reshape(loc, [size]), scale, shape, bijector, limit)
 
 
-def _normals(distribution):
+def _normals(distribution: tfd.Distribution):
     """Of a normal or a map of one: mean [1, ...], standard deviation [1, ...] or square root of
     the covariance [1, f, f], bijector and largest coordinate, 0 for none; None for another family.
     """
@@ -228,7 +228,7 @@ def _normals(distribution):
     return repeat(loc), repeat(scale), *rest
 
 
-def _log_probs(distribution):
+def _log_probs(distribution: tfd.Distribution):
     """[..., C]: the log-probabilities of the outcomes."""
     outcomes = tf.range(num_outcomes(distribution), dtype=distribution.dtype)
     shape = [-1, *[1] * distribution.batch_shape.rank]
@@ -236,7 +236,9 @@ def _log_probs(distribution):
     return tf.transpose(log_probs, [*range(1, log_probs.shape.rank), 0])
 
 
-def _core(distribution) -> tuple[tfd.Distribution, Callable[[tf.Tensor], tf.Tensor]]:
+def _core(
+    distribution: tfd.Distribution,
+) -> tuple[tfd.Distribution, Callable[[tf.Tensor], tf.Tensor]]:
     """The distribution inside of wrappers that only repeat it or name its axes, and a function that
     repeats what it has, [batch of it, ...], for the whole distribution.
     """
@@ -246,7 +248,7 @@ def _core(distribution) -> tuple[tfd.Distribution, Callable[[tf.Tensor], tf.Tens
     return core, lambda values: _wrapped(distribution, repeat(values))
 
 
-def _wrapped(wrapper, values: tf.Tensor) -> tf.Tensor:
+def _wrapped(wrapper: tfd.Distribution, values: tf.Tensor) -> tf.Tensor:
     """Values of what a wrapper holds, [batch of it, ...], for all of the wrapper."""
     inner = wrapper.distribution.batch_shape.as_list()
     rest = values.shape[len(inner) :].as_list()

@@ -1,10 +1,10 @@
 """A belief over finitely many types of users."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import gin
 import numpy as np
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf.belief.base import (
     Belief,
@@ -18,7 +18,7 @@ from recsim_tf.belief.base import (
 )
 from recsim_tf.core import nests, validation
 from recsim_tf.core.models import UserModel
-from recsim_tf.core.types import Nest
+from recsim_tf.core.types import Nest, Slate
 
 
 class TypesState(NamedTuple):
@@ -29,7 +29,6 @@ class TypesState(NamedTuple):
     moved: Nest
 
 
-@gin.configurable
 class TypesBelief(Belief):
     """The exact belief about users who are of one of P types, by Bayes' rule.
 
@@ -49,7 +48,7 @@ class TypesBelief(Belief):
         `update`, for users with an innovation.
     """
 
-    def __init__(self, users: UserModel, draws: Nest, probs=None):
+    def __init__(self, users: UserModel, draws: Nest, probs: Any = None):
         with tf.init_scope():
             self._draws = tf.nest.map_structure(tf.convert_to_tensor, draws)
         shapes = [leaf.shape for leaf in tf.nest.flatten(self._draws)]
@@ -69,7 +68,7 @@ class TypesBelief(Belief):
         shape = [num_users, self.num_particles]
         return TypesState(tf.zeros(shape, self.users.dtype), moved)
 
-    def update(self, belief_state, slate, seen):
+    def update(self, belief_state: Nest, slate: Slate, seen: Nest):
         first = self._first(nests.num_rows(belief_state))
         before = self._now(first, belief_state)
         before = nests.merge_outer(before)
@@ -83,7 +82,7 @@ class TypesBelief(Belief):
             moved = difference(by_user(after, self.num_particles), first)
         return TypesState(total, moved)
 
-    def particles(self, belief_state):
+    def particles(self, belief_state: Nest):
         state = self._now(self._first(nests.num_rows(belief_state)), belief_state)
         return Particles(state, tf.nn.softmax(self._log_probs + belief_state.log_likelihoods))
 
@@ -98,7 +97,7 @@ class TypesBelief(Belief):
         return first if is_static(self.users) else shifted(first, belief_state.moved)
 
 
-def _refuse(innovation):
+def _refuse(innovation: tfd.Distribution):
     raise ValueError(
         "users of a TypesBelief must change without innovations, so that a type stays one state,"
         f" got innovations of {innovation.name}"

@@ -9,7 +9,7 @@ Corpora that users share have the worlds as leading axis, [W, ...].
 
 import abc
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Generic, cast
 
 import tensorflow as tf
@@ -167,31 +167,6 @@ class UserModel(Dynamics, Generic[UserT, DocumentT, ResponseT]):
         num_positions = slate.mask.shape[1]
         position = tf.argmax(seen.clicked, axis=1, output_type=tf.int32)
         return tf.where(tf.reduce_any(seen.clicked > 0, axis=1), position, num_positions)
-
-    def evidence(self, seen: Nest) -> Nest:
-        """What an agent makes of an observed response, once, before it asks for the `likelihood` of
-        many states; by default the observed response itself.
-
-        A user model overrides this method where much of the work does not depend on the state, such
-        as hearing words. `likelihood` and `recorded_draw` then take either.
-
-        Args:
-          seen: the observed response, a nest of [B, ...].
-        """
-        return seen
-
-    def prepared(self, draw: Nest, fitted: Collection[str]) -> Nest:
-        """What a fit makes of a logged draw of the response, once, before it scores the draw under
-        many values of parameters; by default the draw itself.
-
-        A user model overrides this method where much of the work does not depend on the parameters
-        that are fitted. The distribution of `response` then scores either.
-
-        Args:
-          draw: a nest of [B, ...].
-          fitted: names of the parameters of this model that are fitted.
-        """
-        return draw
 
     def likelihood(self, state: UserT, slate: Slate[DocumentT], seen: Nest) -> tf.Tensor:
         """The log-probability of what an agent saw of the response, given the users' state, [B].

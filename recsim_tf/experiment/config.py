@@ -11,6 +11,8 @@ from tensorflow_probability import distributions as tfd
 
 # Imported for the names that they give to gin files.
 from recsim_tf import policies, registry  # noqa: F401
+from recsim_tf.conversations import elicitation  # noqa: F401
+from recsim_tf.conversations import logs as conversation_logs  # noqa: F401
 from recsim_tf.experiment import fitting  # noqa: F401
 from recsim_tf.experiment.binding_errors import reading
 from recsim_tf.experiment.bindings import statements

@@ -15,7 +15,6 @@ from recsim_tf.fitting.likelihood.mean_field import MeanField
 from recsim_tf.fitting.likelihood.particles import Particles
 from recsim_tf.fitting.logs import SessionLog, SessionStream
 from recsim_tf.fitting.logs.trajectories import from_trajectory, simulated_log
-from recsim_tf.fitting.parameters.channel_weights import trained_weights
 from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.parameters.priors import hierarchical_normal
 from recsim_tf.fitting.posterior import sample_parameters
@@ -55,6 +54,5 @@ __all__ = [
     "save_model",
     "session_log_prob",
     "simulated_log",
-    "trained_weights",
     "write_report",
 ]

@@ -1,9 +1,9 @@
 """Language: channels that put replies into words, and hear replies in words."""
 
-from recsim_tf.language.channel import Channel, Spoken
+from recsim_tf.language.channel import Channel
 from recsim_tf.language.grammar import Grammar
 from recsim_tf.language.host import HostLanguageModel
 from recsim_tf.language.recurrent import Recurrent
 from recsim_tf.language.vocabulary import Vocabulary
 
-__all__ = ["Channel", "Grammar", "HostLanguageModel", "Recurrent", "Spoken", "Vocabulary"]
+__all__ = ["Channel", "Grammar", "HostLanguageModel", "Recurrent", "Vocabulary"]

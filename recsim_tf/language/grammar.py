@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-import gin
 import numpy as np
 import tensorflow as tf
 
@@ -15,7 +14,6 @@ from recsim_tf.language.channel import VocabularyChannel
 from recsim_tf.language.vocabulary import Vocabulary
 
 
-@gin.configurable
 class Grammar(VocabularyChannel):
     """A mixture of templates. A template is a product of categoricals, the words at each position:
 
@@ -155,7 +153,7 @@ class Grammar(VocabularyChannel):
         logits = _logs(probs, dtype)[:, np.newaxis, np.newaxis]
         return cls(vocabulary, num_symbols, word_logits=logits, dtype=dtype)
 
-    def speak(self, symbol, seed):
+    def speak(self, symbol: tf.Tensor, seed: random.Seed):
         template_seed, word_seed = random.split_seed(seed, 2)
         templates = tf.nn.softmax(tf.gather(self._table("template_logits"), symbol))
         u = random.uniform(_shape(symbol), template_seed, self.dtype)
@@ -164,14 +162,15 @@ class Grammar(VocabularyChannel):
         u = random.uniform([*_shape(symbol), self.max_length], word_seed, self.dtype)
         return random.categorical_from_uniform(u, tf.nn.softmax(logits))
 
-    def evidence(self, words):
+    def evidence(self, words: tf.Tensor):
         log_templates = tf.nn.log_softmax(self._table("template_logits"))
         num_symbols, num_templates = log_templates.shape
         by_word = tf.transpose(tf.nn.log_softmax(self._table("word_logits")), [2, 3, 0, 1])
         by_word = tf.reshape(by_word, [*by_word.shape[:2], num_symbols * num_templates])
         total = tf.reshape(log_templates, [-1])
-        for place in range(self.max_length):
-            total += tf.gather(by_word[min(place, by_word.shape[0] - 1)], words[..., place])
+        for position in range(self.max_length):
+            table = by_word[min(position, by_word.shape[0] - 1)]
+            total += tf.gather(table, words[..., position])
         total = tf.reshape(total, [*_shape(words)[:-1], num_symbols, num_templates])
         return logsumexp(total)
 
@@ -184,7 +183,7 @@ def _logs(probs: np.ndarray, dtype: tf.DType) -> np.ndarray:
         return np.log(probs).astype(dtype.as_numpy_dtype)
 
 
-def _shape(tensor) -> list:
+def _shape(tensor: tf.Tensor) -> list:
     """The shape, with integers where it is static."""
     static = tensor.shape.as_list()
     dynamic = tf.shape(tensor)

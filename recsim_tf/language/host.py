@@ -3,16 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core import validation
+from recsim_tf.core import random, validation
 from recsim_tf.core.execution import is_for_xla
 from recsim_tf.language.channel import Channel
 
 
-@gin.configurable
 class HostLanguageModel(Channel):
     """Speaks and hears by two callables, which run in Python on the host: a large language model,
     or a classifier of intents.
@@ -67,20 +65,22 @@ class HostLanguageModel(Channel):
     def num_words(self):
         return 256
 
-    def speak(self, symbol, seed):
+    def speak(self, symbol: tf.Tensor, seed: random.Seed):
         shape = [*symbol.shape, self.max_length]
         return tf.ensure_shape(self._on_host(self._spoken, symbol, tf.int32), shape)
 
-    def evidence(self, words):
+    def evidence(self, words: tf.Tensor):
         shape = [*words.shape[:-1], self.num_symbols]
         return tf.ensure_shape(self._on_host(self._heard, words, self.dtype), shape)
 
-    def text(self, words):
+    def text(self, words: np.ndarray):
         words = np.asarray(words)
         texts = [_decoded(row) for row in words.reshape([-1, words.shape[-1]])]
         return np.array(texts, object).reshape(words.shape[:-1])
 
-    def _on_host(self, function, tensor, dtype):
+    def _on_host(
+        self, function: Callable[[np.ndarray], np.ndarray], tensor: tf.Tensor, dtype: tf.DType
+    ):
         if is_for_xla():
             raise ValueError(
                 "HostLanguageModel runs in Python and cannot be compiled by XLA: leave jit_compile"
@@ -90,20 +90,20 @@ class HostLanguageModel(Channel):
 
     def _spoken(self, symbols: np.ndarray) -> np.ndarray:
         words = np.zeros([*symbols.shape, self.max_length], np.int32)
-        for place in np.ndindex(symbols.shape):
-            text = self.verbalise(self.replies[int(symbols[place])])
+        for index in np.ndindex(symbols.shape):
+            text = self.verbalise(self.replies[int(symbols[index])])
             if not isinstance(text, str):
                 raise ValueError(f"verbalise must return a string, got {text!r}")
             encoded = text.encode()[: self.max_length]
-            words[place][: len(encoded)] = np.frombuffer(encoded, np.uint8)
+            words[index][: len(encoded)] = np.frombuffer(encoded, np.uint8)
         return words
 
     def _heard(self, words: np.ndarray) -> np.ndarray:
         scores = np.zeros([*words.shape[:-1], self.num_symbols], self.dtype.as_numpy_dtype)
-        for place in np.ndindex(words.shape[:-1]):
-            # Nothing was said, and it tells nothing.
-            if words[place].any():
-                scores[place] = self._scores(_decoded(words[place]))
+        for index in np.ndindex(words.shape[:-1]):
+            # Silence is equally likely for all symbols.
+            if words[index].any():
+                scores[index] = self._scores(_decoded(words[index]))
         return scores
 
     def _scores(self, text: str) -> np.ndarray:

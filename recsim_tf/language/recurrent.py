@@ -1,6 +1,7 @@
 """A recurrent network that puts replies into words."""
 
 import contextlib
+import functools
 import logging
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
@@ -13,7 +14,6 @@ from recsim_tf.core import random, validation
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import Range, known_numbers
 from recsim_tf.language.channel import VocabularyChannel
-from recsim_tf.language.vocabulary import Vocabulary
 
 
 @gin.configurable
@@ -22,9 +22,10 @@ class Recurrent(VocabularyChannel):
     the features of the symbol. Word 0 ends the text.
 
     The probability of a text is exact: the product of those of its words. Evidence takes a pass
-    through the network for each row of features that differs from others. `of_texts` trains one:
+    through the network for each row of features that differs from others. `trained` learns from
+    texts whose symbols are known:
 
-        channel = Recurrent.of_texts(symbols, texts, features, vocabulary)
+        channel = Recurrent(vocabulary, features).trained(symbols, vocabulary.ids(texts))
 
     Args:
       vocabulary: of V words, and texts of L words.
@@ -36,7 +37,7 @@ class Recurrent(VocabularyChannel):
 
     Raises:
       ValueError: for features or weights that are no numbers, or another number of weights: `fit`
-        cannot train a network. Give it those of `fitting.trained_weights`, fixed.
+        cannot train a network. Give it those of `conversations.logs.trained_weights`, fixed.
     """
 
     features: Any
@@ -51,49 +52,34 @@ class Recurrent(VocabularyChannel):
         features = known_numbers("features", self.features)
         if features is None or features.ndim != 2:
             raise ValueError("features must be numbers of shape [R, F]")
+        if self.weights is not None and known_numbers("weights", self.weights) is None:
+            raise ValueError("weights must be numbers: `fit` cannot train a network")
+        # Refuses another number of weights.
+        _ = self._network
+
+    @functools.cached_property
+    def _rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of features that differ, [D, F], and the row int32 [R] of each symbol."""
+        features = np.asarray(self.features, self.dtype.as_numpy_dtype)
         different, row = np.unique(features, axis=0, return_inverse=True)
-        self._row_of_symbol = row.reshape([-1]).astype(np.int32)
+        return different, row.reshape([-1]).astype(np.int32)
+
+    @functools.cached_property
+    def _network(self) -> "_Network":
         with tf.init_scope():
-            self._rows = tf.constant(different, self.dtype)
-            self._network = _Network(
-                self.num_words, features.shape[1], self.num_units, self.dtype, self.seed
-            )
+            network = self._untrained()
             if self.weights is not None:
-                numbers = known_numbers("weights", self.weights)
-                if numbers is None:
-                    raise ValueError("weights must be numbers: `fit` cannot train a network")
-                self._network.assign(numbers)
+                network.assign(known_numbers("weights", self.weights))
+        return network
 
-    @classmethod
-    def of_texts(
-        cls,
-        symbols: Sequence[int] | np.ndarray,
-        texts: Sequence[str],
-        features: Any,
-        vocabulary: Vocabulary,
-        num_units: int = 64,
-        seed: int = 0,
-        dtype: tf.DType = tf.float32,
-        **training: Any,
-    ) -> Self:
-        """A channel trained on texts whose symbols are known.
-
-        Args:
-          symbols: int [S], in [0, R).
-          texts: [S].
-          features, vocabulary, num_units, seed, dtype: of the channel.
-          **training: further arguments of `trained`.
-
-        Raises:
-          ValueError: for symbols out of range, fewer than two texts, or an argument out of range.
-        """
-        untrained = cls(vocabulary, features, num_units, seed=seed, dtype=dtype)
-        return untrained.trained(symbols, vocabulary.ids(list(texts)).numpy(), **training)
+    def _untrained(self) -> "_Network":
+        num_features = np.shape(self.features)[1]
+        return _Network(self.num_words, num_features, self.num_units, self.dtype, self.seed)
 
     def trained(
         self,
         symbols: Sequence[int] | np.ndarray,
-        words: np.ndarray,
+        words: np.ndarray | tf.Tensor,
         held_out: float = 0.1,
         max_passes: int = 60,
         patience: int = 5,
@@ -121,18 +107,17 @@ class Recurrent(VocabularyChannel):
         Range(above=0, below=1).check_number("held_out", held_out)
         Range(above=0).check_number("learning_rate", learning_rate)
         Range(low=0, below=1).check_number("dropout", dropout)
-        known = np.asarray(symbols)
+        known, words = np.asarray(symbols), np.asarray(words)
         if known.shape != (len(words),) or len(words) < 2:
             raise ValueError(f"symbols must be one for each of two texts or more, got {len(words)}")
         if known.min() < 0 or known.max() >= self.num_symbols:
             raise ValueError(f"symbols must be in [0, {self.num_symbols})")
-        inputs = (self._rows.numpy()[self._row_of_symbol[known]], words)
+        different, row_of_symbol = self._rows
+        inputs = (different[row_of_symbol[known]], words)
         order = np.random.default_rng(self.seed).permutation(len(words))
         count = min(max(round(held_out * len(words)), 1), len(words) - 1)
         kept, train = order[:count], order[count:]
-        network = _Network(
-            self.num_words, self._rows.shape[1], self.num_units, self.dtype, self.seed
-        )
+        network = self._untrained()
         model = network.trainable(self.max_length, dropout)
         model.compile(
             tf.keras.optimizers.Adam(learning_rate),
@@ -140,7 +125,7 @@ class Recurrent(VocabularyChannel):
             weighted_metrics=[],
         )
 
-        def examples(rows):
+        def examples(rows: np.ndarray):
             taken = tuple(array[rows] for array in inputs)
             return tf.data.Dataset.from_tensor_slices((taken, words[rows], _counts(words[rows])))
 
@@ -157,30 +142,32 @@ class Recurrent(VocabularyChannel):
 
     @property
     def num_symbols(self):
-        return len(self._row_of_symbol)
+        return len(self.features)
 
-    def speak(self, symbol, seed):
-        features = tf.gather(self._rows, tf.gather(self._row_of_symbol, symbol))
+    def speak(self, symbol: tf.Tensor, seed: random.Seed):
+        different, row_of_symbol = self._rows
+        features = tf.gather(different, tf.gather(row_of_symbol, symbol))
         state = self._network.begin(features)
         word = tf.zeros_like(symbol)
         ended = tf.zeros_like(symbol, tf.bool)
         u = random.uniform([*symbol.shape, self.max_length], seed, self.dtype)
         words = []
-        for place in range(self.max_length):
+        for position in range(self.max_length):
             logits, state = self._network.step(word, features, state)
-            word = random.categorical_from_uniform(u[..., place], tf.nn.softmax(logits))
+            word = random.categorical_from_uniform(u[..., position], tf.nn.softmax(logits))
             word = tf.where(ended, 0, word)
             ended |= word == 0
             words.append(word)
         return tf.stack(words, axis=-1)
 
-    def evidence(self, words):
+    def evidence(self, words: tf.Tensor):
         flat = tf.reshape(words, [-1, self.max_length])
         num_texts = flat.shape[0] or tf.shape(flat)[0]
-        num_rows = self._rows.shape[0]
-        features = tf.tile(self._rows, [num_texts, 1])
+        different, row_of_symbol = self._rows
+        num_rows = len(different)
+        features = tf.tile(different, [num_texts, 1])
         log_probs = self._network.log_probs(features, tf.repeat(flat, num_rows, axis=0))
-        by_symbol = tf.gather(tf.reshape(log_probs, [-1, num_rows]), self._row_of_symbol, axis=-1)
+        by_symbol = tf.gather(tf.reshape(log_probs, [-1, num_rows]), row_of_symbol, axis=-1)
         return tf.reshape(by_symbol, tf.concat([tf.shape(words)[:-1], [self.num_symbols]], axis=0))
 
 
@@ -200,7 +187,7 @@ class _Network:
     ):
         layers = tf.keras.layers
 
-        def initializer(number):
+        def initializer(number: int):
             return tf.keras.initializers.GlorotUniform(seed=10 * seed + number)
 
         self._embed = layers.Embedding(

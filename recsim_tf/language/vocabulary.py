@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 import gin
 import numpy as np
@@ -88,7 +88,7 @@ class Vocabulary:
             raise ValueError(f"texts must use a word min_uses={min_uses} times, got none")
         return cls(sorted(kept, key=lambda word: -uses[word]), max_length)
 
-    def ids(self, texts) -> tf.Tensor:
+    def ids(self, texts: Any) -> tf.Tensor:
         """The words of texts, int32 [..., L].
 
         Args:
@@ -98,7 +98,7 @@ class Vocabulary:
         flat = tf.cast(self._vectorize(tf.reshape(texts, [-1])), tf.int32)
         return tf.reshape(flat, tf.concat([tf.shape(texts), [self.max_length]], axis=0))
 
-    def texts(self, words) -> np.ndarray:
+    def texts(self, words: Any) -> np.ndarray:
         """The texts of words as Python strings, an array [...].
 
         Args:

@@ -32,7 +32,7 @@ from recsim_tf.agents.tabular_q import (
     create_tabular_q,
 )
 from recsim_tf.agents.tabular_q.discretise import ObservationDigits
-from recsim_tf.environments.key_terms import key_terms
+from recsim_tf.conversations.key_terms import key_terms
 from recsim_tf.policies import ClickBandit, ClusterBandit, baseline_policy, greedy_cluster_policy
 from recsim_tf.policies.choice_scores import AffinityScores
 from tests import questions
@@ -105,7 +105,7 @@ REFUSED = {
     "observed documents must have the fields cluster_id, quality": lambda: create_bandit(
         environment("InterestEvolution-v1"), tf.Variable(0, dtype=tf.int64)
     ),
-    r"entries must be a list of entries of a menu, got \[\]": lambda: layers.MenuLayer(TALK, []),
+    r"kinds must be a list of kinds of turns, got \[\]": lambda: layers.TurnLayer(TALK, []),
     "simulator must be of Conversation-v0": lambda: layers.BeliefLayer(
         recsim_tf.make("DriftingTaste-v0")
     ),

@@ -12,12 +12,14 @@ from tf_agents.trajectories import time_step as ts
 
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment
+from recsim_tf.conversations import ConversationUsers
+from recsim_tf.conversations.replies import Refinements
+from recsim_tf.conversations.session import Patience
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.turns import some_turn
 from recsim_tf.core.types import Turn
-from recsim_tf.environments.conversation import ConversationUsers
 from recsim_tf.environments.ecosystem import provider_layout
 from recsim_tf.environments.return_visits import ReturnVisitsUsers, viewers
 from recsim_tf.policies import random_policy
@@ -56,8 +58,8 @@ def patient_conversation(dtype=tf.float32, **arguments) -> Simulator:
         num_attributes=2,
         num_senses=2,
         sense_probs=(0.4, 0.6),
-        refining=2.0,
-        initial_patience=40.0,
+        refinements=Refinements(logit=2.0),
+        patience=Patience(40.0),
         leaves_satisfied=False,
         dtype=dtype,
     )
@@ -105,10 +107,10 @@ ENVIRONMENTS = {
             "talkativeness_scale",
             "choice_model.no_click_mass",
             "choice_sharpness",
-            "answer_sharpness",
+            "answers.sharpness",
             "ignoring",
-            "critiquing",
-            "dwell_gain",
+            "critiques.logit",
+            "dwell.gain",
         ),
         ("refinement",),
         patient_conversation,

@@ -72,8 +72,8 @@ def simulator_of(environment_id):
         users = module.DriftingTasteUsers(2, choice_model=recsim_tf.choice.MultinomialLogit(0.0))
         return dataclasses.replace(simulator, users=users, documents=module.Catalogue(6, 2))
     if environment_id == "Conversation-v0":
-        module = recsim_tf.environments.conversation
-        users = module.ConversationUsers(
+        module = recsim_tf.conversations
+        users = module.DialogueUsers(
             2,
             num_attributes=2,
             num_senses=2,
@@ -83,8 +83,8 @@ def simulator_of(environment_id):
             inquiring=-4.0,
             requesting=-4.5,
             remarking=-5.0,
-            rating=0.0,
-            refining=0.0,
+            ratings=recsim_tf.conversations.replies.Ratings(logit=0.0),
+            refinements=recsim_tf.conversations.replies.Refinements(logit=0.0),
             # Trust counts in later turns only.
             leaves_satisfied=False,
         )
@@ -94,7 +94,7 @@ def simulator_of(environment_id):
         # So that there are several visits.
         return dataclasses.replace(simulator, users=simulator.users.replaced(visit_steps=1))
     if environment_id == "KeyTerms-v0":
-        module = recsim_tf.environments.key_terms
+        module = recsim_tf.conversations.key_terms
         users, documents = module.KeyTermUsers(3), module.KeyTermDocuments(5, 2, 3, 3)
         return dataclasses.replace(simulator, users=users, documents=documents)
     return simulator

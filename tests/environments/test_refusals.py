@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 
 import recsim_tf
+from recsim_tf import conversations
+from recsim_tf.conversations import key_terms, soft_attributes
+from recsim_tf.conversations.replies import Ratings
 from recsim_tf.environments import (
-    conversation,
     drifting_taste,
     ecosystem,
     engagement_bait,
     intents,
     interest_evolution,
     interest_exploration,
-    key_terms,
     news,
     page_clicks,
     return_visits,
-    soft_attributes,
 )
 from recsim_tf.fitting.logs.trajectories import scoring_simulator
 from recsim_tf.language import Grammar
@@ -28,17 +28,17 @@ from tests.environments.sequential import sequential
 from tests.refusals import assert_refused
 
 NAMES = ("funny", "dark", "slow", "long", "old")
-CHIPS = conversation.Act.CHIPS
+CHIPS = conversations.Act.CHIPS
 YES = Grammar.of_phrases({0: ["yes"]})
 VISITS, EVOLUTION = "ReturnVisits-v0", "InterestEvolution-v1"
 
 
 def items(**arguments):
-    return conversation.Items(6, 3, **arguments)
+    return conversations.Items(6, 3, **arguments)
 
 
 def users(**arguments):
-    return conversation.ConversationUsers(**arguments)
+    return conversations.ConversationUsers(**arguments)
 
 
 def talk(**arguments):
@@ -55,16 +55,16 @@ def taggers(num_factors=8, **arguments):
 
 CONVERSATION = [
     (
-        lambda: conversation.query(CHIPS, [0, 1], 1, 2),
+        lambda: conversations.query(CHIPS, [0, 1], 1, 2),
         "attributes must be at most num_chips=1, got 2",
     ),
-    (lambda: conversation.query(CHIPS), "num_users must be given where act is a number, got None"),
+    (lambda: conversations.query(CHIPS), "num_users must be given where act is a number, got None"),
     (
         lambda: items(directions=np.zeros([2, 1, 4])),
         r"directions must have shape \[A, S, num_factors=3\], got \(2, 1, 4\)",
     ),
     (
-        lambda: talk(documents=conversation.Items(directions=np.ones([2, 1, 10], "f"))),
+        lambda: talk(documents=conversations.Items(directions=np.ones([2, 1, 10], "f"))),
         "documents must have the 5 attributes of users, got directions of 2",
     ),
     (
@@ -72,22 +72,26 @@ CONVERSATION = [
         "channel must have the 31 symbols of slate_size=3 and 5 attributes, got 1",
     ),
     (lambda: users(are_replies_observed=False), "channel must be given"),
-    (lambda: users(channel=3), "channel must be a language.Channel or None, got 3"),
+    (lambda: users(channel=3), "channel must be a Channel, got int"),
+    (lambda: users(patience=3.0), "patience must be a Patience, got float"),
     (
-        lambda: conversation.conversation_grammar(9, NAMES),
+        lambda: conversations.conversation_grammar(9, NAMES),
         "slate_size must be at most 8, got 9",
     ),
     (
-        lambda: conversation.conversation_grammar(3, ("a", "a")),
+        lambda: conversations.conversation_grammar(3, ("a", "a")),
         "attribute_names must be different names",
     ),
     (
         lambda: users(directions=np.ones([2, 1, 4], "f")),
-        r"directions must have shape \[A, S, num_factors=10\], got \(2, 1, 4\)",
+        r"directions must have shape \[num_attributes=5, .*num_factors=10\], .*\(2, 1, 4\)",
     ),
     (lambda: users(taste_loc=np.zeros(3)), r"taste_loc must .* \[num_factors=10\].*, got \(3,\)"),
-    (lambda: users(rating_cuts=(0.0, 1.0)), r"rating_cuts must .* \[cuts=4\].*, got \(2,\)"),
-    (lambda: users(act_effects=np.zeros([7, 2])), r"act_effects must .*modes=9\].*\(7, 2\)"),
+    (lambda: Ratings(cuts=(0.0, 1.0)), r"cuts must .* \[cuts=4\].*, got \(2,\)"),
+    (
+        lambda: conversations.DialogueUsers(act_effects=np.zeros([7, 2])),
+        r"act_effects must .*modes=9\].*\(7, 2\)",
+    ),
 ]
 FEATURES = "documents must have the num_features={} of users, got {}"
 TABLES = [

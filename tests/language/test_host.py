@@ -3,10 +3,10 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
+from recsim_tf import conversations
+from recsim_tf.conversations import elicitation
 from recsim_tf.core.execution import compiled
-from recsim_tf.environments import conversation
 from recsim_tf.language import HostLanguageModel
-from recsim_tf.policies import elicitation
 
 NAMES = ("funny", "dark")
 
@@ -28,12 +28,12 @@ class ToyModel:
 def channel(model, **changes):
     arguments = {"verbalise": model.verbalise, "score": model.score} | changes
     return HostLanguageModel(
-        replies=conversation.described_replies(2, NAMES), max_length=60, **arguments
+        replies=conversations.described_replies(2, NAMES), max_length=60, **arguments
     )
 
 
 def simulator(model):
-    users = conversation.ConversationUsers(
+    users = conversations.ConversationUsers(
         num_attributes=2, channel=channel(model), are_replies_observed=False
     )
     return recsim_tf.conversation(users, slate_size=2, num_candidates=10)

@@ -8,8 +8,8 @@ FEATURES = np.eye(2, dtype=np.float32)
 
 def test_a_trained_channel_tells_its_symbols_apart_and_comes_back_from_its_weights():
     texts = ["no", "no really", "yes", "yes really"] * 20
-    channel = Recurrent.of_texts(
-        [0, 0, 1, 1] * 20, texts, FEATURES, VOCABULARY, num_units=8, learning_rate=0.02, dropout=0.0
+    channel = Recurrent(VOCABULARY, FEATURES, num_units=8).trained(
+        [0, 0, 1, 1] * 20, VOCABULARY.ids(texts), learning_rate=0.02, dropout=0.0
     )
     words = VOCABULARY.ids(["no", "yes really"])
     evidence = channel.evidence(words).numpy()

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.language import Grammar, Recurrent, Spoken, Vocabulary
+from recsim_tf.language import Grammar, Recurrent, Vocabulary
 from tests.language.test_host import ToyModel, channel
-from tests.language.test_spoken import replies
 from tests.refusals import assert_refused
 
 NO = Vocabulary(["no"], 2)
@@ -36,10 +35,6 @@ REFUSALS = [
     (lambda: recurrent(features=[1.0, 2.0]), r"features must be numbers of shape \[R, F\]"),
     (lambda: recurrent(weights=[1.0]), "weights must be .* numbers, got shape"),
     (lambda: recurrent(weights=tf.Variable([1.0])), "`fit` cannot train a network"),
-    (
-        lambda: Spoken(replies(), Grammar.of_phrases({0: ["no"], 1: ["yes"]})),
-        "channel must have the 3 symbols of the replies, got 2",
-    ),
     (lambda: Vocabulary("yes", 3), "words must be a list of words, got 'yes'"),
     (
         lambda: Vocabulary(["yes", "No"], 3),

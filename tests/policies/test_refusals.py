@@ -7,20 +7,20 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf import choice, policies
-from recsim_tf.core.bounds import Bounds
-from recsim_tf.environments.conversation import ConversationUsers
-from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
-from recsim_tf.environments.interest_exploration import InterestExplorationUsers, TopicDocuments
-from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
-from recsim_tf.policies import indices, slates
-from recsim_tf.policies.choice_scores import AffinityScores
-from recsim_tf.policies.elicitation import (
+from recsim_tf.conversations import ConversationUsers
+from recsim_tf.conversations.elicitation import (
     AskAttributes,
     AskMost,
     CompareSet,
     RecommendKnown,
     RecommendSet,
 )
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
+from recsim_tf.environments.interest_exploration import InterestExplorationUsers, TopicDocuments
+from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
+from recsim_tf.policies import indices, slates
+from recsim_tf.policies.choice_scores import AffinityScores
 from tests.policies.test_clusters import three_topics
 from tests.refusals import assert_refused
 from tests.rollout_policies import first_positions
@@ -79,9 +79,9 @@ ELICITATION = [
     ),
     (
         lambda: AskMost(HIDDEN, [CompareSet()], "surprise"),
-        "measure must be one of evoi, information_gain, entropy, got 'surprise'",
+        "measure must be one of evoi, information_gain, entropy, random, got 'surprise'",
     ),
-    (lambda: AskMost(HIDDEN, []), r"entries must be a list of entries of a menu, got \[\]"),
+    (lambda: AskMost(HIDDEN, []), r"kinds must be a list of kinds of turns, got \[\]"),
     (
         lambda: AskMost(HIDDEN, [CompareSet(4)]),
         "slate_size of an entry must be at most 3, that of the environment, got 4",

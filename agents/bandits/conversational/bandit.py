@@ -1,17 +1,18 @@
 """The base of bandits over arms and key-terms: who is asked, how often, and what is learned."""
 
 import abc
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
 import gin
 import tensorflow as tf
 
+from recsim_tf.conversations.key_terms import KeyTermDocuments
 from recsim_tf.core import random, validation
 from recsim_tf.core.acting import check_users
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation, Policy
-from recsim_tf.environments.key_terms import KeyTermDocuments
 from recsim_tf.policies import PolicyModel
 
 # b: maps the rounds of users that are over, int32 [B], to the questions that are to have been asked
@@ -54,7 +55,7 @@ class BanditState(NamedTuple):
 
 
 class Feedback(NamedTuple):
-    """What the last response of B users told; zeros at the start of a session."""
+    """Feedback of B users in their last responses; zeros at the start of a session."""
 
     features: tf.Tensor  # [B, F], of the arm or the key-term that was shown
     liked: tf.Tensor  # [B], 1 or 0
@@ -71,12 +72,14 @@ class KeyTermBandit(PolicyModel, abc.ABC):
 
     Args:
       simulator: key terms with slates of one item.
+      questions: b, such as `logarithmic_questions`; None asks nothing.
 
     Raises:
       ValueError: for another environment, longer slates, or a number out of range.
     """
 
     simulator: Simulator
+    questions: Questions | None = dataclasses.field(default=None, kw_only=True)
 
     def check(self):
         name = type(self).__name__
@@ -96,19 +99,12 @@ class KeyTermBandit(PolicyModel, abc.ABC):
         return self.simulator.documents.dtype
 
     @property
-    def _num_arms(self) -> int:
-        return self.simulator.documents.split(self.simulator.num_candidates)[0]
-
-    @property
-    def _num_key_terms(self) -> int:
-        return self.simulator.documents.split(self.simulator.num_candidates)[1]
+    def _num_offered(self) -> tuple[int, int]:
+        """How many candidates are arms, and how many are key-terms."""
+        return self.simulator.documents.split(self.simulator.num_candidates)
 
     def _of_users(self, name: str, rank: int) -> tf.Tensor:
         return self.per_user(name, rank, self._dtype)
-
-    def schedule(self) -> Questions | None:
-        """b, such as `logarithmic_questions`; None, the default, asks nothing."""
-        return None
 
     @abc.abstractmethod
     def initial_belief(self, num_users: int) -> Nest:
@@ -132,7 +128,7 @@ class KeyTermBandit(PolicyModel, abc.ABC):
         return BanditState(none, none, self.initial_belief(num_users))
 
     def __call__(
-        self, observation: Observation, policy_state: BanditState, seed
+        self, observation: Observation, policy_state: BanditState, seed: random.Seed
     ) -> tuple[tf.Tensor, BanditState]:
         """Slates int32 [B, 1], and the policy state with the last response learned."""
         response = observation.response
@@ -144,32 +140,25 @@ class KeyTermBandit(PolicyModel, abc.ABC):
                 asked=response.asked[:, 0],
             ),
         )
+        num_arms, num_key_terms = self._num_offered
         arms, key_terms = tf.split(
-            observation.documents.features, [self._num_arms, self._num_key_terms], axis=1
+            observation.documents.features, [num_arms, num_key_terms], axis=1
         )
         slate = _best(self.arm_scores(belief, arms))
-        asks = self._asks(policy_state)
-        if self.schedule() is not None and self._num_key_terms:
-            # Few rounds have a question, and there are many key-terms to score.
-            slate = tf.cond(
-                tf.reduce_any(asks),
-                lambda: tf.where(
-                    asks,
-                    self._num_arms + _best(self.key_term_scores(belief, arms, key_terms)),
-                    slate,
-                ),
-                lambda: slate,
-            )
+        rounds, questions = policy_state.rounds, policy_state.questions
+        if self.questions is None or not num_key_terms:
+            return slate[:, tf.newaxis], BanditState(rounds + 1, questions, belief)
+        asks = questions < self.questions(rounds)
+        # Few rounds have a question, and there are many key-terms to score.
+        slate = tf.cond(
+            tf.reduce_any(asks),
+            lambda: tf.where(
+                asks, num_arms + _best(self.key_term_scores(belief, arms, key_terms)), slate
+            ),
+            lambda: slate,
+        )
         asked = tf.cast(asks, tf.int32)
-        state = BanditState(policy_state.rounds + 1 - asked, policy_state.questions + asked, belief)
-        return slate[:, tf.newaxis], state
-
-    def _asks(self, state: BanditState) -> tf.Tensor:
-        """Bool [B]: who is asked now."""
-        questions = self.schedule()
-        if questions is None or not self._num_key_terms:
-            return tf.zeros_like(state.rounds, tf.bool)
-        return state.questions < questions(state.rounds)
+        return slate[:, tf.newaxis], BanditState(rounds + 1 - asked, questions + asked, belief)
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -185,7 +174,7 @@ def random_arms(simulator: Simulator) -> Policy:
     _check_key_terms("random_arms", simulator)
     num_arms, _ = simulator.documents.split(simulator.num_candidates)
 
-    def act(observation, policy_state, seed):
+    def act(observation: Observation, policy_state: Nest, seed: random.Seed):
         num_users = observation.documents.item_id.shape[0]
         numbers = random.uniform([num_users, 1], seed)
         return tf.cast(numbers * num_arms, tf.int32), policy_state

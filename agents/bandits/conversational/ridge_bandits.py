@@ -2,12 +2,14 @@
 from arms and key-terms alike, and ConUCB, whose key-terms are the prior of its arms.
 """
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import gin
 import tensorflow as tf
 
 from recsim_tf.agents.bandits.conversational.bandit import (
+    Feedback,
     KeyTermBandit,
     Questions,
     logarithmic_questions,
@@ -63,14 +65,14 @@ class OneRidgeBandit(KeyTermBandit):
     ridge: Any = parameter(1.0, above=0)
     alpha: Any = parameter(0.5, low=0)
 
-    def initial_belief(self, num_users):
+    def initial_belief(self, num_users: int):
         ridge = self._of_users("ridge", 3)
         return Ridge.prior(num_users, self._num_features, ridge, self._dtype)
 
-    def learn(self, belief, feedback):
+    def learn(self, belief: Any, feedback: Feedback):
         return belief.observe(feedback.features, feedback.liked, tf.ones_like(feedback.liked))
 
-    def arm_scores(self, belief, arms):
+    def arm_scores(self, belief: Any, arms: tf.Tensor):
         width = tf.sqrt(squared_norms(arms, belief.inverse))
         return tf.linalg.matvec(arms, belief.mean()) + self._of_users("alpha", 2) * width
 
@@ -101,12 +103,9 @@ class ConLinUCB(OneRidgeBandit):
 
     ridge: Any = parameter(0.1, above=0)
     alpha: Any = parameter(0.1, low=0)
-    questions: Questions | None = logarithmic_questions
+    questions: Questions | None = dataclasses.field(default=logarithmic_questions, kw_only=True)
 
-    def schedule(self):
-        return self.questions
-
-    def key_term_scores(self, belief, arms, key_terms):
+    def key_term_scores(self, belief: Any, arms: tf.Tensor, key_terms: tf.Tensor):
         return squared_norms(key_terms, belief.inverse)
 
 
@@ -141,18 +140,15 @@ class ConUCB(KeyTermBandit):
     key_term_ridge: Any = parameter(1.0, above=0)
     alpha: Any = parameter(0.25, low=0)
     key_term_alpha: Any = parameter(0.25, low=0)
-    questions: Questions | None = logarithmic_questions
+    questions: Questions | None = dataclasses.field(default=logarithmic_questions, kw_only=True)
 
-    def schedule(self):
-        return self.questions
-
-    def initial_belief(self, num_users):
+    def initial_belief(self, num_users: int):
         ridges = (1 - self._of_users("arm_weight", 3), self._of_users("key_term_ridge", 3))
         return ConUCBBelief(
             *(Ridge.prior(num_users, self._num_features, ridge, self._dtype) for ridge in ridges)
         )
 
-    def learn(self, belief, feedback):
+    def learn(self, belief: Any, feedback: Feedback):
         features, liked, asked = feedback
         return ConUCBBelief(
             arms=belief.arms.observe(
@@ -161,7 +157,7 @@ class ConUCB(KeyTermBandit):
             key_terms=belief.key_terms.observe(features, liked, asked),
         )
 
-    def arm_scores(self, belief, arms):
+    def arm_scores(self, belief: Any, arms: tf.Tensor):
         arm_weight = self._of_users("arm_weight", 2)
         prior = (1 - arm_weight) * belief.key_terms.mean()
         taste = tf.linalg.matvec(belief.arms.inverse, belief.arms.moment + prior)
@@ -174,7 +170,7 @@ class ConUCB(KeyTermBandit):
             + (1 - arm_weight) * self._of_users("key_term_alpha", 2) * of_key_terms
         )
 
-    def key_term_scores(self, belief, arms, key_terms):
+    def key_term_scores(self, belief: Any, arms: tf.Tensor, key_terms: tf.Tensor):
         # |X k|^2 for each key-term is k (X^T X) k, with one matrix for all of them.
         passed_on = tf.matmul(tf.matmul(arms, belief.arms.inverse), belief.key_terms.inverse)
         total = tf.matmul(passed_on, passed_on, transpose_a=True)

@@ -17,6 +17,7 @@ from recsim_tf.core.checks.returns import (
     described,
 )
 from recsim_tf.core.distributions import log_prob, num_outcomes
+from recsim_tf.core.evidence import PreparingUsers
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.types import Nest, Slate, Turn
 
@@ -162,7 +163,9 @@ class CheckedUsers(UserModel):
         method = Method.of(self.users, "likelihood" if has_likelihood else "recorded_draw")
         for draw in draws:
             seen = self.observe_response(self.outcome(state, slate, draw))
-            evidence = Method.of(self.users, "evidence").pure(seen)
+            evidence = seen
+            if isinstance(self.users, PreparingUsers):
+                evidence = Method.of(self.users, "evidence").pure(seen)
             sees_parts = has_likelihood or evidence is not seen
             if not has_likelihood:
                 method.pure(slate, seen)

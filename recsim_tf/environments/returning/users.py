@@ -11,6 +11,7 @@ from recsim_tf.core import nests, validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import Given, ReturnTime
 from recsim_tf.core.distributions.joint import joint, masked, part
+from recsim_tf.core.evidence import evidence_of, prepared_by
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.ranges import Range, shown
@@ -300,11 +301,11 @@ class ReturningUsers(UserModel[ReturningState, Any, Any]):
         return self.users.recorded_draw(slate, seen)
 
     def evidence(self, seen: Nest):
-        return self.users.evidence(seen)
+        return evidence_of(self.users, seen)
 
     def prepared(self, draw: Nest, fitted: Collection[str]):
         inner = [name.removeprefix("users.") for name in fitted if name.startswith("users.")]
-        return self.users.prepared(draw, inner)
+        return prepared_by(self.users, draw, inner)
 
     def likelihood(self, state: ReturningState, slate: Slate, seen: Nest):
         return self.users.likelihood(state.user, slate, seen)

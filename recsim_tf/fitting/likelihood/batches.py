@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.core import random
+from recsim_tf.core.evidence import PreparingUsers, prepared_by
 from recsim_tf.core.execution import compiled, num_side_by_side
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.simulator import Simulator
@@ -125,7 +126,7 @@ class BatchLikelihood(LogLikelihood):
         self._converted: tuple[SessionLog, Trajectory] | None = None
         names = [name.removeprefix("users.") for name in fitted.parameters]
         # Made once: pieces of a stream come again in every pass.
-        self._prepare = compiled(lambda draw: fitted.simulator.users.prepared(draw, names))
+        self._prepare = compiled(lambda draw: prepared_by(fitted.simulator.users, draw, names))
         wrap = compiled(jit_compile=likelihood.jit_compile)
         self._drawn_score = wrap(self._score_at_draws)
         self._value_and_gradients = wrap(self._differentiated)
@@ -189,7 +190,7 @@ class BatchLikelihood(LogLikelihood):
 
     def _prepared_responses(self, draws: Nest) -> Nest:
         """What the user model makes of draws [T, S, ...], a step at a time."""
-        if type(self.fitted.simulator.users).prepared is UserModel.prepared:
+        if not isinstance(self.fitted.simulator.users, PreparingUsers):
             return draws
         steps = [
             self._prepare(tf.nest.map_structure(lambda leaf, step=step: leaf[step], draws))

@@ -27,8 +27,11 @@ from recsim_tf.support.errors import one_line
 NUMBERS = "biuf"  # NumPy's kinds of dtypes
 # Parts of recsim_tf that read and write no files. Every model may name what they define.
 _ROOMS = tuple(
-    f"recsim_tf.{room}" for room in ("choice", "core", "dynamics", "environments", "language")
+    f"recsim_tf.{room}"
+    for room in ("choice", "conversations", "core", "dynamics", "environments", "language")
 )
+# The readers of logs among them do.
+_READERS = ("recsim_tf.conversations.logs",)
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 # Numbers of the largest table that the sizes of a model may ask for, 1 GiB of float32.
 _MOST_NUMBERS = 2**28
@@ -98,7 +101,7 @@ class Encoder:
                 f"{name} must be defined in a module, at its top level, to be saved, got"
                 f" {attribute} of {module}"
             )
-        if not _is_in(module, _ROOMS):
+        if not _is_of_models(module):
             self.modules.add(module)
         return f"{module}:{attribute}"
 
@@ -172,7 +175,7 @@ class Decoder:
         module, _, attribute = path.partition(":")
         if not _MODULE.fullmatch(module) or "__" in module:
             raise ValueError(f"{name} must name a module and a class or a function, got {path!r}")
-        if not _is_in(module, (*_ROOMS, *self._trusted)):
+        if not (_is_of_models(module) or _is_in(module, self._trusted)):
             package = module if module.startswith("recsim_tf.") else module.partition(".")[0]
             raise ValueError(
                 f"{name} names {path}, which is refused, because somebody else may have written the"
@@ -218,6 +221,11 @@ def _require_unbound(name: str, function: types.FunctionType) -> None:
             f"{name} must have no arguments from gin to be saved, got {', '.join(bound)} of"
             f" {function.__qualname__}: make it a field of a model"
         )
+
+
+def _is_of_models(module: str) -> bool:
+    """Whether every model may name what a module defines."""
+    return _is_in(module, _ROOMS) and not _is_in(module, _READERS)
 
 
 def _is_in(module: str, rooms: Collection[str]) -> bool:

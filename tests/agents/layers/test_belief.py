@@ -1,4 +1,4 @@
-"""Layers of conversations: a belief about the user, and a menu of turns."""
+"""Layers of conversations: a belief about the user, and turns to choose from."""
 
 import numpy as np
 import pytest
@@ -11,21 +11,28 @@ from recsim_tf.agents import layers
 from recsim_tf.agents.full_slate_q import FullSlateQNetwork, create_full_slate_q
 from recsim_tf.agents.tabular_q import SlateCells, TabularQAgent
 from recsim_tf.belief import GaussianBelief, TypesBelief
+from recsim_tf.conversations import Act, ConversationUsers, Items, query
+from recsim_tf.conversations.elicitation import (
+    AskAttributes,
+    CandidateTurns,
+    CompareSet,
+    Endorse,
+    ShowSet,
+)
+from recsim_tf.conversations.session import Patience
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.turns import ActionFormat
 from recsim_tf.core.types import Turn
-from recsim_tf.environments.conversation import Act, ConversationUsers, Items, query
-from recsim_tf.policies.elicitation import AskAttributes, CompareSet, Endorse, Menu, ShowSet
 from tests.agents.experience import collect
 
 NUM_USERS, P, F, A = 6, 5, 2, 2
-ENTRIES = [ShowSet(), Endorse(), CompareSet(), AskAttributes(A)]
+KINDS = [ShowSet(), Endorse(), CompareSet(), AskAttributes(A)]
 SHOW, ENDORSE, COMPARE, ASK_FIRST, ASK_SECOND = range(5)
 
 
 @pytest.fixture(scope="module")
 def simulator():
-    users = ConversationUsers(F, num_attributes=A, initial_patience=20.0)
+    users = ConversationUsers(F, num_attributes=A, patience=Patience(20.0))
     documents = Items(5, F, directions=users.directions)
     return recsim_tf.make(
         "Conversation-v0",
@@ -44,13 +51,13 @@ def belief(simulator):
 
 
 @pytest.fixture(scope="module")
-def on_menu(simulator, belief):
-    return layers.LayeredSimulator(simulator, layers.MenuLayer(simulator, ENTRIES, belief))
+def on_turns(simulator, belief):
+    return layers.LayeredSimulator(simulator, layers.TurnLayer(simulator, KINDS, belief))
 
 
 @pytest.fixture(scope="module")
-def environment(on_menu):
-    return SlateEnvironment(on_menu, NUM_USERS, seed=1)
+def environment(on_turns):
+    return SlateEnvironment(on_turns, NUM_USERS, seed=1)
 
 
 def check_like_specs(spec, values):
@@ -60,13 +67,13 @@ def check_like_specs(spec, values):
         assert (leaf.numpy() <= leaf_spec.maximum).all(), leaf_spec
 
 
-def test_the_agent_above_a_menu_chooses_one_of_its_turns_and_sees_what_each_is_worth(
-    environment, on_menu
+def test_the_agent_above_turns_chooses_one_of_its_turns_and_sees_what_each_is_worth(
+    environment, on_turns
 ):
-    assert on_menu.action_format == ActionFormat(1, 5)
+    assert on_turns.action_format == ActionFormat(1, 5)
     assert environment.action_spec().shape == [1]
     assert environment.action_spec().maximum == 4
-    assert len(on_menu.layer.labels) == 5
+    assert len(on_turns.layer.labels) == 5
     spec = environment.observation_spec()
     time_step = environment.reset()
     check_like_specs(spec, time_step.observation)
@@ -84,19 +91,19 @@ def test_the_agent_above_a_menu_chooses_one_of_its_turns_and_sees_what_each_is_w
     np.testing.assert_array_equal(documents.index, np.tile(np.arange(5), [NUM_USERS, 1]))
 
 
-def test_the_turn_that_is_chosen_is_shown(simulator, belief, on_menu):
-    state = on_menu.reset(NUM_USERS, seed=0)
-    menu, tracker = Menu(simulator, ENTRIES), on_menu.layer._tracker
+def test_the_turn_that_is_chosen_is_shown(simulator, belief, on_turns):
+    state = on_turns.reset(NUM_USERS, seed=0)
+    candidates, tracker = CandidateTurns(simulator, KINDS), on_turns.layer._tracker
     for step in range(2):
         action = tf.constant([SHOW, ENDORSE, COMPARE, ASK_FIRST, ASK_SECOND, SHOW])[:, tf.newaxis]
-        view = tracker.outlook(state.memory.belief, simulator.observe(state.below))
+        believed = tracker.candidates(state.memory.belief, simulator.observe(state.below))
         expected = tf.nest.map_structure(
             lambda leaf, rows=action: tf.gather(leaf, rows[:, 0], batch_dims=1),
-            menu.turns(view, as_seed(0)),
+            candidates.turns(believed, as_seed(0)),
         )
         items = tf.gather(state.below.candidates, tf.maximum(expected.slate, 0), batch_dims=1)
         active = ~state.done.numpy()
-        state, decision = on_menu.step(state, action, seed=step)
+        state, decision = on_turns.step(state, action, seed=step)
         shown = state.below.response
         ids = np.where(expected.slate >= 0, items, -1)
         np.testing.assert_array_equal(shown.item_id[active], ids[active])
@@ -167,21 +174,21 @@ def trained(environment, make):
     return agent
 
 
-def test_tabular_q_learns_on_a_menu(environment, on_menu, simulator):
+def test_tabular_q_learns_on_turns(environment, on_turns, simulator):
     agent = trained(environment, make_tabular)
-    served = layers.serve(on_menu, agent.policy)
+    served = layers.serve(on_turns, agent.policy)
     observation = simulator.observe(simulator.reset(4, seed=0))
     action = served.action(ts.restart(observation, 4), served.get_initial_state(4)).action
     assert set(action.query.act.numpy()) <= {Act.RECOMMEND, Act.ENDORSE, Act.COMPARE, Act.ASK}
 
 
-def test_dqn_learns_on_a_menu(environment):
+def test_dqn_learns_on_turns(environment):
     trained(environment, make_dqn)
 
 
 def test_a_served_policy_takes_any_number_of_users(simulator, belief):
-    menu = layers.MenuLayer(simulator, [ShowSet(), CompareSet()], belief)
-    layered = layers.LayeredSimulator(simulator, menu)
+    layer = layers.TurnLayer(simulator, [ShowSet(), CompareSet()], belief)
+    layered = layers.LayeredSimulator(simulator, layer)
     agent = make_dqn(SlateEnvironment(layered, NUM_USERS), tf.Variable(0, dtype=tf.int64))
     served = layers.serve(layered, agent.policy)
     assert isinstance(served.action_spec, Turn)

@@ -15,8 +15,8 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
+from recsim_tf.conversations import DialogueUsers, conversation_grammar
 from recsim_tf.core.parameters import parameter
-from recsim_tf.environments.conversation import ConversationUsers, conversation_grammar
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.environments.interest_exploration import (
     InterestExplorationUsers,
@@ -122,7 +122,7 @@ def test_tables_variables_and_infinite_numbers_are_saved(tmp_path):
     card = " ".join((tmp_path / "model" / "MODEL_CARD.md").read_text().split())
     assert "| documents.factors [50, 32] | mean " in card
     grammar = conversation_grammar(1, ("funny", "dark"))
-    users = ConversationUsers(num_attributes=2, channel=grammar, inquiring=-np.inf)
+    users = DialogueUsers(num_attributes=2, channel=grammar, inquiring=-np.inf)
     simulator = recsim_tf.conversation(users, slate_size=1, num_candidates=5)
     save_model(tmp_path / "talk", result_of(simulator, {}))
     loaded = load_model(tmp_path / "talk").simulator

@@ -14,9 +14,9 @@ from recsim_tf.agents.bandits.conversational import (
     random_arms,
 )
 from recsim_tf.agents.bandits.conversational.ridge_bandits import Ridge, squared_norms
+from recsim_tf.conversations.key_terms import KeyTermDocuments, KeyTermUsers, key_terms
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
-from recsim_tf.environments.key_terms import KeyTermDocuments, KeyTermUsers, key_terms
 from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from tests.agents.bandits.conversational import reference

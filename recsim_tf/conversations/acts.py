@@ -1,0 +1,148 @@
+"""What the system can do in a turn, and how users can reply to it."""
+
+import enum
+import functools
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from recsim_tf.choice.alternatives import Alphabet
+from recsim_tf.conversations.types import Query
+from recsim_tf.core import nests, turns, validation
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.types import Nest, Turn
+
+
+class Act(enum.IntEnum):
+    """Acts of the system."""
+
+    SILENT = 0  # nothing; the only reply is nothing
+    RECOMMEND = 1  # shows the slate
+    ENDORSE = 2  # shows the slate and endorses item 0, because of attribute 0 where there is one
+    COMPARE = 3  # asks which item of the slate the user likes best
+    ASK = 4  # asks about attribute 0, about item 0, or about attribute 0 against that of item 0
+    CHIPS = 5  # shows the slate and attributes as navigation chips
+    RESPOND = 6  # says something that asks and offers nothing: an answer, thanks, a remark
+
+
+class Mode(enum.IntEnum):
+    """Modes of a reply. A reply is a mode and a value in it."""
+
+    NOTHING = 0  # no reply
+    CHOOSE = 1  # the item at a position, or K for none of them
+    ANSWER = 2  # `NO`, `YES` or `DONT_KNOW`
+    RATE = 3  # item 0, from 0 to 4
+    CRITIQUE = 4  # item 0: more of attribute a as value a, less of it as value A + a
+    REFINE = 5  # the attribute that the user wants more of
+    # Of `DialogueUsers` alone:
+    INQUIRE = 6  # asks something about item 0
+    REQUEST = 7  # asks for other recommendations
+    REMARK = 8  # says something that concerns no item and no attribute
+
+
+NO, YES, DONT_KNOW = 0, 1, 2
+NUM_RATINGS = 5
+
+_TO_ITEMS = (Mode.NOTHING, Mode.CHOOSE, Mode.RATE, Mode.CRITIQUE, Mode.REFINE)
+# Which modes an act admits.
+ADMITTED = {
+    Act.SILENT: (Mode.NOTHING,),
+    Act.RECOMMEND: _TO_ITEMS,
+    Act.ENDORSE: _TO_ITEMS,
+    Act.COMPARE: (Mode.NOTHING, Mode.CHOOSE),
+    Act.ASK: (Mode.NOTHING, Mode.ANSWER),
+    Act.CHIPS: (Mode.NOTHING, Mode.CHOOSE, Mode.REFINE),
+    Act.RESPOND: (Mode.NOTHING, Mode.REFINE),
+}
+# Acts that offer items: what the user chooses is accepted.
+OFFERS = (Act.RECOMMEND, Act.ENDORSE, Act.CHIPS)
+
+
+def alphabet(slate_size: int, num_attributes: int) -> Alphabet:
+    """The symbols of replies: those of each `Mode` in turn."""
+    sizes = (1, slate_size + 1, 3, NUM_RATINGS, 2 * num_attributes, num_attributes, 1, 1, 1)
+    return Alphabet(sizes)
+
+
+def is_act(query: Query, *acts: Act) -> tf.Tensor:
+    """bool [B]: whether the act is one of these."""
+    return is_one_of(query.act, *acts)
+
+
+def is_one_of(act: tf.Tensor, *acts: Act) -> tf.Tensor:
+    """bool [B]: whether acts int32 [B] are one of these."""
+    return functools.reduce(tf.logical_or, [tf.equal(act, int(each)) for each in acts])
+
+
+def query(
+    act: int | tf.Tensor,
+    attributes: Sequence[int | tf.Tensor] = (),
+    num_chips: int = 3,
+    num_users: int | None = None,
+) -> Query:
+    """A query, padded to the format of the environment.
+
+    Args:
+      act: an `Act` or int32 [B].
+      attributes: at most `num_chips` of them, each an integer or int32 [B]; -1 is none.
+      num_chips: C.
+      num_users: B; None where `act` is a tensor.
+
+    Raises:
+      ValueError: for more attributes than `num_chips`, or if the number of users is not known.
+    """
+    if len(attributes) > num_chips:
+        raise ValueError(f"attributes must be at most num_chips={num_chips}, got {len(attributes)}")
+    act = tf.convert_to_tensor(act, tf.int32)
+    if num_users is None:
+        if not act.shape.rank:
+            raise ValueError("num_users must be given where act is a number, got None")
+        num_users = nests.num_rows(act)
+    padded = [*attributes, *[-1] * (num_chips - len(attributes))]
+    columns = [tf.broadcast_to(tf.cast(each, tf.int32), [num_users]) for each in padded]
+    return Query(tf.broadcast_to(act, [num_users]), tf.stack(columns, axis=-1))
+
+
+def query_spec(num_attributes: int, num_chips: int) -> Nest:
+    """The `query_spec` of a simulator of conversations.
+
+    Args:
+      num_attributes: A.
+      num_chips: C, the attributes that a turn can name.
+
+    Raises:
+      ValueError: if it is not positive.
+    """
+    validation.check_count(num_chips=num_chips)
+    return turns.query_spec(
+        Query(tf.TensorSpec([], tf.int32), tf.TensorSpec([num_chips], tf.int32)),
+        Query(Bounds(0, len(Act) - 1), Bounds(-1, num_attributes - 1)),
+    )
+
+
+def conditions(turn: Turn, may_be_open: bool = False) -> list[tuple[tf.Tensor, str]]:
+    """What a turn needs beside values in range: (bool [B], message) pairs. Items and attributes
+    that an act does not use are ignored.
+
+    Args:
+      turn: of B users.
+      may_be_open: whether a question may be about no attribute and no item.
+    """
+    num_items = tf.reduce_sum(tf.cast(turn.slate >= 0, tf.int32), axis=-1)
+    has_first = turn.slate[:, 0] >= 0
+    named = turn.query.attributes >= 0
+    needed = [
+        (
+            (Act.RECOMMEND, Act.ENDORSE),
+            has_first,
+            "RECOMMEND and ENDORSE must have an item at position 0",
+        ),
+        ((Act.COMPARE,), num_items >= 2, "COMPARE must have two items or more to compare"),
+        (
+            (Act.ASK,),
+            named[:, 0] | has_first | may_be_open,
+            "ASK must have an attribute or an item at position 0 to ask about",
+        ),
+        ((Act.CHIPS,), tf.reduce_any(named, axis=-1), "CHIPS must have an attribute or more"),
+    ]
+    return [(~is_act(turn.query, *acts) | holds, message) for acts, holds, message in needed]

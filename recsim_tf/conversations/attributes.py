@@ -1,0 +1,56 @@
+"""Attributes of items: directions in the space of factors.
+
+An item has as much of an attribute as its factors lie in the attribute's direction, as in concept
+activation vectors (Göpfert et al. 2022, arXiv 2202.02830). What users mean by a soft attribute
+differs: each sense of it has a direction of its own. An observed attribute has equal directions.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core import nests
+
+
+def random_directions(
+    num_attributes: int, num_senses: int, num_factors: int, seed: int
+) -> np.ndarray:
+    """Directions drawn evenly from the unit sphere, float32 [A, S, F]."""
+    draws = np.random.default_rng(seed).standard_normal((num_attributes, num_senses, num_factors))
+    return (draws / np.linalg.norm(draws, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def degrees(directions: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
+    """How much of each attribute, in each sense, vectors have.
+
+    Args:
+      directions: [A, S, F], or [B, A, S, F].
+      factors: [B, F] of items or tastes.
+
+    Returns:
+      [B, A, S].
+    """
+    if directions.shape.rank == 4:
+        return tf.einsum("basf,bf->bas", directions, factors)
+    num_attributes, num_senses, num_factors = directions.shape
+    flat = tf.reshape(directions, [num_attributes * num_senses, num_factors])
+    found = tf.matmul(factors, flat, transpose_b=True)
+    return tf.reshape(found, [nests.num_rows(factors), num_attributes, num_senses])
+
+
+def ideal(taste: tf.Tensor) -> tf.Tensor:
+    """The factors [..., F] of the ideal items of tastes [..., F]: unit vectors along them."""
+    squared = tf.reduce_sum(taste**2, axis=-1, keepdims=True)
+    return taste / tf.sqrt(tf.maximum(squared, 1e-12))
+
+
+def in_sense(values: tf.Tensor, senses: tf.Tensor) -> tf.Tensor:
+    """The values [B, A] of [B, A, S] in the senses int32 [B, A] of each user."""
+    num_senses = values.shape[-1]
+    if num_senses == 1:
+        return values[..., 0]
+    return tf.reduce_sum(tf.one_hot(senses, num_senses, dtype=values.dtype) * values, axis=-1)
+
+
+def of_attribute(values: tf.Tensor, attribute: tf.Tensor) -> tf.Tensor:
+    """The values [B] of [B, A] for one attribute int32 [B] of each user, 0 where it is -1."""
+    return tf.reduce_sum(tf.one_hot(attribute, values.shape[-1], dtype=values.dtype) * values, -1)

@@ -1,0 +1,112 @@
+"""Users of real dialogues, who also talk beside the act: they were made for the data set IARD."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.conversations import acts
+from recsim_tf.conversations.acts import Act, Mode
+from recsim_tf.conversations.users import ConversationUsers
+from recsim_tf.core import validation
+from recsim_tf.core.parameters import parameter
+from recsim_tf.core.types import Nest, Slate, Turn
+
+_TALK = ("inquiring", "requesting", "remarking")
+
+
+class Offers(NamedTuple):
+    """The offers that users of dialogues have met."""
+
+    number: tf.Tensor  # int32 [B], turns that have offered another item than the last one
+    last_item: tf.Tensor  # int32 [B], the first item of the last offer; -1 before it
+
+
+@gin.configurable
+class DialogueUsers(ConversationUsers):
+    """Users who reply in any mode to any act but silence, and also inquire, request and remark.
+
+    What they do depends on the act and on the phase of the dialogue: how many items have been
+    offered one after the other, this turn's among them.
+
+    Args:
+      inquiring, requesting, remarking: logits of these modes; -inf for one that never occurs.
+      act_effects: [7, 9], added to the logits of modes by act, or a number.
+      phase_effects: [P, 9], added to the logits of modes by phase; the last row holds for later
+        phases. Or a number.
+      readiness: utility that all items have in addition where one is chosen, a number or [P], by
+        phase.
+      afterthought: utility that an item has in addition where it is chosen after an act that offers
+        nothing.
+
+    Raises:
+      ValueError: if a shape is wrong or a number is out of range.
+    """
+
+    admitted: ClassVar = {
+        act: acts.ADMITTED[act] if act is Act.SILENT else tuple(Mode) for act in Act
+    }
+
+    inquiring: Any = parameter(0.0, low=-float("inf"))
+    requesting: Any = parameter(0.0, low=-float("inf"))
+    remarking: Any = parameter(0.0, low=-float("inf"))
+    act_effects: Any = parameter(0.0, rank=2)
+    phase_effects: Any = parameter(0.0, rank=2)
+    readiness: Any = parameter(0.0, rank=1)
+    afterthought: Any = parameter(0.0)
+
+    def check(self):
+        super().check()
+        modes = {"modes": len(Mode)}
+        validation.check_table(
+            "act_effects", self.act_effects, or_number=True, acts=len(Act), **modes
+        )
+        validation.check_table(
+            "phase_effects", self.phase_effects, or_number=True, phases=None, **modes
+        )
+
+    def initial_state(self, draws: Nest):
+        state = super().initial_state(draws)
+        none = tf.zeros_like(state.last_act)
+        return state._replace(offers=Offers(none, none - 1))
+
+    def mode_logits(self, state: Nest, slate: Slate):
+        of_modes = super().mode_logits(state, slate)
+        zero = tf.zeros_like(state.talkativeness)
+        of_talk = tf.stack([zero + self.per_user(name) for name in _TALK], axis=-1)
+        of_modes = tf.concat([of_modes[:, : -len(_TALK)], of_talk], axis=-1)
+        of_act = self.entries("act_effects", slate.query.act, [len(Act), len(Mode)])
+        return of_modes + of_act + self._of_phase("phase_effects", state, slate, [len(Mode)])
+
+    def pull(self, state: Nest, slate: Slate):
+        pull = super().pull(state, slate)
+        offers_none = ~acts.is_act(slate.query, *acts.OFFERS, Act.COMPARE)[:, tf.newaxis]
+        pull += tf.cast(offers_none, self.dtype) * self.per_user("afterthought", 2)
+        return pull + self._of_phase("readiness", state, slate)[:, tf.newaxis]
+
+    def update(self, state: Nest, slate: Slate, response: Nest, innovation: Nest):
+        after = super().update(state, slate, response, innovation)
+        return after._replace(offers=_offers(state.offers, slate))
+
+    def turn_conditions(self, turn: Turn):
+        return acts.conditions(turn, may_be_open=True)
+
+    def _of_phase(
+        self, name: str, state: Nest, slate: Slate, columns: Sequence[int] = ()
+    ) -> tf.Tensor:
+        """The rows [B, columns] of a parameter, a table [P, columns], by phase."""
+        shape = validation.table_shape(name, self._value(name))
+        num_phases = shape[-1 - len(columns)] if shape.rank else 1
+        phase = tf.minimum(_offers(state.offers, slate).number, num_phases - 1)
+        return self.entries(name, phase, [num_phases, *columns])
+
+
+def _offers(before: Offers, slate: Slate) -> Offers:
+    """The offers, this turn's among them."""
+    item = slate.documents.item_id[:, 0]
+    is_offer = acts.is_act(slate.query, *acts.OFFERS) & slate.mask[:, 0]
+    is_new = is_offer & (item != before.last_item)
+    return Offers(
+        before.number + tf.cast(is_new, tf.int32), tf.where(is_offer, item, before.last_item)
+    )

@@ -1,0 +1,104 @@
+"""Items of conversations: a shared catalogue of a bias and factors, whose candidates follow what
+users ask for.
+"""
+
+from typing import Any
+
+import gin
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.conversations.types import Item
+from recsim_tf.core import random, validation
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.distributions import candidate_ids
+from recsim_tf.core.models import DocumentModel
+from recsim_tf.core.parameters import parameter
+from recsim_tf.core.types import Nest
+
+
+@gin.configurable
+class Items(DocumentModel):
+    """D items that all users share.
+
+    Candidates are drawn without replacement, an item with a probability in proportion to
+    exp(refinement * sum_a n_a * degree_a), where n_a is how often the user has asked for more of
+    attribute a, and degree_a the item's part in its direction, on average over its senses. Where
+    there are as many candidates as items, all items are candidates, in the order of their ids.
+
+    Args:
+      num_items: D.
+      num_factors: F.
+      bias: [D], or a number for all items.
+      factors: [D, F]; None draws them from Normal(0, 1 / F) with `seed`, so that their length is
+        about 1.
+      directions: [A, S, F], the attributes' directions in each sense, those of the users; None for
+        items that do not follow refinements.
+      refinement: the logit of a refinement for each unit of an item's degree. It has a gradient
+        through the `documents` part of `log_prob`.
+      seed: of `factors`, an integer.
+
+    Raises:
+      ValueError: if a number is out of range or a shape is wrong.
+    """
+
+    num_items: int = 100
+    num_factors: int = 10
+    bias: Any = parameter(0.0, rank=1)
+    factors: Any = parameter(
+        rank=2,
+        drawn=lambda items: (
+            np.random.default_rng(items.seed).standard_normal((items.num_items, items.num_factors))
+            / np.sqrt(items.num_factors)
+        ),
+    )
+    directions: Any = parameter(None, rank=3)
+    refinement: Any = parameter(2.0)
+    seed: int = 0
+
+    def check(self):
+        axes = {"num_items": self.num_items, "num_factors": self.num_factors}
+        validation.check_count(**axes)
+        random.as_seed(self.seed)
+        validation.check_table("factors", self.factors, **axes)
+        validation.check_table("bias", self.bias, or_number=True, num_items=self.num_items)
+        if self.directions is not None:
+            shape = validation.table_shape("directions", self.directions)
+            if shape.rank not in (3, 4) or shape[-1] != self.num_factors:
+                raise ValueError(
+                    f"directions must have shape [A, S, num_factors={self.num_factors}], got"
+                    f" {shape}"
+                )
+
+    def candidates(self, num_users: int, num_candidates: int, corpus: Nest, user: Nest):
+        if num_candidates == self.num_items:
+            ids = tf.tile(tf.range(self.num_items)[tf.newaxis], [num_users, 1])
+            return tfd.Independent(tfd.Deterministic(ids), 1)
+        popularity = None
+        if self.directions is not None:
+            directions = tf.cast(tf.convert_to_tensor(self.directions), self.dtype)
+            means = tf.reduce_mean(directions, axis=-2)
+            factors = tf.cast(tf.convert_to_tensor(self.factors), self.dtype)
+            wanted = tf.linalg.matvec(means, user.refinements, transpose_a=True)
+            if factors.shape.rank == 3:  # For each user.
+                degrees = tf.linalg.matvec(factors, wanted)
+            else:
+                degrees = tf.matmul(wanted, factors, transpose_b=True)
+            popularity = tf.nn.softmax(self.per_user("refinement", 2) * degrees)
+        return candidate_ids(
+            self.num_items, num_users, num_candidates, popularity, False, self.dtype
+        )
+
+    def describe(self, draw: Nest, corpus: Nest):
+        return Item(
+            item_id=draw,
+            bias=self.entries("bias", draw, [self.num_items]),
+            factors=self.entries("factors", draw, [self.num_items, self.num_factors]),
+        )
+
+    def observe(self, documents: Nest):
+        return documents
+
+    def observation_bounds(self):
+        return Item(item_id=Bounds(0, self.num_items - 1), bias=Bounds(), factors=Bounds())

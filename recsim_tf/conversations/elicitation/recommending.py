@@ -1,0 +1,112 @@
+"""Policies that recommend, and learn from what users choose."""
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.conversations.acts import Act
+from recsim_tf.conversations.elicitation.believing import BelievingPolicy, plain_turn
+from recsim_tf.conversations.elicitation.candidates import CandidateBelief
+from recsim_tf.conversations.elicitation.turns import check_conversation
+from recsim_tf.core import random, validation
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Observation, Turn
+
+
+class _Recommending(BelievingPolicy):
+    """Recommends a number of candidates.
+
+    Args:
+      simulator: of conversations.
+      num_shown: how many candidates are shown, at most slate_size; None for that.
+      belief: None for a `GaussianBelief` about the users of the simulator.
+
+    Raises:
+      ValueError: if num_shown is out of range.
+    """
+
+    num_shown: int | None = None
+
+    def check(self):
+        super().check()
+        validation.check_count(num_shown=self._num_shown)
+        if self._num_shown > self.simulator.slate_size:
+            raise ValueError(
+                f"num_shown must be at most slate_size={self.simulator.slate_size}, got"
+                f" {self._num_shown}"
+            )
+
+    @property
+    def _num_shown(self) -> int:
+        return self.simulator.slate_size if self.num_shown is None else self.num_shown
+
+    def choose(self, believed: CandidateBelief, seed: random.Seed):
+        return plain_turn(self.simulator, Act.RECOMMEND, self._slate(believed, seed))
+
+    def _slate(self, believed: CandidateBelief, seed: random.Seed) -> tf.Tensor:
+        """int32 [B, num_shown]: the candidates to recommend."""
+        raise NotImplementedError
+
+
+@gin.configurable
+class RecommendBest(_Recommending):
+    """Recommends the candidates of the largest expected utilities."""
+
+    def _slate(self, believed: CandidateBelief, seed: random.Seed):
+        return believed.best(self._num_shown)
+
+
+@gin.configurable
+class RecommendSet(_Recommending):
+    """Recommends the set whose best item has the largest expected utility (Viappiani & Boutilier
+    2010), see `recsim_tf.belief.recommendation_set`.
+    """
+
+    def _slate(self, believed: CandidateBelief, seed: random.Seed):
+        return believed.best_set(self._num_shown)
+
+
+@gin.configurable
+class ThompsonSampling(_Recommending):
+    """Recommends, for each position, the best candidate of a user drawn from the belief."""
+
+    def _slate(self, believed: CandidateBelief, seed: random.Seed):
+        used = tf.zeros([believed.num_users, believed.num_candidates], tf.bool)
+        slate = []
+        for position_seed in random.split_seed(seed, self._num_shown):
+            u = random.uniform([believed.num_users], position_seed, believed.weights.dtype)
+            particle = random.categorical_from_uniform(u, believed.weights)
+            of_one = tf.gather(believed.utilities, particle, axis=1, batch_dims=1)
+            chosen = tf.argmax(tf.where(used, -float("inf"), of_one), 1, output_type=tf.int32)
+            used |= tf.one_hot(chosen, believed.num_candidates, on_value=True, off_value=False)
+            slate.append(chosen)
+        return tf.stack(slate, axis=1)
+
+
+@gin.configurable
+class RecommendKnown:
+    """Recommends the best candidates of users whose tastes are observed: the full-information
+    oracle.
+
+    Args:
+      simulator: of conversations, with users of `is_taste_observed=True`.
+
+    Raises:
+      ValueError: for another environment, or if tastes are hidden.
+    """
+
+    def __init__(self, simulator: Simulator):
+        check_conversation(simulator)
+        if not simulator.users.is_taste_observed:
+            raise ValueError(
+                "users must have is_taste_observed=True for a policy that knows tastes, got False"
+            )
+        self._simulator = simulator
+
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed: random.Seed
+    ) -> tuple[Turn, Nest]:
+        """The best slate, recommended."""
+        documents = observation.documents
+        utility = documents.bias + tf.linalg.matvec(documents.factors, observation.user.taste)
+        slate = tf.math.top_k(utility, self._simulator.slate_size).indices
+        return plain_turn(self._simulator, Act.RECOMMEND, slate), policy_state

@@ -1,0 +1,89 @@
+"""The conversation environment: its models in one call."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.conversations.acts import Act, query_spec
+from recsim_tf.conversations.documents import Items
+from recsim_tf.conversations.types import Response
+from recsim_tf.conversations.users import ConversationUsers
+from recsim_tf.core.models import DocumentModel, UserModel
+from recsim_tf.core.simulator import Simulator
+
+# Of a turn, by act: a question or an offer costs the user's time, which silence does not.
+ACT_COSTS = (0.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)
+
+
+@gin.configurable(module="recsim_tf")
+def conversation_reward(response: Response, act_costs: Sequence[float] = ACT_COSTS) -> tf.Tensor:
+    """[B]: the utility of the accepted item, less the cost of the act.
+
+    Args:
+      response: of the users.
+      act_costs: [7], by `Act`.
+
+    Raises:
+      ValueError: for another number of costs.
+    """
+    if len(act_costs) != len(Act):
+        raise ValueError(f"act_costs must be {len(Act)} numbers, got {len(act_costs)}")
+    costs = tf.gather(tf.constant(act_costs, response.utility.dtype), response.act)
+    return tf.reduce_sum(response.accepted * response.utility, axis=-1) - costs
+
+
+@gin.configurable(module="recsim_tf")
+def chosen_utility(response: Response) -> tf.Tensor:
+    """[B]: the utility of the chosen item, whatever the act."""
+    return tf.reduce_sum(response.clicked * response.utility, axis=-1)
+
+
+@gin.configurable
+def conversation(
+    users: UserModel | None = None,
+    documents: DocumentModel | None = None,
+    num_chips: int = 3,
+    reward_fn: Callable[..., tf.Tensor] = conversation_reward,
+    dtype: tf.DType = tf.float32,
+    **simulator: Any,
+) -> Simulator:
+    """Conversations, "Conversation-v0": the system recommends, endorses, compares, asks and shows
+    chips; users choose, answer, rate, critique and refine.
+
+    An action is a `Turn` of a slate and a `Query`: an `Act`, and the attributes that it names.
+    Observation: `user` has the `refinements` [B, A], and the `taste` [B, F] where it is observed,
+    else [B, 0]. `documents` has the `item_id` int32 [B, N], `bias` [B, N] and `factors` [B, N, F]
+    of each candidate. `response` has what the last turn was, `act` int32 [B], `attributes` int32
+    [B, C] and `item_id` int32 [B, K]; and the reply, `symbol` int32 [B], `clicked`, `accepted` and
+    `dwell` [B, K]. Reward: the utility of the accepted item, less the cost of the act. A session
+    ends when the user accepts an item or runs out of patience, or by the time limit.
+
+        simulator = recsim_tf.make("Conversation-v0")
+        state = simulator.reset(num_users=1000, seed=0)
+        slate = tf.tile([[0, 1, 2]], [1000, 1])
+        query = conversation.query(conversation.Act.RECOMMEND, num_users=1000)
+        state, transition = simulator.step(state, recsim_tf.Turn(slate, query), seed=1)
+
+    Args:
+      users: the user model, default `ConversationUsers(dtype=dtype)`.
+      documents: the document model, default `Items` of the users' directions.
+      num_chips: C, how many attributes a turn can name.
+      reward_fn: of a response, or of a response and the users.
+      dtype: tf.float32 or tf.float64, of the default models.
+      **simulator: further arguments of `Simulator`; by default slates of 3 of 20 candidates, and
+        sessions of at most 20 turns.
+
+    Raises:
+      ValueError: if users and documents differ in their number of factors or attributes, or
+        num_chips is out of range.
+    """
+    users = users or ConversationUsers(dtype=dtype)
+    if documents is None:
+        documents = Items(
+            num_factors=users.num_factors, directions=users.directions, dtype=users.dtype
+        )
+    sizes = {"slate_size": 3, "num_candidates": 20, "max_steps": 20}
+    spec = query_spec(users.num_attributes, num_chips)
+    return Simulator(users, documents, reward_fn=reward_fn, query_spec=spec, **(sizes | simulator))

@@ -1,0 +1,8 @@
+"""Key terms: users who like arms by hidden linear tastes, and answer whether they like key-terms of
+these arms. Made for conversational bandits.
+"""
+
+from recsim_tf.conversations.key_terms.documents import KeyTermDocuments
+from recsim_tf.conversations.key_terms.users import KeyTermUsers, key_terms
+
+__all__ = ["KeyTermDocuments", "KeyTermUsers", "key_terms"]

@@ -1,0 +1,239 @@
+"""Arms and the key-terms that describe them, as candidates of one kind.
+
+A question is a slate. Beside the arms of a round, the candidates hold key-terms, flagged by
+`is_key_term`. To recommend, an agent shows an arm. To ask whether the user likes a key-term, it
+shows the key-term: this round is a question, whose answer is no click, earns no reward, and does
+not count as a round of the user's. So an agent asks what it wants, when it wants, and only the
+answer to that question is drawn. An answer to every key-term at every step, of which the agent
+looks at some, would be simpler to write, but would put what no agent may know into the response.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import gin
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import random, validation
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.distributions import uniform_ids
+from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.models import DocumentModel
+from recsim_tf.core.parameters import parameter
+from recsim_tf.core.types import Nest
+
+# A key-term has 1 to so many arms.
+_MOST_ARMS = 10
+
+
+class Candidate(NamedTuple):
+    """Arms and key-terms; leading axes [B, N] or [B, K]."""
+
+    item_id: tf.Tensor  # int32 [...]: arms in [0, A), key-terms in [A, A + W)
+    is_key_term: tf.Tensor  # [...], 1 for a key-term, 0 for an arm
+    features: tf.Tensor  # [..., F]
+
+
+@gin.configurable
+class KeyTermDocuments(DocumentModel):
+    """A arms and W key-terms that all users share, with F features each.
+
+    The first candidates of a round are arms, drawn anew, each equally likely. The others are
+    key-terms: all W of them in their order where num_candidates = num_offered_arms + W, else as
+    many as there is room for, drawn anew as well. The defaults are those of Xie et al. 2021, see
+    `draw_catalogue`, but that their 50 arms differ. Of 50 drawn here, two are the same in one round
+    of five; that moves the regret by less than one in a thousand.
+
+    The table of features may be an array, a tensor or a variable, also with a leading axis [B], and
+    has gradients through the `response` part of `log_prob`.
+
+    Args:
+      num_arms: A.
+      num_key_terms: W.
+      num_features: F, at least 2.
+      num_offered_arms: how many candidates are arms; with fewer candidates all are arms.
+      features: [A + W, F], of arms, then of key-terms. None draws them by `draw_catalogue`.
+      seed: of `features`, an integer.
+
+    Raises:
+      ValueError: if a number is out of range or a shape is wrong.
+    """
+
+    num_arms: int = 5000
+    num_key_terms: int = 500
+    num_features: int = 50
+    num_offered_arms: int = 50
+    features: Any = parameter(
+        rank=2,
+        drawn=lambda documents: draw_catalogue(
+            documents.num_arms, documents.num_key_terms, documents.num_features, documents.seed
+        ),
+    )
+    seed: int = 0
+
+    def check(self):
+        validation.check_count(
+            num_arms=self.num_arms,
+            num_key_terms=self.num_key_terms,
+            num_offered_arms=self.num_offered_arms,
+        )
+        validation.check_at_least(2, num_features=self.num_features)
+        random.as_seed(self.seed)
+        validation.check_table(
+            "features",
+            self.features,
+            items=self.num_arms + self.num_key_terms,
+            num_features=self.num_features,
+        )
+
+    def split(self, num_candidates: int) -> tuple[int, int]:
+        """How many of N candidates are arms, which come first, and how many are key-terms."""
+        num_arms = min(num_candidates, self.num_offered_arms)
+        return num_arms, num_candidates - num_arms
+
+    def candidates(self, num_users: int, num_candidates: int, corpus: Nest, user: Nest):
+        return OfferedIds(
+            self.num_arms,
+            self.num_key_terms,
+            num_users,
+            *self.split(num_candidates),
+            dtype=self.dtype,
+        )
+
+    def describe(self, draw: Nest, corpus: Nest):
+        return Candidate(
+            item_id=draw,
+            is_key_term=tf.cast(draw >= self.num_arms, self.dtype),
+            features=self.entries(
+                "features", draw, [self.num_arms + self.num_key_terms, self.num_features]
+            ),
+        )
+
+    def observe(self, documents: Nest):
+        return documents
+
+    def observation_bounds(self):
+        return Candidate(
+            item_id=Bounds(0, self.num_arms + self.num_key_terms - 1),
+            is_key_term=Bounds(0.0, 1.0),
+            features=Bounds(),
+        )
+
+
+class OfferedIds(CustomDistribution):
+    """Ids int32 [N]: first of arms, in [0, A), each equally likely, then of key-terms, in [A, A +
+    W).
+
+    Where as many key-terms are offered as there are, they are all of them in their order, and
+    nothing is drawn. Otherwise each is equally likely, too.
+
+    Args:
+      num_arms: A.
+      num_key_terms: W.
+      num_users: B, the batch shape.
+      num_offered_arms: how many of the N are arms.
+      num_offered_key_terms: how many are key-terms.
+      dtype: of `log_prob`.
+    """
+
+    def __init__(
+        self,
+        num_arms: int,
+        num_key_terms: int,
+        num_users: int,
+        num_offered_arms: int,
+        num_offered_key_terms: int,
+        dtype: tf.DType = tf.float32,
+        name: str = "OfferedIds",
+    ):
+        parameters = dict(locals())
+        self._arms = uniform_ids(num_arms, num_users, num_offered_arms, dtype)
+        self._key_terms = None
+        if num_offered_key_terms not in (0, num_key_terms):
+            self._key_terms = uniform_ids(num_key_terms, num_users, num_offered_key_terms, dtype)
+        self._num_arms, self._num_users = num_arms, num_users
+        self._num_offered = (num_offered_arms, num_offered_key_terms)
+        self._log_prob_dtype = dtype
+        super().__init__(tf.int32, parameters, name)
+
+    def _batch_shape(self):
+        return tf.TensorShape([self._num_users])
+
+    def _event_shape(self):
+        return tf.TensorShape([sum(self._num_offered)])
+
+    def _log_prob(self, value: tf.Tensor):
+        arms, key_terms = tf.split(value, self._num_offered, axis=-1)
+        key_terms -= self._num_arms
+        of_arms = self._arms.log_prob(arms)
+        if self._key_terms is not None:
+            return of_arms + self._key_terms.log_prob(key_terms)
+        in_order = tf.reduce_all(key_terms == tf.range(self._num_offered[1]), axis=-1)
+        return tf.where(in_order, of_arms, tf.constant(-float("inf"), self._log_prob_dtype))
+
+    def _sample_n(self, n: int, seed: Any = None):
+        return self._drawn(
+            lambda part, seed: part.sample(n, seed=seed), tfp.random.sanitize_seed(seed)
+        )
+
+    def _drawn(self, sample: Callable[[tfd.Distribution, Any], tf.Tensor], seed: Any):
+        arm_seed, key_term_seed = random.split_seed(seed, 2)
+        arms = sample(self._arms, arm_seed)
+        if self._key_terms is not None:
+            key_terms = sample(self._key_terms, key_term_seed)
+        else:
+            number = self._num_offered[1]
+            shape = tf.concat([tf.shape(arms)[:-1], [number]], axis=0)
+            key_terms = tf.broadcast_to(tf.range(number), shape)
+        return tf.concat([arms, key_terms + self._num_arms], axis=-1)
+
+
+@random.sample.register
+def _(distribution: OfferedIds, seed: random.Seed):
+    return distribution._drawn(random.sample, seed)
+
+
+def draw_catalogue(num_arms: int, num_key_terms: int, num_features: int, seed: int) -> np.ndarray:
+    """Features of arms, then of key-terms, drawn with NumPy.
+
+    The law and its constants are those of the synthetic data of Xie et al. 2021, "Comparison-based
+    conversational recommender system with relative bandit feedback" (SIGIR 2021), by the authors'
+    generator (github.com/zhxieml/RelativeConUCB). How the features of key-terms follow from those
+    of arms is that of ConUCB (Zhang et al. 2020, arXiv 1906.01219).
+
+    Each key-term gets a vector of F - 1 standard normals, and 1 to 10 arms, every number and every
+    set of arms equally likely. An arm is a normal vector of standard deviation 1 around the mean of
+    the vectors of its key-terms, around 0 where it has none, scaled to length 1. A key-term is in
+    the end the weighted mean of its arms, where an arm of n key-terms has the weight 1/n. The last
+    feature of all is 1, for the users' biases.
+
+    Args:
+      num_arms: A.
+      num_key_terms: W.
+      num_features: F, at least 2.
+      seed: an integer.
+
+    Returns:
+      float64 [A + W, F].
+    """
+    generator = np.random.default_rng(seed)
+    vectors = generator.standard_normal([num_key_terms, num_features - 1])
+    weights = _memberships(generator, num_key_terms, num_arms).astype(np.float64)
+    weights /= np.maximum(weights.sum(axis=0), 1)
+    arms = generator.normal(weights.T @ vectors)
+    arms /= np.linalg.norm(arms, axis=1, keepdims=True)
+    key_terms = weights @ arms / weights.sum(axis=1, keepdims=True)
+    return np.pad(np.concatenate([arms, key_terms]), [(0, 0), (0, 1)], constant_values=1.0)
+
+
+def _memberships(generator: np.random.Generator, num_key_terms: int, num_arms: int) -> np.ndarray:
+    """Bool [W, A]: the arms of each key-term."""
+    most = min(_MOST_ARMS, num_arms)
+    num_members = generator.integers(1, most + 1, num_key_terms)
+    # The arms of the smallest of equally distributed numbers are a random set.
+    numbers = generator.random([num_key_terms, num_arms])
+    smallest = np.sort(np.partition(numbers, most - 1)[:, :most])
+    return numbers <= np.take_along_axis(smallest, num_members[:, np.newaxis] - 1, axis=1)

@@ -1,0 +1,175 @@
+"""Users who like arms by a hidden linear taste, and say so of key-terms.
+
+The law of the tastes and the answers is that of the synthetic data of Xie et al. 2021,
+"Comparison-based conversational recommender system with relative bandit feedback" (SIGIR 2021), by
+the authors' generator and Bernoulli environment (github.com/zhxieml/RelativeConUCB).
+"""
+
+from typing import Any, NamedTuple
+
+import gin
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.conversations.key_terms.documents import KeyTermDocuments
+from recsim_tf.core import validation
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.models import DocumentModel, UserModel
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Slate
+
+
+class InitialDraw(NamedTuple):
+    """Draws that make users differ."""
+
+    direction: tf.Tensor  # [B, F - 1], standard normal
+    reward_scale: tf.Tensor  # [B], in [0, 1): how much the taste matters
+    bias: tf.Tensor  # [B], in [0, 1): how much the user likes everything
+
+
+class UserState(NamedTuple):
+    """State of users."""
+
+    taste: tf.Tensor  # [B, F]
+    rounds: tf.Tensor  # int32 [B], in which an arm was shown
+
+
+class Response(NamedTuple):
+    """Response to a slate, per position; all zeros at an empty one."""
+
+    clicked: tf.Tensor  # [B, K], 1 where an arm was shown and liked
+    asked: tf.Tensor  # [B, K], 1 where a key-term was shown
+    answer: tf.Tensor  # [B, K], 1 where a key-term was shown and liked
+    item_id: tf.Tensor  # int32 [B, K], of what was shown
+    features: tf.Tensor  # [B, K, F], of what was shown
+
+
+@gin.configurable
+class KeyTermUsers(UserModel):
+    """Users who like an arm or a key-term with the probability <taste, features>, clipped to [0,
+    1].
+
+    With s, the reward scale, uniform in [0, 1), b uniform in [s, 2 - s) and a direction uniform on
+    the sphere, the taste is (s * direction, b) / 2. So the probability of an arm, whose features
+    have length 1 and a last entry 1, is in [0, 1] without the clip. Items of a slate are liked
+    independently. Tastes do not change. A user leaves after `num_rounds` rounds in which an arm was
+    shown; questions do not count.
+
+    Args:
+      num_features: F, at least 2.
+      num_rounds: rounds of a session. A user of the source has 400 on average.
+
+    Raises:
+      ValueError: if a number is out of range.
+    """
+
+    num_features: int = 50
+    num_rounds: int = 400
+
+    def check(self):
+        validation.check_at_least(2, num_features=self.num_features)
+        validation.check_count(num_rounds=self.num_rounds)
+
+    def check_documents(self, documents: Nest, slate_size: int):
+        if isinstance(documents, KeyTermDocuments):
+            validation.check_same(self, documents, "num_features")
+
+    def initial_draws(self, num_users: int):
+        zeros = tf.zeros([num_users, self.num_features - 1], self.dtype)
+        uniform = tfd.Uniform(zeros[:, 0], tf.ones([], self.dtype))
+        return tfd.JointDistributionNamed(
+            InitialDraw(
+                direction=tfd.Independent(tfd.Normal(zeros, tf.ones([], self.dtype)), 1),
+                reward_scale=uniform,
+                bias=uniform,
+            )
+        )
+
+    def initial_state(self, draws: Nest):
+        scale = draws.reward_scale[:, tf.newaxis]
+        bias = scale + 2 * (1 - scale) * draws.bias[:, tf.newaxis]
+        direction = tf.math.l2_normalize(draws.direction, axis=-1)
+        return UserState(
+            taste=tf.concat([scale * direction, bias], axis=-1) / 2,
+            rounds=tf.zeros(draws.bias.shape, tf.int32),
+        )
+
+    def scores(self, state: UserState, documents: Nest) -> tf.Tensor:
+        """How much users like items [B, N], float [B, N]: <taste, features>."""
+        return tf.linalg.matvec(documents.features, state.taste)
+
+    def response(self, state: Nest, slate: Slate):
+        probs = tf.clip_by_value(self.scores(state, slate.documents), 0.0, 1.0)
+        probs = tf.where(slate.mask, probs, tf.zeros([], probs.dtype))
+        return tfd.Independent(tfd.Bernoulli(probs=probs), 1)
+
+    def outcome(self, state: Nest, slate: Slate, draw: Nest):
+        shown = tf.cast(slate.mask, self.dtype)
+        liked, documents = tf.cast(draw, self.dtype), slate.documents
+        asked = shown * documents.is_key_term
+        return Response(
+            clicked=liked * (1 - asked),
+            asked=asked,
+            answer=liked * asked,
+            item_id=tf.where(slate.mask, documents.item_id, 0),
+            features=shown[:, :, tf.newaxis] * documents.features,
+        )
+
+    def update(self, state: Nest, slate: Slate, response: Nest, innovation: Nest):
+        recommended = tf.reduce_any(slate.mask & (response.asked == 0), axis=-1)
+        return state._replace(rounds=state.rounds + tf.cast(recommended, tf.int32))
+
+    def departure(self, state: Nest):
+        return state.rounds >= self.num_rounds
+
+    def observe(self, state: Nest):
+        """Nothing: [B, 0]."""
+        return state.taste[:, :0]
+
+    def response_bounds(self):
+        yes_or_no = Bounds(0.0, 1.0)
+        return Response(
+            clicked=yes_or_no,
+            asked=yes_or_no,
+            answer=yes_or_no,
+            item_id=Bounds(0, None),
+            features=Bounds(),
+        )
+
+
+@gin.configurable
+def key_terms(
+    users: UserModel | None = None,
+    documents: DocumentModel | None = None,
+    num_offered_arms: int = 50,
+    dtype: tf.DType = tf.float32,
+    **simulator: Any,
+) -> Simulator:
+    """Key terms, "KeyTerms-v0": users like arms by a hidden linear taste, and may be asked whether
+    they like the key-terms of the arms. The synthetic world of conversational bandits (Zhang et al.
+    2020, arXiv 1906.01219; Xie et al. 2021, SIGIR).
+
+    Observation: `user` [B, 0], nothing. `documents` has the `item_id` int32 [B, N], `is_key_term`
+    [B, N], 0 or 1, and `features` [B, N, F] of each candidate, arms first. `response` to the last
+    slate has `clicked`, `asked` and `answer` [B, K], 0 or 1, `item_id` int32 [B, K] and `features`
+    [B, K, F] of what was shown. Reward: number of arms that were liked; a key-term earns nothing. A
+    user leaves after 400 rounds in which an arm was shown, or the time limit truncates the session.
+
+    To show a key-term is to ask for it: see `recsim_tf.conversations.key_terms.documents`.
+
+        simulator = recsim_tf.make("KeyTerms-v0")
+        state = simulator.reset(num_users=200, seed=0)
+
+    Args:
+      users: the user model, default `KeyTermUsers(dtype=dtype)`.
+      documents: the document model, default `KeyTermDocuments(num_offered_arms=num_offered_arms,
+        dtype=dtype)`.
+      num_offered_arms: how many candidates are arms, of the default document model.
+      dtype: tf.float32 or tf.float64, of the default models.
+      **simulator: further arguments of `Simulator`; by default slates of one item, 50 arms and all
+        500 key-terms as candidates, and sessions of at most 500 steps, so 100 questions.
+    """
+    users = users or KeyTermUsers(dtype=dtype)
+    documents = documents or KeyTermDocuments(num_offered_arms=num_offered_arms, dtype=dtype)
+    defaults = {"slate_size": 1, "num_candidates": 550, "max_steps": 500}
+    return Simulator(users, documents, **{**defaults, **simulator})

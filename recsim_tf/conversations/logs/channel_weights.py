@@ -1,0 +1,60 @@
+"""Weights of a channel, learned from the words of a log before a fit."""
+
+import gin
+import numpy as np
+
+from recsim_tf.conversations.acts import alphabet
+from recsim_tf.conversations.types import UNKNOWN, Utterance
+from recsim_tf.conversations.users import ConversationUsers
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.validation import check_at_least
+from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.language import Recurrent
+
+
+@gin.configurable(module="recsim_tf")
+def trained_weights(
+    simulator: Simulator = gin.REQUIRED,
+    log: SessionLog = gin.REQUIRED,
+    max_passes: int = 60,
+    seed: int = 0,
+) -> np.ndarray:
+    """The weights of the channel of a conversation's users, a vector, trained on the words of a log
+    by `Recurrent.trained`. They say how users put their replies into words; a fit says how they
+    reply. So a fit takes them as they are:
+
+        weights = trained_weights(simulator, log)
+        parameters = {
+            "users.channel.weights": Parameter(weights, fixed=True),
+            "users.act_effects": Parameter(prior=prior),
+        }
+
+    Replies of unknown symbol and mode are left out. Where the mode alone is known, one of its
+    symbols is drawn.
+
+    Args:
+      simulator: of `ConversationUsers` with a `Recurrent` channel.
+      log: of conversations, with words.
+      max_passes: at most so many passes through the words.
+      seed: of the symbols, an integer.
+
+    Raises:
+      ValueError: for other users, or a log without words of known replies.
+    """
+    users, response = simulator.users, log.response
+    if not isinstance(users, ConversationUsers) or not isinstance(users.channel, Recurrent):
+        raise ValueError("simulator must be of ConversationUsers with a Recurrent channel")
+    if not isinstance(response, Utterance):
+        raise ValueError("log must hold words: its response must be an Utterance")
+    check_at_least(0, seed=seed)
+    mode, symbol = (leaf[log.active] for leaf in response.reply)
+    replies = alphabet(simulator.slate_size, users.num_attributes)
+    generator = np.random.default_rng(seed)
+    sizes, offsets = np.array(replies.sizes), np.array(replies.offsets)
+    is_mode_alone = (symbol == UNKNOWN) & (mode != UNKNOWN)
+    drawn_of = np.where(is_mode_alone, mode, 0)
+    drawn = offsets[drawn_of] + generator.integers(sizes[drawn_of])
+    known = is_mode_alone | (symbol != UNKNOWN)
+    symbols = np.where(is_mode_alone, drawn, symbol)[known]
+    words = response.words[log.active][known]
+    return users.channel.trained(symbols, words, max_passes=max_passes).weights

@@ -1,0 +1,310 @@
+"""IARD: dialogues about films whose utterances are labelled by intent and action, and these as
+logged sessions of conversations.
+"""
+
+import html
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gin
+import numpy as np
+
+from recsim_tf.conversations.acts import Act, Mode, alphabet
+from recsim_tf.conversations.dialogues import DialogueUsers
+from recsim_tf.conversations.types import UNKNOWN, Query, Reply, Traits, Utterance
+from recsim_tf.core.ranges import Range
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
+from recsim_tf.language import Vocabulary
+from recsim_tf.language.channel import VocabularyChannel
+from recsim_tf.support.errors import one_line
+
+# Of seekers, and the codes of the data set that they stand for (Cai & Chen 2020, table 2).
+INTENTS = {
+    "neutral": ("NRE",),
+    "accept": ("ACC",),
+    "reject": ("REJ",),
+    "answer": ("ANS",),
+    "seen": ("SEE",),
+    "critique": ("CRI-F", "CRI-A", "CRI-C"),
+    "disclose": ("PRO",),
+    "inquire": ("INQ",),
+    "opinion": ("ASK",),
+    "request": ("IQU", "CON", "REF", "STO"),
+    "other": ("OTH",),
+}
+_INTENT_OF_CODE = {code: number for number, codes in enumerate(INTENTS.values()) for code in codes}
+# The reply of each intent: its mode, and the value in it where it follows from the intent.
+_MODES: Mapping[str, tuple[Mode, int | None]] = {
+    "neutral": (Mode.NOTHING, 0),
+    "accept": (Mode.CHOOSE, 0),
+    "reject": (Mode.CHOOSE, 1),
+    "answer": (Mode.ANSWER, None),
+    "seen": (Mode.RATE, None),
+    "critique": (Mode.CRITIQUE, None),
+    "disclose": (Mode.REFINE, None),
+    "inquire": (Mode.INQUIRE, 0),
+    "opinion": (Mode.INQUIRE, 0),
+    "request": (Mode.REQUEST, 0),
+    "other": (Mode.REMARK, 0),
+}
+# Words that name a genre.
+GENRES: Mapping[str, Sequence[str]] = {
+    "funny": ("comedy", "comedies", "funny", "funnier", "hilarious", "laugh"),
+    "scary": ("horror", "scary", "scarier", "creepy"),
+    "action": ("action", "superhero", "fight", "war"),
+    "romantic": ("romance", "romantic", "love"),
+    "dramatic": ("drama", "dramas", "dramatic", "sad"),
+    "family": ("kids", "family", "animated", "disney", "children", "cartoon"),
+    "thrilling": ("thriller", "thrillers", "suspense", "mystery"),
+    "old": ("old", "older", "classic", "classics"),
+}
+# A film is written as "@12345 <Title (1999)>" or "@12345".
+_FILM = re.compile(r"@\d+(\s*<[^>]*>)?|<[^>]*>")
+
+
+class AnnotatedDialogues(NamedTuple):
+    """U utterances of seekers that follow one of the recommender, in D dialogues."""
+
+    dialogue: np.ndarray  # int32 [U], positions in dialogue_ids; the utterances stand in order
+    dialogue_ids: tuple[str, ...]  # D of them, sorted
+    act: np.ndarray  # int32 [U], the `conversation.Act` of the recommender's last utterance
+    # int32 [U], in how many utterances the recommender has recommended films so far
+    num_offers: np.ndarray
+    intents: np.ndarray  # bool [U, I], by `INTENTS`; an utterance may have several
+    texts: np.ndarray  # [U], Python strings, with "film" in the place of each film's name
+
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Each label of an utterance by itself: the utterance int [M] and the intent int [M]."""
+        utterance, intent = np.nonzero(self.intents)
+        return utterance, intent
+
+    def split(
+        self, held_out: float = 0.2, seed: int = 0
+    ) -> tuple["AnnotatedDialogues", "AnnotatedDialogues"]:
+        """Two parts of whole dialogues, the second with about that part of them, in (0, 1)."""
+        Range(above=0, below=1).check_number("held_out", held_out)
+        num_dialogues = len(self.dialogue_ids)
+        order = np.random.default_rng(seed).permutation(num_dialogues)
+        is_held_out = np.isin(self.dialogue, order[: round(held_out * num_dialogues)])
+        return self._take(~is_held_out), self._take(is_held_out)
+
+    def _take(self, rows: np.ndarray) -> "AnnotatedDialogues":
+        arrays = ("dialogue", "act", "num_offers", "intents", "texts")
+        return self._replace(**{name: getattr(self, name)[rows] for name in arrays})
+
+
+def read_iard(path: str | os.PathLike) -> AnnotatedDialogues:
+    """Reads the data set IARD (Cai and Chen 2020, "Predicting user intents and satisfaction with
+    dialogue-based conversational recommendations", UMAP; for research, cite them;
+    github.com/wanlingcai1997/umap_2020_IARD), a JSON file of dialogues of ReDial (Li et al. 2018,
+    arXiv 1812.07617).
+
+    What the recommender does is taken for one act: ENDORSE where it explains a film, RECOMMEND
+    where it names one without an explanation, ASK where it requests or clarifies, and RESPOND else.
+
+    Args:
+      path: the file.
+
+    Raises:
+      FileNotFoundError: if there is no such file.
+      ValueError: if it is no JSON, has no dialogues, or one lacks a field, with its dialogue.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        content = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is no JSON file: {one_line(error)}") from error
+    if not isinstance(content, dict) or not content:
+        raise ValueError(f"{path} must hold dialogues by id, got {type(content).__name__}")
+    ids = sorted(content)
+    rows: list[tuple[int, int, int, list[int], str]] = []
+    for number, name in enumerate(ids):
+        act, num_offers = None, 0
+        for utterance in _utterances(content[name], f"{path}, dialogue {name}"):
+            if utterance.is_seeker:
+                if act is not None:
+                    unknown = [code for code in utterance.codes if code not in _INTENT_OF_CODE]
+                    if unknown:
+                        raise ValueError(
+                            f"{path}, dialogue {name} must have known intents, got {unknown}"
+                        )
+                    codes = [_INTENT_OF_CODE[code] for code in utterance.codes]
+                    rows.append((number, act, num_offers, codes, utterance.text))
+            else:
+                act = _act(utterance.codes)
+                num_offers += any(code.startswith("REC-") for code in utterance.codes)
+    if not rows:
+        raise ValueError(f"{path} must have a seeker who replies, got none")
+    dialogue, acts, offers, labels, texts = zip(*rows, strict=True)
+    intents = np.zeros([len(rows), len(INTENTS)], bool)
+    for row, numbers in enumerate(labels):
+        intents[row, numbers] = True
+    return AnnotatedDialogues(
+        np.array(dialogue, np.int32),
+        tuple(ids),
+        np.array(acts, np.int32),
+        np.array(offers, np.int32),
+        intents,
+        np.array(texts, object),
+    )
+
+
+class _Utterance(NamedTuple):
+    is_seeker: bool
+    codes: list[str]
+    text: str
+
+
+def _utterances(dialogue: Any, where: str) -> list[_Utterance]:
+    try:
+        found = sorted(dialogue["dialogue_info"].values(), key=lambda each: each["utterance_pos"])
+        return [
+            _Utterance(
+                each["role"] == "seeker",
+                each["sub-intent/action"],
+                _FILM.sub(" film ", html.unescape(each["utterance_text"])),
+            )
+            for each in found
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{where} must have the fields of IARD: {one_line(error)}") from error
+
+
+def _act(codes: list[str]) -> int:
+    kinds = {code.partition("-")[0] for code in codes}
+    if "EXP" in kinds:
+        return int(Act.ENDORSE)
+    if "REC" in kinds:
+        return int(Act.RECOMMEND)
+    return int(Act.ASK if kinds & {"REQ", "CLQ"} else Act.RESPOND)
+
+
+def intent_symbols(num_attributes: int) -> np.ndarray:
+    """bool [I, R]: which symbols of a reply to a slate of one item an intent of `INTENTS` may be.
+
+    "inquire" and "opinion" are the same symbol.
+    """
+    replies = alphabet(1, num_attributes)
+    found = np.zeros([len(INTENTS), replies.num_symbols], bool)
+    for row, (mode, value) in enumerate(_MODES.values()):
+        first, size = replies.offsets[mode], replies.sizes[mode]
+        if value is None:
+            found[row, first : first + size] = True
+        else:
+            found[row, first + value] = True
+    return found
+
+
+@gin.configurable(module="recsim_tf")
+def iard_log(
+    path: str | os.PathLike = gin.REQUIRED,
+    simulator: Simulator = gin.REQUIRED,
+    attribute_words: Mapping[str, Sequence[str]] = GENRES,
+) -> SessionLog:
+    """The dialogues of IARD as sessions of conversations.
+
+    Args:
+      path: of the data set, see `read_iard`.
+      simulator: of `DialogueUsers` who speak, with slates of one item.
+      attribute_words: see `dialogue_log`.
+
+    Raises:
+      FileNotFoundError: if there is no such file.
+      ValueError: for a file that is not IARD's, other users, or another slate_size.
+    """
+    users = simulator.users
+    if not isinstance(users, DialogueUsers) or not isinstance(users.channel, VocabularyChannel):
+        raise ValueError(
+            "simulator must be of DialogueUsers with a channel that has a vocabulary, such as a"
+            " Grammar"
+        )
+    if simulator.slate_size != 1:
+        raise ValueError(f"simulator must have slate_size=1, got {simulator.slate_size}")
+    if len(attribute_words) != users.num_attributes:
+        raise ValueError(
+            f"attribute_words must be of {users.num_attributes} attributes, got"
+            f" {len(attribute_words)}"
+        )
+    dialogues, vocabulary = read_iard(path), users.channel.vocabulary
+    return dialogue_log(dialogues, vocabulary, users.num_factors, attribute_words)
+
+
+def dialogue_log(
+    dialogues: AnnotatedDialogues,
+    vocabulary: Vocabulary,
+    num_factors: int,
+    attribute_words: Mapping[str, Sequence[str]] = GENRES,
+) -> SessionLog:
+    """Dialogues as sessions of an average user, with slates of one item.
+
+    Each label of an utterance is a step, since a reply is one symbol. Some intents have a mode of
+    reply and no value. Where a seeker discloses a preference and names one attribute, that is the
+    attribute. The films are not known: the item of a step has the number of offers so far as its
+    id, so that a step offers another item where the recommender has recommended anew. Nothing is
+    known of tastes: they are zeros, and so are senses and talkativeness.
+
+    Args:
+      dialogues: some or all.
+      vocabulary: of their words.
+      num_factors: F.
+      attribute_words: words that name an attribute, for each of the A attributes in order.
+    """
+    num_attributes = len(attribute_words)
+    rows, labels = dialogues.labels()
+    ids, session, sizes = np.unique(
+        dialogues.dialogue[rows], return_inverse=True, return_counts=True
+    )
+    step = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    shape = (len(ids), int(sizes.max()))
+    length = sizes.astype(np.int32)
+
+    def by_step(values: np.ndarray) -> np.ndarray:
+        filled = np.zeros([*shape, *values.shape[1:]], values.dtype)
+        filled[session, step] = values
+        return repeat_last_step(filled, length)
+
+    offsets = alphabet(1, num_attributes).offsets
+    modes = np.array([mode for mode, _ in _MODES.values()], np.int32)[labels]
+    known = [UNKNOWN if value is None else offsets[mode] + value for mode, value in _MODES.values()]
+    symbols = np.array(known, np.int32)[labels]
+    words = vocabulary.ids(list(dialogues.texts)).numpy()
+    named = _named(words, vocabulary, attribute_words)[rows]
+    discloses = (labels == list(INTENTS).index("disclose")) & (named.sum(axis=1) == 1)
+    symbols[discloses] = offsets[Mode.REFINE] + named[discloses].argmax(axis=1)
+    return SessionLog(
+        length=length,
+        departed=np.zeros(len(ids), bool),
+        initial=Traits(
+            np.zeros([len(ids), num_factors], np.float32),
+            np.zeros([len(ids), num_attributes], np.int32),
+            np.zeros(len(ids), np.float32),
+        ),
+        documents=by_step(dialogues.num_offers[rows])[..., np.newaxis],
+        shown=np.ones([*shape, 1], bool),
+        hidden=(),
+        response=Utterance(
+            Reply(by_step(modes), by_step(symbols)),
+            np.full(shape, UNKNOWN, np.float32),
+            by_step(words[rows]),
+        ),
+        innovation=(),
+        query=Query(by_step(dialogues.act[rows]), np.full([*shape, 3], -1, np.int32)),
+    )
+
+
+def _named(
+    words: np.ndarray, vocabulary: Vocabulary, attribute_words: Mapping[str, Sequence[str]]
+) -> np.ndarray:
+    """bool [U, A]: which attributes the words int [U, L] name."""
+    found = np.zeros([len(words), len(attribute_words)], bool)
+    for column, names in enumerate(attribute_words.values()):
+        known = [vocabulary.words.index(name) + 2 for name in names if name in vocabulary.words]
+        found[:, column] = np.isin(words, known).any(axis=1)
+    return found

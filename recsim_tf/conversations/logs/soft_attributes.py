@@ -1,0 +1,156 @@
+"""SoftAttributes: films that raters sort into less than, about as and more than another film."""
+
+import json
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from recsim_tf.conversations.soft_attributes.raters import ABOUT, InitialDraw, Judgement
+from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.fitting.logs.tables import parsing
+from recsim_tf.fitting.logs.tables.faults import Faults
+from recsim_tf.fitting.logs.tables.frames import read_columns
+
+_BINS = ("less_than", "about_as", "more_than")
+_COLUMNS = ("rater_id", "reference_title", "soft_attribute", *_BINS)
+
+
+class SoftAttributes(NamedTuple):
+    """N comparisons of a film with a reference film, in one attribute, by one rater; those that a
+    rater made at once have one judgement.
+    """
+
+    judgement: np.ndarray  # int32 [N], in [0, J): the row of the file
+    rater: np.ndarray  # int32 [N], positions in rater_ids
+    attribute: np.ndarray  # int32 [N], positions in attribute_names
+    reference: np.ndarray  # int32 [N], positions in titles
+    film: np.ndarray  # int32 [N], positions in titles
+    # int32 [N]: the film has less of the attribute than the reference, 0, about as much, 1, or more
+    # of it, 2
+    relation: np.ndarray
+    rater_ids: np.ndarray  # [R], in order of first appearance
+    attribute_names: tuple[str, ...]  # A of them, sorted
+    titles: tuple[str, ...]  # of D films, sorted
+
+    @property
+    def num_judgements(self) -> int:
+        """J."""
+        return int(self.judgement.max()) + 1
+
+    def take(self, rows: np.ndarray) -> "SoftAttributes":
+        """The comparisons of a mask bool [N] or positions int [M], with all raters, attributes and
+        films.
+        """
+        arrays = {
+            name: getattr(self, name)[rows]
+            for name in ("judgement", "rater", "attribute", "reference", "film", "relation")
+        }
+        return self._replace(**arrays)
+
+
+def read_soft_attributes(path: str | os.PathLike) -> SoftAttributes:
+    """Reads `soft-attributes.csv` of the data set SoftAttributes (Balog, Radlinski and Karatzoglou
+    2021, "On interpretation and measurement of soft attributes for recommendation", SIGIR;
+    CC BY 4.0; github.com/google-research-datasets/soft-attributes).
+
+    A row is a judgement: a rater took a reference film and an attribute, and sorted other films
+    into three lists, the JSON arrays `less_than`, `about_as` and `more_than`. An empty list may be
+    left out.
+
+    Args:
+      path: the file.
+
+    Raises:
+      FileNotFoundError: if there is no such file.
+      ImportError: without pandas.
+      ValueError: for a missing column, or a file without rows or films; for a value that is missing
+        or no list of titles, with its row, counted from 0 at the first row of data, and column.
+    """
+    frame = read_columns(os.fspath(path), _COLUMNS)
+    faults = Faults(frame)
+    for name in _COLUMNS[:3]:
+        faults.refuse(frame[name].isna().to_numpy(), name, "not be empty", f"missing {name}")
+    lists = {name: [_titles(cell) for cell in frame[name]] for name in _BINS}
+    for name, cells in lists.items():
+        wrong = np.array([cell is None for cell in cells])
+        faults.refuse(wrong, name, "be a JSON array of titles", f"invalid {name}")
+    comparisons = [
+        (row, relation, title)
+        for relation, name in enumerate(_BINS)
+        for row, cell in enumerate(lists[name])
+        for title in cell or ()
+    ]
+    if not comparisons:
+        raise ValueError(f"{path} must compare films, got none")
+    rows, relations, films = zip(*sorted(comparisons, key=lambda each: each[0]), strict=True)
+    judgement = np.array(rows, np.int32)
+    rater, rater_ids = parsing.codes(frame["rater_id"])
+    attribute_names, attribute = np.unique(frame["soft_attribute"].astype(str), return_inverse=True)
+    every = np.array([*map(str, frame["reference_title"]), *films])
+    titles, positions = np.unique(every, return_inverse=True)
+    reference, film = np.split(positions.astype(np.int32), [len(frame)])
+    return SoftAttributes(
+        judgement=judgement,
+        rater=rater.astype(np.int32)[judgement],
+        attribute=attribute.astype(np.int32)[judgement],
+        reference=reference[judgement],
+        film=film,
+        relation=np.array(relations, np.int32),
+        rater_ids=rater_ids,
+        attribute_names=tuple(map(str, attribute_names)),
+        titles=tuple(map(str, titles)),
+    )
+
+
+def soft_attributes_log(data: SoftAttributes, slate_size: int | None = None) -> SessionLog:
+    """The judgements as sessions of one step, for `conversations.soft_attributes`: a judgement's
+    films are its slate, and the rater's sense of the attribute is not logged.
+
+    Args:
+      data: some or all comparisons.
+      slate_size: K, films of a slate; by default as many as a judgement has at most.
+
+    Raises:
+      ValueError: for a slate_size below that.
+    """
+    judgements, first, row, sizes = np.unique(
+        data.judgement, return_index=True, return_inverse=True, return_counts=True
+    )
+    slate_size = int(sizes.max()) if slate_size is None else slate_size
+    if slate_size < sizes.max():
+        raise ValueError(f"slate_size must be at least {sizes.max()}, got {slate_size}")
+    order = np.argsort(row, kind="stable")
+    start = np.cumsum(sizes) - sizes
+    position = np.empty(len(row), np.int64)
+    position[order] = np.arange(len(row)) - np.repeat(start, sizes)
+    shape = (len(judgements), 1, slate_size)
+    documents, response = np.zeros(shape, np.int32), np.full(shape, ABOUT, np.int32)
+    shown = np.zeros(shape, bool)
+    documents[row, 0, position] = data.film
+    response[row, 0, position] = data.relation
+    shown[row, 0, position] = True
+    return SessionLog(
+        length=np.ones(len(judgements), np.int32),
+        departed=np.zeros(len(judgements), bool),
+        initial=InitialDraw(data.rater[first], ()),
+        documents=documents,
+        shown=shown,
+        hidden=(),
+        response=response,
+        innovation=(),
+        query=Judgement(data.attribute[first][:, np.newaxis], data.reference[first][:, np.newaxis]),
+    )
+
+
+def _titles(cell: Any) -> list[str] | None:
+    """The titles of a cell; None where it holds something else."""
+    if not isinstance(cell, str):
+        return [] if cell != cell or cell is None else None
+    try:
+        found = json.loads(cell)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, list) or not all(isinstance(title, str) for title in found):
+        return None
+    return found

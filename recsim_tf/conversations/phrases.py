@@ -1,0 +1,165 @@
+"""What replies are, in words: as records for programs, and as phrases for a grammar."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import gin
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.conversations.acts import DONT_KNOW, NO, NUM_RATINGS, YES, Mode, alphabet
+from recsim_tf.core import validation
+from recsim_tf.language import Grammar
+
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+_ANSWERS = {NO: "no", YES: "yes", DONT_KNOW: "don't know"}
+_SAID = {
+    "nothing": ["hm"],
+    "inquire": ["what is it about", "who is in it"],
+    "request": ["what else is there", "do you have others"],
+    "remark": ["thank you", "hello there"],
+}
+_ANSWERED = {
+    "no": ["no", "no thanks", "not really"],
+    "yes": ["yes", "yes please", "sure"],
+    "don't know": ["not sure", "i do not know"],
+}
+_RATED = ("i hate it", "i do not like it", "it is okay", "i like it", "i love it")
+
+
+def described_replies(slate_size: int, attribute_names: Sequence[str]) -> list[dict[str, Any]]:
+    """What each symbol of a reply means, a dict for each of the R symbols in order: the `mode`, in
+    lower case, and by mode
+
+      choose: `position`, from 0, or None for none of them.
+      answer: `answer`, one of "no", "yes" and "don't know".
+      rate: `rating`, from 0 to 4.
+      critique: `attribute`, a name, and `more`, True or False.
+      refine: `attribute`.
+
+    Args:
+      slate_size: K.
+      attribute_names: of the A attributes.
+    """
+    validation.check_count(slate_size=slate_size)
+    names, num_attributes = list(attribute_names), len(attribute_names)
+    sizes = alphabet(slate_size, num_attributes).sizes
+
+    def values(mode: Mode, value: int) -> dict[str, Any]:
+        if mode is Mode.CHOOSE:
+            return {"position": value if value < slate_size else None}
+        if mode is Mode.ANSWER:
+            return {"answer": _ANSWERS[value]}
+        if mode is Mode.RATE:
+            return {"rating": value}
+        if mode is Mode.CRITIQUE:
+            return {
+                "attribute": names[value % num_attributes],
+                "more": value < num_attributes,
+            }
+        return {"attribute": names[value]} if mode is Mode.REFINE else {}
+
+    return [
+        {"mode": mode.name.lower()} | values(mode, value)
+        for mode, size in zip(Mode, sizes, strict=True)
+        for value in range(size)
+    ]
+
+
+@gin.configurable
+def reply_features(
+    slate_size: int,
+    num_attributes: int,
+    modes: Sequence[str] = ("choose", "answer", "rate", "critique", "refine"),
+) -> np.ndarray:
+    """Features of the symbols of replies, for a `language.Recurrent`: float32 [R, F].
+
+    They are: the mode, one of nine; the chosen position, one of K + 1, the last for none; how good
+    an answer or a rating is, from -1 to 1, or -1 for "less" and 1 for "more"; and the attribute,
+    one of A.
+
+    Args:
+      slate_size: K.
+      num_attributes: A.
+      modes: whose values have words of their own; the words of other modes say the mode alone.
+
+    Raises:
+      ValueError: for an unknown mode, or a size out of range.
+    """
+    known = [mode.name.lower() for mode in Mode]
+    unknown = [mode for mode in modes if mode not in known]
+    if unknown:
+        raise ValueError(f"modes must be some of {', '.join(known)}, got {unknown[0]!r}")
+    names = range(num_attributes)
+    replies = described_replies(slate_size, list(map(str, names)))
+    positions = len(Mode)
+    degree = positions + slate_size + 1
+    attributes = degree + 1
+    features = np.zeros([len(replies), attributes + num_attributes], np.float32)
+    for row, reply in zip(features, replies, strict=True):
+        row[known.index(reply["mode"])] = 1
+        if reply["mode"] not in modes:
+            continue
+        if "position" in reply:
+            none = reply["position"] is None
+            row[positions + (slate_size if none else reply["position"])] = 1
+        if "answer" in reply:
+            row[degree] = {"no": -1, "yes": 1}.get(reply["answer"], 0)
+        if "rating" in reply:
+            row[degree] = 2 * reply["rating"] / (NUM_RATINGS - 1) - 1
+        if "more" in reply:
+            row[degree] = 1 if reply["more"] else -1
+        if "attribute" in reply:
+            row[attributes + int(reply["attribute"])] = 1
+    return features
+
+
+@gin.configurable
+def conversation_grammar(
+    slate_size: int,
+    attribute_names: Sequence[str],
+    slip: float = 0.02,
+    dtype: tf.DType = tf.float32,
+) -> Grammar:
+    """A grammar of plain English phrases for the replies of `Conversation-v0`.
+
+        ConversationUsers.channel = @conversation_grammar()
+        conversation_grammar.slate_size = 3
+        conversation_grammar.attribute_names = ("funny", "dark", "slow", "long", "old")
+
+    Args:
+      slate_size: K, at most 8.
+      attribute_names: of the A attributes, each one word in lower case; all different.
+      slip: see `Grammar.of_phrases`.
+      dtype: of its tables.
+
+    Raises:
+      ValueError: for an argument out of range.
+    """
+    if slate_size > len(_ORDINALS):
+        raise ValueError(f"slate_size must be at most {len(_ORDINALS)}, got {slate_size}")
+    if not attribute_names or len(set(attribute_names)) != len(attribute_names):
+        raise ValueError(f"attribute_names must be different names, got {attribute_names!r}")
+    replies = described_replies(slate_size, attribute_names)
+    return Grammar.of_phrases(
+        {symbol: _phrases(reply) for symbol, reply in enumerate(replies)}, slip=slip, dtype=dtype
+    )
+
+
+def _phrases(reply: dict[str, Any]) -> list[str]:
+    position, attribute = reply.get("position"), reply.get("attribute")
+    match reply["mode"]:
+        case "choose" if position is None:
+            return ["none of them", "i want none of these"]
+        case "choose":
+            return [f"the {_ORDINALS[position]} one", f"i take the {_ORDINALS[position]}"]
+        case "answer":
+            return _ANSWERED[reply["answer"]]
+        case "rate":
+            return [_RATED[reply["rating"]]]
+        case "critique":
+            degree = "more" if reply["more"] else "less"
+            return [f"like the first but {degree} {attribute}", f"{degree} {attribute} please"]
+        case "refine":
+            return [f"something {attribute}", f"i like it {attribute}"]
+    return _SAID[reply["mode"]]

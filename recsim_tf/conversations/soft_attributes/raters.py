@@ -1,0 +1,201 @@
+"""Raters of soft attributes."""
+
+import functools
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.conversations.soft_attributes.films import Films
+from recsim_tf.core import turns, validation
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.distributions import UniformCategories
+from recsim_tf.core.models import UserModel
+from recsim_tf.core.parameters import parameter
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Slate
+
+LESS, ABOUT, MORE = 0, 1, 2
+_NUM_RELATIONS = 3
+
+
+class Judgement(NamedTuple):
+    """The query: in which attribute to compare the films of the slate with which film."""
+
+    attribute: Any  # int32 [B], in [0, A)
+    reference: Any  # int32 [B], a film in [0, D)
+
+
+class InitialDraw(NamedTuple):
+    """Who judges, and in which sense; also the users' state."""
+
+    rater: Any  # int32 [B], in [0, R)
+    sense: Any  # int32 [B], in [0, S), what the rater means by the attribute
+
+
+class Response(NamedTuple):
+    """The films of a slate beside the reference."""
+
+    clicked: tf.Tensor  # [B, K], 1 for films that have more of the attribute
+    relation: tf.Tensor  # int32 [B, K], `LESS`, `ABOUT` or `MORE`
+
+
+class AttributeRaters(UserModel):
+    """Raters who sort the films of a slate into those that have less of an attribute than a
+    reference film, about as much, and more.
+
+    A film has an attribute to the degree <directions[attribute, sense], factors[film]> +
+    offsets[attribute, film]. The relation is an ordered logit of the difference of two degrees,
+    times the scale of the rater, with cuts at `shift` - `width` and `shift` + `width` of the
+    attribute. So a factor has no unit of its own: give tables a prior when they are fitted.
+
+    `directions` and `factors` are what `ConversationUsers` and `Items` take: a conversation about
+    these films, with these attributes.
+
+    Args:
+      num_raters: R.
+      num_attributes: A.
+      num_films: D.
+      num_factors: F.
+      num_senses: S; a log lacks the senses, and a fit sums them out.
+      directions: [A, S, F]; None draws them with `seed`, of length 1.
+      factors: [D, F]; None draws them with `seed`, from Normal(0, 1).
+      offsets: [A, D], or a number for all.
+      scales: [R], or a number for all raters; positive.
+      widths: [A], or a number for all attributes; positive.
+      shifts: [A], or a number for all attributes.
+      seed: an integer.
+
+    Raises:
+      ValueError: if a number is out of range or a shape is wrong.
+    """
+
+    num_raters: int = 100
+    num_attributes: int = 60
+    num_films: int = 300
+    num_factors: int = 8
+    num_senses: int = 1
+    directions: Any = parameter(rank=3, drawn=lambda raters: raters._tables[0])
+    factors: Any = parameter(rank=2, drawn=lambda raters: raters._tables[1])
+    offsets: Any = parameter(0.0, rank=2)
+    scales: Any = parameter(1.0, rank=1, above=0)
+    widths: Any = parameter(0.5, rank=1, above=0)
+    shifts: Any = parameter(0.0, rank=1)
+    seed: int = 0
+
+    def check(self):
+        raters = {"num_raters": self.num_raters}
+        attributes = {"num_attributes": self.num_attributes}
+        films = {"num_films": self.num_films}
+        factors = {"num_factors": self.num_factors}
+        senses = {"num_senses": self.num_senses}
+        validation.check_count(**raters, **attributes, **films, **factors, **senses)
+        validation.check_at_least(0, seed=self.seed)
+        validation.check_table("directions", self.directions, **attributes, **senses, **factors)
+        validation.check_table("factors", self.factors, **films, **factors)
+        validation.check_table("offsets", self.offsets, or_number=True, **attributes, **films)
+        validation.check_table("scales", self.scales, or_number=True, **raters)
+        for name in ("widths", "shifts"):
+            validation.check_table(name, self._value(name), or_number=True, **attributes)
+
+    @functools.cached_property
+    def _tables(self) -> tuple[np.ndarray, np.ndarray]:
+        """The directions and factors of the seed."""
+        generator = np.random.default_rng(self.seed)
+        shape = (self.num_attributes, self.num_senses, self.num_factors)
+        directions = generator.standard_normal(shape)
+        directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
+        return directions, generator.standard_normal((self.num_films, self.num_factors))
+
+    def initial_draws(self, num_users: int):
+        return tfd.JointDistributionNamed(
+            InitialDraw(
+                rater=UniformCategories(self.num_raters, [num_users], self.dtype),
+                sense=UniformCategories(self.num_senses, [num_users], self.dtype),
+            )
+        )
+
+    def degrees(self, attribute: tf.Tensor, sense: tf.Tensor, films: tf.Tensor) -> tf.Tensor:
+        """To which degree films have an attribute, [B, K].
+
+        Args:
+          attribute: int32 [B].
+          sense: int32 [B].
+          films: int32 [B, K].
+        """
+        directions = tf.cast(tf.convert_to_tensor(self.directions), self.dtype)
+        direction = tf.gather_nd(directions, tf.stack([attribute, sense], axis=-1))
+        factors = self.entries("factors", films, [self.num_films, self.num_factors])
+        cells = attribute[:, tf.newaxis] * self.num_films + films
+        return tf.linalg.matvec(factors, direction) + self._offsets(cells)
+
+    def relations(self, state: InitialDraw, slate: Slate) -> tfd.OrderedLogistic:
+        """The relation [B, K] of each film of a slate to the reference."""
+        query = slate.query
+        compared = tf.concat([slate.documents, query.reference[:, tf.newaxis]], axis=1)
+        degree = self.degrees(query.attribute, state.sense, compared)
+        scale = self.entries("scales", state.rater, [self.num_raters])[:, tf.newaxis]
+        shape = [self.num_attributes]
+        shift = self.entries("shifts", query.attribute, shape)
+        width = self.entries("widths", query.attribute, shape)
+        cuts = tf.stack([shift - width, shift + width], axis=-1)[:, tf.newaxis]
+        return tfd.OrderedLogistic(
+            cutpoints=cuts, loc=scale * (degree[:, :-1] - degree[:, -1:]), dtype=tf.int32
+        )
+
+    def response(self, state: Nest, slate: Slate):
+        return tfd.Independent(tfd.Masked(self.relations(state, slate), slate.mask), 1)
+
+    def outcome(self, state: Nest, slate: Slate, draw: Nest):
+        relation = tf.where(slate.mask, draw, ABOUT)
+        return Response(tf.cast(relation == MORE, self.dtype), relation)
+
+    def recorded_draw(self, slate: Slate, seen: Nest):
+        return seen.relation
+
+    def observe(self, state: Nest):
+        return state.rater
+
+    def observation_bounds(self):
+        return Bounds(0, self.num_raters - 1)
+
+    def response_bounds(self):
+        return Response(clicked=Bounds(0.0, 1.0), relation=Bounds(0, _NUM_RELATIONS - 1))
+
+    def _offsets(self, cells: tf.Tensor):
+        value = tf.cast(tf.convert_to_tensor(self.offsets), self.dtype)
+        if not value.shape.rank:
+            return value
+        return tf.gather(tf.reshape(value, [-1]), cells)
+
+
+def soft_attributes(users: AttributeRaters | None = None, **simulator: Any) -> Simulator:
+    """Judgements of soft attributes (Balog et al. 2021, SIGIR): the system names an attribute and a
+    film, and shows others; the rater says which of them have less of it, about as much, and more.
+
+    An action is a `Turn` of a slate and a `Judgement`. Observation: `user` int32 [B], the rater;
+    `documents` int32 [B, N], the films; `response` has `clicked` and `relation` [B, K]. Reward: the
+    number of films that have more of it. A session is one judgement.
+
+        simulator = soft_attributes(AttributeRaters(num_attributes=5, num_films=50))
+        judgement = Judgement(attribute=tf.zeros([4], tf.int32), reference=tf.fill([4], 7))
+        state = simulator.reset(num_users=4, seed=0)
+        slate = tf.tile([[0, 1, 2]], [4, 1])
+        simulator.step(state, recsim_tf.Turn(slate, judgement), seed=1)
+
+    To fit raters to the data set, see `fitting.logs.soft_attributes_log`.
+
+    Args:
+      users: the raters, default `AttributeRaters()`.
+      **simulator: further arguments of `Simulator`; by default slates of 10 of 20 films, and
+        sessions of one step.
+    """
+    users = users or AttributeRaters()
+    spec = turns.query_spec(
+        Judgement(tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int32)),
+        Judgement(Bounds(0, users.num_attributes - 1), Bounds(0, users.num_films - 1)),
+    )
+    sizes = {"slate_size": 10, "num_candidates": 20, "max_steps": 1}
+    films = Films(users.num_films, dtype=users.dtype)
+    return Simulator(users, films, query_spec=spec, **(sizes | simulator))

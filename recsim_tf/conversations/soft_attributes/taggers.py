@@ -1,0 +1,334 @@
+"""Users who rate some films and tag some of these."""
+
+import functools
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf import choice
+from recsim_tf.choice import affinity
+from recsim_tf.conversations.attributes import in_sense
+from recsim_tf.conversations.soft_attributes.films import Catalogue, Films, catalogue
+from recsim_tf.core import random, validation
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.distributions import UniformCategories, clipped_zipf, gaussian_mixture
+from recsim_tf.core.models import UserModel
+from recsim_tf.core.parameters import parameter
+from recsim_tf.core.ranges import known_numbers
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Slate
+
+NUM_STARS = 5
+# A logistic distribution of scale 1 has this standard deviation.
+_LOGISTIC_STDDEV = np.pi / np.sqrt(3)
+
+
+class TaggerDraws(NamedTuple):
+    """Initial draws of users who rate and tag."""
+
+    taste: Any  # [B, F]
+    peaks: Any  # [B, F], up to which degree users like a factor
+    senses: Any  # int32 [B, A], in [0, S): what the user means by each attribute
+    num_ratings: Any  # int32 [B], in [1, R]
+    is_tagger: Any  # int32 [B]
+    tagging: Any  # [B], the probability that a tagger tags a film
+
+
+class RatingDraws(NamedTuple):
+    """Draws of ratings and tags, also of those that the user does not give."""
+
+    rated: Any  # int32 [B, R], positions
+    score: Any  # [B, R]
+    is_tagged: Any  # int32 [B, R]
+    tags: Any  # int32 [B, R, A]
+
+
+class RatingsAndTags(NamedTuple):
+    """The films that users rate, in the order of the ratings, and what they say of them."""
+
+    clicked: tf.Tensor  # [B, K], 1 for films that are rated
+    film: tf.Tensor  # int32 [B, R], -1 beyond the user's number of ratings
+    stars: tf.Tensor  # int32 [B, R], 1 to 5, 0 where there is no film
+    is_tagged: tf.Tensor  # bool [B, R]: whether the user says which attributes the film has
+    tags: tf.Tensor  # [B, R, A], 1 for an attribute that a tagged film has for the user
+
+
+class TaggingUsers(UserModel):
+    """Users who rate some of the films shown and tag some of these, RecSim NG 0.1.2's
+    `ConceptActivationVectorUser`: synthetic data in which soft attributes are known (Göpfert et al.
+    2022, arXiv 2202.02830).
+
+    A film is worth its affinity to the taste: the inner product of their factors, or where peaks
+    are below 1 `choice.affinity.single_peaked`. The films that are rated follow a `PlackettLuce`
+    ranking by choice_sharpness * affinity + popularity. There are R of them, of which the user
+    gives the first ones: the number follows Zipf's law. The score of a film is its affinity with
+    noise. Stars share the range of a user's R scores evenly.
+
+    Few users tag. Who does says of each rated film, with the same probability, which attributes it
+    has: those in whose direction its factors reach further than a threshold with noise. The
+    `directions` and `factors` are what `ConversationUsers` and `Items` take.
+
+    Args:
+      num_films: D.
+      num_factors: F.
+      num_attributes: A.
+      num_senses: S, equally likely for each attribute.
+      factors: [D, F]; None for those of `catalogue(seed)`.
+      popularity: [D], or a number; None for that of `catalogue(seed)`.
+      directions: [A, S, F]; None where attribute a in sense s is factor a S + s.
+      topics: [T, F]: means of tastes; None for those of `catalogue(seed)`.
+      topic_logits: [T], of the probability of each, or a number for equally likely ones.
+      taste_scale: standard deviation of each factor of a taste around its topic's.
+      are_tastes_clipped: whether tastes are clipped to [0, 1].
+      own_senses_only: whether a taste has nothing of the other senses of its user's attributes, in
+        directions that are orthogonal.
+      lowest_peak: peaks are uniform from here to 1; at 1 there are none.
+      max_ratings: R.
+      activity: the power of Zipf's law.
+      no_tagging: the probability that a user tags nothing.
+      tagging_low, tagging_high: ends of the uniform distribution of the probability of a tag.
+      threshold: [A, S], or a number for all attributes.
+      threshold_scale: standard deviation of the noise of thresholds, which is logistic.
+      choice_sharpness: of affinities.
+      score_scale: standard deviation of the noise of scores.
+      seed: of the catalogue, an integer.
+
+    Raises:
+      ValueError: if a number is out of range or a shape is wrong.
+    """
+
+    num_films: int = 1000
+    num_factors: int = 45
+    num_attributes: int = 20
+    num_senses: int = 2
+    factors: Any = parameter(rank=2, drawn=lambda users: users._catalogue.factors)
+    popularity: Any = parameter(rank=1, drawn=lambda users: users._catalogue.popularity)
+    directions: Any = parameter(rank=3, drawn=lambda users: users._axes())
+    topics: Any = parameter(rank=2, drawn=lambda users: users._catalogue.topics)
+    topic_logits: Any = parameter(0.0, rank=1, low=-float("inf"))
+    taste_scale: Any = parameter(0.5, above=0)
+    are_tastes_clipped: bool = True
+    own_senses_only: bool = True
+    lowest_peak: Any = parameter(1.0, low=0, high=1)
+    max_ratings: int = 50
+    activity: Any = parameter(1.35, above=1)
+    no_tagging: Any = parameter(0.8, low=0, high=1)
+    tagging_low: Any = parameter(0.1, low=0, high=1)
+    tagging_high: Any = parameter(0.5, low=0, high=1)
+    threshold: Any = parameter(0.5, rank=2)
+    threshold_scale: Any = parameter(0.01, above=0)
+    choice_sharpness: Any = parameter(1.0)
+    score_scale: Any = parameter(0.02, above=0)
+    seed: int = 0
+
+    def check(self):
+        films, factors = {"num_films": self.num_films}, {"num_factors": self.num_factors}
+        attributes = {"num_attributes": self.num_attributes}
+        senses = {"num_senses": self.num_senses}
+        validation.check_count(
+            **films, **factors, **attributes, **senses, max_ratings=self.max_ratings
+        )
+        random.as_seed(self.seed)
+        validation.check_table("directions", self.directions, **attributes, **senses, **factors)
+        validation.check_table("factors", self.factors, **films, **factors)
+        validation.check_table("popularity", self.popularity, or_number=True, **films)
+        validation.check_table("threshold", self.threshold, or_number=True, **attributes, **senses)
+        low, high = (
+            known_numbers(name, getattr(self, name)) for name in ("tagging_low", "tagging_high")
+        )
+        if low is not None and high is not None and (low >= high).any():
+            raise ValueError(f"tagging_high must be above tagging_low={low}, got {high}")
+        topics = {"num_topics": validation.table_shape("topics", self.topics)[-2]}
+        validation.check_table("topics", self.topics, **topics, **factors)
+        validation.check_table("topic_logits", self.topic_logits, or_number=True, **topics)
+
+    def check_documents(self, documents: Nest, slate_size: int):
+        if slate_size < self.max_ratings:
+            raise ValueError(
+                f"slate_size must be at least max_ratings={self.max_ratings}, got {slate_size}"
+            )
+
+    def initial_draws(self, num_users: int):
+        ones = tf.ones([num_users, self.num_factors], self.dtype)
+        return tfd.JointDistributionNamed(
+            TaggerDraws(
+                taste=self._tastes(num_users),
+                peaks=tfd.Independent(
+                    tfd.Uniform(self.per_user("lowest_peak", 2) * ones, ones)
+                    if self.has_peaks
+                    else tfd.Deterministic(ones),
+                    1,
+                ),
+                senses=tfd.Independent(
+                    UniformCategories(
+                        self.num_senses, [num_users, self.num_attributes], self.dtype
+                    ),
+                    1,
+                ),
+                num_ratings=clipped_zipf(
+                    tf.broadcast_to(self.per_user("activity"), [num_users]), self.max_ratings
+                ),
+                is_tagger=tfd.Bernoulli(
+                    probs=tf.broadcast_to(1 - self.per_user("no_tagging"), [num_users])
+                ),
+                tagging=tfd.Uniform(
+                    tf.broadcast_to(self.per_user("tagging_low"), [num_users]),
+                    self.per_user("tagging_high"),
+                ),
+            )
+        )
+
+    def initial_state(self, draws: Nest):
+        taste = draws.taste
+        if self.own_senses_only:
+            directions = self._table("directions")
+            overlap = tf.linalg.matvec(directions, self._own_directions(draws.senses))
+            others = (1 - overlap) * tf.linalg.matvec(directions, taste[:, tf.newaxis])
+            of_others = tf.linalg.matvec(directions, others, transpose_a=True)
+            taste -= tf.reduce_sum(of_others, axis=1)
+        if self.are_tastes_clipped:
+            taste = tf.clip_by_value(taste, 0, 1)
+        return draws._replace(taste=taste)
+
+    @property
+    def has_peaks(self) -> bool:
+        """Whether peaks may be below 1."""
+        lowest = known_numbers("lowest_peak", self.lowest_peak)
+        return lowest is None or bool((lowest < 1).any())
+
+    def affinity(self, state: TaggerDraws) -> tf.Tensor:
+        """How much users like all films, [B, D]."""
+        films = self._table("factors")
+        films = films if films.shape.rank == 3 else films[tf.newaxis]
+        if self.has_peaks:
+            return affinity.single_peaked(state.taste, films, state.peaks)
+        return affinity.dot(state.taste, films)
+
+    def response(self, state: Nest, slate: Slate):
+        liked = tf.gather(self.affinity(state), slate.documents, batch_dims=1)
+        popularity = self.entries("popularity", slate.documents, [self.num_films])
+        ranking = choice.PlackettLuce(self.max_ratings)
+        shape = [slate.documents.shape[0], self.max_ratings]
+
+        def score(rated: tf.Tensor):
+            loc = tf.gather(liked, tf.nn.relu(rated), batch_dims=1)
+            return tfd.Independent(tfd.Normal(loc, self.per_user("score_scale", 2)), 1)
+
+        def tags(rated: tf.Tensor, is_tagged: tf.Tensor):
+            films = tf.gather(slate.documents, tf.nn.relu(rated), batch_dims=1)
+            is_seen = (is_tagged > 0) & self._is_given(state, rated)
+            has_tag = tfd.Bernoulli(logits=self._tag_logits(state, films))
+            given = tfd.Masked(
+                has_tag, is_seen[..., tf.newaxis], lambda family: tf.zeros([], family.dtype)
+            )
+            return tfd.Independent(given, 2)
+
+        tagging = state.tagging * tf.cast(state.is_tagger, self.dtype)
+        return tfd.JointDistributionNamed(
+            RatingDraws(
+                rated=ranking(
+                    self.per_user("choice_sharpness", 2) * liked + popularity, slate.mask
+                ),
+                score=score,
+                is_tagged=tfd.Independent(
+                    tfd.Bernoulli(probs=tf.broadcast_to(tagging[:, tf.newaxis], shape)), 1
+                ),
+                tags=tags,
+            )
+        )
+
+    def outcome(self, state: Nest, slate: Slate, draw: Nest):
+        given, rated = self._is_given(state, draw.rated), tf.nn.relu(draw.rated)
+        lowest = tf.reduce_min(draw.score, axis=1, keepdims=True)
+        highest = tf.reduce_max(draw.score, axis=1, keepdims=True)
+        share = (draw.score - lowest) / (highest + 1e-6 - lowest)
+        stars = tf.minimum(1 + tf.cast(NUM_STARS * share, tf.int32), NUM_STARS)
+        is_tagged = given & (draw.is_tagged > 0)
+        tags = tf.where(is_tagged[..., tf.newaxis], draw.tags, 0)
+        users = tf.tile(tf.range(given.shape[0])[:, tf.newaxis], [1, self.max_ratings])
+        clicked = tf.scatter_nd(
+            tf.stack([users, rated], axis=-1), tf.cast(given, self.dtype), slate.mask.shape
+        )
+        return RatingsAndTags(
+            clicked=clicked,
+            film=tf.where(given, tf.gather(slate.documents, rated, batch_dims=1), -1),
+            stars=tf.where(given, stars, 0),
+            is_tagged=is_tagged,
+            tags=tf.cast(tags, self.dtype),
+        )
+
+    def observe(self, state: Nest):
+        """Nothing: [B, 0]."""
+        return state.taste[:, :0]
+
+    def response_bounds(self):
+        return RatingsAndTags(
+            clicked=Bounds(0.0, 1.0),
+            film=Bounds(-1, self.num_films - 1),
+            stars=Bounds(0, NUM_STARS),
+            is_tagged=Bounds(),
+            tags=Bounds(0.0, 1.0),
+        )
+
+    @functools.cached_property
+    def _catalogue(self) -> Catalogue:
+        return catalogue(self.seed, self.num_films, self.num_factors)
+
+    def _axes(self) -> np.ndarray:
+        shape = [self.num_attributes, self.num_senses, self.num_factors]
+        if shape[0] * shape[1] > self.num_factors:
+            raise ValueError(
+                "num_factors must be at least num_attributes * num_senses ="
+                f" {shape[0] * shape[1]} where there are no directions, got {self.num_factors}"
+            )
+        return np.eye(shape[0] * shape[1], self.num_factors).reshape(shape)
+
+    def _tastes(self, num_users: int) -> tfd.Distribution:
+        topics = tf.cast(tf.convert_to_tensor(self.topics), self.dtype)
+        scale = tf.ones_like(topics) * self.per_user("taste_scale", 3)
+        return gaussian_mixture(num_users, topics, scale, self.per_user("topic_logits", 2))
+
+    def _is_given(self, state: Nest, rated: tf.Tensor) -> tf.Tensor:
+        """bool [B, R]: which of the ratings users give."""
+        return (tf.range(self.max_ratings) < state.num_ratings[:, tf.newaxis]) & (rated >= 0)
+
+    def _tag_logits(self, state: Nest, films: tf.Tensor) -> tf.Tensor:
+        """[B, R, A]: the logit that a film has an attribute, in the sense of the user."""
+        factors = self.entries("factors", films, [self.num_films, self.num_factors])
+        degree = tf.matmul(factors, self._own_directions(state.senses), transpose_b=True)
+        shape = [state.senses.shape[0], self.num_attributes, self.num_senses]
+        threshold = in_sense(tf.broadcast_to(self._table("threshold"), shape), state.senses)
+        scale = self.per_user("threshold_scale", 3) / _LOGISTIC_STDDEV
+        return (degree - threshold[:, tf.newaxis]) / scale
+
+    def _own_directions(self, senses: tf.Tensor) -> tf.Tensor:
+        """[B, A, F]: the directions in the senses of users."""
+        own = tf.one_hot(senses, self.num_senses, dtype=self.dtype)
+        return tf.linalg.matvec(self._table("directions"), own, transpose_a=True)
+
+    def _table(self, name: str) -> tf.Tensor:
+        return tf.cast(tf.convert_to_tensor(self._value(name)), self.dtype)
+
+
+def num_ratings_reward(response: RatingsAndTags) -> tf.Tensor:
+    """[B]: the number of films that a user rates."""
+    return tf.cast(tf.math.count_nonzero(response.stars, axis=-1), response.tags.dtype)
+
+
+def ratings_and_tags(users: TaggingUsers | None = None, **simulator: Any) -> Simulator:
+    """Ratings and tags of films, RecSim NG 0.1.2's synthetic data for concept activation vectors: a
+    user meets all films at once, rates some and tags some of these.
+
+    Observation: `user` [B, 0], nothing; `documents` int32 [B, N], the films; `response` is
+    `RatingsAndTags`. Reward: the number of ratings. A session is one step.
+
+    Args:
+      users: who rate, default `TaggingUsers()`.
+      **simulator: further arguments of `Simulator`; by default a slate of all films.
+    """
+    users = users or TaggingUsers()
+    sizes = {"slate_size": users.num_films, "num_candidates": users.num_films, "max_steps": 1}
+    films = Films(users.num_films, dtype=users.dtype)
+    return Simulator(users, films, **{"reward_fn": num_ratings_reward, **sizes, **simulator})

@@ -1,0 +1,432 @@
+"""Users who choose, answer, rate, critique and refine.
+
+A reply is one symbol of a finite alphabet: a mode, and a value in it. Its probabilities follow from
+the user's taste, and from what the user means by each attribute. So every reply says something of
+the taste, and the same model is sampled, scored, fitted, and used by an agent that infers tastes.
+"""
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
+
+import gin
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf import choice
+from recsim_tf.conversations import acts, attributes
+from recsim_tf.conversations.acts import Act, Mode
+from recsim_tf.conversations.documents import Items
+from recsim_tf.conversations.replies import Answers, Critiques, Ratings, Refinements, Views
+from recsim_tf.conversations.session import Dwell, Patience, Trust
+from recsim_tf.conversations.speech import SpokenReply, words_of
+from recsim_tf.conversations.types import (
+    UNKNOWN,
+    Item,
+    ObservedResponse,
+    ObservedUser,
+    Reply,
+    ReplyDraw,
+    Response,
+    Traits,
+    UserState,
+    Utterance,
+)
+from recsim_tf.conversations.wording import ConversationWording
+from recsim_tf.core import nests, random, validation
+from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.models import UserModel
+from recsim_tf.core.parameters import Model, parameter
+from recsim_tf.core.types import Nest, Slate, Turn
+from recsim_tf.language import Channel
+
+# A logit whose probability is 1 in float32.
+_CERTAIN = 40.0
+
+
+@gin.configurable
+class ConversationUsers(UserModel):
+    """Users with a taste, senses of soft attributes, trust, patience and talkativeness.
+
+    The utility of an item is bias + <taste, factors>. The ideal item lies in the direction of the
+    taste. A reply has a mode. Its probability is a softmax of logits of the modes that the act
+    admits: `ignoring`, 0 for a choice or an answer, and the logits of `ratings`, `critiques` and
+    `refinements`. Talkative users critique and refine more.
+
+    A choice has the weights exp(choice_sharpness * (utility + endorsement * trust)), the last term
+    for an endorsed item, against "none" of the choice model; under COMPARE "none" is impossible.
+
+    With a `channel` users put their replies into words. They leave when they run out of patience,
+    and a user who has accepted an item leaves if `leaves_satisfied`.
+
+    All numeric parameters may be numbers, tables, tensors or variables, also with a leading axis
+    [B], and have gradients. Those of parts have names with a dot, such as "patience.effort".
+
+    Args:
+      num_factors: F.
+      directions: [A, S, F], the attributes' directions in each sense; None draws unit vectors with
+        `seed`.
+      num_attributes, num_senses: A and S.
+      seed: of `directions`, an integer.
+      taste_loc, taste_scale: mean and standard deviation of tastes, numbers or [F].
+      sense_probs: [S], probabilities of the senses, for each attribute alike; None for equal ones.
+      talkativeness_scale: standard deviation of talkativeness; positive.
+      choice_model: chooses by choice_sharpness times utility. Its no_click_mass is the logit of
+        "none".
+      choice_sharpness: of utilities.
+      ignoring: logit of no reply; -inf if users always reply.
+      answers, ratings, critiques, refinements: how users reply in each of these modes.
+      trust, patience: how they change, and their effects.
+      dwell: time spent on a chosen item.
+      leaves_satisfied: whether an accepted item ends the session.
+      is_taste_observed: whether agents see the taste.
+      channel: puts replies into words, of as many symbols as the replies have; None for users who
+        do not speak.
+      are_replies_observed: whether agents see the symbols, clicks and dwell times of replies. If
+        not, they hear the words of a `channel` alone.
+      attribute_names: A names for people who read sessions, or () for numbers.
+
+    Raises:
+      ValueError: if a shape is wrong or a number is out of range.
+    """
+
+    # The modes that each act admits.
+    admitted: ClassVar[Mapping[Act, tuple[Mode, ...]]] = acts.ADMITTED
+
+    num_factors: int = 10
+    directions: Any = parameter(
+        rank=3,
+        drawn=lambda users: attributes.random_directions(
+            users.num_attributes, users.num_senses, users.num_factors, users.seed
+        ),
+    )
+    num_attributes: int = 5
+    num_senses: int = 1
+    seed: int = 0
+    taste_loc: Any = parameter(0.0, rank=1)
+    taste_scale: Any = parameter(1.0, rank=1, above=0)
+    sense_probs: Any = parameter(None, rank=1, are_probabilities=True)
+    talkativeness_scale: Any = parameter(0.5, above=0)
+    choice_model: choice.ChoiceModel = dataclasses.field(
+        default_factory=lambda: choice.MultinomialLogit(no_click_mass=0.5)
+    )
+    choice_sharpness: Any = parameter(4.0)
+    ignoring: Any = parameter(-2.0, low=-float("inf"))
+    answers: Answers = dataclasses.field(default_factory=Answers)
+    ratings: Ratings = dataclasses.field(default_factory=Ratings)
+    critiques: Critiques = dataclasses.field(default_factory=Critiques)
+    refinements: Refinements = dataclasses.field(default_factory=Refinements)
+    trust: Trust = dataclasses.field(default_factory=Trust)
+    patience: Patience = dataclasses.field(default_factory=Patience)
+    dwell: Dwell = dataclasses.field(default_factory=Dwell)
+    leaves_satisfied: bool = True
+    is_taste_observed: bool = False
+    channel: Channel | None = None
+    are_replies_observed: bool = True
+    attribute_names: tuple[str, ...] = ()
+
+    def check(self):
+        factors = {"num_factors": self.num_factors}
+        senses = {"num_senses": self.num_senses}
+        described = {"num_attributes": self.num_attributes, **senses, **factors}
+        validation.check_count(**described)
+        random.as_seed(self.seed)
+        validation.check_table("directions", self.directions, **described)
+        if len(self.attribute_names) not in (0, self.num_attributes):
+            raise ValueError(
+                f"attribute_names must be {self.num_attributes} names or none, got"
+                f" {len(self.attribute_names)}"
+            )
+        for name in ("taste_loc", "taste_scale"):
+            validation.check_table(name, self._value(name), or_number=True, **factors)
+        if self.sense_probs is not None:
+            validation.check_table("sense_probs", self.sense_probs, **senses)
+        for field in dataclasses.fields(self):
+            if isinstance(field.type, type) and issubclass(field.type, Model):
+                validation.check_type(field.name, self._value(field.name), field.type)
+        if self.channel is not None:
+            validation.check_type("channel", self.channel, Channel)
+        elif not self.are_replies_observed:
+            raise ValueError("channel must be given where are_replies_observed is False, got None")
+
+    def check_documents(self, documents: Nest, slate_size: int):
+        num_symbols = acts.alphabet(slate_size, self.num_attributes).num_symbols
+        if self.channel is not None and self.channel.num_symbols != num_symbols:
+            raise ValueError(
+                f"channel must have the {num_symbols} symbols of slate_size={slate_size} and"
+                f" {self.num_attributes} attributes, got {self.channel.num_symbols}"
+            )
+        if not isinstance(documents, Items):
+            return
+        validation.check_same(self, documents, "num_factors")
+        if documents.directions is not None:
+            num_attributes = validation.table_shape("directions", documents.directions)[-3]
+            if num_attributes != self.num_attributes:
+                raise ValueError(
+                    f"documents must have the {self.num_attributes} attributes of users, got"
+                    f" directions of {num_attributes}"
+                )
+
+    def initial_draws(self, num_users: int):
+        shape = [num_users, self.num_factors]
+        loc, scale = (
+            tf.broadcast_to(self.per_user(name, 2), shape) for name in ("taste_loc", "taste_scale")
+        )
+        senses = [num_users, self.num_attributes, self.num_senses]
+        if self.sense_probs is None:
+            probs = tf.fill(senses, tf.constant(1 / self.num_senses, self.dtype))
+        else:
+            probs = tf.broadcast_to(self.per_user("sense_probs", 3), senses)
+        talk_scale = tf.broadcast_to(self.per_user("talkativeness_scale"), [num_users])
+        return tfd.JointDistributionNamed(
+            Traits(
+                taste=tfd.Independent(tfd.Normal(loc, scale), 1),
+                senses=tfd.Independent(tfd.Categorical(probs=probs), 1),
+                talkativeness=tfd.Normal(tf.zeros_like(talk_scale), talk_scale),
+            )
+        )
+
+    def initial_state(self, draws: Nest):
+        zeros = tf.zeros_like(draws.talkativeness)
+        return UserState(
+            *draws,
+            trust=zeros + self.trust.of("initial", zeros),
+            patience=zeros + self.patience.of("initial", zeros),
+            refinements=tf.zeros([nests.num_rows(zeros), self.num_attributes], self.dtype),
+            last_act=tf.zeros_like(zeros, tf.int32),
+            accepted=tf.zeros_like(zeros, tf.bool),
+        )
+
+    def utility(self, state: UserState, documents: Item) -> tf.Tensor:
+        """How much users like items [B, N], float [B, N]."""
+        return documents.bias + tf.linalg.matvec(documents.factors, state.taste)
+
+    def alternatives(self, state: UserState, slate: Slate) -> choice.Alternatives:
+        """The distribution [B] of the symbol of a reply."""
+        query = slate.query
+        utility = self.utility(state, slate.documents)
+        views = self._views(state, slate, utility)
+        admitted = tf.constant([[mode in self.admitted[act] for mode in Mode] for act in Act])
+        certain = tf.zeros_like(state.talkativeness)[:, tf.newaxis]
+        return choice.Alternatives(
+            tf.where(tf.gather(admitted, query.act), self.mode_logits(state, slate), -float("inf")),
+            [
+                certain,
+                self._choice(state, slate, utility),
+                self.answers.log_probs(query, views),
+                self.ratings.log_probs(views),
+                self.critiques.log_probs(query, views),
+                self.refinements.log_probs(query, views),
+                certain,
+                certain,
+                certain,
+            ],
+        )
+
+    def mode_logits(self, state: UserState, slate: Slate) -> tf.Tensor:
+        """Logits [B, modes] of the modes of a reply, before the act excludes some."""
+        like = state.talkativeness
+        zero = tf.zeros_like(like)
+        never = zero - float("inf")
+        of_modes = [
+            zero + self.per_user("ignoring"),
+            zero,
+            zero,
+            zero + self.ratings.of("logit", like),
+            self.critiques.of("logit", like) + like,
+            self.refinements.of("logit", like) + like,
+            never,
+            never,
+            never,
+        ]
+        return tf.stack(of_modes, axis=-1)
+
+    def pull(self, state: UserState, slate: Slate) -> tf.Tensor:
+        """What items [B, K] are worth in a choice beside their utilities."""
+        endorsed = tf.cast(acts.is_act(slate.query, Act.ENDORSE), self.dtype) * state.trust
+        first = tf.one_hot(0, slate.mask.shape[1], dtype=self.dtype)
+        return (self.trust.of("endorsement", endorsed) * endorsed)[:, tf.newaxis] * first
+
+    def attribute_name(self, number: int) -> str:
+        """What an attribute in [0, A) is called."""
+        return self.attribute_names[number] if self.attribute_names else f"attribute {number}"
+
+    def response(self, state: Nest, slate: Slate):
+        utility = self.utility(state, slate.documents)
+        if self.channel is not None:
+            return SpokenReply(
+                self.alternatives(state, slate),
+                self.dwell.mean_log(utility),
+                self.dwell.stddev_log(state.talkativeness),
+                self.channel,
+            )
+
+        def dwell(symbol: tf.Tensor):
+            clicked = self._clicked(symbol, slate)
+            loc = self.dwell.mean_log(tf.reduce_sum(clicked * utility, axis=-1))
+            return tfd.Masked(
+                tfd.LogNormal(loc, self.dwell.stddev_log(loc)),
+                tf.reduce_any(clicked > 0, axis=-1),
+                # Inside the support, so that its gradient is finite where nothing was chosen.
+                safe_sample_fn=lambda family: tf.ones_like(family.loc),
+            )
+
+        return tfd.JointDistributionNamed(
+            ReplyDraw(symbol=self.alternatives(state, slate), dwell=dwell)
+        )
+
+    def evidence(self, seen: ObservedResponse) -> ObservedResponse:
+        """An observed response whose words are replaced by their evidence [B, R]: see
+        `core.evidence`.
+        """
+        if self.channel is None:
+            return seen
+        if self.are_replies_observed:
+            # The words add nothing to a reply that is observed.
+            shape = [nests.num_rows(seen.act), self.channel.num_symbols]
+            return seen._replace(words=tf.zeros(shape, self.dtype))
+        return seen._replace(words=self.channel.evidence(seen.words))
+
+    def prepared(
+        self, draw: ReplyDraw | Utterance, fitted: Collection[str]
+    ) -> ReplyDraw | Utterance:
+        """A logged draw whose words are replaced by their evidence [B, R], unless parameters of the
+        channel are fitted: see `core.evidence`.
+        """
+        if self.channel is None or any(name.startswith("channel.") for name in fitted):
+            return draw
+        return draw._replace(words=self.channel.evidence(draw.words))
+
+    def recorded_draw(self, slate: Slate, seen: Nest):
+        if self.channel is not None:
+            if self.are_replies_observed:
+                mode, _ = self._split(seen.symbol, slate)
+                dwell = tf.reduce_sum(seen.dwell, axis=-1)
+                return Utterance(Reply(mode, seen.symbol), dwell, seen.words)
+            unknown = tf.fill(tf.shape(seen.act), UNKNOWN)
+            return Utterance(Reply(unknown, unknown), tf.cast(unknown, self.dtype), seen.words)
+        chosen = tf.reduce_any(seen.clicked > 0, axis=-1)
+        seconds = tf.reduce_sum(seen.dwell, axis=-1)
+        return ReplyDraw(seen.symbol, tf.where(chosen, seconds, tf.ones_like(seconds)))
+
+    def outcome(self, state: Nest, slate: Slate, draw: Nest):
+        symbol = draw.symbol if self.channel is None else self._understood(state, slate, draw)
+        clicked = self._clicked(symbol, slate)
+        offered = acts.is_act(slate.query, *acts.OFFERS)[:, tf.newaxis]
+        utility = self.utility(state, slate.documents)
+        return Response(
+            clicked=clicked,
+            accepted=tf.where(offered, clicked, tf.zeros_like(clicked)),
+            dwell=clicked * tf.nn.relu(draw.dwell)[:, tf.newaxis],
+            symbol=symbol,
+            act=slate.query.act,
+            attributes=slate.query.attributes,
+            item_id=tf.where(slate.mask, slate.documents.item_id, -1),
+            utility=tf.where(slate.mask, utility, tf.zeros([], self.dtype)),
+            words=() if self.channel is None else words_of(draw, self.channel),
+        )
+
+    def update(self, state: Nest, slate: Slate, response: Nest, innovation: Nest):
+        query = slate.query
+        endorsed = tf.cast(acts.is_act(query, Act.ENDORSE), self.dtype) * response.clicked[:, 0]
+        utility = self.utility(state, slate.documents)[:, 0]
+        mode, value = self._split(response.symbol, slate)
+        refined = tf.one_hot(value, self.num_attributes, dtype=self.dtype)
+        refined *= tf.cast(mode == Mode.REFINE, self.dtype)[:, tf.newaxis]
+        return state._replace(
+            trust=self.trust.after(state.trust, endorsed, utility),
+            patience=self.patience.after(state.patience, query.act, state.last_act),
+            refinements=state.refinements + refined,
+            last_act=query.act,
+            accepted=tf.reduce_any(response.accepted > 0, axis=-1),
+        )
+
+    def departure(self, state: Nest):
+        logits = -state.patience / self.patience.of("scale", state.patience)
+        if self.leaves_satisfied:
+            logits = tf.where(state.accepted, tf.constant(_CERTAIN, self.dtype), logits)
+        return tfd.Bernoulli(logits=logits)
+
+    def observe(self, state: Nest):
+        taste = state.taste if self.is_taste_observed else state.taste[:, :0]
+        return ObservedUser(taste, state.refinements)
+
+    def observe_response(self, response: Nest):
+        seen = response._asdict()
+        del seen["utility"]
+        return self._heard(ObservedResponse(**seen))
+
+    def observation_bounds(self):
+        return ObservedUser(taste=Bounds(), refinements=Bounds(0.0, None))
+
+    def response_bounds(self):
+        bounds = ObservedResponse(
+            clicked=Bounds(0.0, 1.0),
+            accepted=Bounds(0.0, 1.0),
+            dwell=Bounds(0.0, None),
+            symbol=Bounds(0, None),
+            act=Bounds(0, len(Act) - 1),
+            attributes=Bounds(-1, self.num_attributes - 1),
+            item_id=Bounds(-1, None),
+            words=() if self.channel is None else Bounds(0, self.channel.num_words - 1),
+        )
+        return self._heard(bounds)
+
+    def turn_conditions(self, turn: Turn):
+        return acts.conditions(turn)
+
+    def wording(self):
+        names = [self.attribute_name(number) for number in range(self.num_attributes)]
+        return ConversationWording(names, self.channel)
+
+    def _heard(self, seen: ObservedResponse) -> ObservedResponse:
+        """The words alone, where replies are not observed."""
+        if self.are_replies_observed:
+            return seen
+        return seen._replace(clicked=(), accepted=(), dwell=(), symbol=())
+
+    def _understood(self, state: UserState, slate: Slate, draw: Utterance) -> tf.Tensor:
+        """The symbol of an utterance; the most probable one where a log does not have it."""
+        symbol = draw.reply.symbol
+        return tf.cond(
+            tf.reduce_all(symbol != UNKNOWN),
+            lambda: symbol,
+            lambda: self.response(state, slate).most_probable(draw),
+        )
+
+    def _choice(self, state: Nest, slate: Slate, utility: tf.Tensor) -> tf.Tensor:
+        """Log-probabilities [B, K+1] of a choice, the last of "none"."""
+        mask = slate.mask
+        scores = self.per_user("choice_sharpness", 2) * (utility + self.pull(state, slate))
+        log_probs = self.choice_model(scores, mask).log_probs
+        # With a list of nothing to compare there is no other outcome than "none".
+        is_compared = acts.is_act(slate.query, Act.COMPARE)
+        no_none = (is_compared & tf.reduce_any(mask, axis=-1))[:, tf.newaxis]
+        is_none = tf.range(mask.shape[1] + 1) == mask.shape[1]
+        impossible = tf.constant(-float("inf"), log_probs.dtype)
+        # Whatever is normalised has an outcome, so that its gradient is finite.
+        return tf.nn.log_softmax(tf.where(no_none & is_none, impossible, log_probs))
+
+    def _views(self, state: Nest, slate: Slate, utility: tf.Tensor) -> Views:
+        """What users hold of a turn."""
+        directions = tf.cast(tf.convert_to_tensor(self.directions), self.dtype)
+        first_shown = slate.mask[:, 0]
+        zero = tf.zeros([], self.dtype)
+        ideal = attributes.degrees(directions, attributes.ideal(state.taste))
+        degree = attributes.degrees(directions, slate.documents.factors[:, 0])
+        degree = attributes.in_sense(degree, state.senses)
+        return Views(
+            ideal=attributes.in_sense(ideal, state.senses),
+            degree=tf.where(first_shown[:, tf.newaxis], degree, zero),
+            utility=tf.where(first_shown, utility[:, 0], zero),
+        )
+
+    def _split(self, symbol: tf.Tensor, slate: Slate) -> tuple[tf.Tensor, tf.Tensor]:
+        """The mode and the value of symbols, int32 [B] each."""
+        return acts.alphabet(slate.mask.shape[1], self.num_attributes).split(symbol)
+
+    def _clicked(self, symbol: tf.Tensor, slate: Slate) -> tf.Tensor:
+        """[B, K]: 1 at the chosen position."""
+        mode, value = self._split(symbol, slate)
+        position = tf.where(mode == Mode.CHOOSE, value, -1)
+        return tf.one_hot(position, slate.mask.shape[1], dtype=self.dtype)

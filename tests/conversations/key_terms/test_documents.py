@@ -1,0 +1,55 @@
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf.conversations.key_terms import KeyTermDocuments
+from recsim_tf.core import random
+
+NUM_ARMS, NUM_KEY_TERMS, NUM_OFFERED = 6, 3, 4
+DOCUMENTS = KeyTermDocuments(NUM_ARMS, NUM_KEY_TERMS, 5, NUM_OFFERED)
+
+
+def draw(num_candidates, num_users=400):
+    distribution = DOCUMENTS.candidates(num_users, num_candidates, (), ())
+    return distribution, random.sample(distribution, random.as_seed(0))
+
+
+def test_all_key_terms_follow_arms_in_their_order_where_there_is_room_for_them():
+    distribution, ids = draw(NUM_OFFERED + NUM_KEY_TERMS)
+    share = np.bincount(ids[:, :NUM_OFFERED].numpy().ravel(), minlength=NUM_ARMS) / 1600
+    assert (np.abs(share - 1 / NUM_ARMS) < 4 * np.sqrt(5 / 36 / 1600)).all()
+    np.testing.assert_array_equal(ids[:, NUM_OFFERED:], np.tile([6, 7, 8], [400, 1]))
+    # Only the arms are drawn.
+    expected = -NUM_OFFERED * math.log(NUM_ARMS)
+    np.testing.assert_allclose(distribution.log_prob(ids), np.full(400, expected), rtol=1e-6)
+    assert np.isneginf(distribution.log_prob(ids[:, ::-1])).all()
+
+
+def test_fewer_key_terms_are_drawn():
+    distribution, ids = draw(NUM_OFFERED + 2)
+    share = np.bincount(ids[:, NUM_OFFERED:].numpy().ravel(), minlength=9)[NUM_ARMS:] / 800
+    assert (np.abs(share - 1 / NUM_KEY_TERMS) < 4 * np.sqrt(2 / 9 / 800)).all()
+    expected = -NUM_OFFERED * math.log(NUM_ARMS) - 2 * math.log(NUM_KEY_TERMS)
+    np.testing.assert_allclose(distribution.log_prob(ids), np.full(400, expected), rtol=1e-6)
+
+
+def test_fewer_candidates_than_offered_arms_are_arms():
+    assert DOCUMENTS.split(3) == (3, 0)
+    assert np.all(draw(3)[1] < NUM_ARMS)
+
+
+@pytest.mark.parametrize("num_candidates", [3, 6, 7])
+def test_samples_of_the_distribution_itself_have_its_shape_and_are_possible(num_candidates):
+    distribution, _ = draw(num_candidates, num_users=2)
+    sample = distribution.sample(5, seed=random.as_seed(1))
+    assert sample.shape == [5, 2, num_candidates]
+    assert np.isfinite(distribution.log_prob(sample)).all()
+
+
+def test_candidates_are_described_by_their_rows():
+    ids = tf.constant([[0, 5, 6], [2, 8, 2]])
+    candidates = DOCUMENTS.observe(DOCUMENTS.describe(ids, ()))
+    np.testing.assert_array_equal(candidates.is_key_term, [[0, 0, 1], [0, 1, 0]])
+    np.testing.assert_array_equal(candidates.features, DOCUMENTS.features[ids.numpy()])

@@ -1,0 +1,119 @@
+import json
+
+import numpy as np
+import pytest
+
+import recsim_tf
+from recsim_tf.conversations import Act, DialogueUsers, Mode
+from recsim_tf.conversations.acts import alphabet
+from recsim_tf.conversations.logs.iard import INTENTS, iard_log, read_iard
+from recsim_tf.conversations.types import UNKNOWN
+from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
+from recsim_tf.language import Grammar, Vocabulary
+
+
+def utterance(position, role, codes, text):
+    return {
+        "utterance_pos": position,
+        "role": role,
+        "sub-intent/action": codes,
+        "utterance_text": text,
+    }
+
+
+def written(tmp_path, utterances, name="7"):
+    path = tmp_path / "iard.json"
+    path.write_text(json.dumps({name: {"dialogue_info": utterances}}), encoding="utf-8")
+    return path
+
+
+def test_each_reply_has_the_act_before_it(tmp_path):
+    path = written(
+        tmp_path,
+        {
+            "S5": utterance(5, "seeker", ["REJ", "CRI-A"], "No. Newer than @12 <Up  (2009)>?"),
+            "S1": utterance(1, "seeker", ["IQU"], "Hi"),
+            "R2": utterance(2, "recommender", ["REQ", "OTH"], "What do you like?"),
+            "S3": utterance(3, "seeker", ["ANS"], "Comedies"),
+            "R4": utterance(4, "recommender", ["REC-S", "EXP-I"], "@12 <Up (2009)> is fun"),
+            "R6": utterance(6, "recommender", ["REC-E"], "Seen @13?"),
+            "S7": utterance(7, "seeker", ["ACC"], "I will"),
+            "R8": utterance(8, "recommender", ["RESP"], "Great"),
+            "S9": utterance(9, "seeker", ["OTH"], "Bye"),
+        },
+    )
+    found = read_iard(path)
+    np.testing.assert_array_equal(found.act, [Act.ASK, Act.ENDORSE, Act.RECOMMEND, Act.RESPOND])
+    np.testing.assert_array_equal(found.num_offers, [0, 1, 2, 2])
+    names = [[name for name, has in zip(INTENTS, row, strict=True) if has] for row in found.intents]
+    assert names == [["answer"], ["reject", "critique"], ["accept"], ["other"]]
+    assert found.texts[1].split() == ["No.", "Newer", "than", "film", "?"]
+    rows, _ = found.labels()
+    np.testing.assert_array_equal(rows, [0, 1, 1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("nothing", "is no JSON file: "),
+        ("[]", "must hold dialogues by id, got list"),
+        ('{"7": {}}', "dialogue 7 must have the fields of IARD: .*dialogue_info"),
+        (
+            json.dumps({"7": {"dialogue_info": {"S1": utterance(1, "seeker", ["OTH"], "Hi")}}}),
+            "must have a seeker who replies, got none",
+        ),
+    ],
+)
+def test_what_is_no_such_file(tmp_path, content, message):
+    path = tmp_path / "iard.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match=message) as error:
+        read_iard(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        read_iard(tmp_path / "iard.json")
+
+
+def test_dialogues_are_sessions_with_a_step_for_each_label(tmp_path):
+    path = written(
+        tmp_path,
+        {
+            "R1": utterance(1, "recommender", ["REQ"], "What do you like?"),
+            "S2": utterance(2, "seeker", ["PRO", "IQU"], "I want something funny"),
+            "R3": utterance(3, "recommender", ["REC-S"], "@13?"),
+            "S4": utterance(4, "seeker", ["SEE"], "Seen it"),
+        },
+    )
+    vocabulary = Vocabulary(["funny", "seen"], max_length=4)
+    users = DialogueUsers(
+        num_attributes=2, channel=Grammar(vocabulary, 20), are_replies_observed=False
+    )
+    simulator = recsim_tf.conversation(users, slate_size=1)
+    genres = {"funny": ("funny",), "scary": ("horror",)}
+    log = iard_log(path, simulator, genres)
+    replies = alphabet(1, 2)
+    assert log.length.tolist() == [3]
+    np.testing.assert_array_equal(log.query.act, [[Act.ASK, Act.ASK, Act.RECOMMEND]])
+    named = [int(replies.symbol(mode, 0)) for mode in (Mode.REFINE, Mode.REQUEST)]
+    np.testing.assert_array_equal(log.response.reply.mode, [[Mode.REFINE, Mode.REQUEST, Mode.RATE]])
+    np.testing.assert_array_equal(log.response.reply.symbol, [[*named, UNKNOWN]])
+    np.testing.assert_array_equal(log.documents[0, :, 0], [0, 0, 1])
+    # Modes are equally likely, and so are words; two attributes may be refined.
+    of_words = 4 * np.log(1 / vocabulary.size)
+    expected = 3 * (np.log(1 / 9) + of_words) + np.log(1 / 2)
+    modes = ("ignoring", "ratings.logit", "critiques.logit", "refinements.logit")
+    flat = dict.fromkeys(modes, 0.0)
+    plain = simulator.with_parameters({f"users.{name}": value for name, value in flat.items()})
+    scorer = scoring_simulator(plain)
+    found = scorer.log_prob(as_trajectory(log, scorer, 1)).response
+    np.testing.assert_allclose(found, [expected], rtol=1e-5)
+    with pytest.raises(ValueError, match="attribute_words must be of 2 attributes, got 8"):
+        iard_log(path, simulator)
+
+
+def test_users_who_do_not_speak_have_no_such_log(tmp_path):
+    with pytest.raises(ValueError, match="simulator must be of DialogueUsers with a channel"):
+        iard_log(tmp_path, recsim_tf.conversation(slate_size=1))
