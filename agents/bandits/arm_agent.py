@@ -197,7 +197,7 @@ def create_bandit(
       bandit: of TF-Agents, such as @BernoulliThompsonSamplingAgent, @LinearUCBAgent,
         @LinearThompsonSamplingAgent or @Exp3Agent, whose other arguments come from its own gin
         bindings. Over `DocumentArms` it must take features of arms, as the two linear ones do.
-      arms: @ClusterArms or @DocumentArms.
+      arms: `ClusterArms`, or `DocumentArms`.
       name: of the agent in tables and plots, by default the bandit's class.
     """
     checks.require_slates(name or "a bandit", environment.action_spec())

@@ -35,7 +35,6 @@ class Arms(abc.ABC):
         """The arms int32 [B] whose rewards slates int32 [B, K] earned."""
 
 
-@gin.configurable(module="recsim_tf.agents")
 class ClusterArms(Arms):
     """One arm for each cluster: its candidates by quality, then those of the other clusters in the
     order of their index.
