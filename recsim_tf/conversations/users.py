@@ -287,9 +287,7 @@ class ConversationUsers(UserModel):
             return seen._replace(words=tf.zeros(shape, self.dtype))
         return seen._replace(words=self.channel.evidence(seen.words))
 
-    def prepared(
-        self, draw: ReplyDraw | Utterance, fitted: Collection[str]
-    ) -> ReplyDraw | Utterance:
+    def prepared(self, draw: Nest, fitted: Collection[str]) -> Nest:
         """A logged draw whose words are replaced by their evidence [B, R], unless parameters of the
         channel are fitted: see `core.evidence`.
         """
