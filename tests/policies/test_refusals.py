@@ -84,7 +84,7 @@ ELICITATION = [
     (lambda: AskMost(HIDDEN, []), r"kinds must be a list of kinds of turns, got \[\]"),
     (
         lambda: AskMost(HIDDEN, [CompareSet(4)]),
-        "slate_size of an entry must be at most 3, that of the environment, got 4",
+        "slate_size of a kind of turns must be at most 3, that of the environment, got 4",
     ),
 ]
 NAMES = [
