@@ -70,7 +70,7 @@ class Scores(Uncertainty):
     budget: second derivatives at a point leave the kinks out, and differences meet few of them.
     """
 
-    def check(self, likelihood: LogLikelihood) -> None:
+    def check(self, likelihood: Any) -> None:
         super().check(likelihood)
         if not likelihood.has_scores:
             raise ValueError(

@@ -173,9 +173,9 @@ def split_off(
     """The sessions that are fitted, and those that are held out: a part of the log in (0, 1), other
     sessions, or none.
     """
-    if held_out is None:
-        return log, None
-    return log.split(held_out, seed) if np.isscalar(held_out) else (log, held_out)
+    if held_out is None or isinstance(held_out, Sessions):
+        return log, held_out
+    return log.split(held_out, seed)
 
 
 def take_steps(nest: Nest, steps: np.ndarray) -> Nest:
