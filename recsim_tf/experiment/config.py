@@ -11,7 +11,7 @@ from gin.config import ConfigurableReference
 from tensorflow_probability import distributions as tfd
 
 # Imported for the names that they give to gin files.
-from recsim_tf import policies, registry  # noqa: F401
+from recsim_tf import registry  # noqa: F401
 from recsim_tf.experiment import fitting  # noqa: F401
 from recsim_tf.experiment.binding_errors import reading
 from recsim_tf.experiment.bindings import bound_value, statements
