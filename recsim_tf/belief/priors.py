@@ -158,7 +158,7 @@ def fields(distribution: tfd.Distribution, name: str = "the initial draw") -> Ne
 
 def _parts(model: Any):
     """The parts of a joint distribution by name; its model is a dict or a NamedTuple."""
-    return model._asdict() if isinstance(model, tuple) else dict(model)
+    return dict(model) if isinstance(model, dict) else model._asdict()
 
 
 def _part(part: Any, name: str) -> tfd.Distribution:

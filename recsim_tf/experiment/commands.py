@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import gin
-from gin.config import ConfigurableReference
 
 from recsim_tf.experiment.bindings import bound_value
 from recsim_tf.experiment.evaluate import evaluate_run
-from recsim_tf.experiment.evaluation.baselines import baseline_name
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sessions.command import Request, of_simulation, of_training, show_sessions
 from recsim_tf.experiment.simulate import Simulation, simulate_policies
 from recsim_tf.experiment.training.devices import connect
-from recsim_tf.experiment.training.parts import Experiment, experiment
+from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.experiment.training.run import Schedule, TrainingRun
 from recsim_tf.experiment.watch import watch_run
 
@@ -28,18 +26,18 @@ def train(folder: RunDirectory) -> dict[str, Any] | None:
     """Trains the configured agent; see `TrainingRun`."""
     schedule, devices = Schedule(), connect()
     with devices.strategy.scope():
-        parts = _experiment()
+        parts = experiment()
     return TrainingRun(folder, parts, devices, schedule, Evaluation()).run()
 
 
 def evaluate(folder: RunDirectory) -> list[PolicyResult]:
     """Evaluates the agent of a run and its baselines; see `evaluate_run`."""
-    return evaluate_run(folder, _experiment(), Evaluation())
+    return evaluate_run(folder, experiment(), Evaluation())
 
 
 def watch(folder: RunDirectory, timeout: float) -> int:
     """Evaluates the agent at every new checkpoint of a run; see `watch_run`."""
-    return watch_run(folder, _experiment(), Evaluation(), Schedule().num_iterations, timeout)
+    return watch_run(folder, experiment(), Evaluation(), Schedule().num_iterations, timeout)
 
 
 def simulate(folder: RunDirectory, episode_file: str | None = None) -> dict[str, Any]:
@@ -54,14 +52,9 @@ def sessions(folder: RunDirectory, request: Request) -> Path:
     chosen = (
         of_simulation(_simulation(), request.policy)
         if folder.is_simulation()
-        else of_training(folder, _experiment(), request.policy)
+        else of_training(folder, experiment(), request.policy)
     )
     return show_sessions(folder, chosen, evaluation, request)
-
-
-def _experiment() -> Experiment:
-    _name_by_scope("experiment.baselines")
-    return experiment()
 
 
 def _simulation() -> Simulation:
@@ -70,28 +63,6 @@ def _simulation() -> Simulation:
     """
     simulator = bound_value("experiment.simulator")
     if simulator is not None and bound_value("simulate.simulator") is None:
-        _bind("simulate.simulator", simulator)
-    _name_by_scope("simulate.policies")
+        with gin.unlock_config():
+            gin.bind_parameter("simulate.simulator", simulator)
     return Simulation()
-
-
-def _name_by_scope(binding: str) -> None:
-    """Names policies by their gin scopes, such as "hot/softmax_policy": gin hands on a function
-    that does not tell its scope. Without scopes the binding stays as it is.
-    """
-    policies = bound_value(binding)
-    if not isinstance(policies, (tuple, list)):
-        return
-    named = {}
-    for policy in policies:
-        if isinstance(policy, ConfigurableReference):
-            named["/".join([*policy.scopes, policy.configurable.name])] = policy
-        else:
-            named[baseline_name(policy)] = policy
-    if len(named) == len(policies) and any("/" in name for name in named):
-        _bind(binding, named)
-
-
-def _bind(binding: str, value: Any) -> None:
-    with gin.unlock_config():
-        gin.bind_parameter(binding, value)

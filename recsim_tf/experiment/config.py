@@ -7,6 +7,7 @@ from pathlib import Path
 import gin
 import tensorflow as tf
 from gin import config_parser
+from gin.config import ConfigurableReference
 from tensorflow_probability import distributions as tfd
 
 # Imported for the names that they give to gin files.
@@ -15,7 +16,7 @@ from recsim_tf.conversations import elicitation  # noqa: F401
 from recsim_tf.conversations import logs as conversation_logs  # noqa: F401
 from recsim_tf.experiment import fitting  # noqa: F401
 from recsim_tf.experiment.binding_errors import reading
-from recsim_tf.experiment.bindings import statements
+from recsim_tf.experiment.bindings import bound_value, statements
 from recsim_tf.experiment.config_files import (  # noqa: F401
     PACKAGED,
     find_config,
@@ -24,6 +25,7 @@ from recsim_tf.experiment.config_files import (  # noqa: F401
 )
 from recsim_tf.experiment.runs.command import quietly
 from recsim_tf.fitting import logs
+from recsim_tf.policies import BASELINES
 from recsim_tf.support.errors import UsageError, location
 
 # Without TF-Agents there are no agents; to fit models none are needed.
@@ -118,7 +120,28 @@ def _load(files: Sequence[str], bindings: Sequence[str]) -> str:
                 gin.parse_config(binding)
         with reading(paths, bindings):
             gin.finalize()
-    return gin.config_str()
+    text = gin.config_str()
+    for binding in ("experiment.baselines", "simulate.policies"):
+        _name_by_scope(binding)
+    return text
+
+
+def _name_by_scope(binding: str) -> None:
+    """Names policies by their gin scopes, such as "hot/softmax_policy": gin hands on a function
+    without its scope. Where no policy has a scope the binding stays as it is.
+    """
+    bound = bound_value(binding)
+    if not isinstance(bound, (tuple, list)):
+        return
+    named = {}
+    for policy in bound:
+        if isinstance(policy, ConfigurableReference):
+            named["/".join([*policy.scopes, policy.configurable.name])] = policy
+        elif isinstance(policy, str):
+            named[BASELINES[policy].title if policy in BASELINES else policy] = policy
+    if len(named) == len(bound) and any("/" in name for name in named):
+        with gin.unlock_config():
+            gin.bind_parameter(binding, named)
 
 
 def _check_imports(config_file: Path, trusted: Sequence[str]) -> None:

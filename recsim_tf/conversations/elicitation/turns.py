@@ -341,7 +341,8 @@ def _ideals_and_degrees(
     """
     directions = tf.cast(tf.convert_to_tensor(users.directions), believed.utilities.dtype)
     taste = believed.state.taste
-    num_users, num_particles, num_factors = believed.num_users, *taste.shape[1:]
+    num_users = believed.num_users
+    num_particles, num_factors = taste.shape[1:]
     senses = tf.reshape(believed.state.senses, [num_users * num_particles, -1])
     flat = ideal(tf.reshape(taste, [-1, num_factors]))
     wanted = in_sense(degrees(directions, flat), senses)
