@@ -156,9 +156,9 @@ def fields(distribution: tfd.Distribution, name: str = "the initial draw") -> Ne
     return _field(distribution, name)
 
 
-def _parts(model: Any):
+def _parts(model: Any) -> dict[str, Any]:
     """The parts of a joint distribution by name; its model is a dict or a NamedTuple."""
-    return model._asdict() if isinstance(model, tuple) else dict(model)
+    return model._asdict() if hasattr(model, "_asdict") else dict(model)
 
 
 def _part(part: Any, name: str) -> tfd.Distribution:

@@ -89,7 +89,7 @@ class CompareSet(TurnKind):
 
     def __init__(self, slate_size: int = 2):
         validation.check_at_least(2, slate_size=slate_size)
-        self.slate_size = slate_size
+        self.slate_size: int = slate_size
         self.label = f"compare the best {slate_size}"
 
     def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
@@ -341,7 +341,7 @@ def _ideals_and_degrees(
     """
     directions = tf.cast(tf.convert_to_tensor(users.directions), believed.utilities.dtype)
     taste = believed.state.taste
-    num_users, num_particles, num_factors = believed.num_users, *taste.shape[1:]
+    num_users, (num_particles, num_factors) = believed.num_users, taste.shape[1:]
     senses = tf.reshape(believed.state.senses, [num_users * num_particles, -1])
     flat = ideal(tf.reshape(taste, [-1, num_factors]))
     wanted = in_sense(degrees(directions, flat), senses)
