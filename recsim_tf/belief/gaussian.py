@@ -199,11 +199,11 @@ class GaussianBelief(Belief):
                     f" GaussianBelief, got a state of {type(self.users).__name__} without it"
                 )
             found[type(field)].append(own[0])
-        fitted = {*found[Normals], *found[Categories]}
+        known = {*found[Normals], *found[Categories]}
         others = {
             index: tf.TensorSpec(leaf.shape[1:], leaf.dtype)
             for index, leaf in enumerate(leaves)
-            if index not in fitted
+            if index not in known
         }
         return _Layout(found[Normals], found[Categories], others)
 

@@ -156,7 +156,7 @@ def fields(distribution: tfd.Distribution, name: str = "the initial draw") -> Ne
     return _field(distribution, name)
 
 
-def _parts(model: Any):
+def _parts(model: Any) -> dict[str, Any]:
     """The parts of a joint distribution by name; its model is a dict or a NamedTuple."""
     return dict(model) if isinstance(model, dict) else model._asdict()
 

@@ -147,7 +147,8 @@ def conversation_grammar(
 
 
 def _phrases(reply: dict[str, Any]) -> list[str]:
-    position, attribute = reply.get("position"), reply.get("attribute")
+    position: Any = reply.get("position")
+    attribute = reply.get("attribute")
     match reply["mode"]:
         case "choose" if position is None:
             return ["none of them", "i want none of these"]

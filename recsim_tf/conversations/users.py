@@ -189,9 +189,9 @@ class ConversationUsers(UserModel):
     def initial_state(self, draws: Traits):
         zeros = tf.zeros_like(draws.talkativeness)
         return UserState(
-            draws.taste,
-            draws.senses,
-            draws.talkativeness,
+            taste=draws.taste,
+            senses=draws.senses,
+            talkativeness=draws.talkativeness,
             trust=zeros + self.trust.of("initial", zeros),
             patience=zeros + self.patience.of("initial", zeros),
             refinements=tf.zeros([nests.num_rows(zeros), self.num_attributes], self.dtype),

@@ -1,6 +1,7 @@
 """Conversations in words."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,8 @@ class ConversationWording(Wording):
 
     def _meaning(self, response: Nest, documents: Sequence[Nest | None]) -> str:
         reply = described_replies(len(documents), self._names)[int(response.symbol)]
-        position, attribute = reply.get("position"), reply.get("attribute")
+        position: Any = reply.get("position")
+        attribute = reply.get("attribute")
         match reply["mode"]:
             case "choose" if position is None:
                 return "wants none of them"

@@ -69,7 +69,7 @@ class Recurrent(VocabularyChannel):
         with tf.init_scope():
             network = self._untrained()
             if self.weights is not None:
-                network.assign(known_numbers("weights", self.weights))
+                network.assign(np.asarray(self.weights))
         return network
 
     def _untrained(self) -> "_Network":

@@ -89,7 +89,7 @@ class CompareSet(TurnKind):
 
     def __init__(self, slate_size: int = 2):
         validation.check_at_least(2, slate_size=slate_size)
-        self.slate_size = slate_size
+        self.slate_size: int = slate_size
         self.label = f"compare the best {slate_size}"
 
     def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
