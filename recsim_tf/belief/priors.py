@@ -158,7 +158,8 @@ def fields(distribution: tfd.Distribution, name: str = "the initial draw") -> Ne
 
 def _parts(model: Any) -> dict[str, Any]:
     """The parts of a joint distribution by name; its model is a dict or a NamedTuple."""
-    return model._asdict() if hasattr(model, "_asdict") else dict(model)
+    is_named: bool = isinstance(model, tuple)
+    return model._asdict() if is_named else dict(model)
 
 
 def _part(part: Any, name: str) -> tfd.Distribution:
