@@ -21,7 +21,7 @@ from tf_agents.trajectories import time_step as ts
 from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.bandits.arms import Arms, ClusterArms
-from recsim_tf.agents.shared import checks
+from recsim_tf.agents.shared.exploration import require_slates
 from recsim_tf.core.types import Nest, Seed
 
 # (time_step_spec, action_spec) -> agent; with accepts_per_arm_features=True where the arms have
@@ -123,7 +123,7 @@ class ArmAgent(tf_agent.TFAgent):
         train_step_counter: tf.Variable | None = None,
         name: str | None = None,
     ):
-        checks.require_slates(name or "a bandit", action_spec)
+        require_slates(name or "a bandit", action_spec)
         replicas.require_one(name or "a bandit")
         features = {"accepts_per_arm_features": True} if arms.per_arm_features else {}
         arm_spec = tensor_spec.BoundedTensorSpec([], tf.int32, 0, arms.num_arms - 1, "arm")
@@ -200,7 +200,7 @@ def create_bandit(
       arms: `ClusterArms`, or `DocumentArms`.
       name: of the agent in tables and plots, by default the bandit's class.
     """
-    checks.require_slates(name or "a bandit", environment.action_spec())
+    require_slates(name or "a bandit", environment.action_spec())
     return ArmAgent(
         environment.time_step_spec(),
         environment.action_spec(),

@@ -10,8 +10,8 @@ from recsim_tf.agents.reinforce.networks import (
     SlatePolicyNetwork,
     StateValueNetwork,
     TurnPolicyNetwork,
-    TwoTowerPolicyNetwork,
 )
+from recsim_tf.agents.shared.towers import TwoTowers
 
 __all__ = [
     "ImportanceWeights",
@@ -20,6 +20,6 @@ __all__ = [
     "SlatePolicyNetwork",
     "StateValueNetwork",
     "TurnPolicyNetwork",
-    "TwoTowerPolicyNetwork",
+    "TwoTowers",
     "create_reinforce",
 ]

@@ -128,7 +128,6 @@ class TFDrawnSlatePolicy(TFSlatePolicy):
         return *self.policy.decide(time_step.observation, policy_state), info
 
 
-@gin.configurable
 class ReinforceSlateAgent(tf_agent.TFAgent):
     """REINFORCE (Williams 1992) on slates, with returns that may end before the session does.
 

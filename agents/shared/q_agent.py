@@ -11,8 +11,8 @@ from tf_agents.networks.network import Network
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 
-from recsim_tf.agents.shared import checks, returns
-from recsim_tf.agents.shared.exploration import Exploration
+from recsim_tf.agents.shared import returns
+from recsim_tf.agents.shared.exploration import Exploration, require_slates
 from recsim_tf.agents.shared.learning import FollowingNetwork, Learning
 from recsim_tf.agents.shared.unrolled import NetworkGroup
 from recsim_tf.core import validation
@@ -90,7 +90,7 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
         name: str = "QAgent",
     ):
         tf.Module.__init__(self, name=name)
-        checks.require_slates(name, action_spec)
+        require_slates(name, action_spec)
         self.network = network
         self.targets = targets
         self._learning = learning

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import gin
 import numpy as np
 import tensorflow as tf
 
@@ -12,12 +13,15 @@ from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.types import Nest, Observation
 
 
+@gin.configurable(module="recsim_tf.agents")
 class TwoTowers(tf.keras.layers.Layer):
     """A number for each document of each user, <f(user), g(document)> + b(document).
 
-    The perceptrons f and g meet only in an inner product: they are the two towers by which large
-    catalogues are searched (Yi et al. 2019, "Sampling-bias-corrected neural modeling for large
-    corpus item recommendations", RecSys 2019).
+    `items` of `SlateQNetwork` and of `SlatePolicyNetwork` takes this class in the place of a
+    perceptron on user and document together, which can express more, but needs hidden layers for
+    each of the B N pairs. The perceptrons f and g meet only in an inner product: they are the two
+    towers by which large catalogues are searched (Yi et al. 2019, "Sampling-bias-corrected neural
+    modeling for large corpus item recommendations", RecSys 2019).
 
     Candidates are best observed as ids, one integer leaf [B, N] with the bounds 0 and D - 1. All D
     documents of the catalogue then go through g once, unless the candidates are very few (see
@@ -43,7 +47,7 @@ class TwoTowers(tf.keras.layers.Layer):
         self,
         observation_spec: Observation,
         hidden_units: Sequence[int],
-        embedding_size: int,
+        embedding_size: int = 32,
         document_features: Sequence | np.ndarray | tf.Tensor | None = None,
     ):
         super().__init__(name="towers", autocast=False)

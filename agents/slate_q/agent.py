@@ -50,7 +50,6 @@ class SlateQLoss(NamedTuple):
     session_return: tf.Tensor
 
 
-@gin.configurable
 class SlateQAgent(QAgent):
     """SlateQ with a learned value of "no click".
 

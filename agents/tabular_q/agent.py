@@ -13,8 +13,7 @@ from tf_agents.trajectories import trajectory
 
 from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
-from recsim_tf.agents.shared import checks
-from recsim_tf.agents.shared.exploration import epsilon_greedy
+from recsim_tf.agents.shared.exploration import epsilon_greedy, require_slates
 from recsim_tf.agents.shared.slate_table import all_slates, explain_slates
 from recsim_tf.agents.tabular_q.cells import SlateCells, transpose_integers
 from recsim_tf.core import random
@@ -97,7 +96,6 @@ class TFSessionCountingPolicy(TFSlatePolicy):
         return super()._action(time_step, policy_state, seed)
 
 
-@gin.configurable
 class TabularQAgent(tf_agent.TFAgent):
     """RecSim's tabular Q agent for B users who share one table.
 
@@ -141,7 +139,7 @@ class TabularQAgent(tf_agent.TFAgent):
     ):
         tf.Module.__init__(self, name=name)
         replicas.require_one(name)
-        checks.require_slates(name, action_spec)
+        require_slates(name, action_spec)
         slate_size, num_candidates = action_spec.shape[0], int(action_spec.maximum.max()) + 1
         self.slates = all_slates(num_candidates, slate_size, ordered=ordinal_slates)
         self.cells = cells or SlateCells(time_step_spec.observation, slate_size)
@@ -290,7 +288,7 @@ def create_tabular_q(
     environment: SlateEnvironment, train_step_counter: tf.Variable, name: str = "TabularQ"
 ) -> TabularQAgent:
     """Builds a `TabularQAgent`; its other options come from gin bindings of `TabularUpdates`,
-    `TabularExploration`, `SlateCells` and `TabularQAgent`.
+    `TabularExploration` and `SlateCells`.
 
     The arguments are as of `create_slate_q`.
     """

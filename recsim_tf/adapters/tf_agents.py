@@ -87,13 +87,6 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         super().__init__(time_step_spec, action_spec(simulator), batch_size)
         replicas.on_each(self._begin_replica)
 
-    @property
-    def steps_per_action(self) -> int:
-        """Steps of each user that an action takes, more than one under a layer that holds
-        slates.
-        """
-        return self.simulator.steps_per_decision
-
     def time_step(self, state: EnvironmentState) -> ts.TimeStep:
         """What an agent sees of a state."""
         return ts.TimeStep(

@@ -4,7 +4,6 @@ import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests, random
@@ -25,7 +24,6 @@ class ClickBanditState(NamedTuple):
     arms: tuple[Nest, ...]  # the policy state of each arm, () where it has none
 
 
-@gin.configurable
 class ClickBandit(PolicyModel):
     """A rollout policy: a bandit of each user's clicks ranks base policies, the arms.
 

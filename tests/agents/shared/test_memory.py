@@ -16,7 +16,7 @@ from recsim_tf.agents.reinforce import (
     ReinforceSlateAgent,
     SlatePolicyNetwork,
     StateValueNetwork,
-    TwoTowerPolicyNetwork,
+    TwoTowers,
 )
 from recsim_tf.agents.shared.memory import Memory
 from recsim_tf.agents.shared.returns import LambdaReturns
@@ -275,7 +275,7 @@ def test_a_policy_with_a_memory_has_no_distribution_of_an_observation_alone(coll
 def test_two_towers_over_ids_have_a_memory_too():
     simulator = interest_evolution(slate_size=2, num_candidates=4)
     env = SlateEnvironment(simulator, NUM_USERS)
-    network = TwoTowerPolicyNetwork(env.observation_spec(), 2, (), 3, memory=MEMORY)
+    network = SlatePolicyNetwork(env.observation_spec(), 2, (), MEMORY, TwoTowers)
     observation = env.current_time_step().observation
     distribution, state = network(observation, ts.restart(observation, NUM_USERS).step_type)
     assert distribution.logits.shape == [NUM_USERS, 4]
