@@ -131,7 +131,7 @@ class ItemPerceptron(tf.keras.layers.Layer):
         super().__init__(name="items", autocast=False)
         require_hidden_layer(hidden_units)
         self._encoder = ObservationEncoder(observation_spec)
-        self._axes = [] if outputs == 1 else [outputs]
+        self._is_single = outputs == 1
         dense = tf.keras.layers.Dense
         self._user_layer = dense(hidden_units[0], name="user") if sees_user else None
         self._item_layer = dense(hidden_units[0], use_bias=not sees_user, name="item")
@@ -160,4 +160,5 @@ class ItemPerceptron(tf.keras.layers.Layer):
             )
             hidden = tf.nn.relu(tf.nn.bias_add(tf.matmul(rows, kernel), bias))
         numbers = apply_layers(self._layers_above, hidden)
-        return tf.reshape(numbers, [outer[0], outer[1], *self._axes])
+        numbers = tf.reshape(numbers, tf.concat([outer, tf.shape(numbers)[1:]], axis=0))
+        return tf.squeeze(numbers, axis=-1) if self._is_single else numbers

@@ -16,7 +16,6 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import Models, Sampled, Stages, advance, begin, log_prob_per_user
 from recsim_tf.core.types import InitialDraws, Nest, Seed, Slate, StepDraws, Turn
 from recsim_tf.gradients import mixtures
-from recsim_tf.gradients.relaxed_slate import relaxed_slate
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 
 _RELAXED_STAGES = frozenset({"response", "innovation"})
@@ -41,7 +40,7 @@ def relaxed_return(
         with tf.GradientTape() as tape:
             loss = -tf.reduce_mean(relaxed_return(simulator, policy, num_users, num_steps, seed))
 
-    - A slate is a relaxed draw from the policy (`relaxed_slate`). Its documents are convex
+    - A slate is a relaxed draw from the policy (`relaxed_top_k`). Its documents are convex
       combinations of what the user would meet of the candidates, hidden attributes included.
     - A choice, and any other draw of one of finitely many values for each user in
       `UserModel.response` and `UserModel.innovation`, gives every value a weight
@@ -120,8 +119,9 @@ def relaxed_return(
         seed: Seed,
     ):
         seed, policy_seed, step_seed = random.split_seed(seed, 3)
-        slate_weights = relaxed_slate(
-            policy.distribution(simulator.observe(state)), policy_seed, temperature
+        slates = policy.distribution(simulator.observe(state))
+        slate_weights = mixtures.relaxed_top_k(
+            slates.keys(policy_seed), slates.slate_size, temperature
         )
         stages = _Relaxed(step_seed, log_prob, simulator.corpora, temperature)
         next_state, transition, _ = advance(simulator, state, Turn(slate_weights), stages)

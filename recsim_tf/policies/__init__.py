@@ -10,8 +10,7 @@ from recsim_tf.policies.choice_scores import AffinityScores, BeliefScores, Learn
 from recsim_tf.policies.click_bandit import ClickBandit
 from recsim_tf.policies.clickbait import clickbait_policy
 from recsim_tf.policies.clusters import ClusterBandit, greedy_cluster_policy
-from recsim_tf.policies.greedy import greedy_pctr_policy
-from recsim_tf.policies.myopic import myopic_policy
+from recsim_tf.policies.myopic import greedy_pctr_policy, myopic_policy
 from recsim_tf.policies.oracle import OraclePolicy
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 from recsim_tf.policies.policy_model import PolicyModel

@@ -17,7 +17,7 @@ from recsim_tf.agents.bandits.conversational import ConUCB, LinUCB, random_arms
 from recsim_tf.agents.full_slate_q import TopicSetQNetwork, create_full_slate_q
 from recsim_tf.agents.reinforce import ImportanceWeights, ReinforceSlateAgent
 from recsim_tf.agents.shared.exploration import linearly_decaying_epsilon
-from recsim_tf.agents.shared.slate_table import SlateTable
+from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.agents.slate_q import (
     SessionQNetwork,
     SlateQAgent,
@@ -31,7 +31,7 @@ from recsim_tf.agents.tabular_q import (
     TabularUpdates,
     create_tabular_q,
 )
-from recsim_tf.agents.tabular_q.discretise import ObservationDigits
+from recsim_tf.agents.tabular_q.cells import ObservationDigits
 from recsim_tf.conversations.key_terms import key_terms
 from recsim_tf.policies import ClickBandit, ClusterBandit, baseline_policy, greedy_cluster_policy
 from recsim_tf.policies.choice_scores import AffinityScores
@@ -151,7 +151,7 @@ REFUSED = {
         OBSERVATION_SPEC, ()
     ),
     r"slate_size=4 of num_candidates=20 gives 116,280 slates, .* at most 20,000": lambda: (
-        SlateTable(20, 4)
+        all_slates(20, 4)
     ),
     "documents must be observed as one-hot vectors of topics": lambda: TopicSetQNetwork(
         environment("InterestExploration-v1").observation_spec(), 2

@@ -6,8 +6,10 @@ import gymnasium
 from gymnasium.vector import AutoresetMode
 
 from recsim_tf import registry
-from recsim_tf.adapters.gymnasium.environment import GymnasiumEnvironment
-from recsim_tf.adapters.gymnasium.vector_environment import GymnasiumVectorEnvironment
+from recsim_tf.adapters.gymnasium.environments import (
+    GymnasiumEnvironment,
+    GymnasiumVectorEnvironment,
+)
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.support.errors import one_line
 

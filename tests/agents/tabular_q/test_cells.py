@@ -8,8 +8,7 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.shared.slate_table import all_slates
-from recsim_tf.agents.tabular_q import SlateCells
-from recsim_tf.agents.tabular_q.discretise import ObservationDigits
+from recsim_tf.agents.tabular_q.cells import ObservationDigits, SlateCells
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Clicks, Observation
 from tests.agents.experience import bounded
