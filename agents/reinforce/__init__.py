@@ -1,11 +1,11 @@
 """The policy gradient over slates and turns, with corrections for off-policy data."""
 
 from recsim_tf.agents.reinforce.agent import (
+    ImportanceWeights,
     PolicyGradient,
     ReinforceSlateAgent,
     create_reinforce,
 )
-from recsim_tf.agents.reinforce.corrections import ImportanceWeights
 from recsim_tf.agents.reinforce.networks import (
     SlatePolicyNetwork,
     StateValueNetwork,

@@ -187,8 +187,12 @@ class SlateQAgent(QAgent):
         totals = losses.Totals.of(transitions, clicked)
         if training and self._is_differential:
             self._session_return.update(totals.steps, totals.reward, totals.ends)
-        choices = self._choices(transitions, clicked)
-        shown = losses.with_documents(transitions.steps, choices.slate)
+        steps, scale = transitions.steps, self._learning.reward_scale_factor
+        targets = map(tf.stop_gradient, self._target_values(transitions))
+        choices = nests.merge_outer(
+            losses.Choices(steps.action, clicked, *targets, scale * steps.reward, transitions.valid)
+        )
+        shown = losses.with_documents(steps, choices.slate)
         q_state, choice_state = self._networks.states(first_state(transitions.frames))
         click_logits, choice_loss = None, tf.zeros([])
         if self._choice_network is not None:
@@ -201,28 +205,26 @@ class SlateQAgent(QAgent):
         else:
             # Values of the documents that were not clicked teach nothing, so only one of each slate
             # goes through the network.
-            chosen = losses.with_documents(transitions.steps, choices.clicked_document)
+            chosen = losses.with_documents(steps, choices.clicked_document)
             q_items, q_no_click = unrolled_flat(self.network, chosen, q_state, training)
             learned = losses.value_losses(
                 q_items, q_no_click, choices, totals, self.network.learns_no_click
             )
-        parts = self._parts(learned, choice_loss, choices, totals)
-        return tf_agent.LossInfo(learned.td_loss + learned.worth_loss + choice_loss, parts)
-
-    def _choices(self, transitions: Transitions, clicked: tf.Tensor) -> losses.Choices:
-        """What the users chose, and the targets of its values, [B * T]."""
-        reward_target, cost_target = map(tf.stop_gradient, self._target_values(transitions))
-        reward = self._learning.reward_scale_factor * transitions.steps.reward
-        return nests.merge_outer(
-            losses.Choices(
-                transitions.steps.action,
-                clicked,
-                reward_target,
-                cost_target,
-                reward,
-                transitions.valid,
-            )
+        session_return = tf.zeros([])
+        if self._is_differential:
+            session_return = part(self._session_return.value())
+        valid, clicks = choices.valid, choices.valid * choices.has_click
+        unit = 1 / scale
+        parts = SlateQLoss(
+            td_loss=learned.td_loss,
+            worth_loss=learned.worth_loss,
+            choice_loss=choice_loss,
+            q_click=unit * weighted_mean(learned.q_click, clicks, totals.clicks),
+            q_no_click=unit * weighted_mean(learned.q_no_click, valid, totals.steps),
+            target=unit * weighted_mean(choices.target, valid, totals.steps),
+            session_return=session_return,
         )
+        return tf_agent.LossInfo(learned.td_loss + learned.worth_loss + choice_loss, parts)
 
     def _session_losses(
         self,
@@ -240,27 +242,6 @@ class SlateQAgent(QAgent):
         td_loss, worth_loss = losses.session_losses(sessions, choices, probabilities, scaled)
         q_click = tf.reduce_sum(choices.clicked * q_items, axis=-1)
         return losses.ValueLosses(q_click, q_no_click, td_loss, worth_loss)
-
-    def _parts(
-        self,
-        learned: losses.ValueLosses,
-        choice_loss: tf.Tensor,
-        choices: losses.Choices,
-        totals: losses.Totals,
-    ) -> SlateQLoss:
-        scale, valid = 1 / self._learning.reward_scale_factor, choices.valid
-        clicks = valid * choices.has_click
-        return SlateQLoss(
-            td_loss=learned.td_loss,
-            worth_loss=learned.worth_loss,
-            choice_loss=choice_loss,
-            q_click=scale * weighted_mean(learned.q_click, clicks, totals.clicks),
-            q_no_click=scale * weighted_mean(learned.q_no_click, valid, totals.steps),
-            target=scale * weighted_mean(choices.target, valid, totals.steps),
-            session_return=(
-                part(self._session_return.value()) if self._is_differential else tf.zeros([])
-            ),
-        )
 
     def _target_values(self, transitions: Transitions) -> list[tf.Tensor]:
         """Targets of rewards and of costs, of ends of sessions, [B, T] in units of scaled reward.

@@ -7,8 +7,8 @@ algorithms, `clusters` and `clicks` rankings of clusters.
 from recsim_tf.core.explanations import Explained, Explanation, explanation_of
 from recsim_tf.policies.boosting import Boosting
 from recsim_tf.policies.choice_scores import AffinityScores, BeliefScores, LearnedScores
-from recsim_tf.policies.click_bandit import ClickBandit
 from recsim_tf.policies.clickbait import clickbait_policy
+from recsim_tf.policies.clicks import ClickBandit
 from recsim_tf.policies.clusters import ClusterBandit, greedy_cluster_policy
 from recsim_tf.policies.myopic import greedy_pctr_policy, myopic_policy
 from recsim_tf.policies.oracle import OraclePolicy

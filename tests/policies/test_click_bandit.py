@@ -6,7 +6,7 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.policies import ClickBandit, ClusterBandit, greedy_cluster_policy
-from recsim_tf.policies.click_bandit import concatenate_slates
+from recsim_tf.policies.clicks import concatenate_slates
 from tests.policies.test_clusters import NUM_USERS, three_topics
 from tests.rollout_policies import first_positions
 

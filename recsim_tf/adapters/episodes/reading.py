@@ -9,8 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.adapters.episodes.records import check, parse
-from recsim_tf.adapters.episodes.session import Session, session_spec
-from recsim_tf.adapters.episodes.values import allowed_values, check_values
+from recsim_tf.adapters.episodes.session import (
+    Session,
+    allowed_values,
+    check_values,
+    session_spec,
+)
 from recsim_tf.core.corpora import map_corpora
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory, Transition

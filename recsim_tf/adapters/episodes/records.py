@@ -8,19 +8,9 @@ import tensorflow as tf
 import tree
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-from recsim_tf.adapters.episodes.session import Session
+from recsim_tf.adapters.episodes.session import Session, is_context, name_of
 
 IS_LAST = "is_last"
-
-
-def name_of(path: tuple) -> str:
-    """The name of the feature of a leaf of `Session`."""
-    return "/".join(str(part) for part in path)
-
-
-def is_context(name: str) -> bool:
-    """Whether a feature is held once a session, not once a step."""
-    return name.startswith("initial/") or name == "initial"
 
 
 def _kind(dtype: tf.DType) -> str:

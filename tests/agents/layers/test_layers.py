@@ -175,14 +175,6 @@ def test_an_empty_position_is_another_slate():
     np.testing.assert_array_equal(cost, [0.0, 3.0] * 3)
 
 
-def test_documents_are_compared_as_told():
-    layer = layers.SwitchingCost(1.0, same=lambda last, following: tf.ones_like(last, tf.bool))
-    layered = layers.LayeredSimulator(make_simulator(), layer)
-    _, decisions = step_through(layered, [[3, 4]])
-    _, transitions = step_through(layered.below, [[3, 4]])
-    np.testing.assert_array_equal(decisions[0].reward, transitions[0].reward)
-
-
 # Stacks of layers.
 
 STACK = (

@@ -10,7 +10,6 @@ from recsim_tf.agents.bandits.conversational import (
     ConUCB,
     LinUCB,
     logarithmic_questions,
-    periodic_questions,
     random_arms,
 )
 from recsim_tf.agents.bandits.conversational.ridge_bandits import Ridge, squared_norms
@@ -92,7 +91,6 @@ def test_the_schedules_are_those_of_the_papers():
     np.testing.assert_array_equal(
         logarithmic_questions(rounds), [5 * math.floor(math.log(t + 1)) for t in range(3000)]
     )
-    np.testing.assert_array_equal(periodic_questions(rounds), [t // 10 for t in range(3000)])
 
 
 def test_graph_mode_and_xla_agree_on_what_is_learned_from_the_same_feedback():
@@ -166,13 +164,12 @@ def test_gin_sets_a_bandit_of_recsim_tf_simulate(tmp_path):
         "KeyTermUsers.num_rounds = 25",
         "simulate.simulator = @key_terms()",
         "simulate.policies = (@ConUCB,)",
-        "ConUCB.questions = @periodic_questions",
-        "periodic_questions.period = 5",
+        "ConUCB.questions = None",
         "Evaluation.num_users = 4",
     ]
     config.load([], bindings)
     (policy,) = commands.simulate(RunDirectory(tmp_path / "run", ""))["policies"]
-    assert policy["mean_length"] == 25 + 4
+    assert policy["mean_length"] == 25
     assert policy["unfinished"] == 0
 
 
