@@ -152,10 +152,8 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
     Experience is a trajectory [B, num_steps + 1]: `num_steps` decisions of each user, and a last
     frame whose observation gives the value that stands for all that follows. Nothing follows where
     a user leaves within the window. Where the time limit ends a session, the value of its last
-    state stands for what follows. The frame between two sessions is no decision.
-
-    The return of a decision is the lambda-return of its window. TF-Agents' `ReinforceAgent` drops
-    what belongs to sessions that do not end within the experience.
+    state stands for what follows. The frame between two sessions is no decision. The return of a
+    decision is the lambda-return of its window.
 
     The agent learns on-policy, with `Iteration.batch_size = None`. With `ImportanceWeights` it
     learns from replay too, or from the data of any policy that logs its log-probabilities. Each

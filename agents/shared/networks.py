@@ -72,7 +72,7 @@ class SlateNetwork(network.Network):
     def call(self, observation: Observation, step_type=(), network_state=(), training=False):
         outer = self._outer(observation)
         frames = observation if len(outer) == 1 else nests.merge_outer(observation)
-        users = [self._users(frames)] if self._sees_users else []
+        users = [self._encoder.user(frames)] if self._sees_users else []
         if self._memory is not None:
             vectors, network_state = self._memory(frames, outer, step_type, network_state)
             users.append(vectors)
@@ -83,10 +83,6 @@ class SlateNetwork(network.Network):
                 lambda leaf: tf.reshape(leaf, [*outer, *leaf.shape[1:]]), outputs
             )
         return self._result(outputs), network_state
-
-    def _users(self, observation: Observation) -> tf.Tensor:
-        """What the network sees of users [B] beside what it remembers, float32 [B, F]."""
-        return self._encoder.user(observation)
 
     @abc.abstractmethod
     def _outputs(self, users: tf.Tensor, documents: Nest) -> Nest:

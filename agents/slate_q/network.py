@@ -123,10 +123,9 @@ class SessionQNetwork(SlateNetwork):
     click. The network learns beside them the means of R and C over the choices that the user may
     make, as functions of the user, and the mean stands in the place of Q(s, none).
 
-    R and C are regressions of lambda-returns, see `losses.session_losses`. w is a Poisson
-    regression of rewards, whose exposures are the parts of a session that the user's choices take.
-    The best policy for a rate subtracts the rate times the cost from the reward (Dinkelbach 1967,
-    "On nonlinear fractional programming").
+    R and C are regressions of lambda-returns, and w is a Poisson regression of rewards, see
+    `losses.session_losses`. The best policy for a rate subtracts the rate times the cost from the
+    reward (Dinkelbach 1967, "On nonlinear fractional programming").
 
     Calling it gives ((q_items [B, N], q_no_click [B], `SessionValues`), network_state). It needs
     rewards with a positive mean, and the target "differential" of `SlateQTargets`.

@@ -21,8 +21,6 @@ from recsim_tf.core.explanations import Explained
 from recsim_tf.core.types import Nest, Observation, Seed
 from recsim_tf.core.validation import FRACTION, SCHEDULE, check_numbers, check_one_of
 
-EXPLORATION_POLICIES = ("epsilon_greedy", "min_count")
-
 
 @gin.configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +68,7 @@ class TabularExploration:
     seed: random.Seed = 0
 
     def __post_init__(self):
-        check_one_of(EXPLORATION_POLICIES, policy=self.policy)
+        check_one_of(("epsilon_greedy", "min_count"), policy=self.policy)
         check_numbers(FRACTION, temperature=self.temperature)
 
 

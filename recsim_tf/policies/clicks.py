@@ -8,6 +8,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import gin
 import tensorflow as tf
 
 from recsim_tf.core import nests, random, validation
@@ -116,6 +117,7 @@ class ClickBanditState(NamedTuple):
     arms: tuple[Nest, ...]  # the policy state of each arm, () where it has none
 
 
+@gin.configurable
 class ClickBandit(PolicyModel):
     """A rollout policy: a bandit of each user's clicks ranks base policies, the arms.
 
@@ -133,7 +135,6 @@ class ClickBandit(PolicyModel):
 
         arms = [greedy_cluster_policy(simulator, cluster) for cluster in range(num_clusters)]
         policy = ClickBandit(simulator, arms)
-        trajectory = simulator.rollout(policy, num_users, num_steps, seed)
 
     Args:
       simulator: an environment whose observed responses have `clicked` and the `cluster_id` of what

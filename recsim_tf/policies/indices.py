@@ -97,8 +97,8 @@ def thompson(
     """A draw from each arm's posterior, Beta(1 + r/o^2, 1 + (n - r)/o^2) (Thompson 1933; Chapelle &
     Li 2011).
 
-    Sums of fractional rewards are taken as they are. RecSim 0.2.4 draws a binary one for each where
-    they come in (Agrawal & Goyal 2012, Algorithm 2).
+    Sums of fractional rewards are taken as they are; `bernoulli_rewards` makes them binary where
+    they come in, as RecSim 0.2.4 does.
 
     Args:
       pulls, rewards: see the module.
@@ -121,6 +121,17 @@ def thompson_posterior(
     Range(above=0).check("optimism_scaling", optimism_scaling)
     scale = optimism_scaling**2
     return tfd.Beta(1.0 + rewards / scale, 1.0 + (pulls - rewards) / scale)
+
+
+def bernoulli_rewards(rewards: tf.Tensor, seed: Seed) -> tf.Tensor:
+    """Turns rewards in [0, 1] into draws of 0 or 1 with these means (Agrawal & Goyal 2012,
+    Algorithm 2).
+
+    Args:
+      rewards: float, of any shape.
+      seed: int32 [2].
+    """
+    return random.sample(tfd.Bernoulli(probs=rewards, dtype=rewards.dtype), seed)
 
 
 def _check_arms(pulls: tf.Tensor, rewards: tf.Tensor) -> None:

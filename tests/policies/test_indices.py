@@ -7,6 +7,7 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.policies.indices import (
     ALGORITHMS,
     bandit_algorithm,
+    bernoulli_rewards,
     kl_ucb,
     thompson,
     thompson_posterior,
@@ -100,6 +101,12 @@ def test_thompson_draws_have_the_moments_of_the_posterior():
     )
     # Five standard errors of a variance, whose kurtosis is at most the normal's.
     np.testing.assert_allclose(draws.var(0), variance, rtol=5 * np.sqrt(2 / num_users))
+
+
+def test_fractional_rewards_become_draws_of_the_same_mean():
+    draws = bernoulli_rewards(tf.fill([20_000], 0.3), random.as_seed(0)).numpy()
+    assert set(draws) == {0.0, 1.0}
+    assert abs(draws.mean() - 0.3) < 4 * np.sqrt(0.21 / 20_000)
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)

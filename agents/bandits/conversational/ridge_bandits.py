@@ -52,14 +52,15 @@ def squared_norms(vectors: tf.Tensor, inverse: tf.Tensor) -> tf.Tensor:
     return tf.nn.relu(tf.reduce_sum(tf.matmul(vectors, inverse) * vectors, axis=-1))
 
 
-class OneRidgeBandit(KeyTermBandit):
-    """A bandit with one ridge regression for all feedback of a user, who scores arms by the upper
-    confidence bound x theta + alpha |x|_{V^-1}.
+@gin.configurable(module="recsim_tf.agents")
+class LinUCB(KeyTermBandit):
+    """LinUCB with a model of each user (Li et al. 2010, arXiv 1003.0146; one model for all arms): a
+    ridge regression of all feedback, and the upper confidence bound x theta + alpha |x|_{V^-1}.
 
     Args:
-      simulator: see `KeyTermBandit`.
-      ridge: V without an observation is ridge I.
-      alpha: factor of the confidence radius.
+      simulator: key terms with slates of one item.
+      ridge: lambda, the prior precision of a taste; 1 by the authors of ConUCB.
+      alpha: factor of the confidence radius; 0.5 by the authors of ConUCB.
     """
 
     ridge: Any = parameter(1.0, above=0)
@@ -78,18 +79,7 @@ class OneRidgeBandit(KeyTermBandit):
 
 
 @gin.configurable(module="recsim_tf.agents")
-class LinUCB(OneRidgeBandit):
-    """LinUCB with a model of each user (Li et al. 2010, arXiv 1003.0146; one model for all arms).
-
-    Args:
-      simulator: key terms with slates of one item.
-      ridge: lambda, the prior precision of a taste; 1 by the authors of ConUCB.
-      alpha: factor of the confidence radius; 0.5 by the authors of ConUCB.
-    """
-
-
-@gin.configurable(module="recsim_tf.agents")
-class ConLinUCB(OneRidgeBandit):
+class ConLinUCB(LinUCB):
     """ConLinUCB-MCR (Wang et al. 2023, arXiv 2303.00315): one ridge regression of the feedback to
     arms and to key-terms; it asks for the key-term of the largest confidence radius |k|_{V^-1}.
     Defaults are those of the authors' code (github.com/ZhiyongWangWzy/ConLinUCB).

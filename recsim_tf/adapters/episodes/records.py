@@ -51,19 +51,10 @@ def _features(rows: np.ndarray) -> list[tf.train.Feature]:
     kind = _kind(tf.as_dtype(rows.dtype))
     rows = rows.reshape(len(rows), int(np.prod(rows.shape[1:])))
     if kind == "bytes_list":
-        return [
-            tf.train.Feature(bytes_list=tf.train.BytesList(value=[row.astype("<f8").tobytes()]))
-            for row in rows
-        ]
-    if kind == "float_list":
-        return [
-            tf.train.Feature(float_list=tf.train.FloatList(value=row))
-            for row in rows.astype(np.float32).tolist()
-        ]
-    return [
-        tf.train.Feature(int64_list=tf.train.Int64List(value=row))
-        for row in rows.astype(np.int64).tolist()
-    ]
+        values = [[row.astype("<f8").tobytes()] for row in rows]
+    else:
+        values = rows.astype(np.float32 if kind == "float_list" else np.int64).tolist()
+    return [tf.train.Feature(**{kind: {"value": value}}) for value in values]
 
 
 def check(serialized: bytes, spec: Session) -> bool:

@@ -24,11 +24,6 @@ class GymnasiumEnvironment(gymnasium.Env):
     `gymnasium.error.ResetNeeded`. A reset brings another user; persistent candidates
     (`resample_documents=False`) and the corpus stay, as in RecSim, unless it is given a seed.
 
-        environment = GymnasiumEnvironment(recsim_tf.make("InterestEvolution-v1"))
-        observation, info = environment.reset(seed=0)
-        slate = environment.action_space.sample()
-        observation, reward, terminated, truncated, info = environment.step(slate)
-
     Args:
       simulator: the simulator.
       seed: an integer, which governs every draw until a reset is given another; None draws
