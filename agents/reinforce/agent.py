@@ -22,12 +22,11 @@ from recsim_tf.agents.shared.learning import Learning
 from recsim_tf.agents.shared.returns import LambdaReturns, lambda_advantages
 from recsim_tf.agents.shared.unrolled import (
     NetworkGroup,
-    by_frame,
     first_state,
     has_memory,
     unrolled,
 )
-from recsim_tf.core import random
+from recsim_tf.core import nests, random
 from recsim_tf.core.distributions import parts_of
 from recsim_tf.core.explanations import Explained
 from recsim_tf.core.types import Nest, Observation, Seed, Turn
@@ -275,9 +274,10 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
             advantages = (advantages - mean) * tf.math.rsqrt(variance + 1e-8)
 
         distribution = unrolled(self._actor_network, steps, actor_state, training)
-        steps, advantages, returns, values, valid = by_frame(
-            self._actor_network, (steps, advantages, returns, values, valid)
-        )
+        if not has_memory(self._actor_network):
+            steps, advantages, returns, values, valid = nests.merge_outer(
+                (steps, advantages, returns, values, valid)
+            )
         log_probs, entropies = distribution.log_prob_and_entropy(steps.action)
         importance = tf.ones_like(valid)
         if self._objective.importance is not None:

@@ -28,16 +28,11 @@ def unrolled(
       state: of the network before the first frames, () without a memory.
 
     Returns:
-      Of batch shape [B, T] with a memory; else of [B * T], users first: see `by_frame`.
+      Of batch shape [B, T] with a memory; else of [B * T], users first.
     """
     if not has_memory(network):
         return network(nests.merge_outer(experience.observation), training=training)[0]
     return network(experience.observation, experience.step_type, state, training=training)[0]
-
-
-def by_frame(network: Network, nest: Nest) -> Nest:
-    """A nest of [B, T, ...] with the outer axes of what `unrolled` gives for the network."""
-    return nest if has_memory(network) else nests.merge_outer(nest)
 
 
 def unrolled_flat(

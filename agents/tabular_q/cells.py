@@ -58,8 +58,11 @@ class SlateCells:
         num_documents = math.prod(self._document.sizes)
         self.num_cells = math.prod(self._context.sizes) * num_documents**slate_size
         if self.num_cells > max_cells:
+            shown_number = f"{self.num_cells:,}"
+            if self.num_cells >= 10**15:
+                shown_number = f"about 10^{math.floor(math.log10(self.num_cells))}"
             raise ValueError(
-                f"observations and slates make {_readable(self.num_cells)} cells, more than"
+                f"observations and slates make {shown_number} cells, more than"
                 f" max_cells={max_cells:,}: lower number_bins={number_bins}"
             )
         self._context_weights = _place_values(self._context.sizes) * num_documents**slate_size
@@ -105,10 +108,6 @@ def transpose_integers(matrix: tf.Tensor) -> tf.Tensor:
 def _place_values(sizes: tuple[int, ...]) -> np.ndarray:
     """What one step of each digit is worth in mixed radix, where the last digit is worth 1."""
     return np.array([math.prod(sizes[i + 1 :]) for i in range(len(sizes))], np.int32)
-
-
-def _readable(count: int) -> str:
-    return f"{count:,}" if count < 10**15 else f"about 10^{math.floor(math.log10(count))}"
 
 
 class ObservationDigits:

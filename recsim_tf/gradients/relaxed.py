@@ -17,8 +17,6 @@ from recsim_tf.core.types import InitialDraws, Nest, Seed, Slate, StepDraws, Tur
 from recsim_tf.gradients import mixtures
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 
-_RELAXED_STAGES = frozenset({"response", "innovation"})
-
 
 def relaxed_return(
     simulator: Simulator,
@@ -190,7 +188,7 @@ class _Relaxed(_Pathwise):
 
     def sample(self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None):
         if (
-            stage in _RELAXED_STAGES
+            stage in ("response", "innovation")
             and num_outcomes(distribution) is not None
             and distribution.batch_shape.rank == 1
         ):

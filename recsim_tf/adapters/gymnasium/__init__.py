@@ -36,8 +36,6 @@ except ImportError as missing:
 from recsim_tf.adapters.gymnasium.environments import (
     GymnasiumEnvironment,
     GymnasiumVectorEnvironment,
-)
-from recsim_tf.adapters.gymnasium.registration import (
     make_environment,
     make_vector_environment,
     register_environments,
