@@ -92,7 +92,8 @@ class ClickNetwork(SlateQNetwork):
         memory: Memory | None = None,
         name: str = "ClickNetwork",
     ):
-        super().__init__(observation_spec, hidden_units, relative=False, memory=memory, name=name)
+        # All of them, since gin would bind the others as those of a `SlateQNetwork`.
+        super().__init__(observation_spec, hidden_units, "learned", False, True, memory, None, name)
 
 
 class SessionValues(NamedTuple):
