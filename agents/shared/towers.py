@@ -24,8 +24,8 @@ class TwoTowers(tf.keras.layers.Layer):
     modeling for large corpus item recommendations", RecSys 2019).
 
     Candidates are best observed as ids, one integer leaf [B, N] with the bounds 0 and D - 1. All D
-    documents of the catalogue then go through g once, unless the candidates are very few. Documents
-    that are observed as features go through g for each candidate of each user.
+    documents then go through g once, unless the candidates are very few. Documents that are
+    observed as features go through g for each candidate of each user.
 
     Called with users float32 [B, F] and documents as they are observed, it gives float32 [B, N].
 

@@ -138,8 +138,6 @@ class SessionQNetwork(SlateNetwork):
       memory: see `SlateQNetwork`.
     """
 
-    learns_no_click = True
-
     def __init__(
         self,
         observation_spec: Observation,

@@ -124,16 +124,6 @@ def test_training_compiles_under_xla_lowers_the_loss_and_does_not_retrace(enviro
     assert int(agent.train_step_counter) == 31
 
 
-def test_the_served_policy_explores_with_eval_epsilon():
-    environment = environment_of("InterestExploration-v1", 2000)
-    agent = make_agent(environment, eval_epsilon=1.0)
-    slates = agent.policy.action(environment.reset()).action.numpy()
-    # Uniform over the 12 slates: 167 of each, with a standard error of 12.4.
-    counts = np.unique(slates @ [4, 1], return_counts=True)[1]
-    assert len(counts) == 12
-    np.testing.assert_allclose(counts, 2000 / 12, atol=5 * 12.4)
-
-
 def test_slates_have_the_value_of_their_set_of_topics():
     environment = environment_of("InterestEvolution-v1", num_candidates=6)
     network = TopicSetQNetwork(environment.observation_spec(), 2, hidden_units=(4,))

@@ -47,14 +47,6 @@ def test_an_ignored_response_is_no_part_of_the_cell():
     assert sorted(found[:, 0].ravel()) == list(range(12))
 
 
-def test_more_cells_than_allowed_are_refused_with_their_number():
-    with pytest.raises(
-        ValueError,
-        match=r"make 12 cells, more than max_cells=11: lower number_bins=100",
-    ):
-        SlateCells(SPEC, 2, max_cells=11)
-
-
 @pytest.mark.parametrize(
     ("name", "ignore_response"),
     [("InterestExploration-v1", False), ("LongTermSatisfaction-v1", True)],
