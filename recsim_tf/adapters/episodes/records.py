@@ -51,10 +51,12 @@ def _features(rows: np.ndarray) -> list[tf.train.Feature]:
     kind = _kind(tf.as_dtype(rows.dtype))
     rows = rows.reshape(len(rows), int(np.prod(rows.shape[1:])))
     if kind == "bytes_list":
-        values = [[row.astype("<f8").tobytes()] for row in rows]
+        lists = [tf.train.BytesList(value=[row.astype("<f8").tobytes()]) for row in rows]
+    elif kind == "float_list":
+        lists = [tf.train.FloatList(value=row) for row in rows.astype(np.float32).tolist()]
     else:
-        values = rows.astype(np.float32 if kind == "float_list" else np.int64).tolist()
-    return [tf.train.Feature(**{kind: {"value": value}}) for value in values]
+        lists = [tf.train.Int64List(value=row) for row in rows.astype(np.int64).tolist()]
+    return [tf.train.Feature(**{kind: values}) for values in lists]
 
 
 def check(serialized: bytes, spec: Session) -> bool:
