@@ -77,10 +77,10 @@ class SwitchingCost(Layer):
     """Takes a cost off the agent's reward whenever its slate differs from its last one, and shows
     it the last one.
 
-    Slates differ if the documents at any position differ, or the queries beside them; floats
-    differ if they do by more than 1e-4 (RecSim 0.2.4). At the start
-    of a session the first K candidates count as the last slate, and zeros as its query. The cost
-    only shapes learning: evaluations report the environment's own rewards.
+    Slates differ if the documents at any position differ, or the queries beside them; floats differ
+    by more than 1e-4 (RecSim 0.2.4). At the start of a session the first K candidates count as the
+    last slate, and zeros as its query. The cost only shapes learning: evaluations report the
+    environment's own rewards.
 
     Args:
       switching_cost: in units of reward, at least 0.

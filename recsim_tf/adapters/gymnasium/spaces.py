@@ -24,8 +24,7 @@ def observation_space(simulator: Simulator) -> spaces.Dict:
 
 def nested_space(specs: Nest) -> spaces.Space:
     """The space of a nest of specs: of dicts, of tuples, and of a space for each spec."""
-    leaves = tree.map_structure(_leaf_space, specs)
-    return _by_name(leaves, spaces.Dict, spaces.Tuple)
+    return _by_name(tree.map_structure(_leaf_space, specs), spaces.Dict, spaces.Tuple)
 
 
 def flat_space(space: spaces.Dict) -> spaces.Box:
