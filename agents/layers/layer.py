@@ -31,8 +31,8 @@ class Layer:
         cost(memory, o, action), then memory, action = act(memory, o, action)
 
     and the action goes to the environment below. An action is a slate int32 [B, K], or a `Turn`
-    where there is a `query_spec`. `LayeredSimulator` runs this where an agent learns, so that replay
-    holds what the agent saw; `LayeredPolicy` runs it where a policy acts on the environment itself.
+    where there is a `query_spec`. `LayeredSimulator` runs this where an agent learns: replay then
+    holds what the agent saw. `LayeredPolicy` runs it where a policy acts on the environment itself.
     """
 
     # Steps of the environment below for each decision of the agent.
