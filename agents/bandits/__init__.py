@@ -1,7 +1,12 @@
 """TF-Agents' bandits as slate agents, and `conversational` bandits with a model of each user."""
 
 from recsim_tf.agents.bandits import conversational
-from recsim_tf.agents.bandits.arm_agent import ArmAgent, create_bandit
-from recsim_tf.agents.bandits.arms import Arms, ClusterArms, DocumentArms
+from recsim_tf.agents.bandits.arm_agent import (
+    ArmAgent,
+    Arms,
+    ClusterArms,
+    DocumentArms,
+    create_bandit,
+)
 
 __all__ = ["ArmAgent", "Arms", "ClusterArms", "DocumentArms", "conversational", "create_bandit"]

@@ -19,7 +19,7 @@ from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.shared.learning import Learning
 from recsim_tf.agents.shared.q_agent import QAgent, QTargets
 from recsim_tf.agents.shared.returns import lambda_returns
-from recsim_tf.agents.shared.slate_table import SlateTable, explain_slates
+from recsim_tf.agents.shared.slate_table import all_slates, explain_slates
 from recsim_tf.core import nests
 from recsim_tf.core.explanations import Explained
 from recsim_tf.core.types import Nest, Observation, Seed, Turn
@@ -41,7 +41,6 @@ class FullSlateQLoss(NamedTuple):
     huber_loss: tf.Tensor
 
 
-@gin.configurable
 class FullSlateQAgent(QAgent):
     """RecSim's full-slate Q agent: a deep Q-network whose actions are the ordered slates. It makes
     no assumption about how users choose, but the number of slates grows as N^K.
@@ -73,7 +72,7 @@ class FullSlateQAgent(QAgent):
     ):
         tf.Module.__init__(self, name=name)
         slate = Turn.of(action_spec).slate
-        self._table = SlateTable(int(slate.maximum.max()) + 1, slate.shape[0])
+        self._slates = all_slates(int(slate.maximum.max()) + 1, slate.shape[0])
         super().__init__(
             time_step_spec,
             action_spec,
@@ -87,10 +86,10 @@ class FullSlateQAgent(QAgent):
     def _greedy(self, network: Network):
         def act(observation: Observation, policy_state: Nest, seed: Seed):
             q, _ = network(observation)
-            return self._table.slate(tf.argmax(q, axis=-1, output_type=tf.int32)), policy_state
+            return tf.gather(self._slates, tf.argmax(q, axis=-1)), policy_state
 
         def explain(observation: Observation, policy_state: Nest, seed: Seed):
-            return explain_slates(network(observation)[0], self._table.slates)
+            return explain_slates(network(observation)[0], self._slates)
 
         return Explained(act, explain)
 

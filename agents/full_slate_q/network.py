@@ -10,7 +10,7 @@ from tf_agents.networks import network
 
 from recsim_tf.agents.shared.encoding import ObservationEncoder
 from recsim_tf.agents.shared.networks import apply_layers, perceptron, require_hidden_layer
-from recsim_tf.agents.shared.slate_table import RowNumbers, all_slates
+from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.core import nests
 from recsim_tf.core.types import Observation
 
@@ -114,7 +114,10 @@ class TopicSetQNetwork(network.Network):
         sets = np.array(
             list(itertools.combinations_with_replacement(range(num_topics), slate_size)), np.int32
         )
-        self._set_number = RowNumbers(sets, num_topics)
+        # The number of each set, by its topics as the digits of a number to the base of T.
+        self._powers = num_topics ** np.arange(slate_size, dtype=np.int32)
+        self._set_numbers = np.zeros(num_topics**slate_size, np.int32)
+        self._set_numbers[sets @ self._powers] = np.arange(len(sets))
         self._set_layers = perceptron(hidden_units, len(sets), "set")
 
     def call(self, observation: Observation, step_type=(), network_state=(), training=False):
@@ -129,7 +132,8 @@ class TopicSetQNetwork(network.Network):
     def _values(self, observation: Observation, topics: tf.Tensor):
         """[B, ...], of slates with topics [B, ..., K]."""
         of_sets = apply_layers(self._set_layers, self._encoder.user(observation))
-        return tf.gather(of_sets, self._set_number(tf.sort(topics, axis=-1)), batch_dims=1)
+        index = tf.reduce_sum(tf.sort(topics, axis=-1) * self._powers, axis=-1)
+        return tf.gather(of_sets, tf.gather(self._set_numbers, index), batch_dims=1)
 
 
 def _topics(observation: Observation):

@@ -5,8 +5,7 @@ Layers stack.
 """
 
 from recsim_tf.agents.layers.belief import BeliefLayer, TurnLayer
-from recsim_tf.agents.layers.layer import Layer
-from recsim_tf.agents.layers.layered import LayeredPolicy, LayeredSimulator, serve
+from recsim_tf.agents.layers.layer import Layer, LayeredPolicy, LayeredSimulator, serve
 from recsim_tf.agents.layers.statistics import (
     ClusterClickStatistics,
     FixedLengthHistory,

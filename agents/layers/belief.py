@@ -18,7 +18,7 @@ from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.turns import ActionFormat
 from recsim_tf.core.types import Nest, Observation, Turn
-from recsim_tf.policies.observations import UserWithStatistics
+from recsim_tf.policies.fields import UserWithStatistics
 
 # A layer draws the same pairs at each step, so that what an agent chose is what is shown.
 _TURNS_SEED = 0

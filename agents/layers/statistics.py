@@ -13,8 +13,7 @@ from recsim_tf.core.turns import ActionFormat
 from recsim_tf.core.types import Nest, Observation
 from recsim_tf.core.validation import POSITIVE, check_numbers
 from recsim_tf.policies.clicks import counts_spec, update_counts
-from recsim_tf.policies.fields import response_clusters
-from recsim_tf.policies.observations import UserWithStatistics
+from recsim_tf.policies.fields import UserWithStatistics, response_clusters
 
 
 class SufficientStatistics(Layer, abc.ABC):

@@ -4,7 +4,6 @@ Both amplify the advantage of a better slate over the noise of a step (Mladenov 
 1905.13559).
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import gin
@@ -16,7 +15,7 @@ from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.turns import ActionFormat
 from recsim_tf.core.types import Nest, Observation, Turn
 from recsim_tf.core.validation import FRACTION, NOT_NEGATIVE, check_numbers
-from recsim_tf.policies.observations import UserWithLastSlate
+from recsim_tf.policies.fields import UserWithLastSlate
 
 
 class HeldSlate(NamedTuple):
@@ -73,38 +72,26 @@ class LastSlate(NamedTuple):
     query: Nest = ()  # nest of [B, ...]
 
 
-# (last [B, ...], next [B, ...]), a leaf of the documents or of a query -> bool [B, ...]
-Comparison = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-
-
-def close(last: tf.Tensor, following: tf.Tensor) -> tf.Tensor:
-    """Whether integers are equal, or floats differ by at most 1e-4 (RecSim 0.2.4)."""
-    if not last.dtype.is_floating:
-        return tf.equal(last, following)
-    return tf.abs(last - following) <= 1e-4
-
-
 @gin.configurable(module="recsim_tf.agents")
 class SwitchingCost(Layer):
     """Takes a cost off the agent's reward whenever its slate differs from its last one, and shows
     it the last one.
 
-    Slates differ if the documents at any position differ, or the queries beside them. At the start
-    of a session the first K candidates count as the last slate, and zeros as its query. The cost
-    only shapes learning: evaluations report the environment's own rewards.
+    Slates differ if the documents at any position differ, or the queries beside them; floats differ
+    by more than 1e-4 (RecSim 0.2.4). At the start of a session the first K candidates count as the
+    last slate, and zeros as its query. The cost only shapes learning: evaluations report the
+    environment's own rewards.
 
     Args:
       switching_cost: in units of reward, at least 0.
-      same: compares a leaf of two slates' observed documents, or of their queries.
 
     Raises:
       ValueError: for a negative cost.
     """
 
-    def __init__(self, switching_cost: float = 1.0, same: Comparison = close):
+    def __init__(self, switching_cost: float = 1.0):
         check_numbers(NOT_NEGATIVE, switching_cost=switching_cost)
         self._cost = switching_cost
-        self._same = same
 
     def memory_spec(self, observation_spec: Observation, actions: ActionFormat):
         documents, query = _last_specs(observation_spec, actions)
@@ -134,7 +121,10 @@ class SwitchingCost(Layer):
 
     def cost(self, memory: Nest, observation: Observation, action: Nest):
         def differs(last: tf.Tensor, following: tf.Tensor):
-            same = self._same(last, following)
+            if last.dtype.is_floating:
+                same = tf.abs(last - following) <= 1e-4
+            else:
+                same = last == following
             return tf.logical_not(tf.reduce_all(same, axis=list(range(1, same.shape.rank))))
 
         turn = Turn.of(action)

@@ -1,17 +1,17 @@
 """The policy gradient over slates and turns, with corrections for off-policy data."""
 
 from recsim_tf.agents.reinforce.agent import (
+    ImportanceWeights,
     PolicyGradient,
     ReinforceSlateAgent,
     create_reinforce,
 )
-from recsim_tf.agents.reinforce.corrections import ImportanceWeights
 from recsim_tf.agents.reinforce.networks import (
     SlatePolicyNetwork,
     StateValueNetwork,
     TurnPolicyNetwork,
-    TwoTowerPolicyNetwork,
 )
+from recsim_tf.agents.shared.towers import TwoTowers
 
 __all__ = [
     "ImportanceWeights",
@@ -20,6 +20,6 @@ __all__ = [
     "SlatePolicyNetwork",
     "StateValueNetwork",
     "TurnPolicyNetwork",
-    "TwoTowerPolicyNetwork",
+    "TwoTowers",
     "create_reinforce",
 ]

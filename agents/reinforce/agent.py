@@ -12,7 +12,6 @@ from tf_agents.trajectories import policy_step, trajectory
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
-from recsim_tf.agents.reinforce.corrections import ImportanceWeights
 from recsim_tf.agents.reinforce.networks import (
     SlatePolicyNetwork,
     StateValueNetwork,
@@ -23,17 +22,16 @@ from recsim_tf.agents.shared.learning import Learning
 from recsim_tf.agents.shared.returns import LambdaReturns, lambda_advantages
 from recsim_tf.agents.shared.unrolled import (
     NetworkGroup,
-    by_frame,
     first_state,
     has_memory,
     unrolled,
 )
-from recsim_tf.core import random
+from recsim_tf.core import nests, random
 from recsim_tf.core.distributions import parts_of
 from recsim_tf.core.explanations import Explained
 from recsim_tf.core.types import Nest, Observation, Seed, Turn
-from recsim_tf.core.validation import NOT_NEGATIVE, SCHEDULE, check_numbers
-from recsim_tf.policies.plackett_luce import PlackettLucePolicy
+from recsim_tf.core.validation import NONE, NOT_NEGATIVE, POSITIVE, SCHEDULE, check_numbers
+from recsim_tf.policies.plackett_luce import PlackettLucePolicy, RememberingPolicy
 
 
 class ReinforceSlateLoss(NamedTuple):
@@ -46,6 +44,49 @@ class ReinforceSlateLoss(NamedTuple):
     value: tf.Tensor  # mean estimated value, in units of reward
     explained_variance: tf.Tensor  # part of the variance of the returns that the values explain
     importance_weight: tf.Tensor  # mean, 1 on-policy
+
+
+@gin.configurable(module="recsim_tf.agents")
+@dataclasses.dataclass(frozen=True)
+class ImportanceWeights:
+    """Importance weights pi(a | s) / beta(a | s) of a batch of off-policy decisions (Chen et al.
+    2019, arXiv 1812.02353). They carry no gradient: they weigh the terms return * grad log
+    pi(a | s).
+
+    Args:
+      cap: the largest weight, above 0, or None: less variance for some bias (section 4.4, weight
+        capping).
+      normalize: whether the weights are divided by their mean over the batch, of all replicas
+        (section 4.4, normalised importance sampling).
+
+    Raises:
+      ValueError: for a cap that is not above 0.
+    """
+
+    cap: float | None = None
+    normalize: bool = False
+
+    def __post_init__(self):
+        check_numbers(POSITIVE, NONE, cap=self.cap)
+
+    def __call__(
+        self, log_prob: tf.Tensor, behaviour_log_prob: tf.Tensor, valid: tf.Tensor
+    ) -> tf.Tensor:
+        """Weights [...]; zeros where they are divided by a mean of zero.
+
+        Args:
+          log_prob: [...], of the actions under the policy that learns, pi.
+          behaviour_log_prob: [...], under the policy that acted, beta.
+          valid: [...], 1 where a decision counts in the mean, else 0.
+        """
+        weights = tf.exp(log_prob - behaviour_log_prob)
+        if self.cap is not None:
+            weights = tf.minimum(weights, self.cap)
+        if self.normalize:
+            total, weighted = batch_sums(valid, weights * valid)
+            mean = tf.math.divide_no_nan(weighted, total)
+            weights = tf.math.divide_no_nan(weights, mean)
+        return tf.stop_gradient(weights)
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -77,30 +118,6 @@ class PolicyGradient:
         check_numbers(NOT_NEGATIVE, value_estimation_loss_coef=self.value_estimation_loss_coef)
         check_numbers(NOT_NEGATIVE, SCHEDULE, entropy_regularization=self.entropy_regularization)
 
-    def entropy_weight(self, train_step: tf.Variable) -> float | tf.Tensor:
-        """The weight of the entropy at a train step."""
-        weight = self.entropy_regularization
-        return tf.cast(weight(train_step), tf.float32) if callable(weight) else weight
-
-
-class CollectingPolicy(PlackettLucePolicy):
-    """The policy of a network, whose state is that of all networks that learn from its actions.
-
-    Args:
-      networks: the first gives the distributions.
-    """
-
-    def __init__(self, networks: NetworkGroup):
-        super().__init__(lambda observation: networks.step(observation, ())[0][0])
-        self._networks = networks
-
-    def initial_state(self, num_users: int | tf.Tensor):
-        return self._networks.initial_state(num_users)
-
-    def decide(self, observation: Observation, policy_state: Nest):
-        (distribution, *_), policy_state = self._networks.step(observation, policy_state)
-        return distribution, policy_state
-
 
 class TFDrawnSlatePolicy(TFSlatePolicy):
     """A `PlackettLucePolicy` as a TF-Agents policy that knows the distribution of its actions.
@@ -128,17 +145,14 @@ class TFDrawnSlatePolicy(TFSlatePolicy):
         return *self.policy.decide(time_step.observation, policy_state), info
 
 
-@gin.configurable
 class ReinforceSlateAgent(tf_agent.TFAgent):
     """REINFORCE (Williams 1992) on slates, with returns that may end before the session does.
 
     Experience is a trajectory [B, num_steps + 1]: `num_steps` decisions of each user, and a last
     frame whose observation gives the value that stands for all that follows. Nothing follows where
     a user leaves within the window. Where the time limit ends a session, the value of its last
-    state stands for what follows. The frame between two sessions is no decision.
-
-    The return of a decision is the lambda-return of its window. TF-Agents' `ReinforceAgent` drops
-    what belongs to sessions that do not end within the experience.
+    state stands for what follows. The frame between two sessions is no decision. The return of a
+    decision is the lambda-return of its window.
 
     The agent learns on-policy, with `Iteration.batch_size = None`. With `ImportanceWeights` it
     learns from replay too, or from the data of any policy that logs its log-probabilities. Each
@@ -199,7 +213,10 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
             actor_network,
             value_network if value_network is not None and has_memory(value_network) else None,
         )
-        served = PlackettLucePolicy.of_network(actor_network)
+        served = collecting = PlackettLucePolicy.of_network(actor_network)
+        if self._networks.have_memory:
+            # Its state is that of all networks that learn from its actions.
+            collecting = RememberingPolicy(self._decide, self._networks.state_spec)
         policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
         super().__init__(
             *specs,
@@ -211,7 +228,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
             ),
             TFDrawnSlatePolicy(
                 *specs,
-                CollectingPolicy(self._networks),
+                collecting,
                 [variable for one in self._networks.present for variable in one.variables],
                 collect_seed,
                 name="CollectPolicy",
@@ -227,6 +244,10 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
 
     def _initialize(self):
         return tf.no_op()
+
+    def _decide(self, observation: Observation, policy_state: Nest):
+        (distribution, *_), policy_state = self._networks.step(observation, policy_state)
+        return distribution, policy_state
 
     def _trainable_weights(self) -> list[tf.Variable]:
         return [weight for one in self._learners for weight in one.trainable_weights]
@@ -253,9 +274,10 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
             advantages = (advantages - mean) * tf.math.rsqrt(variance + 1e-8)
 
         distribution = unrolled(self._actor_network, steps, actor_state, training)
-        steps, advantages, returns, values, valid = by_frame(
-            self._actor_network, (steps, advantages, returns, values, valid)
-        )
+        if not has_memory(self._actor_network):
+            steps, advantages, returns, values, valid = nests.merge_outer(
+                (steps, advantages, returns, values, valid)
+            )
         log_probs, entropies = distribution.log_prob_and_entropy(steps.action)
         importance = tf.ones_like(valid)
         if self._objective.importance is not None:
@@ -271,7 +293,10 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
             coefficient = self._objective.value_estimation_loss_coef
             value_loss = tf.reduce_sum(errors) * coefficient / num_decisions
         entropy = weighted_mean(importance * entropies, valid, total)
-        entropy_loss = -self._objective.entropy_weight(self.train_step_counter) * entropy
+        entropy_weight = self._objective.entropy_regularization
+        if callable(entropy_weight):
+            entropy_weight = tf.cast(entropy_weight(self.train_step_counter), tf.float32)
+        entropy_loss = -entropy_weight * entropy
         (_, error), (_, spread) = weighted_moments(valid, total, returns - values, returns)
         parts = ReinforceSlateLoss(
             policy_gradient_loss=policy_loss,

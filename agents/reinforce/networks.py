@@ -1,6 +1,6 @@
 """The networks of the policy gradient: distributions of slates and turns, and values of states."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import gin
 import numpy as np
@@ -17,7 +17,6 @@ from recsim_tf.agents.shared.networks import (
     apply_layers,
     perceptron,
 )
-from recsim_tf.agents.shared.towers import TwoTowers
 from recsim_tf.core import turns, validation
 from recsim_tf.core.distributions import IndependentParts, PlackettLuce, Shifted
 from recsim_tf.core.types import Nest, Observation, Turn
@@ -40,6 +39,8 @@ class SlatePolicyNetwork(SlateNetwork):
       slate_size: K.
       hidden_units: sizes of the hidden layers, at least one.
       memory: what it remembers of a session, by which logits differ too; or None.
+      items: builds the layer of the logits from the observation spec and the hidden units; or
+        `TwoTowers`, for little work for each candidate, which may do without a hidden layer.
     """
 
     def __init__(
@@ -48,53 +49,23 @@ class SlatePolicyNetwork(SlateNetwork):
         slate_size: int,
         hidden_units: Sequence[int] = (64, 64),
         memory: Memory | None = None,
+        items: Callable[..., tf.keras.layers.Layer] = ItemPerceptron,
         name: str = "SlatePolicyNetwork",
     ):
         super().__init__(observation_spec, name, memory)
         validation.check_count(slate_size=slate_size)
         self._slate_size = slate_size
-        self._logits = ItemPerceptron(hidden_units)
+        self._logits = items(observation_spec, hidden_units)
 
     def create_variables(self, input_tensor_spec: Nest = None, **kwargs):
         super().create_variables(input_tensor_spec, **kwargs)
         return tf.TensorSpec([self._slate_size], tf.int32)
 
     def _outputs(self, users: tf.Tensor, documents: Nest):
-        return tf.squeeze(self._logits(users, self._encoder.documents(documents)), axis=-1)
+        return self._logits(users, documents)
 
     def _result(self, outputs: Nest):
         return PlackettLuce(outputs, self._slate_size)
-
-
-@gin.configurable
-class TwoTowerPolicyNetwork(SlatePolicyNetwork):
-    """A `PlackettLuce` distribution whose logits are inner products of a vector of the user and one
-    of each document, see `TwoTowers`: little work for each candidate, as of a catalogue of ids.
-
-    Args:
-      observation_spec: `Observation` of specs.
-      slate_size: K.
-      hidden_units, embedding_size, document_features: of the `TwoTowers`.
-      memory: as of `SlatePolicyNetwork`.
-    """
-
-    def __init__(
-        self,
-        observation_spec: Observation,
-        slate_size: int,
-        hidden_units: Sequence[int] = (),
-        embedding_size: int = 32,
-        document_features: Sequence | np.ndarray | tf.Tensor | None = None,
-        memory: Memory | None = None,
-        name: str = "TwoTowerPolicyNetwork",
-    ):
-        SlateNetwork.__init__(self, observation_spec, name, memory)
-        validation.check_count(slate_size=slate_size)
-        self._slate_size = slate_size
-        self._towers = TwoTowers(observation_spec, hidden_units, embedding_size, document_features)
-
-    def _outputs(self, users: tf.Tensor, documents: Nest):
-        return self._towers(users, documents)
 
 
 @gin.configurable

@@ -17,11 +17,7 @@ def batch_sums(*values) -> list[tf.Tensor]:
 
 def weighted_mean(values: tf.Tensor, weights: tf.Tensor, total: tf.Tensor) -> tf.Tensor:
     """Mean of values [...] under weights [...], a scalar; 0 where all weights are 0. With several
-    replicas, the replica's part of it.
-
-    Args:
-      values, weights: [...].
-      total: `batch_sums` of the weights.
+    replicas, the replica's part of it. `total` is `batch_sums` of the weights.
     """
     return tf.math.divide_no_nan(tf.reduce_sum(values * weights), total)
 

@@ -9,14 +9,23 @@ import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import TFSlatePolicy
-from recsim_tf.core import random, validation
+from recsim_tf.core import random, turns, validation
 from recsim_tf.core.explanations import Explained, explanation_of
-from recsim_tf.core.types import Nest, Observation, Policy, Seed, initial_policy_state
+from recsim_tf.core.types import Nest, Observation, Policy, Seed, Turn, initial_policy_state
 from recsim_tf.core.validation import FRACTION, SCHEDULE, check_numbers
 from recsim_tf.policies.random import uniform_slate
 
 # A number, or a function of the train step, as a Keras learning-rate schedule.
 Epsilon = float | Callable[[tf.Variable], tf.Tensor]
+
+
+def require_slates(name: str, action_spec: Nest) -> None:
+    """Raises `ValueError` for actions of a slate and a query, for an agent of that name."""
+    turns.require_no_queries(
+        name,
+        Turn.of(action_spec).query,
+        "train ReinforceSlateAgent, or let a layer's action_format give the agent a menu of turns",
+    )
 
 
 def epsilon_greedy(

@@ -72,7 +72,7 @@ class SlateNetwork(network.Network):
     def call(self, observation: Observation, step_type=(), network_state=(), training=False):
         outer = self._outer(observation)
         frames = observation if len(outer) == 1 else nests.merge_outer(observation)
-        users = [self._users(frames)] if self._sees_users else []
+        users = [self._encoder.user(frames)] if self._sees_users else []
         if self._memory is not None:
             vectors, network_state = self._memory(frames, outer, step_type, network_state)
             users.append(vectors)
@@ -83,10 +83,6 @@ class SlateNetwork(network.Network):
                 lambda leaf: tf.reshape(leaf, [*outer, *leaf.shape[1:]]), outputs
             )
         return self._result(outputs), network_state
-
-    def _users(self, observation: Observation) -> tf.Tensor:
-        """What the network sees of users [B] beside what it remembers, float32 [B, F]."""
-        return self._encoder.user(observation)
 
     @abc.abstractmethod
     def _outputs(self, users: tf.Tensor, documents: Nest) -> Nest:
@@ -111,23 +107,34 @@ class ItemPerceptron(tf.keras.layers.Layer):
     """Numbers for each item: a multilayer perceptron on the vectors of a user and of one item,
     shared by all items.
 
-    Called with users float32 [B, F] and items float32 [B, N, G], it gives float32 [B, N, outputs].
+    Called with users float32 [B, F] and documents as they are observed, it gives float32 [B, N], or
+    [B, N, outputs] where an item has several numbers.
 
     Args:
+      observation_spec: `Observation` of specs.
       hidden_units: sizes of the hidden layers, at least one.
       sees_user: whether the user's vector is an input too.
       outputs: how many numbers an item has.
     """
 
-    def __init__(self, hidden_units: Sequence[int], sees_user: bool = True, outputs: int = 1):
+    def __init__(
+        self,
+        observation_spec: Observation,
+        hidden_units: Sequence[int],
+        sees_user: bool = True,
+        outputs: int = 1,
+    ):
         super().__init__(name="items", autocast=False)
         require_hidden_layer(hidden_units)
+        self._encoder = ObservationEncoder(observation_spec)
+        self._is_single = outputs == 1
         dense = tf.keras.layers.Dense
         self._user_layer = dense(hidden_units[0], name="user") if sees_user else None
         self._item_layer = dense(hidden_units[0], use_bias=not sees_user, name="item")
         self._layers_above = perceptron(hidden_units[1:], outputs, "item")
 
-    def call(self, users: tf.Tensor, items: tf.Tensor):
+    def call(self, users: tf.Tensor, documents: Nest):
+        items = self._encoder.documents(documents)
         outer = tf.shape(items)[:2]
         rows = tf.reshape(items, [-1, items.shape[2]])
         if self._user_layer is None:
@@ -149,4 +156,5 @@ class ItemPerceptron(tf.keras.layers.Layer):
             )
             hidden = tf.nn.relu(tf.nn.bias_add(tf.matmul(rows, kernel), bias))
         numbers = apply_layers(self._layers_above, hidden)
-        return tf.reshape(numbers, tf.concat([outer, tf.shape(numbers)[1:]], axis=0))
+        numbers = tf.reshape(numbers, tf.concat([outer, tf.shape(numbers)[1:]], axis=0))
+        return tf.squeeze(numbers, axis=-1) if self._is_single else numbers

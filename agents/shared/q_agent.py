@@ -11,8 +11,8 @@ from tf_agents.networks.network import Network
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 
-from recsim_tf.agents.shared import checks, returns
-from recsim_tf.agents.shared.exploration import Exploration
+from recsim_tf.agents.shared import returns
+from recsim_tf.agents.shared.exploration import Exploration, require_slates
 from recsim_tf.agents.shared.learning import FollowingNetwork, Learning
 from recsim_tf.agents.shared.unrolled import NetworkGroup
 from recsim_tf.core import validation
@@ -26,8 +26,7 @@ class QTargets(returns.LambdaReturns):
     """The targets of values: lambda-returns, in which a target network values the next states.
 
     Args:
-      num_steps: transitions of a sequence, at least 1.
-      gamma: discount of the future, in [0, 1].
+      num_steps, gamma: as of `LambdaReturns`.
       td_lambda: of the lambda-returns, in [0, 1]; 0 for one-step targets. It takes no account of
         what the collect policy explored (as Peng & Williams 1996).
       update_tau: part of the way that the target network moves at an update, in (0, 1].
@@ -90,7 +89,7 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
         name: str = "QAgent",
     ):
         tf.Module.__init__(self, name=name)
-        checks.require_slates(name, action_spec)
+        require_slates(name, action_spec)
         self.network = network
         self.targets = targets
         self._learning = learning
@@ -105,10 +104,11 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
         self._copies = copies
         self._target_network, self._served_network = copies[0].network, served
         self._networks = NetworkGroup(network, *others)
-        for one in NetworkGroup(network, *(copy.network for copy in copies), *others).present:
+        present = NetworkGroup(network, *(copy.network for copy in copies), *others).present
+        for one in present:
             one.create_variables()
         learning.build(self._trainable_weights())
-        read = NetworkGroup(network, *(copy.network for copy in copies[1:]), *others).present
+        read = [one for one in present if one is not self._target_network]
         policies = exploration.policies(
             time_step_spec,
             action_spec,

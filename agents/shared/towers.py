@@ -1,7 +1,8 @@
 """Two towers: a vector of the user and one of each document, for large catalogues."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+import gin
 import numpy as np
 import tensorflow as tf
 
@@ -12,17 +13,19 @@ from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.types import Nest, Observation
 
 
+@gin.configurable(module="recsim_tf.agents")
 class TwoTowers(tf.keras.layers.Layer):
     """A number for each document of each user, <f(user), g(document)> + b(document).
 
-    The perceptrons f and g meet only in an inner product: they are the two towers by which large
-    catalogues are searched (Yi et al. 2019, "Sampling-bias-corrected neural modeling for large
-    corpus item recommendations", RecSys 2019).
+    `items` of `SlateQNetwork` and of `SlatePolicyNetwork` takes this class in the place of a
+    perceptron on user and document together, which can express more, but needs hidden layers for
+    each of the B N pairs. The perceptrons f and g meet only in an inner product: they are the two
+    towers by which large catalogues are searched (Yi et al. 2019, "Sampling-bias-corrected neural
+    modeling for large corpus item recommendations", RecSys 2019).
 
     Candidates are best observed as ids, one integer leaf [B, N] with the bounds 0 and D - 1. All D
-    documents of the catalogue then go through g once, unless the candidates are very few (see
-    `product_with_documents`). Documents that are observed as features go through g for each
-    candidate of each user.
+    documents then go through g once, unless the candidates are very few. Documents that are
+    observed as features go through g for each candidate of each user.
 
     Called with users float32 [B, F] and documents as they are observed, it gives float32 [B, N].
 
@@ -43,7 +46,7 @@ class TwoTowers(tf.keras.layers.Layer):
         self,
         observation_spec: Observation,
         hidden_units: Sequence[int],
-        embedding_size: int,
+        embedding_size: int = 32,
         document_features: Sequence | np.ndarray | tf.Tensor | None = None,
     ):
         super().__init__(name="towers", autocast=False)
@@ -74,12 +77,26 @@ class TwoTowers(tf.keras.layers.Layer):
         vectors = apply_layers(self._user_layers, users)
         # The last number of a document's vector is its bias.
         vectors = tf.pad(vectors, [[0, 0], [0, 1]], constant_values=1.0)
-        if self._num_documents:
-            (ids,) = tf.nest.flatten(documents)
-            return product_with_documents(
-                vectors, self._vectors, ids, self._num_documents, self._width
+        if not self._num_documents:
+            return tf.linalg.matvec(
+                self._through_tower(self._encoder.documents(documents)), vectors
             )
-        return tf.linalg.matvec(self._through_tower(self._encoder.documents(documents)), vectors)
+        (ids,) = tf.nest.flatten(documents)
+        num_candidates, num_documents = ids.shape[1], self._num_documents
+        # Of few candidates, the rows [B, N, width] are smaller than a product [B, D] with all
+        # documents.
+        if num_candidates is not None and num_candidates * self._width <= num_documents:
+            return tf.linalg.matvec(self._vectors(ids), vectors)
+        products = tf.matmul(vectors, self._vectors(), transpose_b=True)
+        if num_candidates != num_documents:
+            return tf.gather(products, ids, batch_dims=1)
+        # Where the candidates are all documents in order, nothing is gathered: under XLA a gather
+        # keeps what follows it out of vector registers.
+        return tf.cond(
+            tf.reduce_all(ids == tf.range(num_documents, dtype=ids.dtype)),
+            lambda: products,
+            lambda: tf.gather(products, ids, batch_dims=1),
+        )
 
     def _vectors(self, ids: tf.Tensor | None = None):
         """float [..., E + 1]: vectors of documents [...], or of all of the catalogue."""
@@ -99,44 +116,6 @@ class TwoTowers(tf.keras.layers.Layer):
         # Dense layers are faster on two axes than on three.
         vectors = apply_layers(self._document_layers, tf.reshape(rows, [-1, rows.shape[-1]]))
         return tf.reshape(vectors, tf.concat([tf.shape(rows)[:-1], [vectors.shape[-1]]], axis=0))
-
-
-def product_with_documents(
-    users: tf.Tensor,
-    vectors: Callable[..., tf.Tensor],
-    ids: tf.Tensor,
-    num_documents: int,
-    width: int,
-) -> tf.Tensor:
-    """The inner products <user, document> of candidates from a shared catalogue, without a vector
-    for each of many candidates.
-
-    Where N * width > D they are gathered from a product [B, D] with all documents. Otherwise that
-    is the larger tensor, and the vectors of the candidates are made and multiplied, [B, N, width].
-    Where the candidates are all documents in order, nothing is gathered: under XLA a gather keeps
-    what follows it out of vector registers.
-
-    Args:
-      users: [B, E].
-      vectors: maps ids [B, N] to the vectors of these documents [B, N, E], and, called without ids,
-        gives those of all documents [D, E].
-      ids: integers [B, N], in [0, D).
-      num_documents: D.
-      width: the numbers that `vectors` takes for one document; at least E.
-
-    Returns:
-      [B, N].
-    """
-    if ids.shape[1] is not None and ids.shape[1] * width <= num_documents:
-        return tf.linalg.matvec(vectors(ids), users)
-    products = tf.matmul(users, vectors(), transpose_b=True)
-    if ids.shape[1] != num_documents:
-        return tf.gather(products, ids, batch_dims=1)
-    return tf.cond(
-        tf.reduce_all(ids == tf.range(num_documents, dtype=ids.dtype)),
-        lambda: products,
-        lambda: tf.gather(products, ids, batch_dims=1),
-    )
 
 
 def _num_documents(spec: Nest) -> int:

@@ -28,16 +28,11 @@ def unrolled(
       state: of the network before the first frames, () without a memory.
 
     Returns:
-      Of batch shape [B, T] with a memory; else of [B * T], users first: see `by_frame`.
+      Of batch shape [B, T] with a memory; else of [B * T], users first.
     """
     if not has_memory(network):
         return network(nests.merge_outer(experience.observation), training=training)[0]
     return network(experience.observation, experience.step_type, state, training=training)[0]
-
-
-def by_frame(network: Network, nest: Nest) -> Nest:
-    """A nest of [B, T, ...] with the outer axes of what `unrolled` gives for the network."""
-    return nest if has_memory(network) else nests.merge_outer(nest)
 
 
 def unrolled_flat(
@@ -65,6 +60,7 @@ class NetworkGroup:
     Attributes:
       have_memory: whether one of them has a memory.
       present: those that are not None.
+      state_spec: of their state, for one user.
     """
 
     def __init__(self, *networks: Network | None):
@@ -72,9 +68,10 @@ class NetworkGroup:
         self.present = [one for one in networks if one is not None]
         self._specs = tuple(() if one is None else one.state_spec for one in networks)
         self.have_memory = bool(tf.nest.flatten(self._specs))
+        self.state_spec = self._specs if self.have_memory else ()
 
     def initial_state(self, num_users: int) -> Nest:
-        return fields.zeros(self._specs, num_users) if self.have_memory else ()
+        return fields.zeros(self.state_spec, num_users)
 
     def step(self, observation: Observation, state: Nest = ()) -> tuple[list, Nest]:
         """Results of the networks for a step of B users, None for None, and the next state."""

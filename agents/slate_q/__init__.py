@@ -1,12 +1,8 @@
 """SlateQ: Q-learning over slates, decomposed into item-wise values."""
 
+from recsim_tf.agents.shared.towers import TwoTowers
 from recsim_tf.agents.slate_q.agent import SlateQAgent, create_slate_q
-from recsim_tf.agents.slate_q.network import (
-    ClickNetwork,
-    SessionQNetwork,
-    SlateQNetwork,
-    TwoTowerQNetwork,
-)
+from recsim_tf.agents.slate_q.network import ClickNetwork, SessionQNetwork, SlateQNetwork
 from recsim_tf.agents.slate_q.targets import PRESETS, SlateQTargets, SlateSelection
 
 __all__ = [
@@ -17,6 +13,6 @@ __all__ = [
     "SlateQNetwork",
     "SlateQTargets",
     "SlateSelection",
-    "TwoTowerQNetwork",
+    "TwoTowers",
     "create_slate_q",
 ]

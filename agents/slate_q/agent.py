@@ -50,7 +50,6 @@ class SlateQLoss(NamedTuple):
     session_return: tf.Tensor
 
 
-@gin.configurable
 class SlateQAgent(QAgent):
     """SlateQ with a learned value of "no click".
 
@@ -61,12 +60,11 @@ class SlateQAgent(QAgent):
     without a click teach nothing. Users are taken to choose one document at most, as in the paper:
     of several clicks on a slate the first one counts.
 
-    The cost of a click may appear many steps later, at the end of the session. Lambda-returns over
-    `num_steps` look that far. The differential target subtracts the mean return of sessions from
-    the reward of a step that ends a session, and uses no values of next states. This is an
-    average-reward formulation with sessions as the unit (Schwartz 1993, "A reinforcement learning
-    method for maximizing undiscounted rewards"; Naik et al. 2024, arXiv 2405.09999). Its horizon is
-    1 / (1 - td_lambda) steps. docs/slate_q.md says why it is needed, and has the figures.
+    The differential target subtracts the mean return of sessions from the reward of a step that
+    ends a session, and uses no values of next states. This is an average-reward formulation with
+    sessions as the unit (Schwartz 1993, "A reinforcement learning method for maximizing
+    undiscounted rewards"; Naik et al. 2024, arXiv 2405.09999). Its horizon is 1 / (1 - td_lambda)
+    steps. docs/slate_q.md says why it is needed, and has the figures.
 
     Networks with a memory see the frames of a user in order. The collect policy puts their states
     before each frame into the experience's policy_info, so that a sequence from replay may begin
@@ -188,8 +186,12 @@ class SlateQAgent(QAgent):
         totals = losses.Totals.of(transitions, clicked)
         if training and self._is_differential:
             self._session_return.update(totals.steps, totals.reward, totals.ends)
-        choices = self._choices(transitions, clicked)
-        shown = losses.with_documents(transitions.steps, choices.slate)
+        steps, scale = transitions.steps, self._learning.reward_scale_factor
+        targets = map(tf.stop_gradient, self._target_values(transitions))
+        choices = nests.merge_outer(
+            losses.Choices(steps.action, clicked, *targets, scale * steps.reward, transitions.valid)
+        )
+        shown = losses.with_documents(steps, choices.slate)
         q_state, choice_state = self._networks.states(first_state(transitions.frames))
         click_logits, choice_loss = None, tf.zeros([])
         if self._choice_network is not None:
@@ -198,70 +200,37 @@ class SlateQAgent(QAgent):
             choice_loss = losses.choice_loss(logits, no_click_logit, choices, totals)
         if self._values_sessions:
             values = unrolled_flat(self.network, shown, q_state, training)
-            learned = self._session_losses(shown, values, click_logits, choices, totals)
+            slates = self._values(nests.merge_outer(shown.observation), values, click_logits)
+            scaled = totals._replace(reward=scale * totals.reward)
+            probabilities = tf.stop_gradient(slates.click_probabilities(choices.slate >= 0))
+            learned = losses.ValueLosses(
+                tf.reduce_sum(choices.clicked * slates.q_items, axis=-1),
+                slates.q_no_click,
+                *losses.session_losses(values[2], choices, probabilities, scaled),
+            )
         else:
             # Values of the documents that were not clicked teach nothing, so only one of each slate
             # goes through the network.
-            chosen = losses.with_documents(transitions.steps, choices.clicked_document)
+            chosen = losses.with_documents(steps, choices.clicked_document)
             q_items, q_no_click = unrolled_flat(self.network, chosen, q_state, training)
             learned = losses.value_losses(
                 q_items, q_no_click, choices, totals, self.network.learns_no_click
             )
-        parts = self._parts(learned, choice_loss, choices, totals)
-        return tf_agent.LossInfo(learned.td_loss + learned.worth_loss + choice_loss, parts)
-
-    def _choices(self, transitions: Transitions, clicked: tf.Tensor) -> losses.Choices:
-        """What the users chose, and the targets of its values, [B * T]."""
-        reward_target, cost_target = map(tf.stop_gradient, self._target_values(transitions))
-        reward = self._learning.reward_scale_factor * transitions.steps.reward
-        return nests.merge_outer(
-            losses.Choices(
-                transitions.steps.action,
-                clicked,
-                reward_target,
-                cost_target,
-                reward,
-                transitions.valid,
-            )
-        )
-
-    def _session_losses(
-        self,
-        shown: trajectory.Trajectory,
-        values: tuple,
-        click_logits: tuple | None,
-        choices: losses.Choices,
-        totals: losses.Totals,
-    ) -> losses.ValueLosses:
-        """The losses of a `SessionQNetwork`, from its values of the documents shown."""
-        q_items, q_no_click, sessions = values
-        slates = self._values(nests.merge_outer(shown.observation), values, click_logits)
-        probabilities = tf.stop_gradient(slates.click_probabilities(choices.slate >= 0))
-        scaled = totals._replace(reward=self._learning.reward_scale_factor * totals.reward)
-        td_loss, worth_loss = losses.session_losses(sessions, choices, probabilities, scaled)
-        q_click = tf.reduce_sum(choices.clicked * q_items, axis=-1)
-        return losses.ValueLosses(q_click, q_no_click, td_loss, worth_loss)
-
-    def _parts(
-        self,
-        learned: losses.ValueLosses,
-        choice_loss: tf.Tensor,
-        choices: losses.Choices,
-        totals: losses.Totals,
-    ) -> SlateQLoss:
-        scale, valid = 1 / self._learning.reward_scale_factor, choices.valid
-        clicks = valid * choices.has_click
-        return SlateQLoss(
+        session_return = tf.zeros([])
+        if self._is_differential:
+            session_return = part(self._session_return.value())
+        valid, clicks = choices.valid, choices.valid * choices.has_click
+        unit = 1 / scale
+        parts = SlateQLoss(
             td_loss=learned.td_loss,
             worth_loss=learned.worth_loss,
             choice_loss=choice_loss,
-            q_click=scale * weighted_mean(learned.q_click, clicks, totals.clicks),
-            q_no_click=scale * weighted_mean(learned.q_no_click, valid, totals.steps),
-            target=scale * weighted_mean(choices.target, valid, totals.steps),
-            session_return=(
-                part(self._session_return.value()) if self._is_differential else tf.zeros([])
-            ),
+            q_click=unit * weighted_mean(learned.q_click, clicks, totals.clicks),
+            q_no_click=unit * weighted_mean(learned.q_no_click, valid, totals.steps),
+            target=unit * weighted_mean(choices.target, valid, totals.steps),
+            session_return=session_return,
         )
+        return tf_agent.LossInfo(learned.td_loss + learned.worth_loss + choice_loss, parts)
 
     def _target_values(self, transitions: Transitions) -> list[tf.Tensor]:
         """Targets of rewards and of costs, of ends of sessions, [B, T] in units of scaled reward.

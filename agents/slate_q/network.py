@@ -1,11 +1,9 @@
 """The networks of SlateQ: an item-wise Q(s, i) and the value of "no click", Q(s, none)."""
 
-import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import gin
-import numpy as np
 import tensorflow as tf
 
 from recsim_tf.agents.shared.memory import Memory
@@ -15,74 +13,29 @@ from recsim_tf.agents.shared.networks import (
     apply_layers,
     perceptron,
 )
-from recsim_tf.agents.shared.towers import TwoTowers
 from recsim_tf.core.types import Nest, Observation
 from recsim_tf.core.validation import check_one_of
 
 
-class ChoiceValueNetwork(SlateNetwork, abc.ABC):
-    """Values of every candidate and of "no click".
-
-    Calling it with an observation of B users and N candidates gives ((q_items float [B, N],
-    q_no_click float [B]), network_state). A subclass values the items and sets `_no_click_layers`
-    last, those of `perceptron` or none.
-
-    Args:
-      observation_spec: `Observation` of specs.
-      no_click: "learned", or "zero" for the SlateQ paper's value of zero.
-      relative: with a learned no-click value, whether items are valued over no click, Q(s, i) -
-        Q(s, none), as in a dueling network (Wang et al. 2016, arXiv 1511.06581).
-      memory: what it remembers of a session, by which the values differ too; or None.
-
-    Raises:
-      ValueError: for an unknown no_click.
-    """
-
-    _no_click_layers: Sequence[tf.keras.layers.Layer]
-
-    def __init__(
-        self,
-        observation_spec: Observation,
-        no_click: str,
-        relative: bool,
-        name: str,
-        memory: Memory | None = None,
-    ):
-        super().__init__(observation_spec, name, memory)
-        check_one_of(("learned", "zero"), no_click=no_click)
-        self._relative = relative
-
-    @property
-    def learns_no_click(self) -> bool:
-        """Whether the no-click value is learned rather than zero."""
-        return bool(self._no_click_layers)
-
-    @abc.abstractmethod
-    def _item_values(self, users: tf.Tensor, documents: Nest) -> tf.Tensor:
-        """The values [B, N] of documents, a nest of [B, N, ...], for users [B, F]."""
-
-    def _outputs(self, users: tf.Tensor, documents: Nest):
-        q_items = self._item_values(users, documents)
-        if not self._no_click_layers:
-            return q_items, tf.zeros_like(q_items[:, 0])
-        q_no_click = tf.squeeze(apply_layers(self._no_click_layers, users), axis=-1)
-        if self._relative:
-            q_items += q_no_click[:, tf.newaxis]
-        return q_items, q_no_click
-
-
 @gin.configurable
-class SlateQNetwork(ChoiceValueNetwork):
+class SlateQNetwork(SlateNetwork):
     """Q-values of every candidate and of "no click".
 
-    The item-wise value is a multilayer perceptron on the user's and one document's observation,
-    shared by all candidates. The no-click value is a perceptron on the user's observation.
+    Calling it with an observation of B users and N candidates gives ((q_items float [B, N],
+    q_no_click float [B]), network_state). The item-wise value is a multilayer perceptron on the
+    user's and one document's observation, shared by all candidates. The no-click value is a
+    perceptron on the user's observation.
 
     Args:
       observation_spec: `Observation` of specs.
       hidden_units: sizes of the hidden layers, RecSim's are (256, 32).
-      no_click, relative, memory: see `ChoiceValueNetwork`.
+      no_click: "learned", or "zero" for the SlateQ paper's value of zero.
+      relative: with a learned no-click value, whether items are valued over no click, Q(s, i) -
+        Q(s, none), as in a dueling network (Wang et al. 2016, arXiv 1511.06581).
       items_see_user: whether an item's value depends on the user beyond what it is relative to.
+      memory: what it remembers of a session, by which the values differ too; or None.
+      items: `TwoTowers`, or what else builds the layer of item-wise values from the observation
+        spec and the hidden units; None for the perceptron.
 
     Raises:
       ValueError: for an unknown no_click, or without a hidden layer.
@@ -96,16 +49,29 @@ class SlateQNetwork(ChoiceValueNetwork):
         relative: bool = True,
         items_see_user: bool = True,
         memory: Memory | None = None,
+        items: Callable[..., tf.keras.layers.Layer] | None = None,
         name: str = "SlateQNetwork",
     ):
-        super().__init__(observation_spec, no_click, relative, name, memory)
-        self._items = ItemPerceptron(hidden_units, items_see_user)
+        super().__init__(observation_spec, name, memory)
+        check_one_of(("learned", "zero"), no_click=no_click)
+        self.learns_no_click = no_click == "learned"
+        self._relative = relative
+        if items is None:
+            self._items = ItemPerceptron(observation_spec, hidden_units, items_see_user)
+        else:
+            self._items = items(observation_spec, hidden_units)
         self._no_click_layers = (
-            perceptron(hidden_units, 1, "no_click") if no_click == "learned" else []
+            perceptron(hidden_units, 1, "no_click") if self.learns_no_click else []
         )
 
-    def _item_values(self, users: tf.Tensor, documents: Nest):
-        return tf.squeeze(self._items(users, self._encoder.documents(documents)), axis=-1)
+    def _outputs(self, users: tf.Tensor, documents: Nest):
+        q_items = self._items(users, documents)
+        if not self.learns_no_click:
+            return q_items, tf.zeros_like(q_items[:, 0])
+        q_no_click = tf.squeeze(apply_layers(self._no_click_layers, users), axis=-1)
+        if self._relative:
+            q_items += q_no_click[:, tf.newaxis]
+        return q_items, q_no_click
 
 
 @gin.configurable
@@ -116,7 +82,7 @@ class ClickNetwork(SlateQNetwork):
     Args:
       observation_spec: `Observation` of specs.
       hidden_units: sizes of the hidden layers of both perceptrons, at least one.
-      memory: see `ChoiceValueNetwork`.
+      memory: see `SlateQNetwork`.
     """
 
     def __init__(
@@ -126,46 +92,8 @@ class ClickNetwork(SlateQNetwork):
         memory: Memory | None = None,
         name: str = "ClickNetwork",
     ):
-        super().__init__(observation_spec, hidden_units, "learned", False, True, memory, name)
-
-
-@gin.configurable
-class TwoTowerQNetwork(ChoiceValueNetwork):
-    """Q-values of every candidate and of "no click", from a vector of the user and a vector of each
-    document.
-
-    The item-wise value is <f(user), g(document)> + b(document), see `TwoTowers`. `SlateQNetwork`
-    sees user and document together and can express more, but it needs hidden layers for each of the
-    B N pairs.
-
-    Args:
-      observation_spec: `Observation` of specs.
-      hidden_units, embedding_size, document_features: of the `TwoTowers`.
-      no_click, relative, memory: see `ChoiceValueNetwork`.
-
-    Raises:
-      ValueError: for an unknown no_click, or as `TwoTowers`.
-    """
-
-    def __init__(
-        self,
-        observation_spec: Observation,
-        hidden_units: Sequence[int] = (64, 64),
-        embedding_size: int = 32,
-        document_features: Sequence | np.ndarray | tf.Tensor | None = None,
-        no_click: str = "learned",
-        relative: bool = True,
-        memory: Memory | None = None,
-        name: str = "TwoTowerQNetwork",
-    ):
-        super().__init__(observation_spec, no_click, relative, name, memory)
-        self._towers = TwoTowers(observation_spec, hidden_units, embedding_size, document_features)
-        self._no_click_layers = (
-            perceptron(hidden_units, 1, "no_click") if no_click == "learned" else []
-        )
-
-    def _item_values(self, users: tf.Tensor, documents: Nest):
-        return self._towers(users, documents)
+        # All of them, since gin would bind the others as those of a `SlateQNetwork`.
+        super().__init__(observation_spec, hidden_units, "learned", False, True, memory, None, name)
 
 
 class SessionValues(NamedTuple):
@@ -196,10 +124,9 @@ class SessionQNetwork(SlateNetwork):
     click. The network learns beside them the means of R and C over the choices that the user may
     make, as functions of the user, and the mean stands in the place of Q(s, none).
 
-    R and C are regressions of lambda-returns, see `losses.session_losses`. w is a Poisson
-    regression of rewards, whose exposures are the parts of a session that the user's choices take.
-    The best policy for a rate subtracts the rate times the cost from the reward (Dinkelbach 1967,
-    "On nonlinear fractional programming").
+    R and C are regressions of lambda-returns, and w is a Poisson regression of rewards, see
+    `losses.session_losses`. The best policy for a rate subtracts the rate times the cost from the
+    reward (Dinkelbach 1967, "On nonlinear fractional programming").
 
     Calling it gives ((q_items [B, N], q_no_click [B], `SessionValues`), network_state). It needs
     rewards with a positive mean, and the target "differential" of `SlateQTargets`.
@@ -208,10 +135,8 @@ class SessionQNetwork(SlateNetwork):
       observation_spec: `Observation` of specs.
       hidden_units: sizes of the hidden layers, at least one, of all its perceptrons.
       items_see_user: see `SlateQNetwork`.
-      memory: see `ChoiceValueNetwork`.
+      memory: see `SlateQNetwork`.
     """
-
-    learns_no_click = True
 
     def __init__(
         self,
@@ -223,13 +148,13 @@ class SessionQNetwork(SlateNetwork):
     ):
         super().__init__(observation_spec, name, memory)
         # One network for both: choosing among many candidates takes half the time.
-        self._items = ItemPerceptron(hidden_units, items_see_user, outputs=2)
+        self._items = ItemPerceptron(observation_spec, hidden_units, items_see_user, outputs=2)
         self._user_layers = [
             perceptron(hidden_units, 1, name) for name in ("reward", "cost", "worth")
         ]
 
     def _outputs(self, users: tf.Tensor, documents: Nest):
-        items = self._items(users, self._encoder.documents(documents))
+        items = self._items(users, documents)
         reward, cost, log_worth = (
             tf.squeeze(apply_layers(layers, users), axis=-1) for layers in self._user_layers
         )

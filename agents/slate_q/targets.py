@@ -13,9 +13,6 @@ from recsim_tf.core.validation import FRACTION, check_numbers, check_one_of
 from recsim_tf.policies.choice_scores import ChoiceScores
 from recsim_tf.policies.slates import slate_optimizer
 
-TARGETS = ("sarsa", "myopic", "q_learning", "differential")
-CLOCKS = ("steps", "rewards")
-
 
 @gin.configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +40,8 @@ class SlateQTargets(QTargets):
 
     def __post_init__(self):
         super().__post_init__()
-        check_one_of(TARGETS, target=self.target)
-        check_one_of(CLOCKS, clock=self.clock)
+        check_one_of(("sarsa", "myopic", "q_learning", "differential"), target=self.target)
+        check_one_of(("steps", "rewards"), clock=self.clock)
         if self.clock == "rewards":
             check_one_of(("differential",), target=self.target)
         check_numbers(FRACTION, session_return_tau=self.session_return_tau)

@@ -13,16 +13,13 @@ from tf_agents.trajectories import trajectory
 
 from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
-from recsim_tf.agents.shared import checks
-from recsim_tf.agents.shared.exploration import epsilon_greedy
+from recsim_tf.agents.shared.exploration import epsilon_greedy, require_slates
 from recsim_tf.agents.shared.slate_table import all_slates, explain_slates
 from recsim_tf.agents.tabular_q.cells import SlateCells, transpose_integers
 from recsim_tf.core import random
 from recsim_tf.core.explanations import Explained
 from recsim_tf.core.types import Nest, Observation, Seed
 from recsim_tf.core.validation import FRACTION, SCHEDULE, check_numbers, check_one_of
-
-EXPLORATION_POLICIES = ("epsilon_greedy", "min_count")
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -71,7 +68,7 @@ class TabularExploration:
     seed: random.Seed = 0
 
     def __post_init__(self):
-        check_one_of(EXPLORATION_POLICIES, policy=self.policy)
+        check_one_of(("epsilon_greedy", "min_count"), policy=self.policy)
         check_numbers(FRACTION, temperature=self.temperature)
 
 
@@ -97,7 +94,6 @@ class TFSessionCountingPolicy(TFSlatePolicy):
         return super()._action(time_step, policy_state, seed)
 
 
-@gin.configurable
 class TabularQAgent(tf_agent.TFAgent):
     """RecSim's tabular Q agent for B users who share one table.
 
@@ -141,7 +137,7 @@ class TabularQAgent(tf_agent.TFAgent):
     ):
         tf.Module.__init__(self, name=name)
         replicas.require_one(name)
-        checks.require_slates(name, action_spec)
+        require_slates(name, action_spec)
         slate_size, num_candidates = action_spec.shape[0], int(action_spec.maximum.max()) + 1
         self.slates = all_slates(num_candidates, slate_size, ordered=ordinal_slates)
         self.cells = cells or SlateCells(time_step_spec.observation, slate_size)
@@ -290,7 +286,7 @@ def create_tabular_q(
     environment: SlateEnvironment, train_step_counter: tf.Variable, name: str = "TabularQ"
 ) -> TabularQAgent:
     """Builds a `TabularQAgent`; its other options come from gin bindings of `TabularUpdates`,
-    `TabularExploration`, `SlateCells` and `TabularQAgent`.
+    `TabularExploration` and `SlateCells`.
 
     The arguments are as of `create_slate_q`.
     """

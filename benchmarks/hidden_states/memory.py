@@ -14,7 +14,12 @@ import training_runs
 from sections import Section, Settings, section
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment, rollout_policy
-from recsim_tf.agents.reinforce import PolicyGradient, ReinforceSlateAgent, TwoTowerPolicyNetwork
+from recsim_tf.agents.reinforce import (
+    PolicyGradient,
+    ReinforceSlateAgent,
+    SlatePolicyNetwork,
+    TwoTowers,
+)
 from recsim_tf.agents.shared.learning import Learning
 from recsim_tf.agents.shared.memory import Memory
 from recsim_tf.agents.shared.returns import LambdaReturns
@@ -146,7 +151,7 @@ def _agent(environment: SlateEnvironment, task: Task) -> ReinforceSlateAgent:
     agent = ReinforceSlateAgent(
         environment.time_step_spec(),
         environment.action_spec(),
-        TwoTowerPolicyNetwork(environment.observation_spec(), 2, memory=memory),
+        SlatePolicyNetwork(environment.observation_spec(), 2, (), memory, TwoTowers),
         None,
         Learning(
             tf.keras.optimizers.Adam(rate),

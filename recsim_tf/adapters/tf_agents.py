@@ -39,14 +39,6 @@ class EnvironmentState(NamedTuple):
     seed: tf.Tensor  # int32 [2]
 
 
-class _Variables(tf.Module):
-    """The state of an environment as variables."""
-
-    def __init__(self, state: EnvironmentState):
-        super().__init__(name="SlateEnvironment")
-        self.state = tf.nest.map_structure(replicas.variable, state)
-
-
 class SlateEnvironment(tf_environment.TFEnvironment):
     """A TF-Agents environment over B simulated users at once.
 
@@ -82,17 +74,13 @@ class SlateEnvironment(tf_environment.TFEnvironment):
             first_seed, seed = random.split_seed(random.as_seed(seed), 2)
             state = simulator.reset(batch_size, first_seed)
             # The variables that a checkpoint must hold.
-            self.variables = _Variables(_first(state, seed, batch_size))
+            self.variables = tf.Module(name="SlateEnvironment")
+            self.variables.state = tf.nest.map_structure(
+                replicas.variable, _first(state, seed, batch_size)
+            )
         time_step_spec = ts.time_step_spec(simulator.observation_spec())
         super().__init__(time_step_spec, action_spec(simulator), batch_size)
         replicas.on_each(self._begin_replica)
-
-    @property
-    def steps_per_action(self) -> int:
-        """Steps of each user that an action takes, more than one under a layer that holds
-        slates.
-        """
-        return self.simulator.steps_per_decision
 
     def time_step(self, state: EnvironmentState) -> ts.TimeStep:
         """What an agent sees of a state."""

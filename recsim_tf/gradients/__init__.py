@@ -2,13 +2,8 @@
 function, or pathwise and relaxed.
 """
 
+from recsim_tf.gradients.mixtures import relaxed_top_k
 from recsim_tf.gradients.relaxed import relaxed_return
-from recsim_tf.gradients.relaxed_slate import relaxed_slate, relaxed_top_k
 from recsim_tf.gradients.score_function import score_function_return
 
-__all__ = [
-    "relaxed_return",
-    "relaxed_slate",
-    "relaxed_top_k",
-    "score_function_return",
-]
+__all__ = ["relaxed_return", "relaxed_top_k", "score_function_return"]

@@ -6,12 +6,14 @@ Models may pass integer fields on, but a mixture has no value of them to read: i
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
+import numpy as np
 import tensorflow as tf
 import tree
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import random
+from recsim_tf.core import random, validation
 from recsim_tf.core.distributions import num_outcomes
+from recsim_tf.core.ranges import Range
 from recsim_tf.core.types import Nest, Seed
 
 
@@ -142,6 +144,45 @@ def apply(owner: str, function: Callable[[Nest], Nest], draw: Nest) -> Nest:
     return tree.map_structure_with_path(
         mean, *[function(value) for value in tf.unstack(draw.values)]
     )
+
+
+def relaxed_top_k(keys: tf.Tensor, slate_size: int, temperature: float | tf.Tensor) -> tf.Tensor:
+    """The K largest keys in order, relaxed by successive softmax (Xie and Ermon 2019, arXiv
+    1901.10517, section 4); with `PlackettLuce.keys` of a seed, a relaxed draw of a slate.
+
+    Position k has the weights a_k = softmax(keys_k / temperature), and keys_{k+1} = keys_k + log(1
+    - a_k). As the temperature goes to zero the weights become one-hot.
+
+    Args:
+      keys: float [B, N]; one of -inf has weight zero.
+      slate_size: K.
+      temperature: positive, a number or a scalar.
+
+    Raises:
+      ValueError: for a number out of range.
+
+    Returns:
+      Weights [B, K, N], one weight for every candidate at each position; those of a position sum to
+      one. Those of a candidate may sum to more than one at high temperatures.
+    """
+    validation.check_count(slate_size=slate_size)
+    Range(above=0).check_number("temperature", temperature)
+    temperature = tf.cast(temperature, keys.dtype)
+    positions = [tf.nn.softmax(keys / temperature)]
+    for _ in range(slate_size - 1):
+        keys += _log_complement(positions[-1])
+        positions.append(tf.nn.softmax(keys / temperature))
+    return tf.stack(positions, axis=1)
+
+
+def _log_complement(weights: tf.Tensor):
+    """log(1 - weights) of weights [B, N] that sum to one."""
+    # Next to one, 1 - a has no digits left and its gradient cancels to noise, so the largest
+    # weight's is the sum of the others.
+    largest = tf.one_hot(tf.argmax(weights, axis=-1), weights.shape[-1], True, False, dtype=tf.bool)
+    others = tf.where(largest, tf.zeros([], weights.dtype), weights)
+    rest = tf.where(largest, tf.reduce_sum(others, axis=-1, keepdims=True), 1 - weights)
+    return tf.math.log(tf.maximum(rest, np.finfo(weights.dtype.as_numpy_dtype).tiny))
 
 
 def mix_candidates(documents: Nest, weights: tf.Tensor) -> Nest:

@@ -11,15 +11,11 @@ from recsim_tf.core import random, turns, validation
 from recsim_tf.core.corpora import OwnCorpora
 from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.models import UserModel
-from recsim_tf.core.ranges import Range
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import Models, Sampled, Stages, advance, begin, log_prob_per_user
 from recsim_tf.core.types import InitialDraws, Nest, Seed, Slate, StepDraws, Turn
 from recsim_tf.gradients import mixtures
-from recsim_tf.gradients.relaxed_slate import relaxed_slate
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
-
-_RELAXED_STAGES = frozenset({"response", "innovation"})
 
 
 def relaxed_return(
@@ -41,7 +37,7 @@ def relaxed_return(
         with tf.GradientTape() as tape:
             loss = -tf.reduce_mean(relaxed_return(simulator, policy, num_users, num_steps, seed))
 
-    - A slate is a relaxed draw from the policy (`relaxed_slate`). Its documents are convex
+    - A slate is a relaxed draw from the policy (`relaxed_top_k`). Its documents are convex
       combinations of what the user would meet of the candidates, hidden attributes included.
     - A choice, and any other draw of one of finitely many values for each user in
       `UserModel.response` and `UserModel.innovation`, gives every value a weight
@@ -59,10 +55,7 @@ def relaxed_return(
     The gradient is exact for the relaxed return, not for the return: it is *biased*, as is the
     value. The bias of slates, choices and innovations goes to zero with the temperature, while the
     variance of the gradient grows; that of a rule goes to zero with `departure_temperature`.
-    `benchmarks/policy_gradient.py` prints both where the exact gradient is known: there the bias is
-    60 % of the gradient at temperature 4, 18 % at 0.5 and 4 % at 0.125, and at 0.125 one session
-    tells less than by the score function. Mohamed et al. 2020 (arXiv 1906.10652) survey the
-    estimators.
+    docs/slate_q.md has figures. Mohamed et al. 2020 (arXiv 1906.10652) survey the estimators.
 
     Documents may have integer fields, but neither the user model nor the reward may compute with
     them. Candidates, as the policy and the document model see them, are as in `Simulator`. In the
@@ -89,11 +82,9 @@ def relaxed_return(
         has a memory, if there is a rule of departure without a margin, or if something computes
         with an integer field that has no mixture; all when the function is traced.
     """
-    for name, value in (
-        ("temperature", temperature),
-        ("departure_temperature", departure_temperature),
-    ):
-        Range(above=0).check_number(name, value)
+    validation.check_numbers(
+        validation.POSITIVE, temperature=temperature, departure_temperature=departure_temperature
+    )
     turns.require_no_queries(
         "relaxed_return", simulator.query_spec, "take score_function_return, which needs no mixture"
     )
@@ -111,6 +102,22 @@ def relaxed_return(
     dtype = simulator.reward(first_state.response, first_state.user).dtype
     zeros = tf.zeros([num_users], dtype)
 
+    def stay_probability(user: Nest, departure: tf.Tensor | tfd.Distribution):
+        """[B], judged on the updated state."""
+        if isinstance(departure, tfd.Distribution):
+            return tf.exp(departure.log_prob(tf.zeros(departure.batch_shape, departure.dtype)))
+        users = simulator.users
+        if type(users).departure is UserModel.departure:
+            return tf.ones(departure.shape)
+        if departure_margin is None:
+            raise ValueError(
+                f"departure_margin is missing: {type(users).__name__} leave by a rule, which has no"
+                " gradient. Give a function of their state that is positive while they stay, such"
+                " as `lambda user: user.budget`, or make the departure a hazard"
+            )
+        margin = departure_margin(user)
+        return tf.sigmoid(margin / tf.cast(departure_temperature, margin.dtype))
+
     def body(
         step: tf.Tensor,
         state: Nest,
@@ -120,19 +127,14 @@ def relaxed_return(
         seed: Seed,
     ):
         seed, policy_seed, step_seed = random.split_seed(seed, 3)
-        slate_weights = relaxed_slate(
-            policy.distribution(simulator.observe(state)), policy_seed, temperature
+        slates = policy.distribution(simulator.observe(state))
+        slate_weights = mixtures.relaxed_top_k(
+            slates.keys(policy_seed), slates.slate_size, temperature
         )
         stages = _Relaxed(step_seed, log_prob, simulator.corpora, temperature)
         next_state, transition, _ = advance(simulator, state, Turn(slate_weights), stages)
         total += in_session * transition.reward
-        stay = _stay_probability(
-            simulator.users,
-            next_state.user,
-            stages.departure,
-            departure_margin,
-            departure_temperature,
-        )
+        stay = stay_probability(next_state.user, stages.departure)
         # The time limit alone ends a relaxed session.
         in_session = tf.where(next_state.done, zeros, in_session * tf.cast(stay, dtype))
         next_state = next_state._replace(
@@ -152,13 +154,8 @@ def relaxed_return(
 
 
 class _Pathwise(Stages):
-    """Draws pathwise where it can, else hard, with the log-probability of the hard draws.
-
-    Args:
-      seed: an integer or int32 [2].
-      names: of all stages.
-      log_prob: [B], of the earlier hard draws; that of later ones is added to the attribute.
-      corpora: of the users.
+    """Draws pathwise where it can, else hard. The log-probability [B] of hard draws is added to the
+    attribute `log_prob`.
     """
 
     def __init__(self, seed: Seed, names: Iterable[str], log_prob: tf.Tensor, corpora: OwnCorpora):
@@ -180,14 +177,7 @@ class _Pathwise(Stages):
 
 
 class _Relaxed(_Pathwise):
-    """A step of relaxed sessions: slates are weights [B, K, N] and nobody leaves.
-
-    Args:
-      seed: an integer or int32 [2].
-      log_prob: [B], of the earlier hard draws.
-      corpora: of the users.
-      temperature: of relaxed draws.
-    """
+    """A step of relaxed sessions: slates are weights [B, K, N] and nobody leaves."""
 
     def __init__(
         self, seed: Seed, log_prob: tf.Tensor, corpora: OwnCorpora, temperature: float | tf.Tensor
@@ -198,7 +188,7 @@ class _Relaxed(_Pathwise):
 
     def sample(self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None):
         if (
-            stage in _RELAXED_STAGES
+            stage in ("response", "innovation")
             and num_outcomes(distribution) is not None
             and distribution.batch_shape.rank == 1
         ):
@@ -227,25 +217,3 @@ class _Relaxed(_Pathwise):
         self.departure = departure
         num_users = self.log_prob.shape
         return tf.zeros(num_users, tf.bool), ()
-
-
-def _stay_probability(
-    users: UserModel,
-    user: Nest,
-    departure: tf.Tensor | tfd.Distribution,
-    margin_of: Callable[[Nest], tf.Tensor] | None,
-    temperature: float | tf.Tensor,
-):
-    """[B]: the probability of staying, judged on the updated state."""
-    if isinstance(departure, tfd.Distribution):
-        return tf.exp(departure.log_prob(tf.zeros(departure.batch_shape, departure.dtype)))
-    if type(users).departure is UserModel.departure:
-        return tf.ones(departure.shape)
-    if margin_of is None:
-        raise ValueError(
-            f"departure_margin is missing: {type(users).__name__} leave by a rule, which has no"
-            " gradient. Give a function of their state that is positive while they stay, such as"
-            " `lambda user: user.budget`, or make the departure a hazard"
-        )
-    margin = margin_of(user)
-    return tf.sigmoid(margin / tf.cast(temperature, margin.dtype))

@@ -60,7 +60,9 @@ def score_function_return(
     rewards = trajectory.transitions.reward
     corpora, num_users = simulator.corpora, rewards.shape[1]
     rewards_to_go = corpora.sums(tf.cumsum(rewards, axis=0, reverse=True))
-    mean_of_others = _mean_of_others(rewards_to_go)
+    num_others = max(rewards_to_go.shape[1] - 1, 1)
+    mean_of_others = tf.reduce_sum(rewards_to_go, axis=1, keepdims=True) - rewards_to_go
+    mean_of_others /= num_others
     if baseline is None:
         baseline = mean_of_others
     elif baseline.shape != rewards.shape:
@@ -77,8 +79,8 @@ def score_function_return(
         return tf.add_n(terms) if terms else tf.zeros([num_rows], rewards.dtype)
 
     def score(log_probs: dict[str, tf.Tensor], active: tf.Tensor, advantage: tf.Tensor):
-        """[B]: log-probabilities by stage, times the advantage [W]. What is drawn for users who
-        have left, or for worlds that all have left, changes nothing.
+        """[B]: zero, with the gradient of log-probabilities by stage times the advantage [W]. What
+        is drawn for users who have left, or for worlds that all have left, changes nothing.
         """
         of_users, of_corpora = (
             total([each for stage, each in log_probs.items() if (stage in OF_CORPORA) == of], rows)
@@ -88,7 +90,8 @@ def score_function_return(
         of_corpora = tf.where(corpora.ended(~active), nothing, of_corpora)
         log_prob = tf.where(active, of_users, nothing)
         log_prob += corpora.at_first_users(of_corpora, num_users)
-        return _gradient_only(log_prob * corpora.of_users(advantage, num_users))
+        weighted = log_prob * corpora.of_users(advantage, num_users)
+        return weighted - tf.stop_gradient(weighted)
 
     # A baseline of the caller may depend on the initial draws, so it cannot serve for them.
     initial = score(
@@ -104,14 +107,3 @@ def score_function_return(
 
     carry = initial, policy.initial_state(num_users)
     return simulator.retrace(trajectory, add, carry, score=True)[0]
-
-
-def _mean_of_others(values: tf.Tensor):
-    """For each [T, B] the mean over the other rows."""
-    num_others = max(values.shape[1] - 1, 1)
-    return (tf.reduce_sum(values, axis=1, keepdims=True) - values) / num_others
-
-
-def _gradient_only(value: tf.Tensor):
-    """Zero, with the gradient of `value`."""
-    return value - tf.stop_gradient(value)

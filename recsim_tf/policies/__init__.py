@@ -1,17 +1,15 @@
 """Policies for `Simulator.rollout`. They need TensorFlow Probability alone.
 
-Their parts are in modules: `slates` has slate optimisers, `indices` and `logistic` bandit
-algorithms, `clusters` and `clicks` rankings of clusters.
+Their parts are in modules: `choice_scores` has beliefs about clicks, `slates` slate optimisers,
+`indices` and `logistic` bandit algorithms, `clusters` and `clicks` rankings of clusters.
 """
 
 from recsim_tf.core.explanations import Explained, Explanation, explanation_of
 from recsim_tf.policies.boosting import Boosting
-from recsim_tf.policies.choice_scores import AffinityScores, BeliefScores, LearnedScores
-from recsim_tf.policies.click_bandit import ClickBandit
 from recsim_tf.policies.clickbait import clickbait_policy
+from recsim_tf.policies.clicks import ClickBandit
 from recsim_tf.policies.clusters import ClusterBandit, greedy_cluster_policy
-from recsim_tf.policies.greedy import greedy_pctr_policy
-from recsim_tf.policies.myopic import myopic_policy
+from recsim_tf.policies.myopic import greedy_pctr_policy, myopic_policy
 from recsim_tf.policies.oracle import OraclePolicy
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 from recsim_tf.policies.policy_model import PolicyModel
@@ -21,14 +19,11 @@ from recsim_tf.policies.trending import Trending
 
 __all__ = [
     "BASELINES",
-    "AffinityScores",
-    "BeliefScores",
     "Boosting",
     "ClickBandit",
     "ClusterBandit",
     "Explained",
     "Explanation",
-    "LearnedScores",
     "OraclePolicy",
     "PlackettLucePolicy",
     "PolicyModel",

@@ -6,14 +6,13 @@ choice.
 """
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Any
 
 import tensorflow as tf
 
 from recsim_tf import choice
-from recsim_tf.core.models import UserModel
 from recsim_tf.core.types import Nest, Observation
-from recsim_tf.policies.observations import raw_user
+from recsim_tf.policies.fields import raw_user
 
 # Observation of B users and N candidates -> (weights [B, N], no_click_weight [B]), all
 # non-negative.
@@ -83,19 +82,12 @@ class LearnedScores:
         return weights[:, :-1], weights[:, -1]
 
 
-@runtime_checkable
-class ScoringUsers(Protocol):
-    """A user model that scores how much users like documents."""
-
-    def scores(self, state: Nest, documents: Nest) -> tf.Tensor:
-        """Scores [B, N] of documents, a nest of [B, N, ...], for users, a nest of [B, ...]."""
-
-
 class BeliefScores:
     """A multinomial choice model of how much users in a believed state like the documents.
 
     Args:
-      users: the user model, as `ScoringUsers`; it scores documents as they are observed.
+      users: a user model with a method `scores(state, documents)`, which gives scores [B, N] of
+        documents, a nest of [B, N, ...] as they are observed, for users, a nest of [B, ...].
       belief: maps the observation to a user state, a nest of [B, ...].
       choice_model: multinomial, as `MultinomialLogit` or `MultinomialProportional`.
 
@@ -106,11 +98,11 @@ class BeliefScores:
 
     def __init__(
         self,
-        users: UserModel,
+        users: Any,
         belief: Callable[[Observation], Nest],
         choice_model: choice.ChoiceModel,
     ):
-        if not isinstance(users, ScoringUsers):
+        if not hasattr(users, "scores"):
             raise ValueError(
                 f"users must have a method scores(state, documents), got {type(users).__name__}"
             )

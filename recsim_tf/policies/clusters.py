@@ -98,11 +98,6 @@ class ClusterBandit(PolicyModel):
     slate of a session begins with cluster 0, as in RecSim. Every step has its own seed, so Thompson
     sampling draws anew (RecSim repeats its draws). The counts begin at zero in every session.
 
-        policy = ClusterBandit(simulator, "thompson")
-        trajectory = simulator.rollout(policy, num_users, num_steps, seed)
-
-    For TF-Agents: `TFSlatePolicy(time_step_spec, action_spec, policy)`.
-
     Args:
       simulator: an environment whose observed documents have a `cluster_id` and a `quality`, and
         whose observed responses have `clicked` and the `cluster_id` of what was shown. The bounds

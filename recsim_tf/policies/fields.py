@@ -1,9 +1,10 @@
-"""What policies need of an environment, read from the specs of its observations."""
+"""What policies need of an environment, from its observations and their specs."""
+
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from recsim_tf.core import turns, validation
-from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.types import Nest
 
@@ -24,33 +25,20 @@ def require_slates(name: str, simulator: SessionSource) -> None:
     )
 
 
-def document_clusters(simulator: SessionSource) -> int:
-    """The number of clusters of documents that can be ranked by cluster and quality.
-
-    Raises:
-      ValueError: if documents lack one of the fields, or if cluster ids are not integers with an
-        upper bound.
-    """
-    documents = simulator.observation_spec().documents
-    validation.check_fields("documents", documents, "cluster_id", "quality")
-    return _num_clusters("documents", documents.cluster_id)
-
-
-def response_clusters(response_spec: Nest) -> int:
-    """The number of clusters that responses name.
+def num_clusters(owner: str, specs: Nest, *names: str) -> int:
+    """The number of clusters that documents or responses name.
 
     Args:
-      response_spec: bounded specs of an observed response.
+      owner: "documents" or "responses".
+      specs: bounded specs of those that are observed.
+      *names: of the fields that they need, "cluster_id" among them.
 
     Raises:
-      ValueError: if responses lack one of the fields, or if cluster ids are not integers with an
-        upper bound.
+      ValueError: if one of the fields is missing, or if cluster ids are not integers with an upper
+        bound.
     """
-    validation.check_fields("responses", response_spec, "clicked", "cluster_id")
-    return _num_clusters("responses", response_spec.cluster_id)
-
-
-def _num_clusters(owner: str, spec: BoundedTensorSpec) -> int:
+    validation.check_fields(owner, specs, *names)
+    spec = specs.cluster_id
     if not spec.dtype.is_integer:
         raise ValueError(f"cluster_id of {owner} must be integers, got {spec.dtype.name}")
     highest = int(spec.maximum.max())
@@ -58,3 +46,37 @@ def _num_clusters(owner: str, spec: BoundedTensorSpec) -> int:
     if highest == spec.dtype.max:
         raise ValueError(f"the bounds of {owner} must bound cluster_id, got no upper bound")
     return highest + 1
+
+
+def document_clusters(simulator: SessionSource) -> int:
+    """`num_clusters` of documents that can be ranked by cluster and quality."""
+    documents = simulator.observation_spec().documents
+    return num_clusters("documents", documents, "cluster_id", "quality")
+
+
+def response_clusters(response_spec: Nest) -> int:
+    """`num_clusters` of observed responses."""
+    return num_clusters("responses", response_spec, "clicked", "cluster_id")
+
+
+class UserWithStatistics(NamedTuple):
+    """The observation of a user above a layer of statistics."""
+
+    raw_observation: Nest  # nest of [B, ...], of the environment below
+    sufficient_statistics: Nest  # nest of [B, ...]
+
+
+class UserWithLastSlate(NamedTuple):
+    """The observation of a user above a layer that shows the last slate."""
+
+    original_observation: Nest  # nest of [B, ...], of the environment below
+    # nest of [B, K, ...]: documents as they were observed, zeros at empty positions
+    last_slate: Nest
+    last_query: Nest = ()  # nest of [B, ...], zeros at the start of a session
+
+
+def raw_user(user: Nest) -> Nest:
+    """The user's observation [B, ...] as the environment itself shows it, below all layers."""
+    while isinstance(user, UserWithStatistics | UserWithLastSlate):
+        user = user[0]
+    return user

@@ -14,6 +14,8 @@ from recsim_tf.core import random, validation
 from recsim_tf.core.ranges import Range
 from recsim_tf.core.types import Seed
 
+_MAX_ROUNDS, _TOLERANCE, _MIN_OBSERVATIONS = 20, 1e-3, 11
+
 
 class LogisticFit(NamedTuple):
     """A ridge-regularised logistic regression of each user's rewards."""
@@ -28,27 +30,19 @@ def fit_logistic(
     rewards: tf.Tensor,
     mask: tf.Tensor,
     sigma0: float = 1.0,
-    num_iterations: int = 20,
-    tolerance: float = 1e-3,
-    min_observations: int = 11,
 ) -> LogisticFit:
     """The posterior mode of w ~ N(0, sigma0^2 I), reward ~ Bernoulli(sigmoid(x . w)), by
     iteratively reweighted least squares.
 
     Each round solves (X^T R X + I / sigma0^2) w' = X^T (R X w - (mu - y)) with mu = sigmoid(X w)
-    and R = diag(mu (1 - mu)), from w = 0 (Newton's method; Bishop 2006, section 4.3.3). A user
-    whose step is shorter than `tolerance` takes no more. The defaults are those of RecSim 0.2.4.
+    and R = diag(mu (1 - mu)), from w = 0 (Newton's method; Bishop 2006, section 4.3.3). There
+    are 20 rounds at most; a user whose step is shorter than 0.001 takes no more, and one of less
+    than 11 pulls has the prior, weights 0 and precision I / sigma0^2 (all as RecSim 0.2.4).
 
     Args:
       features, rewards, mask: see the module.
       sigma0: standard deviation of the prior.
-      num_iterations: the largest number of rounds.
-      tolerance: length of a step.
-      min_observations: a user of fewer has the prior, weights 0 and precision I / sigma0^2.
     """
-    Range(low=0).check_number("tolerance", tolerance)
-    validation.check_count(num_iterations=num_iterations)
-    validation.check_at_least(0, min_observations=min_observations)
     features, rewards, observed = _as_observed(features, rewards, mask)
     prior_precision = _prior_precision(features, sigma0)
 
@@ -62,13 +56,14 @@ def fit_logistic(
         target = tf.linalg.matvec(
             features, spread * logits - observed * (mean - rewards), transpose_a=True
         )
-        new_weights = _solve(tf.linalg.cholesky(new_precision), target)
+        root = tf.linalg.cholesky(new_precision)
+        new_weights = tf.linalg.cholesky_solve(root, target[..., tf.newaxis])[..., 0]
         step = tf.norm(new_weights - weights, axis=-1)
         weights = tf.where(active[:, tf.newaxis], new_weights, weights)
         precision = tf.where(active[:, tf.newaxis, tf.newaxis], new_precision, precision)
-        return active & (step >= tolerance), weights, precision
+        return active & (step >= _TOLERANCE), weights, precision
 
-    active = tf.reduce_sum(tf.cast(mask, tf.int32), axis=-1) >= min_observations
+    active = tf.reduce_sum(tf.cast(mask, tf.int32), axis=-1) >= _MIN_OBSERVATIONS
     weights = tf.zeros_like(tf.reduce_sum(features, axis=1))
     start = (active, weights, prior_precision + tf.zeros_like(weights)[:, :, tf.newaxis])
     return LogisticFit(
@@ -76,22 +71,19 @@ def fit_logistic(
             lambda active, *_: tf.reduce_any(active),
             improve,
             start,
-            maximum_iterations=num_iterations,
+            maximum_iterations=_MAX_ROUNDS,
         )[1:]
     )
 
 
 def ucb_glm_radius(dim: int, horizon: float, optimism_scaling: float = 1.0) -> float:
-    """The factor of the confidence radius, o (0.5 / 0.25) sqrt(dim/2 ln(1 + 2 horizon / dim) + ln
-    horizon).
-
-    The exploration parameter of UCB-GLM, (sigma / kappa) sqrt(d/2 ln(1 + 2 T / d) + ln(1 / delta))
-    (Li, Lu & Zhou 2017, arXiv 1703.00048), with RecSim 0.2.4's sigma = 1/2, kappa = 1/4 and delta =
-    1 / horizon.
+    """The factor of the confidence radius, o (sigma / kappa) sqrt(d/2 ln(1 + 2 T / d) + ln(1 /
+    delta)) (Li, Lu & Zhou 2017, arXiv 1703.00048), with RecSim 0.2.4's sigma = 1/2, kappa = 1/4 and
+    delta = 1 / T.
 
     Args:
-      dim: D, of the features.
-      horizon: number of rounds that are to come, at least 1.
+      dim: d, of the features.
+      horizon: T, number of rounds that are to come, at least 1.
       optimism_scaling: o.
     """
     validation.check_count(dim=dim)
@@ -180,7 +172,3 @@ def _as_observed(features: tf.Tensor, rewards: tf.Tensor, mask: tf.Tensor):
 def _prior_precision(features: tf.Tensor, sigma0: float):
     Range(above=0).check_number("sigma0", sigma0)
     return tf.eye(features.shape[-1], dtype=features.dtype) / sigma0**2
-
-
-def _solve(root: tf.Tensor, vector: tf.Tensor):
-    return tf.linalg.cholesky_solve(root, vector[..., tf.newaxis])[..., 0]

@@ -15,10 +15,6 @@ from recsim_tf.policies.choice_scores import AffinityScores
 from recsim_tf.policies.policy_model import PolicyModel
 from recsim_tf.policies.slates import exact_slate
 
-# Reward per unit of budget that this policy itself earns, about 280 / 200; returns are flat around
-# it.
-_REWARD_PER_BUDGET = 1.3
-
 
 class OraclePolicy(PolicyModel):
     """A policy for interest evolution that knows the topics' mean qualities and the users' choice
@@ -40,7 +36,8 @@ class OraclePolicy(PolicyModel):
     """
 
     simulator: Simulator
-    reward_per_budget: Any = parameter(_REWARD_PER_BUDGET)
+    # About what this policy itself earns, 280 / 200; returns are flat around it.
+    reward_per_budget: Any = parameter(1.3)
 
     def check(self):
         fields.require_slates("OraclePolicy", self.simulator)

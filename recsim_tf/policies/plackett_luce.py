@@ -44,7 +44,11 @@ class PlackettLucePolicy:
         is that of the policy.
         """
         if tf.nest.flatten(network.state_spec):
-            return RememberingPolicy(network)
+
+            def decide(observation: Observation, policy_state: Nest):
+                return network(observation, network_state=policy_state)
+
+            return RememberingPolicy(decide, network.state_spec)
         return cls(lambda observation: network(observation)[0])
 
     def initial_state(self, num_users: int) -> Nest:
@@ -84,24 +88,25 @@ class PlackettLucePolicy:
 
 
 class RememberingPolicy(PlackettLucePolicy):
-    """The policy of a network with a memory, whose state begins with zeros.
+    """A policy with a state, such as the memory of a network, which begins with zeros.
 
     Args:
-      network: gives (distribution [B], state), and has a `state_spec`.
+      decide: gives (distribution [B], next policy state) for (observation, policy_state).
+      state_spec: of the policy state of one user.
     """
 
-    def __init__(self, network: Any):
+    def __init__(
+        self, decide: Callable[[Observation, Nest], tuple[Actions, Nest]], state_spec: Nest
+    ):
         super().__init__(self._without_a_state)
-        self._network = network
+        self.decide = decide  # type: ignore[method-assign]
+        self._state_spec = state_spec
 
     def initial_state(self, num_users: int | tf.Tensor):
-        return fields.zeros(self._network.state_spec, num_users)
-
-    def decide(self, observation: Observation, policy_state: Nest):
-        return self._network(observation, network_state=policy_state)
+        return fields.zeros(self._state_spec, num_users)
 
     def _without_a_state(self, observation: Observation):
         raise ValueError(
-            f"the distribution of {self._network.name} depends on what it remembers: take decide,"
-            " with the policy state"
+            "the distribution of a policy depends on what it remembers: take decide, with the"
+            " policy state"
         )

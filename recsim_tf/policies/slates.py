@@ -115,9 +115,6 @@ def exact_slate(
     many = num_candidates is not None and num_candidates >= _MANY_GROUPS * _GROUP_SIZE * slate_size
     solve = (_round_in_groups if many else _round)(weights, no_click_weight, advantages, slate_size)
 
-    def rising(guess: tf.Tensor, slate: tf.Tensor, value: tf.Tensor):
-        return tf.reduce_any(value > guess)
-
     def improve(guess: tf.Tensor, slate: tf.Tensor, value: tf.Tensor):
         slate, improved = solve(value)
         return value, slate, tf.maximum(value, improved)
@@ -125,7 +122,12 @@ def exact_slate(
     first, value = solve(tf.zeros_like(no_click_weight))
     below = tf.fill(tf.shape(value), tf.constant(-float("inf"), value.dtype))
     below = tf.ensure_shape(below, value.shape)
-    return tf.while_loop(rising, improve, (below, first, value), maximum_iterations=_MAX_ROUNDS)[1]
+    return tf.while_loop(
+        lambda guess, slate, value: tf.reduce_any(value > guess),
+        improve,
+        (below, first, value),
+        maximum_iterations=_MAX_ROUNDS,
+    )[1]
 
 
 def _round(

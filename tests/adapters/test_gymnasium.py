@@ -7,10 +7,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
 
 import recsim_tf
-from recsim_tf.adapters.gymnasium import GymnasiumEnvironment, GymnasiumVectorEnvironment
+from recsim_tf import registry
+from recsim_tf.adapters.gymnasium import (
+    GymnasiumEnvironment,
+    GymnasiumVectorEnvironment,
+    register_environments,
+)
 from recsim_tf.core import random
 from recsim_tf.environments.interest_evolution import watch_time_reward
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
@@ -25,6 +31,7 @@ from tests.adapters.gymnasium_sessions import (
     vector_environment,
 )
 from tests.core.toy import toy_simulator
+from tests.questions import simulator as asked
 
 FLAT, PERSISTENT = {"flatten": True}, {"dtype": tf.float64, "resample_documents": False}
 
@@ -255,3 +262,120 @@ def test_the_extra_is_named_where_gymnasium_is_missing(monkeypatch):
     )
     with pytest.raises(ImportError, match=expected):
         importlib.import_module("recsim_tf.adapters.gymnasium")
+
+
+# By their names in Gymnasium, and what other libraries do with them.
+
+
+NAME = "recsim_tf/LongTermSatisfaction-v1"
+
+
+def test_every_registered_environment_has_a_name_in_gymnasium():
+    for environment_id in recsim_tf.registered():
+        spec = gymnasium.spec(f"recsim_tf/{environment_id}")
+        assert spec.entry_point == "recsim_tf.adapters.gymnasium:make_environment"
+        assert spec.vector_entry_point == "recsim_tf.adapters.gymnasium:make_vector_environment"
+
+
+def test_make_takes_the_arguments_of_the_simulator_and_of_the_environment():
+    environment = gymnasium.make(NAME, seed=3, flatten=True, slate_size=2, render_mode=None)
+    assert environment.unwrapped.simulator.slate_size == 2
+    expected = GymnasiumEnvironment(
+        recsim_tf.make("LongTermSatisfaction-v1", slate_size=2), seed=3, flatten=True
+    )
+    assert_equal(environment.reset(), expected.reset())
+    assert_equal(environment.step([0, 1]), expected.step([0, 1]))
+
+
+def test_make_vec_makes_users_who_are_stepped_at_once():
+    environments = gymnasium.make_vec(NAME, 3, autoreset_mode="SameStep", slate_size=2)
+    assert type(environments) is GymnasiumVectorEnvironment
+    assert environments.metadata["autoreset_mode"] == gymnasium.vector.AutoresetMode.SAME_STEP
+    assert environments.action_space.shape == (3, 2)
+
+
+def test_without_a_seed_each_environment_has_its_own_user():
+    environments = gymnasium.make_vec(NAME, 2, vectorization_mode="sync")
+    observation, _ = environments.reset()
+    assert (observation["doc"][0] != observation["doc"][1]).any()
+
+
+def test_a_spec_that_went_through_a_file_makes_the_same_environment():
+    spec = gymnasium.make(NAME, seed=3, slate_size=2).spec
+    first, again = (gymnasium.make(each) for each in (spec, EnvSpec.from_json(spec.to_json())))
+    assert_equal(first.reset(), again.reset())
+
+
+def test_an_unknown_argument_is_named():
+    with pytest.raises(TypeError, match="LongTermSatisfaction-v1 has no argument render_mode"):
+        gymnasium.make(NAME, render_mode="human")
+
+
+@pytest.fixture
+def _clean_registries(monkeypatch):
+    monkeypatch.setattr(registry, "_factories", dict(registry._factories))
+    known = set(gymnasium.registry)
+    yield
+    for name in set(gymnasium.registry) - known:
+        del gymnasium.registry[name]
+
+
+@pytest.mark.usefixtures("_clean_registries")
+def test_environments_of_one_s_own_are_made_known():
+    recsim_tf.register("Toy-v1", toy_simulator)
+    register_environments()
+    assert gymnasium.make("recsim_tf/Toy-v1", max_steps=2).unwrapped.simulator.max_steps == 2
+
+
+# Turns of a slate and a query.
+
+
+NUM_ASKED = 4
+
+
+def turns(is_asked=1, strength=0.5, slate=(0, 1)):
+    return {
+        "slate": np.tile(slate, [NUM_ASKED, 1]),
+        "query": {
+            "is_asked": np.full([NUM_ASKED], is_asked),
+            "strength": np.full([NUM_ASKED, 2], strength),
+        },
+    }
+
+
+def test_the_action_space_is_a_dict_of_slate_and_query():
+    environment = GymnasiumEnvironment(asked())
+    assert environment.action_space == spaces.Dict(
+        slate=spaces.MultiDiscrete([4, 4]),
+        query=spaces.Dict(is_asked=spaces.Discrete(2), strength=spaces.Box(0, 1, [2], np.float32)),
+    )
+    assert set(environment.observation_space) == {"user", "doc", "response"}
+
+
+def test_a_vector_environment_asks_its_users():
+    def clicks(is_asked):
+        environment = GymnasiumVectorEnvironment(asked(max_steps=50), NUM_ASKED, seed=1)
+        environment.reset()
+        rewards = [environment.step(turns(is_asked, strength=1.0))[1] for _ in range(30)]
+        return np.mean(rewards)
+
+    assert clicks(1) > clicks(0) + 0.15
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (np.zeros([NUM_ASKED, 2], int), "action must be a dict with slate, got ndarray"),
+        ({"slate": np.zeros([NUM_ASKED, 2], int)}, "action must be a dict with query, got one of"),
+        ({**turns(), "query": {"strength": 1}}, "query must be a dict with is_asked, got one of"),
+        (turns(is_asked=0.5), r"query.is_asked must be int32 \[4\], got float64"),
+        (turns(is_asked=2), r"query.is_asked must be in \[0, 1\]"),
+        (turns(slate=(-1, -1)), "a question must have an item"),
+    ],
+)
+def test_a_bad_turn_is_refused_in_one_line(action, message):
+    environment = GymnasiumVectorEnvironment(asked(), NUM_ASKED, seed=1)
+    environment.reset()
+    with pytest.raises(ValueError, match=message) as error:
+        environment.step(action)
+    assert "\n" not in str(error.value)

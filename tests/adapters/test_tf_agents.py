@@ -3,13 +3,20 @@ import functools
 import numpy as np
 import pytest
 import tensorflow as tf
+from tf_agents.drivers import dynamic_step_driver
 from tf_agents.environments import tf_environment
-from tf_agents.policies import tf_policy
+from tf_agents.policies import policy_saver, random_tf_policy, tf_policy
+from tf_agents.replay_buffers import tf_uniform_replay_buffer
 from tf_agents.specs import tensor_spec
-from tf_agents.trajectories import policy_step
+from tf_agents.trajectories import StepType, policy_step
 from tf_agents.trajectories import time_step as ts
 
-from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy, rollout_policy
+from recsim_tf.adapters.tf_agents import (
+    SlateEnvironment,
+    TFSlatePolicy,
+    action_spec,
+    rollout_policy,
+)
 from recsim_tf.core import nests
 from recsim_tf.core.types import StatefulPolicy
 from recsim_tf.environments.interest_evolution import (
@@ -18,6 +25,8 @@ from recsim_tf.environments.interest_evolution import (
     interest_evolution,
 )
 from recsim_tf.policies import random_policy
+from tests.questions import Question, ask
+from tests.questions import simulator as asked
 from tests.rollout_policies import first_positions
 
 NUM_USERS, SLATE_SIZE, NUM_CANDIDATES, BUDGET = 8, 2, 6, 9.0
@@ -305,3 +314,59 @@ def test_reset_brings_new_users_but_keeps_persistent_candidates():
     before, after = environment.current_time_step().observation, environment.reset().observation
     np.testing.assert_array_equal(before.documents, after.documents)
     assert not np.array_equal(before.user, after.user)
+
+
+# Turns of a slate and a query.
+
+
+NUM_ASKED = 4
+
+
+@pytest.fixture
+def asked_environment():
+    return SlateEnvironment(asked(), NUM_ASKED, seed=1)
+
+
+def asking(asked_environment):
+    return TFSlatePolicy(asked_environment.time_step_spec(), asked_environment.action_spec(), ask)
+
+
+def test_the_action_spec_is_a_bounded_turn(asked_environment):
+    spec = asked_environment.action_spec()
+    assert spec == action_spec(asked())
+    assert isinstance(spec.query, Question)
+    leaves = tf.nest.flatten(spec)
+    assert [leaf.shape for leaf in leaves] == [[2], [], [2]]
+    limits = [(leaf.minimum.min(), leaf.maximum.max()) for leaf in leaves]
+    assert limits == [(0, 3), (0, 1), (0, 1)]
+
+
+def test_drivers_and_replay_hold_turns(asked_environment):
+    policy = asking(asked_environment)
+    replay = tf_uniform_replay_buffer.TFUniformReplayBuffer(
+        policy.trajectory_spec, NUM_ASKED, max_length=8
+    )
+    dynamic_step_driver.DynamicStepDriver(
+        asked_environment, policy, [replay.add_batch], num_steps=8 * NUM_ASKED
+    ).run()
+    frames = replay.gather_all()
+    np.testing.assert_array_equal(frames.action.query.is_asked, 1)
+    assert np.any(frames.step_type == StepType.LAST)
+
+
+def test_a_policy_of_tf_agents_gives_turns_in_a_rollout(asked_environment):
+    policy = random_tf_policy.RandomTFPolicy(
+        asked_environment.time_step_spec(), asked_environment.action_spec()
+    )
+    source = asked(allow_duplicates=True)
+    trajectory = source.rollout(rollout_policy(policy), 50, 3, seed=1)
+    assert 0.3 < np.mean(trajectory.transitions.query.is_asked) < 0.7
+
+
+@pytest.mark.filterwarnings("ignore:Encoding a StructuredValue:UserWarning")
+def test_a_saved_policy_returns_turns(asked_environment, tmp_path):
+    policy_saver.PolicySaver(asking(asked_environment), batch_size=None).save(str(tmp_path))
+    saved = tf.saved_model.load(str(tmp_path))
+    action = saved.action(asked_environment.current_time_step()).action
+    assert action.slate.shape == [NUM_ASKED, 2]
+    np.testing.assert_array_equal(action.query.is_asked, 1)

@@ -17,7 +17,7 @@ from recsim_tf.agents.bandits.conversational import ConUCB, LinUCB, random_arms
 from recsim_tf.agents.full_slate_q import TopicSetQNetwork, create_full_slate_q
 from recsim_tf.agents.reinforce import ImportanceWeights, ReinforceSlateAgent
 from recsim_tf.agents.shared.exploration import linearly_decaying_epsilon
-from recsim_tf.agents.shared.slate_table import SlateTable
+from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.agents.slate_q import (
     SessionQNetwork,
     SlateQAgent,
@@ -31,7 +31,7 @@ from recsim_tf.agents.tabular_q import (
     TabularUpdates,
     create_tabular_q,
 )
-from recsim_tf.agents.tabular_q.discretise import ObservationDigits
+from recsim_tf.agents.tabular_q.cells import ObservationDigits
 from recsim_tf.conversations.key_terms import key_terms
 from recsim_tf.policies import ClickBandit, ClusterBandit, baseline_policy, greedy_cluster_policy
 from recsim_tf.policies.choice_scores import AffinityScores
@@ -102,10 +102,6 @@ REFUSED = {
             arms=DocumentArms,
         )
     ),
-    "observed documents must have the fields cluster_id, quality": lambda: create_bandit(
-        environment("InterestEvolution-v1"), tf.Variable(0, dtype=tf.int64)
-    ),
-    r"kinds must be a list of kinds of turns, got \[\]": lambda: layers.TurnLayer(TALK, []),
     "simulator must be of Conversation-v0": lambda: layers.BeliefLayer(
         recsim_tf.make("DriftingTaste-v0")
     ),
@@ -118,17 +114,11 @@ REFUSED = {
     "one of remember_user": lambda: layers.FixedLengthHistory(
         1, remember_user=False, remember_response=False
     ),
-    "responses must have the fields clicked, cluster_id, got clicked, engagement without": lambda: (
-        layered(recsim_tf.make("LongTermSatisfaction-v1"), layers.ClusterClickStatistics())
-    ),
     "must have resample_documents=False, got True": lambda: layered(
         exploration(), layers.TemporalAggregation(2)
     ),
     "target must be one of sarsa, myopic, q_learning, differential, got 'monte_carlo'": lambda: (
         slate_q(target="monte_carlo")
-    ),
-    "slate optimizer must be one of top_k, greedy, exact, got 'best'": lambda: slate_q(
-        target_slates="best"
     ),
     r"epsilon must be in \[0, 1\] or a function of the train step, got 1.5": lambda: slate_q(
         epsilon=1.5
@@ -144,6 +134,9 @@ REFUSED = {
     "^target must be one of differential, got 'sarsa'": lambda: SlateQTargets(
         target="sarsa", clock="rewards"
     ),
+    "preset must be one of dp_random, slate_topk_sarsa, .*, got 'best'": lambda: create_slate_q(
+        environment("InterestEvolution-v1"), tf.Variable(0, dtype=tf.int64), preset="best"
+    ),
     "no_click must be one of learned, zero, got 'none'": lambda: SlateQNetwork(
         OBSERVATION_SPEC, no_click="none"
     ),
@@ -151,7 +144,7 @@ REFUSED = {
         OBSERVATION_SPEC, ()
     ),
     r"slate_size=4 of num_candidates=20 gives 116,280 slates, .* at most 20,000": lambda: (
-        SlateTable(20, 4)
+        all_slates(20, 4)
     ),
     "documents must be observed as one-hot vectors of topics": lambda: TopicSetQNetwork(
         environment("InterestExploration-v1").observation_spec(), 2

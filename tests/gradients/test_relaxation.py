@@ -9,7 +9,7 @@ from recsim_tf import choice
 from recsim_tf.core import random
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 from recsim_tf.core.execution import compiled
-from recsim_tf.gradients import relaxed_slate, relaxed_top_k
+from recsim_tf.gradients import relaxed_top_k
 from recsim_tf.gradients.mixtures import Label, Mixture, apply, mix_candidates, relaxed_sample
 
 
@@ -116,7 +116,7 @@ def distribution(num_users, dtype, mask=None):
 def test_near_temperature_zero_it_is_the_slate_drawn_with_the_same_seed(dtype, mask):
     seed = random.as_seed(4)
     slates = random.sample(distribution(200, dtype, mask), seed)
-    weights = relaxed_slate(distribution(200, dtype, mask), seed, 1e-4)
+    weights = relaxed_top_k(distribution(200, dtype, mask).keys(seed), 3, 1e-4)
     assert (weights.dtype, weights.shape) == (dtype, [200, 3, 5])
     # Two of the keys may be as near as the temperature.
     near = np.abs(weights - tf.one_hot(slates, 5, dtype=dtype)) < 1e-3

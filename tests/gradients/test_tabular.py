@@ -3,19 +3,32 @@
 import functools
 
 import numpy as np
+import pytest
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from benchmarks.tabular_sessions import (
     LOGITS,
     NUM_STEPS,
     TABLES,
+    TabularDocuments,
+    TabularUsers,
+    click_value,
     exact_return,
     tabular_policy,
     tabular_sessions,
 )
+from recsim_tf.adapters.tf_agents import SlateEnvironment
+from recsim_tf.agents.reinforce import SlatePolicyNetwork
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
+from recsim_tf.core.models import UserModel
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, interest_evolution
+from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.gradients import relaxed_return, score_function_return
+from recsim_tf.policies import PlackettLucePolicy
+from tests.refusals import assert_refused
 
 NUM_USERS = 5_000
 
@@ -206,3 +219,241 @@ def test_departures_by_a_hazard_are_weighted_exactly():
             [-5 * 0.7 * np.sum(steps * 0.8 ** (steps - 1))],
             rtol=1e-12,
         )
+
+
+# In the environments, and what is refused.
+
+
+NUM_SESSIONS, SESSION_STEPS = 64, 30
+
+
+def network_of(simulator):
+    tf.keras.utils.set_random_seed(0)
+    environment = SlateEnvironment(simulator, 2, seed=0)
+    network = SlatePolicyNetwork(
+        environment.observation_spec(), simulator.slate_size, hidden_units=(16,)
+    )
+    network.create_variables()
+    return network
+
+
+def budget(user):
+    return user.budget
+
+
+def gradient_of(
+    simulator,
+    network,
+    kind,
+    num_users=NUM_SESSIONS,
+    num_steps=SESSION_STEPS,
+    jit_compile=True,
+    **arguments,
+):
+    policy = PlackettLucePolicy.of_network(network)
+
+    @compiled(jit_compile=jit_compile)
+    def gradient(seed):
+        trajectory = (
+            simulator.rollout(policy, num_users, num_steps, seed)
+            if kind == "score function"
+            else None
+        )
+        with tf.GradientTape() as tape:
+            if trajectory is None:
+                returns = relaxed_return(simulator, policy, num_users, num_steps, seed, **arguments)
+            else:
+                returns = score_function_return(simulator, policy, trajectory)
+            value = tf.reduce_mean(returns)
+        return returns, tape.gradient(value, network.trainable_variables)
+
+    return gradient
+
+
+@pytest.mark.parametrize(("kind", "num_updates"), [("pathwise", 10), ("score function", 20)])
+@pytest.mark.slow
+def test_a_few_updates_of_the_network_raise_the_return_of_interest_evolution(kind, num_updates):
+    simulator = interest_evolution(
+        slate_size=2, num_candidates=6, users=InterestEvolutionUsers(time_budget=30.0)
+    )
+    network = network_of(simulator)
+    policy = PlackettLucePolicy.of_network(network)
+    arguments = (
+        {"departure_margin": budget, "departure_temperature": 3.0} if kind == "pathwise" else {}
+    )
+    gradient = gradient_of(simulator, network, kind, **arguments)
+    total = compiled(
+        lambda: simulator.fold(
+            policy,
+            2_000,
+            60,
+            9,
+            lambda sum_, transition: sum_ + transition.reward,
+            tf.zeros([2_000]),
+        )
+    )
+    before = total().numpy()
+    optimizer = tf.keras.optimizers.Adam(0.02)
+    for seed in random.split_seed(0, num_updates):
+        returns, gradients = gradient(seed)
+        assert returns.dtype == tf.float32
+        for leaf in gradients:
+            assert np.isfinite(leaf).all()
+            assert np.any(leaf != 0)
+        optimizer.apply_gradients(
+            [
+                (-leaf, variable)
+                for leaf, variable in zip(gradients, network.trainable_variables, strict=True)
+            ]
+        )
+    after = total().numpy()
+    standard_error = np.hypot(before.std(), after.std()) / np.sqrt(len(before))
+    assert after.mean() - before.mean() > 5 * standard_error
+
+
+def test_models_that_compute_with_an_integer_field_have_no_pathwise_gradient():
+    # The users of interest exploration look their affinity up by the topic of a document.
+    simulator = interest_exploration(slate_size=2, num_candidates=4, max_steps=3)
+    network = network_of(simulator)
+    returns, gradients = gradient_of(simulator, network, "score function", 8, 4, jit_compile=False)(
+        random.as_seed(0)
+    )
+    assert np.max(returns) <= 3
+    assert any(np.any(leaf != 0) for leaf in gradients)
+    with pytest.raises(
+        ValueError, match=r"documents.cluster_id is an integer or bool, which has no mixture"
+    ):
+        gradient_of(simulator, network, "pathwise", 8, 4, jit_compile=False)(random.as_seed(0))
+
+
+class StayingTabularUsers(TabularUsers):
+    """Nobody leaves before the time limit."""
+
+    departure = UserModel.departure
+
+
+def test_users_who_never_leave_need_no_margin_and_count_until_the_time_limit():
+    def returns(num_steps, max_steps):
+        simulator = Simulator(
+            StayingTabularUsers(TABLES), TabularDocuments(3), 2, 3, click_value, max_steps=max_steps
+        )
+        return relaxed_return(
+            simulator, tabular_policy(tf.zeros([2, 3], tf.float64)), 5, num_steps, seed=0
+        )
+
+    np.testing.assert_allclose(returns(4, 2), returns(2, None), rtol=1e-12)
+    assert (returns(4, None) > returns(4, 2)).numpy().all()
+
+
+class JointTabularUsers(TabularUsers):
+    """The choice as a part of a joint draw, which is not relaxed."""
+
+    def response(self, state, slate):
+        return tfd.JointDistributionNamed({"choice": super().response(state, slate)})
+
+    def outcome(self, state, slate, draw):
+        return super().outcome(state, slate, draw["choice"])
+
+
+def test_draws_that_are_not_relaxed_have_the_gradient_of_the_score_function():
+    # One document and one step: the first state and the joint draw are all that is random.
+    names = ("start", "scores", "values")
+    one_document = TABLES._replace(
+        scores=TABLES.scores[:, :1],
+        position_scores=np.zeros(1),
+        values=TABLES.values[:1],
+        transitions=TABLES.transitions[:, 1:3],
+    )
+    num_users, num_batches = 500, 100
+
+    def moved(point):
+        directions = (np.array([0.2, -0.2]), np.array([[1.0], [0.5]]), np.ones(1))
+        moves = zip(names, tf.unstack(point), directions, strict=True)
+        return one_document._replace(
+            **{
+                name: getattr(one_document, name) + parameter * direction
+                for name, parameter, direction in moves
+            }
+        )
+
+    logits = tf.zeros([2, 1], tf.float64)
+
+    @compiled(jit_compile=True)
+    def gradient(seed):
+        point = tf.zeros([3], tf.float64)
+        with tf.GradientTape() as tape:
+            tape.watch(point)
+            simulator = Simulator(
+                JointTabularUsers(moved(point)), TabularDocuments(1), 1, 1, click_value
+            )
+            value = tf.reduce_mean(
+                relaxed_return(simulator, tabular_policy(logits, slate_size=1), num_users, 1, seed)
+            )
+        return tape.gradient(value, point)
+
+    gradients = np.array([gradient(seed) for seed in random.split_seed(0, num_batches)])
+    point = tf.zeros([3], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(point)
+        value = exact_return(logits, 1, moved(point))
+    expected = tape.gradient(value, point).numpy()
+    standard_error = gradients.std(axis=0) / np.sqrt(num_batches)
+    assert (np.abs(gradients.mean(axis=0) - expected) <= 4 * standard_error).all()
+    assert (standard_error < 0.3 * np.abs(expected)).all()
+
+
+class MatrixTabularUsers(TabularUsers):
+    """A draw for each position, of batch shape [B, K]."""
+
+    def response(self, state, slate):
+        return tfd.Bernoulli(probs=tf.fill(slate.mask.shape, tf.constant(0.5, tf.float64)))
+
+
+def matrix_draws():
+    return Simulator(MatrixTabularUsers(TABLES), TabularDocuments(3), 2, 3, click_value)
+
+
+def any_policy():
+    return tabular_policy(tf.zeros([2, 3], tf.float64))
+
+
+def relaxed(simulator=None, **arguments):
+    return relaxed_return(simulator or tabular_sessions(), any_policy(), 2, 1, 0, **arguments)
+
+
+def scored(baseline=None, **arguments):
+    simulator, policy = tabular_sessions(), any_policy()
+    trajectory = compiled(simulator.rollout)(policy, 4, 2, 0, **arguments)
+    return score_function_return(simulator, policy, trajectory, baseline)
+
+
+def without_a_margin():
+    policy = PlackettLucePolicy.of_logits(
+        lambda observation: tf.reduce_sum(observation.documents, axis=2), 3
+    )
+    return relaxed_return(interest_evolution(), policy, 2, 1, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: relaxed(matrix_draws()),
+            "the distribution of response must have one batch axis, the users",
+        ),
+        (lambda: relaxed(temperature=0.0), "^temperature must be above 0, got 0.0$"),
+        (
+            lambda: relaxed(departure_temperature=-1),
+            "^departure_temperature must be above 0, got -1$",
+        ),
+        (
+            without_a_margin,
+            "departure_margin is missing: InterestEvolutionUsers leave by a rule, .*`lambda user:"
+            " user.budget`",
+        ),
+        (lambda: scored(auto_reset=True), "trajectory must hold one session a row"),
+        (lambda: scored(tf.zeros([4, 2])), r"baseline must have shape \(2, 4\), got \(4, 2\)"),
+    ],
+)
+def test_what_has_no_gradient_is_refused_in_one_line(call, message):
+    assert_refused(call, message)

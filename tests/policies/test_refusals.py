@@ -1,7 +1,5 @@
 """What a policy refuses at construction: environments that lack what it reads, unknown names."""
 
-from typing import NamedTuple
-
 import pytest
 import tensorflow as tf
 
@@ -17,7 +15,7 @@ from recsim_tf.conversations.elicitation import (
 )
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
-from recsim_tf.environments.interest_exploration import InterestExplorationUsers, TopicDocuments
+from recsim_tf.environments.interest_exploration import TopicDocuments
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
 from recsim_tf.policies import indices, slates
 from recsim_tf.policies.choice_scores import AffinityScores
@@ -37,18 +35,6 @@ class OfFloats(TopicDocuments):
 
 class Unbounded(TopicDocuments):
     def observation_bounds(self):
-        return Bounds()
-
-
-class Clicks(NamedTuple):
-    clicked: tf.Tensor
-
-
-class ClicksOnly(InterestExplorationUsers):
-    def observe_response(self, response):
-        return Clicks(response.clicked)
-
-    def response_bounds(self):
         return Bounds()
 
 
@@ -88,10 +74,6 @@ ELICITATION = [
     ),
 ]
 NAMES = [
-    (
-        lambda: policies.baseline_policy("best", evolution()),
-        f"baseline must be one of {', '.join(policies.BASELINES)}, got 'best'",
-    ),
     (
         lambda: indices.bandit_algorithm("exp3"),
         "bandit algorithm must be one of ucb1, kl_ucb, thompson, got 'exp3'",
@@ -147,12 +129,6 @@ BELIEFS = [
         lambda: policies.greedy_pctr_policy(evolution(), belief=lambda observation: 0),
         r"users must have a method scores\(state, documents\), got InterestEvolutionUsers",
     ),
-    (
-        lambda: policies.greedy_pctr_policy(
-            exploration(), choice_model=choice.ExponentialCascade()
-        ),
-        r"choice_model must be multinomial, as .* got ExponentialCascade",
-    ),
 ]
 CLUSTERS = [
     (
@@ -164,8 +140,8 @@ CLUSTERS = [
         "arms must be one policy for each of the num_clusters=3 of responses, got 2",
     ),
     (
-        lambda: policies.ClickBandit(exploration(users=ClicksOnly()), [first_positions(3)] * 2),
-        "responses must have the fields clicked, cluster_id, got clicked without cluster_id",
+        lambda: policies.ClickBandit(recsim_tf.make("LongTermSatisfaction-v1"), []),
+        "responses must have the fields clicked, cluster_id, got clicked, engagement without clus",
     ),
     (
         lambda: policies.ClusterBandit(evolution()),

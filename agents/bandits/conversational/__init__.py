@@ -8,7 +8,6 @@ each user from the user's own session, in the policy state, as the papers do.
 from recsim_tf.agents.bandits.conversational.bandit import (
     KeyTermBandit,
     logarithmic_questions,
-    periodic_questions,
     random_arms,
 )
 from recsim_tf.agents.bandits.conversational.ridge_bandits import ConLinUCB, ConUCB, LinUCB
@@ -19,6 +18,5 @@ __all__ = [
     "KeyTermBandit",
     "LinUCB",
     "logarithmic_questions",
-    "periodic_questions",
     "random_arms",
 ]

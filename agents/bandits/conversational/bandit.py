@@ -20,7 +20,6 @@ from recsim_tf.policies import PolicyModel
 Questions = Callable[[tf.Tensor], tf.Tensor]
 
 
-@gin.configurable(module="recsim_tf.agents")
 def logarithmic_questions(rounds: tf.Tensor, factor: int = 5) -> tf.Tensor:
     """int32 [B]: factor * floor(ln(t + 1)) after t rounds, ConUCB's frequency; 25 in 400 rounds.
 
@@ -33,17 +32,6 @@ def logarithmic_questions(rounds: tf.Tensor, factor: int = 5) -> tf.Tensor:
     """
     validation.check_count(factor=factor)
     return factor * tf.cast(tf.math.log(tf.cast(rounds + 1, tf.float32)), tf.int32)
-
-
-@gin.configurable(module="recsim_tf.agents")
-def periodic_questions(rounds: tf.Tensor, period: int = 10) -> tf.Tensor:
-    """int32 [B]: floor(t / period) after t rounds, a question every `period` rounds.
-
-    Raises:
-      ValueError: if the period is no integer of at least 1.
-    """
-    validation.check_count(period=period)
-    return rounds // period
 
 
 class BanditState(NamedTuple):
@@ -95,16 +83,13 @@ class KeyTermBandit(PolicyModel, abc.ABC):
         return self.simulator.documents.num_features
 
     @property
-    def _dtype(self) -> tf.DType:
+    def dtype(self) -> tf.DType:  # type: ignore[override]
         return self.simulator.documents.dtype
 
     @property
     def _num_offered(self) -> tuple[int, int]:
         """How many candidates are arms, and how many are key-terms."""
         return self.simulator.documents.split(self.simulator.num_candidates)
-
-    def _of_users(self, name: str, rank: int) -> tf.Tensor:
-        return self.per_user(name, rank, self._dtype)
 
     @abc.abstractmethod
     def initial_belief(self, num_users: int) -> Nest:

@@ -52,34 +52,10 @@ def squared_norms(vectors: tf.Tensor, inverse: tf.Tensor) -> tf.Tensor:
     return tf.nn.relu(tf.reduce_sum(tf.matmul(vectors, inverse) * vectors, axis=-1))
 
 
-class OneRidgeBandit(KeyTermBandit):
-    """A bandit with one ridge regression for all feedback of a user, who scores arms by the upper
-    confidence bound x theta + alpha |x|_{V^-1}.
-
-    Args:
-      simulator: see `KeyTermBandit`.
-      ridge: V without an observation is ridge I.
-      alpha: factor of the confidence radius.
-    """
-
-    ridge: Any = parameter(1.0, above=0)
-    alpha: Any = parameter(0.5, low=0)
-
-    def initial_belief(self, num_users: int):
-        ridge = self._of_users("ridge", 3)
-        return Ridge.prior(num_users, self._num_features, ridge, self._dtype)
-
-    def learn(self, belief: Any, feedback: Feedback):
-        return belief.observe(feedback.features, feedback.liked, tf.ones_like(feedback.liked))
-
-    def arm_scores(self, belief: Any, arms: tf.Tensor):
-        width = tf.sqrt(squared_norms(arms, belief.inverse))
-        return tf.linalg.matvec(arms, belief.mean()) + self._of_users("alpha", 2) * width
-
-
 @gin.configurable(module="recsim_tf.agents")
-class LinUCB(OneRidgeBandit):
-    """LinUCB with a model of each user (Li et al. 2010, arXiv 1003.0146; one model for all arms).
+class LinUCB(KeyTermBandit):
+    """LinUCB with a model of each user (Li et al. 2010, arXiv 1003.0146; one model for all arms): a
+    ridge regression of all feedback, and the upper confidence bound x theta + alpha |x|_{V^-1}.
 
     Args:
       simulator: key terms with slates of one item.
@@ -87,9 +63,23 @@ class LinUCB(OneRidgeBandit):
       alpha: factor of the confidence radius; 0.5 by the authors of ConUCB.
     """
 
+    ridge: Any = parameter(1.0, above=0)
+    alpha: Any = parameter(0.5, low=0)
+
+    def initial_belief(self, num_users: int):
+        ridge = self.per_user("ridge", 3)
+        return Ridge.prior(num_users, self._num_features, ridge, self.dtype)
+
+    def learn(self, belief: Any, feedback: Feedback):
+        return belief.observe(feedback.features, feedback.liked, tf.ones_like(feedback.liked))
+
+    def arm_scores(self, belief: Any, arms: tf.Tensor):
+        width = tf.sqrt(squared_norms(arms, belief.inverse))
+        return tf.linalg.matvec(arms, belief.mean()) + self.per_user("alpha", 2) * width
+
 
 @gin.configurable(module="recsim_tf.agents")
-class ConLinUCB(OneRidgeBandit):
+class ConLinUCB(LinUCB):
     """ConLinUCB-MCR (Wang et al. 2023, arXiv 2303.00315): one ridge regression of the feedback to
     arms and to key-terms; it asks for the key-term of the largest confidence radius |k|_{V^-1}.
     Defaults are those of the authors' code (github.com/ZhiyongWangWzy/ConLinUCB).
@@ -143,22 +133,20 @@ class ConUCB(KeyTermBandit):
     questions: Questions | None = dataclasses.field(default=logarithmic_questions, kw_only=True)
 
     def initial_belief(self, num_users: int):
-        ridges = (1 - self._of_users("arm_weight", 3), self._of_users("key_term_ridge", 3))
+        ridges = (1 - self.per_user("arm_weight", 3), self.per_user("key_term_ridge", 3))
         return ConUCBBelief(
-            *(Ridge.prior(num_users, self._num_features, ridge, self._dtype) for ridge in ridges)
+            *(Ridge.prior(num_users, self._num_features, ridge, self.dtype) for ridge in ridges)
         )
 
     def learn(self, belief: Any, feedback: Feedback):
         features, liked, asked = feedback
         return ConUCBBelief(
-            arms=belief.arms.observe(
-                features, liked, self._of_users("arm_weight", 1) * (1 - asked)
-            ),
+            arms=belief.arms.observe(features, liked, self.per_user("arm_weight", 1) * (1 - asked)),
             key_terms=belief.key_terms.observe(features, liked, asked),
         )
 
     def arm_scores(self, belief: Any, arms: tf.Tensor):
-        arm_weight = self._of_users("arm_weight", 2)
+        arm_weight = self.per_user("arm_weight", 2)
         prior = (1 - arm_weight) * belief.key_terms.mean()
         taste = tf.linalg.matvec(belief.arms.inverse, belief.arms.moment + prior)
         width = tf.sqrt(squared_norms(arms, belief.arms.inverse))
@@ -166,8 +154,8 @@ class ConUCB(KeyTermBandit):
         of_key_terms = tf.sqrt(squared_norms(passed_on, belief.key_terms.inverse))
         return (
             tf.linalg.matvec(arms, taste)
-            + arm_weight * self._of_users("alpha", 2) * width
-            + (1 - arm_weight) * self._of_users("key_term_alpha", 2) * of_key_terms
+            + arm_weight * self.per_user("alpha", 2) * width
+            + (1 - arm_weight) * self.per_user("key_term_alpha", 2) * of_key_terms
         )
 
     def key_term_scores(self, belief: Any, arms: tf.Tensor, key_terms: tf.Tensor):

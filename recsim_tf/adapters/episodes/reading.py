@@ -9,8 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.adapters.episodes.records import check, parse
-from recsim_tf.adapters.episodes.session import Session, session_spec
-from recsim_tf.adapters.episodes.values import allowed_values, check_values
+from recsim_tf.adapters.episodes.session import (
+    Session,
+    allowed_values,
+    check_values,
+    session_spec,
+)
 from recsim_tf.core.corpora import map_corpora
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory, Transition
@@ -100,10 +104,6 @@ class Episodes:
         while piece := list(itertools.islice(sessions, num_sessions)):
             yield tf.nest.map_structure(tf.convert_to_tensor, self._stacked(piece)[0])
 
-    def stored(self) -> Iterator[Session]:
-        """The sessions as arrays, as they are stored: integers and booleans as int64."""
-        return iter(self._parsed(self._spec, as_stored=True).as_numpy_iterator())
-
     def _sessions(self) -> Iterator[Session]:
         return iter(self._unobserved.as_numpy_iterator())
 
@@ -167,7 +167,8 @@ def read(path: str | os.PathLike, simulator: Simulator) -> Episodes:
     num_whole, damage = _count(path)
     spec = session_spec(simulator, max(num_whole, 1))
     whole = Episodes(path, simulator, spec, num_whole)
-    allowed, stored = allowed_values(simulator, spec), whole.stored()
+    allowed = allowed_values(simulator, spec)
+    stored = whole._parsed(spec, as_stored=True).as_numpy_iterator()
     records = tf.data.TFRecordDataset(path).take(num_whole).as_numpy_iterator()
     is_last = False
     for number, serialized in enumerate(records):

@@ -8,19 +8,9 @@ import tensorflow as tf
 import tree
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-from recsim_tf.adapters.episodes.session import Session
+from recsim_tf.adapters.episodes.session import Session, is_context, name_of
 
 IS_LAST = "is_last"
-
-
-def name_of(path: tuple) -> str:
-    """The name of the feature of a leaf of `Session`."""
-    return "/".join(str(part) for part in path)
-
-
-def is_context(name: str) -> bool:
-    """Whether a feature is held once a session, not once a step."""
-    return name.startswith("initial/") or name == "initial"
 
 
 def _kind(dtype: tf.DType) -> str:
@@ -61,19 +51,12 @@ def _features(rows: np.ndarray) -> list[tf.train.Feature]:
     kind = _kind(tf.as_dtype(rows.dtype))
     rows = rows.reshape(len(rows), int(np.prod(rows.shape[1:])))
     if kind == "bytes_list":
-        return [
-            tf.train.Feature(bytes_list=tf.train.BytesList(value=[row.astype("<f8").tobytes()]))
-            for row in rows
-        ]
-    if kind == "float_list":
-        return [
-            tf.train.Feature(float_list=tf.train.FloatList(value=row))
-            for row in rows.astype(np.float32).tolist()
-        ]
-    return [
-        tf.train.Feature(int64_list=tf.train.Int64List(value=row))
-        for row in rows.astype(np.int64).tolist()
-    ]
+        lists = [tf.train.BytesList(value=[row.astype("<f8").tobytes()]) for row in rows]
+    elif kind == "float_list":
+        lists = [tf.train.FloatList(value=row) for row in rows.astype(np.float32).tolist()]
+    else:
+        lists = [tf.train.Int64List(value=row) for row in rows.astype(np.int64).tolist()]
+    return [tf.train.Feature(**{kind: values}) for values in lists]
 
 
 def check(serialized: bytes, spec: Session) -> bool:

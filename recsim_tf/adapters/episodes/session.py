@@ -1,10 +1,13 @@
-"""What a log holds of one session."""
+"""What a log holds of one session, and the values that it can have, whatever the models draw."""
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
+import tree
 
 from recsim_tf.core import turns
+from recsim_tf.core.bounds import bounded_specs
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import OneSource
@@ -63,13 +66,110 @@ def session_spec(simulator: Simulator, num_users: int = 1) -> Session:
         action = turns.some_turn(simulator, num_users).action
         _, transition, _ = simulator.advance(state, action, answers)
         observation = simulator.observe(state)
-        session = initial, observation.user, observation.documents, transition
-        specs.append(Session.of(*_row_specs(session)))
+        session = Session.of(initial, observation.user, observation.documents, transition)
+        rows = tf.nest.map_structure(
+            lambda leaf: tf.TensorSpec(leaf.shape[1:], leaf.dtype), session
+        )
+        specs.append(rows)
 
     trace.get_concrete_function(tf.TensorSpec([2], tf.int32))
     return specs[0]
 
 
-def _row_specs(nest: Nest) -> Nest:
-    """Of a nest of [B, ...]."""
-    return tf.nest.map_structure(lambda leaf: tf.TensorSpec(leaf.shape[1:], leaf.dtype), nest)
+def name_of(path: tuple) -> str:
+    """The name of the feature of a leaf of `Session`."""
+    return "/".join(str(part) for part in path)
+
+
+def is_context(name: str) -> bool:
+    """Whether a feature is held once a session, not once a step."""
+    return name.startswith("initial/") or name == "initial"
+
+
+class Allowed(NamedTuple):
+    """The values of a feature."""
+
+    dtype: np.dtype
+    low: float | None  # None for floats of an observation or of a draw
+    high: float | None
+
+
+def allowed_values(simulator: Simulator, spec: Session) -> dict[str, Allowed]:
+    """What is allowed by feature: floats are finite; integers are in the range that the model
+    declares, or in that of their dtype; queries are in that of the simulator's `query_spec`.
+
+    Args:
+      simulator: the simulator.
+      spec: a `Session` of `tf.TensorSpec` without the time axis.
+    """
+    observed = {
+        "user": (spec.user, simulator.users.observation_bounds()),
+        "documents": (spec.documents, simulator.documents.observation_bounds()),
+    }
+    declared = {
+        leaf.name: leaf
+        for name, (specs, bounds) in observed.items()
+        for leaf in tf.nest.flatten(bounded_specs(name, specs, bounds))
+    }
+    found = {}
+    for path, leaf in tree.flatten_with_path(spec):
+        name, low, high = name_of(path), None, None
+        if leaf.dtype.is_bool:
+            low, high = 0, 1
+        elif leaf.dtype.is_integer and name in declared:
+            low = int(np.min(declared[name].minimum))
+            high = int(np.max(declared[name].maximum))
+        elif leaf.dtype.is_integer:
+            low, high = leaf.dtype.min, leaf.dtype.max
+        found[name] = Allowed(leaf.dtype.as_numpy_dtype, low, high)
+    found["slate"] = found["slate"]._replace(low=-1, high=simulator.num_candidates - 1)
+    for path, leaf in tree.flatten_with_path(simulator.query_spec):
+        low, high = turns.limits(leaf)
+        name = name_of(("query", *path))
+        found[name] = found[name]._replace(low=np.min(low).item(), high=np.max(high).item())
+    return found
+
+
+def check_values(session: Session, allowed: dict[str, Allowed]) -> None:
+    """Requires possible values.
+
+    Args:
+      session: as it is stored, integers and booleans as int64.
+      allowed: by feature, see `allowed_values`.
+
+    Raises:
+      ValueError: for the first that is not, by its feature.
+    """
+    for path, stored in tree.flatten_with_path(session):
+        name = name_of(path)
+        bad, words = _outside(stored, allowed[name])
+        if np.any(bad):
+            index = tuple(np.argwhere(bad)[0])
+            step = "" if is_context(name) else f" at step {index[0]}"
+            raise ValueError(f"feature {name} must be {words}, got {stored[index]}{step}")
+    last = len(session.reward) - 1
+    for name in ("is_terminal", "is_truncated"):
+        first = np.argmax(getattr(session, name))
+        if getattr(session, name)[first] and first < last:
+            raise ValueError(
+                f"feature {name} must be 0 before the last step, got 1 at step {first}"
+            )
+    if session.is_terminal[last] and session.is_truncated[last]:
+        raise ValueError(
+            f"feature is_truncated must be 0 where is_terminal is 1, got 1 at step {last}"
+        )
+
+
+def _outside(stored: np.ndarray, allowed: Allowed) -> tuple[np.ndarray, str]:
+    """Which values are not allowed, and what is."""
+    bad = np.zeros(stored.shape, bool)
+    if stored.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            stored = stored.astype(allowed.dtype)
+        bad = ~np.isfinite(stored.astype(np.float64))
+    if allowed.low is None:
+        return bad, "finite"
+    bad |= (stored < allowed.low) | (stored > allowed.high)
+    range_ = f"in [{allowed.low}, {allowed.high}]"
+    is_flag = stored.dtype.kind != "f" and (allowed.low, allowed.high) == (0, 1)
+    return bad, "0 or 1" if is_flag else range_

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 import tree
 
-from recsim_tf.adapters.episodes.records import IS_LAST, example_of, name_of
-from recsim_tf.adapters.episodes.session import Session
+from recsim_tf.adapters.episodes.records import IS_LAST, example_of
+from recsim_tf.adapters.episodes.session import Session, name_of
 from recsim_tf.core import nests
 from recsim_tf.core.corpora import map_corpora
 from recsim_tf.core.execution import compiled

@@ -33,13 +33,13 @@ except ImportError as missing:
         "recsim_tf.adapters.gymnasium needs Gymnasium 1.1 or newer: install recsim-tf[gymnasium]"
     ) from missing
 
-from recsim_tf.adapters.gymnasium.environment import GymnasiumEnvironment
-from recsim_tf.adapters.gymnasium.registration import (
+from recsim_tf.adapters.gymnasium.environments import (
+    GymnasiumEnvironment,
+    GymnasiumVectorEnvironment,
     make_environment,
     make_vector_environment,
     register_environments,
 )
-from recsim_tf.adapters.gymnasium.vector_environment import GymnasiumVectorEnvironment
 
 __all__ = [
     "GymnasiumEnvironment",

@@ -24,8 +24,7 @@ def observation_space(simulator: Simulator) -> spaces.Dict:
 
 def nested_space(specs: Nest) -> spaces.Space:
     """The space of a nest of specs: of dicts, of tuples, and of a space for each spec."""
-    leaves = tree.map_structure(_leaf_space, specs)
-    return _by_name(leaves, spaces.Dict, spaces.Tuple)
+    return _by_name(tree.map_structure(_leaf_space, specs), spaces.Dict, spaces.Tuple)
 
 
 def flat_space(space: spaces.Dict) -> spaces.Box:
@@ -117,15 +116,16 @@ def _by_name(nest: Nest, of_dict: Callable, of_tuple: Callable) -> Any:
         nest = nest._asdict()
     if isinstance(nest, dict):
         # Gymnasium has no space for nothing, such as the words of users who do not speak.
-        parts = {name: part for name, part in nest.items() if not _is_nothing(part)}
-        return of_dict({name: _by_name(part, of_dict, of_tuple) for name, part in parts.items()})
+        return of_dict(
+            {
+                name: _by_name(part, of_dict, of_tuple)
+                for name, part in nest.items()
+                if not isinstance(part, tuple) or part
+            }
+        )
     if isinstance(nest, (tuple, list)):
         return of_tuple([_by_name(part, of_dict, of_tuple) for part in nest])
     return nest
-
-
-def _is_nothing(part: Nest) -> bool:
-    return isinstance(part, tuple) and not part
 
 
 def _leaf_space(spec: tf.TensorSpec) -> spaces.Space:

@@ -126,7 +126,7 @@ class LearningLoop(tf.Module):
             agent.collect_data_spec, num_users, learning.replay_length, seed
         )
         # At most: a session that ends within a decision cuts it short.
-        steps_per_user = environment.steps_per_action * learning.collect_steps
+        steps_per_user = environment.simulator.steps_per_decision * learning.collect_steps
         self.user_steps_per_iteration = replicas.number() * num_users * steps_per_user
         self._collect_steps = learning.collect_steps
         self.metrics = CollectMetrics(

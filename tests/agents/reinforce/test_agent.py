@@ -255,12 +255,6 @@ def test_off_policy_the_expected_gradient_is_that_of_the_expected_reward(normali
         np.testing.assert_allclose(-gradient, exact, atol=1e-5)
 
 
-def test_importance_weights_are_capped():
-    experience = every_slate(log_probs=np.full([12, 2], -50.0))
-    agent = make_agent(num_steps=1, cap=3.0)
-    np.testing.assert_allclose(agent.loss(experience).extra.importance_weight, 3.0, rtol=1e-6)
-
-
 def test_the_served_policy_shows_the_largest_logits_in_order_and_the_collect_policy_draws():
     agent = make_agent()
     assert isinstance(agent, tf_agent.TFAgent)
@@ -322,3 +316,50 @@ def test_the_value_depends_on_the_user_and_on_the_candidates_but_not_on_their_or
     np.testing.assert_allclose(network(reordered)[0], value, rtol=1e-5)
     others = seen._replace(documents=0 * seen.documents), seen._replace(user=-seen.user)
     assert all((np.abs(network(other)[0] - value) > 1e-4).all() for other in others)
+
+
+# Importance weights.
+
+PROBS = np.float64([0.5, 0.2, 0.05])
+BEHAVIOUR = np.float64([0.25, 0.4, 0.005])
+ALL_VALID = tf.ones([3], tf.float64)
+
+
+@pytest.mark.parametrize(
+    ("cap", "expected"), [(None, [2.0, 0.5, 10.0]), (4.0, [2.0, 0.5, 4.0]), (1.0, [1.0, 0.5, 1.0])]
+)
+def test_importance_weights_are_capped_ratios(cap, expected):
+    weights = ImportanceWeights(cap)(np.log(PROBS), np.log(BEHAVIOUR), ALL_VALID)
+    np.testing.assert_allclose(weights, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("ratios", "valid", "expected"),
+    [
+        ([2.0, 0.5, 9.0, 0.5], [1.0, 1.0, 0.0, 1.0], [2.0, 0.5, 9.0, 0.5]),
+        ([4.0, 2.0], [1.0, 1.0], [4 / 3, 2 / 3]),
+        ([0.0, 0.0], [1.0, 1.0], [0.0, 0.0]),
+    ],
+)
+def test_normalized_weights_have_mean_one_over_what_is_valid(ratios, valid, expected):
+    weights = ImportanceWeights(normalize=True)
+    np.testing.assert_allclose(
+        weights(tf.math.log(ratios), tf.zeros([len(ratios)]), tf.constant(valid)),
+        expected,
+        rtol=1e-6,
+    )
+
+
+def test_importance_weights_carry_no_gradient_and_compile():
+    log_prob = tf.constant(np.log(PROBS))
+
+    @compiled(jit_compile=True)
+    def gradient():
+        with tf.GradientTape() as tape:
+            tape.watch(log_prob)
+            weights = ImportanceWeights(4.0, normalize=True)(log_prob, np.log(BEHAVIOUR), ALL_VALID)
+            total = tf.reduce_sum(weights * log_prob)
+        return tape.gradient(total, log_prob)
+
+    weights = np.array([2.0, 0.5, 4.0])
+    np.testing.assert_allclose(gradient(), weights / weights.mean(), rtol=1e-12)

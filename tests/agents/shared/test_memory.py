@@ -16,7 +16,6 @@ from recsim_tf.agents.reinforce import (
     ReinforceSlateAgent,
     SlatePolicyNetwork,
     StateValueNetwork,
-    TwoTowerPolicyNetwork,
 )
 from recsim_tf.agents.shared.memory import Memory
 from recsim_tf.agents.shared.returns import LambdaReturns
@@ -28,7 +27,6 @@ from recsim_tf.agents.slate_q import (
     SlateSelection,
 )
 from recsim_tf.core.execution import compiled
-from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.gradients import relaxed_return, score_function_return
 from recsim_tf.policies import PlackettLucePolicy
@@ -270,16 +268,6 @@ def test_a_policy_with_a_memory_has_no_distribution_of_an_observation_alone(coll
         policy.log_prob(collected[1].observation, collected[1].action)
     with pytest.raises(ValueError, match="depends on what it remembers"):
         relaxed_return(environment().simulator, policy, NUM_USERS, 2, seed=0)
-
-
-def test_two_towers_over_ids_have_a_memory_too():
-    simulator = interest_evolution(slate_size=2, num_candidates=4)
-    env = SlateEnvironment(simulator, NUM_USERS)
-    network = TwoTowerPolicyNetwork(env.observation_spec(), 2, (), 3, memory=MEMORY)
-    observation = env.current_time_step().observation
-    distribution, state = network(observation, ts.restart(observation, NUM_USERS).step_type)
-    assert distribution.logits.shape == [NUM_USERS, 4]
-    assert state.hidden.shape == [NUM_USERS, 5]
 
 
 def test_slate_q_values_a_window_as_the_whole(slate_q_collected):

@@ -10,7 +10,6 @@ from recsim_tf.agents.shared.exploration import linearly_decaying_epsilon
 from recsim_tf.agents.shared.returns import lambda_returns
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.core.execution import compiled
-from recsim_tf.experiment import config
 from tests.agents.experience import bounded
 
 
@@ -31,12 +30,6 @@ def test_epsilon_is_recsims_formula(steps, arguments):
         found = epsilon(tf.Variable(step, dtype=tf.int64))
         assert found.dtype == tf.float32
         np.testing.assert_allclose(found, expected, rtol=1e-5)
-
-
-def test_it_can_be_bound_in_a_gin_file():
-    binding = "linearly_decaying_epsilon.decay_steps = 7"
-    loaded = config.load([], ["Exploration.epsilon = @linearly_decaying_epsilon()", binding])
-    assert binding in loaded
 
 
 class Features(NamedTuple):
@@ -120,10 +113,6 @@ def test_all_slates_are_listed_in_lexicographic_order(ordered, choose):
     np.testing.assert_array_equal(all_slates(5, 3, ordered), list(choose(range(5), 3)))
 
 
-def test_sets_of_slates_may_be_many_more_than_their_orders():
-    assert len(all_slates(20, 4, ordered=False)) == 4845
-
-
 REWARDS = np.array([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]])
 
 DISCOUNTS = np.array([[0.9, 0.9, 0.9, 0.9], [0.9, 0.0, 0.9, 0.9]])
@@ -153,11 +142,3 @@ def test_returns_are_those_of_the_definition(td_lambda):
     returns = compiled(lambda_returns, jit_compile=True) if td_lambda == 0.7 else lambda_returns
     found = returns(*map(tf.constant, ARGUMENTS), td_lambda=td_lambda)
     np.testing.assert_allclose(found, by_definition(td_lambda), rtol=1e-12)
-
-
-def test_with_lambda_1_they_are_discounted_sums_and_with_0_one_step_targets():
-    arguments = list(map(tf.constant, ARGUMENTS))
-    np.testing.assert_allclose(
-        lambda_returns(*arguments, 1.0)[0, 0], 1 + 0.9 * (2 + 0.9 * (3 + 0.9 * (4 + 0.9 * 40)))
-    )
-    np.testing.assert_allclose(lambda_returns(*arguments, 0.0), REWARDS + DISCOUNTS * NEXT_VALUES)

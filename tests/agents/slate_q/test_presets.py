@@ -2,11 +2,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.agents.slate_q import PRESETS, SlateQAgent, create_slate_q
+from recsim_tf.agents.full_slate_q import FullSlateQNetwork, create_full_slate_q
+from recsim_tf.agents.slate_q import PRESETS, SlateQAgent, SlateQNetwork, create_slate_q
+from recsim_tf.agents.slate_q.losses import SlateValues
 from recsim_tf.agents.slate_q.targets import preset_arguments
+from recsim_tf.core.types import Observation
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.experiment import config
+from recsim_tf.policies.choice_scores import AffinityScores
+from recsim_tf.policies.slates import slate_optimizer
+from tests import golden
 
 # RecSim 0.2.4's names: slate optimiser, target, slate optimiser in the target, and whether it is
 # myopic.
@@ -83,8 +90,101 @@ def test_a_preset_wins_over_bindings_of_the_agent_and_leaves_the_others(environm
     )
 
 
-def test_an_unknown_preset_is_refused_with_the_known_ones(environment):
-    with pytest.raises(
-        ValueError, match=f"preset must be one of {', '.join(RECSIM)}, got 'slate_optimal_sarsa'"
-    ):
-        create(environment, preset="slate_optimal_sarsa")
+# RecSim's names of the optimisers.
+SLATES = {"top_k": "topk", "greedy": "greedy", "exact": "optimal"}
+
+
+@pytest.mark.parametrize("record", golden.cases("slateq_selection"))
+def test_slates_and_their_values_are_those_of_recsim(record):
+    inputs, outputs = record["inputs"], record["outputs"]
+    values = SlateValues(
+        weights=tf.constant([inputs["scores"]]),
+        no_click_weight=tf.constant([inputs["no_click_score"]]),
+        q_items=tf.constant([inputs["q_values"]]),
+        q_no_click=tf.zeros([1]),
+    )
+    for name, recsim in SLATES.items():
+        slate = values.best_slate(slate_optimizer(name), inputs["slate_size"])
+        assert slate.dtype == tf.int32
+        assert set(slate.numpy()[0]) == set(outputs[f"slate_{recsim}"])
+        if name == "top_k":
+            assert slate.numpy().tolist() == [outputs["slate_topk"]]
+        np.testing.assert_allclose(
+            values.slate_value(slate), [outputs[f"value_{recsim}"]], rtol=1e-5
+        )
+
+
+@pytest.mark.parametrize("record", golden.cases("slateq_target"))
+def test_targets_are_those_of_recsim(record):
+    inputs, outputs = record["inputs"], record["outputs"]
+    observation = Observation(
+        user=tf.constant(inputs["next_user"]),
+        documents=tf.constant(inputs["next_docs"]),
+        response=(),
+    )
+    weights, no_click_weight = AffinityScores()(observation)
+    next_slate = tf.constant(inputs["next_slate"])
+    values = SlateValues(
+        weights,
+        no_click_weight,
+        tf.constant(inputs["next_q_values"]),
+        tf.zeros_like(no_click_weight),
+    )
+    slates = {
+        name: values.best_slate(slate_optimizer(name), next_slate.shape[1]) for name in SLATES
+    }
+    discount = 1 - np.array(inputs["terminal"])
+    for recsim, slate in {
+        "sarsa": next_slate,
+        **{SLATES[name]: slate for name, slate in slates.items()},
+    }.items():
+        target = inputs["reward"] + inputs["gamma"] * discount * values.slate_value(slate)
+        np.testing.assert_allclose(target, outputs[f"target_{recsim}"], rtol=1e-5)
+
+
+# RecSim's network and optimizers, set in a gin file.
+
+
+# The centred RMSProp of RecSim 0.2.4's DQN.
+RMSPROP = {"learning_rate": 0.00025, "rho": 0.95, "epsilon": 1e-5, "centered": True}
+
+
+@pytest.fixture(scope="module")
+def small_environment():
+    return SlateEnvironment(
+        recsim_tf.make("InterestEvolution-v1", slate_size=2, num_candidates=4), 3
+    )
+
+
+@pytest.mark.parametrize("create", [create_slate_q, create_full_slate_q])
+def test_recsims_optimizers_can_be_bound(small_environment, create, monkeypatch):
+    bindings = [f"RMSprop.{argument} = {value!r}" for argument, value in RMSPROP.items()]
+    config.load([], [f"{create.__name__}.optimizer = @RMSprop", *bindings])
+    built, build = [], tf.keras.optimizers.RMSprop.build
+    monkeypatch.setattr(
+        tf.keras.optimizers.RMSprop,
+        "build",
+        lambda self, weights: (built.append(self), build(self, weights)),
+    )
+    create(small_environment, tf.Variable(0, dtype=tf.int64))
+    (found,) = (optimizer.get_config() for optimizer in built)
+    assert {argument: found[argument] for argument in RMSPROP} == pytest.approx(RMSPROP)
+
+
+def kernel_shapes(network):
+    network.create_variables()
+    return [tuple(variable.shape) for variable in network.variables if "kernel" in variable.name]
+
+
+def test_the_network_of_full_slate_q_is_recsims(small_environment):
+    # A user and two documents of 20 numbers each, first layers apart.
+    assert kernel_shapes(FullSlateQNetwork(small_environment.observation_spec(), 2)) == [
+        (20, 256)
+    ] * 3 + [(256, 32), (32, 1)]
+
+
+def test_the_network_of_slate_q_can_be_recsims(small_environment):
+    network = SlateQNetwork(
+        small_environment.observation_spec(), hidden_units=(256, 32), no_click="zero"
+    )
+    assert kernel_shapes(network) == [(20, 256)] * 2 + [(256, 32), (32, 1)]

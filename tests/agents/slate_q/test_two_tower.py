@@ -13,9 +13,10 @@ from recsim_tf import choice
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.slate_q import (
     SlateQAgent,
+    SlateQNetwork,
     SlateQTargets,
     SlateSelection,
-    TwoTowerQNetwork,
+    TwoTowers,
     create_slate_q,
 )
 from recsim_tf.core.execution import compiled
@@ -49,8 +50,9 @@ def observation(num_candidates=20) -> Observation:
     )
 
 
-def two_tower(documents=IDS, **arguments) -> TwoTowerQNetwork:
-    network = TwoTowerQNetwork(observation_spec(documents), (6, 5), EMBEDDING_SIZE, **arguments)
+def two_tower(documents=IDS, features=None) -> SlateQNetwork:
+    items = functools.partial(TwoTowers, embedding_size=EMBEDDING_SIZE, document_features=features)
+    network = SlateQNetwork(observation_spec(documents), (6, 5), items=items)
     network.create_variables()
     rng = np.random.default_rng(1)
     for variable in network.variables:
@@ -58,10 +60,7 @@ def two_tower(documents=IDS, **arguments) -> TwoTowerQNetwork:
     return network
 
 
-NETWORKS = {
-    "features": lambda **arguments: two_tower(document_features=FEATURES, **arguments),
-    "free vectors": two_tower,
-}
+NETWORKS = {"features": lambda: two_tower(features=FEATURES), "free vectors": two_tower}
 
 
 def perceptron(network, name, inputs):
@@ -131,7 +130,7 @@ def test_documents_observed_as_features_have_the_values_of_their_ids():
 )
 def test_arguments_of_the_network_are_checked(documents, features, message):
     with pytest.raises(ValueError, match=message):
-        TwoTowerQNetwork(observation_spec(documents), document_features=features)
+        TwoTowers(observation_spec(documents), (), document_features=features)
 
 
 # In SlateQ, on drifting taste.
@@ -150,7 +149,9 @@ def environment_of(num_items=60, num_candidates=30) -> SlateEnvironment:
 
 def agent_of(environment, features=True) -> SlateQAgent:
     factors, spec = environment.simulator.documents.factors, environment.observation_spec()
-    towers = functools.partial(TwoTowerQNetwork, spec, (16,), 8, factors if features else None)
+    document_features = factors if features else None
+    items = functools.partial(TwoTowers, embedding_size=8, document_features=document_features)
+    towers = functools.partial(SlateQNetwork, spec, (16,), items=items)
     agent = SlateQAgent(
         environment.time_step_spec(),
         environment.action_spec(),
@@ -180,11 +181,11 @@ def test_slate_q_learns_a_batch_of_drifting_taste(features, jit_compile):
 
 def test_slate_q_with_two_towers_comes_from_a_configuration():
     gin.parse_config("""
-        create_slate_q.network = @TwoTowerQNetwork
-        TwoTowerQNetwork.hidden_units = (8,)
-        TwoTowerQNetwork.embedding_size = 4
-        create_slate_q.choice_network = @ClickLogits/TwoTowerQNetwork
-        ClickLogits/TwoTowerQNetwork.relative = False
+        SlateQNetwork.items = @TwoTowers
+        SlateQNetwork.hidden_units = (8,)
+        TwoTowers.embedding_size = 4
+        create_slate_q.choice_network = @ClickLogits/SlateQNetwork
+        ClickLogits/SlateQNetwork.relative = False
         """)
     environment = environment_of()
     agent = create_slate_q(environment, tf.Variable(0, dtype=tf.int64))

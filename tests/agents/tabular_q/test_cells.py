@@ -8,8 +8,7 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.shared.slate_table import all_slates
-from recsim_tf.agents.tabular_q import SlateCells
-from recsim_tf.agents.tabular_q.discretise import ObservationDigits
+from recsim_tf.agents.tabular_q.cells import ObservationDigits, SlateCells
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Clicks, Observation
 from tests.agents.experience import bounded
@@ -46,14 +45,6 @@ def test_an_ignored_response_is_no_part_of_the_cell():
     found = cells.of_slate(observation, first_pair(observation)).numpy().reshape(3, 4, 4)
     assert (found == found[:, :1]).all()
     assert sorted(found[:, 0].ravel()) == list(range(12))
-
-
-def test_more_cells_than_allowed_are_refused_with_their_number():
-    with pytest.raises(
-        ValueError,
-        match=r"make 12 cells, more than max_cells=11: lower number_bins=100",
-    ):
-        SlateCells(SPEC, 2, max_cells=11)
 
 
 @pytest.mark.parametrize(

@@ -82,8 +82,8 @@ def test_references_macros_and_files_may_be_swept(tmp_path):
     ("variants", "message"),
     [
         (
-            [{"SlateQAgent.tarjet": 1}],
-            "trial tarjet=1: binding 'SlateQAgent.tarjet = 1': SlateQAgent has no parameter",
+            [{"SlateQTargets.tarjet": 1}],
+            "trial tarjet=1: binding 'SlateQTargets.tarjet = 1': SlateQTargets has no parameter",
         ),
         ([{"nothing.x": 1}], "trial x=1: binding 'nothing.x = 1': nothing is unknown;"),
         (

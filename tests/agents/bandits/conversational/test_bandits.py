@@ -10,15 +10,12 @@ from recsim_tf.agents.bandits.conversational import (
     ConUCB,
     LinUCB,
     logarithmic_questions,
-    periodic_questions,
     random_arms,
 )
 from recsim_tf.agents.bandits.conversational.ridge_bandits import Ridge, squared_norms
 from recsim_tf.conversations.key_terms import KeyTermDocuments, KeyTermUsers, key_terms
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
-from recsim_tf.experiment import commands, config
-from recsim_tf.experiment.runs.folder import RunDirectory
 from tests.agents.bandits.conversational import reference
 
 NUM_USERS, NUM_ROUNDS, NUM_FEATURES, NUM_OFFERED, NUM_KEY_TERMS = 3, 25, 4, 6, 5
@@ -92,7 +89,6 @@ def test_the_schedules_are_those_of_the_papers():
     np.testing.assert_array_equal(
         logarithmic_questions(rounds), [5 * math.floor(math.log(t + 1)) for t in range(3000)]
     )
-    np.testing.assert_array_equal(periodic_questions(rounds), [t // 10 for t in range(3000)])
 
 
 def test_graph_mode_and_xla_agree_on_what_is_learned_from_the_same_feedback():
@@ -158,22 +154,6 @@ def test_without_key_terms_among_the_candidates_nothing_is_asked():
     of = simulator(num_candidates=NUM_OFFERED)
     trajectory = of.rollout(ConUCB(of), 2, 5, seed=0)
     assert not np.any(trajectory.transitions.response.asked)
-
-
-def test_gin_sets_a_bandit_of_recsim_tf_simulate(tmp_path):
-    bindings = [
-        "KeyTermDocuments.num_arms = 40",
-        "KeyTermUsers.num_rounds = 25",
-        "simulate.simulator = @key_terms()",
-        "simulate.policies = (@ConUCB,)",
-        "ConUCB.questions = @periodic_questions",
-        "periodic_questions.period = 5",
-        "Evaluation.num_users = 4",
-    ]
-    config.load([], bindings)
-    (policy,) = commands.simulate(RunDirectory(tmp_path / "run", ""))["policies"]
-    assert policy["mean_length"] == 25 + 4
-    assert policy["unfinished"] == 0
 
 
 def test_one_observation_at_a_time_gives_the_regression_of_all():

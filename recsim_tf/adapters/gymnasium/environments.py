@@ -1,0 +1,228 @@
+"""One simulated user as a Gymnasium environment, and many as a vector environment; both under
+Gymnasium's names.
+"""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import tree
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from recsim_tf import registry
+from recsim_tf.adapters.gymnasium import spaces
+from recsim_tf.adapters.gymnasium.sessions import Session, Steps
+from recsim_tf.core import validation
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest
+from recsim_tf.support.errors import one_line
+
+_PACKAGE = "recsim_tf.adapters.gymnasium"
+_AUTORESET_MODES = (AutoresetMode.NEXT_STEP.value, AutoresetMode.SAME_STEP.value)
+
+
+class GymnasiumEnvironment(gymnasium.Env):
+    """One simulated user as a Gymnasium environment.
+
+    A user who leaves is `terminated`, the time limit is `truncated`; a step after that is a
+    `gymnasium.error.ResetNeeded`. A reset brings another user; persistent candidates
+    (`resample_documents=False`) and the corpus stay, as in RecSim, unless it is given a seed.
+
+    Args:
+      simulator: the simulator.
+      seed: an integer, which governs every draw until a reset is given another; None draws
+        one.
+      flatten: whether an observation is one vector, float32 [F], for learners that refuse nested
+        dicts. Its entries are those of `gymnasium.spaces.flatten`.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012
+
+    def __init__(self, simulator: Simulator, seed: int | None = 0, flatten: bool = False):
+        self._session = Session(Steps(simulator, 1, flatten, autoreset_mode=None), seed)
+        self._ended = False
+        self.observation_space = self._session.steps.observation_space
+        self.action_space = spaces.action_space(simulator)
+
+    @property
+    def simulator(self) -> Simulator:
+        """The simulator, which copies of the environment share."""
+        return self._session.steps.simulator
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+        super().reset(seed=seed, options=options)
+        results = self._session.reset(seed)
+        self._ended = False
+        return self._seen(results)
+
+    def step(self, action: Nest):
+        if self._ended:
+            raise gymnasium.error.ResetNeeded("the session has ended: call reset() before step()")
+        arrays = spaces.as_arrays(action, self.simulator.query_spec)
+        results = self._session.step(tree.map_structure(lambda leaf: leaf[np.newaxis], arrays))
+        terminated, truncated = bool(results["terminated"][0]), bool(results["truncated"][0])
+        self._ended = terminated or truncated
+        observation, info = self._seen(results)
+        return observation, float(results["reward"][0]), terminated, truncated, info
+
+    def _seen(self, results: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """The observation of the user, and the info."""
+        observation = spaces.of_first_user(results["observation"], self.observation_space)
+        response = tree.map_structure(lambda leaf: leaf[0, ...], results["response"])
+        return observation, {"response": response}
+
+
+class GymnasiumVectorEnvironment(VectorEnv):
+    """B simulated users as a Gymnasium vector environment, stepped at once.
+
+    With autoreset NEXT_STEP the step in which a user leaves, or is out of time, has their own last
+    observation; the next one ignores the action for that user and has a new user's first
+    observation, with reward zero.
+
+    With SAME_STEP that step has the new user's first observation already, as in Gymnasium's own
+    vector environments. The last of those who left are in `info["final_obs"]`, objects [B] that
+    are None for the others, and `info["final_info"]`; `info["_final_obs"]`, bool [B], is true for
+    them. These entries are there only when somebody left.
+
+    `info["response"]` is zeros where no slate was shown, for newcomers. There `info["_response"]`,
+    bool [B], is false.
+
+    Args:
+      simulator: the simulator.
+      num_envs: B, the number of users.
+      seed: an integer, which governs every draw until a reset is given another; None draws
+        one.
+      flatten: whether observations are vectors, float32 [B, F].
+      autoreset_mode: NEXT_STEP or SAME_STEP, or its name in Gymnasium, such as "SameStep".
+
+    Raises:
+      ValueError: for num_envs below 1, or another mode.
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+        "render_modes": [],
+    }
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        num_envs: int,
+        seed: int | None = 0,
+        flatten: bool = False,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+    ):
+        validation.check_at_least(1, num_envs=num_envs)
+        mode = autoreset_mode
+        if isinstance(mode, AutoresetMode):
+            mode = mode.value
+        validation.check_one_of(_AUTORESET_MODES, autoreset_mode=mode)
+        self.num_envs = num_envs
+        self.metadata = self.metadata | {"autoreset_mode": AutoresetMode(mode)}
+        steps = Steps(simulator, num_envs, flatten, AutoresetMode(mode))
+        self._session = Session(steps, seed)
+        self.single_observation_space = steps.observation_space
+        self.single_action_space = spaces.action_space(simulator)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+
+    @property
+    def simulator(self) -> Simulator:
+        """The simulator, which copies of the environment share."""
+        return self._session.steps.simulator
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+        super().reset(seed=seed, options=options)
+        results = self._session.reset(seed)
+        shown = np.zeros(self.num_envs, bool)
+        return results["observation"], {"response": results["response"], "_response": shown}
+
+    def step(self, actions: Any):
+        results = self._session.step(spaces.as_arrays(actions, self.simulator.query_spec))
+        info = {"response": results["response"], "_response": results["shown"]}
+        ended = results["terminated"] | results["truncated"]
+        if self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP and ended.any():
+            info |= self._final(results, ended)
+        return (
+            results["observation"],
+            results["reward"],
+            results["terminated"],
+            results["truncated"],
+            info,
+        )
+
+    def _final(self, results: dict[str, Any], ended: np.ndarray):
+        """The info of users who left, as of Gymnasium's own vector environments."""
+        observations = np.full(self.num_envs, None, object)
+        for user in np.flatnonzero(ended):
+            observations[user] = tree.map_structure(
+                lambda leaf, user=user: np.asarray(leaf[user]), results["final_observation"]
+            )
+        return {
+            "final_obs": observations,
+            "_final_obs": ended,
+            "final_info": {"response": results["final_response"], "_response": ended},
+            "_final_info": ended,
+        }
+
+
+def register_environments() -> None:
+    """Makes "Name-v0" of `recsim_tf.register` known to Gymnasium as "recsim_tf/Name-v0".
+
+    The import of `recsim_tf.adapters.gymnasium` calls it. Call it again for environments that are
+    registered later.
+    """
+    for environment_id in registry.registered():
+        name = f"recsim_tf/{environment_id}"
+        if name not in gymnasium.registry:
+            # Names, so that a spec can be written to a file and read by another process.
+            gymnasium.register(
+                name,
+                entry_point=f"{_PACKAGE}:make_environment",
+                vector_entry_point=f"{_PACKAGE}:make_vector_environment",
+                kwargs={"environment_id": environment_id},
+            )
+
+
+def make_environment(
+    environment_id: str, seed: int | None = None, flatten: bool = False, **kwargs
+) -> GymnasiumEnvironment:
+    """What `gymnasium.make("recsim_tf/...")` calls.
+
+    Args:
+      environment_id: an id of `recsim_tf.register`.
+      seed, flatten: arguments of `GymnasiumEnvironment`.
+      **kwargs: arguments of `recsim_tf.make`.
+    """
+    return GymnasiumEnvironment(_simulator(environment_id, kwargs), seed, flatten)
+
+
+def make_vector_environment(
+    environment_id: str,
+    num_envs: int,
+    seed: int | None = None,
+    flatten: bool = False,
+    autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+    **kwargs,
+) -> GymnasiumVectorEnvironment:
+    """What `gymnasium.make_vec("recsim_tf/...")` calls.
+
+    Args:
+      environment_id: an id of `recsim_tf.register`.
+      num_envs, seed, flatten, autoreset_mode: arguments of `GymnasiumVectorEnvironment`.
+      **kwargs: arguments of `recsim_tf.make`.
+    """
+    simulator = _simulator(environment_id, kwargs)
+    return GymnasiumVectorEnvironment(simulator, num_envs, seed, flatten, autoreset_mode)
+
+
+def _simulator(environment_id: str, kwargs: dict[str, Any]) -> Simulator:
+    # Many programs pass it always. There is nothing to render.
+    if kwargs.get("render_mode", "") is None:
+        del kwargs["render_mode"]
+    try:
+        return registry.make(environment_id, **kwargs)
+    except TypeError as error:
+        # Gymnasium raises it anew, which the class that gin gives to errors does not allow.
+        raise TypeError(one_line(error)) from error
