@@ -109,7 +109,7 @@ class Loop:
             else:
                 next_state = self._models.corpora.keep_ended(state, next_state)
             carry = function(carry, (transition, newcomers), step)
-            return step + 1, next_state, policy_state, seed, answers.carry(), carry
+            return step + 1, next_state, policy_state, seed, answers.carried, carry
 
         noise = self._ahead.begin(self._noise_seed)
         loop_vars = (0, self.state, self._policy_state, self._seed, noise, carry)

@@ -42,11 +42,8 @@ _GIVEN_NAMES = {"devices", "simulate", "sweep", "train"}
 
 @contextlib.contextmanager
 def reading(files: Sequence[str | Path], bindings: Sequence[str] = ()) -> Iterator[None]:
-    """Makes one line of an error that gin, or a module that it imports, raises inside.
-
-    Args:
-      files: paths of the gin files that are read inside.
-      bindings: that are read inside.
+    """Makes one line of an error that gin, or a module that it imports, raises inside, where these
+    files and bindings are read.
 
     Raises:
       UsageError: one line with the place, and with the nearest name instead of an unknown one.
@@ -161,11 +158,8 @@ def _known_names() -> list[str]:
 
 @contextlib.contextmanager
 def refusals(files: Sequence[str | Path], bindings: Sequence[str]) -> Iterator[None]:
-    """Adds to an error of a function or class which binding led to it.
-
-    Args:
-      files: paths of the gin files that are in force inside.
-      bindings: that are in force inside.
+    """Adds to an error of a function or class which binding led to it, of these that are in force
+    inside.
 
     Raises:
       UsageError: in place of a ValueError or a TypeError about an argument that one of them binds.

@@ -5,10 +5,10 @@ import time
 
 import pytest
 
+from recsim_tf.experiment.evaluate import watch_run
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
-from recsim_tf.experiment.watch import watch_run
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
 from tests.experiment.tiny_runs import TINY, open_run, run_command, snapshot, start_command

@@ -2,7 +2,6 @@
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from recsim_tf.core import random, validation
 from recsim_tf.core.distributions.base import CustomDistribution
@@ -48,13 +47,7 @@ class PlackettLuce(CustomDistribution):
         self.logits = logits
         self.slate_size = slate_size
         self.mask = mask
-        super().__init__(tf.int32, parameters, name)
-
-    def _batch_shape(self):
-        return self.logits.shape[:-1]
-
-    def _batch_shape_tensor(self):
-        return tf.shape(self.logits)[:-1]
+        super().__init__(tf.int32, parameters, name, batch=logits, num_inner=1)
 
     def _event_shape(self):
         return tf.TensorShape([self.slate_size])
@@ -62,13 +55,8 @@ class PlackettLuce(CustomDistribution):
     def _mode(self):
         return self._largest(self._masked(self.logits))
 
-    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
-        return self._draw(
-            tf.concat([[n], tf.shape(self.logits)], axis=0), tfp.random.sanitize_seed(seed)
-        )
-
     def _draw(self, shape: Shape, seed: Seed):
-        return self._largest(self._keys(shape, seed))
+        return self._largest(self._keys(tf.concat([shape, self.logits.shape[-1:]], axis=0), seed))
 
     def _largest(self, keys: tf.Tensor):
         found = tf.math.top_k(keys, self.slate_size)
@@ -187,8 +175,3 @@ class PlackettLuce(CustomDistribution):
             is_over = tf.range(length, dtype=num_possible.dtype) >= num_possible
             possible = tf.where(is_over, slate == -1, possible)
         return tf.reduce_all(possible, axis=-1)
-
-
-@random.sample.register
-def _(distribution: PlackettLuce, seed: Seed):
-    return distribution._draw(tf.shape(distribution.logits), seed)

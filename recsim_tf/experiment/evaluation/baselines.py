@@ -1,7 +1,7 @@
 """Policies that do not learn, beside an agent or alone: recsim_tf's by name, and a user's own."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from tf_agents.policies import tf_policy
 
@@ -17,19 +17,9 @@ Baseline: TypeAlias = str | Callable[[Simulator], AnyPolicy]
 Baselines: TypeAlias = Sequence[Baseline] | Mapping[str, Baseline]
 
 
-def baseline_name(baseline: Any) -> str:
-    """The name that tables show, of `recsim_tf.policies.BASELINES`, or a function's own."""
-    if isinstance(baseline, str):
-        return BASELINES[baseline].title if baseline in BASELINES else baseline
-    return getattr(baseline, "__name__", repr(baseline))
-
-
 def named_baselines(argument: str, baselines: Baselines) -> dict[str, Baseline]:
-    """Baselines by the names that tables show.
-
-    Args:
-      argument: that received them, such as "experiment.baselines".
-      baselines: the argument.
+    """Baselines by the names that tables show: those of `recsim_tf.policies.BASELINES`, or the own
+    ones of functions. `argument` received them, such as "experiment.baselines".
 
     Raises:
       UsageError: for anything but names and functions, or if two have one name.
@@ -43,7 +33,10 @@ def named_baselines(argument: str, baselines: Baselines) -> dict[str, Baseline]:
         return dict(baselines)
     named: dict[str, Baseline] = {}
     for baseline in baselines:
-        name = baseline_name(baseline)
+        if isinstance(baseline, str):
+            name = BASELINES[baseline].title if baseline in BASELINES else baseline
+        else:
+            name = getattr(baseline, "__name__", repr(baseline))
         if name in named:
             raise UsageError(f"{argument} must hold policies of different names, got {name} twice")
         named[name] = baseline
@@ -53,12 +46,7 @@ def named_baselines(argument: str, baselines: Baselines) -> dict[str, Baseline]:
 def baseline_policies(
     baselines: Mapping[str, Baseline], simulator: Simulator
 ) -> dict[str, AnyPolicy]:
-    """Policies for a simulator.
-
-    Args:
-      baselines: by the names that tables show: names of `recsim_tf.policies.BASELINES`, and
-        functions or classes that make a policy from the simulator.
-      simulator: the environment.
+    """Policies for a simulator, of `named_baselines`.
 
     Raises:
       ValueError: for an unknown baseline, one that is not for this environment, or a function that

@@ -100,13 +100,8 @@ class Evaluation:
     def evaluator(
         self, name: str, simulator: Simulator, policy: AnyPolicy, num_users: int | None = None
     ) -> Callable[[], PolicyResult]:
-        """A function that evaluates a policy as it is at the time of the call.
-
-        Args:
-          name: of the policy, for the result.
-          simulator: the environment.
-          policy: a rollout policy or a TF-Agents policy.
-          num_users: instead of this evaluation's.
+        """A function that evaluates a policy as it is at the time of the call, with `num_users`
+        instead of this evaluation's.
 
         Raises:
           ValueError: if the replicas do not divide the users, or are not those of the strategy.
@@ -155,11 +150,8 @@ class Evaluation:
         policies: Callable[[Simulator], Mapping[str, AnyPolicy]],
     ) -> list[PolicyResult]:
         """Results of named policies, each with every value and seed of `comparison` where there is
-        one.
-
-        Args:
-          simulator: the environment, with the values of all parameters that are not compared.
-          policies: makes the policies for an environment.
+        one. The simulator has the values of all parameters that are not compared, and `policies`
+        makes the policies for it.
 
         Raises:
           UsageError: if the environment or the policies cannot take the values.

@@ -126,11 +126,7 @@ def show_sessions(
     page, sessions.html, and the table, sessions.parquet or sessions.csv, go into a new folder
     sessions/<policy>-<iteration>, or with a number behind where that exists.
 
-    Args:
-      folder: of the run.
-      chosen: the policy.
-      evaluation: its users, steps and seed; values and seeds to compare play no part.
-      request: what to show, checked.
+    Values and seeds that the evaluation compares play no part. The request must be checked.
 
     Returns:
       The new folder.

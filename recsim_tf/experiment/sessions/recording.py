@@ -44,12 +44,9 @@ def record(
     """Simulates the sessions of an evaluation in graph mode, and keeps those of some users.
 
     Args:
-      simulator: the environment.
-      policy: a rollout policy or a TF-Agents policy.
+      simulator, policy, max_steps, seed: as for `Evaluation.evaluator`.
       users: the numbers of the users to keep, in [0, num_users).
       num_users: of the evaluation, on which its draws depend.
-      max_steps: sessions still running then are cut off.
-      seed: of the evaluation, an integer or int32 [2].
 
     Raises:
       UsageError: for an explanation of other shapes than `Explanation` says.

@@ -210,12 +210,8 @@ def _others(
     text_of: Callable[[int], str],
     slate: Collection[int] | None = None,
 ) -> Others:
-    """The alternatives of a policy in one turn that it did not show.
-
-    Args:
-      numbers: float [M] by name.
-      text_of: the words of each of the M.
-      slate: those of the M that were shown, where these are candidates.
+    """The alternatives of a policy in one turn, of M, that it did not show: those that are not on
+    the slate, where they are candidates.
     """
     name, first = next(iter(numbers.items()))
     # A stable sort puts NaN last.

@@ -13,9 +13,9 @@ import gin
 from gin.config import ParsedBindingKey
 
 from recsim_tf.core import validation
+from recsim_tf.core.execution import num_cores
 from recsim_tf.experiment import config
 from recsim_tf.experiment.bindings import short_names
-from recsim_tf.experiment.runs.machine import num_cores
 from recsim_tf.experiment.sweeps.spaces import Bindings
 from recsim_tf.experiment.sweeps.trial import Trial, Variant
 from recsim_tf.experiment.training.run import Schedule

@@ -125,11 +125,8 @@ class RayEngine:
     ) -> int | None:
         """Runs prepared trials to their ends, by the cluster that this process is connected to.
 
-        Args:
-          trials: their files.
-          progress: is kept up to date.
-          threads: of TensorFlow in each trial.
-          name: of the part of the sweep that this process runs, for Tune's files.
+        `threads` are those of TensorFlow in each trial, and `name` that of the part of the sweep
+        that this process runs, for Tune's files.
 
         Returns:
           None, or the signal that asked to stop, once the running trials have saved checkpoints and
