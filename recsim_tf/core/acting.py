@@ -20,12 +20,7 @@ def check_policy(policy: Policy) -> None:
 
 def check_users(name: str, policy: Model, num_users: int | tf.Tensor) -> None:
     """Requires of a policy that is a model values for each of the users, where a parameter has
-    values for several.
-
-    Args:
-      name: of the policy, for errors.
-      policy: a model.
-      num_users: B. A saved policy does not know it, and checks nothing.
+    values for several. A saved policy does not know their number, and checks nothing.
 
     Raises:
       ValueError: for values of another number of users.

@@ -150,11 +150,7 @@ def fold(
 
 
 def _check_state(state: SimulatorState, num_users: int) -> None:
-    """Requires the state of `num_users` users.
-
-    Raises:
-      ValueError: for something else.
-    """
+    """Requires the state of `num_users` users; raises `ValueError`."""
     if not isinstance(state, SimulatorState):
         raise ValueError(f"state must be a SimulatorState or None, got {type(state).__name__}")
     if not state.done.shape.is_compatible_with([num_users]):

@@ -58,14 +58,10 @@ class _Walk:
     """The sums of log-probabilities of a single-session trajectory, by name.
 
     Args:
-      models: under which it is scored.
-      trajectory: [T, B, ...].
+      models, trajectory: as for `Simulator.log_prob`.
       answers: makes the log-probabilities of a step, by part of a stage.
       name_of: the name of the sum that a part counts in, of the part and whether it starts
         sessions.
-
-    Raises:
-      ValueError: for an auto-reset trajectory.
     """
 
     def __init__(

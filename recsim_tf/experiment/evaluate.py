@@ -40,21 +40,17 @@ def evaluate_run(
     require_writable(folder.path / "evaluations")
     with evaluation.scope():
         results = evaluation.results(parts.simulator, parts.policies)
-    _write(folder, parts.iteration, results)
-    print(outputs.results_table(results))
-    return results
-
-
-def _write(folder: RunDirectory, iteration: int, results: list[PolicyResult]) -> None:
-    written = folder.path / "evaluations"
+    written, iteration = folder.path / "evaluations", parts.iteration
     if results[0].setting is None:
         outputs.write_sessions(written / f"sessions-{iteration}.csv", results)
-        return
-    policies = [result.as_json() for result in results]
-    with whole_folder(new_folder(written, f"comparison-{iteration}")) as compared:
-        write_json(compared / "results.json", {"policies": policies})
-        outputs.write_sessions(compared / "sessions.csv", results)
-        outputs.plot_values(compared / "values.png", results)
+    else:
+        policies = [result.as_json() for result in results]
+        with whole_folder(new_folder(written, f"comparison-{iteration}")) as compared:
+            write_json(compared / "results.json", {"policies": policies})
+            outputs.write_sessions(compared / "sessions.csv", results)
+            outputs.plot_values(compared / "values.png", results)
+    print(outputs.results_table(results))
+    return results
 
 
 def watch_run(
