@@ -33,12 +33,6 @@ LOGITS = (
 )
 
 
-def test_the_odds_of_a_click_are_the_product_of_all_effects():
-    np.testing.assert_allclose(
-        USERS.response(STATE, FULL).mean(), 1 / (1 + np.exp(-LOGITS)), rtol=1e-5
-    )
-
-
 def test_positions_are_clicked_independently():
     clicked = np.array([[1, 0, 1], [0, 0, 0]])
     expected = np.sum(clicked * LOGITS - np.log1p(np.exp(LOGITS)), axis=1)
