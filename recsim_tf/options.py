@@ -40,10 +40,7 @@ class _Help(argparse.HelpFormatter):
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options of a command line, and its `command`.
-
-    Args:
-      arguments: without the name of the program.
+    """The options of a command line without the name of the program, and its `command`.
 
     Raises:
       SystemExit: after --help and --version; after an error, which is said in one line; after the

@@ -42,10 +42,6 @@ def act(
 ) -> tuple[Nest, Nest]:
     """A policy's action, a slate or a `Turn`, and its next state in the format of the given one.
 
-    Args:
-      policy, observation, policy_state, seed: the policy and its arguments.
-      name: of the policy, for errors.
-
     Raises:
       ValueError: if the policy returns something else, or if it is a model whose parameters are for
         another number of users.

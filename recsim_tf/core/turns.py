@@ -139,13 +139,12 @@ def accepted(source: TakesTurns, turn: Turn) -> tf.Tensor:
 def random_queries(
     spec: Nest, num_users: int | tf.Tensor, seed: Seed, num_queries: int | None = None
 ) -> Nest:
-    """Queries to users, uniform in the ranges of a query_spec. Where a range has no end it goes as
-    far as [-1, 1] for floats and [-1, 1000] for integers, or to 1 from its other end.
+    """Queries to B users, uniform in the ranges of a query_spec. Where a range has no end it goes
+    as far as [-1, 1] for floats and [-1, 1000] for integers, or to 1 from its other end.
 
     Args:
       spec: of the query to one user.
-      num_users: B, an int or a scalar tensor.
-      seed: an integer or int32 [2].
+      num_users, seed: B, an int or a scalar tensor; and an integer or int32 [2].
       num_queries: Q, to each user; None for one without an axis.
 
     Returns:

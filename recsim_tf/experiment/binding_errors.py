@@ -6,9 +6,9 @@ import re
 import sys
 import textwrap
 import tokenize
-import types
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import gin
@@ -132,7 +132,10 @@ def _unknown(statement: Any) -> str | None:
         names = [statement.selector, *names]
     for name in names:
         if not _is_known(name):
-            nearest = instead(name, _known_names(), "import the module that defines it")
+            modules = [each for each in list(sys.modules.values()) if isinstance(each, ModuleType)]
+            imported = _GIVEN_NAMES.union(*(vars(module) for module in modules))
+            known = list(filter(_is_known, imported))
+            nearest = instead(name, known, "import the module that defines it")
             return f"{name} is unknown; {nearest}"
     if parameter:
         known = list(inspect.signature(gin.get_configurable(statement.selector)).parameters)
@@ -148,12 +151,6 @@ def _is_known(name: str) -> bool:
     except (ValueError, KeyError) as error:  # A KeyError for a name of several.
         return isinstance(error, KeyError)
     return True
-
-
-def _known_names() -> list[str]:
-    """The names that gin knows, among those in all modules that are imported."""
-    modules = [each for each in list(sys.modules.values()) if isinstance(each, types.ModuleType)]
-    return list(filter(_is_known, _GIVEN_NAMES.union(*(vars(module) for module in modules))))
 
 
 @contextlib.contextmanager

@@ -17,12 +17,7 @@ from recsim_tf.conversations import logs as conversation_logs  # noqa: F401
 from recsim_tf.experiment import fitting  # noqa: F401
 from recsim_tf.experiment.binding_errors import reading
 from recsim_tf.experiment.bindings import bound_value, statements
-from recsim_tf.experiment.config_files import (  # noqa: F401
-    PACKAGED,
-    find_config,
-    packaged_configs,
-    packaged_sweeps,
-)
+from recsim_tf.experiment.config_files import PACKAGED, find_config
 from recsim_tf.experiment.runs.command import quietly
 from recsim_tf.fitting import logs
 from recsim_tf.policies import BASELINES
@@ -108,8 +103,8 @@ def load(
         with reading(paths, bindings):
             gin.finalize()
     text = gin.config_str()
-    for binding in ("experiment.baselines", "simulate.policies"):
-        _name_by_scope(binding)
+    _name_by_scope("experiment.baselines")
+    _name_by_scope("simulate.policies")
     return text
 
 

@@ -119,7 +119,13 @@ def run_fit(
     with folder.claim():
         result, seconds = _fit(folder, estimate, (simulator, parameters, sessions), validation)
         folder.write_operative_config()
-        shown = _first_piece(sessions, result)
+        # The sessions that the report shows, with the initial draws that the fit found for them.
+        shown = first = next(iter(sessions.pieces()))
+        if tf.nest.flatten(result.initial_draws):
+            initial = tf.nest.map_structure(
+                lambda leaf: leaf[: first.num_sessions], result.initial_draws
+            )
+            shown = first._replace(initial=initial)
         checks = check_fit(result, shown, validation, truth, num_replicates=num_replicates)
         write_text(folder.path / "report.html", render(result, shown, validation, checks, title))
         content = _content(result, sessions, validation, checks, seconds)
@@ -184,16 +190,6 @@ def _fit(
             f"stopped after the search, with a checkpoint in {folder.path}", stop.signal
         )
     return result, time.perf_counter() - started
-
-
-def _first_piece(sessions: Sessions, result: FitResult) -> SessionLog:
-    """The sessions that the report shows, with the initial draws that the fit found for them."""
-    shown = next(iter(sessions.pieces()))
-    if not tf.nest.flatten(result.initial_draws):
-        return shown
-    return shown._replace(
-        initial=tf.nest.map_structure(lambda leaf: leaf[: shown.num_sessions], result.initial_draws)
-    )
 
 
 def _content(

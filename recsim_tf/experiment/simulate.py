@@ -15,8 +15,13 @@ from recsim_tf.core.checks import check
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.evaluation import outputs
-from recsim_tf.experiment.evaluation.baselines import Baselines, baseline_policies, named_baselines
-from recsim_tf.experiment.evaluation.evaluation import AnyPolicy, Evaluation, as_rollout
+from recsim_tf.experiment.evaluation.baselines import (
+    AnyPolicy,
+    Baselines,
+    baseline_policies,
+    named_baselines,
+)
+from recsim_tf.experiment.evaluation.evaluation import Evaluation, as_rollout
 from recsim_tf.experiment.evaluation.measures import PolicyResult
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.support.files import require_writable

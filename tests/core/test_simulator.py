@@ -236,16 +236,6 @@ def test_short_slates_are_padded_and_their_empty_positions_are_not_chosen():
     assert not clicked[..., 1].any()
 
 
-def test_empty_positions_may_stand_anywhere():
-    simulator = small_interest_evolution(validate=True)
-    _, transition = simulator.step(
-        simulator.reset(200, seed=0), tf.tile([[-1, 2]], [200, 1]), seed=1
-    )
-    clicked = transition.response.clicked.numpy()
-    assert clicked[:, 1].any()
-    assert not clicked[:, 0].any()
-
-
 def test_int64_slates_are_taken():
     simulator = toy_simulator(validate=True)
     _, transition = simulator.step(simulator.reset(3, seed=0), tf.cast(SLATE, tf.int64), seed=1)

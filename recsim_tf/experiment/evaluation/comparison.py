@@ -15,7 +15,7 @@ from recsim_tf.core.ranges import shown
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
 from recsim_tf.experiment.bindings import short_names
-from recsim_tf.experiment.evaluation.checked_policy import CheckedPolicy
+from recsim_tf.experiment.evaluation.baselines import CheckedPolicy
 from recsim_tf.support.errors import UsageError, error_line
 
 # Users of each value, in a trial of the environment with all values.

@@ -27,7 +27,7 @@ from recsim_tf.support.files import (
     read_json,
     read_json_lines,
     read_text,
-    remove_unfinished,
+    remove,
     require_numbers,
     write_json,
     write_text,
@@ -107,25 +107,22 @@ class RunDirectory:
             if worker:
                 yield
                 return
-            remove_unfinished(self.path)
+            for path in sorted(self.path.rglob(f"*{UNFINISHED}")):
+                remove(path)
             is_new = not self.config_file.is_file()
             write_text(self.config_file, self._config)
             _record_machine(self.path / _MACHINE)
             try:
                 yield
             except BaseException:
-                if is_new:
-                    self._leave_nothing(existed)
+                ours = {_CONFIG, _MACHINE, _LOCK}
+                found = {path.name for path in self.path.glob("*")}
+                if is_new and found <= ours and self.path.is_dir():
+                    for name in ours if not existed else ours - {_LOCK}:
+                        (self.path / name).unlink(missing_ok=True)
+                    if not existed:
+                        self.path.rmdir()
                 raise
-
-    def _leave_nothing(self, existed: bool) -> None:
-        """Removes the records where there is nothing else, and the folder unless it existed."""
-        ours = {_CONFIG, _MACHINE, _LOCK}
-        if {path.name for path in self.path.glob("*")} <= ours and self.path.is_dir():
-            for name in ours if not existed else ours - {_LOCK}:
-                (self.path / name).unlink(missing_ok=True)
-            if not existed:
-                self.path.rmdir()
 
     def write_operative_config(self) -> None:
         """Records the bindings that were used so far, with the defaults of the functions."""

@@ -10,7 +10,8 @@ import numpy as np
 from recsim_tf.core import random, validation
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.wording import wording_of
-from recsim_tf.experiment.evaluation.evaluation import AnyPolicy, Evaluation
+from recsim_tf.experiment.evaluation.baselines import AnyPolicy
+from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sessions.recording import Recording, record
 from recsim_tf.experiment.sessions.table import session_table, write_table

@@ -13,7 +13,8 @@ from recsim_tf.core.explanations import Explanation, explanation_of
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import Recorded
 from recsim_tf.core.types import Nest, Observation, SimulatorState, Transition
-from recsim_tf.experiment.evaluation.evaluation import AnyPolicy, as_rollout
+from recsim_tf.experiment.evaluation.baselines import AnyPolicy
+from recsim_tf.experiment.evaluation.evaluation import as_rollout
 from recsim_tf.support.errors import UsageError
 
 

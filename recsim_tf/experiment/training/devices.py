@@ -35,12 +35,9 @@ class WorkerLostError(RuntimeError):
 
 
 class Devices:
-    """The devices of a run, and its workers: the processes that run them.
-
-    Args:
-      strategy: the parts of the run are made in its scope.
-      addresses: of all workers; empty if there is only this process.
-      index: of this worker; number 0 is the chief, which writes the results.
+    """The devices of a run, in the scope of whose strategy its parts are made, and its workers: the
+    processes that run them. There are no addresses if there is only this process. Worker number 0
+    is the chief, which writes the results.
     """
 
     def __init__(

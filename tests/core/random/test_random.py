@@ -315,13 +315,8 @@ def test_long_draws_under_xla_are_uniform_on_the_generators_grid(shape):
 
 
 def test_an_unknown_algorithm_is_refused():
-    with (
-        pytest.raises(
-            ValueError,
-            match="algorithm must be one of philox, threefry, auto_select, got 'mt19937'",
-        ),
-        random.algorithm("mt19937"),
-    ):
+    message = "algorithm must be one of philox, threefry, auto_select, got 'mt19937'"
+    with pytest.raises(ValueError, match=message), random.algorithm("mt19937"):
         pass
 
 

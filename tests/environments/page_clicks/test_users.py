@@ -3,7 +3,8 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.types import Slate
-from recsim_tf.environments.page_clicks import Item, PageClickUsers, ShownItem
+from recsim_tf.environments.page_clicks import PageClickUsers
+from recsim_tf.environments.page_clicks.documents import Item, ShownItem
 
 FEATURE_EFFECT = [[0.1, 0.2, 0.0], [-0.3, 0.4, 0.5]]
 USERS = PageClickUsers(

@@ -9,8 +9,7 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.core import random
-from recsim_tf.experiment.evaluation.division import Division
-from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.experiment.evaluation.evaluation import Division, Evaluation
 from recsim_tf.policies import random_policy
 from tests.processes import run_python
 

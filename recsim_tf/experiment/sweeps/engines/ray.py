@@ -57,11 +57,8 @@ def register_schedulers() -> None:
 
 @contextlib.contextmanager
 def connected(address: str | None) -> Iterator[None]:
-    """Inside, this process is connected to a Ray cluster that is running.
-
-    Args:
-      address: HOST:PORT of the cluster's head; None for that of the environment variable
-        RAY_ADDRESS, or else for the cluster that this machine belongs to.
+    """Inside, this process is connected to a Ray cluster that is running; its address is as for
+    `run_sweep`.
 
     Raises:
       UsageError: if no cluster answers.
