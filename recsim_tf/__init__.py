@@ -52,42 +52,30 @@ if TYPE_CHECKING:
     from recsim_tf.registry import register as register
     from recsim_tf.registry import registered as registered
 
+_FACTORIES = (
+    *("drifting_taste", "ecosystem", "engagement_bait", "interest_evolution"),
+    *("interest_exploration", "long_term_satisfaction", "news", "page_clicks", "return_visits"),
+)
+_RECORDS = (
+    *("Clicks", "InitialDraws", "LogProb", "Observation", "Policy", "SimulatorState", "Slate"),
+    *("StepDraws", "Trajectory", "Transition", "Turn"),
+)
 # The module of each public name.
 _MODULES = {
     "Bounds": "core.bounds",
-    "Clicks": "core.types",
     "DocumentModel": "core.models",
-    "InitialDraws": "core.types",
-    "LogProb": "core.types",
     "Model": "core.parameters",
-    "Observation": "core.types",
-    "Policy": "core.types",
     "SharedCandidates": "core.shared_candidates",
     "Simulator": "core.simulator",
-    "SimulatorState": "core.types",
-    "Slate": "core.types",
-    "StepDraws": "core.types",
-    "Trajectory": "core.types",
-    "Transition": "core.types",
-    "Turn": "core.types",
     "UserModel": "core.models",
     "check": "core.checks",
     "click_reward": "core.simulator",
     "conversation": "conversations",
-    "drifting_taste": "environments.drifting_taste",
-    "ecosystem": "environments.ecosystem",
-    "engagement_bait": "environments.engagement_bait",
-    "interest_evolution": "environments.interest_evolution",
-    "interest_exploration": "environments.interest_exploration",
     "key_terms": "conversations.key_terms",
-    "long_term_satisfaction": "environments.long_term_satisfaction",
-    "make": "registry",
-    "news": "environments.news",
-    "page_clicks": "environments.page_clicks",
     "parameter": "core.parameters",
-    "register": "registry",
-    "registered": "registry",
-    "return_visits": "environments.return_visits",
+    **dict.fromkeys(_RECORDS, "core.types"),
+    **dict.fromkeys(("make", "register", "registered"), "registry"),
+    **{name: f"environments.{name}" for name in _FACTORIES},
 }
 __all__ = ["__version__", "choice", *_MODULES]
 

@@ -15,15 +15,6 @@ import warnings
 _FLAG = "TF_USE_LEGACY_KERAS"
 
 
-def _keras_3_is_active() -> bool:
-    """Whether a `tf.keras` that is already loaded is Keras 3."""
-    tensorflow = sys.modules.get("tensorflow")
-    if tensorflow is None or "keras" not in sys.modules:
-        return False
-    # Legacy `tf.keras` has no version of its own in recent TensorFlow.
-    return getattr(tensorflow.keras, "__version__", "2").startswith("3.")
-
-
 def use_legacy_keras() -> None:
     """Sets `TF_USE_LEGACY_KERAS=1`, or says in one line why that is too late.
 
@@ -35,20 +26,18 @@ def use_legacy_keras() -> None:
         raise ImportError(
             f"recsim_tf needs Keras 2: set {_FLAG}=1 in the environment, got {_FLAG}={value}"
         )
-    if _keras_3_is_active():
+    tensorflow, keras = sys.modules.get("tensorflow"), importlib.util.find_spec("tf_keras")
+    if tensorflow is None:
+        return
+    # Legacy `tf.keras` has no version of its own in recent TensorFlow.
+    if "keras" in sys.modules and getattr(tensorflow.keras, "__version__", "2").startswith("3."):
         raise ImportError(
             f"recsim_tf needs Keras 2, but tf.keras is Keras 3: set {_FLAG}=1 before tf.keras is"
             " first used"
         )
-    _lead_imports_to_keras_2()
-
-
-def _lead_imports_to_keras_2() -> None:
-    """Makes `from tensorflow.keras import ...` give Keras 2 where TensorFlow has been imported
-    without the variable: it has put the folder of Keras 3 at the head of its path.
-    """
-    tensorflow, keras = sys.modules.get("tensorflow"), importlib.util.find_spec("tf_keras")
-    if tensorflow is not None and keras is not None:
+    # TensorFlow was imported without the variable: it has put the folder of Keras 3 at the head of
+    # its path, where `from tensorflow.keras import ...` finds it.
+    if keras is not None:
         folders = keras.submodule_search_locations or []
         tensorflow.__path__[:0] = [os.path.join(folder, "api", "_v2") for folder in folders]
 

@@ -34,7 +34,7 @@ def _finished(options: argparse.Namespace) -> Any:
     from recsim_tf.experiment.runs.folder import RunDirectory
 
     folder = RunDirectory(options.root_dir)
-    config.load_run(folder.config_file, options.trust, options.gin_file, options.gin_bindings)
+    config.load(options.gin_file, options.gin_bindings, folder.config_file, options.trust)
     return folder
 
 

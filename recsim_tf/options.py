@@ -40,10 +40,7 @@ class _Help(argparse.HelpFormatter):
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options of a command line, and its `command`.
-
-    Args:
-      arguments: without the name of the program.
+    """The options of a command line without the name of the program, and its `command`.
 
     Raises:
       SystemExit: after --help and --version; after an error, which is said in one line; after the
@@ -91,8 +88,7 @@ def _parser() -> _Parser:
         if name in ("evaluate", "sessions"):
             text = "a module of yours that the run's config.gin may import; may be repeated"
             _add(command, "--trust", "MODULE", text, action="append", default=[])
-        if name in _OWN_OPTIONS:
-            _OWN_OPTIONS[name](command)
+        _add_own(command, name)
     return main
 
 
@@ -100,46 +96,32 @@ def _add(parser: Any, option: str, metavar: str, text: str, **more: Any) -> None
     parser.add_argument(option, metavar=metavar, help=text, **more)
 
 
-def _add_evaluate(command: _Parser) -> None:
-    text = "evaluate at every new checkpoint, while another process trains"
-    command.add_argument("--watch", action="store_true", help=text)
-    text = "end --watch after so long without a new checkpoint"
-    _add(command, "--watch_timeout", "SECONDS", text, type=float, default=3600.0)
-
-
-def _add_sessions(command: _Parser) -> None:
-    _add(command, "--policy", "NAME", "a baseline, such as random, instead of the agent")
-    users = command.add_mutually_exclusive_group()
-    _add(users, "--num_users", "N", "show the first N users of the evaluation, or 3", type=int)
-    _add(users, "--user", "I", "show one user of the evaluation, counted from 0", type=int)
-    _add(command, "--seed", "SEED", "other users than those of the evaluation", type=int)
-    _add(command, "--max_turns", "N", "turns of a session to print", type=int, default=10)
-    text = "a new folder for the page and the table, not in the run's"
-    _add(command, "--output", "DIR", text)
-
-
-def _add_simulate(command: _Parser) -> None:
-    _add(command, "--episode_file", "FILE", "also write sessions into this new TFRecord file")
-
-
-def _add_sweep(command: _Parser) -> None:
-    text = "gin file: a path or the name of a packaged sweep"
-    _add(command, "--sweep_file", "FILE", text, required=True)
-    command.add_argument(
-        "--engine",
-        choices=("local", "ray"),
-        default="local",
-        help="run trials as processes of this machine, or by Ray Tune on a cluster",
-    )
-    text = "the Ray cluster; by default RAY_ADDRESS, or that of this machine"
-    _add(command, "--ray_address", "HOST:PORT", text)
-    _add(command, "--shard", "I/N", "run every N-th trial from I on", default="0/1")
-    command.add_argument("--dry_run", action="store_true", help="list the trials, and do nothing")
-
-
-_OWN_OPTIONS = {
-    "evaluate": _add_evaluate,
-    "sessions": _add_sessions,
-    "simulate": _add_simulate,
-    "sweep": _add_sweep,
-}
+def _add_own(command: _Parser, name: str) -> None:
+    """Adds the options that no other command has."""
+    if name == "evaluate":
+        text = "evaluate at every new checkpoint, while another process trains"
+        command.add_argument("--watch", action="store_true", help=text)
+        text = "end --watch after so long without a new checkpoint"
+        _add(command, "--watch_timeout", "SECONDS", text, type=float, default=3600.0)
+    elif name == "sessions":
+        _add(command, "--policy", "NAME", "a baseline, such as random, instead of the agent")
+        users = command.add_mutually_exclusive_group()
+        _add(users, "--num_users", "N", "show the first N users of the evaluation, or 3", type=int)
+        _add(users, "--user", "I", "show one user of the evaluation, counted from 0", type=int)
+        _add(command, "--seed", "SEED", "other users than those of the evaluation", type=int)
+        _add(command, "--max_turns", "N", "turns of a session to print", type=int, default=10)
+        text = "a new folder for the page and the table, not in the run's"
+        _add(command, "--output", "DIR", text)
+    elif name == "simulate":
+        _add(command, "--episode_file", "FILE", "also write sessions into this new TFRecord file")
+    elif name == "sweep":
+        text = "gin file: a path or the name of a packaged sweep"
+        _add(command, "--sweep_file", "FILE", text, required=True)
+        text = "run trials as processes of this machine, or by Ray Tune on a cluster"
+        engines = ("local", "ray")
+        command.add_argument("--engine", choices=engines, default="local", help=text)
+        text = "the Ray cluster; by default RAY_ADDRESS, or that of this machine"
+        _add(command, "--ray_address", "HOST:PORT", text)
+        _add(command, "--shard", "I/N", "run every N-th trial from I on", default="0/1")
+        text = "list the trials, and do nothing"
+        command.add_argument("--dry_run", action="store_true", help=text)

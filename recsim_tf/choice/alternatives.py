@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from recsim_tf.choice.base import as_scores
 from recsim_tf.core import random, validation
@@ -79,6 +78,9 @@ class Alternatives(CustomDistribution):
     Batch shape [...] is what the outer axes of mode_logits and branches broadcast to; the event is
     a scalar int32. A draw takes one uniform.
 
+    Attributes:
+      alphabet: the `Alphabet` of the symbols.
+
     Args:
       mode_logits: float [..., M].
       branches: M of float [..., n_m], the log-probabilities of the values of a mode, each summing
@@ -112,19 +114,9 @@ class Alternatives(CustomDistribution):
         super().__init__(tf.int32, parameters, name)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        """n_m, the number of values of each mode."""
-        return self.alphabet.sizes
-
-    @property
-    def offsets(self) -> tuple[int, ...]:
-        """The first symbol of each mode."""
-        return self.alphabet.offsets
-
-    @property
     def log_probs(self) -> tf.Tensor:
         """float [..., R]: log-probabilities of all symbols."""
-        return self.log_probs_of(range(len(self.sizes)))
+        return self.log_probs_of(range(len(self.alphabet.sizes)))
 
     def log_probs_of(self, modes: Sequence[int]) -> tf.Tensor:
         """float [..., sum of n_m]: log-probabilities of the symbols of some modes, in their order;
@@ -133,13 +125,13 @@ class Alternatives(CustomDistribution):
         Args:
           modes: Python ints in [0, M).
         """
-        shape = self._broadcast_shape()
+        shape = self._batch_shape_tensor()
         possible = self._mode_logits > -float("inf")
         of_modes = tf.nn.log_softmax(self._finite_logits(possible))
         parts = []
         # Modes of one value that follow each other are one part: XLA takes twice as long for a
         # concatenation of more than eight.
-        for is_alone, run in itertools.groupby(modes, lambda mode: self.sizes[mode] == 1):
+        for is_alone, run in itertools.groupby(modes, lambda mode: self.alphabet.sizes[mode] == 1):
             numbers = list(run)
             if is_alone and numbers == list(range(numbers[0], numbers[-1] + 1)):
                 run_of_modes = slice(numbers[0], numbers[-1] + 1)
@@ -161,7 +153,7 @@ class Alternatives(CustomDistribution):
         # What is impossible must not reach a gradient.
         value = tf.where(possible, branch, tf.zeros([], branch.dtype))
         log_probs = tf.where(possible, of_modes[..., mode, tf.newaxis] + value, -float("inf"))
-        return tf.broadcast_to(log_probs, tf.concat([shape, [self.sizes[mode]]], axis=0))
+        return tf.broadcast_to(log_probs, tf.concat([shape, [self.alphabet.sizes[mode]]], axis=0))
 
     def log_likelihood(self, evidence: Nest) -> tf.Tensor:
         """float [...]: the log-probability of what was seen of a reply, whatever its symbol was:
@@ -174,14 +166,6 @@ class Alternatives(CustomDistribution):
         """
         return logsumexp(self.log_probs + evidence)
 
-    def symbol(self, mode: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-        """As `Alphabet.symbol`."""
-        return self.alphabet.symbol(mode, value)
-
-    def split(self, symbol: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """As `Alphabet.split`."""
-        return self.alphabet.split(symbol)
-
     def _batch_shape(self):
         shape = self._mode_logits.shape[:-1]
         for branch in self._branches:
@@ -189,9 +173,6 @@ class Alternatives(CustomDistribution):
         return shape
 
     def _batch_shape_tensor(self):
-        return self._broadcast_shape()
-
-    def _broadcast_shape(self):
         static = self._batch_shape()
         if static.is_fully_defined():
             return tf.constant(static.as_list(), tf.int32)
@@ -219,10 +200,6 @@ class Alternatives(CustomDistribution):
         possible = log_probs > -float("inf")
         return -tf.reduce_sum(tf.exp(log_probs) * tf.where(possible, log_probs, 0), axis=-1)
 
-    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
-        shape = tf.concat([[n], self._batch_shape_tensor()], axis=0)
-        return self._draw(shape, tfp.random.sanitize_seed(seed))
-
     def _draw(self, shape: Shape, seed: Seed):
         possible = self._mode_logits > -float("inf")
         mode_probs = tf.nn.softmax(self._finite_logits(possible))
@@ -232,15 +209,10 @@ class Alternatives(CustomDistribution):
         mode, rest = random.category_and_rest(u, mode_probs)
         value = tf.zeros_like(mode)
         for number, branch in enumerate(self._branches):
-            if self.sizes[number] > 1:
+            if self.alphabet.sizes[number] > 1:
                 drawn = random.categorical_from_uniform(rest, tf.exp(branch))
                 value = tf.where(mode == number, drawn, value)
-        return self.symbol(mode, value)
-
-
-@random.sample.register
-def _(distribution: Alternatives, seed: Seed):
-    return distribution._draw(random.batch_shape(distribution), seed)
+        return self.alphabet.symbol(mode, value)
 
 
 @num_outcomes.register

@@ -103,7 +103,14 @@ class ChoiceDistribution(CustomDistribution):
             scores = validation.checked(scores, choice_model.conditions(scores, mask))
         self.choice_model = choice_model
         self._scores, self._mask = scores, mask
-        super().__init__(tf.int32, parameters, name, validate_args=choice_model.validate)
+        super().__init__(
+            tf.int32,
+            parameters,
+            name,
+            validate_args=choice_model.validate,
+            batch=scores,
+            num_inner=1,
+        )
 
     @classmethod
     def _parameter_properties(cls, dtype: tf.DType, num_classes: int | None = None):
@@ -137,12 +144,6 @@ class ChoiceDistribution(CustomDistribution):
         """
         return self.choice_model.weights(self._scores[..., tf.newaxis])[..., 0]
 
-    def _batch_shape(self):
-        return self._scores.shape[:-1]
-
-    def _batch_shape_tensor(self):
-        return tf.shape(self._scores)[:-1]
-
     def _log_prob(self, value: tf.Tensor):
         chosen = tf.equal(value[..., tf.newaxis], tf.range(self.slate_size + 1))
         inside = (value >= 0) & (value <= self.slate_size)
@@ -160,18 +161,9 @@ class ChoiceDistribution(CustomDistribution):
         possible = log_probs > -float("inf")
         return -tf.reduce_sum(self.probs * tf.where(possible, log_probs, 0), axis=-1)
 
-    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
-        shape = tf.concat([[n], self._batch_shape_tensor()], axis=0)
-        return self._draw(shape, tfp.random.sanitize_seed(seed))
-
     def _draw(self, shape: Shape, seed: Seed):
         weights = self.weights()
         return random.categorical_from_uniform(random.uniform(shape, seed, weights.dtype), weights)
-
-
-@random.sample.register
-def _(distribution: ChoiceDistribution, seed: Seed):
-    return distribution._draw(random.batch_shape(distribution), seed)
 
 
 @num_outcomes.register

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from recsim_tf.choice.base import as_mask, as_scores
 from recsim_tf.choice.cascade import product_above
@@ -70,7 +69,8 @@ class CascadeDistribution(CustomDistribution):
                     f" {purchase_scores.shape}"
                 )
             self._purchase_scores = tf.where(mask, purchase_scores, 0)
-        super().__init__(self._event(scores.dtype, scores.dtype), parameters, name)
+        dtype = self._event(scores.dtype, scores.dtype)
+        super().__init__(dtype, parameters, name, batch=self._scores, num_inner=1)
 
     @property
     def slate_size(self) -> int:
@@ -91,12 +91,6 @@ class CascadeDistribution(CustomDistribution):
     def _event(self, clicked: tf.Tensor, purchased: tf.Tensor):
         """An event, or its dtype or shape, from that of its parts."""
         return clicked if self._purchase_scores is None else ClicksAndPurchases(clicked, purchased)
-
-    def _batch_shape(self):
-        return self._scores.shape[:-1]
-
-    def _batch_shape_tensor(self):
-        return tf.shape(self._scores)[:-1]
 
     def _event_shape(self):
         shape = tf.TensorShape([self.slate_size])
@@ -163,14 +157,10 @@ class CascadeDistribution(CustomDistribution):
             return clicked
         return ClicksAndPurchases(clicked, clicked * tf.sigmoid(self._purchase_scores))
 
-    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
-        shape = tf.concat([[n], self._batch_shape_tensor()], axis=0)
-        return self._draw(shape, tfp.random.sanitize_seed(seed))
-
-    def _draw(self, batch_shape: Shape, seed: Seed):
+    def _draw(self, shape: Shape, seed: Seed):
         """What the user would do at each position, and would do next; then how far they came."""
         dtype = self._scores.dtype
-        u = random.uniform(tf.concat([batch_shape, [3, self.slate_size]], axis=0), seed, dtype)
+        u = random.uniform(tf.concat([shape, [3, self.slate_size]], axis=0), seed, dtype)
         would_click, would_purchase, would_go_on = tf.unstack(u, axis=-2)
         clicked = (would_click < tf.sigmoid(self._scores)) & self._mask
         purchased = tf.zeros_like(clicked)
@@ -179,8 +169,3 @@ class CascadeDistribution(CustomDistribution):
         go_on = tf.cast(would_go_on < self._go_on(clicked, purchased), dtype)
         examined = tf.math.cumprod(go_on, axis=-1, exclusive=True)
         return self._event(examined * tf.cast(clicked, dtype), examined * tf.cast(purchased, dtype))
-
-
-@random.sample.register
-def _(distribution: CascadeDistribution, seed: Seed):
-    return distribution._draw(random.batch_shape(distribution), seed)

@@ -40,9 +40,8 @@ class MultipleClickCascade(Model):
       continue_after_no_click: probability of going on after a document that is not clicked.
       continue_after_click: probability of going on after a click without a purchase.
       continue_after_purchase: probability of going on after a purchase; 0 ends the examination.
-      validate: whether to check for NaN and infinite scores, and for probabilities outside [0, 1].
-        In eager mode a violation is a `ValueError`, in graph mode a
-        `tf.errors.InvalidArgumentError` at run time; XLA drops the check.
+      validate: whether to check for NaN and infinite scores, and for probabilities outside [0, 1],
+        as `ChoiceModel` does.
 
     Raises:
       ValueError: for a number outside [0, 1].

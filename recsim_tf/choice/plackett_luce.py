@@ -29,9 +29,7 @@ class PlackettLuce(Model):
     Args:
       num_choices: at least 1.
       no_click_mass: the logit of "none". With the default -inf it is no outcome.
-      validate: whether to check for NaN and infinite scores. In eager mode a violation is a
-        `ValueError`, in graph mode a `tf.errors.InvalidArgumentError` at run time; XLA drops the
-        check.
+      validate: whether to check for NaN and infinite scores, as `ChoiceModel` does.
 
     Raises:
       ValueError: for a number of choices below 1; when called, if it is above the slate size.

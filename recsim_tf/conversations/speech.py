@@ -50,7 +50,7 @@ class SpokenReply(CustomDistribution):
         if not words.dtype.is_floating:
             words = self.channel.evidence(words)
         symbols = tf.range(self.channel.num_symbols)
-        modes, _ = self.symbol.split(symbols)
+        modes, _ = self.symbol.alphabet.split(symbols)
         agrees = _agree(value.reply.symbol, symbols) & _agree(value.reply.mode, modes)
         impossible = tf.constant(-float("inf"), self._loc.dtype)
         of_symbol = tf.where(agrees, tf.zeros_like(impossible), impossible)
@@ -71,7 +71,7 @@ class SpokenReply(CustomDistribution):
         seconds = tf.where(dwell > 0, dwell, tf.ones_like(dwell))
         density = tfd.LogNormal(self._loc, self._scale[..., tf.newaxis]).log_prob(seconds)
         of_items = tf.where(dwell > 0, density, tf.where(dwell < 0, zero, impossible))
-        first, num_items = self.symbol.offsets[Mode.CHOOSE], self._loc.shape[-1]
+        first, num_items = self.symbol.alphabet.offsets[Mode.CHOOSE], self._loc.shape[-1]
         before = tf.repeat(of_others, first, axis=-1)
         after = tf.repeat(of_others, self.channel.num_symbols - first - num_items, axis=-1)
         return tf.concat([before, of_items, after], axis=-1)
@@ -92,11 +92,11 @@ class SpokenReply(CustomDistribution):
     def _sample_n(self, n: int, seed: Any = None):
         shape = tf.concat([[n], self._batch_shape_tensor()], axis=0)
         symbol_seed, seed = tfp.random.split_seed(seed, 2)
-        return self._draw(self.symbol.sample(n, symbol_seed), shape, seed)
+        return self._spoken(self.symbol.sample(n, symbol_seed), shape, seed)
 
-    def _draw(self, symbol: tf.Tensor, shape: tf.Tensor, seed: random.Seed):
+    def _spoken(self, symbol: tf.Tensor, shape: tf.Tensor, seed: random.Seed):
         dwell_seed, word_seed = random.split_seed(seed, 2)
-        mode, position = self.symbol.split(symbol)
+        mode, position = self.symbol.alphabet.split(symbol)
         num_items = self._loc.shape[-1]
         chosen = tf.one_hot(
             tf.where(mode == Mode.CHOOSE, position, -1), num_items, dtype=self._loc.dtype
@@ -124,4 +124,4 @@ def words_of(draw: Utterance, channel: Channel) -> tf.Tensor:
 def _(distribution: SpokenReply, seed: random.Seed):
     symbol_seed, seed = random.split_seed(seed, 2)
     symbol = random.sample(distribution.symbol, symbol_seed)
-    return distribution._draw(symbol, random.batch_shape(distribution), seed)
+    return distribution._spoken(symbol, random.batch_shape(distribution), seed)

@@ -20,12 +20,7 @@ def check_policy(policy: Policy) -> None:
 
 def check_users(name: str, policy: Model, num_users: int | tf.Tensor) -> None:
     """Requires of a policy that is a model values for each of the users, where a parameter has
-    values for several.
-
-    Args:
-      name: of the policy, for errors.
-      policy: a model.
-      num_users: B. A saved policy does not know it, and checks nothing.
+    values for several. A saved policy does not know their number, and checks nothing.
 
     Raises:
       ValueError: for values of another number of users.
@@ -46,10 +41,6 @@ def act(
     name: str = "policy",
 ) -> tuple[Nest, Nest]:
     """A policy's action, a slate or a `Turn`, and its next state in the format of the given one.
-
-    Args:
-      policy, observation, policy_state, seed: the policy and its arguments.
-      name: of the policy, for errors.
 
     Raises:
       ValueError: if the policy returns something else, or if it is a model whose parameters are for

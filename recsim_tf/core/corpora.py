@@ -56,11 +56,7 @@ class OwnCorpora:
         return 1
 
     def number(self, num_users: int) -> int:
-        """W, the corpora of B users.
-
-        Raises:
-          ValueError: if the users do not fill whole worlds.
-        """
+        """W, the corpora of B users; raises as `size`."""
         return num_users // self.size(num_users)
 
     def of_users(self, nest: Nest, num_users: int) -> Nest:

@@ -72,18 +72,18 @@ class _Metered(Stages):
 
 
 class AheadStep(Stages):
-    """One step of `Ahead`."""
+    """One step of `Ahead`; after its last draw `carried` is the noise of the next step."""
 
     def __init__(self, carried: Carried, step: Lengths, newcomers: Lengths, seed: Seed):
         self._seed, step_seed, other_seed, self._newcomer_seed = random.split_seed(seed, 4)
         self._newcomers = newcomers
-        self._carried = carried._replace(step=random.draw_noise(step, step_seed))
+        self.carried = carried._replace(step=random.draw_noise(step, step_seed))
         self._noise = random.noise(carried.step, other_seed)
 
     def sample(self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None):
         if who is None:
             return random.sample(distribution, self._noise)
-        blocks, used = self._carried.newcomers, self._carried.used
+        blocks, used = self.carried.newcomers, self.carried.used
         if blocks:
             used_up = tf.reduce_any(who & used)
             blocks = tf.cond(
@@ -91,9 +91,5 @@ class AheadStep(Stages):
                 lambda: random.draw_noise(self._newcomers, self._newcomer_seed),
                 lambda: blocks,
             )
-            self._carried = self._carried._replace(newcomers=blocks, used=who | (used & ~used_up))
+            self.carried = self.carried._replace(newcomers=blocks, used=who | (used & ~used_up))
         return random.sample(distribution, random.noise(blocks, self._seed))
-
-    def carry(self) -> Carried:
-        """The noise of the next step. Call it after everything of this step has been drawn."""
-        return self._carried

@@ -117,8 +117,11 @@ def num_side_by_side() -> int:
     """How many inputs `side_by_side` computes with at a time."""
     if not _only_cpu():
         return 1
-    if chosen := tf.config.threading.get_inter_op_parallelism_threads():
-        return chosen
+    return tf.config.threading.get_inter_op_parallelism_threads() or num_cores()
+
+
+def num_cores() -> int:
+    """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

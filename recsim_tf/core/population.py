@@ -37,11 +37,8 @@ def check_worlds(documents: DocumentModel, users_per_world: int | None) -> None:
 
 
 def check_one_by_one(reader: str, documents: DocumentModel) -> None:
-    """Requires documents that do not depend on a corpus that users share; raises `ValueError`.
-
-    Args:
-      reader: of single sessions, named in the error.
-      documents: that users share.
+    """Requires documents that do not depend on a corpus that users share, for a reader of single
+    sessions, which the error names; raises `ValueError`.
     """
     if documents.shows_state and documents.has_state:
         raise ValueError(

@@ -109,7 +109,7 @@ class Loop:
             else:
                 next_state = self._models.corpora.keep_ended(state, next_state)
             carry = function(carry, (transition, newcomers), step)
-            return step + 1, next_state, policy_state, seed, answers.carry(), carry
+            return step + 1, next_state, policy_state, seed, answers.carried, carry
 
         noise = self._ahead.begin(self._noise_seed)
         loop_vars = (0, self.state, self._policy_state, self._seed, noise, carry)
@@ -150,11 +150,7 @@ def fold(
 
 
 def _check_state(state: SimulatorState, num_users: int) -> None:
-    """Requires the state of `num_users` users.
-
-    Raises:
-      ValueError: for something else.
-    """
+    """Requires the state of `num_users` users; raises `ValueError`."""
     if not isinstance(state, SimulatorState):
         raise ValueError(f"state must be a SimulatorState or None, got {type(state).__name__}")
     if not state.done.shape.is_compatible_with([num_users]):

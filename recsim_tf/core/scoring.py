@@ -35,81 +35,46 @@ def log_prob(models: Models, trajectory: Trajectory) -> LogProb:
             return "documents"
         return "initial" if starts else stage
 
-    walk = _Walk(models, trajectory, Recorded, origin)
-    return LogProb(**walk.sums(LogProb._fields))
+    return LogProb(**_sums(models, trajectory, Recorded, origin, LogProb._fields))
 
 
 def log_prob_by_field(models: Models, trajectory: Trajectory) -> dict[str, tf.Tensor]:
     """See `Simulator.log_prob_by_field`."""
-    walk = _Walk(
-        models,
-        trajectory,
-        RecordedFields,
-        lambda part, starts: f"initial.{part}" if starts else part,
-    )
     # Only the names of the scores are of use, so that a graph loses this step.
     first = nests.at_step(trajectory.transitions, 0)
     answers = RecordedFields(first.draws._asdict(), score=True)
     advance(models, initial_state(models, trajectory.initial), first.action, answers)
-    return walk.sums(tuple(answers.log_probs))
+
+    def name_of(part: str, starts: bool):
+        return f"initial.{part}" if starts else part
+
+    return _sums(models, trajectory, RecordedFields, name_of, tuple(answers.log_probs))
 
 
-class _Walk:
-    """The sums of log-probabilities of a single-session trajectory, by name.
+def _sums(
+    models: Models,
+    trajectory: Trajectory,
+    answers: type[Recorded],
+    name_of: Callable[[str, bool], str],
+    names: tuple[str, ...],
+) -> dict[str, tf.Tensor]:
+    """The sums [B] of log-probabilities of a single-session trajectory, by name.
 
     Args:
-      models: under which it is scored.
-      trajectory: [T, B, ...].
+      models, trajectory: as for `Simulator.log_prob`.
       answers: makes the log-probabilities of a step, by part of a stage.
       name_of: the name of the sum that a part counts in, of the part and whether it starts
         sessions.
-
-    Raises:
-      ValueError: for an auto-reset trajectory.
+      names: of the sums of the steps.
     """
+    trajectory.require_single_session()
+    corpora, dtype = models.corpora, models.users.dtype
+    num_users = trajectory.transitions.reward.shape[1]
 
-    def __init__(
-        self,
-        models: Models,
-        trajectory: Trajectory,
-        answers: type[Recorded],
-        name_of: Callable[[str, bool], str],
-    ):
-        trajectory.require_single_session()
-        self._models, self._trajectory = models, trajectory
-        self._answers, self._name_of = answers, name_of
-        self._dtype = models.users.dtype
-
-    def sums(self, names: tuple[str, ...]) -> dict[str, tf.Tensor]:
-        """The sums [B], of which `names` are those of the steps."""
-        num_users = self._trajectory.transitions.reward.shape[1]
-        started = {}
-        if not isinstance(self._trajectory.initial, SimulatorState):
-            begun = self._answers(self._trajectory.initial._asdict(), score=True)
-            begin(self._models, num_users, begun)
-            # That of the users' draws, which may be of more digits than the models.
-            self._dtype = next(iter(begun.log_probs.values())).dtype
-            started = self._named(begun.log_probs, tf.ones([num_users], tf.bool), starts=True)
-        totals = dict.fromkeys(names, tf.zeros([num_users], self._dtype)) | started
-
-        def add(totals, step, state, transition, log_probs):
-            scores = self._named(log_probs, transition.active, starts=False)
-            return totals | {name: totals[name] + score for name, score in scores.items()}
-
-        return retrace(
-            self._models,
-            self._trajectory,
-            add,
-            totals,
-            early_exit=True,
-            answers=lambda draws: self._answers(draws, score=True),
-        )
-
-    def _named(self, log_probs: dict[str, tf.Tensor], active: tf.Tensor, starts: bool):
+    def named(log_probs: dict[str, tf.Tensor], active: tf.Tensor, starts: bool):
         """Scores of users in session, and of the corpora that have one, at the first of their
         users. Those of one name are added in the order of the fields of the draws.
         """
-        corpora, dtype = self._models.corpora, self._dtype
         fields = InitialDraws._fields if starts else StepDraws._fields
         found: dict[str, list[tf.Tensor]] = {}
         for part in sorted(log_probs, key=lambda part: fields.index(part.partition(".")[0])):
@@ -119,5 +84,26 @@ class _Walk:
                 score = corpora.at_first_users(score, active.shape[0])
             else:
                 score = tf.where(active, score, tf.zeros([], dtype))
-            found.setdefault(self._name_of(part, starts), []).append(score)
+            found.setdefault(name_of(part, starts), []).append(score)
         return {name: tf.add_n(scores) for name, scores in found.items()}
+
+    started = {}
+    if not isinstance(trajectory.initial, SimulatorState):
+        begun = answers(trajectory.initial._asdict(), score=True)
+        begin(models, num_users, begun)
+        # That of the users' draws, which may be of more digits than the models.
+        dtype = next(iter(begun.log_probs.values())).dtype
+        started = named(begun.log_probs, tf.ones([num_users], tf.bool), starts=True)
+
+    def add(totals, step, state, transition, log_probs):
+        scores = named(log_probs, transition.active, starts=False)
+        return totals | {name: totals[name] + score for name, score in scores.items()}
+
+    return retrace(
+        models,
+        trajectory,
+        add,
+        dict.fromkeys(names, tf.zeros([num_users], dtype)) | started,
+        early_exit=True,
+        answers=lambda draws: answers(draws, score=True),
+    )

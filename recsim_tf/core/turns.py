@@ -43,11 +43,7 @@ def query_spec(specs: Nest, bounds: Nest) -> Nest:
 
 
 def check_query_spec(spec: Nest) -> None:
-    """Requires a nest of specs of known shape, or ().
-
-    Raises:
-      ValueError: for something else.
-    """
+    """Requires a nest of specs of known shape, or (); raises `ValueError`."""
     if spec != () and not tf.nest.flatten(spec):
         raise ValueError(f"query_spec must be () or a nest of tf.TensorSpec, got {spec!r}")
     for path, leaf in tree.flatten_with_path(spec):
@@ -59,15 +55,8 @@ def check_query_spec(spec: Nest) -> None:
 
 
 def require_no_queries(name: str, query_spec: Nest, instead: str) -> None:
-    """Requires an environment without queries, for what gives slates alone.
-
-    Args:
-      name: of what gives slates.
-      query_spec: of the environment.
-      instead: what its user can do.
-
-    Raises:
-      ValueError: if there are queries.
+    """Requires an environment without queries, for what gives slates alone, by its name in the
+    error, which also says what its user can do instead; raises `ValueError`.
     """
     if tf.nest.flatten(query_spec):
         names = ", ".join(_named(path) for path, _ in tree.flatten_with_path(query_spec))
@@ -112,12 +101,7 @@ def as_turn(action: Any, spec: Nest, num_users: int, slate_size: int) -> Turn:
 
 
 def check_values(source: TakesTurns, turn: Turn, allow_duplicates: bool) -> Turn:
-    """Checks the positions of a slate, and the values of a query.
-
-    Args:
-      source: whose turn it is.
-      turn: of `as_turn`.
-      allow_duplicates: whether a slate may show a candidate twice.
+    """Checks the positions of a slate, and the values of a query, of a turn by `as_turn`.
 
     Returns:
       The turn. `validation.check` says how a violation is reported.
@@ -155,13 +139,12 @@ def accepted(source: TakesTurns, turn: Turn) -> tf.Tensor:
 def random_queries(
     spec: Nest, num_users: int | tf.Tensor, seed: Seed, num_queries: int | None = None
 ) -> Nest:
-    """Queries to users, uniform in the ranges of a query_spec. Where a range has no end it goes as
-    far as [-1, 1] for floats and [-1, 1000] for integers, or to 1 from its other end.
+    """Queries to B users, uniform in the ranges of a query_spec. Where a range has no end it goes
+    as far as [-1, 1] for floats and [-1, 1000] for integers, or to 1 from its other end.
 
     Args:
       spec: of the query to one user.
-      num_users: B, an int or a scalar tensor.
-      seed: an integer or int32 [2].
+      num_users, seed: B, an int or a scalar tensor; and an integer or int32 [2].
       num_queries: Q, to each user; None for one without an axis.
 
     Returns:

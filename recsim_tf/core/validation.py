@@ -17,11 +17,7 @@ NONE, SCHEDULE = "None", "a function of the train step"
 
 
 def check(condition: tf.Tensor, message: str) -> list[tf.Operation]:
-    """Requires a boolean tensor to be true everywhere.
-
-    Args:
-      condition: bool tensor.
-      message: the error's text.
+    """Requires a boolean tensor to be true everywhere, or raises an error with this message.
 
     Returns:
       Operations to put under `tf.control_dependencies`; empty in eager mode. XLA drops them.
@@ -106,12 +102,8 @@ def check_same(users: Any, documents: Any, *names: str) -> None:
 
 
 def check_numbers(allowed: Range, also: str = "", **numbers: Any) -> None:
-    """Requires each argument to be one number in a range; raises `ValueError`.
-
-    Args:
-      allowed: the range.
-      also: what passes too, `NONE` or `SCHEDULE`.
-      **numbers: by the names of the arguments.
+    """Requires each argument to be one number in a range; raises `ValueError`. What passes too is
+    `also`, `NONE` or `SCHEDULE`.
     """
     for name, number in numbers.items():
         passes = number is None if also == NONE else also == SCHEDULE and callable(number)
@@ -139,10 +131,7 @@ def is_integer(value: Any) -> bool:
 
 def check_plain(name: str, value: Any, annotation: Any) -> None:
     """Requires a value to be what its annotation says, where that is bool, float or str; tensors
-    and variables pass.
-
-    Raises:
-      ValueError: for another value, by the argument's name.
+    and variables pass. Raises `ValueError`.
     """
     if tf.is_tensor(value):
         return
@@ -155,10 +144,8 @@ def check_plain(name: str, value: Any, annotation: Any) -> None:
 
 
 def table_shape(name: str, table: Any) -> tf.TensorShape:
-    """The shape of a table of parameters: numbers, a tensor or a variable.
-
-    Raises:
-      ValueError: if its rows differ in length.
+    """The shape of a table of parameters: numbers, a tensor or a variable. Raises `ValueError` if
+    its rows differ in length.
     """
     try:
         return tf.TensorShape(np.shape(table))
@@ -167,10 +154,8 @@ def table_shape(name: str, table: Any) -> tf.TensorShape:
 
 
 def table_length(name: str, table: Any) -> int:
-    """The length of the last axis of a table of parameters.
-
-    Raises:
-      ValueError: if it is a single number, or if its rows differ in length.
+    """The length of the last axis of a table of parameters; raises `ValueError` for a number, and
+    for rows of different length.
     """
     shape = table_shape(name, table)
     if not shape.rank:
@@ -233,8 +218,7 @@ def check_slate_format(slate: tf.Tensor, num_users: int, slate_size: int) -> tf.
 
     Args:
       slate: int32 or int64 [num_users, k] with k <= slate_size.
-      num_users: B.
-      slate_size: the largest k.
+      num_users, slate_size: B, and the largest k.
 
     Returns:
       int32 [num_users, slate_size]: the slate, padded with -1 if it is short.
@@ -278,15 +262,8 @@ def check_slate_values(slate: tf.Tensor, num_candidates: int, allow_duplicates: 
 
 
 def check_fields(owner: str, nest: Any, *names: str) -> None:
-    """Checks that observed users, documents or responses have the fields that an agent needs.
-
-    Args:
-      owner: "documents", for example.
-      nest: a NamedTuple of tensors or specs.
-      *names: of the fields.
-
-    Raises:
-      ValueError: if one is missing.
+    """Requires of observed users, documents or responses, a NamedTuple of tensors or specs, the
+    fields that an agent needs; raises `ValueError`. The owner is "documents", for example.
     """
     # The nest is the model author's: of any type, with any fields.
     fields = getattr(nest, "_fields", ())

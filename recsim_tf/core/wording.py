@@ -27,7 +27,6 @@ class Wording:
         Returns:
           A sentence without its subject, or None for the fields by their names.
         """
-        del query, documents
         return None
 
     def document(self, document: Nest) -> str | None:
@@ -36,7 +35,6 @@ class Wording:
         Args:
           document: as it was shown, or a candidate, which lacks what only showing it reveals.
         """
-        del document
         return None
 
     def response(self, response: Nest, documents: Sequence[Nest | None], query: Nest) -> str | None:
@@ -47,7 +45,6 @@ class Wording:
           documents: the K documents shown, None at empty positions.
           query: of the turn, () where there is none.
         """
-        del response, documents, query
         return None
 
     def user(self, user: Nest) -> Nest:

@@ -210,16 +210,12 @@ class Recurrent(Component):
         """H."""
         return validation.table_length("recurrent_kernel", self.recurrent_kernel) // 3
 
-    @property
-    def num_inputs(self) -> int:
-        """I."""
-        return validation.table_shape("kernel", self.kernel)[-2]
-
     def initial_state(self, draws: Nest, num_rows: int):
         return tf.zeros([num_rows, self.size], self.dtype)
 
     def update(self, state: Nest, control: Nest, innovation: Nest):
-        self.check_control(control, self.dtype, nests.num_rows(state), self.num_inputs)
+        num_inputs = validation.table_shape("kernel", self.kernel)[-2]
+        self.check_control(control, self.dtype, nests.num_rows(state), num_inputs)
         bias = self.per_user("bias", 3)
         inputs = _times(control, self.per_user("kernel", 3)) + bias[..., 0, :]
         states = _times(state, self.per_user("recurrent_kernel", 3)) + bias[..., 1, :]

@@ -122,7 +122,6 @@ def _best(state: IntentState, slate: Slate):
     return tf.where(tf.reduce_any(slate.mask, axis=1), best, tf.zeros_like(best))
 
 
-@gin.configurable
 def intents(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,

@@ -265,7 +265,6 @@ def _consumed(slate: Slate, position: tf.Tensor):
     return slate.mask & (position[:, tf.newaxis] == tf.range(num_positions))
 
 
-@gin.configurable(module="recsim_tf")
 def engagement_reward(response: Response) -> tf.Tensor:
     """[B]: engagement, not clipped, RecSim's `clicked_engagement_reward`. It is zero at a position
     that is not consumed.

@@ -6,9 +6,9 @@ import re
 import sys
 import textwrap
 import tokenize
-import types
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import gin
@@ -42,11 +42,8 @@ _GIVEN_NAMES = {"devices", "simulate", "sweep", "train"}
 
 @contextlib.contextmanager
 def reading(files: Sequence[str | Path], bindings: Sequence[str] = ()) -> Iterator[None]:
-    """Makes one line of an error that gin, or a module that it imports, raises inside.
-
-    Args:
-      files: paths of the gin files that are read inside.
-      bindings: that are read inside.
+    """Makes one line of an error that gin, or a module that it imports, raises inside, where these
+    files and bindings are read.
 
     Raises:
       UsageError: one line with the place, and with the nearest name instead of an unknown one.
@@ -135,7 +132,10 @@ def _unknown(statement: Any) -> str | None:
         names = [statement.selector, *names]
     for name in names:
         if not _is_known(name):
-            nearest = instead(name, _known_names(), "import the module that defines it")
+            modules = [each for each in list(sys.modules.values()) if isinstance(each, ModuleType)]
+            imported = _GIVEN_NAMES.union(*(vars(module) for module in modules))
+            known = list(filter(_is_known, imported))
+            nearest = instead(name, known, "import the module that defines it")
             return f"{name} is unknown; {nearest}"
     if parameter:
         known = list(inspect.signature(gin.get_configurable(statement.selector)).parameters)
@@ -153,19 +153,10 @@ def _is_known(name: str) -> bool:
     return True
 
 
-def _known_names() -> list[str]:
-    """The names that gin knows, among those in all modules that are imported."""
-    modules = [each for each in list(sys.modules.values()) if isinstance(each, types.ModuleType)]
-    return list(filter(_is_known, _GIVEN_NAMES.union(*(vars(module) for module in modules))))
-
-
 @contextlib.contextmanager
 def refusals(files: Sequence[str | Path], bindings: Sequence[str]) -> Iterator[None]:
-    """Adds to an error of a function or class which binding led to it.
-
-    Args:
-      files: paths of the gin files that are in force inside.
-      bindings: that are in force inside.
+    """Adds to an error of a function or class which binding led to it, of these that are in force
+    inside.
 
     Raises:
       UsageError: in place of a ValueError or a TypeError about an argument that one of them binds.

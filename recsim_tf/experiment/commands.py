@@ -10,7 +10,7 @@ from typing import Any
 import gin
 
 from recsim_tf.experiment.bindings import bound_value
-from recsim_tf.experiment.evaluate import evaluate_run
+from recsim_tf.experiment.evaluate import evaluate_run, watch_run
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
 from recsim_tf.experiment.runs.folder import RunDirectory
@@ -19,7 +19,6 @@ from recsim_tf.experiment.simulate import Simulation, simulate_policies
 from recsim_tf.experiment.training.devices import connect
 from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.experiment.training.run import Schedule, TrainingRun
-from recsim_tf.experiment.watch import watch_run
 
 
 def train(folder: RunDirectory) -> dict[str, Any] | None:

@@ -17,12 +17,7 @@ from recsim_tf.conversations import logs as conversation_logs  # noqa: F401
 from recsim_tf.experiment import fitting  # noqa: F401
 from recsim_tf.experiment.binding_errors import reading
 from recsim_tf.experiment.bindings import bound_value, statements
-from recsim_tf.experiment.config_files import (  # noqa: F401
-    PACKAGED,
-    find_config,
-    packaged_configs,
-    packaged_sweeps,
-)
+from recsim_tf.experiment.config_files import PACKAGED, find_config
 from recsim_tf.experiment.runs.command import quietly
 from recsim_tf.fitting import logs
 from recsim_tf.policies import BASELINES
@@ -69,46 +64,33 @@ for _module, _configurables in _EXTERNAL.items():
 gin.add_config_file_search_path(str(PACKAGED))
 
 
-def load(files: Sequence[str], bindings: Sequence[str]) -> str:
+def load(
+    files: Sequence[str],
+    bindings: Sequence[str],
+    recorded: Path | None = None,
+    trusted: Sequence[str] = (),
+) -> str:
     """Parses gin files and bindings into an empty configuration.
+
+    Args:
+      files, bindings: of the caller's own; they may import anything.
+      recorded: None, or the configuration of a run's folder, which may be somebody else's, below
+        the files and bindings.
+      trusted: names of modules that it may import, which stand for all below them too.
 
     Returns:
       The configuration as text, the same for the same bindings.
 
     Raises:
       UsageError: for a missing file, a syntax error, an unknown name, or a fault in a module that
-        is imported, with the file and line.
+        is imported, with the file and line; for an import of another module in `recorded`, before
+        anything is imported, with the line and the option that allows it.
     """
     gin.clear_config()
-    return _load(files, bindings)
-
-
-def load_run(
-    config_file: Path, trusted: Sequence[str], files: Sequence[str], bindings: Sequence[str]
-) -> str:
-    """Parses the configuration of a run's folder, which may be somebody else's, and over it gin
-    files and bindings of the caller's own, into an empty configuration.
-
-    Args:
-      config_file: of the folder.
-      trusted: names of modules that it may import.
-      files, bindings: as in `load`; they may import anything.
-
-    Returns:
-      The configuration as text.
-
-    Raises:
-      UsageError: as `load`; for an import of another module, before anything is imported, with the
-        line and the option that allows it.
-    """
-    gin.clear_config()
-    with reading([config_file]):
-        _check_imports(config_file, trusted)
-        gin.parse_config_file(str(config_file))
-    return _load(files, bindings)
-
-
-def _load(files: Sequence[str], bindings: Sequence[str]) -> str:
+    if recorded is not None:
+        with reading([recorded]):
+            _check_imports(recorded, trusted)
+            gin.parse_config_file(str(recorded))
     paths = [find_config(name) for name in files]
     # gin logs each place where an included file is not, before it finds it.
     with quietly():
@@ -121,8 +103,8 @@ def _load(files: Sequence[str], bindings: Sequence[str]) -> str:
         with reading(paths, bindings):
             gin.finalize()
     text = gin.config_str()
-    for binding in ("experiment.baselines", "simulate.policies"):
-        _name_by_scope(binding)
+    _name_by_scope("experiment.baselines")
+    _name_by_scope("simulate.policies")
     return text
 
 
@@ -150,13 +132,6 @@ def _check_imports(config_file: Path, trusted: Sequence[str]) -> None:
 
     The functions and classes of recsim_tf that it names are not looked at, as docs/security.md
     says.
-
-    Args:
-      config_file: of a run's folder.
-      trusted: names of modules, which stand for all below them too.
-
-    Raises:
-      UsageError: with the line that is refused, and the option that allows it.
     """
     for statement in statements(config_file):
         where = location(str(config_file), statement.location.line_num)

@@ -1,12 +1,25 @@
-"""Evaluation of the agent of a run, and of its baselines."""
+"""Evaluation of the agent of a run, and of its baselines, also while another process trains it."""
+
+import math
+import time
+from collections.abc import Iterator
+
+import tensorflow as tf
 
 from recsim_tf.experiment.evaluation import outputs
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult
-from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.runs.folder import RUN, RunDirectory
 from recsim_tf.experiment.training.parts import Experiment
+from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.files import new_folder, require_writable, whole_folder, write_json
+from recsim_tf.support.files import (
+    append_json,
+    new_folder,
+    require_writable,
+    whole_folder,
+    write_json,
+)
 
 
 def evaluate_run(
@@ -19,11 +32,6 @@ def evaluate_run(
     evaluations/comparison-<iteration> or evaluations/comparison-<iteration>-<number> instead. The
     agent was trained without the values; the baselines are made for each of them.
 
-    Args:
-      folder: of the run.
-      parts: of its configuration; the agent is restored.
-      evaluation: of each policy.
-
     Raises:
       UsageError: if there is no checkpoint, or if the environment cannot take the values.
     """
@@ -32,18 +40,100 @@ def evaluate_run(
     require_writable(folder.path / "evaluations")
     with evaluation.scope():
         results = evaluation.results(parts.simulator, parts.policies)
-    _write(folder, parts.iteration, results)
+    written, iteration = folder.path / "evaluations", parts.iteration
+    if results[0].setting is None:
+        outputs.write_sessions(written / f"sessions-{iteration}.csv", results)
+    else:
+        policies = [result.as_json() for result in results]
+        with whole_folder(new_folder(written, f"comparison-{iteration}")) as compared:
+            write_json(compared / "results.json", {"policies": policies})
+            outputs.write_sessions(compared / "sessions.csv", results)
+            outputs.plot_values(compared / "values.png", results)
     print(outputs.results_table(results))
     return results
 
 
-def _write(folder: RunDirectory, iteration: int, results: list[PolicyResult]) -> None:
-    written = folder.path / "evaluations"
-    if results[0].setting is None:
-        outputs.write_sessions(written / f"sessions-{iteration}.csv", results)
-        return
-    policies = [result.as_json() for result in results]
-    with whole_folder(new_folder(written, f"comparison-{iteration}")) as compared:
-        write_json(compared / "results.json", {"policies": policies})
-        outputs.write_sessions(compared / "sessions.csv", results)
-        outputs.plot_values(compared / "values.png", results)
+def watch_run(
+    folder: RunDirectory,
+    parts: Experiment,
+    evaluation: Evaluation,
+    num_iterations: int,
+    timeout: float = 3600.0,
+) -> int:
+    """Evaluates the agent at every new checkpoint of a run, as RecSim's `EvalRunner` does.
+
+    It always takes the newest checkpoint; those that come and go during an evaluation are left out.
+    All checkpoints meet the same users. The training process is not held up: this one takes no
+    lock. It writes evaluations.jsonl, TensorBoard's tensorboard_evaluate/ and
+    evaluations/agent_sessions-<iteration>.csv into the folder. A later call begins with the newest
+    checkpoint again, and adds to these files.
+
+    Args:
+      folder, parts, evaluation: as for `evaluate_run`.
+      num_iterations: it ends with the checkpoint of this iteration.
+      timeout: it ends after so many seconds without a new checkpoint.
+
+    Returns:
+      The number of evaluated checkpoints, at least one.
+
+    Raises:
+      UsageError: if `timeout` is not a positive number, if there was no checkpoint in that time, or
+        if there is one that cannot be read.
+    """
+    if not 0 < timeout < math.inf:
+        raise UsageError(f"watch_timeout must be a positive number of seconds, got {timeout}")
+    evaluate = evaluation.evaluator(parts.agent.name, parts.simulator, parts.policy)
+    require_writable(folder.path / "evaluations")
+    writer = tf.summary.create_file_writer(str(folder.path / "tensorboard_evaluate"))
+    evaluated = 0
+    for _ in _restored(folder, parts, timeout):
+        iteration, env_steps = parts.iteration, parts.env_steps
+        started = time.perf_counter()
+        result = evaluate()
+        seconds = time.perf_counter() - started
+        steps = max(result.mean_length * result.episodes, 1)
+        scalars = {
+            **result.tags("eval"),
+            "StandardError/eval": result.standard_error,
+            "TimePerStep/eval": seconds / steps,
+        }
+        with writer.as_default():
+            for tag, value in scalars.items():
+                tf.summary.scalar(tag, value, step=env_steps)
+        writer.flush()
+        outputs.write_sessions(
+            folder.path / "evaluations" / f"agent_sessions-{iteration}.csv", [result]
+        )
+        append_json(
+            folder.path / "evaluations.jsonl",
+            {"iteration": iteration, "env_steps": env_steps, **scalars},
+        )
+        evaluated += 1
+        print(
+            f"{result.name} at iteration {iteration:,}: return {result.mean_return:.2f} ±"
+            f" {result.standard_error:.2f}, session length {result.mean_length:.2f}, click rate"
+            f" {result.click_rate:.4f}",
+            flush=True,
+        )
+        if iteration >= num_iterations:
+            break
+    writer.close()
+    if not evaluated:
+        raise UsageError(
+            f"root_dir {folder.path} had no checkpoint within --watch_timeout={timeout:g} seconds"
+        )
+    return evaluated
+
+
+def _restored(folder: RunDirectory, parts: Experiment, timeout: float) -> Iterator[None]:
+    """Restores each newest checkpoint in turn; one that was deleted meanwhile is left out."""
+    for number in checkpoints.watch(folder.checkpoints, timeout):
+        try:
+            checkpoints.restore(
+                folder.checkpoints, number, RUN, parts.agent_checkpoint, whole=False
+            )
+        except checkpoints.CorruptError:
+            if number in checkpoints.numbers(folder.checkpoints):
+                raise
+            continue
+        yield

@@ -108,19 +108,49 @@ def run_fit(
         )
         print(f"{estimates_table(content)}\nThe fit in {folder.path} had ended already.")
         return content
-    _check_before_the_fit(simulator, parameters, num_replicates)
+    # What would otherwise be refused after the fit, which would be lost then.
+    if not all(isinstance(parameter, Parameter) for parameter in parameters.values()):
+        raise UsageError(
+            f"run_fit.parameters must have a Parameter() for each name, got {dict(parameters)!r}"
+        )
+    check(simulator)
+    check_at_least(LEAST_REPLICATES, **{"run_fit.num_replicates": num_replicates})
     sessions, validation = _sessions(log, held_out, posterior is not None)
     with folder.claim():
         result, seconds = _fit(folder, estimate, (simulator, parameters, sessions), validation)
         folder.write_operative_config()
-        shown = _first_piece(sessions, result)
+        # The sessions that the report shows, with the initial draws that the fit found for them.
+        shown = first = next(iter(sessions.pieces()))
+        if tf.nest.flatten(result.initial_draws):
+            initial = tf.nest.map_structure(
+                lambda leaf: leaf[: first.num_sessions], result.initial_draws
+            )
+            shown = first._replace(initial=initial)
         checks = check_fit(result, shown, validation, truth, num_replicates=num_replicates)
         write_text(folder.path / "report.html", render(result, shown, validation, checks, title))
         content = _content(result, sessions, validation, checks, seconds)
         if posterior is not None:
             draws = posterior(simulator, parameters, sessions, start=result)
             content["posterior"] = _write_posterior(folder.path / "posterior.npz", draws)
-        _write_model(folder.path / "model", result, shown, checks, title, content)
+        # One that an interrupted run has written is of the same fit.
+        if not (folder.path / "model").exists():
+            save_model(
+                folder.path / "model",
+                result,
+                title=title,
+                data={
+                    "sessions": content["sessions"],
+                    "steps": content["steps"],
+                    "slate size": shown.slate_size,
+                },
+                fitting={
+                    "search": type(result.search).__name__,
+                    "confidence": result.confidence,
+                    "log-likelihood a step": content["log_likelihood_per_step"],
+                    "seconds": content["seconds"],
+                },
+                checks=_card_checks(checks),
+            )
         folder.write_results(content)
     print(estimates_table(content))
     print(f"Fitted in {seconds:,.0f} s. Report, model and results in {folder.path}")
@@ -144,18 +174,6 @@ def _sessions(log: Any, held_out: float | None, posterior: bool) -> tuple[Sessio
     return (sessions, None) if held_out is None else sessions.split(held_out)
 
 
-def _check_before_the_fit(
-    simulator: Simulator, parameters: Mapping[str, Parameter], num_replicates: int
-) -> None:
-    """Refuses arguments that would otherwise be refused after the fit, which would be lost then."""
-    if not all(isinstance(parameter, Parameter) for parameter in parameters.values()):
-        raise UsageError(
-            f"run_fit.parameters must have a Parameter() for each name, got {dict(parameters)!r}"
-        )
-    check(simulator)
-    check_at_least(LEAST_REPLICATES, **{"run_fit.num_replicates": num_replicates})
-
-
 def _fit(
     folder: RunDirectory,
     estimate: Callable[..., FitResult],
@@ -172,16 +190,6 @@ def _fit(
             f"stopped after the search, with a checkpoint in {folder.path}", stop.signal
         )
     return result, time.perf_counter() - started
-
-
-def _first_piece(sessions: Sessions, result: FitResult) -> SessionLog:
-    """The sessions that the report shows, with the initial draws that the fit found for them."""
-    shown = next(iter(sessions.pieces()))
-    if not tf.nest.flatten(result.initial_draws):
-        return shown
-    return shown._replace(
-        initial=tf.nest.map_structure(lambda leaf: leaf[: shown.num_sessions], result.initial_draws)
-    )
 
 
 def _content(
@@ -233,36 +241,6 @@ def _write_posterior(path: Path, posterior: ParameterPosterior) -> dict[str, Any
         for name, draws in posterior.samples.items()
         if draws[0, 0].size <= _LARGEST
     }
-
-
-def _write_model(
-    path: Path,
-    result: FitResult,
-    shown: SessionLog,
-    checks: FitChecks,
-    title: str,
-    content: Mapping[str, Any],
-) -> None:
-    """Saves the model with its card; one that an interrupted run has written is of the same fit."""
-    if path.exists():
-        return
-    save_model(
-        path,
-        result,
-        title=title,
-        data={
-            "sessions": content["sessions"],
-            "steps": content["steps"],
-            "slate size": shown.slate_size,
-        },
-        fitting={
-            "search": type(result.search).__name__,
-            "confidence": result.confidence,
-            "log-likelihood a step": content["log_likelihood_per_step"],
-            "seconds": content["seconds"],
-        },
-        checks=_card_checks(checks),
-    )
 
 
 def _card_checks(checks: FitChecks) -> dict[str, Any]:

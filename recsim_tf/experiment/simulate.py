@@ -15,8 +15,13 @@ from recsim_tf.core.checks import check
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.evaluation import outputs
-from recsim_tf.experiment.evaluation.baselines import Baselines, baseline_policies, named_baselines
-from recsim_tf.experiment.evaluation.evaluation import AnyPolicy, Evaluation, as_rollout
+from recsim_tf.experiment.evaluation.baselines import (
+    AnyPolicy,
+    Baselines,
+    baseline_policies,
+    named_baselines,
+)
+from recsim_tf.experiment.evaluation.evaluation import Evaluation, as_rollout
 from recsim_tf.experiment.evaluation.measures import PolicyResult
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.support.files import require_writable
@@ -77,9 +82,7 @@ def simulate_policies(
     all are simulated at once. For one numeric parameter, values.png is drawn instead.
 
     Args:
-      folder: receives the files.
-      simulation: the environment and the policies.
-      evaluation: the number of users and steps, the seed, and what is compared.
+      folder, simulation, evaluation: the run.
       episode_file: None, or a new file for as many sessions of other users under the same policy;
         see `recsim_tf.adapters.episodes`.
 
@@ -92,7 +95,14 @@ def simulate_policies(
       FileExistsError: if the `episode_file` exists; nothing is simulated or written then.
     """
     if episode_file is not None:
-        _check_episode_file(episode_file, simulation, evaluation)
+        episodes.refuse_existing(episode_file)
+        if evaluation.comparison is not None or len(simulation.policies) > 1:
+            raise ValueError(
+                "episode_file holds sessions of one policy, environment and seed: leave out"
+                " Evaluation.compare and Evaluation.seeds, and name one of simulate.policies"
+            )
+        if "://" not in episode_file:
+            require_writable(Path(episode_file).absolute().parent)
     with folder.claim():
         started = time.perf_counter()
         with evaluation.scope():
@@ -107,17 +117,6 @@ def simulate_policies(
                 content = _write(folder, results, seconds)
     print(outputs.results_table(results))
     return content
-
-
-def _check_episode_file(file: str, simulation: Simulation, evaluation: Evaluation) -> None:
-    episodes.refuse_existing(file)
-    if evaluation.comparison is not None or len(simulation.policies) > 1:
-        raise ValueError(
-            "episode_file holds sessions of one policy, environment and seed: leave out"
-            " Evaluation.compare and Evaluation.seeds, and name one of simulate.policies"
-        )
-    if "://" not in file:
-        require_writable(Path(file).absolute().parent)
 
 
 def _write(folder: RunDirectory, results: list[PolicyResult], seconds: float) -> dict[str, Any]:

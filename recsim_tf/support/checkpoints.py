@@ -30,13 +30,8 @@ def save(
     folder: Path, number: int, parts: Mapping[str, tf.train.Checkpoint], max_to_keep: int
 ) -> None:
     """Writes a checkpoint, and then removes older ones; and those of higher numbers, which could
-    not be read when the run went back to an older one.
-
-    Args:
-      folder: exists.
-      number: of the checkpoint; one of the same number is replaced.
-      parts: by name, for `restore`.
-      max_to_keep: checkpoints that stay, at least 1.
+    not be read when the run went back to an older one. One of the same number is replaced, and
+    `max_to_keep` stay, at least 1.
 
     Raises:
       OSError: if it cannot be written.
@@ -70,14 +65,8 @@ def keep_newest(folder: Path, part: str) -> None:
 def restore(
     folder: Path, number: int, part: str, checkpoint: tf.train.Checkpoint, whole: bool = True
 ) -> None:
-    """Restores a part of a checkpoint.
-
-    Args:
-      folder: of the checkpoints.
-      number: of one of `numbers`.
-      part: its name.
-      checkpoint: takes the values.
-      whole: whether there must be a place for all that the part holds.
+    """Restores a part of a checkpoint by its name. If `whole`, there must be a place for all that
+    the part holds.
 
     Raises:
       CorruptError: if it is corrupt, incomplete, or of something else.

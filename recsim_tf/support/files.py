@@ -82,14 +82,6 @@ def remove(path: Path) -> None:
     shutil.rmtree(path)
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Removes unfinished files of killed processes from a folder that no other process
-    writes to, and in its subfolders.
-    """
-    for path in sorted(folder.rglob(f"*{UNFINISHED}")):
-        remove(path)
-
-
 def require_writable(folder: Path) -> None:
     """Creates a folder, and writes to it as a trial, without a trace.
 

@@ -79,13 +79,7 @@ class Section(NamedTuple):
 
 
 def page(title: str, sections: Sequence[Section], introduction: Sequence[Part] = ()) -> str:
-    """A report as HTML.
-
-    Args:
-      title: of the report.
-      sections: of the report, to which the page has links.
-      introduction: below the title.
-    """
+    """A report as HTML, with an introduction below the title and links to the sections."""
     links = [f'<a href="#{_identifier(each)}">{escape(each.heading)}</a>' for each in sections]
     bodies = [
         f'<section id="{_identifier(section)}">\n<h2>{escape(section.heading)}</h2>\n'

@@ -22,11 +22,8 @@ _MANY_POINTS = 100
 
 @contextlib.contextmanager
 def figure(target: Path | IO[bytes], size: tuple[float, float] = (9, 4.8)) -> Iterator[Any]:
-    """Axes of matplotlib whose figure is written as a PNG at the end.
-
-    Args:
-      target: the file.
-      size: width and height in inches, at 120 dots each.
+    """Axes of matplotlib whose figure is written as a PNG at the end; its size is in inches, at 120
+    dots each.
     """
     with figures(target, size, 1, 1) as (axes,):
         yield axes
@@ -92,12 +89,8 @@ class Estimate(NamedTuple):
 def draw_curves(
     axes: Any, curves: Sequence[Curve], levels: Mapping[str, float] | None = None
 ) -> None:
-    """Draws curves, with a legend below the chart where there is more than one line.
-
-    Args:
-      axes: of matplotlib.
-      curves: of which the legend has the first ten.
-      levels: horizontal lines by name.
+    """Draws curves, and levels as horizontal lines by name, with a legend of the first ten curves
+    below the chart where there is more than one line.
     """
     drawn = []
     for curve, colour in zip(curves, colours(len(curves)), strict=True):
@@ -130,12 +123,8 @@ def _draw_legend_below(axes: Any, lines: Sequence[Any], num_curves: int) -> None
 def draw_estimates(
     axes: Any, estimates: Sequence[Estimate], levels: Mapping[str, float] | None = None
 ) -> None:
-    """Draws estimates with their intervals below each other, and a stroke for each point.
-
-    Args:
-      axes: of matplotlib.
-      estimates: the first one on top.
-      levels: vertical lines by name.
+    """Draws estimates with their intervals below each other, the first one on top, a stroke for
+    each point, and levels as vertical lines by name.
     """
     for row, (found, colour) in enumerate(zip(estimates, colours(len(estimates)), strict=True)):
         interval = [[found.value - found.low], [found.high - found.value]]

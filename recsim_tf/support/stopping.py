@@ -8,12 +8,7 @@ from typing import Any
 
 
 class StoppedError(Exception):
-    """A signal stopped the run, after it had saved a checkpoint.
-
-    Args:
-      message: where it stopped.
-      signal: the number of the signal.
-    """
+    """A signal, by its number, stopped the run, after it had saved a checkpoint."""
 
     def __init__(self, message: str, signal: int):
         super().__init__(message)

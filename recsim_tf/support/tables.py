@@ -9,22 +9,17 @@ from tabulate import tabulate
 _MINUS = "\N{MINUS SIGN}"
 
 
-def text_table(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:
-    """A table for a screen. The first row is its head, and the columns `left` stand left."""
-    return _table(rows, "simple", left)
-
-
-def plain_table(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:
-    """As `text_table`, without a line under the head."""
-    return _table(rows, "plain", left)
-
-
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     """A table in Markdown. The first row is its head, and the first column stands left."""
-    return _table([[cell.replace("|", "\\|") for cell in row] for row in rows], "pipe", (0,))
+    return text_table([[cell.replace("|", "\\|") for cell in row] for row in rows], style="pipe")
 
 
-def _table(rows: Sequence[Sequence[str]], style: str, left: Collection[int]) -> str:
+def text_table(
+    rows: Sequence[Sequence[str]], left: Collection[int] = (0,), style: str = "simple"
+) -> str:
+    """A table for a screen. The first row is its head, and the columns `left` stand left. The style
+    "plain" has no line under the head.
+    """
     return tabulate(
         rows,
         headers="firstrow",

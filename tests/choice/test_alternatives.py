@@ -89,12 +89,12 @@ def test_what_is_impossible_has_gradient_zero_and_is_never_nan():
 
 
 def test_symbols_and_pairs_of_mode_and_value_are_the_same_thing():
-    distribution = replies()
-    assert (distribution.sizes, distribution.offsets) == (SIZES, OFFSETS)
-    mode, value = distribution.split(tf.range(NUM_SYMBOLS))
+    alphabet = replies().alphabet
+    assert (alphabet.sizes, alphabet.offsets) == (SIZES, OFFSETS)
+    mode, value = alphabet.split(tf.range(NUM_SYMBOLS))
     np.testing.assert_array_equal(mode, [0, 1, 1, 1, 2, 2, 2])
     np.testing.assert_array_equal(value, [0, 0, 1, 2, 0, 1, 2])
-    np.testing.assert_array_equal(distribution.symbol(mode, value), np.arange(NUM_SYMBOLS))
+    np.testing.assert_array_equal(alphabet.symbol(mode, value), np.arange(NUM_SYMBOLS))
 
 
 def test_the_symbols_of_some_modes_take_their_branches_alone():

@@ -87,13 +87,6 @@ def test_everything_compiles_and_nothing_is_traced_again_for_another_seed(functi
     } == dict.fromkeys(functions, 1)
 
 
-def test_seeds_decide_the_trajectory(functions):
-    first, again, other = (functions["rollout"](random.as_seed(seed)) for seed in (11, 11, 12))
-    assert_close(first, again, rtol=0, atol=0)
-    assert (first.initial.user != other.initial.user).numpy().all()
-    assert (first.transitions.draws.hidden != other.transitions.draws.hidden).numpy().all()
-
-
 def test_the_same_draws_give_the_same_states_and_scores(simulator, functions, graph_trajectory):
     expected = compiled(
         lambda trajectory: (simulator.replay(trajectory), simulator.log_prob(trajectory))
@@ -120,19 +113,6 @@ def test_graph_mode_draws_with_philox_and_xla_on_the_cpu_with_threefry():
         threefry = tf.function(draw, jit_compile=True, autograph=False)(SEED)
     np.testing.assert_array_equal(compiled(draw)(SEED), draw(SEED))
     np.testing.assert_array_equal(compiled(draw, jit_compile=True)(SEED), threefry)
-
-
-def test_compiled_decorates_with_and_without_arguments():
-    @compiled
-    def double(x):
-        return 2 * x
-
-    @compiled(jit_compile=True)
-    def triple(x):
-        return 3 * x
-
-    assert (double.__name__, triple.__name__) == ("double", "triple")
-    assert (int(double(tf.constant(2))), int(triple(tf.constant(2)))) == (4, 6)
 
 
 # AutoGraph itself makes syntax trees in a way that Python 3.13 deprecates.

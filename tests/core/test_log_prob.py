@@ -183,19 +183,6 @@ def test_a_rule_gives_no_gradient_to_the_budget_and_scores_no_departure():
     assert tape.gradient(log_prob.user, time_budget) is None
 
 
-def test_auto_reset_trajectories_are_refused():
-    simulator = toy_simulator()
-    trajectory = simulator.rollout(first_positions(2), 2, 3, seed=0, auto_reset=True)
-    with pytest.raises(
-        ValueError,
-        match=(
-            r"trajectory must hold one session a row \(auto_reset=False\), got an auto-reset"
-            r" trajectory"
-        ),
-    ):
-        simulator.log_prob(trajectory)
-
-
 def test_the_draws_of_a_corpus_are_scored():
     simulator = toy_simulator(limit=2.0)
     trajectory = simulator.rollout(first_positions(2), 3, 4, seed=0)

@@ -161,16 +161,6 @@ def test_the_documents_part_of_log_prob_is_that_of_one_set():
     assert np.isfinite(log_prob.total).all()
 
 
-def test_parameters_of_the_documents_have_gradients():
-    stddev = tf.Variable(0.1)
-    shared = simulator(UtilityVideos(quality_stddev=stddev))
-    assert shared.trainable_variables == (stddev,)
-    trajectory = rollout(shared)
-    with tf.GradientTape() as tape:
-        documents = tf.reduce_sum(shared.log_prob(trajectory).documents)
-    assert np.abs(tape.gradient(documents, stddev)) > 0
-
-
 def test_users_who_have_left_freeze_while_the_others_go_on():
     shared = simulator()
     trajectory = rollout(shared)

@@ -197,22 +197,6 @@ def test_auto_reset_seats_a_newcomer_in_the_same_step():
     )
 
 
-def test_auto_reset_starts_new_sessions_after_truncation():
-    simulator = toy_simulator(limit=10.0, max_steps=2)
-    trajectory = simulator.rollout(
-        count_steps, 2, 4, seed=0, auto_reset=True, policy_state=tf.zeros([2], tf.int32)
-    )
-    np.testing.assert_array_equal(
-        trajectory.transitions.truncated, [[0, 0], [1, 1], [0, 0], [1, 1]]
-    )
-    np.testing.assert_array_equal(
-        trajectory.transitions.slate[:, :, 0], [[0, 0], [1, 1], [0, 0], [1, 1]]
-    )
-    np.testing.assert_array_equal(
-        simulator.replay(trajectory).num_steps, [[0, 0], [1, 1], [0, 0], [1, 1]]
-    )
-
-
 @pytest.mark.parametrize("auto_reset", [False, True])
 def test_persistent_candidates_and_their_hidden_attributes_stay_for_ever(auto_reset):
     simulator = toy_simulator(limit=LIMITS, resample_documents=False)
@@ -250,16 +234,6 @@ def test_short_slates_are_padded_and_their_empty_positions_are_not_chosen():
     clicked = trajectory.transitions.response.clicked.numpy()
     assert clicked[..., 0].any()
     assert not clicked[..., 1].any()
-
-
-def test_empty_positions_may_stand_anywhere():
-    simulator = small_interest_evolution(validate=True)
-    _, transition = simulator.step(
-        simulator.reset(200, seed=0), tf.tile([[-1, 2]], [200, 1]), seed=1
-    )
-    clicked = transition.response.clicked.numpy()
-    assert clicked[:, 1].any()
-    assert not clicked[:, 0].any()
 
 
 def test_int64_slates_are_taken():

@@ -40,16 +40,6 @@ def test_states_responses_and_rewards_of_a_trajectory_come_again():
     assert simulator().retrace(trajectory, same, tf.constant(True), score=False)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_a_graph_scores_recorded_turns_as_eager_mode_does(jit_compile):
-    source = simulator(validate=False)
-    trajectory = source.rollout(ask, NUM_USERS, NUM_STEPS, seed=3)
-    score = tf.function(source.log_prob, jit_compile=jit_compile, autograph=False)
-    np.testing.assert_allclose(
-        source.log_prob(trajectory).total, score(trajectory).total, rtol=1e-5
-    )
-
-
 def test_auto_reset_and_resimulation_pass_queries_on():
     source = simulator()
     trajectory = source.rollout(ask, NUM_USERS, NUM_STEPS, seed=3, auto_reset=True)
@@ -63,10 +53,6 @@ def test_auto_reset_and_resimulation_pass_queries_on():
         tf.zeros([NUM_USERS], tf.int32),
     )
     np.testing.assert_array_equal(total, NUM_STEPS)
-
-
-def test_a_model_with_queries_passes_the_check():
-    recsim_tf.check(simulator())
 
 
 def test_an_environment_without_queries_has_none_in_its_transitions():

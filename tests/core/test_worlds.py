@@ -221,10 +221,6 @@ def test_the_score_function_sees_what_a_slate_does_to_the_others_of_a_world():
     np.testing.assert_allclose(gradients.mean(), 1, atol=4 * standard_error)
 
 
-def test_check_accepts_worlds_of_documents_that_stay():
-    recsim_tf.check(simulator(dtype=tf.float32, resample_documents=False))
-
-
 def test_users_must_fill_whole_worlds():
     with pytest.raises(
         ValueError, match=r"num_users must be a multiple of users_per_world=4, .*, got 6"

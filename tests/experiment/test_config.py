@@ -31,9 +31,3 @@ def test_a_binding_that_gin_refuses_is_one_line(binding, message):
         config.load([TINY], [binding])
     assert str(caught.value).startswith(f"binding {binding!r}: {message}")
     assert "\n" not in str(caught.value)
-
-
-def test_the_same_bindings_give_the_same_text():
-    assert config.load([TINY], ["train.num_iterations = 3"]) == config.load(
-        [TINY], ["train.num_iterations = 3"]
-    )

@@ -1,4 +1,3 @@
-import json
 import shutil
 
 import numpy as np
@@ -65,28 +64,6 @@ def test_a_run_meets_each_value_and_seed_as_in_an_evaluation_of_its_own(run):
         for compared, of_its_own in pairs:
             np.testing.assert_allclose(compared, of_its_own, rtol=1e-5)
     assert len({result.mean_return for result in results.values()}) > 6
-
-
-@pytest.mark.slow
-def test_each_call_has_a_folder_of_its_own(run):
-    before = snapshot(run)
-    first, second = _compared(run), _compared(run)
-    new = {name.rsplit("/", 1)[0] for name in snapshot(run).keys() - before.keys()}
-    assert len(new) == 2
-    assert new <= {f"evaluations/comparison-40{number}" for number in ("", "-2", "-3")}
-    for folder in new:
-        assert {path.name for path in (run / folder).iterdir()} == {
-            "results.json",
-            "sessions.csv",
-            "values.png",
-        }
-        policies = json.loads((run / folder / "results.json").read_text())["policies"]
-        assert [policy["mean_return"] for policy in policies] == [
-            result.mean_return for result in first
-        ]
-    assert [result.mean_return for result in first] == [result.mean_return for result in second]
-    after = snapshot(run)
-    assert {name: after[name] for name in before} == before
 
 
 def test_the_command_prints_a_row_for_each_value(run, capfd):

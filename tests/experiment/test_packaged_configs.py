@@ -6,8 +6,9 @@ import pytest
 
 from recsim_tf.core.types import Turn
 from recsim_tf.experiment import commands, config, fitting
-from recsim_tf.experiment.config_files import find_config, packaged_configs
+from recsim_tf.experiment.config_files import find_config, packaged_configs, packaged_sweeps
 from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.sweeps.plan import Sweep, plan
 from recsim_tf.experiment.training.parts import experiment
 from tests.fitting.logs.datasets import ml_100k
 
@@ -31,23 +32,32 @@ def _marked(names):
     ]
 
 
-def test_every_experiment_has_a_name():
+def test_every_experiment_and_sweep_has_a_name():
     names = packaged_configs()
-    assert "quickstart.gin" in names
-    assert "interest_exploration/ucb1.gin" in names
+    assert {"quickstart.gin", "interest_exploration/ucb1.gin"} <= set(names)
     assert not [name for name in names if "/_" in name]
+    assert "sweeps/quickstart.gin" in packaged_sweeps()
+    assert not set(packaged_sweeps()) & set(names)
 
 
-@pytest.mark.parametrize("name", packaged_configs())
+@pytest.mark.parametrize("name", packaged_sweeps())
+def test_every_trial_of_a_sweep_has_a_configuration(name):
+    config.load([name], ())
+    trials = plan(Sweep())
+    assert len(trials) > 1
+    assert len({trial.config for trial in trials}) == len(trials)
+
+
+@pytest.mark.parametrize("name", [*packaged_configs(), *packaged_sweeps()])
 def test_the_head_says_what_to_expect_and_how_to_run_it(name):
     head = find_config(name).read_text().split("\n\n")[0].replace("\n# ", " ")
     assert all(line.startswith("#") for line in head.splitlines())
     assert "Expected: " in head
     command = "fit" if name in FITS else "simulate" if name in SIMULATIONS else "train"
-    assert (
-        f"Run: recsim-tf {command} --root_dir=runs/{name.removesuffix('.gin')} --gin_file={name}"
-        in head
-    )
+    run = f"{command} --root_dir=runs/{name.removesuffix('.gin')} --gin_file={name}"
+    if name in packaged_sweeps():
+        run = f"sweep --root_dir=runs/{name.removesuffix('.gin')} --sweep_file={name}"
+    assert f"Run: recsim-tf {run}" in head
 
 
 @pytest.mark.parametrize("name", _marked(EXPERIMENTS))

@@ -31,21 +31,6 @@ def test_an_episode_file_is_written_in_pieces_of_different_users(tmp_path, monke
     assert len({tuple(affinity) for affinity in trajectory.initial.user.affinity.numpy()}) == 10
 
 
-def test_every_simulated_session_has_its_row(tmp_path):
-    bindings = [
-        "simulate.simulator = @interest_exploration()",
-        "Evaluation.num_users = 10",
-        "Evaluation.max_steps = 2",
-    ]
-    folder = RunDirectory(tmp_path / "run", config.load([], bindings))
-    (policy,) = commands.simulate(folder)["policies"]
-    with open(folder.path / "sessions.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["policy"] for row in rows] == ["Random"] * 10
-    assert sum(float(row["return"]) for row in rows) == pytest.approx(10 * policy["mean_return"])
-    assert policy["cluster_watch_count_frac"]["no_click"] == pytest.approx(1 - policy["click_rate"])
-
-
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
 def test_a_packaged_baseline_is_simulated_beside_others_on_the_same_users(tmp_path, capsys):
     bindings = [

@@ -39,14 +39,14 @@ def test_an_import_that_is_not_trusted_is_refused_before_anything_runs(run, capf
 def test_a_trusted_module_and_the_callers_own_files_import_anything(run):
     (run / "config.gin").write_text("import shopkeeper\n")
     with pytest.raises(UsageError, match="--trust=shopkeeper"):
-        config.load_run(run / "config.gin", ("shop",), [], [])
-    config.load_run(run / "config.gin", ("shopkeeper",), [], [])
+        config.load([], [], run / "config.gin", ("shop",))
+    config.load([], [], run / "config.gin", ("shopkeeper",))
     assert (run.parent / "ran").exists()
     (run / "config.gin").write_text("")
-    config.load_run(run / "config.gin", (), [], ["import shopkeeper"])
+    config.load([], ["import shopkeeper"], run / "config.gin")
 
 
 def test_the_recorded_text_of_a_packaged_config_needs_no_trust(run):
     text = config.load(["quickstart.gin"], [])
     (run / "config.gin").write_text(text)
-    assert config.load_run(run / "config.gin", (), [], []) == text
+    assert config.load([], [], run / "config.gin") == text

@@ -5,10 +5,10 @@ import time
 
 import pytest
 
+from recsim_tf.experiment.evaluate import watch_run
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
-from recsim_tf.experiment.watch import watch_run
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
 from tests.experiment.tiny_runs import TINY, open_run, run_command, snapshot, start_command
@@ -21,20 +21,13 @@ def _lines(folder):
     return [json.loads(line) for line in (folder / "evaluations.jsonl").read_text().splitlines()]
 
 
-def _copy(folder, copy):
-    for name, content in snapshot(folder).items():
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        (copy / name).write_bytes(content)
-    return copy
-
-
 def _watch(folder, num_iterations=40, timeout=0.5):
     open_run(folder)
     return watch_run(RunDirectory(folder), experiment(), Evaluation(), num_iterations, timeout)
 
 
 def test_the_last_checkpoint_gives_what_the_training_found(finished, tmp_path, capsys):
-    folder = _copy(finished[0], tmp_path / "run")
+    folder = shutil.copytree(finished[0], tmp_path / "run")
     before = snapshot(folder)
     # It ends though the run has not come so far.
     assert _watch(folder, num_iterations=60) == 1
@@ -60,7 +53,7 @@ def test_the_last_checkpoint_gives_what_the_training_found(finished, tmp_path, c
 def test_checkpoints_meet_the_same_users_and_a_deleted_one_is_passed_over(
     finished, tmp_path, monkeypatch
 ):
-    folder = _copy(finished[0], tmp_path / "run")
+    folder = shutil.copytree(finished[0], tmp_path / "run")
     # 30 is deleted when the training process goes on.
     monkeypatch.setattr(checkpoints, "watch", lambda *_: iter((20, 30, 20, 40)))
     assert _watch(folder) == 3
@@ -71,7 +64,7 @@ def test_checkpoints_meet_the_same_users_and_a_deleted_one_is_passed_over(
 
 
 def test_a_corrupt_checkpoint_that_stays_is_an_error(finished, tmp_path):
-    folder = _copy(finished[0], tmp_path / "run")
+    folder = shutil.copytree(finished[0], tmp_path / "run")
     for path in (folder / "checkpoints" / "40").glob("*.data*"):
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(ValueError, match=r"checkpoint .*40/run is corrupt"):
@@ -79,7 +72,7 @@ def test_a_corrupt_checkpoint_that_stays_is_an_error(finished, tmp_path):
 
 
 def test_it_ends_when_no_checkpoint_comes(finished, tmp_path):
-    folder = _copy(finished[0], tmp_path / "run")
+    folder = shutil.copytree(finished[0], tmp_path / "run")
     shutil.rmtree(folder / "checkpoints")
     with pytest.raises(UsageError, match=r"had no checkpoint within --watch_timeout=0.5 seconds"):
         _watch(folder)

@@ -20,16 +20,11 @@ from recsim_tf.core.types import Nest, Slate
 class CheckedDocuments(DocumentModel):
     """Documents that check what every method of a document model returns; a fault is a one-line
     `ValueError`.
-
-    Args:
-      documents: the model under test.
-      num_corpora: W.
-      num_candidates: N.
     """
 
     documents: DocumentModel
-    num_corpora: int
-    num_candidates: int
+    num_corpora: int  # W
+    num_candidates: int  # N
 
     @property
     def shared(self):

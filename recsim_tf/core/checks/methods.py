@@ -13,11 +13,8 @@ from recsim_tf.support.errors import error_line
 
 
 class Method:
-    """A method of a model, or another function that an author of an environment writes.
-
-    Args:
-      name: in messages, such as "Listeners.response".
-      function: the method.
+    """A method of a model, or another function that an author of an environment writes, with its
+    name in messages, such as "Listeners.response".
     """
 
     def __init__(self, name: str, function: Callable[..., Any]):

@@ -22,14 +22,8 @@ _NUM_DRAWS = 4
 def check_tensors(
     method: Method, nest: Nest, may_be_empty: bool = False, verb: str = "return", **axes: int
 ) -> None:
-    """Requires a nest of tensors that begin with these axes and are finite.
-
-    Args:
-      method: that returned the nest.
-      nest: the result.
-      may_be_empty: whether a nest without tensors, such as (), will do.
-      verb: what the method does with it.
-      **axes: name and length of each axis.
+    """Requires of what a method returned, or drew, a nest of tensors that begin with these axes
+    and are finite; or also one without tensors, such as ().
     """
     leaves = tree.flatten_with_path(nest)
     if not (leaves or may_be_empty):
@@ -65,14 +59,8 @@ def checked_or_none(
 
 
 def check_tensor(method: Method, tensor: Any, dtype: str, what: str = "", **axes: int) -> None:
-    """Requires one tensor.
-
-    Args:
-      method: that returned the tensor.
-      tensor: the result, or a part of it.
-      dtype: "float" or "bool".
-      what: the name of the part.
-      **axes: name and length of each axis.
+    """Requires of a result, or of the part of it that `what` names, one tensor of these axes, of a
+    dtype "float" or "bool".
     """
     what = f"must return {what or 'a tensor'} of {dtype} {_shape(axes)}"
     if not tf.is_tensor(tensor):

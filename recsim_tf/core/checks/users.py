@@ -31,16 +31,11 @@ _SAME_LOG_PROB = 1e-3
 class CheckedUsers(UserModel):
     """Users that check what every method of a user model returns; a fault is a one-line
     `ValueError`.
-
-    Args:
-      users: the model under test.
-      num_users: B.
-      slate_size: K.
     """
 
     users: UserModel
-    num_users: int
-    slate_size: int
+    num_users: int  # B
+    slate_size: int  # K
 
     def initial_draws(self, num_users: int):
         method = Method.of(self.users, "initial_draws")

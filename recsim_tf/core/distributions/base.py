@@ -3,11 +3,19 @@
 from typing import Any
 
 import tensorflow as tf
+import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import random
+from recsim_tf.core.random import Shape
+from recsim_tf.core.types import Seed
 
 
 class CustomDistribution(tfd.Distribution):
     """Sets the arguments of `tfd.Distribution` that are the same for all of them.
+
+    A subclass whose draws take a shape and a seed has a method `_draw`. Other ones override
+    `_sample_n`, and are registered for `random.sample`.
 
     Args:
       dtype: of a draw.
@@ -15,6 +23,8 @@ class CustomDistribution(tfd.Distribution):
       name: of the distribution.
       reparameterization_type: of the draws.
       validate_args: whether arguments are checked.
+      batch: a tensor that begins with the axes of the batch; None where a subclass has their shape.
+      num_inner: the number of its further axes.
     """
 
     def __init__(
@@ -24,7 +34,10 @@ class CustomDistribution(tfd.Distribution):
         name: str,
         reparameterization_type: Any = tfd.NOT_REPARAMETERIZED,
         validate_args: bool = False,
+        batch: tf.Tensor | None = None,
+        num_inner: int = 0,
     ):
+        self._batch, self._num_inner = batch, num_inner
         super().__init__(
             dtype=dtype,
             reparameterization_type=reparameterization_type,
@@ -34,6 +47,23 @@ class CustomDistribution(tfd.Distribution):
             name=name,
         )
 
+    def _batch_shape(self):
+        return self._batch.shape[: self._batch.shape.rank - self._num_inner]
+
+    def _batch_shape_tensor(self):
+        static = self._batch_shape()
+        if static.is_fully_defined():
+            return tf.constant(static.as_list(), tf.int32)
+        return tf.shape(self._batch)[: static.rank]
+
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
+        shape = tf.concat([[n], self._batch_shape_tensor()], axis=0)
+        return self._draw(shape, tfp.random.sanitize_seed(seed))
+
+    def _draw(self, shape: Shape, seed: Seed):
+        """Draws of this shape, which is that of the batch or has further axes before it."""
+        raise NotImplementedError
+
     def _event_shape(self):
         # By default a draw is a number. TensorFlow Probability asks for shapes as tensors only
         # where it does not know the static ones.
@@ -42,3 +72,8 @@ class CustomDistribution(tfd.Distribution):
     @classmethod
     def _parameter_properties(cls, dtype: tf.DType, num_classes: int | None = None):
         return {}
+
+
+@random.sample.register
+def _(distribution: CustomDistribution, seed: Seed):
+    return distribution._draw(random.batch_shape(distribution), seed)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
@@ -116,25 +115,16 @@ class CatalogueIds(CustomDistribution):
         log_prob = tf.where(possible, tf.reduce_sum(tf.math.log(ratio), axis=-1), -math.inf)
         return tf.cast(log_prob, self._log_prob_dtype)
 
-    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
-        seed = tfp.random.sanitize_seed(seed)
-        return self._draw(tf.stack([n, self._num_users, self._length]), seed)
-
     def _draw(self, shape: Shape, seed: Seed):
         weights = tf.maximum(tf.cast(tf.round(self._probs * _TOTAL), tf.int64), 1)
         weights = tf.where(self._probs > 0, weights, 0)
         ends = tf.cumsum(weights, axis=-1)
-        u = random.uniform(shape, seed, tf.float64)
+        u = random.uniform(tf.concat([shape, [self._length]], axis=0), seed, tf.float64)
         if self._replacement:
             return _item_at(ends, _unit(u, ends[..., -1:]))
         # Step by step, the loop takes a hundred times the time of its graph.
         draw = _traced_one_by_one if tf.executing_eagerly() else _one_by_one
         return draw(weights, ends, u, self._length)
-
-
-@random.sample.register
-def _(distribution: CatalogueIds, seed: Seed):
-    return distribution._draw([*distribution.batch_shape, *distribution.event_shape], seed)
 
 
 def _one_by_one(weights: tf.Tensor, ends: tf.Tensor, u: tf.Tensor, length: int):

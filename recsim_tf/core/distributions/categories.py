@@ -3,7 +3,6 @@
 import math
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
@@ -43,18 +42,10 @@ class UniformCategories(CustomDistribution):
     def _batch_shape(self):
         return self._shape
 
-    def _batch_shape_tensor(self):
-        return tf.constant(self._shape.as_list(), tf.int32)
-
     def _log_prob(self, value: tf.Tensor):
         inside = (value >= 0) & (value < self.num_categories)
         log_prob = tf.constant(-math.log(self.num_categories), self._log_prob_dtype)
         return tf.where(inside, log_prob, tf.constant(-math.inf, self._log_prob_dtype))
-
-    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
-        return self._draw(
-            tf.concat([[n], self._batch_shape_tensor()], axis=0), tfp.random.sanitize_seed(seed)
-        )
 
     def _draw(self, shape: Shape, seed: Seed):
         if self.num_categories > _MAX_CATEGORIES:
@@ -74,8 +65,3 @@ def uniform_ids(
       dtype: of `log_prob`.
     """
     return tfd.Independent(UniformCategories(num_categories, [num_users, num_candidates], dtype), 1)
-
-
-@random.sample.register
-def _(distribution: UniformCategories, seed: Seed):
-    return distribution._draw(distribution.batch_shape, seed)

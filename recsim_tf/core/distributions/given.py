@@ -22,13 +22,7 @@ class Given(CustomDistribution):
         parameters = dict(locals())
         self.value = tf.convert_to_tensor(value)
         self._log_prob_dtype = log_prob_dtype
-        super().__init__(self.value.dtype, parameters, name)
-
-    def _batch_shape(self):
-        return self.value.shape
-
-    def _batch_shape_tensor(self):
-        return tf.shape(self.value)
+        super().__init__(self.value.dtype, parameters, name, batch=self.value)
 
     def _log_prob(self, value: tf.Tensor):
         return tf.zeros_like(value, self._log_prob_dtype)

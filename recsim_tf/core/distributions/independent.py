@@ -49,14 +49,10 @@ class IndependentParts(CustomDistribution):
     def _entropy(self):
         return tf.add_n([part.entropy() for part in self._leaves])
 
-    def entropy_estimate(self, value: Nest) -> tf.Tensor:
-        """[...]: the entropy, which of a `PlackettLuce` is estimated at its part of `value`, a draw
-        of this distribution. Its gradient is unbiased, see `PlackettLuce.entropy_estimate`.
-        """
-        return self.log_prob_and_entropy(value)[1]
-
     def log_prob_and_entropy(self, value: Nest) -> tuple[tf.Tensor, tf.Tensor]:
-        """[...]: the log-probability and the `entropy_estimate` of `value`, a draw."""
+        """[...]: the log-probability of `value`, a draw, and the entropy, which of a `PlackettLuce`
+        is estimated at its part of the draw, see `PlackettLuce.log_prob_and_entropy`.
+        """
         pairs = [
             part.log_prob_and_entropy(leaf)
             if isinstance(part, PlackettLuce)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from recsim_tf.core import random, validation
 from recsim_tf.core.distributions.base import CustomDistribution
@@ -48,13 +47,7 @@ class PlackettLuce(CustomDistribution):
         self.logits = logits
         self.slate_size = slate_size
         self.mask = mask
-        super().__init__(tf.int32, parameters, name)
-
-    def _batch_shape(self):
-        return self.logits.shape[:-1]
-
-    def _batch_shape_tensor(self):
-        return tf.shape(self.logits)[:-1]
+        super().__init__(tf.int32, parameters, name, batch=logits, num_inner=1)
 
     def _event_shape(self):
         return tf.TensorShape([self.slate_size])
@@ -62,13 +55,8 @@ class PlackettLuce(CustomDistribution):
     def _mode(self):
         return self._largest(self._masked(self.logits))
 
-    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
-        return self._draw(
-            tf.concat([[n], tf.shape(self.logits)], axis=0), tfp.random.sanitize_seed(seed)
-        )
-
     def _draw(self, shape: Shape, seed: Seed):
-        return self._largest(self._keys(shape, seed))
+        return self._largest(self._keys(tf.concat([shape, self.logits.shape[-1:]], axis=0), seed))
 
     def _largest(self, keys: tf.Tensor):
         found = tf.math.top_k(keys, self.slate_size)
@@ -94,54 +82,33 @@ class PlackettLuce(CustomDistribution):
         return keys if self.mask is None else tf.where(self.mask, keys, -np.inf)
 
     def _log_prob(self, value: tf.Tensor):
-        log_probs, valid = self.position_log_probs(value), self._valid(value)
+        log_probs, valid = self.by_position(value)[0], self._valid(value)
         return tf.where(valid, tf.reduce_sum(log_probs, axis=-1), -np.inf)
 
-    def position_log_probs(self, slate: tf.Tensor) -> tf.Tensor:
-        """[..., K]: the log-probability of each position's candidate given the earlier ones.
-
-        Args:
-          slate: int32 [..., K], a possible slate.
-        """
-        return self._by_position(slate)[0]
-
-    def position_entropies(self, slate: tf.Tensor) -> tf.Tensor:
-        """[..., K]: the entropy of each position's choice given the earlier candidates of the
-        slate, in nats.
-
-        Their sum over the positions, at a slate of this distribution, is an unbiased estimate of
-        the distribution's entropy (the chain rule), with far less variance than -log_prob.
-
-        Args:
-          slate: int32 [..., K], a possible slate.
-        """
-        return self._by_position(slate)[1]
-
-    def entropy_estimate(self, slate: tf.Tensor) -> tf.Tensor:
-        """[...]: the sum of `position_entropies`, with a gradient that is unbiased too.
-
-        The later entropies depend on the earlier candidates. So the gradient has a second part: the
-        gradient of the log-probabilities of these candidates, times the entropies that follow them.
-
-        Args:
-          slate: int32 [..., K], drawn from this distribution.
-        """
-        return self.log_prob_and_entropy(slate)[1]
-
     def log_prob_and_entropy(self, slate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """[...]: the log-probability and the `entropy_estimate`, for less work than one by one.
+        """[...]: the log-probability, and an estimate of the entropy, in nats.
+
+        The estimate is the sum of the entropies of `by_position`: it is unbiased (the chain rule),
+        with far less variance than -log_prob. Its gradient is unbiased too. The later entropies
+        depend on the earlier candidates. So the gradient has a second part: the gradient of the
+        log-probabilities of these candidates, times the entropies that follow them.
 
         Args:
           slate: int32 [..., K], drawn from this distribution.
         """
-        log_probs, entropies = self._by_position(slate)
+        log_probs, entropies = self.by_position(slate)
         is_later = tf.constant(np.tri(slate.shape[-1], k=-1).T, entropies.dtype)
         later = tf.stop_gradient(tf.reduce_sum(entropies[..., tf.newaxis, :] * is_later, axis=-1))
         entropies += later * (log_probs - tf.stop_gradient(log_probs))
         return tf.reduce_sum(log_probs, axis=-1), tf.reduce_sum(entropies, axis=-1)
 
-    def _by_position(self, slate: tf.Tensor):
-        """`position_log_probs` and `position_entropies`."""
+    def by_position(self, slate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """[..., K]: the log-probability of each position's candidate given the earlier ones, and
+        the entropy of that choice, in nats.
+
+        Args:
+          slate: int32 [..., K], a possible slate.
+        """
         chosen, left = self._chain(slate)
         logits = self.logits[..., tf.newaxis, :]
         possible = tf.where(left, logits, -np.inf)
@@ -187,8 +154,3 @@ class PlackettLuce(CustomDistribution):
             is_over = tf.range(length, dtype=num_possible.dtype) >= num_possible
             possible = tf.where(is_over, slate == -1, possible)
         return tf.reduce_all(possible, axis=-1)
-
-
-@random.sample.register
-def _(distribution: PlackettLuce, seed: Seed):
-    return distribution._draw(tf.shape(distribution.logits), seed)

@@ -53,7 +53,7 @@ class ReturnTime(CustomDistribution):
         self.never = tf.constant(never, remaining.dtype)
         if tf.executing_eagerly():
             self._check_values()
-        super().__init__(remaining.dtype, parameters, name)
+        super().__init__(remaining.dtype, parameters, name, batch=remaining)
 
     def _check_values(self) -> None:
         negative = self.gap.cdf(tf.zeros_like(self.remaining)).numpy().max(initial=0)
@@ -65,12 +65,6 @@ class ReturnTime(CustomDistribution):
         outside = self.churn[(self.churn < 0) | (self.churn > 1)]
         if len(outside):
             raise ValueError(f"churn must be in [0, 1], got {outside[0].numpy():g}")
-
-    def _batch_shape(self):
-        return self.remaining.shape
-
-    def _batch_shape_tensor(self):
-        return tf.shape(self.remaining)
 
     def _log_prob(self, value: tf.Tensor):
         zero, one = (tf.constant(number, value.dtype) for number in (0, 1))
@@ -95,9 +89,9 @@ class ReturnTime(CustomDistribution):
         uniform = random.uniform(
             tf.concat([[n], tf.shape(self.remaining)], axis=0), churn_seed, self.dtype
         )
-        return self._draw(self.gap.sample(n, seed=gap_seed), uniform)
+        return self._seen(self.gap.sample(n, seed=gap_seed), uniform)
 
-    def _draw(self, gap: tfd.Distribution, uniform: tf.Tensor):
+    def _seen(self, gap: tfd.Distribution, uniform: tf.Tensor):
         # Zero would mean that the visit goes on.
         gap = tf.maximum(gap, np.finfo(self.dtype.as_numpy_dtype).tiny)
         return tf.where(
@@ -120,4 +114,4 @@ def _(distribution: ReturnTime, seed: Seed):
     gap_seed, churn_seed = random.split_seed(seed, 2)
     gap = random.sample(distribution.gap, gap_seed)
     uniform = random.uniform(random.batch_shape(distribution), churn_seed, distribution.dtype)
-    return distribution._draw(gap, uniform)
+    return distribution._seen(gap, uniform)

@@ -31,20 +31,15 @@ class Noise:
     def __init__(self, blocks: Blocks, new_seed: Callable[[], tf.Tensor]):
         self._blocks = blocks
         self.new_seed = new_seed
-        self._taken: dict[str, int] = {}
+        self.taken: dict[str, int] = {}  # numbers of each kind
 
     def take(self, kind: str, shape: tf.TensorShape, dtype: tf.DType) -> tf.Tensor:
         """The next numbers in a static shape; for S seeds [S, ...]."""
         name = f"{kind}/{dtype.name}"
-        first = self._taken.get(name, 0)
-        self._taken[name] = end = first + math.prod(shape.as_list())
+        first = self.taken.get(name, 0)
+        self.taken[name] = end = first + math.prod(shape.as_list())
         numbers = self._next(name, first, end, dtype)
         return tf.reshape(numbers, [*numbers.shape[:-1], *shape])
-
-    @property
-    def taken(self) -> Lengths:
-        """How many numbers of each kind were taken."""
-        return dict(self._taken)
 
     def _next(self, name: str, first: int, end: int, dtype: tf.DType):
         return self._blocks[name][..., first:end]

@@ -2,12 +2,7 @@
 choose. Made to be fitted to logs.
 """
 
-from recsim_tf.environments.drifting_taste.documents import Catalogue, Item
-from recsim_tf.environments.drifting_taste.users import (
-    DriftingTasteUsers,
-    Response,
-    UserState,
-    drifting_taste,
-)
+from recsim_tf.environments.drifting_taste.documents import Catalogue
+from recsim_tf.environments.drifting_taste.users import DriftingTasteUsers, drifting_taste
 
-__all__ = ["Catalogue", "DriftingTasteUsers", "Item", "Response", "UserState", "drifting_taste"]
+__all__ = ["Catalogue", "DriftingTasteUsers", "drifting_taste"]

@@ -123,9 +123,6 @@ class DriftingTasteUsers(UserModel[UserState, Item, Response]):
             drift=state.drift * (1 - forgotten) + self.per_user("gain", 2) * chosen
         )
 
-    def departure(self, state: UserState):
-        return tf.zeros([state.drift.shape[0]], tf.bool)
-
     def observe(self, state: UserState):
         """Nothing: [B, 0]."""
         return state.drift[:, :0]

@@ -1,9 +1,8 @@
 """Interest evolution: users' interests drift with what they watch, within a budget of time."""
 
-from recsim_tf.environments.interest_evolution.documents import PlainVideos, UtilityVideos, Video
+from recsim_tf.environments.interest_evolution.documents import PlainVideos, UtilityVideos
 from recsim_tf.environments.interest_evolution.users import (
     InterestEvolutionUsers,
-    Response,
     UserState,
     interest_evolution,
     watch_time_reward,
@@ -12,10 +11,8 @@ from recsim_tf.environments.interest_evolution.users import (
 __all__ = [
     "InterestEvolutionUsers",
     "PlainVideos",
-    "Response",
     "UserState",
     "UtilityVideos",
-    "Video",
     "interest_evolution",
     "watch_time_reward",
 ]

@@ -45,6 +45,10 @@ class PlainDraw(NamedTuple):
 class _Videos(DocumentModel):
     """Both kinds of videos: agents see their features only, as in RecSim."""
 
+    def show(self, documents: Video, hidden: Nest):
+        quality = hidden if tf.is_tensor(hidden) else documents.mean_quality
+        return ShownVideo(documents.features, documents.cluster_id, documents.length, quality)
+
     def observe(self, documents: Video):
         return documents.features
 
@@ -114,11 +118,6 @@ class UtilityVideos(_Videos):
         stddev = self.per_user("quality_stddev", 2)
         return tfd.Independent(tfd.Normal(documents.mean_quality, stddev), 1)
 
-    def show(self, documents: Video, hidden: tf.Tensor):
-        return ShownVideo(
-            documents.features, documents.cluster_id, documents.length, quality=hidden
-        )
-
 
 @gin.configurable
 class PlainVideos(_Videos):
@@ -172,12 +171,4 @@ class PlainVideos(_Videos):
             cluster_id=tf.argmax(draw.features, axis=-1, output_type=tf.int32),
             length=tf.minimum(draw.length, self.per_user("max_video_length", 2)),
             mean_quality=tf.broadcast_to(self.per_user("quality", 2), draw.length.shape),
-        )
-
-    def show(self, documents: Video, hidden: Nest):
-        return ShownVideo(
-            documents.features,
-            documents.cluster_id,
-            documents.length,
-            quality=documents.mean_quality,
         )

@@ -233,7 +233,6 @@ def _clicked_sum(clicked: tf.Tensor, values: tf.Tensor):
     return tf.reduce_sum(clicked[:, :, tf.newaxis] * values, axis=1)
 
 
-@gin.configurable(module="recsim_tf")
 def watch_time_reward(response: Response) -> tf.Tensor:
     """[B]: time watched, RecSim's `clicked_watchtime_reward`. The watch time of a position that is
     not clicked is zero.

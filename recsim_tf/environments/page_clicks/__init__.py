@@ -2,15 +2,7 @@
 be fitted to logs of Open Bandit.
 """
 
-from recsim_tf.environments.page_clicks.documents import Item, ObservedItem, PageItems, ShownItem
-from recsim_tf.environments.page_clicks.users import PageClickUsers, Response, page_clicks
+from recsim_tf.environments.page_clicks.documents import PageItems
+from recsim_tf.environments.page_clicks.users import PageClickUsers, page_clicks
 
-__all__ = [
-    "Item",
-    "ObservedItem",
-    "PageClickUsers",
-    "PageItems",
-    "Response",
-    "ShownItem",
-    "page_clicks",
-]
+__all__ = ["PageClickUsers", "PageItems", "page_clicks"]

@@ -15,7 +15,7 @@ from recsim_tf.core.ranges import shown
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
 from recsim_tf.experiment.bindings import short_names
-from recsim_tf.experiment.evaluation.checked_policy import CheckedPolicy
+from recsim_tf.experiment.evaluation.baselines import CheckedPolicy
 from recsim_tf.support.errors import UsageError, error_line
 
 # Users of each value, in a trial of the environment with all values.
@@ -118,7 +118,10 @@ class Comparison:
         with _refused(dict.fromkeys(names, "one for each user")):
             result = _of_rows(simulator, combinations, len(self._seeds) * self.num_users)
         try:
-            check(_of_rows(_small(simulator), combinations, _CHECKED_USERS))
+            small = simulator
+            if simulator.documents.shared:
+                small = simulator.replaced(users_per_world=_CHECKED_USERS)
+            check(_of_rows(small, combinations, _CHECKED_USERS))
         except ValueError:
             # Slower, it says for which value.
             for setting in combinations:
@@ -191,13 +194,6 @@ def _rows(model: Model, settings: Sequence[dict[str, Any]], times: int) -> dict[
         )
         for name in settings[0]
     }
-
-
-def _small(simulator: Simulator) -> Simulator:
-    """The simulator with worlds of few users."""
-    if not simulator.documents.shared:
-        return simulator
-    return simulator.replaced(users_per_world=_CHECKED_USERS)
 
 
 def _checked_values(name: str, values: Any) -> list:

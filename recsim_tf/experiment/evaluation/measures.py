@@ -79,13 +79,8 @@ class SessionSums(NamedTuple):
     def zeros(
         cls, num_users: int, num_clusters: int = 0, own: OwnMeasures = _NO_OWN, user: Nest = ()
     ) -> "SessionSums":
-        """The sums before the first step.
-
-        Args:
-          num_users: B.
-          num_clusters: C; clicks are counted by cluster, see `Measures`.
-          own: measures and segments of the user's own.
-          user: the users' state at the start of a session, a nest of [B, ...].
+        """The sums before the first step, of B users, with clicks by C clusters (see `Measures`);
+        `user` is the users' state at the start of a session, a nest of [B, ...].
         """
         return cls(
             **dict.fromkeys(cls._fields[:7], tf.zeros([num_users])),
@@ -155,14 +150,8 @@ class PolicyResult(NamedTuple):
     def from_sums(
         cls, name: str, sums: SessionSums, has_quality: bool, users_per_corpus: int = 1
     ) -> "PolicyResult":
-        """Summarises sessions.
-
-        Args:
-          name: of the policy.
-          sums: of its sessions.
-          has_quality: whether responses have one, see `Measures`.
-          users_per_corpus: U. Users who share a corpus are not independent, so standard errors are
-            those of the means of their worlds.
+        """Summarises sessions. Users who share a corpus are not independent, so standard errors
+        are those of the means of their worlds.
         """
         sessions = tf.nest.map_structure(lambda part: np.asarray(part, np.float64), sums)
         episodes = len(sessions.reward)
@@ -238,11 +227,8 @@ class CollectMetrics(tf.Module):
     TF-Agents driver.
 
     The response to a step is in the frame after it. So rates of clicks are per response, and the
-    time is per step; the two counts differ by the users' last steps only.
-
-    Args:
-      num_users: B.
-      num_clusters: C, see `Measures`; 0 counts no clicks by cluster.
+    time is per step; the two counts differ by the users' last steps only. Clicks are counted by C
+    clusters, see `Measures`.
     """
 
     # In the order of `_sums`, whose last C are the clicks by cluster.

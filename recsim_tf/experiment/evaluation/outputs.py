@@ -69,26 +69,23 @@ def results_table(results: Sequence[PolicyResult]) -> str:
     ]
     lines = [text_table([(*_TABLE_COLUMNS, *measures, "sessions"), *rows])]
     if results[0].segments:
-        lines += ["", _segments_table(results, measures), ""]
+        head = ("policy", "segment", "return", *measures, "sessions")
+        rows = [
+            (
+                result.name,
+                f"{segments} {number}",
+                *_means({"return": part["return"], **part["measures"]}),
+                f"{part['episodes']:,}",
+            )
+            for result in results
+            for segments, numbers in result.segments.items()
+            for number, part in numbers.items()
+        ]
+        lines += ["", text_table([head, *rows]), ""]
     unfinished = [f"{result.name} {result.unfinished:,}" for result in results if result.unfinished]
     if unfinished:
         lines.append(f"Sessions cut off at the evaluation's step limit: {', '.join(unfinished)}")
     return "\n".join([*lines, "± is one standard error of the mean."])
-
-
-def _segments_table(results: Sequence[PolicyResult], measures: Sequence[str]) -> str:
-    rows = [
-        (
-            result.name,
-            f"{segments} {number}",
-            *_means({"return": part["return"], **part["measures"]}),
-            f"{part['episodes']:,}",
-        )
-        for result in results
-        for segments, numbers in result.segments.items()
-        for number, part in numbers.items()
-    ]
-    return text_table([("policy", "segment", "return", *measures, "sessions"), *rows])
 
 
 def _means(estimates: Mapping[str, Mapping[str, Any]]) -> list[str]:

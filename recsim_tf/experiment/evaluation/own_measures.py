@@ -39,10 +39,7 @@ class OwnMeasures:
     """Functions that measure sessions, and functions that divide users into segments.
 
     Args:
-      measures: by name; each maps a transition, [B, ...], to float [B], which is summed over the
-        steps of a session.
-      segments: by name; each maps the users' state at the start of a session, a nest of [B, ...],
-        to int or bool [B].
+      measures, segments: as for `Evaluation`.
 
     Raises:
       UsageError: for a name that is taken, or a value that is no function.

@@ -1,10 +1,15 @@
-"""The folder of a run: which configuration it belongs to, its metrics, and its checkpoints."""
+"""The folder of a run: which configuration it belongs to, its metrics, its checkpoints, and the
+machine, on which its last bits depend.
+"""
 
 import contextlib
 import fcntl
+import importlib.metadata
 import json
 import os
+import platform
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +17,8 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from recsim_tf.experiment.runs.machine import record_machine
+from recsim_tf._version import __version__
+from recsim_tf.core.execution import num_cores
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import (
@@ -21,7 +27,7 @@ from recsim_tf.support.files import (
     read_json,
     read_json_lines,
     read_text,
-    remove_unfinished,
+    remove,
     require_numbers,
     write_json,
     write_text,
@@ -101,25 +107,22 @@ class RunDirectory:
             if worker:
                 yield
                 return
-            remove_unfinished(self.path)
+            for path in sorted(self.path.rglob(f"*{UNFINISHED}")):
+                remove(path)
             is_new = not self.config_file.is_file()
             write_text(self.config_file, self._config)
-            record_machine(self.path / _MACHINE)
+            _record_machine(self.path / _MACHINE)
             try:
                 yield
             except BaseException:
-                if is_new:
-                    self._leave_nothing(existed)
+                ours = {_CONFIG, _MACHINE, _LOCK}
+                found = {path.name for path in self.path.glob("*")}
+                if is_new and found <= ours and self.path.is_dir():
+                    for name in ours if not existed else ours - {_LOCK}:
+                        (self.path / name).unlink(missing_ok=True)
+                    if not existed:
+                        self.path.rmdir()
                 raise
-
-    def _leave_nothing(self, existed: bool) -> None:
-        """Removes the records where there is nothing else, and the folder unless it existed."""
-        ours = {_CONFIG, _MACHINE, _LOCK}
-        if {path.name for path in self.path.glob("*")} <= ours and self.path.is_dir():
-            for name in ours if not existed else ours - {_LOCK}:
-                (self.path / name).unlink(missing_ok=True)
-            if not existed:
-                self.path.rmdir()
 
     def write_operative_config(self) -> None:
         """Records the bindings that were used so far, with the defaults of the functions."""
@@ -193,12 +196,8 @@ def locked(folder: Path, name: str = _LOCK) -> Iterator[None]:
 
 
 def holds(folder: Path, record: str, kind: str) -> bool:
-    """Whether a folder holds a run or a sweep; else it may be filled with one.
-
-    Args:
-      folder: need not exist.
-      record: the file that every folder of this kind has.
-      kind: "run" or "sweep", for the error.
+    """Whether a folder, which need not exist, holds a run or a sweep, by the `record` that each of
+    this kind has; else it may be filled with one.
 
     Raises:
       UsageError: if it is a file, or holds anything else.
@@ -215,6 +214,48 @@ def holds(folder: Path, record: str, kind: str) -> bool:
             " empty folder"
         )
     return False
+
+
+def _record_machine(file: Path) -> None:
+    """Records the machine of a new run; where another one is recorded, says what differs on
+    standard error.
+    """
+    now = _machine()
+    try:
+        before = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        write_json(file, now)
+        return
+    except ValueError:
+        before = {}
+    changed = [
+        f"{name} {before[name]} before, {now[name]} now"
+        for name in now
+        if name in before and before[name] != now[name]
+    ]
+    if changed:
+        print(
+            f"recsim-tf: {file.parent} was made elsewhere ({'; '.join(changed)}): its results can"
+            " differ in the last bits from those of one machine",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _machine() -> dict[str, Any]:
+    # TensorFlow splits sums among its threads, and rounds each part.
+    threads = (
+        tf.config.threading.get_intra_op_parallelism_threads()
+        or int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0)
+        or num_cores()
+    )
+    return {
+        "threads": threads,
+        "processor": platform.machine(),
+        "python": platform.python_version(),
+        "tensorflow": importlib.metadata.version("tensorflow"),
+        "recsim_tf": __version__,
+    }
 
 
 def _row(iteration: int, **scalars: float | None) -> dict[str, Any]:

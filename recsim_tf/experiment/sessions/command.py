@@ -10,7 +10,8 @@ import numpy as np
 from recsim_tf.core import random, validation
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.wording import wording_of
-from recsim_tf.experiment.evaluation.evaluation import AnyPolicy, Evaluation
+from recsim_tf.experiment.evaluation.baselines import AnyPolicy
+from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sessions.recording import Recording, record
 from recsim_tf.experiment.sessions.table import session_table, write_table
@@ -126,11 +127,7 @@ def show_sessions(
     page, sessions.html, and the table, sessions.parquet or sessions.csv, go into a new folder
     sessions/<policy>-<iteration>, or with a number behind where that exists.
 
-    Args:
-      folder: of the run.
-      chosen: the policy.
-      evaluation: its users, steps and seed; values and seeds to compare play no part.
-      request: what to show, checked.
+    Values and seeds that the evaluation compares play no part. The request must be checked.
 
     Returns:
       The new folder.

@@ -13,7 +13,8 @@ from recsim_tf.core.explanations import Explanation, explanation_of
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import Recorded
 from recsim_tf.core.types import Nest, Observation, SimulatorState, Transition
-from recsim_tf.experiment.evaluation.evaluation import AnyPolicy, as_rollout
+from recsim_tf.experiment.evaluation.baselines import AnyPolicy
+from recsim_tf.experiment.evaluation.evaluation import as_rollout
 from recsim_tf.support.errors import UsageError
 
 
@@ -44,12 +45,9 @@ def record(
     """Simulates the sessions of an evaluation in graph mode, and keeps those of some users.
 
     Args:
-      simulator: the environment.
-      policy: a rollout policy or a TF-Agents policy.
+      simulator, policy, max_steps, seed: as for `Evaluation.evaluator`.
       users: the numbers of the users to keep, in [0, num_users).
       num_users: of the evaluation, on which its draws depend.
-      max_steps: sessions still running then are cut off.
-      seed: of the evaluation, an integer or int32 [2].
 
     Raises:
       UsageError: for an explanation of other shapes than `Explanation` says.

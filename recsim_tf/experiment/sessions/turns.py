@@ -210,12 +210,8 @@ def _others(
     text_of: Callable[[int], str],
     slate: Collection[int] | None = None,
 ) -> Others:
-    """The alternatives of a policy in one turn that it did not show.
-
-    Args:
-      numbers: float [M] by name.
-      text_of: the words of each of the M.
-      slate: those of the M that were shown, where these are candidates.
+    """The alternatives of a policy in one turn, of M, that it did not show: those that are not on
+    the slate, where they are candidates.
     """
     name, first = next(iter(numbers.items()))
     # A stable sort puts NaN last.
@@ -266,7 +262,11 @@ def changes(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -
     found = []
     for name, old in before.items():
         new = after[name]
-        moved = np.flatnonzero(_differs(old, new))
+        # Where a reader would see a difference.
+        differs = old != new
+        if old.dtype.kind == "f":
+            differs = ~np.isclose(old, new, rtol=1e-3, atol=1e-6, equal_nan=True)
+        moved = np.flatnonzero(differs)
         if not moved.size:
             continue
         if not old.ndim:
@@ -279,13 +279,6 @@ def changes(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -
         if moved.size > _NAMED:
             found.append(f"{moved.size - _NAMED} more of {name}")
     return found
-
-
-def _differs(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Where a reader would see a difference."""
-    if old.dtype.kind != "f":
-        return old != new
-    return ~np.isclose(old, new, rtol=1e-3, atol=1e-6, equal_nan=True)
 
 
 def _change(name: str, old: Any, new: Any) -> str:

@@ -16,7 +16,7 @@ from recsim_tf.experiment.sessions.turns import (
 )
 from recsim_tf.support.pages import Chart, Details, Marked, Note, Part, Section, Table, page
 from recsim_tf.support.plots import figures
-from recsim_tf.support.tables import plain_table, text_table
+from recsim_tf.support.tables import text_table
 
 _WIDTH = 98
 # Alternatives that are listed, of those that were not shown.
@@ -115,7 +115,7 @@ def _slate_table(shown: Sequence[Alternative]) -> str:
     columns = _columns(shown)
     positions = [f"{'>' if each.clicked else ' '}{each.position}" for each in shown]
     rows = zip(positions, [each.text for each in shown], *columns.values(), strict=True)
-    table = plain_table([("", "", *columns), *rows], left=(0, 1))
+    table = text_table([("", "", *columns), *rows], left=(0, 1), style="plain")
     return table if columns else table.partition("\n")[2]
 
 

@@ -88,31 +88,24 @@ class SweepDirectory:
 
     def _check_record(self, root_dir: str) -> None:
         advice = "restore it, or choose another root_dir"
-        recorded = read_json(self.path / _RECORD, _names, advice)
+        record = self.path / _RECORD
+        recorded = read_json(record, lambda trials: list(map(str, trials)), advice)
         missing = [name for name in recorded if name not in self.files]
         if missing:
             raise UsageError(
                 f"root_dir {root_dir} holds a sweep whose trial {missing[0]} is not in this one: "
                 "keep the trials that are there (more may come) or choose another root_dir"
             )
+        # Runs that `train` would refuse are refused before anything starts.
         for trial in self.trials:
-            self._check_run(trial)
-
-    def _check_run(self, trial: Trial) -> None:
-        """Refuses a run that `train` would refuse, before anything starts."""
-        files = self.files[trial.name]
-        RunDirectory(files.run, trial.config)
-        done = max((row["iteration"] for row in files.metrics()), default=0)
-        if done > trial.num_iterations:
-            raise UsageError(
-                f"trial {trial.name}: train.num_iterations must be at least {done}, which it has"
-                f" reached, got {trial.num_iterations}"
-            )
-
-
-def _names(trials: list[str]) -> list[str]:
-    """The names of the trials in trials.json."""
-    return list(map(str, trials))
+            files = self.files[trial.name]
+            RunDirectory(files.run, trial.config)
+            done = max((row["iteration"] for row in files.metrics()), default=0)
+            if done > trial.num_iterations:
+                raise UsageError(
+                    f"trial {trial.name}: train.num_iterations must be at least {done}, which it"
+                    f" has reached, got {trial.num_iterations}"
+                )
 
 
 class ProgressBar:

@@ -13,9 +13,9 @@ import gin
 from gin.config import ParsedBindingKey
 
 from recsim_tf.core import validation
+from recsim_tf.core.execution import num_cores
 from recsim_tf.experiment import config
 from recsim_tf.experiment.bindings import short_names
-from recsim_tf.experiment.runs.machine import num_cores
 from recsim_tf.experiment.sweeps.spaces import Bindings
 from recsim_tf.experiment.sweeps.trial import Trial, Variant
 from recsim_tf.experiment.training.run import Schedule
@@ -96,12 +96,14 @@ def plan(sweep: Sweep) -> list[Trial]:
             f" {type(sweep.trials).__name__}"
         )
     short = short_names(name for bindings in sweep.trials for name in bindings)
-    short_files = short_names(_stem(name) for bindings in sweep.trials for name in _files(bindings))
+    short_files = short_names(
+        name.removesuffix(".gin") for bindings in sweep.trials for name in _files(bindings)
+    )
     by_label: dict[str, Variant] = {}
     for bindings in sweep.trials:
         shown = dict(bindings)
         if GIN_FILE in bindings:
-            shown[GIN_FILE] = [short_files[_stem(name)] for name in _files(bindings)]
+            shown[GIN_FILE] = [short_files[name.removesuffix(".gin")] for name in _files(bindings)]
         variant = Variant(variant_label(shown, short), bindings)
         if variant.label in by_label:
             same = by_label[variant.label].bindings
@@ -145,10 +147,6 @@ def value_text(value: Any) -> str:
 
 def _safe(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._+-]+", "_", text).strip("_") or "_"
-
-
-def _stem(name: str) -> str:
-    return name.removesuffix(".gin")
 
 
 def _files(bindings: Bindings) -> Sequence[str]:

@@ -9,14 +9,12 @@ from pathlib import Path
 from recsim_tf.experiment.runs.command import ERROR_PREFIX
 from recsim_tf.experiment.sweeps.trial import FAILED, FINISHED, PENDING, Outcome, TrialFiles
 
+_WORKER = "recsim_tf.experiment.sweeps.worker"
+
 
 class TrialProcess:
-    """Starts the process of a prepared trial.
-
-    Args:
-      files: of the trial.
-      threads: of TensorFlow in it.
-      folder: in which it runs, for relative paths of its configuration.
+    """Starts the process of a prepared trial, with so many threads of TensorFlow, in a folder, for
+    relative paths of its configuration.
     """
 
     def __init__(self, files: TrialFiles, threads: int, folder: str):
@@ -28,13 +26,7 @@ class TrialProcess:
             # The pipe tells it when this process ends, in whatever way. A session of its own keeps
             # the terminal's Ctrl-C from it.
             self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "recsim_tf.experiment.sweeps.worker",
-                    str(files.run),
-                    str(files.config),
-                ],
+                [sys.executable, "-m", _WORKER, str(files.run), str(files.config)],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -1,5 +1,6 @@
 """Results of a sweep: a row for each trial, and for each variant an estimate over its seeds."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ _CONFIDENCE = 0.95
 _RESAMPLES = 2000
 # Fewer seeds have no quarter to cut off at each end.
 _LEAST_FOR_QUARTILES = 4
+_interquartile_mean = functools.partial(stats.trim_mean, proportiontocut=0.25)
 
 MEAN_OF_SESSIONS = "one seed"
 MEAN = "mean"
@@ -77,16 +79,8 @@ def interval_estimate(
         method="percentile",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return IntervalEstimate(
-        float(_interquartile_mean(sample)),
-        float(interval.low),
-        float(interval.high),
-        INTERQUARTILE_MEAN,
-    )
-
-
-def _interquartile_mean(sample: np.ndarray, axis: int = -1) -> np.ndarray:
-    return stats.trim_mean(sample, 0.25, axis=axis)
+    mean, low, high = map(float, (_interquartile_mean(sample), interval.low, interval.high))
+    return IntervalEstimate(mean, low, high, INTERQUARTILE_MEAN)
 
 
 class TrialResult(NamedTuple):

@@ -83,7 +83,15 @@ def run_sweep(
             f" {len(folder.trials)} trials"
         )
     if dry_run:
-        _print_trials(folder, shard)
+        part = folder.part(shard)
+        rows = [
+            (folder.files[trial.name].outcome().status, trial.name, f"{trial.num_iterations:,}")
+            for trial in part
+        ]
+        print(text_table([("status", "trial", "iterations"), *rows], left=(0, 1)))
+        of = f" of {len(folder.trials)}" if shard.divisor > 1 else ""
+        iterations = sum(trial.num_iterations for trial in part)
+        print(f"{len(part)}{of} trials, {iterations:,} iterations in {folder.path}")
         return None
     with contextlib.ExitStack() as stack:
         if on_ray:
@@ -95,20 +103,6 @@ def run_sweep(
         command += ["--engine=ray"] * on_ray
         command += [] if ray_address is None else [f"--ray_address={ray_address}"]
         return _write(folder, shlex.join(command))
-
-
-def _print_trials(folder: SweepDirectory, shard: Shard) -> None:
-    part = folder.part(shard)
-    rows = [
-        (folder.files[trial.name].outcome().status, trial.name, f"{trial.num_iterations:,}")
-        for trial in part
-    ]
-    print(text_table([("status", "trial", "iterations"), *rows], left=(0, 1)))
-    of = f" of {len(folder.trials)}" if shard.divisor > 1 else ""
-    print(
-        f"{len(part)}{of} trials, {sum(trial.num_iterations for trial in part):,} iterations in"
-        f" {folder.path}"
-    )
 
 
 def _run(folder: SweepDirectory, shard: Shard, run_trials: _Engine) -> None:

@@ -6,9 +6,6 @@ from typing import Any
 
 from recsim_tf.experiment.sweeps.plan import GIN_FILE
 from recsim_tf.experiment.sweeps.results import (
-    INTERQUARTILE_MEAN,
-    MEAN,
-    MEAN_OF_SESSIONS,
     METHODS,
     SweepResult,
     VariantResult,
@@ -21,12 +18,6 @@ from recsim_tf.support.plots import Curve, Estimate, colours, draw_curves, draw_
 from recsim_tf.support.tables import text_table
 
 _LONGEST_LABEL = 60
-
-_WORDS = {
-    INTERQUARTILE_MEAN: "interquartile mean over seeds",
-    MEAN: "mean over seeds",
-    MEAN_OF_SESSIONS: "mean of one seed's sessions",
-}
 
 
 def variants_table(result: SweepResult) -> str:
@@ -90,14 +81,7 @@ def write_summary(path: Path, result: SweepResult, command: str) -> None:
     for file, chart in charts.items():
         with whole_file(path / file) as temporary:
             temporary.write_bytes(chart.png)
-    sections = _sections(result, list(charts.values()), command)
-    write_text(path / "summary.html", page("Sweep", sections))
-
-
-def _sections(result: SweepResult, charts: Sequence[Chart], command: str) -> list[Section]:
-    variants = Section(
-        "Variants", [f"{counts(result)}.", Table(_rows(result)), *map(Note, notes(result))]
-    )
+    variants = [f"{counts(result)}.", Table(_rows(result)), *map(Note, notes(result))]
     without_result = [
         {"trial": trial.trial.name, "status": trial.status, "error": [trial.error]}
         for trial in result.trials
@@ -108,12 +92,12 @@ def _sections(result: SweepResult, charts: Sequence[Chart], command: str) -> lis
         "It runs trials that failed or are pending, and no others. sweep.csv has a row for"
         " each trial.",
     ]
-    found = [variants]
+    sections = [Section("Variants", variants)]
     if charts:
-        found.append(Section("Returns", charts))
+        sections.append(Section("Returns", list(charts.values())))
     if without_result:
-        found.append(Section("Trials without a result", [Table(without_result)]))
-    return [*found, Section("Again", again)]
+        sections.append(Section("Trials without a result", [Table(without_result)]))
+    write_text(path / "summary.html", page("Sweep", [*sections, Section("Again", again)]))
 
 
 def _rows(result: SweepResult) -> list[dict[str, str]]:
@@ -213,9 +197,8 @@ def _labels(variants: Sequence[VariantResult]) -> list[str]:
 
 def _statistic(variants: Sequence[VariantResult]) -> str:
     """The statistic of the estimates, for an axis."""
-    words = {
-        _WORDS[variant.estimate.method] for variant in variants if variant.estimate is not None
-    }
+    methods = {variant.estimate.method for variant in variants if variant.estimate is not None}
+    words = (METHODS[method].partition(",")[0].removeprefix("the ") for method in methods)
     return " or ".join(sorted(words))
 
 

@@ -28,9 +28,7 @@ class RunCheckpoints:
     share.
 
     Args:
-      folder: of the checkpoints.
-      parts: of the training, which are saved.
-      devices: where it computes.
+      folder, parts, devices: of the run.
       max_to_keep: checkpoints that are kept, at least two with several workers, of which one may be
         lost before it has saved.
     """

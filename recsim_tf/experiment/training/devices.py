@@ -1,8 +1,17 @@
-"""Where a run computes: on one device, on several, or on several machines, by `tf.distribute`."""
+"""Where a run computes: on one device, on several, or on several machines, by `tf.distribute`.
+
+TensorFlow waits for the other workers without a message. So each worker first listens at its own
+port, and connects to the port of every other worker once.
+"""
 
 import contextlib
+import json
 import os
+import re
 import signal
+import socket
+import sys
+import time
 from collections.abc import Iterator, Sequence
 
 import gin
@@ -10,10 +19,15 @@ import tensorflow as tf
 
 from recsim_tf import replicas
 from recsim_tf.core import validation
-from recsim_tf.experiment.training import workers
 from recsim_tf.support.errors import UsageError, one_line
 
 STRATEGIES = ("default", "mirrored", "multi_worker", "tpu")
+_FORM = (
+    '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
+)
+_SECONDS_TO_MESSAGE = 15.0
+_SECONDS_TO_ANSWER = 3.0
+_POLL_SECONDS = 0.2
 
 
 class WorkerLostError(RuntimeError):
@@ -21,12 +35,9 @@ class WorkerLostError(RuntimeError):
 
 
 class Devices:
-    """The devices of a run, and its workers: the processes that run them.
-
-    Args:
-      strategy: the parts of the run are made in its scope.
-      addresses: of all workers; empty if there is only this process.
-      index: of this worker; number 0 is the chief, which writes the results.
+    """The devices of a run, in the scope of whose strategy its parts are made, and its workers: the
+    processes that run them. There are no addresses if there is only this process. Worker number 0
+    is the chief, which writes the results.
     """
 
     def __init__(
@@ -65,11 +76,11 @@ class Devices:
             yield
         except tf.errors.OpError as error:
             others = (worker for worker in range(len(self.addresses)) if worker != self.index)
-            lost = [worker for worker in others if not workers.answers(self.addresses[worker])]
+            lost = [worker for worker in others if not _answers(self.addresses[worker])]
             if not lost:
                 raise
             raise WorkerLostError(
-                f"{workers.named(self.addresses, lost)} stopped or cannot be reached: run the same"
+                f"{_named(self.addresses, lost)} stopped or cannot be reached: run the same"
                 " command on all workers to go on"
             ) from error
 
@@ -108,7 +119,7 @@ def connect(
     if strategy == "mirrored":
         return Devices(tf.distribute.MirroredStrategy(_names_of_devices(logical_cpus)))
     if strategy == "multi_worker":
-        addresses, index = workers.workers_of(os.environ.get("TF_CONFIG"))
+        addresses, index = _workers_of(os.environ.get("TF_CONFIG"))
         return Devices(_connected(addresses, index, start_timeout), addresses, index)
     if strategy == "tpu":
         return Devices(_tpu_strategy(tpu))
@@ -117,7 +128,7 @@ def connect(
 
 def _connected(addresses: Sequence[str], index: int, timeout: float) -> tf.distribute.Strategy:
     """The strategy of all workers, once they are all there."""
-    workers.wait_for_workers(addresses, index, timeout)
+    wait_for_workers(addresses, index, timeout)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in handlers:
         # TensorFlow keeps Python's handlers from running while it connects the workers, so Ctrl-C
@@ -158,3 +169,90 @@ def _tpu_strategy(tpu: str) -> tf.distribute.Strategy:
             f"devices.tpu {tpu!r} does not answer as a TPU: {one_line(error)[:200]}"
         ) from error
     return tf.distribute.TPUStrategy(resolver)
+
+
+def _workers_of(tf_config: str | None) -> tuple[list[str], int]:
+    """The addresses of all workers, and the number of this one, by the environment variable
+    TF_CONFIG, or None if it is not set.
+
+    Raises:
+      UsageError: if it is not like `_FORM`.
+    """
+    try:
+        content = json.loads(tf_config or "")
+        jobs, task = content["cluster"], content["task"]
+        addresses, index = jobs["worker"], task["index"]
+        is_valid = (
+            list(jobs) == ["worker"]
+            and task["type"] == "worker"
+            and len(set(addresses)) == len(addresses)
+            and all(re.fullmatch(r"[^\s:/]+:\d{1,5}", address) for address in addresses)
+            and 0 <= int(index) < len(addresses)
+        )
+    except (ValueError, KeyError, TypeError):
+        is_valid = False
+    if not is_valid:
+        raise UsageError(
+            "TF_CONFIG must list a different address of each worker and the index of this one, as"
+            f" {_FORM}, got {tf_config!r}"
+        )
+    return addresses, int(index)
+
+
+def wait_for_workers(addresses: Sequence[str], index: int, timeout: float) -> None:
+    """Waits until every other worker has answered once at its address, up to `timeout` seconds.
+
+    Raises:
+      UsageError: if the port of this worker is taken, or another worker does not answer in time.
+    """
+    missing = [worker for worker in range(len(addresses)) if worker != index]
+    started = last_message = time.monotonic()
+    with _listening(addresses, index):
+        while missing := [worker for worker in missing if not _answers(addresses[worker])]:
+            now = time.monotonic()
+            if now - started > timeout:
+                raise UsageError(
+                    f"{_named(addresses, missing)} did not answer within devices.start_timeout ="
+                    f" {timeout:g} seconds"
+                )
+            if now - last_message > _SECONDS_TO_MESSAGE:
+                last_message = now
+                waiting = f"recsim-tf: waiting for {_named(addresses, missing)}"
+                print(waiting, file=sys.stderr, flush=True)
+            time.sleep(_POLL_SECONDS)
+
+
+def _listening(addresses: Sequence[str], index: int) -> socket.socket:
+    """A socket at the port of this worker, so that the others find it. TensorFlow's server listens
+    there afterwards.
+    """
+    dual = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if dual else socket.AF_INET
+    try:
+        return socket.create_server(
+            ("", _parts(addresses[index])[1]), family=family, dualstack_ipv6=dual
+        )
+    except (OSError, OverflowError) as error:
+        raise UsageError(
+            f"TF_CONFIG: worker {index} must have a free port, got {addresses[index]}:"
+            f" {one_line(error)}"
+        ) from error
+
+
+def _answers(address: str) -> bool:
+    """Whether a process listens at an address."""
+    try:
+        with socket.create_connection(_parts(address), timeout=_SECONDS_TO_ANSWER):
+            return True
+    except (OSError, OverflowError):
+        return False
+
+
+def _named(addresses: Sequence[str], workers: Sequence[int]) -> str:
+    """Workers with their addresses, for messages."""
+    return ", ".join(f"worker {worker} ({addresses[worker]})" for worker in workers)
+
+
+def _parts(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host, int(port)

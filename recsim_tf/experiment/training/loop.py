@@ -59,12 +59,11 @@ class LearningLoop(tf.Module):
     variables, which graph mode updates in place and XLA carries itself.
 
     A train step takes sequences of T = `agent.train_sequence_length` frames, of one frame where the
-    agent leaves the length open. They are drawn from the replay. For agents that learn on-policy
-    and for bandits, which count what they see, they are the newest T frames of every user instead,
-    each once. With one train step an iteration, an agent with T = 1 then meets every frame exactly
-    once, and one with T = 2 every pair of frames. An agent that learns from T frames at a time,
-    each pair once, needs T - 1 collect steps an iteration. What `collect` stores before the first
-    sequence is not trained on.
+    agent leaves the length open. They are drawn from the replay, or are the newest T frames of
+    every user, see `Iteration`. With one train step an iteration, an agent with T = 1 then meets
+    every frame exactly once, and one with T = 2 every pair of frames. An agent that learns from T
+    frames at a time, each pair once, needs T - 1 collect steps an iteration. What `collect` stores
+    before the first sequence is not trained on.
 
     Made in the scope of a `tf.distribute` strategy, each of its replicas has B users, a replay and
     metrics of its own, and trains on sequences from its own replay; the agent sums their gradients.

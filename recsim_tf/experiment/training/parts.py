@@ -17,12 +17,12 @@ from recsim_tf.core.checks import check
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.evaluation.baselines import (
+    AnyPolicy,
     Baseline,
     Baselines,
     baseline_policies,
     named_baselines,
 )
-from recsim_tf.experiment.evaluation.evaluation import AnyPolicy
 from recsim_tf.experiment.training.loop import Iteration, LearningLoop
 from recsim_tf.support.errors import UsageError
 

@@ -19,15 +19,18 @@ class SeededReplayBuffer(tf.Module):
       data_spec: spec of one frame of one user.
       batch_size: B, the frames that are added at a time, one of each user.
       max_length: frames that are kept of each user.
-      seed: an integer or int32 [2]. It is kept in a variable, so that an interrupted run goes on
-        with the same samples.
+      seed: an integer or int32 [2].
+
+    Attributes:
+      seed: a variable with the seed of the next sample, so that an interrupted run goes on with the
+        same samples.
     """
 
     def __init__(self, data_spec: Nest, batch_size: int, max_length: int, seed: Seed):
         super().__init__(name="SeededReplayBuffer")
         self._batch_size = batch_size
         self._max_length = max_length
-        self._seed = replicas.seed_variable(seed)
+        self.seed = replicas.seed_variable(seed)
         self._num_added = replicas.variable(tf.constant(0, tf.int64))
         self._frames = tf.nest.map_structure(
             lambda spec: replicas.variable(
@@ -50,11 +53,6 @@ class SeededReplayBuffer(tf.Module):
         )
         self._num_added.assign_add(1)
 
-    @property
-    def seed(self) -> tf.Variable:
-        """The seed of the next sample."""
-        return self._seed
-
     def checkpoint(self) -> tf.train.Checkpoint:
         """A checkpoint of the frames."""
         return tf.train.Checkpoint(frames=tf.nest.flatten(self._frames), num_added=self._num_added)
@@ -73,8 +71,8 @@ class SeededReplayBuffer(tf.Module):
 
         At least `num_steps` frames must have been added.
         """
-        next_seed, time_seed, user_seed = random.split_seed(self._seed, 3)
-        self._seed.assign(next_seed)
+        next_seed, time_seed, user_seed = random.split_seed(self.seed, 3)
+        self.seed.assign(next_seed)
         added = self.num_added()
         oldest = tf.maximum(added - self._max_length, 0)
         starts = tf.cast(added - oldest - num_steps + 1, tf.float32)
@@ -95,20 +93,14 @@ class SeededReplayBuffer(tf.Module):
 
     def _read(self, users: tf.Tensor, times: tf.Tensor, num_steps: int) -> Nest:
         """Frames of `num_steps` steps from `times` [S] on, of `users` [S]."""
-        return self._take(
-            self._rows(
-                users[:, tf.newaxis], times[:, tf.newaxis] + tf.range(num_steps, dtype=tf.int64)
-            )
-        )
-
-    def _rows(self, users: tf.Tensor, times: tf.Tensor) -> tf.Tensor:
-        return times % self._max_length + users * self._max_length
-
-    def _take(self, rows: tf.Tensor) -> Nest:
-        """The frames [S, T, ...] in rows int64 [S, T]."""
+        times = times[:, tf.newaxis] + tf.range(num_steps, dtype=tf.int64)
+        rows = self._rows(users[:, tf.newaxis], times)
         return tf.nest.map_structure(
             lambda table: tf.raw_ops.ResourceGather(
                 resource=table.handle, indices=rows, dtype=table.dtype
             ),
             self._frames,
         )
+
+    def _rows(self, users: tf.Tensor, times: tf.Tensor) -> tf.Tensor:
+        return times % self._max_length + users * self._max_length

@@ -8,7 +8,6 @@ from typing import Any
 
 import gin
 import tensorflow as tf
-from tf_agents.agents import tf_agent
 from tf_agents.policies import policy_saver
 from tqdm import tqdm
 
@@ -81,10 +80,8 @@ class TrainingRun:
     workers write their replicas' own part of a checkpoint, and wait for the chief.
 
     Args:
-      folder: of the run.
+      folder, devices, schedule: the run.
       parts: of the training, made in the scope of the devices' strategy.
-      devices: where it computes.
-      schedule: when it logs, evaluates and saves.
       evaluation: at the end, of the agent and its baselines; its users are those of the learning
         curve too.
     """
@@ -200,7 +197,11 @@ class TrainingRun:
         seconds = time.perf_counter() - started
         progress.iteration.assign_add(num_iterations)
         progress.seconds.assign_add(seconds)
-        return {**loop.metrics.read_and_clear(seconds), **_loss_tags(loss_info)}
+        # Agents without parts of a loss have () there.
+        parts = loss_info.extra._asdict() if loss_info.extra else {}
+        losses = {f"Losses/{name}": float(value) for name, value in parts.items()}
+        loss = {"Losses/Loss": float(loss_info.loss)}
+        return {**loop.metrics.read_and_clear(seconds), **loss, **losses}
 
     @contextlib.contextmanager
     def _summaries(self) -> Iterator[None]:
@@ -269,12 +270,3 @@ class TrainingRun:
             f" {seconds:,.0f} s. Results in {folder.path}"
         )
         return content
-
-
-def _loss_tags(loss_info: tf_agent.LossInfo) -> dict[str, float]:
-    # Agents without parts of a loss have () there.
-    parts = loss_info.extra._asdict() if loss_info.extra else {}
-    return {
-        "Losses/Loss": float(loss_info.loss),
-        **{f"Losses/{name}": float(value) for name, value in parts.items()},
-    }

@@ -149,7 +149,7 @@ def test_the_loss_is_that_of_the_formulas_over_the_decisions(normalize):
     errors = (RETURNS_OF_WINDOWS - np.array(VALUES)[:, :-1]).ravel()[valid]
     advantages = (errors - errors.mean()) / errors.std() if normalize else errors
     log_probs = distribution.log_prob(first.action).numpy()[valid]
-    entropy = distribution.position_entropies(first.action).numpy().sum(-1)[valid].mean()
+    entropy = distribution.by_position(first.action)[1].numpy().sum(-1)[valid].mean()
     np.testing.assert_allclose(
         parts.policy_gradient_loss, -np.mean(advantages * log_probs), atol=1e-5
     )

@@ -71,7 +71,7 @@ def test_where_too_few_candidates_can_be_shown_the_rest_of_the_slate_is_empty():
     assert distribution.log_prob([1, -1, 4]) == distribution.log_prob([1, 4, 0]) == -np.inf
     np.testing.assert_array_equal(distribution.mode(), [4, 1, -1])
     np.testing.assert_allclose(
-        distribution.position_entropies(tf.constant(slates))[:, 1:], 0, atol=1e-12
+        distribution.by_position(tf.constant(slates))[1][:, 1:], 0, atol=1e-12
     )
     alone = PlackettLuce(tf.constant(LOGITS), 2, tf.zeros([5], tf.bool))
     np.testing.assert_array_equal(alone.log_prob([-1, -1]), 0.0)
@@ -83,7 +83,7 @@ def test_extreme_logits_keep_log_probs_and_gradients_finite():
         tape.watch(logits)
         distribution = PlackettLuce(logits, 3)
         log_prob = distribution.log_prob([1, 2, 0])
-        total = log_prob + distribution.entropy_estimate(tf.constant([1, 2, 0]))
+        total = log_prob + distribution.log_prob_and_entropy(tf.constant([1, 2, 0]))[1]
     np.testing.assert_allclose(log_prob, -2000.0 - 1000.0)
     assert np.isfinite(tape.gradient(total, logits)).all()
 
@@ -110,12 +110,12 @@ def test_shapes_dtypes_and_sampling_by_seed():
     slates = distribution.sample(6, seed=random.as_seed(1))
     assert (slates.shape, slates.dtype) == ([6, 2, 4, 3], tf.int32)
     assert distribution.log_prob(slates).shape == [6, 2, 4]
-    assert distribution.entropy_estimate(slates).shape == [6, 2, 4]
+    assert distribution.log_prob_and_entropy(slates)[1].shape == [6, 2, 4]
     np.testing.assert_array_equal(slates, distribution.sample(6, seed=random.as_seed(1)))
     for dtype in (tf.float32, tf.float64):
         cast = PlackettLuce(tf.cast(logits, dtype), 3, tf.constant(MASK))
         slate = random.sample(cast, random.as_seed(2))
-        assert cast.log_prob(slate).dtype == cast.entropy_estimate(slate).dtype == dtype
+        assert cast.log_prob(slate).dtype == cast.log_prob_and_entropy(slate)[1].dtype == dtype
 
 
 def test_the_mode_is_the_top_of_the_logits_in_order():
@@ -135,7 +135,7 @@ def test_the_entropy_estimate_is_unbiased_and_so_is_its_gradient(slate_size, mas
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(logits)
         distribution = PlackettLuce(logits, slate_size, mask)
-        mean = tf.reduce_sum(probs * distribution.entropy_estimate(slates))
+        mean = tf.reduce_sum(probs * distribution.log_prob_and_entropy(slates)[1])
         log_probs = distribution.log_prob(slates)
         entropy = -tf.reduce_sum(tf.exp(log_probs) * log_probs)
     np.testing.assert_allclose(mean, exact_entropy(probs), rtol=1e-12)
@@ -165,7 +165,7 @@ def test_graph_and_xla_agree():
         return (
             distribution.log_prob([2, 0, 1]),
             distribution.mode(),
-            distribution.entropy_estimate(tf.tile([[2, 0, 1]], [7, 1])),
+            distribution.log_prob_and_entropy(tf.tile([[2, 0, 1]], [7, 1]))[1],
             slate,
         )
 

@@ -53,16 +53,6 @@ def test_a_pull_of_its_own_moves_the_taste_elsewhere_than_the_factors():
     np.testing.assert_array_equal(moved.drift, [[0, 7]])
 
 
-def test_a_static_taste_is_a_gain_of_zero():
-    users = DriftingTasteUsers(2, gain=0.0, decay=1.0)
-    simulator = drifting_taste(users, catalogue(), slate_size=2, num_candidates=4)
-    slate = tf.tile([[0, 1]], [5, 1])
-    trajectory = simulator.rollout(
-        lambda observation, policy_state, seed: (slate, policy_state), 5, 4, seed=0
-    )
-    np.testing.assert_array_equal(simulator.replay(trajectory).user.drift, np.zeros([4, 5, 2]))
-
-
 def test_candidates_may_be_drawn_by_popularity_and_without_replacement():
     popularity = np.float32([1, 0, 2, 5])
     items = catalogue(popularity=popularity, replacement=False)

@@ -228,16 +228,6 @@ def test_agents_see_features_only():
     assert videos.observation_bounds() == (-1.0, 1.0)
 
 
-def test_quality_means_can_be_given_and_are_learnable():
-    means = tf.Variable([0.5, -1.0, 2.0])
-    videos = UtilityVideos(num_topics=3, topic_quality_means=means)
-    with tf.GradientTape() as tape:
-        log_prob = videos.reveal(videos.describe(tf.constant([[0, 2]]), ())).log_prob([[0.6, 2.0]])
-    gradient = tf.convert_to_tensor(tape.gradient(log_prob, means))
-    np.testing.assert_allclose(gradient, [10.0, 0.0, 0.0], rtol=1e-4)
-    assert videos.trainable_variables == (means,)
-
-
 def test_tables_and_limits_may_differ_between_users():
     means = tf.constant([[0.5, -1.0, 2.0], [3.0, 1.0, 0.0]])
     videos = UtilityVideos(num_topics=3, topic_quality_means=means)

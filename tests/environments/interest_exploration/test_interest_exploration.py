@@ -4,9 +4,7 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
-from recsim_tf import choice
 from recsim_tf.choice import MultinomialLogit
-from recsim_tf.core import random
 from recsim_tf.core.types import Slate
 from recsim_tf.environments.interest_exploration import (
     Document,
@@ -84,28 +82,10 @@ def test_affinities_are_log_normal_around_those_of_the_users_type():
     np.testing.assert_array_equal(USERS.initial_state(draws).affinity, STATE.affinity)
 
 
-def test_drawn_users_have_the_means_of_their_distribution():
-    num_users = 20000
-    draws = random.sample(USERS.initial_draws(num_users), random.as_seed(0))
-    share = np.mean(draws.user_type)
-    assert abs(share - 0.7) < 4 * np.sqrt(0.3 * 0.7 / num_users)
-    standard_error = np.std(draws.affinity, axis=0) / np.sqrt(num_users)
-    assert (
-        np.abs(np.mean(draws.affinity, axis=0) - USERS.mean_affinity(log_scale=False))
-        < 4 * standard_error
-    ).all()
-
-
 def test_the_prior_mean_is_that_of_the_logarithms_as_in_recsim_or_that_of_the_affinities():
     np.testing.assert_allclose(USERS.mean_affinity(), [0.52, 0.28], rtol=1e-6)
     expected = 0.3 * np.exp([0.105, 0.705]) + 0.7 * np.exp([0.705, 0.105])
     np.testing.assert_allclose(USERS.mean_affinity(log_scale=False), expected, rtol=1e-6)
-
-
-def test_users_choose_by_affinity_plus_quality():
-    probs = USERS.response(STATE, SLATE).probs
-    weights = np.exp([[2.0, 2.5, 4.0, 5.0], [0.3, 0.9, -np.inf, 5.0]])
-    np.testing.assert_allclose(probs, weights / weights.sum(-1, keepdims=True), rtol=1e-5)
 
 
 def test_the_response_tells_topic_and_quality_of_every_document_shown():
@@ -125,16 +105,6 @@ def test_users_neither_change_nor_leave_nor_show_anything():
     assert USERS.observe(STATE).shape == [2, 0]
 
 
-def test_users_choose_by_other_choice_models():
-    users = InterestExplorationUsers(
-        choice_model=choice.MultinomialProportional(no_click_mass=1.0, min_normalizer=-1.0)
-    )
-    weights = np.array([3.0, 3.5, 5.0, 2.0])
-    np.testing.assert_allclose(
-        users.response(STATE, SLATE).probs[0], weights / weights.sum(), rtol=1e-5
-    )
-
-
 def test_qualities_are_log_normal_around_those_of_the_topic():
     documents = Document(cluster_id=tf.constant([[0, 1]]), quality=tf.constant([[2.0, 1.5]]))
     candidates = TopicDocuments().candidates(1, 2, (), None)
@@ -143,23 +113,6 @@ def test_qualities_are_log_normal_around_those_of_the_topic():
         np.log([0.2, 0.8]) - 0.5 * z**2 - np.log(np.array([2.0, 1.5]) * 0.1 * np.sqrt(2 * np.pi))
     )
     np.testing.assert_allclose(candidates.log_prob(documents), [expected.sum()], rtol=1e-5)
-
-
-def test_drawn_documents_have_the_means_of_their_distribution():
-    draws = random.sample(TopicDocuments().candidates(4000, 5, (), None), random.as_seed(0))
-    assert (draws.cluster_id.dtype, draws.quality.shape) == (tf.int32, [4000, 5])
-    assert abs(np.mean(draws.cluster_id) - 0.8) < 4 * np.sqrt(0.2 * 0.8 / 20000)
-    for topic, mean in enumerate(np.exp([0.805, 0.205])):
-        quality = draws.quality.numpy()[draws.cluster_id.numpy() == topic]
-        assert abs(quality.mean() - mean) < 4 * quality.std() / np.sqrt(len(quality))
-
-
-def test_agents_see_topics_and_qualities():
-    documents = Document(cluster_id=tf.constant([[0, 2]]), quality=tf.constant([[2.0, 1.5]]))
-    model = TopicDocuments([0.2, 0.3, 0.5], [0.0, 0.0, 0.0], [1.0, 1.0, 1.0])
-    assert model.observe(documents) is documents
-    assert model.observation_bounds() == Document(cluster_id=(0, 2), quality=(0.0, None))
-    assert model.reveal(documents) is None
 
 
 @pytest.mark.parametrize("record", golden.cases("interest_exploration_choice"))

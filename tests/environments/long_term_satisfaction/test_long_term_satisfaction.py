@@ -153,17 +153,6 @@ def test_users_consume_the_first_position_whatever_stands_behind_it():
         np.testing.assert_array_equal(response.engagement, [[3, 0], [4, 0]])
 
 
-def test_the_engagements_standard_deviation_is_mixed_as_its_mean_and_not_scaled_by_satisfaction():
-    engagement = (
-        LongTermSatisfactionUsers(choc_stddev=2.0, kale_stddev=0.5)
-        .response(STATE, SLATE)
-        .distribution
-    )
-    np.testing.assert_allclose(
-        engagement.scale, [0.2 * 2 + 0.8 * 0.5, 0.6 * 2 + 0.4 * 0.5], rtol=1e-6
-    )
-
-
 def test_agents_see_at_most_100_of_the_engagement_that_is_rewarded():
     response = USERS.outcome(STATE, SLATE, tf.constant([150.0, 4.0]))
     np.testing.assert_array_equal(engagement_reward(response), [150.0, 4.0])
@@ -226,18 +215,6 @@ def test_tutorial_users_choose_by_clickbait_and_are_engaged_by_their_choice():
     np.testing.assert_array_equal(response.engagement, [[0, 3], [4, 0]])
 
 
-def test_users_with_a_no_click_option_may_choose_nothing():
-    users = TUTORIAL.with_parameters({"choice_model.no_click_mass": 0.0})
-    draw = ResponseDraw(choice=tf.constant([2, 0]), engagement=tf.constant([1.0, 4.0]))
-    weights = np.exp([0.2, 1.0, 0.0])
-    joint = users.response(NOISY_STATE, SLATE)
-    np.testing.assert_allclose(
-        joint.log_prob(draw)[0], np.log(weights[2] / weights.sum()), rtol=1e-5
-    )
-    response = users.outcome(NOISY_STATE, SLATE, draw)
-    np.testing.assert_array_equal(response.engagement, [[0, 0], [4, 0]])
-
-
 def test_satisfaction_is_hidden_or_seen_with_a_noise_that_is_drawn():
     assert USERS.observe(STATE).shape == [2, 0]
     satisfaction = 1 / (1 + np.exp([-0.01, 0.02]))
@@ -269,13 +246,6 @@ def test_clickbait_is_uniform_and_agents_see_it():
     observed = documents.observe(documents.describe(draw, ()))
     np.testing.assert_array_equal(observed, draw[..., np.newaxis])
     assert documents.observation_bounds() == (0.0, 1.0)
-
-
-def test_agents_see_kaleness_where_it_is_shown():
-    clickbait = tf.constant([[0.25, 1.0]])
-    np.testing.assert_array_equal(
-        ClickbaitDocuments(show_kaleness=True).observe(Document(clickbait)), [[[0.75], [0.0]]]
-    )
 
 
 PARAMETERS = (

@@ -1,7 +1,6 @@
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core import random
 from recsim_tf.environments.page_clicks import PageItems
 
 ITEMS = PageItems(
@@ -40,9 +39,3 @@ def test_affinity_is_hidden_until_an_item_is_shown():
         rtol=1e-5,
     )
     assert ITEMS.show(items, tf.ones([2, 4], tf.int32)).affinity.shape == [2, 4]
-
-
-def test_candidates_are_uniform_over_the_catalogue():
-    draws = random.sample(ITEMS.candidates(3000, 3, (), ()), random.as_seed(0)).numpy()
-    share = np.bincount(draws.ravel(), minlength=3) / draws.size
-    assert (np.abs(share - 1 / 3) < 4 * np.sqrt(2 / 9 / draws.size)).all()

@@ -3,7 +3,8 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.types import Slate
-from recsim_tf.environments.page_clicks import Item, PageClickUsers, ShownItem
+from recsim_tf.environments.page_clicks import PageClickUsers
+from recsim_tf.environments.page_clicks.documents import Item, ShownItem
 
 FEATURE_EFFECT = [[0.1, 0.2, 0.0], [-0.3, 0.4, 0.5]]
 USERS = PageClickUsers(
@@ -31,12 +32,6 @@ LOGITS = (
     + APPEAL
     + 2.0 * np.log1p(AFFINITY)
 )
-
-
-def test_the_odds_of_a_click_are_the_product_of_all_effects():
-    np.testing.assert_allclose(
-        USERS.response(STATE, FULL).mean(), 1 / (1 + np.exp(-LOGITS)), rtol=1e-5
-    )
 
 
 def test_positions_are_clicked_independently():

@@ -12,7 +12,7 @@ from recsim_tf.core.random import as_seed
 from recsim_tf.environments.returning import ReturningUsers
 from recsim_tf.policies import random_policy
 from tests.dynamics.world import Moody, moody
-from tests.environments.returning.world import Readers, ReturningReaders, readers
+from tests.environments.returning.world import Readers, readers
 
 NUM_USERS, NUM_STEPS, HORIZON = 20, 60, 20.0
 
@@ -189,14 +189,6 @@ def test_log_prob_has_gradients_in_the_parameters_of_returns(simulator, trajecto
             scores.append(total()[0])
         variable.assign(value)
         np.testing.assert_allclose((scores[0] - scores[1]) / 2e-5, gradient, rtol=1e-5)
-
-
-def test_days_may_be_discounted():
-    users = ReturningReaders(Readers(), daily_discount=0.9)
-    state = users.initial_state(tf.zeros([2]))
-    later = state._replace(day=tf.constant([0.0, 2.0]))
-    np.testing.assert_allclose(users.discount(state, later), [1, 0.81], rtol=1e-6)
-    assert ReturningReaders(Readers()).discount(state, later) is None
 
 
 def test_agents_see_the_discount_of_the_days_that_pass():

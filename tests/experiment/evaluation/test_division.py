@@ -1,11 +1,7 @@
 """Evaluations of users in parts: one after the other, and on several devices."""
 
 import json
-import os
-import pathlib
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,11 +9,9 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.core import random
-from recsim_tf.experiment.evaluation.division import Division
-from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.experiment.evaluation.evaluation import Division, Evaluation
 from recsim_tf.policies import random_policy
-
-_ROOT = pathlib.Path(__file__).parents[3]
+from tests.processes import run_python
 
 
 def _as_integer(seed: tf.Tensor) -> int:
@@ -69,14 +63,8 @@ def test_parts_that_cannot_be_equal_are_refused(arguments, message):
 
 @pytest.mark.slow
 def test_two_devices_find_what_one_finds_of_the_same_parts():
-    process = subprocess.run(
-        [sys.executable, "-m", "tests.experiment.evaluation.replica_evaluations"],
-        cwd=_ROOT,
-        env={**os.environ, "TF_USE_LEGACY_KERAS": "1", "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    module = "tests.experiment.evaluation.replica_evaluations"
+    process = run_python("-m", module, TF_USE_LEGACY_KERAS="1", CUDA_VISIBLE_DEVICES="")
     assert process.returncode == 0, process.stderr
     found = json.loads(process.stdout)
     agent, command = found["agent"], found["command"]

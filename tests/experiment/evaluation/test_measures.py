@@ -4,7 +4,6 @@ import tensorflow as tf
 from tf_agents.drivers import dynamic_step_driver
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
 from tf_agents.specs import tensor_spec
-from tf_agents.trajectories import trajectory
 
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
@@ -171,20 +170,3 @@ def test_collected_metrics_equal_a_count_over_the_stored_frames():
     quality = (clicks * frames.observation.response.quality.numpy()).sum() / clicks.sum()
     assert scalars["AverageQuality/train"] == pytest.approx(quality, rel=1e-5)
     assert metrics.read_and_clear(1.0)["CTR/train"] == 0
-
-
-def test_a_collected_quality_of_zero_is_a_quality():
-    simulator = recsim_tf.make("InterestEvolution-v1", slate_size=2, num_candidates=5)
-    observation = simulator.observe(simulator.reset(2, seed=0))
-    response = observation.response._replace(clicked=tf.constant([[1.0, 0.0], [0.0, 0.0]]))
-    frame = trajectory.mid(
-        observation._replace(response=response),
-        tf.zeros([2, 2], tf.int32),
-        (),
-        tf.zeros([2]),
-        tf.ones([2]),
-    )
-    metrics = CollectMetrics(2)
-    metrics(frame)
-    assert metrics.read_and_clear(1.0)["AverageQuality/train"] == 0
-    assert "AverageQuality/train" not in metrics.read_and_clear(1.0)

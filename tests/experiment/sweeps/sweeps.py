@@ -16,6 +16,16 @@ def plan_tiny(*variants: Bindings, seeds=(0,), gin_bindings=()) -> list[Trial]:
     return plan(Sweep(variants, (TINY,), gin_bindings, seeds, num_processes=1, threads_per_trial=1))
 
 
+def sweep_file(folder: Path, *variants: str, more: str = "") -> str:
+    """Writes a sweep of the tiny configuration with variants, which gin reads."""
+    file = folder / "sweep.gin"
+    file.write_text(
+        f"sweep.gin_files = ({TINY!r},)\nsweep.trials = @listed()\n"
+        f"listed.trials = ({', '.join(variants)},)\n{more}"
+    )
+    return str(file)
+
+
 def claim(folder: SweepDirectory) -> None:
     """Makes the folder, as a sweep that was killed before its first trial leaves it."""
     with folder.claim(Shard()):

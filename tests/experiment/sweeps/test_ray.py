@@ -15,8 +15,8 @@ import pytest
 from benchmarks.processes import free_addresses
 from recsim_tf.experiment.sweeps.run import run_sweep
 from recsim_tf.support.errors import UsageError
-from tests.experiment.sweeps.sweeps import rows_without_times
-from tests.experiment.tiny_runs import TINY, snapshot
+from tests.experiment.sweeps.sweeps import rows_without_times, sweep_file
+from tests.experiment.tiny_runs import snapshot
 
 # Ray and Matplotlib warn of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -36,15 +36,6 @@ ASHAScheduler.time_attr = "iteration"
 ASHAScheduler.max_t = 20
 ASHAScheduler.grace_period = 20
 """
-
-
-def _sweep_file(folder: Path, *variants: str, more: str = "") -> str:
-    file = folder / "sweep.gin"
-    file.write_text(
-        f"sweep.gin_files = ({TINY!r},)\nsweep.trials = @listed()\n"
-        f"listed.trials = ({', '.join(variants)},)\n{more}"
-    )
-    return str(file)
 
 
 @pytest.fixture
@@ -90,9 +81,9 @@ def test_a_cluster_gives_the_table_of_the_local_engine_and_its_scheduler_stops_a
     cluster, tmp_path, capsys
 ):
     local, root = tmp_path / "local", tmp_path / "ray"
-    ours = _sweep_file(tmp_path, _EPSILON, _BAD)
+    ours = sweep_file(tmp_path, _EPSILON, _BAD)
     run_sweep(str(local), ours, _BINDINGS)
-    theirs = _sweep_file(tmp_path, _EPSILON, _BAD, _ENDLESS, more=_SCHEDULER)
+    theirs = sweep_file(tmp_path, _EPSILON, _BAD, _ENDLESS, more=_SCHEDULER)
     run_sweep(str(root), theirs, _BINDINGS, engine="ray", ray_address=cluster)
     rows, expected = ({row["trial"]: row for row in rows_without_times(r)} for r in (root, local))
     stopped = rows.pop("epsilon=0.3,num_iterations=100000000/seed-0")
@@ -106,7 +97,7 @@ def test_a_cluster_gives_the_table_of_the_local_engine_and_its_scheduler_stops_a
     assert not (root / "ray").exists()
     before = snapshot(root / "trials" / "epsilon=0.3,num_iterations=100000000")
     capsys.readouterr()
-    run_sweep(str(root), _sweep_file(tmp_path, _EPSILON, _BAD, _ENDLESS), _BINDINGS)
+    run_sweep(str(root), sweep_file(tmp_path, _EPSILON, _BAD, _ENDLESS), _BINDINGS)
     assert snapshot(root / "trials" / "epsilon=0.3,num_iterations=100000000") == before
     assert (
         "3 trials: 1 finished, 1 stopped early by the scheduler, 1 failed"
@@ -129,7 +120,7 @@ def test_without_a_running_cluster_a_line_says_how_to_start_one(
         ):
             run_sweep(
                 str(tmp_path / "sweep"),
-                _sweep_file(tmp_path, _EPSILON),
+                sweep_file(tmp_path, _EPSILON),
                 engine="ray",
                 ray_address=None if of_environment else address,
             )
@@ -145,11 +136,11 @@ def test_without_a_running_cluster_a_line_says_how_to_start_one(
 )
 def test_settings_of_ray_are_checked_before_anything_starts(tmp_path, binding, message):
     with pytest.raises(ValueError, match=message):
-        run_sweep(str(tmp_path / "sweep"), _sweep_file(tmp_path, _EPSILON), [binding], engine="ray")
+        run_sweep(str(tmp_path / "sweep"), sweep_file(tmp_path, _EPSILON), [binding], engine="ray")
     assert not (tmp_path / "sweep").exists()
 
 
 def test_without_ray_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray.tune", None)
     with pytest.raises(UsageError, match=r"--engine=ray needs Ray Tune: install recsim-tf\[ray\]"):
-        run_sweep(str(tmp_path / "sweep"), _sweep_file(tmp_path, _EPSILON), engine="ray")
+        run_sweep(str(tmp_path / "sweep"), sweep_file(tmp_path, _EPSILON), engine="ray")

@@ -14,8 +14,8 @@ from recsim_tf.experiment.sweeps.folder import Shard
 from recsim_tf.experiment.sweeps.run import run_sweep
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
-from tests.experiment.sweeps.sweeps import rows_without_times
-from tests.experiment.tiny_runs import TINY, run_command, snapshot, terminated_when
+from tests.experiment.sweeps.sweeps import rows_without_times, sweep_file
+from tests.experiment.tiny_runs import run_command, snapshot, terminated_when
 from tests.web_page import read_page
 
 # Matplotlib warns of their own dependencies.
@@ -25,16 +25,6 @@ _SHORT = '{"train.num_iterations": 20}'
 _LONG = "{}"
 _SHORT_NAME, _LONG_NAME = "num_iterations=20/seed-0", "base/seed-0"
 _BAD = '{"interest_evolution.slate_size": 9}'
-
-
-def _sweep_file(folder: Path, *variants: str, more: str = "") -> str:
-    """Short, long and failing trials, whose bindings are the same in every sweep."""
-    file = folder / "sweep.gin"
-    file.write_text(
-        f"sweep.gin_files = ({TINY!r},)\nsweep.trials = @listed()\nlisted.trials ="
-        f" ({', '.join(variants)},)\n{more}"
-    )
-    return str(file)
 
 
 def _bindings(num_iterations: int) -> list[str]:
@@ -65,7 +55,7 @@ def stopped(tmp_path_factory):
     its folder, exit status and last line.
     """
     folder = tmp_path_factory.mktemp("stopped")
-    root, file = folder / "sweep", _sweep_file(folder, _SHORT, _LONG)
+    root, file = folder / "sweep", sweep_file(folder, _SHORT, _LONG)
     bindings = [f"--gin_bindings={binding}" for binding in _bindings(1_000_000)]
     results, long = root / "trials" / _SHORT_NAME / "results.json", root / "trials" / _LONG_NAME
     with (
@@ -84,7 +74,7 @@ def resumed(stopped):
     root, *_ = stopped
     done = RunDirectory(root / "trials" / _LONG_NAME).metrics()[-1]["iteration"]
     before = snapshot(root / "trials" / _SHORT_NAME)
-    file = _sweep_file(root.parent, _SHORT, _LONG, _BAD)
+    file = sweep_file(root.parent, _SHORT, _LONG, _BAD)
     for shard in (Shard(0, 2), Shard(1, 2)):
         run_sweep(str(root), file, _bindings(done + 20), shard=shard)
     return root, done + 20, before
@@ -168,7 +158,7 @@ def test_a_dry_run_lists_the_trials_and_writes_nothing(tmp_path, monkeypatch, ca
     ],
 )
 def test_bad_input_is_named_before_anything_starts(tmp_path, binding, options, message):
-    file, root = _sweep_file(tmp_path, _LONG), tmp_path / "sweep"
+    file, root = sweep_file(tmp_path, _LONG), tmp_path / "sweep"
     with pytest.raises(ValueError, match=message):
         run_sweep(str(root), file, [binding], **options)
     assert not root.exists()

@@ -16,12 +16,6 @@ class DriverReplayBuffer(SeededReplayBuffer):
 
     TF-Agents draws them from the stateful generator of the operation, which no checkpoint holds: a
     run that was interrupted would go on with other samples.
-
-    Args:
-      data_spec: spec of one frame of one user.
-      batch_size: B, the frames that are added at a time, one a user.
-      max_length: frames that are kept for each user.
-      seed: an integer or int32 [2].
     """
 
     def __init__(self, data_spec, batch_size: int, max_length: int, seed):
@@ -36,8 +30,9 @@ class DriverReplayBuffer(SeededReplayBuffer):
     def num_added(self):
         return self._buffer._get_last_id() + 1
 
-    def _take(self, rows):
-        return self._buffer._data_table.read(rows)
+    def _read(self, users, times, num_steps):
+        times = times[:, tf.newaxis] + tf.range(num_steps, dtype=tf.int64)
+        return self._buffer._data_table.read(self._rows(users[:, tf.newaxis], times))
 
 
 class DriverLearningLoop:

@@ -13,10 +13,9 @@ import pytest
 from benchmarks.processes import free_addresses, tf_config
 from recsim_tf.experiment import config
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
-from recsim_tf.experiment.training import workers
-from recsim_tf.experiment.training.devices import connect
+from recsim_tf.experiment.training import devices
+from recsim_tf.experiment.training.devices import connect, wait_for_workers
 from recsim_tf.experiment.training.parts import experiment
-from recsim_tf.experiment.training.workers import wait_for_workers
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
 from tests.experiment.tiny_runs import TINY, open_run, start_command
@@ -156,7 +155,7 @@ def test_workers_wait_until_all_are_there():
 
 
 def test_a_worker_that_does_not_come_and_a_port_that_is_taken_are_named(capsys, monkeypatch):
-    monkeypatch.setattr(workers, "_SECONDS_TO_MESSAGE", 0.0)
+    monkeypatch.setattr(devices, "_SECONDS_TO_MESSAGE", 0.0)
     addresses = free_addresses(2)
     with pytest.raises(UsageError, match=rf"^worker 1 \({addresses[1]}\) did not answer within"):
         wait_for_workers(addresses, 0, timeout=0.3)

@@ -99,7 +99,7 @@ def test_the_loop_collects_samples_and_learns_what_the_driver_does(name):
         np.testing.assert_array_equal, loop._policy_state, driver_loop.policy_state
     )
     assert loop.replay.num_added() > REPLAY_LENGTH
-    np.testing.assert_array_equal(loop.replay._seed, driver_loop.replay._seed)
+    np.testing.assert_array_equal(loop.replay.seed, driver_loop.replay.seed)
     tf.nest.map_structure(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), results, driver_results
     )

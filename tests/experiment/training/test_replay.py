@@ -58,10 +58,3 @@ def test_the_latest_frames_are_every_users_newest_oldest_first(num_frames, num_s
     for user in range(4):
         assert frames[user, :, 0].tolist() == list(range(num_frames - num_steps, num_frames))
         assert frames[user, :, 1].tolist() == [user] * num_steps
-
-
-def test_the_latest_frames_leave_the_samples_as_they_were():
-    expected = _filled(12).sample(10)
-    replay = _filled(12)
-    replay.latest(2)
-    np.testing.assert_array_equal(replay.sample(10), expected)

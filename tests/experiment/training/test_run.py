@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import time
 
@@ -96,20 +97,13 @@ def test_fewer_iterations_than_were_run_are_refused(finished):
         commands.train(open_run(folder, "train.num_iterations = 10"))
 
 
-def _copy(folder, copy):
-    for name, content in snapshot(folder).items():
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        (copy / name).write_bytes(content)
-    return copy
-
-
 def _damage(checkpoint):
     for path in checkpoint.glob("*.data*"):
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 def test_bad_checkpoints_are_an_error_and_stay_as_they_are(finished, tmp_path):
-    folder = _copy(finished[0], tmp_path / "run")
+    folder = shutil.copytree(finished[0], tmp_path / "run")
     for checkpoint in (folder / "checkpoints").iterdir():
         _damage(checkpoint)
     before = snapshot(folder)
@@ -164,8 +158,8 @@ def test_a_run_that_sigterm_stops_saves_a_checkpoint_and_goes_on_bit_for_bit(
 
 
 def test_a_checkpoint_that_a_killed_process_did_not_remove_is_removed(finished, tmp_path):
-    folder = _copy(finished[0], tmp_path / "run") / "checkpoints"
-    _copy(folder / "20", folder / "10")
+    folder = shutil.copytree(finished[0], tmp_path / "run") / "checkpoints"
+    shutil.copytree(folder / "20", folder / "10")
     open_run(tmp_path / "run")
     devices = Devices(tf.distribute.get_strategy())
     assert RunCheckpoints(folder, experiment(), devices, max_to_keep=2).restore() == 40
@@ -184,7 +178,7 @@ def test_the_replay_is_in_the_newest_checkpoint_only(finished):
 def test_a_run_goes_back_to_an_older_checkpoint_and_collects_its_replay_anew(
     finished, tmp_path, capsys
 ):
-    folder = _copy(finished[0], tmp_path / "run")
+    folder = shutil.copytree(finished[0], tmp_path / "run")
     _damage(folder / "checkpoints" / "40")
     results = commands.train(open_run(folder))
     output, errors = capsys.readouterr()

@@ -57,11 +57,8 @@ def register_schedulers() -> None:
 
 @contextlib.contextmanager
 def connected(address: str | None) -> Iterator[None]:
-    """Inside, this process is connected to a Ray cluster that is running.
-
-    Args:
-      address: HOST:PORT of the cluster's head; None for that of the environment variable
-        RAY_ADDRESS, or else for the cluster that this machine belongs to.
+    """Inside, this process is connected to a Ray cluster that is running; its address is as for
+    `run_sweep`.
 
     Raises:
       UsageError: if no cluster answers.
@@ -125,11 +122,8 @@ class RayEngine:
     ) -> int | None:
         """Runs prepared trials to their ends, by the cluster that this process is connected to.
 
-        Args:
-          trials: their files.
-          progress: is kept up to date.
-          threads: of TensorFlow in each trial.
-          name: of the part of the sweep that this process runs, for Tune's files.
+        `threads` are those of TensorFlow in each trial, and `name` that of the part of the sweep
+        that this process runs, for Tune's files.
 
         Returns:
           None, or the signal that asked to stop, once the running trials have saved checkpoints and

@@ -79,11 +79,8 @@ class WhenAsked(tune.Stopper):
 
 
 class Watch(tune.Callback):
-    """Follows Tune for the progress, and for how trials end.
-
-    Args:
-      progress: is kept up to date.
-      record: is called with the name of each trial that ended, and the error of Ray or None.
+    """Follows Tune for the progress, and for how trials end: `record` gets the name of each trial
+    that ended, and the error of Ray or None.
     """
 
     def __init__(self, progress: "ProgressBar", record: Callable[[str, str | None], None]):
