@@ -15,13 +15,13 @@ from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.estimate.fit import FitResult, fit
 from recsim_tf.fitting.estimate.information import ScoresOrCurvature
 from recsim_tf.fitting.estimate.lbfgs import LBFGS, maximise
+from recsim_tf.fitting.estimate.search import default_likelihood
 from recsim_tf.fitting.likelihood.batches import (
     Batch,
     BatchLikelihood,
     SessionLikelihood,
     take_sessions,
 )
-from recsim_tf.fitting.likelihood.default import default_likelihood
 from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter

@@ -12,17 +12,9 @@ from tensorflow_probability import bijectors as tfb
 import recsim_tf
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
-from recsim_tf.fitting import (
-    LBFGS,
-    Exact,
-    FitResult,
-    Parameter,
-    fit,
-    from_trajectory,
-    load_model,
-    save_model,
-)
+from recsim_tf.fitting import LBFGS, Exact, Parameter, fit, from_trajectory, load_model, save_model
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
+from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.policies import random_policy
 from tests.one_world import make, one_world
 

@@ -59,7 +59,6 @@ class Uncertainty(abc.ABC):
         """
 
 
-@gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Scores(Uncertainty):
     """The sum of the outer products of the sessions' scores, their gradients of the log-likelihood
@@ -95,7 +94,6 @@ class Curvature(Uncertainty):
         return _observed_information(likelihood)
 
 
-@gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class LouisInformation(Uncertainty):
     """By Louis' identity, for `MonteCarloEM`: the mean curvature of the log-density of all that was

@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Any, ClassVar
 
-import gin
 import numpy as np
 import tensorflow as tf
 
@@ -23,7 +22,6 @@ from recsim_tf.fitting.sampling.chains import ChainLikelihood, Chains
 _AVERAGED = 0.2
 
 
-@gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class MonteCarloEM(Search):
     """Expectation maximisation with Markov chains of what the log lacks: the users' initial draws,

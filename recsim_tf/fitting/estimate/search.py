@@ -5,16 +5,50 @@ import dataclasses
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
+from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.estimate.folder import Checkpoints, SearchState
-from recsim_tf.fitting.likelihood.default import default_likelihood
+from recsim_tf.fitting.likelihood.batches import SessionLikelihood
+from recsim_tf.fitting.likelihood.exact import Exact
+from recsim_tf.fitting.likelihood.initial import Classes, InitialLikelihood, MeanField
 from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
+from recsim_tf.fitting.likelihood.missing import missing_part
+from recsim_tf.fitting.likelihood.particle_filter import Particles
 from recsim_tf.fitting.logs.session_log import Sessions
+from recsim_tf.fitting.logs.trajectories import scoring_simulator
 
 # Standard deviation of all starts but the first, in the unconstrained parameters.
 _START_SPREAD = 0.5
+
+
+def default_likelihood(simulator: Simulator, log: Sessions) -> SessionLikelihood:
+    """`Classes()` where the log lacks a class of users, `MeanField()` where it lacks other initial
+    draws, `Particles()` around them where it lacks innovations, and `Exact()` where it has all.
+
+    Args:
+      simulator: its models say what users draw.
+      log: in which () stands for draws that were not logged.
+
+    Raises:
+      ValueError: for a log without sessions, or one of whose initial draws several fields are
+        missing.
+    """
+    if not log.num_sessions:
+        raise ValueError("the log must have at least one session, got none")
+    scorer = scoring_simulator(simulator)
+    num_users, first = scorer.fewest_users, next(iter(log.pieces()))
+    spec = session_spec(scorer, num_users)
+    part = missing_part(scorer.users, num_users, spec.initial.user, first.initial)
+    initial: InitialLikelihood | None = None
+    if part is not None:
+        has_classes = part.num_classes(scorer.users, num_users) is not None
+        initial = Classes() if has_classes else MeanField()
+    if tf.nest.flatten(spec.draws.innovation) and not tf.nest.flatten(first.innovation):
+        return Particles(initial=initial)
+    return initial or Exact()
 
 
 class Problem(NamedTuple):

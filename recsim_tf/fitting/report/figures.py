@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from recsim_tf.fitting.checks import Calibration, Histogram, PredictiveCheck
+from recsim_tf.fitting.checks.choices import Calibration
+from recsim_tf.fitting.checks.predictive import Histogram, PredictiveCheck
 from recsim_tf.support.plots import Curve, draw_curves
 
 _LOG, _MODEL = "black", "C0"

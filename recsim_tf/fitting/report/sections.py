@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from recsim_tf.fitting.checks import FitChecks, PredictiveCheck, Recovered, summarise
+from recsim_tf.fitting.checks.fit_checks import FitChecks, Recovered, summarise
+from recsim_tf.fitting.checks.predictive import PredictiveCheck
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate, named_elements
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs.session_log import SessionLog

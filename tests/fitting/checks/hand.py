@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from recsim_tf.fitting import SessionLog
-from recsim_tf.fitting.checks.predictions import ChoicePredictions
+from recsim_tf.fitting.checks.choices import ChoicePredictions
+from recsim_tf.fitting.logs import SessionLog
 
 
 def log_of(response, length, shown=None, slate_size=2) -> SessionLog:

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from recsim_tf.fitting.checks.calibration import calibrate
-from recsim_tf.fitting.checks.predictions import ChoicePredictions
+from recsim_tf.fitting.checks.choices import ChoicePredictions, calibrate
 from tests.fitting.checks.hand import choice_predictions, click_predictions, log_of
 
 

@@ -4,8 +4,7 @@ import tensorflow as tf
 
 from recsim_tf.choice import MultinomialProportional
 from recsim_tf.fitting import from_trajectory
-from recsim_tf.fitting.checks import predictive_check
-from recsim_tf.fitting.checks.predictive import Histogram, Statistic
+from recsim_tf.fitting.checks.predictive import Histogram, Statistic, predictive_check
 from recsim_tf.fitting.checks.resimulation import Resimulation, continued
 from tests.fitting.sessions import HAZARD, evolution, exploration, rollout
 

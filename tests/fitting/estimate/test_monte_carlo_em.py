@@ -17,12 +17,12 @@ from recsim_tf.fitting import (
     Chains,
     Curvature,
     Draws,
-    LouisInformation,
     MonteCarloEM,
     Parameter,
     fit,
     simulated_log,
 )
+from recsim_tf.fitting.estimate.information import LouisInformation
 from tests.worlds.clicks import Numbers
 
 NUM_SESSIONS, NUM_STEPS, NOISE = 40, 3, 0.5

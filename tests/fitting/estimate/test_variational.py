@@ -13,11 +13,11 @@ from recsim_tf.fitting import (
     Curvature,
     Minibatches,
     Parameter,
-    SessionStream,
     fit,
     hierarchical_normal,
     simulated_log,
 )
+from recsim_tf.fitting.logs import SessionStream
 from recsim_tf.fitting.parameters.mean_field import MeanFieldPosterior
 from recsim_tf.fitting.parameters.parameter import BIJECTORS
 from tests.worlds.latents import latents

@@ -13,8 +13,8 @@ from recsim_tf.core.random import as_seed
 from recsim_tf.core.types import Trajectory
 from recsim_tf.fitting import Classes, Draws, Parameter, fit, simulated_log
 from recsim_tf.fitting.likelihood.batches import Lacking, Seeds
-from recsim_tf.fitting.likelihood.draws import jackknife
 from recsim_tf.fitting.likelihood.exact import EXACT, session_log_prob
+from recsim_tf.fitting.likelihood.initial import jackknife
 from recsim_tf.fitting.likelihood.missing import Part
 from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator

@@ -3,9 +3,9 @@ import pytest
 import tree
 
 from recsim_tf.adapters import episodes
-from recsim_tf.fitting import Parameter, SessionLog, SessionStream, fit, from_trajectory
+from recsim_tf.fitting import Parameter, fit, from_trajectory
 from recsim_tf.fitting.likelihood.exact import Exact
-from recsim_tf.fitting.logs import from_episodes, stream_episodes
+from recsim_tf.fitting.logs import SessionLog, SessionStream, from_episodes, stream_episodes
 from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from tests.fitting.sessions import HAZARD, evolution, rollout

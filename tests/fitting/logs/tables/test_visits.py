@@ -48,7 +48,7 @@ def simulated(simulator, trajectory) -> pd.DataFrame:
     ).sample(frac=1, random_state=0)
 
 
-def read(table, columns=COLUMNS, **visits) -> fitting.SessionLog:
+def read(table, columns=COLUMNS, **visits) -> fitting.logs.SessionLog:
     how = TableVisits(**({"horizon": HORIZON, "end": 2e9} | visits))
     found = from_table(table, columns, document_ids=range(10), visits=how)
     order = np.argsort(found.session_ids)
