@@ -1,6 +1,5 @@
 """Fitting user models to usage logs, checking the fits, and sharing the models."""
 
-from recsim_tf.fitting import logs
 from recsim_tf.fitting.checks.fit_checks import check_fit
 from recsim_tf.fitting.estimate.fit import fit
 from recsim_tf.fitting.estimate.folder import Checkpoints

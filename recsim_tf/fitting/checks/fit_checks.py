@@ -79,20 +79,17 @@ def check_fit(
     seed: int = 0,
     jit_compile: bool = False,
 ) -> FitChecks:
-    """Checks a fit on the sessions that were fitted, and its predictions on those that were held
-    out.
+    """Checks a fit on the sessions that were fitted, and its predictions on those held out.
 
     Args:
       result: of `fit`.
       log: the sessions that were fitted.
       held_out_log: other sessions; without them predictions are checked on those that were fitted.
         `log.split(held_out, seed)` gives both as `fit` splits them.
-      truth: true values by the name of the parameter, where they are known.
-      num_bins: of the calibration.
-      num_replicates: simulations of the log for the posterior-predictive checks.
+      truth: as of `recover`, where it is known.
+      num_bins: of `calibrate`.
+      num_replicates, seed, jit_compile: as of `predictive_check`.
       batch_size: sessions that are predicted or simulated at once.
-      seed: of the simulations.
-      jit_compile: whether simulations are compiled with XLA.
 
     Raises:
       ValueError: for an argument out of range, or a log that lacks what the models need to be
@@ -136,32 +133,16 @@ def as_json(value: Any) -> Any:
     return value
 
 
-class RecoverySummary(NamedTuple):
-    """The estimates of a parameter, over its elements and all replications."""
-
-    parameter: str
-    num_estimates: int
-    max_relative_error: float  # the largest in size; NaN where a truth is zero
-    mean_error: float  # of estimate - truth
-    rms_error: float  # root of the mean square of estimate - truth
-    mean_standard_error: float
-    mean_z_score: float  # 0 for an unbiased estimate
-    rms_z_score: float  # 1 where standard errors are right
-    covered: int
-    intervals: int  # of which `covered` hold the truth
-
-
 def recover(
     truth: Mapping[str, Any],
     estimates: Mapping[str, ParameterEstimate] | Sequence[Mapping[str, ParameterEstimate]],
 ) -> list[Recovered]:
-    """Puts estimates beside the truth, with a row for each element of each parameter in each
-    replication.
+    """Puts estimates beside the truth, by parameter, element and replication.
 
     Args:
-      truth: true values by the name of the parameter, numbers or arrays. Parameters without one
-        are left out.
-      estimates: of `FitResult`, of one fit or of several fits to logs of the same truth.
+      truth: true values by the name of the parameter, numbers or arrays. Other parameters are left
+        out.
+      estimates: of one fit, or of several fits to logs of the same truth.
 
     Raises:
       ValueError: for a true value of a parameter that was not fitted, or of another shape.
@@ -182,46 +163,40 @@ def recover(
                     f" {list(value.shape)}"
                 )
             for index in np.ndindex(value.shape):
-                rows.append(_recovered(name, index, replication, value, *estimate))
+                true, found, error, low, high = (
+                    float(np.asarray(array)[index]) for array in (value, *estimate)
+                )
+                relative = found / true - 1 if true else float("nan")
+                z_score = (found - true) / error if error > 0 else float("nan")
+                covered = None if np.isnan([low, high]).any() else low <= true <= high
+                rows.append(
+                    Recovered(
+                        name, index, replication, true, found, error, relative, z_score, covered
+                    )
+                )
     return rows
 
 
-def summarise(rows: Sequence[Recovered]) -> list[RecoverySummary]:
-    """One row a parameter."""
+def summarise(rows: Sequence[Recovered]) -> list[dict[str, Any]]:
+    """The estimates of each parameter, over its elements and all replications. The mean z-score of
+    an unbiased estimate is 0, and its root mean square is 1 where standard errors are right.
+    """
     found = []
     for name in dict.fromkeys(row.parameter for row in rows):
         mine = [row for row in rows if row.parameter == name]
         errors = np.array([row.estimate - row.truth for row in mine])
         z_scores = np.array([row.z_score for row in mine])
-        found.append(
-            RecoverySummary(
-                parameter=name,
-                num_estimates=len(mine),
-                max_relative_error=float(np.max(np.abs([row.relative_error for row in mine]))),
-                mean_error=float(errors.mean()),
-                rms_error=float(np.sqrt(np.mean(errors**2))),
-                mean_standard_error=float(np.mean([row.standard_error for row in mine])),
-                mean_z_score=float(z_scores.mean()),
-                rms_z_score=float(np.sqrt(np.mean(z_scores**2))),
-                covered=sum(bool(row.covered) for row in mine),
-                intervals=sum(row.covered is not None for row in mine),
-            )
-        )
+        row = {
+            "parameter": name,
+            "num_estimates": len(mine),
+            "max_relative_error": float(np.max(np.abs([row.relative_error for row in mine]))),
+            "mean_error": float(errors.mean()),
+            "rms_error": float(np.sqrt(np.mean(errors**2))),
+            "mean_standard_error": float(np.mean([row.standard_error for row in mine])),
+            "mean_z_score": float(z_scores.mean()),
+            "rms_z_score": float(np.sqrt(np.mean(z_scores**2))),
+            "covered": sum(bool(row.covered) for row in mine),
+            "intervals": sum(row.covered is not None for row in mine),
+        }
+        found.append(row)
     return found
-
-
-def _recovered(
-    name: str, index: tuple[int, ...], replication: int, *arrays: np.ndarray
-) -> Recovered:
-    truth, estimate, error, low, high = (float(np.asarray(array)[index]) for array in arrays)
-    return Recovered(
-        name,
-        index,
-        replication,
-        truth,
-        estimate,
-        error,
-        relative_error=estimate / truth - 1 if truth else float("nan"),
-        z_score=(estimate - truth) / error if error > 0 else float("nan"),
-        covered=None if np.isnan([low, high]).any() else low <= truth <= high,
-    )

@@ -3,7 +3,7 @@ something of.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +13,8 @@ from tensorflow_probability import bijectors as tfb
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import element
 
+# Larger parameters are summed up in tables.
+MOST_ELEMENTS = 20
 # A standard error that is so many times the parameter, or 1 where the parameter is smaller, says
 # that the log tells nothing of it.
 _LARGEST_ERROR = 1e4
@@ -50,7 +52,7 @@ def estimates(
     known = None if information is None else covariance(information, fitted.flat())
     quantile = float(tfp.distributions.Normal(np.float64(0), 1).quantile(0.5 + confidence / 2))
     found, start = Estimates({}, {}), 0
-    for name, elements in fitted.unconstrained.by_name(fitted.flat()).items():
+    for name, elements in fitted.by_name(fitted.flat()).items():
         center, block = elements.numpy(), None
         error = np.full(center.shape, np.nan)
         own = slice(start, start + error.size)
@@ -83,6 +85,40 @@ def named_elements(masks: Mapping[str, np.ndarray], most: int = 8) -> list[str]:
         else:
             parts.extend(element(name, tuple(map(int, index))) for index in chosen)
     return parts
+
+
+def estimate_rows(
+    found: Mapping[str, ParameterEstimate], not_identified: Mapping[str, np.ndarray]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of a table of the elements of small parameters, and of one that sums large ones up."""
+    rows, large = [], []
+    for name, estimate in found.items():
+        value, error, low, high = (np.asarray(each, np.float64) for each in estimate)
+        if value.size > MOST_ELEMENTS:
+            summary = {
+                "parameter": name,
+                "shape": " by ".join(f"{size:,}" for size in value.shape),
+                "smallest": float(value.min()),
+                "mean": float(value.mean()),
+                "largest": float(value.max()),
+                "standard deviation": float(value.std()),
+                "mean standard error": (
+                    None if np.isnan(error).all() else float(np.nanmean(error))
+                ),
+            }
+            large.append(summary)
+            continue
+        unknown = not_identified.get(name, np.zeros(value.shape, bool))
+        for index in np.ndindex(value.shape):
+            row = {
+                "parameter": element(name, index),
+                "estimate": float(value[index]),
+                "standard error": "not identified" if unknown[index] else float(error[index]),
+                "interval from": float(low[index]),
+                "to": float(high[index]),
+            }
+            rows.append(row)
+    return rows, large
 
 
 def _by_element(

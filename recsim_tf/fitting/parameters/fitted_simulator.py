@@ -12,7 +12,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Seed
 from recsim_tf.fitting.parameters.mean_field import MeanFieldPosterior
 from recsim_tf.fitting.parameters.parameter import Parameter
-from recsim_tf.fitting.parameters.unconstrained import Unconstrained, flatten
+from recsim_tf.fitting.parameters.unconstrained import flatten, unpack
 
 
 class FittedSimulator:
@@ -24,7 +24,6 @@ class FittedSimulator:
     Attributes:
       parameters: those that are fitted, by name.
       fixed: the values of the others.
-      unconstrained: the points of `parameters`.
       simulator: with the variables.
       posteriors: mean-field posteriors, of the parameters that have one.
 
@@ -63,10 +62,6 @@ class FittedSimulator:
         self._points = {
             name: variable.pretransformed_input for name, variable in self._transformed.items()
         }
-        self.unconstrained = Unconstrained(
-            self.parameters,
-            {name: tf.TensorSpec(point.shape, dtype) for name, point in self._points.items()},
-        )
         self.simulator = simulator.with_parameters(self._transformed)
         self.posteriors = {
             name: MeanFieldPosterior(point, name)
@@ -101,6 +96,32 @@ class FittedSimulator:
             for name, variable in self._transformed.items()
         }
 
+    def by_name(self, flat: tf.Tensor | np.ndarray) -> dict[str, tf.Tensor]:
+        """Vectors [..., P] as unconstrained elements [..., ...] of each parameter."""
+        specs = [tf.TensorSpec(point.shape, point.dtype) for point in self._points.values()]
+        return dict(zip(self._points, unpack(flat, specs), strict=True))
+
+    def values_at(self, flat: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The parameters' values [..., ...] at vectors [..., P]."""
+        return {
+            name: self.parameters[name].bijector.forward(elements)
+            for name, elements in self.by_name(flat).items()
+        }
+
+    def log_prior_at(self, elements: Mapping[str, tf.Tensor], jacobian: bool) -> tf.Tensor:
+        """float64 scalar: the log-density of some parameters under their priors, flat where there
+        are none: that of their values, or with the Jacobian of their unconstrained elements.
+        """
+        total = tf.zeros([], tf.float64)
+        for name, part in elements.items():
+            bijector, prior = self.parameters[name].bijector, self.parameters[name].prior
+            if jacobian:
+                log_det = bijector.forward_log_det_jacobian(part, event_ndims=part.shape.rank)
+                total += tf.cast(log_det, tf.float64)
+            if prior is not None:
+                total += tf.cast(tf.reduce_sum(prior.log_prob(bijector.forward(part))), tf.float64)
+        return total
+
     def draw(self, seed: Seed) -> Simulator:
         """The simulator with tensors for parameters: draws from their posteriors where they have
         one, else their values.
@@ -120,7 +141,7 @@ class FittedSimulator:
         minus their divergence from the prior.
         """
         points = {name: x for name, x in self._points.items() if name not in self.posteriors}
-        total = self.unconstrained.log_prior(points, jacobian=False)
+        total = self.log_prior_at(points, jacobian=False)
         for name, posterior in self.posteriors.items():
             parameter = self.parameters[name]
             divergence = posterior.divergence(parameter.prior, parameter.bijector, seed)
@@ -186,7 +207,7 @@ class FittedSimulator:
 
     def assign_flat(self, flat: np.ndarray) -> None:
         """Sets the unconstrained parameters from a vector [P]."""
-        for name, elements in self.unconstrained.by_name(flat).items():
+        for name, elements in self.by_name(flat).items():
             self._points[name].assign(elements)
 
 

@@ -121,5 +121,5 @@ def test_recovery_of_a_large_parameter_is_summed_up():
     single, several, _ = recovery(recover({"users.factors": truth}, {"users.factors": estimate}))
     assert not single.rows
     (row,) = several.rows
-    assert (row["parameter"], row["estimates"]) == ("users.factors", 50)
+    assert (row["parameter"], row["num estimates"]) == ("users.factors", 50)
     assert (row["mean error"], row["in the interval"]) == (pytest.approx(0.1), "50 of 50")

@@ -76,10 +76,8 @@ def timestamps(column: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def are_dates(column: Any) -> bool:
     """Whether `timestamps` takes a column for dates."""
-    types = pandas().api.types
-    if types.is_datetime64_any_dtype(column):
-        return True
-    return not types.is_numeric_dtype(column) and not np.isfinite(exact_numbers(column)).all()
+    is_numeric = pandas().api.types.is_numeric_dtype(column)
+    return not is_numeric and not np.isfinite(numbers(column)).all()
 
 
 def codes(
