@@ -14,7 +14,6 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.progress import progress_bar
 from recsim_tf.support import checkpoints as files
 from recsim_tf.support.files import read_json, storing, write_text
 from recsim_tf.support.stopping import Stop, StoppedError
@@ -107,8 +106,6 @@ class SearchState:
       checkpoints: where they are written.
       start: number of the search.
       variables: that are searched over; a search begins at their values.
-      total: steps of the search, or None.
-      show: whether to show a progress bar, which each row moves on.
       **tracked: what else is checkpointed, as an optimizer of Keras.
 
     Raises:
@@ -120,8 +117,6 @@ class SearchState:
         checkpoints: Checkpoints,
         start: int,
         variables: Sequence[tf.Variable],
-        total: int | None,
-        show: bool,
         **tracked: Any,
     ):
         self.progress = Progress()
@@ -139,9 +134,6 @@ class SearchState:
             self._checkpoints = self._path / "checkpoints" / self._name
             self._checkpoints.mkdir(parents=True, exist_ok=True)
             self._restore()
-        self.bar = progress_bar(
-            show=show, total=total, initial=len(self.progress.history), desc="fit"
-        )
 
     def _restore(self) -> None:
         number = files.restore_newest(self._checkpoints, _SEARCH, self._checkpoint, False)
@@ -173,8 +165,6 @@ class SearchState:
     def add(self, row: dict[str, float]) -> None:
         """Adds a row to the history and to TensorBoard's curves."""
         self.progress.history.append(row)
-        self.bar.update()
-        self.bar.set_postfix_str(f"log-likelihood a step {row['log_likelihood']:.5f}")
         if self._path is not None:
             with storing(self._path), self._writer.as_default(step=row["step"]):
                 for name, value in row.items():

@@ -15,6 +15,7 @@ from recsim_tf.fitting.estimate.folder import SearchState
 from recsim_tf.fitting.estimate.search import Problem, Search
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters.unconstrained import flatten
+from recsim_tf.fitting.progress import progress_bar
 
 # Where rounding hides further progress, the search has converged if no more than this part of the
 # first gradient is left.
@@ -63,12 +64,13 @@ class LBFGS(Search):
     def run(self, problem: Problem, start: int) -> SearchState:
         likelihood, fitted = problem.likelihood, problem.likelihood.fitted
         memory = Memory(len(fitted.flat()))
-        state = SearchState(
-            problem.checkpoints, start, likelihood.variables, None, self.progress, memory=memory
-        )
+        state = SearchState(problem.checkpoints, start, likelihood.variables, memory=memory)
         progress, history = state.progress, state.progress.history
         if progress.finished:
             return state
+        bar = progress_bar(
+            show=self.progress, desc="L-BFGS", unit=" evaluations", initial=len(history)
+        )
 
         def objective(flat):
             """The mean log-posterior of a session, and its gradient."""
@@ -77,12 +79,14 @@ class LBFGS(Search):
             prior, prior_gradients = fitted.log_prior_and_gradients()
             mean = total / likelihood.num_steps
             state.add({"step": len(history), "log_likelihood": mean})
+            bar.update()
+            bar.set_postfix_str(f"log-likelihood a step {mean:.5f}")
             value = (total + prior) / likelihood.num_sessions
             if np.isfinite(value) and value > progress.objective:
                 state.keep(value, len(history))
             return value, (flatten(gradients) + flatten(prior_gradients)) / likelihood.num_sessions
 
-        with state.bar:
+        with bar:
             found = maximise(
                 objective,
                 fitted.flat(),

@@ -12,6 +12,7 @@ from recsim_tf.core.ranges import Range
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.estimate.folder import SearchState
 from recsim_tf.fitting.estimate.search import Problem, Search
+from recsim_tf.fitting.progress import progress_bar
 
 # The passes whose gradients count: the last ones, and no more than this part of all.
 _LAST_PASSES, _PART_OF_PASSES = 20, 0.25
@@ -126,16 +127,12 @@ class Minibatches(Search):
             optimizer = self.optimizer()
         rest = Rest(likelihood.fitted.variables, self.passes, likelihood.num_batches)
         state = SearchState(
-            problem.checkpoints,
-            start,
-            likelihood.variables,
-            self.passes,
-            self.progress,
-            optimizer=optimizer,
-            rest=rest,
+            problem.checkpoints, start, likelihood.variables, optimizer=optimizer, rest=rest
         )
         progress, history = state.progress, state.progress.history
-        with state.bar:
+        with progress_bar(
+            show=self.progress, total=self.passes, initial=len(history), desc="Passes"
+        ) as bar:
             while not progress.finished:
                 number = len(history)
                 mean = _one_pass(problem, optimizer, [problem.seed, start, number], rest)
@@ -159,6 +156,11 @@ class Minibatches(Search):
                 elif len(history) == self.passes:
                     progress.finish(converged=rest.is_reached())
                 state.save(now=progress.finished)
+                bar.update()
+                bar.set_postfix_str(
+                    f"{'held-out ' if problem.held_out else ''}log-likelihood a step"
+                    f" {objective:.5f}"
+                )
         return state
 
 

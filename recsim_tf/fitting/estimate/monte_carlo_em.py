@@ -14,6 +14,7 @@ from recsim_tf.fitting.estimate.folder import SearchState
 from recsim_tf.fitting.estimate.search import Problem, Search
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.logs.session_log import Sessions
+from recsim_tf.fitting.progress import progress_bar
 from recsim_tf.fitting.sampling.annealing import inverse_temperature
 from recsim_tf.fitting.sampling.chains import ChainLikelihood, Chains
 
@@ -84,18 +85,12 @@ class MonteCarloEM(Search):
         means = [tf.Variable(tf.zeros_like(variable)) for variable in likelihood.variables]
         # With the best parameters go the chains that belong to them.
         searched = [*likelihood.variables, *likelihood.chains]
-        state = SearchState(
-            problem.checkpoints,
-            start,
-            searched,
-            self.iterations,
-            self.progress,
-            optimizer=optimizer,
-            means=means,
-        )
+        state = SearchState(problem.checkpoints, start, searched, optimizer=optimizer, means=means)
         progress, history = state.progress, state.progress.history
         seeds = np.random.default_rng([problem.seed, start]).integers(2**31, size=self.iterations)
-        with state.bar:
+        with progress_bar(
+            show=self.progress, total=self.iterations, initial=len(history), desc="EM"
+        ) as bar:
             while not progress.finished:
                 number = len(history)
                 value, gradients = likelihood.move(
@@ -126,4 +121,6 @@ class MonteCarloEM(Search):
                     state.keep(float(np.mean(last)), number)
                     progress.finish(converged=True)
                 state.save(now=progress.finished)
+                bar.update()
+                bar.set_postfix_str(f"log-density a step {mean:.5f}")
         return state

@@ -249,7 +249,7 @@ def test_the_card_tells_data_fit_checks_and_parameters(tmp_path, result):
         "| sessions | 41 |",
         "| search | LBFGS |",
         "| ending | did not converge |",
-        "| log-likelihood of the training sessions | −1.500 |",
+        "| log-likelihood of the training sessions | \N{MINUS SIGN}1.500 |",
         "| calibration error | 0.2500 |",
         "| users.choice_model.no_click_mass | 1.100 |",
         "## Limits Simulated users only.",
