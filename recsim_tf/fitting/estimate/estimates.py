@@ -59,7 +59,7 @@ def estimates(
         if name in fitted.posteriors:
             error = np.exp(fitted.posteriors[name].log_scales.numpy())
         elif known is not None:
-            block = known.matrix[own, own]
+            block = known[own, own]
             error = np.sqrt(np.diag(block)).reshape(error.shape)
         start += error.size
         bijector = fitted.parameters[name].bijector
@@ -68,7 +68,7 @@ def estimates(
             found.by_name[name] = _by_vector(bijector, center, block, quantile)
         else:
             found.by_name[name] = _by_element(bijector, center, error, quantile)
-        if known is not None and not np.all(known.identified[own]):
+        if known is not None and np.isnan(np.diag(known)[own]).any():
             found.not_identified[name] = np.isnan(found.by_name[name].standard_error)
     for name, value in fitted.fixed.items():
         found.by_name[name] = ParameterEstimate(value, *[np.full(value.shape, np.nan)] * 3)
@@ -149,15 +149,9 @@ def _by_vector(
     return ParameterEstimate(value, errors, value - quantile * errors, value + quantile * errors)
 
 
-class Covariance(NamedTuple):
-    """Of P unconstrained elements of parameters."""
-
-    matrix: np.ndarray  # float64 [P, P], NaN in the rows and columns of those not identified
-    identified: np.ndarray  # bool [P]
-
-
-def covariance(information: np.ndarray, center: np.ndarray) -> Covariance:
-    """The inverse of an observed information, without the directions of which it says nothing.
+def covariance(information: np.ndarray, center: np.ndarray) -> np.ndarray:
+    """float64 [P, P]: the inverse of an observed information, without the directions of which it
+    says nothing; NaN in the rows and columns of elements that are not identified.
 
     An element is not identified if it has no information of its own, or if it can move together
     with others and leave the likelihood as it is, as two parameters of which only the sum acts.
@@ -172,7 +166,7 @@ def covariance(information: np.ndarray, center: np.ndarray) -> Covariance:
     informed = own > (_LARGEST_ERROR * np.maximum(np.abs(center), 1)) ** -2.0
     matrix, identified = np.full(information.shape, np.nan), np.zeros(len(own), bool)
     if not np.any(informed):
-        return Covariance(matrix, identified)
+        return matrix
     scale = 1 / np.sqrt(own[informed])
     scaled = information[np.ix_(informed, informed)] * np.outer(scale, scale)
     values, vectors = np.linalg.eigh(scaled)
@@ -181,4 +175,4 @@ def covariance(information: np.ndarray, center: np.ndarray) -> Covariance:
     inverse = (vectors[:, ~empty] / values[~empty]) @ vectors[:, ~empty].T
     matrix[np.ix_(informed, informed)] = inverse * np.outer(scale, scale)
     matrix[~identified], matrix[:, ~identified] = np.nan, np.nan
-    return Covariance(matrix, identified)
+    return matrix

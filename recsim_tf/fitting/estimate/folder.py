@@ -32,12 +32,9 @@ class Checkpoints:
 
     Args:
       folder: for checkpoints/ and tensorboard/; None to write nothing.
-      interval: steps of the search, evaluations or passes, between checkpoints.
+      interval: steps of the search, evaluations or passes, between checkpoints, at least 1.
       stop: of `recsim_tf.support.stopping.noting_signals`; where a signal comes, the search saves a
         checkpoint and raises a StoppedError.
-
-    Raises:
-      ValueError: for an interval below 1.
     """
 
     folder: str | os.PathLike | None = None

@@ -76,7 +76,7 @@ class Scores(Uncertainty):
                 "uncertainty must be Curvature() or None for parameters that are tables, and with"
                 f" Particles() and Draws(), got {self}"
             )
-        check_scores(likelihood)
+        next(_named(likelihood))
 
     def information(self, likelihood: Any) -> np.ndarray:
         scores = session_scores(likelihood)
@@ -196,24 +196,14 @@ class ScoresUnknownError(ValueError):
 def session_scores(likelihood: BatchLikelihood) -> np.ndarray:
     """float64 [S, P]: the gradient of each session's log-likelihood in the unconstrained
     parameters, all of them scalars.
-
-    Every session has copies of the parameters, so that one backward pass gives the scores of a
-    batch.
-
-    Raises:
-      ScoresUnknownError: if a model takes the copies for something else, as where it reads a number
-        as a vector and does not declare its rank.
     """
     return np.concatenate(list(_named(likelihood))).astype(np.float64)
 
 
-def check_scores(likelihood: BatchLikelihood) -> None:
-    """Raises the error of `session_scores`, if there is one; from the first batch."""
-    next(_named(likelihood))
-
-
 def _named(likelihood: BatchLikelihood) -> Iterator[np.ndarray]:
-    """The scores by batch, with an error that names the parameters at fault."""
+    """The scores by batch. Raises a ScoresUnknownError that names the parameters whose copies a
+    model takes for something else, as where it reads a number as a vector of no declared rank.
+    """
     names = list(likelihood.fitted.parameters)
     try:
         yield from _by_batch(likelihood, names)

@@ -37,9 +37,6 @@ class LBFGS(Search):
       batch_size: sessions that are scored at once, by each core of a CPU. Memory grows with it and
         with the number of cores, and not with the log.
       num_starts, progress: as of `Search`.
-
-    Raises:
-      ValueError: for an argument out of range.
     """
 
     max_iterations: int = 200

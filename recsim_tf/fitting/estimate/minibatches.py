@@ -95,9 +95,6 @@ class Minibatches(Search):
       learning_rate: with which the default optimizer begins, positive; in units of the
         unconstrained parameters.
       num_starts, progress: as of `Search`.
-
-    Raises:
-      ValueError: for an argument out of range.
     """
 
     optimizer: Callable[[], tf.keras.optimizers.Optimizer] | None = None

@@ -42,14 +42,11 @@ class MonteCarloEM(Search):
     posterior of several modes has one estimate.
 
     Args:
-      iterations: of the search.
+      iterations: of the search, at least 1.
       num_moves: of each chain in an iteration, of five leapfrog steps each.
       annealing: the part of the iterations in which the temperature falls, in [0, 1).
-      learning_rate: of Adam, in the unconstrained parameters.
+      learning_rate: of Adam, positive, in the unconstrained parameters.
       num_starts, progress: as of `Search`.
-
-    Raises:
-      ValueError: for an argument out of range.
     """
 
     iterations: int = 200

@@ -27,14 +27,7 @@ _START_SPREAD = 0.5
 def default_likelihood(simulator: Simulator, log: Sessions) -> SessionLikelihood:
     """`Classes()` where the log lacks a class of users, `MeanField()` where it lacks other initial
     draws, `Particles()` around them where it lacks innovations, and `Exact()` where it has all.
-
-    Args:
-      simulator: its models say what users draw.
-      log: in which () stands for draws that were not logged.
-
-    Raises:
-      ValueError: for a log without sessions, or one of whose initial draws several fields are
-        missing.
+    Raises a ValueError where it has no session, or lacks several fields of the initial draws.
     """
     if not log.num_sessions:
         raise ValueError("the log must have at least one session, got none")
@@ -62,7 +55,7 @@ class Problem(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Search(abc.ABC):
-    """How `fit` looks for the best parameters.
+    """How `fit` looks for the best parameters. Arguments out of range raise a ValueError.
 
     Args:
       num_starts: searches, the first from the parameters' starts, others from random places around
@@ -101,10 +94,8 @@ class Search(abc.ABC):
         """The best of all searches, from the present values of the variables and around them."""
         generator = np.random.default_rng(problem.seed)
         variables = problem.likelihood.variables
-        first, num_points = (
-            [x.numpy() for x in variables],
-            len(problem.likelihood.fitted.parameters),
-        )
+        first = [variable.numpy() for variable in variables]
+        num_points = len(problem.likelihood.fitted.parameters)
         found = []
         for start in range(self.num_starts):
             for index, (variable, value) in enumerate(zip(variables, first, strict=True)):

@@ -171,11 +171,8 @@ class Draws(InitialLikelihood):
     grows with the number of draws, and with the batch size of the search.
 
     Args:
-      num_draws: of each of the two sets.
+      num_draws: of each of the two sets, at least 1.
       jit_compile: whether to compile with XLA.
-
-    Raises:
-      ValueError: for a number of draws below 1.
     """
 
     num_draws: int = 500

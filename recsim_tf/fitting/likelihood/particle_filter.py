@@ -34,13 +34,10 @@ class Particles(SessionLikelihood):
     discrete or not, see `marginal_log_prob`. Its noise is new in every minibatch.
 
     Args:
-      num_particles: of each of the two filters of a session.
+      num_particles: of each of the two filters of a session, at least 1.
       initial: how initial draws are summed out that the log lacks too: `Classes()`, `MeanField()`
         or `Draws()`; None where it has them.
       jit_compile: whether to compile with XLA, which makes filters several times faster.
-
-    Raises:
-      ValueError: for a number of particles below 1.
     """
 
     num_particles: int = 20
@@ -75,9 +72,8 @@ def marginal_log_prob(
 
     A filter's estimate Z of the likelihood is unbiased, so log Z is low by half its variance. The
     variance grows with the effect of the innovations, so a fit would find that effect too small.
-    The gradient of log Z is biased in the same way. A jackknife of the two filters,
-    2 log((Z1 + Z2) / 2) - (log Z1 + log Z2) / 2, takes away the part of both biases that falls as
-    1 / num_particles (Nowozin 2018, "Debiasing evidence approximations", ICLR).
+    The gradient of log Z is biased in the same way. A `jackknife` of the two filters takes away the
+    part of both biases that falls as 1 / num_particles.
 
     The gradient also holds for parameters that change the probability of a discrete innovation. An
     innovation is proposed from its distribution at the present parameters, taken as constant, and
@@ -87,14 +83,11 @@ def marginal_log_prob(
     Args:
       simulator: its models score the sessions; parameters are scalars or tables, not [B].
       trajectory: of single sessions, [T, B, ...]. Innovations in it are not read.
-      num_particles: P, of each of the two filters of a session.
+      num_particles: P, of each of the two filters of a session, at least 1.
       seed: an integer or int32 [2]. With the same seed and parameters the estimate is the same.
 
     Returns:
       The users' part, as `Simulator.log_prob(...).user`, without the innovations.
-
-    Raises:
-      ValueError: if num_particles is below 1.
     """
     check_at_least(1, num_particles=num_particles)
     num_steps, num_users = trajectory.transitions.reward.shape

@@ -45,34 +45,24 @@ def from_trajectory(trajectory: Trajectory, shared: bool = False) -> SessionLog:
             f"shared must be True for a trajectory of {num_users} users with {num_corpora} corpora"
         )
 
-    def candidates_of(first, later):
-        """[T, B, N, ...]: the candidates of each step, from those of the first and of the steps
-        after each.
-        """
-        num_steps = positions.shape[0]
-        return (
-            tf.concat([first[tf.newaxis], later[:-1]], axis=0)
-            if resampled
-            else tf.tile(first[tf.newaxis], [num_steps, *[1] * len(first.shape)])
-        )
-
     def shown(candidates):
         """[T, B, K, ...] of [T, W, N, ...]."""
         of_users = tf.repeat(candidates, num_users // num_corpora, axis=1)
         return tf.gather(of_users, positions, batch_dims=2)
 
-    later = draws.candidates if resampled else trajectory.initial.candidates
-    documents = tf.nest.map_structure(
-        lambda first, after: shown(candidates_of(first, after)),
-        trajectory.initial.candidates,
-        later,
-    )
-    hidden = draws.hidden
-    if resampled and shared:
-        hidden = tf.nest.map_structure(shown, hidden)
-    if not resampled:
-        hidden = tf.nest.map_structure(
-            lambda first: shown(candidates_of(first, first)), trajectory.initial.hidden
+    def of_first(first):
+        return shown(tf.repeat(first[tf.newaxis], positions.shape[0], axis=0))
+
+    if resampled:
+        documents = tf.nest.map_structure(
+            lambda first, later: shown(tf.concat([first[tf.newaxis], later[:-1]], axis=0)),
+            trajectory.initial.candidates,
+            draws.candidates,
+        )
+        hidden = tf.nest.map_structure(shown, draws.hidden) if shared else draws.hidden
+    else:
+        documents, hidden = tf.nest.map_structure(
+            of_first, (trajectory.initial.candidates, trajectory.initial.hidden)
         )
     length = tf.reduce_sum(tf.cast(transitions.active, tf.int32), axis=0).numpy()
 
@@ -115,7 +105,6 @@ def as_trajectory(
     simulator: Simulator,
     num_users: int,
     latent: bool = False,
-    latent_initial: bool = False,
     spec: Session | None = None,
 ) -> Trajectory:
     """The log as a trajectory [T, S, ...] of a `scoring_simulator`. Its log-probability is that of
@@ -127,7 +116,6 @@ def as_trajectory(
       num_users: sessions that will be scored at once; a parameter may have a value for each.
       latent: whether innovations are latent. Those of the trajectory are then zeros, which mean
         nothing.
-      latent_initial: the same for initial draws.
       spec: `session_spec(simulator, num_users)`, where it is known.
 
     Raises:
@@ -152,12 +140,7 @@ def as_trajectory(
         ),
     }
     documents = _matching("documents", log.documents, spec.draws.candidates)
-    if latent_initial:
-        initial = tf.nest.map_structure(
-            lambda leaf: tf.zeros([log.num_sessions, *leaf.shape], leaf.dtype), spec.initial.user
-        )
-    else:
-        initial = _matching("initial", log.initial, spec.initial.user)
+    initial = _matching("initial", log.initial, spec.initial.user)
     is_last = tf.range(log.max_length) == tf.convert_to_tensor(log.length)[:, tf.newaxis] - 1
     terminated = is_last & tf.convert_to_tensor(log.departed)[:, tf.newaxis]
     next_documents = tf.nest.map_structure(
@@ -213,18 +196,8 @@ def _as_numpy(nest: Nest) -> Nest:
 
 
 def from_episodes(episodes: Episodes) -> SessionLog:
-    """The log of the sessions of an episode file, in the order of the file. It equals the log of
-    the rollout that was written.
-
-    Args:
-      episodes: as `recsim_tf.adapters.episodes.read` opens it.
-
-    Returns:
-      S = `episodes.num_sessions` sessions with everything that the simulator's models drew; T is
-      the longest one's length.
-
-    Raises:
-      ValueError: if there are no sessions.
+    """The log of an episode file that `recsim_tf.adapters.episodes.read` opened, with everything
+    that the models drew, in the order of the file. Raises a ValueError if there are no sessions.
     """
     return from_trajectory(episodes.trajectory(), episodes.shared)
 

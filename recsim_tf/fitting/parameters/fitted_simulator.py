@@ -16,10 +16,8 @@ from recsim_tf.fitting.parameters.unconstrained import flatten, unpack
 
 
 class FittedSimulator:
-    """A simulator whose parameters are variables.
-
-    The simulator that is given is left as it is. Its models are copied, with a
-    `tfp.util.TransformedVariable` for each parameter, in the dtype of the user model.
+    """A simulator whose models are copied, with a `tfp.util.TransformedVariable` for each
+    parameter, in the dtype of the user model.
 
     Attributes:
       parameters: those that are fitted, by name.

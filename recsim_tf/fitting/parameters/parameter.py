@@ -1,7 +1,6 @@
 """Parameters of a simulator's models that are fitted, and priors that are fitted with them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import gin
 import numpy as np
@@ -70,14 +69,6 @@ class Parameter:
 def element(name: str, index: Sequence[int]) -> str:
     """The name of an element of a parameter."""
     return f"{name}[{', '.join(map(str, index))}]" if index else name
-
-
-def as_numbers(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of parameters as a model keeps them for good: numbers, and arrays for tables."""
-    return {
-        name: np.asarray(value).item() if np.ndim(value) == 0 else np.asarray(value)
-        for name, value in values.items()
-    }
 
 
 def hierarchical_normal(

@@ -114,8 +114,7 @@ def learning_curve(result: FitResult) -> list[Part]:
     if not result.history:
         return ["The search ended before its first pass was over."]
     drawn = png(figures.learning_curve, result.history, result.search.step_name, size=_WIDE)
-    words = "Log-likelihood a step through the search"
-    return [Chart(drawn, words, "Log-likelihood a step through the best of the fit's searches.")]
+    return [Chart(drawn, "Log-likelihood a step through the best of the fit's searches")]
 
 
 def choices(checks: FitChecks) -> list[Part]:
@@ -215,13 +214,11 @@ def _predictive_charts(check: PredictiveCheck) -> list[Chart]:
     for name, histogram in check.histograms.items():
         if name == "session_length":
             drawn = png(figures.survival_plot, histogram, size=_HALF)
-            caption = "Session lengths: the share that reaches each step."
-            charts.append(Chart(drawn, "Session lengths", caption))
+            words = "Session lengths: the share that reaches each step."
         else:
-            quantity = _QUANTITIES[name]
-            drawn = png(figures.histogram_plot, quantity, histogram, size=_HALF)
-            words = f"Distribution of the {quantity}"
-            charts.append(Chart(drawn, words, f"{words}."))
+            drawn = png(figures.histogram_plot, _QUANTITIES[name], histogram, size=_HALF)
+            words = f"Distribution of the {_QUANTITIES[name]}."
+        charts.append(Chart(drawn, words, words))
     return charts
 
 

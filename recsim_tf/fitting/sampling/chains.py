@@ -30,11 +30,8 @@ class Chains(Likelihood):
     innovations or both. The search must be `MonteCarloEM`.
 
     Args:
-      num_chains: of each session.
+      num_chains: of each session, at least 1.
       jit_compile: whether to compile with XLA, which makes an iteration many times faster.
-
-    Raises:
-      ValueError: for a number of chains below 1.
     """
 
     num_chains: int = 50
@@ -54,16 +51,8 @@ class Chains(Likelihood):
 class ChainLikelihood(LogLikelihood):
     """The log-likelihood of sessions with latents, and its gradient by Fisher's identity: the mean
     gradient of the log-density of everything that was drawn, over the posterior of the latents.
-
-    Args:
-      fitted: its models score the log. A parameter may have a value for each session.
-      log: in memory, without the users' initial draws, innovations or both.
-      num_chains, jit_compile: as of `Chains`.
-      seed: as of `Likelihood.of`.
-
-    Raises:
-      ValueError: for a log in pieces, one without sessions, or one of which nothing is latent; or
-        for parameters with posteriors.
+    Raises a ValueError for a log in pieces, one of which nothing is latent, and for parameters with
+    posteriors; see `Chains` and `Likelihood.of`.
     """
 
     def __init__(

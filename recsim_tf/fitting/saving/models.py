@@ -1,7 +1,8 @@
 """Fitted models in folders that can be given away.
 
-`model.json` and `arrays.npz` hold the simulator and the estimates as data, see `encoding`, and
-`MODEL_CARD.md` describes them. There is no pickle in a folder and no row of the log.
+`model.json` holds the classes of the models, their fields, and figures of fit and checks, see
+`encoding`; `arrays.npz` the tables of the models, and value, standard error and interval of each
+parameter; `MODEL_CARD.md` describes them. There is no pickle in a folder and no row of the log.
 """
 
 import contextlib
@@ -52,12 +53,8 @@ def save_model(
     limits: str = "",
     licence: str = "",
 ) -> None:
-    """Writes a fitted model into a new folder, from which `load_model` makes the simulator again.
-
-    The folder holds `model.json`, with the classes of the models, their fields, and the figures
-    below; `arrays.npz`, with tables of the models, and value, standard error and interval of each
-    parameter; and `MODEL_CARD.md`, which describes the model for people. Before anything is
-    written, the data must make the simulator that was fitted again.
+    """Writes a fitted model into a new folder, from which `load_model` makes the simulator again;
+    that it does is checked before the folder appears.
 
         save_model(
             "my_model",
