@@ -180,18 +180,11 @@ def _notes(
             " not checked."
         )
     if sessions.initial_is_latent:
-        notes.append(
-            "The initial draws of users were not logged, and are drawn anew in each simulation."
-        )
+        notes.append("Initial draws of users were not logged, and are drawn anew each time.")
     if not engagement_is_known:
-        notes.append(
-            "The engagement of the log depends on innovations that were not logged, so it is not"
-            " checked."
-        )
+        notes.append("Engagement depends on innovations that were not logged: it is not checked.")
     elif not contents.engagement:
-        notes.append(
-            "The reward is the number of clicks, so there is no other engagement to check."
-        )
+        notes.append("The reward is the number of clicks: there is no other engagement to check.")
     return notes
 
 

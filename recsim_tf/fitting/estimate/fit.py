@@ -33,7 +33,7 @@ class FitResult(NamedTuple):
     # of the training sessions, sum; an estimate of the lower bound where posteriors are fitted
     log_likelihood: float
     held_out_log_likelihood: float | None  # of the held-out sessions, mean over their steps
-    # of the best start, one row a step of the search: "step", and means per step of a session
+    # one row a step of the search: "step", and means per step of a session
     # "log_likelihood", "held_out"
     history: list[dict[str, float]]
     converged: bool
@@ -135,7 +135,7 @@ def fit(
     problem = Problem(of_train, of_other, checkpoints or Checkpoints(), seed)
     check_problem(problem, search, uncertainty)
     problem.checkpoints.begin(described(problem, search, likelihood))
-    best = search.best(problem)
+    best = search.run(problem)
     best.go_to_best()
     information = None
     if uncertainty is not None and not (of_train.is_bound or best.progress.diverged):
@@ -193,12 +193,13 @@ def check_objects(
     search: Search, uncertainty: Uncertainty | None, likelihood: Likelihood | None
 ) -> None:
     """Raises a ValueError for an argument of another type."""
-    if not isinstance(search, Search):
-        raise ValueError(f"search must be LBFGS(), Minibatches() or MonteCarloEM(), got {search!r}")
-    if not isinstance(uncertainty, Uncertainty | None):
-        raise ValueError(f"uncertainty must be Scores(), Curvature() or None, got {uncertainty!r}")
-    if not isinstance(likelihood, Likelihood | None):
-        raise ValueError(f"likelihood must be Exact(), Particles() or so, got {likelihood!r}")
+    for name, value, kind, allowed in (
+        ("search", search, Search, "LBFGS(), Minibatches() or MonteCarloEM()"),
+        ("uncertainty", uncertainty, Uncertainty | None, "Scores(), Curvature() or None"),
+        ("likelihood", likelihood, Likelihood | None, "Exact(), Particles() or so"),
+    ):
+        if not isinstance(value, kind):
+            raise ValueError(f"{name} must be {allowed}, got {value!r}")
 
 
 def check_parameters(

@@ -101,7 +101,6 @@ class SearchState:
 
     Args:
       checkpoints: where they are written.
-      start: number of the search.
       variables: that are searched over; a search begins at their values.
       **tracked: what else is checkpointed, as an optimizer of Keras.
 
@@ -112,12 +111,11 @@ class SearchState:
     def __init__(
         self,
         checkpoints: Checkpoints,
-        start: int,
         variables: Sequence[tf.Variable],
         **tracked: Any,
     ):
         self.progress = Progress()
-        self._path, self._name = checkpoints.path, f"start_{start}"
+        self._path = checkpoints.path
         self._interval, self._stop = checkpoints.interval, checkpoints.stop or Stop()
         self._variables = list(variables)
         self._best = [tf.Variable(variable) for variable in variables]
@@ -128,7 +126,7 @@ class SearchState:
         )
         self._saved = 0
         if self._path is not None:
-            self._checkpoints = self._path / "checkpoints" / self._name
+            self._checkpoints = self._path / "checkpoints"
             self._checkpoints.mkdir(parents=True, exist_ok=True)
             self._restore()
 
@@ -199,5 +197,5 @@ class SearchState:
     @functools.cached_property
     def _writer(self) -> Any:
         return tf.summary.create_file_writer(
-            str(self._path / "tensorboard" / self._name)  # type: ignore[operator]
+            str(self._path / "tensorboard")  # type: ignore[operator]
         )

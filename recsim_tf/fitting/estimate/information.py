@@ -91,7 +91,17 @@ class Curvature(Uncertainty):
     """
 
     def information(self, likelihood: LogLikelihood) -> np.ndarray:
-        return _observed_information(likelihood)
+        fitted = likelihood.fitted
+        prior = _prior_information(fitted)
+
+        def gradient():
+            return flatten(likelihood.total()[1])
+
+        first_steps = _FIRST_STEP * np.maximum(np.abs(fitted.flat()), 1)
+        first = np.diag(_curvature(fitted, gradient, first_steps) + prior)
+        errors = 1 / np.sqrt(np.maximum(first, np.finfo(np.float32).eps))
+        steps = np.where(first > 0, _PART_OF_ERROR * errors, _FIRST_STEP)
+        return _curvature(fitted, gradient, steps) + prior
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +131,7 @@ class LouisInformation(Uncertainty):
         for sweep in range(self.sweeps):
             likelihood.move(1.0, self.num_moves, seed=sweep)
             scores.append(likelihood.session_scores())
-            curvatures.append(_observed_information(likelihood))
+            curvatures.append(Curvature().information(likelihood))
         by_chain = np.concatenate(scores)
         deviations = by_chain - by_chain.mean(axis=0)
         missing = np.einsum("csp,csq->pq", deviations, deviations) / len(by_chain)
@@ -145,21 +155,6 @@ class ScoresOrCurvature(Uncertainty):
             with contextlib.suppress(ScoresUnknownError):
                 return Scores().information(likelihood)
         return Curvature().information(likelihood)
-
-
-def _observed_information(likelihood: LogLikelihood) -> np.ndarray:
-    """[P, P]: the curvature of a log-likelihood and of the priors, by differences of gradients."""
-    fitted = likelihood.fitted
-    prior = _prior_information(fitted)
-
-    def gradient():
-        return flatten(likelihood.total()[1])
-
-    first_steps = _FIRST_STEP * np.maximum(np.abs(fitted.flat()), 1)
-    first = np.diag(_curvature(fitted, gradient, first_steps) + prior)
-    errors = 1 / np.sqrt(np.maximum(first, np.finfo(np.float32).eps))
-    steps = np.where(first > 0, _PART_OF_ERROR * errors, _FIRST_STEP)
-    return _curvature(fitted, gradient, steps) + prior
 
 
 def _prior_information(fitted: FittedSimulator) -> np.ndarray:

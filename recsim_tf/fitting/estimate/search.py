@@ -4,12 +4,10 @@ import abc
 import dataclasses
 from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.estimate.folder import Checkpoints, SearchState
 from recsim_tf.fitting.likelihood.batches import SessionLikelihood
 from recsim_tf.fitting.likelihood.exact import Exact
@@ -19,9 +17,6 @@ from recsim_tf.fitting.likelihood.missing import missing_part
 from recsim_tf.fitting.likelihood.particle_filter import Particles
 from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.logs.trajectories import scoring_simulator
-
-# Standard deviation of all starts but the first, in the unconstrained parameters.
-_START_SPREAD = 0.5
 
 
 def default_likelihood(simulator: Simulator, log: Sessions) -> SessionLikelihood:
@@ -58,19 +53,13 @@ class Search(abc.ABC):
     """How `fit` looks for the best parameters. Arguments out of range raise a ValueError.
 
     Args:
-      num_starts: searches, the first from the parameters' starts, others from random places around
-        them; the best one counts.
       progress: whether to show a progress bar.
     """
 
-    num_starts: int = dataclasses.field(default=1, kw_only=True)
     progress: bool = dataclasses.field(default=True, kw_only=True)
 
     # What a row of the history is.
     step_name: ClassVar[str]
-
-    def __post_init__(self):
-        check_at_least(1, num_starts=self.num_starts)
 
     @property
     def batch_size(self) -> int:
@@ -90,22 +79,8 @@ class Search(abc.ABC):
         """What tells this search from another that cannot go on from its checkpoints, as JSON."""
         return {"search": type(self).__name__}
 
-    def best(self, problem: Problem) -> SearchState:
-        """The best of all searches, from the present values of the variables and around them."""
-        generator = np.random.default_rng(problem.seed)
-        variables = problem.likelihood.variables
-        first = [variable.numpy() for variable in variables]
-        num_points = len(problem.likelihood.fitted.parameters)
-        found = []
-        for start in range(self.num_starts):
-            for index, (variable, value) in enumerate(zip(variables, first, strict=True)):
-                spread = _START_SPREAD if start and index < num_points else 0.0
-                variable.assign(value + spread * generator.standard_normal(value.shape))
-            found.append(self.run(problem, start))
-        return max(found, key=lambda state: state.progress.objective)
-
     @abc.abstractmethod
-    def run(self, problem: Problem, start: int) -> SearchState:
+    def run(self, problem: Problem) -> SearchState:
         """The state at the end, with the best values, of a search from the present values of the
-        likelihood's variables, or from its checkpoint. `start` is the number of the search.
+        likelihood's variables, or from its checkpoint.
         """

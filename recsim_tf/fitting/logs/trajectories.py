@@ -1,7 +1,5 @@
 """Logs from trajectories, episode files and simulations, and trajectories from logs."""
 
-from collections.abc import Iterator
-
 import gin
 import tensorflow as tf
 
@@ -203,26 +201,18 @@ def from_episodes(episodes: Episodes) -> SessionLog:
 
 
 def stream_episodes(episodes: Episodes, sessions_at_once: int = 1000) -> SessionStream:
-    """The same log in pieces, which are read from the file in each pass, so that memory does not
-    grow with the file.
-
-    Args:
-      episodes: as `recsim_tf.adapters.episodes.read` opens it.
-      sessions_at_once: sessions of a piece. Minibatches are drawn at random within a piece, so the
-        order of the sessions in the file should be random.
-
-    Raises:
-      ValueError: if there are no sessions, or `sessions_at_once` is below 1.
+    """The log of `from_episodes` in pieces of `sessions_at_once` sessions, at least 1, which are
+    read from the file in each pass, so that memory does not grow with the file. Minibatches are
+    drawn at random within a piece, so the order of the sessions in the file should be random.
     """
     check_at_least(1, sessions_at_once=sessions_at_once)
 
-    def pieces() -> Iterator[SessionLog]:
-        return (
+    return SessionStream(
+        lambda: (
             from_trajectory(trajectory, episodes.shared)
             for trajectory in episodes.trajectories(sessions_at_once)
         )
-
-    return SessionStream(pieces)
+    )
 
 
 @gin.configurable(module="recsim_tf")

@@ -114,7 +114,7 @@ def learning_curve(result: FitResult) -> list[Part]:
     if not result.history:
         return ["The search ended before its first pass was over."]
     drawn = png(figures.learning_curve, result.history, result.search.step_name, size=_WIDE)
-    return [Chart(drawn, "Log-likelihood a step through the best of the fit's searches")]
+    return [Chart(drawn, "Log-likelihood a step through the search")]
 
 
 def choices(checks: FitChecks) -> list[Part]:

@@ -71,8 +71,8 @@ class ChainLikelihood(LogLikelihood):
             )
         self.num_chains, self._seed = num_chains, seed
         self._sessions = log.whole()
-        self._latents, self._start = self._prior_chains()
-        self.chains = AnnealedChains(*map(tf.Variable, self._start))
+        self._latents, start = self._prior_chains()
+        self.chains = AnnealedChains(*map(tf.Variable, start))
         wrap = compiled(jit_compile=jit_compile)
         self._iterate = wrap(self._moved)
         self._scores_of = wrap(self._row_scores)
@@ -86,16 +86,9 @@ class ChainLikelihood(LogLikelihood):
         chains, _, value, gradients = self._iterate(
             chains, tf.cast(beta, chains.beta.dtype), tf.constant(num_moves), random.as_seed(seed)
         )
-        self._put(chains)
+        for variable, moved in zip(self.chains, chains, strict=True):
+            variable.assign(moved)
         return float(value), [gradient.numpy() for gradient in gradients]
-
-    def restart(self) -> None:
-        """Puts the chains where they began, at about draws from the prior."""
-        self._put(self._start)
-
-    def _put(self, chains: AnnealedChains) -> None:
-        for variable, value in zip(self.chains, chains, strict=True):
-            variable.assign(value)
 
     def total(self) -> tuple[float, list[np.ndarray]]:
         """The mean log-density of everything that was drawn, over the chains as they are, summed

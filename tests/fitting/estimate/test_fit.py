@@ -198,22 +198,6 @@ def test_a_narrow_prior_wins_over_few_sessions(log):
     assert estimate.standard_error == pytest.approx(1e-4, rel=1e-3)
 
 
-def test_the_best_of_several_starts_counts(log):
-    parameters = {"users.choice_model.no_click_mass": Parameter(start=40.0)}
-    one, several = (
-        fit(
-            evolution(**HAZARD),
-            parameters,
-            log,
-            # One small step each, which leaves the starts where they are.
-            search=Minibatches(passes=1, batch_size=400, num_starts=starts),
-            uncertainty=None,
-        )
-        for starts in (1, 4)
-    )
-    assert several.log_likelihood > one.log_likelihood
-
-
 def test_a_maximum_is_found_beside_a_region_where_there_is_no_value():
     def function(x):
         # Highest at 1 / 3 and 3; the second coordinate is positive.
@@ -293,7 +277,6 @@ def test_parameters_that_cannot_be_fitted_are_named(parameters, message):
         (lambda: LBFGS(tolerance=0.0), "tolerance must be above 0, got 0.0"),
         (lambda: Minibatches(batch_size=0), "batch_size must be at least 1, got 0"),
         (lambda: Minibatches(learning_rate=0), "learning_rate must be above 0, got 0"),
-        (lambda: LBFGS(num_starts=0), "num_starts must be at least 1, got 0"),
         (lambda: Scores(confidence=1.0), r"confidence must be in \(0, 1\), got 1.0"),
     ],
 )

@@ -79,7 +79,7 @@ def test_a_finished_fit_is_not_repeated(tmp_path, monkeypatch, log):
 
 def test_the_folder_has_curves_for_tensorboard(tmp_path, log):
     found = run(log, tmp_path)
-    (file,) = (tmp_path / "tensorboard" / "start_0").iterdir()
+    (file,) = (tmp_path / "tensorboard").iterdir()
     events = list(tf.compat.v1.train.summary_iterator(str(file)))
     steps = [
         event.step
@@ -103,7 +103,7 @@ def test_the_folder_of_another_fit_is_refused_and_kept(tmp_path, log):
 
 def test_a_damaged_checkpoint_is_told(tmp_path, log):
     run(log, tmp_path)
-    for file in (tmp_path / "checkpoints" / "start_0" / "6").glob("*.data*"):
+    for file in (tmp_path / "checkpoints" / "6").glob("*.data*"):
         file.write_bytes(b"")
     with pytest.raises(ValueError, match=r"checkpoint .*6/search is corrupt"):
         run(log, tmp_path)

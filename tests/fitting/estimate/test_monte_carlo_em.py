@@ -93,24 +93,6 @@ def test_the_initial_draws_are_posterior_means(log, result):
     assert np.abs(found - expected).max() < 5 * standard_error
 
 
-@pytest.mark.slow
-def test_the_chains_of_the_best_start_are_kept(log):
-    """They are around the sessions' means, wherever other starts ended."""
-    one, several = (
-        fit(
-            simulator(),
-            MEAN,
-            log,
-            likelihood=CHAINS,
-            search=MonteCarloEM(60, num_moves=5, learning_rate=0.05, num_starts=number),
-            uncertainty=None,
-        )
-        for number in (1, 3)
-    )
-    assert several.log_likelihood >= one.log_likelihood - 1
-    np.testing.assert_allclose(several.initial_draws, one.initial_draws, atol=0.4)
-
-
 def test_a_parameter_may_have_a_value_for_each_session(log):
     search = MonteCarloEM(40, num_moves=5, learning_rate=0.1)
     few = log.take(range(3))
