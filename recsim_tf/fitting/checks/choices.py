@@ -67,7 +67,8 @@ def predict_choices(
                 if clicks is response
                 else log_prob_per_user("response", clicks, logged)
             )
-            values = (_click_probs(clicks), log_prob, tf.cast(logged, tf.int32))
+            probs = clicks.probs if isinstance(clicks, ChoiceDistribution) else clicks.mean()
+            values = (probs, log_prob, tf.cast(logged, tf.int32))
             return tuple(
                 array.write(step, value) for array, value in zip(arrays, values, strict=True)
             )
@@ -91,10 +92,8 @@ def predict_choices(
 def _clicks(
     response: tfd.Distribution, draw: Nest, slate_size: int
 ) -> tuple[tfd.Distribution, tf.Tensor]:
-    """The distribution of clicks in a response, and what was logged of it.
-
-    Raises:
-      ValueError: if there is none, or more than one.
+    """The distribution of clicks in a response, and what was logged of it. Raises a ValueError if
+    there is none, or more than one.
     """
     parts = [
         (distribution, value)
@@ -125,10 +124,6 @@ def _parts(distribution: tfd.Distribution, draw: Nest) -> list[tuple[tfd.Distrib
         own = [next(leaves) for _ in tf.nest.flatten(part.dtype)]
         found += _parts(part, tf.nest.pack_sequence_as(part.dtype, own))
     return found
-
-
-def _click_probs(clicks: tfd.Distribution) -> tf.Tensor:
-    return clicks.probs if isinstance(clicks, ChoiceDistribution) else clicks.mean()
 
 
 class Mean(NamedTuple):
@@ -196,11 +191,7 @@ def score_choices(predictions: ChoicePredictions, log: SessionLog) -> ChoiceScor
     """Scores predictions of a log beside two guesses.
 
     The guesses know which positions hold a document. The frequencies are those of the same log,
-    which gives them an advantage.
-
-    Args:
-      predictions: of `predict_choices` for this log.
-      log: which documents were shown, and when sessions ended.
+    which gives them an advantage. The arguments are those of `calibrate`.
     """
     active = log.active
     choose = _score_choice if is_one_of_k(predictions, log) else _score_clicks
@@ -272,7 +263,7 @@ def calibrate(predictions: ChoicePredictions, log: SessionLog, num_bins: int = 1
       num_bins: at least 1.
 
     Raises:
-      ValueError: if num_bins is below 1, or nothing was shown.
+      ValueError: if nothing was shown.
     """
     check_at_least(1, num_bins=num_bins)
     counted = log.shown & log.active[..., np.newaxis]

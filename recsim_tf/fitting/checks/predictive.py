@@ -113,13 +113,12 @@ def predictive_check(
       simulator: fitted; its parameters are scalars or tables, not [B].
       log: the sessions.
       num_replicates: R, at least 20.
-      batch_size: sessions that are simulated at once; the memory of the device grows with it, and
-        not with the log.
+      batch_size: sessions that are simulated at once; memory grows with it, not with the log.
       seed: of the simulations.
       jit_compile: whether to compile with XLA.
 
     Raises:
-      ValueError: if num_replicates is below 20, or the log lacks what the models need.
+      ValueError: if the log lacks what the models need.
     """
     check_at_least(LEAST_REPLICATES, num_replicates=num_replicates)
     sessions = Resimulation(simulator, log, batch_size, jit_compile)

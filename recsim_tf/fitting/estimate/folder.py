@@ -49,10 +49,8 @@ class Checkpoints:
         return None if self.folder is None else Path(self.folder)
 
     def begin(self, what: dict[str, Any]) -> None:
-        """Makes the folder, for a fit that is described by JSON.
-
-        Raises:
-          ValueError: if the folder holds another fit; nothing is changed then.
+        """Makes the folder, for a fit that is described by JSON. Raises a ValueError if the folder
+        holds another fit; nothing is changed then.
         """
         if self.path is None:
             return
@@ -100,12 +98,9 @@ class SearchState:
     If the folder has a checkpoint of the search, it is restored.
 
     Args:
-      checkpoints: where they are written.
+      checkpoints: where they are written; a damaged one raises a ValueError.
       variables: that are searched over; a search begins at their values.
       **tracked: what else is checkpointed, as an optimizer of Keras.
-
-    Raises:
-      ValueError: if the checkpoint is damaged.
     """
 
     def __init__(
@@ -176,10 +171,8 @@ class SearchState:
         self.progress.finish(diverged=True)
 
     def save(self, now: bool = False) -> None:
-        """Writes a checkpoint where one is due, or now.
-
-        Raises:
-          StoppedError: if a signal asked to stop, once the checkpoint is written.
+        """Writes a checkpoint where one is due, or now. Raises a StoppedError if a signal asked to
+        stop, once it is written.
         """
         number, stop = len(self.progress.history), self._stop
         due = number - self._saved >= self._interval

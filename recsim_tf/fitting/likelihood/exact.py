@@ -30,11 +30,7 @@ EXACT = SessionScore(lambda simulator, sessions, rows, seeds: simulator.log_prob
 @gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Exact(SessionLikelihood):
-    """The likelihood of all that users drew, for logs that lack nothing.
-
-    Args:
-      jit_compile: whether to compile with XLA.
-    """
+    """The likelihood of all that users drew, for logs that lack nothing."""
 
     has_scores: ClassVar[bool] = True
 

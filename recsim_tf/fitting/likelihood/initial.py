@@ -49,9 +49,6 @@ class InitialLikelihood(SessionLikelihood):
 class Classes(InitialLikelihood):
     """The exact sum over the classes of a user, for logs that lack a finite initial draw, such as
     the type of a user.
-
-    Args:
-      jit_compile: whether to compile with XLA.
     """
 
     has_scores: ClassVar[bool] = True
@@ -82,9 +79,6 @@ class MeanField(InitialLikelihood):
     as tastes. Each session gets a mean-field posterior of them, whose prior is the model's own
     distribution. The parameters of the prior may change; its support may not. The search must be
     `Minibatches`.
-
-    Args:
-      jit_compile: whether to compile with XLA.
     """
 
     def without(self, part: Part, inner: SessionScore, lacking: Lacking) -> SessionScore:

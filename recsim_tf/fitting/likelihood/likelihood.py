@@ -48,9 +48,6 @@ class LogLikelihood(abc.ABC):
     """The log-likelihood of the sessions of a log, as a function of `variables`.
 
     Attributes:
-      fitted: its models score the log.
-      log: the sessions.
-      batch_size: sessions that are scored at once.
       variables: those of `fitted`, and then those of posteriors of single sessions.
       dtype: of the variables.
       is_bound: whether posteriors are fitted, so that a lower bound is computed, from draws.

@@ -229,14 +229,11 @@ def simulated_log(
 
     Args:
       simulator: has the true parameters.
-      num_sessions: S.
-      num_steps: sessions that last longer are cut off.
+      num_sessions: S, at least 1.
+      num_steps: at least 1; sessions that last longer are cut off.
       seed: an integer or int32 [2].
       jit_compile: whether to compile with XLA.
       latent: fields of the log that are left out, such as "innovation" and "initial".
-
-    Raises:
-      ValueError: for a number below 1, or a field that can not be latent.
     """
     check_at_least(1, num_sessions=num_sessions, num_steps=num_steps)
     unknown = [name for name in latent if name not in ("initial", "innovation")]

@@ -168,12 +168,8 @@ class FittedSimulator:
     ) -> dict[str, tf.Tensor]:
         """The scores of B rows by parameter, [B, ...]: the gradients of each row's log-probability
         in the unconstrained parameters. Every row has copies of its own, so that one backward pass
-        gives all of them.
-
-        Args:
-          log_prob: maps the values of the parameters, [B, ...], to log-probabilities [B].
-          num_rows: B. A parameter with a value for each of S sessions is repeated B / S times.
-          names: of the parameters; None for all.
+        gives all of them. `log_prob` maps the values, [B, ...], to log-probabilities [B]. A
+        parameter with a value for each of S sessions is repeated B / S times.
         """
         copies = {name: self._copied(name, num_rows) for name in names or self.parameters}
         with tf.GradientTape(watch_accessed_variables=False) as tape:

@@ -27,13 +27,9 @@ def write_report(
 
     Args:
       path: of the file.
-      result: of `fit`.
-      log: the sessions that were fitted.
-      held_out_log: other sessions, see `check_fit`.
-      truth: true values by the name of the parameter, where they are known.
       title: of the page.
       overwrite: whether a file that is there already is replaced.
-      **checks: other arguments of `check_fit`.
+      result, log, held_out_log, truth, **checks: as of `check_fit`.
 
     Returns:
       `FitChecks.figures()`: the figures of the checks, as JSON takes them.

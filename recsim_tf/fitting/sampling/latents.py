@@ -25,7 +25,7 @@ _NUM_PATHS = 2
 
 class Latents:
     """What S sessions leave latent, as D coordinates over the reals in units of their standard
-    deviations under the prior.
+    deviations under the prior. Raises a ValueError if there are none, or they have no density.
 
     Args:
       simulator: the models.
@@ -36,9 +36,6 @@ class Latents:
       start: [S, D], a draw from about the prior.
       scale: [S, D], the units.
       counts: bool [S, D], False for innovations after the end of a session or under a mask.
-
-    Raises:
-      ValueError: if nothing is latent, or latents have no density over the reals.
     """
 
     def __init__(self, simulator: Simulator, log: SessionLog, seed: Seed):
@@ -205,14 +202,9 @@ def drawn(scorer: Simulator, paths: Sequence[tuple[Trajectory, Nest]]) -> Nest:
     """Which elements of innovations are drawn: those that no mask covers. A nest of bool
     [S, T, ...].
 
-    Args:
-      scorer: as `scoring_simulator` makes it.
-      paths: some draws of what is latent from about the prior: a trajectory [T, S, ...], and
-        innovations, a nest of [S, T, ...].
-
-    Raises:
-      ValueError: for innovations that are not all reals, whose support could change with the state;
-        or where masks differ between the paths.
+    Paths are draws of what is latent from about the prior: a trajectory [T, S, ...] of a
+    `scoring_simulator`, and innovations, a nest of [S, T, ...]. Raises a ValueError for innovations
+    that are not all reals, or where masks differ between the paths.
     """
     first, *others = (_drawn(scorer, *path) for path in paths)
     for other in others:
