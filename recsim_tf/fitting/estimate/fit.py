@@ -3,7 +3,7 @@ sessions.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import gin
 import numpy as np
@@ -134,7 +134,18 @@ def fit(
     of_other = None if other is None else likelihood.of(fitted, other, *options)
     problem = Problem(of_train, of_other, checkpoints or Checkpoints(), seed)
     check_problem(problem, search, uncertainty)
-    problem.checkpoints.begin(described(problem, search, likelihood))
+    values = fitted.values()
+    # What tells fits apart that write to a folder.
+    description = {
+        **search.described(),
+        "likelihood": type(likelihood).__name__,
+        "parameters": {name: list(np.shape(value)) for name, value in values.items()},
+        "sessions": of_train.num_sessions,
+        "steps": of_train.num_steps,
+        "seed": seed,
+        "batch_size": of_train.batch_size,
+    }
+    problem.checkpoints.begin(description)
     best = search.run(problem)
     best.go_to_best()
     information = None
@@ -157,20 +168,6 @@ def fit(
         likelihood=likelihood,
         initial_draws=of_train.initial_draws(),
     )
-
-
-def described(problem: Problem, search: Search, likelihood: Likelihood) -> dict[str, Any]:
-    """What tells fits apart that write to a folder, as JSON."""
-    values = problem.likelihood.fitted.values()
-    return {
-        **search.described(),
-        "likelihood": type(likelihood).__name__,
-        "parameters": {name: list(np.shape(value)) for name, value in values.items()},
-        "sessions": problem.likelihood.num_sessions,
-        "steps": problem.likelihood.num_steps,
-        "seed": problem.seed,
-        "batch_size": problem.likelihood.batch_size,
-    }
 
 
 def with_estimates(simulator: Simulator, found: Estimates) -> Simulator:

@@ -158,10 +158,8 @@ class ScoresOrCurvature(Uncertainty):
 
 
 def _prior_information(fitted: FittedSimulator) -> np.ndarray:
-    def gradient():
-        return flatten(fitted.log_prior_and_gradients()[1])
-
-    return _curvature(fitted, gradient, np.full(len(fitted.flat()), 1e-3))
+    steps = np.full(len(fitted.flat()), 1e-3)
+    return _curvature(fitted, lambda: flatten(fitted.log_prior_and_gradients()[1]), steps)
 
 
 def _curvature(

@@ -93,11 +93,6 @@ class Latents:
             trajectory = trajectory._replace(initial=trajectory.initial._replace(user=user))
         return trajectory, nests.at_step(innovation, number)
 
-    def log_density(self, positions: tf.Tensor) -> tf.Tensor:
-        """[S]: of coordinates [S, D], -inf where the models are impossible."""
-        prior, likelihood = self.log_parts(positions)
-        return prior + likelihood
-
     def log_parts(
         self, positions: tf.Tensor, scorer: Simulator | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:

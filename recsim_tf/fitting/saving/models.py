@@ -56,13 +56,6 @@ def save_model(
     """Writes a fitted model into a new folder, from which `load_model` makes the simulator again;
     that it does is checked before the folder appears.
 
-        save_model(
-            "my_model",
-            result,
-            data={"sessions": log.num_sessions, "steps": log.num_steps},
-            licence="CC BY 4.0",
-        )
-
     Args:
       folder: does not exist, or is empty.
       result: of `fit`.
@@ -125,12 +118,10 @@ def load_model(folder: str | os.PathLike, imports: Sequence[str] = ()) -> Loaded
     that the caller trusts; other names are refused. Sizes are compared before an array is read. The
     digest finds damage; it does not say who wrote the folder.
 
-        load_model("my_model", imports=("my_package",))
-
     Args:
       folder: of the model.
-      imports: modules whose classes and functions the model may name, with all below them. They are
-        imported from where Python finds modules.
+      imports: modules whose classes and functions the model may name, with all below them, such as
+        ("my_package",). They are imported from where Python finds modules.
 
     Raises:
       FileNotFoundError: if a file is missing.

@@ -140,6 +140,7 @@ def test_the_information_of_scores_and_of_curvature_agree_where_the_likelihood_i
     # Both are estimates of the same from 400 sessions.
     np.testing.assert_allclose(np.linalg.inv(scores), np.linalg.inv(curvature), rtol=0.4)
     np.testing.assert_array_equal(fitted.flat(), FittedSimulator(simulator, parameters).flat())
+    assert simulator.users.choice_model.no_click_mass == 1.0, "the given simulator stays"
 
 
 def test_curvature_is_the_second_derivative_of_a_likelihood_that_is_known():
@@ -225,13 +226,6 @@ def test_a_fit_that_diverges_keeps_the_last_finite_parameters(log):
     assert not found.converged
     assert np.isfinite(found.estimates["users.choice_model.no_click_mass"].value)
     assert np.isfinite(found.log_likelihood)
-
-
-def test_the_simulator_that_is_given_stays_as_it_is(result):
-    assert evolution(**HAZARD).users.choice_model.no_click_mass == 1.0
-    simulator = evolution(**HAZARD)
-    FittedSimulator(simulator, {"users.choice_model.no_click_mass": Parameter()})
-    assert simulator.users.choice_model.no_click_mass == 1.0
 
 
 @pytest.mark.parametrize(

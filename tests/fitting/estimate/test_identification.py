@@ -12,6 +12,7 @@ from recsim_tf.fitting import Curvature, Parameter, Scores, fit, simulated_log
 from recsim_tf.fitting.estimate.estimates import covariance, named_elements
 from recsim_tf.fitting.report.sections import parameters, summary
 from recsim_tf.fitting.saving.card import model_card
+from recsim_tf.support.tables import number
 
 
 class Overparametrised(DriftingTasteUsers):
@@ -92,7 +93,10 @@ def test_report_card_and_summary_say_it_in_place_of_a_number(log, result):
     metadata = {name: {} for name in ("title", "model", "data", "fit", "checks")}
     card = model_card(metadata, result)
     value = result.estimates["users.first"].value
-    assert f"| users.first | {value:.6g} | not identified | - | - |" in " ".join(card.split())
+    assert (
+        f"| users.first | {number(float(value))} | not identified | \N{EN DASH} | \N{EN DASH} |"
+        in " ".join(card.split())
+    )
     content = {
         "estimates": {
             "users.first": {"value": 0.5, "standard_error": None, "low": None, "high": None}

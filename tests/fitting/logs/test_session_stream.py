@@ -5,7 +5,7 @@ import tree
 from recsim_tf.adapters import episodes
 from recsim_tf.fitting import Parameter, fit, from_trajectory
 from recsim_tf.fitting.likelihood.exact import Exact
-from recsim_tf.fitting.logs import SessionLog, SessionStream, from_episodes, stream_episodes
+from recsim_tf.fitting.logs import SessionStream, from_episodes, stream_episodes
 from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from tests.fitting.sessions import HAZARD, evolution, rollout
@@ -33,6 +33,8 @@ def test_a_stream_has_the_log_of_the_rollout_in_pieces_of_one_length(file, simul
     expected = from_trajectory(rollout(simulator, num_users=50, num_steps=8))
     tree.map_structure(np.testing.assert_array_equal, whole, expected.take(range(50)))
     assert len(set(whole.length)) > 1
+    assert isinstance(whole, Sessions)
+    assert isinstance(stream, Sessions)
     pieces = list(stream.pieces())
     assert [piece.num_sessions for piece in pieces] == [20, 20, 10]
     assert {piece.max_length for piece in pieces} == {whole.max_length}
@@ -44,14 +46,6 @@ def test_a_stream_has_the_log_of_the_rollout_in_pieces_of_one_length(file, simul
         np.testing.assert_array_equal(piece.response, whole.response[rows])
         np.testing.assert_array_equal(piece.innovation, whole.innovation[rows])
         np.testing.assert_array_equal(piece.documents, whole.documents[rows])
-
-
-def test_logs_and_streams_are_sessions_in_pieces(file):
-    log = from_episodes(file)
-    assert list(log.pieces()) == [log]
-    for sessions in (log, stream_episodes(file, 20)):
-        assert isinstance(sessions, Sessions)
-        assert all(isinstance(piece, SessionLog) for piece in sessions.pieces())
 
 
 @pytest.mark.slow

@@ -38,8 +38,7 @@ class TableVisits:
         of the table.
       unit: seconds of a unit of timestamps that are numbers.
 
-    Raises:
-      ValueError: for a number that is not above 0.
+    Numbers must be above 0.
     """
 
     horizon: float

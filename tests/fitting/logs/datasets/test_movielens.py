@@ -32,7 +32,7 @@ def read(path, **arguments):
     return read_movielens(path, **({"num_movies": 12, "num_negatives": 3} | arguments))
 
 
-def test_users_are_sessions_in_order_of_time(path):
+def test_users_are_sessions_in_order_of_time_the_first_part_for_training(path):
     found = read(path)
     log = found.log
     assert list(found.user_ids) == [7, 12]
@@ -49,10 +49,6 @@ def test_users_are_sessions_in_order_of_time(path):
     assert log.shown.all()
     assert not log.departed.any()
     assert [leaf.dtype for leaf in (log.length, log.documents, log.response)] == [np.int32] * 3
-
-
-def test_first_part_of_each_user_is_for_training(path):
-    found = read(path)
     np.testing.assert_array_equal(
         found.test, [[False] * 4 + [True], [False, True, False, False, False]]
     )

@@ -51,7 +51,7 @@ def write(folder, frame=None, items=ITEMS, policy="random"):
     return folder
 
 
-def test_impressions_become_sessions_of_one_item(tmp_path):
+def test_impressions_become_sessions_of_one_item_with_features_for_a_click_model(tmp_path):
     read = read_open_bandit(write(tmp_path), "men")
     log = read.log
     np.testing.assert_array_equal(log.length, [1, 1, 1])
@@ -63,10 +63,6 @@ def test_impressions_become_sessions_of_one_item(tmp_path):
     assert not log.departed.any()
     dtypes = [leaf.dtype for leaf in (log.documents, log.response, log.propensity)]
     assert dtypes == [np.int32, np.int32, np.float32]
-
-
-def test_features_are_what_a_click_model_reads(tmp_path):
-    read = read_open_bandit(write(tmp_path), "men")
     np.testing.assert_array_equal(read.item, [2, 0, 2])
     np.testing.assert_array_equal(read.clicked, [False, True, False])
     np.testing.assert_array_equal(read.position, [2, 0, 1])

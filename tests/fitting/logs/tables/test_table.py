@@ -94,7 +94,7 @@ def test_engagement_joins_the_choice_for_models_that_draw_it():
 SEVERAL = {"click": [1, 1, 1, 0, 0], "bought": [0, 1, 0, 0, 0], "minutes": [2.0, 3.0, 4.0, 0, 9]}
 
 
-def test_slates_may_have_several_clicks():
+def test_slates_may_have_several_clicks_and_purchases():
     columns = {**COLUMNS, "engagement": "minutes"}
     read = from_table(table(**SEVERAL), columns, multiple_clicks=True)
     np.testing.assert_array_equal(read.log.response, [[[1, 1], [0, 1]], [[0, 0], [0, 0]]])
@@ -108,11 +108,7 @@ def test_slates_may_have_several_clicks():
         r" multiple_clicks for more\), got 1$",
     ):
         from_table(table(**SEVERAL), columns)
-
-
-def test_purchases_go_with_several_clicks():
-    columns = {**COLUMNS, "engagement": "minutes", "purchased": "bought"}
-    read = from_table(table(**SEVERAL), columns)
+    read = from_table(table(**SEVERAL), columns | {"purchased": "bought"})
     clicked, purchased = read.log.response
     assert type(read.log.response) is ClicksAndPurchases
     np.testing.assert_array_equal(clicked, [[[1, 1], [0, 1]], [[0, 0], [0, 0]]])
@@ -120,12 +116,6 @@ def test_purchases_go_with_several_clicks():
     np.testing.assert_array_equal(
         read.with_engagement().response[1], [[[2, 3], [1, 4]], [[1, 1], [1, 1]]]
     )
-
-
-def test_order_of_rows_does_not_matter_where_steps_are_numbered():
-    shuffled = table().iloc[[4, 1, 2, 0, 3]]
-    read = from_table(shuffled.sort_values("user", ascending=False, kind="stable"), EVERYTHING)
-    assert_same(read, from_table(table(), EVERYTHING))
 
 
 def test_timestamps_alone_tell_steps():
@@ -170,7 +160,7 @@ def test_chosen_document_stands_for_clicks():
     assert_same(read, from_table(table(), EVERYTHING))
 
 
-def test_vocabulary_slate_size_and_first_position_can_be_given():
+def test_vocabulary_slate_size_first_position_and_several_attributes_can_be_given():
     read = from_table(
         table(slot=[1, 2, 2, 1, 2]),
         COLUMNS,
@@ -183,9 +173,6 @@ def test_vocabulary_slate_size_and_first_position_can_be_given():
     np.testing.assert_array_equal(read.log.response, [[1, 1], [3, 3]])
     assert list(read.document_ids) == [30, 20, 10, 40]
     assert not read.log.departed.any()
-
-
-def test_several_attributes_keep_their_order():
     read = from_table(table(age=[5.0, 4.0, 3.0, 2.0, 1.0]), COLUMNS, attributes=["quality", "age"])
     np.testing.assert_array_equal(
         [leaf[0, 0, 0] for leaf in read.log.hidden], np.float32([0.3, 5.0])
@@ -264,9 +251,11 @@ def test_a_fault_is_named_by_row_and_column_or_its_session_is_dropped_and_counte
     assert len(read.log.length) == len(left)
 
 
-def test_types_of_columns_do_not_matter():
+def test_types_of_columns_and_the_order_of_numbered_rows_do_not_matter():
     expected = from_table(table(), EVERYTHING)
+    shuffled = table().iloc[[4, 1, 2, 0, 3]]
     for frame in (
+        shuffled.sort_values("user", ascending=False, kind="stable"),
         table().astype("category"),
         table().convert_dtypes(),
         table().convert_dtypes(dtype_backend="pyarrow"),
