@@ -50,6 +50,13 @@ def interrupt(monkeypatch, calls: int):
     monkeypatch.setattr(BatchLikelihood, "value_and_gradients", counted)
 
 
+def assert_same(resumed, expected):
+    assert resumed.history == expected.history
+    assert resumed.ending == expected.ending
+    for name, estimate in resumed.estimates.items():
+        np.testing.assert_array_equal(estimate.value, expected.estimates[name].value)
+
+
 def test_a_fit_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, log):
     expected = run(log, search=LONGER)
     with monkeypatch.context() as patch:
@@ -57,10 +64,7 @@ def test_a_fit_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, monkeypa
         with pytest.raises(KeyboardInterrupt):
             run(log, tmp_path, LONGER)
     resumed = run(log, tmp_path, LONGER)
-    assert resumed.history == expected.history
-    assert resumed.ending == expected.ending
-    for name, estimate in resumed.estimates.items():
-        np.testing.assert_array_equal(estimate.value, expected.estimates[name].value)
+    assert_same(resumed, expected)
 
 
 def test_a_finished_fit_is_not_repeated(tmp_path, monkeypatch, log):
@@ -120,7 +124,4 @@ def test_a_signal_saves_a_checkpoint_from_which_the_same_fit_goes_on(tmp_path, l
     with pytest.raises(StoppedError, match="the fit stopped after step"):
         run(log, tmp_path, search, stop=stop)
     resumed = run(log, tmp_path, search)
-    assert resumed.history == expected.history
-    assert resumed.ending == expected.ending
-    for name, estimate in resumed.estimates.items():
-        np.testing.assert_array_equal(estimate.value, expected.estimates[name].value)
+    assert_same(resumed, expected)

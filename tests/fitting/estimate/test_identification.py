@@ -93,10 +93,7 @@ def test_report_card_and_summary_say_it_in_place_of_a_number(log, result):
     metadata = {name: {} for name in ("title", "model", "data", "fit", "checks")}
     card = model_card(metadata, result)
     value = result.estimates["users.first"].value
-    assert (
-        f"| users.first | {number(float(value))} | not identified | \N{EN DASH} | \N{EN DASH} |"
-        in " ".join(card.split())
-    )
+    assert f"| users.first | {number(float(value))} | not identified |" in " ".join(card.split())
     content = {
         "estimates": {
             "users.first": {"value": 0.5, "standard_error": None, "low": None, "high": None}

@@ -70,10 +70,7 @@ def test_the_estimate_and_its_error_are_those_of_the_marginal_likelihood(log, re
     estimate = result.estimates["users.mean"]
     assert estimate.value == pytest.approx(means.mean(), abs=0.2 * error)
     assert estimate.standard_error == pytest.approx(error, rel=0.1)
-
-
-def test_the_log_likelihood_is_that_of_the_closed_form(log, result):
-    mean = result.estimates["users.mean"].value
+    mean = estimate.value
     covariance = np.ones([NUM_STEPS, NUM_STEPS]) + NOISE**2 * np.eye(NUM_STEPS)
     normal = tfd.MultivariateNormalTriL(
         np.full(NUM_STEPS, mean, np.float32), np.linalg.cholesky(covariance).astype(np.float32)
