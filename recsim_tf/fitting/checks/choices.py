@@ -144,12 +144,12 @@ def mean_by_session(values: np.ndarray, counted: np.ndarray) -> Mean:
       values: float [S, ...].
       counted: bool [S, ...], somewhere true.
     """
-    axes = tuple(range(1, values.ndim))
     count = counted.sum()
     mean = float(np.sum(values, where=counted, dtype=np.float64) / count)
     num_sessions = len(values)
     if num_sessions < 2 or not np.isfinite(mean):
         return Mean(mean, float("nan"))
+    axes = tuple(range(1, values.ndim))
     residuals = np.sum(values - mean, axis=axes, where=counted, dtype=np.float64)
     return Mean(
         mean, float(np.sqrt(num_sessions / (num_sessions - 1) * np.sum(residuals**2)) / count)
@@ -179,12 +179,9 @@ def is_one_of_k(predictions: ChoicePredictions, log: SessionLog) -> bool:
 
 def logged_clicks(predictions: ChoicePredictions, log: SessionLog) -> np.ndarray:
     """bool [S, T, K]: the positions clicked."""
-    logged = predictions.logged
-    return (
-        logged[..., np.newaxis] == np.arange(log.slate_size)
-        if is_one_of_k(predictions, log)
-        else logged > 0
-    )
+    if is_one_of_k(predictions, log):
+        return predictions.logged[..., np.newaxis] == np.arange(log.slate_size)
+    return predictions.logged > 0
 
 
 def score_choices(predictions: ChoicePredictions, log: SessionLog) -> ChoiceScores:

@@ -146,9 +146,9 @@ class Latents:
         coordinates [N, S, D].
         """
         initial, innovation = self._unpack(tf.constant(positions))
-        return (
-            initial if self._bijector is None else self._bijector.forward(initial)
-        ), self._in_session(innovation)
+        if self._bijector is not None:
+            initial = self._bijector.forward(initial)
+        return initial, self._in_session(innovation)
 
     def _unpack(self, positions: tf.Tensor) -> tuple[Nest, Nest]:
         return unpack(positions * self.scale, self._specs)
@@ -258,11 +258,9 @@ class _Innovation(Recorded):
             return super().sample(stage, distribution, who)
         self.distribution = distribution
         recorded = self._draws["innovation"]
-        return (
-            recorded
-            if tf.nest.flatten(recorded)
-            else random.sample(distribution, random.as_seed(0))
-        )
+        if not tf.nest.flatten(recorded):
+            recorded = random.sample(distribution, random.as_seed(0))
+        return recorded
 
 
 def _step(

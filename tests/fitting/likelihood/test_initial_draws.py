@@ -131,14 +131,10 @@ def test_a_fit_recovers_a_parameter_of_users_whose_draws_are_not_known(log):
 
 
 def test_draws_are_refused_where_they_are_known_or_none(log):
-    with pytest.raises(
-        ValueError, match=r"must not have Draws\(.* log that has the users' initial"
-    ):
+    with pytest.raises(ValueError, match=r"must not have Draws\(.* that has the users' initial"):
         fit(simulator(), {"users.gain": Parameter()}, log, likelihood=Draws())
     with pytest.raises(ValueError, match="num_draws must be at least 1, got 0"):
         Draws(0)
-    with pytest.raises(ValueError, match=r"num_draws must be an integer of at least 1, got 2\.5"):
-        Draws(2.5)
 
 
 class Kinds(NamedTuple):

@@ -40,12 +40,9 @@ def test_a_stream_has_the_log_of_the_rollout_in_pieces_of_one_length(file, simul
     assert {piece.max_length for piece in pieces} == {whole.max_length}
     assert (stream.num_sessions, stream.num_steps) == (50, whole.num_steps)
     for start, piece in zip((0, 20, 40), pieces, strict=True):
-        rows = slice(start, start + 20)
-        np.testing.assert_array_equal(piece.length, whole.length[rows])
-        np.testing.assert_array_equal(piece.departed, whole.departed[rows])
-        np.testing.assert_array_equal(piece.response, whole.response[rows])
-        np.testing.assert_array_equal(piece.innovation, whole.innovation[rows])
-        np.testing.assert_array_equal(piece.documents, whole.documents[rows])
+        for field in ("length", "departed", "response", "innovation", "documents"):
+            found, expected = getattr(piece, field), getattr(whole, field)[start : start + 20]
+            np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.slow
@@ -73,10 +70,7 @@ def test_bad_streams_are_told(file, simulator):
         stream_episodes(file, 0)
     with pytest.raises(ValueError, match="the log must have at least one session, got none"):
         SessionStream(lambda: [])
-    with pytest.raises(
-        ValueError,
-        match=r"held_out must be a log of its own, or None, where the log is in pieces, got 0\.1",
-    ):
+    with pytest.raises(ValueError, match=r"held_out must be a log of its own, .*, got 0\.1"):
         fit(simulator, PARAMETERS, stream_episodes(file), held_out=0.1)
 
 

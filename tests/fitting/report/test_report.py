@@ -54,8 +54,7 @@ def test_a_report_says_what_was_fitted_and_what_the_checks_found(written, result
         fixed(figures["calibration"]["expected_error"]),
     ):
         assert piece in page.text
-    # The search, the calibration, click rates, lengths, clicks, and engagement by session and by
-    # step.
+    # Search, calibration, click rates, lengths, clicks, engagement by session and by step.
     assert len(page.images) == 7
     assert list(path.parent.iterdir()) == [path]
 

@@ -28,7 +28,7 @@ def as_frame(table: Any) -> Any:
     """
     pd = pandas()
     if isinstance(table, str | os.PathLike):
-        frame = _read(pd, os.fspath(table))
+        frame = _read(os.fspath(table))
     elif isinstance(table, pd.DataFrame):
         frame = table
     elif hasattr(table, "to_pandas"):
@@ -91,7 +91,7 @@ def check_present(frame: Any, names: Iterable[str], table: str = "the table") ->
             raise ValueError(f"column {name!r} {problem}: {table} has {', '.join(map(str, found))}")
 
 
-def _read(pd: Any, path: str) -> Any:
+def _read(path: str) -> Any:
     if path.endswith(_CSV):
         return read_separated(path)
     if not path.endswith(_PARQUET):
@@ -101,7 +101,7 @@ def _read(pd: Any, path: str) -> Any:
         )
     with _faults_told(path, "Parquet file"):
         # Not every file has checksums.
-        return pd.read_parquet(path, engine="pyarrow", page_checksum_verification=True)
+        return pandas().read_parquet(path, engine="pyarrow", page_checksum_verification=True)
 
 
 @contextlib.contextmanager

@@ -118,12 +118,7 @@ def test_fault_is_named_by_row_and_column(tmp_path, column, value, allowed):
         (None, ITEMS, ["kids"], "campaign must be one of all, men, women, got 'kids'"),
         (impressions().drop(columns="click"), ITEMS, ["men"], "column 'click' is missing"),
         (impressions().iloc[:0], ITEMS, ["men"], "must have at least one row, got 0"),
-        (
-            None,
-            ITEMS.assign(item_id=[1, 0, 0]),
-            ["men"],
-            "^row 2, column 'item_id' must differ from the other items, got 0",
-        ),
+        (None, ITEMS.assign(item_id=[1, 0, 0]), ["men"], "^row 2, .* must differ from the other"),
     ],
 )
 def test_other_folders_are_refused(tmp_path, frame, items, arguments, message):

@@ -102,11 +102,7 @@ def test_slates_may_have_several_clicks_and_purchases():
     clicked, engagement = read.with_engagement().response
     np.testing.assert_array_equal(clicked, read.log.response)
     np.testing.assert_array_equal(engagement, [[[2, 3], [1, 4]], [[1, 1], [1, 1]]])
-    with pytest.raises(
-        ValueError,
-        match=r"^row 1, column 'click' must be 1 in at most one row of a slate \(set"
-        r" multiple_clicks for more\), got 1$",
-    ):
+    with pytest.raises(ValueError, match=r"^row 1, .* must be 1 in at most one row of a slate"):
         from_table(table(**SEVERAL), columns)
     read = from_table(table(**SEVERAL), columns | {"purchased": "bought"})
     clicked, purchased = read.log.response
@@ -208,16 +204,11 @@ FAULTS = [
     (changed("quality", 4, np.nan), 4, "quality", "nan", "invalid quality"),
     (changed("time", 2, 9), 2, "time", "9", "timestamps out of order", UNNUMBERED),
     *(
-        (table(choice=choice, **more), row, "choice", "", reason, CHOICES)
-        for choice, row, reason, more in (
-            ([20, 20, 20, None, None], 0, "chosen document not shown", {}),
-            ([10, 10, 20, None, 30], 4, "chosen document differs", {}),
-            (
-                [10, 10, 20, None, None],
-                1,
-                "chosen document shown twice",
-                {"video": [10, 10, 20, 20, 30]},
-            ),
+        (table(choice=choice, video=video), row, "choice", "", f"chosen document {fault}", CHOICES)
+        for choice, row, fault, video in (
+            ([20, 20, 20, None, None], 0, "not shown", [30, 10, 20, 20, 30]),
+            ([10, 10, 20, None, 30], 4, "differs", [30, 10, 20, 20, 30]),
+            ([10, 10, 20, None, None], 1, "shown twice", [10, 10, 20, 20, 30]),
         )
     ),
     *(
@@ -267,13 +258,7 @@ def test_each_session_is_dropped_once_with_its_first_fault():
     frame = changed("probability", 0, -1)
     frame.loc[1, "slot"] = 0
     frame.loc[3, "probability"] = 2
-    with pytest.raises(
-        ValueError,
-        match=(
-            r"^table must have a session without a fault, got none: 2 of 2 sessions dropped:"
-            r" invalid propensity 2"
-        ),
-    ):
+    with pytest.raises(ValueError, match=r"none: 2 of 2 sessions dropped: invalid propensity 2"):
         from_table(frame, EVERYTHING, drop_invalid=True)
 
 
@@ -288,23 +273,11 @@ def test_each_session_is_dropped_once_with_its_first_fault():
             {},
             "columns must name a column for 'step' or 'timestamp'",
         ),
-        (
-            {**COLUMNS, "chosen_document": "video"},
-            {},
-            "columns must name a column for one of 'clicked' and 'chosen_document'",
-        ),
-        (
-            {**CHOICES, "purchased": "click"},
-            {},
-            "columns must name a column for 'clicked', since slates may have several clicks",
-        ),
+        ({**COLUMNS, "chosen_document": "video"}, {}, "for one of 'clicked' and 'chosen_docum"),
+        ({**CHOICES, "purchased": "click"}, {}, "for 'clicked', since slates may have several"),
         (COLUMNS, {"slate_size": 0}, "slate_size must be at least 1, got 0"),
         (COLUMNS, {"document_ids": [1, 1]}, "document_ids must differ"),
-        (
-            COLUMNS,
-            {"document_ids": [10, 20]},
-            "^row 0, column 'video' must be one of document_ids, got 30",
-        ),
+        (COLUMNS, {"document_ids": [10, 20]}, "^row 0, .* must be one of document_ids, got 30"),
     ],
 )
 def test_bad_arguments_are_named(columns, arguments, message):
