@@ -166,7 +166,7 @@ class SearchState:
         """Ends the search where `what` is not finite, and warns."""
         warnings.warn(
             f"the fit diverged: the {what} is not finite; these are the last finite parameters",
-            stacklevel=5,
+            stacklevel=4,
         )
         self.progress.finish(diverged=True)
 
