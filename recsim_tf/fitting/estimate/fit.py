@@ -124,8 +124,11 @@ def fit(
     random.as_seed(seed)
     if likelihood is None:
         likelihood = search.default_likelihood(simulator, log)
-    train, other = log, held_out
-    if not isinstance(held_out, Sessions | None):
+    other: Sessions | None
+    train = log
+    if held_out is None or isinstance(held_out, Sessions):
+        other = held_out
+    else:
         train, other = log.split(held_out, seed)
     check_parameters(simulator, parameters, train, other, likelihood.by_session)
     fitted = FittedSimulator(simulator, parameters)
