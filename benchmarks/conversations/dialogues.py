@@ -33,7 +33,8 @@ from recsim_tf.conversations.logs.iard import (
 from recsim_tf.conversations.replies import Critiques, Ratings, Refinements
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Slate
-from recsim_tf.fitting import LBFGS, FitResult, Parameter, fit
+from recsim_tf.fitting import LBFGS, Parameter, fit
+from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 from recsim_tf.language import Grammar, Recurrent, Vocabulary
 from recsim_tf.support.tables import text_table

@@ -23,7 +23,8 @@ from recsim_tf.conversations.soft_attributes.raters import (
 )
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Slate
-from recsim_tf.fitting import Classes, FitResult, Minibatches, Parameter, fit, hierarchical_normal
+from recsim_tf.fitting import Classes, Minibatches, Parameter, fit, hierarchical_normal
+from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs import SessionLog
 
 _NUM_FOLDS = 5

@@ -25,11 +25,12 @@ import tensorflow as tf
 from scipy import optimize, special
 
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
-from recsim_tf.fitting import FitResult, Minibatches, Parameter, fit
-from recsim_tf.fitting.checks.predictions import predict_choices
+from recsim_tf.fitting import Minibatches, Parameter, fit
+from recsim_tf.fitting.checks.choices import predict_choices
+from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs import read_movielens, read_movies
 from recsim_tf.fitting.logs.datasets.movielens import MovieFeatures, MovieLensLog
-from recsim_tf.fitting.parameters.priors import hierarchical_normal
+from recsim_tf.fitting.parameters.parameter import hierarchical_normal
 from recsim_tf.support.tables import text_table
 
 _BATCH_SIZE, _LEARNING_RATE = 64, 0.03

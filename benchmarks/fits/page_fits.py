@@ -12,8 +12,9 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Slate
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
-from recsim_tf.fitting import LBFGS, Curvature, FitResult, Parameter, SessionLog, fit
-from recsim_tf.fitting.logs import page_log
+from recsim_tf.fitting import LBFGS, Curvature, Parameter, fit
+from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting.logs import SessionLog, page_log
 from recsim_tf.fitting.logs.datasets.open_bandit import OpenBanditLog
 
 _DTYPE = tf.float64

@@ -14,19 +14,12 @@ from recsim_tf.core.checks import check
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.fitting import (
-    Checkpoints,
-    FitResult,
-    Parameter,
-    SessionLog,
-    check_fit,
-    fit,
-    save_model,
-)
+from recsim_tf.fitting import Checkpoints, Parameter, check_fit, fit, save_model
 from recsim_tf.fitting.checks.fit_checks import FitChecks, as_json
 from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES
 from recsim_tf.fitting.estimate.estimates import named_elements
-from recsim_tf.fitting.logs import from_episodes, stream_episodes
+from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting.logs import SessionLog, from_episodes, stream_episodes
 from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.posterior import ParameterPosterior
 from recsim_tf.fitting.report import render

@@ -1,22 +1,17 @@
 """Fitting user models to usage logs, checking the fits, and sharing the models."""
 
-from recsim_tf.fitting.checks import check_fit
-from recsim_tf.fitting.checks.predictions import predict_choices
-from recsim_tf.fitting.estimate.fit import FitResult, fit
+from recsim_tf.fitting.checks.fit_checks import check_fit
+from recsim_tf.fitting.estimate.fit import fit
 from recsim_tf.fitting.estimate.folder import Checkpoints
-from recsim_tf.fitting.estimate.information import Curvature, LouisInformation, Scores
+from recsim_tf.fitting.estimate.information import Curvature, Scores
 from recsim_tf.fitting.estimate.lbfgs import LBFGS
 from recsim_tf.fitting.estimate.minibatches import Minibatches
 from recsim_tf.fitting.estimate.monte_carlo_em import MonteCarloEM
-from recsim_tf.fitting.likelihood.classes import Classes
-from recsim_tf.fitting.likelihood.draws import Draws
 from recsim_tf.fitting.likelihood.exact import Exact, session_log_prob
-from recsim_tf.fitting.likelihood.mean_field import MeanField
-from recsim_tf.fitting.likelihood.particles import Particles
-from recsim_tf.fitting.logs import SessionLog, SessionStream
+from recsim_tf.fitting.likelihood.initial import Classes, Draws, MeanField
+from recsim_tf.fitting.likelihood.particle_filter import Particles
 from recsim_tf.fitting.logs.trajectories import from_trajectory, simulated_log
-from recsim_tf.fitting.parameters.parameter import Parameter
-from recsim_tf.fitting.parameters.priors import hierarchical_normal
+from recsim_tf.fitting.parameters.parameter import Parameter, hierarchical_normal
 from recsim_tf.fitting.posterior import sample_parameters
 from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.sampling.chains import Chains
@@ -33,22 +28,17 @@ __all__ = [
     "Curvature",
     "Draws",
     "Exact",
-    "FitResult",
-    "LouisInformation",
     "MeanField",
     "Minibatches",
     "MonteCarloEM",
     "Parameter",
     "Particles",
     "Scores",
-    "SessionLog",
-    "SessionStream",
     "check_fit",
     "fit",
     "from_trajectory",
     "hierarchical_normal",
     "load_model",
-    "predict_choices",
     "sample_parameters",
     "sample_sessions",
     "save_model",

@@ -15,13 +15,13 @@ from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.estimate.fit import FitResult, fit
 from recsim_tf.fitting.estimate.information import ScoresOrCurvature
 from recsim_tf.fitting.estimate.lbfgs import LBFGS, maximise
+from recsim_tf.fitting.estimate.search import default_likelihood
 from recsim_tf.fitting.likelihood.batches import (
     Batch,
     BatchLikelihood,
     SessionLikelihood,
     take_sessions,
 )
-from recsim_tf.fitting.likelihood.default import default_likelihood
 from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter
@@ -119,9 +119,7 @@ def sample_parameters(
     chains = sampler.draws(whitened, spread, seed)
     samples = {
         name: value.numpy()
-        for name, value in fitted.unconstrained.values(
-            unconstrained(tf.constant(chains.positions))
-        ).items()
+        for name, value in fitted.values_at(unconstrained(tf.constant(chains.positions))).items()
     }
     return ParameterPosterior(
         samples={name: np.swapaxes(value, 0, 1) for name, value in samples.items()},
@@ -156,7 +154,7 @@ def _scale(likelihood: BatchLikelihood) -> np.ndarray:
     unconstrained parameters.
     """
     information, fitted = ScoresOrCurvature().information(likelihood), likelihood.fitted
-    known = fitted.unconstrained.by_name(np.diag(information) != 0)
+    known = fitted.by_name(np.diag(information) != 0)
     unknown = sorted(name for name, elements in known.items() if not np.all(elements))
     if unknown:
         raise ValueError(
@@ -187,7 +185,7 @@ def _log_likelihood(
             batch = Batch(take_sessions(trajectory, kept), kept, rows < num_sessions)
             with tf.GradientTape() as tape:
                 tape.watch(flat)
-                values = fitted.unconstrained.values(flat)
+                values = fitted.values_at(flat)
                 score = likelihood.score(fitted.simulator.with_parameters(values), batch)
                 part = tf.reduce_sum(tf.where(batch.weights, tf.cast(score, tf.float64), 0))
             return (
@@ -212,8 +210,8 @@ def _log_density(likelihood: BatchLikelihood) -> Callable[[tf.Tensor], tf.Tensor
         value, gradient = log_likelihood(flat)
         with tf.GradientTape() as tape:
             tape.watch(flat)
-            elements = fitted.unconstrained.by_name(flat)
-            prior = fitted.unconstrained.log_prior(elements, jacobian=True)
+            elements = fitted.by_name(flat)
+            prior = fitted.log_prior_at(elements, jacobian=True)
         # Without priors and bounds nothing depends on the parameters.
         gradient += tape.gradient(prior, flat, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         possible = tf.math.is_finite(value + prior)

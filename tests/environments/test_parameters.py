@@ -12,18 +12,9 @@ from tensorflow_probability import bijectors as tfb
 import recsim_tf
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
-from recsim_tf.fitting import (
-    LBFGS,
-    Exact,
-    FitResult,
-    Parameter,
-    fit,
-    from_trajectory,
-    load_model,
-    save_model,
-)
-from recsim_tf.fitting.estimate.estimates import ParameterEstimate
+from recsim_tf.fitting import LBFGS, Parameter, fit, from_trajectory, load_model, save_model
 from recsim_tf.policies import random_policy
+from tests.fitting.saving.results import result_of
 from tests.one_world import make, one_world
 
 NUM_SESSIONS, NUM_STEPS = 30, 5
@@ -210,25 +201,8 @@ def test_all_are_saved_and_loaded(environment_id, tmp_path):
         for name, value in simulator.parameters().items()
         if np.all(np.isfinite(value))
     }
-    fitted = simulator.with_parameters(values)
-    estimates = {
-        name: ParameterEstimate(value, np.full_like(value, np.nan), value, value)
-        for name, value in values.items()
-    }
-    result = FitResult(
-        simulator=fitted,
-        estimates=estimates,
-        log_likelihood=-1.0,
-        held_out_log_likelihood=None,
-        history=[],
-        converged=True,
-        stopped_early=False,
-        diverged=False,
-        not_identified={},
-        confidence=0.95,
-        search=LBFGS(),
-        likelihood=Exact(),
-    )
+    result = result_of(simulator, values)
+    fitted = result.simulator
     save_model(tmp_path / "model", result)
     loaded = load_model(tmp_path / "model").simulator
     assert not list(fitted.differences(loaded))

@@ -8,8 +8,8 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf.adapters import episodes
 from recsim_tf.fitting import Parameter, fit, from_trajectory, simulated_log
-from recsim_tf.fitting.checks import predictive_check
-from recsim_tf.fitting.checks.predictions import predict_choices
+from recsim_tf.fitting.checks.choices import predict_choices
+from recsim_tf.fitting.checks.predictive import predictive_check
 from recsim_tf.fitting.checks.resimulation import continued
 from recsim_tf.fitting.likelihood.exact import session_log_prob
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob

@@ -1,11 +1,129 @@
-"""How well choices are predicted: their log-likelihood beside that of guesses without a model."""
+"""How well choices are predicted from what was logged before them: their log-likelihood beside that
+of guesses without a model, and whether clicks come as often as they are predicted.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
-from recsim_tf.fitting.checks.predictions import ChoicePredictions
+from recsim_tf.choice import CascadeDistribution, ChoiceDistribution, ClicksAndPurchases
+from recsim_tf.core import random
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.stages import log_prob_per_user
+from recsim_tf.core.types import Nest
+from recsim_tf.core.validation import check_at_least
+from recsim_tf.fitting.likelihood.batches import take_sessions
 from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
+
+
+class ChoicePredictions(NamedTuple):
+    """Predictions of each step given all that was logged before it. Values at steps after the end
+    of a session mean nothing.
+    """
+
+    # float [S, T, K + 1], of each position and of "no click"; or [S, T, K] where positions are
+    # clicked independently
+    probs: np.ndarray
+    log_prob: np.ndarray  # float [S, T], of what was logged
+    # what was logged: int32 [S, T], the position or K for "no click"; or [S, T, K], the clicks
+    logged: np.ndarray
+
+
+def predict_choices(
+    simulator: Simulator, log: SessionLog, batch_size: int = 1000
+) -> ChoicePredictions:
+    """Probabilities of clicks at each step of logged sessions, and of what was logged.
+
+    Where a response is a choice and more, as a `tfd.JointDistributionNamed` of a choice and a
+    rating, its choice is predicted, given the parts that are drawn before it. The rest has no part
+    in it.
+
+    Args:
+      simulator: its user model draws choices of one position or none (`ChoiceDistribution`), or
+        clicks [B, K], with purchases or not; alone or as a part of a joint distribution.
+      log: with everything that the user model draws.
+      batch_size: sessions that are predicted at once.
+
+    Raises:
+      ValueError: for another kind of response, or a batch_size below 1.
+    """
+    check_at_least(1, batch_size=batch_size)
+    scorer = scoring_simulator(simulator)
+    size = min(batch_size, log.num_sessions)
+
+    @compiled
+    def predict(trajectory):
+        num_steps = trajectory.transitions.reward.shape[0]
+
+        def record(arrays, step, state, transition, log_probs):
+            response = scorer.users.response(state.user, scorer.shown(state, transition))
+            clicks, logged = _clicks(response, transition.draws.response, scorer.slate_size)
+            log_prob = (
+                log_probs["response"]
+                if clicks is response
+                else log_prob_per_user("response", clicks, logged)
+            )
+            probs = clicks.probs if isinstance(clicks, ChoiceDistribution) else clicks.mean()
+            values = (probs, log_prob, tf.cast(logged, tf.int32))
+            return tuple(
+                array.write(step, value) for array, value in zip(arrays, values, strict=True)
+            )
+
+        dtype = trajectory.transitions.reward.dtype
+        arrays = tuple(tf.TensorArray(kind, num_steps) for kind in (dtype, dtype, tf.int32))
+        found = scorer.retrace(trajectory, record, arrays, score=True)
+        return tuple(array.stack() for array in found)
+
+    trajectory = as_trajectory(log, scorer, size)
+    parts = []
+    for start in range(0, log.num_sessions, size):
+        rows = tf.minimum(tf.range(start, start + size), log.num_sessions - 1)
+        found = predict(take_sessions(trajectory, rows))
+        parts.append(
+            [np.swapaxes(values.numpy(), 0, 1)[: log.num_sessions - start] for values in found]
+        )
+    return ChoicePredictions(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+
+
+def _clicks(
+    response: tfd.Distribution, draw: Nest, slate_size: int
+) -> tuple[tfd.Distribution, tf.Tensor]:
+    """The distribution of clicks in a response, and what was logged of it. Raises a ValueError if
+    there is none, or more than one.
+    """
+    parts = [
+        (distribution, value)
+        for distribution, value in _parts(response, draw)
+        if isinstance(distribution, ChoiceDistribution) or distribution.event_shape == [slate_size]
+    ]
+    choices = [part for part in parts if isinstance(part[0], ChoiceDistribution)]
+    if len(choices or parts) != 1:
+        raise ValueError(
+            f"responses must be choices of a position or clicks [B, {slate_size}], alone or as one"
+            f" part of a joint distribution, got the distribution {response.name}"
+        )
+    return (choices or parts)[0]
+
+
+def _parts(distribution: tfd.Distribution, draw: Nest) -> list[tuple[tfd.Distribution, Nest]]:
+    """The parts of a joint distribution, each given those drawn before it, beside their draws. Of
+    clicks and purchases it is the clicks.
+    """
+    if isinstance(distribution, CascadeDistribution) and isinstance(draw, ClicksAndPurchases):
+        return [(distribution.clicks, draw.clicked)]
+    if not isinstance(distribution, tfd.JointDistribution):
+        return [(distribution, draw)]
+    # Nothing is sampled, since all values are given.
+    distributions, draws = distribution.sample_distributions(value=draw, seed=random.as_seed(0))
+    leaves, found = iter(tf.nest.flatten(draws)), []
+    for part in tf.nest.flatten(distributions):
+        own = [next(leaves) for _ in tf.nest.flatten(part.dtype)]
+        found += _parts(part, tf.nest.pack_sequence_as(part.dtype, own))
+    return found
 
 
 class Mean(NamedTuple):
@@ -26,12 +144,12 @@ def mean_by_session(values: np.ndarray, counted: np.ndarray) -> Mean:
       values: float [S, ...].
       counted: bool [S, ...], somewhere true.
     """
-    axes = tuple(range(1, values.ndim))
     count = counted.sum()
     mean = float(np.sum(values, where=counted, dtype=np.float64) / count)
     num_sessions = len(values)
     if num_sessions < 2 or not np.isfinite(mean):
         return Mean(mean, float("nan"))
+    axes = tuple(range(1, values.ndim))
     residuals = np.sum(values - mean, axis=axes, where=counted, dtype=np.float64)
     return Mean(
         mean, float(np.sqrt(num_sessions / (num_sessions - 1) * np.sum(residuals**2)) / count)
@@ -61,23 +179,16 @@ def is_one_of_k(predictions: ChoicePredictions, log: SessionLog) -> bool:
 
 def logged_clicks(predictions: ChoicePredictions, log: SessionLog) -> np.ndarray:
     """bool [S, T, K]: the positions clicked."""
-    logged = predictions.logged
-    return (
-        logged[..., np.newaxis] == np.arange(log.slate_size)
-        if is_one_of_k(predictions, log)
-        else logged > 0
-    )
+    if is_one_of_k(predictions, log):
+        return predictions.logged[..., np.newaxis] == np.arange(log.slate_size)
+    return predictions.logged > 0
 
 
 def score_choices(predictions: ChoicePredictions, log: SessionLog) -> ChoiceScores:
     """Scores predictions of a log beside two guesses.
 
     The guesses know which positions hold a document. The frequencies are those of the same log,
-    which gives them an advantage.
-
-    Args:
-      predictions: of `predict_choices` for this log.
-      log: which documents were shown, and when sessions ended.
+    which gives them an advantage. The arguments are those of `calibrate`.
     """
     active = log.active
     choose = _score_choice if is_one_of_k(predictions, log) else _score_clicks
@@ -119,3 +230,62 @@ def _score_clicks(predictions: ChoicePredictions, log: SessionLog) -> tuple[np.n
     rates = np.sum(clicked & counted, axis=(0, 1)) / np.maximum(counted.sum(axis=(0, 1)), 1)
     logged = np.where(counted, np.where(clicked, rates, 1 - rates), 1)
     return -np.log(2) * log.shown.sum(axis=-1), np.log(logged).sum(axis=-1)
+
+
+class Calibration(NamedTuple):
+    """Predicted and observed click rates of the positions shown, in Q bins of predictions, from low
+    to high.
+    """
+
+    predicted: np.ndarray  # float64 [Q], mean prediction of the bin
+    observed: np.ndarray  # float64 [Q], click rate of the bin
+    # float64 [Q], of observed - predicted, between sessions; NaN for one session
+    standard_error: np.ndarray
+    num_shown: np.ndarray  # int64 [Q], predictions in the bin
+    # mean of |observed - predicted| over all positions shown, the expected calibration error
+    expected_error: float
+    noise: float  # what that mean comes to for perfect predictions and these standard errors
+
+
+def calibrate(predictions: ChoicePredictions, log: SessionLog, num_bins: int = 10) -> Calibration:
+    """Compares predicted click probabilities with clicks, over all positions shown at all steps.
+
+    Bins hold about equally many predictions, and fewer of them are made where predictions repeat.
+    The expected calibration error is that of Naeini et al. 2015, "Obtaining well calibrated
+    probabilities using Bayesian binning", with these bins.
+
+    Args:
+      predictions: of `predict_choices` for this log.
+      log: which documents were shown, and when sessions ended.
+      num_bins: at least 1.
+
+    Raises:
+      ValueError: if nothing was shown.
+    """
+    check_at_least(1, num_bins=num_bins)
+    counted = log.shown & log.active[..., np.newaxis]
+    if not counted.any():
+        raise ValueError("the log must show at least one document, got empty slates alone")
+    probs = predictions.probs[..., : log.slate_size].astype(np.float64)
+    clicked = logged_clicks(predictions, log)
+    edges = np.unique(np.quantile(probs[counted], np.linspace(0, 1, num_bins + 1)))
+    # The highest prediction belongs to the last bin; where all are the same there is one.
+    bins = np.clip(np.searchsorted(edges, probs, side="right") - 1, 0, max(len(edges) - 2, 0))
+    rows = []
+    for number in np.unique(bins[counted]):
+        inside = counted & (bins == number)
+        gap = mean_by_session(clicked - probs, inside)
+        rows.append(
+            (probs[inside].mean(), clicked[inside].mean(), gap.standard_error, inside.sum())
+        )
+    predicted, observed, error, num_shown = (np.array(column) for column in zip(*rows, strict=True))
+    weights = num_shown / num_shown.sum()
+    return Calibration(
+        predicted=predicted,
+        observed=observed,
+        standard_error=error,
+        num_shown=num_shown,
+        expected_error=float(weights @ np.abs(observed - predicted)),
+        # The mean of the absolute value of a normal variable.
+        noise=float(weights @ error * np.sqrt(2 / np.pi)),
+    )

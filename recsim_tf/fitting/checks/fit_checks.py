@@ -1,19 +1,37 @@
-"""All checks of a fit."""
+"""All checks of a fit, and how near its estimates come to a known truth."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.fitting.checks.calibration import Calibration, calibrate
-from recsim_tf.fitting.checks.choices import ChoiceScores, score_choices
-from recsim_tf.fitting.checks.predictions import predict_choices
+from recsim_tf.fitting.checks.choices import (
+    Calibration,
+    ChoiceScores,
+    calibrate,
+    predict_choices,
+    score_choices,
+)
 from recsim_tf.fitting.checks.predictive import PredictiveCheck, predictive_check
-from recsim_tf.fitting.checks.recovery import Recovered, recover, summarise
+from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs.session_log import SessionLog
 
 _OF_STATISTICS = ("observed", "predicted", "interval", "z_score", "p_value")
+
+
+class Recovered(NamedTuple):
+    """An estimate beside the truth."""
+
+    parameter: str
+    element: tuple[int, ...]  # its index, () for a number
+    replication: int
+    truth: float
+    estimate: float
+    standard_error: float
+    relative_error: float  # estimate / truth - 1; NaN where the truth is zero
+    z_score: float  # (estimate - truth) / standard_error; NaN without a standard error
+    covered: bool | None  # whether the interval holds the truth; None without an interval
 
 
 class FitChecks(NamedTuple):
@@ -61,20 +79,17 @@ def check_fit(
     seed: int = 0,
     jit_compile: bool = False,
 ) -> FitChecks:
-    """Checks a fit on the sessions that were fitted, and its predictions on those that were held
-    out.
+    """Checks a fit on the sessions that were fitted, and its predictions on those held out.
 
     Args:
       result: of `fit`.
       log: the sessions that were fitted.
       held_out_log: other sessions; without them predictions are checked on those that were fitted.
         `log.split(held_out, seed)` gives both as `fit` splits them.
-      truth: true values by the name of the parameter, where they are known.
-      num_bins: of the calibration.
-      num_replicates: simulations of the log for the posterior-predictive checks.
+      truth: as of `recover`, where it is known.
+      num_bins: of `calibrate`.
+      num_replicates, seed, jit_compile: as of `predictive_check`.
       batch_size: sessions that are predicted or simulated at once.
-      seed: of the simulations.
-      jit_compile: whether simulations are compiled with XLA.
 
     Raises:
       ValueError: for an argument out of range, or a log that lacks what the models need to be
@@ -116,3 +131,72 @@ def as_json(value: Any) -> Any:
     if isinstance(value, float):
         return value if np.isfinite(value) else None
     return value
+
+
+def recover(
+    truth: Mapping[str, Any],
+    estimates: Mapping[str, ParameterEstimate] | Sequence[Mapping[str, ParameterEstimate]],
+) -> list[Recovered]:
+    """Puts estimates beside the truth, by parameter, element and replication.
+
+    Args:
+      truth: true values by the name of the parameter, numbers or arrays. Other parameters are left
+        out.
+      estimates: of one fit, or of several fits to logs of the same truth.
+
+    Raises:
+      ValueError: for a true value of a parameter that was not fitted, or of another shape.
+    """
+    replications = [estimates] if isinstance(estimates, Mapping) else list(estimates)
+    rows = []
+    for replication, fitted in enumerate(replications):
+        for name, value in truth.items():
+            if name not in fitted:
+                raise ValueError(
+                    f"truth must name parameters that were fitted, {', '.join(fitted)}, got"
+                    f" {name!r}"
+                )
+            estimate, value = fitted[name], np.asarray(value, np.float64)
+            if value.shape != np.shape(estimate.value):
+                raise ValueError(
+                    f"the truth of {name} must have the shape {list(np.shape(estimate.value))}, got"
+                    f" {list(value.shape)}"
+                )
+            for index in np.ndindex(value.shape):
+                true, found, error, low, high = (
+                    float(np.asarray(array)[index]) for array in (value, *estimate)
+                )
+                relative = found / true - 1 if true else float("nan")
+                z_score = (found - true) / error if error > 0 else float("nan")
+                covered = None if np.isnan([low, high]).any() else low <= true <= high
+                rows.append(
+                    Recovered(
+                        name, index, replication, true, found, error, relative, z_score, covered
+                    )
+                )
+    return rows
+
+
+def summarise(rows: Sequence[Recovered]) -> list[dict[str, Any]]:
+    """The estimates of each parameter, over its elements and all replications. The mean z-score of
+    an unbiased estimate is 0, and its root mean square is 1 where standard errors are right.
+    """
+    found = []
+    for name in dict.fromkeys(row.parameter for row in rows):
+        mine = [row for row in rows if row.parameter == name]
+        errors = np.array([row.estimate - row.truth for row in mine])
+        z_scores = np.array([row.z_score for row in mine])
+        row = {
+            "parameter": name,
+            "num_estimates": len(mine),
+            "max_relative_error": float(np.max(np.abs([row.relative_error for row in mine]))),
+            "mean_error": float(errors.mean()),
+            "rms_error": float(np.sqrt(np.mean(errors**2))),
+            "mean_standard_error": float(np.mean([row.standard_error for row in mine])),
+            "mean_z_score": float(z_scores.mean()),
+            "rms_z_score": float(np.sqrt(np.mean(z_scores**2))),
+            "covered": sum(bool(row.covered) for row in mine),
+            "intervals": sum(row.covered is not None for row in mine),
+        }
+        found.append(row)
+    return found

@@ -113,13 +113,12 @@ def predictive_check(
       simulator: fitted; its parameters are scalars or tables, not [B].
       log: the sessions.
       num_replicates: R, at least 20.
-      batch_size: sessions that are simulated at once; the memory of the device grows with it, and
-        not with the log.
+      batch_size: sessions that are simulated at once; memory grows with it, not with the log.
       seed: of the simulations.
       jit_compile: whether to compile with XLA.
 
     Raises:
-      ValueError: if num_replicates is below 20, or the log lacks what the models need.
+      ValueError: if the log lacks what the models need.
     """
     check_at_least(LEAST_REPLICATES, num_replicates=num_replicates)
     sessions = Resimulation(simulator, log, batch_size, jit_compile)
@@ -128,17 +127,24 @@ def predictive_check(
     engagement_is_known = True
     if sessions.innovations_are_latent:
         engagement_is_known = np.array_equal(observed.reward, sessions.observed(second_seed).reward)
-    contents = _contents(observed, sessions.users_leave, engagement_is_known)
-    logged_statistics, logged_samples = statistics(observed, contents), samples(observed, contents)
+    contents = Contents(
+        positions=tuple(map(int, np.flatnonzero(observed.shown.sum(axis=0)))),
+        length=sessions.users_leave,
+        engagement=engagement_is_known
+        and not np.array_equal(observed.reward.sum(axis=1), observed.clicks.sum(axis=1)),
+    )
+    logged_samples = samples(observed, contents)
+    logged_statistics = statistics(observed, contents, logged_samples)
     found: dict[str, list[float]] = {name: [] for name in logged_statistics}
     parts: dict[str, list[np.ndarray]] = {name: [] for name in logged_samples}
     # A bin for every step, so that the part of sessions that reach it is exact.
     edges = {"session_length": np.arange(log.max_length + 1) + 0.5}
     for replicate_seed in seeds:
         outcomes = sessions.simulated(replicate_seed)
-        for name, value in statistics(outcomes, contents).items():
+        replicated = samples(outcomes, contents)
+        for name, value in statistics(outcomes, contents, replicated).items():
             found[name].append(value)
-        for name, values in samples(outcomes, contents).items():
+        for name, values in replicated.items():
             if name not in edges:
                 edges[name] = bin_edges(np.concatenate([logged_samples[name], values]))
             parts[name].append(shares(values, edges[name]))
@@ -157,12 +163,6 @@ def predictive_check(
     )
 
 
-def _contents(observed: Outcomes, users_leave: bool, engagement_is_known: bool) -> Contents:
-    positions = tuple(int(position) for position in np.flatnonzero(observed.shown.sum(axis=0)))
-    differs = not np.array_equal(observed.reward.sum(axis=1), observed.clicks.sum(axis=1))
-    return Contents(positions, length=users_leave, engagement=engagement_is_known and differs)
-
-
 def _notes(
     sessions: Resimulation, log: SessionLog, contents: Contents, engagement_is_known: bool
 ) -> list[str]:
@@ -179,44 +179,37 @@ def _notes(
             " not checked."
         )
     if sessions.initial_is_latent:
-        notes.append(
-            "The initial draws of users were not logged, and are drawn anew in each simulation."
-        )
+        notes.append("Initial draws of users were not logged, and are drawn anew each time.")
     if not engagement_is_known:
-        notes.append(
-            "The engagement of the log depends on innovations that were not logged, so it is not"
-            " checked."
-        )
+        notes.append("Engagement depends on innovations that were not logged: it is not checked.")
     elif not contents.engagement:
-        notes.append(
-            "The reward is the number of clicks, so there is no other engagement to check."
-        )
+        notes.append("The reward is the number of clicks: there is no other engagement to check.")
     return notes
 
 
-def statistics(outcomes: Outcomes, contents: Contents) -> dict[str, float]:
-    """Statistics by name; position 0 is the top of the slate."""
+def statistics(
+    outcomes: Outcomes, contents: Contents, values: dict[str, np.ndarray]
+) -> dict[str, float]:
+    """Statistics by name, those of `samples` among them; position 0 is the top of the slate."""
     shown, clicks = outcomes.shown.sum(axis=0), outcomes.clicks.sum(axis=0)
-    num_steps = outcomes.length.sum()
     found = {f"click_rate/position_{k}": clicks[k] / max(shown[k], 1) for k in contents.positions}
-    found["clicks_per_step/mean"] = clicks.sum() / num_steps
+    found["clicks_per_step/mean"] = clicks.sum() / outcomes.length.sum()
     if contents.length:
-        found |= _moments("session_length", outcomes.length)
         found["share_of_users_who_leave"] = outcomes.left.mean()
-    found |= _moments("clicks_per_session", outcomes.clicks.sum(axis=1))
-    if contents.engagement:
-        found |= _moments("engagement_per_session", outcomes.reward.sum(axis=1))
-        found |= _moments("engagement_per_step", _by_step(outcomes))
+    for name, sample in values.items():
+        found[f"{name}/mean"] = sample.astype(np.float64).mean()
+        found[f"{name}/standard_deviation"] = sample.astype(np.float64).std()
     return {name: float(value) for name, value in found.items()}
 
 
 def samples(outcomes: Outcomes, contents: Contents) -> dict[str, np.ndarray]:
-    """The values whose distributions are compared, [S] each, and by step [steps]."""
+    """The values whose distributions are compared, [S] each, and by step that counts [steps]."""
     found = {"session_length": outcomes.length} if contents.length else {}
     found["clicks_per_session"] = outcomes.clicks.sum(axis=1)
     if contents.engagement:
         found["engagement_per_session"] = outcomes.reward.sum(axis=1)
-        found["engagement_per_step"] = _by_step(outcomes)
+        steps = np.arange(outcomes.reward.shape[1])
+        found["engagement_per_step"] = outcomes.reward[steps < outcomes.length[:, np.newaxis]]
     return found
 
 
@@ -235,13 +228,3 @@ def shares(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """float64 [Q]: the parts of values [n] in bins; the outermost bins count what lies beyond."""
     counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
     return counts / len(values)
-
-
-def _moments(name: str, values: np.ndarray) -> dict[str, float]:
-    values = values.astype(np.float64)
-    return {f"{name}/mean": values.mean(), f"{name}/standard_deviation": values.std()}
-
-
-def _by_step(outcomes: Outcomes) -> np.ndarray:
-    """[steps]: the reward of each step that counts."""
-    return outcomes.reward[np.arange(outcomes.reward.shape[1]) < outcomes.length[:, np.newaxis]]

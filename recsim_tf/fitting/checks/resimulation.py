@@ -128,14 +128,9 @@ class Resimulation:
         for start, part_seed in zip(starts, random.split_seed(seed, len(starts)), strict=True):
             rows = np.minimum(np.arange(start, start + self._size), self._log.num_sessions - 1)
             left, clicks, shown, rewards, counts = function(tf.constant(rows, tf.int32), part_seed)
-            outcomes = Outcomes(
-                counts.numpy().sum(axis=0),
-                left.numpy(),
-                clicks.numpy(),
-                shown.numpy(),
-                rewards.numpy().T,
-            )
-            parts.append([values[: self._log.num_sessions - start] for values in outcomes])
+            outcomes = (counts.numpy().sum(axis=0), left, clicks, shown, rewards.numpy().T)
+            left_out = slice(self._log.num_sessions - start)
+            parts.append([np.asarray(values)[left_out] for values in outcomes])
         return Outcomes(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 

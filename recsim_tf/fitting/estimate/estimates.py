@@ -3,7 +3,7 @@ something of.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +13,8 @@ from tensorflow_probability import bijectors as tfb
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import element
 
+# Larger parameters are summed up in tables.
+MOST_ELEMENTS = 20
 # A standard error that is so many times the parameter, or 1 where the parameter is smaller, says
 # that the log tells nothing of it.
 _LARGEST_ERROR = 1e4
@@ -50,14 +52,14 @@ def estimates(
     known = None if information is None else covariance(information, fitted.flat())
     quantile = float(tfp.distributions.Normal(np.float64(0), 1).quantile(0.5 + confidence / 2))
     found, start = Estimates({}, {}), 0
-    for name, elements in fitted.unconstrained.by_name(fitted.flat()).items():
+    for name, elements in fitted.by_name(fitted.flat()).items():
         center, block = elements.numpy(), None
         error = np.full(center.shape, np.nan)
         own = slice(start, start + error.size)
         if name in fitted.posteriors:
             error = np.exp(fitted.posteriors[name].log_scales.numpy())
         elif known is not None:
-            block = known.matrix[own, own]
+            block = known[own, own]
             error = np.sqrt(np.diag(block)).reshape(error.shape)
         start += error.size
         bijector = fitted.parameters[name].bijector
@@ -66,7 +68,7 @@ def estimates(
             found.by_name[name] = _by_vector(bijector, center, block, quantile)
         else:
             found.by_name[name] = _by_element(bijector, center, error, quantile)
-        if known is not None and not np.all(known.identified[own]):
+        if known is not None and np.isnan(np.diag(known)[own]).any():
             found.not_identified[name] = np.isnan(found.by_name[name].standard_error)
     for name, value in fitted.fixed.items():
         found.by_name[name] = ParameterEstimate(value, *[np.full(value.shape, np.nan)] * 3)
@@ -83,6 +85,40 @@ def named_elements(masks: Mapping[str, np.ndarray], most: int = 8) -> list[str]:
         else:
             parts.extend(element(name, tuple(map(int, index))) for index in chosen)
     return parts
+
+
+def estimate_rows(
+    found: Mapping[str, ParameterEstimate], not_identified: Mapping[str, np.ndarray]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of a table of the elements of small parameters, and of one that sums large ones up."""
+    rows, large = [], []
+    for name, estimate in found.items():
+        value, error, low, high = (np.asarray(each, np.float64) for each in estimate)
+        if value.size > MOST_ELEMENTS:
+            summary = {
+                "parameter": name,
+                "shape": " by ".join(f"{size:,}" for size in value.shape),
+                "smallest": float(value.min()),
+                "mean": float(value.mean()),
+                "largest": float(value.max()),
+                "standard deviation": float(value.std()),
+                "mean standard error": (
+                    None if np.isnan(error).all() else float(np.nanmean(error))
+                ),
+            }
+            large.append(summary)
+            continue
+        unknown = not_identified.get(name, np.zeros(value.shape, bool))
+        for index in np.ndindex(value.shape):
+            row = {
+                "parameter": element(name, index),
+                "estimate": float(value[index]),
+                "standard error": "not identified" if unknown[index] else float(error[index]),
+                "interval from": float(low[index]),
+                "to": float(high[index]),
+            }
+            rows.append(row)
+    return rows, large
 
 
 def _by_element(
@@ -113,15 +149,9 @@ def _by_vector(
     return ParameterEstimate(value, errors, value - quantile * errors, value + quantile * errors)
 
 
-class Covariance(NamedTuple):
-    """Of P unconstrained elements of parameters."""
-
-    matrix: np.ndarray  # float64 [P, P], NaN in the rows and columns of those not identified
-    identified: np.ndarray  # bool [P]
-
-
-def covariance(information: np.ndarray, center: np.ndarray) -> Covariance:
-    """The inverse of an observed information, without the directions of which it says nothing.
+def covariance(information: np.ndarray, center: np.ndarray) -> np.ndarray:
+    """float64 [P, P]: the inverse of an observed information, without the directions of which it
+    says nothing; NaN in the rows and columns of elements that are not identified.
 
     An element is not identified if it has no information of its own, or if it can move together
     with others and leave the likelihood as it is, as two parameters of which only the sum acts.
@@ -136,7 +166,7 @@ def covariance(information: np.ndarray, center: np.ndarray) -> Covariance:
     informed = own > (_LARGEST_ERROR * np.maximum(np.abs(center), 1)) ** -2.0
     matrix, identified = np.full(information.shape, np.nan), np.zeros(len(own), bool)
     if not np.any(informed):
-        return Covariance(matrix, identified)
+        return matrix
     scale = 1 / np.sqrt(own[informed])
     scaled = information[np.ix_(informed, informed)] * np.outer(scale, scale)
     values, vectors = np.linalg.eigh(scaled)
@@ -145,4 +175,4 @@ def covariance(information: np.ndarray, center: np.ndarray) -> Covariance:
     inverse = (vectors[:, ~empty] / values[~empty]) @ vectors[:, ~empty].T
     matrix[np.ix_(informed, informed)] = inverse * np.outer(scale, scale)
     matrix[~identified], matrix[:, ~identified] = np.nan, np.nan
-    return Covariance(matrix, identified)
+    return matrix

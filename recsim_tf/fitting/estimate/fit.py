@@ -3,7 +3,7 @@ sessions.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import gin
 import numpy as np
@@ -16,10 +16,10 @@ from recsim_tf.fitting.estimate.folder import Checkpoints
 from recsim_tf.fitting.estimate.information import ScoresOrCurvature, Uncertainty
 from recsim_tf.fitting.estimate.lbfgs import LBFGS
 from recsim_tf.fitting.estimate.search import Problem, Search
-from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
-from recsim_tf.fitting.logs.session_log import Sessions, split_off
+from recsim_tf.fitting.likelihood.likelihood import Likelihood
+from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
-from recsim_tf.fitting.parameters.parameter import Parameter, as_numbers
+from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.support.errors import one_line
 
 _AUTOMATIC = ScoresOrCurvature()
@@ -33,7 +33,7 @@ class FitResult(NamedTuple):
     # of the training sessions, sum; an estimate of the lower bound where posteriors are fitted
     log_likelihood: float
     held_out_log_likelihood: float | None  # of the held-out sessions, mean over their steps
-    # of the best start, one row a step of the search: "step", and means per step of a session
+    # one row a step of the search: "step", and means per step of a session
     # "log_likelihood", "held_out"
     history: list[dict[str, float]]
     converged: bool
@@ -124,17 +124,32 @@ def fit(
     random.as_seed(seed)
     if likelihood is None:
         likelihood = search.default_likelihood(simulator, log)
-    train, other = split_off(log, held_out, seed)
+    other: Sessions | None
+    train = log
+    if held_out is None or isinstance(held_out, Sessions):
+        other = held_out
+    else:
+        train, other = log.split(held_out, seed)
     check_parameters(simulator, parameters, train, other, likelihood.by_session)
     fitted = FittedSimulator(simulator, parameters)
-    check_supports(fitted)
     options = search.batch_size, seed
     of_train = likelihood.of(fitted, train, *options)
     of_other = None if other is None else likelihood.of(fitted, other, *options)
     problem = Problem(of_train, of_other, checkpoints or Checkpoints(), seed)
     check_problem(problem, search, uncertainty)
-    problem.checkpoints.begin(described(problem, search, likelihood))
-    best = search.best(problem)
+    values = fitted.values()
+    # What tells fits apart that write to a folder.
+    description = {
+        **search.described(),
+        "likelihood": type(likelihood).__name__,
+        "parameters": {name: list(np.shape(value)) for name, value in values.items()},
+        "sessions": of_train.num_sessions,
+        "steps": of_train.num_steps,
+        "seed": seed,
+        "batch_size": of_train.batch_size,
+    }
+    problem.checkpoints.begin(description)
+    best = search.run(problem)
     best.go_to_best()
     information = None
     if uncertainty is not None and not (of_train.is_bound or best.progress.diverged):
@@ -158,29 +173,15 @@ def fit(
     )
 
 
-def described(problem: Problem, search: Search, likelihood: Likelihood) -> dict[str, Any]:
-    """What tells fits apart that write to a folder, as JSON."""
-    values = problem.likelihood.fitted.values()
-    return {
-        **search.described(),
-        "likelihood": type(likelihood).__name__,
-        "parameters": {name: list(np.shape(value)) for name, value in values.items()},
-        "sessions": problem.likelihood.num_sessions,
-        "steps": problem.likelihood.num_steps,
-        "seed": problem.seed,
-        "batch_size": problem.likelihood.batch_size,
-    }
-
-
 def with_estimates(simulator: Simulator, found: Estimates) -> Simulator:
-    """The simulator with estimates as numbers.
-
-    Raises:
-      ValueError: if the models do not allow them.
+    """The simulator with estimates as numbers. Raises a ValueError if the models do not allow
+    them.
     """
     values = {name: one.value for name, one in found.by_name.items()}
     try:
-        return simulator.with_parameters(as_numbers(values))
+        return simulator.with_parameters(
+            {name: value if np.ndim(value) else value.item() for name, value in values.items()}
+        )
     except ValueError as error:
         raise ValueError(
             f"the search ended where the models do not allow it, {one_line(error)}: give the"
@@ -192,12 +193,13 @@ def check_objects(
     search: Search, uncertainty: Uncertainty | None, likelihood: Likelihood | None
 ) -> None:
     """Raises a ValueError for an argument of another type."""
-    if not isinstance(search, Search):
-        raise ValueError(f"search must be LBFGS(), Minibatches() or MonteCarloEM(), got {search!r}")
-    if not isinstance(uncertainty, Uncertainty | None):
-        raise ValueError(f"uncertainty must be Scores(), Curvature() or None, got {uncertainty!r}")
-    if not isinstance(likelihood, Likelihood | None):
-        raise ValueError(f"likelihood must be Exact(), Particles() or so, got {likelihood!r}")
+    for name, value, kind, allowed in (
+        ("search", search, Search, "LBFGS(), Minibatches() or MonteCarloEM()"),
+        ("uncertainty", uncertainty, Uncertainty | None, "Scores(), Curvature() or None"),
+        ("likelihood", likelihood, Likelihood | None, "Exact(), Particles() or so"),
+    ):
+        if not isinstance(value, kind):
+            raise ValueError(f"{name} must be {allowed}, got {value!r}")
 
 
 def check_parameters(
@@ -207,13 +209,20 @@ def check_parameters(
     held_out: Sessions | None,
     by_session: bool,
 ) -> None:
-    """Raises a ValueError for a start that has more axes than its parameter, or no number. Where
-    `by_session`, it may have an axis of the log's sessions, if none are held out.
+    """Raises a ValueError for probabilities that a search would lead off the simplex, and for a
+    start that has more axes than its parameter, or no number. Where `by_session`, it may have an
+    axis of the log's sessions, if none are held out.
     """
     for name, one in parameters.items():
+        spec = simulator.parameter_spec(name)
+        if spec.are_probabilities and not (one.fixed or one.bijector.forward_min_event_ndims):
+            raise ValueError(
+                f"{name} holds probabilities that sum to one: its support must be a bijector to"
+                f" them, as tfp.bijectors.SoftmaxCentered(), got {one.bijector.name}"
+            )
         if one.start is None:
             continue
-        shape, rank = np.shape(one.start), simulator.parameter_spec(name).rank
+        shape, rank = np.shape(one.start), spec.rank
         is_of_sessions = by_session and len(shape) == rank + 1
         if is_of_sessions and held_out is not None:
             raise ValueError(
@@ -240,22 +249,6 @@ def check_problem(problem: Problem, search: Search, uncertainty: Uncertainty | N
     search.check(likelihood)
     if uncertainty is not None:
         uncertainty.check(likelihood)
-    check_parameters_act(likelihood)
-
-
-def check_supports(fitted: FittedSimulator) -> None:
-    """Raises a ValueError for probabilities that a search would lead off the simplex."""
-    for name, one in fitted.parameters.items():
-        spec = fitted.simulator.parameter_spec(name)
-        if spec.are_probabilities and not one.bijector.forward_min_event_ndims:
-            raise ValueError(
-                f"{name} holds probabilities that sum to one: its support must be a bijector to"
-                f" them, as tfp.bijectors.SoftmaxCentered(), got {one.bijector.name}"
-            )
-
-
-def check_parameters_act(likelihood: LogLikelihood) -> None:
-    """Raises a ValueError that names all parameters on which the likelihood does not depend."""
     _, gradients = likelihood.total()
     gradient_of = zip(likelihood.fitted.parameters, gradients, strict=False)
     idle = [name for name, gradient in gradient_of if not np.any(gradient)]

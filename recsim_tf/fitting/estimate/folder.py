@@ -32,12 +32,9 @@ class Checkpoints:
 
     Args:
       folder: for checkpoints/ and tensorboard/; None to write nothing.
-      interval: steps of the search, evaluations or passes, between checkpoints.
+      interval: steps of the search, evaluations or passes, between checkpoints, at least 1.
       stop: of `recsim_tf.support.stopping.noting_signals`; where a signal comes, the search saves a
         checkpoint and raises a StoppedError.
-
-    Raises:
-      ValueError: for an interval below 1.
     """
 
     folder: str | os.PathLike | None = None
@@ -52,10 +49,8 @@ class Checkpoints:
         return None if self.folder is None else Path(self.folder)
 
     def begin(self, what: dict[str, Any]) -> None:
-        """Makes the folder, for a fit that is described by JSON.
-
-        Raises:
-          ValueError: if the folder holds another fit; nothing is changed then.
+        """Makes the folder, for a fit that is described by JSON. Raises a ValueError if the folder
+        holds another fit; nothing is changed then.
         """
         if self.path is None:
             return
@@ -103,24 +98,19 @@ class SearchState:
     If the folder has a checkpoint of the search, it is restored.
 
     Args:
-      checkpoints: where they are written.
-      start: number of the search.
+      checkpoints: where they are written; a damaged one raises a ValueError.
       variables: that are searched over; a search begins at their values.
       **tracked: what else is checkpointed, as an optimizer of Keras.
-
-    Raises:
-      ValueError: if the checkpoint is damaged.
     """
 
     def __init__(
         self,
         checkpoints: Checkpoints,
-        start: int,
         variables: Sequence[tf.Variable],
         **tracked: Any,
     ):
         self.progress = Progress()
-        self._path, self._name = checkpoints.path, f"start_{start}"
+        self._path = checkpoints.path
         self._interval, self._stop = checkpoints.interval, checkpoints.stop or Stop()
         self._variables = list(variables)
         self._best = [tf.Variable(variable) for variable in variables]
@@ -131,7 +121,7 @@ class SearchState:
         )
         self._saved = 0
         if self._path is not None:
-            self._checkpoints = self._path / "checkpoints" / self._name
+            self._checkpoints = self._path / "checkpoints"
             self._checkpoints.mkdir(parents=True, exist_ok=True)
             self._restore()
 
@@ -176,15 +166,13 @@ class SearchState:
         """Ends the search where `what` is not finite, and warns."""
         warnings.warn(
             f"the fit diverged: the {what} is not finite; these are the last finite parameters",
-            stacklevel=5,
+            stacklevel=4,
         )
         self.progress.finish(diverged=True)
 
     def save(self, now: bool = False) -> None:
-        """Writes a checkpoint where one is due, or now.
-
-        Raises:
-          StoppedError: if a signal asked to stop, once the checkpoint is written.
+        """Writes a checkpoint where one is due, or now. Raises a StoppedError if a signal asked to
+        stop, once it is written.
         """
         number, stop = len(self.progress.history), self._stop
         due = number - self._saved >= self._interval
@@ -202,5 +190,5 @@ class SearchState:
     @functools.cached_property
     def _writer(self) -> Any:
         return tf.summary.create_file_writer(
-            str(self._path / "tensorboard" / self._name)  # type: ignore[operator]
+            str(self._path / "tensorboard")  # type: ignore[operator]
         )

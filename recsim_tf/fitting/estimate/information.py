@@ -59,7 +59,6 @@ class Uncertainty(abc.ABC):
         """
 
 
-@gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Scores(Uncertainty):
     """The sum of the outer products of the sessions' scores, their gradients of the log-likelihood
@@ -77,7 +76,7 @@ class Scores(Uncertainty):
                 "uncertainty must be Curvature() or None for parameters that are tables, and with"
                 f" Particles() and Draws(), got {self}"
             )
-        check_scores(likelihood)
+        next(_named(likelihood))
 
     def information(self, likelihood: Any) -> np.ndarray:
         scores = session_scores(likelihood)
@@ -92,10 +91,19 @@ class Curvature(Uncertainty):
     """
 
     def information(self, likelihood: LogLikelihood) -> np.ndarray:
-        return _observed_information(likelihood)
+        fitted = likelihood.fitted
+        prior = _prior_information(fitted)
+
+        def gradient():
+            return flatten(likelihood.total()[1])
+
+        first_steps = _FIRST_STEP * np.maximum(np.abs(fitted.flat()), 1)
+        first = np.diag(_curvature(fitted, gradient, first_steps) + prior)
+        errors = 1 / np.sqrt(np.maximum(first, np.finfo(np.float32).eps))
+        steps = np.where(first > 0, _PART_OF_ERROR * errors, _FIRST_STEP)
+        return _curvature(fitted, gradient, steps) + prior
 
 
-@gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class LouisInformation(Uncertainty):
     """By Louis' identity, for `MonteCarloEM`: the mean curvature of the log-density of all that was
@@ -123,7 +131,7 @@ class LouisInformation(Uncertainty):
         for sweep in range(self.sweeps):
             likelihood.move(1.0, self.num_moves, seed=sweep)
             scores.append(likelihood.session_scores())
-            curvatures.append(_observed_information(likelihood))
+            curvatures.append(Curvature().information(likelihood))
         by_chain = np.concatenate(scores)
         deviations = by_chain - by_chain.mean(axis=0)
         missing = np.einsum("csp,csq->pq", deviations, deviations) / len(by_chain)
@@ -149,26 +157,9 @@ class ScoresOrCurvature(Uncertainty):
         return Curvature().information(likelihood)
 
 
-def _observed_information(likelihood: LogLikelihood) -> np.ndarray:
-    """[P, P]: the curvature of a log-likelihood and of the priors, by differences of gradients."""
-    fitted = likelihood.fitted
-    prior = _prior_information(fitted)
-
-    def gradient():
-        return flatten(likelihood.total()[1])
-
-    first_steps = _FIRST_STEP * np.maximum(np.abs(fitted.flat()), 1)
-    first = np.diag(_curvature(fitted, gradient, first_steps) + prior)
-    errors = 1 / np.sqrt(np.maximum(first, np.finfo(np.float32).eps))
-    steps = np.where(first > 0, _PART_OF_ERROR * errors, _FIRST_STEP)
-    return _curvature(fitted, gradient, steps) + prior
-
-
 def _prior_information(fitted: FittedSimulator) -> np.ndarray:
-    def gradient():
-        return flatten(fitted.log_prior_and_gradients()[1])
-
-    return _curvature(fitted, gradient, np.full(len(fitted.flat()), 1e-3))
+    steps = np.full(len(fitted.flat()), 1e-3)
+    return _curvature(fitted, lambda: flatten(fitted.log_prior_and_gradients()[1]), steps)
 
 
 def _curvature(
@@ -198,24 +189,14 @@ class ScoresUnknownError(ValueError):
 def session_scores(likelihood: BatchLikelihood) -> np.ndarray:
     """float64 [S, P]: the gradient of each session's log-likelihood in the unconstrained
     parameters, all of them scalars.
-
-    Every session has copies of the parameters, so that one backward pass gives the scores of a
-    batch.
-
-    Raises:
-      ScoresUnknownError: if a model takes the copies for something else, as where it reads a number
-        as a vector and does not declare its rank.
     """
     return np.concatenate(list(_named(likelihood))).astype(np.float64)
 
 
-def check_scores(likelihood: BatchLikelihood) -> None:
-    """Raises the error of `session_scores`, if there is one; from the first batch."""
-    next(_named(likelihood))
-
-
 def _named(likelihood: BatchLikelihood) -> Iterator[np.ndarray]:
-    """The scores by batch, with an error that names the parameters at fault."""
+    """The scores by batch. Raises a ScoresUnknownError that names the parameters whose copies a
+    model takes for something else, as where it reads a number as a vector of no declared rank.
+    """
     names = list(likelihood.fitted.parameters)
     try:
         yield from _by_batch(likelihood, names)

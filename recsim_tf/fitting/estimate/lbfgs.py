@@ -36,10 +36,7 @@ class LBFGS(Search):
         is below this, or below this times the first gradient where that is above 1.
       batch_size: sessions that are scored at once, by each core of a CPU. Memory grows with it and
         with the number of cores, and not with the log.
-      num_starts, progress: as of `Search`.
-
-    Raises:
-      ValueError: for an argument out of range.
+      progress: as of `Search`.
     """
 
     max_iterations: int = 200
@@ -49,7 +46,6 @@ class LBFGS(Search):
     step_name: ClassVar[str] = "evaluation"
 
     def __post_init__(self):
-        super().__post_init__()
         check_at_least(1, max_iterations=self.max_iterations, batch_size=self.batch_size)
         Range(above=0).check_number("tolerance", self.tolerance)
 
@@ -61,10 +57,10 @@ class LBFGS(Search):
                 f" known by draws only, got {self}"
             )
 
-    def run(self, problem: Problem, start: int) -> SearchState:
+    def run(self, problem: Problem) -> SearchState:
         likelihood, fitted = problem.likelihood, problem.likelihood.fitted
         memory = Memory(len(fitted.flat()))
-        state = SearchState(problem.checkpoints, start, likelihood.variables, memory=memory)
+        state = SearchState(problem.checkpoints, likelihood.variables, memory=memory)
         progress, history = state.progress, state.progress.history
         if progress.finished:
             return state

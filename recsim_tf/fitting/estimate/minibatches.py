@@ -94,10 +94,7 @@ class Minibatches(Search):
       batch_size: sessions of a minibatch.
       learning_rate: with which the default optimizer begins, positive; in units of the
         unconstrained parameters.
-      num_starts, progress: as of `Search`.
-
-    Raises:
-      ValueError: for an argument out of range.
+      progress: as of `Search`.
     """
 
     optimizer: Callable[[], tf.keras.optimizers.Optimizer] | None = None
@@ -109,7 +106,6 @@ class Minibatches(Search):
     step_name: ClassVar[str] = "pass through the sessions"
 
     def __post_init__(self):
-        super().__post_init__()
         check_at_least(1, passes=self.passes, patience=self.patience, batch_size=self.batch_size)
         Range(above=0).check_number("learning_rate", self.learning_rate)
 
@@ -117,7 +113,7 @@ class Minibatches(Search):
         # The rate depends on how many passes are planned, and so does the word at the end.
         return {**super().described(), "passes": self.passes}
 
-    def run(self, problem: Problem, start: int) -> SearchState:
+    def run(self, problem: Problem) -> SearchState:
         likelihood = problem.likelihood
         if self.optimizer is None:
             steps = self.passes * likelihood.num_batches
@@ -127,7 +123,7 @@ class Minibatches(Search):
             optimizer = self.optimizer()
         rest = Rest(likelihood.fitted.variables, self.passes, likelihood.num_batches)
         state = SearchState(
-            problem.checkpoints, start, likelihood.variables, optimizer=optimizer, rest=rest
+            problem.checkpoints, likelihood.variables, optimizer=optimizer, rest=rest
         )
         progress, history = state.progress, state.progress.history
         with progress_bar(
@@ -135,7 +131,7 @@ class Minibatches(Search):
         ) as bar:
             while not progress.finished:
                 number = len(history)
-                mean = _one_pass(problem, optimizer, [problem.seed, start, number], rest)
+                mean = _one_pass(problem, optimizer, [problem.seed, 0, number], rest)
                 if mean is None:
                     state.diverge("log-likelihood")
                     break

@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Any, ClassVar
 
-import gin
 import numpy as np
 import tensorflow as tf
 
@@ -23,7 +22,6 @@ from recsim_tf.fitting.sampling.chains import ChainLikelihood, Chains
 _AVERAGED = 0.2
 
 
-@gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class MonteCarloEM(Search):
     """Expectation maximisation with Markov chains of what the log lacks: the users' initial draws,
@@ -44,14 +42,11 @@ class MonteCarloEM(Search):
     posterior of several modes has one estimate.
 
     Args:
-      iterations: of the search.
+      iterations: of the search, at least 1.
       num_moves: of each chain in an iteration, of five leapfrog steps each.
       annealing: the part of the iterations in which the temperature falls, in [0, 1).
-      learning_rate: of Adam, in the unconstrained parameters.
-      num_starts, progress: as of `Search`.
-
-    Raises:
-      ValueError: for an argument out of range.
+      learning_rate: of Adam, positive, in the unconstrained parameters.
+      progress: as of `Search`.
     """
 
     iterations: int = 200
@@ -62,7 +57,6 @@ class MonteCarloEM(Search):
     step_name: ClassVar[str] = "iteration"
 
     def __post_init__(self):
-        super().__post_init__()
         check_at_least(1, iterations=self.iterations, num_moves=self.num_moves)
         Range(low=0, below=1).check_number("annealing", self.annealing)
         Range(above=0).check_number("learning_rate", self.learning_rate)
@@ -79,17 +73,16 @@ class MonteCarloEM(Search):
         names = ("iterations", "num_moves", "annealing", "learning_rate")
         return {**super().described(), **{name: getattr(self, name) for name in names}}
 
-    def run(self, problem: Problem, start: int) -> SearchState:
+    def run(self, problem: Problem) -> SearchState:
         likelihood: ChainLikelihood = problem.likelihood
-        likelihood.restart()
         optimizer = tf.keras.optimizers.Adam(self.learning_rate)
         first_averaged = self.iterations - max(int(_AVERAGED * self.iterations), 1)
         means = [tf.Variable(tf.zeros_like(variable)) for variable in likelihood.variables]
         # With the best parameters go the chains that belong to them.
         searched = [*likelihood.variables, *likelihood.chains]
-        state = SearchState(problem.checkpoints, start, searched, optimizer=optimizer, means=means)
+        state = SearchState(problem.checkpoints, searched, optimizer=optimizer, means=means)
         progress, history = state.progress, state.progress.history
-        seeds = np.random.default_rng([problem.seed, start]).integers(2**31, size=self.iterations)
+        seeds = np.random.default_rng([problem.seed, 0]).integers(2**31, size=self.iterations)
         with progress_bar(
             show=self.progress, total=self.iterations, initial=len(history), desc="EM"
         ) as bar:

@@ -4,17 +4,39 @@ import abc
 import dataclasses
 from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
+import tensorflow as tf
 
+from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.estimate.folder import Checkpoints, SearchState
-from recsim_tf.fitting.likelihood.default import default_likelihood
+from recsim_tf.fitting.likelihood.batches import SessionLikelihood
+from recsim_tf.fitting.likelihood.exact import Exact
+from recsim_tf.fitting.likelihood.initial import Classes, InitialLikelihood, MeanField
 from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
+from recsim_tf.fitting.likelihood.missing import missing_part
+from recsim_tf.fitting.likelihood.particle_filter import Particles
 from recsim_tf.fitting.logs.session_log import Sessions
+from recsim_tf.fitting.logs.trajectories import scoring_simulator
 
-# Standard deviation of all starts but the first, in the unconstrained parameters.
-_START_SPREAD = 0.5
+
+def default_likelihood(simulator: Simulator, log: Sessions) -> SessionLikelihood:
+    """`Classes()` where the log lacks a class of users, `MeanField()` where it lacks other initial
+    draws, `Particles()` around them where it lacks innovations, and `Exact()` where it has all.
+    Raises a ValueError where it has no session, or lacks several fields of the initial draws.
+    """
+    if not log.num_sessions:
+        raise ValueError("the log must have at least one session, got none")
+    scorer = scoring_simulator(simulator)
+    num_users, first = scorer.fewest_users, next(iter(log.pieces()))
+    spec = session_spec(scorer, num_users)
+    part = missing_part(scorer.users, num_users, spec.initial.user, first.initial)
+    initial: InitialLikelihood | None = None
+    if part is not None:
+        has_classes = part.num_classes(scorer.users, num_users) is not None
+        initial = Classes() if has_classes else MeanField()
+    if tf.nest.flatten(spec.draws.innovation) and not tf.nest.flatten(first.innovation):
+        return Particles(initial=initial)
+    return initial or Exact()
 
 
 class Problem(NamedTuple):
@@ -28,22 +50,16 @@ class Problem(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Search(abc.ABC):
-    """How `fit` looks for the best parameters.
+    """How `fit` looks for the best parameters. Arguments out of range raise a ValueError.
 
     Args:
-      num_starts: searches, the first from the parameters' starts, others from random places around
-        them; the best one counts.
       progress: whether to show a progress bar.
     """
 
-    num_starts: int = dataclasses.field(default=1, kw_only=True)
     progress: bool = dataclasses.field(default=True, kw_only=True)
 
     # What a row of the history is.
     step_name: ClassVar[str]
-
-    def __post_init__(self):
-        check_at_least(1, num_starts=self.num_starts)
 
     @property
     def batch_size(self) -> int:
@@ -63,24 +79,8 @@ class Search(abc.ABC):
         """What tells this search from another that cannot go on from its checkpoints, as JSON."""
         return {"search": type(self).__name__}
 
-    def best(self, problem: Problem) -> SearchState:
-        """The best of all searches, from the present values of the variables and around them."""
-        generator = np.random.default_rng(problem.seed)
-        variables = problem.likelihood.variables
-        first, num_points = (
-            [x.numpy() for x in variables],
-            len(problem.likelihood.fitted.parameters),
-        )
-        found = []
-        for start in range(self.num_starts):
-            for index, (variable, value) in enumerate(zip(variables, first, strict=True)):
-                spread = _START_SPREAD if start and index < num_points else 0.0
-                variable.assign(value + spread * generator.standard_normal(value.shape))
-            found.append(self.run(problem, start))
-        return max(found, key=lambda state: state.progress.objective)
-
     @abc.abstractmethod
-    def run(self, problem: Problem, start: int) -> SearchState:
+    def run(self, problem: Problem) -> SearchState:
         """The state at the end, with the best values, of a search from the present values of the
-        likelihood's variables, or from its checkpoint. `start` is the number of the search.
+        likelihood's variables, or from its checkpoint.
         """

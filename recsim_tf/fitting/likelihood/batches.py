@@ -73,10 +73,8 @@ class SessionLikelihood(Likelihood):
 
     @abc.abstractmethod
     def session_score(self, lacking: Lacking) -> SessionScore:
-        """The score of the sessions of a log.
-
-        Raises:
-          ValueError: if this likelihood cannot sum out what the log lacks.
+        """The score of the sessions of a log. Raises a ValueError if this likelihood cannot sum
+        out what the log lacks.
         """
 
 
@@ -90,14 +88,7 @@ class Batch(NamedTuple):
 
 class BatchLikelihood(LogLikelihood):
     """The sum of the scores of a log's sessions, and its gradients, by batches of one size in
-    compiled functions.
-
-    Args:
-      likelihood: gives the score.
-      fitted, log, batch_size, seed: as of `Likelihood.of`.
-
-    Raises:
-      ValueError: see `Likelihood.of`.
+    compiled functions; see `Likelihood.of`.
     """
 
     def __init__(
@@ -199,12 +190,9 @@ class BatchLikelihood(LogLikelihood):
         return tf.nest.map_structure(lambda *leaves: tf.stack(leaves), *steps)
 
     def batches(self, generator: np.random.Generator | None = None) -> Iterator[Batch]:
-        """Batches that go once through the log. The last batch of each piece is filled up with
-        sessions of weight zero.
-
-        Args:
-          generator: None for the order of the log; else batches are random. Sessions of similar
-            lengths are batched together, so that little time is spent on steps after their ends.
+        """Batches that go once through the log, in its order or by a generator at random. The last
+        batch of each piece is filled up with sessions of weight zero. Random batches have sessions
+        of similar lengths, so that little time is spent on steps after their ends.
         """
         return (taken() for taken in self._lazy_batches(generator))
 

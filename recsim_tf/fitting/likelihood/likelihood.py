@@ -14,7 +14,8 @@ from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 
 @dataclasses.dataclass(frozen=True)
 class Likelihood(abc.ABC):
-    """How the likelihood of a log is computed. It depends on which draws the log lacks.
+    """How the likelihood of a log is computed. It depends on which draws the log lacks. Arguments
+    out of range raise a ValueError.
 
     Args:
       jit_compile: whether to compile with XLA.
@@ -34,10 +35,8 @@ class Likelihood(abc.ABC):
         Args:
           fitted: its models score the log.
           log: with all draws of its user model but those that this likelihood sums out.
-          batch_size: sessions that are scored at once by each core; memory grows with it and with
-            the number of cores, and not with the log.
-          seed: of what is drawn, an integer or int32 [2]; the same for every call that is not given
-            another.
+          batch_size: sessions that are scored at once by each core.
+          seed: of what is drawn, an integer or int32 [2], where a call is given no other one.
 
         Raises:
           ValueError: for an argument out of range, a log without sessions, or one that lacks other
@@ -49,9 +48,6 @@ class LogLikelihood(abc.ABC):
     """The log-likelihood of the sessions of a log, as a function of `variables`.
 
     Attributes:
-      fitted: its models score the log.
-      log: the sessions.
-      batch_size: sessions that are scored at once.
       variables: those of `fitted`, and then those of posteriors of single sessions.
       dtype: of the variables.
       is_bound: whether posteriors are fitted, so that a lower bound is computed, from draws.

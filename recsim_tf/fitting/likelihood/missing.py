@@ -44,17 +44,9 @@ class Part(NamedTuple):
 
 
 def missing_part(users: UserModel, num_users: int, spec: Nest, initial: Nest) -> Part | None:
-    """The part of the initial draws that a log lacks; None where it lacks none. In the log ()
-    stands for it.
-
-    Args:
-      users: the models.
-      num_users: for which their parameters have values.
-      spec: nest of TensorSpec, of everything that users draw at first.
-      initial: nest of [S, ...], what was logged of it.
-
-    Raises:
-      ValueError: if several fields are missing, or one whose distribution depends on others.
+    """The part of the initial draws, of TensorSpecs `spec`, that a log lacks; None where it lacks
+    none. In what was logged, `initial`, a nest of [S, ...], () stands for it. Raises a ValueError
+    if several fields are missing, or one whose distribution depends on others.
     """
     if not tf.nest.flatten(spec):
         return None

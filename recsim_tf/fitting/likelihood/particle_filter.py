@@ -1,5 +1,9 @@
 """The likelihood of logs that lack the users' innovations, by particle filters."""
 
+import dataclasses
+from typing import ClassVar
+
+import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability.python.experimental import mcmc
@@ -7,19 +11,43 @@ from tensorflow_probability.python.experimental import mcmc
 from recsim_tf.core import nests, random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import Stages, log_prob_per_user, user_step
-from recsim_tf.core.types import (
-    Nest,
-    Seed,
-    SimulatorState,
-    StepDraws,
-    Trajectory,
-    Transition,
-)
+from recsim_tf.core.types import Nest, Seed, SimulatorState, StepDraws, Trajectory, Transition
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.likelihood.draws import copies, jackknife, propose
+from recsim_tf.fitting.likelihood.batches import Lacking, SessionLikelihood, SessionScore
+from recsim_tf.fitting.likelihood.initial import InitialLikelihood, copies, jackknife, propose
 
 # Of each session: what the jackknife needs.
 _NUM_FILTERS = 2
+
+
+@gin.configurable(module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class Particles(SessionLikelihood):
+    """An estimate of the likelihood by particle filters, for logs that lack the users' innovations,
+    discrete or not, see `marginal_log_prob`. Its noise is new in every minibatch.
+
+    Args:
+      num_particles: of each of the two filters of a session, at least 1.
+      initial: how initial draws are summed out that the log lacks too: `Classes()`, `MeanField()`
+        or `Draws()`; None where it has them.
+      jit_compile: whether to compile with XLA, which makes filters several times faster.
+    """
+
+    num_particles: int = 20
+    initial: InitialLikelihood | None = None
+
+    sums_innovations: ClassVar[bool] = True
+
+    def __post_init__(self):
+        check_at_least(1, num_particles=self.num_particles)
+
+    def session_score(self, lacking: Lacking) -> SessionScore:
+        def score(simulator, sessions, rows, seeds):
+            del rows
+            return marginal_log_prob(simulator, sessions, self.num_particles, seeds.innovation)
+
+        filters = SessionScore(score)
+        return filters if self.initial is None else self.initial.around(filters, lacking)
 
 
 def marginal_log_prob(
@@ -37,9 +65,8 @@ def marginal_log_prob(
 
     A filter's estimate Z of the likelihood is unbiased, so log Z is low by half its variance. The
     variance grows with the effect of the innovations, so a fit would find that effect too small.
-    The gradient of log Z is biased in the same way. A jackknife of the two filters,
-    2 log((Z1 + Z2) / 2) - (log Z1 + log Z2) / 2, takes away the part of both biases that falls as
-    1 / num_particles (Nowozin 2018, "Debiasing evidence approximations", ICLR).
+    The gradient of log Z is biased in the same way. A `jackknife` of the two filters takes away the
+    part of both biases that falls as 1 / num_particles.
 
     The gradient also holds for parameters that change the probability of a discrete innovation. An
     innovation is proposed from its distribution at the present parameters, taken as constant, and
@@ -49,14 +76,11 @@ def marginal_log_prob(
     Args:
       simulator: its models score the sessions; parameters are scalars or tables, not [B].
       trajectory: of single sessions, [T, B, ...]. Innovations in it are not read.
-      num_particles: P, of each of the two filters of a session.
+      num_particles: P, of each of the two filters of a session, at least 1.
       seed: an integer or int32 [2]. With the same seed and parameters the estimate is the same.
 
     Returns:
       The users' part, as `Simulator.log_prob(...).user`, without the innovations.
-
-    Raises:
-      ValueError: if num_particles is below 1.
     """
     check_at_least(1, num_particles=num_particles)
     num_steps, num_users = trajectory.transitions.reward.shape

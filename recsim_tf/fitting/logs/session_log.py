@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from recsim_tf.core.ranges import Range
 from recsim_tf.core.types import Nest
+from recsim_tf.core.validation import check_at_least
 
 # The fields with an axis of time.
 _STEPS = ("documents", "shown", "hidden", "response", "innovation", "propensity", "query")
@@ -30,18 +31,10 @@ class Sessions(Protocol):
         """The sessions as logs of one length, the same in every call."""
 
     def whole(self) -> "SessionLog":
-        """The sessions in one log.
-
-        Raises:
-          ValueError: if they are not in memory.
-        """
+        """The sessions in one log; a ValueError if they are not in memory."""
 
     def split(self, held_out: float, seed: int = 0) -> tuple["Sessions", "Sessions"]:
-        """Two logs of whole sessions, see `SessionLog.split`.
-
-        Raises:
-          ValueError: if the sessions cannot be split.
-        """
+        """Two logs, see `SessionLog.split`; a ValueError if the sessions cannot be split."""
 
 
 class SessionLog(NamedTuple):
@@ -113,15 +106,10 @@ class SessionLog(NamedTuple):
         return taken._map_steps(lambda leaf: leaf[rows][:, : length.max(initial=1)])
 
     def pad(self, max_length: int) -> "SessionLog":
-        """The log with T = `max_length`, by repeating the last steps.
-
-        Raises:
-          ValueError: if `max_length` is below that of the log.
+        """The log with T = `max_length`, by repeating the last steps. Raises a ValueError if it is
+        below that of the log.
         """
-        if max_length < self.max_length:
-            raise ValueError(
-                f"max_length must be at least that of the log, {self.max_length}, got {max_length}"
-            )
+        check_at_least(self.max_length, max_length=max_length)
         steps = np.minimum(np.arange(max_length), self.max_length - 1)
         return self._map_steps(lambda leaf: leaf[:, steps])
 
@@ -165,17 +153,6 @@ class SessionLog(NamedTuple):
         order = np.random.default_rng(seed).permutation(self.num_sessions)
         count = min(max(round(held_out * self.num_sessions), 1), self.num_sessions - 1)
         return self.take(np.sort(order[count:])), self.take(np.sort(order[:count]))
-
-
-def split_off(
-    log: Sessions, held_out: float | Sessions | None, seed: int = 0
-) -> tuple[Sessions, Sessions | None]:
-    """The sessions that are fitted, and those that are held out: a part of the log in (0, 1), other
-    sessions, or none.
-    """
-    if held_out is None or isinstance(held_out, Sessions):
-        return log, held_out
-    return log.split(held_out, seed)
 
 
 def take_steps(nest: Nest, steps: np.ndarray) -> Nest:

@@ -1,7 +1,5 @@
 """Logs from trajectories, episode files and simulations, and trajectories from logs."""
 
-from collections.abc import Iterator
-
 import gin
 import tensorflow as tf
 
@@ -45,34 +43,24 @@ def from_trajectory(trajectory: Trajectory, shared: bool = False) -> SessionLog:
             f"shared must be True for a trajectory of {num_users} users with {num_corpora} corpora"
         )
 
-    def candidates_of(first, later):
-        """[T, B, N, ...]: the candidates of each step, from those of the first and of the steps
-        after each.
-        """
-        num_steps = positions.shape[0]
-        return (
-            tf.concat([first[tf.newaxis], later[:-1]], axis=0)
-            if resampled
-            else tf.tile(first[tf.newaxis], [num_steps, *[1] * len(first.shape)])
-        )
-
     def shown(candidates):
         """[T, B, K, ...] of [T, W, N, ...]."""
         of_users = tf.repeat(candidates, num_users // num_corpora, axis=1)
         return tf.gather(of_users, positions, batch_dims=2)
 
-    later = draws.candidates if resampled else trajectory.initial.candidates
-    documents = tf.nest.map_structure(
-        lambda first, after: shown(candidates_of(first, after)),
-        trajectory.initial.candidates,
-        later,
-    )
-    hidden = draws.hidden
-    if resampled and shared:
-        hidden = tf.nest.map_structure(shown, hidden)
-    if not resampled:
-        hidden = tf.nest.map_structure(
-            lambda first: shown(candidates_of(first, first)), trajectory.initial.hidden
+    def of_first(first):
+        return shown(tf.repeat(first[tf.newaxis], positions.shape[0], axis=0))
+
+    if resampled:
+        documents = tf.nest.map_structure(
+            lambda first, later: shown(tf.concat([first[tf.newaxis], later[:-1]], axis=0)),
+            trajectory.initial.candidates,
+            draws.candidates,
+        )
+        hidden = tf.nest.map_structure(shown, draws.hidden) if shared else draws.hidden
+    else:
+        documents, hidden = tf.nest.map_structure(
+            of_first, (trajectory.initial.candidates, trajectory.initial.hidden)
         )
     length = tf.reduce_sum(tf.cast(transitions.active, tf.int32), axis=0).numpy()
 
@@ -115,7 +103,6 @@ def as_trajectory(
     simulator: Simulator,
     num_users: int,
     latent: bool = False,
-    latent_initial: bool = False,
     spec: Session | None = None,
 ) -> Trajectory:
     """The log as a trajectory [T, S, ...] of a `scoring_simulator`. Its log-probability is that of
@@ -127,7 +114,6 @@ def as_trajectory(
       num_users: sessions that will be scored at once; a parameter may have a value for each.
       latent: whether innovations are latent. Those of the trajectory are then zeros, which mean
         nothing.
-      latent_initial: the same for initial draws.
       spec: `session_spec(simulator, num_users)`, where it is known.
 
     Raises:
@@ -152,12 +138,7 @@ def as_trajectory(
         ),
     }
     documents = _matching("documents", log.documents, spec.draws.candidates)
-    if latent_initial:
-        initial = tf.nest.map_structure(
-            lambda leaf: tf.zeros([log.num_sessions, *leaf.shape], leaf.dtype), spec.initial.user
-        )
-    else:
-        initial = _matching("initial", log.initial, spec.initial.user)
+    initial = _matching("initial", log.initial, spec.initial.user)
     is_last = tf.range(log.max_length) == tf.convert_to_tensor(log.length)[:, tf.newaxis] - 1
     terminated = is_last & tf.convert_to_tensor(log.departed)[:, tf.newaxis]
     next_documents = tf.nest.map_structure(
@@ -213,43 +194,25 @@ def _as_numpy(nest: Nest) -> Nest:
 
 
 def from_episodes(episodes: Episodes) -> SessionLog:
-    """The log of the sessions of an episode file, in the order of the file. It equals the log of
-    the rollout that was written.
-
-    Args:
-      episodes: as `recsim_tf.adapters.episodes.read` opens it.
-
-    Returns:
-      S = `episodes.num_sessions` sessions with everything that the simulator's models drew; T is
-      the longest one's length.
-
-    Raises:
-      ValueError: if there are no sessions.
+    """The log of an episode file that `recsim_tf.adapters.episodes.read` opened, with everything
+    that the models drew, in the order of the file. Raises a ValueError if there are no sessions.
     """
     return from_trajectory(episodes.trajectory(), episodes.shared)
 
 
 def stream_episodes(episodes: Episodes, sessions_at_once: int = 1000) -> SessionStream:
-    """The same log in pieces, which are read from the file in each pass, so that memory does not
-    grow with the file.
-
-    Args:
-      episodes: as `recsim_tf.adapters.episodes.read` opens it.
-      sessions_at_once: sessions of a piece. Minibatches are drawn at random within a piece, so the
-        order of the sessions in the file should be random.
-
-    Raises:
-      ValueError: if there are no sessions, or `sessions_at_once` is below 1.
+    """The log of `from_episodes` in pieces of `sessions_at_once` sessions, at least 1, which are
+    read from the file in each pass, so that memory does not grow with the file. Minibatches are
+    drawn at random within a piece, so the order of the sessions in the file should be random.
     """
     check_at_least(1, sessions_at_once=sessions_at_once)
 
-    def pieces() -> Iterator[SessionLog]:
-        return (
+    return SessionStream(
+        lambda: (
             from_trajectory(trajectory, episodes.shared)
             for trajectory in episodes.trajectories(sessions_at_once)
         )
-
-    return SessionStream(pieces)
+    )
 
 
 @gin.configurable(module="recsim_tf")
@@ -266,14 +229,11 @@ def simulated_log(
 
     Args:
       simulator: has the true parameters.
-      num_sessions: S.
-      num_steps: sessions that last longer are cut off.
+      num_sessions: S, at least 1.
+      num_steps: at least 1; sessions that last longer are cut off.
       seed: an integer or int32 [2].
       jit_compile: whether to compile with XLA.
       latent: fields of the log that are left out, such as "innovation" and "initial".
-
-    Raises:
-      ValueError: for a number below 1, or a field that can not be latent.
     """
     check_at_least(1, num_sessions=num_sessions, num_steps=num_steps)
     unknown = [name for name in latent if name not in ("initial", "innovation")]

@@ -12,19 +12,16 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Seed
 from recsim_tf.fitting.parameters.mean_field import MeanFieldPosterior
 from recsim_tf.fitting.parameters.parameter import Parameter
-from recsim_tf.fitting.parameters.unconstrained import Unconstrained, flatten
+from recsim_tf.fitting.parameters.unconstrained import flatten, unpack
 
 
 class FittedSimulator:
-    """A simulator whose parameters are variables.
-
-    The simulator that is given is left as it is. Its models are copied, with a
-    `tfp.util.TransformedVariable` for each parameter, in the dtype of the user model.
+    """A simulator whose models are copied, with a `tfp.util.TransformedVariable` for each
+    parameter, in the dtype of the user model.
 
     Attributes:
       parameters: those that are fitted, by name.
       fixed: the values of the others.
-      unconstrained: the points of `parameters`.
       simulator: with the variables.
       posteriors: mean-field posteriors, of the parameters that have one.
 
@@ -63,10 +60,6 @@ class FittedSimulator:
         self._points = {
             name: variable.pretransformed_input for name, variable in self._transformed.items()
         }
-        self.unconstrained = Unconstrained(
-            self.parameters,
-            {name: tf.TensorSpec(point.shape, dtype) for name, point in self._points.items()},
-        )
         self.simulator = simulator.with_parameters(self._transformed)
         self.posteriors = {
             name: MeanFieldPosterior(point, name)
@@ -101,6 +94,32 @@ class FittedSimulator:
             for name, variable in self._transformed.items()
         }
 
+    def by_name(self, flat: tf.Tensor | np.ndarray) -> dict[str, tf.Tensor]:
+        """Vectors [..., P] as unconstrained elements [..., ...] of each parameter."""
+        specs = [tf.TensorSpec(point.shape, point.dtype) for point in self._points.values()]
+        return dict(zip(self._points, unpack(flat, specs), strict=True))
+
+    def values_at(self, flat: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The parameters' values [..., ...] at vectors [..., P]."""
+        return {
+            name: self.parameters[name].bijector.forward(elements)
+            for name, elements in self.by_name(flat).items()
+        }
+
+    def log_prior_at(self, elements: Mapping[str, tf.Tensor], jacobian: bool) -> tf.Tensor:
+        """float64 scalar: the log-density of some parameters under their priors, flat where there
+        are none: that of their values, or with the Jacobian of their unconstrained elements.
+        """
+        total = tf.zeros([], tf.float64)
+        for name, part in elements.items():
+            bijector, prior = self.parameters[name].bijector, self.parameters[name].prior
+            if jacobian:
+                log_det = bijector.forward_log_det_jacobian(part, event_ndims=part.shape.rank)
+                total += tf.cast(log_det, tf.float64)
+            if prior is not None:
+                total += tf.cast(tf.reduce_sum(prior.log_prob(bijector.forward(part))), tf.float64)
+        return total
+
     def draw(self, seed: Seed) -> Simulator:
         """The simulator with tensors for parameters: draws from their posteriors where they have
         one, else their values.
@@ -120,7 +139,7 @@ class FittedSimulator:
         minus their divergence from the prior.
         """
         points = {name: x for name, x in self._points.items() if name not in self.posteriors}
-        total = self.unconstrained.log_prior(points, jacobian=False)
+        total = self.log_prior_at(points, jacobian=False)
         for name, posterior in self.posteriors.items():
             parameter = self.parameters[name]
             divergence = posterior.divergence(parameter.prior, parameter.bijector, seed)
@@ -149,12 +168,8 @@ class FittedSimulator:
     ) -> dict[str, tf.Tensor]:
         """The scores of B rows by parameter, [B, ...]: the gradients of each row's log-probability
         in the unconstrained parameters. Every row has copies of its own, so that one backward pass
-        gives all of them.
-
-        Args:
-          log_prob: maps the values of the parameters, [B, ...], to log-probabilities [B].
-          num_rows: B. A parameter with a value for each of S sessions is repeated B / S times.
-          names: of the parameters; None for all.
+        gives all of them. `log_prob` maps the values, [B, ...], to log-probabilities [B]. A
+        parameter with a value for each of S sessions is repeated B / S times.
         """
         copies = {name: self._copied(name, num_rows) for name in names or self.parameters}
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -186,7 +201,7 @@ class FittedSimulator:
 
     def assign_flat(self, flat: np.ndarray) -> None:
         """Sets the unconstrained parameters from a vector [P]."""
-        for name, elements in self.unconstrained.by_name(flat).items():
+        for name, elements in self.by_name(flat).items():
             self._points[name].assign(elements)
 
 

@@ -1,6 +1,6 @@
-"""Parameters over the reals: as one vector, and as values within their supports."""
+"""Values over the reals: as one vector, and behind bijectors to their supports."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -8,45 +8,6 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core.types import Nest
-from recsim_tf.fitting.parameters.parameter import Parameter
-
-
-class Unconstrained:
-    """The unconstrained elements of parameters, P in all.
-
-    Args:
-      parameters: by name.
-      specs: shape and dtype of the unconstrained elements by name, in the same order.
-    """
-
-    def __init__(self, parameters: Mapping[str, Parameter], specs: Mapping[str, tf.TensorSpec]):
-        self._parameters = parameters
-        self._specs = specs
-
-    def by_name(self, flat: tf.Tensor | np.ndarray) -> dict[str, tf.Tensor]:
-        """Vectors [..., P] as unconstrained elements [..., ...] of each parameter."""
-        return dict(zip(self._specs, unpack(flat, list(self._specs.values())), strict=True))
-
-    def values(self, flat: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The parameters' values [..., ...] at vectors [..., P]."""
-        return {
-            name: self._parameters[name].bijector.forward(elements)
-            for name, elements in self.by_name(flat).items()
-        }
-
-    def log_prior(self, elements: Mapping[str, tf.Tensor], jacobian: bool) -> tf.Tensor:
-        """float64 scalar: the log-density of some parameters under their priors, flat where there
-        are none: that of their values, or with the Jacobian of their unconstrained elements.
-        """
-        total = tf.zeros([], tf.float64)
-        for name, part in elements.items():
-            bijector, prior = self._parameters[name].bijector, self._parameters[name].prior
-            if jacobian:
-                log_det = bijector.forward_log_det_jacobian(part, event_ndims=part.shape.rank)
-                total += tf.cast(log_det, tf.float64)
-            if prior is not None:
-                total += tf.cast(tf.reduce_sum(prior.log_prob(bijector.forward(part))), tf.float64)
-        return total
 
 
 def check_continuous(name: str, distribution: tfd.Distribution) -> None:

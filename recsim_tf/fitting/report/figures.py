@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from recsim_tf.fitting.checks import Calibration, Histogram, PredictiveCheck
+from recsim_tf.fitting.checks.choices import Calibration
+from recsim_tf.fitting.checks.predictive import Histogram, PredictiveCheck
 from recsim_tf.support.plots import Curve, draw_curves
 
 _LOG, _MODEL = "black", "C0"
@@ -76,27 +77,17 @@ def click_rate_plot(axes: Any, check: PredictiveCheck) -> None:
 
 def survival_plot(axes: Any, histogram: Histogram) -> None:
     """The part of sessions that reach each step, in the log and in the simulations."""
-    survival = histogram.survival()
-    steps = np.arange(len(survival.observed) + 1) + 0.5
-    _draw_histogram(axes, survival.observed, survival.interval, steps)
+    histogram_plot(axes, "step", histogram.survival(), "sessions that reach it")
     axes.set_ylim(0, 1.05)
-    axes.set_xlabel("step")
-    axes.set_ylabel("sessions that reach it")
 
 
-def histogram_plot(axes: Any, label: str, histogram: Histogram) -> None:
+def histogram_plot(axes: Any, label: str, histogram: Histogram, words: str = "share") -> None:
     """A distribution in the log and in the simulations."""
-    _draw_histogram(axes, histogram.observed, histogram.interval, histogram.edges)
+    low, high = histogram.interval
+    band = {"fill": True, "color": _MODEL, "alpha": 0.4, "linewidth": 0}
+    axes.stairs(high, histogram.edges, baseline=low, label=_PERCENT_95, **band)
+    axes.stairs(histogram.observed, histogram.edges, color=_LOG, linewidth=1, label="log")
+    axes.legend(frameon=False)
     axes.set_ylim(bottom=0)
     axes.set_xlabel(label)
-    axes.set_ylabel("share")
-
-
-def _draw_histogram(
-    axes: Any, observed: np.ndarray, interval: tuple[np.ndarray, np.ndarray], edges: np.ndarray
-) -> None:
-    low, high = interval
-    band = {"fill": True, "color": _MODEL, "alpha": 0.4, "linewidth": 0}
-    axes.stairs(high, edges, baseline=low, label=_PERCENT_95, **band)
-    axes.stairs(observed, edges, color=_LOG, linewidth=1, label="log")
-    axes.legend(frameon=False)
+    axes.set_ylabel(words)

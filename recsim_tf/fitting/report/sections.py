@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from recsim_tf.fitting.checks import FitChecks, PredictiveCheck, Recovered, summarise
-from recsim_tf.fitting.estimate.estimates import ParameterEstimate, named_elements
+from recsim_tf.fitting.checks.fit_checks import FitChecks, Recovered, summarise
+from recsim_tf.fitting.checks.predictive import PredictiveCheck
+from recsim_tf.fitting.estimate.estimates import ParameterEstimate, estimate_rows, named_elements
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.parameters.parameter import element
@@ -14,8 +15,6 @@ from recsim_tf.support.pages import Chart, Note, Part, Table
 from recsim_tf.support.plots import png
 from recsim_tf.support.tables import fixed, label, signed
 
-# Larger parameters are summed up.
-_MAX_ELEMENTS = 20
 _MAX_RECOVERED = 40
 _SMALL_P = 0.05
 _HALF, _WIDE = (5.4, 3.6), (9, 3.6)
@@ -88,23 +87,7 @@ def parameters(
     not_identified: Mapping[str, np.ndarray],
 ) -> list[Part]:
     """Small parameters by element, large ones summed up with a histogram."""
-    rows = []
-    large = {}
-    for name, estimate in estimates.items():
-        if np.size(estimate.value) > _MAX_ELEMENTS:
-            large[name] = estimate
-            continue
-        unknown = not_identified.get(name, np.zeros(np.shape(estimate.value), bool))
-        for index in np.ndindex(np.shape(estimate.value)):
-            value, error, low, high = (float(np.asarray(field)[index]) for field in estimate)
-            row = {
-                "parameter": element(name, index),
-                "estimate": value,
-                "standard error": "not identified" if unknown[index] else error,
-                "interval from": low,
-                "to": high,
-            }
-            rows.append(row)
+    small, large = estimate_rows(estimates, not_identified)
     note = (
         "Standard errors are those of the observed information or of a posterior, where there are"
         f" any. Intervals: {confidence:.0%}."
@@ -117,29 +100,13 @@ def parameters(
         )
     histograms = [
         Chart(
-            png(figures.parameter_histogram, name, estimate.value, size=_HALF),
+            png(figures.parameter_histogram, name, estimates[name].value, size=_HALF),
             f"Histogram of {name}",
             f"{name}: values of its elements.",
         )
-        for name, estimate in large.items()
+        for name in (row["parameter"] for row in large)
     ]
-    summaries = [_summed_up(name, estimate) for name, estimate in large.items()]
-    return [Table(rows), Table(summaries), *histograms, Note(note)]
-
-
-def _summed_up(name: str, estimate: ParameterEstimate) -> dict:
-    value = np.asarray(estimate.value, np.float64)
-    error = np.asarray(estimate.standard_error, np.float64)
-    known = error[~np.isnan(error)]
-    return {
-        "parameter": name,
-        "shape": " by ".join(f"{size:,}" for size in value.shape),
-        "smallest": float(value.min()),
-        "mean": float(value.mean()),
-        "largest": float(value.max()),
-        "standard deviation": float(value.std()),
-        "mean standard error": float(known.mean()) if known.size else None,
-    }
+    return [Table(small), Table(large), *histograms, Note(note)]
 
 
 def learning_curve(result: FitResult) -> list[Part]:
@@ -147,8 +114,7 @@ def learning_curve(result: FitResult) -> list[Part]:
     if not result.history:
         return ["The search ended before its first pass was over."]
     drawn = png(figures.learning_curve, result.history, result.search.step_name, size=_WIDE)
-    words = "Log-likelihood a step through the search"
-    return [Chart(drawn, words, "Log-likelihood a step through the best of the fit's searches.")]
+    return [Chart(drawn, "Log-likelihood a step through the search")]
 
 
 def choices(checks: FitChecks) -> list[Part]:
@@ -248,13 +214,11 @@ def _predictive_charts(check: PredictiveCheck) -> list[Chart]:
     for name, histogram in check.histograms.items():
         if name == "session_length":
             drawn = png(figures.survival_plot, histogram, size=_HALF)
-            caption = "Session lengths: the share that reaches each step."
-            charts.append(Chart(drawn, "Session lengths", caption))
+            words = "Session lengths: the share that reaches each step."
         else:
-            quantity = _QUANTITIES[name]
-            drawn = png(figures.histogram_plot, quantity, histogram, size=_HALF)
-            words = f"Distribution of the {quantity}"
-            charts.append(Chart(drawn, words, f"{words}."))
+            drawn = png(figures.histogram_plot, _QUANTITIES[name], histogram, size=_HALF)
+            words = f"Distribution of the {_QUANTITIES[name]}."
+        charts.append(Chart(drawn, words, words))
     return charts
 
 
@@ -262,41 +226,31 @@ def recovery(rows: Sequence[Recovered]) -> list[Part]:
     """Estimates beside the truth: by element where there are few, and by parameter where that has
     several.
     """
-    single = [_recovered(row) for row in rows] if len(rows) <= _MAX_RECOVERED else []
-    several = [
+    single = [
         {
-            "parameter": found.parameter,
-            "estimates": found.num_estimates,
-            "mean error": found.mean_error,
-            "r.m.s. error": found.rms_error,
-            "mean standard error": found.mean_standard_error,
-            "mean z": found.mean_z_score,
-            "r.m.s. z": found.rms_z_score,
-            "in the interval": (
-                f"{found.covered:,} of {found.intervals:,}" if found.intervals else None
+            "parameter": element(row.parameter, row.element),
+            "truth": row.truth,
+            "estimate": row.estimate,
+            "standard error": row.standard_error,
+            "relative error": (
+                None if np.isnan(row.relative_error) else f"{signed(100 * row.relative_error, 2)} %"
             ),
+            "z": signed(row.z_score, 2),
+            "in the interval": row.covered,
         }
-        for found in summarise(rows)
-        if found.num_estimates > 1
+        for row in (rows if len(rows) <= _MAX_RECOVERED else ())
     ]
+    several = []
+    for found in summarise(rows):
+        covered, intervals = found.pop("covered"), found.pop("intervals")
+        found["in_the_interval"] = f"{covered:,} of {intervals:,}" if intervals else None
+        if found["num_estimates"] > 1:
+            several.append({label(name): value for name, value in found.items()})
     note = (
         "z is the error in standard errors; over many parameters its root mean square is about 1"
         " where standard errors are right."
     )
     return [Table(single), Table(several), Note(note)]
-
-
-def _recovered(row: Recovered) -> dict:
-    error = None if np.isnan(row.relative_error) else f"{signed(100 * row.relative_error, 2)} %"
-    return {
-        "parameter": element(row.parameter, row.element),
-        "truth": row.truth,
-        "estimate": row.estimate,
-        "standard error": row.standard_error,
-        "relative error": error,
-        "z": signed(row.z_score, 2),
-        "in the interval": row.covered,
-    }
 
 
 def _unpredictable(checks: FitChecks) -> str:

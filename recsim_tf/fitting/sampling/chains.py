@@ -3,7 +3,6 @@
 import dataclasses
 from typing import ClassVar
 
-import gin
 import numpy as np
 import tensorflow as tf
 
@@ -25,18 +24,14 @@ from recsim_tf.fitting.sampling.latents import Latents
 _RISES, _MOVES, _PRIOR_MOVES = 160, 10, 20
 
 
-@gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Chains(Likelihood):
     """Markov chains of what each session lacks, for logs that lack continuous initial draws, normal
     innovations or both. The search must be `MonteCarloEM`.
 
     Args:
-      num_chains: of each session.
+      num_chains: of each session, at least 1.
       jit_compile: whether to compile with XLA, which makes an iteration many times faster.
-
-    Raises:
-      ValueError: for a number of chains below 1.
     """
 
     num_chains: int = 50
@@ -56,16 +51,8 @@ class Chains(Likelihood):
 class ChainLikelihood(LogLikelihood):
     """The log-likelihood of sessions with latents, and its gradient by Fisher's identity: the mean
     gradient of the log-density of everything that was drawn, over the posterior of the latents.
-
-    Args:
-      fitted: its models score the log. A parameter may have a value for each session.
-      log: in memory, without the users' initial draws, innovations or both.
-      num_chains, jit_compile: as of `Chains`.
-      seed: as of `Likelihood.of`.
-
-    Raises:
-      ValueError: for a log in pieces, one without sessions, or one of which nothing is latent; or
-        for parameters with posteriors.
+    Raises a ValueError for a log in pieces, one of which nothing is latent, and for parameters with
+    posteriors; see `Chains` and `Likelihood.of`.
     """
 
     def __init__(
@@ -84,8 +71,8 @@ class ChainLikelihood(LogLikelihood):
             )
         self.num_chains, self._seed = num_chains, seed
         self._sessions = log.whole()
-        self._latents, self._start = self._prior_chains()
-        self.chains = AnnealedChains(*map(tf.Variable, self._start))
+        self._latents, start = self._prior_chains()
+        self.chains = AnnealedChains(*map(tf.Variable, start))
         wrap = compiled(jit_compile=jit_compile)
         self._iterate = wrap(self._moved)
         self._scores_of = wrap(self._row_scores)
@@ -99,16 +86,9 @@ class ChainLikelihood(LogLikelihood):
         chains, _, value, gradients = self._iterate(
             chains, tf.cast(beta, chains.beta.dtype), tf.constant(num_moves), random.as_seed(seed)
         )
-        self._put(chains)
+        for variable, moved in zip(self.chains, chains, strict=True):
+            variable.assign(moved)
         return float(value), [gradient.numpy() for gradient in gradients]
-
-    def restart(self) -> None:
-        """Puts the chains where they began, at about draws from the prior."""
-        self._put(self._start)
-
-    def _put(self, chains: AnnealedChains) -> None:
-        for variable, value in zip(self.chains, chains, strict=True):
-            variable.assign(value)
 
     def total(self) -> tuple[float, list[np.ndarray]]:
         """The mean log-density of everything that was drawn, over the chains as they are, summed

@@ -45,9 +45,6 @@ class NUTS:
       jit_compile: whether to compile with XLA, which takes some seconds and makes draws several
         times faster.
       progress: whether to show a progress bar.
-
-    Raises:
-      ValueError: for a number that is too small.
     """
 
     num_samples: int = 500

@@ -76,7 +76,12 @@ def sample_sessions(
     prior_seed, annealing_seed, chain_seed = random.split_seed(seed, 3)
     latents = Latents(simulator, log, prior_seed)
     start, step_sizes = _annealed(simulator, log, num_chains, sampler, annealing_seed)
-    chains = sampler.draws(latents.log_density, start / latents.scale, chain_seed, step_sizes)
+    chains = sampler.draws(
+        lambda positions: tf.add(*latents.log_parts(positions)),
+        start / latents.scale,
+        chain_seed,
+        step_sizes,
+    )
     initial, innovation = tf.nest.map_structure(
         lambda leaf: leaf.numpy(), latents.values(chains.positions)
     )

@@ -7,13 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from recsim_tf.fitting.estimate.estimates import ParameterEstimate
+from recsim_tf.fitting.estimate.estimates import estimate_rows
 from recsim_tf.fitting.estimate.fit import FitResult
-from recsim_tf.fitting.parameters.parameter import element
-from recsim_tf.support.tables import markdown_table
+from recsim_tf.support.tables import markdown_table, number
 
-# Tables with more elements are summarised in one row.
-_MAX_ROWS = 24
 _NOT_STATED = "Not stated."
 _INTRODUCTION = """\
 A simulator of users of a recommender system, fitted to logged sessions. This folder holds its
@@ -34,9 +31,6 @@ In a gin file:
 experiment.simulator = @load_simulator()
 load_simulator.folder = "path/of/this/folder"
 ```"""
-_NONE = "-"
-
-Figures = Mapping[str, str | float | int | bool | None]
 
 
 def figures(argument: str, values: Mapping[str, Any] | None) -> dict[str, str | float | int | bool]:
@@ -78,7 +72,7 @@ def model_card(
         "Model": f"{_figures(metadata['model'])}\n\n```\n{users}\n{documents}\n```",
         "Data": _figures(metadata["data"]),
         "Fit": _figures(metadata["fit"]),
-        "Parameters": _parameters(result.estimates, result.not_identified),
+        "Parameters": _parameters(result),
         "Checks": _figures(metadata["checks"]),
         "Intended use": intended_use.strip() or _NOT_STATED,
         "Limits": limits.strip() or _NOT_STATED,
@@ -95,43 +89,14 @@ def model_card(
     )
 
 
-def _figures(values: Figures) -> str:
-    return (
-        markdown_table([("", ""), *((name, _text(value)) for name, value in values.items())])
-        if values
-        else _NOT_STATED
+def _figures(values: Mapping[str, Any]) -> str:
+    rows = [("", ""), *((name, number(value)) for name, value in values.items())]
+    return markdown_table(rows) if values else _NOT_STATED
+
+
+def _parameters(result: FitResult) -> str:
+    return "\n\n".join(
+        markdown_table([list(rows[0]), *([number(cell) for cell in row.values()] for row in rows)])
+        for rows in estimate_rows(result.estimates, result.not_identified)
+        if rows
     )
-
-
-def _parameters(
-    estimates: Mapping[str, ParameterEstimate], not_identified: Mapping[str, np.ndarray]
-) -> str:
-    rows: list[Sequence[str]] = [("parameter", "value", "standard error", "interval from", "to")]
-    for name, estimate in estimates.items():
-        columns = [np.asarray(column) for column in estimate]
-        value, error, *_ = columns
-        if value.size > _MAX_ROWS:
-            summary = (
-                f"mean {_text(value.mean())}, standard deviation {_text(value.std())},"
-                f" {_text(value.min())} to {_text(value.max())}"
-            )
-            typical = f"median {_text(np.nanmedian(error))}" if np.isfinite(error).any() else _NONE
-            rows.append((f"{name} {list(value.shape)}", summary, typical, _NONE, _NONE))
-            continue
-        unknown = not_identified.get(name, np.zeros(value.shape, bool))
-        for index in np.ndindex(value.shape):
-            texts = [_text(column[index]) for column in columns]
-            if unknown[index]:
-                texts[1] = "not identified"
-            rows.append((element(name, index), *texts))
-    return markdown_table(rows)
-
-
-def _text(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "none", True: "yes", False: "no"}[value]
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.6g}" if np.isfinite(value) else _NONE

@@ -1,7 +1,8 @@
 """Fitted models in folders that can be given away.
 
-`model.json` and `arrays.npz` hold the simulator and the estimates as data, see `encoding`, and
-`MODEL_CARD.md` describes them. There is no pickle in a folder and no row of the log.
+`model.json` holds the classes of the models, their fields, and figures of fit and checks, see
+`encoding`; `arrays.npz` the tables of the models, and value, standard error and interval of each
+parameter; `MODEL_CARD.md` describes them. There is no pickle in a folder and no row of the log.
 """
 
 import contextlib
@@ -52,19 +53,8 @@ def save_model(
     limits: str = "",
     licence: str = "",
 ) -> None:
-    """Writes a fitted model into a new folder, from which `load_model` makes the simulator again.
-
-    The folder holds `model.json`, with the classes of the models, their fields, and the figures
-    below; `arrays.npz`, with tables of the models, and value, standard error and interval of each
-    parameter; and `MODEL_CARD.md`, which describes the model for people. Before anything is
-    written, the data must make the simulator that was fitted again.
-
-        save_model(
-            "my_model",
-            result,
-            data={"sessions": log.num_sessions, "steps": log.num_steps},
-            licence="CC BY 4.0",
-        )
+    """Writes a fitted model into a new folder, from which `load_model` makes the simulator again;
+    that it does is checked before the folder appears.
 
     Args:
       folder: does not exist, or is empty.
@@ -128,12 +118,10 @@ def load_model(folder: str | os.PathLike, imports: Sequence[str] = ()) -> Loaded
     that the caller trusts; other names are refused. Sizes are compared before an array is read. The
     digest finds damage; it does not say who wrote the folder.
 
-        load_model("my_model", imports=("my_package",))
-
     Args:
       folder: of the model.
-      imports: modules whose classes and functions the model may name, with all below them. They are
-        imported from where Python finds modules.
+      imports: modules whose classes and functions the model may name, with all below them, such as
+        ("my_package",). They are imported from where Python finds modules.
 
     Raises:
       FileNotFoundError: if a file is missing.

@@ -12,7 +12,7 @@ from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers
 from recsim_tf.fitting import Parameter, fit, simulated_log
-from recsim_tf.fitting.checks.predictions import predict_choices
+from recsim_tf.fitting.checks.choices import predict_choices
 from recsim_tf.fitting.report import write_report
 
 NOISE = 0.5

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recsim_tf.fitting.checks import recover, summarise
+from recsim_tf.fitting.checks.fit_checks import recover, summarise
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 
 
@@ -25,18 +25,18 @@ def test_replications_and_elements_are_summed_up():
     rows = recover(truth, [{"users.table": estimate(each, [0.1, 0.1])} for each in replications])
     assert [row[1:3] for row in rows] == [((0,), 0), ((1,), 0), ((0,), 1), ((1,), 1)]
     (found,) = summarise(rows)
-    assert (found.num_estimates, found.covered, found.intervals) == (4, 3, 4)
-    np.testing.assert_allclose(found.mean_error, -0.125)
-    np.testing.assert_allclose(found.rms_error, np.sqrt((0.01 + 0.04 + 0.01 + 0.09) / 4))
-    np.testing.assert_allclose(found.max_relative_error, 0.3)
-    np.testing.assert_allclose(found.rms_z_score, 10 * found.rms_error)
+    assert (found["num_estimates"], found["covered"], found["intervals"]) == (4, 3, 4)
+    np.testing.assert_allclose(found["mean_error"], -0.125)
+    np.testing.assert_allclose(found["rms_error"], np.sqrt((0.01 + 0.04 + 0.01 + 0.09) / 4))
+    np.testing.assert_allclose(found["max_relative_error"], 0.3)
+    np.testing.assert_allclose(found["rms_z_score"], 10 * found["rms_error"])
 
 
 def test_without_standard_errors_and_with_a_truth_of_zero_there_is_nothing_to_divide_by():
     (row,) = recover({"users.bias": 0.0}, {"users.bias": estimate(0.5, np.nan)})
     assert row.covered is None
     assert np.isnan([row.relative_error, row.z_score]).all()
-    assert summarise([row])[0].intervals == 0
+    assert summarise([row])[0]["intervals"] == 0
 
 
 @pytest.mark.parametrize(

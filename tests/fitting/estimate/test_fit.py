@@ -39,10 +39,8 @@ PARAMETERS = {
             user_quality_factor=0.3,
         ),
         [
-            "choice_model.attention_prob",
-            "choice_model.score_scaling",
-            "user_quality_factor",
-            "choice_model.min_normalizer",
+            *("choice_model.attention_prob", "choice_model.score_scaling"),
+            *("user_quality_factor", "choice_model.min_normalizer"),
         ],
     ),
     "exploration": (
@@ -100,7 +98,8 @@ def test_batches_sum_to_the_whole_also_where_the_last_one_is_short():
         np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
-TRUTH = {"users.choice_model.no_click_mass": 1.0, "users.user_update_alpha": 0.9 / 3.4}
+MASS, GAIN = "users.choice_model.no_click_mass", {"users.gain": Parameter()}
+TRUTH = {MASS: 1.0, "users.user_update_alpha": 0.9 / 3.4}
 SUPPORTS = {name: Parameter(start=0.5, support="positive") for name in TRUTH}
 
 
@@ -131,7 +130,7 @@ def test_lbfgs_finds_where_the_gradient_vanishes_and_the_truth_within_its_errors
 def test_the_information_of_scores_and_of_curvature_agree_where_the_likelihood_is_smooth(log):
     simulator = evolution(**HAZARD)
     parameters = {
-        "users.choice_model.no_click_mass": Parameter(support="positive"),
+        MASS: Parameter(support="positive"),
         "users.choice_model.min_normalizer": Parameter(),
     }
     fitted = FittedSimulator(simulator, parameters)
@@ -140,6 +139,7 @@ def test_the_information_of_scores_and_of_curvature_agree_where_the_likelihood_i
     # Both are estimates of the same from 400 sessions.
     np.testing.assert_allclose(np.linalg.inv(scores), np.linalg.inv(curvature), rtol=0.4)
     np.testing.assert_array_equal(fitted.flat(), FittedSimulator(simulator, parameters).flat())
+    assert simulator.users.choice_model.no_click_mass == 1.0, "the given simulator stays"
 
 
 def test_curvature_is_the_second_derivative_of_a_likelihood_that_is_known():
@@ -151,17 +151,15 @@ def test_curvature_is_the_second_derivative_of_a_likelihood_that_is_known():
     log = from_trajectory(rollout(simulator, num_users=50, size=1))
     result = fit(
         simulator,
-        {"users.choice_model.no_click_mass": Parameter(start=0.0)},
+        {MASS: Parameter(start=0.0)},
         log,
         uncertainty=Curvature(),
     )
     scores = log.documents.quality[..., 0]
-    mass = result.estimates["users.choice_model.no_click_mass"].value
+    mass = result.estimates[MASS].value
     probs = 1 / (1 + np.exp(mass - 1 - scores))
     expected = 1 / np.sqrt(np.sum(probs * (1 - probs)))
-    np.testing.assert_allclose(
-        result.estimates["users.choice_model.no_click_mass"].standard_error, expected, rtol=0.02
-    )
+    np.testing.assert_allclose(result.estimates[MASS].standard_error, expected, rtol=0.02)
 
 
 def test_minibatches_come_to_the_same_place_and_stop_on_held_out_sessions(log, result):
@@ -191,27 +189,11 @@ def test_minibatches_come_to_the_same_place_and_stop_on_held_out_sessions(log, r
 
 def test_a_narrow_prior_wins_over_few_sessions(log):
     prior = tfd.Normal(np.float64(2.0), 1e-4)
-    parameters = {"users.choice_model.no_click_mass": Parameter(start=1.5, prior=prior)}
+    parameters = {MASS: Parameter(start=1.5, prior=prior)}
     found = fit(evolution(**HAZARD), parameters, log.take(np.arange(5)))
-    estimate = found.estimates["users.choice_model.no_click_mass"]
+    estimate = found.estimates[MASS]
     assert abs(estimate.value - 2.0) < 1e-5
     assert estimate.standard_error == pytest.approx(1e-4, rel=1e-3)
-
-
-def test_the_best_of_several_starts_counts(log):
-    parameters = {"users.choice_model.no_click_mass": Parameter(start=40.0)}
-    one, several = (
-        fit(
-            evolution(**HAZARD),
-            parameters,
-            log,
-            # One small step each, which leaves the starts where they are.
-            search=Minibatches(passes=1, batch_size=400, num_starts=starts),
-            uncertainty=None,
-        )
-        for starts in (1, 4)
-    )
-    assert several.log_likelihood > one.log_likelihood
 
 
 def test_a_maximum_is_found_beside_a_region_where_there_is_no_value():
@@ -233,21 +215,14 @@ def test_a_fit_that_diverges_keeps_the_last_finite_parameters(log):
     with pytest.warns(UserWarning, match="the fit diverged"):
         found = fit(
             evolution(**HAZARD),
-            {"users.choice_model.no_click_mass": Parameter(start=3.0)},
+            {MASS: Parameter(start=3.0)},
             log,
             search=Minibatches(lambda: tf.keras.optimizers.SGD(1e6), passes=50, batch_size=100),
         )
     assert found.diverged
     assert not found.converged
-    assert np.isfinite(found.estimates["users.choice_model.no_click_mass"].value)
+    assert np.isfinite(found.estimates[MASS].value)
     assert np.isfinite(found.log_likelihood)
-
-
-def test_the_simulator_that_is_given_stays_as_it_is(result):
-    assert evolution(**HAZARD).users.choice_model.no_click_mass == 1.0
-    simulator = evolution(**HAZARD)
-    FittedSimulator(simulator, {"users.choice_model.no_click_mass": Parameter()})
-    assert simulator.users.choice_model.no_click_mass == 1.0
 
 
 @pytest.mark.parametrize(
@@ -255,26 +230,11 @@ def test_the_simulator_that_is_given_stays_as_it_is(result):
     [
         ({}, "parameters must name at least one parameter to fit, got none"),
         (["users.step_penalty"], "parameters must be `Parameter`s by name, got list"),
-        (
-            {"users.step_penalty": 0.5},
-            r"parameters\['users.step_penalty'\] must be a `Parameter`, got 0.5",
-        ),
-        (
-            {"no_click_mass": Parameter()},
-            r"Simulator has no parameter no_click_mass; its parameters are users\.",
-        ),
-        (
-            {"users.mass": Parameter()},
-            "InterestEvolutionUsers has no parameter mass; its parameters are .*no_click_mass",
-        ),
-        (
-            {"users.choice_model.no_click_mass": Parameter(start=-1.0, support="positive")},
-            "users.choice_model.no_click_mass must start within its support",
-        ),
-        (
-            {"users.departure_temperature": Parameter()},
-            "users.departure_temperature needs a start: the model has none, got None",
-        ),
+        ({"users.step_penalty": 0.5}, r"\['users.step_penalty'\] must be a `Parameter`, got 0.5"),
+        ({"mass": Parameter()}, r"Simulator has no parameter mass; its parameters are users\."),
+        ({"users.mass": Parameter()}, "Users has no parameter mass; its .* are .*no_click_mass"),
+        ({MASS: Parameter(start=-1.0, support="positive")}, f"{MASS} must start within its supp"),
+        ({"users.departure_temperature": Parameter()}, "needs a start: the model has none, got N"),
     ],
 )
 def test_parameters_that_cannot_be_fitted_are_named(parameters, message):
@@ -285,15 +245,11 @@ def test_parameters_that_cannot_be_fitted_are_named(parameters, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (
-            lambda: Parameter(support="integer"),
-            "support must be one of real, positive, unit or a bijector, got 'integer'",
-        ),
+        (lambda: Parameter(support="integer"), "support must be one of real, .* got 'integer'"),
         (lambda: LBFGS(max_iterations=0), "max_iterations must be at least 1, got 0"),
         (lambda: LBFGS(tolerance=0.0), "tolerance must be above 0, got 0.0"),
         (lambda: Minibatches(batch_size=0), "batch_size must be at least 1, got 0"),
         (lambda: Minibatches(learning_rate=0), "learning_rate must be above 0, got 0"),
-        (lambda: LBFGS(num_starts=0), "num_starts must be at least 1, got 0"),
         (lambda: Scores(confidence=1.0), r"confidence must be in \(0, 1\), got 1.0"),
     ],
 )
@@ -301,9 +257,6 @@ def test_bad_arguments_of_searches_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
     assert isinstance(Parameter(support=tfb.Exp()).bijector, tfb.Exp)
-
-
-MASS = "users.choice_model.no_click_mass"
 
 
 @pytest.mark.parametrize(
@@ -318,22 +271,12 @@ MASS = "users.choice_model.no_click_mass"
             r"uncertainty must be Curvature\(\) or None .* with Particles\(\) .*, got Scores\(",
         ),
         (
-            {
-                "simulator": drifting(),
-                "parameters": {"users.gain": Parameter()},
-                "uncertainty": Scores(),
-            },
+            {"simulator": drifting(), "parameters": GAIN, "uncertainty": Scores()},
             r"uncertainty must be Curvature\(\) or None for .*tables",
         ),
+        ({"parameters": {MASS: Parameter(start=-3.0)}}, "likelihood of .* is not finite at the s"),
         (
-            {"parameters": {MASS: Parameter(start=-3.0)}},
-            "the log-likelihood of .* is not finite at the start",
-        ),
-        (
-            {
-                "simulator": evolution(),
-                "parameters": {MASS: Parameter(), "users.step_penalty": Parameter()},
-            },
+            {"simulator": evolution(), "parameters": {"users.step_penalty": Parameter()}},
             "users.step_penalty does not act on the likelihood .* needs a hazard",
         ),
     ],

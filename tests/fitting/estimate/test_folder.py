@@ -50,6 +50,13 @@ def interrupt(monkeypatch, calls: int):
     monkeypatch.setattr(BatchLikelihood, "value_and_gradients", counted)
 
 
+def assert_same(resumed, expected):
+    assert resumed.history == expected.history
+    assert resumed.ending == expected.ending
+    for name, estimate in resumed.estimates.items():
+        np.testing.assert_array_equal(estimate.value, expected.estimates[name].value)
+
+
 def test_a_fit_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, log):
     expected = run(log, search=LONGER)
     with monkeypatch.context() as patch:
@@ -57,10 +64,7 @@ def test_a_fit_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, monkeypa
         with pytest.raises(KeyboardInterrupt):
             run(log, tmp_path, LONGER)
     resumed = run(log, tmp_path, LONGER)
-    assert resumed.history == expected.history
-    assert resumed.ending == expected.ending
-    for name, estimate in resumed.estimates.items():
-        np.testing.assert_array_equal(estimate.value, expected.estimates[name].value)
+    assert_same(resumed, expected)
 
 
 def test_a_finished_fit_is_not_repeated(tmp_path, monkeypatch, log):
@@ -79,7 +83,7 @@ def test_a_finished_fit_is_not_repeated(tmp_path, monkeypatch, log):
 
 def test_the_folder_has_curves_for_tensorboard(tmp_path, log):
     found = run(log, tmp_path)
-    (file,) = (tmp_path / "tensorboard" / "start_0").iterdir()
+    (file,) = (tmp_path / "tensorboard").iterdir()
     events = list(tf.compat.v1.train.summary_iterator(str(file)))
     steps = [
         event.step
@@ -103,7 +107,7 @@ def test_the_folder_of_another_fit_is_refused_and_kept(tmp_path, log):
 
 def test_a_damaged_checkpoint_is_told(tmp_path, log):
     run(log, tmp_path)
-    for file in (tmp_path / "checkpoints" / "start_0" / "6").glob("*.data*"):
+    for file in (tmp_path / "checkpoints" / "6").glob("*.data*"):
         file.write_bytes(b"")
     with pytest.raises(ValueError, match=r"checkpoint .*6/search is corrupt"):
         run(log, tmp_path)
@@ -120,7 +124,4 @@ def test_a_signal_saves_a_checkpoint_from_which_the_same_fit_goes_on(tmp_path, l
     with pytest.raises(StoppedError, match="the fit stopped after step"):
         run(log, tmp_path, search, stop=stop)
     resumed = run(log, tmp_path, search)
-    assert resumed.history == expected.history
-    assert resumed.ending == expected.ending
-    for name, estimate in resumed.estimates.items():
-        np.testing.assert_array_equal(estimate.value, expected.estimates[name].value)
+    assert_same(resumed, expected)

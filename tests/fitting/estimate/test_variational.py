@@ -13,11 +13,11 @@ from recsim_tf.fitting import (
     Curvature,
     Minibatches,
     Parameter,
-    SessionStream,
     fit,
     hierarchical_normal,
     simulated_log,
 )
+from recsim_tf.fitting.logs import SessionStream
 from recsim_tf.fitting.parameters.mean_field import MeanFieldPosterior
 from recsim_tf.fitting.parameters.parameter import BIJECTORS
 from tests.worlds.latents import latents
@@ -152,21 +152,12 @@ def test_bad_arguments_are_named(log):
         return lambda: fit(raters(), {"users.mean": Parameter()}, latent, **options)
 
     for make, message in (
-        (
-            lambda: Parameter(posterior="mean_field"),
-            "posterior='mean_field' needs a prior, got None",
-        ),
+        (lambda: Parameter(posterior="mean_field"), "'mean_field' needs a prior, got None"),
         (lambda: Parameter(posterior="full"), "posterior must be mean_field or None, got 'full'"),
         (lambda: Parameter(fixed=True), "fixed must be False .* without a start"),
         (lambda: hierarchical_normal(scale=0.0), "scale must be above 0, got 0.0"),
-        (
-            lambda: hierarchical_normal(features=np.ones(3)),
-            r"features must have a shape \[D, M\], got \[3\]",
-        ),
-        (
-            latent_fit(),
-            r"search must be Minibatches\(\) where posteriors are fitted.* got LBFGS",
-        ),
+        (lambda: hierarchical_normal(features=np.ones(3)), r"have a shape \[D, M\], got \[3\]"),
+        (latent_fit(), r"search must be Minibatches\(\) where posteriors are fitted.* got LBFGS"),
         (
             latent_fit(search=Minibatches(), uncertainty=Curvature()),
             r"uncertainty must be None .* where posteriors are fitted.* got Curvature\(",

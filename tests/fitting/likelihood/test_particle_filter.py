@@ -109,17 +109,6 @@ def test_the_same_seed_gives_the_same_estimate_and_another_seed_another(log):
     assert (one != other).numpy().any()
 
 
-def test_innovations_that_do_not_matter_average_out():
-    simulator = evolution(**HAZARD, alpha_y_intercept=0.0)
-    log = from_trajectory(rollout(simulator))
-    scorer = scoring_simulator(simulator)
-    trajectory = as_trajectory(log, scorer, log.num_sessions)
-    parts = scorer.log_prob(trajectory)
-    expected = parts.initial + parts.response + parts.departure
-    found = marginal_log_prob(scorer, trajectory, 2000, seed=1)
-    np.testing.assert_allclose(found, expected, atol=0.15)
-
-
 def test_continuous_innovations_are_drawn_from_their_distribution():
     simulator = satisfaction(innovation_stddev=1e-9)
     log = from_trajectory(rollout(simulator))

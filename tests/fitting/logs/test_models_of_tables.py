@@ -10,7 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf import Clicks, Simulator, UserModel, fitting, policies
 from recsim_tf.choice import MultinomialLogit, with_engagement
-from recsim_tf.fitting.checks import calibrate
+from recsim_tf.fitting.checks.choices import calibrate, predict_choices
 from recsim_tf.fitting.logs import from_table
 from tests.fitting.sessions import Ids
 from tests.worlds.purchases import purchases
@@ -23,7 +23,7 @@ TRUTH = {
 COLUMNS = ("session", "step", "position", "document", "clicked", "purchased")
 
 
-def as_table(log: fitting.SessionLog) -> pd.DataFrame:
+def as_table(log: fitting.logs.SessionLog) -> pd.DataFrame:
     session, step, position = np.nonzero(log.shown & log.active[..., np.newaxis])
     where = session, step, position
     values = (*where, log.documents[where], *(leaf[where] for leaf in log.response))
@@ -36,13 +36,13 @@ def simulator() -> Simulator:
 
 
 @pytest.fixture(scope="module")
-def simulated(simulator) -> fitting.SessionLog:
+def simulated(simulator) -> fitting.logs.SessionLog:
     trajectory = simulator.rollout(policies.random_policy(simulator), 400, 5, seed=0)
     return fitting.from_trajectory(trajectory)
 
 
 @pytest.fixture(scope="module")
-def read(simulated) -> fitting.SessionLog:
+def read(simulated) -> fitting.logs.SessionLog:
     return from_table(as_table(simulated), {name: name for name in COLUMNS}, departed=False).log
 
 
@@ -70,7 +70,7 @@ def test_a_fit_to_the_table_finds_the_parameters(simulator, simulated, read):
 
 def test_the_clicks_of_the_table_are_predicted_and_calibrated(simulator, simulated, read):
     log = read._replace(initial=simulated.initial)
-    predictions = fitting.predict_choices(simulator, log)
+    predictions = predict_choices(simulator, log)
     np.testing.assert_array_equal(predictions.logged, log.response.clicked)
     assert predictions.probs.shape == log.response.clicked.shape
     calibration = calibrate(predictions, log)

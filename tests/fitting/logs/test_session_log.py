@@ -74,14 +74,9 @@ def test_a_split_shares_out_whole_sessions():
 
 def test_a_log_that_lacks_what_the_models_draw_is_refused():
     log = from_trajectory(rollout(evolution()))
-    with pytest.raises(
-        ValueError,
-        match=r"the log's innovation must hold what the models draw, int32 \[\], got 0 arrays",
-    ):
+    with pytest.raises(ValueError, match=r"innovation must hold what .*, int32 \[\], got 0 arrays"):
         session_log_prob(evolution(), log._replace(innovation=()))
-    with pytest.raises(
-        ValueError, match="the log must have slates of slate_size=2 documents, got 3"
-    ):
+    with pytest.raises(ValueError, match="must have slates of slate_size=2 documents, got 3"):
         session_log_prob(exploration(), log)
 
 

@@ -3,9 +3,9 @@ import pytest
 import tree
 
 from recsim_tf.adapters import episodes
-from recsim_tf.fitting import Parameter, SessionLog, SessionStream, fit, from_trajectory
+from recsim_tf.fitting import Parameter, fit, from_trajectory
 from recsim_tf.fitting.likelihood.exact import Exact
-from recsim_tf.fitting.logs import from_episodes, stream_episodes
+from recsim_tf.fitting.logs import SessionStream, from_episodes, stream_episodes
 from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from tests.fitting.sessions import HAZARD, evolution, rollout
@@ -33,25 +33,16 @@ def test_a_stream_has_the_log_of_the_rollout_in_pieces_of_one_length(file, simul
     expected = from_trajectory(rollout(simulator, num_users=50, num_steps=8))
     tree.map_structure(np.testing.assert_array_equal, whole, expected.take(range(50)))
     assert len(set(whole.length)) > 1
+    assert isinstance(whole, Sessions)
+    assert isinstance(stream, Sessions)
     pieces = list(stream.pieces())
     assert [piece.num_sessions for piece in pieces] == [20, 20, 10]
     assert {piece.max_length for piece in pieces} == {whole.max_length}
     assert (stream.num_sessions, stream.num_steps) == (50, whole.num_steps)
     for start, piece in zip((0, 20, 40), pieces, strict=True):
-        rows = slice(start, start + 20)
-        np.testing.assert_array_equal(piece.length, whole.length[rows])
-        np.testing.assert_array_equal(piece.departed, whole.departed[rows])
-        np.testing.assert_array_equal(piece.response, whole.response[rows])
-        np.testing.assert_array_equal(piece.innovation, whole.innovation[rows])
-        np.testing.assert_array_equal(piece.documents, whole.documents[rows])
-
-
-def test_logs_and_streams_are_sessions_in_pieces(file):
-    log = from_episodes(file)
-    assert list(log.pieces()) == [log]
-    for sessions in (log, stream_episodes(file, 20)):
-        assert isinstance(sessions, Sessions)
-        assert all(isinstance(piece, SessionLog) for piece in sessions.pieces())
+        for field in ("length", "departed", "response", "innovation", "documents"):
+            found, expected = getattr(piece, field), getattr(whole, field)[start : start + 20]
+            np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.slow
@@ -79,10 +70,7 @@ def test_bad_streams_are_told(file, simulator):
         stream_episodes(file, 0)
     with pytest.raises(ValueError, match="the log must have at least one session, got none"):
         SessionStream(lambda: [])
-    with pytest.raises(
-        ValueError,
-        match=r"held_out must be a log of its own, or None, where the log is in pieces, got 0\.1",
-    ):
+    with pytest.raises(ValueError, match=r"held_out must be a log of its own, .*, got 0\.1"):
         fit(simulator, PARAMETERS, stream_episodes(file), held_out=0.1)
 
 
@@ -97,7 +85,7 @@ def test_a_log_may_be_cut_and_padded(simulator):
     )
     padded = cut.pad(20)
     np.testing.assert_array_equal(padded.response[:, -1], cut.response[np.arange(10), length - 1])
-    with pytest.raises(ValueError, match="max_length must be at least that of the log"):
+    with pytest.raises(ValueError, match="max_length must be at least"):
         log.pad(log.max_length - 1)
     with pytest.raises(ValueError, match="length must hold a number of steps for each session"):
         log.cut(log.length + 1)

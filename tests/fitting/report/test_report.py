@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsim_tf.fitting import Parameter, fit, from_trajectory
-from recsim_tf.fitting.checks import recover
+from recsim_tf.fitting.checks.fit_checks import recover
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.report.sections import parameters, recovery
@@ -54,8 +54,7 @@ def test_a_report_says_what_was_fitted_and_what_the_checks_found(written, result
         fixed(figures["calibration"]["expected_error"]),
     ):
         assert piece in page.text
-    # The search, the calibration, click rates, lengths, clicks, and engagement by session and by
-    # step.
+    # Search, calibration, click rates, lengths, clicks, engagement by session and by step.
     assert len(page.images) == 7
     assert list(path.parent.iterdir()) == [path]
 
@@ -121,5 +120,5 @@ def test_recovery_of_a_large_parameter_is_summed_up():
     single, several, _ = recovery(recover({"users.factors": truth}, {"users.factors": estimate}))
     assert not single.rows
     (row,) = several.rows
-    assert (row["parameter"], row["estimates"]) == ("users.factors", 50)
+    assert (row["parameter"], row["num estimates"]) == ("users.factors", 50)
     assert (row["mean error"], row["in the interval"]) == (pytest.approx(0.1), "50 of 50")

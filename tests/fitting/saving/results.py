@@ -3,8 +3,9 @@
 import numpy as np
 
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting import LBFGS, Exact, FitResult
+from recsim_tf.fitting import LBFGS, Exact
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
+from recsim_tf.fitting.estimate.fit import FitResult
 
 
 def result_of(simulator: Simulator, values: dict, **changes) -> FitResult:

@@ -120,7 +120,7 @@ def test_tables_variables_and_infinite_numbers_are_saved(tmp_path):
     assert loaded.documents.factors.dtype == np.float64
     assert loaded.users.decay == 0.7
     card = " ".join((tmp_path / "model" / "MODEL_CARD.md").read_text().split())
-    assert "| documents.factors [50, 32] | mean " in card
+    assert "| documents.factors | 50 by 32 | " in card
     grammar = conversation_grammar(1, ("funny", "dark"))
     users = DialogueUsers(num_attributes=2, channel=grammar, inquiring=-np.inf)
     simulator = recsim_tf.conversation(users, slate_size=1, num_candidates=5)
@@ -249,9 +249,9 @@ def test_the_card_tells_data_fit_checks_and_parameters(tmp_path, result):
         "| sessions | 41 |",
         "| search | LBFGS |",
         "| ending | did not converge |",
-        "| log-likelihood of the training sessions | -1.5 |",
-        "| calibration error | 0.25 |",
-        "| users.choice_model.no_click_mass | 1.1 |",
+        "| log-likelihood of the training sessions | \N{MINUS SIGN}1.500 |",
+        "| calibration error | 0.2500 |",
+        "| users.choice_model.no_click_mass | 1.100 |",
         "## Limits Simulated users only.",
         "## Licence of the data CC BY 4.0",
         "## Intended use Not stated.",

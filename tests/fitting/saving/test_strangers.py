@@ -76,11 +76,7 @@ def nested(depth):
 @pytest.mark.parametrize(
     ("edit", "told"),
     [
-        (
-            reward("planted:reward"),
-            "is refused, because somebody else may have written the model: "
-            'pass imports=("planted",) if you trust planted',
-        ),
+        (reward("planted:reward"), 'pass imports=("planted",) if you trust planted'),
         (reward("os:system"), 'pass imports=("os",)'),
         (reward("recsim_tf.fitting.saving.models:save_model"), '("recsim_tf.fitting.saving.models'),
         (reward("recsim_tf.coreless:f"), "is refused"),
@@ -99,10 +95,7 @@ def nested(depth):
         (field("gain", {"class_name": "X"}, "users"), "users.gain must be encoded as save_model"),
         (field("response", 3, "users"), "simulator.users is refused: "),
         (field("gain", {"array": "../other"}, "users"), "it is damaged: KeyError '../other'"),
-        (
-            field("num_factors", 10**12, "documents"),
-            "num_factors of simulator.documents must be at",
-        ),
+        (field("num_factors", 10**12, "documents"), "num_factors of simulator.documents must"),
         (field("gain", nested(500), "users"), "model.json: "),
         (field("slate_size", 0), "simulator is refused: slate_size must be"),
         (lambda content: content.update(simulator=3), "simulator must be a Simulator, got int"),
@@ -167,17 +160,11 @@ CLAIM = {"descr": "<f4", "fortran_order": False}
 @pytest.mark.parametrize(
     ("edit", "told"),
     [
-        (
-            packed(FACTORS, np.array([Pickled()])),
-            "must be {'shape': [1000, 16], 'dtype': 'float32'}",
-        ),
+        (packed(FACTORS, np.array([Pickled()])), "must be {'shape': [1000, 16], 'dtype': 'float"),
         (packed(FACTORS, SMALL, zipfile.ZIP_DEFLATED), "must not be compressed"),
         (packed(FACTORS, np.zeros([4, 16], np.float32)), "got {'shape': [4, 16]"),
         (packed(FACTORS, SMALL, header=CLAIM | {"shape": (10**12,)}), "'shape': [1000000000000]"),
-        (
-            packed(FACTORS, SMALL[1:], header=CLAIM | {"shape": (1000, 16)}),
-            "must have 64,128 bytes",
-        ),
+        (packed(FACTORS, SMALL[1:], header=CLAIM | {"shape": (1000, 16)}), "must have 64,128 b"),
         (packed("../planted", SMALL), "its arrays must be those that model.json lists"),
         (lambda archive: archive[:-40], "arrays.npz: "),
         (packed(FACTORS, SMALL, version=(2, 0)), "must be an array of format 1.0"),

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from recsim_tf.core.ranges import Range
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
 from recsim_tf.fitting.logs.tables import parsing
@@ -81,15 +82,12 @@ def read_movielens(
       position_seed: of the positions.
 
     Raises:
-      FileNotFoundError: if there is no such file.
-      ImportError: without pandas.
-      ValueError: for an argument out of range, a missing column or a bad value, with its row,
-        counted from 0 at the first line of data, and column; and for a user who has rated too many
-        movies for `num_negatives` others.
+      FileNotFoundError, ImportError: as `from_table`.
+      ValueError: for an argument out of range; as `from_table`, with row and column; and for a user
+        who has rated too many movies for `num_negatives` others.
     """
     check_at_least(1, num_negatives=num_negatives)
-    if not 0 < train_fraction <= 1:
-        raise ValueError(f"train_fraction must be in (0, 1], got {train_fraction}")
+    Range(above=0, high=1).check_number("train_fraction", train_fraction)
     events = read_ratings(path, num_movies)
     ties = np.random.default_rng(seed).random(len(events.user))
     order = np.lexsort((ties, events.timestamp, events.user))
@@ -206,10 +204,8 @@ def read_movies(path: str | os.PathLike, *, num_movies: int = 1682) -> MovieFeat
       num_movies: D; ids are from 1 to D. A movie that the file lacks has no genre and no year.
 
     Raises:
-      FileNotFoundError: if there is no such file.
-      ImportError: without pandas.
-      ValueError: for a missing column or a file without movies; for a movie id that is out of range
-        or there twice, with its row, counted from 0 at the first line of data.
+      FileNotFoundError, ImportError: as `from_table`.
+      ValueError: as `from_table`, with row and column, also for a movie that is there twice.
     """
     # A title may hold a quotation mark.
     frame = read_columns(os.fspath(path), _MOVIE_COLUMNS, sep="\t", quoting=3)

@@ -14,6 +14,7 @@ from recsim_tf.fitting.logs.tables.frames import pandas, read_columns
 CAMPAIGNS = ("all", "men", "women")
 POLICIES = ("random", "bts")
 _NUM_POSITIONS = 3
+_COLUMNS = ("timestamp", "item_id", "position", "click", "propensity_score")
 _USER_FEATURES = tuple(f"user_feature_{number}" for number in range(4))
 _ITEM_CATEGORIES = tuple(f"item_feature_{number}" for number in range(1, 4))
 
@@ -80,10 +81,8 @@ def read_open_bandit(
         policy; by default those of this log.
 
     Raises:
-      FileNotFoundError: if one of the files is not there.
-      ImportError: without pandas.
-      ValueError: for another campaign or policy; a missing column; a bad value, with its row,
-        counted from 0 at the first row of data, and column.
+      FileNotFoundError, ImportError: as `from_table`.
+      ValueError: for another campaign or policy, and as `from_table`, with row and column.
     """
     check_one_of(CAMPAIGNS, campaign=campaign)
     check_one_of(POLICIES, policy=policy)
@@ -92,16 +91,7 @@ def read_open_bandit(
     num_items = len(item_numeric)
     affinities = [f"user-item_affinity_{item}" for item in range(num_items)]
     path = os.path.join(place, f"{campaign}.csv")
-    columns = (
-        "timestamp",
-        "item_id",
-        "position",
-        "click",
-        "propensity_score",
-        *_USER_FEATURES,
-        *affinities,
-    )
-    frame = read_columns(path, columns)
+    frame = read_columns(path, (*_COLUMNS, *_USER_FEATURES, *affinities))
     faults = Faults(frame)
     item = faults.whole_numbers("item_id", 0, num_items - 1).astype(np.int32)
     position = faults.whole_numbers("position", 1, _NUM_POSITIONS).astype(np.int32)

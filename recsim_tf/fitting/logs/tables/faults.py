@@ -63,11 +63,9 @@ class Faults:
         """Raises a ValueError for the first bad row, or marks the sessions of all bad rows.
 
         Args:
-          bad: bool [M].
-          column: the column of the table.
-          allowed: what is allowed, such as "be in (0, 1]", for the message.
+          bad: bool [M], of the rows int [M], from 0 at the first row of data; None for all.
+          allowed: what is allowed in the column, such as "be in (0, 1]", for the message.
           reason: name of the fault in `dropped`.
-          rows: int [M], the rows that are judged, from 0 at the first row of data; None for all.
         """
         if not bad.any():
             return

@@ -13,11 +13,7 @@ _PARQUET = (".parquet", ".pq")
 
 
 def pandas() -> Any:
-    """The module pandas.
-
-    Raises:
-      ImportError: if it is not installed.
-    """
+    """The module pandas; an ImportError if it is not installed."""
     try:
         return importlib.import_module("pandas")
     except ImportError as missing:
@@ -27,21 +23,12 @@ def pandas() -> Any:
 
 
 def as_frame(table: Any) -> Any:
-    """A table as a DataFrame with at least one row.
-
-    Args:
-      table: a pandas DataFrame, a pyarrow Table, or the path of a file .csv (also .csv.gz,
-        .csv.zip), .parquet or .pq.
-
-    Raises:
-      FileNotFoundError: if there is no such file.
-      ImportError: if pandas, or pyarrow for Parquet, is not installed.
-      ValueError: for another type of table or file, a file that cannot be read as what its name
-        says, and a table without rows.
+    """The table of `from_table` as a DataFrame with at least one row. Raises a ValueError for
+    another type of table or file, and a file that cannot be read as what its name says.
     """
     pd = pandas()
     if isinstance(table, str | os.PathLike):
-        frame = _read(pd, os.fspath(table))
+        frame = _read(os.fspath(table))
     elif isinstance(table, pd.DataFrame):
         frame = table
     elif hasattr(table, "to_pandas"):
@@ -60,11 +47,8 @@ def as_frame(table: Any) -> Any:
 
 
 def read_separated(path: str, **arguments: Any) -> Any:
-    """A file of separated values as a DataFrame, with arguments of `pandas.read_csv`.
-
-    Raises:
-      FileNotFoundError: if there is no such file.
-      ValueError: for a file that is empty, damaged or has rows of different lengths.
+    """A file of separated values as a DataFrame, with arguments of `pandas.read_csv`. Raises a
+    ValueError for a file that is empty, damaged or has rows of different lengths.
     """
     pd = pandas()
     with _faults_told(path, "table of separated values"):
@@ -107,7 +91,7 @@ def check_present(frame: Any, names: Iterable[str], table: str = "the table") ->
             raise ValueError(f"column {name!r} {problem}: {table} has {', '.join(map(str, found))}")
 
 
-def _read(pd: Any, path: str) -> Any:
+def _read(path: str) -> Any:
     if path.endswith(_CSV):
         return read_separated(path)
     if not path.endswith(_PARQUET):
@@ -117,7 +101,7 @@ def _read(pd: Any, path: str) -> Any:
         )
     with _faults_told(path, "Parquet file"):
         # Not every file has checksums.
-        return pd.read_parquet(path, engine="pyarrow", page_checksum_verification=True)
+        return pandas().read_parquet(path, engine="pyarrow", page_checksum_verification=True)
 
 
 @contextlib.contextmanager

@@ -60,20 +60,19 @@ def check_columns(
     and attributes.
     """
     check_roles(columns, _ROLES, ("session", "position", "document"))
-    if "step" not in columns and "timestamp" not in columns:
-        raise ValueError(
-            f"columns must name a column for 'step' or 'timestamp', got {dict(columns)}"
-        )
-    if ("clicked" in columns) == ("chosen_document" in columns):
-        raise ValueError(
-            "columns must name a column for one of 'clicked' and 'chosen_document', got"
-            f" {dict(columns)}"
-        )
-    if multiple_clicks and "clicked" not in columns:
-        raise ValueError(
-            "columns must name a column for 'clicked', since slates may have several clicks, got"
-            f" {dict(columns)}"
-        )
+    for is_there, role in (
+        ("step" in columns or "timestamp" in columns, "'step' or 'timestamp'"),
+        (
+            ("clicked" in columns) != ("chosen_document" in columns),
+            "one of 'clicked' and 'chosen_document'",
+        ),
+        (
+            "clicked" in columns or not multiple_clicks,
+            "'clicked', since slates may have several clicks",
+        ),
+    ):
+        if not is_there:
+            raise ValueError(f"columns must name a column for {role}, got {dict(columns)}")
     check_present(frame, (*columns.values(), *attributes))
 
 

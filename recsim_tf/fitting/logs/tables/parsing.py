@@ -53,11 +53,8 @@ def flags(column: Any) -> np.ndarray:
 
 
 def timestamps(column: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Points in time that can be compared, and where there is one.
-
-    Returns:
-      float64 or int64 [R], numbers as they are or dates as nanoseconds since 1970 in UTC; and bool
-      [R].
+    """Points in time that can be compared, float64 or int64 [R], numbers as they are or dates as
+    nanoseconds since 1970 in UTC; and where there is one, bool [R].
     """
     pd = pandas()
     if not pd.api.types.is_datetime64_any_dtype(column):
@@ -76,24 +73,16 @@ def timestamps(column: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def are_dates(column: Any) -> bool:
     """Whether `timestamps` takes a column for dates."""
-    types = pandas().api.types
-    if types.is_datetime64_any_dtype(column):
-        return True
-    return not types.is_numeric_dtype(column) and not np.isfinite(exact_numbers(column)).all()
+    is_numeric = pandas().api.types.is_numeric_dtype(column)
+    return not is_numeric and not np.isfinite(numbers(column)).all()
 
 
 def codes(
     column: Any, vocabulary: Iterable | None = None, ordered: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Ids as positions in a vocabulary.
-
-    Args:
-      column: of numbers or text.
-      vocabulary: the ids that are allowed; by default those of the column.
-      ordered: sort the column's ids; by default they stand in order of first appearance.
-
-    Returns:
-      int64 [R], -1 for what is missing or not in the vocabulary; and the vocabulary, an array [D].
+    """Ids, numbers or text, as positions in a vocabulary, int64 [R], -1 for what is missing or not
+    in it; and the vocabulary [D]: by default the ids of the column, in order of first appearance,
+    or sorted where `ordered`.
     """
     pd = pandas()
     if vocabulary is None:

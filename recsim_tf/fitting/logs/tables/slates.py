@@ -10,7 +10,10 @@ import numpy as np
 from recsim_tf.fitting.logs.tables.faults import Faults
 from recsim_tf.fitting.logs.tables.impressions import UNKNOWN, Impressions
 
-_IN_ORDER = "not decrease within a session"
+
+def same_as_before(values: np.ndarray) -> np.ndarray:
+    """bool [M]: which values [M] are the same as the one before them."""
+    return np.append(False, values[1:] == values[:-1])[: len(values)]
 
 
 class Slates(NamedTuple):
@@ -38,15 +41,7 @@ def check_table_order(
     """
     index = np.argsort(impressions.session, kind="stable")
     session, timestamp = impressions.session[index], impressions.timestamp[index]
-    decreases = np.zeros(len(index), bool)
-    decreases[1:] = (session[1:] == session[:-1]) & (timestamp[1:] < timestamp[:-1])
-    faults.refuse(
-        decreases,
-        columns["timestamp"],
-        _IN_ORDER,
-        "timestamps out of order",
-        impressions.row[index],
-    )
+    _refuse_decrease(session, timestamp, impressions.row[index], columns, faults)
     return impressions.take(faults.sound(impressions.row))
 
 
@@ -65,17 +60,9 @@ def arrange(
         impressions.take(np.lexsort((impressions.position, order, impressions.session)))
     )
     shown = slates.impressions
-    repeated = np.zeros(len(shown.row), bool)
-    repeated[1:] = (slates.slate[1:] == slates.slate[:-1]) & (
-        shown.position[1:] == shown.position[:-1]
-    )
-    faults.refuse(
-        repeated,
-        columns["position"],
-        "differ from the other positions of its slate",
-        "duplicate position",
-        shown.row,
-    )
+    repeated = same_as_before(slates.slate) & same_as_before(shown.position)
+    allowed = "differ from the other positions of its slate"
+    faults.refuse(repeated, columns["position"], allowed, "duplicate position", shown.row)
     slates = slates.without_faults(faults)
     shown = slates.impressions
     largest = int(np.bincount(slates.slate).max(initial=0)) if slate_size is None else slate_size
@@ -83,13 +70,8 @@ def arrange(
         f"be one of the first slate_size={largest} positions (set first_position or slate_size for"
         " others)"
     )
-    faults.refuse(
-        shown.position >= largest,
-        columns["position"],
-        allowed,
-        "position outside the slate",
-        shown.row,
-    )
+    outside = shown.position >= largest
+    faults.refuse(outside, columns["position"], allowed, "position outside the slate", shown.row)
     _check_times(slates, columns, faults)
     _check_choices(slates, columns, multiple_clicks, faults)
     return slates.without_faults(faults), largest
@@ -99,9 +81,8 @@ def _located(impressions: Impressions) -> Slates:
     """Sorted impressions with their slates."""
     session = impressions.session
     order = impressions.step if isinstance(impressions.step, np.ndarray) else impressions.timestamp
-    new_session = np.append(True, session[1:] != session[:-1])[: len(session)]
-    new_slate = new_session.copy()
-    new_slate[1:] |= order[1:] != order[:-1]
+    new_session = ~same_as_before(session)
+    new_slate = new_session | ~same_as_before(order)
     index = np.arange(len(session))
     first = np.maximum.accumulate(np.where(new_slate, index, 0))
     picked = (
@@ -127,12 +108,19 @@ def _check_times(slates: Slates, columns: Mapping[str, str], faults: Faults) -> 
     if not len(begins):
         return
     earliest = np.minimum.reduceat(shown.timestamp, begins)
-    session = shown.session[begins]
-    decreases = np.zeros(len(begins), bool)
-    decreases[1:] = (session[1:] == session[:-1]) & (earliest[1:] < earliest[:-1])
-    faults.refuse(
-        decreases, columns["timestamp"], _IN_ORDER, "timestamps out of order", shown.row[begins]
-    )
+    _refuse_decrease(shown.session[begins], earliest, shown.row[begins], columns, faults)
+
+
+def _refuse_decrease(
+    session: np.ndarray,
+    time: np.ndarray,
+    row: np.ndarray,
+    columns: Mapping[str, str],
+    faults: Faults,
+) -> None:
+    decreases = same_as_before(session) & np.append(False, time[1:] < time[:-1])[: len(time)]
+    allowed = "not decrease within a session"
+    faults.refuse(decreases, columns["timestamp"], allowed, "timestamps out of order", row)
 
 
 def _check_choices(

@@ -39,13 +39,9 @@ class TableLog(NamedTuple):
         response is the pair of them, int32 and float32 [S, T].
 
         The engagement is that of the document chosen. Where none is, it is 1, which distributions
-        of positive numbers support; models mask it. For a model that draws engagement alone,
-        replace `response` by the second of the pair. Where a slate may have several clicks, the
-        pair is that of the clicks and of the engagement with each document, [S, T, K], 1 where it
-        is not clicked.
-
-        Raises:
-          ValueError: if the table had no engagement.
+        of positive numbers support; models mask it. Where a slate may have several clicks, the pair
+        is that of the clicks and of the engagement with each document, [S, T, K], 1 where it is not
+        clicked. Raises a ValueError if the table had no engagement.
         """
         if not isinstance(self.engagement, np.ndarray):
             raise ValueError("engagement must be among the columns of the table, got none")

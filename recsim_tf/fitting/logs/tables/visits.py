@@ -12,7 +12,7 @@ from recsim_tf.core.types import Nest
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
 from recsim_tf.fitting.logs.tables.frames import pandas
-from recsim_tf.fitting.logs.tables.slates import Slates
+from recsim_tf.fitting.logs.tables.slates import Slates, same_as_before
 
 _HOUR, _DAY = 3600.0, 86400.0
 _OF_DATES = 1e-9  # seconds, in which dates are counted
@@ -38,8 +38,7 @@ class TableVisits:
         of the table.
       unit: seconds of a unit of timestamps that are numbers.
 
-    Raises:
-      ValueError: for a number that is not above 0.
+    Numbers must be above 0.
     """
 
     horizon: float
@@ -95,15 +94,9 @@ def find_visits(
     seconds = _OF_DATES if are_dates else how.unit
     end = _end(how.end, slates, are_dates)
     found = _Starts.of(slates, how, seconds)
-    late = np.zeros(len(found.session), bool)
-    late[1:] = found.follows[1:] & (found.time[1:] <= found.time[:-1])
-    faults.refuse(
-        late,
-        columns["timestamp"],
-        "increase from visit to visit",
-        "visits at one time",
-        slates.impressions.row[found.row],
-    )
+    late = found.follows & np.append(False, found.time[1:] <= found.time[:-1])[: len(found.time)]
+    rows, allowed = slates.impressions.row[found.row], "increase from visit to visit"
+    faults.refuse(late, columns["timestamp"], allowed, "visits at one time", rows)
     slates = slates.without_faults(faults)
     found = _Starts.of(slates, how, seconds)
     day = found.days_since(found.time[found.first])
@@ -134,17 +127,14 @@ class _Starts(NamedTuple):
             for function in (np.minimum, np.maximum)
         )
         session = shown.session[begins]
-        is_new = np.ones(len(begins), bool)
-        is_new[1:] = session[1:] != session[:-1]
+        is_new = ~same_as_before(session)
         if how.pause is None:
-            visit = shown.visit[begins]
-            is_new[1:] |= visit[1:] != visit[:-1]
+            is_new |= ~same_as_before(shown.visit[begins])
         else:
             is_new[1:] |= (earliest[1:] - latest[:-1]) * seconds > how.pause * _HOUR
         starts = np.flatnonzero(is_new)
         session, ends = session[starts], np.append(starts[1:], len(begins)) - 1
-        follows = np.zeros(len(starts), bool)
-        follows[1:] = session[1:] == session[:-1]
+        follows = same_as_before(session)
         first = np.maximum.accumulate(np.where(follows, 0, np.arange(len(starts))))
         number = np.cumsum(is_new) - 1
         return cls(

@@ -32,7 +32,7 @@ def read(path, **arguments):
     return read_movielens(path, **({"num_movies": 12, "num_negatives": 3} | arguments))
 
 
-def test_users_are_sessions_in_order_of_time(path):
+def test_users_are_sessions_in_order_of_time_the_first_part_for_training(path):
     found = read(path)
     log = found.log
     assert list(found.user_ids) == [7, 12]
@@ -49,10 +49,6 @@ def test_users_are_sessions_in_order_of_time(path):
     assert log.shown.all()
     assert not log.departed.any()
     assert [leaf.dtype for leaf in (log.length, log.documents, log.response)] == [np.int32] * 3
-
-
-def test_first_part_of_each_user_is_for_training(path):
-    found = read(path)
     np.testing.assert_array_equal(
         found.test, [[False] * 4 + [True], [False, True, False, False, False]]
     )
@@ -139,18 +135,14 @@ def test_fault_is_named_by_row_and_column(path, column, value, name, allowed):
     [
         (HEADER, {}, "must have at least one row, got 0"),
         (
-            HEADER.replace("rating:float", "stars:float") + lines(),
+            HEADER.replace("rating", "stars") + lines(),
             {},
-            "column 'rating' is missing: .* has user_id, item_id, stars, timestamp",
+            "column 'rating' is missing",
         ),
         ("1\t2\t3\n", {}, "must have the columns user_id, item_id, rating, timestamp, got 3 col"),
         (HEADER + lines(), {"num_negatives": 0}, "num_negatives must be at least 1, got 0"),
         (HEADER + lines(), {"train_fraction": 0}, r"train_fraction must be in \(0, 1\], got 0"),
-        (
-            HEADER + lines(),
-            {"num_negatives": 8},
-            "num_negatives=8 must be left of num_movies=12, but user 7 has rated 5",
-        ),
+        (HEADER + lines(), {"num_negatives": 8}, "must be left of num_movies=12, but user 7 has r"),
     ],
 )
 def test_other_files_and_arguments_are_refused(path, text, arguments, message):
@@ -183,14 +175,8 @@ def test_genres_and_years_stand_in_order_of_movie_id(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (
-            "5\tToys\t1995\tDrama\n",
-            r"row 0, column 'item_id' must be a whole number in \[1, 4\], got 5",
-        ),
-        (
-            "1\tToys\t1995\tDrama\n1\tBoys\t1995\tWar\n",
-            "row 1, column 'item_id' must differ from the other movies, got 1",
-        ),
+        ("5\tToys\t1995\tDrama\n", r"row 0, .* must be a whole number in \[1, 4\], got 5"),
+        ("1\tToys\t1995\tA\n1\tBoys\t1995\tB\n", "row 1, .* must differ from the other movies"),
     ],
 )
 def test_a_bad_movie_id_is_refused_with_its_row(tmp_path, text, message):

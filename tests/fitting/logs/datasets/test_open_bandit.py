@@ -51,7 +51,7 @@ def write(folder, frame=None, items=ITEMS, policy="random"):
     return folder
 
 
-def test_impressions_become_sessions_of_one_item(tmp_path):
+def test_impressions_become_sessions_of_one_item_with_features_for_a_click_model(tmp_path):
     read = read_open_bandit(write(tmp_path), "men")
     log = read.log
     np.testing.assert_array_equal(log.length, [1, 1, 1])
@@ -63,10 +63,6 @@ def test_impressions_become_sessions_of_one_item(tmp_path):
     assert not log.departed.any()
     dtypes = [leaf.dtype for leaf in (log.documents, log.response, log.propensity)]
     assert dtypes == [np.int32, np.int32, np.float32]
-
-
-def test_features_are_what_a_click_model_reads(tmp_path):
-    read = read_open_bandit(write(tmp_path), "men")
     np.testing.assert_array_equal(read.item, [2, 0, 2])
     np.testing.assert_array_equal(read.clicked, [False, True, False])
     np.testing.assert_array_equal(read.position, [2, 0, 1])
@@ -122,12 +118,7 @@ def test_fault_is_named_by_row_and_column(tmp_path, column, value, allowed):
         (None, ITEMS, ["kids"], "campaign must be one of all, men, women, got 'kids'"),
         (impressions().drop(columns="click"), ITEMS, ["men"], "column 'click' is missing"),
         (impressions().iloc[:0], ITEMS, ["men"], "must have at least one row, got 0"),
-        (
-            None,
-            ITEMS.assign(item_id=[1, 0, 0]),
-            ["men"],
-            "^row 2, column 'item_id' must differ from the other items, got 0",
-        ),
+        (None, ITEMS.assign(item_id=[1, 0, 0]), ["men"], "^row 2, .* must differ from the other"),
     ],
 )
 def test_other_folders_are_refused(tmp_path, frame, items, arguments, message):

@@ -94,7 +94,7 @@ def test_engagement_joins_the_choice_for_models_that_draw_it():
 SEVERAL = {"click": [1, 1, 1, 0, 0], "bought": [0, 1, 0, 0, 0], "minutes": [2.0, 3.0, 4.0, 0, 9]}
 
 
-def test_slates_may_have_several_clicks():
+def test_slates_may_have_several_clicks_and_purchases():
     columns = {**COLUMNS, "engagement": "minutes"}
     read = from_table(table(**SEVERAL), columns, multiple_clicks=True)
     np.testing.assert_array_equal(read.log.response, [[[1, 1], [0, 1]], [[0, 0], [0, 0]]])
@@ -102,17 +102,9 @@ def test_slates_may_have_several_clicks():
     clicked, engagement = read.with_engagement().response
     np.testing.assert_array_equal(clicked, read.log.response)
     np.testing.assert_array_equal(engagement, [[[2, 3], [1, 4]], [[1, 1], [1, 1]]])
-    with pytest.raises(
-        ValueError,
-        match=r"^row 1, column 'click' must be 1 in at most one row of a slate \(set"
-        r" multiple_clicks for more\), got 1$",
-    ):
+    with pytest.raises(ValueError, match=r"^row 1, .* must be 1 in at most one row of a slate"):
         from_table(table(**SEVERAL), columns)
-
-
-def test_purchases_go_with_several_clicks():
-    columns = {**COLUMNS, "engagement": "minutes", "purchased": "bought"}
-    read = from_table(table(**SEVERAL), columns)
+    read = from_table(table(**SEVERAL), columns | {"purchased": "bought"})
     clicked, purchased = read.log.response
     assert type(read.log.response) is ClicksAndPurchases
     np.testing.assert_array_equal(clicked, [[[1, 1], [0, 1]], [[0, 0], [0, 0]]])
@@ -120,12 +112,6 @@ def test_purchases_go_with_several_clicks():
     np.testing.assert_array_equal(
         read.with_engagement().response[1], [[[2, 3], [1, 4]], [[1, 1], [1, 1]]]
     )
-
-
-def test_order_of_rows_does_not_matter_where_steps_are_numbered():
-    shuffled = table().iloc[[4, 1, 2, 0, 3]]
-    read = from_table(shuffled.sort_values("user", ascending=False, kind="stable"), EVERYTHING)
-    assert_same(read, from_table(table(), EVERYTHING))
 
 
 def test_timestamps_alone_tell_steps():
@@ -170,7 +156,7 @@ def test_chosen_document_stands_for_clicks():
     assert_same(read, from_table(table(), EVERYTHING))
 
 
-def test_vocabulary_slate_size_and_first_position_can_be_given():
+def test_vocabulary_slate_size_first_position_and_several_attributes_can_be_given():
     read = from_table(
         table(slot=[1, 2, 2, 1, 2]),
         COLUMNS,
@@ -183,9 +169,6 @@ def test_vocabulary_slate_size_and_first_position_can_be_given():
     np.testing.assert_array_equal(read.log.response, [[1, 1], [3, 3]])
     assert list(read.document_ids) == [30, 20, 10, 40]
     assert not read.log.departed.any()
-
-
-def test_several_attributes_keep_their_order():
     read = from_table(table(age=[5.0, 4.0, 3.0, 2.0, 1.0]), COLUMNS, attributes=["quality", "age"])
     np.testing.assert_array_equal(
         [leaf[0, 0, 0] for leaf in read.log.hidden], np.float32([0.3, 5.0])
@@ -221,16 +204,11 @@ FAULTS = [
     (changed("quality", 4, np.nan), 4, "quality", "nan", "invalid quality"),
     (changed("time", 2, 9), 2, "time", "9", "timestamps out of order", UNNUMBERED),
     *(
-        (table(choice=choice, **more), row, "choice", "", reason, CHOICES)
-        for choice, row, reason, more in (
-            ([20, 20, 20, None, None], 0, "chosen document not shown", {}),
-            ([10, 10, 20, None, 30], 4, "chosen document differs", {}),
-            (
-                [10, 10, 20, None, None],
-                1,
-                "chosen document shown twice",
-                {"video": [10, 10, 20, 20, 30]},
-            ),
+        (table(choice=choice, video=video), row, "choice", "", f"chosen document {fault}", CHOICES)
+        for choice, row, fault, video in (
+            ([20, 20, 20, None, None], 0, "not shown", [30, 10, 20, 20, 30]),
+            ([10, 10, 20, None, 30], 4, "differs", [30, 10, 20, 20, 30]),
+            ([10, 10, 20, None, None], 1, "shown twice", [10, 10, 20, 20, 30]),
         )
     ),
     *(
@@ -264,9 +242,11 @@ def test_a_fault_is_named_by_row_and_column_or_its_session_is_dropped_and_counte
     assert len(read.log.length) == len(left)
 
 
-def test_types_of_columns_do_not_matter():
+def test_types_of_columns_and_the_order_of_numbered_rows_do_not_matter():
     expected = from_table(table(), EVERYTHING)
+    shuffled = table().iloc[[4, 1, 2, 0, 3]]
     for frame in (
+        shuffled.sort_values("user", ascending=False, kind="stable"),
         table().astype("category"),
         table().convert_dtypes(),
         table().convert_dtypes(dtype_backend="pyarrow"),
@@ -278,13 +258,7 @@ def test_each_session_is_dropped_once_with_its_first_fault():
     frame = changed("probability", 0, -1)
     frame.loc[1, "slot"] = 0
     frame.loc[3, "probability"] = 2
-    with pytest.raises(
-        ValueError,
-        match=(
-            r"^table must have a session without a fault, got none: 2 of 2 sessions dropped:"
-            r" invalid propensity 2"
-        ),
-    ):
+    with pytest.raises(ValueError, match=r"none: 2 of 2 sessions dropped: invalid propensity 2"):
         from_table(frame, EVERYTHING, drop_invalid=True)
 
 
@@ -299,23 +273,11 @@ def test_each_session_is_dropped_once_with_its_first_fault():
             {},
             "columns must name a column for 'step' or 'timestamp'",
         ),
-        (
-            {**COLUMNS, "chosen_document": "video"},
-            {},
-            "columns must name a column for one of 'clicked' and 'chosen_document'",
-        ),
-        (
-            {**CHOICES, "purchased": "click"},
-            {},
-            "columns must name a column for 'clicked', since slates may have several clicks",
-        ),
+        ({**COLUMNS, "chosen_document": "video"}, {}, "for one of 'clicked' and 'chosen_docum"),
+        ({**CHOICES, "purchased": "click"}, {}, "for 'clicked', since slates may have several"),
         (COLUMNS, {"slate_size": 0}, "slate_size must be at least 1, got 0"),
         (COLUMNS, {"document_ids": [1, 1]}, "document_ids must differ"),
-        (
-            COLUMNS,
-            {"document_ids": [10, 20]},
-            "^row 0, column 'video' must be one of document_ids, got 30",
-        ),
+        (COLUMNS, {"document_ids": [10, 20]}, "^row 0, .* must be one of document_ids, got 30"),
     ],
 )
 def test_bad_arguments_are_named(columns, arguments, message):

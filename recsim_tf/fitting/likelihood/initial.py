@@ -1,0 +1,196 @@
+"""Likelihoods of logs that lack initial draws of the users: the draws are summed out exactly, by
+importance sampling, or by a posterior for each session. Particle filters share what sampling needs.
+"""
+
+import abc
+import dataclasses
+from typing import ClassVar
+
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import random
+from recsim_tf.core.stages import log_prob_per_user
+from recsim_tf.core.types import Nest, Seed, Trajectory
+from recsim_tf.core.validation import check_at_least
+from recsim_tf.fitting.likelihood.batches import Lacking, SessionLikelihood, SessionScore
+from recsim_tf.fitting.likelihood.exact import EXACT
+from recsim_tf.fitting.likelihood.missing import Part
+from recsim_tf.fitting.parameters.mean_field import MeanFieldPosterior
+from recsim_tf.fitting.parameters.unconstrained import bijector_to
+
+# Of each session: what the jackknife needs.
+_NUM_SETS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class InitialLikelihood(SessionLikelihood):
+    """A likelihood of logs that lack initial draws of the users, all of them or one field."""
+
+    def session_score(self, lacking: Lacking) -> SessionScore:
+        return self.around(EXACT, lacking)
+
+    def around(self, inner: SessionScore, lacking: Lacking) -> SessionScore:
+        """The score of sessions that lack a part, from the score of sessions that have it. Raises
+        the error of `session_score`.
+        """
+        if lacking.part is None:
+            raise ValueError(
+                f"likelihood must not have {self} for a log that has the users' initial draws"
+            )
+        return self.without(lacking.part, inner, lacking)
+
+    @abc.abstractmethod
+    def without(self, part: Part, inner: SessionScore, lacking: Lacking) -> SessionScore:
+        """The score of `around`, for a part that is missing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Classes(InitialLikelihood):
+    """The exact sum over the classes of a user, for logs that lack a finite initial draw, such as
+    the type of a user.
+    """
+
+    has_scores: ClassVar[bool] = True
+
+    def without(self, part: Part, inner: SessionScore, lacking: Lacking) -> SessionScore:
+        num_classes = part.num_classes(lacking.users, lacking.batch_size)
+        if num_classes is None:
+            raise ValueError(
+                "likelihood must be MeanField() or Draws() for initial draws that are no class, got"
+                f" {self}"
+            )
+        structure = part.prior(lacking.users, lacking.batch_size).dtype
+
+        def score(simulator, sessions, rows, seeds):
+            def of_class(number):
+                values = tf.nest.pack_sequence_as(structure, [tf.fill(rows.shape, number)])
+                return inner.score(simulator, part.put_into(sessions, values), rows, seeds)
+
+            scores = [of_class(number) for number in range(num_classes)]
+            return tf.reduce_logsumexp(tf.stack(scores), axis=0)
+
+        return inner._replace(score=score)
+
+
+@dataclasses.dataclass(frozen=True)
+class MeanField(InitialLikelihood):
+    """A lower bound on the log of the evidence, for logs that lack continuous initial draws, such
+    as tastes. Each session gets a mean-field posterior of them, whose prior is the model's own
+    distribution. The parameters of the prior may change; its support may not. The search must be
+    `Minibatches`.
+    """
+
+    def without(self, part: Part, inner: SessionScore, lacking: Lacking) -> SessionScore:
+        prior = part.prior(lacking.users, lacking.num_sessions)
+        like = random.sample(prior, random.as_seed(0))
+        unconstrained = bijector_to("initial draws", prior).inverse(like)
+        locs = [
+            tf.Variable(tf.zeros(leaf.shape, lacking.users.dtype))
+            for leaf in tf.nest.flatten(unconstrained)
+        ]
+        posterior = MeanFieldPosterior(tf.nest.pack_sequence_as(like, locs), "initial_draws")
+
+        def bijector(users, num_users):
+            return part.prior(users, num_users).experimental_default_event_space_bijector()
+
+        def score(simulator, sessions, rows, seeds):
+            values, bonus = posterior.draw(
+                bijector(simulator.users, rows.shape[0]),
+                random.split_seed(seeds.initial, len(locs)),
+                rows,
+            )
+            complete = part.put_into(sessions, values)
+            return inner.score(simulator, complete, rows, seeds.of_inner()) + bonus
+
+        return inner._replace(
+            score=score,
+            variables=(*inner.variables, *posterior.variables),
+            initial_draws=lambda users: posterior.center(bijector(users, lacking.num_sessions)),
+        )
+
+
+def propose(
+    stage: str, distribution: tfd.Distribution, seed: Seed
+) -> tuple[Nest, tf.Tensor | float]:
+    """A draw of a stage [B, ...] from its own distribution, and the log of its probability over
+    that of its proposal, [B] or a number: zero, but with the gradient of a draw that is not
+    reparameterised.
+    """
+    draw = random.sample(distribution, seed)
+    if all(
+        kind == tfd.FULLY_REPARAMETERIZED
+        for kind in tf.nest.flatten(distribution.reparameterization_type)
+    ):
+        return draw, 0.0
+    draw = tf.nest.map_structure(tf.stop_gradient, draw)
+    log_prob = log_prob_per_user(stage, distribution, draw)
+    return draw, log_prob - tf.stop_gradient(log_prob)
+
+
+def copies(nest: Nest, number: int, axis: int = 0) -> Nest:
+    """A nest of [B, ...] so many times, [number * B, ...]; or along another axis."""
+
+    def tiled(leaf):
+        multiples = [1] * leaf.shape.rank
+        multiples[axis] = number
+        return tf.tile(leaf, multiples)
+
+    return tf.nest.map_structure(tiled, nest)
+
+
+def jackknife(log_estimates: tf.Tensor) -> tf.Tensor:
+    """[...]: the log of a quantity from the logs [2, ...] of two unbiased estimates of it.
+
+    2 log((Z1 + Z2) / 2) - (log Z1 + log Z2) / 2 takes away the part of the bias of a log that falls
+    as one over the number of draws (Nowozin 2018, "Debiasing evidence approximations", ICLR).
+    """
+    log_mean = tf.reduce_logsumexp(log_estimates, axis=0) - tf.math.log(
+        tf.cast(log_estimates.shape[0], log_estimates.dtype)
+    )
+    return 2 * log_mean - tf.reduce_mean(log_estimates, axis=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Draws(InitialLikelihood):
+    """An estimate of the likelihood by importance sampling, for logs that lack initial draws,
+    continuous or not.
+
+    Each session has two sets of draws from the model's own distribution. The mean of the
+    likelihoods given each draw is an unbiased estimate of the likelihood. Its log is low by half
+    its variance over the number of draws; a jackknife of the two sets takes most of that away. The
+    variance grows with what a session tells of its user: long sessions want many draws, or a
+    posterior. With few draws the estimate is too low, and standard errors are of the estimate's
+    noise as much as of the parameters: take more until they stay, or `uncertainty=None`. Memory
+    grows with the number of draws, and with the batch size of the search.
+
+    Args:
+      num_draws: of each of the two sets, at least 1.
+      jit_compile: whether to compile with XLA.
+    """
+
+    num_draws: int = 500
+
+    def __post_init__(self):
+        check_at_least(1, num_draws=self.num_draws)
+
+    def without(self, part: Part, inner: SessionScore, lacking: Lacking) -> SessionScore:
+        del lacking
+        number = _NUM_SETS * self.num_draws
+
+        def score(simulator, sessions, rows, seeds):
+            num_users = rows.shape[0]
+            prior = part.prior(simulator.users, number * num_users)
+            draw, log_factor = propose("user", prior, seeds.initial)
+            repeated = Trajectory(
+                copies(sessions.initial, number), copies(sessions.transitions, number, axis=1), ()
+            )
+            complete = part.put_into(repeated, draw)
+            of_draws = inner.score(simulator, complete, copies(rows, number), seeds.of_inner())
+            # The proposal is the prior, so that the probability of the draw itself cancels.
+            log_likelihood = of_draws - prior.log_prob(draw) + log_factor
+            by_set = tf.reshape(log_likelihood, [_NUM_SETS, self.num_draws, num_users])
+            num_draws = tf.cast(self.num_draws, by_set.dtype)
+            return jackknife(tf.reduce_logsumexp(by_set, axis=1) - tf.math.log(num_draws))
+
+        return inner._replace(score=score)
