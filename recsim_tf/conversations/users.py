@@ -17,8 +17,16 @@ from recsim_tf import choice
 from recsim_tf.conversations import acts, attributes
 from recsim_tf.conversations.acts import Act, Mode
 from recsim_tf.conversations.documents import Items
-from recsim_tf.conversations.replies import Answers, Critiques, Ratings, Refinements, Views
-from recsim_tf.conversations.session import Dwell, Patience, Trust
+from recsim_tf.conversations.parts import (
+    Answers,
+    Critiques,
+    Dwell,
+    Patience,
+    Ratings,
+    Refinements,
+    Trust,
+    Views,
+)
 from recsim_tf.conversations.speech import SpokenReply, words_of
 from recsim_tf.conversations.types import (
     UNKNOWN,

@@ -7,7 +7,7 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf.belief import GaussianBelief, TypesBelief
 from recsim_tf.conversations import Act, Items, query
-from recsim_tf.conversations.elicitation import Tracker
+from recsim_tf.conversations.elicitation.believing import Tracker
 from recsim_tf.core.types import Turn
 from tests.conversations import turns
 

@@ -20,7 +20,6 @@ from recsim_tf.policies import PolicyModel
 Questions = Callable[[tf.Tensor], tf.Tensor]
 
 
-@gin.configurable(module="recsim_tf.agents")
 def logarithmic_questions(rounds: tf.Tensor, factor: int = 5) -> tf.Tensor:
     """int32 [B]: factor * floor(ln(t + 1)) after t rounds, ConUCB's frequency; 25 in 400 rounds.
 

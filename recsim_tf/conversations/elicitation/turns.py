@@ -96,7 +96,6 @@ class CompareSet(TurnKind):
         return _one(believed.best_set(self.slate_size))
 
 
-@gin.configurable
 class ComparePairs(TurnKind):
     """Asks which item of a pair the user likes better. The pairs are drawn.
 
@@ -175,7 +174,6 @@ class AskAttributes(TurnKind):
         return anchor[..., tf.newaxis], asked
 
 
-@gin.configurable
 class AskItem(TurnKind):
     """Asks whether the user likes the best item."""
 
@@ -219,7 +217,11 @@ class CandidateTurns:
     """
 
     def __init__(self, simulator: Simulator, kinds: Sequence[TurnKind]):
-        check_kinds(simulator, kinds)
+        check_conversation(simulator)
+        if not kinds or not all(isinstance(kind, TurnKind) for kind in kinds):
+            raise ValueError(f"kinds must be a list of kinds of turns, got {shown(kinds)}")
+        for kind in kinds:
+            kind.check(simulator)
         self.kinds = tuple(kinds)
         self._simulator = simulator
 
@@ -236,19 +238,14 @@ class CandidateTurns:
     def turns(self, believed: CandidateBelief, seed: random.Seed) -> Turn:
         """The turns [B, M, ...]; the seed is for kinds that draw."""
         seeds = random.split_seed(seed, len(self.kinds))
-        parts = [
-            self._turns_of(kind, believed, kind_seed)
-            for kind, kind_seed in zip(self.kinds, seeds, strict=True)
-        ]
-        return tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=1), *parts)
-
-    def _turns_of(self, kind: TurnKind, believed: CandidateBelief, seed: random.Seed) -> Turn:
-        slate, attributes = kind.propose(believed, self._simulator, seed)
-        act = tf.fill([believed.num_users, kind.num_turns], int(kind.act))
         num_chips = self._simulator.query_spec.attributes.shape[0]
-        return Turn(
-            _padded(slate, self._simulator.slate_size), Query(act, _padded(attributes, num_chips))
-        )
+        parts = []
+        for kind, own_seed in zip(self.kinds, seeds, strict=True):
+            slate, named = kind.propose(believed, self._simulator, own_seed)
+            act = tf.fill([believed.num_users, kind.num_turns], int(kind.act))
+            slate = _padded(slate, self._simulator.slate_size)
+            parts.append(Turn(slate, Query(act, _padded(named, num_chips))))
+        return tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=1), *parts)
 
     def information(
         self, believed: CandidateBelief, turns: Turn, measure: str = "evoi"
@@ -256,7 +253,7 @@ class CandidateTurns:
         """[B, M]: the information in the replies to the turns, by one of `MEASURES`; in the unit of
         the utilities for "evoi", else in nats.
         """
-        check_measure(measure)
+        validation.check_one_of(MEASURES, measure=measure)
         users: ConversationUsers = self._simulator.users
 
         def of_kind(kind: TurnKind, part: Turn):
@@ -309,11 +306,6 @@ def take_turn(turns: Turn, index: tf.Tensor) -> Turn:
     return tf.nest.map_structure(lambda leaf: leaf[:, 0], picked)
 
 
-def check_measure(measure: str) -> None:
-    """Raises `ValueError` for an unknown measure."""
-    validation.check_one_of(MEASURES, measure=measure)
-
-
 def check_conversation(simulator: Simulator) -> None:
     """Raises `ValueError` for a simulator of something else than conversations."""
     users = simulator.users if isinstance(simulator, Simulator) else simulator
@@ -322,15 +314,6 @@ def check_conversation(simulator: Simulator) -> None:
             "simulator must be of Conversation-v0, whose users are ConversationUsers, got"
             f" {type(users).__name__}"
         )
-
-
-def check_kinds(simulator: Simulator, kinds: Sequence[TurnKind]) -> None:
-    """Requires kinds of turns that suit a simulator of conversations; raises `ValueError`."""
-    check_conversation(simulator)
-    if not kinds or not all(isinstance(kind, TurnKind) for kind in kinds):
-        raise ValueError(f"kinds must be a list of kinds of turns, got {shown(kinds)}")
-    for kind in kinds:
-        kind.check(simulator)
 
 
 def _ideals_and_degrees(

@@ -11,14 +11,14 @@ from recsim_tf.conversations.elicitation import (
     AskItem,
     AskMost,
     AskWhileItPays,
-    CandidateTurns,
     CompareSet,
     RecommendBest,
     RecommendKnown,
     RecommendSet,
     ThompsonSampling,
-    Tracker,
 )
+from recsim_tf.conversations.elicitation.believing import Tracker
+from recsim_tf.conversations.elicitation.turns import CandidateTurns
 from recsim_tf.core import nests
 from recsim_tf.core.random import as_seed
 from tests.conversations import turns

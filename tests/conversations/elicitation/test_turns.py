@@ -8,13 +8,13 @@ from recsim_tf.conversations import Act
 from recsim_tf.conversations.elicitation import (
     AskAttributes,
     AskItem,
-    CandidateTurns,
     ComparePairs,
     CompareSet,
     Endorse,
     ShowChips,
     ShowSet,
 )
+from recsim_tf.conversations.elicitation.turns import CandidateTurns
 from recsim_tf.core import turns as core_turns
 from recsim_tf.core.random import as_seed
 from tests.conversations import turns
