@@ -8,8 +8,7 @@ import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.conversations.acts import NUM_RATINGS, Act, is_act, is_one_of
-from recsim_tf.conversations.attributes import of_attribute
+from recsim_tf.conversations.acts import NUM_RATINGS, Act, is_act
 from recsim_tf.conversations.types import Query
 from recsim_tf.core import nests, validation
 from recsim_tf.core.parameters import Model, parameter
@@ -52,7 +51,8 @@ class Answers(UserPart):
     def log_probs(self, query: Query, views: Views) -> tf.Tensor:
         """[B, 3]."""
         asked = query.attributes[:, 0]
-        gap = of_attribute(views.ideal - views.degree, asked)
+        gap = views.ideal - views.degree
+        gap = tf.reduce_sum(tf.one_hot(asked, gap.shape[-1], dtype=gap.dtype) * gap, axis=-1)
         logit = self.of("sharpness", gap) * tf.where(asked >= 0, gap, views.utility)
         unsure = tf.zeros_like(logit) + self.of("dont_know", gap)
         weights = [tf.math.log_sigmoid(-logit), tf.math.log_sigmoid(logit), unsure]
@@ -182,7 +182,7 @@ class Patience(UserPart):
 
     def after(self, patience: tf.Tensor, act: tf.Tensor, last_act: tf.Tensor) -> tf.Tensor:
         """The patience [B] after a turn, of a patience [B] and acts int32 [B]."""
-        again = is_one_of(act, *_QUESTIONS) & is_one_of(last_act, *_QUESTIONS)
+        again = is_act(act, *_QUESTIONS) & is_act(last_act, *_QUESTIONS)
         annoyance = tf.where(again, self.of("annoyance", patience), tf.zeros([], patience.dtype))
         return patience - self.efforts(act, patience.dtype) - annoyance
 
@@ -219,4 +219,4 @@ class Dwell(UserPart):
 
 def _under(attributes: tf.Tensor, query: Query, act: Act) -> tf.Tensor:
     """Attributes [B, A] of users who meet an act, zeros for others."""
-    return attributes * tf.cast(is_act(query, act), attributes.dtype)[:, tf.newaxis]
+    return attributes * tf.cast(is_act(query.act, act), attributes.dtype)[:, tf.newaxis]

@@ -80,31 +80,25 @@ class Recurrent(VocabularyChannel):
         self,
         symbols: Sequence[int] | np.ndarray,
         words: np.ndarray | tf.Tensor,
-        held_out: float = 0.1,
         max_passes: int = 60,
-        patience: int = 5,
-        batch_size: int = 32,
         learning_rate: float = 3e-3,
         dropout: float = 0.4,
     ) -> Self:
-        """The channel, trained on words whose symbols are known, by Adam, until words that are held
-        out get no more probable.
+        """The channel, trained on words whose symbols are known, by Adam in batches of 32 texts,
+        until the words of a tenth of the texts, which is held out, get no more probable for five
+        passes.
 
         Args:
           symbols: int [S], in [0, R).
           words: int32 [S, L].
-          held_out: part of the texts, in (0, 1).
           max_passes: at most so many passes through the texts.
-          patience: passes without progress after which training stops.
-          batch_size: texts of a step.
           learning_rate: of Adam; positive.
           dropout: part of the inputs of the layers that a step leaves out, in [0, 1).
 
         Raises:
           ValueError: for symbols out of range, fewer than two texts, or an argument out of range.
         """
-        validation.check_count(max_passes=max_passes, patience=patience, batch_size=batch_size)
-        Range(above=0, below=1).check_number("held_out", held_out)
+        validation.check_count(max_passes=max_passes)
         Range(above=0).check_number("learning_rate", learning_rate)
         Range(low=0, below=1).check_number("dropout", dropout)
         known, words = np.asarray(symbols), np.asarray(words)
@@ -115,7 +109,7 @@ class Recurrent(VocabularyChannel):
         different, row_of_symbol = self._rows
         inputs = (different[row_of_symbol[known]], words)
         order = np.random.default_rng(self.seed).permutation(len(words))
-        count = min(max(round(held_out * len(words)), 1), len(words) - 1)
+        count = min(max(round(0.1 * len(words)), 1), len(words) - 1)
         kept, train = order[:count], order[count:]
         network = self._untrained()
         model = network.trainable(self.max_length, dropout)
@@ -129,11 +123,11 @@ class Recurrent(VocabularyChannel):
             taken = tuple(array[rows] for array in inputs)
             return tf.data.Dataset.from_tensor_slices((taken, words[rows], _counts(words[rows])))
 
-        stop = tf.keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
+        stop = tf.keras.callbacks.EarlyStopping(patience=5, restore_best_weights=True)
         with _without_warnings():
             model.fit(
-                examples(train).shuffle(len(train), seed=self.seed).batch(batch_size),
-                validation_data=examples(kept).batch(batch_size),
+                examples(train).shuffle(len(train), seed=self.seed).batch(32),
+                validation_data=examples(kept).batch(32),
                 epochs=max_passes,
                 callbacks=[stop],
                 verbose=0,

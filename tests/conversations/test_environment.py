@@ -59,7 +59,7 @@ def test_the_example_of_the_docstring_runs():
     np.testing.assert_array_equal(transition.action.query.act, np.ones(10))
     observation = simulator.observe(state)
     np.testing.assert_array_equal(observation.response.act, np.ones(10))
-    assert not hasattr(observation.response, "utility")
+    assert observation.response.utility == ()
 
 
 def test_before_the_first_turn_there_was_silence(simulator):

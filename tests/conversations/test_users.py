@@ -78,7 +78,7 @@ def test_the_draw_is_found_in_what_is_seen_and_as_probable():
     state, slate, draw = every_reply()
     response = USERS.outcome(state, slate, draw)
     seen = USERS.observe_response(response)
-    assert "utility" not in seen._fields
+    assert seen.utility == ()
     found = USERS.recorded_draw(slate, seen)
     np.testing.assert_array_equal(found.symbol, draw.symbol)
     chosen = np.any(response.clicked, axis=1)

@@ -11,7 +11,7 @@ from recsim_tf.conversations.acts import query
 from recsim_tf.conversations.documents import Items
 from recsim_tf.conversations.elicitation.candidates import CandidateBelief
 from recsim_tf.conversations.elicitation.turns import check_conversation
-from recsim_tf.conversations.types import ObservedResponse, Query
+from recsim_tf.conversations.types import Query
 from recsim_tf.core import nests, random, validation
 from recsim_tf.core.explanations import Explanation
 from recsim_tf.core.simulator import Simulator
@@ -44,19 +44,15 @@ class Tracker:
     def update(self, belief_state: Nest, observation: Observation) -> Nest:
         """The belief after the last turn; the same where there was none yet."""
         seen = observation.response
-        return self.belief.update(belief_state, shown(self._documents, seen), seen)
+        items = self._documents.describe(tf.maximum(seen.item_id, 0), ())
+        # Zeros stand for no turn, which is one of silence, with an empty slate.
+        some = (seen.act > 0)[:, tf.newaxis]
+        shown = Slate(items, (seen.item_id >= 0) & some, Query(seen.act, seen.attributes))
+        return self.belief.update(belief_state, shown, seen)
 
     def candidates(self, belief_state: Nest, observation: Observation) -> CandidateBelief:
         """What the belief says of the candidates."""
         return CandidateBelief.of(self.belief.particles(belief_state), observation.documents)
-
-
-def shown(documents: Items, seen: ObservedResponse) -> Slate:
-    """The last turn as the users met it, from an observed response."""
-    items = documents.describe(tf.maximum(seen.item_id, 0), ())
-    # Zeros stand for no turn, which is one of silence, with an empty slate.
-    some = (seen.act > 0)[:, tf.newaxis]
-    return Slate(items, (seen.item_id >= 0) & some, Query(seen.act, seen.attributes))
 
 
 class BelievingPolicy(PolicyModel, abc.ABC):
