@@ -145,7 +145,8 @@ def fields(distribution: tfd.Distribution, name: str = "the initial draw") -> Ne
     """
     if isinstance(distribution, _NAMED):
         model = distribution.model
-        found = {key: fields(_part(part, key), key) for key, part in _parts(model).items()}
+        parts = model if isinstance(model, dict) else model._asdict()
+        found = {key: fields(_part(part, key), key) for key, part in parts.items()}
         return type(model)(**found) if isinstance(model, tuple) else found
     if isinstance(distribution, _SEQUENTIAL):
         parts = [
@@ -154,11 +155,6 @@ def fields(distribution: tfd.Distribution, name: str = "the initial draw") -> Ne
         ]
         return type(distribution.model)(parts)
     return _field(distribution, name)
-
-
-def _parts(model: Any) -> dict[str, Any]:
-    """The parts of a joint distribution by name; its model is a dict or a NamedTuple."""
-    return dict(model) if isinstance(model, dict) else model._asdict()
 
 
 def _part(part: Any, name: str) -> tfd.Distribution:

@@ -27,6 +27,7 @@ from recsim_tf.conversations.parts import (
     Trust,
     Views,
 )
+from recsim_tf.conversations.phrases import ConversationWording
 from recsim_tf.conversations.speech import SpokenReply, words_of
 from recsim_tf.conversations.types import (
     UNKNOWN,
@@ -39,7 +40,6 @@ from recsim_tf.conversations.types import (
     UserState,
     Utterance,
 )
-from recsim_tf.conversations.wording import ConversationWording
 from recsim_tf.core import nests, random, validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import UserModel

@@ -166,15 +166,7 @@ class Recurrent(VocabularyChannel):
 
 
 class _Network:
-    """The layers: an embedding of words, a recurrent layer, and logits of the next word.
-
-    Args:
-      num_words: V.
-      num_features: F.
-      num_units: of the embedding and the recurrent layer.
-      dtype: of the weights.
-      seed: of their initial values.
-    """
+    """The layers: an embedding of words, a recurrent layer, and logits of the next word."""
 
     def __init__(
         self, num_words: int, num_features: int, num_units: int, dtype: tf.DType, seed: int
@@ -251,11 +243,7 @@ class _Network:
         )
 
     def assign(self, vector: np.ndarray) -> None:
-        """Sets all weights from one vector.
-
-        Raises:
-          ValueError: for another number of weights.
-        """
+        """Sets all weights from one vector; refuses another number of them."""
         shapes = [[weight.shape for weight in layer.get_weights()] for layer in self._layers]
         sizes = [np.prod(shape, dtype=int) for of_layer in shapes for shape in of_layer]
         if vector.shape != (sum(sizes),):

@@ -5,20 +5,19 @@ TF-Agents' `LinearUCBAgent` learns one model from all users, in variables. These
 each user from the user's own session, in the policy state, as the papers do.
 """
 
-from recsim_tf.agents.bandits.conversational.bandit import (
-    KeyTermBandit,
-    logarithmic_questions,
+from recsim_tf.agents.bandits.conversational.bandits import (
+    ConLinUCB,
+    ConUCB,
+    LinUCB,
     periodic_questions,
     random_arms,
 )
-from recsim_tf.agents.bandits.conversational.ridge_bandits import ConLinUCB, ConUCB, LinUCB
 
 __all__ = [
     "ConLinUCB",
     "ConUCB",
     "KeyTermBandit",
     "LinUCB",
-    "logarithmic_questions",
     "periodic_questions",
     "random_arms",
 ]

@@ -33,10 +33,7 @@ class _Recommending(BelievingPolicy):
     Args:
       simulator: of conversations.
       num_shown: how many candidates are shown, at most slate_size; None for that.
-      belief: None for a `GaussianBelief` about the users of the simulator.
-
-    Raises:
-      ValueError: if num_shown is out of range.
+      belief: see `BelievingPolicy`.
     """
 
     num_shown: int | None = None
@@ -154,10 +151,7 @@ class AskMost(_Asking):
         about each attribute.
       measure: "evoi" (expected value of information), "information_gain" or "entropy"; "random"
         takes any turn, and each with the same probability.
-      belief: None for a `GaussianBelief` about the users of the simulator.
-
-    Raises:
-      ValueError: for an unknown measure, or a kind that does not suit the environment.
+      belief: see `BelievingPolicy`.
     """
 
     measure: str = "evoi"
@@ -195,10 +189,7 @@ class AskWhileItPays(_Asking):
         attribute.
       cost: of a question, in the unit of the utilities. What a question costs in patience is part
         of it.
-      belief: None for a `GaussianBelief` about the users of the simulator.
-
-    Raises:
-      ValueError: if the cost is no number, or for a kind that does not suit the environment.
+      belief: see `BelievingPolicy`.
     """
 
     cost: Any = parameter(0.1)

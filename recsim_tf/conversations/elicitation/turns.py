@@ -1,6 +1,5 @@
 """The turns that a system may take next: of several kinds, and what each turn is worth."""
 
-import abc
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
@@ -22,12 +21,12 @@ from recsim_tf.core.types import Turn
 MEASURES = ("evoi", "information_gain", "entropy")
 
 
-class TurnKind(abc.ABC):
+class TurnKind:
     """A kind of turn. Its turns may differ by user, and their number Q may not."""
 
     act: ClassVar[Act]
     num_turns: int = 1  # Q
-    slate_size: int | None = None  # K of its slates; None for any that the environment has
+    slate_size: int | None = None  # K of its slates; None for that of the environment
     label: str = ""  # of its only turn
 
     def check(self, simulator: Simulator) -> None:
@@ -38,18 +37,18 @@ class TurnKind(abc.ABC):
                 f" environment, got {self.slate_size}"
             )
 
-    @abc.abstractmethod
     def propose(
         self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Turns: candidate positions int32 [B, Q, k], k <= slate_size, and attributes int32 [B, Q,
-        c]; -1 where there are none.
+        c]; -1 where there are none. By default one turn, of the optimal recommendation set.
 
         Args:
           believed: about the B users.
           simulator: of conversations.
           seed: for turns that are drawn.
         """
+        return _one(believed.best_set(self.slate_size or simulator.slate_size))
 
     def labels(self, users: ConversationUsers) -> list[str]:
         """What each of the Q turns is, for people."""
@@ -58,22 +57,10 @@ class TurnKind(abc.ABC):
 
 @gin.configurable
 class ShowSet(TurnKind):
-    """Recommends the optimal recommendation set of the belief.
-
-    Args:
-      slate_size: K of the set; None for that of the environment.
-    """
+    """Recommends the optimal recommendation set of the belief."""
 
     act = Act.RECOMMEND
     label = "recommend the best set"
-
-    def __init__(self, slate_size: int | None = None):
-        if slate_size is not None:
-            validation.check_count(slate_size=slate_size)
-        self.slate_size = slate_size
-
-    def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
-        return _one(believed.best_set(self.slate_size or simulator.slate_size))
 
 
 @gin.configurable
@@ -91,9 +78,6 @@ class CompareSet(TurnKind):
         validation.check_at_least(2, slate_size=slate_size)
         self.slate_size: int = slate_size
         self.label = f"compare the best {slate_size}"
-
-    def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
-        return _one(believed.best_set(self.slate_size))
 
 
 class ComparePairs(TurnKind):
@@ -128,9 +112,6 @@ class Endorse(TurnKind):
 
     act = Act.ENDORSE
     label = "endorse the best item"
-
-    def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
-        return _one(believed.best_set(simulator.slate_size))
 
 
 @gin.configurable

@@ -107,19 +107,19 @@ def read_iard(path: str | os.PathLike) -> AnnotatedDialogues:
     rows: list[tuple[int, int, int, list[int], str]] = []
     for number, name in enumerate(ids):
         act, num_offers = None, 0
-        for utterance in _utterances(content[name], f"{path}, dialogue {name}"):
-            if utterance.is_seeker:
+        for is_seeker, codes, text in _utterances(content[name], f"{path}, dialogue {name}"):
+            if is_seeker:
                 if act is not None:
-                    unknown = [code for code in utterance.codes if code not in _INTENT_OF_CODE]
+                    unknown = [code for code in codes if code not in _INTENT_OF_CODE]
                     if unknown:
                         raise ValueError(
                             f"{path}, dialogue {name} must have known intents, got {unknown}"
                         )
-                    codes = [_INTENT_OF_CODE[code] for code in utterance.codes]
-                    rows.append((number, act, num_offers, codes, utterance.text))
+                    intents_of_codes = [_INTENT_OF_CODE[code] for code in codes]
+                    rows.append((number, act, num_offers, intents_of_codes, text))
             else:
-                act = _act(utterance.codes)
-                num_offers += any(code.startswith("REC-") for code in utterance.codes)
+                act = _act(codes)
+                num_offers += any(code.startswith("REC-") for code in codes)
     if not rows:
         raise ValueError(f"{path} must have a seeker who replies, got none")
     dialogue, acts, offers, labels, texts = zip(*rows, strict=True)
@@ -136,17 +136,12 @@ def read_iard(path: str | os.PathLike) -> AnnotatedDialogues:
     )
 
 
-class _Utterance(NamedTuple):
-    is_seeker: bool
-    codes: list[str]
-    text: str
-
-
-def _utterances(dialogue: Any, where: str) -> list[_Utterance]:
+def _utterances(dialogue: Any, where: str) -> list[tuple[bool, list[str], str]]:
+    """Of each utterance: whether it is the seeker's, its codes and its text."""
     try:
         found = sorted(dialogue["dialogue_info"].values(), key=lambda each: each["utterance_pos"])
         return [
-            _Utterance(
+            (
                 each["role"] == "seeker",
                 each["sub-intent/action"],
                 _FILM.sub(" film ", html.unescape(each["utterance_text"])),

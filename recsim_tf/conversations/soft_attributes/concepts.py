@@ -9,7 +9,10 @@ import tensorflow_probability as tfp
 from recsim_tf.conversations.soft_attributes.taggers import RatingsAndTags
 from recsim_tf.core import random, validation
 from recsim_tf.core.execution import compiled
-from recsim_tf.core.ranges import Range
+
+# Standard deviation of the normal prior of the regression's coefficients, which keeps them finite
+# where directions separate the tags perfectly.
+_PRIOR_SCALE = 30.0
 
 
 class ConceptVectors(NamedTuple):
@@ -26,7 +29,6 @@ def concept_vectors(
     factors: np.ndarray,
     ratings: RatingsAndTags,
     num_senses: int = 1,
-    prior_scale: float = 30.0,
     num_starts: int = 8,
     max_iterations: int = 300,
     seed: int = 0,
@@ -46,8 +48,6 @@ def concept_vectors(
       factors: [D, F] of all films: true ones, or those that a recommender has learned.
       ratings: of B users; films that are not tagged say nothing.
       num_senses: S.
-      prior_scale: standard deviation of the normal prior of the regression's coefficients, which
-        keeps them finite where directions separate the tags perfectly.
       num_starts: of the search.
       max_iterations: of L-BFGS.
       seed: an integer or int32 [2].
@@ -58,7 +58,6 @@ def concept_vectors(
     validation.check_count(
         num_senses=num_senses, num_starts=num_starts, max_iterations=max_iterations
     )
-    Range(above=0).check_number("prior_scale", prior_scale)
     factors = np.asarray(factors, np.float32)
     if factors.ndim != 2 or not np.isfinite(factors).all():
         raise ValueError(f"factors must be finite, of shape [D, F], got the shape {factors.shape}")
@@ -78,7 +77,7 @@ def concept_vectors(
     features = np.concatenate([factors[films] / unit, ones], axis=1)
     shape = [num_starts, tags.shape[1], num_senses * (features.shape[1] + 1)]
     starts = random.normal(shape, random.as_seed(seed), tf.float32)
-    found = _fitted(features, tags, who, num_senses, prior_scale, starts, max_iterations)
+    found = _fitted(features, tags, who, num_senses, starts, max_iterations)
     coefficients, log_probs, log_likelihood = (leaf.numpy() for leaf in found)
     scaled, constants = coefficients[..., :-1] / unit, coefficients[..., -1]
     sharpness = np.linalg.norm(scaled, axis=-1)
@@ -97,7 +96,6 @@ def _fitted(
     tags: np.ndarray,
     who: np.ndarray,
     num_senses: int,
-    prior_scale: float,
     starts: tf.Tensor,
     max_iterations: int,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -109,9 +107,7 @@ def _fitted(
       tags: float32 [P, A], 0 or 1.
       who: int [P], in [0, U).
       num_senses: S.
-      prior_scale: of the coefficients.
       starts: [N, A, S * (F + 2)].
-      max_iterations: of L-BFGS.
     """
     signs = (2 * tags - 1)[:, np.newaxis, :, np.newaxis]
 
@@ -129,7 +125,7 @@ def _fitted(
 
     def loss(values: tf.Tensor):
         coefficients, _ = split(values)
-        prior = tf.reduce_sum(coefficients**2, axis=[-2, -1]) / (2 * prior_scale**2)
+        prior = tf.reduce_sum(coefficients**2, axis=[-2, -1]) / (2 * _PRIOR_SCALE**2)
         return prior - log_likelihood(values)
 
     @compiled

@@ -9,11 +9,14 @@ from recsim_tf.agents.bandits.conversational import (
     ConLinUCB,
     ConUCB,
     LinUCB,
-    logarithmic_questions,
     periodic_questions,
     random_arms,
 )
-from recsim_tf.agents.bandits.conversational.ridge_bandits import Ridge, squared_norms
+from recsim_tf.agents.bandits.conversational.bandits import (
+    Ridge,
+    logarithmic_questions,
+    squared_norms,
+)
 from recsim_tf.conversations.key_terms import KeyTermDocuments, KeyTermUsers, key_terms
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
