@@ -146,12 +146,8 @@ class Trust(UserPart):
     endorsement: Any = parameter(0.6)
 
     def after(self, trust: tf.Tensor, endorsed: tf.Tensor, utility: tf.Tensor) -> tf.Tensor:
-        """The trust [B] after a turn.
-
-        Args:
-          trust: [B], before it.
-          endorsed: [B], 1 where the user has accepted an item that was endorsed, else 0.
-          utility: [B], of the item.
+        """The trust [B] after a turn, of a trust [B]. `endorsed` [B] is 1 where the user has
+        accepted an item that was endorsed, of this utility [B], else 0.
         """
         liked = tf.sigmoid(utility) - 0.5
         return tf.maximum(trust + self.of("rate", trust) * endorsed * liked, 0)
@@ -184,16 +180,14 @@ class Patience(UserPart):
         """The patience [B] after a turn, of a patience [B] and acts int32 [B]."""
         again = is_act(act, *_QUESTIONS) & is_act(last_act, *_QUESTIONS)
         annoyance = tf.where(again, self.of("annoyance", patience), tf.zeros([], patience.dtype))
-        return patience - self.efforts(act, patience.dtype) - annoyance
-
-    def efforts(self, act: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-        """The effort [B] of acts int32 [B]."""
-        table = self.per_user("effort", 2, dtype)
+        table = self.per_user("effort", 2, patience.dtype)
         is_by_act = table.shape[-1:] == [len(Act)]
         # A number for each user is [B, 1].
         table = tf.broadcast_to(table, [*table.shape[:-1], len(Act)])
         efforts = nests.lookup(table, act, 1)
-        return efforts if is_by_act else tf.where(act == Act.SILENT, tf.zeros([], dtype), efforts)
+        if not is_by_act:
+            efforts = tf.where(act == Act.SILENT, tf.zeros([], patience.dtype), efforts)
+        return patience - efforts - annoyance
 
 
 class Dwell(UserPart):

@@ -100,7 +100,8 @@ class Grammar(VocabularyChannel):
             words[symbol, : len(of_symbol)] = vocabulary.ids(list(of_symbol)).numpy()
         chosen = np.eye(vocabulary.size)[words]
         probs = (1 - slip) * chosen + slip / vocabulary.size
-        tables = (_logs(table, dtype) for table in (templates, probs))
+        with np.errstate(divide="ignore"):
+            tables = [np.log(table).astype(dtype.as_numpy_dtype) for table in (templates, probs)]
         return cls(vocabulary, len(phrases), *tables, dtype=dtype)
 
     def speak(self, symbol: tf.Tensor, seed: random.Seed):
@@ -126,11 +127,6 @@ class Grammar(VocabularyChannel):
 
     def _table(self, name: str) -> tf.Tensor:
         return tf.cast(tf.convert_to_tensor(self._value(name)), self.dtype)
-
-
-def _logs(probs: np.ndarray, dtype: tf.DType) -> np.ndarray:
-    with np.errstate(divide="ignore"):
-        return np.log(probs).astype(dtype.as_numpy_dtype)
 
 
 def _shape(tensor: tf.Tensor) -> list:

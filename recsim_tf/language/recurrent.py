@@ -179,9 +179,8 @@ class _Network:
         self._embed = layers.Embedding(
             num_words, num_units, embeddings_initializer=initializer(0), dtype=dtype
         )
-        self._begin = layers.Dense(
-            num_units, "tanh", kernel_initializer=initializer(1), dtype=dtype
-        )
+        # The state [N, U] before the first word, of features [N, F].
+        self.begin = layers.Dense(num_units, "tanh", kernel_initializer=initializer(1), dtype=dtype)
         self._cell = layers.GRUCell(
             num_units,
             kernel_initializer=initializer(2),
@@ -189,13 +188,9 @@ class _Network:
             dtype=dtype,
         )
         self._logits = layers.Dense(num_words, kernel_initializer=initializer(4), dtype=dtype)
-        self._layers = (self._embed, self._begin, self._cell, self._logits)
+        self._layers = (self._embed, self.begin, self._cell, self._logits)
         features = tf.zeros([1, num_features], dtype)
         self.step(tf.zeros([1], tf.int32), features, self.begin(features))
-
-    def begin(self, features: tf.Tensor) -> tf.Tensor:
-        """The state [N, U] before the first word, of features [N, F]."""
-        return self._begin(features)
 
     def step(
         self, word: tf.Tensor, features: tf.Tensor, state: tf.Tensor
@@ -227,13 +222,13 @@ class _Network:
         """
         layers, dtype = tf.keras.layers, self._embed.dtype
         drop = [layers.Dropout(dropout, seed=number, dtype=dtype) for number in range(2)]
-        features = tf.keras.Input([self._begin.kernel.shape[0]], dtype=dtype)
+        features = tf.keras.Input([self.begin.kernel.shape[0]], dtype=dtype)
         words = tf.keras.Input([max_length], dtype=tf.int32)
         before = layers.Lambda(lambda words: tf.pad(words[:, :-1], [[0, 0], [1, 0]]))(words)
         repeated = layers.RepeatVector(max_length, dtype=dtype)(features)
         inputs = layers.Concatenate(dtype=dtype)([drop[0](self._embed(before)), repeated])
         recurrent = layers.RNN(self._cell, return_sequences=True, unroll=True, dtype=dtype)
-        outputs = recurrent(inputs, initial_state=self._begin(features))
+        outputs = recurrent(inputs, initial_state=self.begin(features))
         return tf.keras.Model([features, words], self._logits(drop[1](outputs)))
 
     def weights(self) -> np.ndarray:

@@ -228,9 +228,7 @@ class ConLinUCB(LinUCB):
     Defaults are those of the authors' code (github.com/ZhiyongWangWzy/ConLinUCB).
 
     Args:
-      simulator: key terms with slates of one item.
-      ridge: lambda.
-      alpha: factor of the confidence radius.
+      simulator, ridge, alpha: see `LinUCB`.
       questions: b, see `KeyTermBandit`; None asks nothing.
     """
 

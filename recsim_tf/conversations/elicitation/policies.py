@@ -9,15 +9,18 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.conversations.acts import Act
-from recsim_tf.conversations.elicitation.believing import BelievingPolicy, plain_turn
-from recsim_tf.conversations.elicitation.candidates import CandidateBelief
+from recsim_tf.conversations.elicitation.believing import (
+    BelievingPolicy,
+    CandidateBelief,
+    check_conversation,
+    plain_turn,
+)
 from recsim_tf.conversations.elicitation.turns import (
     MEASURES,
     AskAttributes,
     CandidateTurns,
     CompareSet,
     TurnKind,
-    check_conversation,
     take_turn,
 )
 from recsim_tf.core import nests, random, validation

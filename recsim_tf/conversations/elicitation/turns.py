@@ -9,7 +9,7 @@ import tensorflow as tf
 from recsim_tf.belief import evoi, expected_max, information_gain, predictive_entropy
 from recsim_tf.conversations.acts import OFFERS, Act
 from recsim_tf.conversations.attributes import degrees, ideal, in_sense
-from recsim_tf.conversations.elicitation.candidates import CandidateBelief
+from recsim_tf.conversations.elicitation.believing import CandidateBelief, check_conversation
 from recsim_tf.conversations.types import Query
 from recsim_tf.conversations.users import ConversationUsers
 from recsim_tf.core import nests, random, validation
@@ -285,16 +285,6 @@ def take_turn(turns: Turn, index: tf.Tensor) -> Turn:
     """The turn [B, ...] of an index int32 [B] into the turns [B, M, ...] of each user."""
     picked = nests.take(turns, index[:, tf.newaxis])
     return tf.nest.map_structure(lambda leaf: leaf[:, 0], picked)
-
-
-def check_conversation(simulator: Simulator) -> None:
-    """Raises `ValueError` for a simulator of something else than conversations."""
-    users = simulator.users if isinstance(simulator, Simulator) else simulator
-    if not isinstance(users, ConversationUsers):
-        raise ValueError(
-            "simulator must be of Conversation-v0, whose users are ConversationUsers, got"
-            f" {type(users).__name__}"
-        )
 
 
 def _ideals_and_degrees(

@@ -3,9 +3,7 @@
 A question is a slate. Beside the arms of a round, the candidates hold key-terms, flagged by
 `is_key_term`. To recommend, an agent shows an arm. To ask whether the user likes a key-term, it
 shows the key-term: this round is a question, whose answer is no click, earns no reward, and does
-not count as a round of the user's. So an agent asks what it wants, when it wants, and only the
-answer to that question is drawn. An answer to every key-term at every step, of which the agent
-looks at some, would be simpler to write, but would put what no agent may know into the response.
+not count as a round of the user's. Only the answer to that question is drawn.
 """
 
 from collections.abc import Callable
@@ -189,7 +187,7 @@ def _(distribution: OfferedIds, seed: random.Seed):
 
 
 def draw_catalogue(num_arms: int, num_key_terms: int, num_features: int, seed: int) -> np.ndarray:
-    """Features of arms, then of key-terms, drawn with NumPy.
+    """float64 [A + W, F]: features of arms, then of key-terms, drawn with NumPy.
 
     The law and its constants are those of the synthetic data of Xie et al. 2021, "Comparison-based
     conversational recommender system with relative bandit feedback" (SIGIR 2021), by the authors'
@@ -201,15 +199,6 @@ def draw_catalogue(num_arms: int, num_key_terms: int, num_features: int, seed: i
     the vectors of its key-terms, around 0 where it has none, scaled to length 1. A key-term is in
     the end the weighted mean of its arms, where an arm of n key-terms has the weight 1/n. The last
     feature of all is 1, for the users' biases.
-
-    Args:
-      num_arms: A.
-      num_key_terms: W.
-      num_features: F, at least 2.
-      seed: an integer.
-
-    Returns:
-      float64 [A + W, F].
     """
     generator = np.random.default_rng(seed)
     vectors = generator.standard_normal([num_key_terms, num_features - 1])

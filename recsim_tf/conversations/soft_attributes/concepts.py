@@ -100,14 +100,8 @@ def _fitted(
     max_iterations: int,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Coefficients [A, S, F + 1], log-probabilities of senses [A, S] and the log-likelihood [A] at
-    the best end of searches, for P tagged films of U users.
-
-    Args:
-      features: float32 [P, F + 1], the last a constant.
-      tags: float32 [P, A], 0 or 1.
-      who: int [P], in [0, U).
-      num_senses: S.
-      starts: [N, A, S * (F + 2)].
+    the best end of searches from starts [N, A, S * (F + 2)]. P tagged films have features [P, F +
+    1], the last a constant, and tags [P, A] of the users int [P].
     """
     signs = (2 * tags - 1)[:, np.newaxis, :, np.newaxis]
 

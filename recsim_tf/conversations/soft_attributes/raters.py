@@ -212,7 +212,7 @@ def soft_attributes(users: AttributeRaters | None = None, **simulator: Any) -> S
         slate = tf.tile([[0, 1, 2]], [4, 1])
         simulator.step(state, recsim_tf.Turn(slate, judgement), seed=1)
 
-    To fit raters to the data set, see `fitting.logs.soft_attributes_log`.
+    To fit raters to the data set, see `conversations.logs.soft_attributes_log`.
 
     Args:
       users: the raters, default `AttributeRaters()`.
