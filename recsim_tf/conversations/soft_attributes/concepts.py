@@ -100,8 +100,8 @@ def _fitted(
     max_iterations: int,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Coefficients [A, S, F + 1], log-probabilities of senses [A, S] and the log-likelihood [A] at
-    the best end of searches from starts [N, A, S * (F + 2)]. P tagged films have features [P, F +
-    1], the last a constant, and tags [P, A] of the users int [P].
+    the best end of searches from starts [N, A, S * (F + 2)]. P tagged films have features
+    [P, F + 1], the last a constant, and tags [P, A] of the users int [P].
     """
     signs = (2 * tags - 1)[:, np.newaxis, :, np.newaxis]
 
