@@ -26,8 +26,7 @@ MODULES = (
     "recsim_tf.conversations.elicitation",
     "recsim_tf.conversations.key_terms",
     "recsim_tf.conversations.logs",
-    "recsim_tf.conversations.replies",
-    "recsim_tf.conversations.session",
+    "recsim_tf.conversations.parts",
     "recsim_tf.conversations.soft_attributes",
 )
 

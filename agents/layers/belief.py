@@ -9,9 +9,8 @@ import tensorflow as tf
 from recsim_tf.agents.layers.layer import Layer
 from recsim_tf.belief import Belief
 from recsim_tf.conversations import Act
-from recsim_tf.conversations.elicitation import CandidateTurns, Tracker, TurnKind
-from recsim_tf.conversations.elicitation.candidates import CandidateBelief
-from recsim_tf.conversations.elicitation.turns import take_turn
+from recsim_tf.conversations.elicitation.believing import CandidateBelief, Tracker
+from recsim_tf.conversations.elicitation.turns import CandidateTurns, TurnKind, take_turn
 from recsim_tf.core import random
 from recsim_tf.core.bounds import BoundedTensorSpec
 from recsim_tf.core.sessions import SessionSource

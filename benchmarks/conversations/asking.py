@@ -25,7 +25,6 @@ from sections import Section, Settings, mean_and_error, section
 from recsim_tf.conversations.elicitation import (
     AskAttributes,
     AskMost,
-    CandidateTurns,
     ComparePairs,
     CompareSet,
     RecommendBest,
@@ -33,7 +32,8 @@ from recsim_tf.conversations.elicitation import (
     RecommendSet,
     ThompsonSampling,
 )
-from recsim_tf.conversations.replies import Answers
+from recsim_tf.conversations.elicitation.turns import CandidateTurns
+from recsim_tf.conversations.parts import Answers
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator

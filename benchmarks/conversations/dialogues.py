@@ -22,15 +22,16 @@ from recsim_tf.conversations import (
     conversation,
     query,
 )
+from recsim_tf.conversations.acts import alphabet
 from recsim_tf.conversations.logs.iard import (
     GENRES,
     INTENTS,
+    MODES,
     AnnotatedDialogues,
     dialogue_log,
-    intent_symbols,
     read_iard,
 )
-from recsim_tf.conversations.replies import Critiques, Ratings, Refinements
+from recsim_tf.conversations.parts import Critiques, Ratings, Refinements
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Slate
 from recsim_tf.fitting import LBFGS, Parameter, fit
@@ -81,7 +82,7 @@ def intents(settings: Settings) -> Section:
     data = dialogues(settings)
     size = _IARD_SIZES[settings.quick]
     iterations = size["iterations"]
-    splits = [data.split(0.2, settings.seed + number) for number in range(size["splits"])]
+    splits = [_halves(data, settings.seed + number) for number in range(size["splits"])]
     found = [_split(*split, iterations) for split in splits]
     names = ("nats without the act", "nats", "top 1 by words", "top 1")
     means = np.mean(found, axis=0)
@@ -114,9 +115,60 @@ def intents(settings: Settings) -> Section:
     return section(settings, title, rows, figures, bars, notes, details)
 
 
+def _halves(
+    data: AnnotatedDialogues, seed: int, held_out: float = 0.2
+) -> tuple[AnnotatedDialogues, AnnotatedDialogues]:
+    """Two parts of whole dialogues, the second with about that part of them."""
+    order = np.random.default_rng(seed).permutation(len(data.dialogue_ids))
+    is_held_out = np.isin(data.dialogue, order[: round(held_out * len(order))])
+    return _taken(data, ~is_held_out), _taken(data, is_held_out)
+
+
+def _taken(data: AnnotatedDialogues, rows: np.ndarray) -> AnnotatedDialogues:
+    names = ("dialogue", "act", "num_offers", "intents", "texts")
+    return data._replace(**{name: getattr(data, name)[rows] for name in names})
+
+
+def _intent_symbols() -> np.ndarray:
+    """bool [I, R]: which symbols of a reply to a slate of one item an intent may be."""
+    replies = alphabet(1, _NUM_GENRES)
+    found = np.zeros([len(INTENTS), replies.num_symbols], bool)
+    for row, (mode, value) in enumerate(MODES.values()):
+        first, size = replies.offsets[mode], replies.sizes[mode]
+        if value is None:
+            found[row, first : first + size] = True
+        else:
+            found[row, first + value] = True
+    return found
+
+
+def _bag_of_words(
+    symbols: np.ndarray, texts: np.ndarray, vocabulary: Vocabulary, weights: np.ndarray
+) -> Grammar:
+    """Naive Bayes: the words of an intent are drawn independently, whatever their position.
+
+    Args:
+      symbols: int [S], the intents.
+      texts: [S].
+      vocabulary: of texts.
+      weights: [S], how much each text counts.
+    """
+    words = vocabulary.ids(list(texts)).numpy()
+    counts = np.full([len(INTENTS), vocabulary.size], _SMOOTHING)
+    np.add.at(counts, (symbols[:, np.newaxis], words), weights[:, np.newaxis])
+    # What is no word, and what is not known, is as likely for all intents.
+    common = np.array([(words == 0).sum(), (words == 1).sum(), (words > 1).sum()]) + _SMOOTHING
+    empty, unknown, rest = common / common.sum()
+    counts[:, :2] = 0
+    probs = rest * counts / counts.sum(axis=1, keepdims=True)
+    probs[:, 0], probs[:, 1] = empty, unknown
+    logits = np.log(probs).astype(np.float32)[:, np.newaxis, np.newaxis]
+    return Grammar(vocabulary, len(INTENTS), word_logits=logits)
+
+
 def _simulator() -> Simulator:
     """Conversations of one item, in which words say nothing."""
-    num_symbols = intent_symbols(_NUM_GENRES).shape[1]
+    num_symbols = _intent_symbols().shape[1]
     silent = np.full([num_symbols, 1, 1, 3], -np.inf, np.float32)
     silent[..., 0] = 0
     users = DialogueUsers(
@@ -172,8 +224,8 @@ def _split(
     scorer = scoring_simulator(result.simulator)
     scores = scorer.log_prob(as_trajectory(log, scorer, log.num_sessions)).response
     nats = -float(tf.reduce_sum(scores)) / num_labels
-    rows, train_labels = train.labels()
-    _, labels = test.labels()
+    rows, train_labels = np.nonzero(train.intents)
+    _, labels = np.nonzero(test.intents)
     counts = np.bincount(train_labels, minlength=len(INTENTS)) + 0.5
     # The mode of an inquiry does not say which of two intents it is.
     shares = np.ones(len(INTENTS))
@@ -181,14 +233,10 @@ def _split(
     shares[two] = counts[two] / counts[two].sum()
     nats -= float(np.log(shares)[labels].mean())
     marginal = np.log(counts / counts.sum())
-    given_act = np.exp(_reply_log_probs(result.simulator, test)) @ intent_symbols(_NUM_GENRES).T
+    given_act = np.exp(_reply_log_probs(result.simulator, test)) @ _intent_symbols().T
     vocabulary = Vocabulary.of_texts(list(train.texts), _MAX_LENGTH, _MIN_USES)
-    channel = Grammar.of_texts(
-        train_labels,
-        train.texts[rows],
-        len(INTENTS),
-        vocabulary,
-        weights=1 / train.intents.sum(axis=1)[rows],
+    channel = _bag_of_words(
+        train_labels, train.texts[rows], vocabulary, 1 / train.intents.sum(axis=1)[rows]
     )
     evidence = channel.evidence(vocabulary.ids(list(test.texts))).numpy()
     top = []
@@ -242,7 +290,7 @@ def _endorsed_ratio(
         chosen = generator.integers(num_dialogues, size=num_dialogues)
         rows = [np.flatnonzero(data.dialogue == one) for one in chosen]
         again = np.repeat(np.arange(num_dialogues), list(map(len, rows))).astype(np.int32)
-        some = data._take(np.concatenate(rows))._replace(dialogue=again)
+        some = _taken(data, np.concatenate(rows))._replace(dialogue=again)
         found.append(ratio(some))
     low, high = np.quantile(found, [0.025, 0.975])
     return ratio(data), float(low), float(high)
@@ -259,22 +307,20 @@ def _observed_ratio(data: AnnotatedDialogues) -> float:
 
 def recurrent(settings: Settings) -> Section:
     size = _RECURRENT_SIZES[settings.quick]
-    train, test = dialogues(settings).split(0.2, settings.seed)
+    train, test = _halves(dialogues(settings), settings.seed)
     vocabulary = Vocabulary.of_texts(list(train.texts), size["length"], _MIN_USES)
-    labelled, labels = train.labels()
+    labelled, labels = np.nonzero(train.intents)
     words = vocabulary.ids(list(train.texts[labelled])).numpy()
     features = np.eye(len(INTENTS), dtype=np.float32)
     untrained = Recurrent(vocabulary, features, num_units=size["units"], seed=settings.seed)
     channel = untrained.trained(labels, words, max_passes=size["passes"])
-    test_rows, test_labels = test.labels()
+    test_rows, test_labels = np.nonzero(test.intents)
     heard = vocabulary.ids(list(test.texts)).numpy()
     evidence = np.concatenate(
         [channel.evidence(part).numpy() for part in np.array_split(heard, max(len(heard) // 50, 1))]
     )
     shares = 1 / train.intents.sum(axis=1)[labelled]
-    naive = Grammar.of_texts(
-        labels, train.texts[labelled], len(INTENTS), vocabulary, _SMOOTHING, shares
-    )
+    naive = _bag_of_words(labels, train.texts[labelled], vocabulary, shares)
     prior = _log_prior(train, test)
     tokens = _counts(heard[test_rows]).sum()
     perplexities = {

@@ -40,8 +40,9 @@ _SCALES = tfd.LogNormal(np.float32(0), np.float32(0.5))
 
 def measure(settings: Settings) -> Section:
     data = _data(settings)
+    num_judgements = int(data.judgement.max()) + 1
     size = _SIZES[settings.quick]
-    order = np.random.default_rng(settings.seed).permutation(data.num_judgements)
+    order = np.random.default_rng(settings.seed).permutation(num_judgements)
     fold_of = order % _NUM_FOLDS
     found = {}
     models = {
@@ -62,7 +63,7 @@ def measure(settings: Settings) -> Section:
     nats, gamma = np.mean(found["directions and factors"], axis=0)
     figures = {"soft_attributes.nats": float(nats), "soft_attributes.gamma": float(gamma)}
     title = (
-        f"Held-out judgements of SoftAttributes, {data.num_judgements} in {_NUM_FOLDS} folds; a"
+        f"Held-out judgements of SoftAttributes, {num_judgements} in {_NUM_FOLDS} folds; a"
         f" guess has {_UNIFORM:.3f} nats"
     )
     bars = {"soft_attributes.gamma": (0.47, 1), "soft_attributes.nats": (0, 0.97)}
@@ -91,13 +92,18 @@ def _data(settings: Settings) -> SoftAttributes:
     )
 
 
+def _taken(data: SoftAttributes, rows: np.ndarray) -> SoftAttributes:
+    names = ("judgement", "rater", "attribute", "reference", "film", "relation")
+    return data._replace(**{name: getattr(data, name)[rows] for name in names})
+
+
 def _fold(
     data: SoftAttributes, held_out: np.ndarray, factors: int, senses: int, size, seed: int
 ) -> tuple[float, float]:
     """Nats a comparison and gamma of the held-out comparisons."""
     slate_size = int(np.bincount(data.judgement).max())
-    train = soft_attributes_log(data.take(~held_out), slate_size)
-    test = soft_attributes_log(data.take(held_out), slate_size)
+    train = soft_attributes_log(_taken(data, ~held_out), slate_size)
+    test = soft_attributes_log(_taken(data, held_out), slate_size)
     result = _fit(data, train, factors, senses, slate_size, size["passes"], seed)
     probs, degrees = _predicted(result, test, size["draws"], seed)
     shown, relation = test.shown[:, 0], test.response[:, 0]

@@ -21,7 +21,7 @@ from recsim_tf.conversations import (
     conversation,
     conversation_grammar,
 )
-from recsim_tf.conversations.session import Patience
+from recsim_tf.conversations.parts import Patience
 from recsim_tf.conversations.types import UNKNOWN, Reply
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator

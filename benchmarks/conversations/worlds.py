@@ -15,9 +15,8 @@ from recsim_tf.conversations import (
     chosen_utility,
     conversation,
 )
-from recsim_tf.conversations.elicitation import BelievingPolicy
-from recsim_tf.conversations.replies import Answers, Critiques, Ratings, Refinements
-from recsim_tf.conversations.session import Dwell, Patience
+from recsim_tf.conversations.elicitation.believing import BelievingPolicy
+from recsim_tf.conversations.parts import Answers, Critiques, Dwell, Patience, Ratings, Refinements
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator

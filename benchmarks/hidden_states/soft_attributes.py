@@ -18,9 +18,8 @@ from sections import Section, Settings, mean_and_error, section, standard_error
 from recsim_tf.belief import GaussianBelief
 from recsim_tf.conversations import Act, ConversationUsers, Items, conversation, query
 from recsim_tf.conversations.attributes import random_directions
-from recsim_tf.conversations.elicitation import Tracker
-from recsim_tf.conversations.replies import Critiques, Ratings, Refinements
-from recsim_tf.conversations.session import Patience
+from recsim_tf.conversations.elicitation.believing import Tracker
+from recsim_tf.conversations.parts import Critiques, Patience, Ratings, Refinements
 from recsim_tf.conversations.soft_attributes import TaggingUsers, concept_vectors, ratings_and_tags
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled

@@ -3,9 +3,9 @@
 The user model that is simulated and scored is also the likelihood of the belief.
 """
 
-from recsim_tf.belief.base import Belief, Particles
-from recsim_tf.belief.gaussian import GaussianBelief, GaussianState
-from recsim_tf.belief.types import TypesBelief, TypesState
+from recsim_tf.belief.base import Belief
+from recsim_tf.belief.gaussian import GaussianBelief
+from recsim_tf.belief.types import TypesBelief
 from recsim_tf.belief.value import (
     evoi,
     expected_max,
@@ -18,10 +18,7 @@ from recsim_tf.belief.value import (
 __all__ = [
     "Belief",
     "GaussianBelief",
-    "GaussianState",
-    "Particles",
     "TypesBelief",
-    "TypesState",
     "evoi",
     "expected_max",
     "expected_utility",

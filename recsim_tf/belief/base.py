@@ -106,15 +106,8 @@ def live(
     num_particles: int,
     innovate: Callable[[tfd.Distribution], Nest],
 ) -> tuple[Nest, tf.Tensor]:
-    """Particles after a turn, and the `relative` log-likelihood [B, P] of what was seen of it.
-
-    Args:
-      users: the user model.
-      state: nest of [B * P, ...].
-      slate: [B, K, ...].
-      seen: nest of [B, ...].
-      num_particles: P.
-      innovate: draws innovations of their distribution, of batch shape [B * P].
+    """Particles [B * P, ...] after a turn, and the `relative` log-likelihood [B, P] of what was
+    seen of it. `innovate` draws innovations of their distribution, of batch shape [B * P].
     """
     slate, seen = repeated((slate, evidence_of(users, seen)), num_particles)
     log_likelihood = users.likelihood(state, slate, seen)

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import gin
 import tensorflow as tf
 
 from recsim_tf.belief import moments
@@ -33,7 +32,6 @@ class GaussianState(NamedTuple):
     moved: tuple[tf.Tensor, ...]
 
 
-@gin.configurable
 class GaussianBelief(Belief):
     """A belief in the families of the prior: normal fields have a mean and a covariance, jointly
     over all of them, and categories have probabilities, independently.

@@ -45,12 +45,11 @@ def at_points(prior: Prior, points: Points) -> AtPoints:
     products = normals[:, :, tf.newaxis] * normals[:, tf.newaxis]
     shapes = [field.log_probs.shape[:-1] for field in prior.categories]
     sizes = [shape.num_elements() for shape in shapes]
-    uniforms = points.uniforms(sum(sizes))
-    parts, first = [], 0
-    for size, shape in zip(sizes, shapes, strict=True):
-        part = uniforms[:, first : first + size]
-        parts.append(tf.reshape(tf.constant(part, prior.dtype), [len(part), *shape]))
-        first += size
+    uniforms = tf.constant(points.uniforms(sum(sizes)), prior.dtype)
+    parts = [
+        tf.reshape(part, [len(part), *shape])
+        for part, shape in zip(tf.split(uniforms, [*sizes, 0], axis=1), shapes, strict=False)
+    ]
     return AtPoints(normals, tf.reshape(products, [-1, prior.size**2]), parts)
 
 
@@ -92,15 +91,8 @@ def sampled(prior: Prior, fitted: Fitted, points: AtPoints) -> Sampled:
 def fitted(
     prior: Prior, before: Fitted, points: AtPoints, old: Sampled, new: Sampled, weights: tf.Tensor
 ) -> Fitted:
-    """The moments of weighted particles.
-
-    Args:
-      prior: the fields.
-      before: the moments of the particles before the turn.
-      points: of the particles.
-      old: the particles before the turn.
-      new: after it; the coordinates that nothing has changed are the same objects.
-      weights: [B, P].
+    """The moments of particles of weights [B, P]: `old` before a turn, with the moments `before`,
+    and `new` after it, where coordinates that nothing has changed are the same objects.
     """
     mean, scale = before.mean, before.scale
     changed = [
@@ -175,16 +167,11 @@ def _refitted(
 def _reweighed_categories(
     log_probs: tf.Tensor, before: tf.Tensor, after: tf.Tensor, weights: tf.Tensor
 ) -> tf.Tensor:
-    """Log-probabilities [B, ..., C] of categories after a turn.
+    """Log-probabilities [B, ..., C] of categories after a turn, from those before it, and the
+    particles' categories int32 [B, P, ...] before and after it.
 
     The particles of a category share its probability. So their number, which is rounded, does not
     matter, and a category without particles keeps its probability.
-
-    Args:
-      log_probs: [B, ..., C], before the turn.
-      before: int32 [B, P, ...], the particles' categories before the turn.
-      after: int32 [B, P, ...], those after it.
-      weights: [B, P].
     """
     num_particles, num_categories = weights.shape[1], log_probs.shape[-1]
     probs = tf.exp(log_probs)

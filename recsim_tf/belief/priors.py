@@ -20,10 +20,6 @@ _BROADCAST: Any = random.class_of_family(tfd.BatchBroadcast)
 _SAMPLE: Any = random.class_of_family(tfd.Sample)
 _TRANSFORMED: Any = random.class_of_family(tfd.TransformedDistribution)
 
-KNOWN = (
-    "Normal, MultivariateNormal, Uniform, a bijector of these as in LogNormal, Categorical,"
-    " Bernoulli or Deterministic"
-)
 # Of the normal that becomes a uniform; float32 has nothing between 1 and the probability below 5.
 _MAX_QUANTILE = 5.0
 
@@ -114,11 +110,8 @@ class Prior:
         return tf.split(coordinates, self.sizes, axis=-1) if self.size else []
 
     def draws(self, coordinates: list[tf.Tensor], categories: list[tf.Tensor]) -> Nest:
-        """A nest of [R, ...]: initial draws.
-
-        Args:
-          coordinates: [R, f] for each normal field.
-          categories: int32 [R, ...] for each field of categories.
+        """A nest of [R, ...]: initial draws, of coordinates [R, f] for each normal field and
+        categories int32 [R, ...] for each field of them.
         """
         coordinates, categories = list(coordinates), list(categories)
         num_rows = nests.num_rows([*coordinates, *categories])
@@ -134,18 +127,13 @@ class Prior:
 
 
 def fields(distribution: tfd.Distribution, name: str = "the initial draw") -> Nest:
-    """The fields of initial draws, in a nest of the structure of a draw.
-
-    Args:
-      distribution: of batch shape [1]; may be a joint distribution of independent parts.
-      name: of the draws.
-
-    Raises:
-      ValueError: for an unknown family, or a part that depends on others.
+    """The fields of initial draws of batch shape [1], in a nest of the structure of a draw. Refuses
+    an unknown family, and a part of a joint distribution that depends on others.
     """
     if isinstance(distribution, _NAMED):
         model = distribution.model
-        found = {key: fields(_part(part, key), key) for key, part in _parts(model).items()}
+        parts = model if isinstance(model, dict) else model._asdict()
+        found = {key: fields(_part(part, key), key) for key, part in parts.items()}
         return type(model)(**found) if isinstance(model, tuple) else found
     if isinstance(distribution, _SEQUENTIAL):
         parts = [
@@ -154,11 +142,6 @@ def fields(distribution: tfd.Distribution, name: str = "the initial draw") -> Ne
         ]
         return type(distribution.model)(parts)
     return _field(distribution, name)
-
-
-def _parts(model: Any) -> dict[str, Any]:
-    """The parts of a joint distribution by name; its model is a dict or a NamedTuple."""
-    return dict(model) if isinstance(model, dict) else model._asdict()
 
 
 def _part(part: Any, name: str) -> tfd.Distribution:
@@ -188,7 +171,8 @@ def _field(distribution: tfd.Distribution, name: str) -> Field:
     if found is None:
         kinds = [type(each).__name__.lstrip("_") for each in (core, distribution)]
         raise ValueError(
-            f"{name} must be {KNOWN}, for a GaussianBelief, got"
+            f"{name} must be Normal, MultivariateNormal, Uniform, a bijector of these as in"
+            " LogNormal, Categorical, Bernoulli or Deterministic, for a GaussianBelief, got"
             f" {' inside of '.join(dict.fromkeys(kinds))}"
         )
     loc, spread, bijector, limit = found

@@ -16,25 +16,17 @@ _TIE = 1e-6
 
 
 def expected_utility(weights: tf.Tensor, utilities: tf.Tensor) -> tf.Tensor:
-    """[B, N]: the expected utility of each candidate.
-
-    Args:
-      weights: [B, P].
-      utilities: [B, P, N].
-    """
+    """[B, N]: the expected utility of each candidate."""
     return tf.matmul(weights[:, tf.newaxis], utilities)[:, 0]
 
 
 def expected_max(weights: tf.Tensor, utilities: tf.Tensor) -> tf.Tensor:
-    """[B, ...]: the expected utility of the best document of a set, to a user who finds it.
+    """[B, ...]: the expected utility of the best document of a set, to a user who finds it. The
+    documents of sets have the utilities [B, P, ..., K].
 
     It is also what the noiseless choice from the set is worth as a query, up to a set that is
     better after the answer (Viappiani & Boutilier 2010, "Optimal Bayesian recommendation sets and
     myopically optimal choice query sets", NIPS).
-
-    Args:
-      weights: [B, P].
-      utilities: [B, P, ..., K], of the documents of each set.
     """
     best = tf.reduce_max(utilities, axis=-1)
     for _ in range(best.shape.rank - 2):
@@ -85,11 +77,6 @@ def evoi(weights: tf.Tensor, utilities: tf.Tensor, log_probs: tf.Tensor) -> tf.T
     It has the unit of the utilities: a question is worth asking where it exceeds its cost. The
     maximum is over the N candidates that may be recommended afterwards. Where these are many,
     utilities of the plausible ones, such as the best by expected utility, take less time.
-
-    Args:
-      weights: [B, P].
-      utilities: [B, P, N].
-      log_probs: [B, Q, P, R].
     """
     _, num_turns, num_particles, num_replies = log_probs.shape
     joint = weights[:, tf.newaxis, :, tf.newaxis] * tf.exp(log_probs)
@@ -104,23 +91,13 @@ def evoi(weights: tf.Tensor, utilities: tf.Tensor, log_probs: tf.Tensor) -> tf.T
 
 
 def predictive_entropy(weights: tf.Tensor, log_probs: tf.Tensor) -> tf.Tensor:
-    """[B, Q]: how uncertain the reply to each turn is, in nats.
-
-    Args:
-      weights: [B, P].
-      log_probs: [B, Q, P, R].
-    """
+    """[B, Q]: how uncertain the reply to each turn is, in nats."""
     probs = tf.reduce_sum(weights[:, tf.newaxis, :, tf.newaxis] * tf.exp(log_probs), axis=2)
     return -tf.reduce_sum(tf.math.xlogy(probs, probs), axis=2)
 
 
 def information_gain(weights: tf.Tensor, log_probs: tf.Tensor) -> tf.Tensor:
-    """[B, Q]: the mutual information of the user and the reply to each turn, in nats, at least 0.
-
-    Args:
-      weights: [B, P].
-      log_probs: [B, Q, P, R].
-    """
+    """[B, Q]: the mutual information of the user and the reply to each turn, in nats."""
     possible = log_probs > -float("inf")
     known = tf.reduce_sum(tf.exp(log_probs) * tf.where(possible, log_probs, 0), axis=3)
     noise = -tf.reduce_sum(weights[:, tf.newaxis] * known, axis=2)

@@ -6,12 +6,7 @@ from recsim_tf.conversations.acts import Act, Mode, query
 from recsim_tf.conversations.dialogues import DialogueUsers
 from recsim_tf.conversations.documents import Items
 from recsim_tf.conversations.environment import chosen_utility, conversation, conversation_reward
-from recsim_tf.conversations.phrases import (
-    conversation_grammar,
-    described_replies,
-    reply_features,
-)
-from recsim_tf.conversations.types import Query
+from recsim_tf.conversations.phrases import conversation_grammar, described_replies, reply_features
 from recsim_tf.conversations.users import ConversationUsers
 
 __all__ = [
@@ -20,7 +15,6 @@ __all__ = [
     "DialogueUsers",
     "Items",
     "Mode",
-    "Query",
     "chosen_utility",
     "conversation",
     "conversation_grammar",

@@ -64,12 +64,7 @@ def alphabet(slate_size: int, num_attributes: int) -> Alphabet:
     return Alphabet(sizes)
 
 
-def is_act(query: Query, *acts: Act) -> tf.Tensor:
-    """bool [B]: whether the act is one of these."""
-    return is_one_of(query.act, *acts)
-
-
-def is_one_of(act: tf.Tensor, *acts: Act) -> tf.Tensor:
+def is_act(act: tf.Tensor, *acts: Act) -> tf.Tensor:
     """bool [B]: whether acts int32 [B] are one of these."""
     return functools.reduce(tf.logical_or, [tf.equal(act, int(each)) for each in acts])
 
@@ -145,4 +140,4 @@ def conditions(turn: Turn, may_be_open: bool = False) -> list[tuple[tf.Tensor, s
         ),
         ((Act.CHIPS,), tf.reduce_any(named, axis=-1), "CHIPS must have an attribute or more"),
     ]
-    return [(~is_act(turn.query, *acts) | holds, message) for acts, holds, message in needed]
+    return [(~is_act(turn.query.act, *acts) | holds, message) for acts, holds, message in needed]

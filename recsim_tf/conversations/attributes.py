@@ -49,8 +49,3 @@ def in_sense(values: tf.Tensor, senses: tf.Tensor) -> tf.Tensor:
     if num_senses == 1:
         return values[..., 0]
     return tf.reduce_sum(tf.one_hot(senses, num_senses, dtype=values.dtype) * values, axis=-1)
-
-
-def of_attribute(values: tf.Tensor, attribute: tf.Tensor) -> tf.Tensor:
-    """The values [B] of [B, A] for one attribute int32 [B] of each user, 0 where it is -1."""
-    return tf.reduce_sum(tf.one_hot(attribute, values.shape[-1], dtype=values.dtype) * values, -1)

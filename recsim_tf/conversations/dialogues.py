@@ -81,7 +81,7 @@ class DialogueUsers(ConversationUsers):
 
     def pull(self, state: Nest, slate: Slate):
         pull = super().pull(state, slate)
-        offers_none = ~acts.is_act(slate.query, *acts.OFFERS, Act.COMPARE)[:, tf.newaxis]
+        offers_none = ~acts.is_act(slate.query.act, *acts.OFFERS, Act.COMPARE)[:, tf.newaxis]
         pull += tf.cast(offers_none, self.dtype) * self.per_user("afterthought", 2)
         return pull + self._of_phase("readiness", state, slate)[:, tf.newaxis]
 
@@ -105,7 +105,7 @@ class DialogueUsers(ConversationUsers):
 def _offers(before: Offers, slate: Slate) -> Offers:
     """The offers, this turn's among them."""
     item = slate.documents.item_id[:, 0]
-    is_offer = acts.is_act(slate.query, *acts.OFFERS) & slate.mask[:, 0]
+    is_offer = acts.is_act(slate.query.act, *acts.OFFERS) & slate.mask[:, 0]
     is_new = is_offer & (item != before.last_item)
     return Offers(
         before.number + tf.cast(is_new, tf.int32), tf.where(is_offer, item, before.last_item)

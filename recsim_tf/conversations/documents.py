@@ -4,7 +4,6 @@ users ask for.
 
 from typing import Any
 
-import gin
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -18,7 +17,6 @@ from recsim_tf.core.parameters import parameter
 from recsim_tf.core.types import Nest
 
 
-@gin.configurable
 class Items(DocumentModel):
     """D items that all users share.
 

@@ -34,7 +34,6 @@ def conversation_reward(response: Response, act_costs: Sequence[float] = ACT_COS
     return tf.reduce_sum(response.accepted * response.utility, axis=-1) - costs
 
 
-@gin.configurable(module="recsim_tf")
 def chosen_utility(response: Response) -> tf.Tensor:
     """[B]: the utility of the chosen item, whatever the act."""
     return tf.reduce_sum(response.clicked * response.utility, axis=-1)

@@ -1,4 +1,6 @@
-"""What replies are, in words: as records for programs, and as phrases for a grammar."""
+"""Conversations in words: replies as records for programs and as phrases for a grammar, and what
+both sides do for readers.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,9 +9,11 @@ import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.conversations.acts import DONT_KNOW, NO, NUM_RATINGS, YES, Mode, alphabet
+from recsim_tf.conversations.acts import DONT_KNOW, NO, NUM_RATINGS, YES, Act, Mode, alphabet
 from recsim_tf.core import validation
-from recsim_tf.language import Grammar
+from recsim_tf.core.types import Nest
+from recsim_tf.core.wording import Wording
+from recsim_tf.language import Channel, Grammar
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 _ANSWERS = {NO: "no", YES: "yes", DONT_KNOW: "don't know"}
@@ -23,6 +27,12 @@ _ANSWERED = {
     "no": ["no", "no thanks", "not really"],
     "yes": ["yes", "yes please", "sure"],
     "don't know": ["not sure", "i do not know"],
+}
+_TOLD = {
+    "nothing": "says nothing",
+    "inquire": "asks about 1",
+    "request": "asks for something else",
+    "remark": "makes a remark",
 }
 _RATED = ("i hate it", "i do not like it", "it is okay", "i like it", "i love it")
 
@@ -164,3 +174,69 @@ def _phrases(reply: dict[str, Any]) -> list[str]:
         case "refine":
             return [f"something {attribute}", f"i like it {attribute}"]
     return _SAID[reply["mode"]]
+
+
+class ConversationWording(Wording):
+    """What the system does and what the user replies, with attributes by their names.
+
+    Args:
+      attribute_names: of the A attributes.
+      channel: makes sentences of the words of users; None for users who do not speak.
+    """
+
+    def __init__(self, attribute_names: Sequence[str], channel: Channel | None = None):
+        self._names = attribute_names
+        self._channel = channel
+
+    def query(self, query: Nest, documents: Sequence[Nest | None]):
+        attributes = [self._names[each] for each in query.attributes if each >= 0]
+        first = self._names[query.attributes[0]] if query.attributes[0] >= 0 else None
+        has_item = documents[0] is not None
+        match Act(int(query.act)):
+            case Act.RECOMMEND:
+                return "recommends"
+            case Act.ENDORSE:
+                return f"endorses 1 for its {first}" if first else "endorses 1"
+            case Act.COMPARE:
+                return "asks: which of these do you like best?"
+            case Act.CHIPS:
+                return f"shows the chips {', '.join(attributes)}"
+            case Act.RESPOND:
+                return "responds"
+            case Act.ASK if first:
+                return f"asks: more {first} than 1?" if has_item else f"asks: more {first}?"
+            case Act.ASK:
+                return "asks: do you like 1?" if has_item else "asks: what would you like?"
+        return "says nothing"
+
+    def document(self, document: Nest):
+        return f"item {document.item_id}"
+
+    def response(self, response: Nest, documents: Sequence[Nest | None], query: Nest):
+        meaning = self._meaning(response, documents)
+        if self._channel is None:
+            return meaning
+        said = str(self._channel.text(np.asarray(response.words)))
+        return f'says: "{said}" ({meaning})' if said else meaning
+
+    def _meaning(self, response: Nest, documents: Sequence[Nest | None]) -> str:
+        reply = described_replies(len(documents), self._names)[int(response.symbol)]
+        position: Any = reply.get("position")
+        attribute = reply.get("attribute")
+        match reply["mode"]:
+            case "choose" if position is None:
+                return "wants none of them"
+            case "choose":
+                return f"{'takes' if response.accepted[position] else 'prefers'} {position + 1}"
+            case "answer":
+                return f"answers: {reply['answer'].replace('don', 'I don')}"
+            case "rate":
+                return f"rates 1 at {reply['rating']} of {NUM_RATINGS - 1}"
+            case "critique":
+                return f"wants 1, but {'more' if reply['more'] else 'less'} {attribute}"
+            case "refine":
+                return f"wants more {attribute}"
+        return _TOLD[reply["mode"]]
+
+    def user(self, user: Nest):
+        return {"patience": user.patience, "trust": user.trust}

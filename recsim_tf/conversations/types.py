@@ -77,27 +77,16 @@ class Utterance(NamedTuple):
 
 
 class Response(NamedTuple):
-    """The response to a turn, with what the turn was."""
+    """The response to a turn, with what the turn was. Agents do not see the utility; those that
+    hear words alone do not see the first four fields either. What they do not see is ().
+    """
 
-    clicked: tf.Tensor  # [B, K], 1 at the chosen position
-    accepted: tf.Tensor  # [B, K], 1 where the chosen item is what the user takes
-    dwell: tf.Tensor  # [B, K], seconds spent on the chosen item
-    symbol: tf.Tensor  # int32 [B]: 0 is no reply
+    clicked: Any  # [B, K], 1 at the chosen position
+    accepted: Any  # [B, K], 1 where the chosen item is what the user takes
+    dwell: Any  # [B, K], seconds spent on the chosen item
+    symbol: Any  # int32 [B]: 0 is no reply
     act: tf.Tensor  # int32 [B]
     attributes: tf.Tensor  # int32 [B, C]
     item_id: tf.Tensor  # int32 [B, K], of every item shown; -1 where none is
-    utility: tf.Tensor  # [B, K], hidden from agents
+    utility: Any  # [B, K]
     words: Any  # int32 [B, L], of the reply; () where users do not speak
-
-
-class ObservedResponse(NamedTuple):
-    """What an agent sees of a response. The first four are () where it hears words alone."""
-
-    clicked: Any
-    accepted: Any
-    dwell: Any
-    symbol: Any
-    act: tf.Tensor
-    attributes: tf.Tensor
-    item_id: tf.Tensor
-    words: Any

@@ -17,13 +17,21 @@ from recsim_tf import choice
 from recsim_tf.conversations import acts, attributes
 from recsim_tf.conversations.acts import Act, Mode
 from recsim_tf.conversations.documents import Items
-from recsim_tf.conversations.replies import Answers, Critiques, Ratings, Refinements, Views
-from recsim_tf.conversations.session import Dwell, Patience, Trust
+from recsim_tf.conversations.parts import (
+    Answers,
+    Critiques,
+    Dwell,
+    Patience,
+    Ratings,
+    Refinements,
+    Trust,
+    Views,
+)
+from recsim_tf.conversations.phrases import ConversationWording
 from recsim_tf.conversations.speech import SpokenReply, words_of
 from recsim_tf.conversations.types import (
     UNKNOWN,
     Item,
-    ObservedResponse,
     ObservedUser,
     Reply,
     ReplyDraw,
@@ -32,7 +40,6 @@ from recsim_tf.conversations.types import (
     UserState,
     Utterance,
 )
-from recsim_tf.conversations.wording import ConversationWording
 from recsim_tf.core import nests, random, validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import UserModel
@@ -245,7 +252,7 @@ class ConversationUsers(UserModel):
 
     def pull(self, state: UserState, slate: Slate) -> tf.Tensor:
         """What items [B, K] are worth in a choice beside their utilities."""
-        endorsed = tf.cast(acts.is_act(slate.query, Act.ENDORSE), self.dtype) * state.trust
+        endorsed = tf.cast(acts.is_act(slate.query.act, Act.ENDORSE), self.dtype) * state.trust
         first = tf.one_hot(0, slate.mask.shape[1], dtype=self.dtype)
         return (self.trust.of("endorsement", endorsed) * endorsed)[:, tf.newaxis] * first
 
@@ -277,7 +284,7 @@ class ConversationUsers(UserModel):
             ReplyDraw(symbol=self.alternatives(state, slate), dwell=dwell)
         )
 
-    def evidence(self, seen: ObservedResponse) -> ObservedResponse:
+    def evidence(self, seen: Response) -> Response:
         """An observed response whose words are replaced by their evidence [B, R]: see
         `core.evidence`.
         """
@@ -312,7 +319,7 @@ class ConversationUsers(UserModel):
     def outcome(self, state: Nest, slate: Slate, draw: Nest):
         symbol = draw.symbol if self.channel is None else self._understood(state, slate, draw)
         clicked = self._clicked(symbol, slate)
-        offered = acts.is_act(slate.query, *acts.OFFERS)[:, tf.newaxis]
+        offered = acts.is_act(slate.query.act, *acts.OFFERS)[:, tf.newaxis]
         utility = self.utility(state, slate.documents)
         return Response(
             clicked=clicked,
@@ -328,7 +335,7 @@ class ConversationUsers(UserModel):
 
     def update(self, state: Nest, slate: Slate, response: Nest, innovation: Nest):
         query = slate.query
-        endorsed = tf.cast(acts.is_act(query, Act.ENDORSE), self.dtype) * response.clicked[:, 0]
+        endorsed = tf.cast(acts.is_act(query.act, Act.ENDORSE), self.dtype) * response.clicked[:, 0]
         utility = self.utility(state, slate.documents)[:, 0]
         mode, value = self._split(response.symbol, slate)
         refined = tf.one_hot(value, self.num_attributes, dtype=self.dtype)
@@ -352,15 +359,13 @@ class ConversationUsers(UserModel):
         return ObservedUser(taste, state.refinements)
 
     def observe_response(self, response: Nest):
-        seen = response._asdict()
-        del seen["utility"]
-        return self._heard(ObservedResponse(**seen))
+        return self._heard(response._replace(utility=()))
 
     def observation_bounds(self):
         return ObservedUser(taste=Bounds(), refinements=Bounds(0.0, None))
 
     def response_bounds(self):
-        bounds = ObservedResponse(
+        bounds = Response(
             clicked=Bounds(0.0, 1.0),
             accepted=Bounds(0.0, 1.0),
             dwell=Bounds(0.0, None),
@@ -368,6 +373,7 @@ class ConversationUsers(UserModel):
             act=Bounds(0, len(Act) - 1),
             attributes=Bounds(-1, self.num_attributes - 1),
             item_id=Bounds(-1, None),
+            utility=(),
             words=() if self.channel is None else Bounds(0, self.channel.num_words - 1),
         )
         return self._heard(bounds)
@@ -379,7 +385,7 @@ class ConversationUsers(UserModel):
         names = [self.attribute_name(number) for number in range(self.num_attributes)]
         return ConversationWording(names, self.channel)
 
-    def _heard(self, seen: ObservedResponse) -> ObservedResponse:
+    def _heard(self, seen: Response) -> Response:
         """The words alone, where replies are not observed."""
         if self.are_replies_observed:
             return seen
@@ -400,7 +406,7 @@ class ConversationUsers(UserModel):
         scores = self.per_user("choice_sharpness", 2) * (utility + self.pull(state, slate))
         log_probs = self.choice_model(scores, mask).log_probs
         # With a list of nothing to compare there is no other outcome than "none".
-        is_compared = acts.is_act(slate.query, Act.COMPARE)
+        is_compared = acts.is_act(slate.query.act, Act.COMPARE)
         no_none = (is_compared & tf.reduce_any(mask, axis=-1))[:, tf.newaxis]
         is_none = tf.range(mask.shape[1] + 1) == mask.shape[1]
         impossible = tf.constant(-float("inf"), log_probs.dtype)

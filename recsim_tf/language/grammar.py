@@ -21,7 +21,7 @@ class Grammar(VocabularyChannel):
             * product over l of softmax(word_logits[symbol, m, l])[words[l]].
 
     The probability is exact, and differentiable in both tables. `of_phrases` makes the tables of
-    phrases that people say, `of_texts` of texts whose symbols are known:
+    phrases that people say:
 
         vocabulary = Vocabulary(["yes", "no", "not", "really"], max_length=2)
         grammar = Grammar.of_phrases({0: ["no", "not really"], 1: ["yes"]}, vocabulary)
@@ -100,58 +100,9 @@ class Grammar(VocabularyChannel):
             words[symbol, : len(of_symbol)] = vocabulary.ids(list(of_symbol)).numpy()
         chosen = np.eye(vocabulary.size)[words]
         probs = (1 - slip) * chosen + slip / vocabulary.size
-        tables = (_logs(table, dtype) for table in (templates, probs))
+        with np.errstate(divide="ignore"):
+            tables = [np.log(table).astype(dtype.as_numpy_dtype) for table in (templates, probs)]
         return cls(vocabulary, len(phrases), *tables, dtype=dtype)
-
-    @classmethod
-    def of_texts(
-        cls,
-        symbols: Sequence[int] | np.ndarray,
-        texts: Sequence[str],
-        num_symbols: int,
-        vocabulary: Vocabulary,
-        smoothing: float = 0.5,
-        weights: Sequence[float] | np.ndarray | None = None,
-        dtype: tf.DType = tf.float32,
-    ) -> Self:
-        """A bag of words for each symbol: the words of a text are drawn independently, whatever
-        their position. How many there are does not depend on the symbol, nor how many of them are
-        not known. As a classifier of symbols it is naive Bayes.
-
-        Args:
-          symbols: int [S], in [0, R).
-          texts: [S].
-          num_symbols: R.
-          vocabulary: of texts.
-          smoothing: how often each word is taken to have been used with each symbol, beside the
-            texts; positive.
-          weights: [S], how much each text counts, as a part of 1 for a text that stands for several
-            symbols; None for 1.
-          dtype: of the tables.
-
-        Raises:
-          ValueError: for symbols or weights out of range, or a smoothing that is not positive.
-        """
-        Range(above=0).check_number("smoothing", smoothing)
-        known = np.asarray(symbols)
-        if known.shape != (len(texts),) or not len(texts):
-            raise ValueError(f"symbols must be one for each of {len(texts)} texts")
-        if known.min() < 0 or known.max() >= num_symbols:
-            raise ValueError(f"symbols must be in [0, num_symbols={num_symbols})")
-        of_texts = np.ones(len(texts)) if weights is None else np.asarray(weights, float)
-        if of_texts.shape != known.shape or not (of_texts >= 0).all():
-            raise ValueError(f"weights must be {len(texts)} numbers that are not negative")
-        words = vocabulary.ids(list(texts)).numpy()
-        counts = np.full([num_symbols, vocabulary.size], float(smoothing))
-        np.add.at(counts, (known[:, np.newaxis], words), of_texts[:, np.newaxis])
-        # What is no word, and what is not known, is as likely for all symbols.
-        common = np.array([(words == 0).sum(), (words == 1).sum(), (words > 1).sum()]) + smoothing
-        empty, unknown, rest = common / common.sum()
-        counts[:, :2] = 0
-        probs = rest * counts / counts.sum(axis=1, keepdims=True)
-        probs[:, 0], probs[:, 1] = empty, unknown
-        logits = _logs(probs, dtype)[:, np.newaxis, np.newaxis]
-        return cls(vocabulary, num_symbols, word_logits=logits, dtype=dtype)
 
     def speak(self, symbol: tf.Tensor, seed: random.Seed):
         template_seed, word_seed = random.split_seed(seed, 2)
@@ -176,11 +127,6 @@ class Grammar(VocabularyChannel):
 
     def _table(self, name: str) -> tf.Tensor:
         return tf.cast(tf.convert_to_tensor(self._value(name)), self.dtype)
-
-
-def _logs(probs: np.ndarray, dtype: tf.DType) -> np.ndarray:
-    with np.errstate(divide="ignore"):
-        return np.log(probs).astype(dtype.as_numpy_dtype)
 
 
 def _shape(tensor: tf.Tensor) -> list:

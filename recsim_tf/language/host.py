@@ -99,21 +99,18 @@ class HostLanguageModel(Channel):
         return words
 
     def _heard(self, words: np.ndarray) -> np.ndarray:
-        scores = np.zeros([*words.shape[:-1], self.num_symbols], self.dtype.as_numpy_dtype)
+        found = np.zeros([*words.shape[:-1], self.num_symbols], self.dtype.as_numpy_dtype)
         for index in np.ndindex(words.shape[:-1]):
             # Silence is equally likely for all symbols.
             if words[index].any():
-                scores[index] = self._scores(_decoded(words[index]))
-        return scores
-
-    def _scores(self, text: str) -> np.ndarray:
-        scores = np.asarray(self.score(text, self.replies), np.float64)
-        if scores.shape != (self.num_symbols,) or np.isnan(scores).any():
-            raise ValueError(
-                f"score must return {self.num_symbols} numbers, one for each reply, got"
-                f" {scores.tolist()}"
-            )
-        return scores
+                scores = np.asarray(self.score(_decoded(words[index]), self.replies), np.float64)
+                if scores.shape != (self.num_symbols,) or np.isnan(scores).any():
+                    raise ValueError(
+                        f"score must return {self.num_symbols} numbers, one for each reply, got"
+                        f" {scores.tolist()}"
+                    )
+                found[index] = scores
+        return found
 
 
 def _decoded(words: np.ndarray) -> str:

@@ -80,31 +80,25 @@ class Recurrent(VocabularyChannel):
         self,
         symbols: Sequence[int] | np.ndarray,
         words: np.ndarray | tf.Tensor,
-        held_out: float = 0.1,
         max_passes: int = 60,
-        patience: int = 5,
-        batch_size: int = 32,
         learning_rate: float = 3e-3,
         dropout: float = 0.4,
     ) -> Self:
-        """The channel, trained on words whose symbols are known, by Adam, until words that are held
-        out get no more probable.
+        """The channel, trained on words whose symbols are known, by Adam in batches of 32 texts,
+        until the words of a tenth of the texts, which is held out, get no more probable for five
+        passes.
 
         Args:
           symbols: int [S], in [0, R).
           words: int32 [S, L].
-          held_out: part of the texts, in (0, 1).
           max_passes: at most so many passes through the texts.
-          patience: passes without progress after which training stops.
-          batch_size: texts of a step.
           learning_rate: of Adam; positive.
           dropout: part of the inputs of the layers that a step leaves out, in [0, 1).
 
         Raises:
           ValueError: for symbols out of range, fewer than two texts, or an argument out of range.
         """
-        validation.check_count(max_passes=max_passes, patience=patience, batch_size=batch_size)
-        Range(above=0, below=1).check_number("held_out", held_out)
+        validation.check_count(max_passes=max_passes)
         Range(above=0).check_number("learning_rate", learning_rate)
         Range(low=0, below=1).check_number("dropout", dropout)
         known, words = np.asarray(symbols), np.asarray(words)
@@ -115,7 +109,7 @@ class Recurrent(VocabularyChannel):
         different, row_of_symbol = self._rows
         inputs = (different[row_of_symbol[known]], words)
         order = np.random.default_rng(self.seed).permutation(len(words))
-        count = min(max(round(held_out * len(words)), 1), len(words) - 1)
+        count = min(max(round(0.1 * len(words)), 1), len(words) - 1)
         kept, train = order[:count], order[count:]
         network = self._untrained()
         model = network.trainable(self.max_length, dropout)
@@ -129,11 +123,11 @@ class Recurrent(VocabularyChannel):
             taken = tuple(array[rows] for array in inputs)
             return tf.data.Dataset.from_tensor_slices((taken, words[rows], _counts(words[rows])))
 
-        stop = tf.keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
+        stop = tf.keras.callbacks.EarlyStopping(patience=5, restore_best_weights=True)
         with _without_warnings():
             model.fit(
-                examples(train).shuffle(len(train), seed=self.seed).batch(batch_size),
-                validation_data=examples(kept).batch(batch_size),
+                examples(train).shuffle(len(train), seed=self.seed).batch(32),
+                validation_data=examples(kept).batch(32),
                 epochs=max_passes,
                 callbacks=[stop],
                 verbose=0,
@@ -172,15 +166,7 @@ class Recurrent(VocabularyChannel):
 
 
 class _Network:
-    """The layers: an embedding of words, a recurrent layer, and logits of the next word.
-
-    Args:
-      num_words: V.
-      num_features: F.
-      num_units: of the embedding and the recurrent layer.
-      dtype: of the weights.
-      seed: of their initial values.
-    """
+    """The layers: an embedding of words, a recurrent layer, and logits of the next word."""
 
     def __init__(
         self, num_words: int, num_features: int, num_units: int, dtype: tf.DType, seed: int
@@ -193,9 +179,8 @@ class _Network:
         self._embed = layers.Embedding(
             num_words, num_units, embeddings_initializer=initializer(0), dtype=dtype
         )
-        self._begin = layers.Dense(
-            num_units, "tanh", kernel_initializer=initializer(1), dtype=dtype
-        )
+        # The state [N, U] before the first word, of features [N, F].
+        self.begin = layers.Dense(num_units, "tanh", kernel_initializer=initializer(1), dtype=dtype)
         self._cell = layers.GRUCell(
             num_units,
             kernel_initializer=initializer(2),
@@ -203,13 +188,9 @@ class _Network:
             dtype=dtype,
         )
         self._logits = layers.Dense(num_words, kernel_initializer=initializer(4), dtype=dtype)
-        self._layers = (self._embed, self._begin, self._cell, self._logits)
+        self._layers = (self._embed, self.begin, self._cell, self._logits)
         features = tf.zeros([1, num_features], dtype)
         self.step(tf.zeros([1], tf.int32), features, self.begin(features))
-
-    def begin(self, features: tf.Tensor) -> tf.Tensor:
-        """The state [N, U] before the first word, of features [N, F]."""
-        return self._begin(features)
 
     def step(
         self, word: tf.Tensor, features: tf.Tensor, state: tf.Tensor
@@ -241,13 +222,13 @@ class _Network:
         """
         layers, dtype = tf.keras.layers, self._embed.dtype
         drop = [layers.Dropout(dropout, seed=number, dtype=dtype) for number in range(2)]
-        features = tf.keras.Input([self._begin.kernel.shape[0]], dtype=dtype)
+        features = tf.keras.Input([self.begin.kernel.shape[0]], dtype=dtype)
         words = tf.keras.Input([max_length], dtype=tf.int32)
         before = layers.Lambda(lambda words: tf.pad(words[:, :-1], [[0, 0], [1, 0]]))(words)
         repeated = layers.RepeatVector(max_length, dtype=dtype)(features)
         inputs = layers.Concatenate(dtype=dtype)([drop[0](self._embed(before)), repeated])
         recurrent = layers.RNN(self._cell, return_sequences=True, unroll=True, dtype=dtype)
-        outputs = recurrent(inputs, initial_state=self._begin(features))
+        outputs = recurrent(inputs, initial_state=self.begin(features))
         return tf.keras.Model([features, words], self._logits(drop[1](outputs)))
 
     def weights(self) -> np.ndarray:
@@ -257,11 +238,7 @@ class _Network:
         )
 
     def assign(self, vector: np.ndarray) -> None:
-        """Sets all weights from one vector.
-
-        Raises:
-          ValueError: for another number of weights.
-        """
+        """Sets all weights from one vector; refuses another number of them."""
         shapes = [[weight.shape for weight in layer.get_weights()] for layer in self._layers]
         sizes = [np.prod(shape, dtype=int) for of_layer in shapes for shape in of_layer]
         if vector.shape != (sum(sizes),):

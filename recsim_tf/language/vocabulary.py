@@ -27,10 +27,7 @@ class Vocabulary:
     marks are words, since a question is another reply than its answer; other punctuation is left
     out.
 
-    Attributes:
-      words: as given.
-      max_length: L.
-      size: V, the words and the two numbers that are none.
+    Its `size` V counts the words and the two numbers that are none.
 
     Args:
       words: all different, in lower case and without punctuation; "?" is a word.

@@ -14,6 +14,7 @@ from tests.belief.users import Answerers, Choosers, Walkers, choices, normal_tas
 from tests.rollout_policies import uniform_random
 
 INF = float("inf")
+TYPES = np.zeros([5, 3], "f")
 SCALE = np.float32([[1.0, 0.0], [0.5, 0.8]])
 YES, NO = (Clicks(tf.fill([3, 1], answer)) for answer in (1.0, 0.0))
 QUESTION = slates(np.zeros([3, 1, 1], "f"))
@@ -298,6 +299,28 @@ def prior_of(**parts):
             lambda: GaussianBelief(recsim_tf.make("LongTermSatisfaction-v1").users),
             "initial_state of users who change must pass on the initial draw as it is, for a"
             " GaussianBelief, got a state of LongTermSatisfactionUsers without it",
+        ),
+        (
+            lambda: TypesBelief(Choosers(prior=normal_tastes(3)), TYPES, (0.5, 0.5)),
+            r"probs must have shape \[num_types=5\]",
+        ),
+        (
+            lambda: TypesBelief(Choosers(prior=normal_tastes(3)), (TYPES, TYPES[:2])),
+            r"draws must have the types as leading axis \[P, ...\], got \(5, 3\), \(2, 3\)",
+        ),
+        (
+            lambda: TypesBelief(
+                recsim_tf.drifting_taste().users.with_parameters({"gain": np.ones([4, 16])}), TYPES
+            ),
+            r"users must have one value of gain for all users, got the shape \(4, 16\)",
+        ),
+        (
+            lambda: TypesBelief(Walkers(), TYPES[:, :2]).update(
+                TypesBelief(Walkers(), TYPES[:, :2]).initial_state(2),
+                slates(np.ones([2, 1, 2], "f")),
+                Clicks(tf.zeros([2, 1])),
+            ),
+            "users of a TypesBelief must change without innovations",
         ),
     ],
 )

@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.core.stages import STEP_STAGES, Sampled
-from tests.belief.users import Choosers, normal_tastes, slates
 
 SLATE = np.tile(np.int32([0, 1]), [50, 1])
 
@@ -37,11 +35,3 @@ def test_users_who_do_more_than_choose_must_say_what_was_drawn():
     state, shown, _, seen = turn(simulator)
     with pytest.raises(ValueError, match="LongTermSatisfactionUsers must override recorded_draw"):
         simulator.users.likelihood(state, shown, seen)
-
-
-def test_nothing_can_be_learnt_from_an_empty_slate():
-    users = Choosers(prior=normal_tastes(3))
-    slate = slates(np.ones([4, 2, 3], "f"))._replace(mask=tf.zeros([4, 2], tf.bool))
-    state = tf.constant(np.random.default_rng(0).normal(size=[4, 3]), tf.float32)
-    nothing = recsim_tf.Clicks(tf.zeros([4, 2]))
-    np.testing.assert_array_equal(users.likelihood(state, slate, nothing), np.zeros(4))

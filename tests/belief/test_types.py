@@ -8,7 +8,7 @@ from recsim_tf.belief import TypesBelief
 from recsim_tf.core import nests
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Clicks
-from tests.belief.users import Choosers, Walkers, normal_tastes, slates
+from tests.belief.users import Choosers, normal_tastes, slates
 from tests.rollout_policies import uniform_random
 
 NUM_USERS, NUM_TYPES, NUM_STEPS = 6, 5, 4
@@ -89,35 +89,3 @@ def test_what_no_type_explains_is_passed_over_and_impossible_types_have_weight_z
     np.testing.assert_array_equal(weights[0] > 0, TYPES[:, 0] > 0)
     np.testing.assert_array_equal(weights[1] > 0, TYPES[:, 0] < 0)
     assert np.isfinite(tape.gradient(loss, features)).all()
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (
-            lambda: TypesBelief(Choosers(prior=normal_tastes(3)), TYPES, (0.5, 0.5)),
-            r"probs must have shape \[num_types=5\]",
-        ),
-        (
-            lambda: TypesBelief(Choosers(prior=normal_tastes(3)), (TYPES, TYPES[:2])),
-            r"draws must have the types as leading axis \[P, ...\], got \(5, 3\), \(2, 3\)",
-        ),
-        (
-            lambda: TypesBelief(
-                recsim_tf.drifting_taste().users.with_parameters({"gain": np.ones([4, 16])}), TYPES
-            ),
-            r"users must have one value of gain for all users, got the shape \(4, 16\)",
-        ),
-        (
-            lambda: TypesBelief(Walkers(), TYPES[:, :2]).update(
-                TypesBelief(Walkers(), TYPES[:, :2]).initial_state(2),
-                slates(np.ones([2, 1, 2], "f")),
-                Clicks(tf.zeros([2, 1])),
-            ),
-            "users of a TypesBelief must change without innovations",
-        ),
-    ],
-)
-def test_a_mistake_is_one_line(make, message):
-    with pytest.raises(ValueError, match=message):
-        make()

@@ -8,7 +8,6 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf.conversations import (
     Act,
-    ConversationUsers,
     Items,
     chosen_utility,
     conversation_reward,
@@ -45,21 +44,6 @@ def trajectory(simulator):
         return simulator.rollout(random_policy(simulator), NUM_USERS, NUM_STEPS, seed)
 
     return rollout(as_seed(1))
-
-
-def test_the_example_of_the_docstring_runs():
-    simulator = recsim_tf.make("Conversation-v0")
-    state = simulator.reset(num_users=10, seed=0)
-    observation = simulator.observe(state)
-    assert observation.user.taste.shape == [10, 0]
-    assert observation.documents.factors.shape == [10, 20, 10]
-    slate = tf.tile([[0, 1, 2]], [10, 1])
-    turn = recsim_tf.Turn(slate, query(Act.RECOMMEND, num_users=10))
-    state, transition = simulator.step(state, turn, seed=1)
-    np.testing.assert_array_equal(transition.action.query.act, np.ones(10))
-    observation = simulator.observe(state)
-    np.testing.assert_array_equal(observation.response.act, np.ones(10))
-    assert not hasattr(observation.response, "utility")
 
 
 def test_before_the_first_turn_there_was_silence(simulator):
@@ -111,14 +95,9 @@ def test_gin_sets_constants_and_rewards():
     )
     simulator = recsim_tf.make("Conversation-v0", slate_size=2)
     assert simulator.users.num_attributes == 7
+    assert simulator.documents.directions is simulator.users.directions
     assert simulator.query_spec.attributes.shape == [2]
     state = simulator.reset(2, seed=0)
     turn = recsim_tf.Turn(tf.constant([[0, 1]] * 2), query(Act.ASK, [6], 2, num_users=2))
     _, transition = simulator.step(state, turn, seed=0)
     np.testing.assert_array_equal(transition.reward, [-1, -1])
-
-
-def test_by_default_items_have_the_attributes_of_the_users():
-    simulator = recsim_tf.make("Conversation-v0", users=ConversationUsers(4, num_attributes=1))
-    assert simulator.documents.directions is simulator.users.directions
-    assert simulator.documents.num_factors == 4

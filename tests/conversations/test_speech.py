@@ -10,7 +10,7 @@ from recsim_tf import conversations, fitting
 from recsim_tf.belief import GaussianBelief
 from recsim_tf.conversations import ConversationUsers, conversation_grammar
 from recsim_tf.conversations.acts import alphabet
-from recsim_tf.conversations.session import Patience
+from recsim_tf.conversations.parts import Patience
 from recsim_tf.conversations.types import UNKNOWN, Reply, ReplyDraw
 from recsim_tf.fitting.likelihood.exact import Exact
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator

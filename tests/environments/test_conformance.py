@@ -13,8 +13,7 @@ from tf_agents.trajectories import time_step as ts
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.conversations import ConversationUsers
-from recsim_tf.conversations.replies import Refinements
-from recsim_tf.conversations.session import Patience
+from recsim_tf.conversations.parts import Patience, Refinements
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.simulator import Simulator

@@ -74,8 +74,8 @@ def simulator_of(environment_id):
             inquiring=-4.0,
             requesting=-4.5,
             remarking=-5.0,
-            ratings=recsim_tf.conversations.replies.Ratings(logit=0.0),
-            refinements=recsim_tf.conversations.replies.Refinements(logit=0.0),
+            ratings=recsim_tf.conversations.parts.Ratings(logit=0.0),
+            refinements=recsim_tf.conversations.parts.Refinements(logit=0.0),
             # Trust counts in later turns only.
             leaves_satisfied=False,
         )

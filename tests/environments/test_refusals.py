@@ -9,7 +9,7 @@ import pytest
 import recsim_tf
 from recsim_tf import conversations
 from recsim_tf.conversations import key_terms, soft_attributes
-from recsim_tf.conversations.replies import Ratings
+from recsim_tf.conversations.parts import Ratings
 from recsim_tf.environments import (
     drifting_taste,
     ecosystem,

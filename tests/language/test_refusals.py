@@ -23,14 +23,6 @@ REFUSALS = [
         lambda: Grammar(NO, 1, [[0.0]], [[[[0.0, 0.0]]]]),
         r"word_logits must have shape \[1, 1, 2, 3\], got \(1, 1, 1, 2\)",
     ),
-    (
-        lambda: Grammar.of_texts([0, 2], ["no", "yes"], 2, NO),
-        r"symbols must be in \[0, num_symbols=2\)",
-    ),
-    (
-        lambda: Grammar.of_texts([0], ["no"], 1, NO, weights=[-1.0]),
-        "weights must be 1 numbers that are not negative",
-    ),
     (lambda: channel(ToyModel(), score=3), "score must be callable, got 3"),
     (lambda: recurrent(features=[1.0, 2.0]), r"features must be numbers of shape \[R, F\]"),
     (lambda: recurrent(weights=[1.0]), "weights must be .* numbers, got shape"),

@@ -1,8 +1,8 @@
 """Policies of conversations: they keep a belief about each user, and recommend or ask by it."""
 
-from recsim_tf.conversations.elicitation.asking import AskMost, AskWhileItPays
-from recsim_tf.conversations.elicitation.believing import BelievingPolicy, Tracker
-from recsim_tf.conversations.elicitation.recommending import (
+from recsim_tf.conversations.elicitation.policies import (
+    AskMost,
+    AskWhileItPays,
     RecommendBest,
     RecommendKnown,
     RecommendSet,
@@ -11,13 +11,11 @@ from recsim_tf.conversations.elicitation.recommending import (
 from recsim_tf.conversations.elicitation.turns import (
     AskAttributes,
     AskItem,
-    CandidateTurns,
     ComparePairs,
     CompareSet,
     Endorse,
     ShowChips,
     ShowSet,
-    TurnKind,
 )
 
 __all__ = [
@@ -25,8 +23,6 @@ __all__ = [
     "AskItem",
     "AskMost",
     "AskWhileItPays",
-    "BelievingPolicy",
-    "CandidateTurns",
     "ComparePairs",
     "CompareSet",
     "Endorse",
@@ -36,6 +32,4 @@ __all__ = [
     "ShowChips",
     "ShowSet",
     "ThompsonSampling",
-    "Tracker",
-    "TurnKind",
 ]

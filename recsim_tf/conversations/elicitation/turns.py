@@ -1,6 +1,5 @@
 """The turns that a system may take next: of several kinds, and what each turn is worth."""
 
-import abc
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
@@ -10,7 +9,7 @@ import tensorflow as tf
 from recsim_tf.belief import evoi, expected_max, information_gain, predictive_entropy
 from recsim_tf.conversations.acts import OFFERS, Act
 from recsim_tf.conversations.attributes import degrees, ideal, in_sense
-from recsim_tf.conversations.elicitation.candidates import CandidateBelief
+from recsim_tf.conversations.elicitation.believing import CandidateBelief, check_conversation
 from recsim_tf.conversations.types import Query
 from recsim_tf.conversations.users import ConversationUsers
 from recsim_tf.core import nests, random, validation
@@ -22,12 +21,12 @@ from recsim_tf.core.types import Turn
 MEASURES = ("evoi", "information_gain", "entropy")
 
 
-class TurnKind(abc.ABC):
+class TurnKind:
     """A kind of turn. Its turns may differ by user, and their number Q may not."""
 
     act: ClassVar[Act]
     num_turns: int = 1  # Q
-    slate_size: int | None = None  # K of its slates; None for any that the environment has
+    slate_size: int | None = None  # K of its slates; None for that of the environment
     label: str = ""  # of its only turn
 
     def check(self, simulator: Simulator) -> None:
@@ -38,18 +37,18 @@ class TurnKind(abc.ABC):
                 f" environment, got {self.slate_size}"
             )
 
-    @abc.abstractmethod
     def propose(
         self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Turns: candidate positions int32 [B, Q, k], k <= slate_size, and attributes int32 [B, Q,
-        c]; -1 where there are none.
+        c]; -1 where there are none. By default one turn, of the optimal recommendation set.
 
         Args:
           believed: about the B users.
           simulator: of conversations.
           seed: for turns that are drawn.
         """
+        return _one(believed.best_set(self.slate_size or simulator.slate_size))
 
     def labels(self, users: ConversationUsers) -> list[str]:
         """What each of the Q turns is, for people."""
@@ -58,22 +57,10 @@ class TurnKind(abc.ABC):
 
 @gin.configurable
 class ShowSet(TurnKind):
-    """Recommends the optimal recommendation set of the belief.
-
-    Args:
-      slate_size: K of the set; None for that of the environment.
-    """
+    """Recommends the optimal recommendation set of the belief."""
 
     act = Act.RECOMMEND
     label = "recommend the best set"
-
-    def __init__(self, slate_size: int | None = None):
-        if slate_size is not None:
-            validation.check_count(slate_size=slate_size)
-        self.slate_size = slate_size
-
-    def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
-        return _one(believed.best_set(self.slate_size or simulator.slate_size))
 
 
 @gin.configurable
@@ -92,11 +79,7 @@ class CompareSet(TurnKind):
         self.slate_size: int = slate_size
         self.label = f"compare the best {slate_size}"
 
-    def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
-        return _one(believed.best_set(self.slate_size))
 
-
-@gin.configurable
 class ComparePairs(TurnKind):
     """Asks which item of a pair the user likes better. The pairs are drawn.
 
@@ -129,9 +112,6 @@ class Endorse(TurnKind):
 
     act = Act.ENDORSE
     label = "endorse the best item"
-
-    def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
-        return _one(believed.best_set(simulator.slate_size))
 
 
 @gin.configurable
@@ -175,7 +155,6 @@ class AskAttributes(TurnKind):
         return anchor[..., tf.newaxis], asked
 
 
-@gin.configurable
 class AskItem(TurnKind):
     """Asks whether the user likes the best item."""
 
@@ -219,7 +198,11 @@ class CandidateTurns:
     """
 
     def __init__(self, simulator: Simulator, kinds: Sequence[TurnKind]):
-        check_kinds(simulator, kinds)
+        check_conversation(simulator)
+        if not kinds or not all(isinstance(kind, TurnKind) for kind in kinds):
+            raise ValueError(f"kinds must be a list of kinds of turns, got {shown(kinds)}")
+        for kind in kinds:
+            kind.check(simulator)
         self.kinds = tuple(kinds)
         self._simulator = simulator
 
@@ -236,19 +219,14 @@ class CandidateTurns:
     def turns(self, believed: CandidateBelief, seed: random.Seed) -> Turn:
         """The turns [B, M, ...]; the seed is for kinds that draw."""
         seeds = random.split_seed(seed, len(self.kinds))
-        parts = [
-            self._turns_of(kind, believed, kind_seed)
-            for kind, kind_seed in zip(self.kinds, seeds, strict=True)
-        ]
-        return tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=1), *parts)
-
-    def _turns_of(self, kind: TurnKind, believed: CandidateBelief, seed: random.Seed) -> Turn:
-        slate, attributes = kind.propose(believed, self._simulator, seed)
-        act = tf.fill([believed.num_users, kind.num_turns], int(kind.act))
         num_chips = self._simulator.query_spec.attributes.shape[0]
-        return Turn(
-            _padded(slate, self._simulator.slate_size), Query(act, _padded(attributes, num_chips))
-        )
+        parts = []
+        for kind, own_seed in zip(self.kinds, seeds, strict=True):
+            slate, named = kind.propose(believed, self._simulator, own_seed)
+            act = tf.fill([believed.num_users, kind.num_turns], int(kind.act))
+            slate = _padded(slate, self._simulator.slate_size)
+            parts.append(Turn(slate, Query(act, _padded(named, num_chips))))
+        return tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=1), *parts)
 
     def information(
         self, believed: CandidateBelief, turns: Turn, measure: str = "evoi"
@@ -256,7 +234,7 @@ class CandidateTurns:
         """[B, M]: the information in the replies to the turns, by one of `MEASURES`; in the unit of
         the utilities for "evoi", else in nats.
         """
-        check_measure(measure)
+        validation.check_one_of(MEASURES, measure=measure)
         users: ConversationUsers = self._simulator.users
 
         def of_kind(kind: TurnKind, part: Turn):
@@ -307,30 +285,6 @@ def take_turn(turns: Turn, index: tf.Tensor) -> Turn:
     """The turn [B, ...] of an index int32 [B] into the turns [B, M, ...] of each user."""
     picked = nests.take(turns, index[:, tf.newaxis])
     return tf.nest.map_structure(lambda leaf: leaf[:, 0], picked)
-
-
-def check_measure(measure: str) -> None:
-    """Raises `ValueError` for an unknown measure."""
-    validation.check_one_of(MEASURES, measure=measure)
-
-
-def check_conversation(simulator: Simulator) -> None:
-    """Raises `ValueError` for a simulator of something else than conversations."""
-    users = simulator.users if isinstance(simulator, Simulator) else simulator
-    if not isinstance(users, ConversationUsers):
-        raise ValueError(
-            "simulator must be of Conversation-v0, whose users are ConversationUsers, got"
-            f" {type(users).__name__}"
-        )
-
-
-def check_kinds(simulator: Simulator, kinds: Sequence[TurnKind]) -> None:
-    """Requires kinds of turns that suit a simulator of conversations; raises `ValueError`."""
-    check_conversation(simulator)
-    if not kinds or not all(isinstance(kind, TurnKind) for kind in kinds):
-        raise ValueError(f"kinds must be a list of kinds of turns, got {shown(kinds)}")
-    for kind in kinds:
-        kind.check(simulator)
 
 
 def _ideals_and_degrees(

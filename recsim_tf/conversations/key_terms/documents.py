@@ -3,9 +3,7 @@
 A question is a slate. Beside the arms of a round, the candidates hold key-terms, flagged by
 `is_key_term`. To recommend, an agent shows an arm. To ask whether the user likes a key-term, it
 shows the key-term: this round is a question, whose answer is no click, earns no reward, and does
-not count as a round of the user's. So an agent asks what it wants, when it wants, and only the
-answer to that question is drawn. An answer to every key-term at every step, of which the agent
-looks at some, would be simpler to write, but would put what no agent may know into the response.
+not count as a round of the user's. Only the answer to that question is drawn.
 """
 
 from collections.abc import Callable
@@ -150,13 +148,14 @@ class OfferedIds(CustomDistribution):
         name: str = "OfferedIds",
     ):
         parameters = dict(locals())
-        self._arms = uniform_ids(num_arms, num_users, num_offered_arms, dtype)
-        self._key_terms = None
-        if num_offered_key_terms not in (0, num_key_terms):
-            self._key_terms = uniform_ids(num_key_terms, num_users, num_offered_key_terms, dtype)
-        self._num_arms, self._num_users = num_arms, num_users
+        if num_offered_key_terms in (0, num_key_terms):
+            every = tf.tile(tf.range(num_offered_key_terms)[tf.newaxis], [num_users, 1])
+            key_terms = tfd.Independent(tfd.Deterministic(every), 1)
+        else:
+            key_terms = uniform_ids(num_key_terms, num_users, num_offered_key_terms, dtype)
+        self._parts = (uniform_ids(num_arms, num_users, num_offered_arms, dtype), key_terms)
+        self._num_arms, self._num_users, self._log_prob_dtype = num_arms, num_users, dtype
         self._num_offered = (num_offered_arms, num_offered_key_terms)
-        self._log_prob_dtype = dtype
         super().__init__(tf.int32, parameters, name)
 
     def _batch_shape(self):
@@ -167,12 +166,9 @@ class OfferedIds(CustomDistribution):
 
     def _log_prob(self, value: tf.Tensor):
         arms, key_terms = tf.split(value, self._num_offered, axis=-1)
-        key_terms -= self._num_arms
-        of_arms = self._arms.log_prob(arms)
-        if self._key_terms is not None:
-            return of_arms + self._key_terms.log_prob(key_terms)
-        in_order = tf.reduce_all(key_terms == tf.range(self._num_offered[1]), axis=-1)
-        return tf.where(in_order, of_arms, tf.constant(-float("inf"), self._log_prob_dtype))
+        of_arms, of_key_terms = self._parts
+        log_prob = of_key_terms.log_prob(key_terms - self._num_arms)
+        return of_arms.log_prob(arms) + tf.cast(log_prob, self._log_prob_dtype)
 
     def _sample_n(self, n: int, seed: Any = None):
         return self._drawn(
@@ -180,14 +176,8 @@ class OfferedIds(CustomDistribution):
         )
 
     def _drawn(self, sample: Callable[[tfd.Distribution, Any], tf.Tensor], seed: Any):
-        arm_seed, key_term_seed = random.split_seed(seed, 2)
-        arms = sample(self._arms, arm_seed)
-        if self._key_terms is not None:
-            key_terms = sample(self._key_terms, key_term_seed)
-        else:
-            number = self._num_offered[1]
-            shape = tf.concat([tf.shape(arms)[:-1], [number]], axis=0)
-            key_terms = tf.broadcast_to(tf.range(number), shape)
+        seeds = random.split_seed(seed, 2)
+        arms, key_terms = map(sample, self._parts, seeds)
         return tf.concat([arms, key_terms + self._num_arms], axis=-1)
 
 
@@ -197,7 +187,7 @@ def _(distribution: OfferedIds, seed: random.Seed):
 
 
 def draw_catalogue(num_arms: int, num_key_terms: int, num_features: int, seed: int) -> np.ndarray:
-    """Features of arms, then of key-terms, drawn with NumPy.
+    """float64 [A + W, F]: features of arms, then of key-terms, drawn with NumPy.
 
     The law and its constants are those of the synthetic data of Xie et al. 2021, "Comparison-based
     conversational recommender system with relative bandit feedback" (SIGIR 2021), by the authors'
@@ -209,15 +199,6 @@ def draw_catalogue(num_arms: int, num_key_terms: int, num_features: int, seed: i
     the vectors of its key-terms, around 0 where it has none, scaled to length 1. A key-term is in
     the end the weighted mean of its arms, where an arm of n key-terms has the weight 1/n. The last
     feature of all is 1, for the users' biases.
-
-    Args:
-      num_arms: A.
-      num_key_terms: W.
-      num_features: F, at least 2.
-      seed: an integer.
-
-    Returns:
-      float64 [A + W, F].
     """
     generator = np.random.default_rng(seed)
     vectors = generator.standard_normal([num_key_terms, num_features - 1])

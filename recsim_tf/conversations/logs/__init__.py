@@ -3,7 +3,7 @@ and weights of a channel that are learned from the words of a log.
 """
 
 from recsim_tf.conversations.logs.channel_weights import trained_weights
-from recsim_tf.conversations.logs.iard import dialogue_log, iard_log, read_iard
+from recsim_tf.conversations.logs.iard import iard_log, read_iard
 from recsim_tf.conversations.logs.movies import (
     movielens_items,
     movielens_users,
@@ -13,7 +13,6 @@ from recsim_tf.conversations.logs.soft_attributes import read_soft_attributes, s
 from recsim_tf.conversations.logs.turns import from_turns
 
 __all__ = [
-    "dialogue_log",
     "from_turns",
     "iard_log",
     "movielens_items",

@@ -16,7 +16,6 @@ import numpy as np
 from recsim_tf.conversations.acts import Act, Mode, alphabet
 from recsim_tf.conversations.dialogues import DialogueUsers
 from recsim_tf.conversations.types import UNKNOWN, Query, Reply, Traits, Utterance
-from recsim_tf.core.ranges import Range
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
 from recsim_tf.language import Vocabulary
@@ -39,7 +38,7 @@ INTENTS = {
 }
 _INTENT_OF_CODE = {code: number for number, codes in enumerate(INTENTS.values()) for code in codes}
 # The reply of each intent: its mode, and the value in it where it follows from the intent.
-_MODES: Mapping[str, tuple[Mode, int | None]] = {
+MODES: Mapping[str, tuple[Mode, int | None]] = {
     "neutral": (Mode.NOTHING, 0),
     "accept": (Mode.CHOOSE, 0),
     "reject": (Mode.CHOOSE, 1),
@@ -78,25 +77,6 @@ class AnnotatedDialogues(NamedTuple):
     intents: np.ndarray  # bool [U, I], by `INTENTS`; an utterance may have several
     texts: np.ndarray  # [U], Python strings, with "film" in the place of each film's name
 
-    def labels(self) -> tuple[np.ndarray, np.ndarray]:
-        """Each label of an utterance by itself: the utterance int [M] and the intent int [M]."""
-        utterance, intent = np.nonzero(self.intents)
-        return utterance, intent
-
-    def split(
-        self, held_out: float = 0.2, seed: int = 0
-    ) -> tuple["AnnotatedDialogues", "AnnotatedDialogues"]:
-        """Two parts of whole dialogues, the second with about that part of them, in (0, 1)."""
-        Range(above=0, below=1).check_number("held_out", held_out)
-        num_dialogues = len(self.dialogue_ids)
-        order = np.random.default_rng(seed).permutation(num_dialogues)
-        is_held_out = np.isin(self.dialogue, order[: round(held_out * num_dialogues)])
-        return self._take(~is_held_out), self._take(is_held_out)
-
-    def _take(self, rows: np.ndarray) -> "AnnotatedDialogues":
-        arrays = ("dialogue", "act", "num_offers", "intents", "texts")
-        return self._replace(**{name: getattr(self, name)[rows] for name in arrays})
-
 
 def read_iard(path: str | os.PathLike) -> AnnotatedDialogues:
     """Reads the data set IARD (Cai and Chen 2020, "Predicting user intents and satisfaction with
@@ -127,19 +107,19 @@ def read_iard(path: str | os.PathLike) -> AnnotatedDialogues:
     rows: list[tuple[int, int, int, list[int], str]] = []
     for number, name in enumerate(ids):
         act, num_offers = None, 0
-        for utterance in _utterances(content[name], f"{path}, dialogue {name}"):
-            if utterance.is_seeker:
+        for is_seeker, codes, text in _utterances(content[name], f"{path}, dialogue {name}"):
+            if is_seeker:
                 if act is not None:
-                    unknown = [code for code in utterance.codes if code not in _INTENT_OF_CODE]
+                    unknown = [code for code in codes if code not in _INTENT_OF_CODE]
                     if unknown:
                         raise ValueError(
                             f"{path}, dialogue {name} must have known intents, got {unknown}"
                         )
-                    codes = [_INTENT_OF_CODE[code] for code in utterance.codes]
-                    rows.append((number, act, num_offers, codes, utterance.text))
+                    intents_of_codes = [_INTENT_OF_CODE[code] for code in codes]
+                    rows.append((number, act, num_offers, intents_of_codes, text))
             else:
-                act = _act(utterance.codes)
-                num_offers += any(code.startswith("REC-") for code in utterance.codes)
+                act = _act(codes)
+                num_offers += any(code.startswith("REC-") for code in codes)
     if not rows:
         raise ValueError(f"{path} must have a seeker who replies, got none")
     dialogue, acts, offers, labels, texts = zip(*rows, strict=True)
@@ -156,17 +136,12 @@ def read_iard(path: str | os.PathLike) -> AnnotatedDialogues:
     )
 
 
-class _Utterance(NamedTuple):
-    is_seeker: bool
-    codes: list[str]
-    text: str
-
-
-def _utterances(dialogue: Any, where: str) -> list[_Utterance]:
+def _utterances(dialogue: Any, where: str) -> list[tuple[bool, list[str], str]]:
+    """Of each utterance: whether it is the seeker's, its codes and its text."""
     try:
         found = sorted(dialogue["dialogue_info"].values(), key=lambda each: each["utterance_pos"])
         return [
-            _Utterance(
+            (
                 each["role"] == "seeker",
                 each["sub-intent/action"],
                 _FILM.sub(" film ", html.unescape(each["utterance_text"])),
@@ -184,22 +159,6 @@ def _act(codes: list[str]) -> int:
     if "REC" in kinds:
         return int(Act.RECOMMEND)
     return int(Act.ASK if kinds & {"REQ", "CLQ"} else Act.RESPOND)
-
-
-def intent_symbols(num_attributes: int) -> np.ndarray:
-    """bool [I, R]: which symbols of a reply to a slate of one item an intent of `INTENTS` may be.
-
-    "inquire" and "opinion" are the same symbol.
-    """
-    replies = alphabet(1, num_attributes)
-    found = np.zeros([len(INTENTS), replies.num_symbols], bool)
-    for row, (mode, value) in enumerate(_MODES.values()):
-        first, size = replies.offsets[mode], replies.sizes[mode]
-        if value is None:
-            found[row, first : first + size] = True
-        else:
-            found[row, first + value] = True
-    return found
 
 
 @gin.configurable(module="recsim_tf")
@@ -257,7 +216,7 @@ def dialogue_log(
       attribute_words: words that name an attribute, for each of the A attributes in order.
     """
     num_attributes = len(attribute_words)
-    rows, labels = dialogues.labels()
+    rows, labels = np.nonzero(dialogues.intents)
     ids, session, sizes = np.unique(
         dialogues.dialogue[rows], return_inverse=True, return_counts=True
     )
@@ -271,8 +230,8 @@ def dialogue_log(
         return repeat_last_step(filled, length)
 
     offsets = alphabet(1, num_attributes).offsets
-    modes = np.array([mode for mode, _ in _MODES.values()], np.int32)[labels]
-    known = [UNKNOWN if value is None else offsets[mode] + value for mode, value in _MODES.values()]
+    modes = np.array([mode for mode, _ in MODES.values()], np.int32)[labels]
+    known = [UNKNOWN if value is None else offsets[mode] + value for mode, value in MODES.values()]
     symbols = np.array(known, np.int32)[labels]
     words = vocabulary.ids(list(dialogues.texts)).numpy()
     named = _named(words, vocabulary, attribute_words)[rows]

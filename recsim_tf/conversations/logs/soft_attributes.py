@@ -33,21 +33,6 @@ class SoftAttributes(NamedTuple):
     attribute_names: tuple[str, ...]  # A of them, sorted
     titles: tuple[str, ...]  # of D films, sorted
 
-    @property
-    def num_judgements(self) -> int:
-        """J."""
-        return int(self.judgement.max()) + 1
-
-    def take(self, rows: np.ndarray) -> "SoftAttributes":
-        """The comparisons of a mask bool [N] or positions int [M], with all raters, attributes and
-        films.
-        """
-        arrays = {
-            name: getattr(self, name)[rows]
-            for name in ("judgement", "rater", "attribute", "reference", "film", "relation")
-        }
-        return self._replace(**arrays)
-
 
 def read_soft_attributes(path: str | os.PathLike) -> SoftAttributes:
     """Reads `soft-attributes.csv` of the data set SoftAttributes (Balog, Radlinski and Karatzoglou

@@ -41,7 +41,6 @@ def from_turns(
     item_ids: Sequence | np.ndarray | None = None,
     vocabulary: Vocabulary | None = None,
     num_chips: int = 3,
-    departed: bool = True,
 ) -> TurnLog:
     """Reads conversations of the kind of `Conversation-v0` from a table with one row for each turn.
 
@@ -56,7 +55,8 @@ def from_turns(
       value: in the mode, a whole number. Where the table has words, it may be empty.
       words: what the user says, as text.
       dwell: seconds spent on the chosen item, 0 where none is; unknown without the column.
-      departed: 1 if the user left after the last turn, the same in all rows of a session.
+      departed: 1 if the user left after the last turn, the same in all rows of a session. All left
+        without the column.
 
     Args:
       table: a pandas DataFrame, a pyarrow Table, or the path of a file .csv, .csv.gz, .csv.zip,
@@ -70,7 +70,6 @@ def from_turns(
       item_ids: [D], all items that there are; by default those of the table.
       vocabulary: of the words; needed where there are words.
       num_chips: C, attributes that a turn can name.
-      departed: whether users left after their last turns, if there is no such column.
 
     Raises:
       FileNotFoundError: if there is no such file.
@@ -97,7 +96,7 @@ def from_turns(
     dwell = np.full(len(frame), float(UNKNOWN))
     if "dwell" in columns:
         dwell = faults.numbers(columns["dwell"], lambda value: value >= 0, "be 0 or more")
-    left = np.full(len(session_ids), departed)
+    left = np.ones(len(session_ids), bool)
     if "departed" in columns:
         flags = faults.numbers(
             columns["departed"], lambda x: np.isin(x, (0, 1)), "be 0 or 1", read=parsing.flags

@@ -9,7 +9,10 @@ import tensorflow_probability as tfp
 from recsim_tf.conversations.soft_attributes.taggers import RatingsAndTags
 from recsim_tf.core import random, validation
 from recsim_tf.core.execution import compiled
-from recsim_tf.core.ranges import Range
+
+# Standard deviation of the normal prior of the regression's coefficients, which keeps them finite
+# where directions separate the tags perfectly.
+_PRIOR_SCALE = 30.0
 
 
 class ConceptVectors(NamedTuple):
@@ -26,7 +29,6 @@ def concept_vectors(
     factors: np.ndarray,
     ratings: RatingsAndTags,
     num_senses: int = 1,
-    prior_scale: float = 30.0,
     num_starts: int = 8,
     max_iterations: int = 300,
     seed: int = 0,
@@ -46,8 +48,6 @@ def concept_vectors(
       factors: [D, F] of all films: true ones, or those that a recommender has learned.
       ratings: of B users; films that are not tagged say nothing.
       num_senses: S.
-      prior_scale: standard deviation of the normal prior of the regression's coefficients, which
-        keeps them finite where directions separate the tags perfectly.
       num_starts: of the search.
       max_iterations: of L-BFGS.
       seed: an integer or int32 [2].
@@ -58,7 +58,6 @@ def concept_vectors(
     validation.check_count(
         num_senses=num_senses, num_starts=num_starts, max_iterations=max_iterations
     )
-    Range(above=0).check_number("prior_scale", prior_scale)
     factors = np.asarray(factors, np.float32)
     if factors.ndim != 2 or not np.isfinite(factors).all():
         raise ValueError(f"factors must be finite, of shape [D, F], got the shape {factors.shape}")
@@ -75,13 +74,10 @@ def concept_vectors(
     # One unit for all factors, so that the prior does not depend on theirs.
     unit = factors.std() or 1.0
     ones = np.ones_like(factors[films, :1])
-    objective = _Objective(
-        np.concatenate([factors[films] / unit, ones], axis=1), tags, who, num_senses, prior_scale
-    )
-    starts = random.normal(
-        [num_starts, tags.shape[1], objective.size], random.as_seed(seed), tf.float32
-    )
-    found = compiled(objective.minimised)(starts, max_iterations)
+    features = np.concatenate([factors[films] / unit, ones], axis=1)
+    shape = [num_starts, tags.shape[1], num_senses * (features.shape[1] + 1)]
+    starts = random.normal(shape, random.as_seed(seed), tf.float32)
+    found = _fitted(features, tags, who, num_senses, starts, max_iterations)
     coefficients, log_probs, log_likelihood = (leaf.numpy() for leaf in found)
     scaled, constants = coefficients[..., :-1] / unit, coefficients[..., -1]
     sharpness = np.linalg.norm(scaled, axis=-1)
@@ -95,65 +91,47 @@ def concept_vectors(
     )
 
 
-class _Objective:
-    """The negative log-posterior of coefficients, for P tagged films of U users.
-
-    Args:
-      features: float32 [P, F + 1], the last a constant.
-      tags: float32 [P, A], 0 or 1.
-      who: int [P], in [0, U).
-      num_senses: S.
-      prior_scale: of the coefficients.
-
-    Attributes:
-      size: the number of values for an attribute.
+def _fitted(
+    features: np.ndarray,
+    tags: np.ndarray,
+    who: np.ndarray,
+    num_senses: int,
+    starts: tf.Tensor,
+    max_iterations: int,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Coefficients [A, S, F + 1], log-probabilities of senses [A, S] and the log-likelihood [A] at
+    the best end of searches from starts [N, A, S * (F + 2)]. P tagged films have features
+    [P, F + 1], the last a constant, and tags [P, A] of the users int [P].
     """
+    signs = (2 * tags - 1)[:, np.newaxis, :, np.newaxis]
 
-    def __init__(
-        self,
-        features: np.ndarray,
-        tags: np.ndarray,
-        who: np.ndarray,
-        num_senses: int,
-        prior_scale: float,
-    ):
-        self._features, self._who = features, who
-        self._signs = (2 * tags - 1)[:, np.newaxis, :, np.newaxis]
-        self._shape = [num_senses, features.shape[1]]
-        self._prior_scale = prior_scale
-        self.size = num_senses * (features.shape[1] + 1)
+    def split(values: tf.Tensor):
+        shape = [*values.shape[:-1], num_senses, features.shape[1]]
+        coefficients = tf.reshape(values[..., :-num_senses], shape)
+        return coefficients, tf.nn.log_softmax(values[..., -num_senses:])
 
-    def minimised(self, starts: tf.Tensor, max_iterations: int):
-        """Coefficients [A, S, F + 1], log-probabilities of senses [A, S] and the log-likelihood [A]
-        at the best end of searches from starts [N, A, size].
-        """
+    def log_likelihood(values: tf.Tensor):
+        coefficients, log_probs = split(values)
+        scores = tf.einsum("pf,nasf->pnas", features, coefficients)
+        of_tags = tf.math.log_sigmoid(signs * scores)
+        by_user = tf.math.unsorted_segment_sum(of_tags, who, int(who.max()) + 1)
+        return tf.reduce_sum(tf.reduce_logsumexp(by_user + log_probs, axis=-1), axis=0)
+
+    def loss(values: tf.Tensor):
+        coefficients, _ = split(values)
+        prior = tf.reduce_sum(coefficients**2, axis=[-2, -1]) / (2 * _PRIOR_SCALE**2)
+        return prior - log_likelihood(values)
+
+    @compiled
+    def search(starts: tf.Tensor):
         found = tfp.optimizer.lbfgs_minimize(
-            lambda values: tfp.math.value_and_gradient(self._loss, values),
+            lambda values: tfp.math.value_and_gradient(loss, values),
             starts,
             max_iterations=max_iterations,
         )
         best = tf.argmin(found.objective_value, axis=0, output_type=tf.int32)
         best = tf.stack([best, tf.range(best.shape[0])], axis=1)
         values = tf.gather_nd(found.position, best)
-        coefficients, log_probs = self._split(values)
-        return coefficients, log_probs, self._log_likelihood(values[tf.newaxis])[0]
+        return *split(values), log_likelihood(values[tf.newaxis])[0]
 
-    def _loss(self, values: tf.Tensor):
-        coefficients, _ = self._split(values)
-        prior = tf.reduce_sum(coefficients**2, axis=[-2, -1]) / (2 * self._prior_scale**2)
-        return prior - self._log_likelihood(values)
-
-    def _log_likelihood(self, values: tf.Tensor):
-        """[N, A] of values [N, A, size]."""
-        coefficients, log_probs = self._split(values)
-        scores = tf.einsum("pf,nasf->pnas", self._features, coefficients)
-        log_likelihood = tf.math.log_sigmoid(self._signs * scores)
-        num_users = int(self._who.max()) + 1
-        by_user = tf.math.unsorted_segment_sum(log_likelihood, self._who, num_users)
-        return tf.reduce_sum(tf.reduce_logsumexp(by_user + log_probs, axis=-1), axis=0)
-
-    def _split(self, values: tf.Tensor):
-        """Coefficients [..., S, F + 1] and log-probabilities of the senses [..., S]."""
-        num_senses = self._shape[0]
-        coefficients = tf.reshape(values[..., :-num_senses], [*values.shape[:-1], *self._shape])
-        return coefficients, tf.nn.log_softmax(values[..., -num_senses:])
+    return search(starts)

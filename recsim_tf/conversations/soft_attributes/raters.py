@@ -1,4 +1,4 @@
-"""Raters of soft attributes."""
+"""Films, and raters of their soft attributes."""
 
 import functools
 from typing import Any, NamedTuple
@@ -7,11 +7,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.conversations.soft_attributes.films import Films
 from recsim_tf.core import turns, validation
 from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.distributions import UniformCategories
-from recsim_tf.core.models import UserModel
+from recsim_tf.core.distributions import UniformCategories, candidate_ids
+from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Slate
@@ -39,6 +38,35 @@ class Response(NamedTuple):
 
     clicked: tf.Tensor  # [B, K], 1 for films that have more of the attribute
     relation: tf.Tensor  # int32 [B, K], `LESS`, `ABOUT` or `MORE`
+
+
+class Films(DocumentModel):
+    """D films that all raters share, all different in a slate's candidates; a document is its id,
+    int32. What they are like is a parameter of the raters, who are fitted. Where there are as many
+    candidates as films, all films are candidates, in the order of their ids.
+
+    Args:
+      num_films: D.
+    """
+
+    num_films: int = 300
+
+    def check(self):
+        validation.check_count(num_films=self.num_films)
+
+    def candidates(self, num_users: int, num_candidates: int, corpus: Nest, user: Nest):
+        if num_candidates == self.num_films:
+            ids = tf.tile(tf.range(self.num_films)[tf.newaxis], [num_users, 1])
+            return tfd.Independent(tfd.Deterministic(ids), 1)
+        return candidate_ids(
+            self.num_films, num_users, num_candidates, replacement=False, dtype=self.dtype
+        )
+
+    def observe(self, documents: Nest):
+        return documents
+
+    def observation_bounds(self):
+        return Bounds(0, self.num_films - 1)
 
 
 class AttributeRaters(UserModel):
@@ -184,7 +212,7 @@ def soft_attributes(users: AttributeRaters | None = None, **simulator: Any) -> S
         slate = tf.tile([[0, 1, 2]], [4, 1])
         simulator.step(state, recsim_tf.Turn(slate, judgement), seed=1)
 
-    To fit raters to the data set, see `fitting.logs.soft_attributes_log`.
+    To fit raters to the data set, see `conversations.logs.soft_attributes_log`.
 
     Args:
       users: the raters, default `AttributeRaters()`.

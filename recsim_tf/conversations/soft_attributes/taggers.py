@@ -1,4 +1,4 @@
-"""Users who rate some films and tag some of these."""
+"""Synthetic films around topics, and users who rate some of them and tag some of these."""
 
 import functools
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import choice
 from recsim_tf.choice import affinity
 from recsim_tf.conversations.attributes import in_sense
-from recsim_tf.conversations.soft_attributes.films import Catalogue, Films, catalogue
+from recsim_tf.conversations.soft_attributes.raters import Films
 from recsim_tf.core import random, validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.distributions import UniformCategories, clipped_zipf, gaussian_mixture
@@ -23,6 +23,44 @@ from recsim_tf.core.types import Nest, Slate
 NUM_STARS = 5
 # A logistic distribution of scale 1 has this standard deviation.
 _LOGISTIC_STDDEV = np.pi / np.sqrt(3)
+
+
+class Catalogue(NamedTuple):
+    """What D films are like, which belong to T topics."""
+
+    topics: np.ndarray  # float32 [T, F], the mean factors of each topic, in [0, 1]
+    factors: np.ndarray  # float32 [D, F], in [0, 1]
+    popularity: np.ndarray  # float32 [D], in [0, 1]
+
+
+def catalogue(
+    seed: int,
+    num_films: int = 1000,
+    num_factors: int = 45,
+    num_topics: int = 10,
+) -> Catalogue:
+    """Films as in RecSim NG 0.1.2's `SoftAttributeCorpus`: the factors of a film are normal of
+    standard deviation 0.5 around those of a topic and clipped to [0, 1], topics and popularities
+    are uniform.
+
+    Args:
+      seed: an integer.
+      num_films: D.
+      num_factors: F.
+      num_topics: T, equally likely.
+
+    Raises:
+      ValueError: for a number out of range.
+    """
+    random.as_seed(seed)
+    validation.check_count(num_films=num_films, num_factors=num_factors, num_topics=num_topics)
+    generator = np.random.default_rng(seed)
+    topics = generator.uniform(size=(num_topics, num_factors))
+    means = topics[generator.integers(num_topics, size=num_films)]
+    noise = generator.standard_normal(means.shape)
+    factors = np.clip(means + 0.5 * noise, 0, 1)
+    popularity = generator.uniform(size=num_films)
+    return Catalogue(*(table.astype(np.float32) for table in (topics, factors, popularity)))
 
 
 class TaggerDraws(NamedTuple):

@@ -14,12 +14,12 @@ from recsim_tf.belief import GaussianBelief, TypesBelief
 from recsim_tf.conversations import Act, ConversationUsers, Items, query
 from recsim_tf.conversations.elicitation import (
     AskAttributes,
-    CandidateTurns,
     CompareSet,
     Endorse,
     ShowSet,
 )
-from recsim_tf.conversations.session import Patience
+from recsim_tf.conversations.elicitation.turns import CandidateTurns
+from recsim_tf.conversations.parts import Patience
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.turns import ActionFormat
 from recsim_tf.core.types import Turn

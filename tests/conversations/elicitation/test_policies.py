@@ -5,22 +5,23 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.belief import GaussianBelief
-from recsim_tf.conversations import Act
+from recsim_tf.conversations import Act, query
 from recsim_tf.conversations.elicitation import (
     AskAttributes,
     AskItem,
     AskMost,
     AskWhileItPays,
-    CandidateTurns,
     CompareSet,
     RecommendBest,
     RecommendKnown,
     RecommendSet,
     ThompsonSampling,
-    Tracker,
 )
+from recsim_tf.conversations.elicitation.believing import Tracker
+from recsim_tf.conversations.elicitation.turns import CandidateTurns
 from recsim_tf.core import nests
 from recsim_tf.core.random import as_seed
+from recsim_tf.core.types import Turn
 from tests.conversations import turns
 from tests.conversations.elicitation.world import (
     B,
@@ -67,6 +68,32 @@ def test_the_policy_state_is_the_belief_after_what_was_seen(world, believed):
     prior, last = believed[0].weights, believed[-1].weights
     np.testing.assert_allclose(prior, np.full([B, P], 1 / P), rtol=1e-5)
     assert np.mean(np.abs(last - prior)) > 0.02
+
+
+@pytest.mark.parametrize("kind", ["types", "Gaussian"])
+def test_silence_changes_no_belief(world, kind):
+    simulator = world.simulator
+    belief = world.belief if kind == "types" else GaussianBelief(simulator.users, 32)
+    tracker, state = Tracker(simulator, belief), simulator.reset(B, seed=0)
+    prior, observation = tracker.initial_state(B), simulator.observe(state)
+
+    def after(belief_state, act):
+        turn = Turn(tf.tile([[0, 1, 2]], [B, 1]), query(act, [0], turns.C, B))
+        _, transition = simulator.step(state, turn, seed=1)
+        seen = simulator.users.observe_response(transition.response)
+        return tracker.update(belief_state, observation._replace(response=seen))
+
+    def leaves(belief_state):
+        state, weights = belief.particles(belief_state)
+        return state.taste, state.senses, weights
+
+    before = after(prior, Act.ASK)
+    pairs = zip(leaves(before), leaves(prior), strict=True)
+    assert not all(np.array_equal(*pair) for pair in pairs)
+    for start in (prior, before):
+        for found in (tracker.update(start, observation), after(start, Act.SILENT)):
+            for one, other in zip(leaves(found), leaves(start), strict=True):
+                np.testing.assert_array_equal(one, other)
 
 
 def test_the_best_and_the_set_of_the_belief_are_recommended(world, believed):

@@ -8,8 +8,7 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf.belief import TypesBelief
 from recsim_tf.conversations import Items
-from recsim_tf.conversations.elicitation import Tracker
-from recsim_tf.conversations.elicitation.candidates import CandidateBelief
+from recsim_tf.conversations.elicitation.believing import CandidateBelief, Tracker
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Observation
 from recsim_tf.policies import random_policy

@@ -56,16 +56,11 @@ def test_users_who_mean_different_things_are_told_apart(factors):
     [
         ({"factors": np.full([NUM_FILMS, 2], np.nan)}, "factors must be finite, of shape"),
         ({"factors": np.zeros([3, 2])}, r"films must be rows of factors, in \[0, 3\)"),
+        ({"is_tagged": np.zeros([20, 5], bool)}, "ratings must have tagged films, got none"),
     ],
 )
 def test_bad_arguments_are_refused(factors, arguments, message):
     ratings = tagged(factors, np.ones([1, 1, NUM_FACTORS]), 20, 5)
+    ratings = ratings._replace(is_tagged=arguments.get("is_tagged", ratings.is_tagged))
     with pytest.raises(ValueError, match=message):
-        concept_vectors(**{"factors": factors, "ratings": ratings, **arguments})
-
-
-def test_ratings_without_tags_are_refused(factors):
-    ratings = tagged(factors, np.ones([1, 1, NUM_FACTORS]), 20, 5)
-    ratings = ratings._replace(is_tagged=np.zeros_like(ratings.is_tagged))
-    with pytest.raises(ValueError, match="ratings must have tagged films, got none"):
-        concept_vectors(factors, ratings)
+        concept_vectors(arguments.get("factors", factors), ratings)

@@ -5,8 +5,7 @@ from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf.conversations.soft_attributes import TaggingUsers, ratings_and_tags
-from recsim_tf.conversations.soft_attributes.films import catalogue
-from recsim_tf.conversations.soft_attributes.taggers import RatingDraws, TaggerDraws
+from recsim_tf.conversations.soft_attributes.taggers import RatingDraws, TaggerDraws, catalogue
 from recsim_tf.core import random
 from recsim_tf.core.types import Slate
 

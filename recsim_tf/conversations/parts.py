@@ -1,4 +1,6 @@
-"""How users reply in each mode: the logit of the mode, and log-probabilities of its values."""
+"""The parts of users: how they reply in each mode, their trust and patience, which change in a
+session, and how long they stay with an item.
+"""
 
 from typing import Any, NamedTuple
 
@@ -7,10 +9,11 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.conversations.acts import NUM_RATINGS, Act, is_act
-from recsim_tf.conversations.attributes import of_attribute
 from recsim_tf.conversations.types import Query
-from recsim_tf.core import validation
+from recsim_tf.core import nests, validation
 from recsim_tf.core.parameters import Model, parameter
+
+_QUESTIONS = (Act.ASK, Act.COMPARE)
 
 
 class Views(NamedTuple):
@@ -29,7 +32,6 @@ class UserPart(Model):
         return self.per_user(name, like.shape.rank, like.dtype)
 
 
-@gin.configurable
 class Answers(UserPart):
     """Answers to questions: no, yes and "I don't know".
 
@@ -49,7 +51,8 @@ class Answers(UserPart):
     def log_probs(self, query: Query, views: Views) -> tf.Tensor:
         """[B, 3]."""
         asked = query.attributes[:, 0]
-        gap = of_attribute(views.ideal - views.degree, asked)
+        gap = views.ideal - views.degree
+        gap = tf.reduce_sum(tf.one_hot(asked, gap.shape[-1], dtype=gap.dtype) * gap, axis=-1)
         logit = self.of("sharpness", gap) * tf.where(asked >= 0, gap, views.utility)
         unsure = tf.zeros_like(logit) + self.of("dont_know", gap)
         weights = [tf.math.log_sigmoid(-logit), tf.math.log_sigmoid(logit), unsure]
@@ -128,6 +131,86 @@ class Refinements(UserPart):
         return tf.nn.log_softmax(scores + self.of("salience", ideal) * offered)
 
 
+class Trust(UserPart):
+    """Trust in endorsements. After one whose item is accepted it changes by rate *
+    (sigmoid(utility) - 1/2), and is never negative.
+
+    Args:
+      initial: at the start of a session.
+      rate: of change.
+      endorsement: utility that an endorsement adds at a trust of 1.
+    """
+
+    initial: Any = parameter(1.0, low=0)
+    rate: Any = parameter(0.5)
+    endorsement: Any = parameter(0.6)
+
+    def after(self, trust: tf.Tensor, endorsed: tf.Tensor, utility: tf.Tensor) -> tf.Tensor:
+        """The trust [B] after a turn, of a trust [B]. `endorsed` [B] is 1 where the user has
+        accepted an item that was endorsed, of this utility [B], else 0.
+        """
+        liked = tf.sigmoid(utility) - 0.5
+        return tf.maximum(trust + self.of("rate", trust) * endorsed * liked, 0)
+
+
+@gin.configurable
+class Patience(UserPart):
+    """Patience. It falls by the effort of the act, and by `annoyance` for a question that follows a
+    question. A user leaves with probability sigmoid(-patience / scale).
+
+    Args:
+      initial: at the start of a session.
+      effort: [7], by act, or a number; then silence costs nothing.
+      annoyance: of a question after a question.
+      scale: of patience; positive.
+
+    Raises:
+      ValueError: for another number of efforts.
+    """
+
+    initial: Any = parameter(6.0)
+    effort: Any = parameter(1.0, rank=1)
+    annoyance: Any = parameter(0.5)
+    scale: Any = parameter(1.0, above=0)
+
+    def check(self):
+        validation.check_table("effort", self.effort, or_number=True, acts=len(Act))
+
+    def after(self, patience: tf.Tensor, act: tf.Tensor, last_act: tf.Tensor) -> tf.Tensor:
+        """The patience [B] after a turn, of a patience [B] and acts int32 [B]."""
+        again = is_act(act, *_QUESTIONS) & is_act(last_act, *_QUESTIONS)
+        annoyance = tf.where(again, self.of("annoyance", patience), tf.zeros([], patience.dtype))
+        table = self.per_user("effort", 2, patience.dtype)
+        is_by_act = table.shape[-1:] == [len(Act)]
+        # A number for each user is [B, 1].
+        table = tf.broadcast_to(table, [*table.shape[:-1], len(Act)])
+        efforts = nests.lookup(table, act, 1)
+        if not is_by_act:
+            efforts = tf.where(act == Act.SILENT, tf.zeros([], patience.dtype), efforts)
+        return patience - efforts - annoyance
+
+
+class Dwell(UserPart):
+    """The time in seconds that users spend on a chosen item. Its log is Normal(loc + gain *
+    utility, scale).
+
+    Args:
+      loc, gain, scale: of the normal distribution; the scale is positive.
+    """
+
+    loc: Any = parameter(3.0)
+    gain: Any = parameter(0.5)
+    scale: Any = parameter(0.5, above=0)
+
+    def mean_log(self, utility: tf.Tensor) -> tf.Tensor:
+        """The mean [B, ...] of the log, at utilities [B, ...]."""
+        return self.of("loc", utility) + self.of("gain", utility) * utility
+
+    def stddev_log(self, like: tf.Tensor) -> tf.Tensor:
+        """The standard deviation [B] of the log, for users of a tensor [B]."""
+        return tf.zeros_like(like) + self.of("scale", like)
+
+
 def _under(attributes: tf.Tensor, query: Query, act: Act) -> tf.Tensor:
     """Attributes [B, A] of users who meet an act, zeros for others."""
-    return attributes * tf.cast(is_act(query, act), attributes.dtype)[:, tf.newaxis]
+    return attributes * tf.cast(is_act(query.act, act), attributes.dtype)[:, tf.newaxis]
