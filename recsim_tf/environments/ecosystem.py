@@ -255,6 +255,11 @@ class ClusteredUsers(UserModel[tf.Tensor, Draw, Response]):
         return Response(Bounds(0.0, 1.0), Bounds(), Bounds(0, self.num_providers - 1))
 
 
+def utility_reward(response: Response) -> tf.Tensor:
+    """[B]: what the choice was worth to the user."""
+    return response.utility
+
+
 @gin.configurable
 def ecosystem(
     users: UserModel | None = None,
@@ -286,7 +291,7 @@ def ecosystem(
     means = provider_layout(0) if means is None else means
     users = users or ClusteredUsers(means, dtype=dtype)
     documents = documents or Providers(means, dtype=dtype)
-    sizes = {"slate_size": 3, "max_steps": 300, "reward_fn": lambda response: response.utility}
+    sizes = {"slate_size": 3, "max_steps": 300}
     if isinstance(documents, Providers):
         sizes |= {"num_candidates": 5 * documents.num_providers, "users_per_world": 2000}
-    return Simulator(users, documents, **{**sizes, **simulator})
+    return Simulator(users, documents, **{**sizes, "reward_fn": utility_reward, **simulator})

@@ -212,6 +212,11 @@ class BaitedUsers(UserModel[tf.Tensor, Video, Response]):
         return Response(Bounds(0.0, 1.0), Bounds(0.0, None), Bounds(0, self.num_videos - 1))
 
 
+def consumed_time_reward(response: Response) -> tf.Tensor:
+    """[B]: how long the chosen video was watched, 0 without a choice."""
+    return tf.reduce_sum(response.consumed_time, axis=-1)
+
+
 @gin.configurable
 def engagement_bait(
     users: UserModel | None = None,
@@ -239,8 +244,4 @@ def engagement_bait(
     sizes = {"slate_size": 2, "max_steps": 100, "resample_documents": False}
     if isinstance(documents, BaitVideos):
         sizes |= {"num_candidates": documents.num_videos}
-
-    def reward_fn(response: Response) -> tf.Tensor:
-        return tf.reduce_sum(response.consumed_time, axis=-1)
-
-    return Simulator(users, documents, **{"reward_fn": reward_fn, **sizes, **simulator})
+    return Simulator(users, documents, **{"reward_fn": consumed_time_reward, **sizes, **simulator})

@@ -109,7 +109,7 @@ def test_words_depend_on_users_through_the_symbol_alone():
     given = []
     for each in (state, shuffled):
         response = users.response(each, slate)
-        said = response._draw(symbol, [40], tf.constant([1, 2]))
+        said = response._spoken(symbol, [40], tf.constant([1, 2]))
         other = said._replace(words=tf.zeros_like(said.words))
         given.append((said.words, response.log_prob(said) - response.log_prob(other)))
     (words, law), (other_words, other_law) = given
