@@ -187,9 +187,16 @@ class SlateQAgent(QAgent):
         if training and self._is_differential:
             self._session_return.update(totals.steps, totals.reward, totals.ends)
         steps, scale = transitions.steps, self._learning.reward_scale_factor
-        targets = map(tf.stop_gradient, self._target_values(transitions))
+        reward_target, cost_target = map(tf.stop_gradient, self._target_values(transitions))
         choices = nests.merge_outer(
-            losses.Choices(steps.action, clicked, *targets, scale * steps.reward, transitions.valid)
+            losses.Choices(
+                steps.action,
+                clicked,
+                reward_target,
+                cost_target,
+                scale * steps.reward,
+                transitions.valid,
+            )
         )
         shown = losses.with_documents(steps, choices.slate)
         q_state, choice_state = self._networks.states(first_state(transitions.frames))

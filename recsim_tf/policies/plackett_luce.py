@@ -99,7 +99,7 @@ class RememberingPolicy(PlackettLucePolicy):
         self, decide: Callable[[Observation, Nest], tuple[Actions, Nest]], state_spec: Nest
     ):
         super().__init__(self._without_a_state)
-        self.decide = decide  # type: ignore[method-assign]
+        self.decide = decide  # type: ignore[assignment, method-assign]
         self._state_spec = state_spec
 
     def initial_state(self, num_users: int | tf.Tensor):
