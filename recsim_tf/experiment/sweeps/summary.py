@@ -13,7 +13,7 @@ from recsim_tf.experiment.sweeps.results import (
 )
 from recsim_tf.experiment.sweeps.trial import FAILED, FINISHED, PENDING, STOPPED
 from recsim_tf.support.files import whole_file, write_text
-from recsim_tf.support.pages import Chart, Code, Note, Section, Table, page
+from recsim_tf.support.pages import Chart, Code, Note, Part, Section, Table, page
 from recsim_tf.support.plots import Curve, Estimate, colours, draw_curves, draw_estimates, png
 from recsim_tf.support.tables import text_table
 
@@ -81,7 +81,7 @@ def write_summary(path: Path, result: SweepResult, command: str) -> None:
     for file, chart in charts.items():
         with whole_file(path / file) as temporary:
             temporary.write_bytes(chart.png)
-    variants = [f"{counts(result)}.", Table(_rows(result)), *map(Note, notes(result))]
+    variants: list[Part] = [f"{counts(result)}.", Table(_rows(result)), *map(Note, notes(result))]
     without_result = [
         {"trial": trial.trial.name, "status": trial.status, "error": [trial.error]}
         for trial in result.trials

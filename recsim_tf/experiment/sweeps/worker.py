@@ -45,9 +45,11 @@ def main() -> None:
     run, file = sys.argv[1:]
     threading.Thread(target=_stop_with_the_sweep, daemon=True).start()
     _wait_for_the_folder(Path(run))
-    sys.exit(
-        exit_status("train", lambda: commands.train(RunDirectory(run, config.load([file], []))))
-    )
+    sys.exit(exit_status("train", lambda: _train(run, file)))
+
+
+def _train(run: str, file: str) -> None:
+    commands.train(RunDirectory(run, config.load([file], [])))
 
 
 if __name__ == "__main__":
