@@ -42,8 +42,7 @@ class UsageError(ValueError):
 
 def one_line(error: BaseException) -> str:
     """The message of an error without line breaks and additions of gin and TensorFlow."""
-    message = " ".join(_ADDED.sub("", str(error)).split())
-    return _ASSERTED.sub(r"\1", message)
+    return _ASSERTED.sub(r"\1", " ".join(_ADDED.sub("", str(error)).split()))
 
 
 def instead(name: str, names: Sequence[str], otherwise: str = "") -> str:

@@ -65,8 +65,7 @@ def test_parameters_are_listed_with_those_of_the_choice_model_and_without_those_
     users = Tastes(limit=2.0)
     expected = {"genre_probs": (0.25, 0.75), "choice_model.no_click_mass": -np.inf, "limit": 2.0}
     assert users.parameters() == expected
-    simulator = toy_simulator(limit=2.0)
-    assert simulator.parameters() == {"users.limit": 2.0}
+    assert toy_simulator(limit=2.0).parameters() == {"users.limit": 2.0}
 
 
 def test_replaced_parameters_leave_the_model_as_it_was():

@@ -61,8 +61,7 @@ def exit_status(name: str, command: Callable[[], int | None]) -> int:
         return 128 + stopped.signal
     except KeyboardInterrupt as interrupt:
         print(f"recsim-tf: {name} was stopped; run the same command to go on", file=sys.stderr)
-        terminated = isinstance(interrupt, TerminatedError)
-        return 128 + (signal.SIGTERM if terminated else signal.SIGINT)
+        return 128 + (signal.SIGTERM if isinstance(interrupt, TerminatedError) else signal.SIGINT)
     except Exception as error:  # A user's own code can raise anything.
         if os.environ.get(TRACEBACK):
             traceback.print_exc()

@@ -75,8 +75,7 @@ def test_on_policy_every_train_step_takes_the_newest_frames_of_every_user_in_ord
     loop.run(iterations - 5)
     assert agent.train_step_counter == iterations
     frames = frames_of(7, warmup + iterations, sequence_length)
-    boundary = frames.step_type == StepType.LAST
-    assert boundary.sum() == NUM_USERS * 4
+    assert (frames.step_type == StepType.LAST).sum() == NUM_USERS * 4
 
     def check(record, leaf):
         for iteration in range(iterations):
