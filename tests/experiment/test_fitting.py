@@ -10,7 +10,8 @@ import pytest
 from recsim_tf.experiment.config import load
 from recsim_tf.experiment.fitting import run_fit
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.fitting import ParameterPosterior, load_model
+from recsim_tf.fitting import load_model
+from recsim_tf.fitting.posterior import ParameterPosterior
 from tests.experiment.tiny_runs import run_command
 
 CONFIG = """
