@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any, ClassVar
 
+import gin
 import numpy as np
 import tensorflow as tf
 
@@ -22,6 +23,7 @@ from recsim_tf.fitting.sampling.chains import ChainLikelihood, Chains
 _AVERAGED = 0.2
 
 
+@gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class MonteCarloEM(Search):
     """Expectation maximisation with Markov chains of what the log lacks: the users' initial draws,

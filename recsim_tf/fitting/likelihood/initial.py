@@ -6,6 +6,7 @@ import abc
 import dataclasses
 from typing import ClassVar
 
+import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -73,6 +74,7 @@ class Classes(InitialLikelihood):
         return inner._replace(score=score)
 
 
+@gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class MeanField(InitialLikelihood):
     """A lower bound on the log of the evidence, for logs that lack continuous initial draws, such
@@ -151,6 +153,7 @@ def jackknife(log_estimates: tf.Tensor) -> tf.Tensor:
     return 2 * log_mean - tf.reduce_mean(log_estimates, axis=0)
 
 
+@gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Draws(InitialLikelihood):
     """An estimate of the likelihood by importance sampling, for logs that lack initial draws,

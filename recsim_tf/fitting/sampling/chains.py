@@ -3,6 +3,7 @@
 import dataclasses
 from typing import ClassVar
 
+import gin
 import numpy as np
 import tensorflow as tf
 
@@ -24,6 +25,7 @@ from recsim_tf.fitting.sampling.latents import Latents
 _RISES, _MOVES, _PRIOR_MOVES = 160, 10, 20
 
 
+@gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Chains(Likelihood):
     """Markov chains of what each session lacks, for logs that lack continuous initial draws, normal
