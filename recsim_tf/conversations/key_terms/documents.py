@@ -148,14 +148,13 @@ class OfferedIds(CustomDistribution):
         name: str = "OfferedIds",
     ):
         parameters = dict(locals())
-        if num_offered_key_terms in (0, num_key_terms):
-            every = tf.tile(tf.range(num_offered_key_terms)[tf.newaxis], [num_users, 1])
-            key_terms = tfd.Independent(tfd.Deterministic(every), 1)
-        else:
-            key_terms = uniform_ids(num_key_terms, num_users, num_offered_key_terms, dtype)
-        self._parts = (uniform_ids(num_arms, num_users, num_offered_arms, dtype), key_terms)
-        self._num_arms, self._num_users, self._log_prob_dtype = num_arms, num_users, dtype
+        self._arms = uniform_ids(num_arms, num_users, num_offered_arms, dtype)
+        self._key_terms = None
+        if num_offered_key_terms not in (0, num_key_terms):
+            self._key_terms = uniform_ids(num_key_terms, num_users, num_offered_key_terms, dtype)
+        self._num_arms, self._num_users = num_arms, num_users
         self._num_offered = (num_offered_arms, num_offered_key_terms)
+        self._log_prob_dtype = dtype
         super().__init__(tf.int32, parameters, name)
 
     def _batch_shape(self):
@@ -166,9 +165,12 @@ class OfferedIds(CustomDistribution):
 
     def _log_prob(self, value: tf.Tensor):
         arms, key_terms = tf.split(value, self._num_offered, axis=-1)
-        of_arms, of_key_terms = self._parts
-        log_prob = of_key_terms.log_prob(key_terms - self._num_arms)
-        return of_arms.log_prob(arms) + tf.cast(log_prob, self._log_prob_dtype)
+        key_terms -= self._num_arms
+        of_arms = self._arms.log_prob(arms)
+        if self._key_terms is not None:
+            return of_arms + self._key_terms.log_prob(key_terms)
+        in_order = tf.reduce_all(key_terms == tf.range(self._num_offered[1]), axis=-1)
+        return tf.where(in_order, of_arms, tf.constant(-float("inf"), self._log_prob_dtype))
 
     def _sample_n(self, n: int, seed: Any = None):
         return self._drawn(
@@ -176,8 +178,14 @@ class OfferedIds(CustomDistribution):
         )
 
     def _drawn(self, sample: Callable[[tfd.Distribution, Any], tf.Tensor], seed: Any):
-        seeds = random.split_seed(seed, 2)
-        arms, key_terms = map(sample, self._parts, seeds)
+        arm_seed, key_term_seed = random.split_seed(seed, 2)
+        arms = sample(self._arms, arm_seed)
+        if self._key_terms is not None:
+            key_terms = sample(self._key_terms, key_term_seed)
+        else:
+            number = self._num_offered[1]
+            shape = tf.concat([tf.shape(arms)[:-1], [number]], axis=0)
+            key_terms = tf.broadcast_to(tf.range(number), shape)
         return tf.concat([arms, key_terms + self._num_arms], axis=-1)
 
 

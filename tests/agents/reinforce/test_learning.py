@@ -217,7 +217,7 @@ def test_draws_modes_and_entropies_are_those_of_the_parts():
     parts = zip(tf.nest.flatten(distribution.parts), tf.nest.flatten(turn), strict=True)
     by_hand = sum(part.log_prob(leaf) for part, leaf in parts)
     np.testing.assert_allclose(log_prob, by_hand, rtol=1e-5)
-    entropies = distribution.entropy_estimate(turn)
+    entropies = distribution.log_prob_and_entropy(turn)[1]
     error = np.std(log_prob + entropies) / np.sqrt(2000)
     assert abs(np.mean(log_prob + entropies)) < 4 * error
     assert (distribution.log_prob(distribution.mode()) >= log_prob - 1e-4).numpy().all()
