@@ -65,7 +65,7 @@ class Details(NamedTuple):
     """Parts that a page shows when the reader asks for them."""
 
     summary: str
-    parts: Sequence["Part"]
+    parts: Sequence[Any]  # of `Part`
 
 
 Part: TypeAlias = str | Table | Chart | Details
