@@ -7,9 +7,10 @@ from typing import NamedTuple
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import random, validation
+from recsim_tf.core import validation
 from recsim_tf.core.evidence import evidence_of
 from recsim_tf.core.models import UserModel
+from recsim_tf.core.random.quantiles import batch_shape
 from recsim_tf.core.types import Nest, Slate
 
 
@@ -123,9 +124,7 @@ def live(
         state = users.update(state, slate, response, draw)
     departure = users.departure(state)
     if isinstance(departure, tfd.Distribution):
-        log_likelihood += departure.log_prob(
-            tf.zeros(random.batch_shape(departure), departure.dtype)
-        )
+        log_likelihood += departure.log_prob(tf.zeros(batch_shape(departure), departure.dtype))
     return state, relative(tf.reshape(log_likelihood, [-1, num_particles]))
 
 

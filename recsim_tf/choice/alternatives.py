@@ -12,7 +12,7 @@ from recsim_tf.choice.base import as_scores
 from recsim_tf.core import random, validation
 from recsim_tf.core.distributions import logsumexp, num_outcomes
 from recsim_tf.core.distributions.base import CustomDistribution
-from recsim_tf.core.random import Shape
+from recsim_tf.core.random.paired import Shape
 from recsim_tf.core.types import Nest, Seed
 
 

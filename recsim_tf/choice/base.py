@@ -11,7 +11,7 @@ from recsim_tf.core import random, validation
 from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.distributions.base import CustomDistribution
 from recsim_tf.core.parameters import Model
-from recsim_tf.core.random import Shape
+from recsim_tf.core.random.paired import Shape
 from recsim_tf.core.types import Seed
 
 

@@ -8,7 +8,7 @@ from recsim_tf.choice.base import as_mask, as_scores
 from recsim_tf.choice.cascade import product_above
 from recsim_tf.core import random
 from recsim_tf.core.distributions.base import CustomDistribution
-from recsim_tf.core.random import Shape
+from recsim_tf.core.random.paired import Shape
 from recsim_tf.core.types import Nest, Seed
 
 # Its exponential is a float32. Only terms of weight zero have a larger one.

@@ -11,6 +11,7 @@ from recsim_tf.conversations.acts import Mode
 from recsim_tf.conversations.types import UNKNOWN, Reply, Utterance
 from recsim_tf.core import nests, random
 from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.random.quantiles import batch_shape
 from recsim_tf.language import Channel
 
 
@@ -124,4 +125,4 @@ def words_of(draw: Utterance, channel: Channel) -> tf.Tensor:
 def _(distribution: SpokenReply, seed: random.Seed):
     symbol_seed, seed = random.split_seed(seed, 2)
     symbol = random.sample(distribution.symbol, symbol_seed)
-    return distribution._spoken(symbol, random.batch_shape(distribution), seed)
+    return distribution._spoken(symbol, batch_shape(distribution), seed)

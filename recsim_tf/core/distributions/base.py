@@ -7,7 +7,8 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.random import Shape
+from recsim_tf.core.random.paired import Shape
+from recsim_tf.core.random.quantiles import batch_shape
 from recsim_tf.core.types import Seed
 
 
@@ -76,4 +77,4 @@ class CustomDistribution(tfd.Distribution):
 
 @random.sample.register
 def _(distribution: CustomDistribution, seed: Seed):
-    return distribution._draw(random.batch_shape(distribution), seed)
+    return distribution._draw(batch_shape(distribution), seed)

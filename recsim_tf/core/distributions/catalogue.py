@@ -10,7 +10,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import random
 from recsim_tf.core.distributions.base import CustomDistribution
 from recsim_tf.core.distributions.categories import uniform_ids
-from recsim_tf.core.random import Shape
+from recsim_tf.core.random.paired import Shape
 from recsim_tf.core.types import Seed
 
 # Popularities become whole numbers with about this sum: then the sums and differences of a draw are

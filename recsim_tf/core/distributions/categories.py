@@ -7,7 +7,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 from recsim_tf.core.distributions.base import CustomDistribution
-from recsim_tf.core.random import Shape
+from recsim_tf.core.random.paired import Shape
 from recsim_tf.core.types import Seed
 
 # A float32 uniform has 2**23 values: up to this many categories their probabilities are equal to

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from recsim_tf.core import random, validation
 from recsim_tf.core.distributions.base import CustomDistribution
-from recsim_tf.core.random import Shape
+from recsim_tf.core.random.paired import Shape
 from recsim_tf.core.types import Seed
 
 

@@ -7,6 +7,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.random.quantiles import batch_shape
 from recsim_tf.core.types import Seed
 
 
@@ -113,5 +114,5 @@ def _check_gap(gap: tfd.Distribution, batch_shape: tf.TensorShape) -> None:
 def _(distribution: ReturnTime, seed: Seed):
     gap_seed, churn_seed = random.split_seed(seed, 2)
     gap = random.sample(distribution.gap, gap_seed)
-    uniform = random.uniform(random.batch_shape(distribution), churn_seed, distribution.dtype)
+    uniform = random.uniform(batch_shape(distribution), churn_seed, distribution.dtype)
     return distribution._seen(gap, uniform)

@@ -12,9 +12,8 @@ are needed. `Noise` may replace a seed; draws then take its numbers in turn. In 
 
 from recsim_tf.core.random.generator import algorithm
 from recsim_tf.core.random.noise import Noise
-from recsim_tf.core.random.paired import Shape, paired
+from recsim_tf.core.random.paired import paired
 from recsim_tf.core.random.quantiles import (
-    batch_shape,
     categorical_from_uniform,
     category_and_rest,
     class_of_family,
@@ -34,10 +33,8 @@ from recsim_tf.core.random.uniforms import (
 __all__ = [
     "Noise",
     "Seed",
-    "Shape",
     "algorithm",
     "as_seed",
-    "batch_shape",
     "categorical_from_uniform",
     "category_and_rest",
     "class_of_family",
