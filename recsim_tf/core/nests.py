@@ -7,6 +7,12 @@ import tensorflow as tf
 Nest = Any  # any structure of tensors
 
 
+def fields_of(nest: Nest) -> dict[str, Any]:
+    """The fields of a NamedTuple by name; of anything else none."""
+    is_named: bool = isinstance(nest, tuple) and hasattr(nest, "_fields")
+    return nest._asdict() if is_named else {}
+
+
 def batch_size(nest: Nest) -> int:
     """The static length of the leading axis of a nest of [B, ...]."""
     return tf.nest.flatten(nest)[0].shape[0]

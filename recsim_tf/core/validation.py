@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core.nests import fields_of
 from recsim_tf.core.ranges import Range, known_numbers, shown
 
 # What `check_numbers` may allow: numbers, and what passes beside them.
@@ -266,7 +267,7 @@ def check_fields(owner: str, nest: Any, *names: str) -> None:
     fields that an agent needs; raises `ValueError`. The owner is "documents", for example.
     """
     # The nest is the model author's: of any type, with any fields.
-    fields = getattr(nest, "_fields", ())
+    fields = fields_of(nest)
     missing = [name for name in names if name not in fields]
     if missing:
         got = ", ".join(fields) or type(nest).__name__

@@ -10,6 +10,7 @@ from gymnasium import spaces
 from gymnasium.spaces.utils import flatten_space
 
 from recsim_tf.core import turns
+from recsim_tf.core.nests import fields_of
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation, Turn
@@ -111,9 +112,7 @@ def _keys(observation: Observation) -> dict[str, Nest]:
 
 
 def _by_name(nest: Nest, of_dict: Callable, of_tuple: Callable) -> Any:
-    # Nothing else tells a NamedTuple from another tuple.
-    if hasattr(nest, "_asdict"):
-        nest = nest._asdict()
+    nest = fields_of(nest) or nest
     if isinstance(nest, dict):
         # Gymnasium has no space for nothing, such as the words of users who do not speak.
         return of_dict(
@@ -151,8 +150,8 @@ def _leaf_space(spec: tf.TensorSpec) -> spaces.Space:
 
 
 def _arrays(value: Any, spec: Nest, name: str) -> Nest:
-    if hasattr(spec, "_asdict"):
-        return type(spec)(**_arrays(value, spec._asdict(), name))
+    if fields := fields_of(spec):
+        return type(spec)(**_arrays(value, fields, name))
     if isinstance(spec, dict):
         return {
             key: _arrays(_part(value, key, name), part, f"{name}.{key}")

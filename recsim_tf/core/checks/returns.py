@@ -12,6 +12,7 @@ from recsim_tf.core import random
 from recsim_tf.core.bounds import bounded_specs
 from recsim_tf.core.checks.methods import Method, same
 from recsim_tf.core.distributions import log_prob
+from recsim_tf.core.nests import fields_of
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.types import Nest
 
@@ -177,8 +178,8 @@ def _shape(axes: Mapping[str, int], *more: str) -> str:
 
 def described(nest: Nest) -> str:
     """The structure of a nest in words."""
-    if isinstance(nest, tuple) and hasattr(nest, "_fields"):
-        return f"{type(nest).__name__}({', '.join(nest._fields)})"
+    if fields := fields_of(nest):
+        return f"{type(nest).__name__}({', '.join(fields)})"
     if isinstance(nest, Mapping):
         return f"a dict of {', '.join(map(repr, nest)) or 'nothing'}"
     if isinstance(nest, tuple | list) or nest is None:

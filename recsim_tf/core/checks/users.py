@@ -19,6 +19,7 @@ from recsim_tf.core.checks.returns import (
 from recsim_tf.core.distributions import log_prob, num_outcomes
 from recsim_tf.core.evidence import PreparingUsers
 from recsim_tf.core.models import UserModel
+from recsim_tf.core.nests import fields_of
 from recsim_tf.core.types import Nest, Slate, Turn
 
 # Of a choice, more than those of "never" that a model writes as a finite logit.
@@ -55,7 +56,7 @@ class CheckedUsers(UserModel):
         method = Method.of(self.users, "outcome")
         response = method.pure(state, slate, draw)
         check_tensors(method, response, users=self.num_users)
-        if "clicked" not in getattr(response, "_fields", ()):
+        if "clicked" not in fields_of(response):
             method.refuse("must return a NamedTuple with a field clicked", type(response).__name__)
         axes = {"users": self.num_users, "positions": self.slate_size}
         check_tensor(method, response.clicked, "float", "clicked", **axes)

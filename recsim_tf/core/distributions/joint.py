@@ -11,6 +11,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 from recsim_tf.core.distributions.independent import IndependentParts
+from recsim_tf.core.nests import fields_of
 from recsim_tf.core.types import Nest
 
 _NAMED: Any = random.class_of_family(tfd.JointDistributionNamed)
@@ -78,9 +79,7 @@ def _items(nest: Nest) -> Mapping[str, Nest]:
     """What a dict, a NamedTuple or a sequence holds, by name or number."""
     if isinstance(nest, Mapping):
         return nest
-    if hasattr(nest, "_asdict"):
-        return nest._asdict()
-    return {str(number): each for number, each in enumerate(nest)}
+    return fields_of(nest) or {str(number): each for number, each in enumerate(nest)}
 
 
 def _with_names(parts: Mapping[str, Mapping[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
@@ -112,7 +111,7 @@ def joint(name: str, parts: Mapping[str, tfd.Distribution | None]) -> tfd.Distri
 
 def part(draws: Nest, name: str) -> Nest:
     """The draw of a part of `joint`; () for one that draws nothing."""
-    return getattr(draws, name, ())
+    return fields_of(draws).get(name, ())
 
 
 def masked(distribution: tfd.Distribution | None, mask: tf.Tensor) -> tfd.Distribution | None:

@@ -18,6 +18,7 @@ from recsim_tf import choice
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import DocumentModel, UserModel
+from recsim_tf.core.nests import fields_of
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Slate
@@ -44,7 +45,7 @@ class ItemWording(Wording):
 
     def document(self, document: Nest):
         # A candidate may be an id alone.
-        return f"item {getattr(document, 'item_id', document)}"
+        return f"item {fields_of(document).get('item_id', document)}"
 
 
 @gin.configurable

@@ -18,6 +18,7 @@ from recsim_tf import choice
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import DocumentModel, UserModel
+from recsim_tf.core.nests import fields_of
 from recsim_tf.core.parameters import parameter
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Slate
@@ -52,7 +53,7 @@ class VideoWording(Wording):
     def document(self, document: Nest):
         fields = {"topic": "cluster_id", "length": "length", "quality": "quality"}
         # A candidate has no quality yet.
-        known = {name: field for name, field in fields.items() if hasattr(document, field)}
+        known = {name: field for name, field in fields.items() if field in fields_of(document)}
         return ", ".join(f"{name} {getattr(document, at):.3g}" for name, at in known.items())
 
     def response(self, response: Nest, documents: Nest, query: Nest):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import gin
 import tensorflow as tf
 
+from recsim_tf.core.nests import fields_of
 from recsim_tf.core.types import Nest, Trajectory, Transition
 
 
@@ -38,7 +39,7 @@ def days_away(transition: Transition) -> tf.Tensor:
 
 
 def _visit(transition: Transition) -> Nest:
-    visit = getattr(transition.draws.innovation, "visit", None)
+    visit = fields_of(transition.draws.innovation).get("visit")
     if visit is None:
         raise ValueError("visits are measured of ReturningUsers, got a transition of other users")
     return visit

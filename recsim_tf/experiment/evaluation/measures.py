@@ -12,6 +12,7 @@ import tensorflow as tf
 from tf_agents.trajectories.trajectory import Trajectory
 
 from recsim_tf import replicas
+from recsim_tf.core.nests import fields_of
 from recsim_tf.core.types import Nest, Transition
 from recsim_tf.experiment.evaluation import own_measures
 from recsim_tf.experiment.evaluation.comparison import Setting
@@ -32,11 +33,11 @@ class Measures(NamedTuple):
         `environment.observation_spec().response`.
         """
         # All responses have `clicked`; the rest is the model's.
-        spec = getattr(response_spec, "cluster_id", None)
+        spec = fields_of(response_spec).get("cluster_id")
         num_clusters = 0
         if spec is not None and spec.dtype.is_integer and np.max(spec.maximum) < spec.dtype.max:
             num_clusters = int(np.max(spec.maximum)) + 1
-        return cls(num_clusters, hasattr(response_spec, "quality"))
+        return cls(num_clusters, "quality" in fields_of(response_spec))
 
 
 def watch_fractions(cluster_clicks: np.ndarray, no_click: float, steps: float) -> dict[str, float]:
@@ -105,7 +106,7 @@ class SessionSums(NamedTuple):
             clicks=self.clicks + clicks,
             no_click=self.no_click + steps * tf.cast(clicks == 0, tf.float32),
         )
-        if hasattr(response, "quality"):
+        if "quality" in fields_of(response):
             quality = tf.reduce_sum(clicked * tf.cast(response.quality, tf.float32), axis=-1)
             sums = sums._replace(quality=self.quality + quality)
         if num_clusters:
@@ -253,7 +254,7 @@ class CollectMetrics(tf.Module):
         response = trajectory.observation.response
         # The structure of a response is known when this is traced, which is before anything can be
         # read.
-        self._has_quality = hasattr(response, "quality")
+        self._has_quality = "quality" in fields_of(response)
         ends = tf.cast(trajectory.is_boundary(), tf.float64)
         running = tf.cast(~trajectory.is_boundary(), tf.float32)
         reward = self._reward + running * trajectory.reward

@@ -10,6 +10,7 @@ from recsim_tf.core import nests, random
 from recsim_tf.core.acting import act
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.explanations import Explanation, explanation_of
+from recsim_tf.core.nests import fields_of
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import Recorded
 from recsim_tf.core.types import Nest, Observation, SimulatorState, Transition
@@ -173,9 +174,8 @@ def fields(nest: Nest) -> dict[str, np.ndarray]:
 
 
 def _paths(path: tuple[str, ...], nest: Nest) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
-    if hasattr(nest, "_asdict"):
-        nest = nest._asdict()
-    elif isinstance(nest, tuple | list):
+    nest = fields_of(nest) or nest
+    if isinstance(nest, tuple | list):
         nest = {str(index): part for index, part in enumerate(nest)}
     if isinstance(nest, Mapping):
         for name, part in nest.items():

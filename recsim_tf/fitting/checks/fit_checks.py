@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from recsim_tf.core.nests import fields_of
 from recsim_tf.fitting.checks.choices import (
     Calibration,
     ChoiceScores,
@@ -120,8 +121,7 @@ def as_json(value: Any) -> Any:
     """Mappings, named tuples, sequences, arrays and numbers as JSON takes them, None for numbers
     that are not finite.
     """
-    if hasattr(value, "_asdict"):
-        value = value._asdict()
+    value = fields_of(value) or value
     if isinstance(value, Mapping):
         return {name: as_json(item) for name, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):

@@ -8,6 +8,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import random
 from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.models import UserModel
+from recsim_tf.core.nests import fields_of
 from recsim_tf.core.types import Nest, Trajectory
 
 _NAMED: Any = random.class_of_family(tfd.JointDistributionNamed)
@@ -52,7 +53,7 @@ def missing_part(users: UserModel, num_users: int, spec: Nest, initial: Nest) ->
         return None
     if not tf.nest.flatten(initial):
         return Part()
-    if type(initial) is not type(spec) or not hasattr(spec, "_fields"):
+    if type(initial) is not type(spec) or not fields_of(spec):
         return None
     missing = [
         name
