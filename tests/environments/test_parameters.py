@@ -30,8 +30,6 @@ ACT_BY_A_RULE = {
     },
     "LongTermSatisfaction-v1": {"users.time_budget"},
     "ReturnVisits-v0": {"users.users.time_budget"},
-    # Only where users say anything after any act.
-    "Conversation-v0": {"users.afterthought"},
 }
 # Candidates are given to the likelihood.
 GIVEN = (
@@ -64,16 +62,11 @@ def simulator_of(environment_id):
         return dataclasses.replace(simulator, users=users, documents=module.Catalogue(6, 2))
     if environment_id == "Conversation-v0":
         module = recsim_tf.conversations
-        users = module.DialogueUsers(
+        users = module.ConversationUsers(
             2,
             num_attributes=2,
             num_senses=2,
             sense_probs=(0.4, 0.6),
-            act_effects=np.zeros([7, 9]),
-            phase_effects=np.zeros([2, 9]),
-            inquiring=-4.0,
-            requesting=-4.5,
-            remarking=-5.0,
             ratings=recsim_tf.conversations.parts.Ratings(logit=0.0),
             refinements=recsim_tf.conversations.parts.Refinements(logit=0.0),
             # Trust counts in later turns only.

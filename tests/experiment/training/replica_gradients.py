@@ -36,6 +36,7 @@ _AGENTS = {
             "experiment.create_agent = @create_reinforce",
             "create_reinforce.optimizer = @SGD",
             "Iteration.batch_size = None",
+            "Learning.average_tau = None",
         ),
         *("LambdaReturns.num_steps = 3", "PolicyGradient.normalize_advantages = True"),
     ),
