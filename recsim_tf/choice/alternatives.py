@@ -11,7 +11,7 @@ import tensorflow as tf
 from recsim_tf.choice.base import as_scores
 from recsim_tf.core import random, validation
 from recsim_tf.core.distributions import logsumexp, num_outcomes
-from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.distributions.base import ShapedDistribution
 from recsim_tf.core.random.paired import Shape
 from recsim_tf.core.types import Nest, Seed
 
@@ -61,7 +61,7 @@ class Alphabet:
         return mode, tf.cast(symbol, tf.int32) - tf.gather(tf.constant(self.offsets), mode)
 
 
-class Alternatives(CustomDistribution):
+class Alternatives(ShapedDistribution):
     """Over the symbols of an `Alphabet`: a mode by its logit, then a value by the mode's branch,
 
         log p(symbol) = log_softmax(mode_logits)[mode] + branches[mode][value].

@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 
 from recsim_tf.core import random, validation
 from recsim_tf.core.distributions import num_outcomes
-from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.distributions.base import ShapedDistribution
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.random.paired import Shape
 from recsim_tf.core.types import Seed
@@ -71,7 +71,7 @@ class ChoiceModel(Model, abc.ABC):
         return self.per_user(name, scores.shape.rank, scores.dtype)
 
 
-class ChoiceDistribution(CustomDistribution):
+class ChoiceDistribution(ShapedDistribution):
     """Over the outcomes 0..K: position 0..K-1 of the slate, or K for "no click".
 
     Batch shape [...] is that of `scores` [..., K] without its last axis; the event is a scalar

@@ -7,7 +7,7 @@ import tensorflow as tf
 from recsim_tf.choice.base import as_mask, as_scores
 from recsim_tf.choice.cascade import product_above
 from recsim_tf.core import random
-from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.distributions.base import ShapedDistribution
 from recsim_tf.core.random.paired import Shape
 from recsim_tf.core.types import Nest, Seed
 
@@ -30,7 +30,7 @@ class Continuation(NamedTuple):
     after_purchase: tf.Tensor
 
 
-class CascadeDistribution(CustomDistribution):
+class CascadeDistribution(ShapedDistribution):
     """Over the clicks on a slate, float [..., K] of 0 and 1; with purchase scores over
     `ClicksAndPurchases`.
 

@@ -1,5 +1,6 @@
-"""The base of the distributions that are written here."""
+"""The bases of the distributions that are written here."""
 
+import abc
 from typing import Any
 
 import tensorflow as tf
@@ -15,8 +16,7 @@ from recsim_tf.core.types import Seed
 class CustomDistribution(tfd.Distribution):
     """Sets the arguments of `tfd.Distribution` that are the same for all of them.
 
-    A subclass whose draws take a shape and a seed has a method `_draw`. Other ones override
-    `_sample_n`, and are registered for `random.sample`.
+    A subclass has a method `_sample_n`, and is registered for `random.sample`.
 
     Args:
       dtype: of a draw.
@@ -57,14 +57,6 @@ class CustomDistribution(tfd.Distribution):
             return tf.constant(static.as_list(), tf.int32)
         return tf.shape(self._batch)[: static.rank]
 
-    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
-        shape = tf.concat([[n], self._batch_shape_tensor()], axis=0)
-        return self._draw(shape, tfp.random.sanitize_seed(seed))
-
-    def _draw(self, shape: Shape, seed: Seed):
-        """Draws of this shape, which is that of the batch or has further axes before it."""
-        raise NotImplementedError
-
     def _event_shape(self):
         # By default a draw is a number. TensorFlow Probability asks for shapes as tensors only
         # where it does not know the static ones.
@@ -75,6 +67,18 @@ class CustomDistribution(tfd.Distribution):
         return {}
 
 
+class ShapedDistribution(CustomDistribution):
+    """A distribution whose draws take a shape and a seed, so that `_draw` is all that it needs."""
+
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed | None = None):
+        shape = tf.concat([[n], self._batch_shape_tensor()], axis=0)
+        return self._draw(shape, tfp.random.sanitize_seed(seed))
+
+    @abc.abstractmethod
+    def _draw(self, shape: Shape, seed: Seed):
+        """Draws of this shape, which is that of the batch or has further axes before it."""
+
+
 @random.sample.register
-def _(distribution: CustomDistribution, seed: Seed):
+def _(distribution: ShapedDistribution, seed: Seed):
     return distribution._draw(batch_shape(distribution), seed)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.distributions.base import ShapedDistribution
 from recsim_tf.core.distributions.categories import uniform_ids
 from recsim_tf.core.random.paired import Shape
 from recsim_tf.core.types import Seed
@@ -53,7 +53,7 @@ def candidate_ids(
     return CatalogueIds(popularity, num_items, num_users, num_candidates, replacement, dtype)
 
 
-class CatalogueIds(CustomDistribution):
+class CatalogueIds(ShapedDistribution):
     """Ids int32 [N] of items, one after the other, in proportion to their popularity.
 
     A draw inverts the distribution function by bisection, log2(D) look-ups an id, and takes memory

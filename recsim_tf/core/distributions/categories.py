@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.distributions.base import ShapedDistribution
 from recsim_tf.core.random.paired import Shape
 from recsim_tf.core.types import Seed
 
@@ -15,7 +15,7 @@ from recsim_tf.core.types import Seed
 _MAX_CATEGORIES = 2**13
 
 
-class UniformCategories(CustomDistribution):
+class UniformCategories(ShapedDistribution):
     """Equally likely categories 0..num_categories-1, drawn in constant time whatever their number.
 
     Args:

@@ -27,7 +27,7 @@ class Given(CustomDistribution):
     def _log_prob(self, value: tf.Tensor):
         return tf.zeros_like(value, self._log_prob_dtype)
 
-    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed | None = None):
         return tf.repeat(self.value[tf.newaxis], n, axis=0)
 
 

@@ -68,7 +68,7 @@ class IndependentParts(CustomDistribution):
             [part.log_prob(leaf) for part, leaf in zip(self._leaves, leaves, strict=True)]
         )
 
-    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed | None = None):
         seeds = tfp.random.split_seed(seed, len(self._leaves))
         draws = [part.sample(n, seed=own) for part, own in zip(self._leaves, seeds, strict=True)]
         return tf.nest.pack_sequence_as(self.parts, draws)
@@ -119,7 +119,7 @@ class Shifted(CustomDistribution):
     def _log_prob(self, value: tf.Tensor):
         return self.distribution.log_prob(value - self.low)
 
-    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed | None = None):
         return self.distribution.sample(n, seed=seed) + self.low
 
 

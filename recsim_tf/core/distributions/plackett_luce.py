@@ -4,12 +4,12 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random, validation
-from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.distributions.base import ShapedDistribution
 from recsim_tf.core.random.paired import Shape
 from recsim_tf.core.types import Seed
 
 
-class PlackettLuce(CustomDistribution):
+class PlackettLuce(ShapedDistribution):
     """Ordered slates of K of N candidates, drawn position by position without replacement (Plackett
     1975).
 

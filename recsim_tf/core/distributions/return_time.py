@@ -85,7 +85,7 @@ class ReturnTime(CustomDistribution):
         censored = tf.where(is_tail, tail, tf.math.log(tf.where(is_tail, one, away)))
         return tf.where(is_back, density, censored)
 
-    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed | None = None):
         gap_seed, churn_seed = tfp.random.split_seed(seed, 2)
         uniform = random.uniform(
             tf.concat([[n], tf.shape(self.remaining)], axis=0), churn_seed, self.dtype

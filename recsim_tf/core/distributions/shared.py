@@ -43,7 +43,7 @@ class Shared(CustomDistribution):
         )
         return tf.pad(log_prob, [[0, 0]] * (log_prob.shape.rank - 1) + [[0, self.num_users - 1]])
 
-    def _sample_n(self, n: int | tf.Tensor, seed: Seed = None):
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed | None = None):
         return self._repeated(self.distribution.sample(n, seed=seed), axis=1)
 
     def _repeated(self, draw: tf.Tensor, axis: int):
