@@ -22,7 +22,7 @@ from recsim_tf.fitting.sampling.latents import Latents
 
 # Of the annealing that estimates a likelihood: rises of the temperature, moves at each, and moves
 # before the first of them.
-_RISES, _MOVES, _PRIOR_MOVES = 160, 10, 20
+_RISES, _MOVES, _PRIOR_MOVES = 60, 10, 20
 
 
 @gin.configurable(module="recsim_tf")
@@ -79,6 +79,7 @@ class ChainLikelihood(LogLikelihood):
         self._iterate = wrap(self._moved)
         self._scores_of = wrap(self._row_scores)
         self._complete = wrap(self._complete_gradients)
+        self._likelihood = wrap(lambda at: self._latents.log_parts(at, self._scorer())[1])
 
     def move(self, beta: float, num_moves: int, seed: Seed) -> tuple[float, list[np.ndarray]]:
         """Lets the chains go on at an inverse temperature that may have risen, see
@@ -91,6 +92,17 @@ class ChainLikelihood(LogLikelihood):
         for variable, moved in zip(self.chains, chains, strict=True):
             variable.assign(moved)
         return float(value), [gradient.numpy() for gradient in gradients]
+
+    def first_inverse_temperature(self, chains: AnnealedChains | None = None) -> float:
+        """That at which the likelihoods of the chains of a session differ by about one nat: their
+        standard deviation, in the session where it is largest. The chains are at prior draws; by
+        default those of the search.
+        """
+        positions = tf.convert_to_tensor((chains or self.chains).positions)
+        likelihood = self._likelihood(positions)
+        likelihood = tf.where(tf.math.is_finite(likelihood), likelihood, 0)
+        spread = float(tf.reduce_max(tf.math.reduce_std(likelihood, axis=0)))
+        return float(np.clip(1 / max(spread, 1.0), annealing.FIRST_BETA, 1.0))
 
     def total(self) -> tuple[float, list[np.ndarray]]:
         """The mean log-density of everything that was drawn, over the chains as they are, summed
@@ -109,7 +121,8 @@ class ChainLikelihood(LogLikelihood):
         prior_seed, seed = random.split_seed(random.as_seed(self._seed), 2)
         # Innovations begin at those of a first step.
         chains, *_ = self._iterate(chains, chains.beta, tf.constant(_PRIOR_MOVES), prior_seed)
-        _, by_session = annealing.anneal(self._iterate, chains, _RISES, _MOVES, seed)
+        first = self.first_inverse_temperature(chains)
+        _, by_session = annealing.anneal(self._iterate, chains, _RISES, _MOVES, seed, first=first)
         return float(np.sum(by_session))
 
     def _prior_chains(self) -> tuple[Latents, AnnealedChains]:
