@@ -49,7 +49,8 @@ class MonteCarloEM(Search):
     The estimates are the means over 50 iterations. The search has converged, and ends, where the
     mean gradient g of these is so small that the maximum is near: g' I^-1 g is at most 0.01 a
     parameter, where I is the observed information. So the maximum is 0.1 standard errors away, as a
-    root mean square.
+    root mean square. Where a model does not read a parameter as one value for each user, the
+    information is not known, and the search does not converge.
 
     The likelihood is `Chains`. With it a parameter that is declared as one number may have a start
     for each session of the log. Standard errors are by Louis' identity, see `LouisInformation`. A
@@ -140,7 +141,9 @@ class MonteCarloEM(Search):
         present = fitted.flat()
         means, gradient = block.take()
         fitted.assign_flat(means)
-        is_near = _distance(gradient, _INFORMATION.information(likelihood)) <= _NEAR
+        is_near = not likelihood.scores_fault and (
+            _distance(gradient, _INFORMATION.information(likelihood)) <= _NEAR
+        )
         if is_near or is_last:
             last = [row["log_likelihood"] for row in history[-_BLOCK:]]
             state.keep(float(np.mean(last)), history[-1]["step"])

@@ -1,6 +1,7 @@
 """The likelihood of logs that lack draws of users, by chains of these latents for each session."""
 
 import dataclasses
+import functools
 from typing import ClassVar
 
 import gin
@@ -19,6 +20,7 @@ from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.sampling import annealing
 from recsim_tf.fitting.sampling.annealing import AnnealedChains
 from recsim_tf.fitting.sampling.latents import Latents
+from recsim_tf.support.errors import one_line
 
 # Of the annealing that estimates a likelihood: rises of the temperature, moves at each, and moves
 # before the first of them.
@@ -173,6 +175,17 @@ class ChainLikelihood(LogLikelihood):
         scores = self._scores_of(tf.convert_to_tensor(self.chains.positions))
         flat = [np.reshape(each, [self.num_chains, self.num_sessions, -1]) for each in scores]
         return np.concatenate(flat, axis=2).astype(np.float64)
+
+    @functools.cached_property
+    def scores_fault(self) -> str:
+        """Why there are no `session_scores`, or "": models may not read a parameter as one value
+        for each user.
+        """
+        try:
+            self.session_scores()
+        except (ValueError, tf.errors.InvalidArgumentError) as error:
+            return one_line(error)
+        return ""
 
     def _row_scores(self, positions: tf.Tensor) -> list[tf.Tensor]:
         """Of each parameter [C, S, ...]."""

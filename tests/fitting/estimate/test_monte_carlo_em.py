@@ -84,11 +84,27 @@ def test_the_estimate_and_its_error_are_those_of_the_marginal_likelihood(log, re
     assert result.log_likelihood == pytest.approx(expected, abs=1)
 
 
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))]
-)
+def test_a_search_that_is_too_short_does_not_converge(log):
+    search = MonteCarloEM(20, num_moves=5, annealing=10)
+    result = fit(simulator(4.0), MEAN, log, likelihood=CHAINS, search=search, uncertainty=None)
+    assert result.ending == "did not converge"
+
+
+def test_models_that_read_a_parameter_as_one_number_are_told_before_the_search(log):
+    class Unread(Measured):
+        def innovation(self, state, slate, response):
+            offset = tf.reshape(self.offset, [])
+            return tfd.Normal(state + offset, tf.constant(NOISE, self.dtype))
+
+    world = recsim_tf.Simulator(Unread(1.0), Numbers(), 1, 1)
+    options = {"likelihood": Chains(2), "search": MonteCarloEM(2, annealing=1)}
+    with pytest.raises(ValueError, match="uncertainty must be None with MonteCarloEM for param"):
+        fit(world, {"users.offset": Parameter(0.0)}, log, **options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
 def test_a_search_by_default_ends_at_the_maximum_or_does_not_converge(seed):
-    """The users of two classes have several maxima at high temperatures."""
     log = simulated_log(two_classes(), 150, 6, 0, latent=("initial",))
     start = {"users.logit": 0.0, "users.gap": 0.5, "users.none": 0.0}
     parameters = {name: Parameter(value) for name, value in start.items()}
