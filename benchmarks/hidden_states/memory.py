@@ -46,8 +46,13 @@ _LONG = {
     "num_iterations": 300,
     "entropy_regularization": 0.004,
 }
-# One distribution of slates for everybody, trained as long, with its own best learning rate.
-_CONTROL = {"memory_units": 0, "learning_rate": 0.05}
+# One distribution of slates for everybody, trained as long, with its own best rates.
+_CONTROL = {
+    "memory_units": 0,
+    "learning_rate": 0.05,
+    "entropy_regularization": 0.001,
+    "anneals": False,
+}
 _QUICK = {"num_users": 4, "num_iterations": 2, "num_steps": 3, "evaluation_users": 4, "xla": False}
 _NUM_SEEDS = 3
 _SLATE_Q = training_runs.Row("interest_exploration/slate_q_memory.gin")
