@@ -146,7 +146,7 @@ class MonteCarloEM(Search):
         )
         if is_near or is_last:
             last = [row["log_likelihood"] for row in history[-_BLOCK:]]
-            state.keep(float(np.mean(last)), history[-1]["step"])
+            state.keep(float(np.mean(last)), len(history) - 1)
             state.progress.finish(converged=is_near)
         else:
             fitted.assign_flat(present)
