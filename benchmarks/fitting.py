@@ -9,6 +9,9 @@ movielens: what drifting tastes tell of the next choice in MovieLens-100K, see `
   `make data` brings the data.
 open_bandit: whether clicks under a random policy tell another policy's click rate, see
   `fits/open_bandit.py`; needs `make data` as well.
+panels: mixed logits of two panels of choices, whose tastes are integrated out by draws, see
+  `fits/panels.py`; needs yogurt.csv and electricity.csv in the folder of the data sets, as the
+  package xlogit has them.
 speed: sessions a second of likelihood and gradient, by batch size and session length, and memory,
   see `fits/likelihood_speed.py`.
 """
@@ -18,7 +21,7 @@ from collections.abc import Sequence
 
 import commands
 from absl import app, flags
-from fits import likelihood_speed, movielens, open_bandit, recovery
+from fits import likelihood_speed, movielens, open_bandit, panels, recovery
 
 _FLAGS = flags.FLAGS
 
@@ -28,6 +31,7 @@ _STUDIES = {
     "recovery": lambda: _recovery(),
     "movielens": lambda: movielens.movielens(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
     "open_bandit": lambda: open_bandit.open_bandit(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
+    "panels": lambda: panels.panels(_FLAGS.data_dir, _FLAGS.quick),
     "speed": lambda: likelihood_speed.speed(_FLAGS.seed, _FLAGS.quick),
 }
 _TABLES = {
@@ -35,6 +39,7 @@ _TABLES = {
     "recovery --hidden": recovery.hidden_table,
     "movielens": movielens.movielens_table,
     "open_bandit": open_bandit.open_bandit_table,
+    "panels": panels.panels_table,
     "speed": likelihood_speed.speed_table,
 }
 

@@ -34,6 +34,8 @@ _SIZES = {
     True: {"passes": 1, "draws": 2, "factors": 2, "folds": 1},
 }
 _BATCH = 500
+# Judgements by which a mean placement is shrunk to zero.
+_SHRINKAGE = 2.0
 # Of raters, about one.
 _SCALES = tfd.LogNormal(np.float32(0), np.float32(0.5))
 
@@ -60,8 +62,15 @@ def measure(settings: Settings) -> Section:
         means = np.mean(folds, axis=0)
         errors = np.std(folds, axis=0, ddof=1) / np.sqrt(len(folds)) if len(folds) > 1 else (0, 0)
         rows.append((name, *(f"{x:.3f}" for pair in zip(means, errors, strict=True) for x in pair)))
+    placed = [_placed(data, fold_of[data.judgement] == fold) for fold in range(size["folds"])]
+    spread = np.std(placed, ddof=1) / len(placed) ** 0.5 if len(placed) > 1 else 0
+    rows.append(("mean placements", "", "", f"{np.mean(placed):.3f}", f"{spread:.3f}"))
     nats, gamma = np.mean(found["directions and factors"], axis=0)
-    figures = {"soft_attributes.nats": float(nats), "soft_attributes.gamma": float(gamma)}
+    figures = {
+        "soft_attributes.nats": float(nats),
+        "soft_attributes.gamma": float(gamma),
+        "soft_attributes.gamma_of_placements": float(np.mean(placed)),
+    }
     title = (
         f"Held-out judgements of SoftAttributes, {num_judgements} in {_NUM_FOLDS} folds; a"
         f" guess has {_UNIFORM:.3f} nats"
@@ -109,6 +118,21 @@ def _fold(
     shown, relation = test.shown[:, 0], test.response[:, 0]
     logged = np.take_along_axis(probs, relation[..., np.newaxis], axis=-1)[..., 0]
     return -float(np.log(logged[shown]).mean()), _gamma(degrees, relation, shown)
+
+
+def _placed(data: SoftAttributes, held_out: np.ndarray) -> float:
+    """Gamma of the held-out comparisons by the mean placement of each film, 1 above the reference
+    and -1 below it, over the judgements of its attribute; shrunk to zero as by `_SHRINKAGE` more.
+    """
+    slate_size = int(np.bincount(data.judgement).max())
+    sums, counts = (np.zeros([len(data.attribute_names), len(data.titles)]) for _ in range(2))
+    train = _taken(data, ~held_out)
+    np.add.at(sums, (train.attribute, train.film), train.relation - 1)
+    np.add.at(counts, (train.attribute, train.film), 1)
+    test = soft_attributes_log(_taken(data, held_out), slate_size)
+    attribute = Judgement(*(leaf[:, 0] for leaf in test.query)).attribute[:, np.newaxis]
+    degrees = (sums / (counts + _SHRINKAGE))[attribute, test.documents[:, 0]]
+    return _gamma(degrees, test.response[:, 0], test.shown[:, 0])
 
 
 def _fit(

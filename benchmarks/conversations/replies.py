@@ -45,8 +45,8 @@ _START = 0.5  # of all parameters
 NUM_TURNS = 8
 _TEMPERATURE = "users.choice_sharpness"
 _RECOVERY_SIZES = {
-    False: {"sessions": 5000, "logs": 20, "latent": 3000, "draws": 250},
-    True: {"sessions": 50, "logs": 1, "latent": 20, "draws": 20},
+    False: {"sessions": 5000, "logs": 20, "latent": 3000, "draws": 500},
+    True: {"sessions": 50, "logs": 1, "latent": 20, "draws": 40},
 }
 _NAMES = ("funny", "dark", "slow", "long", "old")
 _SLIP = 0.05
@@ -101,7 +101,7 @@ def recovery(settings: Settings) -> Section:
     }
     title = f"Parameters of replies from {size['sessions']} conversations of {NUM_TURNS} turns"
     notes = [
-        f"tastes latent, {size['latent']} conversations, {2 * size['draws']} draws each:"
+        f"tastes latent, {size['latent']} conversations, {size['draws']} draws each:"
         f" {_TEMPERATURE} {float(temperature.value):.3f}, truth {true[_TEMPERATURE]:g}"
     ]
     details = {

@@ -25,7 +25,10 @@ _NG_ERROR, _NG_SECONDS = 0.091, 12.5
 def measure(settings: Settings) -> Section:
     quick = settings.quick
     simulator, xla = intents(), not quick
-    search = MonteCarloEM(3 if quick else 200, num_moves=1 if quick else 10, progress=False)
+    iterations, annealing = (3, 1) if quick else (200, 100)
+    search = MonteCarloEM(
+        iterations, num_moves=1 if quick else 10, annealing=annealing, progress=False
+    )
     errors, close, rows = [], 0, [("log", "absolute errors", "mean", "CPU s")]
     evidences = {}
     for log_seed in range(1 if quick else 5):

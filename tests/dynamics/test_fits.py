@@ -107,7 +107,7 @@ def test_draws_of_a_mixture_are_summed_out():
         tfd.Categorical(probs=np.array([0.3, 0.7])), tfd.Normal(np.array([-2.0, 1.0]), spread)
     ).log_prob(log.response[:, 0])
     fitted = FittedSimulator(simulator, {"users.level.loc": Parameter()})
-    likelihood = Draws(20_000).of(fitted, log._replace(initial=()), 50)
+    likelihood = Draws(40_000).of(fitted, log._replace(initial=()), 50)
     np.testing.assert_allclose(likelihood.by_session(), exact, atol=0.1)
     assert np.isfinite(likelihood.total()[1][0]).all()
 

@@ -11,7 +11,13 @@ import numpy as np
 from recsim_tf.core import random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest
-from recsim_tf.fitting.estimate.estimates import Estimates, ParameterEstimate, estimates
+from recsim_tf.fitting.estimate.edges import at_edge, search_again_from_edges
+from recsim_tf.fitting.estimate.estimates import (
+    Estimates,
+    ParameterEstimate,
+    estimates,
+    named_elements,
+)
 from recsim_tf.fitting.estimate.folder import Checkpoints
 from recsim_tf.fitting.estimate.information import ScoresOrCurvature, Uncertainty
 from recsim_tf.fitting.estimate.lbfgs import LBFGS
@@ -44,6 +50,8 @@ class FitResult(NamedTuple):
     # bool arrays in the shapes of those parameters of which the log says nothing, alone or together
     # with others; the values of these elements are where the search came to, without an error
     not_identified: dict[str, np.ndarray]
+    # bool arrays in the shapes of those parameters that the search led to the edge of their support
+    at_edge: dict[str, np.ndarray]
     confidence: float  # of the intervals
     search: Search
     likelihood: Likelihood  # what the log lacks decides which, see `default_likelihood`
@@ -69,7 +77,9 @@ class FitResult(NamedTuple):
             return "diverged; the estimates are the last finite ones"
         if self.stopped_early:
             return "stopped early, when the held-out likelihood rose no more"
-        return "converged" if self.converged else "did not converge"
+        ending = "converged" if self.converged else "did not converge"
+        edges = ", ".join(named_elements(self.at_edge))
+        return f"{ending}; at the edge of the support: {edges}" if edges else ending
 
 
 @gin.configurable(module="recsim_tf", denylist=["checkpoints"])
@@ -93,6 +103,9 @@ def fit(
     observed information. Intervals are symmetric in the unconstrained parameter, or in the value
     where a bijector maps whole vectors. A parameter of which the log says nothing, alone or
     together with others, has no standard error and is named in `FitResult.not_identified`.
+    Where the search leads a parameter to the edge of its support, as a spread to zero, it begins
+    once more from there, with this parameter back at its start; the better end counts. A parameter
+    that is at the edge then is named in `FitResult.at_edge`.
 
     Where parameters or sessions have mean-field posteriors, the fit is variational inference: it
     maximises a lower bound on the log of the evidence. Only `Minibatches` can do that. A posterior
@@ -137,7 +150,7 @@ def fit(
     of_other = None if other is None else likelihood.of(fitted, other, *options)
     problem = Problem(of_train, of_other, checkpoints or Checkpoints(), seed)
     check_problem(problem, search, uncertainty)
-    values = fitted.values()
+    values, start = fitted.values(), fitted.flat()
     # What tells fits apart that write to a folder.
     description = {
         **search.described(),
@@ -149,8 +162,7 @@ def fit(
         "batch_size": of_train.batch_size,
     }
     problem.checkpoints.begin(description)
-    best = search.run(problem)
-    best.go_to_best()
+    best = search_again_from_edges(problem, search)
     information = None
     if uncertainty is not None and not (of_train.is_bound or best.progress.diverged):
         information = uncertainty.information(of_train)
@@ -166,6 +178,7 @@ def fit(
         stopped_early=best.progress.stopped_early,
         diverged=best.progress.diverged,
         not_identified=found.not_identified,
+        at_edge=at_edge(fitted, start),
         confidence=confidence,
         search=search,
         likelihood=likelihood,

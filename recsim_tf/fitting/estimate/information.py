@@ -122,9 +122,15 @@ class LouisInformation(Uncertainty):
         super().__post_init__()
         check_at_least(1, sweeps=self.sweeps, num_moves=self.num_moves)
 
-    def check(self, likelihood: LogLikelihood) -> None:
+    def check(self, likelihood: Any) -> None:
         if likelihood.chains is None:
             raise ValueError(f"uncertainty must be {self} with MonteCarloEM only")
+        if likelihood.scores_fault:
+            raise ValueError(
+                "uncertainty must be None with MonteCarloEM for parameters that the models do not"
+                " read as one value for each user, by `self.per_user`:"
+                f" {likelihood.scores_fault}"
+            )
 
     def information(self, likelihood: Any) -> np.ndarray:
         scores, curvatures = [], []
@@ -146,7 +152,8 @@ class ScoresOrCurvature(Uncertainty):
     """
 
     def check(self, likelihood: LogLikelihood) -> None:
-        del likelihood
+        if likelihood.chains is not None:
+            LouisInformation().check(likelihood)
 
     def information(self, likelihood: LogLikelihood) -> np.ndarray:
         if likelihood.chains is not None:

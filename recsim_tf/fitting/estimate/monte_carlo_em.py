@@ -1,6 +1,7 @@
 """Monte Carlo expectation maximisation, for logs that lack draws of users."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import gin
@@ -12,15 +13,21 @@ from recsim_tf.core.ranges import Range
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.estimate.folder import SearchState
+from recsim_tf.fitting.estimate.information import LouisInformation
 from recsim_tf.fitting.estimate.search import Problem, Search
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.logs.session_log import Sessions
+from recsim_tf.fitting.parameters.unconstrained import flatten
 from recsim_tf.fitting.progress import progress_bar
 from recsim_tf.fitting.sampling.annealing import inverse_temperature
 from recsim_tf.fitting.sampling.chains import ChainLikelihood, Chains
 
-# The last part of the iterations, over which the parameters are averaged.
-_AVERAGED = 0.2
+# Iterations over which parameters and gradients are averaged.
+_BLOCK = 50
+# How far the parameters may be from the maximum, as a root mean square in standard errors.
+_NEAR = 0.1
+# Of the chains, where it is asked how far that is.
+_INFORMATION = LouisInformation(sweeps=10, num_moves=2)
 
 
 @gin.configurable(module="recsim_tf")
@@ -33,34 +40,41 @@ class MonteCarloEM(Search):
     1990, "A Monte Carlo implementation of the EM algorithm"). In an iteration the chains move by
     Hamiltonian Monte Carlo, and the parameters by one step of Adam on the mean log-density of all
     that was drawn. By Fisher's identity its gradient is that of the log-likelihood. At first the
-    likelihood hardly counts: its inverse temperature rises from 1e-5 to 1, and at each rise the
-    chains of a session are drawn anew in proportion to their weights (Ueda and Nakano 1998,
-    "Deterministic annealing EM algorithm"; Del Moral et al. 2006, "Sequential Monte Carlo
-    samplers"). So neither chains nor parameters stay where they began. The estimates are the means
-    over the last fifth of the iterations.
+    likelihood hardly counts: its inverse temperature rises to 1, from where the likelihoods of a
+    session's chains differ by about one nat. At each rise the chains of a session are drawn anew in
+    proportion to their weights (Ueda and Nakano 1998, "Deterministic annealing EM algorithm"; Del
+    Moral et al. 2006, "Sequential Monte Carlo samplers"). So neither chains nor parameters stay
+    where they began.
+
+    The estimates are the means over 50 iterations. The search has converged, and ends, where the
+    mean gradient g of these is so small that the maximum is near: g' I^-1 g is at most 0.01 a
+    parameter, where I is the observed information. So the maximum is 0.1 standard errors away, as a
+    root mean square. Where a model does not read a parameter as one value for each user, the
+    information is not known, and the search does not converge.
 
     The likelihood is `Chains`. With it a parameter that is declared as one number may have a start
     for each session of the log. Standard errors are by Louis' identity, see `LouisInformation`. A
     posterior of several modes has one estimate.
 
     Args:
-      iterations: of the search, at least 1.
-      num_moves: of each chain in an iteration, of five leapfrog steps each.
-      annealing: the part of the iterations in which the temperature falls, in [0, 1).
+      iterations: at the most, more than `annealing`.
+      num_moves: of each chain in an iteration, of five leapfrog steps each; at least 1.
+      annealing: the first iterations, in which the temperature falls; at least 0.
       learning_rate: of Adam, positive, in the unconstrained parameters.
       progress: as of `Search`.
     """
 
-    iterations: int = 200
+    iterations: int = 1000
     num_moves: int = 10
-    annealing: float = 0.8
+    annealing: int = 50
     learning_rate: float = 0.02
 
     step_name: ClassVar[str] = "iteration"
 
     def __post_init__(self):
         check_at_least(1, iterations=self.iterations, num_moves=self.num_moves)
-        Range(low=0, below=1).check_number("annealing", self.annealing)
+        Range(low=0, below=self.iterations).check_number("annealing", self.annealing)
+        check_at_least(0, annealing=self.annealing)
         Range(above=0).check_number("learning_rate", self.learning_rate)
 
     def default_likelihood(self, simulator: Simulator, log: Sessions) -> Chains:
@@ -78,11 +92,11 @@ class MonteCarloEM(Search):
     def run(self, problem: Problem) -> SearchState:
         likelihood: ChainLikelihood = problem.likelihood
         optimizer = tf.keras.optimizers.Adam(self.learning_rate)
-        first_averaged = self.iterations - max(int(_AVERAGED * self.iterations), 1)
-        means = [tf.Variable(tf.zeros_like(variable)) for variable in likelihood.variables]
+        first_temperature = likelihood.first_inverse_temperature()
+        block = Block(likelihood.variables)
         # With the best parameters go the chains that belong to them.
         searched = [*likelihood.variables, *likelihood.chains]
-        state = SearchState(problem.checkpoints, searched, optimizer=optimizer, means=means)
+        state = SearchState(problem.checkpoints, searched, optimizer=optimizer, block=block)
         progress, history = state.progress, state.progress.history
         seeds = np.random.default_rng([problem.seed, 0]).integers(2**31, size=self.iterations)
         with progress_bar(
@@ -91,7 +105,7 @@ class MonteCarloEM(Search):
             while not progress.finished:
                 number = len(history)
                 value, gradients = likelihood.move(
-                    inverse_temperature(number, int(self.annealing * self.iterations)),
+                    inverse_temperature(number, self.annealing, first_temperature),
                     self.num_moves,
                     random.as_seed(int(seeds[number])),
                 )
@@ -102,22 +116,87 @@ class MonteCarloEM(Search):
                     break
                 for index, gradient in enumerate(prior_gradients):
                     gradients[index] = gradients[index] + gradient
-                optimizer.apply_gradients(
-                    zip([-gradient for gradient in gradients], likelihood.variables, strict=True)
-                )
                 acceptance = float(tf.reduce_mean(likelihood.chains.acceptance))
                 mean = value / likelihood.num_steps
                 state.add({"step": number, "log_likelihood": mean, "acceptance": acceptance})
-                if number >= first_averaged:
-                    for average, variable in zip(means, likelihood.variables, strict=True):
-                        average.assign_add(variable / (self.iterations - first_averaged))
-                if len(history) == self.iterations:
-                    for average, variable in zip(means, likelihood.variables, strict=True):
-                        variable.assign(average)
-                    last = [row["log_likelihood"] for row in history[first_averaged:]]
-                    state.keep(float(np.mean(last)), number)
-                    progress.finish(converged=True)
+                if number >= self.annealing:
+                    block.add(gradients)
+                is_last = number + 1 == self.iterations
+                if block.count == _BLOCK or is_last:
+                    self._end_block(state, block, likelihood, is_last)
+                if not progress.finished:
+                    optimizer.apply_gradients(
+                        zip([-each for each in gradients], likelihood.variables, strict=True)
+                    )
                 state.save(now=progress.finished)
                 bar.update()
                 bar.set_postfix_str(f"log-density a step {mean:.5f}")
         return state
+
+    def _end_block(
+        self, state: SearchState, block: "Block", likelihood: ChainLikelihood, is_last: bool
+    ) -> None:
+        """Ends the search at the means over a block, if the maximum is near or if `is_last`."""
+        fitted, history = likelihood.fitted, state.progress.history
+        present = fitted.flat()
+        means, gradient = block.take()
+        fitted.assign_flat(means)
+        is_near = not likelihood.scores_fault and (
+            _distance(gradient, _INFORMATION.information(likelihood)) <= _NEAR
+        )
+        if is_near or is_last:
+            last = [row["log_likelihood"] for row in history[-_BLOCK:]]
+            state.keep(float(np.mean(last)), len(history) - 1)
+            state.progress.finish(converged=is_near)
+        else:
+            fitted.assign_flat(present)
+
+
+class Block(tf.Module):
+    """The parameters and the gradients of some iterations, for their means.
+
+    Args:
+      variables: the parameters.
+    """
+
+    def __init__(self, variables: Sequence[tf.Variable]):
+        super().__init__()
+        self._variables = variables
+        self._sums, self._gradients = (
+            [tf.Variable(tf.zeros_like(variable)) for variable in variables] for _ in range(2)
+        )
+        self._count = tf.Variable(0)
+
+    @property
+    def count(self) -> int:
+        """Iterations that were added."""
+        return int(self._count)
+
+    def add(self, gradients: Sequence[np.ndarray]) -> None:
+        """Adds the present parameters and the gradient there."""
+        for total, variable in zip(self._sums, self._variables, strict=True):
+            total.assign_add(variable)
+        for total, gradient in zip(self._gradients, gradients, strict=True):
+            total.assign_add(gradient)
+        self._count.assign_add(1)
+
+    def take(self) -> tuple[np.ndarray, np.ndarray]:
+        """The means of parameters and gradients, [P] each, of a block that begins anew then."""
+        sums, gradients = (
+            flatten([total.numpy() for total in totals]) / self.count
+            for totals in (self._sums, self._gradients)
+        )
+        for variable in (*self._sums, *self._gradients, self._count):
+            variable.assign(tf.zeros_like(variable))
+        return sums, gradients
+
+
+def _distance(gradient: np.ndarray, information: np.ndarray) -> float:
+    """How far the maximum is from where a gradient [P] was taken, as a root mean square in standard
+    errors; infinite where the information [P, P] is that of no maximum.
+    """
+    try:
+        root = np.linalg.cholesky(information)
+    except np.linalg.LinAlgError:
+        return np.inf
+    return float(np.sqrt(np.mean(np.linalg.solve(root, gradient) ** 2)))

@@ -7,6 +7,7 @@ import dataclasses
 from typing import ClassVar
 
 import gin
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -19,9 +20,6 @@ from recsim_tf.fitting.likelihood.exact import EXACT
 from recsim_tf.fitting.likelihood.missing import Part
 from recsim_tf.fitting.parameters.mean_field import MeanFieldPosterior
 from recsim_tf.fitting.parameters.unconstrained import bijector_to
-
-# Of each session: what the jackknife needs.
-_NUM_SETS = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,16 +139,24 @@ def copies(nest: Nest, number: int, axis: int = 0) -> Nest:
     return tf.nest.map_structure(tiled, nest)
 
 
-def jackknife(log_estimates: tf.Tensor) -> tf.Tensor:
-    """[...]: the log of a quantity from the logs [2, ...] of two unbiased estimates of it.
+def log_mean(log_estimates: tf.Tensor) -> tf.Tensor:
+    """[...]: the log of a quantity from the logs [N, ...] of N unbiased estimates of it, N >= 2.
 
-    2 log((Z1 + Z2) / 2) - (log Z1 + log Z2) / 2 takes away the part of the bias of a log that falls
-    as one over the number of draws (Nowozin 2018, "Debiasing evidence approximations", ICLR).
+    The log of their mean is low by half its relative variance. The jackknife that leaves one
+    estimate out at a time takes the part of this bias away that falls as 1 / N (Nowozin 2018,
+    "Debiasing evidence approximations", ICLR): it adds -(N - 1) / N sum_i log(1 - q_i), where
+    q_i = (Z_i / mean(Z) - 1) / (N - 1). This grows without bound where one estimate outweighs all
+    others, and a search would go there. The first terms of its series, up to q^4, add 13/12 at
+    most.
     """
-    log_mean = tf.reduce_logsumexp(log_estimates, axis=0) - tf.math.log(
-        tf.cast(log_estimates.shape[0], log_estimates.dtype)
-    )
-    return 2 * log_mean - tf.reduce_mean(log_estimates, axis=0)
+    number = log_estimates.shape[0]
+    log_sum = tf.reduce_logsumexp(log_estimates, axis=0)
+    is_possible = tf.math.is_finite(log_sum)
+    parts = tf.nn.softmax(tf.where(is_possible, log_estimates, 0), axis=0)
+    excess = (number * parts - 1) / (number - 1)
+    series = excess**2 / 2 + excess**3 / 3 + excess**4 / 4
+    correction = (number - 1) * tf.reduce_mean(series, axis=0)
+    return log_sum - np.log(number) + correction
 
 
 @gin.configurable(module="recsim_tf")
@@ -159,30 +165,29 @@ class Draws(InitialLikelihood):
     """An estimate of the likelihood by importance sampling, for logs that lack initial draws,
     continuous or not.
 
-    Each session has two sets of draws from the model's own distribution. The mean of the
-    likelihoods given each draw is an unbiased estimate of the likelihood. Its log is low by half
-    its variance over the number of draws; a jackknife of the two sets takes most of that away. The
-    variance grows with what a session tells of its user: long sessions want many draws, or a
-    posterior. With few draws the estimate is too low, and standard errors are of the estimate's
-    noise as much as of the parameters: take more until they stay, or `uncertainty=None`. Memory
-    grows with the number of draws, and with the batch size of the search.
+    Each session has draws from the model's own distribution. The mean of the likelihoods given each
+    draw is an unbiased estimate of the likelihood. Its log is low by half its variance over the
+    number of draws; a jackknife takes most of that away, see `log_mean`. The variance grows with
+    what a session tells of its user: long sessions want many draws, or a posterior. With few draws
+    the estimate is too low, and standard errors are of the estimate's noise as much as of the
+    parameters: take more until they stay, or `uncertainty=None`. Memory grows with the number of
+    draws, and with the batch size of the search.
 
     Args:
-      num_draws: of each of the two sets, at least 1.
+      num_draws: of each session, at least 2.
       jit_compile: whether to compile with XLA.
     """
 
-    num_draws: int = 500
+    num_draws: int = 1000
 
     def __post_init__(self):
-        check_at_least(1, num_draws=self.num_draws)
+        check_at_least(2, num_draws=self.num_draws)
 
     def without(self, part: Part, inner: SessionScore, lacking: Lacking) -> SessionScore:
         del lacking
-        number = _NUM_SETS * self.num_draws
 
         def score(simulator, sessions, rows, seeds):
-            num_users = rows.shape[0]
+            number, num_users = self.num_draws, rows.shape[0]
             prior = part.prior(simulator.users, number * num_users)
             draw, log_factor = propose("user", prior, seeds.initial)
             repeated = Trajectory(
@@ -192,8 +197,6 @@ class Draws(InitialLikelihood):
             of_draws = inner.score(simulator, complete, copies(rows, number), seeds.of_inner())
             # The proposal is the prior, so that the probability of the draw itself cancels.
             log_likelihood = of_draws - prior.log_prob(draw) + log_factor
-            by_set = tf.reshape(log_likelihood, [_NUM_SETS, self.num_draws, num_users])
-            num_draws = tf.cast(self.num_draws, by_set.dtype)
-            return jackknife(tf.reduce_logsumexp(by_set, axis=1) - tf.math.log(num_draws))
+            return log_mean(tf.reshape(log_likelihood, [number, num_users]))
 
         return inner._replace(score=score)

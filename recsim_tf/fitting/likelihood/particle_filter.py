@@ -14,9 +14,9 @@ from recsim_tf.core.stages import Stages, log_prob_per_user, user_step
 from recsim_tf.core.types import Nest, Seed, SimulatorState, StepDraws, Trajectory, Transition
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.likelihood.batches import Lacking, SessionLikelihood, SessionScore
-from recsim_tf.fitting.likelihood.initial import InitialLikelihood, copies, jackknife, propose
+from recsim_tf.fitting.likelihood.initial import InitialLikelihood, copies, log_mean, propose
 
-# Of each session: what the jackknife needs.
+# Of each session, for `log_mean`.
 _NUM_FILTERS = 2
 
 
@@ -65,8 +65,8 @@ def marginal_log_prob(
 
     A filter's estimate Z of the likelihood is unbiased, so log Z is low by half its variance. The
     variance grows with the effect of the innovations, so a fit would find that effect too small.
-    The gradient of log Z is biased in the same way. A `jackknife` of the two filters takes away the
-    part of both biases that falls as 1 / num_particles.
+    The gradient of log Z is biased in the same way. The two filters together take away the part of
+    both biases that falls as 1 / num_particles, see `log_mean`.
 
     The gradient also holds for parameters that change the probability of a discrete innovation. An
     innovation is proposed from its distribution at the present parameters, taken as constant, and
@@ -122,7 +122,7 @@ def marginal_log_prob(
     totals = tf.while_loop(
         lambda step, *_: step < end, body, loop_vars, maximum_iterations=num_steps
     )[3]
-    return initial + jackknife(totals)
+    return initial + log_mean(totals)
 
 
 class _Proposed(Stages):

@@ -22,8 +22,8 @@ _FIRST_STEP_SIZE = 0.1
 _ACCEPTANCE = 0.75
 # How fast the logarithm of a step size changes with the acceptance of its chains.
 _ADAPTATION = 1.0
-# The inverse temperature at which annealing begins.
-_FIRST_BETA = 1e-5
+# The lowest inverse temperature at which annealing begins.
+FIRST_BETA = 1e-5
 
 # Positions [C, S, D] -> the log-density of the prior, and the log-likelihood, each [C, S].
 Parts = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
@@ -117,8 +117,10 @@ def anneal(
     num_moves: int,
     seed: Seed,
     progress: bool = False,
+    first: float = FIRST_BETA,
 ) -> tuple[AnnealedChains, np.ndarray]:
     """Chains of the posterior from those of the prior that `chains_of` makes, and log-likelihoods.
+    The inverse temperature rises from `first`.
 
     `move` is compiled, with the arguments of `move` below from the second on; what it gives besides
     is left out. The log-likelihoods [S] are an estimate by annealed importance: the sum over the
@@ -127,12 +129,14 @@ def anneal(
     log_likelihood = np.zeros(chains.step_sizes.shape)
     seeds = random.split_seed(random.as_seed(seed), num_rises)
     for number in progress_bar(range(num_rises), show=progress, desc="annealing", unit=" rises"):
-        beta = tf.cast(inverse_temperature(number, num_rises), chains.beta.dtype)
+        beta = tf.cast(inverse_temperature(number, num_rises, first), chains.beta.dtype)
         chains, log_weights, *_ = move(chains, beta, tf.constant(num_moves), seeds[number])
         log_likelihood += log_weights
     return chains, log_likelihood
 
 
-def inverse_temperature(number: int, count: int) -> float:
-    """That of a step of an annealing in `count` steps, from 0, which ends at 1; 1 afterwards."""
-    return 1.0 if number >= count else _FIRST_BETA ** (1 - (number + 1) / count)
+def inverse_temperature(number: int, count: int, first: float = FIRST_BETA) -> float:
+    """That of a step of an annealing in `count` steps, from 0, which begins above `first` and ends
+    at 1; 1 afterwards.
+    """
+    return 1.0 if number >= count else first ** (1 - (number + 1) / count)

@@ -1,6 +1,7 @@
 """The likelihood of logs that lack draws of users, by chains of these latents for each session."""
 
 import dataclasses
+import functools
 from typing import ClassVar
 
 import gin
@@ -19,10 +20,11 @@ from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.sampling import annealing
 from recsim_tf.fitting.sampling.annealing import AnnealedChains
 from recsim_tf.fitting.sampling.latents import Latents
+from recsim_tf.support.errors import one_line
 
 # Of the annealing that estimates a likelihood: rises of the temperature, moves at each, and moves
 # before the first of them.
-_RISES, _MOVES, _PRIOR_MOVES = 160, 10, 20
+_RISES, _MOVES, _PRIOR_MOVES = 60, 10, 20
 
 
 @gin.configurable(module="recsim_tf")
@@ -79,6 +81,7 @@ class ChainLikelihood(LogLikelihood):
         self._iterate = wrap(self._moved)
         self._scores_of = wrap(self._row_scores)
         self._complete = wrap(self._complete_gradients)
+        self._likelihood = wrap(lambda at: self._latents.log_parts(at, self._scorer())[1])
 
     def move(self, beta: float, num_moves: int, seed: Seed) -> tuple[float, list[np.ndarray]]:
         """Lets the chains go on at an inverse temperature that may have risen, see
@@ -91,6 +94,17 @@ class ChainLikelihood(LogLikelihood):
         for variable, moved in zip(self.chains, chains, strict=True):
             variable.assign(moved)
         return float(value), [gradient.numpy() for gradient in gradients]
+
+    def first_inverse_temperature(self, chains: AnnealedChains | None = None) -> float:
+        """That at which the likelihoods of the chains of a session differ by about one nat: their
+        standard deviation, in the session where it is largest. The chains are at prior draws; by
+        default those of the search.
+        """
+        positions = tf.convert_to_tensor((chains or self.chains).positions)
+        likelihood = self._likelihood(positions)
+        likelihood = tf.where(tf.math.is_finite(likelihood), likelihood, 0)
+        spread = float(tf.reduce_max(tf.math.reduce_std(likelihood, axis=0)))
+        return float(np.clip(1 / max(spread, 1.0), annealing.FIRST_BETA, 1.0))
 
     def total(self) -> tuple[float, list[np.ndarray]]:
         """The mean log-density of everything that was drawn, over the chains as they are, summed
@@ -109,7 +123,8 @@ class ChainLikelihood(LogLikelihood):
         prior_seed, seed = random.split_seed(random.as_seed(self._seed), 2)
         # Innovations begin at those of a first step.
         chains, *_ = self._iterate(chains, chains.beta, tf.constant(_PRIOR_MOVES), prior_seed)
-        _, by_session = annealing.anneal(self._iterate, chains, _RISES, _MOVES, seed)
+        first = self.first_inverse_temperature(chains)
+        _, by_session = annealing.anneal(self._iterate, chains, _RISES, _MOVES, seed, first=first)
         return float(np.sum(by_session))
 
     def _prior_chains(self) -> tuple[Latents, AnnealedChains]:
@@ -160,6 +175,17 @@ class ChainLikelihood(LogLikelihood):
         scores = self._scores_of(tf.convert_to_tensor(self.chains.positions))
         flat = [np.reshape(each, [self.num_chains, self.num_sessions, -1]) for each in scores]
         return np.concatenate(flat, axis=2).astype(np.float64)
+
+    @functools.cached_property
+    def scores_fault(self) -> str:
+        """Why there are no `session_scores`, or "": models may not read a parameter as one value
+        for each user.
+        """
+        try:
+            self.session_scores()
+        except (ValueError, tf.errors.InvalidArgumentError) as error:
+            return one_line(error)
+        return ""
 
     def _row_scores(self, positions: tf.Tensor) -> list[tf.Tensor]:
         """Of each parameter [C, S, ...]."""

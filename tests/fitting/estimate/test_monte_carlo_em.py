@@ -23,6 +23,11 @@ from recsim_tf.fitting import (
     simulated_log,
 )
 from recsim_tf.fitting.estimate.information import LouisInformation
+from tests.fitting.estimate.two_classes import (
+    exact_log_likelihood,
+    steps_to_maximum,
+    two_classes,
+)
 from tests.worlds.clicks import Numbers
 
 NUM_SESSIONS, NUM_STEPS, NOISE = 40, 3, 0.5
@@ -59,7 +64,7 @@ def log():
 
 @pytest.fixture(scope="module")
 def result(log):
-    search = MonteCarloEM(150, num_moves=5, learning_rate=0.05)
+    search = MonteCarloEM(num_moves=5, learning_rate=0.05)
     return fit(simulator(), MEAN, log, likelihood=CHAINS, search=search)
 
 
@@ -79,6 +84,38 @@ def test_the_estimate_and_its_error_are_those_of_the_marginal_likelihood(log, re
     assert result.log_likelihood == pytest.approx(expected, abs=1)
 
 
+def test_a_search_that_is_too_short_does_not_converge(log):
+    search = MonteCarloEM(20, num_moves=5, annealing=10)
+    result = fit(simulator(4.0), MEAN, log, likelihood=CHAINS, search=search, uncertainty=None)
+    assert result.ending == "did not converge"
+
+
+def test_models_that_read_a_parameter_as_one_number_are_told_before_the_search(log):
+    class Unread(Measured):
+        def innovation(self, state, slate, response):
+            offset = tf.reshape(self.offset, [])
+            return tfd.Normal(state + offset, tf.constant(NOISE, self.dtype))
+
+    world = recsim_tf.Simulator(Unread(1.0), Numbers(), 1, 1)
+    options = {"likelihood": Chains(2), "search": MonteCarloEM(2, annealing=1)}
+    with pytest.raises(ValueError, match="uncertainty must be None with MonteCarloEM for param"):
+        fit(world, {"users.offset": Parameter(0.0)}, log, **options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_a_search_by_default_ends_at_the_maximum_or_does_not_converge(seed):
+    log = simulated_log(two_classes(), 150, 6, 0, latent=("initial",))
+    start = {"users.logit": 0.0, "users.gap": 0.5, "users.none": 0.0}
+    parameters = {name: Parameter(value) for name, value in start.items()}
+    quick = {"likelihood": Chains(jit_compile=True), "uncertainty": None}
+    result = fit(two_classes(), parameters, log, search=MonteCarloEM(), seed=seed, **quick)
+    found = np.array(list(result.values().values()), np.float64)
+    assert not result.converged or np.abs(steps_to_maximum(log, found)).max() < 0.3
+    exact = exact_log_likelihood(log, *found)
+    assert result.log_likelihood == pytest.approx(exact, abs=1)
+
+
 def test_the_initial_draws_are_posterior_means(log, result):
     """With the prior N(m, 1) the posterior mean of x is between m and the mean of what was seen."""
     prior, seen = result.estimates["users.mean"].value, log.innovation.mean(axis=1)
@@ -91,7 +128,7 @@ def test_the_initial_draws_are_posterior_means(log, result):
 
 
 def test_a_parameter_may_have_a_value_for_each_session(log):
-    search = MonteCarloEM(40, num_moves=5, learning_rate=0.1)
+    search = MonteCarloEM(40, num_moves=5, annealing=20, learning_rate=0.1)
     few = log.take(range(3))
     start = {"users.offset": Parameter(np.full(3, 0.5))}
     # What x takes of the information is 92 % of it, so its variance must be known well.
@@ -108,7 +145,7 @@ def test_a_parameter_may_have_a_value_for_each_session(log):
 
 @pytest.mark.slow
 def test_the_likelihood_of_held_out_sessions_is_the_mean_over_prior_draws(log):
-    search = MonteCarloEM(5, num_moves=2, learning_rate=0.4)
+    search = MonteCarloEM(5, num_moves=2, annealing=2, learning_rate=0.4)
     # Whose users are unlike those that the search begins with.
     held_out = simulated_log(simulator(4.0), 20, NUM_STEPS, 1, latent=("initial",))
     options = {"held_out": held_out, "uncertainty": None}
@@ -144,15 +181,15 @@ def test_what_does_not_go_with_chains_is_refused(log, arguments, message):
         "parameters": MEAN,
         "log": log,
         "likelihood": Chains(2),
-        "search": MonteCarloEM(2),
+        "search": MonteCarloEM(2, annealing=1),
         **arguments,
     }
     with pytest.raises(ValueError, match=message):
         fit(simulator(), **arguments)
     with pytest.raises(ValueError, match=r"num_chains must be .* 1"):
         Chains(0)
-    with pytest.raises(ValueError, match=r"annealing must be in \[0, 1\), got 1"):
-        MonteCarloEM(annealing=1.0)
+    with pytest.raises(ValueError, match=r"annealing must be in \[0, 50\), got 50"):
+        MonteCarloEM(50)
 
 
 @pytest.mark.slow

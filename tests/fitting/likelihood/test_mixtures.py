@@ -25,7 +25,7 @@ def bounded():
     simulator = intents(BoundedUsers(noise=0.3))
     log = simulated_log(simulator, NUM_SESSIONS, 3, 1, latent=("initial",))
     fitted = FittedSimulator(simulator, {"users.sensitivity": Parameter(0.8)})
-    likelihood = Draws(5000).of(fitted, log, NUM_SESSIONS)
+    likelihood = Draws(10_000).of(fitted, log, NUM_SESSIONS)
     return simulator, log, likelihood.value()
 
 
