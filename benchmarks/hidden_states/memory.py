@@ -86,7 +86,7 @@ def measure(settings: Settings) -> Section:
     runs |= {
         "control_0": trained({**_SHORT, **_CONTROL}),
         "gru_300": trained(_LONG),
-        "control_300": trained({**_LONG, **_CONTROL}),
+        "control": trained({**_LONG, **_CONTROL}),
     }
     with tempfile.TemporaryDirectory() as scratch:
         slate_q = training_runs.run(
