@@ -97,8 +97,7 @@ def parse(
 
     def flag(role):
         """The column of a role as bool [R], or () where there is none."""
-        values = number(role, lambda value: np.isin(value, (0, 1)), "be 0 or 1", parsing.flags)
-        return tf.nest.map_structure(lambda leaf: leaf == 1, values)
+        return faults.flags(columns[role], f"invalid {role}") if role in columns else ()
 
     step = number("step", parsing.is_whole, "be a whole number", parsing.exact_numbers)
     timestamp: Nest = ()

@@ -2,7 +2,7 @@
 row.
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,11 @@ def is_whole(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "i":
         return np.ones(values.shape, bool)
     return (np.floor(values) == values) & (np.abs(values) <= LARGEST_WHOLE)
+
+
+def is_text(cell: Any) -> bool:
+    """Whether a cell is text of UTF-8, which has no lone surrogates."""
+    return isinstance(cell, str) and cell.encode(errors="replace").decode() == cell
 
 
 def flags(column: Any) -> np.ndarray:
@@ -85,6 +90,11 @@ def codes(
     or sorted where `ordered`.
     """
     pd = pandas()
+    # Cells that cannot be an id count as missing.
+    if column.dtype.kind == "f":
+        column = column.where(np.abs(column) <= LARGEST_WHOLE)
+    elif column.dtype == object:
+        column = column.where(column.map(lambda cell: isinstance(cell, Hashable)).astype(bool))
     if vocabulary is None:
         positions, ids = pd.factorize(column, sort=ordered, use_na_sentinel=True)
         return positions.astype(np.int64), np.asarray(ids)
