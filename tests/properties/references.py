@@ -16,21 +16,15 @@ from recsim_tf.conversations.acts import Act, Mode
 
 # Cells of a file of separated values that count as empty.
 EMPTY = ("", "NA", "nan", "null", "None")
-INTENTS = {
-    "OTH": "other",
-    "ACC": "accept",
-    "CRI-A": "critique",
-    "CRI-F": "critique",
-    "ANS": "answer",
-}
-ACTS = {
-    "EXP-I": Act.ENDORSE,
-    "REC-S": Act.RECOMMEND,
-    "REQ": Act.ASK,
-    "CLQ": Act.ASK,
-    "RESP": Act.RESPOND,
-    "OTH": Act.RESPOND,
-}
+# The codes of IARD, from tables 2 and 3 of its paper.
+INTENTS = {"NRE": "neutral", "ACC": "accept", "REJ": "reject", "ANS": "answer", "SEE": "seen"}
+INTENTS |= {"PRO": "disclose", "INQ": "inquire", "ASK": "opinion", "OTH": "other"}
+INTENTS |= dict.fromkeys(("CRI-F", "CRI-A", "CRI-C"), "critique")
+INTENTS |= dict.fromkeys(("IQU", "CON", "REF", "STO"), "request")
+ACTS = dict.fromkeys(("EXP-I", "EXP-P", "EXP-S"), Act.ENDORSE)
+ACTS |= dict.fromkeys(("REC-S", "REC-E"), Act.RECOMMEND)
+ACTS |= dict.fromkeys(("REQ", "CLQ"), Act.ASK)
+ACTS |= dict.fromkeys(("RESP", "R-ANS", "OTH"), Act.RESPOND)
 
 
 class Faulty(Exception):  # noqa: N818

@@ -129,9 +129,9 @@ def read_iard(path: str | os.PathLike) -> AnnotatedDialogues:
                     intents_of_codes = [_INTENT_OF_CODE[code] for code in each.codes]
                     rows.append((number, act, num_offers, intents_of_codes, each.text))
             else:
-                acts = {_ACT_OF_CODE[code] for code in each.codes}
-                act = int(next(act for act in _ACTS if act in acts))
-                num_offers += Act.RECOMMEND in acts
+                of_codes = {_ACT_OF_CODE[code] for code in each.codes}
+                act = int(next(act for act in _ACTS if act in of_codes))
+                num_offers += Act.RECOMMEND in of_codes
     if not rows:
         raise ValueError(f"{path} must have a seeker who replies, got none")
     dialogue, acts, offers, labels, texts = zip(*rows, strict=True)
