@@ -655,6 +655,8 @@ def damaged_episodes(draw, records: list[bytes]) -> list[bytes]:
         name = draw(st.sampled_from(sorted(lists)))
         feature = draw(st.sampled_from(list(lists[name].feature)))
         values = getattr(feature, feature.WhichOneof("kind")).value
+        if not values:
+            return records
         change = draw(st.sampled_from(("one more", "one less", "another", "another", "another")))
         if change == "one more":
             values.append(values[-1])

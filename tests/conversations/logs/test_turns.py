@@ -73,7 +73,7 @@ def test_with_words_a_reply_may_be_known_in_part_or_not_at_all():
         ({"asked": "loud"}, "row 0, column 'asked' must be one of attribute_names, got 'loud'"),
         ({"value": "x"}, "row 0, column 'value' must be a value of its mode, from 0 on, got 'x'"),
         ({"second": "up"}, "row 0, column 'second' must differ from the other items of its row"),
-        ({"first": None}, "row 0, column 'value' must be a position with an item, or none, got 1"),
+        ({"second": None}, "row 0, column 'value' must be a position with an item, or none, got 1"),
     ],
 )
 def test_a_fault_is_named_with_its_row(cells, message):

@@ -98,6 +98,18 @@ def _opened(path: str) -> IO[str]:
     return opened(path, "rt", encoding="utf-8-sig", newline="")
 
 
+def read_columns(path: str, columns: Sequence[str], **arguments: Any) -> Any:
+    """A file of separated values as a DataFrame that has these columns and at least one row. Types
+    in the header, as in `user_id:token`, are left out. Raises the errors of `read_separated`, and a
+    ValueError for a missing column or a file without rows.
+    """
+    frame = read_separated(path, **arguments).rename(columns=lambda name: str(name).split(":")[0])
+    check_present(frame, columns, path)
+    if frame.empty:
+        raise ValueError(f"{path} must have at least one row, got 0")
+    return frame
+
+
 def check_roles(columns: Mapping[str, str], known: Sequence[str], needed: Sequence[str]) -> None:
     """Raises a ValueError unless all roles of columns are known, those needed are there, and no
     column has two roles.
