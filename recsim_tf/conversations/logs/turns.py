@@ -90,6 +90,7 @@ def from_turns(
     has_words = "words" in columns
     frame = as_frame(table, texts=[columns["words"]] if has_words else ())
     check_present(frame, (*columns.values(), *items, *attributes))
+    frame = parsing.with_ids_alike(frame, items)
     sessions, session_ids = parsing.codes(frame[columns["session"]])
     faults = Faults(frame)
     faults.refuse(sessions < 0, columns["session"], "be a session id", "missing session id")

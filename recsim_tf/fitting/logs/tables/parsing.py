@@ -2,7 +2,7 @@
 row.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -100,6 +100,22 @@ def codes(
         return positions.astype(np.int64), np.asarray(ids)
     index = pd.Index(vocabulary)
     return np.where(column.isna(), -1, index.get_indexer(pd.Index(column))), np.asarray(index)
+
+
+def with_ids_alike(frame: Any, names: Sequence[str]) -> Any:
+    """The table with columns of ids of one kind. Where some are text, numbers of the others are
+    text too: a file has the text 7 in a column with other texts, and the number 7.0 in a column of
+    numbers of which some are empty.
+    """
+    is_number = [frame[name].dtype.kind in "iuf" for name in names]
+    if all(is_number) or not any(frame[name].dtype == object for name in names):
+        return frame
+    numbers_as_text = {
+        name: frame[name].astype(object).map(lambda cell: f"{cell:.17g}", na_action="ignore")
+        for name, is_one in zip(names, is_number, strict=True)
+        if is_one and frame[name].notna().any()
+    }
+    return frame.assign(**numbers_as_text)
 
 
 def float32(column: Any) -> np.ndarray:
