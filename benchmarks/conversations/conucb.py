@@ -111,7 +111,7 @@ def _regret_of(policy: Policy, simulator: Simulator, num_users: int, num_rounds:
 
     def add(carry, transition):
         user, candidates, regret, is_over = carry
-        arms = documents.describe(candidates[:, :num_arms], ())
+        arms = documents.show(documents.describe(candidates[:, :num_arms], ()), ())
         best = tf.reduce_max(users.scores(user, arms), axis=-1)
         shown = users.scores(user, transition.response)[:, 0]
         counts = transition.active & (transition.response.asked[:, 0] == 0)

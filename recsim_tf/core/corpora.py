@@ -95,6 +95,9 @@ class OwnCorpora:
         """The next state, in which users whose session had ended stay as they are, and so do
         corpora that all users had left.
         """
+        if tf.executing_eagerly() and not tf.reduce_any(state.done):
+            # Without a copy of all candidates.
+            return next_state
         ended = {True: self.ended(state.done), False: state.done}
         kept = {
             name: nests.where(ended[name in OF_CORPORA], before, getattr(next_state, name))

@@ -36,13 +36,15 @@ class Ahead:
       num_users: B.
 
     Attributes:
-      record: the transition and the newcomers of a step in which all noise is zero. A graph loses
-        it again where only its format is of use.
+      record: the specs of the transition and of the newcomers of a step.
     """
 
     def __init__(self, advance: Callable[[Stages], tuple[Any, Nest, Nest]], num_users: int):
         step, newcomers = random.meter(), random.meter()
-        self.record = advance(_Metered(step, newcomers))[1:]
+        self.record = tf.nest.map_structure(
+            lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype),
+            advance(_Metered(step, newcomers))[1:],
+        )
         self._step, self._newcomers = step.taken, newcomers.taken
         self._num_users = num_users
 

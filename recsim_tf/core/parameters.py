@@ -90,6 +90,11 @@ def parameter(
     return dataclasses.field(default=default, metadata={_PARAMETER: spec, _DRAWN: drawn})
 
 
+def drawn_fields(kind: type) -> list[str]:
+    """The fields of a class of models whose values are made where None is given."""
+    return [field.name for field in dataclasses.fields(kind) if field.metadata.get(_DRAWN)]
+
+
 class _Drawn:
     """A field that keeps what it was given, and reads as an array that the model makes where that
     is None.

@@ -30,7 +30,7 @@ class Loop:
     Attributes:
       first: the draws, or the state, with which the sessions begin.
       state: with which they begin.
-      record: a transition and the draws of new users, of the right format.
+      record: the specs of a transition and of the draws of new users.
 
     Raises:
       ValueError: as `Simulator.rollout`.

@@ -3,7 +3,8 @@ allowed.
 """
 
 import numbers
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,32 @@ def check_one_of(allowed: Collection[str], **choices: Any) -> None:
     for name, choice in choices.items():
         if not isinstance(choice, str) or choice not in allowed:
             raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {shown(choice)}")
+
+
+def check_different(name: str, given: Any, least: int = 0) -> None:
+    """Requires of an argument a list of at least so many names or ids, none of which is missing or
+    there twice; raises `ValueError`.
+    """
+    if isinstance(given, Sequence):
+        is_list = not isinstance(given, str | bytes)
+    else:
+        is_list = hasattr(given, "ndim") and given.ndim == 1
+    entries = list(given) if is_list else []
+    if not is_list or not all(map(_is_id, entries)):
+        raise ValueError(f"{name} must be a list of names or ids, got {shown(given)}")
+    if len(entries) < least:
+        raise ValueError(f"{name} must be a list of at least {least}, got {len(entries)}")
+    entry, times = Counter(entries).most_common(1)[0] if entries else (None, 0)
+    if times > 1:
+        raise ValueError(f"{name} must differ from each other, got {shown(entry)} twice")
+
+
+def _is_id(entry: Any) -> bool:
+    try:
+        # NaN differs from itself, and nobody knows it of the missing value of pandas.
+        return isinstance(entry, Hashable) and entry is not None and bool(entry == entry)
+    except (TypeError, ValueError):
+        return False
 
 
 def check_same(users: Any, documents: Any, *names: str) -> None:

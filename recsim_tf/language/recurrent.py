@@ -32,7 +32,7 @@ class Recurrent(VocabularyChannel):
       features: [R, F], of the symbols, such as which mode and which attribute a symbol has. What
         symbols share, such as the attribute, their words share too.
       num_units: of the recurrent layer, and the size of the embedding of words.
-      weights: of all layers, as one vector; None for those of an untrained network.
+      weights: of all layers, as one vector; None draws those of an untrained network with `seed`.
       seed: of untrained weights, an integer.
 
     Raises:
@@ -42,7 +42,7 @@ class Recurrent(VocabularyChannel):
 
     features: Any
     num_units: int = 64
-    weights: Any = parameter(None, rank=1)
+    weights: Any = parameter(rank=1, drawn=lambda channel: channel._untrained().weights())
     seed: int = 0
 
     def check(self):
@@ -52,10 +52,13 @@ class Recurrent(VocabularyChannel):
         features = known_numbers("features", self.features)
         if features is None or features.ndim != 2:
             raise ValueError("features must be numbers of shape [R, F]")
-        if self.weights is not None and known_numbers("weights", self.weights) is None:
+        if known_numbers("weights", self.weights) is None:
             raise ValueError("weights must be numbers: `fit` cannot train a network")
-        # Refuses another number of weights.
-        _ = self._network
+        # Before the layers are made, which may be large.
+        num_weights = _num_weights(self.num_words, features.shape[1], self.num_units)
+        if np.shape(self.weights) != (num_weights,):
+            shape = np.shape(self.weights)
+            raise ValueError(f"weights must be {num_weights:,} numbers, got shape {list(shape)}")
 
     @functools.cached_property
     def _rows(self) -> tuple[np.ndarray, np.ndarray]:
@@ -66,15 +69,15 @@ class Recurrent(VocabularyChannel):
 
     @functools.cached_property
     def _network(self) -> "_Network":
+        network = self._untrained()
         with tf.init_scope():
-            network = self._untrained()
-            if self.weights is not None:
-                network.assign(np.asarray(self.weights))
+            network.assign(np.asarray(self.weights))
         return network
 
     def _untrained(self) -> "_Network":
         num_features = np.shape(self.features)[1]
-        return _Network(self.num_words, num_features, self.num_units, self.dtype, self.seed)
+        with tf.init_scope():
+            return _Network(self.num_words, num_features, self.num_units, self.dtype, self.seed)
 
     def trained(
         self,
@@ -238,14 +241,21 @@ class _Network:
         )
 
     def assign(self, vector: np.ndarray) -> None:
-        """Sets all weights from one vector; refuses another number of them."""
+        """Sets all weights from one vector."""
         shapes = [[weight.shape for weight in layer.get_weights()] for layer in self._layers]
         sizes = [np.prod(shape, dtype=int) for of_layer in shapes for shape in of_layer]
-        if vector.shape != (sum(sizes),):
-            raise ValueError(f"weights must be {sum(sizes)} numbers, got shape {vector.shape}")
         parts = iter(np.split(vector, np.cumsum(sizes)[:-1]))
         for layer, of_layer in zip(self._layers, shapes, strict=True):
             layer.set_weights([next(parts).reshape(shape) for shape in of_layer])
+
+
+def _num_weights(num_words: int, num_features: int, num_units: int) -> int:
+    """How many weights the layers of a `_Network` have."""
+    embedding = num_words * num_units
+    begin = (num_features + 1) * num_units
+    # Three gates, each with the weights of inputs, of the state, and two biases.
+    cell = 3 * num_units * (num_units + num_features + num_units + 2)
+    return embedding + begin + cell + (num_units + 1) * num_words
 
 
 @contextlib.contextmanager

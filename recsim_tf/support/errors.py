@@ -41,8 +41,17 @@ class UsageError(ValueError):
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error without line breaks and additions of gin and TensorFlow."""
-    return _ASSERTED.sub(r"\1", " ".join(_ADDED.sub("", str(error)).split()))
+    """The message of an error without line breaks, control characters, and additions of gin and
+    TensorFlow.
+    """
+    return printable(_ASSERTED.sub(r"\1", " ".join(_ADDED.sub("", str(error)).split())))
+
+
+def printable(text: str) -> str:
+    """A text as a terminal can show it: control characters and lone surrogates are escaped."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
 
 
 def instead(name: str, names: Sequence[str], otherwise: str = "") -> str:

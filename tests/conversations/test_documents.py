@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
+import recsim_tf
 from recsim_tf.conversations import Items
 from recsim_tf.core import random
 from tests.conversations import turns
@@ -79,3 +81,11 @@ def test_factors_have_a_length_of_about_one():
     lengths = np.sum(factors**2, axis=1)
     assert abs(lengths.mean() - 1) < 4 * np.sqrt(2 / 10 / 2000)
     assert not np.array_equal(factors, Items(2000, 10, seed=4).factors)
+
+
+def test_directions_whose_degrees_are_infinite_are_refused_by_the_check():
+    documents = Items(directions=np.full([5, 1, 10], 3e38))
+    simulator = recsim_tf.conversation(documents=documents)
+    message = "Items.candidates must return a distribution with a finite log-probability"
+    with pytest.raises(ValueError, match=message):
+        recsim_tf.check(simulator)

@@ -74,10 +74,11 @@ def _with(model, path, value):
 
 
 def _is_finite(simulator):
-    """Whether rewards and states of a short simulation are finite."""
+    """Whether rewards, states and log-probabilities of a short simulation are finite."""
     num_users = simulator.num_users or 2
     trajectory = simulator.rollout(random_policy(simulator), num_users, NUM_STEPS, seed=0)
-    found = tf.nest.flatten((trajectory.transitions.reward, simulator.replay(trajectory)))
+    states, scores = simulator.replay(trajectory), simulator.log_prob(trajectory)
+    found = tf.nest.flatten((trajectory.transitions.reward, states, scores))
     return all(np.isfinite(leaf).all() for leaf in found if leaf.dtype.is_floating)
 
 

@@ -126,20 +126,21 @@ class KeyTermBandit(PolicyModel, abc.ABC):
             ),
         )
         num_arms, num_key_terms = self._num_offered
-        arms, key_terms = tf.split(
-            observation.documents.features, [num_arms, num_key_terms], axis=1
-        )
+        features_of, ids = self.simulator.documents.features_of, observation.documents.item_id
+        arms = features_of(ids[:, :num_arms])
         slate = _best(self.arm_scores(belief, arms))
         rounds, questions = policy_state.rounds, policy_state.questions
         if self.questions is None or not num_key_terms:
             return slate[:, tf.newaxis], BanditState(rounds + 1, questions, belief)
         asks = questions < self.questions(rounds)
+
+        def scores_of(ids: tf.Tensor):
+            return self.key_term_scores(belief, arms, features_of(ids))
+
         # Few rounds have a question, and there are many key-terms to score.
         slate = tf.cond(
             tf.reduce_any(asks),
-            lambda: tf.where(
-                asks, num_arms + _best(self.key_term_scores(belief, arms, key_terms)), slate
-            ),
+            lambda: tf.where(asks, num_arms + _best(scores_of(ids[:, num_arms:])), slate),
             lambda: slate,
         )
         asked = tf.cast(asks, tf.int32)

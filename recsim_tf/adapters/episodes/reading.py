@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.adapters.episodes.records import check, parse
+from recsim_tf.adapters.episodes.records import checked, parse
 from recsim_tf.adapters.episodes.session import (
     Session,
     allowed_values,
@@ -18,6 +18,7 @@ from recsim_tf.adapters.episodes.session import (
 from recsim_tf.core.corpora import map_corpora
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory, Transition
+from recsim_tf.support.errors import printable
 
 _DAMAGED = "the file is damaged or cut short here, or is no TFRecord file"
 
@@ -33,7 +34,7 @@ class ReadError(ValueError):
     """
 
     def __init__(self, path: str, record: int, reason: str, episodes: "Episodes"):
-        super().__init__(f"{path}, record {record}: {reason}")
+        super().__init__(f"{path}, record {record}: {printable(reason)}")
         self.path = path
         self.record = record
         self.episodes = episodes
@@ -136,11 +137,11 @@ class Episodes:
         )
         return Trajectory(initial, transitions, ()), lengths
 
-    def _parsed(self, spec: Session, as_stored: bool = False) -> tf.data.Dataset:
+    def _parsed(self, spec: Session) -> tf.data.Dataset:
         return (
             tf.data.TFRecordDataset(self.path)
             .take(self.num_sessions)
-            .map(functools.partial(parse, spec=spec, as_stored=as_stored))
+            .map(functools.partial(parse, spec=spec))
         )
 
 
@@ -168,13 +169,12 @@ def read(path: str | os.PathLike, simulator: Simulator) -> Episodes:
     spec = session_spec(simulator, max(num_whole, 1))
     whole = Episodes(path, simulator, spec, num_whole)
     allowed = allowed_values(simulator, spec)
-    stored = whole._parsed(spec, as_stored=True).as_numpy_iterator()
     records = tf.data.TFRecordDataset(path).take(num_whole).as_numpy_iterator()
     is_last = False
     for number, serialized in enumerate(records):
         try:
-            is_last = check(serialized, spec)
-            check_values(next(stored), allowed)
+            stored, is_last = checked(serialized, spec)
+            check_values(stored, allowed)
         except ValueError as error:
             before = Episodes(path, simulator, spec, number)
             raise ReadError(path, number, str(error), before) from error

@@ -59,11 +59,12 @@ def _features(rows: np.ndarray) -> list[tf.train.Feature]:
     return [tf.train.Feature(**{kind: values}) for values in lists]
 
 
-def check(serialized: bytes, spec: Session) -> bool:
+def checked(serialized: bytes, spec: Session) -> tuple[Session, bool]:
     """Checks that a record is a session of a spec, whatever its values.
 
     Returns:
-      Whether it is marked as the last session.
+      The session as it is stored: arrays of float32, float64 and int64. And whether it is marked as
+      the last one.
 
     Raises:
       ValueError: if it is no such session.
@@ -94,7 +95,12 @@ def check(serialized: bytes, spec: Session) -> bool:
     mark = list(context[IS_LAST].int64_list.value) if IS_LAST in context else [0]
     if mark not in ([0], [1]):
         raise ValueError(f"feature {IS_LAST} must be 0 or 1, got {mark}")
-    return mark == [1]
+    stored = {
+        name: _stored([context[name]] if is_context(name) else lists[name].feature, leaf)
+        for name, leaf in leaves.items()
+    }
+    arrays = [array[0] if is_context(name) else array for name, array in stored.items()]
+    return tf.nest.pack_sequence_as(spec, arrays), mark == [1]
 
 
 def _mismatch(features: Iterable[tf.train.Feature], leaf: tf.TensorSpec) -> str:
@@ -116,10 +122,20 @@ def _mismatch(features: Iterable[tf.train.Feature], leaf: tf.TensorSpec) -> str:
     return ""
 
 
-def parse(serialized: tf.Tensor, spec: Session, as_stored: bool = False) -> Session:
-    """The session of a record that has been checked; `as_stored` leaves integers and booleans
-    int64, and shorter floats float32.
-    """
+def _stored(features: Iterable[tf.train.Feature], leaf: tf.TensorSpec) -> np.ndarray:
+    """Features that hold tensors of a spec, as an array [T, ...]."""
+    kind = _kind(leaf.dtype)
+    values = [getattr(feature, kind).value for feature in features]
+    if kind == "bytes_list":
+        rows = [np.frombuffer(value[0], "<f8") for value in values]
+    else:
+        dtype = np.float32 if kind == "float_list" else np.int64
+        rows = [np.array(value, dtype) for value in values]
+    return np.stack(rows).reshape([len(rows), *leaf.shape])
+
+
+def parse(serialized: tf.Tensor, spec: Session) -> Session:
+    """The session of a record that has been checked."""
     context: dict[str, Any] = {}
     lists: dict[str, Any] = {}
     for path, leaf in tree.flatten_with_path(spec):
@@ -145,8 +161,7 @@ def parse(serialized: tf.Tensor, spec: Session, as_stored: bool = False) -> Sess
             stored = from_context[name] if is_context(name) else from_lists[name]
             if leaf.dtype == tf.float64:
                 stored = tf.io.decode_raw(stored, tf.float64)
-            stored = stored if as_stored else tf.cast(stored, leaf.dtype)
-            value = tf.reshape(stored, [*axes, *leaf.shape])
+            value = tf.reshape(tf.cast(stored, leaf.dtype), [*axes, *leaf.shape])
         return tf.ensure_shape(value, [None] * len(axes) + leaf.shape.as_list())
 
     return tree.map_structure_with_path(decode, spec)

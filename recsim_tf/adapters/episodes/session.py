@@ -1,5 +1,6 @@
 """What a log holds of one session, and the values that it can have, whatever the models draw."""
 
+import weakref
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,9 @@ from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import OneSource
 from recsim_tf.core.types import InitialDraws, Nest, Seed, StepDraws, Transition
+
+# By simulator and number of users, since a trace takes some tenths of a second.
+_SPECS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 class Session(NamedTuple):
@@ -53,6 +57,13 @@ def session_spec(simulator: Simulator, num_users: int = 1) -> Session:
       simulator: the simulator.
       num_users: B, where a parameter of the simulator is a tensor [B].
     """
+    known = _SPECS.setdefault(simulator, {})
+    if num_users not in known:
+        known[num_users] = _traced_spec(simulator, num_users)
+    return known[num_users]
+
+
+def _traced_spec(simulator: Simulator, num_users: int) -> Session:
     if simulator.documents.shared:
         # A session has the shapes of any world.
         simulator = simulator.replaced(users_per_world=1)

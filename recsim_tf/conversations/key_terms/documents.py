@@ -28,11 +28,18 @@ _MOST_ARMS = 10
 
 
 class Candidate(NamedTuple):
-    """Arms and key-terms; leading axes [B, N] or [B, K]."""
+    """Arms and key-terms. Their features are those of the catalogue, which all users share."""
 
-    item_id: tf.Tensor  # int32 [...]: arms in [0, A), key-terms in [A, A + W)
-    is_key_term: tf.Tensor  # [...], 1 for a key-term, 0 for an arm
-    features: tf.Tensor  # [..., F]
+    item_id: tf.Tensor  # int32 [B, N]: arms in [0, A), key-terms in [A, A + W)
+    is_key_term: tf.Tensor  # [B, N], 1 for a key-term, 0 for an arm
+
+
+class Shown(NamedTuple):
+    """The arms and key-terms of slates."""
+
+    item_id: tf.Tensor  # int32 [B, K]
+    is_key_term: tf.Tensor  # [B, K]
+    features: tf.Tensor  # [B, K, F]
 
 
 @gin.configurable
@@ -44,6 +51,9 @@ class KeyTermDocuments(DocumentModel):
     many as there is room for, drawn anew as well. The defaults are those of Xie et al. 2021, see
     `draw_catalogue`, but that their 50 arms differ. Of 50 drawn here, two are the same in one round
     of five; that moves the regret by less than one in a thousand.
+
+    Agents see ids. A policy that needs features asks `features_of` for those of some ids, since the
+    features of all candidates take N F numbers for each user.
 
     The table of features may be an array, a tensor or a variable, also with a leading axis [B], and
     has gradients through the `response` part of `log_prob`.
@@ -105,10 +115,15 @@ class KeyTermDocuments(DocumentModel):
         return Candidate(
             item_id=draw,
             is_key_term=tf.cast(draw >= self.num_arms, self.dtype),
-            features=self.entries(
-                "features", draw, [self.num_arms + self.num_key_terms, self.num_features]
-            ),
         )
+
+    def features_of(self, item_id: tf.Tensor) -> tf.Tensor:
+        """The features of arms and key-terms, [B, ..., F] of ids int32 [B, ...]."""
+        num_items = self.num_arms + self.num_key_terms
+        return self.entries("features", item_id, [num_items, self.num_features])
+
+    def show(self, documents: Candidate, hidden: Nest):
+        return Shown(*documents, self.features_of(documents.item_id))
 
     def observe(self, documents: Nest):
         return documents
@@ -117,7 +132,6 @@ class KeyTermDocuments(DocumentModel):
         return Candidate(
             item_id=Bounds(0, self.num_arms + self.num_key_terms - 1),
             is_key_term=Bounds(0.0, 1.0),
-            features=Bounds(),
         )
 
 
@@ -181,12 +195,12 @@ class OfferedIds(CustomDistribution):
         arm_seed, key_term_seed = random.split_seed(seed, 2)
         arms = sample(self._arms, arm_seed)
         if self._key_terms is not None:
-            key_terms = sample(self._key_terms, key_term_seed)
+            key_terms = sample(self._key_terms, key_term_seed) + self._num_arms
         else:
-            number = self._num_offered[1]
-            shape = tf.concat([tf.shape(arms)[:-1], [number]], axis=0)
-            key_terms = tf.broadcast_to(tf.range(number), shape)
-        return tf.concat([arms, key_terms + self._num_arms], axis=-1)
+            in_order = self._num_arms + tf.range(self._num_offered[1])
+            shape = tf.concat([tf.shape(arms)[:-1], tf.shape(in_order)], axis=0)
+            key_terms = tf.broadcast_to(in_order, shape)
+        return tf.concat([arms, key_terms], axis=-1)
 
 
 @random.sample.register

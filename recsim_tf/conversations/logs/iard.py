@@ -3,10 +3,12 @@ logged sessions of conversations.
 """
 
 import html
+import itertools
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,11 +18,14 @@ import numpy as np
 from recsim_tf.conversations.acts import Act, Mode, alphabet
 from recsim_tf.conversations.dialogues import DialogueUsers
 from recsim_tf.conversations.types import UNKNOWN, Query, Reply, Traits, Utterance
+from recsim_tf.core.ranges import shown
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.validation import check_different, is_integer
 from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
+from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.language import Vocabulary
 from recsim_tf.language.channel import VocabularyChannel
-from recsim_tf.support.errors import one_line
+from recsim_tf.support.errors import one_line, printable
 
 # Of seekers, and the codes of the data set that they stand for (Cai & Chen 2020, table 2).
 INTENTS = {
@@ -51,6 +56,15 @@ MODES: Mapping[str, tuple[Mode, int | None]] = {
     "request": (Mode.REQUEST, 0),
     "other": (Mode.REMARK, 0),
 }
+# What recommenders do, and the act that each code is taken for (Cai & Chen 2020, table 3). Of
+# several acts an utterance has the first.
+_ACTS = {
+    Act.ENDORSE: ("EXP-I", "EXP-P", "EXP-S"),
+    Act.RECOMMEND: ("REC-S", "REC-E"),
+    Act.ASK: ("REQ", "CLQ"),
+    Act.RESPOND: ("RESP", "R-ANS", "OTH"),
+}
+_ACT_OF_CODE = {code: act for act, codes in _ACTS.items() for code in codes}
 # Words that name a genre.
 GENRES: Mapping[str, Sequence[str]] = {
     "funny": ("comedy", "comedies", "funny", "funnier", "hilarious", "laugh"),
@@ -92,13 +106,15 @@ def read_iard(path: str | os.PathLike) -> AnnotatedDialogues:
 
     Raises:
       FileNotFoundError: if there is no such file.
-      ValueError: if it is no JSON, has no dialogues, or one lacks a field, with its dialogue.
+      ValueError: if it is no JSON, or has no dialogues; for a dialogue that lacks a field, or has
+        another value in it, such as a position of two utterances or an unknown code, with the
+        dialogue.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes(), object_pairs_hook=_distinct)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no JSON file: {one_line(error)}") from error
     if not isinstance(content, dict) or not content:
@@ -107,19 +123,15 @@ def read_iard(path: str | os.PathLike) -> AnnotatedDialogues:
     rows: list[tuple[int, int, int, list[int], str]] = []
     for number, name in enumerate(ids):
         act, num_offers = None, 0
-        for is_seeker, codes, text in _utterances(content[name], f"{path}, dialogue {name}"):
-            if is_seeker:
+        for each in _utterances(content[name], f"{path}, dialogue {printable(name)}"):
+            if each.is_seeker:
                 if act is not None:
-                    unknown = [code for code in codes if code not in _INTENT_OF_CODE]
-                    if unknown:
-                        raise ValueError(
-                            f"{path}, dialogue {name} must have known intents, got {unknown}"
-                        )
-                    intents_of_codes = [_INTENT_OF_CODE[code] for code in codes]
-                    rows.append((number, act, num_offers, intents_of_codes, text))
+                    intents_of_codes = [_INTENT_OF_CODE[code] for code in each.codes]
+                    rows.append((number, act, num_offers, intents_of_codes, each.text))
             else:
-                act = _act(codes)
-                num_offers += any(code.startswith("REC-") for code in codes)
+                of_codes = {_ACT_OF_CODE[code] for code in each.codes}
+                act = int(next(act for act in _ACTS if act in of_codes))
+                num_offers += Act.RECOMMEND in of_codes
     if not rows:
         raise ValueError(f"{path} must have a seeker who replies, got none")
     dialogue, acts, offers, labels, texts = zip(*rows, strict=True)
@@ -136,29 +148,58 @@ def read_iard(path: str | os.PathLike) -> AnnotatedDialogues:
     )
 
 
-def _utterances(dialogue: Any, where: str) -> list[tuple[bool, list[str], str]]:
-    """Of each utterance: whether it is the seeker's, its codes and its text."""
+class _Utterance(NamedTuple):
+    position: int
+    is_seeker: bool
+    codes: list[str]
+    text: str
+
+
+def _utterances(dialogue: Any, where: str) -> list[_Utterance]:
+    """The utterances of a dialogue in their order."""
     try:
-        found = sorted(dialogue["dialogue_info"].values(), key=lambda each: each["utterance_pos"])
-        return [
-            (
-                each["role"] == "seeker",
-                each["sub-intent/action"],
-                _FILM.sub(" film ", html.unescape(each["utterance_text"])),
-            )
-            for each in found
+        found = [
+            _utterance(each, f"{where}, utterance {printable(name)}")
+            for name, each in dialogue["dialogue_info"].items()
         ]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{where} must have the fields of IARD: {one_line(error)}") from error
+    found.sort()
+    for one, other in itertools.pairwise(found):
+        if one.position == other.position:
+            raise ValueError(f"{where} must have one utterance at position {one.position}, got two")
+    return found
 
 
-def _act(codes: list[str]) -> int:
-    kinds = {code.partition("-")[0] for code in codes}
-    if "EXP" in kinds:
-        return int(Act.ENDORSE)
-    if "REC" in kinds:
-        return int(Act.RECOMMEND)
-    return int(Act.ASK if kinds & {"REQ", "CLQ"} else Act.RESPOND)
+def _utterance(fields: dict[str, Any], where: str) -> _Utterance:
+    position, role = fields["utterance_pos"], fields["role"]
+    codes, text = fields["sub-intent/action"], fields["utterance_text"]
+    known: Collection = _INTENT_OF_CODE if role == "seeker" else _ACT_OF_CODE
+    are_codes = isinstance(codes, list) and all(isinstance(code, str) for code in codes)
+    for field, value, is_right, allowed in (
+        ("utterance_pos", position, is_integer(position) and 0 <= position < 2**31, "from 0 on"),
+        ("role", role, role in ("seeker", "recommender"), "seeker or recommender"),
+        (
+            "sub-intent/action",
+            codes,
+            are_codes and 0 < len(codes) == len(set(codes) & set(known)),
+            f"some of {', '.join(known)}",
+        ),
+        ("utterance_text", text, parsing.is_text(text), "text of UTF-8"),
+    ):
+        if not is_right:
+            got = printable(shown(value))
+            raise ValueError(f"{where} must have a {field} {allowed}, got {got}")
+    return _Utterance(position, role == "seeker", codes, _FILM.sub(" film ", html.unescape(text)))
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of JSON with these names and values, which Python would take the last of."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        name, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f"{printable(name)} is there twice")
+    return found
 
 
 @gin.configurable(module="recsim_tf")
@@ -186,6 +227,7 @@ def iard_log(
         )
     if simulator.slate_size != 1:
         raise ValueError(f"simulator must have slate_size=1, got {simulator.slate_size}")
+    _check_words(attribute_words)
     if len(attribute_words) != users.num_attributes:
         raise ValueError(
             f"attribute_words must be of {users.num_attributes} attributes, got"
@@ -214,7 +256,13 @@ def dialogue_log(
       vocabulary: of their words.
       num_factors: F.
       attribute_words: words that name an attribute, for each of the A attributes in order.
+
+    Raises:
+      ValueError: for no dialogues, or other attribute_words.
     """
+    if not len(dialogues.dialogue):
+        raise ValueError("dialogues must have utterances, got none")
+    _check_words(attribute_words)
     num_attributes = len(attribute_words)
     rows, labels = np.nonzero(dialogues.intents)
     ids, session, sizes = np.unique(
@@ -256,6 +304,13 @@ def dialogue_log(
         innovation=(),
         query=Query(by_step(dialogues.act[rows]), np.full([*shape, 3], -1, np.int32)),
     )
+
+
+def _check_words(attribute_words: Mapping[str, Sequence[str]]) -> None:
+    if not isinstance(attribute_words, Mapping) or not attribute_words:
+        raise ValueError(f"attribute_words must be lists by name, got {shown(attribute_words)}")
+    for name, words in attribute_words.items():
+        check_different(f"attribute_words[{name!r}]", words)
 
 
 def _named(

@@ -16,6 +16,8 @@ from recsim_tf.fitting.logs.datasets.movielens import read_movies, read_ratings
 # squared stars.
 _NUM_ROUNDS = 15
 _NOISE = 0.8
+# Smaller variances of tastes, and lengths of directions, are rounding.
+_NOTHING = 1e-9
 # A genre's direction is fitted by ridge regression of "has the genre" on the factors.
 _RIDGE = 1.0
 
@@ -30,7 +32,6 @@ class MovieCatalogue(NamedTuple):
     directions: np.ndarray  # float32 [A, 1, F], unit vectors
 
 
-@functools.lru_cache(maxsize=4)
 def read_movie_catalogue(
     data_dir: str | os.PathLike, num_factors: int = 10, min_ratings: int = 100, min_movies: int = 20
 ) -> MovieCatalogue:
@@ -46,32 +47,56 @@ def read_movie_catalogue(
       data_dir: the folder with `ml-100k.inter` and `ml-100k.item`.
       num_factors: F.
       min_ratings: movies with fewer ratings are left out.
-      min_movies: genres of fewer movies are left out.
+      min_movies: genres of fewer movies are left out, and so are genres without a direction, such
+        as one of all movies.
 
     Raises:
       FileNotFoundError: if there is no such file.
-      ValueError: for an argument out of range, or if no movie or genre is left.
+      ValueError: for an argument out of range, if no movie or genre is left, if there are no more
+        movies or raters than factors, or if the ratings do not tell so many tastes apart; as
+        `read_movielens` and `read_movies`, with row and column.
     """
     check_at_least(1, num_factors=num_factors, min_ratings=min_ratings, min_movies=min_movies)
-    ratings = read_ratings(os.path.join(data_dir, "ml-100k.inter"))
-    movies = read_movies(os.path.join(data_dir, "ml-100k.item"))
+    paths = tuple(os.path.join(data_dir, f"ml-100k.{kind}") for kind in ("inter", "item"))
+    # Files that have changed are read again.
+    changed = tuple(os.stat(path).st_mtime_ns for path in paths if os.path.isfile(path))
+    return _catalogue(paths, changed, num_factors, min_ratings, min_movies)
+
+
+@functools.lru_cache(maxsize=4)
+def _catalogue(
+    paths: tuple[str, ...],
+    changed: tuple[int, ...],
+    num_factors: int,
+    min_ratings: int,
+    min_movies: int,
+) -> MovieCatalogue:
+    """`read_movie_catalogue` of files that were changed at these times."""
+    ratings, movies = read_ratings(paths[0]), read_movies(paths[1])
     counts = np.bincount(ratings.movie - 1, minlength=len(movies.genres))
     kept = np.flatnonzero(counts >= min_ratings)
-    if len(kept) <= num_factors:
-        raise ValueError(f"min_ratings must leave movies, got {len(kept)} of min_ratings or more")
+    if not len(kept):
+        raise ValueError(f"min_ratings={min_ratings} must leave movies, got at most {counts.max()}")
+    raters, user = np.unique(ratings.user, return_inverse=True)
+    for what, most in (("movies", len(kept)), ("raters", len(raters))):
+        if most <= num_factors:
+            raise ValueError(f"num_factors must be below the {most} {what}, got {num_factors}")
     number = np.full(len(counts), -1)
     number[kept] = np.arange(len(kept))
-    _, user = np.unique(ratings.user, return_inverse=True)
     item, known = number[ratings.movie - 1], number[ratings.movie - 1] >= 0
-    stars = np.zeros((user.max() + 1, len(kept)))
+    stars = np.zeros((len(raters), len(kept)))
     is_rated = np.zeros(stars.shape, bool)
     stars[user[known], item[known]] = ratings.rating[known] - ratings.rating[known].mean()
     is_rated[user[known], item[known]] = True
     bias = stars.sum(axis=0) / (is_rated.sum(axis=0) + _NOISE)
     residual = np.where(is_rated, stars - bias, 0.0)
     tastes, factors = _factorise(residual, is_rated, num_factors)
-    root = np.linalg.cholesky(np.cov(tastes, rowvar=False))
-    factors = factors @ root
+    covariance = np.atleast_2d(np.cov(tastes, rowvar=False))
+    if np.linalg.eigvalsh(covariance).min() < _NOTHING:
+        raise ValueError(
+            f"{paths[0]} must tell num_factors={num_factors} tastes apart, and does not"
+        )
+    factors = factors @ np.linalg.cholesky(covariance)
     names, directions = _genres(movies.genres[kept], movies.genre_names, factors, min_movies)
     return MovieCatalogue(
         kept + 1,
@@ -128,11 +153,11 @@ def _ridge(residual: np.ndarray, is_rated: np.ndarray, features: np.ndarray):
 
 def _genres(has_genre: np.ndarray, names: Sequence[str], factors: np.ndarray, min_movies: int):
     """Names and unit directions [A, F] of the genres of many movies."""
-    common = np.flatnonzero(has_genre.sum(axis=0) >= min_movies)
-    if not len(common):
-        raise ValueError("min_movies must leave a genre, got none with so many movies")
     centred = factors - factors.mean(axis=0)
     squares = centred.T @ centred + _RIDGE * np.eye(factors.shape[1])
-    directions = np.linalg.solve(squares, centred.T @ has_genre[:, common].astype(np.float64)).T
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    return tuple(names[genre] for genre in common), directions
+    directions = np.linalg.solve(squares, centred.T @ has_genre.astype(np.float64)).T
+    lengths = np.linalg.norm(directions, axis=1)
+    kept = np.flatnonzero((has_genre.sum(axis=0) >= min_movies) & (lengths > _NOTHING))
+    if not len(kept):
+        raise ValueError(f"min_movies={min_movies} must leave a genre, got none of so many movies")
+    return tuple(names[genre] for genre in kept), directions[kept] / lengths[kept, np.newaxis]

@@ -2,11 +2,12 @@
 
 import json
 import os
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from recsim_tf.conversations.soft_attributes.raters import ABOUT, InitialDraw, Judgement
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
@@ -50,16 +51,27 @@ def read_soft_attributes(path: str | os.PathLike) -> SoftAttributes:
       FileNotFoundError: if there is no such file.
       ImportError: without pandas.
       ValueError: for a missing column, or a file without rows or films; for a value that is missing
-        or no list of titles, with its row, counted from 0 at the first row of data, and column.
+        or no list of titles, and for a film that a judgement has twice, or compares with itself,
+        with its row, counted from 0 at the first row of data, and column.
     """
-    frame = read_columns(os.fspath(path), _COLUMNS)
+    frame = read_columns(os.fspath(path), _COLUMNS, texts=_COLUMNS[1:])
     faults = Faults(frame)
-    for name in _COLUMNS[:3]:
-        faults.refuse(frame[name].isna().to_numpy(), name, "not be empty", f"missing {name}")
+    rater, rater_ids = parsing.codes(frame["rater_id"])
+    faults.refuse(rater < 0, "rater_id", "be the id of a rater", "missing rater_id")
+    for name in _COLUMNS[1:3]:
+        is_empty = frame[name].str.strip() == ""
+        faults.refuse(is_empty.to_numpy(), name, "not be empty", f"missing {name}")
     lists = {name: [_titles(cell) for cell in frame[name]] for name in _BINS}
+    met = [{title} for title in frame["reference_title"]]
     for name, cells in lists.items():
         wrong = np.array([cell is None for cell in cells])
         faults.refuse(wrong, name, "be a JSON array of titles", f"invalid {name}")
+        again = np.zeros(len(frame), bool)
+        for row, cell in enumerate(cells):
+            again[row] = len(set(cell)) < len(cell) or not met[row].isdisjoint(cell)
+            met[row].update(cell)
+        allowed = "differ from the reference and the other films of its judgement"
+        faults.refuse(again, name, allowed, "film twice")
     comparisons = [
         (row, relation, title)
         for relation, name in enumerate(_BINS)
@@ -70,9 +82,8 @@ def read_soft_attributes(path: str | os.PathLike) -> SoftAttributes:
         raise ValueError(f"{path} must compare films, got none")
     rows, relations, films = zip(*sorted(comparisons, key=lambda each: each[0]), strict=True)
     judgement = np.array(rows, np.int32)
-    rater, rater_ids = parsing.codes(frame["rater_id"])
     attribute_names, attribute = np.unique(frame["soft_attribute"].astype(str), return_inverse=True)
-    every = np.array([*map(str, frame["reference_title"]), *films])
+    every = np.array([*frame["reference_title"], *films], object)
     titles, positions = np.unique(every, return_inverse=True)
     reference, film = np.split(positions.astype(np.int32), [len(frame)])
     return SoftAttributes(
@@ -97,14 +108,17 @@ def soft_attributes_log(data: SoftAttributes, slate_size: int | None = None) -> 
       slate_size: K, films of a slate; by default as many as a judgement has at most.
 
     Raises:
-      ValueError: for a slate_size below that.
+      ValueError: for no comparisons, a slate_size below that, or one above the number of films.
     """
+    if not len(data.judgement):
+        raise ValueError("data must have comparisons, got none")
     judgements, first, row, sizes = np.unique(
         data.judgement, return_index=True, return_inverse=True, return_counts=True
     )
     slate_size = int(sizes.max()) if slate_size is None else slate_size
-    if slate_size < sizes.max():
-        raise ValueError(f"slate_size must be at least {sizes.max()}, got {slate_size}")
+    check_at_least(int(sizes.max()), slate_size=slate_size)
+    if slate_size > len(data.titles):
+        raise ValueError(f"slate_size must be at most {len(data.titles)} films, got {slate_size}")
     order = np.argsort(row, kind="stable")
     start = np.cumsum(sizes) - sizes
     position = np.empty(len(row), np.int64)
@@ -128,14 +142,12 @@ def soft_attributes_log(data: SoftAttributes, slate_size: int | None = None) -> 
     )
 
 
-def _titles(cell: Any) -> list[str] | None:
+def _titles(cell: str) -> list[str] | None:
     """The titles of a cell; None where it holds something else."""
-    if not isinstance(cell, str):
-        return [] if cell != cell or cell is None else None
     try:
-        found = json.loads(cell)
+        found = json.loads(cell) if cell.strip() else []
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, list) or not all(isinstance(title, str) for title in found):
+    if not isinstance(found, list) or not all(parsing.is_text(title) and title for title in found):
         return None
     return found

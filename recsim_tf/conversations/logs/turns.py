@@ -1,6 +1,7 @@
 """Tables of turns as logged conversations."""
 
 import enum
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,11 +10,16 @@ import numpy as np
 from recsim_tf.conversations.acts import Act, Mode, alphabet
 from recsim_tf.conversations.types import UNKNOWN, Query, Reply, ReplyDraw, Utterance
 from recsim_tf.core.types import Nest
-from recsim_tf.core.validation import check_at_least
+from recsim_tf.core.validation import check_at_least, check_different
 from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
-from recsim_tf.fitting.logs.tables.frames import as_frame, check_present, check_roles
+from recsim_tf.fitting.logs.tables.frames import (
+    as_frame,
+    check_present,
+    check_roles,
+    pandas,
+)
 from recsim_tf.language import Vocabulary
 
 _ROLES = ("session", "step", "act", "mode", "value", "words", "dwell", "departed")
@@ -52,9 +58,11 @@ def from_turns(
       act: what the system does, a name of `Act` or its number.
       mode: how the user replies, a name of `Mode` or its number. Where the table has words, it may
         be empty, for an unknown mode.
-      value: in the mode, a whole number. Where the table has words, it may be empty.
+      value: in the mode, a whole number; it may be empty in a mode of one value. Where the table
+        has words, it may be empty, for an unknown value.
       words: what the user says, as text.
-      dwell: seconds spent on the chosen item, 0 where none is; unknown without the column.
+      dwell: seconds spent on the chosen item, 0 where none is. Without the column it is unknown
+        where there are words, and 1 second where there are none.
       departed: 1 if the user left after the last turn, the same in all rows of a session. All left
         without the column.
 
@@ -63,7 +71,7 @@ def from_turns(
         .parquet or .pq.
       columns: names of columns by role.
       items: names of K columns with the ids of the items shown, in the order of positions; empty
-        where a position is.
+        where a position is. A row shows an item once.
       attribute_names: of the A attributes.
       attributes: names of columns with the attributes that the act names, each a name of
         attribute_names or empty.
@@ -77,31 +85,39 @@ def from_turns(
       ValueError: for a table without rows or without one of the columns; for the first fault that
         is found, with its row, counted from 0 at the first row of data, and column.
     """
-    frame = as_frame(table)
     check_at_least(1, num_chips=num_chips)
-    _check_columns(frame, columns, items, attributes, vocabulary, num_chips)
+    _check_columns(columns, items, attribute_names, attributes, item_ids, vocabulary, num_chips)
+    has_words = "words" in columns
+    frame = as_frame(table, texts=[columns["words"]] if has_words else ())
+    check_present(frame, (*columns.values(), *items, *attributes))
+    frame = parsing.with_ids_alike(frame, items)
     sessions, session_ids = parsing.codes(frame[columns["session"]])
     faults = Faults(frame)
     faults.refuse(sessions < 0, columns["session"], "be a session id", "missing session id")
-    step = faults.numbers(columns["step"], parsing.is_whole, "be a whole number")
+    step = faults.numbers(
+        columns["step"], parsing.is_whole, "be a whole number", read=parsing.exact_numbers
+    )
     act = _members(faults, frame, columns["act"], Act, may_be_empty=False)
     replies = _replies(faults, frame, columns, len(items), len(attribute_names))
     documents, known_ids = _ids(faults, frame, items, item_ids)
-    named = np.full([len(frame), num_chips], -1, np.int32)
+    named = np.full([len(frame), num_chips], UNKNOWN, np.int32)
     for column, name in enumerate(attributes):
-        codes, _ = parsing.codes(frame[name], attribute_names)
-        unknown = (codes < 0) & frame[name].notna().to_numpy()
-        faults.refuse(unknown, name, "be one of attribute_names", "unknown attribute")
-        named[:, column] = codes
-    dwell = np.full(len(frame), float(UNKNOWN))
-    if "dwell" in columns:
-        dwell = faults.numbers(columns["dwell"], lambda value: value >= 0, "be 0 or more")
+        named[:, column] = faults.known(name, attribute_names, "be one of attribute_names")
+    chosen = replies.symbol - alphabet(len(items), len(attribute_names)).offsets[Mode.CHOOSE]
+    is_position = chosen[:, np.newaxis] == np.arange(len(items))
+    is_chosen = is_position.any(axis=1)
+    empty = (is_position & (documents < 0)).any(axis=1)
+    where = columns.get("value", columns["act"])
+    faults.refuse(empty, where, "be a position with an item, or none", "choice of nothing")
+    dwell = _dwell(faults, columns, replies, is_chosen)
+    words = _words(faults, frame, columns["words"], vocabulary) if has_words else None
     left = np.ones(len(session_ids), bool)
     if "departed" in columns:
-        flags = faults.numbers(
-            columns["departed"], lambda x: np.isin(x, (0, 1)), "be 0 or 1", read=parsing.flags
-        )
-        left[sessions] = flags == 1
+        flags = faults.flags(columns["departed"])
+        left[sessions] = flags
+        differs = flags != left[sessions]
+        allowed = "be the same in all rows of a session"
+        faults.refuse(differs, columns["departed"], allowed, "departed differs")
     order = np.lexsort((step, sessions))
     length = np.bincount(sessions).astype(np.int32)
     row = sessions[order]
@@ -118,11 +134,7 @@ def from_turns(
         return repeat_last_step(filled, length)
 
     response: Nest
-    dwell = dwell.astype(np.float32)
-    if "words" in columns:
-        assert vocabulary is not None  # as checked
-        texts = frame[columns["words"]].fillna("").astype(str).tolist()
-        words = vocabulary.ids(texts).numpy()
+    if words is not None:
         response = Utterance(Reply(*map(by_step, replies)), by_step(dwell), by_step(words))
     else:
         # The dwell of no choice is not scored.
@@ -143,23 +155,28 @@ def from_turns(
 
 
 def _check_columns(
-    frame: Any,
     columns: Mapping[str, str],
     items: Sequence[str],
+    attribute_names: Sequence[str],
     attributes: Sequence[str],
+    item_ids: Sequence | np.ndarray | None,
     vocabulary: Vocabulary | None,
     num_chips: int,
 ) -> None:
     check_roles(columns, _ROLES, ("session", "step", "act"))
     if "mode" not in columns and "words" not in columns:
         raise ValueError(f"columns must name a column for 'mode' or 'words', got {dict(columns)}")
-    if not len(items):
-        raise ValueError("items must name a column for each position of a slate, got none")
+    if "value" in columns and "mode" not in columns:
+        raise ValueError(f"columns must name a column for 'mode' with 'value', got {dict(columns)}")
+    check_different("items", items, least=1)
+    check_different("attribute_names", attribute_names, least=1)
+    check_different("attributes", attributes)
+    if item_ids is not None:
+        check_different("item_ids", item_ids)
     if len(attributes) > num_chips:
         raise ValueError(f"attributes must be at most num_chips={num_chips}, got {len(attributes)}")
     if "words" in columns and not isinstance(vocabulary, Vocabulary):
         raise ValueError(f"vocabulary must be a Vocabulary where there are words, got {vocabulary}")
-    check_present(frame, (*columns.values(), *items, *attributes))
 
 
 def _members(
@@ -193,35 +210,65 @@ def _replies(
     sizes, offsets = np.array(replies.sizes), np.array(replies.offsets)
     has_mode = mode != UNKNOWN
     size = np.where(has_mode, sizes[np.maximum(mode, 0)], 1)
-    value, is_empty = np.zeros(num_rows), size > 1
+    value, is_empty = np.full(num_rows, np.nan), np.ones(num_rows, bool)
     if "value" in columns:
         column = frame[columns["value"]]
-        value = parsing.numbers(column)
-        # The value of a mode that has one value may be left out.
-        value = np.where(column.isna().to_numpy() & (size == 1), 0, value)
-        is_empty = np.isnan(value)
-    is_known = parsing.is_whole(value) & (value >= 0) & (value < size)
-    is_left_out = is_empty & has_words
-    where = columns.get("value", columns["mode"])
+        value, is_empty = parsing.numbers(column), column.isna().to_numpy()
+    # The value of a mode that has one value may be left out.
+    value = np.where(is_empty & has_mode & (size == 1), 0, value)
+    is_known = has_mode & parsing.is_whole(value) & (value >= 0) & (value < size)
+    is_left_out = is_empty & (has_words | ~has_mode)
     faults.refuse(
-        has_mode & ~is_known & ~is_left_out,
-        where,
-        "be a value of its mode, from 0 on",
+        ~is_known & ~is_left_out,
+        columns.get("value", columns["mode"]),
+        "be a value of its mode, from 0 on" if "value" in columns else "have one value",
         "invalid value",
     )
-    symbol = offsets[np.maximum(mode, 0)] + np.nan_to_num(value).astype(np.int64)
-    symbol = np.where(has_mode & ~is_left_out, symbol, UNKNOWN)
+    value = np.where(is_known, value, 0).astype(np.int64)
+    symbol = np.where(is_known, offsets[np.maximum(mode, 0)] + value, UNKNOWN)
     return Reply(mode, symbol.astype(np.int32))
 
 
-def _ids(faults: Faults, frame: Any, items: Sequence[str], item_ids: Sequence | np.ndarray | None):
+def _dwell(
+    faults: Faults, columns: Mapping[str, str], replies: Reply, is_chosen: np.ndarray
+) -> np.ndarray:
+    """float32 [R]: the seconds spent on the items chosen, `UNKNOWN` without a column of them."""
+    if "dwell" not in columns:
+        return np.full(len(replies.mode), UNKNOWN, np.float32)
+    name = columns["dwell"]
+    dwell = faults.numbers(name, lambda value: value >= 0, "be 0 or more", read=parsing.float32)
+    may_be_chosen = is_chosen | (
+        (replies.symbol == UNKNOWN) & np.isin(replies.mode, (UNKNOWN, Mode.CHOOSE))
+    )
+    faults.refuse(is_chosen & (dwell == 0), name, "be above 0 where an item is chosen", "no dwell")
+    faults.refuse(~may_be_chosen & (dwell > 0), name, "be 0 where no item is chosen", "some dwell")
+    return dwell
+
+
+def _words(faults: Faults, frame: Any, column: str, vocabulary: Any) -> np.ndarray:
+    """int32 [R, L]: the numbers of the words of a column of texts."""
+    cells = frame[column].fillna("")
+    is_text = cells.map(
+        lambda cell: parsing.is_text(str(cell) if isinstance(cell, numbers.Number) else cell)
+    )
+    faults.refuse(~is_text.to_numpy(bool), column, "be text of UTF-8", "invalid words")
+    return vocabulary.ids(cells.astype(str).tolist()).numpy()
+
+
+def _ids(
+    faults: Faults, frame: Any, items: Sequence[str], item_ids: Sequence | np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     """int32 [R, K]: the items shown, -1 where none is; and their ids [D]."""
     if item_ids is None:
-        item_ids = np.unique(np.concatenate([frame[name].dropna().to_numpy() for name in items]))
+        pd = pandas()
+        # As objects, since columns may have numbers and texts.
+        every = pd.concat([frame[name].dropna().astype(object) for name in items])
+        item_ids = pd.Index(parsing.codes(every, ordered=True)[1].tolist())
     found = np.zeros([len(frame), len(items)], np.int32)
     for position, name in enumerate(items):
-        codes, _ = parsing.codes(frame[name], item_ids)
-        unknown = (codes < 0) & frame[name].notna().to_numpy()
-        faults.refuse(unknown, name, "be one of item_ids", "unknown item")
-        found[:, position] = codes
+        found[:, position] = faults.known(name, item_ids, "be one of item_ids")
+        again = (found[:, :position] == found[:, [position]]).any(axis=1) & (
+            found[:, position] >= 0
+        )
+        faults.refuse(again, name, "differ from the other items of its row", "item twice")
     return found, np.asarray(item_ids)

@@ -7,17 +7,33 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tree
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random, turns, validation
 from recsim_tf.core.checks.documents import CheckedDocuments
 from recsim_tf.core.checks.methods import Method, same
-from recsim_tf.core.checks.returns import check_tensor
+from recsim_tf.core.checks.returns import check_scores, check_tensor
 from recsim_tf.core.checks.users import CheckedUsers
+from recsim_tf.core.distributions import log_prob
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import STEP_STAGES, Sampled
-from recsim_tf.core.types import InitialDraws, Nest, SimulatorState, Trajectory, Turn
+from recsim_tf.core.types import InitialDraws, Nest, Seed, SimulatorState, Trajectory, Turn
 
+# The methods that give the distributions of stages, when sessions begin and in a step.
+_BEGIN = {
+    "user": "users.initial_draws",
+    "corpus": "documents.initial_draws",
+    "candidates": "documents.candidates",
+    "hidden": "documents.reveal",
+}
+_STEP = _BEGIN | {
+    "newcomers": "users.initial_draws",
+    "response": "users.response",
+    "innovation": "users.innovation",
+    "departure": "users.departure",
+    "corpus": "documents.innovation",
+}
 # Every call of a method is checked in the first steps; in later ones, of more users, only what
 # comes of them.
 _NUM_STEPS, _NUM_LATER_STEPS = 3, 8
@@ -61,7 +77,7 @@ def check(simulator: Simulator) -> None:
             (_checked(simulator, given or few), given or few, _NUM_STEPS, False),
             (simulator, given or _NUM_LATER_USERS, _NUM_LATER_STEPS, True),
         ):
-            trajectory, states = _simulated(models, num_users, num_steps, auto_reset)
+            trajectory, states = _simulated(simulator, models, num_users, num_steps, auto_reset)
             _check_finite("state", states)
             _check_finite("reward", trajectory.transitions.reward)
             _check_replay(simulator, trajectory, states)
@@ -100,18 +116,37 @@ def _validating(model: Model) -> Model:
     return model.replaced(**changes) if changes else model
 
 
+class _Scored(Sampled):
+    """Samples draws, and requires that their log-probabilities are finite."""
+
+    def __init__(self, simulator: Simulator, seed: Seed, names: Sequence[str], methods: Any):
+        super().__init__(seed, names)
+        self._simulator, self._methods = simulator, methods
+
+    def sample(self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None):
+        draw = super().sample(stage, distribution, who)
+        owner, _, name = self._methods[stage].partition(".")
+        model = self._simulator.users if owner == "users" else self._simulator.documents
+        check_scores(Method.of(model, name), distribution, draw, log_prob(distribution, draw))
+        return draw
+
+
 def _simulated(
-    checked: Simulator, num_users: int, num_steps: int, auto_reset: bool
+    simulator: Simulator, checked: Simulator, num_users: int, num_steps: int, auto_reset: bool
 ) -> tuple[Trajectory, SimulatorState]:
-    """Sessions, and the states [T, B, ...] in which their slates were shown."""
+    """Sessions, and the states [T, B, ...] in which their slates were shown, of a simulator whose
+    models may check their calls.
+    """
     seed, *step_seeds = random.split_seed(random.as_seed(0), 1 + num_steps)
-    initial = checked.begin(num_users, Sampled(seed, InitialDraws._fields))
+    begins = _Scored(simulator, seed, InitialDraws._fields, _BEGIN)
+    initial = checked.begin(num_users, begins)
     state = checked.initial_state(initial)
     states, records = [], []
     for step, seed in enumerate(step_seeds):
         checked.observe(state)
         action = _turn(checked, num_users, step).action
-        next_state, *record = checked.advance(state, action, Sampled(seed, STEP_STAGES), auto_reset)
+        answers = _Scored(simulator, seed, STEP_STAGES, _STEP)
+        next_state, *record = checked.advance(state, action, answers, auto_reset)
         states.append(state)
         records.append(record)
         state = next_state if auto_reset else checked.corpora.keep_ended(state, next_state)

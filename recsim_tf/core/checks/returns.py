@@ -14,6 +14,7 @@ from recsim_tf.core.checks.methods import Method, same
 from recsim_tf.core.distributions import log_prob
 from recsim_tf.core.nests import fields_of
 from recsim_tf.core.parameters import Model
+from recsim_tf.core.ranges import shown
 from recsim_tf.core.types import Nest
 
 # Draws of each distribution, besides that of the step.
@@ -132,27 +133,26 @@ def check_distribution(
                 f"{score.shape.as_list()}{hint}",
             )
         check_tensors(method, draw, False, "draw", **axes)
-        _check_finite(method, distribution, draw, score.numpy())
+        check_scores(method, distribution, draw, score)
     if not is_pure:
         method.refuse_impure()
     return distribution, draws
 
 
-def _check_finite(
-    method: Method, distribution: tfd.Distribution, draw: Nest, log_prob: tf.Tensor
+def check_scores(
+    method: Method, distribution: tfd.Distribution, draw: Nest, log_probs: tf.Tensor
 ) -> None:
-    if np.isfinite(log_prob).all():
+    """Requires finite log-probabilities [B] of a draw."""
+    scores = log_probs.numpy()
+    if np.isfinite(scores).all():
         return
-    user = int(np.flatnonzero(~np.isfinite(log_prob))[0])
+    user = int(np.flatnonzero(~np.isfinite(scores))[0])
     of_nan = _nan_parameters(distribution)
-    reason = (
-        f"NaN in its {', '.join(of_nan)}"
-        if of_nan
-        else f"the draw {tf.nest.map_structure(lambda leaf: leaf[user].numpy().tolist(), draw)}"
-    )
+    drawn = tf.nest.map_structure(lambda leaf: leaf[user].numpy().tolist(), draw)
+    reason = f"NaN in its {', '.join(of_nan)}" if of_nan else f"the draw {shown(drawn)}"
     method.refuse(
         "must return a distribution with a finite log-probability of each draw",
-        f"{log_prob[user]} for {reason}",
+        f"{scores[user]} for {reason}",
     )
 
 

@@ -138,7 +138,10 @@ class PageItems(DocumentModel):
     @functools.cached_property
     def numeric_table(self) -> np.ndarray:
         """[D], in the model's dtype."""
-        given = np.zeros(self.num_items) if self.numeric is None else self.numeric
+        given = self.numeric
+        if given is None:
+            # One number, since a table of zeros may be large.
+            given = np.broadcast_to(self.dtype.as_numpy_dtype(0), [self.num_items])
         return np.asarray(given, self.dtype.as_numpy_dtype)
 
     @property

@@ -6,7 +6,7 @@ from typing import NamedTuple, NoReturn, Protocol, runtime_checkable
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.ranges import Range
+from recsim_tf.core.ranges import Range, shown
 from recsim_tf.core.types import Nest
 from recsim_tf.core.validation import check_at_least
 
@@ -97,8 +97,15 @@ class SessionLog(NamedTuple):
         return self
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "SessionLog":
-        """The sessions of these positions, cut after the longest of them."""
-        rows = np.asarray(rows)
+        """The sessions of these positions, cut after the longest of them. Raises a ValueError for
+        other positions.
+        """
+        try:
+            rows = np.arange(self.num_sessions)[np.asarray(rows, None if len(rows) else int)]
+        except IndexError as error:
+            raise ValueError(
+                f"rows must be positions of the {self.num_sessions} sessions, got {shown(rows)}"
+            ) from error
         length, departed, initial = tf.nest.map_structure(
             lambda leaf: leaf[rows], (self.length, self.departed, self.initial)
         )
@@ -148,6 +155,7 @@ class SessionLog(NamedTuple):
           ValueError: for a part outside (0, 1), or a log of fewer than two sessions.
         """
         Range(above=0, below=1).check_number("held_out", held_out)
+        check_at_least(0, seed=seed)
         if self.num_sessions < 2:
             raise ValueError(f"a log of at least 2 sessions can be split, got {self.num_sessions}")
         order = np.random.default_rng(seed).permutation(self.num_sessions)

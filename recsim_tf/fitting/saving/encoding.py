@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.bounds import Bounds, bounded_specs
-from recsim_tf.core.parameters import Model
+from recsim_tf.core.parameters import Model, drawn_fields
 from recsim_tf.language import Vocabulary
 from recsim_tf.support.errors import one_line
 
@@ -33,10 +33,6 @@ _ROOMS = tuple(
 # The readers of logs among them do.
 _READERS = ("recsim_tf.conversations.logs",)
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-# Numbers of the largest table that the sizes of a model may ask for, 1 GiB of float32.
-_MOST_NUMBERS = 2**28
-# Sizes of what is simulated, not of a table.
-_NOT_OF_TABLES = ("num_users", "num_candidates")
 
 
 class Encoder:
@@ -153,17 +149,10 @@ class Decoder:
         kind = self._find(name, path)
         if not _is_data(kind):
             raise ValueError(f"{name} must be of a class of models, got {path}")
-        # A model draws the tables that it does not hold.
-        sizes = {
-            field: size
-            for field, size in fields.items()
-            if field.startswith("num_") and field not in _NOT_OF_TABLES and type(size) is int
-        }
-        largest = sorted(sizes, key=sizes.__getitem__)[-2:]
-        if math.prod(sizes[field] for field in largest) > _MOST_NUMBERS:
-            raise ValueError(
-                f"{' x '.join(largest)} of {name} must be at most {_MOST_NUMBERS:,} numbers"
-            )
+        # A model draws the tables that it does not hold, of whatever size the fields say.
+        for field in drawn_fields(kind) if issubclass(kind, Model) else ():
+            if fields.get(field) is None:
+                raise ValueError(f"{name}.{field} must be in the folder, got none")
         values = {field: self.decode(f"{name}.{field}", each) for field, each in fields.items()}
         try:
             return kind(**values)

@@ -53,7 +53,8 @@ def test_candidates_are_described_by_their_rows():
     ids = tf.constant([[0, 5, 6], [2, 8, 2]])
     candidates = DOCUMENTS.observe(DOCUMENTS.describe(ids, ()))
     np.testing.assert_array_equal(candidates.is_key_term, [[0, 0, 1], [0, 1, 0]])
-    np.testing.assert_array_equal(candidates.features, DOCUMENTS.features[ids.numpy()])
+    shown = DOCUMENTS.show(candidates, ())
+    np.testing.assert_array_equal(shown.features, DOCUMENTS.features[ids.numpy()])
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.conversations.key_terms import KeyTermDocuments, KeyTermUsers, key_terms
-from recsim_tf.conversations.key_terms.documents import Candidate
+from recsim_tf.conversations.key_terms.documents import Shown
 from recsim_tf.conversations.key_terms.users import UserState
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
@@ -11,7 +11,7 @@ from recsim_tf.core.types import Slate
 
 USERS = KeyTermUsers(num_features=3, num_rounds=2)
 STATE = UserState(tf.constant([[0.2, -0.1, 0.5], [-0.6, 0.0, 0.6]]), tf.constant([0, 1]))
-DOCUMENTS = Candidate(
+DOCUMENTS = Shown(
     item_id=tf.constant([[4, 9], [7, 2]]),
     is_key_term=tf.constant([[0.0, 1.0], [1.0, 0.0]]),
     features=tf.constant([[[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]], [[2.0, 0.0, 1.0], [-1.0, 0.0, 1.0]]]),
@@ -96,9 +96,10 @@ def test_defaults_are_fifty_arms_and_all_key_terms():
     np.testing.assert_array_equal(
         np.sum(observation.documents.is_key_term, axis=1), np.full(4, 500)
     )
-    assert observation.documents.features.shape == [4, 550, 50]
+    shown = simulator.documents.show(observation.documents, ())
+    assert shown.features.shape == [4, 550, 50]
     # Every probability is in range without the clip.
-    probs = simulator.users.scores(state.user, observation.documents).numpy()
+    probs = simulator.users.scores(state.user, shown).numpy()
     assert ((probs >= 0) & (probs <= 1)).all()
     state, transition = simulator.step(state, [[0], [49], [50], [549]], seed=1)
     np.testing.assert_array_equal(transition.response.asked[:, 0], [0, 0, 1, 1])

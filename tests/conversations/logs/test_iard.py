@@ -70,6 +70,29 @@ def test_what_is_no_such_file(tmp_path, content, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        (
+            "utterance_pos",
+            -7,
+            "dialogue 7, utterance S2 must have a utterance_pos from 0 on, got -7",
+        ),
+        ("utterance_pos", 10**30, "utterance S2 must have a utterance_pos from 0 on, got 1000"),
+        ("utterance_pos", 1, "dialogue 7 must have one utterance at position 1, got two"),
+        ("sub-intent/action", "OTH", "sub-intent/action some of NRE, ACC, .*, OTH, got 'OTH'"),
+        ("sub-intent/action", [], r"sub-intent/action some of NRE, .*, got \[\]"),
+        ("role", "Seeker", "utterance S2 must have a role seeker or recommender, got 'Seeker'"),
+        ("utterance_text", "\ud800", r"utterance_text text of UTF-8, got '\\ud800'"),
+    ],
+)
+def test_a_fault_is_told_with_its_dialogue(tmp_path, field, value, message):
+    seeker = utterance(2, "seeker", ["OTH"], "Hi") | {field: value}
+    path = written(tmp_path, {"R1": utterance(1, "recommender", ["OTH"], "Hi"), "S2": seeker})
+    with pytest.raises(ValueError, match=message):
+        read_iard(path)
+
+
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file"):
         read_iard(tmp_path / "iard.json")

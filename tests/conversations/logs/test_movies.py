@@ -71,10 +71,52 @@ def test_users_talk_of_the_genres_of_the_movies(written):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"min_ratings": 161}, "min_ratings must leave movies, got 0 of min_ratings or more"),
-        ({"min_movies": 60}, "min_movies must leave a genre, got none with so many movies"),
+        ({"min_ratings": 161}, "min_ratings=161 must leave movies, got at most 1"),
+        ({"min_movies": 60}, "min_movies=60 must leave a genre, got none of so many movies"),
     ],
 )
 def test_what_leaves_nothing_is_one_line(written, arguments, message):
     with pytest.raises(ValueError, match=message):
         read_movie_catalogue(written[0], **({"num_factors": NUM_FACTORS} | arguments))
+
+
+RATINGS = "user_id\titem_id\trating\ttimestamp\n"
+MOVIES = (
+    "item_id\tmovie_title\trelease_year\tclass\n1\tOne\t1990\t18\n2\tTwo\t1990\t21\n3\tTwo\t\t18"
+)
+
+
+def rated(stars):
+    """Ratings [users, movies] as the file's text."""
+    rows = [
+        f"{user}\t{movie}\t{rating}\t0"
+        for user, row in enumerate(stars)
+        for movie, rating in enumerate(row, 1)
+    ]
+    return RATINGS + "\n".join(rows)
+
+
+@pytest.mark.parametrize(
+    ("ratings", "num_factors", "message"),
+    [
+        (rated([[1, 5, 2]]), 1, "num_factors must be below the 1 raters, got 1"),
+        (rated([[3, 3, 3]] * 9), 1, "ml-100k.inter must tell num_factors=1 tastes apart"),
+        (rated([[1, 5, 2], [5, 1, 3]]) + "\n0\t3\t4\t9", 1, "row 6, column 'item_id' must differ"),
+        (rated([[1, 5, 2], [5, 1, 3]]), 3, "num_factors must be below the 3 movies, got 3"),
+    ],
+)
+def test_ratings_that_tell_no_factors_are_refused(tmp_path, ratings, num_factors, message):
+    (tmp_path / "ml-100k.inter").write_text(ratings)
+    (tmp_path / "ml-100k.item").write_text(MOVIES)
+    with pytest.raises(ValueError, match=message):
+        read_movie_catalogue(tmp_path, num_factors, min_ratings=1, min_movies=1)
+
+
+def test_genres_may_be_numbers_and_changed_files_are_read_again(tmp_path):
+    (tmp_path / "ml-100k.item").write_text(MOVIES)
+    found = []
+    for stars in ([[1, 5, 2], [5, 1, 3]], [[1, 5, 2], [5, 1, 4]]):
+        (tmp_path / "ml-100k.inter").write_text(rated(stars))
+        found.append(read_movie_catalogue(tmp_path, 1, min_ratings=1, min_movies=1))
+    assert found[0].genre_names == ("18", "21")
+    assert not np.array_equal(found[0].bias, found[1].bias)

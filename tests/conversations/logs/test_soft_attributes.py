@@ -33,8 +33,12 @@ def test_a_row_is_a_judgement_of_the_films_of_three_lists(tmp_path):
     np.testing.assert_array_equal(log.response[0, 0, :3], [LESS, LESS, MORE])
     np.testing.assert_array_equal(log.query.reference, [[3], [2]])
     np.testing.assert_array_equal(log.initial.rater, [0, 1])
-    with pytest.raises(ValueError, match="slate_size must be at least 3, got 2"):
-        soft_attributes_log(data, slate_size=2)
+    for size, message in ((2, "at least 3, got 2"), (10**9, "at most 4 films, got 1000000000")):
+        with pytest.raises(ValueError, match=f"slate_size must be {message}"):
+            soft_attributes_log(data, size)
+    nothing = data._replace(judgement=data.judgement[:0])
+    with pytest.raises(ValueError, match="data must have comparisons, got none"):
+        soft_attributes_log(nothing)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +47,15 @@ def test_a_row_is_a_judgement_of_the_films_of_three_lists(tmp_path):
         ("", "must have at least one row"),
         ("8,Up,scary,nonsense,,\n", "row 0, column 'less_than' must be a JSON array of titles"),
         ("8,,scary,,,\n", "row 0, column 'reference_title' must not be empty"),
+        (
+            '8,Up,scary,"[""Heat""]",,"[""Heat""]"\n',
+            "row 0, column 'more_than' must differ from the reference and the other films of its",
+        ),
+        ('8,Up,scary,"[""Up""]",,\n', "row 0, column 'less_than' must differ from the reference"),
+        (
+            "8,Up,scary\n",
+            "soft-attributes.csv is no table of separated values: its row 0 has 3 of 6",
+        ),
     ],
 )
 def test_a_fault_is_told_with_its_row(tmp_path, rows, message):

@@ -71,6 +71,9 @@ def test_with_words_a_reply_may_be_known_in_part_or_not_at_all():
         ({"value": 9}, "row 0, column 'value' must be a value of its mode, from 0 on, got 9"),
         ({"turn": 1}, "column 'turn' must differ from the other steps of its session"),
         ({"asked": "loud"}, "row 0, column 'asked' must be one of attribute_names, got 'loud'"),
+        ({"value": "x"}, "row 0, column 'value' must be a value of its mode, from 0 on, got 'x'"),
+        ({"second": "up"}, "row 0, column 'second' must differ from the other items of its row"),
+        ({"second": None}, "row 0, column 'value' must be a position with an item, or none, got 1"),
     ],
 )
 def test_a_fault_is_named_with_its_row(cells, message):
@@ -79,13 +82,50 @@ def test_a_fault_is_named_with_its_row(cells, message):
 
 
 @pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ({"dwell": 1e300}, "row 0, column 'dwell' must be 0 or more, got 1e[+]300"),
+        ({"dwell": 0}, "row 0, column 'dwell' must be above 0 where an item is chosen, got 0"),
+        ({"dwell": 5}, "row 1, column 'dwell' must be 0 where no item is chosen, got 5"),
+        ({"left": "maybe"}, "row 0, column 'left' must be 0 or 1, got 'maybe'"),
+        ({"left": [1, 1, 0, 1]}, "column 'left' must be the same in all rows of a session"),
+        ({"said": "\ud800"}, r"row 0, column 'said' must be text of UTF-8, got '\\ud800'"),
+    ],
+)
+def test_a_fault_in_what_may_be_left_out_is_named_with_its_row(cells, message):
+    columns = WORDS | {"dwell": "dwell", "departed": "left"}
+    frame = changed(**({"dwell": [2.5, 0, 0, 0], "left": 1} | cells))
+    with pytest.raises(ValueError, match=message):
+        from_turns(frame, columns, vocabulary=Vocabulary(["no"], 1), **READ)
+
+
+def test_modes_of_several_values_need_a_column_of_values():
+    columns = {role: name for role, name in COLUMNS.items() if role != "value"}
+    with pytest.raises(ValueError, match="row 0, column 'reply' must have one value, got 'choose'"):
+        from_turns(changed(), columns, **READ)
+
+
+@pytest.mark.parametrize(
     ("columns", "changes", "message"),
     [
         ({**COLUMNS, "mood": "act"}, {}, "columns must map some of session, step, act"),
         (WORDS, {}, "vocabulary must be a Vocabulary where there are words, got None"),
-        (COLUMNS, {"items": ()}, "items must name a column for each position"),
+        (COLUMNS, {"items": ()}, "items must be a list of at least 1, got 0"),
         (COLUMNS, {"items": ("third",)}, "column 'third' is missing: the table has user"),
         (COLUMNS, {"num_chips": 0}, "num_chips must be at least 1, got 0"),
+        (COLUMNS, {"items": "first"}, "items must be a list of names or ids, got 'first'"),
+        (
+            COLUMNS,
+            {"items": ("first",) * 2},
+            "items must differ from each other, got 'first' twice",
+        ),
+        (
+            COLUMNS,
+            {"item_ids": ("up", "up")},
+            "item_ids must differ from each other, got 'up' twice",
+        ),
+        (COLUMNS, {"attribute_names": ()}, "attribute_names must be a list of at least 1, got 0"),
+        ({**COLUMNS, "act": "turn"}, {}, "columns must differ from each other, got 'turn' twice"),
     ],
 )
 def test_what_is_missing(columns, changes, message):

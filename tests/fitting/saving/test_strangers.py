@@ -1,8 +1,11 @@
 """Saved models that somebody else made: one line each, nothing runs, nothing large is allocated."""
 
+import contextlib
+import functools
 import hashlib
 import io
 import json
+import resource
 import sys
 import tracemalloc
 import zipfile
@@ -11,7 +14,12 @@ import numpy as np
 import pytest
 
 import recsim_tf
+from recsim_tf.conversations import ConversationUsers
+from recsim_tf.conversations.acts import alphabet
+from recsim_tf.conversations.soft_attributes import ratings_and_tags, soft_attributes
 from recsim_tf.fitting import load_model, save_model
+from recsim_tf.fitting.saving.encoding import Decoder, Encoder
+from recsim_tf.language import Recurrent, Vocabulary, recurrent
 from tests.fitting.saving.results import result_of
 
 GAIN = "users.gain"
@@ -66,6 +74,65 @@ def reward(path):
     return field("reward_fn", {"function": path})
 
 
+def sizes(content):
+    """Where the integers of a JSON content are: the list or dictionary, and the place in it."""
+    items = content.items() if isinstance(content, dict) else enumerate(content)
+    for key, value in items:
+        if type(value) is int:
+            yield content, key
+        elif isinstance(value, dict | list):
+            yield from sizes(value)
+
+
+def talkers():
+    """A conversation of users who speak by a small network."""
+    channel = Recurrent(Vocabulary(["yes", "no"], 2), np.eye(alphabet(2, 1).num_symbols), 2)
+    users = ConversationUsers(num_attributes=1, channel=channel)
+    return recsim_tf.conversation(users, slate_size=2)
+
+
+MODELS = {name: functools.partial(recsim_tf.make, name) for name in recsim_tf.registered()}
+MODELS |= {"talkers": talkers, "raters": soft_attributes, "taggers": ratings_and_tags}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_size_of_a_model_takes_memory_that_its_arrays_do_not(name):
+    encoder = Encoder()
+    whole = json.dumps(encoder.encode("simulator", MODELS[name]()))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    tracemalloc.start()
+    for number in range(len(list(sizes(json.loads(whole))))):
+        content = json.loads(whole)
+        holder, key = list(sizes(content))[number]
+        holder[key] = 2**27
+        with contextlib.suppress(ValueError):
+            Decoder(encoder.arrays, ()).decode("simulator", content)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 50e6
+    # In kilobytes: TensorFlow's own arrays.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+
+
+def test_the_layers_of_a_network_are_made_once_the_weights_fit(tmp_path, monkeypatch):
+    folder = tmp_path / "model"
+    save_model(folder, result_of(talkers(), {"users.choice_sharpness": np.float32(3.0)}))
+    assert load_model(folder).simulator.users.channel.num_units == 2
+    monkeypatch.setattr(recurrent, "_Network", lambda *sizes: pytest.fail(f"made of {sizes}"))
+
+    def change_channel(**fields):
+        def edit(content):
+            channel = content["simulator"]["fields"]["users"]["fields"]["channel"]
+            channel["fields"].update(fields)
+
+        change(folder, edit)
+
+    change_channel(num_units=20_000)
+    refused(folder, "simulator.users.channel is refused: weights must be 2,4", "numbers, got shape")
+    change_channel(weights=None)
+    refused(folder, "simulator.users.channel.weights must be in the folder, got none")
+
+
 def nested(depth):
     value = 1
     for _ in range(depth):
@@ -95,7 +162,8 @@ def nested(depth):
         (field("gain", {"class_name": "X"}, "users"), "users.gain must be encoded as save_model"),
         (field("response", 3, "users"), "simulator.users is refused: "),
         (field("gain", {"array": "../other"}, "users"), "it is damaged: KeyError '../other'"),
-        (field("num_factors", 10**12, "documents"), "num_factors of simulator.documents must"),
+        (field("num_factors", 10**9, "documents"), "documents is refused: factors must have shape"),
+        (field("factors", None, "documents"), "simulator.documents.factors must be in the folder"),
         (field("gain", nested(500), "users"), "model.json: "),
         (field("slate_size", 0), "simulator is refused: slate_size must be"),
         (lambda content: content.update(simulator=3), "simulator must be a Simulator, got int"),

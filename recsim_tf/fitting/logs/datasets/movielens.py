@@ -11,7 +11,7 @@ from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
-from recsim_tf.fitting.logs.tables.frames import read_columns, read_separated
+from recsim_tf.fitting.logs.tables.frames import pandas, read_columns, read_separated
 
 _COLUMNS = ["user_id", "item_id", "rating", "timestamp"]
 _MOVIE_COLUMNS = ("item_id", "release_year", "class")
@@ -148,6 +148,8 @@ def read_ratings(path: str | os.PathLike, num_movies: int = 1682) -> Ratings:
         "rating", lambda stars: (stars > 0) & (stars < 100), "be a number of stars"
     )
     time = faults.whole_numbers("timestamp", 0, parsing.LARGEST_WHOLE)
+    again = pandas().DataFrame({"user": user, "movie": movie}).duplicated().to_numpy()
+    faults.refuse(again, "item_id", "differ from the other movies of its user", "rated twice")
     return Ratings(user.astype(np.int64), movie, rating, time)
 
 
@@ -208,12 +210,13 @@ def read_movies(path: str | os.PathLike, *, num_movies: int = 1682) -> MovieFeat
       ValueError: as `from_table`, with row and column, also for a movie that is there twice.
     """
     # A title may hold a quotation mark.
-    frame = read_columns(os.fspath(path), _MOVIE_COLUMNS, sep="\t", quoting=3)
+    texts = ("class", "class:token_seq")
+    frame = read_columns(os.fspath(path), _MOVIE_COLUMNS, sep="\t", quoting=3, texts=texts)
     faults = Faults(frame)
     index = faults.whole_numbers("item_id", 1, num_movies) - 1
-    repeated = frame["item_id"].duplicated().to_numpy()
+    repeated = pandas().Series(index).duplicated().to_numpy()
     faults.refuse(repeated, "item_id", "differ from the other movies", "duplicate movie")
-    indicators = frame["class"].fillna("").str.get_dummies(sep=" ")
+    indicators = frame["class"].str.get_dummies(sep=" ")
     genres = np.zeros((num_movies, indicators.shape[1]), bool)
     genres[index] = indicators.to_numpy(bool)
     year = parsing.numbers(frame["release_year"])

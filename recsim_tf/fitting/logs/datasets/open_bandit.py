@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.core.validation import check_one_of
+from recsim_tf.core.validation import check_at_least, check_one_of
 from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
@@ -146,8 +146,8 @@ def _read_items(path: str) -> tuple[np.ndarray, np.ndarray]:
     """float32 [D] and int32 [D, 3], by item id."""
     frame = read_columns(path, ("item_id", "item_feature_0", *_ITEM_CATEGORIES))
     faults = Faults(frame)
-    order = np.argsort(faults.whole_numbers("item_id", 0, len(frame) - 1))
-    repeated = frame["item_id"].duplicated().to_numpy()
+    item = faults.whole_numbers("item_id", 0, len(frame) - 1)
+    order, repeated = np.argsort(item), pandas().Series(item).duplicated().to_numpy()
     faults.refuse(repeated, "item_id", "differ from the other items", "duplicate item")
     numeric = faults.numbers(
         "item_feature_0", np.isfinite, "be a finite number", read=parsing.float32
@@ -170,13 +170,16 @@ def page_log(impressions: OpenBanditLog, max_affinity: int = 2) -> SessionLog:
 
     Args:
       impressions: S impressions, as `read_open_bandit` reads them.
-      max_affinity: affinities are whole numbers in [0, max_affinity]; larger ones count as it.
+      max_affinity: affinities are whole numbers in [0, max_affinity]; larger ones count as it. At
+        least 0.
 
     Returns:
       A log with `initial` the codes of the users' features, int32 [S, 4]; `documents` item ids
       int32 [S, 1, 3], 0 where nothing is shown; `hidden` affinities int32 [S, 1, 3]; `response`
       int32 [S, 1, 3], 1 for a click; `propensity` as it was.
     """
+
+    check_at_least(0, max_affinity=max_affinity)
 
     def at_position(values):
         """int32 [S, 1, 3]: values [S] at the positions shown, zeros elsewhere."""

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from recsim_tf.core.ranges import shown
 from recsim_tf.fitting.logs.tables import parsing
+from recsim_tf.support.errors import printable
 
 
 class Faults:
@@ -51,6 +53,22 @@ class Faults:
 
         allowed = f"be a whole number in [{low}, {high}]"
         return self.numbers(column, is_allowed, allowed).astype(np.int64)
+
+    def flags(self, column: str, reason: str = "") -> np.ndarray:
+        """bool [R]: a column of 0 and 1, see `refuse`."""
+        values = self.numbers(
+            column, lambda value: np.isin(value, (0, 1)), "be 0 or 1", reason, parsing.flags
+        )
+        return values == 1
+
+    def known(self, column: str, vocabulary: Any, allowed: str, reason: str = "") -> np.ndarray:
+        """int64 [R]: a column of ids as positions in a vocabulary, -1 where it is empty; others are
+        refused.
+        """
+        codes, _ = parsing.codes(self._frame[column], vocabulary)
+        unknown = (codes < 0) & self._frame[column].notna().to_numpy()
+        self.refuse(unknown, column, allowed, reason)
+        return codes
 
     def refuse(
         self,
@@ -97,4 +115,4 @@ class Faults:
 
 def _plain(value: Any) -> str:
     """A value as Python prints it shortly, on one line."""
-    return repr(value.item() if isinstance(value, np.generic) else value).replace("\n", " ")
+    return printable(shown(value.item() if isinstance(value, np.generic) else value))

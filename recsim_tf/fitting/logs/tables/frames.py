@@ -1,12 +1,18 @@
 """Tables and files as pandas DataFrames; pandas is imported when it is first needed."""
 
 import contextlib
+import csv
+import gzip
 import importlib
+import io
 import os
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import IO, Any
 
-from recsim_tf.support.errors import one_line
+from recsim_tf.core.ranges import shown
+from recsim_tf.core.validation import check_different
+from recsim_tf.support.errors import one_line, printable
 
 _CSV = (".csv", ".csv.gz", ".csv.zip")
 _PARQUET = (".parquet", ".pq")
@@ -22,13 +28,14 @@ def pandas() -> Any:
         ) from missing
 
 
-def as_frame(table: Any) -> Any:
-    """The table of `from_table` as a DataFrame with at least one row. Raises a ValueError for
-    another type of table or file, and a file that cannot be read as what its name says.
+def as_frame(table: Any, texts: Sequence[str] = ()) -> Any:
+    """The table of `from_table` as a DataFrame with at least one row; `texts` are columns of a file
+    of separated values that are text, see `read_separated`. Raises a ValueError for another type of
+    table or file, and a file that cannot be read as what its name says.
     """
     pd = pandas()
     if isinstance(table, str | os.PathLike):
-        frame = _read(os.fspath(table))
+        frame = _read(os.fspath(table), texts)
     elif isinstance(table, pd.DataFrame):
         frame = table
     elif hasattr(table, "to_pandas"):
@@ -46,16 +53,49 @@ def as_frame(table: Any) -> Any:
     return frame
 
 
-def read_separated(path: str, **arguments: Any) -> Any:
-    """A file of separated values as a DataFrame, with arguments of `pandas.read_csv`. Raises a
-    ValueError for a file that is empty, damaged or has rows of different lengths.
+def read_separated(path: str, sep: str = ",", texts: Sequence[str] = (), **arguments: Any) -> Any:
+    """A file of separated values as a DataFrame.
+
+    Args:
+      path: the file.
+      sep: what separates the values.
+      texts: columns that are read as they stand, "" where a cell is empty. In other columns pandas
+        takes texts such as NA and null for empty cells, and texts that read as numbers for numbers.
+      **arguments: of `pandas.read_csv`.
+
+    Raises:
+      ValueError: for a file that is empty, damaged or has rows of different lengths.
     """
     pd = pandas()
     with _faults_told(path, "table of separated values"):
-        frame = pd.read_csv(path, low_memory=False, **arguments)
+        converters = dict.fromkeys(texts, str)
+        frame = pd.read_csv(path, sep=sep, low_memory=False, converters=converters, **arguments)
         if not isinstance(frame.index, pd.RangeIndex):
             raise ValueError("its rows have more values than its header")
+        with _opened(path) as file:
+            quoting = arguments.get("quoting", csv.QUOTE_MINIMAL)
+            lines = csv.reader(file, delimiter=sep, quoting=quoting)
+            rows = (row for row in lines if row)
+            if arguments.get("header", "infer") == "infer" and arguments.get("names") is None:
+                # pandas renames the second of two columns of one name.
+                frame.columns = next(rows)
+            last = frame.iloc[:, -1]
+            # pandas takes values that a row lacks for empty ones.
+            for number, row in enumerate(rows if (last.isna() | (last == "")).any() else ()):
+                if len(row) < len(frame.columns):
+                    raise ValueError(
+                        f"its row {number} has {len(row)} of {len(frame.columns)} values"
+                    )
         return frame
+
+
+def _opened(path: str) -> IO[str]:
+    """A file of text, which may be compressed."""
+    if path.endswith(".zip"):
+        with zipfile.ZipFile(path) as archive:
+            return io.StringIO(archive.read(archive.namelist()[0]).decode("utf-8-sig"), newline="")
+    opened: Any = gzip.open if path.endswith(".gz") else open
+    return opened(path, "rt", encoding="utf-8-sig", newline="")
 
 
 def read_columns(path: str, columns: Sequence[str], **arguments: Any) -> Any:
@@ -71,7 +111,11 @@ def read_columns(path: str, columns: Sequence[str], **arguments: Any) -> Any:
 
 
 def check_roles(columns: Mapping[str, str], known: Sequence[str], needed: Sequence[str]) -> None:
-    """Raises a ValueError unless all roles of columns are known and those needed are there."""
+    """Raises a ValueError unless all roles of columns are known, those needed are there, and no
+    column has two roles.
+    """
+    if not isinstance(columns, Mapping):
+        raise ValueError(f"columns must be a dict of roles and names, got {shown(columns)}")
     unknown = [role for role in columns if role not in known]
     if unknown:
         raise ValueError(
@@ -80,6 +124,7 @@ def check_roles(columns: Mapping[str, str], known: Sequence[str], needed: Sequen
     missing = [role for role in needed if role not in columns]
     if missing:
         raise ValueError(f"columns must name a column for {missing[0]!r}, got {dict(columns)}")
+    check_different("columns", list(columns.values()))
 
 
 def check_present(frame: Any, names: Iterable[str], table: str = "the table") -> None:
@@ -88,12 +133,13 @@ def check_present(frame: Any, names: Iterable[str], table: str = "the table") ->
     for name in names:
         if found.count(name) != 1:
             problem = "is there twice" if name in found else "is missing"
-            raise ValueError(f"column {name!r} {problem}: {table} has {', '.join(map(str, found))}")
+            there = printable(", ".join(map(str, found)))
+            raise ValueError(f"column {name!r} {problem}: {table} has {there}")
 
 
-def _read(path: str) -> Any:
+def _read(path: str, texts: Sequence[str]) -> Any:
     if path.endswith(_CSV):
-        return read_separated(path)
+        return read_separated(path, texts=texts)
     if not path.endswith(_PARQUET):
         raise ValueError(
             f"the name of a table's file must end in one of {', '.join(_CSV + _PARQUET)}, got"

@@ -60,6 +60,7 @@ def check_columns(
     and attributes.
     """
     check_roles(columns, _ROLES, ("session", "position", "document"))
+    multiple_clicks = multiple_clicks or "purchased" in columns
     for is_there, role in (
         ("step" in columns or "timestamp" in columns, "'step' or 'timestamp'"),
         (
@@ -97,8 +98,7 @@ def parse(
 
     def flag(role):
         """The column of a role as bool [R], or () where there is none."""
-        values = number(role, lambda value: np.isin(value, (0, 1)), "be 0 or 1", parsing.flags)
-        return tf.nest.map_structure(lambda leaf: leaf == 1, values)
+        return faults.flags(columns[role], f"invalid {role}") if role in columns else ()
 
     step = number("step", parsing.is_whole, "be a whole number", parsing.exact_numbers)
     timestamp: Nest = ()

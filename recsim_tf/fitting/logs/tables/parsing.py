@@ -2,7 +2,7 @@
 row.
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,11 @@ def is_whole(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "i":
         return np.ones(values.shape, bool)
     return (np.floor(values) == values) & (np.abs(values) <= LARGEST_WHOLE)
+
+
+def is_text(cell: Any) -> bool:
+    """Whether a cell is text of UTF-8, which has no lone surrogates."""
+    return isinstance(cell, str) and cell.encode(errors="replace").decode() == cell
 
 
 def flags(column: Any) -> np.ndarray:
@@ -85,11 +90,32 @@ def codes(
     or sorted where `ordered`.
     """
     pd = pandas()
+    # Cells that cannot be an id count as missing.
+    if column.dtype.kind == "f":
+        column = column.where(np.abs(column) <= LARGEST_WHOLE)
+    elif column.dtype == object:
+        column = column.where(column.map(lambda cell: isinstance(cell, Hashable)).astype(bool))
     if vocabulary is None:
         positions, ids = pd.factorize(column, sort=ordered, use_na_sentinel=True)
         return positions.astype(np.int64), np.asarray(ids)
     index = pd.Index(vocabulary)
     return np.where(column.isna(), -1, index.get_indexer(pd.Index(column))), np.asarray(index)
+
+
+def with_ids_alike(frame: Any, names: Sequence[str]) -> Any:
+    """The table with columns of ids of one kind. Where some are text, numbers of the others are
+    text too: a file has the text 7 in a column with other texts, and the number 7.0 in a column of
+    numbers of which some are empty.
+    """
+    is_number = [frame[name].dtype.kind in "iuf" for name in names]
+    if all(is_number) or not any(frame[name].dtype == object for name in names):
+        return frame
+    numbers_as_text = {
+        name: frame[name].astype(object).map(lambda cell: f"{cell:.17g}", na_action="ignore")
+        for name, is_one in zip(names, is_number, strict=True)
+        if is_one and frame[name].notna().any()
+    }
+    return frame.assign(**numbers_as_text)
 
 
 def float32(column: Any) -> np.ndarray:

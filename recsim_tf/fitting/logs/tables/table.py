@@ -9,7 +9,7 @@ import numpy as np
 
 from recsim_tf.choice import ClicksAndPurchases
 from recsim_tf.core.types import Nest
-from recsim_tf.core.validation import check_at_least
+from recsim_tf.core.validation import check_at_least, check_different, check_plain
 from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
 from recsim_tf.fitting.logs.tables import impressions, parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
@@ -123,11 +123,18 @@ def from_table(
     """
     if slate_size is not None:
         check_at_least(1, slate_size=slate_size)
-    if document_ids is not None and len(set(document_ids)) != len(document_ids):
-        raise ValueError("document_ids must differ from each other, got repeated ones")
+    check_at_least(0, first_position=first_position)
+    for name, flag in (("departed", departed), ("multiple_clicks", multiple_clicks)):
+        check_plain(name, flag, bool)
+    check_plain("drop_invalid", drop_invalid, bool)
+    if document_ids is not None:
+        check_different("document_ids", document_ids)
+    check_different("attributes", attributes)
     frame = as_frame(table)
-    multiple_clicks = multiple_clicks or "purchased" in columns
     impressions.check_columns(frame, columns, attributes, multiple_clicks)
+    multiple_clicks = multiple_clicks or "purchased" in columns
+    documents = [columns[role] for role in ("document", "chosen_document") if role in columns]
+    frame = parsing.with_ids_alike(frame, documents)
     _check_visits(visits, columns)
     sessions, session_ids = parsing.codes(frame[columns["session"]])
     missing = sessions < 0

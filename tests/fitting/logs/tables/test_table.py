@@ -273,7 +273,7 @@ def test_each_session_is_dropped_once_with_its_first_fault():
             {},
             "columns must name a column for 'step' or 'timestamp'",
         ),
-        ({**COLUMNS, "chosen_document": "video"}, {}, "for one of 'clicked' and 'chosen_docum"),
+        ({**COLUMNS, "chosen_document": "film"}, {}, "for one of 'clicked' and 'chosen_docum"),
         ({**CHOICES, "purchased": "click"}, {}, "for 'clicked', since slates may have several"),
         (COLUMNS, {"slate_size": 0}, "slate_size must be at least 1, got 0"),
         (COLUMNS, {"document_ids": [1, 1]}, "document_ids must differ"),

@@ -150,7 +150,10 @@ def test_timestamps_may_be_dates_or_have_another_unit():
             lambda: read(table([1], left=1), COLUMNS | {"departed": "left"}, pause=1.0),
             "columns must have no 'departed' beside visits",
         ),
-        (lambda: from_table(table([1]), COLUMNS | {"visit": "step"}), "for a column 'visit', got"),
+        (
+            lambda: from_table(table([1], visit=1), COLUMNS | {"visit": "visit"}),
+            "for a column 'visit', got",
+        ),
         (lambda: from_table(table([1]), COLUMNS, visits=3), "visits must be a TableVisits or None"),
         (
             lambda: read(table([1, 1], visit=[1, 2]), COLUMNS | {"visit": "visit"}),
