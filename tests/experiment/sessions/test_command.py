@@ -11,6 +11,7 @@ import pytest
 from recsim_tf import cli
 from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.sessions import command
 from recsim_tf.experiment.sessions.table import ROLES
 from recsim_tf.fitting.logs import from_table
 from tests.experiment.tiny_runs import open_run, run_command, snapshot
@@ -120,6 +121,41 @@ def test_bad_input_is_one_line_and_nothing_is_written(run, capfd, arguments, mes
     assert (code, output) == (2, "")
     assert re.fullmatch(rf"recsim-tf: error: {message}.*\n", errors), errors
     assert snapshot(run) == before
+
+
+def test_an_output_that_comes_into_being_meanwhile_is_kept(run, tmp_path, capfd, monkeypatch):
+    output, real = tmp_path / "new", command.session_table
+
+    def meanwhile(*arguments):
+        output.mkdir()
+        (output / "precious.txt").write_text("mine")
+        return real(*arguments)
+
+    monkeypatch.setattr(command, "session_table", meanwhile)
+    arguments = (f"--root_dir={run}", "--user=3", "--policy=random", f"--output={output}")
+    code, printed, errors = run_command(capfd, "sessions", *arguments)
+    assert (code, printed) == (2, "")
+    assert errors == f"recsim-tf: error: {output} exists, name a new folder\n"
+    assert snapshot(tmp_path) == {"new/precious.txt": b"mine"}
+
+
+def test_names_that_a_terminal_would_obey_are_printed_without_control_characters(tmp_path, capfd):
+    bindings = (
+        "simulate.simulator = @conversation()",
+        "conversation.users = @ConversationUsers()",
+        "ConversationUsers.num_attributes = 2",
+        r"ConversationUsers.attribute_names = ('\x1b]0;owned\x07\x1b[2J', 'a\r\x9b\tb')",
+        "Evaluation.num_users = 2",
+        "Evaluation.max_steps = 2",
+    )
+    folder = RunDirectory(tmp_path / "run", config.load([], bindings))
+    with folder.claim():
+        folder.write_results({"simulate": {}})
+    code, output, errors = run_command(capfd, "sessions", f"--root_dir={folder.path}")
+    assert code == 0, errors
+    assert "\ufffd]0;owned\ufffd\ufffd[2J" in output
+    assert "a\ufffd\ufffd\ufffdb" in output
+    assert not re.findall(r"[^\n -~\u00a0-\uffff]", output + errors)
 
 
 def test_a_run_without_a_checkpoint_says_so(tmp_path, capfd):
