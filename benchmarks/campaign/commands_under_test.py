@@ -31,6 +31,12 @@ fit.search = @LBFGS()
 LBFGS.max_iterations = 4
 LBFGS.progress = False
 """
+_SIMULATED = """
+run_fit.log = @simulated_log()
+simulated_log.num_sessions = 10
+simulated_log.num_steps = 3
+run_fit.num_replicates = 20
+"""
 _CONFIGS = {
     # Three checkpoints, of which the first is deleted.
     "train": f"""{_ENVIRONMENT}
@@ -69,6 +75,40 @@ Minibatches.progress = False
 Checkpoints.interval = 1
 fit.uncertainty = None
 """,
+    "conversation": f"""{_SIMULATED}
+run_fit.simulator = @conversation()
+simulated_log.simulator = @conversation()
+conversation.slate_size = 2
+conversation.num_candidates = 4
+run_fit.parameters = {{"users.choice_model.no_click_mass": @Parameter()}}
+fit.search = @LBFGS()
+LBFGS.max_iterations = 3
+LBFGS.progress = False
+""",
+    "em": f"""{_SIMULATED}
+run_fit.simulator = @drifting_taste()
+simulated_log.simulator = @drifting_taste()
+simulated_log.latent = ("initial",)
+drifting_taste.slate_size = 2
+drifting_taste.num_candidates = 4
+run_fit.parameters = {{"users.taste_loc": @Parameter()}}
+fit.likelihood = @Chains()
+Chains.num_chains = 4
+fit.search = @MonteCarloEM()
+MonteCarloEM.iterations = 4
+MonteCarloEM.num_moves = 2
+MonteCarloEM.progress = False
+Checkpoints.interval = 1
+fit.uncertainty = None
+""",
+    "world": """
+simulate.simulator = @news()
+news.users_per_world = 2
+news.slate_size = 2
+news.max_steps = 3
+simulate.policies = (@Trending, "random")
+Evaluation.num_users = 4
+""",
     "log": """
 simulate.simulator = @interest_evolution()
 interest_evolution.slate_size = 2
@@ -87,6 +127,8 @@ sweep.num_processes = 1
 }
 # Of the operations of a sweep's trials, which are those of `train`, one in so many is tried.
 _ONE_IN = 20
+# Parts of names in which files of one kind differ.
+_NUMBERS = re.compile(r"(?<=tempstate)\d+|(?<=tmp)[0-9a-f]{32}|[0-9a-f]{8}(?=\.new)|tfevents.*|\d+")
 
 
 class CommandUnderTest(NamedTuple):
@@ -109,14 +151,18 @@ class CommandUnderTest(NamedTuple):
         ]
 
     def places(self, operations: Sequence[str]) -> list[int]:
-        """The numbers of those of its file operations that are tried, from 1."""
-        chosen, of_trials = [], 0
+        """The numbers of those of its file operations that are tried, from 1: of the same operation
+        on files of one kind the first and the last.
+        """
+        alike: dict[str, list[int]] = {}
         for place, operation in enumerate(operations, start=1):
-            _, _, path = operation.partition(" ")
-            of_trials += "/trials/" in path
-            if re.search(self.paths, path) and not ("/trials/" in path and of_trials % _ONE_IN):
-                chosen.append(place)
-        return chosen
+            if re.search(self.paths, operation.partition(" ")[2]):
+                alike.setdefault(_NUMBERS.sub("*", operation), []).append(place)
+        chosen = sorted({places[end] for places in alike.values() for end in (0, -1)})
+        of_trials = [place for place in chosen if "/trials/" in operations[place - 1]]
+        return [
+            place for place in chosen if place not in of_trials or place in of_trials[::_ONE_IN]
+        ]
 
 
 def _of(command: str, config: str, *more: str) -> tuple[str, ...]:
@@ -130,12 +176,21 @@ _COMMANDS = (
     CommandUnderTest("train", _of("train", "train")),
     CommandUnderTest("simulate", _of("simulate", "simulate", "--episode_file=FOLDER/log.tfrecord")),
     CommandUnderTest("simulate compared", _of("simulate", "compare")),
+    CommandUnderTest("simulate a world", _of("simulate", "world")),
     CommandUnderTest("fit by L-BFGS", _of("fit", "lbfgs", _LOG)),
     CommandUnderTest("fit by minibatches", _of("fit", "minibatches", _LOG)),
+    CommandUnderTest("fit by Monte Carlo EM", _of("fit", "em")),
+    CommandUnderTest("fit of a conversation", _of("fit", "conversation")),
     # Slow; all else that it writes is as without.
     CommandUnderTest("fit with a posterior", _of("fit", "posterior", _LOG), paths="posterior"),
     CommandUnderTest("evaluate", _EVALUATE, begins_trained=True),
     CommandUnderTest("evaluate compared", (*_EVALUATE, _COMPARED), begins_trained=True),
+    CommandUnderTest("sessions", ("sessions", *_EVALUATE[1:], "--user=0"), begins_trained=True),
+    CommandUnderTest(
+        "sessions elsewhere",
+        ("sessions", *_EVALUATE[1:], "--user=0", "--output=FOLDER/shown"),
+        begins_trained=True,
+    ),
     CommandUnderTest(
         "sweep", ("sweep", "--root_dir=FOLDER/sweep", "--sweep_file=INPUTS/sweep.gin")
     ),
