@@ -32,7 +32,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     temporary = unfinished(path)
     with storing(path):
         # Whoever made the folder may have left a link of that name, or a named pipe.
-        remove(temporary)
+        if os.path.lexists(temporary):
+            remove(temporary)
         try:
             yield temporary
             os.replace(temporary, path)

@@ -33,16 +33,19 @@ def quiet() -> None:
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
     """Inside, libraries write no warnings and log no messages."""
-    logger, verbosity = logging.getLogger("tensorflow"), absl.logging.get_verbosity()
-    level = logger.level
+    levels = {logging.getLogger("tensorflow"): logging.ERROR, logging.getLogger(): logging.CRITICAL}
+    before = {logger: logger.level for logger in levels}
+    verbosity = absl.logging.get_verbosity()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logger.setLevel(logging.ERROR)
+        for logger, level in levels.items():
+            logger.setLevel(level)
         absl.logging.set_verbosity(absl.logging.FATAL)
         try:
             yield
         finally:
-            logger.setLevel(level)
+            for logger, level in before.items():
+                logger.setLevel(level)
             absl.logging.set_verbosity(verbosity)
 
 

@@ -139,25 +139,6 @@ def test_an_output_that_comes_into_being_meanwhile_is_kept(run, tmp_path, capfd,
     assert snapshot(tmp_path) == {"new/precious.txt": b"mine"}
 
 
-def test_names_that_a_terminal_would_obey_are_printed_without_control_characters(tmp_path, capfd):
-    bindings = (
-        "simulate.simulator = @conversation()",
-        "conversation.users = @ConversationUsers()",
-        "ConversationUsers.num_attributes = 2",
-        r"ConversationUsers.attribute_names = ('\x1b]0;owned\x07\x1b[2J', 'a\r\x9b\tb')",
-        "Evaluation.num_users = 2",
-        "Evaluation.max_steps = 2",
-    )
-    folder = RunDirectory(tmp_path / "run", config.load([], bindings))
-    with folder.claim():
-        folder.write_results({"simulate": {}})
-    code, output, errors = run_command(capfd, "sessions", f"--root_dir={folder.path}")
-    assert code == 0, errors
-    assert "\ufffd]0;owned\ufffd\ufffd[2J" in output
-    assert "a\ufffd\ufffd\ufffdb" in output
-    assert not re.findall(r"[^\n -~\u00a0-\uffff]", output + errors)
-
-
 def test_a_run_without_a_checkpoint_says_so(tmp_path, capfd):
     folder = open_run(tmp_path / "run")
     with folder.claim():
