@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from recsim_tf.experiment.config_files import find_config, packaged_configs
-from recsim_tf.experiment.runs.command import exit_status, quiet
+from recsim_tf.experiment.runs.command import exit_status, plain_output, quiet
 from recsim_tf.options import parse
 from recsim_tf.support.errors import UsageError
+from recsim_tf.support.stopping import interrupted_by_signals
 
 
 def _folder(options: argparse.Namespace) -> Any:
@@ -150,7 +151,7 @@ def _current_folder_on_path() -> Iterator[None]:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs a command in this process.
+    """Runs a command in this process. What it prints has no control characters, see `plain_output`.
 
     Args:
       arguments: without the name of the program.
@@ -159,10 +160,15 @@ def run(arguments: Sequence[str]) -> int:
       The exit status: 0; 1 for a sweep with failed trials; 2 after an error, which is one line on
       standard error; 128 plus the number of the signal that stopped the command.
     """
-    try:
-        options = parse(arguments)
-    except SystemExit as end:  # After --help, or an error.
-        return int(end.code or 0)
+    with plain_output():
+        try:
+            options = parse(arguments)
+        except SystemExit as end:  # After --help, or an error.
+            return int(end.code or 0)
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     command = {
         "train": _train,
         "evaluate": _evaluate,
@@ -174,7 +180,8 @@ def run(arguments: Sequence[str]) -> int:
 
     def imported_and_run() -> int | None:
         files = _gin_files(options)
-        _import(options.command)
+        with interrupted_by_signals():
+            _import(options.command)
         from recsim_tf.experiment.binding_errors import refusals
 
         with refusals(files, options.gin_bindings):

@@ -1,8 +1,11 @@
+import contextlib
 import errno
+import io
 import json
 import os
 import re
 import signal
+import sys
 
 import pytest
 
@@ -76,6 +79,57 @@ def test_sigterm_ends_a_command_with_a_line(tmp_path, monkeypatch, capfd):
     code, _, errors = run_command(capfd, "simulate", f"--root_dir={tmp_path}")
     assert code == 128 + signal.SIGTERM
     assert errors == "recsim-tf: simulate was stopped; run the same command to go on\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("other", [None, RuntimeError("while a graph was traced")])
+def test_a_signal_that_a_library_swallows_is_told_at_the_end(
+    tmp_path, monkeypatch, capfd, number, other
+):
+    def swallowed(options):
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+        if other is not None:
+            raise other
+
+    monkeypatch.setattr(cli, "_simulate", swallowed)
+    code, _, errors = run_command(capfd, "simulate", f"--root_dir={tmp_path}")
+    assert code == 128 + number
+    assert errors == "recsim-tf: simulate was stopped; run the same command to go on\n"
+
+
+_SMALL = (
+    "--gin_bindings=simulate.simulator = @interest_exploration()",
+    "--gin_bindings=Evaluation.num_users = 3",
+)
+
+
+def test_output_that_is_not_utf_8_has_marks_for_what_it_lacks(tmp_path, monkeypatch):
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="ascii"))
+    assert cli.run(["simulate", f"--root_dir={tmp_path / 'run'}", *_SMALL]) == 0
+    sys.stdout.flush()
+    assert b"? is one standard error of the mean." in printed.getvalue()
+
+
+def test_names_that_a_terminal_would_obey_are_printed_without_control_characters(tmp_path, capfd):
+    name = r"--gin_bindings=simulate.policies = {'\x1b]0;owned\x07\x1b[2J\r\x9b\t': 'random'}"
+    code, output, errors = run_command(capfd, "simulate", f"--root_dir={tmp_path}", *_SMALL, name)
+    assert code == 0, errors
+    assert "\ufffd]0;owned\ufffd\ufffd[2J\ufffd\ufffd\ufffd" in output
+    assert not re.search(r"[^\n -~\u00a0-\uffff]", output + errors)
+    (tmp_path / "config.gin").write_text("\x1b[2J.x = 1")
+    code, output, errors = run_command(capfd, "sessions", f"--root_dir={tmp_path}")
+    assert (code, output, errors.count("\n")) == (2, "", 1)
+    assert not re.search(r"[^\n -~\u00a0-\uffff]", errors)
+
+
+def test_a_progress_bar_moves_and_prints_no_other_control_characters(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(
+        cli, "_simulate", lambda options: print("\rhalf\r\x1b[2J\x07", file=sys.stderr)
+    )
+    code, _, errors = run_command(capfd, "simulate", f"--root_dir={tmp_path}")
+    assert (code, errors) == (0, "\rhalf\ufffd\ufffd[2J\ufffd\n")
 
 
 def test_a_full_disk_is_one_line_with_the_path_and_what_to_do(tmp_path, monkeypatch, capfd):

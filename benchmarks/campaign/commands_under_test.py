@@ -31,6 +31,12 @@ fit.search = @LBFGS()
 LBFGS.max_iterations = 4
 LBFGS.progress = False
 """
+_SIMULATED = """
+run_fit.log = @simulated_log()
+simulated_log.num_sessions = 10
+simulated_log.num_steps = 3
+run_fit.num_replicates = 20
+"""
 _CONFIGS = {
     # Three checkpoints, of which the first is deleted.
     "train": f"""{_ENVIRONMENT}
@@ -69,6 +75,41 @@ Minibatches.progress = False
 Checkpoints.interval = 1
 fit.uncertainty = None
 """,
+    "conversation": f"""{_SIMULATED}
+run_fit.simulator = @conversation()
+simulated_log.simulator = @conversation()
+conversation.slate_size = 2
+conversation.num_candidates = 4
+run_fit.parameters = {{"users.choice_model.no_click_mass": @Parameter()}}
+fit.search = @LBFGS()
+LBFGS.max_iterations = 3
+LBFGS.progress = False
+""",
+    "em": f"""{_SIMULATED}
+run_fit.simulator = @drifting_taste()
+simulated_log.simulator = @drifting_taste()
+simulated_log.num_steps = 1
+simulated_log.latent = ("initial",)
+drifting_taste.slate_size = 2
+drifting_taste.num_candidates = 4
+run_fit.parameters = {{"users.taste_loc": @Parameter()}}
+fit.likelihood = @Chains()
+Chains.num_chains = 4
+fit.search = @MonteCarloEM()
+MonteCarloEM.iterations = 4
+MonteCarloEM.num_moves = 2
+MonteCarloEM.progress = False
+Checkpoints.interval = 1
+fit.uncertainty = None
+""",
+    "world": """
+simulate.simulator = @news()
+news.users_per_world = 2
+news.slate_size = 2
+news.max_steps = 3
+simulate.policies = (@Trending, "random")
+Evaluation.num_users = 4
+""",
     "log": """
 simulate.simulator = @interest_evolution()
 interest_evolution.slate_size = 2
@@ -86,7 +127,12 @@ sweep.num_processes = 1
 """,
 }
 # Of the operations of a sweep's trials, which are those of `train`, one in so many is tried.
-_ONE_IN = 20
+_ONE_IN = 40
+# Parts of names in which files of one kind differ, as both parts of a training's checkpoint.
+_NUMBERS = re.compile(
+    r"(run|replay)(?=_temp|\.data|\.index)|(?<=tempstate)\d+|(?<=tmp)[0-9a-f]{32}"
+    r"|[0-9a-f]{8}(?=\.new)|tfevents.*|\d+"
+)
 
 
 class CommandUnderTest(NamedTuple):
@@ -94,13 +140,14 @@ class CommandUnderTest(NamedTuple):
 
     name: str
     arguments: tuple[str, ...]  # FOLDER and INPUTS stand for folders
-    begins_trained: bool = False  # in a copy of the folder of a finished training
+    begins: str = ""  # in a copy of a folder of the inputs: "trained" or "swept"
     paths: str = ""  # operations on paths that match it are tried, else all
+    elsewhere: str = "(?!)"  # but those that match this, which another command tries
 
     def prepare(self, folder: Path, inputs: Path) -> list[str]:
         """Makes the folder, which must not exist; the arguments of the command in it."""
-        if self.begins_trained:
-            shutil.copytree(inputs / "trained", folder)
+        if self.begins:
+            shutil.copytree(inputs / self.begins, folder)
         else:
             folder.mkdir()
         return [
@@ -109,14 +156,23 @@ class CommandUnderTest(NamedTuple):
         ]
 
     def places(self, operations: Sequence[str]) -> list[int]:
-        """The numbers of those of its file operations that are tried, from 1."""
-        chosen, of_trials = [], 0
+        """The numbers of those of its file operations that are tried, from 1: of the same operation
+        on files of one kind the first and the last.
+        """
+        alike: dict[str, list[int]] = {}
         for place, operation in enumerate(operations, start=1):
-            _, _, path = operation.partition(" ")
-            of_trials += "/trials/" in path
-            if re.search(self.paths, path) and not ("/trials/" in path and of_trials % _ONE_IN):
-                chosen.append(place)
-        return chosen
+            path = operation.partition(" ")[2]
+            if re.search(self.paths, path) and not re.search(self.elsewhere, path):
+                alike.setdefault(kind_of(operation), []).append(place)
+        chosen = sorted({places[end] for places in alike.values() for end in (0, -1)})
+        of_trials = [place for place in chosen if "/trials/" in operations[place - 1]]
+        left_out = {*of_trials} - {*of_trials[::_ONE_IN]}
+        return [place for place in chosen if place not in left_out]
+
+
+def kind_of(operation: str) -> str:
+    """An operation without the numbers in the name of its file."""
+    return _NUMBERS.sub("*", operation)
 
 
 def _of(command: str, config: str, *more: str) -> tuple[str, ...]:
@@ -124,21 +180,37 @@ def _of(command: str, config: str, *more: str) -> tuple[str, ...]:
 
 
 _LOG = "--gin_bindings=read_episode_log.path = 'INPUTS/log.tfrecord'"
-_EVALUATE = ("evaluate", "--root_dir=FOLDER/run", "--gin_bindings=Evaluation.num_users = 5")
+_USERS = "--gin_bindings=Evaluation.num_users = 5"
+_EVALUATE = ("evaluate", "--root_dir=FOLDER/run", _USERS)
+_SESSIONS = ("sessions", "--root_dir=FOLDER/run", _USERS, "--user=0")
 _COMPARED = "--gin_bindings=Evaluation.compare = {'users.choice_model.no_click_mass': (1.0, 2.0)}"
+_SWEEP = ("sweep", "--root_dir=FOLDER/sweep", "--sweep_file=INPUTS/sweep.gin")
+# Files at the end of a sweep.
+_TABLES = r"^sweep/(sweep|curves|returns|summary)\."
+# When checkpoints appear and disappear.
+_CHECKPOINTS = r"checkpoints/\d+(\.old\.new)?$"
+# Commands with `paths` write all else as the ones above them.
 _COMMANDS = (
     CommandUnderTest("train", _of("train", "train")),
     CommandUnderTest("simulate", _of("simulate", "simulate", "--episode_file=FOLDER/log.tfrecord")),
-    CommandUnderTest("simulate compared", _of("simulate", "compare")),
+    CommandUnderTest("simulate compared", _of("simulate", "compare"), paths="png"),
+    CommandUnderTest("simulate a world", _of("simulate", "world")),
     CommandUnderTest("fit by L-BFGS", _of("fit", "lbfgs", _LOG)),
-    CommandUnderTest("fit by minibatches", _of("fit", "minibatches", _LOG)),
-    # Slow; all else that it writes is as without.
+    CommandUnderTest("fit by minibatches", _of("fit", "minibatches", _LOG), paths=_CHECKPOINTS),
+    CommandUnderTest("fit by Monte Carlo EM", _of("fit", "em"), paths=_CHECKPOINTS),
+    CommandUnderTest("fit of a conversation", _of("fit", "conversation"), paths="report|model|res"),
     CommandUnderTest("fit with a posterior", _of("fit", "posterior", _LOG), paths="posterior"),
-    CommandUnderTest("evaluate", _EVALUATE, begins_trained=True),
-    CommandUnderTest("evaluate compared", (*_EVALUATE, _COMPARED), begins_trained=True),
+    CommandUnderTest("evaluate", _EVALUATE, "trained"),
+    CommandUnderTest("evaluate compared", (*_EVALUATE, _COMPARED), "trained"),
+    CommandUnderTest("sessions", _SESSIONS, "trained"),
     CommandUnderTest(
-        "sweep", ("sweep", "--root_dir=FOLDER/sweep", "--sweep_file=INPUTS/sweep.gin")
+        "sessions elsewhere",
+        (*_SESSIONS, "--output=FOLDER/shown"),
+        "trained",
+        paths=r"^shown[^/]*$",
     ),
+    CommandUnderTest("sweep", _SWEEP, elsewhere=_TABLES),
+    CommandUnderTest("sweep at its end", _SWEEP, "swept", paths=_TABLES),
 )
 
 
@@ -151,8 +223,9 @@ def commands(inputs: Path, runner: Runner, names: Sequence[str] = ()) -> list[Co
     if any(command.name.startswith("fit") for command in chosen):
         log = _of("simulate", "log", "--episode_file=INPUTS/log.tfrecord")
         needed.append((inputs / "logged", log))
-    if any(command.begins_trained for command in chosen):
-        needed.append((inputs / "trained", _of("train", "train")))
+    for begins, arguments in (("trained", _of("train", "train")), ("swept", _SWEEP)):
+        if any(command.begins == begins for command in chosen):
+            needed.append((inputs / begins, arguments))
     for folder, arguments in needed:
         ending = runner.run(CommandUnderTest("", arguments).prepare(folder, inputs), inputs)
         if ending.code:

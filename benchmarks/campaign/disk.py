@@ -9,7 +9,7 @@ from campaign.runner import Fault
 from campaign.trials import Case, Outcome, Trials, opened, report
 from sections import Section, Settings
 
-_SIZES = 12
+_SIZES = 8
 # From one in so many operations on, the disk is full.
 _ONE_IN = 8
 _KINDS = {

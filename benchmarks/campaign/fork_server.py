@@ -9,6 +9,7 @@ has just started. A fork ends as any interpreter does.
 """
 
 import ctypes
+import gc
 import json
 import os
 import signal
@@ -60,6 +61,8 @@ def main() -> None:
     import recsim_tf.experiment.sweeps.run  # noqa: F401
     from recsim_tf import cli
 
+    # The forks need not look through what is imported for garbage, again and again.
+    gc.freeze()
     become(serve())
     cli.main()
 

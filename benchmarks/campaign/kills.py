@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Iterator
 
-from campaign.commands_under_test import CommandUnderTest
+from campaign.commands_under_test import CommandUnderTest, kind_of
 from campaign.runner import Fault
 from campaign.trials import Case, Outcome, Trials, opened, report
 from sections import Section, Settings
@@ -14,7 +14,9 @@ _MOMENTS = {
     "train": (0.0, 0.15, 0.3, 0.6, 0.75, 0.9, 1.0),
     "fit by minibatches": (0.1, 0.4, 0.7, 0.9),
     "simulate": (0.1, 0.5, 0.8),
-    "sweep": (0.05, 0.4, 0.7, 0.95),
+    "sweep": (0.05, 0.5, 0.95),
+    "evaluate": (0.0, 0.9),
+    "sessions": (0.0, 0.5),
 }
 # Operations that follow the last of a command that matters.
 _LAST = 2
@@ -49,11 +51,14 @@ def measure(settings: Settings) -> Section:
 
 def _kills_of(trials: Trials, command: CommandUnderTest) -> Iterator[Case]:
     operations = trials.uninterrupted(command).operations
+    torn = set()
     for place in command.places(operations):
+        kind = kind_of(operations[place - 1])
         yield Case(command, Fault("kill", place))
-        if command.name == "sweep":
+        if "/trials/" in kind:
             yield Case(command, Fault("kill_all", place))
-        elif operations[place - 1].startswith("write "):
+        elif kind.startswith("write ") and kind not in torn:
+            torn.add(kind)
             yield Case(command, Fault("tear", place))
 
 

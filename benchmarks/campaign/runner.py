@@ -23,9 +23,11 @@ _SHIM = Path(__file__).with_name("shim.c")
 _STATE, _STATE_BYTES = "<260q", 4096
 # Far longer than any of the commands takes.
 _PATIENCE_SECONDS = 300.0
-# Threads that libraries start when they are imported do not live on in a fork. Bars would fill the
-# logs of trials.
+# Threads that libraries start when they are imported do not live on in a fork. Each command has one
+# core. Bars would fill the logs of trials.
 _VARIABLES = {
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "TF_CPP_MIN_LOG_LEVEL": "3",

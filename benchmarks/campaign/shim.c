@@ -1,7 +1,8 @@
 /* Faults at the file operations of a command, below a folder; preloaded by LD_PRELOAD.
 
 The operations of all processes of the command that change files below FAULTS_ROOT are numbered from
-1. Environment variables say what happens:
+1. To remove what is not there, or to make a folder that is there, is none. Environment variables say
+what happens:
 
   FAULTS_ROOT     the folder; nothing happens without it
   FAULTS_STATE    a file of 4096 zeros outside of it, which the processes share, see `State`
@@ -246,17 +247,24 @@ int rename(const char *from, const char *to) {
   const char *counted = below(AT_FDCWD, to, full) ? to : from;
   return UNLESS(at_path("rename", AT_FDCWD, counted), rename, from, to);
 }
+/* An operation that needs a path, or needs that there is none; without that it changes nothing. */
+static Fate at_path_if(int is_there, const char *kind, int folder, const char *path) {
+  struct stat found;
+  int missing = fstatat(folder, path, &found, AT_SYMLINK_NOFOLLOW);
+  return !missing == is_there ? at_path(kind, folder, path) : GO_ON;
+}
+
 int unlink(const char *path) {
-  return UNLESS(at_path("unlink", AT_FDCWD, path), unlink, path);
+  return UNLESS(at_path_if(1, "unlink", AT_FDCWD, path), unlink, path);
 }
 int unlinkat(int folder, const char *path, int flags) {
-  return UNLESS(at_path("unlink", folder, path), unlinkat, folder, path, flags);
+  return UNLESS(at_path_if(1, "unlink", folder, path), unlinkat, folder, path, flags);
 }
 int rmdir(const char *path) {
-  return UNLESS(at_path("rmdir", AT_FDCWD, path), rmdir, path);
+  return UNLESS(at_path_if(1, "rmdir", AT_FDCWD, path), rmdir, path);
 }
 int mkdir(const char *path, mode_t mode) {
-  return UNLESS(at_path("mkdir", AT_FDCWD, path), mkdir, path, mode);
+  return UNLESS(at_path_if(0, "mkdir", AT_FDCWD, path), mkdir, path, mode);
 }
 int ftruncate(int file, off_t size) {
   return UNLESS(at_descriptor("truncate", file), ftruncate, file, size);

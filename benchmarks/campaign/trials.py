@@ -18,7 +18,7 @@ from tqdm import tqdm
 from recsim_tf.support.tables import text_table
 
 # Random parts of names, and ids of processes.
-_RANDOM = re.compile(r"(?<=tempstate)\d+|(?<=tmp)[0-9a-f]{32}|(?<=tfevents).*|\.\d+(?=\.new)")
+_RANDOM = re.compile(r"(?<=tempstate)\d+|(?<=tmp)[0-9a-f]{32}|(?<=tfevents).*|[0-9a-f]{8}(?=\.new)")
 
 
 class Case(NamedTuple):

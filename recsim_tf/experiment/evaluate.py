@@ -13,13 +13,8 @@ from recsim_tf.experiment.runs.folder import RUN, RunDirectory
 from recsim_tf.experiment.training.parts import Experiment
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.files import (
-    append_json,
-    new_folder,
-    require_writable,
-    whole_folder,
-    write_json,
-)
+from recsim_tf.support.files import append_json, require_writable, write_json
+from recsim_tf.support.new_folders import publish, unfinished_folder
 
 
 def evaluate_run(
@@ -42,13 +37,19 @@ def evaluate_run(
         results = evaluation.results(parts.simulator, parts.policies)
     written, iteration = folder.path / "evaluations", parts.iteration
     if results[0].setting is None:
-        outputs.write_sessions(written / f"sessions-{iteration}.csv", results)
+        path = written / f"sessions-{iteration}.csv"
+        # Another process may write the same file.
+        with unfinished_folder(path) as new:
+            outputs.write_sessions(new / path.name, results)
+            (new / path.name).replace(path)
     else:
         policies = [result.as_json() for result in results]
-        with whole_folder(new_folder(written, f"comparison-{iteration}")) as compared:
+        path = written / f"comparison-{iteration}"
+        with unfinished_folder(path) as compared:
             write_json(compared / "results.json", {"policies": policies})
             outputs.write_sessions(compared / "sessions.csv", results)
             outputs.plot_values(compared / "values.png", results)
+            publish(compared, path, numbered=True)
     print(outputs.results_table(results))
     return results
 

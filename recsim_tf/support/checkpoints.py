@@ -73,6 +73,10 @@ def restore(
     """
     path = folder / str(number) / part
     try:
+        for file in path.parent.glob(f"{part}.*"):
+            # To read a named pipe would wait for ever.
+            if not file.is_file():
+                raise ValueError(f"{file.name} is not a file")
         status = checkpoint.read(str(path))
         status.assert_existing_objects_matched()
         if whole:

@@ -5,7 +5,6 @@ of small files.
 import contextlib
 import csv
 import errno
-import itertools
 import json
 import os
 import shutil
@@ -32,6 +31,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     temporary = unfinished(path)
     with storing(path):
+        # Whoever made the folder may have left a link of that name, or a named pipe.
+        if os.path.lexists(temporary):
+            remove(temporary)
         try:
             yield temporary
             os.replace(temporary, path)
@@ -43,7 +45,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """Inside, a new folder, which replaces `path` at the end. After an error `path` is as it was.
-    The folder that it is in must be there.
+    The folder that it is in must be there, and no other process may write `path`.
 
     Raises:
       OSError: that names the folder.
@@ -61,20 +63,14 @@ def whole_folder(path: Path) -> Iterator[Path]:
             raise
 
 
-def new_folder(parent: Path, name: str) -> Path:
-    """The folder of that name, or if it exists the first one with a number that does not."""
-    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-    return next(parent / new for new in names if not (parent / new).exists())
-
-
 def unfinished(path: Path) -> Path:
     """The name of a file or a folder while it is written."""
     return path.with_name(path.name + UNFINISHED)
 
 
 def remove(path: Path) -> None:
-    """Removes a file, or a folder so that it disappears in one step; either may be absent."""
-    if not path.is_dir():
+    """Removes a file, a link, or a folder so that it disappears in one step; it may be absent."""
+    if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
         return
     if not path.name.endswith(UNFINISHED):
@@ -137,14 +133,31 @@ def write_csv(path: Path, columns: Iterable[str], rows: Iterable[Iterable[Any]])
         writer.writerows(rows)
 
 
+def no_link(path: str, flags: int) -> int:
+    """An opener for `open`, for files to append to or to lock in a folder that somebody else may
+    have made: it follows no link, and does not wait for the other end of a named pipe.
+
+    Raises:
+      OSError: that names the file.
+    """
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(f"{path} is a link, which is not followed: remove it") from error
+        raise
+
+
 def append_json(path: Path, row: dict[str, Any]) -> None:
     """Adds a line to a file of JSON lines."""
-    with storing(path), open(path, "a", encoding="utf-8") as file:
+    with storing(path), open(path, "a", encoding="utf-8", opener=no_link) as file:
         file.write(json.dumps(row) + "\n")
 
 
 def read_text(path: Path, advice: str) -> str:
     """The text of a file in UTF-8; arguments and errors are those of `read_json`."""
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is damaged, it is not a file: {advice}")
     try:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:

@@ -43,14 +43,25 @@ class TerminatedError(KeyboardInterrupt):
 
 
 @contextlib.contextmanager
-def interrupted_by_sigterm() -> Iterator[None]:
-    """Inside, SIGTERM raises a TerminatedError, as Ctrl-C raises a KeyboardInterrupt."""
+def interrupted_by_signals() -> Iterator[None]:
+    """Inside, Ctrl-C raises a KeyboardInterrupt, and SIGTERM a TerminatedError. Libraries may lose
+    it, or make another error of it; then it is raised at the end.
+    """
+    came: list[type[KeyboardInterrupt]] = []
 
-    def terminate(number: int, frame: Any) -> None:
-        raise TerminatedError
+    def interrupt(number: int, frame: Any) -> None:
+        came.append(KeyboardInterrupt if number == signal.SIGINT else TerminatedError)
+        raise came[0]
 
-    with _handling({signal.SIGTERM: terminate}):
-        yield
+    with _handling({signal.SIGINT: interrupt, signal.SIGTERM: interrupt}):
+        try:
+            yield
+        except Exception as error:
+            if came:
+                raise came[0] from error
+            raise
+    if came:
+        raise came[0]
 
 
 @contextlib.contextmanager

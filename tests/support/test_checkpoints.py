@@ -1,3 +1,5 @@
+import os
+
 import pytest
 import tensorflow as tf
 
@@ -70,6 +72,14 @@ def test_an_older_one_is_restored_where_the_newest_is_damaged(tmp_path, capsys):
     damage(tmp_path, 1)
     damage(tmp_path, 2)
     with pytest.raises(checkpoints.CorruptError, match=r"3/run is corrupt .*: restore the file or"):
+        restored(tmp_path)
+
+
+def test_a_named_pipe_in_a_checkpoint_is_damage_and_not_waited_for(tmp_path):
+    saved(tmp_path, 1, 1.0)
+    (tmp_path / "1" / "run.index").unlink()
+    os.mkfifo(tmp_path / "1" / "run.index")
+    with pytest.raises(checkpoints.CorruptError, match=r"\(run.index is not a file\)"):
         restored(tmp_path)
 
 

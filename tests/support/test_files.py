@@ -1,4 +1,5 @@
 import dataclasses
+import os
 
 import pytest
 
@@ -14,6 +15,29 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
     files.write_text(path, "new")
     assert path.read_text() == "new"
     assert [left.name for left in path.parent.iterdir()] == ["table.csv"]
+
+
+def test_no_file_is_written_through_a_link(tmp_path):
+    precious = tmp_path / "precious.txt"
+    precious.write_text("mine")
+    for name in ("results.json", "results.json.new", "metrics.jsonl"):
+        (tmp_path / name).symlink_to(precious)
+    files.write_json(tmp_path / "results.json", {})
+    assert (tmp_path / "results.json").read_text() == "{}\n"
+    with pytest.raises(OSError, match=r"metrics.jsonl is a link, which is not followed: remove it"):
+        files.append_json(tmp_path / "metrics.jsonl", {})
+    assert precious.read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("precious.txt", "results.json", "metrics.jsonl"),
+    }
+
+
+def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "results.json")
+    with pytest.raises(ValueError, match=r"results.json is damaged, it is not a file: restore it"):
+        files.read_json(tmp_path / "results.json", dict, "restore it")
+    with pytest.raises(OSError, match=r"results.json"):
+        files.append_json(tmp_path / "results.json", {})
 
 
 @dataclasses.dataclass

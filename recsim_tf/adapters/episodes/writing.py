@@ -16,7 +16,7 @@ from recsim_tf.core.corpora import map_corpora
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Trajectory
-from recsim_tf.support.files import UNFINISHED, storing
+from recsim_tf.support.files import UNFINISHED, no_link, storing
 
 
 class Writer:
@@ -142,7 +142,7 @@ def write(path: str | os.PathLike, simulator: Simulator, trajectory: Trajectory)
 
 def _locked(path: str) -> IO:
     """The file of that name, which no other process may write until it is closed."""
-    file = open(path, "ab")  # noqa: SIM115
+    file = open(path, "ab", opener=no_link)  # noqa: SIM115
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -1,18 +1,21 @@
 """A command as a process: its lines on standard error, and its exit status."""
 
 import contextlib
+import io
 import logging
 import os
+import re
 import signal
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import absl.logging
 
 from recsim_tf.support.errors import OF_VALUES, error_line, fault_location, one_line
-from recsim_tf.support.stopping import StoppedError, TerminatedError, interrupted_by_sigterm
+from recsim_tf.support.stopping import StoppedError, TerminatedError, interrupted_by_signals
 
 # The beginning of the line on standard error that says an error.
 ERROR_PREFIX = "recsim-tf: error: "
@@ -30,17 +33,50 @@ def quiet() -> None:
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
     """Inside, libraries write no warnings and log no messages."""
-    logger, verbosity = logging.getLogger("tensorflow"), absl.logging.get_verbosity()
-    level = logger.level
+    levels = {logging.getLogger("tensorflow"): logging.ERROR, logging.getLogger(): logging.CRITICAL}
+    before = {logger: logger.level for logger in levels}
+    verbosity = absl.logging.get_verbosity()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logger.setLevel(logging.ERROR)
+        for logger, level in levels.items():
+            logger.setLevel(level)
         absl.logging.set_verbosity(absl.logging.FATAL)
         try:
             yield
         finally:
-            logger.setLevel(level)
+            for logger, level in before.items():
+                logger.setLevel(level)
             absl.logging.set_verbosity(verbosity)
+
+
+class _Plain:
+    """A stream to write to, without control characters."""
+
+    # A carriage return in front is that of a progress bar.
+    _CONTROL = re.compile(r"(?!\A)\r|[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(self._CONTROL.sub("\N{REPLACEMENT CHARACTER}", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def plain_output() -> Iterator[None]:
+    """Inside, control characters in what is printed, but line ends, are replaced: names of models
+    and files may hold some, which terminals would obey. Standard output replaces what its encoding
+    lacks.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    stdout: Any = _Plain(sys.stdout)
+    stderr: Any = _Plain(sys.stderr)
+    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+        yield
 
 
 def exit_status(name: str, command: Callable[[], int | None]) -> int:
@@ -54,7 +90,7 @@ def exit_status(name: str, command: Callable[[], int | None]) -> int:
       The exit status: 2 after an error, 128 plus the number of the signal that stopped the command.
     """
     try:
-        with interrupted_by_sigterm():
+        with interrupted_by_signals():
             return command() or 0
     except StoppedError as stopped:
         print(f"recsim-tf: {one_line(stopped)}; run the same command to go on", file=sys.stderr)

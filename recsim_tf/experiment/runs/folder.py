@@ -22,16 +22,17 @@ from recsim_tf.core.execution import num_cores
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import (
-    UNFINISHED,
     append_json,
+    no_link,
     read_json,
     read_json_lines,
     read_text,
-    remove,
     require_numbers,
+    unfinished,
     write_json,
     write_text,
 )
+from recsim_tf.support.new_folders import sweep
 
 _CONFIG = "config.gin"
 _METRICS = "metrics.jsonl"
@@ -40,6 +41,8 @@ _CHECKPOINTS = "checkpoints"
 _MACHINE = "machine.json"
 # The part of a checkpoint that evaluations need; see `recsim_tf.experiment.training.checkpoints`.
 RUN = "run"
+# Libraries on which results depend; those of agents need not be installed.
+_LIBRARIES = ("tensorflow", "tensorflow_probability", "tf_agents", "tf_keras", "numpy")
 # Bindings that may differ between calls of one run.
 _MAY_CHANGE = ("train.num_iterations",)
 
@@ -107,8 +110,7 @@ class RunDirectory:
             if worker:
                 yield
                 return
-            for path in sorted(self.path.rglob(f"*{UNFINISHED}")):
-                remove(path)
+            sweep(self.path)
             is_new = not self.config_file.is_file()
             write_text(self.config_file, self._config)
             _record_machine(self.path / _MACHINE)
@@ -178,13 +180,14 @@ def locked(folder: Path, name: str = _LOCK) -> Iterator[None]:
 
     Raises:
       UsageError: if another process holds it, or if the folder cannot be created.
+      OSError: if the lock cannot be opened, or is a link.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"root_dir {folder} cannot be created: {error.strerror}") from error
     # The operating system releases the lock when the process ends, however it ends.
-    with open(folder / name, "w") as lock:
+    with open(folder / name, "a", opener=no_link) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -208,7 +211,8 @@ def holds(folder: Path, record: str, kind: str) -> bool:
         return True
     names = [path.name for path in folder.iterdir()] if folder.exists() else []
     # A process may have been killed while it wrote the record.
-    if any(not name.startswith(_LOCK) and name != record + UNFINISHED for name in names):
+    half = unfinished(folder / record).name
+    if any(not name.startswith(_LOCK) and name != half for name in names):
         raise UsageError(
             f"root_dir {folder} is not empty and holds no {kind} (no {record}): name a new or"
             " empty folder"
@@ -222,12 +226,10 @@ def _record_machine(file: Path) -> None:
     """
     now = _machine()
     try:
-        before = json.loads(file.read_text(encoding="utf-8"))
+        before = read_json(file, dict, "remove it, and the same command goes on")
     except FileNotFoundError:
         write_json(file, now)
         return
-    except ValueError:
-        before = {}
     changed = [
         f"{name} {before[name]} before, {now[name]} now"
         for name in now
@@ -243,19 +245,23 @@ def _record_machine(file: Path) -> None:
 
 
 def _machine() -> dict[str, Any]:
+    """What the last bits of results depend on, by name, as far as it is known here."""
     # TensorFlow splits sums among its threads, and rounds each part.
     threads = (
         tf.config.threading.get_intra_op_parallelism_threads()
         or int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0)
         or num_cores()
     )
-    return {
-        "threads": threads,
-        "processor": platform.machine(),
-        "python": platform.python_version(),
-        "tensorflow": importlib.metadata.version("tensorflow"),
-        "recsim_tf": __version__,
-    }
+    found: dict[str, Any] = {"threads": threads, "processor": platform.machine()}
+    with contextlib.suppress(OSError):
+        cpus = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        for model in re.findall(r"^model name\s*:\s*(.*)", cpus, re.MULTILINE)[:1]:
+            found["processor_model"] = model
+    found["python"] = platform.python_version()
+    for library in _LIBRARIES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[library] = importlib.metadata.version(library)
+    return {**found, "recsim_tf": __version__}
 
 
 def _row(iteration: int, **scalars: float | None) -> dict[str, Any]:

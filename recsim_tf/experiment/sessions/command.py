@@ -21,7 +21,8 @@ from recsim_tf.experiment.simulate import Simulation
 from recsim_tf.experiment.training.parts import Experiment
 from recsim_tf.policies import BASELINES, baseline_policy
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.files import new_folder, require_writable, whole_folder, write_text
+from recsim_tf.support.files import require_writable, write_text
+from recsim_tf.support.new_folders import publish, unfinished_folder
 
 # Users that are shown by default.
 _NUM_USERS = 3
@@ -131,8 +132,11 @@ def show_sessions(
 
     Returns:
       The new folder.
+
+    Raises:
+      FileExistsError: if the output that was asked for has come into being meanwhile.
     """
-    path = _new_folder(folder, chosen, request)
+    path = _path(folder, chosen, request)
     users = request.users(evaluation)
     seed = evaluation.seed if request.seed is None else request.seed
     recording = _record(chosen, evaluation, users, seed)
@@ -142,16 +146,19 @@ def show_sessions(
     title = f"Sessions under {chosen.name}"
     about = f"{_about(chosen, evaluation, users, seed)}, run {folder.path}"
     table = session_table(recording, chosen.simulator)
-    with whole_folder(path) as written:
+    with unfinished_folder(path) as written:
         write_table(written, table)
         write_text(written / "sessions.html", sessions_page(title, about, sessions))
+        path = publish(written, path, numbered=request.output is None)
     print(sessions_text(f"{title}: {about}", sessions, request.max_turns))
     print(f"\nThese sessions are on the page {path / 'sessions.html'}, and beside it as a table.")
     return path
 
 
-def _new_folder(folder: RunDirectory, chosen: Chosen, request: Request) -> Path:
-    """The name of the new folder; the folder around it is there and can be written."""
+def _path(folder: RunDirectory, chosen: Chosen, request: Request) -> Path:
+    """The new folder, before a number behind its name; the folder around it is made, and can be
+    written.
+    """
     if request.output is not None:
         path = Path(request.output).absolute()
         require_writable(path.parent)
@@ -160,7 +167,7 @@ def _new_folder(folder: RunDirectory, chosen: Chosen, request: Request) -> Path:
     if chosen.iteration is not None:
         name = f"{name}-{chosen.iteration}"
     require_writable(folder.path / "sessions")
-    return new_folder(folder.path / "sessions", name)
+    return folder.path / "sessions" / name
 
 
 def _record(chosen: Chosen, evaluation: Evaluation, users: Sequence[int], seed: int) -> Recording:

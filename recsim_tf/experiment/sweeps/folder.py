@@ -14,7 +14,7 @@ from tqdm import tqdm
 from recsim_tf.experiment.runs.folder import RunDirectory, holds, locked
 from recsim_tf.experiment.sweeps.trial import FAILED, PENDING, Trial, TrialFiles
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.files import UNFINISHED, read_json, remove, write_json
+from recsim_tf.support.files import UNFINISHED, no_link, read_json, remove, write_json
 
 _RECORD = "trials.json"
 _PROGRESS_SECONDS = 1.0
@@ -82,7 +82,7 @@ class SweepDirectory:
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
         """Waits until no other shard writes the files that all shards write."""
-        with open(self.path / ".lock", "w") as lock:
+        with open(self.path / ".lock", "a", opener=no_link) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from recsim_tf.experiment.runs.command import ERROR_PREFIX
 from recsim_tf.experiment.sweeps.trial import FAILED, FINISHED, PENDING, Outcome, TrialFiles
+from recsim_tf.support.files import no_link
 
 _WORKER = "recsim_tf.experiment.sweeps.worker"
 
@@ -21,7 +22,7 @@ class TrialProcess:
         self.files = files
         self._stopped = False
         self._outcome: Outcome | None = None
-        with open(files.log, "ab") as log:
+        with open(files.log, "ab", opener=no_link) as log:
             self._log_start = log.tell()
             # The pipe tells it when this process ends, in whatever way. A session of its own keeps
             # the terminal's Ctrl-C from it.

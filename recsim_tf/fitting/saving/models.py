@@ -25,7 +25,7 @@ from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.saving.card import figures, model_card
 from recsim_tf.fitting.saving.encoding import NUMBERS, Decoder, Encoder, check_imports
 from recsim_tf.support.errors import one_line
-from recsim_tf.support.files import whole_folder
+from recsim_tf.support.new_folders import publish, unfinished_folder
 
 _MODEL, _ARRAYS, _CARD = "model.json", "arrays.npz", "MODEL_CARD.md"
 # Raised with every change that older versions cannot read.
@@ -97,7 +97,7 @@ def save_model(
     }
     card = model_card(content, result, sorted(encoder.modules), intended_use, limits, licence)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with whole_folder(folder) as complete:
+    with unfinished_folder(folder) as complete:
         np.savez(complete / _ARRAYS, **encoder.arrays)  # type: ignore[arg-type]
         content["sha256"] = _digest(content, complete / _ARRAYS)
         text = json.dumps(content, indent=2, allow_nan=False) + "\n"
@@ -107,8 +107,7 @@ def save_model(
         differences = "; ".join(simulator.differences(loaded))
         if differences:
             raise ValueError(f"the simulator cannot be made again: {differences}")
-        # Something may have come into the folder since.
-        _refuse_existing(folder)
+        publish(complete, folder)
 
 
 def load_model(folder: str | os.PathLike, imports: Sequence[str] = ()) -> LoadedModel:

@@ -1,3 +1,4 @@
+import importlib.metadata
 import json
 import re
 
@@ -83,6 +84,34 @@ def test_what_a_kill_left_is_removed_by_the_next_that_claims_the_folder(tmp_path
         assert not list((tmp_path / "evaluations").iterdir())
 
 
+def test_a_lock_that_is_a_link_is_refused_and_its_target_stays(tmp_path):
+    precious = tmp_path / "precious.txt"
+    precious.write_text("mine")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".lock").symlink_to(precious)
+    with (
+        pytest.raises(OSError, match=r"run/\.lock is a link, which is not followed: remove it$"),
+        open_run(tmp_path / "run").claim(),
+    ):
+        pass
+    assert precious.read_text() == "mine"
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
+
+
+def test_links_that_end_in_new_are_removed_and_their_targets_stay(tmp_path):
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "precious.txt").write_text("mine")
+    run.mkdir()
+    (run / "config.gin").write_text("")
+    (run / "x.new").symlink_to(elsewhere)
+    (run / "y.new").symlink_to(elsewhere / "precious.txt")
+    with RunDirectory(run).claim():
+        pass
+    assert {path.name for path in run.iterdir()} == {"config.gin", "machine.json", ".lock"}
+    assert snapshot(elsewhere) == {"precious.txt": b"mine"}
+
+
 def test_a_new_run_that_fails_before_it_writes_leaves_the_folder_to_another(tmp_path):
     with pytest.raises(ZeroDivisionError), open_run(tmp_path / "new").claim():
         raise ZeroDivisionError
@@ -95,14 +124,35 @@ def test_a_new_run_that_fails_before_it_writes_leaves_the_folder_to_another(tmp_
         open_run(tmp_path)
 
 
-def test_a_run_that_goes_on_with_another_number_of_threads_says_so(tmp_path, capsys):
+def test_a_run_that_goes_on_with_other_threads_or_libraries_says_so(tmp_path, capsys):
     run = open_run(tmp_path)
     with run.claim():
         recorded = (tmp_path / "machine.json").read_text()
+    for name in ("tensorflow", "tensorflow_probability", "tf_agents", "tf_keras", "numpy"):
+        assert json.loads(recorded)[name] == importlib.metadata.version(name)
     with run.claim():
         assert capsys.readouterr().err == ""
-    other = json.loads(recorded) | {"threads": 64}
+    other = json.loads(recorded) | {"threads": 64, "numpy": "1.0", "processor_model": "6502"}
     (tmp_path / "machine.json").write_text(json.dumps(other))
     with run.claim():
-        assert re.search(r"\(threads 64 before, \d+ now\)", capsys.readouterr().err)
+        said = capsys.readouterr().err
+    assert re.search(r"\(threads 64 before, \d+ now; ", said)
+    assert re.search(r"; numpy 1.0 before, [\d.]+ now\)", said)
+    if "processor_model" in json.loads(recorded):
+        assert "; processor_model 6502 before, " in said
     assert json.loads((tmp_path / "machine.json").read_text()) == other
+
+
+@pytest.mark.parametrize("content", ["5", "null", "{"])
+def test_a_damaged_record_of_the_machine_is_named(tmp_path, content):
+    run = open_run(tmp_path)
+    with run.claim():
+        pass
+    (tmp_path / "machine.json").write_text(content)
+    with (
+        pytest.raises(
+            ValueError, match=r"/machine\.json is damaged \(.*\): remove it, and the same"
+        ),
+        run.claim(),
+    ):
+        pass

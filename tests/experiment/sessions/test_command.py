@@ -11,6 +11,7 @@ import pytest
 from recsim_tf import cli
 from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.sessions import command
 from recsim_tf.experiment.sessions.table import ROLES
 from recsim_tf.fitting.logs import from_table
 from tests.experiment.tiny_runs import open_run, run_command, snapshot
@@ -120,6 +121,22 @@ def test_bad_input_is_one_line_and_nothing_is_written(run, capfd, arguments, mes
     assert (code, output) == (2, "")
     assert re.fullmatch(rf"recsim-tf: error: {message}.*\n", errors), errors
     assert snapshot(run) == before
+
+
+def test_an_output_that_comes_into_being_meanwhile_is_kept(run, tmp_path, capfd, monkeypatch):
+    output, real = tmp_path / "new", command.session_table
+
+    def meanwhile(*arguments):
+        output.mkdir()
+        (output / "precious.txt").write_text("mine")
+        return real(*arguments)
+
+    monkeypatch.setattr(command, "session_table", meanwhile)
+    arguments = (f"--root_dir={run}", "--user=3", "--policy=random", f"--output={output}")
+    code, printed, errors = run_command(capfd, "sessions", *arguments)
+    assert (code, printed) == (2, "")
+    assert errors == f"recsim-tf: error: {output} exists, name a new folder\n"
+    assert snapshot(tmp_path) == {"new/precious.txt": b"mine"}
 
 
 def test_a_run_without_a_checkpoint_says_so(tmp_path, capfd):

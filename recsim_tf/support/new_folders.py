@@ -1,0 +1,116 @@
+"""New folders of which several processes may write one of the same name at a time, and the removal
+of what killed processes left.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from recsim_tf.support.files import UNFINISHED, remove, storing, unfinished
+
+# The end of the names of such folders while they are written.
+_SHARED = re.compile(rf"\.[0-9a-f]{{8}}{re.escape(UNFINISHED)}")
+# Errors of a rename of a folder to a name that something else has.
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
+
+
+@contextlib.contextmanager
+def unfinished_folder(path: Path) -> Iterator[Path]:
+    """Inside, a new folder beside `path`, which gets that name by `publish`, or else is removed at
+    the end. Other processes may write such folders for the same `path`; those of killed ones are
+    removed. The folder that it is in must be there.
+
+    Raises:
+      OSError: that names the folder.
+    """
+    with storing(path):
+        for other in path.parent.iterdir():
+            if _SHARED.fullmatch(other.name.removeprefix(path.name)):
+                _remove_abandoned(other)
+        temporary, lock = _locked_folder(path)
+        try:
+            yield temporary
+        finally:
+            remove(temporary)
+            os.close(lock)
+
+
+def publish(folder: Path, path: Path, numbered: bool = False) -> Path:
+    """Gives a folder a name that nothing has, or only an empty folder, in one step.
+
+    Args:
+      folder: of `unfinished_folder`.
+      path: the name.
+      numbered: whether a number is added to a name that something has.
+
+    Returns:
+      The folder.
+
+    Raises:
+      FileExistsError: if something has the name; it stays, and `folder` too.
+    """
+    target, number = path, 1
+    while True:
+        try:
+            return folder.rename(target)
+        except OSError as error:
+            if error.errno not in _TAKEN:
+                raise
+            if not numbered:
+                raise FileExistsError(f"{path} exists, name a new folder") from error
+        number += 1
+        target = path.with_name(f"{path.name}-{number}")
+
+
+def _locked_folder(path: Path) -> tuple[Path, int]:
+    """A new folder beside `path`, and a lock on it."""
+    while True:
+        folder = unfinished(path.with_name(f"{path.name}.{secrets.token_hex(4)}"))
+        folder.mkdir()
+        # Before it has its lock, another process may find it abandoned.
+        with contextlib.suppress(FileNotFoundError, BlockingIOError):
+            return folder, _lock(folder)
+
+
+def _lock(folder: Path) -> int:
+    """A descriptor that locks a folder until it is closed or the process ends.
+
+    Raises:
+      FileNotFoundError: if it has been renamed or removed.
+      BlockingIOError: if another process has locked it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        folder.lstat()
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def sweep(folder: Path) -> None:
+    """Removes the unfinished files and folders of killed processes, in a folder and below it."""
+    for path in sorted(folder.rglob(f"*{UNFINISHED}")):
+        inside = path.relative_to(folder).parts[:-1]
+        if not any(name.endswith(UNFINISHED) for name in inside):
+            _remove_abandoned(path)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Removes what is unfinished, unless another process is writing it."""
+    if path.is_symlink() or not (path.is_dir() and _SHARED.search(path.name)):
+        remove(path)
+        return
+    with contextlib.suppress(FileNotFoundError, BlockingIOError):
+        lock = _lock(path)
+        try:
+            shutil.rmtree(path)
+        finally:
+            os.close(lock)
