@@ -1,0 +1,73 @@
+"""A process that has imported TensorFlow, and runs tests in forks of itself.
+
+    python -m mutations.test_server
+
+It takes commands as `campaign.fork_server` does. The arguments of a command are the tests to run,
+one after the other until one fails. The tree is in the current folder; nothing of it is imported
+before the fork.
+"""
+
+import importlib
+import os
+import sys
+import types
+from collections.abc import Sequence
+
+import pytest
+from campaign.fork_server import serve
+
+# Imports of others, which take most of the time until a test runs.
+_MODULES = (
+    "gin",
+    "hypothesis",
+    "pandas",
+    "tensorflow",
+    "tensorflow_probability.python.distributions",
+    "tensorflow_probability.python.mcmc",
+    "tf_keras",
+    "tf_agents.environments",
+    "tf_agents.agents",
+    "tf_agents.policies",
+    "tf_agents.utils.common",
+)
+
+
+class Selection:
+    """A plugin that runs tests in the order of their names, and no others."""
+
+    def __init__(self, tests: Sequence[str]):
+        self._places = {test: place for place, test in enumerate(tests)}
+
+    # After that of conftest.py.
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]):
+        """Selects and sorts."""
+        chosen = [item for item in items if item.nodeid in self._places]
+        if len(chosen) < len(self._places):
+            pytest.exit("a test is gone", 1)
+        items[:] = sorted(chosen, key=lambda item: self._places[item.nodeid])
+
+
+def main() -> None:
+    # TF-Agents imports it in a file that nothing uses.
+    sys.modules["gym"] = types.ModuleType("gym")
+    for name in _MODULES:
+        importlib.import_module(name)
+    del sys.modules["gym"]
+    command = serve()
+    # All processes of the tests end with this one.
+    os.setsid()
+    output = os.open(command.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
+    tests = command.arguments
+    files = dict.fromkeys(test.partition("::")[0] for test in tests)
+    options = ["--exitfirst", "--quiet", "--no-header", "-p", "no:cacheprovider"]
+    code = pytest.main([*options, *files], plugins=[Selection(tests)])
+    sys.stdout.flush()
+    os._exit(int(code))
+
+
+if __name__ == "__main__":
+    main()
