@@ -78,8 +78,10 @@ def main() -> None:
             for mutant in planting.mutants_of(str(file.relative_to(tree)), tree)
         ]
         chosen = random.Random(_FLAGS.seed).sample(possible, min(sample, len(possible)))
-        folder = Path(tempfile.gettempdir()) / f"recsim_tf_mutants_{_digest(tree, tests)}"
+        kept = Path(scratch if _FLAGS.quick else tempfile.gettempdir())
+        folder = kept / f"recsim_tf_mutants_{_digest(tree, tests)}"
         if not (folder / "seconds").exists():
+            print("Running the tests once, to see which lines each of them runs.", flush=True)
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             seeing.record(tree, folder, tests, _FLAGS.jobs)

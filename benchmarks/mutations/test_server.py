@@ -16,19 +16,16 @@ from collections.abc import Sequence
 import pytest
 from campaign.fork_server import serve
 
-# Imports of others, which take most of the time until a test runs.
+
 _MODULES = (
     "gin",
     "hypothesis",
     "pandas",
     "tensorflow",
-    "tensorflow_probability.python.distributions",
-    "tensorflow_probability.python.mcmc",
     "tf_keras",
-    "tf_agents.environments",
     "tf_agents.agents",
+    "tf_agents.environments",
     "tf_agents.policies",
-    "tf_agents.utils.common",
 )
 
 
@@ -48,12 +45,18 @@ class Selection:
         items[:] = sorted(chosen, key=lambda item: self._places[item.nodeid])
 
 
-def main() -> None:
+def _import_others() -> None:
+    """Imports what takes most of the time until a test runs."""
     # TF-Agents imports it in a file that nothing uses.
     sys.modules["gym"] = types.ModuleType("gym")
     for name in _MODULES:
         importlib.import_module(name)
     del sys.modules["gym"]
+    from tensorflow_probability import distributions, mcmc  # noqa: F401
+
+
+def main() -> None:
+    _import_others()
     command = serve()
     # All processes of the tests end with this one.
     os.setsid()
