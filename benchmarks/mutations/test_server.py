@@ -16,7 +16,6 @@ from collections.abc import Sequence
 import pytest
 from campaign.fork_server import serve
 
-
 _MODULES = (
     "gin",
     "hypothesis",
