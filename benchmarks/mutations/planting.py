@@ -116,8 +116,8 @@ def mutants_of(path: str, root: Path) -> Iterator[Mutant]:
     """The faults of a file that may break a promise, in a fixed order.
 
     Those in annotations, decorators, f-strings, and statements that raise, assert or delete are
-    left out: they change a word of a message, or nothing. So is `axis=1` in the place of `axis=-1`,
-    which is the same axis of [B, K].
+    left out: they change a word of a message, or nothing. So are `strict` of `zip`, which is an
+    assertion, and `axis=1` in the place of `axis=-1`, which is the same axis of [B, K].
 
     Args:
       path: of the file, relative to the root.
@@ -143,7 +143,9 @@ def _is_last_axis(line: str, column: int) -> bool:
 def _left_out(tree: ast.AST) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
     """Ranges of (line, column)."""
     for node in ast.walk(tree):
-        parts = [node] if isinstance(node, _LEFT_OUT) else getattr(node, "decorator_list", [])
+        is_strict = isinstance(node, ast.keyword) and node.arg == "strict"
+        is_whole = is_strict or isinstance(node, _LEFT_OUT)
+        parts = [node] if is_whole else getattr(node, "decorator_list", [])
         parts = [*parts, getattr(node, "annotation", None), getattr(node, "returns", None)]
         for part in filter(None, parts):
             yield (part.lineno, part.col_offset), (part.end_lineno, part.end_col_offset)
