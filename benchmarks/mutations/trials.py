@@ -62,6 +62,7 @@ class Tree:
             env=processes.environment({**_VARIABLES, "PYTHONPATH": path}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             text=True,
         )
 

@@ -86,7 +86,7 @@ def test_readers_choose_by_taste_quality_and_age():
         impressions=counts,
         quality=tf.constant([[1.0, -2.0, 0.7]]),
     )
-    slate = Slate(tf.ones([1, 3], tf.bool), articles)
+    slate = Slate(articles, tf.ones([1, 3], tf.bool))
     found = users.response(taste, slate).prob(tf.range(4)[:, tf.newaxis])[:, 0]
     weights = np.exp([0.3 + 1.0 + 0.5, -0.2 - 2.0 + 0.25, -0.2 + 0.7 + 0.125, 3.0])
     np.testing.assert_allclose(found, weights / weights.sum(), rtol=1e-5)
