@@ -17,7 +17,9 @@ in the folder for temporary files, until a file of the tree changes. Then the te
 in a fork of a process that has imported TensorFlow, in a copy of the tree: those named as the
 module first, then those of its folder, then those of others, until one fails or hangs. A mutant is
 given up after tests that take --seconds without a fault, so a survivor may still be seen by one of
-the others. Lines that run in other processes only, such as commands, count as not run.
+the others. Lines that run in other processes only, such as commands, count as not run. At the end
+the tests that failed run once more without a fault; a mutant is "unclear" if its test fails then
+too.
 
 It takes some 10 minutes, and then 20 to 30 seconds for a mutant, on two cores.
 """
@@ -38,6 +40,7 @@ from absl import flags
 _FLAGS = flags.FLAGS
 _ROOT = Path(__file__).parents[1]
 _ROOMS = ("core", "choice", "belief", "dynamics", "fitting/likelihood", "policies")
+_READ = ("recsim_tf", "agents", "configs", "tests")
 _TESTS = ("tests", "--ignore=tests/benchmarks")
 _QUICK_ROOMS, _QUICK_TESTS, _QUICK_SAMPLE = ("choice",), ("tests/choice",), 3
 _NEEDED = ("cosmic_ray", "coverage")
@@ -53,7 +56,7 @@ flags.DEFINE_integer("jobs", 2, "Mutants at a time.", lower_bound=1)
 def _digest(root: Path, tests: Sequence[str]) -> str:
     """Of all that the record of a run of tests depends on."""
     digest = hashlib.sha256(repr((sys.version, tests)).encode())
-    for path in sorted(root.rglob("*")):
+    for path in sorted(path for folder in _READ for path in (root / folder).rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
@@ -87,10 +90,11 @@ def main() -> None:
             seeing.record(tree, folder, tests, _FLAGS.jobs)
         sight = seeing.Sight(tree, folder)
         outcomes = trials.run_all(chosen, tree, sight, _FLAGS.seconds, _FLAGS.jobs)
-    survivors = [each for each in outcomes if each.ending == "survived"]
+    survivors = [each for each in outcomes if each.ending in ("survived", "unclear")]
     found = len(outcomes) - len(survivors)
     lines = [
-        f"{each.mutant.path}:{each.mutant.line}: {each.diff}  ({each.ran} of {each.able} tests)"
+        f"{each.mutant.path}:{each.mutant.line}: {each.diff}"
+        f"  ({each.ending}, {each.ran} of {each.able} tests)"
         for each in survivors
     ]
     lines.append(
@@ -105,7 +109,7 @@ def main() -> None:
         "figures": {"mutants.planted": len(outcomes), "mutants.found": found},
         "endings": {
             name: sum(each.ending == name for each in outcomes)
-            for name in ("failed", "hung", "survived")
+            for name in ("failed", "hung", "survived", "unclear")
         },
         "survivors": [
             {

@@ -2,9 +2,9 @@
 
     python -m mutations.test_server
 
-It takes commands as `campaign.fork_server` does. The arguments of a command are the tests to run,
-one after the other until one fails. The tree is in the current folder; nothing of it is imported
-before the fork.
+It takes commands as `campaign.fork_server` does. The arguments of a command are an option of
+pytest, and the tests to run, one after the other. The output ends with a line "failed: TEST" for
+each test that failed. The tree is in the current folder; nothing of it is imported before the fork.
 """
 
 import importlib
@@ -16,9 +16,9 @@ from collections.abc import Sequence
 import pytest
 from campaign.fork_server import serve
 
+# Plugins of pytest are not among them, because pytest must rewrite them.
 _MODULES = (
     "gin",
-    "hypothesis",
     "pandas",
     "tensorflow",
     "tf_keras",
@@ -29,10 +29,23 @@ _MODULES = (
 
 
 class Selection:
-    """A plugin that runs tests in the order of their names, and no others."""
+    """A plugin that runs tests in the order of their names, and no others.
+
+    Args:
+      tests: names.
+
+    Attributes:
+      failed: tests that failed, in this order.
+    """
 
     def __init__(self, tests: Sequence[str]):
         self._places = {test: place for place, test in enumerate(tests)}
+        self.failed: dict[str, None] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport):
+        """Remembers a test that fails."""
+        if report.failed:
+            self.failed[report.nodeid] = None
 
     # After that of conftest.py.
     @pytest.hookimpl(trylast=True)
@@ -63,11 +76,12 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (output, 1), (output, 2)):
         os.dup2(source, target)
-    tests = command.arguments
+    option, *tests = command.arguments
     files = dict.fromkeys(test.partition("::")[0] for test in tests)
-    options = ["--exitfirst", "--quiet", "--no-header", "-p", "no:cacheprovider"]
-    code = pytest.main([*options, *files], plugins=[Selection(tests)])
-    sys.stdout.flush()
+    options = [option, "--quiet", "--no-header", "-p", "no:cacheprovider"]
+    selection = Selection(tests)
+    code = pytest.main([*options, *files], plugins=[selection])
+    print("", *(f"failed: {test}" for test in selection.failed), sep="\n", flush=True)
     os._exit(int(code))
 
 

@@ -25,9 +25,12 @@ from tqdm import tqdm
 
 # A stage hangs after as many times the time that its tests take without a fault, and some seconds.
 _PATIENCE, _PATIENCE_SECONDS = 5.0, 60.0
-# Threads that libraries start when they are imported do not live on in a fork.
+_FAILED = "failed: "
+# As of tests/conftest.py, before TensorFlow is imported. Threads that libraries start then do not
+# live on in a fork.
 _VARIABLES = {
     "CUDA_VISIBLE_DEVICES": "",
+    "TF_USE_LEGACY_KERAS": "1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "ARROW_DEFAULT_MEMORY_POOL": "system",
@@ -41,7 +44,9 @@ class Outcome(NamedTuple):
 
     mutant: Mutant
     diff: str
-    ending: str  # "failed", "hung" or "survived"
+    # "failed", "hung", "survived"; or "unclear" where the test that failed does without a fault too
+    ending: str
+    failing: str  # the test that failed, or "": the product could not be imported, or none failed
     ran: int  # tests that were asked
     able: int  # tests that run the line
 
@@ -81,12 +86,23 @@ class Tree:
         finally:
             file.write_text(before)
 
-    def run(self, tests: Sequence[str], seconds: float) -> str:
-        """How tests end: "survived", "failed", or "hung" after some seconds."""
+    def run(
+        self, tests: Sequence[str], seconds: float, option: str = "--exitfirst"
+    ) -> tuple[str, list[str]]:
+        """How tests end, and which of them failed.
+
+        Args:
+          tests: in their order.
+          seconds: after which they hang.
+          option: of pytest.
+
+        Returns:
+          "survived", "failed" or "hung", and the names.
+        """
         server, hung = self._server, threading.Event()
         assert server.stdin is not None
         assert server.stdout is not None
-        command = Command(list(tests), {}, str(self._output))
+        command = Command([option, *tests], {}, str(self._output))
         server.stdin.write(json.dumps(command._asdict()) + "\n")
         server.stdin.flush()
         pid = int(server.stdout.readline())
@@ -102,7 +118,9 @@ class Tree:
         # Processes that the tests have started.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
-        return "hung" if hung.is_set() else "failed" if code else "survived"
+        lines = self._output.read_text(errors="replace").splitlines()
+        failed = [line[len(_FAILED) :] for line in lines if line.startswith(_FAILED)]
+        return "hung" if hung.is_set() else "failed" if code else "survived", failed
 
     def try_out(self, mutant: Mutant, sight: Sight, seconds: float) -> Outcome:
         """Runs the tests that may see a mutant, until one fails.
@@ -124,14 +142,15 @@ class Tree:
             [test for test in asked if bool(nearness(mutant.path, test.partition("::")[0])) == near]
             for near in (True, False)
         ]
-        ending = "survived"
+        ending, failed = "survived", []
         with self.planted(mutant):
             for stage in filter(None, stages):
                 needed = sum(sight.seconds[test] for test in stage)
-                ending = self.run(stage, _PATIENCE_SECONDS + _PATIENCE * needed)
+                ending, failed = self.run(stage, _PATIENCE_SECONDS + _PATIENCE * needed)
                 if ending != "survived":
                     break
-        return Outcome(mutant, mutant.diff(self._root), ending, len(asked), len(able))
+        failing = "".join(failed[:1])
+        return Outcome(mutant, mutant.diff(self._root), ending, failing, len(asked), len(able))
 
 
 def copy_tree(source: Path, target: Path) -> None:
@@ -184,9 +203,34 @@ def run_all(
             shutil.copytree(source, root, symlinks=True)
             free.put(Tree(root))
         try:
+            # Before hours are spent: do tests pass here at all?
+            _failing(free, sight, [min(sight.seconds, key=sight.seconds.__getitem__)])
             with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
                 found = pool.map(run, mutants)
-                return list(tqdm(found, "mutants", len(mutants), dynamic_ncols=True))
+                outcomes = list(tqdm(found, "mutants", len(mutants), dynamic_ncols=True))
+            failing = _failing(free, sight, [each.failing for each in outcomes])
+            return [
+                each._replace(ending="unclear") if each.failing in failing else each
+                for each in outcomes
+            ]
         finally:
             while not free.empty():
                 free.get().close()
+
+
+def _failing(free: queue.Queue[Tree], sight: Sight, tests: Sequence[str]) -> list[str]:
+    """Those of some tests that fail without a fault; "" is no test.
+
+    Raises:
+      RuntimeError: if they do not run.
+    """
+    asked = list(dict.fromkeys(filter(None, tests)))
+    if not asked:
+        return []
+    seconds = _PATIENCE_SECONDS + _PATIENCE * sum(sight.seconds[test] for test in asked)
+    tree = free.get()
+    ending, failed = tree.run(asked, seconds, f"--maxfail={len(asked) + 1}")
+    free.put(tree)
+    if ending != "survived" and not failed:
+        raise RuntimeError(f"tests do not run without a fault: {', '.join(asked[:3])}")
+    return failed
