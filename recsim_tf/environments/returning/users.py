@@ -229,7 +229,7 @@ class ReturningUsers(UserModel[ReturningState, Any, Any]):
         """
         if self.daily_discount is None:
             return None
-        return tf.cast(self.daily_discount, self.dtype) ** (next_state.day - state.day)
+        return tf.constant(self.daily_discount, self.dtype) ** (next_state.day - state.day)
 
     @property
     def _horizon(self) -> tf.Tensor:

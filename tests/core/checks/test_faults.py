@@ -147,6 +147,16 @@ FAULTS = {
         always(tfd.Independent(tfd.Bernoulli(tf.zeros([B, 2])), 1)),
         r"must draw one number for each user, got int32 \[5, 2\]",
     ),
+    "a discount above one": (
+        "Shoppers.discount",
+        lambda self, state, next_state: 1.5 * tf.ones_like(state.patience),
+        r"must return discounts in \[0, 1\], got 1\.5",
+    ),
+    "a discount below zero": (
+        "Shoppers.discount",
+        lambda self, state, next_state: -0.5 * tf.ones_like(state.patience),
+        r"must return discounts in \[0, 1\], got -0\.5",
+    ),
     "an observation without the users' axis": (
         "Shoppers.observe",
         lambda self, state: tf.reduce_mean(state.taste),
@@ -247,6 +257,30 @@ class Forgetful(Shoppers):
 def test_what_a_model_keeps_between_calls_is_found_by_a_replay():
     with pytest.raises(ValueError, match="replay must reproduce the user of every step"):
         recsim_tf.check(recsim_tf.Simulator(Forgetful(), Shop(), K, N))
+
+
+class Excited(Shoppers):
+    """Users of whom a number grows until float32 has no larger one, in the fourth step."""
+
+    def update(self, state, slate, response, innovation):
+        return state._replace(patience=1e10 * tf.ones_like(state.patience) * state.patience)
+
+
+def test_a_fault_that_shows_after_many_steps_is_found():
+    with pytest.raises(ValueError, match="state/user/patience of sessions must be finite, got inf"):
+        recsim_tf.check(recsim_tf.Simulator(Excited(), Shop(), K, N))
+
+
+class Latecomers(Shoppers):
+    """Users who are as they should be while there are few of them."""
+
+    def initial_state(self, draws):
+        return State(draws, tf.where(tf.range(len(draws)) < 20, 1.0, np.nan))
+
+
+def test_a_fault_that_shows_for_many_users_is_found():
+    with pytest.raises(ValueError, match="state/user/patience of sessions must be finite, got nan"):
+        recsim_tf.check(recsim_tf.Simulator(Latecomers(), Shop(), K, N))
 
 
 def test_only_simulators_are_checked():

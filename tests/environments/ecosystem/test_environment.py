@@ -5,7 +5,14 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed, sample
-from recsim_tf.environments.ecosystem import ClusteredUsers, Providers, provider_layout
+from recsim_tf.core.types import Observation
+from recsim_tf.environments.ecosystem import (
+    Attention,
+    ClusteredUsers,
+    Document,
+    Providers,
+    provider_layout,
+)
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.policies import Boosting, random_policy
 
@@ -81,6 +88,35 @@ def test_a_boost_shows_those_who_got_few_clicks():
         observation.user.numpy()[:, np.newaxis] - observation.documents.features, axis=-1
     )
     np.testing.assert_array_equal(myopic, np.argsort(distance, axis=1)[:, :3])
+
+
+@pytest.mark.parametrize("lead", [[5.0, 0.0], [0.0, -5.0]])
+def test_a_boost_is_for_few_clicks_and_against_many(lead):
+    """Of two providers, one has documents that are 0.6 closer to users. A cap of 1.2 makes up for
+    it in half of the draws, be it that the closer has many clicks or that the other has few.
+    """
+    num_users = 4000
+    features = tf.tile([[[0.0, 0.0], [0.0, 0.6]]], [num_users, 1, 1])
+    cluster_id = tf.tile([[0, 1]], [num_users, 1])
+    documents = Document(cluster_id, features, tf.tile([lead], [num_users, 1]))
+    observation = Observation(tf.zeros([num_users, 2]), documents, ())
+    slate, _ = Boosting(small(slate_size=1), cap=1.2)(observation, (), as_seed(0))
+    # A standard error is 0.008.
+    assert np.mean(slate == 0) == pytest.approx(0.5, abs=0.032)
+
+
+def test_documents_come_from_providers_in_proportion_to_their_attention():
+    corpus = Attention(
+        discounted=tf.constant([[0.0, 1.0, 2.0, 9.0]]),
+        clicks=tf.constant([[3.0, 1.0, 2.0, 9.0]]),
+        present=tf.constant([[1.0, 1.0, 1.0, 0.0]]),
+    )
+    for popularity in (1.0, 2.0):
+        documents = Providers(MEANS, popularity)
+        provider = documents.candidates(1, 5, corpus, ()).model.cluster_id.distribution
+        weights = np.float32([1, 2, 3, 0]) ** popularity
+        expected = np.tile(weights / weights.sum(), (1, 5, 1))
+        np.testing.assert_allclose(provider.probs_parameter(), expected, rtol=1e-5)
 
 
 def test_providers_without_attention_leave_and_make_no_more_documents():

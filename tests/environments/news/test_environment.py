@@ -6,7 +6,8 @@ import recsim_tf
 from recsim_tf.core import nests
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
-from recsim_tf.environments.news import Newsroom
+from recsim_tf.core.types import Observation, Slate
+from recsim_tf.environments.news import Article, ArticleView, Newsroom, Readers
 from recsim_tf.policies import Trending
 
 NUM_ARTICLES, NUM_STEPS = 6, 30
@@ -71,6 +72,38 @@ def test_agents_do_not_see_quality():
     observation = simulator.observe(simulator.reset(8, 0))
     assert observation.documents._fields == ("cluster_id", "age", "clicks", "impressions")
     assert observation.user.shape == [8, 0]
+
+
+def test_readers_choose_by_taste_quality_and_age():
+    users = Readers(num_topics=2, freshness=0.5, half_life=24.0)
+    taste = tf.constant([[0.3, -0.2]])
+    counts = tf.zeros([1, 3])
+    articles = Article(
+        place=tf.constant([[0, 1, 2]]),
+        cluster_id=tf.constant([[0, 1, 1]]),
+        age=tf.constant([[0.0, 24.0, 48.0]]),
+        clicks=counts,
+        impressions=counts,
+        quality=tf.constant([[1.0, -2.0, 0.7]]),
+    )
+    slate = Slate(articles, tf.ones([1, 3], tf.bool))
+    found = users.response(taste, slate).prob(tf.range(4)[:, tf.newaxis])[:, 0]
+    weights = np.exp([0.3 + 1.0 + 0.5, -0.2 - 2.0 + 0.25, -0.2 + 0.7 + 0.125, 3.0])
+    np.testing.assert_allclose(found, weights / weights.sum(), rtol=1e-5)
+
+
+def test_exploration_is_by_the_deviation_of_a_beta_distribution():
+    """An article with one impression in mind, beside one that is known to be a deviation better."""
+    num_users, deviation = 4000, (0.5 * 0.5 / 2) ** 0.5
+    known = 1e6
+    impressions = tf.tile([[0.0, known]], [num_users, 1])
+    clicks = tf.tile([[0.0, (0.5 + deviation) * known]], [num_users, 1])
+    topic, age = tf.zeros([num_users, 2], tf.int32), tf.zeros([num_users, 2])
+    observation = Observation((), ArticleView(topic, age, clicks, impressions), ())
+    policy = Trending(small(slate_size=1), prior_clicks=0.5, prior_impressions=1.0)
+    slate, _ = policy(observation, (), as_seed(0))
+    # Normal noise is above 1 in 15.9 % of draws; a standard error is 0.6 %.
+    assert np.mean(slate == 0) == pytest.approx(0.159, abs=0.02)
 
 
 def test_exploration_tries_what_nobody_has_seen():

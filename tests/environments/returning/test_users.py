@@ -192,7 +192,7 @@ def test_log_prob_has_gradients_in_the_parameters_of_returns(simulator, trajecto
 
 
 def test_agents_see_the_discount_of_the_days_that_pass():
-    simulator = readers()
+    simulator = readers(dtype=tf.float64)
     users = simulator.users.replaced(daily_discount=0.9)
     simulator = simulator.replaced(users=users)
     recsim_tf.check(simulator)
@@ -204,6 +204,8 @@ def test_agents_see_the_discount_of_the_days_that_pass():
     assert 0 < np.mean(found < 1) < 1
     ends = tf.boolean_mask(transitions.discount, transitions.terminated)
     np.testing.assert_array_equal(ends, 0)
+    found = tf.boolean_mask(transitions.user_discount, stays)
+    np.testing.assert_allclose(found, 0.9 ** tf.boolean_mask(days, stays), rtol=1e-12)
 
 
 class NormalGaps(ReturningUsers):

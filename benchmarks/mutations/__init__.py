@@ -1,0 +1,1 @@
+"""Faults that are planted into the product, and the tests that see them."""
