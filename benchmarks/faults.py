@@ -5,7 +5,7 @@
 kills: `recsim-tf` is killed at each of its file operations, see `campaign/kills.py`.
 disk: a full disk, and an error at each file operation, see `campaign/disk.py`.
 
-Without a section, both. docs/reliability.md tells what is promised. The exit status is 1 where a
+Without a section, both. docs/faults.md tells what is promised. The exit status is 1 where a
 promise is broken.
 """
 
