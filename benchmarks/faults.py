@@ -6,7 +6,7 @@ kills: `recsim-tf` is killed at each of its file operations, see `campaign/kills
 disk: a full disk, and an error at each file operation, see `campaign/disk.py`.
 soak: a hundred million steps of users of each environment, see `campaign/soak.py`.
 
-Without a section, all of them. docs/reliability.md tells what is promised. The exit status is 1
+Without a section, all of them. docs/faults.md tells what is promised. The exit status is 1
 where a promise is broken.
 """
 

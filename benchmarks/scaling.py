@@ -5,7 +5,7 @@
 Sections: "replicas", training by `tf.distribute` on one core and two; "comparison", values of a
 parameter side by side on the user axis against as many runs; and, only if it is asked for since it
 takes some minutes, "quickstart", what is learned on several replicas. Figures are of wall time, so
-nothing else should run; docs/scaling.md tells what they mean.
+nothing else should run; docs/reports/scaling.md tells what they mean.
 """
 
 import commands

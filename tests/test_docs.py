@@ -31,9 +31,18 @@ PAGES = (
     "CONTRIBUTING.md",
     "examples/README.md",
     *(f"docs/{p.name}" for p in sorted(_ROOT.glob("docs/*.md"))),
+    *(f"docs/reports/{p.name}" for p in sorted(_ROOT.glob("docs/reports/*.md"))),
+)
+# The pages in the order in which README lists them.
+ORDER = (
+    *("start", "environments", "own_environment", "policies", "agents", "runs", "fitting"),
+    *("log_to_value", "conversations", "worlds", "gymnasium", "coming_from_recsim", "faults"),
+    "architecture",
 )
 _BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 _FILE = re.compile(r"# ([\w/]+\.(?:py|gin))\n")
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 _TRIAL = (
     "train.num_iterations = 2",
@@ -62,6 +71,17 @@ _SHORTER = {
 
 def _blocks(page: str) -> list[tuple[str, str]]:
     return _BLOCK.findall((_ROOT / page).read_text(encoding="utf-8"))
+
+
+def _prose(page: str) -> str:
+    return _BLOCK.sub("", (_ROOT / page).read_text(encoding="utf-8"))
+
+
+def _anchors(path: pathlib.Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = _HEADING.findall(_prose(str(path.resolve().relative_to(_ROOT))))
+    plain = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in headings)
+    return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in plain}
 
 
 def _run(arguments: list[str], folder: pathlib.Path, **environment: str) -> str:
@@ -130,11 +150,40 @@ def _check_commands(code: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_names_a_language_that_a_test_runs(page):
-    text = (_ROOT / page).read_text(encoding="utf-8")
     assert {language for language, _ in _blocks(page)} <= {"python", "gin", "bash", "sh", "text"}
-    prose = _BLOCK.sub("", text)
-    indented = re.findall(r"(?:^|\n)\n( {4,}\S.*)", prose)
+    indented = re.findall(r"(?:^|\n)\n( {4,}\S.*)", _prose(page))
     assert not indented, "an indented block names no language"
+
+
+def test_readme_lists_the_pages_in_their_order():
+    listed = re.findall(r"^\d+\. \[.*?\]\(docs/(\w+)\.md\)", _prose("README.md"), re.MULTILINE)
+    assert tuple(listed) == ORDER
+    assert {path.stem for path in _ROOT.glob("docs/*.md")} == set(ORDER)
+
+
+@pytest.mark.parametrize("page", [f"docs/{name}.md" for name in ORDER])
+def test_a_page_is_short_and_says_first_what_its_reader_can_do(page):
+    text = (_ROOT / page).read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 250
+    assert text.split("\n\n")[1].startswith("After this page you ")
+
+
+def test_the_documents_have_at_most_thirty_thousand_words():
+    pages = ("README.md", *(f"docs/{name}.md" for name in ORDER))
+    assert sum(len((_ROOT / page).read_text(encoding="utf-8").split()) for page in pages) <= 30_000
+
+
+@pytest.mark.parametrize("page", [*PAGES, "CHANGELOG.md"])
+def test_every_link_leads_to_a_file_and_a_heading(page):
+    broken = []
+    for link in _LINK.findall(_prose(page)):
+        if link.startswith("https://"):
+            continue
+        file, _, heading = link.partition("#")
+        target = (_ROOT / page).parent / file if file else _ROOT / page
+        if not target.exists() or (heading and heading not in _anchors(target)):
+            broken.append(link)
+    assert not broken
 
 
 @pytest.mark.slow

@@ -13,12 +13,15 @@ SCRIPTS = sorted(path.name for path in _EXAMPLES.glob("*.py"))
 NOTEBOOKS = sorted(path.name for path in _EXAMPLES.glob("*.ipynb"))
 
 
-def test_the_six_examples_are_there():
+def test_the_nine_examples_are_there():
     assert SCRIPTS == [
         "fit_table.py",
         "listeners.py",
         "own_agent.py",
+        "own_conversation.py",
         "own_environment.py",
+        "soft_attributes.py",
+        "spoken_replies.py",
         "stable_baselines3.py",
         "sweep.py",
     ]

@@ -64,7 +64,7 @@ class SlateQAgent(QAgent):
     ends a session, and uses no values of next states. This is an average-reward formulation with
     sessions as the unit (Schwartz 1993, "A reinforcement learning method for maximizing
     undiscounted rewards"; Naik et al. 2024, arXiv 2405.09999). Its horizon is 1 / (1 - td_lambda)
-    steps. docs/slate_q.md says why it is needed, and has the figures.
+    steps. docs/reports/slate_q_why.md says why it is needed, and has the figures.
 
     Networks with a memory see the frames of a user in order. The collect policy puts their states
     before each frame into the experience's policy_info, so that a sequence from replay may begin

@@ -62,7 +62,7 @@ def dialogues(settings: Settings) -> AnnotatedDialogues:
     if settings.path:
         return read_iard(settings.path)
     if not settings.quick:
-        raise ValueError("--path must name the file of IARD, see docs/language.md, got none")
+        raise ValueError("--path must name the file of IARD, see docs/conversations.md, got none")
     generator = np.random.default_rng(0)
     shape = (_NUM_DIALOGUES, _NUM_REPLIES)
     act = generator.choice(_ACTS, shape)

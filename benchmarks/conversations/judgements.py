@@ -83,7 +83,7 @@ def _data(settings: Settings) -> SoftAttributes:
     if settings.path:
         return read_soft_attributes(settings.path)
     if not settings.quick:
-        raise ValueError("--path must name soft-attributes.csv, see docs/language.md, got none")
+        raise ValueError("--path must name soft-attributes.csv of docs/conversations.md, got none")
     generator = np.random.default_rng(0)
     num_films = generator.integers(2, 5, size=40)
     judgement = np.repeat(np.arange(40), num_films).astype(np.int32)

@@ -130,7 +130,7 @@ def _check_imports(config_file: Path, trusted: Sequence[str]) -> None:
     """Requires that a gin file imports nothing but recsim_tf and modules that the caller names, and
     includes no other file. Only its lines are read: nothing in it runs.
 
-    The functions and classes of recsim_tf that it names are not looked at, as docs/security.md
+    The functions and classes of recsim_tf that it names are not looked at, as docs/faults.md
     says.
     """
     for statement in statements(config_file):

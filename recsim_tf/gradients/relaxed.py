@@ -55,7 +55,8 @@ def relaxed_return(
     The gradient is exact for the relaxed return, not for the return: it is *biased*, as is the
     value. The bias of slates, choices and innovations goes to zero with the temperature, while the
     variance of the gradient grows; that of a rule goes to zero with `departure_temperature`.
-    docs/slate_q.md has figures. Mohamed et al. 2020 (arXiv 1906.10652) survey the estimators.
+    docs/reports/slate_q.md has figures. Mohamed et al. 2020 (arXiv 1906.10652) survey the
+    estimators.
 
     Documents may have integer fields, but neither the user model nor the reward may compute with
     them. Candidates, as the policy and the document model see them, are as in `Simulator`. In the
