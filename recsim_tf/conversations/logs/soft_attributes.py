@@ -68,6 +68,7 @@ def read_soft_attributes(path: str | os.PathLike) -> SoftAttributes:
         faults.refuse(wrong, name, "be a JSON array of titles", f"invalid {name}")
         again = np.zeros(len(frame), bool)
         for row, cell in enumerate(cells):
+            assert cell is not None  # as refused
             again[row] = len(set(cell)) < len(cell) or not met[row].isdisjoint(cell)
             met[row].update(cell)
         allowed = "differ from the reference and the other films of its judgement"

@@ -226,7 +226,7 @@ def _record_machine(file: Path) -> None:
     """
     now = _machine()
     try:
-        before = read_json(file, dict, "remove it, and the same command goes on")
+        before: dict[str, Any] = read_json(file, dict, "remove it, and the same command goes on")
     except FileNotFoundError:
         write_json(file, now)
         return
