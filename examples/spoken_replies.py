@@ -16,7 +16,7 @@ from recsim_tf.conversations.logs import trained_weights
 from recsim_tf.conversations.types import UNKNOWN, Reply
 from recsim_tf.language import Recurrent
 
-NUM_SESSIONS, NUM_PASSES = (100, 2) if "--quick" in sys.argv else (500, 20)
+NUM_SESSIONS, NUM_PASSES = (200, 5) if "--quick" in sys.argv else (500, 20)
 FOLDER = "runs/examples/spoken_replies"
 NAMES = ("funny", "dark", "slow", "long", "old")
 
