@@ -36,11 +36,11 @@ class Sight:
         self.seconds: dict[str, float] = json.loads((folder / "seconds").read_text())
 
     def tests_of(self, path: str, line: int) -> list[str]:
-        """The tests that may see a fault in a line, file by file: those named as the module first,
-        then those of its room, then those of others; the quickest files first.
+        """The tests that may see a fault in a line, those that most likely do first.
 
-        They are the tests that run the line. Where a fixture runs it, or an import does, they are
-        all tests of the fixture's file, or all that run any line of the module.
+        They are the tests that run the line. Where a fixture runs it, or an import does, all tests
+        of the fixture's file, or all that run any line of the module, come after them. Of equals
+        those of nearer files are first, and then quicker ones.
 
         Args:
           path: of the file, relative to the root.
@@ -49,15 +49,29 @@ class Sight:
         contexts = self._data.contexts_by_lineno(self._files.get(path, ""))
         lines = _statement(ast.parse((self._root / path).read_text()), line)
         found = {name for each in lines for name in contexts.get(each, ())}
+        direct = set(found)
         if _IMPORT in found:
             found = {name for names in contexts.values() for name in names}
         # A name is that of a test or of a file.
         chosen = [test for test in self.seconds if test in found or _file(test) in found]
-        in_files: dict[str, float] = {}
-        for test in chosen:
-            in_files[_file(test)] = in_files.get(_file(test), 0.0) + self.seconds[test]
         return sorted(
             chosen,
+            key=lambda test: (
+                test not in direct,
+                -nearness(path, _file(test)),
+                self.seconds[test],
+            ),
+        )
+
+    def by_file(self, path: str, tests: Sequence[str]) -> list[str]:
+        """Tests of a module in an order that keeps those of a file together, since they may share
+        fixtures: nearer files first, and of equals the quicker ones.
+        """
+        in_files: dict[str, float] = {}
+        for test in tests:
+            in_files[_file(test)] = in_files.get(_file(test), 0.0) + self.seconds[test]
+        return sorted(
+            tests,
             key=lambda test: (-nearness(path, _file(test)), in_files[_file(test)], _file(test)),
         )
 

@@ -133,10 +133,10 @@ class Tree:
         able = sight.tests_of(mutant.path, mutant.line)
         asked, left = [], seconds
         for test in able:
-            left -= sight.seconds[test]
-            if asked and left < 0:
-                break
-            asked.append(test)
+            if not asked or sight.seconds[test] <= left:
+                asked.append(test)
+                left -= sight.seconds[test]
+        asked = sight.by_file(mutant.path, asked)
         # To import the tests of other rooms takes time, and those of the room see most.
         stages = [
             [test for test in asked if bool(nearness(mutant.path, test.partition("::")[0])) == near]

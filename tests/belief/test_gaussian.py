@@ -165,6 +165,17 @@ def test_categories_have_the_probabilities_of_bayes():
     )
 
 
+def test_a_category_of_one_particle_has_its_probability_too():
+    probs = np.float32([0.5, 31 / 64, 1 / 64])
+    users = Senses(prior=lambda num_users: tfd.Categorical(probs=tf.tile([probs], [num_users, 1])))
+    belief, exact = GaussianBelief(users, 64), TypesBelief(users, np.arange(3), probs)
+    states, (slate,) = (belief.initial_state(4), exact.initial_state(4)), random_pairs(4, 2, 1)
+    seen = choices(users, tf.constant([0, 1, 2, 2]), slate, 0)
+    (found,) = belief.probs(belief.update(states[0], slate, seen))
+    expected = exact.particles(exact.update(states[1], slate, seen)).weights
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
 def test_a_turn_that_says_nothing_changes_nothing():
     users = Choosers(prior=normal_tastes(3))
     belief = GaussianBelief(users)

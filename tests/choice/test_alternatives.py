@@ -148,6 +148,15 @@ def test_eager_graph_and_xla_agree():
             np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+def test_the_batch_may_be_that_of_a_branch_and_known_late():
+    @tf.function(input_signature=[tf.TensorSpec([1, 2]), tf.TensorSpec([None, 3])], autograph=False)
+    def shape(mode_logits, branch):
+        distribution = choice.Alternatives(mode_logits, [tf.zeros([1]), branch])
+        return distribution.batch_shape_tensor()
+
+    np.testing.assert_array_equal(shape(tf.zeros([1, 2]), tf.zeros([4, 3])), [4])
+
+
 def test_it_is_a_part_of_joint_distributions():
     joint = tfd.JointDistributionNamed(
         {

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
+from recsim_tf.core import turns
 from recsim_tf.core.stages import Sampled
 from recsim_tf.core.types import InitialDraws
 from tests.questions import Question, ask, question, simulator
@@ -96,6 +97,33 @@ def test_a_turn_is_refused_where_nothing_can_be_asked():
 def test_a_query_spec_of_something_else_is_refused():
     with pytest.raises(ValueError, match=r"query_spec/0 must be a tf.TensorSpec, got 3"):
         simulator(query_spec=(3,))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "low", "high", "ends"),
+    [
+        (tf.float32, 2.0, 5.0, (2, 5)),
+        (tf.float32, None, None, (-1, 1)),
+        (tf.float32, None, -3.0, (-4, -3)),
+        (tf.float32, 7.0, None, (7, 8)),
+        (tf.int32, 3, 5, (3, 5)),
+        (tf.int32, None, None, (-1, 1000)),
+        (tf.int32, 1500, None, (1500, 1501)),
+        (tf.bool, None, None, (0, 1)),
+    ],
+)
+def test_random_queries_are_uniform_in_their_range(dtype, low, high, ends):
+    spec = turns.query_spec((tf.TensorSpec([2], dtype),), (recsim_tf.Bounds(low, high),))
+    (drawn,) = turns.random_queries(spec, 500, seed=1)
+    assert drawn.dtype == dtype
+    assert drawn.shape == [500, 2]
+    found, width = drawn.numpy().astype(float), ends[1] - ends[0]
+    assert found.min() == pytest.approx(ends[0], abs=0.01 * width)
+    assert found.max() == pytest.approx(ends[1], abs=0.01 * width)
+    # A standard error is 0.009 of a range, and 0.016 of two values.
+    assert found.mean() == pytest.approx(sum(ends) / 2, abs=0.064 * width)
+    (several,) = turns.random_queries(spec, 5, seed=1, num_queries=3)
+    assert several.shape == [5, 3, 2]
 
 
 def test_draws_of_a_step_do_not_depend_on_the_form_of_its_query():

@@ -134,6 +134,18 @@ def test_the_recurrent_cell_is_that_of_keras():
     np.testing.assert_allclose(found, state[0], atol=1e-6)
 
 
+def test_a_recurrent_cell_may_have_weights_of_each_user():
+    _, component = recurrent()
+    values = {name: getattr(component, name) for name in ("kernel", "recurrent_kernel", "bias")}
+    state, control = tf.ones([2, 4]), tf.ones([2, 3])
+    several = {name: np.stack([value, 2 * value]) for name, value in values.items()}
+    found = dynamics.Recurrent(**several).update(state, control, ())
+    for user, factor in enumerate((1, 2)):
+        alone = dynamics.Recurrent(**{name: factor * value for name, value in values.items()})
+        expected = alone.update(state[user:][:1], control[user:][:1], ())[0]
+        np.testing.assert_allclose(found[user], expected, rtol=1e-5)
+
+
 def test_a_history_has_the_newest_last():
     controls = tf.reshape(tf.range(12.0), [3, 2, 2])
     states = dynamics.paths(History(2, (2,)), 2, 3, controls).states

@@ -1,11 +1,13 @@
 """Users whom clickbait engages more, and who come back more rarely for it."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
+from recsim_tf.environments.long_term_satisfaction import ClickbaitDocuments
 from recsim_tf.environments.return_visits import ReturnVisitsUsers
 from recsim_tf.environments.returning import Lifetimes
 from recsim_tf.policies import clickbait_policy
@@ -55,10 +57,13 @@ def test_a_day_away_takes_its_part_of_the_exposure_and_the_budget_is_whole_again
     assert users.restart(state) is None
 
 
-def test_the_clickbait_policy_shows_what_is_closest_to_its_target():
-    simulator = recsim_tf.make("ReturnVisits-v0", slate_size=2)
+@pytest.mark.parametrize("show_kaleness", [False, True])
+def test_the_clickbait_policy_shows_what_is_closest_to_its_target(show_kaleness):
+    documents = ClickbaitDocuments(show_kaleness=show_kaleness)
+    simulator = recsim_tf.make("ReturnVisits-v0", slate_size=2, documents=documents)
     state = simulator.reset(3, seed=0)
     observation = simulator.observe(state)
     slate, _ = clickbait_policy(simulator, 0.25)(observation, (), as_seed(0))
-    distance = np.abs(observation.documents[..., 0] - 0.25)
+    seen = observation.documents[..., 0]
+    distance = np.abs((1 - seen if show_kaleness else seen) - 0.25)
     np.testing.assert_array_equal(slate, np.argsort(distance, axis=1)[:, :2])
