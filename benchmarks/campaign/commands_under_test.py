@@ -97,6 +97,7 @@ fit.likelihood = @Chains()
 Chains.num_chains = 4
 fit.search = @MonteCarloEM()
 MonteCarloEM.iterations = 4
+MonteCarloEM.annealing = 2
 MonteCarloEM.num_moves = 2
 MonteCarloEM.progress = False
 Checkpoints.interval = 1
