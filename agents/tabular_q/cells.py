@@ -153,8 +153,12 @@ class ObservationDigits:
         self, observation: Nest, num_outer_axes: int, weights: np.ndarray
     ) -> tf.Tensor:
         """The sum of digits times weights, one for each, as int32 [outer axes]."""
-        digits = tf.concat(self(observation, num_outer_axes), axis=-1)
-        return tf.reduce_sum(digits * tf.constant(weights, tf.int32), axis=-1)
+        ends = np.cumsum([leaf.num_elements for leaf in self._leaves])
+        parts = zip(self(observation, num_outer_axes), np.split(weights, ends[:-1]), strict=True)
+        sums = [
+            tf.reduce_sum(digits * tf.constant(own, tf.int32), axis=-1) for digits, own in parts
+        ]
+        return tf.add_n(sums)
 
 
 def _leaf_digits(spec: tf.TensorSpec, bounds: tuple[float, float] | None, number_bins: int):
