@@ -78,8 +78,8 @@ def check(simulator: Simulator) -> None:
             (simulator, given or _NUM_LATER_USERS, _NUM_LATER_STEPS, True),
         ):
             trajectory, states = _simulated(simulator, models, num_users, num_steps, auto_reset)
-            _check_finite("state", states)
-            _check_finite("reward", trajectory.transitions.reward)
+            for step, reward in enumerate(trajectory.transitions.reward):
+                _check_finite("reward", reward, step)
             _check_replay(simulator, trajectory, states)
 
 
@@ -143,6 +143,8 @@ def _simulated(
     state = checked.initial_state(initial)
     states, records = [], []
     for step, seed in enumerate(step_seeds):
+        # Before the draws, whose log-probabilities a wrong state would spoil too.
+        _check_finite("state", state, step)
         checked.observe(state)
         action = _turn(checked, num_users, step).action
         answers = _Scored(simulator, seed, STEP_STAGES, _STEP)
@@ -173,14 +175,14 @@ def _turn(simulator: Simulator, num_users: int, step: int) -> Turn:
     return nests.where(turns.accepted(simulator, tried), tried, turn)
 
 
-def _check_finite(what: str, nest: Nest) -> None:
-    """Requires nests of [T, B, ...] to be finite."""
+def _check_finite(what: str, nest: Nest, step: int) -> None:
+    """Requires a nest of [B, ...] to be finite."""
     for path, leaf in tree.flatten_with_path(nest):
         if leaf.dtype.is_floating and not np.isfinite(leaf).all():
-            step, user, *_ = (int(axis[0]) for axis in np.nonzero(~np.isfinite(leaf)))
+            user = int(np.nonzero(~np.isfinite(leaf))[0][0])
             raise ValueError(
                 f"the {'/'.join([what, *map(str, path)])} of sessions must be finite, got"
-                f" {leaf[step, user].numpy()} in step {step}"
+                f" {leaf[user].numpy()} in step {step}"
             )
 
 

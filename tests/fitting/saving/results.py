@@ -24,6 +24,7 @@ def result_of(simulator: Simulator, values: dict, **changes) -> FitResult:
         stopped_early=False,
         diverged=False,
         not_identified={},
+        at_edge={},
         confidence=0.95,
         search=LBFGS(),
         likelihood=Exact(),
