@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-# Of names in JSON files and tags of TensorBoard.
-_TIMES = re.compile(r"seconds|per_?second|TimePer", re.IGNORECASE)
+# Of names in JSON files and tags of TensorBoard. The digest of a model is also of its seconds.
+_TIMES = re.compile(r"seconds|per_?second|TimePer|sha256", re.IGNORECASE)
 _TIMES_IN_TEXT = re.compile(r"\b[\d.,]+ (s|seconds)\b|\"seconds\": [\d.e-]+|seconds *\| *[\d.]+")
 # Data of checkpoints, which their indices find; and what TensorFlow makes anew each time.
 _NOT_COMPARED = re.compile(r"\.data-\d+-of-\d+$|/fingerprint\.pb$|/saved_model\.pb$|\.log$")
