@@ -5,6 +5,7 @@ and sweep.
 import argparse
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -194,7 +195,10 @@ def _run(options: argparse.Namespace) -> int:
 def main() -> None:
     """Entry point of the command."""
     quiet()
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    # Nothing is left to stop but Python, which takes a second to end and loses Ctrl-C then.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    sys.exit(status)
 
 
 if __name__ == "__main__":
