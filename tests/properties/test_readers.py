@@ -96,8 +96,10 @@ def dialogues(draw):
     found = {}
     for name in draw(st.sampled_from((("7",), ("7", "12"), ("b\x1b[2J", "a")))):
         utterances = {}
-        for position in range(1, draw(st.integers(2, 5))):
-            role = draw(st.sampled_from(("seeker", "recommender")))
+        for position in range(1, draw(st.integers(3, 6))):
+            role = (
+                draw(st.sampled_from(("seeker", "recommender"))) if position > 1 else "recommender"
+            )
             known = references.INTENTS if role == "seeker" else references.ACTS
             codes = st.lists(st.sampled_from(sorted(known)), min_size=1, max_size=2, unique=True)
             utterances[f"U{position}"] = {
@@ -122,7 +124,7 @@ OTHER_FIELDS = {
 
 def damaged_dialogues(draw) -> bytes:
     content = dialogues(draw)
-    kind = draw(st.sampled_from(("none", "field", "field", "field", "json", "bytes", "twice")))
+    kind = draw(st.sampled_from(("none", "none", "field", "field", "json", "bytes", "twice")))
     if kind == "json":
         content = draw(json_of(content))
     if kind == "field":
