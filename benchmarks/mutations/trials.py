@@ -62,7 +62,7 @@ class Tree:
         self._root, self._output = root, root.with_suffix(".log")
         path = os.pathsep.join([str(root), str(Path(__file__).parents[1])])
         self._server = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "mutations.test_server"],
+            [sys.executable, "-W", "ignore", "-m", "mutations.server"],
             cwd=root,
             env=processes.environment({**_VARIABLES, "PYTHONPATH": path}),
             stdin=subprocess.PIPE,

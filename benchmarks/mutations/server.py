@@ -1,6 +1,6 @@
 """A process that has imported TensorFlow, and runs tests in forks of itself.
 
-    python -m mutations.test_server
+    python -m mutations.server
 
 It takes commands as `campaign.fork_server` does. The arguments of a command are an option of
 pytest, and the tests to run, one after the other. The output ends with a line "failed: TEST" for
