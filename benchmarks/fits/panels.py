@@ -115,7 +115,9 @@ def read_panel(file: Path, panel: Panel) -> SessionLog:
     return SessionLog(length, departed, (), documents, shown, (), response, ())
 
 
-def fit_panel(log: SessionLog, panel: Panel, num_draws: int, seed: int) -> dict[str, Any]:
+def fit_panel(
+    log: SessionLog, panel: Panel, num_draws: int, seed: int, quick: bool
+) -> dict[str, Any]:
     """A fit from means of zero and spreads of one."""
     num_attributes = log.documents.shape[-1]
     start = {"mean": np.zeros(num_attributes), "spread": np.ones(panel.num_normal)}
@@ -133,8 +135,8 @@ def fit_panel(log: SessionLog, panel: Panel, num_draws: int, seed: int) -> dict[
             simulator,
             parameters,
             log,
-            likelihood=Draws(num_draws, jit_compile=True),
-            search=LBFGS(batch_size=10, progress=False),
+            likelihood=Draws(num_draws, jit_compile=not quick),
+            search=LBFGS(2 if quick else 200, batch_size=10, progress=False),
             uncertainty=None,
             seed=seed,
         )
@@ -162,7 +164,7 @@ def panels(data_dir: str, quick: bool) -> dict[str, Any]:
         log = read_panel(Path(data_dir) / f"{name}.csv", _PANELS[name])
         if quick:
             log, of_panel = log.take(range(5)), [(3, 0)]
-        rows[name] = [fit_panel(log, _PANELS[name], *case) for case in of_panel]
+        rows[name] = [fit_panel(log, _PANELS[name], *case, quick) for case in of_panel]
     figures = {
         **{f"yogurt.{row['draws']}": row["log_likelihood"] for row in rows["yogurt"]},
         **{f"electricity.{row['seed']}": row["log_likelihood"] for row in rows["electricity"]},
