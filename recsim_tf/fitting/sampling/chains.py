@@ -24,7 +24,7 @@ from recsim_tf.support.errors import one_line
 
 # Of the annealing that estimates a likelihood: rises of the temperature, moves at each, and moves
 # before the first of them.
-_RISES, _MOVES, _PRIOR_MOVES = 60, 10, 20
+_RISES, _MOVES, _PRIOR_MOVES = 160, 10, 20
 
 
 @gin.configurable(module="recsim_tf")
