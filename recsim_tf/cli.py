@@ -4,6 +4,7 @@ and sweep.
 
 import argparse
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -15,7 +16,7 @@ from recsim_tf.experiment.config_files import find_config, packaged_configs
 from recsim_tf.experiment.runs.command import exit_status, plain_output, quiet
 from recsim_tf.options import parse
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.stopping import interrupted_by_signals
+from recsim_tf.support.stopping import noting_signals
 
 
 def _folder(options: argparse.Namespace) -> Any:
@@ -181,8 +182,11 @@ def _run(options: argparse.Namespace) -> int:
 
     def imported_and_run() -> int | None:
         files = _gin_files(options)
-        with interrupted_by_signals():
+        # Where an import is interrupted, a library may abort the process.
+        with noting_signals() as stop:
             _import(options.command)
+        if stop.signal is not None:
+            signal.raise_signal(stop.signal)
         from recsim_tf.experiment.binding_errors import refusals
 
         with refusals(files, options.gin_bindings):
@@ -196,8 +200,10 @@ def main() -> None:
     """Entry point of the command."""
     quiet()
     status = run(sys.argv[1:])
-    # Nothing is left to stop but Python, which takes a second to end and loses Ctrl-C then.
+    # Nothing is left to stop but Python, which loses Ctrl-C while it ends, and would look for
+    # garbage among TensorFlow's many objects for a second or two.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    gc.freeze()
     sys.exit(status)
 
 

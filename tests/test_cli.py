@@ -1,11 +1,13 @@
 import contextlib
 import errno
+import gc
 import io
 import json
 import os
 import re
 import signal
 import sys
+import threading
 
 import pytest
 
@@ -102,6 +104,23 @@ _SMALL = (
     "--gin_bindings=simulate.simulator = @interest_exploration()",
     "--gin_bindings=Evaluation.num_users = 3",
 )
+
+
+def test_ctrl_c_in_a_callback_of_the_garbage_collector_comes_again(tmp_path, monkeypatch, capfd):
+    def interrupted(phase, info):
+        gc.callbacks.remove(interrupted)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def simulated(options):
+        gc.callbacks.append(interrupted)
+        gc.collect()
+        threading.Event().wait(60)
+        pytest.fail("was not interrupted")
+
+    monkeypatch.setattr(cli, "_simulate", simulated)
+    code, _, errors = run_command(capfd, "simulate", f"--root_dir={tmp_path}")
+    assert code == 128 + signal.SIGINT
+    assert errors == "recsim-tf: simulate was stopped; run the same command to go on\n"
 
 
 def test_output_that_is_not_utf_8_has_marks_for_what_it_lacks(tmp_path, monkeypatch):

@@ -1,10 +1,15 @@
 """Signals that ask a process to stop."""
 
 import contextlib
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+# Until a signal that Python dropped comes again.
+_SOON_SECONDS = 0.05
 
 
 class StoppedError(Exception):
@@ -44,24 +49,45 @@ class TerminatedError(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def interrupted_by_signals() -> Iterator[None]:
-    """Inside, Ctrl-C raises a KeyboardInterrupt, and SIGTERM a TerminatedError. Libraries may lose
-    it, or make another error of it; then it is raised at the end.
+    """Inside, Ctrl-C raises a KeyboardInterrupt, and SIGTERM a TerminatedError.
+
+    Python drops one that is raised in a callback of the garbage collector, as JAX has; then it is
+    raised again soon. Where a library drops it, or makes another error of it, it is raised at the
+    end.
     """
-    came: list[type[KeyboardInterrupt]] = []
+    came: list[int] = []
+    again: list[threading.Timer] = []
+    hook = sys.unraisablehook
 
     def interrupt(number: int, frame: Any) -> None:
-        came.append(KeyboardInterrupt if number == signal.SIGINT else TerminatedError)
-        raise came[0]
+        came.append(number)
+        raise _interrupt(number)
 
-    with _handling({signal.SIGINT: interrupt, signal.SIGTERM: interrupt}):
-        try:
+    def dropped(unraisable: Any) -> None:
+        if not (came and isinstance(unraisable.exc_value, KeyboardInterrupt)):
+            hook(unraisable)
+            return
+        again.append(threading.Timer(_SOON_SECONDS, os.kill, (os.getpid(), came[-1])))
+        again[-1].start()
+
+    sys.unraisablehook = dropped
+    try:
+        with _handling({signal.SIGINT: interrupt, signal.SIGTERM: interrupt}):
             yield
-        except Exception as error:
-            if came:
-                raise came[0] from error
-            raise
+    except Exception as error:
+        if came:
+            raise _interrupt(came[0]) from error
+        raise
+    finally:
+        sys.unraisablehook = hook
+        for timer in again:
+            timer.cancel()
     if came:
-        raise came[0]
+        raise _interrupt(came[0])
+
+
+def _interrupt(number: int) -> KeyboardInterrupt:
+    return KeyboardInterrupt() if number == signal.SIGINT else TerminatedError()
 
 
 @contextlib.contextmanager

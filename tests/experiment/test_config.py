@@ -14,9 +14,10 @@ def test_a_config_is_found_by_path_and_by_name():
         config.load(["nowhere.gin"], [])
 
 
-def test_every_packaged_config_parses():
+def test_every_packaged_config_parses_and_logs_nothing(caplog):
     for name in packaged_configs():
         assert config.load([name], [])
+    assert not caplog.records
 
 
 @pytest.mark.parametrize(
