@@ -28,17 +28,16 @@ _MOST_ARMS = 10
 
 
 class Candidate(NamedTuple):
-    """Arms and key-terms. Their features are those of the catalogue, which all users share."""
+    """Arms and key-terms. What they are is in the catalogue, which all users share."""
 
     item_id: tf.Tensor  # int32 [B, N]: arms in [0, A), key-terms in [A, A + W)
-    is_key_term: tf.Tensor  # [B, N], 1 for a key-term, 0 for an arm
 
 
 class Shown(NamedTuple):
     """The arms and key-terms of slates."""
 
     item_id: tf.Tensor  # int32 [B, K]
-    is_key_term: tf.Tensor  # [B, K]
+    is_key_term: tf.Tensor  # [B, K], 1 for a key-term, 0 for an arm
     features: tf.Tensor  # [B, K, F]
 
 
@@ -112,10 +111,7 @@ class KeyTermDocuments(DocumentModel):
         )
 
     def describe(self, draw: Nest, corpus: Nest):
-        return Candidate(
-            item_id=draw,
-            is_key_term=tf.cast(draw >= self.num_arms, self.dtype),
-        )
+        return Candidate(draw)
 
     def features_of(self, item_id: tf.Tensor) -> tf.Tensor:
         """The features of arms and key-terms, [B, ..., F] of ids int32 [B, ...]."""
@@ -123,16 +119,15 @@ class KeyTermDocuments(DocumentModel):
         return self.entries("features", item_id, [num_items, self.num_features])
 
     def show(self, documents: Candidate, hidden: Nest):
-        return Shown(*documents, self.features_of(documents.item_id))
+        ids = documents.item_id
+        is_key_term = tf.cast(ids >= self.num_arms, self.dtype)
+        return Shown(ids, is_key_term, self.features_of(ids))
 
     def observe(self, documents: Nest):
         return documents
 
     def observation_bounds(self):
-        return Candidate(
-            item_id=Bounds(0, self.num_arms + self.num_key_terms - 1),
-            is_key_term=Bounds(0.0, 1.0),
-        )
+        return Candidate(Bounds(0, self.num_arms + self.num_key_terms - 1))
 
 
 class OfferedIds(CustomDistribution):
@@ -196,11 +191,12 @@ class OfferedIds(CustomDistribution):
         arms = sample(self._arms, arm_seed)
         if self._key_terms is not None:
             key_terms = sample(self._key_terms, key_term_seed) + self._num_arms
-        else:
-            in_order = self._num_arms + tf.range(self._num_offered[1])
-            shape = tf.concat([tf.shape(arms)[:-1], tf.shape(in_order)], axis=0)
-            key_terms = tf.broadcast_to(in_order, shape)
-        return tf.concat([arms, key_terms], axis=-1)
+            return tf.concat([arms, key_terms], axis=-1)
+        # A sum, since a graph adds in place, and for many users the ids are large.
+        num_arms, num_key_terms = self._num_offered
+        in_order = tf.pad(self._num_arms + tf.range(num_key_terms), [[num_arms, 0]])
+        paddings = [[0, 0]] * (arms.shape.rank - 1) + [[0, num_key_terms]]
+        return tf.pad(arms, paddings) + in_order
 
 
 @random.sample.register

@@ -149,12 +149,12 @@ def key_terms(
     they like the key-terms of the arms. The synthetic world of conversational bandits (Zhang et al.
     2020, arXiv 1906.01219; Xie et al. 2021, SIGIR).
 
-    Observation: `user` [B, 0], nothing. `documents` has the `item_id` int32 [B, N] and
-    `is_key_term` [B, N], 0 or 1, of each candidate, arms first; their features are
-    `simulator.documents.features_of(item_id)` [B, N, F]. `response` to the last slate has
-    `clicked`, `asked` and `answer` [B, K], 0 or 1, `item_id` int32 [B, K] and `features` [B, K, F]
-    of what was shown. Reward: number of arms that were liked; a key-term earns nothing. A user
-    leaves after 400 rounds in which an arm was shown, or the time limit truncates the session.
+    Observation: `user` [B, 0], nothing. `documents` has the `item_id` int32 [B, N] of each
+    candidate: arms first, whose ids are below `simulator.documents.num_arms`, then key-terms. Their
+    features are `simulator.documents.features_of(item_id)` [B, N, F]. `response` to the last slate
+    has `clicked`, `asked` and `answer` [B, K], 0 or 1, `item_id` int32 [B, K] and `features`
+    [B, K, F] of what was shown. Reward: number of arms that were liked; a key-term earns nothing. A
+    user leaves after 400 rounds in which an arm was shown, or the time limit truncates the session.
 
     To show a key-term is to ask for it: see `recsim_tf.conversations.key_terms.documents`.
 

@@ -51,9 +51,9 @@ def test_samples_of_the_distribution_itself_have_its_shape_and_are_possible(num_
 
 def test_candidates_are_described_by_their_rows():
     ids = tf.constant([[0, 5, 6], [2, 8, 2]])
-    candidates = DOCUMENTS.observe(DOCUMENTS.describe(ids, ()))
-    np.testing.assert_array_equal(candidates.is_key_term, [[0, 0, 1], [0, 1, 0]])
-    shown = DOCUMENTS.show(candidates, ())
+    shown = DOCUMENTS.show(DOCUMENTS.observe(DOCUMENTS.describe(ids, ())), ())
+    np.testing.assert_array_equal(shown.item_id, ids)
+    np.testing.assert_array_equal(shown.is_key_term, [[0, 0, 1], [0, 1, 0]])
     np.testing.assert_array_equal(shown.features, DOCUMENTS.features[ids.numpy()])
 
 

@@ -93,11 +93,11 @@ def test_defaults_are_fifty_arms_and_all_key_terms():
     state = simulator.reset(4, seed=0)
     observation = simulator.observe(state)
     assert observation.user.shape == [4, 0]
-    np.testing.assert_array_equal(
-        np.sum(observation.documents.is_key_term, axis=1), np.full(4, 500)
-    )
+    # What all users share is not copied for each.
+    assert observation.documents._fields == ("item_id",)
     shown = simulator.documents.show(observation.documents, ())
     assert shown.features.shape == [4, 550, 50]
+    np.testing.assert_array_equal(np.sum(shown.is_key_term, axis=1), np.full(4, 500))
     # Every probability is in range without the clip.
     probs = simulator.users.scores(state.user, shown).numpy()
     assert ((probs >= 0) & (probs <= 1)).all()
