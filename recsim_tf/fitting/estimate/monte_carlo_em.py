@@ -92,6 +92,7 @@ class MonteCarloEM(Search):
     def run(self, problem: Problem) -> SearchState:
         likelihood: ChainLikelihood = problem.likelihood
         optimizer = tf.keras.optimizers.Adam(self.learning_rate)
+        likelihood.begin()
         first_temperature = likelihood.first_inverse_temperature()
         block = Block(likelihood.variables)
         # With the best parameters go the chains that belong to them.
@@ -138,14 +139,14 @@ class MonteCarloEM(Search):
     ) -> None:
         """Ends the search at the means over a block, if the maximum is near or if `is_last`."""
         fitted, history = likelihood.fitted, state.progress.history
-        present = fitted.flat()
+        present, count = fitted.flat(), block.count
         means, gradient = block.take()
         fitted.assign_flat(means)
         is_near = not likelihood.scores_fault and (
             _distance(gradient, _INFORMATION.information(likelihood)) <= _NEAR
         )
         if is_near or is_last:
-            last = [row["log_likelihood"] for row in history[-_BLOCK:]]
+            last = [row["log_likelihood"] for row in history[-count:]]
             state.keep(float(np.mean(last)), len(history) - 1)
             state.progress.finish(converged=is_near)
         else:

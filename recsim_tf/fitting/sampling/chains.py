@@ -75,13 +75,21 @@ class ChainLikelihood(LogLikelihood):
             )
         self.num_chains, self._seed = num_chains, seed
         self._sessions = log.whole()
-        self._latents, start = self._prior_chains()
+        self._latents, start = self._latents_and_chains()
         self.chains = AnnealedChains(*map(tf.Variable, start))
         wrap = compiled(jit_compile=jit_compile)
         self._iterate = wrap(self._moved)
         self._scores_of = wrap(self._row_scores)
         self._complete = wrap(self._complete_gradients)
         self._likelihood = wrap(lambda at: self._latents.log_parts(at, self._scorer())[1])
+
+    def begin(self) -> None:
+        """Puts the chains at draws from about the prior at the present parameters."""
+        self._assign(self._chains_at_prior())
+
+    def _assign(self, chains: AnnealedChains) -> None:
+        for variable, value in zip(self.chains, chains, strict=True):
+            variable.assign(value)
 
     def move(self, beta: float, num_moves: int, seed: Seed) -> tuple[float, list[np.ndarray]]:
         """Lets the chains go on at an inverse temperature that may have risen, see
@@ -91,8 +99,7 @@ class ChainLikelihood(LogLikelihood):
         chains, _, value, gradients = self._iterate(
             chains, tf.cast(beta, chains.beta.dtype), tf.constant(num_moves), random.as_seed(seed)
         )
-        for variable, moved in zip(self.chains, chains, strict=True):
-            variable.assign(moved)
+        self._assign(chains)
         return float(value), [gradient.numpy() for gradient in gradients]
 
     def first_inverse_temperature(self, chains: AnnealedChains | None = None) -> float:
@@ -117,9 +124,7 @@ class ChainLikelihood(LogLikelihood):
         """The log-likelihood of the log at the present parameters, an estimate by annealed
         importance. The chains of a search are left as they are.
         """
-        latents, chains = self._prior_chains()
-        units = tf.reshape(latents.scale / self._latents.scale, chains.positions.shape)
-        chains = chains._replace(positions=chains.positions * units)
+        chains = self._chains_at_prior()
         prior_seed, seed = random.split_seed(random.as_seed(self._seed), 2)
         # Innovations begin at those of a first step.
         chains, *_ = self._iterate(chains, chains.beta, tf.constant(_PRIOR_MOVES), prior_seed)
@@ -127,8 +132,13 @@ class ChainLikelihood(LogLikelihood):
         _, by_session = annealing.anneal(self._iterate, chains, _RISES, _MOVES, seed, first=first)
         return float(np.sum(by_session))
 
-    def _prior_chains(self) -> tuple[Latents, AnnealedChains]:
-        """What the rows lack, and chains at draws from about the prior at these parameters."""
+    def _chains_at_prior(self) -> AnnealedChains:
+        """At draws from about the prior at these parameters, in the units of this likelihood."""
+        latents, chains = self._latents_and_chains()
+        units = tf.reshape(latents.scale / self._latents.scale, chains.positions.shape)
+        return chains._replace(positions=chains.positions * units)
+
+    def _latents_and_chains(self) -> tuple[Latents, AnnealedChains]:
         simulator = self.fitted.simulator.with_parameters(self.fitted.values())
         seed = random.as_seed(self._seed)
         return annealing.chains_of(simulator, self._sessions, self.num_chains, seed)

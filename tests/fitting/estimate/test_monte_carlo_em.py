@@ -33,6 +33,8 @@ from tests.worlds.clicks import Numbers
 NUM_SESSIONS, NUM_STEPS, NOISE = 40, 3, 0.5
 MEAN = {"users.mean": Parameter(0.0)}
 CHAINS = Chains(20, jit_compile=True)
+# The standard deviation of eight estimates, by seed, of the log-likelihood of `two_classes`.
+ANNEALING_ERROR = 0.84
 
 
 class Measured(recsim_tf.UserModel):
@@ -113,7 +115,7 @@ def test_a_search_by_default_ends_at_the_maximum_or_does_not_converge(seed):
     found = np.array(list(result.values().values()), np.float64)
     assert not result.converged or np.abs(steps_to_maximum(log, found)).max() < 0.3
     exact = exact_log_likelihood(log, *found)
-    assert result.log_likelihood == pytest.approx(exact, abs=1)
+    assert result.log_likelihood == pytest.approx(exact, abs=4 * ANNEALING_ERROR)
 
 
 def test_the_initial_draws_are_posterior_means(log, result):

@@ -60,7 +60,6 @@ def check_columns(
     and attributes.
     """
     check_roles(columns, _ROLES, ("session", "position", "document"))
-    multiple_clicks = multiple_clicks or "purchased" in columns
     for is_there, role in (
         ("step" in columns or "timestamp" in columns, "'step' or 'timestamp'"),
         (

@@ -1,0 +1,20 @@
+"""Readers of logs find what their documentation says, or refuse a fault in one line: nothing else,
+and nothing without a word. `references` says what they must find.
+"""
+
+from recsim_tf.adapters import episodes
+from recsim_tf.conversations import logs as conversation_logs
+from recsim_tf.fitting import logs as fitting_logs
+from tests.properties.readers import test_conversations, test_episodes, test_tables
+from tests.properties.readers.reading import SUBJECTS
+
+# Names in `__all__` that read nothing: records, options, and what is made of a log or a catalogue.
+NO_READERS = {"SessionLog", "SessionStream", "TableVisits", "trained_weights"}
+NO_READERS |= {"movielens_items", "movielens_users"}
+# Their import names the subjects of their properties.
+PROPERTIES = (test_conversations, test_episodes, test_tables)
+
+
+def test_every_reader_has_a_property():
+    named = {*conversation_logs.__all__, *fitting_logs.__all__, episodes.read.__name__}
+    assert named - NO_READERS == SUBJECTS
