@@ -1,4 +1,5 @@
-"""Settles the Keras generation before TensorFlow Probability is imported, and imports TF-Agents.
+"""Settles the Keras generation before TensorFlow Probability is imported, and the folder of
+compiled programs; imports TF-Agents.
 
 TensorFlow Probability 0.23 and TF-Agents 0.19 need Keras 2 (`tf_keras`). TensorFlow reads the
 environment variable `TF_USE_LEGACY_KERAS` at the first use of `tf.keras`, so it must be set before
@@ -42,6 +43,16 @@ def use_legacy_keras() -> None:
         tensorflow.__path__[:0] = [os.path.join(folder, "api", "_v2") for folder in folders]
 
 
+def keep_compiled_programs() -> None:
+    """Tells XLA to keep its programs in the folder `RECSIM_TF_COMPILED`, where that is set. XLA
+    reads its flags when it first compiles.
+    """
+    if folder := os.environ.get("RECSIM_TF_COMPILED"):
+        flags = os.environ.get("TF_XLA_FLAGS", "")
+        kept = f"--tf_xla_persistent_cache_directory={os.path.abspath(folder)}"
+        os.environ["TF_XLA_FLAGS"] = f"{flags} {kept}".strip()
+
+
 def import_tf_agents() -> None:
     """Imports TF-Agents.
 
@@ -73,3 +84,4 @@ def import_tf_agents() -> None:
 
 
 use_legacy_keras()
+keep_compiled_programs()

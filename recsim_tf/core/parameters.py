@@ -7,7 +7,7 @@ each user, [B, ...]. Methods read them by `Model.per_user`, so that a variable s
 
 import dataclasses
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -197,6 +197,18 @@ class Model(tf.Module):
                 found[field.name] = value
         return found
 
+    def tensors(self) -> dict[str, tf.Tensor]:
+        """Values of the parameters by name that are tensors or variables."""
+        return {
+            name: tf.convert_to_tensor(value)
+            for name, value in self.parameters().items()
+            if isinstance(value, tf.Tensor | tf.Variable)
+        }
+
+    def trace_key(self) -> tuple:
+        """Hashable: all that a traced function of the model and of its `tensors` depends on."""
+        return type(self), *(_trace_key(value, field) for field, value in self._given())
+
     def parameter_spec(self, name: str) -> ParameterSpec:
         """What the field of a parameter says of it.
 
@@ -300,6 +312,32 @@ class Model(tf.Module):
         return per_user(
             self._value(name), rank, dtype or self._value("dtype"), self.parameter_spec(name).rank
         )
+
+
+def _trace_key(value: Any, field: dataclasses.Field) -> Hashable:
+    if isinstance(value, Model):
+        return value.trace_key()
+    if _PARAMETER in field.metadata and isinstance(value, tf.Tensor | tf.Variable):
+        return tf.TensorSpec(value.shape, value.dtype)
+    try:
+        hash(value)
+    except TypeError:
+        return _Same(value)
+    # 1, 1.0 and True are equal.
+    return type(value), value
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Same:
+    """Equal to what holds the same object."""
+
+    value: Any
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.value is self.value
 
 
 def _differences(name: str, one: Any, other: Any) -> Iterator[str]:

@@ -2,14 +2,16 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
-from typing import Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
 
 import gin
 import tensorflow as tf
 
 from recsim_tf.core import (
+    nests,
     population,
+    random,
     resimulation,
     scoring,
     stages,
@@ -17,8 +19,10 @@ from recsim_tf.core import (
     turns,
     validation,
 )
+from recsim_tf.core.acting import check_policy
 from recsim_tf.core.corpora import OwnCorpora, SharedCorpora
 from recsim_tf.core.execution import without_autograph
+from recsim_tf.core.kept import Kept
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.rollout import Loop, fold, rollout
@@ -287,8 +291,16 @@ class Simulator(Model, SessionSource):
             parameters are for another number of users, or if the policy is no function that returns
             an action and a policy state.
         """
-        loop = Loop(self, policy, num_users, seed, auto_reset, policy_state, state)
-        return rollout(loop, num_steps)
+        self._check_call(policy, num_users, num_steps)
+
+        def run(simulator, functions, inputs):
+            seed, policy_state, state = inputs
+            loop = Loop(simulator, *functions, num_users, seed, auto_reset, policy_state, state)
+            return rollout(loop, num_steps)
+
+        fixed = ("rollout", num_users, num_steps, auto_reset)
+        inputs = random.as_seed(seed), policy_state, state
+        return self._kept.run(run, fixed, num_steps, self, (policy,), inputs)
 
     def fold(
         self,
@@ -319,8 +331,25 @@ class Simulator(Model, SessionSource):
         Raises:
           ValueError: as `rollout`.
         """
-        loop = Loop(self, policy, num_users, seed, auto_reset, policy_state, state)
-        return fold(loop, num_steps, function, initial, early_exit=not auto_reset)
+        self._check_call(policy, num_users, num_steps)
+        functions = [policy, function, *([initial] if callable(initial) else [])]
+
+        def run(simulator, functions, inputs):
+            policy, function, *first = functions
+            seed, policy_state, state, initial = inputs
+            loop = Loop(simulator, policy, num_users, seed, auto_reset, policy_state, state)
+            initial = first[0] if first else initial
+            return fold(loop, num_steps, function, initial, early_exit=not auto_reset)
+
+        fixed = ("fold", num_users, num_steps, auto_reset)
+        start = None if callable(initial) else initial
+        inputs = random.as_seed(seed), policy_state, state, start
+        return self._kept.run(run, fixed, num_steps, self, tuple(functions), inputs)
+
+    def _check_call(self, policy: Policy, num_users: int, num_steps: int) -> None:
+        self.check_num_users(num_users)
+        check_policy(policy)
+        validation.check_count(num_steps=num_steps)
 
     # Recorded sessions again.
 
@@ -411,7 +440,7 @@ class Simulator(Model, SessionSource):
         Raises:
           ValueError: for an auto-reset trajectory, whose rows hold several sessions.
         """
-        return scoring.log_prob(self, trajectory)
+        return self._scored("log_prob", scoring.log_prob, trajectory)
 
     def log_prob_by_field(self, trajectory: Trajectory) -> dict[str, tf.Tensor]:
         """The parts of `log_prob` by stage and field.
@@ -432,4 +461,22 @@ class Simulator(Model, SessionSource):
           ValueError: for an auto-reset trajectory, whose rows hold several sessions, or for a field
             whose distribution has other batch axes than the users.
         """
-        return scoring.log_prob_by_field(self, trajectory)
+        return self._scored("log_prob_by_field", scoring.log_prob_by_field, trajectory)
+
+    def _scored(
+        self, name: str, score: Callable[[Self, Trajectory], Nest], trajectory: Trajectory
+    ) -> Nest:
+        def run(simulator, functions, trajectory):
+            return score(simulator, trajectory)
+
+        num_steps = nests.batch_size(trajectory.transitions)
+        return self._kept.run(run, (name,), num_steps, self, (), trajectory)
+
+    @functools.cached_property
+    def _kept(self) -> Kept:
+        return Kept()
+
+    def with_parameters(self, values: Mapping[str, Any]) -> Self:
+        other = super().with_parameters(values)
+        other._kept = self._kept
+        return other

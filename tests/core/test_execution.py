@@ -156,3 +156,16 @@ def test_side_by_side_takes_several_inputs_as_a_nest():
     found = side_by_side(add)((tf.constant([1.0, 2.0]), tf.constant([10.0, 20.0])))
     np.testing.assert_array_equal(found["sum"], [11.0, 22.0])
     assert found["none"] == ()
+
+
+@pytest.mark.slow
+def test_compiled_programs_are_kept_in_a_folder(tmp_path):
+    code = (
+        "import recsim_tf, tensorflow as tf;"
+        "from recsim_tf.core.execution import compiled;"
+        "print(compiled(lambda x: tf.sin(x) + 1, jit_compile=True)(tf.ones([3])).numpy())"
+    )
+    folder = tmp_path / "compiled" / "here"
+    printed = [run_python("-c", code, RECSIM_TF_COMPILED=str(folder)).stdout for _ in range(2)]
+    assert len(list(folder.iterdir())) == 1
+    assert printed[0] == printed[1] != ""

@@ -10,7 +10,7 @@ are needed. `Noise` may replace a seed; draws then take its numbers in turn. In 
 `paired`, seeds may be int32 [S, 2].
 """
 
-from recsim_tf.core.random.generator import algorithm
+from recsim_tf.core.random.generator import algorithm, context
 from recsim_tf.core.random.noise import Noise
 from recsim_tf.core.random.paired import paired
 from recsim_tf.core.random.quantiles import (
@@ -38,6 +38,7 @@ __all__ = [
     "categorical_from_uniform",
     "category_and_rest",
     "class_of_family",
+    "context",
     "draw_noise",
     "gumbel",
     "meter",

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from recsim_tf.core.random.paired import Shape, static_shape
+from recsim_tf.core.random.paired import Shape, pairing, static_shape
 
 # Philox runs everywhere. ThreeFry is faster on the CPU, but exists only under XLA; "auto_select"
 # costs a hundred times more there.
@@ -31,6 +31,11 @@ def algorithm(name: str):
         yield
     finally:
         _algorithm.reset(token)
+
+
+def context() -> tuple:
+    """Hashable: the algorithm and the pairing of what is drawn here."""
+    return _algorithm.get(), pairing.get()
 
 
 def generator(seed: tf.Tensor) -> dict:

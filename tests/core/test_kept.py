@@ -1,0 +1,176 @@
+"""Eager calls run functions that were traced, and give what eager steps give."""
+
+import copy
+import gc
+import weakref
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import recsim_tf
+from recsim_tf import policies
+from recsim_tf.choice import MultinomialLogit
+from tests.worlds.clicks import Clickers, Numbers
+
+NUM_USERS, NUM_STEPS = 5, 40
+# How often the Python code of `Counting` ran.
+runs = []
+
+
+class Counting(Clickers):
+    def response(self, state, slate):
+        runs.append(slate)
+        return super().response(state, slate)
+
+
+class Unlike(Counting):
+    """Reads numbers, which a graph does not have yet."""
+
+    def response(self, state, slate):
+        return MultinomialLogit(float(state[0]))(slate.documents, slate.mask)
+
+
+class Showing:
+    """A policy of a user's own, which shows a document that may be another one later."""
+
+    document = 0
+
+    def __call__(self, observation, policy_state, seed):
+        return tf.fill([NUM_USERS, 1], self.document), policy_state
+
+
+@pytest.fixture(name="simulator")
+def fixture_simulator():
+    runs.clear()
+    return recsim_tf.Simulator(Counting(), Numbers(), 2, 4)
+
+
+def rollout(simulator, policy, num_steps=NUM_STEPS, seed=0):
+    return simulator.rollout(policy, NUM_USERS, num_steps, seed)
+
+
+def assert_equal(one, other):
+    tf.nest.map_structure(np.testing.assert_array_equal, one, other)
+
+
+def eagerly(function):
+    tf.config.run_functions_eagerly(True)
+    try:
+        return function()
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+def test_a_rollout_is_that_of_eager_steps_and_is_traced_once(simulator):
+    policy = policies.random_policy(simulator)
+    first, other = rollout(simulator, policy), rollout(simulator, policy, seed=1)
+    num_runs = len(runs)
+    assert num_runs < NUM_STEPS
+    assert_equal(rollout(simulator, policy), first)
+    assert len(runs) == num_runs
+    assert_equal(eagerly(lambda: rollout(simulator, policy)), first)
+    assert_equal(eagerly(lambda: rollout(simulator, policy, seed=1)), other)
+
+
+def test_a_fold_goes_on_from_a_state_as_eager_steps_do(simulator):
+    policy = policies.random_policy(simulator)
+    state = simulator.reset(NUM_USERS, seed=3)
+
+    def total():
+        return simulator.fold(
+            policy,
+            NUM_USERS,
+            NUM_STEPS,
+            0,
+            lambda total, transition: total + transition.reward,
+            lambda state: tf.zeros_like(state.done, tf.float32),
+            state=state,
+        )
+
+    assert_equal(total(), eagerly(total))
+
+
+def test_new_parameters_under_a_tape_are_no_new_trace(simulator):
+    trajectory = rollout(simulator, policies.random_policy(simulator))
+    runs.clear()
+    mass, gradients = tf.Variable(0.0), []
+    for number in range(200):
+        mass.assign(number / 100)
+        with tf.GradientTape() as tape:
+            model = simulator.with_parameters({"users.no_click_mass": mass})
+            value = tf.reduce_mean(model.log_prob(trajectory).user)
+        gradients.append(float(tape.gradient(value, mass)))
+    assert len(runs) <= 2 * 2  # A loop's body is traced, and looked at before.
+    assert gradients == sorted(gradients, reverse=True)
+    assert gradients[0] > 0 > gradients[-1]
+
+
+def test_a_few_steps_run_eagerly_until_they_are_many(simulator):
+    policy = policies.random_policy(simulator)
+    for _ in range(4):
+        rollout(simulator, policy, num_steps=10)
+    num_runs = len(runs)
+    assert num_runs >= 20
+    rollout(simulator, policy, num_steps=10)
+    assert len(runs) == num_runs
+
+
+def test_other_numbers_are_other_traces(simulator):
+    policy = policies.random_policy(simulator)
+    first = rollout(simulator, policy)
+    simulator.users.no_click_mass = 9.0
+    second = rollout(simulator, policy)
+    assert_equal(eagerly(lambda: rollout(simulator, policy)), second)
+    clicks = [tf.reduce_sum(each.transitions.reward).numpy() for each in (first, second)]
+    assert clicks[0] > 10 * clicks[1]
+
+
+def test_policies_of_ones_own_are_read_at_each_call(simulator):
+    policy = Showing()
+    shown = []
+    for policy.document in (1, 3):
+        slates = rollout(simulator, policy).transitions.turn.slate
+        shown.append(int(tf.reduce_max(slates)))
+    assert shown == [1, 3]
+
+
+def test_paired_users_are_paired_in_traces_too(simulator):
+    policy = policies.random_policy(simulator)
+    rollout(simulator, policy)
+    seeds = tf.constant([[0, 1]])
+    with recsim_tf.core.random.paired(NUM_USERS):
+        trajectory = simulator.rollout(policy, NUM_USERS, NUM_STEPS, seeds)
+    for leaf in tf.nest.flatten(trajectory.transitions):
+        assert_equal(leaf, tf.repeat(leaf[:, :1], NUM_USERS, axis=1))
+
+
+def test_dead_policies_are_dead(simulator):
+    policy = policies.random_policy(simulator)
+    rollout(simulator, policy)
+    reference = weakref.ref(policy)
+    del policy
+    gc.collect()
+    assert reference() is None
+
+
+def test_models_that_cannot_be_traced_run_eagerly():
+    simulator = recsim_tf.Simulator(Unlike(), Numbers(), 2, 4)
+    policy = policies.random_policy(simulator)
+    first = rollout(simulator, policy)
+    assert_equal(eagerly(lambda: rollout(simulator, policy)), first)
+    assert_equal(rollout(simulator, policy), first)
+
+
+def test_faults_are_told_as_in_eager_steps(simulator):
+    checked = simulator.replaced(validate=True)
+    policy = Showing()
+    policy.document = 9
+    with pytest.raises(ValueError, match="slate must hold candidate positions"):
+        rollout(checked, policy)
+
+
+def test_a_copy_of_a_simulator_simulates(simulator):
+    policy = policies.random_policy(simulator)
+    first = rollout(simulator, policy)
+    assert_equal(rollout(copy.deepcopy(simulator), policy), first)
