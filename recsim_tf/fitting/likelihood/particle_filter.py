@@ -47,7 +47,14 @@ class Particles(SessionLikelihood):
             return marginal_log_prob(simulator, sessions, self.num_particles, seeds.innovation)
 
         filters = SessionScore(score)
-        return filters if self.initial is None else self.initial.around(filters, lacking)
+        if self.initial is not None:
+            return self.initial.around(filters, lacking)
+        if lacking.parts:
+            raise ValueError(
+                "likelihood must be Particles(initial=Classes(), MeanField() or Draws()) for a log"
+                " that lacks initial draws, got Particles()"
+            )
+        return filters
 
 
 def marginal_log_prob(

@@ -1,5 +1,7 @@
 """Logs from trajectories, episode files and simulations, and trajectories from logs."""
 
+from collections.abc import Mapping
+
 import gin
 import tensorflow as tf
 
@@ -138,7 +140,8 @@ def as_trajectory(
         ),
     }
     documents = _matching("documents", log.documents, spec.draws.candidates)
-    initial = _matching("initial", log.initial, spec.initial.user)
+    logged = by_field(spec.initial.user, log.initial)
+    initial = _matching("initial", logged, spec.initial.user)
     is_last = tf.range(log.max_length) == tf.convert_to_tensor(log.length)[:, tf.newaxis] - 1
     terminated = is_last & tf.convert_to_tensor(log.departed)[:, tf.newaxis]
     next_documents = tf.nest.map_structure(
@@ -161,6 +164,19 @@ def as_trajectory(
     return Trajectory(
         InitialDraws(initial, (), first, ()), tf.nest.map_structure(_swap_axes, transitions), ()
     )
+
+
+def by_field(spec: Nest, initial: Nest) -> Nest:
+    """Logged initial draws in the structure of TensorSpecs `spec`. A mapping may name fields of a
+    NamedTuple; () stands for the others. Raises a ValueError for unknown names.
+    """
+    fields = nests.fields_of(spec)
+    if not isinstance(initial, Mapping) or isinstance(spec, Mapping):
+        return initial
+    if unknown := [name for name in initial if name not in fields]:
+        allowed = f"of {', '.join(fields)}" if fields else "absent: the model's draws have no names"
+        raise ValueError(f"names of the log's initial draws must be {allowed}, got {unknown[0]}")
+    return type(spec)(**{name: initial.get(name, ()) for name in fields})
 
 
 def _zeros(log: SessionLog, spec: Nest) -> Nest:
