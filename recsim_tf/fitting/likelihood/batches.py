@@ -71,6 +71,11 @@ class SessionLikelihood(Likelihood):
     ) -> "BatchLikelihood":
         return BatchLikelihood(self, fitted, log, batch_size, seed)
 
+    def described(self, lacking: Lacking) -> str:
+        """What is done with each draw that a log lacks, in words; "" where it lacks none."""
+        del lacking
+        return ""
+
     @abc.abstractmethod
     def session_score(self, lacking: Lacking) -> SessionScore:
         """The score of the sessions of a log. Raises a ValueError if this likelihood cannot sum
@@ -113,6 +118,7 @@ class BatchLikelihood(LogLikelihood):
         )
         lacking = Lacking(self._parts, self._scorer.users, log.num_sessions, self.batch_size)
         self._session_score = likelihood.session_score(lacking)
+        self.latents = likelihood.described(lacking)
         self.variables = [*self.variables, *self._session_score.variables]
         self.has_scores = likelihood.has_scores and not any(map(np.ndim, fitted.values().values()))
         self._converted: tuple[SessionLog, Trajectory] | None = None

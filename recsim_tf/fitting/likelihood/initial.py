@@ -49,6 +49,15 @@ class InitialLikelihood(SessionLikelihood):
             return Classes()
         return self
 
+    def described(self, lacking: Lacking) -> str:
+        parts = (f"{part.described} {self._of(part, lacking).treatment}" for part in lacking.parts)
+        return "; ".join(parts)
+
+    @property
+    @abc.abstractmethod
+    def treatment(self) -> str:
+        """What is done with a part, after its name."""
+
     @abc.abstractmethod
     def without(self, part: Part, inner: SessionScore, lacking: Lacking) -> SessionScore:
         """The score of `around`, for a part that is missing."""
@@ -61,6 +70,7 @@ class Classes(InitialLikelihood):
     """
 
     has_scores: ClassVar[bool] = True
+    treatment = "summed out"
 
     def without(self, part: Part, inner: SessionScore, lacking: Lacking) -> SessionScore:
         num_classes = part.num_classes(lacking.users, lacking.batch_size)
@@ -96,6 +106,8 @@ class MeanField(InitialLikelihood):
     distribution. The parameters of the prior may change; its support may not. The search must be
     `Minibatches`.
     """
+
+    treatment = "with a posterior of each session"
 
     def without(self, part: Part, inner: SessionScore, lacking: Lacking) -> SessionScore:
         prior = part.prior(lacking.users, lacking.num_sessions)
@@ -203,6 +215,10 @@ class Draws(InitialLikelihood):
 
     def __post_init__(self):
         check_at_least(2, num_draws=self.num_draws)
+
+    @property
+    def treatment(self) -> str:
+        return f"summed out by {self.num_draws} draws of each session"
 
     def without(self, part: Part, inner: SessionScore, lacking: Lacking) -> SessionScore:
         del lacking

@@ -21,6 +21,11 @@ class Part(NamedTuple):
     field: str | None = None  # of the draws' NamedTuple; None for all of them
     is_partly_known: bool = False  # whether some sessions have it
 
+    @property
+    def described(self) -> str:
+        name = f"the initial draw {self.field}" if self.field else "the initial draws"
+        return f"{name}, where missing," if self.is_partly_known else name
+
     def of(self, initial: Nest) -> Nest:
         """The part of a nest of initial draws."""
         return initial if self.field is None else getattr(initial, self.field)

@@ -41,6 +41,12 @@ class Particles(SessionLikelihood):
     def __post_init__(self):
         check_at_least(1, num_particles=self.num_particles)
 
+    def described(self, lacking: Lacking) -> str:
+        filters = f"the innovations summed out by two filters of {self.num_particles} particles"
+        if self.initial is None:
+            return filters
+        return f"{self.initial.described(lacking)}; {filters}"
+
     def session_score(self, lacking: Lacking) -> SessionScore:
         def score(simulator, sessions, rows, seeds):
             del rows

@@ -1,6 +1,7 @@
 """Logs from trajectories, episode files and simulations, and trajectories from logs."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import gin
 import tensorflow as tf
@@ -196,8 +197,16 @@ def _matching(name: str, nest: Nest, spec: Nest, what: str = "the models draw") 
             f"the log's {name} must hold what {what}, {fields}, got {len(found)} arrays"
         )
     return tf.nest.pack_sequence_as(
-        spec, [tf.cast(leaf, like.dtype) for leaf, like in zip(found, wanted, strict=True)]
+        spec, [_cast(leaf, like.dtype) for leaf, like in zip(found, wanted, strict=True)]
     )
+
+
+def _cast(leaf: Any, dtype: tf.DType) -> tf.Tensor:
+    """NaN, which stands for what is missing, is -1 among integers."""
+    leaf = tf.convert_to_tensor(leaf)
+    if leaf.dtype.is_floating and dtype.is_integer:
+        leaf = tf.where(tf.math.is_nan(leaf), tf.cast(-1, leaf.dtype), leaf)
+    return tf.cast(leaf, dtype)
 
 
 def _swap_axes(leaf: tf.Tensor) -> tf.Tensor:

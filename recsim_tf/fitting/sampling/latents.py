@@ -42,6 +42,7 @@ class Latents:
     Attributes:
       start: [S, D], a draw from about the prior.
       scale: [S, D], the units.
+      described: what is latent, in words.
       counts: bool [S, D], False for innovations after the end of a session or under a mask.
     """
 
@@ -86,6 +87,8 @@ class Latents:
                 "the log must lack the initial draws or the innovations, got all that the models"
                 " draw"
             )
+        names = [part.described for part in self._parts]
+        self.described = " and ".join(names + ["the innovations"] * (distribution is not None))
         like = nests.at_step((initial, innovation), 0)
         self._specs = tf.nest.map_structure(
             lambda leaf: tf.TensorSpec(leaf.shape[1:], leaf.dtype), like

@@ -5,6 +5,7 @@ quadrature.
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from scipy.special import log_softmax, logsumexp
@@ -23,6 +24,7 @@ from recsim_tf.fitting import (
     fit,
     simulated_log,
 )
+from recsim_tf.fitting.logs import from_table
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from tests.worlds.clicks import Numbers
 
@@ -142,6 +144,8 @@ def test_a_bound_is_below_and_knows_what_is_logged(simulator, log):
     search = Minibatches(passes=300, learning_rate=0.05)
     result = fit(simulator, {"users.loc": Parameter(LOC)}, some, search=search)
     assert isinstance(result.likelihood, MeanField)
+    expected = "The initial draw taste, where missing, with a posterior of each session"
+    assert result.latents == expected
     assert result.initial_draws.device == ()
     assert result.initial_draws.taste.shape == (NUM_SESSIONS,)
     expected = exact(log, log.initial.device, log.initial.eager, taste).sum()
@@ -156,6 +160,19 @@ def test_chains_sample_a_taste_given_a_device(simulator, log):
     assert chains.value() == pytest.approx(exact(log, device, eager).sum(), abs=0.6)
 
 
+def test_what_was_done_with_each_field_is_a_sentence(simulator, log):
+    fitted = FittedSimulator(simulator, {"users.loc": Parameter()})
+    partial = log._replace(initial={"device": log.initial.device})
+    assert Draws(7).of(fitted, partial, 10).latents == (
+        "the initial draw eager summed out; the initial draw taste summed out by 7 draws of each"
+        " session"
+    )
+    partial = log._replace(initial=log.initial._replace(taste=()))
+    expected = "the initial draw taste drawn by 3 chains of each session"
+    assert Chains(3).of(fitted, partial, 10).latents == expected
+    assert recsim_tf.fitting.Exact().of(fitted, log, 10).latents == ""
+
+
 def test_faults_are_told(simulator, log):
     def scored(initial, likelihood):
         return by_session(simulator, log._replace(initial=initial), likelihood)
@@ -168,3 +185,21 @@ def test_faults_are_told(simulator, log):
         scored({"device": log.initial.device}, recsim_tf.fitting.Exact())
     with pytest.raises(ValueError, match="missing in all sessions or in none"):
         scored(log.initial._replace(taste=log.initial.taste * np.nan), Chains(2))
+
+
+def test_a_table_brings_what_it_knows_of_users_into_a_fit(simulator, log):
+    rows = [
+        {"session": session, "step": step, "position": position, "document": position}
+        | {"clicked": int(log.response[session, step] == position)}
+        | {"phone": float(log.initial.device[session]) if session else np.nan}
+        for session in range(NUM_SESSIONS)
+        for step in range(NUM_STEPS)
+        for position in range(2)
+    ]
+    columns = {name: name for name in ("session", "step", "position", "document", "clicked")}
+    table = from_table(pd.DataFrame(rows), columns, user_columns={"device": "phone"})
+    drawn = table.log._replace(documents=log.documents, departed=log.departed)
+    known = log.initial.device.copy()
+    known[0] = -1
+    found = by_session(simulator, drawn, Draws(20_000))
+    np.testing.assert_allclose(found, exact(log, known), atol=0.05)
