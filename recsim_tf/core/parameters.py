@@ -5,6 +5,7 @@ each user, [B, ...]. Methods read them by `Model.per_user`, so that a variable s
 [B] tensor differs between users.
 """
 
+import copy
 import dataclasses
 import typing
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -87,7 +88,11 @@ def parameter(
     """
     default = None if drawn else default
     spec = ParameterSpec(rank, are_probabilities, Range(low, high, above, below), default is None)
-    return dataclasses.field(default=default, metadata={_PARAMETER: spec, _DRAWN: drawn})
+    metadata = {_PARAMETER: spec, _DRAWN: drawn}
+    if isinstance(default, np.ndarray | list):
+        # Dataclasses refuse what a model could change for all others.
+        return dataclasses.field(default_factory=lambda: copy.copy(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def drawn_fields(kind: type) -> list[str]:

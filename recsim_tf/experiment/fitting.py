@@ -210,6 +210,7 @@ def _content(
         "log_likelihood_per_step": result.log_likelihood / log.num_steps,
         "held_out_sessions": None if validation is None else validation.num_sessions,
         "held_out_log_likelihood_per_step": result.held_out_log_likelihood,
+        "latents": result.latents,
         "not_identified": named_elements(result.not_identified),
         "converged": result.converged,
         "stopped_early": result.stopped_early,
@@ -289,6 +290,8 @@ def estimates_table(content: Mapping[str, Any]) -> str:
             f", {content['held_out_log_likelihood_per_step']:.5f} over"
             f" {content['held_out_sessions']:,} held out"
         )
+    if content["latents"]:
+        lines.append(f"{content['latents']}.")
     if not_identified:
         lines.append(
             f"Not identified: {', '.join(not_identified)}. The log says nothing of these, alone or"

@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
-from recsim_tf.fitting.parameters.parameter import element
+from recsim_tf.fitting.parameters.parameter import Parameter, element
 
 # Larger parameters are summed up in tables.
 MOST_ELEMENTS = 20
@@ -41,6 +41,9 @@ class Estimates(NamedTuple):
     by_name: dict[str, ParameterEstimate]
     # bool arrays in the shapes of those parameters of which the information says too little
     not_identified: dict[str, np.ndarray]
+    # float64 [P, P], of the unconstrained parameters, or its diagonal [P] where no information is
+    # known, as of mean-field posteriors; NaN where it is not known
+    covariance: np.ndarray
 
 
 def estimates(
@@ -49,29 +52,58 @@ def estimates(
     """Estimates at the present values of the variables, from the information [P, P] on the
     unconstrained parameters, if it is known. A mean-field posterior gives its own standard error.
     """
-    known = None if information is None else covariance(information, fitted.flat())
+    flat = fitted.flat()
+    matrix = np.full(flat.size, np.nan) if information is None else covariance(information, flat)
     quantile = float(tfp.distributions.Normal(np.float64(0), 1).quantile(0.5 + confidence / 2))
-    found, start = Estimates({}, {}), 0
-    for name, elements in fitted.by_name(fitted.flat()).items():
-        center, block = elements.numpy(), None
-        error = np.full(center.shape, np.nan)
-        own = slice(start, start + error.size)
+    found, start = Estimates({}, {}, matrix), 0
+    for name, elements in fitted.by_name(flat).items():
+        center = elements.numpy()
+        own = slice(start, start + center.size)
+        start += center.size
         if name in fitted.posteriors:
-            error = np.exp(fitted.posteriors[name].log_scales.numpy())
-        elif known is not None:
-            block = known[own, own]
-            error = np.sqrt(np.diag(block)).reshape(error.shape)
-        start += error.size
+            matrix[own] = np.ravel(np.exp(2 * fitted.posteriors[name].log_scales.numpy()))
+        variances = matrix[own] if information is None else np.diag(matrix)[own]
         bijector = fitted.parameters[name].bijector
         if bijector.forward_min_event_ndims:
-            block = np.diag(np.ravel(error) ** 2) if block is None else block
+            block = np.diag(variances) if information is None else matrix[own, own]
             found.by_name[name] = _by_vector(bijector, center, block, quantile)
         else:
+            error = np.sqrt(variances).reshape(center.shape)
             found.by_name[name] = _by_element(bijector, center, error, quantile)
-        if known is not None and np.isnan(np.diag(known)[own]).any():
+        if information is not None and np.isnan(variances).any():
             found.not_identified[name] = np.isnan(found.by_name[name].standard_error)
     for name, value in fitted.fixed.items():
         found.by_name[name] = ParameterEstimate(value, *[np.full(value.shape, np.nan)] * 3)
+    return found
+
+
+def draw_values(
+    parameters: Mapping[str, Parameter],
+    values: Mapping[str, np.ndarray],
+    covariance: np.ndarray,
+    num_draws: int,
+    seed: int,
+) -> dict[str, np.ndarray]:
+    """Draws [N, ...] of parameters by name, normal in the unconstrained space. What is NaN in the
+    covariance, [P, P] or its diagonal [P], stays as it is.
+    """
+    centers = {
+        name: one.bijector.inverse(tf.constant(values[name])).numpy()
+        for name, one in parameters.items()
+    }
+    known = np.nan_to_num(covariance)
+    shifts = np.random.default_rng(seed).standard_normal([num_draws, len(known)])
+    if known.ndim == 1:
+        shifts *= np.sqrt(known)
+    else:
+        spread, vectors = np.linalg.eigh(known)
+        shifts = (shifts * np.sqrt(np.maximum(spread, 0))) @ vectors.T
+    start = 0
+    found = {}
+    for name, center in centers.items():
+        own = shifts[:, start : start + center.size].reshape([num_draws, *center.shape])
+        start += center.size
+        found[name] = parameters[name].bijector.forward((center + own).astype(center.dtype)).numpy()
     return found
 
 

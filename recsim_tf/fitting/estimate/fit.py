@@ -9,12 +9,15 @@ import gin
 import numpy as np
 
 from recsim_tf.core import random
+from recsim_tf.core.ranges import shown
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest
+from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.estimate.edges import at_edge, search_again_from_edges
 from recsim_tf.fitting.estimate.estimates import (
     Estimates,
     ParameterEstimate,
+    draw_values,
     estimates,
     named_elements,
 )
@@ -24,6 +27,7 @@ from recsim_tf.fitting.estimate.lbfgs import LBFGS
 from recsim_tf.fitting.estimate.search import Problem, Search
 from recsim_tf.fitting.likelihood.likelihood import Likelihood
 from recsim_tf.fitting.logs.session_log import Sessions
+from recsim_tf.fitting.logs.tables.table import TableLog
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.support.errors import one_line
@@ -52,11 +56,17 @@ class FitResult(NamedTuple):
     not_identified: dict[str, np.ndarray]
     # bool arrays in the shapes of those parameters that the search led to the edge of their support
     at_edge: dict[str, np.ndarray]
+    # float64 [P, P], of the unconstrained parameters, one after the other as in `parameters`; of
+    # mean-field posteriors the diagonal [P]; NaN where it was not asked for, or where the log says
+    # nothing
+    covariance: np.ndarray
+    parameters: dict[str, Parameter]  # that were fitted, without fixed ones
     confidence: float  # of the intervals
     search: Search
     likelihood: Likelihood  # what the log lacks decides which, see `default_likelihood`
     # nest of [S, ...]: posterior locations of the users' initial draws, where the log lacks them
     initial_draws: Nest = ()
+    latents: str = ""  # a sentence that says what was done with each draw that the log lacks
 
     def __repr__(self) -> str:
         """One line, without tables and the simulator."""
@@ -69,6 +79,28 @@ class FitResult(NamedTuple):
     def values(self) -> dict[str, np.ndarray]:
         """The estimates alone, by name."""
         return {name: estimate.value for name, estimate in self.estimates.items()}
+
+    def drawn(self, num_draws: int, num_users: int, seed: int = 0) -> Simulator:
+        """The simulator with draws of the parameters from their normal distribution in the
+        unconstrained space, so that what is simulated has their uncertainty too.
+
+        Args:
+          num_draws: N, at least 1.
+          num_users: b of each draw. User d b + u of the N b users has draw d.
+          seed: an integer.
+
+        Raises:
+          ValueError: for a number out of range, where the fit has no uncertainty, or for a
+            parameter of documents, which do not belong to single users.
+        """
+        check_at_least(1, num_draws=num_draws, num_users=num_users)
+        if np.isnan(self.covariance).all():
+            raise ValueError("uncertainty must not be None in a fit of which draws are taken")
+        if of_documents := [name for name in self.parameters if name.startswith("documents.")]:
+            raise ValueError(f"draws must be of parameters of users, got {', '.join(of_documents)}")
+        values = draw_values(self.parameters, self.values(), self.covariance, num_draws, seed)
+        rows = {name: np.repeat(each, num_users, axis=0) for name, each in values.items()}
+        return self.simulator.with_parameters(rows).replaced(num_users=num_draws * num_users)
 
     @property
     def ending(self) -> str:
@@ -86,7 +118,7 @@ class FitResult(NamedTuple):
 def fit(
     simulator: Simulator,
     parameters: Mapping[str, Parameter],
-    log: Sessions,
+    log: Sessions | TableLog,
     *,
     likelihood: Likelihood | None = None,
     search: Search | None = None,
@@ -114,7 +146,8 @@ def fit(
     Args:
       simulator: the models, with the values of all parameters that are not fitted.
       parameters: by name, as {"users.choice_model.no_click_mass": Parameter(support="positive")}.
-      log: the sessions, in memory or in pieces; () stands for draws of users that it lacks.
+      log: the sessions, in memory or in pieces; () stands for draws of users that it lacks. Of a
+        `TableLog` its `log` is taken.
       likelihood: how these draws are treated: `Exact()`, `Classes()`, `MeanField()`, `Draws()`,
         `Particles()` or `Chains()`. None for `Chains()` with `MonteCarloEM`, and else for what
         `default_likelihood` chooses by what the log lacks.
@@ -132,6 +165,12 @@ def fit(
         an uncertainty that does not go with the likelihood, a parameter on which the likelihood
         does not depend, or a start where the log-likelihood is not finite.
     """
+    log = log.log if isinstance(log, TableLog) else log
+    if not isinstance(log, Sessions):
+        raise ValueError(
+            "log must be a SessionLog, a SessionStream or a TableLog, as readers give them, got"
+            f" {type(log).__name__}"
+        )
     search = LBFGS() if search is None else search
     check_objects(search, uncertainty, likelihood)
     random.as_seed(seed)
@@ -179,10 +218,13 @@ def fit(
         diverged=best.progress.diverged,
         not_identified=found.not_identified,
         at_edge=at_edge(fitted, start),
+        covariance=found.covariance,
+        parameters=dict(fitted.parameters),
         confidence=confidence,
         search=search,
         likelihood=likelihood,
         initial_draws=of_train.initial_draws(),
+        latents=of_train.latents[:1].upper() + of_train.latents[1:],
     )
 
 
@@ -266,8 +308,11 @@ def check_problem(problem: Problem, search: Search, uncertainty: Uncertainty | N
     gradient_of = zip(likelihood.fitted.parameters, gradients, strict=False)
     idle = [name for name, gradient in gradient_of if not np.any(gradient)]
     if idle:
+        start = {name: shown(likelihood.fitted.values()[name].tolist()) for name in idle}
+        at = ", ".join(f"{name} = {value}" for name, value in start.items())
         raise ValueError(
             f"{', '.join(idle)} {'does' if len(idle) == 1 else 'do'} not act on the likelihood of"
-            " this log, so cannot be fitted: the gradient is zero. A parameter that acts through a"
-            " rule of departure alone needs a hazard, as a departure_temperature"
+            f" this log, so cannot be fitted: the gradient is zero at {at}. Another start may do;"
+            " a parameter that acts through a rule of departure alone needs a hazard, as a"
+            " departure_temperature"
         )

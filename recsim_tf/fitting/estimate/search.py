@@ -13,10 +13,10 @@ from recsim_tf.fitting.likelihood.batches import SessionLikelihood
 from recsim_tf.fitting.likelihood.exact import Exact
 from recsim_tf.fitting.likelihood.initial import Classes, InitialLikelihood, MeanField
 from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
-from recsim_tf.fitting.likelihood.missing import missing_part
+from recsim_tf.fitting.likelihood.missing import missing_parts
 from recsim_tf.fitting.likelihood.particle_filter import Particles
 from recsim_tf.fitting.logs.session_log import Sessions
-from recsim_tf.fitting.logs.trajectories import scoring_simulator
+from recsim_tf.fitting.logs.trajectories import by_field, scoring_simulator
 
 
 def default_likelihood(simulator: Simulator, log: Sessions) -> SessionLikelihood:
@@ -29,11 +29,12 @@ def default_likelihood(simulator: Simulator, log: Sessions) -> SessionLikelihood
     scorer = scoring_simulator(simulator)
     num_users, first = scorer.fewest_users, next(iter(log.pieces()))
     spec = session_spec(scorer, num_users)
-    part = missing_part(scorer.users, num_users, spec.initial.user, first.initial)
+    logged = by_field(spec.initial.user, first.initial)
+    parts = missing_parts(scorer.users, num_users, spec.initial.user, logged)
     initial: InitialLikelihood | None = None
-    if part is not None:
-        has_classes = part.num_classes(scorer.users, num_users) is not None
-        initial = Classes() if has_classes else MeanField()
+    if parts:
+        sizes = [part.num_classes(scorer.users, num_users) for part in parts]
+        initial = MeanField() if None in sizes else Classes()
     if tf.nest.flatten(spec.draws.innovation) and not tf.nest.flatten(first.innovation):
         return Particles(initial=initial)
     return initial or Exact()

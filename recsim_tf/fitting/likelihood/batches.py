@@ -19,9 +19,9 @@ from recsim_tf.core.models import UserModel
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Seed, Trajectory
 from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
-from recsim_tf.fitting.likelihood.missing import Part, missing_part
+from recsim_tf.fitting.likelihood.missing import Part, missing_parts, of_parts
 from recsim_tf.fitting.logs.session_log import SessionLog, Sessions
-from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
+from recsim_tf.fitting.logs.trajectories import as_trajectory, by_field, scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 
 
@@ -44,14 +44,14 @@ class SessionScore(NamedTuple):
     # maps a simulator, sessions [T, B, ...], their positions in the log int32 [B], and seeds to [B]
     score: Callable[[Simulator, Trajectory, tf.Tensor, Seeds], tf.Tensor]
     variables: tuple[tf.Variable, ...] = ()  # of posteriors of single sessions
-    # maps the user model to what `LogLikelihood.initial_draws` gives
-    initial_draws: Callable[[UserModel], Nest] = lambda users: ()
+    # maps the user model to posterior locations of parts, nests of [S, ...]
+    initial_draws: Callable[[UserModel], dict[Part, Nest]] = lambda users: {}
 
 
 class Lacking(NamedTuple):
-    """A log that lacks a part of the initial draws, or nothing."""
+    """A log that lacks parts of the initial draws, or none."""
 
-    part: Part | None
+    parts: tuple[Part, ...]  # each after those that it depends on
     users: UserModel  # whose initial draws they are
     num_sessions: int  # S, of the log
     batch_size: int  # sessions that are scored at once
@@ -70,6 +70,11 @@ class SessionLikelihood(Likelihood):
         self, fitted: FittedSimulator, log: Sessions, batch_size: int, seed: Seed = 0
     ) -> "BatchLikelihood":
         return BatchLikelihood(self, fitted, log, batch_size, seed)
+
+    def described(self, lacking: Lacking) -> str:
+        """What is done with each draw that a log lacks, in words; "" where it lacks none."""
+        del lacking
+        return ""
 
     @abc.abstractmethod
     def session_score(self, lacking: Lacking) -> SessionScore:
@@ -104,14 +109,16 @@ class BatchLikelihood(LogLikelihood):
         self._scorer = scoring_simulator(fitted.simulator)
         self._spec = session_spec(self._scorer, self.batch_size)
         self._sums_innovations = likelihood.sums_innovations
-        self._part = missing_part(
+        spec = self._spec.initial.user
+        self._parts = missing_parts(
             self._scorer.users,
             self.batch_size,
-            self._spec.initial.user,
-            next(iter(log.pieces())).initial,
+            spec,
+            by_field(spec, next(iter(log.pieces())).initial),
         )
-        lacking = Lacking(self._part, self._scorer.users, log.num_sessions, self.batch_size)
+        lacking = Lacking(self._parts, self._scorer.users, log.num_sessions, self.batch_size)
         self._session_score = likelihood.session_score(lacking)
+        self.latents = likelihood.described(lacking)
         self.variables = [*self.variables, *self._session_score.variables]
         self.has_scores = likelihood.has_scores and not any(map(np.ndim, fitted.values().values()))
         self._converted: tuple[SessionLog, Trajectory] | None = None
@@ -123,7 +130,8 @@ class BatchLikelihood(LogLikelihood):
         self._value_and_gradients = wrap(self._differentiated)
 
     def initial_draws(self) -> Nest:
-        return self._session_score.initial_draws(self.fitted.simulator.users)
+        found = self._session_score.initial_draws(self.fitted.simulator.users)
+        return of_parts(self._spec.initial.user, found)
 
     def score(self, simulator: Simulator, batch: Batch, seed: Seed | None = None) -> tf.Tensor:
         """[B]: the log-likelihoods of the sessions of a batch under other parameters, those of a
@@ -163,13 +171,18 @@ class BatchLikelihood(LogLikelihood):
             yield piece.length, self._converted[1]
 
     def _as_trajectory(self, piece: SessionLog) -> Trajectory:
-        if self._part is not None:
-            # Zeros, until the part is summed out.
-            zeros = tf.nest.map_structure(
-                lambda leaf: np.zeros([piece.num_sessions, *leaf.shape], leaf.dtype.as_numpy_dtype),
-                self._part.of(self._spec.initial.user),
-            )
-            piece = piece._replace(initial=self._part.put(piece.initial, zeros))
+        initial = by_field(self._spec.initial.user, piece.initial)
+        for part in self._parts:
+            if not part.is_partly_known:
+                # Zeros, until the part is summed out.
+                zeros = tf.nest.map_structure(
+                    lambda leaf: np.zeros(
+                        [piece.num_sessions, *leaf.shape], leaf.dtype.as_numpy_dtype
+                    ),
+                    part.of(self._spec.initial.user),
+                )
+                initial = part.put(initial, zeros)
+        piece = piece._replace(initial=initial)
         trajectory = as_trajectory(
             piece, self._scorer, self.batch_size, latent=self._sums_innovations, spec=self._spec
         )

@@ -35,5 +35,9 @@ class Exact(SessionLikelihood):
     has_scores: ClassVar[bool] = True
 
     def session_score(self, lacking: Lacking) -> SessionScore:
-        del lacking
+        if lacking.parts:
+            raise ValueError(
+                "likelihood must be Classes(), MeanField(), Draws() or Chains() for a log that"
+                " lacks initial draws, got Exact()"
+            )
         return EXACT

@@ -24,20 +24,39 @@ from recsim_tf.fitting.parameters.unconstrained import bijector_to
 
 @dataclasses.dataclass(frozen=True)
 class InitialLikelihood(SessionLikelihood):
-    """A likelihood of logs that lack initial draws of the users, all of them or one field."""
+    """A likelihood of logs that lack initial draws of the users, all of them or some fields, in all
+    sessions or in some. Where several fields are missing, a finite one is summed out exactly.
+    """
 
     def session_score(self, lacking: Lacking) -> SessionScore:
         return self.around(EXACT, lacking)
 
     def around(self, inner: SessionScore, lacking: Lacking) -> SessionScore:
-        """The score of sessions that lack a part, from the score of sessions that have it. Raises
+        """The score of sessions that lack parts, from the score of sessions that have them. Raises
         the error of `session_score`.
         """
-        if lacking.part is None:
+        if not lacking.parts:
             raise ValueError(
                 f"likelihood must not have {self} for a log that has the users' initial draws"
             )
-        return self.without(lacking.part, inner, lacking)
+        for part in reversed(lacking.parts):
+            inner = self._of(part, lacking).without(part, inner, lacking)
+        return inner
+
+    def _of(self, part: Part, lacking: Lacking) -> "InitialLikelihood":
+        several = len(lacking.parts) > 1
+        if several and part.num_classes(lacking.users, lacking.batch_size) is not None:
+            return Classes()
+        return self
+
+    def described(self, lacking: Lacking) -> str:
+        parts = (f"{part.described} {self._of(part, lacking).treatment}" for part in lacking.parts)
+        return "; ".join(parts)
+
+    @property
+    @abc.abstractmethod
+    def treatment(self) -> str:
+        """What is done with a part, after its name."""
 
     @abc.abstractmethod
     def without(self, part: Part, inner: SessionScore, lacking: Lacking) -> SessionScore:
@@ -51,6 +70,7 @@ class Classes(InitialLikelihood):
     """
 
     has_scores: ClassVar[bool] = True
+    treatment = "summed out"
 
     def without(self, part: Part, inner: SessionScore, lacking: Lacking) -> SessionScore:
         num_classes = part.num_classes(lacking.users, lacking.batch_size)
@@ -60,14 +80,20 @@ class Classes(InitialLikelihood):
                 f" {self}"
             )
         structure = part.prior(lacking.users, lacking.batch_size).dtype
+        (dtype,) = tf.nest.flatten(structure)
 
         def score(simulator, sessions, rows, seeds):
             def of_class(number):
-                values = tf.nest.pack_sequence_as(structure, [tf.fill(rows.shape, number)])
-                return inner.score(simulator, part.put_into(sessions, values), rows, seeds)
+                values = tf.nest.pack_sequence_as(
+                    structure, [tf.fill(rows.shape, tf.cast(number, dtype))]
+                )
+                return inner.score(simulator, part.filled(sessions, values), rows, seeds)
 
-            scores = [of_class(number) for number in range(num_classes)]
-            return tf.reduce_logsumexp(tf.stack(scores), axis=0)
+            scores = tf.stack([of_class(number) for number in range(num_classes)])
+            total = tf.reduce_logsumexp(scores, axis=0)
+            known = part.known(sessions)
+            # A known class is the same in all summands.
+            return total if known is None else tf.where(known, scores[0], total)
 
         return inner._replace(score=score)
 
@@ -80,6 +106,8 @@ class MeanField(InitialLikelihood):
     distribution. The parameters of the prior may change; its support may not. The search must be
     `Minibatches`.
     """
+
+    treatment = "with a posterior of each session"
 
     def without(self, part: Part, inner: SessionScore, lacking: Lacking) -> SessionScore:
         prior = part.prior(lacking.users, lacking.num_sessions)
@@ -100,13 +128,18 @@ class MeanField(InitialLikelihood):
                 random.split_seed(seeds.initial, len(locs)),
                 rows,
             )
-            complete = part.put_into(sessions, values)
+            known = part.known(sessions)
+            bonus = bonus if known is None else tf.where(known, tf.zeros_like(bonus), bonus)
+            complete = part.filled(sessions, values)
             return inner.score(simulator, complete, rows, seeds.of_inner()) + bonus
 
         return inner._replace(
             score=score,
             variables=(*inner.variables, *posterior.variables),
-            initial_draws=lambda users: posterior.center(bijector(users, lacking.num_sessions)),
+            initial_draws=lambda users: {
+                part: posterior.center(bijector(users, lacking.num_sessions)),
+                **inner.initial_draws(users),
+            },
         )
 
 
@@ -183,20 +216,27 @@ class Draws(InitialLikelihood):
     def __post_init__(self):
         check_at_least(2, num_draws=self.num_draws)
 
+    @property
+    def treatment(self) -> str:
+        return f"summed out by {self.num_draws} draws of each session"
+
     def without(self, part: Part, inner: SessionScore, lacking: Lacking) -> SessionScore:
         del lacking
 
         def score(simulator, sessions, rows, seeds):
             number, num_users = self.num_draws, rows.shape[0]
-            prior = part.prior(simulator.users, number * num_users)
-            draw, log_factor = propose("user", prior, seeds.initial)
             repeated = Trajectory(
                 copies(sessions.initial, number), copies(sessions.transitions, number, axis=1), ()
             )
-            complete = part.put_into(repeated, draw)
+            prior = part.prior(simulator.users, number * num_users, repeated.initial.user)
+            draw, log_factor = propose("user", prior, seeds.initial)
+            complete = part.filled(repeated, draw)
             of_draws = inner.score(simulator, complete, copies(rows, number), seeds.of_inner())
             # The proposal is the prior, so that the probability of the draw itself cancels.
             log_likelihood = of_draws - prior.log_prob(draw) + log_factor
+            known = part.known(repeated)
+            if known is not None:
+                log_likelihood = tf.where(known, of_draws, log_likelihood)
             return log_mean(tf.reshape(log_likelihood, [number, num_users]))
 
         return inner._replace(score=score)

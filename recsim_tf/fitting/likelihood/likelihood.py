@@ -53,10 +53,12 @@ class LogLikelihood(abc.ABC):
       is_bound: whether posteriors are fitted, so that a lower bound is computed, from draws.
       has_scores: whether the gradients of single sessions are known exactly.
       chains: the variables of Markov chains of what the log lacks, or None.
+      latents: a sentence that says what is done with each draw that the log lacks, or "".
     """
 
     has_scores: bool = False
     chains: Nest = None
+    latents: str = ""
 
     def __init__(self, fitted: FittedSimulator, log: Sessions, batch_size: int):
         check_at_least(1, batch_size=batch_size)

@@ -1,23 +1,30 @@
-"""Which initial draws of the users a log lacks."""
+"""Which initial draws of the users a log lacks, field by field."""
 
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import random
+from recsim_tf.core import nests, random
 from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.models import UserModel
-from recsim_tf.core.nests import fields_of
 from recsim_tf.core.types import Nest, Trajectory
 
 _NAMED: Any = random.class_of_family(tfd.JointDistributionNamed)
 
 
 class Part(NamedTuple):
-    """A part of the users' initial draws."""
+    """A part of the users' initial draws that a log lacks, for all sessions or for some."""
 
     field: str | None = None  # of the draws' NamedTuple; None for all of them
+    is_partly_known: bool = False  # whether some sessions have it
+
+    @property
+    def described(self) -> str:
+        name = f"the initial draw {self.field}" if self.field else "the initial draws"
+        return f"{name}, where missing," if self.is_partly_known else name
 
     def of(self, initial: Nest) -> Nest:
         """The part of a nest of initial draws."""
@@ -32,10 +39,34 @@ class Part(NamedTuple):
         user = self.put(sessions.initial.user, values)
         return sessions._replace(initial=sessions.initial._replace(user=user))
 
-    def prior(self, users: UserModel, num_users: int) -> tfd.Distribution:
-        """The users' own distribution of the part."""
+    def known(self, sessions: Trajectory) -> tf.Tensor | None:
+        """bool [B]: the sessions that have the part, or None where none has it."""
+        if not self.is_partly_known:
+            return None
+        return is_known(self.of(sessions.initial.user))
+
+    def filled(self, sessions: Trajectory, values: Nest) -> Trajectory:
+        """The sessions with these values [B, ...] for the part, where they lack it."""
+        known = self.known(sessions)
+        if known is not None:
+            values = nests.where(known, self.of(sessions.initial.user), values)
+        return self.put_into(sessions, values)
+
+    def prior(
+        self, users: UserModel, num_users: int, given: Nest | None = None
+    ) -> tfd.Distribution:
+        """The users' own distribution of the part, given the other fields of initial draws, a nest
+        of [B, ...]. A field () is drawn; without `given` all are.
+        """
         initial = users.initial_draws(num_users)
-        return initial if self.field is None else getattr(initial.model, self.field)
+        if self.field is None:
+            return initial
+        own = getattr(initial.model, self.field)
+        if isinstance(own, tfd.Distribution):
+            return own
+        if given is not None:
+            given = type(given)(*(each if tf.nest.flatten(each) else None for each in given))
+        return getattr(initial.sample_distributions(value=given, seed=[0, 0])[0], self.field)
 
     def num_classes(self, users: UserModel, num_users: int) -> int | None:
         """The number of values where the part is one finite draw, such as a type, else None."""
@@ -44,29 +75,70 @@ class Part(NamedTuple):
         return num_outcomes(leaves[0]) if len(leaves) == 1 else None
 
 
-def missing_part(users: UserModel, num_users: int, spec: Nest, initial: Nest) -> Part | None:
-    """The part of the initial draws, of TensorSpecs `spec`, that a log lacks; None where it lacks
-    none. In what was logged, `initial`, a nest of [S, ...], () stands for it. Raises a ValueError
-    if several fields are missing, or one whose distribution depends on others.
+def is_known(values: Nest) -> tf.Tensor:
+    """bool [B]: the rows of a nest of [B, ...] without NaN and without a negative integer."""
+
+    def of_leaf(leaf):
+        unknown = tf.math.is_nan(leaf) if leaf.dtype.is_floating else leaf < 0
+        return ~tf.reduce_any(unknown, axis=list(range(1, leaf.shape.rank)))
+
+    leaves = [tf.convert_to_tensor(leaf) for leaf in tf.nest.flatten(values)]
+    all_of_them = tf.ones(leaves[0].shape[:1], tf.bool)
+    return functools.reduce(
+        tf.logical_and, (of_leaf(leaf) for leaf in leaves if leaf.dtype != tf.bool), all_of_them
+    )
+
+
+def missing_parts(users: UserModel, num_users: int, spec: Nest, initial: Nest) -> tuple[Part, ...]:
+    """The parts of the initial draws, of TensorSpecs `spec`, that a log lacks, each after those
+    that its distribution depends on. In what was logged, `initial`, a nest of [S, ...], () stands
+    for a part that all sessions lack; NaN, or a negative integer, for one that a session lacks.
+    Raises a ValueError for parts of a joint distribution without names.
     """
     if not tf.nest.flatten(spec):
-        return None
+        return ()
     if not tf.nest.flatten(initial):
-        return Part()
-    if type(initial) is not type(spec) or not fields_of(spec):
-        return None
-    missing = [
-        name
+        return (Part(),)
+    if type(initial) is not type(spec) or not nests.fields_of(spec):
+        return () if _is_complete(spec, initial) else (Part(None, True),)
+    parts = [
+        Part(name, bool(tf.nest.flatten(value)))
         for name, like, value in zip(spec._fields, spec, initial, strict=True)
-        if tf.nest.flatten(like) and not tf.nest.flatten(value)
+        if tf.nest.flatten(like) and not _is_complete(like, value)
     ]
-    if not missing:
-        return None
+    if not parts:
+        return ()
     distribution = users.initial_draws(num_users)
-    is_alone = len(missing) == 1 and isinstance(distribution, _NAMED)
-    if not is_alone or not isinstance(getattr(distribution.model, missing[0]), tfd.Distribution):
+    if not isinstance(distribution, _NAMED):
+        names = ", ".join(str(part.field) for part in parts)
         raise ValueError(
-            f"the log's initial draws must have {', '.join(missing)}: only one field may be"
-            " missing, whose distribution depends on no other, or all of them"
+            f"the log's initial draws must have {names}: single fields may be missing only where"
+            " initial_draws is a JointDistributionNamed"
         )
-    return Part(missing[0])
+    return tuple(parts)
+
+
+def are_independent(parts: Sequence[Part], users: UserModel, num_users: int) -> bool:
+    """Whether no part depends on another one, given what was logged."""
+    if len(parts) < 2:
+        return True
+    parents = dict(users.initial_draws(num_users).resolve_graph())
+    fields = {part.field for part in parts}
+    return not any(fields & set(parents[field]) for field in fields)
+
+
+def _is_complete(spec: Nest, values: Nest) -> bool:
+    found = tf.nest.flatten(values)
+    if len(found) != len(tf.nest.flatten(spec)):
+        return bool(found)  # Of another structure, which is told elsewhere.
+    return bool(tf.reduce_all(is_known(values)))
+
+
+def of_parts(spec: Nest, values: Mapping[Part, Nest]) -> Nest:
+    """Values of parts as initial draws; () stands for what was logged."""
+    if not values or not nests.fields_of(spec):
+        return next(iter(values.values()), ())
+    found = type(spec)(*[()] * len(spec))
+    for part, value in values.items():
+        found = part.put(found, value)
+    return found

@@ -41,13 +41,26 @@ class Particles(SessionLikelihood):
     def __post_init__(self):
         check_at_least(1, num_particles=self.num_particles)
 
+    def described(self, lacking: Lacking) -> str:
+        filters = f"the innovations summed out by two filters of {self.num_particles} particles"
+        if self.initial is None:
+            return filters
+        return f"{self.initial.described(lacking)}; {filters}"
+
     def session_score(self, lacking: Lacking) -> SessionScore:
         def score(simulator, sessions, rows, seeds):
             del rows
             return marginal_log_prob(simulator, sessions, self.num_particles, seeds.innovation)
 
         filters = SessionScore(score)
-        return filters if self.initial is None else self.initial.around(filters, lacking)
+        if self.initial is not None:
+            return self.initial.around(filters, lacking)
+        if lacking.parts:
+            raise ValueError(
+                "likelihood must be Particles(initial=Classes(), MeanField() or Draws()) for a log"
+                " that lacks initial draws, got Particles()"
+            )
+        return filters
 
 
 def marginal_log_prob(

@@ -1,5 +1,8 @@
 """Logs from trajectories, episode files and simulations, and trajectories from logs."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import gin
 import tensorflow as tf
 
@@ -138,7 +141,8 @@ def as_trajectory(
         ),
     }
     documents = _matching("documents", log.documents, spec.draws.candidates)
-    initial = _matching("initial", log.initial, spec.initial.user)
+    logged = by_field(spec.initial.user, log.initial)
+    initial = _matching("initial", logged, spec.initial.user)
     is_last = tf.range(log.max_length) == tf.convert_to_tensor(log.length)[:, tf.newaxis] - 1
     terminated = is_last & tf.convert_to_tensor(log.departed)[:, tf.newaxis]
     next_documents = tf.nest.map_structure(
@@ -163,6 +167,19 @@ def as_trajectory(
     )
 
 
+def by_field(spec: Nest, initial: Nest) -> Nest:
+    """Logged initial draws in the structure of TensorSpecs `spec`. A mapping may name fields of a
+    NamedTuple; () stands for the others. Raises a ValueError for unknown names.
+    """
+    fields = nests.fields_of(spec)
+    if not isinstance(initial, Mapping) or isinstance(spec, Mapping):
+        return initial
+    if unknown := [name for name in initial if name not in fields]:
+        allowed = f"of {', '.join(fields)}" if fields else "absent: the model's draws have no names"
+        raise ValueError(f"names of the log's initial draws must be {allowed}, got {unknown[0]}")
+    return type(spec)(**{name: initial.get(name, ()) for name in fields})
+
+
 def _zeros(log: SessionLog, spec: Nest) -> Nest:
     return tf.nest.map_structure(
         lambda leaf: tf.zeros([*log.shown.shape[:2], *leaf.shape], leaf.dtype), spec
@@ -180,8 +197,16 @@ def _matching(name: str, nest: Nest, spec: Nest, what: str = "the models draw") 
             f"the log's {name} must hold what {what}, {fields}, got {len(found)} arrays"
         )
     return tf.nest.pack_sequence_as(
-        spec, [tf.cast(leaf, like.dtype) for leaf, like in zip(found, wanted, strict=True)]
+        spec, [_cast(leaf, like.dtype) for leaf, like in zip(found, wanted, strict=True)]
     )
+
+
+def _cast(leaf: Any, dtype: tf.DType) -> tf.Tensor:
+    """NaN, which stands for what is missing, is -1 among integers."""
+    leaf = tf.convert_to_tensor(leaf)
+    if leaf.dtype.is_floating and dtype.is_integer:
+        leaf = tf.where(tf.math.is_nan(leaf), tf.cast(-1, leaf.dtype), leaf)
+    return tf.cast(leaf, dtype)
 
 
 def _swap_axes(leaf: tf.Tensor) -> tf.Tensor:

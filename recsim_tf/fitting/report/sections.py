@@ -40,6 +40,7 @@ def summary(result: FitResult, log: SessionLog, held_out_log: SessionLog | None)
         "parameters fitted": len(result.estimates),
         "numbers in them": sum(int(np.size(each.value)) for each in result.estimates.values()),
         "not identified": ", ".join(named_elements(result.not_identified)) or None,
+        "what the log lacks": result.latents or None,
         "search": result.ending,
         "log-likelihood of the fitted sessions": fixed(result.log_likelihood, 2),
         "the same a step": fixed(result.log_likelihood / log.num_steps),

@@ -76,6 +76,7 @@ class ChainLikelihood(LogLikelihood):
         self.num_chains, self._seed = num_chains, seed
         self._sessions = log.whole()
         self._latents, start = self._latents_and_chains()
+        self.latents = f"{self._latents.described} drawn by {num_chains} chains of each session"
         self.chains = AnnealedChains(*map(tf.Variable, start))
         wrap = compiled(jit_compile=jit_compile)
         self._iterate = wrap(self._moved)

@@ -8,12 +8,19 @@ import tensorflow as tf
 import tensorflow.experimental.numpy as tnp
 from tensorflow_probability import distributions as tfd
 
+from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.core import nests, random
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.stages import Recorded, user_step
+from recsim_tf.core.stages import Recorded, log_prob_per_user, user_step
 from recsim_tf.core.types import Nest, Seed, Trajectory
+from recsim_tf.fitting.likelihood.missing import (
+    Part,
+    are_independent,
+    missing_parts,
+    of_parts,
+)
 from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
+from recsim_tf.fitting.logs.trajectories import as_trajectory, by_field, scoring_simulator
 from recsim_tf.fitting.parameters.unconstrained import bijector_to, check_continuous, unpack
 
 _MASKED: Any = random.class_of_family(tfd.Masked)
@@ -29,12 +36,13 @@ class Latents:
 
     Args:
       simulator: the models.
-      log: the sessions; () as `initial`, as `innovation` or as both.
+      log: the sessions; () as `initial`, as some of its fields, as `innovation` or as both.
       seed: int32 [2].
 
     Attributes:
       start: [S, D], a draw from about the prior.
       scale: [S, D], the units.
+      described: what is latent, in words.
       counts: bool [S, D], False for innovations after the end of a session or under a mask.
     """
 
@@ -42,18 +50,24 @@ class Latents:
         initial_seed, innovation_seed = random.split_seed(seed, 2)
         self._scorer = scoring_simulator(simulator)
         self._active = log.active
-        self._bijector, self._drawn, initial, innovation = None, (), (), ()
-        initial_draws: Nest = ()
-        if not tf.nest.flatten(log.initial):
-            distribution = self._scorer.users.initial_draws(log.num_sessions)
-            self._bijector = bijector_to("initial draws", distribution)
-            initial_draws = distribution.sample(_NUM_PRIOR_DRAWS, seed=initial_seed)
-            log = log._replace(initial=nests.at_step(initial_draws, 0))
-            # A uniform draw may lie on the edge of its support.
-            initial = tf.nest.map_structure(
-                lambda x: tf.where(tf.math.is_finite(x), x, 0),
-                self._bijector.inverse(initial_draws),
+        self._drawn, innovation = (), ()
+        self._spec = session_spec(self._scorer, log.num_sessions).initial.user
+        logged = by_field(self._spec, log.initial)
+        self._parts = _parts(self._scorer, log.num_sessions, self._spec, logged)
+        initial_draws = self._prior_draws(logged, initial_seed)
+        self._bijectors = [
+            bijector_to("initial draws", self._prior(part, logged)) for part in self._parts
+        ]
+        # A uniform draw may lie on the edge of its support.
+        initial = tuple(
+            tf.nest.map_structure(
+                lambda x: tf.where(tf.math.is_finite(x), x, 0), bijector.inverse(draws)
             )
+            for bijector, draws in zip(self._bijectors, initial_draws, strict=True)
+        )
+        for part, draws in zip(self._parts, initial_draws, strict=True):
+            logged = part.put(logged, nests.at_step(draws, 0))
+        log = log._replace(initial=logged)
         self._trajectory = as_trajectory(
             log, self._scorer, log.num_sessions, latent=not tf.nest.flatten(log.innovation)
         )
@@ -73,6 +87,8 @@ class Latents:
                 "the log must lack the initial draws or the innovations, got all that the models"
                 " draw"
             )
+        names = [part.described for part in self._parts]
+        self.described = " and ".join(names + ["the innovations"] * (distribution is not None))
         like = nests.at_step((initial, innovation), 0)
         self._specs = tf.nest.map_structure(
             lambda leaf: tf.TensorSpec(leaf.shape[1:], leaf.dtype), like
@@ -88,10 +104,20 @@ class Latents:
     def _path(self, initial_draws: Nest, innovation: Nest, number: int) -> tuple[Trajectory, Nest]:
         """The trajectory with a prior draw of what is latent, and its innovations [S, T, ...]."""
         trajectory = self._trajectory
-        if self._bijector is not None:
-            user = nests.at_step(initial_draws, number)
-            trajectory = trajectory._replace(initial=trajectory.initial._replace(user=user))
+        for part, draws in zip(self._parts, initial_draws, strict=True):
+            trajectory = part.put_into(trajectory, nests.at_step(draws, number))
         return trajectory, nests.at_step(innovation, number)
+
+    def _prior_draws(self, logged: Nest, seed: Seed) -> list[Nest]:
+        """Draws of each part, a nest of [N, S, ...]."""
+        seeds = random.split_seed(seed, len(self._parts)) if len(self._parts) > 1 else [seed]
+        return [
+            self._prior(part, logged).sample(_NUM_PRIOR_DRAWS, seed=own)
+            for part, own in zip(self._parts, seeds, strict=False)
+        ]
+
+    def _prior(self, part: Part, initial: Nest) -> tfd.Distribution:
+        return part.prior(self._scorer.users, len(self._active), initial)
 
     def log_parts(
         self, positions: tf.Tensor, scorer: Simulator | None = None
@@ -102,13 +128,11 @@ class Latents:
         """
         shape, positions = positions.shape[:-1], tf.reshape(positions, self.start.shape)
         initial, innovation = self._unpack(positions)
-        trajectory, log_det = self._trajectory, 0.0
-        if self._bijector is not None:
-            event_ndims = tf.nest.map_structure(lambda leaf: leaf.shape.rank - 1, initial)
-            log_det = self._bijector.forward_log_det_jacobian(initial, event_ndims)
-            trajectory = trajectory._replace(
-                initial=trajectory.initial._replace(user=self._bijector.forward(initial))
-            )
+        scorer, trajectory, log_det = scorer or self._scorer, self._trajectory, 0.0
+        for part, bijector, own in zip(self._parts, self._bijectors, initial, strict=True):
+            event_ndims = tf.nest.map_structure(lambda leaf: leaf.shape.rank - 1, own)
+            log_det += bijector.forward_log_det_jacobian(own, event_ndims)
+            trajectory = part.put_into(trajectory, bijector.forward(own))
         if tf.nest.flatten(innovation):
             innovation = tf.nest.map_structure(
                 lambda leaf, drawn: leaf if drawn.all() else tf.where(drawn, leaf, 0),
@@ -122,16 +146,13 @@ class Latents:
                     draws=transitions.draws._replace(innovation=steps_first)
                 )
             )
-        scores = (scorer or self._scorer).log_prob(trajectory)
-        of_initial, of_innovation = (
-            (score, tf.zeros_like(score)) if is_latent else (tf.zeros_like(score), score)
-            for score, is_latent in (
-                (scores.initial, self._bijector is not None),
-                (scores.innovation, bool(tf.nest.flatten(innovation))),
-            )
-        )
-        prior = of_initial[0] + of_innovation[0] + log_det
-        likelihood = of_initial[1] + of_innovation[1] + scores.response + scores.departure
+        scores = scorer.log_prob(trajectory)
+        of_initial = self._log_prior(scorer, trajectory.initial.user, scores.initial)
+        is_latent = bool(tf.nest.flatten(innovation))
+        of_innovation = scores.innovation if is_latent else tf.zeros_like(scores.innovation)
+        prior = of_initial + of_innovation + log_det
+        of_logged = scores.initial - of_initial + scores.innovation - of_innovation
+        likelihood = of_logged + scores.response + scores.departure
         # What is not drawn acts on nothing, and would be unbounded.
         rest = -0.5 * tf.reduce_sum(tf.where(~self.counts, positions**2, 0), axis=1)
         prior, likelihood, rest = (
@@ -146,9 +167,23 @@ class Latents:
         coordinates [N, S, D].
         """
         initial, innovation = self._unpack(tf.constant(positions))
-        if self._bijector is not None:
-            initial = self._bijector.forward(initial)
-        return initial, self._in_session(innovation)
+        found = {
+            part: bijector.forward(own)
+            for part, bijector, own in zip(self._parts, self._bijectors, initial, strict=True)
+        }
+        return of_parts(self._spec, found), self._in_session(innovation)
+
+    def _log_prior(self, scorer: Simulator, initial: Nest, of_all: tf.Tensor) -> tf.Tensor:
+        """[S]: the log-density of the parts that are latent, given the others; `of_all` is that of
+        all initial draws.
+        """
+        if self._parts == (Part(),):
+            return of_all
+        total = tf.zeros_like(of_all)
+        for part in self._parts:
+            prior = part.prior(scorer.users, of_all.shape[0], initial)
+            total += log_prob_per_user("user", prior, part.of(initial))
+        return total
 
     def _unpack(self, positions: tf.Tensor) -> tuple[Nest, Nest]:
         return unpack(positions * self.scale, self._specs)
@@ -163,6 +198,24 @@ class Latents:
             return tf.where(active & drawn, leaf, 0)
 
         return tf.nest.map_structure(mask, innovation, self._drawn)
+
+
+def _parts(scorer: Simulator, num_users: int, spec: Nest, initial: Nest) -> tuple[Part, ...]:
+    """The parts of the initial draws that the log lacks. Raises a ValueError for those that some
+    sessions have, or that depend on one another.
+    """
+    parts = missing_parts(scorer.users, num_users, spec, initial)
+    if any(part.is_partly_known for part in parts):
+        raise ValueError(
+            "the log's initial draws must be missing in all sessions or in none where they are"
+            " sampled by chains"
+        )
+    if not are_independent(parts, scorer.users, num_users):
+        raise ValueError(
+            "fields of the log's initial draws that depend on one another must all be missing where"
+            " they are sampled by chains"
+        )
+    return parts
 
 
 def _filled(deviations: tf.Tensor) -> tf.Tensor:

@@ -277,12 +277,13 @@ def test_bad_arguments_of_searches_are_named(make, message):
         ({"parameters": {MASS: Parameter(start=-3.0)}}, "likelihood of .* is not finite at the s"),
         (
             {"simulator": evolution(), "parameters": {"users.step_penalty": Parameter()}},
-            "users.step_penalty does not act on the likelihood .* needs a hazard",
+            "zero at users.step_penalty = [0-9.]+. Another start may do; .* needs a hazard",
         ),
+        ({"log": [1, 2]}, "log must be a SessionLog, a SessionStream or a TableLog, .* got list"),
     ],
 )
 def test_what_cannot_be_fitted_is_named(arguments, message):
     arguments = {"simulator": evolution(**HAZARD), "parameters": SUPPORTS, **arguments}
     log = from_trajectory(rollout(arguments["simulator"], num_users=5, num_steps=4))
     with pytest.raises(ValueError, match=message):
-        fit(log=log, **arguments)
+        fit(**{"log": log, **arguments})

@@ -25,6 +25,8 @@ def result_of(simulator: Simulator, values: dict, **changes) -> FitResult:
         diverged=False,
         not_identified={},
         at_edge={},
+        covariance=np.full(len(named), np.nan),
+        parameters={},
         confidence=0.95,
         search=LBFGS(),
         likelihood=Exact(),

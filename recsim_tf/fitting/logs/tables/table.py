@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from recsim_tf.fitting.logs.tables import impressions, parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
 from recsim_tf.fitting.logs.tables.frames import as_frame
 from recsim_tf.fitting.logs.tables.slates import Slates, arrange, check_table_order
+from recsim_tf.fitting.logs.tables.users import read_users
 from recsim_tf.fitting.logs.tables.visits import TableVisits, Visits, find_visits
 
 _LOG = logging.getLogger(__name__)
@@ -32,6 +34,8 @@ class TableLog(NamedTuple):
     document_ids: np.ndarray  # [D], the table's documents, sorted, or the vocabulary that was given
     session_ids: np.ndarray  # [S], in order of first appearance
     engagement: Nest  # float32 [S, T, K], 0 where none is logged; () without such a column
+    # by name of `user_columns` with text, what the codes in the log's `initial` stand for
+    user_values: dict[str, np.ndarray]
     dropped: dict[str, int]  # sessions that were dropped, by the first fault found
 
     def with_engagement(self) -> SessionLog:
@@ -60,6 +64,7 @@ def from_table(
     columns: Mapping[str, str],
     *,
     attributes: Sequence[str] = (),
+    user_columns: Mapping[str, str] = MappingProxyType({}),
     document_ids: Sequence | np.ndarray | None = None,
     slate_size: int | None = None,
     first_position: int = 0,
@@ -103,6 +108,10 @@ def from_table(
       attributes: names of columns with numbers that are revealed when a document is shown, such as
         its quality. They become the log's `hidden`: float32 [S, T, K] for one column, else a tuple
         of such arrays in this order.
+      user_columns: names of columns that tell of a session's user, by the names of the fields of
+        the user model's initial draws. They become the log's `initial`, a dict: numbers are
+        float32 [S], NaN where a session has none; text is int32 [S], codes of the sorted texts, -1
+        where a session has none. Fields without a column are missing.
       document_ids: [D], all documents that there are; by default those of the table.
       slate_size: K; by default the most impressions that a slate has.
       first_position: number of the first position.
@@ -142,6 +151,7 @@ def from_table(
     sessions = np.where(missing, len(session_ids), sessions)
     faults = Faults(frame, sessions, drop_invalid)
     faults.refuse(missing, columns["session"], "be a session id", "missing session id")
+    of_users, user_values = read_users(frame, user_columns, sessions, faults)
     shown, vocabulary = impressions.parse(
         frame, columns, attributes, sessions, document_ids, first_position, faults
     )
@@ -160,7 +170,9 @@ def from_table(
     if not len(slates.slate):
         raise ValueError(f"table must have a session without a fault, got none: {faults.summary}")
     log, engagement, kept = _pad(slates, num_positions, departed, multiple_clicks, found)
-    return TableLog(log, vocabulary, session_ids[kept], engagement, faults.dropped)
+    log = log._replace(initial={name: values[kept] for name, values in of_users.items()} or ())
+    ids = session_ids[kept]
+    return TableLog(log, vocabulary, ids, engagement, user_values, faults.dropped)
 
 
 def _check_visits(visits: TableVisits | None, columns: Mapping[str, str]) -> None:

@@ -1,0 +1,205 @@
+"""Initial draws that are known, missing, or missing for some sessions, field by field, against
+quadrature.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from scipy.special import log_softmax, logsumexp
+from scipy.stats import norm
+from tensorflow_probability import distributions as tfd
+
+import recsim_tf
+from recsim_tf.choice import MultinomialLogit
+from recsim_tf.fitting import (
+    Chains,
+    Classes,
+    Draws,
+    MeanField,
+    Minibatches,
+    Parameter,
+    fit,
+    simulated_log,
+)
+from recsim_tf.fitting.logs import from_table
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from tests.worlds.clicks import Numbers
+
+SHARES = np.array([0.3, 0.7])  # of devices
+EAGER = np.array([0.4, 0.6])  # of classes
+LOC = np.array([-0.5, 1.0])  # of tastes, by device
+PUSH = 1.5  # of the second class towards the first document
+NUM_SESSIONS, NUM_STEPS = 12, 3
+_GRID = np.linspace(-7, 8, 601)
+
+
+class Draw(NamedTuple):
+    device: Any
+    eager: Any
+    taste: Any
+
+
+class Shoppers(recsim_tf.UserModel):
+    """Users of a device, on which their taste depends, and of a class."""
+
+    loc: Any = recsim_tf.parameter(tuple(LOC), rank=1)
+
+    def initial_draws(self, num_users):
+        def of(probs):
+            logits = tf.math.log(tf.constant(probs, self.dtype))
+            return tfd.BatchBroadcast(tfd.Categorical(logits), [num_users])
+
+        def taste(device):
+            loc = tf.gather(tf.convert_to_tensor(self.loc, self.dtype), device)
+            return tfd.Normal(loc, tf.ones_like(loc))
+
+        return tfd.JointDistributionNamed(Draw(of(SHARES), of(EAGER), taste))
+
+    def response(self, state, slate):
+        pushed = tf.one_hot(0, slate.mask.shape[1], PUSH, dtype=self.dtype)
+        eager = tf.cast(state.eager, self.dtype)[:, tf.newaxis]
+        scores = slate.documents * state.taste[:, tf.newaxis] + eager * pushed
+        return MultinomialLogit(0.0)(scores, slate.mask)
+
+    def observe(self, state):
+        return state.taste[:, tf.newaxis][:, :0]
+
+
+@pytest.fixture(scope="module", name="simulator")
+def fixture_simulator():
+    return recsim_tf.Simulator(Shoppers(dtype=tf.float64), Numbers(dtype=tf.float64), 2, 2)
+
+
+@pytest.fixture(scope="module", name="log")
+def fixture_log(simulator):
+    return simulated_log(simulator, NUM_SESSIONS, NUM_STEPS, seed=1)
+
+
+def exact(log, device=None, eager=None, taste=None):
+    """[S]: the log-likelihood of each session, of what is given [S]; the rest is summed out."""
+    total = []
+    for row in range(NUM_SESSIONS):
+        parts = []
+        for one in range(2) if device is None or device[row] < 0 else [device[row]]:
+            for other in range(2) if eager is None or eager[row] < 0 else [eager[row]]:
+                tastes = _GRID if taste is None or np.isnan(taste[row]) else taste[row : row + 1]
+                scores = log.documents[row][:, np.newaxis] * tastes[:, np.newaxis]
+                scores = scores + other * PUSH * np.array([1, 0])
+                with_none = np.concatenate([scores, np.zeros([*scores.shape[:2], 1])], axis=2)
+                chosen = log.response[row][:, np.newaxis, np.newaxis]
+                picked = np.take_along_axis(log_softmax(with_none, axis=2), chosen, axis=2)
+                log_probs = picked[..., 0].sum(axis=0) + norm.logpdf(tastes, LOC[one])
+                width = np.log(_GRID[1] - _GRID[0]) if len(tastes) > 1 else 0
+                of_user = np.log(SHARES[one]) + np.log(EAGER[other])
+                parts.append(logsumexp(log_probs) + width + of_user)
+        total.append(logsumexp(parts))
+    return np.array(total)
+
+
+def by_session(simulator, log, likelihood):
+    fitted = FittedSimulator(simulator, {"users.loc": Parameter()})
+    return likelihood.of(fitted, log, 1000).by_session()
+
+
+def test_a_taste_is_drawn_given_a_device_that_is_known(simulator, log):
+    device, eager = log.initial.device, log.initial.eager
+    partial = log._replace(initial={"device": device, "eager": eager})
+    found = by_session(simulator, partial, Draws(20_000))
+    np.testing.assert_allclose(found, exact(log, device, eager), atol=0.05)
+
+
+def test_a_class_is_summed_out_beside_a_taste_that_is_drawn(simulator, log):
+    partial = log._replace(initial={"device": log.initial.device})
+    found = by_session(simulator, partial, Draws(20_000))
+    np.testing.assert_allclose(found, exact(log, log.initial.device), atol=0.05)
+
+
+def test_several_classes_are_summed_out(simulator, log):
+    partial = log._replace(initial={"taste": log.initial.taste})
+    found = by_session(simulator, partial, Classes())
+    np.testing.assert_allclose(found, exact(log, taste=log.initial.taste), rtol=1e-6)
+
+
+def test_what_some_sessions_lack_is_summed_out_there_alone(simulator, log):
+    lacks = np.arange(NUM_SESSIONS) % 3 == 0
+    device = np.where(lacks, -1, log.initial.device)
+    taste = np.where(lacks, np.nan, log.initial.taste)
+    some = log._replace(initial=log.initial._replace(device=device))
+    found = by_session(simulator, some, Classes())
+    expected = exact(log, device, log.initial.eager, log.initial.taste)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    some = log._replace(initial=log.initial._replace(taste=taste, eager=()))
+    found = by_session(simulator, some, Draws(20_000))
+    expected = exact(log, log.initial.device, None, taste)
+    np.testing.assert_allclose(found[~lacks], expected[~lacks], rtol=1e-6)
+    np.testing.assert_allclose(found, expected, atol=0.05)
+
+
+def test_a_bound_is_below_and_knows_what_is_logged(simulator, log):
+    taste = np.where(np.arange(NUM_SESSIONS) < 6, np.nan, log.initial.taste)
+    some = log._replace(initial=log.initial._replace(taste=taste))
+    search = Minibatches(passes=300, learning_rate=0.05)
+    result = fit(simulator, {"users.loc": Parameter(LOC)}, some, search=search)
+    assert isinstance(result.likelihood, MeanField)
+    expected = "The initial draw taste, where missing, with a posterior of each session"
+    assert result.latents == expected
+    assert result.initial_draws.device == ()
+    assert result.initial_draws.taste.shape == (NUM_SESSIONS,)
+    expected = exact(log, log.initial.device, log.initial.eager, taste).sum()
+    assert expected - 3 < result.log_likelihood < expected + 2
+
+
+def test_chains_sample_a_taste_given_a_device(simulator, log):
+    device, eager = log.initial.device, log.initial.eager
+    partial = log._replace(initial={"device": device, "eager": eager})
+    fitted = FittedSimulator(simulator, {"users.loc": Parameter()})
+    chains = Chains(100, jit_compile=True).of(fitted, partial, 1000)
+    assert chains.value() == pytest.approx(exact(log, device, eager).sum(), abs=0.6)
+
+
+def test_what_was_done_with_each_field_is_a_sentence(simulator, log):
+    fitted = FittedSimulator(simulator, {"users.loc": Parameter()})
+    partial = log._replace(initial={"device": log.initial.device})
+    assert Draws(7).of(fitted, partial, 10).latents == (
+        "the initial draw eager summed out; the initial draw taste summed out by 7 draws of each"
+        " session"
+    )
+    partial = log._replace(initial=log.initial._replace(taste=()))
+    expected = "the initial draw taste drawn by 3 chains of each session"
+    assert Chains(3).of(fitted, partial, 10).latents == expected
+    assert recsim_tf.fitting.Exact().of(fitted, log, 10).latents == ""
+
+
+def test_faults_are_told(simulator, log):
+    def scored(initial, likelihood):
+        return by_session(simulator, log._replace(initial=initial), likelihood)
+
+    with pytest.raises(ValueError, match="must be of device, eager, taste, got divice"):
+        scored({"divice": log.initial.device}, Draws(2))
+    with pytest.raises(ValueError, match="likelihood must be MeanField"):
+        scored({"device": log.initial.device}, Classes())
+    with pytest.raises(ValueError, match="for a log that lacks initial draws"):
+        scored({"device": log.initial.device}, recsim_tf.fitting.Exact())
+    with pytest.raises(ValueError, match="missing in all sessions or in none"):
+        scored(log.initial._replace(taste=log.initial.taste * np.nan), Chains(2))
+
+
+def test_a_table_brings_what_it_knows_of_users_into_a_fit(simulator, log):
+    rows = [
+        {"session": session, "step": step, "position": position, "document": position}
+        | {"clicked": int(log.response[session, step] == position)}
+        | {"phone": float(log.initial.device[session]) if session else np.nan}
+        for session in range(NUM_SESSIONS)
+        for step in range(NUM_STEPS)
+        for position in range(2)
+    ]
+    columns = {name: name for name in ("session", "step", "position", "document", "clicked")}
+    table = from_table(pd.DataFrame(rows), columns, user_columns={"device": "phone"})
+    drawn = table.log._replace(documents=log.documents, departed=log.departed)
+    known = log.initial.device.copy()
+    known[0] = -1
+    found = by_session(simulator, drawn, Draws(20_000))
+    np.testing.assert_allclose(found, exact(log, known), atol=0.05)
