@@ -1,18 +1,23 @@
-"""Settles the Keras generation before TensorFlow Probability is imported, and imports TF-Agents.
+"""Settles the Keras generation and the log before TensorFlow is imported, and imports TF-Agents.
 
 TensorFlow Probability 0.23 and TF-Agents 0.19 need Keras 2 (`tf_keras`). TensorFlow reads the
 environment variable `TF_USE_LEGACY_KERAS` at the first use of `tf.keras`, so it must be set before
 that.
 """
 
+import contextlib
 import importlib
+import importlib.machinery
 import importlib.util
 import os
 import sys
 import types
 import warnings
+from collections.abc import Iterator, Sequence
 
 _FLAG = "TF_USE_LEGACY_KERAS"
+# TensorFlow's level of its log: 0 for all messages, 3 for fatal ones only.
+_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
 def use_legacy_keras() -> None:
@@ -40,6 +45,57 @@ def use_legacy_keras() -> None:
     if keras is not None:
         folders = keras.submodule_search_locations or []
         tensorflow.__path__[:0] = [os.path.join(folder, "api", "_v2") for folder in folders]
+
+
+@contextlib.contextmanager
+def without_messages() -> Iterator[None]:
+    """Inside, nothing is written to standard error, unless the level of TensorFlow's log is 0: when
+    TensorFlow is imported it writes messages that no level silences.
+    """
+    try:
+        stderr = None if os.environ.get(_LOG_LEVEL) == "0" else os.dup(2)
+    except OSError:  # Standard error is closed.
+        stderr = None
+    if stderr is None:
+        yield
+        return
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+class _QuietTensorFlow:
+    """A finder of modules that imports TensorFlow `without_messages`."""
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name != "tensorflow":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def execute_quietly(module: types.ModuleType) -> None:
+                with without_messages():
+                    execute(module)
+
+            vars(spec.loader)["exec_module"] = execute_quietly
+        return spec
+
+
+def silence_log() -> None:
+    """TensorFlow writes no messages but fatal ones, unless the environment variable
+    `TF_CPP_MIN_LOG_LEVEL` asks for more; 0 shows all.
+    """
+    os.environ.setdefault(_LOG_LEVEL, "3")
+    if "tensorflow" not in sys.modules:
+        sys.meta_path.insert(0, _QuietTensorFlow)
 
 
 def import_tf_agents() -> None:
@@ -73,3 +129,4 @@ def import_tf_agents() -> None:
 
 
 use_legacy_keras()
+silence_log()
