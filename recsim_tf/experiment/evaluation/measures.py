@@ -5,6 +5,7 @@ step, as in RecSim 0.2.4.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -214,6 +215,56 @@ class PolicyResult(NamedTuple):
         if self.setting is not None:
             content |= {"values": self.setting.values, "seed": self.setting.seed}
         return content
+
+
+def over_seeds(results: Sequence[PolicyResult]) -> list[PolicyResult]:
+    """The means over the seeds of a comparison: a result for each policy and values, none with a
+    single seed. Standard errors are those of the mean over seeds, so they contain all that differs
+    between two seeds. There are no segments.
+    """
+    groups: dict[tuple[str, str], list[PolicyResult]] = {}
+    for result in results:
+        if result.setting is not None:
+            groups.setdefault((result.policy, result.setting.of_values), []).append(result)
+    return [_mean(group) for group in groups.values() if len(group) > 1]
+
+
+def _mean(group: Sequence[PolicyResult]) -> PolicyResult:
+    """The mean of the results of several seeds."""
+
+    def over(name: str) -> Estimate:
+        return Estimate.of(np.array([getattr(result, name) for result in group]))
+
+    first = group[0]
+    assert first.setting is not None
+    returns, lengths = over("mean_return"), over("mean_length")
+    qualities = [result.mean_quality for result in group if result.mean_quality is not None]
+    label = ", ".join(filter(None, (first.setting.of_values, f"mean of {len(group)} seeds")))
+    seeds = tuple(result.setting.seed for result in group if result.setting is not None)
+    return first._replace(
+        mean_return=returns.mean,
+        standard_error=returns.standard_error,
+        episodes=sum(result.episodes for result in group),
+        mean_length=lengths.mean,
+        length_standard_error=lengths.standard_error,
+        click_rate=over("click_rate").mean,
+        mean_quality=float(np.mean(qualities)) if qualities else None,
+        cluster_watch_count_frac={
+            name: float(np.mean([result.cluster_watch_count_frac[name] for result in group]))
+            for name in first.cluster_watch_count_frac
+        },
+        measures=own_measures.summaries(
+            {
+                name: np.array([result.measures[name]["mean"] for result in group])
+                for name in first.measures
+            }
+        ),
+        segments={},
+        unfinished=sum(result.unfinished for result in group),
+        sessions=tf.nest.map_structure(
+            lambda *parts: np.concatenate(parts), *(result.sessions for result in group)
+        ),
+    ).of_setting(first.setting._replace(seed=seeds, label=label))
 
 
 def _tags(scalars: dict[str, float], fractions: dict[str, float], suffix: str) -> dict[str, float]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recsim_tf.experiment.evaluation.measures import PolicyResult
+from recsim_tf.experiment.evaluation.measures import PolicyResult, over_seeds
 from recsim_tf.support.files import write_csv
 from recsim_tf.support.plots import Curve, Estimate, draw_curves, draw_estimates, figure
 from recsim_tf.support.tables import text_table
@@ -52,8 +52,20 @@ def _number(value: float) -> str:
     return f"{value:.9g}"
 
 
+def results_json(results: Sequence[PolicyResult]) -> dict[str, Any]:
+    """The results for results.json: "policies", and "over_seeds", the means over the seeds, where
+    several seeds are compared.
+    """
+    content = {"policies": [result.as_json() for result in results]}
+    if means := over_seeds(results):
+        content["over_seeds"] = [mean.as_json() for mean in means]
+    return content
+
+
 def results_table(results: Sequence[PolicyResult]) -> str:
-    """Tables of policies, and of segments where there are any, with standard errors, as text."""
+    """Tables of policies, with the means over the seeds of a comparison, and of segments where
+    there are any, with standard errors, as text.
+    """
     measures = tuple(results[0].measures)
     rows = [
         (
@@ -65,7 +77,7 @@ def results_table(results: Sequence[PolicyResult]) -> str:
             *_means(result.measures),
             f"{result.episodes:,}",
         )
-        for result in results
+        for result in (*results, *over_seeds(results))
     ]
     lines = [text_table([(*_TABLE_COLUMNS, *measures, "sessions"), *rows])]
     if results[0].segments:
