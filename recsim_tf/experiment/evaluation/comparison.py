@@ -28,7 +28,7 @@ class Setting(NamedTuple):
     """One of the simulations that are compared."""
 
     values: dict[str, Any]  # by parameter, as given
-    seed: int | tuple[int, ...]  # several of a mean over seeds
+    seed: Any  # an integer; a tuple of them for a mean over seeds
     label: str  # short, such as "no_click_mass=0.5, seed=2"
     of_values: str = ""  # the label without the seed
 

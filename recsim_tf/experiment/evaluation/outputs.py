@@ -56,7 +56,7 @@ def results_json(results: Sequence[PolicyResult]) -> dict[str, Any]:
     """The results for results.json: "policies", and "over_seeds", the means over the seeds, where
     several seeds are compared.
     """
-    content = {"policies": [result.as_json() for result in results]}
+    content: dict[str, Any] = {"policies": [result.as_json() for result in results]}
     if means := over_seeds(results):
         content["over_seeds"] = [mean.as_json() for mean in means]
     return content
