@@ -155,6 +155,7 @@ class ConversationUsers(UserModel):
             validation.check_type("channel", self.channel, Channel)
         elif not self.are_replies_observed:
             raise ValueError("channel must be given where are_replies_observed is False, got None")
+        acts.check_admitted(self.admitted)
 
     def check_documents(self, documents: Nest, slate_size: int):
         num_symbols = acts.alphabet(slate_size, self.num_attributes).num_symbols
@@ -216,9 +217,14 @@ class ConversationUsers(UserModel):
         utility = self.utility(state, slate.documents)
         views = self._views(state, slate, utility)
         admitted = tf.constant([[mode in self.admitted[act] for mode in Mode] for act in Act])
+        of_modes = self.mode_logits(state, slate)
+        if of_modes.shape[1:] != [len(Mode)]:
+            raise ValueError(
+                f"mode_logits must be [users, {len(Mode)}], one of each Mode, got {of_modes.shape}"
+            )
         certain = tf.zeros_like(state.talkativeness)[:, tf.newaxis]
         return choice.Alternatives(
-            tf.where(tf.gather(admitted, query.act), self.mode_logits(state, slate), -float("inf")),
+            tf.where(tf.gather(admitted, query.act), of_modes, -float("inf")),
             [
                 certain,
                 self._choice(state, slate, utility),
