@@ -1,11 +1,11 @@
 """Measures of sessions, under RecSim's names where they exist.
 
 A step shows a slate, and a slate is one impression, however many documents it holds: rates are per
-step, as in RecSim 0.2.4.
+step, as in RecSim 0.2.4, if their name says nothing else.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from recsim_tf.core.nests import fields_of
 from recsim_tf.core.types import Nest, Transition
 from recsim_tf.experiment.evaluation import own_measures
 from recsim_tf.experiment.evaluation.comparison import Setting
+from recsim_tf.experiment.evaluation.corpus_measures import num_categories
 from recsim_tf.experiment.evaluation.own_measures import Estimate, OwnMeasures
 
 _NO_OWN = OwnMeasures()
@@ -34,11 +35,8 @@ class Measures(NamedTuple):
         `environment.observation_spec().response`.
         """
         # All responses have `clicked`; the rest is the model's.
-        spec = fields_of(response_spec).get("cluster_id")
-        num_clusters = 0
-        if spec is not None and spec.dtype.is_integer and np.max(spec.maximum) < spec.dtype.max:
-            num_clusters = int(np.max(spec.maximum)) + 1
-        return cls(num_clusters, "quality" in fields_of(response_spec))
+        fields = fields_of(response_spec)
+        return cls(num_categories(fields.get("cluster_id")), "quality" in fields)
 
 
 def watch_fractions(cluster_clicks: np.ndarray, no_click: float, steps: float) -> dict[str, float]:
@@ -73,21 +71,28 @@ class SessionSums(NamedTuple):
     quality: tf.Tensor  # of clicked documents, zero where the response has no field `quality`
     left: tf.Tensor  # 1 where the user left
     time_limit: tf.Tensor  # 1 where the simulator's time limit ended the session
+    shown: tf.Tensor  # documents
     cluster_clicks: tf.Tensor  # [B, C]
-    own: dict[str, tf.Tensor]  # [B] by name, see `OwnMeasures`
+    own: dict[str, tf.Tensor]  # [B], or [B, C] of the corpus, by name, see `OwnMeasures`
     segments: dict[str, tf.Tensor]  # int32 [B] by name, see `OwnMeasures`
 
     @classmethod
     def zeros(
-        cls, num_users: int, num_clusters: int = 0, own: OwnMeasures = _NO_OWN, user: Nest = ()
+        cls,
+        num_users: int,
+        num_clusters: int = 0,
+        own: OwnMeasures = _NO_OWN,
+        user: Nest = (),
+        sizes: Mapping[str, int] | None = None,
     ) -> "SessionSums":
         """The sums before the first step, of B users, with clicks by C clusters (see `Measures`);
-        `user` is the users' state at the start of a session, a nest of [B, ...].
+        `user` is the users' state at the start of a session, a nest of [B, ...], and `sizes` those
+        of `own`.
         """
         return cls(
-            **dict.fromkeys(cls._fields[:7], tf.zeros([num_users])),
+            **dict.fromkeys(cls._fields[:8], tf.zeros([num_users])),
             cluster_clicks=tf.zeros([num_users, num_clusters]),
-            own=own.zeros(num_users),
+            own=own.zeros(num_users, sizes),
             segments=own.segments(user, num_users),
         )
 
@@ -119,11 +124,13 @@ class SessionSums(NamedTuple):
 
     def add(self, transition: Transition, own: OwnMeasures = _NO_OWN) -> "SessionSums":
         """Adds one step; `own` as for `zeros`."""
+        shown = (transition.slate >= 0) & transition.active[:, tf.newaxis]
         return self.add_response(transition.response, transition.active)._replace(
+            shown=self.shown + tf.reduce_sum(tf.cast(shown, tf.float32), axis=1),
             reward=self.reward + tf.cast(transition.reward, tf.float32),
             left=self.left + tf.cast(transition.terminated, tf.float32),
             time_limit=self.time_limit + tf.cast(transition.truncated, tf.float32),
-            own={name: self.own[name] + value for name, value in own.of(transition).items()},
+            own=own.add(self.own, transition),
         )
 
 
@@ -137,6 +144,7 @@ class PolicyResult(NamedTuple):
     mean_length: float  # steps a session
     length_standard_error: float
     click_rate: float  # clicks a step
+    document_click_rate: float  # clicks a shown document
     mean_quality: float | None  # of clicked documents; None without clicks or qualities
     # by "cluster_<id>" and "no_click", see `watch_fractions`; empty without clusters
     cluster_watch_count_frac: dict[str, float]
@@ -150,10 +158,15 @@ class PolicyResult(NamedTuple):
 
     @classmethod
     def from_sums(
-        cls, name: str, sums: SessionSums, has_quality: bool, users_per_corpus: int = 1
+        cls,
+        name: str,
+        sums: SessionSums,
+        has_quality: bool,
+        users_per_corpus: int = 1,
+        own: OwnMeasures = _NO_OWN,
     ) -> "PolicyResult":
-        """Summarises sessions. Users who share a corpus are not independent, so standard errors
-        are those of the means of their worlds.
+        """Summarises sessions, with measures of the user's own. Users who share a corpus are not
+        independent, so standard errors are those of the means of their worlds.
         """
         sessions = tf.nest.map_structure(lambda part: np.asarray(part, np.float64), sums)
         episodes = len(sessions.reward)
@@ -170,18 +183,14 @@ class PolicyResult(NamedTuple):
             mean_length=lengths.mean,
             length_standard_error=lengths.standard_error,
             click_rate=float(clicks / max(steps, 1)),
+            document_click_rate=float(clicks / max(sessions.shown.sum(), 1)),
             mean_quality=(
                 float(sessions.quality.sum() / clicks) if has_quality and clicks > 0 else None
             ),
             cluster_watch_count_frac=watch_fractions(
                 sessions.cluster_clicks.sum(axis=0), sessions.no_click.sum(), steps
             ),
-            measures=own_measures.summaries(
-                {
-                    measure: values.reshape(-1, users_per_corpus).mean(axis=1)
-                    for measure, values in sessions.own.items()
-                }
-            ),
+            measures=own.summaries(sessions.own, users_per_corpus),
             segments=own_measures.by_segment(sessions.segments, sessions.reward, sessions.own),
             unfinished=int(episodes - sessions.finished.sum()),
             sessions=sessions,
@@ -248,6 +257,7 @@ def _mean(group: Sequence[PolicyResult]) -> PolicyResult:
         mean_length=lengths.mean,
         length_standard_error=lengths.standard_error,
         click_rate=over("click_rate").mean,
+        document_click_rate=over("document_click_rate").mean,
         mean_quality=float(np.mean(qualities)) if qualities else None,
         cluster_watch_count_frac={
             name: float(np.mean([result.cluster_watch_count_frac[name] for result in group]))

@@ -30,7 +30,12 @@ def write_sessions(path: Path, results: Sequence[PolicyResult]) -> None:
     """
     first = results[0].sessions
     rows = [row for result in results for row in _rows(result)]
-    write_csv(path, (*COLUMNS, *first.own, *first.segments), rows)
+    write_csv(path, (*COLUMNS, *_of_sessions(first.own), *first.segments), rows)
+
+
+def _of_sessions(measures: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Without the measures of the corpus, which are of all sessions together."""
+    return {name: values for name, values in measures.items() if values.ndim == 1}
 
 
 def _rows(result: PolicyResult) -> Iterator[tuple]:
@@ -39,7 +44,7 @@ def _rows(result: PolicyResult) -> Iterator[tuple]:
         [sessions.left > 0, sessions.time_limit > 0], ["left", "time_limit"], "cut_off"
     )
     columns = (sessions.reward, sessions.steps, sessions.clicks, sessions.quality, outcomes)
-    own = (*sessions.own.values(), *sessions.segments.values())
+    own = (*_of_sessions(sessions.own).values(), *sessions.segments.values())
     for user, cells in enumerate(zip(*columns, *own, strict=True)):
         reward, steps, clicks, quality, outcome, *more = cells
         mean_quality = _number(quality / clicks) if result.has_quality and clicks > 0 else ""
@@ -102,7 +107,9 @@ def results_table(results: Sequence[PolicyResult]) -> str:
 
 def _means(estimates: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [
-        f"{estimate['mean']:.2f} ± {estimate['standard_error']:5.2f}"
+        f"{estimate['mean']:.4f}"
+        if estimate["standard_error"] is None
+        else f"{estimate['mean']:.2f} ± {estimate['standard_error']:5.2f}"
         for estimate in estimates.values()
     ]
 

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Transition
+from recsim_tf.experiment.evaluation.corpus_measures import CorpusMeasure
 from recsim_tf.support.errors import UsageError
 
 # Names that mean something else: columns of sessions.csv, those of sweep.csv, RecSim's tags.
@@ -56,19 +58,49 @@ class OwnMeasures:
         if both:
             raise UsageError(f"Evaluation.segments must not be named as a measure, got {both[0]!r}")
 
-    def zeros(self, num_users: int) -> dict[str, tf.Tensor]:
-        """The sums before the first step, float32 [B] by name."""
-        return {name: tf.zeros([num_users]) for name in self._measures}
+    def sizes(self, simulator: Simulator) -> dict[str, int]:
+        """C of each measure of the corpus; a `UsageError` where an environment does not have it."""
+        return {
+            name: measure.size(simulator)
+            for name, measure in self._measures.items()
+            if isinstance(measure, CorpusMeasure)
+        }
 
-    def of(self, transition: Transition) -> dict[str, tf.Tensor]:
-        """The measures of one step, float32 [B] by name; zero where a session has ended."""
-        active = tf.cast(transition.active, tf.float32)
-        num_users = active.shape[0]
+    def zeros(self, num_users: int, sizes: Mapping[str, int] | None = None) -> dict[str, tf.Tensor]:
+        """The sums before the first step, float32 [B] by name, [B, C] where there are `sizes`."""
+        shapes = {name: (size,) for name, size in (sizes or {}).items()}
+        return {name: tf.zeros([num_users, *shapes.get(name, ())]) for name in self._measures}
+
+    def add(self, sums: Mapping[str, tf.Tensor], transition: Transition) -> dict[str, tf.Tensor]:
+        """The sums with a step, to which sessions that have ended add nothing."""
+        active = transition.active
         found = {}
         for name, measure in self._measures.items():
-            value = tf.convert_to_tensor(measure(transition))
-            _check(f"Evaluation.measures[{name!r}]", value, num_users, value.dtype != tf.string)
-            found[name] = tf.where(transition.active, tf.cast(value, tf.float32), 0 * active)
+            if isinstance(measure, CorpusMeasure):
+                value = measure.counts(transition, sums[name].shape[1])
+                value = tf.where(active[:, tf.newaxis], value, tf.zeros_like(value))
+            else:
+                value = tf.convert_to_tensor(measure(transition))
+                suits = value.dtype != tf.string
+                _check(f"Evaluation.measures[{name!r}]", value, active.shape[0], suits)
+                value = tf.cast(value, tf.float32)
+                value = tf.where(active, value, tf.zeros_like(value))
+            found[name] = sums[name] + value
+        return found
+
+    def summaries(self, sums: Mapping[str, np.ndarray], users_per_corpus: int) -> dict[str, Any]:
+        """The mean and standard error of each measure, as JSON; a measure of the corpus has no
+        standard error.
+        """
+        found: dict[str, Any] = {}
+        for name, values in sums.items():
+            of_corpora = values.reshape(-1, users_per_corpus, *values.shape[1:])
+            measure = self._measures[name]
+            if isinstance(measure, CorpusMeasure):
+                value = measure.value(of_corpora.sum(axis=1))
+                found[name] = {"mean": value, "standard_error": None}
+            else:
+                found |= summaries({name: of_corpora.mean(axis=1)})
         return found
 
     def segments(self, user: Nest, num_users: int) -> dict[str, tf.Tensor]:
@@ -82,7 +114,7 @@ class OwnMeasures:
         return found
 
 
-def _checked(argument: str, functions: Mapping[str, Any] | None) -> dict[str, Callable]:
+def _checked(argument: str, functions: Mapping[str, Any] | None) -> dict[str, Any]:
     if not isinstance(functions, Mapping | None):
         raise UsageError(
             f"Evaluation.{argument} must be functions by name, as {{'name': @function}}, got"
@@ -94,7 +126,12 @@ def _checked(argument: str, functions: Mapping[str, Any] | None) -> dict[str, Ca
                 f"Evaluation.{argument} must have names of its own without '/', ',' and '=', got"
                 f" {name!r}"
             )
-        if not callable(function):
+        if isinstance(function, type) and issubclass(function, CorpusMeasure):
+            raise UsageError(
+                f"Evaluation.{argument}[{name!r}] must be a function or an object, got a class:"
+                f" write @{function.__name__}() with parentheses"
+            )
+        if not callable(function) and not isinstance(function, CorpusMeasure):
             raise UsageError(
                 f"Evaluation.{argument}[{name!r}] must be a function, got {function!r}"
             )
@@ -121,6 +158,8 @@ def by_segment(
     the segment, "episodes", "return" and "measures".
     """
     found: dict[str, dict[str, Any]] = {}
+    # Those of the corpus are of all users.
+    measures = {name: values for name, values in measures.items() if values.ndim == 1}
     for name, numbers in segments.items():
         found[name] = {}
         for number in np.unique(numbers):

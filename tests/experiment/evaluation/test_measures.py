@@ -31,6 +31,7 @@ def _sums(**changes):
         "quality": [0.5, -1.0, 0.0, 0.1],
         "left": [1.0, 1.0, 0.0, 0.0],
         "time_limit": [0.0, 0.0, 1.0, 0.0],
+        "shown": [4.0, 3.0, 2.0, 11.0],
         "cluster_clicks": [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
     }
     rows = {name: tf.constant(row) for name, row in (rows | changes).items()}
@@ -47,6 +48,7 @@ def test_policy_result_is_what_the_sums_say():
     )
     assert result.standard_error == pytest.approx(np.std([4, 8, 0, 4], ddof=1) / 2)
     assert result.click_rate == pytest.approx(0.4)
+    assert result.document_click_rate == pytest.approx(4 / 20)
     assert result.mean_quality == pytest.approx(-0.1)
     # Ten steps; the cluster that nobody clicked is there as well.
     assert result.cluster_watch_count_frac == pytest.approx(
@@ -195,6 +197,7 @@ def test_the_mean_over_seeds_has_the_standard_error_of_that_mean():
     assert mean.mean_return == pytest.approx(4.0)
     assert mean.standard_error == pytest.approx(np.std([2, 3, 7], ddof=1) / np.sqrt(3))
     assert mean.click_rate == pytest.approx(np.mean([0.4, 0.8, 1.2]))
+    assert mean.document_click_rate == pytest.approx(np.mean([0.2, 0.4, 0.6]))
     assert (mean.episodes, len(mean.sessions.reward)) == (12, 12)
     content = results_json(results)
     assert len(content["policies"]) == 4
