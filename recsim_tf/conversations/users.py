@@ -389,7 +389,10 @@ class ConversationUsers(UserModel):
 
     def wording(self):
         names = [self.attribute_name(number) for number in range(self.num_attributes)]
-        return ConversationWording(names, self.channel)
+        wording = ConversationWording(names, self.channel)
+        if self.attribute_names:
+            wording.names = {"attributes": names}
+        return wording
 
     def _heard(self, seen: Response) -> Response:
         """The words alone, where replies are not observed."""

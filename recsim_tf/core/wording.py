@@ -1,6 +1,7 @@
 """Sessions in words: how an environment names what is said, shown and done."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from recsim_tf.core.types import Nest
@@ -15,7 +16,12 @@ class Wording:
         class Listeners(recsim_tf.UserModel):
             def wording(self):
                 return SongWording()
+
+    Attributes:
+      names: of the values of fields of integers, for tables, as {"genre": ("jazz", "rock")}.
     """
+
+    names: Mapping[str, Sequence[str]] = MappingProxyType({})
 
     def query(self, query: Nest, documents: Sequence[Nest | None]) -> str | None:
         """What the system says or asks beside the documents, as "asks: slower than 2?".
