@@ -13,7 +13,8 @@ import os
 import sys
 import types
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import Any
 
 _FLAG = "TF_USE_LEGACY_KERAS"
 # TensorFlow's level of its log: 0 for all messages, 3 for fatal ones only.
@@ -72,30 +73,11 @@ class _QuietTensorFlow:
     """A finder of modules that imports TensorFlow `without_messages`."""
 
     @staticmethod
-    def find_spec(
-        name: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if name != "tensorflow":
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        spec = importlib.machinery.PathFinder.find_spec(name) if name == "tensorflow" else None
         if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
-
-            def execute_quietly(module: types.ModuleType) -> None:
-                with without_messages():
-                    execute(module)
-
-            vars(spec.loader)["exec_module"] = execute_quietly
+            vars(spec.loader)["exec_module"] = without_messages()(spec.loader.exec_module)
         return spec
-
-
-def silence_log() -> None:
-    """TensorFlow writes no messages but fatal ones, unless the environment variable
-    `TF_CPP_MIN_LOG_LEVEL` asks for more; 0 shows all.
-    """
-    os.environ.setdefault(_LOG_LEVEL, "3")
-    if "tensorflow" not in sys.modules:
-        sys.meta_path.insert(0, _QuietTensorFlow)
 
 
 def import_tf_agents() -> None:
@@ -129,4 +111,7 @@ def import_tf_agents() -> None:
 
 
 use_legacy_keras()
-silence_log()
+# The log is silent, unless the environment asks for it.
+os.environ.setdefault(_LOG_LEVEL, "3")
+if "tensorflow" not in sys.modules:
+    sys.meta_path.insert(0, _QuietTensorFlow)

@@ -66,16 +66,12 @@ def alphabet(slate_size: int, num_attributes: int) -> Alphabet:
 
 
 def check_admitted(admitted: Mapping[int, Collection[int]]) -> None:
-    """Requires the modes that each act admits; raises `ValueError` for acts and modes of one's own,
-    which no users know.
-    """
+    """Requires the modes that each act admits; raises `ValueError` for other acts and modes."""
     modes = {mode for of_act in admitted.values() for mode in of_act}
     wrong = ({*admitted} ^ {*Act}) or modes - {*Mode}
     if wrong:
-        raise ValueError(
-            f"admitted must have each Act, 0 to {len(Act) - 1}, with values of Mode, 0 to"
-            f" {len(Mode) - 1}, and no others, got {shown(wrong)}"
-        )
+        allowed = f"each Act, 0 to {len(Act) - 1}, with values of Mode, 0 to {len(Mode) - 1}"
+        raise ValueError(f"admitted must have {allowed}, and no others, got {shown(wrong)}")
 
 
 def is_act(act: tf.Tensor, *acts: Act) -> tf.Tensor:

@@ -16,11 +16,9 @@ class Wording:
         class Listeners(recsim_tf.UserModel):
             def wording(self):
                 return SongWording()
-
-    Attributes:
-      names: of the values of fields of integers, for tables, as {"genre": ("jazz", "rock")}.
     """
 
+    # Of the values of fields of integers, for tables, as {"genre": ("jazz", "rock")}.
     names: Mapping[str, Sequence[str]] = MappingProxyType({})
 
     def query(self, query: Nest, documents: Sequence[Nest | None]) -> str | None:

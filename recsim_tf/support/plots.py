@@ -25,9 +25,6 @@ _MANY_POINTS = 100
 def figure(target: Path | IO[bytes], size: tuple[float, float] = (9, 4.8)) -> Iterator[Any]:
     """Axes of matplotlib whose figure is written at the end: a PNG, or the PDF or SVG that the name
     of a path ends in. Its size is in inches, of 120 dots each in a PNG.
-
-    Raises:
-      ValueError: for a path of another ending.
     """
     with figures(target, size, 1, 1) as (axes,):
         yield axes
@@ -41,7 +38,7 @@ def figures(
 
     Raises:
       ImportError: if matplotlib is not installed, in one line.
-      ValueError: as `figure`.
+      ValueError: for a path of another ending.
     """
     ending = target.suffix if isinstance(target, Path) else ".png"
     if ending not in _ENDINGS:

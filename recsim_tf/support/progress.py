@@ -4,9 +4,6 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-# Between two lines where no terminal shows the bar.
-_LINE_SECONDS = 10.0
-
 
 class _Lines:
     """A stream to which a bar writes each of its states as a line."""
@@ -23,12 +20,8 @@ class _Lines:
 
 
 def progress_bar(steps: Iterable | None = None, *, show: bool = True, **options: Any) -> Any:
-    """A bar of tqdm on standard error; where that is no terminal, a line at most every ten seconds.
-
-    Args:
-      steps: to iterate over; None for a bar that is updated by hand.
-      show: whether there is a bar.
-      **options: of tqdm.
+    """A bar of tqdm over steps, or one that is updated by hand, with options of tqdm. Where stderr
+    is no terminal, a line at most every ten seconds.
 
     Raises:
       ImportError: if tqdm is not installed.
@@ -38,6 +31,6 @@ def progress_bar(steps: Iterable | None = None, *, show: bool = True, **options:
     except ImportError as missing:
         raise ImportError("progress needs tqdm: install recsim-tf[fitting]") from missing
     if not sys.stderr.isatty():
-        options |= {"file": _Lines(sys.stderr), "mininterval": _LINE_SECONDS}
+        options |= {"file": _Lines(sys.stderr), "mininterval": 10.0}
     # Otherwise the environment variable TQDM_DISABLE decides.
     return tqdm(steps, **(options if show else {**options, "disable": True}))

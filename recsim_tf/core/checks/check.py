@@ -11,7 +11,6 @@ import tree
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random, turns, validation
-from recsim_tf.core.acting import act, check_policy
 from recsim_tf.core.checks.documents import CheckedDocuments
 from recsim_tf.core.checks.methods import Method, near_names, same
 from recsim_tf.core.checks.returns import check_scores, check_tensor
@@ -20,16 +19,7 @@ from recsim_tf.core.distributions import log_prob
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import STEP_STAGES, Sampled
-from recsim_tf.core.types import (
-    InitialDraws,
-    Nest,
-    Policy,
-    Seed,
-    SimulatorState,
-    Trajectory,
-    Turn,
-    initial_policy_state,
-)
+from recsim_tf.core.types import InitialDraws, Nest, Policy, Seed, SimulatorState, Trajectory, Turn
 from recsim_tf.support.errors import ModelWarning
 
 # The methods that give the distributions of stages, when sessions begin and in a step.
@@ -65,17 +55,16 @@ def check(simulator: Simulator, policy: Policy | None = None) -> None:
         recsim_tf.check(simulator)  # nothing, or an error such as
         # ValueError: Listeners.response must return a distribution of batch shape [users=5], got []
 
-    `recsim-tf train`, `evaluate`, `simulate` and `fit` call it before they start. It warns of a
-    method that nobody calls, such as `depature`, and names the method that was probably meant.
+    `recsim-tf train`, `evaluate`, `simulate` and `fit` call it before they start. It warns of
+    misspelled methods, which nobody calls.
 
     Args:
       simulator: of the models.
-      policy: None, or a policy that plays some steps, in which its slates and queries are checked
-        as with `validate=True`.
+      policy: None, or a policy that plays some steps with `validate=True`.
 
     Raises:
-      ValueError: for the first fault. It is one line, which names the method or the policy and its
-        step, what is expected and what was got. An exception of a method is its cause.
+      ValueError: for the first fault. It is one line, which names the method or the policy, what is
+        expected and what was got. An exception of a method is its cause.
     """
     validation.check_type("simulator", simulator, Simulator)
     for message in near_names(simulator):
@@ -219,14 +208,8 @@ def _check_replay(simulator: Simulator, trajectory: Trajectory, states: Simulato
 
 def _check_actions(simulator: Simulator, policy: Policy, num_users: int) -> None:
     """Requires slates and queries of a policy that users can meet."""
-    check_policy(policy)
-    name = f"policy {getattr(policy, '__name__', type(policy).__name__)}"
-    state, policy_state = simulator.reset(num_users, 0), initial_policy_state(policy, num_users)
-    for step, seed in enumerate(random.split_seed(random.as_seed(1), _NUM_LATER_STEPS)):
-        action, policy_state = act(policy, simulator.observe(state), policy_state, seed, name)
-        try:
-            turn = turns.as_turn(action, simulator.query_spec, num_users, simulator.slate_size)
-            turns.check_values(simulator, turn, simulator.allow_duplicates)
-        except ValueError as error:
-            raise ValueError(f"{name}, in step {step}: {error}") from error
-        state, _ = simulator.step(state, action, seed)
+    try:
+        simulator.replaced(validate=True).rollout(policy, num_users, _NUM_LATER_STEPS, seed=1)
+    except ValueError as error:
+        name = getattr(policy, "__name__", type(policy).__name__)
+        raise ValueError(f"policy {name}: {error}") from error

@@ -15,9 +15,6 @@ from recsim_tf.core.parameters import Model
 from recsim_tf.core.types import Nest
 from recsim_tf.support.errors import error_line
 
-# From here on a name is nearly another one.
-_NEAR = 0.8
-
 
 class Method:
     """A method of a model, or another function that an author of an environment writes, with its
@@ -86,21 +83,19 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def near_names(model: Model) -> Iterator[str]:
-    """What is probably wrong with the names of methods of users and documents, also of those inside
-    others: nobody calls one that is nearly named like a method that the simulator calls.
+    """Methods of users and documents, also of those inside others, that nobody calls, and that are
+    nearly named like one that the simulator calls, as lines.
     """
     for base in (UserModel, DocumentModel):
         known = [name for name in dir(base) if not name.startswith("_")]
         for kind in type(model).__mro__ if isinstance(model, base) else ():
-            for name, value in vars(kind).items():
-                is_method = inspect.isroutine(value) or isinstance(value, property)
-                near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
+            methods = [name for name, value in vars(kind).items() if inspect.isroutine(value)]
+            for name in methods:
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
                 # A helper may be named after the method beside it.
-                if is_method and name not in known and near and near[0] not in vars(kind):
-                    yield (
-                        f"{kind.__name__}.{name} is no method of {base.__name__}, and nobody calls"
-                        f" it; did you mean {near[0]}?"
-                    )
+                if name not in known and near and near[0] not in methods:
+                    nobody = f"{kind.__name__}.{name} is no method of {base.__name__}, and nobody"
+                    yield f"{nobody} calls it; did you mean {near[0]}?"
     for field in dataclasses.fields(model):
         if isinstance(inner := getattr(model, field.name), Model):
             yield from near_names(inner)

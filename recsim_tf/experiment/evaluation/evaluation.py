@@ -129,7 +129,7 @@ class Evaluation:
       seeds: None, or the seeds to compare in place of `seed`.
       measures: None, or measures of your own, as `{"revenue": @revenue}`. Each function maps a
         transition [B, ...] to [B]; its values are summed over a session. Or measures of the corpus,
-        such as `@Coverage()`, `@ProviderGini()`, `@ProviderExposure()` and `@SlateDiversity()`.
+        `@coverage()`, `@provider_exposure()`, `@provider_gini()` and `@slate_diversity()`.
       segments: None, or segments of users, as `{"age_group": @age_group}`. Each function maps the
         users' state at the start of a session, a nest of [B, ...], to int or bool [B]. Returns and
         measures are also given for each segment.
@@ -258,7 +258,7 @@ class Evaluation:
         """
         function, policy_state = as_rollout(policy, num_users)
         measures = Measures.of(simulator.observation_spec().response)
-        sizes = self._own.sizes(simulator)
+        own = self._own.of(simulator)
 
         @compiled(jit_compile=self._jit_compile, user_steps=0)
         def run(seed: tf.Tensor) -> SessionSums:
@@ -268,9 +268,9 @@ class Evaluation:
                     num_users,
                     self.max_steps,
                     seed,
-                    lambda sums, transition: sums.add(transition, self._own),
+                    lambda sums, transition: sums.add(transition, own),
                     lambda state: SessionSums.zeros(
-                        num_users, measures.num_clusters, self._own, state.user, sizes
+                        num_users, measures.num_clusters, own, state.user
                     ),
                     policy_state=policy_state,
                 )

@@ -5,7 +5,7 @@ step, as in RecSim 0.2.4, if their name says nothing else.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,21 +78,15 @@ class SessionSums(NamedTuple):
 
     @classmethod
     def zeros(
-        cls,
-        num_users: int,
-        num_clusters: int = 0,
-        own: OwnMeasures = _NO_OWN,
-        user: Nest = (),
-        sizes: Mapping[str, int] | None = None,
+        cls, num_users: int, num_clusters: int = 0, own: OwnMeasures = _NO_OWN, user: Nest = ()
     ) -> "SessionSums":
         """The sums before the first step, of B users, with clicks by C clusters (see `Measures`);
-        `user` is the users' state at the start of a session, a nest of [B, ...], and `sizes` those
-        of `own`.
+        `user` is the users' state at the start of a session, a nest of [B, ...].
         """
         return cls(
             **dict.fromkeys(cls._fields[:8], tf.zeros([num_users])),
             cluster_clicks=tf.zeros([num_users, num_clusters]),
-            own=own.zeros(num_users, sizes),
+            own=own.zeros(num_users),
             segments=own.segments(user, num_users),
         )
 
@@ -148,7 +142,7 @@ class PolicyResult(NamedTuple):
     mean_quality: float | None  # of clicked documents; None without clicks or qualities
     # by "cluster_<id>" and "no_click", see `watch_fractions`; empty without clusters
     cluster_watch_count_frac: dict[str, float]
-    measures: dict[str, Any]  # of the user's own, see `own_measures.summaries`
+    measures: dict[str, Any]  # of the user's own, see `OwnMeasures.summaries`
     segments: dict[str, Any]  # see `own_measures.by_segment`
     unfinished: int  # sessions that were cut off when the evaluation ended
     sessions: SessionSums  # of each user, as NumPy arrays
@@ -228,8 +222,7 @@ class PolicyResult(NamedTuple):
 
 def over_seeds(results: Sequence[PolicyResult]) -> list[PolicyResult]:
     """The means over the seeds of a comparison: a result for each policy and values, none with a
-    single seed. Standard errors are those of the mean over seeds, so they contain all that differs
-    between two seeds. There are no segments.
+    single seed. Standard errors are those of the mean over seeds. There are no segments.
     """
     groups: dict[tuple[str, str], list[PolicyResult]] = {}
     for result in results:
@@ -239,42 +232,37 @@ def over_seeds(results: Sequence[PolicyResult]) -> list[PolicyResult]:
 
 
 def _mean(group: Sequence[PolicyResult]) -> PolicyResult:
-    """The mean of the results of several seeds."""
+    """The mean of the results of several seeds, with the sessions of the first."""
 
-    def over(name: str) -> Estimate:
-        return Estimate.of(np.array([getattr(result, name) for result in group]))
+    def estimate(values: Iterable[float]) -> Estimate:
+        return Estimate.of(np.array(list(values)))
 
-    first = group[0]
-    assert first.setting is not None
-    returns, lengths = over("mean_return"), over("mean_length")
+    numbers: dict[str, Any] = {
+        name: estimate(getattr(result, name) for result in group)
+        for name in ("mean_return", "mean_length", "click_rate", "document_click_rate")
+    }
     qualities = [result.mean_quality for result in group if result.mean_quality is not None]
-    label = ", ".join(filter(None, (first.setting.of_values, f"mean of {len(group)} seeds")))
-    seeds = tuple(result.setting.seed for result in group if result.setting is not None)
-    return first._replace(
-        mean_return=returns.mean,
-        standard_error=returns.standard_error,
+    settings = [result.setting for result in group if result.setting is not None]
+    label = ", ".join(filter(None, (settings[0].of_values, f"mean of {len(group)} seeds")))
+    mean = group[0]._replace(
+        **{name: found.mean for name, found in numbers.items()},
+        standard_error=numbers["mean_return"].standard_error,
+        length_standard_error=numbers["mean_length"].standard_error,
         episodes=sum(result.episodes for result in group),
-        mean_length=lengths.mean,
-        length_standard_error=lengths.standard_error,
-        click_rate=over("click_rate").mean,
-        document_click_rate=over("document_click_rate").mean,
-        mean_quality=float(np.mean(qualities)) if qualities else None,
-        cluster_watch_count_frac={
-            name: float(np.mean([result.cluster_watch_count_frac[name] for result in group]))
-            for name in first.cluster_watch_count_frac
-        },
-        measures=own_measures.summaries(
-            {
-                name: np.array([result.measures[name]["mean"] for result in group])
-                for name in first.measures
-            }
-        ),
-        segments={},
         unfinished=sum(result.unfinished for result in group),
-        sessions=tf.nest.map_structure(
-            lambda *parts: np.concatenate(parts), *(result.sessions for result in group)
+        mean_quality=float(np.mean(qualities)) if qualities else None,
+        cluster_watch_count_frac=tf.nest.map_structure(
+            lambda *fractions: float(np.mean(fractions)),
+            *(result.cluster_watch_count_frac for result in group),
         ),
-    ).of_setting(first.setting._replace(seed=seeds, label=label))
+        measures={
+            name: estimate(result.measures[name]["mean"] for result in group)._asdict()
+            for name in group[0].measures
+        },
+        segments={},
+    )
+    seeds = tuple(setting.seed for setting in settings)
+    return mean.of_setting(settings[0]._replace(seed=seeds, label=label))
 
 
 def _tags(scalars: dict[str, float], fractions: dict[str, float], suffix: str) -> dict[str, float]:

@@ -58,9 +58,7 @@ def _number(value: float) -> str:
 
 
 def results_json(results: Sequence[PolicyResult]) -> dict[str, Any]:
-    """The results for results.json: "policies", and "over_seeds", the means over the seeds, where
-    several seeds are compared.
-    """
+    """The results for results.json: "policies", and "over_seeds" where there are several seeds."""
     content: dict[str, Any] = {"policies": [result.as_json() for result in results]}
     if means := over_seeds(results):
         content["over_seeds"] = [mean.as_json() for mean in means]
@@ -68,9 +66,7 @@ def results_json(results: Sequence[PolicyResult]) -> dict[str, Any]:
 
 
 def results_table(results: Sequence[PolicyResult]) -> str:
-    """Tables of policies, with the means over the seeds of a comparison, and of segments where
-    there are any, with standard errors, as text.
-    """
+    """Tables of policies, means over seeds, and segments, with standard errors, as text."""
     measures = tuple(results[0].measures)
     rows = [
         (

@@ -1,5 +1,6 @@
 """Measures and segments that users of the project define, by name."""
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -54,22 +55,24 @@ class OwnMeasures:
     ):
         self._measures = _checked("measures", measures)
         self._segments = _checked("segments", segments)
+        self._sizes: dict[str, tuple[int]] = {}
         both = sorted(set(self._measures) & set(self._segments))
         if both:
             raise UsageError(f"Evaluation.segments must not be named as a measure, got {both[0]!r}")
 
-    def sizes(self, simulator: Simulator) -> dict[str, int]:
-        """C of each measure of the corpus; a `UsageError` where an environment does not have it."""
-        return {
-            name: measure.size(simulator)
+    def of(self, simulator: Simulator) -> "OwnMeasures":
+        """These measures of an environment; a `UsageError` for one that it does not have."""
+        found = copy.copy(self)
+        found._sizes = {
+            name: (measure.size(simulator),)
             for name, measure in self._measures.items()
             if isinstance(measure, CorpusMeasure)
         }
+        return found
 
-    def zeros(self, num_users: int, sizes: Mapping[str, int] | None = None) -> dict[str, tf.Tensor]:
-        """The sums before the first step, float32 [B] by name, [B, C] where there are `sizes`."""
-        shapes = {name: (size,) for name, size in (sizes or {}).items()}
-        return {name: tf.zeros([num_users, *shapes.get(name, ())]) for name in self._measures}
+    def zeros(self, num_users: int) -> dict[str, tf.Tensor]:
+        """The sums before the first step, float32 [B], or [B, C] of the corpus, by name."""
+        return {name: tf.zeros([num_users, *self._sizes.get(name, ())]) for name in self._measures}
 
     def add(self, sums: Mapping[str, tf.Tensor], transition: Transition) -> dict[str, tf.Tensor]:
         """The sums with a step, to which sessions that have ended add nothing."""
@@ -78,29 +81,24 @@ class OwnMeasures:
         for name, measure in self._measures.items():
             if isinstance(measure, CorpusMeasure):
                 value = measure.counts(transition, sums[name].shape[1])
-                value = tf.where(active[:, tf.newaxis], value, tf.zeros_like(value))
             else:
                 value = tf.convert_to_tensor(measure(transition))
-                suits = value.dtype != tf.string
-                _check(f"Evaluation.measures[{name!r}]", value, active.shape[0], suits)
-                value = tf.cast(value, tf.float32)
-                value = tf.where(active, value, tf.zeros_like(value))
-            found[name] = sums[name] + value
+                of = f"Evaluation.measures[{name!r}]"
+                _check(of, value, active.shape[0], value.dtype != tf.string)
+            counts = tf.reshape(active, [-1, *[1] * (value.shape.rank - 1)])
+            found[name] = sums[name] + tf.where(counts, tf.cast(value, tf.float32), 0.0)
         return found
 
     def summaries(self, sums: Mapping[str, np.ndarray], users_per_corpus: int) -> dict[str, Any]:
-        """The mean and standard error of each measure, as JSON; a measure of the corpus has no
-        standard error.
-        """
+        """The mean and standard error of each measure, None of one of the corpus, as JSON."""
         found: dict[str, Any] = {}
         for name, values in sums.items():
             of_corpora = values.reshape(-1, users_per_corpus, *values.shape[1:])
-            measure = self._measures[name]
-            if isinstance(measure, CorpusMeasure):
+            if isinstance(measure := self._measures[name], CorpusMeasure):
                 value = measure.value(of_corpora.sum(axis=1))
                 found[name] = {"mean": value, "standard_error": None}
             else:
-                found |= summaries({name: of_corpora.mean(axis=1)})
+                found[name] = Estimate.of(of_corpora.mean(axis=1))._asdict()
         return found
 
     def segments(self, user: Nest, num_users: int) -> dict[str, tf.Tensor]:
@@ -126,12 +124,8 @@ def _checked(argument: str, functions: Mapping[str, Any] | None) -> dict[str, An
                 f"Evaluation.{argument} must have names of its own without '/', ',' and '=', got"
                 f" {name!r}"
             )
-        if isinstance(function, type) and issubclass(function, CorpusMeasure):
-            raise UsageError(
-                f"Evaluation.{argument}[{name!r}] must be a function or an object, got a class:"
-                f" write @{function.__name__}() with parentheses"
-            )
-        if not callable(function) and not isinstance(function, CorpusMeasure):
+        is_of_corpus = argument == "measures" and isinstance(function, CorpusMeasure)
+        if not callable(function) and not is_of_corpus:
             raise UsageError(
                 f"Evaluation.{argument}[{name!r}] must be a function, got {function!r}"
             )
@@ -146,11 +140,6 @@ def _check(name: str, value: tf.Tensor, num_users: int, suits: bool, kind: str =
         )
 
 
-def summaries(measures: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """The mean and standard error of each measure, as JSON."""
-    return {name: Estimate.of(values)._asdict() for name, values in measures.items()}
-
-
 def by_segment(
     segments: Mapping[str, np.ndarray], returns: np.ndarray, measures: Mapping[str, np.ndarray]
 ) -> dict[str, dict[str, Any]]:
@@ -158,7 +147,6 @@ def by_segment(
     the segment, "episodes", "return" and "measures".
     """
     found: dict[str, dict[str, Any]] = {}
-    # Those of the corpus are of all users.
     measures = {name: values for name, values in measures.items() if values.ndim == 1}
     for name, numbers in segments.items():
         found[name] = {}
@@ -167,7 +155,9 @@ def by_segment(
             found[name][f"{number:.0f}"] = {
                 "episodes": int(rows.sum()),
                 "return": Estimate.of(returns[rows])._asdict(),
-                "measures": summaries({key: values[rows] for key, values in measures.items()}),
+                "measures": {
+                    key: Estimate.of(values[rows])._asdict() for key, values in measures.items()
+                },
             }
     return found
 

@@ -14,13 +14,7 @@ from typing import Any
 
 import absl.logging
 
-from recsim_tf.support.errors import (
-    OF_VALUES,
-    ModelWarning,
-    error_line,
-    fault_location,
-    one_line,
-)
+from recsim_tf.support.errors import OF_VALUES, ModelWarning, error_line, fault_location, one_line
 from recsim_tf.support.stopping import StoppedError, TerminatedError, interrupted_by_signals
 
 # The beginning of the line on standard error that says an error.
@@ -30,9 +24,7 @@ TRACEBACK = "RECSIM_TF_TRACEBACK"
 
 
 def quiet() -> None:
-    """Leaves out the warnings and log messages of the libraries in this process. Those about models
-    are lines.
-    """
+    """Leaves out the warnings and log messages of the libraries in this process."""
     absl.logging.use_absl_handler()
     absl.logging.set_verbosity(absl.logging.ERROR)
     warnings.filterwarnings("ignore")

@@ -9,10 +9,10 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.experiment.evaluation.corpus_measures import (
-    Coverage,
-    ProviderExposure,
-    ProviderGini,
-    SlateDiversity,
+    coverage,
+    provider_exposure,
+    provider_gini,
+    slate_diversity,
 )
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import over_seeds
@@ -43,15 +43,15 @@ def value(measure, size):
 def test_exposure_falls_with_the_position():
     exposure = np.array([1 + SECOND + SECOND, THIRD + 1, 0])
     for provider in range(3):
-        found = value(ProviderExposure(provider=provider), 3)
+        found = value(provider_exposure(provider=provider), 3)
         assert found == pytest.approx(exposure[provider] / exposure.sum())
     # 0 has the rank 1, and so on.
     expected = (2 * exposure[0] + 0 * exposure[1] - 2 * 0) / (3 * exposure.sum())
-    assert value(ProviderGini(), 3) == pytest.approx(expected)
+    assert value(provider_gini(), 3) == pytest.approx(expected)
 
 
 def test_the_gini_coefficient_has_its_bounds():
-    gini = ProviderGini()
+    gini = provider_gini()
     assert gini.value(np.full([1, 4], 7.0)) == pytest.approx(0)
     assert gini.value(np.array([[0, 0, 9.0, 0]])) == pytest.approx(0.75)
     assert gini.value(np.zeros([1, 4])) == 0
@@ -59,19 +59,19 @@ def test_the_gini_coefficient_has_its_bounds():
 
 def test_diversity_is_the_share_of_pairs_that_differ():
     # Two of three pairs, and the one pair of the short slate.
-    assert value(SlateDiversity(), 2) == pytest.approx((2 / 3 + 1) / 2)
-    assert SlateDiversity().value(np.zeros([1, 2])) == 0
+    assert value(slate_diversity(), 2) == pytest.approx((2 / 3 + 1) / 2)
+    assert slate_diversity().value(np.zeros([1, 2])) == 0
 
 
 def test_coverage_is_the_share_of_each_corpus_that_is_shown():
-    assert value(Coverage(), 5) == pytest.approx((3 / 5 + 2 / 5) / 2)
+    assert value(coverage(), 5) == pytest.approx((3 / 5 + 2 / 5) / 2)
 
 
 MEASURES = {
-    "coverage": Coverage(),
-    "gini": ProviderGini(),
-    "first": ProviderExposure(provider=0),
-    "diversity": SlateDiversity(),
+    "coverage": coverage(),
+    "gini": provider_gini(),
+    "first": provider_exposure(provider=0),
+    "diversity": slate_diversity(),
 }
 
 
@@ -100,7 +100,7 @@ def test_they_are_in_results_and_not_in_sessions(tmp_path):
 
 def test_providers_of_a_world_have_a_gini_coefficient():
     simulator = recsim_tf.ecosystem(users_per_world=2)
-    found = Evaluation(4, 3, measures={"gini": ProviderGini()}).evaluate(
+    found = Evaluation(4, 3, measures={"gini": provider_gini()}).evaluate(
         simulator, {"Random": random_policy(simulator)}
     )
     assert 0 < found[0].measures["gini"]["mean"] < 1
@@ -109,11 +109,8 @@ def test_providers_of_a_world_have_a_gini_coefficient():
 @pytest.mark.parametrize(
     ("measure", "message"),
     [
-        (Coverage(), "Coverage must have candidates that stay, resample_documents=False, got"),
-        (ProviderGini("clicked"), "ProviderGini.field must be a field of responses, of integers"),
-        (SlateDiversity("owner"), "got 'owner' of clicked, "),
-        (ProviderExposure(provider=20), r"ProviderExposure.provider must be in \[0, 20\), got 20"),
-        (Coverage, r"must be a function or an object, got a class: write @Coverage\(\)"),
+        (coverage(), "coverage needs candidates that stay: resample_documents=False"),
+        (provider_exposure(20), r"provider_exposure.provider must be in \[0, 20\), got 20"),
     ],
 )
 def test_a_measure_that_is_not_defined_is_one_line(measure, message):
@@ -122,3 +119,10 @@ def test_a_measure_that_is_not_defined_is_one_line(measure, message):
         Evaluation(4, 3, measures={"own": measure}).evaluate(
             simulator, {"Random": random_policy(simulator)}
         )
+
+
+@pytest.mark.parametrize("measure", [provider_gini(), provider_exposure(), slate_diversity()])
+def test_providers_are_told_by_responses(measure):
+    message = "measures of providers and clusters need responses with a bounded cluster_id, got"
+    with pytest.raises(UsageError, match=message):
+        measure.size(recsim_tf.make("DriftingTaste-v0"))

@@ -17,17 +17,10 @@ def to_table(log: SessionLog) -> Any:
     """A log as a pandas DataFrame with one row for each document shown, the inverse of
     `from_table`.
 
-    The columns are named by their roles: session, step, position, document, clicked and departed;
-    purchased, engagement and propensity where the log has them. Attributes that showing reveals are
-    "hidden", or "hidden_0" and so on where there are several.
-
-        table = to_table(log)
-        roles = {name: name for name in table if not name.startswith("hidden")}
-        again = from_table(table, roles, document_ids=range(num_documents)).log
-
-    `from_table` gives the same log, with zeros at empty positions and no steps after the longest
-    session. It needs `attributes` where there are some, `multiple_clicks=True` where a slate may
-    have several clicks, and `slate_size` where no slate is full.
+    The columns are named by their roles; attributes that showing reveals are "hidden", or if there
+    are several "hidden_0" and so on. `from_table` gives the same log, with zeros at empty positions
+    and no steps after the longest session, if it gets `document_ids` (`range(D)`), and
+    `attributes`, `multiple_clicks` and `slate_size` where they are not as by default.
 
     Args:
       log: in memory. Its `documents` are ids, int [S, T, K], and its `response` is one that
@@ -35,23 +28,16 @@ def to_table(log: SessionLog) -> Any:
 
     Raises:
       ImportError: without pandas.
-      ValueError: for a log that no table holds: with initial draws, innovations, queries, a step in
-        which nothing is shown, other responses, or clicks at empty positions.
+      ValueError: for what no table holds: initial draws, innovations, queries, a step in which
+        nothing is shown, other responses, or clicks at empty positions.
     """
     check_type("log", log, SessionLog)
     for name in ("initial", "innovation", "query"):
         if tf.nest.flatten(getattr(log, name)):
-            raise ValueError(
-                f"log.{name} must be (), since a table has no column for it:"
-                f" log._replace({name}=()) leaves it out"
-            )
+            raise ValueError(f"log.{name} must be (), since a table has no column for it")
     shown = log.shown & log.active[..., np.newaxis]
-    empty = np.argwhere(log.active & ~shown.any(axis=2)).tolist()
-    if empty:
-        raise ValueError(
-            "log.shown must have a document in each step, got none in step {1} of session"
-            " {0}".format(*empty[0])
-        )
+    if not shown.any(axis=2)[log.active].all():
+        raise ValueError("log.shown must have a document in each step, got a step without one")
     of_slate, of_step = log.shown.shape, log.shown.shape[:2]
     session, step, position = rows = np.nonzero(shown)
     columns = {"session": session, "step": step, "position": position}
@@ -71,9 +57,7 @@ def _responses(log: SessionLog, shown: np.ndarray) -> dict[str, np.ndarray]:
     """The columns of the response, [S, T, K] each."""
     of_slate, of_step = log.shown.shape, log.shown.shape[:2]
     response, engagement = log.response, None
-    if isinstance(response, tuple) and not isinstance(response, ClicksAndPurchases):
-        if len(response) != 2:
-            raise ValueError(f"log.response must be choices or clicks, got {len(response)} fields")
+    if not isinstance(response, ClicksAndPurchases | np.ndarray) and len(response) == 2:
         response, engagement = response
     columns: dict[str, np.ndarray] = {}
     if isinstance(response, ClicksAndPurchases):
@@ -81,18 +65,17 @@ def _responses(log: SessionLog, shown: np.ndarray) -> dict[str, np.ndarray]:
         response = response.clicked
     clicked = _array("response", response, "i", of_step, of_slate)
     if clicked.ndim == 2:
-        # Without a click at K; another number is at no position, and refused below.
-        positions = np.arange(log.slate_size)
-        is_choice = (clicked >= 0) & (clicked <= log.slate_size)
-        chosen = (clicked[..., np.newaxis] == positions).astype(np.int64)
-        clicked = np.where(is_choice[..., np.newaxis], chosen, -1)
+        # K is no click. A number out of range becomes -1, which is refused below.
+        choice = clicked[..., np.newaxis]
+        is_choice = (choice >= 0) & (choice <= log.slate_size)
+        clicked = np.where(is_choice, choice == np.arange(log.slate_size), -1)
     columns["clicked"] = clicked
     for name, values in columns.items():
         wrong = log.active[..., np.newaxis] & (values != 0) & ~((values == 1) & shown)
         if wrong.any():
-            where = np.argwhere(wrong)[0].tolist()
+            place = np.argwhere(wrong)[0].tolist()
             raise ValueError(
-                f"log.response must have {name} documents that are shown, got another at {where}"
+                f"log.response must have {name} shown documents only, got other at {place}"
             )
     if engagement is not None:
         values = _array("response", engagement, "f", of_step, of_slate)

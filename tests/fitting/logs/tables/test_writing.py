@@ -80,18 +80,21 @@ LOG = from_table(table(), ROLES, attributes=["quality"]).log
         ),
         ({"innovation": np.zeros([2, 2])}, r"log.innovation must be \(\)"),
         ({"query": np.zeros([2, 2])}, r"log.query must be \(\)"),
-        ({"shown": LOG.shown & False}, "a document in each step, got none in step 0 of session 0"),
+        ({"shown": LOG.shown & False}, "a document in each step, got a step without one"),
         (
             {"documents": np.zeros([2, 2, 2, 5])},
             r"log.documents must be integers \(2, 2, 2\) in a table, got float64 \(2, 2, 2, 5\)",
         ),
         (
             {"response": LOG.response + 1},
-            r"must have clicked documents that are shown, got",
+            "must have clicked shown documents, got others at",
         ),
         ({"response": np.zeros([2, 2])}, r"log.response must be integers \(2, 2\) or \(2, 2, 2\)"),
-        ({"response": (LOG.response,) * 3}, "must be choices or clicks, got 3 fields"),
-        ({"response": LOG.response * 0}, r"shown, got another at \[0, 1, 0\]"),
+        (
+            {"response": (LOG.response,) * 3},
+            r"in a table, got int32 \(2, 2\), int32 \(2, 2\), int32",
+        ),
+        ({"response": LOG.response * 0}, r"shown documents, got others at \[0, 1, 0\]"),
         ({"hidden": LOG.documents}, r"log.hidden must be floats \(2, 2, 2\)"),
     ],
 )
