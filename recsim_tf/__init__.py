@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 from typing import TYPE_CHECKING, Any
 
-# Settles the Keras generation, before anything imports TensorFlow Probability.
+# Settles the Keras generation and the log, before anything imports TensorFlow.
 from recsim_tf import _stack  # noqa: F401
 from recsim_tf._version import __version__
 

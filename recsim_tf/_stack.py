@@ -1,19 +1,25 @@
-"""Settles the Keras generation before TensorFlow Probability is imported, and the folder of
-compiled programs; imports TF-Agents.
+"""Settles the Keras generation, the log and the folder of compiled programs before TensorFlow is
+imported, and imports TF-Agents.
 
 TensorFlow Probability 0.23 and TF-Agents 0.19 need Keras 2 (`tf_keras`). TensorFlow reads the
 environment variable `TF_USE_LEGACY_KERAS` at the first use of `tf.keras`, so it must be set before
 that.
 """
 
+import contextlib
 import importlib
+import importlib.machinery
 import importlib.util
 import os
 import sys
 import types
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
 _FLAG = "TF_USE_LEGACY_KERAS"
+# TensorFlow's level of its log: 0 for all messages, 3 for fatal ones only.
+_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
 def use_legacy_keras() -> None:
@@ -53,6 +59,38 @@ def keep_compiled_programs() -> None:
         os.environ["TF_XLA_FLAGS"] = f"{flags} {kept}".strip()
 
 
+@contextlib.contextmanager
+def without_messages() -> Iterator[None]:
+    """Inside, nothing is written to standard error, unless the level of TensorFlow's log is 0: when
+    TensorFlow is imported it writes messages that no level silences.
+    """
+    try:
+        stderr = None if os.environ.get(_LOG_LEVEL) == "0" else os.dup(2)
+    except OSError:  # Standard error is closed.
+        stderr = None
+    if stderr is None:
+        yield
+        return
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+class _QuietTensorFlow:
+    """A finder of modules that imports TensorFlow `without_messages`."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        spec = importlib.machinery.PathFinder.find_spec(name) if name == "tensorflow" else None
+        if spec is not None and spec.loader is not None:
+            vars(spec.loader)["exec_module"] = without_messages()(spec.loader.exec_module)
+        return spec
+
+
 def import_tf_agents() -> None:
     """Imports TF-Agents.
 
@@ -85,3 +123,7 @@ def import_tf_agents() -> None:
 
 use_legacy_keras()
 keep_compiled_programs()
+# The log is silent, unless the environment asks for it.
+os.environ.setdefault(_LOG_LEVEL, "3")
+if "tensorflow" not in sys.modules:
+    sys.meta_path.insert(0, _QuietTensorFlow)

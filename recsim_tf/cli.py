@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from recsim_tf._stack import without_messages
 from recsim_tf.experiment.config_files import find_config, packaged_configs
 from recsim_tf.experiment.runs.command import exit_status, plain_output, quiet
 from recsim_tf.options import parse
@@ -89,24 +90,6 @@ def _sweep(options: argparse.Namespace) -> int:
     return int(result is not None and any(found.status == trial.FAILED for found in result.trials))
 
 
-@contextlib.contextmanager
-def _without_messages() -> Iterator[None]:
-    """Without the messages of TensorFlow and TF-Agents on standard error when they are imported,
-    which no log level silences.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(stderr, 2)
-            os.close(stderr)
-
-
 def _import(command: str) -> None:
     """Imports the modules of a command.
 
@@ -114,7 +97,7 @@ def _import(command: str) -> None:
       UsageError: if an extra of recsim-tf is not installed.
     """
     try:
-        with _without_messages():
+        with without_messages():
             import tensorflow as tf
 
             # Looks for GPUs, with messages. To make a tensor would settle the devices, which a

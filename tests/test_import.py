@@ -59,6 +59,24 @@ def test_importing_recsim_tf_does_not_load_tensorflow():
     assert done.returncode == 0, done.stderr
 
 
+_FIRST_RESULT = (
+    "import os; {level}; import recsim_tf; import tensorflow as tf;"
+    " print(float(tf.reduce_sum(tf.ones([3]))))"
+)
+
+
+def test_tensorflow_writes_no_log_before_the_first_result():
+    level = "os.environ.pop('TF_CPP_MIN_LOG_LEVEL', None)"
+    done = run_python("-c", _FIRST_RESULT.format(level=level))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "3.0\n", "")
+
+
+def test_tensorflow_writes_its_log_where_it_is_asked_for():
+    level = "os.environ['TF_CPP_MIN_LOG_LEVEL'] = '0'"
+    done = run_python("-c", _FIRST_RESULT.format(level=level))
+    assert "cpu_feature_guard" in done.stderr
+
+
 def test_every_public_name_is_there_and_listed():
     for name in recsim_tf.__all__:
         assert getattr(recsim_tf, name) is not None

@@ -2,7 +2,7 @@
 
 import enum
 import functools
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -10,6 +10,7 @@ from recsim_tf.choice.alternatives import Alphabet
 from recsim_tf.conversations.types import Query
 from recsim_tf.core import nests, turns, validation
 from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.ranges import shown
 from recsim_tf.core.types import Nest, Turn
 
 
@@ -64,6 +65,15 @@ def alphabet(slate_size: int, num_attributes: int) -> Alphabet:
     return Alphabet(sizes)
 
 
+def check_admitted(admitted: Mapping[int, Collection[int]]) -> None:
+    """Requires the modes that each act admits; raises `ValueError` for other acts and modes."""
+    modes = {mode for of_act in admitted.values() for mode in of_act}
+    wrong = ({*admitted} ^ {*Act}) or modes - {*Mode}
+    if wrong:
+        allowed = f"each Act, 0 to {len(Act) - 1}, with values of Mode, 0 to {len(Mode) - 1}"
+        raise ValueError(f"admitted must have {allowed}, and no others, got {shown(wrong)}")
+
+
 def is_act(act: tf.Tensor, *acts: Act) -> tf.Tensor:
     """bool [B]: whether acts int32 [B] are one of these."""
     return functools.reduce(tf.logical_or, [tf.equal(act, int(each)) for each in acts])
@@ -84,8 +94,11 @@ def query(
       num_users: B; None where `act` is a tensor.
 
     Raises:
-      ValueError: for more attributes than `num_chips`, or if the number of users is not known.
+      ValueError: for more attributes than `num_chips`, a number that is no `Act`, or if the number
+        of users is not known.
     """
+    if isinstance(act, int) and act not in {*Act}:
+        raise ValueError(f"act must be an Act, in [0, {len(Act) - 1}], got {act!r}")
     if len(attributes) > num_chips:
         raise ValueError(f"attributes must be at most num_chips={num_chips}, got {len(attributes)}")
     act = tf.convert_to_tensor(act, tf.int32)

@@ -155,6 +155,7 @@ class ConversationUsers(UserModel):
             validation.check_type("channel", self.channel, Channel)
         elif not self.are_replies_observed:
             raise ValueError("channel must be given where are_replies_observed is False, got None")
+        acts.check_admitted(self.admitted)
 
     def check_documents(self, documents: Nest, slate_size: int):
         num_symbols = acts.alphabet(slate_size, self.num_attributes).num_symbols
@@ -216,9 +217,14 @@ class ConversationUsers(UserModel):
         utility = self.utility(state, slate.documents)
         views = self._views(state, slate, utility)
         admitted = tf.constant([[mode in self.admitted[act] for mode in Mode] for act in Act])
+        of_modes = self.mode_logits(state, slate)
+        if of_modes.shape[1:] != [len(Mode)]:
+            raise ValueError(
+                f"mode_logits must be [users, {len(Mode)}], one of each Mode, got {of_modes.shape}"
+            )
         certain = tf.zeros_like(state.talkativeness)[:, tf.newaxis]
         return choice.Alternatives(
-            tf.where(tf.gather(admitted, query.act), self.mode_logits(state, slate), -float("inf")),
+            tf.where(tf.gather(admitted, query.act), of_modes, -float("inf")),
             [
                 certain,
                 self._choice(state, slate, utility),
@@ -383,7 +389,10 @@ class ConversationUsers(UserModel):
 
     def wording(self):
         names = [self.attribute_name(number) for number in range(self.num_attributes)]
-        return ConversationWording(names, self.channel)
+        wording = ConversationWording(names, self.channel)
+        if self.attribute_names:
+            wording.names = {"attributes": names}
+        return wording
 
     def _heard(self, seen: Response) -> Response:
         """The words alone, where replies are not observed."""

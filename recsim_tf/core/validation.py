@@ -271,22 +271,23 @@ def check_slate_format(slate: tf.Tensor, num_users: int, slate_size: int) -> tf.
 def check_slate_values(slate: tf.Tensor, num_candidates: int, allow_duplicates: bool) -> tf.Tensor:
     """Checks the positions of an int32 slate [B, K]. `check` says how a violation is reported."""
     in_range = (slate >= -1) & (slate < num_candidates)
-    conditions = [
-        (
-            in_range,
-            (
-                f"slate must hold candidate positions in [0, {num_candidates}), or -1 for an empty"
-                " position"
-            ),
-        )
-    ]
+    allowed = (
+        f"slate must hold candidate positions in [0, {num_candidates}), or -1 for an empty position"
+    )
+    conditions = [(in_range, allowed + _first(slate, ~in_range))]
     if not allow_duplicates:
         ranked = tf.sort(slate, axis=-1)
         repeated = (ranked[:, 1:] == ranked[:, :-1]) & (ranked[:, 1:] >= 0)
-        conditions.append(
-            (~repeated, "slate must not show a document twice (allow_duplicates=False)")
-        )
+        message = "slate must not show a document twice (allow_duplicates=False)"
+        conditions.append((~repeated, message + _first(ranked[:, 1:], repeated)))
     return checked(slate, conditions)
+
+
+def _first(slate: tf.Tensor, wrong: tf.Tensor) -> str:
+    """The first wrong position of slates, for an error; it is known in eager mode only."""
+    if not tf.executing_eagerly() or not tf.reduce_any(wrong):
+        return ""
+    return f", got {int(slate[wrong][0])} for user {int(tf.where(wrong)[0, 0])}"
 
 
 def check_fields(owner: str, nest: Any, *names: str) -> None:

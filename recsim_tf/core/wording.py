@@ -1,6 +1,7 @@
 """Sessions in words: how an environment names what is said, shown and done."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from recsim_tf.core.types import Nest
@@ -16,6 +17,9 @@ class Wording:
             def wording(self):
                 return SongWording()
     """
+
+    # Of the values of fields of integers, for tables, as {"genre": ("jazz", "rock")}.
+    names: Mapping[str, Sequence[str]] = MappingProxyType({})
 
     def query(self, query: Nest, documents: Sequence[Nest | None]) -> str | None:
         """What the system says or asks beside the documents, as "asks: slower than 2?".

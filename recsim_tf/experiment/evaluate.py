@@ -43,10 +43,9 @@ def evaluate_run(
             outputs.write_sessions(new / path.name, results)
             (new / path.name).replace(path)
     else:
-        policies = [result.as_json() for result in results]
         path = written / f"comparison-{iteration}"
         with unfinished_folder(path) as compared:
-            write_json(compared / "results.json", {"policies": policies})
+            write_json(compared / "results.json", outputs.results_json(results))
             outputs.write_sessions(compared / "sessions.csv", results)
             outputs.plot_values(compared / "values.png", results)
             publish(compared, path, numbered=True)

@@ -290,7 +290,7 @@ def estimates_table(content: Mapping[str, Any]) -> str:
             f", {content['held_out_log_likelihood_per_step']:.5f} over"
             f" {content['held_out_sessions']:,} held out"
         )
-    if content["latents"]:
+    if content.get("latents"):
         lines.append(f"{content['latents']}.")
     if not_identified:
         lines.append(

@@ -122,7 +122,7 @@ def simulate_policies(
 def _write(folder: RunDirectory, results: list[PolicyResult], seconds: float) -> dict[str, Any]:
     """Writes the results; returns the content of results.json."""
     content = {
-        "policies": [result.as_json() for result in results],
+        **outputs.results_json(results),
         "simulate": {
             "seconds": round(seconds, 3),
             "user_steps": sum(result.mean_length * result.episodes for result in results),

@@ -40,6 +40,10 @@ class UsageError(ValueError):
     """Bad input. The message is one line that names the argument and what is allowed."""
 
 
+class ModelWarning(UserWarning):
+    """What is probably wrong with a model; one line, which commands print too."""
+
+
 def one_line(error: BaseException) -> str:
     """The message of an error without line breaks, control characters, and additions of gin and
     TensorFlow.

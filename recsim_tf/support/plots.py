@@ -14,6 +14,7 @@ import numpy as np
 
 from recsim_tf.support.files import whole_file
 
+_ENDINGS = (".png", ".pdf", ".svg")
 # More lines have no distinct colours, nor read in a legend.
 _COLOURS = 10
 # The points of a line with so many are not marked.
@@ -22,8 +23,8 @@ _MANY_POINTS = 100
 
 @contextlib.contextmanager
 def figure(target: Path | IO[bytes], size: tuple[float, float] = (9, 4.8)) -> Iterator[Any]:
-    """Axes of matplotlib whose figure is written as a PNG at the end; its size is in inches, at 120
-    dots each.
+    """Axes of matplotlib whose figure is written at the end: a PNG, or the PDF or SVG that the name
+    of a path ends in. Its size is in inches, of 120 dots each in a PNG.
     """
     with figures(target, size, 1, 1) as (axes,):
         yield axes
@@ -37,7 +38,11 @@ def figures(
 
     Raises:
       ImportError: if matplotlib is not installed, in one line.
+      ValueError: for a path of another ending.
     """
+    ending = target.suffix if isinstance(target, Path) else ".png"
+    if ending not in _ENDINGS:
+        raise ValueError(f"the name of a plot must end in {', '.join(_ENDINGS)}, got {target}")
     try:
         from matplotlib.figure import Figure
     except ImportError as missing:
@@ -55,7 +60,7 @@ def figures(
         if isinstance(target, Path)
         else contextlib.nullcontext(target) as written
     ):
-        drawn.savefig(written, format="png", dpi=120)
+        drawn.savefig(written, format=ending[1:], dpi=120)
 
 
 def png(draw: Callable[..., None], *arguments: Any, size: tuple[float, float] = (9, 4.8)) -> bytes:

@@ -1,12 +1,14 @@
 """Queries, and which turns are refused."""
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.conversations import Act, ConversationUsers, Items, query
-from recsim_tf.conversations.acts import query_spec
+from recsim_tf.conversations.acts import ADMITTED, query_spec
 
 NUM_USERS = 4
 FULL, EMPTY, ONE, SECOND = [0, 1, 2], [-1, -1, -1], [0, -1, -1], [-1, 1, 2]
@@ -64,7 +66,7 @@ def test_what_an_act_needs_is_enough(session, slate, act, attributes):
 @pytest.mark.parametrize(
     ("slate", "act", "attributes", "message"),
     [
-        (FULL, 7, [], r"query.act must be in \[0, 6\]"),
+        (FULL, tf.fill([NUM_USERS], 7), [], r"query.act must be in \[0, 6\]"),
         (FULL, Act.ASK, [2], r"query.attributes must be in \[-1, 1\]"),
         (EMPTY, Act.RECOMMEND, [], "RECOMMEND and ENDORSE must have an item at position 0"),
         (SECOND, Act.ENDORSE, [0], "RECOMMEND and ENDORSE must have an item at position 0"),
@@ -77,3 +79,32 @@ def test_a_turn_without_what_its_act_needs_is_one_line(session, slate, act, attr
     with pytest.raises(ValueError, match=message) as error:
         step(session, slate, act, attributes)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("admitted", "got"),
+    [
+        ({**ADMITTED, 7: (1,)}, "{7}"),
+        ({**ADMITTED, Act.ASK: (9, 2)}, "{9}"),
+        ({Act.RECOMMEND: (1,)}, "{"),
+    ],
+)
+def test_acts_and_modes_of_ones_own_are_refused(admitted, got):
+    users = type("Users", (ConversationUsers,), {"admitted": admitted})
+    message = (
+        "admitted must have each Act, 0 to 6, with values of Mode, 0 to 8, and no others, got "
+    )
+    with pytest.raises(ValueError, match=re.escape(message + got)):
+        users()
+    with pytest.raises(ValueError, match=r"act must be an Act, in \[0, 6\], got 7"):
+        query(7, num_users=1)
+
+
+def test_users_have_a_logit_for_each_mode():
+    class Talkers(ConversationUsers):
+        def mode_logits(self, state, slate):
+            logits = super().mode_logits(state, slate)
+            return tf.concat([logits, logits[:, :1]], axis=-1)
+
+    with pytest.raises(ValueError, match=r"mode_logits must be \[users, 9\], one of each"):
+        recsim_tf.make("Conversation-v0", users=Talkers()).reset(2, seed=0)

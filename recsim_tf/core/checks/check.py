@@ -1,6 +1,7 @@
 """The check of a simulator: a few users and steps, in which every method is looked at."""
 
 import dataclasses
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,14 +12,15 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random, turns, validation
 from recsim_tf.core.checks.documents import CheckedDocuments
-from recsim_tf.core.checks.methods import Method, same
+from recsim_tf.core.checks.methods import Method, near_names, same
 from recsim_tf.core.checks.returns import check_scores, check_tensor
 from recsim_tf.core.checks.users import CheckedUsers
 from recsim_tf.core.distributions import log_prob
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import STEP_STAGES, Sampled
-from recsim_tf.core.types import InitialDraws, Nest, Seed, SimulatorState, Trajectory, Turn
+from recsim_tf.core.types import InitialDraws, Nest, Policy, Seed, SimulatorState, Trajectory, Turn
+from recsim_tf.support.errors import ModelWarning
 
 # The methods that give the distributions of stages, when sessions begin and in a step.
 _BEGIN = {
@@ -41,7 +43,7 @@ _NUM_LATER_USERS = 61
 
 
 @tf.autograph.experimental.do_not_convert
-def check(simulator: Simulator) -> None:
+def check(simulator: Simulator, policy: Policy | None = None) -> None:
     """Checks that the models of a simulator keep what `UserModel` and `DocumentModel` promise.
 
     It simulates a few steps of a few users, eagerly on the CPU, in about a second: with full and
@@ -53,16 +55,20 @@ def check(simulator: Simulator) -> None:
         recsim_tf.check(simulator)  # nothing, or an error such as
         # ValueError: Listeners.response must return a distribution of batch shape [users=5], got []
 
-    `recsim-tf train`, `evaluate`, `simulate` and `fit` call it before they start.
+    `recsim-tf train`, `evaluate`, `simulate` and `fit` call it before they start. It warns of
+    misspelled methods, which nobody calls.
 
     Args:
       simulator: of the models.
+      policy: None, or a policy that plays some steps with `validate=True`.
 
     Raises:
-      ValueError: for the first fault. It is one line, which names the method, what is expected and
-        what was got. An exception of a method is its cause.
+      ValueError: for the first fault. It is one line, which names the method or the policy, what is
+        expected and what was got. An exception of a method is its cause.
     """
     validation.check_type("simulator", simulator, Simulator)
+    for message in near_names(simulator):
+        warnings.warn(message, ModelWarning, stacklevel=3)
     if simulator.documents.shared and simulator.num_users is None:
         # All are one world, so that few users do.
         simulator = simulator.replaced(users_per_world=None)
@@ -81,6 +87,8 @@ def check(simulator: Simulator) -> None:
             for step, reward in enumerate(trajectory.transitions.reward):
                 _check_finite("reward", reward, step)
             _check_replay(simulator, trajectory, states)
+        if policy is not None:
+            _check_actions(simulator, policy, given or _NUM_LATER_USERS)
 
 
 def _checked(simulator: Simulator, num_users: int) -> Simulator:
@@ -196,3 +204,12 @@ def _check_replay(simulator: Simulator, trajectory: Trajectory, states: Simulato
                 f"replay must reproduce the {name} of every step from the draws, got another: no"
                 " method may keep anything between its calls"
             )
+
+
+def _check_actions(simulator: Simulator, policy: Policy, num_users: int) -> None:
+    """Requires slates and queries of a policy that users can meet."""
+    try:
+        simulator.replaced(validate=True).rollout(policy, num_users, _NUM_LATER_STEPS, seed=1)
+    except ValueError as error:
+        name = getattr(policy, "__name__", type(policy).__name__)
+        raise ValueError(f"policy {name}: {error}") from error

@@ -1,12 +1,16 @@
 """Calls of the methods of a model. A fault becomes one line that names the method."""
 
 import contextlib
+import dataclasses
+import difflib
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import Model
 from recsim_tf.core.types import Nest
 from recsim_tf.support.errors import error_line
@@ -76,3 +80,22 @@ def _equal(one: Any, other: Any) -> bool:
     one, other = np.asarray(one), np.asarray(other)
     floats = one.dtype.kind == other.dtype.kind == "f"
     return np.array_equal(one, other, equal_nan=floats)
+
+
+def near_names(model: Model) -> Iterator[str]:
+    """Methods of users and documents, also of those inside others, that nobody calls, and that are
+    nearly named like one that the simulator calls, as lines.
+    """
+    for base in (UserModel, DocumentModel):
+        known = [name for name in dir(base) if not name.startswith("_")]
+        for kind in type(model).__mro__ if isinstance(model, base) else ():
+            methods = [name for name, value in vars(kind).items() if inspect.isroutine(value)]
+            for name in methods:
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+                # A helper may be named after the method beside it.
+                if name not in known and near and near[0] not in methods:
+                    nobody = f"{kind.__name__}.{name} is no method of {base.__name__}, and nobody"
+                    yield f"{nobody} calls it; did you mean {near[0]}?"
+    for field in dataclasses.fields(model):
+        if isinstance(inner := getattr(model, field.name), Model):
+            yield from near_names(inner)

@@ -28,8 +28,9 @@ class Setting(NamedTuple):
     """One of the simulations that are compared."""
 
     values: dict[str, Any]  # by parameter, as given
-    seed: int
+    seed: Any  # an integer; a tuple of them for a mean over seeds
     label: str  # short, such as "no_click_mass=0.5, seed=2"
+    of_values: str = ""  # the label without the seed
 
 
 class Comparison:
@@ -72,8 +73,9 @@ class Comparison:
         self.settings = []
         for setting, seed in itertools.product(self._combinations(self._values), seeds):
             parts = [f"{short[name]}={value!r}" for name, value in setting.items()]
+            of_values = ", ".join(parts)
             parts += [f"seed={seed}"] if len(seeds) > 1 or not parts else []
-            self.settings.append(Setting(setting, seed, ", ".join(parts)))
+            self.settings.append(Setting(setting, seed, ", ".join(parts), of_values))
 
     @property
     def num_rows(self) -> int:

@@ -128,7 +128,8 @@ class Evaluation:
         to compare; see `Comparison`.
       seeds: None, or the seeds to compare in place of `seed`.
       measures: None, or measures of your own, as `{"revenue": @revenue}`. Each function maps a
-        transition [B, ...] to [B]; its values are summed over a session.
+        transition [B, ...] to [B]; its values are summed over a session. Or measures of the corpus,
+        `@coverage()`, `@provider_exposure()`, `@provider_gini()` and `@slate_diversity()`.
       segments: None, or segments of users, as `{"age_group": @age_group}`. Each function maps the
         users' state at the start of a session, a nest of [B, ...], to int or bool [B]. Returns and
         measures are also given for each segment.
@@ -185,7 +186,7 @@ class Evaluation:
         run, measures = self._compiled(simulator, policy, share, contextlib.nullcontext)
         size = simulator.corpora.size(share)
         return lambda: PolicyResult.from_sums(
-            name, _joined(run(random.as_seed(self.seed))), measures.quality, size
+            name, _joined(run(random.as_seed(self.seed))), measures.quality, size, self._own
         )
 
     def comparison_evaluator(
@@ -207,7 +208,7 @@ class Evaluation:
                 rows = slice(index * comparison.num_users, (index + 1) * comparison.num_users)
                 of_setting = tf.nest.map_structure(lambda leaf, rows=rows: leaf[rows], parts)
                 joined = _joined(of_setting)
-                result = PolicyResult.from_sums(name, joined, measures.quality, size)
+                result = PolicyResult.from_sums(name, joined, measures.quality, size, self._own)
                 results.append(result.of_setting(setting))
             return results
 
@@ -257,6 +258,7 @@ class Evaluation:
         """
         function, policy_state = as_rollout(policy, num_users)
         measures = Measures.of(simulator.observation_spec().response)
+        own = self._own.of(simulator)
 
         @compiled(jit_compile=self._jit_compile, user_steps=0)
         def run(seed: tf.Tensor) -> SessionSums:
@@ -266,9 +268,9 @@ class Evaluation:
                     num_users,
                     self.max_steps,
                     seed,
-                    lambda sums, transition: sums.add(transition, self._own),
+                    lambda sums, transition: sums.add(transition, own),
                     lambda state: SessionSums.zeros(
-                        num_users, measures.num_clusters, self._own, state.user
+                        num_users, measures.num_clusters, own, state.user
                     ),
                     policy_state=policy_state,
                 )

@@ -1,10 +1,11 @@
 """Measures of sessions, under RecSim's names where they exist.
 
 A step shows a slate, and a slate is one impression, however many documents it holds: rates are per
-step, as in RecSim 0.2.4.
+step, as in RecSim 0.2.4, if their name says nothing else.
 """
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from recsim_tf.core.nests import fields_of
 from recsim_tf.core.types import Nest, Transition
 from recsim_tf.experiment.evaluation import own_measures
 from recsim_tf.experiment.evaluation.comparison import Setting
+from recsim_tf.experiment.evaluation.corpus_measures import num_categories
 from recsim_tf.experiment.evaluation.own_measures import Estimate, OwnMeasures
 
 _NO_OWN = OwnMeasures()
@@ -33,11 +35,8 @@ class Measures(NamedTuple):
         `environment.observation_spec().response`.
         """
         # All responses have `clicked`; the rest is the model's.
-        spec = fields_of(response_spec).get("cluster_id")
-        num_clusters = 0
-        if spec is not None and spec.dtype.is_integer and np.max(spec.maximum) < spec.dtype.max:
-            num_clusters = int(np.max(spec.maximum)) + 1
-        return cls(num_clusters, "quality" in fields_of(response_spec))
+        fields = fields_of(response_spec)
+        return cls(num_categories(fields.get("cluster_id")), "quality" in fields)
 
 
 def watch_fractions(cluster_clicks: np.ndarray, no_click: float, steps: float) -> dict[str, float]:
@@ -72,8 +71,9 @@ class SessionSums(NamedTuple):
     quality: tf.Tensor  # of clicked documents, zero where the response has no field `quality`
     left: tf.Tensor  # 1 where the user left
     time_limit: tf.Tensor  # 1 where the simulator's time limit ended the session
+    shown: tf.Tensor  # documents
     cluster_clicks: tf.Tensor  # [B, C]
-    own: dict[str, tf.Tensor]  # [B] by name, see `OwnMeasures`
+    own: dict[str, tf.Tensor]  # [B], or [B, C] of the corpus, by name, see `OwnMeasures`
     segments: dict[str, tf.Tensor]  # int32 [B] by name, see `OwnMeasures`
 
     @classmethod
@@ -84,7 +84,7 @@ class SessionSums(NamedTuple):
         `user` is the users' state at the start of a session, a nest of [B, ...].
         """
         return cls(
-            **dict.fromkeys(cls._fields[:7], tf.zeros([num_users])),
+            **dict.fromkeys(cls._fields[:8], tf.zeros([num_users])),
             cluster_clicks=tf.zeros([num_users, num_clusters]),
             own=own.zeros(num_users),
             segments=own.segments(user, num_users),
@@ -118,11 +118,13 @@ class SessionSums(NamedTuple):
 
     def add(self, transition: Transition, own: OwnMeasures = _NO_OWN) -> "SessionSums":
         """Adds one step; `own` as for `zeros`."""
+        shown = (transition.slate >= 0) & transition.active[:, tf.newaxis]
         return self.add_response(transition.response, transition.active)._replace(
+            shown=self.shown + tf.reduce_sum(tf.cast(shown, tf.float32), axis=1),
             reward=self.reward + tf.cast(transition.reward, tf.float32),
             left=self.left + tf.cast(transition.terminated, tf.float32),
             time_limit=self.time_limit + tf.cast(transition.truncated, tf.float32),
-            own={name: self.own[name] + value for name, value in own.of(transition).items()},
+            own=own.add(self.own, transition),
         )
 
 
@@ -136,10 +138,11 @@ class PolicyResult(NamedTuple):
     mean_length: float  # steps a session
     length_standard_error: float
     click_rate: float  # clicks a step
+    document_click_rate: float  # clicks a shown document
     mean_quality: float | None  # of clicked documents; None without clicks or qualities
     # by "cluster_<id>" and "no_click", see `watch_fractions`; empty without clusters
     cluster_watch_count_frac: dict[str, float]
-    measures: dict[str, Any]  # of the user's own, see `own_measures.summaries`
+    measures: dict[str, Any]  # of the user's own, see `OwnMeasures.summaries`
     segments: dict[str, Any]  # see `own_measures.by_segment`
     unfinished: int  # sessions that were cut off when the evaluation ended
     sessions: SessionSums  # of each user, as NumPy arrays
@@ -149,10 +152,15 @@ class PolicyResult(NamedTuple):
 
     @classmethod
     def from_sums(
-        cls, name: str, sums: SessionSums, has_quality: bool, users_per_corpus: int = 1
+        cls,
+        name: str,
+        sums: SessionSums,
+        has_quality: bool,
+        users_per_corpus: int = 1,
+        own: OwnMeasures = _NO_OWN,
     ) -> "PolicyResult":
-        """Summarises sessions. Users who share a corpus are not independent, so standard errors
-        are those of the means of their worlds.
+        """Summarises sessions, with measures of the user's own. Users who share a corpus are not
+        independent, so standard errors are those of the means of their worlds.
         """
         sessions = tf.nest.map_structure(lambda part: np.asarray(part, np.float64), sums)
         episodes = len(sessions.reward)
@@ -169,18 +177,14 @@ class PolicyResult(NamedTuple):
             mean_length=lengths.mean,
             length_standard_error=lengths.standard_error,
             click_rate=float(clicks / max(steps, 1)),
+            document_click_rate=float(clicks / max(sessions.shown.sum(), 1)),
             mean_quality=(
                 float(sessions.quality.sum() / clicks) if has_quality and clicks > 0 else None
             ),
             cluster_watch_count_frac=watch_fractions(
                 sessions.cluster_clicks.sum(axis=0), sessions.no_click.sum(), steps
             ),
-            measures=own_measures.summaries(
-                {
-                    measure: values.reshape(-1, users_per_corpus).mean(axis=1)
-                    for measure, values in sessions.own.items()
-                }
-            ),
+            measures=own.summaries(sessions.own, users_per_corpus),
             segments=own_measures.by_segment(sessions.segments, sessions.reward, sessions.own),
             unfinished=int(episodes - sessions.finished.sum()),
             sessions=sessions,
@@ -214,6 +218,51 @@ class PolicyResult(NamedTuple):
         if self.setting is not None:
             content |= {"values": self.setting.values, "seed": self.setting.seed}
         return content
+
+
+def over_seeds(results: Sequence[PolicyResult]) -> list[PolicyResult]:
+    """The means over the seeds of a comparison: a result for each policy and values, none with a
+    single seed. Standard errors are those of the mean over seeds. There are no segments.
+    """
+    groups: dict[tuple[str, str], list[PolicyResult]] = {}
+    for result in results:
+        if result.setting is not None:
+            groups.setdefault((result.policy, result.setting.of_values), []).append(result)
+    return [_mean(group) for group in groups.values() if len(group) > 1]
+
+
+def _mean(group: Sequence[PolicyResult]) -> PolicyResult:
+    """The mean of the results of several seeds, with the sessions of the first."""
+
+    def estimate(values: Iterable[float]) -> Estimate:
+        return Estimate.of(np.array(list(values)))
+
+    numbers: dict[str, Any] = {
+        name: estimate(getattr(result, name) for result in group)
+        for name in ("mean_return", "mean_length", "click_rate", "document_click_rate")
+    }
+    qualities = [result.mean_quality for result in group if result.mean_quality is not None]
+    settings = [result.setting for result in group if result.setting is not None]
+    label = ", ".join(filter(None, (settings[0].of_values, f"mean of {len(group)} seeds")))
+    mean = group[0]._replace(
+        **{name: found.mean for name, found in numbers.items()},
+        standard_error=numbers["mean_return"].standard_error,
+        length_standard_error=numbers["mean_length"].standard_error,
+        episodes=sum(result.episodes for result in group),
+        unfinished=sum(result.unfinished for result in group),
+        mean_quality=float(np.mean(qualities)) if qualities else None,
+        cluster_watch_count_frac=tf.nest.map_structure(
+            lambda *fractions: float(np.mean(fractions)),
+            *(result.cluster_watch_count_frac for result in group),
+        ),
+        measures={
+            name: estimate(result.measures[name]["mean"] for result in group)._asdict()
+            for name in group[0].measures
+        },
+        segments={},
+    )
+    seeds = tuple(setting.seed for setting in settings)
+    return mean.of_setting(settings[0]._replace(seed=seeds, label=label))
 
 
 def _tags(scalars: dict[str, float], fractions: dict[str, float], suffix: str) -> dict[str, float]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recsim_tf.experiment.evaluation.measures import PolicyResult
+from recsim_tf.experiment.evaluation.measures import PolicyResult, over_seeds
 from recsim_tf.support.files import write_csv
 from recsim_tf.support.plots import Curve, Estimate, draw_curves, draw_estimates, figure
 from recsim_tf.support.tables import text_table
@@ -30,7 +30,12 @@ def write_sessions(path: Path, results: Sequence[PolicyResult]) -> None:
     """
     first = results[0].sessions
     rows = [row for result in results for row in _rows(result)]
-    write_csv(path, (*COLUMNS, *first.own, *first.segments), rows)
+    write_csv(path, (*COLUMNS, *_of_sessions(first.own), *first.segments), rows)
+
+
+def _of_sessions(measures: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Without the measures of the corpus, which are of all sessions together."""
+    return {name: values for name, values in measures.items() if values.ndim == 1}
 
 
 def _rows(result: PolicyResult) -> Iterator[tuple]:
@@ -39,7 +44,7 @@ def _rows(result: PolicyResult) -> Iterator[tuple]:
         [sessions.left > 0, sessions.time_limit > 0], ["left", "time_limit"], "cut_off"
     )
     columns = (sessions.reward, sessions.steps, sessions.clicks, sessions.quality, outcomes)
-    own = (*sessions.own.values(), *sessions.segments.values())
+    own = (*_of_sessions(sessions.own).values(), *sessions.segments.values())
     for user, cells in enumerate(zip(*columns, *own, strict=True)):
         reward, steps, clicks, quality, outcome, *more = cells
         mean_quality = _number(quality / clicks) if result.has_quality and clicks > 0 else ""
@@ -52,8 +57,16 @@ def _number(value: float) -> str:
     return f"{value:.9g}"
 
 
+def results_json(results: Sequence[PolicyResult]) -> dict[str, Any]:
+    """The results for results.json: "policies", and "over_seeds" where there are several seeds."""
+    content: dict[str, Any] = {"policies": [result.as_json() for result in results]}
+    if means := over_seeds(results):
+        content["over_seeds"] = [mean.as_json() for mean in means]
+    return content
+
+
 def results_table(results: Sequence[PolicyResult]) -> str:
-    """Tables of policies, and of segments where there are any, with standard errors, as text."""
+    """Tables of policies, means over seeds, and segments, with standard errors, as text."""
     measures = tuple(results[0].measures)
     rows = [
         (
@@ -65,7 +78,7 @@ def results_table(results: Sequence[PolicyResult]) -> str:
             *_means(result.measures),
             f"{result.episodes:,}",
         )
-        for result in results
+        for result in (*results, *over_seeds(results))
     ]
     lines = [text_table([(*_TABLE_COLUMNS, *measures, "sessions"), *rows])]
     if results[0].segments:
@@ -90,7 +103,9 @@ def results_table(results: Sequence[PolicyResult]) -> str:
 
 def _means(estimates: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [
-        f"{estimate['mean']:.2f} ± {estimate['standard_error']:5.2f}"
+        f"{estimate['mean']:.4f}"
+        if estimate["standard_error"] is None
+        else f"{estimate['mean']:.2f} ± {estimate['standard_error']:5.2f}"
         for estimate in estimates.values()
     ]
 

@@ -1,5 +1,6 @@
 """Measures and segments that users of the project define, by name."""
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -7,7 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Transition
+from recsim_tf.experiment.evaluation.corpus_measures import CorpusMeasure
 from recsim_tf.support.errors import UsageError
 
 # Names that mean something else: columns of sessions.csv, those of sweep.csv, RecSim's tags.
@@ -52,23 +55,50 @@ class OwnMeasures:
     ):
         self._measures = _checked("measures", measures)
         self._segments = _checked("segments", segments)
+        self._sizes: dict[str, tuple[int]] = {}
         both = sorted(set(self._measures) & set(self._segments))
         if both:
             raise UsageError(f"Evaluation.segments must not be named as a measure, got {both[0]!r}")
 
-    def zeros(self, num_users: int) -> dict[str, tf.Tensor]:
-        """The sums before the first step, float32 [B] by name."""
-        return {name: tf.zeros([num_users]) for name in self._measures}
+    def of(self, simulator: Simulator) -> "OwnMeasures":
+        """These measures of an environment; a `UsageError` for one that it does not have."""
+        found = copy.copy(self)
+        found._sizes = {
+            name: (measure.size(simulator),)
+            for name, measure in self._measures.items()
+            if isinstance(measure, CorpusMeasure)
+        }
+        return found
 
-    def of(self, transition: Transition) -> dict[str, tf.Tensor]:
-        """The measures of one step, float32 [B] by name; zero where a session has ended."""
-        active = tf.cast(transition.active, tf.float32)
-        num_users = active.shape[0]
+    def zeros(self, num_users: int) -> dict[str, tf.Tensor]:
+        """The sums before the first step, float32 [B], or [B, C] of the corpus, by name."""
+        return {name: tf.zeros([num_users, *self._sizes.get(name, ())]) for name in self._measures}
+
+    def add(self, sums: Mapping[str, tf.Tensor], transition: Transition) -> dict[str, tf.Tensor]:
+        """The sums with a step, to which sessions that have ended add nothing."""
+        active = transition.active
         found = {}
         for name, measure in self._measures.items():
-            value = tf.convert_to_tensor(measure(transition))
-            _check(f"Evaluation.measures[{name!r}]", value, num_users, value.dtype != tf.string)
-            found[name] = tf.where(transition.active, tf.cast(value, tf.float32), 0 * active)
+            if isinstance(measure, CorpusMeasure):
+                value = measure.counts(transition, sums[name].shape[1])
+            else:
+                value = tf.convert_to_tensor(measure(transition))
+                of = f"Evaluation.measures[{name!r}]"
+                _check(of, value, active.shape[0], value.dtype != tf.string)
+            counts = tf.reshape(active, [-1, *[1] * (value.shape.rank - 1)])
+            found[name] = sums[name] + tf.where(counts, tf.cast(value, tf.float32), 0.0)
+        return found
+
+    def summaries(self, sums: Mapping[str, np.ndarray], users_per_corpus: int) -> dict[str, Any]:
+        """The mean and standard error of each measure, None of one of the corpus, as JSON."""
+        found: dict[str, Any] = {}
+        for name, values in sums.items():
+            of_corpora = values.reshape(-1, users_per_corpus, *values.shape[1:])
+            if isinstance(measure := self._measures[name], CorpusMeasure):
+                value = measure.value(of_corpora.sum(axis=1))
+                found[name] = {"mean": value, "standard_error": None}
+            else:
+                found[name] = Estimate.of(of_corpora.mean(axis=1))._asdict()
         return found
 
     def segments(self, user: Nest, num_users: int) -> dict[str, tf.Tensor]:
@@ -82,7 +112,7 @@ class OwnMeasures:
         return found
 
 
-def _checked(argument: str, functions: Mapping[str, Any] | None) -> dict[str, Callable]:
+def _checked(argument: str, functions: Mapping[str, Any] | None) -> dict[str, Any]:
     if not isinstance(functions, Mapping | None):
         raise UsageError(
             f"Evaluation.{argument} must be functions by name, as {{'name': @function}}, got"
@@ -94,7 +124,8 @@ def _checked(argument: str, functions: Mapping[str, Any] | None) -> dict[str, Ca
                 f"Evaluation.{argument} must have names of its own without '/', ',' and '=', got"
                 f" {name!r}"
             )
-        if not callable(function):
+        is_of_corpus = argument == "measures" and isinstance(function, CorpusMeasure)
+        if not callable(function) and not is_of_corpus:
             raise UsageError(
                 f"Evaluation.{argument}[{name!r}] must be a function, got {function!r}"
             )
@@ -109,11 +140,6 @@ def _check(name: str, value: tf.Tensor, num_users: int, suits: bool, kind: str =
         )
 
 
-def summaries(measures: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """The mean and standard error of each measure, as JSON."""
-    return {name: Estimate.of(values)._asdict() for name, values in measures.items()}
-
-
 def by_segment(
     segments: Mapping[str, np.ndarray], returns: np.ndarray, measures: Mapping[str, np.ndarray]
 ) -> dict[str, dict[str, Any]]:
@@ -121,6 +147,7 @@ def by_segment(
     the segment, "episodes", "return" and "measures".
     """
     found: dict[str, dict[str, Any]] = {}
+    measures = {name: values for name, values in measures.items() if values.ndim == 1}
     for name, numbers in segments.items():
         found[name] = {}
         for number in np.unique(numbers):
@@ -128,7 +155,9 @@ def by_segment(
             found[name][f"{number:.0f}"] = {
                 "episodes": int(rows.sum()),
                 "return": Estimate.of(returns[rows])._asdict(),
-                "measures": summaries({key: values[rows] for key, values in measures.items()}),
+                "measures": {
+                    key: Estimate.of(values[rows])._asdict() for key, values in measures.items()
+                },
             }
     return found
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import absl.logging
 
-from recsim_tf.support.errors import OF_VALUES, error_line, fault_location, one_line
+from recsim_tf.support.errors import OF_VALUES, ModelWarning, error_line, fault_location, one_line
 from recsim_tf.support.stopping import StoppedError, TerminatedError, interrupted_by_signals
 
 # The beginning of the line on standard error that says an error.
@@ -28,6 +28,8 @@ def quiet() -> None:
     absl.logging.use_absl_handler()
     absl.logging.set_verbosity(absl.logging.ERROR)
     warnings.filterwarnings("ignore")
+    warnings.filterwarnings("default", category=ModelWarning)
+    warnings.formatwarning = lambda message, *_: f"recsim-tf: warning: {message}\n"
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.wording import wording_of
 from recsim_tf.experiment.sessions.recording import Recording, fields, one_hot_index
 from recsim_tf.support.files import whole_file
 
@@ -21,7 +22,8 @@ def session_table(recording: Recording, simulator: Simulator) -> Any:
     documents have one, else a name of its own for each document; clicked, 0 or 1; departed, 1 if
     the user left after the last step; candidate; reward of the step; and the fields of the query,
     the document and the response, such as document_quality. A vector has a column for each entry,
-    or one for the index if it is one-hot.
+    or one for the index if it is one-hot. Where the words of an environment have names for the
+    values of a field, the names stand there, None for -1.
 
         columns = {role: role for role in ROLES}
         log = from_table(session_table(recording, simulator), columns).log
@@ -65,8 +67,11 @@ def session_table(recording: Recording, simulator: Simulator) -> Any:
         "candidate": candidate,
         "reward": transitions.reward[step, row],
     }
+    named_values = wording_of(simulator.users).names
     for kind, named in (("query", queries), ("document", documents), ("response", responses)):
         for field, value in named.items():
+            if field in named_values:
+                value = np.array([*named_values[field], None], object)[value]
             # A response may repeat the query, which is of the whole turn.
             of_turn = kind == "query" or (kind == "response" and field in queries)
             if not of_turn and value.shape[2:3] == transitions.slate.shape[2:]:

@@ -173,6 +173,7 @@ def _chart(session: SessionText) -> Chart:
     png = io.BytesIO()
     with figures(png, (9, 0.4 + 1.6 * rows), rows, 1) as (rewards, *below):
         rewards.bar(range(1, session.num_turns + 1), session.rewards, color=_SHOWN)
+        rewards.axhline(0, color=_NOT_SHOWN, linewidth=1)
         rewards.set_ylabel("reward")
         for axes in below:
             _draw_candidates(axes, session, of_candidates)
@@ -180,7 +181,9 @@ def _chart(session: SessionText) -> Chart:
             axes.set_xlim(0.4, max(session.num_turns, _LEAST_WIDTH) + 0.6)
             axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlabel("turn")
-    words = f"Reward of each turn, at most {number(session.rewards.max())}"
+    lowest, highest = session.rewards.min(), session.rewards.max()
+    within = f"from {number(lowest)} to" if lowest < 0 else "at most"
+    words = f"Reward of each turn, {within} {number(highest)}"
     if of_candidates:
         words += ", and what the policy thought of its candidates"
     return Chart(png.getvalue(), words, f"{words}.")

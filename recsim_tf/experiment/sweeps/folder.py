@@ -9,12 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
-
 from recsim_tf.experiment.runs.folder import RunDirectory, holds, locked
 from recsim_tf.experiment.sweeps.trial import FAILED, PENDING, Trial, TrialFiles
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import UNFINISHED, no_link, read_json, remove, write_json
+from recsim_tf.support.progress import progress_bar
 
 _RECORD = "trials.json"
 _PROGRESS_SECONDS = 1.0
@@ -117,7 +116,7 @@ class ProgressBar:
         self._statuses: dict[str, str] = {}
         self._next = 0.0
         total = sum(trial.num_iterations for trial in self._files)
-        self._bar = tqdm(
+        self._bar = progress_bar(
             total=total,
             unit="it",
             desc=f"{len(self._files)} trials",

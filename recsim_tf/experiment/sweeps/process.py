@@ -84,5 +84,5 @@ def _environment(threads: int) -> dict[str, str]:
     log.
     """
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
-    return {**quiet, **os.environ, **dict.fromkeys(names, str(threads)), "TQDM_DISABLE": "1"}
+    shared = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+    return {**shared, **os.environ, **dict.fromkeys(names, str(threads)), "TQDM_DISABLE": "1"}

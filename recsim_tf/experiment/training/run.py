@@ -9,7 +9,6 @@ from typing import Any
 import gin
 import tensorflow as tf
 from tf_agents.policies import policy_saver
-from tqdm import tqdm
 
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.experiment.evaluation import outputs
@@ -22,6 +21,7 @@ from recsim_tf.experiment.training.devices import Devices
 from recsim_tf.experiment.training.parts import Experiment
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import remove, storing, whole_folder
+from recsim_tf.support.progress import progress_bar
 from recsim_tf.support.stopping import StoppedError, noting_signals
 
 
@@ -157,14 +157,14 @@ class TrainingRun:
             parts.agent.name, parts.simulator, parts.policy, schedule.eval_users
         )
         done = self._parts.iteration
-        bar = tqdm(
+        bar = progress_bar(
             total=schedule.num_iterations,
             initial=done,
             unit="it",
             desc=parts.agent.name,
             dynamic_ncols=True,
             mininterval=1.0,
-            disable=not devices.is_chief,
+            show=devices.is_chief,
         )
         with noting_signals() as stop, bar, self._summaries():
             if int(parts.loop.replay.num_added()) == 0:

@@ -15,7 +15,7 @@ from recsim_tf.fitting.estimate.folder import SearchState
 from recsim_tf.fitting.estimate.search import Problem, Search
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters.unconstrained import flatten
-from recsim_tf.fitting.progress import progress_bar
+from recsim_tf.support.progress import progress_bar
 
 # Where rounding hides further progress, the search has converged if no more than this part of the
 # first gradient is left.

@@ -12,7 +12,7 @@ from recsim_tf.core.ranges import Range
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.estimate.folder import SearchState
 from recsim_tf.fitting.estimate.search import Problem, Search
-from recsim_tf.fitting.progress import progress_bar
+from recsim_tf.support.progress import progress_bar
 
 # The passes whose gradients count: the last ones, and no more than this part of all.
 _LAST_PASSES, _PART_OF_PASSES = 20, 0.25

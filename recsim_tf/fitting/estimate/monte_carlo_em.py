@@ -18,9 +18,9 @@ from recsim_tf.fitting.estimate.search import Problem, Search
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.unconstrained import flatten
-from recsim_tf.fitting.progress import progress_bar
 from recsim_tf.fitting.sampling.annealing import inverse_temperature
 from recsim_tf.fitting.sampling.chains import ChainLikelihood, Chains
+from recsim_tf.support.progress import progress_bar
 
 # Iterations over which parameters and gradients are averaged.
 _BLOCK = 50

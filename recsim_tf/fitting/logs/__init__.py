@@ -9,6 +9,7 @@ from recsim_tf.fitting.logs.datasets.open_bandit import page_log, read_open_band
 from recsim_tf.fitting.logs.session_log import SessionLog, SessionStream
 from recsim_tf.fitting.logs.tables.table import from_table
 from recsim_tf.fitting.logs.tables.visits import TableVisits
+from recsim_tf.fitting.logs.tables.writing import to_table
 from recsim_tf.fitting.logs.trajectories import from_episodes, stream_episodes
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "read_movies",
     "read_open_bandit",
     "stream_episodes",
+    "to_table",
 ]

@@ -14,8 +14,8 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Seed
 from recsim_tf.fitting.likelihood.particle_filter import systematic_ancestors
 from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.progress import progress_bar
 from recsim_tf.fitting.sampling.latents import Latents
+from recsim_tf.support.progress import progress_bar
 
 _NUM_LEAPFROG_STEPS = 5
 _FIRST_STEP_SIZE = 0.1

@@ -13,7 +13,7 @@ from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Seed
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.progress import progress_bar
+from recsim_tf.support.progress import progress_bar
 
 # Of burn-in; the rest of it runs with the adapted step size.
 _PART_THAT_ADAPTS = 0.8

@@ -11,6 +11,7 @@ from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf.core.bounds import Bounds
+from recsim_tf.support.errors import ModelWarning
 from tests.worlds.clicks import clicks
 from tests.worlds.latents import latents
 from tests.worlds.leavers import Response, Shop, Shoppers, State
@@ -304,3 +305,51 @@ def test_a_reward_that_reads_the_user_is_checked():
     simulator = simulator_with("reward_fn", lambda response, user: user.tastes)
     with pytest.raises(ValueError, match=r"^reward_fn: .*: AttributeError: .* 'tastes'"):
         recsim_tf.check(simulator)
+
+
+class Misspelled(Shoppers):
+    """Users whose departure nobody asks for."""
+
+    def depature(self, state):
+        return tf.ones([len(state.taste)], tf.bool)
+
+    def response(self, state, slate):
+        return super().response(state, slate)
+
+    def responses(self):
+        """Named after the method beside it."""
+
+
+def test_a_method_that_is_nearly_named_like_a_known_one_is_warned_of():
+    with pytest.warns(ModelWarning) as warned:
+        recsim_tf.check(recsim_tf.Simulator(Misspelled(), Shop(), K, N))
+    assert [str(each.message) for each in warned] == [
+        "Misspelled.depature is no method of UserModel, and nobody calls it; did you mean"
+        " departure?",
+    ]
+    assert warned[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("slate", "message"),
+    [
+        ([0, 6], "slate must hold candidate positions in [0, 6), or -1 for an empty position"),
+        ([-2, 0], "slate must hold candidate positions in [0, 6), or -1 for an empty position"),
+        ([5, 5], "slate must not show a document twice (allow_duplicates=False)"),
+    ],
+)
+def test_a_slate_of_a_policy_that_cannot_be_shown_is_one_line(slate, message):
+    def window(observation, policy_state, seed):
+        return tf.where(policy_state < 2, tf.constant([0, 1]), slate), policy_state + 1
+
+    window.initial_state = lambda num_users: tf.zeros([num_users, 1], tf.int32)
+    got = next(position for position in slate if not 0 <= position < 5)
+    with pytest.raises(ValueError, match=r"^policy window: ") as error:
+        recsim_tf.check(simulator_with(), window)
+    assert str(error.value).endswith(f"{message}, got {got} for user 0")
+
+
+def test_a_policy_whose_slates_can_be_shown_passes():
+    recsim_tf.check(
+        simulator_with(), lambda observation, policy_state, seed: (tf.tile([[1, -1]], [61, 1]), ())
+    )

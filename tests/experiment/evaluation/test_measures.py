@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,13 +9,16 @@ from tf_agents.specs import tensor_spec
 
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
+from recsim_tf.experiment.evaluation.comparison import Setting
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import (
     CollectMetrics,
     Measures,
     PolicyResult,
     SessionSums,
+    over_seeds,
 )
+from recsim_tf.experiment.evaluation.outputs import results_json, results_table
 from recsim_tf.policies import random_policy
 
 
@@ -26,6 +31,7 @@ def _sums(**changes):
         "quality": [0.5, -1.0, 0.0, 0.1],
         "left": [1.0, 1.0, 0.0, 0.0],
         "time_limit": [0.0, 0.0, 1.0, 0.0],
+        "shown": [4.0, 3.0, 2.0, 11.0],
         "cluster_clicks": [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
     }
     rows = {name: tf.constant(row) for name, row in (rows | changes).items()}
@@ -42,6 +48,7 @@ def test_policy_result_is_what_the_sums_say():
     )
     assert result.standard_error == pytest.approx(np.std([4, 8, 0, 4], ddof=1) / 2)
     assert result.click_rate == pytest.approx(0.4)
+    assert result.document_click_rate == pytest.approx(4 / 20)
     assert result.mean_quality == pytest.approx(-0.1)
     # Ten steps; the cluster that nobody clicked is there as well.
     assert result.cluster_watch_count_frac == pytest.approx(
@@ -170,3 +177,30 @@ def test_collected_metrics_equal_a_count_over_the_stored_frames():
     quality = (clicks * frames.observation.response.quality.numpy()).sum() / clicks.sum()
     assert scalars["AverageQuality/train"] == pytest.approx(quality, rel=1e-5)
     assert metrics.read_and_clear(1.0)["CTR/train"] == 0
+
+
+def _of_seed(seed, returns, values="no_click_mass=0.5"):
+    sums = _sums(reward=returns, clicks=[float(seed)] * 4)
+    setting = Setting({"no_click_mass": 0.5}, seed, f"{values}, seed={seed}", values)
+    return PolicyResult.from_sums("p", sums, has_quality=False).of_setting(setting)
+
+
+def test_the_mean_over_seeds_has_the_standard_error_of_that_mean():
+    results = [
+        _of_seed(1, [1.0, 2.0, 3.0, 2.0]),
+        _of_seed(2, [3.0, 3.0, 3.0, 3.0]),
+        _of_seed(3, [7.0, 7.0, 7.0, 7.0]),
+        _of_seed(1, [9.0, 9.0, 9.0, 9.0], "no_click_mass=1.0"),  # A single seed has no mean.
+    ]
+    (mean,) = over_seeds(results)
+    assert mean.name == "p [no_click_mass=0.5, mean of 3 seeds]"
+    assert mean.mean_return == pytest.approx(4.0)
+    assert mean.standard_error == pytest.approx(np.std([2, 3, 7], ddof=1) / np.sqrt(3))
+    assert mean.click_rate == pytest.approx(np.mean([0.4, 0.8, 1.2]))
+    assert mean.document_click_rate == pytest.approx(np.mean([0.2, 0.4, 0.6]))
+    assert mean.episodes == 12
+    content = results_json(results)
+    assert len(content["policies"]) == 4
+    assert [each["seed"] for each in content["over_seeds"]] == [(1, 2, 3)]
+    assert "over_seeds" not in results_json(results[:1])
+    assert re.search(r"mean of 3 seeds\] +4\.00 ±  1\.53", results_table(results))

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
+from recsim_tf import conversations
 from recsim_tf.core.types import Transition
 from recsim_tf.core.wording import Wording
 from recsim_tf.experiment.sessions.recording import Recording, record
@@ -258,3 +259,21 @@ def test_what_a_response_repeats_of_the_query_is_of_the_whole_turn():
         )
     assert "response_attributes" not in columns
     assert "response_item_id" in columns
+    assert columns["query_attributes_0"].dtype == np.int32
+
+
+def test_attributes_with_names_have_them_in_tables_and_on_pages():
+    names = ("funny", "dark", "slow", "long", "old")
+    simulator = recsim_tf.conversation(conversations.ConversationUsers(attribute_names=names))
+    recording = record(simulator, random_policy(simulator), [0, 1], 4, 6, seed=1)
+    table = session_table(recording, simulator)
+    for index in range(3):
+        attributes = recording.transitions.query.attributes[..., index]
+        found = set(table[f"query_attributes_{index}"])
+        expected = {names[each] if each >= 0 else None for each in attributes.flat}
+        assert found <= expected
+        assert found & set(names)
+    sessions = sessions_in_words(recording, simulator.users.wording(), 6)
+    page = sessions_page("title", "about", sessions)
+    assert any(name in page for name in names)
+    assert "attribute " not in page

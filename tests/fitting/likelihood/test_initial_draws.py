@@ -86,7 +86,7 @@ def test_the_likelihood_and_its_gradient_are_those_of_enumeration(trajectory):
     @compiled
     def estimated(gain, probs, seed):
         def of_draws(source):
-            lacking = Lacking(Part(), source.users, NUM_SESSIONS, NUM_SESSIONS)
+            lacking = Lacking((Part(),), source.users, NUM_SESSIONS, NUM_SESSIONS)
             score = Draws(100).session_score(lacking).score
             return score(source, trajectory, tf.range(NUM_SESSIONS), Seeds(seed, seed))
 
@@ -187,7 +187,7 @@ def guests():
 def test_fields_are_summed_out_one_by_one(guests):
     source, log, expected = guests
     scorer = scoring_simulator(source)
-    kind, level = (Lacking(Part(field), scorer.users, 20, 20) for field in Kinds._fields)
+    kind, level = (Lacking((Part(field),), scorer.users, 20, 20) for field in Kinds._fields)
     without_kind = Classes().around(EXACT, kind)
     sessions, rows = as_trajectory(log, scorer, 20), tf.range(20)
     for likelihood, atol in ((Classes(), 1e-5), (Draws(8000), 0.1)):

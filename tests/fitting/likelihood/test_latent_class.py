@@ -57,5 +57,8 @@ def test_the_share_of_a_latent_type_is_found(log):
 def test_what_is_not_finite_cannot_be_summed_out(log):
     simulator, complete = log
     latent = complete._replace(initial=complete.initial._replace(affinity=()))
-    with pytest.raises(ValueError, match="draws must have affinity: only one field may be missing"):
-        fit(simulator, {"users.choice_model.no_click_mass": Parameter()}, latent)
+    mass = {"users.choice_model.no_click_mass": Parameter()}
+    with pytest.raises(
+        ValueError, match=r"must be MeanField.* for initial draws that are no class"
+    ):
+        fit(simulator, mass, latent, likelihood=Classes())

@@ -1,0 +1,22 @@
+import pytest
+
+from recsim_tf.support.plots import figure
+
+BEGINS = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
+
+
+@pytest.mark.parametrize("ending", BEGINS)
+def test_a_plot_is_what_its_path_ends_in(tmp_path, ending):
+    with figure(tmp_path / f"returns{ending}") as axes:
+        axes.plot([1, 2])
+    (path,) = tmp_path.iterdir()
+    assert path.read_bytes().startswith(BEGINS[ending])
+
+
+def test_a_plot_of_another_kind_is_refused_in_a_line(tmp_path):
+    with (
+        pytest.raises(ValueError, match=r"a plot must end in \.png, \.pdf, \.svg, got .*a\.jpg$"),
+        figure(tmp_path / "a.jpg"),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())
