@@ -18,6 +18,9 @@ from recsim_tf.experiment.evaluation.comparison import Comparison
 from recsim_tf.experiment.evaluation.measures import Measures, PolicyResult, SessionSums
 from recsim_tf.experiment.evaluation.own_measures import OwnMeasures
 
+# Users that are simulated at once, at most, unless a number of parts is given, and at least.
+_USERS_AT_ONCE, _USERS_OF_A_PART = 8192, 1024
+
 
 class Division(NamedTuple):
     """Users in R equal parts, in order: part r of users of b each has the users r b to (r + 1) b -
@@ -28,6 +31,18 @@ class Division(NamedTuple):
     """
 
     num_replicas: int = 1  # R
+
+    @classmethod
+    def of(cls, num_users: int, multiple: int = 1) -> "Division":
+        """As few parts as have at most 8,192 users each, and at least 1,024: a multiple of a
+        number; one part where there are none such.
+        """
+        fewest = -(-num_users // _USERS_AT_ONCE)
+        for number in range(fewest, num_users // _USERS_OF_A_PART + 1):
+            share, rest = divmod(num_users, number)
+            if not rest and share % multiple == 0:
+                return cls(number)
+        return cls()
 
     def share(self, num_users: int) -> int:
         """The users of a part.
@@ -113,10 +128,10 @@ class Evaluation:
         }
         Evaluation.seeds = (1, 2, 3)
 
-    With `num_replicas` the users are divided into as many equal parts, each with noise of its own,
-    as `Division` says. In the scope of a `tf.distribute` strategy of as many replicas each
-    simulates a part. Elsewhere the parts share the cores of a CPU, with the same results: one part
-    uses about one core.
+    With `num_replicas`, or where there are more than 8,192 users, they are divided into equal
+    parts, each with noise of its own, as `Division` says. In the scope of a `tf.distribute`
+    strategy of as many replicas each simulates a part. Elsewhere the parts share the
+    cores of a CPU, with the same results: one part uses about one core.
 
     Args:
       num_users: sessions, of each value and seed.
@@ -133,13 +148,14 @@ class Evaluation:
       segments: None, or segments of users, as `{"age_group": @age_group}`. Each function maps the
         users' state at the start of a session, a nest of [B, ...], to int or bool [B]. Returns and
         measures are also given for each segment.
-      num_replicas: R, the parts of the users, of each value and seed. `recsim-tf simulate` and
-        `recsim-tf evaluate` give each a GPU, where the machine has R; without a GPU they use up to
-        R cores.
+      num_replicas: R, the parts of the users, of each value and seed; None for as few parts of at
+        most 8,192 users as there are, and for one where values are compared. `recsim-tf simulate`
+        and `recsim-tf evaluate` give each a GPU, where the machine has R; without a GPU they use up
+        to R cores.
 
     Attributes:
       comparison: the `Comparison` of values and seeds, for the users of a part, or None.
-      division: the parts of the users.
+      division: the parts of the users of a world that is not shared.
 
     Raises:
       ValueError: for fewer than two users, no steps, values or seeds that `Comparison` refuses,
@@ -156,21 +172,25 @@ class Evaluation:
         seeds: Sequence[int] | None = None,
         measures: Mapping[str, Callable[[Transition], tf.Tensor]] | None = None,
         segments: Mapping[str, Callable[[Nest], tf.Tensor]] | None = None,
-        num_replicas: int = 1,
+        num_replicas: int | None = None,
     ):
         # A standard error takes two.
         validation.check_at_least(2, num_users=num_users)
-        validation.check_count(max_steps=max_steps, num_replicas=num_replicas)
+        validation.check_count(max_steps=max_steps)
+        if num_replicas is not None:
+            validation.check_count(num_replicas=num_replicas)
         random.as_seed(seed)
         self.num_users = num_users
         self.max_steps = max_steps
         self.seed = seed
         self._jit_compile = jit_compile
-        self.division = Division(num_replicas)
+        compares = bool(compare) or seeds is not None
+        self._given = Division(num_replicas or 1) if num_replicas or compares else None
+        self.division = self._given or Division.of(num_users)
         share = self.division.share(num_users)
         self._own = OwnMeasures(measures, segments)
         self.comparison: Comparison | None = None
-        if compare or seeds is not None:
+        if compares:
             self.comparison = Comparison(compare or {}, (seed,) if seeds is None else seeds, share)
 
     def evaluator(
@@ -182,8 +202,9 @@ class Evaluation:
         Raises:
           ValueError: if the replicas do not divide the users, or are not those of the strategy.
         """
-        share = self.division.share(num_users or self.num_users)
-        run, measures = self._compiled(simulator, policy, share, contextlib.nullcontext)
+        division = self.division_for(simulator, num_users)
+        share = division.share(num_users or self.num_users)
+        run, measures = self._compiled(simulator, policy, share, contextlib.nullcontext, division)
         size = simulator.corpora.size(share)
         return lambda: PolicyResult.from_sums(
             name, _joined(run(random.as_seed(self.seed))), measures.quality, size, self._own
@@ -198,7 +219,8 @@ class Evaluation:
         Each is named after the policy, the value and the seed. The simulator must come from
         `comparison.simulator`.
         """
-        run, measures = self._compiled(simulator, policy, comparison.num_rows, comparison.paired)
+        rows, division = comparison.num_rows, self.division
+        run, measures = self._compiled(simulator, policy, rows, comparison.paired, division)
         size = simulator.corpora.size(comparison.num_users)
 
         def evaluate():
@@ -242,9 +264,15 @@ class Evaluation:
             for result in self.comparison_evaluator(comparison, name, simulator, policy)()
         ]
 
+    def division_for(self, simulator: Simulator, num_users: int | None = None) -> Division:
+        """The parts of the users of an environment, of `num_users` or of this evaluation's."""
+        if self._given is not None or replicas.number() > 1:
+            return self._given or Division()
+        return Division.of(num_users or self.num_users, simulator.fewest_users)
+
     def scope(self) -> contextlib.AbstractContextManager:
         """Inside, each of `num_replicas` GPUs simulates a part, where this machine has so many."""
-        return replicas.of_this_machine(self.division.num_replicas).scope()
+        return replicas.of_this_machine((self._given or Division()).num_replicas).scope()
 
     def _compiled(
         self,
@@ -252,6 +280,7 @@ class Evaluation:
         policy: AnyPolicy,
         num_users: int,
         context: Callable[[], contextlib.AbstractContextManager],
+        division: Division,
     ) -> tuple[Callable[[tf.Tensor], list[SessionSums]], Measures]:
         """A function from a seed to the sums of the sessions of each part, of `num_users` rows,
         traced inside `context()`, and their measures.
@@ -275,7 +304,7 @@ class Evaluation:
                     policy_state=policy_state,
                 )
 
-        return self.division.each(run), measures
+        return division.each(run), measures
 
 
 def _joined(parts: list[SessionSums]) -> SessionSums:

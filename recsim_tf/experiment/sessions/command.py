@@ -172,7 +172,8 @@ def _path(folder: RunDirectory, chosen: Chosen, request: Request) -> Path:
 
 def _record(chosen: Chosen, evaluation: Evaluation, users: Sequence[int], seed: int) -> Recording:
     """The sessions that these users have in the evaluation."""
-    share = evaluation.division.share(evaluation.num_users)
+    division = evaluation.division_for(chosen.simulator)
+    share = division.share(evaluation.num_users)
     part = users[0] // share
     recording = record(
         chosen.simulator,
@@ -180,7 +181,7 @@ def _record(chosen: Chosen, evaluation: Evaluation, users: Sequence[int], seed: 
         [user - part * share for user in users],
         share,
         evaluation.max_steps,
-        evaluation.division.seeds(random.as_seed(seed))[part],
+        division.seeds(random.as_seed(seed))[part],
     )
     return recording._replace(users=np.array(users))
 

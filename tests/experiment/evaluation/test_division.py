@@ -49,6 +49,25 @@ def test_each_of_several_seeds_is_divided_as_if_it_were_alone():
 
 
 @pytest.mark.parametrize(
+    ("num_users", "multiple", "parts"),
+    [
+        *[(5000, 1, 1), (8192, 1, 1), (10_000, 1, 2), (131_072, 1, 16), (10_007, 1, 1)],
+        *[(20_000, 2500, 4), (20_000, 4, 4), (30_000, 10_000, 1), (20_000, 20_000, 1)],
+    ],
+)
+def test_many_users_are_divided_by_their_number_and_that_of_a_world(num_users, multiple, parts):
+    assert Division.of(num_users, multiple).num_replicas == parts
+
+
+def test_many_users_are_evaluated_in_parts():
+    simulator = recsim_tf.long_term_satisfaction(slate_size=2, num_candidates=4, max_steps=2)
+    policy = random_policy(simulator)
+    whole = Evaluation(10_000, 2, seed=4).evaluator("all", simulator, policy)()
+    parts = Evaluation(10_000, 2, seed=4, num_replicas=2).evaluator("all", simulator, policy)()
+    tf.nest.map_structure(np.testing.assert_array_equal, whole.sessions, parts.sessions)
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"num_users": 10, "num_replicas": 4}, "num_users must be a multiple of num_replicas=4, "),
