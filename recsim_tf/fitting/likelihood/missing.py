@@ -4,6 +4,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -142,3 +143,15 @@ def of_parts(spec: Nest, values: Mapping[Part, Nest]) -> Nest:
     for part, value in values.items():
         found = part.put(found, value)
     return found
+
+
+def with_zeros(parts: Sequence[Part], spec: Nest, initial: Nest, num_sessions: int) -> Nest:
+    """Logged initial draws with zeros for the parts that all sessions lack."""
+    for part in parts:
+        if not part.is_partly_known:
+            zeros = tf.nest.map_structure(
+                lambda leaf: np.zeros([num_sessions, *leaf.shape], leaf.dtype.as_numpy_dtype),
+                part.of(spec),
+            )
+            initial = part.put(initial, zeros)
+    return initial
