@@ -14,7 +14,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Seed
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.likelihood.batches import take_sessions
-from recsim_tf.fitting.likelihood.missing import missing_parts, with_zeros
+from recsim_tf.fitting.likelihood.missing import draw_parts, missing_parts, with_zeros
 from recsim_tf.fitting.logs.session_log import SessionLog, take_steps
 from recsim_tf.fitting.logs.trajectories import as_trajectory, by_field, scoring_simulator
 
@@ -74,10 +74,7 @@ class Resimulation:
             """
             sessions = take_sessions(trajectory, rows)
             initial_seed, seed = random.split_seed(seed, 2)
-            seeds = random.split_seed(initial_seed, max(len(parts), 2))
-            for part, own in zip(parts, seeds, strict=False):
-                prior = part.prior(scorer.users, self._size, sessions.initial.user)
-                sessions = part.filled(sessions, random.sample(prior, own))
+            sessions = draw_parts(parts, scorer.users, sessions, initial_seed)
 
             def add(carry, step, state, transition):
                 left, clicks, shown, rewards, counts = carry
