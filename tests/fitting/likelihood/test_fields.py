@@ -21,7 +21,7 @@ from recsim_tf.fitting import (
 from recsim_tf.fitting.logs import from_table
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from tests.fitting.shoppers import LOC, Shoppers, exact
-from tests.worlds.clicks import Numbers
+from tests.worlds.clicks import Clickers, Numbers
 
 NUM_SESSIONS, NUM_STEPS = 12, 3
 
@@ -108,6 +108,15 @@ def test_what_was_done_with_each_field_is_a_sentence(simulator, log):
     expected = "the initial draw taste drawn by 3 chains of each session"
     assert Chains(3).of(fitted, partial, 10).latents == expected
     assert recsim_tf.fitting.Exact().of(fitted, log, 10).latents == ""
+
+
+def test_draws_of_one_tensor_take_any_name():
+    simulator = recsim_tf.Simulator(Clickers(), Numbers(), 2, 2)
+    log = simulated_log(simulator, 5, 2)
+    fitted = FittedSimulator(simulator, {"users.no_click_mass": Parameter()})
+    named = log._replace(initial={"taste": log.initial})
+    scores = [recsim_tf.fitting.Exact().of(fitted, one, 5).by_session() for one in (log, named)]
+    np.testing.assert_array_equal(*scores)
 
 
 def test_faults_are_told(simulator, log):
