@@ -8,16 +8,27 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.choice import CascadeDistribution, ChoiceDistribution, ClicksAndPurchases
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import log_prob_per_user
-from recsim_tf.core.types import Nest
+from recsim_tf.core.types import Nest, Seed, Trajectory
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.likelihood.batches import take_sessions
+from recsim_tf.fitting.likelihood.initial import copies
+from recsim_tf.fitting.likelihood.missing import (
+    draw_parts,
+    log_prior,
+    missing_parts,
+    with_zeros,
+)
 from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
+from recsim_tf.fitting.logs.trajectories import as_trajectory, by_field, scoring_simulator
+
+# Stages of a step that tell of the user.
+_OF_USERS = ("response", "innovation", "departure")
 
 
 class ChoicePredictions(NamedTuple):
@@ -34,7 +45,11 @@ class ChoicePredictions(NamedTuple):
 
 
 def predict_choices(
-    simulator: Simulator, log: SessionLog, batch_size: int = 1000
+    simulator: Simulator,
+    log: SessionLog,
+    batch_size: int = 1000,
+    num_draws: int = 200,
+    seed: Seed = 0,
 ) -> ChoicePredictions:
     """Probabilities of clicks at each step of logged sessions, and of what was logged.
 
@@ -42,24 +57,50 @@ def predict_choices(
     rating, its choice is predicted, given the parts that are drawn before it. The rest has no part
     in it.
 
+    Initial draws that the log lacks are drawn many times from the models, and each draw counts in
+    proportion to the likelihood that it gives to what was logged before a step. So the first steps
+    are those of a new user, and later ones are predicted by what the user did before. The longer a
+    session is, the more draws it takes.
+
     Args:
       simulator: its user model draws choices of one position or none (`ChoiceDistribution`), or
         clicks [B, K], with purchases or not; alone or as a part of a joint distribution.
-      log: with everything that the user model draws.
-      batch_size: sessions that are predicted at once.
+      log: with everything that the user model draws but some or all of the initial draws.
+      batch_size: sessions that are predicted at once; memory grows with it and with the draws.
+      num_draws: of each session whose initial draws the log lacks.
+      seed: of these draws, an integer or int32 [2].
 
     Raises:
-      ValueError: for another kind of response, or a batch_size below 1.
+      ValueError: for another kind of response, or a number below 1.
     """
-    check_at_least(1, batch_size=batch_size)
+    check_at_least(1, batch_size=batch_size, num_draws=num_draws)
     scorer = scoring_simulator(simulator)
     size = min(batch_size, log.num_sessions)
+    spec = session_spec(scorer, size).initial.user
+    logged_draws = by_field(spec, log.initial)
+    missing = missing_parts(scorer.users, size, spec, logged_draws)
+    log = log._replace(initial=with_zeros(missing, spec, logged_draws, log.num_sessions))
+    number = num_draws if missing else 1
 
     @compiled
-    def predict(trajectory):
+    def predict(trajectory, seed):
         num_steps = trajectory.transitions.reward.shape[0]
+        sessions = trajectory
+        if missing:
+            sessions = Trajectory(
+                copies(trajectory.initial, number), copies(trajectory.transitions, number, 1), ()
+            )
+            sessions = draw_parts(missing, scorer.users, sessions, seed)
 
-        def record(arrays, step, state, transition, log_probs):
+        def mixed(values, log_weights):
+            """[B, ...] of [N * B, ...]: the mean with these weights [N, B]."""
+            by_draw = tf.reshape(values, [number, size, *values.shape[1:]])
+            weights = tf.exp(log_weights)
+            weights = tf.reshape(weights, [*weights.shape, *[1] * (values.shape.rank - 1)])
+            return tf.reduce_sum(weights * by_draw, axis=0)
+
+        def record(carry, step, state, transition, log_probs):
+            arrays, log_weights = carry
             response = scorer.users.response(state.user, scorer.shown(state, transition))
             clicks, logged = _clicks(response, transition.draws.response, scorer.slate_size)
             log_prob = (
@@ -68,25 +109,49 @@ def predict_choices(
                 else log_prob_per_user("response", clicks, logged)
             )
             probs = clicks.probs if isinstance(clicks, ChoiceDistribution) else clicks.mean()
+            if missing:
+                probs = mixed(probs, log_weights)
+                log_prob = tf.reduce_logsumexp(
+                    log_weights + tf.reshape(log_prob, log_weights.shape), axis=0
+                )
+                logged = logged[:size]
             values = (probs, log_prob, tf.cast(logged, tf.int32))
-            return tuple(
+            arrays = tuple(
                 array.write(step, value) for array, value in zip(arrays, values, strict=True)
             )
+            of_step = sum(log_probs[name] for name in _OF_USERS if name in log_probs)
+            log_weights += tf.reshape(of_step, log_weights.shape)
+            return arrays, _normalized(log_weights)
 
         dtype = trajectory.transitions.reward.dtype
         arrays = tuple(tf.TensorArray(kind, num_steps) for kind in (dtype, dtype, tf.int32))
-        found = scorer.retrace(trajectory, record, arrays, score=True)
+        log_weights = tf.zeros([number, size], dtype)
+        if missing:
+            # Known fields may depend on those that were drawn.
+            user = sessions.initial.user
+            of_all = log_prob_per_user("user", scorer.users.initial_draws(number * size), user)
+            of_drawn = log_prior(missing, scorer.users, user)
+            log_weights += tf.reshape(of_all - of_drawn, log_weights.shape)
+        carry = arrays, _normalized(log_weights)
+        found, _ = scorer.retrace(sessions, record, carry, score=True)
         return tuple(array.stack() for array in found)
 
     trajectory = as_trajectory(log, scorer, size)
     parts = []
-    for start in range(0, log.num_sessions, size):
+    starts = range(0, log.num_sessions, size)
+    for start, own in zip(starts, random.split_seed(seed, len(starts)), strict=True):
         rows = tf.minimum(tf.range(start, start + size), log.num_sessions - 1)
-        found = predict(take_sessions(trajectory, rows))
+        found = predict(take_sessions(trajectory, rows), own)
         parts.append(
             [np.swapaxes(values.numpy(), 0, 1)[: log.num_sessions - start] for values in found]
         )
     return ChoicePredictions(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+
+
+def _normalized(log_weights: tf.Tensor) -> tf.Tensor:
+    """Logs of weights [N, B] that sum to one, even ones where none is possible."""
+    total = tf.reduce_logsumexp(log_weights, axis=0)
+    return tf.where(tf.math.is_finite(total), log_weights - total, -np.log(log_weights.shape[0]))
 
 
 def _clicks(

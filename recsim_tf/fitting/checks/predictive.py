@@ -5,6 +5,7 @@ ones.
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow_probability as tfp
 
 from recsim_tf.core import random
 from recsim_tf.core.simulator import Simulator
@@ -54,12 +55,13 @@ class Statistic(NamedTuple):
 
     @property
     def p_value(self) -> float:
-        """Two-sided: twice the part of simulations that lie as far out as the log, which counts as
-        one of them; at least 2 / (R + 1).
+        """Two-sided: of Student's t, for one more draw from a normal distribution of which the R
+        simulations are draws. So it agrees with the z-score, also where R is small.
         """
-        above = int(np.sum(self.replicated >= self.observed))
-        below = int(np.sum(self.replicated <= self.observed))
-        return min(1.0, 2 * (1 + min(above, below)) / (1 + len(self.replicated)))
+        number = len(self.replicated)
+        quantile = abs(self.z_score) / np.sqrt(1 + 1 / number)
+        below = tfp.distributions.StudentT(np.float64(number - 1), 0.0, 1.0).cdf(-quantile)
+        return float(2 * below)
 
 
 class Histogram(NamedTuple):
@@ -173,6 +175,11 @@ def _notes(
             f" the same session again, until step {log.max_length:,}, where the longest session of"
             " the log ends. A session that the log cuts is cut at the same step."
         )
+        if not log.departed.all():
+            notes.append(
+                "The log would have cut others too, had they stayed: each is cut at a step that is"
+                " drawn from the cuts after its end (Kaplan-Meier)."
+            )
     else:
         notes.append(
             "In these models nobody leaves: every simulated session has its logged length, which is"

@@ -14,8 +14,9 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Seed
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.likelihood.batches import take_sessions
+from recsim_tf.fitting.likelihood.missing import draw_parts, missing_parts, with_zeros
 from recsim_tf.fitting.logs.session_log import SessionLog, take_steps
-from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
+from recsim_tf.fitting.logs.trajectories import as_trajectory, by_field, scoring_simulator
 
 _DRAWN = ("response", "innovation", "departure")
 
@@ -35,9 +36,9 @@ class Resimulation:
 
     A session is simulated with its logged slates, queries, documents and initial draws; responses,
     innovations and departures are drawn. A user who stays for longer than logged meets slates of
-    their own session again, see `continued`, until the longest session of the log ends. A session
-    that the log cuts is cut at the same step. If nobody ever leaves in the models, every session
-    has its logged length.
+    their own session again, see `continued`, until the longest session of the log ends, or where
+    the log would have cut it, see `Cuts`. A session that the log cuts is cut at the same step. If
+    nobody ever leaves in the models, every session has its logged length.
 
     Initial draws that were not logged are drawn. The arguments and errors are those of
     `predictive_check`.
@@ -58,27 +59,22 @@ class Resimulation:
         self.innovations_are_latent = bool(
             tf.nest.flatten(spec.draws.innovation)
         ) and not tf.nest.flatten(log.innovation)
-        self.initial_is_latent = not tf.nest.flatten(log.initial)
-        if self.initial_is_latent:
-            drawn = random.sample(scorer.users.initial_draws(log.num_sessions), random.as_seed(0))
-            log = log._replace(initial=tf.nest.map_structure(lambda leaf: leaf.numpy(), drawn))
+        logged = by_field(spec.initial.user, log.initial)
+        parts = missing_parts(scorer.users, self._size, spec.initial.user, logged)
+        self.initial_is_latent = bool(parts)
+        log = log._replace(initial=with_zeros(parts, spec.initial.user, logged, log.num_sessions))
         trajectory = as_trajectory(
             continued(log), scorer, self._size, latent=self.innovations_are_latent
         )
-        horizon = np.where(log.departed & self.users_leave, log.max_length, log.length).astype(
-            np.int32
-        )
+        self._cuts = Cuts(log) if self.users_leave else None
 
-        def run(rows, seed, stages, is_observed):
+        def run(rows, last, seed, stages, is_observed):
             """Sums over steps of left, clicks, shown, each [B, ...], and reward and whether it
             counts by step, each [T, B].
             """
             sessions = take_sessions(trajectory, rows)
             initial_seed, seed = random.split_seed(seed, 2)
-            if self.initial_is_latent:
-                again = random.sample(scorer.users.initial_draws(self._size), initial_seed)
-                sessions = sessions._replace(initial=sessions.initial._replace(user=again))
-            last = tf.gather(log.length if is_observed else horizon, rows)
+            sessions = draw_parts(parts, scorer.users, sessions, initial_seed)
 
             def add(carry, step, state, transition):
                 left, clicks, shown, rewards, counts = carry
@@ -108,30 +104,70 @@ class Resimulation:
             return left, clicks, shown, rewards.stack(), counts.stack()
 
         wrap = compiled(jit_compile=jit_compile)
-        logged = ("innovation",) if self.innovations_are_latent else ()
-        self._observe = wrap(lambda rows, seed: run(rows, seed, logged, True))
-        self._simulate = wrap(lambda rows, seed: run(rows, seed, _DRAWN, False))
+        drawn = ("innovation",) if self.innovations_are_latent else ()
+        self._observe = wrap(lambda rows, last, seed: run(rows, last, seed, drawn, True))
+        self._simulate = wrap(lambda rows, last, seed: run(rows, last, seed, _DRAWN, False))
 
     def observed(self, seed: Seed = 0) -> Outcomes:
         """The logged sessions, their rewards computed again; `seed` is that of innovations that
         were not logged.
         """
-        return self._outcomes(self._observe, seed)._replace(left=self._log.departed)
+        outcomes = self._outcomes(self._observe, self._log.length, seed)
+        return outcomes._replace(left=self._log.departed)
 
     def simulated(self, seed: Seed) -> Outcomes:
         """The sessions simulated again, with an integer or int32 [2] as seed."""
-        return self._outcomes(self._simulate, seed)
+        last = self._log.length if self._cuts is None else self._cuts.draw(seed)
+        return self._outcomes(self._simulate, last, seed)
 
-    def _outcomes(self, function: Callable[..., Any], seed: Seed) -> Outcomes:
+    def _outcomes(self, function: Callable[..., Any], last: np.ndarray, seed: Seed) -> Outcomes:
         starts = range(0, self._log.num_sessions, self._size)
         parts = []
         for start, part_seed in zip(starts, random.split_seed(seed, len(starts)), strict=True):
             rows = np.minimum(np.arange(start, start + self._size), self._log.num_sessions - 1)
-            left, clicks, shown, rewards, counts = function(tf.constant(rows, tf.int32), part_seed)
+            left, clicks, shown, rewards, counts = function(
+                tf.constant(rows, tf.int32), tf.constant(last[rows], tf.int32), part_seed
+            )
             outcomes = (counts.numpy().sum(axis=0), left, clicks, shown, rewards.numpy().T)
             left_out = slice(self._log.num_sessions - start)
             parts.append([np.asarray(values)[left_out] for values in outcomes])
         return Outcomes(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+
+
+class Cuts:
+    """The steps after which a log cuts sessions, such as those that still run when it ends.
+
+    A cut session tells its own. Of a user who left the log tells only that no cut came before. The
+    distribution of cuts is that of Kaplan and Meier 1958, "Nonparametric estimation from incomplete
+    observations", where leaving is what censors. It assumes that a cut does not depend on what a
+    user does.
+
+    Args:
+      log: the sessions.
+    """
+
+    def __init__(self, log: SessionLog):
+        self._log = log
+        steps = np.arange(1, log.max_length + 1)
+        # Who leaves after a step is not cut after it.
+        last = log.length - log.departed
+        at_risk = (last[:, np.newaxis] >= steps).sum(axis=0)
+        num_cut = np.bincount(log.length[~log.departed], minlength=log.max_length + 1)[1:]
+        # [T]: the probability that no cut came up to and with a step.
+        self._survival = np.cumprod(1 - num_cut / np.maximum(at_risk, 1))
+
+    def draw(self, seed: Seed) -> np.ndarray:
+        """int32 [S]: the last step of each session, if its user stays until then: of those who left
+        a draw, given that the session was not cut before.
+        """
+        log = self._log
+        number = random.uniform([log.num_sessions], random.as_seed(seed)).numpy()
+        # A user who left after a step may have been cut after the same one.
+        before = np.concatenate([[1.0], self._survival])[log.length - 1]
+        # The first step at which the survival is at or below the draw.
+        later = np.searchsorted(-self._survival, -number * before) + 1
+        drawn = np.minimum(np.maximum(later, log.length), log.max_length)
+        return np.where(log.departed, drawn, log.length).astype(np.int32)
 
 
 def _users_leave(simulator: Simulator) -> bool:

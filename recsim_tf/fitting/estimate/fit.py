@@ -186,7 +186,7 @@ def fit(
     fitted = FittedSimulator(simulator, parameters)
     options = search.batch_size, seed
     of_train = likelihood.of(fitted, train, *options)
-    of_other = None if other is None else likelihood.of(fitted, other, *options)
+    of_other = None if other is None else likelihood.of_others.of(fitted, other, *options)
     problem = Problem(of_train, of_other, checkpoints or Checkpoints(), seed)
     check_problem(problem, search, uncertainty)
     values, start = fitted.values(), fitted.flat()
@@ -296,11 +296,6 @@ def check_parameters(
 def check_problem(problem: Problem, search: Search, uncertainty: Uncertainty | None) -> None:
     """Raises a ValueError where the parts of a fit do not go together."""
     likelihood = problem.likelihood
-    if likelihood.is_of_sessions and problem.held_out is not None:
-        raise ValueError(
-            "held_out must be None where the log lacks the users' initial draws: they would have to"
-            " be fitted too"
-        )
     search.check(likelihood)
     if uncertainty is not None:
         uncertainty.check(likelihood)

@@ -19,7 +19,7 @@ from recsim_tf.core.models import UserModel
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Seed, Trajectory
 from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
-from recsim_tf.fitting.likelihood.missing import Part, missing_parts, of_parts
+from recsim_tf.fitting.likelihood.missing import Part, missing_parts, of_parts, with_zeros
 from recsim_tf.fitting.logs.session_log import SessionLog, Sessions
 from recsim_tf.fitting.logs.trajectories import as_trajectory, by_field, scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
@@ -171,17 +171,10 @@ class BatchLikelihood(LogLikelihood):
             yield piece.length, self._converted[1]
 
     def _as_trajectory(self, piece: SessionLog) -> Trajectory:
-        initial = by_field(self._spec.initial.user, piece.initial)
-        for part in self._parts:
-            if not part.is_partly_known:
-                # Zeros, until the part is summed out.
-                zeros = tf.nest.map_structure(
-                    lambda leaf: np.zeros(
-                        [piece.num_sessions, *leaf.shape], leaf.dtype.as_numpy_dtype
-                    ),
-                    part.of(self._spec.initial.user),
-                )
-                initial = part.put(initial, zeros)
+        spec = self._spec.initial.user
+        initial = by_field(spec, piece.initial)
+        # Until the parts are summed out.
+        initial = with_zeros(self._parts, spec, initial, piece.num_sessions)
         piece = piece._replace(initial=initial)
         trajectory = as_trajectory(
             piece, self._scorer, self.batch_size, latent=self._sums_innovations, spec=self._spec

@@ -28,6 +28,10 @@ class InitialLikelihood(SessionLikelihood):
     sessions or in some. Where several fields are missing, a finite one is summed out exactly.
     """
 
+    @property
+    def of_others(self) -> "InitialLikelihood":
+        return self
+
     def session_score(self, lacking: Lacking) -> SessionScore:
         return self.around(EXACT, lacking)
 
@@ -104,10 +108,15 @@ class MeanField(InitialLikelihood):
     """A lower bound on the log of the evidence, for logs that lack continuous initial draws, such
     as tastes. Each session gets a mean-field posterior of them, whose prior is the model's own
     distribution. The parameters of the prior may change; its support may not. The search must be
-    `Minibatches`.
+    `Minibatches`. Sessions that are held out are those of new users, whose likelihood is estimated
+    by `Draws()`.
     """
 
     treatment = "with a posterior of each session"
+
+    @property
+    def of_others(self) -> "Draws":
+        return Draws(jit_compile=self.jit_compile)
 
     def without(self, part: Part, inner: SessionScore, lacking: Lacking) -> SessionScore:
         prior = part.prior(lacking.users, lacking.num_sessions)

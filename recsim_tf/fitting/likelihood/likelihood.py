@@ -26,6 +26,11 @@ class Likelihood(abc.ABC):
     # Whether a parameter may have a value for each session of the log.
     by_session: ClassVar[bool] = False
 
+    @property
+    def of_others(self) -> "Likelihood":
+        """That of sessions that are held out: posteriors of fitted sessions say nothing of them."""
+        return self
+
     @abc.abstractmethod
     def of(
         self, fitted: FittedSimulator, log: Sessions, batch_size: int, seed: Seed = 0

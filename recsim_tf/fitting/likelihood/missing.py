@@ -4,13 +4,15 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random
 from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.models import UserModel
-from recsim_tf.core.types import Nest, Trajectory
+from recsim_tf.core.stages import log_prob_per_user
+from recsim_tf.core.types import Nest, Seed, Trajectory
 
 _NAMED: Any = random.class_of_family(tfd.JointDistributionNamed)
 
@@ -142,3 +144,38 @@ def of_parts(spec: Nest, values: Mapping[Part, Nest]) -> Nest:
     for part, value in values.items():
         found = part.put(found, value)
     return found
+
+
+def with_zeros(parts: Sequence[Part], spec: Nest, initial: Nest, num_sessions: int) -> Nest:
+    """Logged initial draws with zeros for the parts that all sessions lack."""
+    for part in parts:
+        if not part.is_partly_known:
+            zeros = tf.nest.map_structure(
+                lambda leaf: np.zeros([num_sessions, *leaf.shape], leaf.dtype.as_numpy_dtype),
+                part.of(spec),
+            )
+            initial = part.put(initial, zeros)
+    return initial
+
+
+def draw_parts(
+    parts: Sequence[Part], users: UserModel, sessions: Trajectory, seed: Seed
+) -> Trajectory:
+    """Sessions [T, B, ...] with draws of parts from the users' own distributions."""
+    num_users = nests.batch_size(sessions.initial.user)
+    for part, own in zip(parts, random.split_seed(seed, max(len(parts), 2)), strict=False):
+        prior = part.prior(users, num_users, sessions.initial.user)
+        sessions = part.filled(sessions, random.sample(prior, own))
+    return sessions
+
+
+def log_prior(parts: Sequence[Part], users: UserModel, initial: Nest) -> tf.Tensor:
+    """[B]: the log-density of at least one part of initial draws, given the others."""
+    num_users = nests.batch_size(initial)
+    priors = [part.prior(users, num_users, initial) for part in parts]
+    return tf.add_n(
+        [
+            log_prob_per_user("user", prior, part.of(initial))
+            for part, prior in zip(parts, priors, strict=True)
+        ]
+    )

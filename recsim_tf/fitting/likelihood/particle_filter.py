@@ -47,6 +47,11 @@ class Particles(SessionLikelihood):
             return filters
         return f"{self.initial.described(lacking)}; {filters}"
 
+    @property
+    def of_others(self) -> "Particles":
+        initial = self.initial and self.initial.of_others
+        return dataclasses.replace(self, initial=initial)
+
     def session_score(self, lacking: Lacking) -> SessionScore:
         def score(simulator, sessions, rows, seeds):
             del rows

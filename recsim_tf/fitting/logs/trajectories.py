@@ -169,11 +169,14 @@ def as_trajectory(
 
 def by_field(spec: Nest, initial: Nest) -> Nest:
     """Logged initial draws in the structure of TensorSpecs `spec`. A mapping may name fields of a
-    NamedTuple; () stands for the others. Raises a ValueError for unknown names.
+    NamedTuple; () stands for the others. Draws that are one tensor take one name, any. Raises a
+    ValueError for unknown names.
     """
     fields = nests.fields_of(spec)
     if not isinstance(initial, Mapping) or isinstance(spec, Mapping):
         return initial
+    if isinstance(spec, tf.TensorSpec) and len(initial) == 1:
+        return next(iter(initial.values()))
     if unknown := [name for name in initial if name not in fields]:
         allowed = f"of {', '.join(fields)}" if fields else "absent: the model's draws have no names"
         raise ValueError(f"names of the log's initial draws must be {allowed}, got {unknown[0]}")

@@ -11,11 +11,12 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.core import nests, random
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.stages import Recorded, log_prob_per_user, user_step
+from recsim_tf.core.stages import Recorded, user_step
 from recsim_tf.core.types import Nest, Seed, Trajectory
 from recsim_tf.fitting.likelihood.missing import (
     Part,
     are_independent,
+    log_prior,
     missing_parts,
     of_parts,
 )
@@ -147,7 +148,7 @@ class Latents:
                 )
             )
         scores = scorer.log_prob(trajectory)
-        of_initial = self._log_prior(scorer, trajectory.initial.user, scores.initial)
+        of_initial = self._of_latents(scorer, trajectory.initial.user, scores.initial)
         is_latent = bool(tf.nest.flatten(innovation))
         of_innovation = scores.innovation if is_latent else tf.zeros_like(scores.innovation)
         prior = of_initial + of_innovation + log_det
@@ -173,17 +174,15 @@ class Latents:
         }
         return of_parts(self._spec, found), self._in_session(innovation)
 
-    def _log_prior(self, scorer: Simulator, initial: Nest, of_all: tf.Tensor) -> tf.Tensor:
+    def _of_latents(self, scorer: Simulator, initial: Nest, of_all: tf.Tensor) -> tf.Tensor:
         """[S]: the log-density of the parts that are latent, given the others; `of_all` is that of
         all initial draws.
         """
         if self._parts == (Part(),):
             return of_all
-        total = tf.zeros_like(of_all)
-        for part in self._parts:
-            prior = part.prior(scorer.users, of_all.shape[0], initial)
-            total += log_prob_per_user("user", prior, part.of(initial))
-        return total
+        if not self._parts:
+            return tf.zeros_like(of_all)
+        return log_prior(self._parts, scorer.users, initial)
 
     def _unpack(self, positions: tf.Tensor) -> tuple[Nest, Nest]:
         return unpack(positions * self.scale, self._specs)

@@ -5,7 +5,7 @@ import tensorflow as tf
 from recsim_tf.choice import MultinomialProportional
 from recsim_tf.fitting import from_trajectory
 from recsim_tf.fitting.checks.predictive import Histogram, Statistic, predictive_check
-from recsim_tf.fitting.checks.resimulation import Resimulation, continued
+from recsim_tf.fitting.checks.resimulation import Cuts, Resimulation, continued
 from tests.fitting.sessions import HAZARD, evolution, exploration, rollout
 
 NUM_SESSIONS, NUM_STEPS, NUM_REPLICATES = 300, 40, 50
@@ -43,7 +43,7 @@ def test_other_models_fail(log):
         evolution(choice_model=MultinomialProportional(-1.25, 4.0), **HAZARD), log, NUM_REPLICATES
     ).statistics
     for name in ("click_rate/position_0", "clicks_per_step/mean", "clicks_per_session/mean"):
-        assert found[name].p_value == 2 / (NUM_REPLICATES + 1)
+        assert found[name].p_value < 1e-3
         assert found[name].z_score > 4
     patient = predictive_check(
         evolution(**{**HAZARD, "time_budget": 20.0}), log, NUM_REPLICATES
@@ -97,8 +97,9 @@ def test_sessions_go_on_with_slates_of_their_own(log):
 def test_sessions_that_the_log_cuts_are_cut_at_the_same_step(log):
     cut = log._replace(length=np.minimum(log.length, 4), departed=log.departed & (log.length <= 4))
     simulated = Resimulation(evolution(**HAZARD), cut).simulated(0)
-    assert np.all(simulated.length[~cut.departed] <= 4)
-    assert np.any(simulated.length[cut.departed] > 4)
+    # A user who left before would have been cut there too.
+    assert np.all(simulated.length <= 4)
+    assert np.any(simulated.length[cut.departed] != cut.length[cut.departed])
 
 
 def test_models_that_nobody_leaves_keep_the_logged_lengths():
@@ -141,15 +142,46 @@ def test_initial_draws_that_were_not_logged_are_drawn(log):
     assert np.all(sessions.simulated(0).length >= 1)
 
 
-def test_p_values_count_the_log_as_one_of_the_simulations():
-    replicated = np.arange(19.0)
-    assert Statistic(100.0, replicated).p_value == pytest.approx(2 / 20)
-    assert Statistic(-1.0, replicated).p_value == pytest.approx(2 / 20)
-    assert Statistic(17.0, replicated).p_value == pytest.approx(2 * 3 / 20)
-    assert Statistic(9.0, replicated).p_value == 1
-    assert Statistic(9.0, replicated).z_score == 0
+def test_p_values_are_those_of_one_more_normal_draw():
+    """With 20 simulations 5 % lie beyond 2.09 standard errors of prediction."""
+    replicated = np.random.default_rng(0).standard_normal([2000, 21])
+    p_values = [Statistic(row[0], row[1:]).p_value for row in replicated]
+    assert np.mean(np.array(p_values) < 0.05) == pytest.approx(0.05, abs=4 * 0.005)
+    assert Statistic(9.0, np.arange(19.0)).p_value == 1
+    assert Statistic(2.0, np.ones(20)).p_value == 0
+    assert Statistic(9.0, np.arange(19.0)).z_score == 0
     assert Statistic(1.0, np.ones(20)).z_score == 0
     assert Statistic(2.0, np.ones(20)).z_score == np.inf
+
+
+def cut_log(seed):
+    """A log that ends at a date: users come at any time before, so any step may be the last."""
+    log = from_trajectory(rollout(evolution(**HAZARD), NUM_SESSIONS, NUM_STEPS, seed))
+    dates = np.random.default_rng(seed).integers(1, NUM_STEPS + 1, NUM_SESSIONS)
+    return log.cut(np.minimum(log.length, dates))
+
+
+def test_cuts_are_drawn_from_those_that_came_later():
+    log = cut_log(0)
+    drawn = np.stack([Cuts(log).draw(seed) for seed in range(200)])
+    assert (drawn[:, ~log.departed] == log.length[~log.departed]).all()
+    assert (drawn >= log.length).all()
+    # Any step from the end on is as likely; after the longest session none counts.
+    left = log.length[log.departed]
+    steps = np.minimum(np.arange(NUM_STEPS) + 1, log.max_length)
+    expected = np.mean([steps[length - 1 :].mean() for length in left])
+    assert drawn[:, log.departed].mean() == pytest.approx(expected, abs=0.5)
+
+
+@pytest.mark.slow
+def test_the_models_that_made_a_log_that_is_cut_pass():
+    scores = []
+    for seed in range(20):
+        check = predictive_check(evolution(**HAZARD), cut_log(seed), 20, seed=seed)
+        scores.append([statistic.z_score for statistic in check.statistics.values()])
+    # By statistic: 95 % of 20 logs, less 2 standard errors.
+    assert (np.mean(np.abs(scores) < 2, axis=0) >= 0.85).all()
+    assert np.mean(np.abs(scores) < 2) >= 0.9
 
 
 def test_survival_is_the_part_that_reaches_a_bin():

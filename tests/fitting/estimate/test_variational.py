@@ -162,10 +162,6 @@ def test_bad_arguments_are_named(log):
             latent_fit(search=Minibatches(), uncertainty=Curvature()),
             r"uncertainty must be None .* where posteriors are fitted.* got Curvature\(",
         ),
-        (
-            latent_fit(search=Minibatches(), held_out=0.2),
-            "held_out must be None where the log lacks the users' initial draws",
-        ),
     ):
         with pytest.raises(ValueError, match=message):
             make()

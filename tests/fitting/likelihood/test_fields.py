@@ -2,18 +2,12 @@
 quadrature.
 """
 
-from typing import Any, NamedTuple
-
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from scipy.special import log_softmax, logsumexp
-from scipy.stats import norm
-from tensorflow_probability import distributions as tfd
 
 import recsim_tf
-from recsim_tf.choice import MultinomialLogit
 from recsim_tf.fitting import (
     Chains,
     Classes,
@@ -26,46 +20,10 @@ from recsim_tf.fitting import (
 )
 from recsim_tf.fitting.logs import from_table
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
-from tests.worlds.clicks import Numbers
+from tests.fitting.shoppers import LOC, Shoppers, exact
+from tests.worlds.clicks import Clickers, Numbers
 
-SHARES = np.array([0.3, 0.7])  # of devices
-EAGER = np.array([0.4, 0.6])  # of classes
-LOC = np.array([-0.5, 1.0])  # of tastes, by device
-PUSH = 1.5  # of the second class towards the first document
 NUM_SESSIONS, NUM_STEPS = 12, 3
-_GRID = np.linspace(-7, 8, 601)
-
-
-class Draw(NamedTuple):
-    device: Any
-    eager: Any
-    taste: Any
-
-
-class Shoppers(recsim_tf.UserModel):
-    """Users of a device, on which their taste depends, and of a class."""
-
-    loc: Any = recsim_tf.parameter(tuple(LOC), rank=1)
-
-    def initial_draws(self, num_users):
-        def of(probs):
-            logits = tf.math.log(tf.constant(probs, self.dtype))
-            return tfd.BatchBroadcast(tfd.Categorical(logits), [num_users])
-
-        def taste(device):
-            loc = tf.gather(tf.convert_to_tensor(self.loc, self.dtype), device)
-            return tfd.Normal(loc, tf.ones_like(loc))
-
-        return tfd.JointDistributionNamed(Draw(of(SHARES), of(EAGER), taste))
-
-    def response(self, state, slate):
-        pushed = tf.one_hot(0, slate.mask.shape[1], PUSH, dtype=self.dtype)
-        eager = tf.cast(state.eager, self.dtype)[:, tf.newaxis]
-        scores = slate.documents * state.taste[:, tf.newaxis] + eager * pushed
-        return MultinomialLogit(0.0)(scores, slate.mask)
-
-    def observe(self, state):
-        return state.taste[:, tf.newaxis][:, :0]
 
 
 @pytest.fixture(scope="module", name="simulator")
@@ -76,27 +34,6 @@ def fixture_simulator():
 @pytest.fixture(scope="module", name="log")
 def fixture_log(simulator):
     return simulated_log(simulator, NUM_SESSIONS, NUM_STEPS, seed=1)
-
-
-def exact(log, device=None, eager=None, taste=None):
-    """[S]: the log-likelihood of each session, of what is given [S]; the rest is summed out."""
-    total = []
-    for row in range(NUM_SESSIONS):
-        parts = []
-        for one in range(2) if device is None or device[row] < 0 else [device[row]]:
-            for other in range(2) if eager is None or eager[row] < 0 else [eager[row]]:
-                tastes = _GRID if taste is None or np.isnan(taste[row]) else taste[row : row + 1]
-                scores = log.documents[row][:, np.newaxis] * tastes[:, np.newaxis]
-                scores = scores + other * PUSH * np.array([1, 0])
-                with_none = np.concatenate([scores, np.zeros([*scores.shape[:2], 1])], axis=2)
-                chosen = log.response[row][:, np.newaxis, np.newaxis]
-                picked = np.take_along_axis(log_softmax(with_none, axis=2), chosen, axis=2)
-                log_probs = picked[..., 0].sum(axis=0) + norm.logpdf(tastes, LOC[one])
-                width = np.log(_GRID[1] - _GRID[0]) if len(tastes) > 1 else 0
-                of_user = np.log(SHARES[one]) + np.log(EAGER[other])
-                parts.append(logsumexp(log_probs) + width + of_user)
-        total.append(logsumexp(parts))
-    return np.array(total)
 
 
 def by_session(simulator, log, likelihood):
@@ -171,6 +108,15 @@ def test_what_was_done_with_each_field_is_a_sentence(simulator, log):
     expected = "the initial draw taste drawn by 3 chains of each session"
     assert Chains(3).of(fitted, partial, 10).latents == expected
     assert recsim_tf.fitting.Exact().of(fitted, log, 10).latents == ""
+
+
+def test_draws_of_one_tensor_take_any_name():
+    simulator = recsim_tf.Simulator(Clickers(), Numbers(), 2, 2)
+    log = simulated_log(simulator, 5, 2)
+    fitted = FittedSimulator(simulator, {"users.no_click_mass": Parameter()})
+    named = log._replace(initial={"taste": log.initial})
+    scores = [recsim_tf.fitting.Exact().of(fitted, one, 5).by_session() for one in (log, named)]
+    np.testing.assert_array_equal(*scores)
 
 
 def test_faults_are_told(simulator, log):
