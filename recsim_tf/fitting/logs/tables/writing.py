@@ -75,7 +75,7 @@ def _responses(log: SessionLog, shown: np.ndarray) -> dict[str, np.ndarray]:
         if wrong.any():
             place = np.argwhere(wrong)[0].tolist()
             raise ValueError(
-                f"log.response must have {name} shown documents only, got other at {place}"
+                f"log.response must have {name} shown documents, got others at {place}"
             )
     if engagement is not None:
         values = _array("response", engagement, "f", of_step, of_slate)
