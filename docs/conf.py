@@ -6,7 +6,6 @@ project = "recsim_tf"
 extensions = ["myst_parser"]
 # Links may name a heading, as in a repository browser.
 myst_heading_anchors = 6
-exclude_patterns = ["benchmarks"]
 # Quotes are of code as often as of words.
 smartquotes = False
 html_theme = "furo"
