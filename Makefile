@@ -14,14 +14,14 @@ RUN_DIR ?= runs/quickstart
 # Two processes, since the tests of one module share what they train.
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help train test smoke lint docs notebooks wheel data lock clean
+.PHONY: help train test smoke lint site notebooks wheel data lock clean
 
 help:
 	@echo "make train   create $(VENV), install, train the quickstart config into $(RUN_DIR)"
 	@echo "make test    create $(VENV), install, lint and run all tests but those of smoke"
 	@echo "make smoke   the benchmarks' tests, and those that take a minute or several processes"
 	@echo "make lint    formatter, linter and type checker only"
-	@echo "make docs    write the API reference from the docstrings into docs/api"
+	@echo "make site    build a site of all pages, with a gallery and the reference, into site/"
 	@echo "make notebooks   run two of the examples as notebooks"
 	@echo "make data    bring the two data sets of benchmarks/fitting.py into data/, print their terms"
 	@echo "make lock    bring requirements.lock and requirements-test.lock up to date"
@@ -64,8 +64,10 @@ smoke: $(VENV)/.test
 	$(PYTEST) --ignore=tests/benchmarks --ignore=tests/test_docs.py -m slow
 	$(PYTEST) --dist=load tests/test_docs.py -m slow
 
-docs: $(VENV)/.test
-	$(BIN)/python docs/api.py docs/api
+site: $(VENV)/.test
+	rm -rf site
+	$(BIN)/python docs/website.py site
+	$(BIN)/python docs/gallery.py site/gallery
 
 notebooks: $(VENV)/.test
 	$(PIP) install --quiet ".[notebooks]" --constraint requirements-test.lock
@@ -76,7 +78,7 @@ data: $(BIN)/python
 	$(BIN)/python benchmarks/get_data.py --data_dir=data
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist site *.egg-info
 
 wheel: $(VENV)/.test
 	tests/wheel_check.sh $(BIN)/python

@@ -1,10 +1,10 @@
-"""Writes the API reference from the docstrings: `make docs`, or `python docs/api.py FOLDER`.
+"""Writes the API reference from the docstrings, as a part of the site that `website.py` builds.
 
 A warning about a docstring or an annotation of recsim_tf is an error.
 """
 
 import pkgutil
-import sys
+import re
 import warnings
 from pathlib import Path
 
@@ -33,7 +33,11 @@ MODULES = (
 
 def write(folder: Path) -> None:
     """Writes one HTML page for each public module into a folder."""
-    pdoc.render.configure(docformat="google", footer_text="recsim_tf")
+    pdoc.render.configure(
+        docformat="google",
+        footer_text="recsim_tf",
+        template_directory=Path(__file__).parent / "pdoc",
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         # Annotations that recsim_tf inherits from TF-Agents, and what libraries do when they are
@@ -42,7 +46,20 @@ def write(folder: Path) -> None:
         warnings.filterwarnings("ignore", "Suppressed execution of")
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         pdoc.pdoc(*MODULES, output_directory=folder)
+    for page in folder.rglob("*.html"):
+        _remove_dead_links(page)
 
 
-if __name__ == "__main__":
-    write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/api"))
+def _remove_dead_links(page: Path) -> None:
+    """Leaves the words of links to members that the page does not show, since they are inherited
+    from what has no page, and of titles that docstrings of other libraries link to.
+    """
+    text = page.read_text(encoding="utf-8")
+    places = {f"#{place}" for place in re.findall(r'\sid="([^"]+)"', text)}
+    alive = re.sub(
+        r'<a href="(#[^"]+|[^"]* [^"]*)">(.*?)</a>',
+        lambda link: link[0] if link[1] in places else link[2],
+        text,
+        flags=re.DOTALL,
+    )
+    page.write_text(alive, encoding="utf-8")
