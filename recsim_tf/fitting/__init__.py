@@ -1,6 +1,7 @@
 """Fitting user models to usage logs, checking the fits, and sharing the models."""
 
 from recsim_tf.fitting.checks.fit_checks import check_fit
+from recsim_tf.fitting.checks.support import slate_support
 from recsim_tf.fitting.estimate.fit import fit
 from recsim_tf.fitting.estimate.folder import Checkpoints
 from recsim_tf.fitting.estimate.information import Curvature, Scores
@@ -44,5 +45,6 @@ __all__ = [
     "save_model",
     "session_log_prob",
     "simulated_log",
+    "slate_support",
     "write_report",
 ]

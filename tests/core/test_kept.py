@@ -11,6 +11,7 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf import policies
 from recsim_tf.choice import MultinomialLogit
+from tests.processes import run_python
 from tests.worlds.clicks import Clickers, Numbers
 
 NUM_USERS, NUM_STEPS = 5, 40
@@ -174,3 +175,23 @@ def test_a_copy_of_a_simulator_simulates(simulator):
     policy = policies.random_policy(simulator)
     first = rollout(simulator, policy)
     assert_equal(rollout(copy.deepcopy(simulator), policy), first)
+
+
+_DIGEST = """
+import hashlib, recsim_tf, tensorflow as tf
+from recsim_tf import policies
+simulator = recsim_tf.make("InterestEvolution-v1", slate_size=3, num_candidates=10)
+trajectory = simulator.rollout(policies.random_policy(simulator), 1000, 40, seed=0)
+scores = simulator.log_prob(trajectory)
+leaves = tf.nest.flatten((trajectory, scores))
+print(hashlib.sha256(b"".join(leaf.numpy().tobytes() for leaf in leaves)).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_a_rollout_does_not_depend_on_the_number_of_threads():
+    threads = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    first, second = (
+        run_python("-c", _DIGEST, **dict.fromkeys(threads, number)).stdout for number in "12"
+    )
+    assert first == second != ""

@@ -1,0 +1,98 @@
+"""How far the slates of a policy are from those of a log."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Policy
+from recsim_tf.core.validation import check_at_least
+from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.fitting.logs.trajectories import from_trajectory
+
+# Of the documents shown, at their positions: less is told.
+_ENOUGH = 0.9
+
+
+class SlateSupport(NamedTuple):
+    """Which parts of what a policy shows the log has shown too, each in [0, 1]."""
+
+    slates: float  # whole slates, in their order
+    positions: float  # documents at their positions
+    documents: float  # documents at any position
+
+    @property
+    def sentence(self) -> str:
+        """What this means for a value that the fitted models give the policy."""
+        if self.positions >= _ENOUGH:
+            return (
+                f"The log has shown {self.positions:.0%} of what the policy shows, at the same"
+                " positions."
+            )
+        return (
+            f"The log has never shown {1 - self.positions:.0%} of what the policy shows at these"
+            " positions: the value rests there on the form of the model alone."
+        )
+
+
+def slate_support(
+    simulator: Simulator,
+    policy: Policy,
+    log: SessionLog,
+    num_users: int = 1000,
+    num_steps: int = 20,
+    min_count: int = 1,
+    seed: int = 0,
+) -> SlateSupport:
+    """Simulates a policy, and compares its slates with logged ones.
+
+    Args:
+      simulator: fitted; its documents are ids, int [B, K].
+      policy: as for `Simulator.rollout`.
+      log: the sessions that the models were fitted to.
+      num_users, num_steps: of the simulation.
+      min_count: how often the log must have shown something.
+      seed: of the simulation.
+
+    Raises:
+      ValueError: for a number below 1, or documents that are no ids.
+    """
+    check_at_least(1, num_users=num_users, num_steps=num_steps, min_count=min_count)
+    trajectory = simulator.rollout(policy, num_users, num_steps, seed)
+    simulated = from_trajectory(trajectory, simulator.documents.shared)
+    logged, wanted = _slates(log), _slates(simulated)
+    width = max(logged.shape[1], wanted.shape[1])
+    logged, wanted = (
+        np.pad(slates, [(0, 0), (0, width - slates.shape[1])], constant_values=-1)
+        for slates in (logged, wanted)
+    )
+
+    def placed(slates):
+        """[N, 2]: the positions and documents of all that was shown."""
+        _, position = np.nonzero(slates >= 0)
+        return np.stack([position, slates[slates >= 0]], axis=1)
+
+    return SlateSupport(
+        slates=_share(wanted, logged, min_count),
+        positions=_share(placed(wanted), placed(logged), min_count),
+        documents=_share(placed(wanted)[:, 1:], placed(logged)[:, 1:], min_count),
+    )
+
+
+def _slates(log: SessionLog) -> np.ndarray:
+    """int [N, K]: the documents of the slates of steps that count, -1 where a slate is short."""
+    documents = log.documents
+    if tf.nest.is_nested(documents) or documents.ndim != 3 or documents.dtype.kind not in "iu":
+        raise ValueError(
+            "the log's documents must be ids, int [S, T, K], to compare slates with it"
+        )
+    return np.where(log.shown, documents, -1)[log.active]
+
+
+def _share(wanted: np.ndarray, logged: np.ndarray, min_count: int) -> float:
+    """The part of rows [N, C] that occur so often among others [M, C]; 0 where there is none."""
+    _, number = np.unique(np.concatenate([logged, wanted]), axis=0, return_inverse=True)
+    number = np.ravel(number)
+    counts = np.bincount(number[: len(logged)], minlength=number.max(initial=0) + 1)
+    return float(np.mean(counts[number[len(logged) :]] >= min_count)) if len(wanted) else 0.0

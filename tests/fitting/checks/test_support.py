@@ -1,0 +1,71 @@
+"""How far a policy is from a log, where that is known."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import recsim_tf
+from recsim_tf.core.distributions import candidate_ids
+from recsim_tf.fitting import from_trajectory
+from recsim_tf.fitting.checks.support import SlateSupport, slate_support
+from tests.worlds.clicks import Clickers, Numbers
+
+
+class Ids(recsim_tf.DocumentModel):
+    """Documents 0 to 3, all of them candidates in this order."""
+
+    def candidates(self, num_users, num_candidates, corpus, user):
+        return candidate_ids(4, num_users, num_candidates, [1e9, 1e6, 1e3, 1.0], replacement=False)
+
+    def observe(self, documents):
+        return documents
+
+
+class Fans(Clickers):
+    def response(self, state, slate):
+        return recsim_tf.choice.MultinomialLogit(0.0)(
+            tf.cast(slate.documents, self.dtype), slate.mask
+        )
+
+
+def showing(*documents):
+    def policy(observation, policy_state, seed):
+        slates = tf.constant([documents])
+        found = tf.argmax(observation.documents[:, tf.newaxis] == slates[..., tf.newaxis], axis=2)
+        return tf.cast(found, tf.int32), policy_state
+
+    return policy
+
+
+@pytest.fixture(scope="module", name="world")
+def fixture_world():
+    simulator = recsim_tf.Simulator(Fans(), Ids(), 2, 4)
+    log = from_trajectory(simulator.rollout(showing(0, 1), 5, 3, 0))
+    return simulator, log
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [((0, 1), (1, 1, 1)), ((1, 0), (0, 0, 1)), ((0, 2), (0, 0.5, 0.5)), ((2, 3), (0, 0, 0))],
+)
+def test_the_shares_are_those_of_what_was_logged(world, shown, expected):
+    simulator, log = world
+    found = slate_support(simulator, showing(*shown), log, num_users=4, num_steps=2)
+    assert found == SlateSupport(*expected)
+    is_supported = expected[1] == 1
+    assert ("never shown" in found.sentence) != is_supported
+
+
+def test_what_was_shown_seldom_does_not_count(world):
+    simulator, log = world
+    assert slate_support(simulator, showing(0, 1), log, 4, 2, min_count=15).slates == 1
+    assert slate_support(simulator, showing(0, 1), log, 4, 2, min_count=16).slates == 0
+
+
+def test_documents_must_be_ids(world):
+    simulator = recsim_tf.Simulator(Clickers(), Numbers(), 2, 4)
+    policy = recsim_tf.policies.random_policy(simulator)
+    log = from_trajectory(simulator.rollout(policy, 5, 3, 0))
+    with pytest.raises(ValueError, match="documents must be ids"):
+        slate_support(simulator, policy, log, 4, 2)
+    np.testing.assert_equal(log.documents.dtype.kind, "f")
