@@ -5,6 +5,8 @@
 
 recovery: whether fits find the parameters that made a log, see `fits/recovery.py`; with --hidden
   from a log without the users' changes.
+fields: whether intervals hold the truth where a column of users is known and a taste is hidden, see
+  `fits/fields.py`.
 movielens: what drifting tastes tell of the next choice in MovieLens-100K, see `fits/movielens.py`;
   `make data` brings the data.
 open_bandit: whether clicks under a random policy tell another policy's click rate, see
@@ -21,7 +23,7 @@ from collections.abc import Sequence
 
 import commands
 from absl import app, flags
-from fits import likelihood_speed, movielens, open_bandit, panels, recovery
+from fits import fields, likelihood_speed, movielens, open_bandit, panels, recovery
 
 _FLAGS = flags.FLAGS
 
@@ -29,6 +31,7 @@ _FLAGS = flags.FLAGS
 # A function of each study, which gives a result with its name and its "figures".
 _STUDIES = {
     "recovery": lambda: _recovery(),
+    "fields": lambda: fields.fields(_FLAGS.seed, _replications(), _FLAGS.quick),
     "movielens": lambda: movielens.movielens(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
     "open_bandit": lambda: open_bandit.open_bandit(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
     "panels": lambda: panels.panels(_FLAGS.data_dir, _FLAGS.quick),
@@ -37,6 +40,7 @@ _STUDIES = {
 _TABLES = {
     "recovery": recovery.recovery_table,
     "recovery --hidden": recovery.hidden_table,
+    "fields": fields.fields_table,
     "movielens": movielens.movielens_table,
     "open_bandit": open_bandit.open_bandit_table,
     "panels": panels.panels_table,
@@ -47,8 +51,11 @@ _TABLES = {
 def _recovery() -> dict:
     if _FLAGS.hidden:
         return recovery.hidden(_FLAGS.seed, _FLAGS.quick)
-    replications = _FLAGS.replications or (2 if _FLAGS.quick else 20)
-    return recovery.recovery(_FLAGS.seed, replications, _FLAGS.quick)
+    return recovery.recovery(_FLAGS.seed, _replications(), _FLAGS.quick)
+
+
+def _replications() -> int:
+    return _FLAGS.replications or (2 if _FLAGS.quick else 20)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -74,7 +81,7 @@ if __name__ == "__main__":
     commands.define_flags(quick="Small logs and short fits; the figures mean nothing.")
     flags.DEFINE_string("data_dir", "data", "Folder of the data sets, where `make data` puts them.")
     flags.DEFINE_integer("seed", 0, "Seed of logs and fits.")
-    flags.DEFINE_integer("replications", None, "recovery: logs, by default 20.")
+    flags.DEFINE_integer("replications", None, "recovery, fields: logs, by default 20.")
     flags.DEFINE_bool(
         "hidden", False, "recovery: without the directions in which clicks moved the interests."
     )

@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from fits import likelihood_speed, movielens, open_bandit, recovery
+from fits import fields, likelihood_speed, movielens, open_bandit, recovery
 
 from tests.benchmarks.runs import in_this_process, quick_run
 
@@ -19,6 +19,14 @@ def test_a_quick_recovery_without_directions_prints_the_interest_step():
     result = recovery.hidden(seed=0, quick=True)
     assert 0 <= result["figures"]["max_relative_error"] < 1
     assert "interest step: truth 0.3000" in recovery.hidden_table(result)
+
+
+def test_a_quick_study_of_fields_says_what_was_done_with_each():
+    result = fields.fields(seed=0, replications=1, quick=True)
+    assert 0 <= result["figures"]["coverage"] <= 1
+    printed = fields.fields_table(result)
+    assert "device, where missing, summed out; the initial draw taste summed out by" in printed
+    assert "users.loc[1]" in printed
 
 
 def test_a_quick_run_times_the_likelihood():
