@@ -29,7 +29,6 @@ TRUTH = {
     "users.position_effect": (-0.3, "real"),
     "users.choice_model.no_click_mass": (0.5, "real"),
 }
-_NUM_PARAMETERS = 6
 # Sessions, steps and draws.
 _SIZES = {False: (500, 8, 200), True: (20, 3, 10)}
 
