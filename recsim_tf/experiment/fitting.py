@@ -19,6 +19,7 @@ from recsim_tf.fitting.checks.fit_checks import FitChecks, as_json
 from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES
 from recsim_tf.fitting.estimate.estimates import named_elements
 from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting.likelihood.missing import merged
 from recsim_tf.fitting.logs import SessionLog, from_episodes, stream_episodes
 from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.posterior import ParameterPosterior
@@ -118,7 +119,7 @@ def run_fit(
             initial = tf.nest.map_structure(
                 lambda leaf: leaf[: first.num_sessions], result.initial_draws
             )
-            shown = first._replace(initial=initial)
+            shown = first._replace(initial=merged(first.initial, initial))
         checks = check_fit(result, shown, validation, truth, num_replicates=num_replicates)
         write_text(folder.path / "report.html", render(result, shown, validation, checks, title))
         content = _content(result, sessions, validation, checks, seconds)

@@ -146,6 +146,24 @@ def of_parts(spec: Nest, values: Mapping[Part, Nest]) -> Nest:
     return found
 
 
+def merged(logged: Nest, found: Nest) -> Nest:
+    """Initial draws that a fit found, nests of [S, ...], in the place of those that the log lacks:
+    of all, of some fields, or of some sessions.
+    """
+    if not tf.nest.flatten(logged):
+        return found
+    if fields := nests.fields_of(found):
+        own = logged if isinstance(logged, Mapping) else nests.fields_of(logged)
+        return type(found)(*(merged(own.get(name, ()), value) for name, value in fields.items()))
+    if not tf.nest.flatten(found):
+        return logged
+    known = is_known(logged)
+    return tf.nest.map_structure(
+        lambda leaf: leaf.numpy(),
+        nests.where(known, tf.nest.map_structure(tf.convert_to_tensor, logged), found),
+    )
+
+
 def with_zeros(parts: Sequence[Part], spec: Nest, initial: Nest, num_sessions: int) -> Nest:
     """Logged initial draws with zeros for the parts that all sessions lack."""
     for part in parts:

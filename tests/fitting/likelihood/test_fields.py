@@ -18,9 +18,10 @@ from recsim_tf.fitting import (
     fit,
     simulated_log,
 )
+from recsim_tf.fitting.likelihood.missing import merged
 from recsim_tf.fitting.logs import from_table
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
-from tests.fitting.shoppers import LOC, Shoppers, exact
+from tests.fitting.shoppers import LOC, Draw, Shoppers, exact
 from tests.worlds.clicks import Clickers, Numbers
 
 NUM_SESSIONS, NUM_STEPS = 12, 3
@@ -108,6 +109,16 @@ def test_what_was_done_with_each_field_is_a_sentence(simulator, log):
     expected = "the initial draw taste drawn by 3 chains of each session"
     assert Chains(3).of(fitted, partial, 10).latents == expected
     assert recsim_tf.fitting.Exact().of(fitted, log, 10).latents == ""
+
+
+def test_what_a_fit_found_fills_what_was_not_logged():
+    found = Draw((), np.float32([7, 8]), np.float32([0.5, 1.5]))
+    device = np.int32([0, 1])
+    filled = merged({"device": device, "taste": np.float32([np.nan, 3.0])}, found)
+    np.testing.assert_array_equal(filled.device, device)
+    np.testing.assert_array_equal(filled.eager, [7, 8])
+    np.testing.assert_array_equal(filled.taste, [0.5, 3.0])
+    assert merged((), found) is found
 
 
 def test_draws_of_one_tensor_take_any_name():
