@@ -307,7 +307,7 @@ def estimates_table(content: Mapping[str, Any]) -> str:
         )
     elif not content["converged"]:
         lines.append(
-            "The fit has not converged: raise LBFGS.max_iterations or Minibatches.passes in another"
-            " folder."
+            "The fit has not converged: raise LBFGS.max_iterations, Minibatches.passes or"
+            " MonteCarloEM.iterations in another folder."
         )
     return "\n".join(lines)

@@ -104,6 +104,10 @@ class Curvature(Uncertainty):
         return _curvature(fitted, gradient, steps) + prior
 
 
+# Made here, so that gin's record of a run does not depend on whether it is called.
+_CURVATURE = Curvature()
+
+
 @dataclasses.dataclass(frozen=True)
 class LouisInformation(Uncertainty):
     """By Louis' identity, for `MonteCarloEM`: the mean curvature of the log-density of all that was
@@ -137,7 +141,7 @@ class LouisInformation(Uncertainty):
         for sweep in range(self.sweeps):
             likelihood.move(1.0, self.num_moves, seed=sweep)
             scores.append(likelihood.session_scores())
-            curvatures.append(Curvature().information(likelihood))
+            curvatures.append(_CURVATURE.information(likelihood))
         by_chain = np.concatenate(scores)
         deviations = by_chain - by_chain.mean(axis=0)
         missing = np.einsum("csp,csq->pq", deviations, deviations) / len(by_chain)

@@ -92,6 +92,8 @@ class MonteCarloEM(Search):
     def run(self, problem: Problem) -> SearchState:
         likelihood: ChainLikelihood = problem.likelihood
         optimizer = tf.keras.optimizers.Adam(self.learning_rate)
+        # So that a checkpoint holds its variables also where no step follows.
+        optimizer.build(likelihood.variables)
         likelihood.begin()
         first_temperature = likelihood.first_inverse_temperature()
         block = Block(likelihood.variables)
