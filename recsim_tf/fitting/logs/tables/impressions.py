@@ -55,11 +55,13 @@ class Impressions(NamedTuple):
 
 def check_columns(
     frame: Any, columns: Mapping[str, str], attributes: Sequence[str], multiple_clicks: bool
-) -> None:
-    """Raises a ValueError unless the roles of columns are complete and the table has the columns
-    and attributes.
+) -> bool:
+    """Whether a slate may have several clicks, as it may where there are purchases. Raises a
+    ValueError unless the roles of columns are complete and the table has the columns and
+    attributes.
     """
     check_roles(columns, _ROLES, ("session", "position", "document"))
+    multiple_clicks = multiple_clicks or "purchased" in columns
     for is_there, role in (
         ("step" in columns or "timestamp" in columns, "'step' or 'timestamp'"),
         (
@@ -74,6 +76,7 @@ def check_columns(
         if not is_there:
             raise ValueError(f"columns must name a column for {role}, got {dict(columns)}")
     check_present(frame, (*columns.values(), *attributes))
+    return multiple_clicks
 
 
 def parse(

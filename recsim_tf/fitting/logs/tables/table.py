@@ -140,8 +140,7 @@ def from_table(
         check_different("document_ids", document_ids)
     check_different("attributes", attributes)
     frame = as_frame(table)
-    multiple_clicks = multiple_clicks or "purchased" in columns
-    impressions.check_columns(frame, columns, attributes, multiple_clicks)
+    multiple_clicks = impressions.check_columns(frame, columns, attributes, multiple_clicks)
     documents = [columns[role] for role in ("document", "chosen_document") if role in columns]
     frame = parsing.with_ids_alike(frame, documents)
     _check_visits(visits, columns)
