@@ -45,7 +45,7 @@ _START = 0.5  # of all parameters
 NUM_TURNS = 8
 _TEMPERATURE = "users.choice_sharpness"
 _RECOVERY_SIZES = {
-    False: {"sessions": 5000, "logs": 20, "latent": 3000, "draws": 1000},
+    False: {"sessions": 5000, "logs": 20, "latent": 3000, "draws": 500},
     True: {"sessions": 50, "logs": 1, "latent": 20, "draws": 40},
 }
 _NAMES = ("funny", "dark", "slow", "long", "old")

@@ -106,7 +106,7 @@ def _traced(function: Callable, model: Model, functions: tuple[Callable, ...]) -
         present = tuple(reference() for reference in references)
         return function(model.with_parameters(tensors), present, inputs)
 
-    return tf.function(run, autograph=False, reduce_retracing=False)
+    return tf.function(run, autograph=False)
 
 
 def _is_told_otherwise() -> bool:

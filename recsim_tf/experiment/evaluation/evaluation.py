@@ -130,8 +130,8 @@ class Evaluation:
 
     With `num_replicas`, or where there are more than 8,192 users, they are divided into equal
     parts, each with noise of its own, as `Division` says. In the scope of a `tf.distribute`
-    strategy of as many replicas each simulates a part. Elsewhere the parts share the
-    cores of a CPU, with the same results: one part uses about one core.
+    strategy of as many replicas each simulates a part. Elsewhere the parts share the cores
+    of a CPU, with the same results: one part uses about one core.
 
     Args:
       num_users: sessions, of each value and seed.

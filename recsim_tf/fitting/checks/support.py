@@ -42,7 +42,6 @@ def slate_support(
     log: SessionLog,
     num_users: int = 1000,
     num_steps: int = 20,
-    min_count: int = 1,
     seed: int = 0,
 ) -> SlateSupport:
     """Simulates a policy, and compares its slates with logged ones.
@@ -52,13 +51,12 @@ def slate_support(
       policy: as for `Simulator.rollout`.
       log: the sessions that the models were fitted to.
       num_users, num_steps: of the simulation.
-      min_count: how often the log must have shown something.
       seed: of the simulation.
 
     Raises:
       ValueError: for a number below 1, or documents that are no ids.
     """
-    check_at_least(1, num_users=num_users, num_steps=num_steps, min_count=min_count)
+    check_at_least(1, num_users=num_users, num_steps=num_steps)
     trajectory = simulator.rollout(policy, num_users, num_steps, seed)
     simulated = from_trajectory(trajectory, simulator.documents.shared)
     logged, wanted = _slates(log), _slates(simulated)
@@ -74,9 +72,9 @@ def slate_support(
         return np.stack([position, slates[slates >= 0]], axis=1)
 
     return SlateSupport(
-        slates=_share(wanted, logged, min_count),
-        positions=_share(placed(wanted), placed(logged), min_count),
-        documents=_share(placed(wanted)[:, 1:], placed(logged)[:, 1:], min_count),
+        slates=_share(wanted, logged),
+        positions=_share(placed(wanted), placed(logged)),
+        documents=_share(placed(wanted)[:, 1:], placed(logged)[:, 1:]),
     )
 
 
@@ -90,9 +88,9 @@ def _slates(log: SessionLog) -> np.ndarray:
     return np.where(log.shown, documents, -1)[log.active]
 
 
-def _share(wanted: np.ndarray, logged: np.ndarray, min_count: int) -> float:
-    """The part of rows [N, C] that occur so often among others [M, C]; 0 where there is none."""
-    _, number = np.unique(np.concatenate([logged, wanted]), axis=0, return_inverse=True)
-    number = np.ravel(number)
-    counts = np.bincount(number[: len(logged)], minlength=number.max(initial=0) + 1)
-    return float(np.mean(counts[number[len(logged) :]] >= min_count)) if len(wanted) else 0.0
+def _share(wanted: np.ndarray, logged: np.ndarray) -> float:
+    """The part of rows [N, C] that occur among others [M, C]; 0 where there is none."""
+    there = set(map(tuple, np.unique(logged, axis=0).tolist()))
+    rows, counts = np.unique(wanted, axis=0, return_counts=True)
+    found = [tuple(row) in there for row in rows.tolist()]
+    return float(np.average(found, weights=counts)) if len(rows) else 0.0

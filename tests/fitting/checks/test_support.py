@@ -56,12 +56,6 @@ def test_the_shares_are_those_of_what_was_logged(world, shown, expected):
     assert ("never shown" in found.sentence) != is_supported
 
 
-def test_what_was_shown_seldom_does_not_count(world):
-    simulator, log = world
-    assert slate_support(simulator, showing(0, 1), log, 4, 2, min_count=15).slates == 1
-    assert slate_support(simulator, showing(0, 1), log, 4, 2, min_count=16).slates == 0
-
-
 def test_documents_must_be_ids(world):
     simulator = recsim_tf.Simulator(Clickers(), Numbers(), 2, 4)
     policy = recsim_tf.policies.random_policy(simulator)
