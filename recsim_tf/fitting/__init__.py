@@ -16,6 +16,7 @@ from recsim_tf.fitting.parameters.parameter import Parameter, hierarchical_norma
 from recsim_tf.fitting.posterior import sample_parameters
 from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.sampling.chains import Chains
+from recsim_tf.fitting.sampling.logged_users import logged_users
 from recsim_tf.fitting.sampling.nuts import NUTS
 from recsim_tf.fitting.sampling.sessions import sample_sessions
 from recsim_tf.fitting.saving.models import load_model, save_model
@@ -40,6 +41,7 @@ __all__ = [
     "from_trajectory",
     "hierarchical_normal",
     "load_model",
+    "logged_users",
     "sample_parameters",
     "sample_sessions",
     "save_model",

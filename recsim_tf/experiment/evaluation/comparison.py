@@ -174,6 +174,32 @@ class Comparison:
         ]
 
 
+class JointValues(Comparison):
+    """A `Comparison` whose values go together: the first of each parameter, the second of each, and
+    so on, as draws of several parameters do.
+
+    Args:
+      values: of parameters of the environment's models, tables [N, ...] by name.
+      seed: an integer.
+      num_users: users of each row of the tables.
+    """
+
+    def __init__(self, values: Mapping[str, np.ndarray], seed: int, num_users: int):
+        self._values = {name: list(table) for name, table in values.items()}
+        self._seeds = [random.as_seed(seed)]
+        self.num_users = num_users
+        self.settings = [
+            Setting(setting, seed, f"draw={number}")
+            for number, setting in enumerate(self._combinations(self._values))
+        ]
+
+    def _combinations(self, names: Collection[str]) -> list[dict[str, Any]]:
+        return [
+            {name: value for name, value in zip(self._values, values, strict=True) if name in names}
+            for values in zip(*self._values.values(), strict=True)
+        ]
+
+
 def _of_rows(simulator: Simulator, settings: Sequence[dict[str, Any]], times: int) -> Simulator:
     """The simulator with each of the settings for so many users."""
     of_users = _rows(simulator, settings, times)

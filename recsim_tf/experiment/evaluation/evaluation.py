@@ -15,6 +15,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Policy, Transition, initial_policy_state
 from recsim_tf.experiment.evaluation.baselines import AnyPolicy
 from recsim_tf.experiment.evaluation.comparison import Comparison
+from recsim_tf.experiment.evaluation.fitted import FittedModel
 from recsim_tf.experiment.evaluation.measures import Measures, PolicyResult, SessionSums
 from recsim_tf.experiment.evaluation.own_measures import OwnMeasures
 
@@ -152,6 +153,8 @@ class Evaluation:
         most 8,192 users as there are, and for one where values are compared. `recsim-tf simulate`
         and `recsim-tf evaluate` give each a GPU, where the machine has R; without a GPU they use up
         to R cores.
+      fitted: None, or the fitted model that is simulated: returns get intervals with the
+        uncertainty of its parameters, and policies a sentence on their distance from its log.
 
     Attributes:
       comparison: the `Comparison` of values and seeds, for the users of a part, or None.
@@ -173,6 +176,7 @@ class Evaluation:
         measures: Mapping[str, Callable[[Transition], tf.Tensor]] | None = None,
         segments: Mapping[str, Callable[[Nest], tf.Tensor]] | None = None,
         num_replicas: int | None = None,
+        fitted: FittedModel | None = None,
     ):
         # A standard error takes two.
         validation.check_at_least(2, num_users=num_users)
@@ -184,7 +188,12 @@ class Evaluation:
         self.max_steps = max_steps
         self.seed = seed
         self._jit_compile = jit_compile
+        self._fitted = fitted
         compares = bool(compare) or seeds is not None
+        if fitted is not None:
+            validation.check_type("fitted", fitted, FittedModel)
+            if compares:
+                raise ValueError("fitted must be None where values or seeds are compared")
         self._given = Division(num_replicas or 1) if num_replicas or compares else None
         self.division = self._given or Division.of(num_users)
         share = self.division.share(num_users)
@@ -219,7 +228,7 @@ class Evaluation:
         Each is named after the policy, the value and the seed. The simulator must come from
         `comparison.simulator`.
         """
-        rows, division = comparison.num_rows, self.division
+        rows, division = comparison.num_rows, self._given or Division()
         run, measures = self._compiled(simulator, policy, rows, comparison.paired, division)
         size = simulator.corpora.size(comparison.num_users)
 
@@ -256,7 +265,9 @@ class Evaluation:
         """
         comparison = self.comparison
         if comparison is None:
-            return self.evaluate(simulator, policies(simulator))
+            made = policies(simulator)
+            found = self.evaluate(simulator, made)
+            return self._fitted.add_to(found, self, simulator, made) if self._fitted else found
         simulator = comparison.simulator(simulator)
         return [
             result
@@ -292,6 +303,9 @@ class Evaluation:
         @compiled(jit_compile=self._jit_compile, user_steps=0)
         def run(seed: tf.Tensor) -> SessionSums:
             with context():
+                start = None
+                if self._fitted is not None:
+                    start = self._fitted.start(simulator, num_users, random.split_seed(seed, 3)[2])
                 return simulator.fold(
                     function,
                     num_users,
@@ -302,6 +316,7 @@ class Evaluation:
                         num_users, measures.num_clusters, own, state.user
                     ),
                     policy_state=policy_state,
+                    state=start,
                 )
 
         return division.each(run), measures

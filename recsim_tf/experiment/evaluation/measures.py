@@ -149,6 +149,9 @@ class PolicyResult(NamedTuple):
     has_quality: bool  # whether responses have one
     policy: str  # the name without the setting
     setting: Setting | None = None  # of a comparison
+    # of mean_return, 95 %, with the uncertainty of fitted parameters, see `FittedModel`
+    interval: tuple[float, float] | None = None
+    support: str | None = None  # a sentence, see `fitting.slate_support`
 
     @classmethod
     def from_sums(
@@ -211,9 +214,10 @@ class PolicyResult(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """All but the single sessions; in a comparison also the values by gin name, and the
-        seed.
+        seed; of a fitted model also interval and support.
         """
-        left_out = ("sessions", "has_quality", "policy", "setting")
+        left_out = {"sessions", "has_quality", "policy", "setting"}
+        left_out |= {name for name in ("interval", "support") if getattr(self, name) is None}
         content = {name: value for name, value in self._asdict().items() if name not in left_out}
         if self.setting is not None:
             content |= {"values": self.setting.values, "seed": self.setting.seed}

@@ -68,10 +68,16 @@ def results_json(results: Sequence[PolicyResult]) -> dict[str, Any]:
 def results_table(results: Sequence[PolicyResult]) -> str:
     """Tables of policies, means over seeds, and segments, with standard errors, as text."""
     measures = tuple(results[0].measures)
+    intervals = results[0].interval is not None
     rows = [
         (
             result.name,
             f"{result.mean_return:.2f} ± {result.standard_error:5.2f}",
+            *[
+                f"{result.interval[0]:.2f} to {result.interval[1]:.2f}"
+                for _ in [0]
+                if result.interval
+            ],
             f"{result.mean_length:.2f} ± {result.length_standard_error:5.2f}",
             f"{result.click_rate:.4f}",
             "" if result.mean_quality is None else f"{result.mean_quality:.3f}",
@@ -80,7 +86,9 @@ def results_table(results: Sequence[PolicyResult]) -> str:
         )
         for result in (*results, *over_seeds(results))
     ]
-    lines = [text_table([(*_TABLE_COLUMNS, *measures, "sessions"), *rows])]
+    policy, value, *others = _TABLE_COLUMNS
+    head = (policy, value, *["with the fit's error"] * intervals, *others, *measures, "sessions")
+    lines = [text_table([head, *rows])]
     if results[0].segments:
         head = ("policy", "segment", "return", *measures, "sessions")
         rows = [
@@ -98,7 +106,14 @@ def results_table(results: Sequence[PolicyResult]) -> str:
     unfinished = [f"{result.name} {result.unfinished:,}" for result in results if result.unfinished]
     if unfinished:
         lines.append(f"Sessions cut off at the evaluation's step limit: {', '.join(unfinished)}")
-    return "\n".join([*lines, "± is one standard error of the mean."])
+    lines.append("± is one standard error of the mean.")
+    if intervals:
+        lines.append(
+            "Intervals, 95 %, hold the uncertainty of the fitted parameters too, and no error in"
+            " the model's form."
+        )
+    lines += [f"{result.name}: {result.support}" for result in results if result.support]
+    return "\n".join(lines)
 
 
 def _means(estimates: Mapping[str, Mapping[str, Any]]) -> list[str]:

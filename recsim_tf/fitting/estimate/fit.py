@@ -80,9 +80,26 @@ class FitResult(NamedTuple):
         """The estimates alone, by name."""
         return {name: estimate.value for name, estimate in self.estimates.items()}
 
+    def draws(self, num_draws: int, seed: int = 0) -> dict[str, np.ndarray]:
+        """Draws [N, ...] of the parameters by name, from their normal distribution in the
+        unconstrained space. Those of which the log says nothing have their estimates.
+
+        Raises:
+          ValueError: for a number below 1, or where the fit has no uncertainty.
+        """
+        check_at_least(1, num_draws=num_draws)
+        if not self.has_uncertainty:
+            raise ValueError("uncertainty must not be None in a fit of which draws are taken")
+        return draw_values(self.parameters, self.values(), self.covariance, num_draws, seed)
+
+    @property
+    def has_uncertainty(self) -> bool:
+        """Whether the covariance of any parameter is known."""
+        return not np.isnan(self.covariance).all()
+
     def drawn(self, num_draws: int, num_users: int, seed: int = 0) -> Simulator:
-        """The simulator with draws of the parameters from their normal distribution in the
-        unconstrained space, so that what is simulated has their uncertainty too.
+        """The simulator with `draws` of the parameters, so that what is simulated has their
+        uncertainty too.
 
         Args:
           num_draws: N, at least 1.
@@ -93,12 +110,10 @@ class FitResult(NamedTuple):
           ValueError: for a number out of range, where the fit has no uncertainty, or for a
             parameter of documents, which do not belong to single users.
         """
-        check_at_least(1, num_draws=num_draws, num_users=num_users)
-        if np.isnan(self.covariance).all():
-            raise ValueError("uncertainty must not be None in a fit of which draws are taken")
+        check_at_least(1, num_users=num_users)
         if of_documents := [name for name in self.parameters if name.startswith("documents.")]:
             raise ValueError(f"draws must be of parameters of users, got {', '.join(of_documents)}")
-        values = draw_values(self.parameters, self.values(), self.covariance, num_draws, seed)
+        values = self.draws(num_draws, seed)
         rows = {name: np.repeat(each, num_users, axis=0) for name, each in values.items()}
         return self.simulator.with_parameters(rows).replaced(num_users=num_draws * num_users)
 

@@ -133,7 +133,8 @@ def _is_complete(spec: Nest, values: Nest) -> bool:
     found = tf.nest.flatten(values)
     if len(found) != len(tf.nest.flatten(spec)):
         return bool(found)  # Of another structure, which is told elsewhere.
-    return bool(tf.reduce_all(is_known(values)))
+    with tf.init_scope():  # The values are of a log, also where a function is traced.
+        return bool(tf.reduce_all(is_known(values)))
 
 
 def of_parts(spec: Nest, values: Mapping[Part, Nest]) -> Nest:

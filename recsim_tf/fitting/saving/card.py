@@ -30,7 +30,11 @@ In a gin file:
 ```
 experiment.simulator = @load_simulator()
 load_simulator.folder = "path/of/this/folder"
-```"""
+Evaluation.fitted = @FittedModel()
+FittedModel.folder = "path/of/this/folder"
+```
+
+The last two lines give returns an interval with the uncertainty of the parameters."""
 
 
 def figures(argument: str, values: Mapping[str, Any] | None) -> dict[str, str | float | int | bool]:

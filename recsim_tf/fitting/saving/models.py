@@ -1,8 +1,9 @@
 """Fitted models in folders that can be given away.
 
 `model.json` holds the classes of the models, their fields, and figures of fit and checks, see
-`encoding`; `arrays.npz` the tables of the models, and value, standard error and interval of each
-parameter; `MODEL_CARD.md` describes them. There is no pickle in a folder and no row of the log.
+`encoding`; `arrays.npz` the tables of the models, and value, standard error, interval and draws of
+each parameter; `MODEL_CARD.md` describes them. There is no pickle in a folder and no row of the
+log.
 """
 
 import contextlib
@@ -31,6 +32,8 @@ _MODEL, _ARRAYS, _CARD = "model.json", "arrays.npz", "MODEL_CARD.md"
 # Raised with every change that older versions cannot read.
 _FORMAT = 2
 _MOST_BYTES = 2**22  # of model.json
+# Draws of the parameters, and the numbers that they hold at most in all.
+_NUM_DRAWS, _MOST_NUMBERS = 100, 10**6
 
 
 class LoadedModel(NamedTuple):
@@ -39,6 +42,9 @@ class LoadedModel(NamedTuple):
     simulator: Simulator  # with the estimates as numbers
     estimates: dict[str, ParameterEstimate]
     metadata: dict[str, Any]  # what model.json says: "title", "model", "data", "fit", "checks"
+    # [N, ...] by parameter, which hold the uncertainty of all together; empty where the fit had
+    # none, or had more than 10,000 numbers
+    draws: dict[str, np.ndarray]
 
 
 def save_model(
@@ -81,6 +87,11 @@ def save_model(
     for name, estimate in result.estimates.items():
         for field, array in estimate._asdict().items():
             encoder.array(f"estimates.{name}.{field}", array)
+    draws = {}
+    if result.has_uncertainty and result.covariance.shape[0] * _NUM_DRAWS <= _MOST_NUMBERS:
+        draws = result.draws(_NUM_DRAWS)
+    for name, values in draws.items():
+        encoder.array(f"draws.{name}", values)
     content = {
         "format": _FORMAT,
         "title": title,
@@ -89,6 +100,7 @@ def save_model(
         "fit": figures("fitting", {**(fitting or {}), **_found(result)}),
         "checks": figures("checks", checks),
         "estimates": list(result.estimates),
+        "draws": list(draws),
         "arrays": {
             name: {"shape": list(array.shape), "dtype": array.dtype.name}
             for name, array in encoder.arrays.items()
@@ -148,7 +160,9 @@ def load_model(folder: str | os.PathLike, imports: Sequence[str] = ()) -> Loaded
             )
             for name in content.pop("estimates")
         }
-    return LoadedModel(simulator, estimates, content)
+        # Folders of earlier versions have none.
+        draws = {name: arrays[f"draws.{name}"] for name in content.pop("draws", [])}
+    return LoadedModel(simulator, estimates, content, draws)
 
 
 @gin.configurable(module="recsim_tf")

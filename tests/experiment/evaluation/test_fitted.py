@@ -1,0 +1,136 @@
+"""Evaluations with a fitted model: intervals with the parameters' uncertainty, users of the log,
+and how far slates are from logged ones.
+"""
+
+import json
+
+import numpy as np
+import pytest
+
+import recsim_tf
+from recsim_tf import fitting
+from recsim_tf.experiment import commands, config
+from recsim_tf.experiment.evaluation import Evaluation
+from recsim_tf.experiment.evaluation.fitted import FittedModel, error_of_draws
+from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.policies import random_policy
+from recsim_tf.support.errors import UsageError
+
+MASS = "users.choice_model.no_click_mass"
+
+
+def policies(simulator):
+    return {"random": random_policy(simulator)}
+
+
+def evolution():
+    return recsim_tf.make("InterestEvolution-v1", slate_size=3, num_candidates=5, max_steps=10)
+
+
+@pytest.fixture(scope="module", name="fit")
+def fixture_fit(tmp_path_factory):
+    log = fitting.simulated_log(evolution(), num_sessions=100, num_steps=10)
+    found = fitting.fit(evolution(), {MASS: fitting.Parameter(support="positive")}, log)
+    folder = tmp_path_factory.mktemp("fitted") / "model"
+    fitting.save_model(folder, found)
+    return found, str(folder), log
+
+
+def test_the_error_of_draws_leaves_the_noise_of_users_out():
+    generator = np.random.default_rng(0)
+    users = generator.normal(50, 20, 400)
+    draws = generator.normal(0, 3, [500, 1])
+    noise = generator.normal(0, 30, [500, 400])
+    # The noise alone would make the means of draws spread by 1.5.
+    assert error_of_draws(users + draws + noise) == pytest.approx(3, abs=0.3)
+    assert error_of_draws(users + noise) < 0.5
+
+
+def test_an_interval_holds_the_uncertainty_of_the_parameters(fit):
+    found, folder, _ = fit
+    simulator = fitting.load_model(folder).simulator
+    plain = Evaluation(num_users=2000, max_steps=10).results(simulator, policies)[0]
+    evaluation = Evaluation(num_users=2000, max_steps=10, fitted=FittedModel(folder))
+    result = evaluation.results(simulator, policies)[0]
+    assert result.mean_return == plain.mean_return
+
+    # Differences at common noise give the slope of the delta method.
+    def value(mass):
+        changed = simulator.with_parameters({MASS: mass})
+        return Evaluation(20_000, 10).results(changed, policies)[0].mean_return
+
+    estimate = found.estimates[MASS]
+    low, high = estimate.value - estimate.standard_error, estimate.value + estimate.standard_error
+    error = np.hypot(plain.standard_error, (value(low) - value(high)) / 2)
+    low, high = result.interval
+    assert (low + high) / 2 == pytest.approx(result.mean_return)
+    assert (high - low) / 2 / 1.96 == pytest.approx(error, rel=0.3)
+    assert json.loads(json.dumps(result.as_json()))["interval"] == [low, high]
+    assert "interval" not in plain.as_json()
+
+
+def test_sessions_begin_with_users_of_the_log(fit):
+    _, folder, log = fit
+    same = log._replace(initial=log.initial * 0 + 0.5)
+    fitted = FittedModel(log=same, users_of_log=True)
+    state = fitted.start(evolution(), 7, seed=0)
+    assert (state.user.interests.numpy() == 0.5).all()
+    assert FittedModel(log=log).start(evolution(), 7, seed=0) is None
+    # Draws of the parameters meet them too.
+    fitted = FittedModel(folder, same, users_of_log=True)
+    evaluation = Evaluation(200, 10, fitted=fitted)
+    result = evaluation.results(evolution(), policies)[0]
+    everybody = Evaluation(200, 10).results(evolution(), policies)[0]
+    assert result.mean_return > everybody.mean_return
+    low, high = result.interval
+    assert low < result.mean_return < high
+
+
+def test_a_command_prints_intervals_and_support(fit, tmp_path, capsys):
+    _, folder, _ = fit
+    bindings = [
+        "simulate.simulator = @load_simulator()",
+        "simulate.policies = ('random', 'myopic')",
+        f"load_simulator.folder = '{folder}'",
+        f"FittedModel.folder = '{folder}'",
+        "FittedModel.log = @simulated_log()",
+        "simulated_log.simulator = @load_simulator()",
+        "simulated_log.num_sessions = 50",
+        "simulated_log.num_steps = 5",
+        "Evaluation.fitted = @FittedModel()",
+        "Evaluation.num_users = 100",
+        "Evaluation.max_steps = 5",
+    ]
+    run = RunDirectory(tmp_path / "run", config.load([], bindings))
+    content = commands.simulate(run)
+    for policy in content["policies"]:
+        low, high = policy["interval"]
+        assert low < policy["mean_return"] < high
+        assert "the policy shows" in policy["support"]
+    printed = capsys.readouterr().out
+    assert "with the fit's error" in printed
+    assert f"Myopic: {content['policies'][1]['support']}" in printed
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["policies"]
+
+
+def test_arguments_that_do_not_go_together_are_refused(fit, tmp_path):
+    found, folder, _ = fit
+    with pytest.raises(ValueError, match="must have a folder or a log, got neither"):
+        FittedModel()
+    with pytest.raises(ValueError, match=r"users_of_log needs FittedModel\.log, got None"):
+        FittedModel(folder, users_of_log=True)
+    with pytest.raises(
+        ValueError, match="log must be a SessionLog, or what a reader gives, got str"
+    ):
+        FittedModel(log="sessions.csv")
+    with pytest.raises(ValueError, match="fitted must be None where values or seeds are compared"):
+        Evaluation(seeds=(1, 2), fitted=FittedModel(folder))
+    with pytest.raises(ValueError, match="fitted must be a FittedModel, got str"):
+        Evaluation(fitted=folder)
+    without = found._replace(covariance=found.covariance * np.nan)
+    fitting.save_model(tmp_path / "model", without)
+    with pytest.raises(ValueError, match="with draws of its parameters, got one of a fit without"):
+        FittedModel(str(tmp_path / "model"))
+    evaluation = Evaluation(100, 5, fitted=FittedModel(folder))
+    with pytest.raises(UsageError, match=r"FittedModel.folder: .*no_click_mass"):
+        evaluation.results(recsim_tf.long_term_satisfaction(), policies)
