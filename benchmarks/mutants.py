@@ -1,7 +1,7 @@
 """Which faults of the product its tests do not see.
 
     python benchmarks/mutants.py [--sample=200] [--seed=0] [--json=PATH] [--quick]
-        [--seconds=150] [--jobs=2]
+        [--seconds=60] [--jobs=2]
 
 Plants faults ("mutants") in core, choice, belief, dynamics, fitting/likelihood and policies, one at
 a time, and runs for each the tests of `make test` that run its line. It prints those that no test
@@ -48,7 +48,7 @@ _NEEDED = ("cosmic_ray", "coverage")
 commands.define_flags(quick="A few mutants of one room, seen by its own tests.", seed=True)
 flags.DEFINE_integer("sample", 200, "Mutants that are planted.", lower_bound=1)
 flags.DEFINE_float(
-    "seconds", 150.0, "Of tests without a fault, at most, that a mutant is shown to."
+    "seconds", 60.0, "Of tests without a fault, at most, that a mutant is shown to."
 )
 flags.DEFINE_integer("jobs", 2, "Mutants at a time.", lower_bound=1)
 

@@ -37,8 +37,9 @@ class Resimulation:
     A session is simulated with its logged slates, queries, documents and initial draws; responses,
     innovations and departures are drawn. A user who stays for longer than logged meets slates of
     their own session again, see `continued`, until the longest session of the log ends, or where
-    the log would have cut it, see `Cuts`. A session that the log cuts is cut at the same step. If
-    nobody ever leaves in the models, every session has its logged length.
+    the log would have cut it, see `Cuts`. A session that the log cuts is cut at the same step; the
+    lifetime of a user who comes back on the same day, see `windows`. If nobody ever leaves in the
+    models, every session has its logged length.
 
     Initial draws that were not logged are drawn. The arguments and errors are those of
     `predictive_check`.
@@ -66,7 +67,8 @@ class Resimulation:
         trajectory = as_trajectory(
             continued(log), scorer, self._size, latent=self.innovations_are_latent
         )
-        self._cuts = Cuts(log) if self.users_leave else None
+        last_day = windows(log)
+        self._cuts = Cuts(log, last_day) if self.users_leave else None
 
         def run(rows, last, seed, stages, is_observed):
             """Sums over steps of left, clicks, shown, each [B, ...], and reward and whether it
@@ -79,11 +81,17 @@ class Resimulation:
             def add(carry, step, state, transition):
                 left, clicks, shown, rewards, counts = carry
                 # Logged steps count even if a rule of the models would end the session earlier.
-                counted = (step < last) if is_observed else (step < last) & transition.active
+                counted, gone = step < last, transition.terminated
+                if not is_observed:
+                    counted &= transition.active
+                    if last_day is not None:
+                        end = tf.gather(tf.constant(last_day, state.user.day.dtype), rows)
+                        # Of a user who is away when the log ends nobody knows that they have left.
+                        counted, gone = counted & (state.user.day < end), gone & tf.math.is_inf(end)
                 reward = scorer.reward(transition.response, state.user)
                 clicked = transition.response.clicked
                 return (
-                    left | (counted & transition.terminated),
+                    left | (counted & gone),
                     clicks + tf.where(counted[:, tf.newaxis], clicked, 0),
                     shown + tf.cast(counted[:, tf.newaxis] & (transition.slate >= 0), tf.int32),
                     rewards.write(step, tf.where(counted, reward, 0)),
@@ -144,10 +152,12 @@ class Cuts:
 
     Args:
       log: the sessions.
+      last_day: None, or those of `windows`. Such a log is cut by the day, and by the step only in
+        the middle of a visit.
     """
 
-    def __init__(self, log: SessionLog):
-        self._log = log
+    def __init__(self, log: SessionLog, last_day: np.ndarray | None = None):
+        self._log, self._last_day = log, last_day
         steps = np.arange(1, log.max_length + 1)
         # Who leaves after a step is not cut after it.
         last = log.length - log.departed
@@ -161,6 +171,9 @@ class Cuts:
         a draw, given that the session was not cut before.
         """
         log = self._log
+        if self._last_day is not None:
+            is_cut = ~log.departed & np.isinf(self._last_day)
+            return np.where(is_cut, log.length, log.max_length).astype(np.int32)
         number = random.uniform([log.num_sessions], random.as_seed(seed)).numpy()
         # A user who left after a step may have been cut after the same one.
         before = np.concatenate([[1.0], self._survival])[log.length - 1]
@@ -168,6 +181,21 @@ class Cuts:
         later = np.searchsorted(-self._survival, -number * before) + 1
         drawn = np.minimum(np.maximum(later, log.length), log.max_length)
         return np.where(log.departed, drawn, log.length).astype(np.int32)
+
+
+def windows(log: SessionLog) -> np.ndarray | None:
+    """float64 [S]: the day of each lifetime, from its first visit on, on which the log ends, where
+    the user was away then; else infinity. None for a log in which nobody is away at its end, such
+    as one of single sessions. See `ReturnTime` for the days that a log of visits holds.
+    """
+    visit = getattr(log.innovation, "visit", None)
+    if visit is None:
+        return None
+    days = np.where(log.active, np.asarray(visit.days, np.float64), 0.0)
+    away = np.minimum(days[np.arange(log.num_sessions), log.length - 1], 0.0)
+    if not away.any():
+        return None
+    return np.where(away < 0, np.maximum(days, 0.0).sum(axis=1) - away, np.inf)
 
 
 def _users_leave(simulator: Simulator) -> bool:

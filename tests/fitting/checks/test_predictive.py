@@ -5,7 +5,9 @@ import tensorflow as tf
 from recsim_tf.choice import MultinomialProportional
 from recsim_tf.fitting import from_trajectory
 from recsim_tf.fitting.checks.predictive import Histogram, Statistic, predictive_check
-from recsim_tf.fitting.checks.resimulation import Cuts, Resimulation, continued
+from recsim_tf.fitting.checks.resimulation import Cuts, Resimulation, continued, windows
+from recsim_tf.policies import random_policy
+from tests.environments.returning.world import readers
 from tests.fitting.sessions import HAZARD, evolution, exploration, rollout
 
 NUM_SESSIONS, NUM_STEPS, NUM_REPLICATES = 300, 40, 50
@@ -181,6 +183,41 @@ def test_the_models_that_made_a_log_that_is_cut_pass():
         scores.append([statistic.z_score for statistic in check.statistics.values()])
     # By statistic: 95 % of 20 logs, less 2 standard errors.
     assert (np.mean(np.abs(scores) < 2, axis=0) >= 0.85).all()
+    assert np.mean(np.abs(scores) < 2) >= 0.9
+
+
+def visits_until_a_date(seed):
+    """Lifetimes of readers who come for the first time on any of 20 days, at whose end the log
+    ends, as `TableVisits` reads them.
+    """
+    simulator = readers()
+    log = from_trajectory(simulator.rollout(random_policy(simulator), 300, 100, seed))
+    visit, rows = log.innovation.visit, np.arange(log.num_sessions)
+    away = np.where(log.active & (visit.days < 20), visit.days, 0)
+    day = np.cumsum(away, axis=1) - away
+    last_day = np.random.default_rng(seed).uniform(1, 20, log.num_sessions)
+    length = (log.active & (day < last_day[:, np.newaxis])).sum(axis=1)
+    days = visit.days.copy()
+    days[rows, length - 1] = day[rows, length - 1] - last_day
+    visit = visit._replace(days=days)
+    log = log._replace(innovation=log.innovation._replace(visit=visit))
+    return simulator, log.cut(length)._replace(departed=np.zeros(log.num_sessions, bool)), last_day
+
+
+def test_the_days_on_which_lifetimes_are_cut_are_found():
+    _, log, last_day = visits_until_a_date(0)
+    np.testing.assert_allclose(windows(log), last_day, rtol=1e-5)
+    assert windows(cut_log(0)) is None
+
+
+@pytest.mark.slow
+def test_the_models_that_made_a_log_of_visits_pass():
+    scores = []
+    for seed in range(20):
+        simulator, log, _ = visits_until_a_date(seed)
+        check = predictive_check(simulator, log, 20, seed=seed)
+        scores.append([statistic.z_score for statistic in check.statistics.values()])
+    assert (np.mean(np.abs(scores) < 2, axis=0) >= 0.8).all()
     assert np.mean(np.abs(scores) < 2) >= 0.9
 
 
