@@ -7,6 +7,8 @@ recovery: whether fits find the parameters that made a log, see `fits/recovery.p
   from a log without the users' changes.
 fields: whether intervals hold the truth where a column of users is known and a taste is hidden, see
   `fits/fields.py`.
+log: fits to a table that NumPy makes, and what they tell of next visits and new users, see
+  `fits/log.py`.
 movielens: what drifting tastes tell of the next choice in MovieLens-100K, see `fits/movielens.py`;
   `make data` brings the data.
 open_bandit: whether clicks under a random policy tell another policy's click rate, see
@@ -23,7 +25,7 @@ from collections.abc import Sequence
 
 import commands
 from absl import app, flags
-from fits import fields, likelihood_speed, movielens, open_bandit, panels, recovery
+from fits import fields, likelihood_speed, log, movielens, open_bandit, panels, recovery
 
 _FLAGS = flags.FLAGS
 
@@ -32,6 +34,7 @@ _FLAGS = flags.FLAGS
 _STUDIES = {
     "recovery": lambda: _recovery(),
     "fields": lambda: fields.fields(_FLAGS.seed, _replications(), _FLAGS.quick),
+    "log": lambda: log.log(_FLAGS.seed, _FLAGS.quick),
     "movielens": lambda: movielens.movielens(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
     "open_bandit": lambda: open_bandit.open_bandit(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
     "panels": lambda: panels.panels(_FLAGS.data_dir, _FLAGS.quick),
@@ -41,6 +44,7 @@ _TABLES = {
     "recovery": recovery.recovery_table,
     "recovery --hidden": recovery.hidden_table,
     "fields": fields.fields_table,
+    "log": log.log_table,
     "movielens": movielens.movielens_table,
     "open_bandit": open_bandit.open_bandit_table,
     "panels": panels.panels_table,
