@@ -9,6 +9,8 @@ fields: whether intervals hold the truth where a column of users is known and a 
   `fits/fields.py`.
 values: what a model of the wrong form says of policies inside and outside of its log, see
   `fits/values.py`.
+log: fits to a table that NumPy makes, and what they tell of next visits and new users, see
+  `fits/log.py`.
 movielens: what drifting tastes tell of the next choice in MovieLens-100K, see `fits/movielens.py`;
   `make data` brings the data.
 open_bandit: whether clicks under a random policy tell another policy's click rate, see
@@ -25,7 +27,16 @@ from collections.abc import Sequence
 
 import commands
 from absl import app, flags
-from fits import fields, likelihood_speed, movielens, open_bandit, panels, recovery, values
+from fits import (
+    fields,
+    likelihood_speed,
+    log,
+    movielens,
+    open_bandit,
+    panels,
+    recovery,
+    values,
+)
 
 _FLAGS = flags.FLAGS
 
@@ -35,6 +46,7 @@ _STUDIES = {
     "recovery": lambda: _recovery(),
     "fields": lambda: fields.fields(_FLAGS.seed, _replications(), _FLAGS.quick),
     "values": lambda: values.values(_FLAGS.seed, _replications(), _FLAGS.quick),
+    "log": lambda: log.log(_FLAGS.seed, _FLAGS.quick),
     "movielens": lambda: movielens.movielens(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
     "open_bandit": lambda: open_bandit.open_bandit(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
     "panels": lambda: panels.panels(_FLAGS.data_dir, _FLAGS.quick),
@@ -45,6 +57,7 @@ _TABLES = {
     "recovery --hidden": recovery.hidden_table,
     "fields": fields.fields_table,
     "values": values.values_table,
+    "log": log.log_table,
     "movielens": movielens.movielens_table,
     "open_bandit": open_bandit.open_bandit_table,
     "panels": panels.panels_table,

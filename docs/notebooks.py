@@ -11,7 +11,7 @@ import nbformat
 from nbconvert.preprocessors import ExecutePreprocessor
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-NAMES = ("own_environment", "fit_table")
+NAMES = ("own_environment", "log_to_model")
 
 
 def run(name: str) -> None:

@@ -1,4 +1,4 @@
-"""A choice, and a rating or a dwell time of what is chosen, in one draw."""
+"""A choice or clicks, and a rating or a dwell time of what is chosen, in one draw."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,16 +12,17 @@ from recsim_tf.choice.base import ChoiceDistribution
 class ChoiceAndEngagement(NamedTuple):
     """A draw of `with_engagement`, or its distributions."""
 
-    choice: Any  # int32 [B], the position chosen, or K for "no click"
-    engagement: Any  # float [B], of the document chosen; where none is, it means nothing
+    choice: Any  # int32 [B], the position chosen, or K for "no click"; or clicks [B, K]
+    # float [B], of the document chosen, or [B, K], of those clicked; elsewhere it means nothing
+    engagement: Any
 
 
 @tf.autograph.experimental.do_not_convert
 def with_engagement(
-    choice: ChoiceDistribution, engagement: Callable[[tf.Tensor], tfd.Distribution]
+    choice: tfd.Distribution, engagement: Callable[[tf.Tensor], tfd.Distribution]
 ) -> tfd.Distribution:
-    """The distribution of a choice and of the engagement with what is chosen, such as a rating, a
-    dwell time or an amount.
+    """The distribution of a choice, or of clicks, and of the engagement with what is chosen, such
+    as a rating, a dwell time or an amount.
 
         def response(self, state, slate):
             return recsim_tf.choice.with_engagement(
@@ -37,17 +38,21 @@ def with_engagement(
     is chosen the engagement is not scored: its log-probability is 0.
 
     Args:
-      choice: of batch shape [B], from a choice model.
-      engagement: maps click weights, float [B, K], to a distribution of batch shape [B]. It must be
-        a proper distribution also where all weights are 0.
+      choice: of batch shape [B], from a choice model; or of clicks [B, K], with purchases or not.
+      engagement: maps click weights, float [B, K], to a distribution of batch shape [B], or [B, K]
+        where several documents may be clicked. It must be a proper distribution also where weights
+        are 0.
     """
-    no_click, dtype = choice.slate_size, choice.probs.dtype
-    return tfd.JointDistributionNamed(
-        ChoiceAndEngagement(
-            choice=choice,
-            # The name of the argument says on which field this one depends.
-            engagement=lambda choice: tfd.Masked(
-                engagement(tf.one_hot(choice, no_click, dtype=dtype)), choice < no_click
-            ),
-        )
-    )
+
+    # The name of the argument says on which field this one depends.
+    def of_chosen(choice):
+        if is_one:
+            clicked = tf.one_hot(choice, slate_size, dtype=dtype)
+            return tfd.Masked(engagement(clicked), choice < slate_size)
+        clicked, *_ = tf.nest.flatten(choice)
+        return tfd.Independent(tfd.Masked(engagement(tf.cast(clicked, dtype)), clicked > 0), 1)
+
+    is_one = isinstance(choice, ChoiceDistribution)
+    rates, *_ = tf.nest.flatten(choice.probs[..., :-1] if is_one else choice.mean())
+    slate_size, dtype = rates.shape[-1], rates.dtype
+    return tfd.JointDistributionNamed(ChoiceAndEngagement(choice=choice, engagement=of_chosen))

@@ -2,7 +2,13 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.choice import ChoiceAndEngagement, MultinomialLogit, with_engagement
+from recsim_tf.choice import (
+    ChoiceAndEngagement,
+    ClicksAndPurchases,
+    MultinomialLogit,
+    MultipleClickCascade,
+    with_engagement,
+)
 from recsim_tf.core import random
 
 SCORES = np.array([[0.3, -0.8, 0.9], [-0.2, 0.5, 0.1]])
@@ -47,3 +53,24 @@ def test_gradients_are_finite_beside_no_click_whatever_is_logged_there():
         total = tf.reduce_sum(choose(spread=spread).log_prob(draw))
     assert np.isfinite(total)
     assert np.isfinite(tape.gradient(total, spread))
+
+
+def test_the_engagement_with_each_document_that_is_clicked_is_scored():
+    scores = tf.constant(SCORES)
+    clicked = tf.constant([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]], tf.float64)
+    minutes = tf.constant([[2.5, 7.0, 4.0], [1.0, 1.0, 1.0]], tf.float64)
+    times = tfd.LogNormal(INTEREST, tf.constant(0.5, tf.float64))
+    engaged = tf.reduce_sum(clicked * times.log_prob(minutes), axis=1)
+    cascade = MultipleClickCascade(0.9, 0.6)
+    for clicks, draw in (
+        (cascade(scores), clicked),
+        (tfd.Independent(tfd.Bernoulli(logits=scores), 1), tf.cast(clicked, tf.int32)),
+        (cascade(scores, None, scores), ClicksAndPurchases(clicked, clicked * [1.0, 0.0, 0.0])),
+    ):
+        seen = []
+        joint = with_engagement(clicks, lambda weights, seen=seen: seen.append(weights) or times)
+        log_prob = joint.log_prob(ChoiceAndEngagement(draw, minutes))
+        np.testing.assert_allclose(log_prob, clicks.log_prob(draw) + engaged, rtol=1e-12)
+        np.testing.assert_array_equal(seen[-1], clicked)
+    sample = random.sample(joint, random.as_seed(0))
+    assert sample.engagement.shape == sample.choice.purchased.shape == (2, 3)
