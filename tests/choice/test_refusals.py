@@ -16,11 +16,7 @@ REFUSALS = [
     (lambda: LOGIT(SCORES, [[1, 1, 0]]), "mask must be bool"),
     (lambda: LOGIT(SCORES, [[True, True]]), "mask must be bool"),
     (
-        lambda: choice.PositionBiasedProportional(no_click="null"),
-        "no_click must be one of kept, unscaled, rest, scan, got 'null'",
-    ),
-    (
-        lambda: choice.PositionBiasedProportional(min_normalizer=0.0, validate=True)(SCORES - 1),
+        lambda: choice.MultinomialProportional(min_normalizer=0.0, validate=True)(SCORES - 1),
         "a proportional weight is negative",
     ),
     (lambda: PlackettLuce(4)(SCORES), "num_choices must be at most the slate size 3, got 4"),
