@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.adapters.episodes import session_spec
-from recsim_tf.choice import CascadeDistribution, ChoiceDistribution, ClicksAndPurchases
+from recsim_tf.choice import ChoiceDistribution, ClickDistribution
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
@@ -36,12 +36,15 @@ class ChoicePredictions(NamedTuple):
     of a session mean nothing.
     """
 
-    # float [S, T, K + 1], of each position and of "no click"; or [S, T, K] where positions are
-    # clicked independently
+    # float [S, T, K + 1], of each position and of "no click"; or [S, T, K] where any number of
+    # positions may be clicked
     probs: np.ndarray
     log_prob: np.ndarray  # float [S, T], of what was logged
     # what was logged: int32 [S, T], the position or K for "no click"; or [S, T, K], the clicks
     logged: np.ndarray
+    # float [S, T, K], log-probabilities of what was logged at each position, given what was logged
+    # above it too; () for choices of one position or none
+    conditional: Nest = ()
 
 
 def predict_choices(
@@ -64,7 +67,8 @@ def predict_choices(
 
     Args:
       simulator: its user model draws choices of one position or none (`ChoiceDistribution`), or
-        clicks [B, K], with purchases or not; alone or as a part of a joint distribution.
+        clicks (`ClickDistribution`), with purchases or not; alone or as a part of a joint
+        distribution.
       log: with everything that the user model draws but some or all of the initial draws.
       batch_size: sessions that are predicted at once; memory grows with it and with the draws.
       num_draws: of each session whose initial draws the log lacks.
@@ -102,20 +106,26 @@ def predict_choices(
         def record(carry, step, state, transition, log_probs):
             arrays, log_weights = carry
             response = scorer.users.response(state.user, scorer.shown(state, transition))
-            clicks, logged = _clicks(response, transition.draws.response, scorer.slate_size)
+            clicks, logged = _clicks(response, transition.draws.response)
             log_prob = (
                 log_probs["response"]
                 if clicks is response
                 else log_prob_per_user("response", clicks, logged)
             )
-            probs = clicks.probs if isinstance(clicks, ChoiceDistribution) else clicks.mean()
+            is_choice = isinstance(clicks, ChoiceDistribution)
+            probs = clicks.probs if is_choice else clicks.mean()
+            conditional = log_prob[:, tf.newaxis] if is_choice else clicks.conditional(logged)
+            down_to = tf.cumsum(conditional, axis=1)
             if missing:
                 probs = mixed(probs, log_weights)
-                log_prob = tf.reduce_logsumexp(
-                    log_weights + tf.reshape(log_prob, log_weights.shape), axis=0
+                log_prob, down_to = (
+                    tf.reduce_logsumexp(
+                        log_weights[..., tf.newaxis] + tf.reshape(values, [number, size, -1]), 0
+                    )
+                    for values in (log_prob, down_to)
                 )
-                logged = logged[:size]
-            values = (probs, log_prob, tf.cast(logged, tf.int32))
+                log_prob, logged = log_prob[:, 0], logged[:size]
+            values = (probs, log_prob, tf.cast(logged, tf.int32), down_to)
             arrays = tuple(
                 array.write(step, value) for array, value in zip(arrays, values, strict=True)
             )
@@ -124,7 +134,8 @@ def predict_choices(
             return arrays, _normalized(log_weights)
 
         dtype = trajectory.transitions.reward.dtype
-        arrays = tuple(tf.TensorArray(kind, num_steps) for kind in (dtype, dtype, tf.int32))
+        kinds = (dtype, dtype, tf.int32, dtype)
+        arrays = tuple(tf.TensorArray(kind, num_steps) for kind in kinds)
         log_weights = tf.zeros([number, size], dtype)
         if missing:
             # Known fields may depend on those that were drawn.
@@ -145,7 +156,15 @@ def predict_choices(
         parts.append(
             [np.swapaxes(values.numpy(), 0, 1)[: log.num_sessions - start] for values in found]
         )
-    return ChoicePredictions(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+    *found, down_to = (np.concatenate(values) for values in zip(*parts, strict=True))
+    predictions = ChoicePredictions(*found)
+    if is_one_of_k(predictions, log):
+        return predictions
+    # Below what is impossible nothing is possible.
+    with np.errstate(invalid="ignore"):
+        conditional = np.diff(down_to, axis=2, prepend=0)
+    conditional[np.isnan(conditional)] = -np.inf
+    return predictions._replace(conditional=conditional)
 
 
 def _normalized(log_weights: tf.Tensor) -> tf.Tensor:
@@ -154,32 +173,30 @@ def _normalized(log_weights: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.math.is_finite(total), log_weights - total, -np.log(log_weights.shape[0]))
 
 
-def _clicks(
-    response: tfd.Distribution, draw: Nest, slate_size: int
-) -> tuple[tfd.Distribution, tf.Tensor]:
+def _clicks(response: tfd.Distribution, draw: Nest) -> tuple[tfd.Distribution, tf.Tensor]:
     """The distribution of clicks in a response, and what was logged of it. Raises a ValueError if
     there is none, or more than one.
     """
     parts = [
         (distribution, value)
         for distribution, value in _parts(response, draw)
-        if isinstance(distribution, ChoiceDistribution) or distribution.event_shape == [slate_size]
+        if isinstance(distribution, ChoiceDistribution | ClickDistribution)
     ]
-    choices = [part for part in parts if isinstance(part[0], ChoiceDistribution)]
-    if len(choices or parts) != 1:
+    if len(parts) != 1:
         raise ValueError(
-            f"responses must be choices of a position or clicks [B, {slate_size}], alone or as one"
+            "responses must be choices of a position or clicks of a ClickModel, alone or as one"
             f" part of a joint distribution, got the distribution {response.name}"
         )
-    return (choices or parts)[0]
+    return parts[0]
 
 
 def _parts(distribution: tfd.Distribution, draw: Nest) -> list[tuple[tfd.Distribution, Nest]]:
     """The parts of a joint distribution, each given those drawn before it, beside their draws. Of
     clicks and purchases it is the clicks.
     """
-    if isinstance(distribution, CascadeDistribution) and isinstance(draw, ClicksAndPurchases):
-        return [(distribution.clicks, draw.clicked)]
+    if isinstance(distribution, ClickDistribution):
+        clicks = distribution.clicks
+        return [(clicks, draw if clicks is distribution else draw.clicked)]
     if not isinstance(distribution, tfd.JointDistribution):
         return [(distribution, draw)]
     # Nothing is sampled, since all values are given.
@@ -228,7 +245,7 @@ class ChoiceScores(NamedTuple):
     uniform: Mean  # of a guess that takes all outcomes for equally likely
     frequencies: Mean  # of how often each position was clicked in this log
     gain: Mean  # of the model over the frequencies, paired by step
-    # how often the likeliest of K + 1 outcomes came; None where positions are clicked independently
+    # how often the likeliest of K + 1 outcomes came; None where several positions may be clicked
     hit_rate: Mean | None
     impossible: int  # steps whose choice or clicks have probability zero under the model
     num_sessions: int
@@ -236,9 +253,7 @@ class ChoiceScores(NamedTuple):
 
 
 def is_one_of_k(predictions: ChoicePredictions, log: SessionLog) -> bool:
-    """Whether one position or none is chosen at a step; if not, positions are clicked
-    independently.
-    """
+    """Whether one position or none is chosen at a step; if not, any number may be clicked."""
     return predictions.probs.shape[2] == log.slate_size + 1
 
 
