@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from recsim_tf.choice.base import as_scores
 from recsim_tf.choice.cascade import product_above
 from recsim_tf.choice.clicks import ClickDistribution
 from recsim_tf.core import random
@@ -58,12 +57,6 @@ class CascadeDistribution(ClickDistribution):
         self._continuation, self._purchase_scores = continuation, purchase_scores
         super().__init__(scores, mask, parameters, name)
         if purchase_scores is not None:
-            purchase_scores = as_scores("purchase_scores", purchase_scores)
-            if purchase_scores.shape[-1] != self.slate_size:
-                raise ValueError(
-                    f"purchase_scores must have the shape of scores, {self._scores.shape}, got"
-                    f" {purchase_scores.shape}"
-                )
             self._purchase_scores = tf.where(self._mask, purchase_scores, 0)
 
     @property

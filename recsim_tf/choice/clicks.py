@@ -111,9 +111,7 @@ class ClickModel(Model, abc.ABC):
             number of positions.
         """
         self.check_satisfaction("satisfaction", satisfaction)
-        scores, mask = self._checked(scores, mask, satisfaction=satisfaction)
-        if satisfaction is not None:
-            satisfaction = tf.where(True if mask is None else mask, satisfaction, 0)
+        scores, mask, satisfaction = self._checked(scores, mask, satisfaction, "satisfaction")
         return self.distribution(scores, mask, satisfaction)
 
     @abc.abstractmethod
@@ -136,20 +134,29 @@ class ClickModel(Model, abc.ABC):
         return self.per_user(name, scores.shape.rank + num_inner, scores.dtype)
 
     def _checked(
-        self, scores: tf.Tensor, mask: tf.Tensor | None, **others: tf.Tensor | None
-    ) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Scores and mask as tensors; `validate` checks the values of the other scores too."""
+        self, scores: tf.Tensor, mask: tf.Tensor | None, other: tf.Tensor | None, name: str
+    ) -> tuple[tf.Tensor, tf.Tensor | None, tf.Tensor | None]:
+        """Scores, mask, and other scores of this name, or None, as tensors."""
         scores = as_scores("scores", scores)
         mask = None if mask is None else as_mask(mask, scores)
         self.check_slate(scores.shape[-1])
-        if not self.validate:
-            return scores, mask
-        conditions = [
-            (at_documents(tf.math.is_finite(values), mask), f"{name} must be finite")
-            for name, values in {"scores": scores, **others}.items()
-            if values is not None
-        ]
-        for name, value in self.parameters().items():
-            probs = tf.convert_to_tensor(value)
-            conditions.append(((probs >= 0) & (probs <= 1), f"{name} must be in [0, 1]"))
-        return validation.checked(scores, conditions), mask
+        if other is not None:
+            other = as_scores(name, other)
+            if other.shape[-1] != scores.shape[-1]:
+                raise ValueError(
+                    f"{name} must have the shape of scores, {scores.shape}, got {other.shape}"
+                )
+        if self.validate:
+            conditions = [
+                (at_documents(tf.math.is_finite(values), mask), f"{table} must be finite")
+                for table, values in (("scores", scores), (name, other))
+                if values is not None
+            ]
+            for parameter, value in self.parameters().items():
+                probs = tf.convert_to_tensor(value)
+                conditions.append(((probs >= 0) & (probs <= 1), f"{parameter} must be in [0, 1]"))
+            scores = validation.checked(scores, conditions)
+        if other is not None and mask is not None:
+            # Whatever stands at an empty position must not reach a gradient.
+            other = tf.where(mask, other, 0)
+        return scores, mask, other

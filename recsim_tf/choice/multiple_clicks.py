@@ -63,8 +63,7 @@ class MultipleClickCascade(ClickModel):
           purchase_scores: float [..., K], logits of a purchase after a click; None if nothing can
             be purchased.
         """
-        scores, mask = self._checked(scores, mask, purchase_scores=purchase_scores)
-        return self.distribution(scores, mask, purchase_scores)
+        return self.distribution(*self._checked(scores, mask, purchase_scores, "purchase_scores"))
 
     def distribution(self, scores, mask, satisfaction):
         continuation = Continuation(*(self._of(name, scores) for name in self.parameters()))

@@ -36,6 +36,40 @@ REFUSALS = [
         "^purchase_scores must be finite$",
     ),
     (
+        lambda: choice.PositionBased([0.5, 0.5])(SCORES),
+        r"examination must have shape \[slate_size=3\], or one for each user, got \(2,\)",
+    ),
+    (
+        lambda: choice.UserBrowsing([0.5, 0.5, 0.5])(SCORES),
+        r"examination must have shape \[slate_size=3, last=3\], or one for each user, got \(3,\)",
+    ),
+    (lambda: choice.UserBrowsing(1.5), r"examination must be in \[0, 1\], got 1.5"),
+    (
+        lambda: choice.DependentClicks([0.5] * 4)(SCORES),
+        r"continue_after_click must have shape \[slate_size=3\], or one for each user, got \(4,\)",
+    ),
+    (lambda: choice.ClickChain([0.5, 0.5]), r"tau must have shape \[tau=3\]"),
+    (
+        lambda: choice.DynamicBayesian()(SCORES),
+        "satisfaction must be given for the click model DynamicBayesian",
+    ),
+    (
+        lambda: choice.IndependentClicks()(SCORES, None, SCORES),
+        "satisfaction must be None for the click model IndependentClicks",
+    ),
+    (
+        lambda: choice.DynamicBayesian()(SCORES, None, SCORES[:, :2]),
+        r"satisfaction must have the shape of scores, \(1, 3\), got \(1, 2\)",
+    ),
+    (
+        lambda: choice.DynamicBayesian(tf.Variable(-0.5), validate=True)(SCORES, None, SCORES),
+        r"gamma must be in \[0, 1\]",
+    ),
+    (
+        lambda: choice.DynamicBayesian(validate=True)(SCORES, None, SCORES * np.nan),
+        "^satisfaction must be finite$",
+    ),
+    (
         lambda: choice.Alternatives(tf.zeros([2, 2]), [tf.zeros([1])]),
         "branches must be one for each of the 2 mode_logits, got 1",
     ),
