@@ -25,7 +25,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import choice
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
 from recsim_tf.fitting import LBFGS, Parameter, fit
-from recsim_tf.fitting.checks.choices import predict_choices
+from recsim_tf.fitting.checks.choices import ChoicePredictions, predict_choices
 from recsim_tf.fitting.checks.perplexity import click_perplexity
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs import SessionLog, read_result_pages
@@ -103,17 +103,24 @@ def _row(name: str, train: SessionLog, kept: SessionLog, num_pairs: int, quick: 
     simulator = _with_mean_for_unseen(result, train, num_pairs)
     predictions = predict_choices(simulator, kept)
     of_scored = predictions if scored is kept else predict_choices(simulator, scored)
-    marginal, conditional = (click_perplexity(predictions, kept, each) for each in (False, True))
     return {
         "log_likelihood": float(of_scored.log_prob.mean(dtype=np.float64)) / kept.slate_size,
         "training": result.log_likelihood / train.num_sessions / kept.slate_size,
-        "perplexity": [marginal.mean, marginal.pooled],
-        "conditional": [conditional.mean, conditional.pooled],
+        "perplexity": _mean_and_pooled(predictions, kept, conditional=False),
+        "conditional": _mean_and_pooled(predictions, kept, conditional=True),
         "impossible": int(np.isinf(predictions.log_prob).sum()),
         "seconds": seconds,
         "evaluations": len(result.history),
         "ending": result.ending,
     }
+
+
+def _mean_and_pooled(
+    predictions: ChoicePredictions, log: SessionLog, conditional: bool
+) -> list[float | None]:
+    """Both perplexities; None, as JSON has it, where one is infinite."""
+    found = click_perplexity(predictions, log, conditional)
+    return [each if np.isfinite(each) else None for each in (found.mean, found.pooled)]
 
 
 def fit_model(model: _Model, log: SessionLog, num_pairs: int, quick: bool) -> FitResult:
@@ -169,7 +176,7 @@ def click_models_table(result: dict[str, Any]) -> str:
     rows = [head]
     for name, row in result["rows"].items():
         marginal, conditional = (
-            " / ".join(f"{each:.4f}" for each in row[which])
+            " / ".join("infinite" if each is None else f"{each:.4f}" for each in row[which])
             for which in ("perplexity", "conditional")
         )
         found = (f"{row[which]:.5f}" for which in ("log_likelihood", "training"))
