@@ -62,7 +62,7 @@ def read_result_pages(
     check_present(frame, _COLUMNS)
     faults = Faults(frame)
     query = frame["query"]
-    faults.refuse(query.isna().to_numpy(), "query", "be an id", "invalid query")
+    faults.refuse(parsing.codes(query)[0] < 0, "query", "be an id", "invalid query")
     documents, size = _lists(frame, "documents", faults)
     slate_size = size[0]
     if not slate_size:
@@ -70,9 +70,8 @@ def read_result_pages(
     allowed = f"have as many documents as the first row, {slate_size}"
     faults.refuse(size != slate_size, "documents", allowed, "other number of documents")
     row = np.repeat(np.arange(len(frame)), slate_size)
-    faults.refuse(
-        documents.isna().to_numpy(), "documents", "have ids", "invalid document", rows=row
-    )
+    is_id = parsing.codes(documents)[0] >= 0
+    faults.refuse(~is_id, "documents", "have ids", "invalid document", row)
     clicks, size = _lists(frame, "clicked_positions", faults)
     position, row_of_click = parsing.numbers(clicks), np.repeat(np.arange(len(frame)), size)
     is_position = parsing.is_whole(position) & (position >= 0) & (position < slate_size)
@@ -112,4 +111,6 @@ def _lists(frame: Any, column: str, faults: Faults) -> tuple[Any, np.ndarray]:
     is_list = np.array([isinstance(each, list | tuple | np.ndarray) for each in lists])
     faults.refuse(~is_list, column, "be a list", f"invalid {column}")
     entries = [entry for each in lists for entry in each]
-    return pandas().Series(entries).infer_objects(), np.array([len(each) for each in lists])
+    # By pandas' rules for a column, where there are no entries too.
+    dtype = None if entries else object
+    return pandas().Series(entries, dtype=dtype), np.array([len(each) for each in lists])
