@@ -1,7 +1,7 @@
 """Fits of user models to logged sessions, and what they are worth.
 
     python benchmarks/fitting.py STUDY [--hidden] [--replications=20] [--data_dir=data] [--seed=0]
-        [--json=PATH] [--quick]
+        [--path=PATH] [--test=PATH] [--json=PATH] [--quick]
 
 recovery: whether fits find the parameters that made a log, see `fits/recovery.py`; with --hidden
   from a log without the users' changes.
@@ -18,6 +18,8 @@ open_bandit: whether clicks under a random policy tell another policy's click ra
 panels: mixed logits of two panels of choices, whose tastes are integrated out by draws, see
   `fits/panels.py`; needs yogurt.csv and electricity.csv in the folder of the data sets, as the
   package xlogit has them.
+click_models: how well ten click models predict the clicks on pages of --path, see
+  `fits/click_models.py`.
 speed: sessions a second of likelihood and gradient, by batch size and session length, and memory,
   see `fits/likelihood_speed.py`.
 """
@@ -28,6 +30,7 @@ from collections.abc import Sequence
 import commands
 from absl import app, flags
 from fits import (
+    click_models,
     fields,
     likelihood_speed,
     log,
@@ -50,6 +53,9 @@ _STUDIES = {
     "movielens": lambda: movielens.movielens(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
     "open_bandit": lambda: open_bandit.open_bandit(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
     "panels": lambda: panels.panels(_FLAGS.data_dir, _FLAGS.quick),
+    "click_models": lambda: click_models.click_models(
+        _FLAGS.path, _FLAGS.test, _FLAGS.seed, _FLAGS.quick
+    ),
     "speed": lambda: likelihood_speed.speed(_FLAGS.seed, _FLAGS.quick),
 }
 _TABLES = {
@@ -61,6 +67,7 @@ _TABLES = {
     "movielens": movielens.movielens_table,
     "open_bandit": open_bandit.open_bandit_table,
     "panels": panels.panels_table,
+    "click_models": click_models.click_models_table,
     "speed": likelihood_speed.speed_table,
 }
 
@@ -85,8 +92,9 @@ def main(argv: Sequence[str]) -> None:
     options = [
         flag.serialize()
         for flag in _FLAGS.get_key_flags_for_module(__name__)
-        if flag.present and flag.name not in ("json", "data_dir")
+        if flag.present and flag.name not in ("json", "data_dir", "path", "test")
     ]
+    options += [f"--{name}=PATH" for name in ("path", "test") if _FLAGS[name].present]
     command = shlex.join(["python", "benchmarks/fitting.py", argv[1], *options, "--json=PATH"])
     if _FLAGS.quick:
         table += "\nA smoke run: these figures mean nothing."
@@ -99,6 +107,9 @@ if __name__ == "__main__":
     flags.DEFINE_string("data_dir", "data", "Folder of the data sets, where `make data` puts them.")
     flags.DEFINE_integer("seed", 0, "Seed of logs and fits.")
     flags.DEFINE_integer("replications", None, "recovery, fields, values: logs, by default 20.")
+    flags.DEFINE_integer("replications", None, "recovery, fields: logs, by default 20.")
+    flags.DEFINE_string("path", None, "click_models: Parquet file of result pages.")
+    flags.DEFINE_string("test", None, "click_models: pages to score, by default a fifth of those.")
     flags.DEFINE_bool(
         "hidden", False, "recovery: without the directions in which clicks moved the interests."
     )

@@ -21,7 +21,7 @@ serving.
   its own.
 - Table C: users follow a cascade, and the agents believe in the multinomial choice. The paper gives
   P = b0 b^j P(u, d) for position j, with P multinomial, b0 = 1 and b = 0.65, and not what becomes
-  of the rest. `recsim_tf.choice.PositionBiasedProportional` has four readings; the rows are trained
+  of the rest. `position_bias.PositionBiasedProportional` has four readings; the rows are trained
   with "kept", whose return of random slates is nearest to the paper's 159.9, and the others' are
   printed.
 
@@ -115,6 +115,7 @@ def _random(
 
 def _cascade(no_click: str) -> tuple[str, ...]:
     return (
+        "import position_bias",
         "interest_evolution.users = @InterestEvolutionUsers()",
         "InterestEvolutionUsers.choice_model = @PositionBiasedProportional()",
         f"PositionBiasedProportional.no_click = '{no_click}'",

@@ -91,6 +91,7 @@ def run(
         ]
         if quick:
             bindings += [*_QUICK, *quick_bindings]
+        paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]
         learns = "simulate.policies" not in (_CONFIGS / row.config).read_text()
         arguments = [
             f"--root_dir={folder}",
@@ -99,6 +100,8 @@ def run(
         ]
         process = subprocess.run(
             [sys.executable, "-m", "recsim_tf.cli", "train" if learns else "simulate", *arguments],
+            # Gin files may import what is beside this file.
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
             capture_output=True,
             text=True,
         )

@@ -58,7 +58,7 @@ def test_sizes_of_layers_are_a_tuple_of_integers(units, message):
             r"no_click_mass must be at least min_normalizer=-1\.0, got -9\.0",
         ),
         (
-            lambda: choice.PositionBiasedProportional(min_normalizer=5.0),
+            lambda: choice.MultinomialProportional(min_normalizer=5.0),
             r"no_click_mass must be at least min_normalizer=5\.0, got 1\.0",
         ),
         (lambda: Users(dtype=tf.float16), "dtype must be tf.float32 or tf.float64, got tf.float16"),

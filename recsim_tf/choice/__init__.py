@@ -5,13 +5,19 @@ positions they click on, and what they purchase; and replies of several kinds.
 from recsim_tf.choice import affinity
 from recsim_tf.choice.alternatives import Alphabet, Alternatives
 from recsim_tf.choice.base import ChoiceDistribution, ChoiceModel
+from recsim_tf.choice.browsing import IndependentClicks, PositionBased, UserBrowsing
 from recsim_tf.choice.cascade import CascadeChoice, ExponentialCascade, ProportionalCascade
 from recsim_tf.choice.cascade_distribution import CascadeDistribution, ClicksAndPurchases
+from recsim_tf.choice.clicks import ClickDistribution, ClickModel
 from recsim_tf.choice.engagement import ChoiceAndEngagement, with_engagement
 from recsim_tf.choice.multinomial import MultinomialLogit, MultinomialProportional
-from recsim_tf.choice.multiple_clicks import MultipleClickCascade
+from recsim_tf.choice.multiple_clicks import (
+    ClickChain,
+    DependentClicks,
+    DynamicBayesian,
+    MultipleClickCascade,
+)
 from recsim_tf.choice.plackett_luce import PlackettLuce
-from recsim_tf.choice.position_bias import PositionBiasedProportional
 
 __all__ = [
     "Alphabet",
@@ -21,14 +27,21 @@ __all__ = [
     "ChoiceAndEngagement",
     "ChoiceDistribution",
     "ChoiceModel",
+    "ClickChain",
+    "ClickDistribution",
+    "ClickModel",
     "ClicksAndPurchases",
+    "DependentClicks",
+    "DynamicBayesian",
     "ExponentialCascade",
+    "IndependentClicks",
     "MultinomialLogit",
     "MultinomialProportional",
     "MultipleClickCascade",
     "PlackettLuce",
-    "PositionBiasedProportional",
+    "PositionBased",
     "ProportionalCascade",
+    "UserBrowsing",
     "affinity",
     "with_engagement",
 ]

@@ -12,10 +12,17 @@ from recsim_tf.core.parameters import parameter
 
 def product_above(values: tf.Tensor) -> tf.Tensor:
     """[..., K]: for each position, the product of the values [..., K] at the positions above it."""
-    # The gradient of `tf.math.cumprod` is NaN where a value is zero, that of a product is not.
-    positions = tf.range(values.shape[-1])
-    above = positions < positions[:, tf.newaxis]
-    return tf.reduce_prod(tf.where(above, values[..., tf.newaxis, :], 1), axis=-1)
+
+    def above(factors, distance):
+        """The factors that many positions above each; 1 where there is none."""
+        return tf.concat([tf.ones_like(factors[..., :distance]), factors[..., :-distance]], axis=-1)
+
+    # The gradient of `tf.math.cumprod` is NaN where a value is zero, that of products is not. Each
+    # doubling multiplies products of 1, 2, 4 ... positions by those above them.
+    product, distance = above(values, 1), 1
+    while distance < values.shape[-1]:
+        product, distance = product * above(product, distance), 2 * distance
+    return product
 
 
 def first_click(click_if_reached: tf.Tensor) -> tf.Tensor:

@@ -1,13 +1,12 @@
 """The distribution of clicks and purchases of a user who examines a slate from the top."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from recsim_tf.choice.base import as_mask, as_scores
 from recsim_tf.choice.cascade import product_above
+from recsim_tf.choice.clicks import ClickDistribution
 from recsim_tf.core import random
-from recsim_tf.core.distributions.base import ShapedDistribution
 from recsim_tf.core.random.paired import Shape
 from recsim_tf.core.types import Nest, Seed
 
@@ -30,7 +29,7 @@ class Continuation(NamedTuple):
     after_purchase: tf.Tensor
 
 
-class CascadeDistribution(ShapedDistribution):
+class CascadeDistribution(ClickDistribution):
     """Over the clicks on a slate, float [..., K] of 0 and 1; with purchase scores over
     `ClicksAndPurchases`.
 
@@ -55,27 +54,10 @@ class CascadeDistribution(ShapedDistribution):
         name: str = "CascadeDistribution",
     ):
         parameters = dict(locals())
-        scores = as_scores("scores", scores)
-        mask = tf.ones(scores.shape[-1:], tf.bool) if mask is None else as_mask(mask, scores)
-        # Whatever stands at an empty position must not reach a gradient.
-        self._scores = tf.where(mask, scores, 0)
-        self._mask, self._continuation = mask, continuation
-        self._purchase_scores = None
+        self._continuation, self._purchase_scores = continuation, purchase_scores
+        super().__init__(scores, mask, parameters, name)
         if purchase_scores is not None:
-            purchase_scores = as_scores("purchase_scores", purchase_scores)
-            if purchase_scores.shape[-1] != scores.shape[-1]:
-                raise ValueError(
-                    f"purchase_scores must have the shape of scores, {scores.shape}, got"
-                    f" {purchase_scores.shape}"
-                )
-            self._purchase_scores = tf.where(mask, purchase_scores, 0)
-        dtype = self._event(scores.dtype, scores.dtype)
-        super().__init__(dtype, parameters, name, batch=self._scores, num_inner=1)
-
-    @property
-    def slate_size(self) -> int:
-        """K."""
-        return self._scores.shape[-1]
+            self._purchase_scores = tf.where(self._mask, purchase_scores, 0)
 
     @property
     def clicks(self) -> "CascadeDistribution":
@@ -88,13 +70,31 @@ class CascadeDistribution(ShapedDistribution):
             self._scores, after._replace(after_click=after_click), self._mask
         )
 
-    def _event(self, clicked: tf.Tensor, purchased: tf.Tensor):
-        """An event, or its dtype or shape, from that of its parts."""
-        return clicked if self._purchase_scores is None else ClicksAndPurchases(clicked, purchased)
+    def _event(self, clicked: Any, other: Any):
+        return clicked if self._purchase_scores is None else ClicksAndPurchases(clicked, other)
 
-    def _event_shape(self):
-        shape = tf.TensorShape([self.slate_size])
-        return self._event(shape, shape)
+    def conditional(self, value: Nest):
+        positions = tf.range(self.slate_size)
+        begins = positions <= positions[:, tf.newaxis]
+
+        def repeated(leaf):
+            """[..., 1, K] of [..., K]; what broadcasts against all users does so still."""
+            leaf = tf.convert_to_tensor(leaf, dtype_hint=self._scores.dtype)
+            return leaf[..., tf.newaxis, :] if leaf.shape.rank else leaf
+
+        beginnings = CascadeDistribution(
+            repeated(self._scores),
+            Continuation(*map(repeated, self._continuation)),
+            repeated(self._mask) & begins,
+            None if self._purchase_scores is None else repeated(self._purchase_scores),
+        )
+        log_prob = beginnings.log_prob(
+            tf.nest.map_structure(lambda leaf: tf.where(begins, repeated(leaf), 0), value)
+        )
+        above = tf.concat([tf.zeros_like(log_prob[..., :1]), log_prob[..., :-1]], axis=-1)
+        possible = log_prob > -float("inf")
+        gain = tf.where(possible, log_prob, 0) - tf.where(possible, above, 0)
+        return tf.where(possible, gain, -float("inf"))
 
     def _log_prob(self, value: Nest):
         if self._purchase_scores is None:

@@ -1,19 +1,19 @@
 """Cascade choice with several clicks on a slate, and purchases behind the clicks."""
 
-import dataclasses
-from typing import Any
+import abc
+from typing import Any, ClassVar
 
 import gin
 import tensorflow as tf
 
-from recsim_tf.choice.base import as_mask, as_scores, at_documents
 from recsim_tf.choice.cascade_distribution import CascadeDistribution, Continuation
+from recsim_tf.choice.clicks import ClickModel
 from recsim_tf.core import validation
-from recsim_tf.core.parameters import Model, parameter
+from recsim_tf.core.parameters import parameter
 
 
 @gin.configurable
-class MultipleClickCascade(Model):
+class MultipleClickCascade(ClickModel):
     """The user examines the slate from the top, may click on each document that is examined and
     purchase what is clicked, and each time goes on or stops.
 
@@ -27,14 +27,9 @@ class MultipleClickCascade(Model):
 
     The draw is what logs hold. How far the user examined is in no log, and is summed out exactly.
 
-    Without purchases this is the dynamic Bayesian network of Chapelle & Zhang 2009 ("A dynamic
-    Bayesian network click model for web search ranking") with one satisfaction s for all documents:
-    continue_after_no_click is their gamma, and continue_after_click is gamma (1 - s). With
-    continue_after_no_click 1 it is the dependent click model of Guo et al. 2009 ("Efficient
-    multiple-click models in web search") with one lambda for all positions. With
-    continue_after_click 0 as well it is the cascade of Craswell et al. 2008 ("An experimental
+    With continue_after_click 0 this is the cascade of Craswell et al. 2008 ("An experimental
     comparison of click position-bias models"). With the defaults clicks are independent until a
-    purchase.
+    purchase. `DependentClicks`, `ClickChain` and `DynamicBayesian` are cascades without purchases.
 
     Args:
       continue_after_no_click: probability of going on after a document that is not clicked.
@@ -50,7 +45,6 @@ class MultipleClickCascade(Model):
     continue_after_no_click: Any = parameter(1.0, low=0, high=1)
     continue_after_click: Any = parameter(1.0, low=0, high=1)
     continue_after_purchase: Any = parameter(0.0, low=0, high=1)
-    validate: bool = dataclasses.field(default=False, kw_only=True)
 
     @tf.autograph.experimental.do_not_convert
     def __call__(
@@ -69,22 +63,88 @@ class MultipleClickCascade(Model):
           purchase_scores: float [..., K], logits of a purchase after a click; None if nothing can
             be purchased.
         """
-        scores = as_scores("scores", scores)
-        mask = None if mask is None else as_mask(mask, scores)
-        continuation = {
-            name: self.per_user(name, scores.shape.rank, scores.dtype) for name in self.parameters()
-        }
-        if self.validate:
-            conditions = [
-                (at_documents(tf.math.is_finite(values), mask), f"{name} must be finite")
-                for name, values in (("scores", scores), ("purchase_scores", purchase_scores))
-                if values is not None
-            ]
-            conditions += [
-                ((value >= 0) & (value <= 1), f"{name} must be in [0, 1]")
-                for name, value in continuation.items()
-            ]
-            scores = validation.checked(scores, conditions)
-        return CascadeDistribution(
-            scores, Continuation(*continuation.values()), mask, purchase_scores
+        return self.distribution(*self._checked(scores, mask, purchase_scores, "purchase_scores"))
+
+    def distribution(self, scores, mask, satisfaction):
+        continuation = Continuation(*(self._of(name, scores) for name in self.parameters()))
+        return CascadeDistribution(scores, continuation, mask, satisfaction)
+
+
+class _Cascade(ClickModel, abc.ABC):
+    """A cascade of clicks alone, whose continuation may differ between documents."""
+
+    @abc.abstractmethod
+    def continuation(
+        self, scores: tf.Tensor, satisfaction: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Probabilities of examining the next document after no click, and after a click; both
+        broadcast against the scores [..., K].
+        """
+
+    def distribution(self, scores, mask, satisfaction):
+        after_no_click, after_click = self.continuation(scores, satisfaction)
+        # Nothing is purchased.
+        nothing = tf.zeros([], scores.dtype)
+        return CascadeDistribution(scores, Continuation(after_no_click, after_click, nothing), mask)
+
+
+@gin.configurable
+class DependentClicks(_Cascade):
+    """The dependent click model of Guo et al. 2009 ("Efficient multiple-click models in web
+    search"): users stop after clicks only, the oftener the lower they are.
+
+    Args:
+      continue_after_click: [K], or a number for all positions: the probability of going on after a
+        click on each position. The last one means nothing.
+    """
+
+    continue_after_click: Any = parameter(1.0, rank=1, low=0, high=1)
+
+    def check_slate(self, slate_size: int):
+        validation.check_table(
+            "continue_after_click", self.continue_after_click, or_number=True, slate_size=slate_size
         )
+
+    def continuation(self, scores, satisfaction):
+        return tf.ones([], scores.dtype), self._of("continue_after_click", scores)
+
+
+@gin.configurable
+class ClickChain(_Cascade):
+    """The click chain model of Guo et al. 2009 ("Click chain model in web search"): after a click
+    users go on with a probability that depends on the attraction a = sigmoid(score).
+
+    Args:
+      tau: [3]. After no click the next document is examined with probability tau[0], after a click
+        with probability (1 - a) tau[1] + a tau[2].
+    """
+
+    tau: Any = parameter((1.0, 1.0, 1.0), rank=1, low=0, high=1)
+
+    def check(self):
+        validation.check_table("tau", self.tau, tau=3)
+
+    def continuation(self, scores, satisfaction):
+        no_click, unattractive, attractive = tf.split(self._of("tau", scores), 3, axis=-1)
+        attraction = tf.sigmoid(scores)
+        return no_click, (1 - attraction) * unattractive + attraction * attractive
+
+
+@gin.configurable
+class DynamicBayesian(_Cascade):
+    """The dynamic Bayesian network of Chapelle and Zhang 2009 ("A dynamic Bayesian network click
+    model for web search ranking"): a click satisfies with probability sigmoid(satisfaction), which
+    ends the examination; else users go on with probability gamma.
+
+    Satisfaction is in no log. It is summed out, as a purchase that nobody sees.
+
+    Args:
+      gamma: the default is the simplified network (SDBN).
+    """
+
+    uses_satisfaction: ClassVar[bool] = True
+    gamma: Any = parameter(1.0, low=0, high=1)
+
+    def continuation(self, scores, satisfaction):
+        gamma = self._of("gamma", scores)
+        return gamma, gamma * tf.sigmoid(-satisfaction)

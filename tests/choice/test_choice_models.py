@@ -24,11 +24,6 @@ PARAMETERS = {
         "min_normalizer": -1.5,
         "attention_prob": 0.8,
     },
-    choice.PositionBiasedProportional: {
-        "min_normalizer": -1.5,
-        "no_click_mass": 0.7,
-        "attention_decay": 0.65,
-    },
 }
 
 CASES = [
@@ -232,7 +227,6 @@ def test_gradients_with_respect_to_scores_are_those_of_finite_differences(model,
         (choice.MultinomialProportional, lambda s: s + 1.5),
         (choice.ExponentialCascade, lambda s: 0.8 * 0.3 * np.exp(s)),
         (choice.ProportionalCascade, lambda s: 0.8 * 0.3 * (s + 1.5)),
-        (choice.PositionBiasedProportional, lambda s: s + 1.5),
     ],
     ids=[model.__name__ for model in PARAMETERS],
 )

@@ -16,11 +16,7 @@ REFUSALS = [
     (lambda: LOGIT(SCORES, [[1, 1, 0]]), "mask must be bool"),
     (lambda: LOGIT(SCORES, [[True, True]]), "mask must be bool"),
     (
-        lambda: choice.PositionBiasedProportional(no_click="null"),
-        "no_click must be one of kept, unscaled, rest, scan, got 'null'",
-    ),
-    (
-        lambda: choice.PositionBiasedProportional(min_normalizer=0.0, validate=True)(SCORES - 1),
+        lambda: choice.MultinomialProportional(min_normalizer=0.0, validate=True)(SCORES - 1),
         "a proportional weight is negative",
     ),
     (lambda: PlackettLuce(4)(SCORES), "num_choices must be at most the slate size 3, got 4"),
@@ -38,6 +34,40 @@ REFUSALS = [
     (
         lambda: MultipleClickCascade(validate=True)(SCORES, None, SCORES * np.nan),
         "^purchase_scores must be finite$",
+    ),
+    (
+        lambda: choice.PositionBased([0.5, 0.5])(SCORES),
+        r"examination must have shape \[slate_size=3\], or one for each user, got \(2,\)",
+    ),
+    (
+        lambda: choice.UserBrowsing([0.5, 0.5, 0.5])(SCORES),
+        r"examination must have shape \[slate_size=3, last=3\], or one for each user, got \(3,\)",
+    ),
+    (lambda: choice.UserBrowsing(1.5), r"examination must be in \[0, 1\], got 1.5"),
+    (
+        lambda: choice.DependentClicks([0.5] * 4)(SCORES),
+        r"continue_after_click must have shape \[slate_size=3\], or one for each user, got \(4,\)",
+    ),
+    (lambda: choice.ClickChain([0.5, 0.5]), r"tau must have shape \[tau=3\]"),
+    (
+        lambda: choice.DynamicBayesian()(SCORES),
+        "satisfaction must be given for the click model DynamicBayesian",
+    ),
+    (
+        lambda: choice.IndependentClicks()(SCORES, None, SCORES),
+        "satisfaction must be None for the click model IndependentClicks",
+    ),
+    (
+        lambda: choice.DynamicBayesian()(SCORES, None, SCORES[:, :2]),
+        r"satisfaction must have the shape of scores, \(1, 3\), got \(1, 2\)",
+    ),
+    (
+        lambda: choice.DynamicBayesian(tf.Variable(-0.5), validate=True)(SCORES, None, SCORES),
+        r"gamma must be in \[0, 1\]",
+    ),
+    (
+        lambda: choice.DynamicBayesian(validate=True)(SCORES, None, SCORES * np.nan),
+        "^satisfaction must be finite$",
     ),
     (
         lambda: choice.Alternatives(tf.zeros([2, 2]), [tf.zeros([1])]),

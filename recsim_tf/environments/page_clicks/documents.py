@@ -27,6 +27,8 @@ class Item(NamedTuple):
     categories: tf.Tensor  # int32 [..., G]
     numeric: tf.Tensor  # [...]
     appeal: tf.Tensor  # [...], hidden: what the item adds to the logit of a click
+    # [...], hidden: the logit of being satisfied after a click; () if items have none
+    satisfaction: Nest = ()
 
 
 class ObservedItem(NamedTuple):
@@ -64,6 +66,8 @@ class PageItems(DocumentModel):
       category_effect: [G, C], or a number for all.
       numeric: [D], a feature of the items; None for zeros.
       numeric_effect: the effect of a unit of `numeric`.
+      satisfaction: [D], or a number for all items: the logit that a click on the item satisfies,
+        for click models that ask for it; None for the others.
       affinity_probs: [A + 1], probabilities of affinities from 0 to A; by default those of Open
         Bandit's random logs.
       seed: of `item_effect`, an integer.
@@ -84,6 +88,7 @@ class PageItems(DocumentModel):
     category_effect: Any = parameter(0.0, rank=2)
     numeric: Any = None
     numeric_effect: Any = parameter(0.0)
+    satisfaction: Any = parameter(None, rank=1)
     affinity_probs: Any = parameter((0.9986, 0.0013, 0.0001), rank=1, are_probabilities=True)
     seed: int = 0
 
@@ -108,7 +113,10 @@ class PageItems(DocumentModel):
             raise ValueError(
                 f"numeric must have shape [num_items={num_items}], got {list(numeric.shape)}"
             )
-        validation.check_table("item_effect", self.item_effect, or_number=True, num_items=num_items)
+        for name in ("item_effect", "satisfaction"):
+            if self._value(name) is not None:
+                table = self._value(name)
+                validation.check_table(name, table, or_number=True, num_items=num_items)
         if categories.min(initial=0) < 0:
             raise ValueError(f"categories must be at least 0, got {categories.min()}")
         num_categories = self.num_categories
@@ -165,7 +173,10 @@ class PageItems(DocumentModel):
             + summed_effects(self.category_effect, categories, self.num_categories, self.dtype)
             + self.per_user("numeric_effect", 2) * numeric
         )
-        return Item(item_id=draw, categories=categories, numeric=numeric, appeal=appeal)
+        satisfaction: Nest = ()
+        if self.satisfaction is not None:
+            satisfaction = self.entries("satisfaction", draw, [self.num_items])
+        return Item(draw, categories, numeric, appeal, satisfaction)
 
     def reveal(self, documents: Item):
         shape = [*documents.item_id.shape, self.max_affinity + 1]

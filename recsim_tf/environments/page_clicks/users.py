@@ -1,27 +1,28 @@
 """Users of pages, who click on each item shown or not.
 
-The model is a logistic regression, with which Saito et al. 2020, "Open Bandit Dataset and Pipeline"
-(arXiv 2008.07146), predict the clicks of that data set. So the examination of a position and the
-attraction of an item are factors of the odds. In the position-based model (Craswell et al. 2008,
-"An experimental comparison of click position-bias models") they are factors of the probability.
+By default the model is a logistic regression, with which Saito et al. 2020, "Open Bandit Dataset
+and Pipeline" (arXiv 2008.07146), predict the clicks of that data set. The effect of a position and
+the attraction of an item are factors of the odds there. In other click models the examination of a
+position and the attraction are factors of the probability.
 """
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from recsim_tf.choice import ClickModel, IndependentClicks
 from recsim_tf.core import validation
 from recsim_tf.core.bounds import Bounds
 from recsim_tf.core.models import DocumentModel, UserModel
 from recsim_tf.core.parameters import parameter
+from recsim_tf.core.ranges import shown
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Slate
 from recsim_tf.environments.page_clicks.documents import PageItems, ShownItem, summed_effects
 
-# A finite logit, so that "no click" at an empty position has log-probability 0 and not NaN.
-_NEVER = -1e9
 # Of a category of probability zero, whose log would have no gradient.
 _LEAST_PROB = 1e-30
 
@@ -35,13 +36,14 @@ class Response(NamedTuple):
 
 @gin.configurable
 class PageClickUsers(UserModel[tf.Tensor, ShownItem, Response]):
-    """Users with F categorical features who click on each position of a page independently, do not
-    change and do not leave.
+    """Users with F categorical features who click on items of a page, do not change and do not
+    leave.
 
-    A shown item is clicked with the odds exp(intercept + position_effect[k] + appeal + effects of
-    the user's features + affinity_effect * log(1 + affinity)). An empty position is never clicked.
-    The draw of the response is int32 [B, K], 1 for a click. The initial draw and the state are the
-    features, int32 [B, F]. Agents see them.
+    The score of an item shown is intercept + position_effect[k] + appeal + effects of the user's
+    features + affinity_effect * log(1 + affinity). The click model says which items are clicked by
+    their scores; by default each with the odds exp(score), whatever else is clicked. An empty
+    position is never clicked. The draw of the response is float [B, K], 1 for a click. The initial
+    draw and the state are the features, int32 [B, F]. Agents see them.
 
     All numeric parameters may be numbers, tables, tensors or variables, also with a leading axis
     [B], and have gradients: `feature_probs` through the `initial` part of `log_prob`, the others
@@ -54,10 +56,11 @@ class PageClickUsers(UserModel[tf.Tensor, ShownItem, Response]):
       intercept: the default gives a click rate of 0.45 %, that of Open Bandit's random logs.
       position_effect: [K], or a number for all positions.
       affinity_effect: the effect of a unit of log(1 + past clicks on the item).
+      click_model: any `choice.ClickModel`, such as `choice.UserBrowsing(examination)`.
 
     Raises:
-      ValueError: if the shapes disagree, or if the probabilities are numbers that do not sum to
-        one.
+      ValueError: if the shapes disagree, if the probabilities are numbers that do not sum to one,
+        or if items have scores of satisfaction where the click model has no use for them.
     """
 
     feature_probs: Any = parameter(((0.25, 0.25, 0.25, 0.25),) * 4, rank=2, are_probabilities=True)
@@ -65,8 +68,11 @@ class PageClickUsers(UserModel[tf.Tensor, ShownItem, Response]):
     intercept: Any = parameter(-5.4)
     position_effect: Any = parameter(0.0, rank=1)
     affinity_effect: Any = parameter(0.0)
+    click_model: ClickModel = dataclasses.field(default_factory=IndependentClicks)
 
     def check(self):
+        if not isinstance(self.click_model, ClickModel):
+            raise ValueError(f"click_model must be a ClickModel, got {shown(self.click_model)}")
         validation.check_table("feature_probs", self.feature_probs, F=None, C=None)
         axes = {"num_features": self.num_features, "num_categories": self.num_categories}
         validation.check_table("feature_effect", self.feature_effect, or_number=True, **axes)
@@ -78,6 +84,11 @@ class PageClickUsers(UserModel[tf.Tensor, ShownItem, Response]):
             raise ValueError(
                 f"position_effect of the users must have slate_size={slate_size} effects, got"
                 f" {shape[-1]}"
+            )
+        self.click_model.check_slate(slate_size)
+        if isinstance(documents, PageItems):
+            self.click_model.check_satisfaction(
+                "satisfaction of the documents", documents.satisfaction
             )
 
     @property
@@ -96,24 +107,24 @@ class PageClickUsers(UserModel[tf.Tensor, ShownItem, Response]):
         return tfd.Independent(tfd.Categorical(probs=tf.maximum(probs, _LEAST_PROB)), 1)
 
     def response(self, state: tf.Tensor, slate: Slate[ShownItem]):
-        shown = slate.documents
+        met = slate.documents
         of_user = self.per_user("intercept") + summed_effects(
             self.feature_effect, state, self.num_categories, self.dtype
         )
         logits = (
             of_user[:, tf.newaxis]
             + self.per_user("position_effect", 2)
-            + shown.item.appeal
-            + self.per_user("affinity_effect", 2)
-            * tf.math.log1p(tf.cast(shown.affinity, self.dtype))
+            + met.item.appeal
+            + self.per_user("affinity_effect", 2) * tf.math.log1p(tf.cast(met.affinity, self.dtype))
         )
-        return tfd.Independent(tfd.Bernoulli(logits=tf.where(slate.mask, logits, _NEVER)), 1)
+        satisfaction = met.item.satisfaction if self.click_model.uses_satisfaction else None
+        return self.click_model(logits, slate.mask, satisfaction)
 
     def outcome(self, state: tf.Tensor, slate: Slate[ShownItem], draw: tf.Tensor):
-        return Response(clicked=tf.cast(draw, self.dtype), item_id=slate.documents.item.item_id)
+        return Response(clicked=draw, item_id=slate.documents.item.item_id)
 
     def recorded_draw(self, slate: Slate[ShownItem], seen: Nest):
-        return tf.cast(seen.clicked, tf.int32)
+        return seen.clicked
 
     def observe(self, state: tf.Tensor):
         return state

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Seed
+from recsim_tf.core.types import Nest, Seed
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.checks.responses import ResponsePredictions, predict_responses
 from recsim_tf.fitting.logs.session_log import SessionLog
@@ -18,12 +18,15 @@ class ChoicePredictions(NamedTuple):
     of a session mean nothing.
     """
 
-    # float [S, T, K + 1], of each position and of "no click"; or [S, T, K] where positions are
-    # clicked independently
+    # float [S, T, K + 1], of each position and of "no click"; or [S, T, K] where any number of
+    # positions may be clicked
     probs: np.ndarray
     log_prob: np.ndarray  # float [S, T], of what was logged
     # what was logged: int32 [S, T], the position or K for "no click"; or [S, T, K], the clicks
     logged: np.ndarray
+    # float [S, T, K], log-probabilities of what was logged at each position, given what was logged
+    # above it too; () for what no `ClickDistribution` draws
+    conditional: Nest = ()
 
 
 def predict_choices(
@@ -52,7 +55,13 @@ def choices_among(predictions: ResponsePredictions, slate_size: int) -> ChoicePr
         probs, logged, _ = predictions.fields[name]
         if probs.shape[-1] > slate_size:
             logged = np.argmax(logged, axis=-1)
-        return ChoicePredictions(probs, log_prob, logged.astype(np.int32))
+        conditional: Nest = ()
+        if name in predictions.down_to:
+            # Below what is impossible nothing is possible.
+            with np.errstate(invalid="ignore"):
+                conditional = np.diff(predictions.down_to[name], axis=2, prepend=0)
+            conditional[np.isnan(conditional)] = -np.inf
+        return ChoicePredictions(probs, log_prob, logged.astype(np.int32), conditional)
     raise ValueError(
         "responses must be choices of a position or clicks of each, alone or as one part of a joint"
         f" distribution, got {', '.join(predictions.fields) or 'others'}"
@@ -96,7 +105,7 @@ class ChoiceScores(NamedTuple):
     uniform: Mean  # of a guess that takes all outcomes for equally likely
     frequencies: Mean  # of how often each position was clicked in this log
     gain: Mean  # of the model over the frequencies, paired by step
-    # how often the likeliest of K + 1 outcomes came; None where positions are clicked independently
+    # how often the likeliest of K + 1 outcomes came; None where several positions may be clicked
     hit_rate: Mean | None
     impossible: int  # steps whose choice or clicks have probability zero under the model
     num_sessions: int
@@ -104,9 +113,7 @@ class ChoiceScores(NamedTuple):
 
 
 def is_one_of_k(predictions: ChoicePredictions, log: SessionLog) -> bool:
-    """Whether one position or none is chosen at a step; if not, positions are clicked
-    independently.
-    """
+    """Whether one position or none is chosen at a step; if not, any number may be clicked."""
     return predictions.probs.shape[2] == log.slate_size + 1
 
 

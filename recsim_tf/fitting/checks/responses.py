@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.adapters.episodes import session_spec
-from recsim_tf.choice import CascadeDistribution, ChoiceDistribution
+from recsim_tf.choice import ChoiceDistribution, ClickDistribution
 from recsim_tf.core import nests, random
 from recsim_tf.core.distributions import parts_with_draws
 from recsim_tf.core.execution import compiled
@@ -53,6 +53,9 @@ class ResponsePredictions(NamedTuple):
     # float [S, T], the log-probability of what was logged, of the field that says what was clicked;
     # none where no field does
     clicks: dict[str, np.ndarray]
+    # float [S, T, K], where that field is of a `ClickDistribution`: the same of the positions down
+    # to each one
+    down_to: dict[str, np.ndarray]
 
 
 def predict_responses(
@@ -158,16 +161,20 @@ def _predict(
         """What is expected of a step, and the log-weights after its response."""
         slate = scorer.shown(state, transition)
         response = scorer.users.response(state.user, slate)
-        found, clicks = {}, {}
+        found, clicks, down_to = {}, {}, {}
         for part, draw, expected, clicked in _parts(response, transition.draws.response, slate):
             for field, (mean, logged, counted) in expected.items():
                 found[field] = Expected(_mixed(mean, log_weights), logged[:size], counted[:size])
             if clicked:
-                log_prob = tf.reshape(_clicks_log_prob(part, draw), log_weights.shape)
-                clicks[clicked] = tf.reduce_logsumexp(log_weights + log_prob, axis=0)
+                own, positions = _clicks(part, draw)
+                log_prob = log_prob_per_user("response", own, positions)
+                clicks[clicked] = _log_mixed(log_prob, log_weights)
+                if isinstance(own, ClickDistribution):
+                    log_probs = tf.cumsum(own.conditional(positions), axis=1)
+                    down_to[clicked] = _log_mixed(log_probs, log_weights)
             log_prob = log_prob_per_user("response", part, draw)
             log_weights = _normalized(log_weights + tf.reshape(log_prob, log_weights.shape))
-        return ResponsePredictions(found, clicks), log_weights
+        return ResponsePredictions(found, clicks, down_to), log_weights
 
     def record(carry, step, state, transition, log_probs):
         arrays, log_weights = carry
@@ -207,7 +214,7 @@ def _parts(
     this says what was clicked.
     """
     parts = list(parts_with_draws(response, draw))
-    choices, slate_size = (ChoiceDistribution, CascadeDistribution), slate.mask.shape[1]
+    choices, slate_size = (ChoiceDistribution, ClickDistribution), slate.mask.shape[1]
     clicked = [name for name, part, _ in parts if isinstance(part, choices)]
     clicked += [name for name, part, _ in parts if part.event_shape == [slate_size]]
     for name, part, drawn in parts:
@@ -261,17 +268,23 @@ def _expanded(mask: tf.Tensor, rank: int) -> tf.Tensor:
     return tf.reshape(mask, [*mask.shape, *[1] * (rank - mask.shape.rank)])
 
 
-def _clicks_log_prob(part: tfd.Distribution, draw: Nest) -> tf.Tensor:
-    """[B]: that of the clicks alone, where purchases go with them."""
-    if isinstance(part, CascadeDistribution) and nests.fields_of(draw):
-        part, draw = part.clicks, draw.clicked
-    return log_prob_per_user("response", part, draw)
+def _clicks(part: tfd.Distribution, draw: Nest) -> tuple[tfd.Distribution, tf.Tensor]:
+    """The distribution and the draw of the clicks alone, where purchases go with them."""
+    if isinstance(part, ClickDistribution) and nests.fields_of(draw):
+        return part.clicks, draw.clicked
+    return part, draw
 
 
 def _mixed(values: tf.Tensor, log_weights: tf.Tensor) -> tf.Tensor:
     """[B, ...] of [N * B, ...]: the mean with the weights of logs [N, B]."""
     by_draw = tf.reshape(values, [*log_weights.shape, *values.shape[1:]])
     return tf.reduce_sum(_expanded(tf.exp(log_weights), by_draw.shape.rank) * by_draw, axis=0)
+
+
+def _log_mixed(log_probs: tf.Tensor, log_weights: tf.Tensor) -> tf.Tensor:
+    """The logs [B, ...] of `_mixed` probabilities, from their logs [N * B, ...]."""
+    by_draw = tf.reshape(log_probs, [*log_weights.shape, *log_probs.shape[1:]])
+    return tf.reduce_logsumexp(_expanded(log_weights, by_draw.shape.rank) + by_draw, axis=0)
 
 
 def _normalized(log_weights: tf.Tensor) -> tf.Tensor:

@@ -88,7 +88,16 @@ class Batch(NamedTuple):
 
     trajectory: Trajectory  # [T, B, ...]
     rows: tf.Tensor  # int32 [B], their positions in the log
-    weights: tf.Tensor  # [B], 0 for those that fill a batch up, else 1
+    weights: tf.Tensor  # [B], how often each counts: 0 for those that fill a batch up
+
+
+class _Piece(NamedTuple):
+    """A piece of a log."""
+
+    log: SessionLog
+    trajectory: Trajectory  # [T, S, ...]
+    rows: np.ndarray  # int [D], sessions that are scored in a sum over all of them
+    counts: np.ndarray  # int [D], how often each of them counts
 
 
 class BatchLikelihood(LogLikelihood):
@@ -121,7 +130,14 @@ class BatchLikelihood(LogLikelihood):
         self.latents = likelihood.described(lacking)
         self.variables = [*self.variables, *self._session_score.variables]
         self.has_scores = likelihood.has_scores and not any(map(np.ndim, fitted.values().values()))
-        self._converted: tuple[SessionLog, Trajectory] | None = None
+        # Sessions that are equal are scored once, where nothing else tells them apart.
+        self._scores_once = not (
+            self._parts
+            or self._sums_innovations
+            or self._scorer.users_per_world
+            or fitted.simulator.users_of_parameters()
+        )
+        self._converted: _Piece | None = None
         names = [name.removeprefix("users.") for name in fitted.parameters]
         # Made once: pieces of a stream come again in every pass.
         self._prepare = compiled(lambda draw: prepared_by(fitted.simulator.users, draw, names))
@@ -165,10 +181,16 @@ class BatchLikelihood(LogLikelihood):
         """The length of the sessions of each piece, and their trajectory. A piece that comes again,
         as a log in memory does, is not converted again.
         """
-        for piece in self.log.pieces():
-            if self._converted is None or self._converted[0] is not piece:
-                self._converted = piece, self._as_trajectory(piece)
-            yield piece.length, self._converted[1]
+        return ((piece.log.length, piece.trajectory) for piece in self._pieces())
+
+    def _pieces(self) -> Iterator[_Piece]:
+        for log in self.log.pieces():
+            if self._converted is None or self._converted.log is not log:
+                rows, counts = np.arange(log.num_sessions), np.ones(log.num_sessions, int)
+                if self._scores_once:
+                    rows, counts = log.distinct()
+                self._converted = _Piece(log, self._as_trajectory(log), rows, counts)
+            yield self._converted
 
     def _as_trajectory(self, piece: SessionLog) -> Trajectory:
         spec = self._spec.initial.user
@@ -203,21 +225,30 @@ class BatchLikelihood(LogLikelihood):
         return (taken() for taken in self._lazy_batches(generator))
 
     def _lazy_batches(
-        self, generator: np.random.Generator | None = None
+        self, generator: np.random.Generator | None = None, distinct: bool = False
     ) -> Iterator[Callable[[], Batch]]:
-        """Functions that make the `batches`."""
+        """Functions that make the `batches`; where `distinct`, sessions that are equal are one that
+        counts as often.
+        """
         first = 0
-        for length, trajectory in self.trajectories():
-            order = np.arange(len(length))
-            starts = np.arange(0, len(length), self.batch_size)
+        for piece in self._pieces():
+            length = piece.log.length
+            order, counts = np.arange(len(length)), np.ones(len(length), int)
+            if distinct:
+                order, counts = piece.rows, piece.counts
+            starts = np.arange(0, len(order), self.batch_size)
             if generator is not None:
                 # Lengths that differ by a tenth or so count as similar.
                 noise = np.exp(0.1 * generator.standard_normal(len(length)))
                 order, starts = np.argsort(length * noise), generator.permutation(starts)
             for start in starts:
-                rows = np.resize(order[start : start + self.batch_size], self.batch_size)
-                weights = np.arange(start, start + self.batch_size) < len(length)
-                yield functools.partial(self._taken, trajectory, rows, first, weights)
+                rows, weights = (
+                    np.resize(values[start : start + self.batch_size], self.batch_size)
+                    for values in (order, counts)
+                )
+                is_filling = np.arange(start, start + self.batch_size) >= len(order)
+                weights = np.where(is_filling, 0, weights)
+                yield functools.partial(self._taken, piece.trajectory, rows, first, weights)
             first += len(length)
 
     def _taken(
@@ -255,7 +286,7 @@ class BatchLikelihood(LogLikelihood):
         """
         total = 0.0
         gradients = [np.zeros(variable.shape, np.float64) for variable in self.variables]
-        batches, num_cores = self._lazy_batches(), num_side_by_side()
+        batches, num_cores = self._lazy_batches(distinct=True), num_side_by_side()
         with concurrent.futures.ThreadPoolExecutor(num_cores) as pool:
             while several := list(itertools.islice(batches, num_cores)):
                 # Summed in order, so that the sums do not depend on the number of cores.

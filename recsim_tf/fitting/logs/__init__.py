@@ -1,11 +1,12 @@
 """Logged sessions, and their readers: rollouts, tables, episode logs, the Open Bandit Dataset,
-MovieLens. `recsim_tf.conversations.logs` reads those of conversations.
+result pages, MovieLens. `recsim_tf.conversations.logs` reads those of conversations.
 
 Tables need pandas, Parquet and Arrow need pyarrow: extra `fitting`.
 """
 
 from recsim_tf.fitting.logs.datasets.movielens import read_movielens, read_movies
 from recsim_tf.fitting.logs.datasets.open_bandit import page_log, read_open_bandit
+from recsim_tf.fitting.logs.datasets.result_pages import read_result_pages
 from recsim_tf.fitting.logs.session_log import SessionLog, SessionStream
 from recsim_tf.fitting.logs.tables.table import from_table
 from recsim_tf.fitting.logs.tables.visits import TableVisits
@@ -22,6 +23,7 @@ __all__ = [
     "read_movielens",
     "read_movies",
     "read_open_bandit",
+    "read_result_pages",
     "stream_episodes",
     "to_table",
 ]

@@ -112,6 +112,24 @@ class SessionLog(NamedTuple):
         taken = self._replace(length=length, departed=departed, initial=initial)
         return taken._map_steps(lambda leaf: leaf[rows][:, : length.max(initial=1)])
 
+    def distinct(self) -> tuple[np.ndarray, np.ndarray]:
+        """Positions int [D] of sessions that differ from each other, and how often each of them is
+        in the log, int [D].
+        """
+        leaves = [np.asarray(leaf) for leaf in tf.nest.flatten(self)]
+        rows = np.concatenate(
+            [
+                np.ascontiguousarray(leaf).view(np.uint8).reshape(self.num_sessions, -1)
+                for leaf in leaves
+            ],
+            axis=1,
+        )
+        _, first, counts = np.unique(
+            rows.view(f"V{rows.shape[1]}"), return_index=True, return_counts=True
+        )
+        order = np.argsort(first)
+        return first[order], counts[order]
+
     def pad(self, max_length: int) -> "SessionLog":
         """The log with T = `max_length`, by repeating the last steps. Raises a ValueError if it is
         below that of the log.

@@ -55,7 +55,7 @@ def test_an_empty_position_is_never_clicked_and_scores_nothing():
 
 
 def test_the_response_is_the_clicks_and_the_items():
-    draw = tf.constant([[1, 0, 1], [0, 0, 0]])
+    draw = tf.constant([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
     response = USERS.outcome(STATE, FULL, draw)
     np.testing.assert_array_equal(response.clicked, draw)
     assert response.clicked.dtype == tf.float32

@@ -48,7 +48,7 @@ def click_predictions(probs, log: SessionLog) -> ChoicePredictions:
 def calibration(predictions: ChoicePredictions, log: SessionLog, num_bins=10) -> Calibration:
     probs = predictions.probs[..., : log.slate_size]
     expected = Expected(probs, logged_clicks(predictions, log), log.shown)
-    return calibrate(ResponsePredictions({"clicked": expected}, {}), log, num_bins)["clicked"]
+    return calibrate(ResponsePredictions({"clicked": expected}, {}, {}), log, num_bins)["clicked"]
 
 
 def test_choices_are_scored_beside_both_guesses_worked_out_by_hand():
@@ -162,4 +162,4 @@ def test_a_number_of_bins_below_one_is_refused_and_what_was_never_drawn_is_left_
     ones = np.ones([1, 1, 2])
     for mean, counted in ((ones, ones == 0), (np.inf * ones, ones == 1)):
         fields = {"dwell": Expected(mean, ones, counted)}
-        assert not calibrate(ResponsePredictions(fields, {}), log)
+        assert not calibrate(ResponsePredictions(fields, {}, {}), log)

@@ -98,6 +98,20 @@ def test_batches_sum_to_the_whole_also_where_the_last_one_is_short():
         np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
+def test_sessions_that_are_equal_are_scored_once_and_count_as_often():
+    simulator = evolution(**HAZARD)
+    log = from_trajectory(rollout(simulator, num_users=5))
+    repeated = log.take([3, 0, 0, 1, 3, 3, 4])
+    fitted = FittedSimulator(simulator, {"users.choice_model.no_click_mass": Parameter()})
+    once, often = (Exact().of(fitted, each, 2) for each in (log, repeated))
+    by_session, counts = once.by_session(), [2, 1, 0, 3, 1]
+    np.testing.assert_allclose(often.value(), counts @ by_session, rtol=1e-12)
+    gradients = [Exact().of(fitted, log.take([row]), 1).total()[1][0] for row in range(5)]
+    np.testing.assert_allclose(often.total()[1][0], counts @ np.array(gradients), rtol=1e-9)
+    np.testing.assert_allclose(often.by_session(), by_session[[3, 0, 0, 1, 3, 3, 4]], rtol=1e-12)
+    assert sum(1 for _ in often._lazy_batches(distinct=True)) == 2
+
+
 MASS, GAIN = "users.choice_model.no_click_mass", {"users.gain": Parameter()}
 TRUTH = {MASS: 1.0, "users.user_update_alpha": 0.9 / 3.4}
 SUPPORTS = {name: Parameter(start=0.5, support="positive") for name in TRUTH}

@@ -59,6 +59,18 @@ def test_sessions_that_are_taken_keep_their_log_likelihood():
     )
 
 
+def test_distinct_sessions_are_those_that_differ_in_anything():
+    log = from_trajectory(rollout(evolution(**HAZARD), num_users=4))
+    rows, counts = log.take([2, 1, 2, 0, 2]).distinct()
+    np.testing.assert_array_equal(rows, [0, 1, 3])
+    np.testing.assert_array_equal(counts, [3, 1, 1])
+    twice = log.take([1, 1])
+    assert len(twice._replace(departed=np.array([True, False])).distinct()[0]) == 2
+    response = twice.response.copy()
+    response[1, 0] = (response[1, 0] + 1) % 2
+    assert len(twice._replace(response=response).distinct()[0]) == 2
+
+
 def test_a_split_shares_out_whole_sessions():
     log = from_trajectory(rollout(evolution(**HAZARD)))
     train, held_out = log.split(0.25, seed=3)

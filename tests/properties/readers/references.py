@@ -313,6 +313,21 @@ def bandit(
     return found
 
 
+def result_pages(pages: list[list]) -> list[tuple[list[tuple], set[int]]]:
+    """The pairs of query and document of each page, and the positions that were clicked."""
+
+    def is_id(cell):
+        return isinstance(cell, str | int | float) and not is_empty(cell)
+
+    found = []
+    for query, documents, clicked in pages:
+        require(is_id(query) and isinstance(documents, list) and isinstance(clicked, list))
+        require(documents and len(documents) == len(pages[0][1]) and all(map(is_id, documents)))
+        positions = {whole(position, 0, len(documents)) for position in clicked}
+        found.append(([(query, document) for document in documents], positions))
+    return found
+
+
 # Ranges of features of interest exploration with four candidates of two topics; others are those
 # of int32.
 RANGES = {"slate": (-1, 3), "documents/cluster_id": (0, 1), "is_terminal": (0, 1)}

@@ -1,4 +1,4 @@
-"""Readers of impressions, films and Open Bandit."""
+"""Readers of impressions, films, Open Bandit and result pages."""
 
 import csv
 import math
@@ -15,6 +15,7 @@ from recsim_tf.fitting.logs import (
     read_movielens,
     read_movies,
     read_open_bandit,
+    read_result_pages,
 )
 from tests.properties.damage import one_line
 from tests.properties.readers import references
@@ -239,3 +240,28 @@ def test_bandit_logs_are_read_as_they_are(folder, data):
         np.testing.assert_array_equal(
             log.hidden[log.shown], np.minimum(np.rint(found.affinity), most)
         )
+
+
+IDS = ("b", "a", 7, 7.0, 1e300, 10**30, math.inf, ["a"], *MISSING)
+POSITIONS = (0, 1, 1.0, 0.5, 2, -1, 10**30, "1", "x", [0], *MISSING)
+
+
+@reads(read_result_pages)
+def test_result_pages_are_read_as_they_are(data):
+    pages = [["b", ["d", "e"], [0]], ["a", ["e", "d"], []], ["b", ["f", "e"], [1, 0]]]
+    for _ in range(data.draw(st.integers(0, 2))):
+        page = data.draw(st.sampled_from(pages))
+        column = data.draw(st.integers(0, 2))
+        if column == 0:
+            page[0] = data.draw(st.sampled_from(IDS))
+        else:
+            cells = st.sampled_from(IDS if column == 1 else POSITIONS)
+            page[column] = data.draw(st.lists(cells, max_size=3) | st.sampled_from((5, "ab", None)))
+    columns = ("query", "documents", "clicked_positions")
+    frame = pd.DataFrame(pages, columns=columns, dtype=object)
+    expected = found_or_none(lambda: references.result_pages(pages))
+    found = read_or_none(lambda: read_result_pages(frame), expected, *columns)
+    if found is not None:
+        shown = [[found.pairs[pair] for pair in page] for page in found.log.documents[:, 0]]
+        clicked = [set(np.flatnonzero(page)) for page in found.log.response[:, 0]]
+        assert list(zip(shown, clicked, strict=True)) == expected

@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+import slateq_tables
 import tensorflow as tf
+import training_runs
+from position_bias import PositionBiasedProportional
 
-from recsim_tf.choice import MultinomialProportional, PositionBiasedProportional
+from recsim_tf.choice import MultinomialProportional
 
 # Weights 2, 1, 1 of the documents and 1 of no click; attention 1, 1/2, 1/4.
 SCORES = tf.constant([[2.0, 1.0, 1.0]], tf.float64)
@@ -51,3 +54,9 @@ def test_a_decay_of_each_user_is_that_of_the_row(no_click):
     np.testing.assert_allclose(
         both.probs, [choice_of(no_click, decay).probs[0] for decay in (0.5, 1.0)], rtol=1e-12
     )
+
+
+def test_a_run_can_be_configured_with_a_reading(tmp_path):
+    bindings = (*slateq_tables._cascade("rest"), "interest_evolution.slate_size = 3")
+    row = training_runs.Row("interest_evolution/random.gin", bindings)
+    assert training_runs.run(tmp_path / "run", row, 0, quick=True)["mean_return"]

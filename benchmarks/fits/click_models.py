@@ -1,0 +1,199 @@
+"""Click models: how well ten of them predict the clicks on result pages that are kept apart.
+
+All are settings of `PageClicks-v0` whose items are pairs of a query and a document, and are fitted
+by maximum a posteriori. Attraction, satisfaction, examination and continuation have the prior
+Beta(2, 2), which PyClick's counts amount to; on a logit it is the standard logistic distribution. A
+pair that no training page shows has the mean attraction of the others.
+
+gctr, rctr, dctr: one click rate, one for each rank, one for each pair. pbm, ubm: position-based and
+user browsing model. cm, dcm, ccm, sdbn, dbn: cascade, dependent clicks, click chain, (simplified)
+dynamic Bayesian network. The cascade has no pages of several clicks: it is fitted to pages up to
+their first click, and its log-likelihood is that of such pages.
+
+A fifth of the pages is kept apart, by a seed; --test names a file of other pages, and then the fits
+are to all pages of --path.
+"""
+
+import itertools
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf import choice
+from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
+from recsim_tf.fitting import LBFGS, Parameter, fit
+from recsim_tf.fitting.checks.choices import ChoicePredictions, predict_choices
+from recsim_tf.fitting.checks.perplexity import click_perplexity
+from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting.logs import SessionLog, read_result_pages
+from recsim_tf.support.tables import text_table
+
+_HELD_OUT = 0.2
+# Full and quick.
+_ITERATIONS, _EVERY = {False: 300, True: 3}, {False: 1, True: 100}
+# A tenth of it changes no log-likelihood of kept pages by 1e-5 nats a rank.
+_TOLERANCE = 1e-4
+# Each is at least as likely as the next.
+_ORDERS = (("ubm", "pbm", "dctr", "rctr", "gctr"), ("dbn", "sdbn"))
+_SLOW = ("ubm", "dbn")
+_ATTRACTION = ("documents.item_effect",)
+
+
+class _Model(NamedTuple):
+    """A click model, and what is fitted beside its scores: by name the axes of slate positions, or
+    the number of elements.
+    """
+
+    click_model: choice.ClickModel
+    effects: tuple[str, ...]  # logits
+    probabilities: Mapping[str, tuple[int | str, ...]]
+
+
+def _with_attraction(click_model: choice.ClickModel, *effects: str, **probs: Any) -> _Model:
+    return _Model(click_model, (*_ATTRACTION, *effects), probs)
+
+
+_MODELS = {
+    "gctr": _Model(choice.IndependentClicks(), ("users.intercept",), {}),
+    "rctr": _Model(choice.IndependentClicks(), ("users.position_effect",), {}),
+    "dctr": _with_attraction(choice.IndependentClicks()),
+    "pbm": _with_attraction(choice.PositionBased(), examination=("K",)),
+    "cm": _with_attraction(choice.MultipleClickCascade(1.0, 0.0)),
+    "dcm": _with_attraction(choice.DependentClicks(), continue_after_click=("K",)),
+    "ccm": _with_attraction(choice.ClickChain(), tau=(3,)),
+    "sdbn": _with_attraction(choice.DynamicBayesian(), "documents.satisfaction"),
+    "dbn": _with_attraction(choice.DynamicBayesian(), "documents.satisfaction", gamma=()),
+    "ubm": _with_attraction(choice.UserBrowsing(), examination=("K", "K")),
+}
+
+
+def click_models(path: str | None, test: str | None, seed: int, quick: bool) -> dict[str, Any]:
+    """Fits and scores of all models."""
+    if path is None:
+        raise SystemExit("path must name a Parquet file of result pages, got none")
+    pages = read_result_pages(path)
+    log, num_pairs = pages.log, pages.num_pairs
+    if test is not None:
+        train, kept = log, read_result_pages(test, like=pages).log
+    else:
+        train, kept = log.split(_HELD_OUT, seed)
+    train, kept = (log.take(range(0, log.num_sessions, _EVERY[quick])) for log in (train, kept))
+    rows = {name: _row(name, train, kept, num_pairs, quick) for name in _MODELS}
+    figures = {f"click_models.{name}": row["log_likelihood"] for name, row in rows.items()}
+    figures |= {f"click_models.seconds.{name}": rows[name]["seconds"] for name in _SLOW}
+    return {
+        "study": "click_models",
+        "figures": figures,
+        "pages": [train.num_sessions, len(train.distinct()[0]), kept.num_sessions],
+        "rows": rows,
+    }
+
+
+def _row(name: str, train: SessionLog, kept: SessionLog, num_pairs: int, quick: bool):
+    """What is measured of a model."""
+    fitted_to, scored = train, kept
+    if name == "cm":
+        fitted_to, scored = _to_first_click(train), _to_first_click(kept)
+    started = time.process_time()
+    result = fit_model(_MODELS[name], fitted_to, num_pairs, quick)
+    seconds = time.process_time() - started
+    simulator = _with_mean_for_unseen(result, train, num_pairs)
+    predictions = predict_choices(simulator, kept)
+    of_scored = predictions if scored is kept else predict_choices(simulator, scored)
+    return {
+        "log_likelihood": float(of_scored.log_prob.mean(dtype=np.float64)) / kept.slate_size,
+        "training": result.log_likelihood / train.num_sessions / kept.slate_size,
+        "perplexity": _mean_and_pooled(predictions, kept, conditional=False),
+        "conditional": _mean_and_pooled(predictions, kept, conditional=True),
+        "impossible": int(np.isinf(predictions.log_prob).sum()),
+        "seconds": seconds,
+        "evaluations": len(result.history),
+        "ending": result.ending,
+    }
+
+
+def _mean_and_pooled(
+    predictions: ChoicePredictions, log: SessionLog, conditional: bool
+) -> list[float | None]:
+    """Both perplexities; None, as JSON has it, where one is infinite."""
+    found = click_perplexity(predictions, log, conditional)
+    return [each if np.isfinite(each) else None for each in (found.mean, found.pooled)]
+
+
+def fit_model(model: _Model, log: SessionLog, num_pairs: int, quick: bool) -> FitResult:
+    """A model fitted to pages; items are pairs, and one more for those that are not known."""
+    num_items, slate_size = num_pairs + 1, log.slate_size
+    lengths = {"K": slate_size}
+    starts: dict[str, Any] = {
+        "users.intercept": 0.0,
+        "users.position_effect": np.zeros(slate_size),
+        "documents.item_effect": np.zeros(num_items),
+        "documents.satisfaction": np.zeros(num_items),
+    }
+    parameters = {
+        name: Parameter(starts[name], prior=tfd.Logistic(0.0, 1.0)) for name in model.effects
+    }
+    for name, axes in model.probabilities.items():
+        start = np.full([lengths.get(axis, axis) for axis in axes], 0.5)
+        parameters[f"users.click_model.{name}"] = Parameter(start, "unit", prior=tfd.Beta(2.0, 2.0))
+    users = PageClickUsers(feature_probs=[[1.0]], intercept=0.0, click_model=model.click_model)
+    satisfaction = 0.0 if model.click_model.uses_satisfaction else None
+    items = PageItems(num_items, 0.0, satisfaction=satisfaction, affinity_probs=[1.0])
+    simulator = page_clicks(users, items, slate_size=slate_size, num_candidates=slate_size)
+    return fit(
+        simulator,
+        parameters,
+        log,
+        search=LBFGS(_ITERATIONS[quick], _TOLERANCE, batch_size=2000, progress=False),
+        uncertainty=None,
+    )
+
+
+def _with_mean_for_unseen(result: FitResult, train: SessionLog, num_pairs: int):
+    """The fitted simulator, whose pairs that no page of the training showed have the mean logits of
+    those that it did.
+    """
+    seen = np.bincount(train.documents.ravel(), minlength=num_pairs + 1) > 0
+    tables = {
+        name: np.where(seen, value, value[seen].mean())
+        for name, value in result.values().items()
+        if name.startswith("documents.")
+    }
+    return result.simulator.with_parameters(tables)
+
+
+def _to_first_click(log: SessionLog) -> SessionLog:
+    """The pages without the clicks below the first one."""
+    return log._replace(response=log.response * (np.cumsum(log.response, axis=2) <= 1))
+
+
+def click_models_table(result: dict[str, Any]) -> str:
+    """The result for a person."""
+    head = ("model", "log-likelihood", "training", "perplexity", "conditional", "seconds", "ending")
+    rows = [head]
+    for name, row in result["rows"].items():
+        marginal, conditional = (
+            " / ".join("infinite" if each is None else f"{each:.4f}" for each in row[which])
+            for which in ("perplexity", "conditional")
+        )
+        found = (f"{row[which]:.5f}" for which in ("log_likelihood", "training"))
+        seconds = f"{row['seconds']:.1f}"
+        rows.append((name, *found, marginal, conditional, seconds, row["ending"]))
+    train, distinct, kept = result["pages"]
+    lines = [
+        f"{train:,} training pages, {distinct:,} of them different, and {kept:,} to score; nats a"
+        " rank; perplexity as mean over ranks / pooled",
+        text_table(rows),
+    ]
+    for which in ("log_likelihood", "training"):
+        for order in _ORDERS:
+            found = [result["rows"][name][which] for name in order]
+            holds = all(better >= worse for better, worse in itertools.pairwise(found))
+            lines.append(
+                f"{' >= '.join(order)} in {which}: {'holds' if holds else 'does not hold'}"
+            )
+    lines.append(f"cm: {result['rows']['cm']['impossible']:,} pages have several clicks.")
+    return "\n".join(lines)

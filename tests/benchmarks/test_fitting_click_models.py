@@ -1,0 +1,43 @@
+import numpy as np
+import pandas as pd
+import pytest
+from fits import click_models
+
+from tests.benchmarks.runs import quick_run
+
+NAMES = {"gctr", "rctr", "dctr", "pbm", "cm", "dcm", "ccm", "dbn", "sdbn", "ubm"}
+
+
+@pytest.fixture
+def pages(tmp_path):
+    """Five hundred pages of four documents of two queries; the upper ones are clicked oftener."""
+    generator = np.random.default_rng(0)
+    clicked = generator.uniform(size=[500, 4]) < [0.5, 0.3, 0.2, 0.1]
+    frame = pd.DataFrame(
+        {
+            "page": range(500),
+            "query": [f"q{row % 2}" for row in range(500)],
+            "documents": [list(generator.permutation(6)[:4]) for _ in range(500)],
+            "clicked_positions": [list(np.flatnonzero(row)) for row in clicked],
+        }
+    )
+    path = tmp_path / "pages.parquet"
+    frame.to_parquet(path)
+    return path
+
+
+def test_a_quick_run_fits_and_scores_all_ten_models(tmp_path, pages):
+    content, printed = quick_run(
+        tmp_path, "fitting.py", "click_models", f"--path={pages}", f"--test={pages}"
+    )
+    found = content["figures"]
+    seconds = {"click_models.seconds.ubm", "click_models.seconds.dbn"}
+    assert set(found) == {f"click_models.{name}" for name in NAMES} | seconds
+    assert all((value < 0) == (name not in seconds) for name, value in found.items())
+    assert "ubm >= pbm >= dctr >= rctr >= gctr in training" in printed
+    assert str(pages) not in str(content)
+
+
+def test_a_missing_path_is_named():
+    with pytest.raises(SystemExit, match="path must name a Parquet file of result pages"):
+        click_models.click_models(None, None, 0, quick=True)
