@@ -1,12 +1,14 @@
-"""Values that arguments have by default. Results of users rest on them, so a change of one belongs
-into the changelog.
+"""Values that arguments have by default, and ranks and ranges of parameters. Results of users rest
+on them, so a change of one belongs into the changelog.
 """
 
+import dataclasses
 import inspect
 import math
 
 import recsim_tf
 from recsim_tf import belief, choice, dynamics, policies
+from recsim_tf.core.parameters import Model
 
 # Of numbers and words; those that are None or False need no line.
 DEFAULTS = {
@@ -40,6 +42,46 @@ DEFAULTS = {
     "Trending": {"exploration": 1.0, "prior_clicks": 1.0, "prior_impressions": 10.0},
     "clickbait_policy": {"target": 1.0},
 }
+# The number of axes, and the range in words; of parameters that may be anything, None.
+_ANY, _PROBABILITY, _LOGITS, _SCALE = None, "in [0, 1]", "at least -inf", "at least 0"
+_CASCADE = {"score_scaling": (0, _SCALE), "attention_prob": (0, _PROBABILITY)}
+PARAMETERS = {
+    "ClickChain": {"tau": (1, _PROBABILITY)},
+    "DependentClicks": {"continue_after_click": (1, _PROBABILITY)},
+    "DynamicBayesian": {"gamma": (0, _PROBABILITY)},
+    "ExponentialCascade": _CASCADE,
+    "MultinomialLogit": {"no_click_mass": (0, _LOGITS)},
+    "MultinomialProportional": {"min_normalizer": (0, _ANY), "no_click_mass": (0, _ANY)},
+    "MultipleClickCascade": {
+        "continue_after_no_click": (0, _PROBABILITY),
+        "continue_after_click": (0, _PROBABILITY),
+        "continue_after_purchase": (0, _PROBABILITY),
+    },
+    "PlackettLuce": {"no_click_mass": (0, _LOGITS)},
+    "PositionBased": {"examination": (1, _PROBABILITY)},
+    "ProportionalCascade": {**_CASCADE, "min_normalizer": (0, _ANY)},
+    "UserBrowsing": {"examination": (2, _PROBABILITY)},
+    "FromTable": {"table": (2, _ANY), "logits": (1, _LOGITS)},
+    "LinearGaussian": {
+        "transition": (2, _ANY),
+        "gain": (2, _ANY),
+        "noise": (2, _ANY),
+        "initial_loc": (1, _ANY),
+        "initial_scale": (2, _ANY),
+    },
+    "MarkovChain": {"logits": (3, _LOGITS), "initial_logits": (1, _LOGITS)},
+    "Recurrent": {"kernel": (2, _ANY), "recurrent_kernel": (2, _ANY), "bias": (2, _ANY)},
+    "Boosting": {"cap": (0, _SCALE)},
+    "ClickBandit": {"optimism_scaling": (0, _SCALE)},
+    "ClusterBandit": {"optimism_scaling": (0, _SCALE)},
+    "OraclePolicy": {"reward_per_budget": (0, _ANY)},
+    "Trending": {
+        "exploration": (0, _SCALE),
+        "prior_clicks": (0, "above 0"),
+        "prior_impressions": (0, "above 0"),
+    },
+}
+_MODULES = (recsim_tf, belief, choice, dynamics, policies)
 ROOMS = tuple(f"recsim_tf.{room}." for room in ("core", "choice", "belief", "dynamics", "policies"))
 
 
@@ -57,9 +99,25 @@ def _defaults(function):
 
 def test_defaults_stay_as_they_are():
     found = {}
-    for module in (recsim_tf, belief, choice, dynamics, policies):
+    for module in _MODULES:
         for name in module.__all__:
             value = getattr(module, name)
             if callable(value) and value.__module__.startswith(ROOMS) and _defaults(value):
                 found[name] = _defaults(value)
     assert found == DEFAULTS
+
+
+def test_ranks_and_ranges_of_parameters_stay_as_they_are():
+    found: dict[str, dict] = {}
+    for name, model in ((name, getattr(each, name)) for each in _MODULES for name in each.__all__):
+        if not (isinstance(model, type) and issubclass(model, Model)):
+            continue
+        if inspect.isabstract(model) or not dataclasses.is_dataclass(model):
+            continue
+        for field in dataclasses.fields(model):
+            if spec := field.metadata.get("parameter"):
+                words = (
+                    spec.range.described() if any(end is not None for end in spec.range) else None
+                )
+                found.setdefault(name, {})[field.name] = (spec.rank, words)
+    assert found == PARAMETERS

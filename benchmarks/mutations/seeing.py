@@ -13,6 +13,8 @@ import processes
 
 # The context of what no test and no fixture runs.
 _IMPORT = ""
+# Its tests see defaults, ranks and ranges, which an import reads.
+_OF_IMPORTS = "tests/test_defaults.py"
 
 
 class Sight:
@@ -39,7 +41,8 @@ class Sight:
         """The tests that may see a fault in a line, those that most likely do first.
 
         They are the tests that run the line. Where a fixture runs it, or an import does, all tests
-        of the fixture's file, or all that run any line of the module, come after them. Of equals
+        of the fixture's file, or all that run any line of the module and those of defaults, come
+        after them. Of equals
         those of nearer files are first, and then quicker ones.
 
         Args:
@@ -51,7 +54,7 @@ class Sight:
         found = {name for each in lines for name in contexts.get(each, ())}
         direct = set(found)
         if _IMPORT in found:
-            found = {name for names in contexts.values() for name in names}
+            found = {name for names in contexts.values() for name in names} | {_OF_IMPORTS}
         # A name is that of a test or of a file.
         chosen = [test for test in self.seconds if test in found or _file(test) in found]
         return sorted(

@@ -393,3 +393,9 @@ def test_scores_below_the_normalizer_are_refused_in_an_environment():
         match="scores must be at least min_normalizer: a proportional weight is negative",
     ):
         step()
+
+
+def test_a_cascade_takes_scores_at_the_least_normalizer():
+    model = choice.ProportionalCascade(min_normalizer=-1.0, score_scaling=0.5, validate=True)
+    probs = model(tf.constant([[-1.0, 1.0]])).probs
+    np.testing.assert_allclose(probs[0, 0], 0.0, atol=1e-7)

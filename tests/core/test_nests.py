@@ -65,3 +65,15 @@ def test_batch_size_zeros_and_steps():
         assert (leaf.dtype, leaf.shape) == (expected.dtype, expected.shape)
         assert not tf.cast(leaf, tf.bool).numpy().any()
     np.testing.assert_array_equal(nests.at_step(nest, 1).vectors, nest.vectors[1])
+
+
+def test_the_outer_axes_are_merged_also_where_their_sizes_are_not_known():
+    values = tf.range(24)
+    expected = tf.reshape(values, [6, 4])
+    np.testing.assert_array_equal(nests.merge_outer(tf.reshape(values, [2, 3, 4])), expected)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, 4], tf.int32)])
+    def merged(nest):
+        return nests.merge_outer(nest)
+
+    np.testing.assert_array_equal(merged(tf.reshape(values, [2, 3, 4])), expected)

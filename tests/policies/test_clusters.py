@@ -278,3 +278,14 @@ def test_the_policy_states_of_the_arms_go_on_and_begin_anew_in_every_session():
         np.testing.assert_array_equal(
             tf.reduce_sum(state.counts.impressions, axis=1), np.full(NUM_USERS, 3 * frame)
         )
+
+
+def test_users_may_have_an_optimism_of_their_own():
+    shown = tf.constant([[9.0, 4.0, 5.0]] * 2)
+    counts = ClickCounts(shown, shown / [[3.0, 2.0, 5.0]], tf.ones([2], tf.bool))
+    simulator = three_topics()
+    several = ClusterBandit(simulator, "ucb1", optimism_scaling=tf.constant([0.1, 2.0]))
+    found = several.scores(counts, random.as_seed(0))
+    for user, scaling in enumerate((0.1, 2.0)):
+        one = ClusterBandit(simulator, "ucb1", optimism_scaling=scaling)
+        np.testing.assert_allclose(found[user], one.scores(counts, random.as_seed(0))[user])

@@ -123,6 +123,13 @@ FAULTS = {
         lambda self, state, *others: state._replace(patience=tf.math.log(-state.patience)),
         r"must return patience of finite numbers, got nan",
     ),
+    "an update of one user to NaN": (
+        "Shoppers.update",
+        lambda self, state, *others: state._replace(
+            patience=tf.concat([[float("nan")], state.patience[1:]], axis=0)
+        ),
+        r"must return patience of finite numbers, got nan",
+    ),
     "an exception in the update": (
         "Shoppers.update",
         lambda self, state, *others: {}["taste"],
@@ -151,6 +158,11 @@ FAULTS = {
     "a discount above one": (
         "Shoppers.discount",
         lambda self, state, next_state: 1.5 * tf.ones_like(state.patience),
+        r"must return discounts in \[0, 1\], got 1\.5",
+    ),
+    "a discount of one user above one": (
+        "Shoppers.discount",
+        lambda self, state, next_state: tf.concat([[1.5], tf.ones([B - 1])], axis=0),
         r"must return discounts in \[0, 1\], got 1\.5",
     ),
     "a discount below zero": (

@@ -103,3 +103,9 @@ def test_what_is_given_is_drawn_as_it_is_and_not_scored():
     log_prob = given.log_prob(tf.constant([1, 1]))
     np.testing.assert_array_equal(log_prob, np.zeros(2))
     assert log_prob.dtype == tf.float64
+
+
+@pytest.mark.parametrize("churn", [-0.5, 1.5])
+def test_a_churn_that_is_no_probability_is_refused(churn):
+    with pytest.raises(ValueError, match=rf"churn must be in \[0, 1\], got {churn}"):
+        return_time(churn=[0.2, churn, 0.2, 0.2])

@@ -8,6 +8,9 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import uniforms
+from recsim_tf.core.random.generator import generator as generator_of
+from recsim_tf.core.random.generator import grid_step
+from recsim_tf.core.random.generator import uniforms as uniforms_of
 
 NUM_DRAWS = 20_000
 # A Kolmogorov-Smirnov statistic times sqrt(n) is above this with probability 0.0005.
@@ -338,3 +341,26 @@ def test_the_algorithm_is_that_of_the_innermost_context():
     with pytest.raises(RuntimeError, match="inside"), random.algorithm("threefry"):
         raise RuntimeError("inside")
     np.testing.assert_array_equal(inner, draw())
+
+
+def test_numbers_of_xla_are_taken_from_both_halves_of_words():
+    """The bits of 64-bit draws: 23 of the upper 32 first, then 23 of the lower ones."""
+    length = 20_000
+
+    @tf.function(jit_compile=True)
+    def drawn():
+        with random.algorithm("threefry"):
+            generator = generator_of(random.as_seed(3))
+        words = tf.raw_ops.StatelessRandomUniformFullIntV2(
+            shape=[length // 2], dtype=tf.uint64, **generator
+        )
+        return uniforms_of([length], tf.float32, generator), words
+
+    found, words = (each.numpy() for each in drawn())
+    halves = np.concatenate([words >> np.uint64(32), words & np.uint64(2**32 - 1)])
+    np.testing.assert_array_equal(found, (halves >> np.uint64(9)) / 2**23)
+
+
+def test_the_grid_of_uniforms_is_that_of_their_significand():
+    for dtype, bits in ((tf.float16, 10), (tf.bfloat16, 7), (tf.float32, 23), (tf.float64, 52)):
+        assert grid_step(dtype) == 2.0**-bits

@@ -118,3 +118,14 @@ def test_exploration_tries_what_nobody_has_seen():
     shown = [tf.reduce_mean(tf.cast(nests.take(unseen, each), tf.float32)) for each in explored]
     assert not tf.reduce_any(nests.take(unseen, greedy))
     assert 0.05 < np.mean(shown) < 1 / 3
+
+
+def test_users_may_have_a_prior_of_their_own():
+    simulator = small()
+    observation = simulator.observe(simulator.reset(8, 0))
+    priors = tf.constant([2.0, 50.0] * 4)
+    several = Trending(simulator, exploration=0.0, prior_impressions=priors)
+    slates, _ = several(observation, (), as_seed(0))
+    for user, prior in enumerate((2.0, 50.0)):
+        one = Trending(simulator, exploration=0.0, prior_impressions=prior)
+        np.testing.assert_array_equal(slates[user], one(observation, (), as_seed(0))[0][user])

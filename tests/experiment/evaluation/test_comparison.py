@@ -127,6 +127,12 @@ def test_a_policy_with_values_is_for_its_users_only():
         match="boost of policy must be one value, or one for each of the num_users=3, got 2",
     ):
         simulator.rollout(Boosted(simulator, boost=[0.0, 1.0]), 3, 2, seed=0)
+    # One value for all may be a vector too.
+    slates = [
+        simulator.rollout(Boosted(simulator, boost=boost), 3, 2, seed=0).transitions.slate
+        for boost in (0.5, [0.5])
+    ]
+    np.testing.assert_array_equal(*slates)
 
 
 def test_a_policy_without_the_parameter_plays_with_every_value():
