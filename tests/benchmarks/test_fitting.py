@@ -1,7 +1,8 @@
 import re
 
+import numpy as np
 import pytest
-from fits import fields, likelihood_speed, movielens, open_bandit, recovery
+from fits import fields, likelihood_speed, log, movielens, open_bandit, recovery
 
 from tests.benchmarks.runs import in_this_process, quick_run
 
@@ -27,6 +28,30 @@ def test_a_quick_study_of_fields_says_what_was_done_with_each():
     printed = fields.fields_table(result)
     assert "device, where missing, summed out; the initial draw taste summed out by" in printed
     assert "users.loc[1]" in printed
+
+
+def test_a_quick_study_of_a_log_fits_right_and_wrong_models_to_it():
+    result = log.log(seed=0, quick=True)
+    rows = result["rows"]
+    assert [name for name, row in rows.items() if not row["is_right"]] == [
+        *("without drift", "cascade")
+    ]
+    assert set(rows["Chains"]["estimates"]) == {*log.TRUTH, "users.drift"}
+    assert all(row["gains"]["next"]["standard_error"] > 0 for row in rows.values())
+    printed = log.log_table(result)
+    assert all(name in printed for name in rows)
+    assert "wrong model" in printed
+
+
+def test_popularity_is_known_by_document_position_and_device():
+    table = log.simulate(np.random.default_rng(0), 2000, 0.0)
+    popularity = log.Popularity(log.read(table))
+    other = log.read(log.simulate(np.random.default_rng(1), 500, 0.0))
+    found = popularity.log_prob(other).mean()
+    rate = table["click"].mean()
+    clicks = other.response[0]
+    constant = np.log(np.where(clicks == 1, rate, 1 - rate)).sum(axis=2).mean()
+    assert found > constant + 0.1
 
 
 def test_a_quick_run_times_the_likelihood():
