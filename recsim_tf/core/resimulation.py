@@ -27,7 +27,7 @@ def retrace(
     function: Callable[..., Nest],
     carry: Nest,
     early_exit: bool = False,
-    answers: Callable[[dict[str, Nest]], Recorded] = Recorded,
+    answers: Callable[[dict[str, Nest], tf.Tensor], Recorded] = lambda draws, _: Recorded(draws),
 ) -> Nest:
     """See `Simulator.retrace`."""
     num_steps = trajectory.transitions.reward.shape[0]
@@ -40,7 +40,7 @@ def retrace(
 
     def body(step: tf.Tensor, state: SimulatorState, carry: Nest):
         transition, newcomers = nests.at_step((trajectory.transitions, trajectory.newcomers), step)
-        recorded = answers({**transition.draws._asdict(), "newcomers": newcomers})
+        recorded = answers({**transition.draws._asdict(), "newcomers": newcomers}, step)
         next_state, again, _ = advance(models, state, transition.action, recorded, auto_reset)
         transition = transition._replace(
             response=again.response, reward=again.reward, user_discount=again.user_discount

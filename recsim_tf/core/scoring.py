@@ -105,5 +105,5 @@ def _sums(
         add,
         dict.fromkeys(names, tf.zeros([num_users], dtype)) | started,
         early_exit=True,
-        answers=lambda draws: answers(draws, score=True),
+        answers=lambda draws, _: answers(draws, score=True),
     )

@@ -376,7 +376,8 @@ class Simulator(Model, SessionSource):
         function: Callable[..., Nest],
         carry: Nest,
         score: bool,
-        early_exit: bool = False,
+        drawn: Sequence[str] = (),
+        seed: Seed = 0,
     ) -> Nest:
         """Goes through a trajectory again, with its draws and turns.
 
@@ -387,13 +388,22 @@ class Simulator(Model, SessionSource):
             log_probs holds [B] by stage, and [W] for the stages of corpora.
           carry: the first carry.
           score: whether `log_probs` are wanted.
-          early_exit: whether to stop where all sessions have ended.
+          drawn: stages that are drawn anew, and not scored, such as innovations that were not
+            logged.
+          seed: of what is drawn, an integer or int32 [2].
 
         Returns:
           The last carry.
         """
-        recorded = functools.partial(stages.Recorded, score=score)
-        return resimulation.retrace(self, trajectory, function, carry, early_exit, recorded)
+        num_steps = trajectory.transitions.reward.shape[0]
+        seeds = tf.stack(random.split_seed(seed, num_steps)) if drawn else None
+
+        def answers(draws, step):
+            if seeds is None:
+                return stages.Recorded(draws, score)
+            return stages.PartlySampled(draws, seeds[step], drawn, score)
+
+        return resimulation.retrace(self, trajectory, function, carry, answers=answers)
 
     def resimulate(
         self,

@@ -318,10 +318,13 @@ class PartlySampled(Recorded):
       draws: by stage.
       seed: an integer or int32 [2].
       names: of the stages that are drawn.
+      score: as of `Recorded`, for the others.
     """
 
-    def __init__(self, draws: Mapping[str, Nest], seed: Seed, names: Iterable[str]):
-        super().__init__(draws)
+    def __init__(
+        self, draws: Mapping[str, Nest], seed: Seed, names: Iterable[str], score: bool = False
+    ):
+        super().__init__(draws, score)
         self._names = frozenset(names)
         self._sampled = Sampled(seed, names)
 

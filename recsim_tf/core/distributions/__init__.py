@@ -4,7 +4,7 @@ from recsim_tf.core.distributions.catalogue import CatalogueIds, candidate_ids
 from recsim_tf.core.distributions.categories import UniformCategories, uniform_ids
 from recsim_tf.core.distributions.given import Given
 from recsim_tf.core.distributions.independent import IndependentParts, Shifted, parts_of
-from recsim_tf.core.distributions.joint import log_prob, log_prob_parts
+from recsim_tf.core.distributions.joint import log_prob, log_prob_parts, parts_with_draws
 from recsim_tf.core.distributions.mixtures import Mixture, gaussian_mixture, logsumexp
 from recsim_tf.core.distributions.outcomes import num_outcomes
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
@@ -30,5 +30,6 @@ __all__ = [
     "logsumexp",
     "num_outcomes",
     "parts_of",
+    "parts_with_draws",
     "uniform_ids",
 ]

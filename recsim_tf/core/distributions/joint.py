@@ -33,24 +33,34 @@ def log_prob(distribution: tfd.Distribution, draw: tf.Tensor) -> tf.Tensor:
 
 
 def log_prob_parts(distribution: tfd.Distribution, draw: Nest) -> dict[str, tf.Tensor]:
-    """The log-probabilities of the parts of a draw by name, which sum up to `log_prob`.
+    """The log-probabilities of `parts_with_draws` by name, which sum up to `log_prob`."""
+    return {
+        name: log_prob(part, drawn) for name, part, drawn in parts_with_draws(distribution, draw)
+    }
+
+
+def parts_with_draws(
+    distribution: tfd.Distribution, draw: Nest, name: str = ""
+) -> Iterator[tuple[str, tfd.Distribution, Nest]]:
+    """Name, distribution and draw of each part, given the other parts that it depends on.
 
     The parts of a joint distribution have the names of its fields, or their numbers where it is a
     sequence, and parts of parts a dot between: "taste.mean". Any other distribution is one part,
-    with the name "".
+    with the name of the whole, "".
     """
     if isinstance(distribution, _NAMED):
-        parts = {
-            name: log_prob_parts(part, drawn) for name, part, drawn in _fields(distribution, draw)
-        }
+        parts = _fields(distribution, draw)
     elif isinstance(distribution, IndependentParts):
-        return _parts_of_nest(distribution.parts, draw)
+        parts = _with_draws(distribution.parts, draw)
     elif isinstance(distribution, tfd.JointDistribution):
-        scores = distribution.log_prob_parts(draw)
-        parts = {name: {"": score} for name, score in _items(scores).items()}
+        # Nothing is sampled, since all values are given.
+        found, _ = distribution.sample_distributions(value=draw, seed=random.as_seed(0))
+        parts = _with_draws(found, draw)
     else:
-        return {"": log_prob(distribution, draw)}
-    return _with_names(parts)
+        yield name, distribution, draw
+        return
+    for own, part, drawn in parts:
+        yield from parts_with_draws(part, drawn, f"{name}.{own}" if name else own)
 
 
 def _fields(
@@ -65,14 +75,14 @@ def _fields(
         yield name, part, draws[name]
 
 
-def _parts_of_nest(parts: Nest, draw: Nest) -> dict[str, tf.Tensor]:
-    """As `log_prob_parts`, of a nest of independent distributions."""
-    if isinstance(parts, tfd.Distribution):
-        return log_prob_parts(parts, draw)
+def _with_draws(parts: Nest, draw: Nest) -> Iterator[tuple[str, tfd.Distribution, Nest]]:
+    """As `_fields`, of a nest of distributions."""
     draws = _items(draw)
-    return _with_names(
-        {name: _parts_of_nest(part, draws[name]) for name, part in _items(parts).items()}
-    )
+    for name, part in _items(parts).items():
+        if isinstance(part, tfd.Distribution):
+            yield name, part, draws[name]
+        else:
+            yield name, IndependentParts(part), draws[name]
 
 
 def _items(nest: Nest) -> Mapping[str, Nest]:
@@ -80,15 +90,6 @@ def _items(nest: Nest) -> Mapping[str, Nest]:
     if isinstance(nest, Mapping):
         return nest
     return fields_of(nest) or {str(number): each for number, each in enumerate(nest)}
-
-
-def _with_names(parts: Mapping[str, Mapping[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
-    """Parts of parts by one name."""
-    return {
-        f"{name}.{own}" if own else name: score
-        for name, inner in parts.items()
-        for own, score in inner.items()
-    }
 
 
 def record(name: str, fields: Mapping[str, Nest]) -> Nest:

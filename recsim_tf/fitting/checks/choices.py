@@ -5,30 +5,12 @@ of guesses without a model, and whether clicks come as often as they are predict
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
-from recsim_tf.adapters.episodes import session_spec
-from recsim_tf.choice import CascadeDistribution, ChoiceDistribution, ClicksAndPurchases
-from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.stages import log_prob_per_user
-from recsim_tf.core.types import Nest, Seed, Trajectory
+from recsim_tf.core.types import Seed
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.likelihood.batches import take_sessions
-from recsim_tf.fitting.likelihood.initial import copies
-from recsim_tf.fitting.likelihood.missing import (
-    draw_parts,
-    log_prior,
-    missing_parts,
-    with_zeros,
-)
+from recsim_tf.fitting.checks.responses import ResponsePredictions, predict_responses
 from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.logs.trajectories import as_trajectory, by_field, scoring_simulator
-
-# Stages of a step that tell of the user.
-_OF_USERS = ("response", "innovation", "departure")
 
 
 class ChoicePredictions(NamedTuple):
@@ -50,145 +32,31 @@ def predict_choices(
     batch_size: int = 1000,
     num_draws: int = 200,
     seed: Seed = 0,
+    given: SessionLog | None = None,
 ) -> ChoicePredictions:
-    """Probabilities of clicks at each step of logged sessions, and of what was logged.
-
-    Where a response is a choice and more, as a `tfd.JointDistributionNamed` of a choice and a
-    rating, its choice is predicted, given the parts that are drawn before it. The rest has no part
-    in it.
-
-    Initial draws that the log lacks are drawn many times from the models, and each draw counts in
-    proportion to the likelihood that it gives to what was logged before a step. So the first steps
-    are those of a new user, and later ones are predicted by what the user did before. The longer a
-    session is, the more draws it takes.
-
-    Args:
-      simulator: its user model draws choices of one position or none (`ChoiceDistribution`), or
-        clicks [B, K], with purchases or not; alone or as a part of a joint distribution.
-      log: with everything that the user model draws but some or all of the initial draws.
-      batch_size: sessions that are predicted at once; memory grows with it and with the draws.
-      num_draws: of each session whose initial draws the log lacks.
-      seed: of these draws, an integer or int32 [2].
+    """Probabilities of clicks at each step of logged sessions, and of what was logged: the choice
+    or the clicks among `predict_responses`, whose arguments and errors these are.
 
     Raises:
-      ValueError: for another kind of response, or a number below 1.
+      ValueError: for responses without a choice of one position or none (`ChoiceDistribution`) and
+        without clicks [B, K].
     """
-    check_at_least(1, batch_size=batch_size, num_draws=num_draws)
-    scorer = scoring_simulator(simulator)
-    size = min(batch_size, log.num_sessions)
-    spec = session_spec(scorer, size).initial.user
-    logged_draws = by_field(spec, log.initial)
-    missing = missing_parts(scorer.users, size, spec, logged_draws)
-    log = log._replace(initial=with_zeros(missing, spec, logged_draws, log.num_sessions))
-    number = num_draws if missing else 1
-
-    @compiled
-    def predict(trajectory, seed):
-        num_steps = trajectory.transitions.reward.shape[0]
-        sessions = trajectory
-        if missing:
-            sessions = Trajectory(
-                copies(trajectory.initial, number), copies(trajectory.transitions, number, 1), ()
-            )
-            sessions = draw_parts(missing, scorer.users, sessions, seed)
-
-        def mixed(values, log_weights):
-            """[B, ...] of [N * B, ...]: the mean with these weights [N, B]."""
-            by_draw = tf.reshape(values, [number, size, *values.shape[1:]])
-            weights = tf.exp(log_weights)
-            weights = tf.reshape(weights, [*weights.shape, *[1] * (values.shape.rank - 1)])
-            return tf.reduce_sum(weights * by_draw, axis=0)
-
-        def record(carry, step, state, transition, log_probs):
-            arrays, log_weights = carry
-            response = scorer.users.response(state.user, scorer.shown(state, transition))
-            clicks, logged = _clicks(response, transition.draws.response, scorer.slate_size)
-            log_prob = (
-                log_probs["response"]
-                if clicks is response
-                else log_prob_per_user("response", clicks, logged)
-            )
-            probs = clicks.probs if isinstance(clicks, ChoiceDistribution) else clicks.mean()
-            if missing:
-                probs = mixed(probs, log_weights)
-                log_prob = tf.reduce_logsumexp(
-                    log_weights + tf.reshape(log_prob, log_weights.shape), axis=0
-                )
-                logged = logged[:size]
-            values = (probs, log_prob, tf.cast(logged, tf.int32))
-            arrays = tuple(
-                array.write(step, value) for array, value in zip(arrays, values, strict=True)
-            )
-            of_step = sum(log_probs[name] for name in _OF_USERS if name in log_probs)
-            log_weights += tf.reshape(of_step, log_weights.shape)
-            return arrays, _normalized(log_weights)
-
-        dtype = trajectory.transitions.reward.dtype
-        arrays = tuple(tf.TensorArray(kind, num_steps) for kind in (dtype, dtype, tf.int32))
-        log_weights = tf.zeros([number, size], dtype)
-        if missing:
-            # Known fields may depend on those that were drawn.
-            user = sessions.initial.user
-            of_all = log_prob_per_user("user", scorer.users.initial_draws(number * size), user)
-            of_drawn = log_prior(missing, scorer.users, user)
-            log_weights += tf.reshape(of_all - of_drawn, log_weights.shape)
-        carry = arrays, _normalized(log_weights)
-        found, _ = scorer.retrace(sessions, record, carry, score=True)
-        return tuple(array.stack() for array in found)
-
-    trajectory = as_trajectory(log, scorer, size)
-    parts = []
-    starts = range(0, log.num_sessions, size)
-    for start, own in zip(starts, random.split_seed(seed, len(starts)), strict=True):
-        rows = tf.minimum(tf.range(start, start + size), log.num_sessions - 1)
-        found = predict(take_sessions(trajectory, rows), own)
-        parts.append(
-            [np.swapaxes(values.numpy(), 0, 1)[: log.num_sessions - start] for values in found]
-        )
-    return ChoicePredictions(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+    return choices_among(
+        predict_responses(simulator, log, batch_size, num_draws, seed, given), log.slate_size
+    )
 
 
-def _normalized(log_weights: tf.Tensor) -> tf.Tensor:
-    """Logs of weights [N, B] that sum to one, even ones where none is possible."""
-    total = tf.reduce_logsumexp(log_weights, axis=0)
-    return tf.where(tf.math.is_finite(total), log_weights - total, -np.log(log_weights.shape[0]))
-
-
-def _clicks(
-    response: tfd.Distribution, draw: Nest, slate_size: int
-) -> tuple[tfd.Distribution, tf.Tensor]:
-    """The distribution of clicks in a response, and what was logged of it. Raises a ValueError if
-    there is none, or more than one.
-    """
-    parts = [
-        (distribution, value)
-        for distribution, value in _parts(response, draw)
-        if isinstance(distribution, ChoiceDistribution) or distribution.event_shape == [slate_size]
-    ]
-    choices = [part for part in parts if isinstance(part[0], ChoiceDistribution)]
-    if len(choices or parts) != 1:
-        raise ValueError(
-            f"responses must be choices of a position or clicks [B, {slate_size}], alone or as one"
-            f" part of a joint distribution, got the distribution {response.name}"
-        )
-    return (choices or parts)[0]
-
-
-def _parts(distribution: tfd.Distribution, draw: Nest) -> list[tuple[tfd.Distribution, Nest]]:
-    """The parts of a joint distribution, each given those drawn before it, beside their draws. Of
-    clicks and purchases it is the clicks.
-    """
-    if isinstance(distribution, CascadeDistribution) and isinstance(draw, ClicksAndPurchases):
-        return [(distribution.clicks, draw.clicked)]
-    if not isinstance(distribution, tfd.JointDistribution):
-        return [(distribution, draw)]
-    # Nothing is sampled, since all values are given.
-    distributions, draws = distribution.sample_distributions(value=draw, seed=random.as_seed(0))
-    leaves, found = iter(tf.nest.flatten(draws)), []
-    for part in tf.nest.flatten(distributions):
-        own = [next(leaves) for _ in tf.nest.flatten(part.dtype)]
-        found += _parts(part, tf.nest.pack_sequence_as(part.dtype, own))
-    return found
+def choices_among(predictions: ResponsePredictions, slate_size: int) -> ChoicePredictions:
+    """The predictions of clicks among those of responses. Raises the error of `predict_choices`."""
+    for name, log_prob in predictions.clicks.items():
+        probs, logged, _ = predictions.fields[name]
+        if probs.shape[-1] > slate_size:
+            logged = np.argmax(logged, axis=-1)
+        return ChoicePredictions(probs, log_prob, logged.astype(np.int32))
+    raise ValueError(
+        "responses must be choices of a position or clicks of each, alone or as one part of a joint"
+        f" distribution, got {', '.join(predictions.fields) or 'others'}"
+    )
 
 
 class Mean(NamedTuple):
@@ -298,51 +166,59 @@ def _score_clicks(predictions: ChoicePredictions, log: SessionLog) -> tuple[np.n
 
 
 class Calibration(NamedTuple):
-    """Predicted and observed click rates of the positions shown, in Q bins of predictions, from low
-    to high.
+    """Predicted and observed means, such as click rates of the positions shown, in Q bins of
+    predictions, from low to high.
     """
 
     predicted: np.ndarray  # float64 [Q], mean prediction of the bin
-    observed: np.ndarray  # float64 [Q], click rate of the bin
+    observed: np.ndarray  # float64 [Q], observed mean of the bin
     # float64 [Q], of observed - predicted, between sessions; NaN for one session
     standard_error: np.ndarray
     num_shown: np.ndarray  # int64 [Q], predictions in the bin
-    # mean of |observed - predicted| over all positions shown, the expected calibration error
+    # mean of |observed - predicted| over all predictions, the expected calibration error
     expected_error: float
     noise: float  # what that mean comes to for perfect predictions and these standard errors
 
 
-def calibrate(predictions: ChoicePredictions, log: SessionLog, num_bins: int = 10) -> Calibration:
-    """Compares predicted click probabilities with clicks, over all positions shown at all steps.
+def calibrate(
+    predictions: ResponsePredictions, log: SessionLog, num_bins: int = 10
+) -> dict[str, Calibration]:
+    """Compares what was expected of each field of responses with what was logged: click
+    probabilities with clicks, over all positions shown, and means of dwell times, ratings or
+    purchases.
 
     Bins hold about equally many predictions, and fewer of them are made where predictions repeat.
     The expected calibration error is that of Naeini et al. 2015, "Obtaining well calibrated
     probabilities using Bayesian binning", with these bins.
 
     Args:
-      predictions: of `predict_choices` for this log.
-      log: which documents were shown, and when sessions ended.
+      predictions: of `predict_responses` for this log.
+      log: when sessions ended.
       num_bins: at least 1.
 
-    Raises:
-      ValueError: if nothing was shown.
+    Returns:
+      Calibrations by field, without fields that were never drawn or whose mean is not finite.
     """
     check_at_least(1, num_bins=num_bins)
-    counted = log.shown & log.active[..., np.newaxis]
-    if not counted.any():
-        raise ValueError("the log must show at least one document, got empty slates alone")
-    probs = predictions.probs[..., : log.slate_size].astype(np.float64)
-    clicked = logged_clicks(predictions, log)
-    edges = np.unique(np.quantile(probs[counted], np.linspace(0, 1, num_bins + 1)))
+    found = {}
+    for name, (mean, logged, counted) in predictions.fields.items():
+        counted = counted & log.active.reshape([*log.active.shape, *[1] * (mean.ndim - 2)])
+        if counted.any() and np.isfinite(mean[counted]).all():
+            found[name] = _calibrate(mean.astype(np.float64), logged, counted, num_bins)
+    return found
+
+
+def _calibrate(
+    means: np.ndarray, logged: np.ndarray, counted: np.ndarray, num_bins: int
+) -> Calibration:
+    edges = np.unique(np.quantile(means[counted], np.linspace(0, 1, num_bins + 1)))
     # The highest prediction belongs to the last bin; where all are the same there is one.
-    bins = np.clip(np.searchsorted(edges, probs, side="right") - 1, 0, max(len(edges) - 2, 0))
+    bins = np.clip(np.searchsorted(edges, means, side="right") - 1, 0, max(len(edges) - 2, 0))
     rows = []
     for number in np.unique(bins[counted]):
         inside = counted & (bins == number)
-        gap = mean_by_session(clicked - probs, inside)
-        rows.append(
-            (probs[inside].mean(), clicked[inside].mean(), gap.standard_error, inside.sum())
-        )
+        gap = mean_by_session(logged - means, inside)
+        rows.append((means[inside].mean(), logged[inside].mean(), gap.standard_error, inside.sum()))
     predicted, observed, error, num_shown = (np.array(column) for column in zip(*rows, strict=True))
     weights = num_shown / num_shown.sum()
     return Calibration(

@@ -10,10 +10,11 @@ from recsim_tf.fitting.checks.choices import (
     Calibration,
     ChoiceScores,
     calibrate,
-    predict_choices,
+    choices_among,
     score_choices,
 )
 from recsim_tf.fitting.checks.predictive import PredictiveCheck, predictive_check
+from recsim_tf.fitting.checks.responses import predict_responses
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs.session_log import SessionLog
@@ -41,10 +42,18 @@ class FitChecks(NamedTuple):
     choices: ChoiceScores | None  # None where choices cannot be predicted
     calibration: Calibration | None  # None where choices cannot be predicted
     unpredictable: str  # why choices cannot be predicted; empty where they are
-    # whether both are of held-out sessions, or of those that were fitted
+    # by field, of what else is drawn in a response
+    responses: dict[str, Calibration]
+    # whether these are of held-out sessions, or of those that were fitted
     choices_are_held_out: bool
     predictive: PredictiveCheck  # of the sessions that were fitted
     recovery: list[Recovered]  # empty where the truth is not known
+
+    @property
+    def calibrations(self) -> dict[str, Calibration]:
+        """Of clicks, if they can be predicted, and of the other fields of responses."""
+        clicks = {} if self.calibration is None else {"click probability": self.calibration}
+        return clicks | self.responses
 
     def figures(self) -> dict[str, Any]:
         """The figures of all checks as JSON takes them, None for those that are not finite: for a
@@ -55,6 +64,9 @@ class FitChecks(NamedTuple):
             {
                 "choices": self.choices and held_out | self.choices._asdict(),
                 "calibration": self.calibration and held_out | self.calibration._asdict(),
+                "responses": {
+                    name: held_out | found._asdict() for name, found in self.responses.items()
+                },
                 "predictive": {
                     "num_sessions": self.predictive.num_sessions,
                     "num_replicates": self.predictive.num_replicates,
@@ -79,6 +91,7 @@ def check_fit(
     batch_size: int = 1000,
     seed: int = 0,
     jit_compile: bool = False,
+    given: SessionLog | None = None,
 ) -> FitChecks:
     """Checks a fit on the sessions that were fitted, and its predictions on those held out.
 
@@ -91,24 +104,25 @@ def check_fit(
       num_bins: of `calibrate`.
       num_replicates, seed, jit_compile: as of `predictive_check`.
       batch_size: sessions that are predicted or simulated at once.
+      given: earlier steps of the sessions that are held out, see `predict_responses`.
 
     Raises:
       ValueError: for an argument out of range, or a log that lacks what the models need to be
         simulated.
     """
     predicted = log if held_out_log is None else held_out_log
-    scores, calibration, unpredictable = None, None, ""
+    scores, unpredictable = None, ""
+    predictions = predict_responses(result.simulator, predicted, batch_size, given=given)
+    calibrations = calibrate(predictions, predicted, num_bins)
     try:
-        predictions = predict_choices(result.simulator, predicted, batch_size)
+        scores = score_choices(choices_among(predictions, predicted.slate_size), predicted)
     except ValueError as reason:
         unpredictable = str(reason)
-    else:
-        scores = score_choices(predictions, predicted)
-        calibration = calibrate(predictions, predicted, num_bins)
     return FitChecks(
         choices=scores,
-        calibration=calibration,
+        calibration=calibrations.pop(next(iter(predictions.clicks), ""), None),
         unpredictable=unpredictable,
+        responses=calibrations,
         choices_are_held_out=held_out_log is not None,
         predictive=predictive_check(
             result.simulator, log, num_replicates, batch_size, seed, jit_compile

@@ -28,6 +28,7 @@ class Contents(NamedTuple):
     positions: tuple[int, ...]  # those at which documents were shown
     length: bool  # whether the models draw the lengths of sessions
     engagement: bool  # whether engagement is known and differs from the number of clicks
+    amounts: tuple[str, ...]  # fields of responses that are compared
 
 
 class Statistic(NamedTuple):
@@ -106,10 +107,11 @@ def predictive_check(
 ) -> PredictiveCheck:
     """Simulates logged sessions again, see `Resimulation`, and compares them with the log.
 
-    Click rates by position, session lengths, clicks, and the simulator's reward, called engagement,
-    are compared (Gelman, Meng and Stern 1996, "Posterior predictive assessment of model fitness via
-    realized discrepancies"). All replicates have the parameters of the simulator. Their uncertainty
-    is left out, so the intervals are a little narrow where parameters are uncertain.
+    Click rates by position, session lengths, clicks, the simulator's reward, called engagement, and
+    sums of what else is drawn in responses, such as dwell times, are compared (Gelman, Meng and
+    Stern 1996, "Posterior predictive assessment of model fitness via realized discrepancies"). All
+    replicates have the parameters of the simulator. Their uncertainty is left out, so the intervals
+    are a little narrow where parameters are uncertain.
 
     Args:
       simulator: fitted; its parameters are scalars or tables, not [B].
@@ -129,11 +131,16 @@ def predictive_check(
     engagement_is_known = True
     if sessions.innovations_are_latent:
         engagement_is_known = np.array_equal(observed.reward, sessions.observed(second_seed).reward)
+    totals = (observed.reward.sum(axis=1), observed.clicks.sum(axis=1))
     contents = Contents(
         positions=tuple(map(int, np.flatnonzero(observed.shown.sum(axis=0)))),
         length=sessions.users_leave,
-        engagement=engagement_is_known
-        and not np.array_equal(observed.reward.sum(axis=1), observed.clicks.sum(axis=1)),
+        engagement=engagement_is_known and not np.array_equal(*totals),
+        amounts=tuple(
+            name
+            for name, amount in observed.amounts.items()
+            if not any(np.allclose(amount, total) for total in totals)
+        ),
     )
     logged_samples = samples(observed, contents)
     logged_statistics = statistics(observed, contents, logged_samples)
@@ -189,7 +196,7 @@ def _notes(
         notes.append("Initial draws of users were not logged, and are drawn anew each time.")
     if not engagement_is_known:
         notes.append("Engagement depends on innovations that were not logged: it is not checked.")
-    elif not contents.engagement:
+    elif not contents.engagement and not contents.amounts:
         notes.append("The reward is the number of clicks: there is no other engagement to check.")
     return notes
 
@@ -213,6 +220,8 @@ def samples(outcomes: Outcomes, contents: Contents) -> dict[str, np.ndarray]:
     """The values whose distributions are compared, [S] each, and by step that counts [steps]."""
     found = {"session_length": outcomes.length} if contents.length else {}
     found["clicks_per_session"] = outcomes.clicks.sum(axis=1)
+    for name in contents.amounts:
+        found[f"response/{name}_per_session"] = outcomes.amounts[name]
     if contents.engagement:
         found["engagement_per_session"] = outcomes.reward.sum(axis=1)
         steps = np.arange(outcomes.reward.shape[1])

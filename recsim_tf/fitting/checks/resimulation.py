@@ -8,11 +8,12 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.adapters.episodes import session_spec
-from recsim_tf.core import random
+from recsim_tf.core import nests, random
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Seed
 from recsim_tf.core.validation import check_at_least
+from recsim_tf.fitting.checks.responses import amounts, by_batch
 from recsim_tf.fitting.likelihood.batches import take_sessions
 from recsim_tf.fitting.likelihood.missing import draw_parts, missing_parts, with_zeros
 from recsim_tf.fitting.logs.session_log import SessionLog, take_steps
@@ -29,6 +30,8 @@ class Outcomes(NamedTuple):
     clicks: np.ndarray  # float [S, K], clicks by position
     shown: np.ndarray  # int64 [S, K], documents shown by position
     reward: np.ndarray  # float [S, T], of each step; 0 after the end
+    # float [S] by field of the responses that has a mean, without clicks: the sum over the session
+    amounts: dict[str, np.ndarray]
 
 
 class Resimulation:
@@ -71,15 +74,20 @@ class Resimulation:
         self._cuts = Cuts(log, last_day) if self.users_leave else None
 
         def run(rows, last, seed, stages, is_observed):
-            """Sums over steps of left, clicks, shown, each [B, ...], and reward and whether it
-            counts by step, each [T, B].
+            """Sums over steps of left, clicks, shown and amounts, each [B, ...], and reward and
+            whether it counts by step, each [T, B].
             """
             sessions = take_sessions(trajectory, rows)
             initial_seed, seed = random.split_seed(seed, 2)
             sessions = draw_parts(parts, scorer.users, sessions, initial_seed)
 
+            def drawn(state, transition):
+                slate = scorer.shown(state, transition)
+                response = scorer.users.response(state.user, slate)
+                return amounts(response, transition.draws.response, slate)
+
             def add(carry, step, state, transition):
-                left, clicks, shown, rewards, counts = carry
+                left, clicks, shown, rewards, counts, totals = carry
                 # Logged steps count even if a rule of the models would end the session earlier.
                 counted, gone = step < last, transition.terminated
                 if not is_observed:
@@ -96,20 +104,25 @@ class Resimulation:
                     shown + tf.cast(counted[:, tf.newaxis] & (transition.slate >= 0), tf.int32),
                     rewards.write(step, tf.where(counted, reward, 0)),
                     counts.write(step, counted),
+                    {
+                        name: totals[name] + tf.where(counted, amount, 0)
+                        for name, amount in drawn(state, transition).items()
+                    },
                 )
 
             shape = [self._size, scorer.slate_size]
+            # Only the names are of use, so that a graph loses this step.
+            first = nests.at_step(sessions.transitions, 0)
             carry = (
                 tf.zeros(shape[:1], tf.bool),
                 tf.zeros(shape, spec.response.clicked.dtype),
                 tf.zeros(shape, tf.int32),
                 tf.TensorArray(spec.reward.dtype, log.max_length, element_shape=shape[:1]),
                 tf.TensorArray(tf.bool, log.max_length, element_shape=shape[:1]),
+                nests.zeros_like(drawn(scorer.initial_state(sessions.initial), first)),
             )
-            left, clicks, shown, rewards, counts = scorer.resimulate(
-                sessions, stages, seed, add, carry
-            )
-            return left, clicks, shown, rewards.stack(), counts.stack()
+            *sums, rewards, counts, totals = scorer.resimulate(sessions, stages, seed, add, carry)
+            return (*sums, rewards.stack(), counts.stack(), totals)
 
         wrap = compiled(jit_compile=jit_compile)
         drawn = ("innovation",) if self.innovations_are_latent else ()
@@ -129,17 +142,14 @@ class Resimulation:
         return self._outcomes(self._simulate, last, seed)
 
     def _outcomes(self, function: Callable[..., Any], last: np.ndarray, seed: Seed) -> Outcomes:
-        starts = range(0, self._log.num_sessions, self._size)
-        parts = []
-        for start, part_seed in zip(starts, random.split_seed(seed, len(starts)), strict=True):
-            rows = np.minimum(np.arange(start, start + self._size), self._log.num_sessions - 1)
-            left, clicks, shown, rewards, counts = function(
-                tf.constant(rows, tf.int32), tf.constant(last[rows], tf.int32), part_seed
+        def of_batch(rows, seed):
+            left, clicks, shown, rewards, counts, totals = function(
+                rows, tf.gather(tf.constant(last, tf.int32), rows), seed
             )
-            outcomes = (counts.numpy().sum(axis=0), left, clicks, shown, rewards.numpy().T)
-            left_out = slice(self._log.num_sessions - start)
-            parts.append([np.asarray(values)[left_out] for values in outcomes])
-        return Outcomes(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+            length = counts.numpy().sum(axis=0)
+            return Outcomes(length, left, clicks, shown, rewards.numpy().T, totals)
+
+        return by_batch(of_batch, self._log.num_sessions, self._size, seed)
 
 
 class Cuts:

@@ -137,6 +137,30 @@ class SessionLog(NamedTuple):
         cut = self._replace(length=length, departed=self.departed & (length == self.length))
         return cut._map_steps(lambda leaf: repeat_last_step(leaf, length)[:, : length.max()])
 
+    def followed_by(self, later: "SessionLog") -> "SessionLog":
+        """The sessions with steps of another log after those that they have, row by row. Raises a
+        ValueError for another number of sessions.
+        """
+        if later.num_sessions != self.num_sessions:
+            raise ValueError(
+                f"later must have the {self.num_sessions} sessions that it goes on with, got"
+                f" {later.num_sessions}"
+            )
+        length = self.length + later.length
+        active = np.concatenate([self.active, later.active], axis=1)
+        order = np.argsort(~active, axis=1, kind="stable")[:, : length.max()]
+
+        def joined(first, second):
+            return take_steps(np.concatenate([first, second], axis=1), order)
+
+        by_step = {
+            name: tf.nest.map_structure(joined, getattr(self, name), getattr(later, name))
+            for name in _STEPS
+        }
+        return self._replace(
+            length=length, departed=later.departed, **repeat_last_step(by_step, length)
+        )
+
     def _map_steps(self, function: Callable[[np.ndarray], np.ndarray]) -> "SessionLog":
         """The log with a function applied to all arrays [S, T, ...]."""
         by_step = {name: value for name, value in self._asdict().items() if name in _STEPS}

@@ -36,20 +36,21 @@ def parameter_histogram(axes: Any, name: str, values: np.ndarray) -> None:
     axes.set_ylabel("elements")
 
 
-def calibration_plot(axes: Any, calibration: Calibration) -> None:
-    """Observed against predicted click rates."""
+def calibration_plot(axes: Any, calibration: Calibration, quantity: str) -> None:
+    """Observed against predicted means of a quantity."""
     predicted, observed = calibration.predicted, calibration.observed
     errors = np.nan_to_num(2 * calibration.standard_error)
+    low = min(0.0, 1.08 * predicted.min(), 1.08 * (observed - errors).min())
     top = 1.08 * max(predicted.max(), (observed + errors).max())
     diagonal = {"color": "grey", "linestyle": "--", "linewidth": 1}
-    axes.plot([0, top], [0, top], label="perfect calibration", **diagonal)
+    axes.plot([low, top], [low, top], label="perfect calibration", **diagonal)
     axes.errorbar(
         predicted, observed, errors, fmt="o", capsize=3, color=_MODEL, label="± 2 standard errors"
     )
-    axes.set_xlim(0, top)
-    axes.set_ylim(0, top)
-    axes.set_xlabel("predicted click probability")
-    axes.set_ylabel("observed click rate")
+    axes.set_xlim(low, top)
+    axes.set_ylim(low, top)
+    axes.set_xlabel(f"predicted {quantity}")
+    axes.set_ylabel("observed mean")
     axes.legend(frameon=False, loc="upper left")
 
 

@@ -65,11 +65,10 @@ def findings(checks: FitChecks) -> list[Part]:
             f" model's log-likelihood a step is {signed(gain.value)} ± {fixed(gain.standard_error)}"
             " nats from that of the click frequencies of the positions."
         )
-    if checks.calibration is not None:
+    for name, each in checks.calibrations.items():
         found.append(
-            "Calibration: predicted click probabilities are off by"
-            f" {fixed(checks.calibration.expected_error)} on average; perfect predictions would"
-            f" show about {fixed(checks.calibration.noise)}."
+            f"Calibration: predictions of {label(name)} are off by {fixed(each.expected_error)} on"
+            f" average; perfect ones would be by about {fixed(each.noise)}."
         )
     statistics = checks.predictive.statistics
     small = sum(statistic.p_value < _SMALL_P for statistic in statistics.values())
@@ -165,18 +164,19 @@ def choices(checks: FitChecks) -> list[Part]:
 
 
 def calibration(checks: FitChecks) -> list[Part]:
-    """The reliability of click probabilities."""
-    found = checks.calibration
-    if found is None:
-        return [_unpredictable(checks)]
-    drawn = png(figures.calibration_plot, found, size=(5.4, 4.6))
-    caption = (
-        f"Click probabilities of {int(found.num_shown.sum()):,} documents shown, in bins of about"
-        " equal size. Mean distance from the diagonal (expected calibration error):"
-        f" {fixed(found.expected_error)}; perfect predictions would show about"
-        f" {fixed(found.noise)}."
-    )
-    return [Chart(drawn, "Observed against predicted click rates", caption)]
+    """The reliability of click probabilities, and of what else is expected of a response."""
+    parts: list[Part] = [_unpredictable(checks)] if checks.unpredictable else []
+    for name, found in checks.calibrations.items():
+        words = f"Observed against predicted {label(name)}"
+        caption = (
+            f"{words}: means of {int(found.num_shown.sum()):,} values, in bins of about equal size,"
+            " each predicted from what was logged before it. Mean distance from the diagonal"
+            f" (expected calibration error): {fixed(found.expected_error)}; perfect predictions"
+            f" would show about {fixed(found.noise)}."
+        )
+        drawn = png(figures.calibration_plot, found, label(name), size=(5.4, 4.6))
+        parts.append(Chart(drawn, words, caption))
+    return parts
 
 
 def predictive(check: PredictiveCheck) -> list[Part]:
@@ -217,8 +217,9 @@ def _predictive_charts(check: PredictiveCheck) -> list[Chart]:
             drawn = png(figures.survival_plot, histogram, size=_HALF)
             words = "Session lengths: the share that reaches each step."
         else:
-            drawn = png(figures.histogram_plot, _QUANTITIES[name], histogram, size=_HALF)
-            words = f"Distribution of the {_QUANTITIES[name]}."
+            quantity = _QUANTITIES.get(name, label(name))
+            drawn = png(figures.histogram_plot, quantity, histogram, size=_HALF)
+            words = f"Distribution of the {quantity}."
         charts.append(Chart(drawn, words, words))
     return charts
 

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 
 from recsim_tf.fitting.checks.choices import (
+    Calibration,
     ChoicePredictions,
     calibrate,
+    logged_clicks,
     mean_by_session,
     score_choices,
 )
+from recsim_tf.fitting.checks.responses import Expected, ResponsePredictions
 from recsim_tf.fitting.logs import SessionLog
 
 
@@ -40,6 +43,12 @@ def click_predictions(probs, log: SessionLog) -> ChoicePredictions:
     probs = np.broadcast_to(np.asarray(probs, np.float64), log.shown.shape)
     logged = np.where(log.shown, np.where(log.response, probs, 1 - probs), 1)
     return ChoicePredictions(probs, np.log(logged).sum(axis=-1), log.response)
+
+
+def calibration(predictions: ChoicePredictions, log: SessionLog, num_bins=10) -> Calibration:
+    probs = predictions.probs[..., : log.slate_size]
+    expected = Expected(probs, logged_clicks(predictions, log), log.shown)
+    return calibrate(ResponsePredictions({"clicked": expected}, {}), log, num_bins)["clicked"]
 
 
 def test_choices_are_scored_beside_both_guesses_worked_out_by_hand():
@@ -108,7 +117,7 @@ def test_bins_and_errors_are_those_worked_out_by_hand():
     # Predictions 0.1 and 0.3 at the two positions of each of four sessions; clicks at 0, 1, 1 and
     # none.
     log = log_of([[0], [1], [1], [2]], [1, 1, 1, 1])
-    found = calibrate(choice_predictions([0.1, 0.3, 0.6], log), log, num_bins=2)
+    found = calibration(choice_predictions([0.1, 0.3, 0.6], log), log, num_bins=2)
     np.testing.assert_allclose(found.predicted, [0.1, 0.3])
     np.testing.assert_allclose(found.observed, [0.25, 0.5])
     np.testing.assert_array_equal(found.num_shown, [4, 4])
@@ -126,7 +135,7 @@ def test_empty_positions_and_steps_after_the_end_do_not_count():
         [1, 2],
         shown=[[[True, False], [True, True]], [[True, True], [True, False]]],
     )
-    found = calibrate(click_predictions([0.2, 0.4], log), log, num_bins=10)
+    found = calibration(click_predictions([0.2, 0.4], log), log, num_bins=10)
     np.testing.assert_allclose(found.predicted, [0.2, 0.4])
     np.testing.assert_array_equal(found.num_shown, [3, 1])
     np.testing.assert_allclose(found.observed, [1 / 3, 0])
@@ -137,19 +146,20 @@ def test_true_probabilities_are_calibrated_and_stretched_ones_are_not():
     probs = generator.uniform(0.1, 0.6, [400, 5, 3])
     log = log_of(generator.random(probs.shape) < probs, np.full(400, 5), slate_size=3)
     log_prob = np.zeros([400, 5])
-    true = calibrate(ChoicePredictions(probs, log_prob, log.response), log)
+    true = calibration(ChoicePredictions(probs, log_prob, log.response), log)
     assert np.all(np.abs(true.observed - true.predicted) < 3.5 * true.standard_error)
     assert true.expected_error < 2 * true.noise
-    stretched = calibrate(
+    stretched = calibration(
         ChoicePredictions(0.35 + 1.4 * (probs - 0.35), log_prob, log.response), log
     )
     assert stretched.expected_error > 3 * stretched.noise
 
 
-def test_a_number_of_bins_below_one_and_a_log_that_shows_nothing_are_refused():
+def test_a_number_of_bins_below_one_is_refused_and_what_was_never_drawn_is_left_out():
     log = log_of([[0]], [1])
     with pytest.raises(ValueError, match="num_bins must be at least 1, got 0"):
-        calibrate(choice_predictions([0.25, 0.25, 0.5], log), log, num_bins=0)
-    empty = log_of([[2]], [1], shown=[[[False, False]]])
-    with pytest.raises(ValueError, match="the log must show at least one document"):
-        calibrate(choice_predictions([0.25, 0.25, 0.5], empty), empty)
+        calibration(choice_predictions([0.25, 0.25, 0.5], log), log, num_bins=0)
+    ones = np.ones([1, 1, 2])
+    for mean, counted in ((ones, ones == 0), (np.inf * ones, ones == 1)):
+        fields = {"dwell": Expected(mean, ones, counted)}
+        assert not calibrate(ResponsePredictions(fields, {}), log)

@@ -10,7 +10,8 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf import Clicks, Simulator, UserModel, fitting, policies
 from recsim_tf.choice import MultinomialLogit, with_engagement
-from recsim_tf.fitting.checks.choices import calibrate, predict_choices
+from recsim_tf.fitting.checks.choices import calibrate, choices_among
+from recsim_tf.fitting.checks.responses import predict_responses
 from recsim_tf.fitting.logs import from_table
 from tests.fitting.sessions import Ids
 from tests.worlds.purchases import purchases
@@ -70,10 +71,11 @@ def test_a_fit_to_the_table_finds_the_parameters(simulator, simulated, read):
 
 def test_the_clicks_of_the_table_are_predicted_and_calibrated(simulator, simulated, read):
     log = read._replace(initial=simulated.initial)
-    predictions = predict_choices(simulator, log)
+    responses = predict_responses(simulator, log)
+    predictions = choices_among(responses, log.slate_size)
     np.testing.assert_array_equal(predictions.logged, log.response.clicked)
     assert predictions.probs.shape == log.response.clicked.shape
-    calibration = calibrate(predictions, log)
+    calibration = calibrate(responses, log)["clicked"]
     assert calibration.expected_error < 2 * calibration.noise
 
 

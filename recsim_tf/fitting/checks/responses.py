@@ -1,0 +1,280 @@
+"""What the models expect of responses, part by part, given what was logged before each."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.adapters.episodes import session_spec
+from recsim_tf.choice import CascadeDistribution, ChoiceDistribution
+from recsim_tf.core import nests, random
+from recsim_tf.core.distributions import parts_with_draws
+from recsim_tf.core.execution import compiled
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.stages import log_prob_per_user
+from recsim_tf.core.types import Nest, Seed, Slate, Trajectory
+from recsim_tf.core.validation import check_at_least
+from recsim_tf.fitting.likelihood.batches import take_sessions
+from recsim_tf.fitting.likelihood.initial import copies
+from recsim_tf.fitting.likelihood.missing import (
+    Part,
+    draw_parts,
+    log_prior,
+    missing_parts,
+    with_zeros,
+)
+from recsim_tf.fitting.logs.session_log import SessionLog, take_steps
+from recsim_tf.fitting.logs.trajectories import as_trajectory, by_field, scoring_simulator
+
+_MASKED: Any = random.class_of_family(tfd.Masked)
+_INDEPENDENT: Any = random.class_of_family(tfd.Independent)
+
+
+class Expected(NamedTuple):
+    """A field of responses as the models expect it, and as it was logged; arrays of one shape.
+
+    A choice has the probabilities of K + 1 outcomes at the end, and 1 for the one that came; the
+    last, "no click", does not count.
+    """
+
+    mean: Any  # float [S, T, ...]
+    logged: Any  # float [S, T, ...]
+    counted: Any  # bool [S, T, ...], False where nothing is drawn or shown, or known
+
+
+class ResponsePredictions(NamedTuple):
+    """Predictions of each step given all that was logged before it. Values at steps after the end
+    of a session mean nothing.
+    """
+
+    fields: dict[str, Expected]  # choices, and parts that have a mean
+    # float [S, T], the log-probability of what was logged, of the field that says what was clicked;
+    # none where no field does
+    clicks: dict[str, np.ndarray]
+
+
+def predict_responses(
+    simulator: Simulator,
+    log: SessionLog,
+    batch_size: int = 1000,
+    num_draws: int = 200,
+    seed: Seed = 0,
+    given: SessionLog | None = None,
+) -> ResponsePredictions:
+    """Expects each part of the responses at each step of logged sessions: a choice or clicks, a
+    dwell time, a rating, a purchase.
+
+    A part of a joint distribution is predicted given the fields before it, such as the dwell time
+    given what was clicked. Clicks are the choice, or else the first part [B, K]. Fields have the
+    names of the draw, as "engagement"; "response" where it has none.
+
+    Initial draws and innovations that the log lacks are drawn many times from the models, and each
+    draw counts in proportion to the likelihood that it gives to what was logged before. So the
+    first steps are those of a new user, and later ones are predicted by what the user did before.
+    The longer a session is, the more draws it takes.
+
+    Args:
+      simulator: with the user model.
+      log: with responses, and with the initial draws and innovations that are known.
+      batch_size: sessions that are predicted at once; memory grows with it and with the draws.
+      num_draws: of each session that lacks something.
+      seed: of these draws, an integer or int32 [2].
+      given: earlier steps of the same sessions, row by row, which are known and not predicted,
+        such as those that a fit has seen.
+
+    Raises:
+      ValueError: for a number below 1, or a log that does not go with the models.
+    """
+    check_at_least(1, batch_size=batch_size, num_draws=num_draws)
+    whole = log if given is None else given.followed_by(log)
+    scorer = scoring_simulator(simulator)
+    size = min(batch_size, whole.num_sessions)
+    spec = session_spec(scorer, size)
+    initial = by_field(spec.initial.user, whole.initial)
+    missing = missing_parts(scorer.users, size, spec.initial.user, initial)
+    is_latent = tf.nest.flatten(spec.draws.innovation) and not tf.nest.flatten(whole.innovation)
+    drawn = ("innovation",) if is_latent else ()
+    initial = with_zeros(missing, spec.initial.user, initial, whole.num_sessions)
+    trajectory = as_trajectory(whole._replace(initial=initial), scorer, size, latent=bool(drawn))
+    number = num_draws if missing or drawn else 1
+
+    @compiled
+    def predict(rows, seed):
+        sessions = take_sessions(trajectory, rows)
+        found = _predict(scorer, sessions, missing, drawn, number, seed)
+        return tf.nest.map_structure(lambda leaf: tf.experimental.numpy.swapaxes(leaf, 0, 1), found)
+
+    found = by_batch(predict, whole.num_sessions, size, seed)
+    if given is not None:
+        last = log.length[:, np.newaxis] - 1
+        steps = given.length[:, np.newaxis] + np.minimum(np.arange(log.max_length), last)
+        found = take_steps(found, steps)
+    return found
+
+
+def by_batch(function: Callable[..., Nest], num_sessions: int, size: int, seed: Seed) -> Nest:
+    """A nest of arrays [S, ...] of all sessions, from a function of the rows int32 [B] of a batch
+    and a seed, which gives a nest of [B, ...].
+    """
+    starts, parts = range(0, num_sessions, size), []
+    for start, own in zip(starts, random.split_seed(seed, len(starts)), strict=True):
+        rows = tf.minimum(tf.range(start, start + size), num_sessions - 1)
+        inside = slice(num_sessions - start)
+        parts.append(
+            tf.nest.map_structure(
+                lambda leaf, inside=inside: np.asarray(leaf)[inside], function(rows, own)
+            )
+        )
+    return tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *parts)
+
+
+def _predict(
+    scorer: Simulator,
+    trajectory: Trajectory,
+    missing: Sequence[Part],
+    drawn: Sequence[str],
+    number: int,
+    seed: Seed,
+) -> ResponsePredictions:
+    """Predictions of sessions [T, B, ...], as tensors [T, B, ...], by so many draws of each."""
+    num_steps, size = trajectory.transitions.reward.shape
+    initial_seed, innovation_seed = random.split_seed(seed, 2)
+    sessions = Trajectory(
+        copies(trajectory.initial, number), copies(trajectory.transitions, number, 1), ()
+    )
+    log_weights = tf.zeros([number, size], trajectory.transitions.reward.dtype)
+    if missing:
+        sessions = draw_parts(missing, scorer.users, sessions, initial_seed)
+        # Known fields may depend on those that were drawn.
+        user = sessions.initial.user
+        of_all = log_prob_per_user("user", scorer.users.initial_draws(number * size), user)
+        of_drawn = log_prior(missing, scorer.users, user)
+        log_weights += tf.reshape(of_all - of_drawn, log_weights.shape)
+    log_weights = _normalized(log_weights)
+
+    def of_step(state, transition, log_weights):
+        """What is expected of a step, and the log-weights after its response."""
+        slate = scorer.shown(state, transition)
+        response = scorer.users.response(state.user, slate)
+        found, clicks = {}, {}
+        for part, draw, expected, clicked in _parts(response, transition.draws.response, slate):
+            for field, (mean, logged, counted) in expected.items():
+                found[field] = Expected(_mixed(mean, log_weights), logged[:size], counted[:size])
+            if clicked:
+                log_prob = tf.reshape(_clicks_log_prob(part, draw), log_weights.shape)
+                clicks[clicked] = tf.reduce_logsumexp(log_weights + log_prob, axis=0)
+            log_prob = log_prob_per_user("response", part, draw)
+            log_weights = _normalized(log_weights + tf.reshape(log_prob, log_weights.shape))
+        return ResponsePredictions(found, clicks), log_weights
+
+    def record(carry, step, state, transition, log_probs):
+        arrays, log_weights = carry
+        found, log_weights = of_step(state, transition, log_weights)
+        for stage in ("innovation", "departure"):
+            if stage in log_probs:
+                log_weights += tf.reshape(log_probs[stage], log_weights.shape)
+        return nests.write(arrays, step, found), _normalized(log_weights)
+
+    # Only the shapes are of use, so that a graph loses this step.
+    first = nests.at_step(sessions.transitions, 0)
+    like, _ = of_step(scorer.initial_state(sessions.initial), first, log_weights)
+    carry = nests.arrays_like(like, num_steps), log_weights
+    arrays, _ = scorer.retrace(
+        sessions, record, carry, score=True, drawn=drawn, seed=innovation_seed
+    )
+    return nests.stack(arrays)
+
+
+def amounts(response: tfd.Distribution, draw: Nest, slate: Slate) -> dict[str, tf.Tensor]:
+    """[B] by field: the sum over all positions of what was drawn of a response beside its
+    clicks.
+    """
+    found = {}
+    for _, _, expected, clicked in _parts(response, draw, slate):
+        for field, (_, logged, counted) in expected.items():
+            if field != clicked:
+                axes = list(range(1, logged.shape.rank))
+                found[field] = tf.reduce_sum(tf.where(counted, logged, 0), axes)
+    return found
+
+
+def _parts(
+    response: tfd.Distribution, draw: Nest, slate: Slate
+) -> Iterator[tuple[tfd.Distribution, Nest, dict[str, Expected], str | None]]:
+    """Each part of a response, what was drawn of it, what is expected of it, and which field of
+    this says what was clicked.
+    """
+    parts = list(parts_with_draws(response, draw))
+    choices, slate_size = (ChoiceDistribution, CascadeDistribution), slate.mask.shape[1]
+    clicked = [name for name, part, _ in parts if isinstance(part, choices)]
+    clicked += [name for name, part, _ in parts if part.event_shape == [slate_size]]
+    for name, part, drawn in parts:
+        expected = _expected(name, part, drawn, slate.mask)
+        says_clicks = expected and name in clicked[:1]
+        yield part, drawn, expected, next(iter(expected)) if says_clicks else None
+
+
+def _expected(
+    name: str, part: tfd.Distribution, draw: Nest, mask: tf.Tensor
+) -> dict[str, Expected]:
+    """What is expected of a part, [B, ...] by field: of clicks and purchases there are two. None
+    where the part has no mean and is no choice. The mask [B, K] is that of the slate.
+    """
+    if isinstance(part, ChoiceDistribution):
+        means = part.probs
+        draw = tf.one_hot(draw, part.slate_size + 1, dtype=means.dtype)
+        mask = tf.pad(mask, [[0, 0], [0, 1]])  # "No click" tells nothing beside the clicks.
+    else:
+        try:
+            means = part.mean()
+        except NotImplementedError:
+            return {}
+    named = nests.fields_of(means)
+    if not named:
+        means, draw, named = (means,), (draw,), {"": means}
+    found = {}
+    for field, mean, drawn in zip(named, means, draw, strict=True):
+        counted = _drawn(part, mean.shape.rank)
+        if drawn.dtype.is_integer:  # A negative one stands for what is not known.
+            counted &= drawn >= 0
+        if mean.shape[1:2] == mask.shape[1:]:
+            counted &= _expanded(mask, mean.shape.rank)
+        key = ".".join(filter(None, (name, field))) or "response"
+        counted = tf.broadcast_to(counted, mean.shape)
+        found[key] = Expected(mean, tf.cast(drawn, mean.dtype), counted)
+    return found
+
+
+def _drawn(part: tfd.Distribution, rank: int) -> tf.Tensor:
+    """bool, as it broadcasts against [B, ...] of so many axes: False where the part is masked."""
+    while isinstance(part, _INDEPENDENT):
+        part = part.distribution
+    if not isinstance(part, _MASKED):
+        return tf.constant(True)
+    return _expanded(tf.broadcast_to(part.validity_mask, part.batch_shape), rank)
+
+
+def _expanded(mask: tf.Tensor, rank: int) -> tf.Tensor:
+    """A mask with axes at the end, so that it has so many."""
+    return tf.reshape(mask, [*mask.shape, *[1] * (rank - mask.shape.rank)])
+
+
+def _clicks_log_prob(part: tfd.Distribution, draw: Nest) -> tf.Tensor:
+    """[B]: that of the clicks alone, where purchases go with them."""
+    if isinstance(part, CascadeDistribution) and nests.fields_of(draw):
+        part, draw = part.clicks, draw.clicked
+    return log_prob_per_user("response", part, draw)
+
+
+def _mixed(values: tf.Tensor, log_weights: tf.Tensor) -> tf.Tensor:
+    """[B, ...] of [N * B, ...]: the mean with the weights of logs [N, B]."""
+    by_draw = tf.reshape(values, [*log_weights.shape, *values.shape[1:]])
+    return tf.reduce_sum(_expanded(tf.exp(log_weights), by_draw.shape.rank) * by_draw, axis=0)
+
+
+def _normalized(log_weights: tf.Tensor) -> tf.Tensor:
+    """Logs of weights [N, B] that sum to one, even ones where none is possible."""
+    total = tf.reduce_logsumexp(log_weights, axis=0)
+    return tf.where(tf.math.is_finite(total), log_weights - total, -np.log(log_weights.shape[0]))
