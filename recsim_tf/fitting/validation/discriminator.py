@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from recsim_tf.fitting.checks.dependence import popularity, surprises
 from recsim_tf.fitting.checks.resimulation import Outcomes
 from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.validation.learners import area_under_curve, boosting
@@ -38,8 +39,8 @@ def discriminate(
     Raises:
       ImportError: without scikit-learn.
     """
-    popularity = _popularity(log, logged)
-    columns, *others = (features(log, each, popularity) for each in (logged, *simulated))
+    expected = popularity(log, logged)
+    columns, *others = (features(each, expected) for each in (logged, *simulated))
     names = list(columns)
     real, *twins = (np.stack(list(each.values()), axis=1) for each in (columns, *others))
     fold = np.random.default_rng(seed).integers(0, _FOLDS, log.num_sessions)
@@ -47,7 +48,7 @@ def discriminate(
     nulls = [_auc(one, other, fold, seed) for one, other in itertools.pairwise(twins)]
     generator = np.random.default_rng(seed)
     powers = [
-        _auc(real, np.stack(list(features(log, more, popularity).values()), axis=1), fold, seed)
+        _auc(real, np.stack(list(features(more, expected).values()), axis=1), fold, seed)
         for more in (_twice_the_odds(each, logged, generator) for each in simulated)
     ]
     strength = [
@@ -64,13 +65,12 @@ def discriminate(
     )
 
 
-def features(log: SessionLog, sessions: Outcomes, popularity: np.ndarray) -> dict[str, np.ndarray]:
+def features(sessions: Outcomes, expected: np.ndarray) -> dict[str, np.ndarray]:
     """What the classifier sees of each session, float64 [S] by name.
 
     Args:
-      log: whose slates they are.
-      sessions: of it, or of a simulation.
-      popularity: [S, T, K], the click rate of each document shown, by its position.
+      sessions: of a log, or of a simulation of it.
+      expected: [S, T, K], the log's `popularity`.
     """
     counted, clicked = sessions.counted, sessions.clicked > 0
     by_step = clicked.sum(axis=2, dtype=np.float64)
@@ -81,7 +81,7 @@ def features(log: SessionLog, sessions: Outcomes, popularity: np.ndarray) -> dic
     clicks, shown = by_step.sum(axis=1), counted.sum(axis=(1, 2))
     rate = clicks / np.maximum(shown, 1)
     # How a step's clicks differ from those that its documents let expect, and the next step's.
-    surprise = np.where(active, by_step - np.where(counted, popularity, 0).sum(axis=2), 0)
+    surprise = surprises(sessions, expected)
     pairs = active[:, 1:] & active[:, :-1]
     neighbours = np.where(pairs, surprise[:, 1:] * surprise[:, :-1], 0).sum(axis=1)
     none, some = by_step == 0, by_step > 0
@@ -98,7 +98,7 @@ def features(log: SessionLog, sessions: Outcomes, popularity: np.ndarray) -> dic
         "longest run of clicks": _longest(some & active),
         "steps with a click": (some & active).sum(axis=1) / np.maximum(length, 1),
         "spread of clicks over steps": np.where(active, by_step, 0).std(axis=1),
-        "popularity of what is clicked": np.where(clicked, popularity, 0).sum(axis=(1, 2))
+        "popularity of what is clicked": np.where(clicked, expected, 0).sum(axis=(1, 2))
         / np.maximum(clicks, 1),
         "mean position clicked": (clicked * np.arange(clicked.shape[2])).sum(axis=(1, 2))
         / np.maximum(clicks, 1),
@@ -121,22 +121,6 @@ def _auc(real: np.ndarray, simulated: np.ndarray, fold: np.ndarray, seed: int) -
             model = boosting(seed).fit(rows[~inside], labels[~inside])
             scores[inside] = model.predict_proba(rows[inside])[:, 1]
     return area_under_curve(labels, scores)
-
-
-def _popularity(log: SessionLog, logged: Outcomes) -> np.ndarray:
-    """[S, T, K]: the smoothed click rate of each document at its position, or of the position where
-    documents are no ids.
-    """
-    counted, clicked = logged.counted, logged.clicked > 0
-    by_position = (clicked.sum(axis=(0, 1)) + 0.5) / (counted.sum(axis=(0, 1)) + 1)
-    expected = np.broadcast_to(by_position, counted.shape)
-    ids = log.documents
-    if not (isinstance(ids, np.ndarray) and ids.shape == counted.shape and ids.dtype.kind in "iu"):
-        return expected
-    size = ids.max(initial=0) + 1
-    clicks = np.bincount(ids[counted], clicked[counted], size)
-    chance = np.bincount(ids[counted], expected[counted], size)
-    return expected * ((clicks + 5) / (chance + 5))[ids]
 
 
 def _twice_the_odds(

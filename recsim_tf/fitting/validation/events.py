@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.types import Nest
+from recsim_tf.fitting.checks.dependence import document_ids
 from recsim_tf.fitting.logs.session_log import SessionLog
 
 # Integers of so few values are categories.
@@ -33,11 +34,10 @@ class Events(NamedTuple):
         counted = log.shown & log.active[..., np.newaxis]
         session, step, position = np.nonzero(counted)
         clicked = clicked & counted
-        ids = log.documents
-        has_ids = isinstance(ids, np.ndarray) and ids.ndim == 3 and ids.dtype.kind in "iu"
-        document = ids[counted].astype(np.int64) if has_ids else np.zeros(len(session), np.int64)
-        of_documents = () if has_ids else log.documents
-        profile = [leaf[counted] for leaf in _leaves(of_documents)]
+        ids = document_ids(log)
+        document = np.zeros(len(session), np.int64) if ids is None else ids[counted]
+        features = log.documents if ids is None else ()
+        profile = [leaf[counted] for leaf in _leaves(features)]
         profile += [leaf[session] for leaf in _leaves(log.initial, log.num_sessions)]
         of_event = clicked[counted]
         return cls(
@@ -46,9 +46,9 @@ class Events(NamedTuple):
             step,
             position,
             document,
-            np.concatenate([_columns(leaf) for leaf in profile] or [of_event[:, :0]], axis=1)
-            if profile
-            else np.zeros([len(session), 0]),
+            np.concatenate(
+                [np.zeros([len(session), 0]), *(_columns(leaf) for leaf in profile)], axis=1
+            ),
             np.concatenate(
                 [_past(clicked, counted)[session, step], _same(session, document, of_event)], axis=1
             ),

@@ -34,6 +34,7 @@ TRUST, CARE, DOUBT, UNKNOWN = "trust", "with care", "do not trust", "cannot tell
 _LEAST_SESSIONS, _LEAST_CLICKS = 50, 20
 _NEAR = 0.02  # part of the nats by which boosting may be better
 _ALIKE, _UNLIKE = 0.10, 0.25  # of a statistic
+_CHANCE = 3.0  # z-scores below are no fault
 _LARGEST_AUC = 0.55
 _DISCRIMINATED = 3  # simulations
 _PROBABILITIES = (1e-6, 1 - 1e-6)
@@ -252,7 +253,7 @@ def _looks_alike(check: PredictiveCheck) -> tuple[str, str]:
     gaps = {
         name: abs(off_by(each.observed, each.predicted))
         for name, each in check.statistics.items()
-        if abs(each.z_score) > 2  # What chance explains is no fault.
+        if abs(each.z_score) > _CHANCE
     }
     blurred = [
         name

@@ -67,7 +67,13 @@ def test_steps_are_shuffled_within_sessions(logs):
     for row in range(0, 40, 7):
         steps = slice(log.length[row])
         pairs = [
-            sorted(zip(each.documents[row, steps].tolist(), each.response[row, steps].tolist()))
+            sorted(
+                zip(
+                    each.documents[row, steps].tolist(),
+                    each.response[row, steps].tolist(),
+                    strict=True,
+                )
+            )
             for each in (log, shuffled)
         ]
         assert pairs[0] == pairs[1]
