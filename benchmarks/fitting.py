@@ -7,6 +7,7 @@ recovery: whether fits find the parameters that made a log, see `fits/recovery.p
   from a log without the users' changes.
 fields: whether intervals hold the truth where a column of users is known and a taste is hidden, see
   `fits/fields.py`.
+validate: what a validation says of simulators that are right and wrong, see `fits/validating.py`.
 movielens: what drifting tastes tell of the next choice in MovieLens-100K, see `fits/movielens.py`;
   `make data` brings the data.
 open_bandit: whether clicks under a random policy tell another policy's click rate, see
@@ -32,6 +33,7 @@ _FLAGS = flags.FLAGS
 _STUDIES = {
     "recovery": lambda: _recovery(),
     "fields": lambda: fields.fields(_FLAGS.seed, _replications(), _FLAGS.quick),
+    "validate": lambda: validating.validating(_FLAGS.seed, _FLAGS.data_dir, _FLAGS.quick),
     "movielens": lambda: movielens.movielens(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
     "open_bandit": lambda: open_bandit.open_bandit(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
     "panels": lambda: panels.panels(_FLAGS.data_dir, _FLAGS.quick),
@@ -41,6 +43,7 @@ _TABLES = {
     "recovery": recovery.recovery_table,
     "recovery --hidden": recovery.hidden_table,
     "fields": fields.fields_table,
+    "validate": validating.validating_table,
     "movielens": movielens.movielens_table,
     "open_bandit": open_bandit.open_bandit_table,
     "panels": panels.panels_table,

@@ -15,7 +15,6 @@ nobody can tell. It is left out where the data set is not there.
 """
 
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,7 @@ from recsim_tf.fitting import simulated_log, validate
 from recsim_tf.fitting.checks.predictive import predictive_check
 from recsim_tf.fitting.logs import SessionLog
 from recsim_tf.fitting.validation import Validation
-from recsim_tf.fitting.validation.validation import TRUST, UNKNOWN
+from recsim_tf.fitting.validation.validation import TRUST
 from recsim_tf.support.tables import text_table
 
 _NUM_ITEMS, _SLATE_SIZE, _NUM_STEPS = 40, 2, 20

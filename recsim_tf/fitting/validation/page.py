@@ -19,21 +19,21 @@ _HALF = (5.4, 3.6)
 def render(found: Validation, title: str) -> str:
     """The page as HTML. Raises an ImportError if matplotlib is not installed."""
     findings = found.findings
-    rows = [{"": each.question, "verdict": each.verdict, "why": each.sentence} for each in findings]
     introduction: list[Part] = [
         f"{found.num_sessions:,} sessions that the fit did not see, with {found.num_events:,}"
         f" documents shown and {found.num_clicks:,} clicks.",
-        Table(rows),
+        *(f"{each.question} {each.verdict.capitalize()}. {each.sentence}" for each in findings),
     ]
     parts: list[list[Part]] = [
         _predictions(found.predictions),
-        _order(found.order, findings[1].sentence),
+        _order(found.order),
         [*_gaps(found), *predictive(found.alike)],
         _discrimination(found.discrimination),
-        _foretold(found.foretold, findings[4].sentence),
+        _foretold(found.foretold),
     ]
     sections = [
-        Section(finding.question, own) for finding, own in zip(findings, parts, strict=True)
+        Section(finding.question, [f"{finding.verdict.capitalize()}. {finding.sentence}", *own])
+        for finding, own in zip(findings, parts, strict=True)
     ]
     return page(title, sections, introduction)
 
@@ -58,9 +58,9 @@ def _predictions(predictions: dict[str, Prediction]) -> list[Part]:
     return [Table(rows), Note(note)]
 
 
-def _order(order: Order | None, sentence: str) -> list[Part]:
+def _order(order: Order | None) -> list[Part]:
     if order is None:
-        return [sentence]
+        return []
     rows = [
         {
             "": name,
@@ -120,9 +120,9 @@ def _areas(axes: Any, areas: dict[str, float]) -> None:
     axes.set_xlabel("area under the curve")
 
 
-def _foretold(found: Foretold | None, sentence: str) -> list[Part]:
+def _foretold(found: Foretold | None) -> list[Part]:
     if found is None:
-        return [sentence]
+        return []
     rows = [
         {
             "predicted clicks a document": f"{found.predicted:.3%}",

@@ -20,7 +20,7 @@ from recsim_tf.fitting.checks.choices import (
     predict_choices,
 )
 from recsim_tf.fitting.checks.fit_checks import as_json
-from recsim_tf.fitting.checks.predictive import PredictiveCheck, predictive_check
+from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES, PredictiveCheck, predictive_check
 from recsim_tf.fitting.checks.resimulation import Resimulation, continued
 from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.validation.baselines import baselines
@@ -129,6 +129,7 @@ def validate(
       ImportError: without scikit-learn.
     """
     check_at_least(0, seed=seed)
+    check_at_least(LEAST_REPLICATES, num_replicates=num_replicates)
     if (static is None) != (refit is None):
         raise ValueError("refit and static must be given together, or both be None")
     predicted = predict_choices(simulator, held_out, batch_size, seed=seed)
@@ -219,11 +220,11 @@ def _predicts(predictions: Mapping[str, Prediction]) -> tuple[str, str]:
         (name for name in predictions if name != "model"),
         key=lambda name: predictions[name].nats.value,
     )
-    gap = -predictions[best].gain.value
+    gap, error = -predictions[best].gain.value, predictions[best].gain.standard_error
     sentence = (
         f"The model has {model.value:.4f} nats a document shown, {guess.value:+.4f} ±"
-        f" {guess.standard_error:.4f} from rates of positions; the best guess, {best}, is"
-        f" {gap:+.4f} ± {predictions[best].gain.standard_error:.4f} from the model."
+        f" {guess.standard_error:.4f} beyond the rates of positions. The best guess, {best}, has"
+        f" {abs(gap):.4f} ± {error:.4f} {'more' if gap > 0 else 'less'}."
     )
     if abs(guess.value) < 2 * guess.standard_error:
         return UNKNOWN, sentence

@@ -103,5 +103,5 @@ def test_figures_are_json_and_the_page_has_five_sections(found):
 def test_wrong_arguments_are_told(logs):
     with pytest.raises(ValueError, match="refit and static must be given together"):
         validate(evolution(), *logs, static={MASS: 1.0})
-    with pytest.raises(ValueError, match="num_replicates must be an integer of at least 20"):
+    with pytest.raises(ValueError, match="num_replicates must be at least 20, got 5"):
         validate(evolution(), *logs, num_replicates=5)
