@@ -7,6 +7,8 @@ recovery: whether fits find the parameters that made a log, see `fits/recovery.p
   from a log without the users' changes.
 fields: whether intervals hold the truth where a column of users is known and a taste is hidden, see
   `fits/fields.py`.
+values: what a model of the wrong form says of policies inside and outside of its log, see
+  `fits/values.py`.
 validate: what a validation says of simulators that are right and wrong, see `fits/validating.py`.
 movielens: what drifting tastes tell of the next choice in MovieLens-100K, see `fits/movielens.py`;
   `make data` brings the data.
@@ -24,7 +26,16 @@ from collections.abc import Sequence
 
 import commands
 from absl import app, flags
-from fits import fields, likelihood_speed, movielens, open_bandit, panels, recovery
+from fits import (
+    fields,
+    likelihood_speed,
+    movielens,
+    open_bandit,
+    panels,
+    recovery,
+    validating,
+    values,
+)
 
 _FLAGS = flags.FLAGS
 
@@ -33,6 +44,7 @@ _FLAGS = flags.FLAGS
 _STUDIES = {
     "recovery": lambda: _recovery(),
     "fields": lambda: fields.fields(_FLAGS.seed, _replications(), _FLAGS.quick),
+    "values": lambda: values.values(_FLAGS.seed, _replications(), _FLAGS.quick),
     "validate": lambda: validating.validating(_FLAGS.seed, _FLAGS.data_dir, _FLAGS.quick),
     "movielens": lambda: movielens.movielens(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
     "open_bandit": lambda: open_bandit.open_bandit(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
@@ -43,6 +55,7 @@ _TABLES = {
     "recovery": recovery.recovery_table,
     "recovery --hidden": recovery.hidden_table,
     "fields": fields.fields_table,
+    "values": values.values_table,
     "validate": validating.validating_table,
     "movielens": movielens.movielens_table,
     "open_bandit": open_bandit.open_bandit_table,
@@ -84,7 +97,7 @@ if __name__ == "__main__":
     commands.define_flags(quick="Small logs and short fits; the figures mean nothing.")
     flags.DEFINE_string("data_dir", "data", "Folder of the data sets, where `make data` puts them.")
     flags.DEFINE_integer("seed", 0, "Seed of logs and fits.")
-    flags.DEFINE_integer("replications", None, "recovery, fields: logs, by default 20.")
+    flags.DEFINE_integer("replications", None, "recovery, fields, values: logs, by default 20.")
     flags.DEFINE_bool(
         "hidden", False, "recovery: without the directions in which clicks moved the interests."
     )
