@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from recsim_tf.fitting.validation.events import Events
-from recsim_tf.fitting.validation.learners import boosting, logistic_regression
+from recsim_tf.fitting.validation.learners import boosting, logistic_regression, predicted
 
 _FOLDS = 5
 _SMOOTHING = 5.0  # clicks that a document's rate of one is worth
@@ -60,7 +60,7 @@ def baselines(train: Events, other: Events, seed: int = 0) -> dict[str, np.ndarr
         if alike:
             found[name] = found["frequency"]
         else:
-            probs = make().fit(of_train, train.clicked).predict_proba(of_other)[:, 1]
+            probs = predicted(make(), of_train, train.clicked, of_other)
             found[name] = np.clip(probs, _LEAST, 1 - _LEAST)
     return found
 

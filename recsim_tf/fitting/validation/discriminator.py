@@ -9,7 +9,7 @@ import numpy as np
 from recsim_tf.fitting.checks.dependence import popularity, surprises
 from recsim_tf.fitting.checks.resimulation import Outcomes
 from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.validation.learners import area_under_curve, boosting
+from recsim_tf.fitting.validation.learners import area_under_curve, boosting, predicted
 
 _FOLDS = 5
 
@@ -118,8 +118,7 @@ def _auc(real: np.ndarray, simulated: np.ndarray, fold: np.ndarray, seed: int) -
     for number in range(_FOLDS):
         inside = folds == number
         if inside.any():
-            model = boosting(seed).fit(rows[~inside], labels[~inside])
-            scores[inside] = model.predict_proba(rows[inside])[:, 1]
+            scores[inside] = predicted(boosting(seed), rows[~inside], labels[~inside], rows[inside])
     return area_under_curve(labels, scores)
 
 

@@ -18,6 +18,15 @@ def boosting(seed: int) -> Any:
     )
 
 
+def predicted(model: Any, rows: Any, labels: Any, others: Any) -> Any:
+    """[M]: probabilities of label 1 of other rows [M, F], by a model that learns from rows [N, F]
+    and labels [N].
+    """
+    # For so few rows, threads wait for each other longer than they work.
+    with importlib.import_module("threadpoolctl").threadpool_limits(1, user_api="openmp"):
+        return model.fit(rows, labels).predict_proba(others)[:, 1]
+
+
 def area_under_curve(labels: Any, scores: Any) -> float:
     """The probability that a row of label 1 has a higher score than one of label 0."""
     return float(_module("metrics").roc_auc_score(labels, scores))
