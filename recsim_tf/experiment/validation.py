@@ -76,6 +76,8 @@ def validate_run(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str,
     simulator = load_model(folder.path / "model", [*trusted, *sorted(modules)]).simulator
 
     def refit(log: SessionLog, fixed: Mapping[str, Any]) -> Simulator:
+        if set(fixed) == set(fit.parameters):
+            return fit.simulator.with_parameters(fixed)
         changed = {name: Parameter(value, fixed=True) for name, value in fixed.items()}
         return fit.estimate(fit.simulator, {**fit.parameters, **changed}, log).simulator
 

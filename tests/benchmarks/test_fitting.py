@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from fits import fields, likelihood_speed, movielens, open_bandit, recovery
+from fits import fields, likelihood_speed, movielens, open_bandit, recovery, validating, values
 
 from tests.benchmarks.runs import in_this_process, quick_run
 
@@ -27,6 +27,19 @@ def test_a_quick_study_of_fields_says_what_was_done_with_each():
     printed = fields.fields_table(result)
     assert "device, where missing, summed out; the initial draw taste summed out by" in printed
     assert "users.loc[1]" in printed
+
+
+def test_a_quick_study_of_values_warns_outside_of_the_log_alone():
+    result = values.values(seed=0, replications=1, quick=True)
+    assert result["figures"]["outside.warned"] == 1
+    assert result["figures"]["inside.warned"] == result["figures"]["logging.warned"] == 0
+    assert "interval holds the truth" in values.values_table(result)
+
+
+def test_a_quick_study_of_validations_finds_faults():
+    result = validating.validating(seed=0, data_dir="nowhere", quick=True)
+    assert result["figures"]["validate.faults_found"] >= 2
+    assert "leaving halved" in validating.validating_table(result)
 
 
 def test_a_quick_run_times_the_likelihood():

@@ -115,8 +115,8 @@ def validate(
       simulator: fitted to `train`; it predicts clicks, see `predict_choices`.
       train: the sessions that the fit saw, from which guesses learn.
       held_out: others, of other users.
-      refit: fits the models to a log with some parameters fixed, as `FitResult.refit`; None leaves
-        the second question out.
+      refit: a function (log, fixed) -> simulator, which fits the models to a log with these values
+        of parameters fixed; None leaves the second question out.
       static: values of parameters at which the users' dynamics do nothing, as {"users.gain": 0.0}.
       other: a log of another policy, period or segment, for the last question.
       num_replicates: simulations of the held-out sessions, at least 20.
