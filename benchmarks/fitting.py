@@ -11,6 +11,7 @@ values: what a model of the wrong form says of policies inside and outside of it
   `fits/values.py`.
 log: fits to a table that NumPy makes, and what they tell of next visits and new users, see
   `fits/log.py`.
+validate: what a validation says of simulators that are right and wrong, see `fits/validating.py`.
 movielens: what drifting tastes tell of the next choice in MovieLens-100K, see `fits/movielens.py`;
   `make data` brings the data.
 open_bandit: whether clicks under a random policy tell another policy's click rate, see
@@ -38,6 +39,7 @@ from fits import (
     open_bandit,
     panels,
     recovery,
+    validating,
     values,
 )
 
@@ -50,6 +52,7 @@ _STUDIES = {
     "fields": lambda: fields.fields(_FLAGS.seed, _replications(), _FLAGS.quick),
     "values": lambda: values.values(_FLAGS.seed, _replications(), _FLAGS.quick),
     "log": lambda: log.log(_FLAGS.seed, _FLAGS.quick),
+    "validate": lambda: validating.validating(_FLAGS.seed, _FLAGS.data_dir, _FLAGS.quick),
     "movielens": lambda: movielens.movielens(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
     "open_bandit": lambda: open_bandit.open_bandit(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
     "panels": lambda: panels.panels(_FLAGS.data_dir, _FLAGS.quick),
@@ -64,6 +67,7 @@ _TABLES = {
     "fields": fields.fields_table,
     "values": values.values_table,
     "log": log.log_table,
+    "validate": validating.validating_table,
     "movielens": movielens.movielens_table,
     "open_bandit": open_bandit.open_bandit_table,
     "panels": panels.panels_table,
@@ -107,7 +111,6 @@ if __name__ == "__main__":
     flags.DEFINE_string("data_dir", "data", "Folder of the data sets, where `make data` puts them.")
     flags.DEFINE_integer("seed", 0, "Seed of logs and fits.")
     flags.DEFINE_integer("replications", None, "recovery, fields, values: logs, by default 20.")
-    flags.DEFINE_integer("replications", None, "recovery, fields: logs, by default 20.")
     flags.DEFINE_string("path", None, "click_models: Parquet file of result pages.")
     flags.DEFINE_string("test", None, "click_models: pages to score, by default a fifth of those.")
     flags.DEFINE_bool(

@@ -1,5 +1,5 @@
-"""The `recsim-tf` command: one sub-command each to train, evaluate, look at sessions, simulate, fit
-and sweep.
+"""The `recsim-tf` command: one sub-command each to train, evaluate, look at sessions, simulate,
+fit, validate and sweep.
 """
 
 import argparse
@@ -18,6 +18,9 @@ from recsim_tf.experiment.runs.command import exit_status, plain_output, quiet
 from recsim_tf.options import parse
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.stopping import noting_signals
+
+# Commands that need no agents.
+_FITTING = ("fit", "validate")
 
 
 def _folder(options: argparse.Namespace) -> Any:
@@ -70,9 +73,15 @@ def _simulate(options: argparse.Namespace) -> None:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    from recsim_tf.experiment import fitting
+    from recsim_tf.experiment import validation
 
-    fitting.run_fit(_folder(options))
+    validation.fit_and_validate(_folder(options))
+
+
+def _validate(options: argparse.Namespace) -> None:
+    from recsim_tf.experiment import validation
+
+    validation.validate_run(_finished(options), options.trust)
 
 
 def _sweep(options: argparse.Namespace) -> int:
@@ -103,13 +112,13 @@ def _import(command: str) -> None:
             # Looks for GPUs, with messages. To make a tensor would settle the devices, which a
             # training may still change.
             tf.config.list_physical_devices()
-            if command == "fit":
-                from recsim_tf.experiment import fitting  # noqa: F401
+            if command in _FITTING:
+                from recsim_tf.experiment import validation  # noqa: F401
             else:
                 from recsim_tf.experiment import commands  # noqa: F401
             from recsim_tf.experiment import config  # noqa: F401
     except ModuleNotFoundError as error:
-        extra = "fitting" if command == "fit" else "agents"
+        extra = "fitting" if command in _FITTING else "agents"
         missing = f"recsim-tf {command} needs {error.name}: install recsim-tf[{extra}]"
         raise UsageError(str(error) if error.name == "tf_agents" else missing) from error
 
@@ -160,6 +169,7 @@ def _run(options: argparse.Namespace) -> int:
         "sessions": _sessions,
         "simulate": _simulate,
         "fit": _fit,
+        "validate": _validate,
         "sweep": _sweep,
     }[options.command]
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "sessions": "show sessions of a run turn by turn",
     "simulate": "simulate sessions under policies that do not learn",
     "fit": "fit user models to a log, or go on with a fit",
+    "validate": "say how far to trust the fit of a run",
     "sweep": "train variants with seeds, or go on with that",
 }
 
@@ -65,7 +66,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _parser() -> _Parser:
     main = _Parser(
         prog="recsim-tf",
-        description="Train, evaluate, look at sessions, simulate, fit and sweep.",
+        description="Train, evaluate, look at sessions, simulate, fit, validate and sweep.",
         epilog="recsim-tf COMMAND --help lists the options of a command.",
     )
     main.add_argument("--version", action="version", version=f"recsim-tf {__version__}")
@@ -85,7 +86,7 @@ def _parser() -> _Parser:
             _add(command, "--gin_file", "FILE", text, action="append", default=[])
         text = "such as 'train.num_iterations=100'; may be repeated"
         _add(command, "--gin_bindings", "BINDING", text, action="append", default=[])
-        if name in ("evaluate", "sessions"):
+        if name in ("evaluate", "sessions", "validate"):
             text = "a module of yours that the run's config.gin may import; may be repeated"
             _add(command, "--trust", "MODULE", text, action="append", default=[])
         _add_own(command, name)

@@ -1,5 +1,6 @@
 """Fits of user models to logs as runs in folders: the fit, its checks, and a model to share."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -53,28 +54,12 @@ def read_episode_log(
     return stream_episodes(found, sessions_at_once)
 
 
-@gin.configurable(module="recsim_tf", denylist=["folder"])
-def run_fit(
-    folder: RunDirectory,
-    simulator: Simulator = gin.REQUIRED,
-    parameters: Mapping[str, Parameter] = gin.REQUIRED,
-    log: Any = gin.REQUIRED,
-    held_out: float | None = None,
-    truth: Mapping[str, Any] | None = None,
-    title: str = "Fit of a user model",
-    num_replicates: int = 100,
-    estimate: Callable[..., FitResult] = fit,
-    posterior: Callable[..., ParameterPosterior] | None = None,
-) -> dict[str, Any]:
-    """Fits parameters of a simulator's models to a log, checks the fit, and writes all of it into a
-    folder.
-
-    The folder receives config.gin, operative_config.gin, checkpoints/, TensorBoard's tensorboard/,
-    results.json, report.html, and the fitted model in model/, see `recsim_tf.fitting.save_model`. A
-    fit that was stopped goes on from its checkpoint; one that has ended is not repeated.
+@gin.configurable("run_fit", module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class FitRun:
+    """What is fitted to what; in gin files `run_fit`.
 
     Args:
-      folder: of the run.
       simulator: the models, with the values of all parameters that are not fitted.
       parameters: by name, as {"users.choice_model.no_click_mass": @Parameter()}.
       log: a `SessionLog`, a `SessionStream`, or what a reader of tables or data sets gives. The
@@ -87,13 +72,66 @@ def run_fit(
       estimate: `recsim_tf.fitting.fit`, or a `functools.partial` of it with other arguments.
       posterior: None, or `recsim_tf.fitting.sample_parameters` or a `functools.partial` of it, to
         draw parameters from their posterior too, into posterior.npz.
+      validate: whether the fit is validated at its end, as by `recsim-tf validate`.
+
+    Raises:
+      ValueError: for anything but parameters or a log, or if a part is asked to be held out of a
+        stream, or a posterior given one.
+    """
+
+    simulator: Simulator = gin.REQUIRED
+    parameters: Mapping[str, Parameter] = gin.REQUIRED
+    log: Any = gin.REQUIRED
+    held_out: float | None = None
+    truth: Mapping[str, Any] | None = None
+    title: str = "Fit of a user model"
+    num_replicates: int = 100
+    estimate: Callable[..., FitResult] = fit
+    posterior: Callable[..., ParameterPosterior] | None = None
+    validate: bool = False
+
+    def __post_init__(self) -> None:
+        # What would otherwise be refused after the fit, which would be lost then.
+        if not all(isinstance(parameter, Parameter) for parameter in self.parameters.values()):
+            raise UsageError(
+                "run_fit.parameters must have a Parameter() for each name, got"
+                f" {dict(self.parameters)!r}"
+            )
+        check(self.simulator)
+        least = {"run_fit.num_replicates": self.num_replicates}
+        check_at_least(LEAST_REPLICATES, **least)
+
+    def sessions(self) -> tuple[Sessions, Any]:
+        """The sessions to fit, and those that are held out or None."""
+        # Readers of tables and data sets give the log with what else they read.
+        sessions = self.log if isinstance(self.log, Sessions) else getattr(self.log, "log", None)
+        if not isinstance(sessions, Sessions):
+            raise UsageError(
+                "run_fit.log must be a SessionLog, a SessionStream or what a reader gives, got"
+                f" {type(self.log).__name__}"
+            )
+        in_memory = self.posterior is not None or self.held_out is not None
+        if in_memory and not isinstance(sessions, SessionLog):
+            raise UsageError(
+                "run_fit.posterior and run_fit.held_out must be None for a log in pieces, which is"
+                " not held in memory"
+            )
+        return (sessions, None) if self.held_out is None else sessions.split(self.held_out)
+
+
+def run_fit(folder: RunDirectory) -> dict[str, Any]:
+    """Fits parameters of a simulator's models to a log as `FitRun` is configured, checks the fit,
+    and writes all of it into a folder.
+
+    The folder receives config.gin, operative_config.gin, checkpoints/, TensorBoard's tensorboard/,
+    results.json, report.html, and the fitted model in model/, see `recsim_tf.fitting.save_model`. A
+    fit that was stopped goes on from its checkpoint; one that has ended is not repeated.
 
     Returns:
       The content of results.json.
 
     Raises:
-      ValueError: for anything but parameters or a log, or if a part is asked to be held out of a
-        stream, or a posterior given one.
+      ValueError: see `FitRun`.
       StoppedError: if SIGINT (Ctrl-C) or SIGTERM came, once a checkpoint is saved.
     """
     if folder.results_file.is_file():
@@ -102,16 +140,11 @@ def run_fit(
         )
         print(f"{estimates_table(content)}\nThe fit in {folder.path} had ended already.")
         return content
-    # What would otherwise be refused after the fit, which would be lost then.
-    if not all(isinstance(parameter, Parameter) for parameter in parameters.values()):
-        raise UsageError(
-            f"run_fit.parameters must have a Parameter() for each name, got {dict(parameters)!r}"
-        )
-    check(simulator)
-    check_at_least(LEAST_REPLICATES, **{"run_fit.num_replicates": num_replicates})
-    sessions, validation = _sessions(log, held_out, posterior is not None)
+    run = FitRun()
+    simulator, parameters = run.simulator, run.parameters
+    sessions, validation = run.sessions()
     with folder.claim():
-        result, seconds = _fit(folder, estimate, (simulator, parameters, sessions), validation)
+        result, seconds = _fit(folder, run.estimate, (simulator, parameters, sessions), validation)
         folder.write_operative_config()
         # The sessions that the report shows, with the initial draws that the fit found for them.
         shown = first = next(iter(sessions.pieces()))
@@ -120,18 +153,20 @@ def run_fit(
                 lambda leaf: leaf[: first.num_sessions], result.initial_draws
             )
             shown = first._replace(initial=merged(first.initial, initial))
-        checks = check_fit(result, shown, validation, truth, num_replicates=num_replicates)
-        write_text(folder.path / "report.html", render(result, shown, validation, checks, title))
+        checks = check_fit(result, shown, validation, run.truth, num_replicates=run.num_replicates)
+        write_text(
+            folder.path / "report.html", render(result, shown, validation, checks, run.title)
+        )
         content = _content(result, sessions, validation, checks, seconds)
-        if posterior is not None:
-            draws = posterior(simulator, parameters, sessions, start=result)
+        if run.posterior is not None:
+            draws = run.posterior(simulator, parameters, sessions, start=result)
             content["posterior"] = _write_posterior(folder.path / "posterior.npz", draws)
         # One that an interrupted run has written is of the same fit.
         if not (folder.path / "model").exists():
             save_model(
                 folder.path / "model",
                 result,
-                title=title,
+                title=run.title,
                 data={
                     "sessions": content["sessions"],
                     "steps": content["steps"],
@@ -149,23 +184,6 @@ def run_fit(
     print(estimates_table(content))
     print(f"Fitted in {seconds:,.0f} s. Report, model and results in {folder.path}")
     return content
-
-
-def _sessions(log: Any, held_out: float | None, posterior: bool) -> tuple[Sessions, Any]:
-    """The sessions to fit, and those that are held out or None."""
-    # Readers of tables and data sets give the log with what else they read.
-    sessions = log if isinstance(log, Sessions) else getattr(log, "log", None)
-    if not isinstance(sessions, Sessions):
-        raise UsageError(
-            "run_fit.log must be a SessionLog, a SessionStream or what a reader gives, got"
-            f" {type(log).__name__}"
-        )
-    if (posterior or held_out is not None) and not isinstance(sessions, SessionLog):
-        raise UsageError(
-            "run_fit.posterior and run_fit.held_out must be None for a log in pieces, which is not"
-            " held in memory"
-        )
-    return (sessions, None) if held_out is None else sessions.split(held_out)
 
 
 def _fit(

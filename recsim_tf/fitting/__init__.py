@@ -20,6 +20,7 @@ from recsim_tf.fitting.sampling.logged_users import logged_users
 from recsim_tf.fitting.sampling.nuts import NUTS
 from recsim_tf.fitting.sampling.sessions import sample_sessions
 from recsim_tf.fitting.saving.models import load_model, save_model
+from recsim_tf.fitting.validation import validate
 
 __all__ = [
     "LBFGS",
@@ -48,5 +49,6 @@ __all__ = [
     "session_log_prob",
     "simulated_log",
     "slate_support",
+    "validate",
     "write_report",
 ]

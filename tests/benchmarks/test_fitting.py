@@ -2,7 +2,16 @@ import re
 
 import numpy as np
 import pytest
-from fits import fields, likelihood_speed, log, movielens, open_bandit, recovery
+from fits import (
+    fields,
+    likelihood_speed,
+    log,
+    movielens,
+    open_bandit,
+    recovery,
+    validating,
+    values,
+)
 
 from tests.benchmarks.runs import in_this_process, quick_run
 
@@ -52,6 +61,19 @@ def test_popularity_is_known_by_document_position_and_device():
     clicks = other.response[0]
     constant = np.log(np.where(clicks == 1, rate, 1 - rate)).sum(axis=2).mean()
     assert found > constant + 0.1
+
+
+def test_a_quick_study_of_values_warns_outside_of_the_log_alone():
+    result = values.values(seed=0, replications=1, quick=True)
+    assert result["figures"]["outside.warned"] == 1
+    assert result["figures"]["inside.warned"] == result["figures"]["logging.warned"] == 0
+    assert "interval holds the truth" in values.values_table(result)
+
+
+def test_a_quick_study_of_validations_finds_faults():
+    result = validating.validating(seed=0, data_dir="nowhere", quick=True)
+    assert result["figures"]["validate.faults_found"] >= 2
+    assert "leaving halved" in validating.validating_table(result)
 
 
 def test_a_quick_run_times_the_likelihood():

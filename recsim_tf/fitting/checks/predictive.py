@@ -10,7 +10,8 @@ import tensorflow_probability as tfp
 from recsim_tf.core import random
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.checks.resimulation import Outcomes, Resimulation
+from recsim_tf.fitting.checks.dependence import dependence, document_ids, popularity
+from recsim_tf.fitting.checks.resimulation import Outcomes, Resimulation, continued
 from recsim_tf.fitting.logs.session_log import SessionLog
 
 _QUANTILES = (0.025, 0.975)
@@ -107,11 +108,12 @@ def predictive_check(
 ) -> PredictiveCheck:
     """Simulates logged sessions again, see `Resimulation`, and compares them with the log.
 
-    Click rates by position, session lengths, clicks, the simulator's reward, called engagement, and
-    sums of what else is drawn in responses, such as dwell times, are compared (Gelman, Meng and
-    Stern 1996, "Posterior predictive assessment of model fitness via realized discrepancies"). All
-    replicates have the parameters of the simulator. Their uncertainty is left out, so the intervals
-    are a little narrow where parameters are uncertain.
+    Click rates by position, session lengths, clicks, the simulator's reward, called engagement,
+    sums of what else is drawn in responses, such as dwell times, and how clicks hang together, see
+    `dependence`, are compared (Gelman, Meng and Stern 1996, "Posterior predictive assessment of
+    model fitness via realized discrepancies"). All replicates have the parameters of the simulator.
+    Their uncertainty is left out, so the intervals are a little narrow where parameters are
+    uncertain.
 
     Args:
       simulator: fitted; its parameters are scalars or tables, not [B].
@@ -142,8 +144,14 @@ def predictive_check(
             if not any(np.allclose(amount, total) for total in totals)
         ),
     )
+    shown = continued(log)
+    ids, expected = document_ids(shown), popularity(shown, observed)
+
+    def of_sessions(outcomes: Outcomes, values: dict[str, np.ndarray]) -> dict[str, float]:
+        return statistics(outcomes, contents, values) | dependence(outcomes, ids, expected)
+
     logged_samples = samples(observed, contents)
-    logged_statistics = statistics(observed, contents, logged_samples)
+    logged_statistics = of_sessions(observed, logged_samples)
     found: dict[str, list[float]] = {name: [] for name in logged_statistics}
     parts: dict[str, list[np.ndarray]] = {name: [] for name in logged_samples}
     # A bin for every step, so that the part of sessions that reach it is exact.
@@ -151,7 +159,7 @@ def predictive_check(
     for replicate_seed in seeds:
         outcomes = sessions.simulated(replicate_seed)
         replicated = samples(outcomes, contents)
-        for name, value in statistics(outcomes, contents, replicated).items():
+        for name, value in of_sessions(outcomes, replicated).items():
             found[name].append(value)
         for name, values in replicated.items():
             if name not in edges:

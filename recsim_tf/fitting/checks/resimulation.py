@@ -23,15 +23,25 @@ _DRAWN = ("response", "innovation", "departure")
 
 
 class Outcomes(NamedTuple):
-    """Totals of S sessions."""
+    """What users did in S sessions, with zeros after the end of each."""
 
     length: np.ndarray  # int64 [S], steps
     left: np.ndarray  # bool [S], the user left; if not, the session was cut
-    clicks: np.ndarray  # float [S, K], clicks by position
-    shown: np.ndarray  # int64 [S, K], documents shown by position
-    reward: np.ndarray  # float [S, T], of each step; 0 after the end
+    clicked: np.ndarray  # float [S, T, K], the click weights
+    counted: np.ndarray  # bool [S, T, K], a document was shown there
+    reward: np.ndarray  # float [S, T], of each step
     # float [S] by field of the responses that has a mean, without clicks: the sum over the session
     amounts: dict[str, np.ndarray]
+
+    @property
+    def clicks(self) -> np.ndarray:
+        """float [S, K], by position."""
+        return self.clicked.sum(axis=1)
+
+    @property
+    def shown(self) -> np.ndarray:
+        """int64 [S, K], documents by position."""
+        return self.counted.sum(axis=1)
 
 
 class Resimulation:
@@ -74,8 +84,8 @@ class Resimulation:
         self._cuts = Cuts(log, last_day) if self.users_leave else None
 
         def run(rows, last, seed, stages, is_observed):
-            """Sums over steps of left, clicks, shown and amounts, each [B, ...], and reward and
-            whether it counts by step, each [T, B].
+            """Whether users left and the amounts, each [B], and by step whether it counts, clicks,
+            what was shown, and reward, each [T, B, ...].
             """
             sessions = take_sessions(trajectory, rows)
             initial_seed, seed = random.split_seed(seed, 2)
@@ -87,7 +97,7 @@ class Resimulation:
                 return amounts(response, transition.draws.response, slate)
 
             def add(carry, step, state, transition):
-                left, clicks, shown, rewards, counts, totals = carry
+                left, totals, arrays = carry
                 # Logged steps count even if a rule of the models would end the session earlier.
                 counted, gone = step < last, transition.terminated
                 if not is_observed:
@@ -98,31 +108,31 @@ class Resimulation:
                         counted, gone = counted & (state.user.day < end), gone & tf.math.is_inf(end)
                 reward = scorer.reward(transition.response, state.user)
                 clicked = transition.response.clicked
-                return (
-                    left | (counted & gone),
-                    clicks + tf.where(counted[:, tf.newaxis], clicked, 0),
-                    shown + tf.cast(counted[:, tf.newaxis] & (transition.slate >= 0), tf.int32),
-                    rewards.write(step, tf.where(counted, reward, 0)),
-                    counts.write(step, counted),
-                    {
-                        name: totals[name] + tf.where(counted, amount, 0)
-                        for name, amount in drawn(state, transition).items()
-                    },
+                by_step = (
+                    counted,
+                    tf.where(counted[:, tf.newaxis], clicked, 0),
+                    counted[:, tf.newaxis] & (transition.slate >= 0),
+                    tf.where(counted, reward, 0),
                 )
+                totals = {
+                    name: totals[name] + tf.where(counted, amount, 0)
+                    for name, amount in drawn(state, transition).items()
+                }
+                return left | (counted & gone), totals, nests.write(arrays, step, by_step)
 
-            shape = [self._size, scorer.slate_size]
+            no_user, no_slate = tf.zeros([self._size]), tf.zeros([self._size, scorer.slate_size])
+            like = (
+                tf.cast(no_user, tf.bool),
+                tf.cast(no_slate, spec.response.clicked.dtype),
+                tf.cast(no_slate, tf.bool),
+                tf.cast(no_user, spec.reward.dtype),
+            )
             # Only the names are of use, so that a graph loses this step.
             first = nests.at_step(sessions.transitions, 0)
-            carry = (
-                tf.zeros(shape[:1], tf.bool),
-                tf.zeros(shape, spec.response.clicked.dtype),
-                tf.zeros(shape, tf.int32),
-                tf.TensorArray(spec.reward.dtype, log.max_length, element_shape=shape[:1]),
-                tf.TensorArray(tf.bool, log.max_length, element_shape=shape[:1]),
-                nests.zeros_like(drawn(scorer.initial_state(sessions.initial), first)),
-            )
-            *sums, rewards, counts, totals = scorer.resimulate(sessions, stages, seed, add, carry)
-            return (*sums, rewards.stack(), counts.stack(), totals)
+            totals = nests.zeros_like(drawn(scorer.initial_state(sessions.initial), first))
+            carry = (like[0], totals, nests.arrays_like(like, log.max_length))
+            left, totals, arrays = scorer.resimulate(sessions, stages, seed, add, carry)
+            return left, totals, nests.stack(arrays)
 
         wrap = compiled(jit_compile=jit_compile)
         drawn = ("innovation",) if self.innovations_are_latent else ()
@@ -143,11 +153,11 @@ class Resimulation:
 
     def _outcomes(self, function: Callable[..., Any], last: np.ndarray, seed: Seed) -> Outcomes:
         def of_batch(rows, seed):
-            left, clicks, shown, rewards, counts, totals = function(
+            left, totals, by_step = function(
                 rows, tf.gather(tf.constant(last, tf.int32), rows), seed
             )
-            length = counts.numpy().sum(axis=0)
-            return Outcomes(length, left, clicks, shown, rewards.numpy().T, totals)
+            counts, *arrays = (np.swapaxes(each.numpy(), 0, 1) for each in by_step)
+            return Outcomes(counts.sum(axis=1), left, *arrays, totals)
 
         return by_batch(of_batch, self._log.num_sessions, self._size, seed)
 

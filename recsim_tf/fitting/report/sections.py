@@ -182,7 +182,7 @@ def calibration(checks: FitChecks) -> list[Part]:
 def predictive(check: PredictiveCheck) -> list[Part]:
     """Simulated sessions beside logged ones."""
     intro = (
-        f"The {check.num_sessions:,} fitted sessions, simulated again {check.num_replicates:,}"
+        f"The {check.num_sessions:,} sessions, simulated again {check.num_replicates:,}"
         " times at the estimates under the slates that were logged; responses, innovations and"
         " departures are drawn. The parameters' uncertainty is left out."
     )

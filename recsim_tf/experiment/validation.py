@@ -1,0 +1,114 @@
+"""Validations of fits that ran in folders: `recsim-tf validate`."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gin
+
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.experiment.bindings import bound_value
+from recsim_tf.experiment.fitting import FitRun, run_fit
+from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.fitting import Parameter, load_model
+from recsim_tf.fitting.logs import SessionLog
+from recsim_tf.fitting.validation import page, validate
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import write_json, write_text
+
+
+@gin.configurable("validate", module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class ValidationRun:
+    """How a fit is validated; in gin files `validate`.
+
+    Args:
+      log: sessions that the fit did not see, in the place of those that it held out.
+      static: values of parameters at which the users' dynamics do nothing, as {"users.gain": 0.0};
+        None leaves the question of order out.
+      other: a log of another policy, period or segment, or None.
+      num_replicates: simulations of the sessions, at least 20.
+      seed: of simulations, folds and orders.
+    """
+
+    log: Any = None
+    static: Mapping[str, Any] | None = None
+    other: Any = None
+    num_replicates: int = 20
+    seed: int = 0
+
+
+def fit_and_validate(folder: RunDirectory) -> None:
+    """Runs the fit of a folder, see `run_fit`; where `run_fit.validate` is true, validates it."""
+    run_fit(folder)
+    if bound_value("run_fit.validate"):
+        validate_run(folder)
+
+
+def validate_run(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str, Any]:
+    """Validates the fit of a folder as `ValidationRun` is configured; prints five sentences, and
+    writes validation.json and validation.html into the folder.
+
+    Args:
+      folder: of `recsim-tf fit`.
+      trusted: modules that the model may name, see `fitting.load_model`.
+
+    Returns:
+      The content of validation.json.
+
+    Raises:
+      UsageError: for a folder without a fit, a fit without held-out sessions, or a parameter that
+        was not fitted.
+      ValueError: see `fitting.validate`.
+    """
+    if not (folder.path / "model").is_dir():
+        raise UsageError(f"root_dir {folder.path} has no fitted model: run recsim-tf fit first")
+    fit, run = FitRun(), ValidationRun()
+    train, held_out = fit.sessions()
+    if run.log is not None:
+        held_out = _sessions("validate.log", run.log)
+    if held_out is None:
+        raise UsageError(
+            "run_fit.held_out must be a part of the sessions, as 0.2, before the fit, or"
+            " validate.log other sessions, got None: a fit is validated on what it did not see"
+        )
+    modules = {type(each).__module__ for each in (fit.simulator.users, fit.simulator.documents)}
+    simulator = load_model(folder.path / "model", [*trusted, *sorted(modules)]).simulator
+
+    def refit(log: SessionLog, fixed: Mapping[str, Any]) -> Simulator:
+        if set(fixed) == set(fit.parameters):
+            return fit.simulator.with_parameters(fixed)
+        changed = {name: Parameter(value, fixed=True) for name, value in fixed.items()}
+        return fit.estimate(fit.simulator, {**fit.parameters, **changed}, log).simulator
+
+    static = run.static
+    if unknown := [name for name in static or () if name not in fit.parameters]:
+        raise UsageError(
+            f"validate.static must name parameters that were fitted, {', '.join(fit.parameters)},"
+            f" got {unknown[0]}"
+        )
+    found = validate(
+        simulator,
+        train.whole(),
+        held_out,
+        refit=None if static is None else refit,
+        static=static,
+        other=None if run.other is None else _sessions("validate.other", run.other),
+        num_replicates=run.num_replicates,
+        seed=run.seed,
+    )
+    content = found.figures()
+    write_text(folder.path / "validation.html", page.render(found, f"Validation: {fit.title}"))
+    write_json(folder.path / "validation.json", content)
+    print(found)
+    print(f"Page and figures in {folder.path / 'validation.html'} and validation.json.")
+    return content
+
+
+def _sessions(name: str, log: Any) -> SessionLog:
+    sessions = getattr(log, "log", log)
+    if not isinstance(sessions, SessionLog):
+        raise UsageError(
+            f"{name} must be a SessionLog, or what a reader gives, got {type(log).__name__}"
+        )
+    return sessions

@@ -1,0 +1,97 @@
+"""How clicks hang together: in a session, on a document, from step to step."""
+
+import numpy as np
+
+from recsim_tf.fitting.checks.resimulation import Outcomes
+from recsim_tf.fitting.logs.session_log import SessionLog
+
+_SMOOTHING = 5.0  # clicks that a document's rate of one is worth
+# Documents shown, for a rate of its own.
+_OF_SESSION, _OF_DOCUMENT = 3, 20
+
+
+def document_ids(log: SessionLog) -> np.ndarray | None:
+    """int [S, T, K]: the ids of the documents, or None where they are no ids."""
+    ids = log.documents
+    has_ids = isinstance(ids, np.ndarray) and ids.ndim == 3 and ids.dtype.kind in "iu"
+    return ids if has_ids else None
+
+
+def popularity(log: SessionLog, observed: Outcomes) -> np.ndarray:
+    """float64 [S, T, K]: the smoothed click rate of each document at its position, or of the
+    position where documents are no ids.
+
+    Args:
+      log: whose slates they are, see `continued`.
+      observed: what its users did.
+    """
+    counted, clicked = observed.counted, observed.clicked > 0
+    by_position = (clicked.sum(axis=(0, 1)) + 0.5) / (counted.sum(axis=(0, 1)) + 1)
+    expected = np.broadcast_to(by_position, counted.shape)
+    ids = document_ids(log)
+    if ids is None:
+        return expected
+    size = ids.max(initial=0) + 1
+    clicks = np.bincount(ids[counted], clicked[counted], size)
+    chance = np.bincount(ids[counted], expected[counted], size)
+    return expected * ((clicks + _SMOOTHING) / (chance + _SMOOTHING))[ids]
+
+
+def surprises(outcomes: Outcomes, expected: np.ndarray) -> np.ndarray:
+    """float64 [S, T]: the clicks of each step beyond those that its documents let expect, by their
+    `popularity` [S, T, K].
+    """
+    difference = (outcomes.clicked > 0) - expected
+    return np.sum(difference, axis=2, where=outcomes.counted)
+
+
+def dependence(
+    outcomes: Outcomes, ids: np.ndarray | None, expected: np.ndarray
+) -> dict[str, float]:
+    """Statistics by name: the spread of click rates of sessions and of documents, sessions without
+    a click, the product of the surprises of neighbouring steps, and the correlation of a step's
+    surprise with the mean of those before. 0 for one that is not defined.
+
+    Args:
+      outcomes: of a log or of a simulation of it.
+      ids: int [S, T, K], or None.
+      expected: [S, T, K], the log's `popularity`.
+    """
+    clicked, counted = outcomes.clicked > 0, outcomes.counted
+    clicks, shown = clicked.sum(axis=(1, 2)), counted.sum(axis=(1, 2))
+    rates = (clicks / np.maximum(shown, 1))[shown >= _OF_SESSION]
+    found = {
+        "sessions_without_a_click": float(np.mean(clicks == 0)),
+        "click_rate_of_a_session/standard_deviation": _spread(rates),
+    }
+    if ids is not None:
+        size = ids.max(initial=0) + 1
+        of_documents = np.bincount(ids[counted], minlength=size)
+        rates = np.bincount(ids[counted], clicked[counted], size) / np.maximum(of_documents, 1)
+        enough = of_documents >= _OF_DOCUMENT
+        found["click_rate_of_a_document/standard_deviation"] = _spread(rates[enough])
+    active = np.asarray(counted.any(axis=2))
+    if active.shape[1] > 1:
+        surprise = surprises(outcomes, expected)
+        pairs = active[:, 1:] & active[:, :-1]
+        products = (surprise[:, 1:] * surprise[:, :-1])[pairs]
+        found["surprises_of_neighbouring_steps/product"] = (
+            float(products.mean()) if len(products) else 0.0
+        )
+        before = (
+            np.cumsum(surprise, axis=1)[:, :-1] / np.maximum(np.cumsum(active, axis=1), 1)[:, :-1]
+        )
+        found["surprise_and_those_before/correlation"] = _correlation(
+            surprise[:, 1:][pairs], before[pairs]
+        )
+    return found
+
+
+def _spread(values: np.ndarray) -> float:
+    return float(values.std()) if len(values) > 1 else 0.0
+
+
+def _correlation(first: np.ndarray, second: np.ndarray) -> float:
+    if _spread(first) == 0 or _spread(second) == 0:
+        return 0.0
+    return float(np.corrcoef(first, second)[0, 1])

@@ -1,0 +1,88 @@
+"""Guesses without a model of the users, which learn from one log and are scored on another."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from recsim_tf.fitting.validation.events import Events
+from recsim_tf.fitting.validation.learners import boosting, logistic_regression, predicted
+
+_FOLDS = 5
+_SMOOTHING = 5.0  # clicks that a document's rate of one is worth
+_LEAST = 1e-6  # probability
+
+
+def baselines(train: Events, other: Events, seed: int = 0) -> dict[str, np.ndarray]:
+    """Click probabilities [M] of the events of another log, by name.
+
+    "frequency" knows the rates of positions; "popularity" how often a document is clicked too, for
+    its positions; "logistic regression" also what is known of document and user, and the user's
+    past without its order; "boosting" the same, with trees; "boosting with order" the order too.
+
+    The effect of a document on an event of `train` is that of the other sessions, so that no event
+    sees its own click. Where all clicks are alike, all guesses are frequencies.
+
+    Args:
+      train: of the log to learn from.
+      other: of the log to predict.
+      seed: of folds and trees.
+
+    Raises:
+      ImportError: without scikit-learn.
+    """
+    rates = _rates(train)
+    fold = np.random.default_rng(seed).integers(0, _FOLDS, train.session.max(initial=0) + 1)
+    effect = np.zeros(len(train.clicked))
+    for number in range(_FOLDS):
+        inside = fold[train.session] == number
+        effect[inside] = _effects(train.take(~inside), train.take(inside), rates)
+    effects = effect, _effects(train, other, rates)
+    found = {"frequency": _of_position(rates, other)}
+
+    def columns(*names: str) -> tuple[np.ndarray, np.ndarray]:
+        pair = []
+        for events, own in zip((train, other), effects, strict=True):
+            position = _logit(_of_position(rates, events))
+            fields = [getattr(events, name) for name in names]
+            pair.append(np.concatenate([np.stack([position, own], axis=1), *fields], axis=1))
+        return pair[0], pair[1]
+
+    models: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
+        "popularity": (logistic_regression, ()),
+        "logistic regression": (logistic_regression, ("profile", "past")),
+        "boosting": (lambda: boosting(seed), ("profile", "past")),
+        "boosting with order": (lambda: boosting(seed), ("profile", "past", "order")),
+    }
+    alike = train.clicked.all() or not train.clicked.any()
+    for name, (make, fields) in models.items():
+        of_train, of_other = columns(*fields)
+        if alike:
+            found[name] = found["frequency"]
+        else:
+            probs = predicted(make(), of_train, train.clicked, of_other)
+            found[name] = np.clip(probs, _LEAST, 1 - _LEAST)
+    return found
+
+
+def _rates(events: Events) -> np.ndarray:
+    """[K]: the click rates of positions."""
+    size = events.position.max(initial=0) + 1
+    clicks = np.bincount(events.position, events.clicked, size)
+    return (clicks + 0.5) / (np.bincount(events.position, minlength=size) + 1)
+
+
+def _of_position(rates: np.ndarray, events: Events) -> np.ndarray:
+    return rates[np.minimum(events.position, len(rates) - 1)]
+
+
+def _effects(train: Events, other: Events, rates: np.ndarray) -> np.ndarray:
+    """[M]: the logarithm of clicks on a document over those that its positions let expect."""
+    size = max(train.document.max(initial=0), other.document.max(initial=0)) + 1
+    clicks = np.bincount(train.document, train.clicked, size)
+    expected = np.bincount(train.document, _of_position(rates, train), size)
+    return np.log((clicks + _SMOOTHING) / (expected + _SMOOTHING))[other.document]
+
+
+def _logit(probs: np.ndarray) -> np.ndarray:
+    return np.log(probs) - np.log1p(-probs)

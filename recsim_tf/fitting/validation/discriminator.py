@@ -1,0 +1,141 @@
+"""Whether a classifier can tell simulated sessions from real ones."""
+
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from recsim_tf.fitting.checks.dependence import popularity, surprises
+from recsim_tf.fitting.checks.resimulation import Outcomes
+from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.fitting.validation.learners import area_under_curve, boosting, predicted
+
+_FOLDS = 5
+
+
+class Discrimination(NamedTuple):
+    """How well a classifier tells sessions apart: areas under its curve of true and false positive
+    rates, 0.5 for a guess and 1 where it is always right.
+    """
+
+    auc: float  # of the log against simulations, mean
+    standard_error: float  # between simulations
+    auc_null: float  # of one simulation against another
+    # of the log against simulations in which the odds of a click are twice as high: where it is
+    # near 0.5 too, so few clicks tell nothing
+    auc_power: float
+    giveaways: list[str]  # the features that tell most, the strongest first
+
+
+def discriminate(
+    log: SessionLog, logged: Outcomes, simulated: Sequence[Outcomes], seed: int = 0
+) -> Discrimination:
+    """Tells the sessions of a log from at least two simulations of it.
+
+    A session and its simulations are in one fold of five, since a classifier would otherwise know
+    its slates.
+
+    Raises:
+      ImportError: without scikit-learn.
+    """
+    expected = popularity(log, logged)
+    columns, *others = (features(each, expected) for each in (logged, *simulated))
+    names = list(columns)
+    real, *twins = (np.stack(list(each.values()), axis=1) for each in (columns, *others))
+    fold = np.random.default_rng(seed).integers(0, _FOLDS, log.num_sessions)
+    found = np.array([_auc(real, twin, fold, seed) for twin in twins])
+    nulls = [_auc(one, other, fold, seed) for one, other in itertools.pairwise(twins)]
+    generator = np.random.default_rng(seed)
+    powers = [
+        _auc(real, np.stack(list(features(more, expected).values()), axis=1), fold, seed)
+        for more in (_twice_the_odds(each, logged, generator) for each in simulated)
+    ]
+    strength = [
+        np.mean([abs(area_of(real[:, column], twin[:, column]) - 0.5) for twin in twins])
+        for column in range(len(names))
+    ]
+    strongest = np.argsort(strength)[::-1][:5]
+    return Discrimination(
+        auc=float(found.mean()),
+        standard_error=float(found.std(ddof=1) / np.sqrt(len(found))),
+        auc_null=float(np.mean(nulls)),
+        auc_power=float(np.mean(powers)),
+        giveaways=[names[column] for column in strongest],
+    )
+
+
+def features(sessions: Outcomes, expected: np.ndarray) -> dict[str, np.ndarray]:
+    """What the classifier sees of each session, float64 [S] by name.
+
+    Args:
+      sessions: of a log, or of a simulation of it.
+      expected: [S, T, K], the log's `popularity`.
+    """
+    counted, clicked = sessions.counted, sessions.clicked > 0
+    by_step = clicked.sum(axis=2, dtype=np.float64)
+    active = np.asarray(counted.any(axis=2))
+    length = active.sum(axis=1)
+    last = np.maximum(length - 1, 0)
+    rows = np.arange(len(length))
+    clicks, shown = by_step.sum(axis=1), counted.sum(axis=(1, 2))
+    rate = clicks / np.maximum(shown, 1)
+    # How a step's clicks differ from those that its documents let expect, and the next step's.
+    surprise = surprises(sessions, expected)
+    pairs = active[:, 1:] & active[:, :-1]
+    neighbours = np.where(pairs, surprise[:, 1:] * surprise[:, :-1], 0).sum(axis=1)
+    none, some = by_step == 0, by_step > 0
+    found = {
+        "steps": length,
+        "the user leaves": sessions.left,
+        "clicks": clicks,
+        "click rate": rate,
+        "clicks beyond expectation": surprise.sum(axis=1),
+        "clicks of neighbouring steps": neighbours / np.maximum(pairs.sum(axis=1), 1),
+        "first response": by_step[:, 0],
+        "last response": by_step[rows, last],
+        "longest run without a click": _longest(none & active),
+        "longest run of clicks": _longest(some & active),
+        "steps with a click": (some & active).sum(axis=1) / np.maximum(length, 1),
+        "spread of clicks over steps": np.where(active, by_step, 0).std(axis=1),
+        "popularity of what is clicked": np.where(clicked, expected, 0).sum(axis=(1, 2))
+        / np.maximum(clicks, 1),
+        "mean position clicked": (clicked * np.arange(clicked.shape[2])).sum(axis=(1, 2))
+        / np.maximum(clicks, 1),
+    }
+    return {name: np.asarray(values, np.float64) for name, values in found.items()}
+
+
+def area_of(real: np.ndarray, simulated: np.ndarray) -> float:
+    """The area under the curve of a single feature, [S] each."""
+    labels = np.repeat([0, 1], [len(real), len(simulated)])
+    return area_under_curve(labels, np.concatenate([real, simulated]))
+
+
+def _auc(real: np.ndarray, simulated: np.ndarray, fold: np.ndarray, seed: int) -> float:
+    rows, labels = np.concatenate([real, simulated]), np.repeat([0, 1], [len(real)] * 2)
+    folds, scores = np.concatenate([fold, fold]), np.empty(len(labels))
+    for number in range(_FOLDS):
+        inside = folds == number
+        if inside.any():
+            scores[inside] = predicted(boosting(seed), rows[~inside], labels[~inside], rows[inside])
+    return area_under_curve(labels, scores)
+
+
+def _twice_the_odds(
+    sessions: Outcomes, logged: Outcomes, generator: np.random.Generator
+) -> Outcomes:
+    """With further clicks, so many that the odds of a click are twice as high."""
+    counted, clicked = logged.counted, logged.clicked > 0
+    rate = clicked.sum(axis=(0, 1)) / np.maximum(counted.sum(axis=(0, 1)), 1)
+    more = generator.random(sessions.clicked.shape) < rate / (1 + rate)
+    return sessions._replace(clicked=(sessions.clicked > 0) | (more & sessions.counted))
+
+
+def _longest(runs: np.ndarray) -> np.ndarray:
+    """[S]: the longest run of true steps, of bool [S, T]."""
+    present, longest = np.zeros(len(runs)), np.zeros(len(runs))
+    for step in range(runs.shape[1]):
+        present = np.where(runs[:, step], present + 1, 0)
+        longest = np.maximum(longest, present)
+    return longest

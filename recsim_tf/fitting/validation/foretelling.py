@@ -1,0 +1,43 @@
+"""What a model says of another policy, period or segment than that to which it was fitted."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from recsim_tf.fitting.checks.choices import Mean, mean_by_session
+
+_FIRST = 200  # events of the other log
+_LEAST = 1e-6  # probability
+
+
+class Foretold(NamedTuple):
+    """A model's click probabilities on another log."""
+
+    predicted: float  # the click rate of a document shown
+    logged: Mean  # the same of the log, with its error between sessions
+    gap: Mean  # logged less predicted
+    # nats a document shown, beyond the rate of the first 200 events of that log
+    gain: Mean
+
+    @property
+    def z_score(self) -> float:
+        """The gap in its standard errors."""
+        return self.gap.value / self.gap.standard_error
+
+
+def foretell(probs: np.ndarray, clicked: np.ndarray, counted: np.ndarray) -> Foretold:
+    """Of click probabilities [S, T, K], clicks and what counts, bool [S, T, K]."""
+    probs = np.clip(probs.astype(np.float64), _LEAST, 1 - _LEAST)
+    first = clicked[counted][:_FIRST]
+    rate = (first.sum() + 0.5) / (len(first) + 1)
+    return Foretold(
+        predicted=float(probs[counted].mean()),
+        logged=mean_by_session(clicked.astype(np.float64), counted),
+        gap=mean_by_session(clicked - probs, counted),
+        gain=mean_by_session(nats(probs, clicked) - nats(rate, clicked), counted),
+    )
+
+
+def nats(probs: np.ndarray | float, clicked: np.ndarray) -> np.ndarray:
+    """The log-probabilities of clicks, and of none, under probabilities."""
+    return np.where(clicked, np.log(probs), np.log1p(-np.asarray(probs)))

@@ -1,0 +1,77 @@
+"""Whether models know the order of what users did, or only who they are."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.validation import check_at_least
+from recsim_tf.fitting.checks.choices import Mean, mean_by_session, predict_choices
+from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step, take_steps
+
+# Fits the models to a log, with these values of parameters fixed.
+Refit: TypeAlias = Callable[[SessionLog, Mapping[str, Any]], Simulator]
+
+
+class Order(NamedTuple):
+    """What the dynamics of a model add to its static self, in nats a step of held-out sessions."""
+
+    gain: Mean  # in the order of the log
+    shuffled: Mean  # where the steps of each session stand in random order, both fitted again
+
+
+def shuffle_steps(log: SessionLog, seed: int = 0) -> SessionLog:
+    """The log with the steps of each session in random order: what was shown, and what the user did
+    then, stay together.
+    """
+    check_at_least(0, seed=seed)
+    keys = np.where(log.active, np.random.default_rng(seed).random(log.active.shape), 2.0)
+    steps = np.argsort(keys, axis=1)
+    fields = ("documents", "shown", "hidden", "response", "innovation", "propensity", "query")
+    changed = {}
+    for name in fields:
+        value = getattr(log, name)
+        if tf.nest.flatten(value):
+            changed[name] = repeat_last_step(take_steps(value, steps), log.length)
+    return log._replace(**changed)
+
+
+def what_order_tells(
+    simulator: Simulator,
+    train: SessionLog,
+    held_out: SessionLog,
+    refit: Refit,
+    static: Mapping[str, Any],
+    seed: int = 0,
+    batch_size: int = 1000,
+) -> Order:
+    """Compares a fitted simulator with its static self, in order and shuffled.
+
+    Args:
+      simulator: fitted to `train`.
+      train, held_out: the sessions, see `validate`.
+      refit: fits the models again.
+      static: values at which the parameters of the dynamics do nothing.
+      seed: of the random orders.
+      batch_size: sessions that are predicted at once.
+
+    Raises:
+      ValueError: for a log of sessions of one step, or a parameter that is not fitted.
+    """
+    if max(train.max_length, held_out.max_length) < 2:
+        raise ValueError("sessions must have several steps to tell of their order, got one each")
+
+    def gain(changing: Simulator, others: SessionLog, still: Simulator) -> Mean:
+        scores = (
+            predict_choices(each, others, batch_size, seed=seed).log_prob
+            for each in (changing, still)
+        )
+        difference = np.subtract(*scores)
+        counted = others.active & np.isfinite(difference)
+        return mean_by_session(np.where(counted, difference, 0.0), counted)
+
+    found = gain(simulator, held_out, refit(train, static))
+    shuffled, other = shuffle_steps(train, seed), shuffle_steps(held_out, seed + 1)
+    return Order(found, gain(refit(shuffled, {}), other, refit(shuffled, static)))

@@ -1,0 +1,65 @@
+"""Validations of fits that ran in folders: `recsim-tf validate`."""
+
+import json
+
+import pytest
+
+from tests.experiment.test_fitting import CONFIG
+from tests.experiment.tiny_runs import run_command
+
+
+@pytest.fixture(scope="module", name="config")
+def fixture_config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("validation") / "fit.gin"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
+def test_a_fit_is_validated_on_what_it_did_not_see(tmp_path, config, capfd):
+    run = tmp_path / "run"
+    sizes = ("--gin_bindings=simulated_log.num_sessions = 140",)
+    code, _, errors = run_command(capfd, "fit", f"--root_dir={run}", f"--gin_file={config}", *sizes)
+    assert code == 0, errors
+    options = (
+        "--gin_bindings=validate.static = {'users.choice_model.no_click_mass': 1.0}",
+        "--gin_bindings=validate.log = @held/simulated_log()",
+        "--gin_bindings=held/simulated_log.num_sessions = 60",
+        "--gin_bindings=held/simulated_log.seed = 8",
+        "--gin_bindings=validate.other = @other/simulated_log()",
+        "--gin_bindings=other/simulated_log.seed = 9",
+    )
+    code, output, errors = run_command(capfd, "validate", f"--root_dir={run}", *options)
+    assert code == 0, errors
+    content = json.loads((run / "validation.json").read_text())
+    assert (content["num_sessions"], len(content["findings"])) == (60, 5)
+    assert content["order"]["gain"]["value"] is not None
+    for finding in content["findings"]:
+        assert finding["question"] in output
+        assert finding["question"] in (run / "validation.html").read_text()
+    assert json.loads((run / "results.json").read_text())["estimates"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_cannot_be_validated_is_told_in_a_line(tmp_path, config, capfd):
+    run = tmp_path / "run"
+    bindings = ("--gin_bindings=run_fit.held_out = None",)
+    fit = ("fit", f"--root_dir={run}", f"--gin_file={config}", *bindings)
+    code, _, errors = run_command(capfd, *fit)
+    assert code == 0, errors
+    for options, message in (
+        ((), "run_fit.held_out must be a part of the sessions, as 0.2"),
+        (("validate.log = 3",), "validate.log must be a SessionLog, or what a reader gives"),
+        (
+            ("validate.log = @simulated_log()", "validate.static = {'users.gain': 0.0}"),
+            "validate.static must name parameters that were fitted, users.choice_model.no_click",
+        ),
+    ):
+        given = [f"--gin_bindings={binding}" for binding in options]
+        code, _, errors = run_command(capfd, "validate", f"--root_dir={run}", *given)
+        assert code == 2
+        assert message in errors
+        assert errors.count("\n") == 1
+    (tmp_path / "empty").mkdir()
+    code, _, errors = run_command(capfd, "validate", f"--root_dir={tmp_path / 'empty'}")
+    assert (code, errors.count("\n")) == (2, 1)

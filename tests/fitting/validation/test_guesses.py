@@ -1,0 +1,125 @@
+"""Events, and guesses without a model that learn from them."""
+
+import numpy as np
+import pytest
+
+from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.fitting.validation.baselines import baselines
+from recsim_tf.fitting.validation.events import Events
+from recsim_tf.fitting.validation.foretelling import foretell, nats
+
+
+def a_log(documents, length=None, initial=()):
+    """Sessions that show documents, int [S, T, K]."""
+    num_sessions, num_steps, _ = documents.shape
+    return SessionLog(
+        length=np.full(num_sessions, num_steps, np.int32) if length is None else np.array(length),
+        departed=np.ones(num_sessions, bool),
+        initial=initial,
+        documents=documents,
+        shown=np.ones(documents.shape, bool),
+        hidden=(),
+        response=(),
+        innovation=(),
+    )
+
+
+def simulated(seed, rate, num_sessions=600, num_steps=8, num_items=12):
+    """A log of single items, and clicks with the probabilities `rate(document, user, before)`."""
+    generator = np.random.default_rng(seed)
+    documents = generator.integers(0, num_items, [num_sessions, num_steps, 1]).astype(np.int32)
+    user = generator.standard_normal(num_sessions)
+    clicked = np.zeros(documents.shape, bool)
+    for step in range(num_steps):
+        before = clicked[:, step - 1, 0] if step else np.zeros(num_sessions, bool)
+        probs = rate(documents[:, step, 0], user, before)
+        clicked[:, step, 0] = generator.random(num_sessions) < probs
+    return a_log(documents), clicked
+
+
+def gains(rate):
+    """Nats an event of each guess over "frequency", on another log of the same users."""
+    events = [Events.of(*simulated(seed, rate)) for seed in (0, 1)]
+    found = baselines(*events)
+    scores = {name: nats(probs, events[1].clicked).mean() for name, probs in found.items()}
+    return {name: score - scores["frequency"] for name, score in scores.items()}
+
+
+def sigmoid(logit):
+    return 1 / (1 + np.exp(-logit))
+
+
+def test_events_know_what_came_before_and_nothing_else():
+    documents = np.array([[[3, 1], [1, 2], [3, 1]], [[2, 3], [2, 1], [0, 0]]], np.int32)
+    clicked = np.zeros([2, 3, 2], bool)
+    clicked[0, 0, 1] = clicked[0, 1, 0] = clicked[1, 1, 0] = True
+    events = Events.of(a_log(documents, length=[3, 2]), clicked)
+    assert events.session.tolist() == [0] * 6 + [1] * 4
+    assert events.document.tolist() == [3, 1, 1, 2, 3, 1, 2, 3, 2, 1]
+    # Shown, and clicks, before each step.
+    assert np.expm1(events.past[:, 0]).round().tolist() == [0, 0, 2, 2, 4, 4, 0, 0, 2, 2]
+    assert np.expm1(events.past[:, 1]).round().tolist() == [0, 0, 1, 1, 2, 2, 0, 0, 0, 0]
+    # The same document: shown and clicked before.
+    assert events.past[:, 3].tolist() == [0, 0, 1, 0, 1, 2, 0, 0, 1, 0]
+    assert events.past[:, 4].tolist() == [0, 0, 1, 0, 0, 2, 0, 0, 0, 0]
+    # The clicks of the step before.
+    assert events.order[:, 1].tolist() == [0, 0, 1, 1, 1, 1, 0, 0, 0, 0]
+    later = clicked.copy()
+    later[:, 2] = True
+    changed = Events.of(a_log(documents, length=[3, 2]), later)
+    np.testing.assert_array_equal(changed.order, events.order)
+    np.testing.assert_array_equal(changed.past[:, [0, 1, 3, 4]], events.past[:, [0, 1, 3, 4]])
+
+
+def test_what_is_known_of_documents_and_users_is_in_the_profile():
+    log = a_log(np.zeros([2, 1, 1], np.int32), initial=np.array([2.5, -1.0]))
+    features = log._replace(documents=np.array([[[[1.0, 2.0]]], [[[3.0, 4.0]]]]))
+    events = Events.of(features, np.zeros([2, 1, 1], bool))
+    assert events.profile.tolist() == [[1.0, 2.0, 2.5], [3.0, 4.0, -1.0]]
+    categories = log._replace(initial=np.array([0, 7, 7, 9]), length=np.ones(4, np.int32))
+    categories = categories._replace(
+        documents=np.zeros([4, 1, 1], np.int32), shown=np.ones([4, 1, 1], bool)
+    )
+    events = Events.of(categories, np.zeros([4, 1, 1], bool))
+    assert events.profile.tolist() == [[1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]]
+
+
+def test_popularity_learns_documents():
+    found = gains(lambda document, user, before: sigmoid(document - 6.0))
+    assert found["popularity"] > 0.2
+    assert found["boosting"] > 0.2
+
+
+def test_the_past_of_a_user_is_learned_without_its_order():
+    found = gains(lambda document, user, before: sigmoid(2 * user))
+    assert found["popularity"] < 0.01
+    assert found["logistic regression"] > 0.08
+
+
+def test_order_is_learned_by_the_guess_that_sees_it():
+    found = gains(lambda document, user, before: np.where(before, 0.85, 0.15))
+    assert found["boosting with order"] > found["boosting"] + 0.04
+
+
+def test_a_guess_of_chance_gains_nothing():
+    found = gains(lambda document, user, before: np.full(len(document), 0.3))
+    assert max(found.values()) < 0.003
+
+
+def test_clicks_that_are_all_alike_are_predicted_by_frequencies():
+    log, clicked = simulated(0, lambda document, user, before: np.zeros(len(document)))
+    events = Events.of(log, clicked)
+    for probs in baselines(events, events).values():
+        assert (probs < 0.01).all()
+
+
+def test_a_rate_that_was_foretold_has_a_small_z():
+    generator = np.random.default_rng(0)
+    probs = generator.uniform(0.1, 0.5, [400, 5, 2])
+    clicked, counted = generator.random(probs.shape) < probs, np.ones(probs.shape, bool)
+    right = foretell(probs, clicked, counted)
+    assert abs(right.z_score) < 3
+    assert right.gain.value > 0
+    assert right.predicted == pytest.approx(0.3, abs=0.01)
+    wrong = foretell(probs / 2, clicked, counted)
+    assert wrong.z_score > 10
