@@ -36,8 +36,8 @@ PAGES = (
 # The pages in the order in which README lists them.
 ORDER = (
     *("start", "environments", "own_environment", "policies", "agents", "runs", "fitting"),
-    *("log_to_value", "conversations", "worlds", "gymnasium", "coming_from_recsim", "faults"),
-    "architecture",
+    *("log_to_value", "validation", "conversations", "worlds", "gymnasium", "coming_from_recsim"),
+    *("faults", "architecture"),
 )
 _BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 _FILE = re.compile(r"# ([\w/]+\.(?:py|gin))\n")
