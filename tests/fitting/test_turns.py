@@ -78,11 +78,14 @@ def test_predictions_and_resimulations_meet_the_queries(log):
     assert max(abs(statistic.z_score) for statistic in rates.values()) < 3.5
 
 
-def test_queries_of_continued_sessions_are_those_of_the_same_steps(log):
-    short = log.cut(np.ones_like(log.length)).pad(4)
-    numbered = np.arange(short.num_sessions * 4).reshape(-1, 4)
+def test_queries_of_continued_sessions_go_with_their_slates(log):
+    short = log.cut(np.minimum(log.length, 1 + np.arange(log.num_sessions) % log.max_length))
+    numbered = np.arange(short.num_sessions * short.max_length).reshape(-1, short.max_length)
     found = continued(short._replace(query=Question(numbered, numbered)))
-    np.testing.assert_array_equal(found.query.is_asked, np.tile(numbered[:, :1], [1, 4]))
+    rows, steps = np.divmod(found.query.is_asked, short.max_length)
+    np.testing.assert_array_equal(steps, np.tile(np.arange(short.max_length), [len(rows), 1]))
+    assert (short.length[rows] > steps).all()
+    np.testing.assert_array_equal(found.documents, short.documents[rows, steps])
 
 
 def test_a_log_and_a_simulator_must_both_have_queries_or_neither(log):

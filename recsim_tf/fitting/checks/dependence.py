@@ -17,24 +17,27 @@ def document_ids(log: SessionLog) -> np.ndarray | None:
     return ids if has_ids else None
 
 
-def popularity(log: SessionLog, observed: Outcomes) -> np.ndarray:
-    """float64 [S, T, K]: the smoothed click rate of each document at its position, or of the
-    position where documents are no ids.
+def popularity(
+    log: SessionLog, clicked: np.ndarray, counted: np.ndarray, shown: SessionLog
+) -> np.ndarray:
+    """float64 [S, T, K]: the smoothed click rate of each document of a log at its position, or of
+    the position where documents are no ids.
 
     Args:
-      log: whose slates they are, see `continued`.
-      observed: what its users did.
+      log: from which rates are learned.
+      clicked, counted: bool [R, T', K], of its R sessions.
+      shown: whose slates they are for; the same log or another one.
     """
-    counted, clicked = observed.counted, observed.clicked > 0
+    clicked = clicked & counted
     by_position = (clicked.sum(axis=(0, 1)) + 0.5) / (counted.sum(axis=(0, 1)) + 1)
-    expected = np.broadcast_to(by_position, counted.shape)
-    ids = document_ids(log)
-    if ids is None:
+    expected = np.broadcast_to(by_position, shown.shown.shape)
+    ids, wanted = document_ids(log), document_ids(shown)
+    if ids is None or wanted is None:
         return expected
-    size = ids.max(initial=0) + 1
+    size = max(ids.max(initial=0), wanted.max(initial=0)) + 1
     clicks = np.bincount(ids[counted], clicked[counted], size)
-    chance = np.bincount(ids[counted], expected[counted], size)
-    return expected * ((clicks + _SMOOTHING) / (chance + _SMOOTHING))[ids]
+    chance = np.bincount(ids[counted], np.broadcast_to(by_position, ids.shape)[counted], size)
+    return expected * ((clicks + _SMOOTHING) / (chance + _SMOOTHING))[wanted]
 
 
 def surprises(outcomes: Outcomes, expected: np.ndarray) -> np.ndarray:
@@ -46,7 +49,7 @@ def surprises(outcomes: Outcomes, expected: np.ndarray) -> np.ndarray:
 
 
 def dependence(
-    outcomes: Outcomes, ids: np.ndarray | None, expected: np.ndarray
+    outcomes: Outcomes, ids: np.ndarray | None, expected: np.ndarray, logged: np.ndarray
 ) -> dict[str, float]:
     """Statistics by name: the spread of click rates of sessions and of documents, sessions without
     a click, the product of the surprises of neighbouring steps, and the correlation of a step's
@@ -56,6 +59,7 @@ def dependence(
       outcomes: of a log or of a simulation of it.
       ids: int [S, T, K], or None.
       expected: [S, T, K], the log's `popularity`.
+      logged: bool [S, T], the steps that the log has.
     """
     clicked, counted = outcomes.clicked > 0, outcomes.counted
     clicks, shown = clicked.sum(axis=(1, 2)), counted.sum(axis=(1, 2))
@@ -65,9 +69,11 @@ def dependence(
         "click_rate_of_a_session/standard_deviation": _spread(rates),
     }
     if ids is not None:
+        # Not after the logged end, where a session's own documents come again.
+        own = counted & logged[..., np.newaxis]
         size = ids.max(initial=0) + 1
-        of_documents = np.bincount(ids[counted], minlength=size)
-        rates = np.bincount(ids[counted], clicked[counted], size) / np.maximum(of_documents, 1)
+        of_documents = np.bincount(ids[own], minlength=size)
+        rates = np.bincount(ids[own], clicked[own], size) / np.maximum(of_documents, 1)
         enough = of_documents >= _OF_DOCUMENT
         found["click_rate_of_a_document/standard_deviation"] = _spread(rates[enough])
     active = np.asarray(counted.any(axis=2))

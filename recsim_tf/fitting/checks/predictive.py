@@ -145,10 +145,12 @@ def predictive_check(
         ),
     )
     shown = continued(log)
-    ids, expected = document_ids(shown), popularity(shown, observed)
+    expected = popularity(shown, observed.clicked > 0, observed.counted, shown)
+    ids = document_ids(shown)
 
     def of_sessions(outcomes: Outcomes, values: dict[str, np.ndarray]) -> dict[str, float]:
-        return statistics(outcomes, contents, values) | dependence(outcomes, ids, expected)
+        found = dependence(outcomes, ids, expected, log.active)
+        return statistics(outcomes, contents, values) | found
 
     logged_samples = samples(observed, contents)
     logged_statistics = of_sessions(observed, logged_samples)
@@ -186,9 +188,9 @@ def _notes(
     notes = []
     if contents.length:
         notes.append(
-            "A simulated user who stays for longer than logged is shown slates of random steps of"
-            f" the same session again, until step {log.max_length:,}, where the longest session of"
-            " the log ends. A session that the log cuts is cut at the same step."
+            "A simulated user who stays for longer than logged is shown slates of other sessions at"
+            f" the same step, until step {log.max_length:,}, where the longest session of the log"
+            " ends. A session that the log cuts is cut at the same step."
         )
         if not log.departed.all():
             notes.append(

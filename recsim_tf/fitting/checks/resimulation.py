@@ -16,7 +16,7 @@ from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.checks.responses import amounts, by_batch
 from recsim_tf.fitting.likelihood.batches import take_sessions
 from recsim_tf.fitting.likelihood.missing import draw_parts, missing_parts, with_zeros
-from recsim_tf.fitting.logs.session_log import SessionLog, take_steps
+from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.logs.trajectories import as_trajectory, by_field, scoring_simulator
 
 _DRAWN = ("response", "innovation", "departure")
@@ -49,7 +49,7 @@ class Resimulation:
 
     A session is simulated with its logged slates, queries, documents and initial draws; responses,
     innovations and departures are drawn. A user who stays for longer than logged meets slates of
-    their own session again, see `continued`, until the longest session of the log ends, or where
+    other sessions, see `continued`, until the longest session of the log ends, or where
     the log would have cut it, see `Cuts`. A session that the log cuts is cut at the same step; the
     lifetime of a user who comes back on the same day, see `windows`. If nobody ever leaves in the
     models, every session has its logged length.
@@ -235,16 +235,20 @@ def _users_leave(simulator: Simulator) -> bool:
 
 
 def continued(log: SessionLog, seed: int = 0) -> SessionLog:
-    """The log with slates and queries of random earlier steps after the end of each session.
+    """The log with slates and queries of other sessions, at the same step, after the end of each
+    session: of a random one of those that last so long.
 
-    Repeating the last slate would not do: it may be a good or a bad one, so that lengths would vary
-    more than those of the log.
+    Its own would not do: a session of good slates would go on with good slates, so that sessions
+    would differ more than those of the log.
     """
-    earlier = np.random.default_rng(seed).integers(
-        0, log.length[:, np.newaxis], log.shown.shape[:2]
-    )
-    steps = np.where(log.active, np.arange(log.max_length), earlier)
-    documents, shown, hidden, query = take_steps(
-        (log.documents, log.shown, log.hidden, log.query), steps
+    generator = np.random.default_rng(seed)
+    # The longest first, so that those that reach a step are the first ones.
+    order = np.argsort(-log.length, kind="stable")
+    reaching = (log.length[:, np.newaxis] > np.arange(log.max_length)).sum(axis=0)
+    others = order[generator.integers(0, np.maximum(reaching, 1), log.shown.shape[:2])]
+    rows = np.where(log.active, np.arange(log.num_sessions)[:, np.newaxis], others)
+    steps = np.arange(log.max_length)
+    documents, shown, hidden, query = tf.nest.map_structure(
+        lambda leaf: leaf[rows, steps], (log.documents, log.shown, log.hidden, log.query)
     )
     return log._replace(documents=documents, shown=shown, hidden=hidden, query=query)

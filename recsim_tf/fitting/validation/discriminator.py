@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsim_tf.fitting.checks.dependence import popularity, surprises
+from recsim_tf.fitting.checks.dependence import surprises
 from recsim_tf.fitting.checks.resimulation import Outcomes
-from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.validation.learners import area_under_curve, boosting, predicted
 
 _FOLDS = 5
@@ -29,9 +28,15 @@ class Discrimination(NamedTuple):
 
 
 def discriminate(
-    log: SessionLog, logged: Outcomes, simulated: Sequence[Outcomes], seed: int = 0
+    logged: Outcomes, simulated: Sequence[Outcomes], expected: np.ndarray, seed: int = 0
 ) -> Discrimination:
     """Tells the sessions of a log from at least two simulations of it.
+
+    Args:
+      logged, simulated: what users did in the same S sessions.
+      expected: [S, T, K], the `popularity` of what they were shown in another log: rates of the
+        same one would know its clicks.
+      seed: of the folds.
 
     A session and its simulations are in one fold of five, since a classifier would otherwise know
     its slates.
@@ -39,11 +44,10 @@ def discriminate(
     Raises:
       ImportError: without scikit-learn.
     """
-    expected = popularity(log, logged)
     columns, *others = (features(each, expected) for each in (logged, *simulated))
     names = list(columns)
     real, *twins = (np.stack(list(each.values()), axis=1) for each in (columns, *others))
-    fold = np.random.default_rng(seed).integers(0, _FOLDS, log.num_sessions)
+    fold = np.random.default_rng(seed).integers(0, _FOLDS, len(logged.length))
     found = np.array([_auc(real, twin, fold, seed) for twin in twins])
     nulls = [_auc(one, other, fold, seed) for one, other in itertools.pairwise(twins)]
     generator = np.random.default_rng(seed)
@@ -70,7 +74,7 @@ def features(sessions: Outcomes, expected: np.ndarray) -> dict[str, np.ndarray]:
 
     Args:
       sessions: of a log, or of a simulation of it.
-      expected: [S, T, K], the log's `popularity`.
+      expected: see `discriminate`.
     """
     counted, clicked = sessions.counted, sessions.clicked > 0
     by_step = clicked.sum(axis=2, dtype=np.float64)

@@ -19,6 +19,7 @@ from recsim_tf.fitting.checks.choices import (
     mean_by_session,
     predict_choices,
 )
+from recsim_tf.fitting.checks.dependence import popularity
 from recsim_tf.fitting.checks.fit_checks import as_json
 from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES, PredictiveCheck, predictive_check
 from recsim_tf.fitting.checks.resimulation import Resimulation, continued
@@ -148,11 +149,13 @@ def validate(
         sessions.observed(seed),
         *(sessions.simulated(own) for own in random.split_seed(seed, _DISCRIMINATED)),
     )
+    of_train = logged_clicks(predict_choices(simulator, train, batch_size, seed=seed), train)
+    expected = popularity(train, of_train, _counted(train), continued(held_out))
     return Validation(
-        predictions=_predictions(train, held_out, simulator, predicted, clicked, batch_size, seed),
+        predictions=_predictions((train, of_train), (held_out, clicked), predicted, seed),
         order=order,
         alike=predictive_check(simulator, held_out, num_replicates, batch_size, seed),
-        discrimination=discriminate(continued(held_out), observed, simulated, seed),
+        discrimination=discriminate(observed, simulated, expected, seed),
         foretold=foretold,
         num_sessions=held_out.num_sessions,
         num_events=int(_counted(held_out).sum()),
@@ -171,18 +174,16 @@ def _probs(predicted: ChoicePredictions, log: SessionLog) -> np.ndarray:
 
 
 def _predictions(
-    train: SessionLog,
-    held_out: SessionLog,
-    simulator: Simulator,
+    train: tuple[SessionLog, np.ndarray],
+    held_out: tuple[SessionLog, np.ndarray],
     predicted: ChoicePredictions,
-    clicked: np.ndarray,
-    batch_size: int,
     seed: int,
 ) -> dict[str, Prediction]:
-    counted = _counted(held_out)
-    of_train = logged_clicks(predict_choices(simulator, train, batch_size, seed=seed), train)
-    guesses = baselines(Events.of(train, of_train), Events.of(held_out, clicked), seed)
-    of_model = nats(_probs(predicted, held_out), clicked)
+    """Of logs with their clicks, bool [S, T, K]."""
+    log, clicked = held_out
+    counted = _counted(log)
+    guesses = baselines(Events.of(*train), Events.of(*held_out), seed)
+    of_model = nats(_probs(predicted, log), clicked)
     found = {"model": Prediction(mean_by_session(of_model, counted), Mean(0.0, 0.0))}
     for name, probs in guesses.items():
         of_guess = np.zeros(counted.shape)

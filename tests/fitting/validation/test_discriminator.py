@@ -5,15 +5,11 @@ import pytest
 
 from recsim_tf.fitting.checks.resimulation import Outcomes
 from recsim_tf.fitting.validation.discriminator import area_of, discriminate, features
-from tests.fitting.validation.test_guesses import a_log
 
 NUM_SESSIONS, NUM_STEPS = 1500, 10
 
 
-@pytest.fixture(scope="module", name="log")
-def fixture_log():
-    documents = np.random.default_rng(9).integers(0, 20, [NUM_SESSIONS, NUM_STEPS, 2])
-    return a_log(documents.astype(np.int32))
+EXPECTED = np.full([NUM_SESSIONS, NUM_STEPS, 2], 0.3)
 
 
 def outcomes(seed, spread=1.0, sticky=0.0, rate=-1.0):
@@ -35,8 +31,8 @@ def outcomes(seed, spread=1.0, sticky=0.0, rate=-1.0):
     )
 
 
-def test_sessions_of_the_same_users_cannot_be_told_apart(log):
-    found = discriminate(log, outcomes(0), [outcomes(1), outcomes(2), outcomes(3)])
+def test_sessions_of_the_same_users_cannot_be_told_apart():
+    found = discriminate(outcomes(0), [outcomes(1), outcomes(2), outcomes(3)], EXPECTED)
     # An area has a standard error of 0.011 here, and so has that of two simulations.
     assert found.auc == pytest.approx(0.5, abs=0.035)
     assert found.auc_null == pytest.approx(0.5, abs=0.035)
@@ -51,8 +47,9 @@ def test_sessions_of_the_same_users_cannot_be_told_apart(log):
         ({"rate": -0.3}, "clicks"),
     ],
 )
-def test_what_a_simulator_lacks_is_found(log, changes, giveaway):
-    found = discriminate(log, outcomes(0), [outcomes(1, **changes), outcomes(2, **changes)])
+def test_what_a_simulator_lacks_is_found(changes, giveaway):
+    simulated = [outcomes(1, **changes), outcomes(2, **changes)]
+    found = discriminate(outcomes(0), simulated, EXPECTED)
     assert found.auc > 0.55
     assert giveaway in found.giveaways
 
