@@ -49,7 +49,7 @@ def surprises(outcomes: Outcomes, expected: np.ndarray) -> np.ndarray:
 
 
 def dependence(
-    outcomes: Outcomes, ids: np.ndarray | None, expected: np.ndarray, logged: np.ndarray
+    outcomes: Outcomes, ids: np.ndarray | None, expected: np.ndarray
 ) -> dict[str, float]:
     """Statistics by name: the spread of click rates of sessions and of documents, sessions without
     a click, the product of the surprises of neighbouring steps, and the correlation of a step's
@@ -59,7 +59,6 @@ def dependence(
       outcomes: of a log or of a simulation of it.
       ids: int [S, T, K], or None.
       expected: [S, T, K], the log's `popularity`.
-      logged: bool [S, T], the steps that the log has.
     """
     clicked, counted = outcomes.clicked > 0, outcomes.counted
     clicks, shown = clicked.sum(axis=(1, 2)), counted.sum(axis=(1, 2))
@@ -69,11 +68,9 @@ def dependence(
         "click_rate_of_a_session/standard_deviation": _spread(rates),
     }
     if ids is not None:
-        # Not after the logged end, where a session's own documents come again.
-        own = counted & logged[..., np.newaxis]
         size = ids.max(initial=0) + 1
-        of_documents = np.bincount(ids[own], minlength=size)
-        rates = np.bincount(ids[own], clicked[own], size) / np.maximum(of_documents, 1)
+        of_documents = np.bincount(ids[counted], minlength=size)
+        rates = np.bincount(ids[counted], clicked[counted], size) / np.maximum(of_documents, 1)
         enough = of_documents >= _OF_DOCUMENT
         found["click_rate_of_a_document/standard_deviation"] = _spread(rates[enough])
     active = np.asarray(counted.any(axis=2))

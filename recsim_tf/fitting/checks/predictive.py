@@ -149,8 +149,7 @@ def predictive_check(
     ids = document_ids(shown)
 
     def of_sessions(outcomes: Outcomes, values: dict[str, np.ndarray]) -> dict[str, float]:
-        found = dependence(outcomes, ids, expected, log.active)
-        return statistics(outcomes, contents, values) | found
+        return statistics(outcomes, contents, values) | dependence(outcomes, ids, expected)
 
     logged_samples = samples(observed, contents)
     logged_statistics = of_sessions(observed, logged_samples)
