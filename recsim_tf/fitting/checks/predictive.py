@@ -201,6 +201,10 @@ def _notes(
             "In these models nobody leaves: every simulated session has its logged length, which is"
             " not checked."
         )
+    if log.max_length > 1:
+        notes.append(
+            "The surprise of a step is its clicks beyond the rates of its documents and positions."
+        )
     if sessions.initial_is_latent:
         notes.append("Initial draws of users were not logged, and are drawn anew each time.")
     if not engagement_is_known:

@@ -200,9 +200,8 @@ def predictive(check: PredictiveCheck) -> list[Part]:
         }
         rows.append(row)
     note = (
-        f"p is two-sided and at least {fixed(2 / (check.num_replicates + 1), 3)} with so many"
-        " simulations; z is the distance from the prediction in standard deviations of the"
-        f" simulations. Of many statistics some have a small p by chance. {' '.join(check.notes)}"
+        "p is two-sided, by Student's t; z is the distance from the prediction in standard deviations"
+        f" of the simulations. Of many statistics some have a small p by chance. {' '.join(check.notes)}"
     )
     return [intro, Table(rows), *_predictive_charts(check), Note(note)]
 

@@ -8,7 +8,7 @@ from recsim_tf.fitting.report.sections import predictive
 from recsim_tf.fitting.validation.discriminator import Discrimination
 from recsim_tf.fitting.validation.foretelling import Foretold
 from recsim_tf.fitting.validation.order import Order
-from recsim_tf.fitting.validation.validation import Prediction, Validation, off_by
+from recsim_tf.fitting.validation.validation import CHANCE, Prediction, Validation, off_by
 from recsim_tf.support.pages import Chart, Note, Part, Section, Table, page
 from recsim_tf.support.plots import png
 from recsim_tf.support.tables import fixed, label, signed
@@ -79,9 +79,13 @@ def _order(order: Order | None) -> list[Part]:
 
 
 def _gaps(found: Validation) -> list[Part]:
-    """How far each statistic is off, in per cent."""
+    """How far statistics are off, in per cent, where chance does not explain it."""
     statistics = found.alike.statistics
-    gaps = {name: off_by(each.observed, each.predicted) for name, each in statistics.items()}
+    gaps = {
+        name: off_by(each.observed, each.predicted)
+        for name, each in statistics.items()
+        if abs(each.z_score) > CHANCE
+    }
     worst = sorted(gaps, key=lambda name: -abs(gaps[name]))[:5]
     words = ", ".join(
         f"{label(name)} {gaps[name]:+.1%}" for name in worst if np.isfinite(gaps[name])

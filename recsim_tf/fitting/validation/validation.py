@@ -35,7 +35,7 @@ TRUST, CARE, DOUBT, UNKNOWN = "trust", "with care", "do not trust", "cannot tell
 _LEAST_SESSIONS, _LEAST_CLICKS = 50, 20
 _NEAR = 0.02  # part of the nats by which boosting may be better
 _ALIKE, _UNLIKE = 0.10, 0.25  # of a statistic
-_CHANCE = 3.0  # z-scores below are no fault
+CHANCE = 3.0  # z-scores below are no fault
 _LARGEST_AUC = 0.55
 _DISCRIMINATED = 3  # simulations
 _PROBABILITIES = (1e-6, 1 - 1e-6)
@@ -255,7 +255,7 @@ def _looks_alike(check: PredictiveCheck) -> tuple[str, str]:
     gaps = {
         name: abs(off_by(each.observed, each.predicted))
         for name, each in check.statistics.items()
-        if abs(each.z_score) > _CHANCE
+        if abs(each.z_score) > CHANCE
     }
     blurred = [
         name
