@@ -200,8 +200,9 @@ def predictive(check: PredictiveCheck) -> list[Part]:
         }
         rows.append(row)
     note = (
-        "p is two-sided, by Student's t; z is the distance from the prediction in standard deviations"
-        f" of the simulations. Of many statistics some have a small p by chance. {' '.join(check.notes)}"
+        "p is two-sided, by Student's t; z is the distance from the prediction in standard"
+        " deviations of the simulations. Of many statistics some have a small p by chance."
+        f" {' '.join(check.notes)}"
     )
     return [intro, Table(rows), *_predictive_charts(check), Note(note)]
 
