@@ -1,0 +1,83 @@
+"""Estimates of a policy's value with their intervals and verdicts."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow_probability as tfp
+
+from recsim_tf.ope.diagnostics import Verdict, WeightDiagnostics
+from recsim_tf.support.tables import number, text_table
+
+
+class Estimate(NamedTuple):
+    """An estimate of a policy's mean return, in units of reward."""
+
+    value: float
+    standard_error: float
+    interval: tuple[float, float]
+    verdict: Verdict
+    sessions: np.ndarray  # float64 [S]: the mean is the estimate, for paired differences
+    weights: WeightDiagnostics | None = None  # () for what has none
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.value:.4g} [{low:.4g}, {high:.4g}], {self.verdict}"
+
+
+class Result(Mapping):
+    """Estimates by name.
+
+    Attributes:
+      logged: the mean return of the log itself.
+      weights: diagnostics of the weights of whole slates and sessions; None without propensities.
+      reading: "slate", "prefix" or "position": what rewards may be taken to depend on, as far as
+        the log does not contradict it.
+    """
+
+    def __init__(
+        self,
+        estimates: dict[str, Estimate],
+        logged: Estimate,
+        weights: WeightDiagnostics | None,
+        reading: str,
+    ):
+        self._estimates = estimates
+        self.logged = logged
+        self.weights = weights
+        self.reading = reading
+
+    def __getitem__(self, name: str) -> Estimate:
+        return self._estimates[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._estimates)
+
+    def __len__(self) -> int:
+        return len(self._estimates)
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def table(self, style: str = "simple") -> str:
+        """The estimates as a table, those that are not to be believed in brackets at its end."""
+        rows = [["estimator", "value", "95 % interval", "ESS", "k-hat", "verdict"]]
+        ordered = sorted(self.items(), key=lambda item: not item[1].verdict.is_believable)
+        for name, one in [("the log itself", self.logged), *ordered]:
+            cells = [number(one.value), " to ".join(map(number, one.interval))]
+            if not one.verdict.is_believable:
+                cells = [f"({cell})" for cell in cells]
+            size, k = None, None
+            if one.weights is not None:
+                size, k = round(one.weights.effective_sample_size), one.weights.pareto_k
+            rows.append([name, *cells, number(size), number(k), str(one.verdict)])
+        return text_table(rows, left=(0, 5), style=style)
+
+
+def interval_of(sessions: np.ndarray, level: float) -> tuple[float, float, tuple[float, float]]:
+    """The mean of [S], its standard error, and Student's t-interval of a level in (0, 1)."""
+    error = sessions.std(ddof=1) / np.sqrt(len(sessions))
+    freedom = np.float64(len(sessions) - 1)
+    student = tfp.distributions.StudentT(freedom, np.float64(0), np.float64(1))
+    half, mean = error * float(student.quantile(0.5 + level / 2)), sessions.mean()
+    return float(mean), float(error), (float(mean - half), float(mean + half))
