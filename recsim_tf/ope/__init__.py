@@ -10,14 +10,18 @@ from recsim_tf.ope.estimators import PRESETS, Estimator, Weights
 from recsim_tf.ope.evaluate import evaluate
 from recsim_tf.ope.log import Log, SlateLogProbs
 from recsim_tf.ope.results import Estimate, Result
+from recsim_tf.ope.simulated import truth
 from recsim_tf.ope.trajectories import from_trajectory
+from recsim_tf.ope.values import Regression, SimulatedQ
 
 __all__ = [
     "PRESETS",
     "Estimate",
     "Estimator",
     "Log",
+    "Regression",
     "Result",
+    "SimulatedQ",
     "SlateLogProbs",
     "Verdict",
     "WeightDiagnostics",
@@ -25,4 +29,5 @@ __all__ = [
     "evaluate",
     "from_trajectory",
     "pareto_k",
+    "truth",
 ]

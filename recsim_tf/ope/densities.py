@@ -1,6 +1,6 @@
 """Log-probabilities of logged slates under a policy."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,16 +28,21 @@ def require_density(policy: Any, role: str = "policy") -> None:
         )
 
 
-def densities(
-    policy: StochasticPolicy,
-    names: Collection[str] = SlateLogProbs._fields,
-    role: str = "policy",
-) -> Callable[[Log], SlateLogProbs]:
-    """A function from a log with observations to the log-probabilities of its slates.
+# (distribution [B], observation, action, step, rows int32 [B] of the log) -> tensors [B, ...]
+OfStep = Callable[
+    [tfd.Distribution, Observation, Nest, tf.Tensor, tf.Tensor], Mapping[str, tf.Tensor]
+]
+
+
+def walk(
+    policy: StochasticPolicy, of_step: OfStep, role: str = "policy"
+) -> Callable[[Log], dict[str, np.ndarray]]:
+    """A function that goes through the sessions of a log with a policy, and keeps what `of_step`
+    says of each step: arrays [S, T, ...] by name, 0 where a session is over.
 
     Args:
       policy: what it remembers begins with each session, and follows the log's observations.
-      names: fields of `SlateLogProbs`. Those that the policy's distribution does not have stay ().
+      of_step: is told the distribution that the policy decides on, and what was shown.
       role: of the policy, in errors.
 
     Raises:
@@ -46,28 +51,28 @@ def densities(
     require_density(policy, role)
 
     @compiled
-    def walk(observation: Observation, action: Nest) -> dict[str, tf.Tensor]:
+    def of_chunk(observation: Observation, action: Nest, rows: tf.Tensor) -> dict[str, tf.Tensor]:
         num_sessions, num_steps = tf.nest.flatten(action)[0].shape[:2]
 
-        def decided(step: int | tf.Tensor, policy_state: Nest):
+        def decided(step: tf.Tensor, policy_state: Nest):
             seen, shown = tf.nest.map_structure(
                 lambda leaf: tf.gather(leaf, step, axis=1), (observation, action)
             )
             distribution, policy_state = policy.decide(seen, policy_state)
-            return _log_probs(distribution, shown, names), policy_state
+            return dict(of_step(distribution, seen, shown, step, rows)), policy_state
 
         def body(step: tf.Tensor, policy_state: Nest, arrays: Nest):
             found, policy_state = decided(step, policy_state)
             return step + 1, policy_state, nests.write(arrays, step, found)
 
         state = initial_policy_state(policy, num_sessions)
-        arrays = nests.arrays_like(decided(0, state)[0], num_steps)
+        arrays = nests.arrays_like(decided(tf.constant(0), state)[0], num_steps)
         written = tf.while_loop(
             lambda *_: True, body, (0, state, arrays), maximum_iterations=num_steps
         )[-1]
         return nests.stack(written)
 
-    def of_log(log: Log) -> SlateLogProbs:
+    def of_log(log: Log) -> dict[str, np.ndarray]:
         if not tf.nest.flatten(log.observation):
             raise ValueError(
                 f"log.observation must be given to compute probabilities of the {role}, got ():"
@@ -76,21 +81,42 @@ def densities(
         found = []
         for start in range(0, log.num_sessions, _CHUNK):
             chunk = log.take(slice(start, start + _CHUNK))
-            found.append(
-                walk(
-                    *tf.nest.map_structure(tf.convert_to_tensor, (chunk.observation, chunk.action))
-                )
-            )
+            rows = tf.range(start, start + chunk.num_sessions)
+            given = tf.nest.map_structure(tf.convert_to_tensor, (chunk.observation, chunk.action))
+            # A call of the function itself warns of a trace for every policy.
+            found.append(of_chunk.get_concrete_function(*given, rows)(*given, rows))
         joined = {
             name: np.concatenate([part[name].numpy().swapaxes(0, 1) for part in found])
             for name in found[0]
         }
-        of_steps = {2: log.active, 3: log.active[..., np.newaxis]}
-        return SlateLogProbs(
-            **{name: np.where(of_steps[leaf.ndim], leaf, 0) for name, leaf in joined.items()}
-        )
+        return {
+            name: np.where(log.active.reshape(log.active.shape + (1,) * (leaf.ndim - 2)), leaf, 0)
+            for name, leaf in joined.items()
+        }
 
     return of_log
+
+
+def densities(
+    policy: StochasticPolicy,
+    names: Collection[str] = SlateLogProbs._fields,
+    role: str = "policy",
+) -> Callable[[Log], SlateLogProbs]:
+    """A function from a log with observations to the log-probabilities of its slates.
+
+    Args:
+      policy, role: as for `walk`.
+      names: fields of `SlateLogProbs`. Those that the policy's distribution does not have stay ().
+
+    Raises:
+      ValueError: as `walk`.
+    """
+
+    def of_step(distribution: tfd.Distribution, _: Observation, action: Nest, *__: tf.Tensor):
+        return _log_probs(distribution, action, names)
+
+    walked = walk(policy, of_step, role)
+    return lambda log: SlateLogProbs(**walked(log))
 
 
 def _log_probs(

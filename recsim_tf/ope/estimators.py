@@ -38,10 +38,6 @@ class Weights:
     def __post_init__(self) -> None:
         check_numbers(Range(above=0), NONE, **dataclasses.asdict(self))
 
-    def __bool__(self) -> bool:
-        """Whether anything is bent."""
-        return any(each is not None for each in dataclasses.astuple(self))
-
     def bend(self, weights: tf.Tensor) -> tf.Tensor:
         """The weights that are used, of the same shape."""
         if self.cap is not None:
@@ -126,12 +122,24 @@ class Values(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """Sums of weighted values: sum over terms of the mean over sessions of weight times value."""
+    """A sum, over M terms, of the mean over S sessions of a weight times a value; of normalised
+    terms each mean is divided by that of the weight.
+    """
 
     weights: tf.Tensor  # [S, M]
     values: tf.Tensor  # [S, M]
-    unbent: tf.Tensor  # [S, M], the weights before they are bent
-    num_rewards: int  # the first terms, of logged rewards; those after them are of a model
+
+    def session_values(self, normalize: bool) -> tf.Tensor:
+        """[S]: their mean is the estimate, and their variance that of the estimate times S. Of
+        normalised terms they are the linearised values of ratios.
+        """
+        weighted = self.weights * self.values
+        if not normalize:
+            return tf.reduce_sum(weighted, axis=1)
+        mean = tf.reduce_mean(self.weights, axis=0)
+        ratio = tf.math.divide_no_nan(tf.reduce_mean(weighted, axis=0), mean)
+        rest = tf.math.divide_no_nan(self.weights * (self.values - ratio), mean)
+        return tf.reduce_sum(ratio + rest, axis=1)
 
 
 def terms(
@@ -141,7 +149,7 @@ def terms(
     discount: tf.Tensor,
     values: Values | None = None,
 ) -> Terms:
-    """The terms of an estimator.
+    """The terms of an estimator: M = T J rewards, then as many means of a model.
 
     Args:
       estimator: weighted.
@@ -151,48 +159,31 @@ def terms(
       discount: float64 [S, T], of the step's reward.
       values: of a model that is subtracted, 0 where a session is over.
     """
-    whole = log_ratios.set if estimator.reads == "set" else log_ratios.slate
-    until = tf.cumsum(tf.convert_to_tensor(whole), axis=1)
-    before = tf.concat([tf.zeros_like(until[:, :1]), until[:, :-1]], axis=1)[..., tf.newaxis]
-    reward = tf.convert_to_tensor(reward)
+    whole = tf.convert_to_tensor(log_ratios.set if estimator.reads == "set" else log_ratios.slate)
+    until = tf.cumsum(whole, axis=1)[..., tf.newaxis]
+    nothing = tf.zeros_like(until[:, :1])
+    before = tf.concat([nothing, until[:, :-1]], axis=1)
     if estimator.reads in ("slate", "set"):
-        reward = tf.reduce_sum(reward, axis=2, keepdims=True)
-        log_weights = until[..., tf.newaxis]
-        if estimator.steps == "trajectory":
-            log_weights = tf.zeros_like(log_weights) + until[:, -1:, tf.newaxis]
+        is_step = estimator.steps == "decision"
+        now = until if is_step else tf.zeros_like(until) + until[:, -1:]
+        reward = tf.reduce_sum(tf.convert_to_tensor(reward), axis=2, keepdims=True)
     else:
-        log_weights = before + getattr(log_ratios, estimator.reads)
+        now = before + getattr(log_ratios, estimator.reads)
         if estimator.reads == "prefix":
             earlier = tf.convert_to_tensor(log_ratios.prefix)[..., :-1]
-            before += tf.concat([tf.zeros_like(until[..., tf.newaxis]), earlier], axis=2)
+            before += tf.concat([tf.zeros_like(until), earlier], axis=2)
     factor = tf.convert_to_tensor(discount)[..., tf.newaxis]
-    unbent = _exp(log_weights)
-    weights = estimator.weights.bend(unbent)
+    weights = estimator.weights.bend(_exp(now))
     if values is None:
-        return Terms(_flat(weights), _flat(factor * reward), _flat(unbent), _flat(reward).shape[1])
-    rests = factor * (reward - values.logged)
+        return Terms(_flat(weights), _flat(factor * reward))
     # Nothing was drawn yet where the weight is 1 by definition.
-    first = np.zeros(before.shape[1:], bool)
-    first[0, 0] = True
-    of_means = tf.where(first, tf.ones_like(before), estimator.weights.bend(_exp(before)))
+    is_first = np.zeros(before.shape[1:], bool)
+    is_first[0, 0] = True
+    of_means = tf.where(is_first, tf.ones_like(before), estimator.weights.bend(_exp(before)))
     return Terms(
         tf.concat([_flat(weights), _flat(of_means)], axis=1),
-        tf.concat([_flat(rests), _flat(factor * values.mean)], axis=1),
-        tf.concat([_flat(unbent), _flat(_exp(before))], axis=1),
-        _flat(rests).shape[1],
+        tf.concat([_flat(factor * (reward - values.logged)), _flat(factor * values.mean)], axis=1),
     )
-
-
-def session_values(found: Terms, normalize: bool) -> tf.Tensor:
-    """[S]: their mean is the estimate, and their variance that of the estimate's sessions. Of
-    normalised terms they are the linearised values of a sum of ratios.
-    """
-    if not normalize:
-        return tf.reduce_sum(found.weights * found.values, axis=1)
-    mean = tf.reduce_mean(found.weights, axis=0)
-    ratio = tf.math.divide_no_nan(tf.reduce_mean(found.weights * found.values, axis=0), mean)
-    rest = tf.math.divide_no_nan(found.weights * (found.values - ratio), mean)
-    return tf.reduce_sum(ratio + rest, axis=1)
 
 
 def _exp(log_weights: tf.Tensor) -> tf.Tensor:

@@ -1,5 +1,7 @@
 """What a policy would have earned, judged from the sessions of another one."""
 
+import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,10 +13,12 @@ from recsim_tf.core.validation import (
     check_one_of,
     check_type,
 )
-from recsim_tf.ope.diagnostics import Verdict, WeightDiagnostics
-from recsim_tf.ope.estimators import PRESETS, Estimator, session_values, terms
-from recsim_tf.ope.results import Estimate, Result, interval_of
+from recsim_tf.ope.diagnostics import Verdict
+from recsim_tf.ope.estimators import PRESETS, Estimator, Values, Weights
+from recsim_tf.ope.results import Estimate, Result
 from recsim_tf.ope.sample import WEAKER, Sample, gather
+from recsim_tf.ope.simulated import Simulations
+from recsim_tf.ope.values import QModel, Regression, SimulatedQ, values_of
 
 # Part of the weight, below which it is not worth a word that it is bent away.
 _CUT = 0.01
@@ -24,24 +28,40 @@ def evaluate(
     policy: Any,
     log: Any,
     estimators: Sequence[str] | Mapping[str, Estimator] = ("snips",),
+    *,
+    model: Any = None,
+    logging: Any = None,
+    q: QModel | None = None,
     gamma: float = 1.0,
     level: float = 0.95,
+    num_simulated: int = 10_000,
+    seed: int = 0,
 ) -> Result:
     """Estimates the mean return of a policy from the sessions of another one.
 
         log = ope.from_trajectory(simulator, trajectory, logging=old_policy)
-        print(ope.evaluate(new_policy, log, estimators=("snips", "snrips")))
+        result = ope.evaluate(
+            new_policy, log, ("snips", "calibrated"), model=fitted, logging=old_policy
+        )
+        print(result)
 
     Args:
-      policy: the `StochasticPolicy` to judge; None where the log has its probabilities.
+      policy: to judge. Estimators with weights need a `StochasticPolicy`, or None where the log has
+        its probabilities.
       log: a `Log`, or what has `pieces()` that are.
       estimators: names of `PRESETS`, or estimators by names of their own.
+      model: of the users, see `Simulations`; what simulated, calibrated and dr read.
+      logging: the policy that logged, to be simulated.
+      q: values of slates, which dr subtracts; by default `SimulatedQ` of the model, or without a
+        model `Regression`.
       gamma: discount of each step, in [0, 1], beside that of the log.
       level: of the intervals, in (0, 1).
+      num_simulated: sessions of a simulation.
+      seed: of all that is drawn, an integer.
 
     Raises:
       ValueError: for a number out of range, an unknown estimator, a bad log, or where an estimator
-        needs what the log or the policy lacks.
+        needs what was not given, or what the log or the policy lacks.
     """
     check_numbers(FRACTION, gamma=gamma)
     check_numbers(Range(above=0, below=1), level=level)
@@ -50,8 +70,35 @@ def evaluate(
     readings = {"slate", *(read for one in weighted.values() for read in _readings(one))}
     sample = gather(policy, log, readings if weighted else (), gamma)
     check_at_least(2, num_sessions=len(sample.reward))
-    found = {name: _weighted(name, one, sample, level) for name, one in weighted.items()}
-    return Result(found, _logged(sample, level), _diagnostics(sample), sample.reading())
+    simulated = functools.cache(
+        lambda: Simulations(
+            model, policy, logging, num_simulated, seed, num_steps=sample.num_steps, gamma=gamma
+        )
+    )
+    values = functools.cache(
+        lambda by_position: values_of(policy, log, _q(q, model), gamma, by_position, seed)
+    )
+
+    def estimate(name: str, estimator: Estimator) -> Estimate:
+        if estimator.model == "alone":
+            return simulated().alone(sample.returns, level)
+        if estimator.model == "difference":
+            return simulated().difference(sample.returns, level)
+        if lacking := sample.lacks("slate") or sample.lacks(estimator.reads):
+            raise ValueError(f"estimator {name} needs {lacking}")
+        subtracted = values(estimator.reads == "prefix") if estimator.model == "baseline" else None
+        return _weighted(estimator, sample, level, subtracted)
+
+    found = {name: estimate(name, one) for name, one in chosen.items()}
+    logged = Estimate.of_sessions(sample.returns, level)._replace(verdict=Verdict("logged"))
+    weights = None if sample.lacks("slate") else sample.weights(Estimator())
+    return Result(found, logged, weights, sample.reading())
+
+
+def _q(q: QModel | None, model: Any) -> QModel:
+    if q is not None or model is None:
+        return q or Regression()
+    return SimulatedQ(getattr(model, "simulator", model))
 
 
 def _chosen(estimators: Sequence[str] | Mapping[str, Estimator]) -> dict[str, Estimator]:
@@ -69,35 +116,15 @@ def _readings(estimator: Estimator) -> tuple[str, ...]:
     return (estimator.reads, *WEAKER[estimator.reads])
 
 
-def _logged(sample: Sample, level: float) -> Estimate:
-    """What the log itself earned."""
-    value, error, interval = interval_of(sample.returns, level)
-    return Estimate(value, error, interval, Verdict("logged"), sample.returns)
-
-
-def _diagnostics(sample: Sample) -> WeightDiagnostics | None:
-    """Of the weights of whole sessions."""
-    if sample.lacks("slate"):
-        return None
-    found = terms(Estimator(), sample.log_ratios, sample.reward, sample.discount)
-    return WeightDiagnostics.of(found.weights.numpy())
-
-
-def _weighted(name: str, estimator: Estimator, sample: Sample, level: float) -> Estimate:
-    if lacking := sample.lacks("slate") or sample.lacks(estimator.reads):
-        raise ValueError(f"estimator {name} needs {lacking}")
-    found = terms(estimator, sample.log_ratios, sample.reward, sample.discount)
-    of_rewards = slice(found.num_rewards)
-    used, unbent = (
-        WeightDiagnostics.of(weights.numpy()[:, of_rewards])
-        for weights in (found.weights, found.unbent)
-    )
-    value, error, interval = interval_of(
-        sessions := session_values(found, estimator.normalize).numpy(), level
-    )
-    faults = [used.heaviness(len(sessions)), unbent.bias(), sample.contradiction(estimator)]
-    verdict = Verdict.of(value, interval[1] - value, *faults)
-    if verdict.is_believable and used.mean < (1 - _CUT) * unbent.mean:
-        cut = 1 - used.mean / unbent.mean
-        verdict = Verdict(verdict.word, f"{cut:.0%} of the weight is bent away, which is a bias")
-    return Estimate(value, error, interval, verdict, sessions, used)
+def _weighted(
+    estimator: Estimator, sample: Sample, level: float, values: Values | None
+) -> Estimate:
+    sessions, used = sample.session_values(estimator, values), sample.weights(estimator)
+    unbent = sample.weights(dataclasses.replace(estimator, weights=Weights()))
+    faults = used.heaviness(len(sessions)), unbent.bias(), sample.contradiction(estimator)
+    estimate = Estimate.of_sessions(sessions, level, *faults)._replace(weights=used)
+    cut = 1 - used.mean / max(unbent.mean, used.mean)
+    if estimate.verdict.is_believable and cut > _CUT:
+        bias = f"{cut:.0%} of the weight is bent away, which is a bias"
+        return estimate._replace(verdict=Verdict(estimate.verdict.word, bias))
+    return estimate

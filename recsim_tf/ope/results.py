@@ -1,7 +1,7 @@
 """Estimates of a policy's value with their intervals and verdicts."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow_probability as tfp
@@ -17,8 +17,28 @@ class Estimate(NamedTuple):
     standard_error: float
     interval: tuple[float, float]
     verdict: Verdict
-    sessions: np.ndarray  # float64 [S]: the mean is the estimate, for paired differences
-    weights: WeightDiagnostics | None = None  # () for what has none
+    # float64 [S]: their mean is the estimate, for paired differences; () for simulated ones
+    sessions: Any = ()
+    weights: WeightDiagnostics | None = None  # None without weights
+
+    @classmethod
+    def of(
+        cls, value: float, error: float, level: float, freedom: float = 1e6, *faults: str
+    ) -> "Estimate":
+        """An estimate with Student's t-interval of a level in (0, 1) by its standard error and
+        degrees of freedom, believed if it has no faults.
+        """
+        student = tfp.distributions.StudentT(np.float64(freedom), np.float64(0), np.float64(1))
+        half = float(error) * float(student.quantile(0.5 + level / 2))
+        interval = (float(value) - half, float(value) + half)
+        return cls(float(value), float(error), interval, Verdict.of(value, half, *faults))
+
+    @classmethod
+    def of_sessions(cls, sessions: np.ndarray, level: float, *faults: str) -> "Estimate":
+        """The mean of [S]."""
+        error = sessions.std(ddof=1) / np.sqrt(len(sessions))
+        found = cls.of(sessions.mean(), error, level, len(sessions) - 1, *faults)
+        return found._replace(sessions=sessions)
 
     def __str__(self) -> str:
         low, high = self.interval
@@ -72,12 +92,3 @@ class Result(Mapping):
                 size, k = round(one.weights.effective_sample_size), one.weights.pareto_k
             rows.append([name, *cells, number(size), number(k), str(one.verdict)])
         return text_table(rows, left=(0, 5), style=style)
-
-
-def interval_of(sessions: np.ndarray, level: float) -> tuple[float, float, tuple[float, float]]:
-    """The mean of [S], its standard error, and Student's t-interval of a level in (0, 1)."""
-    error = sessions.std(ddof=1) / np.sqrt(len(sessions))
-    freedom = np.float64(len(sessions) - 1)
-    student = tfp.distributions.StudentT(freedom, np.float64(0), np.float64(1))
-    half, mean = error * float(student.quantile(0.5 + level / 2)), sessions.mean()
-    return float(mean), float(error), (float(mean - half), float(mean + half))

@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.ope.densities import densities
-from recsim_tf.ope.estimators import Estimator, Values, session_values, terms
+from recsim_tf.ope.diagnostics import WeightDiagnostics
+from recsim_tf.ope.estimators import Estimator, Terms, Values, terms
 from recsim_tf.ope.log import Log, SlateLogProbs
 
 # Readings of rewards that assume less.
@@ -30,14 +31,26 @@ class Sample(NamedTuple):
     discount: np.ndarray  # [S, T], of the step's reward
 
     @property
+    def num_steps(self) -> int:
+        """T."""
+        return self.discount.shape[1]
+
+    @property
     def returns(self) -> np.ndarray:
         """[S]: of the log."""
         return (self.reward.sum(2) * self.discount).sum(1)
 
+    def terms(self, estimator: Estimator, values: Values | None = None) -> Terms:
+        """See `estimators.terms`."""
+        return terms(estimator, self.log_ratios, self.reward, self.discount, values)
+
     def session_values(self, estimator: Estimator, values: Values | None = None) -> np.ndarray:
-        """[S]: see `estimators.session_values`."""
-        found = terms(estimator, self.log_ratios, self.reward, self.discount, values)
-        return session_values(found, estimator.normalize).numpy()
+        """[S]: see `Terms.session_values`."""
+        return self.terms(estimator, values).session_values(estimator.normalize).numpy()
+
+    def weights(self, estimator: Estimator) -> WeightDiagnostics:
+        """Diagnostics of the weights of rewards."""
+        return WeightDiagnostics.of(self.terms(estimator).weights.numpy())
 
     def reading(self, normalize: bool = True) -> str:
         """What rewards may be taken to depend on: the strongest assumption of slate, prefix and
@@ -53,6 +66,7 @@ class Sample(NamedTuple):
 
     def contradiction(self, estimator: Estimator) -> str:
         """Why the log contradicts what an estimator reads; "" if it does not."""
+        estimator = dataclasses.replace(estimator, model="none")
         own = self.session_values(estimator)
         for reads in WEAKER[estimator.reads]:
             if self.lacks(reads):

@@ -85,7 +85,7 @@ def _observed(simulator: Simulator, trajectory: Trajectory) -> Nest:
         arrays = nests.arrays_like(first, num_steps)
         return nests.stack(simulator.retrace(trajectory, write, arrays, score=False))
 
-    return observed(trajectory)
+    return observed.get_concrete_function(trajectory)(trajectory)
 
 
 def _rewards(

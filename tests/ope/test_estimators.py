@@ -7,7 +7,7 @@ import tensorflow as tf
 from recsim_tf import ope
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.ope.densities import densities
-from recsim_tf.ope.estimators import session_values, terms
+from recsim_tf.ope.estimators import terms
 from recsim_tf.ope.sample import gather
 from tests.ope.worlds import CLICKS, log_of_clicks, log_of_leavers, near
 from tests.refusals import assert_refused
@@ -116,7 +116,7 @@ def test_the_value_has_the_gradient_of_reinforce_with_importance_weights():
         log_prob = tf.cast(near(sharpness).decide(observation, ())[0].log_prob(slate), tf.float64)
         ratios = ope.SlateLogProbs(slate=log_prob[:, tf.newaxis] - log.logging.slate)
         found = terms(ope.PRESETS["ips"], ratios, log.reward.astype(float), np.ones([1000, 1]))
-        value = tf.reduce_mean(session_values(found, normalize=False))
+        value = tf.reduce_mean(found.session_values(normalize=False))
         weights = tf.stop_gradient(tf.exp(ratios.slate[:, 0]))
         reinforce = tf.reduce_mean(weights * reward * log_prob)
     np.testing.assert_allclose(
