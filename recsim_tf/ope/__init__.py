@@ -11,6 +11,7 @@ from recsim_tf.ope.evaluate import evaluate
 from recsim_tf.ope.log import Log, SlateLogProbs
 from recsim_tf.ope.results import Estimate, Result
 from recsim_tf.ope.simulated import truth
+from recsim_tf.ope.study import Study, study
 from recsim_tf.ope.trajectories import from_trajectory
 from recsim_tf.ope.values import Regression, SimulatedQ
 
@@ -23,11 +24,13 @@ __all__ = [
     "Result",
     "SimulatedQ",
     "SlateLogProbs",
+    "Study",
     "Verdict",
     "WeightDiagnostics",
     "Weights",
     "evaluate",
     "from_trajectory",
     "pareto_k",
+    "study",
     "truth",
 ]

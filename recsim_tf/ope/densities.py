@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import nests
+from recsim_tf.core import nests, random
 from recsim_tf.core.distributions import SlateDistribution
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Nest, Observation, initial_policy_state
@@ -117,6 +117,22 @@ def densities(
 
     walked = walk(policy, of_step, role)
     return lambda log: SlateLogProbs(**walked(log))
+
+
+def missing_support(
+    policy: StochasticPolicy, logging: StochasticPolicy, log: Any, seed: int = 0
+) -> float:
+    """The share of the slates that a policy draws where the log stands which the logging policy
+    never shows. The log is a `Log`, or what has `pieces()`.
+    """
+
+    def of_step(distribution: tfd.Distribution, *others: Any):
+        step_seed = random.as_seed(seed) + tf.stack([others[-2], 0])
+        return {"slate": random.sample(distribution, step_seed)}
+
+    draw, density = walk(policy, of_step), densities(logging, ["slate"], "logging")
+    found = [density(piece._replace(**draw(piece))).slate[piece.active] for piece in log.pieces()]
+    return float((np.concatenate(found) == -np.inf).mean())
 
 
 def _log_probs(

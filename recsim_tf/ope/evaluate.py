@@ -5,6 +5,9 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import tensorflow as tf
+
 from recsim_tf.core.ranges import Range
 from recsim_tf.core.validation import (
     FRACTION,
@@ -13,14 +16,16 @@ from recsim_tf.core.validation import (
     check_one_of,
     check_type,
 )
+from recsim_tf.ope.densities import missing_support
 from recsim_tf.ope.diagnostics import Verdict
 from recsim_tf.ope.estimators import PRESETS, Estimator, Values, Weights
 from recsim_tf.ope.results import Estimate, Result
 from recsim_tf.ope.sample import WEAKER, Sample, gather
 from recsim_tf.ope.simulated import Simulations
 from recsim_tf.ope.values import QModel, Regression, SimulatedQ, values_of
+from recsim_tf.policies.stochastic import StochasticPolicy
 
-# Part of the weight, below which it is not worth a word that it is bent away.
+# Parts of the weight, or of the slates, that are not worth a word.
 _CUT = 0.01
 
 
@@ -63,45 +68,108 @@ def evaluate(
       ValueError: for a number out of range, an unknown estimator, a bad log, or where an estimator
         needs what was not given, or what the log or the policy lacks.
     """
-    check_numbers(FRACTION, gamma=gamma)
     check_numbers(Range(above=0, below=1), level=level)
-    chosen = _chosen(estimators)
-    weighted = {name: one for name, one in chosen.items() if one.is_weighted}
-    readings = {"slate", *(read for one in weighted.values() for read in _readings(one))}
-    sample = gather(policy, log, readings if weighted else (), gamma)
-    check_at_least(2, num_sessions=len(sample.reward))
-    simulated = functools.cache(
-        lambda: Simulations(
-            model, policy, logging, num_simulated, seed, num_steps=sample.num_steps, gamma=gamma
-        )
-    )
-    values = functools.cache(
-        lambda by_position: values_of(policy, log, _q(q, model), gamma, by_position, seed)
-    )
+    chosen = chosen_estimators(estimators)
+    judged = Judged(policy, log, chosen, model, logging, q, gamma, num_simulated, seed)
+    check_at_least(2, num_sessions=len(judged.sample.reward))
+    found = {name: judged.estimate(name, one, level) for name, one in chosen.items()}
+    logged = Estimate.of_sessions(judged.sample.returns, level)
+    weights = None if judged.sample.lacks("slate") else judged.sample.weights(Estimator())
+    verdict = Verdict("logged")
+    return Result(found, logged._replace(verdict=verdict), weights, judged.sample.reading())
 
-    def estimate(name: str, estimator: Estimator) -> Estimate:
-        if estimator.model == "alone":
-            return simulated().alone(sample.returns, level)
-        if estimator.model == "difference":
-            return simulated().difference(sample.returns, level)
+
+class Judged:
+    """What estimators need of a policy and a log, computed when it is first needed. Arguments are
+    those of `evaluate`.
+
+    Attributes:
+      sample: the `Sample` of all sessions.
+    """
+
+    def __init__(
+        self,
+        policy: Any,
+        log: Any,
+        estimators: Mapping[str, Estimator],
+        model: Any,
+        logging: Any,
+        q: QModel | None,
+        gamma: float,
+        num_simulated: int,
+        seed: int,
+    ):
+        check_numbers(FRACTION, gamma=gamma)
+        read = {one.reads for one in estimators.values() if one.is_weighted}
+        names = read | {weaker for reads in read for weaker in ("slate", *WEAKER[reads])}
+        self.sample = gather(policy, log, names, gamma)
+        steps = {"num_steps": self.sample.num_steps, "gamma": gamma}
+        q = q or (SimulatedQ(getattr(model, "simulator", model)) if model else Regression())
+        self._simulations = functools.cache(
+            lambda: Simulations(model, policy, logging, num_simulated, seed, **steps)
+        )
+        self._values = functools.cache(
+            lambda by_position: values_of(policy, log, q, gamma, by_position, seed)
+        )
+        self._missing = functools.cache(lambda: missing_support(policy, logging, log, seed))
+        self._can_miss = policy is not None and isinstance(logging, StochasticPolicy)
+
+    def estimate(
+        self, name: str, estimator: Estimator, level: float, rows: Any = slice(None)
+    ) -> Estimate:
+        """The estimate from some of the sessions.
+
+        Raises:
+          ValueError: for an estimator, by its name, that needs what is lacking.
+        """
+        sample = self.of_rows(rows)
+        if not estimator.is_weighted:
+            simulations = self._simulations()
+            is_alone = estimator.model == "alone"
+            return (simulations.alone if is_alone else simulations.difference)(
+                sample.returns, level
+            )
         if lacking := sample.lacks("slate") or sample.lacks(estimator.reads):
             raise ValueError(f"estimator {name} needs {lacking}")
-        subtracted = values(estimator.reads == "prefix") if estimator.model == "baseline" else None
-        return _weighted(estimator, sample, level, subtracted)
+        values = None
+        if estimator.model == "baseline":
+            values = Values(*(leaf[rows] for leaf in self._values(estimator.reads == "prefix")))
+        used, unbent = (
+            sample.weights(dataclasses.replace(estimator, weights=weights))
+            for weights in (estimator.weights, Weights())
+        )
+        estimate = Estimate.of_sessions(
+            sample.session_values(estimator, values),
+            level,
+            used.heaviness(len(sample.reward)),
+            self._never_logged(sample),
+            unbent.bias(),
+            sample.contradiction(estimator),
+        )
+        verdict, cut = estimate.verdict, 1 - used.mean / max(unbent.mean, used.mean)
+        if verdict.is_believable and cut > _CUT:
+            bias = f"{cut:.0%} of the weight is bent away, which is a bias"
+            verdict = Verdict(verdict.word, bias)
+        return estimate._replace(verdict=verdict, weights=used)
 
-    found = {name: estimate(name, one) for name, one in chosen.items()}
-    logged = Estimate.of_sessions(sample.returns, level)._replace(verdict=Verdict("logged"))
-    weights = None if sample.lacks("slate") else sample.weights(Estimator())
-    return Result(found, logged, weights, sample.reading())
+    def of_rows(self, rows: Any) -> Sample:
+        """The sample of some sessions: positions, or a slice."""
+        return tf.nest.map_structure(lambda leaf: leaf[rows], self.sample)
+
+    def _never_logged(self, sample: Sample) -> str:
+        """What the logging policy never shows, in words; "" for nothing."""
+        share = self._missing() if self._can_miss else 0.0
+        if share <= _CUT:
+            return ""
+        most = share * np.abs(sample.reward.sum(2) * sample.discount).max() * sample.num_steps
+        return (
+            f"{share:.0%} of the policy's slates are never logged, which is a bias of up to"
+            f" {most:.3g}"
+        )
 
 
-def _q(q: QModel | None, model: Any) -> QModel:
-    if q is not None or model is None:
-        return q or Regression()
-    return SimulatedQ(getattr(model, "simulator", model))
-
-
-def _chosen(estimators: Sequence[str] | Mapping[str, Estimator]) -> dict[str, Estimator]:
+def chosen_estimators(estimators: Sequence[str] | Mapping[str, Estimator]) -> dict[str, Estimator]:
+    """Estimators by name, of names of `PRESETS` or of a mapping; raises `ValueError`."""
     if isinstance(estimators, Mapping):
         for name, estimator in estimators.items():
             check_type(f"estimators[{name!r}]", estimator, Estimator)
@@ -109,22 +177,3 @@ def _chosen(estimators: Sequence[str] | Mapping[str, Estimator]) -> dict[str, Es
     for name in estimators:
         check_one_of(PRESETS, estimators=name)
     return {name: PRESETS[name] for name in estimators}
-
-
-def _readings(estimator: Estimator) -> tuple[str, ...]:
-    """Probabilities that it needs, and those that it is checked by."""
-    return (estimator.reads, *WEAKER[estimator.reads])
-
-
-def _weighted(
-    estimator: Estimator, sample: Sample, level: float, values: Values | None
-) -> Estimate:
-    sessions, used = sample.session_values(estimator, values), sample.weights(estimator)
-    unbent = sample.weights(dataclasses.replace(estimator, weights=Weights()))
-    faults = used.heaviness(len(sessions)), unbent.bias(), sample.contradiction(estimator)
-    estimate = Estimate.of_sessions(sessions, level, *faults)._replace(weights=used)
-    cut = 1 - used.mean / max(unbent.mean, used.mean)
-    if estimate.verdict.is_believable and cut > _CUT:
-        bias = f"{cut:.0%} of the weight is bent away, which is a bias"
-        return estimate._replace(verdict=Verdict(estimate.verdict.word, bias))
-    return estimate

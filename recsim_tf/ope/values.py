@@ -196,7 +196,9 @@ def _by_position(q: Q) -> Callable:
 
 
 def _regression(log: Log, features: Features, gamma: float, by_position: bool, ridge: float) -> Q:
-    """Values by ridge regression, at each step, of what the sessions of a log earned from it on."""
+    """Values by ridge regression of what the sessions of a log earned from each step on; by
+    position, from each position on.
+    """
     factor = np.full(log.active.shape, gamma)
     if not isinstance(log.discount, tuple):
         factor = factor * log.discount
@@ -208,20 +210,24 @@ def _regression(log: Log, features: Features, gamma: float, by_position: bool, r
         observation, slate, active = tf.nest.map_structure(
             lambda leaf, step=step: leaf[:, step], (log.observation, log.slate, log.active)
         )
-        inputs, targets = [], []
+        of_positions = []
         for position in positions if by_position else positions[-1:]:
-            known = np.where(positions > position, -1, slate)
-            inputs.append(features(observation, tf.constant(known)).numpy()[active])
+            known = tf.constant(np.where(positions > position, -1, slate))
+            inputs = features(observation, known).numpy()[active]
             of_rest = earned[:, step, position if by_position else 0 :].sum(1)
-            targets.append((of_rest + later)[active])
-        table.append(_ridge(np.concatenate(inputs), np.concatenate(targets), ridge))
+            of_positions.append(_ridge(inputs, (of_rest + later)[active], ridge))
+        table.append(np.stack(of_positions))
         later = later + earned[:, step].sum(1)
     coefficients = tf.constant(np.stack(table[::-1]), tf.float32)
 
     def q(observation: Observation, slate: tf.Tensor, step: tf.Tensor, rows: tf.Tensor):
         del rows
         of_step = tf.gather(coefficients, step)
-        return tf.linalg.matvec(features(observation, slate), of_step[1:]) + of_step[0]
+        num_shown = tf.math.count_nonzero(slate >= 0, axis=1, dtype=tf.int32)
+        last = tf.clip_by_value(num_shown - 1, 0, of_step.shape[0] - 1)
+        of_last = tf.gather(of_step, last)
+        products = features(observation, slate) * of_last[:, 1:]
+        return of_last[:, 0] + tf.reduce_sum(products, axis=1)
 
     return q
 
