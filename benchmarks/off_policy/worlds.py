@@ -20,7 +20,8 @@ class Viewers(recsim_tf.UserModel):
     """Users with interests in [-1, 1] of 20 topics, who click by <interests, topic>."""
 
     choice_model: Any = MultinomialLogit(no_click_mass=1.0)
-    # What positions add to the logit of a click.
+    scale: Any = 1.0  # of the interests in the logit of a click
+    # What positions add to it.
     position_effect: Any = (0.0, 0.0, 0.0)
 
     def initial_draws(self, num_users):
@@ -28,7 +29,7 @@ class Viewers(recsim_tf.UserModel):
         return tfd.Independent(tfd.Uniform(low, 1.0), 1)
 
     def response(self, state, slate):
-        scores = tf.linalg.matvec(slate.documents.features, state)
+        scores = self.scale * tf.linalg.matvec(slate.documents.features, state)
         return self.choice_model(scores + tf.constant(self.position_effect), slate.mask)
 
     def outcome(self, state, slate, draw):
@@ -42,8 +43,8 @@ class Viewers(recsim_tf.UserModel):
 
 _USERS = {
     "multinomial": {},
-    "cascade": {"choice_model": MultipleClickCascade(0.9, 0.0)},
-    "several_clicks": {"choice_model": MultipleClickCascade(0.9, 0.5)},
+    "cascade": {"choice_model": MultipleClickCascade(1.0, 0.0), "scale": 3.0},
+    "several_clicks": {"choice_model": MultipleClickCascade(1.0, 0.3), "scale": 3.0},
     "independent": {
         "choice_model": MultipleClickCascade(1.0, 1.0),
         "position_effect": (0.0, -0.5, -1.0),

@@ -18,16 +18,6 @@ from recsim_tf.policies.stochastic import StochasticPolicy
 _CHUNK = 4096
 
 
-def require_density(policy: Any, role: str = "policy") -> None:
-    """Requires a policy that knows its probabilities; raises `ValueError`."""
-    if not isinstance(policy, StochasticPolicy):
-        raise ValueError(
-            f"{role} must have a method decide, which gives the distribution of its slates, got"
-            f" {type(policy).__name__}; one that always shows the same slate is"
-            " policies.Deterministic(policy), any other one is judged by simulated and calibrated"
-        )
-
-
 # (distribution [B], observation, action, step, rows int32 [B] of the log) -> tensors [B, ...]
 OfStep = Callable[
     [tfd.Distribution, Observation, Nest, tf.Tensor, tf.Tensor], Mapping[str, tf.Tensor]
@@ -48,7 +38,12 @@ def walk(
     Raises:
       ValueError: for a policy without a density; from the function for a log without observations.
     """
-    require_density(policy, role)
+    if not isinstance(policy, StochasticPolicy):
+        raise ValueError(
+            f"{role} must have a method decide, which gives the distribution of its slates, got"
+            f" {type(policy).__name__}; one that always shows the same slate is"
+            " policies.Deterministic(policy), any other one is judged by simulated and calibrated"
+        )
 
     @compiled
     def of_chunk(observation: Observation, action: Nest, rows: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -85,13 +80,11 @@ def walk(
             given = tf.nest.map_structure(tf.convert_to_tensor, (chunk.observation, chunk.action))
             # A call of the function itself warns of a trace for every policy.
             found.append(of_chunk.get_concrete_function(*given, rows)(*given, rows))
-        joined = {
-            name: np.concatenate([part[name].numpy().swapaxes(0, 1) for part in found])
-            for name in found[0]
-        }
         return {
-            name: np.where(log.active.reshape(log.active.shape + (1,) * (leaf.ndim - 2)), leaf, 0)
-            for name, leaf in joined.items()
+            name: log.where_active(
+                np.concatenate([part[name].numpy().swapaxes(0, 1) for part in found])
+            )
+            for name in found[0]
         }
 
     return of_log

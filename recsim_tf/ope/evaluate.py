@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,48 +71,61 @@ def evaluate(
     check_numbers(Range(above=0, below=1), level=level)
     chosen = chosen_estimators(estimators)
     judged = Judged(policy, log, chosen, model, logging, q, gamma, num_simulated, seed)
-    check_at_least(2, num_sessions=len(judged.sample.reward))
-    found = {name: judged.estimate(name, one, level) for name, one in chosen.items()}
-    logged = Estimate.of_sessions(judged.sample.returns, level)
-    weights = None if judged.sample.lacks("slate") else judged.sample.weights(Estimator())
-    verdict = Verdict("logged")
-    return Result(found, logged._replace(verdict=verdict), weights, judged.sample.reading())
+    sample = judged.sample
+    check_at_least(2, num_sessions=len(sample.reward))
+    result = Result((name, judged.estimate(name, one, level)) for name, one in chosen.items())
+    result.logged = Estimate.of_sessions(sample.returns, level)._replace(verdict=Verdict("logged"))
+    result.weights = None if sample.lacks("slate") else sample.weights(Estimator())
+    result.reading = sample.reading()
+    return result
 
 
+@dataclasses.dataclass
 class Judged:
-    """What estimators need of a policy and a log, computed when it is first needed. Arguments are
+    """What estimators need of a policy and a log, computed when it is first needed; arguments are
     those of `evaluate`.
-
-    Attributes:
-      sample: the `Sample` of all sessions.
     """
 
-    def __init__(
-        self,
-        policy: Any,
-        log: Any,
-        estimators: Mapping[str, Estimator],
-        model: Any,
-        logging: Any,
-        q: QModel | None,
-        gamma: float,
-        num_simulated: int,
-        seed: int,
-    ):
-        check_numbers(FRACTION, gamma=gamma)
-        read = {one.reads for one in estimators.values() if one.is_weighted}
+    policy: Any
+    log: Any
+    estimators: Mapping[str, Estimator]
+    model: Any
+    logging: Any
+    q: QModel | None
+    gamma: float
+    num_simulated: int
+    seed: int
+
+    @functools.cached_property
+    def sample(self) -> Sample:
+        """All sessions."""
+        check_numbers(FRACTION, gamma=self.gamma)
+        read = {one.reads for one in self.estimators.values() if one.is_weighted}
         names = read | {weaker for reads in read for weaker in ("slate", *WEAKER[reads])}
-        self.sample = gather(policy, log, names, gamma)
-        steps = {"num_steps": self.sample.num_steps, "gamma": gamma}
-        q = q or (SimulatedQ(getattr(model, "simulator", model)) if model else Regression())
-        self._simulations = functools.cache(
-            lambda: Simulations(model, policy, logging, num_simulated, seed, **steps)
+        return gather(self.policy, self.log, names, self.gamma)
+
+    @functools.cached_property
+    def _simulations(self) -> Simulations:
+        size, steps = self.num_simulated, self.sample.num_steps
+        arguments = {"num_steps": steps, "seed": self.seed, "gamma": self.gamma}
+        return Simulations(self.model, self.policy, self.logging, size, **arguments)
+
+    @functools.cached_property
+    def _values(self) -> Callable[[bool], Values]:
+        simulator = getattr(self.model, "simulator", self.model)
+        q = self.q or (SimulatedQ(simulator) if simulator is not None else Regression())
+        return functools.cache(
+            lambda by_position: values_of(
+                self.policy, self.log, q, self.gamma, by_position, self.seed
+            )
         )
-        self._values = functools.cache(
-            lambda by_position: values_of(policy, log, q, gamma, by_position, seed)
-        )
-        self._missing = functools.cache(lambda: missing_support(policy, logging, log, seed))
-        self._can_miss = policy is not None and isinstance(logging, StochasticPolicy)
+
+    @functools.cached_property
+    def _missing(self) -> float:
+        """The share of the policy's slates that are never logged, as far as it is known."""
+        if self.policy is None or not isinstance(self.logging, StochasticPolicy):
+            return 0.0
+        return missing_support(self.policy, self.logging, self.log, self.seed)
 
     def estimate(
         self, name: str, estimator: Estimator, level: float, rows: Any = slice(None)
@@ -124,11 +137,9 @@ class Judged:
         """
         sample = self.of_rows(rows)
         if not estimator.is_weighted:
-            simulations = self._simulations()
+            simulated = self._simulations
             is_alone = estimator.model == "alone"
-            return (simulations.alone if is_alone else simulations.difference)(
-                sample.returns, level
-            )
+            return (simulated.alone if is_alone else simulated.difference)(sample.returns, level)
         if lacking := sample.lacks("slate") or sample.lacks(estimator.reads):
             raise ValueError(f"estimator {name} needs {lacking}")
         values = None
@@ -148,8 +159,7 @@ class Judged:
         )
         verdict, cut = estimate.verdict, 1 - used.mean / max(unbent.mean, used.mean)
         if verdict.is_believable and cut > _CUT:
-            bias = f"{cut:.0%} of the weight is bent away, which is a bias"
-            verdict = Verdict(verdict.word, bias)
+            verdict = Verdict(verdict.word, f"{cut:.0%} of the weight is bent away, a bias")
         return estimate._replace(verdict=verdict, weights=used)
 
     def of_rows(self, rows: Any) -> Sample:
@@ -158,14 +168,11 @@ class Judged:
 
     def _never_logged(self, sample: Sample) -> str:
         """What the logging policy never shows, in words; "" for nothing."""
-        share = self._missing() if self._can_miss else 0.0
-        if share <= _CUT:
+        if self._missing <= _CUT:
             return ""
-        most = share * np.abs(sample.reward.sum(2) * sample.discount).max() * sample.num_steps
-        return (
-            f"{share:.0%} of the policy's slates are never logged, which is a bias of up to"
-            f" {most:.3g}"
-        )
+        highest = np.abs(sample.reward.sum(2) * sample.discount).max() * sample.num_steps
+        never = f"{self._missing:.0%} of the policy's slates are never logged"
+        return f"{never}, which is a bias of up to {self._missing * highest:.3g}"
 
 
 def chosen_estimators(estimators: Sequence[str] | Mapping[str, Estimator]) -> dict[str, Estimator]:

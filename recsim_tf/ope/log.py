@@ -51,6 +51,22 @@ class Log(NamedTuple):
         """The slates, or turns of slates and queries."""
         return Turn(self.slate, self.query).action
 
+    def where_active(self, values: np.ndarray) -> np.ndarray:
+        """Values [S, T, ...], 0 where a session is over."""
+        return np.where(
+            self.active.reshape(self.active.shape + (1,) * (values.ndim - 2)), values, 0
+        )
+
+    @property
+    def earned(self) -> np.ndarray:
+        """float64 [S, T, J]: the rewards, 0 where a session is over."""
+        return self.where_active(self.reward).astype(np.float64)
+
+    def discounts(self, gamma: float) -> np.ndarray:
+        """float64 [S, T], of the future after each step, with gamma of each step."""
+        unit = np.full(self.active.shape, float(gamma))
+        return unit if isinstance(self.discount, tuple) else unit * self.discount
+
     def pieces(self) -> Iterable["Log"]:
         """The log itself, as its one piece."""
         return (self,)
@@ -97,8 +113,7 @@ class Log(NamedTuple):
         return self
 
     def _require(self, message: str, holds: np.ndarray, values: np.ndarray) -> None:
-        active = self.active.reshape(self.active.shape + (1,) * (holds.ndim - 2))
-        wrong = np.argwhere(~holds & active)
+        wrong = np.argwhere(self.where_active(~holds))
         if len(wrong):
             names = ("session", "step", "position")
             place = ", ".join(f"{name} {at}" for name, at in zip(names, wrong[0], strict=False))

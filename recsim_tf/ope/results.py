@@ -1,6 +1,5 @@
 """Estimates of a policy's value with their intervals and verdicts."""
 
-from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,7 +44,7 @@ class Estimate(NamedTuple):
         return f"{self.value:.4g} [{low:.4g}, {high:.4g}], {self.verdict}"
 
 
-class Result(Mapping):
+class Result(dict[str, Estimate]):
     """Estimates by name.
 
     Attributes:
@@ -55,32 +54,12 @@ class Result(Mapping):
         the log does not contradict it.
     """
 
-    def __init__(
-        self,
-        estimates: dict[str, Estimate],
-        logged: Estimate,
-        weights: WeightDiagnostics | None,
-        reading: str,
-    ):
-        self._estimates = estimates
-        self.logged = logged
-        self.weights = weights
-        self.reading = reading
-
-    def __getitem__(self, name: str) -> Estimate:
-        return self._estimates[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._estimates)
-
-    def __len__(self) -> int:
-        return len(self._estimates)
+    logged: Estimate
+    weights: WeightDiagnostics | None
+    reading: str
 
     def __str__(self) -> str:
-        return self.table()
-
-    def table(self, style: str = "simple") -> str:
-        """The estimates as a table, those that are not to be believed in brackets at its end."""
+        """A table, with the estimates that are not to be believed in brackets at its end."""
         rows = [["estimator", "value", "95 % interval", "ESS", "k-hat", "verdict"]]
         ordered = sorted(self.items(), key=lambda item: not item[1].verdict.is_believable)
         for name, one in [("the log itself", self.logged), *ordered]:
@@ -91,4 +70,4 @@ class Result(Mapping):
             if one.weights is not None:
                 size, k = round(one.weights.effective_sample_size), one.weights.pareto_k
             rows.append([name, *cells, number(size), number(k), str(one.verdict)])
-        return text_table(rows, left=(0, 5), style=style)
+        return text_table(rows, left=(0, 5))

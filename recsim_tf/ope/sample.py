@@ -87,11 +87,8 @@ class Sample(NamedTuple):
         """What the log lacks for a reading, in words; "" for nothing."""
         if isinstance(getattr(self.log_ratios, reads), tuple):
             return f"probabilities of the {reads}, in the log and of the policy"
-        if (
-            reads in ("prefix", "position")
-            and self.reward.shape[2]
-            != (self.log_ratios.prefix if reads == "prefix" else self.log_ratios.position).shape[2]
-        ):
+        of_reading = getattr(self.log_ratios, reads)
+        if of_reading.ndim == 3 and of_reading.shape[2] != self.reward.shape[2]:
             return "rewards by position"
         return ""
 
@@ -125,22 +122,11 @@ def gather(policy: Any, log: Any, names: Collection[str], gamma: float) -> Sampl
 def _sample(log: Log, density: Any, names: Collection[str], gamma: float) -> Sample:
     target = log.target if density is None else density(log)
     ratios = {
-        name: np.where(_like(log.active, one), np.subtract(one, other, dtype=np.float64), 0)
+        name: log.where_active(np.subtract(one, other, dtype=np.float64))
         for name in names
         if not isinstance(one := getattr(target, name), tuple)
         and not isinstance(other := getattr(log.logging, name), tuple)
     }
-    factor = np.full(log.active.shape, float(gamma))
-    if not isinstance(log.discount, tuple):
-        factor = factor * log.discount
-    earlier = np.concatenate([np.ones_like(factor[:, :1]), factor[:, :-1]], axis=1)
-    return Sample(
-        SlateLogProbs(**ratios),
-        np.where(log.active[..., np.newaxis], log.reward, 0).astype(np.float64),
-        np.cumprod(earlier, axis=1),
-    )
-
-
-def _like(active: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """[S, T] to broadcast against [S, T] or [S, T, K]."""
-    return active.reshape(active.shape + (1,) * (np.ndim(values) - 2))
+    after = np.cumprod(log.discounts(gamma), axis=1)
+    discount = np.concatenate([np.ones_like(after[:, :1]), after[:, :-1]], axis=1)
+    return Sample(SlateLogProbs(**ratios), log.earned, discount)

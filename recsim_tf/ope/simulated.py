@@ -79,7 +79,7 @@ class Simulations:
         `fitting.load_model` gives. Intervals then hold what the fit leaves open.
       policy: to be judged.
       logging: the policy that logged, or None.
-      num_sessions, seed: of the simulations.
+      num_sessions: of a simulation.
       **arguments: further ones of `returns`.
 
     Raises:
@@ -92,21 +92,20 @@ class Simulations:
         policy: Policy,
         logging: Policy | None,
         num_sessions: int,
-        seed: int,
         **arguments: Any,
     ):
         simulator = getattr(model, "simulator", model)
         check_type("model", simulator, Simulator)
         check_at_least(2, num_simulated=num_sessions)
         draws = getattr(model, "draws", None) if getattr(model, "has_uncertainty", True) else None
-        draws = draws(_NUM_DRAWS, seed) if callable(draws) else draws
+        draws = draws(_NUM_DRAWS, arguments["seed"]) if callable(draws) else draws
         few = max(num_sessions // _NUM_DRAWS, 2)
 
         def found(one: Policy) -> tuple[np.ndarray, Any]:
-            alone = returns(simulator, one, num_sessions, seed=seed, **arguments)
+            alone = returns(simulator, one, num_sessions, **arguments)
             if not draws:
                 return alone, 0.0
-            return alone, returns(simulator, one, few, seed=seed, values=draws, **arguments)
+            return alone, returns(simulator, one, few, values=draws, **arguments)
 
         self._new = found(policy)
         self._old = None if logging is None else found(logging)

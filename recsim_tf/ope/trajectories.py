@@ -46,12 +46,11 @@ def from_trajectory(
         )
     transitions = trajectory.transitions
     reward = transitions.reward.numpy().T
-    observation = _by_session(_observed(simulator, trajectory))
     log = Log(
         slate=transitions.slate.numpy().swapaxes(0, 1),
         reward=np.where(transitions.active.numpy().T, reward, 0)[..., np.newaxis],
         active=transitions.active.numpy().T,
-        observation=observation,
+        observation=_by_session(_observed(simulator, trajectory)),
         query=_by_session(transitions.query),
         discount=(
             transitions.user_discount.numpy().T if tf.is_tensor(transitions.user_discount) else ()

@@ -199,10 +199,7 @@ def _regression(log: Log, features: Features, gamma: float, by_position: bool, r
     """Values by ridge regression of what the sessions of a log earned from each step on; by
     position, from each position on.
     """
-    factor = np.full(log.active.shape, gamma)
-    if not isinstance(log.discount, tuple):
-        factor = factor * log.discount
-    earned = np.where(log.active[..., np.newaxis], log.reward, 0).astype(np.float64)
+    factor, earned = log.discounts(gamma), log.earned
     positions, later = np.arange(log.slate.shape[2]), np.zeros(log.num_sessions)
     table: list[np.ndarray] = []
     for step in reversed(range(log.num_steps)):

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf import ope
-from recsim_tf.core.distributions import PlackettLuce
+from recsim_tf.core.distributions import IndependentParts, PlackettLuce
+from recsim_tf.core.types import Turn
 from recsim_tf.policies import Deterministic, EpsilonGreedy, PlackettLucePolicy
 from recsim_tf.policies.plackett_luce import RememberingPolicy
+from tests import questions
 from tests.ope.worlds import CLICKS, LEAVERS, log_of_clicks, log_of_leavers, near
 from tests.refusals import assert_refused
 from tests.rollout_policies import first_positions
@@ -204,3 +207,33 @@ def test_a_mixture_of_policies_may_have_logged():
     truth = CLICKS.rollout(near(1.0), 20_000, 1, 1).transitions.reward.numpy().mean()
     for one in result.values():
         assert abs(one.value - truth) <= 4 * one.standard_error
+
+
+def test_turns_with_queries_have_the_probability_of_slate_and_query():
+    simulator = questions.simulator(validate=False)
+
+    def decide(observation, state):
+        zeros = tf.zeros([tf.shape(observation.documents)[0]])
+        query = questions.Question(
+            tfd.Bernoulli(probs=zeros + 0.3, dtype=tf.int32),
+            tfd.Independent(tfd.Uniform(tf.zeros([200, 2]), 1.0), 1),
+        )
+        slates = PlackettLuce(observation.documents, 2)
+        return IndependentParts(Turn(slates, query)), state
+
+    policy = RememberingPolicy(decide, ())
+    trajectory = simulator.rollout(policy, 200, 2, seed=0)
+    log = ope.from_trajectory(simulator, trajectory, logging=policy)
+    asked = log.query.is_asked
+    expected = np.where(asked == 1, np.log(0.3), np.log(0.7))
+    for step in range(2):
+        slates = PlackettLuce(log.observation.documents[:, step], 2)
+        expected[:, step] += slates.log_prob(log.slate[:, step])
+    np.testing.assert_allclose(log.logging.slate, expected, rtol=1e-5)
+    assert log.logging.prefix == ()
+    assert_refused(
+        lambda: ope.evaluate(policy, log, ["rips"]),
+        "estimator rips needs probabilities of the pref",
+    )
+    result = ope.evaluate(policy, log)
+    assert result["snips"].value == result.logged.value
