@@ -47,7 +47,9 @@ _NEEDED = ("cosmic_ray", "coverage")
 
 commands.define_flags(quick="A few mutants of one room, seen by its own tests.", seed=True)
 flags.DEFINE_integer("sample", 200, "Mutants that are planted.", lower_bound=1)
-flags.DEFINE_float("seconds", 60.0, "Of tests without a fault, at most, that a mutant is shown to.")
+flags.DEFINE_float(
+    "seconds", 60.0, "Of tests without a fault, at most, that a mutant is shown to."
+)
 flags.DEFINE_integer("jobs", 2, "Mutants at a time.", lower_bound=1)
 
 

@@ -43,7 +43,12 @@ class Viewers(recsim_tf.UserModel):
 
 _USERS = {
     "multinomial": {},
-    "cascade": {"choice_model": MultipleClickCascade(1.0, 0.0), "scale": 3.0},
+    "cascade": {
+        "choice_model": MultipleClickCascade(1.0, 0.0),
+        "scale": 3.0,
+        # Else nearly every slate has its click.
+        "position_effect": (-1.5, -1.5, -1.5),
+    },
     "several_clicks": {"choice_model": MultipleClickCascade(1.0, 0.3), "scale": 3.0},
     "independent": {
         "choice_model": MultipleClickCascade(1.0, 1.0),

@@ -119,9 +119,9 @@ def missing_support(
     never shows. The log is a `Log`, or what has `pieces()`.
     """
 
-    def of_step(distribution: tfd.Distribution, *others: Any):
-        step_seed = random.as_seed(seed) + tf.stack([others[-2], 0])
-        return {"slate": random.sample(distribution, step_seed)}
+    def of_step(distribution: tfd.Distribution, _: Any, __: Any, step: tf.Tensor, rows: tf.Tensor):
+        own_seed = random.as_seed(seed) + tf.stack([step, rows[0]])
+        return {"slate": random.sample(distribution, own_seed)}
 
     draw, density = walk(policy, of_step), densities(logging, ["slate"], "logging")
     found = [density(piece._replace(**draw(piece))).slate[piece.active] for piece in log.pieces()]

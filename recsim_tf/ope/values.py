@@ -152,10 +152,10 @@ def values_of(
 
 def _of_slates(q: Q, seed: int) -> Callable:
     def of_step(distribution: Any, seen: Observation, slate: Any, step: tf.Tensor, rows: tf.Tensor):
-        step_seed, *_ = random.split_seed(random.as_seed(seed) + tf.stack([step, 0]), 1)
+        own_seed = random.as_seed(seed) + tf.stack([step, rows[0]])
         drawn = [
             q(seen, random.sample(distribution, one), step, rows)
-            for one in random.split_seed(step_seed, _NUM_DRAWS)
+            for one in random.split_seed(own_seed, _NUM_DRAWS)
         ]
         found = {"logged": q(seen, slate, step, rows), "mean": tf.add_n(drawn) / _NUM_DRAWS}
         return {name: tf.cast(leaf, tf.float64)[:, tf.newaxis] for name, leaf in found.items()}
