@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from recsim_tf.policies.random import uniform_slate
+from recsim_tf.core.distributions.slates import uniform_slate
 
 
 def first_positions(slate_size: int):

@@ -1,7 +1,6 @@
 """Epsilon-greedy exploration over slates."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 
 import gin
@@ -10,10 +9,9 @@ from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import TFSlatePolicy
 from recsim_tf.core import random, turns, validation
-from recsim_tf.core.explanations import Explained, explanation_of
-from recsim_tf.core.types import Nest, Observation, Policy, Seed, Turn, initial_policy_state
+from recsim_tf.core.types import Nest, Policy, Seed, Turn
 from recsim_tf.core.validation import FRACTION, SCHEDULE, check_numbers
-from recsim_tf.policies.random import uniform_slate
+from recsim_tf.policies.stochastic import EpsilonGreedy
 
 # A number, or a function of the train step, as a Keras learning-rate schedule.
 Epsilon = float | Callable[[tf.Variable], tf.Tensor]
@@ -40,24 +38,11 @@ def epsilon_greedy(
       train_step: the argument of `epsilon` where it is a function.
     """
     check_numbers(FRACTION, SCHEDULE, epsilon=epsilon)
-    if not callable(epsilon) and epsilon == 0:
-        return greedy
-
-    def act(observation: Observation, policy_state: Nest, seed: Seed):
-        greedy_seed, who_seed, slate_seed = random.split_seed(seed, 3)
-        slate, policy_state = greedy(observation, policy_state, greedy_seed)
-        num_users, slate_size = tf.shape(slate)[:1], slate.shape[1]
-        probability = epsilon(train_step) if callable(epsilon) else epsilon
-        explores = random.uniform(num_users, who_seed) < tf.cast(probability, tf.float32)
-        uniform = uniform_slate(num_users[0], num_candidates, slate_size, slate_seed)
-        return tf.where(explores[:, tf.newaxis], uniform, slate), policy_state
-
-    def explain(observation: Observation, policy_state: Nest, seed: Seed):
-        """What the greedy policy thinks, also where a random slate is shown."""
-        greedy_seed, *_ = random.split_seed(seed, 3)
-        return explanation_of(greedy, observation, policy_state, greedy_seed)
-
-    return Explained(act, explain, functools.partial(initial_policy_state, greedy))
+    if not callable(epsilon):
+        number = epsilon
+        return EpsilonGreedy(greedy, num_candidates, lambda: number) if number else greedy
+    schedule = epsilon
+    return EpsilonGreedy(greedy, num_candidates, lambda: schedule(train_step))
 
 
 @gin.configurable(module="recsim_tf.agents")

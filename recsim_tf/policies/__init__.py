@@ -15,6 +15,7 @@ from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 from recsim_tf.policies.policy_model import PolicyModel
 from recsim_tf.policies.random import random_policy
 from recsim_tf.policies.registry import BASELINES, baseline_policy
+from recsim_tf.policies.stochastic import Deterministic, EpsilonGreedy, StochasticPolicy
 from recsim_tf.policies.trending import Trending
 
 __all__ = [
@@ -22,11 +23,14 @@ __all__ = [
     "Boosting",
     "ClickBandit",
     "ClusterBandit",
+    "Deterministic",
+    "EpsilonGreedy",
     "Explained",
     "Explanation",
     "OraclePolicy",
     "PlackettLucePolicy",
     "PolicyModel",
+    "StochasticPolicy",
     "Trending",
     "baseline_policy",
     "clickbait_policy",

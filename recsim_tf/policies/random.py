@@ -3,33 +3,61 @@
 import tensorflow as tf
 
 from recsim_tf.core import nests, random, turns
+from recsim_tf.core.distributions import UniformSlates
 from recsim_tf.core.sessions import SessionSource
-from recsim_tf.core.types import Nest, Observation, Policy, Seed, Turn
+from recsim_tf.core.types import Nest, Observation, Seed, Turn
 
 # Queries that are drawn for a user, until one meets the conditions of the users.
 _TRIES = 8
 
 
-def random_policy(simulator: SessionSource) -> Policy:
-    """A policy that shows uniform slates, full and without repetition.
+class UniformPolicy:
+    """A policy that shows uniform slates, full and without repetition. It is a `StochasticPolicy`.
 
     Where there is a `query_spec` the queries are uniform in its ranges. Of several draws a user
     gets the first that `turn_conditions` allows, or if it allows none the query of
-    `turns.some_turn`.
+    `turns.some_turn`. The probabilities of such turns are not known.
+
+    Args:
+      simulator: the environment.
     """
 
-    def act(observation: Observation, policy_state: Nest, seed: Seed):
-        documents = tf.nest.flatten(observation.documents)[0]
-        # A saved policy does not know its number of users.
-        num_users = nests.num_rows(documents)
-        asks = bool(tf.nest.flatten(simulator.query_spec))
-        slate_seed, query_seed = random.split_seed(seed, 2) if asks else (seed, None)
-        slate = uniform_slate(num_users, simulator.num_candidates, simulator.slate_size, slate_seed)
-        if not asks:
-            return slate, policy_state
-        return Turn(slate, _random_query(simulator, slate, num_users, query_seed)), policy_state
+    def __init__(self, simulator: SessionSource):
+        self._simulator = simulator
 
-    return act
+    def decide(self, observation: Observation, policy_state: Nest) -> tuple[UniformSlates, Nest]:
+        """The distribution [B] of the slates, and the policy state as it was.
+
+        Raises:
+          ValueError: for an environment with queries.
+        """
+        turns.require_no_queries(
+            "the distribution of random_policy", self._simulator.query_spec, "its turns are drawn"
+        )
+        return self._slates(observation), policy_state
+
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed: Seed
+    ) -> tuple[Nest, Nest]:
+        """Slates int32 [B, K] or turns, and the policy state as it was."""
+        slates = self._slates(observation)
+        if not tf.nest.flatten(self._simulator.query_spec):
+            return random.sample(slates, seed), policy_state
+        slate_seed, query_seed = random.split_seed(seed, 2)
+        slate, num_users = random.sample(slates, slate_seed), nests.num_rows(observation.documents)
+        query = _random_query(self._simulator, slate, num_users, query_seed)
+        return Turn(slate, query), policy_state
+
+    def _slates(self, observation: Observation) -> UniformSlates:
+        # A saved policy does not know its number of users.
+        num_users = nests.num_rows(observation.documents)
+        simulator = self._simulator
+        return UniformSlates(simulator.num_candidates, simulator.slate_size, [num_users])
+
+
+def random_policy(simulator: SessionSource) -> UniformPolicy:
+    """The `UniformPolicy` of an environment."""
+    return UniformPolicy(simulator)
 
 
 def _random_query(
@@ -43,33 +71,3 @@ def _random_query(
         # The last one that is allowed is as random as the first.
         query = nests.where(turns.accepted(simulator, Turn(slate, tried)), tried, query)
     return query
-
-
-def uniform_slate(
-    num_users: int | tf.Tensor, num_candidates: int, slate_size: int, seed: Seed
-) -> tf.Tensor:
-    """Uniform slates without replacement, in random order.
-
-    Position k gets a rank among the candidates that are left, uniform in [0, num_candidates - k).
-    Going back through the earlier ranks, one step up for each that is not above it, turns it into a
-    position among all (a Lehmer code). That takes slate_size random numbers and no sort, whatever
-    the number of candidates.
-
-    Args:
-      num_users: B, an int or a scalar tensor.
-      num_candidates: N.
-      slate_size: K, at most N.
-      seed: an integer or int32 [2].
-
-    Returns:
-      int32 [B, K].
-    """
-    num_left = tf.range(num_candidates, num_candidates - slate_size, -1, dtype=tf.float32)
-    numbers = random.uniform([num_users, slate_size], seed)
-    ranks = tf.unstack(tf.cast(numbers * num_left, tf.int32), axis=1)
-    slate = []
-    for k, position in enumerate(ranks):
-        for rank in reversed(ranks[:k]):
-            position += tf.cast(position >= rank, tf.int32)
-        slate.append(position)
-    return tf.stack(slate, axis=1)

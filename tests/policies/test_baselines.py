@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from recsim_tf import choice
 from recsim_tf.core import nests, random
+from recsim_tf.core.distributions.slates import uniform_slate
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Slate
 from recsim_tf.environments.interest_evolution import (
@@ -23,7 +24,6 @@ from recsim_tf.policies import (
     random_policy,
 )
 from recsim_tf.policies.choice_scores import AffinityScores, LearnedScores
-from recsim_tf.policies.random import uniform_slate
 from tests.agents.slate_q import reference
 
 NUM_USERS = 3000

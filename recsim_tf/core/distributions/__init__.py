@@ -10,10 +10,17 @@ from recsim_tf.core.distributions.outcomes import num_outcomes
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 from recsim_tf.core.distributions.return_time import ReturnTime
 from recsim_tf.core.distributions.shared import Shared
+from recsim_tf.core.distributions.slates import (
+    CertainSlates,
+    SlateDistribution,
+    SlateMixture,
+    UniformSlates,
+)
 from recsim_tf.core.distributions.zipf import clipped_zipf
 
 __all__ = [
     "CatalogueIds",
+    "CertainSlates",
     "Given",
     "IndependentParts",
     "Mixture",
@@ -21,7 +28,10 @@ __all__ = [
     "ReturnTime",
     "Shared",
     "Shifted",
+    "SlateDistribution",
+    "SlateMixture",
     "UniformCategories",
+    "UniformSlates",
     "candidate_ids",
     "clipped_zipf",
     "gaussian_mixture",

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random, validation
+from recsim_tf.core.distributions import races
 from recsim_tf.core.distributions.base import ShapedDistribution
 from recsim_tf.core.random.paired import Shape
 from recsim_tf.core.types import Seed
@@ -82,8 +83,46 @@ class PlackettLuce(ShapedDistribution):
         return keys if self.mask is None else tf.where(self.mask, keys, -np.inf)
 
     def _log_prob(self, value: tf.Tensor):
-        log_probs, valid = self.by_position(value)[0], self._valid(value)
-        return tf.where(valid, tf.reduce_sum(log_probs, axis=-1), -np.inf)
+        return self.prefix_log_probs(value)[..., -1]
+
+    def prefix_log_probs(self, slate: tf.Tensor) -> tf.Tensor:
+        """[..., K]: the log-probability of the slate up to each position.
+
+        Args:
+          slate: int32 [..., K].
+        """
+        log_probs, possible = self.by_position(slate)[0], self._possible(slate)
+        return tf.where(possible, tf.cumsum(log_probs, axis=-1), -np.inf)
+
+    def marginals(self) -> tf.Tensor:
+        """[..., K, N]: the probability that each position shows each candidate, to 1e-8; see
+        `races.place_probs`.
+        """
+        log_rates, shape = self._log_rates(), tf.shape(self.logits)
+        probs = races.place_probs(tf.reshape(log_rates, [-1, log_rates.shape[-1]]), self.slate_size)
+        shape = tf.concat([shape[:-1], [self.slate_size], shape[-1:]], axis=0)
+        return tf.cast(tf.reshape(probs, shape), self.logits.dtype)
+
+    def set_log_prob(self, slate: tf.Tensor) -> tf.Tensor:
+        """[...]: the log-probability of the candidates of a slate in any order, to 1e-8.
+
+        Args:
+          slate: int32 [..., K].
+        """
+        log_rates, (chosen, _) = self._log_rates(), self._chain(slate)
+        shown = tf.reduce_any(chosen, axis=-1)
+        of_slate = tf.reduce_logsumexp(
+            tf.where(chosen, log_rates[..., tf.newaxis, :], -np.inf), axis=-1
+        )
+        is_other = ~tf.reduce_any(chosen, axis=-2)
+        of_others = tf.reduce_logsumexp(tf.where(is_other, log_rates, -np.inf), axis=-1)
+        log_prob = races.set_log_prob(of_slate, shown, of_others)
+        possible = self._possible(slate)[..., -1]
+        return tf.cast(tf.where(possible, log_prob, -np.inf), self.logits.dtype)
+
+    def _log_rates(self) -> tf.Tensor:
+        """float64 [..., N], -inf where masked."""
+        return tf.nn.log_softmax(tf.cast(self._masked(self.logits), tf.float64))
 
     def log_prob_and_entropy(self, slate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """[...]: the log-probability, and an estimate of the entropy, in nats.
@@ -140,7 +179,8 @@ class PlackettLuce(ShapedDistribution):
             first = tf.where(self.mask, first, -1)
         return chosen, first[..., tf.newaxis, :] >= order
 
-    def _valid(self, slate: tf.Tensor):
+    def _possible(self, slate: tf.Tensor):
+        """bool [..., K]: whether the slate up to each position can be shown."""
         num_candidates, length = self.logits.shape[-1], slate.shape[-1]
         inside = (slate >= 0) & (slate < num_candidates)
         earlier = np.tri(length, k=-1, dtype=bool)
@@ -153,4 +193,4 @@ class PlackettLuce(ShapedDistribution):
             num_possible = tf.math.count_nonzero(self.mask, axis=-1, keepdims=True)
             is_over = tf.range(length, dtype=num_possible.dtype) >= num_possible
             possible = tf.where(is_over, slate == -1, possible)
-        return tf.reduce_all(possible, axis=-1)
+        return tf.reduce_all(possible[..., tf.newaxis, :] | ~np.tri(length, dtype=bool), axis=-1)

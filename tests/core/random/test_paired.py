@@ -9,8 +9,8 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 from recsim_tf.core.distributions import Shared, UniformCategories
+from recsim_tf.core.distributions.slates import uniform_slate
 from recsim_tf.core.execution import compiled
-from recsim_tf.policies.random import uniform_slate
 from tests.core.toy import toy_simulator
 from tests.rollout_policies import first_positions
 

@@ -1,0 +1,129 @@
+"""Three small logs, with the values that obp 0.5.7 and scope-rl 0.2.1 compute, or a hand."""
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf import ope
+from recsim_tf.core.distributions import PlackettLuce
+from recsim_tf.ope.estimators import Estimator, Values, Weights
+from recsim_tf.ope.sample import gather
+
+
+def log_of(slate, reward, logging, target, discount=()):
+    """A log of full slates [S, T, K], with log-probabilities of both policies."""
+    slate = np.asarray(slate, np.int32)
+    active = np.ones(slate.shape[:2], bool)
+    return ope.Log(slate, np.asarray(reward, float), active, logging, target, discount=discount)
+
+
+def items(probs):
+    """Log-probabilities [S, T] of slates of one item."""
+    log_probs = np.log(np.asarray(probs, float))
+    alone = log_probs[..., np.newaxis]
+    return ope.SlateLogProbs(log_probs, alone, alone, log_probs)
+
+
+def plackett_luce(probs, slates):
+    """Log-probabilities [S, 1] of slates int32 [S, 1, 2] of three items."""
+    distribution = PlackettLuce(tf.math.log(tf.constant(probs, tf.float64)), 2)
+    slates = tf.constant(slates, tf.int32)
+    prefix = distribution.prefix_log_probs(slates).numpy()
+    marginals = distribution.marginals().numpy()
+    position = np.log(marginals[np.arange(2), slates])
+    of_set = distribution.set_log_prob(slates).numpy()
+    return ope.SlateLogProbs(prefix[..., -1], prefix, position, of_set)
+
+
+def value(log, estimator, values=None, gamma=1.0):
+    """The estimate, without a verdict."""
+    found = gather(None, log, ope.SlateLogProbs._fields, gamma)
+    return float(found.session_values(estimator, values).mean())
+
+
+# A: single items.
+SINGLE = log_of(
+    [[[0]], [[1]], [[0]], [[1]]],
+    [[[1]], [[0]], [[1]], [[1]]],
+    items([[0.5], [0.5], [0.8], [0.2]]),
+    items([[0.25], [0.75], [0.5], [0.5]]),
+)
+_SINGLE_VALUES = Values(
+    logged=np.reshape([0.6, 0.2, 0.7, 0.4], [4, 1, 1]),
+    mean=np.reshape([0.25 * 0.6 + 0.75 * 0.2] * 2 + [0.5 * 0.7 + 0.5 * 0.4] * 2, [4, 1, 1]),
+)
+# B: slates of 2 of 3.
+_SLATES = [[[0, 1]], [[2, 0]], [[1, 2]]]
+SLATES = log_of(
+    _SLATES,
+    [[[1, 0]], [[0, 1]], [[1, 1]]],
+    plackett_luce([0.5, 0.3, 0.2], _SLATES),
+    plackett_luce([0.2, 0.3, 0.5], _SLATES),
+)
+
+
+def _prefix_values():
+    first, second = np.array([0.4, 0.3, 0.2]), np.array([0.1, 0.2, 0.3])
+    target, slates = np.array([0.2, 0.3, 0.5]), np.array(_SLATES)[:, 0]
+    means = []
+    for slate in slates:
+        left = np.where(np.arange(3) == slate[0], 0, target)
+        means.append([first @ target, second @ left / left.sum()])
+    logged = np.stack([first[slates[:, 0]], second[slates[:, 1]]], axis=1)
+    return Values(logged[:, np.newaxis], np.array(means)[:, np.newaxis])
+
+
+# C: two sessions of two steps, with a discount of 0.9.
+STEPS = log_of(
+    [[[0], [1]], [[1], [0]]],
+    [[[1], [2]], [[0], [3]]],
+    items([[0.5, 0.25], [0.5, 0.75]]),
+    items([[0.8, 0.6], [0.2, 0.4]]),
+)
+_STEP_VALUES = Values(
+    logged=np.reshape([2, 2.5, 1, 1.5], [2, 2, 1]).astype(float),
+    mean=np.reshape([1.8, 2.1, 1.8, 2.1], [2, 2, 1]),
+)
+_BASELINE = {"model": "baseline"}
+_NORMAL = {"normalize": True}
+# By name: the log, the estimator, the values of a model, the discount, and the estimate.
+CASES = {
+    "ips": (SINGLE, Estimator(), None, 1, 0.90625),
+    "cap": (SINGLE, Estimator(weights=Weights(cap=1.2)), None, 1, 0.58125),
+    "snips": (SINGLE, Estimator(**_NORMAL), None, 1, 0.707317073),
+    "dr": (SINGLE, Estimator(**_BASELINE), _SINGLE_VALUES, 1, 0.821875),
+    "normalised dr": (SINGLE, Estimator(**_BASELINE, **_NORMAL), _SINGLE_VALUES, 1, 0.734756098),
+    "switch": (
+        SINGLE,
+        Estimator(weights=Weights(switch=1.2), **_BASELINE),
+        _SINGLE_VALUES,
+        1,
+        0.521875,
+    ),
+    "shrinkage": (
+        SINGLE,
+        Estimator(weights=Weights(shrinkage=2.0), **_BASELINE),
+        _SINGLE_VALUES,
+        1,
+        0.564275104,
+    ),
+    "sips": (SLATES, Estimator(), None, 1, 2.283333333),
+    "snsips": (SLATES, Estimator(**_NORMAL), None, 1, 1.574712644),
+    "iips": (SLATES, Estimator("position"), None, 1, 1.143201754),
+    "sniips": (SLATES, Estimator("position", **_NORMAL), None, 1, 1.028898355),
+    "rips": (SLATES, Estimator("prefix"), None, 1, 1.833333333),
+    "snrips": (SLATES, Estimator("prefix", **_NORMAL), None, 1, 1.301503095),
+    "set": (SLATES, Estimator("set"), None, 1, 2.570833333),
+    "cascade dr": (SLATES, Estimator("prefix", **_BASELINE), _prefix_values(), 1, 1.712619048),
+    "tis": (STEPS, Estimator(steps="trajectory"), None, 0.9, 5.664),
+    "pdis": (STEPS, Estimator(), None, 0.9, 4.544),
+    "dr of steps": (STEPS, Estimator(**_BASELINE), _STEP_VALUES, 0.9, 1.970),
+    "sn tis": (STEPS, Estimator(steps="trajectory", **_NORMAL), None, 0.9, 2.794736842),
+    "sn pdis": (STEPS, Estimator(**_NORMAL), None, 0.9, 2.647368421),
+    "sn dr": (STEPS, Estimator(**_BASELINE, **_NORMAL), _STEP_VALUES, 0.9, 2.334736842),
+}
+
+
+def difference(name):
+    """Of the estimate of a case to its constant."""
+    log, estimator, values, gamma, expected = CASES[name]
+    return abs(value(log, estimator, values, gamma) - expected)

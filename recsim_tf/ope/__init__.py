@@ -1,0 +1,36 @@
+"""Off-policy evaluation: what a new policy would have earned, judged from the sessions of an old
+one.
+
+`evaluate` gives estimates with intervals and a verdict each, of a `Log`. `PRESETS` has the
+estimators by the names of papers. Tables need the extra `fitting`.
+"""
+
+from recsim_tf.ope.diagnostics import Verdict, WeightDiagnostics, pareto_k
+from recsim_tf.ope.estimators import PRESETS, Estimator, Weights
+from recsim_tf.ope.evaluate import evaluate
+from recsim_tf.ope.log import Log, SlateLogProbs
+from recsim_tf.ope.results import Estimate, Result
+from recsim_tf.ope.simulated import truth
+from recsim_tf.ope.study import Study, study
+from recsim_tf.ope.trajectories import from_trajectory
+from recsim_tf.ope.values import Regression, SimulatedQ
+
+__all__ = [
+    "PRESETS",
+    "Estimate",
+    "Estimator",
+    "Log",
+    "Regression",
+    "Result",
+    "SimulatedQ",
+    "SlateLogProbs",
+    "Study",
+    "Verdict",
+    "WeightDiagnostics",
+    "Weights",
+    "evaluate",
+    "from_trajectory",
+    "pareto_k",
+    "study",
+    "truth",
+]

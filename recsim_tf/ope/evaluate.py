@@ -1,0 +1,186 @@
+"""What a policy would have earned, judged from the sessions of another one."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core.ranges import Range
+from recsim_tf.core.validation import (
+    FRACTION,
+    check_at_least,
+    check_numbers,
+    check_one_of,
+    check_type,
+)
+from recsim_tf.ope.densities import missing_support
+from recsim_tf.ope.diagnostics import Verdict
+from recsim_tf.ope.estimators import PRESETS, Estimator, Values, Weights
+from recsim_tf.ope.results import Estimate, Result
+from recsim_tf.ope.sample import WEAKER, Sample, gather
+from recsim_tf.ope.simulated import Simulations
+from recsim_tf.ope.values import QModel, Regression, SimulatedQ, values_of
+from recsim_tf.policies.stochastic import StochasticPolicy
+
+# Parts of the weight, or of the slates, that are not worth a word.
+_CUT = 0.01
+
+
+def evaluate(
+    policy: Any,
+    log: Any,
+    estimators: Sequence[str] | Mapping[str, Estimator] = ("snips",),
+    *,
+    model: Any = None,
+    logging: Any = None,
+    q: QModel | None = None,
+    gamma: float = 1.0,
+    level: float = 0.95,
+    num_simulated: int = 10_000,
+    seed: int = 0,
+) -> Result:
+    """Estimates the mean return of a policy from the sessions of another one.
+
+        log = ope.from_trajectory(simulator, trajectory, logging=old_policy)
+        result = ope.evaluate(
+            new_policy, log, ("snips", "calibrated"), model=fitted, logging=old_policy
+        )
+        print(result)
+
+    Args:
+      policy: to judge. Estimators with weights need a `StochasticPolicy`, or None where the log has
+        its probabilities.
+      log: a `Log`, or what has `pieces()` that are.
+      estimators: names of `PRESETS`, or estimators by names of their own.
+      model: of the users, see `Simulations`; what simulated, calibrated and dr read.
+      logging: the policy that logged, to be simulated.
+      q: values of slates, which dr subtracts; by default `SimulatedQ` of the model, or without a
+        model `Regression`.
+      gamma: discount of each step, in [0, 1], beside that of the log.
+      level: of the intervals, in (0, 1).
+      num_simulated: sessions of a simulation.
+      seed: of all that is drawn, an integer.
+
+    Raises:
+      ValueError: for a number out of range, an unknown estimator, a bad log, or where an estimator
+        needs what was not given, or what the log or the policy lacks.
+    """
+    check_numbers(Range(above=0, below=1), level=level)
+    chosen = chosen_estimators(estimators)
+    judged = Judged(policy, log, chosen, model, logging, q, gamma, num_simulated, seed)
+    sample = judged.sample
+    check_at_least(2, num_sessions=len(sample.reward))
+    result = Result((name, judged.estimate(name, one, level)) for name, one in chosen.items())
+    result.logged = Estimate.of_sessions(sample.returns, level)._replace(verdict=Verdict("logged"))
+    result.weights = None if sample.lacks("slate") else sample.weights(Estimator())
+    result.reading = sample.reading()
+    return result
+
+
+@dataclasses.dataclass
+class Judged:
+    """What estimators need of a policy and a log, computed when it is first needed; arguments are
+    those of `evaluate`.
+    """
+
+    policy: Any
+    log: Any
+    estimators: Mapping[str, Estimator]
+    model: Any
+    logging: Any
+    q: QModel | None
+    gamma: float
+    num_simulated: int
+    seed: int
+
+    @functools.cached_property
+    def sample(self) -> Sample:
+        """All sessions."""
+        check_numbers(FRACTION, gamma=self.gamma)
+        read = {one.reads for one in self.estimators.values() if one.is_weighted}
+        names = read | {weaker for reads in read for weaker in ("slate", *WEAKER[reads])}
+        return gather(self.policy, self.log, names, self.gamma)
+
+    @functools.cached_property
+    def _simulations(self) -> Simulations:
+        size, steps = self.num_simulated, self.sample.num_steps
+        arguments = {"num_steps": steps, "seed": self.seed, "gamma": self.gamma}
+        return Simulations(self.model, self.policy, self.logging, size, **arguments)
+
+    @functools.cached_property
+    def _values(self) -> Callable[[bool], Values]:
+        simulator = getattr(self.model, "simulator", self.model)
+        q = self.q or (SimulatedQ(simulator) if simulator is not None else Regression())
+        return functools.cache(
+            lambda by_position: values_of(
+                self.policy, self.log, q, self.gamma, by_position, self.seed
+            )
+        )
+
+    @functools.cached_property
+    def _missing(self) -> float:
+        """The share of the policy's slates that are never logged, as far as it is known."""
+        if self.policy is None or not isinstance(self.logging, StochasticPolicy):
+            return 0.0
+        return missing_support(self.policy, self.logging, self.log, self.seed)
+
+    def estimate(
+        self, name: str, estimator: Estimator, level: float, rows: Any = slice(None)
+    ) -> Estimate:
+        """The estimate from some of the sessions.
+
+        Raises:
+          ValueError: for an estimator, by its name, that needs what is lacking.
+        """
+        sample = self.of_rows(rows)
+        if not estimator.is_weighted:
+            simulated = self._simulations
+            is_alone = estimator.model == "alone"
+            return (simulated.alone if is_alone else simulated.difference)(sample.returns, level)
+        if lacking := sample.lacks("slate") or sample.lacks(estimator.reads):
+            raise ValueError(f"estimator {name} needs {lacking}")
+        values = None
+        if estimator.model == "baseline":
+            values = Values(*(leaf[rows] for leaf in self._values(estimator.reads == "prefix")))
+        used, unbent = (
+            sample.weights(dataclasses.replace(estimator, weights=weights))
+            for weights in (estimator.weights, Weights())
+        )
+        estimate = Estimate.of_sessions(
+            sample.session_values(estimator, values),
+            level,
+            used.heaviness(len(sample.reward)),
+            self._never_logged(sample),
+            unbent.bias(),
+            sample.contradiction(estimator),
+        )
+        verdict, cut = estimate.verdict, 1 - used.mean / max(unbent.mean, used.mean)
+        if verdict.is_believable and cut > _CUT:
+            verdict = Verdict(verdict.word, f"{cut:.0%} of the weight is bent away, a bias")
+        return estimate._replace(verdict=verdict, weights=used)
+
+    def of_rows(self, rows: Any) -> Sample:
+        """The sample of some sessions: positions, or a slice."""
+        return tf.nest.map_structure(lambda leaf: leaf[rows], self.sample)
+
+    def _never_logged(self, sample: Sample) -> str:
+        """What the logging policy never shows, in words; "" for nothing."""
+        if self._missing <= _CUT:
+            return ""
+        highest = np.abs(sample.reward.sum(2) * sample.discount).max() * sample.num_steps
+        never = f"{self._missing:.0%} of the policy's slates are never logged"
+        return f"{never}, which is a bias of up to {self._missing * highest:.3g}"
+
+
+def chosen_estimators(estimators: Sequence[str] | Mapping[str, Estimator]) -> dict[str, Estimator]:
+    """Estimators by name, of names of `PRESETS` or of a mapping; raises `ValueError`."""
+    if isinstance(estimators, Mapping):
+        for name, estimator in estimators.items():
+            check_type(f"estimators[{name!r}]", estimator, Estimator)
+        return dict(estimators)
+    for name in estimators:
+        check_one_of(PRESETS, estimators=name)
+    return {name: PRESETS[name] for name in estimators}

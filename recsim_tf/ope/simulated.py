@@ -1,0 +1,164 @@
+"""What a policy earns in a simulator, and what a change of policy is worth there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Policy, Transition
+from recsim_tf.core.validation import check_at_least, check_type
+from recsim_tf.ope.diagnostics import Verdict
+from recsim_tf.ope.results import Estimate
+
+# Standard errors that a model may be off where it can be seen.
+_ERRORS = 3.0
+_NUM_DRAWS = 20  # of the parameters of a fitted model
+
+
+def returns(
+    simulator: Simulator,
+    policy: Policy,
+    num_sessions: int,
+    num_steps: int,
+    seed: int = 0,
+    gamma: float = 1.0,
+    values: Mapping[str, np.ndarray] | None = None,
+) -> np.ndarray:
+    """The returns [B] of simulated sessions, in units of reward. Policies meet the same users, and
+    the same noise as long as they show the same.
+
+    Args:
+      simulator: of the users.
+      policy: any rollout policy.
+      num_sessions: B.
+      num_steps: T, after which sessions are cut off.
+      seed: an integer.
+      gamma: discount of each step, beside that of the users.
+      values: draws [D, ...] of parameters of the simulator, by name. The result is then [D, B].
+    """
+
+    def add(carry: tuple, transition: Transition):
+        total, factor = carry
+        total += tf.where(transition.active, factor * tf.cast(transition.reward, tf.float32), 0)
+        # Not 0 where a user leaves, who is inactive from then on.
+        discount = transition._replace(terminated=tf.zeros_like(transition.terminated)).discount
+        return total, gamma * factor * discount
+
+    def of(simulator: Simulator) -> np.ndarray:
+        begun = tf.zeros([num_sessions]), tf.ones([num_sessions])
+        found = simulator.fold(policy, num_sessions, num_steps, seed, add, begun)[0]
+        return found.numpy().astype(np.float64)
+
+    if values is None:
+        return of(simulator)
+    tensors = {name: tf.constant(one, simulator.users.dtype) for name, one in values.items()}
+    draws = [
+        {name: one[draw] for name, one in tensors.items()}
+        for draw in range(len(next(iter(values.values()))))
+    ]
+    return np.stack([of(simulator.with_parameters(draw)) for draw in draws])
+
+
+def error_of_draws(found: np.ndarray) -> float:
+    """The standard deviation of a mean between draws of parameters, without what the noise of the
+    sessions adds to it: the component of variance of a two-way layout. `found` is float [D, B].
+    """
+    means = found.mean(1)
+    rest = found - means[:, np.newaxis] - found.mean(0) + found.mean()
+    noise = rest.var() * rest.size / ((len(found) - 1) * (found.shape[1] - 1) * found.shape[1])
+    return float(np.sqrt(max(means.var(ddof=1) - noise, 0.0)))
+
+
+class Simulations:
+    """The two simulated estimators.
+
+    Args:
+      model: a `Simulator`, or a fitted one with draws of its parameters: a `FitResult`, or what
+        `fitting.load_model` gives. Intervals then hold what the fit leaves open.
+      policy: to be judged.
+      logging: the policy that logged, or None.
+      num_sessions: of a simulation.
+      **arguments: further ones of `returns`.
+
+    Raises:
+      ValueError: for what is no model.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        policy: Policy,
+        logging: Policy | None,
+        num_sessions: int,
+        **arguments: Any,
+    ):
+        simulator = getattr(model, "simulator", model)
+        check_type("model", simulator, Simulator)
+        check_at_least(2, num_simulated=num_sessions)
+        draws = getattr(model, "draws", None) if getattr(model, "has_uncertainty", True) else None
+        draws = draws(_NUM_DRAWS, arguments["seed"]) if callable(draws) else draws
+        few = max(num_sessions // _NUM_DRAWS, 2)
+
+        def found(one: Policy) -> tuple[np.ndarray, Any]:
+            alone = returns(simulator, one, num_sessions, **arguments)
+            if not draws:
+                return alone, 0.0
+            return alone, returns(simulator, one, few, values=draws, **arguments)
+
+        self._new = found(policy)
+        self._old = None if logging is None else found(logging)
+
+    def alone(self, logged: np.ndarray, level: float) -> Estimate:
+        """The mean return under the new policy in the model; `logged` are the log's returns [S]."""
+        sessions, draws = self._new
+        fault = "" if self._old is None else self._fault(self._old[0], logged)
+        estimate = _estimate(sessions.mean(), _variance(sessions), draws, level, fault)
+        if self._old is not None:
+            return estimate
+        unchecked = Verdict("unchecked", "give logging, to see the model beside the log")
+        return estimate._replace(verdict=unchecked)
+
+    def _fault(self, old: np.ndarray, logged: np.ndarray) -> str:
+        gap = old.mean() - logged.mean()
+        if abs(gap) <= _ERRORS * np.sqrt(_variance(old) + _variance(logged)):
+            return ""
+        off = f"{abs(gap / logged.mean()):.1%}"
+        return f"the model is {off} off on the logging policy itself: read calibrated"
+
+    def difference(self, logged: np.ndarray, level: float) -> Estimate:
+        """The log's mean, and what the change of the policy adds to it in the model (a difference
+        estimator, Cochran 1977).
+        """
+        if self._old is None:
+            raise ValueError("logging must be the policy that logged, for calibrated, got None")
+        added, draws = (new - old for new, old in zip(self._new, self._old, strict=True))
+        variance = _variance(logged) + _variance(added)
+        return _estimate(logged.mean() + added.mean(), variance, draws, level)
+
+
+def truth(
+    simulator: Simulator,
+    policy: Policy,
+    num_steps: int,
+    num_sessions: int = 100_000,
+    seed: int = 0,
+    gamma: float = 1.0,
+) -> Estimate:
+    """The mean return of a policy by rollouts, with its standard error; arguments are those of
+    `returns`.
+    """
+    check_at_least(2, num_sessions=num_sessions)
+    found = returns(simulator, policy, num_sessions, num_steps, seed, gamma)
+    return _estimate(found.mean(), _variance(found), 0.0, 0.95)
+
+
+def _variance(sessions: np.ndarray) -> float:
+    """Of their mean."""
+    return sessions.var(ddof=1) / len(sessions)
+
+
+def _estimate(value: float, variance: float, draws: Any, level: float, *faults: str) -> Estimate:
+    of_draws = error_of_draws(draws) if np.ndim(draws) else 0.0
+    return Estimate.of(value, np.hypot(variance**0.5, of_draws), level, 1e6, *faults)

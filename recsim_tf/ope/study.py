@@ -1,0 +1,123 @@
+"""How good estimators are where the truth is known: in a simulator."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.validation import check_at_least, check_type
+from recsim_tf.ope.estimators import Estimator
+from recsim_tf.ope.evaluate import Judged, chosen_estimators
+from recsim_tf.ope.simulated import truth
+from recsim_tf.ope.trajectories import from_trajectory
+from recsim_tf.ope.values import QModel
+from recsim_tf.support.tables import fixed, signed, text_table
+
+_LEVEL = 0.95
+
+
+class StudyRow(NamedTuple):
+    """An estimator at a size of logs. Bias and error are parts of the true value."""
+
+    estimator: str
+    log_size: int  # sessions
+    bias: float  # mean of the estimates less the truth
+    bias_error: float  # its standard error
+    error: float  # root mean square
+    coverage: float  # share of the 95 % intervals that hold the truth
+    believed: float  # share of the estimates that are believed
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """What estimators are worth, by rollouts. `study["snips", 1000]` is a row."""
+
+    rows: list[StudyRow]
+    truth: float  # the new policy's mean return
+    logged: float  # that of the logging policy
+    readings: dict[int, dict[str, float]]  # by log size, shares of logs by `Result.reading`
+
+    def __getitem__(self, key: tuple[str, int]) -> StudyRow:
+        return next(row for row in self.rows if (row.estimator, row.log_size) == key)
+
+    def __str__(self) -> str:
+        head = ["estimator", "sessions", "bias %", "+-", "error %", "coverage", "believed"]
+        cells = [
+            [
+                row.estimator,
+                f"{row.log_size:,}",
+                signed(100 * row.bias, 1),
+                fixed(100 * row.bias_error, 1),
+                fixed(100 * row.error, 1),
+                fixed(row.coverage, 2),
+                fixed(row.believed, 2),
+            ]
+            for row in self.rows
+        ]
+        return text_table([head, *cells])
+
+
+def study(
+    simulator: Simulator,
+    logging: Any,
+    policy: Any,
+    log_sizes: Sequence[int] = (1000,),
+    estimators: Sequence[str] | Mapping[str, Estimator] = ("snips",),
+    *,
+    num_logs: int = 20,
+    num_steps: int = 1,
+    model: Any = None,
+    q: QModel | None = None,
+    num_truth: int = 100_000,
+    seed: int = 0,
+    reward_by_position: Any = None,
+) -> Study:
+    """Judges a policy from many simulated logs, and compares the estimates with its true value.
+
+    Args:
+      simulator: of the users.
+      logging, policy: the `StochasticPolicy` that logs, and the policy to judge.
+      log_sizes: sessions of a log.
+      estimators, model, q: as of `evaluate`.
+      num_logs: of each size, at least 2.
+      num_steps: T.
+      num_truth: sessions of which the true value is the mean.
+      seed: an integer, of the logs; that of the truth is the next one.
+      reward_by_position: as of `from_trajectory`.
+
+    Raises:
+      ValueError: for a number out of range, and as `evaluate`.
+    """
+    check_type("simulator", simulator, Simulator)
+    check_at_least(2, num_logs=num_logs)
+    for size in log_sizes:
+        check_at_least(2, log_sizes=size)
+    chosen = chosen_estimators(estimators)
+    number = num_logs * max(log_sizes)
+    trajectory = simulator.rollout(logging, number, num_steps, seed)
+    log = from_trajectory(simulator, trajectory, logging, reward_by_position)
+    judged = Judged(policy, log, chosen, model, logging, q, 1.0, 10_000, seed)
+    expected = truth(simulator, policy, num_steps, num_truth, seed + 1).value
+    rows, readings = [], {}
+    for size in log_sizes:
+        parts = [slice(start * size, (start + 1) * size) for start in range(num_logs)]
+        for name, estimator in chosen.items():
+            found = [judged.estimate(name, estimator, _LEVEL, part) for part in parts]
+            values = np.array([one.value for one in found]) / expected - 1
+            low, high = np.array([one.interval for one in found]).T
+            rows.append(
+                StudyRow(
+                    name,
+                    size,
+                    float(values.mean()),
+                    float(values.std(ddof=1) / np.sqrt(num_logs)),
+                    float(np.sqrt((values**2).mean())),
+                    float(((low <= expected) & (expected <= high)).mean()),
+                    float(np.mean([one.verdict.is_believable for one in found])),
+                )
+            )
+        accepted = [judged.of_rows(part).reading() for part in parts]
+        readings[size] = {one: accepted.count(one) / num_logs for one in set(accepted)}
+    return Study(rows, expected, float(judged.sample.returns.mean()), readings)

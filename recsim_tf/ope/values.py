@@ -1,0 +1,253 @@
+"""Values of slates, which doubly robust estimators subtract."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core import nests, random
+from recsim_tf.core.ranges import Range
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core.validation import check_at_least, check_numbers, check_type
+from recsim_tf.ope.densities import walk
+from recsim_tf.ope.estimators import Values
+from recsim_tf.ope.log import Log
+from recsim_tf.ope.trajectories import from_trajectory
+
+# Slates of the policy over which a value is averaged.
+_NUM_DRAWS = 8
+# (observation of B users, slates int32 [B, K], -1 where nothing is shown) -> float [B, P]
+Features = Callable[[Observation, tf.Tensor], tf.Tensor]
+# (observation, slates, step, rows of the log) -> float [B], the mean return from the step on
+Q = Callable[[Observation, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+class QModel(Protocol):
+    """Values of slates."""
+
+    def fit(self, policy: Any, log: Any, gamma: float, by_position: bool) -> Q:
+        """The mean return under `policy`, from a step on, of slates that are shown at the step.
+
+        Args:
+          policy: to be judged.
+          log: from which it is judged, a `Log` or what has `pieces()`.
+          gamma: discount of each step.
+          by_position: whether the return is that from the last position of a slate on, whose later
+            positions are still empty (-1); else that of the whole slate.
+        """
+
+
+@dataclasses.dataclass(frozen=True)
+class SimulatedQ:
+    """Values by ridge regression on sessions that are simulated with the policy to be judged.
+
+    Args:
+      simulator: a model of the users, such as a fitted one.
+      features: of observations and slates, by default `slate_features`.
+      num_sessions: that are simulated.
+      ridge: the penalty, relative to the variance of a feature.
+      seed: of the sessions, an integer.
+
+    Raises:
+      ValueError: for what is no simulator, or a number out of range.
+    """
+
+    simulator: Simulator
+    features: Features | None = None
+    num_sessions: int = 5000
+    ridge: float = 1e-3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_type("simulator", self.simulator, Simulator)
+        check_at_least(2, num_sessions=self.num_sessions)
+        check_numbers(Range(low=0), ridge=self.ridge)
+
+    def fit(self, policy: Any, log: Any, gamma: float, by_position: bool) -> Q:
+        """See `QModel.fit`."""
+        num_steps = next(iter(log.pieces())).num_steps
+        trajectory = self.simulator.rollout(policy, self.num_sessions, num_steps, self.seed)
+        played = from_trajectory(self.simulator, trajectory)
+        return _regression(played, self.features or slate_features, gamma, by_position, self.ridge)
+
+
+@dataclasses.dataclass(frozen=True)
+class Regression:
+    """Values by ridge regression on the log itself, for sessions of one step. That of a session
+    comes from the other parts of the log (cross-fitting).
+
+    Args:
+      features, ridge: as of `SimulatedQ`.
+      num_parts: of the sessions, at least 2.
+
+    Raises:
+      ValueError: for a number out of range; from `fit` for sessions of several steps, and for a log
+        in pieces.
+    """
+
+    features: Features | None = None
+    ridge: float = 1e-3
+    num_parts: int = 5
+
+    def __post_init__(self) -> None:
+        check_numbers(Range(low=0), ridge=self.ridge)
+        check_at_least(2, num_parts=self.num_parts)
+
+    def fit(self, policy: Any, log: Any, gamma: float, by_position: bool) -> Q:
+        """See `QModel.fit`."""
+        check_type("log", log, Log)
+        if log.num_steps > 1:
+            raise ValueError(
+                "q must be a SimulatedQ where sessions have several steps, since what follows"
+                " depends on the policy, got a Regression"
+            )
+        features, part = self.features or slate_features, np.arange(log.num_sessions)
+        fits = [
+            _regression(
+                log.take(part % self.num_parts != one), features, gamma, by_position, self.ridge
+            )
+            for one in range(self.num_parts)
+        ]
+
+        def q(observation: Observation, slate: tf.Tensor, step: tf.Tensor, rows: tf.Tensor):
+            found = tf.stack([fit(observation, slate, step, rows) for fit in fits], axis=1)
+            return tf.gather(found, rows % self.num_parts, axis=1, batch_dims=1)
+
+        return q
+
+
+def slate_features(observation: Observation, slate: tf.Tensor) -> tf.Tensor:
+    """float32 [B, P]: the user, the mean document and which positions are filled; where users and
+    documents are vectors u and v of one length also <u, v>, its square and exp(<u, v>) of each
+    position, and the logarithm of the sum of the exponentials.
+    """
+    user, documents = _flat(observation.user, 1), _flat(observation.documents, 2)
+    mask = tf.cast(slate >= 0, tf.float32)
+    shown = nests.take(documents, tf.maximum(slate, 0)) * mask[..., tf.newaxis]
+    parts = [user, tf.reduce_mean(shown, axis=1), mask]
+    if user.shape[1] == documents.shape[2]:
+        liked = tf.linalg.matvec(shown, user)
+        masses = mask * tf.exp(liked)
+        total = tf.math.log1p(tf.reduce_sum(masses, axis=1, keepdims=True))
+        parts += [liked, liked**2, masses, total]
+    return tf.concat(parts, axis=1)
+
+
+def values_of(
+    policy: Any, log: Any, model: QModel, gamma: float, by_position: bool, seed: int = 0
+) -> Values:
+    """The values of a log's slates, and their means under a policy: over slates that it draws, or
+    by position over all candidates given the earlier ones. Arrays [S, T, J], 0 where a session is
+    over.
+    """
+    q = model.fit(policy, log, gamma, by_position)
+    walked = walk(policy, _by_position(q) if by_position else _of_slates(q, seed))
+    found = [walked(piece) for piece in log.pieces()]
+    logged, mean = (np.concatenate([one[name] for one in found]) for name in ("logged", "mean"))
+    return Values(logged, mean)
+
+
+def _of_slates(q: Q, seed: int) -> Callable:
+    def of_step(distribution: Any, seen: Observation, slate: Any, step: tf.Tensor, rows: tf.Tensor):
+        own_seed = random.as_seed(seed) + tf.stack([step, rows[0]])
+        drawn = [
+            q(seen, random.sample(distribution, one), step, rows)
+            for one in random.split_seed(own_seed, _NUM_DRAWS)
+        ]
+        found = {"logged": q(seen, slate, step, rows), "mean": tf.add_n(drawn) / _NUM_DRAWS}
+        return {name: tf.cast(leaf, tf.float64)[:, tf.newaxis] for name, leaf in found.items()}
+
+    return of_step
+
+
+def _by_position(q: Q) -> Callable:
+    def of_step(distribution: Any, seen: Observation, slate: tf.Tensor, step: Any, rows: tf.Tensor):
+        number = tf.nest.flatten(seen.documents)[0].shape[1]
+        copies = tf.nest.map_structure(lambda leaf: tf.repeat(leaf, number, axis=0), (seen, rows))
+        prefix = distribution.prefix_log_probs(slate)
+        positions = np.arange(slate.shape[1])
+        logged, means = [], []
+        for position in positions:
+            known = tf.where(positions > position, -1, slate)
+            logged.append(q(seen, known, step, rows))
+            # Each candidate in the place of the logged one: [N, B, K].
+            candidate = tf.range(number)[:, tf.newaxis, tf.newaxis]
+            tried = tf.where(positions == position, candidate, known)
+            each = [
+                distribution.prefix_log_probs(one)[:, position]
+                for one in tf.unstack(tried, num=number)
+            ]
+            before = (
+                prefix[:, position - 1, tf.newaxis] if position else tf.zeros_like(prefix[:, :1])
+            )
+            # Where the policy would not have come here, the mean has no weight.
+            came = before > -np.inf
+            probs = tf.where(came, tf.exp(tf.stack(each, 1) - tf.where(came, before, 0)), 0)
+            flat = tf.reshape(tf.transpose(tried, [1, 0, 2]), [-1, len(positions)])
+            values = tf.reshape(q(copies[0], flat, step, copies[1]), tf.shape(probs))
+            means.append(tf.reduce_sum(tf.cast(probs, values.dtype) * values, axis=1))
+        found = {"logged": tf.stack(logged, axis=1), "mean": tf.stack(means, axis=1)}
+        return {name: tf.cast(leaf, tf.float64) for name, leaf in found.items()}
+
+    return of_step
+
+
+def _regression(log: Log, features: Features, gamma: float, by_position: bool, ridge: float) -> Q:
+    """Values by ridge regression of what the sessions of a log earned from each step on; by
+    position, from each position on.
+    """
+    factor, earned = log.discounts(gamma), log.earned
+    positions, later = np.arange(log.slate.shape[2]), np.zeros(log.num_sessions)
+    table: list[np.ndarray] = []
+    for step in reversed(range(log.num_steps)):
+        later = factor[:, step] * later
+        observation, slate, active = tf.nest.map_structure(
+            lambda leaf, step=step: leaf[:, step], (log.observation, log.slate, log.active)
+        )
+        of_positions = []
+        for position in positions if by_position else positions[-1:]:
+            known = tf.constant(np.where(positions > position, -1, slate))
+            inputs = features(observation, known).numpy()[active]
+            of_rest = earned[:, step, position if by_position else 0 :].sum(1)
+            of_positions.append(_ridge(inputs, (of_rest + later)[active], ridge))
+        table.append(np.stack(of_positions))
+        later = later + earned[:, step].sum(1)
+    coefficients = tf.constant(np.stack(table[::-1]), tf.float32)
+
+    def q(observation: Observation, slate: tf.Tensor, step: tf.Tensor, rows: tf.Tensor):
+        del rows
+        of_step = tf.gather(coefficients, step)
+        num_shown = tf.math.count_nonzero(slate >= 0, axis=1, dtype=tf.int32)
+        last = tf.clip_by_value(num_shown - 1, 0, of_step.shape[0] - 1)
+        of_last = tf.gather(of_step, last)
+        products = features(observation, slate) * of_last[:, 1:]
+        return of_last[:, 0] + tf.reduce_sum(products, axis=1)
+
+    return q
+
+
+def _ridge(inputs: np.ndarray, targets: np.ndarray, penalty: float) -> np.ndarray:
+    """[1 + P]: a constant, and coefficients."""
+    if not len(inputs):
+        return np.zeros(1 + inputs.shape[1])
+    center, scale = inputs.mean(0, dtype=np.float64), inputs.std(0, dtype=np.float64)
+    scale = np.where(scale > 1e-6, scale, 1)
+    scaled = (inputs - center) / scale
+    gram = scaled.T @ scaled / len(inputs) + (penalty + 1e-9) * np.eye(len(center))
+    found = np.linalg.solve(gram, scaled.T @ (targets - targets.mean()) / len(inputs)) / scale
+    return np.concatenate([[targets.mean() - found @ center], found])
+
+
+def _flat(nest: Nest, num_axes: int) -> tf.Tensor:
+    """float32 [B, F], or [B, N, F], of a nest with that many axes before those of numbers."""
+
+    def flat(leaf: tf.Tensor):
+        leaf = tf.cast(leaf, tf.float32)
+        return tf.reshape(
+            leaf, [-1, *leaf.shape[1:num_axes], np.prod(leaf.shape[num_axes:], dtype=int)]
+        )
+
+    return tf.concat([flat(leaf) for leaf in tf.nest.flatten(nest)], axis=-1)

@@ -1,0 +1,101 @@
+"""Policies that know the probabilities of what they show."""
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import nests, random
+from recsim_tf.core.distributions import CertainSlates, SlateMixture, UniformSlates
+from recsim_tf.core.explanations import Explanation, explanation_of
+from recsim_tf.core.types import Nest, Observation, Policy, Seed, initial_policy_state
+
+
+@runtime_checkable
+class StochasticPolicy(Policy, Protocol):
+    """A policy that gives the distribution of its actions, not only a draw."""
+
+    def decide(self, observation: Observation, policy_state: Nest) -> tuple[tfd.Distribution, Nest]:
+        """The distribution [B] of the actions, and the next policy state. That of slates is a
+        `SlateDistribution`.
+        """
+
+
+class Deterministic:
+    """A policy that always shows the same slate for an observation, as a `StochasticPolicy`.
+
+    Args:
+      policy: of slates, which does not use its seed, such as `myopic_policy(simulator)`.
+    """
+
+    def __init__(self, policy: Policy):
+        self._policy = policy
+
+    def initial_state(self, num_users: int) -> Nest:
+        """The policy state at the start of a session, a nest of [num_users, ...]."""
+        return initial_policy_state(self._policy, num_users)
+
+    def decide(self, observation: Observation, policy_state: Nest) -> tuple[CertainSlates, Nest]:
+        """The distribution [B] of the slates, and the next policy state."""
+        slate, policy_state = self._policy(observation, policy_state, random.as_seed(0))
+        num_candidates = tf.nest.flatten(observation.documents)[0].shape[1]
+        return CertainSlates(slate, num_candidates), policy_state
+
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed: Seed
+    ) -> tuple[tf.Tensor, Nest]:
+        """Slates int32 [B, K], and the next policy state."""
+        return self._policy(observation, policy_state, seed)
+
+    def explain(self, observation: Observation, policy_state: Nest, seed: Seed) -> Explanation:
+        """What the policy thinks."""
+        return explanation_of(self._policy, observation, policy_state, seed)
+
+
+class EpsilonGreedy:
+    """A policy that shows a user the slate of another policy, or with probability epsilon a
+    uniform one. It is a `StochasticPolicy`.
+
+    Args:
+      greedy: a `StochasticPolicy` of slates without repetition, or one that does not use its seed.
+      num_candidates: N.
+      epsilon: gives the probability, a scalar.
+    """
+
+    def __init__(self, greedy: Policy, num_candidates: int, epsilon: Callable[[], tf.Tensor]):
+        self._greedy = greedy
+        self._num_candidates = num_candidates
+        self._epsilon = epsilon
+
+    def initial_state(self, num_users: int) -> Nest:
+        """The policy state at the start of a session, a nest of [num_users, ...]."""
+        return initial_policy_state(self._greedy, num_users)
+
+    def decide(self, observation: Observation, policy_state: Nest) -> tuple[SlateMixture, Nest]:
+        """The distribution [B] of the slates at the present epsilon, and the next policy state."""
+        greedy = self._greedy
+        known = greedy if isinstance(greedy, StochasticPolicy) else Deterministic(greedy)
+        slates, policy_state = known.decide(observation, policy_state)
+        num_users, slate_size = nests.num_rows(observation.documents), slates.event_shape[0]
+        uniform = UniformSlates(self._num_candidates, slate_size, [num_users])
+        epsilon = tf.cast(self._epsilon(), tf.float32)
+        return SlateMixture(tf.stack([1 - epsilon, epsilon]), [slates, uniform]), policy_state
+
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed: Seed
+    ) -> tuple[tf.Tensor, Nest]:
+        """Slates int32 [B, K], and the next policy state."""
+        greedy_seed, who_seed, slate_seed = random.split_seed(seed, 3)
+        slate, policy_state = self._greedy(observation, policy_state, greedy_seed)
+        num_users, slate_size = tf.shape(slate)[:1], slate.shape[1]
+        explores = random.uniform(num_users, who_seed) < tf.cast(self._epsilon(), tf.float32)
+        uniform = random.sample(
+            UniformSlates(self._num_candidates, slate_size, num_users), slate_seed
+        )
+        return tf.where(explores[:, tf.newaxis], uniform, slate), policy_state
+
+    def explain(self, observation: Observation, policy_state: Nest, seed: Seed) -> Explanation:
+        """What the greedy policy thinks, also where a random slate is shown."""
+        greedy_seed, *_ = random.split_seed(seed, 3)
+        return explanation_of(self._greedy, observation, policy_state, greedy_seed)

@@ -1,0 +1,239 @@
+"""Logs: what of a rollout goes into them, and what they refuse."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf import ope
+from recsim_tf.core.distributions import IndependentParts, PlackettLuce
+from recsim_tf.core.types import Turn
+from recsim_tf.policies import Deterministic, EpsilonGreedy, PlackettLucePolicy
+from recsim_tf.policies.plackett_luce import RememberingPolicy
+from tests import questions
+from tests.ope.worlds import CLICKS, LEAVERS, log_of_clicks, log_of_leavers, near
+from tests.refusals import assert_refused
+from tests.rollout_policies import first_positions
+from tests.worlds.purchases import purchases
+from tests.worlds.shared import shared
+
+
+def test_a_log_has_what_the_agent_saw_and_what_it_showed():
+    trajectory = LEAVERS.rollout(near(1.0, 2), 300, 4, seed=0)
+    log, states = log_of_leavers(), LEAVERS.replay(trajectory)
+    for step in range(4):
+        state = tf.nest.map_structure(lambda leaf, step=step: leaf[step], states)
+        observed = LEAVERS.observe(state)
+        rows = log.active[:, step]
+        for leaf, expected in zip(
+            tf.nest.flatten(log.observation), tf.nest.flatten(observed), strict=True
+        ):
+            np.testing.assert_allclose(leaf[rows, step], expected.numpy()[rows], rtol=1e-6)
+        expected = near(1.0, 2).log_prob(observed, trajectory.transitions.slate[step])
+        np.testing.assert_allclose(
+            log.logging.slate[rows, step], expected.numpy()[rows], rtol=1e-4, atol=1e-6
+        )
+    np.testing.assert_array_equal(log.reward.sum(2).T, trajectory.transitions.reward)
+
+
+def test_probabilities_follow_what_a_policy_remembers():
+    """A policy that shows the better the longer a session is."""
+
+    def decide(observation, state):
+        logits = -state[:, tf.newaxis] * tf.abs(observation.documents)
+        return PlackettLuce(logits, 3), state + 1
+
+    policy = RememberingPolicy(decide, tf.TensorSpec([], tf.float32))
+    trajectory = CLICKS.rollout(policy, 50, 4, seed=0)
+    log = ope.from_trajectory(CLICKS, trajectory, logging=policy)
+    last = tf.abs(log.observation.documents[:, 3])
+    of_last = PlackettLucePolicy.of_logits(lambda _: -3.0 * last, 3)
+    expected = of_last.log_prob(None, log.slate[:, 3])
+    np.testing.assert_allclose(log.logging.slate[:, 3], expected, rtol=1e-5)
+
+
+def test_several_clicks_earn_one_each_and_other_rewards_stay_whole():
+    simulator = purchases()
+    policy = PlackettLucePolicy.of_logits(lambda observation: tf.zeros([500, 6]), 4)
+    trajectory = simulator.rollout(policy, 500, 1, seed=0)
+    clicked = trajectory.transitions.response.clicked.numpy()[0]
+    assert (clicked.sum(1) > 1).any()
+    np.testing.assert_array_equal(ope.from_trajectory(simulator, trajectory).reward[:, 0], clicked)
+    paid = simulator.replaced(reward_fn=lambda response: 2 * tf.reduce_sum(response.purchased, -1))
+    trajectory = paid.rollout(policy, 500, 1, seed=0)
+    whole = ope.from_trajectory(paid, trajectory)
+    assert whole.reward.shape == (500, 1, 1)
+    known = ope.from_trajectory(
+        paid, trajectory, reward_by_position=lambda transition: 2 * transition.response.purchased
+    )
+    np.testing.assert_array_equal(known.reward.sum(2), whole.reward.sum(2))
+    assert_refused(
+        lambda: ope.from_trajectory(
+            paid, trajectory, reward_by_position=lambda transition: transition.response.purchased
+        ),
+        "reward_by_position must add up to the reward 2, got 1 at session .*, step 0",
+    )
+
+
+def test_sessions_that_cannot_be_judged_are_refused():
+    for call, message in (
+        (
+            lambda: ope.from_trajectory(
+                CLICKS, CLICKS.rollout(near(1.0), 3, 2, 0, auto_reset=True)
+            ),
+            "trajectory must hold one session a row",
+        ),
+        (
+            lambda: ope.from_trajectory(
+                CLICKS, CLICKS.rollout(near(1.0), 3, 2, 0, state=CLICKS.reset(3, 0))
+            ),
+            "trajectory must begin with new users",
+        ),
+        (
+            lambda: ope.from_trajectory(
+                shared(), shared().rollout(first_positions(2), 4, 2, seed=0)
+            ),
+            "simulator must have a corpus for each user",
+        ),
+        (
+            lambda: ope.from_trajectory(
+                CLICKS, CLICKS.rollout(near(1.0), 3, 2, 0), logging=first_positions(3)
+            ),
+            "policy must have a method decide, which gives the distribution of its slates, got",
+        ),
+        (
+            lambda: ope.from_trajectory(
+                CLICKS,
+                CLICKS.rollout(near(1.0), 3, 2, 0),
+                logging=Deterministic(first_positions(3)),
+            ),
+            "logging.slate must be a log-probability of what was shown, got -inf at session",
+        ),
+    ):
+        assert_refused(call, message)
+
+
+def changed(log, field, at, value):
+    array = np.array(getattr(log, field), float)
+    array[at] = value
+    return log._replace(**{field: array})
+
+
+def changed_logging(field, at, value):
+    log = log_of_clicks()
+    return log._replace(logging=changed(log.logging, field, at, value))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: changed(log_of_clicks(), "reward", (7, 0, 1), np.nan),
+            "reward must be finite, got nan at session 7, step 0, position 1",
+        ),
+        (
+            lambda: log_of_clicks()._replace(slate=np.full([1000, 1, 3], -1)),
+            "reward of an empty position must be 0, got 1 at session",
+        ),
+        (
+            lambda: changed_logging("slate", (4, 0), 0.1),
+            "logging.slate must be a log-probability, at most 0, got 0.1 at session 4, step 0",
+        ),
+        (
+            lambda: changed_logging("set", (4, 0), np.nan),
+            "logging.set must be a log-probability, at most 0, got nan at session 4, step 0",
+        ),
+        (
+            lambda: changed_logging("position", (4, 0, 2), -np.inf),
+            "logging.position must be .* of what was shown, got -inf at session 4, step 0, pos",
+        ),
+        (
+            lambda: changed_logging("prefix", (4, 0, 2), -0.01),
+            "logging.prefix must fall along the slate, got -0.01 at session 4, step 0, position 2",
+        ),
+        (
+            lambda: log_of_clicks()._replace(reward=np.zeros([1000, 1, 2])),
+            "reward must have 1 or slate_size=3 entries a step, got 2",
+        ),
+        (
+            lambda: log_of_clicks()._replace(reward=np.zeros([999, 1, 3])),
+            r"slate and reward must be of the sessions and steps of active, \[1000, 1\], got",
+        ),
+    ],
+)
+def test_a_log_names_the_row_that_is_wrong(make, message):
+    assert_refused(lambda: ope.evaluate(near(2.0), make()), message)
+
+
+def test_what_weights_cannot_do_is_said_in_one_line():
+    log = log_of_clicks()
+    certain = Deterministic(first_positions(3))
+    trajectory = CLICKS.rollout(certain, 20, 1, 0)
+    for call, message in (
+        (
+            lambda: ope.evaluate(near(2.0), ope.from_trajectory(CLICKS, trajectory, certain)),
+            "logging must be of a policy that shows different slates, for estimators with weights",
+        ),
+        (
+            lambda: ope.evaluate(near(2.0), log._replace(observation=())),
+            "log.observation must be given to compute probabilities of the policy, got",
+        ),
+        (lambda: ope.evaluate(None, log), "estimator snips needs probabilities of the slate"),
+        (
+            lambda: ope.evaluate(
+                near(2.0), log._replace(reward=log.reward.sum(2, keepdims=True)), ["rips"]
+            ),
+            "estimator rips needs rewards by position",
+        ),
+        (lambda: ope.evaluate(near(2.0), log, ["sips"]), "estimators must be one of ips, tis, "),
+        (
+            lambda: ope.evaluate(near(2.0), log, {"mine": "ips"}),
+            r"estimators\['mine'\] must be a Estimator, got str",
+        ),
+        (lambda: ope.evaluate(near(2.0), log, gamma=1.5), r"gamma must be in \[0, 1\], got 1.5"),
+        (lambda: ope.evaluate(near(2.0), log, level=1), r"level must be in \(0, 1\), got 1"),
+        (
+            lambda: ope.evaluate(near(2.0), log.take(slice(1))),
+            "num_sessions must be at least 2, got 1",
+        ),
+    ):
+        assert_refused(call, message)
+
+
+def test_a_mixture_of_policies_may_have_logged():
+    policy = EpsilonGreedy(first_positions(3), 6, lambda: 0.4)
+    log = ope.from_trajectory(CLICKS, CLICKS.rollout(policy, 2000, 1, 0), logging=policy)
+    result = ope.evaluate(near(1.0), log, ["snips", "snset_ips"])
+    truth = CLICKS.rollout(near(1.0), 20_000, 1, 1).transitions.reward.numpy().mean()
+    for one in result.values():
+        assert abs(one.value - truth) <= 4 * one.standard_error
+
+
+def test_turns_with_queries_have_the_probability_of_slate_and_query():
+    simulator = questions.simulator(validate=False)
+
+    def decide(observation, state):
+        zeros = tf.zeros([tf.shape(observation.documents)[0]])
+        query = questions.Question(
+            tfd.Bernoulli(probs=zeros + 0.3, dtype=tf.int32),
+            tfd.Independent(tfd.Uniform(tf.zeros([200, 2]), 1.0), 1),
+        )
+        slates = PlackettLuce(observation.documents, 2)
+        return IndependentParts(Turn(slates, query)), state
+
+    policy = RememberingPolicy(decide, ())
+    trajectory = simulator.rollout(policy, 200, 2, seed=0)
+    log = ope.from_trajectory(simulator, trajectory, logging=policy)
+    asked = log.query.is_asked
+    expected = np.where(asked == 1, np.log(0.3), np.log(0.7))
+    for step in range(2):
+        slates = PlackettLuce(log.observation.documents[:, step], 2)
+        expected[:, step] += slates.log_prob(log.slate[:, step])
+    np.testing.assert_allclose(log.logging.slate, expected, rtol=1e-5)
+    assert log.logging.prefix == ()
+    assert_refused(
+        lambda: ope.evaluate(policy, log, ["rips"]),
+        "estimator rips needs probabilities of the pref",
+    )
+    result = ope.evaluate(policy, log)
+    assert result["snips"].value == result.logged.value

@@ -1,0 +1,197 @@
+"""Estimators that read a model: doubly robust, simulated and calibrated."""
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import recsim_tf
+from recsim_tf import ope
+from recsim_tf.ope import simulated
+from recsim_tf.ope.values import values_of
+from recsim_tf.policies import Deterministic
+from tests.ope.worlds import CLICKS, LEAVERS, log_of_clicks, log_of_leavers, near
+from tests.refusals import assert_refused
+from tests.rollout_policies import first_positions, largest
+
+
+def mass(no_click_mass):
+    users = type(CLICKS.users)(no_click_mass=no_click_mass)
+    return recsim_tf.Simulator(users, CLICKS.documents, 3, 6)
+
+
+WRONG = mass(1.5)
+TARGET = near(3.0)
+
+
+@functools.cache
+def truth(num_steps=1):
+    return ope.truth(CLICKS, TARGET, num_steps, num_sessions=100_000, seed=5)
+
+
+class Exact:
+    """The probability of a click, by the model of the users themselves."""
+
+    def fit(self, policy, log, gamma, by_position):
+        def q(observation, slate, step, rows):
+            shown = tf.gather(observation.documents, tf.maximum(slate, 0), batch_dims=1)
+            scores = tf.exp(-tf.abs(shown - observation.user[:, tf.newaxis]))
+            total = tf.reduce_sum(scores * tf.cast(slate >= 0, tf.float32), axis=1)
+            return total / (1 + total)
+
+        return q
+
+
+def test_the_true_values_leave_the_noise_of_the_reward_alone():
+    log, policy = log_of_clicks(num_sessions=3000), near(1.0)
+    result = ope.evaluate(policy, log, ["ips", "dr", "sndr"], q=Exact())
+    assert result["dr"].standard_error <= 1.02 * result["ips"].standard_error
+    far = ope.evaluate(TARGET, log, ["ips", "dr", "sndr"], q=Exact())
+    assert far["dr"].standard_error < 0.8 * far["ips"].standard_error
+    for name in ("dr", "sndr"):
+        assert abs(far[name].value - truth().value) <= 4 * far[name].standard_error
+
+
+def test_the_mean_by_position_is_that_over_all_candidates_given_the_earlier_ones():
+    """What is subtracted has the mean zero: for values by position, given what came before."""
+    log = log_of_clicks(num_sessions=40)
+    found = values_of(TARGET, log, Exact(), 1.0, by_position=True)
+    slates = log.slate[:, 0]
+    observation = tf.nest.map_structure(lambda leaf: leaf[:, 0], log.observation)
+    q = Exact().fit(None, None, 1, True)
+    distribution, _ = TARGET.decide(observation, ())
+    expected = np.zeros(40)
+    for candidate in range(6):
+        tried = slates.copy()
+        tried[:, 1:] = candidate, -1
+        prob = np.exp(
+            distribution.prefix_log_probs(tf.constant(tried))[:, 1]
+            - distribution.prefix_log_probs(tf.constant(slates))[:, 0]
+        )
+        expected += prob * q(observation, tf.constant(tried), 0, None).numpy()
+    np.testing.assert_allclose(found.mean[:, 0, 1], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["dr", "sndr", "set_dr", "cascade_dr", "sncascade_dr"])
+def test_values_that_are_wrong_leave_the_logging_policy_its_mean(name):
+    """Weights are 1, so a model changes the variance alone."""
+    log, policy = log_of_leavers(), near(1.0, 2)
+    q = ope.SimulatedQ(LEAVERS, num_sessions=500)
+    result = ope.evaluate(policy, log, [name], q=q)
+    assert abs(result[name].value - result.logged.value) <= 4 * result[name].standard_error
+
+
+def test_a_regression_on_the_log_is_doubly_robust():
+    result = ope.evaluate(TARGET, log_of_clicks(num_sessions=3000), ["ips", "dr"])
+    assert result["dr"].standard_error < 0.95 * result["ips"].standard_error
+    assert abs(result["dr"].value - truth().value) <= 4 * result["dr"].standard_error
+
+
+def test_simulated_values_serve_sessions_of_several_steps():
+    log = log_of_clicks(num_steps=4)
+    result = ope.evaluate(near(1.6), log, ["ips", "dr"], q=ope.SimulatedQ(WRONG))
+    expected = ope.truth(CLICKS, near(1.6), 4, seed=5)
+    assert result["dr"].standard_error < 0.85 * result["ips"].standard_error
+    assert abs(result["dr"].value - expected.value) <= 4 * result["dr"].standard_error
+
+
+def test_calibration_takes_out_what_a_wrong_model_gets_wrong():
+    log = log_of_clicks(num_sessions=4000)
+    result = ope.evaluate(TARGET, log, ["simulated", "calibrated"], model=WRONG, logging=near(1.0))
+    wrong, mended = result["simulated"], result["calibrated"]
+    assert "off on the logging policy itself: read calibrated" in str(wrong.verdict)
+    assert mended.verdict.is_believable
+    assert abs(mended.value - truth().value) < 0.2 * abs(wrong.value - truth().value)
+    right = ope.evaluate(TARGET, log, ["simulated"], model=CLICKS, logging=near(1.0))["simulated"]
+    assert right.verdict == ope.Verdict("believable")
+    assert abs(right.value - truth().value) <= 4 * right.standard_error
+
+
+def test_the_logging_policy_calibrated_is_the_log_mean_exactly():
+    log, policy = log_of_leavers(), near(1.0, 2)
+    result = ope.evaluate(policy, log, ["calibrated"], model=LEAVERS, logging=policy)
+    assert result["calibrated"].value == result.logged.value
+
+
+def test_a_policy_without_a_density_is_judged_by_a_model():
+    policy = largest(3, lambda seen: -tf.abs(seen.documents - seen.user[:, tf.newaxis]))
+    estimators = ["calibrated", "simulated"]
+    result = ope.evaluate(
+        policy, log_of_clicks(), estimators, model=CLICKS, logging=near(1.0), num_simulated=2000
+    )
+    expected = ope.truth(CLICKS, policy, 1)
+    for one in result.values():
+        assert abs(one.value - expected.value) <= 4 * one.standard_error
+    assert result.weights is None
+    # Also one that always shows the same slate may have logged.
+    certain = Deterministic(first_positions(3))
+    log = ope.from_trajectory(CLICKS, CLICKS.rollout(certain, 500, 1, 0), logging=certain)
+    assert "calibrated" in ope.evaluate(policy, log, ["calibrated"], model=CLICKS, logging=certain)
+
+
+class Fitted:
+    """A model with draws of its parameters, as `FitResult` has."""
+
+    simulator = CLICKS
+
+    def __init__(self, spread):
+        self.spread = spread
+
+    def draws(self, num_draws, seed):
+        rng = np.random.default_rng(seed)
+        return {"users.no_click_mass": self.spread * rng.normal(size=num_draws)}
+
+
+def test_an_interval_holds_what_the_fit_leaves_open():
+    log = log_of_clicks()
+    plain, sure, unsure = (
+        ope.evaluate(TARGET, log, ["simulated"], model=model)["simulated"]
+        for model in (CLICKS, Fitted(1e-6), Fitted(0.5))
+    )
+    assert plain.value == unsure.value
+    assert sure.standard_error == pytest.approx(plain.standard_error, rel=1e-3)
+    # The derivative of the click rate in the mass is about -p (1 - p).
+    slope = plain.value * (1 - plain.value) * 0.5
+    assert unsure.standard_error == pytest.approx(slope, rel=0.5)
+    assert plain.verdict.word == "unchecked"
+
+
+def test_the_variance_between_draws_has_no_noise_of_sessions():
+    rng = np.random.default_rng(0)
+    of_draws, of_sessions = rng.normal(size=[200, 1]), 3 * rng.normal(size=[1, 400])
+    noise = 5 * rng.normal(size=[200, 400])
+    found = simulated.error_of_draws(0.1 * of_draws + of_sessions + noise)
+    assert found == pytest.approx(0.1, abs=0.1)
+    assert simulated.error_of_draws(of_sessions + 0 * of_draws) == 0
+
+
+def test_what_models_cannot_do_is_said_in_one_line():
+    log, steps = log_of_clicks(), log_of_leavers()
+    for call, message in (
+        (
+            lambda: ope.evaluate(TARGET, log, ["simulated"]),
+            "model must be a Simulator, got NoneType",
+        ),
+        (
+            lambda: ope.evaluate(TARGET, log, ["calibrated"], model=CLICKS),
+            "logging must be the policy that logged, for calibrated, got None",
+        ),
+        (
+            lambda: ope.evaluate(TARGET, log, ["simulated"], model=CLICKS, num_simulated=1),
+            "num_simulated must be at least 2, got 1",
+        ),
+        (
+            lambda: ope.evaluate(near(2.0, 2), steps, ["dr"]),
+            "q must be a SimulatedQ where sessions have several steps",
+        ),
+        (lambda: ope.SimulatedQ("model"), "simulator must be a Simulator, got str"),
+        (lambda: ope.SimulatedQ(CLICKS, ridge=-1), "ridge must be at least 0, got -1"),
+        (lambda: ope.Regression(num_parts=1), "num_parts must be at least 2, got 1"),
+        (lambda: ope.truth(CLICKS, TARGET, 1, 1), "num_sessions must be at least 2, got 1"),
+        (
+            lambda: ope.evaluate(first_positions(3), log, ["dr"]),
+            "policy must have a method decide",
+        ),
+    ):
+        assert_refused(call, message)

@@ -1,0 +1,69 @@
+"""Estimators where the truth is known."""
+
+import numpy as np
+
+from recsim_tf import ope
+from recsim_tf.ope.densities import missing_support
+from recsim_tf.policies import EpsilonGreedy
+from tests.ope.worlds import CLICKS, near
+from tests.refusals import assert_refused
+from tests.rollout_policies import first_positions
+
+
+def test_a_study_gives_bias_error_and_coverage_by_rollouts():
+    found = ope.study(
+        CLICKS, near(1.0), near(4.0), (100, 1000), ["ips", "snips", "iips"], num_logs=20
+    )
+    assert len(found.rows) == 6
+    for size in (100, 1000):
+        row = found["snips", size]
+        assert abs(row.bias) <= 4 * row.bias_error + 0.01
+        assert row.coverage >= 0.8
+        assert row.error < found["ips", size].error
+        assert sum(found.readings[size].values()) == 1
+    assert found["snips", 1000].error < 0.6 * found["snips", 100].error
+    biased = found["iips", 1000]
+    assert abs(biased.bias) > 4 * biased.bias_error
+    assert biased.coverage < 0.9
+    direct = ope.truth(CLICKS, near(4.0), 1, seed=1)
+    assert found.truth == direct.value
+    assert str(found).splitlines()[0].split()[:2] == ["estimator", "sessions"]
+
+
+def test_a_study_of_a_model_has_one_simulation_for_all_logs():
+    found = ope.study(
+        CLICKS, near(1.0), near(4.0), (500,), ["simulated", "calibrated"], num_logs=4, model=CLICKS
+    )
+    assert np.isclose(found["simulated", 500].bias_error, 0)
+    assert abs(found["calibrated", 500].bias) < 0.05
+
+
+def rarely(epsilon):
+    return EpsilonGreedy(first_positions(3), 6, lambda: epsilon)
+
+
+def test_slates_that_are_never_logged_are_counted_by_draws():
+    """The logging policy shows one of two slates, the other one a part of the time."""
+    policy = rarely(0.5)
+    log = ope.from_trajectory(CLICKS, CLICKS.rollout(policy, 2000, 1, 0), logging=policy)
+    share = missing_support(policy, rarely(0.0), log)
+    assert abs(share - 0.5 * 119 / 120) <= 4 * 0.5 / np.sqrt(2000)
+    assert missing_support(policy, policy, log) == 0
+    result = ope.evaluate(policy, log, logging=rarely(0.0))
+    assert "% of the policy's slates are never logged" in result["snips"].verdict.reason
+    assert ope.evaluate(policy, log, logging=policy)["snips"].verdict.is_believable
+
+
+def test_what_a_study_cannot_do_is_said_in_one_line():
+    for call, message in (
+        (lambda: ope.study("world", near(1.0), near(2.0)), "simulator must be a Simulator, got"),
+        (
+            lambda: ope.study(CLICKS, near(1.0), near(2.0), num_logs=1),
+            "num_logs must be at least 2, got 1",
+        ),
+        (
+            lambda: ope.study(CLICKS, near(1.0), near(2.0), [1]),
+            "log_sizes must be at least 2, got 1",
+        ),
+    ):
+        assert_refused(call, message)
