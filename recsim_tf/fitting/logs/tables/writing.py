@@ -61,9 +61,9 @@ def _responses(log: SessionLog, shown: np.ndarray) -> dict[str, np.ndarray]:
         response, engagement = response
     columns: dict[str, np.ndarray] = {}
     if isinstance(response, ClicksAndPurchases):
-        columns["purchased"] = _array("response", response.purchased, "i", of_slate)
+        columns["purchased"] = _array("response", _counts(response.purchased), "i", of_slate)
         response = response.clicked
-    clicked = _array("response", response, "i", of_step, of_slate)
+    clicked = _array("response", _counts(response), "i", of_step, of_slate)
     if clicked.ndim == 2:
         # K is no click. A number out of range becomes -1, which is refused below.
         choice = clicked[..., np.newaxis]
@@ -82,6 +82,15 @@ def _responses(log: SessionLog, shown: np.ndarray) -> dict[str, np.ndarray]:
         values = values if values.ndim == 3 else values[..., np.newaxis]
         columns["engagement"] = np.where(clicked == 1, values, np.float32(np.nan))
     return columns
+
+
+def _counts(value: Nest) -> Nest:
+    """Clicks [S, T, K] that are floats, as click models draw them, as integers; -1 for others than
+    whole numbers. Anything else as it is.
+    """
+    if not (isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim == 3):
+        return value
+    return np.where(value == np.floor(value), value, -1).astype(np.int32)
 
 
 def _array(name: str, value: Nest, kind: str, *shapes: Sequence[int]) -> np.ndarray:

@@ -65,7 +65,13 @@ def test_simulated_sessions_come_back():
     simulator = recsim_tf.make("PageClicks-v0")
     log = simulated_log(simulator, 20, 5, latent=("initial",))._replace(hidden=())
     found = again(log, 10_000, multiple_clicks=True).log
-    assert_same(found, log._replace(documents=np.where(log.shown, log.documents, 0)))
+    # Click models draw floats; a table has whole numbers.
+    clicks = log.response.astype(np.int32)
+    documents = np.where(log.shown, log.documents, 0)
+    assert_same(found, log._replace(documents=documents, response=clicks))
+    half = log._replace(response=log.response + 0.5)
+    with pytest.raises(ValueError, match="must have clicked shown documents, got others at"):
+        to_table(half)
 
 
 LOG = from_table(table(), ROLES, attributes=["quality"]).log
