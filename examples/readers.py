@@ -38,6 +38,7 @@ class Readers(recsim_tf.UserModel):
         liking = level + effect * quality + state.taste[:, tf.newaxis] * topic
         looks = self.on_device("looks", state.phone)[:, tf.newaxis]
         looked_at = looks ** tf.range(float(slate.mask.shape[1]))
+        looked_at = tf.where(slate.mask, looked_at, 0.0)  # nobody clicks an empty position
         return tfd.Independent(tfd.Bernoulli(probs=looked_at * tf.sigmoid(liking)), 1)
 
     def outcome(self, state, slate, draw):

@@ -23,6 +23,7 @@ from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.likelihood.missing import merged
 from recsim_tf.fitting.logs import SessionLog, from_episodes, stream_episodes
 from recsim_tf.fitting.logs.session_log import Sessions
+from recsim_tf.fitting.parameters.parameter import element
 from recsim_tf.fitting.posterior import ParameterPosterior
 from recsim_tf.fitting.report import render
 from recsim_tf.support.errors import UsageError
@@ -30,8 +31,9 @@ from recsim_tf.support.files import read_json, whole_file, write_text
 from recsim_tf.support.stopping import StoppedError, noting_signals
 from recsim_tf.support.tables import text_table
 
-# Elements of a table that results.json lists; larger ones are in the model.
-_LARGEST = 100
+# Elements of a table that results.json lists, and of one that is printed; larger ones are in the
+# model.
+_LARGEST, _LARGEST_PRINTED = 100, 10
 
 
 @gin.configurable(module="recsim_tf")
@@ -273,6 +275,20 @@ def _card_checks(checks: FitChecks) -> dict[str, Any]:
     return found
 
 
+def _row(
+    title: str, estimate: Mapping[str, Any], index: tuple[int, ...], not_identified: bool
+) -> tuple[str, str, str, str]:
+    """The row of an element of a parameter."""
+    value, error, low, high = (
+        np.asarray(estimate[name], np.float64)[index]  # None is NaN.
+        for name in ("value", "standard_error", "low", "high")
+    )
+    interval = "" if np.isnan(low) else f"[{low:.4g}, {high:.4g}]"
+    if not_identified:
+        interval = "not identified"
+    return title, f"{value:.5g}", "" if np.isnan(error) else f"{error:.3g}", interval
+
+
 def estimates_table(content: Mapping[str, Any]) -> str:
     """A table of the estimates with their intervals, and the log-likelihoods, as text; of the
     content of results.json.
@@ -281,19 +297,15 @@ def estimates_table(content: Mapping[str, Any]) -> str:
     not_identified = content.get("not_identified", [])
     for name, estimate in content["estimates"].items():
         value = estimate.get("value")
-        if not isinstance(value, float):
+        if np.size(value) > _LARGEST_PRINTED or "value" not in estimate:
             shape = estimate.get("shape", list(np.shape(value)))
             rows.append((name, "", "", f"a table {shape}, see the model"))
             continue
-        interval = (
-            "" if estimate["low"] is None else f"[{estimate['low']:.4g}, {estimate['high']:.4g}]"
-        )
-        if name in not_identified:
-            interval = "not identified"
-        error = "" if estimate["standard_error"] is None else f"{estimate['standard_error']:.3g}"
-        rows.append((name, f"{value:.5g}", error, interval))
+        for index in np.ndindex(np.shape(value)):
+            title = element(name, index)
+            rows.append(_row(title, estimate, index, title in not_identified))
         drawn = content.get("posterior", {}).get(name)
-        if drawn is not None:
+        if drawn is not None and np.ndim(value) == 0:
             spread = (
                 f"R-hat {drawn['r_hat']:.3f}, {drawn['effective_sample_size']:,.0f} effective draws"
             )

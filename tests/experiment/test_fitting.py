@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from recsim_tf.experiment.config import load
-from recsim_tf.experiment.fitting import run_fit
+from recsim_tf.experiment.fitting import estimates_table, run_fit
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import load_model
 from recsim_tf.fitting.posterior import ParameterPosterior
@@ -85,6 +85,28 @@ def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, conf
     code, output, errors = run_command(capfd, *command)
     assert code == 0, errors
     assert "had ended already" in output
+
+
+def test_small_tables_are_printed_by_element():
+    estimate = {"value": [1.5, -2.0], "standard_error": [0.5, None], "low": [0.5, None]}
+    content = {
+        "confidence": 0.95,
+        "estimates": {
+            "users.loc": estimate | {"high": [2.5, None]},
+            "users.items": {"shape": [200, 3], "mean": 0.0, "sd": 1.0},
+        },
+        "not_identified": ["users.loc[1]"],
+        "posterior": {"users.loc": {"mean": [1.5, -2.0], "sd": [0.5, 1.0]}},
+        "log_likelihood_per_step": -1.0,
+        "sessions": 3,
+        "held_out_log_likelihood_per_step": None,
+        "diverged": False,
+        "converged": True,
+    }
+    printed = estimates_table(content)
+    assert re.search(r"users\.loc\[0\] +1\.5 +0\.5 +\[0\.5, 2\.5\]", printed)
+    assert re.search(r"users\.loc\[1\] +-2 +not identified", printed)
+    assert "a table [200, 3], see the model" in printed
 
 
 HIDDEN_TASTES = """
