@@ -30,16 +30,14 @@ class Discrimination(NamedTuple):
 def discriminate(
     logged: Outcomes, simulated: Sequence[Outcomes], expected: np.ndarray, seed: int = 0
 ) -> Discrimination:
-    """Tells the sessions of a log from at least two simulations of it.
+    """Tells the sessions of a log from at least two simulations of it. A session and its
+    simulations are in one fold of five, since a classifier would otherwise know its slates.
 
     Args:
       logged, simulated: what users did in the same S sessions.
       expected: [S, T, K], the `popularity` of what they were shown in another log: rates of the
         same one would know its clicks.
       seed: of the folds.
-
-    A session and its simulations are in one fold of five, since a classifier would otherwise know
-    its slates.
 
     Raises:
       ImportError: without scikit-learn.
