@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import gin
@@ -12,9 +13,11 @@ from recsim_tf.experiment.fitting import FitRun, run_fit
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import Parameter, load_model
 from recsim_tf.fitting.logs import SessionLog
-from recsim_tf.fitting.validation import page, validate
+from recsim_tf.fitting.validation import Validation, page, validate
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import write_json, write_text
+
+_HEADING = "## Validation"
 
 
 @gin.configurable("validate", module="recsim_tf")
@@ -46,8 +49,8 @@ def fit_and_validate(folder: RunDirectory) -> None:
 
 
 def validate_run(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str, Any]:
-    """Validates the fit of a folder as `ValidationRun` is configured; prints five sentences, and
-    writes validation.json and validation.html into the folder.
+    """Validates the fit of a folder as `ValidationRun` is configured; prints five sentences, also
+    into the model card, and writes validation.json and validation.html into the folder.
 
     Args:
       folder: of `recsim-tf fit`.
@@ -100,9 +103,17 @@ def validate_run(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str,
     content = found.figures()
     write_text(folder.path / "validation.html", page.render(found, f"Validation: {fit.title}"))
     write_json(folder.path / "validation.json", content)
+    _add_to_card(folder.path / "model" / "MODEL_CARD.md", found)
     print(found)
     print(f"Page and figures in {folder.path / 'validation.html'} and validation.json.")
     return content
+
+
+def _add_to_card(path: Path, found: Validation) -> None:
+    """Puts the findings at the end of a model card, in the place of earlier ones."""
+    card = path.read_text(encoding="utf-8").partition(_HEADING)[0].rstrip("\n")
+    findings = "\n".join(f"- {line}" for line in str(found).splitlines())
+    write_text(path, f"{card}\n\n{_HEADING}\n\n{findings}\n")
 
 
 def _sessions(name: str, log: Any) -> SessionLog:

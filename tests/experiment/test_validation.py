@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from recsim_tf.fitting import load_model
 from tests.experiment.test_fitting import CONFIG
 from tests.experiment.tiny_runs import run_command
 
@@ -38,6 +39,13 @@ def test_a_fit_is_validated_on_what_it_did_not_see(tmp_path, config, capfd):
         assert finding["question"] in output
         assert finding["question"] in (run / "validation.html").read_text()
     assert json.loads((run / "results.json").read_text())["estimates"]
+    # A second validation replaces the first in the card; the model can be loaded still.
+    code, _, errors = run_command(capfd, "validate", f"--root_dir={run}", *options[1:4])
+    assert code == 0, errors
+    card = (run / "model" / "MODEL_CARD.md").read_text()
+    assert card.count("## Validation") == card.count("Does it predict?") == 1
+    assert card.startswith("# Fit of a user model")
+    assert load_model(run / "model").estimates
 
 
 @pytest.mark.filterwarnings("ignore")
