@@ -1,5 +1,7 @@
 """Events, and guesses without a model that learn from them."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.validation.baselines import baselines
 from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.foretelling import foretell, nats
+from recsim_tf.fitting.validation.learners import boosting
 
 
 def a_log(documents, length=None, initial=()):
@@ -123,3 +126,9 @@ def test_a_rate_that_was_foretold_has_a_small_z():
     assert right.predicted == pytest.approx(0.3, abs=0.01)
     wrong = foretell(probs / 2, clicked, counted)
     assert wrong.z_score > 10
+
+
+def test_a_missing_library_is_named_with_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
+    with pytest.raises(ImportError, match=r"needs scikit-learn: install recsim-tf\[fitting\]"):
+        boosting(seed=0)
