@@ -2,7 +2,13 @@
 
 import tensorflow as tf
 
-from recsim_tf.core.distributions.slates import uniform_slate
+from recsim_tf.core import random
+from recsim_tf.core.distributions import UniformSlates
+
+
+def uniform_slate(num_users, num_candidates: int, slate_size: int, seed):
+    """Uniform slates int32 [B, K] of N candidates, without replacement."""
+    return random.sample(UniformSlates(num_candidates, slate_size, [num_users]), seed)
 
 
 def first_positions(slate_size: int):

@@ -9,6 +9,7 @@ import tensorflow as tf
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy, Transition
 from recsim_tf.core.validation import check_at_least, check_type
+from recsim_tf.fitting.estimate.estimates import error_of_draws
 from recsim_tf.ope.diagnostics import Verdict
 from recsim_tf.ope.results import Estimate
 
@@ -59,16 +60,6 @@ def returns(
         for draw in range(len(next(iter(values.values()))))
     ]
     return np.stack([of(simulator.with_parameters(draw)) for draw in draws])
-
-
-def error_of_draws(found: np.ndarray) -> float:
-    """The standard deviation of a mean between draws of parameters, without what the noise of the
-    sessions adds to it: the component of variance of a two-way layout. `found` is float [D, B].
-    """
-    means = found.mean(1)
-    rest = found - means[:, np.newaxis] - found.mean(0) + found.mean()
-    noise = rest.var() * rest.size / ((len(found) - 1) * (found.shape[1] - 1) * found.shape[1])
-    return float(np.sqrt(max(means.var(ddof=1) - noise, 0.0)))
 
 
 class Simulations:

@@ -6,7 +6,6 @@ import tensorflow as tf
 
 from recsim_tf import choice
 from recsim_tf.core import nests, random
-from recsim_tf.core.distributions.slates import uniform_slate
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.types import Slate
 from recsim_tf.environments.interest_evolution import (
@@ -25,6 +24,7 @@ from recsim_tf.policies import (
 )
 from recsim_tf.policies.choice_scores import AffinityScores, LearnedScores
 from tests.agents.slate_q import reference
+from tests.rollout_policies import uniform_slate
 
 NUM_USERS = 3000
 

@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.distributions.slates import uniform_slate
 from recsim_tf.policies import (
     Deterministic,
     EpsilonGreedy,
@@ -15,7 +14,7 @@ from recsim_tf.policies import (
 )
 from tests import questions
 from tests.refusals import assert_refused
-from tests.rollout_policies import first_positions
+from tests.rollout_policies import first_positions, uniform_slate
 from tests.worlds.clicks import clicks
 
 SIMULATOR = clicks(slate_size=2, num_candidates=4)

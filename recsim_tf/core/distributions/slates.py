@@ -167,23 +167,6 @@ def _log_of(condition: tf.Tensor) -> tf.Tensor:
     return tf.where(condition, 0.0, -math.inf)
 
 
-def uniform_slate(
-    num_users: int | tf.Tensor, num_candidates: int, slate_size: int, seed: Seed
-) -> tf.Tensor:
-    """Uniform slates without replacement, in random order.
-
-    Args:
-      num_users: B, an int or a scalar tensor.
-      num_candidates: N.
-      slate_size: K, at most N.
-      seed: an integer or int32 [2].
-
-    Returns:
-      int32 [B, K].
-    """
-    return _slate_of(random.uniform([num_users, slate_size], seed), num_candidates)
-
-
 def _slate_of(numbers: tf.Tensor, num_candidates: int) -> tf.Tensor:
     """The slate int32 [..., K] of K uniforms in [0, 1), of N candidates.
 

@@ -14,6 +14,7 @@ from recsim_tf.core.types import Seed, SimulatorState
 from recsim_tf.experiment.evaluation.baselines import AnyPolicy
 from recsim_tf.experiment.evaluation.comparison import JointValues
 from recsim_tf.experiment.evaluation.measures import PolicyResult
+from recsim_tf.fitting.estimate.estimates import error_of_draws
 from recsim_tf.fitting.logs import SessionLog
 from recsim_tf.support.errors import UsageError
 
@@ -143,17 +144,3 @@ def with_interval(result: PolicyResult, parameter_error: float) -> PolicyResult:
     )
     half = float(normal.quantile(0.5 + _LEVEL / 2))
     return result._replace(interval=(result.mean_return - half, result.mean_return + half))
-
-
-def error_of_draws(returns: np.ndarray) -> float:
-    """The standard deviation of the mean return between draws of the parameters, without the part
-    that comes from the users' noise: the component of variance of a two-way layout.
-
-    Args:
-      returns: float [N, U], of each draw and user; users and their noise are the same in all draws.
-    """
-    num_draws, num_users = returns.shape
-    of_draws = returns.mean(axis=1)
-    residuals = returns - of_draws[:, np.newaxis] - returns.mean(axis=0) + returns.mean()
-    noise = (residuals**2).sum() / ((num_draws - 1) * (num_users - 1) * num_users)
-    return float(np.sqrt(max(of_draws.var(ddof=1) - noise, 0.0)))

@@ -215,6 +215,13 @@ def _findings(found: Validation) -> Iterator[Finding]:
         yield Finding(question, UNKNOWN if small else verdict, sentence + why * small)
 
 
+def _of_gain(gain: Mean, verdict: str) -> str:
+    """The verdict where a gain is shown; else that it is not, or that it is a loss."""
+    if abs(gain.value) < 2 * gain.standard_error:
+        return UNKNOWN
+    return DOUBT if gain.value < 0 else verdict
+
+
 def _predicts(predictions: Mapping[str, Prediction]) -> tuple[str, str]:
     model, guess = predictions["model"].nats, predictions["frequency"].gain
     best = max(
@@ -227,11 +234,8 @@ def _predicts(predictions: Mapping[str, Prediction]) -> tuple[str, str]:
         f" {guess.standard_error:.4f} beyond the rates of positions. The best guess, {best}, has"
         f" {abs(gap):.4f} ± {error:.4f} {'more' if gap > 0 else 'less'}."
     )
-    if abs(guess.value) < 2 * guess.standard_error:
-        return UNKNOWN, sentence
-    if guess.value < 0:
-        return DOUBT, sentence
-    return (TRUST if gap <= _NEAR * abs(model.value) else CARE), sentence
+    is_near = gap <= _NEAR * abs(model.value)
+    return _of_gain(guess, TRUST if is_near else CARE), sentence
 
 
 def _knows_order(order: Order | None) -> tuple[str, str]:
@@ -242,13 +246,9 @@ def _knows_order(order: Order | None) -> tuple[str, str]:
         f"The dynamics add {gain.value:+.4f} ± {gain.standard_error:.4f} nats a step, and"
         f" {shuffled.value:+.4f} ± {shuffled.standard_error:.4f} where steps are shuffled."
     )
-    if abs(gain.value) < 2 * gain.standard_error:
-        return UNKNOWN, sentence
-    if gain.value < 0:
-        return DOUBT, sentence
-    if shuffled.value < gain.value / 2:
-        return TRUST, sentence
-    return CARE, f"{sentence} So most of it is who the user is."
+    verdict = _of_gain(gain, TRUST if shuffled.value < gain.value / 2 else CARE)
+    why = " So most of it is who the user is." if verdict == CARE else ""
+    return verdict, f"{sentence}{why}"
 
 
 def _looks_alike(check: PredictiveCheck) -> tuple[str, str]:

@@ -9,10 +9,9 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 from recsim_tf.core.distributions import Shared, UniformCategories
-from recsim_tf.core.distributions.slates import uniform_slate
 from recsim_tf.core.execution import compiled
 from tests.core.toy import toy_simulator
-from tests.rollout_policies import first_positions
+from tests.rollout_policies import first_positions, uniform_slate
 
 NUM_VALUES, SEEDS, NUM_USERS = 3, (5, 9), 4
 NUM_ROWS = NUM_VALUES * len(SEEDS) * NUM_USERS

@@ -11,8 +11,9 @@ import recsim_tf
 from recsim_tf import fitting
 from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.evaluation import Evaluation
-from recsim_tf.experiment.evaluation.fitted import FittedModel, error_of_draws
+from recsim_tf.experiment.evaluation.fitted import FittedModel
 from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.fitting.estimate.estimates import error_of_draws
 from recsim_tf.policies import random_policy
 from recsim_tf.support.errors import UsageError
 
