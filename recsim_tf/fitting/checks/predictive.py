@@ -126,8 +126,15 @@ def predictive_check(
     Raises:
       ValueError: if the log lacks what the models need.
     """
-    check_at_least(LEAST_REPLICATES, num_replicates=num_replicates)
     sessions = Resimulation(simulator, log, batch_size, jit_compile)
+    return check_sessions(sessions, log, num_replicates, seed)
+
+
+def check_sessions(
+    sessions: Resimulation, log: SessionLog, num_replicates: int, seed: int
+) -> PredictiveCheck:
+    """See `predictive_check`: of a resimulation of the log that is there already."""
+    check_at_least(LEAST_REPLICATES, num_replicates=num_replicates)
     first_seed, second_seed, *seeds = random.split_seed(seed, num_replicates + 2)
     observed = sessions.observed(first_seed)
     engagement_is_known = True

@@ -136,8 +136,6 @@ def _twice_the_odds(
 
 def _longest(runs: np.ndarray) -> np.ndarray:
     """[S]: the longest run of true steps, of bool [S, T]."""
-    present, longest = np.zeros(len(runs)), np.zeros(len(runs))
-    for step in range(runs.shape[1]):
-        present = np.where(runs[:, step], present + 1, 0)
-        longest = np.maximum(longest, present)
-    return longest
+    step = np.arange(1, runs.shape[1] + 1)
+    broken = np.maximum.accumulate(np.where(runs, 0, step), axis=1)
+    return (step - broken).max(axis=1)

@@ -99,15 +99,12 @@ def _order(clicked: np.ndarray) -> np.ndarray:
     since the last one.
     """
     by_step = clicked.sum(axis=2, dtype=np.float64)
-    num_sessions, num_steps = by_step.shape
-    found = np.zeros([num_sessions, num_steps, 4])
-    memory, since = np.zeros(num_sessions), np.zeros(num_sessions)
-    for step in range(num_steps):
-        last = by_step[:, step - 1] if step else np.zeros(num_sessions)
-        memory = _DECAY * memory + last
-        since = np.where(last > 0, 0.0, since + 1)
-        found[:, step] = np.stack([np.full(num_sessions, np.log1p(step)), last, memory, since], 1)
-    return found
+    step = np.broadcast_to(np.arange(by_step.shape[1]), by_step.shape)
+    last = np.pad(by_step, [(0, 0), (1, 0)])[:, :-1]
+    lag = step[0] - 1 - step[0][:, np.newaxis]  # from the step of a row to before that of a column
+    memory = by_step @ np.where(lag >= 0, _DECAY ** np.maximum(lag, 0), 0.0)
+    since = step - np.maximum.accumulate(np.where(last > 0, step, -1), axis=1)
+    return np.stack([np.log1p(step), last, memory, since], axis=2)
 
 
 def _same(session: np.ndarray, document: np.ndarray, clicked: np.ndarray) -> np.ndarray:

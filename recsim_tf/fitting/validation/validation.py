@@ -21,7 +21,7 @@ from recsim_tf.fitting.checks.choices import (
 )
 from recsim_tf.fitting.checks.dependence import popularity
 from recsim_tf.fitting.checks.fit_checks import as_json
-from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES, PredictiveCheck, predictive_check
+from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES, PredictiveCheck, check_sessions
 from recsim_tf.fitting.checks.resimulation import Resimulation, continued
 from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.validation.baselines import baselines
@@ -154,7 +154,7 @@ def validate(
     return Validation(
         predictions=_predictions((train, of_train), (held_out, clicked), predicted, seed),
         order=order,
-        alike=predictive_check(simulator, held_out, num_replicates, batch_size, seed),
+        alike=check_sessions(sessions, held_out, num_replicates, seed),
         discrimination=discriminate(observed, simulated, expected, seed),
         foretold=foretold,
         num_sessions=held_out.num_sessions,
