@@ -7,12 +7,13 @@ estimators by the names of papers. Tables need the extra `fitting`.
 
 from recsim_tf.ope.diagnostics import Verdict, WeightDiagnostics, pareto_k
 from recsim_tf.ope.estimators import PRESETS, Estimator, Weights
-from recsim_tf.ope.evaluate import evaluate
+from recsim_tf.ope.evaluate import chosen_estimators, evaluate
 from recsim_tf.ope.log import Log, SlateLogProbs
+from recsim_tf.ope.report import write_report
 from recsim_tf.ope.results import Estimate, Result
 from recsim_tf.ope.simulated import truth
 from recsim_tf.ope.study import Study, study
-from recsim_tf.ope.trajectories import from_trajectory
+from recsim_tf.ope.trajectories import from_episodes, from_trajectory
 from recsim_tf.ope.values import Regression, SimulatedQ
 
 __all__ = [
@@ -28,9 +29,12 @@ __all__ = [
     "Verdict",
     "WeightDiagnostics",
     "Weights",
+    "chosen_estimators",
     "evaluate",
+    "from_episodes",
     "from_trajectory",
     "pareto_k",
     "study",
     "truth",
+    "write_report",
 ]

@@ -1,18 +1,20 @@
 """Logs of simulated sessions."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.adapters import episodes
 from recsim_tf.core import nests
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, SimulatorState, Trajectory, Transition
 from recsim_tf.core.validation import check_type
 from recsim_tf.ope.densities import densities
-from recsim_tf.ope.log import Log
+from recsim_tf.ope.log import Log, SlateLogProbs
 
 
 def from_trajectory(
@@ -68,6 +70,32 @@ def from_trajectory(
         )
     log.check()
     return log if logging is None else log._replace(logging=densities(logging)(log)).check()
+
+
+def from_episodes(
+    path: str | os.PathLike,
+    simulator: Simulator,
+    logging: Any = None,
+    reward_by_position: Callable[[Transition], tf.Tensor] | None = None,
+) -> Log:
+    """The log of an episode file; see `recsim_tf.adapters.episodes`.
+
+    Args:
+      path: of the file. `recsim-tf simulate --episode_file` writes probabilities into it, where the
+        policy knows them.
+      simulator: of the same models and sizes as that of the file.
+      logging, reward_by_position: as for `from_trajectory`. Without `logging` the log has the
+        probabilities of the file, if there are any.
+
+    Raises:
+      ValueError: as `from_trajectory` and `episodes.read`.
+    """
+    found = episodes.read(path, simulator)
+    log = from_trajectory(simulator, found.trajectory(), logging, reward_by_position)
+    prefix = found.log_probs() if logging is None else None
+    if prefix is None:
+        return log
+    return log._replace(logging=SlateLogProbs(slate=prefix[..., -1], prefix=prefix)).check()
 
 
 def _observed(simulator: Simulator, trajectory: Trajectory) -> Nest:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.adapters.episodes.records import checked, parse
+from recsim_tf.adapters.episodes.records import checked, has_feature, parse
 from recsim_tf.adapters.episodes.session import (
     Session,
     allowed_values,
@@ -96,6 +96,18 @@ class Episodes:
             transitions=trajectory.transitions._replace(draws=draws),
         )
 
+    def log_probs(self) -> np.ndarray | None:
+        """float32 [B, T, K], log-probabilities of the slates up to each position under the policy
+        that showed them, 0 after the end of a session; None where the file has none.
+        """
+        if isinstance(self._spec.log_prob, tuple):
+            return None
+        rows = [session.log_prob for session in self.dataset().as_numpy_iterator()]
+        found = np.zeros([len(rows), max(map(len, rows)), *rows[0].shape[1:]], np.float32)
+        for row, of_session in zip(found, rows, strict=True):
+            row[: len(of_session)] = of_session
+        return found
+
     def trajectories(self, num_sessions: int) -> Iterator[Trajectory]:
         """Trajectories of `num_sessions` sessions each, the last of those left, read from the file
         as they are iterated. Where users share a corpus each is a world of their own.
@@ -141,7 +153,7 @@ class Episodes:
         return (
             tf.data.TFRecordDataset(self.path)
             .take(self.num_sessions)
-            .map(functools.partial(parse, spec=spec))
+            .map(tf.autograph.experimental.do_not_convert(functools.partial(parse, spec=spec)))
         )
 
 
@@ -167,6 +179,8 @@ def read(path: str | os.PathLike, simulator: Simulator) -> Episodes:
         raise FileNotFoundError(f"there is no episode log {path}")
     num_whole, damage = _count(path)
     spec = session_spec(simulator, max(num_whole, 1))
+    if num_whole and has_feature(path, "log_prob"):
+        spec = spec._replace(log_prob=tf.TensorSpec(spec.slate.shape, tf.float32))
     whole = Episodes(path, simulator, spec, num_whole)
     allowed = allowed_values(simulator, spec)
     records = tf.data.TFRecordDataset(path).take(num_whole).as_numpy_iterator()
