@@ -17,7 +17,7 @@ from recsim_tf.adapters.episodes.session import (
 )
 from recsim_tf.core.corpora import map_corpora
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Trajectory, Transition
+from recsim_tf.core.types import Nest, Trajectory, Transition
 from recsim_tf.support.errors import printable
 
 _DAMAGED = "the file is damaged or cut short here, or is no TFRecord file"
@@ -96,17 +96,15 @@ class Episodes:
             transitions=trajectory.transitions._replace(draws=draws),
         )
 
-    def log_probs(self) -> np.ndarray | None:
-        """float32 [B, T, K], log-probabilities of the slates up to each position under the policy
-        that showed them, 0 after the end of a session; None where the file has none.
+    def observed(self) -> tuple[Nest, Nest, Nest]:
+        """What was seen of users and of candidates before each step, nests of [T, B, ...], and the
+        log-probabilities of the slates up to each position, [T, B, K], or () where the file has
+        none. Steps after the end of a session repeat its last one.
         """
-        if isinstance(self._spec.log_prob, tuple):
-            return None
-        rows = [session.log_prob for session in self.dataset().as_numpy_iterator()]
-        found = np.zeros([len(rows), max(map(len, rows)), *rows[0].shape[1:]], np.float32)
-        for row, of_session in zip(found, rows, strict=True):
-            row[: len(of_session)] = of_session
-        return found
+        sessions = list(self.dataset().as_numpy_iterator())
+        lengths = np.array([len(session.reward) for session in sessions])
+        rows = [(each.user, each.documents, each.log_prob) for each in sessions]
+        return tf.nest.map_structure(lambda *leaves: _side_by_side(leaves, lengths), *rows)
 
     def trajectories(self, num_sessions: int) -> Iterator[Trajectory]:
         """Trajectories of `num_sessions` sessions each, the last of those left, read from the file
