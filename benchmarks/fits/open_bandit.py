@@ -252,7 +252,7 @@ def _first(log: OpenBanditLog, num_clicks: int, num_others: int) -> OpenBanditLo
             [np.flatnonzero(log.clicked)[:num_clicks], np.flatnonzero(~log.clicked)[:num_others]]
         )
     )
-    by_row = ("position", "user_features", "affinity", "timestamp")
+    by_row = ("position", "propensity", "user_features", "affinity", "timestamp")
     return log._replace(
         log=log.log.take(rows), **{name: getattr(log, name)[rows] for name in by_row}
     )
