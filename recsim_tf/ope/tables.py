@@ -1,7 +1,7 @@
 """Logs from tables of impressions, and from the Open Bandit Dataset."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -182,7 +182,7 @@ def _numbers(
     def is_item(value):
         return parsing.is_whole(value) & (value >= 0) & (value <= _LARGEST)
 
-    kinds = {
+    kinds: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
         "step": (parsing.is_whole, "be a whole number"),
         "position": (
             lambda value: is_item(value) & (value >= first_position),
@@ -271,7 +271,7 @@ def _documents(frame: Any, steps: Any, item: str, log: Log) -> np.ndarray:
     place = list(steps.columns)
     check_present(frame, (*place, item), "candidates")
     faults = Faults(frame)
-    number = faults.whole_numbers(item, 0, _LARGEST)
+    number = faults.whole_numbers(item, 0, len(frame) - 1)
     names = [name for name in frame.columns if name not in (*place, item)]
     features = [
         faults.numbers(name, np.isfinite, "be a finite number", read=parsing.float32)
@@ -280,7 +280,12 @@ def _documents(frame: Any, steps: Any, item: str, log: Log) -> np.ndarray:
     index = pandas().MultiIndex.from_frame
     slate = index(steps).get_indexer(index(frame[place]))
     known = slate >= 0
-    num_candidates = int(max(number.max(), log.slate.max())) + 1
+    num_candidates = int(number.max()) + 1
+    if log.slate.max() >= num_candidates:
+        raise ValueError(
+            f"candidates must have all items of the log, got {num_candidates} of at least"
+            f" {log.slate.max() + 1}"
+        )
     of_slates = np.full([len(steps), num_candidates, len(names)], np.nan, np.float32)
     of_slates[slate[known], number[known]] = np.stack(features, axis=1)[known]
     missing = np.argwhere(np.isnan(of_slates).any(2))

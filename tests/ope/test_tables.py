@@ -121,6 +121,10 @@ def test_columns_and_candidates_that_lack_are_named():
             " 0 of b, 3",
         ),
         (
+            lambda: ope.from_table(table(), candidates=candidates().query("item < 2")),
+            "candidates must have all items of the log, got 2 of at least 3",
+        ),
+        (
             lambda: ope.from_table(table(), candidates=candidates().assign(price=np.nan)),
             "row 0, column 'price' must be a finite number, got nan",
         ),
