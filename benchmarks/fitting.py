@@ -14,8 +14,8 @@ log: fits to a table that NumPy makes, and what they tell of next visits and new
 validate: what a validation says of simulators that are right and wrong, see `fits/validating.py`.
 movielens: what drifting tastes tell of the next choice in MovieLens-100K, see `fits/movielens.py`;
   `make data` brings the data.
-open_bandit: whether clicks under a random policy tell another policy's click rate, see
-  `fits/open_bandit.py`; needs `make data` as well.
+open_bandit: what clicks under a random policy tell of other clicks, see `fits/open_bandit.py`;
+  needs `make data` as well.
 panels: mixed logits of two panels of choices, whose tastes are integrated out by draws, see
   `fits/panels.py`; needs yogurt.csv and electricity.csv in the folder of the data sets, as the
   package xlogit has them.

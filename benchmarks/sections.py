@@ -30,6 +30,8 @@ class Settings(NamedTuple):
     rounds: int = 1  # in which those that are compared take turns; figures are medians over them
     path: str | None = None  # of the data set that a section reads
     jobs: int = 1  # processes at a time
+    data_dir: str = "data"  # folder of the data sets
+    peer: str | None = None  # interpreter that has the library to compare with
 
 
 def section(

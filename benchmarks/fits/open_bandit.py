@@ -1,19 +1,15 @@
-"""Open Bandit: whether clicks under a random policy tell the click rate of another policy.
+"""Open Bandit: what clicks under a random policy tell of other clicks under it.
 
-For each of the campaigns all, men and women `PageClicks-v0` is fitted to the log of the random
-policy, 10,000 impressions with some 40 clicks. Its mean click probability over the impressions of
-the other log, that of Bernoulli Thompson sampling, is the predicted click rate of that policy; the
-nearest guess without a model is the random log's own rate. No fit and no scale uses the clicks of
-that other log. Intervals of 95 % are bootstrapped: those of logged rates from resampled
-impressions, those of predictions from fits to resampled random logs.
+For the campaigns all, men and women `PageClicks-v0` is fitted to the log of the random policy,
+10,000 impressions each with some 40 clicks. What it says of another policy is a section of
+`benchmarks/ope.py`, see `off_policy/open_bandit.py`.
 
 With so few clicks the priors of the effects of positions and items matter: they are normal, with
 scales that are estimated from the three random logs together, see `page_fits.prior_scales`. A
 second model also knows the user's past clicks on the item, which 42 of the 30,000 random
 impressions have: it lowers the held-out log-loss by less than the standard error of that, so the
-simpler model stands first. Both results were known when that was settled, and which of the two
-comes nearer to the logged rates is a matter of a few clicks. Features of users and categories of
-items are left out: they tell nothing here, see the logistic regression with all features.
+simpler model stands first. Features of users and categories of items are left out: they tell
+nothing here, see the logistic regression with all features.
 
 The held-out log-loss is that of random logs in five stratified folds, in nats an impression;
 scales, and the regularisation C of scikit-learn's logistic regression (one-hot, no scaling), are
@@ -37,13 +33,13 @@ from recsim_tf.support.tables import text_table
 
 # Full and quick.
 _CAMPAIGNS = {False: ("all", "men", "women"), True: ("men",)}
-_REFITS, _FOLDS = {False: 50, True: 1}, {False: 5, True: 2}
+_FOLDS = {False: 5, True: 2}
 # Of EM for the scales, at most: for whole logs and for the training parts of folds.
 _ROUNDS = {False: (20, 5), True: (1, 0)}
-_RESAMPLES, _INNER_FOLDS = 10_000, 5
+_INNER_FOLDS = 5
 # Clicks and other impressions of a quick run.
 _QUICK = (20, 280)
-# Whether they know affinities; whose predictions have intervals stands first.
+# Whether they know affinities.
 _MODELS = {"ours": False, "ours_with_affinity": True}
 _REGRESSIONS = (
     "logistic_regression",
@@ -61,85 +57,39 @@ _TITLES = {
 
 
 def open_bandit(data_dir: str, seed: int, quick: bool) -> dict[str, Any]:
-    """Click rates of the bts policy as predicted from random logs, and held-out log-losses of
-    random logs.
-    """
+    """Held-out log-losses of random logs."""
     folder = os.path.join(data_dir, "obd")
     if not os.path.isdir(folder):
         raise SystemExit(f"data_dir has no folder obd, got {data_dir}: run `make data` first")
     started = time.perf_counter()
     logs = {}
     for campaign in _CAMPAIGNS[quick]:
-        random = read_open_bandit(folder, campaign, "random")
-        bts = read_open_bandit(folder, campaign, "bts", like=random)
-        logs[campaign] = (
-            tuple(_first(log, *_QUICK) for log in (random, bts)) if quick else (random, bts)
-        )
-    pages = [page_fits.pages(random) for random, _ in logs.values()]
+        log = read_open_bandit(folder, campaign, "random")
+        logs[campaign] = _first(log, *_QUICK) if quick else log
+    pages = [page_fits.pages(log) for log in logs.values()]
     scales = {
         name: page_fits.prior_scales(pages, affinity, max_rounds=_ROUNDS[quick][0])
         for name, affinity in _MODELS.items()
     }
-    rates = {
-        campaign: _rates(*pair, scales, [seed, number], quick)
-        for number, (campaign, pair) in enumerate(logs.items())
-    }
-    losses = _held_out(
-        {campaign: random for campaign, (random, _) in logs.items()}, scales, seed, quick
-    )
+    losses = _held_out(logs, scales, seed, quick)
     gain = _mean_and_error(
         np.concatenate([found["ours"] - found["ours_with_affinity"] for found in losses.values()])
     )
-    figures: dict[str, float] = {}
-    for name, figure in (
-        ("ours", "total_error"),
-        ("ours_with_affinity", "total_error/with_affinity"),
-        ("constant", "total_error/constant"),
-    ):
-        figures[figure] = sum(abs(row[name] - row["logged"]) for row in rates.values())
-    figures |= {
+    figures = {
         f"log_loss/{name}": float(np.mean([found[name] for found in losses.values()]))
         for name in _TITLES
     }
-    for campaign, row in rates.items():
-        figures |= {f"{campaign}/{name}": row[name] for name in ("logged", "constant", *_MODELS)}
+    for campaign, found in losses.items():
         figures |= {
-            f"{campaign}/log_loss/{name}": float(loss.mean())
-            for name, loss in losses[campaign].items()
+            f"{campaign}/log_loss/{name}": float(loss.mean()) for name, loss in found.items()
         }
     figures["seconds"] = time.perf_counter() - started
     return {
         "study": "open_bandit",
         "figures": figures,
         "scales": scales,
-        "rates": rates,
         "held_out": _above_constant(losses),
         "affinity": gain,
-    }
-
-
-def _rates(random: OpenBanditLog, bts: OpenBanditLog, scales, seed, quick: bool) -> dict[str, Any]:
-    """The predicted and the logged click rate of the bts policy, and the random log's rate."""
-    generator = np.random.default_rng(seed)
-    simulator, log = page_fits.pages(random)
-    shown = page_fits.pages(bts).log
-
-    def predicted(name, log):
-        fitted = page_fits.fit_pages(simulator, log, scales[name], _MODELS[name]).simulator
-        return float(page_fits.click_probs(fitted, shown).mean())
-
-    number = log.num_sessions
-    refits = [
-        predicted("ours", log.take(generator.integers(number, size=number)))
-        for _ in range(_REFITS[quick])
-    ]
-    clicks = generator.binomial(len(bts.clicked), bts.clicked.mean(), _RESAMPLES)
-    return {
-        **{name: predicted(name, log) for name in _MODELS},
-        "ours_interval": _interval(refits),
-        "logged": float(bts.clicked.mean()),
-        "logged_interval": _interval(clicks / len(bts.clicked)),
-        "constant": float(random.clicked.mean()),
     }
 
 
@@ -241,10 +191,6 @@ def _mean_and_error(values: np.ndarray) -> dict[str, float]:
     }
 
 
-def _interval(values) -> list[float]:
-    return np.quantile(values, [0.025, 0.975]).tolist()
-
-
 def _first(log: OpenBanditLog, num_clicks: int, num_others: int) -> OpenBanditLog:
     """The first impressions with a click, and without."""
     rows = np.sort(
@@ -252,7 +198,7 @@ def _first(log: OpenBanditLog, num_clicks: int, num_others: int) -> OpenBanditLo
             [np.flatnonzero(log.clicked)[:num_clicks], np.flatnonzero(~log.clicked)[:num_others]]
         )
     )
-    by_row = ("position", "user_features", "affinity", "timestamp")
+    by_row = ("position", "propensity", "user_features", "affinity", "timestamp")
     return log._replace(
         log=log.log.take(rows), **{name: getattr(log, name)[rows] for name in by_row}
     )
@@ -260,33 +206,11 @@ def _first(log: OpenBanditLog, num_clicks: int, num_others: int) -> OpenBanditLo
 
 def open_bandit_table(result: dict[str, Any]) -> str:
     """The result for a person."""
-    figures, rates, held_out = result["figures"], result["rates"], result["held_out"]
-    rows = [("campaign", "page clicks", "+ affinity", "logged", "random log")]
-
-    def with_interval(row, name):
-        low, high = row[f"{name}_interval"]
-        return f"{100 * row[name]:.3f} ({100 * low:.3f}-{100 * high:.3f})"
-
-    for campaign, row in rates.items():
-        ours, logged = with_interval(row, "ours"), with_interval(row, "logged")
-        affinity, constant = (
-            f"{100 * row[name]:.3f}" for name in ("ours_with_affinity", "constant")
-        )
-        rows.append((campaign, ours, affinity, logged, constant))
-    total, affinity, constant = (
-        f"{100 * figures[f'total_error{suffix}']:.3f}"
-        for suffix in ("", "/with_affinity", "/constant")
-    )
-    rows.append(("distance to logged, in total", total, affinity, "", constant))
+    held_out = result["held_out"]
     scales = ", ".join(
         f"{name.split('.')[1]} {scale:.2f}" for name, scale in result["scales"]["ours"].items()
     )
     lines = [
-        (
-            "Open Bandit: click rate of the bts policy in %, predicted from random logs, with 95 %"
-            " intervals"
-        ),
-        text_table(rows),
         f"Scales of effects: {scales}",
         "",
         "Held-out log-loss of random logs, and how far above the constant's (standard error), 1e-4",

@@ -18,9 +18,7 @@ def log_of(slate, reward, logging, target, discount=()):
 
 def items(probs):
     """Log-probabilities [S, T] of slates of one item."""
-    log_probs = np.log(np.asarray(probs, float))
-    alone = log_probs[..., np.newaxis]
-    return ope.SlateLogProbs(log_probs, alone, alone, log_probs)
+    return ope.SlateLogProbs.of_items(np.log(np.asarray(probs, float)))
 
 
 def plackett_luce(probs, slates):

@@ -171,7 +171,7 @@ def _slate_q(settings: Settings, rows: list) -> dict[str, float]:
     """SlateQ, trained as in the quickstart, judged from logs of a Plackett-Luce policy."""
     iterations = 4 if settings.quick else 300
     bindings = [f"train.num_iterations = {iterations}", "Evaluation.num_users = 64"]
-    bindings += ["train.warmup_iterations = 2"] if settings.quick else []
+    bindings += ["experiment.num_users = 60"] if settings.quick else []
     with tempfile.TemporaryDirectory() as folder:
         text = config.load(["quickstart.gin"], bindings)
         commands.train(RunDirectory(Path(folder) / "run", text))

@@ -9,10 +9,13 @@ from recsim_tf.ope.diagnostics import Verdict, WeightDiagnostics, pareto_k
 from recsim_tf.ope.estimators import PRESETS, Estimator, Weights
 from recsim_tf.ope.evaluate import chosen_estimators, evaluate
 from recsim_tf.ope.log import Log, SlateLogProbs
+from recsim_tf.ope.logged_policy import LoggedPolicy, fit_logging
+from recsim_tf.ope.obp import from_obp, to_obp
 from recsim_tf.ope.report import write_report
 from recsim_tf.ope.results import Estimate, Result
 from recsim_tf.ope.simulated import truth
 from recsim_tf.ope.study import Study, study
+from recsim_tf.ope.tables import from_open_bandit, from_table
 from recsim_tf.ope.trajectories import from_episodes, from_trajectory
 from recsim_tf.ope.values import Regression, SimulatedQ
 
@@ -21,6 +24,7 @@ __all__ = [
     "Estimate",
     "Estimator",
     "Log",
+    "LoggedPolicy",
     "Regression",
     "Result",
     "SimulatedQ",
@@ -31,10 +35,15 @@ __all__ = [
     "Weights",
     "chosen_estimators",
     "evaluate",
+    "fit_logging",
     "from_episodes",
+    "from_obp",
+    "from_open_bandit",
+    "from_table",
     "from_trajectory",
     "pareto_k",
     "study",
+    "to_obp",
     "truth",
     "write_report",
 ]

@@ -71,7 +71,8 @@ def walk(
         if not tf.nest.flatten(log.observation):
             raise ValueError(
                 f"log.observation must be given to compute probabilities of the {role}, got ():"
-                " give its log-probabilities in the log instead"
+                " from_table reads it as candidates=, or the probabilities themselves as"
+                f" {'' if role == 'logging' else 'target_'}propensity"
             )
         found = []
         for start in range(0, log.num_sessions, _CHUNK):

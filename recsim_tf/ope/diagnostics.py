@@ -97,7 +97,8 @@ class Verdict(NamedTuple):
 
 def pareto_k(weights: np.ndarray) -> float:
     """The shape of the generalised Pareto distribution that the largest of S weights follow, by
-    Zhang & Stephens 2009 with the prior of Vehtari et al. 2024; NaN where too few differ.
+    Zhang & Stephens 2009 with the prior of Vehtari et al. 2024; NaN where too few differ, or where
+    the largest one recurs, which is a bound and no tail.
 
     Args:
       weights: float [S], not negative.
@@ -105,6 +106,8 @@ def pareto_k(weights: np.ndarray) -> float:
     ordered = np.sort(np.asarray(weights, np.float64))
     length = int(min(len(ordered) / 5, 3 * np.sqrt(len(ordered))))
     if length < _FEWEST_OF_TAIL or not ordered[-1] > 0:
+        return np.nan
+    if ordered[-_FEWEST_OF_TAIL] > ordered[-1] * (1 - _ROUNDING):
         return np.nan
     tail = ordered[-length:] / ordered[-1]
     excess = tail - ordered[-length - 1] / ordered[-1]

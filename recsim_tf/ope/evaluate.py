@@ -19,6 +19,7 @@ from recsim_tf.core.validation import (
 from recsim_tf.ope.densities import missing_support
 from recsim_tf.ope.diagnostics import Verdict
 from recsim_tf.ope.estimators import PRESETS, Estimator, Values, Weights
+from recsim_tf.ope.logged_policy import LoggedPolicy
 from recsim_tf.ope.results import Estimate, Result
 from recsim_tf.ope.sample import WEAKER, Sample, gather
 from recsim_tf.ope.simulated import Simulations
@@ -56,7 +57,8 @@ def evaluate(
       log: a `Log`, or what has `pieces()` that are.
       estimators: names of `PRESETS`, or estimators by names of their own.
       model: of the users, see `Simulations`; what simulated, calibrated and dr read.
-      logging: the policy that logged, to be simulated.
+      logging: the policy that logged, to be simulated; where the log has no probabilities they are
+        those of this policy, and the verdicts of one by `fit_logging` say so.
       q: values of slates, which dr subtracts; by default `SimulatedQ` of the model, or without a
         model `Regression`.
       gamma: discount of each step, in [0, 1], beside that of the log.
@@ -102,7 +104,7 @@ class Judged:
         check_numbers(FRACTION, gamma=self.gamma)
         read = {one.reads for one in self.estimators.values() if one.is_weighted}
         names = read | {weaker for reads in read for weaker in ("slate", *WEAKER[reads])}
-        return gather(self.policy, self.log, names, self.gamma)
+        return gather(self.policy, self.log, names, self.gamma, self.logging)
 
     @functools.cached_property
     def _simulations(self) -> Simulations:
@@ -160,6 +162,9 @@ class Judged:
         verdict, cut = estimate.verdict, 1 - used.mean / (max(unbent.mean, used.mean) or 1)
         if verdict.is_believable and cut > _CUT:
             verdict = Verdict(verdict.word, f"{cut:.0%} of the weight is bent away, a bias")
+        if isinstance(self.logging, LoggedPolicy) and not _has_probabilities(self.log):
+            told = [verdict.reason] if verdict.reason else []
+            verdict = Verdict(verdict.word, "; ".join([*told, "propensities estimated"]))
         return estimate._replace(verdict=verdict, weights=used).beyond(sample.returns, level)
 
     def of_rows(self, rows: Any) -> Sample:
@@ -173,6 +178,10 @@ class Judged:
         highest = np.abs(sample.reward.sum(2) * sample.discount).max() * sample.num_steps
         never = f"{self._missing:.0%} of the policy's slates are never logged"
         return f"{never}, which is a bias of up to {self._missing * highest:.3g}"
+
+
+def _has_probabilities(log: Any) -> bool:
+    return bool(tf.nest.flatten(next(iter(log.pieces())).logging))
 
 
 def chosen_estimators(estimators: Sequence[str] | Mapping[str, Estimator]) -> dict[str, Estimator]:

@@ -20,6 +20,12 @@ class SlateLogProbs(NamedTuple):
     position: Any = ()  # [S, T, K], of each position's item at that position
     set: Any = ()  # [S, T], of the slate's items in any order
 
+    @classmethod
+    def of_items(cls, log_probs: np.ndarray) -> "SlateLogProbs":
+        """Of slates of one item each, log-probabilities [S, T]."""
+        alone = log_probs[..., np.newaxis]
+        return cls(log_probs, alone, alone, log_probs)
+
 
 class Log(NamedTuple):
     """S sessions of up to T steps, as NumPy arrays.

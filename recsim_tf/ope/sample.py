@@ -11,6 +11,7 @@ from recsim_tf.ope.densities import densities
 from recsim_tf.ope.diagnostics import WeightDiagnostics
 from recsim_tf.ope.estimators import Estimator, Terms, Values, terms
 from recsim_tf.ope.log import Log, SlateLogProbs
+from recsim_tf.policies.stochastic import StochasticPolicy
 
 # Readings of rewards that assume less.
 WEAKER: dict[str, tuple[str, ...]] = {
@@ -93,7 +94,9 @@ class Sample(NamedTuple):
         return ""
 
 
-def gather(policy: Any, log: Any, names: Collection[str], gamma: float) -> Sample:
+def gather(
+    policy: Any, log: Any, names: Collection[str], gamma: float, logging: Any = None
+) -> Sample:
     """The sample of a log.
 
     Args:
@@ -101,13 +104,18 @@ def gather(policy: Any, log: Any, names: Collection[str], gamma: float) -> Sampl
       log: a `Log`, or what has `pieces()` that are.
       names: fields of `SlateLogProbs` that are read; none where no weights are.
       gamma: discount of each step.
+      logging: the policy that logged, which is asked where the log has no probabilities; or None.
 
     Raises:
       ValueError: for a bad log, a policy without a density, or a logging policy without chance.
     """
     density = None if policy is None or not names else densities(policy, names)
+    known = names and isinstance(logging, StochasticPolicy)
+    of_logging = densities(logging, names, "logging") if known else None
     samples, shows_others = [], False
     for piece in log.pieces():
+        if of_logging is not None and not tf.nest.flatten(piece.logging):
+            piece = piece._replace(logging=of_logging(piece))
         samples.append(_sample(piece.check(), density, names, gamma))
         logged = piece.logging.slate
         shows_others |= isinstance(logged, tuple) or bool((logged[piece.active] < 0).any())

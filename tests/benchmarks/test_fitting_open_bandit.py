@@ -38,7 +38,6 @@ def test_a_quick_run_prints_and_writes_its_figures(tmp_path):
     content, printed = quick_run(tmp_path, "fitting.py", "open_bandit", f"--data_dir={tmp_path}")
     assert content["command"] == "python benchmarks/fitting.py open_bandit --quick --json=PATH"
     found = content["figures"]
-    assert found["total_error"] == abs(found["men/ours"] - found["men/logged"])
     assert 0 < found["men/log_loss/ours"] < 1
     assert 0 < found["men/log_loss/logistic_regression"] < 1
     assert "men" in {line.split()[0] for line in printed.splitlines() if line}

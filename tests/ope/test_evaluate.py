@@ -89,6 +89,11 @@ def test_k_hat_is_the_shape_of_the_tail(shape):
     assert ope.pareto_k(weights) == pytest.approx(shape, abs=0.25)
 
 
-@pytest.mark.parametrize("weights", [np.ones(1000), np.zeros(1000), np.eye(1, 1000)[0], [1, 2, 3]])
+RECURRING = np.repeat([0.5, 6.0, 7.0, 16.0, 20.0], [900, 25, 25, 25, 25])
+
+
+@pytest.mark.parametrize(
+    "weights", [np.ones(1000), np.zeros(1000), np.eye(1, 1000)[0], [1, 2, 3], RECURRING]
+)
 def test_weights_without_a_tail_have_no_k_hat(weights):
     assert np.isnan(ope.pareto_k(np.asarray(weights)))

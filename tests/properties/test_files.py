@@ -38,11 +38,11 @@ RESULTS = {
     "train": {"iterations": 20, "env_steps": 160, "seconds": 2.0},
 }
 TABLES = {
-    "log.csv": """session,step,position,document,clicked,engagement,propensity
-a,0,0,d0,1,1.5,0.25
-a,0,1,d1,0,,0.25
-a,1,0,d2,0,,0.25
-b,0,0,d1,1,0.5,0.5
+    "log.csv": """session,step,position,document,clicked,engagement
+a,0,0,d0,1,1.5
+a,0,1,d1,0,
+a,1,0,d2,0,
+b,0,0,d1,1,0.5
 """,
     "u.inter": """user_id:token\titem_id:token\trating:float\ttimestamp:float
 1\t1\t3\t880

@@ -40,6 +40,7 @@ simulator: float32 and shorter floats are stored as `float_list`, float64 as one
 """
 
 from recsim_tf.adapters.episodes.reading import Episodes, ReadError, read
+from recsim_tf.adapters.episodes.rlds import to_rlds
 from recsim_tf.adapters.episodes.session import Session, session_spec
 from recsim_tf.adapters.episodes.writing import Writer, refuse_existing, write
 
@@ -51,5 +52,6 @@ __all__ = [
     "read",
     "refuse_existing",
     "session_spec",
+    "to_rlds",
     "write",
 ]

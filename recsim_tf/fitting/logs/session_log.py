@@ -11,7 +11,7 @@ from recsim_tf.core.types import Nest
 from recsim_tf.core.validation import check_at_least
 
 # The fields with an axis of time.
-_STEPS = ("documents", "shown", "hidden", "response", "innovation", "propensity", "query")
+_STEPS = ("documents", "shown", "hidden", "response", "innovation", "query")
 
 
 @runtime_checkable
@@ -59,8 +59,6 @@ class SessionLog(NamedTuple):
     # nest of [S, T, ...]: draws of the response, such as the position chosen, or K for "no click"
     response: Nest
     innovation: Nest  # nest of [S, T, ...]: draws of the users' change
-    # float32 [S, T], in (0, 1]: probability of the slate under the policy that showed it
-    propensity: Nest = ()
     # nest of [S, T, ...]: what the system said or asked beside the slate; given, as slates are
     query: Nest = ()
 

@@ -29,7 +29,7 @@ def shuffle_steps(log: SessionLog, seed: int = 0) -> SessionLog:
     check_at_least(0, seed=seed)
     keys = np.where(log.active, np.random.default_rng(seed).random(log.active.shape), 2.0)
     steps = np.argsort(keys, axis=1)
-    fields = ("documents", "shown", "hidden", "response", "innovation", "propensity", "query")
+    fields = ("documents", "shown", "hidden", "response", "innovation", "query")
     changed = {}
     for name in fields:
         value = getattr(log, name)

@@ -226,8 +226,8 @@ def turns(rows: list[dict], has_words: bool, num_attributes: int) -> dict[Any, l
 
 
 def impressions(rows: list[dict]) -> dict[Any, list[tuple]]:
-    """By session: (documents by position, chosen position or None, its engagement, propensity,
-    departed) of each slate in its order.
+    """By session: (documents by position, chosen position or None, its engagement, departed) of
+    each slate in its order.
     """
     found: dict[Any, dict[int, dict]] = {}
     for row in rows:
@@ -236,27 +236,24 @@ def impressions(rows: list[dict]) -> dict[Any, list[tuple]]:
         position = whole(row["position"], 0, 2**31)
         require(position not in slate)
         engagement = None if is_empty(row["engagement"]) else float32(row["engagement"])
-        propensity = float32(row["propensity"])
-        require(0 < propensity <= 1)
         clicked = flag(row["clicked"])
         require(not clicked or engagement is not None)
         document = identity(row["document"])
-        slate[position] = (document, clicked, engagement, propensity, flag(row["departed"]))
+        slate[position] = (document, clicked, engagement, flag(row["departed"]))
     every = [slate for slates in found.values() for slate in slates.values()]
     size = max(len(slate) for slate in every)
     result = {}
     for session, slates in found.items():
-        require(len({cell[4] for slate in slates.values() for cell in slate.values()}) == 1)
+        require(len({cell[3] for slate in slates.values() for cell in slate.values()}) == 1)
         result[session] = []
         for _, slate in sorted(slates.items()):
             clicked = [position for position, cell in slate.items() if cell[1]]
             require(len(clicked) <= 1 and max(slate) < size)
-            require(len({cell[3] for cell in slate.values()}) == 1)
             documents = {position: cell[0] for position, cell in slate.items()}
             chosen = clicked[0] if clicked else None
             engagement = slate[chosen][2] if clicked else None
-            _, _, _, propensity, departed = next(iter(slate.values()))
-            result[session].append((documents, chosen, engagement, propensity, departed))
+            departed = next(iter(slate.values()))[3]
+            result[session].append((documents, chosen, engagement, departed))
     return result
 
 
@@ -303,7 +300,7 @@ def bandit(
     found = []
     for row in records(header, rows, needed):
         item, position = whole(row["item_id"], 0, len(ids)), whole(row["position"], 1, 4)
-        clicked, propensity = whole(row["click"], 0, 2) == 1, float32(row["propensity_score"])
+        clicked, propensity = whole(row["click"], 0, 2) == 1, number(row["propensity_score"])
         affinities = [float32(row[name]) for name in scores]
         require(0 < propensity <= 1 and min(affinities) >= 0)
         require(

@@ -29,21 +29,20 @@ IMPRESSIONS = {
     "document": ("d0", "d9", 7, ["d0"], *MISSING),
     "clicked": (0, 1, "true", False, 2, "yes", *MISSING),
     "engagement": (0.5, 1e300, math.inf, "x", 1e-60, *MISSING),
-    "propensity": (0.25, 1, 0, 1e-60, 2, "x", *MISSING),
     "departed": (0, 1, "x", *MISSING),
 }
 SLATES = [
-    ("a", 0, 0, "d0", 1, 1.5, 0.25, 1),
-    ("a", 0, 1, "d1", 0, None, 0.25, 1),
-    ("a", 1, 0, "d2", 0, None, 0.5, 1),
-    ("b", 0, 1, "d1", 1, 0.5, 0.5, 0),
-    ("b", 2, 0, "d0", 0, None, 1.0, 0),
-    ("b", 2, 1, "d2", 0, None, 1.0, 0),
+    ("a", 0, 0, "d0", 1, 1.5, 1),
+    ("a", 0, 1, "d1", 0, None, 1),
+    ("a", 1, 0, "d2", 0, None, 1),
+    ("b", 0, 1, "d1", 1, 0.5, 0),
+    ("b", 2, 0, "d0", 0, None, 0),
+    ("b", 2, 1, "d2", 0, None, 0),
 ]
 OF_TABLES = {
     "document_ids": (("d0", "d0"), "d0", (None,), np.zeros([1, 1]), ("d0",)),
     "slate_size": (0, 1, 2.5, True),
-    "attributes": ("engagement", ("propensity", "propensity"), ("x",), 5),
+    "attributes": ("engagement", ("departed", "departed"), ("x",), 5),
     "first_position": (None, 0.5, 3, True),
     "departed": ("yes", None, 1),
     "multiple_clicks": ("no", 0),
@@ -76,13 +75,12 @@ def test_tables_are_read_as_they_are(data):
     for session, slates in enumerate(expected.values()):
         assert log.length[session] == len(slates)
         assert log.departed[session] == slates[0][-1]
-        for step, (documents, chosen, engagement, propensity, _) in enumerate(slates):
+        for step, (documents, chosen, engagement, _) in enumerate(slates):
             at = (session, step)
             ids = found.document_ids[log.documents[at]]
             assert {int(p): ids[p] for p in np.flatnonzero(log.shown[at])} == documents
             assert log.response[at] == (size if chosen is None else chosen)
             assert chosen is None or found.engagement[at][chosen] == engagement
-            assert log.propensity[at] == propensity
 
 
 FILMS = 4
@@ -227,8 +225,7 @@ def test_bandit_logs_are_read_as_they_are(folder, data):
     found = read_or_none(lambda: read_open_bandit(folder), expected, "column", name)
     if found is None:
         return
-    propensity = found.log.propensity[:, 0]
-    columns = (found.item, found.position, found.clicked, propensity, found.affinity)
+    columns = (found.item, found.position, found.clicked, found.propensity, found.affinity)
     assert list(zip(*columns, strict=True)) == expected
     most = data.draw(st.sampled_from((0, 2, -1, 0.5, None)))
     is_most = type(most) is int and most >= 0

@@ -24,11 +24,12 @@ class OpenBanditLog(NamedTuple):
     know of them.
     """
 
-    # `documents` int32 item ids, `response` int32 0 for a click and 1 for none, `propensity`;
-    # nobody leaves
+    # `documents` int32 item ids, `response` int32 0 for a click and 1 for none; nobody leaves
     log: SessionLog
     # int32 [S], where on the page the item stood: 0, 1 or 2 from left to right
     position: np.ndarray
+    # float64 [S], in (0, 1]: the probability of the item at this position, as it was logged
+    propensity: np.ndarray
     # int32 [S, 4], positions in `user_categories`; their number where it is none of them
     user_features: np.ndarray
     user_categories: tuple[np.ndarray, ...]  # 4 arrays of hashes, sorted
@@ -65,8 +66,7 @@ def read_open_bandit(
     in the order of the file.
 
     A row is one item at one of three positions of a page; rows of the same page are not marked, so
-    that each is a session. The propensity is the probability that the policy showed this item at
-    this position.
+    that each is a session.
 
     Features of users and items are hashes. Those of items differ between the folders of the two
     policies, but group the same items: their codes, numbered in order of item id, agree. Those of
@@ -96,11 +96,7 @@ def read_open_bandit(
     item = faults.whole_numbers("item_id", 0, num_items - 1).astype(np.int32)
     position = faults.whole_numbers("position", 1, _NUM_POSITIONS).astype(np.int32)
     click = faults.whole_numbers("click", 0, 1).astype(np.int32)
-    propensity = parsing.as_float32(
-        faults.numbers(
-            "propensity_score", lambda x: (parsing.as_float32(x) > 0) & (x <= 1), "be in (0, 1]"
-        )
-    )
+    propensity = faults.numbers("propensity_score", lambda x: (x > 0) & (x <= 1), "be in (0, 1]")
     time, valid = parsing.timestamps(frame["timestamp"])
     valid &= np.abs(time) < 2.0**63  # Of nanoseconds.
     faults.refuse(~valid, "timestamp", "be a date (ISO 8601)", "invalid timestamp")
@@ -128,11 +124,11 @@ def read_open_bandit(
         hidden=(),
         response=1 - click[:, np.newaxis],
         innovation=(),
-        propensity=propensity[:, np.newaxis],
     )
     return OpenBanditLog(
         log=log,
         position=position - 1,
+        propensity=propensity,
         user_features=np.stack(features, axis=1).astype(np.int32),
         user_categories=tuple(categories),
         affinity=parsing.as_float32(affinity),
@@ -176,7 +172,7 @@ def page_log(impressions: OpenBanditLog, max_affinity: int = 2) -> SessionLog:
     Returns:
       A log with `initial` the codes of the users' features, int32 [S, 4]; `documents` item ids
       int32 [S, 1, 3], 0 where nothing is shown; `hidden` affinities int32 [S, 1, 3]; `response`
-      int32 [S, 1, 3], 1 for a click; `propensity` as it was.
+      int32 [S, 1, 3], 1 for a click.
     """
 
     check_at_least(0, max_affinity=max_affinity)

@@ -2,7 +2,8 @@
 are marked, for callers that drop them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,18 @@ class Faults:
       frame: the table, a DataFrame of R rows.
       sessions: int [R], the session of each row, from 0; None where each row is one.
       drop: mark faulty sessions instead of raising.
+      place: by name, columns that errors tell beside the row.
     """
 
-    def __init__(self, frame: Any, sessions: np.ndarray | None = None, drop: bool = False):
+    def __init__(
+        self,
+        frame: Any,
+        sessions: np.ndarray | None = None,
+        drop: bool = False,
+        place: Mapping[str, str] = MappingProxyType({}),
+    ):
         self._frame = frame
+        self._place = place
         self._rows = np.arange(len(frame))
         self._sessions = sessions = self._rows if sessions is None else sessions
         self._drop = drop
@@ -90,8 +99,10 @@ class Faults:
         rows = self._rows if rows is None else rows
         if not self._drop:
             row = rows[bad].min()
+            cells = {name: self._frame[of].iloc[row] for name, of in self._place.items()}
+            place = ", ".join(f"{name} {_plain(cell)}" for name, cell in cells.items())
             raise ValueError(
-                f"row {row}, column {column!r} must {allowed}, got"
+                f"row {row}{place and f' ({place})'}, column {column!r} must {allowed}, got"
                 f" {_plain(self._frame[column].iloc[row])}"
             )
         sessions = np.unique(self._sessions[rows[bad]])

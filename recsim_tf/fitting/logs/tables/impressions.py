@@ -22,7 +22,6 @@ _ROLES = (
     "chosen_document",
     "purchased",
     "engagement",
-    "propensity",
     "departed",
 )
 UNKNOWN = -2
@@ -45,7 +44,6 @@ class Impressions(NamedTuple):
     chosen: Nest
     purchased: Nest  # bool
     engagement: Nest  # float32
-    propensity: Nest  # float32
     departed: Nest  # bool
     attributes: tuple  # of float32
 
@@ -130,9 +128,6 @@ def parse(
         # That a chosen document has some is judged with its slate.
         invalid = ~np.isfinite(engagement) & column.notna().to_numpy()
         faults.refuse(invalid, columns["engagement"], "be a finite number", "invalid engagement")
-    propensity = number(
-        "propensity", lambda x: (x > 0) & (x <= 1), "be in (0, 1] as float32", parsing.float32
-    )
     departed = flag("departed")
     values = [
         faults.numbers(name, np.isfinite, "be a finite number", read=parsing.float32)
@@ -151,7 +146,6 @@ def parse(
         chosen,
         flag("purchased"),
         engagement,
-        propensity,
         departed,
         tuple(values),
     )

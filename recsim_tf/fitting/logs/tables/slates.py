@@ -151,10 +151,6 @@ def _check_choices(
         missing = picked & ~np.isfinite(shown.engagement)
         allowed = "be a finite number where a document is chosen"
         refuse(missing, "engagement", allowed, "invalid engagement")
-    for role, values, first, unit in (
-        ("propensity", shown.propensity, slates.first, "slate"),
-        ("departed", shown.departed, slates.first_of_session, "session"),
-    ):
-        if role in columns:
-            allowed = f"be the same in all rows of a {unit}"
-            refuse(values != values[first], role, allowed, f"{role} differs")
+    if "departed" in columns:
+        differs = shown.departed != shown.departed[slates.first_of_session]
+        refuse(differs, "departed", "be the same in all rows of a session", "departed differs")

@@ -93,8 +93,6 @@ def from_table(
       purchased: 1 in the rows of documents that were clicked and purchased, else 0. It goes with
         `clicked`, and the log is for models that draw `ClicksAndPurchases`.
       engagement: numbers, needed in the rows of documents chosen or clicked.
-      propensity: probability in (0, 1] of the slate under the policy that showed it, the same in
-        all rows of a slate.
       departed: 1 if the user left after the last step, the same in all rows of a session.
 
     Features of users and documents are not in the log. Join them by `session_ids` and
@@ -233,7 +231,6 @@ def _pad(
         response = by_position(slates.picked, np.int32)
     else:
         response = by_step(shown.position, num_positions, np.int32, slates.picked)
-    has_propensity = isinstance(shown.propensity, np.ndarray)
     log = SessionLog(
         length=length,
         departed=left,
@@ -243,6 +240,5 @@ def _pad(
         hidden=hidden[0] if len(hidden) == 1 else hidden,
         response=response,
         innovation=innovation,
-        propensity=by_step(shown.propensity, 1.0, np.float32, everywhere) if has_propensity else (),
     )
     return log, engagement, kept

@@ -38,18 +38,15 @@ def to_table(log: SessionLog) -> Any:
     shown = log.shown & log.active[..., np.newaxis]
     if not shown.any(axis=2)[log.active].all():
         raise ValueError("log.shown must have a document in each step, got a step without one")
-    of_slate, of_step = log.shown.shape, log.shown.shape[:2]
     session, step, position = rows = np.nonzero(shown)
     columns = {"session": session, "step": step, "position": position}
-    columns["document"] = _array("documents", log.documents, "i", of_slate)[rows]
+    columns["document"] = _array("documents", log.documents, "i", log.shown.shape)[rows]
     columns |= {name: values[rows] for name, values in _responses(log, shown).items()}
     columns["departed"] = log.departed[session].astype(np.int64)
-    if tf.nest.flatten(log.propensity):
-        columns["propensity"] = _array("propensity", log.propensity, "f", of_step)[session, step]
     hidden = tf.nest.flatten(log.hidden)
     for number, values in enumerate(hidden):
         name = "hidden" if len(hidden) == 1 else f"hidden_{number}"
-        columns[name] = _array("hidden", values, "f", of_slate)[rows]
+        columns[name] = _array("hidden", values, "f", log.shown.shape)[rows]
     return pandas().DataFrame(columns)
 
 

@@ -57,12 +57,11 @@ def test_impressions_become_sessions_of_one_item_with_features_for_a_click_model
     np.testing.assert_array_equal(log.length, [1, 1, 1])
     np.testing.assert_array_equal(log.documents, [[[2]], [[0]], [[2]]])
     np.testing.assert_array_equal(log.response, [[1], [0], [1]])
-    np.testing.assert_array_equal(log.propensity, np.float32([[0.25], [0.5], [1]]))
+    np.testing.assert_array_equal(read.propensity, [0.25, 0.5, 1])
     assert log.shown.shape == (3, 1, 1)
     assert log.shown.all()
     assert not log.departed.any()
-    dtypes = [leaf.dtype for leaf in (log.documents, log.response, log.propensity)]
-    assert dtypes == [np.int32, np.int32, np.float32]
+    assert log.documents.dtype == log.response.dtype == np.int32
     np.testing.assert_array_equal(read.item, [2, 0, 2])
     np.testing.assert_array_equal(read.clicked, [False, True, False])
     np.testing.assert_array_equal(read.position, [2, 0, 1])
@@ -134,7 +133,6 @@ def test_each_impression_is_a_page_with_one_item_at_its_position(tmp_path):
     np.testing.assert_array_equal(log.documents[:, 0], [[0, 0, 2], [0, 0, 0], [0, 2, 0]])
     np.testing.assert_array_equal(log.response[:, 0], [[0, 0, 0], [1, 0, 0], [0, 0, 0]])
     np.testing.assert_array_equal(log.hidden[:, 0], [[0, 0, 0], [1, 0, 0], [0, 2, 0]])
-    np.testing.assert_array_equal(log.propensity, np.float32([[0.25], [0.5], [1]]))
 
 
 def test_the_log_is_scored_by_the_one_position_that_was_shown(tmp_path):

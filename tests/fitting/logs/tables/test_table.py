@@ -19,7 +19,6 @@ COLUMNS = {
 }
 EVERYTHING = COLUMNS | {
     "engagement": "minutes",
-    "propensity": "probability",
     "timestamp": "time",
     "departed": "left",
 }
@@ -37,7 +36,6 @@ def table(**replaced) -> pd.DataFrame:
         "video": [30, 10, 20, 20, 30],
         "click": [0, 1, 1, 0, 0],
         "minutes": [np.nan, 2.5, 4.0, np.nan, np.nan],
-        "probability": [0.5, 0.5, 0.25, 1.0, 1.0],
         "left": [0, 0, 0, 1, 1],
         "quality": [0.3, 0.1, 0.2, 0.2, 0.3],
     } | replaced
@@ -71,7 +69,6 @@ def test_rows_become_padded_sessions():
         log.shown, [[[True, True], [False, True]], [[True, True], [True, True]]]
     )
     np.testing.assert_array_equal(log.response, [[1, 1], [2, 2]])
-    np.testing.assert_array_equal(log.propensity, np.float32([[0.5, 0.25], [1, 1]]))
     np.testing.assert_array_equal(
         log.hidden, np.float32([[[0.3, 0.1], [0, 0.2]], [[0.2, 0.3], [0.2, 0.3]]])
     )
@@ -197,9 +194,6 @@ FAULTS = [
     (changed("click", 0, 1), 1, "click", "1", "more than one choice"),
     (changed("minutes", 2, np.nan), 2, "minutes", "nan", "invalid engagement"),
     (changed("minutes", 0, "long"), 0, "minutes", "'long'", "invalid engagement"),
-    (changed("probability", 3, 1.5), 3, "probability", "1.5", "invalid propensity"),
-    (changed("probability", 3, 1e-50), 3, "probability", "1e-50", "invalid propensity"),
-    (changed("probability", 1, 0.6), 1, "probability", "0.6", "propensity differs"),
     (changed("left", 2, 1), 2, "left", "1", "departed differs"),
     (changed("quality", 4, np.nan), 4, "quality", "nan", "invalid quality"),
     (changed("time", 2, 9), 2, "time", "9", "timestamps out of order", UNNUMBERED),
@@ -255,10 +249,10 @@ def test_types_of_columns_and_the_order_of_numbered_rows_do_not_matter():
 
 
 def test_each_session_is_dropped_once_with_its_first_fault():
-    frame = changed("probability", 0, -1)
+    frame = changed("click", 0, -1)
     frame.loc[1, "slot"] = 0
-    frame.loc[3, "probability"] = 2
-    with pytest.raises(ValueError, match=r"none: 2 of 2 sessions dropped: invalid propensity 2"):
+    frame.loc[3, "click"] = 2
+    with pytest.raises(ValueError, match=r"none: 2 of 2 sessions dropped: invalid clicked 2"):
         from_table(frame, EVERYTHING, drop_invalid=True)
 
 
@@ -288,7 +282,7 @@ def test_bad_arguments_are_named(columns, arguments, message):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (table().iloc[:0], "table must have at least one row and one column, got 0 rows and 10 c"),
+        (table().iloc[:0], "table must have at least one row and one column, got 0 rows and 9 c"),
         ([1], "table must be a pandas DataFrame, a pyarrow Table or a path, got list"),
         ("log.json", r"the name of a table's file must end in one of \.csv"),
         ("empty.csv", "is no table of separated values"),

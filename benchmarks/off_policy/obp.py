@@ -1,0 +1,51 @@
+"""A simulated log of slates, judged by obp 0.5.7 and here.
+
+obp asks for Python 3.8 to 3.10. In an environment of Python 3.11 it runs after `pip install torch
+"pandas<3" matplotlib seaborn scikit-learn pyyaml tqdm pyieoe` and `pip install
+--ignore-requires-python --no-deps obp==0.5.7`.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import processes
+from off_policy.worlds import WORLDS, affine
+from sections import Section, Settings, section
+
+from recsim_tf import ope
+
+_ESTIMATORS = ("ips", "iips", "rips")
+_NUM_SESSIONS = {False: 10_000, True: 200}
+
+
+def measure(settings: Settings) -> Section:
+    world, logging, target = WORLDS["several_clicks"], affine(1.0), affine(3.0)
+    trajectory = world.rollout(logging, _NUM_SESSIONS[settings.quick], 1, settings.seed)
+    log = ope.from_trajectory(world, trajectory, logging)
+    feedback = ope.to_obp(log, target)
+    found = ope.evaluate(None, ope.from_obp(feedback), _ESTIMATORS)
+    by_obp, line = values(settings.peer, feedback)
+    rows = [("estimator", "here", "obp")]
+    rows += [
+        (name, f"{found[name].value:.9g}", f"{by_obp[name]:.9g}" if by_obp else "")
+        for name in _ESTIMATORS
+    ]
+    figures = {f"obp.{name}": found[name].value for name in _ESTIMATORS}
+    bars = {}
+    if by_obp:
+        figures["obp.largest_difference"] = max(
+            abs(found[name].value / by_obp[name] - 1) for name in _ESTIMATORS
+        )
+        bars["obp.largest_difference"] = (0.0, 1e-6)
+    title = f"A log of {log.num_sessions:,} slates in obp and here"
+    return section(settings, title, rows, figures, bars, [line] if line else [])
+
+
+def values(python: str | None, feedback: dict[str, Any]) -> tuple[dict[str, float] | None, str]:
+    """What obp says of feedback, and a line that says why it does not; see `processes.run_peer`."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "log.npz"
+        np.savez(path, **feedback)
+        return processes.run_peer("obp", "obp-python", python, "obp_values.py", path=path)

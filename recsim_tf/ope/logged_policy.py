@@ -1,0 +1,73 @@
+"""The policy that logged, estimated where its probabilities are not known."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from recsim_tf.core.distributions import PlackettLuce
+from recsim_tf.core.types import Observation
+from recsim_tf.ope.log import Log
+from recsim_tf.policies import PlackettLucePolicy
+
+# (observation of B users) -> float [B, N, P], of each candidate
+CandidateFeatures = Callable[[Observation], tf.Tensor]
+
+
+class LoggedPolicy(PlackettLucePolicy):
+    """A Plackett-Luce policy whose logits are linear in features. Estimates with its probabilities
+    say that they are estimated.
+
+    Args:
+      features: of the candidates.
+      coefficients: float [P].
+      slate_size: K.
+    """
+
+    def __init__(self, features: CandidateFeatures, coefficients: tf.Tensor, slate_size: int):
+        self.coefficients = coefficients
+
+        def slates(observation: Observation) -> PlackettLuce:
+            of_candidates = tf.cast(features(observation), coefficients.dtype)
+            return PlackettLuce(tf.linalg.matvec(of_candidates, coefficients), slate_size)
+
+        super().__init__(slates)
+
+
+def fit_logging(log: Log, features: CandidateFeatures) -> LoggedPolicy:
+    """The Plackett-Luce policy that is likeliest to have shown the slates of a log.
+
+        logging = ope.fit_logging(log, features)
+        ope.evaluate(new_policy, log, logging=logging)
+
+    Args:
+      log: with observations and full slates. Its probabilities are not read.
+      features: maps an observation of B users to features of the candidates, float [B, N, P].
+
+    Raises:
+      ValueError: for a log without observations, an empty position, or a search that does not
+        converge.
+    """
+    if not tf.nest.flatten(log.observation):
+        raise ValueError("log.observation must be given to fit the policy that logged, got ()")
+    observation, slate = tf.nest.map_structure(
+        lambda leaf: tf.constant(leaf[log.active]), (log.observation, log.slate)
+    )
+    if (slate.numpy() < 0).any():
+        raise ValueError("log.slate must be full to fit the policy that logged, got -1")
+    inputs = tf.cast(features(observation), tf.float64)
+    scale = np.maximum(inputs.numpy().std((0, 1)), 1e-12)
+
+    def loss(coefficients: tf.Tensor) -> tf.Tensor:
+        logits = tf.linalg.matvec(inputs, coefficients / scale)
+        return -tf.reduce_mean(PlackettLuce(logits, slate.shape[1]).log_prob(slate))
+
+    found = tfp.optimizer.lbfgs_minimize(
+        tf.function(lambda point: tfp.math.value_and_gradient(loss, point)),
+        tf.zeros(inputs.shape[2], tf.float64),
+        max_iterations=500,
+    )
+    if not found.converged:
+        raise ValueError("features must be finite, and not tell slates for sure: the fit failed")
+    return LoggedPolicy(features, found.position / scale, slate.shape[1])

@@ -1,0 +1,64 @@
+"""Logging policies that are estimated."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf import ope
+from recsim_tf.ope.densities import densities
+from tests.ope.worlds import log_of_clicks, near
+from tests.refusals import assert_refused
+
+
+def distance(seen):
+    return tf.abs(seen.documents - seen.user[:, tf.newaxis])[..., tf.newaxis]
+
+
+def test_the_policy_that_logged_is_found_and_the_verdict_says_that_it_is_estimated():
+    log = log_of_clicks(num_sessions=3000)
+    unknown = log._replace(logging=ope.SlateLogProbs())
+    fitted = ope.fit_logging(unknown, distance)
+    assert fitted.coefficients.numpy() == pytest.approx([-1.0], abs=0.1)
+    found = densities(fitted, ["slate"])(log).slate
+    assert found.mean() >= log.logging.slate.mean()
+    known = ope.evaluate(near(2.0), log)["snips"]
+    estimated = ope.evaluate(near(2.0), unknown, logging=fitted)["snips"]
+    assert estimated.value == pytest.approx(known.value, rel=0.03)
+    assert str(estimated.verdict) == "believable: propensities estimated"
+    # Those of the log go first.
+    assert ope.evaluate(near(2.0), log, logging=fitted)["snips"].verdict == known.verdict
+
+
+def test_a_policy_that_is_known_may_stand_for_the_probabilities_of_a_log():
+    log = log_of_clicks()
+    unknown = log._replace(logging=ope.SlateLogProbs())
+    names = ["snips", "rips", "snset_ips"]
+    expected = ope.evaluate(near(2.0), log, names)
+    found = ope.evaluate(near(2.0), unknown, names, logging=near(1.0))
+    for name in names:
+        assert found[name].value == expected[name].value
+        assert found[name].verdict == expected[name].verdict
+
+
+def test_a_wrong_form_is_caught_by_the_mean_weight():
+    unknown = log_of_clicks(sharpness=3.0)._replace(logging=ope.SlateLogProbs())
+    fitted = ope.fit_logging(unknown, lambda seen: tf.sin(50 * distance(seen)))
+    reason = ope.evaluate(near(1.0), unknown, logging=fitted)["snips"].verdict.reason
+    assert "the propensities are wrong" in reason
+    assert reason.endswith("; propensities estimated")
+
+
+def test_logs_that_tell_nothing_of_their_policy_are_refused():
+    log = log_of_clicks()
+    for call, message in (
+        (lambda: ope.fit_logging(log._replace(observation=()), distance), "log.observation must"),
+        (
+            lambda: ope.fit_logging(log._replace(slate=np.full_like(log.slate, -1)), distance),
+            "log.slate must be full to fit the policy that logged, got -1",
+        ),
+        (
+            lambda: ope.fit_logging(log, lambda seen: np.nan * distance(seen)),
+            "features must be finite",
+        ),
+    ):
+        assert_refused(call, message)

@@ -1,0 +1,227 @@
+"""Logs of tables, of Open Bandit and of obp: what is read, and what is refused."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from recsim_tf import ope
+from recsim_tf.fitting.logs import read_open_bandit
+from recsim_tf.policies import PlackettLucePolicy
+from tests.fitting.logs.datasets.test_open_bandit import write
+from tests.ope.worlds import log_of_clicks, near
+from tests.refusals import assert_refused
+
+
+def table(**replaced):
+    """Two sessions, b with two steps, the second a short slate, and a with one; in disorder."""
+    columns = {
+        "session": ["b", "b", "a", "b", "a"],
+        "step": [3, 3, 0, 7, 0],
+        "position": [1, 0, 0, 1, 1],
+        "item": [2, 0, 1, 1, 0],
+        "reward": [0.5, 0, 1, 2, 0],
+        "propensity": [0.2, 0.2, 0.3, 0.5, 0.3],
+        "propensity_prefix": [0.2, 0.5, 0.6, 0.5, 0.3],
+        "propensity_position": [0.4, 0.5, 0.6, 0.5, 0.3],
+        "target_propensity": [0.1, 0.1, 0.0, 0.5, 0.0],
+    }
+    return pd.DataFrame(columns | replaced)
+
+
+def changed(column, row, value):
+    frame = table()
+    frame[column] = frame[column].astype(object)
+    frame.loc[row, column] = value
+    return frame
+
+
+def test_rows_become_sessions_with_probabilities_of_both_policies():
+    log = ope.from_table(table())
+    np.testing.assert_array_equal(log.active, [[True, True], [True, False]])
+    np.testing.assert_array_equal(log.slate, [[[0, 2], [-1, 1]], [[1, 0], [-1, -1]]])
+    np.testing.assert_array_equal(log.reward, [[[0, 0.5], [0, 2]], [[1, 0], [0, 0]]])
+    found = {name: np.exp(value) for name, value in log.logging._asdict().items() if name != "set"}
+    np.testing.assert_allclose(found["slate"], [[0.2, 0.5], [0.3, 1]])
+    np.testing.assert_allclose(found["prefix"], [[[0.5, 0.2], [1, 0.5]], [[0.6, 0.3], [1, 1]]])
+    np.testing.assert_allclose(found["position"], [[[0.5, 0.4], [1, 0.5]], [[0.6, 0.3], [1, 1]]])
+    np.testing.assert_allclose(np.exp(log.target.slate), [[0.1, 0.5], [0, 1]])
+    assert log.logging.set == log.target.prefix == log.observation == ()
+    weights = ope.evaluate(None, log, ["ips"])["ips"]
+    # (0.1 / 0.2) 0.5 + (0.1 / 0.2) (0.5 / 0.5) 2, and a session that the target never shows.
+    assert weights.value == pytest.approx((0.25 + 1.0) / 2)
+
+
+def test_a_file_and_other_names_of_columns_give_the_same_log(tmp_path):
+    expected = ope.from_table(table())
+    renamed = table(position=table()["position"] + 1).rename(columns={"item": "video"})
+    renamed.to_csv(tmp_path / "log.csv", index=False)
+    columns = {name: name for name in table()} | {"item": "video"}
+    read = ope.from_table(tmp_path / "log.csv", columns, first_position=1)
+    tf.nest.map_structure(np.testing.assert_array_equal, read, expected)
+
+
+def test_the_prefix_of_the_last_position_is_the_slate_and_one_item_is_all():
+    prefix = table().drop(columns=["propensity", "propensity_position", "target_propensity"])
+    log = ope.from_table(prefix)
+    np.testing.assert_allclose(np.exp(log.logging.slate), [[0.2, 0.5], [0.3, 1]])
+    one = ope.from_table(table()[table()["position"] == 0].drop(columns="propensity_prefix"))
+    for values in one.logging:
+        np.testing.assert_allclose(np.exp(values).ravel(), [0.2, 0.3])
+
+
+FAULTS = [
+    ("propensity", 3, 0, r"be in \(0, 1\], got 0", "invalid propensity"),
+    ("propensity", 3, None, r"be in \(0, 1\], got None", "invalid propensity"),
+    ("propensity_position", 3, 1.5, r"be in \(0, 1\], got 1.5", "invalid propensity_position"),
+    ("target_propensity", 3, -0.1, r"be in \[0, 1\], got -0.1", "invalid target_propensity"),
+    ("propensity", 0, 0.25, "be the same in all rows of a slate", "propensity differs"),
+    ("propensity_prefix", 0, 0.51, "not grow along the slate, got 0.51", "growing propensity_pref"),
+    ("item", 3, -1, "be the number of a candidate, from 0, got -1", "invalid item"),
+    ("item", 3, "x", "be the number of a candidate, from 0, got 'x'", "invalid item"),
+    ("reward", 3, np.inf, "be a finite number, got inf", "invalid reward"),
+    ("step", 3, 0.5, "be a whole number, got 0.5", "invalid step"),
+    ("position", 0, 0, "differ from the other positions of its slate", "duplicate position"),
+    ("position", 3, 2, "be one of the first slate_size=2 positions", "position outside the slate"),
+    ("session", 3, None, "be a session id, got None", "missing session id"),
+]
+
+
+@pytest.mark.parametrize(("column", "row", "value", "message", "reason"), FAULTS)
+def test_a_fault_is_named_by_its_place_or_its_session_is_dropped_and_counted(
+    column, row, value, message, reason, caplog
+):
+    frame = changed(column, row, value)
+    place = rf"row . \(session .*, step .*, position .*\), column '{column}' must "
+    assert_refused(lambda: ope.from_table(frame), place + message)
+    with caplog.at_level(logging.WARNING):
+        log = ope.from_table(frame, drop_invalid=True, slate_size=2)
+    assert f"1 of {3 if column == 'session' else 2} sessions dropped: {reason}" in caplog.text
+    assert log.num_sessions == (2 if column == "session" else 1)
+
+
+def test_columns_and_candidates_that_lack_are_named():
+    for call, message in (
+        (lambda: ope.from_table(table().drop(columns="item")), "columns must name .* for 'item'"),
+        (lambda: ope.from_table(table(), {"session": "user"}), "columns must name .* 'position'"),
+        (lambda: ope.from_table(table(), {"price": "user"}), "columns must map some of session, "),
+        (
+            lambda: ope.from_table(changed("reward", 0, "x").iloc[[0]], drop_invalid=True),
+            "table must have a session without a fault, got none: 1 of 1",
+        ),
+        (
+            lambda: ope.evaluate(near(1.0), ope.from_table(table())),
+            "log.observation must be given .* candidates=, or .* as target_propensity",
+        ),
+        (
+            lambda: ope.from_table(table(), candidates=candidates()[1:]),
+            "candidates must have a row for each item from 0 to 2 of each step, got none for item"
+            " 0 of b, 3",
+        ),
+        (
+            lambda: ope.from_table(table(), candidates=candidates().query("item < 2")),
+            "candidates must have all items of the log, got 2 of at least 3",
+        ),
+        (
+            lambda: ope.from_table(table(), candidates=candidates().assign(price=np.nan)),
+            "row 0, column 'price' must be a finite number, got nan",
+        ),
+    ):
+        assert_refused(call, message)
+
+
+def candidates():
+    rows = [(*place, item) for place in (("b", 3), ("b", 7), ("a", 0)) for item in range(3)]
+    frame = pd.DataFrame(rows, columns=["session", "step", "item"])
+    return frame.assign(price=np.arange(9.0), hue=1.0)
+
+
+def test_candidates_are_what_a_policy_is_asked_about():
+    log = ope.from_table(table(), candidates=candidates().sample(frac=1, random_state=0))
+    documents = log.observation.documents
+    np.testing.assert_array_equal(documents[..., 0], [[[0, 1, 2], [3, 4, 5]], [[6, 7, 8], [0] * 3]])
+    np.testing.assert_array_equal(documents[0, :, :, 1], 1)
+    policy = PlackettLucePolicy.of_logits(lambda seen: 0.1 * seen.documents[..., 0], 2)
+    full = ope.from_table(table()[table()["step"] != 7], candidates=candidates())
+    result = ope.evaluate(policy, full, ["ips"])
+    first = full.observation._replace(documents=full.observation.documents[:, 0])
+    probs = np.exp(policy.log_prob(first, full.slate[:, 0]))
+    expected = np.mean(probs / [0.2, 0.3] * [0.5, 1.0])
+    assert result["ips"].value == pytest.approx(expected, rel=1e-6)
+
+
+def test_impressions_of_open_bandit_are_slates_of_one_item_at_a_position(tmp_path):
+    log = ope.from_open_bandit(read_open_bandit(write(tmp_path), "men"))
+    np.testing.assert_array_equal(log.slate, [[[2]], [[0]], [[2]]])
+    np.testing.assert_array_equal(log.reward, [[[0]], [[1]], [[0]]])
+    for values in log.logging:
+        np.testing.assert_allclose(np.exp(values).ravel(), [0.25, 0.5, 1])
+    np.testing.assert_array_equal(log.observation.user["position"], [[2], [0], [1]])
+    probs = np.array([[0.5, 0.25, 0.25], [0.0, 0.0, 1.0], [0.1, 0.2, 0.7]])
+    with np.errstate(divide="ignore"):
+        logits = np.log(probs)
+    policy = PlackettLucePolicy.of_logits(
+        lambda seen: tf.gather(tf.constant(logits), seen.user["position"]), 1
+    )
+    assert ope.evaluate(policy, log, ["ips"])["ips"].value == pytest.approx(0.5 / 0.5 / 3)
+
+
+def test_slates_go_to_obp_and_come_back():
+    log, policy = log_of_clicks(), near(2.0)
+    feedback = ope.to_obp(log, policy)
+    assert feedback["context"].shape == (1000, 7)
+    assert feedback["n_unique_action"] == 6
+    back = ope.from_obp(feedback)
+    np.testing.assert_array_equal(back.slate, log.slate)
+    np.testing.assert_array_equal(back.reward, log.reward)
+    for name in ("slate", "prefix", "position"):
+        expected = getattr(log.logging, name)
+        np.testing.assert_allclose(getattr(back.logging, name), expected, rtol=1e-12, atol=1e-12)
+    names = ["ips", "snips", "iips", "rips"]
+    of_log, of_back = ope.evaluate(policy, log, names), ope.evaluate(None, back, names)
+    for name in names:
+        assert of_back[name].value == pytest.approx(of_log[name].value, rel=1e-9)
+    frame = pd.DataFrame(
+        {name: feedback[name] for name in feedback if np.ndim(feedback[name]) == 1}
+    )
+    tf.nest.map_structure(
+        np.testing.assert_array_equal, ope.from_table(frame), back._replace(observation=())
+    )
+
+
+def test_single_items_go_to_obp_and_come_back():
+    generator = np.random.default_rng(0)
+    probs = generator.dirichlet(np.ones(4), [50, 2])
+    feedback = {
+        "n_rounds": 50,
+        "n_actions": 4,
+        "action": generator.integers(4, size=50),
+        "position": generator.integers(2, size=50),
+        "reward": generator.random(50),
+        "pscore": generator.uniform(0.1, 0.9, 50),
+        "context": generator.normal(size=[50, 3]),
+        "action_context": np.eye(4),
+    }
+    log = ope.from_obp(feedback, probs.swapaxes(1, 2))
+    weights = probs[np.arange(50), feedback["position"], feedback["action"]] / feedback["pscore"]
+    found = ope.evaluate(None, log, ["ips", "snips"])
+    assert found["ips"].value == pytest.approx((weights * feedback["reward"]).mean())
+    expected = (weights * feedback["reward"]).sum() / weights.sum()
+    assert found["snips"].value == pytest.approx(expected)
+    policy = PlackettLucePolicy.of_logits(lambda seen: seen.user @ tf.ones([3, 4], tf.float64), 1)
+    again = ope.to_obp(log, policy)
+    for name in ("n_rounds", "n_actions", "action", "reward", "pscore"):
+        np.testing.assert_allclose(again[name], feedback[name])
+    np.testing.assert_allclose(again["action_dist"], np.full([50, 4, 1], 0.25))
+
+
+def test_what_obp_does_not_know_is_refused():
+    log = log_of_clicks()
+    whole = log._replace(reward=log.reward.sum(2, keepdims=True))
+    short = log._replace(slate=np.where(np.arange(3) == 2, -1, log.slate))
+    for one in (whole, short):
+        assert_refused(
+            lambda one=one: ope.to_obp(one), "log must have full slates and rewards by p"
+        )
