@@ -6,14 +6,16 @@ estimators by the names of papers. Tables need the extra `fitting`.
 """
 
 from recsim_tf.ope.diagnostics import Verdict, WeightDiagnostics, pareto_k
-from recsim_tf.ope.estimators import PRESETS, Estimator, Weights
+from recsim_tf.ope.estimators import PRESETS, Estimator
 from recsim_tf.ope.evaluate import evaluate
 from recsim_tf.ope.log import Log, SlateLogProbs
 from recsim_tf.ope.results import Estimate, Result
+from recsim_tf.ope.sample import value
 from recsim_tf.ope.simulated import truth
 from recsim_tf.ope.study import Study, study
 from recsim_tf.ope.trajectories import from_trajectory
 from recsim_tf.ope.values import Regression, SimulatedQ
+from recsim_tf.ope.weights import Weights
 
 __all__ = [
     "PRESETS",
@@ -33,4 +35,5 @@ __all__ = [
     "pareto_k",
     "study",
     "truth",
+    "value",
 ]

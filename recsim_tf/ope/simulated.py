@@ -9,7 +9,6 @@ import tensorflow as tf
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy, Transition
 from recsim_tf.core.validation import check_at_least, check_type
-from recsim_tf.fitting.estimate.estimates import error_of_draws
 from recsim_tf.ope.diagnostics import Verdict
 from recsim_tf.ope.results import Estimate
 
@@ -151,5 +150,8 @@ def _variance(sessions: np.ndarray) -> float:
 
 
 def _estimate(value: float, variance: float, draws: Any, level: float, *faults: str) -> Estimate:
+    # Agents import this package without what fits need.
+    from recsim_tf.fitting.estimate.estimates import error_of_draws
+
     of_draws = error_of_draws(draws) if np.ndim(draws) else 0.0
     return Estimate.of(value, np.hypot(variance**0.5, of_draws), level, 1e6, *faults)
