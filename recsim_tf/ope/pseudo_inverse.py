@@ -44,22 +44,17 @@ def linear_weights(target: Any, logging: Any, slate: tf.Tensor, seed: tf.Tensor)
     marginals = tf.cast(target.marginals(), tf.float64)
     size, number = slate.shape[1], marginals.shape[2]
     if num_slates(number, size) > _MOST_SLATES:
+        drawn = logging.sample(_NUM_DRAWS, seed=seed)
         # With the logged slate, that its items are there.
-        slates = tf.concat([logging.sample(_NUM_DRAWS, seed=seed), slate[tf.newaxis]], axis=0)
-        probs = tf.ones(tf.shape(slates)[:2], tf.float64) / (_NUM_DRAWS + 1)
+        slates = tf.concat([drawn, slate[tf.newaxis]], axis=0)
+        probs = tf.ones([_NUM_DRAWS + 1, 1], tf.float64) / (_NUM_DRAWS + 1)
+        of_rows = tf.transpose(slates, [1, 0, 2])
+        gamma = tf.map_fn(
+            lambda one: _gamma(one, probs, number)[0], of_rows, fn_output_signature=tf.float64
+        )
     else:
         slates, probs = _enumerated(logging, number, size)
-    places = tf.where(slates < 0, -1, slates + number * tf.range(size))  # [M, B, K], or [M, 1, K]
-    pairs = places[..., tf.newaxis] * size * number + places[..., tf.newaxis, :]
-    is_pair = (places[..., tf.newaxis] >= 0) & (places[..., tf.newaxis, :] >= 0)
-    row = tf.range(tf.shape(probs)[1])[:, tf.newaxis, tf.newaxis] * (size * number) ** 2
-    flat = tf.where(is_pair, pairs + row, -1)
-    gamma = tf.math.unsorted_segment_sum(
-        tf.broadcast_to(probs[..., tf.newaxis, tf.newaxis], tf.shape(flat)),
-        flat,
-        tf.shape(probs)[1] * (size * number) ** 2,
-    )
-    gamma = tf.reshape(gamma, [-1, size * number, size * number])
+        gamma = _gamma(slates[:, 0], probs, number)
     shown = tf.reshape(tf.one_hot(slate, number, dtype=tf.float64), [-1, size * number, 1])
     factor = tf.linalg.cholesky(gamma + _RIDGE * tf.eye(size * number, dtype=tf.float64))
     found = tf.reshape(tf.linalg.cholesky_solve(factor, shown), tf.shape(marginals))
@@ -103,6 +98,20 @@ def position_log_probs(marginals: tf.Tensor, slate: tf.Tensor) -> tf.Tensor:
     probs = tf.gather(marginals, tf.maximum(slate, 0), batch_dims=2)
     empty = tf.maximum(1 - tf.reduce_sum(marginals, axis=-1), 0)
     return tf.math.log(tf.where(slate < 0, empty, probs))
+
+
+def _gamma(slates: tf.Tensor, probs: tf.Tensor, number: int) -> tf.Tensor:
+    """[B, K N, K N], of slates int32 [M, K] and their probabilities [M, B]."""
+    size = slates.shape[1]
+    length = size * number
+    places = tf.where(slates < 0, -1, slates + number * tf.range(size))
+    first, second = places[..., tf.newaxis], places[:, tf.newaxis]
+    # Pairs with an empty position are left out.
+    pairs = tf.where((first < 0) | (second < 0), -1, first * length + second)
+    found = tf.math.unsorted_segment_sum(
+        tf.repeat(probs, size**2, axis=0), tf.reshape(pairs, [-1]), length**2
+    )
+    return tf.reshape(tf.transpose(found), [-1, length, length])
 
 
 def _enumerated(distribution: Any, number: int, size: int) -> tuple[tf.Tensor, tf.Tensor]:
