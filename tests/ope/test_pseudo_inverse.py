@@ -62,7 +62,7 @@ def test_the_weights_are_exact_for_rewards_that_are_sums_over_positions():
     ("slates", "mask"),
     [
         (np.asarray(all_slates(4, 4)), None),
-        (np.int32([[0, 1, -1], [1, 0, -1]]), [[True, True, False, False]] * 2),
+        (np.int32([[0, 1, -1], [1, 0, -1]]), np.array([[True, True, False, False]] * 2)),
     ],
 )
 def test_slates_may_hold_all_candidates_or_be_short(slates, mask):
