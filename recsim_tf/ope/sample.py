@@ -173,7 +173,8 @@ def value(
     of_piece = _reader(policy, [estimator], gamma, logging, 0)
     samples = [of_piece(piece) for piece in log.pieces()]
     sample = tf.nest.map_structure(lambda *leaves: tf.concat(leaves, 0), *samples)
-    if lacking := sample.lacks(estimator):
+    lacking = sample.lacks(estimator)
+    if lacking:
         raise ValueError(f"estimator needs {lacking}")
     return tf.reduce_mean(sample.terms(estimator).session_values(estimator.normalize))
 
@@ -224,12 +225,13 @@ def _reader(
             found = walked(log)
         read = {"step": tf.cast(log.active, tf.int32)}
         for name, one in found.items():
+            logged = getattr(log.logging, name, ())
             if name in cells:
                 # Who is gone is in a cell of his own.
                 read[name] = where_active(log.active, tf.cast(one, tf.int32), tf.int32.min)
             elif name in others:
                 read[name] = where_active(log.active, one, 1)
-            elif name in names and not isinstance(logged := getattr(log.logging, name), tuple):
+            elif name in names and not isinstance(logged, tuple):
                 ratio = importance_weights(*(tf.cast(each, tf.float64) for each in (one, logged)))
                 read[name] = where_active(log.active, ratio, 1)
         discount = tf.cast(log.discounts(gamma), tf.float64)
