@@ -10,6 +10,7 @@ from recsim_tf.ope.densities import densities
 from recsim_tf.ope.estimators import READS
 from recsim_tf.ope.sample import gather
 from tests.ope.worlds import CLICKS, log_of_clicks, log_of_leavers, near
+from tests.processes import run_python
 from tests.refusals import assert_refused
 
 WEIGHTED = [name for name, one in ope.PRESETS.items() if one.model == "none"]
@@ -196,3 +197,12 @@ def test_what_an_estimator_cannot_be_is_said_in_one_line():
         (lambda: ope.value(near(2.0), log_of_clicks(), "pi"), "estimator needs policy and logging"),
     ):
         assert_refused(call, message)
+
+
+def test_agents_import_their_weights_without_the_libraries_of_fits():
+    code = (
+        "import sys; sys.modules['pandas'] = sys.modules['pyarrow'] = None;"
+        " import recsim_tf.ope.weights; sys.exit('recsim_tf.fitting' in sys.modules)"
+    )
+    done = run_python("-c", code)
+    assert done.returncode == 0, done.stderr
