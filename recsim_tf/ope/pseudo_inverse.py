@@ -38,14 +38,14 @@ def linear_weights(target: Any, logging: Any, slate: tf.Tensor, seed: tf.Tensor)
     Args:
       target, logging: distributions of slates [B]; that of the target with `marginals`.
       slate: int32 [B, K].
-      seed: int32 [2], of 20,000 draws where there are more than 5,000 slates. Weights are then a
-        part K N / 20,000 too large, which normalisation takes out.
+      seed: int32 [2], of 20,000 draws where there are more than 5,000 slates.
     """
     marginals = tf.cast(target.marginals(), tf.float64)
     size, number = slate.shape[1], marginals.shape[2]
     if num_slates(number, size) > _MOST_SLATES:
         drawn = logging.sample(_NUM_DRAWS, seed=seed)
-        # With the logged slate, that its items are there.
+        # With the logged slate: so its items are there, and the mean weight is 1, since each of
+        # the slates may be the logged one.
         slates = tf.concat([drawn, slate[tf.newaxis]], axis=0)
         probs = tf.ones([_NUM_DRAWS + 1, 1], tf.float64) / (_NUM_DRAWS + 1)
         of_rows = tf.transpose(slates, [1, 0, 2])

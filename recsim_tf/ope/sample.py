@@ -96,7 +96,8 @@ class Sample(NamedTuple):
             return "policy and logging, StochasticPolicies whose distributions have marginals"
         if callable(estimator.steps) and str(estimator.steps) not in self.read:
             return "a policy, got None"
-        if self.read[str(estimator.reads)].ndim == 3 and self.reward.shape[2] == 1:
+        of_reading = self.read[str(estimator.reads)].shape[2:]
+        if of_reading and of_reading[0] != self.reward.shape[2]:
             return "rewards by position"
         return ""
 
