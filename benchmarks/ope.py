@@ -3,7 +3,9 @@
     python benchmarks/ope.py [SECTION ...] [--seed=0] [--json=PATH] [--quick]
 
 cases: estimates of small logs beside other libraries, see `off_policy/known_cases.py`.
+checks: wrong propensities, and slates that were never logged, see `off_policy/checks.py`.
 one_step: estimators in slates of users of four kinds, see `off_policy/one_step.py`.
+sessions: estimators in sessions, fits, and SlateQ, see `off_policy/sessions.py`.
 speed: weights and marginals, see `off_policy/speed.py`.
 
 Without a section, all of them.
@@ -15,7 +17,10 @@ from absl import app, flags
 
 _FLAGS = flags.FLAGS
 # The figures of a section begin with its name.
-_SECTIONS = {name: f"off_policy.{name}.measure" for name in ("cases", "one_step", "speed")}
+_SECTIONS = {
+    name: f"off_policy.{name}.measure"
+    for name in ("cases", "checks", "one_step", "sessions", "speed")
+}
 
 
 def main(argv: list[str]) -> None:

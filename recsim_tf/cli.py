@@ -1,5 +1,5 @@
 """The `recsim-tf` command: one sub-command each to train, evaluate, look at sessions, simulate,
-fit, validate and sweep.
+fit, validate, judge policies from logs, and sweep.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from recsim_tf.support.errors import UsageError
 from recsim_tf.support.stopping import noting_signals
 
 # Commands that need no agents.
-_FITTING = ("fit", "validate")
+_FITTING = ("fit", "validate", "ope")
 
 
 def _folder(options: argparse.Namespace) -> Any:
@@ -84,6 +84,12 @@ def _validate(options: argparse.Namespace) -> None:
     validation.validate_run(_finished(options), options.trust)
 
 
+def _ope(options: argparse.Namespace) -> None:
+    from recsim_tf.experiment import ope
+
+    ope.run_ope(_folder(options))
+
+
 def _sweep(options: argparse.Namespace) -> int:
     from recsim_tf.experiment.sweeps import folder, run, trial
 
@@ -113,7 +119,7 @@ def _import(command: str) -> None:
             # training may still change.
             tf.config.list_physical_devices()
             if command in _FITTING:
-                from recsim_tf.experiment import validation  # noqa: F401
+                from recsim_tf.experiment import ope, validation  # noqa: F401
             else:
                 from recsim_tf.experiment import commands  # noqa: F401
             from recsim_tf.experiment import config  # noqa: F401
@@ -170,6 +176,7 @@ def _run(options: argparse.Namespace) -> int:
         "simulate": _simulate,
         "fit": _fit,
         "validate": _validate,
+        "ope": _ope,
         "sweep": _sweep,
     }[options.command]
 

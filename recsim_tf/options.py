@@ -16,6 +16,7 @@ COMMANDS = {
     "simulate": "simulate sessions under policies that do not learn",
     "fit": "fit user models to a log, or go on with a fit",
     "validate": "say how far to trust the fit of a run",
+    "ope": "judge what policies would earn, from a log of another one",
     "sweep": "train variants with seeds, or go on with that",
 }
 
@@ -66,7 +67,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _parser() -> _Parser:
     main = _Parser(
         prog="recsim-tf",
-        description="Train, evaluate, look at sessions, simulate, fit, validate and sweep.",
+        description="Train, evaluate, simulate, fit, validate, judge policies from logs, sweep.",
         epilog="recsim-tf COMMAND --help lists the options of a command.",
     )
     main.add_argument("--version", action="version", version=f"recsim-tf {__version__}")

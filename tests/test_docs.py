@@ -36,8 +36,8 @@ PAGES = (
 # The pages in the order in which README lists them.
 ORDER = (
     *("start", "environments", "own_environment", "policies", "agents", "runs", "fitting"),
-    *("log_to_value", "validation", "conversations", "worlds", "gymnasium", "coming_from_recsim"),
-    *("faults", "architecture"),
+    *("log_to_value", "validation", "ope", "conversations", "worlds", "gymnasium"),
+    *("coming_from_recsim", "faults", "architecture"),
 )
 _BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 _FILE = re.compile(r"# ([\w/]+\.(?:py|gin))\n")
@@ -65,6 +65,7 @@ _SHORTER = {
         "run_fit.posterior = None",
         "LBFGS.max_iterations = 3",
     ),
+    "ope": ("run_ope.num_sessions = 50", "run_ope.num_simulated = 50", "run_ope.num_truth = 50"),
     "sweep": (f"sweep.gin_bindings = {_TRIAL}", "sweep.seeds = (0,)"),
 }
 

@@ -3,9 +3,11 @@
 import recsim_tf.agents  # noqa: F401  # It imports TF-Agents.
 
 # isort: split
+import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import gin
 import tensorflow as tf
 import tensorflow_probability as tfp
 from tf_agents.environments import tf_environment
@@ -18,6 +20,7 @@ from recsim_tf import replicas
 from recsim_tf.core import nests, random, turns, validation
 from recsim_tf.core.explanations import Explanation, explanation_of
 from recsim_tf.core.sessions import SessionSource
+from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import (
     Nest,
     Observation,
@@ -297,6 +300,42 @@ class _RolloutPolicy:
 
     def explain(self, observation: Observation, policy_state: Nest, seed: Seed) -> Explanation:
         return explanation_of(self._policy, observation, policy_state, seed)
+
+
+@gin.configurable(module="recsim_tf")
+class SavedPolicy:
+    """A policy that a training saved, as a rollout policy.
+
+    Args:
+      simulator: the environment of the training.
+      folder: of the training; the policy is the SavedModel in its folder policy/.
+
+    Raises:
+      FileNotFoundError: if there is none.
+    """
+
+    def __init__(self, simulator: Simulator, folder: str | os.PathLike = gin.REQUIRED):
+        path = os.path.join(folder, "policy")
+        if not tf.io.gfile.isdir(path):
+            raise FileNotFoundError(f"folder must be of a training that has ended, got {folder}")
+        # Makes the type known that the SavedModel names.
+        tfp.distributions.Deterministic(0.0)
+        self._policy = _RolloutPolicy(tf.saved_model.load(path))
+
+    def initial_state(self, num_users: int) -> Nest:
+        """The policy state at the start of a session, a nest of [num_users, ...]."""
+        return self._policy.initial_state(num_users)
+
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed: Seed
+    ) -> tuple[Nest, Nest]:
+        """An action [B, ...], and the next policy state."""
+        found = self._policy(observation, policy_state, seed)
+        num_users = nests.batch_size(observation)
+        # A SavedModel does not know the number of users.
+        return tf.nest.map_structure(
+            lambda leaf: tf.ensure_shape(leaf, [num_users, *leaf.shape[1:]]), found
+        )
 
 
 def rollout_policy(policy: tf_policy.TFPolicy | Policy) -> Policy:

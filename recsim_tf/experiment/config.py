@@ -14,7 +14,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import policies, registry  # noqa: F401
 from recsim_tf.conversations import elicitation  # noqa: F401
 from recsim_tf.conversations import logs as conversation_logs  # noqa: F401
-from recsim_tf.experiment import fitting, validation  # noqa: F401
+from recsim_tf.experiment import fitting, ope, validation  # noqa: F401
 from recsim_tf.experiment.binding_errors import reading
 from recsim_tf.experiment.bindings import bound_value, statements
 from recsim_tf.experiment.config_files import PACKAGED, find_config

@@ -9,21 +9,25 @@ from typing import Any
 import gin
 import tensorflow as tf
 
+from recsim_tf import ope
 from recsim_tf.adapters import episodes
 from recsim_tf.core import random, validation
 from recsim_tf.core.checks import check
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.types import Trajectory
 from recsim_tf.experiment.evaluation import outputs
 from recsim_tf.experiment.evaluation.baselines import (
     AnyPolicy,
     Baselines,
     baseline_policies,
     named_baselines,
+    unchecked,
 )
 from recsim_tf.experiment.evaluation.evaluation import Evaluation, as_rollout
 from recsim_tf.experiment.evaluation.measures import PolicyResult
 from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.policies import StochasticPolicy
 from recsim_tf.support.files import require_writable
 
 # An episode file is simulated and written in pieces, so that memory does not grow with the number
@@ -159,4 +163,17 @@ def _write_episodes(
 
     rollouts = {size: compiled(functools.partial(simulate_piece, size=size)) for size in set(sizes)}
     for size, seed in zip(sizes, random.split_seed(log_seed, len(sizes)), strict=True):
-        writer.add(rollouts[size](seed))
+        trajectory = rollouts[size](seed)
+        writer.add(trajectory, _log_probs(simulator, unchecked(policy), trajectory))
+
+
+def _log_probs(simulator: Simulator, policy: AnyPolicy, trajectory: Trajectory) -> Any:
+    """float64 [T, B, K], log-probabilities of the slates up to each position; () where the policy
+    does not know them.
+    """
+    if not isinstance(policy, StochasticPolicy) or simulator.documents.shared:
+        return ()
+    if tf.nest.flatten(simulator.query_spec):
+        return ()
+    log = ope.from_trajectory(simulator, trajectory, policy)
+    return log.logging.prefix.swapaxes(0, 1)

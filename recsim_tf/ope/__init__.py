@@ -3,37 +3,36 @@ one.
 
 `evaluate` gives estimates with intervals and a verdict each, of a `Log`. `PRESETS` has the
 estimators by the names of papers. Tables need the extra `fitting`.
+
+Names are imported at their first use, so that agents import weights without what reports need.
 """
 
-from recsim_tf.ope.diagnostics import Verdict, WeightDiagnostics, pareto_k
-from recsim_tf.ope.estimators import PRESETS, Estimator
-from recsim_tf.ope.evaluate import evaluate
-from recsim_tf.ope.log import Log, SlateLogProbs
-from recsim_tf.ope.results import Estimate, Result
-from recsim_tf.ope.sample import value
-from recsim_tf.ope.simulated import truth
-from recsim_tf.ope.study import Study, study
-from recsim_tf.ope.trajectories import from_trajectory
-from recsim_tf.ope.values import Regression, SimulatedQ
-from recsim_tf.ope.weights import Weights
+import importlib
+from typing import Any
 
-__all__ = [
-    "PRESETS",
-    "Estimate",
-    "Estimator",
-    "Log",
-    "Regression",
-    "Result",
-    "SimulatedQ",
-    "SlateLogProbs",
-    "Study",
-    "Verdict",
-    "WeightDiagnostics",
-    "Weights",
-    "evaluate",
-    "from_trajectory",
-    "pareto_k",
-    "study",
-    "truth",
-    "value",
-]
+# The module of each public name.
+_MODULES = {
+    **dict.fromkeys(("Verdict", "WeightDiagnostics", "pareto_k"), "diagnostics"),
+    **dict.fromkeys(("PRESETS", "Estimator"), "estimators"),
+    **dict.fromkeys(("chosen_estimators", "evaluate"), "evaluation"),
+    **dict.fromkeys(("Log", "SlateLogProbs"), "log"),
+    "write_report": "report",
+    **dict.fromkeys(("Estimate", "Result"), "results"),
+    "value": "sample",
+    "truth": "simulated",
+    **dict.fromkeys(("Study", "study"), "studies"),
+    **dict.fromkeys(("from_episodes", "from_trajectory"), "trajectories"),
+    **dict.fromkeys(("Regression", "SimulatedQ"), "values"),
+    "Weights": "weights",
+}
+__all__ = [*_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

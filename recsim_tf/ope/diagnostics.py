@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 # Above it the mean of so heavy-tailed weights converges too slowly (Vehtari et al. 2024).
-_HIGHEST_K = 0.7
-_FEWEST = 25  # sessions, also effective ones
+HIGHEST_K = 0.7
+FEWEST = 25  # sessions, also effective ones
 _FEWEST_OF_TAIL = 5
 # Standard errors of the mean weight from 1, beyond which propensities are wrong.
 _ERRORS = 3.0
@@ -23,6 +23,7 @@ class WeightDiagnostics(NamedTuple):
     mean_error: float  # its standard error
     largest_share: float  # of all weight, of one session
     sessions_of_half: int  # the fewest sessions that carry half of the weight
+    shares: np.ndarray  # float64 [S], of all weight, of the heaviest sessions together
 
     @classmethod
     def of(cls, weights: np.ndarray) -> "WeightDiagnostics":
@@ -41,13 +42,18 @@ class WeightDiagnostics(NamedTuple):
             mean_error=float(worst.std(ddof=1) / np.sqrt(len(worst))),
             largest_share=float(shares[0]),
             sessions_of_half=int(np.searchsorted(shares, 0.5)) + 1,
+            shares=shares,
         )
+
+    def figures(self) -> dict[str, float]:
+        """All but the shares."""
+        return {name: value for name, value in self._asdict().items() if name != "shares"}
 
     def heaviness(self, num_sessions: int) -> str:
         """Why too few of the sessions count; "" if enough do."""
         if self.mean == 0:
             return "the policy would have shown the slates of no logged session"
-        if self.effective_sample_size < _FEWEST or self.pareto_k > _HIGHEST_K:
+        if self.effective_sample_size < FEWEST or self.pareto_k > HIGHEST_K:
             k = "" if np.isnan(self.pareto_k) else f" (k-hat {self.pareto_k:.1f})"
             carry = "carries" if self.sessions_of_half == 1 else "carry"
             half = f"{self.sessions_of_half} of {num_sessions:,} sessions {carry} half"

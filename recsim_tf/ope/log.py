@@ -67,6 +67,12 @@ class Log(NamedTuple):
         unit = np.full(self.active.shape, float(gamma))
         return unit if isinstance(self.discount, tuple) else unit * self.discount
 
+    def first_observation(self) -> Nest:
+        """What was seen before the first step of all sessions, a nest of [S, ...]."""
+        return tf.nest.map_structure(
+            lambda leaf: tf.convert_to_tensor(leaf[:, 0]), self.observation
+        )
+
     def pieces(self) -> Iterable["Log"]:
         """The log itself, as its one piece."""
         return (self,)

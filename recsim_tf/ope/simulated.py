@@ -9,8 +9,9 @@ import tensorflow as tf
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy, Transition
 from recsim_tf.core.validation import check_at_least, check_type
+from recsim_tf.fitting.estimate.estimates import error_of_draws
 from recsim_tf.ope.diagnostics import Verdict
-from recsim_tf.ope.results import Estimate
+from recsim_tf.ope.results import Estimate, Gain
 
 # Standard errors that a model may be off where it can be seen.
 _ERRORS = 3.0
@@ -103,19 +104,24 @@ class Simulations:
     def alone(self, logged: np.ndarray, level: float) -> Estimate:
         """The mean return under the new policy in the model; `logged` are the log's returns [S]."""
         sessions, draws = self._new
-        fault = "" if self._old is None else self._fault(self._old[0], logged)
+        off = self._off(logged)
+        fault = f"{off}: read calibrated" if off else ""
         estimate = _estimate(sessions.mean(), _variance(sessions), draws, level, fault)
+        error = np.hypot(estimate.standard_error, _variance(logged) ** 0.5)
+        estimate = estimate._replace(gain=Gain.of(estimate.value - logged.mean(), error, level))
         if self._old is not None:
             return estimate
         unchecked = Verdict("unchecked", "give logging, to see the model beside the log")
         return estimate._replace(verdict=unchecked)
 
-    def _fault(self, old: np.ndarray, logged: np.ndarray) -> str:
-        gap = old.mean() - logged.mean()
-        if abs(gap) <= _ERRORS * np.sqrt(_variance(old) + _variance(logged)):
+    def _off(self, logged: np.ndarray) -> str:
+        """How far the model is from the log, in words; "" where it cannot be seen to be."""
+        if self._old is None:
             return ""
-        off = f"{abs(gap / logged.mean()):.1%}"
-        return f"the model is {off} off on the logging policy itself: read calibrated"
+        gap = self._old[0].mean() - logged.mean()
+        if abs(gap) <= _ERRORS * np.sqrt(_variance(self._old[0]) + _variance(logged)):
+            return ""
+        return f"the model is {abs(gap / logged.mean()):.1%} off on the logging policy itself"
 
     def difference(self, logged: np.ndarray, level: float) -> Estimate:
         """The log's mean, and what the change of the policy adds to it in the model (a difference
@@ -124,8 +130,13 @@ class Simulations:
         if self._old is None:
             raise ValueError("logging must be the policy that logged, for calibrated, got None")
         added, draws = (new - old for new, old in zip(self._new, self._old, strict=True))
-        variance = _variance(logged) + _variance(added)
-        return _estimate(logged.mean() + added.mean(), variance, draws, level)
+        gain = _estimate(added.mean(), _variance(added), draws, level)
+        error = np.hypot(gain.standard_error, _variance(logged) ** 0.5)
+        estimate = Estimate.of(logged.mean() + gain.value, error, level)
+        if (off := self._off(logged)) and not estimate.verdict.reason:
+            why = f"{off}, so the change may be off by as much of itself"
+            estimate = estimate._replace(verdict=Verdict(estimate.verdict.word, why))
+        return estimate._replace(gain=Gain(gain.value, gain.interval))
 
 
 def truth(
@@ -150,8 +161,5 @@ def _variance(sessions: np.ndarray) -> float:
 
 
 def _estimate(value: float, variance: float, draws: Any, level: float, *faults: str) -> Estimate:
-    # Agents import this package without what fits need.
-    from recsim_tf.fitting.estimate.estimates import error_of_draws
-
     of_draws = error_of_draws(draws) if np.ndim(draws) else 0.0
     return Estimate.of(value, np.hypot(variance**0.5, of_draws), level, 1e6, *faults)

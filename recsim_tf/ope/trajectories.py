@@ -1,18 +1,21 @@
 """Logs of simulated sessions."""
 
+import functools
+import os
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.adapters import episodes
 from recsim_tf.core import nests
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, SimulatorState, Trajectory, Transition
+from recsim_tf.core.types import Nest, Observation, SimulatorState, Trajectory, Transition
 from recsim_tf.core.validation import check_type
 from recsim_tf.ope.densities import densities
-from recsim_tf.ope.log import Log
+from recsim_tf.ope.log import Log, SlateLogProbs
 
 
 def from_trajectory(
@@ -37,6 +40,18 @@ def from_trajectory(
         that begins with a state, or if rewards by position do not add up to the reward.
     """
     check_type("simulator", simulator, Simulator)
+    observed = functools.partial(_observed, simulator, trajectory)
+    return _log(simulator, trajectory, observed, logging, reward_by_position)
+
+
+def _log(
+    simulator: Simulator,
+    trajectory: Trajectory,
+    observed: Callable[[], Nest],
+    logging: Any,
+    reward_by_position: Callable[[Transition], tf.Tensor] | None,
+) -> Log:
+    """See `from_trajectory`; `observed` gives what was seen, a nest of [T, B, ...]."""
     trajectory.require_single_session()
     trajectory.require_new_users()
     if simulator.documents.shared:
@@ -50,7 +65,7 @@ def from_trajectory(
         slate=transitions.slate.numpy().swapaxes(0, 1),
         reward=np.where(transitions.active.numpy().T, reward, 0)[..., np.newaxis],
         active=transitions.active.numpy().T,
-        observation=_by_session(_observed(simulator, trajectory)),
+        observation=_by_session(observed()),
         query=_by_session(transitions.query),
         discount=(
             transitions.user_discount.numpy().T if tf.is_tensor(transitions.user_discount) else ()
@@ -70,7 +85,40 @@ def from_trajectory(
     return log if logging is None else log._replace(logging=densities(logging)(log)).check()
 
 
-def _observed(simulator: Simulator, trajectory: Trajectory) -> Nest:
+def from_episodes(
+    path: str | os.PathLike,
+    simulator: Simulator,
+    logging: Any = None,
+    reward_by_position: Callable[[Transition], tf.Tensor] | None = None,
+) -> Log:
+    """The log of an episode file; see `recsim_tf.adapters.episodes`.
+
+    Args:
+      path: of the file. `recsim-tf simulate --episode_file` writes probabilities into it, where the
+        policy knows them.
+      simulator: of the same models and sizes as that of the file.
+      logging, reward_by_position: as for `from_trajectory`. Without `logging` the log has the
+        probabilities of the file, if there are any.
+
+    Raises:
+      ValueError: as `from_trajectory` and `episodes.read`.
+    """
+    found = episodes.read(path, simulator)
+    user, documents, log_prob = found.observed()
+    trajectory = found.trajectory()
+
+    def observed() -> Observation:
+        # As it was seen, whatever the parameters of the simulator.
+        return _observed(simulator, trajectory)._replace(user=user, documents=documents)
+
+    log = _log(simulator, trajectory, observed, logging, reward_by_position)
+    if logging is not None or isinstance(log_prob, tuple):
+        return log
+    prefix = _by_session(log_prob)
+    return log._replace(logging=SlateLogProbs(slate=prefix[..., -1], prefix=prefix)).check()
+
+
+def _observed(simulator: Simulator, trajectory: Trajectory) -> Observation:
     """What an agent saw before each step, a nest of [T, B, ...]."""
 
     @compiled
@@ -104,4 +152,4 @@ def _rewards(
 
 def _by_session(nest: Nest) -> Nest:
     """A nest of tensors [T, B, ...] as one of arrays [B, T, ...]."""
-    return tf.nest.map_structure(lambda leaf: leaf.numpy().swapaxes(0, 1), nest)
+    return tf.nest.map_structure(lambda leaf: np.asarray(leaf).swapaxes(0, 1), nest)

@@ -9,7 +9,7 @@ from recsim_tf.policies.boosting import Boosting
 from recsim_tf.policies.clickbait import clickbait_policy
 from recsim_tf.policies.clicks import ClickBandit
 from recsim_tf.policies.clusters import ClusterBandit, greedy_cluster_policy
-from recsim_tf.policies.myopic import greedy_pctr_policy, myopic_policy
+from recsim_tf.policies.myopic import greedy_pctr_policy, myopic_policy, softmax_policy
 from recsim_tf.policies.oracle import OraclePolicy
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 from recsim_tf.policies.policy_model import PolicyModel
@@ -39,4 +39,5 @@ __all__ = [
     "greedy_pctr_policy",
     "myopic_policy",
     "random_policy",
+    "softmax_policy",
 ]

@@ -3,16 +3,21 @@
 import functools
 from collections.abc import Callable
 
+import gin
+import numpy as np
 import tensorflow as tf
 
 from recsim_tf import choice
 from recsim_tf.core.explanations import Explained, Explanation
+from recsim_tf.core.ranges import Range
 from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Observation, Policy, Seed
+from recsim_tf.core.validation import check_numbers
 from recsim_tf.environments.interest_exploration import InterestExplorationUsers, UserState
 from recsim_tf.policies import fields
 from recsim_tf.policies.choice_scores import AffinityScores, BeliefScores, ChoiceScores
+from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 
 
 def myopic_policy(simulator: SessionSource, choice_scores: ChoiceScores | None = None) -> Policy:
@@ -44,6 +49,33 @@ def myopic_policy(simulator: SessionSource, choice_scores: ChoiceScores | None =
         )
 
     return Explained(act, explain)
+
+
+@gin.configurable(module="recsim_tf.policies")
+def softmax_policy(
+    simulator: SessionSource, sharpness: float = 1.0, choice_scores: ChoiceScores | None = None
+) -> PlackettLucePolicy:
+    """A `StochasticPolicy` that shows what users are likely to click: Plackett-Luce with the choice
+    weights to the power of `sharpness`.
+
+    Args:
+      simulator, choice_scores: as for `myopic_policy`.
+      sharpness: 0 for uniform slates; the larger, the nearer to those of `myopic_policy`.
+
+    Raises:
+      ValueError: as `myopic_policy`, and for a sharpness that is negative or not finite.
+    """
+    check_numbers(Range(low=0), sharpness=sharpness)
+    choice_scores = choice_scores or AffinityScores()
+    # Refuses what is not for this environment.
+    myopic_policy(simulator, choice_scores)
+
+    def logits(observation: Observation) -> tf.Tensor:
+        weights, _ = choice_scores(observation)
+        tiny = tf.constant(np.finfo(weights.dtype.as_numpy_dtype).tiny, weights.dtype)
+        return sharpness * tf.math.log(tf.maximum(weights, tiny))
+
+    return PlackettLucePolicy.of_logits(logits, simulator.slate_size)
 
 
 def greedy_pctr_policy(

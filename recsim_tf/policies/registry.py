@@ -4,6 +4,9 @@ import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
+import gin
+import tensorflow as tf
+
 from recsim_tf.core import validation
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
@@ -12,6 +15,7 @@ from recsim_tf.policies.indices import ALGORITHMS
 from recsim_tf.policies.myopic import greedy_pctr_policy, myopic_policy
 from recsim_tf.policies.oracle import OraclePolicy
 from recsim_tf.policies.random import random_policy
+from recsim_tf.policies.stochastic import EpsilonGreedy
 
 
 class Baseline(NamedTuple):
@@ -44,3 +48,24 @@ def baseline_policy(name: str, simulator: Simulator) -> Policy:
     """
     validation.check_one_of(BASELINES, baseline=name)
     return BASELINES[name].build(simulator)
+
+
+@gin.configurable(module="recsim_tf.policies")
+def epsilon_greedy_policy(
+    simulator: Simulator,
+    policy: str | Callable[[Simulator], Policy] = gin.REQUIRED,
+    epsilon: float = 0.05,
+) -> EpsilonGreedy:
+    """The `EpsilonGreedy` policy of another one, as agents collect by.
+
+    Args:
+      simulator: the environment.
+      policy: a name of `BASELINES`, or a function that makes the policy from the simulator.
+      epsilon: the probability of a uniform slate, in [0, 1].
+
+    Raises:
+      ValueError: for a number out of range, or an unknown name.
+    """
+    validation.check_numbers(validation.FRACTION, epsilon=epsilon)
+    made = baseline_policy(policy, simulator) if isinstance(policy, str) else policy(simulator)
+    return EpsilonGreedy(made, simulator.num_candidates, lambda: tf.constant(epsilon))

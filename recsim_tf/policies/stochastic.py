@@ -36,6 +36,12 @@ class Deterministic:
         """The policy state at the start of a session, a nest of [num_users, ...]."""
         return initial_policy_state(self._policy, num_users)
 
+    def holds(self, observation: Observation) -> bool:
+        """Whether the policy shows B new users the same slates with one seed and with another."""
+        state = self.initial_state(nests.num_rows(observation.documents))
+        one, other = (self._policy(observation, state, random.as_seed(seed))[0] for seed in (0, 1))
+        return bool(tf.reduce_all(one == other))
+
     def decide(self, observation: Observation, policy_state: Nest) -> tuple[CertainSlates, Nest]:
         """The distribution [B] of the slates, and the next policy state."""
         slate, policy_state = self._policy(observation, policy_state, random.as_seed(0))

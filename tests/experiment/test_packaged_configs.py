@@ -5,7 +5,7 @@ import json
 import pytest
 
 from recsim_tf.core.types import Turn
-from recsim_tf.experiment import commands, config, fitting
+from recsim_tf.experiment import commands, config, fitting, ope
 from recsim_tf.experiment.config_files import find_config, packaged_configs, packaged_sweeps
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
@@ -15,12 +15,14 @@ from tests.fitting.logs.datasets import ml_100k
 # The number of users does not change what is built.
 _SMALL = ("experiment.num_users = 2",)
 FITS = [name for name in packaged_configs() if "run_fit." in find_config(name).read_text()]
+_SIZES_OF_JUDGED = ("num_sessions", "num_simulated", "num_truth")
 SIMULATIONS = [
     name for name in packaged_configs() if "simulate.policies" in find_config(name).read_text()
 ]
 # Of a model that another config fits.
 _SEEKERS = "conversation/iard_seekers.gin"
-EXPERIMENTS = [name for name in packaged_configs() if name not in {*FITS, *SIMULATIONS}]
+JUDGED = [name for name in packaged_configs() if name.startswith("ope/")]
+EXPERIMENTS = [name for name in packaged_configs() if name not in {*FITS, *SIMULATIONS, *JUDGED}]
 
 
 def _marked(names):
@@ -53,7 +55,8 @@ def test_the_head_says_what_to_expect_and_how_to_run_it(name):
     head = find_config(name).read_text().split("\n\n")[0].replace("\n# ", " ")
     assert all(line.startswith("#") for line in head.splitlines())
     assert "Expected: " in head
-    command = "fit" if name in FITS else "simulate" if name in SIMULATIONS else "train"
+    commands_of = {"fit": FITS, "simulate": SIMULATIONS, "ope": JUDGED}
+    command = next((each for each, names in commands_of.items() if name in names), "train")
     run = f"{command} --root_dir=runs/{name.removesuffix('.gin')} --gin_file={name}"
     if name in packaged_sweeps():
         run = f"sweep --root_dir=runs/{name.removesuffix('.gin')} --sweep_file={name}"
@@ -111,6 +114,16 @@ def test_the_fit_runs(tmp_path, name):
         config.load([_SEEKERS], [folder, "Evaluation.num_users = 4", "Evaluation.max_steps = 2"])
         simulated = commands.simulate(RunDirectory(tmp_path / "seekers", ""))
         assert [policy["episodes"] for policy in simulated["policies"]] == [4, 4]
+
+
+@pytest.mark.parametrize("name", [name for name in JUDGED if name != "ope/slate_q.gin"])
+@pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
+@pytest.mark.slow
+def test_policies_are_judged(tmp_path, name):
+    bindings = [f"run_ope.{size} = 50" for size in _SIZES_OF_JUDGED]
+    content = ope.run_ope(RunDirectory(tmp_path / "run", config.load([name], bindings)))
+    for found in content.values():
+        assert found["estimates"]
 
 
 def _dialogues(folder):

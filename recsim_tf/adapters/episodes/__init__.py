@@ -30,6 +30,7 @@ Feature lists, one entry for each step in which the user was active:
 | draws/candidates/FIELD | [N, ...] | draws of the next candidates, absent where they persist |
 | response/FIELD | [K, ...] | the response, also what agents do not see of it |
 | reward | [] | the step's reward |
+| log_prob | [K] | log-probability of the slate up to each position, absent if not known |
 | is_terminal | [], bool | the user left at this step |
 | is_truncated | [], bool | the time limit ended the session at this step |
 

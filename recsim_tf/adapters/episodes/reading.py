@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.adapters.episodes.records import checked, parse
+from recsim_tf.adapters.episodes.records import checked, has_feature, parse
 from recsim_tf.adapters.episodes.session import (
     Session,
     allowed_values,
@@ -17,7 +17,7 @@ from recsim_tf.adapters.episodes.session import (
 )
 from recsim_tf.core.corpora import map_corpora
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Trajectory, Transition
+from recsim_tf.core.types import Nest, Trajectory, Transition
 from recsim_tf.support.errors import printable
 
 _DAMAGED = "the file is damaged or cut short here, or is no TFRecord file"
@@ -96,6 +96,16 @@ class Episodes:
             transitions=trajectory.transitions._replace(draws=draws),
         )
 
+    def observed(self) -> tuple[Nest, Nest, Nest]:
+        """What was seen of users and of candidates before each step, nests of [T, B, ...], and the
+        log-probabilities of the slates up to each position, [T, B, K], or () where the file has
+        none. Steps after the end of a session repeat its last one.
+        """
+        sessions = list(self.dataset().as_numpy_iterator())
+        lengths = np.array([len(session.reward) for session in sessions])
+        rows = [(each.user, each.documents, each.log_prob) for each in sessions]
+        return tf.nest.map_structure(lambda *leaves: _side_by_side(leaves, lengths), *rows)
+
     def trajectories(self, num_sessions: int) -> Iterator[Trajectory]:
         """Trajectories of `num_sessions` sessions each, the last of those left, read from the file
         as they are iterated. Where users share a corpus each is a world of their own.
@@ -141,7 +151,7 @@ class Episodes:
         return (
             tf.data.TFRecordDataset(self.path)
             .take(self.num_sessions)
-            .map(functools.partial(parse, spec=spec))
+            .map(tf.autograph.experimental.do_not_convert(functools.partial(parse, spec=spec)))
         )
 
 
@@ -167,6 +177,8 @@ def read(path: str | os.PathLike, simulator: Simulator) -> Episodes:
         raise FileNotFoundError(f"there is no episode log {path}")
     num_whole, damage = _count(path)
     spec = session_spec(simulator, max(num_whole, 1))
+    if num_whole and has_feature(path, "log_prob"):
+        spec = spec._replace(log_prob=tf.TensorSpec(spec.slate.shape, tf.float32))
     whole = Episodes(path, simulator, spec, num_whole)
     allowed = allowed_values(simulator, spec)
     records = tf.data.TFRecordDataset(path).take(num_whole).as_numpy_iterator()

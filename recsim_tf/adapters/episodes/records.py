@@ -103,6 +103,15 @@ def checked(serialized: bytes, spec: Session) -> tuple[Session, bool]:
     return tf.nest.pack_sequence_as(spec, arrays), mark == [1]
 
 
+def has_feature(path: str, name: str) -> bool:
+    """Whether the first record of a file has a feature list of that name."""
+    first = next(iter(tf.data.TFRecordDataset(path).take(1).as_numpy_iterator()))
+    try:
+        return name in tf.train.SequenceExample.FromString(first).feature_lists.feature_list
+    except DecodeError:
+        return False
+
+
 def _mismatch(features: Iterable[tf.train.Feature], leaf: tf.TensorSpec) -> str:
     """What keeps features from holding tensors of a spec, or ""."""
     kind, size = _kind(leaf.dtype), leaf.shape.num_elements()

@@ -16,6 +16,8 @@ from recsim_tf.core.types import InitialDraws, Nest, Seed, StepDraws, Transition
 
 # By simulator and number of users, since a trace takes some tenths of a second.
 _SPECS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+# Of log-probabilities near 0.
+_ROUNDING = 1e-5
 
 
 class Session(NamedTuple):
@@ -31,6 +33,9 @@ class Session(NamedTuple):
     is_terminal: tf.Tensor  # bool [T]
     is_truncated: tf.Tensor  # bool [T]
     query: Nest = ()  # nest of [T, ...], () where the simulator has no `query_spec`
+    # [T, K], log-probability of the slate up to each position under the policy that showed it; ()
+    # where it is not known
+    log_prob: Nest = ()
 
     @classmethod
     def of(cls, initial: Nest, user: Nest, documents: Nest, transitions: Transition) -> "Session":
@@ -133,6 +138,8 @@ def allowed_values(simulator: Simulator, spec: Session) -> dict[str, Allowed]:
         elif leaf.dtype.is_integer:
             low, high = leaf.dtype.min, leaf.dtype.max
         found[name] = Allowed(leaf.dtype.as_numpy_dtype, low, high)
+    if "log_prob" in found:
+        found["log_prob"] = found["log_prob"]._replace(high=_ROUNDING)
     found["slate"] = found["slate"]._replace(low=-1, high=simulator.num_candidates - 1)
     for path, leaf in tree.flatten_with_path(simulator.query_spec):
         low, high = turns.limits(leaf)
@@ -178,8 +185,10 @@ def _outside(stored: np.ndarray, allowed: Allowed) -> tuple[np.ndarray, str]:
         with np.errstate(over="ignore"):
             stored = stored.astype(allowed.dtype)
         bad = ~np.isfinite(stored.astype(np.float64))
-    if allowed.low is None:
+    if allowed.low is None and allowed.high is None:
         return bad, "finite"
+    if allowed.low is None:
+        return bad | (stored > allowed.high), "a log-probability, at most 0"
     bad |= (stored < allowed.low) | (stored > allowed.high)
     range_ = f"in [{allowed.low}, {allowed.high}]"
     is_flag = stored.dtype.kind != "f" and (allowed.low, allowed.high) == (0, 1)

@@ -15,7 +15,7 @@ from recsim_tf.core import nests
 from recsim_tf.core.corpora import map_corpora
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Trajectory
+from recsim_tf.core.types import Nest, Trajectory
 from recsim_tf.support.files import UNFINISHED, no_link, storing
 
 
@@ -76,11 +76,13 @@ class Writer:
             if self._lock is not None:
                 self._lock.close()
 
-    def add(self, trajectory: Trajectory) -> None:
+    def add(self, trajectory: Trajectory, log_prob: Nest = ()) -> None:
         """Adds the sessions of a trajectory.
 
         Args:
           trajectory: of a rollout with `auto_reset=False`, [T, B, ...].
+          log_prob: float [T, B, K], log-probabilities of the slates up to each position under the
+            policy that showed them; in all pieces of a file, or () in all.
 
         Raises:
           ValueError: for an auto-reset trajectory, whose rows hold several sessions, and for a
@@ -90,6 +92,8 @@ class Writer:
         trajectory.require_new_users()
         lengths = tf.reduce_sum(tf.cast(trajectory.transitions.active, tf.int32), axis=0).numpy()
         sessions = self._sessions(trajectory, lengths.max())
+        if tf.nest.flatten(log_prob):
+            sessions = sessions._replace(log_prob=np.asarray(log_prob, np.float32))
         named = {name_of(path): leaf for path, leaf in tree.flatten_with_path(sessions)}
         if len(named) != len(tree.flatten(sessions)):
             raise ValueError("the names of a model's fields must differ as paths, joined by '/'")

@@ -144,3 +144,8 @@ class CheckedPolicy:
             if fault_location(error) is not None:
                 raise
             raise UsageError(f"policy {self._name}: {one_line(error)}") from error
+
+
+def unchecked(policy: AnyPolicy) -> AnyPolicy:
+    """The policy without the checks of a `CheckedPolicy`, but with all that it knows."""
+    return policy.policy if isinstance(policy, CheckedPolicy) else policy

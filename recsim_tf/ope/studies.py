@@ -9,7 +9,7 @@ import numpy as np
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.validation import check_at_least, check_type
 from recsim_tf.ope.estimators import Estimator
-from recsim_tf.ope.evaluate import Judged, chosen_estimators
+from recsim_tf.ope.evaluation import Judged, chosen_estimators
 from recsim_tf.ope.simulated import truth
 from recsim_tf.ope.trajectories import from_trajectory
 from recsim_tf.ope.values import QModel
@@ -84,7 +84,8 @@ def study(
       num_logs: of each size, at least 2.
       num_steps: T.
       num_truth: sessions of which the true value is the mean.
-      seed: an integer, of the logs; that of the truth is the next one.
+      seed: an integer, of the logs; that of the truth is the next one, and that of models the one
+        after it.
       reward_by_position: as of `from_trajectory`.
 
     Raises:
@@ -98,7 +99,7 @@ def study(
     number = num_logs * max(log_sizes)
     trajectory = simulator.rollout(logging, number, num_steps, seed)
     log = from_trajectory(simulator, trajectory, logging, reward_by_position)
-    judged = Judged(policy, log, chosen, model, logging, q, 1.0, 10_000, seed)
+    judged = Judged(policy, log, chosen, model, logging, q, 1.0, 10_000, seed + 2)
     expected = truth(simulator, policy, num_steps, num_truth, seed + 1).value
     rows, readings = [], {}
     for size in log_sizes:

@@ -158,10 +158,10 @@ class Judged:
             unbent.bias(),
             sample.contradiction(estimator),
         )
-        verdict, cut = estimate.verdict, 1 - used.mean / max(unbent.mean, used.mean)
+        verdict, cut = estimate.verdict, 1 - used.mean / (max(unbent.mean, used.mean) or 1)
         if verdict.is_believable and cut > _CUT:
             verdict = Verdict(verdict.word, f"{cut:.0%} of the weight is bent away, a bias")
-        return estimate._replace(verdict=verdict, weights=used)
+        return estimate._replace(verdict=verdict, weights=used).beyond(sample.returns, level)
 
     def of_rows(self, rows: Any) -> Sample:
         """The sample of some sessions: positions, or a slice."""

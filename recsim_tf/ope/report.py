@@ -1,0 +1,255 @@
+"""The page of policies judged from a log: what each would earn, and why to believe it or not."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recsim_tf.ope.diagnostics import FEWEST, HIGHEST_K, WeightDiagnostics
+from recsim_tf.ope.results import Estimate, Result, between
+from recsim_tf.support.files import write_text
+from recsim_tf.support.pages import Chart, Note, Part, Section, Table, page
+from recsim_tf.support.plots import png
+from recsim_tf.support.tables import number
+
+_WORDS = (
+    ("logging policy", "The policy that was live when the sessions were logged."),
+    ("propensity", "The probability with which the logging policy showed what it showed."),
+    (
+        "weight",
+        "How much more often the new policy would have shown the slates of a session. Estimates"
+        " such as snips are weighted means of what the logged sessions earned.",
+    ),
+    (
+        "simulated, calibrated",
+        "The new policy in a model of the users; and the log's mean plus the difference that the"
+        " new policy makes in the model, which takes most of the model's error out.",
+    ),
+    ("95 % interval", "It holds the true value for 19 of 20 logs, if the assumptions are right."),
+    ("ESS", "Of how many sessions a weighted mean is worth."),
+    ("k-hat", "The tail of the weights. Above 0.7 the mean of the weights cannot be believed."),
+)
+
+
+def sentences(name: str, result: Result, truth: Estimate | None = None) -> list[str]:
+    """What a policy would earn, whether that is more than the log earned, and what is true."""
+    logged = result.logged.value
+    found = []
+    if result.best is None:
+        reasons = "; ".join(f"{one}: {each.verdict.reason}" for one, each in result.items())
+        found.append(f"No estimate for {name} is to be believed. {reasons}.")
+    else:
+        best = result[result.best]
+        word = "" if best.gain is None else _beyond(best, logged)
+        found.append(
+            f"{name} would earn {number(best.value)} a session, {between(best.interval)} with 95 %"
+            f" confidence, by {result.best}. The log earned {number(logged)}. {word}"
+            f"The verdict is {best.verdict}."
+        )
+        found += _without_a_model(result)
+    if truth is not None:
+        inside = result.best and _holds(result[result.best], truth)
+        held = "" if result.best is None else f", {'inside' if inside else 'outside'} the interval"
+        found.append(f"Rollouts give {number(truth.value)}{held}.")
+    return found
+
+
+def _without_a_model(result: Result) -> list[str]:
+    """What the surest estimate by weights says of the gain, beside one by a model."""
+    best = result[result.best or ""]
+    weighted = [one for one in result if result[one].weights and result[one].verdict.is_believable]
+    if best.weights is not None or best.gain is None:
+        return []
+    if not weighted:
+        return ["No estimate without a model is to be believed, to compare it with."]
+    other = min(weighted, key=lambda one: result[one].standard_error)
+    gain = result[other].gain
+    assert gain is not None
+    agrees = gain.interval[0] <= best.gain.interval[1] and best.gain.interval[0] <= gain.interval[1]
+    word = "agrees" if agrees else "does not agree"
+    return [f"Without a model, {other} puts the gain between {_and(gain.interval)}, which {word}."]
+
+
+def _beyond(best: Estimate, logged: float) -> str:
+    assert best.gain is not None
+    part = f"{best.gain.value / abs(logged):+.1%}" if logged else number(best.gain.value)
+    return f"So it earns {best.gain.word}: {part}, between {_and(best.gain.interval)}. "
+
+
+def _and(interval: tuple[float, float]) -> str:
+    return " and ".join(f"{end:+.4g}" for end in interval)
+
+
+def _holds(estimate: Estimate, truth: Estimate) -> bool:
+    """Whether the interval holds the truth, up to the noise of the rollouts."""
+    low, high = estimate.interval
+    return low - 2 * truth.standard_error <= truth.value <= high + 2 * truth.standard_error
+
+
+def render(
+    results: Mapping[str, Result], title: str, truths: Mapping[str, Estimate] | None = None
+) -> str:
+    """The page as HTML.
+
+    Args:
+      results: of `evaluate`, by name of the policy.
+      title: of the page.
+      truths: of `truth`, by name of the policy, where they are known.
+
+    Raises:
+      ImportError: if matplotlib is not installed.
+    """
+    truths = truths or {}
+    sections = []
+    for name, result in results.items():
+        truth = truths.get(name)
+        said = sentences(name, result, truth)
+        drawn = png(draw, result, truth, size=(9, 1.6 + 0.45 * len(result)))
+        # In lines, so that a long verdict is broken.
+        rows = [{**row, "verdict": [row["verdict"]]} for row in result.rows()]
+        parts: list[Part] = [*said, Chart(drawn, said[0]), Table(rows), *_checks(result)]
+        sections.append(Section(f"{name}: what would it earn?", parts))
+    words = [{"word": word, "meaning": [meaning]} for word, meaning in _WORDS]
+    sections.append(Section("How to read this page", [Table(words)]))
+    answers = [_answer(name, result, truths.get(name)) for name, result in results.items()]
+    return page(title, sections, [Table(answers)])
+
+
+def _answer(name: str, result: Result, truth: Estimate | None) -> dict[str, Any]:
+    """The row of a policy in the table of answers."""
+    logged, best = result.logged.value, None if result.best is None else result[result.best]
+    gain = None if best is None or best.gain is None else best.gain
+    row: dict[str, Any] = {
+        "policy": name,
+        "earns": None if best is None else number(best.value),
+        "the log earned": number(logged),
+        "difference": None
+        if gain is None
+        else f"{gain.value / abs(logged):+.1%}"
+        if logged
+        else "",
+        "between": None if gain is None else _and(gain.interval),
+        "so it earns": None if gain is None else gain.word,
+        "by": result.best,
+        "verdict": ["not to be judged from this log" if best is None else best.verdict.word],
+    }
+    return row if truth is None else {**row, "rollouts": number(truth.value)}
+
+
+def write_report(
+    path: str | os.PathLike,
+    results: Result | Mapping[str, Result],
+    title: str = "Policies judged from a log",
+    truths: Mapping[str, Estimate] | None = None,
+) -> None:
+    """Writes the page of `render`. One `Result` is that of "the new policy"."""
+    named = {"The new policy": results} if isinstance(results, Result) else results
+    write_text(Path(path), render(named, title, truths))
+
+
+def draw(axes: Any, result: Result, truth: Estimate | None = None) -> None:
+    """Draws estimates with their intervals below each other, hollow where they are not to be
+    believed, with lines for the log and the truth.
+    """
+    rows = list(result.items())
+    shown = [result.logged.interval]
+    shown += [one.interval for one in result.values() if one.verdict.is_believable]
+    shown += [] if truth is None else [truth.interval]
+    margin = 0.25 * np.ptp(shown) or 1.0
+    left, right = np.min(shown) - margin, np.max(shown) + margin
+    # What cannot be believed may be anywhere.
+    axes.set_xlim(left, right)
+    place = {"transform": axes.get_yaxis_transform(), "color": "0.4"}
+    for row, (_, one) in enumerate(rows):
+        believed = one.verdict.is_believable
+        low, high = one.interval
+        axes.errorbar(
+            one.value,
+            row,
+            xerr=[[one.value - low], [high - one.value]],
+            fmt="o",
+            color="C0" if believed else "0.6",
+            markerfacecolor="C0" if believed else "white",
+            capsize=4,
+            linewidth=2 if believed else 1,
+        )
+        if one.value > right:
+            axes.text(
+                0.99, row - 0.2, f"{number(one.value)} \N{RIGHTWARDS ARROW}", ha="right", **place
+            )
+        elif one.value < left:
+            axes.text(0.01, row - 0.2, f"\N{LEFTWARDS ARROW} {number(one.value)}", **place)
+    logged = {"color": "0.35", "linewidth": 1.2, "linestyle": "--"}
+    axes.axvline(result.logged.value, label=f"the log {number(result.logged.value)}", **logged)
+    if truth is not None:
+        label = f"rollouts {number(truth.value)}"
+        axes.axvspan(*truth.interval, color="C2", alpha=0.4, label=label)
+    axes.set_yticks(range(len(rows)), [name for name, _ in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlabel("mean return of a session; hollow: not to be believed")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
+
+
+def _checks(result: Result) -> list[Part]:
+    """What the weights of whole sessions say of themselves, and the log of assumptions."""
+    weights = result.weights
+    if weights is None:
+        return [Note("The log has no propensities, so no session can be weighted.")]
+    if weights.mean == 0:
+        return [Note(f"{weights.heaviness(len(weights.shares)).capitalize()}.")]
+    checks = (
+        (
+            "mean weight",
+            f"{weights.mean:.3f} \N{PLUS-MINUS SIGN} {weights.mean_error:.3f}",
+            "1, up to three errors",
+            not weights.bias(),
+            "Propensities are wrong, or the log lacks slates of the new policy.",
+        ),
+        (
+            "sessions that count (ESS)",
+            number(round(weights.effective_sample_size)),
+            f"at least {FEWEST}",
+            weights.effective_sample_size >= FEWEST,
+            "A few sessions make the estimate.",
+        ),
+        (
+            "tail of the weights (k-hat)",
+            number(weights.pareto_k),
+            f"at most {HIGHEST_K}",
+            not weights.pareto_k > HIGHEST_K,
+            "The interval is too narrow.",
+        ),
+    )
+    rows = [
+        {
+            "check": name,
+            "found": found,
+            "asked": asked,
+            "holds": holds,
+            "else": ["" if holds else why],
+        }
+        for name, found, asked, holds, why in checks
+    ]
+    half = (
+        f"{weights.sessions_of_half:,} of {len(weights.shares):,} sessions carry half the weight."
+    )
+    note = half
+    if not weights.heaviness(len(weights.shares)):
+        note = (
+            f"{half} As far as the log can tell, what a position earns depends on its"
+            f" {result.reading}."
+        )
+    drawn = png(_draw_shares, weights, size=(5.4, 3.2))
+    return [Table(rows), Chart(drawn, "Shares of the weight"), Note(note)]
+
+
+def _draw_shares(axes: Any, weights: WeightDiagnostics) -> None:
+    sessions = np.arange(1, len(weights.shares) + 1)
+    axes.plot(sessions, weights.shares, linewidth=2)
+    axes.axhline(0.5, color="0.35", linewidth=1, linestyle="--")
+    axes.set_xscale("log")
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel("sessions, the heaviest first")
+    axes.set_ylabel("share of all weight")

@@ -1,0 +1,80 @@
+"""`recsim-tf ope`."""
+
+import json
+
+import numpy as np
+import pytest
+
+from recsim_tf import interest_evolution, ope
+from recsim_tf.experiment import commands, config
+from recsim_tf.experiment import ope as command
+from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.policies import softmax_policy
+from tests.refusals import assert_refused
+
+NAME = "ope/interest_evolution.gin"
+SMALL = ["run_ope.num_sessions = 60", "run_ope.num_simulated = 100", "run_ope.num_truth = 200"]
+SMALL += ["run_ope.num_steps = 2", "run_ope.estimators = ('snips', 'simulated', 'calibrated')"]
+ONE = "run_ope.policies = {'it': @sharper/softmax_policy}"
+
+
+def run(folder, *bindings, files=(NAME,)):
+    return command.run_ope(RunDirectory(folder, config.load(files, [*SMALL, *bindings])))
+
+
+@pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
+def test_policies_are_judged_in_a_folder(tmp_path, capsys):
+    content = run(tmp_path / "run")
+    assert set(content) == {"sharper", "a little sharper"}
+    written = json.loads((tmp_path / "run" / "ope.json").read_text())
+    assert written == content
+    for found in content.values():
+        assert set(found["estimates"]) == {"snips", "simulated", "calibrated"}
+        assert np.isfinite(found["truth"]["value"])
+    assert (tmp_path / "run" / "estimates.png").is_file()
+    assert "sharper: what would it earn?" in (tmp_path / "run" / "report.html").read_text()
+    printed = capsys.readouterr().out
+    assert "sharper would earn" in printed or "No estimate for sharper" in printed
+    assert "the log itself" in printed
+
+
+def test_an_episode_file_brings_its_probabilities(tmp_path):
+    """As `recsim-tf simulate` writes it; the policy that logged is not given again."""
+    sizes = ["interest_evolution.slate_size = 3", "Evaluation.num_users = 30"]
+    sizes += ["Evaluation.max_steps = 3", "simulate.log_steps = 3"]
+    policies = ["simulate.policies = (@softmax_policy,)", "softmax_policy.sharpness = 2.0"]
+    text = config.load(["interest_evolution/random.gin"], [*sizes, *policies])
+    path = tmp_path / "log"
+    commands.simulate(RunDirectory(tmp_path / "simulated", text), episode_file=str(path))
+    bindings = [f"run_ope.log = '{path}'", "run_ope.logging = None", ONE]
+    content = run(tmp_path / "run", *bindings, "run_ope.estimators = ('snips',)")
+    simulator = interest_evolution(slate_size=3, num_candidates=10)
+    log = ope.from_episodes(path, simulator)
+    given = ope.from_episodes(path, simulator, softmax_policy(simulator, 2.0))
+    assert log.num_sessions == 30
+    np.testing.assert_allclose(log.logging.prefix, given.logging.prefix, atol=1e-6)
+    policy = softmax_policy(simulator, 9.0)
+    expected = ope.evaluate(policy, log)["snips"].value
+    np.testing.assert_allclose(content["it"]["estimates"]["snips"]["value"], expected, rtol=1e-5)
+
+
+def test_a_policy_that_is_certain_has_a_density(tmp_path):
+    content = run(tmp_path / "run", "run_ope.policies = ('myopic',)")
+    assert "snips" in content["Myopic"]["estimates"]
+
+
+def test_wrong_runs_are_refused_in_a_line(tmp_path):
+    for bindings, message in (
+        (["run_ope.logging = None"], "run_ope.log must be an episode file or a Log"),
+        (["run_ope.log = 3"], "run_ope.log must be the path of an episode file"),
+        (["run_ope.policies = ()"], "run_ope.policies must hold at least one policy"),
+        (["run_ope.num_sessions = 1"], "run_ope.num_sessions must be at least 2, got 1"),
+        (["run_ope.estimators = ('snipz',)"], "snipz"),
+        (["run_ope.policies = ('nobody',)"], "nobody"),
+        (
+            ["run_ope.model = None", "run_ope.truth = None", "run_ope.log = 'x'"],
+            "run_ope.model or run_ope.truth must be given",
+        ),
+    ):
+        assert_refused(lambda bindings=bindings: run(tmp_path / "run", *bindings), message)
+        assert not (tmp_path / "run" / "ope.json").exists()

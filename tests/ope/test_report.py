@@ -1,0 +1,92 @@
+"""Pages and sentences about policies that were judged."""
+
+import json
+
+import numpy as np
+
+from recsim_tf import ope
+from recsim_tf.ope import report
+from tests.ope.worlds import CLICKS, log_of_clicks, near
+
+
+def judged(policy, estimators=("snips", "simulated", "calibrated"), **arguments):
+    return ope.evaluate(
+        policy,
+        log_of_clicks(),
+        estimators,
+        model=CLICKS,
+        logging=near(1.0),
+        num_simulated=2000,
+        seed=1,
+        **arguments,
+    )
+
+
+def test_gains_are_paired_with_what_the_log_earned():
+    log, result = log_of_clicks(), judged(near(3.0), ("snips", "calibrated"))
+    for one in result.values():
+        low, high = one.gain.interval
+        np.testing.assert_allclose(one.gain.value, one.value - result.logged.value, atol=1e-6)
+        np.testing.assert_allclose((low + high) / 2, one.gain.value, atol=1e-6)
+    gained = result["snips"].sessions - log.earned.sum((1, 2))
+    error = gained.std(ddof=1) / np.sqrt(log.num_sessions)
+    np.testing.assert_allclose(np.ptp(result["snips"].gain.interval), 2 * 1.962 * error, rtol=1e-3)
+    # What the log's users have in common with the simulated ones does not count.
+    assert np.ptp(result["calibrated"].gain.interval) < np.ptp(result["calibrated"].interval)
+
+
+def test_the_policy_that_logged_gains_nothing():
+    result = judged(near(1.0))
+    assert result["calibrated"].gain.value == 0
+    assert result["snips"].gain.word == "no difference that can be seen"
+    assert "no difference that can be seen" in report.sentences("it", result)[0]
+
+
+def test_what_is_read_first_is_believed_and_the_surest():
+    result = judged(near(3.0))
+    assert result.best == "calibrated"
+    said = " ".join(report.sentences("sharp", result, ope.truth(CLICKS, near(3.0), 1, 20_000, 5)))
+    for words in (
+        "sharp would earn",
+        "So it earns more",
+        "Without a model, snips puts the gain between",
+        "inside the interval",
+    ):
+        assert words in said
+    faulty = ope.Result(
+        (name, one._replace(verdict=ope.Verdict("not believable", "a fault")))
+        for name, one in result.items()
+    )
+    assert faulty.best is None
+    faulty.logged = result.logged
+    assert "No estimate for sharp is to be believed" in report.sentences("sharp", faulty)[0]
+
+
+def test_a_page_has_an_answer_for_each_policy(tmp_path):
+    results = {"sharp": judged(near(3.0)), "certain": judged(near(40.0))}
+    truths = {"sharp": ope.truth(CLICKS, near(3.0), 1, 5000)}
+    ope.write_report(tmp_path / "page.html", results, "Two policies", truths)
+    html = (tmp_path / "page.html").read_text()
+    assert "<h1>Two policies</h1>" in html
+    for word in ("sharp: what would it earn?", "certain: what would it earn?", "k-hat", "rollouts"):
+        assert word in html
+    assert html.count("<img") == 4
+    ope.write_report(tmp_path / "one.html", results["sharp"])
+    assert "The new policy" in (tmp_path / "one.html").read_text()
+
+
+def test_without_propensities_there_are_no_weights_to_show():
+    log = log_of_clicks()._replace(logging=ope.SlateLogProbs())
+    result = ope.evaluate(
+        near(3.0), log, ("calibrated",), model=CLICKS, logging=near(1.0), num_simulated=500
+    )
+    assert result.weights is None
+    assert "no propensities" in report.render({"it": result}, "A page")
+
+
+def test_figures_have_no_rows_of_the_log():
+    result = judged(near(3.0))
+    figures = result.figures()
+    assert set(figures["estimates"]) == set(result)
+    text = json.dumps(figures, default=lambda one: one.tolist())
+    assert len(text) < 3000
