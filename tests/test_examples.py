@@ -14,8 +14,9 @@ SCRIPTS = sorted({path.name for path in _EXAMPLES.glob("*.py")} - _MODULES)
 NOTEBOOKS = sorted(path.name for path in _EXAMPLES.glob("*.ipynb"))
 
 
-def test_the_nine_examples_are_there():
+def test_the_ten_examples_are_there():
     assert SCRIPTS == [
+        "learn_from_log.py",
         "listeners.py",
         "log_to_model.py",
         "own_agent.py",

@@ -31,6 +31,7 @@ from recsim_tf.core.distributions import parts_of
 from recsim_tf.core.explanations import Explained
 from recsim_tf.core.types import Nest, Observation, Seed, Turn
 from recsim_tf.core.validation import NONE, NOT_NEGATIVE, POSITIVE, SCHEDULE, check_numbers
+from recsim_tf.ope.weights import Weights, importance_weights, normalized_weights
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy, RememberingPolicy
 
 
@@ -79,13 +80,10 @@ class ImportanceWeights:
           behaviour_log_prob: [...], under the policy that acted, beta.
           valid: [...], 1 where a decision counts in the mean, else 0.
         """
-        weights = tf.exp(log_prob - behaviour_log_prob)
-        if self.cap is not None:
-            weights = tf.minimum(weights, self.cap)
+        weights = Weights(self.cap).bend(importance_weights(log_prob, behaviour_log_prob))
         if self.normalize:
             total, weighted = batch_sums(valid, weights * valid)
-            mean = tf.math.divide_no_nan(weighted, total)
-            weights = tf.math.divide_no_nan(weights, mean)
+            weights = normalized_weights(weights, tf.math.divide_no_nan(weighted, total))
         return tf.stop_gradient(weights)
 
 

@@ -26,13 +26,13 @@ def measure(settings: Settings) -> Section:
     }
     figures = {}
     for name, logging in claimed.items():
-        sample = gather(target, ope.from_trajectory(world, trajectory, logging), ["slate"], 1.0)
-        weights = np.exp(sample.log_ratios.slate).reshape([number, size, 1])
+        log = ope.from_trajectory(world, trajectory, logging)
+        weights = gather(target, log, [Estimator()]).read["slate"].reshape([number, size, 1])
         caught = [bool(ope.WeightDiagnostics.of(part).bias()) for part in weights]
         figures[f"checks.wrong_propensities.{name}"] = float(np.mean(caught))
     few = world.rollout(_best_only(), number * size, 1, settings.seed + 1)
     log = ope.from_trajectory(world, few, _best_only())
-    mean = gather(target, log, ["slate"], 1.0).weights(Estimator())
+    mean = gather(target, log, [Estimator()]).weights(Estimator())
     drawn = missing_support(target, _best_only(), log, settings.seed)
     figures["checks.missing_support.by_draws"] = drawn
     figures["checks.missing_support.by_weights"] = 1 - mean.mean

@@ -5,8 +5,11 @@ import tensorflow as tf
 
 from recsim_tf import ope
 from recsim_tf.core.distributions import PlackettLuce
-from recsim_tf.ope.estimators import Estimator, Values, Weights
-from recsim_tf.ope.sample import gather
+from recsim_tf.core.types import Observation
+from recsim_tf.ope.estimators import Estimator, Values
+from recsim_tf.ope.sample import Sample, gather
+from recsim_tf.ope.weights import Weights
+from recsim_tf.policies import PlackettLucePolicy
 
 
 def log_of(slate, reward, logging, target, discount=()):
@@ -21,21 +24,31 @@ def items(probs):
     return ope.SlateLogProbs.of_items(np.log(np.asarray(probs, float)))
 
 
+def of_three(probs, num_rows=1):
+    """Plackett-Luce slates [num_rows, 2] of three items."""
+    return PlackettLuce(tf.math.log(tf.constant([probs] * num_rows, tf.float64)), 2)
+
+
 def plackett_luce(probs, slates):
     """Log-probabilities [S, 1] of slates int32 [S, 1, 2] of three items."""
-    distribution = PlackettLuce(tf.math.log(tf.constant(probs, tf.float64)), 2)
+    distribution = of_three(probs)
     slates = tf.constant(slates, tf.int32)
     prefix = distribution.prefix_log_probs(slates).numpy()
-    marginals = distribution.marginals().numpy()
+    marginals = distribution.marginals()[0].numpy()
     position = np.log(marginals[np.arange(2), slates])
     of_set = distribution.set_log_prob(slates).numpy()
     return ope.SlateLogProbs(prefix[..., -1], prefix, position, of_set)
 
 
+def sample(log, estimator, gamma=1.0) -> Sample:
+    """What an estimator reads of a log; of `SLATES` what needs the policies themselves."""
+    policies = (TARGET, LOGGING) if estimator.reads == "linear" else (None, None)
+    return gather(policies[0], log, [estimator], gamma, policies[1])
+
+
 def value(log, estimator, values=None, gamma=1.0):
     """The estimate, without a verdict."""
-    found = gather(None, log, ope.SlateLogProbs._fields, gamma)
-    return float(found.session_values(estimator, values).mean())
+    return float(sample(log, estimator, gamma).session_values(estimator, values).mean())
 
 
 # A: single items.
@@ -51,12 +64,16 @@ _SINGLE_VALUES = Values(
 )
 # B: slates of 2 of 3.
 _SLATES = [[[0, 1]], [[2, 0]], [[1, 2]]]
+_PROBS = [0.5, 0.3, 0.2], [0.2, 0.3, 0.5]
+LOGGING, TARGET = (
+    PlackettLucePolicy(lambda seen, probs=probs: of_three(probs, seen.user.shape[0]))
+    for probs in _PROBS
+)
 SLATES = log_of(
     _SLATES,
     [[[1, 0]], [[0, 1]], [[1, 1]]],
-    plackett_luce([0.5, 0.3, 0.2], _SLATES),
-    plackett_luce([0.2, 0.3, 0.5], _SLATES),
-)
+    *(plackett_luce(probs, _SLATES) for probs in _PROBS),
+)._replace(observation=Observation(np.zeros([3, 1]), np.zeros([3, 1, 3]), ()))
 
 
 def _prefix_values():
@@ -111,6 +128,8 @@ CASES = {
     "rips": (SLATES, Estimator("prefix"), None, 1, 1.833333333),
     "snrips": (SLATES, Estimator("prefix", **_NORMAL), None, 1, 1.301503095),
     "set": (SLATES, Estimator("set"), None, 1, 2.570833333),
+    "pi": (SLATES, Estimator("linear"), None, 1, 2.452898551),
+    "wpi": (SLATES, Estimator("linear", **_NORMAL), None, 1, 1.569855072),
     "cascade dr": (SLATES, Estimator("prefix", **_BASELINE), _prefix_values(), 1, 1.712619048),
     "tis": (STEPS, Estimator(steps="trajectory"), None, 0.9, 5.664),
     "pdis": (STEPS, Estimator(), None, 0.9, 4.544),

@@ -16,13 +16,16 @@ _ESTIMATORS = (
     *("ips", "snips", "iips", "sniips", "rips", "snrips", "set_ips", "snset_ips"),
     *("dr", "set_dr", "cascade_dr"),
 )
+# Where they are slow and tell something: all slates of each context are enumerated.
+_LINEAR = ("pi", "wpi", "pi_dr")
+_WITH_LINEAR = ("multinomial", "independent")
 _FOR_CASCADES = ("ips", "snips", "rips", "snrips", "dr", "cascade_dr")
 # Those that assume no more than the users do.
 _UNBIASED = {
     "multinomial": ("ips", "snips", "set_ips", "snset_ips", "dr", "set_dr"),
     "cascade": _FOR_CASCADES,
     "several_clicks": _FOR_CASCADES,
-    "independent": (*_FOR_CASCADES, "iips", "sniips"),
+    "independent": (*_FOR_CASCADES, "iips", "sniips", *_LINEAR),
 }
 
 
@@ -31,7 +34,8 @@ def measure(settings: Settings) -> Section:
     studies, seconds = {}, {}
     for name, world in WORLDS.items():
         begun = time.process_time()
-        studies[name] = _study(settings, world, _SHARPNESS, num_logs)
+        estimators = (*_ESTIMATORS, *(_LINEAR if name in _WITH_LINEAR else ()))
+        studies[name] = _study(settings, world, _SHARPNESS, num_logs, estimators)
         seconds[name] = time.process_time() - begun
     near = _study(settings, WORLDS["multinomial"], _NEAR_GREEDY, min(num_logs, 40), _ESTIMATORS[:8])
     figures = {f"one_step.{name}": value for name, value in _figures(studies, near).items()}
@@ -49,7 +53,10 @@ def measure(settings: Settings) -> Section:
         "one_step.cascade.iips_bias": (0.1, np.inf),
         "one_step.cascade.iips_contradicted": (0.85, 1.0),
         "one_step.independent.iips_vs_ips": (0.0, 0.75),
+        "one_step.multinomial.pi_bias": (-0.02, 0.02),
+        "one_step.multinomial.pi_bias_error": (0.0, 0.01),
         "one_step.multinomial.set_dr_vs_ips": (0.0, 0.65),
+        "one_step.multinomial.pi_dr_vs_ips": (0.0, 0.65),
         "one_step.near_greedy.set_vs_ips": (0.0, 0.75),
         "one_step.coverage.least": (0.9, 0.99),
         "one_step.coverage.largest": (0.9, 0.99),
@@ -75,7 +82,7 @@ def measure(settings: Settings) -> Section:
     return section(settings, title, rows, figures, bars, details={"readings": readings})
 
 
-def _study(settings, world, sharpness, num_logs, estimators=_ESTIMATORS):
+def _study(settings, world, sharpness, num_logs, estimators):
     q = ope.SimulatedQ(world, num_sessions=500 if settings.quick else 20_000, seed=settings.seed)
     return ope.study(
         world,
@@ -108,7 +115,11 @@ def _figures(studies, near):
         "cascade.iips_bias": iips.bias,
         "cascade.iips_contradicted": 1 - iips.believed,
         "independent.iips_vs_ips": ratio(studies["independent"], "iips", "ips"),
+        # The mean of so many logs is the estimate from all of their sessions.
+        "multinomial.pi_bias": multinomial["pi", _SIZE].bias,
+        "multinomial.pi_bias_error": multinomial["pi", _SIZE].bias_error,
         "multinomial.set_dr_vs_ips": ratio(multinomial, "set_dr", "ips"),
+        "multinomial.pi_dr_vs_ips": ratio(multinomial, "pi_dr", "ips"),
         "near_greedy.set_vs_ips": ratio(near, "snset_ips", "snips"),
         "coverage.least": min(coverages),
         "coverage.largest": max(coverages),

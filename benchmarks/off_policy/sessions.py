@@ -17,7 +17,7 @@ from recsim_tf.choice import MultinomialProportional
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
 from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.ope.study import StudyRow
+from recsim_tf.ope.studies import StudyRow
 from recsim_tf.policies import Deterministic, PlackettLucePolicy
 
 _SIZE, _NUM_TRUTH, _NUM_FITS = 1000, 200_000, 20

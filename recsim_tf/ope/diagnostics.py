@@ -31,11 +31,13 @@ class WeightDiagnostics(NamedTuple):
         weights = np.asarray(weights, np.float64)
         squares = np.maximum((weights**2).sum(0), np.finfo(np.float64).tiny)
         sizes = weights.sum(0) ** 2 / squares
-        worst = np.sort(weights[:, np.argmin(sizes)])[::-1]
-        shares = np.cumsum(worst) / max(worst.sum(), np.finfo(np.float64).tiny)
+        worst = weights[:, np.argmin(sizes)]
+        # Those of the pseudo-inverse may be negative.
+        ordered = np.sort(np.abs(worst))[::-1]
+        shares = np.cumsum(ordered) / max(ordered.sum(), np.finfo(np.float64).tiny)
         return cls(
             effective_sample_size=float(sizes.min()),
-            pareto_k=pareto_k(worst),
+            pareto_k=pareto_k(ordered),
             mean=float(worst.mean()),
             mean_error=float(worst.std(ddof=1) / np.sqrt(len(worst))),
             largest_share=float(shares[0]),

@@ -1,52 +1,25 @@
 """Estimators of a policy's value: four choices each, and the names that papers give to them."""
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.ranges import Range
-from recsim_tf.core.validation import NONE, check_numbers, check_one_of, check_type
-from recsim_tf.ope.log import SlateLogProbs
+from recsim_tf.core.types import Observation
+from recsim_tf.core.validation import check_one_of, check_type
+from recsim_tf.ope.weights import Weights, normalized_weights
 
-READS = ("slate", "set", "prefix", "position")
-STEPS = ("decision", "trajectory")
+READS = ("slate", "set", "prefix", "position", "linear")
+STEPS = ("decision", "trajectory", "step")
 MODELS = ("none", "baseline", "alone", "difference")
-# exp of it is finite, and any weight near it is not to be believed.
-_LARGEST = 80.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Weights:
-    """How importance weights are bent: less variance, for a bias towards zero, or with a model
-    towards the model's value.
-
-    Args:
-      cap: the largest weight (Ionides 2008); None for any.
-      switch: the largest weight that is used; those above count as 0 (Wang et al. 2017).
-      shrinkage: c of c w / (w^2 + c) (Su et al. 2020).
-
-    Raises:
-      ValueError: for a number that is not above 0.
-    """
-
-    cap: float | None = None
-    switch: float | None = None
-    shrinkage: float | None = None
-
-    def __post_init__(self) -> None:
-        check_numbers(Range(above=0), NONE, **dataclasses.asdict(self))
-
-    def bend(self, weights: tf.Tensor) -> tf.Tensor:
-        """The weights that are used, of the same shape."""
-        if self.cap is not None:
-            weights = tf.minimum(weights, tf.constant(self.cap, weights.dtype))
-        if self.switch is not None:
-            weights = tf.where(weights <= self.switch, weights, tf.zeros_like(weights))
-        if self.shrinkage is not None:
-            weights = self.shrinkage * weights / (weights**2 + self.shrinkage)
-        return weights
+# Of a product over steps, in float64.
+_LARGEST = 1e35
+# Of observations [B, ...]: which positions the reward of each one depends on, bool [B, K, K]; and
+# a number for users who may be taken for each other, int [B].
+Reads = Callable[[Observation], tf.Tensor]
+Cells = Callable[[Observation], tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,9 +29,15 @@ class Estimator:
     Args:
       reads: what the reward of a position depends on. "slate": all items in their order; "set": all
         items in any order; "prefix": the items up to the position (cascades); "position": the
-        position's item alone.
+        position's item alone; "linear": the reward of a slate is a sum over its positions'
+        items (PI, Swaminathan et al. 2017). Or a function of observations gives the positions, bool
+        [B, K, K]: `[b, k, j]` is whether the reward of k depends on the item at j (AIPS, Kiyohara
+        et al. 2023).
       steps: the weight of a reward. "decision": of all steps up to it (PDIS, Precup et al. 2000);
-        "trajectory": of the whole session.
+        "trajectory": of the whole session; "step": of the step, as if policies did not change who
+        is there. Or a function of observations gives cells, int [B], and the weight of the earlier
+        steps is its mean over the sessions in the same cell (marginal, Liu et al. 2018, Xie et al.
+        2019). Intervals take that mean for known.
       normalize: whether weights are divided by their mean over the sessions, at each step and
         position (Swaminathan & Joachims 2015).
       weights: how weights are bent, after the product over steps.
@@ -69,15 +48,17 @@ class Estimator:
       ValueError: for an unknown choice.
     """
 
-    reads: str = "slate"
-    steps: str = "decision"
+    reads: str | Reads = "slate"
+    steps: str | Cells = "decision"
     normalize: bool = False
-    weights: Weights = Weights()
+    weights: Weights = dataclasses.field(default_factory=Weights)
     model: str = "none"
 
     def __post_init__(self) -> None:
-        check_one_of(READS, reads=self.reads)
-        check_one_of(STEPS, steps=self.steps)
+        if not callable(self.reads):
+            check_one_of(READS, reads=self.reads)
+        if not callable(self.steps):
+            check_one_of(STEPS, steps=self.steps)
         check_one_of(MODELS, model=self.model)
         check_type("weights", self.weights, Weights)
         if self.steps == "trajectory" and (self.model == "baseline" or self.reads != "slate"):
@@ -85,8 +66,8 @@ class Estimator:
                 'steps must be "decision" where a model is subtracted or less than slates is read,'
                 ' got "trajectory"'
             )
-        if self.model == "baseline" and self.reads == "position":
-            raise ValueError('reads must be slate, set or prefix with model="baseline"')
+        if self.model == "baseline" and (callable(self.reads) or self.reads == "position"):
+            raise ValueError('reads must be slate, set, prefix or linear with model="baseline"')
 
     @property
     def is_weighted(self) -> bool:
@@ -100,14 +81,18 @@ _RAW = {
     "iips": Estimator("position"),
     "rips": Estimator("prefix"),
     "set_ips": Estimator("set"),
+    "step_ips": Estimator(steps="step"),
     "dr": Estimator(model="baseline"),
     "set_dr": Estimator("set", model="baseline"),
     "cascade_dr": Estimator("prefix", model="baseline"),
+    "pi_dr": Estimator("linear", model="baseline"),
 }
 # With "sn" before it, a name is that of the self-normalised estimator.
 PRESETS = {
     **_RAW,
     **{f"sn{name}": dataclasses.replace(raw, normalize=True) for name, raw in _RAW.items()},
+    "pi": Estimator("linear"),
+    "wpi": Estimator("linear", normalize=True),
     "simulated": Estimator(model="alone"),
     "calibrated": Estimator(model="difference"),
 }
@@ -133,18 +118,16 @@ class Terms(NamedTuple):
         """[S]: their mean is the estimate, and their variance that of the estimate times S. Of
         normalised terms they are the linearised values of ratios.
         """
-        weighted = self.weights * self.values
         if not normalize:
-            return tf.reduce_sum(weighted, axis=1)
-        mean = tf.reduce_mean(self.weights, axis=0)
-        ratio = tf.math.divide_no_nan(tf.reduce_mean(weighted, axis=0), mean)
-        rest = tf.math.divide_no_nan(self.weights * (self.values - ratio), mean)
-        return tf.reduce_sum(ratio + rest, axis=1)
+            return tf.reduce_sum(self.weights * self.values, axis=1)
+        weights = normalized_weights(self.weights, tf.reduce_mean(self.weights, axis=0))
+        ratio = tf.reduce_mean(weights * self.values, axis=0)
+        return tf.reduce_sum(ratio + weights * (self.values - ratio), axis=1)
 
 
 def terms(
     estimator: Estimator,
-    log_ratios: SlateLogProbs,
+    read: Mapping[str, tf.Tensor],
     reward: tf.Tensor,
     discount: tf.Tensor,
     values: Values | None = None,
@@ -153,41 +136,48 @@ def terms(
 
     Args:
       estimator: weighted.
-      log_ratios: log-probabilities under the policy to be judged less those under the logging
-        policy, 0 where a session is over.
+      read: by what an estimator reads, as a string: weights of the single steps, float64 [S, T] or
+        [S, T, K], 1 where a session is over; and cells by what steps are, int32 [S, T].
       reward: float64 [S, T, J], 0 where a session is over.
       discount: float64 [S, T], of the step's reward.
       values: of a model that is subtracted, 0 where a session is over.
     """
-    whole = tf.convert_to_tensor(log_ratios.set if estimator.reads == "set" else log_ratios.slate)
-    until = tf.cumsum(whole, axis=1)[..., tf.newaxis]
-    nothing = tf.zeros_like(until[:, :1])
-    before = tf.concat([nothing, until[:, :-1]], axis=1)
-    if estimator.reads in ("slate", "set"):
-        is_step = estimator.steps == "decision"
-        now = until if is_step else tf.zeros_like(until) + until[:, -1:]
-        reward = tf.reduce_sum(tf.convert_to_tensor(reward), axis=2, keepdims=True)
-    else:
-        now = before + getattr(log_ratios, estimator.reads)
-        if estimator.reads == "prefix":
-            earlier = tf.convert_to_tensor(log_ratios.prefix)[..., :-1]
-            before += tf.concat([tf.zeros_like(until), earlier], axis=2)
+    now = tf.convert_to_tensor(read[str(estimator.reads)])
+    if now.shape.rank == 2:
+        now, reward = now[..., tf.newaxis], tf.reduce_sum(reward, axis=2, keepdims=True)
+    before, until = _products(
+        now[..., 0] if estimator.reads == "set" else tf.convert_to_tensor(read["slate"]),
+        read.get(str(estimator.steps)),
+    )
+    weights = tf.ones_like(before) * until if estimator.steps == "trajectory" else before * now
+    weights = estimator.weights.bend(weights)
     factor = tf.convert_to_tensor(discount)[..., tf.newaxis]
-    weights = estimator.weights.bend(_exp(now))
     if values is None:
         return Terms(_flat(weights), _flat(factor * reward))
+    if estimator.reads == "prefix":
+        before *= tf.concat([tf.ones_like(before), now[..., :-1]], axis=2)
     # Nothing was drawn yet where the weight is 1 by definition.
     is_first = np.zeros(before.shape[1:], bool)
     is_first[0, 0] = True
-    of_means = tf.where(is_first, tf.ones_like(before), estimator.weights.bend(_exp(before)))
+    of_means = tf.where(is_first, tf.ones_like(before), estimator.weights.bend(before))
     return Terms(
         tf.concat([_flat(weights), _flat(of_means)], axis=1),
         tf.concat([_flat(factor * (reward - values.logged)), _flat(factor * values.mean)], axis=1),
     )
 
 
-def _exp(log_weights: tf.Tensor) -> tf.Tensor:
-    return tf.exp(tf.minimum(log_weights, _LARGEST))
+def _products(weights: tf.Tensor, cells: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+    """The products of weights [S, T] over the earlier steps, [S, T, 1], and over all, [S, 1, 1]. Of
+    cells int32 [S, T] each product is its mean over the sessions in the same cell.
+    """
+    until, before = tf.ones_like(weights[:, 0]), []
+    for step in range(weights.shape[1]):
+        if cells is not None and step:
+            _, cell = tf.unique(cells[:, step])
+            until = tf.gather(tf.math.unsorted_segment_mean(until, cell, tf.size(cell)), cell)
+        before.append(until)
+        until = tf.minimum(until * weights[:, step], _LARGEST)
+    return tf.stack(before, axis=1)[..., tf.newaxis], until[:, tf.newaxis, tf.newaxis]
 
 
 def _flat(leaf: tf.Tensor) -> tf.Tensor:

@@ -45,7 +45,7 @@ class Log(NamedTuple):
 
     @property
     def num_sessions(self) -> int:
-        return len(self.active)
+        return self.active.shape[0]
 
     @property
     def num_steps(self) -> int:

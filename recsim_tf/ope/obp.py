@@ -65,8 +65,8 @@ def to_obp(log: Log, policy: Any = None) -> dict[str, Any]:
                 of_rounds = np.exp(values[active]).reshape(number, -1)
                 feedback[prefix + name] = np.broadcast_to(of_rounds, [number, size]).ravel()
     if size == 1 and policy is not None:
-        found = walk(policy, lambda distribution, *_: {"of": distribution.marginals()})(log)
-        feedback["action_dist"] = found["of"][active].swapaxes(1, 2)
+        walked = walk({"policy": policy}, lambda given, *_: {"of": given[0].marginals()})
+        feedback["action_dist"] = walked(log)["of"].numpy()[active].swapaxes(1, 2)
     return feedback
 
 

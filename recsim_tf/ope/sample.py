@@ -1,35 +1,35 @@
 """What estimators read of a log: weights by session, step and position, rewards and discounts."""
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.ope.densities import densities
+from recsim_tf.core import random
+from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core.validation import check_one_of
+from recsim_tf.ope.densities import densities, log_probs, walk, where_active
 from recsim_tf.ope.diagnostics import WeightDiagnostics
-from recsim_tf.ope.estimators import Estimator, Terms, Values, terms
+from recsim_tf.ope.estimators import PRESETS, Estimator, Terms, Values, terms
 from recsim_tf.ope.log import Log, SlateLogProbs
+from recsim_tf.ope.pseudo_inverse import linear_weights, sessions_at_once, subset_log_probs
+from recsim_tf.ope.weights import importance_weights
 from recsim_tf.policies.stochastic import StochasticPolicy
 
-# Readings of rewards that assume less.
-WEAKER: dict[str, tuple[str, ...]] = {
-    "slate": (),
-    "set": ("slate",),
-    "prefix": ("slate",),
-    "position": ("slate", "prefix"),
-}
+# Readings of rewards that assume less, by name; of any other the slate.
+_WEAKER: dict[str, tuple[str, ...]] = {"slate": (), "position": ("slate", "prefix")}
 # Standard errors that nested estimators may differ by.
 _ERRORS = 2.0
 
 
 class Sample(NamedTuple):
-    """What estimators read of S sessions, float64; 0 where a session is over."""
+    """What estimators read of S sessions, arrays or tensors."""
 
-    log_ratios: SlateLogProbs  # log-probabilities under the policy to be judged less logged ones
-    reward: np.ndarray  # [S, T, J]
-    discount: np.ndarray  # [S, T], of the step's reward
+    read: dict[str, Any]  # as of `estimators.terms`; what is not known is not there
+    reward: Any  # float64 [S, T, J], 0 where a session is over
+    discount: Any  # float64 [S, T], of the step's reward
 
     @property
     def num_steps(self) -> int:
@@ -43,7 +43,7 @@ class Sample(NamedTuple):
 
     def terms(self, estimator: Estimator, values: Values | None = None) -> Terms:
         """See `estimators.terms`."""
-        return terms(estimator, self.log_ratios, self.reward, self.discount, values)
+        return terms(estimator, self.read, self.reward, self.discount, values)
 
     def session_values(self, estimator: Estimator, values: Values | None = None) -> np.ndarray:
         """[S]: see `Terms.session_values`."""
@@ -60,7 +60,8 @@ class Sample(NamedTuple):
         """
         accepted: list[str] = []
         for reads in ("slate", "prefix", "position"):
-            if self.lacks(reads) or self.contradiction(Estimator(reads, normalize=normalize)):
+            one = Estimator(reads, normalize=normalize)
+            if self.lacks(one) or self.contradiction(one):
                 break
             accepted.append(reads)
         return accepted[-1] if accepted else "slate"
@@ -69,57 +70,78 @@ class Sample(NamedTuple):
         """Why the log contradicts what an estimator reads; "" if it does not."""
         estimator = dataclasses.replace(estimator, model="none")
         own = self.session_values(estimator)
-        for reads in WEAKER[estimator.reads]:
-            if self.lacks(reads):
+        for reads in _WEAKER.get(str(estimator.reads), ("slate",)):
+            other = dataclasses.replace(estimator, reads=reads)
+            if self.lacks(other):
                 continue
-            weaker = self.session_values(dataclasses.replace(estimator, reads=reads))
+            weaker = self.session_values(other)
             difference = own - weaker
             error = difference.std(ddof=1) / np.sqrt(len(own))
             if abs(difference.mean()) > _ERRORS * error + 1e-9 * abs(own.mean()):
                 part = difference.mean() / weaker.mean() if weaker.mean() else np.inf
+                what = getattr(estimator.reads, "__name__", estimator.reads)
+                assumed = "are sums" if what == "linear" else f"depend on the {what} alone"
                 return (
-                    f"the log contradicts that rewards depend on the {estimator.reads} alone:"
-                    f" {part:+.0%} against the {reads}, {abs(difference.mean()) / error:.1f}"
-                    " standard errors"
+                    f"the log contradicts that rewards {assumed}: {part:+.0%} against the {reads},"
+                    f" {abs(difference.mean()) / error:.1f} standard errors"
                 )
         return ""
 
-    def lacks(self, reads: str) -> str:
-        """What the log lacks for a reading, in words; "" for nothing."""
-        if isinstance(getattr(self.log_ratios, reads), tuple):
-            return f"probabilities of the {reads}, in the log and of the policy"
-        of_reading = getattr(self.log_ratios, reads)
-        if of_reading.ndim == 3 and of_reading.shape[2] != self.reward.shape[2]:
+    def lacks(self, estimator: Estimator) -> str:
+        """What the log lacks for an estimator, in words; "" for nothing."""
+        for reads in ("slate", estimator.reads):
+            if reads in SlateLogProbs._fields and reads not in self.read:
+                return f"probabilities of the {reads}, in the log and of the policy"
+        if str(estimator.reads) not in self.read:
+            return "policy and logging, StochasticPolicies whose distributions have marginals"
+        if callable(estimator.steps) and str(estimator.steps) not in self.read:
+            return "a policy, got None"
+        of_reading = self.read[str(estimator.reads)].shape[2:]
+        if of_reading and of_reading[0] != self.reward.shape[2]:
             return "rewards by position"
         return ""
 
 
 def gather(
-    policy: Any, log: Any, names: Collection[str], gamma: float, logging: Any = None
+    policy: Any,
+    log: Any,
+    estimators: Collection[Estimator],
+    gamma: float = 1.0,
+    logging: Any = None,
+    seed: int = 0,
 ) -> Sample:
-    """The sample of a log.
+    """The sample of a log, of arrays.
 
     Args:
       policy: a `StochasticPolicy`, or None where the log has its probabilities.
       log: a `Log`, or what has `pieces()` that are.
-      names: fields of `SlateLogProbs` that are read; none where no weights are.
+      estimators: those that have weights.
       gamma: discount of each step.
-      logging: the policy that logged, which is asked where the log has no probabilities; or None.
+      logging: the policy that logged, for what is read of all its slates, and where the log has no
+        probabilities; or None.
+      seed: of draws of slates where there are too many.
 
     Raises:
       ValueError: for a bad log, a policy without a density, or a logging policy without chance.
     """
-    density = None if policy is None or not names else densities(policy, names)
-    known = names and isinstance(logging, StochasticPolicy)
-    of_logging = densities(logging, names, "logging") if known else None
+    of_piece = _reader(policy, estimators, gamma, logging, seed)
+    is_known = estimators and isinstance(logging, StochasticPolicy)
+    of_logging = densities(logging, _names(estimators), "logging") if is_known else None
     samples, shows_others = [], False
     for piece in log.pieces():
         if of_logging is not None and not tf.nest.flatten(piece.logging):
             piece = piece._replace(logging=of_logging(piece))
-        samples.append(_sample(piece.check(), density, names, gamma))
+        sample = of_piece(piece.check())
+        samples.append(tf.nest.map_structure(lambda leaf: leaf.numpy(), sample))
+        for name, found in samples[-1].read.items():
+            if np.isnan(found).any():
+                raise ValueError(
+                    f"logging must show slates without repetition, of at most 5,000 where positions"
+                    f" are read that are neither the first ones nor a single one, for {name}"
+                )
         logged = piece.logging.slate
         shows_others |= isinstance(logged, tuple) or bool((logged[piece.active] < 0).any())
-    if names and not shows_others:
+    if estimators and not shows_others:
         raise ValueError(
             "logging must be of a policy that shows different slates, for estimators with weights,"
             " got one that shows one slate only: take simulated or calibrated"
@@ -127,14 +149,108 @@ def gather(
     return tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *samples)
 
 
-def _sample(log: Log, density: Any, names: Collection[str], gamma: float) -> Sample:
-    target = log.target if density is None else density(log)
-    ratios = {
-        name: log.where_active(np.subtract(one, other, dtype=np.float64))
-        for name in names
-        if not isinstance(one := getattr(target, name), tuple)
-        and not isinstance(other := getattr(log.logging, name), tuple)
-    }
-    after = np.cumprod(log.discounts(gamma), axis=1)
-    discount = np.concatenate([np.ones_like(after[:, :1]), after[:, :-1]], axis=1)
-    return Sample(SlateLogProbs(**ratios), log.earned, discount)
+def value(
+    policy: StochasticPolicy,
+    log: Any,
+    estimator: str | Estimator = "snips",
+    gamma: float = 1.0,
+    logging: Any = None,
+) -> tf.Tensor:
+    """The estimate of the mean return under a policy, a scalar of float64 that is differentiable in
+    the variables of the policy, to learn from a log.
+
+        better = ope.Estimator(normalize=True, weights=ope.Weights(cap=5.0))
+        with tf.GradientTape() as tape:
+            loss = -ope.value(policy, log, better)
+
+    Args:
+      policy, gamma, logging: as of `evaluate`.
+      log: a `Log` or a batch of its sessions, of arrays or tensors, which is not checked; or what
+        has `pieces()`.
+      estimator: without a model, by its name in `PRESETS` or itself.
+
+    Raises:
+      ValueError: for an estimator with a model, an unknown one, or one that needs what is lacking.
+    """
+    if isinstance(estimator, str):
+        check_one_of(PRESETS, estimator=estimator)
+        estimator = PRESETS[estimator]
+    check_one_of(["none"], model=estimator.model)
+    of_piece = _reader(policy, [estimator], gamma, logging, 0)
+    samples = [of_piece(piece) for piece in log.pieces()]
+    sample = tf.nest.map_structure(lambda *leaves: tf.concat(leaves, 0), *samples)
+    lacking = sample.lacks(estimator)
+    if lacking:
+        raise ValueError(f"estimator needs {lacking}")
+    return tf.reduce_mean(sample.terms(estimator).session_values(estimator.normalize))
+
+
+def _wanted(reads: Collection[str]) -> set[str]:
+    """These readings, and those that assume less."""
+    return {*reads, *(weaker for one in reads for weaker in _WEAKER.get(one, ("slate",)))}
+
+
+def _names(estimators: Collection[Estimator]) -> set[str]:
+    """The fields of `SlateLogProbs` that estimators read."""
+    return _wanted([str(one.reads) for one in estimators]) & set(SlateLogProbs._fields)
+
+
+def _reader(
+    policy: Any, estimators: Collection[Estimator], gamma: float, logging: Any, seed: int
+) -> Callable[[Log], Sample]:
+    """A function from logs to samples of tensors, differentiable in the policy's variables."""
+    reads: dict[str, Any] = {str(one.reads): one.reads for one in estimators}
+    cells = {str(one.steps): one.steps for one in estimators if callable(one.steps)}
+    names = _names(estimators)
+    others = _wanted(reads) - names
+    policies = {"policy": policy}
+    if others and isinstance(logging, StochasticPolicy):
+        policies["logging"] = logging
+
+    def of_step(
+        distributions: Sequence, seen: Observation, shown: Nest, step: Any, rows: tf.Tensor
+    ):
+        target, *logged = distributions
+        found = {name: function(seen) for name, function in cells.items()}
+        found |= log_probs(target, shown, names)
+        if logged and all(hasattr(one, "marginals") for one in distributions):
+            for name in others:
+                if name == "linear":
+                    own_seed = random.as_seed(seed) + tf.stack([step, rows[0]])
+                    found[name] = linear_weights(target, logged[0], shown, own_seed)
+                else:
+                    positions = reads[name](seen)
+                    both = (subset_log_probs(one, shown, positions) for one in (target, *logged))
+                    found[name] = importance_weights(*both)
+        return found
+
+    walked = None if policy is None or not names else walk(policies, of_step)
+
+    def of_piece(log: Log) -> Sample:
+        if walked is None:
+            found = {
+                name: one
+                for name, one in log.target._asdict().items()
+                if not isinstance(one, tuple)
+            }
+        elif len(policies) == 2 and log.observation:
+            number = tf.nest.flatten(log.observation.documents)[0].shape[2]
+            found = walked(log, sessions_at_once(number, log.slate.shape[2]))
+        else:
+            found = walked(log)
+        read = {"step": tf.cast(log.active, tf.int32)}
+        for name, one in found.items():
+            logged = getattr(log.logging, name, ())
+            if name in cells:
+                # Who is gone is in a cell of his own.
+                read[name] = where_active(log.active, tf.cast(one, tf.int32), tf.int32.min)
+            elif name in others:
+                read[name] = where_active(log.active, one, 1)
+            elif name in names and not isinstance(logged, tuple):
+                ratio = importance_weights(*(tf.cast(each, tf.float64) for each in (one, logged)))
+                read[name] = where_active(log.active, ratio, 1)
+        discount = tf.cast(log.discounts(gamma), tf.float64)
+        earned = where_active(log.active, tf.cast(log.reward, tf.float64), 0)
+        return Sample(read, earned, tf.math.cumprod(discount, axis=1, exclusive=True))
+
+    return of_piece

@@ -144,17 +144,17 @@ def values_of(
     over.
     """
     q = model.fit(policy, log, gamma, by_position)
-    walked = walk(policy, _by_position(q) if by_position else _of_slates(q, seed))
+    walked = walk({"policy": policy}, _by_position(q) if by_position else _of_slates(q, seed))
     found = [walked(piece) for piece in log.pieces()]
     logged, mean = (np.concatenate([one[name] for one in found]) for name in ("logged", "mean"))
     return Values(logged, mean)
 
 
 def _of_slates(q: Q, seed: int) -> Callable:
-    def of_step(distribution: Any, seen: Observation, slate: Any, step: tf.Tensor, rows: tf.Tensor):
+    def of_step(distributions: Any, seen: Observation, slate: Any, step: Any, rows: tf.Tensor):
         own_seed = random.as_seed(seed) + tf.stack([step, rows[0]])
         drawn = [
-            q(seen, random.sample(distribution, one), step, rows)
+            q(seen, random.sample(distributions[0], one), step, rows)
             for one in random.split_seed(own_seed, _NUM_DRAWS)
         ]
         found = {"logged": q(seen, slate, step, rows), "mean": tf.add_n(drawn) / _NUM_DRAWS}
@@ -164,7 +164,8 @@ def _of_slates(q: Q, seed: int) -> Callable:
 
 
 def _by_position(q: Q) -> Callable:
-    def of_step(distribution: Any, seen: Observation, slate: tf.Tensor, step: Any, rows: tf.Tensor):
+    def of_step(distributions: Any, seen: Observation, slate: Any, step: Any, rows: tf.Tensor):
+        (distribution,) = distributions
         number = tf.nest.flatten(seen.documents)[0].shape[1]
         copies = tf.nest.map_structure(lambda leaf: tf.repeat(leaf, number, axis=0), (seen, rows))
         prefix = distribution.prefix_log_probs(slate)

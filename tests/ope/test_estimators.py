@@ -7,16 +7,29 @@ import tensorflow as tf
 from recsim_tf import ope
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.ope.densities import densities
-from recsim_tf.ope.estimators import terms
+from recsim_tf.ope.estimators import READS
 from recsim_tf.ope.sample import gather
 from tests.ope.worlds import CLICKS, log_of_clicks, log_of_leavers, near
+from tests.processes import run_python
 from tests.refusals import assert_refused
 
 WEIGHTED = [name for name, one in ope.PRESETS.items() if one.model == "none"]
 
 
-def sample_of(policy, log, gamma=1.0):
-    return gather(policy, log, ope.SlateLogProbs._fields, gamma)
+def first_and_own(observation):
+    """The reward of the third position depends on its item and on the first one."""
+    reads = np.array([[1, 0, 0], [1, 1, 0], [1, 0, 1]], bool)
+    return tf.tile(reads[np.newaxis], [tf.shape(observation.user)[0], 1, 1])
+
+
+def nearness(observation):
+    """Cells of users."""
+    return tf.cast(observation.user * 4, tf.int32)
+
+
+def sample_of(policy, log, gamma=1.0, logging=None, estimators=()):
+    estimators = estimators or [ope.PRESETS[name] for name in WEIGHTED]
+    return gather(policy, log, estimators, gamma, logging)
 
 
 def values(sample, name):
@@ -26,29 +39,40 @@ def values(sample, name):
 def test_the_value_of_the_logging_policy_is_the_log_mean():
     log = log_of_leavers()
     assert 0.1 < log.active.mean() < 0.9
-    sample = sample_of(near(1.0, 2), log)
+    policy = near(1.0, 2)
     expected = np.where(log.active, log.reward.sum(2), 0).sum(1).mean()
-    for name in WEIGHTED:
-        np.testing.assert_allclose(values(sample, name).mean(), expected, rtol=1e-6)
+    estimators = [ope.PRESETS[name] for name in WEIGHTED] + [
+        ope.Estimator(lambda seen: tf.linalg.diag(tf.ones_like(seen.documents[:, :2], bool))),
+        ope.Estimator(steps=lambda seen: tf.cast(10 * seen.documents[:, 0], tf.int32)),
+    ]
+    sample = sample_of(policy, log, 1.0, policy, estimators)
+    for one in estimators:
+        np.testing.assert_allclose(sample.session_values(one).mean(), expected, rtol=1e-6)
 
 
-def test_the_mean_of_every_weight_is_one_over_all_slates():
-    slates = np.asarray(all_slates(6, 3))
+def log_of_slates(slates):
+    """A log of one user who is shown each slate once."""
     number = len(slates)
     observation = CLICKS.observe(CLICKS.reset(1, 0))
-    log = ope.Log(
+    return ope.Log(
         slate=slates[:, np.newaxis],
-        reward=np.zeros([number, 1, 1]),
+        reward=np.zeros([number, 1, 3]),
         active=np.ones([number, 1], bool),
         observation=tf.nest.map_structure(
             lambda leaf: np.repeat(leaf.numpy(), number, 0)[:, np.newaxis], observation
         ),
     )
-    logging, target = (densities(near(sharpness))(log) for sharpness in (0.7, 4.0))
-    probs = np.exp(logging.slate)[:, 0]
-    for name in ope.SlateLogProbs._fields:
-        weights = np.exp(getattr(target, name) - getattr(logging, name))[:, 0]
-        np.testing.assert_allclose(np.tensordot(probs, weights, [0, 0]), 1, atol=2e-6)
+
+
+def test_the_mean_of_every_weight_is_one_over_all_slates():
+    log, policy = log_of_slates(all_slates(6, 3)), near(0.7)
+    log = log._replace(logging=densities(policy)(log))
+    probs = np.exp(log.logging.slate)[:, 0]
+    estimators = [*(ope.Estimator(one) for one in READS), ope.Estimator(first_and_own)]
+    found = sample_of(near(4.0), log, 1.0, policy, estimators).read
+    assert found.keys() >= {*READS, str(first_and_own)}
+    for name, weights in found.items():
+        np.testing.assert_allclose(np.tensordot(probs, weights[:, 0], [0, 0]), 1, atol=3e-6), name
 
 
 def test_sessions_may_come_in_any_order_and_in_pieces():
@@ -60,7 +84,7 @@ def test_sessions_may_come_in_any_order_and_in_pieces():
 
     shuffled = np.random.default_rng(0).permutation(300)
     whole, pieces, other = (
-        sample_of(policy, each, gamma=0.9) for each in (log, Pieces(), log.take(shuffled))
+        sample_of(policy, each, 0.9, near(1.0, 2)) for each in (log, Pieces(), log.take(shuffled))
     )
     for name in WEIGHTED:
         found = values(whole, name)
@@ -70,10 +94,11 @@ def test_sessions_may_come_in_any_order_and_in_pieces():
 
 def test_estimates_are_unbiased_where_users_choose_one_document():
     target = near(3.0)
-    names = ("slate", "set")
-    sample = gather(target, log_of_clicks(num_sessions=10_000), names, 1.0)
+    names = ("ips", "snips", "set_ips", "snset_ips")
+    estimators = [ope.PRESETS[name] for name in names]
+    sample = gather(target, log_of_clicks(num_sessions=10_000), estimators)
     truth = CLICKS.rollout(target, 40_000, 1, seed=9).transitions.reward.numpy()
-    for name in ("ips", "snips", "set_ips", "snset_ips"):
+    for name in names:
         found = values(sample, name)
         error = np.hypot(found.std() / np.sqrt(len(found)), truth.std() / 200)
         assert abs(found.mean() - truth.mean()) <= 4 * error
@@ -81,8 +106,8 @@ def test_estimates_are_unbiased_where_users_choose_one_document():
 
 def test_the_session_values_of_a_ratio_have_its_variance():
     """Against the bootstrap, which is of other assumptions."""
-    sample = gather(near(3.0), log_of_clicks(), ("slate",), 1.0)
     estimator, rng = ope.PRESETS["snips"], np.random.default_rng(0)
+    sample = gather(near(3.0), log_of_clicks(), [estimator])
     found = sample.session_values(estimator)
     draws = []
     for _ in range(400):
@@ -106,31 +131,52 @@ def test_a_session_that_is_over_keeps_its_weight_and_earns_nothing():
 
 
 def test_the_value_has_the_gradient_of_reinforce_with_importance_weights():
-    log = log_of_clicks()
-    sharpness = tf.Variable(2.0)
+    log, sharpness = log_of_clicks(), tf.Variable(2.0)
+    policy = near(sharpness)
     observation, slate = tf.nest.map_structure(
         lambda leaf: leaf[:, 0], (log.observation, log.slate)
     )
-    reward = log.reward.sum(2)[:, 0]
-    with tf.GradientTape(persistent=True) as tape:
-        log_prob = tf.cast(near(sharpness).decide(observation, ())[0].log_prob(slate), tf.float64)
-        ratios = ope.SlateLogProbs(slate=log_prob[:, tf.newaxis] - log.logging.slate)
-        found = terms(ope.PRESETS["ips"], ratios, log.reward.astype(float), np.ones([1000, 1]))
-        value = tf.reduce_mean(found.session_values(normalize=False))
-        weights = tf.stop_gradient(tf.exp(ratios.slate[:, 0]))
-        reinforce = tf.reduce_mean(weights * reward * log_prob)
-    np.testing.assert_allclose(
-        tape.gradient(value, sharpness), tape.gradient(reinforce, sharpness), rtol=1e-6
-    )
+    with tf.GradientTape() as tape:
+        value = ope.value(policy, log, "ips")
+    found = tape.gradient(value, sharpness)
+    with tf.GradientTape() as tape:
+        log_prob = policy.log_prob(observation, slate)
+        weights = tf.stop_gradient(tf.exp(log_prob - log.logging.slate[:, 0]))
+        reinforce = tf.reduce_mean(weights * log.reward.sum(2)[:, 0] * log_prob)
+    np.testing.assert_allclose(found, tape.gradient(reinforce, sharpness), rtol=1e-5)
+    expected = ope.evaluate(policy, log, ["ips"])["ips"].value
+    assert float(value) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["sntis", "snrips", "wpi", "cells"])
+def test_a_gradient_is_the_slope_of_the_value_also_of_batches_of_tensors(name):
+    cells = ope.Estimator(steps=lambda seen: tf.cast(10 * seen.documents[:, 0], tf.int32))
+    estimator, sharpness = ope.PRESETS.get(name, cells), tf.Variable(2.0)
+
+    @tf.function
+    def slope(log):
+        with tf.GradientTape() as tape:
+            found = ope.value(near(sharpness, 2), log, estimator, 0.9, near(1.0, 2))
+        return found, tape.gradient(found, sharpness)
+
+    log = tf.nest.map_structure(tf.convert_to_tensor, log_of_leavers())
+    gradient = slope(log)[1]
+    sharpness.assign(2.02)
+    above = slope(log)[0]
+    sharpness.assign(1.98)
+    np.testing.assert_allclose((above - slope(log)[0]) / 0.04, gradient, rtol=2e-3)
 
 
 def test_what_an_estimator_cannot_be_is_said_in_one_line():
     for call, message in (
         (lambda: ope.Weights(cap=0), "cap must be above 0 or None, got 0"),
-        (lambda: ope.Estimator("page"), "reads must be one of slate, set, prefix, position, got"),
+        (
+            lambda: ope.Estimator("page"),
+            "reads must be one of slate, set, prefix, position, linear, got",
+        ),
         (
             lambda: ope.Estimator(steps="all"),
-            "steps must be one of decision, trajectory, got 'all'",
+            "steps must be one of decision, trajectory, step, got 'all'",
         ),
         (lambda: ope.Estimator(model="q"), "model must be one of none, baseline, alone, differ"),
         (lambda: ope.Estimator(weights=2), "weights must be a Weights, got int"),
@@ -140,7 +186,23 @@ def test_what_an_estimator_cannot_be_is_said_in_one_line():
         ),
         (
             lambda: ope.Estimator("position", model="baseline"),
-            'reads must be slate, set or prefix with model="baseline"',
+            'reads must be slate, set, prefix or linear with model="baseline"',
         ),
+        (
+            lambda: ope.evaluate(near(2.0), log_of_clicks(), ["pi"]),
+            "estimator pi needs policy and logging, StochasticPolicies whose distributions have",
+        ),
+        (lambda: ope.value(near(2.0), log_of_clicks(), "dr"), "model must be one of none, got 'ba"),
+        (lambda: ope.value(near(2.0), log_of_clicks(), "sips"), "estimator must be one of ips, t"),
+        (lambda: ope.value(near(2.0), log_of_clicks(), "pi"), "estimator needs policy and logging"),
     ):
         assert_refused(call, message)
+
+
+def test_agents_import_their_weights_without_the_libraries_of_fits():
+    code = (
+        "import sys; sys.modules['pandas'] = sys.modules['pyarrow'] = None;"
+        " import recsim_tf.ope.weights; sys.exit('recsim_tf.fitting' in sys.modules)"
+    )
+    done = run_python("-c", code)
+    assert done.returncode == 0, done.stderr

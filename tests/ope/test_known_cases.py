@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.off_policy import known_cases
+from recsim_tf import ope
 
 
 @pytest.mark.parametrize("name", known_cases.CASES)
@@ -21,3 +22,5 @@ def test_the_weights_of_slates_are_those_worked_by_hand():
     for name, weights in expected.items():
         found = np.exp(getattr(target, name) - getattr(logging, name))
         np.testing.assert_allclose(np.squeeze(found), weights, atol=1e-8)
+    found = known_cases.sample(known_cases.SLATES, ope.PRESETS["pi"]).read["linear"]
+    np.testing.assert_allclose(found[:, 0], [0.298913, 1.717391, 2.671196], atol=1e-6)

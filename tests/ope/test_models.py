@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf import ope
-from recsim_tf.ope import simulated
+from recsim_tf.fitting.estimate.estimates import error_of_draws
 from recsim_tf.ope.values import values_of
 from recsim_tf.policies import Deterministic
 from tests.ope.worlds import CLICKS, LEAVERS, log_of_clicks, log_of_leavers, near
@@ -161,9 +161,9 @@ def test_the_variance_between_draws_has_no_noise_of_sessions():
     rng = np.random.default_rng(0)
     of_draws, of_sessions = rng.normal(size=[200, 1]), 3 * rng.normal(size=[1, 400])
     noise = 5 * rng.normal(size=[200, 400])
-    found = simulated.error_of_draws(0.1 * of_draws + of_sessions + noise)
+    found = error_of_draws(0.1 * of_draws + of_sessions + noise)
     assert found == pytest.approx(0.1, abs=0.1)
-    assert simulated.error_of_draws(of_sessions + 0 * of_draws) == 0
+    assert error_of_draws(of_sessions + 0 * of_draws) == 0
 
 
 def test_what_models_cannot_do_is_said_in_one_line():

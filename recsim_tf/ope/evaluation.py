@@ -18,12 +18,13 @@ from recsim_tf.core.validation import (
 )
 from recsim_tf.ope.densities import missing_support
 from recsim_tf.ope.diagnostics import Verdict
-from recsim_tf.ope.estimators import PRESETS, Estimator, Values, Weights
+from recsim_tf.ope.estimators import PRESETS, Estimator, Values
 from recsim_tf.ope.logged_policy import LoggedPolicy
 from recsim_tf.ope.results import Estimate, Result
-from recsim_tf.ope.sample import WEAKER, Sample, gather
+from recsim_tf.ope.sample import Sample, gather
 from recsim_tf.ope.simulated import Simulations
 from recsim_tf.ope.values import QModel, Regression, SimulatedQ, values_of
+from recsim_tf.ope.weights import Weights
 from recsim_tf.policies.stochastic import StochasticPolicy
 
 # Parts of the weight, or of the slates, that are not worth a word.
@@ -57,8 +58,9 @@ def evaluate(
       log: a `Log`, or what has `pieces()` that are.
       estimators: names of `PRESETS`, or estimators by names of their own.
       model: of the users, see `Simulations`; what simulated, calibrated and dr read.
-      logging: the policy that logged, to be simulated; where the log has no probabilities they are
-        those of this policy, and the verdicts of one by `fit_logging` say so.
+      logging: the policy that logged, to be simulated; pi and estimators that read by a function
+        need its distribution. Where the log has no probabilities they are those of this policy, and
+        the verdicts of one by `fit_logging` say so.
       q: values of slates, which dr subtracts; by default `SimulatedQ` of the model, or without a
         model `Regression`.
       gamma: discount of each step, in [0, 1], beside that of the log.
@@ -77,7 +79,7 @@ def evaluate(
     check_at_least(2, num_sessions=len(sample.reward))
     result = Result((name, judged.estimate(name, one, level)) for name, one in chosen.items())
     result.logged = Estimate.of_sessions(sample.returns, level)._replace(verdict=Verdict("logged"))
-    result.weights = None if sample.lacks("slate") else sample.weights(Estimator())
+    result.weights = None if sample.lacks(Estimator()) else sample.weights(Estimator())
     result.reading = sample.reading()
     return result
 
@@ -102,9 +104,8 @@ class Judged:
     def sample(self) -> Sample:
         """All sessions."""
         check_numbers(FRACTION, gamma=self.gamma)
-        read = {one.reads for one in self.estimators.values() if one.is_weighted}
-        names = read | {weaker for reads in read for weaker in ("slate", *WEAKER[reads])}
-        return gather(self.policy, self.log, names, self.gamma, self.logging)
+        weighted = [one for one in self.estimators.values() if one.is_weighted]
+        return gather(self.policy, self.log, weighted, self.gamma, self.logging, self.seed)
 
     @functools.cached_property
     def _simulations(self) -> Simulations:
@@ -142,7 +143,7 @@ class Judged:
             simulated = self._simulations
             is_alone = estimator.model == "alone"
             return (simulated.alone if is_alone else simulated.difference)(sample.returns, level)
-        if lacking := sample.lacks("slate") or sample.lacks(estimator.reads):
+        if lacking := sample.lacks(estimator):
             raise ValueError(f"estimator {name} needs {lacking}")
         values = None
         if estimator.model == "baseline":

@@ -9,7 +9,7 @@ import numpy as np
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.validation import check_at_least, check_type
 from recsim_tf.ope.estimators import Estimator
-from recsim_tf.ope.evaluate import Judged, chosen_estimators
+from recsim_tf.ope.evaluation import Judged, chosen_estimators
 from recsim_tf.ope.simulated import truth
 from recsim_tf.ope.trajectories import from_trajectory
 from recsim_tf.ope.values import QModel
