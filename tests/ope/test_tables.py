@@ -113,7 +113,7 @@ def test_columns_and_candidates_that_lack_are_named():
         ),
         (
             lambda: ope.evaluate(near(1.0), ope.from_table(table())),
-            "log.observation must be given .* candidates=, or .* as target_propensity",
+            "log.observation must be given .* candidates=, or .* target_propensity",
         ),
         (
             lambda: ope.from_table(table(), candidates=candidates()[1:]),
