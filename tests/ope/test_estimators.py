@@ -206,3 +206,10 @@ def test_agents_import_their_weights_without_the_libraries_of_fits():
     )
     done = run_python("-c", code)
     assert done.returncode == 0, done.stderr
+
+
+def test_every_public_name_is_there():
+    for name in ope.__all__:
+        assert not isinstance(getattr(ope, name), type(ope)), name
+    with pytest.raises(AttributeError, match="module 'recsim_tf.ope' has no attribute 'nothing'"):
+        ope.nothing  # noqa: B018
