@@ -96,8 +96,8 @@ class Sample(NamedTuple):
             return "policy and logging, StochasticPolicies whose distributions have marginals"
         if callable(estimator.steps) and str(estimator.steps) not in self.read:
             return "a policy, got None"
-        of_reading = self.read[str(estimator.reads)].shape[2:]
-        if of_reading and of_reading[0] != self.reward.shape[2]:
+        of_reading = self.read[str(estimator.reads)]
+        if of_reading.ndim == 3 and of_reading.shape[2] != self.reward.shape[2]:
             return "rewards by position"
         return ""
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from recsim_tf import ope
 from recsim_tf.agents.shared.slate_table import all_slates
+from recsim_tf.core.execution import compiled
 from recsim_tf.ope.densities import densities
 from recsim_tf.ope.estimators import READS
 from recsim_tf.ope.sample import gather
@@ -153,7 +154,7 @@ def test_a_gradient_is_the_slope_of_the_value_also_of_batches_of_tensors(name):
     cells = ope.Estimator(steps=lambda seen: tf.cast(10 * seen.documents[:, 0], tf.int32))
     estimator, sharpness = ope.PRESETS.get(name, cells), tf.Variable(2.0)
 
-    @tf.function
+    @compiled
     def slope(log):
         with tf.GradientTape() as tape:
             found = ope.value(near(sharpness, 2), log, estimator, 0.9, near(1.0, 2))
@@ -206,3 +207,10 @@ def test_agents_import_their_weights_without_the_libraries_of_fits():
     )
     done = run_python("-c", code)
     assert done.returncode == 0, done.stderr
+
+
+def test_every_public_name_is_there():
+    for name in ope.__all__:
+        assert not isinstance(getattr(ope, name), type(ope)), name
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        ope.nothing  # noqa: B018
