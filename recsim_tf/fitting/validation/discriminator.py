@@ -9,6 +9,7 @@ import numpy as np
 from recsim_tf.fitting.checks.dependence import surprises
 from recsim_tf.fitting.checks.resimulation import Outcomes
 from recsim_tf.fitting.validation.learners import area_under_curve, boosting, predicted
+from recsim_tf.support.tables import label
 
 _FOLDS = 5
 
@@ -105,7 +106,8 @@ def features(sessions: Outcomes, expected: np.ndarray) -> dict[str, np.ndarray]:
         "mean position clicked": (clicked * np.arange(clicked.shape[2])).sum(axis=(1, 2))
         / np.maximum(clicks, 1),
     }
-    return {name: np.asarray(values, np.float64) for name, values in found.items()}
+    found |= {label(name): amount for name, amount in sessions.amounts.items()}
+    return {name: np.nan_to_num(np.asarray(each, np.float64)) for name, each in found.items()}
 
 
 def area_of(real: np.ndarray, simulated: np.ndarray) -> float:

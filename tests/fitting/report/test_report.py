@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsim_tf.fitting import Parameter, fit, from_trajectory
-from recsim_tf.fitting.checks.fit_checks import recover
+from recsim_tf.fitting.checks.recovery import recover
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.report.sections import parameters, recovery
