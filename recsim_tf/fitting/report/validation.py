@@ -38,10 +38,7 @@ def introduction(found: Validation) -> list[Part]:
     return [
         f"{found.num_sessions:,} sessions {which}, with {found.num_events:,} documents shown"
         f"{clicks}.",
-        *(
-            f"{each.question} {each.verdict.capitalize()}. {each.sentence}"
-            for each in found.findings
-        ),
+        *map(str, found.findings),
     ]
 
 

@@ -31,7 +31,8 @@ def baselines(train: Events, other: Events, seed: int = 0) -> dict[str, np.ndarr
     past without its order; "boosting" the same, with trees; "boosting with order" the order too.
 
     The effect of a document on an event of `train` is that of the other sessions, so that no event
-    sees its own click. With fewer than 20 events of clicks, or of none, all guesses are frequencies.
+    sees its own click. From fewer than 20 clicks, or 20 events without one, only frequencies are
+    learned.
 
     Args:
       train: of the log to learn from.

@@ -21,6 +21,7 @@ class Discrimination(NamedTuple):
 
     auc: float  # of the log against simulations, mean
     standard_error: float  # between simulations
+    chance: float  # the standard error of a guess on so many sessions
     auc_null: float  # of one simulation against another
     # of the log against simulations in which the odds of a click are twice as high: where it is
     # near 0.5 too, so few clicks tell nothing
@@ -62,6 +63,8 @@ def discriminate(
     return Discrimination(
         auc=float(found.mean()),
         standard_error=float(found.std(ddof=1) / np.sqrt(len(found))),
+        # That of the statistic of Mann and Whitney 1947, for two samples of one size.
+        chance=float(np.sqrt((2 * len(real) + 1) / 12) / len(real)),
         auc_null=float(np.mean(nulls)),
         auc_power=float(np.mean(powers)),
         giveaways=[names[column] for column in strongest],

@@ -46,6 +46,9 @@ class Finding(NamedTuple):
     verdict: str  # "trust", "with care", "do not trust" or "cannot tell"
     sentence: str
 
+    def __str__(self) -> str:
+        return f"{self.question} {self.verdict.capitalize()}. {self.sentence}"
+
 
 class Validation(NamedTuple):
     """What was found; None for a question that was not asked, or that these sessions cannot
@@ -89,10 +92,7 @@ class Validation(NamedTuple):
         return as_json({**content, "findings": [each._asdict() for each in self.findings]})
 
     def __str__(self) -> str:
-        return "\n".join(
-            f"{each.question} {each.verdict.capitalize()}. {each.sentence}"
-            for each in self.findings
-        )
+        return "\n".join(map(str, self.findings))
 
 
 def validate(

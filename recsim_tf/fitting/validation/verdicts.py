@@ -50,10 +50,7 @@ def predicts(predictions: Mapping[str, Prediction] | None, impossible: int) -> t
         f" {abs(gap):.4f} ± {error:.4f} {'more' if gap > 0 else 'less'}."
     )
     if impossible:
-        return (
-            DOUBT,
-            f"{sentence} It takes what was clicked at {impossible:,} steps for impossible.",
-        )
+        return DOUBT, f"{sentence} It takes the clicks of {impossible:,} steps for impossible."
     is_near = gap <= _NEAR * abs(model.value)
     return _of_gain(guess, TRUST if is_near else CARE), sentence
 
@@ -119,10 +116,13 @@ def is_told(found: Discrimination | None) -> tuple[str, str]:
         f" its curve; two simulations have {found.auc_null:.3f}, twice the odds of a click"
         f" {found.auc_power:.3f}."
     )
-    if found.auc >= _LARGEST_AUC:
+    bound = max(_LARGEST_AUC, 0.5 + 2 * found.chance)
+    if found.auc >= bound:
         told = f"{sentence} What tells most: {', '.join(found.giveaways[:3])}."
         return (CARE if found.auc < 2 * _LARGEST_AUC - 0.5 else DOUBT), told
-    return (UNKNOWN if found.auc_power < _LARGEST_AUC else TRUST), sentence
+    if found.auc < _LARGEST_AUC and found.auc_power >= bound:
+        return TRUST, sentence
+    return UNKNOWN, f"{sentence} From so few sessions or clicks nobody can."
 
 
 def foretells(found: Foretold | None, has_clicks: bool = True) -> tuple[str, str]:

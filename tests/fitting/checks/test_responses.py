@@ -241,13 +241,11 @@ def test_what_the_reward_sums_up_is_not_checked_twice(log):
 def test_a_report_tells_of_each_field(log, tmp_path):
     result = fit(watchers(), {"users.dwell_loc": Parameter(0.5)}, log)
     path = tmp_path / "fit.html"
-    figures = write_report(path, result, log, num_replicates=20)
-    assert set(figures["responses"]) == {"dwell", "rating"}
-    dwell = figures["responses"]["dwell"]
-    assert dwell["expected_error"] < 2 * dwell["noise"]
-    assert figures["choices"] is not None
+    found = write_report(path, result, log)["calibrations"]
+    assert list(found) == ["click probability", "dwell", "rating"]
+    assert found["dwell"]["expected_error"] < 2 * found["dwell"]["noise"]
     page = read_page(path)
-    assert "Calibration: predictions of dwell are off by" in page.text
     assert "Observed against predicted rating: means of" in page.text
-    # Search, calibrations of clicks and both fields, click rates, clicks and sums of both fields.
-    assert len(page.images) == 8
+    # Search, calibrations of clicks and both fields, click rates, clicks and sums of both fields,
+    # areas under the curve.
+    assert len(page.images) == 9
