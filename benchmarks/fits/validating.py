@@ -29,7 +29,7 @@ from recsim_tf.fitting import simulated_log, validate
 from recsim_tf.fitting.checks.predictive import predictive_check
 from recsim_tf.fitting.logs import SessionLog, read_open_bandit
 from recsim_tf.fitting.validation import Validation
-from recsim_tf.fitting.validation.validation import TRUST, UNKNOWN
+from recsim_tf.fitting.validation.verdicts import TRUST, UNKNOWN
 from recsim_tf.support.tables import text_table
 
 _NUM_ITEMS, _SLATE_SIZE, _NUM_STEPS = 40, 2, 20

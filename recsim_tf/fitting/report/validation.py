@@ -1,9 +1,7 @@
 """The sections of a validation: five sentences, and a section for each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from recsim_tf.fitting.checks.choices import Calibration
 from recsim_tf.fitting.checks.predictive import PredictiveCheck
@@ -12,13 +10,13 @@ from recsim_tf.fitting.validation.baselines import Prediction
 from recsim_tf.fitting.validation.discriminator import Discrimination
 from recsim_tf.fitting.validation.foretelling import Foretold
 from recsim_tf.fitting.validation.order import Order
-from recsim_tf.fitting.validation.validation import Validation
-from recsim_tf.fitting.validation.verdicts import gaps_of
-from recsim_tf.support.pages import Chart, Note, Part, Section, Table, page
+from recsim_tf.fitting.validation.validation import Finding, Validation
+from recsim_tf.fitting.validation.verdicts import DOUBT, gaps_of, off_by
+from recsim_tf.support.pages import Chart, Marked, Note, Part, Section, Table, page
 from recsim_tf.support.plots import png
 from recsim_tf.support.tables import fixed, label, signed
 
-_HALF = (5.4, 3.6)
+_HALF, _WIDE = (5.4, 3.6), (9, 2.2)
 _QUANTITIES = {
     "clicks_per_session": "clicks of a session",
     "engagement_per_session": "engagement of a session (sum of rewards)",
@@ -38,8 +36,15 @@ def introduction(found: Validation) -> list[Part]:
     return [
         f"{found.num_sessions:,} sessions {which}, with {found.num_events:,} documents shown"
         f"{clicks}.",
-        *map(str, found.findings),
+        Table([_answer(each) for each in found.findings]),
     ]
+
+
+def _answer(finding: Finding) -> dict[str, Any]:
+    """The row of a question."""
+    is_bad = finding.verdict == DOUBT
+    verdict = Marked(finding.verdict) if is_bad else finding.verdict
+    return {"question": finding.question, "answer": [verdict], "why": [finding.sentence]}
 
 
 def sections(found: Validation) -> list[Section]:
@@ -118,8 +123,12 @@ def _order(order: Order | None) -> list[Part]:
 def _gaps(check: PredictiveCheck) -> list[Part]:
     """How far statistics are off, in per cent, where chance does not explain it."""
     worst = list(gaps_of(check).items())[:5]
-    words = ", ".join(f"{label(name)} {gap:+.1%}" for name, gap in worst if np.isfinite(gap))
+    words = ", ".join(f"{label(name)} {_per_cent(gap)}" for name, gap in worst)
     return [f"Furthest off: {words}."] if words else []
+
+
+def _per_cent(part: float) -> str:
+    return f"{signed(100 * part, 1)} %"
 
 
 def _predictive(check: PredictiveCheck) -> list[Part]:
@@ -138,6 +147,7 @@ def _predictive(check: PredictiveCheck) -> list[Part]:
             "predicted": statistic.predicted,
             "95 % from": low,
             "to": high,
+            "off by": _per_cent(off_by(statistic.observed, statistic.predicted)),
             "z": signed(statistic.z_score, 1),
             "p": fixed(statistic.p_value, 3),
         }
@@ -183,20 +193,25 @@ def _discrimination(found: Discrimination | None) -> list[Part]:
         }
         for name, (area, error) in values.items()
     ]
-    drawn = png(_areas, {name: area for name, (area, _) in values.items()}, size=_HALF)
+    drawn = png(
+        _areas, list(values), [area for area, _ in values.values()], found.chance, size=_WIDE
+    )
     note = (
         "Boosted trees look at lengths, clicks, runs and neighbours of whole sessions, in five"
-        " folds, with a session and its simulations in one. An area of 0.5 is a guess. The third"
-        " row says what would be found: where it is near 0.5, so few clicks tell nothing. The"
+        " folds, with a session and its simulations in one. An area of 0.5 is a guess; the grey"
+        " band holds 95 % of guesses on so many sessions. The third row says what would be found:"
+        " where it is near 0.5, so few clicks tell nothing. The"
         f" features that tell most: {', '.join(found.giveaways)}."
     )
     return [Table(rows), Chart(drawn, "Areas under the curve"), Note(note)]
 
 
-def _areas(axes: Any, areas: dict[str, float]) -> None:
-    axes.barh(list(areas)[::-1], list(areas.values())[::-1], color=["C7", "C7", "C0"])
-    axes.axvline(0.5, color="black", linewidth=1)
-    axes.set_xlim(0.4, 1.0)
+def _areas(axes: Any, names: Sequence[str], areas: Sequence[float], chance: float) -> None:
+    axes.axvspan(0.5 - 2 * chance, 0.5 + 2 * chance, color="grey", alpha=0.25, linewidth=0)
+    axes.plot(areas, range(len(areas)), "o")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlim(min(0.4, *areas) - 0.01, 1.01)
     axes.set_xlabel("area under the curve")
 
 

@@ -101,8 +101,8 @@ def looks_alike(check: PredictiveCheck) -> tuple[str, str]:
     statistic = check.statistics[worst]
     sentence = (
         f"{label(worst).capitalize()} is {statistic.predicted:.4g}, and {statistic.observed:.4g} in"
-        f" the log (z {statistic.z_score:+.1f}); {sum(gap > _ALIKE for gap in gaps.values())} of"
-        f" {number} statistics are off by more than {_ALIKE:.0%}."
+        f" the log (z {statistic.z_score:+.1f}). Of {number} statistics"
+        f" {sum(gap > _ALIKE for gap in gaps.values())} are off by more than {_ALIKE:.0%}."
     )
     return (CARE if gaps[worst] <= _UNLIKE else DOUBT), sentence
 
@@ -134,7 +134,7 @@ def foretells(found: Foretold | None, has_clicks: bool = True) -> tuple[str, str
     sentence = (
         f"Predicted {found.predicted:.3%} clicks a document, logged {found.logged.value:.3%} ±"
         f" {found.logged.standard_error:.3%} (z {found.z_score:+.1f}); {found.gain.value:+.4f} ±"
-        f" {found.gain.standard_error:.4f} nats from the rate of the first events there."
+        f" {found.gain.standard_error:.4f} nats beyond the rate of the first events there."
     )
     if not 2 * found.gap.standard_error <= _ALIKE * found.logged.value:
         return UNKNOWN, sentence
