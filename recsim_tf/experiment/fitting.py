@@ -16,9 +16,8 @@ from recsim_tf.core.nests import as_json
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.fitting import Checkpoints, Parameter, fit, save_model, validate
+from recsim_tf.fitting import Checkpoints, Parameter, fit, save_model, write_report
 from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES
-from recsim_tf.fitting.checks.recovery import recover
 from recsim_tf.fitting.estimate.estimates import named_elements
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.likelihood.missing import merged
@@ -26,17 +25,14 @@ from recsim_tf.fitting.logs import SessionLog, from_episodes, stream_episodes
 from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.parameter import element
 from recsim_tf.fitting.posterior import ParameterPosterior
-from recsim_tf.fitting.report import figures, render
-from recsim_tf.fitting.validation import Validation
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.files import read_json, whole_file, write_text
+from recsim_tf.support.files import read_json, whole_file
 from recsim_tf.support.stopping import StoppedError, noting_signals
 from recsim_tf.support.tables import label, text_table
 
 # Elements of a table that results.json lists, and of one that is printed; larger ones are in the
 # model.
 _LARGEST, _LARGEST_PRINTED = 100, 10
-_HEADING = "## Validation"  # of a model card
 
 
 @gin.configurable(module="recsim_tf")
@@ -158,14 +154,17 @@ def run_fit(folder: RunDirectory) -> dict[str, Any]:
                 lambda leaf: leaf[: first.num_sessions], result.initial_draws
             )
             shown = first._replace(initial=merged(first.initial, initial))
-        recovered = recover(run.truth or {}, result.estimates)
-        checks = validate(result.simulator, shown, validation, num_replicates=run.num_replicates)
-        write_text(
+        checks = write_report(
             folder.path / "report.html",
-            render(result, shown, validation, checks, recovered, run.title),
+            result,
+            shown,
+            held_out_log=validation,
+            truth=run.truth,
+            title=run.title,
+            overwrite=True,
+            num_replicates=run.num_replicates,
         )
-        content = _content(result, sessions, validation, seconds)
-        content["checks"] = figures(checks, recovered)
+        content = {**_content(result, sessions, validation, seconds), "checks": checks}
         if run.posterior is not None:
             draws = run.posterior(simulator, parameters, sessions, start=result)
             content["posterior"] = _write_posterior(folder.path / "posterior.npz", draws)
@@ -188,7 +187,6 @@ def run_fit(folder: RunDirectory) -> dict[str, Any]:
                 },
                 checks=_card_checks(checks),
             )
-            add_findings(folder.path / "model" / "MODEL_CARD.md", checks)
         folder.write_results(content)
     print(estimates_table(content))
     print(f"Fitted in {seconds:,.0f} s. Report, model and results in {folder.path}")
@@ -263,28 +261,15 @@ def _write_posterior(path: Path, posterior: ParameterPosterior) -> dict[str, Any
     }
 
 
-def _card_checks(checks: Validation) -> dict[str, Any]:
-    """Single figures of the checks for the model card."""
-    found: dict[str, Any] = {}
-    where = "held-out" if checks.is_held_out else "fitted"
-    for name in ("model", "frequency"):
-        if checks.predictions is not None:
-            nats = checks.predictions[name].nats
-            found[f"{name}: nats a document shown, {where} sessions"] = nats.value
-    for name, calibration in checks.calibrations.items():
-        title = f"expected calibration error of {label(name)}, {where} sessions"
-        found[title] = calibration.expected_error
-    statistics = checks.alike.statistics.values()
-    extreme = sum(statistic.p_value < 0.05 for statistic in statistics)
-    found["posterior-predictive statistics with p < 0.05"] = f"{extreme} of {len(statistics)}"
+def _card_checks(checks: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers of a validation, and how well means are calibrated, for the model card."""
+    found = {
+        each["question"]: f"{each['verdict'].capitalize()}. {each['sentence']}"
+        for each in checks["findings"]
+    }
+    for name, calibration in checks["calibrations"].items():
+        found[f"expected calibration error of {label(name)}"] = calibration["expected_error"]
     return found
-
-
-def add_findings(path: Path, found: Validation) -> None:
-    """Puts the answers of a validation at the end of a model card, in the place of earlier ones."""
-    card = path.read_text(encoding="utf-8").partition(_HEADING)[0].rstrip("\n")
-    findings = "\n".join(f"- {line}" for line in str(found).splitlines())
-    write_text(path, f"{card}\n\n{_HEADING}\n\n{findings}\n")
 
 
 def _row(

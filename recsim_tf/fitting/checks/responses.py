@@ -133,9 +133,9 @@ def by_batch(function: Callable[..., Nest], num_sessions: int, size: int, seed: 
         except tf.errors.InvalidArgumentError as error:
             if not (unknown := _UNKNOWN_ID.search(error.message)):
                 raise
-            got, size = unknown.groups()
+            number, length = unknown.groups()
             raise ValueError(
-                f"the log must have ids that the models know, in [0, {int(size) - 1}], got {got}"
+                f"the log must have ids below {length}, which the models know, got {number}"
             ) from error
         parts.append(
             tf.nest.map_structure(lambda leaf, inside=inside: np.asarray(leaf)[inside], found)

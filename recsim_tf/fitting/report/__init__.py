@@ -1,15 +1,16 @@
 """The report of a fit: one HTML file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from recsim_tf.core.nests import as_json
-from recsim_tf.fitting.checks.recovery import Recovered, recover, summarise
+from recsim_tf.fitting.checks.recovery import recover, summarise
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.report import sections, validation
-from recsim_tf.fitting.validation import Validation, validate
+from recsim_tf.fitting.validation import validate
+from recsim_tf.support.files import write_text
 from recsim_tf.support.pages import Section, page
 
 
@@ -54,26 +55,6 @@ def write_report(
         raise FileExistsError(f"path must be of a new file unless overwrite=True, got {path}")
     recovered = recover(truth or {}, result.estimates)
     found = validate(result.simulator, log, held_out_log, **options)
-    text = render(result, log, held_out_log, found, recovered, title)
-    with path.open("w" if overwrite else "x", encoding="utf-8") as file:
-        file.write(text)
-    return figures(found, recovered)
-
-
-def figures(found: Validation, recovered: Sequence[Recovered]) -> dict[str, Any]:
-    """Of both, as JSON takes them."""
-    return {**found.figures(), "recovery": as_json(summarise(recovered))}
-
-
-def render(
-    result: FitResult,
-    log: SessionLog,
-    held_out_log: SessionLog | None,
-    found: Validation,
-    recovered: Sequence[Recovered],
-    title: str,
-) -> str:
-    """The HTML of a report, from the validation and the recovery of the same fit."""
     parts = {
         "Summary": sections.summary(result, log, held_out_log),
         "Parameters": sections.parameters(
@@ -84,4 +65,6 @@ def render(
     if recovered:
         parts["Recovery of known parameters"] = sections.recovery(recovered)
     own = [Section(*each) for each in parts.items()]
-    return page(title, [*own, *validation.sections(found)], validation.introduction(found))
+    introduction = validation.introduction(found)
+    write_text(path, page(title, [*own, *validation.sections(found)], introduction))
+    return {**found.figures(), "recovery": as_json(summarise(recovered))}

@@ -11,7 +11,7 @@ from recsim_tf.fitting.validation.discriminator import Discrimination
 from recsim_tf.fitting.validation.foretelling import Foretold
 from recsim_tf.fitting.validation.order import Order
 from recsim_tf.fitting.validation.validation import Finding, Validation
-from recsim_tf.fitting.validation.verdicts import DOUBT, gaps_of, off_by
+from recsim_tf.fitting.validation.verdicts import DOUBT, off_by
 from recsim_tf.support.pages import Chart, Marked, Note, Part, Section, Table, page
 from recsim_tf.support.plots import png
 from recsim_tf.support.tables import fixed, label, signed
@@ -52,7 +52,7 @@ def sections(found: Validation) -> list[Section]:
     parts: list[list[Part]] = [
         [*_predictions(found.predictions), *_calibrations(found.calibrations)],
         _order(found.order),
-        [*_gaps(found.alike), *_predictive(found.alike)],
+        _predictive(found.alike),
         _discrimination(found.discrimination),
         _foretold(found.foretold),
     ]
@@ -118,13 +118,6 @@ def _order(order: Order | None) -> list[Part]:
         " the order is the system's too."
     )
     return [Table(rows), Note(note)]
-
-
-def _gaps(check: PredictiveCheck) -> list[Part]:
-    """How far statistics are off, in per cent, where chance does not explain it."""
-    worst = list(gaps_of(check).items())[:5]
-    words = ", ".join(f"{label(name)} {_per_cent(gap)}" for name, gap in worst)
-    return [f"Furthest off: {words}."] if words else []
 
 
 def _per_cent(part: float) -> str:

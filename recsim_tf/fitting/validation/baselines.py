@@ -6,12 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from recsim_tf.fitting.checks.choices import Mean
+from recsim_tf.fitting.checks.dependence import document_effects
 from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.learners import boosting, logistic_regression, predicted
 
 _FOLDS = 5
-_SMOOTHING = 5.0  # clicks that a document's rate of one is worth
-_LEAST = 1e-6  # probability
 # Documents clicked, and not clicked, from which a classifier learns anything.
 _LEAST_OF_A_KIND = 20
 
@@ -72,8 +71,7 @@ def baselines(train: Events, other: Events, seed: int = 0) -> dict[str, np.ndarr
         if few:
             found[name] = found["frequency"]
         else:
-            probs = predicted(make(), of_train, train.clicked, of_other)
-            found[name] = np.clip(probs, _LEAST, 1 - _LEAST)
+            found[name] = predicted(make(), of_train, train.clicked, of_other)
     return found
 
 
@@ -89,11 +87,9 @@ def _of_position(rates: np.ndarray, events: Events) -> np.ndarray:
 
 
 def _effects(train: Events, other: Events, rates: np.ndarray) -> np.ndarray:
-    """[M]: the logarithm of clicks on a document over those that its positions let expect."""
-    size = max(train.document.max(initial=0), other.document.max(initial=0)) + 1
-    clicks = np.bincount(train.document, train.clicked, size)
-    expected = np.bincount(train.document, _of_position(rates, train), size)
-    return np.log((clicks + _SMOOTHING) / (expected + _SMOOTHING))[other.document]
+    """[M]: the logarithm of the effects of the other log's documents."""
+    chance = _of_position(rates, train)
+    return np.log(document_effects(train.document, train.clicked, chance, other.document))
 
 
 def _logit(probs: np.ndarray) -> np.ndarray:

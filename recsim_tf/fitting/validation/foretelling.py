@@ -30,7 +30,7 @@ class Foretold(NamedTuple):
 
 def foretell(probs: np.ndarray, clicked: np.ndarray, counted: np.ndarray) -> Foretold:
     """Of click probabilities [S, T, K], clicks and what counts, bool [S, T, K]."""
-    probs = np.clip(probs.astype(np.float64), _LEAST, 1 - _LEAST)
+    probs = probs.astype(np.float64)
     first = clicked[counted][:_FIRST]
     rate = (first.sum() + 0.5) / (len(first) + 1)
     return Foretold(
@@ -42,8 +42,11 @@ def foretell(probs: np.ndarray, clicked: np.ndarray, counted: np.ndarray) -> For
 
 
 def nats(probs: np.ndarray | float, clicked: np.ndarray) -> np.ndarray:
-    """The log-probabilities of clicks, and of none, under probabilities."""
-    return np.where(clicked, np.log(probs), np.log1p(-np.asarray(probs)))
+    """The log-probabilities of clicks, and of none, under probabilities in [1e-6, 1 - 1e-6], which
+    others become.
+    """
+    probs = np.clip(np.asarray(probs, np.float64), _LEAST, 1 - _LEAST)
+    return np.where(clicked, np.log(probs), np.log1p(-probs))
 
 
 def in_segment(log: SessionLog, segment: Mapping[str, Any]) -> np.ndarray:

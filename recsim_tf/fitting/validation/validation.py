@@ -23,7 +23,7 @@ from recsim_tf.fitting.checks.choices import (
     predict_choices,
 )
 from recsim_tf.fitting.checks.dependence import popularity
-from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES, PredictiveCheck, check_sessions
+from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES, PredictiveCheck, predictive_check
 from recsim_tf.fitting.checks.resimulation import Resimulation, continued
 from recsim_tf.fitting.checks.responses import predict_responses
 from recsim_tf.fitting.logs.session_log import SessionLog
@@ -36,7 +36,6 @@ from recsim_tf.fitting.validation.order import Order, Refit, what_order_tells
 
 _LEAST_SESSIONS, _LEAST_CLICKS = 50, 20
 _DISCRIMINATED = 3  # simulations
-_PROBABILITIES = (1e-6, 1 - 1e-6)
 
 
 class Finding(NamedTuple):
@@ -163,7 +162,8 @@ def validate(
 
     def foretold(model: Simulator, log: SessionLog) -> Foretold:
         choices = predict_choices(model, log, batch_size, seed=seed)
-        return foretell(_probs(choices.probs, log), logged_clicks(choices, log), _counted(log))
+        probs = choices.probs[..., : log.slate_size]
+        return foretell(probs, logged_clicks(choices, log), _counted(log))
 
     predicted = predict_responses(simulator, held_out, batch_size, seed=seed, given=given)
     calibrations = calibrate(predicted, held_out)
@@ -180,7 +180,7 @@ def validate(
         if given is not None:
             events = events.take(events.step >= given.length[events.session])
         guesses = baselines(Events.of(train, of_train), events, seed)
-        probs = _probs(choices.probs, held_out)
+        probs = choices.probs[..., : held_out.slate_size]
         predictions = _predictions(probs, guesses, clicked, _counted(held_out))
         if refit is not None and static is not None:
             order = what_order_tells(
@@ -203,7 +203,7 @@ def validate(
         impossible=impossible,
         calibrations=calibrations,
         order=order,
-        alike=check_sessions(sessions, whole, num_replicates, seed),
+        alike=predictive_check(sessions, num_replicates, seed),
         discrimination=discrimination,
         foretold=told,
         is_held_out=is_held_out,
@@ -217,11 +217,6 @@ def validate(
 def _counted(log: SessionLog) -> np.ndarray:
     """bool [S, T, K]: the documents shown before the end of a session."""
     return log.shown & log.active[..., np.newaxis]
-
-
-def _probs(probs: np.ndarray, log: SessionLog) -> np.ndarray:
-    """float64 [S, T, K]: of a click at each position, of predictions."""
-    return np.clip(probs[..., : log.slate_size].astype(np.float64), *_PROBABILITIES)
 
 
 def _users(train: Any, held_out: Any) -> tuple[int, int]:

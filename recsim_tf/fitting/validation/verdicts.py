@@ -71,21 +71,13 @@ def knows_order(order: Order | None, has_clicks: bool = True) -> tuple[str, str]
     return verdict, f"{sentence}{why}"
 
 
-def gaps_of(check: PredictiveCheck) -> dict[str, float]:
-    """By name of a statistic how far it is off, as a part of it, where chance does not explain it;
-    the furthest first.
-    """
+def looks_alike(check: PredictiveCheck) -> tuple[str, str]:
+    """Does it look alike?"""
     gaps = {
-        name: off_by(each.observed, each.predicted)
+        name: abs(off_by(each.observed, each.predicted))
         for name, each in check.statistics.items()
         if abs(each.z_score) > _CHANCE
     }
-    return dict(sorted(gaps.items(), key=lambda gap: -abs(gap[1])))
-
-
-def looks_alike(check: PredictiveCheck) -> tuple[str, str]:
-    """Does it look alike?"""
-    gaps = {name: abs(gap) for name, gap in gaps_of(check).items()}
     blurred = [
         name
         for name, each in check.statistics.items()
@@ -97,7 +89,7 @@ def looks_alike(check: PredictiveCheck) -> tuple[str, str]:
         if len(blurred) > number / 2:
             return UNKNOWN, f"{sentence} Chance alone makes most of them vary by as much."
         return TRUST, sentence
-    worst = next(iter(gaps))
+    worst = max(gaps, key=lambda name: gaps[name])
     statistic = check.statistics[worst]
     sentence = (
         f"{label(worst).capitalize()} is {statistic.predicted:.4g}, and {statistic.observed:.4g} in"
