@@ -148,6 +148,7 @@ def validate(
         raise ValueError("refit must be given for static or hold_out_segment, and only for them")
     if other is not None and hold_out_segment is not None:
         raise ValueError("other and hold_out_segment must not be given together")
+    inside = None if hold_out_segment is None else in_segment(train, hold_out_segment)
     fitted, is_held_out = train, held_out is not None
     if held_out is None:
         is_small = train.num_sessions < _LEAST_SESSIONS
@@ -169,14 +170,14 @@ def validate(
     calibrations = calibrate(predicted, held_out)
     for name in predicted.clicks.keys() & calibrations.keys():
         calibrations = {"click probability": calibrations.pop(name)} | calibrations
-    of_train, of_whole = clicks_of(train), clicks_of(whole)
+    of_train = clicks_of(train)
     predictions, order, told, impossible, num_clicks = None, None, None, 0, 0
     if predicted.clicks:
         choices = choices_among(predicted, held_out.slate_size)
         clicked = logged_clicks(choices, held_out) & _counted(held_out)
         num_clicks = int(clicked.sum())
         impossible = int(np.sum(~np.isfinite(choices.log_prob) & held_out.active))
-        events = Events.of(whole, of_whole)
+        events = Events.of(whole, clicked if given is None else clicks_of(whole))
         if given is not None:
             events = events.take(events.step >= given.length[events.session])
         guesses = baselines(Events.of(train, of_train), events, seed)
@@ -188,8 +189,7 @@ def validate(
             )
         if other is not None:
             told = foretold(simulator, other)
-        elif refit is not None and hold_out_segment is not None:
-            inside = in_segment(fitted, hold_out_segment)
+        elif refit is not None and inside is not None:
             told = foretold(refit(fitted.take(~inside), {}), fitted.take(inside))
     sessions = Resimulation(simulator, whole, batch_size)
     discrimination = None
