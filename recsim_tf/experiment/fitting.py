@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from recsim_tf.support.tables import label, text_table
 # Elements of a table that results.json lists, and of one that is printed; larger ones are in the
 # model.
 _LARGEST, _LARGEST_PRINTED = 100, 10
+_HEADING = "## Validation"  # of a model card
 
 
 @gin.configurable(module="recsim_tf")
@@ -187,6 +188,7 @@ def run_fit(folder: RunDirectory) -> dict[str, Any]:
                 },
                 checks=_card_checks(checks),
             )
+            add_findings(folder.path / "model" / "MODEL_CARD.md", checks["findings"])
         folder.write_results(content)
     print(estimates_table(content))
     print(f"Fitted in {seconds:,.0f} s. Report, model and results in {folder.path}")
@@ -262,14 +264,25 @@ def _write_posterior(path: Path, posterior: ParameterPosterior) -> dict[str, Any
 
 
 def _card_checks(checks: Mapping[str, Any]) -> dict[str, Any]:
-    """The answers of a validation, and how well means are calibrated, for the model card."""
+    """Single figures of a validation for the model card."""
+    where = "held-out" if checks["is_held_out"] else "fitted"
     found = {
-        each["question"]: f"{each['verdict'].capitalize()}. {each['sentence']}"
-        for each in checks["findings"]
+        f"nats a document shown, {where} sessions: {name}": each["nats"]["value"]
+        for name, each in (checks["predictions"] or {}).items()
     }
-    for name, calibration in checks["calibrations"].items():
-        found[f"expected calibration error of {label(name)}"] = calibration["expected_error"]
+    for name, each in checks["calibrations"].items():
+        found[f"expected calibration error of {label(name)}"] = each["expected_error"]
     return found
+
+
+def add_findings(card: Path, findings: Sequence[Mapping[str, str]]) -> None:
+    """Puts the answers of a validation at the end of a model card, in the place of earlier ones."""
+    text = card.read_text(encoding="utf-8").partition(_HEADING)[0].rstrip("\n")
+    lines = [
+        f"- {each['question']} {each['verdict'].capitalize()}. {each['sentence']}"
+        for each in findings
+    ]
+    write_text(card, "\n".join([text, "", _HEADING, "", *lines, ""]))
 
 
 def _row(

@@ -2,23 +2,20 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import gin
 
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.bindings import bound_value
-from recsim_tf.experiment.fitting import FitRun, run_fit
+from recsim_tf.experiment.fitting import FitRun, add_findings, run_fit
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import Parameter, load_model
 from recsim_tf.fitting.logs import SessionLog
 from recsim_tf.fitting.report.validation import render
-from recsim_tf.fitting.validation import Validation, validate
+from recsim_tf.fitting.validation import validate
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import write_json, write_text
-
-_HEADING = "## Validation"  # of a model card
 
 
 @gin.configurable("validate", module="recsim_tf")
@@ -112,17 +109,10 @@ def validate_run(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str,
     content = found.figures()
     write_text(folder.path / "validation.html", render(found, f"Validation: {fit.title}"))
     write_json(folder.path / "validation.json", content)
-    _add_to_card(folder.path / "model" / "MODEL_CARD.md", found)
+    add_findings(folder.path / "model" / "MODEL_CARD.md", content["findings"])
     print(found)
     print(f"Page and figures in {folder.path / 'validation.html'} and validation.json.")
     return content
-
-
-def _add_to_card(path: Path, found: Validation) -> None:
-    """Puts the answers of a validation at the end of a model card, in the place of earlier ones."""
-    card = path.read_text(encoding="utf-8").partition(_HEADING)[0].rstrip("\n")
-    findings = "\n".join(f"- {line}" for line in str(found).splitlines())
-    write_text(path, f"{card}\n\n{_HEADING}\n\n{findings}\n")
 
 
 def _user_ids(log: Any) -> Any:
