@@ -26,7 +26,7 @@ from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.parameter import element
 from recsim_tf.fitting.posterior import ParameterPosterior
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.files import read_json, whole_file
+from recsim_tf.support.files import read_json, whole_file, write_text
 from recsim_tf.support.stopping import StoppedError, noting_signals
 from recsim_tf.support.tables import label, text_table
 
