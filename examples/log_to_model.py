@@ -64,7 +64,7 @@ estimates = pd.DataFrame({name: each._asdict() for name, each in result.estimate
 print(result.ending, result.latents, estimates.T, sep="\n")
 
 # %% The check: clicks of readers held out come as often as they are predicted.
-found = fitting.check_fit(result, train, held_out, num_replicates=20).calibration
+found = fitting.validate(result.simulator, train, held_out).calibrations["click probability"]
 print("off by", found.expected_error, "perfect:", found.noise)
 plt.errorbar(found.predicted, found.observed, 2 * found.standard_error, fmt="o")
 plt.axline((0, 0), slope=1, color="grey")

@@ -26,7 +26,7 @@ from recsim_tf.conversations.types import UNKNOWN, Reply
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting import LBFGS, Draws, Exact, Parameter, fit, simulated_log
-from recsim_tf.fitting.checks.fit_checks import recover
+from recsim_tf.fitting.checks.recovery import recover
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs import SessionLog
 from recsim_tf.language import Grammar

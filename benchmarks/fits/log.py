@@ -38,7 +38,7 @@ from recsim_tf.fitting import (
     fit,
 )
 from recsim_tf.fitting.checks.choices import calibrate, choices_among, mean_by_session
-from recsim_tf.fitting.checks.fit_checks import recover
+from recsim_tf.fitting.checks.recovery import recover
 from recsim_tf.fitting.checks.responses import predict_responses
 from recsim_tf.fitting.estimate.information import LouisInformation
 from recsim_tf.fitting.logs import SessionLog, from_table

@@ -35,7 +35,7 @@ from recsim_tf.fitting import (
     fit,
     simulated_log,
 )
-from recsim_tf.fitting.checks.fit_checks import recover
+from recsim_tf.fitting.checks.recovery import recover
 from recsim_tf.support.tables import text_table
 
 _STEP = "users.alpha_y_intercept"

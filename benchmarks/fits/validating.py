@@ -27,9 +27,10 @@ import recsim_tf
 from recsim_tf.core.distributions import uniform_ids
 from recsim_tf.fitting import simulated_log, validate
 from recsim_tf.fitting.checks.predictive import predictive_check
+from recsim_tf.fitting.checks.resimulation import Resimulation
 from recsim_tf.fitting.logs import SessionLog, read_open_bandit
 from recsim_tf.fitting.validation import Validation
-from recsim_tf.fitting.validation.validation import TRUST, UNKNOWN
+from recsim_tf.fitting.validation.verdicts import TRUST, UNKNOWN
 from recsim_tf.support.tables import text_table
 
 _NUM_ITEMS, _SLATE_SIZE, _NUM_STEPS = 40, 2, 20
@@ -130,7 +131,7 @@ def validating(seed: int, data_dir: str, quick: bool) -> dict[str, Any]:
     for number in range(num_seeds):
         truth = _truth(seed + number)
         log = simulated_log(truth, num_sessions, _NUM_STEPS, [seed, number], latent=_LATENT)
-        check = predictive_check(truth, log, 20, seed=number)
+        check = predictive_check(Resimulation(truth, log), 20, seed=number)
         z_scores.append([each.z_score for each in check.statistics.values()])
     truth = _truth(seed)
     static = {"users.gain": 0.0}

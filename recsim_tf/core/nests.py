@@ -1,7 +1,9 @@
 """Operations on nests of tensors with the users as leading axis."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 Nest = Any  # any structure of tensors
@@ -11,6 +13,22 @@ def fields_of(nest: Nest) -> dict[str, Any]:
     """The fields of a NamedTuple by name; of anything else none."""
     is_named: bool = isinstance(nest, tuple) and hasattr(nest, "_fields")
     return nest._asdict() if is_named else {}
+
+
+def as_json(value: Any) -> Any:
+    """Mappings, named tuples, sequences, arrays and numbers as JSON takes them, None for numbers
+    that are not finite.
+    """
+    value = fields_of(value) or value
+    if isinstance(value, Mapping):
+        return {name: as_json(item) for name, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return as_json(value.tolist())
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    return value
 
 
 def batch_size(nest: Nest) -> int:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ import tensorflow as tf
 
 from recsim_tf.adapters import episodes
 from recsim_tf.core.checks import check
+from recsim_tf.core.nests import as_json
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.fitting import Checkpoints, Parameter, check_fit, fit, save_model
-from recsim_tf.fitting.checks.fit_checks import FitChecks, as_json
+from recsim_tf.fitting import Checkpoints, Parameter, fit, save_model, write_report
 from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES
 from recsim_tf.fitting.estimate.estimates import named_elements
 from recsim_tf.fitting.estimate.fit import FitResult
@@ -25,15 +25,15 @@ from recsim_tf.fitting.logs import SessionLog, from_episodes, stream_episodes
 from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.parameter import element
 from recsim_tf.fitting.posterior import ParameterPosterior
-from recsim_tf.fitting.report import render
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import read_json, whole_file, write_text
 from recsim_tf.support.stopping import StoppedError, noting_signals
-from recsim_tf.support.tables import text_table
+from recsim_tf.support.tables import label, text_table
 
 # Elements of a table that results.json lists, and of one that is printed; larger ones are in the
 # model.
 _LARGEST, _LARGEST_PRINTED = 100, 10
+_HEADING = "## Validation"  # of a model card
 
 
 @gin.configurable(module="recsim_tf")
@@ -155,11 +155,17 @@ def run_fit(folder: RunDirectory) -> dict[str, Any]:
                 lambda leaf: leaf[: first.num_sessions], result.initial_draws
             )
             shown = first._replace(initial=merged(first.initial, initial))
-        checks = check_fit(result, shown, validation, run.truth, num_replicates=run.num_replicates)
-        write_text(
-            folder.path / "report.html", render(result, shown, validation, checks, run.title)
+        checks = write_report(
+            folder.path / "report.html",
+            result,
+            shown,
+            held_out_log=validation,
+            truth=run.truth,
+            title=run.title,
+            overwrite=True,
+            num_replicates=run.num_replicates,
         )
-        content = _content(result, sessions, validation, checks, seconds)
+        content = {**_content(result, sessions, validation, seconds), "checks": checks}
         if run.posterior is not None:
             draws = run.posterior(simulator, parameters, sessions, start=result)
             content["posterior"] = _write_posterior(folder.path / "posterior.npz", draws)
@@ -182,6 +188,7 @@ def run_fit(folder: RunDirectory) -> dict[str, Any]:
                 },
                 checks=_card_checks(checks),
             )
+            add_findings(folder.path / "model" / "MODEL_CARD.md", checks["findings"])
         folder.write_results(content)
     print(estimates_table(content))
     print(f"Fitted in {seconds:,.0f} s. Report, model and results in {folder.path}")
@@ -210,7 +217,6 @@ def _content(
     result: FitResult,
     log: Sessions,
     validation: Sessions | None,
-    checks: FitChecks,
     seconds: float,
 ) -> dict[str, Any]:
     """The content of results.json."""
@@ -238,7 +244,6 @@ def _content(
         "diverged": result.diverged,
         "confidence": result.confidence,
         "seconds": round(seconds, 1),
-        "checks": checks.figures(),
     }
 
 
@@ -258,21 +263,26 @@ def _write_posterior(path: Path, posterior: ParameterPosterior) -> dict[str, Any
     }
 
 
-def _card_checks(checks: FitChecks) -> dict[str, Any]:
-    """Single figures of the checks for the model card."""
-    found: dict[str, Any] = {}
-    where = "held-out" if checks.choices_are_held_out else "fitted"
-    if checks.choices is not None:
-        found[f"log-likelihood a choice, {where} sessions"] = float(checks.choices.model.value)
-        found["the same of the frequencies of positions"] = float(checks.choices.frequencies.value)
-    if checks.calibration is not None:
-        found[f"expected calibration error, {where} sessions"] = float(
-            checks.calibration.expected_error
-        )
-    statistics = checks.predictive.statistics.values()
-    extreme = sum(statistic.p_value < 0.05 for statistic in statistics)
-    found["posterior-predictive statistics with p < 0.05"] = f"{extreme} of {len(statistics)}"
+def _card_checks(checks: Mapping[str, Any]) -> dict[str, Any]:
+    """Single figures of a validation for the model card."""
+    where = "held-out" if checks["is_held_out"] else "fitted"
+    found = {
+        f"nats a document shown, {where} sessions: {name}": each["nats"]["value"]
+        for name, each in (checks["predictions"] or {}).items()
+    }
+    for name, each in checks["calibrations"].items():
+        found[f"expected calibration error of {label(name)}"] = each["expected_error"]
     return found
+
+
+def add_findings(card: Path, findings: Sequence[Mapping[str, str]]) -> None:
+    """Puts the answers of a validation at the end of a model card, in the place of earlier ones."""
+    text = card.read_text(encoding="utf-8").partition(_HEADING)[0].rstrip("\n")
+    lines = [
+        f"- {each['question']} {each['verdict'].capitalize()}. {each['sentence']}"
+        for each in findings
+    ]
+    write_text(card, "\n".join([text, "", _HEADING, "", *lines, ""]))
 
 
 def _row(

@@ -7,6 +7,7 @@ from typing import Any
 import gin
 
 from recsim_tf import ope
+from recsim_tf.core.nests import as_json
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
 from recsim_tf.core.validation import check_at_least
@@ -19,7 +20,6 @@ from recsim_tf.experiment.evaluation.baselines import (
 )
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import load_model
-from recsim_tf.fitting.checks.fit_checks import as_json
 from recsim_tf.ope import report
 from recsim_tf.policies import Deterministic, StochasticPolicy
 from recsim_tf.support.errors import UsageError

@@ -2,22 +2,20 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import gin
 
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.bindings import bound_value
-from recsim_tf.experiment.fitting import FitRun, run_fit
+from recsim_tf.experiment.fitting import FitRun, add_findings, run_fit
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import Parameter, load_model
 from recsim_tf.fitting.logs import SessionLog
-from recsim_tf.fitting.validation import Validation, page, validate
+from recsim_tf.fitting.report.validation import render
+from recsim_tf.fitting.validation import validate
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import write_json, write_text
-
-_HEADING = "## Validation"
 
 
 @gin.configurable("validate", module="recsim_tf")
@@ -30,6 +28,8 @@ class ValidationRun:
       static: values of parameters at which the users' dynamics do nothing, as {"users.gain": 0.0};
         None leaves the question of order out.
       other: a log of another policy, period or segment, or None.
+      hold_out_segment: values of fields of the log's initial draws, as {"device": 1}, in the place
+        of `other`: the models are fitted again without such sessions, and foretell them.
       num_replicates: simulations of the sessions, at least 20.
       seed: of simulations, folds and orders.
     """
@@ -37,6 +37,7 @@ class ValidationRun:
     log: Any = None
     static: Mapping[str, Any] | None = None
     other: Any = None
+    hold_out_segment: Mapping[str, Any] | None = None
     num_replicates: int = 20
     seed: int = 0
 
@@ -68,8 +69,11 @@ def validate_run(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str,
         raise UsageError(f"root_dir {folder.path} has no fitted model: run recsim-tf fit first")
     fit, run = FitRun(), ValidationRun()
     train, held_out = fit.sessions()
+    user_ids = None
     if run.log is not None:
         held_out = _sessions("validate.log", run.log)
+        ids = _user_ids(fit.log), _user_ids(run.log)
+        user_ids = None if ids[0] is None or ids[1] is None else ids
     if held_out is None:
         raise UsageError(
             "run_fit.held_out must be a part of the sessions, as 0.2, before the fit, or"
@@ -94,26 +98,26 @@ def validate_run(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str,
         simulator,
         train.whole(),
         held_out,
-        refit=None if static is None else refit,
+        refit=None if static is None and run.hold_out_segment is None else refit,
         static=static,
         other=None if run.other is None else _sessions("validate.other", run.other),
+        hold_out_segment=run.hold_out_segment,
+        user_ids=user_ids,
         num_replicates=run.num_replicates,
         seed=run.seed,
     )
     content = found.figures()
-    write_text(folder.path / "validation.html", page.render(found, f"Validation: {fit.title}"))
+    write_text(folder.path / "validation.html", render(found, f"Validation: {fit.title}"))
     write_json(folder.path / "validation.json", content)
-    _add_to_card(folder.path / "model" / "MODEL_CARD.md", found)
+    add_findings(folder.path / "model" / "MODEL_CARD.md", content["findings"])
     print(found)
     print(f"Page and figures in {folder.path / 'validation.html'} and validation.json.")
     return content
 
 
-def _add_to_card(path: Path, found: Validation) -> None:
-    """Puts the findings at the end of a model card, in the place of earlier ones."""
-    card = path.read_text(encoding="utf-8").partition(_HEADING)[0].rstrip("\n")
-    findings = "\n".join(f"- {line}" for line in str(found).splitlines())
-    write_text(path, f"{card}\n\n{_HEADING}\n\n{findings}\n")
+def _user_ids(log: Any) -> Any:
+    """Ids [S] of users, else of sessions, where a reader gives them; or None."""
+    return getattr(log, "user_ids", getattr(log, "session_ids", None))
 
 
 def _sessions(name: str, log: Any) -> SessionLog:

@@ -1,6 +1,5 @@
 """Fitting user models to usage logs, checking the fits, and sharing the models."""
 
-from recsim_tf.fitting.checks.fit_checks import check_fit
 from recsim_tf.fitting.checks.support import slate_support
 from recsim_tf.fitting.estimate.fit import fit
 from recsim_tf.fitting.estimate.folder import Checkpoints
@@ -37,7 +36,6 @@ __all__ = [
     "Parameter",
     "Particles",
     "Scores",
-    "check_fit",
     "fit",
     "from_trajectory",
     "hierarchical_normal",

@@ -62,6 +62,10 @@ def test_what_cannot_be_validated_is_told_in_a_line(tmp_path, config, capfd):
             ("validate.log = @simulated_log()", "validate.static = {'users.gain': 0.0}"),
             "validate.static must name parameters that were fitted, users.choice_model.no_click",
         ),
+        (
+            ("validate.log = @simulated_log()", "validate.hold_out_segment = {'phone': 1}"),
+            "hold_out_segment must name fields of the log's initial draws that are one number",
+        ),
     ):
         given = [f"--gin_bindings={binding}" for binding in options]
         code, _, errors = run_command(capfd, "validate", f"--root_dir={run}", *given)

@@ -10,7 +10,7 @@ from recsim_tf.adapters import episodes
 from recsim_tf.fitting import Parameter, fit, from_trajectory, simulated_log
 from recsim_tf.fitting.checks.choices import predict_choices
 from recsim_tf.fitting.checks.predictive import predictive_check
-from recsim_tf.fitting.checks.resimulation import continued
+from recsim_tf.fitting.checks.resimulation import Resimulation, continued
 from recsim_tf.fitting.likelihood.exact import session_log_prob
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
 from recsim_tf.fitting.logs.trajectories import as_trajectory, from_episodes, scoring_simulator
@@ -74,7 +74,7 @@ def test_predictions_and_resimulations_meet_the_queries(log):
     asked = log.query.is_asked == 1
     no_click = predict_choices(simulator(), log).probs[..., -1]
     assert no_click[asked].mean() < no_click[~asked].mean() - 0.1
-    rates = predictive_check(simulator(), log, 20).statistics
+    rates = predictive_check(Resimulation(simulator(), log), 20).statistics
     assert max(abs(statistic.z_score) for statistic in rates.values()) < 3.5
 
 

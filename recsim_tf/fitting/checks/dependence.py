@@ -34,10 +34,19 @@ def popularity(
     ids, wanted = document_ids(log), document_ids(shown)
     if ids is None or wanted is None:
         return expected
+    chance = np.broadcast_to(by_position, ids.shape)
+    return expected * document_effects(ids[counted], clicked[counted], chance[counted], wanted)
+
+
+def document_effects(
+    ids: np.ndarray, clicked: np.ndarray, chance: np.ndarray, wanted: np.ndarray
+) -> np.ndarray:
+    """Of documents `wanted`, int [...]: clicks on each over those that its positions let expect,
+    smoothed, from M events with ids, bool clicks and the click rates of their positions, [M].
+    """
     size = max(ids.max(initial=0), wanted.max(initial=0)) + 1
-    clicks = np.bincount(ids[counted], clicked[counted], size)
-    chance = np.bincount(ids[counted], np.broadcast_to(by_position, ids.shape)[counted], size)
-    return expected * ((clicks + _SMOOTHING) / (chance + _SMOOTHING))[wanted]
+    clicks, expected = np.bincount(ids, clicked, size), np.bincount(ids, chance, size)
+    return ((clicks + _SMOOTHING) / (expected + _SMOOTHING))[wanted]
 
 
 def surprises(outcomes: Outcomes, expected: np.ndarray) -> np.ndarray:

@@ -8,11 +8,9 @@ import numpy as np
 import tensorflow_probability as tfp
 
 from recsim_tf.core import random
-from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.checks.dependence import dependence, document_ids, popularity
 from recsim_tf.fitting.checks.resimulation import Outcomes, Resimulation, continued
-from recsim_tf.fitting.logs.session_log import SessionLog
 
 _QUANTILES = (0.025, 0.975)
 
@@ -99,14 +97,9 @@ class PredictiveCheck(NamedTuple):
 
 
 def predictive_check(
-    simulator: Simulator,
-    log: SessionLog,
-    num_replicates: int = 100,
-    batch_size: int = 1000,
-    seed: int = 0,
-    jit_compile: bool = False,
+    sessions: Resimulation, num_replicates: int = 100, seed: int = 0
 ) -> PredictiveCheck:
-    """Simulates logged sessions again, see `Resimulation`, and compares them with the log.
+    """Simulates logged sessions again, and compares them with the log.
 
     Click rates by position, session lengths, clicks, the simulator's reward, called engagement,
     sums of what else is drawn in responses, such as dwell times, and how clicks hang together, see
@@ -116,25 +109,15 @@ def predictive_check(
     uncertain.
 
     Args:
-      simulator: fitted; its parameters are scalars or tables, not [B].
-      log: the sessions.
+      sessions: of a fitted simulator, and their log.
       num_replicates: R, at least 20.
-      batch_size: sessions that are simulated at once; memory grows with it, not with the log.
       seed: of the simulations.
-      jit_compile: whether to compile with XLA.
 
     Raises:
-      ValueError: if the log lacks what the models need.
+      ValueError: for fewer replicates.
     """
-    sessions = Resimulation(simulator, log, batch_size, jit_compile)
-    return check_sessions(sessions, log, num_replicates, seed)
-
-
-def check_sessions(
-    sessions: Resimulation, log: SessionLog, num_replicates: int, seed: int
-) -> PredictiveCheck:
-    """See `predictive_check`: of a resimulation of the log that is there already."""
     check_at_least(LEAST_REPLICATES, num_replicates=num_replicates)
+    log = sessions.log
     first_seed, second_seed, *seeds = random.split_seed(seed, num_replicates + 2)
     observed = sessions.observed(first_seed)
     engagement_is_known = True
@@ -184,14 +167,12 @@ def check_sessions(
         },
         num_sessions=log.num_sessions,
         num_replicates=num_replicates,
-        notes=_notes(sessions, log, contents, engagement_is_known),
+        notes=_notes(sessions, contents, engagement_is_known),
     )
 
 
-def _notes(
-    sessions: Resimulation, log: SessionLog, contents: Contents, engagement_is_known: bool
-) -> list[str]:
-    notes = []
+def _notes(sessions: Resimulation, contents: Contents, engagement_is_known: bool) -> list[str]:
+    log, notes = sessions.log, []
     if contents.length:
         notes.append(
             "A simulated user who stays for longer than logged is shown slates of other sessions at"

@@ -54,21 +54,22 @@ class Resimulation:
     lifetime of a user who comes back on the same day, see `windows`. If nobody ever leaves in the
     models, every session has its logged length.
 
-    Initial draws that were not logged are drawn. The arguments and errors are those of
-    `predictive_check`.
+    Initial draws that were not logged are drawn.
+
+    Args:
+      simulator: its parameters are scalars or tables, not [B].
+      log: the sessions.
+      batch_size: sessions that are simulated at once; memory grows with it, not with the log.
+
+    Raises:
+      ValueError: if the log lacks what the models need.
     """
 
-    def __init__(
-        self,
-        simulator: Simulator,
-        log: SessionLog,
-        batch_size: int = 1000,
-        jit_compile: bool = False,
-    ):
+    def __init__(self, simulator: Simulator, log: SessionLog, batch_size: int = 1000):
         check_at_least(1, batch_size=batch_size)
         scorer = scoring_simulator(simulator)
         spec = session_spec(scorer)
-        self._log, self._size = log, min(batch_size, log.num_sessions)
+        self.log, self._size = log, min(batch_size, log.num_sessions)
         self.users_leave = _users_leave(scorer)
         self.innovations_are_latent = bool(
             tf.nest.flatten(spec.draws.innovation)
@@ -134,21 +135,20 @@ class Resimulation:
             left, totals, arrays = scorer.resimulate(sessions, stages, seed, add, carry)
             return left, totals, nests.stack(arrays)
 
-        wrap = compiled(jit_compile=jit_compile)
         drawn = ("innovation",) if self.innovations_are_latent else ()
-        self._observe = wrap(lambda rows, last, seed: run(rows, last, seed, drawn, True))
-        self._simulate = wrap(lambda rows, last, seed: run(rows, last, seed, _DRAWN, False))
+        self._observe = compiled(lambda rows, last, seed: run(rows, last, seed, drawn, True))
+        self._simulate = compiled(lambda rows, last, seed: run(rows, last, seed, _DRAWN, False))
 
     def observed(self, seed: Seed = 0) -> Outcomes:
         """The logged sessions, their rewards computed again; `seed` is that of innovations that
         were not logged.
         """
-        outcomes = self._outcomes(self._observe, self._log.length, seed)
-        return outcomes._replace(left=self._log.departed)
+        outcomes = self._outcomes(self._observe, self.log.length, seed)
+        return outcomes._replace(left=self.log.departed)
 
     def simulated(self, seed: Seed) -> Outcomes:
         """The sessions simulated again, with an integer or int32 [2] as seed."""
-        last = self._log.length if self._cuts is None else self._cuts.draw(seed)
+        last = self.log.length if self._cuts is None else self._cuts.draw(seed)
         return self._outcomes(self._simulate, last, seed)
 
     def _outcomes(self, function: Callable[..., Any], last: np.ndarray, seed: Seed) -> Outcomes:
@@ -159,7 +159,7 @@ class Resimulation:
             counts, *arrays = (np.swapaxes(each.numpy(), 0, 1) for each in by_step)
             return Outcomes(counts.sum(axis=1), left, *arrays, totals)
 
-        return by_batch(of_batch, self._log.num_sessions, self._size, seed)
+        return by_batch(of_batch, self.log.num_sessions, self._size, seed)
 
 
 class Cuts:

@@ -1,5 +1,6 @@
 """What the models expect of responses, part by part, given what was logged before each."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -29,6 +30,8 @@ from recsim_tf.fitting.logs.session_log import SessionLog, take_steps
 from recsim_tf.fitting.logs.trajectories import as_trajectory, by_field, scoring_simulator
 
 _MASKED: Any = random.class_of_family(tfd.Masked)
+# As TensorFlow tells of an id for which a table has no row.
+_UNKNOWN_ID = re.compile(r"= (-?\d+) is not in \[0, (\d+)\)")
 _INDEPENDENT: Any = random.class_of_family(tfd.Independent)
 
 
@@ -119,16 +122,23 @@ def predict_responses(
 
 def by_batch(function: Callable[..., Nest], num_sessions: int, size: int, seed: Seed) -> Nest:
     """A nest of arrays [S, ...] of all sessions, from a function of the rows int32 [B] of a batch
-    and a seed, which gives a nest of [B, ...].
+    and a seed, which gives a nest of [B, ...]. Raises a ValueError for ids that no table holds.
     """
     starts, parts = range(0, num_sessions, size), []
     for start, own in zip(starts, random.split_seed(seed, len(starts)), strict=True):
         rows = tf.minimum(tf.range(start, start + size), num_sessions - 1)
         inside = slice(num_sessions - start)
+        try:
+            found = function(rows, own)
+        except tf.errors.InvalidArgumentError as error:
+            if not (unknown := _UNKNOWN_ID.search(error.message)):
+                raise
+            number, length = unknown.groups()
+            raise ValueError(
+                f"the log must have ids below {length}, which the models know, got {number}"
+            ) from error
         parts.append(
-            tf.nest.map_structure(
-                lambda leaf, inside=inside: np.asarray(leaf)[inside], function(rows, own)
-            )
+            tf.nest.map_structure(lambda leaf, inside=inside: np.asarray(leaf)[inside], found)
         )
     return tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *parts)
 

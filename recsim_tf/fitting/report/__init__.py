@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from recsim_tf.fitting.checks.fit_checks import FitChecks, check_fit
+from recsim_tf.core.nests import as_json
+from recsim_tf.fitting.checks.recovery import recover, summarise
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.report import sections
+from recsim_tf.fitting.report import sections, validation
+from recsim_tf.fitting.validation import validate
+from recsim_tf.support.files import write_text
 from recsim_tf.support.pages import Section, page
 
 
@@ -20,56 +23,48 @@ def write_report(
     truth: Mapping[str, Any] | None = None,
     title: str = "Fit of a user model",
     overwrite: bool = False,
-    **checks: Any,
+    **options: Any,
 ) -> dict[str, Any]:
-    """Checks a fit and writes one HTML file about it, with its plots inside, without scripts and
+    """Validates a fit and writes one HTML file about it, with its plots inside, without scripts and
     links to elsewhere.
 
     Args:
       path: of the file.
+      result: of `fit`.
+      log: the sessions that were fitted.
+      held_out_log: others, see `validate`. `log.split(held_out, seed)` gives both as `fit` splits
+        them.
+      truth: as of `recover`, where it is known.
       title: of the page.
       overwrite: whether a file that is there already is replaced.
-      result, log, held_out_log, truth, **checks: as of `check_fit`.
+      **options: of `validate`.
 
     Returns:
-      `FitChecks.figures()`: the figures of the checks, as JSON takes them.
+      `Validation.figures()` and the "recovery" of the truth, as JSON takes them.
 
     Raises:
       FileExistsError: if the file is there and `overwrite` is False; before anything is computed.
       FileNotFoundError: if its folder is not there; before anything is computed.
-      ImportError: if matplotlib is not installed.
-      ValueError: see `check_fit`.
+      ImportError: without matplotlib or scikit-learn.
+      ValueError: see `validate` and `recover`.
     """
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path must be in a folder that exists, got {path}")
     if path.exists() and not overwrite:
         raise FileExistsError(f"path must be of a new file unless overwrite=True, got {path}")
-    found = check_fit(result, log, held_out_log=held_out_log, truth=truth, **checks)
-    text = render(result, log, held_out_log, found, title)
-    with path.open("w" if overwrite else "x", encoding="utf-8") as file:
-        file.write(text)
-    return found.figures()
-
-
-def render(
-    result: FitResult,
-    log: SessionLog,
-    held_out_log: SessionLog | None,
-    checks: FitChecks,
-    title: str,
-) -> str:
-    """The HTML of a report, from checks that `check_fit` made of the same."""
+    recovered = recover(truth or {}, result.estimates)
+    found = validate(result.simulator, log, held_out_log, **options)
     parts = {
-        "Summary": [*sections.summary(result, log, held_out_log), *sections.findings(checks)],
+        "Summary": sections.summary(result, log, held_out_log),
         "Parameters": sections.parameters(
             result.estimates, result.confidence, result.not_identified
         ),
         "Learning curve": sections.learning_curve(result),
-        "Predicted choices": sections.choices(checks),
-        "Calibration": sections.calibration(checks),
-        "Posterior-predictive checks": sections.predictive(checks.predictive),
     }
-    if checks.recovery:
-        parts["Recovery of known parameters"] = sections.recovery(checks.recovery)
-    return page(title, [Section(*each) for each in parts.items()])
+    if recovered:
+        parts["Recovery of known parameters"] = sections.recovery(recovered)
+    own = [Section(*each) for each in parts.items()]
+    introduction = validation.introduction(found)
+    write_text(path, page(title, [*own, *validation.sections(found)], introduction))
+    return {**found.figures(), "recovery": as_json(summarise(recovered))}

@@ -1,16 +1,25 @@
 """Guesses without a model of the users, which learn from one log and are scored on another."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from recsim_tf.fitting.checks.choices import Mean
+from recsim_tf.fitting.checks.dependence import document_effects
 from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.learners import boosting, logistic_regression, predicted
 
 _FOLDS = 5
-_SMOOTHING = 5.0  # clicks that a document's rate of one is worth
-_LEAST = 1e-6  # probability
+# Documents clicked, and not clicked, from which a classifier learns anything.
+_LEAST_OF_A_KIND = 20
+
+
+class Prediction(NamedTuple):
+    """Log-likelihoods of clicks in nats a document shown."""
+
+    nats: Mean
+    gain: Mean  # of the model over this guess, paired by event; 0 for the model itself
 
 
 def baselines(train: Events, other: Events, seed: int = 0) -> dict[str, np.ndarray]:
@@ -21,7 +30,8 @@ def baselines(train: Events, other: Events, seed: int = 0) -> dict[str, np.ndarr
     past without its order; "boosting" the same, with trees; "boosting with order" the order too.
 
     The effect of a document on an event of `train` is that of the other sessions, so that no event
-    sees its own click. Where all clicks are alike, all guesses are frequencies.
+    sees its own click. From fewer than 20 clicks, or 20 events without one, only frequencies are
+    learned.
 
     Args:
       train: of the log to learn from.
@@ -54,14 +64,14 @@ def baselines(train: Events, other: Events, seed: int = 0) -> dict[str, np.ndarr
         "boosting": (lambda: boosting(seed), ("profile", "past")),
         "boosting with order": (lambda: boosting(seed), ("profile", "past", "order")),
     }
-    alike = train.clicked.all() or not train.clicked.any()
+    num_clicks = train.clicked.sum()
+    few = min(num_clicks, len(train.clicked) - num_clicks) < _LEAST_OF_A_KIND
     for name, (make, fields) in models.items():
         of_train, of_other = columns(*fields)
-        if alike:
+        if few:
             found[name] = found["frequency"]
         else:
-            probs = predicted(make(), of_train, train.clicked, of_other)
-            found[name] = np.clip(probs, _LEAST, 1 - _LEAST)
+            found[name] = predicted(make(), of_train, train.clicked, of_other)
     return found
 
 
@@ -77,11 +87,9 @@ def _of_position(rates: np.ndarray, events: Events) -> np.ndarray:
 
 
 def _effects(train: Events, other: Events, rates: np.ndarray) -> np.ndarray:
-    """[M]: the logarithm of clicks on a document over those that its positions let expect."""
-    size = max(train.document.max(initial=0), other.document.max(initial=0)) + 1
-    clicks = np.bincount(train.document, train.clicked, size)
-    expected = np.bincount(train.document, _of_position(rates, train), size)
-    return np.log((clicks + _SMOOTHING) / (expected + _SMOOTHING))[other.document]
+    """[M]: the logarithm of the effects of the other log's documents."""
+    chance = _of_position(rates, train)
+    return np.log(document_effects(train.document, train.clicked, chance, other.document))
 
 
 def _logit(probs: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from recsim_tf.fitting.checks.dependence import surprises
 from recsim_tf.fitting.checks.resimulation import Outcomes
 from recsim_tf.fitting.validation.learners import area_under_curve, boosting, predicted
+from recsim_tf.support.tables import label
 
 _FOLDS = 5
 
@@ -20,6 +21,7 @@ class Discrimination(NamedTuple):
 
     auc: float  # of the log against simulations, mean
     standard_error: float  # between simulations
+    chance: float  # the standard error of a guess on so many sessions
     auc_null: float  # of one simulation against another
     # of the log against simulations in which the odds of a click are twice as high: where it is
     # near 0.5 too, so few clicks tell nothing
@@ -61,6 +63,8 @@ def discriminate(
     return Discrimination(
         auc=float(found.mean()),
         standard_error=float(found.std(ddof=1) / np.sqrt(len(found))),
+        # That of the statistic of Mann and Whitney 1947, for two samples of one size.
+        chance=float(np.sqrt((2 * len(real) + 1) / 12) / len(real)),
         auc_null=float(np.mean(nulls)),
         auc_power=float(np.mean(powers)),
         giveaways=[names[column] for column in strongest],
@@ -105,7 +109,8 @@ def features(sessions: Outcomes, expected: np.ndarray) -> dict[str, np.ndarray]:
         "mean position clicked": (clicked * np.arange(clicked.shape[2])).sum(axis=(1, 2))
         / np.maximum(clicks, 1),
     }
-    return {name: np.asarray(values, np.float64) for name, values in found.items()}
+    found |= {label(name): amount for name, amount in sessions.amounts.items()}
+    return {name: np.nan_to_num(np.asarray(each, np.float64)) for name, each in found.items()}
 
 
 def area_of(real: np.ndarray, simulated: np.ndarray) -> float:

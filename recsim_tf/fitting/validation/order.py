@@ -46,6 +46,7 @@ def what_order_tells(
     static: Mapping[str, Any],
     seed: int = 0,
     batch_size: int = 1000,
+    given: SessionLog | None = None,
 ) -> Order:
     """Compares a fitted simulator with its static self, in order and shuffled.
 
@@ -56,6 +57,7 @@ def what_order_tells(
       static: values at which the parameters of the dynamics do nothing.
       seed: of the random orders.
       batch_size: sessions that are predicted at once.
+      given: earlier steps of the sessions held out, or None.
 
     Raises:
       ValueError: for a log of sessions of one step, or a parameter that is not fitted.
@@ -63,15 +65,18 @@ def what_order_tells(
     if max(train.max_length, held_out.max_length) < 2:
         raise ValueError("sessions must have several steps to tell of their order, got one each")
 
-    def gain(changing: Simulator, others: SessionLog, still: Simulator) -> Mean:
+    def gain(
+        changing: Simulator, others: SessionLog, before: SessionLog | None, still: Simulator
+    ) -> Mean:
         scores = (
-            predict_choices(each, others, batch_size, seed=seed).log_prob
+            predict_choices(each, others, batch_size, seed=seed, given=before).log_prob
             for each in (changing, still)
         )
         difference = np.subtract(*scores)
         counted = others.active & np.isfinite(difference)
         return mean_by_session(np.where(counted, difference, 0.0), counted)
 
-    found = gain(simulator, held_out, refit(train, static))
+    found = gain(simulator, held_out, given, refit(train, static))
     shuffled, other = shuffle_steps(train, seed), shuffle_steps(held_out, seed + 1)
-    return Order(found, gain(refit(shuffled, {}), other, refit(shuffled, static)))
+    before = None if given is None else shuffle_steps(given, seed)
+    return Order(found, gain(refit(shuffled, {}), other, before, refit(shuffled, static)))

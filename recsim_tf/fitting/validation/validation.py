@@ -10,35 +10,32 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from recsim_tf.core import random
+from recsim_tf.core.nests import as_json
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.checks.choices import (
-    ChoicePredictions,
+    Calibration,
     Mean,
+    calibrate,
+    choices_among,
     logged_clicks,
     mean_by_session,
     predict_choices,
 )
 from recsim_tf.fitting.checks.dependence import popularity
-from recsim_tf.fitting.checks.fit_checks import as_json
-from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES, PredictiveCheck, check_sessions
+from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES, PredictiveCheck, predictive_check
 from recsim_tf.fitting.checks.resimulation import Resimulation, continued
+from recsim_tf.fitting.checks.responses import predict_responses
 from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.validation.baselines import baselines
+from recsim_tf.fitting.validation import verdicts
+from recsim_tf.fitting.validation.baselines import Prediction, baselines
 from recsim_tf.fitting.validation.discriminator import Discrimination, discriminate
 from recsim_tf.fitting.validation.events import Events
-from recsim_tf.fitting.validation.foretelling import Foretold, foretell, nats
+from recsim_tf.fitting.validation.foretelling import Foretold, foretell, in_segment, nats
 from recsim_tf.fitting.validation.order import Order, Refit, what_order_tells
-from recsim_tf.support.tables import label
 
-TRUST, CARE, DOUBT, UNKNOWN = "trust", "with care", "do not trust", "cannot tell"
 _LEAST_SESSIONS, _LEAST_CLICKS = 50, 20
-_NEAR = 0.02  # part of the nats by which boosting may be better
-_ALIKE, _UNLIKE = 0.10, 0.25  # of a statistic
-CHANCE = 3.0  # z-scores below are no fault
-_LARGEST_AUC = 0.55
 _DISCRIMINATED = 3  # simulations
-_PROBABILITIES = (1e-6, 1 - 1e-6)
 
 
 class Finding(NamedTuple):
@@ -48,23 +45,25 @@ class Finding(NamedTuple):
     verdict: str  # "trust", "with care", "do not trust" or "cannot tell"
     sentence: str
 
-
-class Prediction(NamedTuple):
-    """Log-likelihoods of clicks in nats a document shown."""
-
-    nats: Mean
-    gain: Mean  # of the model over this guess, paired by event; 0 for the model itself
+    def __str__(self) -> str:
+        return f"{self.question} {self.verdict.capitalize()}. {self.sentence}"
 
 
 class Validation(NamedTuple):
-    """What was found; None for a question that was not asked."""
+    """What was found; None for a question that was not asked, or that these sessions cannot
+    answer.
+    """
 
-    predictions: dict[str, Prediction]  # "model", and the guesses
+    predictions: dict[str, Prediction] | None  # "model", and the guesses; None without clicks
+    impossible: int  # steps whose clicks have probability zero under the model
+    calibrations: dict[str, Calibration]  # by field of responses, clicks first
     order: Order | None
     alike: PredictiveCheck
-    discrimination: Discrimination
+    discrimination: Discrimination | None
     foretold: Foretold | None
-    num_sessions: int  # held out
+    is_held_out: bool  # whether the fit did not see the sessions
+    users: tuple[int, int] | None  # those that are also in training, and all; None if not known
+    num_sessions: int
     num_events: int  # documents that they were shown
     num_clicks: int
 
@@ -74,34 +73,38 @@ class Validation(NamedTuple):
         return list(_findings(self))
 
     def figures(self) -> dict[str, Any]:
-        """All figures and findings as JSON takes them, without rows of the log."""
+        """All figures and findings as JSON takes them, None for those that are not finite, without
+        rows of the log.
+        """
         content = self._asdict()
         content["alike"] = {
             name: {
                 "observed": each.observed,
                 "predicted": each.predicted,
+                "interval": each.interval,
                 "z_score": each.z_score,
-                "off_by": off_by(each.observed, each.predicted),
+                "p_value": each.p_value,
+                "off_by": verdicts.off_by(each.observed, each.predicted),
             }
             for name, each in self.alike.statistics.items()
         }
         return as_json({**content, "findings": [each._asdict() for each in self.findings]})
 
     def __str__(self) -> str:
-        return "\n".join(
-            f"{each.question} {each.verdict.capitalize()}. {each.sentence}"
-            for each in self.findings
-        )
+        return "\n".join(map(str, self.findings))
 
 
 def validate(
     simulator: Simulator,
     train: SessionLog,
-    held_out: SessionLog,
+    held_out: SessionLog | None = None,
     *,
+    given: SessionLog | None = None,
     refit: Refit | None = None,
     static: Mapping[str, Any] | None = None,
     other: SessionLog | None = None,
+    hold_out_segment: Mapping[str, Any] | None = None,
+    user_ids: tuple[Any, Any] | None = None,
     num_replicates: int = 20,
     batch_size: int = 1000,
     seed: int = 0,
@@ -112,54 +115,102 @@ def validate(
     it know the order of what users did? Do its sessions look like logged ones? Can a classifier
     tell both apart? Does it foretell another policy, period or segment?
 
+    Responses without clicks, such as ratings alone, have no answer to the first, second and last
+    question; whether their means are calibrated is told all the same.
+
     Args:
-      simulator: fitted to `train`; it predicts clicks, see `predict_choices`.
+      simulator: fitted to `train`.
       train: the sessions that the fit saw, from which guesses learn.
-      held_out: others, of other users.
+      held_out: others, of other users; None to ask of a half of `train`, while guesses learn from
+        the other half. No verdict is "trust" then.
+      given: earlier steps of the sessions held out, row by row, which are known and not predicted.
       refit: a function (log, fixed) -> simulator, which fits the models to a log with these values
-        of parameters fixed; None leaves the second question out.
-      static: values of parameters at which the users' dynamics do nothing, as {"users.gain": 0.0}.
+        of parameters fixed. It goes with `static` or `hold_out_segment`.
+      static: values of parameters at which the users' dynamics do nothing, as {"users.gain": 0.0};
+        None leaves the second question out.
       other: a log of another policy, period or segment, for the last question.
-      num_replicates: simulations of the held-out sessions, at least 20.
+      hold_out_segment: values of fields of the log's initial draws, as {"device": 1}, in the place
+        of `other`: the models are fitted to `train` without such sessions, and foretell them.
+      user_ids: of each session of `train` and of `held_out`, where they are known, to count the
+        users who are in both.
+      num_replicates: simulations of the sessions, at least 20.
       batch_size: sessions that are predicted or simulated at once.
       seed: of simulations, folds and orders.
 
     Raises:
-      ValueError: for a number out of range, for `static` without `refit`, and for responses without
-        clicks.
+      ValueError: for a number out of range, for arguments that do not go together, for a log that
+        does not go with the models.
       ImportError: without scikit-learn.
     """
     check_at_least(0, seed=seed)
     check_at_least(LEAST_REPLICATES, num_replicates=num_replicates)
-    if (static is None) != (refit is None):
-        raise ValueError("refit and static must be given together, or both be None")
-    predicted = predict_choices(simulator, held_out, batch_size, seed=seed)
-    clicked = logged_clicks(predicted, held_out) & _counted(held_out)
-    order = None
-    if refit is not None and static is not None:
-        order = what_order_tells(simulator, train, held_out, refit, static, seed, batch_size)
-    foretold = None
-    if other is not None:
-        of_other = predict_choices(simulator, other, batch_size, seed=seed)
-        foretold = foretell(
-            _probs(of_other, other), logged_clicks(of_other, other), _counted(other)
-        )
-    sessions = Resimulation(simulator, held_out, batch_size)
-    observed, *simulated = (
-        sessions.observed(seed),
-        *(sessions.simulated(own) for own in random.split_seed(seed, _DISCRIMINATED)),
-    )
-    of_train = logged_clicks(predict_choices(simulator, train, batch_size, seed=seed), train)
-    expected = popularity(train, of_train, _counted(train), continued(held_out))
+    if (refit is None) != (static is None and hold_out_segment is None):
+        raise ValueError("refit must be given for static or hold_out_segment, and only for them")
+    if other is not None and hold_out_segment is not None:
+        raise ValueError("other and hold_out_segment must not be given together")
+    inside = None if hold_out_segment is None else in_segment(train, hold_out_segment)
+    fitted, is_held_out = train, held_out is not None
+    if held_out is None:
+        is_small = train.num_sessions < _LEAST_SESSIONS
+        train, held_out = (train, train) if is_small else train.split(0.5, seed)
+    whole = held_out if given is None else given.followed_by(held_out)
+
+    def clicks_of(log: SessionLog) -> np.ndarray:
+        """bool [S, T, K]: what was clicked; nothing where responses have no clicks."""
+        if not predicted.clicks:
+            return np.zeros(log.shown.shape, bool)
+        return logged_clicks(predict_choices(simulator, log, batch_size, num_draws=1), log)
+
+    def foretold(model: Simulator, log: SessionLog) -> Foretold:
+        choices = predict_choices(model, log, batch_size, seed=seed)
+        probs = choices.probs[..., : log.slate_size]
+        return foretell(probs, logged_clicks(choices, log), _counted(log))
+
+    predicted = predict_responses(simulator, held_out, batch_size, seed=seed, given=given)
+    calibrations = calibrate(predicted, held_out)
+    for name in predicted.clicks.keys() & calibrations.keys():
+        calibrations = {"click probability": calibrations.pop(name)} | calibrations
+    of_train = clicks_of(train)
+    predictions, order, told, impossible, num_clicks = None, None, None, 0, 0
+    if predicted.clicks:
+        choices = choices_among(predicted, held_out.slate_size)
+        clicked = logged_clicks(choices, held_out) & _counted(held_out)
+        num_clicks = int(clicked.sum())
+        impossible = int(np.sum(~np.isfinite(choices.log_prob) & held_out.active))
+        events = Events.of(whole, clicked if given is None else clicks_of(whole))
+        if given is not None:
+            events = events.take(events.step >= given.length[events.session])
+        guesses = baselines(Events.of(train, of_train), events, seed)
+        probs = choices.probs[..., : held_out.slate_size]
+        predictions = _predictions(probs, guesses, clicked, _counted(held_out))
+        if refit is not None and static is not None:
+            order = what_order_tells(
+                simulator, fitted, held_out, refit, static, seed, batch_size, given
+            )
+        if other is not None:
+            told = foretold(simulator, other)
+        elif refit is not None and inside is not None:
+            told = foretold(refit(fitted.take(~inside), {}), fitted.take(inside))
+    sessions = Resimulation(simulator, whole, batch_size)
+    discrimination = None
+    if whole.num_sessions >= _LEAST_SESSIONS:
+        expected = popularity(train, of_train, _counted(train), continued(whole))
+        seeds = random.split_seed(seed, _DISCRIMINATED)
+        simulated = [sessions.simulated(own) for own in seeds]
+        discrimination = discriminate(sessions.observed(seed), simulated, expected, seed)
     return Validation(
-        predictions=_predictions((train, of_train), (held_out, clicked), predicted, seed),
+        predictions=predictions,
+        impossible=impossible,
+        calibrations=calibrations,
         order=order,
-        alike=check_sessions(sessions, held_out, num_replicates, seed),
-        discrimination=discriminate(observed, simulated, expected, seed),
-        foretold=foretold,
+        alike=predictive_check(sessions, num_replicates, seed),
+        discrimination=discrimination,
+        foretold=told,
+        is_held_out=is_held_out,
+        users=None if user_ids is None else _users(*user_ids),
         num_sessions=held_out.num_sessions,
         num_events=int(_counted(held_out).sum()),
-        num_clicks=int(clicked.sum()),
+        num_clicks=num_clicks,
     )
 
 
@@ -168,139 +219,49 @@ def _counted(log: SessionLog) -> np.ndarray:
     return log.shown & log.active[..., np.newaxis]
 
 
-def _probs(predicted: ChoicePredictions, log: SessionLog) -> np.ndarray:
-    """float64 [S, T, K]: of a click at each position."""
-    return np.clip(predicted.probs[..., : log.slate_size].astype(np.float64), *_PROBABILITIES)
+def _users(train: Any, held_out: Any) -> tuple[int, int]:
+    """How many users who are held out are also in training, and how many are held out."""
+    users = np.unique(held_out)
+    return int(np.isin(users, train).sum()), len(users)
 
 
 def _predictions(
-    train: tuple[SessionLog, np.ndarray],
-    held_out: tuple[SessionLog, np.ndarray],
-    predicted: ChoicePredictions,
-    seed: int,
+    probs: np.ndarray, guesses: Mapping[str, np.ndarray], clicked: np.ndarray, counted: np.ndarray
 ) -> dict[str, Prediction]:
-    """Of logs with their clicks, bool [S, T, K]."""
-    log, clicked = held_out
-    counted = _counted(log)
-    guesses = baselines(Events.of(*train), Events.of(*held_out), seed)
-    of_model = nats(_probs(predicted, log), clicked)
+    """Of the model [S, T, K], and of guesses [M] of what counts; what was clicked, and what counts,
+    are bool [S, T, K].
+    """
+    of_model = nats(probs, clicked)
     found = {"model": Prediction(mean_by_session(of_model, counted), Mean(0.0, 0.0))}
-    for name, probs in guesses.items():
+    for name, guess in guesses.items():
         of_guess = np.zeros(counted.shape)
-        of_guess[counted] = nats(probs, clicked[counted])
+        of_guess[counted] = nats(guess, clicked[counted])
         gain = mean_by_session(of_model - of_guess, counted)
         found[name] = Prediction(mean_by_session(of_guess, counted), gain)
     return found
 
 
-def off_by(observed: float, predicted: float) -> float:
-    """How far a prediction is off, as a part of what was observed; 0 where both are 0."""
-    if not observed:
-        return float("inf") if predicted else 0.0
-    return predicted / observed - 1
-
-
 def _findings(found: Validation) -> Iterator[Finding]:
-    """The answers; where the log is too small, "cannot tell" in the place of each verdict."""
-    small = found.num_sessions < _LEAST_SESSIONS or found.num_clicks < _LEAST_CLICKS
-    why = f" {found.num_sessions:,} sessions with {found.num_clicks:,} clicks tell little."
-    answers = (
-        ("Does it predict?", _predicts(found.predictions)),
-        ("Does it know order?", _knows_order(found.order)),
-        ("Does it look alike?", _looks_alike(found.alike)),
-        ("Can a machine tell it from real?", _is_told(found.discrimination)),
-        ("Does it foretell what it did not see?", _foretells(found.foretold)),
-    )
-    for question, (verdict, sentence) in answers:
-        yield Finding(question, UNKNOWN if small else verdict, sentence + why * small)
-
-
-def _of_gain(gain: Mean, verdict: str) -> str:
-    """The verdict where a gain is shown; else that it is not, or that it is a loss."""
-    if abs(gain.value) < 2 * gain.standard_error:
-        return UNKNOWN
-    return DOUBT if gain.value < 0 else verdict
-
-
-def _predicts(predictions: Mapping[str, Prediction]) -> tuple[str, str]:
-    model, guess = predictions["model"].nats, predictions["frequency"].gain
-    best = max(
-        (name for name in predictions if name != "model"),
-        key=lambda name: predictions[name].nats.value,
-    )
-    gap, error = -predictions[best].gain.value, predictions[best].gain.standard_error
-    sentence = (
-        f"The model has {model.value:.4f} nats a document shown, {guess.value:+.4f} ±"
-        f" {guess.standard_error:.4f} beyond the rates of positions. The best guess, {best}, has"
-        f" {abs(gap):.4f} ± {error:.4f} {'more' if gap > 0 else 'less'}."
-    )
-    is_near = gap <= _NEAR * abs(model.value)
-    return _of_gain(guess, TRUST if is_near else CARE), sentence
-
-
-def _knows_order(order: Order | None) -> tuple[str, str]:
-    if order is None:
-        return UNKNOWN, "Not asked: give `static`, the values at which the dynamics do nothing."
-    gain, shuffled = order
-    sentence = (
-        f"The dynamics add {gain.value:+.4f} ± {gain.standard_error:.4f} nats a step, and"
-        f" {shuffled.value:+.4f} ± {shuffled.standard_error:.4f} where steps are shuffled."
-    )
-    verdict = _of_gain(gain, TRUST if shuffled.value < gain.value / 2 else CARE)
-    why = " So most of it is who the user is." if verdict == CARE else ""
-    return verdict, f"{sentence}{why}"
-
-
-def _looks_alike(check: PredictiveCheck) -> tuple[str, str]:
-    gaps = {
-        name: abs(off_by(each.observed, each.predicted))
-        for name, each in check.statistics.items()
-        if abs(each.z_score) > CHANCE
+    """The answers. Where there are too few sessions or clicks, "cannot tell" is in the place of
+    each verdict; where the fit has seen the sessions, none is "trust".
+    """
+    has_clicks = found.predictions is not None
+    is_small = found.num_sessions < _LEAST_SESSIONS
+    is_small |= has_clicks and found.num_clicks < _LEAST_CLICKS
+    answers = {
+        "Does it predict?": verdicts.predicts(found.predictions, found.impossible),
+        "Does it know order?": verdicts.knows_order(found.order, has_clicks),
+        "Does it look alike?": verdicts.looks_alike(found.alike),
+        "Can a machine tell it from real?": verdicts.is_told(found.discrimination),
+        "Does it foretell what it did not see?": verdicts.foretells(found.foretold, has_clicks),
     }
-    blurred = [
-        name
-        for name, each in check.statistics.items()
-        if name not in gaps and np.std(each.replicated) > _ALIKE * abs(each.observed)
-    ]
-    number = len(check.statistics)
-    if not gaps or max(gaps.values()) <= _ALIKE:
-        sentence = f"None of {number} statistics is off by more than {_ALIKE:.0%}, but for chance."
-        if len(blurred) > number / 2:
-            return UNKNOWN, f"{sentence} Chance alone makes most of them vary by as much."
-        return TRUST, sentence
-    worst = max(gaps, key=lambda name: gaps[name])
-    statistic = check.statistics[worst]
-    sentence = (
-        f"{label(worst).capitalize()} is {statistic.predicted:.4g}, and {statistic.observed:.4g} in"
-        f" the log (z {statistic.z_score:+.1f}); {sum(gap > _ALIKE for gap in gaps.values())} of"
-        f" {number} statistics are off by more than {_ALIKE:.0%}."
-    )
-    return (CARE if gaps[worst] <= _UNLIKE else DOUBT), sentence
-
-
-def _is_told(found: Discrimination) -> tuple[str, str]:
-    sentence = (
-        f"A classifier is right with an area of {found.auc:.3f} ± {found.standard_error:.3f} under"
-        f" its curve; two simulations have {found.auc_null:.3f}, twice the odds of a click"
-        f" {found.auc_power:.3f}."
-    )
-    if found.auc >= _LARGEST_AUC:
-        told = f"{sentence} What tells most: {', '.join(found.giveaways[:3])}."
-        return (CARE if found.auc < 2 * _LARGEST_AUC - 0.5 else DOUBT), told
-    return (UNKNOWN if found.auc_power < _LARGEST_AUC else TRUST), sentence
-
-
-def _foretells(found: Foretold | None) -> tuple[str, str]:
-    if found is None:
-        return UNKNOWN, "Not asked: give `other`, a log of another policy, period or segment."
-    sentence = (
-        f"Predicted {found.predicted:.3%} clicks a document, logged {found.logged.value:.3%} ±"
-        f" {found.logged.standard_error:.3%} (z {found.z_score:+.1f}); {found.gain.value:+.4f} ±"
-        f" {found.gain.standard_error:.4f} nats from the rate of the first events there."
-    )
-    if 2 * found.gap.standard_error > _ALIKE * found.logged.value:
-        return UNKNOWN, sentence
-    if abs(found.z_score) > 2 and abs(off_by(found.logged.value, found.predicted)) > _ALIKE:
-        return DOUBT, sentence
-    is_better = found.gain.value > -2 * found.gain.standard_error
-    return (TRUST if is_better and abs(found.z_score) <= 2 else CARE), sentence
+    for number, (question, (verdict, sentence)) in enumerate(answers.items()):
+        if number == 0 and found.users is not None:
+            sentence += f" {found.users[0]:,} of {found.users[1]:,} users are also in training."
+        if is_small:
+            clicks = f" with {found.num_clicks:,} clicks" if has_clicks else ""
+            verdict = verdicts.UNKNOWN
+            sentence += f" {found.num_sessions:,} sessions{clicks} tell little."
+        elif not found.is_held_out and verdict == verdicts.TRUST and number < 4:
+            verdict, sentence = verdicts.CARE, f"{sentence} The fit has seen these sessions."
+        yield Finding(question, verdict, sentence)

@@ -30,7 +30,7 @@ def sessions(log):
 
 @pytest.fixture(scope="module")
 def true_check(log):
-    return predictive_check(evolution(**HAZARD), log, NUM_REPLICATES)
+    return predictive_check(Resimulation(evolution(**HAZARD), log), NUM_REPLICATES)
 
 
 def test_the_models_that_made_a_log_pass(true_check):
@@ -42,13 +42,14 @@ def test_the_models_that_made_a_log_pass(true_check):
 
 def test_other_models_fail(log):
     found = predictive_check(
-        evolution(choice_model=MultinomialProportional(-1.25, 4.0), **HAZARD), log, NUM_REPLICATES
+        Resimulation(evolution(choice_model=MultinomialProportional(-1.25, 4.0), **HAZARD), log),
+        NUM_REPLICATES,
     ).statistics
     for name in ("click_rate/position_0", "clicks_per_step/mean", "clicks_per_session/mean"):
         assert found[name].p_value < 1e-3
         assert found[name].z_score > 4
     patient = predictive_check(
-        evolution(**{**HAZARD, "time_budget": 20.0}), log, NUM_REPLICATES
+        Resimulation(evolution(**{**HAZARD, "time_budget": 20.0}), log), NUM_REPLICATES
     ).statistics
     assert patient["session_length/mean"].z_score < -5
     assert abs(patient["click_rate/position_0"].z_score) < 3.5
@@ -106,7 +107,7 @@ def test_sessions_that_the_log_cuts_are_cut_at_the_same_step(log):
 def test_models_that_nobody_leaves_keep_the_logged_lengths():
     log = from_trajectory(rollout(exploration(), 50, 5))
     log = log._replace(length=np.arange(50, dtype=np.int32) % 5 + 1)
-    check = predictive_check(exploration(), log, 20)
+    check = predictive_check(Resimulation(exploration(), log), 20)
     np.testing.assert_array_equal(Resimulation(exploration(), log).simulated(0).length, log.length)
     assert "session_length" not in check.histograms
     assert any("nobody leaves" in note for note in check.notes)
@@ -114,7 +115,7 @@ def test_models_that_nobody_leaves_keep_the_logged_lengths():
 
 def test_engagement_is_left_out_where_it_hangs_on_innovations_that_were_not_logged(log, true_check):
     # The choice moves the interests in a direction that was not logged, but not what is watched.
-    check = predictive_check(evolution(**HAZARD), log._replace(innovation=()), 20)
+    check = predictive_check(Resimulation(evolution(**HAZARD), log._replace(innovation=())), 20)
     assert (
         check.statistics["engagement_per_session/mean"].observed
         == true_check.statistics["engagement_per_session/mean"].observed
@@ -132,7 +133,7 @@ def test_engagement_is_left_out_where_it_hangs_on_innovations_that_were_not_logg
     simulator.users = Coupled(
         20, MultinomialProportional(-1.25), time_budget=10.0, dtype=tf.float64, **HAZARD
     )
-    check = predictive_check(simulator, log._replace(innovation=()), 20)
+    check = predictive_check(Resimulation(simulator, log._replace(innovation=())), 20)
     assert not any("engagement" in name for name in check.statistics)
     assert any("innovations that were not logged" in note for note in check.notes)
 
@@ -178,7 +179,7 @@ def test_cuts_are_drawn_from_those_that_came_later():
 def test_the_models_that_made_a_log_that_is_cut_pass():
     scores = []
     for seed in range(20):
-        check = predictive_check(evolution(**HAZARD), cut_log(seed), 20, seed=seed)
+        check = predictive_check(Resimulation(evolution(**HAZARD), cut_log(seed)), 20, seed=seed)
         scores.append([statistic.z_score for statistic in check.statistics.values()])
     # By statistic: 95 % of 20 logs, less 2 standard errors.
     assert (np.mean(np.abs(scores) < 2, axis=0) >= 0.85).all()
@@ -214,7 +215,7 @@ def test_the_models_that_made_a_log_of_visits_pass():
     scores = []
     for seed in range(20):
         simulator, log, _ = visits_until_a_date(seed)
-        check = predictive_check(simulator, log, 20, seed=seed)
+        check = predictive_check(Resimulation(simulator, log), 20, seed=seed)
         scores.append([statistic.z_score for statistic in check.statistics.values()])
     assert (np.mean(np.abs(scores) < 2, axis=0) >= 0.8).all()
     assert np.mean(np.abs(scores) < 2) >= 0.9

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recsim_tf.fitting.checks.fit_checks import recover, summarise
+from recsim_tf.fitting.checks.recovery import recover, summarise
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 
 

@@ -22,6 +22,7 @@ from recsim_tf.fitting.checks.choices import (
     predict_choices,
 )
 from recsim_tf.fitting.checks.predictive import predictive_check
+from recsim_tf.fitting.checks.resimulation import Resimulation
 from recsim_tf.fitting.checks.responses import predict_responses
 from recsim_tf.fitting.logs.session_log import take_steps
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
@@ -212,7 +213,7 @@ def test_latent_tastes_that_drift_are_summed_out(hidden):
 
 @pytest.fixture(scope="module", name="check")
 def fixture_check(log):
-    return predictive_check(watchers(), log, 20)
+    return predictive_check(Resimulation(watchers(), log), 20)
 
 
 def test_sums_of_what_is_drawn_beside_clicks_are_checked(log, check):
@@ -224,7 +225,7 @@ def test_sums_of_what_is_drawn_beside_clicks_are_checked(log, check):
     observed = check.statistics["response/dwell_per_session/mean"].observed
     assert observed == pytest.approx(dwell.mean(), rel=1e-5)
     assert max(abs(each.z_score) for each in check.statistics.values()) < 3.5
-    other = predictive_check(watchers(dwell_spread=1.0), log, 20).statistics
+    other = predictive_check(Resimulation(watchers(dwell_spread=1.0), log), 20).statistics
     assert other["response/dwell_per_session/standard_deviation"].z_score < -3
     assert abs(other["clicks_per_session/mean"].z_score) < 3.5
 
@@ -233,7 +234,7 @@ def test_what_the_reward_sums_up_is_not_checked_twice(log):
     simulator = recsim_tf.Simulator(
         Watchers(), Numbers(), 3, 3, lambda response: tf.reduce_sum(response.dwell, axis=1)
     )
-    names = predictive_check(simulator, log, 20).statistics
+    names = predictive_check(Resimulation(simulator, log), 20).statistics
     assert "engagement_per_session/mean" in names
     assert not any(name.startswith("response/dwell") for name in names)
 
@@ -241,13 +242,11 @@ def test_what_the_reward_sums_up_is_not_checked_twice(log):
 def test_a_report_tells_of_each_field(log, tmp_path):
     result = fit(watchers(), {"users.dwell_loc": Parameter(0.5)}, log)
     path = tmp_path / "fit.html"
-    figures = write_report(path, result, log, num_replicates=20)
-    assert set(figures["responses"]) == {"dwell", "rating"}
-    dwell = figures["responses"]["dwell"]
-    assert dwell["expected_error"] < 2 * dwell["noise"]
-    assert figures["choices"] is not None
+    found = write_report(path, result, log)["calibrations"]
+    assert list(found) == ["click probability", "dwell", "rating"]
+    assert found["dwell"]["expected_error"] < 2 * found["dwell"]["noise"]
     page = read_page(path)
-    assert "Calibration: predictions of dwell are off by" in page.text
     assert "Observed against predicted rating: means of" in page.text
-    # Search, calibrations of clicks and both fields, click rates, clicks and sums of both fields.
-    assert len(page.images) == 8
+    # Search, calibrations of clicks and both fields, click rates, clicks and sums of both fields,
+    # areas under the curve.
+    assert len(page.images) == 9

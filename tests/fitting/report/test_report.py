@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsim_tf.fitting import Parameter, fit, from_trajectory
-from recsim_tf.fitting.checks.fit_checks import recover
+from recsim_tf.fitting.checks.recovery import recover
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.report.sections import parameters, recovery
@@ -13,8 +13,9 @@ from tests.fitting.sessions import HAZARD, evolution, rollout, satisfaction
 from tests.web_page import read_page
 
 SECTIONS = [
-    *("Summary", "Parameters", "Learning curve", "Predicted choices", "Calibration"),
-    "Posterior-predictive checks",
+    *("Summary", "Parameters", "Learning curve"),
+    *("Does it predict?", "Does it know order?", "Does it look alike?"),
+    *("Can a machine tell it from real?", "Does it foretell what it did not see?"),
 ]
 NAME = "users.choice_model.no_click_mass"
 
@@ -34,7 +35,7 @@ def result(log):
 def written(result, log, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "fit.html"
     train, held_out = log.split(0.25)
-    options = {"truth": {NAME: 1.0}, "title": "Fit <of> users & more", "num_replicates": 20}
+    options = {"truth": {NAME: 1.0}, "title": "Fit <of> users & more"}
     return path, write_report(path, result, train, held_out_log=held_out, **options)
 
 
@@ -42,16 +43,17 @@ def test_a_report_says_what_was_fitted_and_what_the_checks_found(written, result
     path, figures = written
     page = read_page(path)
     assert page.title == "Fit <of> users & more"
-    assert page.headings == [*SECTIONS, "Recovery of known parameters"]
+    assert page.headings == [*SECTIONS[:3], "Recovery of known parameters", *SECTIONS[3:]]
     for piece in (
         "InterestEvolutionUsers",
         "sessions fitted 90",
         "sessions held out 30",
         "search converged",
-        "held out from the fit",
+        "30 sessions that the fit did not see",
+        "30 sessions with",
         f"{NAME} {float(result.estimates[NAME].value):#.4g}",
-        signed(figures["choices"]["gain"]["value"]),
-        fixed(figures["calibration"]["expected_error"]),
+        signed(figures["predictions"]["frequency"]["gain"]["value"]),
+        fixed(figures["calibrations"]["click probability"]["expected_error"]),
     ):
         assert piece in page.text
     # Search, calibration, click rates, lengths, clicks, engagement by session and by step.
@@ -62,12 +64,12 @@ def test_a_report_says_what_was_fitted_and_what_the_checks_found(written, result
 def test_figures_are_those_of_the_checks_as_json_takes_them(written):
     _, figures = written
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
-    choices = figures["choices"]
-    assert (choices["held_out"], choices["num_sessions"]) == (True, 30)
-    assert choices["frequencies"]["value"] < choices["model"]["value"] < 0
-    assert figures["predictive"]["num_sessions"] == 90
-    statistic = figures["predictive"]["statistics"]["session_length/mean"]
-    assert set(statistic) == {"observed", "predicted", "interval", "z_score", "p_value"}
+    assert (figures["is_held_out"], figures["num_sessions"]) == (True, 30)
+    nats = {name: each["nats"]["value"] for name, each in figures["predictions"].items()}
+    assert nats["frequency"] < nats["model"] < 0
+    statistic = figures["alike"]["session_length/mean"]
+    names = {"observed", "predicted", "interval", "z_score", "p_value", "off_by"}
+    assert set(statistic) == names
     (recovered,) = figures["recovery"]
     assert recovered["parameter"] == NAME
     assert recovered["max_relative_error"] < 0.5
@@ -78,28 +80,31 @@ def test_a_file_that_is_there_is_kept_unless_told_otherwise(result, log, tmp_pat
     path = tmp_path / "fit.html"
     path.write_text("mine")
     with pytest.raises(FileExistsError, match="path must be of a new file unless overwrite=True"):
-        write_report(path, result, log, num_replicates=20)
+        write_report(path, result, log)
     assert path.read_text() == "mine"
     pages = []
     for _ in range(2):
-        write_report(path, result, log, num_replicates=20, overwrite=True)
+        write_report(path, result, log, overwrite=True)
         pages.append(path.read_bytes())
     assert pages[0] == pages[1]
     page = read_page(path)
     assert page.headings == SECTIONS
-    assert "none were held out" in page.text
+    assert "60 sessions that the fit has seen" in page.text
     with pytest.raises(FileNotFoundError, match="path must be in a folder that exists"):
         write_report(tmp_path / "none" / "fit.html", result, log)
 
 
-def test_a_report_says_why_choices_were_not_predicted(tmp_path):
+def test_a_report_of_responses_without_clicks_says_so(tmp_path):
     simulator = satisfaction(time_budget=4.0)
-    log = from_trajectory(rollout(simulator, 40, 6))
+    log = from_trajectory(rollout(simulator, 120, 6))
     result = fit(simulator, {"users.choc_mean": Parameter()}, log, uncertainty=None)
-    figures = write_report(tmp_path / "fit.html", result, log, num_replicates=20)
-    assert figures["choices"] is None
+    figures = write_report(tmp_path / "fit.html", result, log)
+    assert figures["predictions"] is None
+    engagement = figures["calibrations"]["response"]
+    assert engagement["expected_error"] < 3 * engagement["noise"]
+    assert figures["discrimination"]["auc"] < 0.6
     text = read_page(tmp_path / "fit.html").text
-    assert text.count("Choices were not predicted: responses must be choices of a position") == 2
+    assert text.count("Cannot tell. These responses have no clicks.") == 3
 
 
 def test_large_parameters_are_summed_up_with_a_histogram():

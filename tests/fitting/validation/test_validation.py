@@ -4,15 +4,32 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.fitting import simulated_log
 from recsim_tf.fitting.checks.choices import Mean
+from recsim_tf.fitting.report.validation import render
 from recsim_tf.fitting.validation import shuffle_steps, validate
+from recsim_tf.fitting.validation.baselines import Prediction
+from recsim_tf.fitting.validation.discriminator import Discrimination
 from recsim_tf.fitting.validation.order import Order
-from recsim_tf.fitting.validation.page import render
-from recsim_tf.fitting.validation.validation import CARE, DOUBT, TRUST, UNKNOWN, _knows_order
+from recsim_tf.fitting.validation.verdicts import (
+    CARE,
+    DOUBT,
+    TRUST,
+    UNKNOWN,
+    is_told,
+    knows_order,
+    predicts,
+)
+from tests.fitting.shoppers import Shoppers
+from tests.worlds.clicks import Numbers
 
+PREDICTIONS = {
+    "model": Prediction(Mean(-0.3, 0.01), Mean(0.0, 0.0)),
+    "frequency": Prediction(Mean(-0.4, 0.01), Mean(0.1, 0.01)),
+}
 MASS = "users.choice_model.no_click_mass"
 
 
@@ -59,6 +76,80 @@ def test_a_small_log_tells_nothing(logs):
     assert "20 sessions" in found.findings[0].sentence
 
 
+def test_sessions_that_the_fit_has_seen_are_never_trusted(logs):
+    train, _ = logs
+    found = validate(evolution(), train)
+    assert (found.is_held_out, found.num_sessions) == (False, 125)
+    assert TRUST not in verdicts(found)
+    assert "The fit has seen these sessions." in found.findings[0].sentence
+    assert "sessions that the fit has seen" in render(found, "Seen")
+
+
+def test_what_was_known_before_is_not_predicted(logs):
+    train, whole = logs
+    long = whole.take(np.flatnonzero(whole.length > 6))
+    steps = np.arange(6, long.max_length)
+    given = long.cut(np.full(long.num_sessions, 6))
+    later = long._replace(
+        length=long.length - 6,
+        **{
+            name: tf.nest.map_structure(lambda leaf: leaf[:, steps], getattr(long, name))
+            for name in ("documents", "shown", "hidden", "response", "innovation")
+        },
+    )
+    ids = range(9), range(6, 12)
+    every = validate(evolution(), train, long)
+    last = validate(evolution(), train, later, given=given, user_ids=ids)
+    assert last.num_events == every.num_events - 6 * 3 * long.num_sessions
+    assert "3 of 6 users are also in training." in last.findings[0].sentence
+    # Sessions are simulated from their first step on.
+    for name, each in every.alike.statistics.items():
+        assert last.alike.statistics[name].observed == each.observed
+
+
+def test_a_segment_is_foretold_by_models_that_have_not_seen_it():
+    simulator = recsim_tf.Simulator(Shoppers(), Numbers(), 3, 3)
+    train, held_out = simulated_log(simulator, 600, 6).split(0.5)
+    seen = []
+
+    def refit(log, fixed):
+        seen.append((np.unique(log.initial.device).tolist(), dict(fixed)))
+        return simulator
+
+    def foretold(segment):
+        return validate(simulator, train, held_out, refit=refit, hold_out_segment=segment).foretold
+
+    found = foretold({"device": 0})
+    assert seen == [([1], {})]
+    assert abs(found.z_score) < 3
+    logged = train.response[(train.initial.device == 0)] < 3
+    assert found.logged.value == pytest.approx(logged.mean() / 3)
+    for segment, message in (
+        ({"phone": 1}, "must name fields of the log's initial draws .*, device, eager, taste, got"),
+        ({"device": 7}, "must be a part of the 300 sessions, got {'device': 7} of 0"),
+    ):
+        with pytest.raises(ValueError, match=f"hold_out_segment {message}"):
+            foretold(segment)
+
+
+def test_a_model_that_takes_clicks_for_impossible_is_not_trusted():
+    assert predicts(PREDICTIONS, 0)[0] == TRUST
+    verdict, sentence = predicts(PREDICTIONS, 3)
+    assert verdict == DOUBT
+    assert sentence.endswith("It takes the clicks of 3 steps for impossible.")
+
+
+def test_few_sessions_are_told_apart_by_chance():
+    def told(auc, power, chance):
+        return is_told(Discrimination(auc, 0.01, chance, 0.5, power, ["clicks"]))[0]
+
+    assert told(0.58, 0.9, chance=0.01) == CARE
+    assert told(0.58, 0.9, chance=0.05) == UNKNOWN
+    assert told(0.52, 0.9, chance=0.01) == TRUST
+    assert told(0.52, 0.54, chance=0.01) == UNKNOWN
+    assert told(0.9, 0.9, chance=0.01) == DOUBT
+
+
 def test_steps_are_shuffled_within_sessions(logs):
     log, _ = logs
     log = log.cut(np.minimum(log.length, np.arange(log.num_sessions) % 12 + 1))
@@ -84,10 +175,10 @@ def test_steps_are_shuffled_within_sessions(logs):
 
 def test_order_counts_where_it_is_lost_by_shuffling():
     big, small = Mean(0.1, 0.01), Mean(0.01, 0.01)
-    assert _knows_order(Order(big, small))[0] == TRUST
-    assert _knows_order(Order(big, big))[0] == CARE
-    assert _knows_order(Order(small, small))[0] == UNKNOWN
-    assert _knows_order(Order(Mean(-0.1, 0.01), small))[0] == DOUBT
+    assert knows_order(Order(big, small))[0] == TRUST
+    assert knows_order(Order(big, big))[0] == CARE
+    assert knows_order(Order(small, small))[0] == UNKNOWN
+    assert knows_order(Order(Mean(-0.1, 0.01), small))[0] == DOUBT
 
 
 def test_figures_are_json_and_the_page_has_five_sections(found):
@@ -101,7 +192,7 @@ def test_figures_are_json_and_the_page_has_five_sections(found):
 
 
 def test_wrong_arguments_are_told(logs):
-    with pytest.raises(ValueError, match="refit and static must be given together"):
+    with pytest.raises(ValueError, match="refit must be given for static or hold_out_segment"):
         validate(evolution(), *logs, static={MASS: 1.0})
     with pytest.raises(ValueError, match="num_replicates must be at least 20, got 5"):
         validate(evolution(), *logs, num_replicates=5)

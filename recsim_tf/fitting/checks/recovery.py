@@ -1,0 +1,91 @@
+"""How near estimates come to a known truth."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from recsim_tf.fitting.estimate.estimates import ParameterEstimate
+
+
+class Recovered(NamedTuple):
+    """An estimate beside the truth."""
+
+    parameter: str
+    element: tuple[int, ...]  # its index, () for a number
+    replication: int
+    truth: float
+    estimate: float
+    standard_error: float
+    relative_error: float  # estimate / truth - 1; NaN where the truth is zero
+    z_score: float  # (estimate - truth) / standard_error; NaN without a standard error
+    covered: bool | None  # whether the interval holds the truth; None without an interval
+
+
+def recover(
+    truth: Mapping[str, Any],
+    estimates: Mapping[str, ParameterEstimate] | Sequence[Mapping[str, ParameterEstimate]],
+) -> list[Recovered]:
+    """Puts estimates beside the truth, by parameter, element and replication.
+
+    Args:
+      truth: true values by the name of the parameter, numbers or arrays. Other parameters are left
+        out.
+      estimates: of one fit, or of several fits to logs of the same truth.
+
+    Raises:
+      ValueError: for a true value of a parameter that was not fitted, or of another shape.
+    """
+    replications = [estimates] if isinstance(estimates, Mapping) else list(estimates)
+    rows = []
+    for replication, fitted in enumerate(replications):
+        for name, value in truth.items():
+            if name not in fitted:
+                raise ValueError(
+                    f"truth must name parameters that were fitted, {', '.join(fitted)}, got"
+                    f" {name!r}"
+                )
+            estimate, value = fitted[name], np.asarray(value, np.float64)
+            if value.shape != np.shape(estimate.value):
+                raise ValueError(
+                    f"the truth of {name} must have the shape {list(np.shape(estimate.value))}, got"
+                    f" {list(value.shape)}"
+                )
+            for index in np.ndindex(value.shape):
+                true, found, error, low, high = (
+                    float(np.asarray(array)[index]) for array in (value, *estimate)
+                )
+                relative = found / true - 1 if true else float("nan")
+                z_score = (found - true) / error if error > 0 else float("nan")
+                covered = None if np.isnan([low, high]).any() else low <= true <= high
+                rows.append(
+                    Recovered(
+                        name, index, replication, true, found, error, relative, z_score, covered
+                    )
+                )
+    return rows
+
+
+def summarise(rows: Sequence[Recovered]) -> list[dict[str, Any]]:
+    """The estimates of each parameter, over its elements and all replications. The mean z-score of
+    an unbiased estimate is 0, and its root mean square is 1 where standard errors are right.
+    """
+    found = []
+    for name in dict.fromkeys(row.parameter for row in rows):
+        mine = [row for row in rows if row.parameter == name]
+        errors = np.array([row.estimate - row.truth for row in mine])
+        z_scores = np.array([row.z_score for row in mine])
+        row = {
+            "parameter": name,
+            "num_estimates": len(mine),
+            "max_relative_error": float(np.max(np.abs([row.relative_error for row in mine]))),
+            "mean_error": float(errors.mean()),
+            "rms_error": float(np.sqrt(np.mean(errors**2))),
+            "mean_standard_error": float(np.mean([row.standard_error for row in mine])),
+            "mean_z_score": float(z_scores.mean()),
+            "rms_z_score": float(np.sqrt(np.mean(z_scores**2))),
+            "covered": sum(bool(row.covered) for row in mine),
+            "intervals": sum(row.covered is not None for row in mine),
+        }
+        found.append(row)
+    return found
