@@ -17,9 +17,9 @@ exchangeable: static, whose taste is learned from every event before, those of t
 `fits/learned_tastes.py`. drift, learned: the same with drift. Their difference is what drift tells
 beyond who the user is.
 
-shuffled: the events of each user in random order, those of training and of test apart, and the
-models fitted to them again. The likelihood of static tastes is the same in any order, so their fit
-is not repeated.
+shuffled: the events of each user in random order, those of training and of test apart, and drift
+fitted to them again. The likelihood of static tastes is the same in any order, so their fit serves
+for both.
 
 The guesses are those of a validation. A probability of a click on each movie alone becomes one of
 the choice from ten by its odds. Those that see how often a movie was a negative before would show
@@ -88,48 +88,43 @@ def movielens(data_dir: str, seed: int, quick: bool) -> dict[str, Any]:
     )
     if _USERS[quick]:
         data = _first_users(data, _USERS[quick])
-    other = data._replace(log=shuffled(data.log, data.test, seed))
     fits: dict[str, Any] = {}
 
-    def fitted(name: str, log: MovieLensLog, model: str, known: np.ndarray | None) -> FitResult:
+    def fitted(name: str, events: MovieLensLog, model: str, known: Any = features) -> FitResult:
         started = time.perf_counter()
-        result = fit_taste(log, known, _DYNAMICS[model], seed, quick)
+        result = fit_taste(events, known, _DYNAMICS[model], seed, quick)
         fits[name] = {
             "seconds": time.perf_counter() - started,
             "log_likelihood": result.log_likelihood,
         }
         return result
 
-    def models(log: MovieLensLog, static: FitResult, end: str) -> dict[str, np.ndarray]:
-        """Probabilities [S, T, K] by model."""
-        drift = fitted(f"drift{end}", log, "drift", features)
-        decay = drift.estimates["users.decay"].value
-        fits[f"drift{end}"]["decay"] = np.sort(decay).round(4).tolist()
-        return {
-            "static": _by_taste_of_training(static, log),
-            "exchangeable": predict_while_learning(static.simulator, log.log, seed).probs,
-            "memory": _by_taste_of_training(fitted(f"memory{end}", log, "memory", features), log),
-            "drift": _by_taste_of_training(drift, log),
-            "drift_learned": predict_while_learning(drift.simulator, log.log, seed).probs,
+    def against_static(events: MovieLensLog, drift: FitResult) -> dict[str, Scores]:
+        probs = {
+            "static": _by_taste_of_training(static, events),
+            "exchangeable": predict_while_learning(static.simulator, events.log, seed).probs,
+            "drift": _by_taste_of_training(drift, events),
+            "drift_learned": predict_while_learning(drift.simulator, events.log, seed).probs,
         }
+        return {name: Scores.of(each, events) for name, each in probs.items()}
 
-    factorisation = fitted("matrix_factorisation", data, "static", None)
-    static = fitted("static", data, "static", features)
-    scores = {
-        name: Scores.of(probs, data)
-        for name, probs in {
-            **guesses(data, seed),
-            "matrix_factorisation": _by_taste_of_training(factorisation, data),
-            **models(data, static, ""),
-        }.items()
+    static, drift = fitted("static", data, "static"), fitted("drift", data, "drift")
+    other = data._replace(log=shuffled(data.log, data.test, seed))
+    in_order = against_static(data, drift)
+    again = against_static(other, fitted("drift_shuffled", other, "drift"))
+    others = {
+        "memory": fitted("memory", data, "memory"),
+        "matrix_factorisation": fitted("matrix_factorisation", data, "static", None),
     }
-    again = {
-        name: Scores.of(probs, other) for name, probs in models(other, static, "_shuffled").items()
+    probs = {name: _by_taste_of_training(result, data) for name, result in others.items()}
+    in_order |= {
+        name: Scores.of(each, data) for name, each in {**guesses(data, seed), **probs}.items()
     }
     gains = {
         name: {
-            "in_order": _gain(scores, name, data)._asdict(),
-            "shuffled": _gain(again, name, data)._asdict(),
+            which: _gain(scores, name, data)._asdict()
+            for which, scores in (("in_order", in_order), ("shuffled", again))
+            if name in scores
         }
         for name in _GAINS
     }
@@ -139,9 +134,9 @@ def movielens(data_dir: str, seed: int, quick: bool) -> dict[str, Any]:
         "train_events": int(data.train.sum()),
         "test_events": int(data.test.sum()),
         "figures": {
-            **{name: found.nats.value for name, found in scores.items()},
+            **{name: found.nats.value for name, found in in_order.items()},
             **{f"{name}/shuffled": found.nats.value for name, found in again.items()},
-            **{f"{name}/hit_at_1": found.hits.value for name, found in scores.items()},
+            **{f"{name}/hit_at_1": found.hits.value for name, found in in_order.items()},
             **{f"{name}/seconds": found["seconds"] for name, found in fits.items()},
             **{
                 f"gain_over_{name}/{which}": mean["value"]
@@ -149,6 +144,7 @@ def movielens(data_dir: str, seed: int, quick: bool) -> dict[str, Any]:
                 for which, mean in gain.items()
             },
         },
+        "decay": np.sort(drift.estimates["users.decay"].value).round(4).tolist(),
         "gains": gains,
         "fits": fits,
     }
@@ -308,11 +304,10 @@ def movielens_table(result: dict[str, Any]) -> str:
         text_table(rows),
     ]
     for name, title in _GAINS.items():
-        in_order, shuffled = (
-            f"{mean['value']:+.3f} ± {mean['standard_error']:.3f}"
-            for mean in result["gains"][name].values()
-        )
-        lines.append(
-            f"Drift adds {in_order} nats a choice to {title}; {shuffled} where events are shuffled."
-        )
+        words = {
+            which: f"{mean['value']:+.3f} ± {mean['standard_error']:.3f}"
+            for which, mean in result["gains"][name].items()
+        }
+        again = f"; {words['shuffled']} where events are shuffled" if "shuffled" in words else ""
+        lines.append(f"Drift adds {words['in_order']} nats a choice to {title}{again}.")
     return "\n".join(lines)
