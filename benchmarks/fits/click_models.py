@@ -3,7 +3,7 @@
 All are settings of `PageClicks-v0` whose items are pairs of a query and a document, and are fitted
 by maximum a posteriori. Attraction, satisfaction, examination and continuation have the prior
 Beta(2, 2), which PyClick's counts amount to; on a logit it is the standard logistic distribution. A
-pair that no training page shows has the mean attraction of the others.
+pair that no training page shows has the mean logits of the others, by how often they were shown.
 
 gctr, rctr, dctr: one click rate, one for each rank, one for each pair. pbm, ubm: position-based and
 user browsing model. cm, dcm, ccm, sdbn, dbn: cascade, dependent clicks, click chain, (simplified)
@@ -88,6 +88,9 @@ def click_models(path: str | None, test: str | None, seed: int, quick: bool) -> 
         "study": "click_models",
         "figures": figures,
         "pages": [train.num_sessions, len(train.distinct()[0]), kept.num_sessions],
+        "unseen": int(
+            np.any(times_shown(train, num_pairs)[kept.documents] == 0, axis=(1, 2)).sum()
+        ),
         "rows": rows,
     }
 
@@ -152,13 +155,18 @@ def fit_model(model: _Model, log: SessionLog, num_pairs: int, quick: bool) -> Fi
     )
 
 
+def times_shown(log: SessionLog, num_pairs: int) -> np.ndarray:
+    """int64 [num_pairs + 1]: how often a log shows each pair."""
+    return np.bincount(log.documents.ravel(), minlength=num_pairs + 1)
+
+
 def _with_mean_for_unseen(result: FitResult, train: SessionLog, num_pairs: int):
     """The fitted simulator, whose pairs that no page of the training showed have the mean logits of
-    those that it did.
+    those that it did, by how often.
     """
-    seen = np.bincount(train.documents.ravel(), minlength=num_pairs + 1) > 0
+    count = times_shown(train, num_pairs)
     tables = {
-        name: np.where(seen, value, value[seen].mean())
+        name: np.where(count > 0, value, np.average(value, weights=count))
         for name, value in result.values().items()
         if name.startswith("documents.")
     }
@@ -186,6 +194,8 @@ def click_models_table(result: dict[str, Any]) -> str:
     lines = [
         f"{train:,} training pages, {distinct:,} of them different, and {kept:,} to score; nats a"
         " rank; perplexity as mean over ranks / pooled",
+        f"{result['unseen']:,} of the pages to score show a pair of query and document that no"
+        " training page shows.",
         text_table(rows),
     ]
     for which in ("log_likelihood", "training"):

@@ -1,4 +1,4 @@
-"""MovieLens-100K: what drifting tastes tell of the next choice.
+"""MovieLens-100K: what drifting tastes tell of the next choice, beyond who the user is.
 
 Protocol: a user's ratings in order of time, the first 80 % for training, the rest for test. An
 event is a choice from ten: the movie rated and nine movies drawn uniformly from those not rated by
@@ -9,47 +9,76 @@ Every model sees what came before an event, and nothing after it.
 drift: `DriftingTaste-v0`, fitted by variational inference: mean-field posteriors of each movie's
 bias and factors, whose priors are regressed on genre and year, and of each user's initial taste.
 Everything else, the spread of the priors too, is fitted; nothing is tuned on a validation set.
-static: the same model with a gain of 0. matrix factorisation: that without the genres and years.
+static: the same model with a gain of 0. memory: with a decay of 1, so that the taste is moved by
+all choices before, in whichever order they were. matrix factorisation: static without the genres
+and years. The taste of these is that of the training events.
 
-popularity: a logit in the logarithm of a movie's training ratings. leak rule: the same with a term
-for candidates that were this user's negatives before. Negatives that were never rated, at any time,
-would give the future away; these must not.
+exchangeable: static, whose taste is learned from every event before, those of the test too, see
+`fits/learned_tastes.py`. drift, learned: the same with drift. Their difference is what drift tells
+beyond who the user is.
+
+shuffled: the events of each user in random order, those of training and of test apart, and drift
+fitted to them again. The likelihood of static tastes is the same in any order, so their fit serves
+for both.
+
+The guesses are those of a validation. A probability of a click on each movie alone becomes one of
+the choice from ten by its odds. Those that see how often a movie was a negative before would show
+whether negatives give the future away.
 """
 
 import os
 import time
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from scipy import optimize, special
+from fits.learned_tastes import predict_while_learning
+from scipy import special
 
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.fitting import Minibatches, Parameter, fit
-from recsim_tf.fitting.checks.choices import predict_choices
+from recsim_tf.fitting.checks.choices import Mean, mean_by_session, predict_choices
 from recsim_tf.fitting.estimate.fit import FitResult
-from recsim_tf.fitting.logs import read_movielens, read_movies
+from recsim_tf.fitting.logs import SessionLog, read_movielens, read_movies
 from recsim_tf.fitting.logs.datasets.movielens import MovieFeatures, MovieLensLog
+from recsim_tf.fitting.logs.session_log import take_steps
 from recsim_tf.fitting.parameters.parameter import hierarchical_normal
+from recsim_tf.fitting.validation.baselines import baselines
+from recsim_tf.fitting.validation.events import Events
+from recsim_tf.fitting.validation.order import shuffle_steps
 from recsim_tf.support.tables import text_table
 
+_LOGGED = ("documents", "shown", "response")
 _BATCH_SIZE, _LEARNING_RATE = 64, 0.03
 # Full and quick.
 _FACTORS, _PASSES, _USERS = {False: 48, True: 4}, {False: 100, True: 1}, {False: None, True: 20}
 # Release years are taken in periods, which begin here.
 _PERIODS = (0, 1950, 1960, 1970, 1980, 1990, 1993, 1994, 1995, 1996, 1997)
-_ROWS = (
-    ("uniform", "uniform"),
-    ("popularity", "popularity"),
-    ("leak_rule", "popularity and leak rule"),
-    ("matrix_factorisation", "matrix factorisation"),
-    ("static", "static taste, genres and years"),
-    ("drift", "drifting taste, genres and years"),
-)
+# What is fitted of the dynamics, by model.
+_DYNAMICS = {"static": (), "memory": ("gain",), "drift": ("gain", "decay")}
+_ROWS = {
+    "frequency": "frequency",
+    "popularity": "popularity",
+    "logistic regression": "logistic regression",
+    "boosting": "boosting",
+    "boosting with order": "boosting with order",
+    "matrix_factorisation": "matrix factorisation",
+    "static": "static taste, as in training",
+    "exchangeable": "static taste, learned choice by choice",
+    "memory": "a memory of all choices, without their order",
+    "drift": "drifting taste, as in training",
+    "drift_learned": "drifting taste, learned choice by choice",
+}
+_GAINS = {
+    "static": "a static taste, as in training",
+    "memory": "a memory without order",
+    "exchangeable": "an exchangeable user, both learned",
+}
 
 
 def movielens(data_dir: str, seed: int, quick: bool) -> dict[str, Any]:
-    """Scores of all models on the test events."""
+    """Scores of all models on the test events, in order and shuffled."""
     folder = os.path.join(data_dir, "ml-100k")
     if not os.path.isdir(folder):
         raise SystemExit(f"data_dir has no folder ml-100k, got {data_dir}: run `make data` first")
@@ -59,57 +88,141 @@ def movielens(data_dir: str, seed: int, quick: bool) -> dict[str, Any]:
     )
     if _USERS[quick]:
         data = _first_users(data, _USERS[quick])
-    count = np.bincount(_chosen(data)[data.train], minlength=data.num_movies)
-    popularity = np.log1p(count)[data.log.documents]
-    was_negative = earlier_negatives(data)
-    scores = {
-        "uniform": _score(np.zeros(data.log.shown.shape), data),
-        "popularity": _score(_logit(popularity[..., np.newaxis], data), data),
-        "leak_rule": _score(_logit(np.stack([popularity, was_negative], axis=-1), data), data),
-    }
     fits: dict[str, Any] = {}
-    for name, with_features, drifts in (
-        ("matrix_factorisation", False, False),
-        ("static", True, False),
-        ("drift", True, True),
-    ):
+
+    def fitted(name: str, events: MovieLensLog, model: str, known: Any = features) -> FitResult:
         started = time.perf_counter()
-        result = fit_taste(data, features if with_features else None, drifts, seed, quick)
+        result = fit_taste(events, known, _DYNAMICS[model], seed, quick)
         fits[name] = {
             "seconds": time.perf_counter() - started,
             "log_likelihood": result.log_likelihood,
         }
-        predictions = predict_choices(
-            result.simulator, data.log._replace(initial=result.initial_draws), batch_size=100
-        )
-        with np.errstate(divide="ignore"):
-            scores[name] = _score(np.log(predictions.probs[..., :-1]), data)
-        if drifts:
-            fits[name]["decay"] = np.sort(result.estimates["users.decay"].value).round(4).tolist()
+        return result
+
+    def against_static(events: MovieLensLog, drift: FitResult) -> dict[str, Scores]:
+        probs = {
+            "static": _by_taste_of_training(static, events),
+            "exchangeable": predict_while_learning(static.simulator, events.log, seed).probs,
+            "drift": _by_taste_of_training(drift, events),
+            "drift_learned": predict_while_learning(drift.simulator, events.log, seed).probs,
+        }
+        return {name: Scores.of(each, events) for name, each in probs.items()}
+
+    static, drift = fitted("static", data, "static"), fitted("drift", data, "drift")
+    other = data._replace(log=shuffled(data.log, data.test, seed))
+    in_order = against_static(data, drift)
+    again = against_static(other, fitted("drift_shuffled", other, "drift"))
+    others = {
+        "memory": fitted("memory", data, "memory"),
+        "matrix_factorisation": fitted("matrix_factorisation", data, "static", None),
+    }
+    probs = {name: _by_taste_of_training(result, data) for name, result in others.items()}
+    in_order |= {
+        name: Scores.of(each, data) for name, each in {**guesses(data, seed), **probs}.items()
+    }
+    gains = {
+        name: {
+            which: _gain(scores, name, data)._asdict()
+            for which, scores in (("in_order", in_order), ("shuffled", again))
+            if name in scores
+        }
+        for name in _GAINS
+    }
     return {
         "study": "movielens",
         "users": data.log.num_sessions,
         "train_events": int(data.train.sum()),
         "test_events": int(data.test.sum()),
         "figures": {
-            **{name: nll for name, (nll, _) in scores.items()},
-            "hit_at_1": scores["drift"][1],
-            **{f"{name}/hit_at_1": hit for name, (_, hit) in scores.items()},
+            **{name: found.nats.value for name, found in in_order.items()},
+            **{f"{name}/shuffled": found.nats.value for name, found in again.items()},
+            **{f"{name}/hit_at_1": found.hits.value for name, found in in_order.items()},
             **{f"{name}/seconds": found["seconds"] for name, found in fits.items()},
+            **{
+                f"gain_over_{name}/{which}": mean["value"]
+                for name, gain in gains.items()
+                for which, mean in gain.items()
+            },
         },
+        "decay": np.sort(drift.estimates["users.decay"].value).round(4).tolist(),
+        "gains": gains,
         "fits": fits,
     }
 
 
+class Scores(NamedTuple):
+    """What a model makes of the test events."""
+
+    surprise: np.ndarray  # float64 [S, T], nats, of test events; 0 for others
+    nats: Mean  # of the test events, negative log-probabilities
+    hits: Mean  # the likeliest movie was chosen
+
+    @classmethod
+    def of(cls, probs: np.ndarray, data: MovieLensLog) -> "Scores":
+        """Of probabilities of the movies [S, T, K], or with one more outcome that never comes."""
+        response = data.log.response[..., np.newaxis]
+        with np.errstate(divide="ignore"):
+            surprise = -np.log(np.take_along_axis(probs, response, axis=2)[..., 0])
+        surprise = np.where(data.test, surprise, 0)
+        is_hit = np.argmax(probs, axis=2) == data.log.response
+        return cls(
+            surprise,
+            mean_by_session(surprise, data.test),
+            mean_by_session(is_hit.astype(np.float64), data.test),
+        )
+
+
+def _gain(scores: Mapping[str, Scores], over: str, data: MovieLensLog) -> Mean:
+    """Of drift over another model, which know the same of the user's initial taste."""
+    drift = scores["drift_learned" if over == "exchangeable" else "drift"]
+    return mean_by_session(scores[over].surprise - drift.surprise, data.test)
+
+
+def _by_taste_of_training(result: FitResult, data: MovieLensLog) -> np.ndarray:
+    """Probabilities, the initial tastes being those of the fit."""
+    log = data.log._replace(initial=result.initial_draws)
+    return predict_choices(result.simulator, log, batch_size=100).probs
+
+
+def shuffled(log: SessionLog, test: np.ndarray, seed: int) -> SessionLog:
+    """The log with the steps of each session in random order, those of the training part and those
+    of the test, bool [S, T], apart.
+    """
+    begin = log.length - test.sum(axis=1, dtype=np.int32)
+    steps = np.minimum(
+        begin[:, np.newaxis] + np.arange(log.max_length), log.length[:, np.newaxis] - 1
+    )
+    by_step = {name: take_steps(getattr(log, name), steps) for name in _LOGGED}
+    last = log._replace(length=log.length - begin, **by_step)
+    return shuffle_steps(log.cut(begin), seed).followed_by(shuffle_steps(last, seed + 1))
+
+
+def guesses(data: MovieLensLog, seed: int) -> dict[str, np.ndarray]:
+    """Probabilities [S, T, K] of a validation's guesses, by name; 0 at the training events."""
+    log = data.log
+    events = Events.of(log, log.response[..., np.newaxis] == np.arange(log.slate_size))
+    is_test = data.test[events.session, events.step]
+    found = {}
+    for name, probs in baselines(events.take(~is_test), events.take(is_test), seed).items():
+        odds = np.zeros(log.shown.shape)
+        odds[data.test] = (probs / (1 - probs)).reshape(-1, log.slate_size)
+        found[name] = odds / np.maximum(odds.sum(axis=2, keepdims=True), 1e-300)
+    return found
+
+
 def fit_taste(
-    data: MovieLensLog, features: np.ndarray | None, drifts: bool, seed: int, quick: bool
+    data: MovieLensLog,
+    features: np.ndarray | None,
+    dynamics: Collection[str],
+    seed: int,
+    quick: bool,
 ) -> FitResult:
-    """Fits drifting or static tastes to the training events.
+    """Fits tastes to the training events.
 
     Args:
       data: the log.
       features: float [D, M], of movies; or None.
-      drifts: whether choices move the taste.
+      dynamics: what is fitted of "gain" and "decay", which are 0 and 1 otherwise.
       seed: of the fit.
       quick: few factors and passes.
     """
@@ -134,12 +247,13 @@ def fit_taste(
             posterior="mean_field",
         ),
     }
-    if drifts:
-        parameters["users.gain"] = Parameter(np.full(num_factors, 0.5))
+    starts = {
+        # What adds up begins small.
+        "gain": Parameter(np.full(num_factors, 0.5 if "decay" in dynamics else 0.05)),
         # Memories of one choice to hundreds.
-        parameters["users.decay"] = Parameter(
-            special.expit(np.linspace(-1, 5, num_factors)), "unit"
-        )
+        "decay": Parameter(special.expit(np.linspace(-1, 5, num_factors)), "unit"),
+    }
+    parameters |= {f"users.{name}": starts[name] for name in dynamics}
     train = data.log.cut(data.train.sum(axis=1))
     steps = _PASSES[quick] * -(-train.num_sessions // _BATCH_SIZE)
     schedule = tf.keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, steps)
@@ -164,52 +278,6 @@ def movie_features(movies: MovieFeatures) -> np.ndarray:
     return np.concatenate([movies.genres, np.eye(len(_PERIODS))[period]], axis=1).astype(np.float32)
 
 
-def earlier_negatives(data: MovieLensLog) -> np.ndarray:
-    """float [S, T, K]: 1 for candidates that were negatives of their user at an earlier event."""
-    documents, chosen = data.log.documents, _chosen(data)
-    found = np.zeros(documents.shape)
-    for user, length in enumerate(data.log.length):
-        before = np.zeros(data.num_movies, bool)
-        for step in range(length):
-            slate = documents[user, step]
-            found[user, step] = before[slate]
-            before[slate[slate != chosen[user, step]]] = True
-    return found
-
-
-def _logit(features: np.ndarray, data: MovieLensLog) -> np.ndarray:
-    """[S, T, K]: scores linear in features [S, T, K, M], with the weights that make the training
-    choices likeliest.
-    """
-    train, response = features[data.train], data.log.response[data.train]
-    chosen = np.take_along_axis(train, response[:, np.newaxis, np.newaxis], axis=1)[:, 0]
-
-    def loss(weights):
-        return np.mean(special.logsumexp(train @ weights, axis=1) - chosen @ weights)
-
-    return features @ optimize.minimize(loss, np.zeros(features.shape[-1])).x
-
-
-def _score(scores: np.ndarray, data: MovieLensLog) -> tuple[float, float]:
-    """Mean negative log-likelihood of test events, and the part in which the choice had the highest
-    score.
-    """
-    scores, response = scores[data.test], data.log.response[data.test]
-    log_prob = special.log_softmax(scores, axis=1)[np.arange(len(response)), response]
-    # A tie is won by chance.
-    best = scores == scores.max(axis=1, keepdims=True)
-    return float(-log_prob.mean()), float(
-        np.mean(best[np.arange(len(response)), response] / best.sum(axis=1))
-    )
-
-
-def _chosen(data: MovieLensLog) -> np.ndarray:
-    """int [S, T]: the movie chosen at each event."""
-    return np.take_along_axis(data.log.documents, data.log.response[..., np.newaxis], axis=2)[
-        ..., 0
-    ]
-
-
 def _first_users(data: MovieLensLog, number: int) -> MovieLensLog:
     rows = np.arange(number)
     log = data.log.take(rows)
@@ -224,15 +292,22 @@ def _first_users(data: MovieLensLog, number: int) -> MovieLensLog:
 def movielens_table(result: dict[str, Any]) -> str:
     """The result for a person."""
     found = result["figures"]
-    rows = [("model", "test nats a choice", "hit@1", "fit")]
-    for name, title in _ROWS:
+    rows = [("model", "test nats a choice", "hit@1", "shuffled", "fit")]
+    for name, title in _ROWS.items():
         seconds = f"{found[f'{name}/seconds']:.0f} s" if f"{name}/seconds" in found else ""
-        rows.append((title, f"{found[name]:.4f}", f"{found[f'{name}/hit_at_1']:.3f}", seconds))
-    gain = found["popularity"] - found["leak_rule"]
-    return (
+        again = f"{found[f'{name}/shuffled']:.4f}" if f"{name}/shuffled" in found else ""
+        hits = f"{found[f'{name}/hit_at_1']:.3f}"
+        rows.append((title, f"{found[name]:.4f}", hits, again, seconds))
+    lines = [
         f"MovieLens-100K, {result['users']:,} users, {result['train_events']:,} training and"
-        f" {result['test_events']:,} test events\n"
-        f"{text_table(rows)}\n"
-        f"Drift is worth {found['static'] - found['drift']:.3f} nats a choice, knowing a user's"
-        f" earlier negatives {gain:.4f}."
-    )
+        f" {result['test_events']:,} test events",
+        text_table(rows),
+    ]
+    for name, title in _GAINS.items():
+        words = {
+            which: f"{mean['value']:+.3f} ± {mean['standard_error']:.3f}"
+            for which, mean in result["gains"][name].items()
+        }
+        again = f"; {words['shuffled']} where events are shuffled" if "shuffled" in words else ""
+        lines.append(f"Drift adds {words['in_order']} nats a choice to {title}{again}.")
+    return "\n".join(lines)

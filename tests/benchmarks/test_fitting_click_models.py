@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from fits import click_models
 
+from recsim_tf.fitting.logs import read_result_pages
 from tests.benchmarks.runs import quick_run
 
 NAMES = {"gctr", "rctr", "dctr", "pbm", "cm", "dcm", "ccm", "dbn", "sdbn", "ubm"}
@@ -35,7 +36,15 @@ def test_a_quick_run_fits_and_scores_all_ten_models(tmp_path, pages):
     assert set(found) == {f"click_models.{name}" for name in NAMES} | seconds
     assert all((value < 0) == (name not in seconds) for name, value in found.items())
     assert "ubm >= pbm >= dctr >= rctr >= gctr in training" in printed
+    assert "0 of the pages to score show a pair" in printed
     assert str(pages) not in str(content)
+
+
+def test_pairs_that_no_training_page_shows_are_counted(pages):
+    log = read_result_pages(pages).log
+    shown = click_models.times_shown(log, 12)
+    assert shown.sum() == log.documents.size
+    assert shown[12] == 0, "the last one is for pairs that are not known"
 
 
 def test_a_missing_path_is_named():

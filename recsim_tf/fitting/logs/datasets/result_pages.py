@@ -86,7 +86,8 @@ def read_result_pages(
     if (ids < 0).any():
         new_query = ~query.isin(pairs.get_level_values(0))
         _LOG.warning(
-            "%d of %d pages have queries that are not known, and %d documents that are not",
+            "%d of %d pages have a query that is not known, and %d a document that is not known for"
+            " its query",
             new_query.sum(),
             len(frame),
             len(np.unique(row[ids < 0])),

@@ -47,7 +47,7 @@ def test_pairs_that_are_not_known_have_one_id_and_are_counted(caplog):
         pages = read_result_pages(others, like=known)
     np.testing.assert_array_equal(pages.log.documents[1, 0], [6, 6, 6])
     np.testing.assert_array_equal(pages.log.documents[3, 0], [0, 2, 6])
-    assert "1 of 4 pages have queries that are not known, and 2 documents" in caplog.text
+    assert "1 of 4 pages have a query that is not known, and 2 a document" in caplog.text
 
 
 @pytest.mark.parametrize(
