@@ -64,7 +64,19 @@ _PRIOR = {
     ),
 }
 # What obp 0.5.7 gave for the logs of `make data`, with the same distribution and regression.
-_OBP: dict[str, dict[str, float]] = {}
+_OBP: dict[str, dict[str, float]] = {
+    "all": {"ips": 0.00455288, "snips": 0.0047758330812309535, "dr": 0.004697911760003464},
+    "men": {
+        "ips": 0.0045335600000000085,
+        "snips": 0.004604232164349611,
+        "dr": 0.004689333513259171,
+    },
+    "women": {
+        "ips": 0.0068134740000000025,
+        "snips": 0.006810965194592502,
+        "dr": 0.006851121835685155,
+    },
+}
 
 
 class Campaign(NamedTuple):
