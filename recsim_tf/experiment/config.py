@@ -11,10 +11,11 @@ from gin.config import ConfigurableReference
 from tensorflow_probability import distributions as tfd
 
 # Imported for the names that they give to gin files.
-from recsim_tf import policies, registry  # noqa: F401
+from recsim_tf import ope, policies, registry  # noqa: F401
 from recsim_tf.conversations import elicitation  # noqa: F401
 from recsim_tf.conversations import logs as conversation_logs  # noqa: F401
-from recsim_tf.experiment import fitting, ope, validation  # noqa: F401
+from recsim_tf.experiment import fitting, validation  # noqa: F401
+from recsim_tf.experiment import ope as _ope  # noqa: F401
 from recsim_tf.experiment.binding_errors import reading
 from recsim_tf.experiment.bindings import bound_value, statements
 from recsim_tf.experiment.config_files import PACKAGED, find_config
@@ -53,7 +54,13 @@ _EXTERNAL = {
         tfd.Normal,
         tfd.Uniform,
     ),
-    "recsim_tf": (logs.from_table, logs.page_log, logs.read_movielens, logs.read_open_bandit),
+    "recsim_tf": (
+        logs.from_table,
+        logs.page_log,
+        logs.read_movielens,
+        logs.read_open_bandit,
+        ope.from_open_bandit,
+    ),
 }
 for _module, _configurables in _EXTERNAL.items():
     for _configurable in _configurables:

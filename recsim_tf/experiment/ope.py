@@ -29,6 +29,7 @@ from recsim_tf.support.tables import label
 
 # The policy of a log that brings its probabilities.
 _OF_LOG = "target policy"
+_TABLES = (".csv", ".csv.gz", ".csv.zip", ".parquet", ".pq")
 
 
 @gin.configurable("run_ope", module="recsim_tf")
@@ -37,8 +38,8 @@ class OpeRun:
     """Which policies are judged from which log; in gin files `run_ope`.
 
     Args:
-      log: the path of an episode file; a `recsim_tf.ope.Log`; or None for sessions that are
-        simulated in `truth` under `logging`.
+      log: the path of an episode file, or of a table .csv or .parquet for `recsim_tf.ope.from_table`;
+        a `recsim_tf.ope.Log`; or None for sessions that are simulated in `truth` under `logging`.
       policies: to be judged, as `simulate.policies`. None are needed for a log that brings
         their probabilities.
       logging: the policy that logged, a name or function as in `policies`; None where the log has
@@ -154,6 +155,8 @@ def _log(run: OpeRun, simulator: Simulator | None, logging: Any) -> ope.Log:
         assert run.truth is not None
         trajectory = run.truth.rollout(logging, run.num_sessions, run.num_steps, run.seed)
         return ope.from_trajectory(run.truth, trajectory, logging=_with_density(logging))
+    if isinstance(run.log, str) and run.log.endswith(_TABLES):
+        return ope.from_table(run.log)
     if isinstance(run.log, str):
         if simulator is None:
             raise UsageError(

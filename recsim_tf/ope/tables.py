@@ -150,16 +150,33 @@ def from_table(
     )
 
 
-def from_open_bandit(impressions: OpenBanditLog) -> Log:
+def from_open_bandit(impressions: OpenBanditLog, target: OpenBanditLog | None = None) -> Log:
     """The log of S impressions of Open Bandit, for which `fitting.logs.read_open_bandit` has the
     probability of each item at its position and no more.
 
     A session is one step, and its slate one item. The position is not of the slate: it stands in
     the observation, whose `user` has "position", int32 [S, 1], and "features", int32 [S, 1, 4]. Its
     `documents` are item ids, int32 [S, 1, D].
+
+    Args:
+      impressions: of the policy that logged.
+      target: None, or the log of another policy with the same items. The policy to be judged then
+        shows an item at a position as often as that log does.
     """
     check_type("impressions", impressions, OpenBanditLog)
     number = len(impressions.item)
+    of_target = SlateLogProbs()
+    if target is not None:
+        check_type("target", target, OpenBanditLog)
+        shown = np.zeros(
+            [1 + max(target.position.max(), impressions.position.max()), target.num_items]
+        )
+        np.add.at(shown, (target.position, target.item), 1)
+        with np.errstate(divide="ignore"):
+            probs = np.log(shown / np.maximum(shown.sum(1, keepdims=True), 1))
+        of_target = SlateLogProbs.of_items(
+            probs[impressions.position, impressions.item][:, np.newaxis]
+        )
     items = np.arange(impressions.num_items, dtype=np.int32)
     user = {
         "position": impressions.position[:, np.newaxis],
@@ -170,6 +187,7 @@ def from_open_bandit(impressions: OpenBanditLog) -> Log:
         impressions.clicked.reshape(number, 1, 1).astype(np.float64),
         np.ones([number, 1], bool),
         SlateLogProbs.of_items(np.log(impressions.propensity)[:, np.newaxis]),
+        of_target,
         observation=Observation(user, np.broadcast_to(items, [number, 1, len(items)]), ()),
     ).check()
 
