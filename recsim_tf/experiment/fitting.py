@@ -25,6 +25,7 @@ from recsim_tf.fitting.logs import SessionLog, from_episodes, stream_episodes
 from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.parameter import element
 from recsim_tf.fitting.posterior import ParameterPosterior
+from recsim_tf.fitting.validation import learners
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import read_json, whole_file, write_text
 from recsim_tf.support.stopping import StoppedError, noting_signals
@@ -94,6 +95,7 @@ class FitRun:
 
     def __post_init__(self) -> None:
         # What would otherwise be refused after the fit, which would be lost then.
+        learners.require()
         if not all(isinstance(parameter, Parameter) for parameter in self.parameters.values()):
             raise UsageError(
                 "run_fit.parameters must have a Parameter() for each name, got"

@@ -38,8 +38,8 @@ class OpeRun:
     """Which policies are judged from which log; in gin files `run_ope`.
 
     Args:
-      log: the path of an episode file, or of a table .csv or .parquet for `recsim_tf.ope.from_table`;
-        a `recsim_tf.ope.Log`; or None for sessions that are simulated in `truth` under `logging`.
+      log: the path of an episode file, or of a table .csv or .parquet for `ope.from_table`; an
+        `ope.Log`; or None for sessions that are simulated in `truth` under `logging`.
       policies: to be judged, as `simulate.policies`. None are needed for a log that brings
         their probabilities.
       logging: the policy that logged, a name or function as in `policies`; None where the log has

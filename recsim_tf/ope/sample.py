@@ -117,8 +117,8 @@ def gather(
       log: a `Log`, or what has `pieces()` that are.
       estimators: those that have weights.
       gamma: discount of each step.
-      logging: the policy that logged, for what is read of all its slates, and where the log has no
-        probabilities; or None.
+      logging: the policy that logged, for what is read of all its slates, and for the
+        probabilities where the log has none; or None.
       seed: of draws of slates where there are too many.
 
     Raises:
@@ -126,7 +126,7 @@ def gather(
     """
     of_piece = _reader(policy, estimators, gamma, logging, seed)
     is_known = estimators and isinstance(logging, StochasticPolicy)
-    of_logging = densities(logging, _names(estimators), "logging") if is_known else None
+    of_logging = densities(logging, _wanted(estimators), "logging") if is_known else None
     samples, shows_others = [], False
     for piece in log.pieces():
         if of_logging is not None and not tf.nest.flatten(piece.logging):
@@ -185,14 +185,10 @@ def value(
     return tf.reduce_mean(sample.terms(estimator).session_values(estimator.normalize))
 
 
-def _wanted(reads: Collection[str]) -> set[str]:
-    """These readings, and those that assume less."""
-    return {*reads, *(weaker for one in reads for weaker in _WEAKER.get(one, ("slate",)))}
-
-
-def _names(estimators: Collection[Estimator]) -> set[str]:
-    """The fields of `SlateLogProbs` that estimators read."""
-    return _wanted([str(one.reads) for one in estimators]) & set(SlateLogProbs._fields)
+def _wanted(estimators: Collection[Estimator]) -> set[str]:
+    """What estimators read, and what those read that assume less."""
+    reads = {str(one.reads) for one in estimators}
+    return reads.union(*(_WEAKER.get(one, ("slate",)) for one in reads))
 
 
 def _reader(
@@ -201,8 +197,9 @@ def _reader(
     """A function from logs to samples of tensors, differentiable in the policy's variables."""
     reads: dict[str, Any] = {str(one.reads): one.reads for one in estimators}
     cells = {str(one.steps): one.steps for one in estimators if callable(one.steps)}
-    names = _names(estimators)
-    others = _wanted(reads) - names
+    wanted = _wanted(estimators)
+    names = wanted & set(SlateLogProbs._fields)
+    others = wanted - names
     policies = {"policy": policy}
     if others and isinstance(logging, StochasticPolicy):
         policies["logging"] = logging

@@ -4,6 +4,11 @@ import importlib
 from typing import Any
 
 
+def require() -> None:
+    """Raises an ImportError of one line if scikit-learn is not installed."""
+    _module("metrics")
+
+
 def logistic_regression() -> Any:
     """A logistic regression of columns in units of their standard deviations."""
     regression = _module("linear_model").LogisticRegression(max_iter=1000)
