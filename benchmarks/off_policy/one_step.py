@@ -16,8 +16,8 @@ _ESTIMATORS = (
     *("ips", "snips", "iips", "sniips", "rips", "snrips", "set_ips", "snset_ips"),
     *("dr", "set_dr", "cascade_dr"),
 )
-# Where they are slow and tell something: all slates of each context are enumerated.
-_LINEAR = ("pi", "wpi", "pi_dr")
+# In fewer logs, since all slates of each context are enumerated, and where they tell something.
+_LINEAR, _LOGS_OF_LINEAR = ("pi", "wpi", "pi_dr"), 100
 _WITH_LINEAR = ("multinomial", "independent")
 _FOR_CASCADES = ("ips", "snips", "rips", "snrips", "dr", "cascade_dr")
 # Those that assume no more than the users do.
@@ -25,23 +25,25 @@ _UNBIASED = {
     "multinomial": ("ips", "snips", "set_ips", "snset_ips", "dr", "set_dr"),
     "cascade": _FOR_CASCADES,
     "several_clicks": _FOR_CASCADES,
-    "independent": (*_FOR_CASCADES, "iips", "sniips", *_LINEAR),
+    "independent": (*_FOR_CASCADES, "iips", "sniips"),
 }
 
 
 def measure(settings: Settings) -> Section:
     num_logs = 3 if settings.quick else _NUM_LOGS
-    studies, seconds = {}, {}
+    studies, linear, seconds = {}, {}, {}
     for name, world in WORLDS.items():
         begun = time.process_time()
-        estimators = (*_ESTIMATORS, *(_LINEAR if name in _WITH_LINEAR else ()))
-        studies[name] = _study(settings, world, _SHARPNESS, num_logs, estimators)
+        studies[name] = _study(settings, world, _SHARPNESS, num_logs, _ESTIMATORS)
+        if name in _WITH_LINEAR:
+            few = min(num_logs, _LOGS_OF_LINEAR)
+            linear[name] = _study(settings, world, _SHARPNESS, few, ("ips", *_LINEAR))
         seconds[name] = time.process_time() - begun
     near = _study(settings, WORLDS["multinomial"], _NEAR_GREEDY, min(num_logs, 40), _ESTIMATORS[:8])
-    figures = {f"one_step.{name}": value for name, value in _figures(studies, near).items()}
+    figures = {f"one_step.{name}": value for name, value in _figures(studies, linear, near).items()}
     figures |= {
         f"one_step.{world}.{row.estimator}.{field}": getattr(row, field)
-        for world, study in {**studies, "near_greedy": near}.items()
+        for world, study in {**studies, "near_greedy": near, **_few(linear)}.items()
         for row in study.rows
         for field in ("bias", "bias_error", "error", "coverage")
     }
@@ -63,7 +65,7 @@ def measure(settings: Settings) -> Section:
         "one_step.contradictions": (0.85, 1.0),
     }
     rows = [("users", "estimator", "bias %", "error %", "coverage", "believed")]
-    for world, study in {**studies, "near greedy": near}.items():
+    for world, study in {**studies, "near greedy": near, **_few(linear)}.items():
         rows += [
             (
                 world,
@@ -82,6 +84,10 @@ def measure(settings: Settings) -> Section:
     return section(settings, title, rows, figures, bars, details={"readings": readings})
 
 
+def _few(linear):
+    return {f"{name}_in_{_LOGS_OF_LINEAR}_logs": study for name, study in linear.items()}
+
+
 def _study(settings, world, sharpness, num_logs, estimators):
     q = ope.SimulatedQ(world, num_sessions=500 if settings.quick else 20_000, seed=settings.seed)
     return ope.study(
@@ -97,7 +103,7 @@ def _study(settings, world, sharpness, num_logs, estimators):
     )
 
 
-def _figures(studies, near):
+def _figures(studies, linear, near):
     def ratio(study, one, other):
         return study[one, _SIZE].error / study[other, _SIZE].error
 
@@ -116,10 +122,10 @@ def _figures(studies, near):
         "cascade.iips_contradicted": 1 - iips.believed,
         "independent.iips_vs_ips": ratio(studies["independent"], "iips", "ips"),
         # The mean of so many logs is the estimate from all of their sessions.
-        "multinomial.pi_bias": multinomial["pi", _SIZE].bias,
-        "multinomial.pi_bias_error": multinomial["pi", _SIZE].bias_error,
+        "multinomial.pi_bias": linear["multinomial"]["pi", _SIZE].bias,
+        "multinomial.pi_bias_error": linear["multinomial"]["pi", _SIZE].bias_error,
         "multinomial.set_dr_vs_ips": ratio(multinomial, "set_dr", "ips"),
-        "multinomial.pi_dr_vs_ips": ratio(multinomial, "pi_dr", "ips"),
+        "multinomial.pi_dr_vs_ips": ratio(linear["multinomial"], "pi_dr", "ips"),
         "near_greedy.set_vs_ips": ratio(near, "snset_ips", "snips"),
         "coverage.least": min(coverages),
         "coverage.largest": max(coverages),
