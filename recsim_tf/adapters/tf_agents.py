@@ -311,13 +311,13 @@ class SavedPolicy:
       folder: of the training; the policy is the SavedModel in its folder policy/.
 
     Raises:
-      FileNotFoundError: if there is none.
+      ValueError: if there is none.
     """
 
     def __init__(self, simulator: Simulator, folder: str | os.PathLike = gin.REQUIRED):
         path = os.path.join(folder, "policy")
         if not tf.io.gfile.isdir(path):
-            raise FileNotFoundError(f"folder must be of a training that has ended, got {folder}")
+            raise ValueError(f"folder must be of a training that has ended, got {folder}")
         # Makes the type known that the SavedModel names.
         tfp.distributions.Deterministic(0.0)
         self._policy = _RolloutPolicy(tf.saved_model.load(path))

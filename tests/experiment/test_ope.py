@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from recsim_tf import interest_evolution, ope
+from recsim_tf.adapters.tf_agents import SavedPolicy
 from recsim_tf.experiment import commands, config
 from recsim_tf.experiment import ope as command
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.policies import softmax_policy
+from tests.experiment.tiny_runs import open_run
 from tests.refusals import assert_refused
 
 NAME = "ope/interest_evolution.gin"
@@ -56,6 +58,32 @@ def test_an_episode_file_brings_its_probabilities(tmp_path):
     policy = softmax_policy(simulator, 9.0)
     expected = ope.evaluate(policy, log)["snips"].value
     np.testing.assert_allclose(content["it"]["estimates"]["snips"]["value"], expected, rtol=1e-5)
+
+
+def test_a_table_brings_the_probabilities_of_both_policies(tmp_path):
+    names = "session,position,item,reward,propensity,target_propensity"
+    rows = [f"{row},0,{row % 2},{row % 2},0.5,{0.2 + 0.6 * (row % 2)}" for row in range(100)]
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join([names, *rows]))
+    bindings = [f"run_ope.log = '{path}'", "run_ope.estimators = ('ips',)"]
+    content = command.run_ope(RunDirectory(tmp_path / "run", config.load([], bindings)))
+    assert content["target policy"]["estimates"]["ips"]["value"] == pytest.approx(0.8)
+
+
+@pytest.mark.filterwarnings("ignore")  # Matplotlib and PolicySaver warn of their dependencies.
+def test_a_trained_agent_is_judged_from_the_sessions_in_which_it_explored(tmp_path):
+    trained = tmp_path / "trained"
+    commands.train(open_run(trained))
+    bindings = [f"SavedPolicy.folder = '{trained}'", "run_ope.num_sessions = 40"]
+    bindings += ["run_ope.num_simulated = 50", "run_ope.num_truth = 60", "run_ope.num_steps = 3"]
+    bindings += [f"{part}interest_evolution.slate_size = 2" for part in ("", "model/")]
+    bindings += [f"{part}interest_evolution.num_candidates = 5" for part in ("", "model/")]
+    text = config.load(["ope/slate_q.gin"], bindings)
+    content = command.run_ope(RunDirectory(tmp_path / "run", text))
+    assert set(content["SlateQ"]["estimates"]) == {"snips", "simulated", "calibrated"}
+    assert_refused(
+        lambda: SavedPolicy(interest_evolution(), tmp_path), "folder must be of a training"
+    )
 
 
 def test_a_policy_that_is_certain_has_a_density(tmp_path):
