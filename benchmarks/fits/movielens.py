@@ -9,8 +9,8 @@ Every model sees what came before an event, and nothing after it.
 drift: `DriftingTaste-v0`, fitted by variational inference: mean-field posteriors of each movie's
 bias and factors, whose priors are regressed on genre and year, and of each user's initial taste.
 Everything else, the spread of the priors too, is fitted; nothing is tuned on a validation set.
-static: the same model with a gain of 0. memory: with a decay of 1, so that the taste is moved by
-all choices before, in whichever order they were. matrix factorisation: static without the genres
+static: the same model with a gain of 0. memory: with a decay of 1, so that all choices before add
+up, in whichever order they were. matrix factorisation: static without the genres
 and years. The taste of these is that of the training events.
 
 exchangeable: static, whose taste is learned from every event before, those of the test too, see
@@ -72,7 +72,6 @@ _ROWS = {
 }
 _GAINS = {
     "static": "a static taste, as in training",
-    "memory": "a memory without order",
     "exchangeable": "an exchangeable user, both learned",
 }
 
@@ -111,7 +110,8 @@ def movielens(data_dir: str, seed: int, quick: bool) -> dict[str, Any]:
     static, drift = fitted("static", data, "static"), fitted("drift", data, "drift")
     other = data._replace(log=shuffled(data.log, data.test, seed))
     in_order = against_static(data, drift)
-    again = against_static(other, fitted("drift_shuffled", other, "drift"))
+    drift_shuffled = fitted("drift_shuffled", other, "drift")
+    again = against_static(other, drift_shuffled)
     others = {
         "memory": fitted("memory", data, "memory"),
         "matrix_factorisation": fitted("matrix_factorisation", data, "static", None),
@@ -124,7 +124,6 @@ def movielens(data_dir: str, seed: int, quick: bool) -> dict[str, Any]:
         name: {
             which: _gain(scores, name, data)._asdict()
             for which, scores in (("in_order", in_order), ("shuffled", again))
-            if name in scores
         }
         for name in _GAINS
     }
@@ -144,10 +143,16 @@ def movielens(data_dir: str, seed: int, quick: bool) -> dict[str, Any]:
                 for which, mean in gain.items()
             },
         },
-        "decay": np.sort(drift.estimates["users.decay"].value).round(4).tolist(),
+        "memories": {"in_order": _memories(drift), "shuffled": _memories(drift_shuffled)},
         "gains": gains,
         "fits": fits,
     }
+
+
+def _memories(result: FitResult) -> list[list[float]]:
+    """Pairs of decay and gain of the factors, from short memories to long ones."""
+    decay, gain = (result.estimates[f"users.{name}"].value for name in ("decay", "gain"))
+    return sorted(np.stack([decay, gain], axis=1).astype(np.float64).round(4).tolist())
 
 
 class Scores(NamedTuple):
@@ -304,10 +309,11 @@ def movielens_table(result: dict[str, Any]) -> str:
         text_table(rows),
     ]
     for name, title in _GAINS.items():
-        words = {
-            which: f"{mean['value']:+.3f} ± {mean['standard_error']:.3f}"
-            for which, mean in result["gains"][name].items()
-        }
-        again = f"; {words['shuffled']} where events are shuffled" if "shuffled" in words else ""
-        lines.append(f"Drift adds {words['in_order']} nats a choice to {title}{again}.")
+        in_order, again = (
+            f"{mean['value']:+.3f} ± {mean['standard_error']:.3f}"
+            for mean in (result["gains"][name][which] for which in ("in_order", "shuffled"))
+        )
+        lines.append(
+            f"Drift adds {in_order} nats a choice to {title}; {again} where events are shuffled."
+        )
     return "\n".join(lines)
