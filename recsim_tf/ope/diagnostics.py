@@ -75,7 +75,7 @@ class WeightDiagnostics(NamedTuple):
 class Verdict(NamedTuple):
     """Whether an estimate is to be believed, and why not."""
 
-    word: str  # "believable", "wide" or "not believable"
+    word: str  # "believable", "with care", "wide" or "not believable"
     reason: str = ""
 
     def __str__(self) -> str:
@@ -85,6 +85,13 @@ class Verdict(NamedTuple):
     def is_believable(self) -> bool:
         """Whether the interval means what it says, be it wide or not."""
         return self.word != "not believable"
+
+    def with_care(self, off: str) -> "Verdict":
+        """Of a difference that a model tells, which is seen to be off."""
+        reason = f"{off}, and its difference of both policies may be, which no interval tells"
+        if self.reason:
+            return Verdict(self.word, f"{self.reason}; {reason}")
+        return Verdict("with care", reason)
 
     @classmethod
     def of(cls, value: float, half_width: float, *faults: str) -> "Verdict":

@@ -46,9 +46,9 @@ def sentences(name: str, result: Result, truth: Estimate | None = None) -> list[
         found.append(
             f"{name} would earn {number(best.value)} a session, {between(best.interval)} with 95 %"
             f" confidence, by {result.best}. The log earned {number(logged)}. {word}"
-            f"The verdict is {best.verdict}."
+            f"Verdict: {best.verdict}."
         )
-        found += _without_a_model(result)
+        found += _beside(result)
     if truth is not None:
         inside = result.best and _holds(result[result.best], truth)
         held = "" if result.best is None else f", {'inside' if inside else 'outside'} the interval"
@@ -56,20 +56,28 @@ def sentences(name: str, result: Result, truth: Estimate | None = None) -> list[
     return found
 
 
-def _without_a_model(result: Result) -> list[str]:
-    """What the surest estimate by weights says of the gain, beside one by a model."""
+def _beside(result: Result) -> list[str]:
+    """What the surest estimate by weights says of the gain, beside one by a model; or the other way
+    round.
+    """
     best = result[result.best or ""]
-    weighted = [one for one in result if result[one].weights and result[one].verdict.is_believable]
-    if best.weights is not None or best.gain is None:
+    by_model = best.weights is None
+    others = [
+        one
+        for one in result.values()
+        if (one.weights is None) != by_model and one.verdict.is_believable and one.gain is not None
+    ]
+    if best.gain is None:
         return []
-    if not weighted:
-        return ["No estimate without a model is to be believed, to compare it with."]
-    other = min(weighted, key=lambda one: result[one].standard_error)
-    gain = result[other].gain
-    assert gain is not None
-    agrees = gain.interval[0] <= best.gain.interval[1] and best.gain.interval[0] <= gain.interval[1]
-    word = "agrees" if agrees else "does not agree"
-    return [f"Without a model, {other} puts the gain between {_and(gain.interval)}, which {word}."]
+    if not others:
+        word = "without" if by_model else "by"
+        return [f"No estimate {word} a model is to be believed, to compare it with."]
+    other = min(others, key=lambda one: one.standard_error)
+    assert other.gain is not None
+    low, high = other.gain.interval
+    agrees = low <= best.gain.interval[1] and best.gain.interval[0] <= high
+    word, verb = "Without" if by_model else "By", "agrees" if agrees else "does not agree"
+    return [f"{word} a model the gain is between {_and(other.gain.interval)}, which {verb}."]
 
 
 def _beyond(best: Estimate, logged: float) -> str:

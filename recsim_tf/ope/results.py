@@ -99,16 +99,17 @@ class Result(dict[str, Estimate]):
 
     @property
     def best(self) -> str | None:
-        """The estimator to read: of those that are to be believed the one with the narrowest
-        interval of its gain; None if there is none.
+        """The estimator to read: of those that are to be believed, rather without care, the one with
+        the narrowest interval of its gain; None if there is none.
         """
 
-        def width(name: str) -> float:
-            gain = self[name].gain
-            return np.inf if gain is None else gain.interval[1] - gain.interval[0]
+        def rank(name: str) -> tuple[bool, float]:
+            gain, verdict = self[name].gain, self[name].verdict
+            width = np.inf if gain is None else gain.interval[1] - gain.interval[0]
+            return verdict.word == "with care", width
 
         believed = [name for name, one in self.items() if one.verdict.is_believable]
-        return min(believed, key=width) if believed else None
+        return min(believed, key=rank) if believed else None
 
     def rows(self) -> list[dict[str, str]]:
         """A table of the log and the estimates. Those that are not to be believed are in brackets

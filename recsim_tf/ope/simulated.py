@@ -133,9 +133,8 @@ class Simulations:
         gain = _estimate(added.mean(), _variance(added), draws, level)
         error = np.hypot(gain.standard_error, _variance(logged) ** 0.5)
         estimate = Estimate.of(logged.mean() + gain.value, error, level)
-        if (off := self._off(logged)) and not estimate.verdict.reason:
-            why = f"{off}, so the change may be off by as much of itself"
-            estimate = estimate._replace(verdict=Verdict(estimate.verdict.word, why))
+        if off := self._off(logged):
+            estimate = estimate._replace(verdict=estimate.verdict.with_care(off))
         return estimate._replace(gain=Gain(gain.value, gain.interval))
 
 

@@ -47,7 +47,7 @@ def predicts(predictions: Mapping[str, Prediction] | None, impossible: int) -> t
     sentence = (
         f"The model has {model.value:.4f} nats a document shown, {guess.value:+.4f} ±"
         f" {guess.standard_error:.4f} beyond the rates of positions. The best guess, {best}, has"
-        f" {abs(gap):.4f} ± {error:.4f} {'more' if gap > 0 else 'less'}."
+        f" {abs(gap):.4f} ± {error:.4f} {'more' if gap > 0 else 'less'} than the model."
     )
     if impossible:
         return DOUBT, f"{sentence} It takes the clicks of {impossible:,} steps for impossible."
