@@ -21,6 +21,7 @@ from recsim_tf.experiment.evaluation.baselines import (
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import load_model
 from recsim_tf.ope import report
+from recsim_tf.ope.evaluation import chosen_estimators
 from recsim_tf.policies import Deterministic, StochasticPolicy
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import write_json
@@ -79,7 +80,7 @@ class OpeRun:
             least = 1 if name == "num_steps" else 2
             check_at_least(least, **{f"run_ope.{name}": getattr(self, name)})
         named_baselines("run_ope.policies", self.policies)
-        ope.chosen_estimators(self.estimators)
+        chosen_estimators(self.estimators)
         if self.log is None and (self.truth is None or self.logging is None):
             raise UsageError(
                 "run_ope.log must be an episode file or a Log, or else run_ope.truth and"

@@ -14,7 +14,7 @@ from typing import Any
 _MODULES = {
     **dict.fromkeys(("Verdict", "WeightDiagnostics", "pareto_k"), "diagnostics"),
     **dict.fromkeys(("PRESETS", "Estimator"), "estimators"),
-    **dict.fromkeys(("chosen_estimators", "evaluate"), "evaluation"),
+    "evaluate": "evaluation",
     **dict.fromkeys(("Log", "SlateLogProbs"), "log"),
     **dict.fromkeys(("LoggedPolicy", "fit_logging"), "logged_policy"),
     **dict.fromkeys(("from_obp", "to_obp"), "obp"),
