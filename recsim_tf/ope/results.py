@@ -99,8 +99,8 @@ class Result(dict[str, Estimate]):
 
     @property
     def best(self) -> str | None:
-        """The estimator to read: of those that are believed, if possible without care, that with the
-        narrowest interval of its gain; None if there is none.
+        """The estimator to read: of those that are believed, if possible without care, the one of
+        the narrowest gain; None if there is none.
         """
 
         def rank(name: str) -> tuple[bool, float]:
