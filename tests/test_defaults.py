@@ -41,6 +41,7 @@ DEFAULTS = {
     "OraclePolicy": {"reward_per_budget": 1.3},
     "Trending": {"exploration": 1.0, "prior_clicks": 1.0, "prior_impressions": 10.0},
     "clickbait_policy": {"target": 1.0},
+    "softmax_policy": {"sharpness": 1.0},
 }
 # The number of axes, and the range in words; of parameters that may be anything, None.
 _ANY, _PROBABILITY, _LOGITS, _SCALE = None, "in [0, 1]", "at least -inf", "at least 0"

@@ -71,6 +71,7 @@ def test_a_table_brings_the_probabilities_of_both_policies(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")  # Matplotlib and PolicySaver warn of their dependencies.
+@pytest.mark.slow
 def test_a_trained_agent_is_judged_from_the_sessions_in_which_it_explored(tmp_path):
     trained = tmp_path / "trained"
     commands.train(open_run(trained))

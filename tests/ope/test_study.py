@@ -1,6 +1,7 @@
 """Estimators where the truth is known."""
 
 import numpy as np
+import pytest
 
 from recsim_tf import ope
 from recsim_tf.ope.densities import missing_support
@@ -10,6 +11,7 @@ from tests.refusals import assert_refused
 from tests.rollout_policies import first_positions
 
 
+@pytest.mark.slow
 def test_a_study_gives_bias_error_and_coverage_by_rollouts():
     found = ope.study(
         CLICKS, near(1.0), near(4.0), (100, 1000), ["ips", "snips", "iips"], num_logs=20
