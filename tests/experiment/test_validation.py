@@ -17,6 +17,7 @@ def fixture_config(tmp_path_factory):
 
 
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
+@pytest.mark.slow
 def test_a_fit_is_validated_on_what_it_did_not_see(tmp_path, config, capfd):
     run = tmp_path / "run"
     sizes = ("--gin_bindings=simulated_log.num_sessions = 140",)

@@ -144,6 +144,7 @@ def test_initial_draws_that_were_not_logged_are_drawn(log):
     assert np.all(sessions.simulated(0).length >= 1)
 
 
+@pytest.mark.slow
 def test_p_values_are_those_of_one_more_normal_draw():
     """With 20 simulations 5 % lie beyond 2.09 standard errors of prediction."""
     replicated = np.random.default_rng(0).standard_normal([2000, 21])

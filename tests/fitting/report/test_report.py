@@ -94,6 +94,7 @@ def test_a_file_that_is_there_is_kept_unless_told_otherwise(result, log, tmp_pat
         write_report(tmp_path / "none" / "fit.html", result, log)
 
 
+@pytest.mark.slow
 def test_a_report_of_responses_without_clicks_says_so(tmp_path):
     simulator = satisfaction(time_budget=4.0)
     log = from_trajectory(rollout(simulator, 120, 6))

@@ -85,6 +85,7 @@ def test_sessions_that_the_fit_has_seen_are_never_trusted(logs):
     assert "sessions that the fit has seen" in render(found, "Seen")
 
 
+@pytest.mark.slow
 def test_what_was_known_before_is_not_predicted(logs):
     train, whole = logs
     long = whole.take(np.flatnonzero(whole.length > 6))
@@ -107,6 +108,7 @@ def test_what_was_known_before_is_not_predicted(logs):
         assert last.alike.statistics[name].observed == each.observed
 
 
+@pytest.mark.slow
 def test_a_segment_is_foretold_by_models_that_have_not_seen_it():
     simulator = recsim_tf.Simulator(Shoppers(), Numbers(), 3, 3)
     train, held_out = simulated_log(simulator, 600, 6).split(0.5)
