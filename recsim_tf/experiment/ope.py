@@ -164,10 +164,11 @@ def _log(run: OpeRun, simulator: Simulator | None, logging: Any) -> ope.Log:
                 "run_ope.model or run_ope.truth must be given, to read an episode file"
             )
         return ope.from_episodes(run.log, simulator, _with_density(logging))
-    if not hasattr(run.log, "pieces"):
+    pieces = run.log.pieces() if hasattr(run.log, "pieces") else [None]
+    if not isinstance(next(iter(pieces)), ope.Log):
         raise UsageError(
-            "run_ope.log must be the path of an episode file, or a recsim_tf.ope.Log, got"
-            f" {type(run.log).__name__}"
+            "run_ope.log must be the path of an episode file or of a table, or a recsim_tf.ope.Log,"
+            f" got {type(run.log).__name__}"
         )
     return run.log
 

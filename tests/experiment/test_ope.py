@@ -93,9 +93,12 @@ def test_a_policy_that_is_certain_has_a_density(tmp_path):
 
 
 def test_wrong_runs_are_refused_in_a_line(tmp_path):
+    log_of_a_fit = ["simulated_log.simulator = @interest_evolution()"]
+    log_of_a_fit += ["simulated_log.num_sessions = 3", "simulated_log.num_steps = 1"]
     for bindings, message in (
         (["run_ope.logging = None"], "run_ope.log must be an episode file or a Log"),
         (["run_ope.log = 3"], "run_ope.log must be the path of an episode file"),
+        (["run_ope.log = @simulated_log()", *log_of_a_fit], "recsim_tf.ope.Log, got SessionLog"),
         (["run_ope.policies = ()"], "run_ope.policies must hold at least one policy"),
         (["run_ope.num_sessions = 1"], "run_ope.num_sessions must be at least 2, got 1"),
         (["run_ope.estimators = ('snipz',)"], "snipz"),
