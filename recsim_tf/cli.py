@@ -20,7 +20,7 @@ from recsim_tf.support.errors import UsageError
 from recsim_tf.support.stopping import noting_signals
 
 # Commands that need no agents.
-_FITTING = ("fit", "validate", "ope")
+_FITTING = ("fit", "validate")
 
 
 def _folder(options: argparse.Namespace) -> Any:
@@ -119,9 +119,9 @@ def _import(command: str) -> None:
             # training may still change.
             tf.config.list_physical_devices()
             if command in _FITTING:
-                from recsim_tf.experiment import ope, validation  # noqa: F401
+                from recsim_tf.experiment import validation  # noqa: F401
             else:
-                from recsim_tf.experiment import commands  # noqa: F401
+                from recsim_tf.experiment import commands, ope  # noqa: F401
             from recsim_tf.experiment import config  # noqa: F401
     except ModuleNotFoundError as error:
         extra = "fitting" if command in _FITTING else "agents"

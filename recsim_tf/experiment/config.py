@@ -15,7 +15,6 @@ from recsim_tf import ope, policies, registry  # noqa: F401
 from recsim_tf.conversations import elicitation  # noqa: F401
 from recsim_tf.conversations import logs as conversation_logs  # noqa: F401
 from recsim_tf.experiment import fitting, validation  # noqa: F401
-from recsim_tf.experiment import ope as _ope  # noqa: F401
 from recsim_tf.experiment.binding_errors import reading
 from recsim_tf.experiment.bindings import bound_value, statements
 from recsim_tf.experiment.config_files import PACKAGED, find_config
@@ -35,6 +34,7 @@ with contextlib.suppress(ModuleNotFoundError):
         tabular_q,
     )
     from recsim_tf.experiment import commands  # noqa: F401
+    from recsim_tf.experiment import ope as _ope  # noqa: F401
 
 _EXTERNAL = {
     "keras": (
