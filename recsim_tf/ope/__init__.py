@@ -3,42 +3,49 @@ one.
 
 `evaluate` gives estimates with intervals and a verdict each, of a `Log`. `PRESETS` has the
 estimators by the names of papers. Tables need the extra `fitting`.
-
-Names are imported at their first use, so that agents import weights without what reports need.
 """
 
-import importlib
-from typing import Any
+from recsim_tf.ope.diagnostics import Verdict, WeightDiagnostics, pareto_k
+from recsim_tf.ope.estimators import PRESETS, Estimator
+from recsim_tf.ope.evaluation import evaluate
+from recsim_tf.ope.log import Log, SlateLogProbs
+from recsim_tf.ope.logged_policy import LoggedPolicy, fit_logging
+from recsim_tf.ope.obp import from_obp, to_obp
+from recsim_tf.ope.report import write_report
+from recsim_tf.ope.results import Estimate, Result
+from recsim_tf.ope.sample import value
+from recsim_tf.ope.simulated import truth
+from recsim_tf.ope.studies import Study, study
+from recsim_tf.ope.tables import from_open_bandit, from_table
+from recsim_tf.ope.trajectories import from_episodes, from_trajectory
+from recsim_tf.ope.values import Regression, SimulatedQ
+from recsim_tf.ope.weights import Weights
 
-# The module of each public name.
-_MODULES = {
-    **dict.fromkeys(("Verdict", "WeightDiagnostics", "pareto_k"), "diagnostics"),
-    **dict.fromkeys(("PRESETS", "Estimator"), "estimators"),
-    "evaluate": "evaluation",
-    **dict.fromkeys(("Log", "SlateLogProbs"), "log"),
-    **dict.fromkeys(("LoggedPolicy", "fit_logging"), "logged_policy"),
-    **dict.fromkeys(("from_obp", "to_obp"), "obp"),
-    "write_report": "report",
-    **dict.fromkeys(("Estimate", "Result"), "results"),
-    "value": "sample",
-    "truth": "simulated",
-    **dict.fromkeys(("Study", "study"), "studies"),
-    **dict.fromkeys(("from_open_bandit", "from_table"), "tables"),
-    **dict.fromkeys(("from_episodes", "from_trajectory"), "trajectories"),
-    **dict.fromkeys(("Regression", "SimulatedQ"), "values"),
-    "Weights": "weights",
-}
-__all__ = [*_MODULES]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-    # The next use finds it without this function.
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__all__ = [
+    "PRESETS",
+    "Estimate",
+    "Estimator",
+    "Log",
+    "LoggedPolicy",
+    "Regression",
+    "Result",
+    "SimulatedQ",
+    "SlateLogProbs",
+    "Study",
+    "Verdict",
+    "WeightDiagnostics",
+    "Weights",
+    "evaluate",
+    "fit_logging",
+    "from_episodes",
+    "from_obp",
+    "from_open_bandit",
+    "from_table",
+    "from_trajectory",
+    "pareto_k",
+    "study",
+    "to_obp",
+    "truth",
+    "value",
+    "write_report",
+]
