@@ -11,6 +11,7 @@ from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
 from recsim_tf.experiment.training.parts import experiment
 from tests.fitting.logs.datasets import ml_100k
+from tests.fitting.logs.datasets.test_open_bandit import write
 
 # The number of users does not change what is built.
 _SMALL = ("experiment.num_users = 2",)
@@ -121,6 +122,9 @@ def test_the_fit_runs(tmp_path, name):
 @pytest.mark.slow
 def test_policies_are_judged(tmp_path, name):
     bindings = [f"run_ope.{size} = 50" for size in _SIZES_OF_JUDGED]
+    if name == "ope/open_bandit.gin":
+        bindings += [f"read_open_bandit.folder = '{write(tmp_path)}'"]
+        bindings += ["read_open_bandit.campaign = 'men'", "bts/read_open_bandit.policy = 'random'"]
     content = ope.run_ope(RunDirectory(tmp_path / "run", config.load([name], bindings)))
     for found in content.values():
         assert found["estimates"]
