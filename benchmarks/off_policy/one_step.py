@@ -5,7 +5,7 @@ of a policy that is three times less sharp.
 import time
 
 import numpy as np
-from off_policy.worlds import WORLDS, affine
+from off_policy.worlds import WORLDS, affine, cells
 from sections import Section, Settings, section
 
 from recsim_tf import ope
@@ -66,17 +66,7 @@ def measure(settings: Settings) -> Section:
     }
     rows = [("users", "estimator", "bias %", "error %", "coverage", "believed")]
     for world, study in {**studies, "near greedy": near, **_few(linear)}.items():
-        rows += [
-            (
-                world,
-                row.estimator,
-                f"{100 * row.bias:.1f} ± {100 * row.bias_error:.1f}",
-                f"{100 * row.error:.1f}",
-                f"{row.coverage:.2f}",
-                f"{row.believed:.2f}",
-            )
-            for row in study.rows
-        ]
+        rows += [cells(world, row.estimator, row) for row in study.rows]
     title = f"{num_logs} logs of {_SIZE:,} sessions; CPU seconds: " + ", ".join(
         f"{name} {value:.0f}" for name, value in seconds.items()
     )

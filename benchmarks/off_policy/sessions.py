@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from off_policy.worlds import cells
 from sections import Section, Settings, section
 
 import recsim_tf
@@ -74,7 +75,7 @@ def measure(settings: Settings) -> Section:
         for (model, estimator), row in studies.items():
             key = f"{name}.{estimator}{model and f'_{model}'}"
             figures |= {f"{key}_{one}": getattr(row, one) for one in ("bias", "error", "coverage")}
-            rows.append(_cells(name, f"{estimator} {model}", row))
+            rows.append(cells(name, f"{estimator} {model}", row))
         believed = studies["", "snips"].believed
         agreed.append(believed if setting.is_believable else 1 - believed)
     figures |= _fitted(settings, rows)
@@ -180,16 +181,5 @@ def _slate_q(settings: Settings, rows: list) -> dict[str, float]:
     figures = {}
     for (model, estimator), row in studies.items():
         figures[f"slate_q.{estimator}{model and f'_{model}'}_error"] = row.error
-        rows.append(_cells("SlateQ, ten", f"{estimator} {model}", row))
+        rows.append(cells("SlateQ, ten", f"{estimator} {model}", row))
     return {**figures, "slate_q.snips_believed": studies["", "snips"].believed}
-
-
-def _cells(setting: str, estimator: str, row: StudyRow) -> tuple[str, ...]:
-    return (
-        setting,
-        estimator,
-        f"{100 * row.bias:+.1f} ± {100 * row.bias_error:.1f}",
-        f"{100 * row.error:.1f}",
-        f"{row.coverage:.2f}",
-        f"{row.believed:.2f}",
-    )

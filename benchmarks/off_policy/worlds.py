@@ -10,6 +10,7 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf.choice import MultinomialLogit, MultipleClickCascade
 from recsim_tf.environments.interest_evolution import UtilityVideos
+from recsim_tf.ope.studies import StudyRow
 from recsim_tf.policies import PlackettLucePolicy
 
 SLATE_SIZE, NUM_CANDIDATES = 3, 10
@@ -59,6 +60,18 @@ WORLDS = {
     name: recsim_tf.Simulator(Viewers(**users), UtilityVideos(), SLATE_SIZE, NUM_CANDIDATES)
     for name, users in _USERS.items()
 }
+
+
+def cells(setting: str, estimator: str, row: StudyRow) -> tuple[str, ...]:
+    """The row of a table of studies."""
+    return (
+        setting,
+        estimator,
+        f"{100 * row.bias:+.1f} ± {100 * row.bias_error:.1f}",
+        f"{100 * row.error:.1f}",
+        f"{row.coverage:.2f}",
+        f"{row.believed:.2f}",
+    )
 
 
 def affine(sharpness: float) -> PlackettLucePolicy:

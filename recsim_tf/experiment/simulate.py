@@ -175,5 +175,5 @@ def _log_probs(simulator: Simulator, policy: AnyPolicy, trajectory: Trajectory) 
         return ()
     if tf.nest.flatten(simulator.query_spec):
         return ()
-    log = ope.from_trajectory(simulator, trajectory, policy)
-    return log.logging.prefix.swapaxes(0, 1)
+    prefix = ope.from_trajectory(simulator, trajectory, policy).logging.prefix
+    return prefix if isinstance(prefix, tuple) else prefix.swapaxes(0, 1)

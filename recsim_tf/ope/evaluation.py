@@ -78,6 +78,7 @@ def evaluate(
     sample = judged.sample
     check_at_least(2, num_sessions=len(sample.reward))
     result = Result((name, judged.estimate(name, one, level)) for name, one in chosen.items())
+    result.level = level
     result.logged = Estimate.of_sessions(sample.returns, level)._replace(verdict=Verdict("logged"))
     result.weights = None if sample.lacks(Estimator()) else sample.weights(Estimator())
     result.reading = sample.reading()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from recsim_tf.ope.diagnostics import FEWEST, HIGHEST_K, WeightDiagnostics
-from recsim_tf.ope.results import Estimate, Result, between
+from recsim_tf.ope.results import Estimate, Gain, Result, between
 from recsim_tf.support.files import write_text
 from recsim_tf.support.pages import Chart, Note, Part, Section, Table, page
 from recsim_tf.support.plots import png
@@ -27,7 +27,7 @@ _WORDS = (
         "The new policy in a model of the users; and the log's mean plus the difference that the"
         " new policy makes in the model, which takes most of the model's error out.",
     ),
-    ("95 % interval", "It holds the true value for 19 of 20 logs, if the assumptions are right."),
+    ("95% interval", "It holds the true value for 19 of 20 logs, if the assumptions are right."),
     ("ESS", "Of how many sessions a weighted mean is worth."),
     ("k-hat", "The tail of the weights. Above 0.7 the mean of the weights cannot be believed."),
 )
@@ -44,9 +44,9 @@ def sentences(name: str, result: Result, truth: Estimate | None = None) -> list[
         best = result[result.best]
         word = "" if best.gain is None else _beyond(best, logged)
         found.append(
-            f"{name} would earn {number(best.value)} a session, {between(best.interval)} with 95 %"
-            f" confidence, by {result.best}. The log earned {number(logged)}. {word}"
-            f"Verdict: {best.verdict}."
+            f"{name} would earn {number(best.value)} a session, {between(best.interval)} with"
+            f" {result.level:.0%} confidence, by {result.best}. The log earned {number(logged)}."
+            f" {word}Verdict: {best.verdict}."
         )
         found += _beside(result)
     if truth is not None:
@@ -82,8 +82,13 @@ def _beside(result: Result) -> list[str]:
 
 def _beyond(best: Estimate, logged: float) -> str:
     assert best.gain is not None
-    part = f"{best.gain.value / abs(logged):+.1%}" if logged else number(best.gain.value)
+    part = _part(best.gain, logged)
     return f"So it earns {best.gain.word}: {part}, between {_and(best.gain.interval)}. "
+
+
+def _part(gain: Gain, logged: float) -> str:
+    """The gain in per cent of what the log earned, or as it is where that is nothing."""
+    return f"{gain.value / abs(logged):+.1%}" if logged else f"{gain.value:+.4g}"
 
 
 def _and(interval: tuple[float, float]) -> str:
@@ -128,16 +133,12 @@ def render(
 def _answer(name: str, result: Result, truth: Estimate | None) -> dict[str, Any]:
     """The row of a policy in the table of answers."""
     logged, best = result.logged.value, None if result.best is None else result[result.best]
-    gain = None if best is None or best.gain is None else best.gain
+    gain = None if best is None else best.gain
     row: dict[str, Any] = {
         "policy": name,
         "earns": None if best is None else number(best.value),
         "the log earned": number(logged),
-        "difference": None
-        if gain is None
-        else f"{gain.value / abs(logged):+.1%}"
-        if logged
-        else "",
+        "difference": None if gain is None else _part(gain, logged),
         "between": None if gain is None else _and(gain.interval),
         "so it earns": None if gain is None else gain.word,
         "by": result.best,

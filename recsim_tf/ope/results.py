@@ -87,12 +87,14 @@ class Result(dict[str, Estimate]):
     """Estimates by name.
 
     Attributes:
+      level: of the intervals.
       logged: the mean return of the log itself.
       weights: diagnostics of the weights of whole slates and sessions; None without propensities.
       reading: "slate", "prefix" or "position": what rewards may be taken to depend on, as far as
         the log does not contradict it.
     """
 
+    level: float
     logged: Estimate
     weights: WeightDiagnostics | None
     reading: str
@@ -118,7 +120,10 @@ class Result(dict[str, Estimate]):
         found = []
         ordered = sorted(self.items(), key=lambda item: not item[1].verdict.is_believable)
         for name, one in [("the log itself", self.logged), *ordered]:
-            cells = {"value": number(one.value), "95 % interval": between(one.interval)}
+            cells = {
+                "value": number(one.value),
+                f"{self.level:.0%} interval": between(one.interval),
+            }
             cells["beyond the log"] = between(one.gain.interval) if one.gain else number(None)
             if not one.verdict.is_believable:
                 cells = {column: f"({cell})" for column, cell in cells.items()}

@@ -168,6 +168,10 @@ def from_open_bandit(impressions: OpenBanditLog, target: OpenBanditLog | None = 
     of_target = SlateLogProbs()
     if target is not None:
         check_type("target", target, OpenBanditLog)
+        if target.num_items != impressions.num_items:
+            raise ValueError(
+                f"target must be of the same {impressions.num_items} items, got {target.num_items}"
+            )
         shown = np.zeros(
             [1 + max(target.position.max(), impressions.position.max()), target.num_items]
         )

@@ -40,7 +40,8 @@ class Deterministic:
         """Whether the policy shows B new users the same slates with one seed and with another."""
         state = self.initial_state(nests.num_rows(observation.documents))
         one, other = (self._policy(observation, state, random.as_seed(seed))[0] for seed in (0, 1))
-        return bool(tf.reduce_all(one == other))
+        # Of turns no distribution is made.
+        return tf.is_tensor(one) and bool(tf.reduce_all(one == other))
 
     def decide(self, observation: Observation, policy_state: Nest) -> tuple[CertainSlates, Nest]:
         """The distribution [B] of the slates, and the next policy state."""

@@ -58,7 +58,7 @@ def test_what_is_read_first_is_believed_and_the_surest():
         for name, one in result.items()
     )
     assert faulty.best is None
-    faulty.logged = result.logged
+    faulty.logged, faulty.level = result.logged, result.level
     assert "No estimate for sharp is to be believed" in report.sentences("sharp", faulty)[0]
 
 

@@ -122,7 +122,7 @@ def validate(
       simulator: fitted to `train`.
       train: the sessions that the fit saw, from which guesses learn.
       held_out: others, of other users; None to ask of a half of `train`, while guesses learn from
-        the other half. No verdict is "trust" then.
+        the other half. Only the last verdict may be "trust" then.
       given: earlier steps of the sessions held out, row by row, which are known and not predicted.
       refit: a function (log, fixed) -> simulator, which fits the models to a log with these values
         of parameters fixed. It goes with `static` or `hold_out_segment`.
@@ -243,7 +243,7 @@ def _predictions(
 
 def _findings(found: Validation) -> Iterator[Finding]:
     """The answers. Where there are too few sessions or clicks, "cannot tell" is in the place of
-    each verdict; where the fit has seen the sessions, none is "trust".
+    each verdict; where the fit has seen the sessions, none about them is "trust".
     """
     has_clicks = found.predictions is not None
     is_small = found.num_sessions < _LEAST_SESSIONS
