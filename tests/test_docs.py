@@ -102,7 +102,7 @@ def _run(arguments: list[str], folder: pathlib.Path, **environment: str) -> str:
 
 
 def _shorter_command(folder: pathlib.Path) -> None:
-    """Puts a `recsim-tf` into `folder / "bin"` that adds the bindings of `_SHORTER`."""
+    """Puts into `folder / "bin"` a `recsim-tf` that adds the bindings of `_SHORTER`, and this Python."""
     lines = ["#!/bin/bash", 'case "$1" in']
     for command, bindings in _SHORTER.items():
         options = shlex.join(f"--gin_bindings={binding}" for binding in bindings)
@@ -112,6 +112,9 @@ def _shorter_command(folder: pathlib.Path) -> None:
     script.parent.mkdir()
     script.write_text("\n".join(lines))
     script.chmod(0o755)
+    python = folder / "bin" / "python"
+    python.write_text(f'#!/bin/bash\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
 
 
 def _run_page(page: str, folder: pathlib.Path, languages=("python", "gin", "bash", "sh")) -> str:
