@@ -102,7 +102,7 @@ def _run(arguments: list[str], folder: pathlib.Path, **environment: str) -> str:
 
 
 def _shorter_command(folder: pathlib.Path) -> None:
-    """Puts into `folder / "bin"` a `recsim-tf` that adds the bindings of `_SHORTER`, and this Python."""
+    """Puts into `folder / "bin"` this Python, and a `recsim-tf` with the bindings of `_SHORTER`."""
     lines = ["#!/bin/bash", 'case "$1" in']
     for command, bindings in _SHORTER.items():
         options = shlex.join(f"--gin_bindings={binding}" for binding in bindings)

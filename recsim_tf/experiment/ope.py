@@ -122,26 +122,27 @@ def run_ope(folder: RunDirectory) -> dict[str, Any]:
             policies = {_OF_LOG: None}
         if not policies:
             raise UsageError("run_ope.policies must hold at least one policy, got none")
-        results, truths = {}, {}
-        for name, policy in policies.items():
-            known = _known(policy, first)
-            results[name] = ope.evaluate(
-                known,
-                log,
-                run.estimators,
-                model=model,
-                logging=logging,
-                gamma=run.gamma,
-                num_simulated=run.num_simulated,
-                seed=run.seed + 1,
+        known = {name: _known(policy, first) for name, policy in policies.items()}
+        results = ope.compare(
+            known,
+            log,
+            run.estimators,
+            model=model,
+            logging=logging,
+            gamma=run.gamma,
+            num_simulated=run.num_simulated,
+            seed=run.seed + 1,
+        )
+        truths = {
+            name: ope.truth(
+                run.truth, policy, first.num_steps, run.num_truth, run.seed + 2, run.gamma
             )
-            if run.truth is not None and policy is not None:
-                truths[name] = ope.truth(
-                    run.truth, known, first.num_steps, run.num_truth, run.seed + 2, run.gamma
-                )
+            for name, policy in known.items()
+            if run.truth is not None and policy is not None
+        }
         content = _write(folder, run, results, truths)
+    print(results, end="\n\n")
     for name, result in results.items():
-        print(f"{name}\n{result}\n")
         print(*report.sentences(name, result, truths.get(name)), sep="\n", end="\n\n")
     print(f"Page, figures and plot in {folder.path}")
     return content
@@ -197,7 +198,7 @@ def _known(policy: Policy | None, log: ope.Log) -> Any:
 def _write(
     folder: RunDirectory,
     run: OpeRun,
-    results: Mapping[str, ope.Result],
+    results: ope.Results,
     truths: Mapping[str, ope.Estimate],
 ) -> dict[str, Any]:
     content = {

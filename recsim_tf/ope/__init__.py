@@ -7,12 +7,12 @@ estimators by the names of papers. Tables need the extra `fitting`.
 
 from recsim_tf.ope.diagnostics import Verdict, WeightDiagnostics, pareto_k
 from recsim_tf.ope.estimators import PRESETS, Estimator
-from recsim_tf.ope.evaluation import evaluate
+from recsim_tf.ope.evaluation import compare, evaluate
 from recsim_tf.ope.log import Log, SlateLogProbs
 from recsim_tf.ope.logged_policy import LoggedPolicy, fit_logging
 from recsim_tf.ope.obp import from_obp, to_obp
 from recsim_tf.ope.report import write_report
-from recsim_tf.ope.results import Estimate, Result
+from recsim_tf.ope.results import Estimate, Result, Results
 from recsim_tf.ope.sample import value
 from recsim_tf.ope.simulated import truth
 from recsim_tf.ope.studies import Study, study
@@ -29,12 +29,14 @@ __all__ = [
     "LoggedPolicy",
     "Regression",
     "Result",
+    "Results",
     "SimulatedQ",
     "SlateLogProbs",
     "Study",
     "Verdict",
     "WeightDiagnostics",
     "Weights",
+    "compare",
     "evaluate",
     "fit_logging",
     "from_episodes",

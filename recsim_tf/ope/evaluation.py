@@ -20,7 +20,7 @@ from recsim_tf.ope.densities import missing_support
 from recsim_tf.ope.diagnostics import Verdict
 from recsim_tf.ope.estimators import PRESETS, Estimator, Values
 from recsim_tf.ope.logged_policy import LoggedPolicy
-from recsim_tf.ope.results import Estimate, Result
+from recsim_tf.ope.results import Estimate, Result, Results
 from recsim_tf.ope.sample import Sample, gather
 from recsim_tf.ope.simulated import Simulations
 from recsim_tf.ope.values import QModel, Regression, SimulatedQ, values_of
@@ -83,6 +83,30 @@ def evaluate(
     result.weights = None if sample.lacks(Estimator()) else sample.weights(Estimator())
     result.reading = sample.reading()
     return result
+
+
+def compare(
+    policies: Mapping[str, Any],
+    log: Any,
+    estimators: Sequence[str] | Mapping[str, Estimator] = ("snips",),
+    **options: Any,
+) -> Results:
+    """Estimates the mean returns of several policies from one log, and their differences.
+
+        results = ope.compare({"sharper": sharper, "new": new}, log, ("snips", "sniips"))
+        estimator, gain = results.difference("sharper", "new")
+
+    Args:
+      policies: to judge, by name.
+      log, estimators, **options: as of `evaluate`. Simulations of all policies begin with the same
+        seed, so that their differences are paired by session too.
+
+    Raises:
+      ValueError: as `evaluate`.
+    """
+    return Results(
+        (name, evaluate(policy, log, estimators, **options)) for name, policy in policies.items()
+    )
 
 
 @dataclasses.dataclass

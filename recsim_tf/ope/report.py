@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from recsim_tf.ope.diagnostics import FEWEST, HIGHEST_K, WeightDiagnostics
-from recsim_tf.ope.results import Estimate, Gain, Result, between
+from recsim_tf.ope.results import Estimate, Gain, Result, Results, between
 from recsim_tf.support.files import write_text
 from recsim_tf.support.pages import Chart, Note, Part, Section, Table, page
 from recsim_tf.support.plots import png
@@ -107,7 +107,7 @@ def render(
     """The page as HTML.
 
     Args:
-      results: of `evaluate`, by name of the policy.
+      results: of `evaluate`, by name of the policy, of one log.
       title: of the page.
       truths: of `truth`, by name of the policy, where they are known.
 
@@ -127,7 +127,8 @@ def render(
     words = [{"word": word, "meaning": [meaning]} for word, meaning in _WORDS]
     sections.append(Section("How to read this page", [Table(words)]))
     answers = [_answer(name, result, truths.get(name)) for name, result in results.items()]
-    return page(title, sections, [Table(answers)])
+    differences = [Table(Results(results).rows())] * (len(results) > 1)
+    return page(title, sections, [Table(answers), *differences])
 
 
 def _answer(name: str, result: Result, truth: Estimate | None) -> dict[str, Any]:

@@ -1,16 +1,20 @@
 """Estimates of a policy's value with their intervals and verdicts."""
 
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow_probability as tfp
 
+from recsim_tf.fitting.estimate.estimates import error_of_draws
 from recsim_tf.ope.diagnostics import Verdict, WeightDiagnostics
 from recsim_tf.support.tables import number, text_table
 
 
 class Gain(NamedTuple):
-    """What a policy earns beyond the log's mean return, in units of reward."""
+    """What a policy earns beyond the log's mean return, or beyond another policy, in units of
+    reward.
+    """
 
     value: float
     interval: tuple[float, float]  # paired by session
@@ -35,8 +39,10 @@ class Estimate(NamedTuple):
     interval: tuple[float, float]
     verdict: Verdict
     gain: Gain | None = None  # None for the log itself
-    # float64 [S]: their mean is the estimate, for paired differences; () for simulated ones
+    # For paired differences: float64 [S] or, simulated, [B], of which the mean is the estimate; and
+    # simulated sessions [D, b] under draws of a fitted model's parameters, or ().
     sessions: Any = ()
+    draws: Any = ()
     weights: WeightDiagnostics | None = None  # None without weights
 
     @classmethod
@@ -53,20 +59,36 @@ class Estimate(NamedTuple):
     @classmethod
     def of_sessions(cls, sessions: np.ndarray, level: float, *faults: str) -> "Estimate":
         """The mean of [S]."""
-        error = sessions.std(ddof=1) / np.sqrt(len(sessions))
+        error = error_of_mean(sessions)
         found = cls.of(sessions.mean(), error, level, len(sessions) - 1, *faults)
         return found._replace(sessions=sessions)
 
+    @classmethod
+    def of_simulated(
+        cls, sessions: np.ndarray, draws: Any, level: float, *faults: str
+    ) -> "Estimate":
+        """The mean of simulated sessions [B], with `draws` as of the field."""
+        error = np.hypot(error_of_mean(sessions), _error_of_draws(draws))
+        found = cls.of(sessions.mean(), error, level, 1e6, *faults)
+        return found._replace(sessions=sessions, draws=draws)
+
     def beyond(self, logged: np.ndarray, level: float) -> "Estimate":
         """With the gain over the log's returns [S], of which `sessions` are estimates."""
-        gained = self.sessions - logged
-        error = gained.std(ddof=1) / np.sqrt(len(gained))
-        return self._replace(gain=Gain.of(gained.mean(), error, level, len(gained) - 1))
+        return self._replace(gain=self.difference(Estimate.of_sessions(logged, level), level))
+
+    def difference(self, other: "Estimate", level: float) -> Gain:
+        """What the policy earns beyond another one, judged by the same estimator from the same log;
+        paired by session.
+        """
+        gained = self.sessions - other.sessions
+        of_draws = _error_of_draws(self.draws - other.draws if np.ndim(self.draws) == 2 else ())
+        error = np.hypot(error_of_mean(gained), of_draws)
+        return Gain.of(gained.mean(), error, level, len(gained) - 1)
 
     def figures(self) -> dict[str, Any]:
         """All but what belongs to single sessions."""
         fields = self._asdict()
-        del fields["sessions"]
+        del fields["sessions"], fields["draws"]
         return {**fields, "weights": self.weights and self.weights.figures()}
 
     def __str__(self) -> str:
@@ -148,6 +170,58 @@ class Result(dict[str, Estimate]):
             "weights": self.weights and self.weights.figures(),
             "reading": self.reading,
         }
+
+
+class Results(dict[str, Result]):
+    """Results by policy, of one log and the same estimators."""
+
+    def difference(self, name: str, other: str) -> tuple[str, Gain] | None:
+        """The estimator of the narrowest difference of two policies, of those that are believed for
+        both, and what the first policy earns beyond the other one; None if there is none.
+        """
+        one, beside = self[name], self[other]
+        found = [
+            (by, estimate.difference(beside[by], one.level))
+            for by, estimate in one.items()
+            if estimate.verdict.is_believable and beside[by].verdict.is_believable
+        ]
+        return min(found, key=lambda pair: float(np.ptp(pair[1].interval)), default=None)
+
+    def rows(self) -> list[dict[str, str]]:
+        """A table of the differences of all pairs of policies."""
+        found = []
+        for name, other in itertools.combinations(self, 2):
+            by, gain = self.difference(name, other) or (None, None)
+            found.append(
+                {
+                    "policy": name,
+                    "beside": other,
+                    "earns beyond it": number(gain and gain.value),
+                    "interval": between(gain.interval) if gain else number(None),
+                    "so it earns": number(gain and gain.word),
+                    "by": number(by),
+                }
+            )
+        return found
+
+    def __str__(self) -> str:
+        """The tables of all policies, and that of their differences."""
+        parts = [f"{name}\n{result}" for name, result in self.items()]
+        if len(self) > 1:
+            rows = self.rows()
+            parts.append(
+                text_table([list(rows[0]), *(list(row.values()) for row in rows)], (0, 1, 4, 5))
+            )
+        return "\n\n".join(parts)
+
+
+def error_of_mean(sessions: np.ndarray) -> float:
+    """The standard error of the mean of [S]."""
+    return float(sessions.std(ddof=1) / np.sqrt(len(sessions)))
+
+
+def _error_of_draws(draws: Any) -> float:
+    return error_of_draws(draws) if np.ndim(draws) == 2 else 0.0
 
 
 def between(interval: tuple[float, float]) -> str:

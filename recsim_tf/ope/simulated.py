@@ -9,9 +9,8 @@ import tensorflow as tf
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy, Transition
 from recsim_tf.core.validation import check_at_least, check_type
-from recsim_tf.fitting.estimate.estimates import error_of_draws
 from recsim_tf.ope.diagnostics import Verdict
-from recsim_tf.ope.results import Estimate, Gain
+from recsim_tf.ope.results import Estimate, Gain, error_of_mean
 
 # Standard errors that a model may be off where it can be seen.
 _ERRORS = 3.0
@@ -95,7 +94,7 @@ class Simulations:
         def found(one: Policy) -> tuple[np.ndarray, Any]:
             alone = returns(simulator, one, num_sessions, **arguments)
             if not draws:
-                return alone, 0.0
+                return alone, ()
             return alone, returns(simulator, one, few, values=draws, **arguments)
 
         self._new = found(policy)
@@ -103,11 +102,10 @@ class Simulations:
 
     def alone(self, logged: np.ndarray, level: float) -> Estimate:
         """The mean return under the new policy in the model; `logged` are the log's returns [S]."""
-        sessions, draws = self._new
         off = self._off(logged)
         fault = f"{off}: read calibrated" if off else ""
-        estimate = _estimate(sessions.mean(), _variance(sessions), draws, level, fault)
-        error = np.hypot(estimate.standard_error, _variance(logged) ** 0.5)
+        estimate = Estimate.of_simulated(*self._new, level, fault)
+        error = np.hypot(estimate.standard_error, error_of_mean(logged))
         estimate = estimate._replace(gain=Gain.of(estimate.value - logged.mean(), error, level))
         if self._old is not None:
             return estimate
@@ -118,8 +116,9 @@ class Simulations:
         """How far the model is from the log, in words; "" where it cannot be seen to be."""
         if self._old is None:
             return ""
-        gap = self._old[0].mean() - logged.mean()
-        if abs(gap) <= _ERRORS * np.sqrt(_variance(self._old[0]) + _variance(logged)):
+        simulated = self._old[0]
+        gap = simulated.mean() - logged.mean()
+        if abs(gap) <= _ERRORS * np.hypot(error_of_mean(simulated), error_of_mean(logged)):
             return ""
         return f"the model is {abs(gap / logged.mean()):.1%} off on the logging policy itself"
 
@@ -129,10 +128,12 @@ class Simulations:
         """
         if self._old is None:
             raise ValueError("logging must be the policy that logged, for calibrated, got None")
-        added, draws = (new - old for new, old in zip(self._new, self._old, strict=True))
-        gain = _estimate(added.mean(), _variance(added), draws, level)
-        error = np.hypot(gain.standard_error, _variance(logged) ** 0.5)
+        (new, new_draws), (old, old_draws) = self._new, self._old
+        draws = new_draws - old_draws if np.ndim(new_draws) == 2 else ()
+        gain = Estimate.of_simulated(new - old, draws, level)
+        error = np.hypot(gain.standard_error, error_of_mean(logged))
         estimate = Estimate.of(logged.mean() + gain.value, error, level)
+        estimate = estimate._replace(sessions=logged.mean() + gain.sessions, draws=draws)
         if off := self._off(logged):
             estimate = estimate._replace(verdict=estimate.verdict.with_care(off))
         return estimate._replace(gain=Gain(gain.value, gain.interval))
@@ -151,14 +152,4 @@ def truth(
     """
     check_at_least(2, num_sessions=num_sessions)
     found = returns(simulator, policy, num_sessions, num_steps, seed, gamma)
-    return _estimate(found.mean(), _variance(found), 0.0, 0.95)
-
-
-def _variance(sessions: np.ndarray) -> float:
-    """Of their mean."""
-    return sessions.var(ddof=1) / len(sessions)
-
-
-def _estimate(value: float, variance: float, draws: Any, level: float, *faults: str) -> Estimate:
-    of_draws = error_of_draws(draws) if np.ndim(draws) else 0.0
-    return Estimate.of(value, np.hypot(variance**0.5, of_draws), level, 1e6, *faults)
+    return Estimate.of_simulated(found, (), 0.95)

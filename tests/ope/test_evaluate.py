@@ -32,6 +32,37 @@ def test_a_policy_that_is_near_the_logging_one_is_believed():
     )
 
 
+def test_policies_are_compared_by_paired_sessions():
+    policies = {"sharp": near(3.0), "blunt": near(1.5), "far": near(60.0)}
+    names = ("snips", "sniips", "simulated", "calibrated")
+    results = ope.compare(
+        policies, log_of_clicks(), names, model=CLICKS, logging=near(1.0), num_simulated=2000
+    )
+    sharp, blunt = results["sharp"], results["blunt"]
+    by, gain = results.difference("sharp", "blunt")
+    assert by in ("simulated", "calibrated")
+    assert gain.word == "more"
+    assert gain.interval[0] < truth(near(3.0)) - truth(near(1.5)) < gain.interval[1]
+    for name in ("snips", "calibrated"):
+        paired = sharp[name].difference(blunt[name], 0.95)
+        assert paired.value == pytest.approx(sharp[name].value - blunt[name].value)
+        alone = np.hypot(sharp[name].standard_error, blunt[name].standard_error)
+        assert np.ptp(paired.interval) < 0.8 * 2 * 1.96 * alone
+    by_model = [sharp[name].difference(blunt[name], 0.95) for name in ("simulated", "calibrated")]
+    np.testing.assert_allclose(by_model[0].interval, by_model[1].interval, atol=1e-9)
+    assert [line.split()[:2] for line in str(results).splitlines()[-3:]] == [
+        ["sharp", "blunt"],
+        ["sharp", "far"],
+        ["blunt", "far"],
+    ]
+
+
+def test_policies_of_which_one_is_not_believed_are_not_compared():
+    results = ope.compare({"it": near(1.0), "far": near(60.0)}, log_of_clicks())
+    assert results.difference("it", "far") is None
+    assert str(results).splitlines()[-1].split()[2:] == 4 * ["\N{EN DASH}"]
+
+
 def test_what_the_log_contradicts_is_said():
     """Users who choose one of a slate read all of it, not positions one by one."""
     log = log_of_clicks(num_sessions=10_000)
