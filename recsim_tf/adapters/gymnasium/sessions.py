@@ -72,8 +72,21 @@ class Steps:
     @functools.cached_property
     def advance(self) -> "_Graph":
         """Of actions, slates int32 [B, K] or turns, and the carry: a step."""
-        some = turns.some_turn(self.simulator, self.num_users).action
-        return _Graph(self._advance, _specs(some), *self.begin.carry)
+        return _Graph(self._advance, self._action_spec, *self.begin.carry)
+
+    @functools.cached_property
+    def _action_spec(self) -> Nest:
+        return _specs(turns.some_turn(self.simulator, self.num_users).action)
+
+    @functools.cached_property
+    def action_specs(self) -> list[tf.TensorSpec]:
+        """Of the leaves of actions of B users."""
+        return tf.nest.flatten(self._action_spec)
+
+    def playable(self, state: Any, action: Nest) -> Nest:
+        """The action for a step; raises `ValueError` as `Simulator.playable_action`."""
+        simulator = self.simulator
+        return simulator.playable_action(state, action, allow_duplicates=not simulator.validate)
 
     def _begin(self, seed: tf.Tensor):
         seed, reset_seed = random.split_seed(seed, 2)
@@ -87,6 +100,7 @@ class Steps:
 
     def _advance(self, actions: Nest, state, seed: tf.Tensor):
         seed, step_seed, newcomer_seed = random.split_seed(seed, 3)
+        actions = self.playable(state, actions)
         step = self.simulator.step
         if self._autoreset_mode == AutoresetMode.NEXT_STEP:
             step = functools.partial(self.simulator.step_or_replace, newcomer_seed=newcomer_seed)
@@ -179,25 +193,33 @@ class Session:
         """
         if not self._carry:
             raise gymnasium.error.ResetNeeded("there is no session: call reset() before step()")
-        playable = tf.nest.flatten(self._playable(action))
-        self._carry, results = self.steps.advance(*playable, *self._carry)
+        try:
+            self._carry, results = self.steps.advance(*self._formed(action), *self._carry)
+        except tf.errors.InvalidArgumentError:
+            self._playable(action)  # It tells what is wrong, and for whom.
+            raise
         return results
 
+    def _formed(self, action: Nest) -> list[Any]:
+        """The leaves of an action of the right form. Most actions have it, and to see that in NumPy
+        is cheap; the simulator pads or refuses others.
+        """
+        leaves, specs = tf.nest.flatten(action), self.steps.action_specs
+        if len(leaves) == len(specs) and all(map(_has_form, leaves, specs)):
+            return [tf.constant(leaf, spec.dtype) for leaf, spec in zip(leaves, specs, strict=True)]
+        return tf.nest.flatten(self._playable(action))
+
     def _playable(self, action: Nest) -> Nest:
-        simulator = self.steps.simulator
-        # Most slates are as they should be. To see that in numpy is cheap; others go to the
-        # simulator, which pads or refuses them.
-        if (
-            isinstance(slates := action, np.ndarray)
-            and not simulator.validate
-            and slates.dtype in (np.int32, np.int64)
-            and slates.shape == (self.steps.num_users, simulator.slate_size)
-            and slates.min() >= -1
-            and slates.max() < simulator.num_candidates
-        ):
-            return tf.constant(slates, tf.int32)
         state, _ = tf.nest.pack_sequence_as(self.steps.begin.carry, self._carry)
-        return simulator.playable_action(state, action, allow_duplicates=not simulator.validate)
+        return self.steps.playable(state, action)
+
+
+def _has_form(leaf: np.ndarray, spec: tf.TensorSpec) -> bool:
+    """Whether an array is of a spec, but for the width of its numbers."""
+    dtype = np.dtype(spec.dtype.as_numpy_dtype)
+    if leaf.shape != spec.shape or leaf.dtype.kind != dtype.kind:
+        return False
+    return leaf.dtype == dtype or np.array_equal(leaf, leaf.astype(dtype))
 
 
 def _specs(nest: Nest) -> Nest:
