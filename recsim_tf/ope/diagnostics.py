@@ -12,6 +12,8 @@ _FEWEST_OF_TAIL = 5
 _ERRORS = 3.0
 _WIDE = 0.2
 _ROUNDING = 1e-5
+# The word for a difference that a model tells, which is off.
+WITH_CARE = "with care"
 
 
 class WeightDiagnostics(NamedTuple):
@@ -91,7 +93,7 @@ class Verdict(NamedTuple):
         reason = f"{off}, and its difference of both policies may be, which no interval tells"
         if self.reason:
             return Verdict(self.word, f"{self.reason}; {reason}")
-        return Verdict("with care", reason)
+        return Verdict(WITH_CARE, reason)
 
     @classmethod
     def of(cls, value: float, half_width: float, *faults: str) -> "Verdict":

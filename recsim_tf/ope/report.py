@@ -127,8 +127,10 @@ def render(
     words = [{"word": word, "meaning": [meaning]} for word, meaning in _WORDS]
     sections.append(Section("How to read this page", [Table(words)]))
     answers = [_answer(name, result, truths.get(name)) for name, result in results.items()]
-    differences = [Table(Results(results).rows())] * (len(results) > 1)
-    return page(title, sections, [Table(answers), *differences])
+    logged = next(iter(results.values())).logged.value
+    above: list[Part] = [f"The log earned {number(logged)} a session.", Table(answers)]
+    above += [Table(Results(results).rows())] * (len(results) > 1)
+    return page(title, sections, above)
 
 
 def _answer(name: str, result: Result, truth: Estimate | None) -> dict[str, Any]:
@@ -138,7 +140,6 @@ def _answer(name: str, result: Result, truth: Estimate | None) -> dict[str, Any]
     row: dict[str, Any] = {
         "policy": name,
         "earns": None if best is None else number(best.value),
-        "the log earned": number(logged),
         "difference": None if gain is None else _part(gain, logged),
         "between": None if gain is None else _and(gain.interval),
         "so it earns": None if gain is None else gain.word,

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow_probability as tfp
 
 from recsim_tf.fitting.estimate.estimates import error_of_draws
-from recsim_tf.ope.diagnostics import Verdict, WeightDiagnostics
+from recsim_tf.ope.diagnostics import WITH_CARE, Verdict, WeightDiagnostics
 from recsim_tf.support.tables import number, text_table
 
 
@@ -130,7 +130,7 @@ class Result(dict[str, Estimate]):
         def rank(name: str) -> tuple[bool, float]:
             gain, verdict = self[name].gain, self[name].verdict
             width = np.inf if gain is None else gain.interval[1] - gain.interval[0]
-            return verdict.word == "with care", width
+            return verdict.word == WITH_CARE, width
 
         believed = [name for name, one in self.items() if one.verdict.is_believable]
         return min(believed, key=rank) if believed else None
@@ -176,22 +176,30 @@ class Results(dict[str, Result]):
     """Results by policy, of one log and the same estimators."""
 
     def difference(self, name: str, other: str) -> tuple[str, Gain] | None:
-        """The estimator of the narrowest difference of two policies, of those that are believed for
-        both, and what the first policy earns beyond the other one; None if there is none.
+        """What a policy earns beyond another one, and the estimator that tells it: of those that
+        are believed for both, if possible without care, the one of the narrowest difference. None
+        if there is none.
         """
         one, beside = self[name], self[other]
-        found = [
-            (by, estimate.difference(beside[by], one.level))
+        found = {
+            by: estimate.difference(beside[by], one.level)
             for by, estimate in one.items()
             if estimate.verdict.is_believable and beside[by].verdict.is_believable
-        ]
-        return min(found, key=lambda pair: float(np.ptp(pair[1].interval)), default=None)
+        }
+
+        def rank(by: str) -> tuple[bool, float]:
+            needs_care = WITH_CARE in (one[by].verdict.word, beside[by].verdict.word)
+            return needs_care, np.ptp(found[by].interval)
+
+        by = min(found, key=rank, default=None)
+        return None if by is None else (by, found[by])
 
     def rows(self) -> list[dict[str, str]]:
         """A table of the differences of all pairs of policies."""
         found = []
         for name, other in itertools.combinations(self, 2):
             by, gain = self.difference(name, other) or (None, None)
+            words = [] if by is None else [self[one][by].verdict.word for one in (name, other)]
             found.append(
                 {
                     "policy": name,
@@ -200,6 +208,8 @@ class Results(dict[str, Result]):
                     "interval": between(gain.interval) if gain else number(None),
                     "so it earns": number(gain and gain.word),
                     "by": number(by),
+                    "verdicts": " and ".join(dict.fromkeys(words))
+                    or "not to be compared from this log",
                 }
             )
         return found
@@ -210,7 +220,7 @@ class Results(dict[str, Result]):
         if len(self) > 1:
             rows = self.rows()
             parts.append(
-                text_table([list(rows[0]), *(list(row.values()) for row in rows)], (0, 1, 4, 5))
+                text_table([list(rows[0]), *(list(row.values()) for row in rows)], (0, 1, 4, 5, 6))
             )
         return "\n\n".join(parts)
 

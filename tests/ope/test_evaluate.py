@@ -5,6 +5,7 @@ import pytest
 
 from recsim_tf import ope
 from recsim_tf.ope.densities import densities
+from recsim_tf.ope.evaluation import Judged, chosen_estimators
 from recsim_tf.policies import Deterministic, random_policy
 from tests.ope.worlds import CLICKS, log_of_clicks, near
 from tests.rollout_policies import largest
@@ -57,10 +58,30 @@ def test_policies_are_compared_by_paired_sessions():
     ]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ips", "snips"])
+def test_intervals_of_differences_hold_the_difference(name):
+    num_logs, size, policies = 200, 1000, (near(2.0), near(1.5))
+    log, chosen = log_of_clicks(num_sessions=num_logs * size), chosen_estimators([name])
+    first, second = (
+        Judged(policy, log, chosen, None, None, None, 1.0, 2, 0) for policy in policies
+    )
+    values = [ope.truth(CLICKS, policy, 1, 500_000).value for policy in policies]
+    held = []
+    for start in range(0, num_logs * size, size):
+        part = slice(start, start + size)
+        found, other = (one.estimate(name, chosen[name], 0.95, part) for one in (first, second))
+        low, high = found.difference(other, 0.95).interval
+        held.append(low <= values[0] - values[1] <= high)
+    assert np.mean(held) >= 0.95 - 4 * np.sqrt(0.95 * 0.05 / num_logs)
+
+
 def test_policies_of_which_one_is_not_believed_are_not_compared():
     results = ope.compare({"it": near(1.0), "far": near(60.0)}, log_of_clicks())
     assert results.difference("it", "far") is None
-    assert str(results).splitlines()[-1].split()[2:] == 4 * ["\N{EN DASH}"]
+    cells = str(results).splitlines()[-1].split()
+    assert cells[2:6] == 4 * ["\N{EN DASH}"]
+    assert " ".join(cells[6:]) == "not to be compared from this log"
 
 
 def test_what_the_log_contradicts_is_said():
