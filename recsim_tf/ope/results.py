@@ -10,6 +10,39 @@ from recsim_tf.fitting.estimate.estimates import error_of_draws
 from recsim_tf.ope.diagnostics import WITH_CARE, Verdict, WeightDiagnostics
 from recsim_tf.support.tables import number, text_table
 
+_LEAST_SKEWNESS = 1e-6
+
+
+class Mean(NamedTuple):
+    """A mean over sessions, with what is known of its error."""
+
+    value: float
+    error: float  # its standard error
+    freedom: float = 1e6  # degrees of freedom of the standard error
+    skewness: float = 0.0  # of the error's distribution
+
+    @classmethod
+    def of(cls, sessions: np.ndarray, further: float = 0.0) -> "Mean":
+        """Of float64 [S], with the standard error of a further part."""
+        centred = sessions - sessions.mean()
+        own = centred.std(ddof=1) / np.sqrt(len(sessions))
+        total = np.hypot(own, further)
+        third = (centred**3).mean() / len(sessions) ** 2
+        skewness = third / total**3 if total else 0.0
+        return cls(float(sessions.mean()), float(total), len(sessions) - 1, float(skewness))
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Student's interval of a level in (0, 1), corrected for the skewness that a few heavy
+        weights bring (Hall 1992, On the Removal of Skewness by Transformation).
+        """
+        student = tfp.distributions.StudentT(np.float64(self.freedom), np.float64(0), np.float64(1))
+        ends = float(student.quantile(0.5 + level / 2)) * np.array([1.0, -1.0])
+        if abs(self.skewness) > _LEAST_SKEWNESS:
+            cubed = 1 + self.skewness * (ends - self.skewness / 6)
+            ends = 3 / self.skewness * (np.cbrt(cubed) - 1)
+        low, high = self.value - self.error * ends
+        return float(low), float(high)
+
 
 class Gain(NamedTuple):
     """What a policy earns beyond the log's mean return, or beyond another policy, in units of
@@ -18,11 +51,6 @@ class Gain(NamedTuple):
 
     value: float
     interval: tuple[float, float]  # paired by session
-
-    @classmethod
-    def of(cls, value: float, error: float, level: float, freedom: float = 1e6) -> "Gain":
-        """With the interval of `Estimate.of`."""
-        return cls(float(value), t_interval(value, error, level, freedom))
 
     @property
     def word(self) -> str:
@@ -46,30 +74,18 @@ class Estimate(NamedTuple):
     weights: WeightDiagnostics | None = None  # None without weights
 
     @classmethod
-    def of(
-        cls, value: float, error: float, level: float, freedom: float = 1e6, *faults: str
-    ) -> "Estimate":
-        """An estimate with Student's t-interval of a level in (0, 1) by its standard error and
-        degrees of freedom, believed if it has no faults.
-        """
-        low, high = t_interval(value, error, level, freedom)
-        verdict = Verdict.of(value, (high - low) / 2, *faults)
-        return cls(float(value), float(error), (low, high), verdict)
+    def of(cls, mean: Mean, level: float, *faults: str) -> "Estimate":
+        """An estimate with an interval of a level in (0, 1), believed if it has no faults."""
+        low, high = mean.interval(level)
+        verdict = Verdict.of(mean.value, (high - low) / 2, *faults)
+        return cls(mean.value, mean.error, (low, high), verdict)
 
     @classmethod
-    def of_sessions(cls, sessions: np.ndarray, level: float, *faults: str) -> "Estimate":
-        """The mean of [S]."""
-        error = error_of_mean(sessions)
-        found = cls.of(sessions.mean(), error, level, len(sessions) - 1, *faults)
-        return found._replace(sessions=sessions)
-
-    @classmethod
-    def of_simulated(
-        cls, sessions: np.ndarray, draws: Any, level: float, *faults: str
+    def of_sessions(
+        cls, sessions: np.ndarray, level: float, *faults: str, draws: Any = ()
     ) -> "Estimate":
-        """The mean of simulated sessions [B], with `draws` as of the field."""
-        error = np.hypot(error_of_mean(sessions), _error_of_draws(draws))
-        found = cls.of(sessions.mean(), error, level, 1e6, *faults)
+        """The mean of sessions [S]; if they are simulated, with `draws` as of the field."""
+        found = cls.of(Mean.of(sessions, _error_of_draws(draws)), level, *faults)
         return found._replace(sessions=sessions, draws=draws)
 
     def beyond(self, logged: np.ndarray, level: float) -> "Estimate":
@@ -80,10 +96,9 @@ class Estimate(NamedTuple):
         """What the policy earns beyond another one, judged by the same estimator from the same log;
         paired by session.
         """
-        gained = self.sessions - other.sessions
-        of_draws = _error_of_draws(self.draws - other.draws if np.ndim(self.draws) == 2 else ())
-        error = np.hypot(error_of_mean(gained), of_draws)
-        return Gain.of(gained.mean(), error, level, len(gained) - 1)
+        draws = self.draws - other.draws if np.ndim(self.draws) == 2 else ()
+        mean = Mean.of(self.sessions - other.sessions, _error_of_draws(draws))
+        return Gain(mean.value, mean.interval(level))
 
     def figures(self) -> dict[str, Any]:
         """All but what belongs to single sessions."""
@@ -94,15 +109,6 @@ class Estimate(NamedTuple):
     def __str__(self) -> str:
         low, high = self.interval
         return f"{self.value:.4g} [{low:.4g}, {high:.4g}], {self.verdict}"
-
-
-def t_interval(
-    value: float, error: float, level: float, freedom: float = 1e6
-) -> tuple[float, float]:
-    """Student's interval of a level in (0, 1) by a standard error and degrees of freedom."""
-    student = tfp.distributions.StudentT(np.float64(freedom), np.float64(0), np.float64(1))
-    half = float(error) * float(student.quantile(0.5 + level / 2))
-    return float(value) - half, float(value) + half
 
 
 class Result(dict[str, Estimate]):
@@ -223,11 +229,6 @@ class Results(dict[str, Result]):
                 text_table([list(rows[0]), *(list(row.values()) for row in rows)], (0, 1, 4, 5, 6))
             )
         return "\n\n".join(parts)
-
-
-def error_of_mean(sessions: np.ndarray) -> float:
-    """The standard error of the mean of [S]."""
-    return float(sessions.std(ddof=1) / np.sqrt(len(sessions)))
 
 
 def _error_of_draws(draws: Any) -> float:

@@ -10,7 +10,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy, Transition
 from recsim_tf.core.validation import check_at_least, check_type
 from recsim_tf.ope.diagnostics import Verdict
-from recsim_tf.ope.results import Estimate, Gain, error_of_mean
+from recsim_tf.ope.results import Estimate, Gain, Mean
 
 # Standard errors that a model may be off where it can be seen.
 _ERRORS = 3.0
@@ -104,9 +104,13 @@ class Simulations:
         """The mean return under the new policy in the model; `logged` are the log's returns [S]."""
         off = self._off(logged)
         fault = f"{off}: read calibrated" if off else ""
-        estimate = Estimate.of_simulated(*self._new, level, fault)
-        error = np.hypot(estimate.standard_error, error_of_mean(logged))
-        estimate = estimate._replace(gain=Gain.of(estimate.value - logged.mean(), error, level))
+        sessions, draws = self._new
+        estimate = Estimate.of_sessions(sessions, level, fault, draws=draws)
+        log = Mean.of(logged)
+        beyond = Mean(
+            estimate.value - log.value, float(np.hypot(estimate.standard_error, log.error))
+        )
+        estimate = estimate._replace(gain=Gain(beyond.value, beyond.interval(level)))
         if self._old is not None:
             return estimate
         unchecked = Verdict("unchecked", "give logging, to see the model beside the log")
@@ -116,11 +120,11 @@ class Simulations:
         """How far the model is from the log, in words; "" where it cannot be seen to be."""
         if self._old is None:
             return ""
-        simulated = self._old[0]
-        gap = simulated.mean() - logged.mean()
-        if abs(gap) <= _ERRORS * np.hypot(error_of_mean(simulated), error_of_mean(logged)):
+        simulated, log = Mean.of(self._old[0]), Mean.of(logged)
+        gap = simulated.value - log.value
+        if abs(gap) <= _ERRORS * np.hypot(simulated.error, log.error):
             return ""
-        return f"the model is {abs(gap / logged.mean()):.1%} off on the logging policy itself"
+        return f"the model is {abs(gap / log.value):.1%} off on the logging policy itself"
 
     def difference(self, logged: np.ndarray, level: float) -> Estimate:
         """The log's mean, and what the change of the policy adds to it in the model (a difference
@@ -130,13 +134,14 @@ class Simulations:
             raise ValueError("logging must be the policy that logged, for calibrated, got None")
         (new, new_draws), (old, old_draws) = self._new, self._old
         draws = new_draws - old_draws if np.ndim(new_draws) == 2 else ()
-        gain = Estimate.of_simulated(new - old, draws, level)
-        error = np.hypot(gain.standard_error, error_of_mean(logged))
-        estimate = Estimate.of(logged.mean() + gain.value, error, level)
-        estimate = estimate._replace(sessions=logged.mean() + gain.sessions, draws=draws)
+        gain, log = Estimate.of_sessions(new - old, level, draws=draws), Mean.of(logged)
+        error = float(np.hypot(gain.standard_error, log.error))
+        estimate = Estimate.of(Mean(log.value + gain.value, error), level)
         if off := self._off(logged):
             estimate = estimate._replace(verdict=estimate.verdict.with_care(off))
-        return estimate._replace(gain=Gain(gain.value, gain.interval))
+        return estimate._replace(
+            gain=Gain(gain.value, gain.interval), sessions=log.value + gain.sessions, draws=draws
+        )
 
 
 def truth(
@@ -152,4 +157,4 @@ def truth(
     """
     check_at_least(2, num_sessions=num_sessions)
     found = returns(simulator, policy, num_sessions, num_steps, seed, gamma)
-    return Estimate.of_simulated(found, (), 0.95)
+    return Estimate.of_sessions(found, 0.95)
