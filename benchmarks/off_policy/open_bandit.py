@@ -139,7 +139,8 @@ def measure(settings: Settings) -> Section:
     figures["open_bandit.wide"] = sum(
         all(verdict.startswith("wide") for verdict in one["verdicts"].values()) for one in every
     )
-    bars = {f"open_bandit.{name}": (number, number) for name in ("holds_snips", "holds_dr", "wide")}
+    asked = (*(f"holds_{short}" for short in _ESTIMATORS), "wide")
+    bars = {f"open_bandit.{name}": (number, number) for name in asked}
     if all(one["obp"] for one in every):
         figures["open_bandit.obp_difference"] = max(one["difference"] for one in every)
         bars["open_bandit.obp_difference"] = (0.0, 1e-6)
