@@ -106,7 +106,7 @@ def test_nested_models_are_in_order_on_the_pages_that_they_are_fitted_to():
     log = simulated_pages(pages(MODELS["user browsing"]), 300)
 
     def log_likelihood(model, probabilities=True):
-        return fitted(pages(model), log, probabilities, max_iterations=15).log_likelihood
+        return fitted(pages(model), log, probabilities, max_iterations=8).log_likelihood
 
     user_browsing = log_likelihood(choice.UserBrowsing(np.full([4, 4], 0.5)))
     position_based = log_likelihood(choice.PositionBased(np.full(4, 0.5)))
