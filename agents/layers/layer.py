@@ -138,12 +138,10 @@ class LayeredSimulator(SessionSource):
         return self.below.turn_conditions(turn) if self._has_actions_below else []
 
     def reset(self, num_users: int, seed: Seed) -> LayeredState:
-        """Starts a session for each of `num_users` new users."""
         below = self.below.reset(num_users, seed)
         return LayeredState(below, self._first_memory(below, num_users))
 
     def replace(self, state: LayeredState, who: tf.Tensor, seed: Seed) -> LayeredState:
-        """Starts a session for a new user in the rows where `who` [B]."""
         below = self.below.replace(state.below, who, seed)
         memory = self._first_memory(below, nests.batch_size(who))
         return LayeredState(below, nests.where(who, memory, state.memory))

@@ -26,25 +26,6 @@ def require_slates(name: str, action_spec: Nest) -> None:
     )
 
 
-def epsilon_greedy(
-    greedy: Policy, num_candidates: int, epsilon: Epsilon, train_step: tf.Variable
-) -> Policy:
-    """A policy that shows a user the slate of `greedy`, or with probability epsilon a uniform one.
-
-    Args:
-      greedy: a policy of slates without repetition; it is the result where epsilon is 0.
-      num_candidates: N.
-      epsilon: in [0, 1].
-      train_step: the argument of `epsilon` where it is a function.
-    """
-    check_numbers(FRACTION, SCHEDULE, epsilon=epsilon)
-    if not callable(epsilon):
-        number = epsilon
-        return EpsilonGreedy(greedy, num_candidates, lambda: number) if number else greedy
-    schedule = epsilon
-    return EpsilonGreedy(greedy, num_candidates, lambda: schedule(train_step))
-
-
 @gin.configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class Exploration:
@@ -88,7 +69,11 @@ class Exploration:
         policy_seed, collect_seed = random.split_seed(random.as_seed(self.seed), 2)
 
         def policy(greedy: Policy, epsilon: Epsilon, own_seed: Seed, **arguments):
-            act = epsilon_greedy(greedy, num_candidates, epsilon, train_step)
+            act = greedy
+            if callable(epsilon):
+                act = EpsilonGreedy(greedy, num_candidates, lambda: epsilon(train_step))
+            elif epsilon:
+                act = EpsilonGreedy(greedy, num_candidates, lambda: epsilon)
             read = [*variables, train_step]
             return TFSlatePolicy(time_step_spec, action_spec, act, read, own_seed, **arguments)
 

@@ -13,13 +13,14 @@ from tf_agents.trajectories import trajectory
 
 from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
-from recsim_tf.agents.shared.exploration import epsilon_greedy, require_slates
+from recsim_tf.agents.shared.exploration import require_slates
 from recsim_tf.agents.shared.slate_table import all_slates, explain_slates
 from recsim_tf.agents.tabular_q.cells import SlateCells, transpose_integers
 from recsim_tf.core import random
 from recsim_tf.core.explanations import Explained
 from recsim_tf.core.types import Nest, Observation, Seed
 from recsim_tf.core.validation import FRACTION, SCHEDULE, check_numbers, check_one_of
+from recsim_tf.policies.stochastic import EpsilonGreedy
 
 
 @gin.configurable(module="recsim_tf.agents")
@@ -209,12 +210,7 @@ class TabularQAgent(tf_agent.TFAgent):
 
     def _explore(self, observation: Observation, policy_state: Nest, seed: Seed):
         num_users = tf.shape(tf.nest.flatten(observation)[0])[0]
-        act = epsilon_greedy(
-            self._greedy,
-            self._num_candidates,
-            lambda _: self.epsilon(num_users),
-            self.train_step_counter,
-        )
+        act = EpsilonGreedy(self._greedy, self._num_candidates, lambda: self.epsilon(num_users))
         slate, policy_state = act(observation, policy_state, seed)
         return (slate if self._ordinal_slates else tf.sort(slate, axis=1)), policy_state
 

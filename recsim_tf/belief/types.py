@@ -70,8 +70,7 @@ class TypesBelief(Belief):
 
     def update(self, belief_state: Nest, slate: Slate, seen: Nest):
         first = self._first(nests.num_rows(belief_state))
-        before = self._now(first, belief_state)
-        before = nests.merge_outer(before)
+        before = nests.merge_outer(self._now(first, belief_state))
         after, turn = live(self.users, before, slate, seen, self.num_particles, _refuse)
         total = belief_state.log_likelihoods + turn
         explained = tf.reduce_any(total > -float("inf"), axis=1, keepdims=True)

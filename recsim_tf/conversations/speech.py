@@ -39,7 +39,7 @@ class SpokenReply(CustomDistribution):
         self.symbol, self.channel = symbol, channel
         self._loc, self._scale = dwell_loc, dwell_scale
         dtypes = Utterance(Reply(tf.int32, tf.int32), dwell_loc.dtype, tf.int32)
-        super().__init__(dtypes, parameters, name)
+        super().__init__(dtypes, parameters, name, batch=symbol)
 
     def evidence(self, value: Utterance) -> tf.Tensor:
         """The log-probability of what is known of an utterance, given each symbol, [..., R].
@@ -76,12 +76,6 @@ class SpokenReply(CustomDistribution):
         before = tf.repeat(of_others, first, axis=-1)
         after = tf.repeat(of_others, self.channel.num_symbols - first - num_items, axis=-1)
         return tf.concat([before, of_items, after], axis=-1)
-
-    def _batch_shape(self):
-        return self.symbol.batch_shape
-
-    def _batch_shape_tensor(self):
-        return self.symbol.batch_shape_tensor()
 
     def _event_shape(self):
         number, words = tf.TensorShape([]), tf.TensorShape([self.channel.max_length])

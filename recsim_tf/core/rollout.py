@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from recsim_tf.core import nests, random, stages, steps, turns, validation
-from recsim_tf.core.acting import act, check_policy
+from recsim_tf.core import nests, random, stages, steps, turns
+from recsim_tf.core.acting import act
 from recsim_tf.core.draws import Ahead
 from recsim_tf.core.stages import Models, Sampled
 from recsim_tf.core.types import (
@@ -31,9 +31,6 @@ class Loop:
       first: the draws, or the state, with which the sessions begin.
       state: with which they begin.
       record: the specs of a transition and of the draws of new users.
-
-    Raises:
-      ValueError: as `Simulator.rollout`.
     """
 
     def __init__(
@@ -46,8 +43,6 @@ class Loop:
         policy_state: Nest | None,
         state: SimulatorState | None,
     ):
-        models.check_num_users(num_users)
-        check_policy(policy)
         self._models, self._policy, self._auto_reset = models, policy, auto_reset
         initial_seed, loop_seed = random.split_seed(seed, 2)
         self._seed, self._noise_seed = random.split_seed(loop_seed, 2)
@@ -122,7 +117,6 @@ class Loop:
 
 def rollout(loop: Loop, num_steps: int) -> Trajectory:
     """See `Simulator.rollout`."""
-    validation.check_count(num_steps=num_steps)
 
     def write(arrays: Nest, record: tuple[Transition, Nest], step: tf.Tensor):
         return nests.write(arrays, step, record)
@@ -140,7 +134,6 @@ def fold(
     early_exit: bool,
 ) -> Nest:
     """See `Simulator.fold`."""
-    validation.check_count(num_steps=num_steps)
 
     def update(carry: Nest, record: tuple[Transition, Nest], step: tf.Tensor):
         return function(carry, record[0])

@@ -83,10 +83,7 @@ def paths_log_prob(component: Component, paths: Paths, controls: Nest = ()) -> t
 
     def step(carried: Nest, number: tf.Tensor):
         state, total = carried
-        control, innovation = (
-            nests.at_step(controls, number),
-            nests.at_step(paths.innovations, number),
-        )
+        control, innovation = nests.at_step((controls, paths.innovations), number)
         noise = component.innovation(state, control)
         total += log_prob_per_user("innovation", noise, innovation)
         return component.update(state, control, innovation), total

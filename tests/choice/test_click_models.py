@@ -202,6 +202,7 @@ def test_a_certain_click_that_does_not_come_is_as_unlikely_as_its_logit():
     [
         (choice.UserBrowsing(np.tile(BY_POSITION[:, np.newaxis], K)), MODELS["position-based"]),
         (choice.PositionBased(), MODELS["independent"]),
+        (choice.MultipleClickCascade(), MODELS["independent"]),
         (choice.UserBrowsing(), MODELS["independent"]),
         (choice.DependentClicks(0.6), choice.MultipleClickCascade(1.0, 0.6)),
         (choice.ClickChain((0.8, 0.6, 0.6)), MODELS["several clicks"]),
@@ -231,6 +232,7 @@ def test_satisfaction_is_a_purchase_that_nobody_sees():
         (choice.DependentClicks, "continue_after_click", generator.uniform(size=[2, K])),
         (choice.ClickChain, "tau", generator.uniform(size=[2, 3])),
         (choice.DynamicBayesian, "gamma", generator.uniform(size=2)),
+        (choice.MultipleClickCascade, "continue_after_click", generator.uniform(size=2)),
     ],
 )
 def test_a_parameter_for_each_user_gives_the_rows_of_numbers(kind, name, values):
@@ -269,3 +271,4 @@ def test_graph_and_xla_agree(model):
     for graph_leaf, xla_leaf in zip(graph[:2], xla[:2], strict=True):
         np.testing.assert_allclose(graph_leaf, xla_leaf, rtol=1e-4)
     assert xla[2].shape == [2, K]
+    assert set(np.unique(xla[2])) <= {0, 1}

@@ -6,7 +6,6 @@ import tensorflow as tf
 
 from recsim_tf.choice import ClicksAndPurchases, ExponentialCascade, MultipleClickCascade
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
 
 SLATE_SIZE = 3
 SCORES = np.array([0.3, -0.8, 0.9])
@@ -80,14 +79,6 @@ def test_purchases_can_be_summed_out():
     joint = np.exp(choose().log_prob(EVENTS))
     expected = [joint[(EVENTS.clicked == clicks).all(axis=1)].sum() for clicks in CLICKS]
     np.testing.assert_allclose(np.exp(choose().clicks.log_prob(CLICKS)), expected, rtol=1e-12)
-
-
-def test_who_always_goes_on_clicks_independently():
-    log_prob = choose(MultipleClickCascade(), purchases=False).log_prob(CLICKS)
-    click = sigmoid(SCORES)
-    np.testing.assert_allclose(
-        np.exp(log_prob), np.where(CLICKS, click, 1 - click).prod(axis=1), rtol=1e-12
-    )
 
 
 def test_who_stops_at_a_click_is_the_cascade_of_one_click():
@@ -197,19 +188,6 @@ def test_the_log_probability_of_what_is_very_unlikely_is_finite():
     np.testing.assert_allclose(impatient(scores).log_prob(nothing), -20 + np.log(0.1), rtol=1e-6)
 
 
-def test_a_parameter_for_each_user_gives_the_rows_of_numbers():
-    after_click = [0.1, 0.7]
-    rows = tf.constant(np.tile(SCORES, [2, 1]))
-    clicked = np.tile([1.0, 0.0, 1.0], [2, 1])
-    batched = MultipleClickCascade(continue_after_click=tf.constant(after_click, tf.float64))
-    np.testing.assert_allclose(
-        batched(rows).log_prob(clicked),
-        [MultipleClickCascade(continue_after_click=p)(SCORES).log_prob(clicked[0])
-         for p in after_click],
-        rtol=1e-12,
-    )  # fmt: skip
-
-
 def test_shapes_and_dtypes():
     scores = tf.zeros([2, 4, SLATE_SIZE])
     distribution = CASCADE(scores, None, scores)
@@ -220,24 +198,3 @@ def test_shapes_and_dtypes():
         assert (leaf.shape, leaf.dtype) == ([5, 2, 2, 4, SLATE_SIZE], tf.float32)
     assert distribution.log_prob(draws).shape == [5, 2, 2, 4]
     assert random.sample(CASCADE(scores), random.as_seed(0)).shape == [2, 4, SLATE_SIZE]
-
-
-def test_graph_and_xla_agree():
-    rows = tf.constant(np.tile(SCORES, [len(CLICKS), 1]), tf.float32)
-
-    def everything():
-        distribution = CASCADE(rows)
-        return (
-            distribution.log_prob(CLICKS.astype(np.float32)),
-            distribution.mean(),
-            random.sample(distribution, random.as_seed(5)),
-        )
-
-    graph, xla = (compiled(everything, jit_compile=jit_compile)() for jit_compile in (False, True))
-    for graph_leaf, xla_leaf in zip(graph[:2], xla[:2], strict=True):
-        np.testing.assert_allclose(graph_leaf, xla_leaf, rtol=1e-5)
-    assert set(np.unique(xla[2])) == {0, 1}
-
-
-def test_validation_ignores_padded_positions():
-    MultipleClickCascade(validate=True)([0.3, np.nan], [True, False])

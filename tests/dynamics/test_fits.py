@@ -27,8 +27,9 @@ from recsim_tf.fitting.likelihood.exact import session_log_prob
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
 from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
-from tests.dynamics.world import Documents, moody
+from tests.dynamics.world import moody
 from tests.fitting.sessions import rollout
+from tests.worlds.clicks import Numbers
 
 POSITIVE = Parameter(0.5, "positive")
 
@@ -68,7 +69,7 @@ def test_the_segments_that_a_log_lacks_are_summed_out(observed):
 
 
 def blank(users):
-    return Simulator(users, Documents(dtype=tf.float64), slate_size=1, num_candidates=1)
+    return Simulator(users, Numbers(2, dtype=tf.float64), slate_size=1, num_candidates=1)
 
 
 class Walker(dynamics.ComponentUsers):

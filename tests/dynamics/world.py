@@ -3,25 +3,13 @@
 import dataclasses
 
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice, dynamics
-from recsim_tf.core.models import DocumentModel
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Clicks
+from tests.worlds.clicks import Numbers
 
 STAY_OR_GO = (((1.0, 0.0), (0.0, 1.0)), ((0.0, 2.0), (1.0, 0.0)))
-
-
-class Documents(DocumentModel):
-    """Documents with two features, [B, N, 2]."""
-
-    def candidates(self, num_users, num_candidates, corpus, user):
-        zeros = tf.zeros([num_users, num_candidates, 2], self.dtype)
-        return tfd.Independent(tfd.Normal(zeros, tf.ones([], self.dtype)), 2)
-
-    def observe(self, documents):
-        return documents
 
 
 class Moody(dynamics.ComponentUsers):
@@ -63,4 +51,4 @@ class Moody(dynamics.ComponentUsers):
 
 def moody(dtype=tf.float32, users=None, **arguments) -> Simulator:
     """The simulator; `users` are given as arguments of `Moody`."""
-    return Simulator(Moody(dtype=dtype, **users or {}), Documents(dtype=dtype), **arguments)
+    return Simulator(Moody(dtype=dtype, **users or {}), Numbers(2, dtype=dtype), **arguments)

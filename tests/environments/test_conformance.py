@@ -23,6 +23,9 @@ from recsim_tf.environments.ecosystem import provider_layout
 from recsim_tf.environments.return_visits import ReturnVisitsUsers, viewers
 from recsim_tf.policies import random_policy
 from tests.dynamics.world import moody
+from tests.environments.long_term_satisfaction.test_long_term_satisfaction import (
+    PARAMETERS as SATISFACTION_PARAMETERS,
+)
 from tests.environments.sequential import sequential
 
 NUM_USERS, NUM_STEPS, SLATE_SIZE, NUM_CANDIDATES, MAX_STEPS = 6, 5, 2, 5, 3
@@ -71,15 +74,6 @@ def loyal_visitors(dtype=tf.float32, **arguments) -> Simulator:
     return recsim_tf.make("ReturnVisits-v0", users=users, dtype=dtype, **arguments)
 
 
-_SATISFACTION_PARAMETERS = (
-    "memory_discount",
-    "sensitivity",
-    "innovation_stddev",
-    "choc_mean",
-    "choc_stddev",
-    "kale_mean",
-    "kale_stddev",
-)
 ENVIRONMENTS = {
     "components": Environment(
         None,
@@ -155,7 +149,7 @@ ENVIRONMENTS = {
     "long-term satisfaction": Environment(
         "LongTermSatisfaction-v1",
         {"tutorial": True},
-        (*_SATISFACTION_PARAMETERS, "observation_stddev"),
+        (*SATISFACTION_PARAMETERS, "observation_stddev"),
     ),
     "news": Environment(
         "News-v0",
@@ -173,7 +167,7 @@ ENVIRONMENTS = {
         "ReturnVisits-v0",
         {},
         (
-            *(f"users.{name}" for name in _SATISFACTION_PARAMETERS),
+            *(f"users.{name}" for name in SATISFACTION_PARAMETERS),
             "gap_loc",
             "gap_scale",
             "gap_sensitivity",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import recsim_tf
-from recsim_tf import conversations
+from recsim_tf import choice, conversations
 from recsim_tf.conversations import key_terms, soft_attributes
 from recsim_tf.conversations.parts import Ratings
 from recsim_tf.environments import (
@@ -47,6 +47,10 @@ def talk(**arguments):
 
 def page_items(**arguments):
     return page_clicks.PageItems(3, **arguments)
+
+
+def page_users(**arguments):
+    return page_clicks.PageClickUsers(**arguments)
 
 
 def taggers(num_factors=8, **arguments):
@@ -164,13 +168,34 @@ TABLES = [
     ),
     (lambda: page_items(numeric=[1.0]), r"numeric must have shape \[num_items=3\], got \[1\]"),
     (
-        lambda: page_clicks.PageClickUsers(feature_effect=[[0.0, 1.0]]),
+        lambda: page_users(feature_effect=[[0.0, 1.0]]),
         r"feature_effect must have shape \[num_features=4, num_categories=4\]",
     ),
     (
-        lambda: recsim_tf.page_clicks(users=page_clicks.PageClickUsers(position_effect=[0.0, 1.0])),
+        lambda: recsim_tf.page_clicks(users=page_users(position_effect=[0.0, 1.0])),
         "position_effect of the users must have slate_size=3 effects, got 2",
     ),
+    (
+        lambda: page_users(click_model=choice.MultinomialLogit()),
+        "click_model must be a ClickModel, got MultinomialLogit",
+    ),
+    (
+        lambda: recsim_tf.page_clicks(page_users(click_model=choice.PositionBased([0.5, 0.5]))),
+        r"examination must have shape \[slate_size=3\]",
+    ),
+    (
+        lambda: recsim_tf.page_clicks(page_users(), page_clicks.PageItems(satisfaction=0.0)),
+        "satisfaction of the documents must be None for the click model IndependentClicks",
+    ),
+    (
+        lambda: recsim_tf.page_clicks(page_users(click_model=choice.DynamicBayesian())),
+        "satisfaction of the documents must be given for the click model DynamicBayesian",
+    ),
+    (
+        lambda: page_items(satisfaction=[0.0, 1.0]),
+        r"satisfaction must have shape \[num_items=3\]",
+    ),
+    (lambda: page_items(item_effect=[0.0, 1.0]), r"item_effect must have shape \[num_items=3\]"),
     (
         lambda: return_visits.ReturnVisitsUsers(interest_evolution.InterestEvolutionUsers()),
         "users must be LongTermSatisfactionUsers, got Interest",

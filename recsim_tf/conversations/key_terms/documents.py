@@ -161,13 +161,10 @@ class OfferedIds(CustomDistribution):
         self._key_terms = None
         if num_offered_key_terms not in (0, num_key_terms):
             self._key_terms = uniform_ids(num_key_terms, num_users, num_offered_key_terms, dtype)
-        self._num_arms, self._num_users = num_arms, num_users
+        self._num_arms = num_arms
         self._num_offered = (num_offered_arms, num_offered_key_terms)
         self._log_prob_dtype = dtype
-        super().__init__(tf.int32, parameters, name)
-
-    def _batch_shape(self):
-        return tf.TensorShape([self._num_users])
+        super().__init__(tf.int32, parameters, name, batch=[num_users])
 
     def _event_shape(self):
         return tf.TensorShape([sum(self._num_offered)])

@@ -21,7 +21,7 @@ from recsim_tf.conversations.types import UNKNOWN, Query, Reply, Traits, Utteran
 from recsim_tf.core.ranges import shown
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.validation import check_different, is_integer
-from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
+from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.language import Vocabulary
 from recsim_tf.language.channel import VocabularyChannel
@@ -265,17 +265,13 @@ def dialogue_log(
     _check_words(attribute_words)
     num_attributes = len(attribute_words)
     rows, labels = np.nonzero(dialogues.intents)
-    ids, session, sizes = np.unique(
-        dialogues.dialogue[rows], return_inverse=True, return_counts=True
-    )
-    step = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    shape = (len(ids), int(sizes.max()))
-    length = sizes.astype(np.int32)
+    ids, sizes = np.unique(dialogues.dialogue[rows], return_counts=True)
+    # Where in the list of labels each step is; the last is repeated.
+    step = np.minimum(np.arange(sizes.max()), sizes[:, np.newaxis] - 1)
+    places = (np.cumsum(sizes) - sizes)[:, np.newaxis] + step
 
     def by_step(values: np.ndarray) -> np.ndarray:
-        filled = np.zeros([*shape, *values.shape[1:]], values.dtype)
-        filled[session, step] = values
-        return repeat_last_step(filled, length)
+        return values[places]
 
     offsets = alphabet(1, num_attributes).offsets
     modes = np.array([mode for mode, _ in MODES.values()], np.int32)[labels]
@@ -286,7 +282,7 @@ def dialogue_log(
     discloses = (labels == list(INTENTS).index("disclose")) & (named.sum(axis=1) == 1)
     symbols[discloses] = offsets[Mode.REFINE] + named[discloses].argmax(axis=1)
     return SessionLog(
-        length=length,
+        length=sizes.astype(np.int32),
         departed=np.zeros(len(ids), bool),
         initial=Traits(
             np.zeros([len(ids), num_factors], np.float32),
@@ -294,15 +290,15 @@ def dialogue_log(
             np.zeros(len(ids), np.float32),
         ),
         documents=by_step(dialogues.num_offers[rows])[..., np.newaxis],
-        shown=np.ones([*shape, 1], bool),
+        shown=np.ones([*places.shape, 1], bool),
         hidden=(),
         response=Utterance(
             Reply(by_step(modes), by_step(symbols)),
-            np.full(shape, UNKNOWN, np.float32),
+            np.full(places.shape, UNKNOWN, np.float32),
             by_step(words[rows]),
         ),
         innovation=(),
-        query=Query(by_step(dialogues.act[rows]), np.full([*shape, 3], -1, np.int32)),
+        query=Query(by_step(dialogues.act[rows]), np.full([*places.shape, 3], -1, np.int32)),
     )
 
 

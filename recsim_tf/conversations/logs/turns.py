@@ -11,7 +11,7 @@ from recsim_tf.conversations.acts import Act, Mode, alphabet
 from recsim_tf.conversations.types import UNKNOWN, Query, Reply, ReplyDraw, Utterance
 from recsim_tf.core.types import Nest
 from recsim_tf.core.validation import check_at_least, check_different
-from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
+from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
 from recsim_tf.fitting.logs.tables.frames import (
@@ -119,19 +119,18 @@ def from_turns(
         allowed = "be the same in all rows of a session"
         faults.refuse(differs, columns["departed"], allowed, "departed differs")
     order = np.lexsort((step, sessions))
-    length = np.bincount(sessions).astype(np.int32)
-    row = sessions[order]
-    step_number = np.arange(len(order)) - np.repeat(np.cumsum(length) - length, length)
     repeated = np.zeros(len(order), bool)
-    repeated[1:] = (row[1:] == row[:-1]) & (step[order][1:] == step[order][:-1])
+    repeated[1:] = (np.diff(sessions[order]) == 0) & (np.diff(step[order]) == 0)
     faults.refuse(
         repeated, columns["step"], "differ from the other steps of its session", "", order
     )
+    length = np.bincount(sessions).astype(np.int32)
+    # Where in the order each step is; the last is repeated.
+    number = np.minimum(np.arange(length.max()), length[:, np.newaxis] - 1)
+    rows = order[(np.cumsum(length) - length)[:, np.newaxis] + number]
 
     def by_step(values: np.ndarray) -> np.ndarray:
-        filled = np.zeros([len(length), length.max(), *values.shape[1:]], values.dtype)
-        filled[row, step_number] = values[order]
-        return repeat_last_step(filled, length)
+        return values[rows]
 
     response: Nest
     if words is not None:

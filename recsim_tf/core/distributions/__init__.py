@@ -9,7 +9,6 @@ from recsim_tf.core.distributions.mixtures import Mixture, gaussian_mixture, log
 from recsim_tf.core.distributions.outcomes import num_outcomes
 from recsim_tf.core.distributions.plackett_luce import PlackettLuce
 from recsim_tf.core.distributions.return_time import ReturnTime
-from recsim_tf.core.distributions.shared import Shared
 from recsim_tf.core.distributions.slates import (
     CertainSlates,
     SlateDistribution,
@@ -26,7 +25,6 @@ __all__ = [
     "Mixture",
     "PlackettLuce",
     "ReturnTime",
-    "Shared",
     "Shifted",
     "SlateDistribution",
     "SlateMixture",

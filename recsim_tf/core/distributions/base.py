@@ -1,6 +1,7 @@
 """The bases of the distributions that are written here."""
 
 import abc
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -22,10 +23,10 @@ class CustomDistribution(tfd.Distribution):
       dtype: of a draw.
       parameters: the arguments of the constructor by name.
       name: of the distribution.
-      reparameterization_type: of the draws.
       validate_args: whether arguments are checked.
-      batch: a tensor that begins with the axes of the batch; None where a subclass has their shape.
-      num_inner: the number of its further axes.
+      batch: what has the axes of the batch: a tensor that begins with them, a distribution that has
+        the same, or their shape; None where a subclass has `_batch_shape`.
+      num_inner: the number of the further axes of a tensor.
     """
 
     def __init__(
@@ -33,15 +34,15 @@ class CustomDistribution(tfd.Distribution):
         dtype: tf.DType,
         parameters: dict[str, Any],
         name: str,
-        reparameterization_type: Any = tfd.NOT_REPARAMETERIZED,
         validate_args: bool = False,
-        batch: tf.Tensor | None = None,
+        *,
+        batch: tf.Tensor | tfd.Distribution | Sequence[int] | None = None,
         num_inner: int = 0,
     ):
         self._batch, self._num_inner = batch, num_inner
         super().__init__(
             dtype=dtype,
-            reparameterization_type=reparameterization_type,
+            reparameterization_type=tfd.NOT_REPARAMETERIZED,
             validate_args=validate_args,
             allow_nan_stats=False,
             parameters=parameters,
@@ -49,12 +50,18 @@ class CustomDistribution(tfd.Distribution):
         )
 
     def _batch_shape(self):
+        if isinstance(self._batch, tfd.Distribution):
+            return self._batch.batch_shape
+        if not tf.is_tensor(self._batch):
+            return tf.TensorShape(self._batch)
         return self._batch.shape[: self._batch.shape.rank - self._num_inner]
 
     def _batch_shape_tensor(self):
         static = self._batch_shape()
         if static.is_fully_defined():
             return tf.constant(static.as_list(), tf.int32)
+        if isinstance(self._batch, tfd.Distribution):
+            return self._batch.batch_shape_tensor()
         return tf.shape(self._batch)[: static.rank]
 
     def _event_shape(self):

@@ -87,12 +87,9 @@ class CatalogueIds(ShapedDistribution):
             )
         weights = tf.cast(popularity, tf.float64)
         self._probs = weights / tf.reduce_sum(weights, axis=-1, keepdims=True)
-        self._num_items, self._num_users, self._length = num_items, num_users, num_candidates
+        self._num_items, self._length = num_items, num_candidates
         self._replacement, self._log_prob_dtype = replacement, dtype
-        super().__init__(tf.int32, parameters, name)
-
-    def _batch_shape(self):
-        return tf.TensorShape([self._num_users])
+        super().__init__(tf.int32, parameters, name, batch=[num_users])
 
     def _event_shape(self):
         return tf.TensorShape([self._length])

@@ -35,12 +35,8 @@ class UniformCategories(ShapedDistribution):
         if num_categories < 1:
             raise ValueError(f"num_categories must be at least 1, got {num_categories}")
         self.num_categories = num_categories
-        self._shape = tf.TensorShape(batch_shape)
         self._log_prob_dtype = dtype
-        super().__init__(tf.int32, parameters, name)
-
-    def _batch_shape(self):
-        return self._shape
+        super().__init__(tf.int32, parameters, name, batch=tf.TensorShape(batch_shape))
 
     def _log_prob(self, value: tf.Tensor):
         inside = (value >= 0) & (value < self.num_categories)

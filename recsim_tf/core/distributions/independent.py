@@ -26,16 +26,11 @@ class IndependentParts(CustomDistribution):
         parameters = dict(locals())
         self.parts = parts
         self._leaves: list[tfd.Distribution] = tf.nest.flatten(parts)
-        super().__init__(self._mapped(lambda part: part.dtype), parameters, name)
+        dtypes = self._mapped(lambda part: part.dtype)
+        super().__init__(dtypes, parameters, name, batch=self._leaves[0])
 
     def _mapped(self, function: Callable) -> Nest:
         return tf.nest.map_structure(function, self.parts)
-
-    def _batch_shape(self):
-        return self._leaves[0].batch_shape
-
-    def _batch_shape_tensor(self):
-        return self._leaves[0].batch_shape_tensor()
 
     def _event_shape(self):
         return self._mapped(lambda part: part.event_shape)
@@ -96,13 +91,7 @@ class Shifted(CustomDistribution):
         parameters = dict(locals())
         self.distribution = distribution
         self.low = low
-        super().__init__(distribution.dtype, parameters, name)
-
-    def _batch_shape(self):
-        return self.distribution.batch_shape
-
-    def _batch_shape_tensor(self):
-        return self.distribution.batch_shape_tensor()
+        super().__init__(distribution.dtype, parameters, name, batch=distribution)
 
     def _event_shape(self):
         return self.distribution.event_shape

@@ -119,13 +119,7 @@ class SlateMixture(ShapedDistribution):
         parameters = dict(locals())
         self.probs = tf.convert_to_tensor(probs)
         self.components = list(components)
-        super().__init__(tf.int32, parameters, name)
-
-    def _batch_shape(self):
-        return self.components[0].batch_shape
-
-    def _batch_shape_tensor(self):
-        return self.components[0].batch_shape_tensor()
+        super().__init__(tf.int32, parameters, name, batch=self.components[0])
 
     def _event_shape(self):
         return self.components[0].event_shape

@@ -91,11 +91,6 @@ def test_a_gap_that_can_be_negative_is_refused(gap, message):
         return_time(gap, remaining=(1.0,), dtype=tf.float32)
 
 
-def test_a_churn_outside_of_probabilities_is_refused():
-    with pytest.raises(ValueError, match=r"churn must be in \[0, 1\], got 1.5"):
-        return_time(churn=1.5)
-
-
 def test_what_is_given_is_drawn_as_it_is_and_not_scored():
     given = Given(tf.constant([0, 1]), tf.float64)
     np.testing.assert_array_equal(random.sample(given, 0), [0, 1])

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.distributions import Shared, UniformCategories
+from recsim_tf.core.distributions import UniformCategories
 from recsim_tf.core.execution import compiled
 from tests.core.toy import toy_simulator
 from tests.rollout_policies import first_positions, uniform_slate
@@ -121,11 +121,9 @@ def test_what_has_no_inverse_is_drawn_for_all_rows_by_the_first_seed():
 
 
 def test_draws_without_the_users_axis_are_refused():
-    shared = Shared(tfd.Uniform(tf.zeros([1]), 1.0), NUM_ROWS)
     for draw in (
         lambda seed: random.uniform([NUM_ROWS - 1], seed),
         lambda seed: random.uniform([], seed),
-        lambda seed: random.sample(shared, seed),
     ):
         with (
             random.paired(NUM_VALUES, len(SEEDS)),

@@ -8,6 +8,7 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf.core.distributions import uniform_ids
 from recsim_tf.environments.returning import ReturningUsers
+from tests.worlds.clicks import Numbers
 
 
 class ReaderState(NamedTuple):
@@ -68,26 +69,15 @@ class ReturningReaders(ReturningUsers):
         return state.user._replace(fatigue=state.user.fatigue * tf.exp(-days))
 
 
-class Pages(recsim_tf.DocumentModel):
-    def candidates(self, num_users, num_candidates, corpus, user):
-        shape = [num_users, num_candidates]
-        return tfd.Independent(
-            tfd.Normal(tf.zeros(shape, self.dtype), tf.constant(1, self.dtype)), 1
-        )
-
-    def observe(self, documents):
-        return documents
-
-
 def readers(users=None, dtype=tf.float32, **simulator):
     if users is None:
         users = ReturningReaders(Readers(0.4, dtype=dtype), horizon=20.0)
     sizes = {"slate_size": 2, "num_candidates": 4}
-    return recsim_tf.Simulator(users, Pages(dtype=dtype), **(sizes | simulator))
+    return recsim_tf.Simulator(users, Numbers(dtype=dtype), **(sizes | simulator))
 
 
 class Shelf(recsim_tf.DocumentModel):
-    """Pages by their ids in a catalogue of ten."""
+    """Numbers by their ids in a catalogue of ten."""
 
     def candidates(self, num_users, num_candidates, corpus, user):
         return uniform_ids(10, num_users, num_candidates, self.dtype)
