@@ -129,11 +129,6 @@ class Evaluation:
         }
         Evaluation.seeds = (1, 2, 3)
 
-    With `num_replicas`, or where there are more than 8,192 users, they are divided into equal
-    parts, each with noise of its own, as `Division` says. In the scope of a `tf.distribute`
-    strategy of as many replicas each simulates a part. Elsewhere the parts share the cores
-    of a CPU, with the same results: one part uses about one core.
-
     Args:
       num_users: sessions, of each value and seed.
       max_steps: sessions still running then are cut off, and counted as unfinished.
@@ -149,10 +144,10 @@ class Evaluation:
       segments: None, or segments of users, as `{"age_group": @age_group}`. Each function maps the
         users' state at the start of a session, a nest of [B, ...], to int or bool [B]. Returns and
         measures are also given for each segment.
-      num_replicas: R, the parts of the users, of each value and seed; None for as few parts of at
-        most 8,192 users as there are, and for one where values are compared. `recsim-tf simulate`
-        and `recsim-tf evaluate` give each a GPU, where the machine has R; without a GPU they use up
-        to R cores.
+      num_replicas: R, the equal parts of the users, of each value and seed, as `Division` says;
+        None for as few parts of at most 8,192 users as there are, and for one where values are
+        compared. `recsim-tf simulate` and `recsim-tf evaluate` give each a GPU, where the machine
+        has R; without a GPU the parts share the cores, with the same results.
       fitted: None, or the fitted model that is simulated: returns get intervals with the
         uncertainty of its parameters, and policies a sentence on their distance from its log.
 

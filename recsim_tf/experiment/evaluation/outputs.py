@@ -13,7 +13,6 @@ from recsim_tf.support.tables import text_table
 
 # The columns of sessions.csv.
 COLUMNS = ("policy", "user", "return", "steps", "clicks", "mean_quality", "outcome")
-_TABLE_COLUMNS = ("policy", "return", "session length", "click rate", "quality")
 
 
 def write_sessions(path: Path, results: Sequence[PolicyResult]) -> None:
@@ -68,16 +67,13 @@ def results_json(results: Sequence[PolicyResult]) -> dict[str, Any]:
 def results_table(results: Sequence[PolicyResult]) -> str:
     """Tables of policies, means over seeds, and segments, with standard errors, as text."""
     measures = tuple(results[0].measures)
-    intervals = results[0].interval is not None
+    interval = ("with the fit's error",) if results[0].interval else ()
+    head = ("policy", "return", *interval, "session length", "click rate", "quality", *measures)
     rows = [
         (
             result.name,
             f"{result.mean_return:.2f} ± {result.standard_error:5.2f}",
-            *[
-                f"{result.interval[0]:.2f} to {result.interval[1]:.2f}"
-                for _ in [0]
-                if result.interval
-            ],
+            *(["{:.2f} to {:.2f}".format(*result.interval)] if result.interval else ()),
             f"{result.mean_length:.2f} ± {result.length_standard_error:5.2f}",
             f"{result.click_rate:.4f}",
             "" if result.mean_quality is None else f"{result.mean_quality:.3f}",
@@ -86,9 +82,7 @@ def results_table(results: Sequence[PolicyResult]) -> str:
         )
         for result in (*results, *over_seeds(results))
     ]
-    policy, value, *others = _TABLE_COLUMNS
-    head = (policy, value, *["with the fit's error"] * intervals, *others, *measures, "sessions")
-    lines = [text_table([head, *rows])]
+    lines = [text_table([(*head, "sessions"), *rows])]
     if results[0].segments:
         head = ("policy", "segment", "return", *measures, "sessions")
         rows = [
@@ -107,7 +101,7 @@ def results_table(results: Sequence[PolicyResult]) -> str:
     if unfinished:
         lines.append(f"Sessions cut off at the evaluation's step limit: {', '.join(unfinished)}")
     lines.append("± is one standard error of the mean.")
-    if intervals:
+    if interval:
         lines.append(
             "Intervals, 95 %, hold the uncertainty of the fitted parameters too, and no error in"
             " the model's form."
