@@ -19,6 +19,8 @@ COMMANDS = {
     "ope": "judge what policies would earn, from a log of another one",
     "sweep": "train variants with seeds, or go on with that",
 }
+# Commands that take a run that is there.
+OF_RUNS = ("evaluate", "sessions", "validate")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -87,7 +89,7 @@ def _parser() -> _Parser:
             _add(command, "--gin_file", "FILE", text, action="append", default=[])
         text = "such as 'train.num_iterations=100'; may be repeated"
         _add(command, "--gin_bindings", "BINDING", text, action="append", default=[])
-        if name in ("evaluate", "sessions", "validate"):
+        if name in OF_RUNS:
             text = "a module of yours that the run's config.gin may import; may be repeated"
             _add(command, "--trust", "MODULE", text, action="append", default=[])
         _add_own(command, name)

@@ -29,17 +29,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
       OSError: that names the file.
     """
-    temporary = unfinished(path)
-    with storing(path):
-        # Whoever made the folder may have left a link of that name, or a named pipe.
-        if os.path.lexists(temporary):
-            remove(temporary)
-        try:
-            yield temporary
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+    with _replacing(path) as temporary:
+        yield temporary
+        os.replace(temporary, path)
 
 
 @contextlib.contextmanager
@@ -50,14 +42,22 @@ def whole_folder(path: Path) -> Iterator[Path]:
     Raises:
       OSError: that names the folder.
     """
+    with _replacing(path) as temporary:
+        temporary.mkdir()
+        yield temporary
+        remove(path)
+        os.rename(temporary, path)
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Inside, the unfinished name, which nothing has; after an error it is free again."""
     temporary = unfinished(path)
     with storing(path):
+        # Whoever made the folder may have left a link of that name, or a named pipe.
         remove(temporary)
-        temporary.mkdir()
         try:
             yield temporary
-            remove(path)
-            os.rename(temporary, path)
         except BaseException:
             remove(temporary)
             raise

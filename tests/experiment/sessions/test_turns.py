@@ -153,12 +153,6 @@ def test_the_table_has_the_fields_of_query_document_and_response(recording):
     assert table["clicked"].tolist() == [0, 0, 1]
 
 
-def test_without_pandas_the_table_says_what_to_install(recording, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match=r"recsim-tf sessions needs pandas 2: install recsim-tf"):
-        session_table(recording, recsim_tf.interest_evolution())
-
-
 def test_values_are_short():
     told = {
         "0.123": 0.123456,
