@@ -18,7 +18,6 @@ from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import over_seeds
 from recsim_tf.experiment.evaluation.outputs import COLUMNS, results_table, write_sessions
 from recsim_tf.policies import random_policy
-from recsim_tf.support.errors import UsageError
 from tests.rollout_policies import first_positions
 
 
@@ -104,25 +103,3 @@ def test_providers_of_a_world_have_a_gini_coefficient():
         simulator, {"Random": random_policy(simulator)}
     )
     assert 0 < found[0].measures["gini"]["mean"] < 1
-
-
-@pytest.mark.parametrize(
-    ("measure", "message"),
-    [
-        (coverage(), "coverage needs candidates that stay: resample_documents=False"),
-        (provider_exposure(20), r"provider_exposure.provider must be in \[0, 20\), got 20"),
-    ],
-)
-def test_a_measure_that_is_not_defined_is_one_line(measure, message):
-    simulator = recsim_tf.make("InterestEvolution-v1")
-    with pytest.raises(UsageError, match=message):
-        Evaluation(4, 3, measures={"own": measure}).evaluate(
-            simulator, {"Random": random_policy(simulator)}
-        )
-
-
-@pytest.mark.parametrize("measure", [provider_gini(), provider_exposure(), slate_diversity()])
-def test_providers_are_told_by_responses(measure):
-    message = "measures of providers and clusters need responses with a bounded cluster_id, got"
-    with pytest.raises(UsageError, match=message):
-        measure.size(recsim_tf.make("DriftingTaste-v0"))
