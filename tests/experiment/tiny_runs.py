@@ -1,6 +1,7 @@
 """Runs of the tiny configuration, in this process and in another."""
 
 import contextlib
+import csv
 import os
 import pathlib
 import signal
@@ -62,6 +63,18 @@ def terminated_when(condition: Callable[[], bool]) -> Iterator[None]:
     finally:
         left.set()
         thread.join()
+
+
+def damage(checkpoint: pathlib.Path) -> None:
+    """Cuts the files of a checkpoint off in the middle."""
+    for path in checkpoint.glob("*.data*"):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def read_csv(path: pathlib.Path) -> list[dict[str, str]]:
+    """The rows of a table, by column."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def snapshot(folder: pathlib.Path) -> dict[str, bytes]:

@@ -1,6 +1,5 @@
 """Measures of the corpus, worked out by hand, and where they are defined."""
 
-import csv
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import over_seeds
 from recsim_tf.experiment.evaluation.outputs import COLUMNS, results_table, write_sessions
 from recsim_tf.policies import random_policy
+from tests.experiment.tiny_runs import read_csv
 from tests.rollout_policies import first_positions
 
 
@@ -93,8 +93,7 @@ def test_they_are_in_results_and_not_in_sessions(tmp_path):
     assert mean.measures["gini"]["standard_error"] > 0
     assert " 0.2500 " in results_table(results)
     write_sessions(tmp_path / "sessions.csv", results)
-    with open(tmp_path / "sessions.csv", newline="") as file:
-        assert next(csv.reader(file)) == [*COLUMNS, "clicks too", "all"]
+    assert list(read_csv(tmp_path / "sessions.csv")[0]) == [*COLUMNS, "clicks too", "all"]
 
 
 def test_providers_of_a_world_have_a_gini_coefficient():

@@ -1,5 +1,3 @@
-import csv
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,6 +7,7 @@ from recsim_tf.experiment.evaluation.outputs import COLUMNS, results_table, writ
 from recsim_tf.experiment.evaluation.own_measures import TAKEN
 from recsim_tf.experiment.sweeps.results import MEASURES
 from tests.core.toy import toy_simulator
+from tests.experiment.tiny_runs import read_csv
 from tests.rollout_policies import first_positions
 
 NUM_USERS, LIMIT = 50, 3
@@ -70,8 +69,7 @@ def test_no_column_or_tag_can_be_overwritten(result):
 
 def test_they_are_in_the_files_the_tags_and_the_tables(result, tmp_path):
     write_sessions(tmp_path / "sessions.csv", [result])
-    with open(tmp_path / "sessions.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_csv(tmp_path / "sessions.csv")
     seen = [float(row["level seen"]) for row in rows]
     np.testing.assert_allclose(seen, result.sessions.own["level seen"])
     assert [row["high"] for row in rows] == [
