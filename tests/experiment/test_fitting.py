@@ -143,31 +143,23 @@ def test_a_fit_of_hidden_draws_that_are_one_tensor_ends_and_says_that_it_has_not
 
 
 @pytest.mark.parametrize(
-    ("bindings", "message"),
+    ("binding", "message"),
     [
+        ("run_fit.num_replicates = 10", "run_fit.num_replicates must be at least 20, got 10"),
         (
-            ["run_fit.num_replicates = 10"],
-            "run_fit.num_replicates must be at least 20, got 10",
-        ),
-        (
-            ["run_fit.log = 3"],
+            "run_fit.log = 3",
             "run_fit.log must be a SessionLog, a SessionStream, or what a reader gives, got int",
         ),
         (
-            ["run_fit.parameters = {'users.mass': @Parameter()}"],
+            "run_fit.parameters = {'users.mass': @Parameter()}",
             "InterestEvolutionUsers has no parameter mass; its parameters are choice_model",
         ),
-        (
-            [
-                "run_fit.log = @read_episode_log()",
-                "read_episode_log.path = 'nowhere'",
-                "read_episode_log.simulator = @interest_evolution()",
-            ],
-            "there is no episode log nowhere",
-        ),
+        ("run_fit.log = @read_episode_log()", "there is no episode log nowhere"),
     ],
 )
-def test_bad_input_is_named(tmp_path, config, bindings, message):
+def test_bad_input_is_named(tmp_path, config, binding, message):
+    of_reader = ("path = 'nowhere'", "simulator = @interest_evolution()")
+    bindings = [binding, *(f"read_episode_log.{each}" for each in of_reader)]
     run = RunDirectory(tmp_path / "run", load([str(config)], bindings))
     with pytest.raises((ValueError, OSError), match=message):
         run_fit(run)
