@@ -1,3 +1,6 @@
+import sys
+import unittest.mock
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -360,6 +363,58 @@ def test_a_foreign_record_is_named(tmp_path, log, simulator):
     path = write_records(tmp_path / "foreign", [records(log)[0], b"\xff"])
     with pytest.raises(episodes.ReadError, match=r"record 1: not a tf\.train\.SequenceExample"):
         episodes.read(path, simulator)
+
+
+# In the form of RLDS.
+
+
+def test_a_session_is_an_episode_of_rlds_with_one_step_more(log, simulator, trajectory):
+    read = episodes.read(log, simulator)
+    transitions = trajectory.transitions
+    ends = set()
+    found = list(episodes.to_rlds(read))
+    assert len(found) == transitions.reward.shape[1]
+    for user, (episode, session) in enumerate(zip(found, read.dataset(), strict=True)):
+        steps = list(episode["steps"].as_numpy_iterator())
+        number = int(transitions.active[:, user].numpy().sum())
+        assert [step["is_first"] for step in steps] == [True] + [False] * number
+        assert [step["is_last"] for step in steps] == [False] * number + [True]
+        for time, step in enumerate(steps[:-1]):
+            np.testing.assert_array_equal(step["action"], transitions.slate[time, user])
+            assert step["reward"] == transitions.reward[time, user]
+            assert step["discount"] == 1 - int(transitions.terminated[time, user])
+            assert not step["is_terminal"]
+            seen = {"user": session.user, "documents": session.documents}
+            tf.nest.map_structure(
+                lambda leaf, of, time=time: np.testing.assert_array_equal(leaf, of[time]),
+                step["observation"],
+                seen,
+            )
+        last, before = steps[-1], steps[-2]
+        tf.nest.map_structure(
+            np.testing.assert_array_equal, last["observation"], before["observation"]
+        )
+        assert not last["action"].any()
+        assert last["reward"] == last["discount"] == 0
+        assert last["is_terminal"] == transitions.terminated[:, user].numpy().any()
+        ends.add(bool(last["is_terminal"]))
+    assert ends == {True, False}
+
+
+def test_the_library_rlds_reads_the_episodes(log, simulator, trajectory, monkeypatch):
+    # rlds 0.1.8 imports dm-reverb, which has no wheels for this Python, for its patterns alone.
+    monkeypatch.setitem(sys.modules, "reverb", unittest.mock.MagicMock())
+    rlds = pytest.importorskip("rlds", reason="rlds 0.1.8 is not installed")
+    dataset = episodes.to_rlds(episodes.read(log, simulator))
+    steps = dataset.flat_map(lambda episode: episode["steps"])
+    total = rlds.transformations.sum_dataset(steps, lambda step: step["reward"])
+    np.testing.assert_allclose(total, trajectory.transitions.reward.numpy().sum(), rtol=1e-5)
+    lengths = [int(rlds.transformations.episode_length(each["steps"])) for each in dataset]
+    active = trajectory.transitions.active.numpy().sum(0)
+    assert lengths == (active + 1).tolist()
+    steps = next(iter(dataset))["steps"]
+    pairs = rlds.transformations.batch(steps, size=2, shift=1, drop_remainder=True)
+    assert [pair["action"].shape for pair in pairs] == [(2, 2)] * int(active[0])
 
 
 # Queries.

@@ -3,7 +3,10 @@
 import json
 
 import pytest
+import tensorflow as tf
+from tf_agents.trajectories import time_step as ts
 
+import recsim_tf
 from recsim_tf.core.types import Turn
 from recsim_tf.experiment import commands, config, fitting, ope
 from recsim_tf.experiment.config_files import find_config, packaged_configs, packaged_sweeps
@@ -162,7 +165,7 @@ def _dialogues(folder):
 @pytest.mark.slow
 # TF-Agents, Matplotlib and PolicySaver warn of their own dependencies.
 @pytest.mark.filterwarnings("ignore")
-def test_a_run_with_held_slates_counts_and_evaluates_steps_of_users(tmp_path):
+def test_a_run_with_held_slates_counts_steps_of_users_and_exports_a_policy_for_them(tmp_path):
     bindings = (
         *_SMALL,
         "Iteration.replay_length = 5",
@@ -177,3 +180,8 @@ def test_a_run_with_held_slates_counts_and_evaluates_steps_of_users(tmp_path):
     agent = content["policies"][-1]
     assert agent["mean_length"] == 60
     assert agent["unfinished"] == 0
+    simulator = recsim_tf.long_term_satisfaction()  # as the configuration binds it
+    observation = simulator.observe(simulator.reset(3, seed=0))
+    policy = tf.saved_model.load(str(tmp_path / "policy"))
+    step = policy.action(ts.restart(observation, batch_size=3), policy.get_initial_state(3))
+    assert step.action.shape == [3, 1]

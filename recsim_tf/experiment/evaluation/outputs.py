@@ -1,18 +1,16 @@
 """The files and tables of results: single sessions as CSV, tables of text, and plots."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recsim_tf.experiment.evaluation.measures import PolicyResult, over_seeds
+from recsim_tf.fitting.logs.tables.frames import pandas
 from recsim_tf.support.files import write_csv
 from recsim_tf.support.plots import Curve, Estimate, draw_curves, draw_estimates, figure
 from recsim_tf.support.tables import text_table
-
-# The columns of sessions.csv.
-COLUMNS = ("policy", "user", "return", "steps", "clicks", "mean_quality", "outcome")
 
 
 def write_sessions(path: Path, results: Sequence[PolicyResult]) -> None:
@@ -27,33 +25,28 @@ def write_sessions(path: Path, results: Sequence[PolicyResult]) -> None:
 
     The file is replaced in one step; policies are in the order of `results`.
     """
-    first = results[0].sessions
-    rows = [row for result in results for row in _rows(result)]
-    write_csv(path, (*COLUMNS, *_of_sessions(first.own), *first.segments), rows)
+    write_csv(path, pandas().concat(map(_sessions, results)))
 
 
-def _of_sessions(measures: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Without the measures of the corpus, which are of all sessions together."""
-    return {name: values for name, values in measures.items() if values.ndim == 1}
-
-
-def _rows(result: PolicyResult) -> Iterator[tuple]:
+def _sessions(result: PolicyResult) -> Any:
+    """A DataFrame with a row for each session."""
     sessions = result.sessions
+    clicks = np.where(sessions.clicks > 0, sessions.clicks, np.nan)
     outcomes = np.select(
         [sessions.left > 0, sessions.time_limit > 0], ["left", "time_limit"], "cut_off"
     )
-    columns = (sessions.reward, sessions.steps, sessions.clicks, sessions.quality, outcomes)
-    own = (*_of_sessions(sessions.own).values(), *sessions.segments.values())
-    for user, cells in enumerate(zip(*columns, *own, strict=True)):
-        reward, steps, clicks, quality, outcome, *more = cells
-        mean_quality = _number(quality / clicks) if result.has_quality and clicks > 0 else ""
-        numbers = map(_number, (reward, steps, clicks))
-        yield result.name, user, *numbers, mean_quality, outcome, *map(_number, more)
-
-
-def _number(value: float) -> str:
-    # Nine digits are what a float32 needs to come back bit for bit.
-    return f"{value:.9g}"
+    columns = {
+        "policy": result.name,
+        "user": np.arange(result.episodes),
+        "return": sessions.reward,
+        "steps": sessions.steps,
+        "clicks": sessions.clicks,
+        "mean_quality": sessions.quality / clicks if result.has_quality else np.nan,
+        "outcome": outcomes,
+    }
+    # Measures of the corpus are of all sessions together.
+    own = {name: values for name, values in sessions.own.items() if values.ndim == 1}
+    return pandas().DataFrame(columns | own | sessions.segments)
 
 
 def results_json(results: Sequence[PolicyResult]) -> dict[str, Any]:

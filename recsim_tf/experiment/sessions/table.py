@@ -10,7 +10,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.wording import wording_of
 from recsim_tf.experiment.sessions.recording import Recording, fields, one_hot_index
 from recsim_tf.fitting.logs.tables.frames import pandas
-from recsim_tf.support.files import whole_file
+from recsim_tf.support.files import whole_file, write_csv
 
 # Roles of `from_table`, which are the names of the columns.
 ROLES = ("session", "step", "position", "document", "clicked", "departed")
@@ -95,6 +95,4 @@ def write_table(folder: Path, table: Any) -> None:
         with whole_file(folder / "sessions.parquet") as temporary:
             table.to_parquet(temporary, index=False, write_page_checksum=True)
     else:
-        with whole_file(folder / "sessions.csv") as temporary:
-            # Nine digits are what a float32 needs to come back bit for bit.
-            table.to_csv(temporary, index=False, float_format="%.9g")
+        write_csv(folder / "sessions.csv", table)

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
-from recsim_tf.experiment.evaluation.outputs import COLUMNS, results_table, write_sessions
+from recsim_tf.experiment.evaluation.outputs import results_table, write_sessions
 from recsim_tf.experiment.evaluation.own_measures import TAKEN
 from recsim_tf.experiment.sweeps.results import MEASURES
 from tests.core.toy import toy_simulator
@@ -62,9 +62,12 @@ def test_segments_divide_the_users_by_their_state_at_the_start(result, levels):
     assert result.segments["all"]["0"]["measures"] == result.measures
 
 
-def test_no_column_or_tag_can_be_overwritten(result):
+def test_no_column_or_tag_can_be_overwritten(result, tmp_path):
+    alone = result._replace(sessions=result.sessions._replace(own={}, segments={}))
+    write_sessions(tmp_path / "sessions.csv", [alone])
+    columns = read_csv(tmp_path / "sessions.csv")[0]
     tags = {tag.partition("/")[0] for tag in result._replace(measures={}, segments={}).tags("eval")}
-    assert {*COLUMNS, *MEASURES, *tags} <= TAKEN
+    assert {*columns, *MEASURES, *tags} <= TAKEN
 
 
 def test_they_are_in_the_files_the_tags_and_the_tables(result, tmp_path):
