@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.experiment.tiny_runs import run_command
+from tests.experiment.tiny_runs import refused, run_command
 from tests.processes import run_python
 
 # Words of the libraries beneath that a user need not know.
@@ -17,13 +17,10 @@ _MACHINERY = re.compile(
 
 def _is_told_in_one_line(capfd, *arguments: str) -> str:
     """Runs a command that must fail, and write no run; returns the line that it says."""
-    code, output, errors = run_command(capfd, *arguments)
-    assert (code, output) == (2, ""), errors
-    assert errors.count("\n") == 1, errors
-    assert errors.startswith("recsim-tf: error: ")
-    assert not _MACHINERY.search(errors), errors
+    line = refused(capfd, *arguments)
+    assert not _MACHINERY.search(line), line
     assert not pathlib.Path("run").exists()
-    return errors.removeprefix("recsim-tf: error: ").rstrip()
+    return line
 
 
 def _of_shop(folder, capfd, command, *lines: str) -> str:

@@ -45,6 +45,29 @@ def run_command(capfd, *arguments) -> tuple[int, str, str]:
     return code, *capfd.readouterr()
 
 
+def succeed(capfd, *arguments) -> str:
+    """The output of `recsim-tf *arguments`, which must end without an error."""
+    code, output, errors = run_command(capfd, *arguments)
+    assert code == 0, errors
+    return output
+
+
+def refused(capfd, *arguments) -> str:
+    """The line that `recsim-tf *arguments`, which must fail, says of its error."""
+    code, output, errors = run_command(capfd, *arguments)
+    assert (code, output, errors.count("\n")) == (2, "", 1), errors
+    assert errors.startswith("recsim-tf: error: ")
+    return errors.removeprefix("recsim-tf: error: ").rstrip("\n")
+
+
+def without_times(rows: list[dict]) -> list[dict]:
+    """Rows of metrics.jsonl without what another run of the same would take."""
+    return [
+        {key: value for key, value in row.items() if key not in ("seconds", "TimePerStep/train")}
+        for row in rows
+    ]
+
+
 @contextlib.contextmanager
 def terminated_when(condition: Callable[[], bool]) -> Iterator[None]:
     """Sends this process SIGTERM inside the context as soon as a condition holds."""

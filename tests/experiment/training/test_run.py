@@ -18,7 +18,15 @@ from recsim_tf.experiment.training.devices import Devices
 from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError, one_line
-from tests.experiment.tiny_runs import TINY, damage, open_run, run_command, snapshot, start_command
+from tests.experiment.tiny_runs import (
+    TINY,
+    damage,
+    open_run,
+    run_command,
+    snapshot,
+    start_command,
+    without_times,
+)
 
 # Matplotlib and PolicySaver warn of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -195,13 +203,6 @@ def test_arguments_out_of_range_are_named_before_anything_is_written(tmp_path):
         assert not (tmp_path / "run").exists()
 
 
-def _without_times(rows):
-    return [
-        {key: value for key, value in row.items() if key not in ("seconds", "TimePerStep/train")}
-        for row in rows
-    ]
-
-
 @pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_results(finished, tmp_path, capsys):
     folder = tmp_path / "run"
@@ -215,6 +216,6 @@ def test_a_killed_run_goes_on_to_the_same_results(finished, tmp_path, capsys):
     results = commands.train(open_run(folder))
     assert "Going on from iteration" in capsys.readouterr().out
     assert results["policies"] == finished[1]["policies"]
-    assert _without_times(RunDirectory(folder).metrics()) == _without_times(
+    assert without_times(RunDirectory(folder).metrics()) == without_times(
         RunDirectory(finished[0]).metrics()
     )
