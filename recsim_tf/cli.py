@@ -15,7 +15,7 @@ from typing import Any
 from recsim_tf._stack import without_messages
 from recsim_tf.experiment.config_files import find_config, packaged_configs
 from recsim_tf.experiment.runs.command import exit_status, plain_output, quiet
-from recsim_tf.options import parse
+from recsim_tf.options import OF_RUNS, parse
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.stopping import noting_signals
 
@@ -24,25 +24,22 @@ _FITTING = ("fit", "validate")
 
 
 def _folder(options: argparse.Namespace) -> Any:
-    """The folder of a run with the configuration of the options."""
+    """The folder of a run. It is loaded with the configuration of the options, or, for commands
+    that take a run that is there, with its own below that.
+    """
     from recsim_tf.experiment import config
     from recsim_tf.experiment.runs.folder import RunDirectory
 
-    if not options.gin_file and not options.gin_bindings:
+    given = options.gin_file, options.gin_bindings
+    if options.command in OF_RUNS:
+        folder = RunDirectory(options.root_dir)
+        config.load(*given, folder.config_file, options.trust)
+        return folder
+    if not any(given):
         raise UsageError(
             f"--gin_file must name a config, such as one of {', '.join(packaged_configs())}"
         )
-    return RunDirectory(options.root_dir, config.load(options.gin_file, options.gin_bindings))
-
-
-def _finished(options: argparse.Namespace) -> Any:
-    """The folder of a run that is there, whose configuration is loaded."""
-    from recsim_tf.experiment import config
-    from recsim_tf.experiment.runs.folder import RunDirectory
-
-    folder = RunDirectory(options.root_dir)
-    config.load(options.gin_file, options.gin_bindings, folder.config_file, options.trust)
-    return folder
+    return RunDirectory(options.root_dir, config.load(*given))
 
 
 def _commands() -> Any:
@@ -57,15 +54,15 @@ def _train(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     if options.watch:
-        _commands().watch(_finished(options), options.watch_timeout)
+        _commands().watch(_folder(options), options.watch_timeout)
     else:
-        _commands().evaluate(_finished(options))
+        _commands().evaluate(_folder(options))
 
 
 def _sessions(options: argparse.Namespace) -> None:
     request = _commands().Request
     chosen = request(**{name: getattr(options, name) for name in request._fields})
-    _commands().sessions(_finished(options), chosen)
+    _commands().sessions(_folder(options), chosen)
 
 
 def _simulate(options: argparse.Namespace) -> None:
@@ -81,7 +78,7 @@ def _fit(options: argparse.Namespace) -> None:
 def _validate(options: argparse.Namespace) -> None:
     from recsim_tf.experiment import validation
 
-    validation.validate_run(_finished(options), options.trust)
+    validation.validate_run(_folder(options), options.trust)
 
 
 def _ope(options: argparse.Namespace) -> None:

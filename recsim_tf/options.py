@@ -1,6 +1,7 @@
 """The commands of `recsim-tf` and their options."""
 
 import argparse
+import functools
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -19,6 +20,8 @@ COMMANDS = {
     "ope": "judge what policies would earn, from a log of another one",
     "sweep": "train variants with seeds, or go on with that",
 }
+# Commands that take a run that is there.
+OF_RUNS = ("evaluate", "sessions", "validate")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,17 +31,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{ERROR_PREFIX}{message}\n")
 
 
-class _Help(argparse.HelpFormatter):
-    """Each option in one line, with its default."""
-
-    def __init__(self, prog: str):
-        super().__init__(prog, max_help_position=30, width=110)
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.required or action.default is argparse.SUPPRESS:
-            return action.help
-        default = {True: "on", False: "off"}.get(action.default) if action.nargs == 0 else None
-        return f"{action.help} (default: {default or action.default or 'none'})"
+# Each option in one line.
+_HELP = functools.partial(argparse.HelpFormatter, max_help_position=30, width=110)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -79,7 +73,7 @@ def _parser() -> _Parser:
             help=text,
             description=f"{text[0].upper()}{text[1:]}.",
             allow_abbrev=False,
-            formatter_class=_Help,
+            formatter_class=_HELP,
         )
         _add(command, "--root_dir", "DIR", "folder of the run", required=True)
         if name != "sweep":
@@ -87,7 +81,7 @@ def _parser() -> _Parser:
             _add(command, "--gin_file", "FILE", text, action="append", default=[])
         text = "such as 'train.num_iterations=100'; may be repeated"
         _add(command, "--gin_bindings", "BINDING", text, action="append", default=[])
-        if name in ("evaluate", "sessions", "validate"):
+        if name in OF_RUNS:
             text = "a module of yours that the run's config.gin may import; may be repeated"
             _add(command, "--trust", "MODULE", text, action="append", default=[])
         _add_own(command, name)
@@ -103,7 +97,7 @@ def _add_own(command: _Parser, name: str) -> None:
     if name == "evaluate":
         text = "evaluate at every new checkpoint, while another process trains"
         command.add_argument("--watch", action="store_true", help=text)
-        text = "end --watch after so long without a new checkpoint"
+        text = "end --watch after so long without a new checkpoint (default: %(default)g)"
         _add(command, "--watch_timeout", "SECONDS", text, type=float, default=3600.0)
     elif name == "sessions":
         _add(command, "--policy", "NAME", "a baseline, such as random, instead of the agent")
@@ -111,7 +105,8 @@ def _add_own(command: _Parser, name: str) -> None:
         _add(users, "--num_users", "N", "show the first N users of the evaluation, or 3", type=int)
         _add(users, "--user", "I", "show one user of the evaluation, counted from 0", type=int)
         _add(command, "--seed", "SEED", "other users than those of the evaluation", type=int)
-        _add(command, "--max_turns", "N", "turns of a session to print", type=int, default=10)
+        text = "turns of a session to print (default: %(default)s)"
+        _add(command, "--max_turns", "N", text, type=int, default=10)
         text = "a new folder for the page and the table, not in the run's"
         _add(command, "--output", "DIR", text)
     elif name == "simulate":
@@ -119,11 +114,12 @@ def _add_own(command: _Parser, name: str) -> None:
     elif name == "sweep":
         text = "gin file: a path or the name of a packaged sweep"
         _add(command, "--sweep_file", "FILE", text, required=True)
-        text = "run trials as processes of this machine, or by Ray Tune on a cluster"
+        text = "run trials as processes of this machine (the default), or by Ray Tune on a cluster"
         engines = ("local", "ray")
         command.add_argument("--engine", choices=engines, default="local", help=text)
         text = "the Ray cluster; by default RAY_ADDRESS, or that of this machine"
         _add(command, "--ray_address", "HOST:PORT", text)
-        _add(command, "--shard", "I/N", "run every N-th trial from I on", default="0/1")
+        text = "run every N-th trial from I on (default: %(default)s, all)"
+        _add(command, "--shard", "I/N", text, default="0/1")
         text = "list the trials, and do nothing"
         command.add_argument("--dry_run", action="store_true", help=text)

@@ -303,7 +303,7 @@ class _RolloutPolicy:
 
 
 @gin.configurable(module="recsim_tf")
-class SavedPolicy:
+class SavedPolicy(_RolloutPolicy):
     """A policy that a training saved, as a rollout policy.
 
     Args:
@@ -320,17 +320,12 @@ class SavedPolicy:
             raise ValueError(f"folder must be of a training that has ended, got {folder}")
         # Makes the type known that the SavedModel names.
         tfp.distributions.Deterministic(0.0)
-        self._policy = _RolloutPolicy(tf.saved_model.load(path))
-
-    def initial_state(self, num_users: int) -> Nest:
-        """The policy state at the start of a session, a nest of [num_users, ...]."""
-        return self._policy.initial_state(num_users)
+        super().__init__(tf.saved_model.load(path))
 
     def __call__(
         self, observation: Observation, policy_state: Nest, seed: Seed
     ) -> tuple[Nest, Nest]:
-        """An action [B, ...], and the next policy state."""
-        found = self._policy(observation, policy_state, seed)
+        found = super().__call__(observation, policy_state, seed)
         num_users = nests.batch_size(observation)
         # A SavedModel does not know the number of users.
         return tf.nest.map_structure(

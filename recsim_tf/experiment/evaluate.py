@@ -32,18 +32,18 @@ def evaluate_run(
     """
     if not folder.restore_latest(parts.agent_checkpoint, whole=False):
         raise UsageError(f"root_dir {folder.path} has no checkpoint to evaluate")
-    require_writable(folder.path / "evaluations")
+    written = folder.path / "evaluations"
+    require_writable(written)
     with evaluation.scope():
         results = evaluation.results(parts.simulator, parts.policies)
-    written, iteration = folder.path / "evaluations", parts.iteration
     if results[0].setting is None:
-        path = written / f"sessions-{iteration}.csv"
+        path = written / f"sessions-{parts.iteration}.csv"
         # Another process may write the same file.
         with unfinished_folder(path) as new:
             outputs.write_sessions(new / path.name, results)
             (new / path.name).replace(path)
     else:
-        path = written / f"comparison-{iteration}"
+        path = written / f"comparison-{parts.iteration}"
         with unfinished_folder(path) as compared:
             write_json(compared / "results.json", outputs.results_json(results))
             outputs.write_sessions(compared / "sessions.csv", results)
@@ -83,7 +83,8 @@ def watch_run(
     if not 0 < timeout < math.inf:
         raise UsageError(f"watch_timeout must be a positive number of seconds, got {timeout}")
     evaluate = evaluation.evaluator(parts.agent.name, parts.simulator, parts.policy)
-    require_writable(folder.path / "evaluations")
+    written = folder.path / "evaluations"
+    require_writable(written)
     writer = tf.summary.create_file_writer(str(folder.path / "tensorboard_evaluate"))
     evaluated = 0
     for _ in _restored(folder, parts, timeout):
@@ -101,13 +102,9 @@ def watch_run(
             for tag, value in scalars.items():
                 tf.summary.scalar(tag, value, step=env_steps)
         writer.flush()
-        outputs.write_sessions(
-            folder.path / "evaluations" / f"agent_sessions-{iteration}.csv", [result]
-        )
-        append_json(
-            folder.path / "evaluations.jsonl",
-            {"iteration": iteration, "env_steps": env_steps, **scalars},
-        )
+        outputs.write_sessions(written / f"agent_sessions-{iteration}.csv", [result])
+        row = {"iteration": iteration, "env_steps": env_steps, **scalars}
+        append_json(folder.path / "evaluations.jsonl", row)
         evaluated += 1
         print(
             f"{result.name} at iteration {iteration:,}: return {result.mean_return:.2f} ±"

@@ -107,13 +107,7 @@ class FitRun:
 
     def sessions(self) -> tuple[Sessions, Any]:
         """The sessions to fit, and those that are held out or None."""
-        # Readers of tables and data sets give the log with what else they read.
-        sessions = self.log if isinstance(self.log, Sessions) else getattr(self.log, "log", None)
-        if not isinstance(sessions, Sessions):
-            raise UsageError(
-                "run_fit.log must be a SessionLog, a SessionStream or what a reader gives, got"
-                f" {type(self.log).__name__}"
-            )
+        sessions = log_of("run_fit.log", self.log, Sessions, "a SessionLog, a SessionStream")
         in_memory = self.posterior is not None or self.held_out is not None
         if in_memory and not isinstance(sessions, SessionLog):
             raise UsageError(
@@ -121,6 +115,19 @@ class FitRun:
                 " not held in memory"
             )
         return (sessions, None) if self.held_out is None else sessions.split(self.held_out)
+
+
+def log_of(name: str, given: Any, kind: Any = SessionLog, allowed: str = "a SessionLog") -> Any:
+    """The log that an argument is, or that a reader gives with what else it read.
+
+    Raises:
+      UsageError: for anything but a log of a kind.
+    """
+    log = given if isinstance(given, kind) else getattr(given, "log", None)
+    if not isinstance(log, kind):
+        got = type(given).__name__
+        raise UsageError(f"{name} must be {allowed}, or what a reader gives, got {got}")
+    return log
 
 
 def run_fit(folder: RunDirectory) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from recsim_tf import ope
 from recsim_tf.core.nests import as_json
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
-from recsim_tf.core.validation import check_at_least
+from recsim_tf.core.validation import check_at_least, check_type
 from recsim_tf.experiment.evaluation.baselines import (
     Baseline,
     Baselines,
@@ -81,13 +81,13 @@ class OpeRun:
             check_at_least(least, **{f"run_ope.{name}": getattr(self, name)})
         named_baselines("run_ope.policies", self.policies)
         chosen_estimators(self.estimators)
-        for name, kinds in (("model", (str, Simulator)), ("truth", (Simulator,))):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, kinds):
-                allowed = "a simulator, or the folder of a fitted one" * (name == "model")
-                raise UsageError(
-                    f"run_ope.{name} must be {allowed or 'a simulator'}, got {type(value).__name__}"
-                )
+        if not isinstance(self.model, str | Simulator | None):
+            raise UsageError(
+                "run_ope.model must be a simulator, or the folder of a fitted one, got"
+                f" {type(self.model).__name__}"
+            )
+        if self.truth is not None:
+            check_type("run_ope.truth", self.truth, Simulator)
         if self.log is None and (self.truth is None or self.logging is None):
             raise UsageError(
                 "run_ope.log must be an episode file or a Log, or else run_ope.truth and"

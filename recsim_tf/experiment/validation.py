@@ -8,7 +8,7 @@ import gin
 
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.bindings import bound_value
-from recsim_tf.experiment.fitting import FitRun, add_findings, run_fit
+from recsim_tf.experiment.fitting import FitRun, add_findings, log_of, run_fit
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import Parameter, load_model
 from recsim_tf.fitting.logs import SessionLog
@@ -71,7 +71,7 @@ def validate_run(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str,
     train, held_out = fit.sessions()
     user_ids = None
     if run.log is not None:
-        held_out = _sessions("validate.log", run.log)
+        held_out = log_of("validate.log", run.log)
         ids = _user_ids(fit.log), _user_ids(run.log)
         user_ids = None if ids[0] is None or ids[1] is None else ids
     if held_out is None:
@@ -100,7 +100,7 @@ def validate_run(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str,
         held_out,
         refit=None if static is None and run.hold_out_segment is None else refit,
         static=static,
-        other=None if run.other is None else _sessions("validate.other", run.other),
+        other=None if run.other is None else log_of("validate.other", run.other),
         hold_out_segment=run.hold_out_segment,
         user_ids=user_ids,
         num_replicates=run.num_replicates,
@@ -118,12 +118,3 @@ def validate_run(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str,
 def _user_ids(log: Any) -> Any:
     """Ids [S] of users, else of sessions, where a reader gives them; or None."""
     return getattr(log, "user_ids", getattr(log, "session_ids", None))
-
-
-def _sessions(name: str, log: Any) -> SessionLog:
-    sessions = getattr(log, "log", log)
-    if not isinstance(sessions, SessionLog):
-        raise UsageError(
-            f"{name} must be a SessionLog, or what a reader gives, got {type(log).__name__}"
-        )
-    return sessions

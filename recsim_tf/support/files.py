@@ -3,13 +3,12 @@ of small files.
 """
 
 import contextlib
-import csv
 import errno
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, TypeVar
@@ -29,17 +28,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
       OSError: that names the file.
     """
-    temporary = unfinished(path)
-    with storing(path):
-        # Whoever made the folder may have left a link of that name, or a named pipe.
-        if os.path.lexists(temporary):
-            remove(temporary)
-        try:
-            yield temporary
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+    with _replacing(path) as temporary:
+        yield temporary
+        os.replace(temporary, path)
 
 
 @contextlib.contextmanager
@@ -50,14 +41,22 @@ def whole_folder(path: Path) -> Iterator[Path]:
     Raises:
       OSError: that names the folder.
     """
+    with _replacing(path) as temporary:
+        temporary.mkdir()
+        yield temporary
+        remove(path)
+        os.rename(temporary, path)
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Inside, the unfinished name, which nothing has; after an error it is free again."""
     temporary = unfinished(path)
     with storing(path):
+        # Whoever made the folder may have left a link of that name, or a named pipe.
         remove(temporary)
-        temporary.mkdir()
         try:
             yield temporary
-            remove(path)
-            os.rename(temporary, path)
         except BaseException:
             remove(temporary)
             raise
@@ -125,12 +124,11 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
-def write_csv(path: Path, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    """Replaces a CSV file, a line of column names and the rows, in one step."""
-    with whole_file(path) as new, open(new, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+def write_csv(path: Path, table: Any) -> None:
+    """Replaces a CSV file, of a DataFrame of pandas, in one step."""
+    with whole_file(path) as new:
+        # Nine digits are what a float32 needs to come back bit for bit.
+        table.to_csv(new, index=False, float_format="%.9g", lineterminator="\n")
 
 
 def no_link(path: str, flags: int) -> int:

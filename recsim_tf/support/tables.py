@@ -1,7 +1,7 @@
 """Tables of text, for screens and for Markdown, and the numbers and names in them."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tabulate import tabulate
@@ -15,14 +15,16 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def text_table(
-    rows: Sequence[Sequence[str]], left: Collection[int] = (0,), style: str = "simple"
+    rows: Sequence[Sequence[str]] | Sequence[Mapping[str, str]],
+    left: Collection[int] = (0,),
+    style: str = "simple",
 ) -> str:
-    """A table for a screen. The first row is its head, and the columns `left` stand left. The style
-    "plain" has no line under the head.
+    """A table for a screen. Its head is the first row, or the names of cells. The columns `left`
+    stand left. The style "plain" has no line under the head.
     """
     return tabulate(
         rows,
-        headers="firstrow",
+        headers="keys" if isinstance(rows[0], Mapping) else "firstrow",
         tablefmt=style,
         # Cells are as they shall be: no digit is lost, and no space.
         disable_numparse=True,

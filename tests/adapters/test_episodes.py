@@ -1,3 +1,6 @@
+import sys
+import unittest.mock
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -89,6 +92,8 @@ def assert_same_sessions(trajectory, expected):
 
 # One has joint draws, one hidden draws, one tables, and one a shared corpus.
 KINDS = ("InterestExploration-v1", "InterestEvolution-v1", "PageClicks-v0", "Ecosystem-v0")
+PERSISTENT = {"dtype": tf.float64, "resample_documents": False}
+PERSISTENT_KINDS = ("Conversation-v0", "InterestEvolution-v1", "LongTermSatisfaction-v1")
 
 
 @pytest.mark.parametrize(
@@ -96,16 +101,8 @@ KINDS = ("InterestExploration-v1", "InterestEvolution-v1", "PageClicks-v0", "Eco
     [
         *((environment_id, {}) for environment_id in KINDS),
         *(
-            pytest.param(
-                environment_id,
-                {"dtype": tf.float64, "resample_documents": False},
-                marks=pytest.mark.slow,
-            )
-            for environment_id in (
-                "Conversation-v0",
-                "InterestEvolution-v1",
-                "LongTermSatisfaction-v1",
-            )
+            pytest.param(environment_id, PERSISTENT, marks=pytest.mark.slow)
+            for environment_id in PERSISTENT_KINDS
         ),
     ],
 )
@@ -162,22 +159,12 @@ def test_the_dataset_has_one_element_a_session(log, simulator, trajectory):
     assert dataset.element_spec.documents.shape.as_list() == [None, 4, 20]
     states = simulator.replay(trajectory)
     for user, (session, length) in enumerate(zip(sessions, lengths, strict=True)):
-
-        def row(leaf, user=user, length=length):
-            return leaf[:length, user]
-
-        transitions = tf.nest.map_structure(row, trajectory.transitions)
-        assert_same_bits(
-            session.initial,
-            tf.nest.map_structure(lambda leaf, user=user: leaf[user], trajectory.initial),
+        initial = nests.at_step(trajectory.initial, user)
+        transitions = tf.nest.map_structure(
+            lambda leaf, user=user, length=length: leaf[:length, user], trajectory.transitions
         )
-        assert_same_bits(session.draws, transitions.draws)
-        assert_same_bits(session.response, transitions.response)
-        assert_same_bits((session.slate, session.reward), (transitions.slate, transitions.reward))
-        assert_same_bits(
-            (session.is_terminal, session.is_truncated),
-            (transitions.terminated, transitions.truncated),
-        )
+        expected = episodes.Session.of(initial, session.user, session.documents, transitions)
+        assert_same_bits(session, expected)
         for step in range(length):
             observation = simulator.observe(nests.at_step(states, step))
             np.testing.assert_allclose(session.user[step], observation.user[user], rtol=1e-6)
@@ -187,15 +174,11 @@ def test_the_dataset_has_one_element_a_session(log, simulator, trajectory):
 def test_each_response_feature_has_only_its_own_field(log):
     """RecSim 0.2.4 writes the whole response under each field's name."""
     lists = tf.train.SequenceExample.FromString(records(log)[0]).feature_lists.feature_list
-    expected = {
-        "response/clicked": "float_list",
-        "response/quality": "float_list",
-        "response/cluster_id": "int64_list",
-    }
-    for name, kind in expected.items():
-        assert [len(getattr(feature, kind).value) for feature in lists[name].feature] == [2] * len(
-            lists["reward"].feature
-        )
+    kinds = {"clicked": "float_list", "quality": "float_list", "cluster_id": "int64_list"}
+    for name, kind in kinds.items():
+        features = lists[f"response/{name}"].feature
+        assert len(features) == len(lists["reward"].feature)
+        assert {len(getattr(feature, kind).value) for feature in features} == {2}
 
 
 def test_the_features_are_those_of_the_documentation(log):
@@ -259,6 +242,8 @@ def test_a_foreign_file_is_named(tmp_path, simulator):
         raised.value.episodes.trajectory()
     with pytest.raises(FileNotFoundError, match="no episode log"):
         episodes.read(tmp_path / "nowhere", simulator)
+    with pytest.raises(OSError, match=f"cannot read {tmp_path}"):
+        episodes.read(tmp_path, simulator)
 
 
 @pytest.mark.parametrize(
@@ -312,11 +297,6 @@ def test_auto_reset_trajectories_are_refused(tmp_path, simulator):
         episodes.write(tmp_path / "log", simulator, rollout(simulator, auto_reset=True))
 
 
-def test_a_file_that_cannot_be_read_is_an_error_of_files(tmp_path, simulator):
-    with pytest.raises(OSError, match=f"cannot read {tmp_path}"):
-        episodes.read(tmp_path, simulator)
-
-
 def change(example, name, values, step=0):
     """Replaces the last values of a feature at a step."""
     context, lists = example.context.feature, example.feature_lists.feature_list
@@ -348,6 +328,14 @@ def changed(name, value):
     return lambda example: change(example, name, [value])
 
 
+def assert_named(path, simulator, example, message):
+    """Requires that the record of an example is refused in one line."""
+    path = write_records(path / "log", [example.SerializeToString()])
+    with pytest.raises(episodes.ReadError, match=f"log, record 0: {message}") as raised:
+        episodes.read(path, simulator)
+    assert "\n" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
@@ -368,16 +356,65 @@ def changed(name, value):
 def test_what_no_session_has_is_named_in_one_line(tmp_path, log, simulator, edit, message):
     example = tf.train.SequenceExample.FromString(records(log)[0])
     edit(example)
-    path = write_records(tmp_path / "log", [example.SerializeToString()])
-    with pytest.raises(episodes.ReadError, match=f"log, record 0: {message}") as raised:
-        episodes.read(path, simulator)
-    assert "\n" not in str(raised.value)
+    assert_named(tmp_path, simulator, example, message)
 
 
 def test_a_foreign_record_is_named(tmp_path, log, simulator):
     path = write_records(tmp_path / "foreign", [records(log)[0], b"\xff"])
     with pytest.raises(episodes.ReadError, match=r"record 1: not a tf\.train\.SequenceExample"):
         episodes.read(path, simulator)
+
+
+# In the form of RLDS.
+
+
+def test_a_session_is_an_episode_of_rlds_with_one_step_more(log, simulator, trajectory):
+    read = episodes.read(log, simulator)
+    transitions = trajectory.transitions
+    ends = set()
+    found = list(episodes.to_rlds(read))
+    assert len(found) == transitions.reward.shape[1]
+    for user, (episode, session) in enumerate(zip(found, read.dataset(), strict=True)):
+        steps = list(episode["steps"].as_numpy_iterator())
+        number = int(transitions.active[:, user].numpy().sum())
+        assert [step["is_first"] for step in steps] == [True] + [False] * number
+        assert [step["is_last"] for step in steps] == [False] * number + [True]
+        for time, step in enumerate(steps[:-1]):
+            np.testing.assert_array_equal(step["action"], transitions.slate[time, user])
+            assert step["reward"] == transitions.reward[time, user]
+            assert step["discount"] == 1 - int(transitions.terminated[time, user])
+            assert not step["is_terminal"]
+            seen = {"user": session.user, "documents": session.documents}
+            tf.nest.map_structure(
+                lambda leaf, of, time=time: np.testing.assert_array_equal(leaf, of[time]),
+                step["observation"],
+                seen,
+            )
+        last, before = steps[-1], steps[-2]
+        tf.nest.map_structure(
+            np.testing.assert_array_equal, last["observation"], before["observation"]
+        )
+        assert not last["action"].any()
+        assert last["reward"] == last["discount"] == 0
+        assert last["is_terminal"] == transitions.terminated[:, user].numpy().any()
+        ends.add(bool(last["is_terminal"]))
+    assert ends == {True, False}
+
+
+def test_the_library_rlds_reads_the_episodes(log, simulator, trajectory, monkeypatch):
+    # rlds 0.1.8 imports dm-reverb, which has no wheels for this Python, for its patterns alone.
+    monkeypatch.setitem(sys.modules, "reverb", unittest.mock.MagicMock())
+    rlds = pytest.importorskip("rlds", reason="rlds 0.1.8 is not installed")
+    dataset = episodes.to_rlds(episodes.read(log, simulator))
+    steps = dataset.flat_map(lambda episode: episode["steps"])
+    total = rlds.transformations.sum_dataset(steps, lambda step: step["reward"])
+    np.testing.assert_allclose(total, trajectory.transitions.reward.numpy().sum(), rtol=1e-5)
+    lengths = [int(rlds.transformations.episode_length(each["steps"])) for each in dataset]
+    active = trajectory.transitions.active.numpy().sum(0)
+    assert lengths == (active + 1).tolist()
+    steps = next(iter(dataset))["steps"]
+    pairs = rlds.transformations.batch(steps, size=2, shift=1, drop_remainder=True)
+    assert [pair["action"].shape for pair in pairs] == [(2, 2)] * int(active[0])
 
 
 # Queries.
@@ -430,17 +467,13 @@ def test_a_log_and_a_simulator_must_both_have_queries_or_neither(asked_log, tmp_
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "reason"),
+    ("name", "values", "allowed"),
     [
-        ("query/is_asked", [2], r"feature query/is_asked must be 0 or 1, got 2 at step 0"),
-        ("query/strength", [0.5, 1.5], r"query/strength must be in \[0.0, 1.0\], got 1.5 at step"),
+        ("query/is_asked", [2], "0 or 1, got 2"),
+        ("query/strength", [0.5, 1.5], r"in \[0.0, 1.0\], got 1.5"),
     ],
 )
-def test_a_turn_that_is_not_taken_is_named(asked_log, tmp_path, name, values, reason):
-    first, *others = records(asked_log)
-    example = tf.train.SequenceExample.FromString(first)
+def test_a_turn_that_is_not_taken_is_named(asked_log, tmp_path, name, values, allowed):
+    example = tf.train.SequenceExample.FromString(records(asked_log)[0])
     change(example, name, values)
-    path = write_records(tmp_path / "changed", [example.SerializeToString(), *others])
-    with pytest.raises(episodes.ReadError, match=reason) as error:
-        episodes.read(path, leaving())
-    assert "\n" not in str(error.value)
+    assert_named(tmp_path, leaving(), example, f"feature {name} must be {allowed} at step 0")

@@ -1,4 +1,5 @@
 import copy
+import gc
 import importlib
 import sys
 
@@ -325,6 +326,44 @@ def test_environments_of_one_s_own_are_made_known():
     recsim_tf.register("Toy-v1", toy_simulator)
     register_environments()
     assert gymnasium.make("recsim_tf/Toy-v1", max_steps=2).unwrapped.simulator.max_steps == 2
+
+
+# Minari's recorder leaves its folder to the garbage collector.
+@pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")
+def test_minari_records_sessions_and_reads_them_back(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    minari = pytest.importorskip("minari", reason="minari is not installed")
+    environment = gymnasium.make("recsim_tf/InterestEvolution-v1", slate_size=2, max_steps=5)
+    recorder = minari.DataCollector(environment, record_infos=True)
+    played = []
+    for seed in range(2):
+        observation, _ = recorder.reset(seed=seed)
+        users, slates, rewards, ended = [observation["user"]], [], [], False
+        while not ended:
+            slates.append(recorder.action_space.sample())
+            observation, reward, terminated, truncated, _ = recorder.step(slates[-1])
+            users.append(observation["user"])
+            rewards.append(reward)
+            ended = terminated or truncated
+        played.append((users, slates, rewards))
+    recorder.create_dataset(
+        "recsim_tf/test-v0",
+        algorithm_name="uniform",
+        author="a",
+        author_email="a@b.c",
+        code_permalink="https://example.org",
+        description="two sessions",
+        eval_env=environment,
+    )
+    read = minari.load_dataset("recsim_tf/test-v0")
+    assert read.total_episodes == 2
+    for (users, slates, rewards), episode in zip(played, read.iterate_episodes(), strict=True):
+        np.testing.assert_array_equal(episode.observations["user"], users)
+        np.testing.assert_array_equal(episode.actions, slates)
+        np.testing.assert_array_equal(episode.rewards, rewards)
+        assert episode.infos["response"]["clicked"].shape == (len(users), 2)
+    del recorder, read
+    gc.collect()
 
 
 # Turns of a slate and a query.

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.experiment.tiny_runs import run_command
+from tests.experiment.tiny_runs import succeed
 
 # Matplotlib and PolicySaver warn of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -19,8 +19,7 @@ def _names(path):
 def test_simulate_takes_the_environment_of_the_experiment_and_own_policies(folder, capfd):
     folder.write_shop()
     folder.write_gin(f"simulate.policies = {_POLICIES}", "late/window.start = 3")
-    code, output, errors = run_command(capfd, "simulate", "--root_dir=run", "--gin_file=shop.gin")
-    assert code == 0, errors
+    output = succeed(capfd, "simulate", "--root_dir=run", "--gin_file=shop.gin")
     names = ["Random", "window", "late/window", "round_robin"]
     assert [line.split()[0] for line in output.splitlines()[2:6]] == names
     assert _names(folder.path / "run" / "results.json") == names
@@ -40,8 +39,7 @@ def test_own_policies_are_baselines_of_a_training(folder, capfd):
         "train.warmup_iterations = 2",
         "train.eval_users = 2",
     )
-    code, _, errors = run_command(capfd, "train", "--root_dir=run", "--gin_file=shop.gin")
-    assert code == 0, errors
+    succeed(capfd, "train", "--root_dir=run", "--gin_file=shop.gin")
     assert _names(folder.path / "run" / "results.json") == [
         "Random",
         "window",

@@ -9,7 +9,7 @@ from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.support.errors import UsageError
-from tests.experiment.tiny_runs import run_command, snapshot
+from tests.experiment.tiny_runs import snapshot, succeed
 
 # Matplotlib and PolicySaver warn of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -41,8 +41,7 @@ def test_the_newest_checkpoint_has_the_sessions_of_the_end_of_its_training(
     finished, tmp_path, capfd
 ):
     run = shutil.copytree(finished[0], tmp_path / "run")
-    code, output, errors = run_command(capfd, "evaluate", f"--root_dir={run}")
-    assert code == 0, errors
+    output = succeed(capfd, "evaluate", f"--root_dir={run}")
     assert [line.split()[0] for line in output.splitlines()[2:5]] == ["Random", "Oracle", "SlateQ"]
     sessions = (run / "evaluations" / "sessions-40.csv").read_bytes()
     assert sessions == (run / "sessions.csv").read_bytes()
@@ -68,13 +67,12 @@ def test_a_run_meets_each_value_and_seed_as_in_an_evaluation_of_its_own(run):
 
 def test_the_command_prints_a_row_for_each_value(run, capfd):
     before = snapshot(run)
-    code, output, errors = run_command(
+    output = succeed(
         capfd,
         "evaluate",
         f"--root_dir={run}",
         '--gin_bindings=experiment.baselines = ("myopic",)',
     )
-    assert code == 0, errors
     rows = [line.split("]")[0] for line in output.splitlines()[2:6]]
     assert rows == [
         f"{policy} [no_click_mass={mass}" for policy in ("Myopic", "SlateQ") for mass in (0.5, 3.0)

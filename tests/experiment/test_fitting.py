@@ -12,7 +12,7 @@ from recsim_tf.experiment.fitting import estimates_table, run_fit
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import load_model
 from recsim_tf.fitting.posterior import ParameterPosterior
-from tests.experiment.tiny_runs import run_command
+from tests.experiment.tiny_runs import succeed
 
 CONFIG = """
 run_fit.log = @simulated_log()
@@ -63,8 +63,7 @@ def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, conf
         f"--gin_file={config}",
         "--gin_bindings=run_fit.posterior = @around_the_estimate",
     )
-    code, output, errors = run_command(capfd, *command)
-    assert code == 0, errors
+    output = succeed(capfd, *command)
     content = json.loads((run / "results.json").read_text())
     estimate = content["estimates"]["users.choice_model.no_click_mass"]
     assert abs(estimate["value"] - 1.0) < 4 * estimate["standard_error"]
@@ -82,8 +81,7 @@ def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, conf
     assert np.load(run / "posterior.npz")["users.choice_model.no_click_mass"].shape == (2, 2)
     assert "R-hat 1.125, 8 effective draws" in output
 
-    code, output, errors = run_command(capfd, *command)
-    assert code == 0, errors
+    output = succeed(capfd, *command)
     assert "had ended already" in output
 
 
@@ -143,31 +141,23 @@ def test_a_fit_of_hidden_draws_that_are_one_tensor_ends_and_says_that_it_has_not
 
 
 @pytest.mark.parametrize(
-    ("bindings", "message"),
+    ("binding", "message"),
     [
+        ("run_fit.num_replicates = 10", "run_fit.num_replicates must be at least 20, got 10"),
         (
-            ["run_fit.num_replicates = 10"],
-            "run_fit.num_replicates must be at least 20, got 10",
+            "run_fit.log = 3",
+            "run_fit.log must be a SessionLog, a SessionStream, or what a reader gives, got int",
         ),
         (
-            ["run_fit.log = 3"],
-            "run_fit.log must be a SessionLog, a SessionStream or what a reader gives, got int",
-        ),
-        (
-            ["run_fit.parameters = {'users.mass': @Parameter()}"],
+            "run_fit.parameters = {'users.mass': @Parameter()}",
             "InterestEvolutionUsers has no parameter mass; its parameters are choice_model",
         ),
-        (
-            [
-                "run_fit.log = @read_episode_log()",
-                "read_episode_log.path = 'nowhere'",
-                "read_episode_log.simulator = @interest_evolution()",
-            ],
-            "there is no episode log nowhere",
-        ),
+        ("run_fit.log = @read_episode_log()", "there is no episode log nowhere"),
     ],
 )
-def test_bad_input_is_named(tmp_path, config, bindings, message):
+def test_bad_input_is_named(tmp_path, config, binding, message):
+    of_reader = ("path = 'nowhere'", "simulator = @interest_evolution()")
+    bindings = [binding, *(f"read_episode_log.{each}" for each in of_reader)]
     run = RunDirectory(tmp_path / "run", load([str(config)], bindings))
     with pytest.raises((ValueError, OSError), match=message):
         run_fit(run)

@@ -100,7 +100,7 @@ def test_wrong_runs_are_refused_in_a_line(tmp_path):
         (["run_ope.log = 3"], "run_ope.log must be the path of an episode file"),
         (["run_ope.log = @simulated_log()", *log_of_a_fit], "recsim_tf.ope.Log, got SessionLog"),
         (["run_ope.model = 3"], "run_ope.model must be a simulator, or the folder of .* got int"),
-        (["run_ope.truth = 'x'"], "run_ope.truth must be a simulator, got str"),
+        (["run_ope.truth = 'x'"], "run_ope.truth must be a Simulator, got str"),
         (["run_ope.policies = ()"], "run_ope.policies must hold at least one policy"),
         (["run_ope.num_sessions = 1"], "run_ope.num_sessions must be at least 2, got 1"),
         (["run_ope.estimators = ('snipz',)"], "snipz"),

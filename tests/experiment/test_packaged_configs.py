@@ -3,13 +3,18 @@
 import json
 
 import pytest
+import tensorflow as tf
+from tf_agents.trajectories import time_step as ts
 
+import recsim_tf
 from recsim_tf.core.types import Turn
 from recsim_tf.experiment import commands, config, fitting, ope
 from recsim_tf.experiment.config_files import find_config, packaged_configs, packaged_sweeps
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
 from recsim_tf.experiment.training.parts import experiment
+from tests.conversations.logs.test_iard import utterance
+from tests.experiment.tiny_runs import TINY
 from tests.fitting.logs.datasets import ml_100k
 from tests.fitting.logs.datasets.test_open_bandit import write
 
@@ -41,6 +46,17 @@ def test_every_experiment_and_sweep_has_a_name():
     assert not [name for name in names if "/_" in name]
     assert "sweeps/quickstart.gin" in packaged_sweeps()
     assert not set(packaged_sweeps()) & set(names)
+
+
+def test_a_config_is_found_by_path_and_by_name():
+    assert str(find_config(TINY)) == TINY
+    assert find_config("quickstart.gin").is_file()
+
+
+def test_every_packaged_config_parses_and_logs_nothing(caplog):
+    for name in packaged_configs():
+        assert config.load([name], [])
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("name", packaged_sweeps())
@@ -132,23 +148,15 @@ def test_policies_are_judged(tmp_path, name):
 
 def _dialogues(folder):
     """Ten dialogues in the form of IARD."""
-    dialogue = {
-        "R1": ("recommender", ["REQ"], "What do you like?"),
-        "S2": ("seeker", ["PRO"], "I want something funny"),
-        "R3": ("recommender", ["REC-S", "EXP-I"], "See @13, it is great"),
-        "S4": ("seeker", ["ACC", "OTH"], "I will, thanks"),
-        "R5": ("recommender", ["OTH"], "Have fun"),
-        "S6": ("seeker", ["ACC", "OTH"], "I will watch it, thanks"),
-    }
-    utterances = {
-        key: {
-            "utterance_pos": place,
-            "role": role,
-            "sub-intent/action": codes,
-            "utterance_text": text,
-        }
-        for place, (key, (role, codes, text)) in enumerate(dialogue.items())
-    }
+    dialogue = [
+        ("recommender", ["REQ"], "What do you like?"),
+        ("seeker", ["PRO"], "I want something funny"),
+        ("recommender", ["REC-S", "EXP-I"], "See @13, it is great"),
+        ("seeker", ["ACC", "OTH"], "I will, thanks"),
+        ("recommender", ["OTH"], "Have fun"),
+        ("seeker", ["ACC", "OTH"], "I will watch it, thanks"),
+    ]
+    utterances = {f"U{place}": utterance(place, *each) for place, each in enumerate(dialogue)}
     path = folder / "iard.json"
     path.write_text(json.dumps({str(n): {"dialogue_info": utterances} for n in range(10)}))
     return path
@@ -157,7 +165,7 @@ def _dialogues(folder):
 @pytest.mark.slow
 # TF-Agents, Matplotlib and PolicySaver warn of their own dependencies.
 @pytest.mark.filterwarnings("ignore")
-def test_a_run_with_held_slates_counts_and_evaluates_steps_of_users(tmp_path):
+def test_a_run_with_held_slates_counts_steps_of_users_and_exports_a_policy_for_them(tmp_path):
     bindings = (
         *_SMALL,
         "Iteration.replay_length = 5",
@@ -172,3 +180,8 @@ def test_a_run_with_held_slates_counts_and_evaluates_steps_of_users(tmp_path):
     agent = content["policies"][-1]
     assert agent["mean_length"] == 60
     assert agent["unfinished"] == 0
+    simulator = recsim_tf.long_term_satisfaction()  # as the configuration binds it
+    observation = simulator.observe(simulator.reset(3, seed=0))
+    policy = tf.saved_model.load(str(tmp_path / "policy"))
+    step = policy.action(ts.restart(observation, batch_size=3), policy.get_initial_state(3))
+    assert step.action.shape == [3, 1]

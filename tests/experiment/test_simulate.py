@@ -1,4 +1,3 @@
-import csv
 import json
 
 import gin
@@ -10,6 +9,7 @@ from recsim_tf.experiment import commands, config, simulate
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.policies import BASELINES, baseline_policy, random_policy
+from tests.experiment.tiny_runs import read_csv
 
 
 @pytest.mark.slow
@@ -45,8 +45,7 @@ def test_a_packaged_baseline_is_simulated_beside_others_on_the_same_users(tmp_pa
     assert random["mean_quality"] < oracle["mean_quality"]
     assert (folder.path / "returns.png").read_bytes()[:4] == b"\x89PNG"
     assert "Oracle" in capsys.readouterr().out
-    with open(tmp_path / "run" / "sessions.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_csv(tmp_path / "run" / "sessions.csv")
     assert [(row["policy"], row["user"]) for row in rows] == [
         (name, f"{user}") for name in ("Random", "Oracle") for user in range(64)
     ]
@@ -114,8 +113,7 @@ def test_values_and_seeds_have_results_of_their_own(tmp_path, capsys):
     ]
     assert [policy["name"] for policy in policies] == names
     assert [line.split("]")[0] + "]" for line in capsys.readouterr().out.splitlines()[2:6]] == names
-    with open(folder.path / "sessions.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_csv(folder.path / "sessions.csv")
     assert [(row["policy"], int(row["user"])) for row in rows] == [
         (name, user) for name in names for user in range(4)
     ]

@@ -4,7 +4,7 @@ import pytest
 
 from recsim_tf.experiment import config
 from recsim_tf.support.errors import UsageError
-from tests.experiment.tiny_runs import run_command
+from tests.experiment.tiny_runs import refused
 
 
 @pytest.fixture
@@ -29,10 +29,9 @@ def run(tmp_path, monkeypatch):
 )
 def test_an_import_that_is_not_trusted_is_refused_before_anything_runs(run, capfd, line, message):
     (run / "config.gin").write_text(f"import recsim_tf.policies\n{line}\nimport shopkeeper\n")
-    code, output, errors = run_command(capfd, "evaluate", "--root_dir=run")
-    assert (code, output) == (2, "")
-    assert errors.startswith("recsim-tf: error: run/config.gin, line 2: ")
-    assert message in errors
+    refusal = refused(capfd, "evaluate", "--root_dir=run")
+    assert refusal.startswith("run/config.gin, line 2: ")
+    assert message in refusal
     assert not (run.parent / "ran").exists()
 
 

@@ -1,7 +1,5 @@
 """Runs in an environment with queries."""
 
-import csv
-
 import gin
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
 from tests import questions
+from tests.experiment.tiny_runs import read_csv
 
 
 @gin.configurable(module="tests")
@@ -81,8 +80,7 @@ def test_simulations_have_random_turns_and_those_of_a_user_s_own_policy(tmp_path
     random, asking = commands.simulate(folder)["policies"]
     error = np.hypot(random["standard_error"], asking["standard_error"])
     assert asking["mean_return"] > random["mean_return"] + 3 * error
-    with open(folder.path / "sessions.csv", newline="") as file:
-        assert len(list(csv.DictReader(file))) == 800
+    assert len(read_csv(folder.path / "sessions.csv")) == 800
 
 
 @pytest.mark.parametrize(

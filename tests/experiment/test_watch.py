@@ -1,4 +1,3 @@
-import csv
 import json
 import shutil
 import time
@@ -11,7 +10,15 @@ from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
-from tests.experiment.tiny_runs import TINY, open_run, run_command, snapshot, start_command
+from tests.experiment.tiny_runs import (
+    TINY,
+    damage,
+    open_run,
+    read_csv,
+    run_command,
+    snapshot,
+    start_command,
+)
 
 # Matplotlib and PolicySaver warn of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -40,10 +47,8 @@ def test_the_last_checkpoint_gives_what_the_training_found(finished, tmp_path, c
         line["cluster_watch_count_frac/no_click/eval"]
         == expected["cluster_watch_count_frac"]["no_click"]
     )
-    with open(folder / "evaluations" / "agent_sessions-40.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    with open(folder / "sessions.csv", newline="") as file:
-        assert rows == [row for row in csv.DictReader(file) if row["policy"] == "SlateQ"]
+    rows = [row for row in read_csv(folder / "sessions.csv") if row["policy"] == "SlateQ"]
+    assert read_csv(folder / "evaluations" / "agent_sessions-40.csv") == rows
     assert list((folder / "tensorboard_evaluate").iterdir())
     assert capsys.readouterr().out.splitlines()[-1].startswith("SlateQ at iteration 40: return ")
     after = snapshot(folder)
@@ -65,8 +70,7 @@ def test_checkpoints_meet_the_same_users_and_a_deleted_one_is_passed_over(
 
 def test_a_corrupt_checkpoint_that_stays_is_an_error(finished, tmp_path):
     folder = shutil.copytree(finished[0], tmp_path / "run")
-    for path in (folder / "checkpoints" / "40").glob("*.data*"):
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    damage(folder / "checkpoints" / "40")
     with pytest.raises(ValueError, match=r"checkpoint .*40/run is corrupt"):
         _watch(folder)
 

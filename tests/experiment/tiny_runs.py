@@ -1,6 +1,7 @@
 """Runs of the tiny configuration, in this process and in another."""
 
 import contextlib
+import csv
 import os
 import pathlib
 import signal
@@ -44,6 +45,29 @@ def run_command(capfd, *arguments) -> tuple[int, str, str]:
     return code, *capfd.readouterr()
 
 
+def succeed(capfd, *arguments) -> str:
+    """The output of `recsim-tf *arguments`, which must end without an error."""
+    code, output, errors = run_command(capfd, *arguments)
+    assert code == 0, errors
+    return output
+
+
+def refused(capfd, *arguments) -> str:
+    """The line that `recsim-tf *arguments`, which must fail, says of its error."""
+    code, output, errors = run_command(capfd, *arguments)
+    assert (code, output, errors.count("\n")) == (2, "", 1), errors
+    assert errors.startswith("recsim-tf: error: ")
+    return errors.removeprefix("recsim-tf: error: ").rstrip("\n")
+
+
+def without_times(rows: list[dict]) -> list[dict]:
+    """Rows of metrics.jsonl without what another run of the same would take."""
+    return [
+        {key: value for key, value in row.items() if key not in ("seconds", "TimePerStep/train")}
+        for row in rows
+    ]
+
+
 @contextlib.contextmanager
 def terminated_when(condition: Callable[[], bool]) -> Iterator[None]:
     """Sends this process SIGTERM inside the context as soon as a condition holds."""
@@ -62,6 +86,18 @@ def terminated_when(condition: Callable[[], bool]) -> Iterator[None]:
     finally:
         left.set()
         thread.join()
+
+
+def damage(checkpoint: pathlib.Path) -> None:
+    """Cuts the files of a checkpoint off in the middle."""
+    for path in checkpoint.glob("*.data*"):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def read_csv(path: pathlib.Path) -> list[dict[str, str]]:
+    """The rows of a table, by column."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def snapshot(folder: pathlib.Path) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.adapters.episodes.records import checked, has_feature, parse
+from recsim_tf.adapters.episodes.records import check_form, has_feature, parse, stored_spec
 from recsim_tf.adapters.episodes.session import (
     Session,
     allowed_values,
@@ -16,6 +16,7 @@ from recsim_tf.adapters.episodes.session import (
     session_spec,
 )
 from recsim_tf.core.corpora import map_corpora
+from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Trajectory, Transition
 from recsim_tf.support.errors import printable
@@ -181,12 +182,14 @@ def read(path: str | os.PathLike, simulator: Simulator) -> Episodes:
         spec = spec._replace(log_prob=tf.TensorSpec(spec.slate.shape, tf.float32))
     whole = Episodes(path, simulator, spec, num_whole)
     allowed = allowed_values(simulator, spec)
-    records = tf.data.TFRecordDataset(path).take(num_whole).as_numpy_iterator()
+    as_stored = stored_spec(spec)
+    stored = compiled(lambda serialized: parse(serialized, as_stored))
     is_last = False
-    for number, serialized in enumerate(records):
+    for number, serialized in enumerate(tf.data.TFRecordDataset(path).take(num_whole)):
         try:
-            stored, is_last = checked(serialized, spec)
-            check_values(stored, allowed)
+            is_last = check_form(serialized.numpy(), spec)
+            values = tf.nest.map_structure(lambda leaf: leaf.numpy(), stored(serialized))
+            check_values(values, allowed)
         except ValueError as error:
             before = Episodes(path, simulator, spec, number)
             raise ReadError(path, number, str(error), before) from error

@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from recsim_tf.adapters.episodes.session import Session, is_context, name_of
 
 IS_LAST = "is_last"
+_STORED = {"bytes_list": tf.float64, "float_list": tf.float32, "int64_list": tf.int64}
 
 
 def _kind(dtype: tf.DType) -> str:
@@ -59,15 +60,18 @@ def _features(rows: np.ndarray) -> list[tf.train.Feature]:
     return [tf.train.Feature(**{kind: values}) for values in lists]
 
 
-def checked(serialized: bytes, spec: Session) -> tuple[Session, bool]:
-    """Checks that a record is a session of a spec, whatever its values.
+def stored_spec(spec: Session) -> Session:
+    """The spec of sessions as they are stored: float32, float64 and int64."""
+    return tf.nest.map_structure(
+        lambda leaf: tf.TensorSpec(leaf.shape, _STORED[_kind(leaf.dtype)]), spec
+    )
+
+
+def check_form(serialized: bytes, spec: Session) -> bool:
+    """Requires that a record is a session of a spec, whatever its values; a ValueError if not.
 
     Returns:
-      The session as it is stored: arrays of float32, float64 and int64. And whether it is marked as
-      the last one.
-
-    Raises:
-      ValueError: if it is no such session.
+      Whether it is marked as the last one.
     """
     try:
         example = tf.train.SequenceExample.FromString(serialized)
@@ -95,12 +99,7 @@ def checked(serialized: bytes, spec: Session) -> tuple[Session, bool]:
     mark = list(context[IS_LAST].int64_list.value) if IS_LAST in context else [0]
     if mark not in ([0], [1]):
         raise ValueError(f"feature {IS_LAST} must be 0 or 1, got {mark}")
-    stored = {
-        name: _stored([context[name]] if is_context(name) else lists[name].feature, leaf)
-        for name, leaf in leaves.items()
-    }
-    arrays = [array[0] if is_context(name) else array for name, array in stored.items()]
-    return tf.nest.pack_sequence_as(spec, arrays), mark == [1]
+    return mark == [1]
 
 
 def has_feature(path: str, name: str) -> bool:
@@ -131,20 +130,8 @@ def _mismatch(features: Iterable[tf.train.Feature], leaf: tf.TensorSpec) -> str:
     return ""
 
 
-def _stored(features: Iterable[tf.train.Feature], leaf: tf.TensorSpec) -> np.ndarray:
-    """Features that hold tensors of a spec, as an array [T, ...]."""
-    kind = _kind(leaf.dtype)
-    values = [getattr(feature, kind).value for feature in features]
-    if kind == "bytes_list":
-        rows = [np.frombuffer(value[0], "<f8") for value in values]
-    else:
-        dtype = np.float32 if kind == "float_list" else np.int64
-        rows = [np.array(value, dtype) for value in values]
-    return np.stack(rows).reshape([len(rows), *leaf.shape])
-
-
 def parse(serialized: tf.Tensor, spec: Session) -> Session:
-    """The session of a record that has been checked."""
+    """The session of a record of that form."""
     context: dict[str, Any] = {}
     lists: dict[str, Any] = {}
     for path, leaf in tree.flatten_with_path(spec):
@@ -152,8 +139,7 @@ def parse(serialized: tf.Tensor, spec: Session) -> Session:
         # TensorFlow's parser divides by the size.
         if not size:
             continue
-        shape = [] if kind == "bytes_list" else [size]
-        dtype = {"bytes_list": tf.string, "float_list": tf.float32, "int64_list": tf.int64}[kind]
+        shape, dtype = ([], tf.string) if kind == "bytes_list" else ([size], _STORED[kind])
         if is_context(name):
             context[name] = tf.io.FixedLenFeature(shape, dtype)
         else:

@@ -103,11 +103,19 @@ def is_context(name: str) -> bool:
 
 
 class Allowed(NamedTuple):
-    """The values of a feature."""
+    """The values of a feature: finite ones from the lowest to the highest."""
 
     dtype: np.dtype
-    low: float | None  # None for floats of an observation or of a draw
-    high: float | None
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        if np.isinf(self.high):
+            return "finite"
+        if np.isinf(self.low):
+            return "a log-probability, at most 0"
+        is_flag = isinstance(self.low, int) and (self.low, self.high) == (0, 1)
+        return "0 or 1" if is_flag else f"in [{self.low}, {self.high}]"
 
 
 def allowed_values(simulator: Simulator, spec: Session) -> dict[str, Allowed]:
@@ -122,29 +130,24 @@ def allowed_values(simulator: Simulator, spec: Session) -> dict[str, Allowed]:
         "user": (spec.user, simulator.users.observation_bounds()),
         "documents": (spec.documents, simulator.documents.observation_bounds()),
     }
-    declared = {
-        leaf.name: leaf
+    limits = {
+        leaf.name: (leaf.minimum, leaf.maximum)
         for name, (specs, bounds) in observed.items()
         for leaf in tf.nest.flatten(bounded_specs(name, specs, bounds))
+        if leaf.dtype.is_integer
     }
+    limits |= {"slate": (-1, simulator.num_candidates - 1), "log_prob": (-np.inf, _ROUNDING)}
+    for path, leaf in tree.flatten_with_path(simulator.query_spec):
+        limits[name_of(("query", *path))] = turns.limits(leaf)
     found = {}
     for path, leaf in tree.flatten_with_path(spec):
-        name, low, high = name_of(path), None, None
+        ends = (leaf.dtype.min, leaf.dtype.max) if leaf.dtype.is_integer else (-np.inf, np.inf)
         if leaf.dtype.is_bool:
-            low, high = 0, 1
-        elif leaf.dtype.is_integer and name in declared:
-            low = int(np.min(declared[name].minimum))
-            high = int(np.max(declared[name].maximum))
-        elif leaf.dtype.is_integer:
-            low, high = leaf.dtype.min, leaf.dtype.max
-        found[name] = Allowed(leaf.dtype.as_numpy_dtype, low, high)
-    if "log_prob" in found:
-        found["log_prob"] = found["log_prob"]._replace(high=_ROUNDING)
-    found["slate"] = found["slate"]._replace(low=-1, high=simulator.num_candidates - 1)
-    for path, leaf in tree.flatten_with_path(simulator.query_spec):
-        low, high = turns.limits(leaf)
-        name = name_of(("query", *path))
-        found[name] = found[name]._replace(low=np.min(low).item(), high=np.max(high).item())
+            ends = (0, 1)
+        low, high = limits.get(name_of(path), ends)
+        found[name_of(path)] = Allowed(
+            leaf.dtype.as_numpy_dtype, np.min(low).item(), np.max(high).item()
+        )
     return found
 
 
@@ -160,11 +163,11 @@ def check_values(session: Session, allowed: dict[str, Allowed]) -> None:
     """
     for path, stored in tree.flatten_with_path(session):
         name = name_of(path)
-        bad, words = _outside(stored, allowed[name])
+        bad = _outside(stored, allowed[name])
         if np.any(bad):
             index = tuple(np.argwhere(bad)[0])
             step = "" if is_context(name) else f" at step {index[0]}"
-            raise ValueError(f"feature {name} must be {words}, got {stored[index]}{step}")
+            raise ValueError(f"feature {name} must be {allowed[name]}, got {stored[index]}{step}")
     last = len(session.reward) - 1
     for name in ("is_terminal", "is_truncated"):
         first = np.argmax(getattr(session, name))
@@ -178,18 +181,10 @@ def check_values(session: Session, allowed: dict[str, Allowed]) -> None:
         )
 
 
-def _outside(stored: np.ndarray, allowed: Allowed) -> tuple[np.ndarray, str]:
-    """Which values are not allowed, and what is."""
-    bad = np.zeros(stored.shape, bool)
+def _outside(stored: np.ndarray, allowed: Allowed) -> np.ndarray:
+    """Which values are not allowed."""
     if stored.dtype.kind == "f":
         with np.errstate(over="ignore"):
             stored = stored.astype(allowed.dtype)
-        bad = ~np.isfinite(stored.astype(np.float64))
-    if allowed.low is None and allowed.high is None:
-        return bad, "finite"
-    if allowed.low is None:
-        return bad | (stored > allowed.high), "a log-probability, at most 0"
-    bad |= (stored < allowed.low) | (stored > allowed.high)
-    range_ = f"in [{allowed.low}, {allowed.high}]"
-    is_flag = stored.dtype.kind != "f" and (allowed.low, allowed.high) == (0, 1)
-    return bad, "0 or 1" if is_flag else range_
+    bad = (stored < allowed.low) | (stored > allowed.high)
+    return bad | ~np.isfinite(stored.astype(np.float64))

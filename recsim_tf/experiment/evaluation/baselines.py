@@ -8,7 +8,7 @@ from typing import TypeAlias
 import tensorflow as tf
 from tf_agents.policies import tf_policy
 
-from recsim_tf.core import nests, random, turns
+from recsim_tf.core import nests, random, turns, validation
 from recsim_tf.core.acting import act
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.simulator import Simulator
@@ -37,16 +37,13 @@ def named_baselines(argument: str, baselines: Baselines) -> dict[str, Baseline]:
         raise UsageError(f"{argument} must be a tuple of names and functions, got {baselines!r}")
     if isinstance(baselines, Mapping):
         return dict(baselines)
-    named: dict[str, Baseline] = {}
-    for baseline in baselines:
-        if isinstance(baseline, str):
-            name = BASELINES[baseline].title if baseline in BASELINES else baseline
-        else:
-            name = getattr(baseline, "__name__", repr(baseline))
-        if name in named:
-            raise UsageError(f"{argument} must hold policies of different names, got {name} twice")
-        named[name] = baseline
-    return named
+    titles = {name: known.title for name, known in BASELINES.items()}
+    names = [
+        titles.get(each, each) if isinstance(each, str) else getattr(each, "__name__", repr(each))
+        for each in baselines
+    ]
+    validation.check_different(argument, names)
+    return dict(zip(names, baselines, strict=True))
 
 
 def baseline_policies(

@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from recsim_tf.core.ranges import shown
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Policy
 from recsim_tf.experiment.bindings import short_names
-from recsim_tf.experiment.evaluation.baselines import CheckedPolicy
+from recsim_tf.experiment.evaluation.baselines import CheckedPolicy, unchecked
 from recsim_tf.support.errors import UsageError, error_line
 
 # Users of each value, in a trial of the environment with all values.
@@ -66,12 +66,13 @@ class Comparison:
         if not isinstance(values, Mapping):
             raise ValueError(f"values must map names of parameters to their values, got {values!r}")
         _check_distinct("seeds", seeds)
-        self._values = {name: _checked_values(name, given) for name, given in values.items()}
+        checked = {name: _checked_values(name, given) for name, given in values.items()}
+        self._combinations = _dicts(checked, itertools.product(*checked.values()))
         self._seeds = [random.as_seed(seed) for seed in seeds]
         self.num_users = num_users
         short = short_names(values)
         self.settings = []
-        for setting, seed in itertools.product(self._combinations(self._values), seeds):
+        for setting, seed in itertools.product(self._combinations, seeds):
             parts = [f"{short[name]}={value!r}" for name, value in setting.items()]
             of_values = ", ".join(parts)
             parts += [f"seed={seed}"] if len(seeds) > 1 or not parts else []
@@ -88,7 +89,7 @@ class Comparison:
 
     def paired(self) -> contextlib.AbstractContextManager:
         """The context to trace the simulation in, or to run it in eagerly; see `random.paired`."""
-        return random.paired(len(self.settings) // len(self._seeds), len(self._seeds))
+        return random.paired(len(self._combinations), len(self._seeds))
 
     def simulator(self, simulator: Simulator) -> Simulator:
         """The simulator of all rows; the compared parameters are tensors [num_rows, ...].
@@ -100,7 +101,7 @@ class Comparison:
           UsageError: for an unknown parameter, or a value that the models or `recsim_tf.check`
             refuse.
         """
-        names = [name for name in self._values if not name.startswith(_PREFIX)]
+        names = self._names(of_policies=False)
         if simulator.documents.shared and simulator.users_per_world is None:
             # All users of one value and seed.
             simulator = simulator.replaced(users_per_world=self.num_users)
@@ -113,7 +114,7 @@ class Comparison:
                 raise UsageError(
                     f"values: {error}; for other settings there is recsim-tf sweep"
                 ) from error
-        combinations = self._combinations(names)
+        combinations = self._values_of(names)
         for setting in combinations:
             with _refused(setting):
                 simulator.with_parameters(setting).reset(simulator.fewest_users, seed=0)
@@ -142,7 +143,7 @@ class Comparison:
         Raises:
           UsageError: for a parameter that no policy has, or a value that a policy refuses.
         """
-        names = [name for name in self._values if name.startswith(_PREFIX)]
+        names = self._names(of_policies=True)
         for name in names:
             if not any(_own_names(policy, [name]) for policy in policies.values()):
                 known = "; ".join(f"{title} has {_known(each)}" for title, each in policies.items())
@@ -153,12 +154,13 @@ class Comparison:
         return {name: self._policy_of_rows(policy, names) for name, policy in policies.items()}
 
     def _policy_of_rows(self, policy: Policy, names: Sequence[str]) -> Policy:
-        model, own = _model_of(policy), _own_names(policy, names)
-        if model is None or not own:
+        own = _own_names(policy, names)
+        if not own:
             return policy
+        model: Any = unchecked(policy)
         settings = []
-        for setting in self._combinations(own):
-            settings.append({own[name]: value for name, value in setting.items()})
+        for setting in self._values_of(own):
+            settings.append({_own_name(name): value for name, value in setting.items()})
             with _refused(setting, "the policy"):
                 model.with_parameters(settings[-1])
         rows = _rows(model, settings, len(self._seeds) * self.num_users)
@@ -166,12 +168,12 @@ class Comparison:
             changed = model.with_parameters(rows)
         return policy.around(changed) if isinstance(policy, CheckedPolicy) else changed
 
-    def _combinations(self, names: Collection[str]) -> list[dict[str, Any]]:
+    def _names(self, of_policies: bool) -> list[str]:
+        return [name for name in self._combinations[0] if name.startswith(_PREFIX) == of_policies]
+
+    def _values_of(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """Values of these parameters in each combination of all."""
-        return [
-            {name: value for name, value in zip(self._values, values, strict=True) if name in names}
-            for values in itertools.product(*self._values.values())
-        ]
+        return [{name: values[name] for name in names} for values in self._combinations]
 
 
 class JointValues(Comparison):
@@ -185,19 +187,17 @@ class JointValues(Comparison):
     """
 
     def __init__(self, values: Mapping[str, np.ndarray], seed: int, num_users: int):
-        self._values = {name: list(table) for name, table in values.items()}
+        self._combinations = _dicts(values, zip(*values.values(), strict=True))
         self._seeds = [random.as_seed(seed)]
         self.num_users = num_users
         self.settings = [
             Setting(setting, seed, f"draw={number}")
-            for number, setting in enumerate(self._combinations(self._values))
+            for number, setting in enumerate(self._combinations)
         ]
 
-    def _combinations(self, names: Collection[str]) -> list[dict[str, Any]]:
-        return [
-            {name: value for name, value in zip(self._values, values, strict=True) if name in names}
-            for values in zip(*self._values.values(), strict=True)
-        ]
+
+def _dicts(names: Iterable[str], rows: Iterable[Iterable]) -> list[dict[str, Any]]:
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _of_rows(simulator: Simulator, settings: Sequence[dict[str, Any]], times: int) -> Simulator:
@@ -263,25 +263,23 @@ def _refused(setting: dict[str, Any], who: str = "the environment") -> Iterator[
         raise UsageError(f"values: {who} does not take {words}: {error_line(error)}") from error
 
 
-def _model_of(policy: Policy) -> Model | None:
-    """The policy as the model that has its parameters, or None."""
-    inner = policy.policy if isinstance(policy, CheckedPolicy) else policy
-    return inner if isinstance(inner, Model) else None
+def _own_name(name: str) -> str:
+    """The name that a policy itself has for a parameter."""
+    return name.removeprefix(_PREFIX)
 
 
-def _own_names(policy: Policy, names: Sequence[str]) -> dict[str, str]:
-    """The names that are parameters of a policy, with the names that it has for them."""
-    model = _model_of(policy)
-    found: dict[str, str] = {}
-    if model is not None:
+def _own_names(policy: Policy, names: Sequence[str]) -> list[str]:
+    """The names that are parameters of a policy; of one that is no model there are none."""
+    model, found = unchecked(policy), []
+    if isinstance(model, Model):
         for name in names:
             with contextlib.suppress(ValueError):
-                model.parameter_spec(name.removeprefix(_PREFIX))
-                found[name] = name.removeprefix(_PREFIX)
+                model.parameter_spec(_own_name(name))
+                found.append(name)
     return found
 
 
 def _known(policy: Policy) -> str:
-    model = _model_of(policy)
-    names = () if model is None else model.parameters()
+    model = unchecked(policy)
+    names = model.parameters() if isinstance(model, Model) else ()
     return ", ".join(f"{_PREFIX}{name}" for name in names) or "none"

@@ -129,11 +129,6 @@ class Evaluation:
         }
         Evaluation.seeds = (1, 2, 3)
 
-    With `num_replicas`, or where there are more than 8,192 users, they are divided into equal
-    parts, each with noise of its own, as `Division` says. In the scope of a `tf.distribute`
-    strategy of as many replicas each simulates a part. Elsewhere the parts share the cores
-    of a CPU, with the same results: one part uses about one core.
-
     Args:
       num_users: sessions, of each value and seed.
       max_steps: sessions still running then are cut off, and counted as unfinished.
@@ -149,10 +144,10 @@ class Evaluation:
       segments: None, or segments of users, as `{"age_group": @age_group}`. Each function maps the
         users' state at the start of a session, a nest of [B, ...], to int or bool [B]. Returns and
         measures are also given for each segment.
-      num_replicas: R, the parts of the users, of each value and seed; None for as few parts of at
-        most 8,192 users as there are, and for one where values are compared. `recsim-tf simulate`
-        and `recsim-tf evaluate` give each a GPU, where the machine has R; without a GPU they use up
-        to R cores.
+      num_replicas: R, the equal parts of the users, of each value and seed, as `Division` says;
+        None for as few parts of at most 8,192 users as there are, and for one where values are
+        compared. `recsim-tf simulate` and `recsim-tf evaluate` give each a GPU, where the machine
+        has R; without a GPU the parts share the cores, with the same results.
       fitted: None, or the fitted model that is simulated: returns get intervals with the
         uncertainty of its parameters, and policies a sentence on their distance from its log.
 
@@ -213,11 +208,8 @@ class Evaluation:
         """
         division = self.division_for(simulator, num_users)
         share = division.share(num_users or self.num_users)
-        run, measures = self._compiled(simulator, policy, share, contextlib.nullcontext, division)
-        size = simulator.corpora.size(share)
-        return lambda: PolicyResult.from_sums(
-            name, _joined(run(random.as_seed(self.seed))), measures.quality, size, self._own
-        )
+        run, result_of = self._compiled(name, simulator, policy, share, division)
+        return lambda: result_of(run(random.as_seed(self.seed)))
 
     def comparison_evaluator(
         self, comparison: Comparison, name: str, simulator: Simulator, policy: AnyPolicy
@@ -228,19 +220,16 @@ class Evaluation:
         Each is named after the policy, the value and the seed. The simulator must come from
         `comparison.simulator`.
         """
-        rows, division = comparison.num_rows, self._given or Division()
-        run, measures = self._compiled(simulator, policy, rows, comparison.paired, division)
-        size = simulator.corpora.size(comparison.num_users)
+        num_users, division = comparison.num_users, self._given or Division()
+        run, result_of = self._compiled(name, simulator, policy, num_users, division, comparison)
 
         def evaluate():
             parts = run(comparison.seed_rows())
             results = []
             for index, setting in enumerate(comparison.settings):
-                rows = slice(index * comparison.num_users, (index + 1) * comparison.num_users)
+                rows = slice(index * num_users, (index + 1) * num_users)
                 of_setting = tf.nest.map_structure(lambda leaf, rows=rows: leaf[rows], parts)
-                joined = _joined(of_setting)
-                result = PolicyResult.from_sums(name, joined, measures.quality, size, self._own)
-                results.append(result.of_setting(setting))
+                results.append(result_of(of_setting).of_setting(setting))
             return results
 
         return evaluate
@@ -287,44 +276,47 @@ class Evaluation:
 
     def _compiled(
         self,
+        name: str,
         simulator: Simulator,
         policy: AnyPolicy,
         num_users: int,
-        context: Callable[[], contextlib.AbstractContextManager],
         division: Division,
-    ) -> tuple[Callable[[tf.Tensor], list[SessionSums]], Measures]:
-        """A function from a seed to the sums of the sessions of each part, of `num_users` rows,
-        traced inside `context()`, and their measures.
+        comparison: Comparison | None = None,
+    ) -> tuple[
+        Callable[[tf.Tensor], list[SessionSums]], Callable[[list[SessionSums]], PolicyResult]
+    ]:
+        """A function from a seed to the sums of the sessions of each part, of so many users, with
+        each value and seed of a comparison; and a function from sums to their result.
         """
-        function, policy_state = as_rollout(policy, num_users)
+        rows = num_users if comparison is None else comparison.num_rows
+        paired = contextlib.nullcontext if comparison is None else comparison.paired
+        function, policy_state = as_rollout(policy, rows)
         measures = Measures.of(simulator.observation_spec().response)
         own = self._own.of(simulator)
 
         @compiled(jit_compile=self._jit_compile, user_steps=0)
         def run(seed: tf.Tensor) -> SessionSums:
-            with context():
+            with paired():
                 start = None
                 if self._fitted is not None:
-                    start = self._fitted.start(simulator, num_users, random.split_seed(seed, 3)[2])
+                    start = self._fitted.start(simulator, rows, random.split_seed(seed, 3)[2])
                 return simulator.fold(
                     function,
-                    num_users,
+                    rows,
                     self.max_steps,
                     seed,
                     lambda sums, transition: sums.add(transition, own),
-                    lambda state: SessionSums.zeros(
-                        num_users, measures.num_clusters, own, state.user
-                    ),
+                    lambda state: SessionSums.zeros(rows, measures.num_clusters, own, state.user),
                     policy_state=policy_state,
                     state=start,
                 )
 
-        return division.each(run), measures
+        def result_of(parts: list[SessionSums]) -> PolicyResult:
+            sums = tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=0), *parts)
+            size = simulator.corpora.size(num_users)
+            return PolicyResult.from_sums(name, sums, measures.quality, size, own)
 
-
-def _joined(parts: list[SessionSums]) -> SessionSums:
-    """The sums of all users, part after part."""
-    return tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=0), *parts)
+        return division.each(run), result_of
 
 
 def as_rollout(policy: AnyPolicy, num_users: int) -> tuple[Policy, Nest]:

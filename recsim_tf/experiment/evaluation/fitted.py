@@ -14,8 +14,8 @@ from recsim_tf.core.types import Seed, SimulatorState
 from recsim_tf.experiment.evaluation.baselines import AnyPolicy
 from recsim_tf.experiment.evaluation.comparison import JointValues
 from recsim_tf.experiment.evaluation.measures import PolicyResult
+from recsim_tf.experiment.fitting import log_of
 from recsim_tf.fitting.estimate.estimates import error_of_draws
-from recsim_tf.fitting.logs import SessionLog
 from recsim_tf.support.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,12 +63,7 @@ class FittedModel:
     ):
         if folder is None and log is None:
             raise ValueError("FittedModel must have a folder or a log, got neither")
-        self._log = getattr(log, "log", log)
-        if not isinstance(self._log, SessionLog | None):
-            raise ValueError(
-                "FittedModel.log must be a SessionLog, or what a reader gives, got"
-                f" {type(log).__name__}"
-            )
+        self._log: Any = None if log is None else log_of("FittedModel.log", log)
         if users_of_log and log is None:
             raise ValueError("FittedModel.users_of_log needs FittedModel.log, got None")
         self._users_of_log = users_of_log
@@ -103,12 +98,15 @@ class FittedModel:
         if self._draws:
             errors = self._errors(evaluation, simulator, policies)
             found = [with_interval(each, errors[each.policy]) for each in found]
-        if self._log is not None:
-            found = [
-                each._replace(support=self._support(evaluation, simulator, policies[each.policy]))
-                for each in found
-            ]
-        return found
+        if self._log is None:
+            return found
+        supports = {
+            name: fitting.slate_support(
+                simulator, rollout_policy(policy), self._log, seed=evaluation.seed
+            )
+            for name, policy in policies.items()
+        }
+        return [each._replace(support=supports[each.policy].sentence) for each in found]
 
     def _errors(
         self, evaluation: "Evaluation", simulator: Simulator, policies: Mapping[str, AnyPolicy]
@@ -127,12 +125,6 @@ class FittedModel:
             returns = np.stack([each.sessions.reward for each in evaluate()])
             found[name] = error_of_draws(returns)
         return found
-
-    def _support(self, evaluation: "Evaluation", simulator: Simulator, policy: AnyPolicy) -> str:
-        support = fitting.slate_support(
-            simulator, rollout_policy(policy), self._log, seed=evaluation.seed
-        )
-        return support.sentence
 
 
 def with_interval(result: PolicyResult, parameter_error: float) -> PolicyResult:

@@ -90,11 +90,6 @@ class SessionSums(NamedTuple):
             segments=own.segments(user, num_users),
         )
 
-    @property
-    def finished(self) -> tf.Tensor:
-        """[B]: 1 where the session has ended."""
-        return self.left + self.time_limit
-
     def add_response(self, response: Nest, active: tf.Tensor) -> "SessionSums":
         """Adds the response to one step, for users whose `active`, bool [B], is true."""
         num_clusters = self.cluster_clicks.shape[1]
@@ -189,7 +184,7 @@ class PolicyResult(NamedTuple):
             ),
             measures=own.summaries(sessions.own, users_per_corpus),
             segments=own_measures.by_segment(sessions.segments, sessions.reward, sessions.own),
-            unfinished=int(episodes - sessions.finished.sum()),
+            unfinished=int(episodes - (sessions.left + sessions.time_limit).sum()),
             sessions=sessions,
             has_quality=has_quality,
             policy=name,

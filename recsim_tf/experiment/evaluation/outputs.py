@@ -1,19 +1,16 @@
 """The files and tables of results: single sessions as CSV, tables of text, and plots."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recsim_tf.experiment.evaluation.measures import PolicyResult, over_seeds
+from recsim_tf.fitting.logs.tables.frames import pandas
 from recsim_tf.support.files import write_csv
 from recsim_tf.support.plots import Curve, Estimate, draw_curves, draw_estimates, figure
 from recsim_tf.support.tables import text_table
-
-# The columns of sessions.csv.
-COLUMNS = ("policy", "user", "return", "steps", "clicks", "mean_quality", "outcome")
-_TABLE_COLUMNS = ("policy", "return", "session length", "click rate", "quality")
 
 
 def write_sessions(path: Path, results: Sequence[PolicyResult]) -> None:
@@ -28,33 +25,28 @@ def write_sessions(path: Path, results: Sequence[PolicyResult]) -> None:
 
     The file is replaced in one step; policies are in the order of `results`.
     """
-    first = results[0].sessions
-    rows = [row for result in results for row in _rows(result)]
-    write_csv(path, (*COLUMNS, *_of_sessions(first.own), *first.segments), rows)
+    write_csv(path, pandas().concat(map(_sessions, results)))
 
 
-def _of_sessions(measures: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Without the measures of the corpus, which are of all sessions together."""
-    return {name: values for name, values in measures.items() if values.ndim == 1}
-
-
-def _rows(result: PolicyResult) -> Iterator[tuple]:
+def _sessions(result: PolicyResult) -> Any:
+    """A DataFrame with a row for each session."""
     sessions = result.sessions
+    clicks = np.where(sessions.clicks > 0, sessions.clicks, np.nan)
     outcomes = np.select(
         [sessions.left > 0, sessions.time_limit > 0], ["left", "time_limit"], "cut_off"
     )
-    columns = (sessions.reward, sessions.steps, sessions.clicks, sessions.quality, outcomes)
-    own = (*_of_sessions(sessions.own).values(), *sessions.segments.values())
-    for user, cells in enumerate(zip(*columns, *own, strict=True)):
-        reward, steps, clicks, quality, outcome, *more = cells
-        mean_quality = _number(quality / clicks) if result.has_quality and clicks > 0 else ""
-        numbers = map(_number, (reward, steps, clicks))
-        yield result.name, user, *numbers, mean_quality, outcome, *map(_number, more)
-
-
-def _number(value: float) -> str:
-    # Nine digits are what a float32 needs to come back bit for bit.
-    return f"{value:.9g}"
+    columns = {
+        "policy": result.name,
+        "user": np.arange(result.episodes),
+        "return": sessions.reward,
+        "steps": sessions.steps,
+        "clicks": sessions.clicks,
+        "mean_quality": sessions.quality / clicks if result.has_quality else np.nan,
+        "outcome": outcomes,
+    }
+    # Measures of the corpus are of all sessions together.
+    own = {name: values for name, values in sessions.own.items() if values.ndim == 1}
+    return pandas().DataFrame(columns | own | sessions.segments)
 
 
 def results_json(results: Sequence[PolicyResult]) -> dict[str, Any]:
@@ -68,16 +60,13 @@ def results_json(results: Sequence[PolicyResult]) -> dict[str, Any]:
 def results_table(results: Sequence[PolicyResult]) -> str:
     """Tables of policies, means over seeds, and segments, with standard errors, as text."""
     measures = tuple(results[0].measures)
-    intervals = results[0].interval is not None
+    interval = ("with the fit's error",) if results[0].interval else ()
+    head = ("policy", "return", *interval, "session length", "click rate", "quality", *measures)
     rows = [
         (
             result.name,
             f"{result.mean_return:.2f} ± {result.standard_error:5.2f}",
-            *[
-                f"{result.interval[0]:.2f} to {result.interval[1]:.2f}"
-                for _ in [0]
-                if result.interval
-            ],
+            *(["{:.2f} to {:.2f}".format(*result.interval)] if result.interval else ()),
             f"{result.mean_length:.2f} ± {result.length_standard_error:5.2f}",
             f"{result.click_rate:.4f}",
             "" if result.mean_quality is None else f"{result.mean_quality:.3f}",
@@ -86,9 +75,7 @@ def results_table(results: Sequence[PolicyResult]) -> str:
         )
         for result in (*results, *over_seeds(results))
     ]
-    policy, value, *others = _TABLE_COLUMNS
-    head = (policy, value, *["with the fit's error"] * intervals, *others, *measures, "sessions")
-    lines = [text_table([head, *rows])]
+    lines = [text_table([(*head, "sessions"), *rows])]
     if results[0].segments:
         head = ("policy", "segment", "return", *measures, "sessions")
         rows = [
@@ -107,7 +94,7 @@ def results_table(results: Sequence[PolicyResult]) -> str:
     if unfinished:
         lines.append(f"Sessions cut off at the evaluation's step limit: {', '.join(unfinished)}")
     lines.append("± is one standard error of the mean.")
-    if intervals:
+    if interval:
         lines.append(
             "Intervals, 95 %, hold the uncertainty of the fitted parameters too, and no error in"
             " the model's form."

@@ -1,6 +1,6 @@
 """Sessions as a table with a row for each document shown, which `fitting.logs.from_table` reads."""
 
-import importlib
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,8 @@ import numpy as np
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.wording import wording_of
 from recsim_tf.experiment.sessions.recording import Recording, fields, one_hot_index
-from recsim_tf.support.files import whole_file
+from recsim_tf.fitting.logs.tables.frames import pandas
+from recsim_tf.support.files import whole_file, write_csv
 
 # Roles of `from_table`, which are the names of the columns.
 ROLES = ("session", "step", "position", "document", "clicked", "departed")
@@ -35,12 +36,6 @@ def session_table(recording: Recording, simulator: Simulator) -> Any:
     Raises:
       ImportError: if pandas is not installed, in one line.
     """
-    try:
-        pandas = importlib.import_module("pandas")
-    except ImportError as missing:
-        raise ImportError(
-            "recsim-tf sessions needs pandas 2: install recsim-tf[agents]"
-        ) from missing
     transitions = recording.transitions
     shown = transitions.active[..., np.newaxis] & (transitions.slate >= 0)
     # Sessions after each other.
@@ -78,7 +73,7 @@ def session_table(recording: Recording, simulator: Simulator) -> Any:
                 columns |= _columns(kind, field, value[step, row, position])
             else:
                 columns |= _columns(kind, field, value[step, row])
-    return pandas.DataFrame(columns)
+    return pandas().DataFrame(columns)
 
 
 def _columns(kind: str, field: str, values: np.ndarray) -> dict[str, np.ndarray]:
@@ -96,12 +91,8 @@ def _columns(kind: str, field: str, values: np.ndarray) -> dict[str, np.ndarray]
 
 def write_table(folder: Path, table: Any) -> None:
     """Writes a DataFrame as sessions.parquet, or as sessions.csv where pyarrow is not installed."""
-    try:
-        importlib.import_module("pyarrow")
-    except ImportError:
-        with whole_file(folder / "sessions.csv") as temporary:
-            # Nine digits are what a float32 needs to come back bit for bit.
-            table.to_csv(temporary, index=False, float_format="%.9g")
-        return
-    with whole_file(folder / "sessions.parquet") as temporary:
-        table.to_parquet(temporary, index=False, write_page_checksum=True)
+    if importlib.util.find_spec("pyarrow"):
+        with whole_file(folder / "sessions.parquet") as temporary:
+            table.to_parquet(temporary, index=False, write_page_checksum=True)
+    else:
+        write_csv(folder / "sessions.csv", table)

@@ -28,9 +28,7 @@ _NOT_SHOWN, _SHOWN, _CLICKED = "#b9bec7", "#2f6fd0", "#d9730d"
 
 def sessions_text(title: str, sessions: Sequence[SessionText], max_turns: int) -> str:
     """A title, a table of all sessions, and `max_turns` turns of each."""
-    rows = _overview(sessions)
-    table = text_table([list(rows[0]), *(list(row.values()) for row in rows)], left=(0, 4))
-    lines = [title, "", table]
+    lines = [title, "", text_table(_overview(sessions), left=(0, 4))]
     for session in sessions:
         lines += ["", *_session_lines(session, max_turns)]
     return "\n".join(lines)

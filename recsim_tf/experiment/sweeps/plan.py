@@ -66,8 +66,7 @@ class Sweep:
             or not all(type(seed) is int for seed in seeds)
         ):
             raise UsageError(f"sweep.seeds must be a non-empty tuple of integers, got {seeds!r}")
-        if len(set(seeds)) < len(seeds):
-            raise UsageError(f"sweep.seeds must be distinct, got {seeds!r}")
+        validation.check_different("sweep.seeds", seeds)
         for name in ("num_processes", "threads_per_trial"):
             if getattr(self, name) is not None:
                 validation.check_count(**{f"sweep.{name}": getattr(self, name)})

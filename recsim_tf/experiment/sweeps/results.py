@@ -12,6 +12,7 @@ from recsim_tf.experiment.evaluation import own_measures
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.folder import SweepDirectory
 from recsim_tf.experiment.sweeps.trial import FINISHED, Trial, TrialFiles, Variant
+from recsim_tf.fitting.logs.tables.frames import pandas
 from recsim_tf.support.files import read_text, write_csv, write_json
 
 _OPERATIVE = "operative_config.gin"
@@ -230,7 +231,7 @@ def write_tables(path: Path, result: SweepResult) -> None:
     baselines, into a folder.
     """
     rows = [_row(result, trial) for trial in result.trials]
-    write_csv(path / "sweep.csv", rows[0], [row.values() for row in rows])
+    write_csv(path / "sweep.csv", pandas().DataFrame(rows, dtype=object))
     measures = ("session_length", "click_rate", "quality", *result.measures, *result.segments)
     variants = [
         {

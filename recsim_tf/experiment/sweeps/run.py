@@ -93,10 +93,7 @@ def run_sweep(
         iterations = sum(trial.num_iterations for trial in part)
         print(f"{len(part)}{of} trials, {iterations:,} iterations in {folder.path}")
         return None
-    with contextlib.ExitStack() as stack:
-        if on_ray:
-            stack.enter_context(ray.connected(ray_address))
-        stack.enter_context(folder.claim(shard))
+    with ray.connected(ray_address) if on_ray else contextlib.nullcontext(), folder.claim(shard):
         _run(folder, shard, run_trials)
         command = ["recsim-tf", "sweep", f"--sweep_file={sweep_file}", f"--root_dir={root_dir}"]
         command += [f"--gin_bindings={binding}" for binding in gin_bindings]

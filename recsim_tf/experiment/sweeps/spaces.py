@@ -35,8 +35,6 @@ def grid(choices: Mapping[str, Sequence[Any]] = gin.REQUIRED) -> list[Bindings]:
       UsageError: if there is no binding, or a binding without a value.
     """
     _check_choices("grid.choices", choices)
-    for name, values in choices.items():
-        _check_values("grid.choices", name, values)
     return [
         dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())
     ]
@@ -59,10 +57,7 @@ def random_search(
       ValueError: if there is no binding, a binding without a value, or fewer distinct variants than
         `num_trials`.
     """
-    _check_choices("random_search.choices", choices)
-    for name, values in choices.items():
-        if not isinstance(values, tfd.Distribution):
-            _check_values("random_search.choices", name, values)
+    _check_choices("random_search.choices", choices, tfd.Distribution)
     validation.check_count(**{"random_search.num_trials": num_trials})
     if not isinstance(seed, int) or seed < 0:
         raise UsageError(f"random_search.seed must be an integer of at least 0, got {seed!r}")
@@ -127,16 +122,15 @@ def _draw(values: Any, generator: np.random.Generator) -> Any:
     return values[int(generator.integers(len(values)))]
 
 
-def _check_choices(argument: str, choices: Any) -> None:
+def _check_choices(argument: str, choices: Any, other: type | tuple[type, ...] = ()) -> None:
+    """Requires values of each binding: a tuple of them, or an object of another type."""
     if not isinstance(choices, Mapping) or not choices:
         raise UsageError(
             f"{argument} must be a dictionary of at least one binding and its values, got"
             f" {choices!r}"
         )
-
-
-def _check_values(argument: str, name: str, values: Any) -> None:
-    if not isinstance(values, (tuple, list)) or not values:
-        raise UsageError(
-            f"{argument}[{name!r}] must be a non-empty tuple of values, got {values!r}"
-        )
+    for name, values in choices.items():
+        if not isinstance(values, other) and not (isinstance(values, (tuple, list)) and values):
+            raise UsageError(
+                f"{argument}[{name!r}] must be a non-empty tuple of values, got {values!r}"
+            )

@@ -22,9 +22,7 @@ _LONGEST_LABEL = 60
 
 def variants_table(result: SweepResult) -> str:
     """The variants, the best first, as text."""
-    rows = _rows(result)
-    table = text_table([list(rows[0]), *(list(row.values()) for row in rows)])
-    return "\n".join([table, *notes(result)])
+    return "\n".join([text_table(_rows(result)), *notes(result)])
 
 
 def notes(result: SweepResult) -> list[str]:

@@ -5,6 +5,7 @@ port, and connects to the port of every other worker once.
 """
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
@@ -34,18 +35,15 @@ class WorkerLostError(RuntimeError):
     """Other workers of a run stopped or cannot be reached."""
 
 
+@dataclasses.dataclass(frozen=True)
 class Devices:
     """The devices of a run, in the scope of whose strategy its parts are made, and its workers: the
-    processes that run them. There are no addresses if there is only this process. Worker number 0
-    is the chief, which writes the results.
+    processes that run them. Worker number 0 is the chief, which writes the results.
     """
 
-    def __init__(
-        self, strategy: tf.distribute.Strategy, addresses: Sequence[str] = (), index: int = 0
-    ):
-        self.strategy = strategy
-        self.addresses = addresses
-        self.index = index
+    strategy: tf.distribute.Strategy
+    addresses: Sequence[str] = ()  # of all workers; none if there is only this process
+    index: int = 0  # of this worker
 
     @property
     def num_workers(self) -> int:
@@ -99,9 +97,8 @@ def connect(
     Args:
       strategy: one of `STRATEGIES`. "default": one device. "mirrored": all GPUs of this machine, or
         its CPU. "multi_worker": all GPUs, or the CPU, of each of several machines, with a process
-        on each. The environment variable TF_CONFIG gives each process the addresses of all and its
-        own number: {"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker",
-        "index": 0}}. "tpu": all cores of a TPU or of a slice.
+        on each, which the environment variable TF_CONFIG gives the addresses of all and its own
+        number. "tpu": all cores of a TPU or of a slice.
       logical_cpus: for "mirrored", the number of logical devices of the CPU, to try several
         replicas without GPUs.
       start_timeout: for "multi_worker", the seconds that a worker waits for the others.

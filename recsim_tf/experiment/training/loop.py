@@ -31,7 +31,7 @@ class Iteration:
       collect_steps: steps of all users in an iteration, before its train steps; agents that learn
         from each stretch of steps once, as `ReinforceSlateAgent`, need more than one.
       jit_compile: whether XLA compiles the learning loop, which pays on accelerators above all.
-        XLA draws other numbers than graph mode.
+        XLA draws other numbers than graph mode, checks no slates, and needs static shapes.
 
     Raises:
       ValueError: for a number that is not positive.
@@ -69,9 +69,6 @@ class LearningLoop(tf.Module):
     metrics of its own, and trains on sequences from its own replay; the agent sums their gradients.
     The strategy runs each step inside the loop: an update of variables that the replicas share
     cannot be inside a loop that the strategy runs.
-
-    With `jit_compile` all shapes must be static, slates are not checked, and the draws differ from
-    those of graph mode, with the same distribution.
 
     Args:
       environment: B users, of each replica.

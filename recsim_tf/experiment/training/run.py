@@ -75,9 +75,8 @@ class TrainingRun:
     tensorboard/, and at the end results.json, sessions.csv, learning_curve.png and the served
     policy as a SavedModel in policy/.
 
-    On several devices or machines each replica has its share of the users, of the replay and of a
-    batch; gradients and metrics are summed. Worker 0, the chief, evaluates and writes. The other
-    workers write their replicas' own part of a checkpoint, and wait for the chief.
+    Of several workers the chief evaluates and writes. The others write their own part of a
+    checkpoint, see `RunCheckpoints`, and wait for the chief.
 
     Args:
       folder, devices, schedule: the run.
@@ -210,11 +209,11 @@ class TrainingRun:
             yield
             return
         path = self._folder.path / "tensorboard"
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(storing(path))
-            writer = tf.summary.create_file_writer(str(path))
-            stack.callback(writer.close)
-            stack.enter_context(writer.as_default())
+        with (
+            storing(path),
+            contextlib.closing(tf.summary.create_file_writer(str(path))) as writer,
+            writer.as_default(),
+        ):
             yield
 
     def _log(self, scalars: dict[str, float], result: PolicyResult | None) -> None:

@@ -10,7 +10,6 @@ from recsim_tf.experiment.evaluation.baselines import baseline_policies
 from recsim_tf.experiment.evaluation.comparison import Comparison
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.policies import PolicyModel, baseline_policy
-from recsim_tf.support.errors import UsageError
 
 SEEDS, NUM_USERS, MAX_STEPS = (3, 8), 5, 12
 NO_CLICK_MASS = "users.choice_model.no_click_mass"
@@ -149,33 +148,6 @@ def test_a_policy_without_the_parameter_plays_with_every_value():
     assert returns[2] != returns[3]
 
 
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        (
-            {"policy.cap": (0, 1)},
-            "values: no policy has a parameter policy.cap: Random has none; own has policy.boost;"
-            " for agents and other settings there is recsim-tf sweep",
-        ),
-        (
-            {"policy.boost": (0, 5)},
-            r"values: the policy does not take policy.boost=5: boost must be in \[0, 3\], got 5",
-        ),
-        (
-            {"policy.boost": ((0.0, 1.0), (1.0, 2.0))},
-            r"does not take policy.boost='one for each user': boost must be a number, or one for",
-        ),
-    ],
-)
-def test_parameters_and_values_that_no_policy_takes_are_refused(values, message):
-    comparison = Comparison(values, (1,), NUM_USERS)
-    simulator = comparison.simulator(recsim_tf.interest_exploration())
-    policies = baseline_policies({"Random": "random", "own": Boosted}, simulator)
-    with pytest.raises(UsageError, match=message) as error:
-        comparison.policies(policies)
-    assert "\n" not in str(error.value)
-
-
 def test_results_are_told_apart_by_the_shortest_names():
     values = {"a.Users.mass": (1, 2.5), "a.Items.mass": (3,), "a.Items.scale": ((1, 2), (2, 1))}
     labels = [setting.label for setting in Comparison(values, (7,), 2).settings]
@@ -193,69 +165,3 @@ def test_the_simulator_stays_as_it_was():
     found = compared.parameters()[NO_CLICK_MASS]
     np.testing.assert_array_equal(found, [1, 1, 1, 2, 2, 2])
     assert own.parameters() == recsim_tf.interest_evolution().parameters()
-
-
-@pytest.mark.parametrize(
-    ("values", "seeds", "message"),
-    [
-        (
-            {"Users.mass": ()},
-            (1,),
-            r"values of Users.mass must be a tuple of at least one, got \(\)",
-        ),
-        ({"Users.mass": (1, 2, 1.0)}, (1,), "values of Users.mass must differ, got 1.0 twice"),
-        (
-            {"Users.mass": (1, "2")},
-            (1,),
-            "values of Users.mass must be numbers, or tables of numbers of one shape, got .*'2'",
-        ),
-        ({}, (), "seeds must be a tuple of at least one"),
-        ({}, (4, 4), "seeds must differ, got 4 twice"),
-    ],
-)
-def test_values_that_cannot_be_compared_are_refused(values, seeds, message):
-    with pytest.raises(ValueError, match=message):
-        Evaluation(NUM_USERS, compare=values, seeds=seeds)
-
-
-@pytest.mark.parametrize(
-    ("build", "values", "message"),
-    [
-        (
-            "interest_evolution",
-            {"nothing.x": (1, 2)},
-            "values: Simulator has no parameter nothing.x; its parameters are users.choice_model",
-        ),
-        (
-            "interest_evolution",
-            {"users.nothing": (1, 2)},
-            "InterestEvolutionUsers has no parameter nothing; .* there is recsim-tf sweep",
-        ),
-        (
-            "long_term_satisfaction",
-            {"users.memory_discount": (0.5, 1.5)},
-            r"the environment does not take users.memory_discount=1.5:"
-            r" memory_discount must be in \[0, 1\), got 1.5",
-        ),
-        (
-            "interest_exploration",
-            {"documents.topic_distribution": ((0.5, 0.5), (0.5, 0.6))},
-            r"topic_distribution=\(0.5, 0.6\): topic_distribution must be non-negative and sum"
-            r" to 1",
-        ),
-    ],
-)
-def test_parameters_and_values_that_the_environment_cannot_take_are_refused(build, values, message):
-    with pytest.raises(UsageError, match=message) as error:
-        Comparison(values, (1,), NUM_USERS).simulator(getattr(recsim_tf, build)())
-    assert "\n" not in str(error.value)
-
-
-def test_a_simulator_with_values_is_for_its_users_only():
-    simulator = Comparison({NO_CLICK_MASS: (1.0, 2.0)}, (1,), 3).simulator(
-        recsim_tf.interest_evolution()
-    )
-    with pytest.raises(
-        ValueError, match="num_users must be 6, for which the models have parameters, got 5"
-    ):
-        simulator.reset(5, seed=0)

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 import recsim_tf
-from recsim_tf import fitting
+from recsim_tf import fitting, long_term_satisfaction
 from recsim_tf.experiment import commands, config
 from recsim_tf.experiment.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.fitted import FittedModel
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting.estimate.estimates import error_of_draws
 from recsim_tf.policies import random_policy
-from recsim_tf.support.errors import UsageError
+from tests.refusals import assert_refused
 
 MASS = "users.choice_model.no_click_mass"
 
@@ -91,7 +91,7 @@ def test_a_command_prints_intervals_and_support(fit, tmp_path, capsys):
     _, folder, _ = fit
     bindings = [
         "simulate.simulator = @load_simulator()",
-        "simulate.policies = ('random', 'myopic')",
+        "simulate.policies = ('myopic',)",
         f"load_simulator.folder = '{folder}'",
         f"FittedModel.folder = '{folder}'",
         "FittedModel.log = @simulated_log()",
@@ -104,34 +104,31 @@ def test_a_command_prints_intervals_and_support(fit, tmp_path, capsys):
     ]
     run = RunDirectory(tmp_path / "run", config.load([], bindings))
     content = commands.simulate(run)
-    for policy in content["policies"]:
-        low, high = policy["interval"]
-        assert low < policy["mean_return"] < high
-        assert "the policy shows" in policy["support"]
+    (policy,) = content["policies"]
+    low, high = policy["interval"]
+    assert low < policy["mean_return"] < high
+    assert "the policy shows" in policy["support"]
     printed = capsys.readouterr().out
     assert "with the fit's error" in printed
-    assert f"Myopic: {content['policies'][1]['support']}" in printed
+    assert f"Myopic: {policy['support']}" in printed
     assert json.loads((tmp_path / "run" / "results.json").read_text())["policies"]
 
 
 def test_arguments_that_do_not_go_together_are_refused(fit, tmp_path):
     found, folder, _ = fit
-    with pytest.raises(ValueError, match="must have a folder or a log, got neither"):
-        FittedModel()
-    with pytest.raises(ValueError, match=r"users_of_log needs FittedModel\.log, got None"):
-        FittedModel(folder, users_of_log=True)
-    with pytest.raises(
-        ValueError, match="log must be a SessionLog, or what a reader gives, got str"
+    without = str(tmp_path / "model")
+    fitting.save_model(without, found._replace(covariance=found.covariance * np.nan))
+    evaluation, other = Evaluation(100, 5, fitted=FittedModel(folder)), long_term_satisfaction()
+    for call, message in (
+        (FittedModel, "must have a folder or a log, got neither"),
+        (lambda: FittedModel(folder, users_of_log=True), r"users_of_log needs FittedModel\.log"),
+        (lambda: FittedModel(log="a.csv"), "log must be a SessionLog, or what a reader .* got str"),
+        (lambda: FittedModel(without), "with draws of its parameters, got one of a fit without"),
+        (lambda: Evaluation(fitted=folder), "fitted must be a FittedModel, got str"),
+        (
+            lambda: Evaluation(seeds=(1, 2), fitted=FittedModel(folder)),
+            "fitted must be None where values or seeds are compared",
+        ),
+        (lambda: evaluation.results(other, policies), "FittedModel.folder: .*no_click_mass"),
     ):
-        FittedModel(log="sessions.csv")
-    with pytest.raises(ValueError, match="fitted must be None where values or seeds are compared"):
-        Evaluation(seeds=(1, 2), fitted=FittedModel(folder))
-    with pytest.raises(ValueError, match="fitted must be a FittedModel, got str"):
-        Evaluation(fitted=folder)
-    without = found._replace(covariance=found.covariance * np.nan)
-    fitting.save_model(tmp_path / "model", without)
-    with pytest.raises(ValueError, match="with draws of its parameters, got one of a fit without"):
-        FittedModel(str(tmp_path / "model"))
-    evaluation = Evaluation(100, 5, fitted=FittedModel(folder))
-    with pytest.raises(UsageError, match=r"FittedModel.folder: .*no_click_mass"):
-        evaluation.results(recsim_tf.long_term_satisfaction(), policies)
+        assert_refused(call, message)

@@ -1,5 +1,3 @@
-import csv
-
 import numpy as np
 import tensorflow as tf
 
@@ -8,18 +6,14 @@ from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.evaluation.measures import PolicyResult, SessionSums
 from recsim_tf.experiment.evaluation.outputs import write_sessions
 from recsim_tf.policies import random_policy
-
-
-def _rows(path):
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+from tests.experiment.tiny_runs import read_csv
 
 
 def test_rows_add_up_to_the_result(tmp_path):
     simulator = recsim_tf.make("InterestEvolution-v1")
     result = Evaluation(30, 70).evaluator("Random", simulator, random_policy(simulator))()
     write_sessions(tmp_path / "sessions.csv", [result, result._replace(name='Other, "quoted"')])
-    rows = _rows(tmp_path / "sessions.csv")
+    rows = read_csv(tmp_path / "sessions.csv")
     assert [row["policy"] for row in rows] == ["Random"] * 30 + ['Other, "quoted"'] * 30
     rows = rows[:30]
     assert [int(row["user"]) for row in rows] == list(range(30))
@@ -51,7 +45,7 @@ def test_outcomes_are_told_apart_and_without_a_click_there_is_no_quality(tmp_pat
     for has_quality, qualities in ((True, ["1.5", "", "1"]), (False, [""] * 3)):
         result = PolicyResult.from_sums("Random", sums, has_quality)
         write_sessions(tmp_path / "sessions.csv", [result])
-        rows = _rows(tmp_path / "sessions.csv")
+        rows = read_csv(tmp_path / "sessions.csv")
         assert [row["outcome"] for row in rows] == ["left", "time_limit", "cut_off"]
         assert [row["mean_quality"] for row in rows] == qualities
         assert [row["clicks"] for row in rows] == ["2", "0", "1"]

@@ -9,9 +9,14 @@ from recsim_tf.support.errors import UsageError
 from tests.experiment.tiny_runs import open_run, snapshot
 
 
+def claim(run):
+    """Claims the folder of a run, as a process that is killed before anything else."""
+    with run.claim():
+        return run
+
+
 def test_a_run_may_be_extended_but_not_changed(tmp_path):
-    with open_run(tmp_path).claim():
-        pass
+    claim(open_run(tmp_path))
     before = snapshot(tmp_path)
     open_run(tmp_path, "train.num_iterations = 100000")
     with pytest.raises(
@@ -24,8 +29,7 @@ def test_a_run_may_be_extended_but_not_changed(tmp_path):
 
 def test_a_changed_value_over_several_lines_is_noticed(tmp_path):
     names = ", ".join(f"'{name}'" for name in ["random"] * 30)
-    with open_run(tmp_path, f"experiment.baselines = ({names})").claim():
-        pass
+    claim(open_run(tmp_path, f"experiment.baselines = ({names})"))
     open_run(tmp_path, f"experiment.baselines = ({names})")
     with pytest.raises(UsageError, match=r"experiment.baselines"):
         open_run(tmp_path, f"experiment.baselines = ({names}, 'oracle')")
@@ -35,18 +39,14 @@ def test_a_folder_serves_one_process_at_a_time(tmp_path):
     with (
         open_run(tmp_path).claim(),
         pytest.raises(UsageError, match="in use by another process"),
-        open_run(tmp_path).claim(),
     ):
-        pass
-    with open_run(tmp_path).claim():
-        pass
+        claim(open_run(tmp_path))
+    claim(open_run(tmp_path))
 
 
 def test_a_folder_in_which_the_first_record_was_not_finished_is_empty(tmp_path):
     (tmp_path / "config.gin.new").write_text("train.num_it")
-    folder = RunDirectory(tmp_path, "a = 1\n")
-    with folder.claim():
-        pass
+    claim(RunDirectory(tmp_path, "a = 1\n"))
     assert {path.name for path in tmp_path.iterdir()} == {"config.gin", "machine.json", ".lock"}
     other = tmp_path / "other"
     other.mkdir()
@@ -56,9 +56,7 @@ def test_a_folder_in_which_the_first_record_was_not_finished_is_empty(tmp_path):
 
 
 def test_metrics_rewind_to_a_checkpoint_and_survive_a_half_written_line(tmp_path):
-    run = open_run(tmp_path)
-    with run.claim():
-        pass
+    run = claim(open_run(tmp_path))
     for iteration in (0, 10, 20):
         run.append_metrics({"iteration": iteration})
     with open(tmp_path / "metrics.jsonl", "a") as file:
@@ -89,11 +87,8 @@ def test_a_lock_that_is_a_link_is_refused_and_its_target_stays(tmp_path):
     precious.write_text("mine")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / ".lock").symlink_to(precious)
-    with (
-        pytest.raises(OSError, match=r"run/\.lock is a link, which is not followed: remove it$"),
-        open_run(tmp_path / "run").claim(),
-    ):
-        pass
+    with pytest.raises(OSError, match=r"run/\.lock is a link, which is not followed: remove it$"):
+        claim(open_run(tmp_path / "run"))
     assert precious.read_text() == "mine"
     assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
 
@@ -106,8 +101,7 @@ def test_links_that_end_in_new_are_removed_and_their_targets_stay(tmp_path):
     (run / "config.gin").write_text("")
     (run / "x.new").symlink_to(elsewhere)
     (run / "y.new").symlink_to(elsewhere / "precious.txt")
-    with RunDirectory(run).claim():
-        pass
+    claim(RunDirectory(run))
     assert {path.name for path in run.iterdir()} == {"config.gin", "machine.json", ".lock"}
     assert snapshot(elsewhere) == {"precious.txt": b"mine"}
 
@@ -118,8 +112,7 @@ def test_a_new_run_that_fails_before_it_writes_leaves_the_folder_to_another(tmp_
     assert not (tmp_path / "new").exists()
     with pytest.raises(ZeroDivisionError), open_run(tmp_path).claim():
         raise ZeroDivisionError
-    with RunDirectory(tmp_path, "x.y = 1").claim():
-        pass
+    claim(RunDirectory(tmp_path, "x.y = 1"))
     with pytest.raises(UsageError, match="holds a run of another configuration"):
         open_run(tmp_path)
 
@@ -145,14 +138,8 @@ def test_a_run_that_goes_on_with_other_threads_or_libraries_says_so(tmp_path, ca
 
 @pytest.mark.parametrize("content", ["5", "null", "{"])
 def test_a_damaged_record_of_the_machine_is_named(tmp_path, content):
-    run = open_run(tmp_path)
-    with run.claim():
-        pass
+    run = claim(open_run(tmp_path))
     (tmp_path / "machine.json").write_text(content)
-    with (
-        pytest.raises(
-            ValueError, match=r"/machine\.json is damaged \(.*\): remove it, and the same"
-        ),
-        run.claim(),
-    ):
-        pass
+    message = r"/machine\.json is damaged \(.*\): remove it, and the same"
+    with pytest.raises(ValueError, match=message):
+        claim(run)

@@ -1,7 +1,6 @@
 """The command on a tiny run."""
 
 import contextlib
-import csv
 import io
 import re
 
@@ -14,7 +13,7 @@ from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sessions import command
 from recsim_tf.experiment.sessions.table import ROLES
 from recsim_tf.fitting.logs import from_table
-from tests.experiment.tiny_runs import open_run, run_command, snapshot
+from tests.experiment.tiny_runs import open_run, read_csv, refused, snapshot, succeed
 from tests.web_page import read_page
 
 # Matplotlib and PolicySaver warn of their own dependencies.
@@ -41,8 +40,7 @@ def shown(run):
 def test_the_sessions_are_those_of_the_evaluation_and_from_table_reads_them(run, shown):
     columns = {role: role for role in ROLES}
     table = from_table(shown[1] / "sessions.parquet", columns, attributes=("document_quality",))
-    with open(run / "sessions.csv") as file:
-        evaluated = [row for row in csv.DictReader(file) if row["policy"] == "SlateQ"]
+    evaluated = [row for row in read_csv(run / "sessions.csv") if row["policy"] == "SlateQ"]
     log, expected = table.log, evaluated[:NUM_USERS]
     assert table.session_ids.tolist() == [int(row["user"]) for row in expected]
     np.testing.assert_array_equal(log.length, [float(row["steps"]) for row in expected])
@@ -88,16 +86,14 @@ def test_the_page_has_every_turn_of_every_user(shown):
 def test_one_user_under_another_policy_goes_into_a_folder_of_the_callers(run, tmp_path, capfd):
     before, output = snapshot(run), tmp_path / "new" / "shown"
     arguments = (f"--root_dir={run}", "--user=3", "--policy=random", f"--output={output}")
-    code, printed, errors = run_command(capfd, "sessions", *arguments)
-    assert code == 0, errors
+    printed = succeed(capfd, "sessions", *arguments)
     assert "Sessions under Random: user 3 of 6" in printed
     page = read_page(output / "sessions.html")
     assert page.headings == ["User 3"]
     assert "does not explain its choices" in page.text
     assert snapshot(run) == before
-    code, _, errors = run_command(capfd, "sessions", *arguments)
-    assert code == 2
-    assert errors.endswith(f"--output {output} exists, name a new folder\n")
+    line = refused(capfd, "sessions", *arguments)
+    assert line == f"--output {output} exists, name a new folder"
 
 
 @pytest.mark.parametrize(
@@ -117,9 +113,7 @@ def test_one_user_under_another_policy_goes_into_a_folder_of_the_callers(run, tm
 )
 def test_bad_input_is_one_line_and_nothing_is_written(run, capfd, arguments, message):
     before = snapshot(run)
-    code, output, errors = run_command(capfd, "sessions", f"--root_dir={run}", *arguments)
-    assert (code, output) == (2, "")
-    assert re.fullmatch(rf"recsim-tf: error: {message}.*\n", errors), errors
+    assert re.match(message, refused(capfd, "sessions", f"--root_dir={run}", *arguments))
     assert snapshot(run) == before
 
 
@@ -133,18 +127,16 @@ def test_an_output_that_comes_into_being_meanwhile_is_kept(run, tmp_path, capfd,
 
     monkeypatch.setattr(command, "session_table", meanwhile)
     arguments = (f"--root_dir={run}", "--user=3", "--policy=random", f"--output={output}")
-    code, printed, errors = run_command(capfd, "sessions", *arguments)
-    assert (code, printed) == (2, "")
-    assert errors == f"recsim-tf: error: {output} exists, name a new folder\n"
+    line = refused(capfd, "sessions", *arguments)
+    assert line == f"{output} exists, name a new folder"
     assert snapshot(tmp_path) == {"new/precious.txt": b"mine"}
 
 
 def test_a_run_without_a_checkpoint_says_so(tmp_path, capfd):
     folder = open_run(tmp_path / "run")
     with folder.claim():
-        code, output, errors = run_command(capfd, "sessions", f"--root_dir={folder.path}")
-    assert (code, output) == (2, "")
-    assert errors.endswith("run has no checkpoint, so its agent has no sessions\n")
+        line = refused(capfd, "sessions", f"--root_dir={folder.path}")
+    assert line.endswith("run has no checkpoint, so its agent has no sessions")
 
 
 def test_a_simulation_shows_its_first_policy(tmp_path, capfd):
@@ -159,8 +151,7 @@ def test_a_simulation_shows_its_first_policy(tmp_path, capfd):
     folder = RunDirectory(tmp_path / "run", config.load([], bindings))
     with folder.claim():
         folder.write_results({"simulate": {}})
-    code, output, errors = run_command(capfd, "sessions", f"--root_dir={folder.path}")
-    assert code == 0, errors
+    output = succeed(capfd, "sessions", f"--root_dir={folder.path}")
     assert "Sessions under UCB1 over clusters: users 0 to 2 of 3" in output
     assert output.count("by score: cluster ") == 12
     page = read_page(folder.path / "sessions/ucb1_over_clusters/sessions.html")
@@ -177,15 +168,11 @@ def test_a_user_of_a_later_part_has_the_session_of_the_evaluation(tmp_path, capf
     )
     folder = RunDirectory(tmp_path / "run", config.load([], bindings))
     commands.simulate(folder)
-    with open(folder.path / "sessions.csv") as file:
-        returns = [float(row["return"]) for row in csv.DictReader(file)]
-    for user in (1, 4):
-        command = ("sessions", f"--root_dir={folder.path}", f"--user={user}")
-        code, output, errors = run_command(capfd, *command)
-        assert code == 0, errors
-        assert f"Sessions under Random: user {user} of 6" in output
-        assert float(re.search(r"still there: reward ([\d.]+)", output)[1]) == returns[user]
-    assert len(set(returns)) > 2
-    code, _, errors = run_command(capfd, "sessions", f"--root_dir={folder.path}", "--num_users=4")
-    assert code == 2
-    assert "--num_users must be in [1, 3], the users of one of Evaluation.num_rep" in errors
+    returns = [float(row["return"]) for row in read_csv(folder.path / "sessions.csv")]
+    output = succeed(capfd, "sessions", f"--root_dir={folder.path}", "--user=4")
+    assert "Sessions under Random: user 4 of 6" in output
+    assert float(re.search(r"still there: reward ([\d.]+)", output)[1]) == returns[4]
+    # It is not user 1 of the first part.
+    assert returns[4] != returns[1]
+    line = refused(capfd, "sessions", f"--root_dir={folder.path}", "--num_users=4")
+    assert line.startswith("--num_users must be in [1, 3], the users of one of Evaluation.num_rep")

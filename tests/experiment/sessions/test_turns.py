@@ -153,12 +153,6 @@ def test_the_table_has_the_fields_of_query_document_and_response(recording):
     assert table["clicked"].tolist() == [0, 0, 1]
 
 
-def test_without_pandas_the_table_says_what_to_install(recording, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match=r"recsim-tf sessions needs pandas 2: install recsim-tf"):
-        session_table(recording, recsim_tf.interest_evolution())
-
-
 def test_values_are_short():
     told = {
         "0.123": 0.123456,
@@ -249,30 +243,21 @@ def test_an_explanation_of_another_shape_is_refused(simulated):
         record(simulator, policy, [0], 3, 2, seed=1)
 
 
-def test_what_a_response_repeats_of_the_query_is_of_the_whole_turn():
-    simulator = recsim_tf.conversation(num_candidates=5)  # has as many chips as positions
-    recording = record(simulator, random_policy(simulator), [0, 1], 3, 3, seed=1)
-    columns = session_table(recording, simulator)
-    for index in range(3):
-        np.testing.assert_array_equal(
-            columns[f"response_attributes_{index}"], columns[f"query_attributes_{index}"]
-        )
-    assert "response_attributes" not in columns
-    assert "response_item_id" in columns
-    assert columns["query_attributes_0"].dtype == np.int32
-
-
-def test_attributes_with_names_have_them_in_tables_and_on_pages():
+def test_attributes_have_their_names_in_tables_and_on_pages_and_are_of_the_whole_turn():
     names = ("funny", "dark", "slow", "long", "old")
-    simulator = recsim_tf.conversation(conversations.ConversationUsers(attribute_names=names))
+    users = conversations.ConversationUsers(attribute_names=names)
+    simulator = recsim_tf.conversation(users, num_candidates=5)  # as many chips as positions
     recording = record(simulator, random_policy(simulator), [0, 1], 4, 6, seed=1)
     table = session_table(recording, simulator)
     for index in range(3):
         attributes = recording.transitions.query.attributes[..., index]
-        found = set(table[f"query_attributes_{index}"])
-        expected = {names[each] if each >= 0 else None for each in attributes.flat}
-        assert found <= expected
-        assert found & set(names)
+        found = table[f"query_attributes_{index}"]
+        # The response repeats them.
+        np.testing.assert_array_equal(table[f"response_attributes_{index}"], found)
+        assert set(found) <= {names[each] if each >= 0 else None for each in attributes.flat}
+        assert set(found) & set(names)
+    assert "response_attributes" not in table
+    assert "response_item_id" in table
     sessions = sessions_in_words(recording, simulator.users.wording(), 6)
     page = sessions_page("title", "about", sessions)
     assert any(name in page for name in names)

@@ -1,4 +1,3 @@
-import csv
 import json
 
 import numpy as np
@@ -10,6 +9,7 @@ from recsim_tf.experiment.sweeps.results import interval_estimate, read_results,
 from recsim_tf.experiment.sweeps.summary import variants_table, without_effect, write_summary
 from recsim_tf.experiment.sweeps.trial import Outcome, TrialFiles
 from tests.experiment.sweeps.sweeps import claim, finish, plan_tiny
+from tests.experiment.tiny_runs import read_csv
 from tests.web_page import read_page
 
 # Matplotlib warns of its own dependencies.
@@ -77,25 +77,12 @@ def folder(tmp_path):
 def test_tables_hold_every_trial_and_the_best_variant_first(folder):
     result = read_results(folder)
     write_tables(folder.path, result)
-    with open(folder.path / "sweep.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["status"] for row in rows] == [
-        "finished",
-        "finished",
-        "finished",
-        "failed",
-        "stopped",
-        "pending",
-    ]
+    rows = read_csv(folder.path / "sweep.csv")
+    statuses = "finished finished finished failed stopped pending"
+    assert [row["status"] for row in rows] == statuses.split()
     assert [row["return"] for row in rows] == ["10.0", "12.0", "20.0", "", "", ""]
-    assert [row["Exploration.epsilon"] for row in rows] == [
-        "0.1",
-        "0.1",
-        "0.2",
-        "0.2",
-        "0.3",
-        "0.3",
-    ]
+    epsilons = [row["Exploration.epsilon"] for row in rows]
+    assert epsilons == ["0.1", "0.1", "0.2", "0.2", "0.3", "0.3"]
     assert [row["Adam.beta_1"] for row in rows] == ["", "", "", "", "0.8", "0.8"]
     assert rows[3]["error"] == "it | broke"
     assert rows[0]["folder"] == "trials/epsilon=0.1/seed-0"
@@ -103,17 +90,10 @@ def test_tables_hold_every_trial_and_the_best_variant_first(folder):
     assert content["swept"] == ["Exploration.epsilon", "Adam.beta_1"]
     assert content["baselines"] == {"Random": 3.0}
     best, second, last = content["variants"]
-    assert (best["bindings"], best["finished"], best["return"]["value"]) == (
-        {"Exploration.epsilon": 0.2},
-        1,
-        20.0,
-    )
-    assert (second["return"]["value"], second["return"]["method"], second["quality"]) == (
-        11.0,
-        "mean",
-        None,
-    )
-    assert last["return"] is None
+    assert best["bindings"] == {"Exploration.epsilon": 0.2}
+    assert (best["finished"], best["return"]["value"]) == (1, 20.0)
+    assert (second["return"]["value"], second["return"]["method"]) == (11.0, "mean")
+    assert second["quality"] is last["return"] is None
 
 
 def test_measures_and_segments_of_the_user_have_columns(folder):
@@ -124,8 +104,7 @@ def test_measures_and_segments_of_the_user_have_columns(folder):
     finish(folder.files[trial.name], trial.config, 1.0, own=own)
     result = read_results(folder)
     write_tables(folder.path, result)
-    with open(folder.path / "sweep.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_csv(folder.path / "sweep.csv")
     names = ("revenue", "return/age_group=0", "revenue/age_group=0")
     assert [[row[name] for name in names] for row in (rows[0], rows[5])] == [[""] * 3, ["4.5"] * 3]
     last = json.loads((folder.path / "sweep.json").read_text())["variants"][2]

@@ -15,7 +15,7 @@ from recsim_tf.experiment.sweeps.run import run_sweep
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
 from tests.experiment.sweeps.sweeps import rows_without_times, sweep_file
-from tests.experiment.tiny_runs import run_command, snapshot, terminated_when
+from tests.experiment.tiny_runs import run_command, snapshot, succeed, terminated_when
 from tests.web_page import read_page
 
 # Matplotlib warns of their own dependencies.
@@ -132,8 +132,7 @@ def test_a_dry_run_lists_the_trials_and_writes_nothing(tmp_path, monkeypatch, ca
         "--sweep_file=sweeps/quickstart.gin",
         "--gin_bindings=sweep.seeds = (7,)",
     ]
-    code, output, errors = run_command(capfd, *sweep, "--dry_run")
-    assert code == 0, errors
+    output = succeed(capfd, *sweep, "--dry_run")
     head, _, first, second, total = output.splitlines()
     assert head.split() == ["status", "trial", "iterations"]
     assert (first.split()[:2], second.split()[:2]) == (

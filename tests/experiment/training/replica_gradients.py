@@ -21,24 +21,19 @@ from tests.experiment.tiny_runs import TINY
 NUM_USERS = 16
 _AGENTS = {
     "slate_q": (
-        *(
-            "create_slate_q.optimizer = @SGD",
-            "SlateQTargets.target = 'differential'",
-            "SlateQTargets.num_steps = 3",
-        ),
-        *(
-            "Learning.gradient_clipping = 0.01",
-            "create_slate_q.choice_network = @ClickNetwork",
-        ),
+        "create_slate_q.optimizer = @SGD",
+        "SlateQTargets.target = 'differential'",
+        "SlateQTargets.num_steps = 3",
+        "Learning.gradient_clipping = 0.01",
+        "create_slate_q.choice_network = @ClickNetwork",
     ),
     "reinforce": (
-        *(
-            "experiment.create_agent = @create_reinforce",
-            "create_reinforce.optimizer = @SGD",
-            "Iteration.batch_size = None",
-            "Learning.average_tau = None",
-        ),
-        *("LambdaReturns.num_steps = 3", "PolicyGradient.normalize_advantages = True"),
+        "experiment.create_agent = @create_reinforce",
+        "create_reinforce.optimizer = @SGD",
+        "Iteration.batch_size = None",
+        "Learning.average_tau = None",
+        "LambdaReturns.num_steps = 3",
+        "PolicyGradient.normalize_advantages = True",
     ),
     "full_slate_q": (
         "experiment.create_agent = @create_full_slate_q",
@@ -73,14 +68,8 @@ def main(agents: list[str]) -> None:
     devices = connect("mirrored", logical_cpus=2)
     figures: dict[str, Any] = {}
     for agent in agents:
-        config.load(
-            [TINY],
-            [
-                "SGD.learning_rate = 1.0",
-                "InterestEvolutionUsers.time_budget = 8.0",
-                *_AGENTS[agent],
-            ],
-        )
+        common = ("SGD.learning_rate = 1.0", "InterestEvolutionUsers.time_budget = 8.0")
+        config.load([TINY], [*common, *_AGENTS[agent]])
         single = experiment()
         length = single.agent.train_sequence_length
         # So long that sessions end, and with them transitions do not count, in other numbers on
@@ -100,21 +89,21 @@ def main(agents: list[str]) -> None:
                     devices.strategy.run(lambda: agent.train(_part(frames)))
                 )
 
-            losses = [float(loss) for loss in tf.nest.flatten(update())]
-        alone = [float(loss) for loss in tf.nest.flatten(single.agent.train(frames))]
+            losses = tf.nest.flatten(update())
+        alone = tf.nest.flatten(single.agent.train(frames))
         after = [weight.numpy() for weight in several.loop.trainable_variables]
         expected = [weight.numpy() for weight in single.loop.trainable_variables]
         figures[agent] = {
-            "difference": max(
-                float(np.abs(a - b).max()) for a, b in zip(after, expected, strict=True)
-            ),
-            "gradient": max(
-                float(np.abs(a - b).max()) for a, b in zip(expected, before, strict=True)
-            ),
+            "difference": _largest_difference(after, expected),
+            "gradient": _largest_difference(expected, before),
             "ends": tf.reduce_sum(ends, axis=1).numpy().tolist(),
-            "loss_difference": max(abs(a - b) for a, b in zip(losses, alone, strict=True)),
+            "loss_difference": _largest_difference(losses, alone),
         }
     print(json.dumps({"agents": figures, "refused": refused(devices)}))
+
+
+def _largest_difference(one, other):
+    return max(float(np.abs(a - b).max()) for a, b in zip(one, other, strict=True))
 
 
 def _part(frames):

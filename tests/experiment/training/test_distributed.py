@@ -13,12 +13,13 @@ import pytest
 from benchmarks.processes import free_addresses, tf_config
 from recsim_tf.experiment import config
 from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training import devices
 from recsim_tf.experiment.training.devices import connect, wait_for_workers
 from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
-from tests.experiment.tiny_runs import TINY, open_run, start_command
+from tests.experiment.tiny_runs import TINY, open_run, start_command, without_times
 from tests.processes import run_python
 
 
@@ -42,18 +43,6 @@ def test_two_devices_take_the_gradient_step_of_one_and_refuse_what_they_cannot_h
         "Iteration.batch_size must be a multiple of the number of replicas, 2, got 15",
         "Iteration.jit_compile must be False with 2 replicas",
         "TabularQ learns on one replica only, got a strategy of 2",
-    ]
-
-
-def _rows(run) -> list[dict]:
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [
-        {
-            name: value
-            for name, value in row.items()
-            if name != "seconds" and "TimePerStep" not in name
-        }
-        for row in rows
     ]
 
 
@@ -116,7 +105,8 @@ def test_a_lost_worker_is_named_and_all_go_on_as_if_nothing_had_been(tmp_path):
     )
     _, errors = process.communicate()
     assert process.returncode == 0, errors
-    assert _rows(several) == _rows(mirrored)
+    found, expected = (RunDirectory(run).metrics() for run in (several, mirrored))
+    assert without_times(found) == without_times(expected)
     results = json.loads((several / "results.json").read_text())
     assert results["policies"] == json.loads((mirrored / "results.json").read_text())["policies"]
     # An evaluation needs none of the devices.

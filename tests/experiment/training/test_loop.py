@@ -8,6 +8,7 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.experiment.training.loop import Iteration, LearningLoop
 from recsim_tf.policies import ClusterBandit, random_policy
+from tests.refusals import assert_refused
 
 NUM_USERS, SESSION_STEPS = 3, 4
 
@@ -95,21 +96,11 @@ def test_with_a_batch_size_the_frames_are_drawn_from_the_replay():
     assert (agent.records.step_type[:6, :, 0] != agent.records.step_type[:6, :1, 0]).numpy().any()
 
 
-def test_a_replay_shorter_than_the_sequence_is_refused():
-    with pytest.raises(
-        ValueError,
-        match="replay_length must be at least the agent's train_sequence_length=3, got 2",
-    ):
-        loop_and_agent(3, replay_length=2)
-
-
-def test_a_sequence_must_have_been_collected_before_learning():
-    loop, _ = loop_and_agent(3)
-    with pytest.raises(
-        ValueError,
-        match="the agent trains on 3 frames, so at least 2 must be collected first, got 0",
-    ):
-        loop.run(1)
+def test_a_sequence_must_fit_into_the_replay_and_be_collected_before_learning():
+    message = "replay_length must be at least the agent's train_sequence_length=3, got 2"
+    assert_refused(lambda: loop_and_agent(3, replay_length=2), message)
+    message = "the agent trains on 3 frames, so at least 2 must be collected first, got 0"
+    assert_refused(lambda: loop_and_agent(3)[0].run(1), message)
 
 
 def test_the_state_of_the_collect_policy_lasts_from_iteration_to_iteration():

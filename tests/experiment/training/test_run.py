@@ -20,10 +20,12 @@ from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError, one_line
 from tests.experiment.tiny_runs import (
     TINY,
+    damage,
     open_run,
     run_command,
     snapshot,
     start_command,
+    without_times,
 )
 
 # Matplotlib and PolicySaver warn of their own dependencies.
@@ -52,11 +54,8 @@ def test_metrics_are_logged_under_recsims_names(finished):
     rows = RunDirectory(folder).metrics()
     assert [row["iteration"] for row in rows] == [0, 10, 20, 30, 40]
     assert {"CTR/train", "TimePerStep/train", "Losses/Loss", "Losses/td_loss"} <= set(rows[-1])
-    assert {
-        "AverageEpisodeRewards/eval",
-        "AverageEpisodeLength/eval",
-        "StdEpisodeRewards/eval",
-    } <= set(rows[-1])
+    names = ("AverageEpisodeRewards", "AverageEpisodeLength", "StdEpisodeRewards")
+    assert {f"{name}/eval" for name in names} <= set(rows[-1])
 
 
 def test_the_exported_policy_acts_on_any_number_of_users(finished):
@@ -97,15 +96,10 @@ def test_fewer_iterations_than_were_run_are_refused(finished):
         commands.train(open_run(folder, "train.num_iterations = 10"))
 
 
-def _damage(checkpoint):
-    for path in checkpoint.glob("*.data*"):
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
 def test_bad_checkpoints_are_an_error_and_stay_as_they_are(finished, tmp_path):
     folder = shutil.copytree(finished[0], tmp_path / "run")
     for checkpoint in (folder / "checkpoints").iterdir():
-        _damage(checkpoint)
+        damage(checkpoint)
     before = snapshot(folder)
     with pytest.raises(ValueError, match="checkpoint") as caught:
         commands.train(open_run(folder))
@@ -179,7 +173,7 @@ def test_a_run_goes_back_to_an_older_checkpoint_and_collects_its_replay_anew(
     finished, tmp_path, capsys
 ):
     folder = shutil.copytree(finished[0], tmp_path / "run")
-    _damage(folder / "checkpoints" / "40")
+    damage(folder / "checkpoints" / "40")
     results = commands.train(open_run(folder))
     output, errors = capsys.readouterr()
     assert "Going on from iteration 20 of 40" in output
@@ -198,21 +192,15 @@ def test_arguments_out_of_range_are_named_before_anything_is_written(tmp_path):
         ("train.num_iterations = 0", "train.num_iterations must be at least 1, got 0"),
         ("train.warmup_iterations = 1", "train.warmup_iterations must be at least 2"),
         ("Iteration.replay_length = 1", "Iteration.replay_length must be at least 2"),
+        ("experiment.baselines = ('seer',)", "baseline must be one of random, myopic, oracle"),
         (
-            "experiment.baselines = ('clairvoyant',)",
-            "baseline must be one of random, myopic, oracle",
+            "experiment.mixed_precision = 'float8'",
+            "experiment.mixed_precision must be None or mixed_bfloat16, got 'float8'",
         ),
     ):
         with pytest.raises(ValueError, match=message):
             commands.train(open_run(tmp_path / "run", binding))
         assert not (tmp_path / "run").exists()
-
-
-def _without_times(rows):
-    return [
-        {key: value for key, value in row.items() if key not in ("seconds", "TimePerStep/train")}
-        for row in rows
-    ]
 
 
 @pytest.mark.slow
@@ -228,6 +216,6 @@ def test_a_killed_run_goes_on_to_the_same_results(finished, tmp_path, capsys):
     results = commands.train(open_run(folder))
     assert "Going on from iteration" in capsys.readouterr().out
     assert results["policies"] == finished[1]["policies"]
-    assert _without_times(RunDirectory(folder).metrics()) == _without_times(
+    assert without_times(RunDirectory(folder).metrics()) == without_times(
         RunDirectory(finished[0]).metrics()
     )

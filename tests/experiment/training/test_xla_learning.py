@@ -11,7 +11,6 @@ from recsim_tf.experiment import config
 from recsim_tf.experiment.training import loop
 from recsim_tf.experiment.training.loop import Iteration, LearningLoop
 from recsim_tf.experiment.training.parts import experiment
-from recsim_tf.support.errors import UsageError
 from tests.experiment.tiny_runs import TINY
 from tests.experiment.training.test_driver_learning import REPLAY_LENGTH, SESSION_STEPS, loop_of
 from tests.experiment.training.test_loop import Recorder
@@ -141,12 +140,3 @@ def test_with_mixed_precision_hidden_layers_compute_in_bfloat16_and_weights_are_
     ]
     assert {layer.compute_dtype for layer in layers} == {"bfloat16", "float32"}
     assert tf.keras.mixed_precision.global_policy().name == "float32"
-
-
-def test_an_unknown_mixed_precision_is_refused():
-    config.load([TINY], ["experiment.mixed_precision = 'float8'"])
-    with pytest.raises(
-        UsageError,
-        match=r"experiment\.mixed_precision must be None or mixed_bfloat16, got 'float8'",
-    ):
-        experiment()
