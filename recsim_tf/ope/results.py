@@ -164,8 +164,7 @@ class Result(dict[str, Estimate]):
 
     def __str__(self) -> str:
         """The table of `rows` as text."""
-        rows = self.rows()
-        return text_table([list(rows[0]), *(list(row.values()) for row in rows)], left=(0, 6))
+        return text_table(self.rows(), left=(0, 6))
 
     def figures(self) -> dict[str, Any]:
         """All figures, without rows of the log."""
@@ -224,10 +223,7 @@ class Results(dict[str, Result]):
         """The tables of all policies, and that of their differences."""
         parts = [f"{name}\n{result}" for name, result in self.items()]
         if len(self) > 1:
-            rows = self.rows()
-            parts.append(
-                text_table([list(rows[0]), *(list(row.values()) for row in rows)], (0, 1, 4, 5, 6))
-            )
+            parts.append(text_table(self.rows(), (0, 1, 4, 5, 6)))
         return "\n\n".join(parts)
 
 
