@@ -15,9 +15,9 @@ from recsim_tf.core.types import Seed
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.checks.responses import amounts, by_batch
 from recsim_tf.fitting.likelihood.batches import take_sessions
-from recsim_tf.fitting.likelihood.missing import draw_parts, missing_parts, with_zeros
+from recsim_tf.fitting.likelihood.missing import draw_parts, lacking, lacks_innovations
 from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.logs.trajectories import as_trajectory, by_field, scoring_simulator
+from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 
 _DRAWN = ("response", "innovation", "departure")
 
@@ -71,13 +71,9 @@ class Resimulation:
         spec = session_spec(scorer)
         self.log, self._size = log, min(batch_size, log.num_sessions)
         self.users_leave = _users_leave(scorer)
-        self.innovations_are_latent = bool(
-            tf.nest.flatten(spec.draws.innovation)
-        ) and not tf.nest.flatten(log.innovation)
-        logged = by_field(spec.initial.user, log.initial)
-        parts = missing_parts(scorer.users, self._size, spec.initial.user, logged)
+        self.innovations_are_latent = lacks_innovations(log, spec.draws.innovation)
+        parts, log = lacking(log, scorer.users, self._size, spec.initial.user)
         self.initial_is_latent = bool(parts)
-        log = log._replace(initial=with_zeros(parts, spec.initial.user, logged, log.num_sessions))
         trajectory = as_trajectory(
             continued(log), scorer, self._size, latent=self.innovations_are_latent
         )

@@ -247,7 +247,7 @@ def _with_innovation(trajectory: Trajectory, innovation: Nest) -> Trajectory:
     return trajectory._replace(transitions=transitions._replace(draws=draws))
 
 
-def _innovations(scorer: Simulator, trajectory: Trajectory) -> list[tfd.Distribution | None]:
+def _innovations(scorer: Simulator, trajectory: Trajectory) -> list[Any]:
     """The distributions of the innovations at each step of a trajectory [T, S, ...] of a
     `scoring_simulator`, or None where the users have none.
     """
