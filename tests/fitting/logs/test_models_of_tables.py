@@ -10,7 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf import Clicks, Simulator, UserModel, fitting, policies
 from recsim_tf.choice import MultinomialLogit, with_engagement
-from recsim_tf.fitting.checks.choices import calibrate, choices_among
+from recsim_tf.fitting.checks.choices import calibrate, choices_among, predict_choices
 from recsim_tf.fitting.checks.responses import predict_responses
 from recsim_tf.fitting.logs import from_table
 from tests.fitting.sessions import Ids
@@ -119,3 +119,8 @@ def test_a_table_of_choices_and_dwell_times_is_scored_as_what_was_simulated():
     log_prob = fitting.session_log_prob(simulator, log)
     assert np.isfinite(log_prob).all()
     np.testing.assert_array_equal(log_prob, fitting.session_log_prob(simulator, simulated))
+    # The choice beside the dwell time is predicted.
+    predictions = predict_choices(simulator, log)
+    np.testing.assert_array_equal(predictions.logged, simulated.response.choice)
+    chosen = np.take_along_axis(predictions.probs, log.response[0][..., np.newaxis], axis=-1)
+    np.testing.assert_allclose(predictions.log_prob, np.log(chosen[..., 0]), rtol=1e-5)
