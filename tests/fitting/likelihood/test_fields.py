@@ -136,7 +136,9 @@ def test_faults_are_told(simulator, log):
 
     with pytest.raises(ValueError, match="must be of device, eager, taste, got divice"):
         scored({"divice": log.initial.device}, Draws(2))
-    with pytest.raises(ValueError, match=r"must be MeanField.* for initial draws that are no class"):
+    with pytest.raises(
+        ValueError, match=r"must be MeanField.* for initial draws that are no class"
+    ):
         scored({"device": log.initial.device}, Classes())
     with pytest.raises(ValueError, match="for a log that lacks initial draws"):
         scored({"device": log.initial.device}, recsim_tf.fitting.Exact())
