@@ -17,7 +17,6 @@ from recsim_tf.fitting.logs.tables import impressions, parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
 from recsim_tf.fitting.logs.tables.frames import as_frame
 from recsim_tf.fitting.logs.tables.slates import arrange, check_table_order
-from recsim_tf.fitting.logs.tables.users import read_users
 from recsim_tf.fitting.logs.tables.visits import TableVisits, find_visits
 
 _LOG = logging.getLogger(__name__)
@@ -149,7 +148,7 @@ def from_table(
     sessions = np.where(missing, len(session_ids), sessions)
     faults = Faults(frame, sessions, drop_invalid)
     faults.refuse(missing, columns["session"], "be a session id", "missing session id")
-    of_users, user_values = read_users(frame, user_columns, sessions, faults)
+    of_users, user_values = impressions.read_users(frame, user_columns, sessions, faults)
     shown, vocabulary = impressions.parse(
         frame, columns, attributes, sessions, document_ids, first_position, faults
     )
