@@ -46,7 +46,7 @@ def unpack(flat: tf.Tensor | np.ndarray, specs: Nest) -> Nest:
 
 
 def differentiated(
-    function: Callable[[], tf.Tensor], variables: Sequence[tf.Variable]
+    function: Callable[[], tf.Tensor], variables: Sequence[tf.Variable | tf.Tensor]
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """The scalar that a function computes from variables, and its gradients in them, zeros where it
     does not depend on them.

@@ -42,23 +42,19 @@ def by_session(simulator, log, likelihood):
     return likelihood.of(fitted, log, 1000).by_session()
 
 
-def test_a_taste_is_drawn_given_a_device_that_is_known(simulator, log):
-    device, eager = log.initial.device, log.initial.eager
-    partial = log._replace(initial={"device": device, "eager": eager})
-    found = by_session(simulator, partial, Draws(20_000))
-    np.testing.assert_allclose(found, exact(log, device, eager), atol=0.05)
-
-
-def test_a_class_is_summed_out_beside_a_taste_that_is_drawn(simulator, log):
-    partial = log._replace(initial={"device": log.initial.device})
-    found = by_session(simulator, partial, Draws(20_000))
-    np.testing.assert_allclose(found, exact(log, log.initial.device), atol=0.05)
-
-
-def test_several_classes_are_summed_out(simulator, log):
-    partial = log._replace(initial={"taste": log.initial.taste})
-    found = by_session(simulator, partial, Classes())
-    np.testing.assert_allclose(found, exact(log, taste=log.initial.taste), rtol=1e-6)
+@pytest.mark.parametrize(
+    ("known", "likelihood", "atol"),
+    [
+        # A taste is drawn given a device; beside it a class is summed out.
+        (("device", "eager"), Draws(20_000), 0.05),
+        (("device",), Draws(20_000), 0.05),
+        (("taste",), Classes(), 1e-5),
+    ],
+)
+def test_what_is_missing_is_summed_out(simulator, log, known, likelihood, atol):
+    initial = {name: getattr(log.initial, name) for name in known}
+    found = by_session(simulator, log._replace(initial=initial), likelihood)
+    np.testing.assert_allclose(found, exact(log, **initial), atol=atol)
 
 
 def test_what_some_sessions_lack_is_summed_out_there_alone(simulator, log):

@@ -139,8 +139,6 @@ def test_a_fit_recovers_a_parameter_of_users_whose_draws_are_not_known(log):
     assert abs(estimate.value - GAIN) < 3 * estimate.standard_error
 
 
-def test_draws_are_refused_where_they_are_known_or_none(log):
+def test_draws_are_refused_where_they_are_known(log):
     with pytest.raises(ValueError, match=r"must not have Draws\(.* that has the users' initial"):
         fit(simulator(), {"users.gain": Parameter()}, log, likelihood=Draws())
-    with pytest.raises(ValueError, match="num_draws must be at least 2, got 1"):
-        Draws(1)

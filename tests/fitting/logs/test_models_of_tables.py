@@ -10,8 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf import Clicks, Simulator, UserModel, fitting, policies
 from recsim_tf.choice import MultinomialLogit, with_engagement
-from recsim_tf.fitting.checks.choices import calibrate, choices_among, predict_choices
-from recsim_tf.fitting.checks.responses import predict_responses
+from recsim_tf.fitting.checks.choices import predict_choices
 from recsim_tf.fitting.logs import from_table
 from tests.fitting.sessions import Ids
 from tests.worlds.purchases import purchases
@@ -67,16 +66,6 @@ def test_a_fit_to_the_table_finds_the_parameters(simulator, simulated, read):
     for name, estimate in result.estimates.items():
         assert abs(estimate.value - TRUTH[name]) < 3 * estimate.standard_error
         assert 0 < estimate.standard_error < 0.1
-
-
-def test_the_clicks_of_the_table_are_predicted_and_calibrated(simulator, simulated, read):
-    log = read._replace(initial=simulated.initial)
-    responses = predict_responses(simulator, log)
-    predictions = choices_among(responses, log.slate_size)
-    np.testing.assert_array_equal(predictions.logged, log.response.clicked)
-    assert predictions.probs.shape == log.response.clicked.shape
-    calibration = calibrate(responses, log)["clicked"]
-    assert calibration.expected_error < 2 * calibration.noise
 
 
 LENGTH = np.float32([1.0, 2.0, 3.0])

@@ -7,6 +7,7 @@ from recsim_tf.fitting import NUTS, from_trajectory, simulated_log
 from recsim_tf.fitting.likelihood.exact import session_log_prob
 from recsim_tf.fitting.sampling.sessions import sample_sessions
 from tests.fitting.sessions import evolution, exploration, rollout, satisfaction
+from tests.refusals import assert_refused
 from tests.worlds.latents import latents
 
 NUM_USERS, NUM_STEPS = 5, 4
@@ -136,19 +137,18 @@ def test_the_same_seed_gives_the_same_draws(log):
 )
 def test_latents_that_cannot_be_sampled_are_named(simulator, latent, message):
     log = from_trajectory(rollout(simulator, num_users=3, num_steps=2))
-    with pytest.raises(ValueError, match=message):
-        sample_sessions(simulator, log._replace(**{name: () for name in latent}))
+    latent = log._replace(**{name: () for name in latent})
+    assert_refused(lambda: sample_sessions(simulator, latent), message)
 
 
-def test_bad_arguments_are_named(log):
-    latent = log._replace(initial=())
-    for arguments, message in (
-        ({"num_chains": 0}, "num_chains must be at least 1, got 0"),
-        ({"log": latent.take(np.arange(0))}, "the log must have at least one session, got none"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            sample_sessions(rating(), **{"log": latent, **arguments})
-    with pytest.raises(ValueError, match="num_samples must be at least 4, got 3"):
-        NUTS(num_samples=3)
-    with pytest.raises(ValueError, match="num_burnin_steps must be at least 1, got 0"):
-        NUTS(num_burnin_steps=0)
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda log: sample_sessions(rating(), log, num_chains=0), "num_chains must be at least 1"),
+        (lambda log: sample_sessions(rating(), log.take([])), "must have at least one session"),
+        (lambda log: NUTS(num_samples=3), "num_samples must be at least 4, got 3"),
+        (lambda log: NUTS(num_burnin_steps=0), "num_burnin_steps must be at least 1, got 0"),
+    ],
+)
+def test_bad_arguments_are_named(log, make, message):
+    assert_refused(lambda: make(log._replace(initial=())), message)
