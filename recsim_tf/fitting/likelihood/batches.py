@@ -44,6 +44,7 @@ class SessionScore(NamedTuple):
 
     # maps a simulator, sessions [T, B, ...], their positions in the log int32 [B], and seeds to [B]
     score: Callable[[Simulator, Trajectory, tf.Tensor, Seeds], tf.Tensor]
+    latents: tuple[str, ...] = ()  # what is done with each draw that a log lacks, in words
     variables: tuple[tf.Variable, ...] = ()  # of posteriors of single sessions
     # maps the user model to posterior locations of parts, nests of [S, ...]
     initial_draws: Callable[[UserModel], dict[Part, Nest]] = lambda users: {}
@@ -71,11 +72,6 @@ class SessionLikelihood(Likelihood):
         self, fitted: FittedSimulator, log: Sessions, batch_size: int, seed: Seed = 0
     ) -> "BatchLikelihood":
         return BatchLikelihood(self, fitted, log, batch_size, seed)
-
-    def described(self, lacking: Lacking) -> str:
-        """What is done with each draw that a log lacks, in words; "" where it lacks none."""
-        del lacking
-        return ""
 
     @abc.abstractmethod
     def session_score(self, lacking: Lacking) -> SessionScore:
@@ -123,7 +119,7 @@ class BatchLikelihood(LogLikelihood):
         self._parts, _ = lacking(first, users, self.batch_size, self._spec.initial.user)
         lacks = Lacking(self._parts, users, log.num_sessions, self.batch_size)
         self._session_score = likelihood.session_score(lacks)
-        self.latents = likelihood.described(lacks)
+        self.latents = "; ".join(self._session_score.latents)
         self.variables = [*self.variables, *self._session_score.variables]
         self.has_scores = likelihood.has_scores and not any(map(np.ndim, fitted.values().values()))
         # Sessions that are equal are scored once, where nothing else tells them apart.

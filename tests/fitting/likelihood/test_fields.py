@@ -90,7 +90,7 @@ def test_chains_sample_a_taste_given_a_device(simulator, log):
     device, eager = log.initial.device, log.initial.eager
     partial = log._replace(initial={"device": device, "eager": eager})
     fitted = FittedSimulator(simulator, {"users.loc": Parameter()})
-    chains = Chains(100, jit_compile=True).of(fitted, partial, 1000)
+    chains = Chains(30, jit_compile=True).of(fitted, partial, 1000)
     assert chains.value() == pytest.approx(exact(log, device, eager).sum(), abs=0.6)
 
 
