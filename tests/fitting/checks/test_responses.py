@@ -237,6 +237,7 @@ def test_what_the_reward_sums_up_is_not_checked_twice(log):
 
 
 def test_a_report_tells_of_each_field(log, tmp_path):
+    log = log.take(range(100))
     result = fit(watchers(), {"users.dwell_loc": Parameter(0.5)}, log)
     estimate = result.estimates["users.dwell_loc"]
     assert abs(estimate.value - 1.0) < 3 * estimate.standard_error

@@ -167,12 +167,7 @@ def test_curvature_is_the_second_derivative_of_a_likelihood_that_is_known():
         user_type_distribution=(1.0,), affinity_loc=((0.0, 0.0),), affinity_scale=((1e-6, 1e-6),)
     )
     log = from_trajectory(rollout(simulator, num_users=50, size=1))
-    result = fit(
-        simulator,
-        {MASS: Parameter(start=0.0)},
-        log,
-        uncertainty=Curvature(),
-    )
+    result = fit(simulator, {MASS: Parameter(start=0.0)}, log, uncertainty=Curvature())
     scores = log.documents.quality[..., 0]
     mass = result.estimates[MASS].value
     probs = 1 / (1 + np.exp(mass - 1 - scores))

@@ -19,11 +19,7 @@ from recsim_tf.fitting import (
     simulated_log,
 )
 from recsim_tf.fitting.estimate.information import LouisInformation
-from tests.fitting.estimate.two_classes import (
-    exact_log_likelihood,
-    steps_to_maximum,
-    two_classes,
-)
+from tests.fitting.estimate.two_classes import exact_log_likelihood, steps_to_maximum, two_classes
 from tests.refusals import assert_refused
 from tests.worlds.latents import Raters, latents
 

@@ -80,10 +80,7 @@ LOG = from_table(table(), ROLES, attributes=["quality"]).log
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (
-            {"initial": np.zeros([2])},
-            r"log.initial must be \(\), since a table has no",
-        ),
+        ({"initial": np.zeros([2])}, r"log.initial must be \(\), since a table has no"),
         ({"innovation": np.zeros([2, 2])}, r"log.innovation must be \(\)"),
         ({"query": np.zeros([2, 2])}, r"log.query must be \(\)"),
         ({"shown": LOG.shown & False}, "a document in each step, got a step without one"),
@@ -91,10 +88,7 @@ LOG = from_table(table(), ROLES, attributes=["quality"]).log
             {"documents": np.zeros([2, 2, 2, 5])},
             r"log.documents must be integers \(2, 2, 2\) in a table, got float64 \(2, 2, 2, 5\)",
         ),
-        (
-            {"response": LOG.response + 1},
-            "must have clicked shown documents, got others at",
-        ),
+        ({"response": LOG.response + 1}, "must have clicked shown documents, got others at"),
         ({"response": np.zeros([2, 2])}, r"log.response must be integers \(2, 2\) or \(2, 2, 2\)"),
         (
             {"response": (LOG.response,) * 3},
