@@ -177,7 +177,7 @@ def _log_likelihood(
     summed in float64 over batches within the graph, and its gradient [P].
     """
     fitted, num_sessions = likelihood.fitted, likelihood.num_sessions
-    ((_, trajectory),) = likelihood.trajectories()
+    trajectory = likelihood.trajectory
 
     def value_and_gradient(flat):
         def add_batch(first, total, gradient):

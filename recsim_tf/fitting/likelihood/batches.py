@@ -166,13 +166,14 @@ class BatchLikelihood(LogLikelihood):
         """Batches of one pass through the log."""
         return sum(-(-piece.num_sessions // self.batch_size) for piece in self.log.pieces())
 
-    def trajectories(self) -> Iterator[tuple[np.ndarray, Trajectory]]:
-        """The length of the sessions of each piece, and their trajectory. A piece that comes again,
-        as a log in memory does, is not converted again.
-        """
-        return ((piece.log.length, piece.trajectory) for piece in self._pieces())
+    @property
+    def trajectory(self) -> Trajectory:
+        """The sessions of a log in memory, [T, S, ...]."""
+        (piece,) = self._pieces()
+        return piece.trajectory
 
     def _pieces(self) -> Iterator[_Piece]:
+        # A piece that comes again, as a log in memory does, is not converted again.
         for log in self.log.pieces():
             if self._converted is None or self._converted.log is not log:
                 rows, counts = np.arange(log.num_sessions), np.ones(log.num_sessions, int)
