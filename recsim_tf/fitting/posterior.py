@@ -25,6 +25,7 @@ from recsim_tf.fitting.likelihood.batches import (
 from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter
+from recsim_tf.fitting.parameters.unconstrained import differentiated
 from recsim_tf.fitting.sampling import nuts
 from recsim_tf.fitting.sampling.nuts import NUTS
 
@@ -176,23 +177,21 @@ def _log_likelihood(
     summed in float64 over batches within the graph, and its gradient [P].
     """
     fitted, num_sessions = likelihood.fitted, likelihood.num_sessions
-    ((_, trajectory),) = likelihood.trajectories()
+    trajectory = likelihood.trajectory
 
     def value_and_gradient(flat):
         def add_batch(first, total, gradient):
             rows = first + tf.range(likelihood.batch_size)
             kept = tf.minimum(rows, num_sessions - 1)
             batch = Batch(take_sessions(trajectory, kept), kept, rows < num_sessions)
-            with tf.GradientTape() as tape:
-                tape.watch(flat)
+
+            def score_of_batch():
                 values = fitted.values_at(flat)
                 score = likelihood.score(fitted.simulator.with_parameters(values), batch)
-                part = tf.reduce_sum(tf.where(batch.weights, tf.cast(score, tf.float64), 0))
-            return (
-                first + likelihood.batch_size,
-                total + part,
-                gradient + tape.gradient(part, flat),
-            )
+                return tf.reduce_sum(tf.where(batch.weights, tf.cast(score, tf.float64), 0))
+
+            part, (slope,) = differentiated(score_of_batch, [flat])
+            return first + likelihood.batch_size, total + part, gradient + slope
 
         loop_vars = (0, tf.zeros([], tf.float64), tf.zeros_like(flat))
         return tf.while_loop(lambda first, *_: first < num_sessions, add_batch, loop_vars)[1:]
@@ -208,14 +207,11 @@ def _log_density(likelihood: BatchLikelihood) -> Callable[[tf.Tensor], tf.Tensor
 
     def value_and_gradient(flat):
         value, gradient = log_likelihood(flat)
-        with tf.GradientTape() as tape:
-            tape.watch(flat)
-            elements = fitted.by_name(flat)
-            prior = fitted.log_prior_at(elements, jacobian=True)
-        # Without priors and bounds nothing depends on the parameters.
-        gradient += tape.gradient(prior, flat, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        prior, (slope,) = differentiated(
+            lambda: fitted.log_prior_at(fitted.by_name(flat), jacobian=True), [flat]
+        )
         possible = tf.math.is_finite(value + prior)
-        return tf.where(possible, value + prior, -np.inf), tf.where(possible, gradient, 0)
+        return tf.where(possible, value + prior, -np.inf), tf.where(possible, gradient + slope, 0)
 
     # The gradient is summed batch by batch beside the value, so that memory does not grow with the
     # log.

@@ -12,7 +12,6 @@ from recsim_tf.fitting.logs.datasets.open_bandit import OpenBanditLog
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
 from recsim_tf.fitting.logs.tables.frames import as_frame, check_present, check_roles, pandas
-from recsim_tf.fitting.logs.tables.slates import same_as_before
 from recsim_tf.ope.log import Log, SlateLogProbs
 
 _LOG = logging.getLogger(__name__)
@@ -112,8 +111,8 @@ def from_table(
     step = found.get("step", np.zeros(len(frame)))
     order = np.lexsort((found["position"], step, session))
     order = order[faults.sound(order)]
-    is_first = ~same_as_before(session[order])
-    is_slate = is_first | ~same_as_before(step[order])
+    is_first = ~_same_as_before(session[order])
+    is_slate = is_first | ~_same_as_before(step[order])
     size = slate_size or int(np.bincount(np.cumsum(is_slate)).max(initial=1))
     _check_slates(columns, found, order, is_slate, size, first_position, faults)
     kept = faults.sound(order)
@@ -240,7 +239,7 @@ def _check_slates(
 
     position = found["position"][order]
     refuse(
-        ~is_slate & same_as_before(position),
+        ~is_slate & _same_as_before(position),
         "position",
         "differ from the other positions of its slate",
         "duplicate position",
@@ -320,3 +319,8 @@ def _documents(frame: Any, steps: Any, item: str, log: Log) -> np.ndarray:
     documents = np.zeros([*log.active.shape, *of_slates.shape[1:]], np.float32)
     documents[log.active] = of_slates
     return documents
+
+
+def _same_as_before(values: np.ndarray) -> np.ndarray:
+    """bool [M]: which values [M] are the same as the one before them."""
+    return np.append(False, values[1:] == values[:-1])[: len(values)]

@@ -15,9 +15,9 @@ from recsim_tf.core.types import Seed
 from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.checks.responses import amounts, by_batch
 from recsim_tf.fitting.likelihood.batches import take_sessions
-from recsim_tf.fitting.likelihood.missing import draw_parts, missing_parts, with_zeros
+from recsim_tf.fitting.likelihood.missing import draw_parts, lacking, lacks_innovations
 from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.logs.trajectories import as_trajectory, by_field, scoring_simulator
+from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 
 _DRAWN = ("response", "innovation", "departure")
 
@@ -71,13 +71,9 @@ class Resimulation:
         spec = session_spec(scorer)
         self.log, self._size = log, min(batch_size, log.num_sessions)
         self.users_leave = _users_leave(scorer)
-        self.innovations_are_latent = bool(
-            tf.nest.flatten(spec.draws.innovation)
-        ) and not tf.nest.flatten(log.innovation)
-        logged = by_field(spec.initial.user, log.initial)
-        parts = missing_parts(scorer.users, self._size, spec.initial.user, logged)
+        self.innovations_are_latent = lacks_innovations(log, spec.draws.innovation)
+        parts, log = lacking(log, scorer.users, self._size, spec.initial.user)
         self.initial_is_latent = bool(parts)
-        log = log._replace(initial=with_zeros(parts, spec.initial.user, logged, log.num_sessions))
         trajectory = as_trajectory(
             continued(log), scorer, self._size, latent=self.innovations_are_latent
         )
@@ -85,20 +81,14 @@ class Resimulation:
         self._cuts = Cuts(log, last_day) if self.users_leave else None
 
         def run(rows, last, seed, stages, is_observed):
-            """Whether users left and the amounts, each [B], and by step whether it counts, clicks,
-            what was shown, and reward, each [T, B, ...].
+            """By step, [T, B, ...]: whether it counts, whether the user left after it, clicks, what
+            was shown, reward, and amounts by field; zeros where it does not count.
             """
             sessions = take_sessions(trajectory, rows)
             initial_seed, seed = random.split_seed(seed, 2)
             sessions = draw_parts(parts, scorer.users, sessions, initial_seed)
 
-            def drawn(state, transition):
-                slate = scorer.shown(state, transition)
-                response = scorer.users.response(state.user, slate)
-                return amounts(response, transition.draws.response, slate)
-
-            def add(carry, step, state, transition):
-                left, totals, arrays = carry
+            def of_step(step, state, transition):
                 # Logged steps count even if a rule of the models would end the session earlier.
                 counted, gone = step < last, transition.terminated
                 if not is_observed:
@@ -107,33 +97,26 @@ class Resimulation:
                         end = tf.gather(tf.constant(last_day, state.user.day.dtype), rows)
                         # Of a user who is away when the log ends nobody knows that they have left.
                         counted, gone = counted & (state.user.day < end), gone & tf.math.is_inf(end)
-                reward = scorer.reward(transition.response, state.user)
-                clicked = transition.response.clicked
-                by_step = (
+                slate = scorer.shown(state, transition)
+                response = scorer.users.response(state.user, slate)
+                found = (
                     counted,
-                    tf.where(counted[:, tf.newaxis], clicked, 0),
-                    counted[:, tf.newaxis] & (transition.slate >= 0),
-                    tf.where(counted, reward, 0),
+                    gone,
+                    transition.response.clicked,
+                    transition.slate >= 0,
+                    scorer.reward(transition.response, state.user),
+                    amounts(response, transition.draws.response, slate),
                 )
-                totals = {
-                    name: totals[name] + tf.where(counted, amount, 0)
-                    for name, amount in drawn(state, transition).items()
-                }
-                return left | (counted & gone), totals, nests.write(arrays, step, by_step)
+                return nests.where(counted, found, nests.zeros_like(found))
 
-            no_user, no_slate = tf.zeros([self._size]), tf.zeros([self._size, scorer.slate_size])
-            like = (
-                tf.cast(no_user, tf.bool),
-                tf.cast(no_slate, spec.response.clicked.dtype),
-                tf.cast(no_slate, tf.bool),
-                tf.cast(no_user, spec.reward.dtype),
-            )
-            # Only the names are of use, so that a graph loses this step.
+            def add(arrays, step, state, transition):
+                return nests.write(arrays, step, of_step(step, state, transition))
+
+            # Only the shapes are of use, so that a graph loses this step.
             first = nests.at_step(sessions.transitions, 0)
-            totals = nests.zeros_like(drawn(scorer.initial_state(sessions.initial), first))
-            carry = (like[0], totals, nests.arrays_like(like, log.max_length))
-            left, totals, arrays = scorer.resimulate(sessions, stages, seed, add, carry)
-            return left, totals, nests.stack(arrays)
+            like = of_step(0, scorer.initial_state(sessions.initial), first)
+            arrays = nests.arrays_like(like, log.max_length)
+            return nests.stack(scorer.resimulate(sessions, stages, seed, add, arrays))
 
         drawn = ("innovation",) if self.innovations_are_latent else ()
         self._observe = compiled(lambda rows, last, seed: run(rows, last, seed, drawn, True))
@@ -153,11 +136,10 @@ class Resimulation:
 
     def _outcomes(self, function: Callable[..., Any], last: np.ndarray, seed: Seed) -> Outcomes:
         def of_batch(rows, seed):
-            left, totals, by_step = function(
-                rows, tf.gather(tf.constant(last, tf.int32), rows), seed
-            )
-            counts, *arrays = (np.swapaxes(each.numpy(), 0, 1) for each in by_step)
-            return Outcomes(counts.sum(axis=1), left, *arrays, totals)
+            *by_step, drawn = function(rows, tf.gather(tf.constant(last, tf.int32), rows), seed)
+            counted, left, *others = (np.swapaxes(each.numpy(), 0, 1) for each in by_step)
+            totals = {name: amount.numpy().sum(axis=0) for name, amount in drawn.items()}
+            return Outcomes(counted.sum(axis=1), left.any(axis=1), *others, totals)
 
         return by_batch(of_batch, self.log.num_sessions, self._size, seed)
 

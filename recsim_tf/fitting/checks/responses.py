@@ -22,12 +22,12 @@ from recsim_tf.fitting.likelihood.initial import copies
 from recsim_tf.fitting.likelihood.missing import (
     Part,
     draw_parts,
+    lacking,
+    lacks_innovations,
     log_prior,
-    missing_parts,
-    with_zeros,
 )
 from recsim_tf.fitting.logs.session_log import SessionLog, take_steps
-from recsim_tf.fitting.logs.trajectories import as_trajectory, by_field, scoring_simulator
+from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 
 _MASKED: Any = random.class_of_family(tfd.Masked)
 # As TensorFlow tells of an id for which a table has no row.
@@ -98,12 +98,9 @@ def predict_responses(
     scorer = scoring_simulator(simulator)
     size = min(batch_size, whole.num_sessions)
     spec = session_spec(scorer, size)
-    initial = by_field(spec.initial.user, whole.initial)
-    missing = missing_parts(scorer.users, size, spec.initial.user, initial)
-    is_latent = tf.nest.flatten(spec.draws.innovation) and not tf.nest.flatten(whole.innovation)
-    drawn = ("innovation",) if is_latent else ()
-    initial = with_zeros(missing, spec.initial.user, initial, whole.num_sessions)
-    trajectory = as_trajectory(whole._replace(initial=initial), scorer, size, latent=bool(drawn))
+    missing, whole = lacking(whole, scorer.users, size, spec.initial.user)
+    drawn = ("innovation",) if lacks_innovations(whole, spec.draws.innovation) else ()
+    trajectory = as_trajectory(whole, scorer, size, latent=bool(drawn))
     number = num_draws if missing or drawn else 1
 
     @compiled

@@ -103,12 +103,7 @@ class SearchState:
       **tracked: what else is checkpointed, as an optimizer of Keras.
     """
 
-    def __init__(
-        self,
-        checkpoints: Checkpoints,
-        variables: Sequence[tf.Variable],
-        **tracked: Any,
-    ):
+    def __init__(self, checkpoints: Checkpoints, variables: Sequence[tf.Variable], **tracked: Any):
         self.progress = Progress()
         self._path = checkpoints.path
         self._interval, self._stop = checkpoints.interval, checkpoints.stop or Stop()

@@ -165,9 +165,7 @@ class Block(tf.Module):
     def __init__(self, variables: Sequence[tf.Variable]):
         super().__init__()
         self._variables = variables
-        self._sums, self._gradients = (
-            [tf.Variable(tf.zeros_like(variable)) for variable in variables] for _ in range(2)
-        )
+        self._sums = [tf.Variable(tf.zeros_like(variable)) for variable in [*variables] * 2]
         self._count = tf.Variable(0)
 
     @property
@@ -177,21 +175,16 @@ class Block(tf.Module):
 
     def add(self, gradients: Sequence[np.ndarray]) -> None:
         """Adds the present parameters and the gradient there."""
-        for total, variable in zip(self._sums, self._variables, strict=True):
-            total.assign_add(variable)
-        for total, gradient in zip(self._gradients, gradients, strict=True):
-            total.assign_add(gradient)
+        for total, value in zip(self._sums, [*self._variables, *gradients], strict=True):
+            total.assign_add(value)
         self._count.assign_add(1)
 
     def take(self) -> tuple[np.ndarray, np.ndarray]:
         """The means of parameters and gradients, [P] each, of a block that begins anew then."""
-        sums, gradients = (
-            flatten([total.numpy() for total in totals]) / self.count
-            for totals in (self._sums, self._gradients)
-        )
-        for variable in (*self._sums, *self._gradients, self._count):
+        means, gradients = np.split(flatten([each.numpy() for each in self._sums]) / self.count, 2)
+        for variable in (*self._sums, self._count):
             variable.assign(tf.zeros_like(variable))
-        return sums, gradients
+        return means, gradients
 
 
 def _distance(gradient: np.ndarray, information: np.ndarray) -> float:

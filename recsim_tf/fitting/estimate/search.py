@@ -4,8 +4,6 @@ import abc
 import dataclasses
 from typing import Any, ClassVar, NamedTuple
 
-import tensorflow as tf
-
 from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.estimate.folder import Checkpoints, SearchState
@@ -13,10 +11,10 @@ from recsim_tf.fitting.likelihood.batches import SessionLikelihood
 from recsim_tf.fitting.likelihood.exact import Exact
 from recsim_tf.fitting.likelihood.initial import Classes, InitialLikelihood, MeanField
 from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
-from recsim_tf.fitting.likelihood.missing import missing_parts
+from recsim_tf.fitting.likelihood.missing import lacking, lacks_innovations
 from recsim_tf.fitting.likelihood.particle_filter import Particles
 from recsim_tf.fitting.logs.session_log import Sessions
-from recsim_tf.fitting.logs.trajectories import by_field, scoring_simulator
+from recsim_tf.fitting.logs.trajectories import scoring_simulator
 
 
 def default_likelihood(simulator: Simulator, log: Sessions) -> SessionLikelihood:
@@ -29,13 +27,12 @@ def default_likelihood(simulator: Simulator, log: Sessions) -> SessionLikelihood
     scorer = scoring_simulator(simulator)
     num_users, first = scorer.fewest_users, next(iter(log.pieces()))
     spec = session_spec(scorer, num_users)
-    logged = by_field(spec.initial.user, first.initial)
-    parts = missing_parts(scorer.users, num_users, spec.initial.user, logged)
+    parts, _ = lacking(first, scorer.users, num_users, spec.initial.user)
     initial: InitialLikelihood | None = None
     if parts:
         sizes = [part.num_classes(scorer.users, num_users) for part in parts]
         initial = MeanField() if None in sizes else Classes()
-    if tf.nest.flatten(spec.draws.innovation) and not tf.nest.flatten(first.innovation):
+    if lacks_innovations(first, spec.draws.innovation):
         return Particles(initial=initial)
     return initial or Exact()
 

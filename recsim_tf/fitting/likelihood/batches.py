@@ -19,10 +19,11 @@ from recsim_tf.core.models import UserModel
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Nest, Seed, Trajectory
 from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
-from recsim_tf.fitting.likelihood.missing import Part, missing_parts, of_parts, with_zeros
+from recsim_tf.fitting.likelihood.missing import Part, lacking, of_parts, with_zeros
 from recsim_tf.fitting.logs.session_log import SessionLog, Sessions
 from recsim_tf.fitting.logs.trajectories import as_trajectory, by_field, scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.fitting.parameters.unconstrained import differentiated
 
 
 class Seeds(NamedTuple):
@@ -43,6 +44,7 @@ class SessionScore(NamedTuple):
 
     # maps a simulator, sessions [T, B, ...], their positions in the log int32 [B], and seeds to [B]
     score: Callable[[Simulator, Trajectory, tf.Tensor, Seeds], tf.Tensor]
+    latents: tuple[str, ...] = ()  # what is done with each draw that a log lacks, in words
     variables: tuple[tf.Variable, ...] = ()  # of posteriors of single sessions
     # maps the user model to posterior locations of parts, nests of [S, ...]
     initial_draws: Callable[[UserModel], dict[Part, Nest]] = lambda users: {}
@@ -70,11 +72,6 @@ class SessionLikelihood(Likelihood):
         self, fitted: FittedSimulator, log: Sessions, batch_size: int, seed: Seed = 0
     ) -> "BatchLikelihood":
         return BatchLikelihood(self, fitted, log, batch_size, seed)
-
-    def described(self, lacking: Lacking) -> str:
-        """What is done with each draw that a log lacks, in words; "" where it lacks none."""
-        del lacking
-        return ""
 
     @abc.abstractmethod
     def session_score(self, lacking: Lacking) -> SessionScore:
@@ -118,16 +115,11 @@ class BatchLikelihood(LogLikelihood):
         self._scorer = scoring_simulator(fitted.simulator)
         self._spec = session_spec(self._scorer, self.batch_size)
         self._sums_innovations = likelihood.sums_innovations
-        spec = self._spec.initial.user
-        self._parts = missing_parts(
-            self._scorer.users,
-            self.batch_size,
-            spec,
-            by_field(spec, next(iter(log.pieces())).initial),
-        )
-        lacking = Lacking(self._parts, self._scorer.users, log.num_sessions, self.batch_size)
-        self._session_score = likelihood.session_score(lacking)
-        self.latents = likelihood.described(lacking)
+        users, first = self._scorer.users, next(iter(log.pieces()))
+        self._parts, _ = lacking(first, users, self.batch_size, self._spec.initial.user)
+        lacks = Lacking(self._parts, users, log.num_sessions, self.batch_size)
+        self._session_score = likelihood.session_score(lacks)
+        self.latents = "; ".join(self._session_score.latents)
         self.variables = [*self.variables, *self._session_score.variables]
         self.has_scores = likelihood.has_scores and not any(map(np.ndim, fitted.values().values()))
         # Sessions that are equal are scored once, where nothing else tells them apart.
@@ -163,27 +155,25 @@ class BatchLikelihood(LogLikelihood):
         return self.score(self.fitted.draw(parameter_seed), batch, seed)
 
     def _differentiated(self, batch: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(self.variables)
+        def total():
             score = self._score_at_draws(batch, seed)
-            total = tf.reduce_sum(tf.where(batch.weights > 0, score, 0) * batch.weights)
-        gradients = tape.gradient(
-            total, self.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
-        return total, [tf.convert_to_tensor(gradient) for gradient in gradients]
+            return tf.reduce_sum(tf.where(batch.weights > 0, score, 0) * batch.weights)
+
+        return differentiated(total, self.variables)
 
     @functools.cached_property
     def num_batches(self) -> int:
         """Batches of one pass through the log."""
         return sum(-(-piece.num_sessions // self.batch_size) for piece in self.log.pieces())
 
-    def trajectories(self) -> Iterator[tuple[np.ndarray, Trajectory]]:
-        """The length of the sessions of each piece, and their trajectory. A piece that comes again,
-        as a log in memory does, is not converted again.
-        """
-        return ((piece.log.length, piece.trajectory) for piece in self._pieces())
+    @property
+    def trajectory(self) -> Trajectory:
+        """The sessions of a log in memory, [T, S, ...]."""
+        (piece,) = self._pieces()
+        return piece.trajectory
 
     def _pieces(self) -> Iterator[_Piece]:
+        # A piece that comes again, as a log in memory does, is not converted again.
         for log in self.log.pieces():
             if self._converted is None or self._converted.log is not log:
                 rows, counts = np.arange(log.num_sessions), np.ones(log.num_sessions, int)

@@ -44,7 +44,9 @@ class InitialLikelihood(SessionLikelihood):
                 f"likelihood must not have {self} for a log that has the users' initial draws"
             )
         for part in reversed(lacking.parts):
-            inner = self._of(part, lacking).without(part, inner, lacking)
+            own = self._of(part, lacking)
+            words = f"{part.described} {own.treatment}", *inner.latents
+            inner = own.without(part, inner, lacking)._replace(latents=words)
         return inner
 
     def _of(self, part: Part, lacking: Lacking) -> "InitialLikelihood":
@@ -52,10 +54,6 @@ class InitialLikelihood(SessionLikelihood):
         if several and part.num_classes(lacking.users, lacking.batch_size) is not None:
             return Classes()
         return self
-
-    def described(self, lacking: Lacking) -> str:
-        parts = (f"{part.described} {self._of(part, lacking).treatment}" for part in lacking.parts)
-        return "; ".join(parts)
 
     @property
     @abc.abstractmethod

@@ -77,12 +77,7 @@ class LogLikelihood(abc.ABC):
 
     @property
     def is_bound(self) -> bool:
-        return bool(self.fitted.posteriors) or self.is_of_sessions
-
-    @property
-    def is_of_sessions(self) -> bool:
-        """Whether some variables belong to single sessions, so that other logs do not have them."""
-        return len(self.variables) > len(self.fitted.variables)
+        return bool(self.fitted.posteriors) or len(self.variables) > len(self.fitted.variables)
 
     @abc.abstractmethod
     def total(self) -> tuple[float, list[np.ndarray]]:

@@ -13,6 +13,8 @@ from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.models import UserModel
 from recsim_tf.core.stages import log_prob_per_user
 from recsim_tf.core.types import Nest, Seed, Trajectory
+from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.fitting.logs.trajectories import by_field
 
 _NAMED: Any = random.class_of_family(tfd.JointDistributionNamed)
 
@@ -118,6 +120,20 @@ def missing_parts(users: UserModel, num_users: int, spec: Nest, initial: Nest) -
             " initial_draws is a JointDistributionNamed"
         )
     return tuple(parts)
+
+
+def lacking(
+    log: SessionLog, users: UserModel, num_users: int, spec: Nest
+) -> tuple[tuple[Part, ...], SessionLog]:
+    """The `missing_parts` of a log, and the log with zeros for those that all sessions lack."""
+    logged = by_field(spec, log.initial)
+    parts = missing_parts(users, num_users, spec, logged)
+    return parts, log._replace(initial=with_zeros(parts, spec, logged, log.num_sessions))
+
+
+def lacks_innovations(log: SessionLog, spec: Nest) -> bool:
+    """Whether the users draw innovations, of TensorSpecs `spec`, that a log lacks."""
+    return bool(tf.nest.flatten(spec)) and not tf.nest.flatten(log.innovation)
 
 
 def are_independent(parts: Sequence[Part], users: UserModel, num_users: int) -> bool:

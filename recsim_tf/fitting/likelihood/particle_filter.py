@@ -41,12 +41,6 @@ class Particles(SessionLikelihood):
     def __post_init__(self):
         check_at_least(1, num_particles=self.num_particles)
 
-    def described(self, lacking: Lacking) -> str:
-        filters = f"the innovations summed out by two filters of {self.num_particles} particles"
-        if self.initial is None:
-            return filters
-        return f"{self.initial.described(lacking)}; {filters}"
-
     @property
     def of_others(self) -> "Particles":
         initial = self.initial and self.initial.of_others
@@ -57,7 +51,8 @@ class Particles(SessionLikelihood):
             del rows
             return marginal_log_prob(simulator, sessions, self.num_particles, seeds.innovation)
 
-        filters = SessionScore(score)
+        words = f"the innovations summed out by two filters of {self.num_particles} particles"
+        filters = SessionScore(score, (words,))
         if self.initial is not None:
             return self.initial.around(filters, lacking)
         if lacking.parts:

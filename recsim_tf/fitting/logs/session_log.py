@@ -108,7 +108,7 @@ class SessionLog(NamedTuple):
             lambda leaf: leaf[rows], (self.length, self.departed, self.initial)
         )
         taken = self._replace(length=length, departed=departed, initial=initial)
-        return taken._map_steps(lambda leaf: leaf[rows][:, : length.max(initial=1)])
+        return taken.map_steps(lambda leaf: leaf[rows][:, : length.max(initial=1)])
 
     def distinct(self) -> tuple[np.ndarray, np.ndarray]:
         """Positions int [D] of sessions that differ from each other, and how often each of them is
@@ -134,7 +134,7 @@ class SessionLog(NamedTuple):
         """
         check_at_least(self.max_length, max_length=max_length)
         steps = np.minimum(np.arange(max_length), self.max_length - 1)
-        return self._map_steps(lambda leaf: leaf[:, steps])
+        return self.map_steps(lambda leaf: leaf[:, steps])
 
     def cut(self, length: np.ndarray) -> "SessionLog":
         """The first steps of each session. A session that is cut has not departed yet.
@@ -151,7 +151,7 @@ class SessionLog(NamedTuple):
                 "length must hold a number of steps for each session, from 1 to those that it has"
             )
         cut = self._replace(length=length, departed=self.departed & (length == self.length))
-        return cut._map_steps(lambda leaf: repeat_last_step(leaf, length)[:, : length.max()])
+        return cut.map_steps(lambda leaf: repeat_last_step(leaf, length)[:, : length.max()])
 
     def followed_by(self, later: "SessionLog") -> "SessionLog":
         """The sessions with steps of another log after those that they have, row by row. Raises a
@@ -177,7 +177,7 @@ class SessionLog(NamedTuple):
             length=length, departed=later.departed, **repeat_last_step(by_step, length)
         )
 
-    def _map_steps(self, function: Callable[[np.ndarray], np.ndarray]) -> "SessionLog":
+    def map_steps(self, function: Callable[[np.ndarray], np.ndarray]) -> "SessionLog":
         """The log with a function applied to all arrays [S, T, ...]."""
         by_step = {name: value for name, value in self._asdict().items() if name in _STEPS}
         return self._replace(

@@ -12,7 +12,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.types import Seed
 from recsim_tf.fitting.parameters.mean_field import MeanFieldPosterior
 from recsim_tf.fitting.parameters.parameter import Parameter
-from recsim_tf.fitting.parameters.unconstrained import flatten, unpack
+from recsim_tf.fitting.parameters.unconstrained import differentiated, flatten, unpack
 
 
 class FittedSimulator:
@@ -72,7 +72,9 @@ class FittedSimulator:
             for name in self.posteriors
             for variable in parameters[name].prior.trainable_variables  # type: ignore[union-attr]
         }
-        self._prior_and_gradients = compiled(self._differentiated_log_prior)
+        self._prior_and_gradients = compiled(
+            lambda seed: differentiated(lambda: self.log_prior(seed), self.variables)
+        )
 
     @property
     def variables(self) -> list[tf.Variable]:
@@ -150,15 +152,6 @@ class FittedSimulator:
         """`log_prior` and its gradients in the variables."""
         value, gradients = self._prior_and_gradients(random.as_seed(seed))
         return float(value), [gradient.numpy() for gradient in gradients]
-
-    def _differentiated_log_prior(self, seed: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        variables = self.variables
-        with tf.GradientTape() as tape:
-            value = self.log_prior(seed)
-        gradients = tape.gradient(
-            value, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
-        return value, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
     def row_scores(
         self,

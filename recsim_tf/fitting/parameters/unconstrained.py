@@ -1,6 +1,6 @@
 """Values over the reals: as one vector, and behind bijectors to their supports."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -43,6 +43,19 @@ def unpack(flat: tf.Tensor | np.ndarray, specs: Nest) -> Nest:
         for part, spec in zip(parts, leaves, strict=True)
     ]
     return tf.nest.pack_sequence_as(specs, shaped)
+
+
+def differentiated(
+    function: Callable[[], tf.Tensor], variables: Sequence[tf.Variable | tf.Tensor]
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """The scalar that a function computes from variables, and its gradients in them, zeros where it
+    does not depend on them.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(variables)
+        value = function()
+    gradients = tape.gradient(value, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return value, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
 
 def flatten(arrays: Iterable[np.ndarray]) -> np.ndarray:

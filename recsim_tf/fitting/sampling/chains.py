@@ -17,6 +17,7 @@ from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
 from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.logs.trajectories import scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.fitting.parameters.unconstrained import differentiated
 from recsim_tf.fitting.sampling import annealing
 from recsim_tf.fitting.sampling.annealing import AnnealedChains
 from recsim_tf.fitting.sampling.latents import Latents
@@ -156,14 +157,11 @@ class ChainLikelihood(LogLikelihood):
         return chains, log_weights, *self._complete_gradients(chains.positions)
 
     def _complete_gradients(self, positions: tf.Tensor):
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(self.variables)
+        def total():
             prior, likelihood = self._latents.log_parts(positions, self._scorer())
-            total = tf.reduce_mean(tf.reduce_sum(prior + likelihood, axis=1))
-        gradients = tape.gradient(
-            total, self.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
-        return total, [tf.convert_to_tensor(gradient) for gradient in gradients]
+            return tf.reduce_mean(tf.reduce_sum(prior + likelihood, axis=1))
+
+        return differentiated(total, self.variables)
 
     def initial_draws(self) -> Nest:
         """The means over the chains of the users' initial draws, a nest of [S, ...]; () where they

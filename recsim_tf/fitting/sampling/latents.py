@@ -1,6 +1,5 @@
 """What logged sessions leave latent, as coordinates over the reals."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.core import nests, random
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.stages import Recorded, user_step
 from recsim_tf.core.types import Nest, Seed, Trajectory
 from recsim_tf.fitting.likelihood.missing import (
     Part,
@@ -72,17 +70,16 @@ class Latents:
         self._trajectory = as_trajectory(
             log, self._scorer, log.num_sessions, latent=not tf.nest.flatten(log.innovation)
         )
-        distribution = (
-            None
-            if tf.nest.flatten(log.innovation)
-            else first_innovation(self._scorer, self._trajectory)
-        )
+        distribution = None
+        if not tf.nest.flatten(log.innovation):
+            transitions = tf.nest.map_structure(lambda leaf: leaf[:1], self._trajectory.transitions)
+            first_step = self._trajectory._replace(transitions=transitions)
+            (distribution,) = _innovations(self._scorer, first_step)
         if distribution is not None:
             check_continuous("innovations", distribution)
             draws = distribution.sample([_NUM_PRIOR_DRAWS, log.max_length], seed=innovation_seed)
             innovation = tf.nest.map_structure(lambda leaf: tnp.swapaxes(leaf, 1, 2), draws)
-            paths = [self._path(initial_draws, innovation, number) for number in range(_NUM_PATHS)]
-            self._drawn = drawn(self._scorer, paths)
+            self._drawn = self._drawn_along(initial_draws, innovation)
         if not tf.nest.flatten((initial, innovation)):
             raise ValueError(
                 "the log must lack the initial draws or the innovations, got all that the models"
@@ -102,12 +99,25 @@ class Latents:
         ones = tf.nest.map_structure(tf.ones_like, like)
         self.counts = _pack((ones[0], self._in_session(ones[1])), 1).numpy() > 0
 
-    def _path(self, initial_draws: Nest, innovation: Nest, number: int) -> tuple[Trajectory, Nest]:
-        """The trajectory with a prior draw of what is latent, and its innovations [S, T, ...]."""
-        trajectory = self._trajectory
-        for part, draws in zip(self._parts, initial_draws, strict=True):
-            trajectory = part.put_into(trajectory, nests.at_step(draws, number))
-        return trajectory, nests.at_step(innovation, number)
+    def _drawn_along(self, initial_draws: Nest, innovation: Nest) -> Nest:
+        """Which elements of innovations are drawn, a nest of bool [S, T, ...]. Raises a ValueError
+        for innovations that are not all reals, or where masks differ between two prior draws of
+        what is latent.
+        """
+        found = []
+        for number in range(_NUM_PATHS):
+            path = _with_innovation(self._trajectory, nests.at_step(innovation, number))
+            for part, draws in zip(self._parts, initial_draws, strict=True):
+                path = part.put_into(path, nests.at_step(draws, number))
+            found.append(_drawn(self._scorer, path, nests.at_step(innovation, number)))
+        first, *others = found
+        for other in others:
+            if not all(map(np.array_equal, first, other)):
+                raise ValueError(
+                    "latent innovations must be drawn in steps that do not depend on what is"
+                    " latent, got masks that differ between two draws of it"
+                )
+        return tf.nest.pack_sequence_as(innovation, first)
 
     def _prior_draws(self, logged: Nest, seed: Seed) -> list[Nest]:
         """Draws of each part, a nest of [N, S, ...]."""
@@ -140,13 +150,7 @@ class Latents:
                 innovation,
                 self._drawn,
             )
-            steps_first = tf.nest.map_structure(lambda leaf: tnp.swapaxes(leaf, 0, 1), innovation)
-            transitions = trajectory.transitions
-            trajectory = trajectory._replace(
-                transitions=transitions._replace(
-                    draws=transitions.draws._replace(innovation=steps_first)
-                )
-            )
+            trajectory = _with_innovation(trajectory, innovation)
         scores = scorer.log_prob(trajectory)
         of_initial = self._of_latents(scorer, trajectory.initial.user, scores.initial)
         is_latent = bool(tf.nest.flatten(innovation))
@@ -235,50 +239,40 @@ def _pack(nest: Nest, num_axes: int) -> tf.Tensor:
     return tf.concat(flat, axis=-1)
 
 
-def first_innovation(scorer: Simulator, trajectory: Trajectory) -> tfd.Distribution | None:
-    """The distribution of the innovations at the first step of a trajectory [T, S, ...] of a
+def _with_innovation(trajectory: Trajectory, innovation: Nest) -> Trajectory:
+    """The trajectory [T, S, ...] with these innovations, a nest of [S, T, ...]."""
+    steps_first = tf.nest.map_structure(lambda leaf: tnp.swapaxes(leaf, 0, 1), innovation)
+    transitions = trajectory.transitions
+    draws = transitions.draws._replace(innovation=steps_first)
+    return trajectory._replace(transitions=transitions._replace(draws=draws))
+
+
+def _innovations(scorer: Simulator, trajectory: Trajectory) -> list[Any]:
+    """The distributions of the innovations at each step of a trajectory [T, S, ...] of a
     `scoring_simulator`, or None where the users have none.
     """
-    draws = nests.at_step(trajectory.transitions, 0).draws
-    stages = _Innovation(draws._replace(innovation=())._asdict())
-    _step(scorer, trajectory, 0, scorer.initial_state(trajectory.initial).user, stages)
-    return stages.distribution
+    found = []
 
+    def record(carry, step, state, transition, log_probs):
+        slate = scorer.shown(state, transition)
+        found.append(scorer.users.innovation(state.user, slate, transition.response))
+        return carry
 
-def drawn(scorer: Simulator, paths: Sequence[tuple[Trajectory, Nest]]) -> Nest:
-    """Which elements of innovations are drawn: those that no mask covers. A nest of bool
-    [S, T, ...].
-
-    Paths are draws of what is latent from about the prior: a trajectory [T, S, ...] of a
-    `scoring_simulator`, and innovations, a nest of [S, T, ...]. Raises a ValueError for innovations
-    that are not all reals, or where masks differ between the paths.
-    """
-    first, *others = (_drawn(scorer, *path) for path in paths)
-    for other in others:
-        if not all(map(np.array_equal, first, other)):
-            raise ValueError(
-                "latent innovations must be drawn in steps that do not depend on what is latent,"
-                " got masks that differ between two draws of it"
-            )
-    return tf.nest.pack_sequence_as(paths[0][1], first)
+    scorer.retrace(trajectory, record, (), score=False)
+    return found
 
 
 def _drawn(scorer: Simulator, trajectory: Trajectory, innovation: Nest) -> list[np.ndarray]:
-    """bool [S, T, ...] of each leaf, along a path of innovations."""
-    user, steps = scorer.initial_state(trajectory.initial).user, []
-    for step in range(trajectory.transitions.reward.shape[0]):
-        draws = nests.at_step(trajectory.transitions, step).draws
-        own = tf.nest.map_structure(lambda leaf, step=step: leaf[:, step], innovation)
-        stages = _Innovation(draws._replace(innovation=own)._asdict())
-        user = _step(scorer, trajectory, step, user, stages)
-        masks = _masks(stages.distribution, stages.distribution.name)
-        steps.append(
-            [
-                np.broadcast_to(np.reshape(mask, [-1, *[1] * (leaf.shape.rank - 1)]), leaf.shape)
-                for mask, leaf in zip(masks, tf.nest.flatten(own), strict=True)
-            ]
-        )
-    return [np.stack(leaf, axis=1) for leaf in zip(*steps, strict=True)]
+    """Which elements of each leaf of innovations, [S, T, ...], are drawn along a trajectory that
+    has them: those that no mask covers.
+    """
+    by_step = [_masks(each, each.name) for each in _innovations(scorer, trajectory)]
+    found = []
+    for leaf, *masks in zip(tf.nest.flatten(innovation), *by_step, strict=True):
+        shape = leaf.shape.as_list()
+        mask = np.stack([np.broadcast_to(mask, shape[:1]) for mask in masks], axis=1)
+        found.append(np.broadcast_to(mask.reshape([*mask.shape, *[1] * len(shape[2:])]), shape))
+    return found
 
 
 def _masks(distribution: tfd.Distribution, name: str) -> list[np.ndarray]:
@@ -296,32 +290,3 @@ def _masks(distribution: tfd.Distribution, name: str) -> list[np.ndarray]:
             f"latent innovations must be of all reals at every step, as a Normal, got {name}"
         )
     return [mask]
-
-
-class _Innovation(Recorded):
-    """The answers of a recorded step; it keeps the distribution of the innovation."""
-
-    distribution: Any = None
-
-    def sample(
-        self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None
-    ) -> Nest:
-        if stage != "innovation":
-            return super().sample(stage, distribution, who)
-        self.distribution = distribution
-        recorded = self._draws["innovation"]
-        if not tf.nest.flatten(recorded):
-            recorded = random.sample(distribution, random.as_seed(0))
-        return recorded
-
-
-def _step(
-    scorer: Simulator, trajectory: Trajectory, step: int, user: Nest, stages: Recorded
-) -> Nest:
-    """The users' state [S, ...] after a recorded step."""
-    state = scorer.initial_state(trajectory.initial)
-    if step:
-        before = nests.at_step(trajectory.transitions, step - 1).draws
-        state = state._replace(candidates=before.candidates)
-    transition = nests.at_step(trajectory.transitions, step)
-    return user_step(scorer.users, user, scorer.shown(state, transition), stages).user

@@ -8,9 +8,8 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.stages import PartlySampled
 from recsim_tf.core.types import InitialDraws, Seed, SimulatorState, Trajectory
 from recsim_tf.core.validation import check_count
-from recsim_tf.fitting.likelihood.missing import draw_parts, missing_parts, with_zeros
+from recsim_tf.fitting.likelihood.missing import draw_parts, lacking
 from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.logs.trajectories import by_field
 
 
 def logged_users(
@@ -33,13 +32,11 @@ def logged_users(
     """
     check_count(num_users=num_users)
     spec = session_spec(simulator, num_users).initial.user
-    logged = by_field(spec, log.initial)
-    parts = missing_parts(simulator.users, num_users, spec, logged)
-    logged = with_zeros(parts, spec, logged, log.num_sessions)
+    parts, log = lacking(log, simulator.users, num_users, spec)
     rows_seed, parts_seed, seed = random.split_seed(seed, 3)
     rows = random.uniform_integers([num_users], rows_seed, log.num_sessions)
     user = tf.nest.map_structure(
-        lambda like, leaf: tf.gather(tf.cast(leaf, like.dtype), rows), spec, logged
+        lambda like, leaf: tf.gather(tf.cast(leaf, like.dtype), rows), spec, log.initial
     )
     begun = Trajectory(InitialDraws(user, (), (), ()), (), ())  # type: ignore[arg-type]
     begun = draw_parts(parts, simulator.users, begun, parts_seed)

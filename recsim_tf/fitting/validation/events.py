@@ -8,6 +8,7 @@ import tensorflow as tf
 from recsim_tf.core.types import Nest
 from recsim_tf.fitting.checks.dependence import document_ids
 from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.fitting.logs.tables.frames import pandas
 
 # Integers of so few values are categories.
 _MOST_CATEGORIES = 20
@@ -109,12 +110,6 @@ def _order(clicked: np.ndarray) -> np.ndarray:
 
 def _same(session: np.ndarray, document: np.ndarray, clicked: np.ndarray) -> np.ndarray:
     """float64 [M, 2]: how often the same document was shown and clicked before in the session."""
-    key = session * (document.max(initial=0) + 1) + document
-    order = np.argsort(key, kind="stable")
-    key, clicks = key[order], clicked[order].astype(np.float64)
-    begins = np.r_[True, key[1:] != key[:-1]][: len(key)]
-    first = np.maximum.accumulate(np.where(begins, np.arange(len(key)), 0))
-    total = np.cumsum(clicks) - clicks
-    found = np.empty([len(key), 2])
-    found[order] = np.stack([np.arange(len(key)) - first, total - total[first]], axis=1)
-    return found
+    events = pandas().DataFrame({"session": session, "document": document, "clicked": clicked})
+    same = events.groupby(["session", "document"])["clicked"]
+    return np.stack([same.cumcount(), same.cumsum() - clicked], axis=1).astype(np.float64)

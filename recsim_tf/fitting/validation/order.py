@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-import tensorflow as tf
 
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.validation import check_at_least
@@ -29,13 +28,7 @@ def shuffle_steps(log: SessionLog, seed: int = 0) -> SessionLog:
     check_at_least(0, seed=seed)
     keys = np.where(log.active, np.random.default_rng(seed).random(log.active.shape), 2.0)
     steps = np.argsort(keys, axis=1)
-    fields = ("documents", "shown", "hidden", "response", "innovation", "query")
-    changed = {}
-    for name in fields:
-        value = getattr(log, name)
-        if tf.nest.flatten(value):
-            changed[name] = repeat_last_step(take_steps(value, steps), log.length)
-    return log._replace(**changed)
+    return log.map_steps(lambda leaf: repeat_last_step(take_steps(leaf, steps), log.length))
 
 
 def what_order_tells(

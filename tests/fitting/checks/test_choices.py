@@ -89,20 +89,6 @@ def test_empty_positions_and_steps_after_the_end_do_not_count():
     np.testing.assert_allclose(found.observed, [1 / 3, 0])
 
 
-def test_true_probabilities_are_calibrated_and_stretched_ones_are_not():
-    generator = np.random.default_rng(0)
-    probs = generator.uniform(0.1, 0.6, [400, 5, 3])
-    log = log_of(generator.random(probs.shape) < probs, np.full(400, 5), slate_size=3)
-    log_prob = np.zeros([400, 5])
-    true = calibration(ChoicePredictions(probs, log_prob, log.response), log)
-    assert np.all(np.abs(true.observed - true.predicted) < 3.5 * true.standard_error)
-    assert true.expected_error < 2 * true.noise
-    stretched = calibration(
-        ChoicePredictions(0.35 + 1.4 * (probs - 0.35), log_prob, log.response), log
-    )
-    assert stretched.expected_error > 3 * stretched.noise
-
-
 def test_a_number_of_bins_below_one_is_refused_and_what_was_never_drawn_is_left_out():
     log = log_of([[0]], [1])
     with pytest.raises(ValueError, match="num_bins must be at least 1, got 0"):

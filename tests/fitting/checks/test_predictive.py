@@ -138,12 +138,6 @@ def test_engagement_is_left_out_where_it_hangs_on_innovations_that_were_not_logg
     assert any("innovations that were not logged" in note for note in check.notes)
 
 
-def test_initial_draws_that_were_not_logged_are_drawn(log):
-    sessions = Resimulation(evolution(**HAZARD), log._replace(initial=()))
-    assert sessions.initial_is_latent
-    assert np.all(sessions.simulated(0).length >= 1)
-
-
 @pytest.mark.slow
 def test_p_values_are_those_of_one_more_normal_draw():
     """With 20 simulations 5 % lie beyond 2.09 standard errors of prediction."""

@@ -17,10 +17,7 @@ from recsim_tf.fitting import (
     simulated_log,
     write_report,
 )
-from recsim_tf.fitting.checks.choices import (
-    calibrate,
-    predict_choices,
-)
+from recsim_tf.fitting.checks.choices import calibrate, predict_choices
 from recsim_tf.fitting.checks.predictive import predictive_check
 from recsim_tf.fitting.checks.resimulation import Resimulation
 from recsim_tf.fitting.checks.responses import predict_responses
@@ -240,7 +237,12 @@ def test_what_the_reward_sums_up_is_not_checked_twice(log):
 
 
 def test_a_report_tells_of_each_field(log, tmp_path):
+    log = log.take(range(100))
     result = fit(watchers(), {"users.dwell_loc": Parameter(0.5)}, log)
+    estimate = result.estimates["users.dwell_loc"]
+    assert abs(estimate.value - 1.0) < 3 * estimate.standard_error
+    expected = 0.5 / np.sqrt(np.sum(log.response.clicked[log.active]))
+    assert estimate.standard_error == pytest.approx(expected, rel=0.15)
     path = tmp_path / "fit.html"
     found = write_report(path, result, log)["calibrations"]
     assert list(found) == ["click probability", "dwell", "rating"]

@@ -42,23 +42,19 @@ def by_session(simulator, log, likelihood):
     return likelihood.of(fitted, log, 1000).by_session()
 
 
-def test_a_taste_is_drawn_given_a_device_that_is_known(simulator, log):
-    device, eager = log.initial.device, log.initial.eager
-    partial = log._replace(initial={"device": device, "eager": eager})
-    found = by_session(simulator, partial, Draws(20_000))
-    np.testing.assert_allclose(found, exact(log, device, eager), atol=0.05)
-
-
-def test_a_class_is_summed_out_beside_a_taste_that_is_drawn(simulator, log):
-    partial = log._replace(initial={"device": log.initial.device})
-    found = by_session(simulator, partial, Draws(20_000))
-    np.testing.assert_allclose(found, exact(log, log.initial.device), atol=0.05)
-
-
-def test_several_classes_are_summed_out(simulator, log):
-    partial = log._replace(initial={"taste": log.initial.taste})
-    found = by_session(simulator, partial, Classes())
-    np.testing.assert_allclose(found, exact(log, taste=log.initial.taste), rtol=1e-6)
+@pytest.mark.parametrize(
+    ("known", "likelihood", "atol"),
+    [
+        # A taste is drawn given a device; beside it a class is summed out.
+        (("device", "eager"), Draws(20_000), 0.05),
+        (("device",), Draws(20_000), 0.05),
+        (("taste",), Classes(), 1e-5),
+    ],
+)
+def test_what_is_missing_is_summed_out(simulator, log, known, likelihood, atol):
+    initial = {name: getattr(log.initial, name) for name in known}
+    found = by_session(simulator, log._replace(initial=initial), likelihood)
+    np.testing.assert_allclose(found, exact(log, **initial), atol=atol)
 
 
 def test_what_some_sessions_lack_is_summed_out_there_alone(simulator, log):
@@ -94,7 +90,7 @@ def test_chains_sample_a_taste_given_a_device(simulator, log):
     device, eager = log.initial.device, log.initial.eager
     partial = log._replace(initial={"device": device, "eager": eager})
     fitted = FittedSimulator(simulator, {"users.loc": Parameter()})
-    chains = Chains(100, jit_compile=True).of(fitted, partial, 1000)
+    chains = Chains(30, jit_compile=True).of(fitted, partial, 1000)
     assert chains.value() == pytest.approx(exact(log, device, eager).sum(), abs=0.6)
 
 
@@ -136,7 +132,9 @@ def test_faults_are_told(simulator, log):
 
     with pytest.raises(ValueError, match="must be of device, eager, taste, got divice"):
         scored({"divice": log.initial.device}, Draws(2))
-    with pytest.raises(ValueError, match="likelihood must be MeanField"):
+    with pytest.raises(
+        ValueError, match=r"must be MeanField.* for initial draws that are no class"
+    ):
         scored({"device": log.initial.device}, Classes())
     with pytest.raises(ValueError, match="for a log that lacks initial draws"):
         scored({"device": log.initial.device}, recsim_tf.fitting.Exact())

@@ -1,6 +1,6 @@
 """Logs without the users' initial draws, which are summed out by importance sampling."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +11,10 @@ import recsim_tf
 from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.types import Trajectory
-from recsim_tf.fitting import Classes, Draws, Parameter, fit, simulated_log
+from recsim_tf.fitting import Draws, Parameter, fit, simulated_log
 from recsim_tf.fitting.likelihood.batches import Lacking, Seeds
-from recsim_tf.fitting.likelihood.exact import EXACT, session_log_prob
 from recsim_tf.fitting.likelihood.initial import log_mean
 from recsim_tf.fitting.likelihood.missing import Part
-from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 from recsim_tf.policies import random_policy
 from tests.questions import Numbers
 
@@ -141,56 +139,6 @@ def test_a_fit_recovers_a_parameter_of_users_whose_draws_are_not_known(log):
     assert abs(estimate.value - GAIN) < 3 * estimate.standard_error
 
 
-def test_draws_are_refused_where_they_are_known_or_none(log):
+def test_draws_are_refused_where_they_are_known(log):
     with pytest.raises(ValueError, match=r"must not have Draws\(.* that has the users' initial"):
         fit(simulator(), {"users.gain": Parameter()}, log, likelihood=Draws())
-    with pytest.raises(ValueError, match="num_draws must be at least 2, got 1"):
-        Draws(1)
-
-
-class Kinds(NamedTuple):
-    kind: Any
-    level: Any
-
-
-class Guests(recsim_tf.UserModel):
-    """Users of one of three kinds, with one of three levels."""
-
-    gain: Any = recsim_tf.parameter(GAIN)
-
-    def initial_draws(self, num_users):
-        draw = tfd.Categorical(probs=tf.broadcast_to(tf.constant(PROBS), [num_users, 3]))
-        return tfd.JointDistributionNamed(Kinds(draw, draw))
-
-    def response(self, state, slate):
-        one, other = (tf.cast(each, self.dtype)[:, tf.newaxis] for each in state)
-        scores = one * slate.documents + other * slate.documents**2
-        return recsim_tf.choice.MultinomialLogit(1.0)(self.per_user("gain", 2) * scores, slate.mask)
-
-    def observe(self, state):
-        return state.kind
-
-
-@pytest.fixture(scope="module")
-def guests():
-    """A simulator, a log of it, and its log-likelihood without the initial draws."""
-    source = recsim_tf.Simulator(Guests(), Numbers(), slate_size=2, num_candidates=4)
-    log = simulated_log(source, 20, 3, seed=2)
-
-    def with_draws(kind, level):
-        draws = Kinds(np.full(20, kind, np.int32), np.full(20, level, np.int32))
-        return session_log_prob(source, log._replace(initial=draws))
-
-    return source, log, np.logaddexp.reduce([with_draws(*pair) for pair in PAIRS])
-
-
-def test_fields_are_summed_out_one_by_one(guests):
-    source, log, expected = guests
-    scorer = scoring_simulator(source)
-    kind, level = (Lacking((Part(field),), scorer.users, 20, 20) for field in Kinds._fields)
-    without_kind = Classes().around(EXACT, kind)
-    sessions, rows = as_trajectory(log, scorer, 20), tf.range(20)
-    for likelihood, atol in ((Classes(), 1e-5), (Draws(8000), 0.1)):
-        score = likelihood.around(without_kind, level).score
-        found = score(scorer, sessions, rows, Seeds(as_seed(1), as_seed(2)))
-        np.testing.assert_allclose(found, expected, atol=atol)

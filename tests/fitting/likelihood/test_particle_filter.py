@@ -66,7 +66,7 @@ def estimates(fitted, log, num_particles, num_runs):
 
 
 def test_the_likelihood_and_its_gradient_are_those_of_enumeration(fitted, log, exact):
-    values, gradients = estimates(fitted, log, num_particles=1000, num_runs=20)
+    values, gradients = estimates(fitted, log, num_particles=300, num_runs=20)
     for found, expected in zip((values, gradients), exact, strict=True):
         standard_error = found.std(0, ddof=1) / np.sqrt(len(found))
         np.testing.assert_array_less(

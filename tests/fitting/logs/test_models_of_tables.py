@@ -10,8 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf import Clicks, Simulator, UserModel, fitting, policies
 from recsim_tf.choice import MultinomialLogit, with_engagement
-from recsim_tf.fitting.checks.choices import calibrate, choices_among
-from recsim_tf.fitting.checks.responses import predict_responses
+from recsim_tf.fitting.checks.choices import predict_choices
 from recsim_tf.fitting.logs import from_table
 from tests.fitting.sessions import Ids
 from tests.worlds.purchases import purchases
@@ -69,16 +68,6 @@ def test_a_fit_to_the_table_finds_the_parameters(simulator, simulated, read):
         assert 0 < estimate.standard_error < 0.1
 
 
-def test_the_clicks_of_the_table_are_predicted_and_calibrated(simulator, simulated, read):
-    log = read._replace(initial=simulated.initial)
-    responses = predict_responses(simulator, log)
-    predictions = choices_among(responses, log.slate_size)
-    np.testing.assert_array_equal(predictions.logged, log.response.clicked)
-    assert predictions.probs.shape == log.response.clicked.shape
-    calibration = calibrate(responses, log)["clicked"]
-    assert calibration.expected_error < 2 * calibration.noise
-
-
 LENGTH = np.float32([1.0, 2.0, 3.0])
 DWELLS = ("session", "step", "position", "document", "clicked", "engagement")
 
@@ -119,3 +108,8 @@ def test_a_table_of_choices_and_dwell_times_is_scored_as_what_was_simulated():
     log_prob = fitting.session_log_prob(simulator, log)
     assert np.isfinite(log_prob).all()
     np.testing.assert_array_equal(log_prob, fitting.session_log_prob(simulator, simulated))
+    # The choice beside the dwell time is predicted.
+    predictions = predict_choices(simulator, log)
+    np.testing.assert_array_equal(predictions.logged, simulated.response.choice)
+    chosen = np.take_along_axis(predictions.probs, log.response[0][..., np.newaxis], axis=-1)
+    np.testing.assert_allclose(predictions.log_prob, np.log(chosen[..., 0]), rtol=1e-5)

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from recsim_tf.fitting import from_trajectory
 from recsim_tf.fitting.likelihood.exact import session_log_prob
+from recsim_tf.policies import random_policy
 from tests.fitting.sessions import HAZARD, evolution, exploration, rollout, satisfaction
+from tests.refusals import assert_refused
 
 SIMULATORS = {
     "a rule of departure": (evolution(), 3),
@@ -78,24 +79,31 @@ def test_a_split_shares_out_whole_sessions():
     both = np.sort(np.concatenate([train.initial, held_out.initial]), axis=0)
     np.testing.assert_array_equal(both, np.sort(log.initial, axis=0))
     assert log.take([0, 1]).split(0.01)[1].num_sessions == 1
-    with pytest.raises(ValueError, match=r"held_out must be in \(0, 1\), got 1.0"):
-        log.split(1.0)
-    with pytest.raises(ValueError, match="a log of at least 2 sessions can be split, got 1"):
-        log.take([0]).split(0.5)
 
 
-def test_a_log_that_lacks_what_the_models_draw_is_refused():
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda log: log.split(1.0), r"held_out must be in \(0, 1\), got 1.0"),
+        (lambda log: log.take([0]).split(0.5), "a log of at least 2 sessions can be split, got 1"),
+        (lambda log: log.pad(log.max_length - 1), "max_length must be at least"),
+        (lambda log: log.cut(log.length + 1), "length must hold a number of steps for each sess"),
+        (
+            lambda log: session_log_prob(evolution(), log._replace(innovation=())),
+            r"innovation must hold what .*, int32 \[\], got 0 arrays",
+        ),
+        (
+            lambda log: session_log_prob(exploration(), log),
+            "must have slates of slate_size=2 documents, got 3",
+        ),
+        (
+            lambda log: from_trajectory(
+                evolution().rollout(random_policy(evolution()), 4, 3, seed=0, auto_reset=True)
+            ),
+            r"one session a row \(auto_reset=False\)",
+        ),
+    ],
+)
+def test_what_is_no_log_of_the_models_is_refused(call, message):
     log = from_trajectory(rollout(evolution()))
-    with pytest.raises(ValueError, match=r"innovation must hold what .*, int32 \[\], got 0 arrays"):
-        session_log_prob(evolution(), log._replace(innovation=()))
-    with pytest.raises(ValueError, match="must have slates of slate_size=2 documents, got 3"):
-        session_log_prob(exploration(), log)
-
-
-def test_auto_reset_trajectories_are_refused():
-    simulator = evolution()
-    trajectory = simulator.rollout(
-        lambda o, s, seed: (tf.tile([[0, 1, 2]], [4, 1]), s), 4, 3, seed=0, auto_reset=True
-    )
-    with pytest.raises(ValueError, match=r"one session a row \(auto_reset=False\)"):
-        from_trajectory(trajectory)
+    assert_refused(lambda: call(log), message)

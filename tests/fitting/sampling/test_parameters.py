@@ -14,6 +14,7 @@ from recsim_tf.core.types import Clicks
 from recsim_tf.environments.interest_evolution import UtilityVideos
 from recsim_tf.fitting import NUTS, Parameter, fit, from_trajectory, sample_parameters
 from tests.fitting.sessions import HAZARD, evolution, rollout
+from tests.refusals import assert_refused
 
 
 class CoinUsers(UserModel):
@@ -155,19 +156,14 @@ def test_over_many_sessions_the_posterior_is_that_of_maximum_likelihood_and_its_
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"start": {"users.kinds": 0.5}}, "start must have .*, got none for users.click_prob"),
         ({"start": {"users.click_prob": 1.5}}, "users.click_prob must start within its support"),
+        (
+            {"parameters": {"users.unused": Parameter(1.0)}, "start": {"users.unused": 1.0}},
+            r"neither the log nor a prior tells anything about users\.unused",
+        ),
     ],
 )
-def test_bad_arguments_are_named(coin_log, arguments, message):
-    arguments = {"start": {"users.click_prob": 0.5}, **arguments}
+def test_what_cannot_be_sampled_is_named(coin_log, arguments, message):
     parameters = {"users.click_prob": Parameter(support="unit")}
-    with pytest.raises(ValueError, match=message):
-        sample_parameters(coin(), parameters, coin_log, **arguments)
-
-
-def test_a_parameter_of_which_nothing_is_known_is_refused(coin_log):
-    parameters = {"users.unused": Parameter(), "users.click_prob": Parameter(support="unit")}
-    start = {"users.unused": 1.0, "users.click_prob": 0.5}
-    with pytest.raises(
-        ValueError, match=r"neither the log nor a prior tells anything about users\.unused"
-    ):
-        sample_parameters(coin(), parameters, coin_log, start=start)
+    start = {"users.click_prob": 0.5}
+    arguments = {"parameters": parameters, "start": start, "log": coin_log, **arguments}
+    assert_refused(lambda: sample_parameters(coin(), **arguments), message)

@@ -1,66 +1,27 @@
-from typing import NamedTuple
-
 import numpy as np
 import pytest
-import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core.models import UserModel
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Clicks
 from recsim_tf.environments.intents import IntentUsers, intents
-from recsim_tf.environments.interest_evolution import UtilityVideos
 from recsim_tf.fitting import NUTS, from_trajectory, simulated_log
 from recsim_tf.fitting.likelihood.exact import session_log_prob
 from recsim_tf.fitting.sampling.sessions import sample_sessions
 from tests.fitting.sessions import evolution, exploration, rollout, satisfaction
+from tests.refusals import assert_refused
+from tests.worlds.latents import latents
 
 NUM_USERS, NUM_STEPS = 5, 4
 LEVEL, STEP, RATING = 1.0, 0.5, 0.3
 
 
-class Level(NamedTuple):
-    level: tf.Tensor  # [B]
-    num_steps: tf.Tensor  # [B]
-
-
-class RatingUsers(UserModel):
-    """Users who rate slates around a level that walks; user i leaves after i + 1 steps."""
-
-    dtype = tf.float64
-
-    def initial_draws(self, num_users):
-        return tfd.Normal(tf.zeros([num_users], tf.float64), LEVEL)
-
-    def initial_state(self, draws):
-        return Level(draws, tf.zeros_like(draws))
-
-    def response(self, state, slate):
-        return tfd.Normal(state.level, RATING)
-
-    def outcome(self, state, slate, draw):
-        return Clicks(clicked=tf.cast(slate.mask, tf.float64) * draw[:, tf.newaxis])
-
-    def innovation(self, state, slate, response):
-        return tfd.Normal(tf.zeros_like(state.level), STEP)
-
-    def update(self, state, slate, response, innovation):
-        return Level(state.level + innovation, state.num_steps + 1)
-
-    def departure(self, state):
-        return state.num_steps > tf.range(state.level.shape[0], dtype=tf.float64)
-
-    def observe(self, state):
-        return state.level
-
-
 def rating() -> Simulator:
-    return Simulator(RatingUsers(), UtilityVideos(dtype=tf.float64), slate_size=1, num_candidates=2)
+    return latents(users={"spread": LEVEL, "noise": RATING, "walk": STEP})
 
 
 @pytest.fixture(scope="module")
 def log():
-    return from_trajectory(rollout(rating(), NUM_USERS, NUM_STEPS))
+    log = from_trajectory(rollout(rating(), NUM_USERS, NUM_STEPS))
+    return log.cut(np.minimum(np.arange(NUM_USERS) + 1, NUM_STEPS))
 
 
 def exact(log, session, initial, innovation):
@@ -176,19 +137,18 @@ def test_the_same_seed_gives_the_same_draws(log):
 )
 def test_latents_that_cannot_be_sampled_are_named(simulator, latent, message):
     log = from_trajectory(rollout(simulator, num_users=3, num_steps=2))
-    with pytest.raises(ValueError, match=message):
-        sample_sessions(simulator, log._replace(**{name: () for name in latent}))
+    latent = log._replace(**{name: () for name in latent})
+    assert_refused(lambda: sample_sessions(simulator, latent), message)
 
 
-def test_bad_arguments_are_named(log):
-    latent = log._replace(initial=())
-    for arguments, message in (
-        ({"num_chains": 0}, "num_chains must be at least 1, got 0"),
-        ({"log": latent.take(np.arange(0))}, "the log must have at least one session, got none"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            sample_sessions(rating(), **{"log": latent, **arguments})
-    with pytest.raises(ValueError, match="num_samples must be at least 4, got 3"):
-        NUTS(num_samples=3)
-    with pytest.raises(ValueError, match="num_burnin_steps must be at least 1, got 0"):
-        NUTS(num_burnin_steps=0)
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda log: sample_sessions(rating(), log, num_chains=0), "num_chains must be at least 1"),
+        (lambda log: sample_sessions(rating(), log.take([])), "must have at least one session"),
+        (lambda log: NUTS(num_samples=3), "num_samples must be at least 4, got 3"),
+        (lambda log: NUTS(num_burnin_steps=0), "num_burnin_steps must be at least 1, got 0"),
+    ],
+)
+def test_bad_arguments_are_named(log, make, message):
+    assert_refused(lambda: make(log._replace(initial=())), message)

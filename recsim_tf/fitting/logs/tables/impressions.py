@@ -1,15 +1,13 @@
 """The rows of a table, parsed: what can be judged of each row by itself."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from recsim_tf.core.types import Nest
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
-from recsim_tf.fitting.logs.tables.frames import check_present, check_roles
+from recsim_tf.fitting.logs.tables.frames import check_present, check_roles, pandas
 
 _ROLES = (
     "session",
@@ -26,29 +24,6 @@ _ROLES = (
 )
 UNKNOWN = -2
 _MAX_POSITION = 2**31
-
-
-class Impressions(NamedTuple):
-    """M documents shown, [M] each; `()` stands for what the table lacks."""
-
-    row: np.ndarray  # int64, the row of the table
-    session: np.ndarray  # int64
-    step: Nest  # float64, whole numbers
-    timestamp: Nest  # float64 or int64
-    visit: Nest  # float64, whole numbers
-    position: np.ndarray  # int64, from 0
-    document: np.ndarray  # int64, position in the vocabulary
-    clicked: Nest  # bool
-    # int64, the document chosen in this slate, -1 for none, UNKNOWN for one that is not in the
-    # vocabulary
-    chosen: Nest
-    purchased: Nest  # bool
-    engagement: Nest  # float32
-    departed: Nest  # bool
-    attributes: tuple  # of float32
-
-    def take(self, index: np.ndarray) -> "Impressions":
-        return tf.nest.map_structure(lambda leaf: leaf[index], self)
 
 
 def check_columns(
@@ -85,69 +60,85 @@ def parse(
     document_ids: Sequence | np.ndarray | None,
     first_position: int,
     faults: Faults,
-) -> tuple[Impressions, np.ndarray]:
-    """The rows of a table that are without a fault, and the vocabulary of documents, [D]; with the
-    arguments of `from_table`, and the session of each row, int64 [R].
+) -> tuple[Any, np.ndarray]:
+    """The impressions, which are the rows of a table that are without a fault, and the vocabulary
+    of documents, [D]; with the arguments of `from_table`, and the session of each row, int64 [R].
+
+    The impressions are a DataFrame whose index is the row of the table. Its columns are "session",
+    the number of each attribute, and the roles that the table has: positions are int64 from 0,
+    documents int64 positions in the vocabulary, and a chosen document is -1 where there is none,
+    and UNKNOWN where it is not in the vocabulary.
     """
+    found: dict[Any, np.ndarray] = {"session": sessions}
 
     def number(role, is_allowed, allowed, read=parsing.numbers):
-        """The column of a role as numbers [R], or () where there is none."""
-        if role not in columns:
-            return ()
-        return faults.numbers(columns[role], is_allowed, allowed, f"invalid {role}", read)
+        if role in columns:
+            reason = f"invalid {role}"
+            found[role] = faults.numbers(columns[role], is_allowed, allowed, reason, read)
 
     def flag(role):
-        """The column of a role as bool [R], or () where there is none."""
-        return faults.flags(columns[role], f"invalid {role}") if role in columns else ()
-
-    step = number("step", parsing.is_whole, "be a whole number", parsing.exact_numbers)
-    timestamp: Nest = ()
-    if "timestamp" in columns:
-        timestamp, valid = parsing.timestamps(frame[columns["timestamp"]])
-        faults.refuse(
-            ~valid, columns["timestamp"], "be a number or a date (ISO 8601)", "invalid timestamp"
-        )
+        if role in columns:
+            found[role] = faults.flags(columns[role], f"invalid {role}")
 
     def is_position(value):
         return parsing.is_whole(value) & (value >= first_position) & (value < _MAX_POSITION)
 
-    position = number("position", is_position, f"be a whole number of at least {first_position}")
+    number("step", parsing.is_whole, "be a whole number", parsing.exact_numbers)
+    if "timestamp" in columns:
+        found["timestamp"], valid = parsing.timestamps(frame[columns["timestamp"]])
+        allowed = "be a number or a date (ISO 8601)"
+        faults.refuse(~valid, columns["timestamp"], allowed, "invalid timestamp")
+    number("position", is_position, f"be a whole number of at least {first_position}")
     document, vocabulary = parsing.codes(frame[columns["document"]], document_ids, ordered=True)
+    found["document"] = document
     known = "be a document id" if document_ids is None else "be one of document_ids"
     faults.refuse(document < 0, columns["document"], known, "invalid document")
-    clicked = flag("clicked")
-    chosen: Nest = ()
+    flag("clicked")
     if "chosen_document" in columns:
         column = frame[columns["chosen_document"]]
         chosen, _ = parsing.codes(column, vocabulary)
-        chosen = np.where((chosen < 0) & column.notna().to_numpy(), UNKNOWN, chosen)
-    engagement: Nest = ()
+        is_unknown = (chosen < 0) & column.notna().to_numpy()
+        found["chosen_document"] = np.where(is_unknown, UNKNOWN, chosen)
     if "engagement" in columns:
         column = frame[columns["engagement"]]
-        engagement = parsing.float32(column)
+        found["engagement"] = parsing.float32(column)
         # That a chosen document has some is judged with its slate.
-        invalid = ~np.isfinite(engagement) & column.notna().to_numpy()
+        invalid = ~np.isfinite(found["engagement"]) & column.notna().to_numpy()
         faults.refuse(invalid, columns["engagement"], "be a finite number", "invalid engagement")
-    departed = flag("departed")
-    values = [
-        faults.numbers(name, np.isfinite, "be a finite number", read=parsing.float32)
-        for name in attributes
-    ]
-    rows = np.arange(len(frame))
-    everything = Impressions(
-        rows,
-        sessions,
-        step,
-        timestamp,
-        number("visit", parsing.is_whole, "be a whole number", parsing.exact_numbers),
-        position,
-        document,
-        clicked,
-        chosen,
-        flag("purchased"),
-        engagement,
-        departed,
-        tuple(values),
-    )
-    sound = everything.take(faults.sound(rows))
-    return sound._replace(position=sound.position.astype(np.int64) - first_position), vocabulary
+    flag("departed")
+    for place, name in enumerate(attributes):
+        found[place] = faults.numbers(name, np.isfinite, "be a finite number", read=parsing.float32)
+    number("visit", parsing.is_whole, "be a whole number", parsing.exact_numbers)
+    flag("purchased")
+    impressions = pandas().DataFrame(found)
+    impressions = impressions[faults.sound(impressions.index)]
+    position = impressions["position"].astype(np.int64) - first_position
+    return impressions.assign(position=position), vocabulary
+
+
+def read_users(
+    frame: Any, columns: Mapping[str, str], sessions: np.ndarray, faults: Faults
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Columns by name as arrays [S'], one value for each number in `sessions` [R]; and by name what
+    the codes of a column of text stand for, sorted.
+
+    Numbers are float32, NaN where a session has none. Text is int32 codes, -1 where it has none. A
+    column must have one value a session, apart from empty cells; others are refused by `faults`.
+    """
+    if not isinstance(columns, Mapping):
+        raise ValueError(f"user_columns must map names to columns of the table, got {columns!r}")
+    check_present(frame, tuple(columns.values()))
+    found: dict[str, np.ndarray] = {}
+    categories: dict[str, np.ndarray] = {}
+    for name, column in columns.items():
+        if pandas().api.types.is_numeric_dtype(frame[column]):
+            values = parsing.float32(frame[column])
+            known, empty = np.isfinite(values), np.nan
+        else:
+            codes, categories[name] = parsing.codes(frame[column], ordered=True)
+            values, known, empty = codes.astype(np.int32), codes >= 0, -1
+        found[name] = np.full(sessions.max(initial=-1) + 1, empty, values.dtype)
+        found[name][sessions[known]] = values[known]
+        several = known & (values != found[name][sessions])
+        faults.refuse(several, column, "have one value a session", f"several values of {column}")
+    return found, categories

@@ -3,154 +3,98 @@ sessions.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
 from recsim_tf.fitting.logs.tables.faults import Faults
-from recsim_tf.fitting.logs.tables.impressions import UNKNOWN, Impressions
+from recsim_tf.fitting.logs.tables.impressions import UNKNOWN
 
 
-def same_as_before(values: np.ndarray) -> np.ndarray:
-    """bool [M]: which values [M] are the same as the one before them."""
-    return np.append(False, values[1:] == values[:-1])[: len(values)]
-
-
-class Slates(NamedTuple):
-    """Impressions sorted by session, step and position, [M], and where each belongs."""
-
-    impressions: Impressions
-    slate: np.ndarray  # int64 [M], slates are numbered through all sessions
-    first: np.ndarray  # int64 [M], where the slate begins in the impressions
-    first_of_session: np.ndarray  # int64 [M], where the session begins
-    picked: np.ndarray  # bool [M], the document is chosen or clicked
-
-    def without_faults(self, faults: Faults) -> "Slates":
-        return self.take(faults.sound(self.impressions.row))
-
-    def take(self, which: np.ndarray) -> "Slates":
-        """The slates of impressions where bool [M] is true, of which whole slates are taken."""
-        return self if which.all() else _located(self.impressions.take(which))
-
-
-def check_table_order(
-    impressions: Impressions, columns: Mapping[str, str], faults: Faults
-) -> Impressions:
+def check_table_order(impressions: Any, columns: Mapping[str, str], faults: Faults) -> Any:
     """Refuses timestamps that decrease within a session where they alone tell the order of
     steps.
     """
-    index = np.argsort(impressions.session, kind="stable")
-    session, timestamp = impressions.session[index], impressions.timestamp[index]
-    _refuse_decrease(session, timestamp, impressions.row[index], columns, faults)
-    return impressions.take(faults.sound(impressions.row))
+    _refuse_decrease(impressions.sort_values("session", kind="stable"), columns, faults)
+    return impressions[faults.sound(impressions.index)]
 
 
 def arrange(
-    impressions: Impressions,
+    impressions: Any,
     columns: Mapping[str, str],
     slate_size: int | None,
     multiple_clicks: bool,
     faults: Faults,
-) -> tuple[Slates, int]:
-    """The slates of the sessions without a fault, and their size K; with the arguments of
-    `from_table`. What cannot be a slate or a session is refused.
+) -> tuple[Any, int]:
+    """The impressions, as `parse` makes them, of the sessions without a fault, by session, step and
+    position; and the size K of their slates; with the arguments of `from_table`. What cannot be a
+    slate or a session is refused.
+
+    They have two more columns: "slate", a number through all sessions, and "picked", whether the
+    document is chosen or clicked.
     """
-    order = impressions.step if "step" in columns else impressions.timestamp
-    slates = _located(
-        impressions.take(np.lexsort((impressions.position, order, impressions.session)))
+    step = "step" if "step" in columns else "timestamp"
+    shown = impressions.sort_values(["session", step, "position"])
+    slate = shown.groupby(["session", step], sort=False).ngroup()
+    picked = (
+        shown["clicked"] if "clicked" in columns else shown["document"] == shown["chosen_document"]
     )
-    shown = slates.impressions
-    repeated = same_as_before(slates.slate) & same_as_before(shown.position)
+    shown = shown.assign(slate=slate, picked=picked)
+    repeated = shown.duplicated(["slate", "position"])
     allowed = "differ from the other positions of its slate"
-    faults.refuse(repeated, columns["position"], allowed, "duplicate position", shown.row)
-    slates = slates.without_faults(faults)
-    shown = slates.impressions
-    largest = int(np.bincount(slates.slate).max(initial=0)) if slate_size is None else slate_size
+    faults.refuse(repeated, columns["position"], allowed, "duplicate position", shown.index)
+    shown = shown[faults.sound(shown.index)]
+    largest = int(np.bincount(shown["slate"]).max(initial=0)) if slate_size is None else slate_size
     allowed = (
         f"be one of the first slate_size={largest} positions (set first_position or slate_size for"
         " others)"
     )
-    outside = shown.position >= largest
-    faults.refuse(outside, columns["position"], allowed, "position outside the slate", shown.row)
-    _check_times(slates, columns, faults)
-    _check_choices(slates, columns, multiple_clicks, faults)
-    return slates.without_faults(faults), largest
+    outside = shown["position"] >= largest
+    reason = "position outside the slate"
+    faults.refuse(outside, columns["position"], allowed, reason, shown.index)
+    if "step" in columns and "timestamp" in columns:
+        begins = shown[~shown["slate"].duplicated()]
+        earliest = shown.groupby("slate")["timestamp"].min().to_numpy()
+        _refuse_decrease(begins.assign(timestamp=earliest), columns, faults)
+    _check_choices(shown, columns, multiple_clicks, faults)
+    return shown[faults.sound(shown.index)], largest
 
 
-def _located(impressions: Impressions) -> Slates:
-    """Sorted impressions with their slates."""
-    session = impressions.session
-    order = impressions.step if isinstance(impressions.step, np.ndarray) else impressions.timestamp
-    new_session = ~same_as_before(session)
-    new_slate = new_session | ~same_as_before(order)
-    index = np.arange(len(session))
-    first = np.maximum.accumulate(np.where(new_slate, index, 0))
-    picked = (
-        impressions.clicked
-        if isinstance(impressions.clicked, np.ndarray)
-        else impressions.document == impressions.chosen
-    )
-    return Slates(
-        impressions,
-        np.cumsum(new_slate) - 1,
-        first,
-        np.maximum.accumulate(np.where(new_session, index, 0)),
-        picked,
-    )
-
-
-def _check_times(slates: Slates, columns: Mapping[str, str], faults: Faults) -> None:
-    """Refuses steps whose earliest timestamp is before that of the step in front of it."""
-    if "step" not in columns or "timestamp" not in columns:
-        return
-    shown = slates.impressions
-    begins = np.flatnonzero(slates.first == np.arange(len(slates.first)))
-    if not len(begins):
-        return
-    earliest = np.minimum.reduceat(shown.timestamp, begins)
-    _refuse_decrease(shown.session[begins], earliest, shown.row[begins], columns, faults)
-
-
-def _refuse_decrease(
-    session: np.ndarray,
-    time: np.ndarray,
-    row: np.ndarray,
-    columns: Mapping[str, str],
-    faults: Faults,
-) -> None:
-    decreases = same_as_before(session) & np.append(False, time[1:] < time[:-1])[: len(time)]
+def _refuse_decrease(steps: Any, columns: Mapping[str, str], faults: Faults) -> None:
+    """Refuses timestamps that decrease within a session; `steps` stand session by session."""
+    decreases = steps["session"].duplicated() & (steps["timestamp"].diff() < 0)
     allowed = "not decrease within a session"
-    faults.refuse(decreases, columns["timestamp"], allowed, "timestamps out of order", row)
+    faults.refuse(decreases, columns["timestamp"], allowed, "timestamps out of order", steps.index)
 
 
 def _check_choices(
-    slates: Slates, columns: Mapping[str, str], multiple_clicks: bool, faults: Faults
+    shown: Any, columns: Mapping[str, str], multiple_clicks: bool, faults: Faults
 ) -> None:
-    shown, picked = slates.impressions, slates.picked
+    picked, by_slate = shown["picked"], shown.groupby("slate")
 
     def refuse(bad, role, allowed, reason):
-        faults.refuse(bad, columns[role], allowed, reason, shown.row)
+        faults.refuse(bad, columns[role], allowed, reason, shown.index)
 
-    before = np.cumsum(picked) - picked
-    again = picked & (before > before[slates.first])
+    again = picked & (by_slate["picked"].cumsum() > 1)
     if "clicked" in columns:
         allowed = "be 1 in at most one row of a slate (set multiple_clicks for more)"
         refuse(again & (not multiple_clicks), "clicked", allowed, "more than one choice")
     else:
         role = "chosen_document"
-        differs = shown.chosen != shown.chosen[slates.first]
+        chosen = shown[role]
+        differs = chosen != by_slate[role].transform("first")
         refuse(differs, role, "be the same in all rows of a slate", "chosen document differs")
-        counts = np.bincount(slates.slate, weights=picked, minlength=1)[slates.slate]
-        absent = (shown.chosen != -1) & ((counts == 0) | (shown.chosen == UNKNOWN))
+        is_shown = by_slate["picked"].transform("any") & (chosen != UNKNOWN)
+        absent = (chosen != -1) & ~is_shown
         refuse(absent, role, "be a document of its slate", "chosen document not shown")
         refuse(again, role, "be shown once in its slate", "chosen document shown twice")
     if "purchased" in columns:
-        unclicked = shown.purchased & ~picked
+        unclicked = shown["purchased"] & ~picked
         refuse(unclicked, "purchased", "be 0 where nothing is clicked", "purchase without a click")
     if "engagement" in columns:
-        missing = picked & ~np.isfinite(shown.engagement)
+        missing = picked & ~np.isfinite(shown["engagement"])
         allowed = "be a finite number where a document is chosen"
         refuse(missing, "engagement", allowed, "invalid engagement")
     if "departed" in columns:
-        differs = shown.departed != shown.departed[slates.first_of_session]
+        differs = shown["departed"] != shown.groupby("session")["departed"].transform("first")
         refuse(differs, "departed", "be the same in all rows of a session", "departed differs")

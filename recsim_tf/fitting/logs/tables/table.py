@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from recsim_tf.choice import ClicksAndPurchases
+from recsim_tf.core.distributions.joint import record
 from recsim_tf.core.types import Nest
 from recsim_tf.core.validation import check_at_least, check_different, check_plain
 from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step
 from recsim_tf.fitting.logs.tables import impressions, parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
 from recsim_tf.fitting.logs.tables.frames import as_frame
-from recsim_tf.fitting.logs.tables.slates import Slates, arrange, check_table_order
-from recsim_tf.fitting.logs.tables.users import read_users
-from recsim_tf.fitting.logs.tables.visits import TableVisits, Visits, find_visits
+from recsim_tf.fitting.logs.tables.slates import arrange, check_table_order
+from recsim_tf.fitting.logs.tables.visits import TableVisits, find_visits
 
 _LOG = logging.getLogger(__name__)
 
@@ -148,25 +148,25 @@ def from_table(
     sessions = np.where(missing, len(session_ids), sessions)
     faults = Faults(frame, sessions, drop_invalid)
     faults.refuse(missing, columns["session"], "be a session id", "missing session id")
-    of_users, user_values = read_users(frame, user_columns, sessions, faults)
+    of_users, user_values = impressions.read_users(frame, user_columns, sessions, faults)
     shown, vocabulary = impressions.parse(
         frame, columns, attributes, sessions, document_ids, first_position, faults
     )
     if "step" not in columns:
         shown = check_table_order(shown, columns, faults)
-    slates, num_positions = arrange(shown, columns, slate_size, multiple_clicks, faults)
-    found: Visits | None = None
+    shown, num_positions = arrange(shown, columns, slate_size, multiple_clicks, faults)
     if visits is not None:
-        slates, found = find_visits(slates, columns, frame[columns["timestamp"]], visits, faults)
+        shown = find_visits(shown, columns, frame[columns["timestamp"]], visits, faults)
     if faults.summary:
         _LOG.warning(
             "%s: %s",
             os.fspath(table) if isinstance(table, str | os.PathLike) else "table",
             faults.summary,
         )
-    if not len(slates.slate):
+    if shown.empty:
         raise ValueError(f"table must have a session without a fault, got none: {faults.summary}")
-    log, engagement, kept = _pad(slates, num_positions, departed, multiple_clicks, found)
+    places = range(len(attributes))
+    log, engagement, kept = _pad(shown, num_positions, places, departed, multiple_clicks)
     log = log._replace(initial={name: values[kept] for name, values in of_users.items()} or ())
     ids = session_ids[kept]
     return TableLog(log, vocabulary, ids, engagement, user_values, faults.dropped)
@@ -183,59 +183,56 @@ def _check_visits(visits: TableVisits | None, columns: Mapping[str, str]) -> Non
 
 
 def _pad(
-    slates: Slates,
-    num_positions: int,
-    departed: bool,
-    multiple_clicks: bool,
-    visits: Visits | None,
+    shown: Any, num_positions: int, attributes: Sequence[int], departed: bool, multiple_clicks: bool
 ) -> tuple[SessionLog, Nest, np.ndarray]:
     """The log of at least one session, the engagement, and the numbers [S] that the sessions
     had.
     """
-    shown = slates.impressions
-    kept, row = np.unique(shown.session, return_inverse=True)
-    step = slates.slate - slates.slate[slates.first_of_session]
+    kept, row = np.unique(shown["session"], return_inverse=True)
+    first_slate = shown.groupby("session")["slate"].transform("first")
+    step = (shown["slate"] - first_slate).to_numpy()
     length = np.zeros(len(kept), np.int32)
     np.maximum.at(length, row, (step + 1).astype(np.int32))
 
     def by_position(values, dtype):
         """[S, T, K], zeros where nothing is shown."""
         padded = np.zeros((len(kept), length.max(), num_positions), dtype)
-        padded[row, step, shown.position] = values
+        padded[row, step, shown["position"]] = values
         return repeat_last_step(padded, length)
 
-    def by_step(values, fill, dtype, where):
+    def by_step(column, dtype, fill=0, where=slice(None)):
+        """[S, T], of the rows `where`, and `fill` in steps without one."""
         padded = np.full((len(kept), length.max()), fill, dtype)
-        padded[row[where], step[where]] = values[where]
+        padded[row[where], step[where]] = shown[column][where]
         return repeat_last_step(padded, length)
 
-    hidden = tuple(by_position(values, np.float32) for values in shown.attributes)
-    everywhere = np.ones(len(row), bool)
+    hidden = tuple(by_position(shown[place], np.float32) for place in attributes)
     left = np.full(len(kept), departed)
-    if isinstance(shown.departed, np.ndarray):
-        left[row] = shown.departed
+    if "departed" in shown:
+        left[row] = shown["departed"]
     innovation: Nest = ()
-    if visits is not None:
-        left = np.zeros(len(kept), bool)
-        np.logical_or.at(left, row, visits.over)
-        innovation = visits.innovation(lambda values: by_step(values, 0, values.dtype, everywhere))
+    if "ends" in shown:
+        left = shown.groupby("session")["over"].any().to_numpy()
+        visit = {name: by_step(name, shown[name].dtype) for name in ("ends", "days")}
+        # Of `ReturningUsers` whose other parts draw nothing.
+        innovation = record("Innovation", {"visit": record("Visit", visit)})
     engagement: Nest = ()
-    if isinstance(shown.engagement, np.ndarray):
-        engagement = by_position(np.nan_to_num(shown.engagement), np.float32)
+    if "engagement" in shown:
+        engagement = by_position(np.nan_to_num(shown["engagement"]), np.float32)
     response: Nest
-    if isinstance(shown.purchased, np.ndarray):
+    if "purchased" in shown:
         response = ClicksAndPurchases(
-            by_position(slates.picked, np.int32), by_position(shown.purchased, np.int32)
+            by_position(shown["picked"], np.int32), by_position(shown["purchased"], np.int32)
         )
     elif multiple_clicks:
-        response = by_position(slates.picked, np.int32)
+        response = by_position(shown["picked"], np.int32)
     else:
-        response = by_step(shown.position, num_positions, np.int32, slates.picked)
+        response = by_step("position", np.int32, num_positions, shown["picked"].to_numpy())
     log = SessionLog(
         length=length,
         departed=left,
         initial=(),
-        documents=by_position(shown.document, np.int32),
+        documents=by_position(shown["document"], np.int32),
         shown=by_position(True, bool),
         hidden=hidden[0] if len(hidden) == 1 else hidden,
         response=response,

@@ -2,17 +2,14 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from recsim_tf.core.distributions.joint import record
 from recsim_tf.core.ranges import Range
-from recsim_tf.core.types import Nest
 from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.fitting.logs.tables.faults import Faults
 from recsim_tf.fitting.logs.tables.frames import pandas
-from recsim_tf.fitting.logs.tables.slates import Slates, same_as_before
 
 _HOUR, _DAY = 3600.0, 86400.0
 _OF_DATES = 1e-9  # seconds, in which dates are counted
@@ -67,118 +64,69 @@ class TableVisits:
             )
 
 
-class Visits(NamedTuple):
-    """What becomes of visits at each of M documents shown, [M]."""
-
-    ends: np.ndarray  # int32, 1 where the visit ends with the step
-    days: np.ndarray  # float64, as draws of `core.distributions.ReturnTime`, 0 where it goes on
-    over: np.ndarray  # bool, the user is not back within the horizon
-
-    def innovation(self, by_step: Any) -> Nest:
-        """The innovation of `ReturningUsers` whose other parts draw nothing; `by_step` makes
-        [S, T] of [M].
-        """
-        visit = record("Visit", {"ends": by_step(self.ends), "days": by_step(self.days)})
-        return record("Innovation", {"visit": visit})
-
-
 def find_visits(
-    slates: Slates, columns: Mapping[str, str], column: Any, how: TableVisits, faults: Faults
-) -> tuple[Slates, Visits]:
-    """The slates within the horizon of sessions without a fault, and what becomes of their visits.
+    shown: Any, columns: Mapping[str, str], column: Any, how: TableVisits, faults: Faults
+) -> Any:
+    """The impressions of `arrange` within the horizon of sessions without a fault, with three more
+    columns: "ends", int32, 1 where the visit ends with the step; "days", float64, as draws of
+    `core.distributions.ReturnTime`, 0 where it goes on; and "over", whether the user is not back
+    within the horizon.
 
     `column` is that of the timestamps, as it is in the table. Sessions where they do not increase
     are refused; an end before the last of them raises a ValueError.
     """
     are_dates = parsing.are_dates(column)
     seconds = _OF_DATES if are_dates else how.unit
-    end = _end(how.end, slates, are_dates)
-    found = _Starts.of(slates, how, seconds)
-    late = found.follows & np.append(False, found.time[1:] <= found.time[:-1])[: len(found.time)]
-    rows, allowed = slates.impressions.row[found.row], "increase from visit to visit"
-    faults.refuse(late, columns["timestamp"], allowed, "visits at one time", rows)
-    slates = slates.without_faults(faults)
-    found = _Starts.of(slates, how, seconds)
-    day = found.days_since(found.time[found.first])
+    end = _end(how.end, shown, are_dates)
+    shown, visits = _numbered(shown, how, seconds)
+    late = visits["session"].duplicated() & (visits["time"].diff() <= 0)
+    allowed = "increase from visit to visit"
+    faults.refuse(late, columns["timestamp"], allowed, "visits at one time", visits["row"])
+    time, first = visits["time"], visits.groupby("session")["time"].transform("first")
+    visits["day"] = (time - first) * (seconds / _DAY)
     limit = how.horizon * (1 - _ROUNDING)
-    slates = slates.take((day < limit)[found.of_row])
-    found = _Starts.of(slates, how, seconds)
-    return slates, _what_becomes(slates, found, end, how, limit)
-
-
-class _Starts(NamedTuple):
-    """V visits in the order of slates, and the visit of each of M documents shown."""
-
-    session: np.ndarray  # int64 [V]
-    time: np.ndarray  # [V], of the first step
-    last: np.ndarray  # [V], of the last step
-    row: np.ndarray  # int64 [V], its first document
-    first: np.ndarray  # int64 [V], the first visit of the session
-    follows: np.ndarray  # bool [V], whether it is a later visit of a session
-    of_row: np.ndarray  # int64 [M]
-    seconds: float  # of a unit of time
-
-    @classmethod
-    def of(cls, slates: Slates, how: TableVisits, seconds: float) -> "_Starts":
-        shown = slates.impressions
-        begins = np.flatnonzero(slates.first == np.arange(len(slates.first)))
-        earliest, latest = (
-            function.reduceat(shown.timestamp, begins) if len(begins) else begins
-            for function in (np.minimum, np.maximum)
-        )
-        session = shown.session[begins]
-        is_new = ~same_as_before(session)
-        if how.pause is None:
-            is_new |= ~same_as_before(shown.visit[begins])
-        else:
-            is_new[1:] |= (earliest[1:] - latest[:-1]) * seconds > how.pause * _HOUR
-        starts = np.flatnonzero(is_new)
-        session, ends = session[starts], np.append(starts[1:], len(begins)) - 1
-        follows = same_as_before(session)
-        first = np.maximum.accumulate(np.where(follows, 0, np.arange(len(starts))))
-        number = np.cumsum(is_new) - 1
-        return cls(
-            session,
-            earliest[starts],
-            latest[ends],
-            begins[starts],
-            first,
-            follows,
-            number[slates.slate],
-            seconds,
-        )
-
-    def days_since(self, time: np.ndarray) -> np.ndarray:
-        """[V]: days from a time, [V], to the first step."""
-        return (self.time - time) * (self.seconds / _DAY)
-
-
-def _what_becomes(
-    slates: Slates, found: _Starts, end: Any, how: TableVisits, limit: float
-) -> Visits:
-    day = found.days_since(found.time[found.first])
-    has_next = np.append(found.follows[1:], False)
-    watched = (end - found.time) * (found.seconds / _DAY)
-    is_over = ~has_next & (day + watched >= limit)
-    # The gap of each visit is the difference to the next one.
-    gap = np.append(np.diff(day), 0.0)
-    days = np.where(has_next, gap, np.where(is_over, how.horizon, -watched))
-    goes_on = np.zeros(len(day), bool)
+    visits = visits[(visits["day"] < limit) & faults.sound(visits["row"])]
+    has_next = visits["session"].duplicated(keep="last")
+    watched = (end - visits["time"]) * (seconds / _DAY)
+    over = ~has_next & (visits["day"] + watched >= limit)
+    gap = visits["day"].diff().shift(-1)
+    days = gap.where(has_next, np.where(over, how.horizon, -watched))
+    goes_on = False
     if how.pause is not None:
-        goes_on = ~has_next & ((end - found.last) * found.seconds <= how.pause * _HOUR)
-    last_slate = np.zeros(found.of_row.max(initial=-1) + 1, np.int64)
-    np.maximum.at(last_slate, found.of_row, slates.slate)
-    ends = (slates.slate == last_slate[found.of_row]) & ~goes_on[found.of_row]
-    return Visits(
-        ends=ends.astype(np.int32),
-        days=np.where(ends, days[found.of_row], 0.0),
-        over=ends & is_over[found.of_row],
+        goes_on = ~has_next & ((end - visits["last"]) * seconds <= how.pause * _HOUR)
+    visits = visits[[]].assign(days=days, over=over, goes_on=goes_on)
+    shown = shown.join(visits, on="number", how="inner")
+    is_last = shown["slate"] == shown.groupby("number")["slate"].transform("last")
+    ends = is_last & ~shown["goes_on"]
+    return shown.assign(
+        ends=ends.astype(np.int32), days=shown["days"].where(ends, 0.0), over=ends & shown["over"]
     )
 
 
-def _end(end: Any, slates: Slates, are_dates: bool) -> Any:
+def _numbered(shown: Any, how: TableVisits, seconds: float) -> tuple[Any, Any]:
+    """The impressions with the "number" of their visit, and the visits: by number their session,
+    the times of their first and last steps, and their first row.
+    """
+    by_slate = shown.groupby("slate")
+    steps = by_slate.agg(
+        session=("session", "first"), time=("timestamp", "min"), last=("timestamp", "max")
+    )
+    begins = ~steps["session"].duplicated()
+    if how.pause is None:
+        visit = by_slate["visit"].first()
+        begins |= visit != visit.shift(fill_value=0)
+    else:
+        pause = (steps["time"] - steps["last"].shift(fill_value=0)) * seconds
+        begins |= pause > how.pause * _HOUR
+    number = begins.cumsum().rename(None)
+    shown = shown.assign(number=shown["slate"].map(number))
+    visits = steps.groupby(number).agg({"session": "first", "time": "first", "last": "last"})
+    return shown, visits.assign(row=shown.index[~shown["number"].duplicated()])
+
+
+def _end(end: Any, shown: Any, are_dates: bool) -> Any:
     """When the log ended, in the unit of the timestamps."""
-    last = slates.impressions.timestamp.max(initial=0)
+    last = shown["timestamp"].max()
     if end is None:
         return last
     column = pandas().Series([end])

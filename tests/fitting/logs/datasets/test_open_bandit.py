@@ -5,6 +5,7 @@ import pytest
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
 from recsim_tf.fitting.likelihood.exact import session_log_prob
 from recsim_tf.fitting.logs import page_log, read_open_bandit
+from tests.refusals import assert_refused
 
 NUM_ITEMS = 3
 
@@ -90,39 +91,36 @@ def test_codes_agree_between_policies(tmp_path):
     np.testing.assert_array_equal(bts.item_categories, random.item_categories)
 
 
-@pytest.mark.parametrize(
-    ("column", "value", "allowed"),
-    [
-        ("timestamp", "noon", "be a date"),
-        ("item_id", 3, r"be a whole number in \[0, 2\]"),
-        ("position", 0, r"be a whole number in \[1, 3\]"),
-        ("propensity_score", 1.5, r"be in \(0, 1\]"),
-        ("user_feature_1", None, "be a hash"),
-        ("user-item_affinity_2", None, "be a number of at least 0"),
-    ],
-)
-def test_fault_is_named_by_row_and_column(tmp_path, column, value, allowed):
-    frame = impressions()
-    frame[column] = frame[column].astype(object)
+def faulty(column, value):
+    """The impressions with another value in row 1."""
+    frame = impressions().astype({column: object})
     frame.loc[1, column] = value
-    with pytest.raises(
-        ValueError, match=rf"^row 1, column '{column}' must {allowed}.*, got [^\n]*$"
-    ):
-        read_open_bandit(write(tmp_path, frame), "men")
+    return frame
 
 
 @pytest.mark.parametrize(
-    ("frame", "items", "arguments", "message"),
+    ("frame", "items", "campaign", "message"),
     [
-        (None, ITEMS, ["kids"], "campaign must be one of all, men, women, got 'kids'"),
-        (impressions().drop(columns="click"), ITEMS, ["men"], "column 'click' is missing"),
-        (impressions().iloc[:0], ITEMS, ["men"], "must have at least one row, got 0"),
-        (None, ITEMS.assign(item_id=[1, 0, 0]), ["men"], "^row 2, .* must differ from the other"),
+        *(
+            (faulty(column, value), ITEMS, "men", f"^row 1, column '{column}' must {allowed}")
+            for column, value, allowed in (
+                ("timestamp", "noon", "be a date"),
+                ("item_id", 3, r"be a whole number in \[0, 2\]"),
+                ("position", 0, r"be a whole number in \[1, 3\]"),
+                ("propensity_score", 1.5, r"be in \(0, 1\]"),
+                ("user_feature_1", None, "be a hash"),
+                ("user-item_affinity_2", None, "be a number of at least 0"),
+            )
+        ),
+        (None, ITEMS, "kids", "campaign must be one of all, men, women, got 'kids'"),
+        (impressions().drop(columns="click"), ITEMS, "men", "column 'click' is missing"),
+        (impressions().iloc[:0], ITEMS, "men", "must have at least one row, got 0"),
+        (None, ITEMS.assign(item_id=[1, 0, 0]), "men", "^row 2, .* must differ from the other"),
     ],
 )
-def test_other_folders_are_refused(tmp_path, frame, items, arguments, message):
-    with pytest.raises((ValueError, FileNotFoundError), match=message):
-        read_open_bandit(write(tmp_path, frame, items), *arguments)
+def test_faults_and_other_campaigns_are_refused(tmp_path, frame, items, campaign, message):
+    folder = write(tmp_path, frame, items)
+    assert_refused(lambda: read_open_bandit(folder, campaign), message)
 
 
 def test_each_impression_is_a_page_with_one_item_at_its_position(tmp_path):

@@ -17,11 +17,7 @@ COLUMNS = {
     "document": "video",
     "clicked": "click",
 }
-EVERYTHING = COLUMNS | {
-    "engagement": "minutes",
-    "timestamp": "time",
-    "departed": "left",
-}
+EVERYTHING = COLUMNS | {"engagement": "minutes", "timestamp": "time", "departed": "left"}
 
 
 def table(**replaced) -> pd.DataFrame:
