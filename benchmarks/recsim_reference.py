@@ -201,7 +201,7 @@ def compare(case: Case, num_users: int, seed: int) -> list[Comparison]:
         )
 
     sums = tf.nest.map_structure(lambda part: part.numpy().astype(np.float64), run(as_seed(seed)))
-    if not sums.finished.all():
+    if not (sums.left + sums.time_limit).all():
         raise RuntimeError(f"{case.environment}: sessions must end within {case.max_steps} steps")
     ones = np.ones(num_users)
     ratios = {

@@ -1,5 +1,6 @@
 """Estimates of a policy's value with their intervals and verdicts."""
 
+import functools
 import itertools
 from typing import Any, NamedTuple
 
@@ -35,8 +36,7 @@ class Mean(NamedTuple):
         """Student's interval of a level in (0, 1), corrected for the skewness that a few heavy
         weights bring (Hall 1992, On the Removal of Skewness by Transformation).
         """
-        student = tfp.distributions.StudentT(np.float64(self.freedom), np.float64(0), np.float64(1))
-        ends = float(student.quantile(0.5 + level / 2)) * np.array([1.0, -1.0])
+        ends = _quantile(self.freedom, level) * np.array([1.0, -1.0])
         if abs(self.skewness) > _LEAST_SKEWNESS:
             cubed = 1 + self.skewness * (ends - self.skewness / 6)
             ends = 3 / self.skewness * (np.cbrt(cubed) - 1)
@@ -225,6 +225,13 @@ class Results(dict[str, Result]):
         if len(self) > 1:
             parts.append(text_table(self.rows(), (0, 1, 4, 5, 6)))
         return "\n\n".join(parts)
+
+
+@functools.cache
+def _quantile(freedom: float, level: float) -> float:
+    """Of Student's t, the upper end of the central interval."""
+    student = tfp.distributions.StudentT(np.float64(freedom), np.float64(0), np.float64(1))
+    return float(student.quantile(0.5 + level / 2))
 
 
 def _error_of_draws(draws: Any) -> float:
