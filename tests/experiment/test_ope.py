@@ -40,6 +40,7 @@ def test_policies_are_judged_in_a_folder(tmp_path, capsys):
     assert "the log itself" in printed
 
 
+@pytest.mark.slow
 def test_an_episode_file_brings_its_probabilities(tmp_path):
     """As `recsim-tf simulate` writes it; the policy that logged is not given again."""
     sizes = ["interest_evolution.slate_size = 3", "Evaluation.num_users = 30"]

@@ -102,6 +102,7 @@ def test_a_fit_finds_every_continuation_and_examination(name):
     assert np.abs(np.subtract(value, truth))[FOUND[name]].max() < 0.02
 
 
+@pytest.mark.slow
 def test_nested_models_are_in_order_on_the_pages_that_they_are_fitted_to():
     log = simulated_pages(pages(MODELS["user browsing"]), 300)
 

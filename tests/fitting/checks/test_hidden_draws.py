@@ -41,6 +41,7 @@ def test_predictions_are_those_of_a_new_user_and_then_of_one_who_is_known(simula
     np.testing.assert_allclose(found.probs.sum(axis=2), 1, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_new_users_are_held_out_of_a_fit_with_posteriors(simulator, log):
     partial = log._replace(initial={"device": log.initial.device})
     train, other = partial.split(0.3)

@@ -104,6 +104,7 @@ def test_the_initial_draws_are_posterior_means(log, result):
     assert np.abs(found - expected).max() < 5 * standard_error
 
 
+@pytest.mark.slow
 def test_a_parameter_may_have_a_value_for_each_session(log):
     search = MonteCarloEM(40, num_moves=5, annealing=20, learning_rate=0.1)
     few = log.take(range(3))

@@ -86,6 +86,7 @@ def test_a_bound_is_below_and_knows_what_is_logged(simulator, log):
     assert expected - 3 < result.log_likelihood < expected + 2
 
 
+@pytest.mark.slow
 def test_chains_sample_a_taste_given_a_device(simulator, log):
     device, eager = log.initial.device, log.initial.eager
     partial = log._replace(initial={"device": device, "eager": eager})
