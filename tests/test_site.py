@@ -13,6 +13,7 @@ import pytest
 from tests.test_docs import ORDER
 
 pytest.importorskip("furo", reason="builds the site")
+pytestmark = pytest.mark.slow
 _ROOT = pathlib.Path(__file__).parent.parent
 _GALLERY = {f"gallery/{name}.html" for name in ("session", "conversation", "fit", "sweep")}
 _LINK = re.compile(r'\s(?:href|src)="([^"]+)"')
@@ -116,7 +117,6 @@ def test_nothing_is_loaded_from_elsewhere(site):
     assert not [each for each in loaded if "//" in each.partition("data:")[0]]
 
 
-@pytest.mark.slow
 def test_a_browser_shows_all_of_every_page(browser, whole_site):
     assert _broken(whole_site) == set()
     problems = {}
@@ -131,7 +131,6 @@ def test_a_browser_shows_all_of_every_page(browser, whole_site):
     assert not {page: found for page, found in problems.items() if found}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "box", "words", "results"),
     [

@@ -126,6 +126,7 @@ Minibatches.progress = False
 """
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
 def test_a_fit_of_hidden_draws_that_are_one_tensor_ends_and_says_that_it_has_not_converged(
     tmp_path, capsys

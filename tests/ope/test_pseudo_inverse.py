@@ -150,6 +150,7 @@ def test_a_function_may_read_what_the_named_readings_do():
         assert one.value == pytest.approx(expected[name].value, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_pseudo_inverse_and_a_model_are_right_where_positions_add_up():
     """Users who choose one of a slate do not; the model takes the rest."""
     target = near(3.0)

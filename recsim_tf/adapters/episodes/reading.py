@@ -22,6 +22,8 @@ from recsim_tf.core.types import Nest, Trajectory, Transition
 from recsim_tf.support.errors import printable
 
 _DAMAGED = "the file is damaged or cut short here, or is no TFRecord file"
+# Records for which it pays to compile their decoder.
+_MANY = 50
 
 
 class ReadError(ValueError):
@@ -183,7 +185,12 @@ def read(path: str | os.PathLike, simulator: Simulator) -> Episodes:
     whole = Episodes(path, simulator, spec, num_whole)
     allowed = allowed_values(simulator, spec)
     as_stored = stored_spec(spec)
-    stored = compiled(lambda serialized: parse(serialized, as_stored))
+
+    def stored(serialized: tf.Tensor) -> Session:
+        return parse(serialized, as_stored)
+
+    if num_whole > _MANY:
+        stored = compiled(stored)
     is_last = False
     for number, serialized in enumerate(tf.data.TFRecordDataset(path).take(num_whole)):
         try:

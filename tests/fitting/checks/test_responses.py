@@ -236,6 +236,7 @@ def test_what_the_reward_sums_up_is_not_checked_twice(log):
     assert not any(name.startswith("response/dwell") for name in names)
 
 
+@pytest.mark.slow
 def test_a_report_tells_of_each_field(log, tmp_path):
     log = log.take(range(100))
     result = fit(watchers(), {"users.dwell_loc": Parameter(0.5)}, log)

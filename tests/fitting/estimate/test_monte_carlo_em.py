@@ -62,6 +62,7 @@ def test_the_estimate_and_its_error_are_those_of_the_marginal_likelihood(log, re
     assert result.log_likelihood == pytest.approx(log_likelihood(log, estimate.value), abs=1)
 
 
+@pytest.mark.slow
 def test_a_search_that_is_too_short_does_not_converge(log):
     search = MonteCarloEM(20, num_moves=5, annealing=10)
     result = fit(simulator(4.0), MEAN, log, likelihood=CHAINS, search=search, uncertainty=None)

@@ -115,6 +115,7 @@ def test_a_divergence_from_one_draw_is_that_of_tfp_on_average(support):
     assert float(known) == pytest.approx(float(exact))
 
 
+@pytest.mark.slow
 def test_a_hierarchical_prior_learns_its_spread_and_what_features_tell():
     features = np.repeat(np.eye(2, dtype=np.float32), 50, axis=0)
     generator = np.random.default_rng(0)
