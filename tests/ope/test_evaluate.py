@@ -77,7 +77,7 @@ def test_intervals_of_skewed_values_hold_their_mean():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ips", "snips"])
 def test_intervals_of_differences_hold_the_difference(name):
-    num_logs, size, policies = 200, 1000, (near(2.0), near(1.5))
+    num_logs, size, policies = 100, 500, (near(2.0), near(1.5))
     log, chosen = log_of_clicks(num_sessions=num_logs * size), chosen_estimators([name])
     first, second = (
         Judged(policy, log, chosen, None, None, None, 1.0, 2, 0) for policy in policies
