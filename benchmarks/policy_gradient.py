@@ -36,7 +36,7 @@ from tabular_sessions import LOGITS, NUM_STEPS, exact_return, tabular_policy, ta
 
 from recsim_tf.agents.reinforce import SlatePolicyNetwork
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.gradients import relaxed_return, score_function_return
 from recsim_tf.policies import PlackettLucePolicy

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from recsim_tf.choice.cascade import first_click
 from recsim_tf.choice.multinomial import MultinomialProportional
-from recsim_tf.core import validation
-from recsim_tf.core.parameters import parameter
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.parameters import parameter
 
 NO_CLICK_READINGS = ("kept", "unscaled", "rest", "scan")
 

@@ -9,17 +9,17 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.base.types import Policy
 from recsim_tf.core.random import as_seed
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Policy
 from recsim_tf.environments.interest_evolution import UtilityVideos, interest_evolution
 from recsim_tf.environments.interest_exploration import (
     InterestExplorationUsers,
     interest_exploration,
 )
 from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
-from recsim_tf.experiment.evaluation.measures import SessionSums
+from recsim_tf.evaluation.measures import SessionSums
 from recsim_tf.policies import random_policy
 
 NUM_CANDIDATES = 10

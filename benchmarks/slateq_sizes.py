@@ -25,7 +25,7 @@ from sections import mean_and_error
 
 import recsim_tf
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.policies import OraclePolicy, random_policy
 from recsim_tf.policies.choice_scores import AffinityScores
 from recsim_tf.policies.slates import exact_slate

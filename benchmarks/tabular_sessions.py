@@ -10,8 +10,8 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.choice import MultinomialLogit
-from recsim_tf.core.distributions.plackett_luce import PlackettLuce
-from recsim_tf.core.models import DocumentModel, UserModel
+from recsim_tf.core.distributions.plackett_luce_slates import PlackettLuce
+from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.policies import PlackettLucePolicy
 

@@ -99,7 +99,13 @@ def run(
             *(f"--gin_bindings={binding}" for binding in bindings),
         ]
         process = subprocess.run(
-            [sys.executable, "-m", "recsim_tf.cli", "train" if learns else "simulate", *arguments],
+            [
+                sys.executable,
+                "-m",
+                "recsim_tf.command_line.cli",
+                "train" if learns else "simulate",
+                *arguments,
+            ],
             # Gin files may import what is beside this file.
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
             capture_output=True,

@@ -10,8 +10,8 @@ import gin
 import matplotlib.pyplot as plt
 import pandas
 import tensorflow as tf
-from recsim_tf import cli
 from recsim_tf.agents.shared.exploration import Exploration
+from recsim_tf.command_line import cli
 from tf_agents.agents import tf_agent
 
 QUICK, FOLDER = "--quick" in sys.argv, "runs/examples/own_agent"

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import recsim_tf
 import tensorflow as tf
 from recsim_tf import belief, choice, policies
-from recsim_tf.core.turns import query_spec
+from recsim_tf.core.step.turns import query_spec
 from tensorflow_probability import distributions as tfd
 
 FOLDER = "runs/examples/own_conversation"

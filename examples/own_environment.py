@@ -10,7 +10,7 @@ import sys
 
 import gin
 import pandas
-import recsim_tf.cli
+import recsim_tf.command_line.cli
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -69,7 +69,7 @@ bindings = [
     f"train.num_iterations = {10 if QUICK else 1000}",
 ]
 options = [f"--root_dir={FOLDER}", *(f"--gin_bindings={line}" for line in bindings)]
-assert recsim_tf.cli.run(["train", *options]) == 0
+assert recsim_tf.command_line.cli.run(["train", *options]) == 0
 
 # %%
 returns = [f"return/student={number}/eval" for number in (0, 1)]

@@ -15,26 +15,26 @@ if TYPE_CHECKING:
     from recsim_tf import choice as choice
     from recsim_tf.conversations import conversation as conversation
     from recsim_tf.conversations.key_terms import key_terms as key_terms
-    from recsim_tf.core.bounds import Bounds as Bounds
+    from recsim_tf.core.base.bounds import Bounds as Bounds
+    from recsim_tf.core.base.parameters import Model as Model
+    from recsim_tf.core.base.parameters import parameter as parameter
+    from recsim_tf.core.base.types import Clicks as Clicks
+    from recsim_tf.core.base.types import InitialDraws as InitialDraws
+    from recsim_tf.core.base.types import LogProb as LogProb
+    from recsim_tf.core.base.types import Observation as Observation
+    from recsim_tf.core.base.types import Policy as Policy
+    from recsim_tf.core.base.types import SimulatorState as SimulatorState
+    from recsim_tf.core.base.types import Slate as Slate
+    from recsim_tf.core.base.types import StepDraws as StepDraws
+    from recsim_tf.core.base.types import Trajectory as Trajectory
+    from recsim_tf.core.base.types import Transition as Transition
+    from recsim_tf.core.base.types import Turn as Turn
     from recsim_tf.core.checks import check as check
-    from recsim_tf.core.models import DocumentModel as DocumentModel
-    from recsim_tf.core.models import UserModel as UserModel
-    from recsim_tf.core.parameters import Model as Model
-    from recsim_tf.core.parameters import parameter as parameter
-    from recsim_tf.core.shared_candidates import SharedCandidates as SharedCandidates
+    from recsim_tf.core.models.models import DocumentModel as DocumentModel
+    from recsim_tf.core.models.models import UserModel as UserModel
+    from recsim_tf.core.models.shared_candidates import SharedCandidates as SharedCandidates
     from recsim_tf.core.simulator import Simulator as Simulator
     from recsim_tf.core.simulator import click_reward as click_reward
-    from recsim_tf.core.types import Clicks as Clicks
-    from recsim_tf.core.types import InitialDraws as InitialDraws
-    from recsim_tf.core.types import LogProb as LogProb
-    from recsim_tf.core.types import Observation as Observation
-    from recsim_tf.core.types import Policy as Policy
-    from recsim_tf.core.types import SimulatorState as SimulatorState
-    from recsim_tf.core.types import Slate as Slate
-    from recsim_tf.core.types import StepDraws as StepDraws
-    from recsim_tf.core.types import Trajectory as Trajectory
-    from recsim_tf.core.types import Transition as Transition
-    from recsim_tf.core.types import Turn as Turn
     from recsim_tf.environments.drifting_taste import drifting_taste as drifting_taste
     from recsim_tf.environments.ecosystem import ecosystem as ecosystem
     from recsim_tf.environments.engagement_bait import engagement_bait as engagement_bait
@@ -62,18 +62,18 @@ _RECORDS = (
 )
 # The module of each public name.
 _MODULES = {
-    "Bounds": "core.bounds",
-    "DocumentModel": "core.models",
-    "Model": "core.parameters",
-    "SharedCandidates": "core.shared_candidates",
+    "Bounds": "core.base.bounds",
+    "DocumentModel": "core.models.models",
+    "Model": "core.base.parameters",
+    "SharedCandidates": "core.models.shared_candidates",
     "Simulator": "core.simulator",
-    "UserModel": "core.models",
+    "UserModel": "core.models.models",
     "check": "core.checks",
     "click_reward": "core.simulator",
     "conversation": "conversations",
     "key_terms": "conversations.key_terms",
-    "parameter": "core.parameters",
-    **dict.fromkeys(_RECORDS, "core.types"),
+    "parameter": "core.base.parameters",
+    **dict.fromkeys(_RECORDS, "core.base.types"),
     **dict.fromkeys(("make", "register", "registered"), "registry"),
     **{name: f"environments.{name}" for name in _FACTORIES},
 }

@@ -1,5 +1,5 @@
 """`python -m recsim_tf` is the command `recsim-tf`."""
 
-from recsim_tf.cli import main
+from recsim_tf.command_line.cli import main
 
 main()

@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
-from recsim_tf.core import turns
+from recsim_tf.core.step import turns
 from tests.worlds.clicks import Numbers
 
 

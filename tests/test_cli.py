@@ -13,8 +13,8 @@ import threading
 import pytest
 
 import recsim_tf
-from recsim_tf import cli
-from recsim_tf.adapters import episodes
+from recsim_tf.command_line import cli
+from recsim_tf.logs import episodes
 from recsim_tf.support import files
 from tests.experiment.tiny_runs import refused, run_command, start_command, succeed
 

@@ -8,7 +8,7 @@ import math
 
 import recsim_tf
 from recsim_tf import belief, choice, dynamics, policies
-from recsim_tf.core.parameters import Model
+from recsim_tf.core.base.parameters import Model
 
 # Of numbers and words; those that are None or False need no line.
 DEFAULTS = {

@@ -18,7 +18,7 @@ import sys
 
 import pytest
 
-from recsim_tf import options
+from recsim_tf.command_line import options
 from recsim_tf.experiment import config
 from recsim_tf.experiment.sweeps import run
 

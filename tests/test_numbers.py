@@ -15,8 +15,8 @@ from recsim_tf import choice, fitting, gradients, policies
 from recsim_tf.agents import slate_q
 from recsim_tf.agents.shared.exploration import Exploration, linearly_decaying_epsilon
 from recsim_tf.environments import drifting_taste, interest_evolution
-from recsim_tf.experiment.evaluation.evaluation import Evaluation
-from recsim_tf.experiment.training.run import Schedule
+from recsim_tf.evaluation.evaluation import Evaluation
+from recsim_tf.experiment.commands.train import Schedule
 from recsim_tf.policies import indices
 from recsim_tf.policies.clicks import ClickScores
 

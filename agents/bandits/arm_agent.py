@@ -20,12 +20,12 @@ from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import policy_step, trajectory
 from tf_agents.trajectories import time_step as ts
 
-from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.shared.encoding import ObservationEncoder
 from recsim_tf.agents.shared.exploration import require_slates
 from recsim_tf.core import nests
-from recsim_tf.core.types import Nest, Observation, Seed
+from recsim_tf.core.base.types import Nest, Observation, Seed
+from recsim_tf.core.runs import replicas
 from recsim_tf.policies import fields
 from recsim_tf.policies.clusters import rank_clusters
 

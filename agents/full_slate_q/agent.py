@@ -21,8 +21,8 @@ from recsim_tf.agents.shared.q_agent import QAgent, QTargets
 from recsim_tf.agents.shared.returns import lambda_returns
 from recsim_tf.agents.shared.slate_table import all_slates, explain_slates
 from recsim_tf.core import nests
-from recsim_tf.core.explanations import Explained
-from recsim_tf.core.types import Nest, Observation, Seed, Turn
+from recsim_tf.core.base.types import Nest, Observation, Seed, Turn
+from recsim_tf.core.models.explanations import Explained
 
 
 @gin.configurable(module="recsim_tf.agents")

@@ -12,7 +12,7 @@ from recsim_tf.agents.shared.encoding import ObservationEncoder
 from recsim_tf.agents.shared.networks import apply_layers, perceptron, require_hidden_layer
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.core import nests
-from recsim_tf.core.types import Observation
+from recsim_tf.core.base.types import Observation
 
 
 @gin.configurable

@@ -12,11 +12,11 @@ from recsim_tf.conversations import Act
 from recsim_tf.conversations.elicitation.believing import CandidateBelief, Tracker
 from recsim_tf.conversations.elicitation.turns import CandidateTurns, TurnKind, take_turn
 from recsim_tf.core import random
-from recsim_tf.core.bounds import BoundedTensorSpec
-from recsim_tf.core.sessions import SessionSource
+from recsim_tf.core.base.bounds import BoundedTensorSpec
+from recsim_tf.core.base.types import Nest, Observation, Turn
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.turns import ActionFormat
-from recsim_tf.core.types import Nest, Observation, Turn
+from recsim_tf.core.step.sessions import SessionSource
+from recsim_tf.core.step.turns import ActionFormat
 from recsim_tf.policies.fields import UserWithStatistics
 
 # A layer draws the same pairs at each step, so that what an agent chose is what is shown.

@@ -11,12 +11,13 @@ from tf_agents.policies import tf_policy
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import TFSlatePolicy, action_spec, rollout_policy
-from recsim_tf.core import nests, random, turns
-from recsim_tf.core.bounds import BoundedTensorSpec
-from recsim_tf.core.explanations import Explanation, explanation_of
-from recsim_tf.core.sessions import SessionSource
-from recsim_tf.core.turns import ActionFormat
-from recsim_tf.core.types import Nest, Observation, Policy, Seed, Turn, initial_policy_state
+from recsim_tf.core import nests, random
+from recsim_tf.core.base.bounds import BoundedTensorSpec
+from recsim_tf.core.base.types import Nest, Observation, Policy, Seed, Turn, initial_policy_state
+from recsim_tf.core.models.explanations import Explanation, explanation_of
+from recsim_tf.core.step import turns
+from recsim_tf.core.step.sessions import SessionSource
+from recsim_tf.core.step.turns import ActionFormat
 from recsim_tf.policies import fields
 
 

@@ -7,11 +7,11 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.agents.layers.layer import Layer, or_zeros
-from recsim_tf.core import validation
-from recsim_tf.core.bounds import BoundedTensorSpec
-from recsim_tf.core.turns import ActionFormat
-from recsim_tf.core.types import Nest, Observation
-from recsim_tf.core.validation import POSITIVE, check_numbers
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.bounds import BoundedTensorSpec
+from recsim_tf.core.base.types import Nest, Observation
+from recsim_tf.core.base.validation import POSITIVE, check_numbers
+from recsim_tf.core.step.turns import ActionFormat
 from recsim_tf.policies.clicks import counts_spec, update_counts
 from recsim_tf.policies.fields import UserWithStatistics, response_clusters
 

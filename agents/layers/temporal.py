@@ -10,11 +10,12 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.agents.layers.layer import Layer, or_zeros
-from recsim_tf.core import nests, validation
-from recsim_tf.core.sessions import SessionSource
-from recsim_tf.core.turns import ActionFormat
-from recsim_tf.core.types import Nest, Observation, Turn
-from recsim_tf.core.validation import FRACTION, NOT_NEGATIVE, check_numbers
+from recsim_tf.core import nests
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import Nest, Observation, Turn
+from recsim_tf.core.base.validation import FRACTION, NOT_NEGATIVE, check_numbers
+from recsim_tf.core.step.sessions import SessionSource
+from recsim_tf.core.step.turns import ActionFormat
 from recsim_tf.policies.fields import UserWithLastSlate
 
 

@@ -27,10 +27,10 @@ from recsim_tf.agents.shared.unrolled import (
     unrolled,
 )
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.types import Nest, Observation, Seed, Turn
+from recsim_tf.core.base.validation import NONE, NOT_NEGATIVE, POSITIVE, SCHEDULE, check_numbers
 from recsim_tf.core.distributions import parts_of
-from recsim_tf.core.explanations import Explained
-from recsim_tf.core.types import Nest, Observation, Seed, Turn
-from recsim_tf.core.validation import NONE, NOT_NEGATIVE, POSITIVE, SCHEDULE, check_numbers
+from recsim_tf.core.models.explanations import Explained
 from recsim_tf.ope.weights import Weights, importance_weights, normalized_weights
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy, RememberingPolicy
 

@@ -17,9 +17,10 @@ from recsim_tf.agents.shared.networks import (
     apply_layers,
     perceptron,
 )
-from recsim_tf.core import turns, validation
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import Nest, Observation, Turn
 from recsim_tf.core.distributions import IndependentParts, PlackettLuce, Shifted
-from recsim_tf.core.types import Nest, Observation, Turn
+from recsim_tf.core.step import turns
 
 # The logit of a number outside of the range of its part of the query. Its probability is 0 in every
 # dtype, and its gradient finite.

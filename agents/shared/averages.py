@@ -7,7 +7,7 @@ the whole batch. Replicas wait for each other in every exchange.
 
 import tensorflow as tf
 
-from recsim_tf import replicas
+from recsim_tf.core.runs import replicas
 
 
 def batch_sums(*values) -> list[tf.Tensor]:

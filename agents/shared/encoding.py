@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from recsim_tf.core.bounds import BoundedTensorSpec
-from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core.base.bounds import BoundedTensorSpec
+from recsim_tf.core.base.types import Nest, Observation
 
 
 def encoded_size(spec: Nest) -> int:

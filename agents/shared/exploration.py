@@ -8,9 +8,11 @@ import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.adapters.tf_agents import TFSlatePolicy
-from recsim_tf.core import random, turns, validation
-from recsim_tf.core.types import Nest, Policy, Seed, Turn
-from recsim_tf.core.validation import FRACTION, SCHEDULE, check_numbers
+from recsim_tf.core import random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import Nest, Policy, Seed, Turn
+from recsim_tf.core.base.validation import FRACTION, SCHEDULE, check_numbers
+from recsim_tf.core.step import turns
 from recsim_tf.policies.stochastic import EpsilonGreedy
 
 # A number, or a function of the train step, as a Keras learning-rate schedule.

@@ -12,9 +12,9 @@ from tf_agents.agents import tf_agent
 from tf_agents.networks.network import Network
 from tf_agents.utils import common
 
-from recsim_tf import replicas
-from recsim_tf.core.ranges import Range
-from recsim_tf.core.validation import NONE, NOT_NEGATIVE, POSITIVE, check_numbers
+from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.validation import NONE, NOT_NEGATIVE, POSITIVE, check_numbers
+from recsim_tf.core.runs import replicas
 
 # Keras' legacy optimizers have a class of their own.
 Optimizer: TypeAlias = tf.keras.optimizers.Optimizer | tf.keras.optimizers.legacy.Optimizer

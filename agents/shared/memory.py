@@ -10,8 +10,8 @@ from tf_agents.keras_layers import dynamic_unroll_layer
 from tf_agents.trajectories import time_step as ts
 
 from recsim_tf.agents.shared.encoding import element_spec, encode, has_content, num_categories
-from recsim_tf.core import validation
-from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.policies import fields
 
 # More steps than this take long to compile.

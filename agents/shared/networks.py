@@ -8,8 +8,9 @@ from tf_agents.networks import network
 
 from recsim_tf.agents.shared.encoding import ObservationEncoder, has_content
 from recsim_tf.agents.shared.memory import Memory, SessionMemory
-from recsim_tf.core import nests, validation
-from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core import nests
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.policies import fields
 
 

@@ -15,10 +15,10 @@ from recsim_tf.agents.shared import returns
 from recsim_tf.agents.shared.exploration import Exploration, require_slates
 from recsim_tf.agents.shared.learning import FollowingNetwork, Learning
 from recsim_tf.agents.shared.unrolled import NetworkGroup
-from recsim_tf.core import validation
-from recsim_tf.core.explanations import Explained
-from recsim_tf.core.ranges import Range
-from recsim_tf.core.validation import check_numbers
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.validation import check_numbers
+from recsim_tf.core.models.explanations import Explained
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,8 +6,8 @@ import gin
 import tensorflow as tf
 from tf_agents.utils import value_ops
 
-from recsim_tf.core import validation
-from recsim_tf.core.validation import FRACTION, check_numbers
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.validation import FRACTION, check_numbers
 
 
 @gin.configurable(module="recsim_tf.agents")

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core import validation
-from recsim_tf.core.explanations import Explanation
+from recsim_tf.core.base import validation
+from recsim_tf.core.models.explanations import Explanation
 
 # Beyond this, going through all slates at each step is no sensible agent any more.
 _MAX_SLATES = 20_000

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from recsim_tf.agents.shared import encoding
 from recsim_tf.agents.shared.networks import apply_layers, perceptron
-from recsim_tf.core import validation
-from recsim_tf.core.bounds import BoundedTensorSpec
-from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.bounds import BoundedTensorSpec
+from recsim_tf.core.base.types import Nest, Observation
 
 
 @gin.configurable(module="recsim_tf.agents")

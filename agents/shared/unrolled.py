@@ -8,7 +8,7 @@ from tf_agents.trajectories import trajectory as tf_trajectory
 
 from recsim_tf.adapters.tf_agents import PolicyInfo
 from recsim_tf.core import nests
-from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.policies import fields
 
 

@@ -26,10 +26,11 @@ from recsim_tf.agents.slate_q.targets import (
     SlateSelection,
     preset_arguments,
 )
-from recsim_tf.core import nests, validation
-from recsim_tf.core.explanations import Explained
-from recsim_tf.core.types import Nest, Observation, Seed
-from recsim_tf.core.validation import check_one_of
+from recsim_tf.core import nests
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import Nest, Observation, Seed
+from recsim_tf.core.base.validation import check_one_of
+from recsim_tf.core.models.explanations import Explained
 from recsim_tf.policies import fields
 from recsim_tf.policies.choice_scores import AffinityScores, LearnedScores
 from recsim_tf.policies.slates import slate_optimizer

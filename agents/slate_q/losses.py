@@ -9,7 +9,7 @@ from recsim_tf.agents.shared.averages import batch_sums, weighted_mean
 from recsim_tf.agents.shared.q_agent import Transitions
 from recsim_tf.agents.slate_q.network import SessionValues
 from recsim_tf.core import nests
-from recsim_tf.core.explanations import Explanation
+from recsim_tf.core.models.explanations import Explanation
 from recsim_tf.policies.slates import SlateOptimizer, slate_advantage
 
 # Least cost of a step in `session_losses`, as part of the mean cost: a cost is learned, and what it

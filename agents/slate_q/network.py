@@ -13,8 +13,8 @@ from recsim_tf.agents.shared.networks import (
     apply_layers,
     perceptron,
 )
-from recsim_tf.core.types import Nest, Observation
-from recsim_tf.core.validation import check_one_of
+from recsim_tf.core.base.types import Nest, Observation
+from recsim_tf.core.base.validation import check_one_of
 
 
 @gin.configurable

@@ -6,10 +6,10 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from recsim_tf import replicas
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.shared.q_agent import QTargets
-from recsim_tf.core.validation import FRACTION, check_numbers, check_one_of
+from recsim_tf.core.base.validation import FRACTION, check_numbers, check_one_of
+from recsim_tf.core.runs import replicas
 from recsim_tf.policies.choice_scores import ChoiceScores
 from recsim_tf.policies.slates import slate_optimizer
 

@@ -11,15 +11,15 @@ from tf_agents.agents import data_converter, tf_agent
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 
-from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.agents.shared.exploration import require_slates
 from recsim_tf.agents.shared.slate_table import all_slates, explain_slates
 from recsim_tf.agents.tabular_q.cells import SlateCells, transpose_integers
 from recsim_tf.core import random
-from recsim_tf.core.explanations import Explained
-from recsim_tf.core.types import Nest, Observation, Seed
-from recsim_tf.core.validation import FRACTION, SCHEDULE, check_numbers, check_one_of
+from recsim_tf.core.base.types import Nest, Observation, Seed
+from recsim_tf.core.base.validation import FRACTION, SCHEDULE, check_numbers, check_one_of
+from recsim_tf.core.models.explanations import Explained
+from recsim_tf.core.runs import replicas
 from recsim_tf.policies.stochastic import EpsilonGreedy
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.agents.shared import encoding
-from recsim_tf.core import nests, validation
-from recsim_tf.core.bounds import BoundedTensorSpec
-from recsim_tf.core.ranges import Range, shown
-from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core import nests
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.bounds import BoundedTensorSpec
+from recsim_tf.core.base.ranges import Range, shown
+from recsim_tf.core.base.types import Nest, Observation
 
 
 @gin.configurable(module="recsim_tf.agents")

@@ -9,7 +9,7 @@ from accelerators import stablehlo
 from accelerators.folder import Folder
 from tensorflow.types.experimental import ConcreteFunction
 
-from recsim_tf.core.execution import compiled, for_accelerators
+from recsim_tf.core.runs.execution import compiled, for_accelerators
 from recsim_tf.experiment import config
 from recsim_tf.experiment.training.loop import LearningLoop
 from recsim_tf.experiment.training.parts import experiment

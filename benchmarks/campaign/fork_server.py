@@ -56,10 +56,10 @@ def become(command: Command) -> None:
 def main() -> None:
     import matplotlib.pyplot  # noqa: F401
 
-    import recsim_tf.experiment.commands
-    import recsim_tf.experiment.fitting
+    import recsim_tf.experiment.building
+    import recsim_tf.experiment.commands.fit
     import recsim_tf.experiment.sweeps.run  # noqa: F401
-    from recsim_tf import cli
+    from recsim_tf.command_line import cli
 
     # The forks need not look through what is imported for garbage, again and again.
     gc.freeze()

@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 import recsim_tf
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.base.types import Nest
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.stages import STEP_STAGES, Sampled
-from recsim_tf.core.types import Nest
+from recsim_tf.core.step.stages import STEP_STAGES, Sampled
 from recsim_tf.policies import random_policy
 
 # Of each environment.

@@ -35,7 +35,7 @@ from recsim_tf.conversations.elicitation import (
 from recsim_tf.conversations.elicitation.turns import CandidateTurns
 from recsim_tf.conversations.parts import Answers
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.support import plots
 

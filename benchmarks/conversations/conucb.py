@@ -26,9 +26,9 @@ from recsim_tf.agents.bandits.conversational import (
 )
 from recsim_tf.conversations.key_terms import KeyTermDocuments, KeyTermUsers, key_terms
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.base.types import Policy
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Policy
 
 _POLICIES = {"random": random_arms, "linucb": LinUCB, "conucb": ConUCB, "conlinucb": ConLinUCB}
 _NAMES = {"random": "Random", "linucb": "LinUCB", "conucb": "ConUCB", "conlinucb": "ConLinUCB"}

@@ -32,12 +32,12 @@ from recsim_tf.conversations.logs.iard import (
     read_iard,
 )
 from recsim_tf.conversations.parts import Critiques, Ratings, Refinements
+from recsim_tf.core.base.types import Slate
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Slate
 from recsim_tf.fitting import LBFGS, Parameter, fit
 from recsim_tf.fitting.estimate.fit import FitResult
-from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 from recsim_tf.language import Grammar, Recurrent, Vocabulary
+from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 from recsim_tf.support.tables import text_table
 
 _ACTS = np.array([Act.ENDORSE, Act.RECOMMEND, Act.ASK, Act.RESPOND], np.int32)

@@ -21,11 +21,11 @@ from recsim_tf.conversations.soft_attributes.raters import (
     Judgement,
     soft_attributes,
 )
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.types import Slate
+from recsim_tf.core.base.types import Slate
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.fitting import Classes, Minibatches, Parameter, fit, hierarchical_normal
 from recsim_tf.fitting.estimate.fit import FitResult
-from recsim_tf.fitting.logs import SessionLog
+from recsim_tf.logs import SessionLog
 
 _NUM_FOLDS = 5
 _UNIFORM = float(np.log(3))

@@ -23,13 +23,13 @@ from recsim_tf.conversations import (
 )
 from recsim_tf.conversations.parts import Patience
 from recsim_tf.conversations.types import UNKNOWN, Reply
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting import LBFGS, Draws, Exact, Parameter, fit, simulated_log
 from recsim_tf.fitting.checks.recovery import recover
 from recsim_tf.fitting.estimate.fit import FitResult
-from recsim_tf.fitting.logs import SessionLog
 from recsim_tf.language import Grammar
+from recsim_tf.logs import SessionLog
 
 _PARAMETERS = (
     "choice_sharpness",

@@ -14,8 +14,8 @@ from sections import Section, Settings, section
 from recsim_tf.conversations import Act, ConversationUsers, Items, conversation, query
 from recsim_tf.conversations.elicitation import RecommendSet
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.types import Turn
+from recsim_tf.core.base.types import Turn
+from recsim_tf.core.runs.execution import compiled
 
 _ROUNDS = {False: 3, True: 1}
 # Candidates of 100 items, users, turns of one call, and whether a policy believes.

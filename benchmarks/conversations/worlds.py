@@ -18,7 +18,7 @@ from recsim_tf.conversations import (
 from recsim_tf.conversations.elicitation.believing import BelievingPolicy
 from recsim_tf.conversations.parts import Answers, Critiques, Dwell, Patience, Ratings, Refinements
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
 
 NUM_ITEMS, NUM_FACTORS, NUM_ATTRIBUTES = 100, 10, 12

@@ -28,7 +28,7 @@ from recsim_tf.fitting import LBFGS, Parameter, fit
 from recsim_tf.fitting.checks.choices import ChoicePredictions, predict_choices
 from recsim_tf.fitting.checks.perplexity import click_perplexity
 from recsim_tf.fitting.estimate.fit import FitResult
-from recsim_tf.fitting.logs import SessionLog, read_result_pages
+from recsim_tf.logs import SessionLog, read_result_pages
 from recsim_tf.support.tables import text_table
 
 _HELD_OUT = 0.2

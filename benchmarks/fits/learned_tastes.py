@@ -5,7 +5,7 @@ from scipy import special
 
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.checks.choices import ChoicePredictions
-from recsim_tf.fitting.logs import SessionLog
+from recsim_tf.logs import SessionLog
 
 _DRAWS = 400
 _LEAST = 1e-6  # variance of scores

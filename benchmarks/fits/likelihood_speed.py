@@ -18,13 +18,12 @@ import processes
 import tensorflow as tf
 from fits import recovery
 
-from recsim_tf.adapters import episodes
 from recsim_tf.core.random import split_seed
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, interest_evolution
 from recsim_tf.fitting import Parameter, simulated_log
 from recsim_tf.fitting.likelihood.exact import Exact
-from recsim_tf.fitting.logs import SessionLog, stream_episodes
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.logs import SessionLog, episodes, stream_episodes
 from recsim_tf.policies.random import random_policy
 from recsim_tf.support.tables import text_table
 

@@ -41,7 +41,7 @@ from recsim_tf.fitting.checks.choices import calibrate, choices_among, mean_by_s
 from recsim_tf.fitting.checks.recovery import recover
 from recsim_tf.fitting.checks.responses import predict_responses
 from recsim_tf.fitting.estimate.information import LouisInformation
-from recsim_tf.fitting.logs import SessionLog, from_table
+from recsim_tf.logs import SessionLog, from_table
 from recsim_tf.support.tables import text_table
 
 _NUM_ITEMS, _SLATE_SIZE, _NUM_VISITS, _PHONES = 60, 5, 4, 0.6

@@ -2,7 +2,7 @@
 
 Protocol: a user's ratings in order of time, the first 80 % for training, the rest for test. An
 event is a choice from ten: the movie rated and nine movies drawn uniformly from those not rated by
-the user up to and including it (see `recsim_tf.fitting.logs`). The score is the mean negative
+the user up to and including it (see `recsim_tf.logs`). The score is the mean negative
 log-likelihood of the test events' choices, in nats, and how often the likeliest movie was chosen.
 Every model sees what came before an event, and nothing after it.
 
@@ -40,13 +40,13 @@ from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers,
 from recsim_tf.fitting import Minibatches, Parameter, fit
 from recsim_tf.fitting.checks.choices import Mean, mean_by_session, predict_choices
 from recsim_tf.fitting.estimate.fit import FitResult
-from recsim_tf.fitting.logs import SessionLog, read_movielens, read_movies
-from recsim_tf.fitting.logs.datasets.movielens import MovieFeatures, MovieLensLog
-from recsim_tf.fitting.logs.session_log import take_steps
 from recsim_tf.fitting.parameters.parameter import hierarchical_normal
 from recsim_tf.fitting.validation.baselines import baselines
 from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.order import shuffle_steps
+from recsim_tf.logs import SessionLog, read_movielens, read_movies
+from recsim_tf.logs.datasets.movielens import MovieFeatures, MovieLensLog
+from recsim_tf.logs.session_log import take_steps
 from recsim_tf.support.tables import text_table
 
 _LOGGED = ("documents", "shown", "response")

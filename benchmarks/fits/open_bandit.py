@@ -27,8 +27,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
-from recsim_tf.fitting.logs import read_open_bandit
-from recsim_tf.fitting.logs.datasets.open_bandit import OpenBanditLog
+from recsim_tf.logs import read_open_bandit
+from recsim_tf.logs.datasets.open_bandit import OpenBanditLog
 from recsim_tf.support.tables import text_table
 
 # Full and quick.

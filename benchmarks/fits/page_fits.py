@@ -9,13 +9,13 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from recsim_tf.core.base.types import Slate
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Slate
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
 from recsim_tf.fitting import LBFGS, Curvature, Parameter, fit
 from recsim_tf.fitting.estimate.fit import FitResult
-from recsim_tf.fitting.logs import SessionLog, page_log
-from recsim_tf.fitting.logs.datasets.open_bandit import OpenBanditLog
+from recsim_tf.logs import SessionLog, page_log
+from recsim_tf.logs.datasets.open_bandit import OpenBanditLog
 
 _DTYPE = tf.float64
 _NUM_POSITIONS, _MAX_AFFINITY = 3, 2

@@ -27,7 +27,7 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf.choice import MultinomialLogit
 from recsim_tf.fitting import LBFGS, Draws, Parameter, fit
-from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.logs.session_log import SessionLog
 from recsim_tf.support.tables import text_table
 
 

@@ -28,9 +28,9 @@ from recsim_tf.core.distributions import uniform_ids
 from recsim_tf.fitting import simulated_log, validate
 from recsim_tf.fitting.checks.predictive import predictive_check
 from recsim_tf.fitting.checks.resimulation import Resimulation
-from recsim_tf.fitting.logs import SessionLog, read_open_bandit
 from recsim_tf.fitting.validation import Validation
 from recsim_tf.fitting.validation.verdicts import TRUST, UNKNOWN
+from recsim_tf.logs import SessionLog, read_open_bandit
 from recsim_tf.support.tables import text_table
 
 _NUM_ITEMS, _SLATE_SIZE, _NUM_STEPS = 40, 2, 20

@@ -24,7 +24,7 @@ from recsim_tf.agents.shared.learning import Learning
 from recsim_tf.agents.shared.memory import Memory
 from recsim_tf.agents.shared.returns import LambdaReturns
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.engagement_bait import BaitVideos, engagement_bait
 from recsim_tf.experiment.training.loop import Iteration, LearningLoop
 

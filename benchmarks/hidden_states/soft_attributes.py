@@ -22,9 +22,9 @@ from recsim_tf.conversations.elicitation.believing import Tracker
 from recsim_tf.conversations.parts import Critiques, Patience, Ratings, Refinements
 from recsim_tf.conversations.soft_attributes import TaggingUsers, concept_vectors, ratings_and_tags
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.base.types import Turn
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Turn
 
 _NUM_FILMS, _NUM_FACTORS, _NUM_ATTRIBUTES, _NUM_SENSES = 300, 10, 10, 2
 _SLATE_SIZE = 3

@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf import ope
+from recsim_tf.core.base.types import Observation
 from recsim_tf.core.distributions import PlackettLuce
-from recsim_tf.core.types import Observation
 from recsim_tf.ope.estimators import Estimator, Values
 from recsim_tf.ope.sample import Sample, gather
 from recsim_tf.ope.weights import Weights

@@ -24,9 +24,9 @@ from off_policy import obp
 from sections import Section, Settings, section
 
 from recsim_tf import ope
-from recsim_tf.core.types import Observation
-from recsim_tf.fitting.logs import read_open_bandit
-from recsim_tf.fitting.logs.datasets.open_bandit import OpenBanditLog
+from recsim_tf.core.base.types import Observation
+from recsim_tf.logs import read_open_bandit
+from recsim_tf.logs.datasets.open_bandit import OpenBanditLog
 from recsim_tf.policies import PlackettLucePolicy
 
 _CAMPAIGNS = {False: ("all", "men", "women"), True: ("men",)}

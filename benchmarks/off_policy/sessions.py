@@ -16,7 +16,7 @@ from recsim_tf import fitting, ope
 from recsim_tf.adapters.tf_agents import SavedPolicy
 from recsim_tf.choice import MultinomialProportional
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
-from recsim_tf.experiment import commands, config
+from recsim_tf.experiment import building, config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.ope.studies import StudyRow
 from recsim_tf.policies import Deterministic, PlackettLucePolicy
@@ -175,7 +175,7 @@ def _slate_q(settings: Settings, rows: list) -> dict[str, float]:
     bindings += ["experiment.num_users = 60"] if settings.quick else []
     with tempfile.TemporaryDirectory() as folder:
         text = config.load(["quickstart.gin"], bindings)
-        commands.train(RunDirectory(Path(folder) / "run", text))
+        building.train(RunDirectory(Path(folder) / "run", text))
         policy = Deterministic(SavedPolicy(_world(), Path(folder) / "run"))
         studies = _studies(settings, _Setting(policy, 10, 20, False))
     figures = {}

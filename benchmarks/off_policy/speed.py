@@ -9,7 +9,7 @@ from sections import Section, Settings, section
 
 from recsim_tf import ope
 from recsim_tf.core.distributions import PlackettLuce
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.ope.densities import densities
 
 _SIZES = {"3_of_10": (3, 10, 4096), "10_of_100": (10, 100, 256)}

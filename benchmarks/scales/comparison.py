@@ -14,7 +14,7 @@ import processes
 from sections import Section, Settings, section
 
 import recsim_tf
-from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.policies import baseline_policy
 
 _SIZES = {

@@ -69,7 +69,7 @@ def _train(run: Path, bindings: tuple[str, ...], num_workers: int) -> None:
     addresses = processes.free_addresses(num_workers)
     workers = [
         subprocess.Popen(
-            [sys.executable, "-m", "recsim_tf.cli", *arguments],
+            [sys.executable, "-m", "recsim_tf.command_line.cli", *arguments],
             env=processes.environment(
                 processes.tf_config(addresses, index) if num_workers > 1 else {}
             ),

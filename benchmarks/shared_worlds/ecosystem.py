@@ -15,7 +15,7 @@ import tensorflow as tf
 from sections import Section, Settings, mean_and_error, section, standard_error
 
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.ecosystem import ecosystem, provider_layout
 from recsim_tf.policies import Boosting
 from recsim_tf.support import plots

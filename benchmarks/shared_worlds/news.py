@@ -9,7 +9,7 @@ import tensorflow as tf
 from sections import Section, Settings, mean_and_error, section, standard_error
 
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.news import news
 from recsim_tf.policies import Trending, random_policy
 

@@ -16,9 +16,9 @@ from sections import Section, Settings, mean_and_error, section
 
 import recsim_tf
 from recsim_tf.adapters.tf_agents import rollout_policy
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.base.types import Policy
 from recsim_tf.core.random import as_seed
-from recsim_tf.core.types import Policy
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.returning import Lifetimes
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.folder import RunDirectory

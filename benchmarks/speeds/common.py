@@ -10,7 +10,7 @@ from sections import Section as Section
 
 import recsim_tf
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled, side_by_side
+from recsim_tf.core.runs.execution import compiled, side_by_side
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.policies import random_policy
 

@@ -14,7 +14,7 @@ from speeds.common import NUM_CANDIDATES, SLATE_SIZES, Section, Settings, sharde
 
 import recsim_tf
 from recsim_tf.core import random
-from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.fitting import Parameter, simulated_log
 from recsim_tf.fitting.likelihood.exact import Exact
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator

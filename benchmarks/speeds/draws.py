@@ -11,8 +11,8 @@ from speeds.common import NUM_CANDIDATES, SHARD_USERS, SLATE_SIZES, Section, Set
 
 import recsim_tf
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
 from recsim_tf.core.random.generator import generator
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.support.tables import text_table
 
 _USERS = {False: (1024, SHARD_USERS), True: (2,)}

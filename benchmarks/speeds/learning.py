@@ -11,8 +11,8 @@ from typing import NamedTuple
 import processes
 from speeds.common import Section, Settings
 
+from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.experiment import config
-from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.support.tables import text_table
 

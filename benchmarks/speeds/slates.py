@@ -9,7 +9,7 @@ import processes
 import tensorflow as tf
 from speeds.common import MODES, Section, Settings
 
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.policies.slates import exact_slate, slate_advantage, top_k_slate
 from recsim_tf.support.tables import text_table
 

@@ -16,12 +16,9 @@ from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
 
-from recsim_tf import replicas
-from recsim_tf.core import nests, random, turns, validation
-from recsim_tf.core.explanations import Explanation, explanation_of
-from recsim_tf.core.sessions import SessionSource
-from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import (
+from recsim_tf.core import nests, random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import (
     Nest,
     Observation,
     Policy,
@@ -30,6 +27,11 @@ from recsim_tf.core.types import (
     Turn,
     initial_policy_state,
 )
+from recsim_tf.core.models.explanations import Explanation, explanation_of
+from recsim_tf.core.runs import replicas
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.step import turns
+from recsim_tf.core.step.sessions import SessionSource
 
 
 class EnvironmentState(NamedTuple):

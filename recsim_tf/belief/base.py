@@ -7,11 +7,11 @@ from typing import NamedTuple
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import validation
-from recsim_tf.core.evidence import evidence_of
-from recsim_tf.core.models import UserModel
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import Nest, Slate
+from recsim_tf.core.models.evidence import evidence_of
+from recsim_tf.core.models.models import UserModel
 from recsim_tf.core.random.quantiles import batch_shape
-from recsim_tf.core.types import Nest, Slate
 
 
 class Particles(NamedTuple):

@@ -18,9 +18,10 @@ from recsim_tf.belief.base import (
 from recsim_tf.belief.moments import Fitted, Sampled
 from recsim_tf.belief.points import Points
 from recsim_tf.belief.priors import Categories, Constant, Normals, Prior
-from recsim_tf.core import nests, validation
-from recsim_tf.core.models import UserModel
-from recsim_tf.core.types import Nest, Slate
+from recsim_tf.core import nests
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import Nest, Slate
+from recsim_tf.core.models.models import UserModel
 
 
 class GaussianState(NamedTuple):

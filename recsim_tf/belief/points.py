@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.types import Nest
+from recsim_tf.core.base.types import Nest
 
 # Streams of numbers of one seed.
 _NORMALS, _UNIFORMS, _INNOVATIONS = 0, 1, 2

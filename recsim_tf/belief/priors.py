@@ -10,8 +10,8 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.types import Nest
 from recsim_tf.core.distributions import num_outcomes
-from recsim_tf.core.types import Nest
 
 _NAMED: Any = random.class_of_family(tfd.JointDistributionNamed)
 _SEQUENTIAL: Any = random.class_of_family(tfd.JointDistributionSequential)

@@ -8,7 +8,7 @@ R. All functions are pure and differentiable, and run under XLA.
 
 import tensorflow as tf
 
-from recsim_tf.core import validation
+from recsim_tf.core.base import validation
 
 # Values that differ by less than rounding count as equal, so that eager, graph and XLA choose the
 # same candidate.

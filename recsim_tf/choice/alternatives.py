@@ -9,11 +9,12 @@ from typing import Any
 import tensorflow as tf
 
 from recsim_tf.choice.base import as_scores
-from recsim_tf.core import random, validation
+from recsim_tf.core import random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.distributions import logsumexp, num_outcomes
-from recsim_tf.core.distributions.base import ShapedDistribution
+from recsim_tf.core.distributions.custom import ShapedDistribution
 from recsim_tf.core.random.paired import Shape
-from recsim_tf.core.types import Nest, Seed
 
 
 class Alphabet:

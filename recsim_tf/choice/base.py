@@ -7,12 +7,13 @@ from typing import ClassVar
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from recsim_tf.core import random, validation
+from recsim_tf.core import random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.parameters import Model
+from recsim_tf.core.base.types import Seed
 from recsim_tf.core.distributions import num_outcomes
-from recsim_tf.core.distributions.base import ShapedDistribution
-from recsim_tf.core.parameters import Model
+from recsim_tf.core.distributions.custom import ShapedDistribution
 from recsim_tf.core.random.paired import Shape
-from recsim_tf.core.types import Seed
 
 
 class ChoiceModel(Model, abc.ABC):

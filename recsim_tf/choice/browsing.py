@@ -7,10 +7,11 @@ import tensorflow as tf
 
 from recsim_tf.choice.cascade import product_above
 from recsim_tf.choice.clicks import ClickDistribution, ClickModel
-from recsim_tf.core import random, validation
-from recsim_tf.core.parameters import parameter
+from recsim_tf.core import random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.random.paired import Shape
-from recsim_tf.core.types import Nest, Seed
 
 # Its exponential is a float32. Only terms of weight zero have a larger one.
 _LARGEST_EXPONENT = 80.0

@@ -7,7 +7,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.choice.base import ChoiceModel, at_documents, fill_empty
-from recsim_tf.core.parameters import parameter
+from recsim_tf.core.base.parameters import parameter
 
 
 def product_above(values: tf.Tensor) -> tf.Tensor:

@@ -7,8 +7,8 @@ import tensorflow as tf
 from recsim_tf.choice.cascade import product_above
 from recsim_tf.choice.clicks import ClickDistribution
 from recsim_tf.core import random
+from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.random.paired import Shape
-from recsim_tf.core.types import Nest, Seed
 
 # Its exponential is a float32. Only terms of weight zero have a larger one.
 _LARGEST_EXPONENT = 80.0

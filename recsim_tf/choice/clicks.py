@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from recsim_tf.choice.base import as_mask, as_scores, at_documents
-from recsim_tf.core import validation
-from recsim_tf.core.distributions.base import ShapedDistribution
-from recsim_tf.core.parameters import Model
-from recsim_tf.core.types import Nest
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.parameters import Model
+from recsim_tf.core.base.types import Nest
+from recsim_tf.core.distributions.custom import ShapedDistribution
 
 
 class ClickDistribution(ShapedDistribution):

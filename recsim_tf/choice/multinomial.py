@@ -6,8 +6,8 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.choice.base import ChoiceModel, fill_empty, with_no_click
-from recsim_tf.core.parameters import parameter
-from recsim_tf.core.ranges import known_numbers, shown
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.ranges import known_numbers, shown
 
 
 @gin.configurable

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from recsim_tf.choice.cascade_distribution import CascadeDistribution, Continuation
 from recsim_tf.choice.clicks import ClickModel
-from recsim_tf.core import validation
-from recsim_tf.core.parameters import parameter
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.parameters import parameter
 
 
 @gin.configurable

@@ -8,9 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.choice.base import as_mask, as_scores, at_documents, fill_empty, with_no_click
-from recsim_tf.core import distributions, validation
-from recsim_tf.core.parameters import Model, parameter
-from recsim_tf.core.ranges import known_numbers
+from recsim_tf.core import distributions
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.parameters import Model, parameter
+from recsim_tf.core.base.ranges import known_numbers
 
 
 @gin.configurable

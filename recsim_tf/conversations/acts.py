@@ -8,10 +8,12 @@ import tensorflow as tf
 
 from recsim_tf.choice.alternatives import Alphabet
 from recsim_tf.conversations.types import Query
-from recsim_tf.core import nests, turns, validation
-from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.ranges import shown
-from recsim_tf.core.types import Nest, Turn
+from recsim_tf.core import nests
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.bounds import Bounds
+from recsim_tf.core.base.ranges import shown
+from recsim_tf.core.base.types import Nest, Turn
+from recsim_tf.core.step import turns
 
 
 class Act(enum.IntEnum):

@@ -9,9 +9,9 @@ import tensorflow as tf
 from recsim_tf.conversations import acts
 from recsim_tf.conversations.acts import Act, Mode
 from recsim_tf.conversations.users import ConversationUsers
-from recsim_tf.core import validation
-from recsim_tf.core.parameters import parameter
-from recsim_tf.core.types import Nest, Slate, Turn
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.types import Nest, Slate, Turn
 
 _TALK = ("inquiring", "requesting", "remarking")
 

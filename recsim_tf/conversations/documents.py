@@ -9,12 +9,13 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.conversations.types import Item
-from recsim_tf.core import random, validation
-from recsim_tf.core.bounds import Bounds
+from recsim_tf.core import random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.bounds import Bounds
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.types import Nest
 from recsim_tf.core.distributions import candidate_ids
-from recsim_tf.core.models import DocumentModel
-from recsim_tf.core.parameters import parameter
-from recsim_tf.core.types import Nest
+from recsim_tf.core.models.models import DocumentModel
 
 
 class Items(DocumentModel):

@@ -10,7 +10,7 @@ from recsim_tf.conversations.acts import Act, query_spec
 from recsim_tf.conversations.documents import Items
 from recsim_tf.conversations.types import Response
 from recsim_tf.conversations.users import ConversationUsers
-from recsim_tf.core.models import DocumentModel, UserModel
+from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator
 
 # Of a turn, by act: a question or an offer costs the user's time, which silence does not.

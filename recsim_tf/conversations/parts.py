@@ -10,8 +10,9 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.conversations.acts import NUM_RATINGS, Act, is_act
 from recsim_tf.conversations.types import Query
-from recsim_tf.core import nests, validation
-from recsim_tf.core.parameters import Model, parameter
+from recsim_tf.core import nests
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.parameters import Model, parameter
 
 _QUESTIONS = (Act.ASK, Act.COMPARE)
 

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.conversations.acts import DONT_KNOW, NO, NUM_RATINGS, YES, Act, Mode, alphabet
-from recsim_tf.core import validation
-from recsim_tf.core.types import Nest
-from recsim_tf.core.wording import Wording
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import Nest
+from recsim_tf.core.models.wording import Wording
 from recsim_tf.language import Channel, Grammar
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")

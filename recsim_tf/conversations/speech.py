@@ -10,7 +10,7 @@ from recsim_tf.choice import Alternatives
 from recsim_tf.conversations.acts import Mode
 from recsim_tf.conversations.types import UNKNOWN, Reply, Utterance
 from recsim_tf.core import nests, random
-from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.distributions.custom import CustomDistribution
 from recsim_tf.core.random.quantiles import batch_shape
 from recsim_tf.language import Channel
 

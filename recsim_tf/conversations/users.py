@@ -40,11 +40,12 @@ from recsim_tf.conversations.types import (
     UserState,
     Utterance,
 )
-from recsim_tf.core import nests, random, validation
-from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.models import UserModel
-from recsim_tf.core.parameters import Model, parameter
-from recsim_tf.core.types import Nest, Slate, Turn
+from recsim_tf.core import nests, random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.bounds import Bounds
+from recsim_tf.core.base.parameters import Model, parameter
+from recsim_tf.core.base.types import Nest, Slate, Turn
+from recsim_tf.core.models.models import UserModel
 from recsim_tf.language import Channel
 
 # A logit whose probability is 1 in float32.

@@ -8,26 +8,11 @@ from typing import Any, Self
 import gin
 import tensorflow as tf
 
-from recsim_tf.core import (
-    nests,
-    population,
-    random,
-    resimulation,
-    scoring,
-    stages,
-    steps,
-    turns,
-    validation,
-)
-from recsim_tf.core.acting import check_policy
-from recsim_tf.core.corpora import OwnCorpora, SharedCorpora
-from recsim_tf.core.execution import without_autograph
-from recsim_tf.core.kept import Kept
-from recsim_tf.core.models import DocumentModel, UserModel
-from recsim_tf.core.parameters import Model
-from recsim_tf.core.rollout import Loop, fold, rollout
-from recsim_tf.core.sessions import SessionSource
-from recsim_tf.core.types import (
+from recsim_tf.core import nests, random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.corpora import OwnCorpora, SharedCorpora
+from recsim_tf.core.base.parameters import Model
+from recsim_tf.core.base.types import (
     InitialDraws,
     LogProb,
     Nest,
@@ -40,6 +25,14 @@ from recsim_tf.core.types import (
     Transition,
     Turn,
 )
+from recsim_tf.core.models.models import DocumentModel, UserModel
+from recsim_tf.core.runs import population, resimulation, scoring
+from recsim_tf.core.runs.execution import without_autograph
+from recsim_tf.core.runs.kept import Kept
+from recsim_tf.core.runs.rollout import Loop, fold, rollout
+from recsim_tf.core.step import stages, steps, turns
+from recsim_tf.core.step.acting import check_policy
+from recsim_tf.core.step.sessions import SessionSource
 
 
 @gin.configurable(module="recsim_tf")
@@ -78,8 +71,8 @@ class Simulator(Model, SessionSource):
       users_per_world: U, where the documents are shared: how many users meet, and change, the same
         corpus; None if all users are one world.
       query_spec: what the system can say or ask beside a slate: a nest of specs of the query to one
-        user, as `recsim_tf.core.turns.query_spec` makes them. With one, an action is a `Turn` of
-        slate and query; () means that the system only shows slates.
+        user, as `recsim_tf.core.step.turns.query_spec` makes them. With one, an action is a `Turn`
+        of slate and query; () means that the system only shows slates.
 
     Raises:
       ValueError: if slate_size, num_candidates, max_steps or users_per_world is out of range, if

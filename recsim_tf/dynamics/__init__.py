@@ -3,6 +3,7 @@ recurrent cells, histories; and users who are put together from them.
 """
 
 from recsim_tf.dynamics.component import Component, Keep, Restart, Where
+from recsim_tf.dynamics.component_users import ComponentUsers
 from recsim_tf.dynamics.components import (
     FromTable,
     History,
@@ -13,7 +14,6 @@ from recsim_tf.dynamics.components import (
     clustered_logits,
 )
 from recsim_tf.dynamics.paths import Paths, paths, paths_log_prob
-from recsim_tf.dynamics.users import ComponentUsers
 
 __all__ = [
     "Component",

@@ -3,10 +3,11 @@
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import nests, validation
+from recsim_tf.core import nests
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import Nest
 from recsim_tf.core.distributions.joint import joint, masked, part
-from recsim_tf.core.models import Dynamics
-from recsim_tf.core.types import Nest
+from recsim_tf.core.models.models import Dynamics
 
 
 class Component(Dynamics):

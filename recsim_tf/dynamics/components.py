@@ -11,11 +11,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import nests, validation
+from recsim_tf.core import nests
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.ranges import known_numbers, shown
+from recsim_tf.core.base.types import Nest
 from recsim_tf.core.distributions import logsumexp
-from recsim_tf.core.parameters import parameter
-from recsim_tf.core.ranges import known_numbers, shown
-from recsim_tf.core.types import Nest
 from recsim_tf.dynamics.component import Component
 
 

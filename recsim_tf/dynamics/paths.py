@@ -6,9 +6,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import nests, random, validation
-from recsim_tf.core.stages import log_prob_per_user
-from recsim_tf.core.types import Nest, Seed
+from recsim_tf.core import nests, random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import Nest, Seed
+from recsim_tf.core.step.stages import log_prob_per_user
 from recsim_tf.dynamics.component import Component
 
 

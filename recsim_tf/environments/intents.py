@@ -10,12 +10,12 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
-from recsim_tf.core import validation
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.types import Clicks, Nest, Slate
 from recsim_tf.core.distributions import gaussian_mixture
-from recsim_tf.core.models import DocumentModel, UserModel
-from recsim_tf.core.parameters import parameter
+from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Clicks, Nest, Slate
 
 
 @gin.configurable

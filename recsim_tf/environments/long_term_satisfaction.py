@@ -14,11 +14,11 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
 from recsim_tf.core import nests
-from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.models import DocumentModel, UserModel
-from recsim_tf.core.parameters import parameter
+from recsim_tf.core.base.bounds import Bounds
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.types import Nest, Slate
+from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Slate
 
 # RecSim cuts the engagement that is observed, but not the one that is rewarded.
 _MAX_OBSERVED_ENGAGEMENT = 100.0

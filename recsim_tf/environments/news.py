@@ -9,13 +9,14 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
-from recsim_tf.core import nests, validation
-from recsim_tf.core.bounds import Bounds
+from recsim_tf.core import nests
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.bounds import Bounds
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.distributions import candidate_ids
-from recsim_tf.core.models import DocumentModel, UserModel
-from recsim_tf.core.parameters import parameter
+from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Slate
 
 
 class InitialDraw(NamedTuple):

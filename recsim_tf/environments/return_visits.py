@@ -8,11 +8,11 @@ import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import validation
-from recsim_tf.core.models import DocumentModel, UserModel
-from recsim_tf.core.parameters import parameter
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.types import Nest
+from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest
 from recsim_tf.environments.long_term_satisfaction import (
     ClickbaitDocuments,
     LongTermSatisfactionUsers,

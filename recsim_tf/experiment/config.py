@@ -11,15 +11,14 @@ from gin.config import ConfigurableReference
 from tensorflow_probability import distributions as tfd
 
 # Imported for the names that they give to gin files.
-from recsim_tf import ope, policies, registry  # noqa: F401
+from recsim_tf import logs, ope, policies, registry  # noqa: F401
 from recsim_tf.conversations import elicitation  # noqa: F401
 from recsim_tf.conversations import logs as conversation_logs  # noqa: F401
-from recsim_tf.experiment import fitting, validation  # noqa: F401
-from recsim_tf.experiment.binding_errors import reading
-from recsim_tf.experiment.bindings import bound_value, statements
-from recsim_tf.experiment.config_files import PACKAGED, find_config
-from recsim_tf.experiment.runs.command import quietly
-from recsim_tf.fitting import logs
+from recsim_tf.experiment.commands import fit, validate  # noqa: F401
+from recsim_tf.experiment.gin.binding_errors import reading
+from recsim_tf.experiment.gin.bindings import bound_value, statements
+from recsim_tf.experiment.gin.config_files import PACKAGED, find_config
+from recsim_tf.experiment.runs.process import quietly
 from recsim_tf.policies import BASELINES
 from recsim_tf.support.errors import UsageError, location
 
@@ -33,8 +32,8 @@ with contextlib.suppress(ModuleNotFoundError):
         slate_q,
         tabular_q,
     )
-    from recsim_tf.experiment import commands  # noqa: F401
-    from recsim_tf.experiment import ope as _ope  # noqa: F401
+    from recsim_tf.experiment import building  # noqa: F401
+    from recsim_tf.experiment.commands import ope as _ope  # noqa: F401
 
 _EXTERNAL = {
     "keras": (

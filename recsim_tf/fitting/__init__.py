@@ -10,16 +10,16 @@ from recsim_tf.fitting.estimate.monte_carlo_em import MonteCarloEM
 from recsim_tf.fitting.likelihood.exact import Exact, session_log_prob
 from recsim_tf.fitting.likelihood.initial import Classes, Draws, MeanField
 from recsim_tf.fitting.likelihood.particle_filter import Particles
-from recsim_tf.fitting.logs.trajectories import from_trajectory, simulated_log
 from recsim_tf.fitting.parameters.parameter import Parameter, hierarchical_normal
 from recsim_tf.fitting.posterior import sample_parameters
 from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.sampling.chains import Chains
 from recsim_tf.fitting.sampling.logged_users import logged_users
 from recsim_tf.fitting.sampling.nuts import NUTS
-from recsim_tf.fitting.sampling.sessions import sample_sessions
+from recsim_tf.fitting.sampling.session_draws import sample_sessions
 from recsim_tf.fitting.saving.models import load_model, save_model
 from recsim_tf.fitting.validation import validate
+from recsim_tf.logs.trajectories import from_trajectory, simulated_log
 
 __all__ = [
     "LBFGS",

@@ -9,9 +9,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from recsim_tf.core import nests, random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.estimate.fit import FitResult, fit
 from recsim_tf.fitting.estimate.information import ScoresOrCurvature
 from recsim_tf.fitting.estimate.lbfgs import LBFGS, maximise
@@ -22,12 +22,12 @@ from recsim_tf.fitting.likelihood.batches import (
     SessionLikelihood,
     take_sessions,
 )
-from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.parameters.unconstrained import differentiated
 from recsim_tf.fitting.sampling import nuts
 from recsim_tf.fitting.sampling.nuts import NUTS
+from recsim_tf.logs.session_log import Sessions
 
 # Of the search for the mode, which begins where a fit has ended or nearby.
 _MAX_ITERATIONS, _TOLERANCE = 20, 1e-8

@@ -11,10 +11,11 @@ import tensorflow as tf
 import tree
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import random, validation
+from recsim_tf.core import random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.distributions import num_outcomes
-from recsim_tf.core.ranges import Range
-from recsim_tf.core.types import Nest, Seed
 
 
 class Label:

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterable
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import random, turns, validation
-from recsim_tf.core.corpora import OwnCorpora
+from recsim_tf.core import random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.corpora import OwnCorpora
+from recsim_tf.core.base.types import InitialDraws, Nest, Seed, Slate, StepDraws, Turn
 from recsim_tf.core.distributions import num_outcomes
-from recsim_tf.core.models import UserModel
+from recsim_tf.core.models.models import UserModel
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.stages import Models, Sampled, Stages, advance, begin, log_prob_per_user
-from recsim_tf.core.types import InitialDraws, Nest, Seed, Slate, StepDraws, Turn
+from recsim_tf.core.step import turns
+from recsim_tf.core.step.stages import Models, Sampled, Stages, advance, begin, log_prob_per_user
 from recsim_tf.gradients import mixtures
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
-from recsim_tf.core.corpora import OF_CORPORA
+from recsim_tf.core.base.corpora import OF_CORPORA
+from recsim_tf.core.base.types import Nest, Trajectory, Transition
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.stages import Recorded, begin
-from recsim_tf.core.types import Nest, Trajectory, Transition
+from recsim_tf.core.step.stages import Recorded, begin
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.parameters import Model
+from recsim_tf.core.base.parameters import Model
 from recsim_tf.language.vocabulary import Vocabulary
 
 

@@ -6,10 +6,11 @@ from typing import Any, Self
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core import random, validation
+from recsim_tf.core import random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.distributions import logsumexp
-from recsim_tf.core.parameters import parameter
-from recsim_tf.core.ranges import Range
 from recsim_tf.language.channel import VocabularyChannel
 from recsim_tf.language.vocabulary import Vocabulary
 

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core import random, validation
-from recsim_tf.core.execution import is_for_xla
+from recsim_tf.core import random
+from recsim_tf.core.base import validation
+from recsim_tf.core.runs.execution import is_for_xla
 from recsim_tf.language.channel import Channel
 
 

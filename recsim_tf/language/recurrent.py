@@ -10,9 +10,10 @@ import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core import random, validation
-from recsim_tf.core.parameters import parameter
-from recsim_tf.core.ranges import Range, known_numbers
+from recsim_tf.core import random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.ranges import Range, known_numbers
 from recsim_tf.language.channel import VocabularyChannel
 
 

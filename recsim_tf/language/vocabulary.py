@@ -8,7 +8,7 @@ import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core import validation
+from recsim_tf.core.base import validation
 
 # Of ASCII, but the question mark.
 _PUNCTUATION = r"[!-/:->@\[-`{-~]"

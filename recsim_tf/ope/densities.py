@@ -8,9 +8,9 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.types import Nest, Observation, initial_policy_state
 from recsim_tf.core.distributions import SlateDistribution
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.types import Nest, Observation, initial_policy_state
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.ope.log import Log, SlateLogProbs
 from recsim_tf.ope.pseudo_inverse import position_log_probs
 from recsim_tf.policies.stochastic import StochasticPolicy

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.types import Observation
-from recsim_tf.core.validation import check_one_of, check_type
+from recsim_tf.core.base.types import Observation
+from recsim_tf.core.base.validation import check_one_of, check_type
 from recsim_tf.ope.weights import Weights, normalized_weights
 
 READS = ("slate", "set", "prefix", "position", "linear")

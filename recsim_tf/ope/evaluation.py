@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.ranges import Range
-from recsim_tf.core.validation import (
+from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.validation import (
     FRACTION,
     check_at_least,
     check_numbers,

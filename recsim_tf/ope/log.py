@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.types import Nest, Turn
+from recsim_tf.core.base.types import Nest, Turn
 
 # Of probabilities, which are mostly float32.
 _ROUNDING = 1e-5

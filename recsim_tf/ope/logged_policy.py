@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from recsim_tf.core.base.types import Observation
 from recsim_tf.core.distributions import PlackettLuce
-from recsim_tf.core.types import Observation
 from recsim_tf.ope.log import Log
 from recsim_tf.policies import PlackettLucePolicy
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.types import Observation
-from recsim_tf.fitting.logs.tables.frames import pandas
+from recsim_tf.core.base.types import Observation
+from recsim_tf.logs.tables.frames import pandas
 from recsim_tf.ope.densities import densities, walk
 from recsim_tf.ope.log import Log
 from recsim_tf.ope.tables import OBP_COLUMNS, from_table

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.types import Nest, Observation
-from recsim_tf.core.validation import check_one_of
+from recsim_tf.core.base.types import Nest, Observation
+from recsim_tf.core.base.validation import check_one_of
 from recsim_tf.ope.densities import densities, log_probs, walk, where_active
 from recsim_tf.ope.diagnostics import WeightDiagnostics
 from recsim_tf.ope.estimators import PRESETS, Estimator, Terms, Values, terms

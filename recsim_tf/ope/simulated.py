@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core.base.types import Policy, Transition
+from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Policy, Transition
-from recsim_tf.core.validation import check_at_least, check_type
 from recsim_tf.ope.diagnostics import Verdict
 from recsim_tf.ope.results import Estimate, Gain, Mean
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.validation import check_at_least, check_type
 from recsim_tf.ope.estimators import Estimator
 from recsim_tf.ope.evaluation import Judged, chosen_estimators
 from recsim_tf.ope.simulated import truth

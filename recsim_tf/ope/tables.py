@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from recsim_tf.core.types import Observation
-from recsim_tf.core.validation import check_at_least, check_plain, check_type
-from recsim_tf.fitting.logs.datasets.open_bandit import OpenBanditLog
-from recsim_tf.fitting.logs.tables import parsing
-from recsim_tf.fitting.logs.tables.faults import Faults
-from recsim_tf.fitting.logs.tables.frames import as_frame, check_present, check_roles, pandas
+from recsim_tf.core.base.types import Observation
+from recsim_tf.core.base.validation import check_at_least, check_plain, check_type
+from recsim_tf.logs.datasets.open_bandit import OpenBanditLog
+from recsim_tf.logs.tables import parsing
+from recsim_tf.logs.tables.faults import Faults
+from recsim_tf.logs.tables.frames import as_frame, check_present, check_roles, pandas
 from recsim_tf.ope.log import Log, SlateLogProbs
 
 _LOG = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ def from_table(
       drop_invalid: leave out the sessions that have a fault, and log their count as a warning.
 
     Raises:
-      FileNotFoundError, ImportError: as `fitting.logs.from_table`.
+      FileNotFoundError, ImportError: as `logs.from_table`.
       ValueError: for a table without rows or one of the columns; for the first fault that is found,
         by row, session, step and position; and if all sessions are dropped.
     """
@@ -150,7 +150,7 @@ def from_table(
 
 
 def from_open_bandit(impressions: OpenBanditLog, target: OpenBanditLog | None = None) -> Log:
-    """The log of S impressions of Open Bandit, for which `fitting.logs.read_open_bandit` has the
+    """The log of S impressions of Open Bandit, for which `logs.read_open_bandit` has the
     probability of each item at its position and no more.
 
     A session is one step, and its slate one item. The position is not of the slate: it stands in

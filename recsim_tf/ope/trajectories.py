@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.adapters import episodes
 from recsim_tf.core import nests
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.base.types import Nest, Observation, SimulatorState, Trajectory, Transition
+from recsim_tf.core.base.validation import check_type
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Observation, SimulatorState, Trajectory, Transition
-from recsim_tf.core.validation import check_type
+from recsim_tf.logs import episodes
 from recsim_tf.ope.densities import densities
 from recsim_tf.ope.log import Log, SlateLogProbs
 
@@ -91,7 +91,7 @@ def from_episodes(
     logging: Any = None,
     reward_by_position: Callable[[Transition], tf.Tensor] | None = None,
 ) -> Log:
-    """The log of an episode file; see `recsim_tf.adapters.episodes`.
+    """The log of an episode file; see `recsim_tf.logs.episodes`.
 
     Args:
       path: of the file. `recsim-tf simulate --episode_file` writes probabilities into it, where the

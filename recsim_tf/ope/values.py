@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import nests, random
-from recsim_tf.core.ranges import Range
+from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.types import Nest, Observation
+from recsim_tf.core.base.validation import check_at_least, check_numbers, check_type
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Observation
-from recsim_tf.core.validation import check_at_least, check_numbers, check_type
 from recsim_tf.ope.densities import walk
 from recsim_tf.ope.estimators import Values
 from recsim_tf.ope.log import Log

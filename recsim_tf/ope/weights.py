@@ -4,8 +4,8 @@ import dataclasses
 
 import tensorflow as tf
 
-from recsim_tf.core.ranges import Range
-from recsim_tf.core.validation import NONE, check_numbers
+from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.validation import NONE, check_numbers
 
 # exp of it is finite, and any weight near it is not to be believed.
 _LARGEST = 80.0

@@ -4,7 +4,7 @@ Their parts are in modules: `choice_scores` has beliefs about clicks, `slates` s
 `indices` and `logistic` bandit algorithms, `clusters` and `clicks` rankings of clusters.
 """
 
-from recsim_tf.core.explanations import Explained, Explanation, explanation_of
+from recsim_tf.core.models.explanations import Explained, Explanation, explanation_of
 from recsim_tf.policies.boosting import Boosting
 from recsim_tf.policies.clickbait import clickbait_policy
 from recsim_tf.policies.clicks import ClickBandit

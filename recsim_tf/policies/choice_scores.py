@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from recsim_tf import choice
-from recsim_tf.core.types import Nest, Observation
+from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.policies.fields import raw_user
 
 # Observation of B users and N candidates -> (weights [B, N], no_click_weight [B]), all

@@ -3,10 +3,10 @@
 import gin
 import tensorflow as tf
 
-from recsim_tf.core.explanations import Explained, Explanation
-from recsim_tf.core.ranges import Range
+from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.types import Nest, Observation, Policy, Seed
+from recsim_tf.core.models.explanations import Explained, Explanation
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Observation, Policy, Seed
 from recsim_tf.environments.long_term_satisfaction import ClickbaitDocuments
 from recsim_tf.policies import fields
 

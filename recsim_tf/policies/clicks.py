@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import gin
 import tensorflow as tf
 
-from recsim_tf.core import nests, random, validation
-from recsim_tf.core.explanations import Explanation
-from recsim_tf.core.parameters import parameter
-from recsim_tf.core.ranges import Range
-from recsim_tf.core.sessions import SessionSource
-from recsim_tf.core.types import Nest, Observation, Policy, Seed, initial_policy_state
+from recsim_tf.core import nests, random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.types import Nest, Observation, Policy, Seed, initial_policy_state
+from recsim_tf.core.models.explanations import Explanation
+from recsim_tf.core.step.sessions import SessionSource
 from recsim_tf.policies import fields
 from recsim_tf.policies.indices import BanditAlgorithm, bandit_algorithm, thompson
 from recsim_tf.policies.policy_model import PolicyModel

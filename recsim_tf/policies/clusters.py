@@ -9,12 +9,13 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from recsim_tf.core import nests, validation
-from recsim_tf.core.explanations import Explanation
-from recsim_tf.core.parameters import parameter
-from recsim_tf.core.ranges import shown
-from recsim_tf.core.sessions import SessionSource
-from recsim_tf.core.types import Nest, Observation, Policy, Seed
+from recsim_tf.core import nests
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.ranges import shown
+from recsim_tf.core.base.types import Nest, Observation, Policy, Seed
+from recsim_tf.core.models.explanations import Explanation
+from recsim_tf.core.step.sessions import SessionSource
 from recsim_tf.policies import fields
 from recsim_tf.policies.clicks import ClickCounts, ClickScores, update_counts
 from recsim_tf.policies.indices import BanditAlgorithm

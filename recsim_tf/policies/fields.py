@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from recsim_tf.core import turns, validation
-from recsim_tf.core.sessions import SessionSource
-from recsim_tf.core.types import Nest
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import Nest
+from recsim_tf.core.step import turns
+from recsim_tf.core.step.sessions import SessionSource
 
 
 def zeros(specs: Nest, num_users: int | tf.Tensor = 1) -> Nest:

@@ -15,9 +15,10 @@ from typing import NamedTuple, Protocol, TypeAlias
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import random, validation
-from recsim_tf.core.ranges import Range
-from recsim_tf.core.types import Seed
+from recsim_tf.core import random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.types import Seed
 
 Scaling: TypeAlias = float | tf.Tensor
 

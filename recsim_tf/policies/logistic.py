@@ -10,9 +10,10 @@ from typing import NamedTuple
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import random, validation
-from recsim_tf.core.ranges import Range
-from recsim_tf.core.types import Seed
+from recsim_tf.core import random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.types import Seed
 
 _MAX_ROUNDS, _TOLERANCE, _MIN_OBSERVATIONS = 20, 1e-3, 11
 

@@ -8,12 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf import choice
-from recsim_tf.core.explanations import Explained, Explanation
-from recsim_tf.core.ranges import Range
-from recsim_tf.core.sessions import SessionSource
+from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.types import Nest, Observation, Policy, Seed
+from recsim_tf.core.base.validation import check_numbers
+from recsim_tf.core.models.explanations import Explained, Explanation
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Observation, Policy, Seed
-from recsim_tf.core.validation import check_numbers
+from recsim_tf.core.step.sessions import SessionSource
 from recsim_tf.environments.interest_exploration import InterestExplorationUsers, UserState
 from recsim_tf.policies import fields
 from recsim_tf.policies.choice_scores import AffinityScores, BeliefScores, ChoiceScores

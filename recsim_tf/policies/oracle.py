@@ -5,10 +5,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from recsim_tf.core.explanations import Explanation
-from recsim_tf.core.parameters import parameter
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.types import Nest, Observation, Seed
+from recsim_tf.core.models.explanations import Explanation
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Observation, Seed
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
 from recsim_tf.policies import fields
 from recsim_tf.policies.choice_scores import AffinityScores

@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from recsim_tf.core import random
+from recsim_tf.core.base.types import Nest, Observation, Seed
 from recsim_tf.core.distributions import IndependentParts, PlackettLuce, parts_of
-from recsim_tf.core.explanations import Explanation
-from recsim_tf.core.types import Nest, Observation, Seed
+from recsim_tf.core.models.explanations import Explanation
 from recsim_tf.policies import fields
 
 Actions: TypeAlias = PlackettLuce | IndependentParts

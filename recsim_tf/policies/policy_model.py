@@ -4,8 +4,8 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from recsim_tf.core.parameters import Model
-from recsim_tf.core.sessions import SessionSource
+from recsim_tf.core.base.parameters import Model
+from recsim_tf.core.step.sessions import SessionSource
 
 
 class PolicyModel(Model):

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import gin
 import tensorflow as tf
 
-from recsim_tf.core import validation
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import Policy
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Policy
 from recsim_tf.policies.clusters import ClusterBandit
 from recsim_tf.policies.indices import ALGORITHMS
 from recsim_tf.policies.myopic import greedy_pctr_policy, myopic_policy

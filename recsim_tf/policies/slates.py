@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from recsim_tf.core import validation
+from recsim_tf.core.base import validation
 
 # (weights [B, N], no_click_weight [B], advantages [B, N], slate_size) -> slate int32 [B, K]
 SlateOptimizer = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, int], tf.Tensor]

@@ -7,9 +7,9 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.types import Nest, Observation, Policy, Seed, initial_policy_state
 from recsim_tf.core.distributions import CertainSlates, SlateMixture, UniformSlates
-from recsim_tf.core.explanations import Explanation, explanation_of
-from recsim_tf.core.types import Nest, Observation, Policy, Seed, initial_policy_state
+from recsim_tf.core.models.explanations import Explanation, explanation_of
 
 
 @runtime_checkable

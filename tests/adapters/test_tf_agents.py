@@ -18,7 +18,7 @@ from recsim_tf.adapters.tf_agents import (
     rollout_policy,
 )
 from recsim_tf.core import nests
-from recsim_tf.core.types import StatefulPolicy
+from recsim_tf.core.base.types import StatefulPolicy
 from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,
     UtilityVideos,

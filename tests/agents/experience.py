@@ -14,7 +14,7 @@ from tf_agents.trajectories import time_step as ts
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.shared.learning import Learning
 from recsim_tf.agents.slate_q import SlateQTargets, SlateSelection
-from recsim_tf.core.types import Clicks, Observation
+from recsim_tf.core.base.types import Clicks, Observation
 
 NUM_FEATURES, NUM_CANDIDATES, SLATE_SIZE = 3, 4, 2
 FIRST, MID, LAST = (

@@ -8,8 +8,8 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf.belief import GaussianBelief, TypesBelief
 from recsim_tf.core import nests
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.types import Clicks
+from recsim_tf.core.base.types import Clicks
+from recsim_tf.core.runs.execution import compiled
 from tests.belief.users import Answerers, Choosers, Walkers, choices, normal_tastes, slates
 from tests.rollout_policies import uniform_random
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import recsim_tf
-from recsim_tf.core.stages import STEP_STAGES, Sampled
+from recsim_tf.core.step.stages import STEP_STAGES, Sampled
 
 SLATE = np.tile(np.int32([0, 1]), [50, 1])
 

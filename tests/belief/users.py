@@ -9,7 +9,7 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf import choice
 from recsim_tf.core import random
-from recsim_tf.core.types import Clicks, Slate
+from recsim_tf.core.base.types import Clicks, Slate
 
 
 class Items(NamedTuple):

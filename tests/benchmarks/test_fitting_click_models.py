@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from fits import click_models
 
-from recsim_tf.fitting.logs import read_result_pages
+from recsim_tf.logs import read_result_pages
 from tests.benchmarks.runs import quick_run
 
 NAMES = {"gctr", "rctr", "dctr", "pbm", "cm", "dcm", "ccm", "dbn", "sdbn", "ubm"}

@@ -6,7 +6,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import choice
 from recsim_tf.core import random
 from recsim_tf.core.distributions import num_outcomes
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 
 INF = float("inf")
 MODE_LOGITS = [[0.3, -0.2, 1.0], [0.0, -INF, 0.5]]

@@ -9,7 +9,7 @@ import tensorflow as tf
 from recsim_tf import choice
 from recsim_tf.choice.browsing import BrowsingDistribution
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 
 K = 5
 generator = np.random.default_rng(0)

@@ -15,8 +15,8 @@ from recsim_tf.conversations import (
 )
 from recsim_tf.conversations.acts import alphabet
 from recsim_tf.conversations.types import Response
-from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.policies import random_policy
 from tests.conversations import turns
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from recsim_tf.conversations import Act, ConversationUsers, DialogueUsers
 from recsim_tf.conversations.dialogues import Offers
 from recsim_tf.conversations.types import Item, Query, UserState
-from recsim_tf.core.types import Slate
+from recsim_tf.core.base.types import Slate
 from tests.conversations import reference
 
 F, A, S, K, C = 3, 2, 2, 3, 2

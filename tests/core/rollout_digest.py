@@ -4,8 +4,8 @@ import hashlib
 
 import tensorflow as tf
 
-from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,

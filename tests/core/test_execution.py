@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from recsim_tf import choice, policies
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled, side_by_side
+from recsim_tf.core.runs.execution import compiled, side_by_side
 from tests.core.rollout_digest import (
     NUM_STEPS,
     NUM_USERS,
@@ -162,7 +162,7 @@ def test_side_by_side_takes_several_inputs_as_a_nest():
 def test_compiled_programs_are_kept_in_a_folder(tmp_path):
     code = (
         "import recsim_tf, tensorflow as tf;"
-        "from recsim_tf.core.execution import compiled;"
+        "from recsim_tf.core.runs.execution import compiled;"
         "print(compiled(lambda x: tf.sin(x) + 1, jit_compile=True)(tf.ones([3])).numpy())"
     )
     folder = tmp_path / "compiled" / "here"

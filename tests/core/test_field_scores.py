@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.policies import random_policy
 from tests.worlds.clicks import Clickers, Numbers
 

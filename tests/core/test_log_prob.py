@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,

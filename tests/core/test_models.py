@@ -8,8 +8,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from recsim_tf import choice
-from recsim_tf.core.models import DocumentModel, UserModel
-from recsim_tf.core.parameters import parameter, per_user
+from recsim_tf.core.base.parameters import parameter, per_user
+from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.environments.drifting_taste import Catalogue
 from tests.core.toy import ToyUsers, toy_simulator
 

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
-from recsim_tf.core.parameters import Model
-from recsim_tf.core.ranges import Range
+from recsim_tf.core.base.parameters import Model
+from recsim_tf.core.base.ranges import Range
 
 INF = float("inf")
 

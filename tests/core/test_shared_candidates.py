@@ -7,7 +7,7 @@ from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf.choice import MultinomialProportional
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,
     PlainVideos,

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
-from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.policies import random_policy
 from tests.one_world import make
 

@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
-from recsim_tf.core import turns
-from recsim_tf.core.stages import Sampled
-from recsim_tf.core.types import InitialDraws
+from recsim_tf.core.base.types import InitialDraws
+from recsim_tf.core.step import turns
+from recsim_tf.core.step.stages import Sampled
 from tests.questions import Question, ask, question, simulator
 
 NUM_USERS, NUM_STEPS = 5, 4

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.core.validation import check_probabilities, check_table, table_length
+from recsim_tf.core.base.validation import check_probabilities, check_table, table_length
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.gradients import score_function_return
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 from tests.rollout_policies import uniform_random

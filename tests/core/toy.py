@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core.models import DocumentModel, UserModel
-from recsim_tf.core.parameters import parameter
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator
 
 # Separates the contributions of the corpus and of the user to a candidate.

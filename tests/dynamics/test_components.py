@@ -9,7 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf import dynamics
 from recsim_tf.core import distributions, random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.dynamics import History, Keep, LinearGaussian, MarkovChain, Restart, Where
 from tests.refusals import assert_refused
 

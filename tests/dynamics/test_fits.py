@@ -8,12 +8,12 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import dynamics
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.types import Clicks
 from recsim_tf.core.distributions import gaussian_mixture
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.parameters import parameter
 from recsim_tf.core.random import as_seed
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Clicks
 from recsim_tf.fitting import (
     NUTS,
     Classes,
@@ -25,8 +25,8 @@ from recsim_tf.fitting import (
 )
 from recsim_tf.fitting.likelihood.exact import session_log_prob
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
-from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 from tests.dynamics.world import moody
 from tests.fitting.sessions import rollout
 from tests.worlds.clicks import Numbers

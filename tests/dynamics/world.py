@@ -5,8 +5,8 @@ import dataclasses
 import tensorflow as tf
 
 from recsim_tf import choice, dynamics
+from recsim_tf.core.base.types import Clicks
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Clicks
 from tests.worlds.clicks import Numbers
 
 STAY_OR_GO = (((1.0, 0.0), (0.0, 1.0)), ((0.0, 2.0), (1.0, 0.0)))

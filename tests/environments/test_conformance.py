@@ -14,11 +14,11 @@ import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.conversations import ConversationUsers
 from recsim_tf.conversations.parts import Patience, Refinements
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.base.types import Turn
 from recsim_tf.core.random import as_seed
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.turns import some_turn
-from recsim_tf.core.types import Turn
+from recsim_tf.core.step.turns import some_turn
 from recsim_tf.environments.ecosystem import provider_layout
 from recsim_tf.environments.return_visits import ReturnVisitsUsers, viewers
 from recsim_tf.policies import random_policy

@@ -21,8 +21,8 @@ from recsim_tf.environments import (
     page_clicks,
     return_visits,
 )
-from recsim_tf.fitting.logs.trajectories import scoring_simulator
 from recsim_tf.language import Grammar
+from recsim_tf.logs.trajectories import scoring_simulator
 from recsim_tf.policies import clickbait_policy
 from tests.environments.sequential import sequential
 from tests.refusals import assert_refused

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.base.types import Slate
 from recsim_tf.core.random import as_seed
-from recsim_tf.core.types import Slate
+from recsim_tf.core.runs.execution import compiled
 from tests.environments.sequential import (
     JUMP_PROBS,
     NUM_ACTIONS,

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from recsim_tf.experiment import commands, config
+from recsim_tf.experiment import building, config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from tests.experiment.tiny_runs import open_run
 
@@ -15,7 +15,7 @@ def finished(tmp_path_factory):
     is, and what `train` returned.
     """
     folder = tmp_path_factory.mktemp("finished") / "run"
-    return folder, commands.train(open_run(folder))
+    return folder, building.train(open_run(folder))
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,7 @@ def evaluated_run(finished, tmp_path_factory):
     with open(folder / "config.gin", "a") as file:
         file.write("\nEvaluation.num_users = 6\nEvaluation.max_steps = 20\n")
     config.load([str(folder / "config.gin")], [])
-    commands.evaluate(RunDirectory(folder))
+    building.evaluate(RunDirectory(folder))
     (folder / "evaluations" / "sessions-40.csv").rename(folder / "sessions.csv")
     with open(folder / "config.gin", "a") as file:
         file.write('Evaluation.compare = {"users.choice_model.no_click_mass": (0.5, 3.0)}\n')

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.experiment import commands, config
-from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.evaluation.evaluation import Evaluation
+from recsim_tf.experiment import building, config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.support.errors import UsageError
@@ -34,7 +34,7 @@ def _restored(run, *bindings):
 def _compared(run, *bindings):
     folder = RunDirectory(run)
     config.load([str(folder.config_file)], ["experiment.baselines = ('random',)", *bindings])
-    return commands.evaluate(folder)
+    return building.evaluate(folder)
 
 
 def test_the_newest_checkpoint_has_the_sessions_of_the_end_of_its_training(

@@ -7,8 +7,8 @@ import gin
 import numpy as np
 import pytest
 
+from recsim_tf.experiment.commands.fit import estimates_table, run_fit
 from recsim_tf.experiment.config import load
-from recsim_tf.experiment.fitting import estimates_table, run_fit
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import load_model
 from recsim_tf.fitting.posterior import ParameterPosterior

@@ -7,8 +7,8 @@ import pytest
 
 from recsim_tf import interest_evolution, ope
 from recsim_tf.adapters.tf_agents import SavedPolicy
-from recsim_tf.experiment import commands, config
-from recsim_tf.experiment import ope as command
+from recsim_tf.experiment import building, config
+from recsim_tf.experiment.commands import ope as ope_command
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.policies import softmax_policy
 from tests.experiment.tiny_runs import open_run
@@ -21,7 +21,7 @@ ONE = "run_ope.policies = {'it': @sharper/softmax_policy}"
 
 
 def run(folder, *bindings, files=(NAME,)):
-    return command.run_ope(RunDirectory(folder, config.load(files, [*SMALL, *bindings])))
+    return ope_command.run_ope(RunDirectory(folder, config.load(files, [*SMALL, *bindings])))
 
 
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
@@ -48,7 +48,7 @@ def test_an_episode_file_brings_its_probabilities(tmp_path):
     policies = ["simulate.policies = (@softmax_policy,)", "softmax_policy.sharpness = 2.0"]
     text = config.load(["interest_evolution/random.gin"], [*sizes, *policies])
     path = tmp_path / "log"
-    commands.simulate(RunDirectory(tmp_path / "simulated", text), episode_file=str(path))
+    building.simulate(RunDirectory(tmp_path / "simulated", text), episode_file=str(path))
     bindings = [f"run_ope.log = '{path}'", "run_ope.logging = None", ONE]
     content = run(tmp_path / "run", *bindings, "run_ope.estimators = ('snips',)")
     simulator = interest_evolution(slate_size=3, num_candidates=10)
@@ -67,7 +67,7 @@ def test_a_table_brings_the_probabilities_of_both_policies(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text("\n".join([names, *rows]))
     bindings = [f"run_ope.log = '{path}'", "run_ope.estimators = ('ips',)"]
-    content = command.run_ope(RunDirectory(tmp_path / "run", config.load([], bindings)))
+    content = ope_command.run_ope(RunDirectory(tmp_path / "run", config.load([], bindings)))
     assert content["target policy"]["estimates"]["ips"]["value"] == pytest.approx(0.8)
 
 
@@ -75,13 +75,13 @@ def test_a_table_brings_the_probabilities_of_both_policies(tmp_path):
 @pytest.mark.slow
 def test_a_trained_agent_is_judged_from_the_sessions_in_which_it_explored(tmp_path):
     trained = tmp_path / "trained"
-    commands.train(open_run(trained))
+    building.train(open_run(trained))
     bindings = [f"SavedPolicy.folder = '{trained}'", "run_ope.num_sessions = 40"]
     bindings += ["run_ope.num_simulated = 50", "run_ope.num_truth = 60", "run_ope.num_steps = 3"]
     bindings += [f"{part}interest_evolution.slate_size = 2" for part in ("", "model/")]
     bindings += [f"{part}interest_evolution.num_candidates = 5" for part in ("", "model/")]
     text = config.load(["ope/slate_q.gin"], bindings)
-    content = command.run_ope(RunDirectory(tmp_path / "run", text))
+    content = ope_command.run_ope(RunDirectory(tmp_path / "run", text))
     assert set(content["SlateQ"]["estimates"]) == {"snips", "simulated", "calibrated"}
     assert_refused(
         lambda: SavedPolicy(interest_evolution(), tmp_path), "folder must be of a training"

@@ -7,16 +7,17 @@ import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
 import recsim_tf
-from recsim_tf.core.types import Turn
-from recsim_tf.experiment import commands, config, fitting, ope
-from recsim_tf.experiment.config_files import find_config, packaged_configs, packaged_sweeps
+from recsim_tf.core.base.types import Turn
+from recsim_tf.experiment import building, config
+from recsim_tf.experiment.commands import fit, ope
+from recsim_tf.experiment.gin.config_files import find_config, packaged_configs, packaged_sweeps
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
 from recsim_tf.experiment.training.parts import experiment
 from tests.conversations.logs.test_iard import utterance
 from tests.experiment.tiny_runs import TINY
-from tests.fitting.logs.datasets import ml_100k
-from tests.fitting.logs.datasets.test_open_bandit import write
+from tests.logs.datasets import ml_100k
+from tests.logs.datasets.test_open_bandit import write
 
 # The number of users does not change what is built.
 _SMALL = ("experiment.num_users = 2",)
@@ -99,7 +100,7 @@ def test_the_simulation_runs(tmp_path, name):
         models = ("movielens_users", "movielens_items")
         bindings += [f"{model}.data_dir = '{tmp_path}'" for model in models]
     config.load([name], bindings)
-    for policy in commands.simulate(RunDirectory(tmp_path / "run", ""))["policies"]:
+    for policy in building.simulate(RunDirectory(tmp_path / "run", ""))["policies"]:
         assert policy["episodes"] == 4
 
 
@@ -121,7 +122,7 @@ def test_the_fit_runs(tmp_path, name):
             "trained_weights.max_passes = 1",
         ]
     run = tmp_path / "run"
-    content = fitting.run_fit(
+    content = fit.run_fit(
         RunDirectory(str(run), config.load([name], [*bindings, "Exact.jit_compile = False"]))
     )
     assert content["sessions"] == (10 if name == "conversation/iard.gin" else 40)
@@ -129,7 +130,7 @@ def test_the_fit_runs(tmp_path, name):
     if name == "conversation/iard.gin":
         folder = f"load_simulator.folder = '{run / 'model'}'"
         config.load([_SEEKERS], [folder, "Evaluation.num_users = 4", "Evaluation.max_steps = 2"])
-        simulated = commands.simulate(RunDirectory(tmp_path / "seekers", ""))
+        simulated = building.simulate(RunDirectory(tmp_path / "seekers", ""))
         assert [policy["episodes"] for policy in simulated["policies"]] == [4, 4]
 
 
@@ -175,7 +176,7 @@ def test_a_run_with_held_slates_counts_steps_of_users_and_exports_a_policy_for_t
         "Evaluation.num_users = 4",
     )
     name = "long_term_satisfaction/full_slate_q_temporal_aggregation.gin"
-    content = commands.train(RunDirectory(str(tmp_path), config.load([name], bindings)))
+    content = building.train(RunDirectory(str(tmp_path), config.load([name], bindings)))
     assert content["train"]["env_steps"] == 3 * 2 * 10
     agent = content["policies"][-1]
     assert agent["mean_length"] == 60

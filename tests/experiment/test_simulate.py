@@ -4,10 +4,11 @@ import gin
 import pytest
 
 import recsim_tf
-from recsim_tf.adapters import episodes
-from recsim_tf.experiment import commands, config, simulate
-from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.evaluation.evaluation import Evaluation
+from recsim_tf.experiment import building, config
+from recsim_tf.experiment.commands import simulate
 from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.logs import episodes
 from recsim_tf.policies import BASELINES, baseline_policy, random_policy
 from tests.experiment.tiny_runs import read_csv
 
@@ -23,7 +24,7 @@ def test_an_episode_file_is_written_in_pieces_of_different_users(tmp_path, monke
         "Evaluation.max_steps = 2",
     ]
     folder = RunDirectory(tmp_path / "run", config.load([], bindings))
-    commands.simulate(folder, episode_file=str(tmp_path / "run" / "log"))
+    building.simulate(folder, episode_file=str(tmp_path / "run" / "log"))
     trajectory = episodes.read(
         tmp_path / "run" / "log", recsim_tf.interest_exploration()
     ).trajectory()
@@ -40,7 +41,7 @@ def test_a_packaged_baseline_is_simulated_beside_others_on_the_same_users(tmp_pa
     ]
     configuration = config.load(["interest_evolution/oracle.gin"], bindings)
     folder = RunDirectory(tmp_path / "run", configuration)
-    random, oracle = commands.simulate(folder)["policies"]
+    random, oracle = building.simulate(folder)["policies"]
     assert (random["name"], oracle["name"]) == ("Random", "Oracle")
     assert random["mean_quality"] < oracle["mean_quality"]
     assert (folder.path / "returns.png").read_bytes()[:4] == b"\x89PNG"
@@ -61,7 +62,7 @@ def test_baselines_have_their_results_and_their_names(tmp_path):
         "Evaluation.max_steps = 6",
     ]
     folder = RunDirectory(tmp_path / "run", config.load([], bindings))
-    policies = commands.simulate(folder)["policies"]
+    policies = building.simulate(folder)["policies"]
     assert [policy["name"] for policy in policies] == [BASELINES[name].title for name in names]
     simulator = recsim_tf.make("InterestExploration-v1")
     ucb = baseline_policy("ucb1", simulator)
@@ -83,7 +84,7 @@ def test_a_policy_that_does_not_suit_the_environment_is_refused_before_anything_
     bindings = [f"simulate.simulator = @{environment}()", f"simulate.policies = {policies}"]
     folder = RunDirectory(tmp_path / "run", config.load([], bindings))
     with pytest.raises(ValueError, match=message):
-        commands.simulate(folder)
+        building.simulate(folder)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -101,7 +102,7 @@ def test_values_and_seeds_have_results_of_their_own(tmp_path, capsys):
     folder = RunDirectory(
         tmp_path / "run", config.load([], _comparison_bindings("Evaluation.seeds = (1, 2)"))
     )
-    commands.simulate(folder)
+    building.simulate(folder)
     policies = json.loads((folder.path / "results.json").read_text())["policies"]
     settings = [(mass, seed) for mass in (2, 6.0) for seed in (1, 2)]
     assert [
@@ -129,20 +130,20 @@ def test_what_a_comparison_records_loads_and_gives_the_same_again(tmp_path):
         *_comparison_bindings(),
         'Evaluation.compare = {"users.choice_model.no_click_mass": (2, 6.0)}',
     ]
-    first = commands.simulate(RunDirectory(tmp_path / "run", config.load([], bindings)))
+    first = building.simulate(RunDirectory(tmp_path / "run", config.load([], bindings)))
     assert (tmp_path / "run" / "values.png").stat().st_size > 1000
     recorded = tmp_path / "run" / "operative_config.gin"
     again = RunDirectory(
         tmp_path / "again",
         config.load([str(recorded)], ["simulate.simulator = @interest_exploration()"]),
     )
-    assert commands.simulate(again)["policies"] == first["policies"]
+    assert building.simulate(again)["policies"] == first["policies"]
 
 
 def test_a_log_of_several_values_is_refused_before_anything_is_written(tmp_path):
     folder = RunDirectory(tmp_path / "run", config.load([], _comparison_bindings()))
     with pytest.raises(ValueError, match="episode_file holds sessions of one policy, environment"):
-        commands.simulate(folder, episode_file=str(tmp_path / "log"))
+        building.simulate(folder, episode_file=str(tmp_path / "log"))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
 import recsim_tf
-from recsim_tf.experiment import commands, config
+from recsim_tf.experiment import building, config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
 from tests import questions
@@ -59,7 +59,7 @@ TRAINING = (
 @pytest.mark.filterwarnings("ignore")  # Matplotlib and PolicySaver warn of their own dependencies.
 def test_an_agent_over_turns_is_trained_evaluated_and_exported(tmp_path):
     folder = RunDirectory(tmp_path / "run", config.load([], TRAINING))
-    results = commands.train(folder)
+    results = building.train(folder)
     assert [policy["name"] for policy in results["policies"]] == ["REINFORCE"]
     assert results["train"]["train_steps"] == 4
     simulator = experiment().simulator
@@ -77,7 +77,7 @@ def test_simulations_have_random_turns_and_those_of_a_user_s_own_policy(tmp_path
         "Evaluation.num_users = 400",
     )
     folder = RunDirectory(tmp_path / "run", config.load([], bindings))
-    random, asking = commands.simulate(folder)["policies"]
+    random, asking = building.simulate(folder)["policies"]
     error = np.hypot(random["standard_error"], asking["standard_error"])
     assert asking["mean_return"] > random["mean_return"] + 3 * error
     assert len(read_csv(folder.path / "sessions.csv")) == 800
@@ -96,4 +96,4 @@ def test_a_policy_that_gives_no_turn_is_refused_before_anything_runs(tmp_path, p
     bindings = [f"simulate.simulator = @{source}()", f"simulate.policies = ({policy},)"]
     folder = RunDirectory(tmp_path / "run", config.load([], bindings))
     with pytest.raises(ValueError, match=message):
-        commands.simulate(folder)
+        building.simulate(folder)

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from recsim_tf.experiment.evaluate import watch_run
-from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.evaluation.evaluation import Evaluation
+from recsim_tf.experiment.commands.evaluate import watch_run
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.support import checkpoints

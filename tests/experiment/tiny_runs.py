@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from recsim_tf import cli
+from recsim_tf.command_line import cli
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.folder import RunDirectory
 
@@ -28,7 +28,7 @@ def start_command(*arguments: str, environment=None) -> subprocess.Popen:
     process.
     """
     return subprocess.Popen(
-        [sys.executable, "-m", "recsim_tf.cli", *arguments],
+        [sys.executable, "-m", "recsim_tf.command_line.cli", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

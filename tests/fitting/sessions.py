@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf import DocumentModel, choice
+from recsim_tf.core.base.types import Trajectory
 from recsim_tf.core.distributions import uniform_ids
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Trajectory
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,

@@ -7,8 +7,8 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
 from recsim_tf.core import random
-from recsim_tf.core.distributions.plackett_luce import PlackettLuce
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.distributions.plackett_luce_slates import PlackettLuce
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.gradients import relaxed_top_k
 from recsim_tf.gradients.mixtures import Label, Mixture, apply, mix_candidates, relaxed_sample
 

@@ -21,8 +21,8 @@ from benchmarks.tabular_sessions import (
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.reinforce import SlatePolicyNetwork
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.models import UserModel
+from recsim_tf.core.models.models import UserModel
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.language import Grammar, Recurrent, Vocabulary
 
 PHRASES = {0: ["no", "not really"], 1: ["yes", "really", "yes really"]}

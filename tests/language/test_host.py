@@ -5,7 +5,7 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf import conversations
 from recsim_tf.conversations import elicitation
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.language import HostLanguageModel
 
 NAMES = ("funny", "dark")

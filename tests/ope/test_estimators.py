@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from recsim_tf import ope
 from recsim_tf.agents.shared.slate_table import all_slates
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.ope.densities import densities
 from recsim_tf.ope.estimators import READS
 from recsim_tf.ope.sample import gather

@@ -6,8 +6,8 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import ope
+from recsim_tf.core.base.types import Turn
 from recsim_tf.core.distributions import IndependentParts, PlackettLuce
-from recsim_tf.core.types import Turn
 from recsim_tf.policies import Deterministic, EpsilonGreedy, PlackettLucePolicy
 from recsim_tf.policies.plackett_luce import RememberingPolicy
 from tests import questions

@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf import ope
-from recsim_tf.fitting.logs import read_open_bandit
+from recsim_tf.logs import read_open_bandit
 from recsim_tf.policies import PlackettLucePolicy
-from tests.fitting.logs.datasets.test_open_bandit import write
+from tests.logs.datasets.test_open_bandit import write
 from tests.ope.worlds import log_of_clicks, near
 from tests.refusals import assert_refused
 

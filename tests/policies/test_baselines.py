@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from recsim_tf import choice
 from recsim_tf.core import nests, random
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.types import Slate
+from recsim_tf.core.base.types import Slate
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,
     PlainVideos,

@@ -5,7 +5,7 @@ import tensorflow as tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy
 from recsim_tf.choice import MultinomialLogit
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.interest_exploration import (
     Document,
     InterestExplorationUsers,

@@ -10,7 +10,7 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy, rollou
 from recsim_tf.agents import layers
 from recsim_tf.agents.full_slate_q import create_full_slate_q
 from recsim_tf.core import random
-from recsim_tf.core.distributions.plackett_luce import PlackettLuce
+from recsim_tf.core.distributions.plackett_luce_slates import PlackettLuce
 from recsim_tf.policies import Explanation, explanation_of
 from recsim_tf.policies.clicks import ClickCounts
 

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.policies.indices import (
     ALGORITHMS,
     bandit_algorithm,

@@ -13,7 +13,7 @@ from recsim_tf.conversations.elicitation import (
     RecommendKnown,
     RecommendSet,
 )
-from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
 from recsim_tf.environments.interest_exploration import TopicDocuments
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.agents.slate_q.losses import SlateValues
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.policies.slates import exact_slate, greedy_slate, slate_advantage, top_k_slate
 from tests.agents.slate_q import reference
 

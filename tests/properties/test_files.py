@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 
 import recsim_tf
 from recsim_tf import fitting
-from recsim_tf.adapters import episodes
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.sweeps.folder import Shard, SweepDirectory
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
 from recsim_tf.experiment.sweeps.results import read_results
-from recsim_tf.fitting.logs import from_table, read_movielens, read_movies, read_open_bandit
+from recsim_tf.experiment.sweeps.sweep_folder import Shard, SweepDirectory
+from recsim_tf.logs import episodes, from_table, read_movielens, read_movies, read_open_bandit
 from recsim_tf.policies import random_policy
 from recsim_tf.support import checkpoints
 from tests.properties.damage import bytes_of, file_of, read_or_refused

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import recsim_tf
 from recsim_tf import choice
-from recsim_tf.core.parameters import Model
+from recsim_tf.core.base.parameters import Model
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers
 from recsim_tf.policies import random_policy
 from tests.properties.damage import one_line

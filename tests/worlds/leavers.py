@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
-from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.base.bounds import Bounds
 
 
 class State(NamedTuple):

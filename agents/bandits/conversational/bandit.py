@@ -9,10 +9,11 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.conversations.key_terms import KeyTermDocuments
-from recsim_tf.core import random, validation
-from recsim_tf.core.acting import check_users
+from recsim_tf.core import random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import Nest, Observation, Policy
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Observation, Policy
+from recsim_tf.core.step.acting import check_users
 from recsim_tf.policies import PolicyModel
 
 # b: maps the rounds of users that are over, int32 [B], to the questions that are to have been asked

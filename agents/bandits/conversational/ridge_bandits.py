@@ -14,7 +14,7 @@ from recsim_tf.agents.bandits.conversational.bandit import (
     Questions,
     logarithmic_questions,
 )
-from recsim_tf.core.parameters import parameter
+from recsim_tf.core.base.parameters import parameter
 
 
 class Ridge(NamedTuple):

@@ -13,9 +13,9 @@ from gymnasium.vector.utils import batch_space
 from recsim_tf import registry
 from recsim_tf.adapters.gymnasium import spaces
 from recsim_tf.adapters.gymnasium.sessions import Session, Steps
-from recsim_tf.core import validation
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import Nest
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest
 from recsim_tf.support.errors import one_line
 
 _PACKAGE = "recsim_tf.adapters.gymnasium"

@@ -12,10 +12,11 @@ import tree
 from gymnasium.vector import AutoresetMode
 
 from recsim_tf.adapters.gymnasium import spaces
-from recsim_tf.core import nests, random, turns
-from recsim_tf.core.execution import compiled
+from recsim_tf.core import nests, random
+from recsim_tf.core.base.types import Nest
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest
+from recsim_tf.core.step import turns
 
 
 class Steps:

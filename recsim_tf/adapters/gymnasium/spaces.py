@@ -9,11 +9,11 @@ import tree
 from gymnasium import spaces
 from gymnasium.spaces.utils import flatten_space
 
-from recsim_tf.core import turns
+from recsim_tf.core.base.types import Nest, Observation, Turn
 from recsim_tf.core.nests import fields_of
-from recsim_tf.core.sessions import SessionSource
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Observation, Turn
+from recsim_tf.core.step import turns
+from recsim_tf.core.step.sessions import SessionSource
 
 
 def observation_space(simulator: Simulator) -> spaces.Dict:

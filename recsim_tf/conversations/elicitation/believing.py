@@ -22,10 +22,11 @@ from recsim_tf.conversations.acts import query
 from recsim_tf.conversations.documents import Items
 from recsim_tf.conversations.types import Item, Query, UserState
 from recsim_tf.conversations.users import ConversationUsers
-from recsim_tf.core import nests, random, validation
-from recsim_tf.core.explanations import Explanation
+from recsim_tf.core import nests, random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import Nest, Observation, Slate, Turn
+from recsim_tf.core.models.explanations import Explanation
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Observation, Slate, Turn
 from recsim_tf.policies.policy_model import PolicyModel
 
 

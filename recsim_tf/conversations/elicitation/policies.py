@@ -23,11 +23,12 @@ from recsim_tf.conversations.elicitation.turns import (
     TurnKind,
     take_turn,
 )
-from recsim_tf.core import nests, random, validation
-from recsim_tf.core.explanations import Explanation
-from recsim_tf.core.parameters import parameter
+from recsim_tf.core import nests, random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.types import Nest, Observation, Turn
+from recsim_tf.core.models.explanations import Explanation
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Observation, Turn
 
 
 class _Recommending(BelievingPolicy):

@@ -12,11 +12,12 @@ from recsim_tf.conversations.attributes import degrees, ideal, in_sense
 from recsim_tf.conversations.elicitation.believing import CandidateBelief, check_conversation
 from recsim_tf.conversations.types import Query
 from recsim_tf.conversations.users import ConversationUsers
-from recsim_tf.core import nests, random, validation
-from recsim_tf.core.explanations import Explanation
-from recsim_tf.core.ranges import shown
+from recsim_tf.core import nests, random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.ranges import shown
+from recsim_tf.core.base.types import Turn
+from recsim_tf.core.models.explanations import Explanation
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Turn
 
 MEASURES = ("evoi", "information_gain", "entropy")
 

@@ -15,13 +15,14 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import random, validation
-from recsim_tf.core.bounds import Bounds
+from recsim_tf.core import random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.bounds import Bounds
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.types import Nest
 from recsim_tf.core.distributions import uniform_ids
-from recsim_tf.core.distributions.base import CustomDistribution
-from recsim_tf.core.models import DocumentModel
-from recsim_tf.core.parameters import parameter
-from recsim_tf.core.types import Nest
+from recsim_tf.core.distributions.custom import CustomDistribution
+from recsim_tf.core.models.models import DocumentModel
 
 # A key-term has 1 to so many arms.
 _MOST_ARMS = 10

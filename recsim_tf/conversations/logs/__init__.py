@@ -10,7 +10,7 @@ from recsim_tf.conversations.logs.movies import (
     read_movie_catalogue,
 )
 from recsim_tf.conversations.logs.soft_attributes import read_soft_attributes, soft_attributes_log
-from recsim_tf.conversations.logs.turns import from_turns
+from recsim_tf.conversations.logs.turn_tables import from_turns
 
 __all__ = [
     "from_turns",

@@ -6,10 +6,10 @@ import numpy as np
 from recsim_tf.conversations.acts import alphabet
 from recsim_tf.conversations.types import UNKNOWN, Utterance
 from recsim_tf.conversations.users import ConversationUsers
+from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.language import Recurrent
+from recsim_tf.logs.session_log import SessionLog
 
 
 @gin.configurable(module="recsim_tf")

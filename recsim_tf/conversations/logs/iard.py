@@ -18,13 +18,13 @@ import numpy as np
 from recsim_tf.conversations.acts import Act, Mode, alphabet
 from recsim_tf.conversations.dialogues import DialogueUsers
 from recsim_tf.conversations.types import UNKNOWN, Query, Reply, Traits, Utterance
-from recsim_tf.core.ranges import shown
+from recsim_tf.core.base.ranges import shown
+from recsim_tf.core.base.validation import check_different, is_integer
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.validation import check_different, is_integer
-from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.logs.tables import parsing
 from recsim_tf.language import Vocabulary
 from recsim_tf.language.channel import VocabularyChannel
+from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.tables import parsing
 from recsim_tf.support.errors import one_line, printable
 
 # Of seekers, and the codes of the data set that they stand for (Cai & Chen 2020, table 2).

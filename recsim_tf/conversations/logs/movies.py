@@ -9,8 +9,8 @@ import gin
 import numpy as np
 
 from recsim_tf.conversations import ConversationUsers, Items
-from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.logs.datasets.movielens import read_movies, read_ratings
+from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.logs.datasets.movielens import read_movies, read_ratings
 
 # Of alternating least squares: rounds, and the variance of a rating around its expectation, in
 # squared stars.

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from recsim_tf.conversations.soft_attributes.raters import ABOUT, InitialDraw, Judgement
-from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.logs.tables import parsing
-from recsim_tf.fitting.logs.tables.faults import Faults
-from recsim_tf.fitting.logs.tables.frames import read_columns
+from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.tables import parsing
+from recsim_tf.logs.tables.faults import Faults
+from recsim_tf.logs.tables.frames import read_columns
 
 _BINS = ("less_than", "about_as", "more_than")
 _COLUMNS = ("rater_id", "reference_title", "soft_attribute", *_BINS)

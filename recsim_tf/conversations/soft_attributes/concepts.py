@@ -7,8 +7,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from recsim_tf.conversations.soft_attributes.taggers import RatingsAndTags
-from recsim_tf.core import random, validation
-from recsim_tf.core.execution import compiled
+from recsim_tf.core import random
+from recsim_tf.core.base import validation
+from recsim_tf.core.runs.execution import compiled
 
 # Standard deviation of the normal prior of the regression's coefficients, which keeps them finite
 # where directions separate the tags perfectly.

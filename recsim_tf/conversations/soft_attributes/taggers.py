@@ -11,14 +11,15 @@ from recsim_tf import choice
 from recsim_tf.choice import affinity
 from recsim_tf.conversations.attributes import in_sense
 from recsim_tf.conversations.soft_attributes.raters import Films
-from recsim_tf.core import random, validation
-from recsim_tf.core.bounds import Bounds
+from recsim_tf.core import random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.bounds import Bounds
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.ranges import known_numbers
+from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.distributions import UniformCategories, clipped_zipf, gaussian_mixture
-from recsim_tf.core.models import UserModel
-from recsim_tf.core.parameters import parameter
-from recsim_tf.core.ranges import known_numbers
+from recsim_tf.core.models.models import UserModel
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Slate
 
 NUM_STARS = 5
 # A logistic distribution of scale 1 has this standard deviation.

@@ -10,16 +10,26 @@ import tensorflow as tf
 import tree
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import nests, random, turns, validation
-from recsim_tf.core.checks.documents import CheckedDocuments
+from recsim_tf.core import nests, random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.parameters import Model
+from recsim_tf.core.base.types import (
+    InitialDraws,
+    Nest,
+    Policy,
+    Seed,
+    SimulatorState,
+    Trajectory,
+    Turn,
+)
+from recsim_tf.core.checks.document_methods import CheckedDocuments
 from recsim_tf.core.checks.methods import Method, near_names, same
 from recsim_tf.core.checks.returns import check_scores, check_tensor
-from recsim_tf.core.checks.users import CheckedUsers
+from recsim_tf.core.checks.user_methods import CheckedUsers
 from recsim_tf.core.distributions import log_prob
-from recsim_tf.core.parameters import Model
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.stages import STEP_STAGES, Sampled
-from recsim_tf.core.types import InitialDraws, Nest, Policy, Seed, SimulatorState, Trajectory, Turn
+from recsim_tf.core.step import turns
+from recsim_tf.core.step.stages import STEP_STAGES, Sampled
 from recsim_tf.support.errors import ModelWarning
 
 # The methods that give the distributions of stages, when sessions begin and in a step.

@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.models import DocumentModel, UserModel
-from recsim_tf.core.parameters import Model
-from recsim_tf.core.types import Nest
+from recsim_tf.core.base.parameters import Model
+from recsim_tf.core.base.types import Nest
+from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.support.errors import error_line
 
 

@@ -9,13 +9,13 @@ import tree
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.bounds import bounded_specs
+from recsim_tf.core.base.bounds import bounded_specs
+from recsim_tf.core.base.parameters import Model
+from recsim_tf.core.base.ranges import shown
+from recsim_tf.core.base.types import Nest
 from recsim_tf.core.checks.methods import Method, same
 from recsim_tf.core.distributions import log_prob
 from recsim_tf.core.nests import fields_of
-from recsim_tf.core.parameters import Model
-from recsim_tf.core.ranges import shown
-from recsim_tf.core.types import Nest
 
 # Draws of each distribution, besides that of the step.
 _NUM_DRAWS = 4

@@ -7,7 +7,7 @@ from recsim_tf.core.distributions.independent import IndependentParts, Shifted, 
 from recsim_tf.core.distributions.joint import log_prob, log_prob_parts, parts_with_draws
 from recsim_tf.core.distributions.mixtures import Mixture, gaussian_mixture, logsumexp
 from recsim_tf.core.distributions.outcomes import num_outcomes
-from recsim_tf.core.distributions.plackett_luce import PlackettLuce
+from recsim_tf.core.distributions.plackett_luce_slates import PlackettLuce
 from recsim_tf.core.distributions.return_time import ReturnTime
 from recsim_tf.core.distributions.slates import (
     CertainSlates,

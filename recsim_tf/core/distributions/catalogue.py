@@ -8,10 +8,10 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.distributions.base import ShapedDistribution
+from recsim_tf.core.base.types import Seed
 from recsim_tf.core.distributions.categories import uniform_ids
+from recsim_tf.core.distributions.custom import ShapedDistribution
 from recsim_tf.core.random.paired import Shape
-from recsim_tf.core.types import Seed
 
 # Popularities become whole numbers with about this sum: then the sums and differences of a draw are
 # exact, and no rounding can draw an item twice.

@@ -6,9 +6,9 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.distributions.base import ShapedDistribution
+from recsim_tf.core.base.types import Seed
+from recsim_tf.core.distributions.custom import ShapedDistribution
 from recsim_tf.core.random.paired import Shape
-from recsim_tf.core.types import Seed
 
 # A float32 uniform has 2**23 values: up to this many categories their probabilities are equal to
 # 0.1 %.

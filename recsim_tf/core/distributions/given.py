@@ -3,8 +3,8 @@
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.distributions.base import CustomDistribution
-from recsim_tf.core.types import Seed
+from recsim_tf.core.base.types import Seed
+from recsim_tf.core.distributions.custom import CustomDistribution
 
 
 class Given(CustomDistribution):

@@ -8,9 +8,9 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.distributions.base import CustomDistribution
-from recsim_tf.core.distributions.plackett_luce import PlackettLuce
-from recsim_tf.core.types import Nest, Seed
+from recsim_tf.core.base.types import Nest, Seed
+from recsim_tf.core.distributions.custom import CustomDistribution
+from recsim_tf.core.distributions.plackett_luce_slates import PlackettLuce
 
 
 class IndependentParts(CustomDistribution):

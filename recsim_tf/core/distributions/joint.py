@@ -10,9 +10,9 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
+from recsim_tf.core.base.types import Nest
 from recsim_tf.core.distributions.independent import IndependentParts
 from recsim_tf.core.nests import fields_of
-from recsim_tf.core.types import Nest
 
 _NAMED: Any = random.class_of_family(tfd.JointDistributionNamed)
 

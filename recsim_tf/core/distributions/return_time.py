@@ -6,9 +6,9 @@ import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.distributions.base import CustomDistribution
+from recsim_tf.core.base.types import Seed
+from recsim_tf.core.distributions.custom import CustomDistribution
 from recsim_tf.core.random.quantiles import batch_shape
-from recsim_tf.core.types import Seed
 
 
 class ReturnTime(CustomDistribution):

@@ -7,11 +7,11 @@ from typing import Any, Protocol, runtime_checkable
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.distributions.base import ShapedDistribution
+from recsim_tf.core.base.types import Seed
+from recsim_tf.core.distributions.custom import ShapedDistribution
 from recsim_tf.core.distributions.mixtures import logsumexp
-from recsim_tf.core.distributions.plackett_luce import PlackettLuce
+from recsim_tf.core.distributions.plackett_luce_slates import PlackettLuce
 from recsim_tf.core.random.paired import Shape
-from recsim_tf.core.types import Seed
 
 
 @runtime_checkable

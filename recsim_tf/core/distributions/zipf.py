@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import validation
+from recsim_tf.core.base import validation
 from recsim_tf.core.distributions.independent import Shifted
 
 # Terms of the zeta function that are summed one by one; what the rest is off by is below 1e-8 then.

@@ -6,13 +6,14 @@ import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core import random, validation
-from recsim_tf.core.bounds import Bounds
+from recsim_tf.core import random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.bounds import Bounds
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.ranges import known_numbers
+from recsim_tf.core.base.types import Nest
 from recsim_tf.core.distributions import candidate_ids
-from recsim_tf.core.models import DocumentModel
-from recsim_tf.core.parameters import parameter
-from recsim_tf.core.ranges import known_numbers
-from recsim_tf.core.types import Nest
+from recsim_tf.core.models.models import DocumentModel
 
 
 class Item(NamedTuple):

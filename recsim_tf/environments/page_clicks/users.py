@@ -14,13 +14,13 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.choice import ClickModel, IndependentClicks
-from recsim_tf.core import validation
-from recsim_tf.core.bounds import Bounds
-from recsim_tf.core.models import DocumentModel, UserModel
-from recsim_tf.core.parameters import parameter
-from recsim_tf.core.ranges import shown
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.bounds import Bounds
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.ranges import shown
+from recsim_tf.core.base.types import Nest, Slate
+from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Slate
 from recsim_tf.environments.page_clicks.documents import PageItems, ShownItem, summed_effects
 
 # Of a category of probability zero, whose log would have no gradient.

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import gin
 import tensorflow as tf
 
+from recsim_tf.core.base.types import Nest, Trajectory, Transition
 from recsim_tf.core.nests import fields_of
-from recsim_tf.core.types import Nest, Trajectory, Transition
 
 
 @gin.configurable(module="recsim_tf")

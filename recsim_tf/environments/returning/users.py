@@ -7,16 +7,17 @@ import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import nests, validation
-from recsim_tf.core.bounds import Bounds
+from recsim_tf.core import nests
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.bounds import Bounds
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.ranges import Range, shown
+from recsim_tf.core.base.types import Nest, Slate, Turn
 from recsim_tf.core.distributions import Given, ReturnTime
 from recsim_tf.core.distributions.joint import joint, masked, part
-from recsim_tf.core.evidence import evidence_of, prepared_by
-from recsim_tf.core.models import UserModel
-from recsim_tf.core.parameters import parameter
-from recsim_tf.core.ranges import Range, shown
-from recsim_tf.core.types import Nest, Slate, Turn
-from recsim_tf.core.wording import Wording, wording_of
+from recsim_tf.core.models.evidence import evidence_of, prepared_by
+from recsim_tf.core.models.models import UserModel
+from recsim_tf.core.models.wording import Wording, wording_of
 
 # Of days: float32 has no numbers for the exponential of much more.
 LARGEST_LOG = 50.0

@@ -18,7 +18,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf._version import __version__
-from recsim_tf.core.execution import num_cores
+from recsim_tf.core.runs.execution import num_cores
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import (

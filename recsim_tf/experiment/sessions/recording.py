@@ -7,15 +7,15 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import nests, random
-from recsim_tf.core.acting import act
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.explanations import Explanation, explanation_of
+from recsim_tf.core.base.types import Nest, Observation, SimulatorState, Transition
+from recsim_tf.core.models.explanations import Explanation, explanation_of
 from recsim_tf.core.nests import fields_of
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.stages import Recorded
-from recsim_tf.core.types import Nest, Observation, SimulatorState, Transition
-from recsim_tf.experiment.evaluation.baselines import AnyPolicy
-from recsim_tf.experiment.evaluation.evaluation import as_rollout
+from recsim_tf.core.step.acting import act
+from recsim_tf.core.step.stages import Recorded
+from recsim_tf.evaluation.baselines import AnyPolicy
+from recsim_tf.evaluation.evaluation import as_rollout
 from recsim_tf.support.errors import UsageError
 
 

@@ -1,4 +1,4 @@
-"""Sessions as a table with a row for each document shown, which `fitting.logs.from_table` reads."""
+"""Sessions as a table with a row for each document shown, which `logs.from_table` reads."""
 
 import importlib.util
 from pathlib import Path
@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from recsim_tf.core.models.wording import wording_of
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.wording import wording_of
 from recsim_tf.experiment.sessions.recording import Recording, fields, one_hot_index
-from recsim_tf.fitting.logs.tables.frames import pandas
+from recsim_tf.logs.tables.frames import pandas
 from recsim_tf.support.files import whole_file, write_csv
 
 # Roles of `from_table`, which are the names of the columns.

@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from recsim_tf.experiment.sessions.turns import (
+from recsim_tf.experiment.sessions.turn_texts import (
     Alternative,
     Others,
     SessionText,

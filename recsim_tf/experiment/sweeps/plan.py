@@ -12,13 +12,13 @@ from typing import Any
 import gin
 from gin.config import ParsedBindingKey
 
-from recsim_tf.core import validation
-from recsim_tf.core.execution import num_cores
+from recsim_tf.core.base import validation
+from recsim_tf.core.runs.execution import num_cores
 from recsim_tf.experiment import config
-from recsim_tf.experiment.bindings import short_names
+from recsim_tf.experiment.commands.train import Schedule
+from recsim_tf.experiment.gin.bindings import short_names
 from recsim_tf.experiment.sweeps.spaces import Bindings
 from recsim_tf.experiment.sweeps.trial import Trial, Variant
-from recsim_tf.experiment.training.run import Schedule
 from recsim_tf.support.errors import UsageError, one_line
 
 GIN_FILE = "gin_file"

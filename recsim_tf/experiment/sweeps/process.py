@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from recsim_tf.experiment.runs.command import ERROR_PREFIX
+from recsim_tf.experiment.runs.process import ERROR_PREFIX
 from recsim_tf.experiment.sweeps.trial import FAILED, FINISHED, PENDING, Outcome, TrialFiles
 from recsim_tf.support.files import no_link
 

@@ -7,14 +7,14 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 
-from recsim_tf.core import validation
+from recsim_tf.core.base import validation
 from recsim_tf.experiment import config
 from recsim_tf.experiment.sweeps.engines import ray
-from recsim_tf.experiment.sweeps.folder import ProgressBar, Shard, SweepDirectory
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
 from recsim_tf.experiment.sweeps.process import TrialProcess
 from recsim_tf.experiment.sweeps.results import SweepResult, read_results, write_tables
 from recsim_tf.experiment.sweeps.summary import counts, variants_table, write_summary
+from recsim_tf.experiment.sweeps.sweep_folder import ProgressBar, Shard, SweepDirectory
 from recsim_tf.experiment.sweeps.trial import FAILED, TrialFiles
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.stopping import StoppedError, noting_signals

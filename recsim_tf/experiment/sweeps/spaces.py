@@ -11,7 +11,7 @@ import numpy as np
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import validation
+from recsim_tf.core.base import validation
 from recsim_tf.support.errors import UsageError
 
 # Names of gin bindings, such as "SlateQTargets.target", and their values; "gin_file" names files.

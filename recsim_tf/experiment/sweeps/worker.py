@@ -13,9 +13,9 @@ import threading
 import time
 from pathlib import Path
 
-from recsim_tf.experiment import commands, config
-from recsim_tf.experiment.runs.command import exit_status, quiet
+from recsim_tf.experiment import building, config
 from recsim_tf.experiment.runs.folder import RunDirectory, locked
+from recsim_tf.experiment.runs.process import exit_status, quiet
 from recsim_tf.support.errors import UsageError
 
 # Trials of a sweep that was killed may still be writing a checkpoint.
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _train(run: str, file: str) -> None:
-    commands.train(RunDirectory(run, config.load([file], [])))
+    building.train(RunDirectory(run, config.load([file], [])))
 
 
 if __name__ == "__main__":

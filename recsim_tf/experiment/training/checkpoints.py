@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from recsim_tf import replicas
+from recsim_tf.core.runs import replicas
 from recsim_tf.experiment.runs.folder import RUN
 from recsim_tf.experiment.training.devices import Devices
 from recsim_tf.experiment.training.parts import Experiment

@@ -18,8 +18,8 @@ from collections.abc import Iterator, Sequence
 import gin
 import tensorflow as tf
 
-from recsim_tf import replicas
-from recsim_tf.core import validation
+from recsim_tf.core.base import validation
+from recsim_tf.core.runs import replicas
 from recsim_tf.support.errors import UsageError, one_line
 
 STRATEGIES = ("default", "mirrored", "multi_worker", "tpu")

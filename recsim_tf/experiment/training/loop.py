@@ -8,12 +8,12 @@ import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.trajectories import trajectory
 
-from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.types import Nest, Seed
-from recsim_tf.core.validation import check_count
-from recsim_tf.experiment.evaluation.measures import CollectMetrics, Measures
+from recsim_tf.core.base.types import Nest, Seed
+from recsim_tf.core.base.validation import check_count
+from recsim_tf.core.runs import replicas
+from recsim_tf.core.runs.execution import compiled
+from recsim_tf.evaluation.measures import CollectMetrics, Measures
 from recsim_tf.experiment.training.replay import SeededReplayBuffer
 
 

@@ -9,14 +9,15 @@ import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.policies import tf_policy
 
-from recsim_tf import replicas
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.layers import Layer, LayeredSimulator, serve
-from recsim_tf.core import random, validation
+from recsim_tf.core import random
+from recsim_tf.core.base import validation
 from recsim_tf.core.checks import check
-from recsim_tf.core.sessions import SessionSource
+from recsim_tf.core.runs import replicas
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.experiment.evaluation.baselines import (
+from recsim_tf.core.step.sessions import SessionSource
+from recsim_tf.evaluation.baselines import (
     AnyPolicy,
     Baseline,
     Baselines,

@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
-from recsim_tf import replicas
 from recsim_tf.core import random
-from recsim_tf.core.types import Nest, Seed
+from recsim_tf.core.base.types import Nest, Seed
+from recsim_tf.core.runs import replicas
 
 
 class SeededReplayBuffer(tf.Module):

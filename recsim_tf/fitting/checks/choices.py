@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from recsim_tf.core.base.types import Nest, Seed
+from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Seed
-from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.checks.responses import ResponsePredictions, predict_responses
-from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.logs.session_log import SessionLog
 
 
 class ChoicePredictions(NamedTuple):

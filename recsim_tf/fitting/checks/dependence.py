@@ -3,7 +3,7 @@
 import numpy as np
 
 from recsim_tf.fitting.checks.resimulation import Outcomes
-from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.logs.session_log import SessionLog
 
 _SMOOTHING = 5.0  # clicks that a document's rate of one is worth
 # Documents shown, for a rate of its own.

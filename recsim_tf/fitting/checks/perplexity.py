@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from recsim_tf.fitting.checks.choices import ChoicePredictions, is_one_of_k, logged_clicks
-from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.logs.session_log import SessionLog
 
 
 class Perplexity(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow_probability as tfp
 
 from recsim_tf.core import random
-from recsim_tf.core.validation import check_at_least
+from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.fitting.checks.dependence import dependence, document_ids, popularity
 from recsim_tf.fitting.checks.resimulation import Outcomes, Resimulation, continued
 

@@ -7,17 +7,17 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.core import nests, random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.base.types import Seed
+from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Seed
-from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.checks.responses import amounts, by_batch
 from recsim_tf.fitting.likelihood.batches import take_sessions
 from recsim_tf.fitting.likelihood.missing import draw_parts, lacking, lacks_innovations
-from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
+from recsim_tf.logs.episodes import session_spec
+from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 
 _DRAWN = ("response", "innovation", "departure")
 

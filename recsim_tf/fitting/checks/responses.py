@@ -8,15 +8,14 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.choice import ChoiceDistribution, ClickDistribution
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.types import Nest, Seed, Slate, Trajectory
+from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.distributions import parts_with_draws
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.stages import log_prob_per_user
-from recsim_tf.core.types import Nest, Seed, Slate, Trajectory
-from recsim_tf.core.validation import check_at_least
+from recsim_tf.core.step.stages import log_prob_per_user
 from recsim_tf.fitting.likelihood.batches import take_sessions
 from recsim_tf.fitting.likelihood.initial import copies
 from recsim_tf.fitting.likelihood.missing import (
@@ -26,8 +25,9 @@ from recsim_tf.fitting.likelihood.missing import (
     lacks_innovations,
     log_prior,
 )
-from recsim_tf.fitting.logs.session_log import SessionLog, take_steps
-from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
+from recsim_tf.logs.episodes import session_spec
+from recsim_tf.logs.session_log import SessionLog, take_steps
+from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 
 _MASKED: Any = random.class_of_family(tfd.Masked)
 # As TensorFlow tells of an id for which a table has no row.

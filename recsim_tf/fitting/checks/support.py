@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core.base.types import Policy
+from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Policy
-from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.logs.trajectories import from_trajectory
+from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.trajectories import from_trajectory
 
 # Of the documents shown, at their positions: less is told.
 _ENOUGH = 0.9

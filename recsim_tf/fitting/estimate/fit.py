@@ -9,10 +9,10 @@ import gin
 import numpy as np
 
 from recsim_tf.core import random
-from recsim_tf.core.ranges import shown
+from recsim_tf.core.base.ranges import shown
+from recsim_tf.core.base.types import Nest
+from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest
-from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.estimate.edges import at_edge, search_again_from_edges
 from recsim_tf.fitting.estimate.estimates import (
     Estimates,
@@ -26,10 +26,10 @@ from recsim_tf.fitting.estimate.information import ScoresOrCurvature, Uncertaint
 from recsim_tf.fitting.estimate.lbfgs import LBFGS
 from recsim_tf.fitting.estimate.search import Problem, Search
 from recsim_tf.fitting.likelihood.likelihood import Likelihood
-from recsim_tf.fitting.logs.session_log import Sessions
-from recsim_tf.fitting.logs.tables.table import TableLog
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter
+from recsim_tf.logs.session_log import Sessions
+from recsim_tf.logs.tables.table import TableLog
 from recsim_tf.support.errors import one_line
 
 _AUTOMATIC = ScoresOrCurvature()

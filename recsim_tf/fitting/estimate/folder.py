@@ -13,7 +13,7 @@ import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.validation import check_at_least
+from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.support import checkpoints as files
 from recsim_tf.support.files import read_json, storing, write_text
 from recsim_tf.support.stopping import Stop, StoppedError

@@ -12,9 +12,9 @@ import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.ranges import Range
-from recsim_tf.core.validation import check_at_least
+from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.fitting.likelihood.batches import Batch, BatchLikelihood
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from recsim_tf.core.ranges import Range
-from recsim_tf.core.validation import check_at_least
+from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.fitting.estimate.folder import SearchState
 from recsim_tf.fitting.estimate.search import Problem, Search
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood

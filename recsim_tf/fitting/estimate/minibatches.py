@@ -8,8 +8,8 @@ import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.ranges import Range
-from recsim_tf.core.validation import check_at_least
+from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.fitting.estimate.folder import SearchState
 from recsim_tf.fitting.estimate.search import Problem, Search
 from recsim_tf.support.progress import progress_bar

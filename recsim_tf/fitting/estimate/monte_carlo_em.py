@@ -9,17 +9,17 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.ranges import Range
+from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.estimate.folder import SearchState
 from recsim_tf.fitting.estimate.information import LouisInformation
 from recsim_tf.fitting.estimate.search import Problem, Search
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
-from recsim_tf.fitting.logs.session_log import Sessions
 from recsim_tf.fitting.parameters.unconstrained import flatten
 from recsim_tf.fitting.sampling.annealing import inverse_temperature
 from recsim_tf.fitting.sampling.chains import ChainLikelihood, Chains
+from recsim_tf.logs.session_log import Sessions
 from recsim_tf.support.progress import progress_bar
 
 # Iterations over which parameters and gradients are averaged.

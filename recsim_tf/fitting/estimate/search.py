@@ -4,7 +4,6 @@ import abc
 import dataclasses
 from typing import Any, ClassVar, NamedTuple
 
-from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.estimate.folder import Checkpoints, SearchState
 from recsim_tf.fitting.likelihood.batches import SessionLikelihood
@@ -13,8 +12,9 @@ from recsim_tf.fitting.likelihood.initial import Classes, InitialLikelihood, Mea
 from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
 from recsim_tf.fitting.likelihood.missing import lacking, lacks_innovations
 from recsim_tf.fitting.likelihood.particle_filter import Particles
-from recsim_tf.fitting.logs.session_log import Sessions
-from recsim_tf.fitting.logs.trajectories import scoring_simulator
+from recsim_tf.logs.episodes import session_spec
+from recsim_tf.logs.session_log import Sessions
+from recsim_tf.logs.trajectories import scoring_simulator
 
 
 def default_likelihood(simulator: Simulator, log: Sessions) -> SessionLikelihood:

@@ -11,19 +11,19 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.core import random
-from recsim_tf.core.evidence import PreparingUsers, prepared_by
-from recsim_tf.core.execution import compiled, num_side_by_side
-from recsim_tf.core.models import UserModel
+from recsim_tf.core.base.types import Nest, Seed, Trajectory
+from recsim_tf.core.models.evidence import PreparingUsers, prepared_by
+from recsim_tf.core.models.models import UserModel
+from recsim_tf.core.runs.execution import compiled, num_side_by_side
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Seed, Trajectory
 from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
 from recsim_tf.fitting.likelihood.missing import Part, lacking, of_parts, with_zeros
-from recsim_tf.fitting.logs.session_log import SessionLog, Sessions
-from recsim_tf.fitting.logs.trajectories import as_trajectory, by_field, scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import differentiated
+from recsim_tf.logs.episodes import session_spec
+from recsim_tf.logs.session_log import SessionLog, Sessions
+from recsim_tf.logs.trajectories import as_trajectory, by_field, scoring_simulator
 
 
 class Seeds(NamedTuple):

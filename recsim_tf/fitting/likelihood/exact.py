@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.likelihood.batches import Lacking, SessionLikelihood, SessionScore
-from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
+from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 
 
 def session_log_prob(simulator: Simulator, log: SessionLog) -> tf.Tensor:

@@ -12,9 +12,9 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.stages import log_prob_per_user
-from recsim_tf.core.types import Nest, Seed, Trajectory
-from recsim_tf.core.validation import check_at_least
+from recsim_tf.core.base.types import Nest, Seed, Trajectory
+from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.step.stages import log_prob_per_user
 from recsim_tf.fitting.likelihood.batches import Lacking, SessionLikelihood, SessionScore
 from recsim_tf.fitting.likelihood.exact import EXACT
 from recsim_tf.fitting.likelihood.missing import Part

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from recsim_tf.core.types import Nest, Seed
-from recsim_tf.core.validation import check_at_least
-from recsim_tf.fitting.logs.session_log import Sessions
+from recsim_tf.core.base.types import Nest, Seed
+from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.logs.session_log import Sessions
 
 
 @dataclasses.dataclass(frozen=True)

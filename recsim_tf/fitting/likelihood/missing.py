@@ -9,12 +9,12 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.types import Nest, Seed, Trajectory
 from recsim_tf.core.distributions import num_outcomes
-from recsim_tf.core.models import UserModel
-from recsim_tf.core.stages import log_prob_per_user
-from recsim_tf.core.types import Nest, Seed, Trajectory
-from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.logs.trajectories import by_field
+from recsim_tf.core.models.models import UserModel
+from recsim_tf.core.step.stages import log_prob_per_user
+from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.trajectories import by_field
 
 _NAMED: Any = random.class_of_family(tfd.JointDistributionNamed)
 

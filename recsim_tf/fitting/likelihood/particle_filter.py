@@ -9,10 +9,10 @@ from tensorflow_probability import distributions as tfd
 from tensorflow_probability.python.experimental import mcmc
 
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.types import Nest, Seed, SimulatorState, StepDraws, Trajectory, Transition
+from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.stages import Stages, log_prob_per_user, user_step
-from recsim_tf.core.types import Nest, Seed, SimulatorState, StepDraws, Trajectory, Transition
-from recsim_tf.core.validation import check_at_least
+from recsim_tf.core.step.stages import Stages, log_prob_per_user, user_step
 from recsim_tf.fitting.likelihood.batches import Lacking, SessionLikelihood, SessionScore
 from recsim_tf.fitting.likelihood.initial import InitialLikelihood, copies, log_mean, propose
 

@@ -7,9 +7,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.base.types import Seed
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Seed
 from recsim_tf.fitting.parameters.mean_field import MeanFieldPosterior
 from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.parameters.unconstrained import differentiated, flatten, unpack

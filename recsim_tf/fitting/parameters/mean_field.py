@@ -15,7 +15,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.types import Nest, Seed
+from recsim_tf.core.base.types import Nest, Seed
 
 # The standard deviations at the start. They are small, so that a search begins near its starting
 # values; where data are few, the prior makes them grow.

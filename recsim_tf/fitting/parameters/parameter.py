@@ -9,8 +9,8 @@ import tensorflow_probability as tfp
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import validation
-from recsim_tf.core.ranges import Range
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.ranges import Range
 
 BIJECTORS = {"real": tfb.Identity, "positive": tfb.Softplus, "unit": tfb.Sigmoid}
 

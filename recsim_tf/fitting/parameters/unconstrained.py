@@ -7,7 +7,7 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core.types import Nest
+from recsim_tf.core.base.types import Nest
 
 
 def check_continuous(name: str, distribution: tfd.Distribution) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 from recsim_tf.core.nests import as_json
 from recsim_tf.fitting.checks.recovery import recover, summarise
 from recsim_tf.fitting.estimate.fit import FitResult
-from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.report import sections, validation
+from recsim_tf.fitting.report import sections
+from recsim_tf.fitting.report import validation_page as validation
 from recsim_tf.fitting.validation import validate
+from recsim_tf.logs.session_log import SessionLog
 from recsim_tf.support.files import write_text
 from recsim_tf.support.pages import Section, page
 

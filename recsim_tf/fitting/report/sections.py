@@ -7,9 +7,9 @@ import numpy as np
 from recsim_tf.fitting.checks.recovery import Recovered, summarise
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate, estimate_rows, named_elements
 from recsim_tf.fitting.estimate.fit import FitResult
-from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.parameters.parameter import element
 from recsim_tf.fitting.report import figures
+from recsim_tf.logs.session_log import SessionLog
 from recsim_tf.support.pages import Chart, Note, Part, Table
 from recsim_tf.support.plots import png
 from recsim_tf.support.tables import fixed, label, signed

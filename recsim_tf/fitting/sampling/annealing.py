@@ -10,11 +10,11 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from recsim_tf.core import random
+from recsim_tf.core.base.types import Seed
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Seed
 from recsim_tf.fitting.likelihood.particle_filter import systematic_ancestors
-from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.sampling.latents import Latents
+from recsim_tf.logs.session_log import SessionLog
 from recsim_tf.support.progress import progress_bar
 
 _NUM_LEAPFROG_STEPS = 5

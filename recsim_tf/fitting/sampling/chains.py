@@ -9,18 +9,18 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.base.types import Nest, Seed
+from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Seed
-from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
-from recsim_tf.fitting.logs.session_log import Sessions
-from recsim_tf.fitting.logs.trajectories import scoring_simulator
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import differentiated
 from recsim_tf.fitting.sampling import annealing
 from recsim_tf.fitting.sampling.annealing import AnnealedChains
 from recsim_tf.fitting.sampling.latents import Latents
+from recsim_tf.logs.session_log import Sessions
+from recsim_tf.logs.trajectories import scoring_simulator
 from recsim_tf.support.errors import one_line
 
 # Of the annealing that estimates a likelihood: rises of the temperature, moves at each, and moves

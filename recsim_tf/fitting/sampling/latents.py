@@ -7,10 +7,9 @@ import tensorflow as tf
 import tensorflow.experimental.numpy as tnp
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.types import Nest, Seed, Trajectory
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Nest, Seed, Trajectory
 from recsim_tf.fitting.likelihood.missing import (
     Part,
     are_independent,
@@ -18,9 +17,10 @@ from recsim_tf.fitting.likelihood.missing import (
     missing_parts,
     of_parts,
 )
-from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.logs.trajectories import as_trajectory, by_field, scoring_simulator
 from recsim_tf.fitting.parameters.unconstrained import bijector_to, check_continuous, unpack
+from recsim_tf.logs.episodes import session_spec
+from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.trajectories import as_trajectory, by_field, scoring_simulator
 
 _MASKED: Any = random.class_of_family(tfd.Masked)
 # Prior draws that give the units in which the chains move.

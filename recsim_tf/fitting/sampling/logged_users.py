@@ -2,14 +2,14 @@
 
 import tensorflow as tf
 
-from recsim_tf.adapters.episodes import session_spec
 from recsim_tf.core import random
+from recsim_tf.core.base.types import InitialDraws, Seed, SimulatorState, Trajectory
+from recsim_tf.core.base.validation import check_count
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.stages import PartlySampled
-from recsim_tf.core.types import InitialDraws, Seed, SimulatorState, Trajectory
-from recsim_tf.core.validation import check_count
+from recsim_tf.core.step.stages import PartlySampled
 from recsim_tf.fitting.likelihood.missing import draw_parts, lacking
-from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.logs.episodes import session_spec
+from recsim_tf.logs.session_log import SessionLog
 
 
 def logged_users(

@@ -10,9 +10,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.types import Seed
-from recsim_tf.core.validation import check_at_least
+from recsim_tf.core.base.types import Seed
+from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.support.progress import progress_bar
 
 # Of burn-in; the rest of it runs with the adapted step size.

@@ -19,8 +19,8 @@ import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.bounds import Bounds, bounded_specs
-from recsim_tf.core.parameters import Model, drawn_fields
+from recsim_tf.core.base.bounds import Bounds, bounded_specs
+from recsim_tf.core.base.parameters import Model, drawn_fields
 from recsim_tf.language import Vocabulary
 from recsim_tf.support.errors import one_line
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.types import Nest
+from recsim_tf.core.base.types import Nest
 from recsim_tf.fitting.checks.dependence import document_ids
-from recsim_tf.fitting.logs.session_log import SessionLog
-from recsim_tf.fitting.logs.tables.frames import pandas
+from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.tables.frames import pandas
 
 # Integers of so few values are categories.
 _MOST_CATEGORIES = 20

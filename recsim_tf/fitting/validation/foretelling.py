@@ -7,7 +7,7 @@ import numpy as np
 
 from recsim_tf.core.nests import fields_of
 from recsim_tf.fitting.checks.choices import Mean, mean_by_session
-from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.logs.session_log import SessionLog
 
 _FIRST = 200  # events of the other log
 _LEAST = 1e-6  # probability

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.checks.choices import Mean, mean_by_session, predict_choices
-from recsim_tf.fitting.logs.session_log import SessionLog, repeat_last_step, take_steps
+from recsim_tf.logs.session_log import SessionLog, repeat_last_step, take_steps
 
 # Fits the models to a log, with these values of parameters fixed.
 Refit: TypeAlias = Callable[[SessionLog, Mapping[str, Any]], Simulator]

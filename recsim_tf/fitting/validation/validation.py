@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from recsim_tf.core import random
+from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.nests import as_json
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.validation import check_at_least
 from recsim_tf.fitting.checks.choices import (
     Calibration,
     Mean,
@@ -26,13 +26,13 @@ from recsim_tf.fitting.checks.dependence import popularity
 from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES, PredictiveCheck, predictive_check
 from recsim_tf.fitting.checks.resimulation import Resimulation, continued
 from recsim_tf.fitting.checks.responses import predict_responses
-from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.validation import verdicts
 from recsim_tf.fitting.validation.baselines import Prediction, baselines
 from recsim_tf.fitting.validation.discriminator import Discrimination, discriminate
 from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.foretelling import Foretold, foretell, in_segment, nats
 from recsim_tf.fitting.validation.order import Order, Refit, what_order_tells
+from recsim_tf.logs.session_log import SessionLog
 
 _LEAST_SESSIONS, _LEAST_CLICKS = 50, 20
 _DISCRIMINATED = 3  # simulations

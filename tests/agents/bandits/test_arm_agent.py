@@ -16,7 +16,7 @@ from recsim_tf.environments.interest_exploration import (
     InterestExplorationUsers,
     interest_exploration,
 )
-from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.training.loop import Iteration, LearningLoop
 from recsim_tf.policies import random_policy
 from recsim_tf.policies.clusters import rank_clusters

@@ -16,7 +16,7 @@ from recsim_tf.agents.full_slate_q import (
 )
 from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.shared.slate_table import all_slates
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from tests.agents.experience import collect, grouped, learning, step_of
 
 NUM_USERS = 6

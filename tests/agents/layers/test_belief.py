@@ -20,9 +20,9 @@ from recsim_tf.conversations.elicitation import (
 )
 from recsim_tf.conversations.elicitation.turns import CandidateTurns
 from recsim_tf.conversations.parts import Patience
+from recsim_tf.core.base.types import Turn
 from recsim_tf.core.random import as_seed
-from recsim_tf.core.turns import ActionFormat
-from recsim_tf.core.types import Turn
+from recsim_tf.core.step.turns import ActionFormat
 from tests.agents.experience import collect
 
 NUM_USERS, P, F, A = 6, 5, 2, 2

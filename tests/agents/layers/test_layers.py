@@ -10,9 +10,9 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment, TFSlatePolicy, rollou
 from recsim_tf.agents import layers
 from recsim_tf.agents.slate_q import create_slate_q
 from recsim_tf.core import random
-from recsim_tf.core.bounds import Bounds, bounded_specs
-from recsim_tf.core.turns import ActionFormat
-from recsim_tf.core.types import Turn
+from recsim_tf.core.base.bounds import Bounds, bounded_specs
+from recsim_tf.core.base.types import Turn
+from recsim_tf.core.step.turns import ActionFormat
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
 from recsim_tf.policies import random_policy
 from recsim_tf.policies.choice_scores import AffinityScores

@@ -15,8 +15,8 @@ from recsim_tf.agents.reinforce import (
 from recsim_tf.agents.shared.returns import LambdaReturns
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.core import nests, random
-from recsim_tf.core.distributions.plackett_luce import PlackettLuce
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.distributions.plackett_luce_slates import PlackettLuce
+from recsim_tf.core.runs.execution import compiled
 from tests.agents.experience import (
     ACTION_SPEC,
     FIRST,

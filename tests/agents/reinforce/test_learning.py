@@ -14,13 +14,13 @@ from recsim_tf.agents.reinforce import (
     create_reinforce,
 )
 from recsim_tf.core import random
+from recsim_tf.core.base.types import Turn
 from recsim_tf.core.distributions import IndependentParts, PlackettLuce
-from recsim_tf.core.turns import query_spec
-from recsim_tf.core.types import Turn
+from recsim_tf.core.step.turns import query_spec
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.environments.interest_exploration import interest_exploration
+from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.experiment import config
-from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.training.loop import Iteration, LearningLoop
 from recsim_tf.gradients import relaxed_return, score_function_return
 from recsim_tf.policies import PlackettLucePolicy

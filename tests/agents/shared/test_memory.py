@@ -26,7 +26,7 @@ from recsim_tf.agents.slate_q import (
     SlateQTargets,
     SlateSelection,
 )
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.gradients import relaxed_return, score_function_return
 from recsim_tf.policies import PlackettLucePolicy

@@ -9,7 +9,7 @@ from recsim_tf.agents.shared import encoding
 from recsim_tf.agents.shared.exploration import linearly_decaying_epsilon
 from recsim_tf.agents.shared.returns import lambda_returns
 from recsim_tf.agents.shared.slate_table import all_slates
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from tests.agents.experience import bounded
 
 

@@ -6,8 +6,8 @@ from tf_agents.trajectories import time_step as ts
 from recsim_tf.adapters.tf_agents import rollout_policy
 from recsim_tf.agents.slate_q import ClickNetwork, SlateQAgent, SlateQNetwork, losses
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.explanations import explanation_of
+from recsim_tf.core.models.explanations import explanation_of
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.policies.choice_scores import AffinityScores, LearnedScores
 from recsim_tf.policies.slates import slate_optimizer
 from tests.agents import experience as made

@@ -14,8 +14,8 @@ from recsim_tf.agents.slate_q import (
     SlateSelection,
 )
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.types import Clicks, Observation
+from recsim_tf.core.base.types import Clicks, Observation
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,
     UtilityVideos,

@@ -8,7 +8,7 @@ from recsim_tf.agents.full_slate_q import FullSlateQNetwork, create_full_slate_q
 from recsim_tf.agents.slate_q import PRESETS, SlateQAgent, SlateQNetwork, create_slate_q
 from recsim_tf.agents.slate_q.losses import SlateValues
 from recsim_tf.agents.slate_q.targets import preset_arguments
-from recsim_tf.core.types import Observation
+from recsim_tf.core.base.types import Observation
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.experiment import config
 from recsim_tf.policies.choice_scores import AffinityScores

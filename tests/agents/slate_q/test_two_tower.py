@@ -19,8 +19,8 @@ from recsim_tf.agents.slate_q import (
     TwoTowers,
     create_slate_q,
 )
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.types import Clicks, Observation
+from recsim_tf.core.base.types import Clicks, Observation
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.policies.choice_scores import LearnedScores
 from tests.agents.experience import bounded, collect, learning

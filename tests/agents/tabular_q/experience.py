@@ -9,7 +9,7 @@ from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 
 from recsim_tf.agents.tabular_q import TabularExploration, TabularQAgent, TabularUpdates
-from recsim_tf.core.types import Clicks, Observation
+from recsim_tf.core.base.types import Clicks, Observation
 from tests.agents.experience import FIRST, MID, SLATE_SIZE, bounded, grouped, trajectory_of
 
 OBSERVATION_SPEC = Observation(

@@ -14,9 +14,9 @@ from recsim_tf.agents.tabular_q import (
     TabularQAgent,
     TabularUpdates,
 )
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.base.types import Observation
 from recsim_tf.core.random import as_seed
-from recsim_tf.core.types import Observation
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.experiment.training.loop import Iteration, LearningLoop
 from tests.agents.experience import FIRST, LAST, MID, grouped, trajectory_of
 from tests.agents.tabular_q.experience import Row, batch, make_agent, observe

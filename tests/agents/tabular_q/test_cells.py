@@ -9,8 +9,8 @@ import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.agents.tabular_q.cells import ObservationDigits, SlateCells
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.types import Clicks, Observation
+from recsim_tf.core.base.types import Clicks, Observation
+from recsim_tf.core.runs.execution import compiled
 from tests.agents.experience import bounded
 from tests.agents.tabular_q.experience import OBSERVATION_SPEC
 

@@ -20,8 +20,8 @@ from recsim_tf.conversations.elicitation import (
 from recsim_tf.conversations.elicitation.believing import Tracker
 from recsim_tf.conversations.elicitation.turns import CandidateTurns
 from recsim_tf.core import nests
+from recsim_tf.core.base.types import Turn
 from recsim_tf.core.random import as_seed
-from recsim_tf.core.types import Turn
 from tests.conversations import turns
 from tests.conversations.elicitation.world import (
     B,

@@ -15,8 +15,8 @@ from recsim_tf.conversations.elicitation import (
     ShowSet,
 )
 from recsim_tf.conversations.elicitation.turns import CandidateTurns
-from recsim_tf.core import turns as core_turns
 from recsim_tf.core.random import as_seed
+from recsim_tf.core.step import turns as core_turns
 from tests.conversations import turns
 from tests.conversations.elicitation.world import B, greedy_set, information, make_world, views
 

@@ -9,8 +9,8 @@ import recsim_tf
 from recsim_tf.belief import TypesBelief
 from recsim_tf.conversations import Items
 from recsim_tf.conversations.elicitation.believing import CandidateBelief, Tracker
+from recsim_tf.core.base.types import Observation
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Observation
 from recsim_tf.policies import random_policy
 from tests.conversations import reference, turns
 

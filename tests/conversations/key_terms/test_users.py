@@ -6,8 +6,8 @@ from recsim_tf.conversations.key_terms import KeyTermDocuments, KeyTermUsers, ke
 from recsim_tf.conversations.key_terms.documents import Shown
 from recsim_tf.conversations.key_terms.users import UserState
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.types import Slate
+from recsim_tf.core.base.types import Slate
+from recsim_tf.core.runs.execution import compiled
 
 USERS = KeyTermUsers(num_features=3, num_rounds=2)
 STATE = UserState(tf.constant([[0.2, -0.1, 0.5], [-0.6, 0.0, 0.6]]), tf.constant([0, 1]))

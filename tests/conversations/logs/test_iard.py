@@ -8,8 +8,8 @@ from recsim_tf.conversations import Act, DialogueUsers, Mode
 from recsim_tf.conversations.acts import alphabet
 from recsim_tf.conversations.logs.iard import INTENTS, iard_log, read_iard
 from recsim_tf.conversations.types import UNKNOWN
-from recsim_tf.fitting.logs.trajectories import as_trajectory, scoring_simulator
 from recsim_tf.language import Grammar, Vocabulary
+from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 
 
 def utterance(position, role, codes, text):

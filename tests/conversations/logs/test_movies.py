@@ -11,8 +11,8 @@ from recsim_tf.conversations.logs.movies import (
     movielens_users,
     read_movie_catalogue,
 )
-from tests.fitting.logs.datasets import ml_100k
-from tests.fitting.logs.datasets.ml_100k import NUM_FACTORS, NUM_MOVIES, RARE
+from tests.logs.datasets import ml_100k
+from tests.logs.datasets.ml_100k import NUM_FACTORS, NUM_MOVIES, RARE
 
 
 @pytest.fixture(scope="module")

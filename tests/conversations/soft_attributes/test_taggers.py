@@ -7,7 +7,7 @@ import recsim_tf
 from recsim_tf.conversations.soft_attributes import TaggingUsers, ratings_and_tags
 from recsim_tf.conversations.soft_attributes.taggers import RatingDraws, TaggerDraws, catalogue
 from recsim_tf.core import random
-from recsim_tf.core.types import Slate
+from recsim_tf.core.base.types import Slate
 
 SIZES = {"num_films": 40, "num_factors": 8, "num_attributes": 3, "max_ratings": 10}
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
-from recsim_tf.core.bounds import Bounds
+from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.support.errors import ModelWarning
 from tests.worlds.clicks import clicks
 from tests.worlds.latents import latents

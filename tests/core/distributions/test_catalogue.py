@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.distributions import CatalogueIds, PlackettLuce, candidate_ids
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 
 POPULARITY = np.array([3.0, 0.0, 1.0, 2.0, 4.0])
 NUM_DRAWS = 20_000

@@ -4,8 +4,8 @@ import tensorflow as tf
 
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.core import random
-from recsim_tf.core.distributions.plackett_luce import PlackettLuce
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.distributions.plackett_luce_slates import PlackettLuce
+from recsim_tf.core.runs.execution import compiled
 
 LOGITS = np.array([0.3, -1.2, 2.0, 0.0, -0.4])
 MASK = np.array([True, True, False, True, True])

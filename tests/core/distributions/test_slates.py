@@ -15,7 +15,7 @@ from recsim_tf.core.distributions import (
     SlateMixture,
     UniformSlates,
 )
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 
 LOGITS = np.random.default_rng(0).normal(size=[2, 5])
 SLATES = all_slates(5, 3)

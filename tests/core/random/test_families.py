@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 
 SCALE = np.float32([[1.0, 0.0], [0.5, 0.2]])
 LOC = np.float32([[-3.0, 0.0], [3.0, 1.0]])

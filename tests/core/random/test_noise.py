@@ -5,9 +5,10 @@ import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core import random, turns
-from recsim_tf.core.execution import compiled
-from recsim_tf.core.stages import OneSource
+from recsim_tf.core import random
+from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.step import turns
+from recsim_tf.core.step.stages import OneSource
 from tests.core.toy import toy_simulator
 from tests.one_world import make
 from tests.rollout_policies import first_positions

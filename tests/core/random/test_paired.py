@@ -9,7 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 from recsim_tf.core.distributions import UniformCategories
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.runs.execution import compiled
 from tests.core.toy import toy_simulator
 from tests.rollout_policies import first_positions, uniform_slate
 

@@ -6,11 +6,11 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import uniforms
 from recsim_tf.core.random.generator import generator as generator_of
 from recsim_tf.core.random.generator import grid_step
 from recsim_tf.core.random.generator import uniforms as uniforms_of
+from recsim_tf.core.runs.execution import compiled
 
 NUM_DRAWS = 20_000
 # A Kolmogorov-Smirnov statistic times sqrt(n) is above this with probability 0.0005.

@@ -2,7 +2,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf import choice, policies
-from recsim_tf.core.types import Slate
+from recsim_tf.core.base.types import Slate
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 
 BIAS = np.float32([0.5, 0.0, -1.0, 0.2])

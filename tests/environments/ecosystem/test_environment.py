@@ -3,9 +3,9 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.base.types import Observation
 from recsim_tf.core.random import as_seed, sample
-from recsim_tf.core.types import Observation
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.ecosystem import (
     Attention,
     ClusteredUsers,
@@ -13,7 +13,7 @@ from recsim_tf.environments.ecosystem import (
     Providers,
     provider_layout,
 )
-from recsim_tf.experiment.evaluation.evaluation import Evaluation
+from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.policies import Boosting, random_policy
 
 MEANS = np.float32([[1, 0], [0, 1], [1, 1], [0, 0]])

@@ -3,9 +3,9 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.choice import affinity
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.base.types import Slate
 from recsim_tf.core.random import as_seed
-from recsim_tf.core.types import Slate
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.engagement_bait import (
     BaitedUsers,
     BaitVideos,

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.choice import MultinomialProportional
-from recsim_tf.core.types import Slate
+from recsim_tf.core.base.types import Slate
 from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,
     UserState,

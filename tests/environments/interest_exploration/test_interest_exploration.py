@@ -5,7 +5,7 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.choice import MultinomialLogit
-from recsim_tf.core.types import Slate
+from recsim_tf.core.base.types import Slate
 from recsim_tf.environments.interest_exploration import (
     Document,
     InitialDraw,

@@ -5,9 +5,9 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf import choice
 from recsim_tf.core import random
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.base.types import Slate
 from recsim_tf.core.random import as_seed
-from recsim_tf.core.types import Slate
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.long_term_satisfaction import (
     ClickbaitDocuments,
     Document,

@@ -4,9 +4,9 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.core import nests
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.base.types import Observation, Slate
 from recsim_tf.core.random import as_seed
-from recsim_tf.core.types import Observation, Slate
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.news import Article, ArticleView, Newsroom, Readers
 from recsim_tf.policies import Trending
 

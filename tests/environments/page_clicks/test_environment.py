@@ -3,8 +3,8 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
-from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed, split_seed, uniform
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
 from recsim_tf.fitting import LBFGS, Parameter, fit, from_trajectory
 from tests.rollout_policies import uniform_random

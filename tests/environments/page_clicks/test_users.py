@@ -2,7 +2,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.types import Slate
+from recsim_tf.core.base.types import Slate
 from recsim_tf.environments.page_clicks import PageClickUsers
 from recsim_tf.environments.page_clicks.documents import Item, ShownItem
 

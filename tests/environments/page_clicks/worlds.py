@@ -7,7 +7,7 @@ from recsim_tf.choice import ClickModel
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
 from recsim_tf.fitting import simulated_log
-from recsim_tf.fitting.logs import SessionLog
+from recsim_tf.logs import SessionLog
 
 NUM_ITEMS, SLATE_SIZE = 20, 4
 

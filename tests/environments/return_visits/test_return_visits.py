@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
-from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.long_term_satisfaction import ClickbaitDocuments
 from recsim_tf.environments.return_visits import ReturnVisitsUsers
 from recsim_tf.environments.returning import Lifetimes

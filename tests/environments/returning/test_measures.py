@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.returning import Lifetimes, days_away, visits
 from recsim_tf.policies import random_policy
 from tests.dynamics.world import moody

@@ -7,12 +7,12 @@ import re
 import numpy as np
 import pytest
 
-from recsim_tf import cli
-from recsim_tf.experiment import commands, config
+from recsim_tf.command_line import cli
+from recsim_tf.experiment import building, config
+from recsim_tf.experiment.commands import sessions
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.sessions import command
 from recsim_tf.experiment.sessions.table import ROLES
-from recsim_tf.fitting.logs import from_table
+from recsim_tf.logs import from_table
 from tests.experiment.tiny_runs import open_run, read_csv, refused, snapshot, succeed
 from tests.web_page import read_page
 
@@ -118,14 +118,14 @@ def test_bad_input_is_one_line_and_nothing_is_written(run, capfd, arguments, mes
 
 
 def test_an_output_that_comes_into_being_meanwhile_is_kept(run, tmp_path, capfd, monkeypatch):
-    output, real = tmp_path / "new", command.session_table
+    output, real = tmp_path / "new", sessions.session_table
 
     def meanwhile(*arguments):
         output.mkdir()
         (output / "precious.txt").write_text("mine")
         return real(*arguments)
 
-    monkeypatch.setattr(command, "session_table", meanwhile)
+    monkeypatch.setattr(sessions, "session_table", meanwhile)
     arguments = (f"--root_dir={run}", "--user=3", "--policy=random", f"--output={output}")
     line = refused(capfd, "sessions", *arguments)
     assert line == f"{output} exists, name a new folder"
@@ -167,7 +167,7 @@ def test_a_user_of_a_later_part_has_the_session_of_the_evaluation(tmp_path, capf
         "Evaluation.num_replicas = 2",
     )
     folder = RunDirectory(tmp_path / "run", config.load([], bindings))
-    commands.simulate(folder)
+    building.simulate(folder)
     returns = [float(row["return"]) for row in read_csv(folder.path / "sessions.csv")]
     output = succeed(capfd, "sessions", f"--root_dir={folder.path}", "--user=4")
     assert "Sessions under Random: user 4 of 6" in output

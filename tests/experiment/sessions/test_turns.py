@@ -9,13 +9,13 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf import conversations
-from recsim_tf.core.types import Transition
-from recsim_tf.core.wording import Wording
+from recsim_tf.core.base.types import Transition
+from recsim_tf.core.models.wording import Wording
 from recsim_tf.experiment.sessions.recording import Recording, record
 from recsim_tf.experiment.sessions.table import ROLES, session_table, write_table
-from recsim_tf.experiment.sessions.turns import changes, sessions_in_words, words
+from recsim_tf.experiment.sessions.turn_texts import changes, sessions_in_words, words
 from recsim_tf.experiment.sessions.views import sessions_page, sessions_text
-from recsim_tf.fitting.logs import from_table
+from recsim_tf.logs import from_table
 from recsim_tf.policies import Explained, Explanation, random_policy
 from recsim_tf.support.errors import UsageError
 from tests.web_page import WebPage

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recsim_tf.experiment.sessions import views
-from recsim_tf.experiment.sessions.turns import LEFT, SessionText
+from recsim_tf.experiment.sessions.turn_texts import LEFT, SessionText
 
 
 @pytest.fixture

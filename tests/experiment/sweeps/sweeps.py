@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from recsim_tf.experiment.sweeps.folder import Shard, SweepDirectory
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
 from recsim_tf.experiment.sweeps.spaces import Bindings
+from recsim_tf.experiment.sweeps.sweep_folder import Shard, SweepDirectory
 from recsim_tf.experiment.sweeps.trial import Trial, TrialFiles
 from recsim_tf.support.files import write_text
 from tests.experiment.tiny_runs import TINY

@@ -1,10 +1,10 @@
 import pytest
 
 from recsim_tf.experiment import config
-from recsim_tf.experiment.bindings import short_names
+from recsim_tf.experiment.gin.bindings import short_names
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.sweeps.folder import Shard, SweepDirectory
 from recsim_tf.experiment.sweeps.plan import variant_label
+from recsim_tf.experiment.sweeps.sweep_folder import Shard, SweepDirectory
 from recsim_tf.support.errors import UsageError
 from tests.experiment.sweeps.sweeps import claim, finish, plan_tiny
 from tests.experiment.tiny_runs import TINY, snapshot

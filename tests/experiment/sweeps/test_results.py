@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from recsim_tf.experiment.sweeps.folder import SweepDirectory
 from recsim_tf.experiment.sweeps.results import interval_estimate, read_results, write_tables
 from recsim_tf.experiment.sweeps.summary import variants_table, without_effect, write_summary
+from recsim_tf.experiment.sweeps.sweep_folder import SweepDirectory
 from recsim_tf.experiment.sweeps.trial import Outcome, TrialFiles
 from tests.experiment.sweeps.sweeps import claim, finish, plan_tiny
 from tests.experiment.tiny_runs import read_csv

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from recsim_tf import cli
+from recsim_tf.command_line import cli
 from recsim_tf.experiment.runs.folder import RunDirectory, locked
-from recsim_tf.experiment.sweeps.folder import Shard
 from recsim_tf.experiment.sweeps.run import run_sweep
+from recsim_tf.experiment.sweeps.sweep_folder import Shard
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
 from tests.experiment.sweeps.sweeps import rows_without_times, sweep_file

@@ -6,7 +6,7 @@ import tensorflow as tf
 from tf_agents.drivers import dynamic_step_driver
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
 
-from recsim_tf.experiment.evaluation.measures import CollectMetrics, Measures
+from recsim_tf.evaluation.measures import CollectMetrics, Measures
 from recsim_tf.experiment.training.loop import Iteration
 from recsim_tf.experiment.training.replay import SeededReplayBuffer
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf import replicas
+from recsim_tf.core.runs import replicas
 from recsim_tf.experiment import config
 from recsim_tf.experiment.training.devices import connect
 from recsim_tf.experiment.training.parts import experiment

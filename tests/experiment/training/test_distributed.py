@@ -11,8 +11,8 @@ import time
 import pytest
 
 from benchmarks.processes import free_addresses, tf_config
+from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.experiment import config
-from recsim_tf.experiment.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.training import devices
 from recsim_tf.experiment.training.devices import connect, wait_for_workers

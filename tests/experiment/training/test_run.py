@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 from tf_agents.trajectories import time_step as ts
 
-from recsim_tf.experiment import commands
+from recsim_tf.experiment import building
+from recsim_tf.experiment.commands import train
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.training import run
 from recsim_tf.experiment.training.checkpoints import RunCheckpoints
 from recsim_tf.experiment.training.devices import Devices
 from recsim_tf.experiment.training.parts import experiment
@@ -76,11 +76,11 @@ def test_a_run_that_dies_before_its_last_file_is_not_finished_and_may_go_on_furt
 ):
     folder = tmp_path / "run"
     with monkeypatch.context() as patched:
-        patched.setattr(run.policy_saver, "PolicySaver", _full_disk)
+        patched.setattr(train.policy_saver, "PolicySaver", _full_disk)
         with pytest.raises(OSError, match="No space left"):
-            commands.train(open_run(folder, "train.num_iterations = 20"))
+            building.train(open_run(folder, "train.num_iterations = 20"))
     assert not (folder / "results.json").exists()
-    results = commands.train(open_run(folder))
+    results = building.train(open_run(folder))
     assert results["policies"] == finished[1]["policies"]
     assert results["train"]["train_steps"] == 40
     assert (folder / "policy").is_dir()
@@ -93,7 +93,7 @@ def _full_disk(*arguments, **named):
 def test_fewer_iterations_than_were_run_are_refused(finished):
     folder, _ = finished
     with pytest.raises(UsageError, match=r"train.num_iterations must be at least 40"):
-        commands.train(open_run(folder, "train.num_iterations = 10"))
+        building.train(open_run(folder, "train.num_iterations = 10"))
 
 
 def test_bad_checkpoints_are_an_error_and_stay_as_they_are(finished, tmp_path):
@@ -102,7 +102,7 @@ def test_bad_checkpoints_are_an_error_and_stay_as_they_are(finished, tmp_path):
         damage(checkpoint)
     before = snapshot(folder)
     with pytest.raises(ValueError, match="checkpoint") as caught:
-        commands.train(open_run(folder))
+        building.train(open_run(folder))
     assert str(caught.value).startswith(one_line(caught.value))
     assert snapshot(folder) == before
 
@@ -147,7 +147,7 @@ def test_a_run_that_sigterm_stops_saves_a_checkpoint_and_goes_on_bit_for_bit(
     assert "stopped at iteration 30" in last
     assert "run the same command to go on" in last
     assert checkpoints.numbers(folder / "checkpoints") == [20, 30]
-    commands.train(open_run(folder))
+    building.train(open_run(folder))
     _assert_same_bits(folder, finished[0])
 
 
@@ -174,7 +174,7 @@ def test_a_run_goes_back_to_an_older_checkpoint_and_collects_its_replay_anew(
 ):
     folder = shutil.copytree(finished[0], tmp_path / "run")
     damage(folder / "checkpoints" / "40")
-    results = commands.train(open_run(folder))
+    results = building.train(open_run(folder))
     output, errors = capsys.readouterr()
     assert "Going on from iteration 20 of 40" in output
     first, second = errors.splitlines()[:2]
@@ -199,7 +199,7 @@ def test_arguments_out_of_range_are_named_before_anything_is_written(tmp_path):
         ),
     ):
         with pytest.raises(ValueError, match=message):
-            commands.train(open_run(tmp_path / "run", binding))
+            building.train(open_run(tmp_path / "run", binding))
         assert not (tmp_path / "run").exists()
 
 
@@ -213,7 +213,7 @@ def test_a_killed_run_goes_on_to_the_same_results(finished, tmp_path, capsys):
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not (folder / "results.json").exists()
-    results = commands.train(open_run(folder))
+    results = building.train(open_run(folder))
     assert "Going on from iteration" in capsys.readouterr().out
     assert results["policies"] == finished[1]["policies"]
     assert without_times(RunDirectory(folder).metrics()) == without_times(

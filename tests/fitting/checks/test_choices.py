@@ -11,7 +11,7 @@ from recsim_tf.fitting.checks.choices import (
     mean_by_session,
 )
 from recsim_tf.fitting.checks.responses import Expected, ResponsePredictions
-from recsim_tf.fitting.logs import SessionLog
+from recsim_tf.logs import SessionLog
 
 
 def log_of(response, length, shown=None, slate_size=2) -> SessionLog:

@@ -4,7 +4,7 @@ import pytest
 from recsim_tf import choice
 from recsim_tf.fitting.checks.choices import ChoicePredictions, predict_choices
 from recsim_tf.fitting.checks.perplexity import click_perplexity
-from recsim_tf.fitting.logs import SessionLog
+from recsim_tf.logs import SessionLog
 from tests.environments.page_clicks.worlds import pages, simulated_pages
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.core.parameters import parameter
+from recsim_tf.core.base.parameters import parameter
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.fitting import Curvature, Parameter, Scores, simulated_log
 from recsim_tf.fitting.estimate.information import ScoresOrCurvature, session_scores

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.fitting import (
@@ -17,9 +17,9 @@ from recsim_tf.fitting import (
     hierarchical_normal,
     simulated_log,
 )
-from recsim_tf.fitting.logs import SessionStream
 from recsim_tf.fitting.parameters.mean_field import MeanFieldPosterior
 from recsim_tf.fitting.parameters.parameter import BIJECTORS
+from recsim_tf.logs import SessionStream
 from tests.refusals import assert_refused
 from tests.worlds.latents import latents
 

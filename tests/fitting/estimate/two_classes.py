@@ -10,7 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf.choice import MultinomialLogit
-from recsim_tf.fitting.logs.session_log import SessionLog
+from recsim_tf.logs.session_log import SessionLog
 from tests.worlds.clicks import Numbers
 
 _STEEPNESS = 4.0

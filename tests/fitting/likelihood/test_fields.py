@@ -19,8 +19,8 @@ from recsim_tf.fitting import (
     simulated_log,
 )
 from recsim_tf.fitting.likelihood.missing import merged
-from recsim_tf.fitting.logs import from_table
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.logs import from_table
 from tests.fitting.shoppers import LOC, Draw, Shoppers, exact
 from tests.worlds.clicks import Clickers, Numbers
 

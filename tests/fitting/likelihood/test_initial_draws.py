@@ -8,9 +8,9 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
-from recsim_tf.core.execution import compiled
+from recsim_tf.core.base.types import Trajectory
 from recsim_tf.core.random import as_seed
-from recsim_tf.core.types import Trajectory
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.fitting import Draws, Parameter, fit, simulated_log
 from recsim_tf.fitting.likelihood.batches import Lacking, Seeds
 from recsim_tf.fitting.likelihood.initial import log_mean

@@ -7,10 +7,10 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.core.models import UserModel
-from recsim_tf.core.parameters import parameter
+from recsim_tf.core.base.parameters import parameter
+from recsim_tf.core.base.types import Clicks
+from recsim_tf.core.models.models import UserModel
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.types import Clicks
 from recsim_tf.environments.interest_evolution import UtilityVideos
 from recsim_tf.fitting import NUTS, Parameter, fit, from_trajectory, sample_parameters
 from tests.fitting.sessions import HAZARD, evolution, rollout

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.conversations import DialogueUsers, conversation_grammar
-from recsim_tf.core.parameters import parameter
+from recsim_tf.core.base.parameters import parameter
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.environments.interest_exploration import (
     InterestExplorationUsers,

@@ -5,11 +5,11 @@ import sys
 import numpy as np
 import pytest
 
-from recsim_tf.fitting.logs.session_log import SessionLog
 from recsim_tf.fitting.validation.baselines import baselines
 from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.foretelling import foretell, nats
 from recsim_tf.fitting.validation.learners import boosting
+from recsim_tf.logs.session_log import SessionLog
 
 
 def a_log(documents, length=None, initial=()):

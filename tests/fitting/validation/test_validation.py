@@ -9,7 +9,7 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf.fitting import simulated_log
 from recsim_tf.fitting.checks.choices import Mean
-from recsim_tf.fitting.report.validation import render
+from recsim_tf.fitting.report.validation_page import render
 from recsim_tf.fitting.validation import shuffle_steps, validate
 from recsim_tf.fitting.validation.baselines import Prediction
 from recsim_tf.fitting.validation.discriminator import Discrimination

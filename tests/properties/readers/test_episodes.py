@@ -7,8 +7,7 @@ import tensorflow as tf
 from hypothesis import strategies as st
 
 import recsim_tf
-from recsim_tf.adapters import episodes
-from recsim_tf.fitting.logs import from_episodes, stream_episodes
+from recsim_tf.logs import episodes, from_episodes, stream_episodes
 from recsim_tf.policies import random_policy
 from tests.properties.readers import references
 from tests.properties.readers.reading import read_or_none, reads

@@ -2,9 +2,9 @@
 and nothing without a word. `references` says what they must find.
 """
 
-from recsim_tf.adapters import episodes
+from recsim_tf import logs as fitting_logs
 from recsim_tf.conversations import logs as conversation_logs
-from recsim_tf.fitting import logs as fitting_logs
+from recsim_tf.logs import episodes
 from tests.properties.readers import test_conversations, test_episodes, test_tables
 from tests.properties.readers.reading import SUBJECTS
 

@@ -9,7 +9,7 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from recsim_tf.conversations.logs import read_movie_catalogue
-from recsim_tf.fitting.logs import (
+from recsim_tf.logs import (
     from_table,
     page_log,
     read_movielens,

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import gin
 
-from recsim_tf.core.validation import NONE, NOT_NEGATIVE, POSITIVE, check_numbers
+from recsim_tf.core.base.validation import NONE, NOT_NEGATIVE, POSITIVE, check_numbers
 from recsim_tf.experiment.sweeps.trial import FAILED, PENDING, STOPPED, Outcome, TrialFiles
 from recsim_tf.support.errors import UsageError, one_line
 from recsim_tf.support.stopping import noting_signals
 
 if TYPE_CHECKING:
-    from recsim_tf.experiment.sweeps.folder import ProgressBar
+    from recsim_tf.experiment.sweeps.sweep_folder import ProgressBar
 
 _SECONDS_TO_ANSWER = 5.0
 _METRIC = "AverageEpisodeRewards/eval"

@@ -13,7 +13,7 @@ from recsim_tf.support.errors import one_line
 from recsim_tf.support.stopping import Stop
 
 if TYPE_CHECKING:
-    from recsim_tf.experiment.sweeps.folder import ProgressBar
+    from recsim_tf.experiment.sweeps.sweep_folder import ProgressBar
 
 _POLL_SECONDS = 0.1
 

@@ -14,8 +14,8 @@ from recsim_tf.agents.bandits.conversational import (
 )
 from recsim_tf.agents.bandits.conversational.ridge_bandits import Ridge, squared_norms
 from recsim_tf.conversations.key_terms import KeyTermDocuments, KeyTermUsers, key_terms
-from recsim_tf.core.execution import compiled
 from recsim_tf.core.random import as_seed
+from recsim_tf.core.runs.execution import compiled
 from tests.agents.bandits.conversational import reference
 
 NUM_USERS, NUM_ROUNDS, NUM_FEATURES, NUM_OFFERED, NUM_KEY_TERMS = 3, 25, 4, 6, 5

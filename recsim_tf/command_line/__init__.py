@@ -1,0 +1,1 @@
+"""The command `recsim-tf` and its options."""

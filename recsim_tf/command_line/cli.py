@@ -1,0 +1,209 @@
+"""The `recsim-tf` command: one sub-command each to train, evaluate, look at sessions, simulate,
+fit, validate, judge policies from logs, and sweep.
+"""
+
+import argparse
+import contextlib
+import gc
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from recsim_tf._stack import without_messages
+from recsim_tf.command_line.options import OF_RUNS, parse
+from recsim_tf.experiment.gin.config_files import find_config, packaged_configs
+from recsim_tf.experiment.runs.process import exit_status, plain_output, quiet
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.stopping import noting_signals
+
+# Commands that need no agents.
+_FITTING = ("fit", "validate")
+
+
+def _folder(options: argparse.Namespace) -> Any:
+    """The folder of a run. It is loaded with the configuration of the options, or, for commands
+    that take a run that is there, with its own below that.
+    """
+    from recsim_tf.experiment import config
+    from recsim_tf.experiment.runs.folder import RunDirectory
+
+    given = options.gin_file, options.gin_bindings
+    if options.command in OF_RUNS:
+        folder = RunDirectory(options.root_dir)
+        config.load(*given, folder.config_file, options.trust)
+        return folder
+    if not any(given):
+        raise UsageError(
+            f"--gin_file must name a config, such as one of {', '.join(packaged_configs())}"
+        )
+    return RunDirectory(options.root_dir, config.load(*given))
+
+
+def _building() -> Any:
+    from recsim_tf.experiment import building
+
+    return building
+
+
+def _train(options: argparse.Namespace) -> None:
+    _building().train(_folder(options))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    if options.watch:
+        _building().watch(_folder(options), options.watch_timeout)
+    else:
+        _building().evaluate(_folder(options))
+
+
+def _sessions(options: argparse.Namespace) -> None:
+    request = _building().Request
+    chosen = request(**{name: getattr(options, name) for name in request._fields})
+    _building().sessions(_folder(options), chosen)
+
+
+def _simulate(options: argparse.Namespace) -> None:
+    _building().simulate(_folder(options), options.episode_file)
+
+
+def _fit(options: argparse.Namespace) -> None:
+    from recsim_tf.experiment.commands import validate
+
+    validate.fit_and_validate(_folder(options))
+
+
+def _validate(options: argparse.Namespace) -> None:
+    from recsim_tf.experiment.commands import validate
+
+    validate.validate_run(_folder(options), options.trust)
+
+
+def _ope(options: argparse.Namespace) -> None:
+    from recsim_tf.experiment.commands import ope
+
+    ope.run_ope(_folder(options))
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from recsim_tf.experiment.sweeps import run, sweep_folder, trial
+
+    result = run.run_sweep(
+        options.root_dir,
+        options.sweep_file,
+        options.gin_bindings,
+        engine=options.engine,
+        ray_address=options.ray_address,
+        shard=sweep_folder.Shard.parse(options.shard),
+        dry_run=options.dry_run,
+    )
+    return int(result is not None and any(found.status == trial.FAILED for found in result.trials))
+
+
+def _import(command: str) -> None:
+    """Imports the modules of a command.
+
+    Raises:
+      UsageError: if an extra of recsim-tf is not installed.
+    """
+    try:
+        with without_messages():
+            import tensorflow as tf
+
+            # Looks for GPUs, with messages. To make a tensor would settle the devices, which a
+            # training may still change.
+            tf.config.list_physical_devices()
+            if command in _FITTING:
+                from recsim_tf.experiment.commands import validate  # noqa: F401
+            else:
+                from recsim_tf.experiment import building  # noqa: F401
+                from recsim_tf.experiment.commands import ope  # noqa: F401
+            from recsim_tf.experiment import config  # noqa: F401
+    except ModuleNotFoundError as error:
+        extra = "fitting" if command in _FITTING else "agents"
+        missing = f"recsim-tf {command} needs {error.name}: install recsim-tf[{extra}]"
+        raise UsageError(str(error) if error.name == "tf_agents" else missing) from error
+
+
+def _gin_files(options: argparse.Namespace) -> list[Path]:
+    """The gin files of the options. To miss one takes no import of TensorFlow."""
+    if options.command == "sweep":
+        return [find_config(options.sweep_file, "sweep_file")]
+    return [find_config(name) for name in options.gin_file]
+
+
+@contextlib.contextmanager
+def _current_folder_on_path() -> Iterator[None]:
+    """Inside, modules that a gin file imports are searched in the current folder first, as
+    `python -m` does.
+    """
+    path = list(sys.path)
+    if not sys.flags.safe_path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs a command in this process. What it prints has no control characters, see `plain_output`.
+
+    Args:
+      arguments: without the name of the program.
+
+    Returns:
+      The exit status: 0; 1 for a sweep with failed trials; 2 after an error, which is one line on
+      standard error; 128 plus the number of the signal that stopped the command.
+    """
+    with plain_output():
+        try:
+            options = parse(arguments)
+        except SystemExit as end:  # After --help, or an error.
+            return int(end.code or 0)
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    command = {
+        "train": _train,
+        "evaluate": _evaluate,
+        "sessions": _sessions,
+        "simulate": _simulate,
+        "fit": _fit,
+        "validate": _validate,
+        "ope": _ope,
+        "sweep": _sweep,
+    }[options.command]
+
+    def imported_and_run() -> int | None:
+        files = _gin_files(options)
+        # Where an import is interrupted, a library may abort the process.
+        with noting_signals() as stop:
+            _import(options.command)
+        if stop.signal is not None:
+            signal.raise_signal(stop.signal)
+        from recsim_tf.experiment.gin.binding_errors import refusals
+
+        with refusals(files, options.gin_bindings):
+            return command(options)
+
+    with _current_folder_on_path():
+        return exit_status(options.command, imported_and_run)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    quiet()
+    status = run(sys.argv[1:])
+    # Nothing is left to stop but Python, which loses Ctrl-C while it ends, and would look for
+    # garbage among TensorFlow's many objects for a second or two.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    gc.freeze()
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

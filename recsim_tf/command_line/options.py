@@ -1,0 +1,125 @@
+"""The commands of `recsim-tf` and their options."""
+
+import argparse
+import functools
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from recsim_tf._version import __version__
+from recsim_tf.experiment.runs.process import ERROR_PREFIX
+from recsim_tf.support.errors import instead
+
+COMMANDS = {
+    "train": "train an agent, or go on with a run",
+    "evaluate": "evaluate the agent of a run, and its baselines",
+    "sessions": "show sessions of a run turn by turn",
+    "simulate": "simulate sessions under policies that do not learn",
+    "fit": "fit user models to a log, or go on with a fit",
+    "validate": "say how far to trust the fit of a run",
+    "ope": "judge what policies would earn, from a log of another one",
+    "sweep": "train variants with seeds, or go on with that",
+}
+# Commands that take a run that is there.
+OF_RUNS = ("evaluate", "sessions", "validate")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says an error in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{ERROR_PREFIX}{message}\n")
+
+
+# Each option in one line.
+_HELP = functools.partial(argparse.HelpFormatter, max_help_position=30, width=110)
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options of a command line without the name of the program, and its `command`.
+
+    Raises:
+      SystemExit: after --help and --version; after an error, which is said in one line; after the
+        help that a line without a command gets.
+    """
+    main = _parser()
+    if not arguments:
+        main.print_help(sys.stderr)
+        main.exit(2)
+    first = arguments[0]
+    known = [*COMMANDS, "--help", "--version"]
+    if first not in ("-h", *known):
+        main.error(f"argument COMMAND: {first!r} is not a command; {instead(first, known)}")
+    options, unknown = main.parse_known_args(arguments)
+    if unknown:
+        name = unknown[0].partition("=")[0]
+        known = ["--help", *(f"--{option}" for option in vars(options) if option != "command")]
+        main.error(f"{options.command} has no option {name}; {instead(name, known)}")
+    return options
+
+
+def _parser() -> _Parser:
+    main = _Parser(
+        prog="recsim-tf",
+        description="Train, evaluate, simulate, fit, validate, judge policies from logs, sweep.",
+        epilog="recsim-tf COMMAND --help lists the options of a command.",
+    )
+    main.add_argument("--version", action="version", version=f"recsim-tf {__version__}")
+    commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, text in COMMANDS.items():
+        # No abbreviations: an option that is added later must not change what one means.
+        command = commands.add_parser(
+            name,
+            help=text,
+            description=f"{text[0].upper()}{text[1:]}.",
+            allow_abbrev=False,
+            formatter_class=_HELP,
+        )
+        _add(command, "--root_dir", "DIR", "folder of the run", required=True)
+        if name != "sweep":
+            text = "a path or the name of a packaged config; may be repeated"
+            _add(command, "--gin_file", "FILE", text, action="append", default=[])
+        text = "such as 'train.num_iterations=100'; may be repeated"
+        _add(command, "--gin_bindings", "BINDING", text, action="append", default=[])
+        if name in OF_RUNS:
+            text = "a module of yours that the run's config.gin may import; may be repeated"
+            _add(command, "--trust", "MODULE", text, action="append", default=[])
+        _add_own(command, name)
+    return main
+
+
+def _add(parser: Any, option: str, metavar: str, text: str, **more: Any) -> None:
+    parser.add_argument(option, metavar=metavar, help=text, **more)
+
+
+def _add_own(command: _Parser, name: str) -> None:
+    """Adds the options that no other command has."""
+    if name == "evaluate":
+        text = "evaluate at every new checkpoint, while another process trains"
+        command.add_argument("--watch", action="store_true", help=text)
+        text = "end --watch after so long without a new checkpoint (default: %(default)g)"
+        _add(command, "--watch_timeout", "SECONDS", text, type=float, default=3600.0)
+    elif name == "sessions":
+        _add(command, "--policy", "NAME", "a baseline, such as random, instead of the agent")
+        users = command.add_mutually_exclusive_group()
+        _add(users, "--num_users", "N", "show the first N users of the evaluation, or 3", type=int)
+        _add(users, "--user", "I", "show one user of the evaluation, counted from 0", type=int)
+        _add(command, "--seed", "SEED", "other users than those of the evaluation", type=int)
+        text = "turns of a session to print (default: %(default)s)"
+        _add(command, "--max_turns", "N", text, type=int, default=10)
+        text = "a new folder for the page and the table, not in the run's"
+        _add(command, "--output", "DIR", text)
+    elif name == "simulate":
+        _add(command, "--episode_file", "FILE", "also write sessions into this new TFRecord file")
+    elif name == "sweep":
+        text = "gin file: a path or the name of a packaged sweep"
+        _add(command, "--sweep_file", "FILE", text, required=True)
+        text = "run trials as processes of this machine (the default), or by Ray Tune on a cluster"
+        engines = ("local", "ray")
+        command.add_argument("--engine", choices=engines, default="local", help=text)
+        text = "the Ray cluster; by default RAY_ADDRESS, or that of this machine"
+        _add(command, "--ray_address", "HOST:PORT", text)
+        text = "run every N-th trial from I on (default: %(default)s, all)"
+        _add(command, "--shard", "I/N", text, default="0/1")
+        text = "list the trials, and do nothing"
+        command.add_argument("--dry_run", action="store_true", help=text)

@@ -1,0 +1,268 @@
+"""Tables of turns as logged conversations."""
+
+import enum
+import numbers
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from recsim_tf.conversations.acts import Act, Mode, alphabet
+from recsim_tf.conversations.types import UNKNOWN, Query, Reply, ReplyDraw, Utterance
+from recsim_tf.core.base.types import Nest
+from recsim_tf.core.base.validation import check_at_least, check_different
+from recsim_tf.language import Vocabulary
+from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.tables import parsing
+from recsim_tf.logs.tables.faults import Faults
+from recsim_tf.logs.tables.frames import as_frame, check_present, check_roles, pandas
+
+_ROLES = ("session", "step", "act", "mode", "value", "words", "dwell", "departed")
+
+
+class TurnLog(NamedTuple):
+    """S conversations of a table, of up to T turns with slates of K items, and what the log's
+    numbers stand for.
+    """
+
+    # `documents` are int32 positions in `item_ids`; `response` is a `ReplyDraw`, or an
+    # `Utterance` where there are words; `initial` is (), since tastes are unknown
+    log: SessionLog
+    item_ids: np.ndarray  # [D], the table's items, sorted, or those that were given
+    session_ids: np.ndarray  # [S], in order of first appearance
+
+
+def from_turns(
+    table: Any,
+    columns: Mapping[str, str],
+    *,
+    items: Sequence[str],
+    attribute_names: Sequence[str],
+    attributes: Sequence[str] = (),
+    item_ids: Sequence | np.ndarray | None = None,
+    vocabulary: Vocabulary | None = None,
+    num_chips: int = 3,
+) -> TurnLog:
+    """Reads conversations of the kind of `Conversation-v0` from a table with one row for each turn.
+
+    `columns` maps roles to names of the table's columns. Needed are session, step and act, and one
+    of mode and words:
+
+      session: ids, numbers or text.
+      step: whole numbers. Only their order within a session counts; rows may stand in any order.
+      act: what the system does, a name of `Act` or its number.
+      mode: how the user replies, a name of `Mode` or its number. Where the table has words, it may
+        be empty, for an unknown mode.
+      value: in the mode, a whole number; it may be empty in a mode of one value. Where the table
+        has words, it may be empty, for an unknown value.
+      words: what the user says, as text.
+      dwell: seconds spent on the chosen item, 0 where none is. Without the column it is unknown
+        where there are words, and 1 second where there are none.
+      departed: 1 if the user left after the last turn, the same in all rows of a session. All left
+        without the column.
+
+    Args:
+      table: a pandas DataFrame, a pyarrow Table, or the path of a file .csv, .csv.gz, .csv.zip,
+        .parquet or .pq.
+      columns: names of columns by role.
+      items: names of K columns with the ids of the items shown, in the order of positions; empty
+        where a position is. A row shows an item once.
+      attribute_names: of the A attributes.
+      attributes: names of columns with the attributes that the act names, each a name of
+        attribute_names or empty.
+      item_ids: [D], all items that there are; by default those of the table.
+      vocabulary: of the words; needed where there are words.
+      num_chips: C, attributes that a turn can name.
+
+    Raises:
+      FileNotFoundError: if there is no such file.
+      ImportError: without pandas, or without pyarrow for Parquet.
+      ValueError: for a table without rows or without one of the columns; for the first fault that
+        is found, with its row, counted from 0 at the first row of data, and column.
+    """
+    check_at_least(1, num_chips=num_chips)
+    _check_columns(columns, items, attribute_names, attributes, item_ids, vocabulary, num_chips)
+    has_words = "words" in columns
+    frame = as_frame(table, texts=[columns["words"]] if has_words else ())
+    check_present(frame, (*columns.values(), *items, *attributes))
+    frame = parsing.with_ids_alike(frame, items)
+    sessions, session_ids = parsing.codes(frame[columns["session"]])
+    faults = Faults(frame)
+    faults.refuse(sessions < 0, columns["session"], "be a session id", "missing session id")
+    step = faults.numbers(
+        columns["step"], parsing.is_whole, "be a whole number", read=parsing.exact_numbers
+    )
+    act = _members(faults, frame, columns["act"], Act, may_be_empty=False)
+    replies = _replies(faults, frame, columns, len(items), len(attribute_names))
+    documents, known_ids = _ids(faults, frame, items, item_ids)
+    named = np.full([len(frame), num_chips], UNKNOWN, np.int32)
+    for column, name in enumerate(attributes):
+        named[:, column] = faults.known(name, attribute_names, "be one of attribute_names")
+    chosen = replies.symbol - alphabet(len(items), len(attribute_names)).offsets[Mode.CHOOSE]
+    is_position = chosen[:, np.newaxis] == np.arange(len(items))
+    is_chosen = is_position.any(axis=1)
+    empty = (is_position & (documents < 0)).any(axis=1)
+    where = columns.get("value", columns["act"])
+    faults.refuse(empty, where, "be a position with an item, or none", "choice of nothing")
+    dwell = _dwell(faults, columns, replies, is_chosen)
+    words = _words(faults, frame, columns["words"], vocabulary) if has_words else None
+    left = np.ones(len(session_ids), bool)
+    if "departed" in columns:
+        flags = faults.flags(columns["departed"])
+        left[sessions] = flags
+        differs = flags != left[sessions]
+        allowed = "be the same in all rows of a session"
+        faults.refuse(differs, columns["departed"], allowed, "departed differs")
+    order = np.lexsort((step, sessions))
+    repeated = np.zeros(len(order), bool)
+    repeated[1:] = (np.diff(sessions[order]) == 0) & (np.diff(step[order]) == 0)
+    faults.refuse(
+        repeated, columns["step"], "differ from the other steps of its session", "", order
+    )
+    length = np.bincount(sessions).astype(np.int32)
+    # Where in the order each step is; the last is repeated.
+    number = np.minimum(np.arange(length.max()), length[:, np.newaxis] - 1)
+    rows = order[(np.cumsum(length) - length)[:, np.newaxis] + number]
+
+    def by_step(values: np.ndarray) -> np.ndarray:
+        return values[rows]
+
+    response: Nest
+    if words is not None:
+        response = Utterance(Reply(*map(by_step, replies)), by_step(dwell), by_step(words))
+    else:
+        # The dwell of no choice is not scored.
+        seconds = np.where(dwell > 0, dwell, np.float32(1))
+        response = ReplyDraw(by_step(replies.symbol), by_step(seconds))
+    log = SessionLog(
+        length=length,
+        departed=left,
+        initial=(),
+        documents=by_step(np.maximum(documents, 0)),
+        shown=by_step(documents >= 0),
+        hidden=(),
+        response=response,
+        innovation=(),
+        query=Query(by_step(act), by_step(named)),
+    )
+    return TurnLog(log, known_ids, session_ids)
+
+
+def _check_columns(
+    columns: Mapping[str, str],
+    items: Sequence[str],
+    attribute_names: Sequence[str],
+    attributes: Sequence[str],
+    item_ids: Sequence | np.ndarray | None,
+    vocabulary: Vocabulary | None,
+    num_chips: int,
+) -> None:
+    check_roles(columns, _ROLES, ("session", "step", "act"))
+    if "mode" not in columns and "words" not in columns:
+        raise ValueError(f"columns must name a column for 'mode' or 'words', got {dict(columns)}")
+    if "value" in columns and "mode" not in columns:
+        raise ValueError(f"columns must name a column for 'mode' with 'value', got {dict(columns)}")
+    check_different("items", items, least=1)
+    check_different("attribute_names", attribute_names, least=1)
+    check_different("attributes", attributes)
+    if item_ids is not None:
+        check_different("item_ids", item_ids)
+    if len(attributes) > num_chips:
+        raise ValueError(f"attributes must be at most num_chips={num_chips}, got {len(attributes)}")
+    if "words" in columns and not isinstance(vocabulary, Vocabulary):
+        raise ValueError(f"vocabulary must be a Vocabulary where there are words, got {vocabulary}")
+
+
+def _members(
+    faults: Faults, frame: Any, column: str, kind: type[enum.IntEnum], may_be_empty: bool
+) -> np.ndarray:
+    """int32 [R]: a column of names or numbers of an enumeration; -1 where it is empty."""
+    names = {member.name.lower(): int(member) for member in kind}
+    numbers = {str(int(member)): int(member) for member in kind}
+    known = names | numbers | {f"{number}.0": value for number, value in numbers.items()}
+    cells = frame[column]
+    codes = cells.map(lambda cell: known.get(str(cell).strip().lower(), UNKNOWN))
+    values = codes.to_numpy(np.int32)
+    wrong = values < 0
+    if may_be_empty:
+        wrong &= cells.notna().to_numpy()
+    allowed = f"be one of {', '.join(names)}, or its number"
+    faults.refuse(wrong, column, allowed, f"invalid {column}")
+    return values
+
+
+def _replies(
+    faults: Faults, frame: Any, columns: Mapping[str, str], slate_size: int, num_attributes: int
+) -> Reply:
+    """The replies of R rows, as far as the table has them."""
+    num_rows, has_words = len(frame), "words" in columns
+    if "mode" not in columns:
+        unknown = np.full(num_rows, UNKNOWN, np.int32)
+        return Reply(unknown, unknown)
+    mode = _members(faults, frame, columns["mode"], Mode, may_be_empty=has_words)
+    replies = alphabet(slate_size, num_attributes)
+    sizes, offsets = np.array(replies.sizes), np.array(replies.offsets)
+    has_mode = mode != UNKNOWN
+    size = np.where(has_mode, sizes[np.maximum(mode, 0)], 1)
+    value, is_empty = np.full(num_rows, np.nan), np.ones(num_rows, bool)
+    if "value" in columns:
+        column = frame[columns["value"]]
+        value, is_empty = parsing.numbers(column), column.isna().to_numpy()
+    # The value of a mode that has one value may be left out.
+    value = np.where(is_empty & has_mode & (size == 1), 0, value)
+    is_known = has_mode & parsing.is_whole(value) & (value >= 0) & (value < size)
+    is_left_out = is_empty & (has_words | ~has_mode)
+    faults.refuse(
+        ~is_known & ~is_left_out,
+        columns.get("value", columns["mode"]),
+        "be a value of its mode, from 0 on" if "value" in columns else "have one value",
+        "invalid value",
+    )
+    value = np.where(is_known, value, 0).astype(np.int64)
+    symbol = np.where(is_known, offsets[np.maximum(mode, 0)] + value, UNKNOWN)
+    return Reply(mode, symbol.astype(np.int32))
+
+
+def _dwell(
+    faults: Faults, columns: Mapping[str, str], replies: Reply, is_chosen: np.ndarray
+) -> np.ndarray:
+    """float32 [R]: the seconds spent on the items chosen, `UNKNOWN` without a column of them."""
+    if "dwell" not in columns:
+        return np.full(len(replies.mode), UNKNOWN, np.float32)
+    name = columns["dwell"]
+    dwell = faults.numbers(name, lambda value: value >= 0, "be 0 or more", read=parsing.float32)
+    may_be_chosen = is_chosen | (
+        (replies.symbol == UNKNOWN) & np.isin(replies.mode, (UNKNOWN, Mode.CHOOSE))
+    )
+    faults.refuse(is_chosen & (dwell == 0), name, "be above 0 where an item is chosen", "no dwell")
+    faults.refuse(~may_be_chosen & (dwell > 0), name, "be 0 where no item is chosen", "some dwell")
+    return dwell
+
+
+def _words(faults: Faults, frame: Any, column: str, vocabulary: Any) -> np.ndarray:
+    """int32 [R, L]: the numbers of the words of a column of texts."""
+    cells = frame[column].fillna("")
+    is_text = cells.map(
+        lambda cell: parsing.is_text(str(cell) if isinstance(cell, numbers.Number) else cell)
+    )
+    faults.refuse(~is_text.to_numpy(bool), column, "be text of UTF-8", "invalid words")
+    return vocabulary.ids(cells.astype(str).tolist()).numpy()
+
+
+def _ids(
+    faults: Faults, frame: Any, items: Sequence[str], item_ids: Sequence | np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """int32 [R, K]: the items shown, -1 where none is; and their ids [D]."""
+    if item_ids is None:
+        pd = pandas()
+        # As objects, since columns may have numbers and texts.
+        every = pd.concat([frame[name].dropna().astype(object) for name in items])
+        item_ids = pd.Index(parsing.codes(every, ordered=True)[1].tolist())
+    found = np.zeros([len(frame), len(items)], np.int32)
+    for position, name in enumerate(items):
+        found[:, position] = faults.known(name, item_ids, "be one of item_ids")
+        again = (found[:, :position] == found[:, [position]]).any(axis=1) & (
+            found[:, position] >= 0
+        )
+        faults.refuse(again, name, "differ from the other items of its row", "item twice")
+    return found, np.asarray(item_ids)

@@ -1,0 +1,1 @@
+"""Records, parameters and checks of arguments."""

@@ -1,0 +1,383 @@
+"""Models are dataclasses, whose parameters can be listed, replaced, compared and fitted.
+
+Parameters are fields made by `parameter`, and hold a number, a tensor, a variable, or one value for
+each user, [B, ...]. Methods read them by `Model.per_user`, so that a variable stays learnable and a
+[B] tensor differs between users.
+"""
+
+import copy
+import dataclasses
+import typing
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.ranges import Range
+
+_PARAMETER = "parameter"
+_DRAWN = "drawn"
+# Longer arrays are described by their shape.
+_MAX_PRINTED = 8
+
+
+class ParameterSpec(NamedTuple):
+    """What a field says of the parameter that it holds."""
+
+    rank: int  # number of axes of the parameter itself
+    are_probabilities: bool  # whether its last axis holds probabilities that sum to one
+    range: Range  # of its numbers
+    may_be_none: bool  # whether it may be absent
+
+    def check(self, name: str, value: Any) -> None:
+        """Requires numbers in the range, with no more axes than the parameter may have.
+
+        Raises:
+          ValueError: for another value.
+        """
+        if value is None and self.may_be_none:
+            return
+        self.range.check(name, value)
+        shape = validation.table_shape(name, value)
+        own = self.rank if shape.rank else 0
+        if shape.rank is not None and (shape.rank > own + 1 or shape[:1] == [0]):
+            raise ValueError(f"{name} must {self._described()}, got the shape {shape}")
+
+    def _described(self) -> str:
+        if not self.rank:
+            return "be a number, or one for each user [B]"
+        return f"have {self.rank} axes, or one more in front for each user [B]"
+
+
+def parameter(
+    default: Any = dataclasses.MISSING,
+    rank: int = 0,
+    are_probabilities: bool = False,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    drawn: Callable[[Any], np.ndarray] | None = None,
+) -> Any:
+    """A field of a model that is one of its parameters.
+
+        class Listeners(recsim_tf.UserModel):
+            patience: Any = recsim_tf.parameter(3.0, low=0)
+            genre_probs: Any = recsim_tf.parameter((0.2, 0.8), rank=1, are_probabilities=True)
+
+    A parameter may be fitted, compared on the axis of users and saved; see `Model.parameters`.
+    Its numbers are checked when a model is made: they are finite and in the range. Variables, and
+    tensors inside a graph, are not checked, because their values are not known yet. Only a
+    parameter whose default is None may be None.
+
+    Args:
+      default: its value; without one the parameter has to be given.
+      rank: number of axes of the parameter itself: 0 for a number, 1 for a vector, 2 for a table.
+        The value may have one more axis in front, [B], with one for each user. Where the model
+        allows it, a number holds for all entries.
+      are_probabilities: whether its last axis holds probabilities that sum to one, which is checked
+        where they are numbers.
+      low: the least number that is allowed, None for no limit; -inf allows -inf.
+      high: the largest number that is allowed, None for no limit; inf allows inf.
+      above: a number that all must be above, None for no limit.
+      below: a number that all must be below, None for no limit.
+      drawn: a function of the model that makes the value where None is given, as a random table by
+        a seed that is another field. It is made when it is first read, in the model's dtype.
+    """
+    default = None if drawn else default
+    spec = ParameterSpec(rank, are_probabilities, Range(low, high, above, below), default is None)
+    metadata = {_PARAMETER: spec, _DRAWN: drawn}
+    if isinstance(default, np.ndarray | list):
+        # Dataclasses refuse what a model could change for all others.
+        return dataclasses.field(default_factory=lambda: copy.copy(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def drawn_fields(kind: type) -> list[str]:
+    """The fields of a class of models whose values are made where None is given."""
+    return [field.name for field in dataclasses.fields(kind) if field.metadata.get(_DRAWN)]
+
+
+class _Drawn:
+    """A field that keeps what it was given, and reads as an array that the model makes where that
+    is None.
+    """
+
+    def __init__(self, name: str, draw: Callable[[Any], np.ndarray]):
+        self._name, self._draw = name, draw
+
+    def __get__(self, model: Any, owner: type | None = None) -> Any:
+        if model is None:
+            return None
+        own = vars(model)
+        if self._name not in own:
+            raise AttributeError(self._name)
+        if own[self._name] is not None:
+            return own[self._name]
+        kept = f"_drawn_{self._name}"
+        if kept not in own:
+            own[kept] = self._draw(model).astype(model.dtype.as_numpy_dtype)
+        return own[kept]
+
+    def __set__(self, model: Any, value: Any) -> None:
+        vars(model)[self._name] = value
+
+
+def per_user(value: Any, rank: int, dtype: tf.DType = tf.float32, table_rank: int = 0) -> tf.Tensor:
+    """Shapes a parameter to broadcast against a [B, ...] tensor of the given rank.
+
+    Args:
+      value: a number, a tensor or variable of shape [] or [B]; a table of parameters has
+        `table_rank` axes more, which stay last.
+      rank: rank of the tensor that it meets, more than `table_rank`.
+      dtype: dtype of the result.
+      table_rank: number of axes of the parameter itself, 0 for a number.
+    """
+    value = tf.cast(tf.convert_to_tensor(value, dtype_hint=dtype), dtype)
+    if value.shape.rank == table_rank:
+        return value
+    return tf.reshape(value, [-1] + [1] * (rank - table_rank - 1) + value.shape[1:].as_list())
+
+
+@typing.dataclass_transform(eq_default=False, field_specifiers=(dataclasses.field,))
+class Model(tf.Module):
+    """A dataclass whose parameters can be listed, replaced and compared.
+
+    Each subclass becomes a dataclass, so its constructor takes its fields. Fields that are models
+    themselves, as the choice model of users, have parameters of their own, named with a dot:
+    "choice_model.no_click_mass".
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__:
+            raise TypeError(
+                f"{cls.__name__} must declare fields instead of an __init__: models are dataclasses"
+            )
+        # Two models are the same object or not; `differences` compares what they hold.
+        dataclasses.dataclass(eq=False, repr=False)(cls)
+        for field in dataclasses.fields(cls):
+            if field.metadata.get(_DRAWN):
+                setattr(cls, field.name, _Drawn(field.name, field.metadata[_DRAWN]))
+
+    def __post_init__(self) -> None:
+        tf.Module.__init__(self)
+        for field, value in self._given():
+            if isinstance(value, type) and issubclass(value, Model):
+                raise ValueError(
+                    f"{field.name} must be an object, such as {value.__name__}(), got the class"
+                )
+            if _PARAMETER in field.metadata:
+                field.metadata[_PARAMETER].check(field.name, value)
+            elif value is not field.default:
+                validation.check_plain(field.name, value, field.type)
+        self.check()
+        for field, value in self._given():
+            spec = field.metadata.get(_PARAMETER)
+            if value is not None and spec is not None and spec.are_probabilities:
+                validation.check_probabilities(field.name, value)
+
+    def __repr__(self) -> str:
+        """The fields that are not as by default, long arrays by their shapes."""
+        given = [
+            f"{field.name}={value if isinstance(value, Model) else _described(value)}"
+            for field, value in self._given()
+            if value is not field.default
+        ]
+        return f"{type(self).__name__}({', '.join(given)})"
+
+    def check(self) -> None:
+        """Checks the fields; raises `ValueError`. A subclass overrides it."""
+
+    def parameters(self) -> dict[str, Any]:
+        """Values of all parameters by name, as they were given, without those that are None."""
+        found: dict[str, Any] = {}
+        for field, value in self._fields():
+            if isinstance(value, Model):
+                inner = value.parameters().items()
+                found |= {f"{field.name}.{name}": each for name, each in inner}
+            elif _PARAMETER in field.metadata and value is not None:
+                found[field.name] = value
+        return found
+
+    def tensors(self) -> dict[str, tf.Tensor]:
+        """Values of the parameters by name that are tensors or variables."""
+        return {
+            name: tf.convert_to_tensor(value)
+            for name, value in self.parameters().items()
+            if isinstance(value, tf.Tensor | tf.Variable)
+        }
+
+    def trace_key(self) -> tuple:
+        """Hashable: all that a traced function of the model and of its `tensors` depends on."""
+        return type(self), *(_trace_key(value, field) for field, value in self._given())
+
+    def parameter_spec(self, name: str) -> ParameterSpec:
+        """What the field of a parameter says of it.
+
+        Raises:
+          ValueError: for an unknown parameter, with the known ones.
+        """
+        first, _, rest = name.partition(".")
+        for field, value in self._fields():
+            if field.name == first:
+                if rest and isinstance(value, Model):
+                    return value.parameter_spec(rest)
+                if not rest and _PARAMETER in field.metadata:
+                    return field.metadata[_PARAMETER]
+        known = ", ".join(self.parameters()) or "none"
+        raise ValueError(
+            f"{type(self).__name__} has no parameter {name}; its parameters are {known}"
+        )
+
+    def users_of_parameters(self) -> dict[str, int]:
+        """For how many users, or worlds, each parameter that has several values has them."""
+        shapes = {
+            name: validation.table_shape(name, value) for name, value in self.parameters().items()
+        }
+        return {
+            name: shape[0]
+            for name, shape in shapes.items()
+            if shape.rank == self.parameter_spec(name).rank + 1 and shape[0] is not None
+        }
+
+    def with_parameters(self, values: Mapping[str, Any]) -> Self:
+        """The model with other values of parameters.
+
+        Args:
+          values: by name, as in `parameters`.
+
+        Raises:
+          ValueError: for an unknown parameter, or a value that the model refuses.
+        """
+        if not isinstance(values, Mapping):
+            raise ValueError(f"values must be a dict by name, got {type(values).__name__}")
+        own: dict[str, Any] = {}
+        inner: dict[str, dict[str, Any]] = {}
+        for name, value in values.items():
+            self.parameter_spec(name)
+            first, _, rest = name.partition(".")
+            if rest:
+                inner.setdefault(first, {})[rest] = value
+            else:
+                own[name] = value
+        for field, value in self._fields():
+            if field.name in inner:
+                own[field.name] = value.with_parameters(inner[field.name])
+        return self.replaced(**own) if own else self
+
+    def replaced(self, **fields: Any) -> Self:
+        """The model with other values of fields.
+
+        As `dataclasses.replace`, but without the constructor: where gin configures that, it would
+        build all that is bound again, also in the middle of a graph.
+        """
+        other = object.__new__(type(self))
+        for field, value in self._given():
+            setattr(other, field.name, fields.pop(field.name, value))
+        if fields:
+            raise TypeError(f"{type(self).__name__} has no field {next(iter(fields))}")
+        other.__post_init__()
+        return other
+
+    def for_users(self, name: str, values: Sequence[Any]) -> np.ndarray:
+        """One value of a parameter for each of V users, an array [V, ...] for `with_parameters`."""
+        rows = np.asarray([tf.convert_to_tensor(value).numpy() for value in values])
+        num_missing = max(self.parameter_spec(name).rank + 1 - rows.ndim, 0)
+        return rows.reshape([len(rows), *[1] * num_missing, *rows.shape[1:]])
+
+    def differences(self, other: "Model") -> Iterator[str]:
+        """What differs between this model and another: one sentence for each field."""
+        return _differences("", self, other)
+
+    def _fields(self) -> Iterator[tuple[dataclasses.Field, Any]]:
+        for field in dataclasses.fields(self):
+            yield field, self._value(field.name)
+
+    def _given(self) -> Iterator[tuple[dataclasses.Field, Any]]:
+        """The fields as they were given: None where the model makes the value."""
+        for field in dataclasses.fields(self):
+            is_drawn = field.metadata.get(_DRAWN)
+            yield field, vars(self)[field.name] if is_drawn else self._value(field.name)
+
+    def _value(self, name: str) -> Any:
+        """The value of a field: the one place that reads an attribute by its name."""
+        return getattr(self, name)
+
+    def per_user(self, name: str, rank: int = 1, dtype: tf.DType | None = None) -> tf.Tensor:
+        """A parameter, shaped to broadcast against a [B, ...] tensor of the given rank.
+
+        Args:
+          name: of the field.
+          rank: rank of the tensor that it meets.
+          dtype: of the result, by default that of the model.
+        """
+        return per_user(
+            self._value(name), rank, dtype or self._value("dtype"), self.parameter_spec(name).rank
+        )
+
+
+def _trace_key(value: Any, field: dataclasses.Field) -> Hashable:
+    if isinstance(value, Model):
+        return value.trace_key()
+    if _PARAMETER in field.metadata and isinstance(value, tf.Tensor | tf.Variable):
+        return tf.TensorSpec(value.shape, value.dtype)
+    try:
+        hash(value)
+    except TypeError:
+        return _Same(value)
+    # 1, 1.0 and True are equal.
+    return type(value), value
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Same:
+    """Equal to what holds the same object."""
+
+    value: Any
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.value is self.value
+
+
+def _differences(name: str, one: Any, other: Any) -> Iterator[str]:
+    if isinstance(one, Model) and type(one) is type(other):
+        for (field, value), (_, other_value) in zip(one._fields(), other._fields(), strict=True):
+            inner = f"{name}.{field.name}" if name else field.name
+            yield from _differences(inner, value, other_value)
+    elif not _equal(one, other):
+        yield f"{name or 'the model'} is {_described(other)} there, not {_described(one)}"
+
+
+def _equal(one: Any, other: Any) -> bool:
+    first, second = _numbers(one), _numbers(other)
+    if first is None or second is None:
+        return _described(one) == _described(other)
+    if first.dtype.kind == second.dtype.kind == "f":
+        # Python's floats are doubles, which models round to their own dtype.
+        narrow = min(first.dtype, second.dtype, key=lambda dtype: dtype.itemsize)
+        return np.array_equal(first.astype(narrow), second.astype(narrow), equal_nan=True)
+    return np.array_equal(first, second)
+
+
+def _numbers(value: Any) -> np.ndarray | None:
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        return None
+    return array if array.dtype.kind in "biuf" else None
+
+
+def _described(value: Any) -> str:
+    array = _numbers(value)
+    if array is not None:
+        many = array.size > _MAX_PRINTED
+        return f"an array {list(array.shape)}" if many else str(array.tolist())
+    if callable(value) and not isinstance(value, Model | tf.DType):
+        return f"{value.__module__}.{value.__qualname__}"
+    return type(value).__qualname__ if isinstance(value, Model) else repr(value)

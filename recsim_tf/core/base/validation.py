@@ -1,0 +1,305 @@
+"""Checks of arguments. An error is one line that names the argument, what was got and what is
+allowed.
+"""
+
+import numbers
+from collections import Counter
+from collections.abc import Collection, Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core.base.ranges import Range, known_numbers, shown
+from recsim_tf.core.nests import fields_of
+
+# What `check_numbers` may allow: numbers, and what passes beside them.
+FRACTION, POSITIVE, NOT_NEGATIVE = Range(low=0, high=1), Range(above=0), Range(low=0)
+NONE, SCHEDULE = "None", "a function of the train step"
+
+
+def check(condition: tf.Tensor, message: str) -> list[tf.Operation]:
+    """Requires a boolean tensor to be true everywhere, or raises an error with this message.
+
+    Returns:
+      Operations to put under `tf.control_dependencies`; empty in eager mode. XLA drops them.
+
+    Raises:
+      ValueError: in eager mode. In graph mode a violation is a `tf.errors.InvalidArgumentError`
+        when the graph runs.
+    """
+    if tf.executing_eagerly():
+        if not bool(tf.reduce_all(condition)):
+            raise ValueError(message)
+        return []
+    return [tf.debugging.Assert(tf.reduce_all(condition), [message])]
+
+
+def checked(tensor: tf.Tensor, conditions: Sequence[tuple[tf.Tensor, str]]) -> tf.Tensor:
+    """Returns the tensor, after its (condition, message) pairs have been checked."""
+    with tf.control_dependencies(
+        [op for condition, message in conditions for op in check(condition, message)]
+    ):
+        return tf.identity(tensor)
+
+
+def check_count(**counts: Any) -> None:
+    """Requires each argument to be an integer of at least 1, as `check_at_least`."""
+    for name, count in counts.items():
+        _check_integer(name, count, 1)
+        if count < 1:
+            raise ValueError(f"{name} must be an integer of at least 1, got {count}")
+
+
+def check_at_least(least: int, **counts: Any) -> None:
+    """Requires each argument to be an integer of `least` or more: Python's or NumPy's, no bool, and
+    none that int32 cannot hold.
+
+    Raises:
+      ValueError: for the first that is not, by its name.
+    """
+    for name, count in counts.items():
+        _check_integer(name, count, least)
+        if count < least:
+            raise ValueError(f"{name} must be at least {least}, got {count}")
+
+
+def _check_integer(name: str, count: Any, least: int) -> None:
+    if not is_integer(count):
+        raise ValueError(f"{name} must be an integer of at least {least}, got {shown(count)}")
+    if count > tf.int32.max:
+        raise ValueError(f"{name} must be at most {tf.int32.max}, got {count}")
+
+
+def check_slate_size(slate_size: Any, num_candidates: int) -> None:
+    """Requires an integer from 1 to the number of candidates; raises `ValueError`."""
+    check_count(slate_size=slate_size)
+    if slate_size > num_candidates:
+        raise ValueError(
+            f"slate_size must be in [1, num_candidates={num_candidates}], got {slate_size}"
+        )
+
+
+def check_type(name: str, value: Any, kind: type) -> None:
+    """Requires an object of a class; raises `ValueError`."""
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} must be a {kind.__name__}, got {type(value).__name__}")
+
+
+def check_one_of(allowed: Collection[str], **choices: Any) -> None:
+    """Requires each argument to be one of the names that are allowed; raises `ValueError`."""
+    for name, choice in choices.items():
+        if not isinstance(choice, str) or choice not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {shown(choice)}")
+
+
+def check_different(name: str, given: Any, least: int = 0) -> None:
+    """Requires of an argument a list of at least so many names or ids, none of which is missing or
+    there twice; raises `ValueError`.
+    """
+    if isinstance(given, Sequence):
+        is_list = not isinstance(given, str | bytes)
+    else:
+        is_list = hasattr(given, "ndim") and given.ndim == 1
+    entries = list(given) if is_list else []
+    if not is_list or not all(map(_is_id, entries)):
+        raise ValueError(f"{name} must be a list of names or ids, got {shown(given)}")
+    if len(entries) < least:
+        raise ValueError(f"{name} must be a list of at least {least}, got {len(entries)}")
+    entry, times = Counter(entries).most_common(1)[0] if entries else (None, 0)
+    if times > 1:
+        raise ValueError(f"{name} must differ from each other, got {shown(entry)} twice")
+
+
+def _is_id(entry: Any) -> bool:
+    try:
+        # NaN differs from itself, and nobody knows it of the missing value of pandas.
+        return isinstance(entry, Hashable) and entry is not None and bool(entry == entry)
+    except (TypeError, ValueError):
+        return False
+
+
+def check_same(users: Any, documents: Any, *names: str) -> None:
+    """Requires documents to have the numbers of users, by the names of attributes that both have;
+    raises `ValueError`.
+    """
+    for name in names:
+        own, other = getattr(users, name), getattr(documents, name)
+        if own != other:
+            raise ValueError(f"documents must have the {name}={own} of users, got {other}")
+
+
+def check_numbers(allowed: Range, also: str = "", **numbers: Any) -> None:
+    """Requires each argument to be one number in a range; raises `ValueError`. What passes too is
+    `also`, `NONE` or `SCHEDULE`.
+    """
+    for name, number in numbers.items():
+        passes = number is None if also == NONE else also == SCHEDULE and callable(number)
+        if not passes:
+            allowed.check_number(name, number, also)
+
+
+def check_sizes(**sizes: Any) -> None:
+    """Requires each argument to be a sequence of integers of at least 1, such as the sizes of
+    layers; it may be empty.
+
+    Raises:
+      ValueError: for the first that is not, by its name.
+    """
+    for name, several in sizes.items():
+        if not isinstance(several, Sequence | np.ndarray) or isinstance(several, str):
+            raise ValueError(f"{name} must be a tuple of integers, got {shown(several)}")
+        check_count(**{f"{name}[{index}]": size for index, size in enumerate(several)})
+
+
+def is_integer(value: Any) -> bool:
+    """Whether it is an integer of Python or NumPy, and no bool."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def check_plain(name: str, value: Any, annotation: Any) -> None:
+    """Requires a value to be what its annotation says, where that is bool, float or str; tensors
+    and variables pass. Raises `ValueError`.
+    """
+    if tf.is_tensor(value):
+        return
+    if annotation is float:
+        Range().check_number(name, value)
+    elif annotation is bool and not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False, got {shown(value)}")
+    elif annotation is str and not isinstance(value, str):
+        raise ValueError(f"{name} must be a string, got {shown(value)}")
+
+
+def table_shape(name: str, table: Any) -> tf.TensorShape:
+    """The shape of a table of parameters: numbers, a tensor or a variable. Raises `ValueError` if
+    its rows differ in length.
+    """
+    try:
+        return tf.TensorShape(np.shape(table))
+    except ValueError as error:
+        raise ValueError(f"{name} must have rows of one length, got {shown(table)}") from error
+
+
+def table_length(name: str, table: Any) -> int:
+    """The length of the last axis of a table of parameters; raises `ValueError` for a number, and
+    for rows of different length.
+    """
+    shape = table_shape(name, table)
+    if not shape.rank:
+        raise ValueError(f"{name} must be a table, got the number {table}")
+    return shape[-1]
+
+
+def check_table(
+    name: str, table: Any, or_number: bool = False, **axes: int | None
+) -> tf.TensorShape:
+    """Checks the shape of a table of parameters.
+
+    Args:
+      name: the argument's name.
+      table: numbers, a tensor or a variable. Its axes have the given lengths; an axis of users [B]
+        may come before them. After an axis of users, an axis may have length 1: one number for all
+        of its entries.
+      or_number: whether it may be one number.
+      **axes: name and length of each axis, in order; None for any length.
+
+    Returns:
+      The shape without the axis of users; [] for a number.
+
+    Raises:
+      ValueError: if the shape is another one.
+    """
+    expected = list(axes.values())
+    shape = table_shape(name, table)
+    if or_number and not shape.rank:
+        return shape
+    for_each_user = shape.rank == len(expected) + 1
+    fits = all(
+        length in (found, None) or (for_each_user and found == 1)
+        for found, length in zip(shape[-len(expected) :], expected, strict=False)
+    )
+    if not (fits and (for_each_user or shape.rank == len(expected))):
+        described = ", ".join(
+            axis if length is None else f"{axis}={length}" for axis, length in axes.items()
+        )
+        raise ValueError(f"{name} must have shape [{described}], or one for each user, got {shape}")
+    return shape[-len(expected) :]
+
+
+def check_probabilities(name: str, probabilities: Any) -> None:
+    """Requires numbers [..., C] to be non-negative and to sum to one, up to the rounding of
+    float32; variables, and tensors whose values are not known yet, pass.
+    """
+    values = known_numbers(name, probabilities)
+    if values is None:
+        return
+    values = np.asarray(values, np.float64)
+    # NaN is neither: so what holds is asked, and not what is wrong.
+    sums_to_one = values.ndim > 0 and (np.abs(values.sum(-1) - 1) <= 1e-5).all()
+    if not (sums_to_one and (values >= 0).all()):
+        raise ValueError(f"{name} must be non-negative and sum to 1, got {shown(values.tolist())}")
+
+
+def check_slate_format(slate: tf.Tensor, num_users: int, slate_size: int) -> tf.Tensor:
+    """Checks the dtype and shape of a slate, before anything runs.
+
+    Args:
+      slate: int32 or int64 [num_users, k] with k <= slate_size.
+      num_users, slate_size: B, and the largest k.
+
+    Returns:
+      int32 [num_users, slate_size]: the slate, padded with -1 if it is short.
+    """
+    slate = tf.convert_to_tensor(slate)
+    if slate.dtype not in (tf.int32, tf.int64):
+        raise ValueError(f"slate must have dtype int32 or int64, got {slate.dtype.name}")
+    if (
+        slate.shape.rank != 2
+        or slate.shape[0] != num_users
+        or slate.shape[1] is None
+        or slate.shape[1] > slate_size
+    ):
+        raise ValueError(
+            f"slate must have shape [{num_users}, k] with k <= slate_size={slate_size}, got"
+            f" {slate.shape}"
+        )
+    slate = tf.cast(slate, tf.int32)
+    return tf.pad(slate, [[0, 0], [0, slate_size - slate.shape[1]]], constant_values=-1)
+
+
+def check_slate_values(slate: tf.Tensor, num_candidates: int, allow_duplicates: bool) -> tf.Tensor:
+    """Checks the positions of an int32 slate [B, K]. `check` says how a violation is reported."""
+    in_range = (slate >= -1) & (slate < num_candidates)
+    allowed = (
+        f"slate must hold candidate positions in [0, {num_candidates}), or -1 for an empty position"
+    )
+    conditions = [(in_range, allowed + _first(slate, ~in_range))]
+    if not allow_duplicates:
+        ranked = tf.sort(slate, axis=-1)
+        repeated = (ranked[:, 1:] == ranked[:, :-1]) & (ranked[:, 1:] >= 0)
+        message = "slate must not show a document twice (allow_duplicates=False)"
+        conditions.append((~repeated, message + _first(ranked[:, 1:], repeated)))
+    return checked(slate, conditions)
+
+
+def _first(slate: tf.Tensor, wrong: tf.Tensor) -> str:
+    """The first wrong position of slates, for an error; it is known in eager mode only."""
+    if not tf.executing_eagerly() or not tf.reduce_any(wrong):
+        return ""
+    return f", got {int(slate[wrong][0])} for user {int(tf.where(wrong)[0, 0])}"
+
+
+def check_fields(owner: str, nest: Any, *names: str) -> None:
+    """Requires of observed users, documents or responses, a NamedTuple of tensors or specs, the
+    fields that an agent needs; raises `ValueError`. The owner is "documents", for example.
+    """
+    # The nest is the model author's: of any type, with any fields.
+    fields = fields_of(nest)
+    missing = [name for name in names if name not in fields]
+    if missing:
+        got = ", ".join(fields) or type(nest).__name__
+        raise ValueError(
+            f"observed {owner} must have the fields {', '.join(names)}, got {got} without"
+            f" {', '.join(missing)}"
+        )

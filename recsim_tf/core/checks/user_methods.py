@@ -1,0 +1,179 @@
+"""Users under test."""
+
+from typing import Any
+
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core.base.types import Nest, Slate, Turn
+from recsim_tf.core.checks.methods import Method
+from recsim_tf.core.checks.returns import (
+    check_bounds,
+    check_distribution,
+    check_like,
+    check_tensor,
+    check_tensors,
+    checked,
+    checked_or_none,
+    described,
+)
+from recsim_tf.core.distributions import log_prob, num_outcomes
+from recsim_tf.core.models.evidence import PreparingUsers
+from recsim_tf.core.models.models import UserModel
+from recsim_tf.core.nests import fields_of
+
+# Of a choice, more than those of "never" that a model writes as a finite logit.
+_POSSIBLE = -20.0
+_MAX_OUTCOMES = 32
+# Rounding of a log-probability.
+_SAME_LOG_PROB = 1e-3
+
+
+class CheckedUsers(UserModel):
+    """Users that check what every method of a user model returns; a fault is a one-line
+    `ValueError`.
+    """
+
+    users: UserModel
+    num_users: int  # B
+    slate_size: int  # K
+
+    def initial_draws(self, num_users: int):
+        method = Method.of(self.users, "initial_draws")
+        return check_distribution(method, num_users, users=self.num_users)[0]
+
+    def initial_state(self, draws: Nest):
+        return checked(self.users, "initial_state", draws, users=self.num_users)
+
+    def response(self, state: Nest, slate: Slate):
+        method = Method.of(self.users, "response")
+        distribution, draws = check_distribution(method, state, slate, users=self.num_users)
+        self._check_empty_positions(method, distribution, draws, state, slate)
+        self._check_likelihood(distribution, draws, state, slate)
+        return distribution
+
+    def outcome(self, state: Nest, slate: Slate, draw: Nest):
+        method = Method.of(self.users, "outcome")
+        response = method.pure(state, slate, draw)
+        check_tensors(method, response, users=self.num_users)
+        if "clicked" not in fields_of(response):
+            method.refuse("must return a NamedTuple with a field clicked", type(response).__name__)
+        axes = {"users": self.num_users, "positions": self.slate_size}
+        check_tensor(method, response.clicked, "float", "clicked", **axes)
+        return response
+
+    def innovation(self, state: Nest, slate: Slate, response: Nest):
+        arguments = ("innovation", state, slate, response)
+        return checked_or_none(self.users, *arguments, users=self.num_users)
+
+    def update(self, state: Nest, slate: Slate, response: Nest, innovation: Nest):
+        method = Method.of(self.users, "update")
+        updated = method.pure(state, slate, response, innovation)
+        check_like(method, updated, state, "initial_state")
+        check_tensors(method, updated, users=self.num_users)
+        return updated
+
+    def departure(self, state: Nest):
+        method = Method.of(self.users, "departure")
+        leaves = method(state)
+        if not isinstance(leaves, tfd.Distribution):
+            check_tensor(method, leaves, "bool", users=self.num_users)
+            return method.pure(state)
+        distribution, draws = check_distribution(method, state, users=self.num_users)
+        for draw in draws:
+            if not tf.is_tensor(draw) or draw.shape != [self.num_users]:
+                method.refuse("must draw one number for each user", described(draw))
+            others = draw[(draw != 0) & (draw != 1)]
+            if len(others):
+                method.refuse(
+                    "must return a distribution over 0 and 1", f"the draw {others[0].numpy()}"
+                )
+        return distribution
+
+    def discount(self, state: Nest, next_state: Nest):
+        method = Method.of(self.users, "discount")
+        if method(state, next_state) is None:
+            return None
+        discount = method.pure(state, next_state)
+        check_tensor(method, discount, "float", users=self.num_users)
+        outside = discount[~((discount >= 0) & (discount <= 1))]
+        if len(outside):
+            method.refuse("must return discounts in [0, 1]", outside[0].numpy())
+        return discount
+
+    def observe(self, state: Nest):
+        observation = self._seen("observe", state)
+        check_bounds(self.users, "observe", observation, "observation_bounds")
+        return observation
+
+    def observe_response(self, response: Nest):
+        observed = self._seen("observe_response", response)
+        check_bounds(self.users, "observe_response", observed, "response_bounds")
+        return observed
+
+    def turn_conditions(self, turn: Turn):
+        method = Method.of(self.users, "turn_conditions")
+        conditions = method(turn)
+        for condition, _ in conditions:
+            check_tensor(method, condition, "bool", "conditions", users=self.num_users)
+        return conditions
+
+    def _seen(self, name: str, argument):
+        return checked(self.users, name, argument, may_be_empty=True, users=self.num_users)
+
+    def _check_empty_positions(
+        self, method: Method, distribution: tfd.Distribution, draws: Nest, state: Nest, slate: Slate
+    ) -> None:
+        """Requires that no empty position of a slate can be clicked."""
+        if tf.reduce_all(slate.mask):
+            return
+        with method.guarded():
+            outcomes = num_outcomes(distribution)
+            if outcomes is not None:
+                draws = [
+                    tf.fill([self.num_users], tf.cast(outcome, distribution.dtype))
+                    for outcome in range(min(outcomes, _MAX_OUTCOMES))
+                ]
+            possible = [log_prob(distribution, draw) > _POSSIBLE for draw in draws]
+        for draw, is_possible in zip(draws, possible, strict=True):
+            clicked = self.outcome(state, slate, draw).clicked
+            wrong = is_possible[:, tf.newaxis] & ~slate.mask & (clicked != 0)
+            if tf.reduce_any(wrong):
+                outcome = Method.of(self.users, "outcome").name
+                method.refuse(
+                    f"and {outcome} must not click an empty position, where slate.mask is False",
+                    f"clicked {clicked[wrong][0]}",
+                )
+
+    def _check_likelihood(
+        self, distribution: tfd.Distribution, draws: Nest, state: Nest, slate: Slate
+    ) -> None:
+        """Requires that what is seen of a draw is as probable as the draw, or more where not all of
+        it is seen. Users who leave this to `UserModel` pass.
+        """
+        # Users that wrap others, as those who come back, leave it to them.
+        kind: Any = type(getattr(self.users, "users", self.users))
+        has_likelihood = kind.likelihood is not UserModel.likelihood
+        if not has_likelihood and kind.recorded_draw is UserModel.recorded_draw:
+            return
+        method = Method.of(self.users, "likelihood" if has_likelihood else "recorded_draw")
+        for draw in draws:
+            seen = self.observe_response(self.outcome(state, slate, draw))
+            evidence = seen
+            if isinstance(self.users, PreparingUsers):
+                evidence = Method.of(self.users, "evidence").pure(seen)
+            sees_parts = has_likelihood or evidence is not seen
+            if not has_likelihood:
+                method.pure(slate, seen)
+            likelihood = Method.of(self.users, "likelihood").pure(state, slate, seen)
+            check_tensor(method, likelihood, "float", users=self.num_users)
+            of_draw = log_prob(distribution, draw)
+            wrong = of_draw - likelihood if sees_parts else tf.abs(of_draw - likelihood)
+            is_comparable = not sees_parts or num_outcomes(distribution) is not None
+            # NaN is no closer.
+            if is_comparable and not tf.reduce_all(wrong < _SAME_LOG_PROB):
+                user = int(tf.argmin(tf.cast(wrong < _SAME_LOG_PROB, tf.int32)))
+                method.refuse(
+                    f"must make what is seen as probable as the draw, {of_draw[user].numpy():.4f}",
+                    f"{likelihood[user].numpy():.4f}",
+                )

@@ -1,0 +1,70 @@
+"""What the choices of a policy rest on, for people who read sessions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import tensorflow as tf
+
+from recsim_tf.core.base.types import Nest, Observation, Policy, Seed
+
+_NOTHING: Mapping[str, tf.Tensor] = {}
+
+
+class Explanation(NamedTuple):
+    """What a policy thought of its alternatives, for B users and N candidates.
+
+    Names are shown as they are. The first number of the candidates, and that of the other
+    alternatives, is drawn. NaN stands where a number means nothing.
+    """
+
+    candidates: Mapping[str, tf.Tensor] = _NOTHING  # float [B, N] by name, of each candidate
+    # float [B, M] by name, of other alternatives, such as clusters, slates or questions
+    alternatives: Mapping[str, tf.Tensor] = _NOTHING
+    # M names of these; or [B, M, ...], texts or numbers such as the slates that they are
+    labels: Sequence[str] | tf.Tensor = ()
+    user: Mapping[str, tf.Tensor] = _NOTHING  # float [B] by name
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A policy that explains its choices."""
+
+    def explain(self, observation: Observation, policy_state: Nest, seed: tf.Tensor) -> Explanation:
+        """What the policy thinks when it is called with the same arguments.
+
+        Args:
+          observation: of B users.
+          policy_state: nest of [B, ...].
+          seed: int32 [2].
+        """
+
+
+class Explained:
+    """A policy made of a function that chooses and one that explains.
+
+    Args:
+      policy: chooses.
+      explain: (observation, policy_state, seed) -> `Explanation`.
+      initial_state: num_users -> the policy state at the start of a session, () without a state.
+    """
+
+    def __init__(
+        self, policy: Policy, explain: Callable, initial_state: Callable = lambda num_users: ()
+    ):
+        self._policy = policy
+        self.explain = explain
+        self.initial_state = initial_state
+
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed: Seed
+    ) -> tuple[tf.Tensor, Nest]:
+        return self._policy(observation, policy_state, seed)
+
+
+def explanation_of(
+    policy: Policy, observation: Observation, policy_state: Nest, seed: Seed
+) -> Explanation:
+    """The explanation of a policy, which is empty if it `Explains` nothing."""
+    if isinstance(policy, Explains):
+        return policy.explain(observation, policy_state, seed)
+    return Explanation()

@@ -1,0 +1,1 @@
+"""Many steps: rollouts, their execution, and recorded sessions again."""

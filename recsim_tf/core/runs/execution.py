@@ -1,0 +1,160 @@
+"""The execution policy: how a pure function becomes a compiled one."""
+
+import contextlib
+import contextvars
+import functools
+import inspect
+import math
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import tensorflow as tf
+
+from recsim_tf.core import random
+from recsim_tf.core.base.types import Nest
+
+T = TypeVar("T")
+
+# On a CPU core XLA takes some two seconds more to compile a rollout than graph mode takes to trace
+# it, and saves 0.1 to 0.5 microseconds a user-step (benchmarks/speed.py): the two are even after
+# some ten million.
+_WORTHWHILE_USER_STEPS = 10_000_000
+_for_xla = contextvars.ContextVar("recsim_tf_for_xla", default=False)
+_for_accelerators = contextvars.ContextVar("recsim_tf_for_accelerators", default=False)
+
+
+def prefers_xla(user_steps: float) -> bool:
+    """The execution policy: whether XLA finishes a simulation sooner than graph mode, compilation
+    included.
+
+    It always does on GPUs and TPUs. On a CPU it does from about ten million user steps on.
+
+    Args:
+      user_steps: users times steps that all calls simulate together.
+    """
+    return not _only_cpu() or user_steps >= _WORTHWHILE_USER_STEPS
+
+
+def compiled(
+    function: Callable | None = None,
+    *,
+    jit_compile: bool | None = False,
+    user_steps: float = math.inf,
+):
+    """Compiles a function as a `tf.function` with the random algorithm that is fast there.
+
+    Graph mode draws with Philox, XLA on the CPU with ThreeFry, and XLA on GPUs and TPUs with
+    Philox. The two algorithms give different numbers of the same distribution. Each is reproducible
+    from its seed.
+
+    Args:
+      function: takes and returns nests of tensors.
+      jit_compile: whether to compile with XLA, which needs static shapes; None asks `prefers_xla`.
+      user_steps: the argument of `prefers_xla`.
+
+    Returns:
+      The compiled function, or a decorator if `function` is None.
+    """
+    if function is None:
+        return functools.partial(compiled, jit_compile=jit_compile, user_steps=user_steps)
+    jit_compile = prefers_xla(user_steps) if jit_compile is None else jit_compile
+
+    @functools.wraps(function)
+    def traced(*args, **kwargs):
+        outer = _for_xla.set(_for_xla.get() or jit_compile)
+        try:
+            with random.algorithm("threefry" if jit_compile and _only_cpu() else "philox"):
+                return function(*args, **kwargs)
+        finally:
+            _for_xla.reset(outer)
+
+    return tf.function(traced, jit_compile=jit_compile, autograph=False)
+
+
+def side_by_side(function: Callable[[Nest], Nest]) -> Callable[[Nest], Nest]:
+    """A function of S inputs, such as the seeds of S shards of users, whose results are computed
+    side by side: on a CPU as many at a time as TensorFlow has threads, on GPUs and TPUs one after
+    the other.
+
+        shard = compiled(lambda seed: simulator.rollout(policy, 2048, 100, seed), jit_compile=True)
+        seeds = tf.stack(random.split_seed(0, 64))
+        trajectories = side_by_side(shard)(seeds)  # [64, 100, 2048, ...]
+
+    XLA runs a program of many small operations on about one core. So this is how a simulation uses
+    all of them. What is computed depends on the inputs, and not on the number of threads. As much
+    memory is taken as by the calls that run at the same time, and by the results.
+
+    Args:
+      function: `compiled`; maps a nest of tensors to another one, of shapes that do not depend on
+        the values.
+
+    Returns:
+      A compiled function of a nest of [S, ...], which gives the results as a nest of [S, ...].
+    """
+
+    traced: Any = function
+
+    @tf.function(autograph=False)
+    def of_all(inputs: Nest):
+        first = tf.nest.map_structure(
+            lambda leaf: tf.TensorSpec(leaf.shape[1:], leaf.dtype), inputs
+        )
+        outputs = traced.get_concrete_function(first).structured_outputs
+        return tf.map_fn(
+            function,
+            inputs,
+            parallel_iterations=num_side_by_side(),
+            fn_output_signature=tf.nest.map_structure(
+                lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), outputs
+            ),
+        )
+
+    return of_all
+
+
+def num_side_by_side() -> int:
+    """How many inputs `side_by_side` computes with at a time."""
+    if not _only_cpu():
+        return 1
+    return tf.config.threading.get_inter_op_parallelism_threads() or num_cores()
+
+
+def num_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def for_accelerators():
+    """A context in which functions are traced as they are where there is a GPU or a TPU, so that a
+    machine without one can export them.
+    """
+    token = _for_accelerators.set(True)
+    try:
+        yield
+    finally:
+        _for_accelerators.reset(token)
+
+
+def is_for_xla() -> bool:
+    """Whether a `compiled` function is being traced that XLA compiles."""
+    return _for_xla.get()
+
+
+def without_autograph(model: type[T]) -> type[T]:
+    """A class decorator: AutoGraph leaves the public methods as they are when a user's own
+    `tf.function` calls them. They are written in graph operations, and conversion prints warnings.
+    """
+    for name, method in inspect.getmembers(model, inspect.isfunction):
+        if not name.startswith("_"):
+            setattr(model, name, tf.autograph.experimental.do_not_convert(method))
+    return model
+
+
+def _only_cpu() -> bool:
+    return not (
+        _for_accelerators.get()
+        or tf.config.list_logical_devices("GPU")
+        or tf.config.list_logical_devices("TPU")
+    )

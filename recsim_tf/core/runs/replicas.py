@@ -1,0 +1,117 @@
+"""Replicas of a `tf.distribute` strategy: variables of each, and sums over all.
+
+All replicas run the same program, each with its share of the users. What belongs to these users is
+in variables of the replica. A number that is about all users is summed over the replicas. With one
+replica, or without a strategy, such variables are ordinary ones and such sums change nothing.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import tensorflow as tf
+
+from recsim_tf.core import random
+from recsim_tf.core.base.types import Nest, Seed
+
+
+def number() -> int:
+    """Replicas of the strategy in whose scope this is called."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def require_one(what: str) -> None:
+    """Refuses several replicas, for agents that do not learn by gradients, which could be summed.
+
+    Raises:
+      ValueError: in the scope of a strategy with several replicas.
+    """
+    if number() > 1:
+        raise ValueError(f"{what} learns on one replica only, got a strategy of {number()}")
+
+
+def of_this_machine(number: int) -> tf.distribute.Strategy:
+    """A strategy of the first GPUs of this machine, or of its logical CPUs where it has no GPU; the
+    default one, of a single device, where it has fewer than `number`.
+    """
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if number == 1 or len(devices) < number:
+        return tf.distribute.get_strategy()
+    return tf.distribute.MirroredStrategy([device.name for device in devices[:number]])
+
+
+def share(name: str, total: int) -> int:
+    """The part of a total that each replica takes.
+
+    Raises:
+      ValueError: if the replicas do not divide it.
+    """
+    if total % number():
+        raise ValueError(
+            f"{name} must be a multiple of the number of replicas, {number()}, got {total}"
+        )
+    return total // number()
+
+
+def variable(value: Any, name: str | None = None) -> tf.Variable:
+    """A variable, not trainable, of which each replica has its own, with the same first value."""
+    return tf.Variable(
+        value,
+        trainable=False,
+        name=name,
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )
+
+
+def seed_variable(seed: Seed, name: str | None = None) -> tf.Variable:
+    """A variable with a seed, int32 [2], which differs between replicas."""
+    seed = variable(random.as_seed(seed), name)
+    on_each(lambda: fold_in_replica(seed))
+    return seed
+
+
+def fold_in_replica(seed: tf.Variable) -> None:
+    """Folds the number of a replica, among all replicas of all workers, into its seed."""
+    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+    seed.assign(tf.random.experimental.stateless_fold_in(seed, replica, alg="philox"))
+
+
+def on_each(function: Callable[[], None]) -> None:
+    """Calls a function on each replica if there are several, and not at all with one."""
+    if number() > 1:
+        tf.function(
+            lambda: tf.distribute.get_strategy().run(function), autograph=False
+        ).get_concrete_function()()
+
+
+def total(values: Nest) -> Nest:
+    """Sums over replicas of a nest of tensors, when called by each of them."""
+    if number() == 1:
+        return values
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+
+def gather(value: tf.Tensor) -> tf.Tensor:
+    """The tensors [n, ...] of all replicas, one after the other, when called by each of them."""
+    return value if number() == 1 else tf.distribute.get_replica_context().all_gather(value, axis=0)
+
+
+def gather_total(values: Nest) -> Nest:
+    """The sum over replicas of what `strategy.run` returned."""
+    if number() == 1:
+        return values
+    strategy = tf.distribute.get_strategy()
+    return tf.nest.map_structure(
+        lambda value: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None), values
+    )
+
+
+def of_this_process(variables: Iterable[tf.Variable]) -> list[tf.Variable]:
+    """The replicas' own variables, from `variable`, as ordinary ones: those of the replicas that
+    this process runs.
+    """
+    strategy = tf.distribute.get_strategy()
+    found = [
+        each for each in variables if each.synchronization == tf.VariableSynchronization.ON_READ
+    ]
+    return [single for each in found for single in strategy.experimental_local_results(each)]

@@ -1,0 +1,90 @@
+"""Recorded sessions again: their states, and other outcomes of them."""
+
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+from recsim_tf.core import nests, random
+from recsim_tf.core.base.types import Nest, Seed, SimulatorState, StepDraws, Trajectory
+from recsim_tf.core.step.stages import Models, PartlySampled, Recorded
+from recsim_tf.core.step.steps import advance, initial_state
+
+
+def replay(models: Models, trajectory: Trajectory) -> SimulatorState:
+    """See `Simulator.replay`."""
+
+    def record(arrays, step, state, transition, log_probs):
+        return nests.write(arrays, step, state)
+
+    num_steps = trajectory.transitions.reward.shape[0]
+    arrays = nests.arrays_like(initial_state(models, trajectory.initial), num_steps)
+    return nests.stack(retrace(models, trajectory, record, arrays))
+
+
+def retrace(
+    models: Models,
+    trajectory: Trajectory,
+    function: Callable[..., Nest],
+    carry: Nest,
+    early_exit: bool = False,
+    answers: Callable[[dict[str, Nest], tf.Tensor], Recorded] = lambda draws, _: Recorded(draws),
+) -> Nest:
+    """See `Simulator.retrace`."""
+    num_steps = trajectory.transitions.reward.shape[0]
+    end = num_steps
+    if early_exit:
+        end = tf.math.count_nonzero(
+            tf.reduce_any(trajectory.transitions.active, axis=1), dtype=tf.int32
+        )
+    auto_reset = not trajectory.is_single_session
+
+    def body(step: tf.Tensor, state: SimulatorState, carry: Nest):
+        transition, newcomers = nests.at_step((trajectory.transitions, trajectory.newcomers), step)
+        recorded = answers({**transition.draws._asdict(), "newcomers": newcomers}, step)
+        next_state, again, _ = advance(models, state, transition.action, recorded, auto_reset)
+        transition = transition._replace(
+            response=again.response, reward=again.reward, user_discount=again.user_discount
+        )
+        carry = function(carry, step, state, transition, recorded.log_probs)
+        if not auto_reset:
+            next_state = models.corpora.keep_ended(state, next_state)
+        return step + 1, next_state, carry
+
+    loop_vars = (0, initial_state(models, trajectory.initial), carry)
+    return tf.while_loop(
+        lambda step, *_: step < end, body, loop_vars, maximum_iterations=num_steps
+    )[-1]
+
+
+def resimulate(
+    models: Models,
+    trajectory: Trajectory,
+    stages: Sequence[str],
+    seed: Seed,
+    function: Callable[..., Nest],
+    carry: Nest,
+) -> Nest:
+    """See `Simulator.resimulate`."""
+    stages = tuple(stages)
+    unknown = [stage for stage in stages if stage not in StepDraws._fields]
+    if unknown:
+        raise ValueError(
+            f"stages must be of {', '.join(StepDraws._fields)}, got {', '.join(unknown)}"
+        )
+    num_steps = trajectory.transitions.reward.shape[0]
+
+    def body(step: tf.Tensor, state: SimulatorState, seed: Seed, carry: Nest):
+        seed, step_seed = random.split_seed(seed, 2)
+        transition = nests.at_step(trajectory.transitions, step)
+        answers = PartlySampled(transition.draws._asdict(), step_seed, stages)
+        next_state, again, _ = advance(models, state, transition.action, answers)
+        next_state = models.corpora.keep_ended(state, next_state)
+        return step + 1, next_state, seed, function(carry, step, state, again)
+
+    first = initial_state(models, trajectory.initial)
+    return tf.while_loop(
+        lambda *_: tf.constant(True),
+        body,
+        (0, first, random.as_seed(seed), carry),
+        maximum_iterations=num_steps,
+    )[-1]

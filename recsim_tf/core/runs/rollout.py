@@ -1,0 +1,151 @@
+"""Rollouts: sessions under a policy, in one loop."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from recsim_tf.core import nests, random
+from recsim_tf.core.base.types import (
+    InitialDraws,
+    Nest,
+    Policy,
+    Seed,
+    SimulatorState,
+    Trajectory,
+    Transition,
+    initial_policy_state,
+)
+from recsim_tf.core.runs.draws import Ahead
+from recsim_tf.core.step import stages, steps, turns
+from recsim_tf.core.step.acting import act
+from recsim_tf.core.step.stages import Models, Sampled
+
+
+class Loop:
+    """Users who meet a policy, step by step.
+
+    Args:
+      models: of the simulation.
+      policy, num_users, seed, auto_reset, policy_state, state: as for `Simulator.rollout`.
+
+    Attributes:
+      first: the draws, or the state, with which the sessions begin.
+      state: with which they begin.
+      record: the specs of a transition and of the draws of new users.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        policy: Policy,
+        num_users: int,
+        seed: Seed,
+        auto_reset: bool,
+        policy_state: Nest | None,
+        state: SimulatorState | None,
+    ):
+        self._models, self._policy, self._auto_reset = models, policy, auto_reset
+        initial_seed, loop_seed = random.split_seed(seed, 2)
+        self._seed, self._noise_seed = random.split_seed(loop_seed, 2)
+        self.first: InitialDraws | SimulatorState
+        if state is None:
+            self.first = stages.begin(
+                models, num_users, Sampled(initial_seed, InitialDraws._fields)
+            )
+        else:
+            _check_state(state, num_users)
+            self.first = state
+        self.state = steps.initial_state(models, self.first)
+        # A policy state that comes with a state is one of the middle of sessions.
+        if policy_state is None or state is not None:
+            self._first_policy_state = initial_policy_state(policy, num_users)
+        else:
+            self._first_policy_state = policy_state
+        self._policy_state = self._first_policy_state if policy_state is None else policy_state
+        action = turns.some_turn(models, num_users).action
+        self._ahead = Ahead(
+            lambda answers: steps.advance(models, self.state, action, answers, auto_reset),
+            num_users,
+        )
+        self.record = self._ahead.record
+
+    def run(
+        self,
+        num_steps: int,
+        function: Callable[[Nest, tuple[Transition, Nest], tf.Tensor], Nest],
+        carry: Nest,
+        early_exit: bool = False,
+    ) -> Nest:
+        """Runs a number of steps.
+
+        Args:
+          num_steps: T.
+          function: (carry, (transition, draws of new users), step) -> carry.
+          carry: the first carry.
+          early_exit: whether to stop when all users have left.
+
+        Returns:
+          The last carry.
+        """
+
+        def goes_on(step: tf.Tensor, state: SimulatorState, *_):
+            return ~tf.reduce_all(state.done) if early_exit else tf.constant(True)
+
+        def body(step, state, policy_state, seed, noise, carry):
+            seed, policy_seed, noise_seed = random.split_seed(seed, 3)
+            observation = steps.observe(self._models, state)
+            action, policy_state = act(self._policy, observation, policy_state, policy_seed)
+            answers = self._ahead.step(noise, noise_seed)
+            next_state, transition, newcomers = steps.advance(
+                self._models, state, action, answers, self._auto_reset
+            )
+            if self._auto_reset:
+                ended = transition.terminated | transition.truncated
+                policy_state = nests.where(ended, self._first_policy_state, policy_state)
+            else:
+                next_state = self._models.corpora.keep_ended(state, next_state)
+            carry = function(carry, (transition, newcomers), step)
+            return step + 1, next_state, policy_state, seed, answers.carried, carry
+
+        noise = self._ahead.begin(self._noise_seed)
+        loop_vars = (0, self.state, self._policy_state, self._seed, noise, carry)
+        # By default the random draws of ten steps run ahead of the users: three times the memory,
+        # and slower for it.
+        return tf.while_loop(
+            goes_on, body, loop_vars, parallel_iterations=1, maximum_iterations=num_steps
+        )[-1]
+
+
+def rollout(loop: Loop, num_steps: int) -> Trajectory:
+    """See `Simulator.rollout`."""
+
+    def write(arrays: Nest, record: tuple[Transition, Nest], step: tf.Tensor):
+        return nests.write(arrays, step, record)
+
+    written = loop.run(num_steps, write, nests.arrays_like(loop.record, num_steps))
+    transitions, newcomers = nests.stack(written)
+    return Trajectory(loop.first, transitions, newcomers)
+
+
+def fold(
+    loop: Loop,
+    num_steps: int,
+    function: Callable[[Nest, Transition], Nest],
+    initial: Nest | Callable[[SimulatorState], Nest],
+    early_exit: bool,
+) -> Nest:
+    """See `Simulator.fold`."""
+
+    def update(carry: Nest, record: tuple[Transition, Nest], step: tf.Tensor):
+        return function(carry, record[0])
+
+    carry = initial(loop.state) if callable(initial) else initial
+    return loop.run(num_steps, update, carry, early_exit)
+
+
+def _check_state(state: SimulatorState, num_users: int) -> None:
+    """Requires the state of `num_users` users; raises `ValueError`."""
+    if not isinstance(state, SimulatorState):
+        raise ValueError(f"state must be a SimulatorState or None, got {type(state).__name__}")
+    if not state.done.shape.is_compatible_with([num_users]):
+        raise ValueError(f"state must be of num_users={num_users}, got {state.done.shape[0]}")

@@ -1,0 +1,1 @@
+"""One step of a session: turns, stages and their order."""

@@ -1,0 +1,150 @@
+"""Policies that do not learn, beside an agent or alone: recsim_tf's by name, and a user's own, the
+actions of which are checked.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+import tensorflow as tf
+from tf_agents.policies import tf_policy
+
+from recsim_tf.core import nests, random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import Nest, Observation, Policy, initial_policy_state
+from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.step import turns
+from recsim_tf.core.step.acting import act
+from recsim_tf.policies import BASELINES, Explanation, baseline_policy, explanation_of
+from recsim_tf.support.errors import UsageError, fault_location, one_line
+
+AnyPolicy: TypeAlias = Policy | tf_policy.TFPolicy
+# A name of `recsim_tf.policies.BASELINES`, or a function or class that makes a policy.
+Baseline: TypeAlias = str | Callable[[Simulator], AnyPolicy]
+# Several of them, or a mapping from the names that tables show.
+Baselines: TypeAlias = Sequence[Baseline] | Mapping[str, Baseline]
+
+
+def named_baselines(argument: str, baselines: Baselines) -> dict[str, Baseline]:
+    """Baselines by the names that tables show: those of `recsim_tf.policies.BASELINES`, or the own
+    ones of functions. `argument` received them, such as "experiment.baselines".
+
+    Raises:
+      UsageError: for anything but names and functions, or if two have one name.
+    """
+    several = baselines.values() if isinstance(baselines, Mapping) else baselines
+    if not isinstance(baselines, (tuple, list, Mapping)) or not all(
+        isinstance(each, str) or callable(each) for each in several
+    ):
+        raise UsageError(f"{argument} must be a tuple of names and functions, got {baselines!r}")
+    if isinstance(baselines, Mapping):
+        return dict(baselines)
+    titles = {name: known.title for name, known in BASELINES.items()}
+    names = [
+        titles.get(each, each) if isinstance(each, str) else getattr(each, "__name__", repr(each))
+        for each in baselines
+    ]
+    validation.check_different(argument, names)
+    return dict(zip(names, baselines, strict=True))
+
+
+def baseline_policies(
+    baselines: Mapping[str, Baseline], simulator: Simulator
+) -> dict[str, AnyPolicy]:
+    """Policies for a simulator, of `named_baselines`.
+
+    Raises:
+      ValueError: for an unknown baseline, one that is not for this environment, or a function that
+        does not make a policy.
+    """
+    return {
+        name: baseline_policy(baseline, simulator)
+        if isinstance(baseline, str)
+        else _made_policy(name, baseline, simulator)
+        for name, baseline in baselines.items()
+    }
+
+
+def _made_policy(
+    name: str, make: Callable[[Simulator], AnyPolicy], simulator: Simulator
+) -> AnyPolicy:
+    expected = f"policy {name} must be a function that takes the simulator and returns a policy"
+    try:
+        policy = make(simulator)
+    except TypeError as error:
+        if fault_location(error) is not None:
+            raise
+        raise UsageError(f"{expected}: {one_line(error)}") from error
+    if isinstance(policy, tf_policy.TFPolicy):
+        return policy
+    if not callable(policy):
+        raise UsageError(f"{expected}, got {policy!r} in place of the policy")
+    checked = CheckedPolicy(name, policy, simulator)
+    checked.act_once()
+    return checked
+
+
+class CheckedPolicy:
+    """A policy of a user's own whose actions are checked, also where the simulator does not. XLA
+    drops the check of their values.
+
+    Args:
+      name: in tables.
+      policy: with or without a state.
+      simulator: the environment.
+
+    Attributes:
+      policy: without the checks.
+    """
+
+    def __init__(self, name: str, policy: Policy, simulator: Simulator):
+        self.policy = policy
+        self._name = name
+        self._simulator = simulator
+
+    def around(self, policy: Policy) -> "CheckedPolicy":
+        """Another policy with these checks."""
+        return CheckedPolicy(self._name, policy, self._simulator)
+
+    def initial_state(self, num_users: int) -> Nest:
+        return initial_policy_state(self.policy, num_users)
+
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed: tf.Tensor
+    ) -> tuple[Nest, Nest]:
+        name, simulator = f"policy {self._name}", self._simulator
+        action, next_state = act(self.policy, observation, policy_state, seed, name)
+        num_users = nests.batch_size(observation)
+        try:
+            turn = turns.as_turn(action, simulator.query_spec, num_users, simulator.slate_size)
+        except ValueError as error:
+            raise UsageError(f"{name}: {error}") from error
+        return turns.check_values(simulator, turn, simulator.allow_duplicates).action, next_state
+
+    def explain(self, observation: Observation, policy_state: Nest, seed: tf.Tensor) -> Explanation:
+        return explanation_of(self.policy, observation, policy_state, seed)
+
+    def act_once(self) -> None:
+        """Finds the faults of the policy before anything long starts.
+
+        Raises:
+          UsageError: if it gives anything but an action of the simulator.
+        """
+        num_users = max(self._simulator.fewest_users, 2)
+
+        @compiled
+        def first_action():
+            observation = self._simulator.observe(self._simulator.reset(num_users, seed=0))
+            return self(observation, self.initial_state(num_users), random.as_seed(0))[0]
+
+        try:
+            first_action()
+        except tf.errors.InvalidArgumentError as error:
+            if fault_location(error) is not None:
+                raise
+            raise UsageError(f"policy {self._name}: {one_line(error)}") from error
+
+
+def unchecked(policy: AnyPolicy) -> AnyPolicy:
+    """The policy without the checks of a `CheckedPolicy`, but with all that it knows."""
+    return policy.policy if isinstance(policy, CheckedPolicy) else policy

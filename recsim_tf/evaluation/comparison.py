@@ -1,0 +1,285 @@
+"""Comparisons: values of parameters of an environment or of policies, and seeds, side by side."""
+
+import contextlib
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core import random
+from recsim_tf.core.base.parameters import Model
+from recsim_tf.core.base.ranges import shown
+from recsim_tf.core.base.types import Policy
+from recsim_tf.core.checks import check
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.evaluation.baselines import CheckedPolicy, unchecked
+from recsim_tf.experiment.gin.bindings import short_names
+from recsim_tf.support.errors import UsageError, error_line
+
+# Users of each value, in a trial of the environment with all values.
+_CHECKED_USERS = 5
+# "policy.cap" is the parameter `cap` of each policy that has one.
+_PREFIX = "policy."
+
+
+class Setting(NamedTuple):
+    """One of the simulations that are compared."""
+
+    values: dict[str, Any]  # by parameter, as given
+    seed: Any  # an integer; a tuple of them for a mean over seeds
+    label: str  # short, such as "no_click_mass=0.5, seed=2"
+    of_values: str = ""  # the label without the seed
+
+
+class Comparison:
+    """Values of parameters, and seeds, each combination of which has users of its own.
+
+    Row (v S + s) b + u of the user axis is user u of b, with value v and seed s of S. Of several
+    parameters the values are all combinations, the last parameter fastest. All values meet the same
+    users and the same noise. The sessions of a value and a seed are those of a separate simulation,
+    except for what `random.paired` excepts.
+
+        comparison = Comparison(
+            {"users.choice_model.no_click_mass": (0.5, 1.0, 2.0)}, seeds=(1, 2), num_users=1000
+        )
+        simulator = comparison.simulator(recsim_tf.interest_evolution())
+        with comparison.paired():
+            trajectory = simulator.rollout(
+                policy, comparison.num_rows, num_steps, comparison.seed_rows()
+            )
+
+    Args:
+      values: parameters of the environment's models, named as in `simulator.parameters()`, and of
+        policies that are models, as "policy.cap", each with its values: numbers, or tables of one
+        shape. May be empty.
+      seeds: integers.
+      num_users: b, users of each value and seed.
+
+    Raises:
+      ValueError: if there is nothing to compare, if a value occurs twice, or if values are not
+        numbers.
+    """
+
+    def __init__(self, values: Mapping[str, Sequence], seeds: Sequence[int], num_users: int):
+        if not isinstance(values, Mapping):
+            raise ValueError(f"values must map names of parameters to their values, got {values!r}")
+        _check_distinct("seeds", seeds)
+        checked = {name: _checked_values(name, given) for name, given in values.items()}
+        self._combinations = _dicts(checked, itertools.product(*checked.values()))
+        self._seeds = [random.as_seed(seed) for seed in seeds]
+        self.num_users = num_users
+        short = short_names(values)
+        self.settings = []
+        for setting, seed in itertools.product(self._combinations, seeds):
+            parts = [f"{short[name]}={value!r}" for name, value in setting.items()]
+            of_values = ", ".join(parts)
+            parts += [f"seed={seed}"] if len(seeds) > 1 or not parts else []
+            self.settings.append(Setting(setting, seed, ", ".join(parts), of_values))
+
+    @property
+    def num_rows(self) -> int:
+        """All users: values * seeds * users of each."""
+        return len(self.settings) * self.num_users
+
+    def seed_rows(self) -> tf.Tensor:
+        """The seeds, int32 [S, 2], for what runs in `paired`."""
+        return tf.stack(self._seeds)
+
+    def paired(self) -> contextlib.AbstractContextManager:
+        """The context to trace the simulation in, or to run it in eagerly; see `random.paired`."""
+        return random.paired(len(self._combinations), len(self._seeds))
+
+    def simulator(self, simulator: Simulator) -> Simulator:
+        """The simulator of all rows; the compared parameters are tensors [num_rows, ...].
+
+        Args:
+          simulator: has the values of all other parameters. It is left as it is.
+
+        Raises:
+          UsageError: for an unknown parameter, or a value that the models or `recsim_tf.check`
+            refuse.
+        """
+        names = self._names(of_policies=False)
+        if simulator.documents.shared and simulator.users_per_world is None:
+            # All users of one value and seed.
+            simulator = simulator.replaced(users_per_world=self.num_users)
+        if not names:
+            return simulator
+        for name in names:
+            try:
+                simulator.parameter_spec(name)
+            except ValueError as error:
+                raise UsageError(
+                    f"values: {error}; for other settings there is recsim-tf sweep"
+                ) from error
+        combinations = self._values_of(names)
+        for setting in combinations:
+            with _refused(setting):
+                simulator.with_parameters(setting).reset(simulator.fewest_users, seed=0)
+        with _refused(dict.fromkeys(names, "one for each user")):
+            result = _of_rows(simulator, combinations, len(self._seeds) * self.num_users)
+        try:
+            small = simulator
+            if simulator.documents.shared:
+                small = simulator.replaced(users_per_world=_CHECKED_USERS)
+            check(_of_rows(small, combinations, _CHECKED_USERS))
+        except ValueError:
+            # Slower, it says for which value.
+            for setting in combinations:
+                with _refused(setting):
+                    check(simulator.with_parameters(setting))
+            raise
+        return result
+
+    def policies(self, policies: Mapping[str, Policy]) -> dict[str, Policy]:
+        """The policies of all rows; their compared parameters are tensors [num_rows, ...].
+
+        Args:
+          policies: by name, with the values of all other parameters. A policy that lacks a compared
+            parameter plays with every value as it is.
+
+        Raises:
+          UsageError: for a parameter that no policy has, or a value that a policy refuses.
+        """
+        names = self._names(of_policies=True)
+        for name in names:
+            if not any(_own_names(policy, [name]) for policy in policies.values()):
+                known = "; ".join(f"{title} has {_known(each)}" for title, each in policies.items())
+                raise UsageError(
+                    f"values: no policy has a parameter {name}: {known}; for agents and other"
+                    " settings there is recsim-tf sweep"
+                )
+        return {name: self._policy_of_rows(policy, names) for name, policy in policies.items()}
+
+    def _policy_of_rows(self, policy: Policy, names: Sequence[str]) -> Policy:
+        own = _own_names(policy, names)
+        if not own:
+            return policy
+        model: Any = unchecked(policy)
+        settings = []
+        for setting in self._values_of(own):
+            settings.append({_own_name(name): value for name, value in setting.items()})
+            with _refused(setting, "the policy"):
+                model.with_parameters(settings[-1])
+        rows = _rows(model, settings, len(self._seeds) * self.num_users)
+        with _refused(dict.fromkeys(own, "one for each user"), "the policy"):
+            changed = model.with_parameters(rows)
+        return policy.around(changed) if isinstance(policy, CheckedPolicy) else changed
+
+    def _names(self, of_policies: bool) -> list[str]:
+        return [name for name in self._combinations[0] if name.startswith(_PREFIX) == of_policies]
+
+    def _values_of(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Values of these parameters in each combination of all."""
+        return [{name: values[name] for name in names} for values in self._combinations]
+
+
+class JointValues(Comparison):
+    """A `Comparison` whose values go together: the first of each parameter, the second of each, and
+    so on, as draws of several parameters do.
+
+    Args:
+      values: of parameters of the environment's models, tables [N, ...] by name.
+      seed: an integer.
+      num_users: users of each row of the tables.
+    """
+
+    def __init__(self, values: Mapping[str, np.ndarray], seed: int, num_users: int):
+        self._combinations = _dicts(values, zip(*values.values(), strict=True))
+        self._seeds = [random.as_seed(seed)]
+        self.num_users = num_users
+        self.settings = [
+            Setting(setting, seed, f"draw={number}")
+            for number, setting in enumerate(self._combinations)
+        ]
+
+
+def _dicts(names: Iterable[str], rows: Iterable[Iterable]) -> list[dict[str, Any]]:
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _of_rows(simulator: Simulator, settings: Sequence[dict[str, Any]], times: int) -> Simulator:
+    """The simulator with each of the settings for so many users."""
+    of_users = _rows(simulator, settings, times)
+    of_corpora = _rows(simulator, settings, simulator.corpora.number(times))
+    rows = {
+        name: tf.constant(
+            of_corpora[name] if name.startswith("documents.") else of_users[name],
+            simulator.users.dtype,
+        )
+        for name in settings[0]
+    }
+    return simulator.with_parameters(rows).replaced(num_users=len(settings) * times)
+
+
+def _rows(model: Model, settings: Sequence[dict[str, Any]], times: int) -> dict[str, np.ndarray]:
+    """The values [V times, ...] of each parameter, of V settings for so many users, or corpora."""
+    return {
+        name: np.repeat(
+            model.for_users(name, [setting[name] for setting in settings]), times, axis=0
+        )
+        for name in settings[0]
+    }
+
+
+def _checked_values(name: str, values: Any) -> list:
+    allowed = f"values of {name} must be numbers, or tables of numbers of one shape"
+    _check_distinct(f"values of {name}", values)
+    # NumPy's numbers cannot be written as JSON.
+    values = [
+        value.tolist() if isinstance(value, np.ndarray | np.generic) else value for value in values
+    ]
+    try:
+        kinds = {np.asarray(value).dtype.kind for value in values}
+        shapes = {np.asarray(value).shape for value in values}
+    except ValueError as error:
+        raise ValueError(f"{allowed}, got {shown(values)}") from error
+    if not kinds <= set("iuf") or len(shapes) > 1:
+        raise ValueError(f"{allowed}, got {shown(values)}")
+    return values
+
+
+def _check_distinct(name: str, values: Any) -> None:
+    if not isinstance(values, list | tuple | np.ndarray) or not len(values):
+        raise ValueError(f"{name} must be a tuple of at least one, got {shown(values)}")
+    twice = [
+        value
+        for index, value in enumerate(values)
+        if any(np.array_equal(value, earlier) for earlier in values[:index])
+    ]
+    if twice:
+        raise ValueError(f"{name} must differ, got {shown(twice[0])} twice")
+
+
+@contextlib.contextmanager
+def _refused(setting: dict[str, Any], who: str = "the environment") -> Iterator[None]:
+    """Names the values that the models do not take."""
+    try:
+        yield
+    except Exception as error:  # Models can raise anything.
+        words = ", ".join(f"{name}={shown(value)}" for name, value in setting.items())
+        raise UsageError(f"values: {who} does not take {words}: {error_line(error)}") from error
+
+
+def _own_name(name: str) -> str:
+    """The name that a policy itself has for a parameter."""
+    return name.removeprefix(_PREFIX)
+
+
+def _own_names(policy: Policy, names: Sequence[str]) -> list[str]:
+    """The names that are parameters of a policy; of one that is no model there are none."""
+    model, found = unchecked(policy), []
+    if isinstance(model, Model):
+        for name in names:
+            with contextlib.suppress(ValueError):
+                model.parameter_spec(_own_name(name))
+                found.append(name)
+    return found
+
+
+def _known(policy: Policy) -> str:
+    model = unchecked(policy)
+    names = model.parameters() if isinstance(model, Model) else ()
+    return ", ".join(f"{_PREFIX}{name}" for name in names) or "none"

@@ -1,0 +1,326 @@
+"""Evaluation: the same users meet each policy, in equal parts, one for each replica."""
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import gin
+import tensorflow as tf
+
+from recsim_tf.adapters.tf_agents import rollout_policy
+from recsim_tf.core import nests, random
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.types import Nest, Policy, Transition, initial_policy_state
+from recsim_tf.core.runs import replicas
+from recsim_tf.core.runs.execution import compiled, side_by_side
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.evaluation.baselines import AnyPolicy
+from recsim_tf.evaluation.comparison import Comparison
+from recsim_tf.evaluation.fitted import FittedModel
+from recsim_tf.evaluation.measures import Measures, PolicyResult, SessionSums
+from recsim_tf.evaluation.own_measures import OwnMeasures
+
+# Users that are simulated at once, at most, unless a number of parts is given, and at least.
+_USERS_AT_ONCE, _USERS_OF_A_PART = 8192, 1024
+
+
+class Division(NamedTuple):
+    """Users in R equal parts, in order: part r of users of b each has the users r b to (r + 1) b -
+    1.
+
+    Each part has noise of its own: its seed is number r of the R seeds that `random.split_seed`
+    makes of the seed of all. A single part has that seed itself.
+    """
+
+    num_replicas: int = 1  # R
+
+    @classmethod
+    def of(cls, num_users: int, multiple: int = 1) -> "Division":
+        """As few parts as have at most 8,192 users each, and at least 1,024: a multiple of a
+        number; one part where there are none such.
+        """
+        fewest = -(-num_users // _USERS_AT_ONCE)
+        for number in range(fewest, num_users // _USERS_OF_A_PART + 1):
+            share, rest = divmod(num_users, number)
+            if not rest and share % multiple == 0:
+                return cls(number)
+        return cls()
+
+    def share(self, num_users: int) -> int:
+        """The users of a part.
+
+        Raises:
+          ValueError: if the parts cannot be equal.
+        """
+        if num_users % self.num_replicas:
+            raise ValueError(
+                f"num_users must be a multiple of num_replicas={self.num_replicas}, got {num_users}"
+            )
+        return num_users // self.num_replicas
+
+    def seeds(self, seed: tf.Tensor) -> tf.Tensor:
+        """The seeds of the parts, int32 [R, 2] or [R, S, 2], of a seed [2] or seeds [S, 2]."""
+        if self.num_replicas == 1:
+            return seed[tf.newaxis]
+        parts = [
+            tf.stack(random.split_seed(one, self.num_replicas))
+            for one in tf.unstack(tf.reshape(seed, [-1, 2]))
+        ]
+        return tf.reshape(tf.stack(parts, axis=1), [self.num_replicas, *seed.shape])
+
+    def each(self, function: Callable[[tf.Tensor], Nest]) -> Callable[[tf.Tensor], list[Nest]]:
+        """A function of the seed of all, which gives the results of all parts.
+
+        In the scope of a `tf.distribute` strategy of R replicas of this process each simulates a
+        part. Without a strategy the parts are simulated `side_by_side`, with the same results.
+
+        Args:
+          function: compiled; simulates a part from its seed.
+
+        Raises:
+          ValueError: in the scope of a strategy of another number of replicas.
+        """
+        if replicas.number() == 1:
+            if self.num_replicas == 1:
+                return lambda seed: [function(seed)]
+            all_parts = side_by_side(function)
+
+            def run_here(seed: tf.Tensor) -> list[Nest]:
+                found = all_parts(self.seeds(seed))
+                return [nests.at_step(found, part) for part in range(self.num_replicas)]
+
+            return run_here
+        strategy = tf.distribute.get_strategy()
+        if replicas.number() != self.num_replicas:
+            raise ValueError(
+                f"num_replicas must be {replicas.number()}, the replicas of the strategy, got"
+                f" {self.num_replicas}"
+            )
+
+        @tf.function(autograph=False)
+        def everywhere(seeds: tf.Tensor) -> Nest:
+            def on_one():
+                replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+                return function(tf.gather(seeds, replica))
+
+            return strategy.run(on_one)
+
+        def run(seed: tf.Tensor) -> list[Nest]:
+            with strategy.scope():
+                found = everywhere(self.seeds(seed))
+            local = [strategy.experimental_local_results(leaf) for leaf in tf.nest.flatten(found)]
+            return [tf.nest.pack_sequence_as(found, leaves) for leaves in zip(*local, strict=True)]
+
+        return run
+
+
+@gin.configurable
+class Evaluation:
+    """One session for each of a number of users, under a policy; the first users are the same for
+    every policy.
+
+    Values of the parameters of the environment and of policies that do not learn, and seeds, can be
+    compared in one simulation, with results for each. `recsim-tf simulate` and `recsim-tf evaluate`
+    do so. The evaluations of a training, and of `evaluate --watch`, are of the run's own
+    environment, policies and `seed`.
+
+        Evaluation.compare = {
+            "users.choice_model.no_click_mass": (0.5, 1.0, 2.0),
+            "policy.optimism_scaling": (0.3, 1.0),
+        }
+        Evaluation.seeds = (1, 2, 3)
+
+    Args:
+      num_users: sessions, of each value and seed.
+      max_steps: sessions still running then are cut off, and counted as unfinished.
+      seed: an integer, of the users and of all other draws.
+      jit_compile: whether to compile with XLA; None for XLA on GPUs and TPUs only, since an
+        evaluation is short.
+      compare: None, or parameters of the environment's models and of policies, each with the values
+        to compare; see `Comparison`.
+      seeds: None, or the seeds to compare in place of `seed`.
+      measures: None, or measures of your own, as `{"revenue": @revenue}`. Each function maps a
+        transition [B, ...] to [B]; its values are summed over a session. Or measures of the corpus,
+        `@coverage()`, `@provider_exposure()`, `@provider_gini()` and `@slate_diversity()`.
+      segments: None, or segments of users, as `{"age_group": @age_group}`. Each function maps the
+        users' state at the start of a session, a nest of [B, ...], to int or bool [B]. Returns and
+        measures are also given for each segment.
+      num_replicas: R, the equal parts of the users, of each value and seed, as `Division` says;
+        None for as few parts of at most 8,192 users as there are, and for one where values are
+        compared. `recsim-tf simulate` and `recsim-tf evaluate` give each a GPU, where the machine
+        has R; without a GPU the parts share the cores, with the same results.
+      fitted: None, or the fitted model that is simulated: returns get intervals with the
+        uncertainty of its parameters, and policies a sentence on their distance from its log.
+
+    Attributes:
+      comparison: the `Comparison` of values and seeds, for the users of a part, or None.
+      division: the parts of the users of a world that is not shared.
+
+    Raises:
+      ValueError: for fewer than two users, no steps, values or seeds that `Comparison` refuses,
+        measures or segments that `OwnMeasures` refuses, or users that the replicas do not divide.
+    """
+
+    def __init__(
+        self,
+        num_users: int = 5000,
+        max_steps: int = 2000,
+        seed: int = 1,
+        jit_compile: bool | None = None,
+        compare: Mapping[str, Sequence] | None = None,
+        seeds: Sequence[int] | None = None,
+        measures: Mapping[str, Callable[[Transition], tf.Tensor]] | None = None,
+        segments: Mapping[str, Callable[[Nest], tf.Tensor]] | None = None,
+        num_replicas: int | None = None,
+        fitted: FittedModel | None = None,
+    ):
+        # A standard error takes two.
+        validation.check_at_least(2, num_users=num_users)
+        validation.check_count(max_steps=max_steps)
+        if num_replicas is not None:
+            validation.check_count(num_replicas=num_replicas)
+        random.as_seed(seed)
+        self.num_users = num_users
+        self.max_steps = max_steps
+        self.seed = seed
+        self._jit_compile = jit_compile
+        self._fitted = fitted
+        compares = bool(compare) or seeds is not None
+        if fitted is not None:
+            validation.check_type("fitted", fitted, FittedModel)
+            if compares:
+                raise ValueError("fitted must be None where values or seeds are compared")
+        self._given = Division(num_replicas or 1) if num_replicas or compares else None
+        self.division = self._given or Division.of(num_users)
+        share = self.division.share(num_users)
+        self._own = OwnMeasures(measures, segments)
+        self.comparison: Comparison | None = None
+        if compares:
+            self.comparison = Comparison(compare or {}, (seed,) if seeds is None else seeds, share)
+
+    def evaluator(
+        self, name: str, simulator: Simulator, policy: AnyPolicy, num_users: int | None = None
+    ) -> Callable[[], PolicyResult]:
+        """A function that evaluates a policy as it is at the time of the call, with `num_users`
+        instead of this evaluation's.
+
+        Raises:
+          ValueError: if the replicas do not divide the users, or are not those of the strategy.
+        """
+        division = self.division_for(simulator, num_users)
+        share = division.share(num_users or self.num_users)
+        run, result_of = self._compiled(name, simulator, policy, share, division)
+        return lambda: result_of(run(random.as_seed(self.seed)))
+
+    def comparison_evaluator(
+        self, comparison: Comparison, name: str, simulator: Simulator, policy: AnyPolicy
+    ) -> Callable[[], list[PolicyResult]]:
+        """A function that evaluates a policy as it is at the time of the call, with a result for
+        every value and seed of a comparison.
+
+        Each is named after the policy, the value and the seed. The simulator must come from
+        `comparison.simulator`.
+        """
+        num_users, division = comparison.num_users, self._given or Division()
+        run, result_of = self._compiled(name, simulator, policy, num_users, division, comparison)
+
+        def evaluate():
+            parts = run(comparison.seed_rows())
+            results = []
+            for index, setting in enumerate(comparison.settings):
+                rows = slice(index * num_users, (index + 1) * num_users)
+                of_setting = tf.nest.map_structure(lambda leaf, rows=rows: leaf[rows], parts)
+                results.append(result_of(of_setting).of_setting(setting))
+            return results
+
+        return evaluate
+
+    def evaluate(
+        self, simulator: Simulator, policies: Mapping[str, AnyPolicy]
+    ) -> list[PolicyResult]:
+        """Results of named policies in an environment."""
+        return [self.evaluator(name, simulator, policies[name])() for name in policies]
+
+    def results(
+        self,
+        simulator: Simulator,
+        policies: Callable[[Simulator], Mapping[str, AnyPolicy]],
+    ) -> list[PolicyResult]:
+        """Results of named policies, each with every value and seed of `comparison` where there is
+        one. The simulator has the values of all parameters that are not compared, and `policies`
+        makes the policies for it.
+
+        Raises:
+          UsageError: if the environment or the policies cannot take the values.
+        """
+        comparison = self.comparison
+        if comparison is None:
+            made = policies(simulator)
+            found = self.evaluate(simulator, made)
+            return self._fitted.add_to(found, self, simulator, made) if self._fitted else found
+        simulator = comparison.simulator(simulator)
+        return [
+            result
+            for name, policy in comparison.policies(policies(simulator)).items()
+            for result in self.comparison_evaluator(comparison, name, simulator, policy)()
+        ]
+
+    def division_for(self, simulator: Simulator, num_users: int | None = None) -> Division:
+        """The parts of the users of an environment, of `num_users` or of this evaluation's."""
+        if self._given is not None or replicas.number() > 1:
+            return self._given or Division()
+        return Division.of(num_users or self.num_users, simulator.fewest_users)
+
+    def scope(self) -> contextlib.AbstractContextManager:
+        """Inside, each of `num_replicas` GPUs simulates a part, where this machine has so many."""
+        return replicas.of_this_machine((self._given or Division()).num_replicas).scope()
+
+    def _compiled(
+        self,
+        name: str,
+        simulator: Simulator,
+        policy: AnyPolicy,
+        num_users: int,
+        division: Division,
+        comparison: Comparison | None = None,
+    ) -> tuple[
+        Callable[[tf.Tensor], list[SessionSums]], Callable[[list[SessionSums]], PolicyResult]
+    ]:
+        """A function from a seed to the sums of the sessions of each part, of so many users, with
+        each value and seed of a comparison; and a function from sums to their result.
+        """
+        rows = num_users if comparison is None else comparison.num_rows
+        paired = contextlib.nullcontext if comparison is None else comparison.paired
+        function, policy_state = as_rollout(policy, rows)
+        measures = Measures.of(simulator.observation_spec().response)
+        own = self._own.of(simulator)
+
+        @compiled(jit_compile=self._jit_compile, user_steps=0)
+        def run(seed: tf.Tensor) -> SessionSums:
+            with paired():
+                start = None
+                if self._fitted is not None:
+                    start = self._fitted.start(simulator, rows, random.split_seed(seed, 3)[2])
+                return simulator.fold(
+                    function,
+                    rows,
+                    self.max_steps,
+                    seed,
+                    lambda sums, transition: sums.add(transition, own),
+                    lambda state: SessionSums.zeros(rows, measures.num_clusters, own, state.user),
+                    policy_state=policy_state,
+                    state=start,
+                )
+
+        def result_of(parts: list[SessionSums]) -> PolicyResult:
+            sums = tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=0), *parts)
+            size = simulator.corpora.size(num_users)
+            return PolicyResult.from_sums(name, sums, measures.quality, size, own)
+
+        return division.each(run), result_of
+
+
+def as_rollout(policy: AnyPolicy, num_users: int) -> tuple[Policy, Nest]:
+    """A policy for `Simulator.rollout` and its initial state, a nest of [num_users, ...]."""
+    policy = rollout_policy(policy)
+    return policy, initial_policy_state(policy, num_users)

@@ -1,0 +1,136 @@
+"""Evaluation of the agent of a run, and of its baselines, also while another process trains it."""
+
+import math
+import time
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from recsim_tf.evaluation import outputs
+from recsim_tf.evaluation.evaluation import Evaluation
+from recsim_tf.evaluation.measures import PolicyResult
+from recsim_tf.experiment.runs.folder import RUN, RunDirectory
+from recsim_tf.experiment.training.parts import Experiment
+from recsim_tf.support import checkpoints
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import append_json, require_writable, write_json
+from recsim_tf.support.new_folders import publish, unfinished_folder
+
+
+def evaluate_run(
+    folder: RunDirectory, parts: Experiment, evaluation: Evaluation
+) -> list[PolicyResult]:
+    """Evaluates the agent of a run and its baselines from the newest checkpoint; prints the table.
+
+    The sessions go into evaluations/sessions-<iteration>.csv. Where values or seeds are compared,
+    results.json, sessions.csv and, for one numeric parameter, values.png go into a new folder
+    evaluations/comparison-<iteration> or evaluations/comparison-<iteration>-<number> instead. The
+    agent was trained without the values; the baselines are made for each of them.
+
+    Raises:
+      UsageError: if there is no checkpoint, or if the environment cannot take the values.
+    """
+    if not folder.restore_latest(parts.agent_checkpoint, whole=False):
+        raise UsageError(f"root_dir {folder.path} has no checkpoint to evaluate")
+    written = folder.path / "evaluations"
+    require_writable(written)
+    with evaluation.scope():
+        results = evaluation.results(parts.simulator, parts.policies)
+    if results[0].setting is None:
+        path = written / f"sessions-{parts.iteration}.csv"
+        # Another process may write the same file.
+        with unfinished_folder(path) as new:
+            outputs.write_sessions(new / path.name, results)
+            (new / path.name).replace(path)
+    else:
+        path = written / f"comparison-{parts.iteration}"
+        with unfinished_folder(path) as compared:
+            write_json(compared / "results.json", outputs.results_json(results))
+            outputs.write_sessions(compared / "sessions.csv", results)
+            outputs.plot_values(compared / "values.png", results)
+            publish(compared, path, numbered=True)
+    print(outputs.results_table(results))
+    return results
+
+
+def watch_run(
+    folder: RunDirectory,
+    parts: Experiment,
+    evaluation: Evaluation,
+    num_iterations: int,
+    timeout: float = 3600.0,
+) -> int:
+    """Evaluates the agent at every new checkpoint of a run, as RecSim's `EvalRunner` does.
+
+    It always takes the newest checkpoint; those that come and go during an evaluation are left out.
+    All checkpoints meet the same users. The training process is not held up: this one takes no
+    lock. It writes evaluations.jsonl, TensorBoard's tensorboard_evaluate/ and
+    evaluations/agent_sessions-<iteration>.csv into the folder. A later call begins with the newest
+    checkpoint again, and adds to these files.
+
+    Args:
+      folder, parts, evaluation: as for `evaluate_run`.
+      num_iterations: it ends with the checkpoint of this iteration.
+      timeout: it ends after so many seconds without a new checkpoint.
+
+    Returns:
+      The number of evaluated checkpoints, at least one.
+
+    Raises:
+      UsageError: if `timeout` is not a positive number, if there was no checkpoint in that time, or
+        if there is one that cannot be read.
+    """
+    if not 0 < timeout < math.inf:
+        raise UsageError(f"watch_timeout must be a positive number of seconds, got {timeout}")
+    evaluate = evaluation.evaluator(parts.agent.name, parts.simulator, parts.policy)
+    written = folder.path / "evaluations"
+    require_writable(written)
+    writer = tf.summary.create_file_writer(str(folder.path / "tensorboard_evaluate"))
+    evaluated = 0
+    for _ in _restored(folder, parts, timeout):
+        iteration, env_steps = parts.iteration, parts.env_steps
+        started = time.perf_counter()
+        result = evaluate()
+        seconds = time.perf_counter() - started
+        steps = max(result.mean_length * result.episodes, 1)
+        scalars = {
+            **result.tags("eval"),
+            "StandardError/eval": result.standard_error,
+            "TimePerStep/eval": seconds / steps,
+        }
+        with writer.as_default():
+            for tag, value in scalars.items():
+                tf.summary.scalar(tag, value, step=env_steps)
+        writer.flush()
+        outputs.write_sessions(written / f"agent_sessions-{iteration}.csv", [result])
+        row = {"iteration": iteration, "env_steps": env_steps, **scalars}
+        append_json(folder.path / "evaluations.jsonl", row)
+        evaluated += 1
+        print(
+            f"{result.name} at iteration {iteration:,}: return {result.mean_return:.2f} ±"
+            f" {result.standard_error:.2f}, session length {result.mean_length:.2f}, click rate"
+            f" {result.click_rate:.4f}",
+            flush=True,
+        )
+        if iteration >= num_iterations:
+            break
+    writer.close()
+    if not evaluated:
+        raise UsageError(
+            f"root_dir {folder.path} had no checkpoint within --watch_timeout={timeout:g} seconds"
+        )
+    return evaluated
+
+
+def _restored(folder: RunDirectory, parts: Experiment, timeout: float) -> Iterator[None]:
+    """Restores each newest checkpoint in turn; one that was deleted meanwhile is left out."""
+    for number in checkpoints.watch(folder.checkpoints, timeout):
+        try:
+            checkpoints.restore(
+                folder.checkpoints, number, RUN, parts.agent_checkpoint, whole=False
+            )
+        except checkpoints.CorruptError:
+            if number in checkpoints.numbers(folder.checkpoints):
+                raise
+            continue
+        yield

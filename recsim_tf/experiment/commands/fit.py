@@ -1,0 +1,361 @@
+"""Fits of user models to logs as runs in folders: the fit, its checks, and a model to share."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gin
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.checks import check
+from recsim_tf.core.nests import as_json
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.fitting import Checkpoints, Parameter, fit, save_model, write_report
+from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES
+from recsim_tf.fitting.estimate.estimates import named_elements
+from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting.likelihood.missing import merged
+from recsim_tf.fitting.parameters.parameter import element
+from recsim_tf.fitting.posterior import ParameterPosterior
+from recsim_tf.fitting.validation import learners
+from recsim_tf.logs import SessionLog, episodes, from_episodes, stream_episodes
+from recsim_tf.logs.session_log import Sessions
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import read_json, whole_file, write_text
+from recsim_tf.support.stopping import StoppedError, noting_signals
+from recsim_tf.support.tables import label, text_table
+
+# Elements of a table that results.json lists, and of one that is printed; larger ones are in the
+# model.
+_LARGEST, _LARGEST_PRINTED = 100, 10
+_HEADING = "## Validation"  # of a model card
+
+
+@gin.configurable(module="recsim_tf")
+def read_episode_log(
+    path: str = gin.REQUIRED,
+    simulator: Simulator = gin.REQUIRED,
+    sessions_at_once: int | None = None,
+) -> Sessions:
+    """The log of an episode file.
+
+    Args:
+      path: of the file, as `recsim-tf simulate --episode_file` writes it.
+      simulator: of the same models and sizes as that of the log.
+      sessions_at_once: None to read the file into memory; a number to read that many sessions at a
+        time, in each pass.
+    """
+    found = episodes.read(path, simulator)
+    if sessions_at_once is None:
+        return from_episodes(found)
+    return stream_episodes(found, sessions_at_once)
+
+
+@gin.configurable("run_fit", module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class FitRun:
+    """What is fitted to what; in gin files `run_fit`.
+
+    Args:
+      simulator: the models, with the values of all parameters that are not fitted.
+      parameters: by name, as {"users.choice_model.no_click_mass": @Parameter()}.
+      log: a `SessionLog`, a `SessionStream`, or what a reader of tables or data sets gives. The
+        report is of a stream's first piece.
+      held_out: part of the sessions that the fit does not see, for early stopping and for the
+        checks; None to check on those that it saw.
+      truth: true values of parameters by name, where they are known.
+      title: of the report and the model card.
+      num_replicates: simulations of the log for the posterior-predictive checks.
+      estimate: `recsim_tf.fitting.fit`, or a `functools.partial` of it with other arguments.
+      posterior: None, or `recsim_tf.fitting.sample_parameters` or a `functools.partial` of it, to
+        draw parameters from their posterior too, into posterior.npz.
+      validate: whether the fit is validated at its end, as by `recsim-tf validate`.
+
+    Raises:
+      ValueError: for anything but parameters or a log, or if a part is asked to be held out of a
+        stream, or a posterior given one.
+    """
+
+    simulator: Simulator = gin.REQUIRED
+    parameters: Mapping[str, Parameter] = gin.REQUIRED
+    log: Any = gin.REQUIRED
+    held_out: float | None = None
+    truth: Mapping[str, Any] | None = None
+    title: str = "Fit of a user model"
+    num_replicates: int = 100
+    estimate: Callable[..., FitResult] = fit
+    posterior: Callable[..., ParameterPosterior] | None = None
+    validate: bool = False
+
+    def __post_init__(self) -> None:
+        # What would otherwise be refused after the fit, which would be lost then.
+        learners.require()
+        if not all(isinstance(parameter, Parameter) for parameter in self.parameters.values()):
+            raise UsageError(
+                "run_fit.parameters must have a Parameter() for each name, got"
+                f" {dict(self.parameters)!r}"
+            )
+        check(self.simulator)
+        least = {"run_fit.num_replicates": self.num_replicates}
+        check_at_least(LEAST_REPLICATES, **least)
+
+    def sessions(self) -> tuple[Sessions, Any]:
+        """The sessions to fit, and those that are held out or None."""
+        sessions = log_of("run_fit.log", self.log, Sessions, "a SessionLog, a SessionStream")
+        in_memory = self.posterior is not None or self.held_out is not None
+        if in_memory and not isinstance(sessions, SessionLog):
+            raise UsageError(
+                "run_fit.posterior and run_fit.held_out must be None for a log in pieces, which is"
+                " not held in memory"
+            )
+        return (sessions, None) if self.held_out is None else sessions.split(self.held_out)
+
+
+def log_of(name: str, given: Any, kind: Any = SessionLog, allowed: str = "a SessionLog") -> Any:
+    """The log that an argument is, or that a reader gives with what else it read.
+
+    Raises:
+      UsageError: for anything but a log of a kind.
+    """
+    log = given if isinstance(given, kind) else getattr(given, "log", None)
+    if not isinstance(log, kind):
+        got = type(given).__name__
+        raise UsageError(f"{name} must be {allowed}, or what a reader gives, got {got}")
+    return log
+
+
+def run_fit(folder: RunDirectory) -> dict[str, Any]:
+    """Fits parameters of a simulator's models to a log as `FitRun` is configured, checks the fit,
+    and writes all of it into a folder.
+
+    The folder receives config.gin, operative_config.gin, checkpoints/, TensorBoard's tensorboard/,
+    results.json, report.html, and the fitted model in model/, see `recsim_tf.fitting.save_model`. A
+    fit that was stopped goes on from its checkpoint; one that has ended is not repeated.
+
+    Returns:
+      The content of results.json.
+
+    Raises:
+      ValueError: see `FitRun`.
+      StoppedError: if SIGINT (Ctrl-C) or SIGTERM came, once a checkpoint is saved.
+    """
+    if folder.results_file.is_file():
+        content: dict[str, Any] = read_json(
+            folder.results_file, dict, "remove it, and the same fit makes it again"
+        )
+        print(f"{estimates_table(content)}\nThe fit in {folder.path} had ended already.")
+        return content
+    run = FitRun()
+    simulator, parameters = run.simulator, run.parameters
+    sessions, validation = run.sessions()
+    with folder.claim():
+        result, seconds = _fit(folder, run.estimate, (simulator, parameters, sessions), validation)
+        folder.write_operative_config()
+        # The sessions that the report shows, with the initial draws that the fit found for them.
+        shown = first = next(iter(sessions.pieces()))
+        if tf.nest.flatten(result.initial_draws):
+            initial = tf.nest.map_structure(
+                lambda leaf: leaf[: first.num_sessions], result.initial_draws
+            )
+            shown = first._replace(initial=merged(first.initial, initial))
+        checks = write_report(
+            folder.path / "report.html",
+            result,
+            shown,
+            held_out_log=validation,
+            truth=run.truth,
+            title=run.title,
+            overwrite=True,
+            num_replicates=run.num_replicates,
+        )
+        content = {**_content(result, sessions, validation, seconds), "checks": checks}
+        if run.posterior is not None:
+            draws = run.posterior(simulator, parameters, sessions, start=result)
+            content["posterior"] = _write_posterior(folder.path / "posterior.npz", draws)
+        # One that an interrupted run has written is of the same fit.
+        if not (folder.path / "model").exists():
+            save_model(
+                folder.path / "model",
+                result,
+                title=run.title,
+                data={
+                    "sessions": content["sessions"],
+                    "steps": content["steps"],
+                    "slate size": shown.slate_size,
+                },
+                fitting={
+                    "search": type(result.search).__name__,
+                    "confidence": result.confidence,
+                    "log-likelihood a step": content["log_likelihood_per_step"],
+                    "seconds": content["seconds"],
+                },
+                checks=_card_checks(checks),
+            )
+            add_findings(folder.path / "model" / "MODEL_CARD.md", checks["findings"])
+        folder.write_results(content)
+    print(estimates_table(content))
+    print(f"Fitted in {seconds:,.0f} s. Report, model and results in {folder.path}")
+    return content
+
+
+def _fit(
+    folder: RunDirectory,
+    estimate: Callable[..., FitResult],
+    problem: tuple[Simulator, Mapping[str, Parameter], Sessions],
+    validation: Sessions | None,
+) -> tuple[FitResult, float]:
+    """The fit, from the checkpoint in the folder where there is one, and the seconds it took."""
+    started = time.perf_counter()
+    with noting_signals() as stop:
+        checkpoints = Checkpoints(folder.path, stop=stop)
+        result = estimate(*problem, held_out=validation, checkpoints=checkpoints)
+    if stop.signal:  # It came too late to stop the search.
+        raise StoppedError(
+            f"stopped after the search, with a checkpoint in {folder.path}", stop.signal
+        )
+    return result, time.perf_counter() - started
+
+
+def _content(
+    result: FitResult,
+    log: Sessions,
+    validation: Sessions | None,
+    seconds: float,
+) -> dict[str, Any]:
+    """The content of results.json."""
+    estimates: dict[str, Any] = {}
+    for name, estimate in result.estimates.items():
+        if estimate.value.size <= _LARGEST:
+            estimates[name] = as_json(estimate)
+        else:
+            estimates[name] = {
+                "shape": list(estimate.value.shape),
+                "mean": float(estimate.value.mean()),
+                "sd": float(estimate.value.std()),
+            }
+    return {
+        "estimates": estimates,
+        "sessions": log.num_sessions,
+        "steps": log.num_steps,
+        "log_likelihood_per_step": result.log_likelihood / log.num_steps,
+        "held_out_sessions": None if validation is None else validation.num_sessions,
+        "held_out_log_likelihood_per_step": result.held_out_log_likelihood,
+        "latents": result.latents,
+        "not_identified": named_elements(result.not_identified),
+        "converged": result.converged,
+        "stopped_early": result.stopped_early,
+        "diverged": result.diverged,
+        "confidence": result.confidence,
+        "seconds": round(seconds, 1),
+    }
+
+
+def _write_posterior(path: Path, posterior: ParameterPosterior) -> dict[str, Any]:
+    """Writes the draws [C, N, ...] by name, and sums them up."""
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **posterior.samples)  # type: ignore[arg-type]
+    return {
+        name: {
+            "mean": as_json(draws.mean(axis=(0, 1))),
+            "sd": as_json(draws.std(axis=(0, 1))),
+            "r_hat": as_json(posterior.r_hat[name]),
+            "effective_sample_size": as_json(posterior.effective_sample_size[name]),
+        }
+        for name, draws in posterior.samples.items()
+        if draws[0, 0].size <= _LARGEST
+    }
+
+
+def _card_checks(checks: Mapping[str, Any]) -> dict[str, Any]:
+    """Single figures of a validation for the model card."""
+    where = "held-out" if checks["is_held_out"] else "fitted"
+    found = {
+        f"nats a document shown, {where} sessions: {name}": each["nats"]["value"]
+        for name, each in (checks["predictions"] or {}).items()
+    }
+    for name, each in checks["calibrations"].items():
+        found[f"expected calibration error of {label(name)}"] = each["expected_error"]
+    return found
+
+
+def add_findings(card: Path, findings: Sequence[Mapping[str, str]]) -> None:
+    """Puts the answers of a validation at the end of a model card, in the place of earlier ones."""
+    text = card.read_text(encoding="utf-8").partition(_HEADING)[0].rstrip("\n")
+    lines = [
+        f"- {each['question']} {each['verdict'].capitalize()}. {each['sentence']}"
+        for each in findings
+    ]
+    write_text(card, "\n".join([text, "", _HEADING, "", *lines, ""]))
+
+
+def _row(
+    title: str, estimate: Mapping[str, Any], index: tuple[int, ...], not_identified: bool
+) -> tuple[str, str, str, str]:
+    """The row of an element of a parameter."""
+    value, error, low, high = (
+        np.asarray(estimate[name], np.float64)[index]  # None is NaN.
+        for name in ("value", "standard_error", "low", "high")
+    )
+    interval = "" if np.isnan(low) else f"[{low:.4g}, {high:.4g}]"
+    if not_identified:
+        interval = "not identified"
+    return title, f"{value:.5g}", "" if np.isnan(error) else f"{error:.3g}", interval
+
+
+def estimates_table(content: Mapping[str, Any]) -> str:
+    """A table of the estimates with their intervals, and the log-likelihoods, as text; of the
+    content of results.json.
+    """
+    rows = [("parameter", "estimate", "s.e.", f"{content['confidence']:.0%} interval")]
+    not_identified = content.get("not_identified", [])
+    for name, estimate in content["estimates"].items():
+        value = estimate.get("value")
+        if np.size(value) > _LARGEST_PRINTED or "value" not in estimate:
+            shape = estimate.get("shape", list(np.shape(value)))
+            rows.append((name, "", "", f"a table {shape}, see the model"))
+            continue
+        for index in np.ndindex(np.shape(value)):
+            title = element(name, index)
+            rows.append(_row(title, estimate, index, title in not_identified))
+        drawn = content.get("posterior", {}).get(name)
+        if drawn is not None and np.ndim(value) == 0:
+            spread = (
+                f"R-hat {drawn['r_hat']:.3f}, {drawn['effective_sample_size']:,.0f} effective draws"
+            )
+            cells = f"{drawn['mean']:.5g}", f"{drawn['sd']:.3g}", spread
+            rows.append(("  posterior by NUTS", *cells))
+    lines = [text_table(rows, left=(0, 3))]
+    lines.append(
+        f"Log-likelihood a step: {content['log_likelihood_per_step']:.5f} over"
+        f" {content['sessions']:,} sessions fitted"
+    )
+    if content["held_out_log_likelihood_per_step"] is not None:
+        lines[-1] += (
+            f", {content['held_out_log_likelihood_per_step']:.5f} over"
+            f" {content['held_out_sessions']:,} held out"
+        )
+    if content.get("latents"):
+        lines.append(f"{content['latents']}.")
+    if not_identified:
+        lines.append(
+            f"Not identified: {', '.join(not_identified)}. The log says nothing of these, alone or"
+            " together: give a prior, or leave some out."
+        )
+    if content["diverged"]:
+        lines.append("The fit diverged: these are the last finite parameters.")
+    elif content.get("stopped_early"):
+        lines.append(
+            "The fit stopped early, when the held-out likelihood rose no more; the parameters of"
+            " the best pass count."
+        )
+    elif not content["converged"]:
+        lines.append(
+            "The fit has not converged: raise LBFGS.max_iterations, Minibatches.passes or"
+            " MonteCarloEM.iterations in another folder."
+        )
+    return "\n".join(lines)

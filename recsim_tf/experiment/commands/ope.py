@@ -1,0 +1,217 @@
+"""Policies judged from logs as runs in folders: `recsim-tf ope`."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gin
+
+from recsim_tf import ope
+from recsim_tf.core.base.types import Policy
+from recsim_tf.core.base.validation import check_at_least, check_type
+from recsim_tf.core.nests import as_json
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.evaluation.baselines import (
+    Baseline,
+    Baselines,
+    baseline_policies,
+    named_baselines,
+    unchecked,
+)
+from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.fitting import load_model
+from recsim_tf.ope import report
+from recsim_tf.ope.evaluation import chosen_estimators
+from recsim_tf.policies import Deterministic, StochasticPolicy
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import write_json
+from recsim_tf.support.plots import figures
+from recsim_tf.support.tables import label
+
+# The policy of a log that brings its probabilities.
+_OF_LOG = "target policy"
+_TABLES = (".csv", ".csv.gz", ".csv.zip", ".parquet", ".pq")
+
+
+@gin.configurable("run_ope", module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class OpeRun:
+    """Which policies are judged from which log; in gin files `run_ope`.
+
+    Args:
+      log: the path of an episode file, or of a table .csv or .parquet for `ope.from_table`; an
+        `ope.Log`; or None for sessions that are simulated in `truth` under `logging`.
+      policies: to be judged, as `simulate.policies`. None are needed for a log that brings
+        their probabilities.
+      logging: the policy that logged, a name or function as in `policies`; None where the log has
+        its probabilities, and no estimator simulates it.
+      model: of the users: a simulator, or the folder of a fitted one; intervals then hold what the
+        fit leaves open. None for estimators without one.
+      truth: None, or the simulator of the users as they are, which tells what policies earn.
+      estimators: names of `recsim_tf.ope.PRESETS`.
+      num_sessions, num_steps: of a simulated log.
+      num_simulated, num_truth: sessions of a simulation with the model, and of the truth.
+      gamma: discount of each step, in [0, 1].
+      imports: modules that a fitted model may name, see `fitting.load_model`.
+      title: of the page.
+      seed: an integer.
+
+    Raises:
+      UsageError: for a log that is none, and where neither model nor truth says what policies see.
+    """
+
+    log: Any = None
+    policies: Baselines = ()
+    logging: Baseline | None = None
+    model: Any = None
+    truth: Simulator | None = None
+    estimators: Sequence[str] = ("snips", "simulated", "calibrated")
+    num_sessions: int = 1000
+    num_steps: int = 100
+    num_simulated: int = 10_000
+    num_truth: int = 100_000
+    gamma: float = 1.0
+    imports: Sequence[str] = ()
+    title: str = "Policies judged from a log"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("num_sessions", "num_steps", "num_simulated", "num_truth"):
+            least = 1 if name == "num_steps" else 2
+            check_at_least(least, **{f"run_ope.{name}": getattr(self, name)})
+        named_baselines("run_ope.policies", self.policies)
+        chosen_estimators(self.estimators)
+        if not isinstance(self.model, str | Simulator | None):
+            raise UsageError(
+                "run_ope.model must be a simulator, or the folder of a fitted one, got"
+                f" {type(self.model).__name__}"
+            )
+        if self.truth is not None:
+            check_type("run_ope.truth", self.truth, Simulator)
+        if self.log is None and (self.truth is None or self.logging is None):
+            raise UsageError(
+                "run_ope.log must be an episode file or a Log, or else run_ope.truth and"
+                " run_ope.logging be given, to simulate one"
+            )
+
+
+def run_ope(folder: RunDirectory) -> dict[str, Any]:
+    """Judges policies as `OpeRun` is configured; prints a table and some sentences for each, and
+    writes ope.json, report.html and estimates.png into the folder.
+
+    Returns:
+      The content of ope.json.
+
+    Raises:
+      ValueError: as `recsim_tf.ope.evaluate`, and for a policy that is not for this environment.
+    """
+    run = OpeRun()
+    model: Any = run.model
+    if isinstance(model, str):
+        model = load_model(model, run.imports)
+    simulator: Simulator | None = getattr(model, "simulator", model)
+    made_for = simulator if simulator is not None else run.truth
+    policies = _policies("run_ope.policies", run.policies, made_for)
+    logging = None
+    if run.logging is not None:
+        (logging,) = _policies("run_ope.logging", (run.logging,), made_for).values()
+    with folder.claim():
+        log = _log(run, made_for, logging)
+        first = next(iter(log.pieces()))
+        if not policies and not isinstance(first.target.slate, tuple):
+            policies = {_OF_LOG: None}
+        if not policies:
+            raise UsageError("run_ope.policies must hold at least one policy, got none")
+        known = {name: _known(policy, first) for name, policy in policies.items()}
+        results = ope.compare(
+            known,
+            log,
+            run.estimators,
+            model=model,
+            logging=logging,
+            gamma=run.gamma,
+            num_simulated=run.num_simulated,
+            seed=run.seed + 1,
+        )
+        truths = {
+            name: ope.truth(
+                run.truth, policy, first.num_steps, run.num_truth, run.seed + 2, run.gamma
+            )
+            for name, policy in known.items()
+            if run.truth is not None and policy is not None
+        }
+        content = _write(folder, run, results, truths)
+    print(results, end="\n\n")
+    for name, result in results.items():
+        print(*report.sentences(name, result, truths.get(name)), sep="\n", end="\n\n")
+    print(f"Page, figures and plot in {folder.path}")
+    return content
+
+
+def _policies(argument: str, baselines: Baselines, simulator: Simulator | None) -> dict[str, Any]:
+    """Policies by name, without the checks of their actions."""
+    named = named_baselines(argument, baselines)
+    if not named:
+        return {}
+    if simulator is None:
+        raise UsageError(f"run_ope.model or run_ope.truth must be given, to make {argument} for")
+    made = baseline_policies(named, simulator)
+    return {name: unchecked(policy) for name, policy in made.items()}
+
+
+def _log(run: OpeRun, simulator: Simulator | None, logging: Any) -> ope.Log:
+    if run.log is None:
+        assert run.truth is not None
+        trajectory = run.truth.rollout(logging, run.num_sessions, run.num_steps, run.seed)
+        return ope.from_trajectory(run.truth, trajectory, logging=_with_density(logging))
+    if isinstance(run.log, str) and run.log.endswith(_TABLES):
+        return ope.from_table(run.log)
+    if isinstance(run.log, str):
+        if simulator is None:
+            raise UsageError(
+                "run_ope.model or run_ope.truth must be given, to read an episode file"
+            )
+        return ope.from_episodes(run.log, simulator, _with_density(logging))
+    pieces = run.log.pieces() if hasattr(run.log, "pieces") else [None]
+    if not isinstance(next(iter(pieces)), ope.Log):
+        raise UsageError(
+            "run_ope.log must be the path of an episode file or of a table, or a recsim_tf.ope.Log,"
+            f" got {type(run.log).__name__}"
+        )
+    return run.log
+
+
+def _with_density(policy: Any) -> StochasticPolicy | None:
+    return policy if isinstance(policy, StochasticPolicy) else None
+
+
+def _known(policy: Policy | None, log: ope.Log) -> Any:
+    """The policy, or as a `Deterministic` one if its slates for the first steps of the log do not
+    depend on the seed.
+    """
+    if policy is None or isinstance(policy, StochasticPolicy):
+        return policy
+    certain = Deterministic(policy)
+    return certain if certain.holds(log.first_observation()) else policy
+
+
+def _write(
+    folder: RunDirectory,
+    run: OpeRun,
+    results: ope.Results,
+    truths: Mapping[str, ope.Estimate],
+) -> dict[str, Any]:
+    content = {
+        name: {**result.figures(), "truth": truths[name].figures() if name in truths else None}
+        for name, result in results.items()
+    }
+    content = as_json(content)
+    folder.write_operative_config()
+    ope.write_report(folder.path / "report.html", results, run.title, truths)
+    height = sum(1.6 + 0.45 * len(result) for result in results.values())
+    with figures(folder.path / "estimates.png", (9, height), len(results), 1) as all_axes:
+        for axes, (name, result) in zip(all_axes, results.items(), strict=True):
+            report.draw(axes, result, truths.get(name))
+            axes.set_title(label(name))
+    write_json(folder.path / "ope.json", content)
+    return content

@@ -1,0 +1,271 @@
+"""Training runs: learn, log, save, evaluate; and go on from where a run stopped."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gin
+import tensorflow as tf
+from tf_agents.policies import policy_saver
+
+from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.evaluation import outputs
+from recsim_tf.evaluation.evaluation import Evaluation
+from recsim_tf.evaluation.measures import PolicyResult
+from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.runs.process import quietly
+from recsim_tf.experiment.training.checkpoints import RunCheckpoints
+from recsim_tf.experiment.training.devices import Devices
+from recsim_tf.experiment.training.parts import Experiment
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import remove, storing, whole_folder
+from recsim_tf.support.progress import progress_bar
+from recsim_tf.support.stopping import StoppedError, noting_signals
+
+
+@gin.configurable("train", module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """How long a run trains, and when it logs, evaluates and saves; in gin files `train`.
+
+    Args:
+      num_iterations: iterations of the whole run; raise it to extend a finished run.
+      warmup_iterations: steps of all users before learning begins, at least 2.
+      log_interval: iterations that run in one call; the metrics are logged between two calls.
+      eval_interval: iterations between evaluations of the served policy, for the learning curve.
+      eval_users: sessions of such an evaluation.
+      checkpoint_interval: iterations between checkpoints.
+      max_checkpoints: checkpoints that are kept; with several workers at least two are.
+
+    Raises:
+      ValueError: for an argument out of range.
+    """
+
+    num_iterations: int = 10_000
+    warmup_iterations: int = 10
+    log_interval: int = 100
+    eval_interval: int = 500
+    eval_users: int = 1000
+    checkpoint_interval: int = 1000
+    max_checkpoints: int = 2
+
+    def __post_init__(self):
+        for name, value in dataclasses.asdict(self).items():
+            least = 2 if name == "warmup_iterations" else 1
+            check_at_least(least, **{f"train.{name}": value})
+
+    def next_call(self, done: int) -> int:
+        """Iterations from iteration `done` to the next at which something is due."""
+        intervals = (self.log_interval, self.eval_interval, self.checkpoint_interval)
+        return min(
+            self.num_iterations - done, *(interval - done % interval for interval in intervals)
+        )
+
+    def is_due(self, interval: int, done: int) -> bool:
+        """Whether iteration `done` ends an interval, or the run."""
+        return done % interval == 0 or done == self.num_iterations
+
+
+class TrainingRun:
+    """The training of an agent in a folder; it goes on from the folder's checkpoint.
+
+    The folder receives config.gin, operative_config.gin, checkpoints/, metrics.jsonl, TensorBoard's
+    tensorboard/, and at the end results.json, sessions.csv, learning_curve.png and the served
+    policy as a SavedModel in policy/.
+
+    Of several workers the chief evaluates and writes. The others write their own part of a
+    checkpoint, see `RunCheckpoints`, and wait for the chief.
+
+    Args:
+      folder, devices, schedule: the run.
+      parts: of the training, made in the scope of the devices' strategy.
+      evaluation: at the end, of the agent and its baselines; its users are those of the learning
+        curve too.
+    """
+
+    def __init__(
+        self,
+        folder: RunDirectory,
+        parts: Experiment,
+        devices: Devices,
+        schedule: Schedule,
+        evaluation: Evaluation,
+    ):
+        self._folder = folder
+        self._parts = parts
+        self._devices = devices
+        self._schedule = schedule
+        self._evaluation = evaluation
+        self._checkpoints = RunCheckpoints(
+            folder.checkpoints, parts, devices, schedule.max_checkpoints
+        )
+
+    def run(self) -> dict[str, Any] | None:
+        """Trains to the end.
+
+        Returns:
+          The content of results.json; None from a worker that is not the chief.
+
+        Raises:
+          StoppedError: if SIGINT (Ctrl-C) or SIGTERM came, to any worker, once a checkpoint is
+            saved.
+          CorruptError: if no checkpoint can be read.
+          UsageError: if one has more iterations than the schedule.
+          WorkerLostError: if another worker stopped.
+        """
+        folder, devices = self._folder, self._devices
+        reached = self._checkpoints.newest
+        if reached > self._schedule.num_iterations:
+            raise UsageError(
+                f"train.num_iterations must be at least {reached}, which the run in {folder.path}"
+                f" has reached, got {self._schedule.num_iterations}"
+            )
+        with folder.claim(devices.index), devices.watched():
+            restored = self._checkpoints.restore()
+            if devices.is_chief:
+                if restored is not None:
+                    print(
+                        f"Going on from iteration {restored:,} of"
+                        f" {self._schedule.num_iterations:,} in {folder.path}",
+                        flush=True,
+                    )
+                folder.rewind_metrics(-1 if restored is None else restored)
+                folder.write_operative_config()
+            signal = self._learn()
+            if signal:
+                done = self._parts.iteration
+                where = "stopped before the first iteration"
+                if done:
+                    where = f"stopped at iteration {done:,}, with a checkpoint in {folder.path}"
+                raise StoppedError(where, signal)
+            content = self._conclude() if devices.is_chief else None
+            # The others leave when the results are there: a worker that is gone is a lost one.
+            devices.largest(0)
+            return content
+
+    def _learn(self) -> int:
+        """Runs the remaining iterations.
+
+        Returns:
+          The signal that stopped it before the end, or 0.
+        """
+        schedule, parts, devices = self._schedule, self._parts, self._devices
+        evaluate = self._evaluation.evaluator(
+            parts.agent.name, parts.simulator, parts.policy, schedule.eval_users
+        )
+        done = self._parts.iteration
+        bar = progress_bar(
+            total=schedule.num_iterations,
+            initial=done,
+            unit="it",
+            desc=parts.agent.name,
+            dynamic_ncols=True,
+            mininterval=1.0,
+            show=devices.is_chief,
+        )
+        with noting_signals() as stop, bar, self._summaries():
+            if int(parts.loop.replay.num_added()) == 0:
+                parts.loop.collect(schedule.warmup_iterations)
+                parts.loop.metrics.read_and_clear(1.0)
+            if done == 0:
+                self._log({}, evaluate() if devices.is_chief else None)
+            # All workers stop when one of them gets a signal.
+            signal = devices.largest(stop.signal or 0)
+            while done < schedule.num_iterations and not signal:
+                ahead = schedule.next_call(done)
+                scalars = self._train(ahead)
+                done += ahead
+                signal = devices.largest(stop.signal or 0)
+                result = None
+                if devices.is_chief and schedule.is_due(schedule.eval_interval, done):
+                    result = evaluate()
+                    bar.set_postfix_str(f"return {result.mean_return:.1f}", refresh=False)
+                self._log(scalars, result)
+                bar.update(ahead)
+                if signal or schedule.is_due(schedule.checkpoint_interval, done):
+                    self._checkpoints.save(done)
+            return signal or devices.largest(stop.signal or 0)
+
+    def _train(self, num_iterations: int) -> dict[str, float]:
+        """Runs some iterations; returns the scalars to log."""
+        progress, loop = self._parts.progress, self._parts.loop
+        started = time.perf_counter()
+        loss_info = loop.run(num_iterations)
+        seconds = time.perf_counter() - started
+        progress.iteration.assign_add(num_iterations)
+        progress.seconds.assign_add(seconds)
+        # Agents without parts of a loss have () there.
+        parts = loss_info.extra._asdict() if loss_info.extra else {}
+        losses = {f"Losses/{name}": float(value) for name, value in parts.items()}
+        loss = {"Losses/Loss": float(loss_info.loss)}
+        return {**loop.metrics.read_and_clear(seconds), **loss, **losses}
+
+    @contextlib.contextmanager
+    def _summaries(self) -> Iterator[None]:
+        """Inside, summaries of the chief go to TensorBoard."""
+        if not self._devices.is_chief:
+            yield
+            return
+        path = self._folder.path / "tensorboard"
+        with (
+            storing(path),
+            contextlib.closing(tf.summary.create_file_writer(str(path))) as writer,
+            writer.as_default(),
+        ):
+            yield
+
+    def _log(self, scalars: dict[str, float], result: PolicyResult | None) -> None:
+        """Logs scalars of the current iteration, and an evaluation where there is one."""
+        if not self._devices.is_chief:
+            return
+        if result is not None:
+            scalars |= {**result.tags("eval"), "StandardError/eval": result.standard_error}
+        env_steps = self._parts.env_steps
+        self._folder.append_metrics(
+            {
+                "iteration": self._parts.iteration,
+                "env_steps": env_steps,
+                "seconds": round(float(self._parts.progress.seconds.numpy()), 3),
+                **scalars,
+            }
+        )
+        for tag, value in scalars.items():
+            tf.summary.scalar(tag, value, step=env_steps)
+        # Before the checkpoint after which they are not written again.
+        tf.summary.flush()
+
+    def _conclude(self) -> dict[str, Any]:
+        """Evaluates every policy, writes the results and prints the table."""
+        folder, parts, env_steps = self._folder, self._parts, self._parts.env_steps
+        results = self._evaluation.evaluate(parts.simulator, parts.policies(parts.simulator))
+        seconds = float(parts.progress.seconds.numpy())
+        content = {
+            "policies": [result.as_json() for result in results],
+            "train": {
+                "iterations": self._parts.iteration,
+                "env_steps": env_steps,
+                "train_steps": int(parts.progress.train_step.numpy()),
+                "seconds": round(seconds, 1),
+                "env_steps_per_second": round(env_steps / max(seconds, 1e-9)),
+            },
+        }
+        outputs.write_sessions(folder.path / "sessions.csv", results)
+        rows = folder.metrics()
+        outputs.plot_learning_curve(
+            folder.path / "learning_curve.png", rows, results, parts.agent.name
+        )
+        # TensorFlow warns of names and types that are TF-Agents' own.
+        with quietly(), whole_folder(folder.path / "policy") as written, storing(written):
+            policy_saver.PolicySaver(parts.policy, batch_size=None).save(str(written))
+            # TensorFlow may fail to remove them without an error.
+            remove(written / "variables" / "variables_temp")
+        # Last, since it says that a run is finished.
+        folder.write_results(content)
+        print(outputs.results_table(results))
+        print(
+            f"Trained for {self._parts.iteration:,} iterations, {env_steps:,} user steps, in"
+            f" {seconds:,.0f} s. Results in {folder.path}"
+        )
+        return content

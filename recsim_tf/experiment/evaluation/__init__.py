@@ -1,6 +1,0 @@
-"""Evaluation of policies: sessions of fresh users, measures of them, comparisons of values."""
-
-import recsim_tf.agents  # noqa: F401  # It imports TF-Agents.
-from recsim_tf.experiment.evaluation.evaluation import Evaluation
-
-__all__ = ["Evaluation"]

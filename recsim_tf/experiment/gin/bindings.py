@@ -1,0 +1,109 @@
+"""The bindings of gin files: as they are written, as gin holds them, and by short names."""
+
+import contextlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import gin
+from gin import config_parser
+from gin.config import ConfigurableReference
+
+from recsim_tf.experiment.gin.config_files import find_config
+
+
+class Reference(str):
+    """A reference as a gin file writes it, such as "@shop()" or "%size"."""
+
+    @property
+    def name(self) -> str:
+        """The name without signs and scopes."""
+        return self.strip("@%()").rpartition("/")[2]
+
+
+class _Written(config_parser.ParserDelegate):
+    """Keeps references as they are written, where gin would look them up."""
+
+    def configurable_reference(self, scoped_configurable_name: str, evaluate: bool) -> Reference:
+        return Reference(f"@{scoped_configurable_name}{'()' if evaluate else ''}")
+
+    def macro(self, macro_name: str) -> Reference:
+        return Reference(f"%{macro_name}")
+
+
+def statements(path: str | Path) -> Iterator[Any]:
+    """The statements of a gin file, by gin's own parser. Nothing that they name is looked up."""
+    with open(path, encoding="utf-8") as file:
+        yield from config_parser.ConfigParser(file, _Written())
+
+
+def all_statements(files: Sequence[str | Path], bindings: Sequence[str]) -> Iterator[Any]:
+    """The statements of gin files, with those of the files that they include, and of bindings."""
+    for path in files:
+        for statement in statements(path):
+            yield statement
+            if isinstance(statement, config_parser.IncludeStatement):
+                yield from all_statements([find_config(statement.filename)], [])
+    for binding in bindings:
+        yield from config_parser.ConfigParser(binding, _Written())
+
+
+def references(value: Any) -> Iterator[Reference]:
+    """The references in a value of a statement, at any depth."""
+    if isinstance(value, Reference):
+        yield value
+    elif isinstance(value, dict):
+        yield from references(list(value.items()))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from references(item)
+
+
+def bound_value(name: str) -> Any:
+    """The value that is bound to a parameter, with gin's references as such; None if there is none.
+
+    Args:
+      name: of the parameter, such as "experiment.simulator", or of a macro, such as "%size".
+    """
+    try:
+        value = gin.query_parameter(name)
+    except ValueError:
+        return None
+    is_macro = isinstance(value, ConfigurableReference) and repr(value).startswith("%")
+    return bound_value(repr(value)) if is_macro else value
+
+
+def has_value(reference: Reference) -> bool:
+    """Whether it refers to a function or a class, to a bound macro, or to a constant."""
+    if reference.startswith("@"):
+        return True
+    for name in (reference, reference[1:]):  # Of a macro, and of a constant.
+        with contextlib.suppress(ValueError):
+            gin.query_parameter(name)
+            return True
+    return False
+
+
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """The shortest last part of each binding's name that no other name ends with: "target" of
+    "SlateQTargets.target".
+    """
+    names = list(dict.fromkeys(names))
+    return {
+        name: next(
+            (
+                end
+                for end in _ends(name)
+                if not any(end in _ends(other) for other in names if other != name)
+            ),
+            name,
+        )
+        for name in names
+    }
+
+
+def _ends(name: str) -> Sequence[str]:
+    """The last parts of a name, from the shortest to the whole."""
+    starts = [match.end() for match in re.finditer(r"[./]", name)]
+    return [name[start:] for start in [*reversed(starts), 0]]

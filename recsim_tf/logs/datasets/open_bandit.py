@@ -1,0 +1,191 @@
+"""The Open Bandit Dataset as logged sessions, of single impressions and of pages."""
+
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from recsim_tf.core.base.validation import check_at_least, check_one_of
+from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.tables import parsing
+from recsim_tf.logs.tables.faults import Faults
+from recsim_tf.logs.tables.frames import pandas, read_columns
+
+CAMPAIGNS = ("all", "men", "women")
+POLICIES = ("random", "bts")
+_NUM_POSITIONS = 3
+_COLUMNS = ("timestamp", "item_id", "position", "click", "propensity_score")
+_USER_FEATURES = tuple(f"user_feature_{number}" for number in range(4))
+_ITEM_CATEGORIES = tuple(f"item_feature_{number}" for number in range(1, 4))
+
+
+class OpenBanditLog(NamedTuple):
+    """S impressions, each a session of one step and a slate of one item, and what a click model may
+    know of them.
+    """
+
+    # `documents` int32 item ids, `response` int32 0 for a click and 1 for none; nobody leaves
+    log: SessionLog
+    # int32 [S], where on the page the item stood: 0, 1 or 2 from left to right
+    position: np.ndarray
+    # float64 [S], in (0, 1]: the probability of the item at this position, as it was logged
+    propensity: np.ndarray
+    # int32 [S, 4], positions in `user_categories`; their number where it is none of them
+    user_features: np.ndarray
+    user_categories: tuple[np.ndarray, ...]  # 4 arrays of hashes, sorted
+    # float32 [S], the user's past clicks on the item shown, as the data set counts them
+    affinity: np.ndarray
+    timestamp: np.ndarray  # datetime64[ns] [S], UTC
+    item_numeric: np.ndarray  # float32 [D], item feature 0
+    # int32 [D, 3], codes of item features 1 to 3, numbered in order of item id
+    item_categories: np.ndarray
+
+    @property
+    def item(self) -> np.ndarray:
+        """int32 [S]: the item shown."""
+        return self.log.documents[:, 0, 0]
+
+    @property
+    def clicked(self) -> np.ndarray:
+        """bool [S]."""
+        return self.log.response[:, 0] == 0
+
+    @property
+    def num_items(self) -> int:
+        """D."""
+        return len(self.item_numeric)
+
+
+def read_open_bandit(
+    folder: str | os.PathLike,
+    campaign: str = "all",
+    policy: str = "random",
+    like: OpenBanditLog | None = None,
+) -> OpenBanditLog:
+    """Reads one log of the Open Bandit Dataset (Saito et al. 2020, arXiv 2008.07146), impressions
+    in the order of the file.
+
+    A row is one item at one of three positions of a page; rows of the same page are not marked, so
+    that each is a session.
+
+    Features of users and items are hashes. Those of items differ between the folders of the two
+    policies, but group the same items: their codes, numbered in order of item id, agree. Those of
+    users are the same in both, but not all of them occur in each.
+
+    Args:
+      folder: the data set; it has a folder `POLICY/CAMPAIGN` with `CAMPAIGN.csv` and
+        `item_context.csv`.
+      campaign: "all", "men" or "women", the items on offer.
+      policy: "random", uniform, or "bts", Bernoulli Thompson sampling.
+      like: a log whose `user_categories` are used for the codes of users, such as that of the other
+        policy; by default those of this log.
+
+    Raises:
+      FileNotFoundError, ImportError: as `from_table`.
+      ValueError: for another campaign or policy, and as `from_table`, with row and column.
+    """
+    check_one_of(CAMPAIGNS, campaign=campaign)
+    check_one_of(POLICIES, policy=policy)
+    place = os.path.join(os.fspath(folder), policy, campaign)
+    item_numeric, item_categories = _read_items(os.path.join(place, "item_context.csv"))
+    num_items = len(item_numeric)
+    affinities = [f"user-item_affinity_{item}" for item in range(num_items)]
+    path = os.path.join(place, f"{campaign}.csv")
+    frame = read_columns(path, (*_COLUMNS, *_USER_FEATURES, *affinities))
+    faults = Faults(frame)
+    item = faults.whole_numbers("item_id", 0, num_items - 1).astype(np.int32)
+    position = faults.whole_numbers("position", 1, _NUM_POSITIONS).astype(np.int32)
+    click = faults.whole_numbers("click", 0, 1).astype(np.int32)
+    propensity = faults.numbers("propensity_score", lambda x: (x > 0) & (x <= 1), "be in (0, 1]")
+    time, valid = parsing.timestamps(frame["timestamp"])
+    valid &= np.abs(time) < 2.0**63  # Of nanoseconds.
+    faults.refuse(~valid, "timestamp", "be a date (ISO 8601)", "invalid timestamp")
+    features, categories = [], []
+    for number, name in enumerate(_USER_FEATURES):
+        codes, known = parsing.codes(
+            _hashes(frame, faults, name),
+            None if like is None else like.user_categories[number],
+            ordered=True,
+        )
+        features.append(np.where(codes < 0, len(known), codes))
+        categories.append(known)
+    affinity = np.zeros(len(frame))
+    for number, name in enumerate(affinities):
+        values = faults.numbers(
+            name, lambda x: x >= 0, "be a number of at least 0", read=parsing.float32
+        )
+        affinity = np.where(item == number, values, affinity)
+    log = SessionLog(
+        length=np.ones(len(frame), np.int32),
+        departed=np.zeros(len(frame), bool),
+        initial=(),
+        documents=item[:, np.newaxis, np.newaxis],
+        shown=np.ones((len(frame), 1, 1), bool),
+        hidden=(),
+        response=1 - click[:, np.newaxis],
+        innovation=(),
+    )
+    return OpenBanditLog(
+        log=log,
+        position=position - 1,
+        propensity=propensity,
+        user_features=np.stack(features, axis=1).astype(np.int32),
+        user_categories=tuple(categories),
+        affinity=parsing.as_float32(affinity),
+        timestamp=time.astype("datetime64[ns]"),
+        item_numeric=item_numeric,
+        item_categories=item_categories,
+    )
+
+
+def _read_items(path: str) -> tuple[np.ndarray, np.ndarray]:
+    """float32 [D] and int32 [D, 3], by item id."""
+    frame = read_columns(path, ("item_id", "item_feature_0", *_ITEM_CATEGORIES))
+    faults = Faults(frame)
+    item = faults.whole_numbers("item_id", 0, len(frame) - 1)
+    order, repeated = np.argsort(item), pandas().Series(item).duplicated().to_numpy()
+    faults.refuse(repeated, "item_id", "differ from the other items", "duplicate item")
+    numeric = faults.numbers(
+        "item_feature_0", np.isfinite, "be a finite number", read=parsing.float32
+    )
+    categories = [
+        pandas().factorize(_hashes(frame, faults, name).iloc[order])[0] for name in _ITEM_CATEGORIES
+    ]
+    return numeric[order], np.stack(categories, axis=1).astype(np.int32)
+
+
+def _hashes(frame: Any, faults: Faults, name: str) -> Any:
+    """A column of hashes, none of which is missing."""
+    faults.refuse(frame[name].isna().to_numpy(), name, "be a hash", f"invalid {name}")
+    return frame[name]
+
+
+def page_log(impressions: OpenBanditLog, max_affinity: int = 2) -> SessionLog:
+    """Each impression as a session of one page, on which one item is shown at its position and the
+    two others are empty.
+
+    Args:
+      impressions: S impressions, as `read_open_bandit` reads them.
+      max_affinity: affinities are whole numbers in [0, max_affinity]; larger ones count as it. At
+        least 0.
+
+    Returns:
+      A log with `initial` the codes of the users' features, int32 [S, 4]; `documents` item ids
+      int32 [S, 1, 3], 0 where nothing is shown; `hidden` affinities int32 [S, 1, 3]; `response`
+      int32 [S, 1, 3], 1 for a click.
+    """
+
+    check_at_least(0, max_affinity=max_affinity)
+
+    def at_position(values):
+        """int32 [S, 1, 3]: values [S] at the positions shown, zeros elsewhere."""
+        return np.where(shown, values[:, np.newaxis, np.newaxis], 0).astype(np.int32)
+
+    shown = (impressions.position[:, np.newaxis] == np.arange(_NUM_POSITIONS))[:, np.newaxis]
+    return impressions.log._replace(
+        initial=impressions.user_features,
+        documents=at_position(impressions.item),
+        shown=shown,
+        hidden=at_position(np.minimum(np.rint(impressions.affinity), max_affinity)),
+        response=at_position(impressions.clicked),
+    )

@@ -1,0 +1,117 @@
+"""Result pages of a search engine as logged sessions of one page."""
+
+import logging
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.tables import parsing
+from recsim_tf.logs.tables.faults import Faults
+from recsim_tf.logs.tables.frames import as_frame, check_present, pandas
+
+_LOG = logging.getLogger(__name__)
+_COLUMNS = ("query", "documents", "clicked_positions")
+
+
+class ResultPages(NamedTuple):
+    """S result pages of K documents, each a session of one step, and what its ids stand for.
+
+    The log is for `PageClicks-v0` of users with one feature of one category and of `pairs` of a
+    query and a document as items:
+
+        users = PageClickUsers(feature_probs=[[1.0]], click_model=UserBrowsing(examination))
+        items = PageItems(pages.num_pairs + 1, item_effect=0.0, affinity_probs=[1.0])
+    """
+
+    # `documents` are positions in `pairs`, their number for a pair that is not among them;
+    # `response` is int32 [S, 1, K], 1 where clicked
+    log: SessionLog
+    pairs: Any  # pandas MultiIndex [D] of queries and documents, in order of first appearance
+
+    @property
+    def num_pairs(self) -> int:
+        """D."""
+        return len(self.pairs)
+
+
+def read_result_pages(
+    table: str | os.PathLike | Any, like: ResultPages | None = None
+) -> ResultPages:
+    """Reads result pages, such as those of the Yandex click log (WSCD 2012), from a table with one
+    row for each page:
+
+      query: an id, number or text.
+      documents: list of K ids, from the top.
+      clicked_positions: list of whole numbers in [0, K). The order of clicks, and how often a
+        document is clicked, do not count.
+
+    Args:
+      table: a pandas DataFrame, a pyarrow Table, or the path of a Parquet file.
+      like: pages whose pairs of query and document are used, such as those of a fit. How many pages
+        have other queries, and other documents, is logged as a warning. By default the pairs are
+        those of the table.
+
+    Raises:
+      FileNotFoundError, ImportError: as `from_table`.
+      ValueError: for a missing column, and for the first fault, with row and column.
+    """
+    pd = pandas()
+    frame = as_frame(table)
+    check_present(frame, _COLUMNS)
+    faults = Faults(frame)
+    query = frame["query"]
+    faults.refuse(parsing.codes(query)[0] < 0, "query", "be an id", "invalid query")
+    documents, size = _lists(frame, "documents", faults)
+    slate_size = size[0]
+    if not slate_size:
+        raise ValueError("row 0, column 'documents' must have at least one document, got none")
+    allowed = f"have as many documents as the first row, {slate_size}"
+    faults.refuse(size != slate_size, "documents", allowed, "other number of documents")
+    row = np.repeat(np.arange(len(frame)), slate_size)
+    is_id = parsing.codes(documents)[0] >= 0
+    faults.refuse(~is_id, "documents", "have ids", "invalid document", row)
+    clicks, size = _lists(frame, "clicked_positions", faults)
+    position, row_of_click = parsing.numbers(clicks), np.repeat(np.arange(len(frame)), size)
+    is_position = parsing.is_whole(position) & (position >= 0) & (position < slate_size)
+    allowed = f"have whole numbers in [0, {slate_size - 1}]"
+    faults.refuse(~is_position, "clicked_positions", allowed, "invalid position", row_of_click)
+    clicked = np.zeros([len(frame), 1, slate_size], np.int32)
+    clicked[row_of_click, 0, position.astype(np.int64)] = 1
+
+    shown = pd.MultiIndex.from_arrays([query.to_numpy()[row], documents], names=_COLUMNS[:2])
+    pairs = shown.unique() if like is None else like.pairs
+    ids = pairs.get_indexer(shown)
+    if (ids < 0).any():
+        new_query = ~query.isin(pairs.get_level_values(0))
+        _LOG.warning(
+            "%d of %d pages have a query that is not known, and %d a document that is not known for"
+            " its query",
+            new_query.sum(),
+            len(frame),
+            len(np.unique(row[ids < 0])),
+        )
+    ids = np.where(ids < 0, len(pairs), ids).astype(np.int32).reshape(clicked.shape)
+    log = SessionLog(
+        length=np.ones(len(frame), np.int32),
+        departed=np.zeros(len(frame), bool),
+        initial=np.zeros([len(frame), 1], np.int32),
+        documents=ids,
+        shown=np.ones(ids.shape, bool),
+        hidden=np.zeros_like(ids),
+        response=clicked,
+        innovation=(),
+    )
+    return ResultPages(log, pairs)
+
+
+def _lists(frame: Any, column: str, faults: Faults) -> tuple[Any, np.ndarray]:
+    """The entries of the lists of a column one after the other, a Series, and their numbers."""
+    lists = list(frame[column])
+    is_list = np.array([isinstance(each, list | tuple | np.ndarray) for each in lists])
+    faults.refuse(~is_list, column, "be a list", f"invalid {column}")
+    entries = [entry for each in lists for entry in each]
+    # By pandas' rules for a column, where there are no entries too.
+    dtype = None if entries else object
+    return pandas().Series(entries, dtype=dtype), np.array([len(each) for each in lists])

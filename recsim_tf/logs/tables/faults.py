@@ -1,0 +1,129 @@
+"""Columns of a table, and the faults in their rows. The first fault is raised; or faulty sessions
+are marked, for callers that drop them.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from recsim_tf.core.base.ranges import shown
+from recsim_tf.logs.tables import parsing
+from recsim_tf.support.errors import printable
+
+
+class Faults:
+    """What is wrong with R rows of sessions.
+
+    Args:
+      frame: the table, a DataFrame of R rows.
+      sessions: int [R], the session of each row, from 0; None where each row is one.
+      drop: mark faulty sessions instead of raising.
+      place: by name, columns that errors tell beside the row.
+    """
+
+    def __init__(
+        self,
+        frame: Any,
+        sessions: np.ndarray | None = None,
+        drop: bool = False,
+        place: Mapping[str, str] = MappingProxyType({}),
+    ):
+        self._frame = frame
+        self._place = place
+        self._rows = np.arange(len(frame))
+        self._sessions = sessions = self._rows if sessions is None else sessions
+        self._drop = drop
+        self._faulty = np.zeros(sessions.max(initial=-1) + 1, bool)
+        self.dropped: dict[str, int] = {}  # sessions by the first reason found
+
+    def numbers(
+        self,
+        column: str,
+        is_allowed: Callable[[np.ndarray], np.ndarray],
+        allowed: str,
+        reason: str = "",
+        read: Callable[[Any], np.ndarray] = parsing.numbers,
+    ) -> np.ndarray:
+        """[R]: a column as finite numbers, as `read` makes them; those that `is_allowed` does not
+        take are refused, see `refuse`.
+        """
+        values = read(self._frame[column])
+        valid = np.isfinite(values) & is_allowed(values)
+        self.refuse(~valid, column, allowed, reason or f"invalid {column}")
+        return values
+
+    def whole_numbers(self, column: str, low: int, high: int) -> np.ndarray:
+        """int64 [R]: a column as whole numbers in [low, high], see `refuse`."""
+
+        def is_allowed(values):
+            return parsing.is_whole(values) & (values >= low) & (values <= high)
+
+        allowed = f"be a whole number in [{low}, {high}]"
+        return self.numbers(column, is_allowed, allowed).astype(np.int64)
+
+    def flags(self, column: str, reason: str = "") -> np.ndarray:
+        """bool [R]: a column of 0 and 1, see `refuse`."""
+        values = self.numbers(
+            column, lambda value: np.isin(value, (0, 1)), "be 0 or 1", reason, parsing.flags
+        )
+        return values == 1
+
+    def known(self, column: str, vocabulary: Any, allowed: str, reason: str = "") -> np.ndarray:
+        """int64 [R]: a column of ids as positions in a vocabulary, -1 where it is empty; others are
+        refused.
+        """
+        codes, _ = parsing.codes(self._frame[column], vocabulary)
+        unknown = (codes < 0) & self._frame[column].notna().to_numpy()
+        self.refuse(unknown, column, allowed, reason)
+        return codes
+
+    def refuse(
+        self,
+        bad: np.ndarray,
+        column: str,
+        allowed: str,
+        reason: str,
+        rows: np.ndarray | None = None,
+    ) -> None:
+        """Raises a ValueError for the first bad row, or marks the sessions of all bad rows.
+
+        Args:
+          bad: bool [M], of the rows int [M], from 0 at the first row of data; None for all.
+          allowed: what is allowed in the column, such as "be in (0, 1]", for the message.
+          reason: name of the fault in `dropped`.
+        """
+        if not bad.any():
+            return
+        rows = self._rows if rows is None else rows
+        if not self._drop:
+            row = rows[bad].min()
+            cells = {name: self._frame[of].iloc[row] for name, of in self._place.items()}
+            place = ", ".join(f"{name} {_plain(cell)}" for name, cell in cells.items())
+            raise ValueError(
+                f"row {row}{place and f' ({place})'}, column {column!r} must {allowed}, got"
+                f" {_plain(self._frame[column].iloc[row])}"
+            )
+        sessions = np.unique(self._sessions[rows[bad]])
+        fresh = sessions[~self._faulty[sessions]]
+        self._faulty[fresh] = True
+        if len(fresh):
+            self.dropped[reason] = self.dropped.get(reason, 0) + len(fresh)
+
+    def sound(self, rows: np.ndarray) -> np.ndarray:
+        """bool [M]: which rows are of sessions without a fault so far."""
+        return ~self._faulty[self._sessions[rows]]
+
+    @property
+    def summary(self) -> str:
+        """The sessions dropped by reason, in one line; "" if there are none."""
+        if not self.dropped:
+            return ""
+        reasons = ", ".join(f"{reason} {count}" for reason, count in self.dropped.items())
+        return f"{sum(self.dropped.values())} of {len(self._faulty)} sessions dropped: {reasons}"
+
+
+def _plain(value: Any) -> str:
+    """A value as Python prints it shortly, on one line."""
+    return printable(shown(value.item() if isinstance(value, np.generic) else value))

@@ -1,0 +1,105 @@
+"""Measures of the corpus, worked out by hand, and where they are defined."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import recsim_tf
+from recsim_tf.evaluation.corpus_measures import (
+    coverage,
+    provider_exposure,
+    provider_gini,
+    slate_diversity,
+)
+from recsim_tf.evaluation.evaluation import Evaluation
+from recsim_tf.evaluation.measures import over_seeds
+from recsim_tf.evaluation.outputs import results_table, write_sessions
+from recsim_tf.policies import random_policy
+from tests.experiment.tiny_runs import read_csv
+from tests.rollout_policies import first_positions
+
+
+class Response(NamedTuple):
+    cluster_id: tf.Tensor
+
+
+class Step(NamedTuple):
+    slate: tf.Tensor
+    response: Any
+
+
+# The second slate is short: its last position counts for nothing.
+STEP = Step(tf.constant([[0, 1, 2], [4, 1, -1]]), Response(tf.constant([[0, 0, 1], [1, 0, 2]])))
+SECOND, THIRD = 1 / np.log2(3), 0.5
+
+
+def value(measure, size):
+    return measure.value(measure.counts(STEP, size).numpy())
+
+
+def test_exposure_falls_with_the_position():
+    exposure = np.array([1 + SECOND + SECOND, THIRD + 1, 0])
+    for provider in range(3):
+        found = value(provider_exposure(provider=provider), 3)
+        assert found == pytest.approx(exposure[provider] / exposure.sum())
+    # 0 has the rank 1, and so on.
+    expected = (2 * exposure[0] + 0 * exposure[1] - 2 * 0) / (3 * exposure.sum())
+    assert value(provider_gini(), 3) == pytest.approx(expected)
+
+
+def test_the_gini_coefficient_has_its_bounds():
+    gini = provider_gini()
+    assert gini.value(np.full([1, 4], 7.0)) == pytest.approx(0)
+    assert gini.value(np.array([[0, 0, 9.0, 0]])) == pytest.approx(0.75)
+    assert gini.value(np.zeros([1, 4])) == 0
+
+
+def test_diversity_is_the_share_of_pairs_that_differ():
+    # Two of three pairs, and the one pair of the short slate.
+    assert value(slate_diversity(), 2) == pytest.approx((2 / 3 + 1) / 2)
+    assert slate_diversity().value(np.zeros([1, 2])) == 0
+
+
+def test_coverage_is_the_share_of_each_corpus_that_is_shown():
+    assert value(coverage(), 5) == pytest.approx((3 / 5 + 2 / 5) / 2)
+
+
+MEASURES = {
+    "coverage": coverage(),
+    "gini": provider_gini(),
+    "first": provider_exposure(provider=0),
+    "diversity": slate_diversity(),
+}
+
+
+def test_they_are_in_results_and_not_in_sessions(tmp_path):
+    simulator = recsim_tf.interest_exploration(resample_documents=False, num_candidates=8)
+    evaluation = Evaluation(
+        6,
+        4,
+        measures=MEASURES | {"clicks too": lambda step: tf.reduce_sum(step.response.clicked, 1)},
+        seeds=(1, 2),
+        segments={"all": lambda user: tf.zeros([12], tf.int32)},
+    )
+    results = evaluation.results(simulator, lambda _: {"First": first_positions(2)})
+    for result in results:
+        # Slates of the first two candidates.
+        assert result.measures["coverage"] == {"mean": 2 / 8, "standard_error": None}
+        assert 0 < result.measures["gini"]["mean"] < 1
+        assert list(result.segments["all"]["0"]["measures"]) == ["clicks too"]
+    (mean,) = over_seeds(results)
+    assert mean.measures["gini"]["standard_error"] > 0
+    assert " 0.2500 " in results_table(results)
+    write_sessions(tmp_path / "sessions.csv", results)
+    columns = list(read_csv(tmp_path / "sessions.csv")[0])
+    assert columns[-3:] == ["outcome", "clicks too", "all"]
+
+
+def test_providers_of_a_world_have_a_gini_coefficient():
+    simulator = recsim_tf.ecosystem(users_per_world=2)
+    found = Evaluation(4, 3, measures={"gini": provider_gini()}).evaluate(
+        simulator, {"Random": random_policy(simulator)}
+    )
+    assert 0 < found[0].measures["gini"]["mean"] < 1

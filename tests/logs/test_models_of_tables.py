@@ -1,0 +1,115 @@
+"""Tables of choices, of choices with dwell times, and of clicks with purchases: simulated, written,
+read, scored and fitted.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf import Clicks, Simulator, UserModel, fitting, logs, policies
+from recsim_tf.choice import MultinomialLogit, with_engagement
+from recsim_tf.fitting.checks.choices import predict_choices
+from recsim_tf.logs import from_table
+from tests.fitting.sessions import Ids
+from tests.worlds.purchases import purchases
+
+TRUTH = {
+    "users.price_effect": 0.7,
+    "users.cascade.continue_after_no_click": 0.8,
+    "users.cascade.continue_after_click": 0.55,
+}
+COLUMNS = ("session", "step", "position", "document", "clicked", "purchased")
+
+
+def as_table(log: logs.SessionLog) -> pd.DataFrame:
+    session, step, position = np.nonzero(log.shown & log.active[..., np.newaxis])
+    where = session, step, position
+    values = (*where, log.documents[where], *(leaf[where] for leaf in log.response))
+    return pd.DataFrame(dict(zip(COLUMNS, values, strict=True)))
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Simulator:
+    return purchases()
+
+
+@pytest.fixture(scope="module")
+def simulated(simulator) -> logs.SessionLog:
+    trajectory = simulator.rollout(policies.random_policy(simulator), 400, 5, seed=0)
+    return fitting.from_trajectory(trajectory)
+
+
+@pytest.fixture(scope="module")
+def read(simulated) -> logs.SessionLog:
+    return from_table(as_table(simulated), {name: name for name in COLUMNS}, departed=False).log
+
+
+def test_a_table_of_purchases_is_scored_as_what_was_simulated(simulator, simulated, read):
+    for leaf, written in zip(read.response, simulated.response, strict=True):
+        np.testing.assert_array_equal(leaf, written)
+    read = read._replace(initial=simulated.initial)
+    np.testing.assert_array_equal(
+        fitting.session_log_prob(simulator, read), fitting.session_log_prob(simulator, simulated)
+    )
+
+
+def test_a_fit_to_the_table_finds_the_parameters(simulator, simulated, read):
+    parameters = {
+        "users.price_effect": fitting.Parameter(start=0.0),
+        "users.cascade.continue_after_no_click": fitting.Parameter(start=0.5, support="unit"),
+        "users.cascade.continue_after_click": fitting.Parameter(start=0.5, support="unit"),
+    }
+    result = fitting.fit(simulator, parameters, read._replace(initial=simulated.initial))
+    assert result.converged
+    for name, estimate in result.estimates.items():
+        assert abs(estimate.value - TRUTH[name]) < 3 * estimate.standard_error
+        assert 0 < estimate.standard_error < 0.1
+
+
+LENGTH = np.float32([1.0, 2.0, 3.0])
+DWELLS = ("session", "step", "position", "document", "clicked", "engagement")
+
+
+class Viewers(UserModel):
+    """Viewers who watch longer what is longer."""
+
+    def initial_draws(self, num_users):
+        return tfd.Uniform(tf.zeros([num_users]), 1.0)
+
+    def response(self, state, slate):
+        length = tf.gather(LENGTH, slate.documents)
+        return with_engagement(
+            MultinomialLogit(no_click_mass=1.0)(length - state[:, tf.newaxis], slate.mask),
+            lambda clicked: tfd.LogNormal(tf.reduce_sum(clicked * length, axis=1), 0.5),
+        )
+
+    def outcome(self, state, slate, draw):
+        return Clicks(tf.one_hot(draw.choice, slate.mask.shape[1]))
+
+    def observe(self, state):
+        return state
+
+
+def test_a_table_of_choices_and_dwell_times_is_scored_as_what_was_simulated():
+    simulator = Simulator(Viewers(), Ids(len(LENGTH)), slate_size=2, num_candidates=3)
+    trajectory = simulator.rollout(policies.random_policy(simulator), 20, 3, seed=0)
+    simulated = fitting.from_trajectory(trajectory)
+    session, step, position = where = np.nonzero(simulated.shown)
+    clicked = simulated.response.choice[session, step] == position
+    engagement = np.where(clicked, simulated.response.engagement[session, step], np.nan)
+    values = (*where, simulated.documents[where], clicked, engagement)
+    table = pd.DataFrame(dict(zip(DWELLS, values, strict=True)))
+    read = from_table(table, {name: name for name in DWELLS}, departed=False)
+    log = read.with_engagement()._replace(initial=simulated.initial)
+    np.testing.assert_array_equal(log.response[0], simulated.response.choice)
+    assert (log.response[0] == 2).any(), "some choose nothing"
+    log_prob = fitting.session_log_prob(simulator, log)
+    assert np.isfinite(log_prob).all()
+    np.testing.assert_array_equal(log_prob, fitting.session_log_prob(simulator, simulated))
+    # The choice beside the dwell time is predicted.
+    predictions = predict_choices(simulator, log)
+    np.testing.assert_array_equal(predictions.logged, simulated.response.choice)
+    chosen = np.take_along_axis(predictions.probs, log.response[0][..., np.newaxis], axis=-1)
+    np.testing.assert_allclose(predictions.log_prob, np.log(chosen[..., 0]), rtol=1e-5)
