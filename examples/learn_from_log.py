@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import pandas
 import recsim_tf
 import tensorflow as tf
-from recsim_tf import ope
+from recsim_tf import logs, ope
 from recsim_tf.policies import PlackettLucePolicy
 
 QUICK, FOLDER = "--quick" in sys.argv, pathlib.Path("runs/examples/learn_from_log")
@@ -41,7 +41,7 @@ def learned(observation):
 old = PlackettLucePolicy.of_logits(liking, SLATE_SIZE)
 new = PlackettLucePolicy.of_logits(learned, SLATE_SIZE)
 trajectory = simulator.rollout(old, NUM_SESSIONS, NUM_STEPS, seed=0)
-log = ope.from_trajectory(simulator, trajectory, logging=old)
+log = logs.from_trajectory(trajectory, simulator, logging=old)
 train, held_out = log.take(slice(NUM_SESSIONS // 2)), log.take(slice(NUM_SESSIONS // 2, None))
 
 # %% What it climbs: rewards with weights of at most 5, divided by their mean.

@@ -12,7 +12,7 @@ import sys
 import matplotlib.pyplot as plt
 import recsim_tf
 import tensorflow as tf
-from recsim_tf import dynamics, fitting
+from recsim_tf import dynamics, fitting, logs
 from recsim_tf.policies import random_policy
 from tensorflow_probability import distributions as tfd
 
@@ -55,7 +55,7 @@ states = simulator.replay(trajectory).user  # of each step and user
 print(states._fields, states.taste.shape)
 
 # %% The fit. The log lacks the segment of a user, which is summed out.
-log = fitting.from_trajectory(trajectory)
+log = logs.from_trajectory(trajectory)
 log = log._replace(initial=log.initial._replace(segment=()))
 truth = {"users.taste.transition": 0.9, "users.taste.gain": 0.3}
 parameters = {name: fitting.Parameter(0.5) for name in truth}

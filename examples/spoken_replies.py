@@ -11,7 +11,7 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 import recsim_tf
-from recsim_tf import conversations, fitting
+from recsim_tf import conversations, fitting, logs
 from recsim_tf.conversations.logs import trained_weights
 from recsim_tf.conversations.types import UNKNOWN, Reply
 from recsim_tf.language import Recurrent
@@ -23,7 +23,7 @@ NAMES = ("funny", "dark", "slow", "long", "old")
 # %% A log of words whose replies are labelled.
 grammar = conversations.conversation_grammar(slate_size=3, attribute_names=NAMES, slip=0.0)
 people = recsim_tf.conversation(conversations.ConversationUsers(channel=grammar))
-labelled = fitting.simulated_log(people, num_sessions=NUM_SESSIONS, num_steps=4)
+labelled = logs.simulated_log(people, num_sessions=NUM_SESSIONS, num_steps=4)
 print(grammar.text(labelled.response.words[:2]))
 
 # %% The same without labels. A log that knows the mode alone has it beside an unknown symbol.

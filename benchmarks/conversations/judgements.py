@@ -25,7 +25,7 @@ from recsim_tf.core.base.types import Slate
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.fitting import Classes, Minibatches, Parameter, fit, hierarchical_normal
 from recsim_tf.fitting.estimate.fit import FitResult
-from recsim_tf.logs import SessionLog
+from recsim_tf.logs import Log
 
 _NUM_FOLDS = 5
 _UNIFORM = float(np.log(3))
@@ -136,7 +136,7 @@ def _placed(data: SoftAttributes, held_out: np.ndarray) -> float:
 
 
 def _fit(
-    data, log: SessionLog, factors: int, senses: int, slate_size: int, passes: int, seed: int
+    data, log: Log, factors: int, senses: int, slate_size: int, passes: int, seed: int
 ) -> FitResult:
     num_raters, num_films = len(data.rater_ids), len(data.titles)
     num_attributes = len(data.attribute_names)
@@ -186,7 +186,7 @@ def _fit(
 
 
 def _predicted(
-    result: FitResult, log: SessionLog, num_draws: int, seed: int
+    result: FitResult, log: Log, num_draws: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities [S, K, 3] of the relations, and the expected differences of degrees [S, K], of
     raters who mean any sense.

@@ -25,11 +25,11 @@ from recsim_tf.conversations.parts import Patience
 from recsim_tf.conversations.types import UNKNOWN, Reply
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting import LBFGS, Draws, Exact, Parameter, fit, simulated_log
+from recsim_tf.fitting import LBFGS, Draws, Exact, Parameter, fit
 from recsim_tf.fitting.checks.recovery import recover
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.language import Grammar
-from recsim_tf.logs import SessionLog
+from recsim_tf.logs import Log, simulated_log
 
 _PARAMETERS = (
     "choice_sharpness",
@@ -129,13 +129,13 @@ def talkers(**changes) -> Simulator:
     )
 
 
-def _log(simulator: Simulator, num_sessions: int, seed, settings: Settings, **latent) -> SessionLog:
+def _log(simulator: Simulator, num_sessions: int, seed, settings: Settings, **latent) -> Log:
     return simulated_log(
         simulator, num_sessions, NUM_TURNS, seed=seed, jit_compile=not settings.quick, **latent
     )
 
 
-def _fit(simulator: Simulator, true, log: SessionLog, settings: Settings) -> FitResult:
+def _fit(simulator: Simulator, true, log: Log, settings: Settings) -> FitResult:
     return fit(
         simulator,
         {name: Parameter(start=_START) for name in true},

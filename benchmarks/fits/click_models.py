@@ -28,7 +28,7 @@ from recsim_tf.fitting import LBFGS, Parameter, fit
 from recsim_tf.fitting.checks.choices import ChoicePredictions, predict_choices
 from recsim_tf.fitting.checks.perplexity import click_perplexity
 from recsim_tf.fitting.estimate.fit import FitResult
-from recsim_tf.logs import SessionLog, read_result_pages
+from recsim_tf.logs import Log, read_result_pages
 from recsim_tf.support.tables import text_table
 
 _HELD_OUT = 0.2
@@ -95,7 +95,7 @@ def click_models(path: str | None, test: str | None, seed: int, quick: bool) -> 
     }
 
 
-def _row(name: str, train: SessionLog, kept: SessionLog, num_pairs: int, quick: bool):
+def _row(name: str, train: Log, kept: Log, num_pairs: int, quick: bool):
     """What is measured of a model."""
     fitted_to, scored = train, kept
     if name == "cm":
@@ -119,14 +119,14 @@ def _row(name: str, train: SessionLog, kept: SessionLog, num_pairs: int, quick: 
 
 
 def _mean_and_pooled(
-    predictions: ChoicePredictions, log: SessionLog, conditional: bool
+    predictions: ChoicePredictions, log: Log, conditional: bool
 ) -> list[float | None]:
     """Both perplexities; None, as JSON has it, where one is infinite."""
     found = click_perplexity(predictions, log, conditional)
     return [each if np.isfinite(each) else None for each in (found.mean, found.pooled)]
 
 
-def fit_model(model: _Model, log: SessionLog, num_pairs: int, quick: bool) -> FitResult:
+def fit_model(model: _Model, log: Log, num_pairs: int, quick: bool) -> FitResult:
     """A model fitted to pages; items are pairs, and one more for those that are not known."""
     num_items, slate_size = num_pairs + 1, log.slate_size
     lengths = {"K": slate_size}
@@ -155,12 +155,12 @@ def fit_model(model: _Model, log: SessionLog, num_pairs: int, quick: bool) -> Fi
     )
 
 
-def times_shown(log: SessionLog, num_pairs: int) -> np.ndarray:
+def times_shown(log: Log, num_pairs: int) -> np.ndarray:
     """int64 [num_pairs + 1]: how often a log shows each pair."""
     return np.bincount(log.documents.ravel(), minlength=num_pairs + 1)
 
 
-def _with_mean_for_unseen(result: FitResult, train: SessionLog, num_pairs: int):
+def _with_mean_for_unseen(result: FitResult, train: Log, num_pairs: int):
     """The fitted simulator, whose pairs that no page of the training showed have the mean logits of
     those that it did, by how often.
     """
@@ -173,7 +173,7 @@ def _with_mean_for_unseen(result: FitResult, train: SessionLog, num_pairs: int):
     return result.simulator.with_parameters(tables)
 
 
-def _to_first_click(log: SessionLog) -> SessionLog:
+def _to_first_click(log: Log) -> Log:
     """The pages without the clicks below the first one."""
     return log._replace(response=log.response * (np.cumsum(log.response, axis=2) <= 1))
 

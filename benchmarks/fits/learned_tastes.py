@@ -5,13 +5,13 @@ from scipy import special
 
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.checks.choices import ChoicePredictions
-from recsim_tf.logs import SessionLog
+from recsim_tf.logs import Log
 
 _DRAWS = 400
 _LEAST = 1e-6  # variance of scores
 
 
-def predict_while_learning(simulator: Simulator, log: SessionLog, seed: int) -> ChoicePredictions:
+def predict_while_learning(simulator: Simulator, log: Log, seed: int) -> ChoicePredictions:
     """Choices of `DriftingTaste-v0`, each predicted by all choices before it in its session.
 
     The initial taste has the prior of the fit, is integrated out, and is learned from each choice:

@@ -20,10 +20,10 @@ from fits import recovery
 
 from recsim_tf.core.random import split_seed
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, interest_evolution
-from recsim_tf.fitting import Parameter, simulated_log
+from recsim_tf.fitting import Parameter
 from recsim_tf.fitting.likelihood.exact import Exact
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
-from recsim_tf.logs import SessionLog, episodes, stream_episodes
+from recsim_tf.logs import Log, episodes, simulated_log, stream_episodes
 from recsim_tf.policies.random import random_policy
 from recsim_tf.support.tables import text_table
 
@@ -104,7 +104,7 @@ def _fitted() -> FittedSimulator:
     )
 
 
-def _log_of_length(num_sessions: int, length: int, seed: int) -> SessionLog:
+def _log_of_length(num_sessions: int, length: int, seed: int) -> Log:
     # With so large a budget nobody leaves before.
     return simulated_log(_simulator(time_budget=1e4), num_sessions, length, seed)
 

@@ -41,7 +41,7 @@ from recsim_tf.fitting.checks.choices import calibrate, choices_among, mean_by_s
 from recsim_tf.fitting.checks.recovery import recover
 from recsim_tf.fitting.checks.responses import predict_responses
 from recsim_tf.fitting.estimate.information import LouisInformation
-from recsim_tf.logs import SessionLog, from_table
+from recsim_tf.logs import Log, from_table
 from recsim_tf.support.tables import text_table
 
 _NUM_ITEMS, _SLATE_SIZE, _NUM_VISITS, _PHONES = 60, 5, 4, 0.6
@@ -87,7 +87,7 @@ def simulate(generator: np.random.Generator, num_readers: int, drift: float) -> 
     return pd.concat(visits)
 
 
-def read(table: pd.DataFrame) -> SessionLog:
+def read(table: pd.DataFrame) -> Log:
     """The log of a table, by way of a file."""
     columns = {"session": "reader", "step": "visit", "position": "position", "document": "item"}
     columns |= {"clicked": "click", "engagement": "minutes"}
@@ -240,7 +240,7 @@ class Popularity:
       log: to which it is fitted.
     """
 
-    def __init__(self, log: SessionLog):
+    def __init__(self, log: Log):
         features, clicks = self._features(log), log.response[0].reshape(-1)
         self._weights = np.zeros(features.shape[1])
         for _ in range(20):
@@ -249,7 +249,7 @@ class Popularity:
             curvature = (features * (rates * (1 - rates))[:, np.newaxis]).T @ features
             self._weights += np.linalg.solve(curvature + np.eye(len(curvature)), gradient)
 
-    def log_prob(self, log: SessionLog) -> np.ndarray:
+    def log_prob(self, log: Log) -> np.ndarray:
         """[S, T]: of the clicks of a step."""
         rates = self._rates(self._features(log)).reshape(log.shown.shape)
         return np.log(np.where(log.response[0] == 1, rates, 1 - rates)).sum(axis=2)
@@ -258,7 +258,7 @@ class Popularity:
         return 1 / (1 + np.exp(-features @ self._weights))
 
     @staticmethod
-    def _features(log: SessionLog) -> np.ndarray:
+    def _features(log: Log) -> np.ndarray:
         _, _, position = np.indices(log.shown.shape).reshape(3, -1)
         phone = np.repeat(log.initial["phone"], log.shown[0].size).astype(int)
         by_position = np.eye(_SLATE_SIZE)[position]

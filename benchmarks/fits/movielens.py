@@ -44,9 +44,9 @@ from recsim_tf.fitting.parameters.parameter import hierarchical_normal
 from recsim_tf.fitting.validation.baselines import baselines
 from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.order import shuffle_steps
-from recsim_tf.logs import SessionLog, read_movielens, read_movies
+from recsim_tf.logs import Log, read_movielens, read_movies
 from recsim_tf.logs.datasets.movielens import MovieFeatures, MovieLensLog
-from recsim_tf.logs.session_log import take_steps
+from recsim_tf.logs.log import take_steps
 from recsim_tf.support.tables import text_table
 
 _LOGGED = ("documents", "shown", "response")
@@ -189,7 +189,7 @@ def _by_taste_of_training(result: FitResult, data: MovieLensLog) -> np.ndarray:
     return predict_choices(result.simulator, log, batch_size=100).probs
 
 
-def shuffled(log: SessionLog, test: np.ndarray, seed: int) -> SessionLog:
+def shuffled(log: Log, test: np.ndarray, seed: int) -> Log:
     """The log with the steps of each session in random order, those of the training part and those
     of the test, bool [S, T], apart.
     """

@@ -14,7 +14,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
 from recsim_tf.fitting import LBFGS, Curvature, Parameter, fit
 from recsim_tf.fitting.estimate.fit import FitResult
-from recsim_tf.logs import SessionLog, page_log
+from recsim_tf.logs import Log, page_log
 from recsim_tf.logs.datasets.open_bandit import OpenBanditLog
 
 _DTYPE = tf.float64
@@ -31,7 +31,7 @@ class Pages(NamedTuple):
     """A log and the environment that is fitted to it, as yet without effects."""
 
     simulator: Simulator
-    log: SessionLog
+    log: Log
 
 
 def pages(impressions: OpenBanditLog) -> Pages:
@@ -59,7 +59,7 @@ def pages(impressions: OpenBanditLog) -> Pages:
 
 def fit_pages(
     simulator: Simulator,
-    log: SessionLog,
+    log: Log,
     scales: Mapping[str, float],
     affinity: bool,
     errors: bool = False,
@@ -133,7 +133,7 @@ def prior_scales(
     return scales
 
 
-def click_probs(simulator: Simulator, log: SessionLog) -> np.ndarray:
+def click_probs(simulator: Simulator, log: Log) -> np.ndarray:
     """[S]: the probability of a click on the one item that each page shows."""
     documents = simulator.documents.describe(tf.constant(log.documents[:, 0]), ())
     slate = Slate(

@@ -27,7 +27,7 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf.choice import MultinomialLogit
 from recsim_tf.fitting import LBFGS, Draws, Parameter, fit
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 from recsim_tf.support.tables import text_table
 
 
@@ -85,7 +85,7 @@ _ELECTRICITY_DRAWS, _ELECTRICITY_SEEDS = 600, (0, 1, 2)
 _MAXIMUM = -3880.0
 
 
-def read_panel(file: Path, panel: Panel) -> SessionLog:
+def read_panel(file: Path, panel: Panel) -> Log:
     """The choices of each customer as a session, in their order."""
     customers: dict[str, dict[str, list[dict[str, str]]]] = {}
     with open(file, newline="") as rows:
@@ -112,12 +112,10 @@ def read_panel(file: Path, panel: Panel) -> SessionLog:
     response = np.array([[chosen for _, chosen in session] for session in padded], np.int32)
     shown = np.ones(documents.shape[:-1], bool)
     departed = np.zeros(len(length), bool)
-    return SessionLog(length, departed, (), documents, shown, (), response, ())
+    return Log(length, departed, (), documents, shown, (), response, ())
 
 
-def fit_panel(
-    log: SessionLog, panel: Panel, num_draws: int, seed: int, quick: bool
-) -> dict[str, Any]:
+def fit_panel(log: Log, panel: Panel, num_draws: int, seed: int, quick: bool) -> dict[str, Any]:
     """A fit from means of zero and spreads of one."""
     num_attributes = log.documents.shape[-1]
     start = {"mean": np.zeros(num_attributes), "spread": np.ones(panel.num_normal)}

@@ -25,12 +25,12 @@ from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf.core.distributions import uniform_ids
-from recsim_tf.fitting import simulated_log, validate
+from recsim_tf.fitting import validate
 from recsim_tf.fitting.checks.predictive import predictive_check
 from recsim_tf.fitting.checks.resimulation import Resimulation
 from recsim_tf.fitting.validation import Validation
 from recsim_tf.fitting.validation.verdicts import TRUST, UNKNOWN
-from recsim_tf.logs import SessionLog, read_open_bandit
+from recsim_tf.logs import Log, read_open_bandit, simulated_log
 from recsim_tf.support.tables import text_table
 
 _NUM_ITEMS, _SLATE_SIZE, _NUM_STEPS = 40, 2, 20
@@ -142,7 +142,7 @@ def validating(seed: int, data_dir: str, quick: bool) -> dict[str, Any]:
 
     def validated(simulator: recsim_tf.Simulator, number: int = 0) -> Validation:
         # A fit is not needed to leave the memory out, so that the static self is near the best.
-        def refit(log: SessionLog, fixed: dict[str, Any]) -> recsim_tf.Simulator:
+        def refit(log: Log, fixed: dict[str, Any]) -> recsim_tf.Simulator:
             changed = {"users.gain": 0.0, "users.level": -0.75} if fixed else {}
             return simulator.with_parameters(changed)
 

@@ -23,7 +23,7 @@ from recsim_tf.core.distributions import Given
 from recsim_tf.evaluation import Evaluation
 from recsim_tf.evaluation.fitted import FittedModel
 from recsim_tf.fitting import LBFGS, Parameter, fit, load_model, save_model
-from recsim_tf.logs import SessionLog
+from recsim_tf.logs import Log
 from recsim_tf.policies import PlackettLucePolicy
 from recsim_tf.support.tables import text_table
 
@@ -85,11 +85,11 @@ def _slates(logits: np.ndarray, shape: tuple[int, ...], generator: np.random.Gen
     return np.argsort(-noisy, axis=-1)[..., :_SLATE_SIZE].astype(np.int32)
 
 
-def _log(truth: _Truth, logits: np.ndarray, size: int, generator: Any) -> SessionLog:
+def _log(truth: _Truth, logits: np.ndarray, size: int, generator: Any) -> Log:
     slates = _slates(logits, (size, _NUM_STEPS), generator)
     mood = np.repeat(_MOOD * generator.standard_normal([size, 1]), _NUM_STEPS, axis=1)
     clicked = generator.random(slates.shape) < truth.click_probs(slates, mood)
-    return SessionLog(
+    return Log(
         length=np.full(size, _NUM_STEPS, np.int32),
         departed=np.ones(size, bool),
         initial=np.zeros(size, np.float32),

@@ -13,8 +13,9 @@ from sections import Section, Settings, section
 
 from recsim_tf.core import random
 from recsim_tf.environments.intents import intents
-from recsim_tf.fitting import Chains, MonteCarloEM, Parameter, fit, simulated_log
+from recsim_tf.fitting import Chains, MonteCarloEM, Parameter, fit
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.logs import simulated_log
 
 _NAME = "users.sensitivity"
 _TRUE = 0.8

@@ -5,9 +5,9 @@ import tensorflow as tf
 from off_policy.worlds import SLATE_SIZE, WORLDS, affine
 from sections import Section, Settings, section
 
-from recsim_tf import ope
+from recsim_tf import logs, ope
 from recsim_tf.core.distributions import PlackettLuce
-from recsim_tf.ope.densities import missing_support
+from recsim_tf.logs.densities import missing_support
 from recsim_tf.ope.estimators import Estimator
 from recsim_tf.ope.sample import gather
 from recsim_tf.policies import PlackettLucePolicy, random_policy
@@ -26,12 +26,12 @@ def measure(settings: Settings) -> Section:
     }
     figures = {}
     for name, logging in claimed.items():
-        log = ope.from_trajectory(world, trajectory, logging)
+        log = logs.from_trajectory(trajectory, world, logging=logging)
         weights = gather(target, log, [Estimator()]).read["slate"].reshape([number, size, 1])
         caught = [bool(ope.WeightDiagnostics.of(part).bias()) for part in weights]
         figures[f"checks.wrong_propensities.{name}"] = float(np.mean(caught))
     few = world.rollout(_best_only(), number * size, 1, settings.seed + 1)
-    log = ope.from_trajectory(world, few, _best_only())
+    log = logs.from_trajectory(few, world, logging=_best_only())
     mean = gather(target, log, [Estimator()]).weights(Estimator())
     drawn = missing_support(target, _best_only(), log, settings.seed)
     figures["checks.missing_support.by_draws"] = drawn

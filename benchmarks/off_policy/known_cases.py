@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf import ope
+from recsim_tf import logs
 from recsim_tf.core.base.types import Observation
 from recsim_tf.core.distributions import PlackettLuce
 from recsim_tf.ope.estimators import Estimator, Values
@@ -16,12 +16,12 @@ def log_of(slate, reward, logging, target, discount=()):
     """A log of full slates [S, T, K], with log-probabilities of both policies."""
     slate = np.asarray(slate, np.int32)
     active = np.ones(slate.shape[:2], bool)
-    return ope.Log(slate, np.asarray(reward, float), active, logging, target, discount=discount)
+    return logs.Log(slate, np.asarray(reward, float), active, logging, target, discount=discount)
 
 
 def items(probs):
     """Log-probabilities [S, T] of slates of one item."""
-    return ope.SlateLogProbs.of_items(np.log(np.asarray(probs, float)))
+    return logs.SlateLogProbs.of_items(np.log(np.asarray(probs, float)))
 
 
 def of_three(probs, num_rows=1):
@@ -37,7 +37,7 @@ def plackett_luce(probs, slates):
     marginals = distribution.marginals()[0].numpy()
     position = np.log(marginals[np.arange(2), slates])
     of_set = distribution.set_log_prob(slates).numpy()
-    return ope.SlateLogProbs(prefix[..., -1], prefix, position, of_set)
+    return logs.SlateLogProbs(prefix[..., -1], prefix, position, of_set)
 
 
 def sample(log, estimator, gamma=1.0) -> Sample:

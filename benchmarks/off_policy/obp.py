@@ -14,7 +14,7 @@ import processes
 from off_policy.worlds import WORLDS, affine
 from sections import Section, Settings, section
 
-from recsim_tf import ope
+from recsim_tf import logs, ope
 
 _ESTIMATORS = ("ips", "iips", "rips")
 _NUM_SESSIONS = {False: 10_000, True: 200}
@@ -23,9 +23,9 @@ _NUM_SESSIONS = {False: 10_000, True: 200}
 def measure(settings: Settings) -> Section:
     world, logging, target = WORLDS["several_clicks"], affine(1.0), affine(3.0)
     trajectory = world.rollout(logging, _NUM_SESSIONS[settings.quick], 1, settings.seed)
-    log = ope.from_trajectory(world, trajectory, logging)
-    feedback = ope.to_obp(log, target)
-    found = ope.evaluate(None, ope.from_obp(feedback), _ESTIMATORS)
+    log = logs.from_trajectory(trajectory, world, logging=logging)
+    feedback = logs.to_obp(log, target)
+    found = ope.evaluate(None, logs.from_obp(feedback), _ESTIMATORS)
     by_obp, line = values(settings.peer, feedback)
     rows = [("estimator", "here", "obp")]
     rows += [

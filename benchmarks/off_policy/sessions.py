@@ -12,7 +12,7 @@ from off_policy.worlds import cells
 from sections import Section, Settings, section
 
 import recsim_tf
-from recsim_tf import fitting, ope
+from recsim_tf import fitting, logs, ope
 from recsim_tf.adapters.tf_agents import SavedPolicy
 from recsim_tf.choice import MultinomialProportional
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, UtilityVideos
@@ -141,8 +141,8 @@ def _fitted(settings: Settings, rows: list) -> dict[str, float]:
     estimates = []
     for log_seed in range(number):
         trajectory = world.rollout(old, size, steps, 100 + settings.seed + log_seed)
-        result = fitting.fit(_world(**_WRONG), parameters, fitting.from_trajectory(trajectory))
-        log = ope.from_trajectory(world, trajectory, logging=old)
+        result = fitting.fit(_world(**_WRONG), parameters, logs.from_trajectory(trajectory))
+        log = logs.from_trajectory(trajectory, world, logging=old)
         estimates.append(
             ope.evaluate(
                 new, log, ("simulated", "calibrated"), model=result, logging=old, seed=log_seed

@@ -7,10 +7,10 @@ import tensorflow as tf
 from off_policy.worlds import WORLDS, affine
 from sections import Section, Settings, section
 
-from recsim_tf import ope
+from recsim_tf import logs
 from recsim_tf.core.distributions import PlackettLuce
 from recsim_tf.core.runs.execution import compiled
-from recsim_tf.ope.densities import densities
+from recsim_tf.logs.densities import densities
 
 _SIZES = {"3_of_10": (3, 10, 4096), "10_of_100": (10, 100, 256)}
 
@@ -41,7 +41,7 @@ def _weights(num_sessions: int) -> float:
     """Sessions a CPU second."""
     world, policy = WORLDS["multinomial"], affine(3.0)
     trajectory = world.rollout(affine(1.0), num_sessions, 1, seed=0)
-    log = ope.from_trajectory(world, trajectory)
+    log = logs.from_trajectory(trajectory, world)
     density = densities(policy, ["slate"])
     return num_sessions / _fastest(lambda: density(log))
 

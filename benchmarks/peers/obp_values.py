@@ -2,7 +2,7 @@
 
     python obp_values.py --path=LOG.npz
 
-The file holds feedback of slates, as `recsim_tf.ope.to_obp` gives it; or of single items, with
+The file holds feedback of slates, as `recsim_tf.logs.to_obp` gives it; or of single items, with
 `action_dist` [n, A, L] and `estimated_rewards` [n, A, L]. With the `campaign` of Open Bandit and a
 `seed`, obp also draws its Bernoulli Thompson sampling.
 """

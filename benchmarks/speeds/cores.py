@@ -15,9 +15,10 @@ from speeds.common import NUM_CANDIDATES, SLATE_SIZES, Section, Settings, sharde
 import recsim_tf
 from recsim_tf.core import random
 from recsim_tf.evaluation.evaluation import Evaluation
-from recsim_tf.fitting import Parameter, simulated_log
+from recsim_tf.fitting import Parameter
 from recsim_tf.fitting.likelihood.exact import Exact
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.logs import simulated_log
 from recsim_tf.policies import random_policy
 from recsim_tf.support.tables import text_table
 

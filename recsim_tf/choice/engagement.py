@@ -7,14 +7,24 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.choice.base import ChoiceDistribution
+from recsim_tf.core.distributions import PerhapsUnknown
 
 
 class ChoiceAndEngagement(NamedTuple):
     """A draw of `with_engagement`, or its distributions."""
 
     choice: Any  # int32 [B], the position chosen, or K for "no click"; or clicks [B, K]
-    # float [B], of the document chosen, or [B, K], of those clicked; elsewhere it means nothing
+    # float [B], of the document chosen, or [B, K], of those clicked; elsewhere it means nothing.
+    # NaN, or -1 among integers, where a log does not know it
     engagement: Any
+
+    def engagement_or(self, value: float) -> tf.Tensor:
+        """The engagement, with a value in place of what a log does not know."""
+        if self.engagement.dtype.is_floating:
+            is_known = ~tf.math.is_nan(self.engagement)
+        else:
+            is_known = self.engagement != -1
+        return tf.where(is_known, self.engagement, tf.cast(value, self.engagement.dtype))
 
 
 @tf.autograph.experimental.do_not_convert
@@ -34,8 +44,9 @@ def with_engagement(
             clicked = tf.one_hot(draw.choice, slate.mask.shape[1])
             return Watched(clicked, minutes=clicked * draw.engagement[:, tf.newaxis])
 
-    A draw is a `ChoiceAndEngagement`, which logs of `TableLog.with_engagement` hold. Where nothing
-    is chosen the engagement is not scored: its log-probability is 0.
+    A draw is a `ChoiceAndEngagement`, which logs of `Log.with_engagement` hold. Where nothing is
+    chosen, or a log does not know the engagement, it is not scored: its log-probability is 0. An
+    `outcome` or `update` that reads it takes `draw.engagement_or(value)` for such logs.
 
     Args:
       choice: of batch shape [B], from a choice model; or of clicks [B, K], with purchases or not.
@@ -48,9 +59,10 @@ def with_engagement(
     def of_chosen(choice):
         if is_one:
             clicked = tf.one_hot(choice, slate_size, dtype=dtype)
-            return tfd.Masked(engagement(clicked), choice < slate_size)
+            return tfd.Masked(PerhapsUnknown(engagement(clicked)), choice < slate_size)
         clicked, *_ = tf.nest.flatten(choice)
-        return tfd.Independent(tfd.Masked(engagement(tf.cast(clicked, dtype)), clicked > 0), 1)
+        amounts = PerhapsUnknown(engagement(tf.cast(clicked, dtype)))
+        return tfd.Independent(tfd.Masked(amounts, clicked > 0), 1)
 
     is_one = isinstance(choice, ChoiceDistribution)
     rates, *_ = tf.nest.flatten(choice.probs[..., :-1] if is_one else choice.mean())

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from recsim_tf.evaluation.measures import PolicyResult, over_seeds
-from recsim_tf.logs.tables.frames import pandas
+from recsim_tf.logs.tables.parsing import pandas
 from recsim_tf.support.files import write_csv
 from recsim_tf.support.plots import Curve, Estimate, draw_curves, draw_estimates, figure
 from recsim_tf.support.tables import text_table

@@ -58,7 +58,7 @@ _EXTERNAL = {
         logs.page_log,
         logs.read_movielens,
         logs.read_open_bandit,
-        ope.from_open_bandit,
+        logs.from_obp,
     ),
 }
 for _module, _configurables in _EXTERNAL.items():

@@ -19,7 +19,6 @@ from recsim_tf.fitting.sampling.nuts import NUTS
 from recsim_tf.fitting.sampling.session_draws import sample_sessions
 from recsim_tf.fitting.saving.models import load_model, save_model
 from recsim_tf.fitting.validation import validate
-from recsim_tf.logs.trajectories import from_trajectory, simulated_log
 
 __all__ = [
     "LBFGS",
@@ -37,7 +36,6 @@ __all__ = [
     "Particles",
     "Scores",
     "fit",
-    "from_trajectory",
     "hierarchical_normal",
     "load_model",
     "logged_users",
@@ -45,7 +43,6 @@ __all__ = [
     "sample_sessions",
     "save_model",
     "session_log_prob",
-    "simulated_log",
     "slate_support",
     "validate",
     "write_report",

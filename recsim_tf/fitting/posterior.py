@@ -27,7 +27,7 @@ from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.parameters.unconstrained import differentiated
 from recsim_tf.fitting.sampling import nuts
 from recsim_tf.fitting.sampling.nuts import NUTS
-from recsim_tf.logs.session_log import Sessions
+from recsim_tf.logs.log import Sessions
 
 # Of the search for the mode, which begins where a fit has ended or nearby.
 _MAX_ITERATIONS, _TOLERANCE = 20, 1e-8

@@ -1,5 +1,6 @@
-"""Logged sessions, and their readers: rollouts, tables, episode logs, the Open Bandit Dataset,
-result pages, MovieLens. `recsim_tf.conversations.logs` reads those of conversations.
+"""Logged sessions: one `Log`, its readers and what writes it: rollouts, tables, episode files, the
+Open Bandit Dataset, result pages, MovieLens. `recsim_tf.conversations.logs` reads those of
+conversations.
 
 Tables need pandas, Parquet and Arrow need pyarrow: extra `fitting`.
 """
@@ -7,23 +8,40 @@ Tables need pandas, Parquet and Arrow need pyarrow: extra `fitting`.
 from recsim_tf.logs.datasets.movielens import read_movielens, read_movies
 from recsim_tf.logs.datasets.open_bandit import page_log, read_open_bandit
 from recsim_tf.logs.datasets.result_pages import read_result_pages
-from recsim_tf.logs.session_log import SessionLog, SessionStream
+from recsim_tf.logs.log import Labels, Log, LogStream, SlateLogProbs
+from recsim_tf.logs.minari import to_minari
+from recsim_tf.logs.obp import from_obp, to_obp
+from recsim_tf.logs.rlds import to_rlds
 from recsim_tf.logs.tables.table import from_table
 from recsim_tf.logs.tables.visits import TableVisits
-from recsim_tf.logs.tables.writing import to_table
-from recsim_tf.logs.trajectories import from_episodes, stream_episodes
+from recsim_tf.logs.tables.writing import candidates_table, to_table
+from recsim_tf.logs.trajectories import (
+    from_episodes,
+    from_trajectory,
+    simulated_log,
+    stream_episodes,
+)
 
 __all__ = [
-    "SessionLog",
-    "SessionStream",
+    "Labels",
+    "Log",
+    "LogStream",
+    "SlateLogProbs",
     "TableVisits",
+    "candidates_table",
     "from_episodes",
+    "from_obp",
     "from_table",
+    "from_trajectory",
     "page_log",
     "read_movielens",
     "read_movies",
     "read_open_bandit",
     "read_result_pages",
+    "simulated_log",
     "stream_episodes",
+    "to_minari",
+    "to_obp",
+    "to_rlds",
     "to_table",
 ]

@@ -1,49 +1,88 @@
 """Logs from trajectories, episode files and simulations, and trajectories from logs."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gin
+import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import nests
-from recsim_tf.core.base.types import InitialDraws, Nest, StepDraws, Trajectory, Transition
-from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.base.types import (
+    InitialDraws,
+    Nest,
+    Observation,
+    SimulatorState,
+    StepDraws,
+    Trajectory,
+    Transition,
+)
+from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.random import Seed, split_seed
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.logs.episodes import Episodes, Session, session_spec
-from recsim_tf.logs.session_log import SessionLog, SessionStream, repeat_last_step
+from recsim_tf.logs import episodes
+from recsim_tf.logs.densities import densities
+from recsim_tf.logs.episodes import Session, session_spec
+from recsim_tf.logs.log import Log, LogStream, SlateLogProbs, repeat_last_step
 from recsim_tf.policies.random import random_policy
 
 # A rollout holds all candidates of all steps.
 _USERS_AT_ONCE = 1000
 
 
-def from_trajectory(trajectory: Trajectory, shared: bool = False) -> SessionLog:
-    """The log of single-session rollouts: the documents shown and all draws of the users.
+def from_trajectory(
+    trajectory: Trajectory,
+    simulator: Simulator | None = None,
+    *,
+    logging: Any = None,
+    reward_by_position: Callable[[Transition], tf.Tensor] | None = None,
+) -> Log:
+    """The log of single-session rollouts: the documents shown, all draws of the users, and rewards.
 
     Args:
-      trajectory: [T, B, ...] of a rollout with `auto_reset=False`.
-      shared: whether users share a corpus, as `simulator.documents.shared` says.
+      trajectory: [T, B, ...] of a rollout with `auto_reset=False`, from new users on.
+      simulator: that made the trajectory. With it the log also has what agents saw, so that other
+        policies can be judged from it; users who share a corpus need it.
+      logging: the `StochasticPolicy` that acted, of which the log gets the probabilities; or None.
+      reward_by_position: maps a transition [B, ...] to what each position earned, [B, K]. By
+        default the reward of a step is its click's. Where that is not known, since there are
+        several clicks of other rewards than 1 or rewards without a click, the log has the rewards
+        of whole slates.
 
     Raises:
-      ValueError: for an auto-reset trajectory, and for one of users who share a corpus without
-        `shared`.
+      ValueError: for a trajectory of several sessions a row or one that begins with a state, one of
+        users who share a corpus without `simulator` or with `logging`, or if rewards by position do
+        not add up to the reward.
     """
-    if tf.nest.flatten(trajectory.newcomers):
-        raise ValueError(
-            "trajectory must hold one session a row (auto_reset=False), got an auto-reset"
-            " trajectory"
-        )
+    if simulator is not None:
+        check_type("simulator", simulator, Simulator)
+    trajectory.require_single_session()
     trajectory.require_new_users()
+    shared = simulator is not None and simulator.documents.shared
+    if shared and logging is not None:
+        raise ValueError(
+            "simulator must have a corpus for each user where logging is given: sessions of users"
+            " who share one are not independent"
+        )
+    log = _with_rewards(_of_draws(trajectory, shared), trajectory, reward_by_position)
+    if simulator is None or shared:
+        return log.check()
+    log = log._replace(observation=_by_session(_observed(simulator, trajectory), log.length))
+    return _with_probabilities(log.check(), logging)
+
+
+def _of_draws(trajectory: Trajectory, shared: bool) -> Log:
+    """The documents shown and all draws of the users."""
     transitions, draws = trajectory.transitions, trajectory.transitions.draws
     positions = tf.maximum(transitions.slate, 0)
     resampled = bool(tf.nest.flatten(draws.candidates))
     num_users, num_corpora = positions.shape[1], nests.batch_size(trajectory.initial.candidates)
     if num_corpora != num_users and not shared:
         raise ValueError(
-            f"shared must be True for a trajectory of {num_users} users with {num_corpora} corpora"
+            f"simulator must be given for a trajectory of {num_users} users with {num_corpora}"
+            " corpora"
         )
 
     def shown(candidates):
@@ -68,9 +107,9 @@ def from_trajectory(trajectory: Trajectory, shared: bool = False) -> SessionLog:
     length = tf.reduce_sum(tf.cast(transitions.active, tf.int32), axis=0).numpy()
 
     def by_session(nest):
-        return repeat_last_step(_as_numpy(tf.nest.map_structure(_swap_axes, nest)), length)
+        return _by_session(nest, length)
 
-    return SessionLog(
+    return Log(
         length=length,
         departed=tf.reduce_any(transitions.terminated, axis=0).numpy(),
         initial=_as_numpy(trajectory.initial.user),
@@ -80,7 +119,126 @@ def from_trajectory(trajectory: Trajectory, shared: bool = False) -> SessionLog:
         response=by_session(draws.response),
         innovation=by_session(draws.innovation),
         query=by_session(transitions.query),
+        slate=by_session(transitions.slate),
+        discount=by_session(transitions.user_discount),
     )
+
+
+def _with_rewards(
+    log: Log,
+    trajectory: Trajectory,
+    reward_by_position: Callable[[Transition], tf.Tensor] | None,
+) -> Log:
+    """The log with rewards by position, where these add up to the rewards, else of whole slates."""
+    transitions = trajectory.transitions
+    reward = _by_session(transitions.reward, log.length)
+    by_position = _by_session(_rewards(transitions, reward_by_position), log.length)
+    differs = np.abs(by_position.sum(2) - reward) > 1e-4 * (1 + abs(reward))
+    wrong = np.argwhere(log.where_active(differs))
+    if not len(wrong):
+        return log._replace(reward=by_position)
+    if reward_by_position is not None:
+        session, step = wrong[0]
+        raise ValueError(
+            f"reward_by_position must add up to the reward {reward[session, step]:g}, got"
+            f" {by_position[session, step].sum():g} at session {session}, step {step}"
+        )
+    return log._replace(reward=reward[..., np.newaxis])
+
+
+def _rewards(
+    transitions: Transition, reward_by_position: Callable[[Transition], tf.Tensor] | None
+) -> tf.Tensor:
+    """[T, B, K]."""
+    if reward_by_position is not None:
+        steps = range(transitions.reward.shape[0])
+        return tf.stack([reward_by_position(nests.at_step(transitions, step)) for step in steps])
+    clicked = tf.cast(transitions.response.clicked, transitions.reward.dtype)
+    is_one = tf.reduce_sum(clicked, axis=-1) <= 1
+    return clicked * tf.where(is_one, transitions.reward, 1)[..., tf.newaxis]
+
+
+def _with_probabilities(log: Log, logging: Any) -> Log:
+    if logging is None:
+        return log
+    return log._replace(propensity=densities(logging, role="logging")(log)).check()
+
+
+def _observed(simulator: Simulator, trajectory: Trajectory) -> Observation:
+    """What an agent saw before each step, a nest of [T, B, ...]."""
+
+    @compiled
+    def observed(trajectory: Trajectory) -> Nest:
+        num_steps = trajectory.transitions.reward.shape[0]
+        first = simulator.observe(simulator.initial_state(trajectory.initial))
+
+        def write(arrays: Nest, step: tf.Tensor, state: SimulatorState, *_: Any):
+            return nests.write(arrays, step, simulator.observe(state))
+
+        arrays = nests.arrays_like(first, num_steps)
+        return nests.stack(simulator.retrace(trajectory, write, arrays, score=False))
+
+    return observed.get_concrete_function(trajectory)(trajectory)
+
+
+def from_episodes(
+    path: str | os.PathLike,
+    simulator: Simulator,
+    *,
+    logging: Any = None,
+    reward_by_position: Callable[[Transition], tf.Tensor] | None = None,
+) -> Log:
+    """The log of an episode file, see `recsim_tf.logs.episodes`, in the order of the file.
+
+    Args:
+      path: of the file. `recsim-tf simulate --episode_file` writes probabilities into it, where the
+        policy knows them.
+      simulator: of the same models and sizes as that of the file. What agents saw is as it was,
+        whatever the parameters of the simulator.
+      logging, reward_by_position: as for `from_trajectory`. Without `logging` the log has the
+        probabilities of the file, if there are any.
+
+    Raises:
+      ValueError: as `from_trajectory` and `episodes.read`, and if there are no sessions.
+    """
+    read = episodes.read(path, simulator)
+    trajectory = read.trajectory()
+    shared = simulator.documents.shared
+    log = _with_rewards(_of_draws(trajectory, shared), trajectory, reward_by_position)
+    if shared:
+        return log.check()
+    user, documents, log_prob = read.observed()
+    seen = _observed(simulator, trajectory)._replace(user=user, documents=documents)
+    log = log._replace(observation=_by_session(seen, log.length))
+    if logging is None and not isinstance(log_prob, tuple):
+        prefix = _by_session(log_prob, log.length)
+        log = log._replace(propensity=SlateLogProbs(slate=prefix[..., -1], prefix=prefix))
+    return _with_probabilities(log.check(), logging)
+
+
+def stream_episodes(
+    path: str | os.PathLike, simulator: Simulator, sessions_at_once: int = 1000
+) -> LogStream:
+    """The sessions of an episode file in pieces, without what agents saw, which are read from the
+    file in each pass, so that memory does not grow with the file. Minibatches are drawn at random
+    within a piece, so the order of the sessions in the file should be random.
+
+    Args:
+      path, simulator: as for `from_episodes`.
+      sessions_at_once: sessions of a piece, at least 1.
+    """
+    check_at_least(1, sessions_at_once=sessions_at_once)
+    read, shared = episodes.read(path, simulator), simulator.documents.shared
+    return LogStream(
+        lambda: (_of_draws(each, shared) for each in read.trajectories(sessions_at_once))
+    )
+
+
+def _by_session(nest: Nest, length: np.ndarray) -> Nest:
+    """A nest of tensors [T, S, ...] as one of arrays [S, T, ...]; steps after the end of a session
+    repeat its last.
+    """
+    return repeat_last_step(_as_numpy(tf.nest.map_structure(_swap_axes, nest)), length)
 
 
 def scoring_simulator(simulator: Simulator) -> Simulator:
@@ -102,7 +260,7 @@ def scoring_simulator(simulator: Simulator) -> Simulator:
 
 
 def as_trajectory(
-    log: SessionLog,
+    log: Log,
     simulator: Simulator,
     num_users: int,
     latent: bool = False,
@@ -183,7 +341,7 @@ def by_field(spec: Nest, initial: Nest) -> Nest:
     return type(spec)(**{name: initial.get(name, ()) for name in fields})
 
 
-def _zeros(log: SessionLog, spec: Nest) -> Nest:
+def _zeros(log: Log, spec: Nest) -> Nest:
     return tf.nest.map_structure(
         lambda leaf: tf.zeros([*log.shown.shape[:2], *leaf.shape], leaf.dtype), spec
     )
@@ -221,28 +379,6 @@ def _as_numpy(nest: Nest) -> Nest:
     return tf.nest.map_structure(lambda leaf: tf.convert_to_tensor(leaf).numpy(), nest)
 
 
-def from_episodes(episodes: Episodes) -> SessionLog:
-    """The log of an episode file that `recsim_tf.logs.episodes.read` opened, with everything
-    that the models drew, in the order of the file. Raises a ValueError if there are no sessions.
-    """
-    return from_trajectory(episodes.trajectory(), episodes.shared)
-
-
-def stream_episodes(episodes: Episodes, sessions_at_once: int = 1000) -> SessionStream:
-    """The log of `from_episodes` in pieces of `sessions_at_once` sessions, at least 1, which are
-    read from the file in each pass, so that memory does not grow with the file. Minibatches are
-    drawn at random within a piece, so the order of the sessions in the file should be random.
-    """
-    check_at_least(1, sessions_at_once=sessions_at_once)
-
-    return SessionStream(
-        lambda: (
-            from_trajectory(trajectory, episodes.shared)
-            for trajectory in episodes.trajectories(sessions_at_once)
-        )
-    )
-
-
 @gin.configurable(module="recsim_tf")
 def simulated_log(
     simulator: Simulator,
@@ -251,7 +387,7 @@ def simulated_log(
     seed: Seed = 0,
     jit_compile: bool = False,
     latent: tuple[str, ...] = (),
-) -> SessionLog:
+) -> Log:
     """The log of sessions under uniformly random slates, and queries where there is a
     `query_spec`.
 
@@ -283,8 +419,7 @@ def simulated_log(
         lambda *leaves: tf.concat(leaves, axis=1), *(piece.transitions for piece in pieces)
     )
     whole = pieces[0]._replace(initial=initial, transitions=transitions)
-    log = from_trajectory(whole, simulator.documents.shared)
-    log = log.take(range(num_sessions))
+    log = _of_draws(whole, simulator.documents.shared).take(slice(num_sessions))
     return log._replace(
         initial=() if "initial" in latent else log.initial,
         innovation=() if "innovation" in latent else log.innovation,

@@ -1,23 +1,19 @@
 """Off-policy evaluation: what a new policy would have earned, judged from the sessions of an old
 one.
 
-`evaluate` gives estimates with intervals and a verdict each, of a `Log`. `PRESETS` has the
-estimators by the names of papers. Tables need the extra `fitting`.
+`evaluate` gives estimates with intervals and a verdict each, of a `recsim_tf.logs.Log`. `PRESETS`
+has the estimators by the names of papers.
 """
 
 from recsim_tf.ope.diagnostics import Verdict, WeightDiagnostics, pareto_k
 from recsim_tf.ope.estimators import PRESETS, Estimator
 from recsim_tf.ope.evaluation import compare, evaluate
-from recsim_tf.ope.log import Log, SlateLogProbs
 from recsim_tf.ope.logged_policy import LoggedPolicy, fit_logging
-from recsim_tf.ope.obp import from_obp, to_obp
 from recsim_tf.ope.report import write_report
 from recsim_tf.ope.results import Estimate, Result, Results
 from recsim_tf.ope.sample import value
 from recsim_tf.ope.simulated import truth
 from recsim_tf.ope.studies import Study, study
-from recsim_tf.ope.tables import from_open_bandit, from_table
-from recsim_tf.ope.trajectories import from_episodes, from_trajectory
 from recsim_tf.ope.values import Regression, SimulatedQ
 from recsim_tf.ope.weights import Weights
 
@@ -25,13 +21,11 @@ __all__ = [
     "PRESETS",
     "Estimate",
     "Estimator",
-    "Log",
     "LoggedPolicy",
     "Regression",
     "Result",
     "Results",
     "SimulatedQ",
-    "SlateLogProbs",
     "Study",
     "Verdict",
     "WeightDiagnostics",
@@ -39,14 +33,8 @@ __all__ = [
     "compare",
     "evaluate",
     "fit_logging",
-    "from_episodes",
-    "from_obp",
-    "from_open_bandit",
-    "from_table",
-    "from_trajectory",
     "pareto_k",
     "study",
-    "to_obp",
     "truth",
     "value",
     "write_report",

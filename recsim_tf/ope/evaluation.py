@@ -16,7 +16,7 @@ from recsim_tf.core.base.validation import (
     check_one_of,
     check_type,
 )
-from recsim_tf.ope.densities import missing_support
+from recsim_tf.logs.densities import missing_support
 from recsim_tf.ope.diagnostics import Verdict
 from recsim_tf.ope.estimators import PRESETS, Estimator, Values
 from recsim_tf.ope.logged_policy import LoggedPolicy
@@ -46,7 +46,7 @@ def evaluate(
 ) -> Result:
     """Estimates the mean return of a policy from the sessions of another one.
 
-        log = ope.from_trajectory(simulator, trajectory, logging=old_policy)
+        log = logs.from_trajectory(trajectory, simulator, logging=old_policy)
         result = ope.evaluate(
             new_policy, log, ("snips", "calibrated"), model=fitted, logging=old_policy
         )
@@ -207,7 +207,7 @@ class Judged:
 
 
 def _has_probabilities(log: Any) -> bool:
-    return bool(tf.nest.flatten(next(iter(log.pieces())).logging))
+    return bool(tf.nest.flatten(next(iter(log.pieces())).propensity))
 
 
 def chosen_estimators(estimators: Sequence[str] | Mapping[str, Estimator]) -> dict[str, Estimator]:

@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 
 from recsim_tf.core.base.types import Observation
 from recsim_tf.core.distributions import PlackettLuce
-from recsim_tf.ope.log import Log
+from recsim_tf.logs.log import Log
 from recsim_tf.policies import PlackettLucePolicy
 
 # (observation of B users) -> float [B, N, P], of each candidate

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.logs.densities import position_log_probs
+
 # Slates that are enumerated at most, and that are drawn for each context where there are more.
 _MOST_SLATES, _NUM_DRAWS = 5000, 20_000
 # Numbers in a tensor of slates.
@@ -89,15 +91,6 @@ def subset_log_probs(distribution: Any, slate: tf.Tensor, reads: tf.Tensor) -> t
         others = tf.math.log(tf.reduce_sum(agrees * probs[..., tf.newaxis], axis=0))
     found = tf.where(count == 1, tf.cast(of_one, tf.float64), tf.cast(others, tf.float64))
     return tf.where(is_first, tf.cast(of_first, tf.float64), found)
-
-
-def position_log_probs(marginals: tf.Tensor, slate: tf.Tensor) -> tf.Tensor:
-    """[B, K]: the log-probability of each position's item, of marginals [B, K, N]; of an empty
-    position that it is empty.
-    """
-    probs = tf.gather(marginals, tf.maximum(slate, 0), batch_dims=2)
-    empty = tf.maximum(1 - tf.reduce_sum(marginals, axis=-1), 0)
-    return tf.math.log(tf.where(slate < 0, empty, probs))
 
 
 def _gamma(slates: tf.Tensor, probs: tf.Tensor, number: int) -> tf.Tensor:

@@ -10,10 +10,10 @@ import tensorflow as tf
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.core.base.validation import check_one_of
-from recsim_tf.ope.densities import densities, log_probs, walk, where_active
+from recsim_tf.logs.densities import densities, log_probs, walk, where_active
+from recsim_tf.logs.log import Log, SlateLogProbs
 from recsim_tf.ope.diagnostics import WeightDiagnostics
 from recsim_tf.ope.estimators import PRESETS, Estimator, Terms, Values, terms
-from recsim_tf.ope.log import Log, SlateLogProbs
 from recsim_tf.ope.pseudo_inverse import linear_weights, sessions_at_once, subset_log_probs
 from recsim_tf.ope.weights import importance_weights
 from recsim_tf.policies.stochastic import StochasticPolicy
@@ -129,8 +129,8 @@ def gather(
     of_logging = densities(logging, _wanted(estimators), "logging") if is_known else None
     samples, shows_others = [], False
     for piece in log.pieces():
-        if of_logging is not None and not tf.nest.flatten(piece.logging):
-            piece = piece._replace(logging=of_logging(piece))
+        if of_logging is not None and not tf.nest.flatten(piece.propensity):
+            piece = piece._replace(propensity=of_logging(piece))
         sample = of_piece(piece.check())
         samples.append(tf.nest.map_structure(lambda leaf: leaf.numpy(), sample))
         for name, found in samples[-1].read.items():
@@ -139,7 +139,7 @@ def gather(
                     f"logging must show slates without repetition, of at most 5,000 where positions"
                     f" are read that are neither the first ones nor a single one, for {name}"
                 )
-        logged = piece.logging.slate
+        logged = piece.propensity.slate
         shows_others |= isinstance(logged, tuple) or bool((logged[piece.active] < 0).any())
     if estimators and not shows_others:
         raise ValueError(
@@ -237,7 +237,7 @@ def _reader(
             found = walked(log)
         read = {"step": tf.cast(log.active, tf.int32)}
         for name, one in found.items():
-            logged = getattr(log.logging, name, ())
+            logged = getattr(log.propensity, name, ())
             if name in cells:
                 # Who is gone is in a cell of his own.
                 read[name] = where_active(log.active, tf.cast(one, tf.int32), tf.int32.min)

@@ -8,10 +8,10 @@ import numpy as np
 
 from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.logs.trajectories import from_trajectory
 from recsim_tf.ope.estimators import Estimator
 from recsim_tf.ope.evaluation import Judged, chosen_estimators
 from recsim_tf.ope.simulated import truth
-from recsim_tf.ope.trajectories import from_trajectory
 from recsim_tf.ope.values import QModel
 from recsim_tf.support.tables import fixed, signed, text_table
 
@@ -98,7 +98,9 @@ def study(
     chosen = chosen_estimators(estimators)
     number = num_logs * max(log_sizes)
     trajectory = simulator.rollout(logging, number, num_steps, seed)
-    log = from_trajectory(simulator, trajectory, logging, reward_by_position)
+    log = from_trajectory(
+        trajectory, simulator, logging=logging, reward_by_position=reward_by_position
+    )
     judged = Judged(policy, log, chosen, model, logging, q, 1.0, 10_000, seed + 2)
     expected = truth(simulator, policy, num_steps, num_truth, seed + 1).value
     rows, readings = [], {}

@@ -12,10 +12,10 @@ from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.core.base.validation import check_at_least, check_numbers, check_type
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.ope.densities import walk
+from recsim_tf.logs.densities import walk
+from recsim_tf.logs.log import Log
+from recsim_tf.logs.trajectories import from_trajectory
 from recsim_tf.ope.estimators import Values
-from recsim_tf.ope.log import Log
-from recsim_tf.ope.trajectories import from_trajectory
 
 # Slates of the policy over which a value is averaged.
 _NUM_DRAWS = 8
@@ -68,9 +68,9 @@ class SimulatedQ:
 
     def fit(self, policy: Any, log: Any, gamma: float, by_position: bool) -> Q:
         """See `QModel.fit`."""
-        num_steps = next(iter(log.pieces())).num_steps
+        num_steps = log.max_length
         trajectory = self.simulator.rollout(policy, self.num_sessions, num_steps, self.seed)
-        played = from_trajectory(self.simulator, trajectory)
+        played = from_trajectory(trajectory, self.simulator)
         return _regression(played, self.features or slate_features, gamma, by_position, self.ridge)
 
 
@@ -99,7 +99,7 @@ class Regression:
     def fit(self, policy: Any, log: Any, gamma: float, by_position: bool) -> Q:
         """See `QModel.fit`."""
         check_type("log", log, Log)
-        if log.num_steps > 1:
+        if log.max_length > 1:
             raise ValueError(
                 "q must be a SimulatedQ where sessions have several steps, since what follows"
                 " depends on the policy, got a Regression"

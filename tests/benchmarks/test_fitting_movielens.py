@@ -4,9 +4,8 @@ from fits import movielens
 from fits.learned_tastes import predict_while_learning
 
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
-from recsim_tf.fitting import simulated_log
 from recsim_tf.fitting.checks.choices import predict_choices
-from recsim_tf.logs import read_movielens
+from recsim_tf.logs import read_movielens, simulated_log
 from tests.benchmarks.runs import quick_run
 
 NUM_USERS, NUM_MOVIES = 20, 60

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
-from recsim_tf import conversations, fitting
+from recsim_tf import conversations, fitting, logs
 from recsim_tf.belief import GaussianBelief
 from recsim_tf.conversations import ConversationUsers, conversation_grammar
 from recsim_tf.conversations.acts import alphabet
@@ -163,7 +163,7 @@ def test_a_belief_learns_from_words_almost_what_it_learns_from_clear_replies():
 @pytest.mark.slow
 def test_parameters_are_found_from_words_alone():
     simulator = speakers(patience=1e3, leaves_satisfied=False)
-    log = fitting.simulated_log(simulator, num_sessions=600, num_steps=4, seed=3)
+    log = logs.simulated_log(simulator, num_sessions=600, num_steps=4, seed=3)
     unknown = np.full_like(log.response.reply.symbol, UNKNOWN)
     log = log._replace(response=log.response._replace(reply=Reply(unknown, unknown)))
     truth = {"users.answers.sharpness": 3.0, "users.critiques.logit": -1.0}
@@ -187,7 +187,7 @@ def test_sessions_print_sentences():
 @pytest.mark.slow
 def test_a_fit_hears_the_words_of_a_log_once_unless_the_channel_is_fitted():
     simulator, played, _ = spoken()
-    log = fitting.from_trajectory(played)
+    log = logs.from_trajectory(played)
     for name, heard in (("users.ratings.logit", True), ("users.channel.word_logits", False)):
         fitted = FittedSimulator(simulator, {name: fitting.Parameter()})
         likelihood = Exact().of(fitted, log, 40)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.fitting import from_trajectory
+from recsim_tf.logs import from_trajectory
 from tests.core.toy import toy_simulator
 from tests.rollout_policies import first_positions, uniform_random
 

@@ -14,18 +14,11 @@ from recsim_tf.core.distributions import gaussian_mixture
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting import (
-    NUTS,
-    Classes,
-    Draws,
-    Parameter,
-    fit,
-    from_trajectory,
-    sample_sessions,
-)
+from recsim_tf.fitting import NUTS, Classes, Draws, Parameter, fit, sample_sessions
 from recsim_tf.fitting.likelihood.exact import session_log_prob
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.logs import from_trajectory
 from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 from tests.dynamics.world import moody
 from tests.fitting.sessions import rollout

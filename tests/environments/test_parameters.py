@@ -12,7 +12,8 @@ from tensorflow_probability import bijectors as tfb
 import recsim_tf
 from recsim_tf.core import random
 from recsim_tf.core.runs.execution import compiled
-from recsim_tf.fitting import LBFGS, Parameter, fit, from_trajectory, load_model, save_model
+from recsim_tf.fitting import LBFGS, Parameter, fit, load_model, save_model
+from recsim_tf.logs import from_trajectory
 from recsim_tf.policies import random_policy
 from tests.fitting.saving.results import result_of
 from tests.one_world import make, one_world

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import recsim_tf
-from recsim_tf import fitting, long_term_satisfaction
+from recsim_tf import fitting, logs, long_term_satisfaction
 from recsim_tf.evaluation import Evaluation
 from recsim_tf.evaluation.fitted import FittedModel
 from recsim_tf.experiment import building, config
@@ -30,7 +30,7 @@ def evolution():
 
 @pytest.fixture(scope="module", name="fit")
 def fixture_fit(tmp_path_factory):
-    log = fitting.simulated_log(evolution(), num_sessions=100, num_steps=10)
+    log = logs.simulated_log(evolution(), num_sessions=100, num_steps=10)
     found = fitting.fit(evolution(), {MASS: fitting.Parameter(support="positive")}, log)
     folder = tmp_path_factory.mktemp("fitted") / "model"
     fitting.save_model(folder, found)
@@ -122,7 +122,7 @@ def test_arguments_that_do_not_go_together_are_refused(fit, tmp_path):
     for call, message in (
         (FittedModel, "must have a folder or a log, got neither"),
         (lambda: FittedModel(folder, users_of_log=True), r"users_of_log needs FittedModel\.log"),
-        (lambda: FittedModel(log="a.csv"), "log must be a SessionLog, or what a reader .* got str"),
+        (lambda: FittedModel(log="a.csv"), "log must be a Log, or what a reader .* got str"),
         (lambda: FittedModel(without), "with draws of its parameters, got one of a fit without"),
         (lambda: Evaluation(fitted=folder), "fitted must be a FittedModel, got str"),
         (

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from recsim_tf import interest_evolution, ope
+from recsim_tf import interest_evolution, logs, ope
 from recsim_tf.adapters.tf_agents import SavedPolicy
 from recsim_tf.experiment import building, config
 from recsim_tf.experiment.commands import ope as ope_command
@@ -52,8 +52,8 @@ def test_an_episode_file_brings_its_probabilities(tmp_path):
     bindings = [f"run_ope.log = '{path}'", "run_ope.logging = None", ONE]
     content = run(tmp_path / "run", *bindings, "run_ope.estimators = ('snips',)")
     simulator = interest_evolution(slate_size=3, num_candidates=10)
-    log = ope.from_episodes(path, simulator)
-    given = ope.from_episodes(path, simulator, softmax_policy(simulator, 2.0))
+    log = logs.from_episodes(path, simulator)
+    given = logs.from_episodes(path, simulator, softmax_policy(simulator, 2.0))
     assert log.num_sessions == 30
     np.testing.assert_allclose(log.logging.prefix, given.logging.prefix, atol=1e-6)
     policy = softmax_policy(simulator, 9.0)
@@ -99,7 +99,7 @@ def test_wrong_runs_are_refused_in_a_line(tmp_path):
     for bindings, message in (
         (["run_ope.logging = None"], "run_ope.log must be an episode file or a Log"),
         (["run_ope.log = 3"], "run_ope.log must be the path of an episode file"),
-        (["run_ope.log = @simulated_log()", *log_of_a_fit], "recsim_tf.ope.Log, got SessionLog"),
+        (["run_ope.log = @simulated_log()", *log_of_a_fit], "recsim_tf.logs.Log, got Log"),
         (["run_ope.model = 3"], "run_ope.model must be a simulator, or the folder of .* got int"),
         (["run_ope.truth = 'x'"], "run_ope.truth must be a Simulator, got str"),
         (["run_ope.policies = ()"], "run_ope.policies must hold at least one policy"),

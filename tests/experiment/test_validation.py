@@ -55,7 +55,7 @@ def test_what_cannot_be_validated_is_told_in_a_line(tmp_path, config, capfd):
     succeed(capfd, *fit)
     for options, message in (
         ((), "run_fit.held_out must be a part of the sessions, as 0.2"),
-        (("validate.log = 3",), "validate.log must be a SessionLog, or what a reader gives"),
+        (("validate.log = 3",), "validate.log must be a Log, or what a reader gives"),
         (
             ("validate.log = @simulated_log()", "validate.static = {'users.gain': 0.0}"),
             "validate.static must name parameters that were fitted, users.choice_model.no_click",

@@ -23,7 +23,7 @@ TRUTH = {
 COLUMNS = ("session", "step", "position", "document", "clicked", "purchased")
 
 
-def as_table(log: logs.SessionLog) -> pd.DataFrame:
+def as_table(log: logs.Log) -> pd.DataFrame:
     session, step, position = np.nonzero(log.shown & log.active[..., np.newaxis])
     where = session, step, position
     values = (*where, log.documents[where], *(leaf[where] for leaf in log.response))
@@ -36,13 +36,13 @@ def simulator() -> Simulator:
 
 
 @pytest.fixture(scope="module")
-def simulated(simulator) -> logs.SessionLog:
+def simulated(simulator) -> logs.Log:
     trajectory = simulator.rollout(policies.random_policy(simulator), 400, 5, seed=0)
-    return fitting.from_trajectory(trajectory)
+    return logs.from_trajectory(trajectory)
 
 
 @pytest.fixture(scope="module")
-def read(simulated) -> logs.SessionLog:
+def read(simulated) -> logs.Log:
     return from_table(as_table(simulated), {name: name for name in COLUMNS}, departed=False).log
 
 
@@ -95,7 +95,7 @@ class Viewers(UserModel):
 def test_a_table_of_choices_and_dwell_times_is_scored_as_what_was_simulated():
     simulator = Simulator(Viewers(), Ids(len(LENGTH)), slate_size=2, num_candidates=3)
     trajectory = simulator.rollout(policies.random_policy(simulator), 20, 3, seed=0)
-    simulated = fitting.from_trajectory(trajectory)
+    simulated = logs.from_trajectory(trajectory)
     session, step, position = where = np.nonzero(simulated.shown)
     clicked = simulated.response.choice[session, step] == position
     engagement = np.where(clicked, simulated.response.engagement[session, step], np.nan)

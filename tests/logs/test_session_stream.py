@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import tree
 
-from recsim_tf.fitting import Parameter, fit, from_trajectory
+from recsim_tf.fitting import Parameter, fit
 from recsim_tf.fitting.likelihood.exact import Exact
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
-from recsim_tf.logs import SessionStream, episodes, from_episodes, stream_episodes
-from recsim_tf.logs.session_log import Sessions
+from recsim_tf.logs import LogStream, episodes, from_episodes, from_trajectory, stream_episodes
+from recsim_tf.logs.log import Sessions
 from tests.fitting.sessions import HAZARD, evolution, rollout
 
 PARAMETERS = {
@@ -68,7 +68,7 @@ def test_bad_streams_are_told(file, simulator):
     with pytest.raises(ValueError, match="sessions_at_once must be at least 1, got 0"):
         stream_episodes(file, 0)
     with pytest.raises(ValueError, match="the log must have at least one session, got none"):
-        SessionStream(lambda: [])
+        LogStream(lambda: [])
     with pytest.raises(ValueError, match=r"held_out must be a log of its own, .*, got 0\.1"):
         fit(simulator, PARAMETERS, stream_episodes(file), held_out=0.1)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf import ope
+from recsim_tf import logs, ope
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.core.runs.execution import compiled
-from recsim_tf.ope.densities import densities
+from recsim_tf.logs.densities import densities
 from recsim_tf.ope.estimators import READS
 from recsim_tf.ope.sample import gather
 from tests.ope.worlds import CLICKS, log_of_clicks, log_of_leavers, near
@@ -55,7 +55,7 @@ def log_of_slates(slates):
     """A log of one user who is shown each slate once."""
     number = len(slates)
     observation = CLICKS.observe(CLICKS.reset(1, 0))
-    return ope.Log(
+    return logs.Log(
         slate=slates[:, np.newaxis],
         reward=np.zeros([number, 1, 3]),
         active=np.ones([number, 1], bool),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsim_tf import ope
-from recsim_tf.ope.densities import densities
+from recsim_tf.logs.densities import densities
 from recsim_tf.ope.evaluation import Judged, chosen_estimators
 from recsim_tf.ope.results import Mean
 from recsim_tf.policies import Deterministic, random_policy

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf import ope
+from recsim_tf import logs, ope
 from recsim_tf.core.base.types import Turn
 from recsim_tf.core.distributions import IndependentParts, PlackettLuce
 from recsim_tf.policies import Deterministic, EpsilonGreedy, PlackettLucePolicy
@@ -45,7 +45,7 @@ def test_probabilities_follow_what_a_policy_remembers():
 
     policy = RememberingPolicy(decide, tf.TensorSpec([], tf.float32))
     trajectory = CLICKS.rollout(policy, 50, 4, seed=0)
-    log = ope.from_trajectory(CLICKS, trajectory, logging=policy)
+    log = logs.from_trajectory(trajectory, CLICKS, logging=policy)
     last = tf.abs(log.observation.documents[:, 3])
     of_last = PlackettLucePolicy.of_logits(lambda _: -3.0 * last, 3)
     expected = of_last.log_prob(None, log.slate[:, 3])
@@ -58,18 +58,18 @@ def test_several_clicks_earn_one_each_and_other_rewards_stay_whole():
     trajectory = simulator.rollout(policy, 500, 1, seed=0)
     clicked = trajectory.transitions.response.clicked.numpy()[0]
     assert (clicked.sum(1) > 1).any()
-    np.testing.assert_array_equal(ope.from_trajectory(simulator, trajectory).reward[:, 0], clicked)
+    np.testing.assert_array_equal(logs.from_trajectory(trajectory, simulator).reward[:, 0], clicked)
     paid = simulator.replaced(reward_fn=lambda response: 2 * tf.reduce_sum(response.purchased, -1))
     trajectory = paid.rollout(policy, 500, 1, seed=0)
-    whole = ope.from_trajectory(paid, trajectory)
+    whole = logs.from_trajectory(trajectory, paid)
     assert whole.reward.shape == (500, 1, 1)
-    known = ope.from_trajectory(
-        paid, trajectory, reward_by_position=lambda transition: 2 * transition.response.purchased
+    known = logs.from_trajectory(
+        trajectory, paid, reward_by_position=lambda transition: 2 * transition.response.purchased
     )
     np.testing.assert_array_equal(known.reward.sum(2), whole.reward.sum(2))
     assert_refused(
-        lambda: ope.from_trajectory(
-            paid, trajectory, reward_by_position=lambda transition: transition.response.purchased
+        lambda: logs.from_trajectory(
+            trajectory, paid, reward_by_position=lambda transition: transition.response.purchased
         ),
         "reward_by_position must add up to the reward 2, got 1 at session .*, step 0",
     )
@@ -78,33 +78,33 @@ def test_several_clicks_earn_one_each_and_other_rewards_stay_whole():
 def test_sessions_that_cannot_be_judged_are_refused():
     for call, message in (
         (
-            lambda: ope.from_trajectory(
-                CLICKS, CLICKS.rollout(near(1.0), 3, 2, 0, auto_reset=True)
+            lambda: logs.from_trajectory(
+                CLICKS.rollout(near(1.0), 3, 2, 0, auto_reset=True), CLICKS
             ),
             "trajectory must hold one session a row",
         ),
         (
-            lambda: ope.from_trajectory(
-                CLICKS, CLICKS.rollout(near(1.0), 3, 2, 0, state=CLICKS.reset(3, 0))
+            lambda: logs.from_trajectory(
+                CLICKS.rollout(near(1.0), 3, 2, 0, state=CLICKS.reset(3, 0)), CLICKS
             ),
             "trajectory must begin with new users",
         ),
         (
-            lambda: ope.from_trajectory(
-                shared(), shared().rollout(first_positions(2), 4, 2, seed=0)
+            lambda: logs.from_trajectory(
+                shared().rollout(first_positions(2), 4, 2, seed=0), shared()
             ),
             "simulator must have a corpus for each user",
         ),
         (
-            lambda: ope.from_trajectory(
-                CLICKS, CLICKS.rollout(near(1.0), 3, 2, 0), logging=first_positions(3)
+            lambda: logs.from_trajectory(
+                CLICKS.rollout(near(1.0), 3, 2, 0), CLICKS, logging=first_positions(3)
             ),
             "policy must have a method decide, which gives the distribution of its slates, got",
         ),
         (
-            lambda: ope.from_trajectory(
-                CLICKS,
+            lambda: logs.from_trajectory(
                 CLICKS.rollout(near(1.0), 3, 2, 0),
+                CLICKS,
                 logging=Deterministic(first_positions(3)),
             ),
             "logging.slate must be a log-probability of what was shown, got -inf at session",
@@ -171,7 +171,9 @@ def test_what_weights_cannot_do_is_said_in_one_line():
     trajectory = CLICKS.rollout(certain, 20, 1, 0)
     for call, message in (
         (
-            lambda: ope.evaluate(near(2.0), ope.from_trajectory(CLICKS, trajectory, certain)),
+            lambda: ope.evaluate(
+                near(2.0), logs.from_trajectory(trajectory, CLICKS, logging=certain)
+            ),
             "logging must be of a policy that shows different slates, for estimators with weights",
         ),
         (
@@ -202,7 +204,7 @@ def test_what_weights_cannot_do_is_said_in_one_line():
 
 def test_a_mixture_of_policies_may_have_logged():
     policy = EpsilonGreedy(first_positions(3), 6, lambda: 0.4)
-    log = ope.from_trajectory(CLICKS, CLICKS.rollout(policy, 2000, 1, 0), logging=policy)
+    log = logs.from_trajectory(CLICKS.rollout(policy, 2000, 1, 0), CLICKS, logging=policy)
     result = ope.evaluate(near(1.0), log, ["snips", "snset_ips"])
     truth = CLICKS.rollout(near(1.0), 20_000, 1, 1).transitions.reward.numpy().mean()
     for one in result.values():
@@ -223,7 +225,7 @@ def test_turns_with_queries_have_the_probability_of_slate_and_query():
 
     policy = RememberingPolicy(decide, ())
     trajectory = simulator.rollout(policy, 200, 2, seed=0)
-    log = ope.from_trajectory(simulator, trajectory, logging=policy)
+    log = logs.from_trajectory(trajectory, simulator, logging=policy)
     asked = log.query.is_asked
     expected = np.where(asked == 1, np.log(0.3), np.log(0.7))
     for step in range(2):

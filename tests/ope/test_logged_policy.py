@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf import ope
-from recsim_tf.ope.densities import densities
+from recsim_tf import logs, ope
+from recsim_tf.logs.densities import densities
 from tests.ope.worlds import log_of_clicks, near
 from tests.refusals import assert_refused
 
@@ -16,7 +16,7 @@ def distance(seen):
 
 def test_the_policy_that_logged_is_found_and_the_verdict_says_that_it_is_estimated():
     log = log_of_clicks(num_sessions=3000)
-    unknown = log._replace(logging=ope.SlateLogProbs())
+    unknown = log._replace(logging=logs.SlateLogProbs())
     fitted = ope.fit_logging(unknown, distance)
     assert fitted.coefficients.numpy() == pytest.approx([-1.0], abs=0.1)
     found = densities(fitted, ["slate"])(log).slate
@@ -31,7 +31,7 @@ def test_the_policy_that_logged_is_found_and_the_verdict_says_that_it_is_estimat
 
 def test_a_policy_that_is_known_may_stand_for_the_probabilities_of_a_log():
     log = log_of_clicks()
-    unknown = log._replace(logging=ope.SlateLogProbs())
+    unknown = log._replace(logging=logs.SlateLogProbs())
     names = ["snips", "rips", "snset_ips"]
     expected = ope.evaluate(near(2.0), log, names)
     found = ope.evaluate(near(2.0), unknown, names, logging=near(1.0))
@@ -41,7 +41,7 @@ def test_a_policy_that_is_known_may_stand_for_the_probabilities_of_a_log():
 
 
 def test_a_wrong_form_is_caught_by_the_mean_weight():
-    unknown = log_of_clicks(sharpness=3.0)._replace(logging=ope.SlateLogProbs())
+    unknown = log_of_clicks(sharpness=3.0)._replace(logging=logs.SlateLogProbs())
     fitted = ope.fit_logging(unknown, lambda seen: tf.sin(50 * distance(seen)))
     reason = ope.evaluate(near(1.0), unknown, logging=fitted)["snips"].verdict.reason
     assert "the propensities are wrong" in reason

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
-from recsim_tf import ope
+from recsim_tf import logs, ope
 from recsim_tf.fitting.estimate.estimates import error_of_draws
 from recsim_tf.ope.values import values_of
 from recsim_tf.policies import Deterministic
@@ -129,7 +129,7 @@ def test_a_policy_without_a_density_is_judged_by_a_model():
     assert result.weights is None
     # Also one that always shows the same slate may have logged.
     certain = Deterministic(first_positions(3))
-    log = ope.from_trajectory(CLICKS, CLICKS.rollout(certain, 500, 1, 0), logging=certain)
+    log = logs.from_trajectory(CLICKS.rollout(certain, 500, 1, 0), CLICKS, logging=certain)
     assert "calibrated" in ope.evaluate(policy, log, ["calibrated"], model=CLICKS, logging=certain)
 
 

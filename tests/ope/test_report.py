@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from recsim_tf import ope
+from recsim_tf import logs, ope
 from recsim_tf.ope import report
 from recsim_tf.ope.results import Mean
 from tests.ope.worlds import CLICKS, log_of_clicks, near
@@ -74,7 +74,7 @@ def test_a_page_has_an_answer_for_each_policy(tmp_path):
 
 
 def test_without_propensities_there_are_no_weights_to_show():
-    log = log_of_clicks()._replace(logging=ope.SlateLogProbs())
+    log = log_of_clicks()._replace(logging=logs.SlateLogProbs())
     result = ope.evaluate(
         near(3.0), log, ("calibrated",), model=CLICKS, logging=near(1.0), num_simulated=500
     )

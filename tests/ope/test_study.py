@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from recsim_tf import ope
-from recsim_tf.ope.densities import missing_support
+from recsim_tf import logs, ope
+from recsim_tf.logs.densities import missing_support
 from recsim_tf.policies import EpsilonGreedy
 from tests.ope.worlds import CLICKS, near
 from tests.refusals import assert_refused
@@ -47,7 +47,7 @@ def rarely(epsilon):
 def test_slates_that_are_never_logged_are_counted_by_draws():
     """The logging policy shows one of two slates, the other one a part of the time."""
     policy = rarely(0.5)
-    log = ope.from_trajectory(CLICKS, CLICKS.rollout(policy, 2000, 1, 0), logging=policy)
+    log = logs.from_trajectory(CLICKS.rollout(policy, 2000, 1, 0), CLICKS, logging=policy)
     share = missing_support(policy, rarely(0.0), log)
     assert abs(share - 0.5 * 119 / 120) <= 4 * 0.5 / np.sqrt(2000)
     assert missing_support(policy, policy, log) == 0

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from recsim_tf import ope
+from recsim_tf import logs, ope
 from recsim_tf.logs import read_open_bandit
 from recsim_tf.policies import PlackettLucePolicy
 from tests.logs.datasets.test_open_bandit import write
@@ -39,7 +39,7 @@ def changed(column, row, value):
 
 
 def test_rows_become_sessions_with_probabilities_of_both_policies():
-    log = ope.from_table(table())
+    log = logs.from_table(table())
     np.testing.assert_array_equal(log.active, [[True, True], [True, False]])
     np.testing.assert_array_equal(log.slate, [[[0, 2], [-1, 1]], [[1, 0], [-1, -1]]])
     np.testing.assert_array_equal(log.reward, [[[0, 0.5], [0, 2]], [[1, 0], [0, 0]]])
@@ -55,19 +55,19 @@ def test_rows_become_sessions_with_probabilities_of_both_policies():
 
 
 def test_a_file_and_other_names_of_columns_give_the_same_log(tmp_path):
-    expected = ope.from_table(table())
+    expected = logs.from_table(table())
     renamed = table(position=table()["position"] + 1).rename(columns={"item": "video"})
     renamed.to_csv(tmp_path / "log.csv", index=False)
     columns = {name: name for name in table()} | {"item": "video"}
-    read = ope.from_table(tmp_path / "log.csv", columns, first_position=1)
+    read = logs.from_table(tmp_path / "log.csv", columns, first_position=1)
     tf.nest.map_structure(np.testing.assert_array_equal, read, expected)
 
 
 def test_the_prefix_of_the_last_position_is_the_slate_and_one_item_is_all():
     prefix = table().drop(columns=["propensity", "propensity_position", "target_propensity"])
-    log = ope.from_table(prefix)
+    log = logs.from_table(prefix)
     np.testing.assert_allclose(np.exp(log.logging.slate), [[0.2, 0.5], [0.3, 1]])
-    one = ope.from_table(table()[table()["position"] == 0].drop(columns="propensity_prefix"))
+    one = logs.from_table(table()[table()["position"] == 0].drop(columns="propensity_prefix"))
     for values in one.logging:
         np.testing.assert_allclose(np.exp(values).ravel(), [0.2, 0.3])
 
@@ -95,37 +95,37 @@ def test_a_fault_is_named_by_its_place_or_its_session_is_dropped_and_counted(
 ):
     frame = changed(column, row, value)
     place = rf"row . \(session .*, step .*, position .*\), column '{column}' must "
-    assert_refused(lambda: ope.from_table(frame), place + message)
+    assert_refused(lambda: logs.from_table(frame), place + message)
     with caplog.at_level(logging.WARNING):
-        log = ope.from_table(frame, drop_invalid=True, slate_size=2)
+        log = logs.from_table(frame, drop_invalid=True, slate_size=2)
     assert f"1 of {3 if column == 'session' else 2} sessions dropped: {reason}" in caplog.text
     assert log.num_sessions == (2 if column == "session" else 1)
 
 
 def test_columns_and_candidates_that_lack_are_named():
     for call, message in (
-        (lambda: ope.from_table(table().drop(columns="item")), "columns must name .* for 'item'"),
-        (lambda: ope.from_table(table(), {"session": "user"}), "columns must name .* 'position'"),
-        (lambda: ope.from_table(table(), {"price": "user"}), "columns must map some of session, "),
+        (lambda: logs.from_table(table().drop(columns="item")), "columns must name .* for 'item'"),
+        (lambda: logs.from_table(table(), {"session": "user"}), "columns must name .* 'position'"),
+        (lambda: logs.from_table(table(), {"price": "user"}), "columns must map some of session, "),
         (
-            lambda: ope.from_table(changed("reward", 0, "x").iloc[[0]], drop_invalid=True),
+            lambda: logs.from_table(changed("reward", 0, "x").iloc[[0]], drop_invalid=True),
             "table must have a session without a fault, got none: 1 of 1",
         ),
         (
-            lambda: ope.evaluate(near(1.0), ope.from_table(table())),
+            lambda: ope.evaluate(near(1.0), logs.from_table(table())),
             "log.observation must be given .* candidates=, or .* target_propensity",
         ),
         (
-            lambda: ope.from_table(table(), candidates=candidates()[1:]),
+            lambda: logs.from_table(table(), candidates=candidates()[1:]),
             "candidates must have a row for each item from 0 to 2 of each step, got none for item"
             " 0 of b, 3",
         ),
         (
-            lambda: ope.from_table(table(), candidates=candidates().query("item < 2")),
+            lambda: logs.from_table(table(), candidates=candidates().query("item < 2")),
             "candidates must have all items of the log, got 2 of at least 3",
         ),
         (
-            lambda: ope.from_table(table(), candidates=candidates().assign(price=np.nan)),
+            lambda: logs.from_table(table(), candidates=candidates().assign(price=np.nan)),
             "row 0, column 'price' must be a finite number, got nan",
         ),
     ):
@@ -139,12 +139,12 @@ def candidates():
 
 
 def test_candidates_are_what_a_policy_is_asked_about():
-    log = ope.from_table(table(), candidates=candidates().sample(frac=1, random_state=0))
+    log = logs.from_table(table(), candidates=candidates().sample(frac=1, random_state=0))
     documents = log.observation.documents
     np.testing.assert_array_equal(documents[..., 0], [[[0, 1, 2], [3, 4, 5]], [[6, 7, 8], [0] * 3]])
     np.testing.assert_array_equal(documents[0, :, :, 1], 1)
     policy = PlackettLucePolicy.of_logits(lambda seen: 0.1 * seen.documents[..., 0], 2)
-    full = ope.from_table(table()[table()["step"] != 7], candidates=candidates())
+    full = logs.from_table(table()[table()["step"] != 7], candidates=candidates())
     result = ope.evaluate(policy, full, ["ips"])
     first = full.observation._replace(documents=full.observation.documents[:, 0])
     probs = np.exp(policy.log_prob(first, full.slate[:, 0]))
@@ -153,7 +153,7 @@ def test_candidates_are_what_a_policy_is_asked_about():
 
 
 def test_impressions_of_open_bandit_are_slates_of_one_item_at_a_position(tmp_path):
-    log = ope.from_open_bandit(read_open_bandit(write(tmp_path), "men"))
+    log = logs.from_open_bandit(read_open_bandit(write(tmp_path), "men"))
     np.testing.assert_array_equal(log.slate, [[[2]], [[0]], [[2]]])
     np.testing.assert_array_equal(log.reward, [[[0]], [[1]], [[0]]])
     for values in log.logging:
@@ -171,21 +171,21 @@ def test_impressions_of_open_bandit_are_slates_of_one_item_at_a_position(tmp_pat
 def test_another_log_of_open_bandit_is_judged_by_how_often_it_shows_items(tmp_path):
     """Here its own: one impression at each position."""
     impressions = read_open_bandit(write(tmp_path), "men")
-    log = ope.from_open_bandit(impressions, target=impressions)
+    log = logs.from_open_bandit(impressions, target=impressions)
     np.testing.assert_array_equal(log.target.slate, np.zeros([3, 1]))
     result = ope.evaluate(None, log, ["ips"])
     assert result["ips"].value == pytest.approx(1 / 0.5 / 3)
     assert_refused(
-        lambda: ope.from_open_bandit(impressions, target=log), "target must be .*OpenBanditLog"
+        lambda: logs.from_open_bandit(impressions, target=log), "target must be .*OpenBanditLog"
     )
 
 
 def test_slates_go_to_obp_and_come_back():
     log, policy = log_of_clicks(), near(2.0)
-    feedback = ope.to_obp(log, policy)
+    feedback = logs.to_obp(log, policy)
     assert feedback["context"].shape == (1000, 7)
     assert feedback["n_unique_action"] == 6
-    back = ope.from_obp(feedback)
+    back = logs.from_obp(feedback)
     np.testing.assert_array_equal(back.slate, log.slate)
     np.testing.assert_array_equal(back.reward, log.reward)
     for name in ("slate", "prefix", "position"):
@@ -199,7 +199,7 @@ def test_slates_go_to_obp_and_come_back():
         {name: feedback[name] for name in feedback if np.ndim(feedback[name]) == 1}
     )
     tf.nest.map_structure(
-        np.testing.assert_array_equal, ope.from_table(frame), back._replace(observation=())
+        np.testing.assert_array_equal, logs.from_table(frame), back._replace(observation=())
     )
 
 
@@ -216,14 +216,14 @@ def test_single_items_go_to_obp_and_come_back():
         "context": generator.normal(size=[50, 3]),
         "action_context": np.eye(4),
     }
-    log = ope.from_obp(feedback, probs.swapaxes(1, 2))
+    log = logs.from_obp(feedback, probs.swapaxes(1, 2))
     weights = probs[np.arange(50), feedback["position"], feedback["action"]] / feedback["pscore"]
     found = ope.evaluate(None, log, ["ips", "snips"])
     assert found["ips"].value == pytest.approx((weights * feedback["reward"]).mean())
     expected = (weights * feedback["reward"]).sum() / weights.sum()
     assert found["snips"].value == pytest.approx(expected)
     policy = PlackettLucePolicy.of_logits(lambda seen: seen.user @ tf.ones([3, 4], tf.float64), 1)
-    again = ope.to_obp(log, policy)
+    again = logs.to_obp(log, policy)
     for name in ("n_rounds", "n_actions", "action", "reward", "pscore"):
         np.testing.assert_allclose(again[name], feedback[name])
     np.testing.assert_allclose(again["action_dist"], np.full([50, 4, 1], 0.25))
@@ -235,5 +235,5 @@ def test_what_obp_does_not_know_is_refused():
     short = log._replace(slate=np.where(np.arange(3) == 2, -1, log.slate))
     for one in (whole, short):
         assert_refused(
-            lambda one=one: ope.to_obp(one), "log must have full slates and rewards by p"
+            lambda one=one: logs.to_obp(one), "log must have full slates and rewards by p"
         )

@@ -4,7 +4,7 @@ import functools
 
 import tensorflow as tf
 
-from recsim_tf import ope
+from recsim_tf import logs
 from recsim_tf.policies import PlackettLucePolicy
 from tests.worlds.clicks import clicks
 from tests.worlds.leavers import leavers
@@ -28,7 +28,7 @@ def log_of_clicks(sharpness=1.0, num_sessions=1000, num_steps=1, seed=0):
     """Users who choose one document of a slate, or none."""
     policy = near(sharpness)
     trajectory = CLICKS.rollout(policy, num_sessions, num_steps, seed)
-    return ope.from_trajectory(CLICKS, trajectory, logging=policy)
+    return logs.from_trajectory(trajectory, CLICKS, logging=policy)
 
 
 @functools.cache
@@ -36,4 +36,4 @@ def log_of_leavers(num_sessions=300, num_steps=4):
     """Users who leave, most of them before the end."""
     policy = near(1.0, slate_size=2)
     trajectory = LEAVERS.rollout(policy, num_sessions, num_steps, seed=0)
-    return ope.from_trajectory(LEAVERS, trajectory, logging=policy)
+    return logs.from_trajectory(trajectory, LEAVERS, logging=policy)

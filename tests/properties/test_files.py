@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import recsim_tf
-from recsim_tf import fitting
+from recsim_tf import fitting, logs
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
@@ -164,7 +164,7 @@ def test_impossible_values_of_an_episode_file_are_refused(log, folder, data):
 def model(folder, simulator):
     """A folder of a saved model."""
     search = fitting.LBFGS(max_iterations=1)
-    log = fitting.simulated_log(simulator, 10, 3)
+    log = logs.simulated_log(simulator, 10, 3)
     result = fitting.fit(simulator, {NO_CLICK_MASS: fitting.Parameter()}, log, search=search)
     fitting.save_model(folder / "model", result)
     return folder / "model"

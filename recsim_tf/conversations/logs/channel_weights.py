@@ -9,13 +9,13 @@ from recsim_tf.conversations.users import ConversationUsers
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.language import Recurrent
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 
 
 @gin.configurable(module="recsim_tf")
 def trained_weights(
     simulator: Simulator = gin.REQUIRED,
-    log: SessionLog = gin.REQUIRED,
+    log: Log = gin.REQUIRED,
     max_passes: int = 60,
     seed: int = 0,
 ) -> np.ndarray:

@@ -23,7 +23,7 @@ from recsim_tf.core.base.validation import check_different, is_integer
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.language import Vocabulary
 from recsim_tf.language.channel import VocabularyChannel
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 from recsim_tf.logs.tables import parsing
 from recsim_tf.support.errors import one_line, printable
 
@@ -207,7 +207,7 @@ def iard_log(
     path: str | os.PathLike = gin.REQUIRED,
     simulator: Simulator = gin.REQUIRED,
     attribute_words: Mapping[str, Sequence[str]] = GENRES,
-) -> SessionLog:
+) -> Log:
     """The dialogues of IARD as sessions of conversations.
 
     Args:
@@ -242,7 +242,7 @@ def dialogue_log(
     vocabulary: Vocabulary,
     num_factors: int,
     attribute_words: Mapping[str, Sequence[str]] = GENRES,
-) -> SessionLog:
+) -> Log:
     """Dialogues as sessions of an average user, with slates of one item.
 
     Each label of an utterance is a step, since a reply is one symbol. Some intents have a mode of
@@ -281,7 +281,7 @@ def dialogue_log(
     named = _named(words, vocabulary, attribute_words)[rows]
     discloses = (labels == list(INTENTS).index("disclose")) & (named.sum(axis=1) == 1)
     symbols[discloses] = offsets[Mode.REFINE] + named[discloses].argmax(axis=1)
-    return SessionLog(
+    return Log(
         length=sizes.astype(np.int32),
         departed=np.zeros(len(ids), bool),
         initial=Traits(

@@ -8,7 +8,7 @@ import numpy as np
 
 from recsim_tf.conversations.soft_attributes.raters import ABOUT, InitialDraw, Judgement
 from recsim_tf.core.base.validation import check_at_least
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 from recsim_tf.logs.tables import parsing
 from recsim_tf.logs.tables.faults import Faults
 from recsim_tf.logs.tables.frames import read_columns
@@ -100,7 +100,7 @@ def read_soft_attributes(path: str | os.PathLike) -> SoftAttributes:
     )
 
 
-def soft_attributes_log(data: SoftAttributes, slate_size: int | None = None) -> SessionLog:
+def soft_attributes_log(data: SoftAttributes, slate_size: int | None = None) -> Log:
     """The judgements as sessions of one step, for `conversations.soft_attributes`: a judgement's
     films are its slate, and the rater's sense of the attribute is not logged.
 
@@ -130,7 +130,7 @@ def soft_attributes_log(data: SoftAttributes, slate_size: int | None = None) -> 
     documents[row, 0, position] = data.film
     response[row, 0, position] = data.relation
     shown[row, 0, position] = True
-    return SessionLog(
+    return Log(
         length=np.ones(len(judgements), np.int32),
         departed=np.zeros(len(judgements), bool),
         initial=InitialDraw(data.rater[first], ()),

@@ -3,7 +3,7 @@
 import enum
 import numbers
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,24 +12,14 @@ from recsim_tf.conversations.types import UNKNOWN, Query, Reply, ReplyDraw, Utte
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.base.validation import check_at_least, check_different
 from recsim_tf.language import Vocabulary
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Labels, Log
 from recsim_tf.logs.tables import parsing
 from recsim_tf.logs.tables.faults import Faults
-from recsim_tf.logs.tables.frames import as_frame, check_present, check_roles, pandas
+from recsim_tf.logs.tables.frames import as_frame, check_present, check_roles, path_of
+from recsim_tf.logs.tables.parsing import pandas
+from recsim_tf.logs.tables.rows import Rows
 
 _ROLES = ("session", "step", "act", "mode", "value", "words", "dwell", "departed")
-
-
-class TurnLog(NamedTuple):
-    """S conversations of a table, of up to T turns with slates of K items, and what the log's
-    numbers stand for.
-    """
-
-    # `documents` are int32 positions in `item_ids`; `response` is a `ReplyDraw`, or an
-    # `Utterance` where there are words; `initial` is (), since tastes are unknown
-    log: SessionLog
-    item_ids: np.ndarray  # [D], the table's items, sorted, or those that were given
-    session_ids: np.ndarray  # [S], in order of first appearance
 
 
 def from_turns(
@@ -42,7 +32,7 @@ def from_turns(
     item_ids: Sequence | np.ndarray | None = None,
     vocabulary: Vocabulary | None = None,
     num_chips: int = 3,
-) -> TurnLog:
+) -> Log:
     """Reads conversations of the kind of `Conversation-v0` from a table with one row for each turn.
 
     `columns` maps roles to names of the table's columns. Needed are session, step and act, and one
@@ -74,6 +64,11 @@ def from_turns(
       vocabulary: of the words; needed where there are words.
       num_chips: C, attributes that a turn can name.
 
+    Returns:
+      The log. Its `documents` are int32 positions in `labels.document`; its `response` is a
+      `ReplyDraw`, or an `Utterance` where there are words; its `initial` is (), since tastes are
+      unknown.
+
     Raises:
       FileNotFoundError: if there is no such file.
       ImportError: without pandas, or without pyarrow for Parquet.
@@ -83,11 +78,11 @@ def from_turns(
     check_at_least(1, num_chips=num_chips)
     _check_columns(columns, items, attribute_names, attributes, item_ids, vocabulary, num_chips)
     has_words = "words" in columns
-    frame = as_frame(table, texts=[columns["words"]] if has_words else ())
+    texts = [columns[role] for role in ("session", "words") if role in columns]
+    frame = as_frame(table, texts=[*texts, *items, *attributes])
     check_present(frame, (*columns.values(), *items, *attributes))
-    frame = parsing.with_ids_alike(frame, items)
     sessions, session_ids = parsing.codes(frame[columns["session"]])
-    faults = Faults(frame)
+    faults = Faults(frame, path=path_of(table))
     faults.refuse(sessions < 0, columns["session"], "be a session id", "missing session id")
     step = faults.numbers(
         columns["step"], parsing.is_whole, "be a whole number", read=parsing.exact_numbers
@@ -113,19 +108,15 @@ def from_turns(
         differs = flags != left[sessions]
         allowed = "be the same in all rows of a session"
         faults.refuse(differs, columns["departed"], allowed, "departed differs")
-    order = np.lexsort((step, sessions))
-    repeated = np.zeros(len(order), bool)
-    repeated[1:] = (np.diff(sessions[order]) == 0) & (np.diff(step[order]) == 0)
+    every = np.arange(len(frame))
+    turns = Rows.of(every, sessions, step, np.zeros_like(every))
+    again = ~turns.begins_step
     faults.refuse(
-        repeated, columns["step"], "differ from the other steps of its session", "", order
+        again, columns["step"], "differ from the other steps of its session", "", turns.order
     )
-    length = np.bincount(sessions).astype(np.int32)
-    # Where in the order each step is; the last is repeated.
-    number = np.minimum(np.arange(length.max()), length[:, np.newaxis] - 1)
-    rows = order[(np.cumsum(length) - length)[:, np.newaxis] + number]
 
     def by_step(values: np.ndarray) -> np.ndarray:
-        return values[rows]
+        return turns.by_step(values)
 
     response: Nest
     if words is not None:
@@ -134,8 +125,8 @@ def from_turns(
         # The dwell of no choice is not scored.
         seconds = np.where(dwell > 0, dwell, np.float32(1))
         response = ReplyDraw(by_step(replies.symbol), by_step(seconds))
-    log = SessionLog(
-        length=length,
+    log = Log(
+        length=turns.length,
         departed=left,
         initial=(),
         documents=by_step(np.maximum(documents, 0)),
@@ -145,7 +136,7 @@ def from_turns(
         innovation=(),
         query=Query(by_step(act), by_step(named)),
     )
-    return TurnLog(log, known_ids, session_ids)
+    return log._replace(labels=Labels(session=session_ids, document=known_ids)).check()
 
 
 def _check_columns(
@@ -265,4 +256,4 @@ def _ids(
             found[:, position] >= 0
         )
         faults.refuse(again, name, "differ from the other items of its row", "item twice")
-    return found, np.asarray(item_ids)
+    return found, np.asarray(parsing.id_texts(item_ids), object)

@@ -15,6 +15,7 @@ from recsim_tf.core.distributions.slates import (
     SlateMixture,
     UniformSlates,
 )
+from recsim_tf.core.distributions.unknown import PerhapsUnknown
 from recsim_tf.core.distributions.zipf import clipped_zipf
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Given",
     "IndependentParts",
     "Mixture",
+    "PerhapsUnknown",
     "PlackettLuce",
     "ReturnTime",
     "Shifted",

@@ -23,8 +23,8 @@ from recsim_tf.fitting.likelihood.missing import merged
 from recsim_tf.fitting.parameters.parameter import element
 from recsim_tf.fitting.posterior import ParameterPosterior
 from recsim_tf.fitting.validation import learners
-from recsim_tf.logs import SessionLog, episodes, from_episodes, stream_episodes
-from recsim_tf.logs.session_log import Sessions
+from recsim_tf.logs import Log, from_episodes, stream_episodes
+from recsim_tf.logs.log import Sessions
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import read_json, whole_file, write_text
 from recsim_tf.support.stopping import StoppedError, noting_signals
@@ -50,10 +50,9 @@ def read_episode_log(
       sessions_at_once: None to read the file into memory; a number to read that many sessions at a
         time, in each pass.
     """
-    found = episodes.read(path, simulator)
     if sessions_at_once is None:
-        return from_episodes(found)
-    return stream_episodes(found, sessions_at_once)
+        return from_episodes(path, simulator)
+    return stream_episodes(path, simulator, sessions_at_once)
 
 
 @gin.configurable("run_fit", module="recsim_tf")
@@ -64,7 +63,7 @@ class FitRun:
     Args:
       simulator: the models, with the values of all parameters that are not fitted.
       parameters: by name, as {"users.choice_model.no_click_mass": @Parameter()}.
-      log: a `SessionLog`, a `SessionStream`, or what a reader of tables or data sets gives. The
+      log: a `Log`, a `LogStream`, or what a reader of tables or data sets gives. The
         report is of a stream's first piece.
       held_out: part of the sessions that the fit does not see, for early stopping and for the
         checks; None to check on those that it saw.
@@ -106,9 +105,9 @@ class FitRun:
 
     def sessions(self) -> tuple[Sessions, Any]:
         """The sessions to fit, and those that are held out or None."""
-        sessions = log_of("run_fit.log", self.log, Sessions, "a SessionLog, a SessionStream")
+        sessions = log_of("run_fit.log", self.log, Sessions, "a Log, a LogStream")
         in_memory = self.posterior is not None or self.held_out is not None
-        if in_memory and not isinstance(sessions, SessionLog):
+        if in_memory and not isinstance(sessions, Log):
             raise UsageError(
                 "run_fit.posterior and run_fit.held_out must be None for a log in pieces, which is"
                 " not held in memory"
@@ -116,7 +115,7 @@ class FitRun:
         return (sessions, None) if self.held_out is None else sessions.split(self.held_out)
 
 
-def log_of(name: str, given: Any, kind: Any = SessionLog, allowed: str = "a SessionLog") -> Any:
+def log_of(name: str, given: Any, kind: Any = Log, allowed: str = "a Log") -> Any:
     """The log that an argument is, or that a reader gives with what else it read.
 
     Raises:

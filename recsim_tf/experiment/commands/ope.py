@@ -6,7 +6,7 @@ from typing import Any
 
 import gin
 
-from recsim_tf import ope
+from recsim_tf import logs, ope
 from recsim_tf.core.base.types import Policy
 from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.nests import as_json
@@ -39,8 +39,8 @@ class OpeRun:
     """Which policies are judged from which log; in gin files `run_ope`.
 
     Args:
-      log: the path of an episode file, or of a table .csv or .parquet for `ope.from_table`; an
-        `ope.Log`; or None for sessions that are simulated in `truth` under `logging`.
+      log: the path of an episode file, or of a table .csv or .parquet for `logs.from_table`; an
+        `logs.Log`; or None for sessions that are simulated in `truth` under `logging`.
       policies: to be judged, as `simulate.policies`. None are needed for a log that brings
         their probabilities.
       logging: the policy that logged, a name or function as in `policies`; None where the log has
@@ -159,24 +159,24 @@ def _policies(argument: str, baselines: Baselines, simulator: Simulator | None) 
     return {name: unchecked(policy) for name, policy in made.items()}
 
 
-def _log(run: OpeRun, simulator: Simulator | None, logging: Any) -> ope.Log:
+def _log(run: OpeRun, simulator: Simulator | None, logging: Any) -> logs.Log:
     if run.log is None:
         assert run.truth is not None
         trajectory = run.truth.rollout(logging, run.num_sessions, run.num_steps, run.seed)
-        return ope.from_trajectory(run.truth, trajectory, logging=_with_density(logging))
+        return logs.from_trajectory(trajectory, run.truth, logging=_with_density(logging))
     if isinstance(run.log, str) and run.log.endswith(_TABLES):
-        return ope.from_table(run.log)
+        return logs.from_table(run.log)
     if isinstance(run.log, str):
         if simulator is None:
             raise UsageError(
                 "run_ope.model or run_ope.truth must be given, to read an episode file"
             )
-        return ope.from_episodes(run.log, simulator, _with_density(logging))
+        return logs.from_episodes(run.log, simulator, logging=_with_density(logging))
     pieces = run.log.pieces() if hasattr(run.log, "pieces") else [None]
-    if not isinstance(next(iter(pieces)), ope.Log):
+    if not isinstance(next(iter(pieces)), logs.Log):
         raise UsageError(
-            "run_ope.log must be the path of an episode file or of a table, or a recsim_tf.ope.Log,"
-            f" got {type(run.log).__name__}"
+            "run_ope.log must be the path of an episode file or of a table, or a"
+            f" recsim_tf.logs.Log, got {type(run.log).__name__}"
         )
     return run.log
 
@@ -185,7 +185,7 @@ def _with_density(policy: Any) -> StochasticPolicy | None:
     return policy if isinstance(policy, StochasticPolicy) else None
 
 
-def _known(policy: Policy | None, log: ope.Log) -> Any:
+def _known(policy: Policy | None, log: logs.Log) -> Any:
     """The policy, or as a `Deterministic` one if its slates for the first steps of the log do not
     depend on the seed.
     """

@@ -9,7 +9,7 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from recsim_tf import ope
+from recsim_tf import logs
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.types import Trajectory
@@ -176,5 +176,5 @@ def _log_probs(simulator: Simulator, policy: AnyPolicy, trajectory: Trajectory) 
         return ()
     if tf.nest.flatten(simulator.query_spec):
         return ()
-    prefix = ope.from_trajectory(simulator, trajectory, policy).logging.prefix
+    prefix = logs.from_trajectory(trajectory, simulator, logging=policy).propensity.prefix
     return prefix if isinstance(prefix, tuple) else prefix.swapaxes(0, 1)

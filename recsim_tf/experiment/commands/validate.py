@@ -13,7 +13,7 @@ from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import Parameter, load_model
 from recsim_tf.fitting.report.validation_page import render
 from recsim_tf.fitting.validation import validate
-from recsim_tf.logs import SessionLog
+from recsim_tf.logs import Log
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import write_json, write_text
 
@@ -82,7 +82,7 @@ def validate_run(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str,
     modules = {type(each).__module__ for each in (fit.simulator.users, fit.simulator.documents)}
     simulator = load_model(folder.path / "model", [*trusted, *sorted(modules)]).simulator
 
-    def refit(log: SessionLog, fixed: Mapping[str, Any]) -> Simulator:
+    def refit(log: Log, fixed: Mapping[str, Any]) -> Simulator:
         if set(fixed) == set(fit.parameters):
             return fit.simulator.with_parameters(fixed)
         changed = {name: Parameter(value, fixed=True) for name, value in fixed.items()}

@@ -9,7 +9,7 @@ import numpy as np
 from recsim_tf.core.models.wording import wording_of
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.sessions.recording import Recording, fields, one_hot_index
-from recsim_tf.logs.tables.frames import pandas
+from recsim_tf.logs.tables.parsing import pandas
 from recsim_tf.support.files import whole_file, write_csv
 
 # Roles of `from_table`, which are the names of the columns.

@@ -12,7 +12,7 @@ from recsim_tf.evaluation import own_measures
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.sweep_folder import SweepDirectory
 from recsim_tf.experiment.sweeps.trial import FINISHED, Trial, TrialFiles, Variant
-from recsim_tf.logs.tables.frames import pandas
+from recsim_tf.logs.tables.parsing import pandas
 from recsim_tf.support.files import read_text, write_csv, write_json
 
 _OPERATIVE = "operative_config.gin"

@@ -10,7 +10,7 @@ from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.checks.responses import ResponsePredictions, predict_responses
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 
 
 class ChoicePredictions(NamedTuple):
@@ -31,11 +31,11 @@ class ChoicePredictions(NamedTuple):
 
 def predict_choices(
     simulator: Simulator,
-    log: SessionLog,
+    log: Log,
     batch_size: int = 1000,
     num_draws: int = 200,
     seed: Seed = 0,
-    given: SessionLog | None = None,
+    given: Log | None = None,
 ) -> ChoicePredictions:
     """Probabilities of clicks at each step of logged sessions, and of what was logged: the choice
     or the clicks among `predict_responses`, whose arguments and errors these are.
@@ -98,12 +98,12 @@ def mean_by_session(values: np.ndarray, counted: np.ndarray) -> Mean:
     )
 
 
-def is_one_of_k(predictions: ChoicePredictions, log: SessionLog) -> bool:
+def is_one_of_k(predictions: ChoicePredictions, log: Log) -> bool:
     """Whether one position or none is chosen at a step; if not, any number may be clicked."""
     return predictions.probs.shape[2] == log.slate_size + 1
 
 
-def logged_clicks(predictions: ChoicePredictions, log: SessionLog) -> np.ndarray:
+def logged_clicks(predictions: ChoicePredictions, log: Log) -> np.ndarray:
     """bool [S, T, K]: the positions clicked."""
     if is_one_of_k(predictions, log):
         return predictions.logged[..., np.newaxis] == np.arange(log.slate_size)
@@ -126,7 +126,7 @@ class Calibration(NamedTuple):
 
 
 def calibrate(
-    predictions: ResponsePredictions, log: SessionLog, num_bins: int = 10
+    predictions: ResponsePredictions, log: Log, num_bins: int = 10
 ) -> dict[str, Calibration]:
     """Compares what was expected of each field of responses with what was logged: click
     probabilities with clicks, over all positions shown, and means of dwell times, ratings or

@@ -3,23 +3,21 @@
 import numpy as np
 
 from recsim_tf.fitting.checks.resimulation import Outcomes
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 
 _SMOOTHING = 5.0  # clicks that a document's rate of one is worth
 # Documents shown, for a rate of its own.
 _OF_SESSION, _OF_DOCUMENT = 3, 20
 
 
-def document_ids(log: SessionLog) -> np.ndarray | None:
+def document_ids(log: Log) -> np.ndarray | None:
     """int [S, T, K]: the ids of the documents, or None where they are no ids."""
     ids = log.documents
     has_ids = isinstance(ids, np.ndarray) and ids.ndim == 3 and ids.dtype.kind in "iu"
     return ids if has_ids else None
 
 
-def popularity(
-    log: SessionLog, clicked: np.ndarray, counted: np.ndarray, shown: SessionLog
-) -> np.ndarray:
+def popularity(log: Log, clicked: np.ndarray, counted: np.ndarray, shown: Log) -> np.ndarray:
     """float64 [S, T, K]: the smoothed click rate of each document of a log at its position, or of
     the position where documents are no ids.
 

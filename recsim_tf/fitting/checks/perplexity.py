@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from recsim_tf.fitting.checks.choices import ChoicePredictions, is_one_of_k, logged_clicks
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 
 
 class Perplexity(NamedTuple):
@@ -23,7 +23,7 @@ class Perplexity(NamedTuple):
 
 
 def click_perplexity(
-    predictions: ChoicePredictions, log: SessionLog, conditional: bool = False
+    predictions: ChoicePredictions, log: Log, conditional: bool = False
 ) -> Perplexity:
     """The perplexity of the clicks of a log.
 

@@ -16,7 +16,7 @@ from recsim_tf.fitting.checks.responses import amounts, by_batch
 from recsim_tf.fitting.likelihood.batches import take_sessions
 from recsim_tf.fitting.likelihood.missing import draw_parts, lacking, lacks_innovations
 from recsim_tf.logs.episodes import session_spec
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 
 _DRAWN = ("response", "innovation", "departure")
@@ -65,7 +65,7 @@ class Resimulation:
       ValueError: if the log lacks what the models need.
     """
 
-    def __init__(self, simulator: Simulator, log: SessionLog, batch_size: int = 1000):
+    def __init__(self, simulator: Simulator, log: Log, batch_size: int = 1000):
         check_at_least(1, batch_size=batch_size)
         scorer = scoring_simulator(simulator)
         spec = session_spec(scorer)
@@ -158,7 +158,7 @@ class Cuts:
         the middle of a visit.
     """
 
-    def __init__(self, log: SessionLog, last_day: np.ndarray | None = None):
+    def __init__(self, log: Log, last_day: np.ndarray | None = None):
         self._log, self._last_day = log, last_day
         steps = np.arange(1, log.max_length + 1)
         # Who leaves after a step is not cut after it.
@@ -185,7 +185,7 @@ class Cuts:
         return np.where(log.departed, drawn, log.length).astype(np.int32)
 
 
-def windows(log: SessionLog) -> np.ndarray | None:
+def windows(log: Log) -> np.ndarray | None:
     """float64 [S]: the day of each lifetime, from its first visit on, on which the log ends, where
     the user was away then; else infinity. None for a log in which nobody is away at its end, such
     as one of single sessions. See `ReturnTime` for the days that a log of visits holds.
@@ -216,7 +216,7 @@ def _users_leave(simulator: Simulator) -> bool:
     return found[0]
 
 
-def continued(log: SessionLog, seed: int = 0) -> SessionLog:
+def continued(log: Log, seed: int = 0) -> Log:
     """The log with slates and queries of other sessions, at the same step, after the end of each
     session: of a random one of those that last so long.
 

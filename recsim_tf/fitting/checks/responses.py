@@ -26,7 +26,7 @@ from recsim_tf.fitting.likelihood.missing import (
     log_prior,
 )
 from recsim_tf.logs.episodes import session_spec
-from recsim_tf.logs.session_log import SessionLog, take_steps
+from recsim_tf.logs.log import Log, take_steps
 from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 
 _MASKED: Any = random.class_of_family(tfd.Masked)
@@ -63,11 +63,11 @@ class ResponsePredictions(NamedTuple):
 
 def predict_responses(
     simulator: Simulator,
-    log: SessionLog,
+    log: Log,
     batch_size: int = 1000,
     num_draws: int = 200,
     seed: Seed = 0,
-    given: SessionLog | None = None,
+    given: Log | None = None,
 ) -> ResponsePredictions:
     """Expects each part of the responses at each step of logged sessions: a choice or clicks, a
     dwell time, a rating, a purchase.

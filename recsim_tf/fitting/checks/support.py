@@ -8,7 +8,7 @@ import tensorflow as tf
 from recsim_tf.core.base.types import Policy
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 from recsim_tf.logs.trajectories import from_trajectory
 
 # Of the documents shown, at their positions: less is told.
@@ -39,7 +39,7 @@ class SlateSupport(NamedTuple):
 def slate_support(
     simulator: Simulator,
     policy: Policy,
-    log: SessionLog,
+    log: Log,
     num_users: int = 1000,
     num_steps: int = 20,
     seed: int = 0,
@@ -58,7 +58,7 @@ def slate_support(
     """
     check_at_least(1, num_users=num_users, num_steps=num_steps)
     trajectory = simulator.rollout(policy, num_users, num_steps, seed)
-    simulated = from_trajectory(trajectory, simulator.documents.shared)
+    simulated = from_trajectory(trajectory, simulator if simulator.documents.shared else None)
     logged, wanted = _slates(log), _slates(simulated)
     width = max(logged.shape[1], wanted.shape[1])
     logged, wanted = (
@@ -78,7 +78,7 @@ def slate_support(
     )
 
 
-def _slates(log: SessionLog) -> np.ndarray:
+def _slates(log: Log) -> np.ndarray:
     """int [N, K]: the documents of the slates of steps that count, -1 where a slate is short."""
     documents = log.documents
     if tf.nest.is_nested(documents) or documents.ndim != 3 or documents.dtype.kind not in "iu":

@@ -28,8 +28,7 @@ from recsim_tf.fitting.estimate.search import Problem, Search
 from recsim_tf.fitting.likelihood.likelihood import Likelihood
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter
-from recsim_tf.logs.session_log import Sessions
-from recsim_tf.logs.tables.table import TableLog
+from recsim_tf.logs.log import Sessions
 from recsim_tf.support.errors import one_line
 
 _AUTOMATIC = ScoresOrCurvature()
@@ -133,7 +132,7 @@ class FitResult(NamedTuple):
 def fit(
     simulator: Simulator,
     parameters: Mapping[str, Parameter],
-    log: Sessions | TableLog,
+    log: Sessions,
     *,
     likelihood: Likelihood | None = None,
     search: Search | None = None,
@@ -161,8 +160,7 @@ def fit(
     Args:
       simulator: the models, with the values of all parameters that are not fitted.
       parameters: by name, as {"users.choice_model.no_click_mass": Parameter(support="positive")}.
-      log: the sessions, in memory or in pieces; () stands for draws of users that it lacks. Of a
-        `TableLog` its `log` is taken.
+      log: the sessions, in memory or in pieces; () stands for draws of users that it lacks.
       likelihood: how these draws are treated: `Exact()`, `Classes()`, `MeanField()`, `Draws()`,
         `Particles()` or `Chains()`. None for `Chains()` with `MonteCarloEM`, and else for what
         `default_likelihood` chooses by what the log lacks.
@@ -180,11 +178,9 @@ def fit(
         an uncertainty that does not go with the likelihood, a parameter on which the likelihood
         does not depend, or a start where the log-likelihood is not finite.
     """
-    log = log.log if isinstance(log, TableLog) else log
     if not isinstance(log, Sessions):
         raise ValueError(
-            "log must be a SessionLog, a SessionStream or a TableLog, as readers give them, got"
-            f" {type(log).__name__}"
+            f"log must be a Log or a LogStream, as readers give them, got {type(log).__name__}"
         )
     search = LBFGS() if search is None else search
     check_objects(search, uncertainty, likelihood)

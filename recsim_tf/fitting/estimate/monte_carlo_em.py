@@ -19,7 +19,7 @@ from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters.unconstrained import flatten
 from recsim_tf.fitting.sampling.annealing import inverse_temperature
 from recsim_tf.fitting.sampling.chains import ChainLikelihood, Chains
-from recsim_tf.logs.session_log import Sessions
+from recsim_tf.logs.log import Sessions
 from recsim_tf.support.progress import progress_bar
 
 # Iterations over which parameters and gradients are averaged.

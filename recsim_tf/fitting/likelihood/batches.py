@@ -22,7 +22,7 @@ from recsim_tf.fitting.likelihood.missing import Part, lacking, of_parts, with_z
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import differentiated
 from recsim_tf.logs.episodes import session_spec
-from recsim_tf.logs.session_log import SessionLog, Sessions
+from recsim_tf.logs.log import Log, Sessions
 from recsim_tf.logs.trajectories import as_trajectory, by_field, scoring_simulator
 
 
@@ -91,7 +91,7 @@ class Batch(NamedTuple):
 class _Piece(NamedTuple):
     """A piece of a log."""
 
-    log: SessionLog
+    log: Log
     trajectory: Trajectory  # [T, S, ...]
     rows: np.ndarray  # int [D], sessions that are scored in a sum over all of them
     counts: np.ndarray  # int [D], how often each of them counts
@@ -182,7 +182,7 @@ class BatchLikelihood(LogLikelihood):
                 self._converted = _Piece(log, self._as_trajectory(log), rows, counts)
             yield self._converted
 
-    def _as_trajectory(self, piece: SessionLog) -> Trajectory:
+    def _as_trajectory(self, piece: Log) -> Trajectory:
         spec = self._spec.initial.user
         initial = by_field(spec, piece.initial)
         # Until the parts are summed out.

@@ -8,11 +8,11 @@ import tensorflow as tf
 
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.likelihood.batches import Lacking, SessionLikelihood, SessionScore
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 
 
-def session_log_prob(simulator: Simulator, log: SessionLog) -> tf.Tensor:
+def session_log_prob(simulator: Simulator, log: Log) -> tf.Tensor:
     """[S]: the log-likelihood of each session, that is of the draws of its user. Documents and
     slates are given.
 

@@ -9,7 +9,7 @@ import numpy as np
 from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
-from recsim_tf.logs.session_log import Sessions
+from recsim_tf.logs.log import Sessions
 
 
 @dataclasses.dataclass(frozen=True)

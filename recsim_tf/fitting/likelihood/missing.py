@@ -13,7 +13,7 @@ from recsim_tf.core.base.types import Nest, Seed, Trajectory
 from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.models.models import UserModel
 from recsim_tf.core.step.stages import log_prob_per_user
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 from recsim_tf.logs.trajectories import by_field
 
 _NAMED: Any = random.class_of_family(tfd.JointDistributionNamed)
@@ -122,16 +122,14 @@ def missing_parts(users: UserModel, num_users: int, spec: Nest, initial: Nest) -
     return tuple(parts)
 
 
-def lacking(
-    log: SessionLog, users: UserModel, num_users: int, spec: Nest
-) -> tuple[tuple[Part, ...], SessionLog]:
+def lacking(log: Log, users: UserModel, num_users: int, spec: Nest) -> tuple[tuple[Part, ...], Log]:
     """The `missing_parts` of a log, and the log with zeros for those that all sessions lack."""
     logged = by_field(spec, log.initial)
     parts = missing_parts(users, num_users, spec, logged)
     return parts, log._replace(initial=with_zeros(parts, spec, logged, log.num_sessions))
 
 
-def lacks_innovations(log: SessionLog, spec: Nest) -> bool:
+def lacks_innovations(log: Log, spec: Nest) -> bool:
     """Whether the users draw innovations, of TensorSpecs `spec`, that a log lacks."""
     return bool(tf.nest.flatten(spec)) and not tf.nest.flatten(log.innovation)
 

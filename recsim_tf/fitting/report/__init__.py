@@ -10,7 +10,7 @@ from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.report import sections
 from recsim_tf.fitting.report import validation_page as validation
 from recsim_tf.fitting.validation import validate
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 from recsim_tf.support.files import write_text
 from recsim_tf.support.pages import Section, page
 
@@ -18,9 +18,9 @@ from recsim_tf.support.pages import Section, page
 def write_report(
     path: str | Path,
     result: FitResult,
-    log: SessionLog,
+    log: Log,
     *,
-    held_out_log: SessionLog | None = None,
+    held_out_log: Log | None = None,
     truth: Mapping[str, Any] | None = None,
     title: str = "Fit of a user model",
     overwrite: bool = False,

@@ -9,7 +9,7 @@ from recsim_tf.fitting.estimate.estimates import ParameterEstimate, estimate_row
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.parameters.parameter import element
 from recsim_tf.fitting.report import figures
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 from recsim_tf.support.pages import Chart, Note, Part, Table
 from recsim_tf.support.plots import png
 from recsim_tf.support.tables import fixed, label, signed
@@ -18,7 +18,7 @@ _MAX_RECOVERED = 40
 _HALF, _WIDE = (5.4, 3.6), (9, 3.6)
 
 
-def summary(result: FitResult, log: SessionLog, held_out_log: SessionLog | None) -> list[Part]:
+def summary(result: FitResult, log: Log, held_out_log: Log | None) -> list[Part]:
     """What was fitted to what, and how it went."""
     simulator = result.simulator
     values = {

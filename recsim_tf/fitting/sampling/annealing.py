@@ -14,7 +14,7 @@ from recsim_tf.core.base.types import Seed
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.likelihood.particle_filter import systematic_ancestors
 from recsim_tf.fitting.sampling.latents import Latents
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 from recsim_tf.support.progress import progress_bar
 
 _NUM_LEAPFROG_STEPS = 5
@@ -39,7 +39,7 @@ class AnnealedChains(NamedTuple):
 
 
 def chains_of(
-    simulator: Simulator, log: SessionLog, num_chains: int, seed: Seed
+    simulator: Simulator, log: Log, num_chains: int, seed: Seed
 ) -> tuple[Latents, AnnealedChains]:
     """What C * S sessions lack, which are the S sessions of a log C times over; and C chains of
     each session, at draws from about the prior. A parameter may have a value for each session.

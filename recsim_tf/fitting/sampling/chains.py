@@ -19,7 +19,7 @@ from recsim_tf.fitting.parameters.unconstrained import differentiated
 from recsim_tf.fitting.sampling import annealing
 from recsim_tf.fitting.sampling.annealing import AnnealedChains
 from recsim_tf.fitting.sampling.latents import Latents
-from recsim_tf.logs.session_log import Sessions
+from recsim_tf.logs.log import Sessions
 from recsim_tf.logs.trajectories import scoring_simulator
 from recsim_tf.support.errors import one_line
 

@@ -19,7 +19,7 @@ from recsim_tf.fitting.likelihood.missing import (
 )
 from recsim_tf.fitting.parameters.unconstrained import bijector_to, check_continuous, unpack
 from recsim_tf.logs.episodes import session_spec
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 from recsim_tf.logs.trajectories import as_trajectory, by_field, scoring_simulator
 
 _MASKED: Any = random.class_of_family(tfd.Masked)
@@ -45,7 +45,7 @@ class Latents:
       counts: bool [S, D], False for innovations after the end of a session or under a mask.
     """
 
-    def __init__(self, simulator: Simulator, log: SessionLog, seed: Seed):
+    def __init__(self, simulator: Simulator, log: Log, seed: Seed):
         initial_seed, innovation_seed = random.split_seed(seed, 2)
         self._scorer = scoring_simulator(simulator)
         self._active = log.active

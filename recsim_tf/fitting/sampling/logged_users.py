@@ -9,12 +9,10 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.stages import PartlySampled
 from recsim_tf.fitting.likelihood.missing import draw_parts, lacking
 from recsim_tf.logs.episodes import session_spec
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 
 
-def logged_users(
-    simulator: Simulator, log: SessionLog, num_users: int, seed: Seed = 0
-) -> SimulatorState:
+def logged_users(simulator: Simulator, log: Log, num_users: int, seed: Seed = 0) -> SimulatorState:
     """New sessions of users who are drawn from those of a log, with replacement.
 
     The initial draws that a user of the log has are kept. Those that the log lacks, such as a

@@ -13,7 +13,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.sampling import annealing, nuts
 from recsim_tf.fitting.sampling.latents import Latents
 from recsim_tf.fitting.sampling.nuts import NUTS
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 
 # Of the annealing: rises of the inverse temperature, and moves of a chain at each.
 _RISES, _MOVES = 60, 5
@@ -37,7 +37,7 @@ class SessionPosterior(NamedTuple):
 
 def sample_sessions(
     simulator: Simulator,
-    log: SessionLog,
+    log: Log,
     sampler: NUTS = _SAMPLER,
     num_chains: int = 20,
     seed: Seed = 0,
@@ -99,7 +99,7 @@ def sample_sessions(
 
 
 def _annealed(
-    simulator: Simulator, log: SessionLog, num_chains: int, sampler: NUTS, seed: Seed
+    simulator: Simulator, log: Log, num_chains: int, sampler: NUTS, seed: Seed
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Unconstrained latents [S, D] from about their posterior, and step sizes [S]."""
     prior_seed, chain_seed, choice_seed = random.split_seed(seed, 3)

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from recsim_tf.core.base.types import Nest
 from recsim_tf.fitting.checks.dependence import document_ids
-from recsim_tf.logs.session_log import SessionLog
-from recsim_tf.logs.tables.frames import pandas
+from recsim_tf.logs.log import Log
+from recsim_tf.logs.tables.parsing import pandas
 
 # Integers of so few values are categories.
 _MOST_CATEGORIES = 20
@@ -30,7 +30,7 @@ class Events(NamedTuple):
     order: np.ndarray  # float64 [M, Q], what depends on their order
 
     @classmethod
-    def of(cls, log: SessionLog, clicked: np.ndarray) -> "Events":
+    def of(cls, log: Log, clicked: np.ndarray) -> "Events":
         """Of a log, with its clicks, bool [S, T, K]."""
         counted = log.shown & log.active[..., np.newaxis]
         session, step, position = np.nonzero(counted)

@@ -7,7 +7,7 @@ import numpy as np
 
 from recsim_tf.core.nests import fields_of
 from recsim_tf.fitting.checks.choices import Mean, mean_by_session
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 
 _FIRST = 200  # events of the other log
 _LEAST = 1e-6  # probability
@@ -49,7 +49,7 @@ def nats(probs: np.ndarray | float, clicked: np.ndarray) -> np.ndarray:
     return np.where(clicked, np.log(probs), np.log1p(-probs))
 
 
-def in_segment(log: SessionLog, segment: Mapping[str, Any]) -> np.ndarray:
+def in_segment(log: Log, segment: Mapping[str, Any]) -> np.ndarray:
     """bool [S]: the sessions of which fields of the initial draws have these values.
 
     Raises:

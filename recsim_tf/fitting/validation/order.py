@@ -8,10 +8,10 @@ import numpy as np
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.checks.choices import Mean, mean_by_session, predict_choices
-from recsim_tf.logs.session_log import SessionLog, repeat_last_step, take_steps
+from recsim_tf.logs.log import Log, repeat_last_step, take_steps
 
 # Fits the models to a log, with these values of parameters fixed.
-Refit: TypeAlias = Callable[[SessionLog, Mapping[str, Any]], Simulator]
+Refit: TypeAlias = Callable[[Log, Mapping[str, Any]], Simulator]
 
 
 class Order(NamedTuple):
@@ -21,7 +21,7 @@ class Order(NamedTuple):
     shuffled: Mean  # where the steps of each session stand in random order, both fitted again
 
 
-def shuffle_steps(log: SessionLog, seed: int = 0) -> SessionLog:
+def shuffle_steps(log: Log, seed: int = 0) -> Log:
     """The log with the steps of each session in random order: what was shown, and what the user did
     then, stay together.
     """
@@ -33,13 +33,13 @@ def shuffle_steps(log: SessionLog, seed: int = 0) -> SessionLog:
 
 def what_order_tells(
     simulator: Simulator,
-    train: SessionLog,
-    held_out: SessionLog,
+    train: Log,
+    held_out: Log,
     refit: Refit,
     static: Mapping[str, Any],
     seed: int = 0,
     batch_size: int = 1000,
-    given: SessionLog | None = None,
+    given: Log | None = None,
 ) -> Order:
     """Compares a fitted simulator with its static self, in order and shuffled.
 
@@ -58,9 +58,7 @@ def what_order_tells(
     if max(train.max_length, held_out.max_length) < 2:
         raise ValueError("sessions must have several steps to tell of their order, got one each")
 
-    def gain(
-        changing: Simulator, others: SessionLog, before: SessionLog | None, still: Simulator
-    ) -> Mean:
+    def gain(changing: Simulator, others: Log, before: Log | None, still: Simulator) -> Mean:
         scores = (
             predict_choices(each, others, batch_size, seed=seed, given=before).log_prob
             for each in (changing, still)

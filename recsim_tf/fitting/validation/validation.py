@@ -32,7 +32,7 @@ from recsim_tf.fitting.validation.discriminator import Discrimination, discrimin
 from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.foretelling import Foretold, foretell, in_segment, nats
 from recsim_tf.fitting.validation.order import Order, Refit, what_order_tells
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 
 _LEAST_SESSIONS, _LEAST_CLICKS = 50, 20
 _DISCRIMINATED = 3  # simulations
@@ -96,13 +96,13 @@ class Validation(NamedTuple):
 
 def validate(
     simulator: Simulator,
-    train: SessionLog,
-    held_out: SessionLog | None = None,
+    train: Log,
+    held_out: Log | None = None,
     *,
-    given: SessionLog | None = None,
+    given: Log | None = None,
     refit: Refit | None = None,
     static: Mapping[str, Any] | None = None,
-    other: SessionLog | None = None,
+    other: Log | None = None,
     hold_out_segment: Mapping[str, Any] | None = None,
     user_ids: tuple[Any, Any] | None = None,
     num_replicates: int = 20,
@@ -155,13 +155,13 @@ def validate(
         train, held_out = (train, train) if is_small else train.split(0.5, seed)
     whole = held_out if given is None else given.followed_by(held_out)
 
-    def clicks_of(log: SessionLog) -> np.ndarray:
+    def clicks_of(log: Log) -> np.ndarray:
         """bool [S, T, K]: what was clicked; nothing where responses have no clicks."""
         if not predicted.clicks:
             return np.zeros(log.shown.shape, bool)
         return logged_clicks(predict_choices(simulator, log, batch_size, num_draws=1), log)
 
-    def foretold(model: Simulator, log: SessionLog) -> Foretold:
+    def foretold(model: Simulator, log: Log) -> Foretold:
         choices = predict_choices(model, log, batch_size, seed=seed)
         probs = choices.probs[..., : log.slate_size]
         return foretell(probs, logged_clicks(choices, log), _counted(log))
@@ -214,7 +214,7 @@ def validate(
     )
 
 
-def _counted(log: SessionLog) -> np.ndarray:
+def _counted(log: Log) -> np.ndarray:
     """bool [S, T, K]: the documents shown before the end of a session."""
     return log.shown & log.active[..., np.newaxis]
 

@@ -8,10 +8,11 @@ import numpy as np
 
 from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.base.validation import check_at_least
-from recsim_tf.logs.session_log import SessionLog, repeat_last_step
+from recsim_tf.logs.log import Log, repeat_last_step
 from recsim_tf.logs.tables import parsing
 from recsim_tf.logs.tables.faults import Faults
-from recsim_tf.logs.tables.frames import pandas, read_columns, read_separated
+from recsim_tf.logs.tables.frames import read_columns, read_separated
+from recsim_tf.logs.tables.parsing import pandas
 
 _COLUMNS = ["user_id", "item_id", "rating", "timestamp"]
 _MOVIE_COLUMNS = ("item_id", "release_year", "class")
@@ -27,7 +28,7 @@ class MovieLensLog(NamedTuple):
 
     # `documents` are int32 movie ids minus 1, `response` int32 the position of the movie rated;
     # nobody leaves
-    log: SessionLog
+    log: Log
     test: np.ndarray  # bool [S, T], the last events of each user
     user_ids: np.ndarray  # int64 [S]
     rating: np.ndarray  # float32 [S, T], stars of the movie chosen
@@ -109,7 +110,7 @@ def read_movielens(
         padded[row, step] = values
         return repeat_last_step(padded, length)
 
-    log = SessionLog(
+    log = Log(
         length=length.astype(np.int32),
         departed=np.zeros(len(user_ids), bool),
         initial=(),
@@ -141,7 +142,9 @@ def read_ratings(path: str | os.PathLike, num_movies: int = 1682) -> Ratings:
             f"{path} must have the columns {', '.join(_COLUMNS)}, got {head.shape[1]} columns"
         )
     names = None if has_header else _COLUMNS
-    faults = Faults(read_columns(path, _COLUMNS, sep="\t", names=names))
+    faults = Faults(
+        read_columns(path, _COLUMNS, sep="\t", names=names), path=path if has_header else ""
+    )
     user = faults.numbers("user_id", parsing.is_whole, "be a whole number")
     movie = faults.whole_numbers("item_id", 1, num_movies)
     rating = faults.numbers(
@@ -212,7 +215,7 @@ def read_movies(path: str | os.PathLike, *, num_movies: int = 1682) -> MovieFeat
     # A title may hold a quotation mark.
     texts = ("class", "class:token_seq")
     frame = read_columns(os.fspath(path), _MOVIE_COLUMNS, sep="\t", quoting=3, texts=texts)
-    faults = Faults(frame)
+    faults = Faults(frame, path=os.fspath(path))
     index = faults.whole_numbers("item_id", 1, num_movies) - 1
     repeated = pandas().Series(index).duplicated().to_numpy()
     faults.refuse(repeated, "item_id", "differ from the other movies", "duplicate movie")

@@ -5,11 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.core.base.validation import check_at_least, check_one_of
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.core.base.types import Observation
+from recsim_tf.core.base.validation import check_at_least, check_one_of, check_type
+from recsim_tf.logs.log import Log, SlateLogProbs
 from recsim_tf.logs.tables import parsing
 from recsim_tf.logs.tables.faults import Faults
-from recsim_tf.logs.tables.frames import pandas, read_columns
+from recsim_tf.logs.tables.frames import read_columns
+from recsim_tf.logs.tables.parsing import pandas
 
 CAMPAIGNS = ("all", "men", "women")
 POLICIES = ("random", "bts")
@@ -24,8 +26,10 @@ class OpenBanditLog(NamedTuple):
     know of them.
     """
 
-    # `documents` int32 item ids, `response` int32 0 for a click and 1 for none; nobody leaves
-    log: SessionLog
+    # `documents` int32 item ids, `response` int32 0 for a click and 1 for none; nobody leaves. All
+    # items are the candidates; its `observation.user` has "position", int32 [S, 1], and "features",
+    # int32 [S, 1, 4], its `observation.documents` are item ids, int32 [S, 1, D]
+    log: Log
     # int32 [S], where on the page the item stood: 0, 1 or 2 from left to right
     position: np.ndarray
     # float64 [S], in (0, 1]: the probability of the item at this position, as it was logged
@@ -54,6 +58,24 @@ class OpenBanditLog(NamedTuple):
     def num_items(self) -> int:
         """D."""
         return len(self.item_numeric)
+
+    def judging(self, target: "OpenBanditLog") -> Log:
+        """The log with the probabilities of a policy to be judged, which shows an item at a
+        position as often as the log of another policy does. Raises a ValueError for a log of other
+        items.
+        """
+        check_type("target", target, OpenBanditLog)
+        if target.num_items != self.num_items:
+            raise ValueError(
+                f"target must be of the same {self.num_items} items, got {target.num_items}"
+            )
+        number = 1 + max(target.position.max(), self.position.max())
+        shown = np.zeros([number, target.num_items])
+        np.add.at(shown, (target.position, target.item), 1)
+        with np.errstate(divide="ignore"):
+            log_probs = np.log(shown / np.maximum(shown.sum(1, keepdims=True), 1))
+        of_items = log_probs[self.position, self.item][:, np.newaxis]
+        return self.log._replace(target=SlateLogProbs.of_items(of_items)).check()
 
 
 def read_open_bandit(
@@ -92,7 +114,7 @@ def read_open_bandit(
     affinities = [f"user-item_affinity_{item}" for item in range(num_items)]
     path = os.path.join(place, f"{campaign}.csv")
     frame = read_columns(path, (*_COLUMNS, *_USER_FEATURES, *affinities))
-    faults = Faults(frame)
+    faults = Faults(frame, path=path)
     item = faults.whole_numbers("item_id", 0, num_items - 1).astype(np.int32)
     position = faults.whole_numbers("position", 1, _NUM_POSITIONS).astype(np.int32)
     click = faults.whole_numbers("click", 0, 1).astype(np.int32)
@@ -115,7 +137,8 @@ def read_open_bandit(
             name, lambda x: x >= 0, "be a number of at least 0", read=parsing.float32
         )
         affinity = np.where(item == number, values, affinity)
-    log = SessionLog(
+    user_features = np.stack(features, axis=1).astype(np.int32)
+    log = Log(
         length=np.ones(len(frame), np.int32),
         departed=np.zeros(len(frame), bool),
         initial=(),
@@ -123,13 +146,20 @@ def read_open_bandit(
         shown=np.ones((len(frame), 1, 1), bool),
         hidden=(),
         response=1 - click[:, np.newaxis],
-        innovation=(),
-    )
+        slate=item[:, np.newaxis, np.newaxis],
+        reward=click[:, np.newaxis, np.newaxis].astype(np.float64),
+        propensity=SlateLogProbs.of_items(np.log(propensity)[:, np.newaxis]),
+        observation=Observation(
+            {"position": position[:, np.newaxis] - 1, "features": user_features[:, np.newaxis]},
+            np.broadcast_to(np.arange(num_items, dtype=np.int32), [len(frame), 1, num_items]),
+            (),
+        ),
+    ).check()
     return OpenBanditLog(
         log=log,
         position=position - 1,
         propensity=propensity,
-        user_features=np.stack(features, axis=1).astype(np.int32),
+        user_features=user_features,
         user_categories=tuple(categories),
         affinity=parsing.as_float32(affinity),
         timestamp=time.astype("datetime64[ns]"),
@@ -141,7 +171,7 @@ def read_open_bandit(
 def _read_items(path: str) -> tuple[np.ndarray, np.ndarray]:
     """float32 [D] and int32 [D, 3], by item id."""
     frame = read_columns(path, ("item_id", "item_feature_0", *_ITEM_CATEGORIES))
-    faults = Faults(frame)
+    faults = Faults(frame, path=path)
     item = faults.whole_numbers("item_id", 0, len(frame) - 1)
     order, repeated = np.argsort(item), pandas().Series(item).duplicated().to_numpy()
     faults.refuse(repeated, "item_id", "differ from the other items", "duplicate item")
@@ -160,7 +190,7 @@ def _hashes(frame: Any, faults: Faults, name: str) -> Any:
     return frame[name]
 
 
-def page_log(impressions: OpenBanditLog, max_affinity: int = 2) -> SessionLog:
+def page_log(impressions: OpenBanditLog, max_affinity: int = 2) -> Log:
     """Each impression as a session of one page, on which one item is shown at its position and the
     two others are empty.
 
@@ -188,4 +218,9 @@ def page_log(impressions: OpenBanditLog, max_affinity: int = 2) -> SessionLog:
         shown=shown,
         hidden=at_position(np.minimum(np.rint(impressions.affinity), max_affinity)),
         response=at_position(impressions.clicked),
+        # They are not known of the other positions of a page.
+        slate=(),
+        reward=(),
+        propensity=SlateLogProbs(),
+        observation=(),
     )

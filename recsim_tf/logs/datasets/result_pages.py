@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 from recsim_tf.logs.tables import parsing
 from recsim_tf.logs.tables.faults import Faults
-from recsim_tf.logs.tables.frames import as_frame, check_present, pandas
+from recsim_tf.logs.tables.frames import as_frame, check_present
+from recsim_tf.logs.tables.parsing import pandas
 
 _LOG = logging.getLogger(__name__)
 _COLUMNS = ("query", "documents", "clicked_positions")
@@ -27,8 +28,9 @@ class ResultPages(NamedTuple):
 
     # `documents` are positions in `pairs`, their number for a pair that is not among them;
     # `response` is int32 [S, 1, K], 1 where clicked
-    log: SessionLog
-    pairs: Any  # pandas MultiIndex [D] of queries and documents, in order of first appearance
+    log: Log
+    # pandas MultiIndex [D] of the ids of queries and documents, text, by first appearance
+    pairs: Any
 
     @property
     def num_pairs(self) -> int:
@@ -42,7 +44,7 @@ def read_result_pages(
     """Reads result pages, such as those of the Yandex click log (WSCD 2012), from a table with one
     row for each page:
 
-      query: an id, number or text.
+      query: an id; ids are text, so that 7 and "7" are one.
       documents: list of K ids, from the top.
       clicked_positions: list of whole numbers in [0, K). The order of clicks, and how often a
         document is clicked, do not count.
@@ -61,8 +63,9 @@ def read_result_pages(
     frame = as_frame(table)
     check_present(frame, _COLUMNS)
     faults = Faults(frame)
-    query = frame["query"]
-    faults.refuse(parsing.codes(query)[0] < 0, "query", "be an id", "invalid query")
+    codes, query_ids = parsing.codes(frame["query"])
+    faults.refuse(codes < 0, "query", "be an id", "invalid query")
+    query = query_ids[codes]
     documents, size = _lists(frame, "documents", faults)
     slate_size = size[0]
     if not slate_size:
@@ -70,8 +73,8 @@ def read_result_pages(
     allowed = f"have as many documents as the first row, {slate_size}"
     faults.refuse(size != slate_size, "documents", allowed, "other number of documents")
     row = np.repeat(np.arange(len(frame)), slate_size)
-    is_id = parsing.codes(documents)[0] >= 0
-    faults.refuse(~is_id, "documents", "have ids", "invalid document", row)
+    codes, document_ids = parsing.codes(documents)
+    faults.refuse(codes < 0, "documents", "have ids", "invalid document", row)
     clicks, size = _lists(frame, "clicked_positions", faults)
     position, row_of_click = parsing.numbers(clicks), np.repeat(np.arange(len(frame)), size)
     is_position = parsing.is_whole(position) & (position >= 0) & (position < slate_size)
@@ -80,11 +83,11 @@ def read_result_pages(
     clicked = np.zeros([len(frame), 1, slate_size], np.int32)
     clicked[row_of_click, 0, position.astype(np.int64)] = 1
 
-    shown = pd.MultiIndex.from_arrays([query.to_numpy()[row], documents], names=_COLUMNS[:2])
+    shown = pd.MultiIndex.from_arrays([query[row], document_ids[codes]], names=_COLUMNS[:2])
     pairs = shown.unique() if like is None else like.pairs
     ids = pairs.get_indexer(shown)
     if (ids < 0).any():
-        new_query = ~query.isin(pairs.get_level_values(0))
+        new_query = ~np.isin(query.astype(str), pairs.get_level_values(0).astype(str))
         _LOG.warning(
             "%d of %d pages have a query that is not known, and %d a document that is not known for"
             " its query",
@@ -93,7 +96,7 @@ def read_result_pages(
             len(np.unique(row[ids < 0])),
         )
     ids = np.where(ids < 0, len(pairs), ids).astype(np.int32).reshape(clicked.shape)
-    log = SessionLog(
+    log = Log(
         length=np.ones(len(frame), np.int32),
         departed=np.zeros(len(frame), bool),
         initial=np.zeros([len(frame), 1], np.int32),

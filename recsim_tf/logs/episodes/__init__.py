@@ -40,7 +40,6 @@ simulator: float32 and shorter floats are stored as `float_list`, float64 as one
 """
 
 from recsim_tf.logs.episodes.reading import Episodes, ReadError, read
-from recsim_tf.logs.episodes.rlds import to_rlds
 from recsim_tf.logs.episodes.session import Session, session_spec
 from recsim_tf.logs.episodes.writing import Writer, refuse_existing, write
 
@@ -52,6 +51,5 @@ __all__ = [
     "read",
     "refuse_existing",
     "session_spec",
-    "to_rlds",
     "write",
 ]

@@ -2,14 +2,14 @@
 are marked, for callers that drop them.
 """
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from recsim_tf.core.base.ranges import shown
 from recsim_tf.logs.tables import parsing
+from recsim_tf.logs.tables.frames import line_of_row
 from recsim_tf.support.errors import printable
 
 
@@ -19,21 +19,21 @@ class Faults:
     Args:
       frame: the table, a DataFrame of R rows.
       sessions: int [R], the session of each row, from 0; None where each row is one.
-      drop: mark faulty sessions instead of raising.
-      place: by name, columns that errors tell beside the row.
+      drop: mark faulty sessions instead of raising; None where a reader has no such choice.
+      path: the file that the table was read from, of which errors tell the line; "" for none.
     """
 
     def __init__(
         self,
         frame: Any,
         sessions: np.ndarray | None = None,
-        drop: bool = False,
-        place: Mapping[str, str] = MappingProxyType({}),
+        drop: bool | None = None,
+        path: str = "",
     ):
         self._frame = frame
-        self._place = place
+        self._path = path
         self._rows = np.arange(len(frame))
-        self._sessions = sessions = self._rows if sessions is None else sessions
+        self.sessions = sessions = self._rows if sessions is None else sessions
         self._drop = drop
         self._faulty = np.zeros(sessions.max(initial=-1) + 1, bool)
         self.dropped: dict[str, int] = {}  # sessions by the first reason found
@@ -75,7 +75,7 @@ class Faults:
         refused.
         """
         codes, _ = parsing.codes(self._frame[column], vocabulary)
-        unknown = (codes < 0) & self._frame[column].notna().to_numpy()
+        unknown = (codes < 0) & ~parsing.is_empty(self._frame[column])
         self.refuse(unknown, column, allowed, reason)
         return codes
 
@@ -99,13 +99,14 @@ class Faults:
         rows = self._rows if rows is None else rows
         if not self._drop:
             row = rows[bad].min()
-            cells = {name: self._frame[of].iloc[row] for name, of in self._place.items()}
-            place = ", ".join(f"{name} {_plain(cell)}" for name, cell in cells.items())
+            line = line_of_row(self._path, row) if self._path else 0
+            place = f" (line {line} of {printable(self._path)})" if line else ""
+            hint = "" if self._drop is None else " (drop_invalid=True leaves out such sessions)"
             raise ValueError(
-                f"row {row}{place and f' ({place})'}, column {column!r} must {allowed}, got"
-                f" {_plain(self._frame[column].iloc[row])}"
+                f"row {row}{place}, column {column!r} must {allowed}, got"
+                f" {_plain(self._frame[column].iloc[row])}{hint}"
             )
-        sessions = np.unique(self._sessions[rows[bad]])
+        sessions = np.unique(self.sessions[rows[bad]])
         fresh = sessions[~self._faulty[sessions]]
         self._faulty[fresh] = True
         if len(fresh):
@@ -113,7 +114,7 @@ class Faults:
 
     def sound(self, rows: np.ndarray) -> np.ndarray:
         """bool [M]: which rows are of sessions without a fault so far."""
-        return ~self._faulty[self._sessions[rows]]
+        return ~self._faulty[self.sessions[rows]]
 
     @property
     def summary(self) -> str:

@@ -1,9 +1,8 @@
-"""Tables and files as pandas DataFrames; pandas is imported when it is first needed."""
+"""Tables and files as pandas DataFrames."""
 
 import contextlib
 import csv
 import gzip
-import importlib
 import io
 import os
 import zipfile
@@ -12,28 +11,49 @@ from typing import IO, Any
 
 from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.validation import check_different
+from recsim_tf.logs.tables import parsing
+from recsim_tf.logs.tables.parsing import pandas
 from recsim_tf.support.errors import one_line, printable
 
 _CSV = (".csv", ".csv.gz", ".csv.zip")
 _PARQUET = (".parquet", ".pq")
 
 
-def pandas() -> Any:
-    """The module pandas; an ImportError if it is not installed."""
-    try:
-        return importlib.import_module("pandas")
-    except ImportError as missing:
-        raise ImportError("recsim_tf.logs needs pandas 2: install recsim-tf[fitting]") from missing
+def column_names(table: Any) -> list[str]:
+    """The names of the columns of a table of `from_table`."""
+    path = path_of(table)
+    if path.endswith(_CSV):
+        with _faults_told(path, "table of separated values"), _opened(path) as file:
+            return next(csv.reader(file))
+    return list(as_frame(table).columns)
 
 
-def as_frame(table: Any, texts: Sequence[str] = ()) -> Any:
-    """The table of `from_table` as a DataFrame with at least one row; `texts` are columns of a file
-    of separated values that are text, see `read_separated`. Raises a ValueError for another type of
-    table or file, and a file that cannot be read as what its name says.
+def path_of(table: Any) -> str:
+    """The path of a table that is a file, else ""."""
+    return os.fspath(table) if isinstance(table, str | os.PathLike) else ""
+
+
+def as_frame(table: Any, texts: Sequence[str] = (), guessed: Sequence[str] = ()) -> Any:
+    """The table of `from_table` as a DataFrame with at least one row.
+
+    Args:
+      table: the table.
+      texts: columns of a file of separated values that are text, see `read_separated`.
+      guessed: columns of such a file that are numbers where all values are plain numbers, and else
+        text, also where a text such as NA stands for a missing number elsewhere.
+
+    Raises:
+      ValueError: for another type of table or file, and a file that cannot be read as what its name
+        says.
     """
     pd = pandas()
-    if isinstance(table, str | os.PathLike):
-        frame = _read(os.fspath(table), texts)
+    if path := path_of(table):
+        frame = _read(path, [*texts, *guessed])
+        if path.endswith(_CSV):
+            plain = {
+                name: parsing.numbers_of_texts(frame[name]) for name in guessed if name in frame
+            }
+            frame = frame.assign(**plain)
     elif isinstance(table, pd.DataFrame):
         frame = table
     elif hasattr(table, "to_pandas"):
@@ -57,7 +77,7 @@ def read_separated(path: str, sep: str = ",", texts: Sequence[str] = (), **argum
     Args:
       path: the file.
       sep: what separates the values.
-      texts: columns that are read as they stand, "" where a cell is empty. In other columns pandas
+      texts: columns that are read as they stand, NaN where a cell is empty. In other columns pandas
         takes texts such as NA and null for empty cells, and texts that read as numbers for numbers.
       **arguments: of `pandas.read_csv`.
 
@@ -66,7 +86,7 @@ def read_separated(path: str, sep: str = ",", texts: Sequence[str] = (), **argum
     """
     pd = pandas()
     with _faults_told(path, "table of separated values"):
-        converters = dict.fromkeys(texts, str)
+        converters = dict.fromkeys(texts, _text_or_nothing)
         frame = pd.read_csv(path, sep=sep, low_memory=False, converters=converters, **arguments)
         if not isinstance(frame.index, pd.RangeIndex):
             raise ValueError("its rows have more values than its header")
@@ -85,6 +105,27 @@ def read_separated(path: str, sep: str = ",", texts: Sequence[str] = (), **argum
                         f"its row {number} has {len(row)} of {len(frame.columns)} values"
                     )
         return frame
+
+
+def _text_or_nothing(cell: str) -> Any:
+    return cell or None
+
+
+def line_of_row(path: str, row: int) -> int:
+    """The line of a file of separated values on which a row of its table begins, counted from 1; 0
+    for other files.
+    """
+    if not path.endswith(_CSV):
+        return 0
+    with _opened(path) as file:
+        lines = csv.reader(file)
+        number, end = -1, 0
+        for cells in lines:
+            number += bool(cells)
+            if number == row + 1:
+                return end + 1
+            end = lines.line_num
+    return 0
 
 
 def _opened(path: str) -> IO[str]:

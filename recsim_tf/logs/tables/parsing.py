@@ -2,16 +2,27 @@
 row.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+import importlib
+import re
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
 
-from recsim_tf.logs.tables.frames import pandas
-
 # Below it float64 holds every whole number.
 LARGEST_WHOLE = 2**53 - 1
+_LARGEST_FLOAT32 = 2**24  # Below it float32 does.
 _FLAGS = {"true": 1, "false": 0}
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+
+
+def pandas() -> Any:
+    """The module pandas; an ImportError if it is not installed."""
+    try:
+        return importlib.import_module("pandas")
+    except ImportError as missing:
+        raise ImportError("recsim_tf.logs needs pandas 2: install recsim-tf[fitting]") from missing
 
 
 def numbers(column: Any) -> np.ndarray:
@@ -35,7 +46,7 @@ def exact_numbers(column: Any) -> np.ndarray:
 
 
 def is_whole(values: np.ndarray) -> np.ndarray:
-    """bool [R]: which numbers are whole, and so small that they are no other number's rounding."""
+    """bool [R]: which numbers are integers that float64 represents exactly."""
     if values.dtype.kind == "i":
         return np.ones(values.shape, bool)
     return (np.floor(values) == values) & (np.abs(values) <= LARGEST_WHOLE)
@@ -82,45 +93,82 @@ def are_dates(column: Any) -> bool:
     return not is_numeric and not np.isfinite(numbers(column)).all()
 
 
+def is_empty(column: Any) -> np.ndarray:
+    """bool [R]: cells without a value, and empty texts."""
+    empty = column.isna().to_numpy(bool)
+    if column.dtype.kind in "OTSU":
+        empty |= (column == "").fillna(False).to_numpy(bool)
+    return empty
+
+
 def codes(
     column: Any, vocabulary: Iterable | None = None, ordered: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Ids, numbers or text, as positions in a vocabulary, int64 [R], -1 for what is missing or not
-    in it; and the vocabulary [D]: by default the ids of the column, in order of first appearance,
-    or sorted where `ordered`.
+    """Ids as positions in a vocabulary, int64 [R], -1 for what is missing or not in it; and the
+    vocabulary, texts [D]: by default the ids of the column, in order of first appearance, or sorted
+    where `ordered`.
+
+    An id is text: 7, 7.0 and "7" are one id, "007" is another. Ids that are all whole numbers are
+    sorted as numbers.
     """
     pd = pandas()
-    # Cells that cannot be an id count as missing.
-    if column.dtype.kind == "f":
-        column = column.where(np.abs(column) <= LARGEST_WHOLE)
-    elif column.dtype == object:
-        column = column.where(column.map(lambda cell: isinstance(cell, Hashable)).astype(bool))
+    try:
+        positions, values = pd.factorize(column, use_na_sentinel=True)
+    except TypeError:  # Lists and the like are no ids.
+        is_id = column.map(lambda cell: isinstance(cell, Hashable)).astype(bool)
+        positions, values = pd.factorize(column.where(is_id), use_na_sentinel=True)
+    texts = id_texts(values)
     if vocabulary is None:
-        positions, ids = pd.factorize(column, sort=ordered, use_na_sentinel=True)
-        return positions.astype(np.int64), np.asarray(ids)
-    index = pd.Index(vocabulary)
-    return np.where(column.isna(), -1, index.get_indexer(pd.Index(column))), np.asarray(index)
+        ids = texts[texts != ""].unique()
+        ids = pd.Index(sorted_ids(ids), dtype=object) if ordered else ids
+    else:
+        ids = id_texts(vocabulary)
+    places = np.where(texts == "", -1, ids.get_indexer(texts))
+    # Missing cells are -1, the last place.
+    return np.append(places, -1)[positions].astype(np.int64), np.asarray(ids, object)
 
 
-def with_ids_alike(frame: Any, names: Sequence[str]) -> Any:
-    """The table with columns of ids of one kind. Where some are text, numbers of the others are
-    text too: a file has the text 7 in a column with other texts, and the number 7.0 in a column of
-    numbers of which some are empty.
+def id_texts(values: Iterable) -> Any:
+    """An Index of the texts of ids, "" for what is no id."""
+    return pandas().Index([_id_text(value) for value in values], dtype=object)
+
+
+def sorted_ids(ids: Iterable[str]) -> list[str]:
+    """Ids that are all whole numbers by their values, others by their texts."""
+    texts = list(ids)
+    is_number = all(_WHOLE.fullmatch(text) for text in texts)
+    return sorted(texts, key=int) if is_number else sorted(texts)
+
+
+def _id_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float | np.floating):
+        # Whole numbers become floats where some cells of their column are empty.
+        if not abs(value) <= float(LARGEST_WHOLE):
+            return ""
+        return str(int(value)) if value == int(value) else str(value)
+    return str(value)
+
+
+def numbers_of_texts(column: Any) -> Any:
+    """A column of texts of a file, as numbers where all that are not empty are plain numbers, which
+    begin with no further zero.
     """
-    is_number = [frame[name].dtype.kind in "iuf" for name in names]
-    if all(is_number) or not any(frame[name].dtype == object for name in names):
-        return frame
-    numbers_as_text = {
-        name: frame[name].astype(object).map(lambda cell: f"{cell:.17g}", na_action="ignore")
-        for name, is_one in zip(names, is_number, strict=True)
-        if is_one and frame[name].notna().any()
-    }
-    return frame.assign(**numbers_as_text)
+    cells = column[~is_empty(column)]
+    if len(cells) and all(_PLAIN.fullmatch(text) for text in cells.unique()):
+        return pandas().to_numeric(column.where(column != ""))
+    return column
 
 
 def float32(column: Any) -> np.ndarray:
-    """float32 [R], as `numbers`, infinite where a number is too large."""
-    return as_float32(numbers(column))
+    """float32 [R], as `numbers`; infinite where float32 does not hold a number: where it is too
+    large, or a whole number that float32 would round.
+    """
+    values = numbers(column)
+    rounded = as_float32(values)
+    is_exact = (rounded == values) | (np.abs(values) <= _LARGEST_FLOAT32)
+    return np.where(is_exact | (np.floor(values) != values), rounded, np.float32(np.inf))
 
 
 def as_float32(values: np.ndarray) -> np.ndarray:

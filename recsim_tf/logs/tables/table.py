@@ -1,70 +1,47 @@
 """Tables of impressions as logged sessions."""
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from recsim_tf.choice import ClicksAndPurchases
-from recsim_tf.core.base.types import Nest
+from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.core.base.validation import check_at_least, check_different, check_plain
 from recsim_tf.core.distributions.joint import record
-from recsim_tf.logs.session_log import SessionLog, repeat_last_step
-from recsim_tf.logs.tables import impressions, parsing
-from recsim_tf.logs.tables.arranging import arrange, check_table_order
+from recsim_tf.logs.log import Labels, Log, SlateLogProbs
+from recsim_tf.logs.tables import parsing
+from recsim_tf.logs.tables.agreement import arranged, check_agreement
+from recsim_tf.logs.tables.candidates import Candidates, read_candidates
+from recsim_tf.logs.tables.cells import (
+    IDS,
+    PROPENSITIES,
+    TARGETS,
+    Cells,
+    by_session,
+    check_columns,
+    default_columns,
+    named_columns,
+)
 from recsim_tf.logs.tables.faults import Faults
-from recsim_tf.logs.tables.frames import as_frame
-from recsim_tf.logs.tables.visits import TableVisits, find_visits
+from recsim_tf.logs.tables.frames import as_frame, check_present, column_names, path_of
+from recsim_tf.logs.tables.rows import Rows
+from recsim_tf.logs.tables.visits import TableVisits, VisitSteps, find_visits
 
 _LOG = logging.getLogger(__name__)
-
-
-class TableLog(NamedTuple):
-    """S sessions of a table, of up to T steps with slates of K documents, and what the log's
-    numbers stand for.
-    """
-
-    # `documents` are int32 positions in `document_ids`; `response` is int32 [S, T], the position
-    # chosen or K, or where a slate may have several clicks int32 [S, T, K], 1 where clicked, or
-    # `ClicksAndPurchases` of such
-    log: SessionLog
-    document_ids: np.ndarray  # [D], the table's documents, sorted, or the vocabulary that was given
-    session_ids: np.ndarray  # [S], in order of first appearance
-    engagement: Nest  # float32 [S, T, K], 0 where none is logged; () without such a column
-    # by name of `user_columns` with text, what the codes in the log's `initial` stand for
-    user_values: dict[str, np.ndarray]
-    dropped: dict[str, int]  # sessions that were dropped, by the first fault found
-
-    def with_engagement(self) -> SessionLog:
-        """The log for models that draw (choice, engagement), as `choice.with_engagement` does: its
-        response is the pair of them, int32 and float32 [S, T].
-
-        The engagement is that of the document chosen. Where none is, it is 1, which distributions
-        of positive numbers support; models mask it. Where a slate may have several clicks, the pair
-        is that of the clicks and of the engagement with each document, [S, T, K], 1 where it is not
-        clicked. Raises a ValueError if the table had no engagement.
-        """
-        if not isinstance(self.engagement, np.ndarray):
-            raise ValueError("engagement must be among the columns of the table, got none")
-        response, engagement = self.log.response, self.engagement
-        if isinstance(response, np.ndarray) and response.ndim == 2:
-            padded = np.concatenate([engagement, np.ones_like(engagement[..., :1])], axis=2)
-            engagement = np.take_along_axis(padded, response[..., np.newaxis], axis=2)[..., 0]
-        else:
-            clicked = response.clicked if isinstance(response, ClicksAndPurchases) else response
-            engagement = np.where(clicked == 1, engagement, np.float32(1))
-        return self.log._replace(response=(response, engagement))
+_NO_COLUMNS: Mapping[str, str] = MappingProxyType({})
 
 
 def from_table(
     table: Any,
-    columns: Mapping[str, str],
+    columns: Mapping[str, str] | None = None,
     *,
     attributes: Sequence[str] = (),
-    user_columns: Mapping[str, str] = MappingProxyType({}),
+    user_columns: Mapping[str, str] = _NO_COLUMNS,
+    context: Mapping[str, str] = _NO_COLUMNS,
+    candidates: Any = None,
     document_ids: Sequence | np.ndarray | None = None,
     slate_size: int | None = None,
     first_position: int = 0,
@@ -72,45 +49,62 @@ def from_table(
     multiple_clicks: bool = False,
     visits: TableVisits | None = None,
     drop_invalid: bool = False,
-) -> TableLog:
+) -> Log:
     """Reads logged sessions from a table with one row for each document shown, an impression.
 
     `columns` maps roles to names of the table's columns. A number may also be text that reads as
-    one. Needed are session, position and document, one of step and timestamp, and one of clicked
-    and chosen_document:
+    one. Ids are text: 7 and "7" are one id, "007" is another. An empty text is a missing value.
+    Needed are session, position, document, and one of clicked, chosen_document and reward:
 
-      session: ids, numbers or text.
+      session: ids.
+      user: ids, the same in all rows of a session. Sessions of one user are not independent.
       step: whole numbers. Only their order within a session counts; rows may stand in any order.
       timestamp: numbers, dates or ISO 8601 text, in UTC where no zone is given. Without steps, a
-        slate consists of the rows of one time.
+        slate consists of the rows of one time; with neither, a session is one slate.
       visit: whole numbers, of visits within a lifetime, see `visits`; only their changes count.
       position: whole numbers from `first_position`. Positions that a slate lacks are empty.
-      document: ids, numbers or text.
+      document: ids.
       clicked: 1 in the row of the document chosen, else 0; with purchases or `multiple_clicks` 1 in
         any row.
       chosen_document: id of the document chosen, the same in all rows of a slate; nothing for
         "no click".
       purchased: 1 in the rows of documents that were clicked and purchased, else 0. It goes with
         `clicked`, and the log is for models that draw `ClicksAndPurchases`.
-      engagement: numbers, needed in the rows of documents chosen or clicked.
-      departed: 1 if the user left after the last step, the same in all rows of a session.
-
-    Features of users and documents are not in the log. Join them by `session_ids` and
-    `document_ids`; if a model draws initial attributes of users, put them into the log's `initial`
-    by `_replace`.
+      engagement: numbers that follow a click, such as dwell times or ratings. Where a cell is empty
+        it is not known, and `Log.with_engagement` leaves it out of the likelihood.
+      reward: numbers, what the position earned; 1 for a click without such a column.
+      departed: 1 if the user left after the last step, the same in all rows of a session; 0 if the
+        session was cut.
+      propensity, propensity_set: probability in (0, 1] of the slate, or of its documents in any
+        order, under the policy that showed it; the same in all rows of a slate.
+      propensity_prefix, propensity_position: that of the slate up to the position, or of the
+        position's document at the position.
+      target_propensity and so on: those under the policy to be judged, in [0, 1].
 
     Args:
       table: a pandas DataFrame, a pyarrow Table, or the path of a file .csv, .csv.gz, .csv.zip,
         .parquet or .pq.
-      columns: names of columns by role.
+      columns: names of columns by role; by default those that are named by their roles, or as obp
+        names them, such as `slate_id` and `pscore`.
       attributes: names of columns with numbers that are revealed when a document is shown, such as
         its quality. They become the log's `hidden`: float32 [S, T, K] for one column, else a tuple
         of such arrays in this order.
       user_columns: names of columns that tell of a session's user, by the names of the fields of
         the user model's initial draws. They become the log's `initial`, a dict: numbers are
-        float32 [S], NaN where a session has none; text is int32 [S], codes of the sorted texts, -1
-        where a session has none. Fields without a column are missing.
-      document_ids: [D], all documents that there are; by default those of the table.
+        float32 [S], NaN where a session has none; text is int32 [S], codes of the sorted texts in
+        `labels.texts`, -1 where a session has none. Fields without a column are missing.
+      context: names of columns that tell of a step before its slate is chosen, such as the hour or
+        the page, by the names of fields of the user model's initial draws and of its innovation.
+        They have a value in all rows, one for each step. The first step's is in `initial`, those of
+        the next ones are in `innovation`, a dict of [S, T]. After the last step of a session no
+        next one is known: its innovation repeats the last context.
+      candidates: a second such table, with what could have been shown, so that policies can be
+        asked: a row for each document of each step, with the columns of session, step (or
+        timestamp) and document, and numeric features of the document in all others. All steps have
+        the same number N. The log's `observation.documents` are the features, float32 [S, T, N, P],
+        or without features the documents, int32 [S, T, N]; `observation.user` has the columns of
+        users and context by name. Without it all documents are the candidates of each step.
+      document_ids: [D], all documents that there are; by default those of the tables.
       slate_size: K; by default the most impressions that a slate has.
       first_position: number of the first position.
       departed: whether users left after their last steps, if there is no such column.
@@ -121,13 +115,134 @@ def from_table(
         change: these are its `innovation`.
       drop_invalid: leave out the sessions that have a fault, and log their count as a warning.
 
+    Returns:
+      The log. Its `documents` are int32 positions in `labels.document`; its `response` is int32
+      [S, T], the position chosen or K, or where a slate may have several clicks int32 [S, T, K], 1
+      where clicked, or `ClicksAndPurchases` of such.
+
     Raises:
       FileNotFoundError: if there is no such file.
       ImportError: without pandas, or without pyarrow for Parquet.
       ValueError: for a table without rows or without one of the columns; for the first fault that
-        is found, with its row, counted from 0 at the first row of data, and column; if all sessions
-        are dropped; and for a `slate_size` below 1 or a vocabulary with repeats.
+        is found, with its row, counted from 0 at the first row of data, the line of a file, and
+        column; if all sessions are dropped; and for a `slate_size` below 1 or a vocabulary with
+        repeats.
     """
+    _check_arguments(
+        attributes,
+        document_ids,
+        slate_size,
+        first_position,
+        departed,
+        multiple_clicks,
+        drop_invalid,
+    )
+    if columns is None:
+        columns = default_columns(column_names(table))
+    multiple_clicks = check_columns(columns, multiple_clicks)
+    _check_visits(visits, columns)
+    if visits is not None and context:
+        raise ValueError("context must be empty beside visits, whose innovations have no context")
+    named = {**_as_mapping("user_columns", user_columns), **_as_mapping("context", context)}
+    ids = [columns[role] for role in IDS if role in columns]
+    frame = as_frame(table, texts=ids, guessed=[*named.values()])
+    check_present(frame, (*columns.values(), *attributes, *named.values()))
+    session, session_ids = parsing.codes(frame[columns["session"]])
+    # Rows without an id count as one session.
+    faults = Faults(
+        frame, np.where(session < 0, len(session_ids), session), drop_invalid, path_of(table)
+    )
+    faults.refuse(session < 0, columns["session"], "be a session id", "missing session id")
+    cells = Cells(frame, columns, faults, faults.sessions, first_position)
+    cells.read()
+    user_ids: Any = ()
+    if "user" in columns:
+        cells.values["user"], user_ids = parsing.codes(frame[columns["user"]])
+        faults.refuse(cells["user"] < 0, columns["user"], "be a user id", "missing user id")
+    offered = None
+    if candidates is not None:
+        offered = read_candidates(candidates, columns, session_ids)
+    vocabulary = _vocabulary(frame[columns["document"]], document_ids, offered)
+    cells.read_documents(vocabulary, document_ids is not None)
+    attribute_values = cells.attributes(attributes)
+    of_users, texts = named_columns("user_columns", frame, user_columns)
+    of_users = {
+        name: by_session(values, user_columns[name], faults.sessions, faults)
+        for name, values in of_users.items()
+    }
+    of_steps, texts_of_steps = named_columns("context", frame, context)
+    for name, values in of_steps.items():
+        is_known = np.isfinite(values) if values.dtype.kind == "f" else values >= 0
+        allowed = "have a value that float32 holds in each row, as a context"
+        faults.refuse(~is_known, context[name], allowed, f"invalid {context[name]}")
+    rows = arranged(cells, slate_size)
+    picked = _picked(cells, rows)
+    check_agreement(cells, rows, picked, multiple_clicks)
+    for name, values in of_steps.items():
+        differs = ~rows.same_in_step(values[rows.order])
+        allowed, reason = "be the same in all rows of a slate", f"{context[name]} differs"
+        faults.refuse(differs, context[name], allowed, reason, rows.order)
+    slate = None if offered is None else offered.slates(cells, rows, vocabulary)
+    rows = rows.where(faults.sound(rows.order))
+    visit_steps: VisitSteps | None = None
+    if visits is not None and len(rows.order):
+        rows, visit_steps = find_visits(rows, cells, visits)
+    if faults.summary:
+        _LOG.warning("%s: %s", path_of(table) or "table", faults.summary)
+    if not len(rows.order):
+        raise ValueError(f"table must have a session without a fault, got none: {faults.summary}")
+
+    left = np.full(len(rows.length), departed)
+    if visit_steps is not None:
+        left = visit_steps.departed
+    elif "departed" in cells:
+        left = rows.of_session(cells["departed"])
+    hidden = tuple(rows.by_position(values) for values in attribute_values)
+    documents = rows.by_position(cells["document"].astype(np.int32))
+    first = {name: values[rows.of_session(faults.sessions)] for name, values in of_users.items()}
+    later = {name: rows.by_step(values) for name, values in of_steps.items()}
+    log = Log(
+        length=rows.length,
+        departed=left,
+        initial={**first, **{name: values[:, 0] for name, values in later.items()}} or (),
+        documents=documents,
+        shown=rows.by_position(np.ones(len(frame), bool)),
+        hidden=hidden[0] if len(hidden) == 1 else hidden,
+        response=_response(cells, rows, multiple_clicks),
+        innovation=_innovation(visit_steps, later),
+        engagement=(rows.by_position(cells["engagement"], np.nan) if "engagement" in cells else ()),
+        slate=rows.by_position(
+            cells["document"].astype(np.int32) if slate is None else slate, fill=-1
+        ),
+        reward=_reward(cells, rows),
+        propensity=_log_probs(cells, rows, PROPENSITIES),
+        target=_log_probs(cells, rows, TARGETS),
+        labels=Labels(
+            session=session_ids[rows.of_session(faults.sessions)],
+            user=user_ids[rows.of_session(cells["user"])] if "user" in columns else (),
+            document=vocabulary,
+            step=rows.by_step(cells["step"]).astype(np.int64) if "step" in columns else (),
+            time=rows.by_position(cells["timestamp"]) if "timestamp" in columns else (),
+            dates="timestamp" in columns and parsing.are_dates(frame[columns["timestamp"]]),
+            attributes=tuple(attributes),
+            texts=texts | texts_of_steps,
+            dropped=faults.dropped,
+        ),
+    )
+    if offered is not None:
+        log = _with_candidates(log, offered, cells, rows, first, later)
+    return log.check()
+
+
+def _check_arguments(
+    attributes: Any,
+    document_ids: Any,
+    slate_size: Any,
+    first_position: Any,
+    departed: Any,
+    multiple_clicks: Any,
+    drop_invalid: Any,
+) -> None:
     if slate_size is not None:
         check_at_least(1, slate_size=slate_size)
     check_at_least(0, first_position=first_position)
@@ -136,40 +251,14 @@ def from_table(
     check_plain("drop_invalid", drop_invalid, bool)
     if document_ids is not None:
         check_different("document_ids", document_ids)
+        check_different("document_ids", list(parsing.id_texts(document_ids)))
     check_different("attributes", attributes)
-    frame = as_frame(table)
-    multiple_clicks = impressions.check_columns(frame, columns, attributes, multiple_clicks)
-    documents = [columns[role] for role in ("document", "chosen_document") if role in columns]
-    frame = parsing.with_ids_alike(frame, documents)
-    _check_visits(visits, columns)
-    sessions, session_ids = parsing.codes(frame[columns["session"]])
-    missing = sessions < 0
-    # Rows without an id count as one session.
-    sessions = np.where(missing, len(session_ids), sessions)
-    faults = Faults(frame, sessions, drop_invalid)
-    faults.refuse(missing, columns["session"], "be a session id", "missing session id")
-    of_users, user_values = impressions.read_users(frame, user_columns, sessions, faults)
-    shown, vocabulary = impressions.parse(
-        frame, columns, attributes, sessions, document_ids, first_position, faults
-    )
-    if "step" not in columns:
-        shown = check_table_order(shown, columns, faults)
-    shown, num_positions = arrange(shown, columns, slate_size, multiple_clicks, faults)
-    if visits is not None:
-        shown = find_visits(shown, columns, frame[columns["timestamp"]], visits, faults)
-    if faults.summary:
-        _LOG.warning(
-            "%s: %s",
-            os.fspath(table) if isinstance(table, str | os.PathLike) else "table",
-            faults.summary,
-        )
-    if shown.empty:
-        raise ValueError(f"table must have a session without a fault, got none: {faults.summary}")
-    places = range(len(attributes))
-    log, engagement, kept = _pad(shown, num_positions, places, departed, multiple_clicks)
-    log = log._replace(initial={name: values[kept] for name, values in of_users.items()} or ())
-    ids = session_ids[kept]
-    return TableLog(log, vocabulary, ids, engagement, user_values, faults.dropped)
+
+
+def _as_mapping(argument: str, columns: Any) -> Mapping[str, str]:
+    if not isinstance(columns, Mapping):
+        raise ValueError(f"{argument} must map names to columns of the table, got {columns!r}")
+    return columns
 
 
 def _check_visits(visits: TableVisits | None, columns: Mapping[str, str]) -> None:
@@ -182,60 +271,94 @@ def _check_visits(visits: TableVisits | None, columns: Mapping[str, str]) -> Non
         visits.check_columns(columns)
 
 
-def _pad(
-    shown: Any, num_positions: int, attributes: Sequence[int], departed: bool, multiple_clicks: bool
-) -> tuple[SessionLog, Nest, np.ndarray]:
-    """The log of at least one session, the engagement, and the numbers [S] that the sessions
-    had.
-    """
-    kept, row = np.unique(shown["session"], return_inverse=True)
-    first_slate = shown.groupby("session")["slate"].transform("first")
-    step = (shown["slate"] - first_slate).to_numpy()
-    length = np.zeros(len(kept), np.int32)
-    np.maximum.at(length, row, (step + 1).astype(np.int32))
+def _vocabulary(column: Any, document_ids: Any, offered: Candidates | None) -> np.ndarray:
+    """The ids of all documents, text [D]."""
+    if document_ids is not None:
+        return np.asarray(parsing.id_texts(document_ids), object)
+    if offered is None:
+        return parsing.codes(column, ordered=True)[1]
+    ids = {*parsing.codes(column)[1], *offered.ids}
+    return np.asarray(parsing.sorted_ids(ids), object)
 
-    def by_position(values, dtype):
-        """[S, T, K], zeros where nothing is shown."""
-        padded = np.zeros((len(kept), length.max(), num_positions), dtype)
-        padded[row, step, shown["position"]] = values
-        return repeat_last_step(padded, length)
 
-    def by_step(column, dtype, fill=0, where=slice(None)):
-        """[S, T], of the rows `where`, and `fill` in steps without one."""
-        padded = np.full((len(kept), length.max()), fill, dtype)
-        padded[row[where], step[where]] = shown[column][where]
-        return repeat_last_step(padded, length)
+def _picked(cells: Cells, rows: Rows) -> np.ndarray:
+    """bool [M]: what was chosen or clicked."""
+    if "clicked" in cells:
+        return cells["clicked"][rows.order]
+    if "chosen_document" in cells:
+        return (cells["document"] == cells["chosen_document"])[rows.order]
+    return np.zeros(len(rows.order), bool)
 
-    hidden = tuple(by_position(shown[place], np.float32) for place in attributes)
-    left = np.full(len(kept), departed)
-    if "departed" in shown:
-        left[row] = shown["departed"]
-    innovation: Nest = ()
-    if "ends" in shown:
-        left = shown.groupby("session")["over"].any().to_numpy()
-        visit = {name: by_step(name, shown[name].dtype) for name in ("ends", "days")}
+
+def _response(cells: Cells, rows: Rows, multiple_clicks: bool) -> Nest:
+    if not ("clicked" in cells or "chosen_document" in cells):
+        return ()
+    picked = np.zeros(len(cells.session), np.int32)
+    picked[rows.order] = _picked(cells, rows)
+    if "purchased" in cells:
+        purchased = cells["purchased"].astype(np.int32)
+        return ClicksAndPurchases(rows.by_position(picked), rows.by_position(purchased))
+    if multiple_clicks:
+        return rows.by_position(picked)
+    is_chosen = picked[rows.order] == 1
+    return rows.by_step(cells["position"].astype(np.int32), rows.slate_size, is_chosen)
+
+
+def _reward(cells: Cells, rows: Rows) -> Any:
+    if "reward" in cells:
+        return rows.by_position(cells["reward"])
+    picked = np.zeros(len(cells.session))
+    picked[rows.order] = _picked(cells, rows)
+    return rows.by_position(picked)
+
+
+def _innovation(visits: VisitSteps | None, context: Mapping[str, np.ndarray]) -> Nest:
+    if visits is not None:
         # Of `ReturningUsers` whose other parts draw nothing.
-        innovation = record("Innovation", {"visit": record("Visit", visit)})
-    engagement: Nest = ()
-    if "engagement" in shown:
-        engagement = by_position(np.nan_to_num(shown["engagement"]), np.float32)
-    response: Nest
-    if "purchased" in shown:
-        response = ClicksAndPurchases(
-            by_position(shown["picked"], np.int32), by_position(shown["purchased"], np.int32)
-        )
-    elif multiple_clicks:
-        response = by_position(shown["picked"], np.int32)
-    else:
-        response = by_step("position", np.int32, num_positions, shown["picked"].to_numpy())
-    log = SessionLog(
-        length=length,
-        departed=left,
-        initial=(),
-        documents=by_position(shown["document"], np.int32),
-        shown=by_position(True, bool),
-        hidden=hidden[0] if len(hidden) == 1 else hidden,
-        response=response,
-        innovation=innovation,
+        visit = record("Visit", {"ends": visits.ends, "days": visits.days})
+        return record("Innovation", {"visit": visit})
+    return {
+        name: np.concatenate([values[:, 1:], values[:, -1:]], axis=1)
+        for name, values in context.items()
+    } or ()
+
+
+def _log_probs(cells: Cells, rows: Rows, roles: Mapping[str, str]) -> SlateLogProbs:
+    """The log-probabilities of slates; where a slate has one document, all of them are the same."""
+    log_probs: dict[str, np.ndarray] = {}
+    for field, role in roles.items():
+        if role in cells:
+            with np.errstate(divide="ignore"):
+                values = np.log(rows.by_position(cells[role], 1.0))
+            if field == "prefix":
+                values = np.minimum.accumulate(values, axis=2)
+            log_probs[field] = values if field in ("prefix", "position") else values.min(2)
+    if "prefix" in log_probs:
+        log_probs.setdefault("slate", log_probs["prefix"][..., -1])
+    if rows.slate_size == 1 and log_probs:
+        values = next(iter(log_probs.values()))
+        return SlateLogProbs.of_items(values.reshape(values.shape[:2]))
+    return SlateLogProbs(**log_probs)
+
+
+def _with_candidates(
+    log: Log,
+    offered: Candidates,
+    cells: Cells,
+    rows: Rows,
+    users: Mapping[str, np.ndarray],
+    context: Mapping[str, np.ndarray],
+) -> Log:
+    documents, features = offered.by_step(cells, rows, log.labels.document)
+    of_users: Nest = {
+        name: np.repeat(values[:, np.newaxis], log.max_length, axis=1)
+        for name, values in users.items()
+    } | dict(context)
+    if not of_users:
+        of_users = np.zeros([*log.active.shape, 0], np.float32)
+    seen = documents if not features.shape[-1] else features
+    return log._replace(
+        candidates=documents,
+        observation=Observation(of_users, seen, ()),
+        labels=log.labels._replace(features=offered.names),
     )
-    return log, engagement, kept

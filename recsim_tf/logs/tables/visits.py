@@ -2,14 +2,16 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from recsim_tf.core.base.ranges import Range
+from recsim_tf.logs.log import repeat_last_step
 from recsim_tf.logs.tables import parsing
-from recsim_tf.logs.tables.faults import Faults
-from recsim_tf.logs.tables.frames import pandas
+from recsim_tf.logs.tables.cells import Cells
+from recsim_tf.logs.tables.parsing import pandas
+from recsim_tf.logs.tables.rows import Rows
 
 _HOUR, _DAY = 3600.0, 86400.0
 _OF_DATES = 1e-9  # seconds, in which dates are counted
@@ -64,28 +66,34 @@ class TableVisits:
             )
 
 
-def find_visits(
-    shown: Any, columns: Mapping[str, str], column: Any, how: TableVisits, faults: Faults
-) -> Any:
-    """The impressions of `arrange` within the horizon of sessions without a fault, with three more
-    columns: "ends", int32, 1 where the visit ends with the step; "days", float64, as draws of
-    `core.distributions.ReturnTime`, 0 where it goes on; and "over", whether the user is not back
-    within the horizon.
+class VisitSteps(NamedTuple):
+    """Visits by step, as draws of `ReturningUsers`."""
 
-    `column` is that of the timestamps, as it is in the table. Sessions where they do not increase
-    are refused; an end before the last of them raises a ValueError.
+    ends: np.ndarray  # int32 [S, T], 1 where the visit ends with the step
+    # float64 [S, T], as draws of `core.distributions.ReturnTime`, 0 where the visit goes on
+    days: np.ndarray
+    departed: np.ndarray  # bool [S], the user is not back within the horizon
+
+
+def find_visits(rows: Rows, cells: Cells, how: TableVisits) -> tuple[Rows, VisitSteps]:
+    """The rows within the horizon of sessions without a fault, and their visits. Sessions where
+    visits do not begin one after the other are refused; an end before the last timestamp raises a
+    ValueError.
     """
+    column = cells.frame[cells.columns["timestamp"]]
     are_dates = parsing.are_dates(column)
     seconds = _OF_DATES if are_dates else how.unit
-    end = _end(how.end, shown, are_dates)
-    shown, visits = _numbered(shown, how, seconds)
+    times = cells["timestamp"][rows.order]
+    end = _end(how.end, times, are_dates)
+    steps, visits = _numbered(rows, cells, times, how, seconds)
     late = visits["session"].duplicated() & (visits["time"].diff() <= 0)
     allowed = "increase from visit to visit"
-    faults.refuse(late, columns["timestamp"], allowed, "visits at one time", visits["row"])
+    row = rows.order[visits["row"]]
+    cells.faults.refuse(late, cells.columns["timestamp"], allowed, "visits at one time", row)
     time, first = visits["time"], visits.groupby("session")["time"].transform("first")
     visits["day"] = (time - first) * (seconds / _DAY)
     limit = how.horizon * (1 - _ROUNDING)
-    visits = visits[(visits["day"] < limit) & faults.sound(visits["row"])]
+    visits = visits[(visits["day"] < limit) & cells.faults.sound(row)]
     has_next = visits["session"].duplicated(keep="last")
     watched = (end - visits["time"]) * (seconds / _DAY)
     over = ~has_next & (visits["day"] + watched >= limit)
@@ -95,38 +103,55 @@ def find_visits(
     if how.pause is not None:
         goes_on = ~has_next & ((end - visits["last"]) * seconds <= how.pause * _HOUR)
     visits = visits[[]].assign(days=days, over=over, goes_on=goes_on)
-    shown = shown.join(visits, on="number", how="inner")
-    is_last = shown["slate"] == shown.groupby("number")["slate"].transform("last")
-    ends = is_last & ~shown["goes_on"]
-    return shown.assign(
-        ends=ends.astype(np.int32), days=shown["days"].where(ends, 0.0), over=ends & shown["over"]
-    )
+    steps = steps.join(visits, on="number", how="inner")
+    is_last = ~steps["number"].duplicated(keep="last")
+    ends = is_last & ~steps["goes_on"]
+    days = steps["days"].where(ends, 0.0)
+    kept = np.isin(np.cumsum(rows.begins_step) - 1, steps.index)
+    rows = rows.where(kept)
+    length = rows.length
+    where = rows.session[rows.begins_step], rows.step[rows.begins_step]
+
+    def by_step(values, dtype):
+        padded = np.zeros([len(length), length.max(initial=0)], dtype)
+        padded[where] = values
+        return repeat_last_step(padded, length)
+
+    departed = np.zeros(len(length), bool)
+    departed[where[0][ends & steps["over"]]] = True
+    return rows, VisitSteps(by_step(ends, np.int32), by_step(days, np.float64), departed)
 
 
-def _numbered(shown: Any, how: TableVisits, seconds: float) -> tuple[Any, Any]:
-    """The impressions with the "number" of their visit, and the visits: by number their session,
-    the times of their first and last steps, and their first row.
+def _numbered(
+    rows: Rows, cells: Cells, times: np.ndarray, how: TableVisits, seconds: float
+) -> tuple[Any, Any]:
+    """DataFrames of the steps, with the "number" of their visit, and of the visits: by number their
+    session, the times of their first and last steps, and the place of their first row.
     """
-    by_slate = shown.groupby("slate")
-    steps = by_slate.agg(
-        session=("session", "first"), time=("timestamp", "min"), last=("timestamp", "max")
+    begins_step = np.flatnonzero(rows.begins_step)
+    steps = pandas().DataFrame(
+        {
+            "session": rows.session[begins_step],
+            "time": np.minimum.reduceat(times, begins_step),
+            "last": np.maximum.reduceat(times, begins_step),
+            "row": begins_step,
+        }
     )
     begins = ~steps["session"].duplicated()
     if how.pause is None:
-        visit = by_slate["visit"].first()
-        begins |= visit != visit.shift(fill_value=0)
+        visit = cells["visit"][rows.order][begins_step]
+        begins |= np.append(True, visit[1:] != visit[:-1])
     else:
         pause = (steps["time"] - steps["last"].shift(fill_value=0)) * seconds
         begins |= pause > how.pause * _HOUR
-    number = begins.cumsum().rename(None)
-    shown = shown.assign(number=shown["slate"].map(number))
-    visits = steps.groupby(number).agg({"session": "first", "time": "first", "last": "last"})
-    return shown, visits.assign(row=shown.index[~shown["number"].duplicated()])
+    number = begins.cumsum().rename("number")
+    aggregated = {"session": "first", "time": "first", "last": "last", "row": "first"}
+    return steps.assign(number=number), steps.groupby(number).agg(aggregated)
 
 
-def _end(end: Any, shown: Any, are_dates: bool) -> Any:
+def _end(end: Any, times: np.ndarray, are_dates: bool) -> Any:
     """When the log ended, in the unit of the timestamps."""
-    last = shown["timestamp"].max()
+    last = times.max()
     if end is None:
         return last
     column = pandas().Series([end])

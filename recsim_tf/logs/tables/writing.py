@@ -6,58 +6,124 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.choice import ClicksAndPurchases
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.base.validation import check_type
-from recsim_tf.logs.session_log import SessionLog
-from recsim_tf.logs.tables.frames import pandas
+from recsim_tf.core.nests import fields_of
+from recsim_tf.logs import showing
+from recsim_tf.logs.log import Log
+from recsim_tf.logs.tables.cells import PROPENSITIES, TARGETS
+from recsim_tf.logs.tables.parsing import pandas
 
 
-def to_table(log: SessionLog) -> Any:
+def to_table(log: Log) -> Any:
     """A log as a pandas DataFrame with one row for each document shown, the inverse of
     `from_table`.
 
-    The columns are named by their roles; attributes that showing reveals are "hidden", or if there
-    are several "hidden_0" and so on. `from_table` gives the same log, with zeros at empty positions
-    and no steps after the longest session, if it gets `document_ids` (`range(D)`), and
-    `attributes`, `multiple_clicks` and `slate_size` where they are not as by default.
+    The columns are named by their roles, those of users and of a context by their fields, and
+    attributes that showing reveals as they were in the table; without such names they are "hidden",
+    or if there are several "hidden_0" and so on. Ids, text of users and dates are those of the
+    table that was read; without labels, ids are numbers. `from_table` gives the same log, with no
+    steps after the longest session, if it gets the same arguments.
 
     Args:
       log: in memory. Its `documents` are ids, int [S, T, K], and its `response` is one that
-        `from_table` or `TableLog.with_engagement` gives.
+        `from_table` or `Log.with_engagement` gives.
 
     Raises:
       ImportError: without pandas.
-      ValueError: for what no table holds: initial draws, innovations, queries, a step in which
-        nothing is shown, other responses, or clicks at empty positions.
+      ValueError: for what no table holds: draws without names, queries, a step in which nothing is
+        shown, other responses, or clicks at empty positions.
     """
-    check_type("log", log, SessionLog)
-    for name in ("initial", "innovation", "query"):
-        if tf.nest.flatten(getattr(log, name)):
-            raise ValueError(f"log.{name} must be (), since a table has no column for it")
+    check_type("log", log, Log)
+    if tf.nest.flatten(log.query):
+        raise ValueError("log.query must be (), since a table has no column for it")
     shown = log.shown & log.active[..., np.newaxis]
     if not shown.any(axis=2)[log.active].all():
         raise ValueError("log.shown must have a document in each step, got a step without one")
     session, step, position = rows = np.nonzero(shown)
-    columns = {"session": session, "step": step, "position": position}
-    columns["document"] = _array("documents", log.documents, "i", log.shown.shape)[rows]
+    labels = log.labels
+    columns: dict[str, Any] = {"session": _labelled(session, labels.session)}
+    if len(labels.user):
+        columns["user"] = labels.user[session]
+    columns["step"] = step if isinstance(labels.step, tuple) else labels.step[session, step]
+    if not isinstance(labels.time, tuple):
+        times = labels.time[rows]
+        columns["timestamp"] = pandas().to_datetime(times, utc=True) if labels.dates else times
+    columns["position"] = position
+    documents = _array("documents", log.documents, "i", log.shown.shape)[rows]
+    columns["document"] = _labelled(documents, labels.document)
     columns |= {name: values[rows] for name, values in _responses(log, shown).items()}
-    columns["departed"] = log.departed[session].astype(np.int64)
+    columns |= {name: values[rows] for name, values in _rewards(log).items()}
+    if not isinstance(log.departed, tuple):
+        columns["departed"] = log.departed[session].astype(np.int64)
+    for roles, log_probs in ((PROPENSITIES, log.propensity), (TARGETS, log.target)):
+        for field, role in roles.items():
+            values = getattr(log_probs, field)
+            if not isinstance(values, tuple):
+                columns[role] = np.exp(values[rows[: values.ndim]])
     hidden = tf.nest.flatten(log.hidden)
     for number, values in enumerate(hidden):
         name = "hidden" if len(hidden) == 1 else f"hidden_{number}"
+        name = labels.attributes[number] if labels.attributes else name
         columns[name] = _array("hidden", values, "f", log.shown.shape)[rows]
+    columns |= _named(log, session, step)
     return pandas().DataFrame(columns)
 
 
-def _responses(log: SessionLog, shown: np.ndarray) -> dict[str, np.ndarray]:
+def candidates_table(log: Log) -> Any:
+    """The candidates of a log of `from_table` as a pandas DataFrame with one row for each document
+    of each step, which `from_table` takes as `candidates`. Raises a ValueError for a log without
+    candidates.
+    """
+    check_type("log", log, Log)
+    log.require("candidates_table", "candidates")
+    labels = log.labels
+    active = np.repeat(log.active[..., np.newaxis], log.candidates.shape[2], axis=2)
+    session, step, place = np.nonzero(active)
+    columns: dict[str, Any] = {"session": _labelled(session, labels.session)}
+    columns["step"] = step if isinstance(labels.step, tuple) else labels.step[session, step]
+    columns["document"] = _labelled(log.candidates[session, step, place], labels.document)
+    for number, name in enumerate(labels.features):
+        columns[name] = log.observation.documents[session, step, place, number]
+    return pandas().DataFrame(columns)
+
+
+def _named(log: Log, session: np.ndarray, step: np.ndarray) -> dict[str, Any]:
+    """The columns of users and of the context by field."""
+    initial, innovation = log.initial, log.innovation
+    if not isinstance(initial, dict) and tf.nest.flatten(initial):
+        raise ValueError("log.initial must be () or a dict of columns, to have names in a table")
+    if not isinstance(innovation, dict) and tf.nest.flatten(innovation):
+        raise ValueError("log.innovation must be () or a context, since a table has no column")
+    columns = {}
+    for name, values in dict(initial).items() if initial else ():
+        of_rows = values[session]
+        if innovation and name in innovation:
+            before = innovation[name][session, np.maximum(step - 1, 0)]
+            of_rows = np.where(step > 0, before, of_rows)
+        if name in log.labels.texts:
+            of_rows = np.concatenate([log.labels.texts[name], np.array([None], object)])[of_rows]
+        columns[name] = of_rows
+    return columns
+
+
+def _labelled(numbers: np.ndarray, ids: Any) -> np.ndarray:
+    return ids[numbers] if len(ids) else numbers
+
+
+def _responses(log: Log, shown: np.ndarray) -> dict[str, np.ndarray]:
     """The columns of the response, [S, T, K] each."""
+    if not tf.nest.flatten(log.response):
+        return {}
     of_slate, of_step = log.shown.shape, log.shown.shape[:2]
     response, engagement = log.response, None
-    if not isinstance(response, ClicksAndPurchases | np.ndarray) and len(response) == 2:
+    if (isinstance(response, tuple) and not fields_of(response) and len(response) == 2) or {
+        "choice",
+        "engagement",
+    } <= set(fields_of(response)):
         response, engagement = response
     columns: dict[str, np.ndarray] = {}
-    if isinstance(response, ClicksAndPurchases):
+    if "purchased" in fields_of(response):
         columns["purchased"] = _array("response", _counts(response.purchased), "i", of_slate)
         response = response.clicked
     clicked = _array("response", _counts(response), "i", of_step, of_slate)
@@ -78,7 +144,20 @@ def _responses(log: SessionLog, shown: np.ndarray) -> dict[str, np.ndarray]:
         values = _array("response", engagement, "f", of_step, of_slate)
         values = values if values.ndim == 3 else values[..., np.newaxis]
         columns["engagement"] = np.where(clicked == 1, values, np.float32(np.nan))
+    elif not isinstance(log.engagement, tuple):
+        columns["engagement"] = _array("engagement", log.engagement, "f", of_slate)
     return columns
+
+
+def _rewards(log: Log) -> dict[str, np.ndarray]:
+    """The column of rewards by position, where they are not those of clicks."""
+    if isinstance(log.reward, tuple) or log.reward.shape != log.shown.shape:
+        return {}
+    clicked = showing.clicks(log)
+    counted = log.shown & log.active[..., np.newaxis]
+    if clicked is not None and (log.reward == clicked)[counted].all():
+        return {}
+    return {"reward": log.reward}
 
 
 def _counts(value: Nest) -> Nest:

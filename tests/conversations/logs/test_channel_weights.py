@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import recsim_tf
-from recsim_tf import conversations, fitting
+from recsim_tf import conversations, fitting, logs
 from recsim_tf.conversations import ConversationUsers, Mode
 from recsim_tf.conversations.logs import trained_weights
 from recsim_tf.conversations.types import UNKNOWN, Reply
@@ -25,7 +25,7 @@ def simulator():
 
 @pytest.fixture(scope="module")
 def log():
-    return fitting.simulated_log(talkers(GRAMMAR), 200, 3, seed=1)
+    return logs.simulated_log(talkers(GRAMMAR), 200, 3, seed=1)
 
 
 @pytest.mark.filterwarnings("ignore")  # Keras warns of its own dependencies.

@@ -2,7 +2,7 @@ import numpy as np
 import tensorflow as tf
 
 import recsim_tf
-from recsim_tf import fitting
+from recsim_tf import fitting, logs
 from recsim_tf.conversations.soft_attributes import AttributeRaters, soft_attributes
 from recsim_tf.fitting import Classes
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
@@ -46,7 +46,7 @@ def test_what_raters_mean_is_summed_out_where_a_log_lacks_it():
         num_raters=3, num_attributes=2, num_films=12, num_factors=2, num_senses=2
     )
     simulator = soft_attributes(raters, slate_size=6, num_candidates=8)
-    complete = fitting.simulated_log(simulator, 20, 1, seed=2)
+    complete = logs.simulated_log(simulator, 20, 1, seed=2)
     by_sense = [
         fitting.session_log_prob(
             simulator,

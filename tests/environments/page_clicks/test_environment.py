@@ -6,7 +6,8 @@ import recsim_tf
 from recsim_tf.core.random import as_seed, split_seed, uniform
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
-from recsim_tf.fitting import LBFGS, Parameter, fit, from_trajectory
+from recsim_tf.fitting import LBFGS, Parameter, fit
+from recsim_tf.logs import from_trajectory
 from tests.rollout_policies import uniform_random
 
 NUM_ITEMS = 5

@@ -6,8 +6,7 @@ import tensorflow as tf
 from recsim_tf.choice import ClickModel
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
-from recsim_tf.fitting import simulated_log
-from recsim_tf.logs import SessionLog
+from recsim_tf.logs import Log, simulated_log
 
 NUM_ITEMS, SLATE_SIZE = 20, 4
 
@@ -26,5 +25,5 @@ def pages(click_model: ClickModel, dtype: tf.DType = tf.float32) -> Simulator:
     return page_clicks(users, items, slate_size=SLATE_SIZE, num_candidates=SLATE_SIZE)
 
 
-def simulated_pages(simulator: Simulator, num_pages: int) -> SessionLog:
+def simulated_pages(simulator: Simulator, num_pages: int) -> Log:
     return simulated_log(simulator, num_pages, num_steps=1, seed=1)

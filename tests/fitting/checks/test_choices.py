@@ -11,20 +11,18 @@ from recsim_tf.fitting.checks.choices import (
     mean_by_session,
 )
 from recsim_tf.fitting.checks.responses import Expected, ResponsePredictions
-from recsim_tf.logs import SessionLog
+from recsim_tf.logs import Log
 
 
-def log_of(response, length, shown=None, slate_size=2) -> SessionLog:
+def log_of(response, length, shown=None, slate_size=2) -> Log:
     """A log of responses [S, T] or [S, T, K] alone."""
     response, length = np.asarray(response), np.asarray(length, np.int32)
     if shown is None:
         shown = np.ones([*response.shape[:2], slate_size], bool)
-    return SessionLog(
-        length, np.ones(len(length), bool), (), (), np.asarray(shown), (), response, ()
-    )
+    return Log(length, np.ones(len(length), bool), (), (), np.asarray(shown), (), response, ())
 
 
-def choice_predictions(probs, log: SessionLog) -> ChoicePredictions:
+def choice_predictions(probs, log: Log) -> ChoicePredictions:
     """Of one of K + 1 outcomes, the same at every step for probs [K + 1]."""
     probs = np.broadcast_to(
         np.asarray(probs, np.float64), [*log.response.shape, log.slate_size + 1]
@@ -37,14 +35,14 @@ def choice_predictions(probs, log: SessionLog) -> ChoicePredictions:
         )
 
 
-def click_predictions(probs, log: SessionLog) -> ChoicePredictions:
+def click_predictions(probs, log: Log) -> ChoicePredictions:
     """Of independent clicks, the same at every step for probs [K]."""
     probs = np.broadcast_to(np.asarray(probs, np.float64), log.shown.shape)
     logged = np.where(log.shown, np.where(log.response, probs, 1 - probs), 1)
     return ChoicePredictions(probs, np.log(logged).sum(axis=-1), log.response)
 
 
-def calibration(predictions: ChoicePredictions, log: SessionLog, num_bins=10) -> Calibration:
+def calibration(predictions: ChoicePredictions, log: Log, num_bins=10) -> Calibration:
     probs = predictions.probs[..., : log.slate_size]
     expected = Expected(probs, logged_clicks(predictions, log), log.shown)
     return calibrate(ResponsePredictions({"clicked": expected}, {}, {}), log, num_bins)["clicked"]

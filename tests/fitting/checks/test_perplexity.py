@@ -4,15 +4,15 @@ import pytest
 from recsim_tf import choice
 from recsim_tf.fitting.checks.choices import ChoicePredictions, predict_choices
 from recsim_tf.fitting.checks.perplexity import click_perplexity
-from recsim_tf.logs import SessionLog
+from recsim_tf.logs import Log
 from tests.environments.page_clicks.worlds import pages, simulated_pages
 
 
-def log_of(clicked, shown) -> SessionLog:
+def log_of(clicked, shown) -> Log:
     clicked = np.asarray(clicked)[:, np.newaxis]
     length = np.ones(len(clicked), np.int32)
     shown = np.asarray(shown, bool)[:, np.newaxis]
-    return SessionLog(length, length == 1, (), (), shown, (), clicked, ())
+    return Log(length, length == 1, (), (), shown, (), clicked, ())
 
 
 def test_both_perplexities_are_those_worked_out_by_hand():

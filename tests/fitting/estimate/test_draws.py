@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import recsim_tf
-from recsim_tf.fitting import LBFGS, Parameter, fit, simulated_log
+from recsim_tf.fitting import LBFGS, Parameter, fit
+from recsim_tf.logs import simulated_log
 from recsim_tf.policies import random_policy
 from tests.worlds.clicks import Clickers, Numbers
 

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recsim_tf.fitting import LBFGS, Parameter, fit, simulated_log
+from recsim_tf.fitting import LBFGS, Parameter, fit
 from recsim_tf.fitting.estimate.folder import SearchState
+from recsim_tf.logs import simulated_log
 from tests.worlds.clicks import clicks
 
 

@@ -16,13 +16,13 @@ from recsim_tf.fitting import (
     Particles,
     Scores,
     fit,
-    from_trajectory,
     hierarchical_normal,
 )
 from recsim_tf.fitting.estimate.information import session_scores
 from recsim_tf.fitting.estimate.lbfgs import maximise
 from recsim_tf.fitting.likelihood.exact import session_log_prob
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.logs import from_trajectory
 from tests.fitting.sessions import HAZARD, drifting, evolution, exploration, rollout, satisfaction
 from tests.refusals import assert_refused
 
@@ -278,7 +278,7 @@ def test_bad_arguments_of_parameters_searches_and_likelihoods_are_named(make, me
             {"simulator": evolution(), "parameters": {"users.step_penalty": Parameter()}},
             "zero at users.step_penalty = [0-9.]+. Another start may do; .* needs a hazard",
         ),
-        ({"log": [1, 2]}, "log must be a SessionLog, a SessionStream or a TableLog, .* got list"),
+        ({"log": [1, 2]}, "log must be a Log, a LogStream or a TableLog, .* got list"),
     ],
 )
 def test_what_cannot_be_fitted_is_named(arguments, message):

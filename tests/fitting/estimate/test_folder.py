@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.fitting import LBFGS, Checkpoints, Minibatches, Parameter, fit, simulated_log
+from recsim_tf.fitting import LBFGS, Checkpoints, Minibatches, Parameter, fit
 from recsim_tf.fitting.likelihood.batches import BatchLikelihood
+from recsim_tf.logs import simulated_log
 from recsim_tf.support.stopping import Stop, StoppedError
 from tests.fitting.sessions import HAZARD, evolution
 

@@ -8,10 +8,11 @@ import tensorflow as tf
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.experiment.commands.fit import estimates_table
-from recsim_tf.fitting import Curvature, Parameter, Scores, fit, simulated_log
+from recsim_tf.fitting import Curvature, Parameter, Scores, fit
 from recsim_tf.fitting.estimate.estimates import covariance, named_elements
 from recsim_tf.fitting.report.sections import parameters, summary
 from recsim_tf.fitting.saving.card import model_card
+from recsim_tf.logs import simulated_log
 from recsim_tf.support.tables import number
 
 

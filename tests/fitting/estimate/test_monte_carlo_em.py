@@ -9,17 +9,9 @@ from scipy.stats import multivariate_normal
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.environments.intents import intents
-from recsim_tf.fitting import (
-    LBFGS,
-    Chains,
-    Curvature,
-    Draws,
-    MonteCarloEM,
-    Parameter,
-    fit,
-    simulated_log,
-)
+from recsim_tf.fitting import LBFGS, Chains, Curvature, Draws, MonteCarloEM, Parameter, fit
 from recsim_tf.fitting.estimate.information import LouisInformation
+from recsim_tf.logs import simulated_log
 from tests.fitting.estimate.two_classes import exact_log_likelihood, steps_to_maximum, two_classes
 from tests.refusals import assert_refused
 from tests.worlds.latents import Raters, latents

@@ -7,11 +7,12 @@ import tensorflow as tf
 
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
-from recsim_tf.fitting import Curvature, Parameter, Scores, simulated_log
+from recsim_tf.fitting import Curvature, Parameter, Scores
 from recsim_tf.fitting.estimate.information import ScoresOrCurvature, session_scores
 from recsim_tf.fitting.likelihood.batches import BatchLikelihood
 from recsim_tf.fitting.likelihood.exact import Exact
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.logs import simulated_log
 from tests.fitting.sessions import HAZARD, evolution
 from tests.refusals import assert_refused
 

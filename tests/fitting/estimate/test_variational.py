@@ -9,17 +9,10 @@ from recsim_tf.core.random import as_seed
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
-from recsim_tf.fitting import (
-    Curvature,
-    Minibatches,
-    Parameter,
-    fit,
-    hierarchical_normal,
-    simulated_log,
-)
+from recsim_tf.fitting import Curvature, Minibatches, Parameter, fit, hierarchical_normal
 from recsim_tf.fitting.parameters.mean_field import MeanFieldPosterior
 from recsim_tf.fitting.parameters.parameter import BIJECTORS
-from recsim_tf.logs import SessionStream
+from recsim_tf.logs import LogStream, simulated_log
 from tests.refusals import assert_refused
 from tests.worlds.latents import latents
 
@@ -47,7 +40,7 @@ def searched(simulator, parameters, log, passes=300):
 @pytest.mark.slow
 def test_latent_initial_draws_get_their_posterior_and_the_population_its_mean(log, in_pieces):
     latent = log._replace(initial=())
-    stream = SessionStream(lambda: (latent.take(np.arange(i, i + 20)) for i in (0, 20)))
+    stream = LogStream(lambda: (latent.take(np.arange(i, i + 20)) for i in (0, 20)))
     parameters = {"users.mean": Parameter()}
     found = searched(raters(), parameters, stream if in_pieces else latent, passes=600)
     ratings = log.response[:, :NUM_STEPS]

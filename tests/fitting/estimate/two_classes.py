@@ -10,7 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf.choice import MultinomialLogit
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 from tests.worlds.clicks import Numbers
 
 _STEEPNESS = 4.0
@@ -44,7 +44,7 @@ def two_classes(logit: float = 0.3, gap: float = 1.0, none: float = 0.3) -> recs
     return recsim_tf.Simulator(TwoClasses(logit, gap, none), Numbers(), 2, 2)
 
 
-def exact_log_likelihood(log: SessionLog, logit: float, gap: float, none: float) -> float:
+def exact_log_likelihood(log: Log, logit: float, gap: float, none: float) -> float:
     """That of a log of full sessions, whose users are integrated out on a grid."""
     tastes = gap * (2 * expit(_STEEPNESS * (_GRID + logit)) - 1)
     scores = log.documents[..., np.newaxis, :] * tastes[:, np.newaxis]  # [S, T, X, K]
@@ -57,7 +57,7 @@ def exact_log_likelihood(log: SessionLog, logit: float, gap: float, none: float)
     return float(logsumexp(log_probs + prior, axis=1).sum())
 
 
-def steps_to_maximum(log: SessionLog, estimates: np.ndarray) -> np.ndarray:
+def steps_to_maximum(log: Log, estimates: np.ndarray) -> np.ndarray:
     """[3]: Newton's step from estimates of logit, gap and no-click mass to the maximum of the exact
     likelihood, in standard errors.
     """

@@ -5,7 +5,8 @@ import pytest
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.fitting import Parameter, fit, from_trajectory
+from recsim_tf.fitting import Parameter, fit
+from recsim_tf.logs import from_trajectory
 from tests.fitting.sessions import exploration, rollout
 
 SHARES = "users.user_type_distribution"

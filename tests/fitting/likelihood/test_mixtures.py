@@ -6,8 +6,9 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.environments.intents import IntentUsers, intents
-from recsim_tf.fitting import Chains, Draws, Minibatches, Parameter, fit, simulated_log
+from recsim_tf.fitting import Chains, Draws, Minibatches, Parameter, fit
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.logs import simulated_log
 
 NUM_SESSIONS = 20
 

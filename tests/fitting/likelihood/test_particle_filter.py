@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.core.runs.execution import compiled
-from recsim_tf.fitting import from_trajectory
 from recsim_tf.fitting.likelihood.exact import session_log_prob
 from recsim_tf.fitting.likelihood.particle_filter import _resample, marginal_log_prob
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter
+from recsim_tf.logs import from_trajectory
 from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 from tests.fitting.sessions import HAZARD, evolution, rollout, satisfaction
 

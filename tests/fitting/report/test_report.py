@@ -3,11 +3,12 @@ import json
 import numpy as np
 import pytest
 
-from recsim_tf.fitting import Parameter, fit, from_trajectory
+from recsim_tf.fitting import Parameter, fit
 from recsim_tf.fitting.checks.recovery import recover
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.report.sections import parameters, recovery
+from recsim_tf.logs import from_trajectory
 from recsim_tf.support.tables import fixed, signed
 from tests.fitting.sessions import HAZARD, evolution, rollout, satisfaction
 from tests.web_page import read_page

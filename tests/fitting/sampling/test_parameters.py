@@ -12,7 +12,8 @@ from recsim_tf.core.base.types import Clicks
 from recsim_tf.core.models.models import UserModel
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.interest_evolution import UtilityVideos
-from recsim_tf.fitting import NUTS, Parameter, fit, from_trajectory, sample_parameters
+from recsim_tf.fitting import NUTS, Parameter, fit, sample_parameters
+from recsim_tf.logs import from_trajectory
 from tests.fitting.sessions import HAZARD, evolution, rollout
 from tests.refusals import assert_refused
 

@@ -9,13 +9,13 @@ from recsim_tf.fitting.validation.baselines import baselines
 from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.foretelling import foretell, nats
 from recsim_tf.fitting.validation.learners import boosting
-from recsim_tf.logs.session_log import SessionLog
+from recsim_tf.logs.log import Log
 
 
 def a_log(documents, length=None, initial=()):
     """Sessions that show documents, int [S, T, K]."""
     num_sessions, num_steps, _ = documents.shape
-    return SessionLog(
+    return Log(
         length=np.full(num_sessions, num_steps, np.int32) if length is None else np.array(length),
         departed=np.ones(num_sessions, bool),
         initial=initial,

@@ -31,7 +31,7 @@ def trajectory(simulator):
 @pytest.fixture(scope="module")
 def simulated(simulator, trajectory) -> pd.DataFrame:
     """The trajectory as a table: a step lasts a minute, a first visit may be at any time."""
-    log = fitting.from_trajectory(trajectory)
+    log = logs.from_trajectory(trajectory)
     state = simulator.replay(trajectory).user
     row, step, position = np.nonzero(np.repeat(log.active[:, :, np.newaxis], 2, axis=2))
     start = 1e9 + 1e5 * np.arange(len(log.length))
@@ -49,7 +49,7 @@ def simulated(simulator, trajectory) -> pd.DataFrame:
     ).sample(frac=1, random_state=0)
 
 
-def read(table, columns=COLUMNS, **visits) -> logs.SessionLog:
+def read(table, columns=COLUMNS, **visits) -> logs.Log:
     how = TableVisits(**({"horizon": HORIZON, "end": 2e9} | visits))
     found = from_table(table, columns, document_ids=range(10), visits=how)
     order = np.argsort(found.session_ids)
@@ -66,7 +66,7 @@ def test_a_simulated_table_has_the_probability_of_its_trajectory(
         # Two visits of these users are longer apart than this.
         log = read(simulated, pause=90 / 3600)
     assert trajectory.transitions.terminated.numpy().any(axis=0).all()
-    of_trajectory = fitting.from_trajectory(trajectory)
+    of_trajectory = logs.from_trajectory(trajectory)
     np.testing.assert_array_equal(log.length, of_trajectory.length)
     assert log.departed.all()
     log = log._replace(initial=of_trajectory.initial)
@@ -77,7 +77,7 @@ def test_a_simulated_table_has_the_probability_of_its_trajectory(
 
 def test_gaps_and_visit_ends_are_fitted_from_a_table(simulator, trajectory, simulated):
     log = read(simulated, COLUMNS | {"visit": "visit"})
-    log = log._replace(initial=fitting.from_trajectory(trajectory).initial)
+    log = log._replace(initial=logs.from_trajectory(trajectory).initial)
     truth = {"users.gap_loc": 0.5, "users.eagerness": 0.5, "users.users.leaving_prob": 0.4}
     supports = {"users.users.leaving_prob": "unit"}
     parameters = {name: fitting.Parameter(0.2, supports.get(name, "real")) for name in truth}

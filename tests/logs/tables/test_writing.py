@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 import recsim_tf
-from recsim_tf.fitting import simulated_log
-from recsim_tf.logs import from_table, to_table
+from recsim_tf.logs import from_table, simulated_log, to_table
 from tests.logs.tables.test_table import COLUMNS, EVERYTHING, table
 from tests.refusals import assert_refused
 

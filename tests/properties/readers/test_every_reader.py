@@ -9,7 +9,7 @@ from tests.properties.readers import test_conversations, test_episodes, test_tab
 from tests.properties.readers.reading import SUBJECTS
 
 # Names in `__all__` that read nothing: records, options, and what is made of a log or a catalogue.
-NO_READERS = {"SessionLog", "SessionStream", "TableVisits", "trained_weights"}
+NO_READERS = {"Log", "LogStream", "TableVisits", "trained_weights"}
 NO_READERS |= {"movielens_items", "movielens_users", "to_table"}
 # Their import names the subjects of their properties.
 PROPERTIES = (test_conversations, test_episodes, test_tables)

@@ -11,8 +11,7 @@ from recsim_tf.core import nests, random
 from recsim_tf.core.base.types import Nest, Observation, initial_policy_state
 from recsim_tf.core.distributions import SlateDistribution
 from recsim_tf.core.runs.execution import compiled
-from recsim_tf.ope.log import Log, SlateLogProbs
-from recsim_tf.ope.pseudo_inverse import position_log_probs
+from recsim_tf.logs.log import Log, SlateLogProbs
 from recsim_tf.policies.stochastic import StochasticPolicy
 
 # Sessions at once.
@@ -80,10 +79,12 @@ def walk(
                 " probabilities themselves as propensity and target_propensity"
             )
         found = []
-        for start in range(0, log.num_sessions, at_once):
-            chunk = log.take(slice(start, start + at_once))
-            rows = tf.range(start, start + chunk.num_sessions)
-            given = tf.nest.map_structure(tf.convert_to_tensor, (chunk.observation, chunk.action))
+        for start in range(0, log.length.shape[0], at_once):
+            given = tf.nest.map_structure(
+                lambda leaf, start=start: tf.convert_to_tensor(leaf[start : start + at_once]),
+                (log.observation, log.action),
+            )
+            rows = tf.range(start, min(start + at_once, log.length.shape[0]))
             # A call of the function itself warns of a trace for every policy.
             part = of_chunk.get_concrete_function(*given, rows)(*given, rows)
             found.append({name: tf.einsum("tb...->bt...", leaf) for name, leaf in part.items()})
@@ -155,3 +156,12 @@ def log_probs(
         # Of a slate and a query.
         found = {"slate": distribution.log_prob(action)}
     return {name: tf.cast(found[name], tf.float64) for name in names if name in found}
+
+
+def position_log_probs(marginals: tf.Tensor, slate: tf.Tensor) -> tf.Tensor:
+    """[B, K]: the log-probability of each position's item, of marginals [B, K, N]; of an empty
+    position that it is empty.
+    """
+    probs = tf.gather(marginals, tf.maximum(slate, 0), batch_dims=2)
+    empty = tf.maximum(1 - tf.reduce_sum(marginals, axis=-1), 0)
+    return tf.math.log(tf.where(slate < 0, empty, probs))

@@ -1,0 +1,76 @@
+"""Draws that a log may not know."""
+
+from typing import Any
+
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.core import random
+from recsim_tf.core.base.types import Seed
+from recsim_tf.core.distributions.custom import CustomDistribution
+from recsim_tf.core.distributions.outcomes import num_outcomes
+
+# A value that positive numbers, numbers in (0, 1) and all reals support.
+_SUPPORTED = 0.5
+
+
+class PerhapsUnknown(CustomDistribution):
+    """A distribution of numbers which a log may not know. An unknown draw, NaN among floats and -1
+    among integers, has log-probability 0 and no gradient.
+
+    Args:
+      distribution: of numbers. It simulates, and scores what is known.
+    """
+
+    def __init__(self, distribution: tfd.Distribution, name: str = "PerhapsUnknown"):
+        parameters = dict(locals())
+        self._distribution = distribution
+        super().__init__(distribution.dtype, parameters, name, batch=distribution)
+
+    @property
+    def distribution(self) -> tfd.Distribution:
+        """The distribution of what is known."""
+        return self._distribution
+
+    def _sample_n(self, n: Any, seed: Seed | None = None):
+        return self.distribution.sample(n, seed=seed)
+
+    def _log_prob(self, value: tf.Tensor):
+        if value.dtype.is_floating:
+            is_known = ~tf.math.is_nan(value)
+            supported = tf.cast(_SUPPORTED, value.dtype)
+        else:
+            is_known, supported = value != -1, tf.zeros([], value.dtype)
+        log_prob = self.distribution.log_prob(tf.where(is_known, value, supported))
+        return tf.where(is_known, log_prob, tf.zeros([], log_prob.dtype))
+
+    def _mean(self):
+        return self.distribution.mean()
+
+    def _stddev(self):
+        return self.distribution.stddev()
+
+    def _variance(self):
+        return self.distribution.variance()
+
+    def _mode(self):
+        return self.distribution.mode()
+
+    def _cdf(self, value: tf.Tensor):
+        return self.distribution.cdf(value)
+
+    def _quantile(self, value: tf.Tensor):
+        return self.distribution.quantile(value)
+
+    def _default_event_space_bijector(self):
+        return self.distribution.experimental_default_event_space_bijector()
+
+
+@random.sample.register
+def _(distribution: PerhapsUnknown, seed: Seed):
+    return random.sample(distribution.distribution, seed)
+
+
+@num_outcomes.register
+def _(distribution: PerhapsUnknown):
+    return num_outcomes(distribution.distribution)

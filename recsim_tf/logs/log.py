@@ -1,0 +1,510 @@
+"""Logged sessions: what could have been shown, what was, what users did, and what it earned."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, NoReturn, Protocol, Self, runtime_checkable
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core.base.ranges import Range, shown
+from recsim_tf.core.base.types import Nest, Turn
+from recsim_tf.core.base.validation import check_at_least, check_type
+from recsim_tf.logs import showing
+from recsim_tf.support.summaries import summary_html, summary_text
+
+# The fields with an axis of time.
+_STEPS = (
+    *("documents", "shown", "hidden", "response", "innovation", "query", "engagement"),
+    *("slate", "candidates", "reward", "propensity", "target", "observation", "discount"),
+)
+# The fields that the models draw, or that are given to them.
+_DRAWS = (
+    *("length", "departed", "initial", "documents", "shown", "hidden", "response"),
+    *("innovation", "query", "engagement"),
+)
+_ROUNDING = 1e-5  # of probabilities, which are mostly float32
+
+
+@runtime_checkable
+class Sessions(Protocol):
+    """Logged sessions, in memory (`Log`) or in pieces that are read again in each pass
+    (`LogStream`).
+    """
+
+    @property
+    def num_sessions(self) -> int: ...
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of all sessions together."""
+
+    @property
+    def max_length(self) -> int:
+        """Steps of the longest session."""
+
+    def pieces(self) -> Iterable["Log"]:
+        """The sessions as logs, the same in every call."""
+
+    def whole(self) -> "Log":
+        """The sessions in one log; a ValueError if they are not in memory."""
+
+    def split(self, held_out: float, seed: int = 0) -> tuple["Sessions", "Sessions"]:
+        """Two logs, see `Log.split`; a ValueError if the sessions cannot be split."""
+
+
+class SlateLogProbs(NamedTuple):
+    """Log-probabilities of the logged slates under a policy; () where they are not known."""
+
+    slate: Any = ()  # [S, T], of the whole slate, in its order
+    prefix: Any = ()  # [S, T, K], of the slate up to each position
+    position: Any = ()  # [S, T, K], of each position's document at that position
+    set: Any = ()  # [S, T], of the slate's documents in any order
+
+    @classmethod
+    def of_items(cls, log_probs: np.ndarray) -> "SlateLogProbs":
+        """The log-probabilities of slates of one document each, [S, T]."""
+        alone = log_probs[..., np.newaxis]
+        return cls(log_probs, alone, alone, log_probs)
+
+
+class Labels(NamedTuple):
+    """What the numbers of a log stand for in the table that it was read from. Ids are text. A field
+    that the table did not have is ().
+    """
+
+    session: Any = ()  # text [S], in the order of the log
+    user: Any = ()  # text [S]
+    document: Any = ()  # text [D], by the number of a document
+    step: Any = ()  # int64 [S, T], the numbers of the steps
+    # [S, T, K], when documents were shown: numbers, or nanoseconds since 1970 in UTC where `dates`
+    time: Any = ()
+    dates: bool = False
+    attributes: tuple[str, ...] = ()  # names of the columns in `hidden`
+    features: tuple[str, ...] = ()  # names of the columns in `observation.documents`
+    # by name of the users' columns and of the context, the sorted texts that codes stand for
+    texts: dict[str, np.ndarray] = {}  # noqa: RUF012  # Never changed.
+    dropped: dict[str, int] = {}  # noqa: RUF012  # Sessions left out, by their first fault.
+
+
+class Log(NamedTuple):
+    """S sessions of up to T steps with slates of K documents, as NumPy arrays. A field that is not
+    known is `()`: methods that need it say so.
+
+    The fields up to `engagement` hold draws of the simulator's models, so that the distributions
+    that simulate also score a log. Those from `slate` on are for estimates of a policy's value.
+    Steps after the end of a session repeat its last step, so that they are possible under the
+    models; they do not count.
+    """
+
+    length: np.ndarray  # int32 [S], steps of each session, at least 1
+    # bool [S], the user left after the last step; if not, the log ends before the session does
+    departed: Any = ()
+    initial: Nest = ()  # nest of [S, ...]: the users' initial draws
+    # nest of [S, T, K, ...]: the documents shown, as `DocumentModel.candidates` draws them, such as
+    # ids
+    documents: Nest = ()
+    shown: Any = ()  # bool [S, T, K], False at the empty positions of a short slate
+    # nest of [S, T, K, ...]: draws of the attributes that are hidden until documents are shown
+    hidden: Nest = ()
+    # nest of [S, T, ...]: draws of the response, such as the position chosen, or K for "no click"
+    response: Nest = ()
+    innovation: Nest = ()  # nest of [S, T, ...]: draws of the users' change
+    # nest of [S, T, ...]: what the system said or asked beside the slate; given, as slates are
+    query: Nest = ()
+    # float32 [S, T, K], what followed a click, such as dwell times or ratings; NaN if not known
+    engagement: Any = ()
+    # int32 [S, T, K], positions of the documents among the candidates, -1 where a slate is short
+    slate: Any = ()
+    candidates: Any = ()  # int32 [S, T, N], the documents that could have been shown
+    # float64 [S, T, K], what each position earned, in units of reward; or [S, T, 1], of the whole
+    reward: Any = ()
+    propensity: SlateLogProbs = SlateLogProbs()  # under the policy that showed the slates
+    target: SlateLogProbs = SlateLogProbs()  # under the policy to be judged, where the log has them
+    # nest of [S, T, ...]: what agents saw before the slate, as `Simulator.observe` gives it
+    observation: Nest = ()
+    discount: Any = ()  # float [S, T], of the future after the step; () for 1
+    labels: Labels = Labels()
+
+    @property
+    def num_sessions(self) -> int:
+        """The number of sessions, S."""
+        return len(self.length)
+
+    @property
+    def max_length(self) -> int:
+        """The number of steps of the arrays, T."""
+        return self._slates.shape[1]
+
+    @property
+    def slate_size(self) -> int:
+        """The number of positions of a slate, K."""
+        return self._slates.shape[2]
+
+    @property
+    def _slates(self) -> Any:
+        """An array [S, T, K]."""
+        return self.slate if isinstance(self.shown, tuple) else self.shown
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of all sessions together."""
+        return int(self.length.sum())
+
+    @property
+    def active(self) -> Any:
+        """bool [S, T]: the steps that count."""
+        if tf.is_tensor(self.length):
+            return tf.sequence_mask(self.length, self.max_length)
+        return np.arange(self.max_length) < self.length[:, np.newaxis]
+
+    @property
+    def action(self) -> Nest:
+        """The slates, or turns of slates and queries."""
+        return Turn(self.slate, self.query).action
+
+    def where_active(self, values: np.ndarray) -> np.ndarray:
+        """Values [S, T, ...], 0 where a session is over."""
+        return np.where(
+            self.active.reshape(self.active.shape + (1,) * (values.ndim - 2)), values, 0
+        )
+
+    @property
+    def earned(self) -> np.ndarray:
+        """float64 [S, T, J]: the rewards, 0 where a session is over."""
+        return self.where_active(self.reward).astype(np.float64)
+
+    def discounts(self, gamma: float) -> Any:
+        """float64 [S, T], the discount of the future after each step, times gamma."""
+        unit = np.full([self.length.shape[0], self.max_length], float(gamma))
+        return unit if isinstance(self.discount, tuple) else unit * self.discount
+
+    def first_observation(self) -> Nest:
+        """What was seen before the first step of all sessions, a nest of [S, ...]."""
+        return tf.nest.map_structure(
+            lambda leaf: tf.convert_to_tensor(leaf[:, 0]), self.observation
+        )
+
+    def require(self, caller: str, *fields: str) -> Self:
+        """The log. Raises a ValueError that names the first of the fields that the log lacks, for a
+        caller such as "fit".
+        """
+        for field in fields:
+            if not tf.nest.flatten(getattr(self, field)):
+                raise ValueError(f"{caller} needs a log with {_NEEDED.get(field, field)}, got none")
+        return self
+
+    def pieces(self) -> Iterable["Log"]:
+        """The log itself, as its one piece."""
+        return (self,)
+
+    def whole(self) -> "Log":
+        """The log itself."""
+        return self
+
+    def take(self, rows: Any) -> "Log":
+        """The sessions of these positions, or of a slice, cut after the longest of them. Raises a
+        ValueError for other positions.
+        """
+        try:
+            rows = np.arange(self.num_sessions)[
+                rows if isinstance(rows, slice) else np.asarray(rows, None if len(rows) else int)
+            ]
+        except IndexError as error:
+            raise ValueError(
+                f"rows must be positions of the {self.num_sessions} sessions, got {shown(rows)}"
+            ) from error
+        length, departed, initial, session, user = tf.nest.map_structure(
+            lambda leaf: leaf[rows],
+            (self.length, self.departed, self.initial, self.labels.session, self.labels.user),
+        )
+        labels = self.labels._replace(session=session, user=user)
+        taken = self._replace(length=length, departed=departed, initial=initial, labels=labels)
+        return taken.map_steps(lambda leaf: leaf[rows][:, : length.max(initial=1)])
+
+    def distinct(self) -> tuple[np.ndarray, np.ndarray]:
+        """Positions int [D] of sessions whose draws differ from each other, and how often each of
+        them is in the log, int [D].
+        """
+        leaves = [np.asarray(leaf) for leaf in tf.nest.flatten([getattr(self, f) for f in _DRAWS])]
+        rows = np.concatenate(
+            [
+                np.ascontiguousarray(leaf).view(np.uint8).reshape(self.num_sessions, -1)
+                for leaf in leaves
+            ],
+            axis=1,
+        )
+        _, first, counts = np.unique(
+            rows.view(f"V{rows.shape[1]}"), return_index=True, return_counts=True
+        )
+        order = np.argsort(first)
+        return first[order], counts[order]
+
+    def pad(self, max_length: int) -> "Log":
+        """The log with T = `max_length`, by repeating the last steps. Raises a ValueError if it is
+        below that of the log.
+        """
+        check_at_least(self.max_length, max_length=max_length)
+        steps = np.minimum(np.arange(max_length), self.max_length - 1)
+        return self.map_steps(lambda leaf: leaf[:, steps])
+
+    def cut(self, length: np.ndarray) -> "Log":
+        """The first steps of each session. A session that is cut has not departed yet.
+
+        Args:
+          length: int [S], from 1 to `self.length`.
+
+        Raises:
+          ValueError: for a length out of range.
+        """
+        length = np.asarray(length, np.int32)
+        if length.shape != self.length.shape or (length < 1).any() or (length > self.length).any():
+            raise ValueError(
+                "length must hold a number of steps for each session, from 1 to those that it has"
+            )
+        departed = self.departed
+        if not isinstance(departed, tuple):
+            departed = departed & (length == self.length)
+        return self._replace(length=length, departed=departed).map_steps(
+            lambda leaf: repeat_last_step(leaf, length)[:, : length.max()]
+        )
+
+    def followed_by(self, later: "Log") -> "Log":
+        """The sessions with steps of another log after those that they have, row by row. Raises a
+        ValueError for another number of sessions.
+        """
+        if later.num_sessions != self.num_sessions:
+            raise ValueError(
+                f"later must have the {self.num_sessions} sessions that it goes on with, got"
+                f" {later.num_sessions}"
+            )
+        length = self.length + later.length
+        active = np.concatenate([self.active, later.active], axis=1)
+        order = np.argsort(~active, axis=1, kind="stable")[:, : length.max()]
+
+        def joined(first, second):
+            return take_steps(np.concatenate([first, second], axis=1), order)
+
+        by_step = {
+            name: tf.nest.map_structure(joined, getattr(self, name), getattr(later, name))
+            for name in _STEPS
+        }
+        return self._replace(
+            length=length, departed=later.departed, **repeat_last_step(by_step, length)
+        )
+
+    def map_steps(self, function: Callable[[np.ndarray], np.ndarray]) -> "Log":
+        """The log with a function applied to all arrays [S, T, ...]."""
+        by_step = {name: getattr(self, name) for name in _STEPS}
+        of_labels = {"step": self.labels.step, "time": self.labels.time}
+        by_step, of_labels = tf.nest.map_structure(function, (by_step, of_labels))
+        return self._replace(**by_step, labels=self.labels._replace(**of_labels))
+
+    def split(self, held_out: float, seed: int = 0) -> tuple["Log", "Log"]:
+        """Two logs of whole sessions, the second with about that part of them.
+
+        Args:
+          held_out: in (0, 1); at least one session goes to either log.
+          seed: of the choice of sessions.
+
+        Raises:
+          ValueError: for a part outside (0, 1), or a log of fewer than two sessions.
+        """
+        Range(above=0, below=1).check_number("held_out", held_out)
+        check_at_least(0, seed=seed)
+        if self.num_sessions < 2:
+            raise ValueError(f"a log of at least 2 sessions can be split, got {self.num_sessions}")
+        order = np.random.default_rng(seed).permutation(self.num_sessions)
+        count = min(max(round(held_out * self.num_sessions), 1), self.num_sessions - 1)
+        return self.take(np.sort(order[count:])), self.take(np.sort(order[:count]))
+
+    def with_engagement(self) -> "Log":
+        """The log for models that draw a pair of choice and engagement, as `choice.with_engagement`
+        does: its response is the pair of them, int32 and float32 [S, T].
+
+        The engagement is that of the document chosen, NaN where it is not known, which is left out
+        of the likelihood. Where no document is chosen it is 1; models mask it. Where a slate may
+        have several clicks, the pair is that of the clicks and of the engagement with each
+        document, [S, T, K], 1 where it is not clicked. Raises a ValueError if the log has none.
+        """
+        self.require("with_engagement", "engagement")
+        response, engagement = self.response, self.engagement
+        if isinstance(response, np.ndarray) and response.ndim == 2:
+            padded = np.concatenate([engagement, np.ones_like(engagement[..., :1])], axis=2)
+            engagement = np.take_along_axis(padded, response[..., np.newaxis], axis=2)[..., 0]
+        else:
+            clicked = getattr(response, "clicked", response)
+            engagement = np.where(clicked == 1, engagement, np.float32(1))
+        return self._replace(response=(response, engagement), engagement=())
+
+    def check(self) -> "Log":
+        """The log.
+
+        Raises:
+          ValueError: for fields of other sizes, lengths that are no steps, slates out of range or
+            with a document twice, rewards that are not finite or that an empty position earned,
+            discounts outside [0, 1], and probabilities that are none, by session, step and
+            position.
+        """
+        self._check_sizes()
+        if not isinstance(self.slate, tuple):
+            self._check_slates()
+        if not isinstance(self.reward, tuple):
+            self._require("reward must be finite", np.isfinite(self.reward), self.reward)
+            if self.reward.shape[2] > 1 and not isinstance(self.slate, tuple):
+                earned = (self.slate >= 0) | (self.reward == 0)
+                self._require("reward of an empty position must be 0", earned, self.reward)
+        if not isinstance(self.discount, tuple):
+            in_range = (self.discount >= 0) & (self.discount <= 1)
+            self._require("discount must be in [0, 1]", in_range, self.discount)
+        for name, log_probs in (("propensity", self.propensity), ("target", self.target)):
+            self._check_log_probs(name, log_probs)
+        return self
+
+    def _check_sizes(self) -> None:
+        check_type("log", self, Log)
+        length = np.asarray(self.length)
+        if length.ndim != 1 or not len(length) or isinstance(self._slates, tuple):
+            raise ValueError(
+                "log must have sessions with slates: length [S], and shown or slate [S, T, K]"
+            )
+        shape = (len(length), self.max_length)
+        wrong = (length < 1) | (length > shape[1]) | (length != np.floor(length))
+        if wrong.any():
+            raise ValueError(
+                f"length must be whole numbers in [1, {shape[1]}], got {length[wrong][0]} of"
+                f" session {np.argmax(wrong)}"
+            )
+        for name in _STEPS:
+            for leaf in tf.nest.flatten(getattr(self, name)):
+                if tuple(leaf.shape[:2]) != shape:
+                    raise ValueError(
+                        f"{name} must be of the sessions and steps of the log, {list(shape)}, got"
+                        f" {list(leaf.shape)}"
+                    )
+        sizes = (1, self.slate_size)
+        if not isinstance(self.reward, tuple) and self.reward.shape[2:] not in [
+            (n,) for n in sizes
+        ]:
+            raise ValueError(
+                f"reward must have 1 or slate_size={self.slate_size} entries a step, got"
+                f" {list(self.reward.shape[2:])}"
+            )
+
+    def _check_slates(self) -> None:
+        slate = self.slate
+        documents = tf.nest.flatten(getattr(self.observation, "documents", ()))
+        if documents:
+            most = f"the number of candidates, {documents[0].shape[2]}"
+            highest: Any = documents[0].shape[2]
+        else:
+            most, highest = "2^31", 2**31
+        is_position = (slate >= -1) & (slate < highest) & (slate == np.floor(slate))
+        message = f"slate must hold whole numbers from -1 to below {most}"
+        self._require(message, is_position, slate)
+        ordered = np.sort(slate, axis=2)
+        again = np.append(ordered[..., 1:] == ordered[..., :-1], ordered[..., :1] < 0, axis=2)
+        again[..., -1] = False
+        self._require("slate must show a document once", ~again | (ordered < 0), ordered)
+
+    def _check_log_probs(self, name: str, log_probs: SlateLogProbs) -> None:
+        for field, values in log_probs._asdict().items():
+            if isinstance(values, tuple):
+                continue
+            argument = f"{name}.{field} must be a log-probability"
+            self._require(f"{argument}, at most 0", values <= _ROUNDING, values)
+            if name == "propensity":
+                self._require(f"{argument} of what was shown", values > -np.inf, values)
+        if not isinstance(log_probs.prefix, tuple):
+            falls = np.diff(log_probs.prefix, axis=2, prepend=0) <= _ROUNDING
+            # -inf minus -inf is none.
+            falls |= log_probs.prefix == -np.inf
+            self._require(f"{name}.prefix must fall along the slate", falls, log_probs.prefix)
+            if not isinstance(log_probs.slate, tuple):
+                last, whole = log_probs.prefix[..., -1], log_probs.slate
+                same = np.isclose(last, whole, 1e-3, 1e-3) | (last == whole)
+                message = f"{name}.prefix of the last position must be {name}.slate"
+                self._require(message, same, last)
+        if not (isinstance(log_probs.set, tuple) or isinstance(log_probs.slate, tuple)):
+            holds = log_probs.set >= log_probs.slate - 1e-3
+            self._require(f"{name}.set must be at least {name}.slate", holds, log_probs.set)
+
+    def _require(self, message: str, holds: np.ndarray, values: np.ndarray) -> None:
+        wrong = np.argwhere(self.where_active(~holds))
+        if len(wrong):
+            names = ("session", "step", "position")
+            place = ", ".join(f"{name} {at}" for name, at in zip(names, wrong[0], strict=False))
+            raise ValueError(f"{message}, got {values[tuple(wrong[0])]:g} at {place}")
+
+    def __repr__(self) -> str:
+        return summary_text("Log", showing.rows(self))
+
+    def _repr_html_(self) -> str:
+        return summary_html("Log", showing.rows(self))
+
+
+# What a caller needs, by the field that has it.
+_NEEDED = {
+    "response": "what users did (clicks, or chosen documents)",
+    "reward": "rewards",
+    "observation": "candidates, as agents saw them,",
+    "engagement": "engagement, such as dwell times or ratings,",
+    "propensity": "propensities",
+}
+
+
+def take_steps(nest: Nest, steps: np.ndarray) -> Nest:
+    """Steps int [S, U] of each session in a nest of arrays [S, T, ...]: a nest of [S, U, ...]."""
+    rows = np.arange(len(steps))[:, np.newaxis]
+    return tf.nest.map_structure(lambda leaf: leaf[rows, steps], nest)
+
+
+def repeat_last_step(nest: Nest, length: np.ndarray) -> Nest:
+    """A nest of arrays [S, T, ...] with the last step of each session in the place of all steps
+    after it; `length` is int [S].
+    """
+    return tf.nest.map_structure(
+        lambda leaf: take_steps(
+            leaf, np.minimum(np.arange(leaf.shape[1]), length[:, np.newaxis] - 1)
+        ),
+        nest,
+    )
+
+
+class LogStream:
+    """A log in pieces that are read again in each pass, so that memory does not grow with the
+    number of sessions.
+
+    Args:
+      pieces: makes an iterable of logs, the same in every call. All logs have the same fields and
+        slate size; each has any number of sessions.
+
+    Raises:
+      ValueError: if there is no session.
+    """
+
+    def __init__(self, pieces: Callable[[], Iterable[Log]]):
+        self._pieces = pieces
+        sizes = [(piece.num_sessions, piece.num_steps, piece.max_length) for piece in pieces()]
+        if not sum(size[0] for size in sizes):
+            raise ValueError("the log must have at least one session, got none")
+        self.num_sessions = sum(size[0] for size in sizes)
+        self.num_steps = sum(size[1] for size in sizes)
+        self.max_length = max(size[2] for size in sizes)
+
+    def pieces(self) -> Iterator[Log]:
+        """The pieces that have sessions, all of `max_length` steps."""
+        for piece in self._pieces():
+            if piece.num_sessions:
+                yield piece.pad(self.max_length)
+
+    def whole(self) -> NoReturn:
+        """Sessions in pieces are never in memory together."""
+        raise ValueError("log must be in memory here, a Log, got a LogStream")
+
+    def split(self, held_out: float, seed: int = 0) -> NoReturn:
+        """Sessions in pieces are not split: hold out a log of its own."""
+        del seed
+        raise ValueError(
+            "held_out must be a log of its own, or None, where the log is in pieces, got"
+            f" {held_out}"
+        )

@@ -1,0 +1,165 @@
+"""Logs as the feedback of the library obp 0.5.7 (Saito et al. 2020, Open Bandit Pipeline), and
+back. obp itself is not imported.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core.base.types import Observation
+from recsim_tf.core.base.validation import check_at_least, check_type
+from recsim_tf.logs.densities import densities, walk
+from recsim_tf.logs.log import Log
+from recsim_tf.logs.tables.parsing import pandas
+from recsim_tf.logs.tables.table import from_table
+
+_PSCORES = {"slate": "pscore", "prefix": "pscore_cascade", "position": "pscore_item_position"}
+# Arrays of the feedback of slates.
+_OF_SLATES = ["slate_id", "position", *_PSCORES.values()]
+_OF_SLATES += [f"evaluation_policy_{name}" for name in _PSCORES.values()]
+_ROUNDING = 1e-4  # of distributions that may be float32
+
+
+def to_obp(log: Log, policy: Any = None) -> dict[str, Any]:
+    """The feedback of obp, of n rounds, which are the steps of all sessions. obp knows no sessions,
+    so that its estimates are means over steps.
+
+    Args:
+      log: with full slates of K items, and rewards by position.
+      policy: a `StochasticPolicy` to be judged, of which the feedback gets the probabilities; by
+        default those that the log has.
+
+    Returns:
+      For K = 1 obp's `BanditFeedback`: `action`, `position` (0), `reward` and `pscore` [n]; of a
+      policy also `action_dist` [n, N, 1]. Else its `SlateBanditFeedback`: `slate_id`, `position`,
+      `action`, `reward`, `pscore`, `pscore_cascade` and `pscore_item_position` [n K], and those of
+      the policy to be judged with `evaluation_policy_` in front. Of logs with observations also
+      `context` [n, P], the features of user and candidates, and `action_context`, eye(N).
+
+    Raises:
+      ValueError: for a slate with an empty position, rewards of whole slates, or a bad policy.
+    """
+    log = log.whole().require("to_obp", "slate", "reward")
+    active, size = log.active, log.slate_size
+    if log.reward.shape[2] != size or (log.slate[active] < 0).any():
+        raise ValueError("log must have full slates and rewards by position for obp")
+    number = int(active.sum())
+    feedback: dict[str, Any] = {
+        "n_rounds": number,
+        "action": log.slate[active].ravel(),
+        "position": np.tile(np.arange(size), number),
+        "reward": log.reward[active].ravel(),
+    }
+    if size > 1:
+        feedback["slate_id"] = np.repeat(np.arange(number), size)
+    num_actions = int(log.slate.max()) + 1
+    if tf.nest.flatten(log.observation):
+        seen = tf.nest.flatten((log.observation.user, log.observation.documents))
+        num_actions = tf.nest.flatten(log.observation.documents)[0].shape[2]
+        feedback["context"] = np.concatenate(
+            [leaf[active].reshape(number, -1) for leaf in seen], axis=1
+        )
+        feedback["action_context"] = np.eye(num_actions)
+    feedback["n_actions" if size == 1 else "n_unique_action"] = num_actions
+    target = log.target if policy is None else densities(policy)(log)
+    for prefix, log_probs in (("", log.propensity), ("evaluation_policy_", target)):
+        for field, name in _PSCORES.items():
+            values = getattr(log_probs, field)
+            if not isinstance(values, tuple) and (size > 1 or prefix + name == "pscore"):
+                of_rounds = np.exp(values[active]).reshape(number, -1)
+                feedback[prefix + name] = np.broadcast_to(of_rounds, [number, size]).ravel()
+    if size == 1 and policy is not None:
+        walked = walk({"policy": policy}, lambda given, *_: {"of": given[0].marginals()})
+        feedback["action_dist"] = walked(log)["of"].numpy()[active].swapaxes(1, 2)
+    return feedback
+
+
+def from_obp(feedback: Mapping[str, Any], action_dist: np.ndarray | None = None) -> Log:
+    """The log of obp's feedback; each round is a session of one step.
+
+    Args:
+      feedback: a `SlateBanditFeedback`, also with `evaluation_policy_pscore` and so on, or a
+        `BanditFeedback`, whose slates have one document. Documents are the numbers of the actions.
+        `context` and `action_context`, where they are there, are the log's observation.
+      action_dist: float [n, A, L] of a `BanditFeedback`, the policy to be judged.
+
+    Raises:
+      ValueError: as `from_table`, where the columns are named as obp names them; for actions that
+        are none of the feedback's, distributions that do not sum to one, and a context that is not
+        finite or has another number of rounds.
+    """
+    check_type("feedback", feedback, Mapping)
+    is_slates = "slate_id" in feedback
+    names = ("action", "reward", *(_OF_SLATES if is_slates else ("pscore",)))
+    table = {name: np.asarray(feedback[name]) for name in names if feedback.get(name) is not None}
+    size = _number_of_actions(table, feedback.get("n_unique_action" if is_slates else "n_actions"))
+    number = len(table["action"])
+    for name, values in table.items():
+        _require_shape(f"feedback[{name!r}]", values, (number,))
+    if not is_slates:
+        rounds = table["slate_id"] = np.arange(number)
+        table["position"] = np.zeros_like(rounds)
+        if action_dist is not None:
+            place = feedback.get("position")
+            place = table["position"] if place is None else np.asarray(place)
+            probs = _checked_distributions(action_dist, number, size)
+            if place.shape != (number,) or (place < 0).any() or (place >= probs.shape[2]).any():
+                raise ValueError(
+                    f"feedback['position'] must be in [0, {probs.shape[2]}), as action_dist has it"
+                )
+            table["evaluation_policy_pscore"] = probs[rounds, table["action"], place]
+    log = from_table(pandas().DataFrame(table), document_ids=range(size))
+    context, actions = feedback.get("context"), feedback.get("action_context")
+    if context is None or actions is None:
+        return log
+    context, actions = np.asarray(context), np.asarray(actions)
+    _require_shape("feedback['context']", context, (log.num_sessions, context.shape[-1]))
+    _require_shape("feedback['action_context']", actions, (size, actions.shape[-1]))
+    documents = np.broadcast_to(actions, [log.num_sessions, 1, *actions.shape])
+    return log._replace(observation=Observation(context[:, np.newaxis], documents, ()))
+
+
+def _number_of_actions(table: Mapping[str, np.ndarray], size: Any) -> int:
+    """The number of actions; a ValueError unless all actions are below it."""
+    if "action" not in table:
+        raise ValueError("feedback must have 'action', got none")
+    actions = table["action"]
+    if actions.ndim != 1 or not len(actions) or actions.dtype.kind not in "iu":
+        raise ValueError(
+            f"feedback['action'] must be integers [n], got {actions.dtype} {list(actions.shape)}"
+        )
+    size = int(actions.max()) + 1 if size is None else size
+    check_at_least(1, number_of_actions=size)
+    wrong = (actions < 0) | (actions >= size)
+    if wrong.any():
+        raise ValueError(
+            f"feedback['action'] must be in [0, {size}), got {actions[wrong][0]} in row"
+            f" {np.argmax(wrong)}"
+        )
+    return size
+
+
+def _require_shape(name: str, values: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Raises a ValueError unless values have a shape, and numbers are finite."""
+    if values.shape != shape:
+        raise ValueError(f"{name} must have shape {list(shape)}, got {list(values.shape)}")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        place = np.argwhere(~np.isfinite(values))[0].tolist()
+        raise ValueError(f"{name} must be finite, got {values[tuple(place)]} at {place}")
+
+
+def _checked_distributions(action_dist: Any, number: int, size: int) -> np.ndarray:
+    """The distributions of actions, float [n, A, L]; a ValueError if they are none."""
+    probs = np.asarray(action_dist, np.float64)
+    _require_shape("action_dist", probs, (number, size, *probs.shape[2:3]))
+    total = probs.sum(axis=1)
+    wrong = ~((probs >= 0).all(axis=1) & (np.abs(total - 1) <= _ROUNDING))
+    if wrong.any():
+        row, place = np.argwhere(wrong)[0]
+        raise ValueError(
+            f"action_dist must be probabilities that sum to 1 over actions, got a sum of"
+            f" {total[row, place]:g} in round {row}, position {place}"
+        )
+    return probs

@@ -1,0 +1,78 @@
+"""Logs in the form of RLDS (Ramos et al. 2021, arXiv 2111.02767), which TFDS, Acme and others read.
+No other library is imported.
+"""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core.base.types import Nest
+from recsim_tf.logs.log import Log, Sessions
+
+
+def to_rlds(log: Sessions) -> tf.data.Dataset:
+    """The sessions of a log in memory as episodes of RLDS.
+
+    Returns:
+      A dataset with an element {"steps": dataset} for each session. A session of T slates has T + 1
+      steps, each a dict:
+
+        observation: a dict of `user` and `documents`, nests of [...] and [N, ...].
+        action: the slate, int32 [K]; or a `Turn` of slate and query.
+        reward: float32 [], of the action.
+        discount: float32 [], 0 where the user left after the action, else that of the log, mostly
+          1.
+        is_first, is_last, is_terminal: bool [].
+
+      A log has no observation after the last action. So the last step has that before it again,
+      and zeros for action, reward and discount. It is terminal unless the session was cut.
+
+    Raises:
+      ValueError: for a log without slates, rewards or what agents saw.
+    """
+    whole = log.whole().require("to_rlds", "observation", "slate", "reward", "departed")
+    steps = _steps(whole)
+
+    @tf.autograph.experimental.do_not_convert
+    def episode(session: tf.Tensor, length: tf.Tensor) -> dict[str, tf.data.Dataset]:
+        of_session = tf.nest.map_structure(
+            lambda leaf: tf.convert_to_tensor(leaf)[session, : length + 1], steps
+        )
+        return {"steps": tf.data.Dataset.from_tensor_slices(of_session)}
+
+    numbers = tf.range(whole.num_sessions), tf.convert_to_tensor(whole.length)
+    return tf.data.Dataset.from_tensor_slices(numbers).map(episode)
+
+
+def _steps(log: Log) -> dict[str, Any]:
+    """The steps of RLDS by name, nests of [S, T + 1, ...]."""
+    step = np.arange(log.max_length + 1)
+    is_after = step == log.length[:, np.newaxis]
+
+    def repeated(leaf: np.ndarray) -> np.ndarray:
+        return leaf[:, np.minimum(step, log.max_length - 1)]
+
+    def with_zeros(nest: Nest) -> Nest:
+        def of_leaf(leaf: np.ndarray):
+            values = repeated(np.asarray(leaf))
+            return np.where(is_after.reshape(is_after.shape + (1,) * (leaf.ndim - 2)), 0, values)
+
+        return tf.nest.map_structure(of_leaf, nest)
+
+    is_left = is_after & log.departed[:, np.newaxis]
+    leaves = np.append(is_left[:, 1:], np.zeros_like(is_left[:, :1]), axis=1)
+    discount = np.where(is_after | leaves, 0, repeated(log.discounts(1.0)))
+    observation = {"user": log.observation.user, "documents": log.observation.documents}
+    action = tf.nest.map_structure(
+        lambda leaf, like: leaf.astype(like.dtype), with_zeros(log.action), log.action
+    )
+    return {
+        "observation": tf.nest.map_structure(repeated, observation),
+        "action": action,
+        "reward": with_zeros(log.reward.sum(axis=2)).astype(np.float32),
+        "discount": discount.astype(np.float32),
+        "is_first": np.broadcast_to(step == 0, is_after.shape),
+        "is_last": is_after,
+        "is_terminal": is_left,
+    }

@@ -1,0 +1,98 @@
+"""What the rows of a slate and of a session must agree on."""
+
+import numpy as np
+
+from recsim_tf.logs.tables.cells import PROPENSITIES, TARGETS, UNKNOWN, Cells
+from recsim_tf.logs.tables.rows import Rows
+
+_ROUNDING = 1e-5  # of probabilities, which may be float32
+
+
+def arranged(cells: Cells, slate_size: int | None) -> Rows:
+    """The rows of the sessions without a fault, with the size of their slates. Refuses two rows of
+    one position, and positions beyond the slate.
+    """
+    faults, columns = cells.faults, cells.columns
+    sound = np.flatnonzero(faults.sound(np.arange(len(cells.session))))
+    if "step" in cells:
+        step = cells["step"]
+    elif "timestamp" in cells:
+        # Timestamps alone tell the order of steps.
+        step = cells["timestamp"]
+        in_sessions = sound[np.argsort(cells.session[sound], kind="stable")]
+        _refuse_decrease(in_sessions, cells.session[in_sessions], step[in_sessions], cells)
+        sound = sound[faults.sound(sound)]
+    else:
+        step = np.zeros(len(cells.session), np.int64)
+    rows = Rows.of(sound, cells.session, step, cells["position"])
+    repeated = ~rows.begins_step & (np.diff(rows.position, prepend=-1) == 0)
+    allowed = "differ from the other positions of its slate"
+    faults.refuse(repeated, columns["position"], allowed, "duplicate position", rows.order)
+    rows = rows.where(faults.sound(rows.order))
+    rows = rows._replace(slate_size=slate_size or rows.largest)
+    allowed = (
+        f"be one of the first slate_size={rows.slate_size} positions (set first_position or"
+        " slate_size for others)"
+    )
+    outside = rows.position >= rows.slate_size
+    reason = "position outside the slate"
+    faults.refuse(outside, columns["position"], allowed, reason, rows.order)
+    return rows
+
+
+def check_agreement(cells: Cells, rows: Rows, picked: np.ndarray, multiple_clicks: bool) -> None:
+    """Refuses what cannot be a slate or a session; `picked` is bool [M], what was chosen or
+    clicked.
+    """
+
+    def refuse(bad, role, allowed, reason):
+        cells.faults.refuse(bad, cells.columns[role], allowed, reason, rows.order)
+
+    if "step" in cells and "timestamp" in cells:
+        begins = rows.begins_step
+        earliest = np.minimum.reduceat(cells["timestamp"][rows.order], np.flatnonzero(begins))
+        _refuse_decrease(rows.order[begins], rows.session[begins], earliest, cells)
+    again = picked & (rows.sums_so_far(picked) > 1)
+    if "clicked" in cells:
+        allowed = "be 1 in at most one row of a slate (set multiple_clicks for more)"
+        refuse(again & (not multiple_clicks), "clicked", allowed, "more than one choice")
+    elif "chosen_document" in cells:
+        role, chosen = "chosen_document", cells["chosen_document"][rows.order]
+        differs = ~rows.same_in_step(chosen)
+        refuse(differs, role, "be the same in all rows of a slate", "chosen document differs")
+        step = np.cumsum(rows.begins_step) - 1
+        is_shown = (np.bincount(step, picked) > 0)[step] & (chosen != UNKNOWN)
+        absent = (chosen != -1) & ~is_shown
+        refuse(absent, role, "be a document of its slate", "chosen document not shown")
+        refuse(again, role, "be shown once in its slate", "chosen document shown twice")
+    if "purchased" in cells:
+        unclicked = cells["purchased"][rows.order] & ~picked
+        refuse(unclicked, "purchased", "be 0 where nothing is clicked", "purchase without a click")
+    if "departed" in cells:
+        differs = ~rows.same_in_session(cells["departed"][rows.order])
+        refuse(differs, "departed", "be the same in all rows of a session", "departed differs")
+    if "user" in cells:
+        differs = ~rows.same_in_session(cells["user"][rows.order])
+        refuse(differs, "user", "be the same in all rows of a session", "user differs")
+    for role in (*PROPENSITIES.values(), *TARGETS.values()):
+        if role not in cells or role.endswith("position"):
+            continue
+        values = cells[role][rows.order]
+        if role.endswith("prefix"):
+            before = np.append(1.0, values[:-1])[: len(values)]
+            grows = ~rows.begins_step & (values > before * (1 + _ROUNDING))
+            refuse(grows, role, "not grow along the slate", f"growing {role}")
+        else:
+            differs = ~rows.same_in_step(values)
+            refuse(differs, role, "be the same in all rows of a slate", f"{role} differs")
+
+
+def _refuse_decrease(
+    rows: np.ndarray, session: np.ndarray, times: np.ndarray, cells: Cells
+) -> None:
+    """Refuses times [M] that decrease within a session; sessions stand one after the other."""
+    decreases = np.zeros(len(rows), bool)
+    decreases[1:] = (np.diff(session) == 0) & (times[1:] < times[:-1])
+    allowed = "not decrease within a session"
+    column = cells.columns["timestamp"]
+    cells.faults.refuse(decreases, column, allowed, "timestamps out of order", rows)
