@@ -134,7 +134,7 @@ def timed(task: Task) -> dict[str, int]:
             for seed in split_seed(0, task.writes // size):
                 writer.add(rollout(seed))
     else:
-        log = stream_episodes(episodes.read(task.path, simulator), _PIECE)
+        log = stream_episodes(task.path, simulator, _PIECE)
         Exact().of(_fitted(), log, 50).total()
     # The peak of this process alone; that of getrusage is inherited from the one that started it.
     status = Path("/proc/self/status").read_text()

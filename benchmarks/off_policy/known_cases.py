@@ -15,8 +15,14 @@ from recsim_tf.policies import PlackettLucePolicy
 def log_of(slate, reward, logging, target, discount=()):
     """A log of full slates [S, T, K], with log-probabilities of both policies."""
     slate = np.asarray(slate, np.int32)
-    active = np.ones(slate.shape[:2], bool)
-    return logs.Log(slate, np.asarray(reward, float), active, logging, target, discount=discount)
+    return logs.Log(
+        length=np.full(len(slate), slate.shape[1], np.int32),
+        slate=slate,
+        reward=np.asarray(reward, float),
+        propensity=logging,
+        target=target,
+        discount=discount,
+    )
 
 
 def items(probs):

@@ -23,7 +23,7 @@ from fits import page_fits
 from off_policy import obp
 from sections import Section, Settings, section
 
-from recsim_tf import logs, ope
+from recsim_tf import ope
 from recsim_tf.core.base.types import Observation
 from recsim_tf.logs import read_open_bandit
 from recsim_tf.logs.datasets.open_bandit import OpenBanditLog
@@ -164,7 +164,7 @@ def judged(random: OpenBanditLog, probs: np.ndarray) -> tuple[ope.Result, np.nda
     """Estimates of the policy of these probabilities [3, A], and what the regression says of all
     items, float64 [S, A].
     """
-    log, num_items = logs.from_open_bandit(random), random.num_items
+    log, num_items = random.log, random.num_items
     with np.errstate(divide="ignore"):
         logits = tf.constant(np.log(probs))
 

@@ -340,10 +340,10 @@ class Log(NamedTuple):
         """The log.
 
         Raises:
-          ValueError: for fields of other sizes, lengths that are no steps, slates out of range or
-            with a document twice, rewards that are not finite or that an empty position earned,
-            discounts outside [0, 1], and probabilities that are none, by session, step and
-            position.
+          ValueError: for fields of other sizes, lengths that are no steps, slates out of range,
+            candidates that are there or shown twice, rewards that are not finite or that an empty
+            position earned, discounts outside [0, 1], and probabilities that are none, by session,
+            step and position.
         """
         self._check_sizes()
         if not isinstance(self.slate, tuple):
@@ -401,10 +401,16 @@ class Log(NamedTuple):
         is_position = (slate >= -1) & (slate < highest) & (slate == np.floor(slate))
         message = f"slate must hold whole numbers from -1 to below {most}"
         self._require(message, is_position, slate)
-        ordered = np.sort(slate, axis=2)
-        again = np.append(ordered[..., 1:] == ordered[..., :-1], ordered[..., :1] < 0, axis=2)
-        again[..., -1] = False
-        self._require("slate must show a document once", ~again | (ordered < 0), ordered)
+        if not isinstance(self.candidates, tuple):
+            self.require_once("candidates", self.candidates)
+            self.require_once("slate", slate)
+
+    def require_once(self, name: str, values: np.ndarray) -> None:
+        """Raises a ValueError where [S, T, K] holds one number twice in a step, but for -1."""
+        ordered = np.sort(values, axis=2)
+        again = np.zeros(ordered.shape, bool)
+        again[..., 1:] = (ordered[..., 1:] == ordered[..., :-1]) & (ordered[..., 1:] >= 0)
+        self._require(f"{name} must hold a document once in a step", ~again, ordered)
 
     def _check_log_probs(self, name: str, log_probs: SlateLogProbs) -> None:
         for field, values in log_probs._asdict().items():

@@ -111,6 +111,7 @@ def from_obp(feedback: Mapping[str, Any], action_dist: np.ndarray | None = None)
                 )
             table["evaluation_policy_pscore"] = probs[rounds, table["action"], place]
     log = from_table(pandas().DataFrame(table), document_ids=range(size))
+    log.require_once("slate", log.slate)
     context, actions = feedback.get("context"), feedback.get("action_context")
     if context is None or actions is None:
         return log

@@ -372,7 +372,7 @@ def _cast(leaf: Any, dtype: tf.DType) -> tf.Tensor:
 
 def _swap_axes(leaf: tf.Tensor) -> tf.Tensor:
     """[T, S, ...] from [S, T, ...], and back."""
-    return tf.transpose(leaf, [1, 0, *range(2, leaf.shape.rank)])
+    return tf.transpose(leaf, [1, 0, *range(2, len(leaf.shape))])
 
 
 def _as_numpy(nest: Nest) -> Nest:

@@ -203,7 +203,7 @@ def _regression(log: Log, features: Features, gamma: float, by_position: bool, r
     factor, earned = log.discounts(gamma), log.earned
     positions, later = np.arange(log.slate.shape[2]), np.zeros(log.num_sessions)
     table: list[np.ndarray] = []
-    for step in reversed(range(log.num_steps)):
+    for step in reversed(range(log.max_length)):
         later = factor[:, step] * later
         observation, slate, active = tf.nest.map_structure(
             lambda leaf, step=step: leaf[:, step], (log.observation, log.slate, log.active)

@@ -53,7 +53,7 @@ def test_an_episode_file_brings_its_probabilities(tmp_path):
     content = run(tmp_path / "run", *bindings, "run_ope.estimators = ('snips',)")
     simulator = interest_evolution(slate_size=3, num_candidates=10)
     log = logs.from_episodes(path, simulator)
-    given = logs.from_episodes(path, simulator, softmax_policy(simulator, 2.0))
+    given = logs.from_episodes(path, simulator, logging=softmax_policy(simulator, 2.0))
     assert log.num_sessions == 30
     np.testing.assert_allclose(log.logging.prefix, given.logging.prefix, atol=1e-6)
     policy = softmax_policy(simulator, 9.0)

@@ -50,7 +50,7 @@ def test_a_log_scores_as_its_trajectory_also_in_parts_and_from_a_file(tmp_path):
         session_log_prob(simulator(), part), tf.gather(expected, [1, 3]), rtol=1e-5
     )
     episodes.write(tmp_path / "log", simulator(), trajectory)
-    again = from_episodes(episodes.read(tmp_path / "log", simulator()))
+    again = from_episodes(tmp_path / "log", simulator())._replace(observation=())
     tf.nest.map_structure(np.testing.assert_array_equal, again, log)
 
 

@@ -11,7 +11,7 @@ import recsim_tf
 from recsim_tf.core import nests
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
-from recsim_tf.logs import episodes
+from recsim_tf.logs import episodes, from_episodes, to_rlds
 from recsim_tf.policies import random_policy
 from tests.one_world import make
 from tests.questions import SPEC, AskedUsers, Numbers, ask
@@ -372,7 +372,7 @@ def test_a_session_is_an_episode_of_rlds_with_one_step_more(log, simulator, traj
     read = episodes.read(log, simulator)
     transitions = trajectory.transitions
     ends = set()
-    found = list(episodes.to_rlds(read))
+    found = list(to_rlds(from_episodes(log, simulator)))
     assert len(found) == transitions.reward.shape[1]
     for user, (episode, session) in enumerate(zip(found, read.dataset(), strict=True)):
         steps = list(episode["steps"].as_numpy_iterator())
@@ -405,7 +405,7 @@ def test_the_library_rlds_reads_the_episodes(log, simulator, trajectory, monkeyp
     # rlds 0.1.8 imports dm-reverb, which has no wheels for this Python, for its patterns alone.
     monkeypatch.setitem(sys.modules, "reverb", unittest.mock.MagicMock())
     rlds = pytest.importorskip("rlds", reason="rlds 0.1.8 is not installed")
-    dataset = episodes.to_rlds(episodes.read(log, simulator))
+    dataset = to_rlds(from_episodes(log, simulator))
     steps = dataset.flat_map(lambda episode: episode["steps"])
     total = rlds.transformations.sum_dataset(steps, lambda step: step["reward"])
     np.testing.assert_allclose(total, trajectory.transitions.reward.numpy().sum(), rtol=1e-5)

@@ -43,7 +43,7 @@ def simulated(simulator) -> logs.Log:
 
 @pytest.fixture(scope="module")
 def read(simulated) -> logs.Log:
-    return from_table(as_table(simulated), {name: name for name in COLUMNS}, departed=False).log
+    return from_table(as_table(simulated), {name: name for name in COLUMNS}, departed=False)
 
 
 def test_a_table_of_purchases_is_scored_as_what_was_simulated(simulator, simulated, read):

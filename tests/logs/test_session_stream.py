@@ -24,12 +24,13 @@ def simulator():
 def file(tmp_path_factory, simulator):
     path = tmp_path_factory.mktemp("log") / "sessions.tfrecord"
     episodes.write(path, simulator, rollout(simulator, num_users=50, num_steps=8))
-    return episodes.read(path, simulator)
+    return path
 
 
 def test_a_stream_has_the_log_of_the_rollout_in_pieces_of_one_length(file, simulator):
-    whole, stream = from_episodes(file), stream_episodes(file, 20)
-    expected = from_trajectory(rollout(simulator, num_users=50, num_steps=8))
+    whole, stream = from_episodes(file, simulator), stream_episodes(file, simulator, 20)
+    trajectory = rollout(simulator, num_users=50, num_steps=8)
+    expected = from_trajectory(trajectory, simulator)
     tree.map_structure(np.testing.assert_array_equal, whole, expected.take(range(50)))
     assert len(set(whole.length)) > 1
     assert isinstance(whole, Sessions)
@@ -47,8 +48,8 @@ def test_a_stream_has_the_log_of_the_rollout_in_pieces_of_one_length(file, simul
 @pytest.mark.slow
 def test_the_likelihood_of_a_stream_is_that_of_the_log(file, simulator):
     fitted = FittedSimulator(simulator, PARAMETERS)
-    whole = Exact().of(fitted, from_episodes(file), 50)
-    stream = Exact().of(fitted, stream_episodes(file, 20), 8)
+    whole = Exact().of(fitted, from_episodes(file, simulator), 50)
+    stream = Exact().of(fitted, stream_episodes(file, simulator, 20), 8)
     np.testing.assert_allclose(stream.by_session(), whole.by_session(), rtol=1e-9)
     assert stream.total()[0] == pytest.approx(whole.total()[0])
     np.testing.assert_allclose(stream.total()[1], whole.total()[1], rtol=1e-9)
@@ -57,7 +58,9 @@ def test_the_likelihood_of_a_stream_is_that_of_the_log(file, simulator):
 def test_every_session_of_a_stream_is_in_one_minibatch_of_a_pass(file, simulator):
     fitted = FittedSimulator(simulator, PARAMETERS)
     batches = list(
-        Exact().of(fitted, stream_episodes(file, 20), 8).batches(np.random.default_rng(0))
+        Exact()
+        .of(fitted, stream_episodes(file, simulator, 20), 8)
+        .batches(np.random.default_rng(0))
     )
     rows = np.concatenate([batch.rows.numpy()[batch.weights.numpy() > 0] for batch in batches])
     assert sorted(rows) == list(range(50))
@@ -66,11 +69,11 @@ def test_every_session_of_a_stream_is_in_one_minibatch_of_a_pass(file, simulator
 
 def test_bad_streams_are_told(file, simulator):
     with pytest.raises(ValueError, match="sessions_at_once must be at least 1, got 0"):
-        stream_episodes(file, 0)
+        stream_episodes(file, simulator, 0)
     with pytest.raises(ValueError, match="the log must have at least one session, got none"):
         LogStream(lambda: [])
     with pytest.raises(ValueError, match=r"held_out must be a log of its own, .*, got 0\.1"):
-        fit(simulator, PARAMETERS, stream_episodes(file), held_out=0.1)
+        fit(simulator, PARAMETERS, stream_episodes(file, simulator), held_out=0.1)
 
 
 def test_a_log_may_be_cut_and_padded(simulator):

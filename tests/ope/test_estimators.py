@@ -56,9 +56,9 @@ def log_of_slates(slates):
     number = len(slates)
     observation = CLICKS.observe(CLICKS.reset(1, 0))
     return logs.Log(
+        length=np.ones(number, np.int32),
         slate=slates[:, np.newaxis],
         reward=np.zeros([number, 1, 3]),
-        active=np.ones([number, 1], bool),
         observation=tf.nest.map_structure(
             lambda leaf: np.repeat(leaf.numpy(), number, 0)[:, np.newaxis], observation
         ),
@@ -67,8 +67,8 @@ def log_of_slates(slates):
 
 def test_the_mean_of_every_weight_is_one_over_all_slates():
     log, policy = log_of_slates(all_slates(6, 3)), near(0.7)
-    log = log._replace(logging=densities(policy)(log))
-    probs = np.exp(log.logging.slate)[:, 0]
+    log = log._replace(propensity=densities(policy)(log))
+    probs = np.exp(log.propensity.slate)[:, 0]
     estimators = [*(ope.Estimator(one) for one in READS), ope.Estimator(first_and_own)]
     found = sample_of(near(4.0), log, 1.0, policy, estimators).read
     assert found.keys() >= {*READS, str(first_and_own)}
@@ -142,7 +142,7 @@ def test_the_value_has_the_gradient_of_reinforce_with_importance_weights():
     found = tape.gradient(value, sharpness)
     with tf.GradientTape() as tape:
         log_prob = policy.log_prob(observation, slate)
-        weights = tf.stop_gradient(tf.exp(log_prob - log.logging.slate[:, 0]))
+        weights = tf.stop_gradient(tf.exp(log_prob - log.propensity.slate[:, 0]))
         reinforce = tf.reduce_mean(weights * log.reward.sum(2)[:, 0] * log_prob)
     np.testing.assert_allclose(found, tape.gradient(reinforce, sharpness), rtol=1e-5)
     expected = ope.evaluate(policy, log, ["ips"])["ips"].value

@@ -113,7 +113,7 @@ def test_what_the_log_contradicts_is_said():
 
 def test_wrong_propensities_are_caught():
     log = log_of_clicks(sharpness=3.0)
-    wrong = log._replace(logging=densities(random_policy(CLICKS), ["slate"])(log))
+    wrong = log._replace(propensity=densities(random_policy(CLICKS), ["slate"])(log))
     assert "the propensities are wrong" in str(ope.evaluate(near(1.0), wrong)["snips"].verdict)
     assert ope.evaluate(near(1.0), log)["snips"].verdict.is_believable
 

@@ -13,7 +13,7 @@ def test_an_estimate_is_that_of_the_other_libraries(name):
 
 
 def test_the_weights_of_slates_are_those_worked_by_hand():
-    target, logging = known_cases.SLATES.target, known_cases.SLATES.logging
+    target, logging = known_cases.SLATES.target, known_cases.SLATES.propensity
     expected = {
         "prefix": [[0.4, 0.25], [2.5, 1.6], [1, 2.5]],
         "position": [[0.4, 1], [2.5, 0.842105263], [1, 1.1875]],

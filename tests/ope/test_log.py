@@ -31,9 +31,9 @@ def test_a_log_has_what_the_agent_saw_and_what_it_showed():
             np.testing.assert_allclose(leaf[rows, step], expected.numpy()[rows], rtol=1e-6)
         expected = near(1.0, 2).log_prob(observed, trajectory.transitions.slate[step])
         np.testing.assert_allclose(
-            log.logging.slate[rows, step], expected.numpy()[rows], rtol=1e-4, atol=1e-6
+            log.propensity.slate[rows, step], expected.numpy()[rows], rtol=1e-4, atol=1e-6
         )
-    np.testing.assert_array_equal(log.reward.sum(2).T, trajectory.transitions.reward)
+    np.testing.assert_array_equal(log.earned.sum(2).T, trajectory.transitions.reward)
 
 
 def test_probabilities_follow_what_a_policy_remembers():
@@ -49,7 +49,7 @@ def test_probabilities_follow_what_a_policy_remembers():
     last = tf.abs(log.observation.documents[:, 3])
     of_last = PlackettLucePolicy.of_logits(lambda _: -3.0 * last, 3)
     expected = of_last.log_prob(None, log.slate[:, 3])
-    np.testing.assert_allclose(log.logging.slate[:, 3], expected, rtol=1e-5)
+    np.testing.assert_allclose(log.propensity.slate[:, 3], expected, rtol=1e-5)
 
 
 def test_several_clicks_earn_one_each_and_other_rewards_stay_whole():
@@ -91,7 +91,7 @@ def test_sessions_that_cannot_be_judged_are_refused():
         ),
         (
             lambda: logs.from_trajectory(
-                shared().rollout(first_positions(2), 4, 2, seed=0), shared()
+                shared().rollout(first_positions(2), 4, 2, seed=0), shared(), logging=near(1.0)
             ),
             "simulator must have a corpus for each user",
         ),
@@ -99,7 +99,7 @@ def test_sessions_that_cannot_be_judged_are_refused():
             lambda: logs.from_trajectory(
                 CLICKS.rollout(near(1.0), 3, 2, 0), CLICKS, logging=first_positions(3)
             ),
-            "policy must have a method decide, which gives the distribution of its slates, got",
+            "logging must have a method decide, which gives the distribution of its slates, got",
         ),
         (
             lambda: logs.from_trajectory(
@@ -107,7 +107,7 @@ def test_sessions_that_cannot_be_judged_are_refused():
                 CLICKS,
                 logging=Deterministic(first_positions(3)),
             ),
-            "logging.slate must be a log-probability of what was shown, got -inf at session",
+            "propensity.slate must be a log-probability of what was shown, got -inf at session",
         ),
     ):
         assert_refused(call, message)
@@ -121,7 +121,7 @@ def changed(log, field, at, value):
 
 def changed_logging(field, at, value):
     log = log_of_clicks()
-    return log._replace(logging=changed(log.logging, field, at, value))
+    return log._replace(propensity=changed(log.propensity, field, at, value))
 
 
 @pytest.mark.parametrize(
@@ -137,27 +137,27 @@ def changed_logging(field, at, value):
         ),
         (
             lambda: changed_logging("slate", (4, 0), 0.1),
-            "logging.slate must be a log-probability, at most 0, got 0.1 at session 4, step 0",
+            "propensity.slate must be a log-probability, at most 0, got 0.1 at session 4, step 0",
         ),
         (
             lambda: changed_logging("set", (4, 0), np.nan),
-            "logging.set must be a log-probability, at most 0, got nan at session 4, step 0",
+            "propensity.set must be a log-probability, at most 0, got nan at session 4, step 0",
         ),
         (
             lambda: changed_logging("position", (4, 0, 2), -np.inf),
-            "logging.position must be .* of what was shown, got -inf at session 4, step 0, pos",
+            "propensity.position must be .* of what was shown, got -inf at session 4, step 0, pos",
         ),
         (
             lambda: changed_logging("prefix", (4, 0, 2), -0.01),
-            "logging.prefix must fall along the slate, got -0.01 at session 4, step 0, position 2",
+            "propensity.prefix must fall along .*, got -0.01 at session 4, step 0, position 2",
         ),
         (
             lambda: log_of_clicks()._replace(reward=np.zeros([1000, 1, 2])),
-            "reward must have 1 or slate_size=3 entries a step, got 2",
+            r"reward must have 1 or slate_size=3 entries a step, got \[2\]",
         ),
         (
             lambda: log_of_clicks()._replace(reward=np.zeros([999, 1, 3])),
-            r"slate and reward must be of the sessions and steps of active, \[1000, 1\], got",
+            r"reward must be of the sessions and steps of the log, \[1000, 1\], got",
         ),
     ],
 )
@@ -231,8 +231,8 @@ def test_turns_with_queries_have_the_probability_of_slate_and_query():
     for step in range(2):
         slates = PlackettLuce(log.observation.documents[:, step], 2)
         expected[:, step] += slates.log_prob(log.slate[:, step])
-    np.testing.assert_allclose(log.logging.slate, expected, rtol=1e-5)
-    assert log.logging.prefix == ()
+    np.testing.assert_allclose(log.propensity.slate, expected, rtol=1e-5)
+    assert log.propensity.prefix == ()
     assert_refused(
         lambda: ope.evaluate(policy, log, ["rips"]),
         "estimator rips needs probabilities of the pref",

@@ -16,11 +16,11 @@ def distance(seen):
 
 def test_the_policy_that_logged_is_found_and_the_verdict_says_that_it_is_estimated():
     log = log_of_clicks(num_sessions=3000)
-    unknown = log._replace(logging=logs.SlateLogProbs())
+    unknown = log._replace(propensity=logs.SlateLogProbs())
     fitted = ope.fit_logging(unknown, distance)
     assert fitted.coefficients.numpy() == pytest.approx([-1.0], abs=0.1)
     found = densities(fitted, ["slate"])(log).slate
-    assert found.mean() >= log.logging.slate.mean()
+    assert found.mean() >= log.propensity.slate.mean()
     known = ope.evaluate(near(2.0), log)["snips"]
     estimated = ope.evaluate(near(2.0), unknown, logging=fitted)["snips"]
     assert estimated.value == pytest.approx(known.value, rel=0.03)
@@ -31,7 +31,7 @@ def test_the_policy_that_logged_is_found_and_the_verdict_says_that_it_is_estimat
 
 def test_a_policy_that_is_known_may_stand_for_the_probabilities_of_a_log():
     log = log_of_clicks()
-    unknown = log._replace(logging=logs.SlateLogProbs())
+    unknown = log._replace(propensity=logs.SlateLogProbs())
     names = ["snips", "rips", "snset_ips"]
     expected = ope.evaluate(near(2.0), log, names)
     found = ope.evaluate(near(2.0), unknown, names, logging=near(1.0))
@@ -41,7 +41,7 @@ def test_a_policy_that_is_known_may_stand_for_the_probabilities_of_a_log():
 
 
 def test_a_wrong_form_is_caught_by_the_mean_weight():
-    unknown = log_of_clicks(sharpness=3.0)._replace(logging=logs.SlateLogProbs())
+    unknown = log_of_clicks(sharpness=3.0)._replace(propensity=logs.SlateLogProbs())
     fitted = ope.fit_logging(unknown, lambda seen: tf.sin(50 * distance(seen)))
     reason = ope.evaluate(near(1.0), unknown, logging=fitted)["snips"].verdict.reason
     assert "the propensities are wrong" in reason

@@ -74,7 +74,7 @@ def test_a_page_has_an_answer_for_each_policy(tmp_path):
 
 
 def test_without_propensities_there_are_no_weights_to_show():
-    log = log_of_clicks()._replace(logging=logs.SlateLogProbs())
+    log = log_of_clicks()._replace(propensity=logs.SlateLogProbs())
     result = ope.evaluate(
         near(3.0), log, ("calibrated",), model=CLICKS, logging=near(1.0), num_simulated=500
     )

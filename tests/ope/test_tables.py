@@ -21,7 +21,7 @@ def table(**replaced):
         "session": ["b", "b", "a", "b", "a"],
         "step": [3, 3, 0, 7, 0],
         "position": [1, 0, 0, 1, 1],
-        "item": [2, 0, 1, 1, 0],
+        "document": [2, 0, 1, 1, 0],
         "reward": [0.5, 0, 1, 2, 0],
         "propensity": [0.2, 0.2, 0.3, 0.5, 0.3],
         "propensity_prefix": [0.2, 0.5, 0.6, 0.5, 0.3],
@@ -41,14 +41,17 @@ def changed(column, row, value):
 def test_rows_become_sessions_with_probabilities_of_both_policies():
     log = logs.from_table(table())
     np.testing.assert_array_equal(log.active, [[True, True], [True, False]])
-    np.testing.assert_array_equal(log.slate, [[[0, 2], [-1, 1]], [[1, 0], [-1, -1]]])
-    np.testing.assert_array_equal(log.reward, [[[0, 0.5], [0, 2]], [[1, 0], [0, 0]]])
-    found = {name: np.exp(value) for name, value in log.logging._asdict().items() if name != "set"}
-    np.testing.assert_allclose(found["slate"], [[0.2, 0.5], [0.3, 1]])
-    np.testing.assert_allclose(found["prefix"], [[[0.5, 0.2], [1, 0.5]], [[0.6, 0.3], [1, 1]]])
-    np.testing.assert_allclose(found["position"], [[[0.5, 0.4], [1, 0.5]], [[0.6, 0.3], [1, 1]]])
-    np.testing.assert_allclose(np.exp(log.target.slate), [[0.1, 0.5], [0, 1]])
-    assert log.logging.set == log.target.prefix == log.observation == ()
+    # The last step of the shorter session is there again.
+    np.testing.assert_array_equal(log.slate, [[[0, 2], [-1, 1]], [[1, 0], [1, 0]]])
+    np.testing.assert_array_equal(log.reward, [[[0, 0.5], [0, 2]], [[1, 0], [1, 0]]])
+    fields = ("slate", "prefix", "position")
+    probs = {name: np.exp(getattr(log.propensity, name)) for name in fields}
+    np.testing.assert_allclose(probs["slate"], [[0.2, 0.5], [0.3, 0.3]])
+    first, second = [[0.5, 0.2], [1, 0.5]], [[0.6, 0.3]] * 2
+    np.testing.assert_allclose(probs["prefix"], [first, second])
+    np.testing.assert_allclose(probs["position"], [[[0.5, 0.4], [1, 0.5]], second])
+    np.testing.assert_allclose(np.exp(log.target.slate), [[0.1, 0.5], [0, 0]])
+    assert log.propensity.set == log.target.prefix == log.observation == ()
     weights = ope.evaluate(None, log, ["ips"])["ips"]
     # (0.1 / 0.2) 0.5 + (0.1 / 0.2) (0.5 / 0.5) 2, and a session that the target never shows.
     assert weights.value == pytest.approx((0.25 + 1.0) / 2)
@@ -56,9 +59,9 @@ def test_rows_become_sessions_with_probabilities_of_both_policies():
 
 def test_a_file_and_other_names_of_columns_give_the_same_log(tmp_path):
     expected = logs.from_table(table())
-    renamed = table(position=table()["position"] + 1).rename(columns={"item": "video"})
+    renamed = table(position=table()["position"] + 1).rename(columns={"document": "video"})
     renamed.to_csv(tmp_path / "log.csv", index=False)
-    columns = {name: name for name in table()} | {"item": "video"}
+    columns = {name: name for name in table()} | {"document": "video"}
     read = logs.from_table(tmp_path / "log.csv", columns, first_position=1)
     tf.nest.map_structure(np.testing.assert_array_equal, read, expected)
 
@@ -66,9 +69,9 @@ def test_a_file_and_other_names_of_columns_give_the_same_log(tmp_path):
 def test_the_prefix_of_the_last_position_is_the_slate_and_one_item_is_all():
     prefix = table().drop(columns=["propensity", "propensity_position", "target_propensity"])
     log = logs.from_table(prefix)
-    np.testing.assert_allclose(np.exp(log.logging.slate), [[0.2, 0.5], [0.3, 1]])
+    np.testing.assert_allclose(np.exp(log.propensity.slate), [[0.2, 0.5], [0.3, 0.3]])
     one = logs.from_table(table()[table()["position"] == 0].drop(columns="propensity_prefix"))
-    for values in one.logging:
+    for values in one.propensity:
         np.testing.assert_allclose(np.exp(values).ravel(), [0.2, 0.3])
 
 
@@ -79,8 +82,7 @@ FAULTS = [
     ("target_propensity", 3, -0.1, r"be in \[0, 1\], got -0.1", "invalid target_propensity"),
     ("propensity", 0, 0.25, "be the same in all rows of a slate", "propensity differs"),
     ("propensity_prefix", 0, 0.51, "not grow along the slate, got 0.51", "growing propensity_pref"),
-    ("item", 3, -1, "be the number of a candidate, from 0, got -1", "invalid item"),
-    ("item", 3, "x", "be the number of a candidate, from 0, got 'x'", "invalid item"),
+    ("document", 3, "", "be a document id, got ''", "invalid document"),
     ("reward", 3, np.inf, "be a finite number, got inf", "invalid reward"),
     ("step", 3, 0.5, "be a whole number, got 0.5", "invalid step"),
     ("position", 0, 0, "differ from the other positions of its slate", "duplicate position"),
@@ -94,7 +96,7 @@ def test_a_fault_is_named_by_its_place_or_its_session_is_dropped_and_counted(
     column, row, value, message, reason, caplog
 ):
     frame = changed(column, row, value)
-    place = rf"row . \(session .*, step .*, position .*\), column '{column}' must "
+    place = rf"^row ., column '{column}' must "
     assert_refused(lambda: logs.from_table(frame), place + message)
     with caplog.at_level(logging.WARNING):
         log = logs.from_table(frame, drop_invalid=True, slate_size=2)
@@ -104,7 +106,10 @@ def test_a_fault_is_named_by_its_place_or_its_session_is_dropped_and_counted(
 
 def test_columns_and_candidates_that_lack_are_named():
     for call, message in (
-        (lambda: logs.from_table(table().drop(columns="item")), "columns must name .* for 'item'"),
+        (
+            lambda: logs.from_table(table().drop(columns="document")),
+            "columns must name .* for 'document'",
+        ),
         (lambda: logs.from_table(table(), {"session": "user"}), "columns must name .* 'position'"),
         (lambda: logs.from_table(table(), {"price": "user"}), "columns must map some of session, "),
         (
@@ -117,16 +122,19 @@ def test_columns_and_candidates_that_lack_are_named():
         ),
         (
             lambda: logs.from_table(table(), candidates=candidates()[1:]),
-            "candidates must have a row for each item from 0 to 2 of each step, got none for item"
-            " 0 of b, 3",
+            "row ., column 'document' must be of a step with 3 candidates, as most steps have",
         ),
         (
-            lambda: logs.from_table(table(), candidates=candidates().query("item < 2")),
-            "candidates must have all items of the log, got 2 of at least 3",
+            lambda: logs.from_table(table(), candidates=candidates().query("document < 2")),
+            "row 0, column 'document' must be one of the candidates of its step, got 2",
+        ),
+        (
+            lambda: logs.from_table(table(), candidates=candidates().replace({"document": {2: 1}})),
+            "row ., column 'document' must differ from the other candidates of its step, got 1",
         ),
         (
             lambda: logs.from_table(table(), candidates=candidates().assign(price=np.nan)),
-            "row 0, column 'price' must be a finite number, got nan",
+            "row 0, column 'price' must be a finite number that float32 holds, got nan",
         ),
     ):
         assert_refused(call, message)
@@ -134,14 +142,14 @@ def test_columns_and_candidates_that_lack_are_named():
 
 def candidates():
     rows = [(*place, item) for place in (("b", 3), ("b", 7), ("a", 0)) for item in range(3)]
-    frame = pd.DataFrame(rows, columns=["session", "step", "item"])
+    frame = pd.DataFrame(rows, columns=["session", "step", "document"])
     return frame.assign(price=np.arange(9.0), hue=1.0)
 
 
 def test_candidates_are_what_a_policy_is_asked_about():
     log = logs.from_table(table(), candidates=candidates().sample(frac=1, random_state=0))
     documents = log.observation.documents
-    np.testing.assert_array_equal(documents[..., 0], [[[0, 1, 2], [3, 4, 5]], [[6, 7, 8], [0] * 3]])
+    np.testing.assert_array_equal(documents[..., 0], [[[0, 1, 2], [3, 4, 5]], [[6, 7, 8]] * 2])
     np.testing.assert_array_equal(documents[0, :, :, 1], 1)
     policy = PlackettLucePolicy.of_logits(lambda seen: 0.1 * seen.documents[..., 0], 2)
     full = logs.from_table(table()[table()["step"] != 7], candidates=candidates())
@@ -153,10 +161,10 @@ def test_candidates_are_what_a_policy_is_asked_about():
 
 
 def test_impressions_of_open_bandit_are_slates_of_one_item_at_a_position(tmp_path):
-    log = logs.from_open_bandit(read_open_bandit(write(tmp_path), "men"))
+    log = read_open_bandit(write(tmp_path), "men").log
     np.testing.assert_array_equal(log.slate, [[[2]], [[0]], [[2]]])
     np.testing.assert_array_equal(log.reward, [[[0]], [[1]], [[0]]])
-    for values in log.logging:
+    for values in log.propensity:
         np.testing.assert_allclose(np.exp(values).ravel(), [0.25, 0.5, 1])
     np.testing.assert_array_equal(log.observation.user["position"], [[2], [0], [1]])
     probs = np.array([[0.5, 0.25, 0.25], [0.0, 0.0, 1.0], [0.1, 0.2, 0.7]])
@@ -171,13 +179,11 @@ def test_impressions_of_open_bandit_are_slates_of_one_item_at_a_position(tmp_pat
 def test_another_log_of_open_bandit_is_judged_by_how_often_it_shows_items(tmp_path):
     """Here its own: one impression at each position."""
     impressions = read_open_bandit(write(tmp_path), "men")
-    log = logs.from_open_bandit(impressions, target=impressions)
+    log = impressions.judging(impressions)
     np.testing.assert_array_equal(log.target.slate, np.zeros([3, 1]))
     result = ope.evaluate(None, log, ["ips"])
     assert result["ips"].value == pytest.approx(1 / 0.5 / 3)
-    assert_refused(
-        lambda: logs.from_open_bandit(impressions, target=log), "target must be .*OpenBanditLog"
-    )
+    assert_refused(lambda: impressions.judging(log), "target must be .*OpenBanditLog")
 
 
 def test_slates_go_to_obp_and_come_back():
@@ -189,8 +195,8 @@ def test_slates_go_to_obp_and_come_back():
     np.testing.assert_array_equal(back.slate, log.slate)
     np.testing.assert_array_equal(back.reward, log.reward)
     for name in ("slate", "prefix", "position"):
-        expected = getattr(log.logging, name)
-        np.testing.assert_allclose(getattr(back.logging, name), expected, rtol=1e-12, atol=1e-12)
+        expected = getattr(log.propensity, name)
+        np.testing.assert_allclose(getattr(back.propensity, name), expected, rtol=1e-12, atol=1e-12)
     names = ["ips", "snips", "iips", "rips"]
     of_log, of_back = ope.evaluate(policy, log, names), ope.evaluate(None, back, names)
     for name in names:
@@ -198,8 +204,11 @@ def test_slates_go_to_obp_and_come_back():
     frame = pd.DataFrame(
         {name: feedback[name] for name in feedback if np.ndim(feedback[name]) == 1}
     )
+    same = {"observation": (), "labels": logs.Labels()}
     tf.nest.map_structure(
-        np.testing.assert_array_equal, logs.from_table(frame), back._replace(observation=())
+        np.testing.assert_array_equal,
+        logs.from_table(frame)._replace(**same),
+        back._replace(**same),
     )
 
 

@@ -54,8 +54,9 @@ def read_soft_attributes(path: str | os.PathLike) -> SoftAttributes:
         or no list of titles, and for a film that a judgement has twice, or compares with itself,
         with its row, counted from 0 at the first row of data, and column.
     """
-    frame = read_columns(os.fspath(path), _COLUMNS, texts=_COLUMNS[1:])
-    faults = Faults(frame)
+    frame = read_columns(os.fspath(path), _COLUMNS, texts=_COLUMNS)
+    frame = frame.fillna(dict.fromkeys(_COLUMNS[1:], ""))
+    faults = Faults(frame, path=os.fspath(path))
     rater, rater_ids = parsing.codes(frame["rater_id"])
     faults.refuse(rater < 0, "rater_id", "be the id of a rater", "missing rater_id")
     for name in _COLUMNS[1:3]:

@@ -37,9 +37,9 @@ def changed(**cells):
 
 def test_rows_are_turns_of_conversations():
     found = from_turns(changed(), COLUMNS, **READ)
-    log, replies = found.log, alphabet(2, 2)
-    np.testing.assert_array_equal(found.session_ids, ["a", "b"])
-    np.testing.assert_array_equal(found.item_ids, ["heat", "up"])
+    log, replies = found, alphabet(2, 2)
+    np.testing.assert_array_equal(found.labels.session, ["a", "b"])
+    np.testing.assert_array_equal(found.labels.document, ["heat", "up"])
     np.testing.assert_array_equal(log.length, [3, 1])
     np.testing.assert_array_equal(log.query.act[0], [Act.ASK, Act.RECOMMEND, Act.SILENT])
     np.testing.assert_array_equal(log.query.attributes[:, 0, 0], [0, 1])
@@ -53,7 +53,7 @@ def test_rows_are_turns_of_conversations():
 def test_with_words_a_reply_may_be_known_in_part_or_not_at_all():
     frame = changed(reply=["choose", None, "answer", "nothing"], value=[1, None, None, None])
     vocabulary = Vocabulary(["no", "second"], max_length=2)
-    response = from_turns(frame, WORDS, vocabulary=vocabulary, **READ).log.response
+    response = from_turns(frame, WORDS, vocabulary=vocabulary, **READ).response
     choose = int(alphabet(2, 2).symbol(Mode.CHOOSE, 1))
     mode, symbol = response.reply
     np.testing.assert_array_equal(mode[0], [Mode.ANSWER, Mode.CHOOSE, Mode.NOTHING])

@@ -42,14 +42,14 @@ def test_the_sessions_are_those_of_the_evaluation_and_from_table_reads_them(run,
     table = from_table(shown[1] / "sessions.parquet", columns, attributes=("document_quality",))
     evaluated = [row for row in read_csv(run / "sessions.csv") if row["policy"] == "SlateQ"]
     log, expected = table.log, evaluated[:NUM_USERS]
-    assert table.session_ids.tolist() == [int(row["user"]) for row in expected]
+    assert table.labels.session.tolist() == [int(row["user"]) for row in expected]
     np.testing.assert_array_equal(log.length, [float(row["steps"]) for row in expected])
     np.testing.assert_array_equal(log.departed, [row["outcome"] == "left" for row in expected])
     clicks = (log.response < 2).sum(axis=1)
     np.testing.assert_array_equal(clicks, [float(row["clicks"]) for row in expected])
     # Whole slates were shown, of documents that are all different.
     assert log.shown.all()
-    assert len(table.document_ids) == 2 * NUM_TURNS * NUM_USERS
+    assert len(table.labels.document) == 2 * NUM_TURNS * NUM_USERS
 
 
 def test_sessions_are_told_turn_by_turn(shown):

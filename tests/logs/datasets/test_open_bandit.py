@@ -102,7 +102,12 @@ def faulty(column, value):
     ("frame", "items", "campaign", "message"),
     [
         *(
-            (faulty(column, value), ITEMS, "men", f"^row 1, column '{column}' must {allowed}")
+            (
+                faulty(column, value),
+                ITEMS,
+                "men",
+                rf"^row 1 \(line 3 .*\), column '{column}' must {allowed}",
+            )
             for column, value, allowed in (
                 ("timestamp", "noon", "be a date"),
                 ("item_id", 3, r"be a whole number in \[0, 2\]"),
@@ -115,7 +120,7 @@ def faulty(column, value):
         (None, ITEMS, "kids", "campaign must be one of all, men, women, got 'kids'"),
         (impressions().drop(columns="click"), ITEMS, "men", "column 'click' is missing"),
         (impressions().iloc[:0], ITEMS, "men", "must have at least one row, got 0"),
-        (None, ITEMS.assign(item_id=[1, 0, 0]), "men", "^row 2, .* must differ from the other"),
+        (None, ITEMS.assign(item_id=[1, 0, 0]), "men", "^row 2 .* must differ from the other"),
     ],
 )
 def test_faults_and_other_campaigns_are_refused(tmp_path, frame, items, campaign, message):

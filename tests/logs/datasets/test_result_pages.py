@@ -31,7 +31,9 @@ def test_a_page_is_a_session_of_pairs_of_its_query_and_documents(tmp_path, form)
         table = tmp_path / "pages.parquet"
         PAGES.to_parquet(table)
     pages = read_result_pages(table)
-    assert list(pages.pairs) == [("b", 5), ("b", 3), ("b", 9), ("a", 5), ("a", 4), ("a", 3)]
+    assert list(pages.pairs) == [
+        (q, str(d)) for q, d in zip("bbbaaa", (5, 3, 9, 5, 4, 3), strict=True)
+    ]
     log = pages.log
     np.testing.assert_array_equal(log.documents[:, 0], [[0, 1, 2], [3, 4, 5], [1, 0, 2]])
     np.testing.assert_array_equal(log.response[:, 0], [[1, 1, 0], [0, 0, 0], [0, 0, 1]])

@@ -29,16 +29,16 @@ def test_text_is_codes_and_numbers_stay_and_empty_cells_are_filled():
     found = from_table(
         table(["b", "b", None, "a"], [40, np.nan, np.nan, np.nan]), COLUMNS, user_columns=USERS
     )
-    np.testing.assert_array_equal(found.log.initial["device"], np.array([1, 0], np.int32))
-    np.testing.assert_array_equal(found.log.initial["age"], np.array([40, np.nan], np.float32))
-    np.testing.assert_array_equal(found.user_values["device"], ["a", "b"])
-    assert list(found.user_values) == ["device"]
-    assert found.log.initial["device"].dtype == np.int32
+    np.testing.assert_array_equal(found.initial["device"], np.array([1, 0], np.int32))
+    np.testing.assert_array_equal(found.initial["age"], np.array([40, np.nan], np.float32))
+    np.testing.assert_array_equal(found.labels.texts["device"], ["a", "b"])
+    assert list(found.labels.texts) == ["device"]
+    assert found.initial["device"].dtype == np.int32
 
 
 def test_a_session_without_a_value_has_none():
     found = from_table(table([None] * 2 + ["x"] * 2, 1), COLUMNS, user_columns=USERS)
-    np.testing.assert_array_equal(found.log.initial["device"], [-1, 0])
+    np.testing.assert_array_equal(found.initial["device"], [-1, 0])
 
 
 def test_several_values_are_refused_or_dropped():
@@ -46,8 +46,8 @@ def test_several_values_are_refused_or_dropped():
     with pytest.raises(ValueError, match="row 2, column 'years' must have one value a session"):
         from_table(faulty, COLUMNS, user_columns=USERS)
     found = from_table(faulty, COLUMNS, user_columns=USERS, drop_invalid=True)
-    np.testing.assert_array_equal(found.log.initial["age"], [1])
-    assert found.dropped == {"several values of years": 1}
+    np.testing.assert_array_equal(found.initial["age"], [1])
+    assert found.labels.dropped == {"several values of years": 1}
 
 
 def test_columns_must_be_there():

@@ -52,8 +52,8 @@ def simulated(simulator, trajectory) -> pd.DataFrame:
 def read(table, columns=COLUMNS, **visits) -> logs.Log:
     how = TableVisits(**({"horizon": HORIZON, "end": 2e9} | visits))
     found = from_table(table, columns, document_ids=range(10), visits=how)
-    order = np.argsort(found.session_ids)
-    return found.log.take(order)
+    order = np.argsort(found.labels.session.astype(int))
+    return found.take(order)
 
 
 @pytest.mark.parametrize("by", [pytest.param("visit", marks=pytest.mark.slow), "pause"])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import recsim_tf
-from recsim_tf.logs import from_table, simulated_log, to_table
+from recsim_tf.logs import Log, from_table, simulated_log, to_table
+from recsim_tf.logs.tables.cells import default_columns
 from tests.logs.tables.test_table import COLUMNS, EVERYTHING, table
 from tests.refusals import assert_refused
 
@@ -12,16 +13,20 @@ from tests.refusals import assert_refused
 ROLES = {role: name for role, name in EVERYTHING.items() if role != "timestamp"}
 
 
+# What users did and were shown, and what it earned.
+FIELDS = [*Log._fields[: Log._fields.index("slate")], "reward"]
+
+
 def again(log, num_documents=3, **arguments):
     written = to_table(log)
-    roles = {name: name for name in written if not name.startswith("hidden")}
-    return from_table(
-        written, roles, document_ids=range(num_documents), slate_size=log.slate_size, **arguments
-    )
+    roles = default_columns(written)
+    ids = log.labels.document if len(log.labels.document) else range(num_documents)
+    return from_table(written, roles, document_ids=ids, slate_size=log.slate_size, **arguments)
 
 
 def assert_same(one, other):
-    for name, leaf, other_leaf in zip(one._fields, one, other, strict=True):
+    for name in FIELDS:
+        leaf, other_leaf = getattr(one, name), getattr(other, name)
         assert type(leaf) is type(other_leaf), name
         leaves = (
             zip(leaf, other_leaf, strict=True) if isinstance(leaf, tuple) else [(leaf, other_leaf)]
@@ -32,9 +37,9 @@ def assert_same(one, other):
 
 
 def test_a_log_of_choices_comes_back():
-    log = from_table(table(), ROLES, attributes=["quality"]).log
-    assert_same(again(log, attributes=["hidden"]).log, log)
-    bare = from_table(table(), COLUMNS).log
+    log = from_table(table(), ROLES, attributes=["quality"])
+    assert_same(again(log, attributes=["quality"]), log)
+    bare = from_table(table(), COLUMNS)
     assert list(to_table(bare)) == [
         "session",
         "step",
@@ -43,13 +48,13 @@ def test_a_log_of_choices_comes_back():
         "clicked",
         "departed",
     ]
-    assert_same(again(bare).log, bare)
+    assert_same(again(bare), bare)
 
 
 def test_engagement_and_several_attributes_come_back():
     frame = table(age=[1.0, 2, 3, 4, 5])
     log = from_table(frame, ROLES, attributes=["quality", "age"]).with_engagement()
-    read = again(log, attributes=["hidden_0", "hidden_1"])
+    read = again(log, attributes=["quality", "age"])
     assert_same(read.with_engagement(), log)
 
 
@@ -57,31 +62,32 @@ def test_clicks_and_purchases_come_back():
     frame = table(click=[1, 1, 1, 0, 1], bought=[0, 1, 0, 0, 1], minutes=[2.0, 2.5, 4.0, 0, 3.0])
     log = from_table(frame, ROLES, multiple_clicks=True).with_engagement()
     assert_same(again(log, multiple_clicks=True).with_engagement(), log)
-    log = from_table(frame, ROLES | {"purchased": "bought"}).log
-    assert_same(again(log).log, log)
+    log = from_table(frame, ROLES | {"purchased": "bought"})
+    assert_same(again(log), log)
 
 
 def test_simulated_sessions_come_back():
     simulator = recsim_tf.make("PageClicks-v0")
     log = simulated_log(simulator, 20, 5, latent=("initial",))._replace(hidden=())
-    found = again(log, 10_000, multiple_clicks=True).log
+    found = again(log, 10_000, multiple_clicks=True)
     # Click models draw floats; a table has whole numbers.
     clicks = log.response.astype(np.int32)
     documents = np.where(log.shown, log.documents, 0)
-    assert_same(found, log._replace(documents=documents, response=clicks))
+    clicks_earn = log._replace(documents=documents, response=clicks, reward=clicks.astype(float))
+    assert_same(found, clicks_earn)
     half = log._replace(response=log.response + 0.5)
     with pytest.raises(ValueError, match="must have clicked shown documents, got others at"):
         to_table(half)
 
 
-LOG = from_table(table(), ROLES, attributes=["quality"]).log
+LOG = from_table(table(), ROLES, attributes=["quality"])
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"initial": np.zeros([2])}, r"log.initial must be \(\), since a table has no"),
-        ({"innovation": np.zeros([2, 2])}, r"log.innovation must be \(\)"),
+        ({"initial": np.zeros([2])}, r"log.initial must be \(\) or a dict of columns"),
+        ({"innovation": np.zeros([2, 2])}, r"log.innovation must be \(\) or a context"),
         ({"query": np.zeros([2, 2])}, r"log.query must be \(\)"),
         ({"shown": LOG.shown & False}, "a document in each step, got a step without one"),
         (

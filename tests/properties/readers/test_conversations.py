@@ -251,8 +251,8 @@ def test_turns_are_read_as_they_are(folder, vocabulary, data):
     found = read_or_none(lambda: from_turns(table, **arguments), expected, *names)
     if found is None:
         return
-    log, replies = found.log, alphabet(2, 2)
-    assert list(map(str, found.session_ids)) == list(map(str, expected))
+    log, replies = found, alphabet(2, 2)
+    assert list(map(str, found.labels.session)) == list(map(str, expected))
     for session, turns in enumerate(expected.values()):
         assert log.length[session] == len(turns)
         assert log.departed[session] == turns[0][-1]
@@ -260,7 +260,7 @@ def test_turns_are_read_as_they_are(folder, vocabulary, data):
             at = (session, step)
             # pandas makes floats of numbers, where a cell of their column is empty.
             shown = [
-                str(found.item_ids[item]).removesuffix(".0") if is_shown else None
+                found.labels.document[item] if is_shown else None
                 for item, is_shown in zip(log.documents[at], log.shown[at], strict=True)
             ]
             assert shown == [None if item is None else str(item) for item in items]

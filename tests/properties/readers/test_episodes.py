@@ -73,7 +73,7 @@ def test_episodes_are_read_as_they_are(folder, recorded, data):
     if found is None:
         return
     assert found.num_sessions == len(records)
-    log = from_episodes(found)
+    log = from_episodes(path, simulator)
     assert log.length.tolist() == [len(features["reward"]) for features in expected]
     for session, features in enumerate(expected):
         steps = range(len(features["reward"]))
@@ -81,5 +81,5 @@ def test_episodes_are_read_as_they_are(folder, recorded, data):
         assert [log.shown[session, step].tolist() for step in steps] == slates
         choices = [[int(log.response[session, step])] for step in steps]
         assert choices == features["draws/response"]
-    pieces = list(stream_episodes(found, 1).pieces())
+    pieces = list(stream_episodes(path, simulator, 1).pieces())
     assert [int(piece.length[0]) for piece in pieces] == log.length.tolist()

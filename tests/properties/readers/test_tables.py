@@ -71,13 +71,13 @@ def test_tables_are_read_as_they_are(data):
     if found is None:
         return
     log, size = found.log, found.log.slate_size
-    assert list(found.session_ids) == list(expected)
+    assert list(found.labels.session) == list(expected)
     for session, slates in enumerate(expected.values()):
         assert log.length[session] == len(slates)
         assert log.departed[session] == slates[0][-1]
         for step, (documents, chosen, engagement, _) in enumerate(slates):
             at = (session, step)
-            ids = found.document_ids[log.documents[at]]
+            ids = found.labels.document[log.documents[at]]
             assert {int(p): ids[p] for p in np.flatnonzero(log.shown[at])} == documents
             assert log.response[at] == (size if chosen is None else chosen)
             assert chosen is None or found.engagement[at][chosen] == engagement
