@@ -1,6 +1,6 @@
 """The simulator as a TF-Agents environment, and policies on both sides of that edge."""
 
-import recsim_tf.agents  # noqa: F401  # It imports TF-Agents.
+import recsim_tf._tf_agents  # noqa: F401  # It imports TF-Agents.
 
 # isort: split
 import os
