@@ -31,7 +31,7 @@ from recsim_tf.core.models.explanations import Explanation, explanation_of
 from recsim_tf.core.runs import replicas
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step import turns
-from recsim_tf.core.step.sessions import SessionSource
+from recsim_tf.core.step.session_source import SessionSource
 
 
 class EnvironmentState(NamedTuple):

@@ -14,7 +14,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.evaluation.baselines import AnyPolicy
 from recsim_tf.evaluation.comparison import JointValues
 from recsim_tf.evaluation.measures import PolicyResult
-from recsim_tf.logs.given import log_of
+from recsim_tf.logs.arguments import log_of
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.means import error_of_draws
 

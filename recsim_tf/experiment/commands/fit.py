@@ -24,7 +24,7 @@ from recsim_tf.fitting.parameters.parameter import element
 from recsim_tf.fitting.posterior import ParameterPosterior
 from recsim_tf.fitting.validation import learners
 from recsim_tf.logs import SessionLog, episodes, from_episodes, stream_episodes
-from recsim_tf.logs.given import log_of
+from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.session_log import Sessions
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import read_json, whole_file, write_text

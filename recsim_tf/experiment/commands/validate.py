@@ -14,7 +14,7 @@ from recsim_tf.fitting import Parameter, load_model
 from recsim_tf.fitting.report.validation_page import render
 from recsim_tf.fitting.validation import validate
 from recsim_tf.logs import SessionLog
-from recsim_tf.logs.given import log_of
+from recsim_tf.logs.arguments import log_of
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import write_json, write_text
 
