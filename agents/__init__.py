@@ -1,7 +1,5 @@
 """TF-Agents agents for slates, installed as `recsim_tf.agents`."""
 
-from recsim_tf import _stack
+from recsim_tf import _tf_agents
 
-_stack.import_tf_agents()
-
-del _stack
+del _tf_agents

@@ -22,7 +22,6 @@ MODULES = (
         for module in pkgutil.iter_modules(recsim_tf.__path__)
         if module.ispkg and module.name != "choice"
     ),
-    "recsim_tf.logs",
     "recsim_tf.conversations.elicitation",
     "recsim_tf.conversations.key_terms",
     "recsim_tf.conversations.logs",

@@ -1,5 +1,5 @@
 """Settles the Keras generation, the log and the folder of compiled programs before TensorFlow is
-imported, and imports TF-Agents.
+imported.
 
 TensorFlow Probability 0.23 and TF-Agents 0.19 need Keras 2 (`tf_keras`). TensorFlow reads the
 environment variable `TF_USE_LEGACY_KERAS` at the first use of `tf.keras`, so it must be set before
@@ -7,13 +7,10 @@ that.
 """
 
 import contextlib
-import importlib
 import importlib.machinery
 import importlib.util
 import os
 import sys
-import types
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -89,36 +86,6 @@ class _QuietTensorFlow:
         if spec is not None and spec.loader is not None:
             vars(spec.loader)["exec_module"] = without_messages()(spec.loader.exec_module)
         return spec
-
-
-def import_tf_agents() -> None:
-    """Imports TF-Agents.
-
-    TF-Agents imports `gym` in a file that nothing here uses. While it is imported an empty module
-    takes the place of `gym`, which need not be installed then, and cannot write its complaints.
-
-    Raises:
-      ModuleNotFoundError: if TF-Agents is not installed, in one line.
-    """
-    with warnings.catch_warnings():
-        # Python warns when it compiles the files for the first time.
-        warnings.simplefilter("ignore")
-        installed = sys.modules.get("gym")
-        if installed is None:
-            sys.modules["gym"] = types.ModuleType("gym")
-        try:
-            for module in ("tf_agents", "tf_agents.environments"):
-                importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            if error.name != "tf_agents":
-                raise
-            raise ModuleNotFoundError(
-                "recsim_tf.agents needs TF-Agents: pip install --no-deps tf-agents==0.19.0",
-                name=error.name,
-            ) from error
-        finally:
-            if installed is None:
-                del sys.modules["gym"]
 
 
 use_legacy_keras()

@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items):
     """Files whose tests start processes come first: the last to end are then short ones, and no
     core is idle for long.
     """
-    slow = ("tests/experiment/", "tests/test_cli.py")
+    slow = ("tests/experiment/", "tests/evaluation/", "tests/test_cli.py")
     items.sort(key=lambda item: not item.nodeid.startswith(slow))
 
 

@@ -15,7 +15,7 @@ from recsim_tf.core import random
 from recsim_tf.core.base.bounds import BoundedTensorSpec
 from recsim_tf.core.base.types import Nest, Observation, Turn
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.step.sessions import SessionSource
+from recsim_tf.core.step.session_source import SessionSource
 from recsim_tf.core.step.turns import ActionFormat
 from recsim_tf.policies.fields import UserWithStatistics
 

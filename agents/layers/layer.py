@@ -16,7 +16,7 @@ from recsim_tf.core.base.bounds import BoundedTensorSpec
 from recsim_tf.core.base.types import Nest, Observation, Policy, Seed, Turn, initial_policy_state
 from recsim_tf.core.models.explanations import Explanation, explanation_of
 from recsim_tf.core.step import turns
-from recsim_tf.core.step.sessions import SessionSource
+from recsim_tf.core.step.session_source import SessionSource
 from recsim_tf.core.step.turns import ActionFormat
 from recsim_tf.policies import fields
 

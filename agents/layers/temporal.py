@@ -14,7 +14,7 @@ from recsim_tf.core import nests
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.types import Nest, Observation, Turn
 from recsim_tf.core.base.validation import FRACTION, NOT_NEGATIVE, check_numbers
-from recsim_tf.core.step.sessions import SessionSource
+from recsim_tf.core.step.session_source import SessionSource
 from recsim_tf.core.step.turns import ActionFormat
 from recsim_tf.policies.fields import UserWithLastSlate
 

@@ -1,6 +1,6 @@
 """The simulator as a TF-Agents environment, and policies on both sides of that edge."""
 
-import recsim_tf.agents  # noqa: F401  # It imports TF-Agents.
+import recsim_tf._tf_agents  # noqa: F401  # It imports TF-Agents.
 
 # isort: split
 import os
@@ -31,7 +31,7 @@ from recsim_tf.core.models.explanations import Explanation, explanation_of
 from recsim_tf.core.runs import replicas
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step import turns
-from recsim_tf.core.step.sessions import SessionSource
+from recsim_tf.core.step.session_source import SessionSource
 
 
 class EnvironmentState(NamedTuple):

@@ -293,7 +293,7 @@ class ConversationUsers(UserModel):
 
     def evidence(self, seen: Response) -> Response:
         """An observed response whose words are replaced by their evidence [B, R]: see
-        `core.evidence`.
+        `core.models.evidence`.
         """
         if self.channel is None:
             return seen
@@ -305,7 +305,7 @@ class ConversationUsers(UserModel):
 
     def prepared(self, draw: Nest, fitted: Collection[str]) -> Nest:
         """A logged draw whose words are replaced by their evidence [B, R], unless parameters of the
-        channel are fitted: see `core.evidence`.
+        channel are fitted: see `core.models.evidence`.
         """
         if self.channel is None or any(name.startswith("channel.") for name in fitted):
             return draw

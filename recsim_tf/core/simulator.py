@@ -32,7 +32,7 @@ from recsim_tf.core.runs.kept import Kept
 from recsim_tf.core.runs.rollout import Loop, fold, rollout
 from recsim_tf.core.step import stages, steps, turns
 from recsim_tf.core.step.acting import check_policy
-from recsim_tf.core.step.sessions import SessionSource
+from recsim_tf.core.step.session_source import SessionSource
 
 
 @gin.configurable(module="recsim_tf")

@@ -15,8 +15,8 @@ from recsim_tf.core.base.types import Policy
 from recsim_tf.core.checks import check
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.evaluation.baselines import CheckedPolicy, unchecked
-from recsim_tf.experiment.gin.bindings import short_names
 from recsim_tf.support.errors import UsageError, error_line
+from recsim_tf.support.names import short_names
 
 # Users of each value, in a trial of the environment with all values.
 _CHECKED_USERS = 5

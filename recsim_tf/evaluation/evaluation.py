@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import gin
+import numpy as np
 import tensorflow as tf
 
 from recsim_tf.adapters.tf_agents import rollout_policy
@@ -256,8 +257,11 @@ class Evaluation:
         comparison = self.comparison
         if comparison is None:
             made = policies(simulator)
-            found = self.evaluate(simulator, made)
-            return self._fitted.add_to(found, self, simulator, made) if self._fitted else found
+            results = self.evaluate(simulator, made)
+            if self._fitted is None:
+                return results
+            returns = self._returns_of_draws(self._fitted, simulator, made)
+            return self._fitted.add_to(results, returns, simulator, made, self.seed)
         simulator = comparison.simulator(simulator)
         return [
             result
@@ -274,6 +278,22 @@ class Evaluation:
     def scope(self) -> contextlib.AbstractContextManager:
         """Inside, each of `num_replicas` GPUs simulates a part, where this machine has so many."""
         return replicas.of_this_machine((self._given or Division()).num_replicas).scope()
+
+    def _returns_of_draws(
+        self, fitted: FittedModel, simulator: Simulator, policies: Mapping[str, AnyPolicy]
+    ) -> dict[str, np.ndarray]:
+        """The returns of each draw of a fitted model's parameters, [N, U] by policy; empty for a
+        model without draws.
+        """
+        drawn = fitted.drawn(simulator, self.num_users, self.seed)
+        if drawn is None:
+            return {}
+        comparison, rows = drawn
+        returns = {}
+        for name, policy in policies.items():
+            results = self.comparison_evaluator(comparison, name, rows, policy)()
+            returns[name] = np.stack([result.sessions.reward for result in results])
+        return returns
 
     def _compiled(
         self,

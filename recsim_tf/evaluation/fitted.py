@@ -1,7 +1,7 @@
 """Evaluations with a fitted model: what the log leaves open about their results."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gin
 import numpy as np
@@ -14,12 +14,9 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.evaluation.baselines import AnyPolicy
 from recsim_tf.evaluation.comparison import JointValues
 from recsim_tf.evaluation.measures import PolicyResult
-from recsim_tf.experiment.commands.fit import log_of
-from recsim_tf.fitting.estimate.estimates import error_of_draws
+from recsim_tf.logs.arguments import log_of
 from recsim_tf.support.errors import UsageError
-
-if TYPE_CHECKING:
-    from recsim_tf.evaluation.evaluation import Evaluation
+from recsim_tf.support.means import error_of_draws
 
 _LEVEL = 0.95
 _FEWEST_USERS = 100  # of a draw of the parameters
@@ -82,49 +79,55 @@ class FittedModel:
             return None
         return fitting.logged_users(simulator, self._log, num_users, seed)
 
-    def add_to(
-        self,
-        results: Sequence[PolicyResult],
-        evaluation: "Evaluation",
-        simulator: Simulator,
-        policies: Mapping[str, AnyPolicy],
-    ) -> list[PolicyResult]:
-        """Results with their intervals and sentences.
+    def drawn(
+        self, simulator: Simulator, num_users: int, seed: int
+    ) -> tuple[JointValues, Simulator] | None:
+        """The draws of the parameters, each with its part of about so many users, and the simulator
+        of all of them; None where no folder gives draws.
 
         Raises:
           UsageError: for draws of parameters that the environment does not have.
         """
-        found = list(results)
-        if self._draws:
-            errors = self._errors(evaluation, simulator, policies)
-            found = [with_interval(each, errors[each.policy]) for each in found]
-        if self._log is None:
-            return found
-        supports = {
-            name: fitting.slate_support(
-                simulator, rollout_policy(policy), self._log, seed=evaluation.seed
-            )
-            for name, policy in policies.items()
-        }
-        return [each._replace(support=supports[each.policy].sentence) for each in found]
-
-    def _errors(
-        self, evaluation: "Evaluation", simulator: Simulator, policies: Mapping[str, AnyPolicy]
-    ) -> dict[str, float]:
-        """The standard errors of mean returns that come from the parameters, by policy."""
+        if not self._draws:
+            return None
         number = len(next(iter(self._draws.values())))
-        share = max(evaluation.num_users // number, _FEWEST_USERS)
         try:
-            comparison = JointValues(self._draws, evaluation.seed, share)
-            rows = comparison.simulator(simulator)
+            comparison = JointValues(self._draws, seed, max(num_users // number, _FEWEST_USERS))
+            return comparison, comparison.simulator(simulator)
         except ValueError as error:
             raise UsageError(f"FittedModel.folder: {error}") from error
-        found = {}
-        for name, policy in policies.items():
-            evaluate = evaluation.comparison_evaluator(comparison, name, rows, policy)
-            returns = np.stack([each.sessions.reward for each in evaluate()])
-            found[name] = error_of_draws(returns)
-        return found
+
+    def add_to(
+        self,
+        results: Sequence[PolicyResult],
+        returns: Mapping[str, np.ndarray],
+        simulator: Simulator,
+        policies: Mapping[str, AnyPolicy],
+        seed: int,
+    ) -> list[PolicyResult]:
+        """Results with their intervals and sentences.
+
+        Args:
+          results: of the policies, with the estimates of the parameters.
+          returns: by policy [N, U], of each draw of the parameters and each user; empty without
+            draws.
+          simulator: that of the results.
+          policies: by name.
+          seed: of the slates that are compared with those of the log.
+        """
+        results = [
+            with_interval(result, error_of_draws(returns[result.policy]))
+            if result.policy in returns
+            else result
+            for result in results
+        ]
+        if self._log is None:
+            return results
+        supports = {
+            name: fitting.slate_support(simulator, rollout_policy(policy), self._log, seed=seed)
+            for name, policy in policies.items()
+        }
+        return [result._replace(support=supports[result.policy].sentence) for result in results]
 
 
 def with_interval(result: PolicyResult, parameter_error: float) -> PolicyResult:

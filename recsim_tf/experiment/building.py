@@ -1,7 +1,8 @@
 """The commands: each builds its parts from the loaded configuration and runs.
 
 Only here are the parts of a run built without arguments, from what gin binds. Everything below
-receives them as arguments. Fits, which need no TF-Agents, are in `fitting`.
+receives them as arguments. Fits, which need no TF-Agents, are in
+`commands/fit.py`.
 """
 
 from pathlib import Path

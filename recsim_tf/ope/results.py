@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow_probability as tfp
 
-from recsim_tf.fitting.estimate.estimates import error_of_draws
 from recsim_tf.ope.diagnostics import WITH_CARE, Verdict, WeightDiagnostics
+from recsim_tf.support.means import error_of_draws
 from recsim_tf.support.tables import number, text_table
 
 _LEAST_SKEWNESS = 1e-6

@@ -9,7 +9,7 @@ from recsim_tf.choice import affinity
 from recsim_tf.core import random
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Observation, Seed
-from recsim_tf.core.step.sessions import SessionSource
+from recsim_tf.core.step.session_source import SessionSource
 from recsim_tf.policies.policy_model import PolicyModel
 from recsim_tf.policies.slates import largest
 

@@ -17,7 +17,7 @@ from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.base.types import Nest, Observation, Policy, Seed, initial_policy_state
 from recsim_tf.core.models.explanations import Explanation
-from recsim_tf.core.step.sessions import SessionSource
+from recsim_tf.core.step.session_source import SessionSource
 from recsim_tf.policies import fields
 from recsim_tf.policies.indices import BanditAlgorithm, bandit_algorithm, thompson
 from recsim_tf.policies.policy_model import PolicyModel

@@ -15,7 +15,7 @@ from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Nest, Observation, Policy, Seed
 from recsim_tf.core.models.explanations import Explanation
-from recsim_tf.core.step.sessions import SessionSource
+from recsim_tf.core.step.session_source import SessionSource
 from recsim_tf.policies import fields
 from recsim_tf.policies.clicks import ClickCounts, ClickScores, update_counts
 from recsim_tf.policies.indices import BanditAlgorithm

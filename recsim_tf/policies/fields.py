@@ -7,7 +7,7 @@ import tensorflow as tf
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.step import turns
-from recsim_tf.core.step.sessions import SessionSource
+from recsim_tf.core.step.session_source import SessionSource
 
 
 def zeros(specs: Nest, num_users: int | tf.Tensor = 1) -> Nest:

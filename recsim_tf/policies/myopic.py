@@ -13,7 +13,7 @@ from recsim_tf.core.base.types import Nest, Observation, Policy, Seed
 from recsim_tf.core.base.validation import check_numbers
 from recsim_tf.core.models.explanations import Explained, Explanation
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.step.sessions import SessionSource
+from recsim_tf.core.step.session_source import SessionSource
 from recsim_tf.environments.interest_exploration import InterestExplorationUsers, UserState
 from recsim_tf.policies import fields
 from recsim_tf.policies.choice_scores import AffinityScores, BeliefScores, ChoiceScores

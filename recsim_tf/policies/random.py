@@ -6,7 +6,7 @@ from recsim_tf.core import nests, random
 from recsim_tf.core.base.types import Nest, Observation, Seed, Turn
 from recsim_tf.core.distributions import UniformSlates
 from recsim_tf.core.step import turns
-from recsim_tf.core.step.sessions import SessionSource
+from recsim_tf.core.step.session_source import SessionSource
 
 # Queries that are drawn for a user, until one meets the conditions of the users.
 _TRIES = 8

@@ -13,8 +13,8 @@ from recsim_tf.evaluation import Evaluation
 from recsim_tf.evaluation.fitted import FittedModel
 from recsim_tf.experiment import building, config
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.fitting.estimate.estimates import error_of_draws
 from recsim_tf.policies import random_policy
+from recsim_tf.support.means import error_of_draws
 from tests.refusals import assert_refused
 
 MASS = "users.choice_model.no_click_mass"

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf import logs, ope
-from recsim_tf.fitting.estimate.estimates import error_of_draws
 from recsim_tf.ope.values import values_of
 from recsim_tf.policies import Deterministic
+from recsim_tf.support.means import error_of_draws
 from tests.ope.worlds import CLICKS, LEAVERS, log_of_clicks, log_of_leavers, near
 from tests.refusals import assert_refused
 from tests.rollout_policies import first_positions, largest

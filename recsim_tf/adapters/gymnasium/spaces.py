@@ -13,7 +13,7 @@ from recsim_tf.core.base.types import Nest, Observation, Turn
 from recsim_tf.core.nests import fields_of
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step import turns
-from recsim_tf.core.step.sessions import SessionSource
+from recsim_tf.core.step.session_source import SessionSource
 
 
 def observation_space(simulator: Simulator) -> spaces.Dict:

@@ -3,8 +3,8 @@
 A step goes through the stages of the models: the slate is shown, users respond, change and leave,
 the corpus changes, candidates come. At each stage it asks a `Stages` object for the draw, and for
 the result of a map of the draw. The answer decides what the step is. It is a simulation with
-`Sampled`, and with `core.draws.AheadStep` inside a loop. It is a recorded step, computed again and
-scored, with `Recorded`; `PartlySampled` draws some of its stages anew. `recsim_tf.gradients`
+`Sampled`, and with `core.runs.draws.AheadStep` inside a loop. It is a recorded step, computed again
+and scored, with `Recorded`; `PartlySampled` draws some of its stages anew. `recsim_tf.gradients`
 relaxes the draws. The particle filter of `recsim_tf.fitting` follows several innovations of a user
 at once.
 """

@@ -24,6 +24,7 @@ from recsim_tf.fitting.parameters.parameter import element
 from recsim_tf.fitting.posterior import ParameterPosterior
 from recsim_tf.fitting.validation import learners
 from recsim_tf.logs import Log, from_episodes, stream_episodes
+from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.log import Sessions
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import read_json, whole_file, write_text
@@ -113,19 +114,6 @@ class FitRun:
                 " not held in memory"
             )
         return (sessions, None) if self.held_out is None else sessions.split(self.held_out)
-
-
-def log_of(name: str, given: Any, kind: Any = Log, allowed: str = "a Log") -> Any:
-    """The log that an argument is, or that a reader gives with what else it read.
-
-    Raises:
-      UsageError: for anything but a log of a kind.
-    """
-    log = given if isinstance(given, kind) else getattr(given, "log", None)
-    if not isinstance(log, kind):
-        got = type(given).__name__
-        raise UsageError(f"{name} must be {allowed}, or what a reader gives, got {got}")
-    return log
 
 
 def run_fit(folder: RunDirectory) -> dict[str, Any]:

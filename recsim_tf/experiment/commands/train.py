@@ -1,5 +1,8 @@
 """Training runs: learn, log, save, evaluate; and go on from where a run stopped."""
 
+import recsim_tf._tf_agents  # noqa: F401  # It imports TF-Agents.
+
+# isort: split
 import contextlib
 import dataclasses
 import time

@@ -7,13 +7,14 @@ from typing import Any
 import gin
 
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.experiment.commands.fit import FitRun, add_findings, log_of, run_fit
+from recsim_tf.experiment.commands.fit import FitRun, add_findings, run_fit
 from recsim_tf.experiment.gin.bindings import bound_value
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import Parameter, load_model
 from recsim_tf.fitting.report.validation_page import render
 from recsim_tf.fitting.validation import validate
 from recsim_tf.logs import Log
+from recsim_tf.logs.arguments import log_of
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import write_json, write_text
 

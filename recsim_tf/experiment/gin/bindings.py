@@ -1,8 +1,7 @@
-"""The bindings of gin files: as they are written, as gin holds them, and by short names."""
+"""The bindings of gin files: as they are written, and as gin holds them."""
 
 import contextlib
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,27 +82,3 @@ def has_value(reference: Reference) -> bool:
             gin.query_parameter(name)
             return True
     return False
-
-
-def short_names(names: Iterable[str]) -> dict[str, str]:
-    """The shortest last part of each binding's name that no other name ends with: "target" of
-    "SlateQTargets.target".
-    """
-    names = list(dict.fromkeys(names))
-    return {
-        name: next(
-            (
-                end
-                for end in _ends(name)
-                if not any(end in _ends(other) for other in names if other != name)
-            ),
-            name,
-        )
-        for name in names
-    }
-
-
-def _ends(name: str) -> Sequence[str]:
-    """The last parts of a name, from the shortest to the whole."""
-    starts = [match.end() for match in re.finditer(r"[./]", name)]
-    return [name[start:] for start in [*reversed(starts), 0]]

@@ -16,10 +16,10 @@ from recsim_tf.core.base import validation
 from recsim_tf.core.runs.execution import num_cores
 from recsim_tf.experiment import config
 from recsim_tf.experiment.commands.train import Schedule
-from recsim_tf.experiment.gin.bindings import short_names
 from recsim_tf.experiment.sweeps.spaces import Bindings
 from recsim_tf.experiment.sweeps.trial import Trial, Variant
 from recsim_tf.support.errors import UsageError, one_line
+from recsim_tf.support.names import short_names
 
 GIN_FILE = "gin_file"
 _SEED = ("", "recsim_tf.experiment", "seed")

@@ -16,7 +16,7 @@ from recsim_tf.core.base import validation
 from recsim_tf.core.checks import check
 from recsim_tf.core.runs import replicas
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.core.step.sessions import SessionSource
+from recsim_tf.core.step.session_source import SessionSource
 from recsim_tf.evaluation.baselines import (
     AnyPolicy,
     Baseline,
