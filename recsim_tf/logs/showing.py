@@ -45,9 +45,11 @@ def rows(log: Any) -> dict[str, str]:
         if not isinstance(log.engagement, tuple):
             unknown = np.isnan(log.engagement[counted & clicked])
             summary["engagement"] = f"unknown after {_share(unknown)} of the clicks"
-    for name, nest in (("users", log.initial), ("context", log.innovation)):
-        if tf.nest.flatten(nest):
-            summary[name] = _names(nest)
+    if tf.nest.flatten(log.initial):
+        summary["users"] = _names(log.initial)
+    if tf.nest.flatten(log.innovation):
+        is_context = isinstance(log.innovation, Mapping)
+        summary["context" if is_context else "innovations"] = _names(log.innovation)
     if log.labels.attributes or tf.nest.flatten(log.hidden):
         summary["attributes"] = ", ".join(log.labels.attributes[:_NAMES]) or _names(log.hidden)
     if not isinstance(log.reward, tuple):

@@ -289,13 +289,14 @@ def as_trajectory(
     if tf.nest.flatten(log.query) and not tf.nest.flatten(simulator.query_spec):
         raise ValueError("the simulator must have a query_spec for a log with queries, got none")
     spec = spec or session_spec(simulator, num_users)
+    innovation = by_field(spec.draws.innovation, log.innovation, "innovation")
     by_step = {
         "hidden": _matching("hidden", log.hidden, spec.draws.hidden),
         "response": _matching("response", log.response, spec.draws.response),
         "innovation": (
             _zeros(log, spec.draws.innovation)
             if latent
-            else _matching("innovation", log.innovation, spec.draws.innovation)
+            else _matching("innovation", innovation, spec.draws.innovation)
         ),
     }
     documents = _matching("documents", log.documents, spec.draws.candidates)
@@ -325,20 +326,20 @@ def as_trajectory(
     )
 
 
-def by_field(spec: Nest, initial: Nest) -> Nest:
-    """Logged initial draws in the structure of TensorSpecs `spec`. A mapping may name fields of a
+def by_field(spec: Nest, logged: Nest, stage: str = "initial") -> Nest:
+    """Logged draws of users in the structure of TensorSpecs `spec`. A mapping may name fields of a
     NamedTuple; () stands for the others. Draws that are one tensor take one name, any. Raises a
-    ValueError for unknown names.
+    ValueError for unknown names, with the stage of the draws, "initial" or "innovation".
     """
     fields = nests.fields_of(spec)
-    if not isinstance(initial, Mapping) or isinstance(spec, Mapping):
-        return initial
-    if isinstance(spec, tf.TensorSpec) and len(initial) == 1:
-        return next(iter(initial.values()))
-    if unknown := [name for name in initial if name not in fields]:
+    if not isinstance(logged, Mapping) or isinstance(spec, Mapping):
+        return logged
+    if isinstance(spec, tf.TensorSpec) and len(logged) == 1:
+        return next(iter(logged.values()))
+    if unknown := [name for name in logged if name not in fields]:
         allowed = f"of {', '.join(fields)}" if fields else "absent: the model's draws have no names"
-        raise ValueError(f"names of the log's initial draws must be {allowed}, got {unknown[0]}")
-    return type(spec)(**{name: initial.get(name, ()) for name in fields})
+        raise ValueError(f"names of the log's {stage} draws must be {allowed}, got {unknown[0]}")
+    return type(spec)(**{name: logged.get(name, ()) for name in fields})
 
 
 def _zeros(log: Log, spec: Nest) -> Nest:

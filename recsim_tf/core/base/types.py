@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from recsim_tf.core.nests import Nest as Nest
 from recsim_tf.core.random import Seed as Seed
+from recsim_tf.support.summaries import summary_html, summary_text
 
 # The types of the records of a model, nests of [B, ...], by which an editor knows their fields.
 UserT = TypeVar("UserT")  # the users' state
@@ -139,6 +140,34 @@ class Trajectory(NamedTuple):
     # InitialDraws [T, B, ...] of an auto-reset rollout, valid where a session ended at that step;
     # else ()
     newcomers: Any
+
+    def __repr__(self) -> str:
+        return summary_text("Trajectory", self._summary())
+
+    def _repr_html_(self) -> str:
+        return summary_html("Trajectory", self._summary())
+
+    def _summary(self) -> dict[str, str]:
+        """What a rollout has, by name."""
+        transitions = self.transitions
+        parts = [transitions.reward, transitions.active, transitions.slate, transitions.terminated]
+        if not all(isinstance(part, tf.Tensor) and hasattr(part, "numpy") for part in parts):
+            return {"fields": ", ".join(self._fields)}
+        reward, active, slate, terminated = (part.numpy() for part in parts)
+        steps, shown = int(active.sum()), (slate >= 0) & active[..., tf.newaxis]
+        summary = {
+            "users": f"{reward.shape[1]:,}",
+            "sessions": "one a user" if self.is_single_session else "one after the other",
+            "steps": f"{steps:,}, up to {reward.shape[0]:,} a user",
+            "slates": f"{slate.shape[2]} positions, {shown.sum() / max(steps, 1):.1f} shown a step",
+            "ends": f"{int(terminated.sum()):,} users left",
+            "reward": f"{(reward * active).sum() / max(steps, 1):.4g} a step",
+        }
+        clicked = getattr(transitions.response, "clicked", None)
+        if clicked is not None:
+            share = (clicked.numpy() * shown).sum() / max(shown.sum(), 1)
+            summary["clicks"] = f"{share:.2%} of the documents shown"
+        return summary
 
     @property
     def is_single_session(self) -> bool:
