@@ -50,7 +50,7 @@ table.to_csv(FOLDER / "log.csv", index=False)
 # %% The log, with what is known of its users. A part of the readers is held out.
 columns = {**{name: name for name in NAMES[:4]}, "step": "visit"}
 options = {"user_columns": {"phone": "phone"}, "document_ids": range(30), "departed": False}
-log = logs.from_table(FOLDER / "log.csv", columns, multiple_clicks=True, **options).log
+log = logs.from_table(FOLDER / "log.csv", columns, multiple_clicks=True, **options)
 train, held_out = log.split(0.3, seed=0)
 
 # %% The fit. Draws of the taste sum it out.
