@@ -12,6 +12,9 @@ values: what a model of the wrong form says of policies inside and outside of it
 log: fits to a table that NumPy makes, and what they tell of next visits and new users, see
   `fits/log.py`.
 validate: what a validation says of simulators that are right and wrong, see `fits/validating.py`.
+one_log: a table that NumPy makes, read once, then fitted, validated, judged and written back; with
+  --path, the folder of the data sets, also what sessions of their own lengths cost in two public
+  logs; see `fits/one_log.py`.
 movielens: what drifting tastes tell of the next choice in MovieLens-100K, see `fits/movielens.py`;
   `make data` brings the data.
 open_bandit: what clicks under a random policy tell of other clicks, see `fits/open_bandit.py`;
@@ -36,6 +39,7 @@ from fits import (
     likelihood_speed,
     log,
     movielens,
+    one_log,
     open_bandit,
     panels,
     recovery,
@@ -53,6 +57,7 @@ _STUDIES = {
     "values": lambda: values.values(_FLAGS.seed, _replications(), _FLAGS.quick),
     "log": lambda: log.log(_FLAGS.seed, _FLAGS.quick),
     "validate": lambda: validating.validating(_FLAGS.seed, _FLAGS.data_dir, _FLAGS.quick),
+    "one_log": lambda: one_log.one_log(_FLAGS.seed, _FLAGS.path, _FLAGS.quick),
     "movielens": lambda: movielens.movielens(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
     "open_bandit": lambda: open_bandit.open_bandit(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
     "panels": lambda: panels.panels(_FLAGS.data_dir, _FLAGS.quick),
@@ -68,6 +73,7 @@ _TABLES = {
     "values": values.values_table,
     "log": log.log_table,
     "validate": validating.validating_table,
+    "one_log": one_log.one_log_table,
     "movielens": movielens.movielens_table,
     "open_bandit": open_bandit.open_bandit_table,
     "panels": panels.panels_table,
@@ -111,7 +117,9 @@ if __name__ == "__main__":
     flags.DEFINE_string("data_dir", "data", "Folder of the data sets, where `make data` puts them.")
     flags.DEFINE_integer("seed", 0, "Seed of logs and fits.")
     flags.DEFINE_integer("replications", None, "recovery, fields, values: logs, by default 20.")
-    flags.DEFINE_string("path", None, "click_models: Parquet file of result pages.")
+    flags.DEFINE_string(
+        "path", None, "click_models: Parquet file of result pages. one_log: folder of data sets."
+    )
     flags.DEFINE_string("test", None, "click_models: pages to score, by default a fifth of those.")
     flags.DEFINE_bool(
         "hidden", False, "recovery: without the directions in which clicks moved the interests."

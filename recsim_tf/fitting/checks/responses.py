@@ -203,10 +203,10 @@ def _predict(
 
 def amounts(response: tfd.Distribution, draw: Nest, slate: Slate) -> dict[str, tf.Tensor]:
     """[B] by field: the sum over all positions of what was drawn of a response beside its
-    clicks.
+    clicks. What a log does not know counts as the model expects it.
     """
     found = {}
-    for _, _, expected, clicked in _parts(response, draw, slate):
+    for _, _, expected, clicked in _parts(response, draw, slate, imputed=True):
         for field, (_, logged, counted) in expected.items():
             if field != clicked:
                 axes = list(range(1, logged.shape.rank))
@@ -215,26 +215,27 @@ def amounts(response: tfd.Distribution, draw: Nest, slate: Slate) -> dict[str, t
 
 
 def _parts(
-    response: tfd.Distribution, draw: Nest, slate: Slate
+    response: tfd.Distribution, draw: Nest, slate: Slate, imputed: bool = False
 ) -> Iterator[tuple[tfd.Distribution, Nest, dict[str, Expected], str | None]]:
     """Each part of a response, what was drawn of it, what is expected of it, and which field of
-    this says what was clicked.
+    this says what was clicked. See `_expected` for `imputed`.
     """
     parts = list(parts_with_draws(response, draw))
     choices, slate_size = (ChoiceDistribution, ClickDistribution), slate.mask.shape[1]
     clicked = [name for name, part, _ in parts if isinstance(part, choices)]
     clicked += [name for name, part, _ in parts if part.event_shape == [slate_size]]
     for name, part, drawn in parts:
-        expected = _expected(name, part, drawn, slate.mask)
+        expected = _expected(name, part, drawn, slate.mask, imputed)
         says_clicks = expected and name in clicked[:1]
         yield part, drawn, expected, next(iter(expected)) if says_clicks else None
 
 
 def _expected(
-    name: str, part: tfd.Distribution, draw: Nest, mask: tf.Tensor
+    name: str, part: tfd.Distribution, draw: Nest, mask: tf.Tensor, imputed: bool
 ) -> dict[str, Expected]:
     """What is expected of a part, [B, ...] by field: of clicks and purchases there are two. None
-    where the part has no mean and is no choice. The mask [B, K] is that of the slate.
+    where the part has no mean and is no choice. The mask [B, K] is that of the slate. Numbers that
+    a log does not know count, as what is expected, only where `imputed`.
     """
     if isinstance(part, ChoiceDistribution):
         means = part.probs
@@ -251,13 +252,16 @@ def _expected(
     found = {}
     for field, mean, drawn in zip(named, means, draw, strict=True):
         counted = _drawn(part, mean.shape.rank)
-        if drawn.dtype.is_integer:  # A negative one stands for what is not known.
-            counted &= drawn >= 0
+        # A negative integer stands for what is not known.
+        is_known = drawn >= 0 if drawn.dtype.is_integer else ~tf.math.is_nan(drawn)
+        if drawn.dtype.is_integer or not imputed:
+            counted &= is_known
         if mean.shape[1:2] == mask.shape[1:]:
             counted &= _expanded(mask, mean.shape.rank)
         key = ".".join(filter(None, (name, field))) or "response"
         counted = tf.broadcast_to(counted, mean.shape)
-        found[key] = Expected(mean, tf.cast(drawn, mean.dtype), counted)
+        logged = tf.where(is_known, tf.cast(drawn, mean.dtype), mean)
+        found[key] = Expected(mean, logged, counted)
     return found
 
 
