@@ -284,20 +284,21 @@ class Log(NamedTuple):
         def joined(first, second):
             return take_steps(np.concatenate([first, second], axis=1), order)
 
-        by_step = {
-            name: tf.nest.map_structure(joined, getattr(self, name), getattr(later, name))
-            for name in _STEPS
-        }
-        return self._replace(
-            length=length, departed=later.departed, **repeat_last_step(by_step, length)
-        )
+        by_step = tf.nest.map_structure(joined, self._by_step(), later._by_step())
+        whole = self._replace(length=length, departed=later.departed)
+        return whole._with_steps(repeat_last_step(by_step, length))
 
     def map_steps(self, function: Callable[[np.ndarray], np.ndarray]) -> "Log":
         """The log with a function applied to all arrays [S, T, ...]."""
-        by_step = {name: getattr(self, name) for name in _STEPS}
-        of_labels = {"step": self.labels.step, "time": self.labels.time}
-        by_step, of_labels = tf.nest.map_structure(function, (by_step, of_labels))
-        return self._replace(**by_step, labels=self.labels._replace(**of_labels))
+        return self._with_steps(tf.nest.map_structure(function, self._by_step()))
+
+    def _by_step(self) -> dict[str, Nest]:
+        """All that is [S, T, ...], by field; "labels" are those of steps."""
+        fields = {name: getattr(self, name) for name in _STEPS}
+        return fields | {"labels": {"step": self.labels.step, "time": self.labels.time}}
+
+    def _with_steps(self, by_step: dict[str, Any]) -> "Log":
+        return self._replace(**by_step | {"labels": self.labels._replace(**by_step["labels"])})
 
     def split(self, held_out: float, seed: int = 0) -> tuple["Log", "Log"]:
         """Two logs of whole sessions, the second with about that part of them.

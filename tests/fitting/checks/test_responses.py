@@ -154,8 +154,7 @@ def after(log, begun):
     steps = np.minimum(
         begun[:, np.newaxis] + np.arange(length.max()), log.length[:, np.newaxis] - 1
     )
-    by_step = {name: take_steps(getattr(log, name), steps) for name in ("documents", "shown")}
-    return log._replace(length=length, response=take_steps(log.response, steps), **by_step)
+    return log.map_steps(lambda leaf: take_steps(leaf, steps))._replace(length=length)
 
 
 def test_next_visits_are_predicted_from_those_that_are_known(hidden):

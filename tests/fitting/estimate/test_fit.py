@@ -278,7 +278,7 @@ def test_bad_arguments_of_parameters_searches_and_likelihoods_are_named(make, me
             {"simulator": evolution(), "parameters": {"users.step_penalty": Parameter()}},
             "zero at users.step_penalty = [0-9.]+. Another start may do; .* needs a hazard",
         ),
-        ({"log": [1, 2]}, "log must be a Log, a LogStream or a TableLog, .* got list"),
+        ({"log": [1, 2]}, "log must be a Log or a LogStream, .* got list"),
     ],
 )
 def test_what_cannot_be_fitted_is_named(arguments, message):

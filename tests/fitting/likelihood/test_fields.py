@@ -145,7 +145,7 @@ def test_a_table_brings_what_it_knows_of_users_into_a_fit(simulator, log):
     ]
     columns = {name: name for name in ("session", "step", "position", "document", "clicked")}
     table = from_table(pd.DataFrame(rows), columns, user_columns={"device": "phone"})
-    drawn = table.log._replace(documents=log.documents, departed=log.departed)
+    drawn = table._replace(documents=log.documents, departed=log.departed)
     known = log.initial.device.copy()
     known[0] = -1
     found = by_session(simulator, drawn, Draws(20_000))
