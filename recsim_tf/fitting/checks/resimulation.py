@@ -1,5 +1,6 @@
 """Logged sessions, simulated again under the slates that they were shown."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from recsim_tf.fitting.checks.responses import amounts, by_batch
 from recsim_tf.fitting.likelihood.batches import take_sessions
 from recsim_tf.fitting.likelihood.missing import draw_parts, lacking, lacks_innovations
 from recsim_tf.logs.episodes import session_spec
+from recsim_tf.logs.lengths import groups_by_length
 from recsim_tf.logs.log import Log
 from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 
@@ -79,12 +81,18 @@ class Resimulation:
         )
         last_day = windows(log)
         self._cuts = Cuts(log, last_day) if self.users_leave else None
+        groups = groups_by_length(log.length)
+        # Of each group its longest session, and how many are simulated at once.
+        self._ends = np.array([log.length[group].max() for group in groups])
+        self._sizes = [min(self._size, len(group)) for group in groups]
 
-        def run(rows, last, seed, stages, is_observed):
+        def run(rows, last, seed, num_steps, stages, is_observed):
             """By step, [T, B, ...]: whether it counts, whether the user left after it, clicks, what
             was shown, reward, and amounts by field; zeros where it does not count.
             """
             sessions = take_sessions(trajectory, rows)
+            transitions = tf.nest.map_structure(lambda leaf: leaf[:num_steps], sessions.transitions)
+            sessions = sessions._replace(transitions=transitions)
             initial_seed, seed = random.split_seed(seed, 2)
             sessions = draw_parts(parts, scorer.users, sessions, initial_seed)
 
@@ -115,12 +123,13 @@ class Resimulation:
             # Only the shapes are of use, so that a graph loses this step.
             first = nests.at_step(sessions.transitions, 0)
             like = of_step(0, scorer.initial_state(sessions.initial), first)
-            arrays = nests.arrays_like(like, log.max_length)
+            arrays = nests.arrays_like(like, num_steps)
             return nests.stack(scorer.resimulate(sessions, stages, seed, add, arrays))
 
         drawn = ("innovation",) if self.innovations_are_latent else ()
-        self._observe = compiled(lambda rows, last, seed: run(rows, last, seed, drawn, True))
-        self._simulate = compiled(lambda rows, last, seed: run(rows, last, seed, _DRAWN, False))
+        # They are traced for each number of steps.
+        self._observe = compiled(functools.partial(run, stages=drawn, is_observed=True))
+        self._simulate = compiled(functools.partial(run, stages=_DRAWN, is_observed=False))
 
     def observed(self, seed: Seed = 0) -> Outcomes:
         """The logged sessions, their rewards computed again; `seed` is that of innovations that
@@ -135,13 +144,28 @@ class Resimulation:
         return self._outcomes(self._simulate, last, seed)
 
     def _outcomes(self, function: Callable[..., Any], last: np.ndarray, seed: Seed) -> Outcomes:
-        def of_batch(rows, seed):
-            *by_step, drawn = function(rows, tf.gather(tf.constant(last, tf.int32), rows), seed)
-            counted, left, *others = (np.swapaxes(each.numpy(), 0, 1) for each in by_step)
+        def of_batch(num_steps, rows, seed):
+            of_rows = tf.gather(tf.constant(last, tf.int32), rows)
+            *by_step, drawn = function(rows, of_rows, seed, num_steps)
+            counted, left, *others = (self._padded(each.numpy()) for each in by_step)
             totals = {name: amount.numpy().sum(axis=0) for name, amount in drawn.items()}
             return Outcomes(counted.sum(axis=1), left.any(axis=1), *others, totals)
 
-        return by_batch(of_batch, self.log.num_sessions, self._size, seed)
+        parts, places = [], []
+        group = np.searchsorted(self._ends, last)
+        seeds = random.split_seed(seed, len(self._ends)) if len(self._ends) > 1 else [seed]
+        for number, own_seed in enumerate(seeds):
+            if len(rows := np.flatnonzero(group == number)):
+                of_group = functools.partial(of_batch, int(self._ends[number]))
+                parts.append(by_batch(of_group, rows, self._sizes[number], own_seed))
+                places.append(rows)
+        order = np.argsort(np.concatenate(places))
+        return tf.nest.map_structure(lambda *leaves: np.concatenate(leaves)[order], *parts)
+
+    def _padded(self, values: np.ndarray) -> np.ndarray:
+        """[B, T, ...] of values [U, B, ...] of the first steps, zeros at later ones."""
+        later = [(0, self.log.max_length - len(values)), *[(0, 0)] * (values.ndim - 1)]
+        return np.swapaxes(np.pad(values, later), 0, 1)
 
 
 class Cuts:

@@ -26,6 +26,7 @@ from recsim_tf.fitting.likelihood.missing import (
     log_prior,
 )
 from recsim_tf.logs.episodes import session_spec
+from recsim_tf.logs.lengths import by_length
 from recsim_tf.logs.log import Log, take_steps
 from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 
@@ -96,37 +97,44 @@ def predict_responses(
     check_at_least(1, batch_size=batch_size, num_draws=num_draws)
     whole = log if given is None else given.followed_by(log)
     scorer = scoring_simulator(simulator)
-    size = min(batch_size, whole.num_sessions)
-    spec = session_spec(scorer, size)
-    missing, whole = lacking(whole, scorer.users, size, spec.initial.user)
-    drawn = ("innovation",) if lacks_innovations(whole, spec.draws.innovation) else ()
-    trajectory = as_trajectory(whole, scorer, size, latent=bool(drawn))
-    number = num_draws if missing or drawn else 1
 
-    @compiled
-    def predict(rows, seed):
-        sessions = take_sessions(trajectory, rows)
-        found = _predict(scorer, sessions, missing, drawn, number, seed)
-        return tf.nest.map_structure(lambda leaf: tf.experimental.numpy.swapaxes(leaf, 0, 1), found)
+    def predictions(log: Log) -> ResponsePredictions:
+        size = min(batch_size, log.num_sessions)
+        spec = session_spec(scorer, size)
+        missing, log = lacking(log, scorer.users, size, spec.initial.user)
+        drawn = ("innovation",) if lacks_innovations(log, spec.draws.innovation) else ()
+        trajectory = as_trajectory(log, scorer, size, latent=bool(drawn))
+        number = num_draws if missing or drawn else 1
 
-    found = by_batch(predict, whole.num_sessions, size, seed)
+        @compiled
+        def predict(rows, seed):
+            sessions = take_sessions(trajectory, rows)
+            predicted = _predict(scorer, sessions, missing, drawn, number, seed)
+            return tf.nest.map_structure(
+                lambda leaf: tf.experimental.numpy.swapaxes(leaf, 0, 1), predicted
+            )
+
+        return by_batch(predict, np.arange(log.num_sessions), size, seed)
+
+    predicted = by_length(whole, predictions)
     if given is not None:
         last = log.length[:, np.newaxis] - 1
         steps = given.length[:, np.newaxis] + np.minimum(np.arange(log.max_length), last)
-        found = take_steps(found, steps)
-    return found
+        predicted = take_steps(predicted, steps)
+    return predicted
 
 
-def by_batch(function: Callable[..., Nest], num_sessions: int, size: int, seed: Seed) -> Nest:
-    """A nest of arrays [S, ...] of all sessions, from a function of the rows int32 [B] of a batch
-    and a seed, which gives a nest of [B, ...]. Raises a ValueError for ids that no table holds.
+def by_batch(function: Callable[..., Nest], sessions: np.ndarray, size: int, seed: Seed) -> Nest:
+    """A nest of arrays [S, ...] of sessions, int [S], from a function of the rows int32 [B] of a
+    batch and a seed, which gives a nest of [B, ...]. Raises a ValueError for ids that no table
+    holds.
     """
-    starts, parts = range(0, num_sessions, size), []
+    starts, parts = range(0, len(sessions), size), []
     for start, own in zip(starts, random.split_seed(seed, len(starts)), strict=True):
-        rows = tf.minimum(tf.range(start, start + size), num_sessions - 1)
-        inside = slice(num_sessions - start)
+        places = np.minimum(np.arange(start, start + size), len(sessions) - 1)
+        inside = slice(len(sessions) - start)
         try:
-            found = function(rows, own)
+            found = function(tf.constant(sessions[places], tf.int32), own)
         except tf.errors.InvalidArgumentError as error:
             if not (unknown := _UNKNOWN_ID.search(error.message)):
                 raise
