@@ -42,17 +42,19 @@ def _files() -> Iterator[pathlib.Path]:
 
 def _imports(path: pathlib.Path) -> Iterator[str]:
     """The rooms that a file imports something of, also inside functions."""
+    for name in _modules(path):
+        package, _, rest = name.partition(".")
+        if package == "recsim_tf" and rest:
+            yield rest.partition(".")[0]
+
+
+def _modules(path: pathlib.Path) -> Iterator[str]:
+    """The modules that a file imports, or imports names of, also inside functions."""
     for node in ast.walk(ast.parse((ROOT / path).read_text())):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for name in names:
-            package, _, rest = name.partition(".")
-            if package == "recsim_tf" and rest:
-                yield rest.partition(".")[0]
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def test_every_folder_is_in_the_table():
@@ -81,3 +83,17 @@ def test_a_folder_may_know_only_what_it_knows():
     for room, known in _table().items():
         if known is not None and room in imported:
             assert not (known & rooms) - imported[room], room
+
+
+def test_no_file_calls_functions_from_a_pool_of_threads():
+    """Calls of a `tf.function` from several threads fail by chance: see
+    tests/fitting/likelihood/test_batches.py. `side_by_side` uses all cores instead.
+    """
+    pools = ("concurrent", "multiprocessing.pool", "multiprocessing.dummy")
+    users = [
+        f"{path} imports {name}"
+        for path in _files()
+        for name in _modules(path)
+        if f"{name}.".startswith(tuple(f"{pool}." for pool in pools))
+    ]
+    assert not users

@@ -1,6 +1,6 @@
 """Logs from trajectories, episode files and simulations, and trajectories from logs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gin
@@ -81,6 +81,17 @@ def from_trajectory(trajectory: Trajectory, shared: bool = False) -> SessionLog:
         innovation=by_session(draws.innovation),
         query=by_session(transitions.query),
     )
+
+
+def concatenated(trajectories: Sequence[Trajectory]) -> Trajectory:
+    """One trajectory [T, B, ...] of the sessions of several."""
+    initial = tf.nest.map_structure(
+        lambda *leaves: tf.concat(leaves, axis=0), *(each.initial for each in trajectories)
+    )
+    transitions = tf.nest.map_structure(
+        lambda *leaves: tf.concat(leaves, axis=1), *(each.transitions for each in trajectories)
+    )
+    return trajectories[0]._replace(initial=initial, transitions=transitions)
 
 
 def scoring_simulator(simulator: Simulator) -> Simulator:
@@ -276,14 +287,7 @@ def simulated_log(
         return simulator.rollout(policy, at_once, num_steps, seed)
 
     pieces = [simulate(piece) for piece in split_seed(seed, -(-num_sessions // at_once))]
-    initial = tf.nest.map_structure(
-        lambda *leaves: tf.concat(leaves, axis=0), *(piece.initial for piece in pieces)
-    )
-    transitions = tf.nest.map_structure(
-        lambda *leaves: tf.concat(leaves, axis=1), *(piece.transitions for piece in pieces)
-    )
-    whole = pieces[0]._replace(initial=initial, transitions=transitions)
-    log = from_trajectory(whole, simulator.documents.shared)
+    log = from_trajectory(concatenated(pieces), simulator.documents.shared)
     log = log.take(range(num_sessions))
     return log._replace(
         initial=() if "initial" in latent else log.initial,
