@@ -57,19 +57,21 @@ def _imports(path: pathlib.Path, package: str) -> Iterator[str]:
     """The parts of a package that a file imports something of, also inside functions and for types
     alone; the package itself where it is imported as a whole.
     """
+    for name in _modules(path):
+        if name == package:
+            yield package
+        elif name.startswith(f"{package}."):
+            yield name.removeprefix(f"{package}.").partition(".")[0]
+
+
+def _modules(path: pathlib.Path) -> Iterator[str]:
+    """The modules that a file imports, or imports names of, also inside functions."""
     for node in ast.walk(ast.parse((ROOT / path).read_text())):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path} has a relative import"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for name in names:
-            if name == package:
-                yield package
-            elif name.startswith(f"{package}."):
-                yield name.removeprefix(f"{package}.").partition(".")[0]
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def test_every_folder_is_in_the_table():
@@ -126,3 +128,17 @@ def test_few_files_have_the_same_name():
         if path.name != "__init__.py" and not path.as_posix().startswith(_ALIKE):
             places[path.name].append(str(path))
     assert not [paths for paths in places.values() if len(paths) > _MOST_ALIKE]
+
+
+def test_no_file_calls_functions_from_a_pool_of_threads():
+    """Calls of a `tf.function` from several threads fail by chance: see
+    tests/fitting/likelihood/test_batches.py. `side_by_side` uses all cores instead.
+    """
+    pools = ("concurrent", "multiprocessing.pool", "multiprocessing.dummy")
+    users = [
+        f"{path} imports {name}"
+        for path in _files()
+        for name in _modules(path)
+        if f"{name}.".startswith(tuple(f"{pool}." for pool in pools))
+    ]
+    assert not users

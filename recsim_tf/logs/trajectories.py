@@ -1,7 +1,7 @@
 """Logs from trajectories, episode files and simulations, and trajectories from logs."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gin
@@ -241,6 +241,17 @@ def _by_session(nest: Nest, length: np.ndarray) -> Nest:
     return repeat_last_step(_as_numpy(tf.nest.map_structure(_swap_axes, nest)), length)
 
 
+def concatenated(trajectories: Sequence[Trajectory]) -> Trajectory:
+    """One trajectory [T, B, ...] of the sessions of several."""
+    initial = tf.nest.map_structure(
+        lambda *leaves: tf.concat(leaves, axis=0), *(each.initial for each in trajectories)
+    )
+    transitions = tf.nest.map_structure(
+        lambda *leaves: tf.concat(leaves, axis=1), *(each.transitions for each in trajectories)
+    )
+    return trajectories[0]._replace(initial=initial, transitions=transitions)
+
+
 def scoring_simulator(simulator: Simulator) -> Simulator:
     """A simulator of the same models whose candidates are the documents that a log shows.
 
@@ -413,13 +424,7 @@ def simulated_log(
         return simulator.rollout(policy, at_once, num_steps, seed)
 
     pieces = [simulate(piece) for piece in split_seed(seed, -(-num_sessions // at_once))]
-    initial = tf.nest.map_structure(
-        lambda *leaves: tf.concat(leaves, axis=0), *(piece.initial for piece in pieces)
-    )
-    transitions = tf.nest.map_structure(
-        lambda *leaves: tf.concat(leaves, axis=1), *(piece.transitions for piece in pieces)
-    )
-    whole = pieces[0]._replace(initial=initial, transitions=transitions)
+    whole = concatenated(pieces)
     log = _of_draws(whole, simulator.documents.shared).take(slice(num_sessions))
     return log._replace(
         initial=() if "initial" in latent else log.initial,

@@ -87,7 +87,7 @@ def side_by_side(function: Callable[[Nest], Nest]) -> Callable[[Nest], Nest]:
 
     Args:
       function: `compiled`; maps a nest of tensors to another one, of shapes that do not depend on
-        the values.
+        the values. It may read variables, and changes none.
 
     Returns:
       A compiled function of a nest of [S, ...], which gives the results as a nest of [S, ...].
@@ -101,14 +101,25 @@ def side_by_side(function: Callable[[Nest], Nest]) -> Callable[[Nest], Nest]:
             lambda leaf: tf.TensorSpec(leaf.shape[1:], leaf.dtype), inputs
         )
         outputs = traced.get_concrete_function(first).structured_outputs
-        return tf.map_fn(
-            function,
-            inputs,
-            parallel_iterations=num_side_by_side(),
-            fn_output_signature=tf.nest.map_structure(
-                lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), outputs
-            ),
+
+        def loop(*leaves: tf.Tensor) -> list[tf.Tensor]:
+            results = tf.map_fn(
+                function,
+                tf.nest.pack_sequence_as(inputs, leaves),
+                parallel_iterations=num_side_by_side(),
+                fn_output_signature=tf.nest.map_structure(
+                    lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), outputs
+                ),
+            )
+            return tf.nest.flatten(results)
+
+        leaves = tf.nest.flatten(inputs)
+        # In the graph of a `tf.function` an iteration waits until the one before has done whatever
+        # reads a variable. Under XLA this is the whole program.
+        unordered = tf.compat.v1.wrap_function(
+            loop, [tf.TensorSpec(leaf.shape, leaf.dtype) for leaf in leaves]
         )
+        return tf.nest.pack_sequence_as(outputs, unordered(*leaves))
 
     return of_all
 

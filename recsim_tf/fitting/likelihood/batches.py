@@ -1,11 +1,10 @@
 """Log-likelihoods that are sums over sessions, computed batch by batch."""
 
 import abc
-import concurrent.futures
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from recsim_tf.core import random
 from recsim_tf.core.base.types import Nest, Seed, Trajectory
 from recsim_tf.core.models.evidence import PreparingUsers, prepared_by
 from recsim_tf.core.models.models import UserModel
-from recsim_tf.core.runs.execution import compiled, num_side_by_side
+from recsim_tf.core.runs.execution import compiled, num_side_by_side, side_by_side
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
 from recsim_tf.fitting.likelihood.missing import Part, lacking, of_parts, with_zeros
@@ -23,7 +22,12 @@ from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import differentiated
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.log import Log, Sessions
-from recsim_tf.logs.trajectories import as_trajectory, by_field, scoring_simulator
+from recsim_tf.logs.trajectories import (
+    as_trajectory,
+    by_field,
+    concatenated,
+    scoring_simulator,
+)
 
 
 class Seeds(NamedTuple):
@@ -88,6 +92,27 @@ class Batch(NamedTuple):
     weights: tf.Tensor  # [B], how often each counts: 0 for those that fill a batch up
 
 
+class _Choice(NamedTuple):
+    """What a batch takes of sessions [T, S, ...]."""
+
+    taken: tf.Tensor  # int32 [B], positions in the sessions
+    rows: tf.Tensor  # as of `Batch`
+    weights: tf.Tensor
+
+    def of(self, sessions: Trajectory) -> Batch:
+        return Batch(take_sessions(sessions, self.taken), self.rows, self.weights)
+
+
+class _Chosen(NamedTuple):
+    """A batch that is not taken yet."""
+
+    sessions: Trajectory  # [T, S, ...]
+    choice: _Choice
+
+    def batch(self) -> Batch:
+        return self.choice.of(self.sessions)
+
+
 class _Piece(NamedTuple):
     """A piece of a log."""
 
@@ -136,6 +161,7 @@ class BatchLikelihood(LogLikelihood):
         wrap = compiled(jit_compile=likelihood.jit_compile)
         self._drawn_score = wrap(self._score_at_draws)
         self._value_and_gradients = wrap(self._differentiated)
+        self._values_and_gradients = compiled(self._side_by_side)
 
     def initial_draws(self) -> Nest:
         found = self._session_score.initial_draws(self.fitted.simulator.users)
@@ -212,13 +238,13 @@ class BatchLikelihood(LogLikelihood):
         batch of each piece is filled up with sessions of weight zero. Random batches have sessions
         of similar lengths, so that little time is spent on steps after their ends.
         """
-        return (taken() for taken in self._lazy_batches(generator))
+        return (chosen.batch() for chosen in self._lazy_batches(generator))
 
     def _lazy_batches(
         self, generator: np.random.Generator | None = None, distinct: bool = False
-    ) -> Iterator[Callable[[], Batch]]:
-        """Functions that make the `batches`; where `distinct`, sessions that are equal are one that
-        counts as often.
+    ) -> Iterator[_Chosen]:
+        """The `batches` before they are taken; where `distinct`, sessions that are equal are one
+        that counts as often.
         """
         first = 0
         for piece in self._pieces():
@@ -238,17 +264,13 @@ class BatchLikelihood(LogLikelihood):
                 )
                 is_filling = np.arange(start, start + self.batch_size) >= len(order)
                 weights = np.where(is_filling, 0, weights)
-                yield functools.partial(self._taken, piece.trajectory, rows, first, weights)
+                choice = _Choice(
+                    tf.constant(rows, tf.int32),
+                    tf.constant(first + rows, tf.int32),
+                    tf.constant(weights, self.dtype),
+                )
+                yield _Chosen(piece.trajectory, choice)
             first += len(length)
-
-    def _taken(
-        self, trajectory: Trajectory, rows: np.ndarray, first: int, weights: np.ndarray
-    ) -> Batch:
-        return Batch(
-            take_sessions(trajectory, tf.constant(rows, tf.int32)),
-            tf.constant(first + rows, tf.int32),
-            tf.constant(weights, self.dtype),
-        )
 
     def value_and_gradients(
         self, batch: Batch, seed: Seed | None = None
@@ -276,19 +298,71 @@ class BatchLikelihood(LogLikelihood):
         """
         total = 0.0
         gradients = [np.zeros(variable.shape, np.float64) for variable in self.variables]
-        batches, num_cores = self._lazy_batches(distinct=True), num_side_by_side()
-        with concurrent.futures.ThreadPoolExecutor(num_cores) as pool:
-            while several := list(itertools.islice(batches, num_cores)):
-                # Summed in order, so that the sums do not depend on the number of cores.
-                for value, parts in pool.map(
-                    lambda take: self.value_and_gradients(take()), several
-                ):
-                    total += float(value)
-                    gradients = [
-                        gradient + part.numpy()
-                        for gradient, part in zip(gradients, parts, strict=True)
-                    ]
+        # Summed in order, so that the sums do not depend on the number of cores.
+        for value, parts in self._each_batch():
+            total += float(value)
+            gradients = [gradient + part for gradient, part in zip(gradients, parts, strict=True)]
         return total, gradients
+
+    def _each_batch(self) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+        """The `value_and_gradients` of all batches, in their order. Those of several batches are
+        computed `side_by_side`, since TensorFlow mixes up temporaries of calls from several threads
+        of Python.
+        """
+        batches, num_cores = self._lazy_batches(distinct=True), num_side_by_side()
+        several = list(itertools.islice(batches, num_cores))
+        # Of a log of one batch, or for one core.
+        if len(several) == 1:
+            for chosen in itertools.chain(several, batches):
+                yield _as_numpy(self.value_and_gradients(chosen.batch()))
+            return
+        while several:
+            sessions, choices = _together(several)
+            # Compiled once for any number of batches, and of sessions that they are taken from.
+            values_and_gradients = self._values_and_gradients.get_concrete_function(
+                sessions._replace(
+                    initial=_of_any_number(sessions.initial, axis=0),
+                    transitions=_of_any_number(sessions.transitions, axis=1),
+                ),
+                _of_any_number(choices, axis=0),
+            )
+            results = _as_numpy(values_and_gradients(sessions, choices))
+            for number in range(len(several)):
+                yield tf.nest.map_structure(lambda leaf, number=number: leaf[number], results)
+            several = list(itertools.islice(batches, num_cores))
+
+    def _side_by_side(
+        self, sessions: Trajectory, choices: _Choice
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """The `value_and_gradients` of choices [N, B]: [N], and gradients [N, ...]."""
+        of_choice = compiled(lambda choice: self.value_and_gradients(choice.of(sessions)))
+        return side_by_side(of_choice)(choices)
+
+
+def _together(several: Sequence[_Chosen]) -> tuple[Trajectory, _Choice]:
+    """The sessions that several batches are taken from, and their choices [N, B]."""
+    sessions = several[0].sessions
+    choices = tf.nest.map_structure(
+        lambda *leaves: tf.stack(leaves), *(chosen.choice for chosen in several)
+    )
+    if any(chosen.sessions is not sessions for chosen in several):
+        # Of pieces, which may be much larger than what is taken from them.
+        sessions = concatenated([chosen.batch().trajectory for chosen in several])
+        taken = tf.reshape(tf.range(tf.size(choices.taken)), choices.taken.shape)
+        choices = choices._replace(taken=taken)
+    return sessions, choices
+
+
+def _of_any_number(nest: Nest, axis: int) -> Nest:
+    """The specs of tensors that have any length along an axis."""
+    return tf.nest.map_structure(
+        lambda leaf: tf.TensorSpec([*leaf.shape[:axis], None, *leaf.shape[axis + 1 :]], leaf.dtype),
+        nest,
+    )
+
+
+def _as_numpy(nest: Nest) -> Nest:
+    return tf.nest.map_structure(lambda leaf: leaf.numpy(), nest)
 
 
 @compiled
