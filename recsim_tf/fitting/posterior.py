@@ -16,12 +16,8 @@ from recsim_tf.fitting.estimate.fit import FitResult, fit
 from recsim_tf.fitting.estimate.information import ScoresOrCurvature
 from recsim_tf.fitting.estimate.lbfgs import LBFGS, maximise
 from recsim_tf.fitting.estimate.search import default_likelihood
-from recsim_tf.fitting.likelihood.batches import (
-    Batch,
-    BatchLikelihood,
-    SessionLikelihood,
-    take_sessions,
-)
+from recsim_tf.fitting.likelihood.batches import BatchLikelihood, SessionLikelihood
+from recsim_tf.fitting.likelihood.batching import Batch, take_sessions
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.parameters.unconstrained import differentiated

@@ -1,6 +1,6 @@
 """Logged sessions: what could have been shown, what was, what users did, and what it earned."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, NoReturn, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -42,8 +42,12 @@ class Sessions(Protocol):
     def max_length(self) -> int:
         """Steps of the longest session."""
 
+    @property
+    def lengths(self) -> Sequence[np.ndarray]:
+        """Steps of the sessions of each piece, int [S] each."""
+
     def pieces(self) -> Iterable["Log"]:
-        """The sessions as logs, the same in every call."""
+        """The sessions as logs of `max_length` steps, the same in every call."""
 
     def whole(self) -> "Log":
         """The sessions in one log; a ValueError if they are not in memory."""
@@ -192,6 +196,11 @@ class Log(NamedTuple):
             if not tf.nest.flatten(getattr(self, field)):
                 raise ValueError(f"{caller} needs a log with {_NEEDED.get(field, field)}, got none")
         return self
+
+    @property
+    def lengths(self) -> Sequence[np.ndarray]:
+        """The lengths of its one piece."""
+        return [self.length]
 
     def pieces(self) -> Iterable["Log"]:
         """The log itself, as its one piece."""
@@ -491,12 +500,13 @@ class LogStream:
 
     def __init__(self, pieces: Callable[[], Iterable[Log]]):
         self._pieces = pieces
-        sizes = [(piece.num_sessions, piece.num_steps, piece.max_length) for piece in pieces()]
-        if not sum(size[0] for size in sizes):
+        sizes = [(piece.length, piece.max_length) for piece in pieces() if piece.num_sessions]
+        if not sizes:
             raise ValueError("the log must have at least one session, got none")
-        self.num_sessions = sum(size[0] for size in sizes)
-        self.num_steps = sum(size[1] for size in sizes)
-        self.max_length = max(size[2] for size in sizes)
+        self.lengths = [length for length, _ in sizes]
+        self.num_sessions = sum(map(len, self.lengths))
+        self.num_steps = sum(int(length.sum()) for length in self.lengths)
+        self.max_length = max(steps for _, steps in sizes)
 
     def pieces(self) -> Iterator[Log]:
         """The pieces that have sessions, all of `max_length` steps."""

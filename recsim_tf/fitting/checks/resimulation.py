@@ -14,7 +14,7 @@ from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.checks.responses import amounts, by_batch
-from recsim_tf.fitting.likelihood.batches import take_sessions
+from recsim_tf.fitting.likelihood.batching import take_sessions
 from recsim_tf.fitting.likelihood.missing import draw_parts, lacking, lacks_innovations
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.lengths import groups_by_length

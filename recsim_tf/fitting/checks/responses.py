@@ -16,7 +16,7 @@ from recsim_tf.core.distributions import parts_with_draws
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.stages import log_prob_per_user
-from recsim_tf.fitting.likelihood.batches import take_sessions
+from recsim_tf.fitting.likelihood.batching import take_sessions
 from recsim_tf.fitting.likelihood.initial import copies
 from recsim_tf.fitting.likelihood.missing import (
     Part,

@@ -15,7 +15,8 @@ import tensorflow as tf
 from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.runs.execution import compiled
-from recsim_tf.fitting.likelihood.batches import Batch, BatchLikelihood
+from recsim_tf.fitting.likelihood.batches import BatchLikelihood
+from recsim_tf.fitting.likelihood.batching import Batch
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import flatten
@@ -201,10 +202,10 @@ def session_scores(likelihood: BatchLikelihood) -> np.ndarray:
     """float64 [S, P]: the gradient of each session's log-likelihood in the unconstrained
     parameters, all of them scalars.
     """
-    return np.concatenate(list(_named(likelihood))).astype(np.float64)
+    return likelihood.in_order(_named(likelihood)).astype(np.float64)
 
 
-def _named(likelihood: BatchLikelihood) -> Iterator[np.ndarray]:
+def _named(likelihood: BatchLikelihood) -> Iterator[tuple[Batch, np.ndarray]]:
     """The scores by batch. Raises a ScoresUnknownError that names the parameters whose copies a
     model takes for something else, as where it reads a number as a vector of no declared rank.
     """
@@ -230,16 +231,20 @@ def _are_known(likelihood: BatchLikelihood, name: str) -> bool:
     return True
 
 
-def _by_batch(likelihood: BatchLikelihood, names: Sequence[str]) -> Iterator[np.ndarray]:
-    """[B, P] for each batch of B sessions.
+def _by_batch(
+    likelihood: BatchLikelihood, names: Sequence[str]
+) -> Iterator[tuple[Batch, np.ndarray]]:
+    """Batches of B sessions, and their scores [B, P].
 
     Raises:
       ValueError: if scores do not follow the weights of their own sessions alone.
     """
-    fitted, size = likelihood.fitted, likelihood.batch_size
+    fitted = likelihood.fitted
 
     @compiled
     def scores_of(batch: Batch) -> tf.Tensor:
+        size = batch.rows.shape[0]
+
         def log_prob(values):
             score = likelihood.score(fitted.simulator.with_parameters(values), batch)
             return tf.where(batch.weights > 0, score, 0) * batch.weights
@@ -250,9 +255,9 @@ def _by_batch(likelihood: BatchLikelihood, names: Sequence[str]) -> Iterator[np.
     for number, batch in enumerate(likelihood.batches()):
         scores = scores_of(batch).numpy()
         if number == 0:
-            weights = np.linspace(1, 2, size) * batch.weights.numpy()
+            weights = np.linspace(1, 2, len(scores)) * batch.weights.numpy()
             weighted = scores_of(batch._replace(weights=tf.cast(weights, batch.weights.dtype)))
             gap = np.abs(weighted - weights[:, np.newaxis] * scores)
             if np.any(gap > _SCORE_TOLERANCE * np.max(np.abs(scores), axis=0)):
                 raise ValueError("the copies of a session act on other sessions")
-        yield scores[batch.weights.numpy() > 0]
+        yield batch, scores

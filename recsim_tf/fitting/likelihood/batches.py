@@ -2,9 +2,8 @@
 
 import abc
 import dataclasses
-import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ from recsim_tf.core.models.evidence import PreparingUsers, prepared_by
 from recsim_tf.core.models.models import UserModel
 from recsim_tf.core.runs.execution import compiled, num_side_by_side, side_by_side
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.fitting.likelihood.batching import Batch, Batches, Choice, together
 from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
 from recsim_tf.fitting.likelihood.missing import Part, lacking, of_parts, with_zeros
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
@@ -25,7 +25,6 @@ from recsim_tf.logs.log import Log, Sessions
 from recsim_tf.logs.trajectories import (
     as_trajectory,
     by_field,
-    concatenated,
     scoring_simulator,
 )
 
@@ -84,44 +83,6 @@ class SessionLikelihood(Likelihood):
         """
 
 
-class Batch(NamedTuple):
-    """Sessions that are scored at once."""
-
-    trajectory: Trajectory  # [T, B, ...]
-    rows: tf.Tensor  # int32 [B], their positions in the log
-    weights: tf.Tensor  # [B], how often each counts: 0 for those that fill a batch up
-
-
-class _Choice(NamedTuple):
-    """What a batch takes of sessions [T, S, ...]."""
-
-    taken: tf.Tensor  # int32 [B], positions in the sessions
-    rows: tf.Tensor  # as of `Batch`
-    weights: tf.Tensor
-
-    def of(self, sessions: Trajectory) -> Batch:
-        return Batch(take_sessions(sessions, self.taken), self.rows, self.weights)
-
-
-class _Chosen(NamedTuple):
-    """A batch that is not taken yet."""
-
-    sessions: Trajectory  # [T, S, ...]
-    choice: _Choice
-
-    def batch(self) -> Batch:
-        return self.choice.of(self.sessions)
-
-
-class _Piece(NamedTuple):
-    """A piece of a log."""
-
-    log: Log
-    trajectory: Trajectory  # [T, S, ...]
-    rows: np.ndarray  # int [D], sessions that are scored in a sum over all of them
-    counts: np.ndarray  # int [D], how often each of them counts
-
-
 class BatchLikelihood(LogLikelihood):
     """The sum of the scores of a log's sessions, and its gradients, by batches of one size in
     compiled functions; see `Likelihood.of`.
@@ -147,14 +108,13 @@ class BatchLikelihood(LogLikelihood):
         self.latents = "; ".join(self._session_score.latents)
         self.variables = [*self.variables, *self._session_score.variables]
         self.has_scores = likelihood.has_scores and not any(map(np.ndim, fitted.values().values()))
+        # Parameters or worlds may tell the rows of a batch apart.
+        is_whole = bool(self._scorer.users_per_world or fitted.simulator.users_of_parameters())
         # Sessions that are equal are scored once, where nothing else tells them apart.
-        self._scores_once = not (
-            self._parts
-            or self._sums_innovations
-            or self._scorer.users_per_world
-            or fitted.simulator.users_of_parameters()
+        scores_once = not (self._parts or self._sums_innovations or is_whole)
+        self._batches = Batches(
+            log, self._as_trajectory, self.batch_size, self.dtype, is_whole, scores_once
         )
-        self._converted: _Piece | None = None
         names = [name.removeprefix("users.") for name in fitted.parameters]
         # Made once: pieces of a stream come again in every pass.
         self._prepare = compiled(lambda draw: prepared_by(fitted.simulator.users, draw, names))
@@ -187,26 +147,15 @@ class BatchLikelihood(LogLikelihood):
 
         return differentiated(total, self.variables)
 
-    @functools.cached_property
+    @property
     def num_batches(self) -> int:
-        """Batches of one pass through the log."""
-        return sum(-(-piece.num_sessions // self.batch_size) for piece in self.log.pieces())
+        """Batches of one pass through the log at random."""
+        return self._batches.number
 
     @property
     def trajectory(self) -> Trajectory:
         """The sessions of a log in memory, [T, S, ...]."""
-        (piece,) = self._pieces()
-        return piece.trajectory
-
-    def _pieces(self) -> Iterator[_Piece]:
-        # A piece that comes again, as a log in memory does, is not converted again.
-        for log in self.log.pieces():
-            if self._converted is None or self._converted.log is not log:
-                rows, counts = np.arange(log.num_sessions), np.ones(log.num_sessions, int)
-                if self._scores_once:
-                    rows, counts = log.distinct()
-                self._converted = _Piece(log, self._as_trajectory(log), rows, counts)
-            yield self._converted
+        return self._batches.trajectory_of(self.log.whole())
 
     def _as_trajectory(self, piece: Log) -> Trajectory:
         spec = self._spec.initial.user
@@ -234,43 +183,14 @@ class BatchLikelihood(LogLikelihood):
         return tf.nest.map_structure(lambda *leaves: tf.stack(leaves), *steps)
 
     def batches(self, generator: np.random.Generator | None = None) -> Iterator[Batch]:
-        """Batches that go once through the log, in its order or by a generator at random. The last
-        batch of each piece is filled up with sessions of weight zero. Random batches have sessions
-        of similar lengths, so that little time is spent on steps after their ends.
+        """Batches that go once through the log, by a generator at random or by lengths and else in
+        its order. The last batch of each piece and length is filled up with sessions of weight
+        zero. All batches have sessions of similar lengths, so that little time is spent on steps
+        after their ends.
         """
-        return (chosen.batch() for chosen in self._lazy_batches(generator))
-
-    def _lazy_batches(
-        self, generator: np.random.Generator | None = None, distinct: bool = False
-    ) -> Iterator[_Chosen]:
-        """The `batches` before they are taken; where `distinct`, sessions that are equal are one
-        that counts as often.
-        """
-        first = 0
-        for piece in self._pieces():
-            length = piece.log.length
-            order, counts = np.arange(len(length)), np.ones(len(length), int)
-            if distinct:
-                order, counts = piece.rows, piece.counts
-            starts = np.arange(0, len(order), self.batch_size)
-            if generator is not None:
-                # Lengths that differ by a tenth or so count as similar.
-                noise = np.exp(0.1 * generator.standard_normal(len(length)))
-                order, starts = np.argsort(length * noise), generator.permutation(starts)
-            for start in starts:
-                rows, weights = (
-                    np.resize(values[start : start + self.batch_size], self.batch_size)
-                    for values in (order, counts)
-                )
-                is_filling = np.arange(start, start + self.batch_size) >= len(order)
-                weights = np.where(is_filling, 0, weights)
-                choice = _Choice(
-                    tf.constant(rows, tf.int32),
-                    tf.constant(first + rows, tf.int32),
-                    tf.constant(weights, self.dtype),
-                )
-                yield _Chosen(piece.trajectory, choice)
-            first += len(length)
+        batches = self._batches
+        chosen = batches.by_length() if generator is None else batches.at_random(generator)
+        return (each.batch() for each in chosen)
 
     def value_and_gradients(
         self, batch: Batch, seed: Seed | None = None
@@ -282,12 +202,18 @@ class BatchLikelihood(LogLikelihood):
 
     def by_session(self) -> np.ndarray:
         """[S]: each session's log-likelihood."""
-        return np.concatenate(
-            [
-                self._drawn_score(batch, self.seed).numpy()[batch.weights.numpy() > 0]
-                for batch in self.batches()
-            ]
+        return self.in_order(
+            (batch, self._drawn_score(batch, self.seed).numpy()) for batch in self.batches()
         )
+
+    def in_order(self, results: Iterable[tuple[Batch, np.ndarray]]) -> np.ndarray:
+        """[S, ...]: results [B, ...] of all batches in the order of the log's sessions."""
+        rows, values = [], []
+        for batch, of_batch in results:
+            counts = batch.weights.numpy() > 0
+            rows.append(batch.rows.numpy()[counts])
+            values.append(of_batch[counts])
+        return np.concatenate(values)[np.argsort(np.concatenate(rows), kind="stable")]
 
     def value(self) -> float:
         return self.total()[0]
@@ -305,52 +231,38 @@ class BatchLikelihood(LogLikelihood):
         return total, gradients
 
     def _each_batch(self) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
-        """The `value_and_gradients` of all batches, in their order. Those of several batches are
-        computed `side_by_side`, since TensorFlow mixes up temporaries of calls from several threads
-        of Python.
+        """The `value_and_gradients` of all batches, in their order. Those of several batches of one
+        shape are computed `side_by_side`, since TensorFlow mixes up temporaries of calls from
+        several threads of Python.
         """
-        batches, num_cores = self._lazy_batches(distinct=True), num_side_by_side()
-        several = list(itertools.islice(batches, num_cores))
-        # Of a log of one batch, or for one core.
-        if len(several) == 1:
-            for chosen in itertools.chain(several, batches):
-                yield _as_numpy(self.value_and_gradients(chosen.batch()))
-            return
-        while several:
-            sessions, choices = _together(several)
-            # Compiled once for any number of batches, and of sessions that they are taken from.
-            values_and_gradients = self._values_and_gradients.get_concrete_function(
-                sessions._replace(
-                    initial=_of_any_number(sessions.initial, axis=0),
-                    transitions=_of_any_number(sessions.transitions, axis=1),
-                ),
-                _of_any_number(choices, axis=0),
-            )
-            results = _as_numpy(values_and_gradients(sessions, choices))
-            for number in range(len(several)):
-                yield tf.nest.map_structure(lambda leaf, number=number: leaf[number], results)
-            several = list(itertools.islice(batches, num_cores))
+        is_several = {shape.num_steps: shape.is_several for shape in self._batches.shapes}
+        num_cores = num_side_by_side()
+        batches = self._batches.by_length(distinct=True)
+        for num_steps, of_shape in itertools.groupby(batches, lambda chosen: chosen.num_steps):
+            if num_cores == 1 or not is_several[num_steps]:
+                for chosen in of_shape:
+                    yield _as_numpy(self.value_and_gradients(chosen.batch()))
+                continue
+            while several := list(itertools.islice(of_shape, num_cores)):
+                sessions, choices = together(several)
+                # Compiled once for any number of batches, and of sessions that they are taken from.
+                values_and_gradients = self._values_and_gradients.get_concrete_function(
+                    sessions._replace(
+                        initial=_of_any_number(sessions.initial, axis=0),
+                        transitions=_of_any_number(sessions.transitions, axis=1),
+                    ),
+                    _of_any_number(choices, axis=0),
+                )
+                results = _as_numpy(values_and_gradients(sessions, choices))
+                for number in range(len(several)):
+                    yield tf.nest.map_structure(lambda leaf, number=number: leaf[number], results)
 
     def _side_by_side(
-        self, sessions: Trajectory, choices: _Choice
+        self, sessions: Trajectory, choices: Choice
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """The `value_and_gradients` of choices [N, B]: [N], and gradients [N, ...]."""
         of_choice = compiled(lambda choice: self.value_and_gradients(choice.of(sessions)))
         return side_by_side(of_choice)(choices)
-
-
-def _together(several: Sequence[_Chosen]) -> tuple[Trajectory, _Choice]:
-    """The sessions that several batches are taken from, and their choices [N, B]."""
-    sessions = several[0].sessions
-    choices = tf.nest.map_structure(
-        lambda *leaves: tf.stack(leaves), *(chosen.choice for chosen in several)
-    )
-    if any(chosen.sessions is not sessions for chosen in several):
-        # Of pieces, which may be much larger than what is taken from them.
-        sessions = concatenated([chosen.batch().trajectory for chosen in several])
-        taken = tf.reshape(tf.range(tf.size(choices.taken)), choices.taken.shape)
-        choices = choices._replace(taken=taken)
-    return sessions, choices
 
 
 def _of_any_number(nest: Nest, axis: int) -> Nest:
@@ -363,17 +275,3 @@ def _of_any_number(nest: Nest, axis: int) -> Nest:
 
 def _as_numpy(nest: Nest) -> Nest:
     return tf.nest.map_structure(lambda leaf: leaf.numpy(), nest)
-
-
-@compiled
-def take_sessions(trajectory: Trajectory, rows: tf.Tensor) -> Trajectory:
-    """The trajectory [T, B, ...] of the sessions at positions int32 [B]."""
-
-    def take(leaf, axis):
-        shape = leaf.shape.as_list()
-        shape[axis] = rows.shape[0]
-        return tf.ensure_shape(tf.gather(leaf, rows, axis=axis), shape)
-
-    initial = tf.nest.map_structure(lambda leaf: take(leaf, 0), trajectory.initial)
-    transitions = tf.nest.map_structure(lambda leaf: take(leaf, 1), trajectory.transitions)
-    return Trajectory(initial, transitions, ())

@@ -9,8 +9,9 @@ from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf.choice import with_engagement
-from recsim_tf.fitting import Draws, Parameter, simulated_log
+from recsim_tf.fitting import Draws, Parameter
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.logs import simulated_log
 from tests.worlds.clicks import Numbers
 
 

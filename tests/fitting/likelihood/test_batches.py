@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.fitting import Parameter, from_trajectory
+from recsim_tf.fitting import Parameter
 from recsim_tf.fitting.likelihood.exact import Exact
-from recsim_tf.fitting.logs import SessionStream
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.logs import LogStream, from_trajectory
 from tests.fitting.sessions import HAZARD, evolution, rollout
 from tests.processes import run_python
 
@@ -26,7 +26,7 @@ def log():
 def test_sums_do_not_depend_on_the_number_of_cores(monkeypatch, log, jit_compile, in_pieces):
     if in_pieces:
         pieces = [log.take(rows) for rows in ([0, 1, 2, 3, 4], [5, 6], [7, 8, 9, 10])]
-        log = SessionStream(lambda: pieces)
+        log = LogStream(lambda: pieces)
     fitted = FittedSimulator(evolution(**HAZARD), PARAMETERS)
     likelihood = Exact(jit_compile=jit_compile).of(fitted, log, batch_size=2)
     expected = likelihood.total()
