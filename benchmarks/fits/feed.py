@@ -146,7 +146,8 @@ def read(folder: Path) -> logs.Log:
     """The log of KuaiRand, a session a user."""
     table = pd.read_parquet(folder / "kuairand_train.parquet")
     table = table.sort_values(["user_id", "time_ms", "video_id"], kind="stable", ignore_index=True)
-    table["pause"] = (table.groupby("user_id").time_ms.diff() / 3.6e6).fillna(_FIRST_PAUSE)
+    pause = table.groupby("user_id").time_ms.diff() / 3.6e6
+    table["pause"] = pause.fillna(_FIRST_PAUSE).clip(lower=1e-3)
     table["hour"], table["step"], table["position"] = table.hourmin // 100, table.index, 0
     before = pd.read_parquet(folder / "kuairand_histories.parquet").set_index("user_id")
     shares = {

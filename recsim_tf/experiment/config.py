@@ -58,7 +58,7 @@ _EXTERNAL = {
         logs.page_log,
         logs.read_movielens,
         logs.read_open_bandit,
-        logs.from_obp,
+        logs.open_bandit_log,
     ),
 }
 for _module, _configurables in _EXTERNAL.items():

@@ -6,7 +6,11 @@ Tables need pandas, Parquet and Arrow need pyarrow: extra `fitting`.
 """
 
 from recsim_tf.logs.datasets.movielens import read_movielens, read_movies
-from recsim_tf.logs.datasets.open_bandit import page_log, read_open_bandit
+from recsim_tf.logs.datasets.open_bandit import (
+    open_bandit_log,
+    page_log,
+    read_open_bandit,
+)
 from recsim_tf.logs.datasets.result_pages import read_result_pages
 from recsim_tf.logs.log import Labels, Log, LogStream, SlateLogProbs
 from recsim_tf.logs.minari import to_minari
@@ -33,6 +37,7 @@ __all__ = [
     "from_obp",
     "from_table",
     "from_trajectory",
+    "open_bandit_log",
     "page_log",
     "read_movielens",
     "read_movies",

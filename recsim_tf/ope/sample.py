@@ -129,6 +129,7 @@ def gather(
     of_logging = densities(logging, _wanted(estimators), "logging") if is_known else None
     samples, shows_others = [], False
     for piece in log.pieces():
+        piece.require("ope.evaluate", "slate", "reward")
         if of_logging is not None and not tf.nest.flatten(piece.propensity):
             piece = piece._replace(propensity=of_logging(piece))
         sample = of_piece(piece.check())

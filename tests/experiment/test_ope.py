@@ -55,14 +55,14 @@ def test_an_episode_file_brings_its_probabilities(tmp_path):
     log = logs.from_episodes(path, simulator)
     given = logs.from_episodes(path, simulator, logging=softmax_policy(simulator, 2.0))
     assert log.num_sessions == 30
-    np.testing.assert_allclose(log.logging.prefix, given.logging.prefix, atol=1e-6)
+    np.testing.assert_allclose(log.propensity.prefix, given.propensity.prefix, atol=1e-6)
     policy = softmax_policy(simulator, 9.0)
     expected = ope.evaluate(policy, log)["snips"].value
     np.testing.assert_allclose(content["it"]["estimates"]["snips"]["value"], expected, rtol=1e-5)
 
 
 def test_a_table_brings_the_probabilities_of_both_policies(tmp_path):
-    names = "session,position,item,reward,propensity,target_propensity"
+    names = "session,position,document,reward,propensity,target_propensity"
     rows = [f"{row},0,{row % 2},{row % 2},0.5,{0.2 + 0.6 * (row % 2)}" for row in range(100)]
     path = tmp_path / "log.csv"
     path.write_text("\n".join([names, *rows]))
@@ -99,7 +99,10 @@ def test_wrong_runs_are_refused_in_a_line(tmp_path):
     for bindings, message in (
         (["run_ope.logging = None"], "run_ope.log must be an episode file or a Log"),
         (["run_ope.log = 3"], "run_ope.log must be the path of an episode file"),
-        (["run_ope.log = @simulated_log()", *log_of_a_fit], "recsim_tf.logs.Log, got Log"),
+        (
+            ["run_ope.log = @simulated_log()", *log_of_a_fit],
+            "ope.evaluate needs a log with rewards, got none",
+        ),
         (["run_ope.model = 3"], "run_ope.model must be a simulator, or the folder of .* got int"),
         (["run_ope.truth = 'x'"], "run_ope.truth must be a Simulator, got str"),
         (["run_ope.policies = ()"], "run_ope.policies must hold at least one policy"),

@@ -179,11 +179,11 @@ def test_impressions_of_open_bandit_are_slates_of_one_item_at_a_position(tmp_pat
 def test_another_log_of_open_bandit_is_judged_by_how_often_it_shows_items(tmp_path):
     """Here its own: one impression at each position."""
     impressions = read_open_bandit(write(tmp_path), "men")
-    log = impressions.judging(impressions)
+    log = logs.open_bandit_log(impressions, impressions)
     np.testing.assert_array_equal(log.target.slate, np.zeros([3, 1]))
     result = ope.evaluate(None, log, ["ips"])
     assert result["ips"].value == pytest.approx(1 / 0.5 / 3)
-    assert_refused(lambda: impressions.judging(log), "target must be .*OpenBanditLog")
+    assert_refused(lambda: logs.open_bandit_log(impressions, log), "target must be .*OpenBanditLog")
 
 
 def test_slates_go_to_obp_and_come_back():

@@ -20,6 +20,8 @@ from recsim_tf.evaluation.baselines import (
 )
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import load_model
+from recsim_tf.logs.arguments import log_of
+from recsim_tf.logs.log import Sessions
 from recsim_tf.ope import report
 from recsim_tf.ope.evaluation import chosen_estimators
 from recsim_tf.policies import Deterministic, StochasticPolicy
@@ -159,7 +161,7 @@ def _policies(argument: str, baselines: Baselines, simulator: Simulator | None) 
     return {name: unchecked(policy) for name, policy in made.items()}
 
 
-def _log(run: OpeRun, simulator: Simulator | None, logging: Any) -> logs.Log:
+def _log(run: OpeRun, simulator: Simulator | None, logging: Any) -> Sessions:
     if run.log is None:
         assert run.truth is not None
         trajectory = run.truth.rollout(logging, run.num_sessions, run.num_steps, run.seed)
@@ -172,13 +174,8 @@ def _log(run: OpeRun, simulator: Simulator | None, logging: Any) -> logs.Log:
                 "run_ope.model or run_ope.truth must be given, to read an episode file"
             )
         return logs.from_episodes(run.log, simulator, logging=_with_density(logging))
-    pieces = run.log.pieces() if hasattr(run.log, "pieces") else [None]
-    if not isinstance(next(iter(pieces)), logs.Log):
-        raise UsageError(
-            "run_ope.log must be the path of an episode file or of a table, or a"
-            f" recsim_tf.logs.Log, got {type(run.log).__name__}"
-        )
-    return run.log
+    allowed = "the path of an episode file or of a table, or a recsim_tf.logs.Log or LogStream"
+    return log_of("run_ope.log", run.log, Sessions, allowed)
 
 
 def _with_density(policy: Any) -> StochasticPolicy | None:

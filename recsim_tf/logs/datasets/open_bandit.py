@@ -59,24 +59,6 @@ class OpenBanditLog(NamedTuple):
         """D."""
         return len(self.item_numeric)
 
-    def judging(self, target: "OpenBanditLog") -> Log:
-        """The log with the probabilities of a policy to be judged, which shows an item at a
-        position as often as the log of another policy does. Raises a ValueError for a log of other
-        items.
-        """
-        check_type("target", target, OpenBanditLog)
-        if target.num_items != self.num_items:
-            raise ValueError(
-                f"target must be of the same {self.num_items} items, got {target.num_items}"
-            )
-        number = 1 + max(target.position.max(), self.position.max())
-        shown = np.zeros([number, target.num_items])
-        np.add.at(shown, (target.position, target.item), 1)
-        with np.errstate(divide="ignore"):
-            log_probs = np.log(shown / np.maximum(shown.sum(1, keepdims=True), 1))
-        of_items = log_probs[self.position, self.item][:, np.newaxis]
-        return self.log._replace(target=SlateLogProbs.of_items(of_items)).check()
-
 
 def read_open_bandit(
     folder: str | os.PathLike,
@@ -224,3 +206,25 @@ def page_log(impressions: OpenBanditLog, max_affinity: int = 2) -> Log:
         propensity=SlateLogProbs(),
         observation=(),
     )
+
+
+def open_bandit_log(impressions: OpenBanditLog, target: OpenBanditLog) -> Log:
+    """The log of impressions with the probabilities of a policy to be judged, which shows an item
+    at a position as often as the log of another policy does.
+
+    Args:
+      impressions: of the policy that logged.
+      target: of the other policy. Raises a ValueError for other items.
+    """
+    check_type("target", target, OpenBanditLog)
+    if target.num_items != impressions.num_items:
+        raise ValueError(
+            f"target must be of the same {impressions.num_items} items, got {target.num_items}"
+        )
+    number = 1 + max(target.position.max(), impressions.position.max())
+    shown = np.zeros([number, target.num_items])
+    np.add.at(shown, (target.position, target.item), 1)
+    with np.errstate(divide="ignore"):
+        log_probs = np.log(shown / np.maximum(shown.sum(1, keepdims=True), 1))
+    of_items = log_probs[impressions.position, impressions.item][:, np.newaxis]
+    return impressions.log._replace(target=SlateLogProbs.of_items(of_items)).check()

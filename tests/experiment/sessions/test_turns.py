@@ -205,7 +205,7 @@ def test_without_pyarrow_the_table_is_csv_which_from_table_reads_alike(
     write_table(tmp_path, table)
     monkeypatch.undo()
     logs = [
-        from_table(tmp_path / name, columns, attributes=("document_quality",)).log
+        from_table(tmp_path / name, columns, attributes=("document_quality",))
         for name in ("sessions.csv", "sessions.parquet")
     ]
     tf.nest.map_structure(np.testing.assert_array_equal, *logs)
