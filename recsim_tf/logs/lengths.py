@@ -11,7 +11,7 @@ from recsim_tf.logs.log import Log
 # Padded steps for each step at which no further shape is worth its compilation.
 _GOOD = 1.5
 # Padded steps that a further shape must save: fits compute them in the time of a compilation.
-_WORTH = 20_000
+_WORTH = 10_000
 # Lengths at which sessions may be divided; between them lengths count as the next larger one.
 _MOST_EDGES = 128
 
@@ -19,7 +19,7 @@ _MOST_EDGES = 128
 def groups_by_length(length: np.ndarray, most: int = 8) -> list[np.ndarray]:
     """Positions of sessions in at most so many groups, each to be padded to its longest session.
     There are as few groups as keep the padded steps below 1.5 times the steps, or as few as no
-    further one saves 20,000 padded steps.
+    further one saves 10,000 padded steps.
 
     Args:
       length: int [S], steps of each session, at least 1.
