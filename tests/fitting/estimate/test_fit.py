@@ -113,7 +113,7 @@ def test_sessions_that_are_equal_are_scored_once_and_count_as_often():
     np.testing.assert_allclose(often.value(), counts @ by_session, rtol=1e-12)
     np.testing.assert_allclose(often.total()[1], counts @ session_scores(once), rtol=1e-9)
     np.testing.assert_allclose(often.by_session(), by_session[[3, 0, 0, 1, 3, 3, 4]], rtol=1e-12)
-    assert sum(1 for _ in often._lazy_batches(distinct=True)) == 2
+    assert sum(1 for _ in often._batches.by_length(distinct=True)) == 2
 
 
 MASS, GAIN = "users.choice_model.no_click_mass", {"users.gain": Parameter()}
