@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 import recsim_tf
 from recsim_tf.logs import episodes, from_episodes, stream_episodes
 from recsim_tf.policies import random_policy
-from tests.properties.readers import references
 from tests.properties.readers.reading import read_or_none, reads
-from tests.properties.readers.references import found_or_none
+from tests.properties.readers.references import episodes as references
+from tests.properties.readers.references.cells import found_or_none
 
 
 @pytest.fixture(scope="module")
