@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from recsim_tf.core.base.types import Observation
 from recsim_tf.core.base.validation import check_at_least, check_type
+from recsim_tf.logs.checks import require_once
 from recsim_tf.logs.densities import densities, walk
 from recsim_tf.logs.log import Log
 from recsim_tf.logs.tables.parsing import pandas
@@ -111,7 +112,7 @@ def from_obp(feedback: Mapping[str, Any], action_dist: np.ndarray | None = None)
                 )
             table["evaluation_policy_pscore"] = probs[rounds, table["action"], place]
     log = from_table(pandas().DataFrame(table), document_ids=range(size))
-    log.require_once("slate", log.slate)
+    require_once(log, "slate", log.slate)
     context, actions = feedback.get("context"), feedback.get("action_context")
     if context is None or actions is None:
         return log

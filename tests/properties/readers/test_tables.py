@@ -41,7 +41,7 @@ def damaged(draw, rows: list[dict], cells: dict[str, tuple]) -> list[dict]:
     rows = [dict(row) for row in rows]
     for _ in range(draw(st.integers(0, 2))):
         name = draw(st.sampled_from(sorted(cells)))
-        draw(st.sampled_from(rows))[name] = draw(st.sampled_from(cells[name]))
+        rows[draw(st.integers(0, len(rows) - 1))][name] = draw(st.sampled_from(cells[name]))
     return rows
 
 
@@ -50,7 +50,7 @@ def test_tables_are_read_as_they_are(data):
     roles = roles_of(data.draw)
     rows = damaged(data.draw, SLATES, {name: CELLS[name] for name in roles})
     if data.draw(st.booleans()):
-        rows = data.draw(st.permutations(rows))
+        rows = [rows[place] for place in data.draw(st.permutations(range(len(rows))))]
     arguments = arguments_of(roles)
     options: dict[str, Any] = {"slate_size": data.draw(st.sampled_from((None, None, 2, 3)))}
     if "clicked" in roles:
@@ -82,7 +82,7 @@ def test_tables_are_read_as_they_are(data):
 def test_candidates_are_read_as_they_are(data):
     roles = roles_of(data.draw) - {"timestamp"} | {"step"}
     rows = damaged(data.draw, SLATES, {name: CELLS[name] for name in ("document", "step")})
-    offered = data.draw(st.permutations(damaged(data.draw, OFFERED, CANDIDATES)))
+    offered = damaged(data.draw, OFFERED, CANDIDATES)[:: data.draw(st.sampled_from((1, -1)))]
     expected = found_or_none(
         lambda: references.impressions(rows, roles=roles - {"date"}, candidates=offered)
     )

@@ -54,7 +54,7 @@ def float32(cell: Any) -> np.float32:
     with np.errstate(over="ignore", under="ignore"):
         value = np.float32(exact)
     require(np.isfinite(value))
-    require(value == exact or abs(exact) <= 2**24 or exact != math.floor(exact))
+    require(float(value) == exact or abs(exact) <= 2**24 or exact != math.floor(exact))
     return value
 
 
