@@ -11,7 +11,7 @@ import numpy as np
 
 # Below it float64 holds every whole number.
 LARGEST_WHOLE = 2**53 - 1
-_LARGEST_FLOAT32 = 2**24  # Below it float32 does.
+LARGEST_FLOAT32 = 2**24  # Below it float32 does.
 _FLAGS = {"true": 1, "false": 0}
 _OF_ZONES = frozenset("Zz+-")  # One of them is in the zone of an ISO time, which follows its date.
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
@@ -182,7 +182,7 @@ def float32(column: Any) -> np.ndarray:
     """
     values = numbers(column)
     rounded = as_float32(values)
-    is_exact = (rounded == values) | (np.abs(values) <= _LARGEST_FLOAT32)
+    is_exact = (rounded == values) | (np.abs(values) <= LARGEST_FLOAT32)
     return np.where(is_exact | (np.floor(values) != values), rounded, np.float32(np.inf))
 
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from hypothesis import strategies as st
 
 from recsim_tf.logs import Log
@@ -84,6 +85,21 @@ def roles_of(draw) -> set[str]:
     return roles | set(
         draw(st.sampled_from((("step",), ("step", "date"), ("step", "timestamp"), ("timestamp",))))
     )
+
+
+def damaged(draw, rows: list[dict], cells: dict[str, tuple]) -> list[dict]:
+    """The rows with another value in up to two cells."""
+    rows = [dict(row) for row in rows]
+    for _ in range(draw(st.integers(0, 2))):
+        name = draw(st.sampled_from(sorted(cells)))
+        rows[draw(st.integers(0, len(rows) - 1))][name] = draw(st.sampled_from(cells[name]))
+    return rows
+
+
+def table_of(rows: list[dict]) -> pd.DataFrame:
+    """The rows as a table, of which only columns of numbers that tell of users have a type."""
+    frame = pd.DataFrame(rows, dtype=object)
+    return frame.astype({"age": float, "hour": float})
 
 
 def arguments_of(roles: set[str]) -> dict[str, Any]:

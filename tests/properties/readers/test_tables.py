@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from recsim_tf.logs import candidates_table, from_table
+from recsim_tf.logs import from_table
 from tests.properties.readers.impressions import (
     CANDIDATES,
     CELLS,
@@ -15,7 +15,9 @@ from tests.properties.readers.impressions import (
     SLATES,
     arguments_of,
     compared,
+    damaged,
     roles_of,
+    table_of,
 )
 from tests.properties.readers.reading import read_or_none, reads
 from tests.properties.readers.references import tables as references
@@ -34,15 +36,6 @@ OTHER_ARGUMENTS = {
     "context": (("hour",), {"hour": "x"}),
     "candidates": (5, pd.DataFrame(), pd.DataFrame({"session": ["a"]})),
 }
-
-
-def damaged(draw, rows: list[dict], cells: dict[str, tuple]) -> list[dict]:
-    """The rows with another value in up to two cells."""
-    rows = [dict(row) for row in rows]
-    for _ in range(draw(st.integers(0, 2))):
-        name = draw(st.sampled_from(sorted(cells)))
-        rows[draw(st.integers(0, len(rows) - 1))][name] = draw(st.sampled_from(cells[name]))
-    return rows
 
 
 @reads(from_table)
@@ -78,7 +71,7 @@ def test_tables_are_read_as_they_are(data):
         assert sum(found.labels.dropped.values()) == sessions - found.num_sessions
 
 
-@reads(from_table, candidates_table)
+@reads(from_table)
 def test_candidates_are_read_as_they_are(data):
     roles = roles_of(data.draw) - {"timestamp"} | {"step"}
     rows = damaged(data.draw, SLATES, {name: CELLS[name] for name in ("document", "step")})
@@ -93,9 +86,3 @@ def test_candidates_are_read_as_they_are(data):
     )
     if found is not None:
         compared(found, expected, roles)
-
-
-def table_of(rows: list[dict]) -> pd.DataFrame:
-    """The rows as a table, of which only columns of numbers that tell of users have a type."""
-    frame = pd.DataFrame(rows, dtype=object)
-    return frame.astype({"age": float, "hour": float})
