@@ -8,21 +8,15 @@ import tensorflow as tf
 
 from recsim_tf.core.base.ranges import Range, shown
 from recsim_tf.core.base.types import Nest, Turn
-from recsim_tf.core.base.validation import check_at_least, check_type
-from recsim_tf.logs import showing
+from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.logs import checks, showing
 from recsim_tf.support.summaries import summary_html, summary_text
 
-# The fields with an axis of time.
-_STEPS = (
-    *("documents", "shown", "hidden", "response", "innovation", "query", "engagement"),
-    *("slate", "candidates", "reward", "propensity", "target", "observation", "discount"),
-)
 # The fields that the models draw, or that are given to them.
 _DRAWS = (
     *("length", "departed", "initial", "documents", "shown", "hidden", "response"),
     *("innovation", "query", "engagement"),
 )
-_ROUNDING = 1e-5  # of probabilities, which are mostly float32
 
 
 @runtime_checkable
@@ -303,7 +297,7 @@ class Log(NamedTuple):
 
     def _by_step(self) -> dict[str, Nest]:
         """All that is [S, T, ...], by field; "labels" are those of steps."""
-        fields = {name: getattr(self, name) for name in _STEPS}
+        fields = {name: getattr(self, name) for name in checks.STEPS}
         return fields | {"labels": {"step": self.labels.step, "time": self.labels.time}}
 
     def _with_steps(self, by_step: dict[str, Any]) -> "Log":
@@ -350,106 +344,13 @@ class Log(NamedTuple):
         """The log.
 
         Raises:
-          ValueError: for fields of other sizes, lengths that are no steps, slates out of range,
-            candidates that are there or shown twice, rewards that are not finite or that an empty
-            position earned, discounts outside [0, 1], and probabilities that are none, by session,
-            step and position.
+          ValueError: for fields of other types and sizes, lengths that are no steps, slates out of
+            range, candidates that are there or shown twice, rewards that are not finite or that an
+            empty position earned, discounts outside [0, 1], and probabilities that are none, by
+            session, step and position.
         """
-        self._check_sizes()
-        if not isinstance(self.slate, tuple):
-            self._check_slates()
-        if not isinstance(self.reward, tuple):
-            self._require("reward must be finite", np.isfinite(self.reward), self.reward)
-            if self.reward.shape[2] > 1 and not isinstance(self.slate, tuple):
-                earned = (self.slate >= 0) | (self.reward == 0)
-                self._require("reward of an empty position must be 0", earned, self.reward)
-        if not isinstance(self.discount, tuple):
-            in_range = (self.discount >= 0) & (self.discount <= 1)
-            self._require("discount must be in [0, 1]", in_range, self.discount)
-        for name, log_probs in (("propensity", self.propensity), ("target", self.target)):
-            self._check_log_probs(name, log_probs)
+        checks.check(self)
         return self
-
-    def _check_sizes(self) -> None:
-        check_type("log", self, Log)
-        length = np.asarray(self.length)
-        if length.ndim != 1 or not len(length) or isinstance(self._slates, tuple):
-            raise ValueError(
-                "log must have sessions with slates: length [S], and shown or slate [S, T, K]"
-            )
-        shape = (len(length), self.max_length)
-        wrong = (length < 1) | (length > shape[1]) | (length != np.floor(length))
-        if wrong.any():
-            raise ValueError(
-                f"length must be whole numbers in [1, {shape[1]}], got {length[wrong][0]} of"
-                f" session {np.argmax(wrong)}"
-            )
-        for name in _STEPS:
-            for leaf in tf.nest.flatten(getattr(self, name)):
-                if tuple(leaf.shape[:2]) != shape:
-                    raise ValueError(
-                        f"{name} must be of the sessions and steps of the log, {list(shape)}, got"
-                        f" {list(leaf.shape)}"
-                    )
-        sizes = (1, self.slate_size)
-        if not isinstance(self.reward, tuple) and self.reward.shape[2:] not in [
-            (n,) for n in sizes
-        ]:
-            raise ValueError(
-                f"reward must have 1 or slate_size={self.slate_size} entries a step, got"
-                f" {list(self.reward.shape[2:])}"
-            )
-
-    def _check_slates(self) -> None:
-        slate = self.slate
-        documents = tf.nest.flatten(getattr(self.observation, "documents", ()))
-        if documents:
-            most = f"the number of candidates, {documents[0].shape[2]}"
-            highest: Any = documents[0].shape[2]
-        else:
-            most, highest = "2^31", 2**31
-        is_position = (slate >= -1) & (slate < highest) & (slate == np.floor(slate))
-        message = f"slate must hold whole numbers from -1 to below {most}"
-        self._require(message, is_position, slate)
-        if not isinstance(self.candidates, tuple):
-            self.require_once("candidates", self.candidates)
-            self.require_once("slate", slate)
-
-    def require_once(self, name: str, values: np.ndarray) -> None:
-        """Raises a ValueError where [S, T, K] holds one number twice in a step, but for -1."""
-        ordered = np.sort(values, axis=2)
-        again = np.zeros(ordered.shape, bool)
-        again[..., 1:] = (ordered[..., 1:] == ordered[..., :-1]) & (ordered[..., 1:] >= 0)
-        self._require(f"{name} must hold a document once in a step", ~again, ordered)
-
-    def _check_log_probs(self, name: str, log_probs: SlateLogProbs) -> None:
-        for field, values in log_probs._asdict().items():
-            if isinstance(values, tuple):
-                continue
-            argument = f"{name}.{field} must be a log-probability"
-            self._require(f"{argument}, at most 0", values <= _ROUNDING, values)
-            if name == "propensity":
-                self._require(f"{argument} of what was shown", values > -np.inf, values)
-        if not isinstance(log_probs.prefix, tuple):
-            falls = np.diff(log_probs.prefix, axis=2, prepend=0) <= _ROUNDING
-            # -inf minus -inf is none.
-            falls |= log_probs.prefix == -np.inf
-            self._require(f"{name}.prefix must fall along the slate", falls, log_probs.prefix)
-            if not isinstance(log_probs.slate, tuple):
-                last, whole = log_probs.prefix[..., -1], log_probs.slate
-                same = np.isclose(last, whole, 1e-3, 1e-3) | (last == whole)
-                message = f"{name}.prefix of the last position must be {name}.slate"
-                self._require(message, same, last)
-        if not (isinstance(log_probs.set, tuple) or isinstance(log_probs.slate, tuple)):
-            holds = log_probs.set >= log_probs.slate - 1e-3
-            self._require(f"{name}.set must be at least {name}.slate", holds, log_probs.set)
-
-    def _require(self, message: str, holds: np.ndarray, values: np.ndarray) -> None:
-        wrong = np.argwhere(self.where_active(~holds))
-        if len(wrong):
-            names = ("session", "step", "position")
-            place = ", ".join(f"{name} {at}" for name, at in zip(names, wrong[0], strict=False))
-            raise ValueError(f"{message}, got {values[tuple(wrong[0])]:g} at {place}")
 
     def __repr__(self) -> str:
         return summary_text("Log", showing.rows(self))

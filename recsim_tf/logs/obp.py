@@ -10,8 +10,10 @@ import tensorflow as tf
 
 from recsim_tf.core.base.types import Observation
 from recsim_tf.core.base.validation import check_at_least, check_type
+from recsim_tf.logs.checks import require_once
 from recsim_tf.logs.densities import densities, walk
 from recsim_tf.logs.log import Log
+from recsim_tf.logs.tables import parsing
 from recsim_tf.logs.tables.parsing import pandas
 from recsim_tf.logs.tables.table import from_table
 
@@ -82,7 +84,8 @@ def from_obp(feedback: Mapping[str, Any], action_dist: np.ndarray | None = None)
     Args:
       feedback: a `SlateBanditFeedback`, also with `evaluation_policy_pscore` and so on, or a
         `BanditFeedback`, whose slates have one document. Documents are the numbers of the actions.
-        `context` and `action_context`, where they are there, are the log's observation.
+        `context` and `action_context`, where they are there, are the log's observation; contexts
+        stand in the order of `slate_id`.
       action_dist: float [n, A, L] of a `BanditFeedback`, the policy to be judged.
 
     Raises:
@@ -91,10 +94,14 @@ def from_obp(feedback: Mapping[str, Any], action_dist: np.ndarray | None = None)
         finite or has another number of rounds.
     """
     check_type("feedback", feedback, Mapping)
-    is_slates = "slate_id" in feedback
+    is_slates = feedback.get("slate_id") is not None
     names = ("action", "reward", *(_OF_SLATES if is_slates else ("pscore",)))
-    table = {name: np.asarray(feedback[name]) for name in names if feedback.get(name) is not None}
-    size = _number_of_actions(table, feedback.get("n_unique_action" if is_slates else "n_actions"))
+    table = {
+        name: _array(f"feedback[{name!r}]", feedback[name])
+        for name in names
+        if feedback.get(name) is not None
+    }
+    size = _number_of_actions(table, feedback, "n_unique_action" if is_slates else "n_actions")
     number = len(table["action"])
     for name, values in table.items():
         _require_shape(f"feedback[{name!r}]", values, (number,))
@@ -102,27 +109,32 @@ def from_obp(feedback: Mapping[str, Any], action_dist: np.ndarray | None = None)
         rounds = table["slate_id"] = np.arange(number)
         table["position"] = np.zeros_like(rounds)
         if action_dist is not None:
-            place = feedback.get("position")
-            place = table["position"] if place is None else np.asarray(place)
             probs = _checked_distributions(action_dist, number, size)
-            if place.shape != (number,) or (place < 0).any() or (place >= probs.shape[2]).any():
-                raise ValueError(
-                    f"feedback['position'] must be in [0, {probs.shape[2]}), as action_dist has it"
-                )
+            place = _places(feedback.get("position"), number, probs.shape[2])
             table["evaluation_policy_pscore"] = probs[rounds, table["action"], place]
     log = from_table(pandas().DataFrame(table), document_ids=range(size))
-    log.require_once("slate", log.slate)
-    context, actions = feedback.get("context"), feedback.get("action_context")
-    if context is None or actions is None:
+    require_once(log, "slate", log.slate)
+    if feedback.get("context") is None or feedback.get("action_context") is None:
         return log
-    context, actions = np.asarray(context), np.asarray(actions)
-    _require_shape("feedback['context']", context, (log.num_sessions, context.shape[-1]))
-    _require_shape("feedback['action_context']", actions, (size, actions.shape[-1]))
+    context = _features(feedback, "context", log.num_sessions)
+    actions = _features(feedback, "action_context", size)
+    # Contexts are in the order of slate_id, sessions in that of their first rows.
+    rank, _ = parsing.codes(pandas().Series(table["slate_id"]), ordered=True)
+    context = context[pandas().unique(rank)]
     documents = np.broadcast_to(actions, [log.num_sessions, 1, *actions.shape])
     return log._replace(observation=Observation(context[:, np.newaxis], documents, ()))
 
 
-def _number_of_actions(table: Mapping[str, np.ndarray], size: Any) -> int:
+def _array(name: str, values: Any) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array, got rows of different lengths") from error
+
+
+def _number_of_actions(
+    table: Mapping[str, np.ndarray], feedback: Mapping[str, Any], name: str
+) -> int:
     """The number of actions; a ValueError unless all actions are below it."""
     if "action" not in table:
         raise ValueError("feedback must have 'action', got none")
@@ -131,8 +143,10 @@ def _number_of_actions(table: Mapping[str, np.ndarray], size: Any) -> int:
         raise ValueError(
             f"feedback['action'] must be integers [n], got {actions.dtype} {list(actions.shape)}"
         )
-    size = int(actions.max()) + 1 if size is None else size
-    check_at_least(1, number_of_actions=size)
+    size = feedback.get(name)
+    if size is None:
+        size = max(int(actions.max()), 0) + 1
+    check_at_least(1, **{f"feedback[{name!r}]": size})
     wrong = (actions < 0) | (actions >= size)
     if wrong.any():
         raise ValueError(
@@ -140,6 +154,32 @@ def _number_of_actions(table: Mapping[str, np.ndarray], size: Any) -> int:
             f" {np.argmax(wrong)}"
         )
     return size
+
+
+def _places(position: Any, number: int, num_places: int) -> np.ndarray:
+    """The positions that `action_dist` is asked at, int [n]."""
+    if position is None:
+        return np.zeros(number, np.int64)
+    places = _array("feedback['position']", position)
+    _require_shape("feedback['position']", places, (number,))
+    if places.dtype.kind not in "iu" or (places < 0).any() or (places >= num_places).any():
+        raise ValueError(
+            f"feedback['position'] must be integers in [0, {num_places}), as action_dist has it"
+        )
+    return places
+
+
+def _features(feedback: Mapping[str, Any], name: str, number: int) -> np.ndarray:
+    """Finite features of rounds or of actions, [number, P]."""
+    values = _array(f"feedback[{name!r}]", feedback[name])
+    _require_numbers(f"feedback[{name!r}]", values)
+    _require_shape(f"feedback[{name!r}]", values, (number, *(values.shape[1:2] or (1,))))
+    return values
+
+
+def _require_numbers(name: str, values: np.ndarray) -> None:
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must hold numbers, got {values.dtype}")
 
 
 def _require_shape(name: str, values: np.ndarray, shape: tuple[int, ...]) -> None:
@@ -153,8 +193,10 @@ def _require_shape(name: str, values: np.ndarray, shape: tuple[int, ...]) -> Non
 
 def _checked_distributions(action_dist: Any, number: int, size: int) -> np.ndarray:
     """The distributions of actions, float [n, A, L]; a ValueError if they are none."""
-    probs = np.asarray(action_dist, np.float64)
-    _require_shape("action_dist", probs, (number, size, *probs.shape[2:3]))
+    probs = _array("action_dist", action_dist)
+    _require_numbers("action_dist", probs)
+    probs = probs.astype(np.float64)
+    _require_shape("action_dist", probs, (number, size, *(probs.shape[2:3] or (1,))))
     total = probs.sum(axis=1)
     wrong = ~((probs >= 0).all(axis=1) & (np.abs(total - 1) <= _ROUNDING))
     if wrong.any():
@@ -163,4 +205,4 @@ def _checked_distributions(action_dist: Any, number: int, size: int) -> np.ndarr
             f"action_dist must be probabilities that sum to 1 over actions, got a sum of"
             f" {total[row, place]:g} in round {row}, position {place}"
         )
-    return probs
+    return np.minimum(probs, 1.0)

@@ -1,7 +1,10 @@
 """What the rows of a slate and of a session must agree on."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 
+from recsim_tf.logs.checks import LOG_ROUNDING
 from recsim_tf.logs.tables.cells import PROPENSITIES, TARGETS, UNKNOWN, Cells
 from recsim_tf.logs.tables.rows import Rows
 
@@ -74,17 +77,47 @@ def check_agreement(cells: Cells, rows: Rows, picked: np.ndarray, multiple_click
     if "user" in cells:
         differs = ~rows.same_in_session(cells["user"][rows.order])
         refuse(differs, "user", "be the same in all rows of a session", "user differs")
-    for role in (*PROPENSITIES.values(), *TARGETS.values()):
-        if role not in cells or role.endswith("position"):
-            continue
-        values = cells[role][rows.order]
-        if role.endswith("prefix"):
-            before = np.append(1.0, values[:-1])[: len(values)]
-            grows = ~rows.begins_step & (values > before * (1 + _ROUNDING))
-            refuse(grows, role, "not grow along the slate", f"growing {role}")
-        else:
-            differs = ~rows.same_in_step(values)
-            refuse(differs, role, "be the same in all rows of a slate", f"{role} differs")
+    for roles in (PROPENSITIES, TARGETS):
+        _check_probabilities(cells, rows, roles, refuse)
+
+
+def _check_probabilities(
+    cells: Cells, rows: Rows, roles: Mapping[str, str], refuse: Callable
+) -> None:
+    """Refuses probabilities that contradict each other."""
+    values = {field: cells[role][rows.order] for field, role in roles.items() if role in cells}
+    for field in [name for name in ("slate", "set") if name in values]:
+        role, differs = roles[field], ~rows.same_in_step(values[field])
+        refuse(differs, role, "be the same in all rows of a slate", f"{role} differs")
+    if rows.slate_size == 1:
+        first, *rest = [*values] or [""]
+        for field in rest:
+            role, differs = roles[field], ~_close(values[field], values[first])
+            allowed = f"be {roles[first]}, as the slates have one document"
+            refuse(differs, role, allowed, f"{role} differs")
+        return
+    if "prefix" in values:
+        role, prefix = roles["prefix"], values["prefix"]
+        before = np.append(1.0, prefix[:-1])[: len(prefix)]
+        grows = ~rows.begins_step & (prefix > before * (1 + _ROUNDING))
+        refuse(grows, role, "not grow along the slate", f"growing {role}")
+        ends = np.append(rows.begins_step[1:], True)[: len(prefix)]
+        differs = ends & ~_close(prefix, values.get("slate", prefix))
+        allowed = f"be {roles['slate']} at the last position of a slate"
+        refuse(differs, role, allowed, f"{role} differs")
+        # Rows of one slate have the probability of its last row.
+        values.setdefault("slate", prefix[np.flatnonzero(ends)[np.cumsum(rows.begins_step) - 1]])
+    if {"slate", "set"} <= values.keys():
+        role, slate = roles["set"], values["slate"]
+        below = (values["set"] < slate) & ~_close(values["set"], slate)
+        refuse(below, role, "be at least that of the slate in its order", f"{role} too small")
+
+
+def _close(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """bool [M]: whether probabilities agree, as `Log.check` has it."""
+    with np.errstate(divide="ignore"):
+        first, second = np.log(one), np.log(two)
+    return (one == two) | np.isclose(first, second, LOG_ROUNDING, LOG_ROUNDING)
 
 
 def _refuse_decrease(

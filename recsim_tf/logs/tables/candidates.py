@@ -55,6 +55,9 @@ class Candidates(NamedTuple):
         is_there = (of_step[place] == step) & (self.document[place] == document)
         allowed, reason = "be one of the candidates of its step", "document is no candidate"
         cells.faults.refuse(~is_there, column, allowed, reason, rows.order)
+        again = pandas().Series(numbers[place]).duplicated().to_numpy()
+        allowed, reason = "differ from the other documents of its slate", "document shown twice"
+        cells.faults.refuse(again & is_there, column, allowed, reason, rows.order)
         slate = np.zeros(len(cells.session), np.int32)
         slate[rows.order] = place - self.first[step]
         return slate

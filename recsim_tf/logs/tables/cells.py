@@ -196,7 +196,9 @@ def named_columns(
     values: dict[str, np.ndarray] = {}
     texts: dict[str, np.ndarray] = {}
     for name, column in columns.items():
-        if pandas().api.types.is_numeric_dtype(frame[column]):
+        is_number = pandas().api.types.is_numeric_dtype(frame[column])
+        # A file does not say of what an empty column is; NaN is missing for every model.
+        if is_number or parsing.is_empty(frame[column]).all():
             values[name] = parsing.float32(frame[column])
         else:
             codes, texts[name] = parsing.codes(frame[column], ordered=True)

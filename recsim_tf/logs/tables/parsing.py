@@ -11,8 +11,9 @@ import numpy as np
 
 # Below it float64 holds every whole number.
 LARGEST_WHOLE = 2**53 - 1
-_LARGEST_FLOAT32 = 2**24  # Below it float32 does.
+LARGEST_FLOAT32 = 2**24  # Below it float32 does.
 _FLAGS = {"true": 1, "false": 0}
+_OF_ZONES = frozenset("Zz+-")  # One of them is in the zone of an ISO time, which follows its date.
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
@@ -79,12 +80,26 @@ def timestamps(column: Any) -> tuple[np.ndarray, np.ndarray]:
             return values, np.isfinite(values)
         # ISO text. Where neither reads all rows, the reading with fewer faults tells which ones
         # they are.
-        dates = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
+        dates = _dates(column)
         if dates.isna().sum() > (~np.isfinite(values)).sum():
             return values, np.isfinite(values)
         column = dates
     dates = pd.to_datetime(column, utc=True).dt.tz_localize(None)
     return dates.to_numpy("datetime64[ns]").astype(np.int64), dates.notna().to_numpy()
+
+
+def _dates(column: Any) -> Any:
+    """ISO texts as dates in UTC, NaT for others."""
+
+    def dates(texts):
+        return pandas().to_datetime(texts, errors="coerce", utc=True, format="ISO8601")
+
+    # pandas 2.3 takes a text without a zone to be in that of the row before.
+    zoned = [isinstance(text, str) and not _OF_ZONES.isdisjoint(text[10:]) for text in column]
+    if all(zoned) or not any(zoned):
+        return dates(column)
+    has_zone = np.array(zoned)
+    return dates(column.where(has_zone)).where(has_zone, dates(column.where(~has_zone)))
 
 
 def are_dates(column: Any) -> bool:
@@ -167,7 +182,7 @@ def float32(column: Any) -> np.ndarray:
     """
     values = numbers(column)
     rounded = as_float32(values)
-    is_exact = (rounded == values) | (np.abs(values) <= _LARGEST_FLOAT32)
+    is_exact = (rounded == values) | (np.abs(values) <= LARGEST_FLOAT32)
     return np.where(is_exact | (np.floor(values) != values), rounded, np.float32(np.inf))
 
 

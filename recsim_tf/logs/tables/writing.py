@@ -1,6 +1,6 @@
 """Logged sessions as tables of impressions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from recsim_tf.core.nests import fields_of
 from recsim_tf.logs import showing
 from recsim_tf.logs.log import Log
 from recsim_tf.logs.tables.cells import PROPENSITIES, TARGETS
-from recsim_tf.logs.tables.parsing import pandas
+from recsim_tf.logs.tables.parsing import LARGEST_FLOAT32, pandas
 
 
 def to_table(log: Log) -> Any:
@@ -53,6 +53,8 @@ def to_table(log: Log) -> Any:
     documents = _array("documents", log.documents, "i", log.shown.shape)[rows]
     columns["document"] = _labelled(documents, labels.document)
     columns |= {name: values[rows] for name, values in _responses(log, shown).items()}
+    if not isinstance(log.engagement, tuple):
+        columns["engagement"] = _array("engagement", log.engagement, "f", log.shown.shape)[rows]
     columns |= {name: values[rows] for name, values in _rewards(log).items()}
     if not isinstance(log.departed, tuple):
         columns["departed"] = log.departed[session].astype(np.int64)
@@ -67,7 +69,7 @@ def to_table(log: Log) -> Any:
         name = labels.attributes[number] if labels.attributes else name
         columns[name] = _array("hidden", values, "f", log.shown.shape)[rows]
     columns |= _named(log, session, step)
-    return pandas().DataFrame(columns)
+    return _frame(columns)
 
 
 def candidates_table(log: Log) -> Any:
@@ -85,7 +87,23 @@ def candidates_table(log: Log) -> Any:
     columns["document"] = _labelled(log.candidates[session, step, place], labels.document)
     for number, name in enumerate(labels.features):
         columns[name] = log.observation.documents[session, step, place, number]
-    return pandas().DataFrame(columns)
+    return _frame(columns)
+
+
+def _frame(columns: Mapping[str, Any]) -> Any:
+    """The columns as a DataFrame. A file has few digits of float32, too few of large whole numbers:
+    those are float64.
+    """
+    return pandas().DataFrame(
+        {
+            name: values.astype(np.float64) if _is_large(values) else values
+            for name, values in columns.items()
+        }
+    )
+
+
+def _is_large(values: Any) -> bool:
+    return values.dtype == np.float32 and bool((np.abs(values) > LARGEST_FLOAT32).any())
 
 
 def _named(log: Log, session: np.ndarray, step: np.ndarray) -> dict[str, Any]:
@@ -144,8 +162,6 @@ def _responses(log: Log, shown: np.ndarray) -> dict[str, np.ndarray]:
         values = _array("response", engagement, "f", of_step, of_slate)
         values = values if values.ndim == 3 else values[..., np.newaxis]
         columns["engagement"] = np.where(clicked == 1, values, np.float32(np.nan))
-    elif not isinstance(log.engagement, tuple):
-        columns["engagement"] = _array("engagement", log.engagement, "f", of_slate)
     return columns
 
 

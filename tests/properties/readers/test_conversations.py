@@ -22,9 +22,10 @@ from recsim_tf.conversations.logs import (
 from recsim_tf.conversations.logs.iard import INTENTS
 from recsim_tf.language import Grammar, Vocabulary
 from tests.properties.damage import file_of, json_of
-from tests.properties.readers import references
 from tests.properties.readers.reading import MISSING, damaged_table, read_or_none, reads, written
-from tests.properties.readers.references import found_or_none
+from tests.properties.readers.references import cells
+from tests.properties.readers.references import conversations as references
+from tests.properties.readers.references.cells import found_or_none
 
 
 def dialogues(draw):
@@ -252,18 +253,17 @@ def test_turns_are_read_as_they_are(folder, vocabulary, data):
     if found is None:
         return
     log, replies = found, alphabet(2, 2)
-    assert list(map(str, found.labels.session)) == list(map(str, expected))
+    assert list(found.labels.session) == list(expected)
     for session, turns in enumerate(expected.values()):
         assert log.length[session] == len(turns)
         assert log.departed[session] == turns[0][-1]
         for step, (act, items, asked, mode, value, dwell, words, _) in enumerate(turns):
             at = (session, step)
-            # pandas makes floats of numbers, where a cell of their column is empty.
             shown = [
                 found.labels.document[item] if is_shown else None
                 for item, is_shown in zip(log.documents[at], log.shown[at], strict=True)
             ]
-            assert shown == [None if item is None else str(item) for item in items]
+            assert shown == items
             named = None if asked is None else ("funny", "dark").index(asked)
             assert log.query.act[at] == act
             assert log.query.attributes[at].tolist() == [-1 if named is None else named, -1, -1]
@@ -285,7 +285,7 @@ def _is_plain(cell: Any) -> bool:
 
 def _in_csv(name: str, cell: Any) -> Any:
     """A cell as a file of separated values has it."""
-    text = "" if references.is_empty(cell) else str(cell)
+    text = "" if cells.is_empty(cell) else str(cell)
     if name == "said":
         return text
-    return None if text in references.EMPTY else text
+    return None if text in cells.EMPTY else text

@@ -1,0 +1,1 @@
+"""What readers must find, in plain Python that goes cell by cell, as documented."""
