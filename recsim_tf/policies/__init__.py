@@ -1,7 +1,7 @@
 """Policies for `Simulator.rollout`. They need TensorFlow Probability alone.
 
 Their parts are in modules: `choice_scores` has beliefs about clicks, `slates` slate optimisers,
-`indices` of bandits, `clusters` and `clicks` rankings of clusters.
+`indices` and `logistic` bandit algorithms, `clusters` and `clicks` rankings of clusters.
 """
 
 from recsim_tf.core.models.explanations import Explained, Explanation, explanation_of
