@@ -1,8 +1,8 @@
 """One log: a table that NumPy makes, read once, then fitted, validated, judged and written back.
 
 Readers meet two of six candidates in each of 3 to 10 steps. They click on any number of them: by
-their country, the page that they are on, the quality of the document, and a taste for its topic
-that nobody sees. They read what they click on for some minutes. The table has ids such as 007,
+their country, the page that they are on, the quality of the document, and whether they like its topic,
+which nobody sees. They read what they click on for some minutes. The table has ids such as 007,
 timestamps, a column that nobody reads, empty cells for a tenth of the countries and a fiftieth of
 the minutes, and the probability with which the old policy showed the slate; a second one has the
 candidates. The model is the right one, so that estimates are within their standard errors, and
@@ -39,13 +39,14 @@ _STEPS = (3, 10)  # the fewest and the most of a session
 _COUNTRIES, _TABS = ("DE", "FR", "NA"), ("home", "search")
 _COUNTRY_PROBS, _SEARCH_PROB = (0.5, 0.3, 0.2), 0.4
 _NO_COUNTRY, _NO_MINUTES = 0.1, 0.02
+_LIKES_PROB = 0.4  # of the topic; others dislike it as much
 _SHARPNESS = {"old": 0.5, "new": 2.0}
 _FEATURES = np.random.default_rng(0).standard_normal([_NUM_DOCUMENTS, 2]).astype(np.float32)
 TRUTH = {
     "users.country": ([-0.5, 0.0, 0.6], "real"),
     "users.search": (0.8, "real"),
     "users.quality": (0.7, "real"),
-    "users.spread": (0.9, "positive"),
+    "users.taste": (0.9, "positive"),
     "users.level": (-1.0, "real"),
     "users.minutes": ([0.5, 0.4], "real"),
     "users.noise": (0.6, "positive"),
@@ -61,7 +62,8 @@ def simulate(generator: np.random.Generator, num_sessions: int, policy: str) -> 
     shape = (num_sessions, _STEPS[1])
     length = generator.integers(_STEPS[0], _STEPS[1] + 1, num_sessions)
     country = generator.choice(len(_COUNTRIES), num_sessions, p=_COUNTRY_PROBS)
-    taste = generator.normal(0, value["spread"], num_sessions)
+    likes = generator.random(num_sessions) < _LIKES_PROB
+    taste = np.where(likes, value["taste"], -value["taste"])
     tab = (generator.random(shape) < _SEARCH_PROB).astype(int)
     keys = generator.random([*shape, _NUM_DOCUMENTS])
     candidates = np.sort(np.argpartition(keys, _NUM_CANDIDATES, axis=2)[..., :_NUM_CANDIDATES])
@@ -156,7 +158,7 @@ class Reader(NamedTuple):
     """What a reader draws, and the state, [B] each."""
 
     country: Any
-    taste: Any
+    likes: Any
     tab: Any
 
 
@@ -174,20 +176,20 @@ class Reads(NamedTuple):
 
 
 class Readers(recsim_tf.UserModel):
-    """Readers of a country, on a page, with a taste."""
+    """Readers of a country, on a page, who like a topic or do not."""
 
     country: Any = recsim_tf.parameter((0.0, 0.0, 0.0), rank=1)
     search: Any = recsim_tf.parameter(0.0)
     quality: Any = recsim_tf.parameter(0.0)
-    spread: Any = recsim_tf.parameter(1.0, above=0)
+    taste: Any = recsim_tf.parameter(1.0, above=0)
     level: Any = recsim_tf.parameter(0.0)
     minutes: Any = recsim_tf.parameter((0.0, 0.0), rank=1)
     noise: Any = recsim_tf.parameter(1.0, above=0)
 
     def initial_draws(self, num_users):
         probs = tf.broadcast_to(tf.constant(_COUNTRY_PROBS), [num_users, len(_COUNTRIES)])
-        taste = tfd.Normal(tf.zeros([num_users]), tf.ones([num_users]))
-        parts = Reader(tfd.Categorical(probs=probs), taste, self.page(num_users))
+        likes = tfd.Bernoulli(probs=tf.fill([num_users], _LIKES_PROB))
+        parts = Reader(tfd.Categorical(probs=probs), likes, self.page(num_users))
         return tfd.JointDistributionNamed(parts)
 
     def page(self, num_users):
@@ -198,7 +200,7 @@ class Readers(recsim_tf.UserModel):
         of_country = tf.one_hot(state.country, len(_COUNTRIES)) * self.per_user("country", 2)
         liking = self.per_user("search") * tf.cast(state.tab, tf.float32)
         liking += tf.reduce_sum(of_country, axis=1) + self.per_user("level")
-        taste = self.per_user("spread") * state.taste
+        taste = self.per_user("taste") * (2 * tf.cast(state.likes, tf.float32) - 1)
         scores = self.per_user("quality", 2) * quality + taste[:, tf.newaxis] * topic
         clicks = recsim_tf.choice.IndependentClicks()(scores + liking[:, tf.newaxis], slate.mask)
         level, effect = tf.unstack(self.per_user("minutes", 3), axis=-1)
@@ -210,7 +212,7 @@ class Readers(recsim_tf.UserModel):
         return Reads(clicked, clicked * draw.engagement_or(0.0))
 
     def innovation(self, state, slate, response):
-        return tfd.JointDistributionNamed(Page(self.page(state.taste.shape[0])))
+        return tfd.JointDistributionNamed(Page(self.page(state.likes.shape[0])))
 
     def update(self, state, slate, response, innovation):
         return state._replace(tab=innovation.tab)
@@ -340,13 +342,17 @@ def _table(seed: int, quick: bool) -> dict[str, Any]:
     }
     # The levels of countries are beside it.
     parameters["users.level"] = fitting.Parameter(TRUTH["users.level"][0], fixed=True)
-    draws = fitting.Draws(4 if quick else 50)
     search = fitting.LBFGS(2 if quick else 100, progress=False)
     train, held_out = log.split(0.2, seed)
     result = clock(
         "fit",
         lambda: fitting.fit(
-            _simulator(_STEPS[1]), parameters, train, likelihood=draws, search=search, seed=seed
+            _simulator(_STEPS[1]),
+            parameters,
+            train,
+            likelihood=fitting.Classes(),
+            search=search,
+            seed=seed,
         ),
     )
     truth = {name: value for name, (value, _) in TRUTH.items() if name != "users.level"}

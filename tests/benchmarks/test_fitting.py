@@ -25,6 +25,15 @@ def test_a_quick_recovery_prints_and_writes_its_figures(tmp_path):
     }
 
 
+def test_a_quick_study_of_one_log_brings_all_rows_back(tmp_path):
+    content, printed = quick_run(tmp_path, "fitting.py", "one_log")
+    figures = content["figures"]
+    assert figures["one_log.rows_back"] == content["own"]["rows"] > 2000
+    assert figures["one_log.max_z"] > 0
+    assert figures["one_log.peak_gb"] < 4
+    assert "context" in printed
+
+
 def test_a_quick_recovery_without_directions_prints_the_interest_step():
     result = recovery.hidden(seed=0, quick=True)
     assert 0 <= result["figures"]["max_relative_error"] < 1
