@@ -75,7 +75,7 @@ def test_episodes_are_read_as_they_are(folder, recorded, data):
         return
     assert found.num_sessions == len(records)
     found_logs = [from_trajectory(found.trajectory())]
-    # What agents saw is compiled for each log, and pieces are parsed in two passes, which takes long.
+    # What agents saw is compiled for each log, and pieces are parsed twice, which takes long.
     if data.draw(st.integers(0, 19)) == 0:
         found_logs.append(from_episodes(path, simulator))
         pieces = list(stream_episodes(path, simulator, 1).pieces())
