@@ -212,7 +212,7 @@ class Log(NamedTuple):
             rows = np.arange(self.num_sessions)[
                 rows if isinstance(rows, slice) else np.asarray(rows, None if len(rows) else int)
             ]
-        except IndexError as error:
+        except (IndexError, TypeError) as error:
             raise ValueError(
                 f"rows must be positions of the {self.num_sessions} sessions, got {shown(rows)}"
             ) from error

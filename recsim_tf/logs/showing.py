@@ -17,10 +17,10 @@ def rows(log: Any) -> dict[str, str]:
     """What a log has, by name: sessions, steps, documents, clicks, what is missing and what was
     dropped. At most 14 rows.
     """
-    if not isinstance(log.length, np.ndarray) or isinstance(log._slates, tuple):
-        return {
-            "fields": ", ".join(name for name in log._fields if tf.nest.flatten(getattr(log, name)))
-        }
+    is_known = isinstance(log.length, np.ndarray) and not isinstance(log._slates, tuple)
+    if not is_known or not len(log.length):
+        fields = [name for name in log._fields if name != "labels"]
+        return {"fields": ", ".join(name for name in fields if tf.nest.flatten(getattr(log, name)))}
     shown = (log.slate >= 0) if isinstance(log.shown, tuple) else log.shown
     counted = shown & log.active[..., np.newaxis]
     number, length = log.num_sessions, log.length
@@ -40,7 +40,7 @@ def rows(log: Any) -> dict[str, str]:
         summary["candidates"] = f"{log.candidates.shape[2]:,} a step"
     clicked = clicks(log)
     if clicked is not None:
-        share = clicked[counted].sum() / counted.sum()
+        share = clicked[counted].sum() / max(counted.sum(), 1)
         summary["clicks"] = f"{share:.2%} of the documents shown"
         if not isinstance(log.engagement, tuple):
             unknown = np.isnan(log.engagement[counted & clicked])

@@ -74,3 +74,48 @@ def test_the_engagement_with_each_document_that_is_clicked_is_scored():
         np.testing.assert_array_equal(seen[-1], clicked)
     sample = random.sample(joint, random.as_seed(0))
     assert sample.engagement.shape == sample.choice.purchased.shape == (2, 3)
+
+
+def test_what_a_log_does_not_know_is_not_scored_and_has_no_gradient():
+    choices = MultinomialLogit(no_click_mass=0.4)(tf.constant(SCORES))
+    choice = tf.constant([1, 2])
+    minutes = tf.constant([np.nan, 2.5], tf.float64)
+    spread = tf.constant([0.5, 0.5], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(spread)
+        log_prob = choose(spread=spread).log_prob(ChoiceAndEngagement(choice, minutes))
+    known = tfd.LogNormal(INTEREST[1, 2], spread[1]).log_prob(minutes[1])
+    expected = choices.log_prob(choice) + tf.stack([tf.zeros_like(known), known])
+    np.testing.assert_allclose(log_prob, expected, rtol=1e-12)
+    gradient = tape.gradient(log_prob, spread)
+    assert gradient[0] == 0
+    assert np.isfinite(gradient[1])
+    assert gradient[1] != 0
+
+
+def test_unknown_counts_and_ratings_of_several_documents_are_not_scored():
+    scores = tf.constant(SCORES[:1])
+    clicks, clicked = tfd.Independent(tfd.Bernoulli(logits=scores), 1), tf.constant([[1, 1, 0]])
+    rates, logits = tf.constant([[1.0, 2.0, 3.0]], tf.float64), tf.zeros([1, 3, 5], tf.float64)
+    for distribution, parameter, drawn in (
+        (tfd.Poisson, rates, tf.constant([[np.nan, 4.0, np.nan]], tf.float64)),
+        (lambda each: tfd.Categorical(logits=each), logits, tf.constant([[-1, 4, -1]])),
+    ):
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(parameter)
+            amounts = distribution(parameter)
+            joint = with_engagement(clicks, lambda weights, amounts=amounts: amounts)
+            log_prob = joint.log_prob(ChoiceAndEngagement(clicked, drawn))
+            known = amounts.log_prob(tf.fill([1, 3], tf.cast(4, drawn.dtype)))[:, 1]
+        np.testing.assert_allclose(log_prob, clicks.log_prob(clicked) + known, rtol=1e-12)
+        gradient = tape.gradient(log_prob, parameter)
+        np.testing.assert_allclose(gradient, tape.gradient(known, parameter), rtol=1e-12)
+        assert np.any(gradient)
+
+
+def test_a_model_reads_another_value_in_the_place_of_what_is_unknown():
+    floats = ChoiceAndEngagement(None, tf.constant([np.nan, 2.5, 0.0]))
+    np.testing.assert_array_equal(floats.engagement_or(7.0), [7, 2.5, 0])
+    integers = ChoiceAndEngagement(None, tf.constant([-1, 2, 0]))
+    np.testing.assert_array_equal(integers.engagement_or(7.0), [7, 2, 0])
+    assert integers.engagement_or(7.0).dtype == tf.int32

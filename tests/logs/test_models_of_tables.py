@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+import recsim_tf
 from recsim_tf import Clicks, Simulator, UserModel, fitting, logs, policies
 from recsim_tf.choice import MultinomialLogit, with_engagement
 from recsim_tf.fitting.checks.choices import predict_choices
@@ -113,3 +114,38 @@ def test_a_table_of_choices_and_dwell_times_is_scored_as_what_was_simulated():
     np.testing.assert_array_equal(predictions.logged, simulated.response.choice)
     chosen = np.take_along_axis(predictions.probs, log.response[0][..., np.newaxis], axis=-1)
     np.testing.assert_allclose(predictions.log_prob, np.log(chosen[..., 0]), rtol=1e-5)
+
+
+class Watchers(Viewers):
+    """Viewers whose watching depends on a parameter, which choices do not."""
+
+    patience: float = recsim_tf.parameter(1.0)
+
+    def response(self, state, slate):
+        length = tf.gather(LENGTH, slate.documents) * self.per_user("patience")[:, tf.newaxis]
+        return with_engagement(
+            MultinomialLogit(no_click_mass=1.0)(tf.zeros_like(length), slate.mask),
+            lambda clicked: tfd.LogNormal(tf.reduce_sum(clicked * length, axis=1), 0.5),
+        )
+
+
+def test_a_fit_leaves_out_what_a_log_does_not_know():
+    simulator = Simulator(Watchers(), Ids(len(LENGTH)), slate_size=2, num_candidates=3)
+    simulated = logs.simulated_log(simulator, 200, 3, seed=0)
+    is_known = np.arange(200) % 2 == 0
+    choice, engagement = simulated.response
+    some = np.where(is_known[:, np.newaxis], engagement, np.float32(np.nan))
+    log = simulated._replace(response=(choice, some))
+    log_prob = fitting.session_log_prob(simulator, log)
+    known = fitting.session_log_prob(simulator, simulated.take(is_known))
+    np.testing.assert_allclose(log_prob.numpy()[is_known], known, rtol=1e-6)
+    # Elsewhere it is that of the choices, which are uniform over two documents and none.
+    expected = -np.log(3) * log.length[~is_known]
+    np.testing.assert_allclose(log_prob.numpy()[~is_known], expected, rtol=1e-5)
+    parameters = {"users.patience": fitting.Parameter(start=0.5)}
+    of_some = fitting.fit(simulator, parameters, log).estimates["users.patience"]
+    of_known = fitting.fit(simulator, parameters, simulated.take(is_known))
+    of_known = of_known.estimates["users.patience"]
+    assert abs(of_some.value - of_known.value) < 1e-3 * of_known.standard_error
+    assert of_some.standard_error == pytest.approx(of_known.standard_error, rel=1e-3)
+    assert abs(of_some.value - 1) < 3 * of_some.standard_error

@@ -93,7 +93,7 @@ def read_separated(path: str, sep: str = ",", texts: Sequence[str] = (), **argum
         with _opened(path) as file:
             quoting = arguments.get("quoting", csv.QUOTE_MINIMAL)
             lines = csv.reader(file, delimiter=sep, quoting=quoting)
-            rows = (row for row in lines if row)
+            rows = (row for row in lines if not _is_blank(row))
             if arguments.get("header", "infer") == "infer" and arguments.get("names") is None:
                 # pandas renames the second of two columns of one name.
                 frame.columns = next(rows)
@@ -121,11 +121,16 @@ def line_of_row(path: str, row: int) -> int:
         lines = csv.reader(file)
         number, end = -1, 0
         for cells in lines:
-            number += bool(cells)
+            number += not _is_blank(cells)
             if number == row + 1:
                 return end + 1
             end = lines.line_num
     return 0
+
+
+def _is_blank(cells: Sequence[str]) -> bool:
+    """Whether a line has nothing or spaces alone, which pandas leaves out."""
+    return not cells or (len(cells) == 1 and not cells[0].strip())
 
 
 def _opened(path: str) -> IO[str]:

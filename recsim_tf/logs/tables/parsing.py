@@ -158,7 +158,7 @@ def sorted_ids(ids: Iterable[str]) -> list[str]:
 def _id_text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, float):  # NumPy's float64 among them.
+    if isinstance(value, float | np.floating):
         # Whole numbers become floats where some cells of their column are empty.
         if not abs(value) <= float(LARGEST_WHOLE):
             return ""

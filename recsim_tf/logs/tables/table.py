@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from recsim_tf.choice import ClicksAndPurchases
+from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.core.base.validation import check_at_least, check_different, check_plain
 from recsim_tf.core.distributions.joint import record
@@ -251,7 +252,11 @@ def _check_arguments(
     check_plain("drop_invalid", drop_invalid, bool)
     if document_ids is not None:
         check_different("document_ids", document_ids)
-        check_different("document_ids", list(parsing.id_texts(document_ids)))
+        texts = list(parsing.id_texts(document_ids))
+        if "" in texts:
+            wrong = shown(document_ids[texts.index("")])
+            raise ValueError(f"document_ids must be a list of names or ids, got {wrong}")
+        check_different("document_ids", texts)
     check_different("attributes", attributes)
 
 

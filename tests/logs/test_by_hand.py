@@ -1,0 +1,181 @@
+"""Logs made by hand, and parts of logs."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf import logs
+from recsim_tf.logs import Log, SlateLogProbs
+from tests.logs import everything
+from tests.refusals import assert_refused
+
+LOG = everything.log()
+
+
+def propensity(**fields):
+    return LOG._replace(propensity=LOG.propensity._replace(**fields))
+
+
+def changed(array, at, value):
+    array = np.array(array)
+    array[at] = value
+    return array
+
+
+REFUSALS = [
+    (LOG._replace(length=[2, 1]), r"log must have sessions with slates: length \[S\], and shown"),
+    (LOG._replace(length=LOG.length[:0]), "log must have sessions with slates"),
+    (LOG._replace(shown=(), slate=()), "log must have sessions with slates"),
+    (LOG._replace(shown=LOG.shown[0]), "log must have sessions with slates"),
+    (LOG._replace(length=np.array([2, 0])), r"length must be .* in \[1, 2\], got 0 of session 1"),
+    (LOG._replace(length=np.array([3, 1])), r"length must be .* in \[1, 2\], got 3 of session 0"),
+    (LOG._replace(length=np.array([2, np.nan])), "length must be whole numbers .* got nan of"),
+    (
+        LOG._replace(length=np.array([2.0, 1.0])),
+        r"length must be integers \[2\], got float64",
+    ),
+    (LOG._replace(shown=LOG.shown * 1), r"shown must be bool \[2, 2, 2\], got int64 \[2, 2, 2\]"),
+    (LOG._replace(departed=LOG.departed[:1]), r"departed must be bool \[2\], got bool \[1\]"),
+    (LOG._replace(initial=np.zeros(3)), r"initial must be of the 2 sessions of the log, got float"),
+    (
+        LOG._replace(documents=LOG.documents[..., :1]),
+        r"documents must be of the positions of slates, \[2, 2, 2\], got int32 \[2, 2, 1\]",
+    ),
+    (
+        LOG._replace(response=[1, 2]),
+        r"response must be of the sessions and steps of the log, \[2, 2\], got int",
+    ),
+    (
+        LOG._replace(engagement=LOG.engagement[..., 0]),
+        r"engagement must be numbers \[2, 2, 2\], ",
+    ),
+    (LOG._replace(discount=np.ones([2, 2, 1])), r"discount must be numbers \[2, 2\], got float64"),
+    (LOG._replace(reward=LOG.reward[..., 0]), r"reward must be numbers \[2, 2, 1\] or \[2, 2, 2\]"),
+    (LOG._replace(reward=LOG.reward.astype(str)), r"reward must be numbers .*, got <?str"),
+    (
+        LOG._replace(candidates=LOG.candidates[..., :2]),
+        r"candidates must be integers \[2, 2, 3\], got int32 \[2, 2, 2\]",
+    ),
+    (
+        LOG._replace(slate=changed(LOG.slate, (1, 0, 1), 3)),
+        "slate must hold .* below the number of candidates, 3, got 3 at session 1, step 0, pos",
+    ),
+    (
+        LOG._replace(slate=changed(LOG.slate, (1, 0), 0)),
+        "slate must hold a document once in a step, got 0 at session 1, step 0, position 1",
+    ),
+    (
+        LOG._replace(candidates=changed(LOG.candidates, (0, 1), 0)),
+        "candidates must hold a document once in a step, got 0 at session 0, step 1",
+    ),
+    (
+        LOG._replace(reward=changed(LOG.reward, (0, 1, 0), 1)),
+        "reward of an empty position must be 0, got 1 at session 0, step 1, position 0",
+    ),
+    (
+        LOG._replace(discount=np.full([2, 2], 1.5)),
+        r"discount must be in \[0, 1\], got 1.5 at session 0, step 0",
+    ),
+    (propensity(slate=LOG.propensity.prefix), r"propensity.slate must be numbers \[2, 2\], got fl"),
+    (propensity(prefix=LOG.propensity.slate), r"propensity.prefix must be numbers \[2, 2, 2\], go"),
+    (propensity(set=LOG.propensity.set - 2), "propensity.set must be at least propensity.slate, g"),
+    (
+        propensity(slate=LOG.propensity.slate - 0.1, set=()),
+        "propensity.prefix of the last position must be propensity.slate, got",
+    ),
+]
+
+
+@pytest.mark.parametrize(("log", "message"), REFUSALS)
+def test_a_log_that_contradicts_itself_is_refused_by_field(log, message):
+    assert_refused(log.check, message)
+
+
+def test_what_follows_the_end_of_a_session_does_not_count():
+    reward = changed(LOG.reward, (1, 1), np.nan)
+    discount = changed(np.ones([2, 2]), (1, 1), 7)
+    LOG._replace(reward=reward, discount=discount).check()
+
+
+def test_a_policy_that_never_shows_a_slate_may_be_judged():
+    never = np.full(LOG.shown.shape, -np.inf)
+    LOG._replace(target=SlateLogProbs(never[..., 0], never)).check()
+
+
+def test_sessions_may_be_taken_by_positions_or_a_slice():
+    longer, shorter = LOG.take(slice(1)), LOG.take(slice(1, None))
+    assert (longer.num_sessions, longer.max_length) == (1, 2)
+    assert (shorter.num_sessions, shorter.max_length) == (1, 1)
+    assert list(shorter.labels.session) == ["a"]
+    assert list(shorter.labels.user) == ["v"]
+    for rows in ([1], np.array([False, True]), slice(-1, None)):
+        tf.nest.map_structure(np.testing.assert_array_equal, LOG.take(rows), shorter)
+    assert LOG.take([]).num_sessions == LOG.take(slice(0)).num_sessions == 0
+    for rows in ([2], [0.5], np.ones(3, bool), 1):
+        assert_refused(lambda rows=rows: LOG.take(rows), "rows must be positions of the 2 sessions")
+
+
+MISSING = [
+    ("response", r"what users did \(clicks, or chosen documents\)"),
+    ("reward", "rewards"),
+    ("observation", "candidates, as agents saw them,"),
+    ("engagement", "engagement, such as dwell times or ratings,"),
+    ("propensity", "propensities"),
+    ("slate", "slate"),
+]
+
+
+@pytest.mark.parametrize(("field", "name"), MISSING)
+def test_what_a_caller_needs_is_named(field, name):
+    assert LOG.require("fit", field) is LOG
+    empty = SlateLogProbs() if field == "propensity" else ()
+    lacks = LOG._replace(**{field: empty})
+    message = rf"^fit needs a log with {name}, got none$|^fit needs a log with {name} got none$"
+    assert_refused(lambda: lacks.require("fit", "length", field), message)
+
+
+def test_a_log_of_a_table_is_an_episode_of_rlds():
+    for session, episode in enumerate(logs.to_rlds(LOG)):
+        steps = list(episode["steps"].as_numpy_iterator())
+        length = LOG.length[session]
+        assert len(steps) == length + 1
+        assert [step["is_last"] for step in steps] == [False] * length + [True]
+        assert steps[-1]["is_terminal"] == LOG.departed[session]
+        for step, values in enumerate(steps[:-1]):
+            np.testing.assert_array_equal(values["action"], LOG.slate[session, step])
+            assert values["reward"] == LOG.reward[session, step].sum()
+            seen = values["observation"]
+            np.testing.assert_array_equal(
+                seen["documents"], LOG.observation.documents[session, step]
+            )
+            assert set(seen["user"]) == {"country", "age", "hour", "page"}
+
+
+def test_a_log_of_a_table_is_a_data_set_of_minari(tmp_path, monkeypatch):
+    minari = pytest.importorskip("minari", reason="Minari is not installed")
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    about = {"author": "us", "author_email": "us@shop.example", "algorithm_name": "popular"}
+    about |= {"code_permalink": "shop.example/code", "description": "Clicks of a shop."}
+    logs.to_minari(LOG, "shop/clicks-v0", **about)
+    stored = minari.load_dataset("shop/clicks-v0")
+    assert stored.total_episodes == 2
+    assert stored.total_steps == LOG.num_steps
+    for session, episode in enumerate(stored.iterate_episodes()):
+        length = LOG.length[session]
+        np.testing.assert_array_equal(episode.actions, LOG.slate[session, :length])
+        np.testing.assert_allclose(episode.rewards, LOG.reward[session, :length].sum(axis=1))
+        documents = episode.observations["documents"]
+        np.testing.assert_array_equal(
+            documents[:length], LOG.observation.documents[session, :length]
+        )
+        np.testing.assert_array_equal(documents[length], documents[length - 1])
+        assert episode.terminations[-1] == LOG.departed[session]
+        assert episode.truncations[-1] != LOG.departed[session]
+
+
+def test_exports_name_what_a_log_lacks():
+    for export in (logs.to_rlds, lambda log: logs.to_minari(log, "a/b-v0")):
+        for field in ("observation", "slate", "reward", "departed"):
+            lacks = LOG._replace(**{field: ()})
+            assert_refused(lambda export=export, lacks=lacks: export(lacks), "needs a log with")
+    assert isinstance(LOG, Log)
