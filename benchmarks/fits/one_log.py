@@ -1,10 +1,10 @@
 """One log: a table that NumPy makes, read once, then fitted, validated, judged and written back.
 
 Readers meet two of six candidates in each of 3 to 10 steps. They click on any number of them: by
-their country, the page that they are on, the quality of the document, and whether they like its topic,
-which nobody sees. They read what they click on for some minutes. The table has ids such as 007,
-timestamps, a column that nobody reads, empty cells for a tenth of the countries and a fiftieth of
-the minutes, and the probability with which the old policy showed the slate; a second one has the
+their country, the page that they are on, the quality of the document, and whether they like its
+topic, which nobody sees. They read what they click on for some minutes. The table has ids such as
+007, timestamps, a column that nobody reads, empty cells for a tenth of the countries and a fiftieth
+of the minutes, and the probability with which the old policy showed the slate; a second one has the
 candidates. The model is the right one, so that estimates are within their standard errors, and
 NumPy also says what a new policy would earn.
 

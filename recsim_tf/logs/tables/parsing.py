@@ -160,9 +160,10 @@ def _id_text(value: Any) -> str:
         return value
     if isinstance(value, float | np.floating):
         # Whole numbers become floats where some cells of their column are empty.
-        if not abs(value) <= float(LARGEST_WHOLE):
+        number = float(value)
+        if not abs(number) <= LARGEST_WHOLE:
             return ""
-        return str(int(value)) if value == int(value) else str(value)
+        return str(int(number)) if number.is_integer() else str(value)
     return str(value)
 
 
