@@ -151,6 +151,8 @@ def test_a_log_of_a_table_is_an_episode_of_rlds():
             assert set(seen["user"]) == {"country", "age", "hour", "page"}
 
 
+# Minari advises to name an environment.
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_log_of_a_table_is_a_data_set_of_minari(tmp_path, monkeypatch):
     minari = pytest.importorskip("minari", reason="Minari is not installed")
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
