@@ -160,9 +160,10 @@ def _id_text(value: Any) -> str:
         return value
     if isinstance(value, float | np.floating):
         # Whole numbers become floats where some cells of their column are empty.
-        if not abs(value) <= float(LARGEST_WHOLE):
+        exact = float(value)
+        if not abs(exact) <= LARGEST_WHOLE:
             return ""
-        return str(int(value)) if value == int(value) else str(value)
+        return str(int(exact)) if exact == int(exact) else str(value)
     return str(value)
 
 
