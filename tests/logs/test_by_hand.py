@@ -151,14 +151,11 @@ def test_a_log_of_a_table_is_an_episode_of_rlds():
             assert set(seen["user"]) == {"country", "age", "hour", "page"}
 
 
-# Minari advises to name an environment.
-@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.filterwarnings("ignore:.* is (set to )?None:UserWarning")
 def test_a_log_of_a_table_is_a_data_set_of_minari(tmp_path, monkeypatch):
     minari = pytest.importorskip("minari", reason="Minari is not installed")
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
-    about = {"author": "us", "author_email": "us@shop.example", "algorithm_name": "popular"}
-    about |= {"code_permalink": "shop.example/code", "description": "Clicks of a shop."}
-    logs.to_minari(LOG, "shop/clicks-v0", **about)
+    logs.to_minari(LOG, "shop/clicks-v0", description="Clicks of a shop.")
     stored = minari.load_dataset("shop/clicks-v0")
     assert stored.total_episodes == 2
     assert stored.total_steps == LOG.num_steps

@@ -122,7 +122,8 @@ class Watchers(Viewers):
     patience: float = recsim_tf.parameter(1.0)
 
     def response(self, state, slate):
-        length = tf.gather(LENGTH, slate.documents) * self.per_user("patience")[:, tf.newaxis]
+        patience = tf.reshape(self.per_user("patience"), [-1, 1])
+        length = patience * tf.gather(LENGTH, slate.documents)
         return with_engagement(
             MultinomialLogit(no_click_mass=1.0)(tf.zeros_like(length), slate.mask),
             lambda clicked: tfd.LogNormal(tf.reduce_sum(clicked * length, axis=1), 0.5),
@@ -139,9 +140,12 @@ def test_a_fit_leaves_out_what_a_log_does_not_know():
     log_prob = fitting.session_log_prob(simulator, log)
     known = fitting.session_log_prob(simulator, simulated.take(is_known))
     np.testing.assert_allclose(log_prob.numpy()[is_known], known, rtol=1e-6)
-    # Elsewhere it is that of the choices, which are uniform over two documents and none.
-    expected = -np.log(3) * log.length[~is_known]
-    np.testing.assert_allclose(log_prob.numpy()[~is_known], expected, rtol=1e-5)
+    # Elsewhere it is that of the choices.
+    chosen = np.take_along_axis(log.documents, np.minimum(choice, 1)[..., np.newaxis], axis=2)
+    of_minutes = tfd.LogNormal(LENGTH[chosen[..., 0]], 0.5).log_prob(engagement)
+    of_minutes = np.where(log.active & (choice < 2), of_minutes, 0).sum(axis=1)
+    expected = fitting.session_log_prob(simulator, simulated) - of_minutes
+    np.testing.assert_allclose(log_prob[~is_known], expected[~is_known], rtol=1e-4)
     parameters = {"users.patience": fitting.Parameter(start=0.5)}
     of_some = fitting.fit(simulator, parameters, log).estimates["users.patience"]
     of_known = fitting.fit(simulator, parameters, simulated.take(is_known))

@@ -86,9 +86,10 @@ def _check_probabilities(
 ) -> None:
     """Refuses probabilities that contradict each other."""
     values = {field: cells[role][rows.order] for field, role in roles.items() if role in cells}
-    for field in (name for name in roles if name in ("slate", "set") and name in values):
-        role, differs = roles[field], ~rows.same_in_step(values[field])
-        refuse(differs, role, "be the same in all rows of a slate", f"{role} differs")
+    for field, role in roles.items():
+        if field in values and field in ("slate", "set"):
+            differs = ~rows.same_in_step(values[field])
+            refuse(differs, role, "be the same in all rows of a slate", f"{role} differs")
     if rows.slate_size == 1:
         first, *rest = [*values] or [""]
         for field in rest:

@@ -160,10 +160,10 @@ def _id_text(value: Any) -> str:
         return value
     if isinstance(value, float | np.floating):
         # Whole numbers become floats where some cells of their column are empty.
-        number = float(value)
-        if not abs(number) <= LARGEST_WHOLE:
+        exact = float(value)
+        if not abs(exact) <= LARGEST_WHOLE:
             return ""
-        return str(int(number)) if number.is_integer() else str(value)
+        return str(int(exact)) if exact == int(exact) else str(value)
     return str(value)
 
 

@@ -16,12 +16,15 @@ NUM_EXAMPLES = 2000 if settings.get_current_profile_name() == "smoke" else 50
 SUBJECTS: set[str] = set()
 
 
-def reads(*readers: Callable) -> Callable:
-    """A decorator: the test is about these readers."""
+def reads(*readers: Callable, share: float = 1) -> Callable:
+    """A decorator: the test is about these readers. One whose examples take long may have a share
+    of them.
+    """
+    num_examples = round(share * NUM_EXAMPLES)
     SUBJECTS.update(reader.__name__ for reader in readers)
 
     def decorated(test: Callable) -> Callable:
-        return settings(max_examples=NUM_EXAMPLES)(given(data=st.data())(test))
+        return settings(max_examples=num_examples)(given(data=st.data())(test))
 
     return decorated
 

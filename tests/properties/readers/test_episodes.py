@@ -61,7 +61,8 @@ def damaged_episodes(draw, records: list[bytes]) -> list[bytes]:
     return [*records[:index], example.SerializeToString(), *records[index + 1 :]]
 
 
-@reads(episodes.read, from_episodes, from_trajectory, stream_episodes)
+# TensorFlow takes a quarter of a second to open the file of an example some five times.
+@reads(episodes.read, from_episodes, from_trajectory, stream_episodes, share=0.1)
 def test_episodes_are_read_as_they_are(folder, recorded, data):
     simulator, records = recorded
     path = folder / "damaged.tfrecord"
