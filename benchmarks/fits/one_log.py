@@ -452,16 +452,17 @@ def _padding(length: np.ndarray) -> dict[str, float]:
 
 
 def _feed(task: Task) -> dict[str, Any]:
-    """A fit of a model of the feed."""
+    """The first iterations of a fit of a model of the feed."""
     from fits import feed
 
     folder = Path(task.path)
     log, num_sessions = feed.read(folder), 300 if task.quick else None
     log = log.take(slice(num_sessions))
-    most = 1 if task.padded else 8
-    with mock.patch.object(lengths.groups_by_length, "__defaults__", (most,)):
+    # Nothing is worth a further shape where all sessions are padded to the longest.
+    worth = np.inf if task.padded else lengths._WORTH
+    with mock.patch.object(lengths, "_WORTH", worth):
         started = time.process_time()
-        search = fitting.LBFGS(2 if task.quick else 10, progress=False)
+        search = fitting.LBFGS(1 if task.quick else 3, progress=False)
         result = fitting.fit(
             feed.simulator(folder),
             feed.starts(),
