@@ -84,8 +84,8 @@ def test_what_a_log_does_not_know_is_not_scored_and_has_no_gradient():
     with tf.GradientTape() as tape:
         tape.watch(spread)
         log_prob = choose(spread=spread).log_prob(ChoiceAndEngagement(choice, minutes))
-    known = tfd.LogNormal(INTEREST[1, 2], spread[1]).log_prob(minutes[1])
-    expected = choices.log_prob(choice) + tf.stack([tf.zeros_like(known), known])
+    of_second = tfd.LogNormal(INTEREST[1, 2], spread[1]).log_prob(minutes[1])
+    expected = choices.log_prob(choice) + tf.stack([tf.zeros_like(of_second), of_second])
     np.testing.assert_allclose(log_prob, expected, rtol=1e-12)
     gradient = tape.gradient(log_prob, spread)
     assert gradient[0] == 0
@@ -106,10 +106,10 @@ def test_unknown_counts_and_ratings_of_several_documents_are_not_scored():
             amounts = distribution(parameter)
             joint = with_engagement(clicks, lambda weights, amounts=amounts: amounts)
             log_prob = joint.log_prob(ChoiceAndEngagement(clicked, drawn))
-            known = amounts.log_prob(tf.fill([1, 3], tf.cast(4, drawn.dtype)))[:, 1]
-        np.testing.assert_allclose(log_prob, clicks.log_prob(clicked) + known, rtol=1e-12)
+            of_second = amounts.log_prob(tf.fill([1, 3], tf.cast(4, drawn.dtype)))[:, 1]
+        np.testing.assert_allclose(log_prob, clicks.log_prob(clicked) + of_second, rtol=1e-12)
         gradient = tape.gradient(log_prob, parameter)
-        np.testing.assert_allclose(gradient, tape.gradient(known, parameter), rtol=1e-12)
+        np.testing.assert_allclose(gradient, tape.gradient(of_second, parameter), rtol=1e-12)
         assert np.any(gradient)
 
 

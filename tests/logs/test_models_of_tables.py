@@ -138,8 +138,8 @@ def test_a_fit_leaves_out_what_a_log_does_not_know():
     some = np.where(is_known[:, np.newaxis], engagement, np.float32(np.nan))
     log = simulated._replace(response=(choice, some))
     log_prob = fitting.session_log_prob(simulator, log)
-    known = fitting.session_log_prob(simulator, simulated.take(is_known))
-    np.testing.assert_allclose(log_prob.numpy()[is_known], known, rtol=1e-6)
+    expected_known = fitting.session_log_prob(simulator, simulated.take(is_known))
+    np.testing.assert_allclose(log_prob.numpy()[is_known], expected_known, rtol=1e-6)
     # Elsewhere it is that of the choices.
     chosen = np.take_along_axis(log.documents, np.minimum(choice, 1)[..., np.newaxis], axis=2)
     of_minutes = tfd.LogNormal(LENGTH[chosen[..., 0]], 0.5).log_prob(engagement)

@@ -101,7 +101,7 @@ def read_open_bandit(
     position = faults.whole_numbers("position", 1, _NUM_POSITIONS).astype(np.int32)
     click = faults.whole_numbers("click", 0, 1).astype(np.int32)
     propensity = faults.numbers("propensity_score", lambda x: (x > 0) & (x <= 1), "be in (0, 1]")
-    time, valid = parsing.timestamps(frame["timestamp"])
+    time, valid, _ = parsing.timestamps(frame["timestamp"])
     valid &= np.abs(time) < 2.0**63  # Of nanoseconds.
     faults.refuse(~valid, "timestamp", "be a date (ISO 8601)", "invalid timestamp")
     features, categories = [], []

@@ -114,11 +114,12 @@ def _check_probabilities(
         refuse(below, role, "be at least that of the slate in its order", f"{role} too small")
 
 
-def _close(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+def _close(probs: np.ndarray, expected: np.ndarray) -> np.ndarray:
     """bool [M]: whether probabilities agree, as `Log.check` has it."""
     with np.errstate(divide="ignore"):
-        first, second = np.log(one), np.log(two)
-    return (one == two) | np.isclose(first, second, LOG_ROUNDING, LOG_ROUNDING)
+        logs, expected_logs = np.log(probs), np.log(expected)
+    same = np.isclose(logs, expected_logs, LOG_ROUNDING, LOG_ROUNDING)
+    return (probs == expected) | same
 
 
 def _refuse_decrease(

@@ -103,7 +103,7 @@ def read_candidates(table: Any, columns: Mapping[str, str], session_ids: np.ndar
             columns[role], parsing.is_whole, "be a whole number", read=parsing.exact_numbers
         )
     elif role == "timestamp":
-        step, valid = parsing.timestamps(frame[columns[role]])
+        step, valid, _ = parsing.timestamps(frame[columns[role]])
         faults.refuse(~valid, columns[role], "be a number or a date (ISO 8601)", "")
     names = [name for name in frame.columns if name not in place]
     allowed = "be a finite number that float32 holds"

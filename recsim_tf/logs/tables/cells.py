@@ -96,6 +96,7 @@ class Cells:
         self.session = session
         # By role, arrays [R]: positions int64 from 0, flags bool, others float64.
         self.values: dict[str, np.ndarray] = {}
+        self.are_dates = False  # the timestamps
         self._first_position = first_position
 
     def __contains__(self, role: str) -> bool:
@@ -168,7 +169,8 @@ class Cells:
     def _timestamp(self) -> None:
         if "timestamp" in self:
             column = self.columns["timestamp"]
-            self.values["timestamp"], valid = parsing.timestamps(self.frame[column])
+            times, valid, self.are_dates = parsing.timestamps(self.frame[column])
+            self.values["timestamp"] = times
             allowed = "be a number or a date (ISO 8601)"
             self.faults.refuse(~valid, column, allowed, "invalid timestamp")
 

@@ -69,23 +69,23 @@ def flags(column: Any) -> np.ndarray:
     return numbers(column)
 
 
-def timestamps(column: Any) -> tuple[np.ndarray, np.ndarray]:
+def timestamps(column: Any) -> tuple[np.ndarray, np.ndarray, bool]:
     """Points in time that can be compared, float64 or int64 [R], numbers as they are or dates as
-    nanoseconds since 1970 in UTC; and where there is one, bool [R].
+    nanoseconds since 1970 in UTC; where there is one, bool [R]; and whether they are dates.
     """
     pd = pandas()
     if not pd.api.types.is_datetime64_any_dtype(column):
         values = exact_numbers(column)
         if np.isfinite(values).all() or pd.api.types.is_numeric_dtype(column):
-            return values, np.isfinite(values)
+            return values, np.isfinite(values), False
         # ISO text. Where neither reads all rows, the reading with fewer faults tells which ones
         # they are.
         dates = _dates(column)
         if dates.isna().sum() > (~np.isfinite(values)).sum():
-            return values, np.isfinite(values)
+            return values, np.isfinite(values), False
         column = dates
     dates = pd.to_datetime(column, utc=True).dt.tz_localize(None)
-    return dates.to_numpy("datetime64[ns]").astype(np.int64), dates.notna().to_numpy()
+    return dates.to_numpy("datetime64[ns]").astype(np.int64), dates.notna().to_numpy(), True
 
 
 def _dates(column: Any) -> Any:
@@ -100,12 +100,6 @@ def _dates(column: Any) -> Any:
         return dates(column)
     has_zone = np.array(zoned)
     return dates(column.where(has_zone)).where(has_zone, dates(column.where(~has_zone)))
-
-
-def are_dates(column: Any) -> bool:
-    """Whether `timestamps` takes a column for dates."""
-    is_numeric = pandas().api.types.is_numeric_dtype(column)
-    return not is_numeric and not np.isfinite(numbers(column)).all()
 
 
 def is_empty(column: Any) -> np.ndarray:

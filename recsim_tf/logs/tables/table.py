@@ -224,7 +224,7 @@ def from_table(
             document=vocabulary,
             step=rows.by_step(cells["step"]).astype(np.int64) if "step" in columns else (),
             time=rows.by_position(cells["timestamp"]) if "timestamp" in columns else (),
-            dates="timestamp" in columns and parsing.are_dates(frame[columns["timestamp"]]),
+            dates=cells.are_dates,
             attributes=tuple(attributes),
             texts=texts | texts_of_steps,
             dropped=faults.dropped,

@@ -80,11 +80,9 @@ def find_visits(rows: Rows, cells: Cells, how: TableVisits) -> tuple[Rows, Visit
     visits do not begin one after the other are refused; an end before the last timestamp raises a
     ValueError.
     """
-    column = cells.frame[cells.columns["timestamp"]]
-    are_dates = parsing.are_dates(column)
-    seconds = _OF_DATES if are_dates else how.unit
+    seconds = _OF_DATES if cells.are_dates else how.unit
     times = cells["timestamp"][rows.order]
-    end = _end(how.end, times, are_dates)
+    end = _end(how.end, times, cells.are_dates)
     steps, visits = _numbered(rows, cells, times, how, seconds)
     late = visits["session"].duplicated() & (visits["time"].diff() <= 0)
     allowed = "increase from visit to visit"
@@ -154,10 +152,9 @@ def _end(end: Any, times: np.ndarray, are_dates: bool) -> Any:
     last = times.max()
     if end is None:
         return last
-    column = pandas().Series([end])
-    values, valid = parsing.timestamps(column)
+    values, valid, is_date = parsing.timestamps(pandas().Series([end]))
     kind = "a date" if are_dates else "a number"
-    if not valid.all() or parsing.are_dates(column) != are_dates:
+    if not valid.all() or is_date != are_dates:
         raise ValueError(f"end must be {kind}, as the timestamps, got {end!r}")
     if values[0] < last:
         raise ValueError(f"end must not be before the last timestamp of the table, got {end!r}")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from recsim_tf.logs import from_table
+from recsim_tf.logs import from_table, to_table
 from tests.logs import everything
 from tests.refusals import assert_refused
 
@@ -71,6 +71,14 @@ def test_times_alone_tell_the_steps_of_rows_that_stand_in_their_order():
     # Steps tell their order, wherever rows stand.
     same = from_table(backwards.assign(step=[1, 0, 0]), COLUMNS | TIMES)
     np.testing.assert_array_equal(same.documents, log.documents)
+
+
+def test_numbers_stay_numbers_where_a_faulty_time_is_dropped():
+    frame = visits([3, 4, "soon"]).assign(session=list("aab"), step=[0, 1, 0])
+    log = from_table(frame, COLUMNS | TIMES, drop_invalid=True)
+    assert not log.labels.dates
+    assert log.labels.dropped == {"invalid timestamp": 1}
+    np.testing.assert_array_equal(to_table(log)["timestamp"], [3, 4])
 
 
 TWICE = everything.table().rename(columns={"user": "document"})

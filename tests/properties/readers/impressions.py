@@ -116,6 +116,7 @@ def arguments_of(roles: set[str]) -> dict[str, Any]:
 def compared(log: Log, expected: dict[str, Session], roles: set[str]) -> None:
     """Requires of a log the sessions of the reference."""
     assert list(log.labels.session) == list(expected)
+    assert log.labels.dates == ("date" in roles)
     for number, session in enumerate(expected.values()):
         assert log.length[number] == len(session.steps)
         assert log.departed[number] == session.departed
@@ -157,10 +158,10 @@ def _compared_step(log: Log, at: tuple[int, int], step: Step, roles: set[str]) -
     for role, value in step.probabilities.items():
         log_probs = log.target if role.startswith("target") else log.propensity
         field = role.removeprefix("target_").removeprefix("propensity").removeprefix("_")
-        found = np.exp(getattr(log_probs, field or "slate")[at])
+        probs = np.exp(getattr(log_probs, field or "slate")[at])
         if isinstance(value, dict):
-            found, value = found[list(value)], list(value.values())
-        np.testing.assert_allclose(found, value, rtol=1e-4)
+            probs, value = probs[list(value)], list(value.values())
+        np.testing.assert_allclose(probs, value, rtol=1e-4)
     if step.candidates is not None:
         offered = log.labels.document[log.candidates[at]]
         assert dict(zip(offered, log.observation.documents[at][:, 0], strict=True)) == (

@@ -84,10 +84,10 @@ def test_feedback_is_read_as_it_is(data):
         assert log.shown[at].sum() == len(places)
         assert log.reward[at][places].tolist() == list(of_round.rewards.values())
         for name, values in of_round.probabilities.items():
-            found = np.exp(getattr(log.propensity, fields[name])[at])
+            probs = np.exp(getattr(log.propensity, fields[name])[at])
             expected_probs = values[0] if name == "pscore" else values
-            found = found if name == "pscore" else found[places]
-            np.testing.assert_allclose(found, expected_probs, rtol=1e-4)
+            probs = probs if name == "pscore" else probs[places]
+            np.testing.assert_allclose(probs, expected_probs, rtol=1e-4)
         if of_round.target is not None:
             np.testing.assert_allclose(np.exp(log.target.slate[at]), min(of_round.target, 1))
         if of_round.context is not None:

@@ -64,25 +64,23 @@ def test_tables_are_read_as_they_are(data):
             lambda: find(rows, roles=of_times, dates="date" in roles, **options)
         )
     names = ("row", "column", changed or "row", *(["without a fault"] if drops else ()))
-    found = read_or_none(lambda: from_table(table_of(rows), **arguments), expected, *names)
-    if found is not None:
-        compared(found, expected, roles)
+    log = read_or_none(lambda: from_table(table_of(rows), **arguments), expected, *names)
+    if log is not None:
+        compared(log, expected, roles)
         sessions = len({references.id_or_none(row["session"]) for row in rows})
-        assert sum(found.labels.dropped.values()) == sessions - found.num_sessions
+        assert sum(log.labels.dropped.values()) == sessions - log.num_sessions
 
 
 @reads(from_table)
 def test_candidates_are_read_as_they_are(data):
-    roles = roles_of(data.draw) - {"timestamp"} | {"step"}
+    roles = roles_of(data.draw) - {"timestamp", "date"} | {"step"}
     rows = damaged(data.draw, SLATES, {name: CELLS[name] for name in ("document", "step")})
     offered = damaged(data.draw, OFFERED, CANDIDATES)[:: data.draw(st.sampled_from((1, -1)))]
-    expected = found_or_none(
-        lambda: references.impressions(rows, roles=roles - {"date"}, candidates=offered)
-    )
+    expected = found_or_none(lambda: references.impressions(rows, roles=roles, candidates=offered))
     frame = pd.DataFrame(offered, dtype=object)
-    arguments = arguments_of(roles - {"date"}) | {"candidates": frame}
-    found = read_or_none(
+    arguments = arguments_of(roles) | {"candidates": frame}
+    log = read_or_none(
         lambda: from_table(table_of(rows), **arguments), expected, "row", "column", "candidates"
     )
-    if found is not None:
-        compared(found, expected, roles)
+    if log is not None:
+        compared(log, expected, roles)

@@ -52,7 +52,7 @@ def rounds(feedback: dict, action_dist: list | None) -> list[Round]:
     are_whole = all(key.lstrip("-").isdigit() for key in by_round)
     order = sorted(by_round, key=int if are_whole else str)
     ranks = {key: rank for rank, key in enumerate(order)}
-    found = []
+    read = []
     for key, slate in by_round.items():
         places = dict(sorted(slate.items()))
         require(max(places) < slots)
@@ -67,8 +67,8 @@ def rounds(feedback: dict, action_dist: list | None) -> list[Round]:
         _require_consistent(probabilities, slots)
         target = targets[places[0]] if not is_slates else None
         context = contexts[ranks[key]] if contexts is not None else None
-        found.append(Round(actions, rewards, probabilities, target, context))
-    return found
+        read.append(Round(actions, rewards, probabilities, target, context))
+    return read
 
 
 def _require_consistent(probabilities: dict[str, list[float]], slots: int) -> None:

@@ -62,7 +62,7 @@ def impressions(
     sizes = [len(slate) for of in slates.values() for slate in of.values()]
     size = slate_size or max(sizes)
     offered = None if candidates is None else _candidates(candidates, set(slates))
-    found = {}
+    sessions = {}
     for name, of in slates.items():
         steps = []
         for key, slate in of.items():
@@ -74,21 +74,21 @@ def impressions(
                 require(len(set(step.documents.values())) == len(step.documents))
                 step = step._replace(candidates=features)
             steps.append(step)
-        found[name] = _session(by_session[name], steps, roles)
-    return found
+        sessions[name] = _session(by_session[name], steps, roles)
+    return sessions
 
 
 def without_faults(rows: list[dict], **arguments: Any) -> dict[str, Session]:
     """The sessions that have no fault, each by itself."""
-    found = {}
+    sound = {}
     for name in dict.fromkeys(id_or_none(row["session"]) for row in rows):
         try:
             of_session = [row for row in rows if id_or_none(row["session"]) == name]
-            found |= impressions(of_session, **arguments)
+            sound |= impressions(of_session, **arguments)
         except Faulty:
             continue
-    require(found)
-    return found
+    require(sound)
+    return sound
 
 
 def id_or_none(cell: Any) -> str | None:
@@ -100,7 +100,7 @@ def id_or_none(cell: Any) -> str | None:
 
 def _slates(rows: list[dict], roles: set[str], dates: bool) -> dict[Any, dict[int, dict]]:
     """The rows of a session by what tells a step, in order, and by position."""
-    found: dict[Any, dict[int, dict]] = {}
+    slates: dict[Any, dict[int, dict]] = {}
     times: dict[Any, Any] = {}
     last = -math.inf
     for row in rows:
@@ -111,13 +111,13 @@ def _slates(rows: list[dict], roles: set[str], dates: bool) -> dict[Any, dict[in
                 require(time >= last)
                 key = last = time
             times[key] = min(time, times.get(key, math.inf))
-        slate = found.setdefault(key, {})
+        slate = slates.setdefault(key, {})
         position = whole(row["position"], 0, 2**31)
         require(position not in slate)
         slate[position] = row
-    steps = sorted(found)
+    steps = sorted(slates)
     require([times[key] for key in steps] == sorted(times.values()) if times else True)
-    return {key: dict(sorted(found[key].items())) for key in steps}
+    return {key: dict(sorted(slates[key].items())) for key in steps}
 
 
 def _date(cell: Any) -> float:
@@ -169,33 +169,35 @@ def _step(slate: dict[int, dict], roles: set[str], multiple_clicks: bool, size: 
 
 
 def _probabilities(slate: dict[int, dict], roles: set[str], size: int) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    probabilities: dict[str, Any] = {}
     for role in SLATE_ROLES:
         if role in roles:
             values = [number(row[role]) for row in slate.values()]
             low = 0 if role.startswith("target") else 1e-300
             require(min(values) == max(values) and low <= values[0] <= 1)
-            found[role] = values[0]
+            probabilities[role] = values[0]
     for role in POSITION_ROLES:
         if role in roles:
-            found[role] = {position: number(row[role]) for position, row in slate.items()}
-            require(all(0 < value <= 1 for value in found[role].values()))
-    whole_slate = found.get("propensity")
-    if "propensity_prefix" in found:
-        values = list(found["propensity_prefix"].values())
+            probabilities[role] = {position: number(row[role]) for position, row in slate.items()}
+            require(all(0 < value <= 1 for value in probabilities[role].values()))
+    whole_slate = probabilities.get("propensity")
+    if "propensity_prefix" in probabilities:
+        values = list(probabilities["propensity_prefix"].values())
         pairs = zip([1.0, *values], values, strict=False)
         require(all(value <= before * (1 + 1e-5) for before, value in pairs))
         if whole_slate is None:
             whole_slate = min(values)
         difference = abs(math.log(min(values)) - math.log(whole_slate))
         require(difference <= _CLOSE * (1 + abs(math.log(whole_slate))))
-    if "propensity_set" in found and whole_slate is not None:
-        require(math.log(found["propensity_set"]) >= math.log(whole_slate) - _CLOSE)
+    if "propensity_set" in probabilities and whole_slate is not None:
+        require(math.log(probabilities["propensity_set"]) >= math.log(whole_slate) - _CLOSE)
     if size == 1:
         # All of them are the same of one document.
-        values = [v if isinstance(v, float) else v[0] for k, v in found.items() if k[0] == "p"]
+        values = [
+            v if isinstance(v, float) else v[0] for k, v in probabilities.items() if k[0] == "p"
+        ]
         require(not values or np.allclose(np.log(values), np.log(values[0]), _CLOSE, _CLOSE))
-    return found
+    return probabilities
 
 
 def _session(rows: list[dict], steps: list[Step], roles: set[str]) -> Session:
@@ -213,15 +215,15 @@ def _session(rows: list[dict], steps: list[Step], roles: set[str]) -> Session:
 
 def _candidates(rows: list[dict], sessions: set[str]) -> dict[tuple[str, int], dict[str, Any]]:
     """The price by document, by session and step."""
-    found: dict[tuple[str, int], dict[str, Any]] = {}
+    offered: dict[tuple[str, int], dict[str, Any]] = {}
     for row in rows:
         document, step, price = identity(row["document"]), whole(row["step"]), float32(row["price"])
         session = id_or_none(row["session"])
         if session in sessions:
-            of_step = found.setdefault((session, step), {})
+            of_step = offered.setdefault((session, step), {})
             require(document not in of_step)
             of_step[document] = price
-    require(found)
-    counts = Counter(map(len, found.values()))
+    require(offered)
+    counts = Counter(map(len, offered.values()))
     most = max(sorted(counts), key=lambda size: counts[size])
-    return {key: of for key, of in found.items() if len(of) == most}
+    return {key: of for key, of in offered.items() if len(of) == most}
