@@ -91,4 +91,5 @@ def test_episodes_are_read_as_they_are(folder, recorded, data):
             assert choices == features["draws/response"]
             assert log.slate[session, : len(steps)].tolist() == features["slate"]
             earned = log.reward[session, : len(steps)].sum(axis=1)
-            np.testing.assert_allclose(earned, np.ravel(features["reward"]), rtol=1e-6)
+            # Rewards by position add up to them, but for a rounding.
+            np.testing.assert_allclose(earned, np.ravel(features["reward"]), 1e-4, 1e-4)
