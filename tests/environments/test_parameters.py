@@ -100,7 +100,7 @@ def log_of(simulator):
     """The log of simulated sessions."""
     policy = random_policy(simulator)
     run = compiled(lambda seed: simulator.rollout(policy, NUM_SESSIONS, NUM_STEPS, seed))
-    return from_trajectory(run(random.as_seed(0)), simulator.documents.shared)
+    return from_trajectory(run(random.as_seed(0)), simulator)
 
 
 def acts(environment_id, name):

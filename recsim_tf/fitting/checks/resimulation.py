@@ -82,8 +82,10 @@ class Resimulation:
         last_day = windows(log)
         self._cuts = Cuts(log, last_day) if self.users_leave else None
         groups = groups_by_length(log.length)
-        # Of each group its longest session, and how many are simulated at once.
+        # Of each group the steps of its longest session, and how many are simulated at once.
         self._ends = np.array([log.length[group].max() for group in groups])
+        # A user may stay for longer than all who were logged.
+        self._ends[-1] = log.max_length
         self._sizes = [min(self._size, len(group)) for group in groups]
 
         def run(rows, last, seed, num_steps, stages, is_observed):
