@@ -115,6 +115,10 @@ class BatchLikelihood(LogLikelihood):
         self._batches = Batches(
             log, self._as_trajectory, self.batch_size, self.dtype, is_whole, scores_once
         )
+        # One graph is for all lengths, but under XLA, and where all innovations are kept.
+        is_static = likelihood.jit_compile or likelihood.sums_innovations
+        is_static |= len(self._batches.shapes) == 1
+        self._free_axes = (1,) if is_static else (0, 1)
         names = [name.removeprefix("users.") for name in fitted.parameters]
         # Made once: pieces of a stream come again in every pass.
         self._prepare = compiled(lambda draw: prepared_by(fitted.simulator.users, draw, names))
@@ -239,7 +243,8 @@ class BatchLikelihood(LogLikelihood):
         num_cores = num_side_by_side()
         batches = self._batches.by_length(distinct=True)
         for num_steps, of_shape in itertools.groupby(batches, lambda chosen: chosen.num_steps):
-            if num_cores == 1 or not is_several[num_steps]:
+            is_alone = num_cores == 1 and len(is_several) == 1
+            if is_alone or not is_several[num_steps]:
                 for chosen in of_shape:
                     yield _as_numpy(self.value_and_gradients(chosen.batch()))
                 continue
@@ -248,10 +253,10 @@ class BatchLikelihood(LogLikelihood):
                 # Compiled once for any number of batches, and of sessions that they are taken from.
                 values_and_gradients = self._values_and_gradients.get_concrete_function(
                     sessions._replace(
-                        initial=_of_any_number(sessions.initial, axis=0),
-                        transitions=_of_any_number(sessions.transitions, axis=1),
+                        initial=_of_any_number(sessions.initial, 0),
+                        transitions=_of_any_number(sessions.transitions, *self._free_axes),
                     ),
-                    _of_any_number(choices, axis=0),
+                    _of_any_number(choices, 0),
                 )
                 results = _as_numpy(values_and_gradients(sessions, choices))
                 for number in range(len(several)):
@@ -265,12 +270,14 @@ class BatchLikelihood(LogLikelihood):
         return side_by_side(of_choice)(choices)
 
 
-def _of_any_number(nest: Nest, axis: int) -> Nest:
-    """The specs of tensors that have any length along an axis."""
-    return tf.nest.map_structure(
-        lambda leaf: tf.TensorSpec([*leaf.shape[:axis], None, *leaf.shape[axis + 1 :]], leaf.dtype),
-        nest,
-    )
+def _of_any_number(nest: Nest, *axes: int) -> Nest:
+    """The specs of tensors that have any length along some axes."""
+
+    def spec(leaf: tf.Tensor) -> tf.TensorSpec:
+        shape = [None if axis in axes else size for axis, size in enumerate(leaf.shape)]
+        return tf.TensorSpec(shape, leaf.dtype)
+
+    return tf.nest.map_structure(spec, nest)
 
 
 def _as_numpy(nest: Nest) -> Nest:

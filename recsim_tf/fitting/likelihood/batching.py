@@ -12,6 +12,9 @@ from recsim_tf.logs.lengths import groups_by_length
 from recsim_tf.logs.log import Log, Sessions
 from recsim_tf.logs.trajectories import concatenated
 
+# Sessions of a batch where a log is divided by lengths, so that its longest ones fill few more.
+_MOST_SESSIONS = 512
+
 
 class Batch(NamedTuple):
     """Sessions that are scored at once."""
@@ -104,19 +107,8 @@ class Batches:
         if len(groups) == 1:
             is_several = len(lengths) > self.batch_size
             return [_Shape(self.log.max_length, self.batch_size, is_several)]
-        ends = [int(lengths[group].max()) for group in groups]
-        # The most sessions of a group in one piece; half of them, so that two cores have work.
-        most = np.max(
-            [
-                np.bincount(np.searchsorted(ends, each), minlength=len(ends))
-                for each in self.log.lengths
-            ],
-            axis=0,
-        )
-        return [
-            _Shape(end, min(self.batch_size, -(-int(number) // 2)), True)
-            for end, number in zip(ends, most, strict=True)
-        ]
+        size = min(self.batch_size, _MOST_SESSIONS)
+        return [_Shape(int(lengths[group].max()), size, True) for group in groups]
 
     def _groups_of(self, log: Log) -> list[_Group]:
         """The groups of the sessions of a piece that have sessions."""
