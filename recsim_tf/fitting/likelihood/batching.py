@@ -1,4 +1,4 @@
-"""Batches of the sessions of a log, each padded to its own longest session."""
+"""Batches of the sessions of a log, each of sessions of similar lengths."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -12,7 +12,8 @@ from recsim_tf.logs.lengths import groups_by_length
 from recsim_tf.logs.log import Log, Sessions
 from recsim_tf.logs.trajectories import concatenated
 
-# Sessions of a batch where a log is divided by lengths, so that its longest ones fill few more.
+# The most sessions of a batch where a log is divided by lengths: its longest ones are few, and a
+# batch is filled up.
 _MOST_SESSIONS = 512
 
 
