@@ -1,47 +1,13 @@
 """Estimates of a policy's value with their intervals and verdicts."""
 
-import functools
 import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow_probability as tfp
 
 from recsim_tf.ope.diagnostics import WITH_CARE, Verdict, WeightDiagnostics
-from recsim_tf.support.means import error_of_draws
+from recsim_tf.support.means import Mean, error_of_draws
 from recsim_tf.support.tables import number, text_table
-
-_LEAST_SKEWNESS = 1e-6
-
-
-class Mean(NamedTuple):
-    """A mean over sessions, with what is known of its error."""
-
-    value: float
-    error: float  # its standard error
-    freedom: float = 1e6  # degrees of freedom of the standard error
-    skewness: float = 0.0  # of the error's distribution
-
-    @classmethod
-    def of(cls, sessions: np.ndarray, further: float = 0.0) -> "Mean":
-        """Of float64 [S], with the standard error of a further part."""
-        centred = sessions - sessions.mean()
-        own = centred.std(ddof=1) / np.sqrt(len(sessions))
-        total = np.hypot(own, further)
-        third = (centred**3).mean() / len(sessions) ** 2
-        skewness = third / total**3 if total else 0.0
-        return cls(float(sessions.mean()), float(total), len(sessions) - 1, float(skewness))
-
-    def interval(self, level: float) -> tuple[float, float]:
-        """Student's interval of a level in (0, 1), corrected for the skewness that a few heavy
-        weights bring (Hall 1992, On the Removal of Skewness by Transformation).
-        """
-        ends = _quantile(self.freedom, level) * np.array([1.0, -1.0])
-        if abs(self.skewness) > _LEAST_SKEWNESS:
-            cubed = 1 + self.skewness * (ends - self.skewness / 6)
-            ends = 3 / self.skewness * (np.cbrt(cubed) - 1)
-        low, high = self.value - self.error * ends
-        return float(low), float(high)
 
 
 class Gain(NamedTuple):
@@ -78,14 +44,14 @@ class Estimate(NamedTuple):
         """An estimate with an interval of a level in (0, 1), believed if it has no faults."""
         low, high = mean.interval(level)
         verdict = Verdict.of(mean.value, (high - low) / 2, *faults)
-        return cls(mean.value, mean.error, (low, high), verdict)
+        return cls(mean.value, mean.standard_error, (low, high), verdict)
 
     @classmethod
     def of_sessions(
         cls, sessions: np.ndarray, level: float, *faults: str, draws: Any = ()
     ) -> "Estimate":
         """The mean of sessions [S]; if they are simulated, with `draws` as of the field."""
-        found = cls.of(Mean.of(sessions, _error_of_draws(draws)), level, *faults)
+        found = cls.of(_mean(sessions, draws), level, *faults)
         return found._replace(sessions=sessions, draws=draws)
 
     def beyond(self, logged: np.ndarray, level: float) -> "Estimate":
@@ -97,7 +63,7 @@ class Estimate(NamedTuple):
         paired by session.
         """
         draws = self.draws - other.draws if np.ndim(self.draws) == 2 else ()
-        mean = Mean.of(self.sessions - other.sessions, _error_of_draws(draws))
+        mean = _mean(self.sessions - other.sessions, draws)
         return Gain(mean.value, mean.interval(level))
 
     def figures(self) -> dict[str, Any]:
@@ -227,15 +193,10 @@ class Results(dict[str, Result]):
         return "\n\n".join(parts)
 
 
-@functools.cache
-def _quantile(freedom: float, level: float) -> float:
-    """Of Student's t, the upper end of the central interval."""
-    student = tfp.distributions.StudentT(np.float64(freedom), np.float64(0), np.float64(1))
-    return float(student.quantile(0.5 + level / 2))
-
-
-def _error_of_draws(draws: Any) -> float:
-    return error_of_draws(draws) if np.ndim(draws) == 2 else 0.0
+def _mean(sessions: np.ndarray, draws: Any) -> Mean:
+    """The mean of sessions [S], with the error of draws [D, b] of the parameters, or of () none."""
+    mean = Mean.of(sessions, is_skewed=True)
+    return mean.with_error(error_of_draws(draws)) if np.ndim(draws) == 2 else mean
 
 
 def between(interval: tuple[float, float]) -> str:

@@ -10,7 +10,8 @@ from recsim_tf.core.base.types import Policy, Transition
 from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.ope.diagnostics import Verdict
-from recsim_tf.ope.results import Estimate, Gain, Mean
+from recsim_tf.ope.results import Estimate, Gain
+from recsim_tf.support.means import Mean
 
 # Standard errors that a model may be off where it can be seen.
 _ERRORS = 3.0
@@ -107,9 +108,8 @@ class Simulations:
         sessions, draws = self._new
         estimate = Estimate.of_sessions(sessions, level, fault, draws=draws)
         log = Mean.of(logged)
-        beyond = Mean(
-            estimate.value - log.value, float(np.hypot(estimate.standard_error, log.error))
-        )
+        beyond = Mean(estimate.value - log.value, estimate.standard_error)
+        beyond = beyond.with_error(log.standard_error)
         estimate = estimate._replace(gain=Gain(beyond.value, beyond.interval(level)))
         if self._old is not None:
             return estimate
@@ -122,7 +122,7 @@ class Simulations:
             return ""
         simulated, log = Mean.of(self._old[0]), Mean.of(logged)
         gap = simulated.value - log.value
-        if abs(gap) <= _ERRORS * np.hypot(simulated.error, log.error):
+        if abs(gap) <= _ERRORS * np.hypot(simulated.standard_error, log.standard_error):
             return ""
         return f"the model is {abs(gap / log.value):.1%} off on the logging policy itself"
 
@@ -135,8 +135,8 @@ class Simulations:
         (new, new_draws), (old, old_draws) = self._new, self._old
         draws = new_draws - old_draws if np.ndim(new_draws) == 2 else ()
         gain, log = Estimate.of_sessions(new - old, level, draws=draws), Mean.of(logged)
-        error = float(np.hypot(gain.standard_error, log.error))
-        estimate = Estimate.of(Mean(log.value + gain.value, error), level)
+        total = Mean(log.value + gain.value, gain.standard_error).with_error(log.standard_error)
+        estimate = Estimate.of(total, level)
         if off := self._off(logged):
             estimate = estimate._replace(verdict=estimate.verdict.with_care(off))
         return estimate._replace(

@@ -1,6 +1,95 @@
-"""Errors of means over sessions."""
+"""Means over sessions, and how far they may be off."""
+
+import functools
+import math
+from typing import NamedTuple, Self
 
 import numpy as np
+import tensorflow_probability as tfp
+
+_LEAST_SKEWNESS = 1e-6
+
+
+class Mean(NamedTuple):
+    """A mean, and what is known of its error.
+
+    Its interval is Student's, since the standard error is an estimate too. Three things can be
+    added to it. Sessions of one user are not independent, so `Mean.of` takes the sessions of a
+    group together. A few heavy weights make the error skewed, so `Mean.of` can correct for that. A
+    model whose parameters were fitted has an error that more sessions do not make smaller, so
+    `with_error` adds it.
+    """
+
+    value: float
+    standard_error: float  # NaN for a single group
+    degrees: float = math.inf  # degrees of freedom of the standard error
+    skewness: float = 0.0  # of the error's distribution, where intervals are corrected for it
+
+    @classmethod
+    def of(
+        cls, values: np.ndarray, groups: np.ndarray | None = None, is_skewed: bool = False
+    ) -> Self:
+        """The mean of numbers, one for each session.
+
+        Args:
+          values: float [S].
+          groups: int [S], whose sessions they are, in [0, G), where a user has several; None where
+            sessions are independent.
+          is_skewed: whether intervals are corrected for the skewness of the numbers.
+        """
+        if groups is None:
+            return cls.of_ratio(values, np.ones(len(values)), is_skewed)
+        return cls.of_ratio(np.bincount(groups, values), np.bincount(groups), is_skewed)
+
+    @classmethod
+    def of_ratio(cls, sums: np.ndarray, counts: np.ndarray, is_skewed: bool = False) -> Self:
+        """The ratio of two sums over independent groups, such as clicks a step, with the standard
+        error of a ratio estimator (Cochran 1977, Sampling Techniques, equation 6.13).
+
+        Args:
+          sums, counts: float [G]; groups that count nothing are left out.
+          is_skewed: as for `of`.
+        """
+        sums, counts = np.asarray(sums, np.float64), np.asarray(counts, np.float64)
+        sums, counts = sums[counts > 0], counts[counts > 0]
+        number, total = len(counts), counts.sum()
+        if not number:
+            return cls(math.nan, math.nan)
+        value = float(sums.sum() / total)
+        if number < 2 or not math.isfinite(value):
+            return cls(value, math.nan)
+        residuals = sums - value * counts
+        error = float(np.sqrt(number / (number - 1) * (residuals**2).sum()) / total)
+        skewness = 0.0
+        if is_skewed and error:
+            skewness = float((residuals**3).sum() / total**3 / error**3)
+        return cls(value, error, number - 1, skewness)
+
+    def with_error(self, further: float) -> Self:
+        """The mean with a further, independent and normal error, such as that of parameters."""
+        total = float(np.hypot(self.standard_error, further))
+        part = self.standard_error / total if total else 1.0
+        return self._replace(standard_error=total, skewness=self.skewness * part**3)
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """The interval of a level in (0, 1): Student's, corrected for `skewness` (Hall 1992, On the
+        Removal of Skewness by Transformation).
+        """
+        ends = _quantile(self.degrees, level) * np.array([1.0, -1.0])
+        if abs(self.skewness) > _LEAST_SKEWNESS:
+            cubed = 1 + self.skewness * (ends - self.skewness / 6)
+            ends = 3 / self.skewness * (np.cbrt(cubed) - 1)
+        low, high = self.value - self.standard_error * ends
+        return float(low), float(high)
+
+
+@functools.cache
+def _quantile(degrees: float, level: float) -> float:
+    """The upper end of the central interval of Student's t, or of a normal distribution."""
+    place = np.float64(0), np.float64(1)
+    normal = tfp.distributions.Normal(*place)
+    student = normal if math.isinf(degrees) else tfp.distributions.StudentT(degrees, *place)
+    return float(student.quantile(0.5 + level / 2))
 
 
 def error_of_draws(returns: np.ndarray) -> float:

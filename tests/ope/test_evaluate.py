@@ -6,8 +6,8 @@ import pytest
 from recsim_tf import ope
 from recsim_tf.logs.densities import densities
 from recsim_tf.ope.evaluation import Judged, chosen_estimators
-from recsim_tf.ope.results import Mean
 from recsim_tf.policies import Deterministic, random_policy
+from recsim_tf.support.means import Mean
 from tests.ope.worlds import CLICKS, log_of_clicks, near
 from tests.rollout_policies import largest
 
@@ -62,15 +62,15 @@ def test_policies_are_compared_by_paired_sessions():
 def test_intervals_of_skewed_values_hold_their_mean():
     """Student's interval misses 11 %, and nearly always from below."""
     draws = np.random.default_rng(0).lognormal(sigma=1.3, size=[1000, 100])
-    ends = np.array([Mean.of(sessions).interval(0.95) for sessions in draws])
+    ends = np.array([Mean.of(sessions, is_skewed=True).interval(0.95) for sessions in draws])
     mean = np.exp(1.3**2 / 2)
     above, below = (ends[:, 0] > mean).mean(), (ends[:, 1] < mean).mean()
     assert above + below < 0.08
     assert below < 0.06
-    symmetric = Mean.of(np.arange(100.0))
+    symmetric = Mean.of(np.arange(100.0), is_skewed=True)
     np.testing.assert_allclose(np.mean(symmetric.interval(0.95)), symmetric.value)
     np.testing.assert_allclose(
-        np.ptp(symmetric.interval(0.95)), 2 * 1.9842 * symmetric.error, rtol=1e-4
+        np.ptp(symmetric.interval(0.95)), 2 * 1.9842 * symmetric.standard_error, rtol=1e-4
     )
 
 

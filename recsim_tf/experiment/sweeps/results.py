@@ -14,6 +14,7 @@ from recsim_tf.experiment.sweeps.sweep_folder import SweepDirectory
 from recsim_tf.experiment.sweeps.trial import FINISHED, Trial, TrialFiles, Variant
 from recsim_tf.logs.tables.parsing import pandas
 from recsim_tf.support.files import read_text, write_csv, write_json
+from recsim_tf.support.means import Mean
 
 _OPERATIVE = "operative_config.gin"
 _EVALUATION = "AverageEpisodeRewards/eval"
@@ -64,14 +65,11 @@ def interval_estimate(
     """
     sample = np.asarray(values, np.float64)
     if len(sample) < _LEAST_FOR_QUARTILES:
-        mean = sample.mean()
-        if len(sample) == 1:
-            method = MEAN_OF_SESSIONS
-            margin = stats.norm.ppf((1 + _CONFIDENCE) / 2) * standard_errors[0]
-        else:
-            method = MEAN
-            margin = stats.t.ppf((1 + _CONFIDENCE) / 2, len(sample) - 1) * stats.sem(sample)
-        return IntervalEstimate(float(mean), float(mean - margin), float(mean + margin), method)
+        one_seed = len(sample) == 1
+        of_seeds = Mean(float(sample[0]), standard_errors[0]) if one_seed else Mean.of(sample)
+        low, high = of_seeds.interval(_CONFIDENCE)
+        method = MEAN_OF_SESSIONS if one_seed else MEAN
+        return IntervalEstimate(of_seeds.value, low, high, method)
     interval = stats.bootstrap(
         (sample,),
         _interquartile_mean,

@@ -2,7 +2,7 @@
 predicted.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.checks.responses import ResponsePredictions, predict_responses
 from recsim_tf.logs.log import Log
+from recsim_tf.support.means import Mean
 
 
 class ChoicePredictions(NamedTuple):
@@ -68,34 +69,17 @@ def choices_among(predictions: ResponsePredictions, slate_size: int) -> ChoicePr
     )
 
 
-class Mean(NamedTuple):
-    """A mean over steps."""
-
-    value: float
-    standard_error: float  # between sessions; NaN for one session, or where the mean is not finite
-
-
 def mean_by_session(values: np.ndarray, counted: np.ndarray) -> Mean:
     """The mean of what is counted, with a standard error that is robust to dependence within
     sessions.
-
-    The mean is a ratio of sums over sessions, and its error that of a ratio estimator (Cochran
-    1977, "Sampling Techniques", equation 6.13).
 
     Args:
       values: float [S, ...].
       counted: bool [S, ...], somewhere true.
     """
-    count = counted.sum()
-    mean = float(np.sum(values, where=counted, dtype=np.float64) / count)
-    num_sessions = len(values)
-    if num_sessions < 2 or not np.isfinite(mean):
-        return Mean(mean, float("nan"))
     axes = tuple(range(1, values.ndim))
-    residuals = np.sum(values - mean, axis=axes, where=counted, dtype=np.float64)
-    return Mean(
-        mean, float(np.sqrt(num_sessions / (num_sessions - 1) * np.sum(residuals**2)) / count)
-    )
+    sums: Any = np.sum(values, axis=axes, where=counted, dtype=np.float64)
+    return Mean.of_ratio(sums, counted.sum(axis=axes))
 
 
 def is_one_of_k(predictions: ChoicePredictions, log: Log) -> bool:

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.fitting.checks.choices import Mean
 from recsim_tf.fitting.checks.dependence import document_effects
 from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.learners import boosting, logistic_regression, predicted
+from recsim_tf.support.means import Mean
 
 _FOLDS = 5
 # Documents clicked, and not clicked, from which a classifier learns anything.

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from recsim_tf.core.nests import fields_of
-from recsim_tf.fitting.checks.choices import Mean, mean_by_session
+from recsim_tf.fitting.checks.choices import mean_by_session
 from recsim_tf.logs.log import Log
+from recsim_tf.support.means import Mean
 
 _FIRST = 200  # events of the other log
 _LEAST = 1e-6  # probability

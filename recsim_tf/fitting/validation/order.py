@@ -7,8 +7,9 @@ import numpy as np
 
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting.checks.choices import Mean, mean_by_session, predict_choices
+from recsim_tf.fitting.checks.choices import mean_by_session, predict_choices
 from recsim_tf.logs.log import Log, repeat_last_step, take_steps
+from recsim_tf.support.means import Mean
 
 # Fits the models to a log, with these values of parameters fixed.
 Refit: TypeAlias = Callable[[Log, Mapping[str, Any]], Simulator]

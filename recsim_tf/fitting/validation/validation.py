@@ -15,7 +15,6 @@ from recsim_tf.core.nests import as_json
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.checks.choices import (
     Calibration,
-    Mean,
     calibrate,
     choices_among,
     logged_clicks,
@@ -33,6 +32,7 @@ from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.foretelling import Foretold, foretell, in_segment, nats
 from recsim_tf.fitting.validation.order import Order, Refit, what_order_tells
 from recsim_tf.logs.log import Log
+from recsim_tf.support.means import Mean
 
 _LEAST_SESSIONS, _LEAST_CLICKS = 50, 20
 _DISCRIMINATED = 3  # simulations

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from recsim_tf.fitting.checks.choices import Mean
 from recsim_tf.fitting.checks.predictive import PredictiveCheck
 from recsim_tf.fitting.validation.baselines import Prediction
 from recsim_tf.fitting.validation.discriminator import Discrimination
 from recsim_tf.fitting.validation.foretelling import Foretold
 from recsim_tf.fitting.validation.order import Order
+from recsim_tf.support.means import Mean
 from recsim_tf.support.tables import label
 
 TRUST, CARE, DOUBT, UNKNOWN = "trust", "with care", "do not trust", "cannot tell"

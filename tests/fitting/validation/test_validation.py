@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
-from recsim_tf.fitting.checks.choices import Mean
 from recsim_tf.fitting.report.validation_page import render
 from recsim_tf.fitting.validation import shuffle_steps, validate
 from recsim_tf.fitting.validation.baselines import Prediction
@@ -23,6 +22,7 @@ from recsim_tf.fitting.validation.verdicts import (
     predicts,
 )
 from recsim_tf.logs import simulated_log
+from recsim_tf.support.means import Mean
 from tests.fitting.shoppers import Shoppers
 from tests.worlds.clicks import Numbers
 

@@ -1,0 +1,56 @@
+"""Means, and how often their intervals hold."""
+
+import math
+
+import numpy as np
+import pytest
+
+from recsim_tf.support.means import Mean
+
+
+def test_a_mean_has_students_interval():
+    mean = Mean.of(np.array([1.0, 2.0, 3.0]))
+    assert mean.value == 2
+    assert mean.standard_error == pytest.approx(1 / math.sqrt(3))
+    # The 97.5 % quantile of Student's t with two degrees of freedom.
+    low, high = mean.interval()
+    assert (low, high) == pytest.approx(
+        (2 - 4.3026527 / math.sqrt(3), 2 + 4.3026527 / math.sqrt(3))
+    )
+
+
+def test_a_single_group_has_no_standard_error():
+    assert math.isnan(Mean.of(np.array([1.0])).standard_error)
+    assert math.isnan(Mean.of(np.arange(3.0), np.zeros(3, int)).standard_error)
+    assert math.isnan(Mean.of_ratio(np.zeros(2), np.zeros(2)).value)
+
+
+def test_sessions_of_a_user_count_together():
+    """Ten copies of each number tell no more than one."""
+    numbers = np.random.default_rng(0).normal(size=40)
+    users = np.repeat(np.arange(40), 10)
+    assert Mean.of(np.repeat(numbers, 10), users) == pytest.approx(Mean.of(numbers))
+    # A user with more sessions has more weight, as in the mean of all sessions.
+    values, users = np.array([1.0, 1.0, 1.0, 5.0, 3.0]), np.array([0, 0, 0, 1, 2])
+    assert Mean.of(values, users).value == values.mean()
+
+
+def test_intervals_by_user_hold_the_mean():
+    generator = np.random.default_rng(0)
+    users, held = np.repeat(np.arange(30), 5), []
+    for _ in range(400):
+        sessions = generator.normal(size=30)[users] + 0.5 * generator.normal(size=150)
+        by_session, by_user = Mean.of(sessions), Mean.of(sessions, users)
+        held.append([low <= 0 <= high for low, high in (by_session.interval(), by_user.interval())])
+    coverage = np.mean(held, axis=0)
+    assert coverage[0] < 0.7
+    assert abs(coverage[1] - 0.95) < 3 * math.sqrt(0.05 * 0.95 / 400)
+
+
+def test_a_further_error_widens_the_interval():
+    numbers = np.random.default_rng(0).lognormal(size=50)
+    mean = Mean.of(numbers, is_skewed=True)
+    wider = mean.with_error(3 * mean.standard_error)
+    assert wider.standard_error == pytest.approx(math.sqrt(10) * mean.standard_error)
+    assert wider.skewness == pytest.approx(mean.skewness / math.sqrt(10) ** 3)
+    assert np.ptp(wider.interval()) > 2 * np.ptp(mean.interval())
