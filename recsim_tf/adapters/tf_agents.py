@@ -32,6 +32,7 @@ from recsim_tf.core.runs import replicas
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step import turns
 from recsim_tf.core.step.session_source import SessionSource
+from recsim_tf.evaluation.baselines import rollout_policy
 
 
 class EnvironmentState(NamedTuple):
@@ -335,12 +336,11 @@ class SavedPolicy(_RolloutPolicy):
         )
 
 
-def rollout_policy(policy: tf_policy.TFPolicy | Policy) -> Policy:
+@rollout_policy.register
+def _(policy: tf_policy.TFPolicy) -> Policy:
     """A policy for `Simulator.rollout` and `Simulator.fold`, from one of TF-Agents.
 
-    A rollout policy passes through, and of a `TFSlatePolicy` it is the policy inside. Any other
-    policy of TF-Agents becomes a `StatefulPolicy`, which draws by TensorFlow's own generators.
+    Of a `TFSlatePolicy` it is the policy inside. Any other policy of TF-Agents becomes a
+    `StatefulPolicy`, which draws by TensorFlow's own generators.
     """
-    if isinstance(policy, TFSlatePolicy):
-        return policy.policy
-    return _RolloutPolicy(policy) if isinstance(policy, tf_policy.TFPolicy) else policy
+    return policy.policy if isinstance(policy, TFSlatePolicy) else _RolloutPolicy(policy)

@@ -1,6 +1,7 @@
 """Evaluation of policies: sessions of fresh users, measures of them, comparisons of values."""
 
-import recsim_tf._tf_agents  # noqa: F401  # It imports TF-Agents.
 from recsim_tf.evaluation.evaluation import Evaluation
+from recsim_tf.evaluation.value import value
+from recsim_tf.support.means import Mean
 
-__all__ = ["Evaluation"]
+__all__ = ["Evaluation", "Mean", "value"]

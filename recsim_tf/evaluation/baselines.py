@@ -2,11 +2,11 @@
 actions of which are checked.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import tensorflow as tf
-from tf_agents.policies import tf_policy
 
 from recsim_tf.core import nests, random
 from recsim_tf.core.base import validation
@@ -18,11 +18,26 @@ from recsim_tf.core.step.acting import act
 from recsim_tf.policies import BASELINES, Explanation, baseline_policy, explanation_of
 from recsim_tf.support.errors import UsageError, fault_location, one_line
 
-AnyPolicy: TypeAlias = Policy | tf_policy.TFPolicy
+# A policy for rollouts, or one that `rollout_policy` knows.
+AnyPolicy: TypeAlias = Any
 # A name of `recsim_tf.policies.BASELINES`, or a function or class that makes a policy.
 Baseline: TypeAlias = str | Callable[[Simulator], AnyPolicy]
 # Several of them, or a mapping from the names that tables show.
 Baselines: TypeAlias = Sequence[Baseline] | Mapping[str, Baseline]
+
+
+@functools.singledispatch
+def rollout_policy(policy: AnyPolicy) -> Policy:
+    """A policy for `Simulator.rollout` and `Simulator.fold`. A rollout policy passes through;
+    `recsim_tf.adapters.tf_agents` registers those of TF-Agents.
+    """
+    return policy
+
+
+def as_rollout(policy: AnyPolicy, num_users: int) -> tuple[Policy, Nest]:
+    """A policy for `Simulator.rollout` and its initial state, a nest of [num_users, ...]."""
+    policy = rollout_policy(policy)
+    return policy, initial_policy_state(policy, num_users)
 
 
 def named_baselines(argument: str, baselines: Baselines) -> dict[str, Baseline]:
@@ -75,7 +90,7 @@ def _made_policy(
         if fault_location(error) is not None:
             raise
         raise UsageError(f"{expected}: {one_line(error)}") from error
-    if isinstance(policy, tf_policy.TFPolicy):
+    if rollout_policy(policy) is not policy:
         return policy
     if not callable(policy):
         raise UsageError(f"{expected}, got {policy!r} in place of the policy")

@@ -176,24 +176,16 @@ class Comparison:
         return [{name: values[name] for name in names} for values in self._combinations]
 
 
-class JointValues(Comparison):
-    """A `Comparison` whose values go together: the first of each parameter, the second of each, and
-    so on, as draws of several parameters do.
-
-    Args:
-      values: of parameters of the environment's models, tables [N, ...] by name.
-      seed: an integer.
-      num_users: users of each row of the tables.
+def paired_draws(
+    simulator: Simulator, draws: Mapping[str, np.ndarray], num_users: int
+) -> Simulator:
+    """The simulator of D `num_users` users: the first `num_users` have the first of D draws of the
+    parameters, tables [D, ...] by name, and so on. In `random.paired(D, 1)` the users of each draw
+    are the same.
     """
-
-    def __init__(self, values: Mapping[str, np.ndarray], seed: int, num_users: int):
-        self._combinations = _dicts(values, zip(*values.values(), strict=True))
-        self._seeds = [random.as_seed(seed)]
-        self.num_users = num_users
-        self.settings = [
-            Setting(setting, seed, f"draw={number}")
-            for number, setting in enumerate(self._combinations)
-        ]
+    if simulator.documents.shared and simulator.users_per_world is None:
+        simulator = simulator.replaced(users_per_world=num_users)
+    return _of_rows(simulator, _dicts(draws, zip(*draws.values(), strict=True)), num_users)
 
 
 def _dicts(names: Iterable[str], rows: Iterable[Iterable]) -> list[dict[str, Any]]:

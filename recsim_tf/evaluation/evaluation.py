@@ -2,27 +2,44 @@
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.adapters.tf_agents import rollout_policy
 from recsim_tf.core import nests, random
 from recsim_tf.core.base import validation
-from recsim_tf.core.base.types import Nest, Policy, Transition, initial_policy_state
+from recsim_tf.core.base.types import Nest, Policy, Seed, SimulatorState, Transition
 from recsim_tf.core.runs import replicas
 from recsim_tf.core.runs.execution import compiled, side_by_side
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.evaluation.baselines import AnyPolicy
+from recsim_tf.evaluation.baselines import AnyPolicy, as_rollout, rollout_policy
 from recsim_tf.evaluation.comparison import Comparison
-from recsim_tf.evaluation.fitted import FittedModel
 from recsim_tf.evaluation.measures import Measures, PolicyResult, SessionSums
 from recsim_tf.evaluation.own_measures import OwnMeasures
+from recsim_tf.evaluation.value import value
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.means import Mean, error_of_draws
 
 # Users that are simulated at once, at most, unless a number of parts is given, and at least.
 _USERS_AT_ONCE, _USERS_OF_A_PART = 8192, 1024
+_FEWEST_USERS = 100  # of a draw of the parameters
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """What an evaluation reads of a `fitting.FittedModel`."""
+
+    @property
+    def draws(self) -> Mapping[str, np.ndarray]:
+        """Draws of the parameters, tables [N, ...] by name, or none."""
+
+    def start(self, simulator: Simulator, num_users: int, seed: Seed) -> SimulatorState | None:
+        """The states in which sessions begin, or None for users of the models."""
+
+    def support(self, simulator: Simulator, policy: Policy, seed: int) -> str | None:
+        """How far a policy is from the model's log, in a sentence."""
 
 
 class Division(NamedTuple):
@@ -173,7 +190,7 @@ class Evaluation:
         measures: Mapping[str, Callable[[Transition], tf.Tensor]] | None = None,
         segments: Mapping[str, Callable[[Nest], tf.Tensor]] | None = None,
         num_replicas: int | None = None,
-        fitted: FittedModel | None = None,
+        fitted: Fitted | None = None,
     ):
         # A standard error takes two.
         validation.check_at_least(2, num_users=num_users)
@@ -188,7 +205,8 @@ class Evaluation:
         self._fitted = fitted
         compares = bool(compare) or seeds is not None
         if fitted is not None:
-            validation.check_type("fitted", fitted, FittedModel)
+            if not isinstance(fitted, Fitted):
+                raise ValueError(f"fitted must be a FittedModel, got {type(fitted).__name__}")
             if compares:
                 raise ValueError("fitted must be None where values or seeds are compared")
         self._given = Division(num_replicas or 1) if num_replicas or compares else None
@@ -257,11 +275,10 @@ class Evaluation:
         comparison = self.comparison
         if comparison is None:
             made = policies(simulator)
-            results = self.evaluate(simulator, made)
-            if self._fitted is None:
-                return results
-            returns = self._returns_of_draws(self._fitted, simulator, made)
-            return self._fitted.add_to(results, returns, simulator, made, self.seed)
+            return [
+                self._with_fit(result, simulator, made[result.policy])
+                for result in self.evaluate(simulator, made)
+            ]
         simulator = comparison.simulator(simulator)
         return [
             result
@@ -279,21 +296,31 @@ class Evaluation:
         """Inside, each of `num_replicas` GPUs simulates a part, where this machine has so many."""
         return replicas.of_this_machine((self._given or Division()).num_replicas).scope()
 
-    def _returns_of_draws(
-        self, fitted: FittedModel, simulator: Simulator, policies: Mapping[str, AnyPolicy]
-    ) -> dict[str, np.ndarray]:
-        """The returns of each draw of a fitted model's parameters, [N, U] by policy; empty for a
-        model without draws.
-        """
-        drawn = fitted.drawn(simulator, self.num_users, self.seed)
-        if drawn is None:
-            return {}
-        comparison, rows = drawn
-        returns = {}
-        for name, policy in policies.items():
-            results = self.comparison_evaluator(comparison, name, rows, policy)()
-            returns[name] = np.stack([result.sessions.reward for result in results])
-        return returns
+    def _with_fit(
+        self, result: PolicyResult, simulator: Simulator, policy: AnyPolicy
+    ) -> PolicyResult:
+        """A result with what a fitted model says of it: an interval and a sentence."""
+        fitted = self._fitted
+        if fitted is None:
+            return result
+        if fitted.draws:
+            users = self.num_users // len(next(iter(fitted.draws.values())))
+            try:
+                returns = value(
+                    simulator,
+                    policy,
+                    max(users, _FEWEST_USERS),
+                    self.max_steps,
+                    self.seed,
+                    draws=fitted.draws,
+                    start=fitted.start,
+                )
+            except ValueError as error:
+                raise UsageError(f"Evaluation.fitted: {error}") from error
+            mean = Mean.of(result.sessions.reward).with_error(error_of_draws(returns))
+            result = result._replace(interval=mean.interval())
+        support = fitted.support(simulator, rollout_policy(policy), self.seed)
+        return result._replace(support=support)
 
     def _compiled(
         self,
@@ -338,9 +365,3 @@ class Evaluation:
             return PolicyResult.from_sums(name, sums, measures.quality, size, own)
 
         return division.each(run), result_of
-
-
-def as_rollout(policy: AnyPolicy, num_users: int) -> tuple[Policy, Nest]:
-    """A policy for `Simulator.rollout` and its initial state, a nest of [num_users, ...]."""
-    policy = rollout_policy(policy)
-    return policy, initial_policy_state(policy, num_users)

@@ -6,11 +6,10 @@ step, as in RecSim 0.2.4, if their name says nothing else.
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from tf_agents.trajectories.trajectory import Trajectory
 
 from recsim_tf.core.base.types import Nest, Transition
 from recsim_tf.core.nests import fields_of
@@ -19,6 +18,9 @@ from recsim_tf.evaluation import own_measures
 from recsim_tf.evaluation.comparison import Setting
 from recsim_tf.evaluation.corpus_measures import num_categories
 from recsim_tf.evaluation.own_measures import Estimate, OwnMeasures
+
+if TYPE_CHECKING:
+    from tf_agents.trajectories.trajectory import Trajectory
 
 _NO_OWN = OwnMeasures()
 
@@ -295,7 +297,7 @@ class CollectMetrics(tf.Module):
         self._length = replicas.variable(tf.zeros([num_users]))
         self._sums = replicas.variable(tf.zeros([len(self._totals) + num_clusters], tf.float64))
 
-    def __call__(self, trajectory: Trajectory) -> None:
+    def __call__(self, trajectory: "Trajectory") -> None:
         """Takes one frame of every user. The response in it is that to the frame before, zero in a
         FIRST frame.
         """

@@ -14,9 +14,9 @@ from recsim_tf.fitting.parameters.parameter import Parameter, hierarchical_norma
 from recsim_tf.fitting.posterior import sample_parameters
 from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.sampling.chains import Chains
-from recsim_tf.fitting.sampling.logged_users import logged_users
 from recsim_tf.fitting.sampling.nuts import NUTS
 from recsim_tf.fitting.sampling.session_draws import sample_sessions
+from recsim_tf.fitting.saving.fitted_model import FittedModel
 from recsim_tf.fitting.saving.models import load_model, save_model
 from recsim_tf.fitting.validation import validate
 
@@ -29,6 +29,7 @@ __all__ = [
     "Curvature",
     "Draws",
     "Exact",
+    "FittedModel",
     "MeanField",
     "Minibatches",
     "MonteCarloEM",
@@ -38,7 +39,6 @@ __all__ = [
     "fit",
     "hierarchical_normal",
     "load_model",
-    "logged_users",
     "sample_parameters",
     "sample_sessions",
     "save_model",

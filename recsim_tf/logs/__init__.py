@@ -13,6 +13,8 @@ from recsim_tf.logs.datasets.open_bandit import (
 )
 from recsim_tf.logs.datasets.result_pages import read_result_pages
 from recsim_tf.logs.log import Labels, Log, LogStream, SlateLogProbs
+from recsim_tf.logs.logged_documents import Logged, with_logged_candidates
+from recsim_tf.logs.logged_users import logged_users
 from recsim_tf.logs.minari import to_minari
 from recsim_tf.logs.obp import from_obp, to_obp
 from recsim_tf.logs.rlds import to_rlds
@@ -30,6 +32,7 @@ __all__ = [
     "Labels",
     "Log",
     "LogStream",
+    "Logged",
     "SlateLogProbs",
     "TableVisits",
     "candidates_table",
@@ -37,6 +40,7 @@ __all__ = [
     "from_obp",
     "from_table",
     "from_trajectory",
+    "logged_users",
     "open_bandit_log",
     "page_log",
     "read_movielens",
@@ -49,4 +53,5 @@ __all__ = [
     "to_obp",
     "to_rlds",
     "to_table",
+    "with_logged_candidates",
 ]

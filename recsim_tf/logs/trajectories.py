@@ -26,6 +26,7 @@ from recsim_tf.logs import episodes
 from recsim_tf.logs.densities import densities
 from recsim_tf.logs.episodes import Session, session_spec
 from recsim_tf.logs.log import Log, LogStream, SlateLogProbs, repeat_last_step
+from recsim_tf.logs.logged_documents import without_log
 from recsim_tf.policies.random import random_policy
 
 # A rollout holds all candidates of all steps.
@@ -258,7 +259,7 @@ def scoring_simulator(simulator: Simulator) -> Simulator:
     Raises:
       ValueError: if documents depend on the state of a corpus that users share.
     """
-    simulator = simulator.by_session("a log")
+    simulator = without_log(simulator.by_session("a log"))
     return Simulator(
         simulator.users,
         simulator.documents,

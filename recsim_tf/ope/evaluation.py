@@ -79,7 +79,8 @@ def evaluate(
     check_at_least(2, num_sessions=len(sample.reward))
     result = Result((name, judged.estimate(name, one, level)) for name, one in chosen.items())
     result.level = level
-    result.logged = Estimate.of_sessions(sample.returns, level)._replace(verdict=Verdict("logged"))
+    logged = Estimate.of_sessions(sample.returns, level, users=sample.users)
+    result.logged = logged._replace(verdict=Verdict("logged"))
     result.weights = None if sample.lacks(Estimator()) else sample.weights(Estimator())
     result.reading = sample.reading()
     return result
@@ -134,9 +135,15 @@ class Judged:
 
     @functools.cached_property
     def _simulations(self) -> Simulations:
-        size, steps = self.num_simulated, self.sample.num_steps
-        arguments = {"num_steps": steps, "seed": self.seed, "gamma": self.gamma}
-        return Simulations(self.model, self.policy, self.logging, size, **arguments)
+        return Simulations(
+            self.model,
+            self.policy,
+            self.logging,
+            self.log,
+            self.num_simulated,
+            self.seed,
+            self.gamma,
+        )
 
     @functools.cached_property
     def _values(self) -> Callable[[bool], Values]:
@@ -167,7 +174,7 @@ class Judged:
         if not estimator.is_weighted:
             simulated = self._simulations
             is_alone = estimator.model == "alone"
-            return (simulated.alone if is_alone else simulated.difference)(sample.returns, level)
+            return (simulated.alone if is_alone else simulated.difference)(sample, level)
         if lacking := sample.lacks(estimator):
             raise ValueError(f"estimator {name} needs {lacking}")
         values = None
@@ -184,6 +191,7 @@ class Judged:
             self._never_logged(sample),
             unbent.bias(),
             sample.contradiction(estimator),
+            users=sample.users,
         )
         verdict, cut = estimate.verdict, 1 - used.mean / (max(unbent.mean, used.mean) or 1)
         if verdict.is_believable and cut > _CUT:

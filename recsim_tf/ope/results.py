@@ -38,6 +38,7 @@ class Estimate(NamedTuple):
     sessions: Any = ()
     draws: Any = ()
     weights: WeightDiagnostics | None = None  # None without weights
+    users: Any = ()  # int [S], whose sessions they are, () where each has a user of its own
 
     @classmethod
     def of(cls, mean: Mean, level: float, *faults: str) -> "Estimate":
@@ -48,28 +49,34 @@ class Estimate(NamedTuple):
 
     @classmethod
     def of_sessions(
-        cls, sessions: np.ndarray, level: float, *faults: str, draws: Any = ()
+        cls,
+        sessions: np.ndarray,
+        level: float,
+        *faults: str,
+        draws: Any = (),
+        users: Any = (),
     ) -> "Estimate":
-        """The mean of sessions [S]; if they are simulated, with `draws` as of the field."""
-        found = cls.of(_mean(sessions, draws), level, *faults)
-        return found._replace(sessions=sessions, draws=draws)
+        """The mean of sessions [S]; `draws` and `users` are as of the fields."""
+        estimate = cls.of(mean_of(sessions, users, draws), level, *faults)
+        return estimate._replace(sessions=sessions, draws=draws, users=users)
 
     def beyond(self, logged: np.ndarray, level: float) -> "Estimate":
         """With the gain over the log's returns [S], of which `sessions` are estimates."""
-        return self._replace(gain=self.difference(Estimate.of_sessions(logged, level), level))
+        log = Estimate.of_sessions(logged, level, users=self.users)
+        return self._replace(gain=self.difference(log, level))
 
     def difference(self, other: "Estimate", level: float) -> Gain:
         """What the policy earns beyond another one, judged by the same estimator from the same log;
         paired by session.
         """
         draws = self.draws - other.draws if np.ndim(self.draws) == 2 else ()
-        mean = _mean(self.sessions - other.sessions, draws)
+        mean = mean_of(self.sessions - other.sessions, self.users, draws)
         return Gain(mean.value, mean.interval(level))
 
     def figures(self) -> dict[str, Any]:
         """All but what belongs to single sessions."""
         fields = self._asdict()
-        del fields["sessions"], fields["draws"]
+        del fields["sessions"], fields["draws"], fields["users"]
         return {**fields, "weights": self.weights and self.weights.figures()}
 
     def __str__(self) -> str:
@@ -193,9 +200,11 @@ class Results(dict[str, Result]):
         return "\n\n".join(parts)
 
 
-def _mean(sessions: np.ndarray, draws: Any) -> Mean:
-    """The mean of sessions [S], with the error of draws [D, b] of the parameters, or of () none."""
-    mean = Mean.of(sessions, is_skewed=True)
+def mean_of(sessions: np.ndarray, users: Any = (), draws: Any = ()) -> Mean:
+    """The mean of sessions [S], whose error is that of users, as of `Estimate.users`, and of draws
+    [D, b] of the parameters, or of () none.
+    """
+    mean = Mean.of(sessions, None if isinstance(users, tuple) else users, is_skewed=True)
     return mean.with_error(error_of_draws(draws)) if np.ndim(draws) == 2 else mean
 
 

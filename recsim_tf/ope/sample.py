@@ -17,6 +17,7 @@ from recsim_tf.ope.estimators import PRESETS, Estimator, Terms, Values, terms
 from recsim_tf.ope.pseudo_inverse import linear_weights, sessions_at_once, subset_log_probs
 from recsim_tf.ope.weights import importance_weights
 from recsim_tf.policies.stochastic import StochasticPolicy
+from recsim_tf.support.means import Mean
 
 # Readings of rewards that assume less, by name; of any other the slate.
 _WEAKER: dict[str, tuple[str, ...]] = {"slate": (), "position": ("slate", "prefix")}
@@ -30,6 +31,7 @@ class Sample(NamedTuple):
     read: dict[str, Any]  # as of `estimators.terms`; what is not known is not there
     reward: Any  # float64 [S, T, J], 0 where a session is over
     discount: Any  # float64 [S, T], of the step's reward
+    users: Any = ()  # int [S], whose sessions they are, () where each has a user of its own
 
     @property
     def num_steps(self) -> int:
@@ -76,14 +78,14 @@ class Sample(NamedTuple):
                 continue
             weaker = self.session_values(other)
             difference = own - weaker
-            error = difference.std(ddof=1) / np.sqrt(len(own))
-            if abs(difference.mean()) > _ERRORS * error + 1e-9 * abs(own.mean()):
-                part = difference.mean() / weaker.mean() if weaker.mean() else np.inf
+            gap = Mean.of(difference, None if isinstance(self.users, tuple) else self.users)
+            if abs(gap.value) > _ERRORS * gap.standard_error + 1e-9 * abs(own.mean()):
+                part = gap.value / weaker.mean() if weaker.mean() else np.inf
                 what = getattr(estimator.reads, "__name__", estimator.reads)
                 assumed = "are sums" if what == "linear" else f"depend on the {what} alone"
                 return (
                     f"the log contradicts that rewards {assumed}: {part:+.0%} against the {reads},"
-                    f" {abs(difference.mean()) / error:.1f} standard errors"
+                    f" {abs(gap.value) / gap.standard_error:.1f} standard errors"
                 )
         return ""
 
@@ -147,7 +149,16 @@ def gather(
             "logging must be of a policy that shows different slates, for estimators with weights,"
             " got one that shows one slate only: take simulated or calibrated"
         )
-    return tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *samples)
+    sample = tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *samples)
+    return sample._replace(users=_users([piece.labels.user for piece in log.pieces()]))
+
+
+def _users(labels: Sequence[Any]) -> Any:
+    """The `Sample.users` of the users of the pieces of a log, texts [S] or () where not known."""
+    if any(isinstance(label, tuple) for label in labels):
+        return ()
+    ids, users = np.unique(np.concatenate(labels), return_inverse=True)
+    return users if len(ids) < len(users) else ()
 
 
 def value(

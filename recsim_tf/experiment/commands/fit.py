@@ -19,13 +19,13 @@ from recsim_tf.fitting import Checkpoints, Parameter, fit, save_model, write_rep
 from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES
 from recsim_tf.fitting.estimate.estimates import named_elements
 from recsim_tf.fitting.estimate.fit import FitResult
-from recsim_tf.fitting.likelihood.missing import merged
 from recsim_tf.fitting.parameters.parameter import element
 from recsim_tf.fitting.posterior import ParameterPosterior
 from recsim_tf.fitting.validation import learners
 from recsim_tf.logs import Log, from_episodes, stream_episodes
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.log import Sessions
+from recsim_tf.logs.missing import merged
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import read_json, whole_file, write_text
 from recsim_tf.support.stopping import StoppedError, noting_signals

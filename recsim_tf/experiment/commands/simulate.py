@@ -20,11 +20,12 @@ from recsim_tf.evaluation import outputs
 from recsim_tf.evaluation.baselines import (
     AnyPolicy,
     Baselines,
+    as_rollout,
     baseline_policies,
     named_baselines,
     unchecked,
 )
-from recsim_tf.evaluation.evaluation import Evaluation, as_rollout
+from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.evaluation.measures import PolicyResult
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.logs import episodes

@@ -14,8 +14,7 @@ from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.acting import act
 from recsim_tf.core.step.stages import Recorded
-from recsim_tf.evaluation.baselines import AnyPolicy
-from recsim_tf.evaluation.evaluation import as_rollout
+from recsim_tf.evaluation.baselines import AnyPolicy, as_rollout
 from recsim_tf.support.errors import UsageError
 
 

@@ -10,7 +10,8 @@ import tensorflow_probability as tfp
 from recsim_tf.core import random
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.fitting.checks.dependence import dependence, document_ids, popularity
-from recsim_tf.fitting.checks.resimulation import Outcomes, Resimulation, continued
+from recsim_tf.fitting.checks.resimulation import Outcomes, Resimulation
+from recsim_tf.logs.cuts import continued
 
 _QUANTILES = (0.025, 0.975)
 

@@ -18,16 +18,16 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.stages import log_prob_per_user
 from recsim_tf.fitting.likelihood.batching import take_sessions
 from recsim_tf.fitting.likelihood.initial import copies
-from recsim_tf.fitting.likelihood.missing import (
+from recsim_tf.logs.episodes import session_spec
+from recsim_tf.logs.lengths import by_length
+from recsim_tf.logs.log import Log, take_steps
+from recsim_tf.logs.missing import (
     Part,
     draw_parts,
     lacking,
     lacks_innovations,
     log_prior,
 )
-from recsim_tf.logs.episodes import session_spec
-from recsim_tf.logs.lengths import by_length
-from recsim_tf.logs.log import Log, take_steps
 from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 
 _MASKED: Any = random.class_of_family(tfd.Masked)

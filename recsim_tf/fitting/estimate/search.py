@@ -10,10 +10,10 @@ from recsim_tf.fitting.likelihood.batches import SessionLikelihood
 from recsim_tf.fitting.likelihood.exact import Exact
 from recsim_tf.fitting.likelihood.initial import Classes, InitialLikelihood, MeanField
 from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
-from recsim_tf.fitting.likelihood.missing import lacking, lacks_innovations
 from recsim_tf.fitting.likelihood.particle_filter import Particles
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.log import Sessions
+from recsim_tf.logs.missing import lacking, lacks_innovations
 from recsim_tf.logs.trajectories import scoring_simulator
 
 

@@ -17,11 +17,11 @@ from recsim_tf.core.runs.execution import compiled, num_side_by_side, side_by_si
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.likelihood.batching import Batch, Batches, Choice, together
 from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
-from recsim_tf.fitting.likelihood.missing import Part, lacking, of_parts, with_zeros
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import differentiated
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.log import Log, Sessions
+from recsim_tf.logs.missing import Part, lacking, of_parts, with_zeros
 from recsim_tf.logs.trajectories import (
     as_trajectory,
     by_field,

@@ -17,9 +17,9 @@ from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.step.stages import log_prob_per_user
 from recsim_tf.fitting.likelihood.batches import Lacking, SessionLikelihood, SessionScore
 from recsim_tf.fitting.likelihood.exact import EXACT
-from recsim_tf.fitting.likelihood.missing import Part
 from recsim_tf.fitting.parameters.mean_field import MeanFieldPosterior
 from recsim_tf.fitting.parameters.unconstrained import bijector_to
+from recsim_tf.logs.missing import Part
 
 
 @dataclasses.dataclass(frozen=True)

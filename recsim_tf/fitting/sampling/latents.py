@@ -10,16 +10,16 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import nests, random
 from recsim_tf.core.base.types import Nest, Seed, Trajectory
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting.likelihood.missing import (
+from recsim_tf.fitting.parameters.unconstrained import bijector_to, check_continuous, unpack
+from recsim_tf.logs.episodes import session_spec
+from recsim_tf.logs.log import Log
+from recsim_tf.logs.missing import (
     Part,
     are_independent,
     log_prior,
     missing_parts,
     of_parts,
 )
-from recsim_tf.fitting.parameters.unconstrained import bijector_to, check_continuous, unpack
-from recsim_tf.logs.episodes import session_spec
-from recsim_tf.logs.log import Log
 from recsim_tf.logs.trajectories import as_trajectory, by_field, scoring_simulator
 
 _MASKED: Any = random.class_of_family(tfd.Masked)

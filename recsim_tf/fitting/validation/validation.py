@@ -23,7 +23,7 @@ from recsim_tf.fitting.checks.choices import (
 )
 from recsim_tf.fitting.checks.dependence import popularity
 from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES, PredictiveCheck, predictive_check
-from recsim_tf.fitting.checks.resimulation import Resimulation, continued
+from recsim_tf.fitting.checks.resimulation import Resimulation
 from recsim_tf.fitting.checks.responses import predict_responses
 from recsim_tf.fitting.validation import verdicts
 from recsim_tf.fitting.validation.baselines import Prediction, baselines
@@ -31,6 +31,7 @@ from recsim_tf.fitting.validation.discriminator import Discrimination, discrimin
 from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.foretelling import Foretold, foretell, in_segment, nats
 from recsim_tf.fitting.validation.order import Order, Refit, what_order_tells
+from recsim_tf.logs.cuts import continued
 from recsim_tf.logs.log import Log
 from recsim_tf.support.means import Mean
 

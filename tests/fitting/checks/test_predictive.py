@@ -4,8 +4,9 @@ import tensorflow as tf
 
 from recsim_tf.choice import MultinomialProportional
 from recsim_tf.fitting.checks.predictive import Histogram, Statistic, predictive_check
-from recsim_tf.fitting.checks.resimulation import Cuts, Resimulation, continued, windows
+from recsim_tf.fitting.checks.resimulation import Resimulation
 from recsim_tf.logs import from_trajectory
+from recsim_tf.logs.cuts import Cuts, continued, windows
 from recsim_tf.policies import random_policy
 from tests.environments.returning.world import readers
 from tests.fitting.sessions import HAZARD, evolution, exploration, rollout

@@ -9,9 +9,9 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.fitting import Chains, Classes, Draws, MeanField, Minibatches, Parameter, fit
-from recsim_tf.fitting.likelihood.missing import merged
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.logs import from_table, simulated_log
+from recsim_tf.logs.missing import merged
 from tests.fitting.shoppers import LOC, Draw, Shoppers, exact
 from tests.worlds.clicks import Clickers, Numbers
 

@@ -14,8 +14,8 @@ from recsim_tf.core.runs.execution import compiled
 from recsim_tf.fitting import Draws, Parameter, fit
 from recsim_tf.fitting.likelihood.batches import Lacking, Seeds
 from recsim_tf.fitting.likelihood.initial import log_mean
-from recsim_tf.fitting.likelihood.missing import Part
 from recsim_tf.logs import simulated_log
+from recsim_tf.logs.missing import Part
 from recsim_tf.policies import random_policy
 from tests.questions import Numbers
 

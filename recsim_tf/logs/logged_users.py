@@ -7,12 +7,19 @@ from recsim_tf.core.base.types import InitialDraws, Seed, SimulatorState, Trajec
 from recsim_tf.core.base.validation import check_count
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.stages import PartlySampled
-from recsim_tf.fitting.likelihood.missing import draw_parts, lacking
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.log import Log
+from recsim_tf.logs.logged_documents import Logged
+from recsim_tf.logs.missing import draw_parts, lacking
 
 
-def logged_users(simulator: Simulator, log: Log, num_users: int, seed: Seed = 0) -> SimulatorState:
+def logged_users(
+    simulator: Simulator,
+    log: Log,
+    num_users: int,
+    seed: Seed = 0,
+    row: tf.Tensor | None = None,
+) -> SimulatorState:
     """New sessions of users who are drawn from those of a log, with replacement.
 
     The initial draws that a user of the log has are kept. Those that the log lacks, such as a
@@ -20,10 +27,12 @@ def logged_users(simulator: Simulator, log: Log, num_users: int, seed: Seed = 0)
     `fold` go on from here.
 
     Args:
-      simulator: the models.
+      simulator: the models. Where its candidates are those of the log, see `Logged`, users meet
+        the candidates of the sessions that they had.
       log: the sessions; each is as likely as any other.
       num_users: B.
       seed: an integer or int32 [2].
+      row: int32 [B], the sessions whose users begin, in the place of a draw.
 
     Raises:
       ValueError: for a number below 1, or initial draws that are not those of the models.
@@ -31,12 +40,17 @@ def logged_users(simulator: Simulator, log: Log, num_users: int, seed: Seed = 0)
     check_count(num_users=num_users)
     spec = session_spec(simulator, num_users).initial.user
     parts, log = lacking(log, simulator.users, num_users, spec)
-    rows_seed, parts_seed, seed = random.split_seed(seed, 3)
-    rows = random.uniform_integers([num_users], rows_seed, log.num_sessions)
+    row_seed, parts_seed, seed = random.split_seed(seed, 3)
+    if row is None:
+        row = random.uniform_integers([num_users], row_seed, log.num_sessions)
     user = tf.nest.map_structure(
-        lambda like, leaf: tf.gather(tf.cast(leaf, like.dtype), rows), spec, log.initial
+        lambda like, leaf: tf.gather(tf.cast(leaf, like.dtype), row), spec, log.initial
     )
     begun = Trajectory(InitialDraws(user, (), (), ()), (), ())  # type: ignore[arg-type]
     begun = draw_parts(parts, simulator.users, begun, parts_seed)
-    answers = PartlySampled({"user": begun.initial.user}, seed, InitialDraws._fields[1:])
+    draws = {"user": begun.initial.user}
+    if isinstance(simulator.documents, Logged):
+        draws["corpus"] = row
+    others = [name for name in InitialDraws._fields if name not in draws]
+    answers = PartlySampled(draws, seed, others)
     return simulator.initial_state(simulator.begin(num_users, answers))

@@ -5,8 +5,7 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
-from recsim_tf.fitting import logged_users
-from recsim_tf.logs import simulated_log
+from recsim_tf.logs import logged_users, simulated_log
 from tests.fitting.shoppers import LOC, Draw, Shoppers
 from tests.worlds.clicks import Numbers
 

@@ -1,0 +1,81 @@
+"""What a policy earns in a model of the users."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core import random
+from recsim_tf.core.base.types import Seed, SimulatorState, Transition
+from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.evaluation.baselines import AnyPolicy, as_rollout
+from recsim_tf.evaluation.comparison import paired_draws
+from recsim_tf.logs.cuts import Ends
+
+# (simulator, number of users, seed) -> the states in which sessions begin, or None
+Start = Callable[[Simulator, int, Seed], SimulatorState | None]
+
+
+def value(
+    simulator: Simulator,
+    policy: AnyPolicy,
+    num_sessions: int,
+    num_steps: int,
+    seed: int = 0,
+    *,
+    gamma: float = 1.0,
+    draws: Mapping[str, np.ndarray] | None = None,
+    start: Start | None = None,
+    ends: Ends | None = None,
+) -> np.ndarray:
+    """The returns of simulated sessions under a policy, float64 [B], in units of reward. Policies
+    meet the same users, and the same noise as long as they show the same.
+
+    Args:
+      simulator: of the users.
+      policy: any rollout policy, or one of TF-Agents.
+      num_sessions: B.
+      num_steps: T, after which sessions are cut off.
+      seed: an integer.
+      gamma: discount of each step, in [0, 1], beside that of the users.
+      draws: draws [D, ...] of parameters of the simulator, by name, which meet the same users and
+        noise side by side. The result is then [D, B].
+      start: gives the states in which sessions begin; None for users of the models.
+      ends: after which step or day what a session earns does not count; None for all T steps.
+
+    Raises:
+      ValueError: for parameters that the simulator does not have.
+    """
+    num_draws = len(next(iter(draws.values()))) if draws else 1
+    rows = num_draws * num_sessions
+    if draws:
+        simulator = paired_draws(simulator, draws, num_sessions)
+    function, policy_state = as_rollout(policy, rows)
+    last, last_day = (np.tile(end, num_draws) for end in ends or Ends(num_steps))
+
+    def add(carry: tuple, transition: Transition):
+        total, factor, step, day = carry
+        counts = transition.active & (step < last)
+        if last_day.size:
+            counts &= day < tf.constant(last_day, tf.float32)
+            day += tf.maximum(tf.cast(transition.draws.innovation.visit.days, tf.float32), 0.0)
+        total += tf.where(counts, factor * tf.cast(transition.reward, tf.float32), 0)
+        # Not 0 where a user leaves, who is inactive from then on.
+        discount = transition._replace(terminated=tf.zeros_like(transition.terminated)).discount
+        return total, gamma * factor * discount, step + 1, day
+
+    begun = tf.zeros([rows]), tf.ones([rows]), tf.constant(0), tf.zeros([rows])
+
+    @compiled(user_steps=0)
+    def run(seed: tf.Tensor) -> tf.Tensor:
+        state = None if start is None else start(simulator, rows, random.split_seed(seed, 3)[2])
+        return simulator.fold(
+            function, rows, num_steps, seed, add, begun, policy_state=policy_state, state=state
+        )[0]
+
+    if not draws:
+        return run(random.as_seed(seed)).numpy().astype(np.float64)
+    with random.paired(num_draws, 1):
+        returns = run(random.as_seed(seed)[tf.newaxis])
+    return returns.numpy().astype(np.float64).reshape(num_draws, num_sessions)

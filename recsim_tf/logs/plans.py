@@ -1,0 +1,123 @@
+"""Simulated sessions that follow those of a log."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core import random
+from recsim_tf.core.base.types import Seed, SimulatorState
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.logs.cuts import Cuts, Ends, users_leave, windows
+from recsim_tf.logs.episodes import session_spec
+from recsim_tf.logs.log import Log, Sessions
+from recsim_tf.logs.logged_documents import Logged, name_beside_log, with_logged_candidates
+from recsim_tf.logs.logged_users import logged_users
+from recsim_tf.logs.trajectories import by_field
+
+
+class SessionPlan:
+    """How simulated sessions follow those of a log, so that their returns can be compared.
+
+    Each simulated session follows a session of the log. Its user begins with the initial draws that
+    the log has, and the others are drawn. Its candidates are the log's, where the log has them. It
+    ends where the log would have cut it, see `Cuts`, if the user stays until then. A log that does
+    not say who left is not cut before its longest session, unless nobody can leave in the model:
+    then each session has its logged length.
+
+    Args:
+      simulator: the model of the users.
+      log: a `Log`, or a `LogStream`, whose candidates are not followed.
+      num_sessions: about so many are simulated: each session of the log equally often, or some of
+        them once.
+      seed: of cuts, and of the choice of sessions, an integer.
+
+    Attributes:
+      simulator: the model, with the candidates of the log where it has some.
+      row: int64 [B], the session of the log that each simulated one follows.
+      ends: of each.
+      num_steps: T, of the longest session.
+    """
+
+    def __init__(self, simulator: Simulator, log: Sessions, num_sessions: int, seed: int = 0):
+        users = _users_of(log)
+        number, generator = log.num_sessions, np.random.default_rng(seed)
+        self._copies = copies = -(-num_sessions // number)
+        self.row = np.tile(np.arange(number), copies)
+        if number > num_sessions:
+            self.row = np.sort(generator.choice(number, num_sessions, replace=False))
+        self.num_steps = log.max_length
+        has_candidates = isinstance(log, Log) and not isinstance(log.candidates, tuple)
+        self._model = self.simulator = simulator
+        if has_candidates and not isinstance(simulator.documents, Logged):
+            self.simulator = with_logged_candidates(simulator, log)
+        self._users = users
+        if simulator.documents.shared or not _has_initial(simulator, users):
+            self._users = users._replace(initial=())
+        last, last_day = users.length, None
+        if users_leave(simulator):
+            last_day = _windows(log)
+            cuts, seeds = Cuts(users, last_day), random.split_seed(seed, max(copies, 2))
+            last = np.concatenate([cuts.draw(own) for own in seeds[:copies]])
+        last = np.resize(last, len(self.row)) if copies > 1 else last[self.row]
+        self.ends = Ends(last, () if last_day is None else last_day[self.row])
+
+    def draws(self, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Draws of the model's parameters under the names that they have in `simulator`."""
+        if self.simulator is self._model:
+            return dict(draws)
+        return {name_beside_log(name): values for name, values in draws.items()}
+
+    def by_session(self, values: np.ndarray) -> np.ndarray:
+        """Values [B] of simulated sessions as means over the copies of each session of the log."""
+        return values.reshape(self._copies, -1).mean(axis=0)
+
+    def start(self, simulator: Simulator, num_users: int, seed: Seed) -> SimulatorState | None:
+        """The states in which sessions begin, of a multiple of B users in the order of `row`; None
+        for users of the models.
+        """
+        follows = isinstance(simulator.documents, Logged)
+        if not follows and not tf.nest.flatten(self._users.initial):
+            return None
+        row = tf.tile(tf.constant(self.row, tf.int32), [num_users // len(self.row)])
+        return logged_users(simulator, self._users, num_users, seed, row)
+
+
+def _users_of(log: Sessions) -> Log:
+    """The lengths, departures and users of all sessions, which stay in memory."""
+    if isinstance(log, Log):
+        pieces, departed = [log], log.departed
+    else:
+        pieces = list(log.pieces())
+        has_departed = not isinstance(pieces[0].departed, tuple)
+        departed = np.concatenate([each.departed for each in pieces]) if has_departed else ()
+    length = np.concatenate(log.lengths)
+    initial = tf.nest.map_structure(
+        lambda *leaves: np.concatenate(leaves), *(piece.initial for piece in pieces)
+    )
+    if isinstance(departed, tuple):
+        departed = np.ones(len(length), bool)
+    # Only its shape is read.
+    shown = np.broadcast_to(True, [len(length), log.max_length, 1])
+    return Log(length=length, departed=departed, initial=initial, shown=shown)
+
+
+def _windows(log: Sessions) -> np.ndarray | None:
+    """`windows` of all pieces."""
+    days = [(windows(piece), piece.num_sessions) for piece in log.pieces()]
+    if all(day is None for day, _ in days):
+        return None
+    return np.concatenate([np.full(size, np.inf) if day is None else day for day, size in days])
+
+
+def _has_initial(simulator: Simulator, users: Log) -> bool:
+    """Whether the log has initial draws of the model's users. Those of a rollout of another model
+    are not.
+    """
+    if not tf.nest.flatten(users.initial):
+        return False
+    spec = session_spec(simulator).initial.user
+    logged = by_field(spec, users.initial)
+    if isinstance(spec, tf.TensorSpec):
+        return isinstance(logged, np.ndarray) and spec.shape.is_compatible_with(logged.shape[1:])
+    return isinstance(logged, type(spec))
