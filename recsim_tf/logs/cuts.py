@@ -1,5 +1,7 @@
 """Where a log cuts sessions, and what comes after the end of each."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
