@@ -5,6 +5,7 @@
 
 cases: estimates of small logs beside other libraries, see `off_policy/known_cases.py`.
 checks: wrong propensities, and slates that were never logged, see `off_policy/checks.py`.
+cut: sessions that were cut, candidates of a query, users who come again, see `off_policy/cut.py`.
 obp: a simulated log of slates in obp 0.5.7, if `--obp-python` has it, see `off_policy/obp.py`.
 one_step: estimators in slates of users of four kinds, see `off_policy/one_step.py`.
 sessions: estimators in sessions, fits, and SlateQ, see `off_policy/sessions.py`.
@@ -22,7 +23,7 @@ from absl import app, flags
 
 _FLAGS = flags.FLAGS
 # The figures of a section begin with its name.
-_NAMES = ("cases", "checks", "obp", "one_step", "sessions", "speed", "open_bandit")
+_NAMES = ("cases", "checks", "cut", "obp", "one_step", "sessions", "speed", "open_bandit")
 _SECTIONS = {name: f"off_policy.{name}.measure" for name in _NAMES}
 
 

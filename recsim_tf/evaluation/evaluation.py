@@ -257,7 +257,17 @@ class Evaluation:
     def evaluate(
         self, simulator: Simulator, policies: Mapping[str, AnyPolicy]
     ) -> list[PolicyResult]:
-        """Results of named policies in an environment."""
+        """Results of named policies in an environment.
+
+        Raises:
+          ValueError: for what is no simulator, or policies without names.
+        """
+        validation.check_type("simulator", simulator, Simulator)
+        if not isinstance(policies, Mapping):
+            raise ValueError(
+                "policies must be policies by name, {'name': policy}, got"
+                f" {type(policies).__name__}"
+            )
         return [self.evaluator(name, simulator, policies[name])() for name in policies]
 
     def results(

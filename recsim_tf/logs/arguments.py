@@ -15,5 +15,7 @@ def log_of(name: str, given: Any, kind: Any = Log, allowed: str = "a Log") -> An
     log = given if isinstance(given, kind) else getattr(given, "log", None)
     if not isinstance(log, kind):
         got = type(given).__name__
-        raise UsageError(f"{name} must be {allowed}, or what a reader gives, got {got}")
+        reader = {"DataFrame": "from_table", "Trajectory": "from_trajectory"}.get(got)
+        advice = f": logs.{reader} makes a log of it" if reader else ""
+        raise UsageError(f"{name} must be {allowed}, or what a reader gives, got {got}{advice}")
     return log

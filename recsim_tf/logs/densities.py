@@ -58,6 +58,8 @@ def walk(
             )
             pairs = zip(policies.values(), states, strict=True)
             distributions, states = zip(*(one.decide(seen, own) for one, own in pairs), strict=True)
+            for role, distribution in zip(policies, distributions, strict=True):
+                _check_fits(role, distribution, seen, shown)
             return dict(of_step(distributions, seen, shown, step, rows)), states
 
         def body(step: tf.Tensor, states: Nest, arrays: Nest):
@@ -94,6 +96,24 @@ def walk(
         }
 
     return of_log
+
+
+def _check_fits(role: str, distribution: tfd.Distribution, seen: Observation, shown: Nest) -> None:
+    """Requires slates of the log's size, of its candidates; raises `ValueError`."""
+    if not isinstance(distribution, SlateDistribution) or tf.nest.is_nested(shown):
+        return
+    slate_size = getattr(distribution, "event_shape", [None])[-1]
+    if slate_size is not None and slate_size != shown.shape[1]:
+        raise ValueError(
+            f"{role} must show slates of {shown.shape[1]} documents, as the log's, got {slate_size}"
+        )
+    logits = getattr(distribution, "logits", None)
+    number = getattr(distribution, "num_candidates", logits.shape[-1] if logits is not None else 0)
+    documents = tf.nest.flatten(seen.documents)[0].shape[1]
+    if number and number != documents:
+        raise ValueError(
+            f"{role} must choose from the {documents} candidates of the log, got {number}"
+        )
 
 
 def where_active(active: Any, values: tf.Tensor, other: float) -> tf.Tensor:

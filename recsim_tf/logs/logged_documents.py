@@ -95,7 +95,8 @@ class Logged(DocumentModel):
             seen = log.observation.documents if has_features else ()
         if is_told is None:
             is_told = np.zeros(log.candidates.shape, bool)
-        tables = {"row": rows_of_steps(log), "candidates": log.candidates, "told": told}
+        row = rows_of_steps(log).astype(np.int32)
+        tables = {"row": row, "candidates": log.candidates, "told": told}
         tables |= {"is_told": is_told, "seen": seen}
         with tf.init_scope():
             return tf.nest.map_structure(tf.convert_to_tensor, tables)
@@ -203,9 +204,10 @@ def _told(log: Log) -> tuple[Nest, np.ndarray]:
     them, bool [S, T, N].
     """
     names, features = log.labels.attributes, log.labels.features
-    if names and set(names) <= set(features) and not tf.nest.is_nested(log.hidden):
-        columns = [features.index(name) for name in names]
-        return log.observation.documents[..., columns], np.ones(log.candidates.shape, bool)
+    if names and set(names) <= set(features):
+        columns = [log.observation.documents[..., features.index(name)] for name in names]
+        told = tf.nest.pack_sequence_as(log.hidden, columns)
+        return told, np.ones(log.candidates.shape, bool)
     # Of the documents that were shown.
     session, step, position = np.nonzero(log.shown)
     is_shown = log.candidates[session, step] == log.documents[session, step, position][:, None]

@@ -20,7 +20,8 @@ class SessionPlan:
     """How simulated sessions follow those of a log, so that their returns can be compared.
 
     Each simulated session follows a session of the log. Its user begins with the initial draws that
-    the log has, and the others are drawn. Its candidates are the log's, where the log has them. It
+    the log has, and the others are drawn. Its candidates are the log's, where a table
+    of them was read, see `Logged`. It
     ends where the log would have cut it, see `Cuts`, if the user stays until then. A log that does
     not say who left is not cut before its longest session, unless nobody can leave in the model:
     then each session has its logged length.
@@ -47,9 +48,8 @@ class SessionPlan:
         if number > num_sessions:
             self.row = np.sort(generator.choice(number, num_sessions, replace=False))
         self.num_steps = log.max_length
-        has_candidates = isinstance(log, Log) and not isinstance(log.candidates, tuple)
         self._model = self.simulator = simulator
-        if has_candidates and not isinstance(simulator.documents, Logged):
+        if _has_candidates(log) and not isinstance(simulator.documents, Logged):
             self.simulator = with_logged_candidates(simulator, log)
         self._users = users
         if simulator.documents.shared or not _has_initial(simulator, users):
@@ -108,6 +108,15 @@ def _windows(log: Sessions) -> np.ndarray | None:
     if all(day is None for day, _ in days):
         return None
     return np.concatenate([np.full(size, np.inf) if day is None else day for day, size in days])
+
+
+def _has_candidates(log: Sessions) -> bool:
+    """Whether a log says what could have been shown: candidates that are not all its documents in
+    every step.
+    """
+    if not isinstance(log, Log) or isinstance(log.candidates, tuple):
+        return False
+    return log.candidates.shape[2] < len(log.labels.document) or bool(log.labels.features)
 
 
 def _has_initial(simulator: Simulator, users: Log) -> bool:

@@ -16,13 +16,15 @@ from recsim_tf.core.base.validation import (
     check_one_of,
     check_type,
 )
+from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.densities import missing_support
+from recsim_tf.logs.log import Sessions
 from recsim_tf.ope.diagnostics import Verdict
 from recsim_tf.ope.estimators import PRESETS, Estimator, Values
 from recsim_tf.ope.logged_policy import LoggedPolicy
 from recsim_tf.ope.results import Estimate, Result, Results
 from recsim_tf.ope.sample import Sample, gather
-from recsim_tf.ope.simulated import Simulations
+from recsim_tf.ope.simulated import Simulated, Simulations
 from recsim_tf.ope.values import QModel, Regression, SimulatedQ, values_of
 from recsim_tf.ope.weights import Weights
 from recsim_tf.policies.stochastic import StochasticPolicy
@@ -72,25 +74,23 @@ def evaluate(
       ValueError: for a number out of range, an unknown estimator, a bad log, or where an estimator
         needs what was not given, or what the log or the policy lacks.
     """
-    check_numbers(Range(above=0, below=1), level=level)
-    chosen = chosen_estimators(estimators)
-    judged = Judged(policy, log, chosen, model, logging, q, gamma, num_simulated, seed)
-    sample = judged.sample
-    check_at_least(2, num_sessions=len(sample.reward))
-    result = Result((name, judged.estimate(name, one, level)) for name, one in chosen.items())
-    result.level = level
-    logged = Estimate.of_sessions(sample.returns, level, users=sample.users)
-    result.logged = logged._replace(verdict=Verdict("logged"))
-    result.weights = None if sample.lacks(Estimator()) else sample.weights(Estimator())
-    result.reading = sample.reading()
-    return result
+    options = {"model": model, "logging": logging, "q": q, "gamma": gamma, "level": level}
+    options |= {"num_simulated": num_simulated, "seed": seed}
+    return compare({"": policy}, log, estimators, **options)[""]
 
 
 def compare(
     policies: Mapping[str, Any],
     log: Any,
     estimators: Sequence[str] | Mapping[str, Estimator] = ("snips",),
-    **options: Any,
+    *,
+    model: Any = None,
+    logging: Any = None,
+    q: QModel | None = None,
+    gamma: float = 1.0,
+    level: float = 0.95,
+    num_simulated: int = 10_000,
+    seed: int = 0,
 ) -> Results:
     """Estimates the mean returns of several policies from one log, and their differences.
 
@@ -99,21 +99,50 @@ def compare(
 
     Args:
       policies: to judge, by name.
-      log, estimators, **options: as of `evaluate`. Simulations of all policies begin with the same
-        seed, so that their differences are paired by session too.
+      log, estimators, model, logging, q, gamma, level, num_simulated, seed: as of `evaluate`.
+        Simulations of all policies begin with the same seed, so that their differences are paired
+        by session too.
 
     Raises:
       ValueError: as `evaluate`.
     """
-    return Results(
-        (name, evaluate(policy, log, estimators, **options)) for name, policy in policies.items()
+    if not isinstance(policies, Mapping):
+        raise ValueError(
+            f"policies must be policies by name, {{'name': policy}}, got {type(policies).__name__}"
+        )
+    log = log_of("log", log, Sessions, "a Log or a LogStream")
+    chosen = chosen_estimators(estimators)
+    check_numbers(Range(above=0, below=1), level=level)
+    simulations = functools.cache(
+        lambda: Simulations(model, logging, log, num_simulated, seed, gamma)
     )
+    results = Results()
+    for name, policy in policies.items():
+        judged = Judged(policy, log, chosen, model, logging, q, gamma, seed, simulations)
+        results[name] = _result(judged, level)
+    return results
+
+
+def _result(judged: "Judged", level: float) -> Result:
+    """All estimates for a policy."""
+    sample = judged.sample
+    check_at_least(2, num_sessions=len(sample.reward))
+    result = Result(
+        (name, judged.estimate(name, estimator, level))
+        for name, estimator in judged.estimators.items()
+    )
+    result.level = level
+    logged = Estimate.of_sessions(sample.returns, level, users=sample.users)
+    result.logged = logged._replace(verdict=Verdict("logged"))
+    result.weights = None if sample.lacks(Estimator()) else sample.weights(Estimator())
+    result.reading = sample.reading()
+    return result
 
 
 @dataclasses.dataclass
 class Judged:
     """What estimators need of a policy and a log, computed when it is first needed; arguments are
-    those of `evaluate`.
+    those of `evaluate`, and a function that makes the simulations.
     """
 
     policy: Any
@@ -123,8 +152,8 @@ class Judged:
     logging: Any
     q: QModel | None
     gamma: float
-    num_simulated: int
     seed: int
+    simulations: Callable[[], Simulations]
 
     @functools.cached_property
     def sample(self) -> Sample:
@@ -134,16 +163,8 @@ class Judged:
         return gather(self.policy, self.log, weighted, self.gamma, self.logging, self.seed)
 
     @functools.cached_property
-    def _simulations(self) -> Simulations:
-        return Simulations(
-            self.model,
-            self.policy,
-            self.logging,
-            self.log,
-            self.num_simulated,
-            self.seed,
-            self.gamma,
-        )
+    def _simulated(self) -> Simulated:
+        return self.simulations().of(self.policy)
 
     @functools.cached_property
     def _values(self) -> Callable[[bool], Values]:
@@ -172,7 +193,7 @@ class Judged:
         """
         sample = self.of_rows(rows)
         if not estimator.is_weighted:
-            simulated = self._simulations
+            simulated = self._simulated
             is_alone = estimator.model == "alone"
             return (simulated.alone if is_alone else simulated.difference)(sample, level)
         if lacking := sample.lacks(estimator):
@@ -224,6 +245,8 @@ def chosen_estimators(estimators: Sequence[str] | Mapping[str, Estimator]) -> di
         for name, estimator in estimators.items():
             check_type(f"estimators[{name!r}]", estimator, Estimator)
         return dict(estimators)
+    if isinstance(estimators, str) or not isinstance(estimators, Sequence):
+        raise ValueError(f"estimators must be names, such as ('snips',), got {estimators!r}")
     for name in estimators:
         check_one_of(PRESETS, estimators=name)
     return {name: PRESETS[name] for name in estimators}

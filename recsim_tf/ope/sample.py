@@ -137,7 +137,13 @@ def gather(
         sample = of_piece(piece.check())
         samples.append(tf.nest.map_structure(lambda leaf: leaf.numpy(), sample))
         for name, found in samples[-1].read.items():
-            if np.isnan(found).any():
+            wrong = np.argwhere(np.isnan(found))
+            if len(wrong) and name in SlateLogProbs._fields:
+                raise ValueError(
+                    f"policy must give each slate a probability, got NaN for the {name} at session"
+                    f" {wrong[0][0]}, step {wrong[0][1]}: are its logits finite?"
+                )
+            if len(wrong):
                 raise ValueError(
                     f"logging must show slates without repetition, of at most 5,000 where positions"
                     f" are read that are neither the first ones nor a single one, for {name}"

@@ -1,19 +1,25 @@
 """What a policy earns in a model of the users, and what a change of policy is worth there."""
 
+import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.core.base.types import Policy
+from recsim_tf.core import random
+from recsim_tf.core.base.types import Policy, Turn
 from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.step.acting import act
+from recsim_tf.evaluation.baselines import AnyPolicy, CheckedPolicy, as_rollout
 from recsim_tf.evaluation.value import value
 from recsim_tf.logs.log import Sessions
 from recsim_tf.logs.plans import SessionPlan
 from recsim_tf.ope.diagnostics import Verdict
 from recsim_tf.ope.results import Estimate, Gain, mean_of
 from recsim_tf.ope.sample import Sample
+from recsim_tf.policies.stochastic import StochasticPolicy
+from recsim_tf.support.errors import error_line
 from recsim_tf.support.means import Mean
 
 # Standard errors that a model may be off where it can be seen.
@@ -22,12 +28,11 @@ _NUM_DRAWS = 20  # of the parameters of a fitted model
 
 
 class Simulations:
-    """The two simulated estimators. Simulated sessions follow those of the log, see `SessionPlan`.
+    """Simulations of policies that follow the sessions of a log, see `SessionPlan`.
 
     Args:
       model: a `Simulator`, or a fitted one with draws of its parameters: a `FitResult`, or what
         `fitting.load_model` gives. Intervals then hold what the fit leaves open.
-      policy: to be judged.
       logging: the policy that logged, or None.
       log: whose sessions are followed.
       num_sessions: about so many are simulated.
@@ -41,7 +46,6 @@ class Simulations:
     def __init__(
         self,
         model: Any,
-        policy: Policy,
         logging: Policy | None,
         log: Sessions,
         num_sessions: int,
@@ -57,40 +61,102 @@ class Simulations:
                 f"model must be of slates of {slate_size} documents, as the log's, got"
                 f" {simulator.slate_size}"
             )
-        draws: Mapping[str, np.ndarray] | None = None
+        self._draws: Mapping[str, np.ndarray] | None = None
         if getattr(model, "has_uncertainty", True):
             draws = getattr(model, "draws", None)
-            draws = draws(_NUM_DRAWS, seed) if callable(draws) else draws
-        plan = SessionPlan(simulator, log, num_sessions, seed)
-        few = SessionPlan(simulator, log, max(num_sessions // _NUM_DRAWS, 2), seed)
+            self._draws = draws(_NUM_DRAWS, seed) if callable(draws) else draws
+        self._plan = SessionPlan(simulator, log, num_sessions, seed)
+        self._few = SessionPlan(simulator, log, max(num_sessions // _NUM_DRAWS, 2), seed)
+        self._logging, self._seed, self._gamma = logging, seed, gamma
 
-        def simulated(policy: Policy) -> tuple[np.ndarray, Any]:
-            returns = plan.by_session(_returns(plan, policy, seed, gamma))
-            return returns, _returns(few, policy, seed, gamma, draws) if draws else ()
+    def of(self, policy: Policy) -> "Simulated":
+        """A policy, beside the one that logged."""
+        is_logging = self._logging is not None and policy is self._logging
+        new, new_draws = self._logged if is_logging else self._simulated(policy)
+        old, old_draws = self._logged
+        return Simulated(new, new_draws, old, old_draws)
 
-        self._new = simulated(policy)
-        self._old = None if logging is None else simulated(logging)
+    @functools.cached_property
+    def _logged(self) -> tuple[Any, Any]:
+        """The sessions of the policy that logged, which are simulated once; () without one."""
+        return ((), ()) if self._logging is None else self._simulated(self._logging)
+
+    def _simulated(self, policy: Policy) -> tuple[np.ndarray, Any]:
+        check_policy_of(self._plan.simulator, policy)
+        returns = self._plan.by_session(self._returns(self._plan, policy))
+        if not self._draws:
+            return returns, ()
+        return returns, self._returns(self._few, policy, self._few.draws(self._draws))
+
+    def _returns(
+        self, plan: SessionPlan, policy: Policy, draws: Mapping[str, np.ndarray] | None = None
+    ) -> np.ndarray:
+        """The returns [B] of the sessions of a plan, or [D, B]."""
+        return value(
+            plan.simulator,
+            policy,
+            len(plan.row),
+            plan.num_steps,
+            self._seed,
+            gamma=self._gamma,
+            draws=draws,
+            start=plan.start,
+            ends=plan.ends,
+        )
+
+
+def check_policy_of(simulator: Simulator, policy: AnyPolicy) -> None:
+    """Requires a policy of a simulator: one that shows its slates, and whose probabilities are
+    numbers. Raises `ValueError`.
+    """
+    num_users, seed = max(simulator.fewest_users, 2), random.as_seed(0)
+    log_prob: Any = 0.0
+    try:
+        function, state = as_rollout(policy, num_users)
+        seen = simulator.observe(simulator.reset(num_users, seed))
+        size = Turn.of(act(function, seen, state, seed)[0]).slate.shape[1]
+        CheckedPolicy("policy", function, simulator)(seen, state, seed)
+        if isinstance(policy, StochasticPolicy):
+            distribution, _ = policy.decide(seen, state)
+            log_prob = distribution.log_prob(random.sample(distribution, seed))
+    except Exception as error:  # A policy can raise anything.
+        raise ValueError(f"policy is not for the model: {error_line(error)}") from error
+    if size != simulator.slate_size:
+        raise ValueError(
+            f"policy must show slates of {simulator.slate_size} documents, as the log's, got {size}"
+        )
+    if np.isnan(log_prob).any():
+        raise ValueError(
+            "policy must give each slate a probability, got NaN: are its logits finite?"
+        )
+
+
+class Simulated(NamedTuple):
+    """A policy in a model of the users, beside the policy that logged; () without one."""
+
+    new: np.ndarray  # float64 [S], the returns under the policy
+    new_draws: Any  # float64 [D, b], those of draws of the model's parameters, or ()
+    old: Any  # float64 [S], those under the policy that logged
+    old_draws: Any
 
     def alone(self, sample: Sample, level: float) -> Estimate:
         """The mean return under the new policy in the model, beside a log."""
         off = self._off(sample)
         fault = f"{off}: read calibrated" if off else ""
-        sessions, draws = self._new
-        estimate = Estimate.of_sessions(
-            sessions, level, fault, draws=draws, users=_users(sessions, sample)
-        )
-        beyond = _difference(sessions, sample, sample.returns, draws)
+        users = _users(self.new, sample)
+        estimate = Estimate.of_sessions(self.new, level, fault, draws=self.new_draws, users=users)
+        beyond = _difference(self.new, sample, sample.returns, self.new_draws)
         estimate = estimate._replace(gain=Gain(beyond.value, beyond.interval(level)))
-        if self._old is not None:
+        if np.ndim(self.old):
             return estimate
         unchecked = Verdict("unchecked", "give logging, to see the model beside the log")
         return estimate._replace(verdict=unchecked)
 
     def _off(self, sample: Sample) -> str:
         """How far the model is from the log, in words; "" where it cannot be seen to be."""
-        if self._old is None:
+        if isinstance(self.old, tuple):
             return ""
-        gap = _difference(self._old[0], sample, sample.returns)
+        gap = _difference(self.old, sample, sample.returns)
         if not abs(gap.value) > _ERRORS * gap.standard_error:
             return ""
         part = abs(gap.value / sample.returns.mean())
@@ -100,13 +166,12 @@ class Simulations:
         """A log's mean, and what the change of the policy adds to it in the model (a difference
         estimator, Cochran 1977).
         """
-        if self._old is None:
+        if isinstance(self.old, tuple):
             raise ValueError("logging must be the policy that logged, for calibrated, got None")
-        (new, new_draws), (old, old_draws) = self._new, self._old
-        draws = new_draws - old_draws if np.ndim(new_draws) == 2 else ()
-        users = _users(new, sample)
-        gain = Estimate.of_sessions(new - old, level, draws=draws, users=users)
-        estimate = Estimate.of(_difference(new - old, sample, -sample.returns, draws), level)
+        draws = self.new_draws - self.old_draws if np.ndim(self.new_draws) == 2 else ()
+        users, change = _users(self.new, sample), self.new - self.old
+        gain = Estimate.of_sessions(change, level, draws=draws, users=users)
+        estimate = Estimate.of(_difference(change, sample, -sample.returns, draws), level)
         if off := self._off(sample):
             estimate = estimate._replace(verdict=estimate.verdict.with_care(off))
         return estimate._replace(
@@ -115,27 +180,6 @@ class Simulations:
             draws=draws,
             users=users,
         )
-
-
-def _returns(
-    plan: SessionPlan,
-    policy: Policy,
-    seed: int,
-    gamma: float,
-    draws: Mapping[str, np.ndarray] | None = None,
-) -> np.ndarray:
-    """The returns [B] of the sessions of a plan, or [D, B]."""
-    return value(
-        plan.simulator,
-        policy,
-        len(plan.row),
-        plan.num_steps,
-        seed,
-        gamma=gamma,
-        draws=None if draws is None else plan.draws(draws),
-        start=plan.start,
-        ends=plan.ends,
-    )
 
 
 def _users(simulated: np.ndarray, sample: Sample) -> Any:

@@ -1,6 +1,7 @@
 """How good estimators are where the truth is known: in a simulator."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,11 +12,12 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.logs.trajectories import from_trajectory
 from recsim_tf.ope.estimators import Estimator
 from recsim_tf.ope.evaluation import Judged, chosen_estimators
-from recsim_tf.ope.simulated import truth
+from recsim_tf.ope.simulated import Simulations, truth
 from recsim_tf.ope.values import QModel
 from recsim_tf.support.tables import fixed, signed, text_table
 
 _LEVEL = 0.95
+_NUM_SIMULATED = 10_000
 
 
 class StudyRow(NamedTuple):
@@ -101,7 +103,10 @@ def study(
     log = from_trajectory(
         trajectory, simulator, logging=logging, reward_by_position=reward_by_position
     )
-    judged = Judged(policy, log, chosen, model, logging, q, 1.0, 10_000, seed + 2)
+    simulations = functools.cache(
+        lambda: Simulations(model, logging, log, _NUM_SIMULATED, seed + 2, 1.0)
+    )
+    judged = Judged(policy, log, chosen, model, logging, q, 1.0, seed + 2, simulations)
     expected = truth(simulator, policy, num_steps, num_truth, seed + 1).value
     rows, readings = [], {}
     for size in log_sizes:

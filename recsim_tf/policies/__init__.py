@@ -10,6 +10,7 @@ from recsim_tf.policies.clickbait import clickbait_policy
 from recsim_tf.policies.clicks import ClickBandit
 from recsim_tf.policies.clusters import ClusterBandit, greedy_cluster_policy
 from recsim_tf.policies.myopic import greedy_pctr_policy, myopic_policy, softmax_policy
+from recsim_tf.policies.numpy import numpy_policy
 from recsim_tf.policies.oracle import OraclePolicy
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 from recsim_tf.policies.policy_model import PolicyModel
@@ -38,6 +39,7 @@ __all__ = [
     "greedy_cluster_policy",
     "greedy_pctr_policy",
     "myopic_policy",
+    "numpy_policy",
     "random_policy",
     "softmax_policy",
 ]

@@ -80,7 +80,7 @@ def test_intervals_of_differences_hold_the_difference(name):
     num_logs, size, policies = 100, 500, (near(2.0), near(1.5))
     log, chosen = log_of_clicks(num_sessions=num_logs * size), chosen_estimators([name])
     first, second = (
-        Judged(policy, log, chosen, None, None, None, 1.0, 2, 0) for policy in policies
+        Judged(policy, log, chosen, None, None, None, 1.0, 0, dict) for policy in policies
     )
     values = [ope.truth(CLICKS, policy, 1, 500_000).value for policy in policies]
     held = []

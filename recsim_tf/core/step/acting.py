@@ -48,7 +48,14 @@ def act(
     """
     if isinstance(policy, Model):
         check_users(name, policy, nests.num_rows(observation))
-    result = policy(observation, policy_state, seed)
+    try:
+        result = policy(observation, policy_state, seed)
+    except NotImplementedError as error:
+        # TensorFlow raises it where NumPy is called in a graph.
+        raise ValueError(
+            f"{name} must compute with TensorFlow; one that computes with NumPy is"
+            f" policies.numpy_policy(function, slate_size): {error}"
+        ) from error
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise ValueError(
             f"{name} must return (action, policy_state), got {type(result).__name__}"

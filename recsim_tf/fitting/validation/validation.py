@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from recsim_tf.core import random
-from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.nests import as_json
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.checks.choices import (
@@ -31,6 +31,7 @@ from recsim_tf.fitting.validation.discriminator import Discrimination, discrimin
 from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.foretelling import Foretold, foretell, in_segment, nats
 from recsim_tf.fitting.validation.order import Order, Refit, what_order_tells
+from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.cuts import continued
 from recsim_tf.logs.log import Log
 from recsim_tf.support.means import Mean
@@ -96,7 +97,7 @@ class Validation(NamedTuple):
 
 
 def validate(
-    simulator: Simulator,
+    simulator: Any,
     train: Log,
     held_out: Log | None = None,
     *,
@@ -120,7 +121,7 @@ def validate(
     question; whether their means are calibrated is told all the same.
 
     Args:
-      simulator: fitted to `train`.
+      simulator: fitted to `train`: a `Simulator`, a `FitResult`, or what `load_model` gives.
       train: the sessions that the fit saw, from which guesses learn.
       held_out: others, of other users; None to ask of a half of `train`, while guesses learn from
         the other half. Only the last verdict may be "trust" then.
@@ -143,6 +144,13 @@ def validate(
         does not go with the models.
       ImportError: without scikit-learn.
     """
+    simulator = getattr(simulator, "simulator", simulator)
+    check_type("simulator", simulator, Simulator)
+    train = log_of("train", train)
+    others = {"held_out": held_out, "given": given, "other": other}
+    held_out, given, other = (
+        None if log is None else log_of(name, log) for name, log in others.items()
+    )
     check_at_least(0, seed=seed)
     check_at_least(LEAST_REPLICATES, num_replicates=num_replicates)
     if (refit is None) != (static is None and hold_out_segment is None):

@@ -1,0 +1,70 @@
+"""Policies that are written in NumPy."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf.core import nests
+from recsim_tf.core.base.types import Nest, Observation, Seed
+from recsim_tf.core.base.validation import check_count
+
+
+def numpy_policy(
+    function: Callable[[Observation, np.random.Generator], Any], slate_size: int
+) -> "NumpyPolicy":
+    """A policy for rollouts, evaluations and `ope`, of a function that computes with NumPy or with
+    any other library that takes arrays.
+
+        def by_quality(observation, generator):
+            return np.argsort(-observation.documents[..., 0], axis=1)[:, :3]
+
+        policy = policies.numpy_policy(by_quality, slate_size=3)
+
+    Each step calls Python, so it is slower than a policy in TensorFlow, and XLA cannot compile it.
+
+    Args:
+      function: maps the observation of B users, whose leaves are arrays [B, ...], and a generator
+        of the step's random numbers to slates, integers [B, K]: positions among the candidates, -1
+        where a slate is short.
+      slate_size: K.
+
+    Raises:
+      ValueError: for what is no function, or a slate size below 1; in a rollout for slates of
+        another shape or type.
+    """
+    return NumpyPolicy(function, slate_size)
+
+
+class NumpyPolicy:
+    """See `numpy_policy`."""
+
+    def __init__(
+        self, function: Callable[[Observation, np.random.Generator], Any], slate_size: int
+    ):
+        if not callable(function):
+            raise ValueError(
+                f"function must take an observation and a generator, got {type(function).__name__}"
+            )
+        check_count(slate_size=slate_size)
+        self._function, self._slate_size = function, slate_size
+
+    def __call__(
+        self, observation: Observation, policy_state: Nest, seed: Seed
+    ) -> tuple[tf.Tensor, Nest]:
+        shape = (nests.batch_size(observation), self._slate_size)
+
+        def slates(seed: np.ndarray, *leaves: np.ndarray) -> np.ndarray:
+            seen = tf.nest.pack_sequence_as(observation, leaves)
+            generator = np.random.default_rng(seed.astype(np.uint32))
+            slate = np.asarray(self._function(seen, generator))
+            if slate.shape != shape or slate.dtype.kind not in "iu":
+                raise ValueError(
+                    f"the function of numpy_policy must return integers {list(shape)}, got"
+                    f" {slate.dtype} {list(slate.shape)}"
+                )
+            return slate.astype(np.int32)
+
+        slate = tf.numpy_function(slates, [seed, *tf.nest.flatten(observation)], tf.int32)
+        return tf.ensure_shape(slate, shape), policy_state
