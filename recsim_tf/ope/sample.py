@@ -69,11 +69,14 @@ class Sample(NamedTuple):
     def contradiction(self, estimator: Estimator) -> str:
         """Why the log contradicts what an estimator reads; "" if it does not."""
         estimator = dataclasses.replace(estimator, model="none")
-        own = self.session_values(estimator)
-        for reads in _WEAKER.get(str(estimator.reads), ("slate",)):
-            other = dataclasses.replace(estimator, reads=reads)
-            if self.lacks(other):
-                continue
+        others = [
+            dataclasses.replace(estimator, reads=reads)
+            for reads in _WEAKER.get(str(estimator.reads), ("slate",))
+        ]
+        known = [other for other in others if not self.lacks(other)]
+        # A log with probabilities of slates alone has nothing to compare with.
+        own = self.session_values(estimator) if known else np.zeros(0)
+        for other in known:
             weaker = self.session_values(other)
             difference = own - weaker
             error = difference.std(ddof=1) / np.sqrt(len(own))
@@ -82,8 +85,8 @@ class Sample(NamedTuple):
                 what = getattr(estimator.reads, "__name__", estimator.reads)
                 assumed = "are sums" if what == "linear" else f"depend on the {what} alone"
                 return (
-                    f"the log contradicts that rewards {assumed}: {part:+.0%} against the {reads},"
-                    f" {abs(difference.mean()) / error:.1f} standard errors"
+                    f"the log contradicts that rewards {assumed}: {part:+.0%} against the"
+                    f" {other.reads}, {abs(difference.mean()) / error:.1f} standard errors"
                 )
         return ""
 
