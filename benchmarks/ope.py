@@ -9,7 +9,7 @@ cut: sessions that were cut, candidates of a query, users who come again, see `o
 obp: a simulated log of slates in obp 0.5.7, if `--obp-python` has it, see `off_policy/obp.py`.
 one_step: estimators in slates of users of four kinds, see `off_policy/one_step.py`.
 sessions: estimators in sessions, fits, and SlateQ, see `off_policy/sessions.py`.
-speed: weights and marginals, see `off_policy/speed.py`.
+speed: weights, marginals, long sessions and many policies, see `off_policy/speed.py`.
 
 open_bandit: the click rate of another policy from random logs of the Open Bandit Dataset, see
   `off_policy/open_bandit.py`; `make data` brings the data.

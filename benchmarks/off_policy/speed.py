@@ -1,13 +1,18 @@
-"""CPU time of the weights of slates, and of marginals."""
+"""CPU time of the weights of slates, and of marginals; and how long an estimate from long sessions
+takes, and the table and the page of many policies.
+"""
 
+import tempfile
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from off_policy.worlds import WORLDS, affine
 from sections import Section, Settings, section
 
-from recsim_tf import logs
+from recsim_tf import logs, ope
 from recsim_tf.core.distributions import PlackettLuce
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.logs.densities import densities
@@ -21,10 +26,14 @@ def measure(settings: Settings) -> Section:
         figures[f"speed.marginals_{name}"] = _marginals(
             slate_size, num_candidates, 8 if settings.quick else num_users
         )
+    figures["speed.long_sessions_s"] = _long_sessions(20 if settings.quick else 1000)
+    figures["speed.policies_s"] = _policies(12 if settings.quick else 100)
     bars = {
         "speed.slate_weights": (0.5e6, np.inf),
         "speed.marginals_3_of_10": (0.0, 200.0),
         "speed.marginals_10_of_100": (0.0, 5000.0),
+        "speed.long_sessions_s": (0.0, 0.3),
+        "speed.policies_s": (0.0, 30.0),
     }
     rows = [
         ("weights of slates, 3 of 10, of one policy", "sessions a CPU second"),
@@ -33,6 +42,12 @@ def measure(settings: Settings) -> Section:
     ]
     rows += [
         (name.replace("_", " "), f"{figures[f'speed.marginals_{name}']:,.0f}") for name in _SIZES
+    ]
+    rows += [
+        ("of a log of 100 sessions of 1,000 steps", "seconds"),
+        ("snips", f"{figures['speed.long_sessions_s']:.2f}"),
+        ("of 100 policies, from 1,000 sessions", "seconds"),
+        ("table and page", f"{figures['speed.policies_s']:.1f}"),
     ]
     return section(settings, "Speed", rows, figures, bars)
 
@@ -53,12 +68,43 @@ def _marginals(slate_size: int, num_candidates: int, num_users: int) -> float:
     return 1e6 * _fastest(lambda: marginals(logits)) / num_users
 
 
-def _fastest(call, rounds: int = 5) -> float:
-    """CPU seconds, without the first call, which traces."""
+def _long_sessions(num_steps: int) -> float:
+    """Seconds of an estimate from 100 sessions that bring the probabilities of both policies."""
+    steps, draws = (100, num_steps), np.random.default_rng(0)
+    logged = np.log(draws.uniform(0.2, 0.8, steps))
+    log = logs.Log(
+        length=np.full(100, num_steps, np.int32),
+        slate=np.zeros([*steps, 1], np.int32),
+        reward=draws.uniform(size=[*steps, 1]),
+        propensity=logs.SlateLogProbs(slate=logged),
+        target=logs.SlateLogProbs(slate=logged + 0.02 * draws.standard_normal(steps)),
+    )
+    return _fastest(lambda: ope.evaluate(None, log), clock=time.perf_counter)
+
+
+def _policies(number: int) -> float:
+    """Seconds of the table and the page of policies that were judged from 1,000 sessions."""
+    world, live = WORLDS["multinomial"], affine(1.0)
+    log = logs.from_trajectory(world.rollout(live, 1000, 1, seed=0), world, logging=live)
+    sharpness = np.linspace(0.5, 4.0, number)
+    results = ope.compare({f"{each:.3f}": affine(each) for each in sharpness}, log)
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.perf_counter()
+        str(results)
+        ope.write_report(Path(folder) / "page.html", results)
+        return time.perf_counter() - begun
+
+
+def _fastest(
+    call: Callable[[], object],
+    rounds: int = 5,
+    clock: Callable[[], float] = time.process_time,
+) -> float:
+    """Seconds by a clock, by default of the CPU, without the first call, which traces."""
     call()
     seconds = []
     for _ in range(rounds):
-        begun = time.process_time()
+        begun = clock()
         call()
-        seconds.append(time.process_time() - begun)
+        seconds.append(clock() - begun)
     return min(seconds)

@@ -84,6 +84,16 @@ class Labels(NamedTuple):
     dropped: dict[str, int] = {}  # noqa: RUF012  # Sessions left out, by their first fault.
 
 
+def users_of(labels: Sequence[Labels]) -> Any:
+    """Whose the sessions of one or more pieces of a log are: int [S], in [0, U), or () where users
+    are not known, or have one session each. Sessions of one user are not independent.
+    """
+    if any(isinstance(label.user, tuple) for label in labels):
+        return ()
+    ids, users = np.unique(np.concatenate([label.user for label in labels]), return_inverse=True)
+    return users if len(ids) < len(users) else ()
+
+
 class Log(NamedTuple):
     """S sessions of up to T steps with slates of K documents, as NumPy arrays. A field that is not
     known is `()`: methods that need it say so.

@@ -1,6 +1,7 @@
 """Estimators of a policy's value: four choices each, and the names that papers give to them."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -170,14 +171,31 @@ def _products(weights: tf.Tensor, cells: tf.Tensor | None) -> tuple[tf.Tensor, t
     """The products of weights [S, T] over the earlier steps, [S, T, 1], and over all, [S, 1, 1]. Of
     cells int32 [S, T] each product is its mean over the sessions in the same cell.
     """
-    until, before = tf.ones_like(weights[:, 0]), []
-    for step in range(weights.shape[1]):
-        if cells is not None and step:
-            _, cell = tf.unique(cells[:, step])
-            until = tf.gather(tf.math.unsorted_segment_mean(until, cell, tf.size(cell)), cell)
-        before.append(until)
-        until = tf.minimum(until * weights[:, step], _LARGEST)
-    return tf.stack(before, axis=1)[..., tf.newaxis], until[:, tf.newaxis, tf.newaxis]
+    before, until = _products_by_step(weights, cells)
+    return (
+        tf.reshape(tf.transpose(before), [*weights.shape, 1]),
+        tf.reshape(until[-1], [weights.shape[0], 1, 1]),
+    )
+
+
+# One graph for logs of all sizes.
+@functools.partial(tf.function, autograph=False, reduce_retracing=True)
+def _products_by_step(weights: tf.Tensor, cells: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+    """The products of weights [S, T] before each step, as means over cells int32 [S, T] where they
+    are given, and up to it, both [T, S].
+    """
+
+    def of_step(earlier: tuple[tf.Tensor, tf.Tensor], now: tuple[tf.Tensor, ...]):
+        before, (weight, *cell) = earlier[1], now
+        if cell:
+            _, number = tf.unique(cell[0])
+            means = tf.math.unsorted_segment_mean(before, number, tf.size(number))
+            before = tf.gather(means, number)
+        return before, tf.minimum(before * weight, _LARGEST)
+
+    by_step = tuple(tf.transpose(leaf) for leaf in (weights, cells) if leaf is not None)
+    nothing_yet = tf.ones_like(weights[:, 0])
+    return tf.scan(of_step, by_step, (nothing_yet, nothing_yet))
 
 
 def _flat(leaf: tf.Tensor) -> tf.Tensor:

@@ -104,7 +104,8 @@ def _holds(estimate: Estimate, truth: Estimate) -> bool:
 def render(
     results: Mapping[str, Result], title: str, truths: Mapping[str, Estimate] | None = None
 ) -> str:
-    """The page as HTML.
+    """The page as HTML: a table of all policies, and sections and differences of those that
+    `Results.shown` has.
 
     Args:
       results: of `evaluate`, by name of the policy, of one log.
@@ -114,10 +115,10 @@ def render(
     Raises:
       ImportError: if matplotlib is not installed.
     """
-    truths = truths or {}
+    truths, results = truths or {}, Results(results)
     sections = []
-    for name, result in results.items():
-        truth = truths.get(name)
+    for name in results.shown:
+        result, truth = results[name], truths.get(name)
         said = sentences(name, result, truth)
         drawn = png(draw, result, truth, size=(9, 1.6 + 0.45 * len(result)))
         # In lines, so that a long verdict is broken.
@@ -126,10 +127,11 @@ def render(
         sections.append(Section(f"{name}: what would it earn?", parts))
     words = [{"word": word, "meaning": [meaning]} for word, meaning in _WORDS]
     sections.append(Section("How to read this page", [Table(words)]))
-    answers = [_answer(name, result, truths.get(name)) for name, result in results.items()]
+    answers = [_answer(name, results[name], truths.get(name)) for name in results.order]
     logged = next(iter(results.values())).logged.value
     above: list[Part] = [f"The log earned {number(logged)} a session.", Table(answers)]
-    above += [Table(Results(results).rows())] * (len(results) > 1)
+    above += filter(None, [results.left_out])
+    above += [Table(results.rows(results.shown))] * (len(results) > 1)
     return page(title, sections, above)
 
 

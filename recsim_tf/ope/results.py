@@ -1,6 +1,7 @@
 """Estimates of a policy's value with their intervals and verdicts."""
 
 import itertools
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,6 +9,9 @@ import numpy as np
 from recsim_tf.ope.diagnostics import WITH_CARE, Verdict, WeightDiagnostics
 from recsim_tf.support.means import Mean, error_of_draws
 from recsim_tf.support.tables import number, text_table
+
+# Policies that are gone into, and compared in pairs, where there are more.
+_MOST = 10
 
 
 class Gain(NamedTuple):
@@ -153,6 +157,37 @@ class Result(dict[str, Estimate]):
 class Results(dict[str, Result]):
     """Results by policy, of one log and the same estimators."""
 
+    @property
+    def order(self) -> list[str]:
+        """All policies, as they were given; more than ten by what they gain, the most first, and
+        those that no estimate is believed for last.
+        """
+
+        def gain(name: str) -> float:
+            result = self[name]
+            if result.best is None:
+                return -np.inf
+            best = result[result.best]
+            return best.value - result.logged.value if best.gain is None else best.gain.value
+
+        return list(self) if len(self) <= _MOST else sorted(self, key=gain, reverse=True)
+
+    @property
+    def shown(self) -> list[str]:
+        """The policies that texts and pages go into: the first ten of the order."""
+        return self.order[:_MOST]
+
+    @property
+    def left_out(self) -> str:
+        """A sentence on those that are not shown; "" if all are."""
+        rest = len(self) - len(self.shown)
+        if not rest:
+            return ""
+        return (
+            f"Shown are the {_MOST} of {len(self):,} policies that gain the most, as far as they"
+            f" are believed; results[name] and results.rows() have the other {rest:,}."
+        )
+
     def difference(self, name: str, other: str) -> tuple[str, Gain] | None:
         """What a policy earns beyond another one, and the estimator that tells it: of those that
         are believed for both, if possible without care, the one of the narrowest difference. None
@@ -172,10 +207,10 @@ class Results(dict[str, Result]):
         by = min(found, key=rank, default=None)
         return None if by is None else (by, found[by])
 
-    def rows(self) -> list[dict[str, str]]:
-        """A table of the differences of all pairs of policies."""
+    def rows(self, names: Collection[str] | None = None) -> list[dict[str, str]]:
+        """A table of the differences of all pairs of policies, or of pairs of these."""
         found = []
-        for name, other in itertools.combinations(self, 2):
+        for name, other in itertools.combinations(self if names is None else names, 2):
             by, gain = self.difference(name, other) or (None, None)
             words = [] if by is None else [self[one][by].verdict.word for one in (name, other)]
             found.append(
@@ -193,11 +228,12 @@ class Results(dict[str, Result]):
         return found
 
     def __str__(self) -> str:
-        """The tables of all policies, and that of their differences."""
-        parts = [f"{name}\n{result}" for name, result in self.items()]
-        if len(self) > 1:
-            parts.append(text_table(self.rows(), (0, 1, 4, 5, 6)))
-        return "\n\n".join(parts)
+        """The tables of the policies that are shown, and that of their differences."""
+        shown = self.shown
+        parts = [f"{name}\n{self[name]}" for name in shown]
+        if len(shown) > 1:
+            parts.append(text_table(self.rows(shown), (0, 1, 4, 5, 6)))
+        return "\n\n".join([*parts, *filter(None, [self.left_out])])
 
 
 def mean_of(sessions: np.ndarray, users: Any = (), draws: Any = ()) -> Mean:

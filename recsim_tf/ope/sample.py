@@ -11,7 +11,7 @@ from recsim_tf.core import random
 from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.core.base.validation import check_one_of
 from recsim_tf.logs.densities import densities, log_probs, walk, where_active
-from recsim_tf.logs.log import Log, SlateLogProbs
+from recsim_tf.logs.log import Log, SlateLogProbs, users_of
 from recsim_tf.ope.diagnostics import WeightDiagnostics
 from recsim_tf.ope.estimators import PRESETS, Estimator, Terms, Values, terms
 from recsim_tf.ope.pseudo_inverse import linear_weights, sessions_at_once, subset_log_probs
@@ -71,11 +71,14 @@ class Sample(NamedTuple):
     def contradiction(self, estimator: Estimator) -> str:
         """Why the log contradicts what an estimator reads; "" if it does not."""
         estimator = dataclasses.replace(estimator, model="none")
-        own = self.session_values(estimator)
-        for reads in _WEAKER.get(str(estimator.reads), ("slate",)):
-            other = dataclasses.replace(estimator, reads=reads)
-            if self.lacks(other):
-                continue
+        others = [
+            dataclasses.replace(estimator, reads=reads)
+            for reads in _WEAKER.get(str(estimator.reads), ("slate",))
+        ]
+        known = [other for other in others if not self.lacks(other)]
+        # A log with probabilities of slates alone has nothing to compare with.
+        own = self.session_values(estimator) if known else np.zeros(0)
+        for other in known:
             weaker = self.session_values(other)
             difference = own - weaker
             gap = Mean.of(difference, None if isinstance(self.users, tuple) else self.users)
@@ -84,8 +87,8 @@ class Sample(NamedTuple):
                 what = getattr(estimator.reads, "__name__", estimator.reads)
                 assumed = "are sums" if what == "linear" else f"depend on the {what} alone"
                 return (
-                    f"the log contradicts that rewards {assumed}: {part:+.0%} against the {reads},"
-                    f" {abs(gap.value) / gap.standard_error:.1f} standard errors"
+                    f"the log contradicts that rewards {assumed}: {part:+.0%} against the"
+                    f" {other.reads}, {abs(gap.value) / gap.standard_error:.1f} standard errors"
                 )
         return ""
 
@@ -156,15 +159,7 @@ def gather(
             " got one that shows one slate only: take simulated or calibrated"
         )
     sample = tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *samples)
-    return sample._replace(users=_users([piece.labels.user for piece in log.pieces()]))
-
-
-def _users(labels: Sequence[Any]) -> Any:
-    """The `Sample.users` of the users of the pieces of a log, texts [S] or () where not known."""
-    if any(isinstance(label, tuple) for label in labels):
-        return ()
-    ids, users = np.unique(np.concatenate(labels), return_inverse=True)
-    return users if len(ids) < len(users) else ()
+    return sample._replace(users=users_of([piece.labels for piece in log.pieces()]))
 
 
 def value(

@@ -201,12 +201,13 @@ def _regression(log: Log, features: Features, gamma: float, by_position: bool, r
     position, from each position on.
     """
     factor, earned = log.discounts(gamma), log.earned
+    by_step = (log.observation, log.slate, log.active)
     positions, later = np.arange(log.slate.shape[2]), np.zeros(log.num_sessions)
     table: list[np.ndarray] = []
     for step in reversed(range(log.max_length)):
         later = factor[:, step] * later
         observation, slate, active = tf.nest.map_structure(
-            lambda leaf, step=step: leaf[:, step], (log.observation, log.slate, log.active)
+            lambda leaf, step=step: leaf[:, step], by_step
         )
         of_positions = []
         for position in positions if by_position else positions[-1:]:

@@ -19,6 +19,8 @@ SECTIONS = {
         "speed.slate_weights",
         "speed.marginals_3_of_10",
         "speed.marginals_10_of_100",
+        "speed.long_sessions_s",
+        "speed.policies_s",
     ],
 }
 

@@ -8,7 +8,7 @@ from recsim_tf import logs, ope
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.logs.densities import densities
-from recsim_tf.ope.estimators import READS
+from recsim_tf.ope.estimators import READS, terms
 from recsim_tf.ope.sample import gather
 from tests.ope.worlds import CLICKS, log_of_clicks, log_of_leavers, near
 from tests.processes import run_python
@@ -129,6 +129,33 @@ def test_a_session_that_is_over_keeps_its_weight_and_earns_nothing():
     for name in ("ips", "sniips"):
         found, expected = (values(sample_of(near(2.0, 2), each), name) for each in (spoiled, log))
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("has_cells", [False, True])
+def test_long_products_are_those_of_a_loop_and_have_a_bound(has_cells):
+    rng = np.random.default_rng(0)
+    weights = rng.lognormal(sigma=3.0, size=[40, 300]) * rng.binomial(1, 0.995, [40, 300])
+    cells, rewards = rng.integers(3, size=[40, 300]), np.ones([40, 300, 1])
+    expected, until = np.empty_like(weights), np.ones(40)
+    for step in range(300):
+        if has_cells:
+            of_step = cells[:, step]
+            until = (np.bincount(of_step, until) / np.bincount(of_step))[of_step]
+        expected[:, step] = until * weights[:, step]
+        until = np.minimum(expected[:, step], 1e35)
+    assert (expected > 1e35).any()
+    read = {"slate": weights, str(nearness): cells.astype(np.int32)}
+    estimator = ope.Estimator(steps=nearness) if has_cells else ope.Estimator()
+    found = terms(estimator, read, rewards, rewards[..., 0])
+    np.testing.assert_allclose(found.weights, expected, rtol=1e-9)
+
+
+def test_a_product_has_a_gradient_also_where_a_weight_is_zero():
+    weights, rewards = tf.Variable([[0.0, 2, 3], [1, 2, 3]], dtype=tf.float64), np.ones([2, 3, 1])
+    with tf.GradientTape() as tape:
+        found = terms(ope.Estimator(), {"slate": weights}, rewards, rewards[..., 0])
+        total = tf.reduce_sum(found.weights)
+    np.testing.assert_allclose(tape.gradient(total, weights), [[9, 0, 0], [9, 4, 2]])
 
 
 def test_the_value_has_the_gradient_of_reinforce_with_importance_weights():

@@ -75,6 +75,31 @@ def test_a_page_has_an_answer_for_each_policy(tmp_path):
     assert "The new policy" in (tmp_path / "one.html").read_text()
 
 
+def test_of_many_policies_ten_are_gone_into_and_the_rest_is_said(tmp_path):
+    policies = {f"sharp {60 - 5 * number}": near(60.0 - 5 * number) for number in range(11)}
+    results = ope.compare(policies | {"blunt": near(0.5)}, log_of_clicks())
+    gains = [results[name]["snips"].gain.value for name in results.shown]
+    believed = [results[name].best is not None for name in results.shown]
+    assert len(results.shown) == 10
+    assert believed == sorted(believed, reverse=True)
+    assert 0 < sum(believed) < 10
+    assert gains[: sum(believed)] == sorted(gains[: sum(believed)], reverse=True)
+    assert sorted(results.order) == sorted(results)
+    text = str(results)
+    assert text.splitlines()[-1] == (
+        "Shown are the 10 of 12 policies that gain the most, as far as they are believed;"
+        " results[name] and results.rows() have the other 2."
+    )
+    assert text.count("the log itself") == 10
+    assert (len(results.rows(results.shown)), len(results.rows())) == (45, 66)
+    ope.write_report(tmp_path / "page.html", results)
+    html = (tmp_path / "page.html").read_text()
+    assert html.count("what would it earn?</h2>") == 10
+    for name in results:
+        assert f">{name}</td>" in html
+    assert results.left_out in html
+
+
 def test_without_propensities_there_are_no_weights_to_show():
     log = log_of_clicks()._replace(propensity=logs.SlateLogProbs())
     result = ope.evaluate(

@@ -144,8 +144,8 @@ def run_ope(folder: RunDirectory) -> dict[str, Any]:
         }
         content = _write(folder, run, results, truths)
     print(results, end="\n\n")
-    for name, result in results.items():
-        print(*report.sentences(name, result, truths.get(name)), sep="\n", end="\n\n")
+    for name in results.shown:
+        print(*report.sentences(name, results[name], truths.get(name)), sep="\n", end="\n\n")
     print(f"Page, figures and plot in {folder.path}")
     return content
 
@@ -205,10 +205,11 @@ def _write(
     content = as_json(content)
     folder.write_operative_config()
     ope.write_report(folder.path / "report.html", results, run.title, truths)
-    height = sum(1.6 + 0.45 * len(result) for result in results.values())
-    with figures(folder.path / "estimates.png", (9, height), len(results), 1) as all_axes:
-        for axes, (name, result) in zip(all_axes, results.items(), strict=True):
-            report.draw(axes, result, truths.get(name))
+    shown = results.shown
+    height = sum(1.6 + 0.45 * len(results[name]) for name in shown)
+    with figures(folder.path / "estimates.png", (9, height), len(shown), 1) as all_axes:
+        for axes, name in zip(all_axes, shown, strict=True):
+            report.draw(axes, results[name], truths.get(name))
             axes.set_title(label(name))
     write_json(folder.path / "ope.json", content)
     return content

@@ -10,7 +10,7 @@ from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.checks.responses import ResponsePredictions, predict_responses
-from recsim_tf.logs.log import Log
+from recsim_tf.logs.log import Log, users_of
 from recsim_tf.support.means import Mean
 
 
@@ -69,17 +69,21 @@ def choices_among(predictions: ResponsePredictions, slate_size: int) -> ChoicePr
     )
 
 
-def mean_by_session(values: np.ndarray, counted: np.ndarray) -> Mean:
+def mean_by_session(values: np.ndarray, counted: np.ndarray, users: Any = ()) -> Mean:
     """The mean of what is counted, with a standard error that is robust to dependence within
-    sessions.
+    sessions, or within users who have several of them.
 
     Args:
       values: float [S, ...].
       counted: bool [S, ...], somewhere true.
+      users: of the sessions, see `logs.log.users_of`.
     """
     axes = tuple(range(1, values.ndim))
     sums: Any = np.sum(values, axis=axes, where=counted, dtype=np.float64)
-    return Mean.of_ratio(sums, counted.sum(axis=axes))
+    counts = counted.sum(axis=axes)
+    if not isinstance(users, tuple):
+        sums, counts = np.bincount(users, sums), np.bincount(users, counts)
+    return Mean.of_ratio(sums, counts)
 
 
 def is_one_of_k(predictions: ChoicePredictions, log: Log) -> bool:
@@ -133,12 +137,13 @@ def calibrate(
     for name, (mean, logged, counted) in predictions.fields.items():
         counted = counted & log.active.reshape([*log.active.shape, *[1] * (mean.ndim - 2)])
         if counted.any() and np.isfinite(mean[counted]).all():
-            found[name] = _calibrate(mean.astype(np.float64), logged, counted, num_bins)
+            means, users = mean.astype(np.float64), users_of([log.labels])
+            found[name] = _calibrate(means, logged, counted, users, num_bins)
     return found
 
 
 def _calibrate(
-    means: np.ndarray, logged: np.ndarray, counted: np.ndarray, num_bins: int
+    means: np.ndarray, logged: np.ndarray, counted: np.ndarray, users: Any, num_bins: int
 ) -> Calibration:
     edges = np.unique(np.quantile(means[counted], np.linspace(0, 1, num_bins + 1)))
     # The highest prediction belongs to the last bin; where all are the same there is one.
@@ -146,7 +151,7 @@ def _calibrate(
     rows = []
     for number in np.unique(bins[counted]):
         inside = counted & (bins == number)
-        gap = mean_by_session(logged - means, inside)
+        gap = mean_by_session(logged - means, inside, users)
         rows.append((means[inside].mean(), logged[inside].mean(), gap.standard_error, inside.sum()))
     predicted, observed, error, num_shown = (np.array(column) for column in zip(*rows, strict=True))
     weights = num_shown / num_shown.sum()

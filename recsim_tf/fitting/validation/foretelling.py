@@ -29,16 +29,20 @@ class Foretold(NamedTuple):
         return self.gap.value / (self.gap.standard_error or float("nan"))
 
 
-def foretell(probs: np.ndarray, clicked: np.ndarray, counted: np.ndarray) -> Foretold:
-    """Of click probabilities [S, T, K], clicks and what counts, bool [S, T, K]."""
+def foretell(
+    probs: np.ndarray, clicked: np.ndarray, counted: np.ndarray, users: Any = ()
+) -> Foretold:
+    """Of click probabilities [S, T, K], clicks and what counts, bool [S, T, K], and users as of
+    `mean_by_session`.
+    """
     probs = probs.astype(np.float64)
     first = clicked[counted][:_FIRST]
     rate = (first.sum() + 0.5) / (len(first) + 1)
     return Foretold(
         predicted=float(probs[counted].mean()),
-        logged=mean_by_session(clicked.astype(np.float64), counted),
-        gap=mean_by_session(clicked - probs, counted),
-        gain=mean_by_session(nats(probs, clicked) - nats(rate, clicked), counted),
+        logged=mean_by_session(clicked.astype(np.float64), counted, users),
+        gap=mean_by_session(clicked - probs, counted, users),
+        gain=mean_by_session(nats(probs, clicked) - nats(rate, clicked), counted, users),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.checks.choices import mean_by_session, predict_choices
-from recsim_tf.logs.log import Log, repeat_last_step, take_steps
+from recsim_tf.logs.log import Log, repeat_last_step, take_steps, users_of
 from recsim_tf.support.means import Mean
 
 # Fits the models to a log, with these values of parameters fixed.
@@ -65,8 +65,8 @@ def what_order_tells(
             for each in (changing, still)
         )
         difference = np.subtract(*scores)
-        counted = others.active & np.isfinite(difference)
-        return mean_by_session(np.where(counted, difference, 0.0), counted)
+        counted, users = others.active & np.isfinite(difference), users_of([others.labels])
+        return mean_by_session(np.where(counted, difference, 0.0), counted, users)
 
     found = gain(simulator, held_out, given, refit(train, static))
     shuffled, other = shuffle_steps(train, seed), shuffle_steps(held_out, seed + 1)

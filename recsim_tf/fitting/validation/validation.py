@@ -33,7 +33,7 @@ from recsim_tf.fitting.validation.foretelling import Foretold, foretell, in_segm
 from recsim_tf.fitting.validation.order import Order, Refit, what_order_tells
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.cuts import continued
-from recsim_tf.logs.log import Log
+from recsim_tf.logs.log import Log, users_of
 from recsim_tf.support.means import Mean
 
 _LEAST_SESSIONS, _LEAST_CLICKS = 50, 20
@@ -173,7 +173,8 @@ def validate(
     def foretold(model: Simulator, log: Log) -> Foretold:
         choices = predict_choices(model, log, batch_size, seed=seed)
         probs = choices.probs[..., : log.slate_size]
-        return foretell(probs, logged_clicks(choices, log), _counted(log))
+        users = users_of([log.labels])
+        return foretell(probs, logged_clicks(choices, log), _counted(log), users)
 
     predicted = predict_responses(simulator, held_out, batch_size, seed=seed, given=given)
     calibrations = calibrate(predicted, held_out)
@@ -191,7 +192,8 @@ def validate(
             events = events.take(events.step >= given.length[events.session])
         guesses = baselines(Events.of(train, of_train), events, seed)
         probs = choices.probs[..., : held_out.slate_size]
-        predictions = _predictions(probs, guesses, clicked, _counted(held_out))
+        of_users = users_of([held_out.labels])
+        predictions = _predictions(probs, guesses, clicked, _counted(held_out), of_users)
         if refit is not None and static is not None:
             order = what_order_tells(
                 simulator, fitted, held_out, refit, static, seed, batch_size, given
@@ -235,18 +237,22 @@ def _users(train: Any, held_out: Any) -> tuple[int, int]:
 
 
 def _predictions(
-    probs: np.ndarray, guesses: Mapping[str, np.ndarray], clicked: np.ndarray, counted: np.ndarray
+    probs: np.ndarray,
+    guesses: Mapping[str, np.ndarray],
+    clicked: np.ndarray,
+    counted: np.ndarray,
+    users: Any,
 ) -> dict[str, Prediction]:
     """Of the model [S, T, K], and of guesses [M] of what counts; what was clicked, and what counts,
     are bool [S, T, K].
     """
     of_model = nats(probs, clicked)
-    found = {"model": Prediction(mean_by_session(of_model, counted), Mean(0.0, 0.0))}
+    found = {"model": Prediction(mean_by_session(of_model, counted, users), Mean(0.0, 0.0))}
     for name, guess in guesses.items():
         of_guess = np.zeros(counted.shape)
         of_guess[counted] = nats(guess, clicked[counted])
-        gain = mean_by_session(of_model - of_guess, counted)
-        found[name] = Prediction(mean_by_session(of_guess, counted), gain)
+        gain = mean_by_session(of_model - of_guess, counted, users)
+        found[name] = Prediction(mean_by_session(of_guess, counted, users), gain)
     return found
 
 
