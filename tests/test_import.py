@@ -136,7 +136,7 @@ def test_fits_need_no_tf_agents():
     code = "import sys; sys.modules['tf_agents'] = None; from recsim_tf.experiment{}"
     done = run_python("-c", code.format(" import config"))
     assert done.returncode == 0, done.stderr
-    done = run_python("-c", code.format(".commands import validate"))
+    done = run_python("-c", code.format(".commands import ope, validate"))
     assert done.returncode == 0, done.stderr
-    done = run_python("-c", code.format(".commands import ope"))
+    done = run_python("-c", code.format(".commands import evaluate, train"))
     assert "TF-Agents" in last_line_of_error(done)

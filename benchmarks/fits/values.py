@@ -21,8 +21,7 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf.core.distributions import Given
 from recsim_tf.evaluation import Evaluation
-from recsim_tf.evaluation.fitted import FittedModel
-from recsim_tf.fitting import LBFGS, Parameter, fit, load_model, save_model
+from recsim_tf.fitting import LBFGS, FittedModel, Parameter, fit, load_model, save_model
 from recsim_tf.logs import Log
 from recsim_tf.policies import PlackettLucePolicy
 from recsim_tf.support.tables import text_table

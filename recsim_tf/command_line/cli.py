@@ -20,7 +20,7 @@ from recsim_tf.support.errors import UsageError
 from recsim_tf.support.stopping import noting_signals
 
 # Commands that need no agents.
-_FITTING = ("fit", "validate")
+_FITTING = ("fit", "validate", "ope")
 
 
 def _folder(options: argparse.Namespace) -> Any:
@@ -84,7 +84,7 @@ def _validate(options: argparse.Namespace) -> None:
 def _ope(options: argparse.Namespace) -> None:
     from recsim_tf.experiment.commands import ope
 
-    ope.run_ope(_folder(options))
+    ope.run_ope(_folder(options), options.trust)
 
 
 def _sweep(options: argparse.Namespace) -> int:
@@ -116,10 +116,9 @@ def _import(command: str) -> None:
             # training may still change.
             tf.config.list_physical_devices()
             if command in _FITTING:
-                from recsim_tf.experiment.commands import validate  # noqa: F401
+                from recsim_tf.experiment.commands import ope, validate  # noqa: F401
             else:
                 from recsim_tf.experiment import building  # noqa: F401
-                from recsim_tf.experiment.commands import ope  # noqa: F401
             from recsim_tf.experiment import config  # noqa: F401
     except ModuleNotFoundError as error:
         extra = "fitting" if command in _FITTING else "agents"

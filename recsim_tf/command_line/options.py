@@ -81,8 +81,11 @@ def _parser() -> _Parser:
             _add(command, "--gin_file", "FILE", text, action="append", default=[])
         text = "such as 'train.num_iterations=100'; may be repeated"
         _add(command, "--gin_bindings", "BINDING", text, action="append", default=[])
-        if name in OF_RUNS:
-            text = "a module of yours that the run's config.gin may import; may be repeated"
+        if name in (*OF_RUNS, "ope"):
+            named = (
+                "a fitted model may name" if name == "ope" else "the run's config.gin may import"
+            )
+            text = f"a module of yours that {named}; may be repeated"
             _add(command, "--trust", "MODULE", text, action="append", default=[])
         _add_own(command, name)
     return main

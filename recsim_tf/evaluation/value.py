@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Seed, SimulatorState, Transition
-from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.evaluation.baselines import AnyPolicy, as_rollout
 from recsim_tf.evaluation.comparison import paired_draws
@@ -52,7 +52,8 @@ def value(
     if draws:
         simulator = paired_draws(simulator, draws, num_sessions)
     function, policy_state = as_rollout(policy, rows)
-    last, last_day = (np.tile(end, num_draws) for end in ends or Ends(num_steps))
+    ends = ends or Ends(np.full(num_sessions, num_steps))
+    last, last_day = (np.tile(end, num_draws) for end in ends)
 
     def add(carry: tuple, transition: Transition):
         total, factor, step, day = carry
@@ -75,7 +76,7 @@ def value(
         )[0]
 
     if not draws:
-        return run(random.as_seed(seed)).numpy().astype(np.float64)
+        return traced_call(run, random.as_seed(seed)).numpy().astype(np.float64)
     with random.paired(num_draws, 1):
-        returns = run(random.as_seed(seed)[tf.newaxis])
+        returns = traced_call(run, random.as_seed(seed)[tf.newaxis])
     return returns.numpy().astype(np.float64).reshape(num_draws, num_sessions)

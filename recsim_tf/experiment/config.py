@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import gin
 import tensorflow as tf
@@ -33,7 +34,6 @@ with contextlib.suppress(ModuleNotFoundError):
         tabular_q,
     )
     from recsim_tf.experiment import building  # noqa: F401
-    from recsim_tf.experiment.commands import ope as _ope  # noqa: F401
 
 _EXTERNAL = {
     "keras": (
@@ -145,12 +145,21 @@ def _check_imports(config_file: Path, trusted: Sequence[str]) -> None:
             raise UsageError(
                 f"{where}: include {statement.filename!r} is refused: write its lines into the file"
             )
-        if isinstance(statement, config_parser.ImportStatement) and not any(
-            statement.module == name or statement.module.startswith(f"{name}.")
-            for name in ("recsim_tf", *trusted)
-        ):
-            package = statement.module.partition(".")[0]
-            raise UsageError(
-                f"{where}: {statement.format()} is refused, because somebody else may have written"
-                f" the file: pass --trust={package} if you trust {package}"
-            )
+        for module in _imported(statement):
+            if not any(f"{module}.".startswith(f"{name}.") for name in ("recsim_tf", *trusted)):
+                package = module.partition(".")[0]
+                raise UsageError(
+                    f"{where}: import {module} is refused, because somebody else may have written"
+                    f" the file: pass --trust={package} if you trust {package}"
+                )
+
+
+def _imported(statement: Any) -> list[str]:
+    """The modules that a statement imports, or lets a fitted model import."""
+    if isinstance(statement, config_parser.ImportStatement):
+        return [statement.module]
+    if isinstance(statement, config_parser.BindingStatement) and statement.arg_name == "imports":
+        value = statement.value
+        several = value if isinstance(value, (tuple, list)) else [value]
+        return [str(module) for module in several]
+    return []

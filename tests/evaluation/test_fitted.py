@@ -10,9 +10,9 @@ import pytest
 import recsim_tf
 from recsim_tf import fitting, logs, long_term_satisfaction
 from recsim_tf.evaluation import Evaluation
-from recsim_tf.evaluation.fitted import FittedModel
 from recsim_tf.experiment import building, config
 from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.fitting import FittedModel
 from recsim_tf.policies import random_policy
 from recsim_tf.support.means import error_of_draws
 from tests.refusals import assert_refused
@@ -129,6 +129,6 @@ def test_arguments_that_do_not_go_together_are_refused(fit, tmp_path):
             lambda: Evaluation(seeds=(1, 2), fitted=FittedModel(folder)),
             "fitted must be None where values or seeds are compared",
         ),
-        (lambda: evaluation.results(other, policies), "FittedModel.folder: .*no_click_mass"),
+        (lambda: evaluation.results(other, policies), "Evaluation.fitted: .*no_click_mass"),
     ):
         assert_refused(call, message)

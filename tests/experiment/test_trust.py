@@ -25,6 +25,9 @@ def run(tmp_path, monkeypatch):
         ("from run import shopkeeper", "pass --trust=run if you trust run"),
         ("from __gin__ import dynamic_registration", "pass --trust=__gin__"),
         ("include 'quickstart.gin'", "write its lines into the file"),
+        ("load_simulator.imports = ('shopkeeper',)", "pass --trust=shopkeeper"),
+        ("FittedModel.imports = ['recsim_tf', 'shopkeeper']", "pass --trust=shopkeeper"),
+        ("run_ope.imports = %modules", "is refused, because somebody else may have written"),
     ],
 )
 def test_an_import_that_is_not_trusted_is_refused_before_anything_runs(run, capfd, line, message):

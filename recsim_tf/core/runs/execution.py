@@ -72,6 +72,13 @@ def compiled(
     return tf.function(traced, jit_compile=jit_compile, autograph=False)
 
 
+def traced_call(function: Any, *arguments: Nest) -> Nest:
+    """The result of a `compiled` function that is made for one call or a few. To call it itself
+    would make TensorFlow warn of a trace for every such function.
+    """
+    return function.get_concrete_function(*arguments)(*arguments)
+
+
 def side_by_side(function: Callable[[Nest], Nest]) -> Callable[[Nest], Nest]:
     """A function of S inputs, such as the seeds of S shards of users, whose results are computed
     side by side: on a CPU as many at a time as TensorFlow has threads, on GPUs and TPUs one after

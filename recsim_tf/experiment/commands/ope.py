@@ -97,9 +97,13 @@ class OpeRun:
             )
 
 
-def run_ope(folder: RunDirectory) -> dict[str, Any]:
+def run_ope(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str, Any]:
     """Judges policies as `OpeRun` is configured; prints a table and some sentences for each, and
     writes ope.json, report.html and estimates.png into the folder.
+
+    Args:
+      folder: of the run.
+      trusted: modules that a fitted model may name, beside `OpeRun.imports`.
 
     Returns:
       The content of ope.json.
@@ -110,7 +114,7 @@ def run_ope(folder: RunDirectory) -> dict[str, Any]:
     run = OpeRun()
     model: Any = run.model
     if isinstance(model, str):
-        model = load_model(model, run.imports)
+        model = load_model(model, [*run.imports, *trusted])
     simulator: Simulator | None = getattr(model, "simulator", model)
     made_for = simulator if simulator is not None else run.truth
     policies = _policies("run_ope.policies", run.policies, made_for)

@@ -168,10 +168,13 @@ class Decoder:
             package = module if module.startswith("recsim_tf.") else module.partition(".")[0]
             raise ValueError(
                 f"{name} names {path}, which is refused, because somebody else may have written the"
-                f' model: pass imports=("{package}",) if you trust {package}'
+                f' model: pass imports=("{package}",), or to a command --trust={package}, if you'
+                f" trust {package}"
             )
         try:
-            found = vars(importlib.import_module(module)).get(attribute)
+            # The module may have functions for gin, also where a configuration is loaded.
+            with gin.unlock_config():
+                found = vars(importlib.import_module(module)).get(attribute)
         except (Exception, SystemExit) as error:  # A module can raise anything.
             raise ValueError(
                 f"{name} needs the module {module}, which cannot be imported: {one_line(error)}"
