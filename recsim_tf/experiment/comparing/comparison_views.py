@@ -212,12 +212,10 @@ def _runs(comparison: Comparison, name: str) -> str:
 
 
 def _digits(comparison: Comparison) -> int:
-    """Decimals that show the smallest standard error to two digits."""
-    means = [returns.mean() for returns in comparison.policies.values()]
-    means += [gain.difference for gain in comparison.gains.values()]
-    errors = [mean.standard_error for mean in means if mean.standard_error > 0]
-    least = 1 - math.floor(math.log10(min(errors))) if errors else 2
-    return min(max(least, 2), _MOST_DIGITS)
+    """Decimals that show the smallest standard error of a mean return to two digits."""
+    errors = [returns.mean().standard_error for returns in comparison.policies.values()]
+    least = min((error for error in errors if error > 0), default=1.0)
+    return min(max(1 - math.floor(math.log10(least)), 2), _MOST_DIGITS)
 
 
 def _interval(mean: Mean, digits: int) -> str:

@@ -142,15 +142,14 @@ def _read_returns(file: Path) -> dict[str, np.ndarray]:
     """The column of returns in sessions.csv, by policy."""
     try:
         table = pandas().read_csv(
-            file,
-            usecols=["policy", "return"],
-            dtype={"policy": str, "return": np.float64},
-            keep_default_na=False,
-            float_precision="round_trip",
+            file, usecols=["policy", "return"], dtype=str, keep_default_na=False
         )
-    except ValueError as error:  # All errors of its parser are such.
+        return {
+            name: rows["return"].to_numpy().astype(np.float64)
+            for name, rows in table.groupby("policy", sort=False)
+        }
+    except ValueError as error:  # All errors of pandas' parser are such.
         raise ValueError(f"{file} is damaged ({one_line(error)}): {_ADVICE}") from error
-    return {name: rows["return"].to_numpy() for name, rows in table.groupby("policy", sort=False)}
 
 
 def _checked(recorded: _Recorded, returns: Returns, path: Path) -> Returns:
