@@ -126,7 +126,7 @@ def test_a_single_world_has_no_interval_and_no_difference(tmp_path, capfd):
         ),
         (
             lambda run: (run / "results.json").write_text('{"policies": [{"name": "a"}]}'),
-            "{run}/results.json is damaged (TypeError:",
+            "{run}/results.json is damaged (KeyError:",
         ),
         (
             lambda run: (run / "sessions.csv").write_text("policy,user\n"),
@@ -138,7 +138,7 @@ def test_a_single_world_has_no_interval_and_no_difference(tmp_path, capfd):
         ),
         (
             lambda run: (run / "sessions.csv").write_text("policy,user,return\nRandom,0,1.0\n"),
-            "RUN {run} is damaged: the returns of Random in sessions.csv are not those of results",
+            "RUN {run} is damaged, the returns of Random in sessions.csv are not those of results",
         ),
     ],
 )
@@ -179,4 +179,4 @@ def test_a_training_and_the_values_that_evaluate_compares_are_read(finished, tmp
         assert mean.value == pytest.approx(policy["mean_return"])
         assert mean.standard_error == pytest.approx(policy["standard_error"])
     # All of them met the same users.
-    assert all(found.is_paired for found in comparison.gains.values())
+    assert all(gain.is_paired for gain in comparison.gains.values())

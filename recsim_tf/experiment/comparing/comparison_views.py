@@ -38,26 +38,25 @@ def sentence(comparison: Comparison) -> str:
             f" and {_listed(alike)}."
         )
     over = others[0] if best == reference else reference
-    found = gains[over]
-    percent = "" if found.percent is None else f", {_percent(found)} %"
-    text = (
-        f"{best} has the highest mean return, {fixed(found.difference.value, digits)} more than"
-        f" {over} (95% interval {_interval(found.difference, digits)}{percent})"
+    gain = gains[over]
+    percent = "" if gain.percent is None else f", {_percent(gain)} %"
+    but = f"; no difference can be seen between it and {_listed(alike)}" if alike else ""
+    return (
+        f"{best} has the highest mean return, {fixed(gain.difference.value, digits)} more than"
+        f" {over} (95% interval {_interval(gain.difference, digits)}{percent}){but}."
     )
-    if alike:
-        text += f"; no difference can be seen between it and {_listed(alike)}"
-    return f"{text}."
 
 
 def notes(comparison: Comparison) -> list[str]:
     """What readers must know of the table, a line each."""
     policies, gains = comparison.policies.values(), comparison.gains.values()
     lines = []
-    if any(each.is_paired for each in gains):
+    if any(gain.is_paired for gain in gains):
         lines.append("paired: the same users meet both policies, so their own share cancels out.")
-    if not all(each.is_paired for each in gains):
+    if not all(gain.is_paired for gain in gains):
         lines.append(
-            "independent: the users are others, since seed, number of users or environment differ."
+            "independent: the users are others, since their environment, seed, number or division"
+            " into parts differs."
         )
     lines.append(
         "A/B users: in each of two groups, for a test that sees such a gain in"
@@ -66,12 +65,12 @@ def notes(comparison: Comparison) -> list[str]:
     )
     if len(gains) > 1:
         lines.append("Each interval is for itself: of 20 gains that are zero, one seems not to be.")
-    if any(each.is_agent for each in policies):
+    if any(returns.is_agent for returns in policies):
         lines.append(
             "An agent is that of one training; of other seeds of the training the intervals say"
             " nothing. recsim-tf sweep compares over seeds."
         )
-    if any(each.is_fitted for each in policies):
+    if any(returns.is_fitted for returns in policies):
         lines.append(
             "The intervals do not hold the uncertainty of fitted parameters; results.json of each"
             " run has that of its returns."

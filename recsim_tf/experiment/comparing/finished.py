@@ -15,6 +15,7 @@ from recsim_tf.support.means import Mean
 
 # `recsim-tf evaluate` writes the values that it compares into a folder in this one of the run.
 _EVALUATIONS = "evaluations"
+_RESULTS, _SESSIONS = "results.json", "sessions.csv"
 _ADVICE = "run its command again"
 # Returns in a file have nine digits.
 _TOLERANCE = 1e-6
@@ -31,13 +32,9 @@ class Returns(NamedTuple):
     is_agent: bool = False  # whether it was trained
     is_fitted: bool = False  # whether its environment has parameters with errors, from a fit
 
-    def of_worlds(self, users_per_world: int) -> np.ndarray:
-        """The mean returns of worlds of so many users. Worlds are independent; users are not."""
-        return self.values.reshape(-1, users_per_world).mean(axis=1)
-
     def mean(self) -> Mean:
         """The mean return."""
-        return Mean.of(self.of_worlds(self.users_per_world))
+        return mean_of_users(self.values, self.users_per_world)
 
     def has_users_of(self, other: "Returns") -> bool:
         """Whether user u of both is the same one."""
@@ -57,12 +54,19 @@ class _Recorded(NamedTuple):
     mean_return: float
     standard_error: float
     episodes: int
-    seed: Any = None  # where seeds or values are compared
-    interval: Any = None  # of fitted models
+    seed: Any  # None where neither seeds nor values are compared
+    interval: Any  # None where the environment has no fitted parameters
 
     @classmethod
     def of(cls, content: dict[str, Any]) -> "_Recorded":
-        return cls(**{name: value for name, value in content.items() if name in cls._fields})
+        return cls(
+            content["name"],
+            float(content["mean_return"]),
+            float(content["standard_error"]),
+            int(content["episodes"]),
+            content.get("seed"),
+            content.get("interval"),
+        )
 
 
 class _Results(NamedTuple):
@@ -76,17 +80,21 @@ class _Results(NamedTuple):
         return cls([_Recorded.of(policy) for policy in policies], train is not None)
 
 
+def mean_of_users(values: np.ndarray, users_per_world: int) -> Mean:
+    """The mean of a number for each user, where worlds are independent, but not their users."""
+    return Mean.of(values.reshape(-1, users_per_world).mean(axis=1))
+
+
 def run_names(paths: Sequence[Path]) -> list[str]:
     """Short names of folders: as many of the last parts of their paths as tell them apart.
 
     Args:
       paths: absolute and different.
     """
-    for length in itertools.count(1):
-        names = ["/".join(path.parts[-length:]) for path in paths]
-        if len(set(names)) == len(names):
-            return names
-    raise AssertionError
+    longer_and_longer = (
+        ["/".join(path.parts[-length:]) for path in paths] for length in itertools.count(1)
+    )
+    return next(names for names in longer_and_longer if len(set(names)) == len(names))
 
 
 def read_run(path: Path, name: str) -> list[Returns]:
@@ -101,41 +109,49 @@ def read_run(path: Path, name: str) -> list[Returns]:
       UsageError: if it is not the folder of a run, or of one that has not ended.
       ValueError: if a file of it is damaged.
     """
+    operative = _operative_config(path)
+    results = read_json(path / _RESULTS, _Results.of, _ADVICE)
+    if not results.policies:
+        raise UsageError(f"RUN {path} must be a run of policies, {_RESULTS} has none")
+    returns = _read_returns(path / _SESSIONS)
+    environment = read_environment(operative)
+    policies = []
+    for recorded in results.policies:
+        values = returns.get(recorded.name, np.zeros(0))
+        if not _agree(values, recorded):
+            raise ValueError(
+                f"RUN {path} is damaged, the returns of {recorded.name} in {_SESSIONS} are not"
+                f" those of {_RESULTS}: {_ADVICE}"
+            )
+        policy = Returns(
+            recorded.name,
+            (name,),
+            values,
+            _users_per_world(values, recorded.standard_error),
+            environment.with_seed(recorded.seed),
+            is_agent=results.has_agent and recorded is results.policies[-1],
+            is_fitted=recorded.interval is not None,
+        )
+        policies.append(policy)
+    return policies
+
+
+def _operative_config(path: Path) -> Path:
+    """The operative configuration of a finished run, whose other files are there too."""
     if not path.is_dir():
         raise UsageError(f"RUN {path} must be the folder of a run, there is no such folder")
-    whole = path.resolve()
-    run = whole.parents[1] if whole.parent.name == _EVALUATIONS else path
+    absolute = path.resolve()
+    run = absolute.parents[1] if absolute.parent.name == _EVALUATIONS else path
     if not (run / "config.gin").is_file():
         raise UsageError(f"RUN {path} must be the folder of a run, it has no config.gin")
-    results_file, sessions_file = path / "results.json", path / "sessions.csv"
-    for file in (results_file, sessions_file, run / "operative_config.gin"):
+    operative = run / "operative_config.gin"
+    for file in (path / _RESULTS, path / _SESSIONS, operative):
         if not file.is_file():
             raise UsageError(
                 f"RUN {path} must be a finished run of train, evaluate or simulate, it has no"
                 f" {file.name}"
             )
-    results = read_json(results_file, _Results.of, _ADVICE)
-    if not results.policies:
-        raise UsageError(f"RUN {path} must be a run of policies, {results_file.name} has none")
-    values = _read_returns(sessions_file)
-    environment = read_environment(run / "operative_config.gin")
-    last = results.policies[-1]
-    return [
-        _checked(
-            recorded,
-            Returns(
-                policy=recorded.name,
-                runs=(name,),
-                values=values.get(recorded.name, np.zeros(0)),
-                users_per_world=1,
-                environment=environment.with_seed(recorded.seed),
-                is_agent=results.has_agent and recorded is last,
-                is_fitted=recorded.interval is not None,
-            ),
-            path,
-        )
-        for recorded in results.policies
-    ]
+    return operative
 
 
 def _read_returns(file: Path) -> dict[str, np.ndarray]:
@@ -152,22 +168,24 @@ def _read_returns(file: Path) -> dict[str, np.ndarray]:
         raise ValueError(f"{file} is damaged ({one_line(error)}): {_ADVICE}") from error
 
 
-def _checked(recorded: _Recorded, returns: Returns, path: Path) -> Returns:
-    """The returns with the users of a world, for which the standard error is the recorded one.
+def _tolerance(values: np.ndarray) -> float:
+    return _TOLERANCE * float(np.abs(values).max(initial=0))
 
-    Raises:
-      ValueError: if they are not those of results.json.
+
+def _agree(values: np.ndarray, recorded: _Recorded) -> bool:
+    if len(values) != recorded.episodes:
+        return False
+    tolerance = _tolerance(values)
+    return np.isclose(values.mean(), recorded.mean_return, 0, tolerance, equal_nan=True)
+
+
+def _users_per_world(values: np.ndarray, standard_error: float) -> int:
+    """How many users share a world, so that their mean has the recorded standard error; all of
+    them if that is true of no number.
     """
-    values = returns.values
-    tolerance = _TOLERANCE * np.abs(values).max(initial=0)
-    if len(values) != recorded.episodes or abs(values.mean() - recorded.mean_return) > tolerance:
-        raise ValueError(
-            f"RUN {path} is damaged: the returns of {recorded.name} in sessions.csv are not those"
-            f" of results.json: {_ADVICE}"
-        )
-    for size in range(1, len(values) + 1):
+    for size in range(1, len(values)):
         if len(values) % size == 0:
-            error = Mean.of(returns.of_worlds(size)).standard_error
-            if abs(error - recorded.standard_error) <= tolerance:
-                return returns._replace(users_per_world=size)
-    return returns._replace(users_per_world=len(values))
+            difference = mean_of_users(values, size).standard_error - standard_error
+            if abs(difference) <= _tolerance(values):
+                return size
+    return len(values)

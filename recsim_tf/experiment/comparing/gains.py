@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow_probability as tfp
 
-from recsim_tf.experiment.comparing.finished import Returns
+from recsim_tf.experiment.comparing.finished import Returns, mean_of_users
 from recsim_tf.experiment.comparing.operative import MISSING, Environment
 from recsim_tf.support.errors import UsageError, instead
 from recsim_tf.support.means import Mean
@@ -25,13 +25,8 @@ class Gain(NamedTuple):
     users: int | None  # of each group of an A/B test that would see it; None if it is not seen
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """The 95% interval."""
-        return self.difference.interval()
-
-    @property
     def is_seen(self) -> bool:
-        """Whether the interval leaves out zero."""
+        """Whether the 95% interval leaves out zero."""
         return _is_seen(self.difference)
 
 
@@ -43,7 +38,7 @@ def gain(returns: Returns, reference: Returns) -> Gain:
     if is_paired:
         # Worlds of both sizes lie in those of this one.
         size = math.lcm(returns.users_per_world, reference.users_per_world)
-        difference = Mean.of(returns.of_worlds(size) - reference.of_worlds(size))
+        difference = mean_of_users(returns.values - reference.values, size)
     else:
         difference = returns.mean().minus(reference.mean())
     base = abs(reference.mean().value)
@@ -70,7 +65,7 @@ def _test_users(returns: Returns, reference: Returns, difference: Mean) -> int:
     quantiles = float(normal.quantile(1 - LEVEL / 2) + normal.quantile(POWER))
     # Of a single user; where users share worlds, larger by as much as that makes means less sure.
     variances = [
-        each.mean().standard_error ** 2 * len(each.values) for each in (returns, reference)
+        policy.mean().standard_error ** 2 * len(policy.values) for policy in (returns, reference)
     ]
     users = quantiles**2 * sum(variances) / difference.value**2
     return max(math.ceil(users), 2)

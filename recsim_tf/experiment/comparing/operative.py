@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import gin
 from gin.config_parser import BindingStatement
 
+# Imported for the names that it gives to gin files.
+from recsim_tf.experiment import config  # noqa: F401
 from recsim_tf.experiment.gin.binding_errors import reading
 from recsim_tf.experiment.gin.bindings import Reference, statements
 
@@ -22,6 +24,8 @@ _OTHER_BINDINGS = {
     "Evaluation.max_steps": "Evaluation.max_steps",
     "Evaluation.fitted": "Evaluation.fitted",
 }
+# Bindings on which the draws of users depend besides.
+_OF_DRAWS = ("Evaluation.num_replicas", "Evaluation.jit_compile")
 MISSING = "not bound"
 
 
@@ -30,6 +34,7 @@ class Environment(NamedTuple):
 
     bindings: dict[str, str]  # what is bound, by its name
     seed: Any
+    draws: tuple[str, ...] = ()  # what else the draws of users depend on
 
     def differences(self, other: "Environment") -> dict[str, tuple[str, str]]:
         """The values of both by the name of each binding in which they differ.
@@ -48,7 +53,8 @@ class Environment(NamedTuple):
 
     def is_like(self, other: "Environment") -> bool:
         """Whether the users of both are the same ones: user u of both draws the same."""
-        return self.seed == other.seed and not self.differences(other)
+        are_drawn_alike = (self.seed, self.draws) == (other.seed, other.draws)
+        return are_drawn_alike and not self.differences(other)
 
     def with_seed(self, seed: int | None) -> "Environment":
         """The environment with another seed, if one is given."""
@@ -66,18 +72,34 @@ def read_environment(file: Path) -> Environment:
       UsageError: if the file cannot be read, with its line.
     """
     unknown = f"made in Python, in {file.parent}"
-    bindings, seed = {"simulator": unknown}, unknown
+    all_bindings = _bindings(file)
+    bindings = {"simulator": unknown}
+    for name, value in all_bindings.items():
+        if name in _OTHER_BINDINGS or not _is_elsewhere(_owner(name)):
+            bindings[_OTHER_BINDINGS.get(name, name)] = _text(value)
+    draws = tuple(_text(all_bindings.get(name)) for name in _OF_DRAWS)
+    return Environment(bindings, all_bindings.get("Evaluation.seed", unknown), draws)
+
+
+def _bindings(file: Path) -> dict[str, Any]:
+    """The values of a gin file by the names of their bindings. Those of macros stand in the place
+    of the macros.
+    """
+    bindings: dict[str, Any] = {}
+    macros: dict[str, Any] = {}
     with reading([file]):
         for statement in statements(file):
             if not isinstance(statement, BindingStatement):
                 continue
-            scope = f"{statement.scope}/" if statement.scope else ""
-            name = f"{scope}{statement.selector}.{statement.arg_name}".rstrip(".")
-            if name == "Evaluation.seed":
-                seed = statement.value
-            if name in _OTHER_BINDINGS or not _is_elsewhere(statement.selector):
-                bindings[_OTHER_BINDINGS.get(name, name)] = _text(statement.value)
-    return Environment(bindings, seed)
+            name = f"{statement.scope}/{statement.selector}".lstrip("/")
+            if statement.arg_name:
+                bindings[f"{name}.{statement.arg_name}"] = statement.value
+            else:
+                macros[f"%{name}"] = statement.value
+    return {
+        name: macros.get(value, value) if isinstance(value, Reference) else value
+        for name, value in bindings.items()
+    }
 
 
 def _owner(name: str) -> str:
@@ -85,10 +107,10 @@ def _owner(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def _is_elsewhere(selector: str) -> bool:
+def _is_elsewhere(owner: str) -> bool:
     try:
-        module = gin.get_configurable(selector).__module__
-    except (KeyError, ValueError):  # It is not known here, or a macro.
+        module = gin.get_configurable(owner.rpartition("/")[2]).__module__
+    except (KeyError, ValueError):  # It is not known here, or of several.
         return False
     return module.startswith(_OTHER_MODULES)
 

@@ -23,42 +23,42 @@ def returns(policy, gained=0.0, run="run", seed=1, noise=0, size=1, **changes):
 
 
 def test_a_paired_gain_is_that_of_each_user():
-    found = gain(returns("b", 3.0, noise=1), returns("a"))
+    result = gain(returns("b", 3.0, noise=1), returns("a"))
     differences = 3.0 + NOISE[1] - NOISE[0]
     expected = stats.ttest_1samp(differences, 0.0).confidence_interval(0.95)
-    assert found.is_paired
-    assert found.is_seen
-    assert found.difference.interval() == pytest.approx((expected.low, expected.high))
-    assert found.percent == pytest.approx(100 * differences.mean() / (LEVELS + NOISE[0]).mean())
+    assert result.is_paired
+    assert result.is_seen
+    assert result.difference.interval() == pytest.approx((expected.low, expected.high))
+    assert result.percent == pytest.approx(100 * differences.mean() / (LEVELS + NOISE[0]).mean())
 
 
 def test_an_independent_gain_has_the_interval_of_welch():
     first, second = returns("a"), returns("b", 3.0, seed=2, noise=1)
     second = second._replace(values=second.values[:150])
-    found = gain(second, first)
+    result = gain(second, first)
     welch = stats.ttest_ind(second.values, first.values, equal_var=False)
     expected = welch.confidence_interval(0.95)
-    assert not found.is_paired
-    assert found.difference.interval() == pytest.approx((expected.low, expected.high))
+    assert not result.is_paired
+    assert result.difference.interval() == pytest.approx((expected.low, expected.high))
 
 
 def test_users_of_a_test_are_those_of_the_formula():
     first, second = returns("a"), returns("b", 3.0, noise=1)
-    found = gain(second, first)
+    result = gain(second, first)
     # By hand: 2 (1.959964 + 0.841621)^2 variance / gain^2, with the mean of both variances.
     variance = (first.values.var(ddof=1) + second.values.var(ddof=1)) / 2
-    expected = 2 * 2.801585**2 * variance / found.difference.value**2
-    assert found.users == math.ceil(expected)
+    expected = 2 * 2.801585**2 * variance / result.difference.value**2
+    assert result.users == math.ceil(expected)
     assert 600 < expected < 900
-    assert gain(first, second).users == found.users
+    assert gain(first, second).users == result.users
     assert gain(returns("b", 0.01, noise=1), first).users is None
 
 
 def test_a_test_of_so_many_users_sees_the_gain_as_often_as_it_says():
-    found = gain(returns("b", 8.0, noise=1), returns("a"))
+    result = gain(returns("b", 8.0, noise=1), returns("a"))
     generator = np.random.default_rng(2)
-    groups = generator.choice(LEVELS, size=(2, 2000, found.users))
-    groups[1] += found.difference.value
+    groups = generator.choice(LEVELS, size=(2, 2000, result.users))
+    groups[1] += result.difference.value
     p_values = stats.ttest_ind(*groups, axis=1).pvalue
     assert abs(np.mean(p_values < 0.05) - 0.8) < 4 * math.sqrt(0.8 * 0.2 / 2000)
 

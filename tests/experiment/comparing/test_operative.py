@@ -18,8 +18,9 @@ def usual(tmp_path):
 
 def test_a_training_and_a_simulation_may_have_the_same_environment(tmp_path, usual):
     training = f"""
-{ENVIRONMENT.replace("simulate", "experiment")}
+{ENVIRONMENT.replace("simulate", "experiment").replace("= 3", "= %size")}
 import shop
+size = 3
 create_slate_q.name = 'SlateQ'
 Adam.beta_1 = 0.9
 Evaluation.num_users = 7
@@ -30,6 +31,13 @@ softmax_policy.sharpness = 3.0
     assert usual.is_like(other)
     assert not usual.is_like(other.with_seed(2))
     assert other.with_seed(None) == other
+
+
+@pytest.mark.parametrize("binding", ["num_replicas = 2", "jit_compile = True"])
+def test_users_who_are_drawn_otherwise_are_others_of_the_same_environment(tmp_path, usual, binding):
+    other = environment(tmp_path / "other", f"{ENVIRONMENT}Evaluation.{binding}")
+    assert usual.differences(other) == {}
+    assert not usual.is_like(other)
 
 
 @pytest.mark.parametrize(
