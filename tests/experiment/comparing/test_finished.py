@@ -3,8 +3,14 @@ import json
 import numpy as np
 import pytest
 
+from recsim_tf.experiment.comparing.comparison_page import comparison_page
 from recsim_tf.experiment.comparing.finished import read_run, run_names
+from recsim_tf.experiment.comparing.gains import compare
 from tests.experiment.comparing.run_folders import write_run
+from tests.web_page import WebPage
+
+# Matplotlib warns of its own dependencies.
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 RETURNS = np.random.default_rng(0).gamma(2.0, 50.0, size=(2, 40)).astype(np.float32)
 
@@ -57,8 +63,9 @@ def test_seeds_that_a_run_compares_are_those_of_their_policies(tmp_path):
     for seed, policy in enumerate(results["policies"], start=1):
         policy["seed"] = seed
     (folder / "results.json").write_text(json.dumps(results))
-    first, second = read_run(folder, "run")
+    first, second = policies = read_run(folder, "run")
     assert not first.has_users_of(second)
+    assert "run 1, 2" in WebPage(comparison_page(compare([policies]), {"run": folder})).text
 
 
 def test_runs_have_the_shortest_names_that_tell_them_apart(tmp_path):
