@@ -63,6 +63,11 @@ def notes(comparison: Comparison) -> list[str]:
         f" {POWER:.0%} of cases (two-sided, {LEVEL:.0%}); none where the gain cannot be told from"
         " zero. Below 30 a few more are needed."
     )
+    if any(returns.users_per_world > 1 for returns in policies):
+        lines.append(
+            "Users share worlds, so they count together in intervals, and in a test whose worlds"
+            " have one policy each."
+        )
     if len(gains) > 1:
         lines.append("Each interval is for itself: of 20 gains that are zero, one seems not to be.")
     if any(returns.is_agent for returns in policies):

@@ -102,7 +102,8 @@ def read_run(path: Path, name: str) -> list[Returns]:
 
     Args:
       path: the folder of a training or a simulation, or one below evaluations/ of a training that
-        `recsim-tf evaluate` has made for the values that it compares.
+        `recsim-tf evaluate` has made for the values that it compares; its environment is taken to
+        be that of the training.
       name: for `Returns.runs`.
 
     Raises:

@@ -143,3 +143,6 @@ def test_notes_say_only_what_the_table_needs():
     many = "\n".join(notes(compare([[REFERENCE, *agents]], "Random")))
     assert all(word in many for word in ("independent:", "training", "fitted", "itself"))
     assert "paired:" not in many
+    worlds = [returns(name, size=20) for name in "ab"]
+    assert "Users share worlds" in "\n".join(notes(compare([worlds])))
+    assert "Users share worlds" not in many
