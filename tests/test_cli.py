@@ -34,7 +34,8 @@ def test_help_lists_the_commands_and_each_has_only_its_own_options(capsys):
     assert cli.run(["--help"]) == 0
     listed = capsys.readouterr().out
     options = {}
-    for command in ("train", "evaluate", "sessions", "simulate", "fit", "validate", "ope", "sweep"):
+    commands = ("train", "evaluate", "sessions", "simulate", "compare", "fit", "validate", "ope")
+    for command in (*commands, "sweep"):
         assert re.search(rf"^ +{command} +\w+", listed, re.MULTILINE)
         assert cli.run([command, "--help"]) == 0
         lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
@@ -42,6 +43,7 @@ def test_help_lists_the_commands_and_each_has_only_its_own_options(capsys):
     shared = {"--root_dir", "--gin_file", "--gin_bindings"}
     assert options["train"] == options["fit"] == shared
     assert options["simulate"] - shared == {"--episode_file"}
+    assert options["compare"] == {"--baseline", "--output"}
     assert options["validate"] - shared == {"--trust"}
     assert options["ope"] - shared == {"--trust"}
     assert options["evaluate"] - shared == {"--trust", "--watch", "--watch_timeout"}

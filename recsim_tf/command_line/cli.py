@@ -1,5 +1,5 @@
 """The `recsim-tf` command: one sub-command each to train, evaluate, look at sessions, simulate,
-fit, validate, judge policies from logs, and sweep.
+compare, fit, validate, judge policies from logs, and sweep.
 """
 
 import argparse
@@ -69,6 +69,12 @@ def _simulate(options: argparse.Namespace) -> None:
     _building().simulate(_folder(options), options.episode_file)
 
 
+def _compare(options: argparse.Namespace) -> None:
+    from recsim_tf.experiment.commands import compare
+
+    compare.compare_runs(options.runs, options.baseline, options.output)
+
+
 def _fit(options: argparse.Namespace) -> None:
     from recsim_tf.experiment.commands import validate
 
@@ -117,6 +123,8 @@ def _import(command: str) -> None:
             tf.config.list_physical_devices()
             if command in _FITTING:
                 from recsim_tf.experiment.commands import ope, validate  # noqa: F401
+            elif command == "compare":
+                from recsim_tf.experiment.commands import compare  # noqa: F401
             else:
                 from recsim_tf.experiment import building  # noqa: F401
             from recsim_tf.experiment import config  # noqa: F401
@@ -130,7 +138,7 @@ def _gin_files(options: argparse.Namespace) -> list[Path]:
     """The gin files of the options. To miss one takes no import of TensorFlow."""
     if options.command == "sweep":
         return [find_config(options.sweep_file, "sweep_file")]
-    return [find_config(name) for name in options.gin_file]
+    return [find_config(name) for name in getattr(options, "gin_file", ())]
 
 
 @contextlib.contextmanager
@@ -171,6 +179,7 @@ def _run(options: argparse.Namespace) -> int:
         "evaluate": _evaluate,
         "sessions": _sessions,
         "simulate": _simulate,
+        "compare": _compare,
         "fit": _fit,
         "validate": _validate,
         "ope": _ope,
@@ -186,7 +195,7 @@ def _run(options: argparse.Namespace) -> int:
             signal.raise_signal(stop.signal)
         from recsim_tf.experiment.gin.binding_errors import refusals
 
-        with refusals(files, options.gin_bindings):
+        with refusals(files, getattr(options, "gin_bindings", ())):
             return command(options)
 
     with _current_folder_on_path():

@@ -15,12 +15,13 @@ COMMANDS = {
     "evaluate": "evaluate the agent of a run, and its baselines",
     "sessions": "show sessions of a run turn by turn",
     "simulate": "simulate sessions under policies that do not learn",
+    "compare": "compare the policies of finished runs",
     "fit": "fit user models to a log, or go on with a fit",
     "validate": "say how far to trust the fit of a run",
     "ope": "judge what policies would earn, from a log of another one",
     "sweep": "train variants with seeds, or go on with that",
 }
-# Commands that take a run that is there.
+# Commands that take a run that is there, with its configuration.
 OF_RUNS = ("evaluate", "sessions", "validate")
 
 
@@ -53,7 +54,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     options, unknown = main.parse_known_args(arguments)
     if unknown:
         name = unknown[0].partition("=")[0]
-        known = ["--help", *(f"--{option}" for option in vars(options) if option != "command")]
+        if options.command == "compare" and not name.startswith("-"):
+            main.error(f"argument RUN: {name} must stand beside the other runs")
+        known = ["--help", *(f"--{o}" for o in vars(options) if o not in ("command", "runs"))]
         main.error(f"{options.command} has no option {name}; {instead(name, known)}")
     return options
 
@@ -61,7 +64,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _parser() -> _Parser:
     main = _Parser(
         prog="recsim-tf",
-        description="Train, evaluate, simulate, fit, validate, judge policies from logs, sweep.",
+        description="Train, evaluate, simulate, compare, fit, validate, judge policies, sweep.",
         epilog="recsim-tf COMMAND --help lists the options of a command.",
     )
     main.add_argument("--version", action="version", version=f"recsim-tf {__version__}")
@@ -75,17 +78,11 @@ def _parser() -> _Parser:
             allow_abbrev=False,
             formatter_class=_HELP,
         )
-        _add(command, "--root_dir", "DIR", "folder of the run", required=True)
-        if name != "sweep":
-            text = "a path or the name of a packaged config; may be repeated"
-            _add(command, "--gin_file", "FILE", text, action="append", default=[])
-        text = "such as 'train.num_iterations=100'; may be repeated"
-        _add(command, "--gin_bindings", "BINDING", text, action="append", default=[])
+        if name != "compare":
+            _add_configuration(command, name)
         if name in (*OF_RUNS, "ope"):
-            named = (
-                "a fitted model may name" if name == "ope" else "the run's config.gin may import"
-            )
-            text = f"a module of yours that {named}; may be repeated"
+            where = "a fitted model" if name == "ope" else "the run's config.gin"
+            text = f"a module of yours that {where} may import; may be repeated"
             _add(command, "--trust", "MODULE", text, action="append", default=[])
         _add_own(command, name)
     return main
@@ -93,6 +90,16 @@ def _parser() -> _Parser:
 
 def _add(parser: Any, option: str, metavar: str, text: str, **more: Any) -> None:
     parser.add_argument(option, metavar=metavar, help=text, **more)
+
+
+def _add_configuration(command: _Parser, name: str) -> None:
+    """Adds the folder and the gin files of a command that has them."""
+    _add(command, "--root_dir", "DIR", "folder of the run", required=True)
+    if name != "sweep":
+        text = "a path or the name of a packaged config; may be repeated"
+        _add(command, "--gin_file", "FILE", text, action="append", default=[])
+    text = "such as 'train.num_iterations=100'; may be repeated"
+    _add(command, "--gin_bindings", "BINDING", text, action="append", default=[])
 
 
 def _add_own(command: _Parser, name: str) -> None:
@@ -114,6 +121,12 @@ def _add_own(command: _Parser, name: str) -> None:
         _add(command, "--output", "DIR", text)
     elif name == "simulate":
         _add(command, "--episode_file", "FILE", "also write sessions into this new TFRecord file")
+    elif name == "compare":
+        text = "folder of a finished run of train, evaluate or simulate"
+        _add(command, "runs", "RUN", text, nargs="+")
+        text = "the policy over which others gain, by its name in the table"
+        _add(command, "--baseline", "NAME", text)
+        _add(command, "--output", "DIR", "a new folder for the page, the plot and the figures")
     elif name == "sweep":
         text = "gin file: a path or the name of a packaged sweep"
         _add(command, "--sweep_file", "FILE", text, required=True)

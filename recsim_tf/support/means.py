@@ -71,6 +71,19 @@ class Mean(NamedTuple):
         part = self.standard_error / total if total else 1.0
         return self._replace(standard_error=total, skewness=self.skewness * part**3)
 
+    def minus(self, other: Self) -> Self:
+        """The difference to an independent mean, with Welch's degrees of freedom."""
+        errors = np.array([self.standard_error, other.standard_error])
+        total = float(np.hypot(*errors))
+        parts = float((errors**4 / [self.degrees, other.degrees]).sum())
+        cubed = errors**3 * [self.skewness, -other.skewness]
+        return self._replace(
+            value=self.value - other.value,
+            standard_error=total,
+            degrees=total**4 / parts if parts else math.inf,
+            skewness=float(cubed.sum()) / total**3 if total else 0.0,
+        )
+
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """The interval of a level in (0, 1): Student's, corrected for `skewness` (Hall 1992, On the
         Removal of Skewness by Transformation).

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from recsim_tf.support.means import Mean
 
@@ -45,6 +46,26 @@ def test_intervals_by_user_hold_the_mean():
     coverage = np.mean(held, axis=0)
     assert coverage[0] < 0.7
     assert abs(coverage[1] - 0.95) < 3 * math.sqrt(0.05 * 0.95 / 400)
+
+
+def test_the_difference_of_independent_means_has_welchs_interval():
+    generator = np.random.default_rng(0)
+    first, second = generator.normal(2.0, 5.0, size=12), generator.normal(size=30)
+    difference = Mean.of(first).minus(Mean.of(second))
+    expected = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+    assert difference.interval() == pytest.approx((expected.low, expected.high))
+    back = Mean.of(second).minus(Mean.of(first))
+    assert back == pytest.approx(difference._replace(value=-difference.value))
+    # The errors of exact numbers, and of a single one.
+    assert Mean(3.0, 0.0).minus(Mean(1.0, 0.0)).interval() == (2.0, 2.0)
+    assert math.isnan(Mean.of(first).minus(Mean.of(np.ones(1))).standard_error)
+
+
+def test_the_skewness_of_a_difference_is_that_of_both():
+    skewed = np.random.default_rng(0).lognormal(size=50)
+    mean = Mean.of(skewed, is_skewed=True)
+    assert mean.minus(mean).skewness == pytest.approx(0.0)
+    assert mean.minus(Mean(0.0, 0.0)) == pytest.approx(mean)
 
 
 def test_a_further_error_widens_the_interval():

@@ -1,0 +1,1 @@
+"""Finished runs side by side: what is read of them, the gains, and how readers see these."""

@@ -1,0 +1,57 @@
+"""Folders of finished runs, written by hand."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recsim_tf.support.means import Mean
+
+ENVIRONMENT = """
+simulate.simulator = @interest_evolution()
+interest_evolution.slate_size = 3
+InterestEvolutionUsers.time_budget = 200.0
+Evaluation.max_steps = 20
+"""
+
+
+def write_run(
+    folder: Path,
+    policies: dict[str, Any],
+    environment: str = ENVIRONMENT,
+    seed: int = 1,
+    users_per_world: int = 1,
+    **content: Any,
+) -> Path:
+    """Writes what a finished run leaves, and returns its folder.
+
+    Args:
+      folder: to be made.
+      policies: the returns of all users, by policy.
+      environment: lines of the operative configuration.
+      seed: of the evaluation.
+      users_per_world: users who share a corpus.
+      content: more of results.json, such as `train={}`.
+    """
+    folder.mkdir(parents=True)
+    (folder / "config.gin").write_text("")
+    (folder / "operative_config.gin").write_text(f"{environment}\nEvaluation.seed = {seed}\n")
+    results, rows = [], ["policy,user,return,steps"]
+    for name, values in policies.items():
+        returns = np.asarray(values, float)
+        mean = Mean.of(returns.reshape(-1, users_per_world).mean(axis=1))
+        results.append(
+            {
+                "name": name,
+                "mean_return": mean.value,
+                # As a run with a single world records it.
+                "standard_error": np.nan_to_num(mean.standard_error),
+                "episodes": len(returns),
+                "click_rate": 0.5,
+            }
+        )
+        rows += [f"{name},{user},{value:.9g},3" for user, value in enumerate(returns)]
+    (folder / "results.json").write_text(json.dumps({"policies": results, **content}))
+    (folder / "sessions.csv").write_text("\n".join([*rows, ""]))
+    return folder
