@@ -147,7 +147,7 @@ class Simulated(NamedTuple):
         estimate = Estimate.of_sessions(self.new, level, fault, draws=self.new_draws, users=users)
         beyond = _difference(self.new, sample, sample.returns, self.new_draws)
         estimate = estimate._replace(gain=Gain(beyond.value, beyond.interval(level)))
-        if np.ndim(self.old):
+        if not isinstance(self.old, tuple):
             return estimate
         unchecked = Verdict("unchecked", "give logging, to see the model beside the log")
         return estimate._replace(verdict=unchecked)

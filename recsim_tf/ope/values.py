@@ -14,6 +14,7 @@ from recsim_tf.core.base.validation import check_at_least, check_numbers, check_
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.logs.densities import walk
 from recsim_tf.logs.log import Log
+from recsim_tf.logs.plans import SessionPlan
 from recsim_tf.logs.trajectories import from_trajectory
 from recsim_tf.ope.estimators import Values
 
@@ -42,7 +43,8 @@ class QModel(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class SimulatedQ:
-    """Values by ridge regression on sessions that are simulated with the policy to be judged.
+    """Values by ridge regression on sessions that are simulated with the policy to be judged. They
+    have the candidates and the cuts of the log, see `SessionPlan`.
 
     Args:
       simulator: a model of the users, such as a fitted one.
@@ -68,9 +70,10 @@ class SimulatedQ:
 
     def fit(self, policy: Any, log: Any, gamma: float, by_position: bool) -> Q:
         """See `QModel.fit`."""
-        num_steps = log.max_length
-        trajectory = self.simulator.rollout(policy, self.num_sessions, num_steps, self.seed)
-        played = from_trajectory(trajectory, self.simulator)
+        plan = SessionPlan(self.simulator, log, self.num_sessions, self.seed)
+        trajectory = plan.simulator.rollout(policy, self.num_sessions, plan.num_steps, self.seed)
+        played = from_trajectory(trajectory, plan.simulator)
+        played = played.cut(np.minimum(played.length, np.resize(plan.ends.last, self.num_sessions)))
         return _regression(played, self.features or slate_features, gamma, by_position, self.ridge)
 
 
