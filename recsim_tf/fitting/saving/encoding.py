@@ -22,6 +22,7 @@ import tensorflow as tf
 from recsim_tf.core.base.bounds import Bounds, bounded_specs
 from recsim_tf.core.base.parameters import Model, drawn_fields
 from recsim_tf.language import Vocabulary
+from recsim_tf.logs.log import Sessions
 from recsim_tf.support.errors import one_line
 
 NUMBERS = "biuf"  # NumPy's kinds of dtypes
@@ -61,6 +62,11 @@ class Encoder:
                 encoded["bounds"] = self.encode(name, bounds)
             return encoded
         kind = type(value)
+        if isinstance(value, Sessions):
+            raise ValueError(
+                f"{name} must not be saved, since a model goes without its log: save the simulator"
+                " whose documents are not logs.Logged"
+            )
         if _is_data(kind):
             fields = {
                 field: self.encode(f"{name}.{field}", getattr(value, field))

@@ -15,6 +15,7 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
+from recsim_tf import logs
 from recsim_tf.conversations import DialogueUsers, conversation_grammar
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
@@ -82,11 +83,22 @@ def test_another_process_simulates_the_same_trajectories(folder, result, own_mod
     ], other.stderr
 
 
+def test_a_log_is_not_saved_with_a_model(tmp_path):
+    simulator = drifting_taste()
+    log = logs.simulated_log(simulator, 5, 2, seed=0)
+    log = log._replace(candidates=np.zeros([5, 2, simulator.num_candidates], np.int32))
+    logged = logs.with_logged_candidates(simulator, log)
+    name = next(iter(simulator.users.parameters()))
+    result = result_of(logged, {f"users.{name}": simulator.parameters()[f"users.{name}"]})
+    with pytest.raises(ValueError, match=r"simulator\.documents\.log must not be saved"):
+        save_model(tmp_path / "model", result)
+
+
 def test_a_module_that_is_not_trusted_or_not_there_is_named(own_model, monkeypatch):
     own, _ = own_model
     card = (own / "MODEL_CARD.md").read_text()
     assert "The model names shared_models: pass `imports=('shared_models',)`" in card
-    with pytest.raises(ValueError, match=r'refused, .*: pass imports=\("shared_models",\) if'):
+    with pytest.raises(ValueError, match=r'refused, .*: pass imports=\("shared_models",\), or'):
         load_model(own)
     monkeypatch.setattr(sys, "path", [path for path in sys.path if not path.endswith("modules")])
     with pytest.raises(

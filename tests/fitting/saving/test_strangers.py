@@ -143,7 +143,10 @@ def nested(depth):
 @pytest.mark.parametrize(
     ("edit", "told"),
     [
-        (reward("planted:reward"), 'pass imports=("planted",) if you trust planted'),
+        (
+            reward("planted:reward"),
+            'pass imports=("planted",), or to a command --trust=planted, if you trust planted',
+        ),
         (reward("os:system"), 'pass imports=("os",)'),
         (reward("recsim_tf.fitting.saving.models:save_model"), '("recsim_tf.fitting.saving.models'),
         (reward("recsim_tf.coreless:f"), "is refused"),
