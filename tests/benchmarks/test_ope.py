@@ -6,6 +6,7 @@ from tests.benchmarks.runs import quick_section
 from tests.benchmarks.test_fitting_open_bandit import write_campaign
 
 SECTIONS = {
+    "cut": ["cut.model_error", "cut.gain_coverage", "cut.candidates_error", "users.coverage"],
     "cases": ["cases.largest_difference"],
     "obp": ["obp.ips", "obp.iips", "obp.rips"],
     "one_step": [
