@@ -180,8 +180,7 @@ class Evaluation:
 
     Raises:
       ValueError: for fewer than two users, no steps, values or seeds that `Comparison` refuses,
-        measures or segments that are no functions or have a name that is taken, or users that the
-        replicas do not divide.
+        names of measures or segments that are taken, or users that the replicas do not divide.
     """
 
     def __init__(

@@ -67,10 +67,8 @@ class PolicyResult:
             return cls.of(name, of_sessions, of_rows, given)
 
         by_segment = {
-            segment: {
-                f"{n:.0f}": part(sessions[segment] == n) for n in np.unique(sessions[segment])
-            }
-            for segment in segments
+            segment: {f"{number:.0f}": part(numbers == number) for number in np.unique(numbers)}
+            for segment, numbers in ((segment, sessions[segment]) for segment in segments)
         }
         return cls(name, name, means, given, sessions, by_segment, len(sessions["return"]))
 
@@ -143,8 +141,8 @@ class PolicyResult:
         return as_json(content)
 
     def row(self) -> dict[str, str]:
-        """A row of a table, by its head."""
-        row = {"policy": self.name, "return": _text(self["return"])}
+        """A row of a table, without the name, by the head of the table."""
+        row = {"return": _text(self["return"])}
         if self.interval is not None:
             row["with the fit's error"] = "{:.2f} to {:.2f}".format(*self.interval)
         row["session length"] = _text(self["steps"])
@@ -203,31 +201,24 @@ class Results(list[PolicyResult]):
 
     def rows(self) -> list[dict[str, str]]:
         """The rows of the table, with the means over seeds."""
-        return [result.row() for result in (*self, *self.over_seeds())]
+        return [{"policy": result.name, **result.row()} for result in (*self, *self.over_seeds())]
 
     def _repr_html_(self) -> str:
         return pandas().DataFrame(self.rows()).to_html(index=False)
 
     def __str__(self) -> str:
         """Tables of policies, means over seeds, and segments, with standard errors, as text."""
-        lines = [_table(self.rows())]
+        lines = [text_table(self.rows())]
         segments = [
-            {
-                "policy": result.name,
-                "segment": f"{segment} {number}",
-                "return": _text(part["return"]),
-                **{name: _text(part[name]) for name in part.given},
-                "sessions": f"{part.episodes:,}",
-            }
+            {"policy": result.name, "segment": f"{segment} {number}", **part.row()}
             for result in self
             for segment, parts in result.segments.items()
             for number, part in parts.items()
         ]
         if segments:
-            lines += ["", _table(segments), ""]
-        if cut_off := [
-            f"{result.name} {result.unfinished:,}" for result in self if result.unfinished
-        ]:
+            lines += ["", text_table(segments), ""]
+        cut_off = [f"{result.name} {result.unfinished:,}" for result in self if result.unfinished]
+        if cut_off:
             lines.append(f"Sessions cut off at the evaluation's step limit: {', '.join(cut_off)}")
         lines.append("± is one standard error of the mean.")
         if any(result.interval for result in self):
@@ -237,10 +228,6 @@ class Results(list[PolicyResult]):
             )
         lines += [f"{result.name}: {result.support}" for result in self if result.support]
         return "\n".join(lines)
-
-
-def _table(rows: Sequence[Mapping[str, str]]) -> str:
-    return text_table([tuple(rows[0]), *(tuple(row.values()) for row in rows)])
 
 
 def _mean(group: Sequence[PolicyResult]) -> PolicyResult:

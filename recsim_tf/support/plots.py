@@ -40,22 +40,20 @@ def figures(
       ImportError: if matplotlib is not installed, in one line.
       ValueError: for a path of another ending.
     """
-    drawn, all_axes = _new_figure(size, rows, columns)
+    drawn, all_axes = new_figure(size, rows, columns)
     yield all_axes
     write_figure(target, drawn)
 
 
-def new_figure(size: tuple[float, float] = (9, 4.8)) -> tuple[Any, Any]:
-    """A figure of matplotlib, of a size in inches, and its axes, to draw in and to return.
+def new_figure(
+    size: tuple[float, float] = (9, 4.8), rows: int = 1, columns: int = 1
+) -> tuple[Any, list[Any]]:
+    """A figure of matplotlib, of a size in inches, and its axes, of which the first row comes
+    first.
 
     Raises:
       ImportError: if matplotlib is not installed, in one line.
     """
-    drawn, (axes,) = _new_figure(size, 1, 1)
-    return drawn, axes
-
-
-def _new_figure(size: tuple[float, float], rows: int, columns: int) -> tuple[Any, list[Any]]:
     try:
         from matplotlib.figure import Figure
     except ImportError as missing:

@@ -7,13 +7,13 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
-from recsim_tf.evaluation.corpus_measures import (
+from recsim_tf.evaluation.evaluation import Evaluation
+from recsim_tf.evaluation.measures import (
     coverage,
     provider_exposure,
     provider_gini,
     slate_diversity,
 )
-from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.evaluation.outputs import write_sessions
 from recsim_tf.policies import random_policy
 from tests.experiment.tiny_runs import read_csv

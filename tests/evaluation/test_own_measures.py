@@ -71,7 +71,7 @@ def test_no_column_or_tag_can_be_overwritten(result, tmp_path):
     simulator = recsim_tf.interest_evolution()
     measures = session_measures(simulator.observation_spec().response)
     names = {name.partition("/")[0] for name in measures}
-    assert {*columns, *MEASURES, *tags, *alone.row(), *names} <= TAKEN
+    assert {*columns, *MEASURES, *tags, *Results([alone]).rows()[0], *names} <= TAKEN
 
 
 def test_they_are_in_the_files_the_tags_and_the_tables(result, tmp_path):

@@ -6,13 +6,13 @@ import recsim_tf
 from recsim_tf.evaluation import Measure
 from recsim_tf.evaluation.baselines import baseline_policies
 from recsim_tf.evaluation.comparison import Comparison
-from recsim_tf.evaluation.corpus_measures import (
+from recsim_tf.evaluation.evaluation import Evaluation
+from recsim_tf.evaluation.measures import (
     coverage,
     provider_exposure,
     provider_gini,
     slate_diversity,
 )
-from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.policies import random_policy
 from tests.core.toy import toy_simulator
 from tests.evaluation.test_comparison import NO_CLICK_MASS, Boosted

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tf_agents.trajectories.trajectory import Trajectory
 
 # What is counted of responses, where an environment has it; "steps" counts the responses.
-_OF_RESPONSES = ("steps", "clicks", "quality", "cluster_clicks", "no_click")
+_OF_RESPONSES = {"steps", "clicks", "quality", "cluster_clicks", "no_click"}
 
 
 class CollectMetrics(tf.Module):
@@ -30,13 +30,12 @@ class CollectMetrics(tf.Module):
         super().__init__(name="CollectMetrics")
         self._strategy = tf.distribute.get_strategy()
         measures = session_measures(environment.observation_spec().response)
-        self._counted = {name: measures[name] for name in _OF_RESPONSES if name in measures}
-        self._rates = {
+        self._measures = {
             name: measure
             for name, measure in measures.items()
-            if measure.of and set(measure.of) <= set(self._counted)
+            if set(measure.of or [name]) <= _OF_RESPONSES
         }
-        self._shapes = shapes(self._counted, environment.simulator)
+        self._shapes = shapes(self._measures, environment.simulator)
         of_sessions = ("episodes", "reward", "squared_reward", "length", "running")
         self._totals = {
             name: replicas.variable(tf.zeros(shape, tf.float64))
@@ -56,14 +55,13 @@ class CollectMetrics(tf.Module):
         returns = tf.cast(reward, tf.float64)
         response = trajectory.observation.response
         step: Any = SimpleNamespace(response=response, active=~trajectory.is_first())
-        no_counts = zeros(self._shapes, ends.shape[0])
         counts = {
             "episodes": ends,
             "reward": ends * returns,
             "squared_reward": ends * returns**2,
             "length": ends * tf.cast(length, tf.float64),
             "running": running,
-            **add(self._counted, no_counts, step),
+            **add(self._measures, zeros(self._shapes, ends.shape[0]), step),
         }
         for name, count in counts.items():
             self._totals[name].assign_add(tf.reduce_sum(tf.cast(count, tf.float64), axis=0))
@@ -88,7 +86,8 @@ class CollectMetrics(tf.Module):
             totals = {name: total.numpy()[np.newaxis] for name, total in self._read().items()}
         # Without a response rates are zero.
         totals["steps"] = np.maximum(totals["steps"], 1)
-        scalars = tags(summaries(self._rates, totals))
+        rates = {name: measure for name, measure in self._measures.items() if measure.of}
+        scalars = tags(summaries(rates, totals))
         scalars["TimePerStep"] = seconds / max(totals["running"].item(), 1)
         if episodes := totals["episodes"].item():
             mean = totals["reward"].item() / episodes
