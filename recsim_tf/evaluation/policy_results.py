@@ -76,6 +76,12 @@ class PolicyResult:
         """The mean of a measure, or its number; its parts are NaN where there are none."""
         return self.means[measure]
 
+    def __str__(self) -> str:
+        return str(Results([self]))
+
+    def _repr_html_(self) -> str:
+        return Results([self])._repr_html_()
+
     @property
     def unfinished(self) -> int:
         """Sessions that were cut off when the evaluation ended."""

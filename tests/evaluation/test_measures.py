@@ -184,4 +184,6 @@ def test_results_are_a_data_frame_and_a_table_of_a_notebook():
     assert frame.loc["p", ["sessions", "return", "click_rate"]].tolist() == [4, 4, 0.4]
     assert frame.loc["p", "return_error"] == results[0]["return"].standard_error
     assert results._repr_html_().count("<tr") == 3
+    assert results[0]._repr_html_().count("<tr") == 2
+    assert str(results[0]) == str(Results(results[:1]))
     assert "session length" in results._repr_html_()
