@@ -67,7 +67,7 @@ def plot_learning_curve(
         {name: found.value for name, found in by_name.items()},
     )
     axes.set_title(
-        f"{agent_name}: {agent.value:.1f} ± {agent.standard_error:.1f} over"
+        f"{agent_name}: {agent.value:.1f} ± {np.nan_to_num(agent.standard_error):.1f} over"
         f" {results[0].episodes:,} sessions"
     )
     axes.set_xlabel("simulated user steps in training (millions)")
@@ -79,7 +79,8 @@ def plot_returns(results: Sequence[PolicyResult]) -> Any:
     """A figure of the mean return of every policy, with bars of two standard errors."""
     estimates = []
     for result in results:
-        mean, error = result["return"][:2]
+        # The users of a single world have no standard error.
+        mean, error = np.nan_to_num(result["return"][:2])
         label = f"{result.name}\n{mean:.1f} ± {error:.1f}"
         estimates.append(Estimate(label, mean, mean - 2 * error, mean + 2 * error))
     figure, (axes,) = new_figure((9, 1.7 + 0.55 * len(results)))

@@ -104,7 +104,7 @@ def watch_run(
         evaluated += 1
         print(
             f"{result.name} at iteration {iteration:,}: return {result['return'].value:.2f} ±"
-            f" {result['return'].standard_error:.2f}, session length {result['steps'].value:.2f},"
+            f" {scalars['StandardError/eval']:.2f}, session length {result['steps'].value:.2f},"
             f" click rate {result['click_rate'].value:.4f}",
             flush=True,
         )
