@@ -2,6 +2,7 @@
 them.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from recsim_tf.environments.interest_exploration import (
     interest_exploration,
 )
 from recsim_tf.environments.long_term_satisfaction import long_term_satisfaction
-from recsim_tf.evaluation.measures import SessionSums
+from recsim_tf.evaluation import measures
 from recsim_tf.policies import random_policy
 
 NUM_CANDIDATES = 10
@@ -194,21 +195,23 @@ def compare(case: Case, num_users: int, seed: int) -> list[Comparison]:
     simulator = case.create(case.slate_size)
     policy = case.policy(simulator)
 
+    counted = measures.session_measures(simulator.observation_spec().response)
+    add = functools.partial(measures.add, counted)
+    start = measures.zeros(measures.shapes(counted, simulator), num_users)
+
     @compiled
     def run(seed):
-        return simulator.fold(
-            policy, num_users, case.max_steps, seed, SessionSums.add, SessionSums.zeros(num_users)
-        )
+        return simulator.fold(policy, num_users, case.max_steps, seed, add, start)
 
-    sums = tf.nest.map_structure(lambda part: part.numpy().astype(np.float64), run(as_seed(seed)))
-    if not (sums.left + sums.time_limit).all():
+    sums = {name: part.numpy().astype(np.float64) for name, part in run(as_seed(seed)).items()}
+    if not (sums["left"] + sums["time_limit"]).all():
         raise RuntimeError(f"{case.environment}: sessions must end within {case.max_steps} steps")
     ones = np.ones(num_users)
     ratios = {
-        "return": (sums.reward, ones),
-        "length": (sums.steps, ones),
-        "clicks a step": (sums.clicks, sums.steps),
-        "quality of clicks": (sums.quality, sums.clicks),
+        "return": (sums["return"], ones),
+        "length": (sums["steps"], ones),
+        "clicks a step": (sums["clicks"], sums["steps"]),
+        "quality of clicks": (sums.get("quality", 0 * ones), sums["clicks"]),
     }
     return [
         _comparison(metric, mean, *ratios[metric], case.episodes)

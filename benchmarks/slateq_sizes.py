@@ -162,7 +162,7 @@ def _peers(size: str, settings: training_runs.Settings) -> dict[str, float]:
     )
 
     def evaluate(evaluation, policy):
-        return evaluation.evaluator("peer", simulator, policy)().mean_return
+        return evaluation.evaluator("peer", simulator, policy)()["return"].value
 
     steps = _STEPS[settings.quick]
     tuning = Evaluation(
@@ -172,7 +172,7 @@ def _peers(size: str, settings: training_runs.Settings) -> dict[str, float]:
         compare={"policy.reward_per_budget": _PRICES},
     )
     tried = tuning.results(simulator, lambda simulator: {"oracle": OraclePolicy(simulator)})
-    price = _PRICES[int(np.argmax([result.mean_return for result in tried]))]
+    price = _PRICES[int(np.argmax([result["return"].value for result in tried]))]
     evaluation = Evaluation(_USERS[settings.quick], steps, _TUNING_SEED + 1)
     return {
         "price": price,

@@ -147,7 +147,7 @@ def values(seed: int, replications: int, quick: bool) -> dict[str, Any]:
                 {
                     "replication": replication,
                     "policy": found.name,
-                    "value": found.mean_return,
+                    "value": found["return"].value,
                     "low": low,
                     "high": high,
                     "truth": expected,

@@ -103,7 +103,7 @@ def timed(task: Task) -> dict:
         seconds["alone"].append(_timed(lambda: [evaluate() for evaluate in alone]))
         seconds["together"].append(_timed(together))
     pairs = zip(together(), (evaluate() for evaluate in alone), strict=True)
-    same = all(np.array_equal(a.sessions.steps, b.sessions.steps) for a, b in pairs)
+    same = all(np.array_equal(a.sessions["steps"], b.sessions["steps"]) for a, b in pairs)
     return {**seconds, "alone_first": first[0], "together_first": first[1], "same": same}
 
 

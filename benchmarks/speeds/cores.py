@@ -122,7 +122,7 @@ def _simulation(simulator, task: Task):
 def _evaluation(simulator, task: Task):
     evaluation = Evaluation(task.num_users, _MAX_STEPS[task.quick], num_replicas=task.num_shards)
     evaluate = evaluation.evaluator("Random", simulator, random_policy(simulator))
-    return lambda seed: evaluate(), float(np.sum(evaluate().sessions.steps))
+    return lambda seed: evaluate(), float(np.sum(evaluate().sessions["steps"]))
 
 
 def _likelihood(simulator, task: Task):

@@ -92,7 +92,7 @@ def timed(task: Task) -> dict[str, float | bool]:
         parts.loop.run(_EVERY)
         seconds += time.perf_counter()
         iterations += _EVERY
-        last = evaluate().mean_return
+        last = evaluate()["return"].value
         seconds -= time.perf_counter()
     seconds += time.perf_counter()
     return {

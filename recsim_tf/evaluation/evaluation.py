@@ -1,6 +1,8 @@
 """Evaluation: the same users meet each policy, in equal parts, one for each replica."""
 
 import contextlib
+import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -14,10 +16,11 @@ from recsim_tf.core.base.types import Nest, Policy, Seed, SimulatorState, Transi
 from recsim_tf.core.runs import replicas
 from recsim_tf.core.runs.execution import compiled, side_by_side
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.evaluation import measures as counting
 from recsim_tf.evaluation.baselines import AnyPolicy, as_rollout, rollout_policy
 from recsim_tf.evaluation.comparison import Comparison
-from recsim_tf.evaluation.measures import Measures, PolicyResult, SessionSums
-from recsim_tf.evaluation.own_measures import OwnMeasures
+from recsim_tf.evaluation.measures import Measure, checked, session_measures
+from recsim_tf.evaluation.policy_results import PolicyResult, Results
 from recsim_tf.evaluation.value import value
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.means import Mean, error_of_draws
@@ -158,8 +161,9 @@ class Evaluation:
         to compare; see `Comparison`.
       seeds: None, or the seeds to compare in place of `seed`.
       measures: None, or measures of your own, as `{"revenue": @revenue}`. Each function maps a
-        transition [B, ...] to [B]; its values are summed over a session. Or measures of the corpus,
-        `@coverage()`, `@provider_exposure()`, `@provider_gini()` and `@slate_diversity()`.
+        transition [B, ...] to [B]; its values are summed over a session. Or a `Measure`, such as
+        those of the corpus, `@coverage()`, `@provider_exposure()`, `@provider_gini()` and
+        `@slate_diversity()`.
       segments: None, or segments of users, as `{"age_group": @age_group}`. Each function maps the
         users' state at the start of a session, a nest of [B, ...], to int or bool [B]. Returns and
         measures are also given for each segment.
@@ -176,7 +180,7 @@ class Evaluation:
 
     Raises:
       ValueError: for fewer than two users, no steps, values or seeds that `Comparison` refuses,
-        measures or segments that `OwnMeasures` refuses, or users that the replicas do not divide.
+        names of measures or segments that are taken, or users that the replicas do not divide.
     """
 
     def __init__(
@@ -187,7 +191,7 @@ class Evaluation:
         jit_compile: bool | None = None,
         compare: Mapping[str, Sequence] | None = None,
         seeds: Sequence[int] | None = None,
-        measures: Mapping[str, Callable[[Transition], tf.Tensor]] | None = None,
+        measures: Mapping[str, Measure | Callable[[Transition], tf.Tensor]] | None = None,
         segments: Mapping[str, Callable[[Nest], tf.Tensor]] | None = None,
         num_replicas: int | None = None,
         fitted: Fitted | None = None,
@@ -212,7 +216,11 @@ class Evaluation:
         self._given = Division(num_replicas or 1) if num_replicas or compares else None
         self.division = self._given or Division.of(num_users)
         share = self.division.share(num_users)
-        self._own = OwnMeasures(measures, segments)
+        self._measures = {
+            name: given if isinstance(given, Measure) else Measure(given)
+            for name, given in checked("measures", measures, Callable | Measure).items()
+        }
+        self._segments = checked("segments", segments, Callable, self._measures)
         self.comparison: Comparison | None = None
         if compares:
             self.comparison = Comparison(compare or {}, (seed,) if seeds is None else seeds, share)
@@ -254,9 +262,7 @@ class Evaluation:
 
         return evaluate
 
-    def evaluate(
-        self, simulator: Simulator, policies: Mapping[str, AnyPolicy]
-    ) -> list[PolicyResult]:
+    def evaluate(self, simulator: Simulator, policies: Mapping[str, AnyPolicy]) -> Results:
         """Results of named policies in an environment.
 
         Raises:
@@ -268,13 +274,13 @@ class Evaluation:
                 "policies must be policies by name, {'name': policy}, got"
                 f" {type(policies).__name__}"
             )
-        return [self.evaluator(name, simulator, policies[name])() for name in policies]
+        return Results(self.evaluator(name, simulator, policies[name])() for name in policies)
 
     def results(
         self,
         simulator: Simulator,
         policies: Callable[[Simulator], Mapping[str, AnyPolicy]],
-    ) -> list[PolicyResult]:
+    ) -> Results:
         """Results of named policies, each with every value and seed of `comparison` where there is
         one. The simulator has the values of all parameters that are not compared, and `policies`
         makes the policies for it.
@@ -285,16 +291,16 @@ class Evaluation:
         comparison = self.comparison
         if comparison is None:
             made = policies(simulator)
-            return [
+            return Results(
                 self._with_fit(result, simulator, made[result.policy])
                 for result in self.evaluate(simulator, made)
-            ]
+            )
         simulator = comparison.simulator(simulator)
-        return [
+        return Results(
             result
             for name, policy in comparison.policies(policies(simulator)).items()
             for result in self.comparison_evaluator(comparison, name, simulator, policy)()
-        ]
+        )
 
     def division_for(self, simulator: Simulator, num_users: int | None = None) -> Division:
         """The parts of the users of an environment, of `num_users` or of this evaluation's."""
@@ -327,10 +333,10 @@ class Evaluation:
                 )
             except ValueError as error:
                 raise UsageError(f"Evaluation.fitted: {error}") from error
-            mean = Mean.of(result.sessions.reward).with_error(error_of_draws(returns))
-            result = result._replace(interval=mean.interval())
+            mean = Mean.of(result.sessions["return"]).with_error(error_of_draws(returns))
+            result = dataclasses.replace(result, interval=mean.interval())
         support = fitted.support(simulator, rollout_policy(policy), self.seed)
-        return result._replace(support=support)
+        return dataclasses.replace(result, support=support)
 
     def _compiled(
         self,
@@ -340,20 +346,18 @@ class Evaluation:
         num_users: int,
         division: Division,
         comparison: Comparison | None = None,
-    ) -> tuple[
-        Callable[[tf.Tensor], list[SessionSums]], Callable[[list[SessionSums]], PolicyResult]
-    ]:
+    ) -> tuple[Callable[[tf.Tensor], list[Nest]], Callable[[list[Nest]], PolicyResult]]:
         """A function from a seed to the sums of the sessions of each part, of so many users, with
         each value and seed of a comparison; and a function from sums to their result.
         """
         rows = num_users if comparison is None else comparison.num_rows
         paired = contextlib.nullcontext if comparison is None else comparison.paired
         function, policy_state = as_rollout(policy, rows)
-        measures = Measures.of(simulator.observation_spec().response)
-        own = self._own.of(simulator)
+        measures = session_measures(simulator.observation_spec().response) | self._measures
+        shapes = counting.shapes(measures, simulator)
 
         @compiled(jit_compile=self._jit_compile, user_steps=0)
-        def run(seed: tf.Tensor) -> SessionSums:
+        def run(seed: tf.Tensor) -> dict[str, tf.Tensor]:
             with paired():
                 start = None
                 if self._fitted is not None:
@@ -363,15 +367,20 @@ class Evaluation:
                     rows,
                     self.max_steps,
                     seed,
-                    lambda sums, transition: sums.add(transition, own),
-                    lambda state: SessionSums.zeros(rows, measures.num_clusters, own, state.user),
+                    functools.partial(counting.add, measures),
+                    lambda state: {
+                        **counting.zeros(shapes, rows),
+                        **counting.segment_numbers(self._segments, state.user, rows),
+                    },
                     policy_state=policy_state,
                     state=start,
                 )
 
-        def result_of(parts: list[SessionSums]) -> PolicyResult:
-            sums = tf.nest.map_structure(lambda *leaves: tf.concat(leaves, axis=0), *parts)
+        def result_of(parts: list[Nest]) -> PolicyResult:
+            sessions = tf.nest.map_structure(
+                lambda *leaves: tf.concat(leaves, axis=0).numpy().astype(np.float64), *parts
+            )
             size = simulator.corpora.size(num_users)
-            return PolicyResult.from_sums(name, sums, measures.quality, size, own)
+            return PolicyResult.of(name, measures, sessions, self._measures, self._segments, size)
 
         return division.each(run), result_of

@@ -1,358 +1,354 @@
-"""Measures of sessions, under RecSim's names where they exist.
+"""Measures: what is counted at each step of a session, and what is said of the sums.
 
 A step shows a slate, and a slate is one impression, however many documents it holds: rates are per
 step, as in RecSim 0.2.4, if their name says nothing else.
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
 
+import gin
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.base.types import Nest, Transition
 from recsim_tf.core.nests import fields_of
-from recsim_tf.core.runs import replicas
-from recsim_tf.evaluation import own_measures
-from recsim_tf.evaluation.comparison import Setting
-from recsim_tf.evaluation.corpus_measures import num_categories
-from recsim_tf.evaluation.own_measures import Estimate, OwnMeasures
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.support.errors import UsageError
+from recsim_tf.support.means import Mean
 
-if TYPE_CHECKING:
-    from tf_agents.trajectories.trajectory import Trajectory
+CLUSTERS = "cluster_watch_count_frac/"  # names of the measures of clusters begin so
+# Their tags are their names; these have others in RecSim.
+_RECSIM_TAGS = {
+    "return": "AverageEpisodeRewards",
+    "steps": "AverageEpisodeLength",
+    "click_rate": "CTR",
+    "mean_quality": "AverageQuality",
+}
+# Names that mean something else: measures of every evaluation, columns of tables, of sessions.csv
+# and of sweep.csv, RecSim's tags.
+TAKEN = frozenset(
+    (
+        *("return", "steps", "clicks", "shown", "left", "time_limit", "quality", "no_click"),
+        *("click_rate", "document_click_rate", "mean_quality", "cluster_clicks", "user", "outcome"),
+        *("policy", "segment", "session length", "click rate", "sessions", "trial", "status"),
+        *("error", "folder", "standard_error", "session_length", "iterations", "env_steps"),
+        *("seed", "seconds", "episodes"),
+        *("AverageEpisodeRewards", "AverageEpisodeLength", "StdEpisodeRewards", "StandardError"),
+        *("CTR", "AverageQuality", "cluster_watch_count_frac"),
+    )
+)
 
-_NO_OWN = OwnMeasures()
+
+def mean(sums: np.ndarray) -> Mean:
+    """The mean over sessions of sums [W, U], of U users in each of W worlds. Users who share a
+    world are not independent, so the standard error is that of the means of worlds.
+    """
+    return Mean.of(sums.mean(axis=1))
 
 
-class Measures(NamedTuple):
-    """The measures of clicked documents that the responses of an environment allow."""
+def ratio(parts: np.ndarray, wholes: np.ndarray) -> Mean:
+    """A ratio of sums [W, U] over all sessions, such as clicks a step; worlds as for `mean`."""
+    return Mean.of_ratio(parts.sum(axis=1), wholes.sum(axis=1))
 
-    num_clusters: int = 0  # C: of an integer field `cluster_id` with an upper bound, else 0
-    quality: bool = False  # whether there is a field `quality`
+
+class Measure(NamedTuple):
+    """What is counted at each step of a session, and what is said of the sums over sessions.
+
+    A function `transition [B, ...] -> [B]` is a measure too, `Measure(function)`: the mean of its
+    sum over a session.
+
+        measures = {"revenue": revenue, "revenue a click": Measure.ratio("revenue", "clicks")}
+
+    A measure that counts a number for each session has values for segments, and a column in
+    sessions.csv.
+    """
+
+    # (transition [B, ...], *shape) -> [B, *shape]; None where the counts are those of others
+    counts: Callable[..., tf.Tensor] | None = None
+    # of the sums [W, U, *shape] of U users in each of W worlds, a mean or a number without an
+    # error; None where they are counted for other measures alone
+    summary: Callable[..., Mean | float] | None = mean
+    # the shape of what a session counts; a `UsageError` where an environment does not have it
+    shape: Callable[[Simulator], tuple[int, ...]] = lambda simulator: ()
+    of: tuple[str, ...] = ()  # the measures whose sums the summary takes; its own if empty
 
     @classmethod
-    def of(cls, response_spec: Nest) -> "Measures":
-        """From the bounded specs of an observed response,
-        `environment.observation_spec().response`.
-        """
-        # All responses have `clicked`; the rest is the model's.
-        fields = fields_of(response_spec)
-        return cls(num_categories(fields.get("cluster_id")), "quality" in fields)
+    def ratio(cls, part: str, whole: str) -> "Measure":
+        """The ratio of what two measures count, such as "clicks" and "steps"."""
+        return cls(None, ratio, of=(part, whole))
 
 
-def watch_fractions(cluster_clicks: np.ndarray, no_click: float, steps: float) -> dict[str, float]:
-    """RecSim's `cluster_watch_count_frac`: clicks on each cluster, and steps without a click, as
-    fractions of the steps.
+def session_measures(response_spec: Nest) -> dict[str, Measure]:
+    """The measures of sessions that the responses of an environment allow, by name.
 
-    Every cluster has its value, also one without a click, for which RecSim writes none: curves have
-    no holes.
+    Those of clicks on clusters are RecSim's, as fractions of the steps. Every cluster has its
+    value, also one without a click, for which RecSim writes none: curves have no holes.
 
     Args:
-      cluster_clicks: [C], one for each cluster; with C = 0 the result is empty.
-      no_click: steps without a click.
-      steps: all steps; without any the fractions are zero.
+      response_spec: bounded specs of an observed response, `simulator.observation_spec().response`.
     """
-    if not len(cluster_clicks):
-        return {}
-    counts = {f"cluster_{cluster}": clicks for cluster, clicks in enumerate(cluster_clicks)} | {
-        "no_click": no_click
+    measures = {
+        "return": Measure(lambda step: step.reward),
+        "steps": Measure(lambda step: step.active),
+        "clicks": Measure(lambda step: _sum(_clicked(step))),
+        "shown": Measure(lambda step: _sum(step.slate >= 0), None),
+        "left": Measure(lambda step: step.terminated),
+        "time_limit": Measure(lambda step: step.truncated),
+        "click_rate": Measure.ratio("clicks", "steps"),
+        "document_click_rate": Measure.ratio("clicks", "shown"),
     }
-    return {name: float(count / max(steps, 1)) for name, count in counts.items()}
-
-
-class SessionSums(NamedTuple):
-    """Sums over the sessions of B users, float32 [B] where nothing else is said; a carry for
-    `Simulator.fold`.
-    """
-
-    reward: tf.Tensor
-    steps: tf.Tensor
-    clicks: tf.Tensor
-    no_click: tf.Tensor  # steps without a click
-    quality: tf.Tensor  # of clicked documents, zero where the response has no field `quality`
-    left: tf.Tensor  # 1 where the user left
-    time_limit: tf.Tensor  # 1 where the simulator's time limit ended the session
-    shown: tf.Tensor  # documents
-    cluster_clicks: tf.Tensor  # [B, C]
-    own: dict[str, tf.Tensor]  # [B], or [B, C] of the corpus, by name, see `OwnMeasures`
-    segments: dict[str, tf.Tensor]  # int32 [B] by name, see `OwnMeasures`
-
-    @classmethod
-    def zeros(
-        cls, num_users: int, num_clusters: int = 0, own: OwnMeasures = _NO_OWN, user: Nest = ()
-    ) -> "SessionSums":
-        """The sums before the first step, of B users, with clicks by C clusters (see `Measures`);
-        `user` is the users' state at the start of a session, a nest of [B, ...].
-        """
-        return cls(
-            **dict.fromkeys(cls._fields[:8], tf.zeros([num_users])),
-            cluster_clicks=tf.zeros([num_users, num_clusters]),
-            own=own.zeros(num_users),
-            segments=own.segments(user, num_users),
+    # All responses have `clicked`; the rest is the model's.
+    fields = fields_of(response_spec)
+    if "quality" in fields:
+        measures["quality"] = Measure(
+            lambda step: _sum(_clicked(step) * tf.cast(step.response.quality, tf.float32)), None
         )
-
-    def add_response(self, response: Nest, active: tf.Tensor) -> "SessionSums":
-        """Adds the response to one step, for users whose `active`, bool [B], is true."""
-        num_clusters = self.cluster_clicks.shape[1]
-        steps = tf.cast(active, tf.float32)
-        clicked = steps[:, tf.newaxis] * tf.cast(response.clicked, tf.float32)
-        clicks = tf.reduce_sum(clicked, axis=-1)
-        sums = self._replace(
-            steps=self.steps + steps,
-            clicks=self.clicks + clicks,
-            no_click=self.no_click + steps * tf.cast(clicks == 0, tf.float32),
+        measures["mean_quality"] = Measure.ratio("quality", "clicks")
+    if number := num_categories(fields.get("cluster_id")):
+        measures["cluster_clicks"] = Measure(
+            lambda step, size: _sum(
+                _clicked(step)[..., tf.newaxis] * tf.one_hot(step.response.cluster_id, size)
+            ),
+            None,
+            lambda _: (number,),
         )
-        if "quality" in fields_of(response):
-            quality = tf.reduce_sum(clicked * tf.cast(response.quality, tf.float32), axis=-1)
-            sums = sums._replace(quality=self.quality + quality)
-        if num_clusters:
-            by_cluster = clicked[..., tf.newaxis] * tf.one_hot(response.cluster_id, num_clusters)
-            sums = sums._replace(
-                cluster_clicks=self.cluster_clicks + tf.reduce_sum(by_cluster, axis=1)
+        measures["no_click"] = Measure(lambda step: _sum(_clicked(step)) == 0, None)
+        for cluster in range(number):
+            measures[f"{CLUSTERS}cluster_{cluster}"] = Measure(
+                None,
+                lambda clicks, steps, cluster=cluster: ratio(clicks[..., cluster], steps),
+                of=("cluster_clicks", "steps"),
             )
-        return sums
-
-    def add(self, transition: Transition, own: OwnMeasures = _NO_OWN) -> "SessionSums":
-        """Adds one step; `own` as for `zeros`."""
-        shown = (transition.slate >= 0) & transition.active[:, tf.newaxis]
-        return self.add_response(transition.response, transition.active)._replace(
-            shown=self.shown + tf.reduce_sum(tf.cast(shown, tf.float32), axis=1),
-            reward=self.reward + tf.cast(transition.reward, tf.float32),
-            left=self.left + tf.cast(transition.terminated, tf.float32),
-            time_limit=self.time_limit + tf.cast(transition.truncated, tf.float32),
-            own=own.add(self.own, transition),
-        )
+        measures[f"{CLUSTERS}no_click"] = Measure.ratio("no_click", "steps")
+    return measures
 
 
-class PolicyResult(NamedTuple):
-    """The results of the sessions under one policy."""
-
-    name: str
-    mean_return: float
-    standard_error: float  # of mean_return
-    episodes: int
-    mean_length: float  # steps a session
-    length_standard_error: float
-    click_rate: float  # clicks a step
-    document_click_rate: float  # clicks a shown document
-    mean_quality: float | None  # of clicked documents; None without clicks or qualities
-    # by "cluster_<id>" and "no_click", see `watch_fractions`; empty without clusters
-    cluster_watch_count_frac: dict[str, float]
-    measures: dict[str, Any]  # of the user's own, see `OwnMeasures.summaries`
-    segments: dict[str, Any]  # see `own_measures.by_segment`
-    unfinished: int  # sessions that were cut off when the evaluation ended
-    sessions: SessionSums  # of each user, as NumPy arrays
-    has_quality: bool  # whether responses have one
-    policy: str  # the name without the setting
-    setting: Setting | None = None  # of a comparison
-    # of mean_return, 95 %, with the uncertainty of fitted parameters, see `FittedModel`
-    interval: tuple[float, float] | None = None
-    support: str | None = None  # a sentence, see `fitting.slate_support`
-
-    @classmethod
-    def from_sums(
-        cls,
-        name: str,
-        sums: SessionSums,
-        has_quality: bool,
-        users_per_corpus: int = 1,
-        own: OwnMeasures = _NO_OWN,
-    ) -> "PolicyResult":
-        """Summarises sessions, with measures of the user's own. Users who share a corpus are not
-        independent, so standard errors are those of the means of their worlds.
-        """
-        sessions = tf.nest.map_structure(lambda part: np.asarray(part, np.float64), sums)
-        episodes = len(sessions.reward)
-        returns, lengths = (
-            Estimate.of(each.reshape(-1, users_per_corpus).mean(axis=1))
-            for each in (sessions.reward, sessions.steps)
-        )
-        steps, clicks = sessions.steps.sum(), sessions.clicks.sum()
-        return cls(
-            name=name,
-            mean_return=returns.mean,
-            standard_error=returns.standard_error,
-            episodes=episodes,
-            mean_length=lengths.mean,
-            length_standard_error=lengths.standard_error,
-            click_rate=float(clicks / max(steps, 1)),
-            document_click_rate=float(clicks / max(sessions.shown.sum(), 1)),
-            mean_quality=(
-                float(sessions.quality.sum() / clicks) if has_quality and clicks > 0 else None
-            ),
-            cluster_watch_count_frac=watch_fractions(
-                sessions.cluster_clicks.sum(axis=0), sessions.no_click.sum(), steps
-            ),
-            measures=own.summaries(sessions.own, users_per_corpus),
-            segments=own_measures.by_segment(sessions.segments, sessions.reward, sessions.own),
-            unfinished=int(episodes - (sessions.left + sessions.time_limit).sum()),
-            sessions=sessions,
-            has_quality=has_quality,
-            policy=name,
-        )
-
-    def of_setting(self, setting: Setting) -> "PolicyResult":
-        """The result as one of a comparison; the setting is added to its name."""
-        return self._replace(name=f"{self.policy} [{setting.label}]", setting=setting)
-
-    def tags(self, suffix: str) -> dict[str, float]:
-        """RecSim's scalar tags, and those of measures and segments of the user's own."""
-        scalars = {
-            "AverageEpisodeRewards": self.mean_return,
-            "AverageEpisodeLength": self.mean_length,
-            "StdEpisodeRewards": float(self.sessions.reward.std()),
-            "CTR": self.click_rate,
-        }
-        if self.mean_quality is not None:
-            scalars["AverageQuality"] = self.mean_quality
-        own = own_measures.columns(self._asdict())
-        return _tags(scalars | own, self.cluster_watch_count_frac, suffix)
-
-    def as_json(self) -> dict[str, Any]:
-        """All but the single sessions; in a comparison also the values by gin name, and the
-        seed; of a fitted model also interval and support.
-        """
-        left_out = {"sessions", "has_quality", "policy", "setting"}
-        left_out |= {name for name in ("interval", "support") if getattr(self, name) is None}
-        content = {name: value for name, value in self._asdict().items() if name not in left_out}
-        if self.setting is not None:
-            content |= {"values": self.setting.values, "seed": self.setting.seed}
-        return content
+def num_categories(spec: Nest) -> int:
+    """C, of a bounded spec of integers in [0, C); 0 of any other."""
+    if not isinstance(spec, tf.TensorSpec) or not spec.dtype.is_integer:
+        return 0
+    largest = np.max(getattr(spec, "maximum", spec.dtype.max))
+    return 0 if largest == spec.dtype.max else int(largest) + 1
 
 
-def over_seeds(results: Sequence[PolicyResult]) -> list[PolicyResult]:
-    """The means over the seeds of a comparison: a result for each policy and values, none with a
-    single seed. Standard errors are those of the mean over seeds. There are no segments.
+def _sum(of_documents: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.cast(of_documents, tf.float32), axis=1)
+
+
+def _clicked(step: Transition) -> tf.Tensor:
+    return tf.cast(step.response.clicked, tf.float32)
+
+
+def tags(means: Mapping[str, Mean]) -> dict[str, float]:
+    """RecSim's scalar tags of the measures that it has too, without a name for what has no number,
+    such as the quality of clicks that nobody made.
     """
-    groups: dict[tuple[str, str], list[PolicyResult]] = {}
-    for result in results:
-        if result.setting is not None:
-            groups.setdefault((result.policy, result.setting.of_values), []).append(result)
-    return [_mean(group) for group in groups.values() if len(group) > 1]
-
-
-def _mean(group: Sequence[PolicyResult]) -> PolicyResult:
-    """The mean of the results of several seeds, with the sessions of the first."""
-
-    def estimate(values: Iterable[float]) -> Estimate:
-        return Estimate.of(np.array(list(values)))
-
-    numbers: dict[str, Any] = {
-        name: estimate(getattr(result, name) for result in group)
-        for name in ("mean_return", "mean_length", "click_rate", "document_click_rate")
+    return {
+        _RECSIM_TAGS.get(name, name): float(found.value)
+        for name, found in means.items()
+        if (name in _RECSIM_TAGS or name.startswith(CLUSTERS)) and not math.isnan(found.value)
     }
-    qualities = [result.mean_quality for result in group if result.mean_quality is not None]
-    settings = [result.setting for result in group if result.setting is not None]
-    label = ", ".join(filter(None, (settings[0].of_values, f"mean of {len(group)} seeds")))
-    mean = group[0]._replace(
-        **{name: found.mean for name, found in numbers.items()},
-        standard_error=numbers["mean_return"].standard_error,
-        length_standard_error=numbers["mean_length"].standard_error,
-        episodes=sum(result.episodes for result in group),
-        unfinished=sum(result.unfinished for result in group),
-        mean_quality=float(np.mean(qualities)) if qualities else None,
-        cluster_watch_count_frac=tf.nest.map_structure(
-            lambda *fractions: float(np.mean(fractions)),
-            *(result.cluster_watch_count_frac for result in group),
-        ),
-        measures={
-            name: estimate(result.measures[name]["mean"] for result in group)._asdict()
-            for name in group[0].measures
-        },
-        segments={},
-    )
-    seeds = tuple(setting.seed for setting in settings)
-    return mean.of_setting(settings[0]._replace(seed=seeds, label=label))
 
 
-def _tags(scalars: dict[str, float], fractions: dict[str, float], suffix: str) -> dict[str, float]:
-    scalars = scalars | {
-        f"cluster_watch_count_frac/{name}": fraction for name, fraction in fractions.items()
+def shapes(measures: Mapping[str, Measure], simulator: Any) -> dict[str, tuple[int, ...]]:
+    """The shape of what a session counts in an environment, by the name of what is counted.
+
+    Raises:
+      UsageError: for a measure that the environment does not have, or one of what is not counted.
+    """
+    counted = {name: measure for name, measure in measures.items() if measure.counts is not None}
+    for name, measure in measures.items():
+        for part in set(measure.of or [name]) - set(counted):
+            raise UsageError(
+                f"Evaluation.measures[{name!r}] must be of what is counted, {', '.join(counted)},"
+                f" got {part!r}"
+            )
+    return {name: measure.shape(simulator) for name, measure in counted.items()}
+
+
+def zeros(shapes: Mapping[str, tuple[int, ...]], num_users: int) -> dict[str, tf.Tensor]:
+    """The sums before the first step, float32 [B, ...] by name; a carry for `Simulator.fold`."""
+    return {name: tf.zeros([num_users, *shape]) for name, shape in shapes.items()}
+
+
+def add(
+    measures: Mapping[str, Measure], sums: Mapping[str, tf.Tensor], transition: Transition
+) -> dict[str, tf.Tensor]:
+    """The sums with a step, to which sessions that have ended add nothing."""
+    added = dict(sums)
+    for name, measure in measures.items():
+        if measure.counts is not None:
+            shape = sums[name].shape
+            value = tf.convert_to_tensor(measure.counts(transition, *shape[1:]))
+            _check(f"Evaluation.measures[{name!r}]", value, shape, value.dtype != tf.string)
+            active = tf.reshape(transition.active, [-1, *[1] * (shape.rank - 1)])
+            added[name] = sums[name] + tf.where(active, tf.cast(value, tf.float32), 0.0)
+    return added
+
+
+def summaries(
+    measures: Mapping[str, Measure], sums: Mapping[str, np.ndarray], users_per_world: int = 1
+) -> dict[str, Mean]:
+    """What the measures say of the sums [B, ...] of all sessions; a number without an error has the
+    standard error NaN, and a measure without a number, such as a rate of no clicks, is NaN.
+    """
+    worlds = {
+        name: values.reshape(-1, users_per_world, *values.shape[1:])
+        for name, values in sums.items()
     }
-    return {f"{tag}/{suffix}": float(value) for tag, value in scalars.items()}
+    means = {}
+    for name, measure in measures.items():
+        if measure.summary is not None:
+            said = measure.summary(*(worlds[part] for part in measure.of or (name,)))
+            means[name] = said if isinstance(said, Mean) else Mean(float(said), math.nan)
+    return means
 
 
-class CollectMetrics(tf.Module):
-    """Counts the sessions that ended, and the steps, since it was last read; also an observer of a
-    TF-Agents driver.
+def segment_numbers(
+    segments: Mapping[str, Callable[[Nest], tf.Tensor]], user: Nest, num_users: int
+) -> dict[str, tf.Tensor]:
+    """The segment of each user, int32 [B] by name, from their state at the start."""
+    numbers = {}
+    for name, segment in segments.items():
+        value = tf.convert_to_tensor(segment(user))
+        discrete = value.dtype.is_integer or value.dtype.is_bool
+        _check(f"Evaluation.segments[{name!r}]", value, [num_users], discrete, "integers ")
+        numbers[name] = tf.cast(value, tf.int32)
+    return numbers
 
-    The response to a step is in the frame after it. So rates of clicks are per response, and the
-    time is per step; the two counts differ by the users' last steps only. Clicks are counted by C
-    clusters, see `Measures`.
+
+def _check(name: str, value: tf.Tensor, shape: Any, suits: bool, kind: str = "") -> None:
+    if not suits or value.shape != shape:
+        raise UsageError(
+            f"{name} must give {kind}{list(shape)}, one for each user, got {value.dtype.name}"
+            f" {value.shape}"
+        )
+
+
+def checked(
+    argument: str, named: Mapping[str, Any] | None, kinds: Any, taken: Collection[str] = ()
+) -> dict[str, Any]:
+    """Functions by name, or what else is of the allowed kinds, of an argument of `Evaluation`.
+
+    Raises:
+      UsageError: for another value, or a name that is taken, of those or of `TAKEN`.
+    """
+    if not isinstance(named, Mapping | None):
+        raise UsageError(
+            f"Evaluation.{argument} must be functions by name, as {{'name': @function}}, got"
+            f" {named!r}"
+        )
+    taken = {"", *TAKEN, *taken}
+    for name, function in (named or {}).items():
+        if not isinstance(name, str) or name in taken or set(name) & set("/,="):
+            raise UsageError(
+                f"Evaluation.{argument} must have names of its own without '/', ',' and '=', got"
+                f" {name!r}"
+            )
+        if not isinstance(function, kinds):
+            raise UsageError(
+                f"Evaluation.{argument}[{name!r}] must be a function, got {function!r}"
+            )
+    return dict(named or {})
+
+
+# Measures of the corpus: what all sessions of an evaluation together show of it. They have no
+# segments, and no standard error but that of a mean over `Evaluation.seeds`.
+
+
+@gin.configurable(module="recsim_tf")
+def coverage() -> Measure:
+    """The share of a corpus that is shown to any of its users, the mean over corpora, where
+    candidates stay ("catalog coverage", Ge et al. 2010, "Beyond accuracy: evaluating recommender
+    systems by coverage and serendipity").
     """
 
-    # In the order of `_sums`, whose last C are the clicks by cluster.
-    _totals = (
-        *("episodes", "reward", "squared_reward", "length", "steps"),
-        *("impressions", "clicks", "no_click", "quality"),
+    def shape(simulator: Simulator) -> tuple[int]:
+        if simulator.resample_documents:
+            raise UsageError("coverage needs candidates that stay: resample_documents=False")
+        return (simulator.num_candidates,)
+
+    return Measure(
+        lambda step, size: tf.reduce_sum(tf.one_hot(step.slate, size), axis=1),
+        lambda shown: float((shown.sum(axis=1) > 0).mean()),
+        shape,
     )
 
-    def __init__(self, num_users: int, num_clusters: int = 0):
-        super().__init__(name="CollectMetrics")
-        self._strategy = tf.distribute.get_strategy()
-        self._num_clusters = num_clusters
-        self._has_quality = False
-        self._reward = replicas.variable(tf.zeros([num_users]))
-        self._length = replicas.variable(tf.zeros([num_users]))
-        self._sums = replicas.variable(tf.zeros([len(self._totals) + num_clusters], tf.float64))
 
-    def __call__(self, trajectory: "Trajectory") -> None:
-        """Takes one frame of every user. The response in it is that to the frame before, zero in a
-        FIRST frame.
-        """
-        response = trajectory.observation.response
-        # The structure of a response is known when this is traced, which is before anything can be
-        # read.
-        self._has_quality = "quality" in fields_of(response)
-        ends = tf.cast(trajectory.is_boundary(), tf.float64)
-        running = tf.cast(~trajectory.is_boundary(), tf.float32)
-        reward = self._reward + running * trajectory.reward
-        length = self._length + running
-        returns = tf.cast(reward, tf.float64)
-        sums = SessionSums.zeros(reward.shape[0], self._num_clusters).add_response(
-            response, ~trajectory.is_first()
-        )
-        sessions = [ends, ends * returns, ends * returns**2, ends * tf.cast(length, tf.float64)]
-        steps = [running, sums.steps, sums.clicks, sums.no_click, sums.quality]
-        of_users = tf.stack([*sessions, *(tf.cast(count, tf.float64) for count in steps)])
-        by_cluster = tf.reduce_sum(tf.cast(sums.cluster_clicks, tf.float64), axis=0)
-        self._sums.assign_add(tf.concat([tf.reduce_sum(of_users, axis=1), by_cluster], axis=0))
-        self._reward.assign(running * reward)
-        self._length.assign(running * length)
+@gin.configurable(module="recsim_tf")
+def provider_exposure(provider: int = 0) -> Measure:
+    """The share of a provider, a `cluster_id` [B, K] of responses, in the exposure of all. A
+    document at position k, from 1, has the exposure 1 / log2(1 + k) (Singh and Joachims 2018,
+    "Fairness of Exposure in Rankings").
+    """
+    return Measure(
+        _exposure,
+        lambda exposure: _share(exposure[..., provider], exposure),
+        lambda simulator: _providers(simulator, provider),
+    )
 
-    @tf.function(autograph=False)
-    def _read(self) -> tf.Tensor:
-        return replicas.gather_total(self._strategy.run(self._take))
 
-    def _take(self) -> tf.Tensor:
-        sums = tf.identity(self._sums)
-        self._sums.assign(tf.zeros_like(sums))
-        return sums
+@gin.configurable(module="recsim_tf")
+def provider_gini() -> Measure:
+    """The Gini coefficient of the exposure x_i of P providers, in increasing order: sum_i (2i - P -
+    1) x_i / (P sum_i x_i), from 0, where all are exposed alike, to 1 - 1/P (Fleder and Hosanagar
+    2009, "Blockbuster Culture's Next Rise or Fall"). See `provider_exposure`.
+    """
 
-    def read_and_clear(self, seconds: float) -> dict[str, float]:
-        """RecSim's scalar tags of what all replicas collected since the last call, which took
-        `seconds`.
-        """
-        with self._strategy.scope():
-            sums = self._read().numpy()
-        totals = dict(zip(self._totals, sums, strict=False))
-        impressions = max(totals["impressions"], 1)
-        scalars = {
-            "TimePerStep": seconds / max(totals["steps"], 1),
-            "CTR": totals["clicks"] / impressions,
-        }
-        if self._has_quality and totals["clicks"] > 0:
-            scalars["AverageQuality"] = totals["quality"] / totals["clicks"]
-        if totals["episodes"] > 0:
-            mean = totals["reward"] / totals["episodes"]
-            scalars["AverageEpisodeRewards"] = mean
-            scalars["AverageEpisodeLength"] = totals["length"] / totals["episodes"]
-            scalars["StdEpisodeRewards"] = math.sqrt(
-                max(totals["squared_reward"] / totals["episodes"] - mean**2, 0)
-            )
-        return _tags(
-            scalars,
-            watch_fractions(sums[len(self._totals) :], totals["no_click"], impressions),
-            "train",
-        )
+    def summary(exposure: np.ndarray) -> float:
+        number = exposure.shape[-1]
+        ranks = 2 * np.arange(1, number + 1) - number - 1
+        of_providers = exposure.sum(axis=1).sum(axis=0)
+        return _share(ranks @ np.sort(of_providers) / number, of_providers)
+
+    return Measure(_exposure, summary, _providers)
+
+
+@gin.configurable(module="recsim_tf")
+def slate_diversity() -> Measure:
+    """The share of the pairs of documents in a slate whose `cluster_id` differs, the mean over
+    slates of two documents and more ("intra-list diversity", Ziegler et al. 2005, "Improving
+    recommendation lists through topic diversification").
+    """
+
+    def counts(step: Transition, _: int) -> tf.Tensor:
+        # The diversity of a slate, and 1 less it; zeros where it has no pair.
+        cluster = step.response.cluster_id
+        shown = tf.cast(step.slate >= 0, tf.float32)
+        differ = tf.cast(cluster[:, tf.newaxis] != cluster[:, :, tf.newaxis], tf.float32)
+        pairs = tf.reduce_sum(shown, axis=1) * (tf.reduce_sum(shown, axis=1) - 1)
+        different = tf.einsum("bi,bj,bij->b", shown, shown, differ)
+        diversity = tf.math.divide_no_nan(different, pairs)
+        return tf.stack([diversity, tf.sign(pairs) - diversity], axis=1)
+
+    return Measure(
+        counts,
+        lambda counts: _share(counts[..., 0], counts),
+        lambda simulator: (2 if _providers(simulator) else 0,),
+    )
+
+
+def _providers(simulator: Simulator, provider: int = 0) -> tuple[int]:
+    fields = fields_of(simulator.observation_spec().response)
+    number = num_categories(fields.get("cluster_id"))
+    if not number:
+        needed = "measures of providers and clusters need responses with a bounded cluster_id"
+        raise UsageError(f"{needed}, got {', '.join(fields)}")
+    if provider not in range(number):
+        raise UsageError(f"provider_exposure.provider must be in [0, {number}), got {provider!r}")
+    return (number,)
+
+
+def _exposure(step: Transition, num_providers: int) -> tf.Tensor:
+    """[B, P], of each provider."""
+    weights = 1 / np.log2(2 + np.arange(step.slate.shape[1], dtype=np.float32))
+    exposed = tf.where(step.slate >= 0, weights, 0.0)
+    providers = tf.one_hot(step.response.cluster_id, num_providers)
+    return tf.linalg.matvec(providers, exposed, transpose_a=True)
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> float:
+    """The sum of a part of what is counted, as a share of all, 0 where nothing is counted."""
+    return float(part.sum() / whole.sum()) if whole.any() else 0.0

@@ -11,7 +11,7 @@ from typing import Any
 import gin
 
 from recsim_tf.evaluation.evaluation import Evaluation
-from recsim_tf.evaluation.measures import PolicyResult
+from recsim_tf.evaluation.policy_results import Results
 from recsim_tf.experiment.commands.evaluate import evaluate_run, watch_run
 from recsim_tf.experiment.commands.sessions import (
     Request,
@@ -35,7 +35,7 @@ def train(folder: RunDirectory) -> dict[str, Any] | None:
     return TrainingRun(folder, parts, devices, schedule, Evaluation()).run()
 
 
-def evaluate(folder: RunDirectory) -> list[PolicyResult]:
+def evaluate(folder: RunDirectory) -> Results:
     """Evaluates the agent of a run and its baselines; see `evaluate_run`."""
     return evaluate_run(folder, experiment(), Evaluation())
 

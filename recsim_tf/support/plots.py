@@ -40,9 +40,20 @@ def figures(
       ImportError: if matplotlib is not installed, in one line.
       ValueError: for a path of another ending.
     """
-    ending = target.suffix if isinstance(target, Path) else ".png"
-    if ending not in _ENDINGS:
-        raise ValueError(f"the name of a plot must end in {', '.join(_ENDINGS)}, got {target}")
+    drawn, all_axes = new_figure(size, rows, columns)
+    yield all_axes
+    write_figure(target, drawn)
+
+
+def new_figure(
+    size: tuple[float, float] = (9, 4.8), rows: int = 1, columns: int = 1
+) -> tuple[Any, list[Any]]:
+    """A figure of matplotlib, of a size in inches, and its axes, of which the first row comes
+    first.
+
+    Raises:
+      ImportError: if matplotlib is not installed, in one line.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as missing:
@@ -52,9 +63,20 @@ def figures(
     # Not by pyplot, whose figures and display belong to the caller.
     drawn = Figure(figsize=size, layout="constrained")
     all_axes = list(drawn.subplots(rows, columns, squeeze=False).flat)
-    yield all_axes
     for axes in all_axes:
         axes.grid(alpha=0.3)
+    return drawn, all_axes
+
+
+def write_figure(target: Path | IO[bytes], drawn: Any) -> None:
+    """Writes a figure: a PNG, or the PDF or SVG that the name of a path ends in.
+
+    Raises:
+      ValueError: for a path of another ending.
+    """
+    ending = target.suffix if isinstance(target, Path) else ".png"
+    if ending not in _ENDINGS:
+        raise ValueError(f"the name of a plot must end in {', '.join(_ENDINGS)}, got {target}")
     with (
         whole_file(target)
         if isinstance(target, Path)

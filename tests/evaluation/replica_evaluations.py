@@ -59,7 +59,7 @@ def _agent(strategy: tf.distribute.Strategy) -> dict:
             refused = str(error)
     return {
         "names": [result.name for result in several],
-        "returns": [result.mean_return for result in several],
+        "returns": [result["return"].value for result in several],
         "difference": max(
             _difference(one.sessions, other.sessions)
             for one, other in zip(alone, several, strict=True)
@@ -79,7 +79,7 @@ def _command() -> dict:
     )
     return {
         "returns": [policy["mean_return"] for policy in content["policies"]],
-        "in_turn": [result.mean_return for result in in_turn],
+        "in_turn": [result["return"].value for result in in_turn],
     }
 
 

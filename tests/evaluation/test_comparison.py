@@ -59,7 +59,7 @@ def test_the_sessions_of_a_value_and_a_seed_are_those_of_a_run_of_their_own(buil
                 evaluate().sessions,
             )
     # The values and the seeds make a difference.
-    assert len({result.mean_return for result in results}) > len(results) // 2
+    assert len({result["return"].value for result in results}) > len(results) // 2
 
 
 def test_a_bandit_keeps_the_clicks_of_each_user_apart():
@@ -70,8 +70,8 @@ def test_a_bandit_keeps_the_clicks_of_each_user_apart():
     expected = Evaluation(NUM_USERS, MAX_STEPS).evaluator(
         "ucb1", alone, baseline_policy("ucb1", alone)
     )()
-    np.testing.assert_array_equal(results[1].sessions.clicks, expected.sessions.clicks)
-    assert results[0].mean_return > results[1].mean_return
+    np.testing.assert_array_equal(results[1].sessions["clicks"], expected.sessions["clicks"])
+    assert results[0]["return"].value > results[1]["return"].value
 
 
 class Boosted(PolicyModel):
@@ -116,7 +116,7 @@ def test_a_value_of_a_policy_plays_as_in_a_run_of_its_own_bit_for_bit(build, pol
         simulator = build().with_parameters(of_users)
         expected = single.evaluator("policy", simulator, policy(simulator, **own))()
         tf.nest.map_structure(np.testing.assert_array_equal, result.sessions, expected.sessions)
-    assert len({result.mean_return for result in results}) > len(results) // 2
+    assert len({result["return"].value for result in results}) > len(results) // 2
 
 
 def test_a_policy_with_values_is_for_its_users_only():
@@ -143,7 +143,7 @@ def test_a_policy_without_the_parameter_plays_with_every_value():
     assert [result.name for result in results] == [
         *("Random [boost=0.0]", "Random [boost=2.0]", "own [boost=0.0]", "own [boost=2.0]")
     ]
-    returns = [result.mean_return for result in results]
+    returns = [result["return"].value for result in results]
     assert returns[0] == returns[1]
     assert returns[2] != returns[3]
 

@@ -7,15 +7,14 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
-from recsim_tf.evaluation.corpus_measures import (
+from recsim_tf.evaluation.evaluation import Evaluation
+from recsim_tf.evaluation.measures import (
     coverage,
     provider_exposure,
     provider_gini,
     slate_diversity,
 )
-from recsim_tf.evaluation.evaluation import Evaluation
-from recsim_tf.evaluation.measures import over_seeds
-from recsim_tf.evaluation.outputs import results_table, write_sessions
+from recsim_tf.evaluation.outputs import write_sessions
 from recsim_tf.policies import random_policy
 from tests.experiment.tiny_runs import read_csv
 from tests.rollout_policies import first_positions
@@ -36,7 +35,7 @@ SECOND, THIRD = 1 / np.log2(3), 0.5
 
 
 def value(measure, size):
-    return measure.value(measure.counts(STEP, size).numpy())
+    return measure.summary(measure.counts(STEP, size).numpy()[:, np.newaxis])
 
 
 def test_exposure_falls_with_the_position():
@@ -51,15 +50,15 @@ def test_exposure_falls_with_the_position():
 
 def test_the_gini_coefficient_has_its_bounds():
     gini = provider_gini()
-    assert gini.value(np.full([1, 4], 7.0)) == pytest.approx(0)
-    assert gini.value(np.array([[0, 0, 9.0, 0]])) == pytest.approx(0.75)
-    assert gini.value(np.zeros([1, 4])) == 0
+    assert gini.summary(np.full([1, 1, 4], 7.0)) == pytest.approx(0)
+    assert gini.summary(np.array([[[0, 0, 9.0, 0]]])) == pytest.approx(0.75)
+    assert gini.summary(np.zeros([1, 1, 4])) == 0
 
 
 def test_diversity_is_the_share_of_pairs_that_differ():
     # Two of three pairs, and the one pair of the short slate.
     assert value(slate_diversity(), 2) == pytest.approx((2 / 3 + 1) / 2)
-    assert slate_diversity().value(np.zeros([1, 2])) == 0
+    assert slate_diversity().summary(np.zeros([1, 1, 2])) == 0
 
 
 def test_coverage_is_the_share_of_each_corpus_that_is_shown():
@@ -86,12 +85,13 @@ def test_they_are_in_results_and_not_in_sessions(tmp_path):
     results = evaluation.results(simulator, lambda _: {"First": first_positions(2)})
     for result in results:
         # Slates of the first two candidates.
-        assert result.measures["coverage"] == {"mean": 2 / 8, "standard_error": None}
-        assert 0 < result.measures["gini"]["mean"] < 1
-        assert list(result.segments["all"]["0"]["measures"]) == ["clicks too"]
-    (mean,) = over_seeds(results)
-    assert mean.measures["gini"]["standard_error"] > 0
-    assert " 0.2500 " in results_table(results)
+        in_json = {"mean": 2 / 8, "standard_error": None}
+        assert result.as_json()["measures"]["coverage"] == in_json
+        assert 0 < result["gini"].value < 1
+        assert list(result.segments["all"]["0"].given) == ["clicks too"]
+    (mean,) = results.over_seeds()
+    assert mean["gini"].standard_error > 0
+    assert " 0.2500 " in str(results)
     write_sessions(tmp_path / "sessions.csv", results)
     columns = list(read_csv(tmp_path / "sessions.csv")[0])
     assert columns[-3:] == ["outcome", "clicks too", "all"]
@@ -102,4 +102,4 @@ def test_providers_of_a_world_have_a_gini_coefficient():
     found = Evaluation(4, 3, measures={"gini": provider_gini()}).evaluate(
         simulator, {"Random": random_policy(simulator)}
     )
-    assert 0 < found[0].measures["gini"]["mean"] < 1
+    assert 0 < found[0]["gini"].value < 1

@@ -35,7 +35,7 @@ def test_the_parts_are_evaluations_with_seeds_of_their_own_one_after_the_other()
             whole.sessions,
             alone.sessions,
         )
-    assert len(np.unique(whole.sessions.reward)) > 3
+    assert len(np.unique(whole.sessions["return"])) > 3
 
 
 def test_each_of_several_seeds_is_divided_as_if_it_were_alone():

@@ -53,18 +53,18 @@ def test_an_interval_holds_the_uncertainty_of_the_parameters(fit):
     plain = Evaluation(num_users=2000, max_steps=10).results(simulator, policies)[0]
     evaluation = Evaluation(num_users=2000, max_steps=10, fitted=FittedModel(folder))
     result = evaluation.results(simulator, policies)[0]
-    assert result.mean_return == plain.mean_return
+    assert result["return"].value == plain["return"].value
 
     # Differences at common noise give the slope of the delta method.
     def value(mass):
         changed = simulator.with_parameters({MASS: mass})
-        return Evaluation(20_000, 10).results(changed, policies)[0].mean_return
+        return Evaluation(20_000, 10).results(changed, policies)[0]["return"].value
 
     estimate = found.estimates[MASS]
     low, high = estimate.value - estimate.standard_error, estimate.value + estimate.standard_error
-    error = np.hypot(plain.standard_error, (value(low) - value(high)) / 2)
+    error = np.hypot(plain["return"].standard_error, (value(low) - value(high)) / 2)
     low, high = result.interval
-    assert (low + high) / 2 == pytest.approx(result.mean_return)
+    assert (low + high) / 2 == pytest.approx(result["return"].value)
     assert (high - low) / 2 / 1.96 == pytest.approx(error, rel=0.3)
     assert json.loads(json.dumps(result.as_json()))["interval"] == [low, high]
     assert "interval" not in plain.as_json()
@@ -82,9 +82,9 @@ def test_sessions_begin_with_users_of_the_log(fit):
     evaluation = Evaluation(200, 10, fitted=fitted)
     result = evaluation.results(evolution(), policies)[0]
     everybody = Evaluation(200, 10).results(evolution(), policies)[0]
-    assert result.mean_return > everybody.mean_return
+    assert result["return"].value > everybody["return"].value
     low, high = result.interval
-    assert low < result.mean_return < high
+    assert low < result["return"].value < high
 
 
 def test_a_command_prints_intervals_and_support(fit, tmp_path, capsys):

@@ -3,16 +3,16 @@
 import pytest
 
 import recsim_tf
+from recsim_tf.evaluation import Measure
 from recsim_tf.evaluation.baselines import baseline_policies
 from recsim_tf.evaluation.comparison import Comparison
-from recsim_tf.evaluation.corpus_measures import (
+from recsim_tf.evaluation.evaluation import Evaluation
+from recsim_tf.evaluation.measures import (
     coverage,
     provider_exposure,
     provider_gini,
     slate_diversity,
 )
-from recsim_tf.evaluation.evaluation import Evaluation
-from recsim_tf.evaluation.own_measures import OwnMeasures
 from recsim_tf.policies import random_policy
 from tests.core.toy import toy_simulator
 from tests.evaluation.test_comparison import NO_CLICK_MASS, Boosted
@@ -89,18 +89,24 @@ REFUSED = {
     "num_replicas must be an integer of at least 1, got 2.0": lambda: Evaluation(num_replicas=2.0),
     # Measures and segments.
     "Evaluation.measures must be functions by name, as {'name': @f": (
-        lambda: OwnMeasures(measures=hidden_seen)
+        lambda: Evaluation(measures=hidden_seen)
     ),
     "must have names of its own without '/', ',' and .* got 'return'": (
-        lambda: OwnMeasures(measures={"return": hidden_seen})
+        lambda: Evaluation(measures={"return": hidden_seen})
     ),
-    "must have names of its own .* got 'a/b'": lambda: OwnMeasures(segments={"a/b": is_high}),
-    r"Evaluation.measures\['m'\] must be a function, got 3": lambda: OwnMeasures({"m": 3}),
-    "Evaluation.segments must not be named as a measure, got 'm'": (
-        lambda: OwnMeasures({"m": hidden_seen}, {"m": is_high})
+    "must have names of its own .* got 'a/b'": lambda: Evaluation(segments={"a/b": is_high}),
+    r"Evaluation.measures\['m'\] must be a function, got 3": lambda: Evaluation(measures={"m": 3}),
+    "Evaluation.segments must have names of its own .* got 'm'": (
+        lambda: Evaluation(measures={"m": hidden_seen}, segments={"m": is_high})
     ),
     r"measures\['m'\] must give \[4\], one for each user, got float32 \(4, 2\)": (
         lambda: evaluated(toy_simulator(), measures={"m": lambda step: step.response.level})
+    ),
+    r"measures\['m'\] must be of what is counted, return, steps, .* got 'revenue'": (
+        lambda: evaluated(toy_simulator(), measures={"m": Measure.ratio("revenue", "steps")})
+    ),
+    r"segments\['m'\] must be a function, got Measure": (
+        lambda: Evaluation(segments={"m": Measure(hidden_seen)})
     ),
     r"segments\['s'\] must give integers \[4\], one for each user, got float32 \(4,\)": (
         lambda: evaluated(toy_simulator(), segments={"s": lambda user: user.level})
@@ -109,7 +115,7 @@ REFUSED = {
         lambda: evaluated(recsim_tf.interest_evolution(), measures={"own": coverage()})
     ),
     r"provider_exposure.provider must be in \[0, 20\), got 20": (
-        lambda: provider_exposure(20).size(recsim_tf.interest_evolution())
+        lambda: provider_exposure(20).shape(recsim_tf.interest_evolution())
     ),
 }
 
@@ -122,4 +128,4 @@ def test_what_cannot_be_evaluated_is_said_in_one_line(message):
 @pytest.mark.parametrize("measure", [provider_gini(), provider_exposure(), slate_diversity()])
 def test_providers_are_told_by_responses(measure):
     message = "measures of providers and clusters need responses with a bounded cluster_id, got"
-    assert_refused(lambda: measure.size(recsim_tf.drifting_taste()), message)
+    assert_refused(lambda: measure.shape(recsim_tf.drifting_taste()), message)

@@ -25,7 +25,7 @@ def test_a_function_of_arrays_is_a_policy(simulator):
     arrays = seen._replace(user=seen.user.numpy(), documents=seen.documents.numpy())
     np.testing.assert_array_equal(trajectory.transitions.slate[0], liked(arrays, None))
     results = evaluation.Evaluation(50, 3).evaluate(simulator, {"liked": policy})
-    assert results[0].mean_return > 0
+    assert results[0]["return"].value > 0
 
 
 def test_its_random_numbers_come_from_the_seed(simulator):

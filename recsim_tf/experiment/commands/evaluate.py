@@ -8,18 +8,17 @@ import tensorflow as tf
 
 from recsim_tf.evaluation import outputs
 from recsim_tf.evaluation.evaluation import Evaluation
-from recsim_tf.evaluation.measures import PolicyResult
+from recsim_tf.evaluation.policy_results import Results
 from recsim_tf.experiment.runs.folder import RUN, RunDirectory
 from recsim_tf.experiment.training.parts import Experiment
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import append_json, require_writable, write_json
 from recsim_tf.support.new_folders import publish, unfinished_folder
+from recsim_tf.support.plots import write_figure
 
 
-def evaluate_run(
-    folder: RunDirectory, parts: Experiment, evaluation: Evaluation
-) -> list[PolicyResult]:
+def evaluate_run(folder: RunDirectory, parts: Experiment, evaluation: Evaluation) -> Results:
     """Evaluates the agent of a run and its baselines from the newest checkpoint; prints the table.
 
     The sessions go into evaluations/sessions-<iteration>.csv. Where values or seeds are compared,
@@ -45,11 +44,12 @@ def evaluate_run(
     else:
         path = written / f"comparison-{parts.iteration}"
         with unfinished_folder(path) as compared:
-            write_json(compared / "results.json", outputs.results_json(results))
+            write_json(compared / "results.json", results.as_json())
             outputs.write_sessions(compared / "sessions.csv", results)
-            outputs.plot_values(compared / "values.png", results)
+            if (figure := outputs.plot_values(results)) is not None:
+                write_figure(compared / "values.png", figure)
             publish(compared, path, numbered=True)
-    print(outputs.results_table(results))
+    print(results)
     return results
 
 
@@ -92,12 +92,8 @@ def watch_run(
         started = time.perf_counter()
         result = evaluate()
         seconds = time.perf_counter() - started
-        steps = max(result.mean_length * result.episodes, 1)
-        scalars = {
-            **result.tags("eval"),
-            "StandardError/eval": result.standard_error,
-            "TimePerStep/eval": seconds / steps,
-        }
+        steps = max(result["steps"].value * result.episodes, 1)
+        scalars = {**result.tags("eval"), "TimePerStep/eval": seconds / steps}
         with writer.as_default():
             for tag, value in scalars.items():
                 tf.summary.scalar(tag, value, step=env_steps)
@@ -107,9 +103,9 @@ def watch_run(
         append_json(folder.path / "evaluations.jsonl", row)
         evaluated += 1
         print(
-            f"{result.name} at iteration {iteration:,}: return {result.mean_return:.2f} ±"
-            f" {result.standard_error:.2f}, session length {result.mean_length:.2f}, click rate"
-            f" {result.click_rate:.4f}",
+            f"{result.name} at iteration {iteration:,}: return {result['return'].value:.2f} ±"
+            f" {scalars['StandardError/eval']:.2f}, session length {result['steps'].value:.2f},"
+            f" click rate {result['click_rate'].value:.4f}",
             flush=True,
         )
         if iteration >= num_iterations:

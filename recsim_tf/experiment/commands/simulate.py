@@ -26,11 +26,12 @@ from recsim_tf.evaluation.baselines import (
     unchecked,
 )
 from recsim_tf.evaluation.evaluation import Evaluation
-from recsim_tf.evaluation.measures import PolicyResult
+from recsim_tf.evaluation.policy_results import Results
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.logs import episodes
 from recsim_tf.policies import StochasticPolicy
 from recsim_tf.support.files import require_writable
+from recsim_tf.support.plots import write_figure
 
 # An episode file is simulated and written in pieces, so that memory does not grow with the number
 # of users.
@@ -121,25 +122,26 @@ def simulate_policies(
             with episodes.Writer(episode_file, simulation.simulator) as writer:
                 _write_episodes(writer, simulation, evaluation)
                 content = _write(folder, results, seconds)
-    print(outputs.results_table(results))
+    print(results)
     return content
 
 
-def _write(folder: RunDirectory, results: list[PolicyResult], seconds: float) -> dict[str, Any]:
+def _write(folder: RunDirectory, results: Results, seconds: float) -> dict[str, Any]:
     """Writes the results; returns the content of results.json."""
     content = {
-        **outputs.results_json(results),
+        **results.as_json(),
         "simulate": {
             "seconds": round(seconds, 3),
-            "user_steps": sum(result.mean_length * result.episodes for result in results),
+            "user_steps": sum(result["steps"].value * result.episodes for result in results),
         },
     }
     folder.write_operative_config()
     outputs.write_sessions(folder.path / "sessions.csv", results)
     if results[0].setting is not None:
-        outputs.plot_values(folder.path / "values.png", results)
+        if (figure := outputs.plot_values(results)) is not None:
+            write_figure(folder.path / "values.png", figure)
     elif len(results) > 1:
-        outputs.plot_returns(folder.path / "returns.png", results)
+        write_figure(folder.path / "returns.png", outputs.plot_returns(results))
     # After the others, since it says that a simulation is finished.
     folder.write_results(content)
     return content

@@ -16,7 +16,7 @@ from tf_agents.policies import policy_saver
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.evaluation import outputs
 from recsim_tf.evaluation.evaluation import Evaluation
-from recsim_tf.evaluation.measures import PolicyResult
+from recsim_tf.evaluation.policy_results import PolicyResult
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.runs.process import quietly
 from recsim_tf.experiment.training.checkpoints import RunCheckpoints
@@ -24,6 +24,7 @@ from recsim_tf.experiment.training.devices import Devices
 from recsim_tf.experiment.training.parts import Experiment
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import remove, storing, whole_folder
+from recsim_tf.support.plots import write_figure
 from recsim_tf.support.progress import progress_bar
 from recsim_tf.support.stopping import StoppedError, noting_signals
 
@@ -184,7 +185,7 @@ class TrainingRun:
                 result = None
                 if devices.is_chief and schedule.is_due(schedule.eval_interval, done):
                     result = evaluate()
-                    bar.set_postfix_str(f"return {result.mean_return:.1f}", refresh=False)
+                    bar.set_postfix_str(f"return {result['return'].value:.1f}", refresh=False)
                 self._log(scalars, result)
                 bar.update(ahead)
                 if signal or schedule.is_due(schedule.checkpoint_interval, done):
@@ -224,7 +225,7 @@ class TrainingRun:
         if not self._devices.is_chief:
             return
         if result is not None:
-            scalars |= {**result.tags("eval"), "StandardError/eval": result.standard_error}
+            scalars |= result.tags("eval")
         env_steps = self._parts.env_steps
         self._folder.append_metrics(
             {
@@ -245,7 +246,7 @@ class TrainingRun:
         results = self._evaluation.evaluate(parts.simulator, parts.policies(parts.simulator))
         seconds = float(parts.progress.seconds.numpy())
         content = {
-            "policies": [result.as_json() for result in results],
+            **results.as_json(),
             "train": {
                 "iterations": self._parts.iteration,
                 "env_steps": env_steps,
@@ -255,10 +256,8 @@ class TrainingRun:
             },
         }
         outputs.write_sessions(folder.path / "sessions.csv", results)
-        rows = folder.metrics()
-        outputs.plot_learning_curve(
-            folder.path / "learning_curve.png", rows, results, parts.agent.name
-        )
+        curve = outputs.plot_learning_curve(folder.metrics(), results, parts.agent.name)
+        write_figure(folder.path / "learning_curve.png", curve)
         # TensorFlow warns of names and types that are TF-Agents' own.
         with quietly(), whole_folder(folder.path / "policy") as written, storing(written):
             policy_saver.PolicySaver(parts.policy, batch_size=None).save(str(written))
@@ -266,7 +265,7 @@ class TrainingRun:
             remove(written / "variables" / "variables_temp")
         # Last, since it says that a run is finished.
         folder.write_results(content)
-        print(outputs.results_table(results))
+        print(results)
         print(
             f"Trained for {self._parts.iteration:,} iterations, {env_steps:,} user steps, in"
             f" {seconds:,.0f} s. Results in {folder.path}"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from recsim_tf.evaluation import own_measures
+from recsim_tf.evaluation.policy_results import columns as result_columns
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.sweep_folder import SweepDirectory
 from recsim_tf.experiment.sweeps.trial import FINISHED, Trial, TrialFiles, Variant
@@ -136,7 +136,7 @@ class SweepResult(NamedTuple):
     # mean returns of the other policies that all finished trials agree on
     baselines: dict[str, float]
     measures: Sequence[str]  # of the user's own that some finished trial has
-    segments: Sequence[str]  # their means by segment, named as in `own_measures.columns`
+    segments: Sequence[str]  # their means by segment, named as in `policy_results.columns`
 
 
 def read_results(folder: SweepDirectory) -> SweepResult:
@@ -182,7 +182,7 @@ def _read(root: Path, trial: Trial, files: TrialFiles) -> TrialResult:
         agent = results.policies[-1]
         found = {**results.train, **agent}
         measured = {measure: found.get(name) for measure, (name, _) in _MEASURES.items()}
-        measured |= own_measures.columns(agent)
+        measured |= result_columns(agent)
     else:
         last = curve[-1] if curve else {}
         measured = {measure: last.get(name) for measure, (_, name) in _MEASURES.items()}

@@ -13,7 +13,7 @@ from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.base.validation import check_count
 from recsim_tf.core.runs import replicas
 from recsim_tf.core.runs.execution import compiled
-from recsim_tf.evaluation.measures import CollectMetrics, Measures
+from recsim_tf.experiment.training.collect_metrics import CollectMetrics
 from recsim_tf.experiment.training.replay import SeededReplayBuffer
 
 
@@ -125,9 +125,7 @@ class LearningLoop(tf.Module):
         steps_per_user = environment.simulator.steps_per_decision * learning.collect_steps
         self.user_steps_per_iteration = replicas.number() * num_users * steps_per_user
         self._collect_steps = learning.collect_steps
-        self.metrics = CollectMetrics(
-            num_users, Measures.of(environment.observation_spec().response).num_clusters
-        )
+        self.metrics = CollectMetrics(environment)
         initial_state = agent.collect_policy.get_initial_state(num_users)
         self._policy_state = tf.nest.map_structure(replicas.variable, initial_state)
         variables = (environment.variables.state, self._policy_state)

@@ -183,8 +183,8 @@ def test_what_is_learned_beats_random_slates():
     of_agent, of_random = (
         evaluation.evaluator("", pure, policy)() for policy in (agent.policy, random_policy(pure))
     )
-    standard_error = np.hypot(of_agent.standard_error, of_random.standard_error)
-    assert of_agent.mean_return - of_random.mean_return > 5 * standard_error
+    standard_error = np.hypot(of_agent["return"].standard_error, of_random["return"].standard_error)
+    assert of_agent["return"].value - of_random["return"].value > 5 * standard_error
 
 
 @pytest.mark.filterwarnings("ignore")  # PolicySaver warns of its own dependencies.

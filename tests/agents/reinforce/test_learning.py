@@ -126,8 +126,8 @@ def test_it_learns_to_lengthen_sessions_in_interest_evolution():
     loop.run(80)
     after = evaluate()
     # Random slates and shortsighted ones earn 160 and 168.
-    assert before.mean_return < 170
-    assert after.mean_return > 185
+    assert before["return"].value < 170
+    assert after["return"].value > 185
 
 
 # Turns of a slate and a query.

@@ -145,13 +145,14 @@ def test_caps_side_by_side_have_the_results_of_separate_evaluations(users_per_wo
         alone = Evaluation(seed=seed, **options)
         policies = {"boosting": Boosting(simulator, cap=cap)}
         (expected,) = alone.evaluate(simulator, policies)
-        np.testing.assert_array_equal(result.sessions.reward, expected.sessions.reward)
-        assert result.standard_error == expected.standard_error
+        np.testing.assert_array_equal(result.sessions["return"], expected.sessions["return"])
+        # A single world has no standard error.
+        np.testing.assert_equal(result["return"], expected["return"])
 
 
 def test_standard_errors_are_those_of_worlds():
     simulator = small(20, max_steps=3)
     evaluation = Evaluation(60, jit_compile=False)
     (result,) = evaluation.evaluate(simulator, {"boosting": Boosting(simulator)})
-    by_world = result.sessions.reward.reshape(3, 20).mean(axis=1)
-    assert result.standard_error == pytest.approx(by_world.std(ddof=1) / 3**0.5)
+    by_world = result.sessions["return"].reshape(3, 20).mean(axis=1)
+    assert result["return"].standard_error == pytest.approx(by_world.std(ddof=1) / 3**0.5)

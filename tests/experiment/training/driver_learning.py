@@ -6,7 +6,7 @@ import tensorflow as tf
 from tf_agents.drivers import dynamic_step_driver
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
 
-from recsim_tf.evaluation.measures import CollectMetrics, Measures
+from recsim_tf.experiment.training.collect_metrics import CollectMetrics
 from recsim_tf.experiment.training.loop import Iteration
 from recsim_tf.experiment.training.replay import SeededReplayBuffer
 
@@ -55,8 +55,7 @@ class DriverLearningLoop:
         self.replay = DriverReplayBuffer(
             agent.collect_data_spec, num_users, learning.replay_length, seed
         )
-        response = environment.observation_spec().response
-        self.metrics = CollectMetrics(num_users, Measures.of(response).num_clusters)
+        self.metrics = CollectMetrics(environment)
         observers = [self.replay.add_batch, self.metrics]
         driver = dynamic_step_driver.DynamicStepDriver(
             environment, agent.collect_policy, observers, num_steps=1
