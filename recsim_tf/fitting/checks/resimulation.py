@@ -88,7 +88,7 @@ class Resimulation:
         self._ends[-1] = log.max_length
         self._sizes = [min(self._size, len(group)) for group in groups]
 
-        def run(rows, last, seed, num_steps, stages, is_observed):
+        def run(stages, is_observed, rows, last, seed, num_steps):
             """By step, [T, B, ...]: whether it counts, whether the user left after it, clicks, what
             was shown, reward, and amounts by field; zeros where it does not count.
             """
@@ -130,8 +130,8 @@ class Resimulation:
 
         drawn = ("innovation",) if self.innovations_are_latent else ()
         # They are traced for each number of steps.
-        self._observe = compiled(functools.partial(run, stages=drawn, is_observed=True))
-        self._simulate = compiled(functools.partial(run, stages=_DRAWN, is_observed=False))
+        self._observe = compiled(functools.partial(run, drawn, True))
+        self._simulate = compiled(functools.partial(run, _DRAWN, False))
 
     def observed(self, seed: Seed = 0) -> Outcomes:
         """The logged sessions, their rewards computed again; `seed` is that of innovations that
