@@ -69,7 +69,7 @@ print(found)
 # %%
 figure = fitting.plot(found)
 figure.savefig(FOLDER / "log_to_model.png", dpi=120)
-figure  # noqa: B018
+figure
 
 # %% Another policy, the best articles for everybody: by the saved model, and by the process.
 fitting.save_model(FOLDER / "model", result)
