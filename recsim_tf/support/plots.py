@@ -63,9 +63,18 @@ def figure(path: Path, size: tuple[float, float] = (9, 4.8)) -> Iterator[Any]:
     """Axes whose figure is written at the end, as by `write_figure`; `size` is that of
     `new_figure`.
     """
+    with figures(path, size, 1, 1) as (axes,):
+        yield axes
+
+
+@contextlib.contextmanager
+def figures(
+    path: Path, size: tuple[float, float], rows: int, columns: int
+) -> Iterator[Sequence[Any]]:
+    """As `figure`, with axes in rows and columns, of which the first row comes first."""
     _check_ending(path)
-    drawn = new_figure(size)
-    yield drawn.axes[0]
+    drawn = new_figure(size, rows, columns)
+    yield drawn.axes
     write_figure(drawn, path)
 
 
