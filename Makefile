@@ -70,7 +70,7 @@ site: $(VENV)/.test
 	$(BIN)/python docs/gallery.py site/gallery
 
 notebooks: $(VENV)/.test
-	$(PIP) install --quiet ".[notebooks]" --constraint requirements-test.lock
+	$(PIP) install --quiet --editable ".[notebooks]" --constraint requirements-test.lock
 	$(BIN)/python docs/notebooks.py
 
 # pip alone: nothing of recsim_tf needs to be installed.

@@ -9,7 +9,6 @@ import pathlib
 import shutil
 import sys
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import recsim_tf
@@ -60,16 +59,17 @@ parameters = {f"users.{name}": fitting.Parameter([0.0, 0.0]) for name in ("taste
 parameters["users.looks"] = fitting.Parameter([0.5, 0.5], "unit")
 parameters["users.spread"] = fitting.Parameter(0.5, "positive")
 result = fitting.fit(simulator, parameters, train, likelihood=fitting.Draws(100))
-estimates = pd.DataFrame({name: each._asdict() for name, each in result.estimates.items()})
-print(result.ending, result.latents, estimates.T, sep="\n")
+print(result, result.latents, sep="\n")
+result.to_frame()  # a notebook shows it
 
-# %% The check: clicks of readers held out come as often as they are predicted.
-found = fitting.validate(result.simulator, train, held_out).calibrations["click probability"]
-print("off by", found.expected_error, "perfect:", found.noise)
-plt.errorbar(found.predicted, found.observed, 2 * found.standard_error, fmt="o")
-plt.axline((0, 0), slope=1, color="grey")
-plt.xlabel("predicted click probability, and click rate of readers held out")
-plt.savefig(FOLDER / "log_to_model.png", dpi=120)
+# %% The check, of readers held out: five questions, and whether clicks come as often as predicted.
+found = fitting.validate(result.simulator, train, held_out)
+print(found)
+
+# %%
+figure = fitting.plot(found)
+figure.savefig(FOLDER / "log_to_model.png", dpi=120)
+figure
 
 # %% Another policy, the best articles for everybody: by the saved model, and by the process.
 fitting.save_model(FOLDER / "model", result)

@@ -77,3 +77,4 @@ curve = pandas.read_json(f"{FOLDER}/metrics.jsonl", lines=True).dropna(subset=re
 axes = curve.plot("iteration", returns, ylabel="revenue a session", grid=True)
 axes.legend(["adults", "students"])
 axes.figure.savefig(f"{FOLDER}/own_environment.png", dpi=120)
+curve[["iteration", *returns]].tail()  # a notebook shows it

@@ -14,7 +14,7 @@ from recsim_tf.core import nests, random
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.types import Nest, Policy, Seed, SimulatorState, Transition
 from recsim_tf.core.runs import replicas
-from recsim_tf.core.runs.execution import compiled, side_by_side
+from recsim_tf.core.runs.execution import compiled, side_by_side, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.evaluation import measures as counting
 from recsim_tf.evaluation.baselines import AnyPolicy, as_rollout, rollout_policy
@@ -103,11 +103,11 @@ class Division(NamedTuple):
         """
         if replicas.number() == 1:
             if self.num_replicas == 1:
-                return lambda seed: [function(seed)]
+                return lambda seed: [traced_call(function, seed)]
             all_parts = side_by_side(function)
 
             def run_here(seed: tf.Tensor) -> list[Nest]:
-                found = all_parts(self.seeds(seed))
+                found = traced_call(all_parts, self.seeds(seed))
                 return [nests.at_step(found, part) for part in range(self.num_replicas)]
 
             return run_here

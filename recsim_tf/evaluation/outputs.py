@@ -59,7 +59,8 @@ def plot_learning_curve(
     by_name = {result.name: result["return"] for result in results}
     agent = by_name.pop(agent_name)
     label = f"{agent_name} {agent.value:.1f}"
-    figure, (axes,) = new_figure()
+    figure = new_figure()
+    (axes,) = figure.axes
     axes.plot(steps[-1], agent.value, "o", color="C0")
     draw_curves(
         axes,
@@ -83,7 +84,8 @@ def plot_returns(results: Sequence[PolicyResult]) -> Any:
         mean, error = np.nan_to_num(result["return"][:2])
         label = f"{result.name}\n{mean:.1f} ± {error:.1f}"
         estimates.append(Estimate(label, mean, mean - 2 * error, mean + 2 * error))
-    figure, (axes,) = new_figure((9, 1.7 + 0.55 * len(results)))
+    figure = new_figure((9, 1.7 + 0.55 * len(results)))
+    (axes,) = figure.axes
     draw_estimates(axes, estimates)
     axes.set_xlabel("mean return of a session, ± one standard error; bars: two")
     axes.set_title(f"{results[0].episodes:,} sessions a policy")
@@ -111,7 +113,8 @@ def plot_values(results: Sequence[PolicyResult]) -> Any:
         means = [Mean.of(np.concatenate(by_value[value])) for value in points]
         middle, band = np.array([(mean.value, 2 * mean.standard_error) for mean in means]).T
         curves.append(Curve(policy, points, middle, middle - band, middle + band))
-    figure, (axes,) = new_figure()
+    figure = new_figure()
+    (axes,) = figure.axes
     draw_curves(axes, curves)
     axes.set_xlabel(name)
     axes.set_ylabel("mean return of a session, ± two standard errors")

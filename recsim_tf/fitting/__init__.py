@@ -13,6 +13,7 @@ from recsim_tf.fitting.likelihood.particle_filter import Particles
 from recsim_tf.fitting.parameters.parameter import Parameter, hierarchical_normal
 from recsim_tf.fitting.posterior import sample_parameters
 from recsim_tf.fitting.report import write_report
+from recsim_tf.fitting.report.figures import plot
 from recsim_tf.fitting.sampling.chains import Chains
 from recsim_tf.fitting.sampling.nuts import NUTS
 from recsim_tf.fitting.sampling.session_draws import sample_sessions
@@ -39,6 +40,7 @@ __all__ = [
     "fit",
     "hierarchical_normal",
     "load_model",
+    "plot",
     "sample_parameters",
     "sample_sessions",
     "save_model",

@@ -10,7 +10,7 @@ import tensorflow_probability as tfp
 
 from recsim_tf.core import nests, random
 from recsim_tf.core.base.validation import check_at_least
-from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.estimate.fit import FitResult, fit
 from recsim_tf.fitting.estimate.information import ScoresOrCurvature
@@ -111,7 +111,7 @@ def sample_parameters(
     spread = tf.constant(np.random.default_rng(seed).standard_normal([num_chains, len(center)]))
     # Where a chain would start at impossible parameters it starts at the center.
     spread = nests.where(
-        tf.math.is_finite(compiled(whitened)(spread)), spread, tf.zeros_like(spread)
+        tf.math.is_finite(traced_call(compiled(whitened), spread)), spread, tf.zeros_like(spread)
     )
     chains = sampler.draws(whitened, spread, seed)
     samples = {
@@ -231,7 +231,7 @@ def _mode(log_density: Callable[[tf.Tensor], tf.Tensor], start: np.ndarray) -> n
         return tfp.math.value_and_gradient(lambda x: log_density(x[tf.newaxis])[0], flat)
 
     def function(flat):
-        value, gradient = value_and_gradient(tf.constant(flat))
+        value, gradient = traced_call(value_and_gradient, tf.constant(flat))
         return float(value), gradient.numpy()
 
     name = "the log-density of the parameters"

@@ -10,7 +10,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import nests, random
 from recsim_tf.core.base.types import Nest, Observation, initial_policy_state
 from recsim_tf.core.distributions import SlateDistribution
-from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.logs.log import Log, SlateLogProbs
 from recsim_tf.policies.stochastic import StochasticPolicy
 
@@ -87,8 +87,7 @@ def walk(
                 (log.observation, log.action),
             )
             rows = tf.range(start, min(start + at_once, log.length.shape[0]))
-            # A call of the function itself warns of a trace for every policy.
-            part = of_chunk.get_concrete_function(*given, rows)(*given, rows)
+            part = traced_call(of_chunk, *given, rows)
             found.append({name: tf.einsum("tb...->bt...", leaf) for name, leaf in part.items()})
         return {
             name: where_active(log.active, tf.concat([part[name] for part in found], 0), 0)

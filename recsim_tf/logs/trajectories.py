@@ -20,7 +20,7 @@ from recsim_tf.core.base.types import (
 )
 from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.random import Seed, split_seed
-from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.logs import episodes
 from recsim_tf.logs.densities import densities
@@ -179,7 +179,7 @@ def _observed(simulator: Simulator, trajectory: Trajectory) -> Observation:
         arrays = nests.arrays_like(first, num_steps)
         return nests.stack(simulator.retrace(trajectory, write, arrays, score=False))
 
-    return observed.get_concrete_function(trajectory)(trajectory)
+    return traced_call(observed, trajectory)
 
 
 def from_episodes(
@@ -424,7 +424,9 @@ def simulated_log(
     def simulate(seed):
         return simulator.rollout(policy, at_once, num_steps, seed)
 
-    pieces = [simulate(piece) for piece in split_seed(seed, -(-num_sessions // at_once))]
+    pieces = [
+        traced_call(simulate, piece) for piece in split_seed(seed, -(-num_sessions // at_once))
+    ]
     whole = concatenated(pieces)
     log = _of_draws(whole, simulator.documents.shared).take(slice(num_sessions))
     return log._replace(

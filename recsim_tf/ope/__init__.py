@@ -9,6 +9,7 @@ from recsim_tf.ope.diagnostics import Verdict, WeightDiagnostics, pareto_k
 from recsim_tf.ope.estimators import PRESETS, Estimator
 from recsim_tf.ope.evaluation import compare, evaluate
 from recsim_tf.ope.logged_policy import LoggedPolicy, fit_logging
+from recsim_tf.ope.plotting import plot
 from recsim_tf.ope.report import write_report
 from recsim_tf.ope.results import Estimate, Result, Results
 from recsim_tf.ope.sample import value
@@ -34,6 +35,7 @@ __all__ = [
     "evaluate",
     "fit_logging",
     "pareto_k",
+    "plot",
     "study",
     "truth",
     "value",

@@ -1,5 +1,6 @@
 """The policy that logged, estimated where its probabilities are not known."""
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -8,6 +9,7 @@ import tensorflow_probability as tfp
 
 from recsim_tf.core.base.types import Observation
 from recsim_tf.core.distributions import PlackettLuce
+from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.logs.log import Log
 from recsim_tf.policies import PlackettLucePolicy
 
@@ -63,8 +65,12 @@ def fit_logging(log: Log, features: CandidateFeatures) -> LoggedPolicy:
         logits = tf.linalg.matvec(inputs, coefficients / scale)
         return -tf.reduce_mean(PlackettLuce(logits, slate.shape[1]).log_prob(slate))
 
+    @compiled
+    def value_and_gradient(point: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return tfp.math.value_and_gradient(loss, point)
+
     found = tfp.optimizer.lbfgs_minimize(
-        tf.function(lambda point: tfp.math.value_and_gradient(loss, point)),
+        functools.partial(traced_call, value_and_gradient),
         tf.zeros(inputs.shape[2], tf.float64),
         max_iterations=500,
     )

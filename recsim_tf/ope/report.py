@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from recsim_tf.ope.diagnostics import FEWEST, HIGHEST_K, WeightDiagnostics
+from recsim_tf.ope import plotting
+from recsim_tf.ope.diagnostics import FEWEST, HIGHEST_K
 from recsim_tf.ope.results import Estimate, Gain, Result, Results, between
 from recsim_tf.support.files import write_text
 from recsim_tf.support.pages import Chart, Note, Part, Section, Table, page
-from recsim_tf.support.plots import png
+from recsim_tf.support.plots import plot
 from recsim_tf.support.tables import number
 
 _WORDS = (
@@ -26,6 +25,11 @@ _WORDS = (
         "simulated, calibrated",
         "The new policy in a model of the users; and the log's mean plus the difference that the"
         " new policy makes in the model, which takes most of the model's error out.",
+    ),
+    (
+        "beyond the log, difference",
+        "What the policy earns beyond the log, or beyond another policy, session by session; per"
+        " cent are those of what the log earned.",
     ),
     ("95% interval", "It holds the true value for 19 of 20 logs, if the assumptions are right."),
     ("ESS", "Of how many sessions a weighted mean is worth."),
@@ -77,22 +81,19 @@ def _beside(result: Result) -> list[str]:
     low, high = other.gain.interval
     agrees = low <= best.gain.interval[1] and best.gain.interval[0] <= high
     word, verb = "Without" if by_model else "By", "agrees" if agrees else "does not agree"
-    return [f"{word} a model the gain is between {_and(other.gain.interval)}, which {verb}."]
+    gain = _between(other.gain, result.logged.value)
+    return [f"{word} a model the gain is {gain}, which {verb}."]
 
 
 def _beyond(best: Estimate, logged: float) -> str:
     assert best.gain is not None
-    part = _part(best.gain, logged)
-    return f"So it earns {best.gain.word}: {part}, between {_and(best.gain.interval)}. "
+    value, *_ = best.gain.texts(logged)
+    return f"So it earns {best.gain.word}: {value}, {_between(best.gain, logged)}. "
 
 
-def _part(gain: Gain, logged: float) -> str:
-    """The gain in per cent of what the log earned, or as it is where that is nothing."""
-    return f"{gain.value / abs(logged):+.1%}" if logged else f"{gain.value:+.4g}"
-
-
-def _and(interval: tuple[float, float]) -> str:
-    return " and ".join(f"{end:+.4g}" for end in interval)
+def _between(gain: Gain, logged: float) -> str:
+    _, low, high = gain.texts(logged)
+    return f"between {low} and {high}"
 
 
 def _holds(estimate: Estimate, truth: Estimate) -> bool:
@@ -120,7 +121,7 @@ def render(
     for name in results.shown:
         result, truth = results[name], truths.get(name)
         said = sentences(name, result, truth)
-        drawn = png(draw, result, truth, size=(9, 1.6 + 0.45 * len(result)))
+        drawn = plotting.plot(result, truth).png()
         # In lines, so that a long verdict is broken.
         rows = [{**row, "verdict": [row["verdict"]]} for row in result.rows()]
         parts: list[Part] = [*said, Chart(drawn, said[0]), Table(rows), *_checks(result)]
@@ -139,11 +140,12 @@ def _answer(name: str, result: Result, truth: Estimate | None) -> dict[str, Any]
     """The row of a policy in the table of answers."""
     logged, best = result.logged.value, None if result.best is None else result[result.best]
     gain = None if best is None else best.gain
+    value, low, high = (None, None, None) if gain is None else gain.texts(logged)
     row: dict[str, Any] = {
         "policy": name,
         "earns": None if best is None else number(best.value),
-        "difference": None if gain is None else _part(gain, logged),
-        "between": None if gain is None else _and(gain.interval),
+        "difference": value,
+        "between": None if gain is None else f"{low} and {high}",
         "so it earns": None if gain is None else gain.word,
         "by": result.best,
         "verdict": ["not to be judged from this log" if best is None else best.verdict.word],
@@ -160,49 +162,6 @@ def write_report(
     """Writes the page of `render`. One `Result` is that of "the new policy"."""
     named = {"The new policy": results} if isinstance(results, Result) else results
     write_text(Path(path), render(named, title, truths))
-
-
-def draw(axes: Any, result: Result, truth: Estimate | None = None) -> None:
-    """Draws estimates with their intervals below each other, hollow where they are not to be
-    believed, with lines for the log and the truth.
-    """
-    rows = list(result.items())
-    shown = [result.logged.interval]
-    shown += [one.interval for one in result.values() if one.verdict.is_believable]
-    shown += [] if truth is None else [truth.interval]
-    margin = 0.25 * np.ptp(shown) or 1.0
-    left, right = np.min(shown) - margin, np.max(shown) + margin
-    # What cannot be believed may be anywhere.
-    axes.set_xlim(left, right)
-    place = {"transform": axes.get_yaxis_transform(), "color": "0.4"}
-    for row, (_, one) in enumerate(rows):
-        believed = one.verdict.is_believable
-        low, high = one.interval
-        axes.errorbar(
-            one.value,
-            row,
-            xerr=[[one.value - low], [high - one.value]],
-            fmt="o",
-            color="C0" if believed else "0.6",
-            markerfacecolor="C0" if believed else "white",
-            capsize=4,
-            linewidth=2 if believed else 1,
-        )
-        if one.value > right:
-            axes.text(
-                0.99, row - 0.2, f"{number(one.value)} \N{RIGHTWARDS ARROW}", ha="right", **place
-            )
-        elif one.value < left:
-            axes.text(0.01, row - 0.2, f"\N{LEFTWARDS ARROW} {number(one.value)}", **place)
-    logged = {"color": "0.35", "linewidth": 1.2, "linestyle": "--"}
-    axes.axvline(result.logged.value, label=f"the log {number(result.logged.value)}", **logged)
-    if truth is not None:
-        label = f"rollouts {number(truth.value)}"
-        axes.axvspan(*truth.interval, color="C2", alpha=0.4, label=label)
-    axes.set_yticks(range(len(rows)), [name for name, _ in rows])
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlabel("mean return of a session; hollow: not to be believed")
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
 
 
 def _checks(result: Result) -> list[Part]:
@@ -254,15 +213,5 @@ def _checks(result: Result) -> list[Part]:
             f"{half} As far as the log can tell, what a position earns depends on its"
             f" {result.reading}."
         )
-    drawn = png(_draw_shares, weights, size=(5.4, 3.2))
+    drawn = plot(plotting.draw_shares, weights, size=(5.4, 3.2)).png()
     return [Table(rows), Chart(drawn, "Shares of the weight"), Note(note)]
-
-
-def _draw_shares(axes: Any, weights: WeightDiagnostics) -> None:
-    sessions = np.arange(1, len(weights.shares) + 1)
-    axes.plot(sessions, weights.shares, linewidth=2)
-    axes.axhline(0.5, color="0.35", linewidth=1, linestyle="--")
-    axes.set_xscale("log")
-    axes.set_ylim(0, 1.02)
-    axes.set_xlabel("sessions, the heaviest first")
-    axes.set_ylabel("share of all weight")

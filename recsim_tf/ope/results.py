@@ -8,7 +8,8 @@ import numpy as np
 
 from recsim_tf.ope.diagnostics import WITH_CARE, Verdict, WeightDiagnostics
 from recsim_tf.support.means import Mean, error_of_draws
-from recsim_tf.support.tables import number, text_table
+from recsim_tf.support.summaries import table_html
+from recsim_tf.support.tables import frame, gained, number, per_cent, text_table
 
 # Policies that are gone into, and compared in pairs, where there are more.
 _MOST = 10
@@ -27,6 +28,16 @@ class Gain(NamedTuple):
         """What the interval says."""
         low, high = self.interval
         return "more" if low > 0 else "less" if high < 0 else "no difference that can be seen"
+
+    def texts(self, logged: float) -> tuple[str, str, str]:
+        """The gain and the ends of its interval, in per cent of what the log earned; in units of
+        reward where that is nothing.
+        """
+        value, low, high = (
+            per_cent(part / abs(logged)) if logged else gained(part)
+            for part in (self.value, *self.interval)
+        )
+        return value, low, high
 
 
 class Estimate(NamedTuple):
@@ -129,7 +140,10 @@ class Result(dict[str, Estimate]):
                 "value": number(one.value),
                 f"{self.level:.0%} interval": between(one.interval),
             }
-            cells["beyond the log"] = between(one.gain.interval) if one.gain else number(None)
+            cells["beyond the log"] = number(None)
+            if one.gain is not None:
+                _, low, high = one.gain.texts(self.logged.value)
+                cells["beyond the log"] = f"{low} to {high}"
             if not one.verdict.is_believable:
                 cells = {column: f"({cell})" for column, cell in cells.items()}
             size, k = None, None
@@ -139,9 +153,25 @@ class Result(dict[str, Estimate]):
             found.append({"estimator": name, **cells, **of_weights, "verdict": str(one.verdict)})
         return found
 
+    def to_frame(self) -> Any:
+        """A DataFrame with a row for each estimator, gains in units of reward. "Read first" is the
+        `best` one.
+
+        Raises:
+          ImportError: if pandas is not installed.
+        """
+        return frame(_number_rows(self))
+
     def __str__(self) -> str:
         """The table of `rows` as text."""
         return text_table(self.rows(), left=(0, 6))
+
+    def _repr_html_(self) -> str:
+        return self.html("Estimates")
+
+    def html(self, title: str) -> str:
+        """The table of `rows` as HTML."""
+        return table_html(title, self.rows(), left=(0, 6))
 
     def figures(self) -> dict[str, Any]:
         """All figures, without rows of the log."""
@@ -212,13 +242,14 @@ class Results(dict[str, Result]):
         found = []
         for name, other in itertools.combinations(self if names is None else names, 2):
             by, gain = self.difference(name, other) or (None, None)
+            value, low, high = gain.texts(self[name].logged.value) if gain else (None,) * 3
             words = [] if by is None else [self[one][by].verdict.word for one in (name, other)]
             found.append(
                 {
                     "policy": name,
                     "beside": other,
-                    "earns beyond it": number(gain and gain.value),
-                    "interval": between(gain.interval) if gain else number(None),
+                    "earns beyond it": number(value),
+                    "interval": f"{low} to {high}" if gain else number(None),
                     "so it earns": number(gain and gain.word),
                     "by": number(by),
                     "verdicts": " and ".join(dict.fromkeys(words))
@@ -227,6 +258,18 @@ class Results(dict[str, Result]):
             )
         return found
 
+    def to_frame(self) -> Any:
+        """A DataFrame with a row for each policy and estimator, see `Result.to_frame`. Those to be
+        "read first" are one for each policy that may be judged.
+
+        Raises:
+          ImportError: if pandas is not installed.
+        """
+        rows = [
+            {"policy": name, **row} for name, result in self.items() for row in _number_rows(result)
+        ]
+        return frame(rows)
+
     def __str__(self) -> str:
         """The tables of the policies that are shown, and that of their differences."""
         shown = self.shown
@@ -234,6 +277,38 @@ class Results(dict[str, Result]):
         if len(shown) > 1:
             parts.append(text_table(self.rows(shown), (0, 1, 4, 5, 6)))
         return "\n\n".join([*parts, *filter(None, [self.left_out])])
+
+    def _repr_html_(self) -> str:
+        shown = self.shown
+        tables = [self[name].html(name) for name in shown]
+        tables.append(table_html("Differences", self.rows(shown), (0, 1, 4, 5, 6)))
+        return "".join([*tables, f"<p>{self.left_out}</p>" if self.left_out else ""])
+
+
+def _number_rows(result: Result) -> list[dict[str, Any]]:
+    """Rows of a frame, one for each estimator."""
+    nothing, best = Gain(np.nan, (np.nan, np.nan)), result.best
+    rows = []
+    for name, estimate in result.items():
+        gain, weights = estimate.gain or nothing, estimate.weights
+        row = {
+            "estimator": name,
+            "value": estimate.value,
+            "standard error": estimate.standard_error,
+            "interval from": estimate.interval[0],
+            "interval to": estimate.interval[1],
+            "gain": gain.value,
+            "gain from": gain.interval[0],
+            "gain to": gain.interval[1],
+            "effective sessions": np.nan if weights is None else weights.effective_sample_size,
+            "k-hat": np.nan if weights is None else weights.pareto_k,
+            "believed": estimate.verdict.is_believable,
+            "read first": name == best,
+            "verdict": estimate.verdict.word,
+            "reason": estimate.verdict.reason,
+        }
+        rows.append(row)
+    return rows
 
 
 def mean_of(sessions: np.ndarray, users: Any = (), draws: Any = ()) -> Mean:

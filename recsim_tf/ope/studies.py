@@ -14,10 +14,21 @@ from recsim_tf.ope.estimators import Estimator
 from recsim_tf.ope.evaluation import Judged, chosen_estimators
 from recsim_tf.ope.simulated import Simulations, truth
 from recsim_tf.ope.values import QModel
-from recsim_tf.support.tables import fixed, signed, text_table
+from recsim_tf.support.summaries import table_html
+from recsim_tf.support.tables import fixed, frame, signed, text_table
 
 _LEVEL = 0.95
 _NUM_SIMULATED = 10_000
+# Of a frame, as the fields of a row.
+_COLUMNS = (
+    "estimator",
+    "sessions of a log",
+    "bias",
+    "standard error of the bias",
+    "root mean square error",
+    "coverage",
+    "believed",
+)
 
 
 class StudyRow(NamedTuple):
@@ -44,21 +55,34 @@ class Study:
     def __getitem__(self, key: tuple[str, int]) -> StudyRow:
         return next(row for row in self.rows if (row.estimator, row.log_size) == key)
 
-    def __str__(self) -> str:
-        head = ["estimator", "sessions", "bias %", "+-", "error %", "coverage", "believed"]
-        cells = [
-            [
-                row.estimator,
-                f"{row.log_size:,}",
-                signed(100 * row.bias, 1),
-                fixed(100 * row.bias_error, 1),
-                fixed(100 * row.error, 1),
-                fixed(row.coverage, 2),
-                fixed(row.believed, 2),
-            ]
+    def to_frame(self) -> Any:
+        """A DataFrame with a row for each estimator and size of logs. Bias and error are parts of
+        the true value, coverage and what is believed are shares of the logs.
+
+        Raises:
+          ImportError: if pandas is not installed.
+        """
+        return frame([dict(zip(_COLUMNS, row, strict=True)) for row in self.rows])
+
+    def _cells(self) -> list[dict[str, str]]:
+        return [
+            {
+                "estimator": row.estimator,
+                "sessions": f"{row.log_size:,}",
+                "bias %": signed(100 * row.bias, 1),
+                "+-": fixed(100 * row.bias_error, 1),
+                "error %": fixed(100 * row.error, 1),
+                "coverage": fixed(row.coverage, 2),
+                "believed": fixed(row.believed, 2),
+            }
             for row in self.rows
         ]
-        return text_table([head, *cells])
+
+    def __str__(self) -> str:
+        return text_table(self._cells())
+
+    def _repr_html_(self) -> str:
+        return table_html("Estimators where the truth is known", self._cells())
 
 
 def study(

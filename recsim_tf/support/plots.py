@@ -3,94 +3,84 @@ intervals, and the axes for any other.
 """
 
 import contextlib
-import io
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from recsim_tf.support.files import whole_file
 
 _ENDINGS = (".png", ".pdf", ".svg")
+_DPI = 120  # of a PNG
 # More lines have no distinct colours, nor read in a legend.
 _COLOURS = 10
 # The points of a line with so many are not marked.
 _MANY_POINTS = 100
 
 
-@contextlib.contextmanager
-def figure(target: Path | IO[bytes], size: tuple[float, float] = (9, 4.8)) -> Iterator[Any]:
-    """Axes of matplotlib whose figure is written at the end: a PNG, or the PDF or SVG that the name
-    of a path ends in. Its size is in inches, of 120 dots each in a PNG.
-    """
-    with figures(target, size, 1, 1) as (axes,):
-        yield axes
-
-
-@contextlib.contextmanager
-def figures(
-    target: Path | IO[bytes], size: tuple[float, float], rows: int, columns: int
-) -> Iterator[list[Any]]:
-    """As `figure`, with axes in rows and columns, of which the first row comes first.
-
-    Raises:
-      ImportError: if matplotlib is not installed, in one line.
-      ValueError: for a path of another ending.
-    """
-    drawn, all_axes = new_figure(size, rows, columns)
-    yield all_axes
-    write_figure(target, drawn)
-
-
-def new_figure(
-    size: tuple[float, float] = (9, 4.8), rows: int = 1, columns: int = 1
-) -> tuple[Any, list[Any]]:
-    """A figure of matplotlib, of a size in inches, and its axes, of which the first row comes
-    first.
+def new_figure(size: tuple[float, float] = (9, 4.8), rows: int = 1, columns: int = 1) -> Any:
+    """A figure of matplotlib, of a size in inches, with `axes` in rows and columns, of which the
+    first row comes first. A notebook shows it, and `write_figure` writes it.
 
     Raises:
       ImportError: if matplotlib is not installed, in one line.
     """
     try:
-        from matplotlib.figure import Figure
+        from recsim_tf.support.figures import ShownFigure
     except ImportError as missing:
         raise ImportError(
             "plots need matplotlib: install recsim-tf[agents] or recsim-tf[fitting]"
         ) from missing
-    # Not by pyplot, whose figures and display belong to the caller.
-    drawn = Figure(figsize=size, layout="constrained")
-    all_axes = list(drawn.subplots(rows, columns, squeeze=False).flat)
-    for axes in all_axes:
+    drawn = ShownFigure(figsize=size)
+    for axes in drawn.subplots(rows, columns, squeeze=False).flat:
         axes.grid(alpha=0.3)
-    return drawn, all_axes
+    return drawn
 
 
-def write_figure(target: Path | IO[bytes], drawn: Any) -> None:
-    """Writes a figure: a PNG, or the PDF or SVG that the name of a path ends in.
+def plot(draw: Callable[..., None], *arguments: Any, size: tuple[float, float] = (9, 4.8)) -> Any:
+    """The figure of what `draw(axes, *arguments)` draws; `size` is that of `new_figure`."""
+    drawn = new_figure(size)
+    draw(*drawn.axes, *arguments)
+    return drawn
+
+
+def write_figure(drawn: Any, path: Path) -> None:
+    """Writes a figure as the PNG, PDF or SVG that the name of a path ends in.
 
     Raises:
-      ValueError: for a path of another ending.
+      ValueError: for another ending.
     """
-    ending = target.suffix if isinstance(target, Path) else ".png"
-    if ending not in _ENDINGS:
-        raise ValueError(f"the name of a plot must end in {', '.join(_ENDINGS)}, got {target}")
-    with (
-        whole_file(target)
-        if isinstance(target, Path)
-        else contextlib.nullcontext(target) as written
-    ):
-        drawn.savefig(written, format=ending[1:], dpi=120)
+    _check_ending(path)
+    with whole_file(path) as written:
+        drawn.savefig(written, format=path.suffix[1:], dpi=_DPI)
 
 
-def png(draw: Callable[..., None], *arguments: Any, size: tuple[float, float] = (9, 4.8)) -> bytes:
-    """The PNG of what `draw(axes, *arguments)` draws; `size` is that of `figure`."""
-    target = io.BytesIO()
-    with figure(target, size) as axes:
-        draw(axes, *arguments)
-    return target.getvalue()
+@contextlib.contextmanager
+def figure(path: Path, size: tuple[float, float] = (9, 4.8)) -> Iterator[Any]:
+    """Axes whose figure is written at the end, as by `write_figure`; `size` is that of
+    `new_figure`.
+    """
+    with figures(path, size, 1, 1) as (axes,):
+        yield axes
+
+
+@contextlib.contextmanager
+def figures(
+    path: Path, size: tuple[float, float], rows: int, columns: int
+) -> Iterator[Sequence[Any]]:
+    """As `figure`, with axes in rows and columns, of which the first row comes first."""
+    _check_ending(path)
+    drawn = new_figure(size, rows, columns)
+    yield drawn.axes
+    write_figure(drawn, path)
+
+
+def _check_ending(path: Path) -> None:
+    if path.suffix not in _ENDINGS:
+        raise ValueError(f"the name of a plot must end in {', '.join(_ENDINGS)}, got {path}")
 
 
 class Curve(NamedTuple):

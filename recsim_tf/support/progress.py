@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from importlib.util import find_spec
 from typing import Any
 
 
@@ -20,17 +21,30 @@ class _Lines:
 
 
 def progress_bar(steps: Iterable | None = None, *, show: bool = True, **options: Any) -> Any:
-    """A bar of tqdm over steps, or one that is updated by hand, with options of tqdm. Where stderr
-    is no terminal, a line at most every ten seconds.
+    """A bar of tqdm over steps, or one that is updated by hand, with options of tqdm. In a notebook
+    it is a widget where ipywidgets is installed. Elsewhere, where stderr is no terminal, it is a
+    line at most every ten seconds.
 
     Raises:
       ImportError: if tqdm is not installed.
     """
+    in_notebook = _is_notebook()
     try:
-        from tqdm import tqdm
+        # Without ipywidgets `tqdm.auto` prints a warning in a notebook.
+        if in_notebook and find_spec("ipywidgets") is None:
+            from tqdm import tqdm
+        else:
+            from tqdm.auto import tqdm
     except ImportError as missing:
         raise ImportError("progress needs tqdm: install recsim-tf[fitting]") from missing
-    if not sys.stderr.isatty():
+    if not (in_notebook or sys.stderr.isatty()):
         options |= {"file": _Lines(sys.stderr), "mininterval": 10.0}
     # Otherwise the environment variable TQDM_DISABLE decides.
     return tqdm(steps, **(options if show else {**options, "disable": True}))
+
+
+def _is_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    interactive = sys.modules.get("IPython")
+    shell = None if interactive is None else interactive.get_ipython()
+    return shell is not None and "IPKernelApp" in shell.config

@@ -1,6 +1,6 @@
-"""Summaries of large objects, as text and as a table for notebooks."""
+"""Summaries of large objects, as text and as a table for notebooks; and tables for notebooks."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 
 from recsim_tf.support.errors import printable
@@ -24,6 +24,25 @@ def summary_html(title: str, rows: Mapping[str, str]) -> str:
         for name, value in rows.items()
     )
     return f"<table><caption>{escape(title)}</caption><tbody>{cells}</tbody></table>"
+
+
+def table_html(title: str, rows: Sequence[Mapping[str, str]], left: Collection[int] = (0,)) -> str:
+    """A table of HTML with a title, from rows of cells by column, as `text_table` is one of text:
+    the columns `left` stand left. Nothing without rows.
+    """
+    if not rows:
+        return ""
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        sides = ["left" if column in left else "right" for column in range(len(cells))]
+        return "".join(
+            f'<{tag} style="text-align: {side}">{escape(printable(cell))}</{tag}>'
+            for side, cell in zip(sides, cells, strict=True)
+        )
+
+    head = f"<thead><tr>{line('th', list(rows[0]))}</tr></thead>"
+    body = "".join(f"<tr>{line('td', list(row.values()))}</tr>" for row in rows)
+    return f"<table><caption>{escape(title)}</caption>{head}<tbody>{body}</tbody></table>"
 
 
 def _cut(line: str) -> str:

@@ -1,4 +1,6 @@
-"""Tables of text, for screens and for Markdown, and the numbers and names in them."""
+"""Tables of text, for screens and for Markdown, frames of pandas, and the numbers and names in
+them.
+"""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -33,6 +35,19 @@ def text_table(
     )
 
 
+def frame(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """A DataFrame of rows, each of which has the values of all columns.
+
+    Raises:
+      ImportError: if pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError as missing:
+        raise ImportError("to_frame needs pandas: install recsim-tf[fitting]") from missing
+    return pandas.DataFrame(rows)
+
+
 def number(value: Any) -> str:
     """A cell of a table: texts as they are, counts with separators, other numbers with four digits,
     a dash for what is missing.
@@ -58,6 +73,17 @@ def signed(value: float, digits: int = 4) -> str:
     if math.isnan(value):
         return number(None)
     return _typeset(f"{round(value, digits) + 0.0:+,.{digits}f}")
+
+
+def gained(value: float) -> str:
+    """With its sign and four digits."""
+    return _typeset(f"{value + 0.0:+.4g}")
+
+
+def per_cent(part: float) -> str:
+    """A part of a whole in per cent, with its sign and three digits."""
+    digits = "#.3g" if abs(part) < 1 else ",.0f"
+    return _typeset(f"{format(100 * part + 0.0, f'+{digits}').rstrip('.')}%")
 
 
 def label(name: str) -> str:

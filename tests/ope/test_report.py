@@ -115,3 +115,37 @@ def test_figures_have_no_rows_of_the_log():
     assert set(figures["estimates"]) == set(result)
     text = json.dumps(figures, default=lambda one: one.tolist())
     assert len(text) < 3000
+
+
+def test_gains_and_their_intervals_are_in_per_cent_of_what_the_log_earned():
+    gain = ope.results.Gain(0.02, (-0.01, 0.05))
+    minus = "\N{MINUS SIGN}"
+    assert gain.texts(-2.0) == ("+1.00%", f"{minus}0.500%", "+2.50%")
+    assert gain.texts(0.0) == ("+0.02", f"{minus}0.01", "+0.05")
+    result = judged(near(3.0))
+    value, low, high = result["calibrated"].gain.texts(result.logged.value)
+    assert f"more: {value}, between {low} and {high}." in report.sentences("it", result)[0]
+    assert f"{low} to {high}" in [row["beyond the log"] for row in result.rows()]
+    html = report.render({"it": result}, "A page")
+    assert f"{low} and {high}</td>" in html
+
+
+def test_results_are_frames_tables_and_figures_of_a_notebook():
+    results = ope.Results({"sharp": judged(near(3.0)), "blunt": judged(near(0.5))})
+    frame = results.to_frame()
+    assert len(frame) == 6
+    first = frame[frame["read first"]].set_index("policy")
+    for name, result in results.items():
+        assert first.loc[name, "estimator"] == result.best
+        assert first.loc[name, "gain"] == result[result.best].gain.value
+    numbers = frame.select_dtypes("number")
+    assert {"value", "standard error", "interval from", "effective sessions"} <= {*numbers}
+    assert results["sharp"].to_frame().equals(frame[:3].drop(columns="policy"))
+    html = results._repr_html_()
+    for words in ("<caption>sharp", "<caption>Differences", "calibrated", results["sharp"].best):
+        assert words in html
+    assert "the log itself" in results["sharp"]._repr_html_()
+    truth = ope.truth(CLICKS, near(3.0), 1, 500)
+    assert len(ope.plot(results, {"sharp": truth}).axes) == 2
+    (axes,) = ope.plot(results["sharp"], truth).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == [*results["sharp"]]

@@ -38,6 +38,10 @@ def test_a_study_of_a_model_has_one_simulation_for_all_logs():
     )
     assert np.isclose(found["simulated", 500].bias_error, 0)
     assert abs(found["calibrated", 500].bias) < 0.05
+    frame = found.to_frame().set_index("estimator")
+    assert frame.loc["calibrated", "bias"] == found["calibrated", 500].bias
+    assert list(frame["sessions of a log"]) == [500, 500]
+    assert found._repr_html_().count("<tr>") == 3
 
 
 def rarely(epsilon):

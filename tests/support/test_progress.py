@@ -1,6 +1,7 @@
 import io
 import sys
 
+from recsim_tf.support import progress
 from recsim_tf.support.progress import progress_bar
 
 
@@ -40,3 +41,19 @@ def test_on_a_terminal_a_bar_moves(monkeypatch):
 
 def test_no_bar_is_shown_unless_asked_for(monkeypatch):
     assert shown(monkeypatch, io.StringIO(), show=False) == ""
+
+
+class Kernel:
+    """IPython in the kernel of a notebook."""
+
+    config = ("IPKernelApp",)
+
+    def get_ipython(self):
+        return self
+
+
+def test_a_bar_moves_in_a_notebook_without_ipywidgets_and_nothing_warns(monkeypatch):
+    monkeypatch.setitem(sys.modules, "IPython", Kernel())
+    monkeypatch.setattr(progress, "find_spec", lambda name: None)
+    text = shown(monkeypatch, io.StringIO(), mininterval=0.0, miniters=1)
+    assert text.count("\r") > 100

@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 from recsim_tf.conversations.soft_attributes.taggers import RatingsAndTags
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
-from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.runs.execution import compiled, traced_call
 
 # Standard deviation of the normal prior of the regression's coefficients, which keeps them finite
 # where directions separate the tags perfectly.
@@ -135,4 +135,4 @@ def _fitted(
         values = tf.gather_nd(found.position, best)
         return *split(values), log_likelihood(values[tf.newaxis])[0]
 
-    return search(starts)
+    return traced_call(search, starts)

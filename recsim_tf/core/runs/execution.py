@@ -73,8 +73,8 @@ def compiled(
 
 
 def traced_call(function: Any, *arguments: Nest) -> Nest:
-    """The result of a `compiled` function that is made for one call or a few. To call it itself
-    would make TensorFlow warn of a trace for every such function.
+    """The result of a `compiled` function that is made for one call or a few, of all its arguments.
+    To call it itself would make TensorFlow warn of a trace for every such function.
     """
     return function.get_concrete_function(*arguments)(*arguments)
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from recsim_tf.core import random
 from recsim_tf.core.base.parameters import Model
 from recsim_tf.core.base.types import Nest
+from recsim_tf.core.runs.execution import traced_call
 
 # From so many steps on, a trace costs less than eager steps do.
 _WORTHWHILE_STEPS = 30
@@ -72,7 +73,7 @@ class Kept:
             lambda leaf: None if leaf is None else tf.convert_to_tensor(leaf), inputs
         )
         try:
-            return entry.traced(model.tensors(), inputs)
+            return traced_call(entry.traced, model.tensors(), inputs)
         except Exception:  # Models and policies can raise anything.
             entry.is_impossible = True
         # Either it cannot be traced, or this tells the fault as it is.

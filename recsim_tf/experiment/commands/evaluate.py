@@ -47,7 +47,7 @@ def evaluate_run(folder: RunDirectory, parts: Experiment, evaluation: Evaluation
             write_json(compared / "results.json", results.as_json())
             outputs.write_sessions(compared / "sessions.csv", results)
             if (figure := outputs.plot_values(results)) is not None:
-                write_figure(compared / "values.png", figure)
+                write_figure(figure, compared / "values.png")
             publish(compared, path, numbered=True)
     print(results)
     return results

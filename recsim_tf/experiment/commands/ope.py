@@ -27,8 +27,7 @@ from recsim_tf.ope.evaluation import chosen_estimators
 from recsim_tf.policies import Deterministic, StochasticPolicy
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import write_json
-from recsim_tf.support.plots import figures
-from recsim_tf.support.tables import label
+from recsim_tf.support.plots import write_figure
 
 # The policy of a log that brings its probabilities.
 _OF_LOG = "target policy"
@@ -209,11 +208,6 @@ def _write(
     content = as_json(content)
     folder.write_operative_config()
     ope.write_report(folder.path / "report.html", results, run.title, truths)
-    shown = results.shown
-    height = sum(1.6 + 0.45 * len(results[name]) for name in shown)
-    with figures(folder.path / "estimates.png", (9, height), len(shown), 1) as all_axes:
-        for axes, name in zip(all_axes, shown, strict=True):
-            report.draw(axes, results[name], truths.get(name))
-            axes.set_title(label(name))
+    write_figure(ope.plot(results, truths), folder.path / "estimates.png")
     write_json(folder.path / "ope.json", content)
     return content

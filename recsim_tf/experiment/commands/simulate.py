@@ -139,9 +139,9 @@ def _write(folder: RunDirectory, results: Results, seconds: float) -> dict[str, 
     outputs.write_sessions(folder.path / "sessions.csv", results)
     if results[0].setting is not None:
         if (figure := outputs.plot_values(results)) is not None:
-            write_figure(folder.path / "values.png", figure)
+            write_figure(figure, folder.path / "values.png")
     elif len(results) > 1:
-        write_figure(folder.path / "returns.png", outputs.plot_returns(results))
+        write_figure(outputs.plot_returns(results), folder.path / "returns.png")
     # After the others, since it says that a simulation is finished.
     folder.write_results(content)
     return content

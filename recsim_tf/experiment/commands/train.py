@@ -257,7 +257,7 @@ class TrainingRun:
         }
         outputs.write_sessions(folder.path / "sessions.csv", results)
         curve = outputs.plot_learning_curve(folder.metrics(), results, parts.agent.name)
-        write_figure(folder.path / "learning_curve.png", curve)
+        write_figure(curve, folder.path / "learning_curve.png")
         # TensorFlow warns of names and types that are TF-Agents' own.
         with quietly(), whole_folder(folder.path / "policy") as written, storing(written):
             policy_saver.PolicySaver(parts.policy, batch_size=None).save(str(written))

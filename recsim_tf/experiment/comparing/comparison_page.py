@@ -16,7 +16,7 @@ from recsim_tf.experiment.comparing.comparison_texts import (
 from recsim_tf.experiment.comparing.gains import Comparison
 from recsim_tf.support.means import Mean
 from recsim_tf.support.pages import Chart, Note, Section, Table, page
-from recsim_tf.support.plots import Estimate, draw_estimates, figures, png
+from recsim_tf.support.plots import Estimate, draw_estimates, new_figure, plot, write_figure
 from recsim_tf.support.tables import fixed, signed
 
 # Of a chart, in inches: two have room beside each other on a page.
@@ -27,8 +27,8 @@ def comparison_page(comparison: Comparison, folders: Mapping[str, Path]) -> str:
     """The report as a page of HTML. `folders` are those of the runs."""
     size = _WIDTH, _height(comparison)
     charts = [
-        Chart(png(_draw_returns, comparison, size=size), "Mean returns with 95% intervals"),
-        Chart(png(_draw_gains, comparison, size=size), "Gains with 95% intervals"),
+        Chart(plot(_draw_returns, comparison, size=size).png(), "Mean returns with 95% intervals"),
+        Chart(plot(_draw_gains, comparison, size=size).png(), "Gains with 95% intervals"),
     ]
     table = Table([_page_row(comparison, name) for name in comparison.policies])
     introduction = [sentence(comparison)]
@@ -46,11 +46,17 @@ def comparison_page(comparison: Comparison, folders: Mapping[str, Path]) -> str:
 
 
 def write_plot(path: Path, comparison: Comparison) -> None:
-    """Draws mean returns, and beside them the gains, with their intervals."""
-    size = 2 * _WIDTH, _height(comparison)
-    with figures(path, size, 1, 2) as (left, right):
-        _draw_returns(left, comparison)
-        _draw_gains(right, comparison)
+    """Writes `plot_comparison` into a file."""
+    write_figure(plot_comparison(comparison), path)
+
+
+def plot_comparison(comparison: Comparison) -> Any:
+    """A figure of the mean returns, and beside them the gains, with their intervals."""
+    drawn = new_figure((2 * _WIDTH, _height(comparison)), columns=2)
+    left, right = drawn.axes
+    _draw_returns(left, comparison)
+    _draw_gains(right, comparison)
+    return drawn
 
 
 def comparison_json(comparison: Comparison, folders: Mapping[str, Path]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from recsim_tf.core import nests, random
 from recsim_tf.core.base.types import Nest, Observation, SimulatorState, Transition
 from recsim_tf.core.models.explanations import Explanation, explanation_of
 from recsim_tf.core.nests import fields_of
-from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.acting import act
 from recsim_tf.core.step.stages import Recorded
@@ -91,7 +91,9 @@ def record(
         )
         return nests.stack(arrays), rows(last.user)
 
-    (transitions, states, documents, candidates, explanation), last = run(random.as_seed(seed))
+    (transitions, states, documents, candidates, explanation), last = traced_call(
+        run, random.as_seed(seed)
+    )
     # The others may have stayed longer.
     length = int(tf.math.count_nonzero(tf.reduce_any(transitions.active, axis=1)))
     states = tf.nest.map_structure(

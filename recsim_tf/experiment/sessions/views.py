@@ -1,6 +1,5 @@
 """Sessions as text for a terminal, and as a page."""
 
-import io
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -15,7 +14,7 @@ from recsim_tf.experiment.sessions.turn_texts import (
     number,
 )
 from recsim_tf.support.pages import Chart, Details, Marked, Note, Part, Section, Table, page
-from recsim_tf.support.plots import figures
+from recsim_tf.support.plots import new_figure
 from recsim_tf.support.tables import text_table
 
 _WIDTH = 98
@@ -168,23 +167,23 @@ def _chart(session: SessionText) -> Chart:
         if others.are_candidates
     }
     rows = 2 if of_candidates else 1
-    png = io.BytesIO()
-    with figures(png, (9, 0.4 + 1.6 * rows), rows, 1) as (rewards, *below):
-        rewards.bar(range(1, session.num_turns + 1), session.rewards, color=_SHOWN)
-        rewards.axhline(0, color=_NOT_SHOWN, linewidth=1)
-        rewards.set_ylabel("reward")
-        for axes in below:
-            _draw_candidates(axes, session, of_candidates)
-        for axes in (rewards, *below):
-            axes.set_xlim(0.4, max(session.num_turns, _LEAST_WIDTH) + 0.6)
-            axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.set_xlabel("turn")
+    drawn = new_figure((9, 0.4 + 1.6 * rows), rows)
+    rewards, *below = drawn.axes
+    rewards.bar(range(1, session.num_turns + 1), session.rewards, color=_SHOWN)
+    rewards.axhline(0, color=_NOT_SHOWN, linewidth=1)
+    rewards.set_ylabel("reward")
+    for axes in below:
+        _draw_candidates(axes, session, of_candidates)
+    for axes in (rewards, *below):
+        axes.set_xlim(0.4, max(session.num_turns, _LEAST_WIDTH) + 0.6)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xlabel("turn")
     lowest, highest = session.rewards.min(), session.rewards.max()
     within = f"from {number(lowest)} to" if lowest < 0 else "at most"
     words = f"Reward of each turn, {within} {number(highest)}"
     if of_candidates:
         words += ", and what the policy thought of its candidates"
-    return Chart(png.getvalue(), words, f"{words}.")
+    return Chart(drawn.png(), words, f"{words}.")
 
 
 def _draw_candidates(axes: Any, session: SessionText, of_candidates: Mapping[int, Others]) -> None:

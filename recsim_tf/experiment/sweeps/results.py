@@ -15,6 +15,7 @@ from recsim_tf.experiment.sweeps.trial import FINISHED, Trial, TrialFiles, Varia
 from recsim_tf.logs.tables.parsing import pandas
 from recsim_tf.support.files import read_text, write_csv, write_json
 from recsim_tf.support.means import Mean
+from recsim_tf.support.tables import frame, label
 
 _OPERATIVE = "operative_config.gin"
 _EVALUATION = "AverageEpisodeRewards/eval"
@@ -138,6 +139,35 @@ class SweepResult(NamedTuple):
     measures: Sequence[str]  # of the user's own that some finished trial has
     segments: Sequence[str]  # their means by segment, named as in `policy_results.columns`
 
+    def to_frame(self) -> Any:
+        """A DataFrame with a row for each variant, the best first: its bindings, the return with
+        its 95% interval, and means of measures; NaN where no trial has finished.
+
+        Raises:
+          ImportError: if pandas is not installed.
+        """
+        nothing = IntervalEstimate(np.nan, np.nan, np.nan, "")
+        rows = []
+        for found in self.variants:
+            estimate = found.estimate or nothing
+            row = {
+                **{name: found.variant.bindings.get(name) for name in self.swept},
+                "trials": found.num_trials,
+                "finished": len(found.finished),
+                "return": estimate.value,
+                "interval from": estimate.low,
+                "interval to": estimate.high,
+                "statistic": estimate.method,
+                **{label(name): found.mean(name) for name in self.shown},
+            }
+            rows.append(row)
+        return frame(rows)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The measures of variants, beside the return."""
+        return ("session_length", "click_rate", "quality", *self.measures, *self.segments)
+
 
 def read_results(folder: SweepDirectory) -> SweepResult:
     """Reads the results of a sweep from the files of its trials."""
@@ -230,7 +260,6 @@ def write_tables(path: Path, result: SweepResult) -> None:
     """
     rows = [_row(result, trial) for trial in result.trials]
     write_csv(path / "sweep.csv", pandas().DataFrame(rows, dtype=object))
-    measures = ("session_length", "click_rate", "quality", *result.measures, *result.segments)
     variants = [
         {
             "variant": found.variant.label,
@@ -238,7 +267,7 @@ def write_tables(path: Path, result: SweepResult) -> None:
             "trials": found.num_trials,
             "finished": len(found.finished),
             "return": None if found.estimate is None else found.estimate._asdict(),
-            **{measure: found.mean(measure) for measure in measures},
+            **{measure: found.mean(measure) for measure in result.shown},
         }
         for found in result.variants
     ]

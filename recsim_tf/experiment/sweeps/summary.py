@@ -14,7 +14,7 @@ from recsim_tf.experiment.sweeps.results import (
 from recsim_tf.experiment.sweeps.trial import FAILED, FINISHED, PENDING, STOPPED
 from recsim_tf.support.files import whole_file, write_text
 from recsim_tf.support.pages import Chart, Code, Note, Part, Section, Table, page
-from recsim_tf.support.plots import Curve, Estimate, colours, draw_curves, draw_estimates, png
+from recsim_tf.support.plots import Curve, Estimate, colours, draw_curves, draw_estimates, plot
 from recsim_tf.support.tables import text_table
 
 _LONGEST_LABEL = 60
@@ -150,11 +150,11 @@ def _charts(result: SweepResult) -> dict[str, Chart]:
     curves = [_curve(variant, label) for variant, label in zip(variants, labels, strict=True)]
     known = [curve for curve in curves if curve is not None]
     if known:
-        drawn = png(_draw_training, known, result.baselines, _statistic(variants), size=(10, 4.6))
-        charts["curves.png"] = Chart(drawn, "Returns during training by variant")
+        drawn = plot(_draw_training, known, result.baselines, _statistic(variants), size=(10, 4.6))
+        charts["curves.png"] = Chart(drawn.png(), "Returns during training by variant")
     size = (10, 1.7 + 0.55 * len(variants))
-    drawn = png(_draw_returns, variants, labels, result.baselines, size=size)
-    charts["returns.png"] = Chart(drawn, "Returns by variant, with 95% intervals")
+    drawn = plot(_draw_returns, variants, labels, result.baselines, size=size)
+    charts["returns.png"] = Chart(drawn.png(), "Returns by variant, with 95% intervals")
     return charts
 
 

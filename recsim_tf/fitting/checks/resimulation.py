@@ -10,7 +10,7 @@ import tensorflow as tf
 from recsim_tf.core import nests, random
 from recsim_tf.core.base.types import Seed
 from recsim_tf.core.base.validation import check_at_least
-from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.checks.responses import amounts, by_batch
 from recsim_tf.fitting.likelihood.batching import take_sessions
@@ -88,7 +88,7 @@ class Resimulation:
         self._ends[-1] = log.max_length
         self._sizes = [min(self._size, len(group)) for group in groups]
 
-        def run(rows, last, seed, num_steps, stages, is_observed):
+        def run(stages, is_observed, rows, last, seed, num_steps):
             """By step, [T, B, ...]: whether it counts, whether the user left after it, clicks, what
             was shown, reward, and amounts by field; zeros where it does not count.
             """
@@ -130,8 +130,8 @@ class Resimulation:
 
         drawn = ("innovation",) if self.innovations_are_latent else ()
         # They are traced for each number of steps.
-        self._observe = compiled(functools.partial(run, stages=drawn, is_observed=True))
-        self._simulate = compiled(functools.partial(run, stages=_DRAWN, is_observed=False))
+        self._observe = compiled(functools.partial(run, drawn, True))
+        self._simulate = compiled(functools.partial(run, _DRAWN, False))
 
     def observed(self, seed: Seed = 0) -> Outcomes:
         """The logged sessions, their rewards computed again; `seed` is that of innovations that
@@ -148,7 +148,7 @@ class Resimulation:
     def _outcomes(self, function: Callable[..., Any], last: np.ndarray, seed: Seed) -> Outcomes:
         def of_batch(num_steps, rows, seed):
             of_rows = tf.gather(tf.constant(last, tf.int32), rows)
-            *by_step, drawn = function(rows, of_rows, seed, num_steps)
+            *by_step, drawn = traced_call(function, rows, of_rows, seed, num_steps)
             counted, left, *others = (self._padded(each.numpy()) for each in by_step)
             totals = {name: amount.numpy().sum(axis=0) for name, amount in drawn.items()}
             return Outcomes(counted.sum(axis=1), left.any(axis=1), *others, totals)

@@ -1,5 +1,6 @@
 """What the models expect of responses, part by part, given what was logged before each."""
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from recsim_tf.core import nests, random
 from recsim_tf.core.base.types import Nest, Seed, Slate, Trajectory
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.distributions import parts_with_draws
-from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.stages import log_prob_per_user
 from recsim_tf.fitting.likelihood.batching import take_sessions
@@ -114,7 +115,9 @@ def predict_responses(
                 lambda leaf: tf.experimental.numpy.swapaxes(leaf, 0, 1), predicted
             )
 
-        return by_batch(predict, np.arange(log.num_sessions), size, seed)
+        return by_batch(
+            functools.partial(traced_call, predict), np.arange(log.num_sessions), size, seed
+        )
 
     predicted = by_length(whole, predictions)
     if given is not None:

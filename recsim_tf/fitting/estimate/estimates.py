@@ -153,6 +153,32 @@ def estimate_rows(
     return rows, large
 
 
+def number_rows(
+    found: Mapping[str, ParameterEstimate],
+    not_identified: Mapping[str, np.ndarray],
+    at_edge: Mapping[str, np.ndarray],
+) -> list[dict[str, Any]]:
+    """Rows of a frame, one for each element of each parameter."""
+    rows = []
+    for name, estimate in found.items():
+        nowhere = np.zeros(np.shape(estimate.value), bool)
+        unknown, edge = (masks.get(name, nowhere) for masks in (not_identified, at_edge))
+        value, error, low, high = (np.asarray(part, np.float64) for part in estimate)
+        rows += [
+            {
+                "parameter": element(name, index),
+                "estimate": float(value[index]),
+                "standard error": float(error[index]),
+                "interval from": float(low[index]),
+                "interval to": float(high[index]),
+                "identified": not unknown[index],
+                "at the edge": bool(edge[index]),
+            }
+            for index in np.ndindex(value.shape)
+        ]
+    return rows
+
+
 def _by_element(
     bijector: tfb.Bijector, center: np.ndarray, error: np.ndarray, quantile: float
 ) -> ParameterEstimate:

@@ -3,7 +3,7 @@ sessions.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gin
 import numpy as np
@@ -18,8 +18,10 @@ from recsim_tf.fitting.estimate.estimates import (
     Estimates,
     ParameterEstimate,
     draw_values,
+    estimate_rows,
     estimates,
     named_elements,
+    number_rows,
 )
 from recsim_tf.fitting.estimate.folder import Checkpoints
 from recsim_tf.fitting.estimate.information import ScoresOrCurvature, Uncertainty
@@ -30,6 +32,8 @@ from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.logs.log import Sessions
 from recsim_tf.support.errors import one_line
+from recsim_tf.support.summaries import table_html
+from recsim_tf.support.tables import frame, number
 
 _AUTOMATIC = ScoresOrCurvature()
 
@@ -74,6 +78,27 @@ class FitResult(NamedTuple):
             for name, one in self.estimates.items()
         ]
         return f"FitResult({', '.join(found)}; {self.ending})"
+
+    def _repr_html_(self) -> str:
+        tables = zip(
+            (f"Fit: {self.ending}; {self.confidence:.0%} intervals", "Large parameters"),
+            estimate_rows(self.estimates, self.not_identified),
+            strict=True,
+        )
+        return "".join(
+            table_html(title, [{name: number(cell) for name, cell in row.items()} for row in rows])
+            for title, rows in tables
+        )
+
+    def to_frame(self) -> Any:
+        """A DataFrame with a row for each number of each parameter: its estimate, standard error
+        and interval, whether the log says something of it, and whether the search led it to the
+        edge of its support.
+
+        Raises:
+          ImportError: if pandas is not installed.
+        """
+        return frame(number_rows(self.estimates, self.not_identified, self.at_edge))
 
     def values(self) -> dict[str, np.ndarray]:
         """The estimates alone, by name."""

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.base.validation import check_at_least
-from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.fitting.likelihood.batches import BatchLikelihood
 from recsim_tf.fitting.likelihood.batching import Batch
 from recsim_tf.fitting.likelihood.likelihood import LogLikelihood
@@ -253,10 +253,11 @@ def _by_batch(
         return tf.stack([tf.reshape(by_name[name], [size]) for name in names], axis=1)
 
     for number, batch in enumerate(likelihood.batches()):
-        scores = scores_of(batch).numpy()
+        scores = traced_call(scores_of, batch).numpy()
         if number == 0:
             weights = np.linspace(1, 2, len(scores)) * batch.weights.numpy()
-            weighted = scores_of(batch._replace(weights=tf.cast(weights, batch.weights.dtype)))
+            other = batch._replace(weights=tf.cast(weights, batch.weights.dtype))
+            weighted = traced_call(scores_of, other)
             gap = np.abs(weighted - weights[:, np.newaxis] * scores)
             if np.any(gap > _SCORE_TOLERANCE * np.max(np.abs(scores), axis=0)):
                 raise ValueError("the copies of a session act on other sessions")

@@ -13,7 +13,12 @@ from recsim_tf.core import random
 from recsim_tf.core.base.types import Nest, Seed, Trajectory
 from recsim_tf.core.models.evidence import PreparingUsers, prepared_by
 from recsim_tf.core.models.models import UserModel
-from recsim_tf.core.runs.execution import compiled, num_side_by_side, side_by_side
+from recsim_tf.core.runs.execution import (
+    compiled,
+    num_side_by_side,
+    side_by_side,
+    traced_call,
+)
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.likelihood.batching import Batch, Batches, Choice, together
 from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
@@ -181,7 +186,9 @@ class BatchLikelihood(LogLikelihood):
         if not isinstance(self.fitted.simulator.users, PreparingUsers):
             return draws
         steps = [
-            self._prepare(tf.nest.map_structure(lambda leaf, step=step: leaf[step], draws))
+            traced_call(
+                self._prepare, tf.nest.map_structure(lambda leaf, step=step: leaf[step], draws)
+            )
             for step in range(tf.nest.flatten(draws)[0].shape[0])
         ]
         return tf.nest.map_structure(lambda *leaves: tf.stack(leaves), *steps)
@@ -202,12 +209,14 @@ class BatchLikelihood(LogLikelihood):
         """The sum over the sessions of a batch, and its gradients in `variables`. Without a seed
         the draws are the same in all calls.
         """
-        return self._value_and_gradients(batch, self.seed if seed is None else random.as_seed(seed))
+        seed = self.seed if seed is None else random.as_seed(seed)
+        return traced_call(self._value_and_gradients, batch, seed)
 
     def by_session(self) -> np.ndarray:
         """[S]: each session's log-likelihood."""
         return self.in_order(
-            (batch, self._drawn_score(batch, self.seed).numpy()) for batch in self.batches()
+            (batch, traced_call(self._drawn_score, batch, self.seed).numpy())
+            for batch in self.batches()
         )
 
     def in_order(self, results: Iterable[tuple[Batch, np.ndarray]]) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.base.types import Trajectory
-from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.logs.lengths import groups_by_length
 from recsim_tf.logs.log import Log, Sessions
 from recsim_tf.logs.trajectories import concatenated
@@ -33,7 +33,9 @@ class Choice(NamedTuple):
     weights: tf.Tensor
 
     def of(self, sessions: Trajectory, num_steps: int | None = None) -> Batch:
-        return Batch(take_sessions(sessions, self.taken, num_steps), self.rows, self.weights)
+        return Batch(
+            traced_call(take_sessions, sessions, self.taken, num_steps), self.rows, self.weights
+        )
 
 
 class Chosen(NamedTuple):

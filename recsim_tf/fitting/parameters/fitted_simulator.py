@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Seed
-from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.parameters.mean_field import MeanFieldPosterior
 from recsim_tf.fitting.parameters.parameter import Parameter
@@ -150,7 +150,7 @@ class FittedSimulator:
 
     def log_prior_and_gradients(self, seed: Seed = 0) -> tuple[float, list[np.ndarray]]:
         """`log_prior` and its gradients in the variables."""
-        value, gradients = self._prior_and_gradients(random.as_seed(seed))
+        value, gradients = traced_call(self._prior_and_gradients, random.as_seed(seed))
         return float(value), [gradient.numpy() for gradient in gradients]
 
     def row_scores(

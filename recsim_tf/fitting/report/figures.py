@@ -1,16 +1,93 @@
-"""The plots of a report; each function draws on axes, see `plots.png`."""
+"""The plots of fits and validations."""
 
-from collections.abc import Sequence
-from typing import Any
+import functools
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from recsim_tf.fitting.checks.choices import Calibration
 from recsim_tf.fitting.checks.predictive import Histogram, PredictiveCheck
-from recsim_tf.support.plots import Curve, draw_curves
+from recsim_tf.fitting.estimate.estimates import MOST_ELEMENTS
+from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting.validation.discriminator import Discrimination
+from recsim_tf.fitting.validation.validation import Validation
+from recsim_tf.support.plots import Curve, draw_curves, new_figure
+from recsim_tf.support.tables import label
+
+# Draws on axes.
+Drawing: TypeAlias = Callable[[Any], None]
 
 _LOG, _MODEL = "black", "C0"
 _PERCENT_95 = "95 % of simulations"
+_QUANTITIES = {
+    "clicks_per_session": "clicks of a session",
+    "engagement_per_session": "engagement of a session (sum of rewards)",
+    "engagement_per_step": "engagement of a step (reward)",
+}
+
+
+def plot(found: FitResult | Validation) -> Any:
+    """A figure of matplotlib. Of a fit it has the log-likelihood through the search, and the
+    elements of large parameters; of a validation what was predicted beside what was logged.
+
+    Args:
+      found: of `fit`, or of `validate`.
+
+    Raises:
+      ImportError: if matplotlib is not installed.
+      ValueError: for a fit whose search ended before its first pass was over.
+    """
+    drawings = _of_fit(found) if isinstance(found, FitResult) else _of_validation(found)
+    if not drawings:
+        raise ValueError("the search must not end before its first pass is over, to be drawn")
+    columns = min(2, len(drawings))
+    rows = -(-len(drawings) // columns)
+    drawn = new_figure((5.4 * columns, 3.6 * rows), rows, columns)
+    for axes, draw in zip(drawn.axes, drawings, strict=False):
+        draw(axes)
+    for axes in drawn.axes[len(drawings) :]:
+        drawn.delaxes(axes)
+    return drawn
+
+
+def _of_fit(result: FitResult) -> list[Drawing]:
+    name = result.search.step_name
+    curve = functools.partial(learning_curve, history=result.history, step_name=name)
+    histograms: list[Drawing] = [
+        functools.partial(parameter_histogram, name=name, values=estimate.value)
+        for name, estimate in result.estimates.items()
+        if np.size(estimate.value) > MOST_ELEMENTS
+    ]
+    return [curve, *histograms] if result.history else histograms
+
+
+def _of_validation(found: Validation) -> list[Drawing]:
+    calibrated: list[Drawing] = [
+        functools.partial(calibration_plot, calibration=calibration, quantity=label(name))
+        for name, calibration in found.calibrations.items()
+    ]
+    told = found.discrimination
+    areas = [] if told is None else [functools.partial(area_plot, found=told)]
+    return [*calibrated, *of_predictive(found.alike).values(), *areas]
+
+
+def of_predictive(check: PredictiveCheck) -> dict[str, Drawing]:
+    """Plots of logged and simulated sessions, by what they show in words."""
+    drawings: dict[str, Drawing] = {}
+    if any(name.startswith("click_rate/") for name in check.statistics):
+        drawings["Click rates by position."] = functools.partial(click_rate_plot, check=check)
+    for name, histogram in check.histograms.items():
+        if name == "session_length":
+            words = "Session lengths: the share that reaches each step."
+            drawings[words] = functools.partial(survival_plot, histogram=histogram)
+        else:
+            quantity = _QUANTITIES.get(name, label(name))
+            drawings[f"Distribution of the {quantity}."] = functools.partial(
+                histogram_plot, label=quantity, histogram=histogram
+            )
+    return drawings
 
 
 def learning_curve(axes: Any, history: Sequence[dict[str, float]], step_name: str) -> None:
@@ -92,3 +169,24 @@ def histogram_plot(axes: Any, label: str, histogram: Histogram, words: str = "sh
     axes.set_ylim(bottom=0)
     axes.set_xlabel(label)
     axes.set_ylabel(words)
+
+
+def areas(found: Discrimination) -> dict[str, float]:
+    """Areas under the curve of a classifier, by what it tells apart."""
+    return {
+        "log against simulations": found.auc,
+        "one simulation against another": found.auc_null,
+        "log against simulations with twice the odds of a click": found.auc_power,
+    }
+
+
+def area_plot(axes: Any, found: Discrimination) -> None:
+    """The areas under the curve, and a band of those of guesses."""
+    values = areas(found)
+    low, high = 0.5 - 2 * found.chance, 0.5 + 2 * found.chance
+    axes.axvspan(low, high, color="grey", alpha=0.25, linewidth=0)
+    axes.plot(list(values.values()), range(len(values)), "o")
+    axes.set_yticks(range(len(values)), [textwrap.fill(name, 20) for name in values])
+    axes.set_ylim(len(values) - 0.5, -0.5)
+    axes.set_xlim(min(0.4, *values.values()) - 0.01, 1.01)
+    axes.set_xlabel("area under the curve")

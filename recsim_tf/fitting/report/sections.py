@@ -11,7 +11,7 @@ from recsim_tf.fitting.parameters.parameter import element
 from recsim_tf.fitting.report import figures
 from recsim_tf.logs.log import Log
 from recsim_tf.support.pages import Chart, Note, Part, Table
-from recsim_tf.support.plots import png
+from recsim_tf.support.plots import plot
 from recsim_tf.support.tables import fixed, label, signed
 
 _MAX_RECOVERED = 40
@@ -67,7 +67,7 @@ def parameters(
         )
     histograms = [
         Chart(
-            png(figures.parameter_histogram, name, estimates[name].value, size=_HALF),
+            plot(figures.parameter_histogram, name, estimates[name].value, size=_HALF).png(),
             f"Histogram of {name}",
             f"{name}: values of its elements.",
         )
@@ -80,8 +80,8 @@ def learning_curve(result: FitResult) -> list[Part]:
     """The search."""
     if not result.history:
         return ["The search ended before its first pass was over."]
-    drawn = png(figures.learning_curve, result.history, result.search.step_name, size=_WIDE)
-    return [Chart(drawn, "Log-likelihood a step through the search")]
+    drawn = plot(figures.learning_curve, result.history, result.search.step_name, size=_WIDE)
+    return [Chart(drawn.png(), "Log-likelihood a step through the search")]
 
 
 def recovery(rows: Sequence[Recovered]) -> list[Part]:

@@ -1,6 +1,6 @@
 """The sections of a validation: five sentences, and a section for each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from recsim_tf.fitting.checks.choices import Calibration
@@ -13,15 +13,10 @@ from recsim_tf.fitting.validation.order import Order
 from recsim_tf.fitting.validation.validation import Finding, Validation
 from recsim_tf.fitting.validation.verdicts import DOUBT, off_by
 from recsim_tf.support.pages import Chart, Marked, Note, Part, Section, Table, page
-from recsim_tf.support.plots import png
+from recsim_tf.support.plots import plot
 from recsim_tf.support.tables import fixed, label, signed
 
 _HALF, _WIDE = (5.4, 3.6), (9, 2.2)
-_QUANTITIES = {
-    "clicks_per_session": "clicks of a session",
-    "engagement_per_session": "engagement of a session (sum of rewards)",
-    "engagement_per_step": "engagement of a step (reward)",
-}
 
 
 def render(found: Validation, title: str) -> str:
@@ -95,8 +90,8 @@ def _calibrations(calibrations: Mapping[str, Calibration]) -> list[Part]:
             f" (expected calibration error): {fixed(found.expected_error)}; perfect predictions"
             f" would show about {fixed(found.noise)}."
         )
-        drawn = png(figures.calibration_plot, found, label(name), size=(5.4, 4.6))
-        parts.append(Chart(drawn, words, caption))
+        drawn = plot(figures.calibration_plot, found, label(name), size=(5.4, 4.6))
+        parts.append(Chart(drawn.png(), words, caption))
     return parts
 
 
@@ -154,41 +149,24 @@ def _predictive(check: PredictiveCheck) -> list[Part]:
 
 
 def _predictive_charts(check: PredictiveCheck) -> list[Chart]:
-    charts = []
-    if any(name.startswith("click_rate/") for name in check.statistics):
-        drawn = png(figures.click_rate_plot, check, size=_HALF)
-        charts.append(Chart(drawn, "Click rates by position", "Click rates by position."))
-    for name, histogram in check.histograms.items():
-        if name == "session_length":
-            drawn = png(figures.survival_plot, histogram, size=_HALF)
-            words = "Session lengths: the share that reaches each step."
-        else:
-            quantity = _QUANTITIES.get(name, label(name))
-            drawn = png(figures.histogram_plot, quantity, histogram, size=_HALF)
-            words = f"Distribution of the {quantity}."
-        charts.append(Chart(drawn, words, words))
-    return charts
+    return [
+        Chart(plot(draw, size=_HALF).png(), words, words)
+        for words, draw in figures.of_predictive(check).items()
+    ]
 
 
 def _discrimination(found: Discrimination | None) -> list[Part]:
     if found is None:
         return []
-    values = {
-        "log against simulations": (found.auc, found.standard_error),
-        "one simulation against another": (found.auc_null, None),
-        "log against simulations with twice the odds of a click": (found.auc_power, None),
-    }
     rows = [
         {
             "": name,
             "area under the curve": fixed(area, 3),
-            "± standard error": None if error is None else fixed(error, 3),
+            "± standard error": fixed(found.standard_error, 3) if number == 0 else None,
         }
-        for name, (area, error) in values.items()
+        for number, (name, area) in enumerate(figures.areas(found).items())
     ]
-    drawn = png(
-        _areas, list(values), [area for area, _ in values.values()], found.chance, size=_WIDE
-    )
+    drawn = plot(figures.area_plot, found, size=_WIDE)
     note = (
         "Boosted trees look at lengths, clicks, runs and neighbours of whole sessions, in five"
         " folds, with a session and its simulations in one. An area of 0.5 is a guess; the grey"
@@ -196,16 +174,7 @@ def _discrimination(found: Discrimination | None) -> list[Part]:
         " where it is near 0.5, so few clicks tell nothing. The"
         f" features that tell most: {', '.join(found.giveaways)}."
     )
-    return [Table(rows), Chart(drawn, "Areas under the curve"), Note(note)]
-
-
-def _areas(axes: Any, names: Sequence[str], areas: Sequence[float], chance: float) -> None:
-    axes.axvspan(0.5 - 2 * chance, 0.5 + 2 * chance, color="grey", alpha=0.25, linewidth=0)
-    axes.plot(areas, range(len(areas)), "o")
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_xlim(min(0.4, *areas) - 0.01, 1.01)
-    axes.set_xlabel("area under the curve")
+    return [Table(rows), Chart(drawn.png(), "Areas under the curve"), Note(note)]
 
 
 def _foretold(found: Foretold | None) -> list[Part]:

@@ -11,6 +11,7 @@ import tensorflow_probability as tfp
 
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Seed
+from recsim_tf.core.runs.execution import traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.likelihood.particle_filter import systematic_ancestors
 from recsim_tf.fitting.sampling.latents import Latents
@@ -130,7 +131,9 @@ def anneal(
     seeds = random.split_seed(random.as_seed(seed), num_rises)
     for number in progress_bar(range(num_rises), show=progress, desc="annealing", unit=" rises"):
         beta = tf.cast(inverse_temperature(number, num_rises, first), chains.beta.dtype)
-        chains, log_weights, *_ = move(chains, beta, tf.constant(num_moves), seeds[number])
+        chains, log_weights, *_ = traced_call(
+            move, chains, beta, tf.constant(num_moves), seeds[number]
+        )
         log_likelihood += log_weights
     return chains, log_likelihood
 

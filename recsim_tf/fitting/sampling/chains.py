@@ -11,7 +11,7 @@ import tensorflow as tf
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.base.validation import check_at_least
-from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
@@ -98,8 +98,12 @@ class ChainLikelihood(LogLikelihood):
         `annealing.move`. Returns what `total` does.
         """
         chains = AnnealedChains(*map(tf.convert_to_tensor, self.chains))
-        chains, _, value, gradients = self._iterate(
-            chains, tf.cast(beta, chains.beta.dtype), tf.constant(num_moves), random.as_seed(seed)
+        chains, _, value, gradients = traced_call(
+            self._iterate,
+            chains,
+            tf.cast(beta, chains.beta.dtype),
+            tf.constant(num_moves),
+            random.as_seed(seed),
         )
         self._assign(chains)
         return float(value), [gradient.numpy() for gradient in gradients]
@@ -110,7 +114,7 @@ class ChainLikelihood(LogLikelihood):
         default those of the search.
         """
         positions = tf.convert_to_tensor((chains or self.chains).positions)
-        likelihood = self._likelihood(positions)
+        likelihood = traced_call(self._likelihood, positions)
         likelihood = tf.where(tf.math.is_finite(likelihood), likelihood, 0)
         spread = float(tf.reduce_max(tf.math.reduce_std(likelihood, axis=0)))
         return float(np.clip(1 / max(spread, 1.0), annealing.FIRST_BETA, 1.0))
@@ -119,7 +123,7 @@ class ChainLikelihood(LogLikelihood):
         """The mean log-density of everything that was drawn, over the chains as they are, summed
         over sessions, and its gradients in `variables`.
         """
-        value, gradients = self._complete(tf.convert_to_tensor(self.chains.positions))
+        value, gradients = traced_call(self._complete, tf.convert_to_tensor(self.chains.positions))
         return float(value), [gradient.numpy() for gradient in gradients]
 
     def value(self) -> float:
@@ -129,7 +133,8 @@ class ChainLikelihood(LogLikelihood):
         chains = self._chains_at_prior()
         prior_seed, seed = random.split_seed(random.as_seed(self._seed), 2)
         # Innovations begin at those of a first step.
-        chains, *_ = self._iterate(chains, chains.beta, tf.constant(_PRIOR_MOVES), prior_seed)
+        moves = tf.constant(_PRIOR_MOVES)
+        chains, *_ = traced_call(self._iterate, chains, chains.beta, moves, prior_seed)
         first = self.first_inverse_temperature(chains)
         _, by_session = annealing.anneal(self._iterate, chains, _RISES, _MOVES, seed, first=first)
         return float(np.sum(by_session))
@@ -181,7 +186,7 @@ class ChainLikelihood(LogLikelihood):
         """float64 [C, S, P]: the gradients of the log-density of everything that was drawn in each
         session, in the unconstrained parameters, at the positions of the chains.
         """
-        scores = self._scores_of(tf.convert_to_tensor(self.chains.positions))
+        scores = traced_call(self._scores_of, tf.convert_to_tensor(self.chains.positions))
         flat = [np.reshape(each, [self.num_chains, self.num_sessions, -1]) for each in scores]
         return np.concatenate(flat, axis=2).astype(np.float64)
 

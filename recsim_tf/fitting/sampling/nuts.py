@@ -12,7 +12,7 @@ import tensorflow_probability as tfp
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Seed
 from recsim_tf.core.base.validation import check_at_least
-from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.support.progress import progress_bar
 
 # Of burn-in; the rest of it runs with the adapted step size.
@@ -89,7 +89,11 @@ class NUTS:
             return *kernel.one_step(position, results, seed=step_seed), seed
 
         one_step = wrap(one_step)
-        position, results, seed = start, wrap(kernel.bootstrap_results)(start), random.as_seed(seed)
+        position, results, seed = (
+            start,
+            traced_call(wrap(kernel.bootstrap_results), start),
+            random.as_seed(seed),
+        )
         impossible = np.flatnonzero(~np.isfinite(results.inner_results.target_log_prob))
         if len(impossible):
             raise ValueError(
@@ -98,7 +102,7 @@ class NUTS:
         positions, acceptance, divergent = [], [], []
         steps = range(self.num_burnin_steps + self.num_samples)
         for step in progress_bar(steps, show=self.progress, desc="NUTS", unit=" draws"):
-            position, results, seed = one_step(position, results, seed)
+            position, results, seed = traced_call(one_step, position, results, seed)
             if step >= self.num_burnin_steps:
                 positions.append(position.numpy())
                 acceptance.append(np.exp(results.inner_results.log_accept_ratio))

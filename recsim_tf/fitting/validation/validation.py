@@ -35,6 +35,8 @@ from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.cuts import continued
 from recsim_tf.logs.log import Log, users_of
 from recsim_tf.support.means import Mean
+from recsim_tf.support.summaries import table_html
+from recsim_tf.support.tables import frame
 
 _LEAST_SESSIONS, _LEAST_CLICKS = 50, 20
 _DISCRIMINATED = 3  # simulations
@@ -92,8 +94,49 @@ class Validation(NamedTuple):
         }
         return as_json({**content, "findings": [each._asdict() for each in self.findings]})
 
+    def to_frame(self) -> Any:
+        """A DataFrame with a row for each question: the answer, and the number that decides most
+        of it with its standard error, NaN where there is none.
+
+        Raises:
+          ImportError: if pandas is not installed.
+        """
+        rows = [
+            {
+                "question": finding.question,
+                "verdict": finding.verdict,
+                "what is measured": measure,
+                "value": mean.value,
+                "standard error": mean.standard_error,
+                "sentence": finding.sentence,
+            }
+            for finding, (measure, mean) in zip(self.findings, self._measured(), strict=True)
+        ]
+        return frame(rows)
+
+    def _measured(self) -> Iterator[tuple[str, Mean]]:
+        """The number of each question."""
+        nothing = Mean(np.nan, np.nan)
+        gain = nothing if self.predictions is None else self.predictions["frequency"].gain
+        yield "nats a document shown, beyond the rates of positions", gain
+        yield "nats a step that the dynamics add", self.order.gain if self.order else nothing
+        gaps = verdicts.gaps(self.alike)
+        largest = Mean(max(gaps.values(), default=0.0), np.nan)
+        yield "largest part that a statistic is off by, beyond chance", largest
+        told = self.discrimination
+        area = Mean(told.auc, told.standard_error) if told else nothing
+        yield "area under the curve of a classifier", area
+        yield (
+            "clicks a document, logged less predicted",
+            self.foretold.gap if self.foretold else nothing,
+        )
+
     def __str__(self) -> str:
         return "\n".join(map(str, self.findings))
+
+    def _repr_html_(self) -> str:
+        rows = [finding._asdict() for finding in self.findings]
+        return table_html("How far to trust it", rows, left=(0, 1, 2))
 
 
 def validate(

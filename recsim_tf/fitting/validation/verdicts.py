@@ -71,32 +71,37 @@ def knows_order(order: Order | None, has_clicks: bool = True) -> tuple[str, str]
     return verdict, f"{sentence}{why}"
 
 
+def gaps(check: PredictiveCheck) -> dict[str, float]:
+    """How far those statistics are off that are so by more than chance, as parts of the log's."""
+    return {
+        name: abs(off_by(statistic.observed, statistic.predicted))
+        for name, statistic in check.statistics.items()
+        if abs(statistic.z_score) > _CHANCE
+    }
+
+
 def looks_alike(check: PredictiveCheck) -> tuple[str, str]:
     """Does it look alike?"""
-    gaps = {
-        name: abs(off_by(each.observed, each.predicted))
-        for name, each in check.statistics.items()
-        if abs(each.z_score) > _CHANCE
-    }
+    off = gaps(check)
     blurred = [
         name
         for name, each in check.statistics.items()
-        if name not in gaps and np.std(each.replicated) > _ALIKE * abs(each.observed)
+        if name not in off and np.std(each.replicated) > _ALIKE * abs(each.observed)
     ]
     number = len(check.statistics)
-    if not gaps or max(gaps.values()) <= _ALIKE:
+    if not off or max(off.values()) <= _ALIKE:
         sentence = f"None of {number} statistics is off by more than {_ALIKE:.0%}, but for chance."
         if len(blurred) > number / 2:
             return UNKNOWN, f"{sentence} Chance alone makes most of them vary by as much."
         return TRUST, sentence
-    worst = max(gaps, key=lambda name: gaps[name])
+    worst = max(off, key=lambda name: off[name])
     statistic = check.statistics[worst]
     sentence = (
         f"{label(worst).capitalize()} is {statistic.predicted:.4g}, and {statistic.observed:.4g} in"
         f" the log (z {statistic.z_score:+.1f}). Of {number} statistics"
-        f" {sum(gap > _ALIKE for gap in gaps.values())} are off by more than {_ALIKE:.0%}."
+        f" {sum(gap > _ALIKE for gap in off.values())} are off by more than {_ALIKE:.0%}."
     )
-    return (CARE if gaps[worst] <= _UNLIKE else DOUBT), sentence
+    return (CARE if off[worst] <= _UNLIKE else DOUBT), sentence
 
 
 def is_told(found: Discrimination | None) -> tuple[str, str]:

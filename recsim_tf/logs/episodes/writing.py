@@ -12,7 +12,7 @@ import tree
 from recsim_tf.core import nests
 from recsim_tf.core.base.corpora import map_corpora
 from recsim_tf.core.base.types import Nest, Trajectory
-from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.logs.episodes.records import IS_LAST, example_of
 from recsim_tf.logs.episodes.session import Session, name_of
@@ -104,8 +104,10 @@ class Writer:
 
     def _sessions(self, trajectory: Trajectory, num_steps: int) -> Session:
         """The first steps of all sessions as arrays, [T, B, ...]."""
-        states = self._replay(trajectory)
-        observed = [self._observe(states, tf.constant(step)) for step in range(num_steps)]
+        states = traced_call(self._replay, trajectory)
+        observed = [
+            traced_call(self._observe, states, tf.constant(step)) for step in range(num_steps)
+        ]
         user, documents = tf.nest.map_structure(lambda *steps: np.stack(steps), *observed)
         trajectory = self._of_users(trajectory)
         transitions = tf.nest.map_structure(lambda leaf: leaf.numpy(), trajectory.transitions)

@@ -1,7 +1,5 @@
 """The chart of a session."""
 
-import contextlib
-
 import numpy as np
 import pytest
 
@@ -12,15 +10,14 @@ from recsim_tf.experiment.sessions.turn_texts import LEFT, SessionText
 @pytest.fixture
 def drawn(monkeypatch):
     """The axes of charts, as they were drawn."""
-    seen, figures = [], views.figures
+    seen, new_figure = [], views.new_figure
 
-    @contextlib.contextmanager
     def kept(*arguments):
-        with figures(*arguments) as axes:
-            yield axes
-        seen.append(axes[0])
+        figure = new_figure(*arguments)
+        seen.append(figure.axes[0])
+        return figure
 
-    monkeypatch.setattr(views, "figures", kept)
+    monkeypatch.setattr(views, "new_figure", kept)
     return seen
 
 

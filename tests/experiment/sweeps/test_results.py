@@ -96,6 +96,13 @@ def test_tables_hold_every_trial_and_the_best_variant_first(folder):
     assert second["quality"] is last["return"] is None
 
 
+def test_a_frame_has_a_row_for_each_variant(folder):
+    frame = read_results(folder).to_frame()
+    assert list(frame["Exploration.epsilon"]) == [0.2, 0.1, 0.3]
+    assert list(frame["return"].fillna(0)) == [20.0, 11.0, 0.0]
+    assert list(frame["finished"]) == [1, 2, 0]
+
+
 def test_measures_and_segments_of_the_user_have_columns(folder):
     revenue = {"mean": 4.5, "standard_error": 0.1}
     young = {"episodes": 2, "return": revenue, "measures": {"revenue": revenue}}

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from recsim_tf.fitting import Parameter, fit
+from recsim_tf.fitting import Parameter, fit, plot
 from recsim_tf.fitting.checks.recovery import recover
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 from recsim_tf.fitting.report import write_report
@@ -107,6 +107,27 @@ def test_a_report_of_responses_without_clicks_says_so(tmp_path):
     assert figures["discrimination"]["auc"] < 0.6
     text = read_page(tmp_path / "fit.html").text
     assert text.count("Cannot tell. These responses have no clicks.") == 3
+
+
+def test_a_fit_is_a_frame_a_table_and_a_figure_of_a_notebook(result):
+    (row,) = result.to_frame().to_dict("records")
+    estimate = result.estimates[NAME]
+    assert row == {
+        "parameter": NAME,
+        "estimate": estimate.value,
+        "standard error": estimate.standard_error,
+        "interval from": estimate.low,
+        "interval to": estimate.high,
+        "identified": True,
+        "at the edge": False,
+    }
+    html = result._repr_html_()
+    assert f"<caption>Fit: {result.ending}; 95% intervals</caption>" in html
+    assert f">{NAME}</td>" in html
+    (axes,) = plot(result).axes
+    assert axes.get_ylabel() == "log-likelihood a step (nats)"
+    with pytest.raises(ValueError, match="the search must not end before its first pass is over"):
+        plot(result._replace(history=[]))
 
 
 def test_large_parameters_are_summed_up_with_a_histogram():

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 import recsim_tf
+from recsim_tf import fitting
 from recsim_tf.fitting.report.validation_page import render
 from recsim_tf.fitting.validation import shuffle_steps, validate
 from recsim_tf.fitting.validation.baselines import Prediction
@@ -198,3 +199,15 @@ def test_wrong_arguments_are_told(logs):
         validate(evolution(), *logs, static={MASS: 1.0})
     with pytest.raises(ValueError, match="num_replicates must be at least 20, got 5"):
         validate(evolution(), *logs, num_replicates=5)
+
+
+def test_a_validation_is_a_frame_a_table_and_a_figure_of_a_notebook(found):
+    frame = found.to_frame()
+    assert list(frame["verdict"]) == verdicts(found)
+    assert frame.loc[0, "value"] == found.predictions["frequency"].gain.value
+    assert frame.loc[3, "standard error"] == found.discrimination.standard_error
+    assert np.isnan(frame.loc[1, "value"])
+    assert found._repr_html_().count("<tr>") == 6
+    labels = [axes.get_xlabel() for axes in fitting.plot(found).axes]
+    assert labels[0] == "predicted click probability"
+    assert labels[-1] == "area under the curve"

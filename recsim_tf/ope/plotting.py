@@ -1,0 +1,87 @@
+"""Plots of policies judged from a log."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from recsim_tf.ope.diagnostics import WeightDiagnostics
+from recsim_tf.ope.results import Estimate, Result, Results
+from recsim_tf.support.plots import new_figure
+from recsim_tf.support.tables import label, number
+
+
+def plot(
+    results: Result | Mapping[str, Result],
+    truth: Estimate | Mapping[str, Estimate] | None = None,
+) -> Any:
+    """A figure of matplotlib: estimates with their intervals below each other, hollow where they
+    are not to be believed, and lines for the log and the truth.
+
+    Args:
+      results: of `evaluate`; or of `compare`, of which those are drawn that `Results.shown` has.
+      truth: of `truth`, where it is known; by name of the policy if the results are.
+
+    Raises:
+      ImportError: if matplotlib is not installed.
+    """
+    named = {"": results} if isinstance(results, Result) else results
+    truths = {"": truth} if truth is None or isinstance(truth, Estimate) else truth
+    shown = Results(named).shown
+    heights = [1.6 + 0.45 * len(named[name]) for name in shown]
+    drawn = new_figure((9, sum(heights)), len(shown))
+    for axes, name in zip(drawn.axes, shown, strict=True):
+        _draw(axes, named[name], truths.get(name))
+        axes.set_title(label(name))
+    return drawn
+
+
+def _draw(axes: Any, result: Result, truth: Estimate | None = None) -> None:
+    rows = list(result.items())
+    shown = [result.logged.interval]
+    shown += [one.interval for one in result.values() if one.verdict.is_believable]
+    shown += [] if truth is None else [truth.interval]
+    margin = 0.25 * np.ptp(shown) or 1.0
+    left, right = np.min(shown) - margin, np.max(shown) + margin
+    # What cannot be believed may be anywhere.
+    axes.set_xlim(left, right)
+    place = {"transform": axes.get_yaxis_transform(), "color": "0.4"}
+    for row, (_, one) in enumerate(rows):
+        believed = one.verdict.is_believable
+        low, high = one.interval
+        axes.errorbar(
+            one.value,
+            row,
+            xerr=[[one.value - low], [high - one.value]],
+            fmt="o",
+            color="C0" if believed else "0.6",
+            markerfacecolor="C0" if believed else "white",
+            capsize=4,
+            linewidth=2 if believed else 1,
+        )
+        if one.value > right:
+            axes.text(
+                0.99, row - 0.2, f"{number(one.value)} \N{RIGHTWARDS ARROW}", ha="right", **place
+            )
+        elif one.value < left:
+            axes.text(0.01, row - 0.2, f"\N{LEFTWARDS ARROW} {number(one.value)}", **place)
+    logged = {"color": "0.35", "linewidth": 1.2, "linestyle": "--"}
+    axes.axvline(result.logged.value, label=f"the log {number(result.logged.value)}", **logged)
+    if truth is not None:
+        label = f"rollouts {number(truth.value)}"
+        axes.axvspan(*truth.interval, color="C2", alpha=0.4, label=label)
+    axes.set_yticks(range(len(rows)), [name for name, _ in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlabel("mean return of a session; hollow: not to be believed")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
+
+
+def draw_shares(axes: Any, weights: WeightDiagnostics) -> None:
+    """Draws the shares of the weight that the heaviest sessions have together."""
+    sessions = np.arange(1, len(weights.shares) + 1)
+    axes.plot(sessions, weights.shares, linewidth=2)
+    axes.axhline(0.5, color="0.35", linewidth=1, linestyle="--")
+    axes.set_xscale("log")
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel("sessions, the heaviest first")
+    axes.set_ylabel("share of all weight")
