@@ -148,17 +148,17 @@ class SweepResult(NamedTuple):
         """
         nothing = IntervalEstimate(np.nan, np.nan, np.nan, "")
         rows = []
-        for found in self.variants:
-            estimate = found.estimate or nothing
+        for result in self.variants:
+            estimate = result.estimate or nothing
             row = {
-                **{name: found.variant.bindings.get(name) for name in self.swept},
-                "trials": found.num_trials,
-                "finished": len(found.finished),
+                **{name: result.variant.bindings.get(name) for name in self.swept},
+                "trials": result.num_trials,
+                "finished": len(result.finished),
                 "return": estimate.value,
                 "interval from": estimate.low,
                 "interval to": estimate.high,
                 "statistic": estimate.method,
-                **{label(name): found.mean(name) for name in self.shown},
+                **{label(name): result.mean(name) for name in self.shown},
             }
             rows.append(row)
         return frame(rows)

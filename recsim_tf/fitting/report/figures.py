@@ -28,18 +28,18 @@ _QUANTITIES = {
 }
 
 
-def plot(found: FitResult | Validation) -> Any:
+def plot(result: FitResult | Validation) -> Any:
     """A figure of matplotlib. Of a fit it has the log-likelihood through the search, and the
     elements of large parameters; of a validation what was predicted beside what was logged.
 
     Args:
-      found: of `fit`, or of `validate`.
+      result: of `fit`, or of `validate`.
 
     Raises:
       ImportError: if matplotlib is not installed.
       ValueError: for a fit whose search ended before its first pass was over.
     """
-    drawings = _of_fit(found) if isinstance(found, FitResult) else _of_validation(found)
+    drawings = _of_fit(result) if isinstance(result, FitResult) else _of_validation(result)
     if not drawings:
         raise ValueError("the search must not end before its first pass is over, to be drawn")
     columns = min(2, len(drawings))
@@ -63,14 +63,14 @@ def _of_fit(result: FitResult) -> list[Drawing]:
     return [curve, *histograms] if result.history else histograms
 
 
-def _of_validation(found: Validation) -> list[Drawing]:
+def _of_validation(validation: Validation) -> list[Drawing]:
     calibrated: list[Drawing] = [
         functools.partial(calibration_plot, calibration=calibration, quantity=label(name))
-        for name, calibration in found.calibrations.items()
+        for name, calibration in validation.calibrations.items()
     ]
-    told = found.discrimination
-    areas = [] if told is None else [functools.partial(area_plot, found=told)]
-    return [*calibrated, *of_predictive(found.alike).values(), *areas]
+    told = validation.discrimination
+    areas = [] if told is None else [functools.partial(area_plot, discrimination=told)]
+    return [*calibrated, *of_predictive(validation.alike).values(), *areas]
 
 
 def of_predictive(check: PredictiveCheck) -> dict[str, Drawing]:
@@ -171,19 +171,19 @@ def histogram_plot(axes: Any, label: str, histogram: Histogram, words: str = "sh
     axes.set_ylabel(words)
 
 
-def areas(found: Discrimination) -> dict[str, float]:
+def areas(discrimination: Discrimination) -> dict[str, float]:
     """Areas under the curve of a classifier, by what it tells apart."""
     return {
-        "log against simulations": found.auc,
-        "one simulation against another": found.auc_null,
-        "log against simulations with twice the odds of a click": found.auc_power,
+        "log against simulations": discrimination.auc,
+        "one simulation against another": discrimination.auc_null,
+        "log against simulations with twice the odds of a click": discrimination.auc_power,
     }
 
 
-def area_plot(axes: Any, found: Discrimination) -> None:
+def area_plot(axes: Any, discrimination: Discrimination) -> None:
     """The areas under the curve, and a band of those of guesses."""
-    values = areas(found)
-    low, high = 0.5 - 2 * found.chance, 0.5 + 2 * found.chance
+    values = areas(discrimination)
+    low, high = 0.5 - 2 * discrimination.chance, 0.5 + 2 * discrimination.chance
     axes.axvspan(low, high, color="grey", alpha=0.25, linewidth=0)
     axes.plot(list(values.values()), range(len(values)), "o")
     axes.set_yticks(range(len(values)), [textwrap.fill(name, 20) for name in values])
