@@ -5,6 +5,7 @@ intervals, and the axes for any other.
 import contextlib
 import itertools
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,19 +48,19 @@ def plot(draw: Callable[..., None], *arguments: Any, size: tuple[float, float] =
     return drawn
 
 
-def write_figure(drawn: Any, path: Path) -> None:
+def write_figure(drawn: Any, path: str | os.PathLike) -> None:
     """Writes a figure as the PNG, PDF or SVG that the name of a path ends in.
 
     Raises:
       ValueError: for another ending.
     """
     _check_ending(path)
-    with whole_file(path) as written:
-        drawn.savefig(written, format=path.suffix[1:], dpi=_DPI)
+    with whole_file(Path(path)) as written:
+        drawn.savefig(written, format=Path(path).suffix[1:], dpi=_DPI)
 
 
 @contextlib.contextmanager
-def figure(path: Path, size: tuple[float, float] = (9, 4.8)) -> Iterator[Any]:
+def figure(path: str | os.PathLike, size: tuple[float, float] = (9, 4.8)) -> Iterator[Any]:
     """Axes whose figure is written at the end, as by `write_figure`; `size` is that of
     `new_figure`.
     """
@@ -69,7 +70,7 @@ def figure(path: Path, size: tuple[float, float] = (9, 4.8)) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def figures(
-    path: Path, size: tuple[float, float], rows: int, columns: int
+    path: str | os.PathLike, size: tuple[float, float], rows: int, columns: int
 ) -> Iterator[Sequence[Any]]:
     """As `figure`, with axes in rows and columns, of which the first row comes first."""
     _check_ending(path)
@@ -78,8 +79,8 @@ def figures(
     write_figure(drawn, path)
 
 
-def _check_ending(path: Path) -> None:
-    if path.suffix not in _ENDINGS:
+def _check_ending(path: str | os.PathLike) -> None:
+    if Path(path).suffix not in _ENDINGS:
         raise ValueError(f"the name of a plot must end in {', '.join(_ENDINGS)}, got {path}")
 
 
