@@ -16,6 +16,7 @@ from recsim_tf import logs, ope, policies, registry  # noqa: F401
 from recsim_tf.conversations import elicitation  # noqa: F401
 from recsim_tf.conversations import logs as conversation_logs  # noqa: F401
 from recsim_tf.experiment.commands import fit, validate  # noqa: F401
+from recsim_tf.experiment.commands import ope as _ope  # noqa: F401
 from recsim_tf.experiment.gin.binding_errors import reading
 from recsim_tf.experiment.gin.bindings import bound_value, statements
 from recsim_tf.experiment.gin.config_files import PACKAGED, find_config
