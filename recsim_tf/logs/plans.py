@@ -20,11 +20,10 @@ class SessionPlan:
     """How simulated sessions follow those of a log, so that their returns can be compared.
 
     Each simulated session follows a session of the log. Its user begins with the initial draws that
-    the log has, and the others are drawn. Its candidates are the log's, where a table
-    of them was read, see `Logged`. It
-    ends where the log would have cut it, see `Cuts`, if the user stays until then. A log that does
-    not say who left is not cut before its longest session, unless nobody can leave in the model:
-    then each session has its logged length.
+    the log has, and the others are drawn. Its candidates are the log's, where a table of them was
+    read, see `Logged`. It ends where the log would have cut it, see `Cuts`, if the user stays until
+    then. A log that does not say who left is not cut before its longest session, unless nobody can
+    leave in the model: then each session has its logged length.
 
     Args:
       simulator: the model of the users.

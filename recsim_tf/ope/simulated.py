@@ -66,7 +66,8 @@ class Simulations:
             draws = getattr(model, "draws", None)
             self._draws = draws(_NUM_DRAWS, seed) if callable(draws) else draws
         self._plan = SessionPlan(simulator, log, num_sessions, seed)
-        self._few = SessionPlan(simulator, log, max(num_sessions // _NUM_DRAWS, 2), seed)
+        few = max(num_sessions // _NUM_DRAWS, 2)
+        self._few = SessionPlan(simulator, log, few, seed) if self._draws else self._plan
         self._logging, self._seed, self._gamma = logging, seed, gamma
 
     def of(self, policy: Policy) -> "Simulated":
