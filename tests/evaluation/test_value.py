@@ -1,0 +1,23 @@
+"""What a policy earns in a model, in sessions that end where those of a log do."""
+
+import numpy as np
+
+from recsim_tf import evaluation
+from recsim_tf.logs.plans import SessionPlan
+from recsim_tf.policies import random_policy
+from tests.fitting.checks.test_predictive import visits_until_a_date
+
+
+def test_what_comes_after_the_day_on_which_a_log_ends_earns_nothing():
+    """The log is of the model and the policy, so their visits and returns are alike."""
+    simulator, log, last_day = visits_until_a_date(0)
+    plan = SessionPlan(simulator, log, 3000)
+    np.testing.assert_allclose(plan.ends.last_day, np.tile(last_day, 10), rtol=1e-5)
+    options = {"seed": 1, "start": plan.start}
+    policy = random_policy(simulator)
+    sizes = len(plan.row), plan.num_steps
+    cut = evaluation.value(plan.simulator, policy, *sizes, **options, ends=plan.ends)
+    whole = evaluation.value(plan.simulator, policy, *sizes, **options)
+    gap = evaluation.Mean.of(plan.by_session(cut) - log.earned.sum((1, 2)))
+    assert abs(gap.value) < 4 * gap.standard_error
+    assert cut.mean() < 0.8 * whole.mean()
