@@ -18,6 +18,7 @@ from tests.properties.readers.reading import SUBJECTS
 
 # Names in `__all__` that read nothing: records, options, and what is made of a log or a catalogue.
 NO_READERS = {"Labels", "LogStream", "SlateLogProbs", "TableVisits", "trained_weights"}
+NO_READERS |= {"Logged", "logged_users", "with_logged_candidates"}
 NO_READERS |= {"movielens_items", "movielens_users", "simulated_log"}
 NO_READERS |= {"open_bandit_log", "to_minari", "to_obp", "to_rlds"}
 # Their import names the subjects of their properties.
