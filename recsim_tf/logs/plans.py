@@ -1,6 +1,7 @@
 """Simulated sessions that follow those of a log."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +14,7 @@ from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.log import Log, Sessions
 from recsim_tf.logs.logged_documents import Logged, name_beside_log, with_logged_candidates
 from recsim_tf.logs.logged_users import logged_users
-from recsim_tf.logs.trajectories import by_field
+from recsim_tf.logs.trajectories import by_field, from_rollout
 
 
 class SessionPlan:
@@ -66,6 +67,16 @@ class SessionPlan:
         if self.simulator is self._model:
             return dict(draws)
         return {name_beside_log(name): values for name, values in draws.items()}
+
+    def log(self, policy: Any, seed: int = 0) -> Log:
+        """A log of the sessions under a policy, with what it saw and its probabilities, where it is
+        a `StochasticPolicy`.
+        """
+        number = len(self.row)
+        state = self.start(self.simulator, number, random.as_seed(seed))
+        trajectory = self.simulator.rollout(policy, number, self.num_steps, seed, state=state)
+        log = from_rollout(trajectory, self.simulator, policy)
+        return log.cut(np.minimum(log.length, self.ends.last))
 
     def by_session(self, values: np.ndarray) -> np.ndarray:
         """Values [B] of simulated sessions as means over the copies of each session of the log."""

@@ -74,6 +74,16 @@ def from_trajectory(
     return _with_probabilities(log.check(), logging)
 
 
+def from_rollout(trajectory: Trajectory, simulator: Simulator, logging: Any) -> Log:
+    """The log of sessions that may have begun with a state, so that it does not have the users'
+    initial draws; arguments are those of `from_trajectory`.
+    """
+    log = _of_draws(trajectory, False)._replace(initial=())
+    log = _with_rewards(log, trajectory, None)
+    log = log._replace(observation=_by_session(_observed(simulator, trajectory), log.length))
+    return _with_probabilities(log.check(), logging)
+
+
 def _of_draws(trajectory: Trajectory, shared: bool) -> Log:
     """The documents shown and all draws of the users."""
     transitions, draws = trajectory.transitions, trajectory.transitions.draws

@@ -3,17 +3,24 @@
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow_probability as tfp
 
-# Above it the mean of so heavy-tailed weights converges too slowly (Vehtari et al. 2024).
+# Above it the mean of so heavy-tailed weights converges too slowly; it is smaller for few sessions
+# (Vehtari et al. 2024).
 HIGHEST_K = 0.7
 FEWEST = 25  # sessions, also effective ones
+# For products of weights over steps: with less the intervals hold too rarely, and miss from below
+# (benchmarks/verdicts.py).
+FEWEST_OF_PRODUCTS, HIGHEST_K_OF_PRODUCTS = 200, 0.5
+# Sessions that carry what a gain is made of: with fewer its interval holds too rarely.
+_FEWEST_THAT_EARN = 30
 _FEWEST_OF_TAIL = 5
-# Standard errors of the mean weight from 1, beyond which propensities are wrong.
-_ERRORS = 3.0
+# The probability to accuse right propensities, over all steps and positions.
+_FALSE_ALARM = 0.0027
 _WIDE = 0.2
 _ROUNDING = 1e-5
-# The word for a difference that a model tells, which is off.
-WITH_CARE = "with care"
+BELIEVABLE, WIDE, WITH_CARE = "believable", "wide", "with care"
+NOT_BELIEVABLE, CANNOT_TELL = "not believable", "cannot tell"
 
 
 class WeightDiagnostics(NamedTuple):
@@ -26,10 +33,14 @@ class WeightDiagnostics(NamedTuple):
     largest_share: float  # of all weight, of one session
     sessions_of_half: int  # the fewest sessions that carry half of the weight
     shares: np.ndarray  # float64 [S], of all weight, of the heaviest sessions together
+    num_steps: int  # T, whose weights are multiplied
+    # mean weight, its standard error and step, where it is so far from 1 that propensities are
+    # wrong; () where no step and position is
+    wrong: tuple = ()
 
     @classmethod
-    def of(cls, weights: np.ndarray) -> "WeightDiagnostics":
-        """Of weights [S, M], at several steps and positions."""
+    def of(cls, weights: np.ndarray, num_steps: int = 1) -> "WeightDiagnostics":
+        """Of weights [S, T J], at several steps and positions."""
         weights = np.asarray(weights, np.float64)
         squares = np.maximum((weights**2).sum(0), np.finfo(np.float64).tiny)
         sizes = weights.sum(0) ** 2 / squares
@@ -45,39 +56,96 @@ class WeightDiagnostics(NamedTuple):
             largest_share=float(shares[0]),
             sessions_of_half=int(np.searchsorted(shares, 0.5)) + 1,
             shares=shares,
+            num_steps=num_steps,
+            wrong=_wrong_mean(weights, num_steps),
         )
 
     def figures(self) -> dict[str, float]:
         """All but the shares."""
         return {name: value for name, value in self._asdict().items() if name != "shares"}
 
-    def heaviness(self, num_sessions: int) -> str:
+    @property
+    def highest_k(self) -> float:
+        """The largest k-hat with which the mean of so many sessions can be believed."""
+        return min(HIGHEST_K, 1 - 1 / np.log10(max(len(self.shares), 11)))
+
+    def heaviness(self) -> str:
         """Why too few of the sessions count; "" if enough do."""
         if self.mean == 0:
             return "the policy would have shown the slates of no logged session"
-        if self.effective_sample_size < FEWEST or self.pareto_k > HIGHEST_K:
-            k = "" if np.isnan(self.pareto_k) else f" (k-hat {self.pareto_k:.1f})"
-            carry = "carries" if self.sessions_of_half == 1 else "carry"
-            half = f"{self.sessions_of_half} of {num_sessions:,} sessions {carry} half"
-            return f"{half} of the weight{k}"
+        if self.effective_sample_size < FEWEST or self.pareto_k > self.highest_k:
+            return self._half
         return ""
+
+    @property
+    def _half(self) -> str:
+        k = "" if np.isnan(self.pareto_k) else f" (k-hat {self.pareto_k:.1f})"
+        carry = "carries" if self.sessions_of_half == 1 else "carry"
+        half = f"{self.sessions_of_half} of {len(self.shares):,} sessions {carry} half"
+        return f"{half} of the weight{k}"
+
+    def care(self) -> str:
+        """Why the interval of products of weights may hold too rarely; "" if it does not."""
+        if self.num_steps == 1 or (
+            self.effective_sample_size >= FEWEST_OF_PRODUCTS
+            and not self.pareto_k > HIGHEST_K_OF_PRODUCTS
+        ):
+            return ""
+        return f"{self._half}, and in sessions of several steps such intervals are too narrow"
 
     def bias(self) -> str:
         """Why the weights do not lead from one policy to the other; "" if they do."""
-        off = self.mean - 1
-        if abs(off) > _ERRORS * self.mean_error + _ROUNDING:
-            never = f" or {-off:.0%} of the policy's slates were never logged" if off < 0 else ""
-            return (
-                f"the mean weight is {self.mean:.2f} \N{PLUS-MINUS SIGN} {self.mean_error:.2f}, so"
-                f" the propensities are wrong{never}"
-            )
+        if not self.wrong:
+            return ""
+        mean, error, step = self.wrong
+        off = mean - 1
+        never = f" or {-off:.0%} of the policy's slates were never logged" if off < 0 else ""
+        where = f" at step {step}" if self.num_steps > 1 else ""
+        return (
+            f"the mean weight{where} is {mean:.2f} \N{PLUS-MINUS SIGN} {error:.2f}, so the"
+            f" propensities are wrong{never}"
+        )
+
+
+def _wrong_mean(weights: np.ndarray, num_steps: int) -> tuple:
+    """The mean weight that is the most standard errors from 1, with its error and its step, if it
+    is too far for noise at one of so many places (Bonferroni). A mean of heavy-tailed weights is
+    mostly below 1 and says nothing, so it is left out. () if there is none.
+    """
+    means = weights.mean(0)
+    errors = weights.std(0, ddof=1) / np.sqrt(len(weights))
+    off = np.abs(means - 1) - _ROUNDING
+    z_scores = np.where(off > 0, off / np.maximum(errors, np.finfo(np.float64).tiny), 0.0)
+    bound = float(_NORMAL.quantile(1 - _FALSE_ALARM / 2 / weights.shape[1]))
+    for place in np.argsort(-z_scores):
+        if not z_scores[place] > bound:
+            return ()
+        if not pareto_k(weights[:, place]) > HIGHEST_K_OF_PRODUCTS:
+            step = int(place) // (weights.shape[1] // num_steps)
+            return float(means[place]), float(errors[place]), step
+    return ()
+
+
+_NORMAL = tfp.distributions.Normal(np.float64(0), np.float64(1))
+
+
+def few_that_earn(sessions: np.ndarray) -> str:
+    """Why a mean of session values [S] rests on few of them; "" if it does not."""
+    sizes = np.abs(sessions)
+    squares = (sizes**2).sum()
+    number = sizes.sum() ** 2 / squares if squares else 0.0
+    if number >= _FEWEST_THAT_EARN:
         return ""
+    return f"what {number:.0f} of {len(sessions):,} sessions earned decides"
 
 
 class Verdict(NamedTuple):
     """Whether an estimate is to be believed, and why not."""
 
-    word: str  # "believable", "with care", "wide" or "not believable"
+    # "believable": the 95 % intervals of value and gain hold in at least 92 % of logs, and "wide":
+    # so do these. "with care": it is not known whether they do. "not believable": a fault is seen.
+    # "cannot tell": nothing says how far the estimate is off. "logged": the log's own mean.
+    word: str
     reason: str = ""
 
     def __str__(self) -> str:
@@ -85,25 +153,25 @@ class Verdict(NamedTuple):
 
     @property
     def is_believable(self) -> bool:
-        """Whether the interval means what it says, be it wide or not."""
-        return self.word != "not believable"
+        """Whether the interval means what it says, as far as is seen, be it wide or not."""
+        return self.word not in (NOT_BELIEVABLE, CANNOT_TELL)
 
-    def with_care(self, off: str) -> "Verdict":
-        """Of a difference that a model tells, which is seen to be off."""
-        reason = f"{off}, and its difference of both policies may be, which no interval tells"
-        if self.reason:
-            return Verdict(self.word, f"{self.reason}; {reason}")
-        return Verdict(WITH_CARE, reason)
+    def with_care(self, *reasons: str) -> "Verdict":
+        """The verdict "with care" for the reasons that are not "", if there is one and no fault."""
+        given = [reason for reason in reasons if reason]
+        if not given or not self.is_believable:
+            return self
+        return Verdict(WITH_CARE, "; ".join(given))
 
     @classmethod
     def of(cls, value: float, half_width: float, *faults: str) -> "Verdict":
         """The first of the faults, or how wide the interval is."""
         for fault in filter(None, faults):
-            return cls("not believable", fault)
+            return cls(NOT_BELIEVABLE, fault)
         if not half_width <= _WIDE * abs(value):
             part = half_width / abs(value) if value else np.inf
-            return cls("wide", f"the interval is the estimate \N{PLUS-MINUS SIGN} {part:.0%}")
-        return cls("believable")
+            return cls(WIDE, f"the interval is the estimate \N{PLUS-MINUS SIGN} {part:.0%}")
+        return cls(BELIEVABLE)
 
 
 def pareto_k(weights: np.ndarray) -> float:

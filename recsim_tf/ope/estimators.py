@@ -75,6 +75,20 @@ class Estimator:
         """Whether it needs probabilities."""
         return self.model in ("none", "baseline")
 
+    @property
+    def assumptions(self) -> int:
+        """How much it assumes: 0 for nothing about the users, 3 for a model that is right."""
+        if not self.is_weighted:
+            return 3
+        reads = {"slate": 0, "set": 1, "prefix": 1}.get(str(self.reads), 2)
+        steps = {"decision": 0, "trajectory": 0, "step": 2}.get(str(self.steps), 1)
+        return max(reads, steps)
+
+    @property
+    def reads_all_steps(self) -> bool:
+        """Whether weights are products over the steps, which does not assume who is there."""
+        return self.steps in ("decision", "trajectory")
+
 
 _RAW = {
     "ips": Estimator(),
@@ -147,7 +161,7 @@ def terms(
     if now.shape.rank == 2:
         now, reward = now[..., tf.newaxis], tf.reduce_sum(reward, axis=2, keepdims=True)
     before, until = _products(
-        now[..., 0] if estimator.reads == "set" else tf.convert_to_tensor(read["slate"]),
+        now[..., 0] if estimator.reads == "set" else _of_slates(read, now),
         read.get(str(estimator.steps)),
     )
     weights = tf.ones_like(before) * until if estimator.steps == "trajectory" else before * now
@@ -196,6 +210,11 @@ def _products_by_step(weights: tf.Tensor, cells: tf.Tensor | None) -> tuple[tf.T
     by_step = tuple(tf.transpose(leaf) for leaf in (weights, cells) if leaf is not None)
     nothing_yet = tf.ones_like(weights[:, 0])
     return tf.scan(of_step, by_step, (nothing_yet, nothing_yet))
+
+
+def _of_slates(read: Mapping[str, tf.Tensor], now: tf.Tensor) -> tf.Tensor:
+    """The weights of slates [S, T], which sessions of one step need not have."""
+    return tf.convert_to_tensor(read["slate"]) if "slate" in read else tf.ones_like(now[..., 0])
 
 
 def _flat(leaf: tf.Tensor) -> tf.Tensor:

@@ -1,5 +1,6 @@
 """What a policy would have earned, judged from the sessions of another one."""
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from recsim_tf.core.base.validation import (
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.densities import missing_support
 from recsim_tf.logs.log import Sessions
-from recsim_tf.ope.diagnostics import Verdict
+from recsim_tf.ope.diagnostics import Verdict, few_that_earn
 from recsim_tf.ope.estimators import PRESETS, Estimator, Values
 from recsim_tf.ope.logged_policy import LoggedPolicy
 from recsim_tf.ope.results import Estimate, Result, Results
@@ -160,7 +161,16 @@ class Judged:
         """All sessions."""
         check_numbers(FRACTION, gamma=self.gamma)
         weighted = [one for one in self.estimators.values() if one.is_weighted]
-        return gather(self.policy, self.log, weighted, self.gamma, self.logging, self.seed)
+
+        def read(estimators: Sequence[Estimator]) -> Sample:
+            return gather(self.policy, self.log, estimators, self.gamma, self.logging, self.seed)
+
+        if len(weighted) < len(self.estimators):
+            # Weights check models, where the log and both policies have probabilities. A policy
+            # that is not for this log can raise anything, and is refused later.
+            with contextlib.suppress(Exception):
+                return read([*weighted, Estimator()])
+        return read(weighted)
 
     @functools.cached_property
     def _simulated(self) -> Simulated:
@@ -205,22 +215,32 @@ class Judged:
             sample.weights(dataclasses.replace(estimator, weights=weights))
             for weights in (estimator.weights, Weights())
         )
+        # Means over cells of sessions are noisy, which the error of a mean weight does not hold.
+        bias = "" if callable(estimator.steps) else unbent.bias()
+        sessions = sample.session_values(estimator, values)
         estimate = Estimate.of_sessions(
-            sample.session_values(estimator, values),
+            sessions,
             level,
-            used.heaviness(len(sample.reward)),
+            used.heaviness(),
             self._never_logged(sample),
-            unbent.bias(),
+            bias,
             sample.contradiction(estimator),
             users=sample.users,
         )
-        verdict, cut = estimate.verdict, 1 - used.mean / (max(unbent.mean, used.mean) or 1)
-        if verdict.is_believable and cut > _CUT:
-            verdict = Verdict(verdict.word, f"{cut:.0%} of the weight is bent away, a bias")
-        if isinstance(self.logging, LoggedPolicy) and not _has_probabilities(self.log):
-            told = [verdict.reason] if verdict.reason else []
-            verdict = Verdict(verdict.word, "; ".join([*told, "propensities estimated"]))
-        return estimate._replace(verdict=verdict, weights=used).beyond(sample.returns, level)
+        cut = 1 - used.mean / (max(unbent.mean, used.mean) or 1)
+        is_estimated = isinstance(self.logging, LoggedPolicy) and not _has_probabilities(self.log)
+        earned = sample.terms(estimator).session_values(normalize=False).numpy()
+        verdict = estimate.verdict.with_care(
+            used.care() if estimator.reads_all_steps else "",
+            sample.untested(estimator),
+            few_that_earn(earned),
+            f"{cut:.0%} of the weight is bent away, a bias" if cut > _CUT else "",
+            "propensities estimated" if is_estimated else "",
+        )
+        estimate = estimate._replace(
+            verdict=verdict, weights=used, assumptions=estimator.assumptions
+        )
+        return estimate.beyond(sample.returns, level)
 
     def of_rows(self, rows: Any) -> Sample:
         """The sample of some sessions: positions, or a slice."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from recsim_tf.ope import plotting
-from recsim_tf.ope.diagnostics import FEWEST, HIGHEST_K
+from recsim_tf.ope.diagnostics import FEWEST
 from recsim_tf.ope.results import Estimate, Gain, Result, Results, between
 from recsim_tf.support.files import write_text
 from recsim_tf.support.pages import Chart, Note, Part, Section, Table, page
@@ -170,7 +170,7 @@ def _checks(result: Result) -> list[Part]:
     if weights is None:
         return [Note("The log has no propensities, so no session can be weighted.")]
     if weights.mean == 0:
-        return [Note(f"{weights.heaviness(len(weights.shares)).capitalize()}.")]
+        return [Note(f"{weights.heaviness().capitalize()}.")]
     checks = (
         (
             "mean weight",
@@ -189,8 +189,8 @@ def _checks(result: Result) -> list[Part]:
         (
             "tail of the weights (k-hat)",
             number(weights.pareto_k),
-            f"at most {HIGHEST_K}",
-            not weights.pareto_k > HIGHEST_K,
+            f"at most {weights.highest_k:.2f}",
+            not weights.pareto_k > weights.highest_k,
             "The interval is too narrow.",
         ),
     )
@@ -208,7 +208,7 @@ def _checks(result: Result) -> list[Part]:
         f"{weights.sessions_of_half:,} of {len(weights.shares):,} sessions carry half the weight."
     )
     note = half
-    if not weights.heaviness(len(weights.shares)):
+    if not weights.heaviness():
         note = (
             f"{half} As far as the log can tell, what a position earns depends on its"
             f" {result.reading}."

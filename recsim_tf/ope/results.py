@@ -15,6 +15,10 @@ from recsim_tf.support.tables import frame, gained, number, per_cent, text_table
 _MOST = 10
 
 
+# Standard errors that estimates may differ by.
+_ERRORS = 2.0
+
+
 class Gain(NamedTuple):
     """What a policy earns beyond the log's mean return, or beyond another policy, in units of
     reward.
@@ -54,6 +58,7 @@ class Estimate(NamedTuple):
     draws: Any = ()
     weights: WeightDiagnostics | None = None  # None without weights
     users: Any = ()  # int [S], whose sessions they are, () where each has a user of its own
+    assumptions: int = 0  # see `Estimator.assumptions`
 
     @classmethod
     def of(cls, mean: Mean, level: float, *faults: str) -> "Estimate":
@@ -117,17 +122,39 @@ class Result(dict[str, Estimate]):
 
     @property
     def best(self) -> str | None:
-        """The estimator to read: of those that are believed, if possible without care, the one of
-        the narrowest gain; None if there is none.
+        """The estimator to read: of those that are believed, if possible without care, the one that
+        assumes the least. One that assumes more takes its place where its gain has a narrower
+        interval, and where the log tests what it assumes: both gains are alike, and their
+        difference is known well enough to see one of the size of the gain. None if there is none.
         """
+        believed = [name for name, estimate in self.items() if estimate.verdict.is_believable]
+        sure = [name for name in believed if self[name].verdict.word != WITH_CARE]
+        if not believed:
+            return None
+        best, *others = sorted(sure or believed, key=self._preference)
+        for name in others:
+            narrower = self._width(name) < self._width(best)
+            if narrower and (
+                self[name].assumptions == self[best].assumptions or self._agrees(name, best)
+            ):
+                best = name
+        return best
 
-        def rank(name: str) -> tuple[bool, float]:
-            gain, verdict = self[name].gain, self[name].verdict
-            width = np.inf if gain is None else gain.interval[1] - gain.interval[0]
-            return verdict.word == WITH_CARE, width
+    def _preference(self, name: str) -> tuple[int, float]:
+        return self[name].assumptions, self._width(name)
 
-        believed = [name for name, one in self.items() if one.verdict.is_believable]
-        return min(believed, key=rank) if believed else None
+    def _width(self, name: str) -> float:
+        gain = self[name].gain
+        return np.inf if gain is None else gain.interval[1] - gain.interval[0]
+
+    def _agrees(self, name: str, other: str) -> bool:
+        """Whether two estimates are alike, and would be seen to differ by the gain."""
+        estimate, weaker = self[name], self[other]
+        if len(estimate.sessions) != len(weaker.sessions) or weaker.gain is None:
+            return False
+        gap = mean_of(estimate.sessions - weaker.sessions, weaker.users)
+        bound = _ERRORS * gap.standard_error
+        return abs(gap.value) <= bound <= abs(weaker.gain.value)
 
     def rows(self) -> list[dict[str, str]]:
         """A table of the log and the estimates. Those that are not to be believed are in brackets

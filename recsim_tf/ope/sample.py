@@ -53,7 +53,7 @@ class Sample(NamedTuple):
 
     def weights(self, estimator: Estimator) -> WeightDiagnostics:
         """Diagnostics of the weights of rewards."""
-        return WeightDiagnostics.of(self.terms(estimator).weights.numpy())
+        return WeightDiagnostics.of(self.terms(estimator).weights.numpy(), self.num_steps)
 
     def reading(self, normalize: bool = True) -> str:
         """What rewards may be taken to depend on: the strongest assumption of slate, prefix and
@@ -70,11 +70,14 @@ class Sample(NamedTuple):
 
     def contradiction(self, estimator: Estimator) -> str:
         """Why the log contradicts what an estimator reads; "" if it does not."""
-        estimator = dataclasses.replace(estimator, model="none")
+        # The assumption is the same with weights that are normalised, which tell of it more surely.
+        estimator = dataclasses.replace(estimator, model="none", normalize=True)
         others = [
             dataclasses.replace(estimator, reads=reads)
             for reads in _WEAKER.get(str(estimator.reads), ("slate",))
         ]
+        if not estimator.reads_all_steps and self._tells_of_steps:
+            others.append(dataclasses.replace(estimator, steps="decision"))
         known = [other for other in others if not self.lacks(other)]
         # A log with probabilities of slates alone has nothing to compare with.
         own = self.session_values(estimator) if known else np.zeros(0)
@@ -85,16 +88,38 @@ class Sample(NamedTuple):
             if abs(gap.value) > _ERRORS * gap.standard_error + 1e-9 * abs(own.mean()):
                 part = gap.value / weaker.mean() if weaker.mean() else np.inf
                 what = getattr(estimator.reads, "__name__", estimator.reads)
-                assumed = "are sums" if what == "linear" else f"depend on the {what} alone"
+                assumed = f"rewards depend on the {what} alone"
+                beside = f"the {other.reads}"
+                if what == "linear":
+                    assumed = "rewards are sums"
+                if other.steps != estimator.steps:
+                    assumed, beside = "policies do not change who is there", "products over steps"
                 return (
-                    f"the log contradicts that rewards {assumed}: {part:+.0%} against the"
-                    f" {other.reads}, {abs(gap.value) / gap.standard_error:.1f} standard errors"
+                    f"the log contradicts that {assumed}: {part:+.0%} against {beside},"
+                    f" {abs(gap.value) / gap.standard_error:.1f} standard errors"
                 )
         return ""
 
+    @property
+    def _tells_of_steps(self) -> bool:
+        """Whether products of weights over steps are good enough to test an estimator without."""
+        return self.num_steps > 1 and not (
+            self.lacks(Estimator())
+            or self.weights(Estimator()).heaviness()
+            or self.weights(Estimator()).care()
+        )
+
+    def untested(self, estimator: Estimator) -> str:
+        """Which assumption about steps the log cannot test; "" for none."""
+        if estimator.reads_all_steps or self.num_steps == 1 or self._tells_of_steps:
+            return ""
+        return "the log cannot tell whether policies change who is there"
+
     def lacks(self, estimator: Estimator) -> str:
         """What the log lacks for an estimator, in words; "" for nothing."""
-        for reads in ("slate", estimator.reads):
+        # Sessions of one step have no weights of earlier slates.
+        needed = ("slate", estimator.reads) if self.num_steps > 1 else (estimator.reads,)
+        for reads in needed:
             if reads in SlateLogProbs._fields and reads not in self.read:
                 return f"probabilities of the {reads}, in the log and of the policy"
         if str(estimator.reads) not in self.read:

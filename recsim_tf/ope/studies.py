@@ -9,6 +9,7 @@ import numpy as np
 
 from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.logs.log import Log
 from recsim_tf.logs.trajectories import from_trajectory
 from recsim_tf.ope.estimators import Estimator
 from recsim_tf.ope.evaluation import Judged, chosen_estimators
@@ -127,18 +128,27 @@ def study(
     log = from_trajectory(
         trajectory, simulator, logging=logging, reward_by_position=reward_by_position
     )
-    simulations = functools.cache(
-        lambda: Simulations(model, logging, log, _NUM_SIMULATED, seed + 2, 1.0)
-    )
-    judged = Judged(policy, log, chosen, model, logging, q, 1.0, seed + 2, simulations)
+    needs_model = any(estimator.model != "none" for estimator in chosen.values())
+
+    def judged_in(log: Log) -> Judged:
+        simulations = functools.cache(
+            lambda: Simulations(model, logging, log, _NUM_SIMULATED, seed + 2, 1.0)
+        )
+        return Judged(policy, log, chosen, model, logging, q, 1.0, seed + 2, simulations)
+
+    judged = judged_in(log)
     expected = truth(simulator, policy, num_steps, num_truth, seed + 1).value
     rows, readings = [], {}
     for size in log_sizes:
         parts = [slice(start * size, (start + 1) * size) for start in range(num_logs)]
+        # A model is simulated, and values are fitted, beside each log alone.
+        own = [(judged_in(log.take(part)), slice(None)) for part in parts if needs_model]
+        logs = own or [(judged, part) for part in parts]
         for name, estimator in chosen.items():
-            found = [judged.estimate(name, estimator, _LEVEL, part) for part in parts]
-            values = np.array([one.value for one in found]) / expected - 1
-            low, high = np.array([one.interval for one in found]).T
+            estimates = [each.estimate(name, estimator, _LEVEL, part) for each, part in logs]
+            values = np.array([estimate.value for estimate in estimates]) / expected - 1
+            low, high = np.array([estimate.interval for estimate in estimates]).T
+            believed = [estimate.verdict.is_believable for estimate in estimates]
             rows.append(
                 StudyRow(
                     name,
@@ -147,9 +157,9 @@ def study(
                     float(values.std(ddof=1) / np.sqrt(num_logs)),
                     float(np.sqrt((values**2).mean())),
                     float(((low <= expected) & (expected <= high)).mean()),
-                    float(np.mean([one.verdict.is_believable for one in found])),
+                    float(np.mean(believed)),
                 )
             )
         accepted = [judged.of_rows(part).reading() for part in parts]
-        readings[size] = {one: accepted.count(one) / num_logs for one in set(accepted)}
+        readings[size] = {name: accepted.count(name) / num_logs for name in set(accepted)}
     return Study(rows, expected, float(judged.sample.returns.mean()), readings)

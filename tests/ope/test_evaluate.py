@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recsim_tf import ope
+from recsim_tf import logs, ope
 from recsim_tf.logs.densities import densities
 from recsim_tf.ope.evaluation import Judged, chosen_estimators
 from recsim_tf.policies import Deterministic, random_policy
@@ -165,3 +165,38 @@ RECURRING = np.repeat([0.5, 6.0, 7.0, 16.0, 20.0], [900, 25, 25, 25, 25])
 )
 def test_weights_without_a_tail_have_no_k_hat(weights):
     assert np.isnan(ope.pareto_k(np.asarray(weights)))
+
+
+def test_wrong_probabilities_at_one_step_are_found_among_many():
+    log = log_of_clicks(num_sessions=2000, num_steps=5)
+    wrong = log.propensity.slate.copy()
+    wrong[:, 1] -= np.log(1.3)
+    log = log._replace(propensity=logs.SlateLogProbs(slate=wrong))
+    for name, estimate in ope.evaluate(near(1.1), log, ("ips", "snips")).items():
+        assert estimate.verdict.word == "not believable", name
+        assert "the mean weight at step " in estimate.verdict.reason
+        assert "the propensities are wrong" in estimate.verdict.reason
+
+
+def test_a_heavy_tail_accuses_nobody():
+    """The mean of few heavy weights is below 1, also with right propensities."""
+    log = log_of_clicks(num_sessions=1000, num_steps=8)
+    reason = ope.evaluate(near(4.0), log)["snips"].verdict.reason
+    assert "carry half of the weight" in reason
+    assert "propensities are wrong" not in reason
+
+
+def test_few_clicks_are_read_with_care():
+    log = log_of_clicks(num_sessions=1000)
+    rare = log._replace(reward=np.where(np.arange(1000)[:, None, None] < 20, log.reward, 0))
+    verdict = ope.evaluate(near(1.2), rare)["snips"].verdict
+    assert verdict.word == "with care"
+    assert "of 1,000 sessions earned decides" in verdict.reason
+
+
+def test_positions_need_no_probabilities_of_slates_in_sessions_of_one_step():
+    log = log_of_clicks()
+    known = ope.evaluate(near(2.0), log, ("sniips",))["sniips"]
+    positions = logs.SlateLogProbs(position=log.propensity.position)
+    alone = ope.evaluate(near(2.0), log._replace(propensity=positions), ("sniips",))["sniips"]
+    assert alone.value == pytest.approx(known.value)

@@ -24,7 +24,7 @@ def test_the_policy_that_logged_is_found_and_the_verdict_says_that_it_is_estimat
     known = ope.evaluate(near(2.0), log)["snips"]
     estimated = ope.evaluate(near(2.0), unknown, logging=fitted)["snips"]
     assert estimated.value == pytest.approx(known.value, rel=0.03)
-    assert str(estimated.verdict) == "believable: propensities estimated"
+    assert str(estimated.verdict) == "with care: propensities estimated"
     # Those of the log go first.
     assert ope.evaluate(near(2.0), log, logging=fitted)["snips"].verdict == known.verdict
 
@@ -45,7 +45,6 @@ def test_a_wrong_form_is_caught_by_the_mean_weight():
     fitted = ope.fit_logging(unknown, lambda seen: tf.sin(50 * distance(seen)))
     reason = ope.evaluate(near(1.0), unknown, logging=fitted)["snips"].verdict.reason
     assert "the propensities are wrong" in reason
-    assert reason.endswith("; propensities estimated")
 
 
 def test_logs_that_tell_nothing_of_their_policy_are_refused():

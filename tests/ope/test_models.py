@@ -101,13 +101,15 @@ def test_calibration_takes_out_what_a_wrong_model_gets_wrong():
     result = ope.evaluate(TARGET, log, ["simulated", "calibrated"], model=WRONG, logging=near(1.0))
     wrong, mended = result["simulated"], result["calibrated"]
     assert "off on the logging policy itself: read calibrated" in str(wrong.verdict)
-    # No interval holds what is wrong with the difference, so another estimate is read first.
+    # Weights say how far the difference may be off, and another estimate is read first.
     assert mended.verdict.word == "with care"
+    assert mended.verdict.reason.startswith("the model is ")
     snips = ope.evaluate(TARGET, log, ["snips", "calibrated"], model=WRONG, logging=near(1.0))
     assert snips.best == "snips"
     assert abs(mended.value - truth().value) < 0.2 * abs(wrong.value - truth().value)
     right = ope.evaluate(TARGET, log, ["simulated"], model=CLICKS, logging=near(1.0))["simulated"]
-    assert right.verdict == ope.Verdict("believable")
+    assert right.verdict.word == "with care"
+    assert right.verdict.reason == "the error of a model that is given is not known"
     assert abs(right.value - truth().value) <= 4 * right.standard_error
 
 
@@ -157,7 +159,7 @@ def test_an_interval_holds_what_the_fit_leaves_open():
     # The derivative of the click rate in the mass is about -p (1 - p).
     slope = plain.value * (1 - plain.value) * 0.5
     assert unsure.standard_error == pytest.approx(slope, rel=0.5)
-    assert plain.verdict.word == "unchecked"
+    assert plain.verdict.word == "cannot tell"
 
 
 def test_the_variance_between_draws_has_no_noise_of_sessions():
@@ -198,3 +200,44 @@ def test_what_models_cannot_do_is_said_in_one_line():
         ),
     ):
         assert_refused(call, message)
+
+
+class Unmoved(type(CLICKS.users)):
+    """Users who take what is close as they take what is far."""
+
+    def response(self, state, slate):
+        choice = recsim_tf.choice.MultinomialLogit(self.no_click_mass)
+        return choice(tf.zeros_like(slate.documents), slate.mask)
+
+
+def test_a_model_that_meets_the_mean_but_not_the_response_to_slates_is_found_out():
+    """Users do not take slates that suit them more often, in a model of the right level."""
+    log = log_of_clicks(num_sessions=4000)
+    mean = log.earned.sum((1, 2)).mean()
+    level = float(np.log(3 * (1 - mean) / mean))
+    model = recsim_tf.Simulator(Unmoved(no_click_mass=level), CLICKS.documents, 3, 6)
+    names = ["simulated", "calibrated"]
+    result = ope.evaluate(TARGET, log, names, model=model, logging=near(1.0))
+    for estimate in result.values():
+        assert estimate.verdict.word == "not believable"
+        assert "users take other slates otherwise than the model" in estimate.verdict.reason
+
+
+def test_a_model_that_cannot_be_checked_is_believed_with_care():
+    log = log_of_clicks(num_sessions=200)
+    result = ope.evaluate(near(9.0), log, ["calibrated"], model=CLICKS, logging=near(1.0))
+    verdict = result["calibrated"].verdict
+    assert verdict.word == "with care"
+    assert "the log cannot tell how users take other slates" in verdict.reason
+
+
+def test_the_interval_of_a_right_model_holds_its_response_to_slates():
+    log = log_of_clicks(num_sessions=2000)
+    result = ope.evaluate(TARGET, log, ["snips", "calibrated"], model=CLICKS, logging=near(1.0))
+    gain = truth().value - ope.truth(CLICKS, near(1.0), 1).value
+    for estimate in result.values():
+        low, high = estimate.gain.interval
+        assert low < gain < high
+    # The model does not make the log tell more than it does.
+    widths = [np.ptp(result[name].gain.interval) for name in ("calibrated", "snips")]
+    assert widths[0] > 0.5 * widths[1]

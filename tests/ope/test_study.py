@@ -32,11 +32,11 @@ def test_a_study_gives_bias_error_and_coverage_by_rollouts():
     assert str(found).splitlines()[0].split()[:2] == ["estimator", "sessions"]
 
 
-def test_a_study_of_a_model_has_one_simulation_for_all_logs():
+def test_a_study_simulates_a_model_beside_each_log():
     found = ope.study(
         CLICKS, near(1.0), near(4.0), (500,), ["simulated", "calibrated"], num_logs=4, model=CLICKS
     )
-    assert np.isclose(found["simulated", 500].bias_error, 0)
+    assert found["simulated", 500].bias_error > 0
     assert abs(found["calibrated", 500].bias) < 0.05
     frame = found.to_frame().set_index("estimator")
     assert frame.loc["calibrated", "bias"] == found["calibrated", 500].bias
