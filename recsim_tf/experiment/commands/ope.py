@@ -140,7 +140,7 @@ def run_ope(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str, Any]
         )
         truths = {
             name: ope.truth(
-                run.truth, policy, first.num_steps, run.num_truth, run.seed + 2, run.gamma
+                run.truth, policy, log.max_length, run.num_truth, run.seed + 2, run.gamma
             )
             for name, policy in known.items()
             if run.truth is not None and policy is not None
