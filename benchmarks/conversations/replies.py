@@ -26,8 +26,8 @@ from recsim_tf.conversations.types import UNKNOWN, Reply
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting import LBFGS, Draws, Exact, Parameter, fit
-from recsim_tf.fitting.checks.recovery import recover
 from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting.report.recovery import recover
 from recsim_tf.language import Grammar
 from recsim_tf.logs import Log, simulated_log
 

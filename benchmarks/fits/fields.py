@@ -17,7 +17,7 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf.choice import MultinomialLogit
 from recsim_tf.fitting import LBFGS, Curvature, Draws, Parameter, fit
-from recsim_tf.fitting.checks.recovery import recover
+from recsim_tf.fitting.report.recovery import recover
 from recsim_tf.logs import simulated_log
 from recsim_tf.support.tables import text_table
 

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import special
 
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting.checks.choices import ChoicePredictions
+from recsim_tf.fitting.predictions.choices import ChoicePredictions
 from recsim_tf.logs import Log
 
 _DRAWS = 400

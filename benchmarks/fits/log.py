@@ -37,10 +37,10 @@ from recsim_tf.fitting import (
     Particles,
     fit,
 )
-from recsim_tf.fitting.checks.choices import calibrate, choices_among, mean_by_session
-from recsim_tf.fitting.checks.recovery import recover
-from recsim_tf.fitting.checks.responses import predict_responses
 from recsim_tf.fitting.estimate.information import LouisInformation
+from recsim_tf.fitting.predictions.choices import calibrate, choices_among, mean_by_session
+from recsim_tf.fitting.predictions.responses import predict_responses
+from recsim_tf.fitting.report.recovery import recover
 from recsim_tf.logs import Log, from_table
 from recsim_tf.support.tables import text_table
 

@@ -38,11 +38,11 @@ from scipy import special
 
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
 from recsim_tf.fitting import Minibatches, Parameter, fit
-from recsim_tf.fitting.checks.choices import mean_by_session, predict_choices
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.parameters.parameter import hierarchical_normal
-from recsim_tf.fitting.validation.baselines import baselines
+from recsim_tf.fitting.predictions.choices import mean_by_session, predict_choices
 from recsim_tf.fitting.validation.events import Events
+from recsim_tf.fitting.validation.guesses import baselines
 from recsim_tf.fitting.validation.order import shuffle_steps
 from recsim_tf.logs import Log, read_movielens, read_movies
 from recsim_tf.logs.datasets.movielens import MovieFeatures, MovieLensLog

@@ -29,7 +29,7 @@ import recsim_tf
 from recsim_tf import fitting, logs, ope, policies
 from recsim_tf.core.base.types import Observation
 from recsim_tf.core.distributions import candidate_ids
-from recsim_tf.fitting.checks.recovery import recover
+from recsim_tf.fitting.report.recovery import recover
 from recsim_tf.logs import lengths
 from recsim_tf.support.tables import text_table
 

@@ -27,7 +27,7 @@ from recsim_tf.environments.interest_evolution import (
     interest_evolution,
 )
 from recsim_tf.fitting import LBFGS, Exact, Minibatches, Parameter, Particles, fit
-from recsim_tf.fitting.checks.recovery import recover
+from recsim_tf.fitting.report.recovery import recover
 from recsim_tf.logs import simulated_log
 from recsim_tf.support.tables import text_table
 

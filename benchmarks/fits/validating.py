@@ -26,9 +26,9 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf.core.distributions import uniform_ids
 from recsim_tf.fitting import validate
-from recsim_tf.fitting.checks.predictive import predictive_check
-from recsim_tf.fitting.checks.resimulation import Resimulation
 from recsim_tf.fitting.validation import Validation
+from recsim_tf.fitting.validation.resimulation import Resimulation
+from recsim_tf.fitting.validation.statistics import predictive_check
 from recsim_tf.fitting.validation.verdicts import TRUST, UNKNOWN
 from recsim_tf.logs import Log, read_open_bandit, simulated_log
 from recsim_tf.support.tables import text_table

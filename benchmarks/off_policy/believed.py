@@ -20,8 +20,8 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf import choice, logs, ope
 from recsim_tf.logs.densities import densities
-from recsim_tf.ope.diagnostics import BELIEVABLE, WIDE, WITH_CARE
 from recsim_tf.policies import PlackettLucePolicy
+from recsim_tf.support.verdicts import BELIEVABLE, WIDE, WITH_CARE
 
 _SLATE_SIZE, _NUM_CANDIDATES = 3, 6
 _PROMISED = 0.92

@@ -1,6 +1,5 @@
 """Fitting user models to usage logs, checking the fits, and sharing the models."""
 
-from recsim_tf.fitting.checks.support import slate_support
 from recsim_tf.fitting.estimate.fit import fit
 from recsim_tf.fitting.estimate.folder import Checkpoints
 from recsim_tf.fitting.estimate.information import Curvature, Scores
@@ -19,6 +18,7 @@ from recsim_tf.fitting.sampling.nuts import NUTS
 from recsim_tf.fitting.sampling.session_draws import sample_sessions
 from recsim_tf.fitting.saving.fitted_model import FittedModel
 from recsim_tf.fitting.saving.models import load_model, save_model
+from recsim_tf.fitting.support import slate_support
 from recsim_tf.fitting.validation import validate
 
 __all__ = [

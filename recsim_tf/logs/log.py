@@ -1,5 +1,6 @@
 """Logged sessions: what could have been shown, what was, what users did, and what it earned."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, NoReturn, Protocol, Self, runtime_checkable
 
@@ -82,6 +83,16 @@ class Labels(NamedTuple):
     # by name of the users' columns and of the context, the sorted texts that codes stand for
     texts: dict[str, np.ndarray] = {}  # noqa: RUF012  # Never changed.
     dropped: dict[str, int] = {}  # noqa: RUF012  # Sessions left out, by their first fault.
+
+
+def digest_of(log: Sessions) -> str:
+    """A SHA-256 of what was shown and what users did, by which a log is known again."""
+    content = hashlib.sha256()
+    for piece in log.pieces():
+        fields = (piece.length, piece.departed, piece.documents, piece.shown, piece.response)
+        for leaf in tf.nest.flatten(fields):
+            content.update(np.ascontiguousarray(leaf).data)
+    return content.hexdigest()
 
 
 def users_of(labels: Sequence[Labels]) -> Any:
@@ -314,22 +325,28 @@ class Log(NamedTuple):
         return self._replace(**by_step | {"labels": self.labels._replace(**by_step["labels"])})
 
     def split(self, held_out: float, seed: int = 0) -> tuple["Log", "Log"]:
-        """Two logs of whole sessions, the second with about that part of them.
+        """Two logs of whole sessions, the second with about that part of them. Where the log knows
+        its users, all sessions of a user go to the same log.
 
         Args:
           held_out: in (0, 1); at least one session goes to either log.
-          seed: of the choice of sessions.
+          seed: of the choice of sessions, or of users.
 
         Raises:
-          ValueError: for a part outside (0, 1), or a log of fewer than two sessions.
+          ValueError: for a part outside (0, 1), or a log of fewer than two sessions or users.
         """
         Range(above=0, below=1).check_number("held_out", held_out)
         check_at_least(0, seed=seed)
-        if self.num_sessions < 2:
-            raise ValueError(f"a log of at least 2 sessions can be split, got {self.num_sessions}")
-        order = np.random.default_rng(seed).permutation(self.num_sessions)
-        count = min(max(round(held_out * self.num_sessions), 1), self.num_sessions - 1)
-        return self.take(np.sort(order[count:])), self.take(np.sort(order[:count]))
+        users = users_of([self.labels])
+        groups = np.arange(self.num_sessions) if isinstance(users, tuple) else users
+        number = int(groups.max(initial=-1)) + 1
+        if number < 2:
+            what = "sessions" if isinstance(users, tuple) else "users"
+            raise ValueError(f"a log of at least 2 {what} can be split, got {number}")
+        order = np.random.default_rng(seed).permutation(number)
+        count = min(max(round(held_out * number), 1), number - 1)
+        is_held_out = np.isin(groups, order[:count])
+        return self.take(np.flatnonzero(~is_held_out)), self.take(np.flatnonzero(is_held_out))
 
     def with_engagement(self) -> "Log":
         """The log for models that draw a pair of choice and engagement, as `choice.with_engagement`

@@ -5,7 +5,7 @@ one.
 has the estimators by the names of papers.
 """
 
-from recsim_tf.ope.diagnostics import Verdict, WeightDiagnostics, pareto_k
+from recsim_tf.ope.diagnostics import WeightDiagnostics, pareto_k
 from recsim_tf.ope.estimators import PRESETS, Estimator
 from recsim_tf.ope.evaluation import compare, evaluate
 from recsim_tf.ope.logged_policy import LoggedPolicy, fit_logging
@@ -17,6 +17,7 @@ from recsim_tf.ope.simulated import truth
 from recsim_tf.ope.studies import Study, study
 from recsim_tf.ope.values import Regression, SimulatedQ
 from recsim_tf.ope.weights import Weights
+from recsim_tf.support.verdicts import Verdict
 
 __all__ = [
     "PRESETS",

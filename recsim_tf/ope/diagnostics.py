@@ -17,10 +17,7 @@ _FEWEST_THAT_EARN = 30
 _FEWEST_OF_TAIL = 5
 # The probability to accuse right propensities, over all steps and positions.
 _FALSE_ALARM = 0.0027
-_WIDE = 0.2
 _ROUNDING = 1e-5
-BELIEVABLE, WIDE, WITH_CARE = "believable", "wide", "with care"
-NOT_BELIEVABLE, CANNOT_TELL = "not believable", "cannot tell"
 
 
 class WeightDiagnostics(NamedTuple):
@@ -137,41 +134,6 @@ def few_that_earn(sessions: np.ndarray) -> str:
     if number >= _FEWEST_THAT_EARN:
         return ""
     return f"what {number:.0f} of {len(sessions):,} sessions earned decides"
-
-
-class Verdict(NamedTuple):
-    """Whether an estimate is to be believed, and why not."""
-
-    # "believable": the 95 % intervals of value and gain hold in at least 92 % of logs, and "wide":
-    # so do these. "with care": it is not known whether they do. "not believable": a fault is seen.
-    # "cannot tell": nothing says how far the estimate is off. "logged": the log's own mean.
-    word: str
-    reason: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.word}: {self.reason}" if self.reason else self.word
-
-    @property
-    def is_believable(self) -> bool:
-        """Whether the interval means what it says, as far as is seen, be it wide or not."""
-        return self.word not in (NOT_BELIEVABLE, CANNOT_TELL)
-
-    def with_care(self, *reasons: str) -> "Verdict":
-        """The verdict "with care" for the reasons that are not "", if there is one and no fault."""
-        given = [reason for reason in reasons if reason]
-        if not given or not self.is_believable:
-            return self
-        return Verdict(WITH_CARE, "; ".join(given))
-
-    @classmethod
-    def of(cls, value: float, half_width: float, *faults: str) -> "Verdict":
-        """The first of the faults, or how wide the interval is."""
-        for fault in filter(None, faults):
-            return cls(NOT_BELIEVABLE, fault)
-        if not half_width <= _WIDE * abs(value):
-            part = half_width / abs(value) if value else np.inf
-            return cls(WIDE, f"the interval is the estimate \N{PLUS-MINUS SIGN} {part:.0%}")
-        return cls(BELIEVABLE)
 
 
 def pareto_k(weights: np.ndarray) -> float:

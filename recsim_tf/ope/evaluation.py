@@ -20,7 +20,7 @@ from recsim_tf.core.base.validation import (
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.densities import missing_support
 from recsim_tf.logs.log import Sessions
-from recsim_tf.ope.diagnostics import Verdict, few_that_earn
+from recsim_tf.ope.diagnostics import few_that_earn
 from recsim_tf.ope.estimators import PRESETS, Estimator, Values
 from recsim_tf.ope.logged_policy import LoggedPolicy
 from recsim_tf.ope.results import Estimate, Result, Results
@@ -29,6 +29,7 @@ from recsim_tf.ope.simulated import Simulated, Simulations
 from recsim_tf.ope.values import QModel, Regression, SimulatedQ, values_of
 from recsim_tf.ope.weights import Weights
 from recsim_tf.policies.stochastic import StochasticPolicy
+from recsim_tf.support.verdicts import Verdict
 
 # Parts of the weight, or of the slates, that are not worth a word.
 _CUT = 0.01

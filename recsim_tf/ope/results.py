@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.ope.diagnostics import WITH_CARE, Verdict, WeightDiagnostics
+from recsim_tf.ope.diagnostics import WeightDiagnostics
 from recsim_tf.support.means import Mean, error_of_draws
 from recsim_tf.support.summaries import table_html
 from recsim_tf.support.tables import frame, gained, number, per_cent, text_table
+from recsim_tf.support.verdicts import WITH_CARE, Verdict
 
 # Policies that are gone into, and compared in pairs, where there are more.
 _MOST = 10

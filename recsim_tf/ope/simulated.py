@@ -15,7 +15,6 @@ from recsim_tf.evaluation.baselines import AnyPolicy, CheckedPolicy, as_rollout
 from recsim_tf.evaluation.value import value
 from recsim_tf.logs.log import Log, Sessions
 from recsim_tf.logs.plans import SessionPlan
-from recsim_tf.ope.diagnostics import CANNOT_TELL, NOT_BELIEVABLE, Verdict
 from recsim_tf.ope.estimators import PRESETS, Estimator
 from recsim_tf.ope.results import Estimate, Gain, mean_of
 from recsim_tf.ope.sample import Sample, gather
@@ -23,6 +22,7 @@ from recsim_tf.ope.weights import Weights
 from recsim_tf.policies.stochastic import StochasticPolicy
 from recsim_tf.support.errors import error_line
 from recsim_tf.support.means import Mean, error_of_draws
+from recsim_tf.support.verdicts import CANNOT_TELL, NOT_BELIEVABLE, Verdict
 
 # Standard errors that a model may be off where it can be seen.
 _ERRORS = 3.0

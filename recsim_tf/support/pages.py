@@ -28,6 +28,7 @@ from recsim_tf.support.tables import number
 
 # Charts of more pixels have no other beside them.
 _WIDE = 700
+_SECTION_END = "</section>"
 _TEMPLATE = Path(__file__).with_name("page.html")
 
 
@@ -81,18 +82,33 @@ class Section(NamedTuple):
 def page(title: str, sections: Sequence[Section], introduction: Sequence[Part] = ()) -> str:
     """A report as HTML, with an introduction below the title and links to the sections."""
     links = [f'<a href="#{_identifier(each)}">{escape(each.heading)}</a>' for each in sections]
-    bodies = [
-        f'<section id="{_identifier(section)}">\n<h2>{escape(section.heading)}</h2>\n'
-        f"{_html(section.parts)}\n</section>"
-        for section in sections
-    ]
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=escape(title),
         introduction=_html(introduction),
         links=f"<nav>{' '.join(links)}</nav>" if len(links) > 1 else "",
-        sections="\n".join(bodies),
+        sections="\n".join(map(_section, sections)),
         versions=f"recsim_tf {__version__}, TensorFlow {tf.__version__}",
     )
+
+
+def with_sections(html: str, sections: Sequence[Section]) -> str:
+    """A page that `page` made, with new sections in the place of those with the same headings.
+
+    Raises:
+      ValueError: if the page has no section of a heading.
+    """
+    for section in sections:
+        start = html.find(f'<section id="{_identifier(section)}">')
+        end = html.find(_SECTION_END, start)
+        if start < 0 or end < 0:
+            raise ValueError(f"html must have a section {section.heading!r}, got none")
+        html = html[:start] + _section(section) + html[end + len(_SECTION_END) :]
+    return html
+
+
+def _section(section: Section) -> str:
+    head = f'<section id="{_identifier(section)}">\n<h2>{escape(section.heading)}</h2>\n'
+    return f"{head}{_html(section.parts)}\n{_SECTION_END}"
 
 
 def _identifier(section: Section) -> str:

@@ -4,7 +4,7 @@ from fits import movielens
 from fits.learned_tastes import predict_while_learning
 
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
-from recsim_tf.fitting.checks.choices import predict_choices
+from recsim_tf.fitting.predictions.choices import predict_choices
 from recsim_tf.logs import read_movielens, simulated_log
 from tests.benchmarks.runs import quick_run
 

@@ -5,7 +5,7 @@ import numpy as np
 from recsim_tf import evaluation
 from recsim_tf.logs.plans import SessionPlan
 from recsim_tf.policies import random_policy
-from tests.fitting.checks.test_predictive import visits_until_a_date
+from tests.fitting.validation.test_statistics import visits_until_a_date
 
 
 def test_what_comes_after_the_day_on_which_a_log_ends_earns_nothing():

@@ -7,11 +7,11 @@ from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf.fitting import Parameter, fit
-from recsim_tf.fitting.checks.choices import predict_choices
-from recsim_tf.fitting.checks.predictive import predictive_check
-from recsim_tf.fitting.checks.resimulation import Resimulation
 from recsim_tf.fitting.likelihood.exact import session_log_prob
 from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
+from recsim_tf.fitting.predictions.choices import predict_choices
+from recsim_tf.fitting.validation.resimulation import Resimulation
+from recsim_tf.fitting.validation.statistics import predictive_check
 from recsim_tf.logs import episodes, from_trajectory, simulated_log
 from recsim_tf.logs.cuts import continued
 from recsim_tf.logs.trajectories import as_trajectory, from_episodes, scoring_simulator

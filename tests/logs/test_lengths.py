@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from recsim_tf.fitting.checks import resimulation, responses
-from recsim_tf.fitting.checks.resimulation import Resimulation
-from recsim_tf.fitting.checks.responses import predict_responses
+from recsim_tf.fitting.predictions import responses
+from recsim_tf.fitting.predictions.responses import predict_responses
+from recsim_tf.fitting.validation import resimulation
+from recsim_tf.fitting.validation.resimulation import Resimulation
 from recsim_tf.logs import from_trajectory, lengths
 from recsim_tf.logs.lengths import by_length, groups_by_length
 from recsim_tf.policies import random_policy

@@ -11,7 +11,7 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf import Clicks, Simulator, UserModel, fitting, logs, policies
 from recsim_tf.choice import MultinomialLogit, with_engagement
-from recsim_tf.fitting.checks.choices import predict_choices
+from recsim_tf.fitting.predictions.choices import predict_choices
 from recsim_tf.logs import from_table
 from tests.fitting.sessions import Ids
 from tests.worlds.purchases import purchases

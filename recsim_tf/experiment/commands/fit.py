@@ -16,15 +16,15 @@ from recsim_tf.core.nests import as_json
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import Checkpoints, Parameter, fit, save_model, write_report
-from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES
 from recsim_tf.fitting.estimate.estimates import named_elements
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.parameters.parameter import element
 from recsim_tf.fitting.posterior import ParameterPosterior
 from recsim_tf.fitting.validation import learners
+from recsim_tf.fitting.validation.statistics import LEAST_REPLICATES
 from recsim_tf.logs import Log, from_episodes, stream_episodes
 from recsim_tf.logs.arguments import log_of
-from recsim_tf.logs.log import Sessions
+from recsim_tf.logs.log import Sessions, digest_of
 from recsim_tf.logs.missing import merged
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import read_json, whole_file, write_text
@@ -70,7 +70,7 @@ class FitRun:
         checks; None to check on those that it saw.
       truth: true values of parameters by name, where they are known.
       title: of the report and the model card.
-      num_replicates: simulations of the log for the posterior-predictive checks.
+      num_replicates: simulations of the sessions that are validated, at least 20.
       estimate: `recsim_tf.fitting.fit`, or a `functools.partial` of it with other arguments.
       posterior: None, or `recsim_tf.fitting.sample_parameters` or a `functools.partial` of it, to
         draw parameters from their posterior too, into posterior.npz.
@@ -232,6 +232,7 @@ def _content(
         "log_likelihood_per_step": result.log_likelihood / log.num_steps,
         "held_out_sessions": None if validation is None else validation.num_sessions,
         "held_out_log_likelihood_per_step": result.held_out_log_likelihood,
+        "fitted_log": digest_of(log),
         "latents": result.latents,
         "not_identified": named_elements(result.not_identified),
         "converged": result.converged,
@@ -261,11 +262,12 @@ def _write_posterior(path: Path, posterior: ParameterPosterior) -> dict[str, Any
 def _card_checks(checks: Mapping[str, Any]) -> dict[str, Any]:
     """Single figures of a validation for the model card."""
     where = "held-out" if checks["is_held_out"] else "fitted"
+    predictions = checks["predicts"]
     found = {
         f"nats a document shown, {where} sessions: {name}": each["nats"]["value"]
-        for name, each in (checks["predictions"] or {}).items()
+        for name, each in (predictions["scores"] or {}).items()
     }
-    for name, each in checks["calibrations"].items():
+    for name, each in predictions["calibrations"].items():
         found[f"expected calibration error of {label(name)}"] = each["expected_error"]
     return found
 

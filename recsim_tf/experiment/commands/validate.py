@@ -7,16 +7,24 @@ from typing import Any
 import gin
 
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.evaluation.baselines import (
+    Baseline,
+    Baselines,
+    baseline_policies,
+    named_baselines,
+)
 from recsim_tf.experiment.commands.fit import FitRun, add_findings, run_fit
 from recsim_tf.experiment.gin.bindings import bound_value
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import Parameter, load_model
-from recsim_tf.fitting.report.validation_page import render
 from recsim_tf.fitting.validation import validate
+from recsim_tf.fitting.validation.page import sections
 from recsim_tf.logs import Log
 from recsim_tf.logs.arguments import log_of
+from recsim_tf.logs.log import Sessions, digest_of
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.files import write_json, write_text
+from recsim_tf.support.files import read_json, write_json, write_text
+from recsim_tf.support.pages import with_sections
 
 
 @gin.configurable("validate", module="recsim_tf")
@@ -28,19 +36,27 @@ class ValidationRun:
       log: sessions that the fit did not see, in the place of those that it held out.
       static: values of parameters at which the users' dynamics do nothing, as {"users.gain": 0.0};
         None leaves the question of order out.
+      times: names of hidden attributes that are times, which stay in place where steps are
+        shuffled.
       other: a log of another policy, period or segment, or None.
       hold_out_segment: values of fields of the log's initial draws, as {"device": 1}, in the place
         of `other`: the models are fitted again without such sessions, and foretell them.
-      num_replicates: simulations of the sessions, at least 20.
+      policies: those that the last question ranks, as of `simulate.policies`; none leaves it out.
+      logging: the policy that showed the log's slates, in the same way, or None.
       seed: of simulations, folds and orders.
     """
 
     log: Any = None
     static: Mapping[str, Any] | None = None
+    times: Sequence[str] = ()
     other: Any = None
     hold_out_segment: Mapping[str, Any] | None = None
-    num_replicates: int = 20
+    policies: Baselines = ()
+    logging: Baseline | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        named_baselines("validate.policies", self.policies)
 
 
 def fit_and_validate(folder: RunDirectory) -> None:
@@ -51,8 +67,8 @@ def fit_and_validate(folder: RunDirectory) -> None:
 
 
 def validate_run(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str, Any]:
-    """Validates the fit of a folder as `ValidationRun` is configured; prints five sentences, also
-    into the model card, and writes validation.json and validation.html into the folder.
+    """Validates the fit of a folder as `ValidationRun` is configured; prints its answers, also
+    into the model card, puts them into report.html, and writes validation.json.
 
     Args:
       folder: of `recsim-tf fit`.
@@ -66,15 +82,15 @@ def validate_run(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str,
         was not fitted.
       ValueError: see `fitting.validate`.
     """
-    if not (folder.path / "model").is_dir():
-        raise UsageError(f"root_dir {folder.path} has no fitted model: run recsim-tf fit first")
+    if not (folder.path / "model").is_dir() or not (folder.path / "report.html").is_file():
+        raise UsageError(
+            f"root_dir {folder.path} has no fitted model and report: run recsim-tf fit first"
+        )
     fit, run = FitRun(), ValidationRun()
     train, held_out = fit.sessions()
-    user_ids = None
+    _check_fitted_log(folder, train)
     if run.log is not None:
         held_out = log_of("validate.log", run.log)
-        ids = _user_ids(fit.log), _user_ids(run.log)
-        user_ids = None if ids[0] is None or ids[1] is None else ids
     if held_out is None:
         raise UsageError(
             "run_fit.held_out must be a part of the sessions, as 0.2, before the fit, or"
@@ -99,23 +115,42 @@ def validate_run(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str,
         simulator,
         train.whole(),
         held_out,
-        refit=None if static is None and run.hold_out_segment is None else refit,
+        refit=refit,
         static=static,
+        times=run.times,
         other=None if run.other is None else log_of("validate.other", run.other),
         hold_out_segment=run.hold_out_segment,
-        user_ids=user_ids,
-        num_replicates=run.num_replicates,
+        policies=baseline_policies(named_baselines("validate.policies", run.policies), simulator),
+        logging=_policy(run.logging, simulator),
+        num_replicates=fit.num_replicates,
         seed=run.seed,
     )
     content = found.figures()
-    write_text(folder.path / "validation.html", render(found, f"Validation: {fit.title}"))
+    report = folder.path / "report.html"
+    write_text(report, with_sections(report.read_text(encoding="utf-8"), sections(found)))
     write_json(folder.path / "validation.json", content)
     add_findings(folder.path / "model" / "MODEL_CARD.md", content["findings"])
     print(found)
-    print(f"Page and figures in {folder.path / 'validation.html'} and validation.json.")
+    print(f"Page and figures in {report} and validation.json.")
     return content
 
 
-def _user_ids(log: Any) -> Any:
-    """Ids [S] of users, else of sessions, where a reader gives them; or None."""
-    return getattr(log, "user_ids", getattr(log, "session_ids", None))
+def _policy(logging: Baseline | None, simulator: Simulator) -> Any:
+    """The policy that logged, as `run_ope.logging` is one; None for None."""
+    if logging is None:
+        return None
+    named = named_baselines("validate.logging", (logging,))
+    (policy,) = baseline_policies(named, simulator).values()
+    return policy
+
+
+def _check_fitted_log(folder: RunDirectory, train: Sessions) -> None:
+    """Requires the sessions that were fitted, by the record beside the fit: others may hold some of
+    those that are to be kept apart.
+    """
+    results: dict[str, Any] = read_json(folder.results_file, dict, "fit again in another root_dir")
+    if results.get("fitted_log") != digest_of(train):
+        raise UsageError(
+            "run_fit.log and run_fit.held_out must give the sessions that were fitted, got others"
+            f" than those in {folder.results_file.name}: fit again in another root_dir"
+        )

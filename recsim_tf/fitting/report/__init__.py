@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from recsim_tf.core.nests import as_json
-from recsim_tf.fitting.checks.recovery import recover, summarise
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.report import sections
-from recsim_tf.fitting.report import validation_page as validation
+from recsim_tf.fitting.report.recovery import recover, summarise
+from recsim_tf.fitting.validation import page as validation
 from recsim_tf.fitting.validation import validate
 from recsim_tf.logs.log import Log
 from recsim_tf.support.files import write_text
@@ -65,7 +65,7 @@ def write_report(
     }
     if recovered:
         parts["Recovery of known parameters"] = sections.recovery(recovered)
-    own = [Section(*each) for each in parts.items()]
-    introduction = validation.introduction(found)
-    write_text(path, page(title, [*own, *validation.sections(found)], introduction))
+    answers, *questions = validation.sections(found)
+    sections_of_fit = [Section(*each) for each in parts.items()]
+    write_text(path, page(title, [answers, *sections_of_fit, *questions]))
     return {**found.figures(), "recovery": as_json(summarise(recovered))}

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from recsim_tf.fitting.checks.recovery import Recovered, summarise
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate, estimate_rows, named_elements
 from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.parameters.parameter import element
 from recsim_tf.fitting.report import figures
+from recsim_tf.fitting.report.recovery import Recovered, summarise
 from recsim_tf.logs.log import Log
 from recsim_tf.support.pages import Chart, Note, Part, Table
 from recsim_tf.support.plots import plot

@@ -8,8 +8,8 @@ import numpy as np
 
 from recsim_tf.core.base.types import Policy, Seed, SimulatorState
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting.checks.support import slate_support
 from recsim_tf.fitting.saving.models import load_model
+from recsim_tf.fitting.support import slate_support
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.logged_users import logged_users
 

@@ -1,6 +1,7 @@
 """How far to trust a fitted simulator."""
 
 from recsim_tf.fitting.validation.order import shuffle_steps
-from recsim_tf.fitting.validation.validation import Validation, validate
+from recsim_tf.fitting.validation.question import Answer, Question
+from recsim_tf.fitting.validation.validation import QUESTIONS, Validation, validate
 
-__all__ = ["Validation", "shuffle_steps", "validate"]
+__all__ = ["QUESTIONS", "Answer", "Question", "Validation", "shuffle_steps", "validate"]

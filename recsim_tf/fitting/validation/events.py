@@ -6,12 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.base.types import Nest
-from recsim_tf.fitting.checks.dependence import document_ids
+from recsim_tf.fitting.validation.dependence import document_ids
 from recsim_tf.logs.log import Log
 from recsim_tf.logs.tables.parsing import pandas
 
-# Integers of so few values are categories.
-_MOST_CATEGORIES = 20
 _DECAY = 0.7  # of the memory of clicks, a step
 _SMOOTHING = 5.0  # documents shown that the mean rate is worth
 
@@ -24,10 +22,13 @@ class Events(NamedTuple):
     step: np.ndarray  # int64 [M]
     position: np.ndarray  # int64 [M]
     document: np.ndarray  # int64 [M], an id; 0 where documents are no ids
-    profile: np.ndarray  # float64 [M, F], what is known of document and user
+    # float64 [M, F], what is known of the document, the user and the moment: all that models are
+    # given beside ids
+    profile: np.ndarray
     # float64 [M, P], of the user's steps before this one, the same in any order of these
     past: np.ndarray
     order: np.ndarray  # float64 [M, Q], what depends on their order
+    above: np.ndarray  # float64 [M, A], of the clicks above it on the same slate
 
     @classmethod
     def of(cls, log: Log, clicked: np.ndarray) -> "Events":
@@ -38,7 +39,9 @@ class Events(NamedTuple):
         ids = document_ids(log)
         document = np.zeros(len(session), np.int64) if ids is None else ids[counted]
         features = log.documents if ids is None else ()
-        profile = [leaf[counted] for leaf in _leaves(features)]
+        profile = [leaf[counted] for leaf in _leaves([features, log.hidden])]
+        profile += [leaf[session, step] for leaf in _leaves(log.query)]
+        profile += [_step_before(leaf)[session, step] for leaf in _leaves(log.innovation)]
         profile += [leaf[session] for leaf in _leaves(log.initial, log.num_sessions)]
         of_event = clicked[counted]
         return cls(
@@ -47,13 +50,12 @@ class Events(NamedTuple):
             step,
             position,
             document,
-            np.concatenate(
-                [np.zeros([len(session), 0]), *(_columns(leaf) for leaf in profile)], axis=1
-            ),
+            _columns(profile, len(session)),
             np.concatenate(
                 [_past(clicked, counted)[session, step], _same(session, document, of_event)], axis=1
             ),
             _order(clicked)[session, step],
+            _above(clicked)[session, step, position],
         )
 
     def take(self, rows: np.ndarray) -> "Events":
@@ -71,14 +73,10 @@ def _leaves(nest: Nest, num_rows: int | None = None) -> list[np.ndarray]:
     ]
 
 
-def _columns(values: np.ndarray) -> np.ndarray:
-    """float64 [M, F] of [M, ...]; integers of few values by category."""
-    flat = values.reshape(len(values), -1)
-    if flat.dtype.kind in "iu" and flat.shape[1] == 1:
-        levels = np.unique(flat)
-        if 2 < len(levels) <= _MOST_CATEGORIES:
-            return (flat == levels).astype(np.float64)
-    return flat.astype(np.float64)
+def _columns(leaves: list[np.ndarray], number: int) -> np.ndarray:
+    """float64 [M, F] of arrays [M, ...]; 0 for what is not known."""
+    flat = [np.asarray(leaf, np.float64).reshape(number, -1) for leaf in leaves]
+    return np.nan_to_num(np.concatenate([np.zeros([number, 0]), *flat], axis=1))
 
 
 def _before(values: np.ndarray) -> np.ndarray:
@@ -106,6 +104,22 @@ def _order(clicked: np.ndarray) -> np.ndarray:
     memory = by_step @ np.where(lag >= 0, _DECAY ** np.maximum(lag, 0), 0.0)
     since = step - np.maximum.accumulate(np.where(last > 0, step, -1), axis=1)
     return np.stack([np.log1p(step), last, memory, since], axis=2)
+
+
+def _step_before(values: np.ndarray) -> np.ndarray:
+    """[S, T, ...] of values [S, T, ...]: those of the step before, zeros at the first one."""
+    return np.concatenate([np.zeros_like(values[:, :1]), values[:, :-1]], axis=1)
+
+
+def _above(clicked: np.ndarray) -> np.ndarray:
+    """float64 [S, T, K, 2]: the clicks above each position, and the positions since the last of
+    them, 0 where there is none.
+    """
+    position = np.arange(clicked.shape[2])
+    last = np.maximum.accumulate(np.where(clicked, position, -1), axis=2)
+    last = np.concatenate([np.full_like(last[..., :1], -1), last[..., :-1]], axis=2)
+    number = np.cumsum(clicked, axis=2) - clicked
+    return np.stack([number, np.where(last < 0, 0, position - last)], axis=3).astype(np.float64)
 
 
 def _same(session: np.ndarray, document: np.ndarray, clicked: np.ndarray) -> np.ndarray:

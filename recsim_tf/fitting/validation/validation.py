@@ -1,98 +1,96 @@
-"""How far to trust a fitted simulator: five questions, each answered by a sentence and a verdict.
+"""How far to trust a fitted simulator: questions, each answered by a verdict and sentences.
 
 A simulator that predicts well may simulate badly, and one whose sessions look right may know
-nothing of their order. So each question has a check of its own, beside a guess that is cheap.
+nothing of their order. So each question has a file of its own, with its figures and its part of the
+page.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-import numpy as np
-
-from recsim_tf.core import random
+from recsim_tf.core.base.types import Policy
 from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.nests import as_json
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting.checks.choices import (
-    Calibration,
-    calibrate,
-    choices_among,
-    logged_clicks,
-    mean_by_session,
-    predict_choices,
-)
-from recsim_tf.fitting.checks.dependence import popularity
-from recsim_tf.fitting.checks.predictive import LEAST_REPLICATES, PredictiveCheck, predictive_check
-from recsim_tf.fitting.checks.resimulation import Resimulation
-from recsim_tf.fitting.checks.responses import predict_responses
-from recsim_tf.fitting.validation import verdicts
-from recsim_tf.fitting.validation.baselines import Prediction, baselines
-from recsim_tf.fitting.validation.discriminator import Discrimination, discriminate
-from recsim_tf.fitting.validation.events import Events
-from recsim_tf.fitting.validation.foretelling import Foretold, foretell, in_segment, nats
-from recsim_tf.fitting.validation.order import Order, Refit, what_order_tells
+from recsim_tf.fitting.validation.chosen import Chosen
+from recsim_tf.fitting.validation.classifier import Classified
+from recsim_tf.fitting.validation.context import Context, Refit
+from recsim_tf.fitting.validation.generalises import Generalises
+from recsim_tf.fitting.validation.order import KnowsOrder
+from recsim_tf.fitting.validation.predicts import Predicts
+from recsim_tf.fitting.validation.question import Answer, Question
+from recsim_tf.fitting.validation.reproduces import Reproduces
+from recsim_tf.fitting.validation.statistics import LEAST_REPLICATES
 from recsim_tf.logs.arguments import log_of
-from recsim_tf.logs.cuts import continued
-from recsim_tf.logs.log import Log, users_of
-from recsim_tf.support.means import Mean
+from recsim_tf.logs.log import Log
 from recsim_tf.support.summaries import table_html
 from recsim_tf.support.tables import frame
+from recsim_tf.support.verdicts import BELIEVABLE, CANNOT_TELL, WITH_CARE, Verdict
 
-_LEAST_SESSIONS, _LEAST_CLICKS = 50, 20
-_DISCRIMINATED = 3  # simulations
-
-
-class Finding(NamedTuple):
-    """A question, and its answer."""
-
-    question: str
-    verdict: str  # "trust", "with care", "do not trust" or "cannot tell"
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"{self.question} {self.verdict.capitalize()}. {self.sentence}"
+QUESTIONS: tuple[Question, ...] = (
+    *(Predicts(), KnowsOrder(), Reproduces(), Classified(), Generalises(), Chosen()),
+)
 
 
-class Validation(NamedTuple):
-    """What was found; None for a question that was not asked, or that these sessions cannot
-    answer.
+class Validation(Mapping[str, Answer]):
+    """The answers by the names of the questions: "predicts", "order", "reproduces", "classifier",
+    "generalises" and "chosen".
+
+    Attributes:
+      titles: the questions in words, by name.
+      is_held_out: whether the fit did not see the sessions.
+      num_sessions: those that the questions were asked of.
+      num_events: documents that they were shown.
+      num_clicks: documents that were clicked; None where responses have no clicks.
     """
 
-    predictions: dict[str, Prediction] | None  # "model", and the guesses; None without clicks
-    impossible: int  # steps whose clicks have probability zero under the model
-    calibrations: dict[str, Calibration]  # by field of responses, clicks first
-    order: Order | None
-    alike: PredictiveCheck
-    discrimination: Discrimination | None
-    foretold: Foretold | None
-    is_held_out: bool  # whether the fit did not see the sessions
-    users: tuple[int, int] | None  # those that are also in training, and all; None if not known
-    num_sessions: int
-    num_events: int  # documents that they were shown
-    num_clicks: int
+    def __init__(
+        self,
+        answers: Mapping[str, Answer],
+        titles: Mapping[str, str],
+        is_held_out: bool,
+        num_sessions: int,
+        num_events: int,
+        num_clicks: int | None,
+    ):
+        self._answers, self.titles, self.is_held_out = dict(answers), dict(titles), is_held_out
+        self.num_sessions, self.num_events = num_sessions, num_events
+        self.num_clicks = num_clicks
+
+    def __getitem__(self, name: str) -> Answer:
+        return self._answers[name]
+
+    def __iter__(self):
+        return iter(self._answers)
+
+    def __len__(self) -> int:
+        return len(self._answers)
 
     @property
-    def findings(self) -> list[Finding]:
-        """The five questions with their answers."""
-        return list(_findings(self))
+    def findings(self) -> list[dict[str, str]]:
+        """The questions with their answers: "question", "verdict" and "sentence"."""
+        return [
+            {
+                "question": self.titles[name],
+                "verdict": answer.verdict.word,
+                "sentence": answer.verdict.reason,
+            }
+            for name, answer in self.items()
+        ]
 
     def figures(self) -> dict[str, Any]:
         """All figures and findings as JSON takes them, None for those that are not finite, without
         rows of the log.
         """
-        content = self._asdict()
-        content["alike"] = {
-            name: {
-                "observed": each.observed,
-                "predicted": each.predicted,
-                "interval": each.interval,
-                "z_score": each.z_score,
-                "p_value": each.p_value,
-                "off_by": verdicts.off_by(each.observed, each.predicted),
-            }
-            for name, each in self.alike.statistics.items()
+        content = {
+            "is_held_out": self.is_held_out,
+            "num_sessions": self.num_sessions,
+            "num_events": self.num_events,
+            "num_clicks": self.num_clicks,
+            **{name: answer.figures for name, answer in self.items()},
+            "findings": self.findings,
         }
-        return as_json({**content, "findings": [each._asdict() for each in self.findings]})
+        return as_json(content)
 
     def to_frame(self) -> Any:
         """A DataFrame with a row for each question: the answer, and the number that decides most
@@ -101,84 +99,81 @@ class Validation(NamedTuple):
         Raises:
           ImportError: if pandas is not installed.
         """
-        rows = [
-            {
-                "question": finding.question,
-                "verdict": finding.verdict,
-                "what is measured": measure,
-                "value": mean.value,
-                "standard error": mean.standard_error,
-                "sentence": finding.sentence,
-            }
-            for finding, (measure, mean) in zip(self.findings, self._measured(), strict=True)
-        ]
+        rows = []
+        for finding, answer in zip(self.findings, self.values(), strict=True):
+            measure, mean = answer.measured
+            rows.append(
+                {
+                    "question": finding["question"],
+                    "verdict": finding["verdict"],
+                    "what is measured": measure,
+                    "value": mean.value,
+                    "standard error": mean.standard_error,
+                    "sentence": finding["sentence"],
+                }
+            )
         return frame(rows)
 
-    def _measured(self) -> Iterator[tuple[str, Mean]]:
-        """The number of each question."""
-        nothing = Mean(np.nan, np.nan)
-        gain = nothing if self.predictions is None else self.predictions["frequency"].gain
-        yield "nats a document shown, beyond the rates of positions", gain
-        yield "nats a step that the dynamics add", self.order.gain if self.order else nothing
-        gaps = verdicts.gaps(self.alike)
-        largest = Mean(max(gaps.values(), default=0.0), np.nan)
-        yield "largest part that a statistic is off by, beyond chance", largest
-        told = self.discrimination
-        area = Mean(told.auc, told.standard_error) if told else nothing
-        yield "area under the curve of a classifier", area
-        yield (
-            "clicks a document, logged less predicted",
-            self.foretold.gap if self.foretold else nothing,
+    def __str__(self) -> str:
+        return "\n".join(
+            f"{each['question']} {each['verdict'].capitalize()}. {each['sentence']}"
+            for each in self.findings
         )
 
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.findings))
-
     def _repr_html_(self) -> str:
-        rows = [finding._asdict() for finding in self.findings]
-        return table_html("How far to trust it", rows, left=(0, 1, 2))
+        return table_html("How far to trust it", self.findings, left=(0, 1, 2))
 
 
 def validate(
-    simulator: Any,
+    model: Any,
     train: Log,
     held_out: Log | None = None,
     *,
+    questions: Sequence[Question] = QUESTIONS,
     given: Log | None = None,
     refit: Refit | None = None,
     static: Mapping[str, Any] | None = None,
+    times: Collection[str] = (),
     other: Log | None = None,
     hold_out_segment: Mapping[str, Any] | None = None,
-    user_ids: tuple[Any, Any] | None = None,
-    num_replicates: int = 20,
+    policies: Mapping[str, Policy] | None = None,
+    logging: Policy | None = None,
+    num_replicates: int = 100,
     batch_size: int = 1000,
     seed: int = 0,
 ) -> Validation:
-    """Puts a fitted simulator to five questions.
+    """Puts a fitted simulator to six questions.
 
     Does it predict the clicks of sessions that it did not see, beside guesses without a model? Does
     it know the order of what users did? Do its sessions look like logged ones? Can a classifier
-    tell both apart? Does it foretell another policy, period or segment?
+    tell both apart? Does it foretell another policy, period or segment? Is a policy that is chosen
+    by it better?
 
-    Responses without clicks, such as ratings alone, have no answer to the first, second and last
+    Responses without clicks, such as ratings alone, have no answer to the first, second and fifth
     question; whether their means are calibrated is told all the same.
 
     Args:
-      simulator: fitted to `train`: a `Simulator`, a `FitResult`, or what `load_model` gives.
+      model: fitted to `train`: a `Simulator`, a `FitResult`, or what `load_model` gives.
       train: the sessions that the fit saw, from which guesses learn.
       held_out: others, of other users; None to ask of a half of `train`, while guesses learn from
-        the other half. Only the last verdict may be "trust" then.
+        the other half. Then, and where users are also in training, only the fifth answer may be
+        "believable".
+      questions: those to ask, each with `name`, `title`, `needs_held_out` and `ask(context)`.
       given: earlier steps of the sessions held out, row by row, which are known and not predicted.
       refit: a function (log, fixed) -> simulator, which fits the models to a log with these values
-        of parameters fixed. It goes with `static` or `hold_out_segment`.
+        of parameters fixed. `static` and `hold_out_segment` need it.
       static: values of parameters at which the users' dynamics do nothing, as {"users.gain": 0.0};
         None leaves the second question out.
-      other: a log of another policy, period or segment, for the last question.
+      times: names of hidden attributes that are times, which stay in place where the second
+        question shuffles steps.
+      other: a log of another policy, period or segment, for the fifth question.
       hold_out_segment: values of fields of the log's initial draws, as {"device": 1}, in the place
         of `other`: the models are fitted to `train` without such sessions, and foretell them.
-      user_ids: of each session of `train` and of `held_out`, where they are known, to count the
-        users who are in both.
-      num_replicates: simulations of the sessions, at least 20.
+      policies: at least three by name, which the last question ranks; None leaves it out. Their
+        values on the log need its propensities, or `logging`, and `StochasticPolicy`s; without
+        them they need `refit`.
+      logging: the policy that showed the log's slates, or None.
+      num_replicates: simulations of the sessions for the third question, at least 20.
       batch_size: sessions that are predicted or simulated at once.
       seed: of simulations, folds and orders.
 
@@ -187,139 +182,63 @@ def validate(
         does not go with the models.
       ImportError: without scikit-learn.
     """
-    simulator = getattr(simulator, "simulator", simulator)
-    check_type("simulator", simulator, Simulator)
+    simulator = getattr(model, "simulator", model)
+    check_type("model", simulator, Simulator)
     train = log_of("train", train)
-    others = {"held_out": held_out, "given": given, "other": other}
     held_out, given, other = (
-        None if log is None else log_of(name, log) for name, log in others.items()
+        None if log is None else log_of(name, log)
+        for name, log in (("held_out", held_out), ("given", given), ("other", other))
     )
     check_at_least(0, seed=seed)
     check_at_least(LEAST_REPLICATES, num_replicates=num_replicates)
-    if (refit is None) != (static is None and hold_out_segment is None):
-        raise ValueError("refit must be given for static or hold_out_segment, and only for them")
+    if refit is None and not (static is None and hold_out_segment is None):
+        raise ValueError("refit must be given for static or hold_out_segment, got None")
     if other is not None and hold_out_segment is not None:
         raise ValueError("other and hold_out_segment must not be given together")
-    inside = None if hold_out_segment is None else in_segment(train, hold_out_segment)
-    fitted, is_held_out = train, held_out is not None
-    if held_out is None:
-        is_small = train.num_sessions < _LEAST_SESSIONS
-        train, held_out = (train, train) if is_small else train.split(0.5, seed)
-    whole = held_out if given is None else given.followed_by(held_out)
-
-    def clicks_of(log: Log) -> np.ndarray:
-        """bool [S, T, K]: what was clicked; nothing where responses have no clicks."""
-        if not predicted.clicks:
-            return np.zeros(log.shown.shape, bool)
-        return logged_clicks(predict_choices(simulator, log, batch_size, num_draws=1), log)
-
-    def foretold(model: Simulator, log: Log) -> Foretold:
-        choices = predict_choices(model, log, batch_size, seed=seed)
-        probs = choices.probs[..., : log.slate_size]
-        users = users_of([log.labels])
-        return foretell(probs, logged_clicks(choices, log), _counted(log), users)
-
-    predicted = predict_responses(simulator, held_out, batch_size, seed=seed, given=given)
-    calibrations = calibrate(predicted, held_out)
-    for name in predicted.clicks.keys() & calibrations.keys():
-        calibrations = {"click probability": calibrations.pop(name)} | calibrations
-    of_train = clicks_of(train)
-    predictions, order, told, impossible, num_clicks = None, None, None, 0, 0
-    if predicted.clicks:
-        choices = choices_among(predicted, held_out.slate_size)
-        clicked = logged_clicks(choices, held_out) & _counted(held_out)
-        num_clicks = int(clicked.sum())
-        impossible = int(np.sum(~np.isfinite(choices.log_prob) & held_out.active))
-        events = Events.of(whole, clicked if given is None else clicks_of(whole))
-        if given is not None:
-            events = events.take(events.step >= given.length[events.session])
-        guesses = baselines(Events.of(train, of_train), events, seed)
-        probs = choices.probs[..., : held_out.slate_size]
-        of_users = users_of([held_out.labels])
-        predictions = _predictions(probs, guesses, clicked, _counted(held_out), of_users)
-        if refit is not None and static is not None:
-            order = what_order_tells(
-                simulator, fitted, held_out, refit, static, seed, batch_size, given
-            )
-        if other is not None:
-            told = foretold(simulator, other)
-        elif refit is not None and inside is not None:
-            told = foretold(refit(fitted.take(~inside), {}), fitted.take(inside))
-    sessions = Resimulation(simulator, whole, batch_size)
-    discrimination = None
-    if whole.num_sessions >= _LEAST_SESSIONS:
-        expected = popularity(train, of_train, _counted(train), continued(whole))
-        seeds = random.split_seed(seed, _DISCRIMINATED)
-        simulated = [sessions.simulated(own) for own in seeds]
-        discrimination = discriminate(sessions.observed(seed), simulated, expected, seed)
+    context = Context(
+        simulator,
+        train,
+        held_out,
+        given=given,
+        refit=refit,
+        static=static,
+        other=other,
+        segment=hold_out_segment,
+        times=times,
+        policies=policies or {},
+        logging=logging,
+        num_replicates=num_replicates,
+        batch_size=batch_size,
+        seed=seed,
+    )
+    answers = {each.name: _tempered(each, each.ask(context), context) for each in questions}
     return Validation(
-        predictions=predictions,
-        impossible=impossible,
-        calibrations=calibrations,
-        order=order,
-        alike=predictive_check(sessions, num_replicates, seed),
-        discrimination=discrimination,
-        foretold=told,
-        is_held_out=is_held_out,
-        users=None if user_ids is None else _users(*user_ids),
-        num_sessions=held_out.num_sessions,
-        num_events=int(_counted(held_out).sum()),
-        num_clicks=num_clicks,
+        answers,
+        {each.name: each.title for each in questions},
+        context.is_held_out,
+        context.held_out.num_sessions,
+        int(context.counted.sum()),
+        int(context.clicked.sum()) if context.has_clicks else None,
     )
 
 
-def _counted(log: Log) -> np.ndarray:
-    """bool [S, T, K]: the documents shown before the end of a session."""
-    return log.shown & log.active[..., np.newaxis]
-
-
-def _users(train: Any, held_out: Any) -> tuple[int, int]:
-    """How many users who are held out are also in training, and how many are held out."""
-    users = np.unique(held_out)
-    return int(np.isin(users, train).sum()), len(users)
-
-
-def _predictions(
-    probs: np.ndarray,
-    guesses: Mapping[str, np.ndarray],
-    clicked: np.ndarray,
-    counted: np.ndarray,
-    users: Any,
-) -> dict[str, Prediction]:
-    """Of the model [S, T, K], and of guesses [M] of what counts; what was clicked, and what counts,
-    are bool [S, T, K].
+def _tempered(question: Question, answer: Answer, context: Context) -> Answer:
+    """The answer as far as the sessions bear it: "cannot tell" where there are too few sessions or
+    clicks, and not "believable" where the fit knows the sessions or their users.
     """
-    of_model = nats(probs, clicked)
-    found = {"model": Prediction(mean_by_session(of_model, counted, users), Mean(0.0, 0.0))}
-    for name, guess in guesses.items():
-        of_guess = np.zeros(counted.shape)
-        of_guess[counted] = nats(guess, clicked[counted])
-        gain = mean_by_session(of_model - of_guess, counted, users)
-        found[name] = Prediction(mean_by_session(of_guess, counted, users), gain)
-    return found
-
-
-def _findings(found: Validation) -> Iterator[Finding]:
-    """The answers. Where there are too few sessions or clicks, "cannot tell" is in the place of
-    each verdict; where the fit has seen the sessions, none about them is "trust".
-    """
-    has_clicks = found.predictions is not None
-    is_small = found.num_sessions < _LEAST_SESSIONS
-    is_small |= has_clicks and found.num_clicks < _LEAST_CLICKS
-    answers = {
-        "Does it predict?": verdicts.predicts(found.predictions, found.impossible),
-        "Does it know order?": verdicts.knows_order(found.order, has_clicks),
-        "Does it look alike?": verdicts.looks_alike(found.alike),
-        "Can a machine tell it from real?": verdicts.is_told(found.discrimination),
-        "Does it foretell what it did not see?": verdicts.foretells(found.foretold, has_clicks),
-    }
-    for number, (question, (verdict, sentence)) in enumerate(answers.items()):
-        if number == 0 and found.users is not None:
-            sentence += f" {found.users[0]:,} of {found.users[1]:,} users are also in training."
-        if is_small:
-            clicks = f" with {found.num_clicks:,} clicks" if has_clicks else ""
-            verdict = verdicts.UNKNOWN
-            sentence += f" {found.num_sessions:,} sessions{clicks} tell little."
-        elif not found.is_held_out and verdict == verdicts.TRUST and number < 4:
-            verdict, sentence = verdicts.CARE, f"{sentence} The fit has seen these sessions."
-        yield Finding(question, verdict, sentence)
+    word, sentence = answer.verdict
+    if context.is_small:
+        clicks = f" with {context.clicked.sum():,} clicks" if context.has_clicks else ""
+        few = f"{context.whole.num_sessions:,} sessions{clicks} tell little."
+        return answer._replace(verdict=Verdict(CANNOT_TELL, f"{sentence} {few}"))
+    if word != BELIEVABLE or not question.needs_held_out:
+        return answer
+    if not context.is_held_out:
+        return answer._replace(
+            verdict=Verdict(WITH_CARE, f"{sentence} The fit has seen these sessions.")
+        )
+    if context.known_users is not None and context.known_users[0]:
+        number = f"{context.known_users[0]:,} of {context.known_users[1]:,} users"
+        why = f"{number} are also in training, and the fit may know them by heart."
+        return answer._replace(verdict=Verdict(WITH_CARE, f"{sentence} {why}"))
+    return answer

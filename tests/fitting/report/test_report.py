@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from recsim_tf.fitting import Parameter, fit, plot
-from recsim_tf.fitting.checks.recovery import recover
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
 from recsim_tf.fitting.report import write_report
+from recsim_tf.fitting.report.recovery import recover
 from recsim_tf.fitting.report.sections import parameters, recovery
 from recsim_tf.logs import from_trajectory
 from recsim_tf.support.tables import fixed, signed

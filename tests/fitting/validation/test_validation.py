@@ -1,4 +1,4 @@
-"""Fitted simulators put to five questions."""
+"""Fitted simulators put to six questions."""
 
 import json
 
@@ -8,26 +8,23 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf import fitting
-from recsim_tf.fitting.report.validation_page import render
+from recsim_tf.fitting.predictions.choices import Calibration
 from recsim_tf.fitting.validation import shuffle_steps, validate
-from recsim_tf.fitting.validation.baselines import Prediction
-from recsim_tf.fitting.validation.discriminator import Discrimination
+from recsim_tf.fitting.validation.generalises import Foretold
+from recsim_tf.fitting.validation.generalises import verdict as of_foretold
+from recsim_tf.fitting.validation.guesses import Prediction
 from recsim_tf.fitting.validation.order import Order
-from recsim_tf.fitting.validation.verdicts import (
-    CARE,
-    DOUBT,
-    TRUST,
-    UNKNOWN,
-    is_told,
-    knows_order,
-    predicts,
-)
+from recsim_tf.fitting.validation.order import verdict as of_order
+from recsim_tf.fitting.validation.page import render
+from recsim_tf.fitting.validation.predicts import Prediction, Predictions
+from recsim_tf.fitting.validation.predicts import verdict as of_predictions
 from recsim_tf.logs import simulated_log
 from recsim_tf.support.means import Mean
+from recsim_tf.support.verdicts import BELIEVABLE, CANNOT_TELL, NOT_BELIEVABLE, WITH_CARE
 from tests.fitting.shoppers import Shoppers
 from tests.worlds.clicks import Numbers
 
-PREDICTIONS = {
+SCORES = {
     "model": Prediction(Mean(-0.3, 0.01), Mean(0.0, 0.0)),
     "frequency": Prediction(Mean(-0.4, 0.01), Mean(0.1, 0.01)),
 }
@@ -49,40 +46,49 @@ def fixture_found(logs):
     return validate(evolution(), *logs, other=simulated_log(evolution(), 200, 12, seed=4))
 
 
-def verdicts(found):
-    return [each.verdict for each in found.findings]
+def words(found):
+    return {name: answer.verdict.word for name, answer in found.items()}
 
 
-def test_the_simulator_that_made_a_log_is_trusted(found):
-    predicts, order, alike, told, foretells = verdicts(found)
-    assert (predicts, alike, told, foretells) == (TRUST, TRUST, TRUST, TRUST)
-    assert order == UNKNOWN
-    assert found.predictions["frequency"].gain.value > 0
-    assert found.discrimination.auc < 0.55
-    assert abs(found.foretold.z_score) < 3
+def test_the_simulator_that_made_a_log_is_believable(found):
+    asked = {"predicts", "reproduces", "classifier", "generalises"}
+    assert words(found) == {**dict.fromkeys(found, CANNOT_TELL), **dict.fromkeys(asked, BELIEVABLE)}
+    assert found["predicts"].figures.scores["frequency"].gain.value > 0
+    assert found["classifier"].figures.auc < 0.55
+    assert abs(found["generalises"].figures.z_score) < 3
 
 
 def test_a_simulator_with_too_few_clicks_is_found_out(logs):
     found = validate(evolution(**{MASS: 4.0}), *logs)
-    _, _, alike, told, _ = verdicts(found)
-    assert alike == DOUBT
-    assert told == DOUBT
-    assert found.discrimination.giveaways
+    assert words(found)["reproduces"] == words(found)["classifier"] == NOT_BELIEVABLE
+    assert found["classifier"].figures.giveaways
+    sentence = found["reproduces"].verdict.reason
+    assert "mend the effect of positions, or the level of clicks first" in sentence
+    assert "click rate, position 0 -" in sentence
 
 
 def test_a_small_log_tells_nothing(logs):
     train, held_out = logs
     found = validate(evolution(), train, held_out.take(range(20)))
-    assert set(verdicts(found)) == {UNKNOWN}
-    assert "20 sessions" in found.findings[0].sentence
+    assert set(words(found).values()) == {CANNOT_TELL}
+    assert "20 sessions" in found["predicts"].verdict.reason
 
 
-def test_sessions_that_the_fit_has_seen_are_never_trusted(logs):
+def test_users_who_are_also_in_training_may_be_known_by_heart(logs):
+    train, held_out = logs
+    users = np.arange(250).astype(str)
+    both = [log._replace(labels=log.labels._replace(user=users)) for log in (train, held_out)]
+    found = validate(evolution(), *both)
+    assert BELIEVABLE not in words(found).values()
+    assert "250 of 250 users are also in training" in found["predicts"].verdict.reason
+
+
+def test_sessions_that_the_fit_has_seen_are_never_believable(logs):
     train, _ = logs
     found = validate(evolution(), train)
     assert (found.is_held_out, found.num_sessions) == (False, 125)
-    assert TRUST not in verdicts(found)
-    assert "The fit has seen these sessions." in found.findings[0].sentence
+    assert BELIEVABLE not in words(found).values()
+    assert "The fit has seen these sessions." in found["predicts"].verdict.reason
     assert "sessions that the fit has seen" in render(found, "Seen")
 
 
@@ -99,14 +105,12 @@ def test_what_was_known_before_is_not_predicted(logs):
             for name in ("documents", "shown", "hidden", "response", "innovation")
         },
     )
-    ids = range(9), range(6, 12)
     every = validate(evolution(), train, long)
-    last = validate(evolution(), train, later, given=given, user_ids=ids)
+    last = validate(evolution(), train, later, given=given)
     assert last.num_events == every.num_events - 6 * 3 * long.num_sessions
-    assert "3 of 6 users are also in training." in last.findings[0].sentence
     # Sessions are simulated from their first step on.
-    for name, each in every.alike.statistics.items():
-        assert last.alike.statistics[name].observed == each.observed
+    for name, each in every["reproduces"].figures.items():
+        assert last["reproduces"].figures[name]["observed"] == each["observed"]
 
 
 @pytest.mark.slow
@@ -120,7 +124,8 @@ def test_a_segment_is_foretold_by_models_that_have_not_seen_it():
         return simulator
 
     def foretold(segment):
-        return validate(simulator, train, held_out, refit=refit, hold_out_segment=segment).foretold
+        found = validate(simulator, train, held_out, refit=refit, hold_out_segment=segment)
+        return found["generalises"].figures
 
     found = foretold({"device": 0})
     assert seen == [([1], {})]
@@ -135,22 +140,75 @@ def test_a_segment_is_foretold_by_models_that_have_not_seen_it():
             foretold(segment)
 
 
-def test_a_model_that_takes_clicks_for_impossible_is_not_trusted():
-    assert predicts(PREDICTIONS, 0)[0] == TRUST
-    verdict, sentence = predicts(PREDICTIONS, 3)
-    assert verdict == DOUBT
-    assert sentence.endswith("It takes the clicks of 3 steps for impossible.")
+def test_a_model_that_takes_clicks_for_impossible_is_not_believable():
+    assert of_predictions(Predictions(SCORES, None, 0, {})).word == BELIEVABLE
+    verdict = of_predictions(Predictions(SCORES, None, 3, {}))
+    assert verdict.word == NOT_BELIEVABLE
+    assert "takes the clicks of 3 logged steps for impossible" in verdict.reason
 
 
-def test_few_sessions_are_told_apart_by_chance():
-    def told(auc, power, chance):
-        return is_told(Discrimination(auc, 0.01, chance, 0.5, power, ["clicks"]))[0]
+@pytest.mark.parametrize(
+    ("guess", "cause"),
+    [
+        ("popularity", "which documents are liked"),
+        ("boosting", "how users differ"),
+        ("boosting with order", "how users change from step to step"),
+    ],
+)
+def test_the_first_guess_that_is_better_names_what_a_model_lacks(guess, cause):
+    better = Prediction(Mean(-0.29, 0.01), Mean(-0.01, 0.001))
+    verdict = of_predictions(Predictions({**SCORES, guess: better}, None, 0, {}))
+    assert verdict.word == WITH_CARE
+    assert f"so the model lacks {cause}." in verdict.reason
+    # Not by more than 2 % of the nats.
+    near = Prediction(Mean(-0.295, 0.01), Mean(-0.005, 0.001))
+    assert of_predictions(Predictions({**SCORES, guess: near}, None, 0, {})).word == BELIEVABLE
 
-    assert told(0.58, 0.9, chance=0.01) == CARE
-    assert told(0.58, 0.9, chance=0.05) == UNKNOWN
-    assert told(0.52, 0.9, chance=0.01) == TRUST
-    assert told(0.52, 0.54, chance=0.01) == UNKNOWN
-    assert told(0.9, 0.9, chance=0.01) == DOUBT
+
+def test_a_guess_that_knows_the_clicks_above_counts_too():
+    above = {**SCORES, "boosting with the clicks above": Prediction(Mean(0, 0), Mean(-0.02, 0.001))}
+    verdict = of_predictions(Predictions(SCORES, above, 0, {}))
+    assert verdict.word == WITH_CARE
+    assert "a guess has 0.0200 ± 0.0010 nats more than the model" in verdict.reason
+
+
+def foretold(gap=0.0, gain=0.01, best=0.01, bins=(0.0, 0.0)):
+    """A foretold rate of 0.3, off by a gap, with two bins that are off."""
+    error = np.array([0.004, 0.004])
+    predicted = np.array([0.2, 0.4])
+    observed = predicted + bins
+    calibration = Calibration(
+        predicted,
+        observed,
+        error,
+        np.array([500, 500]),
+        float(np.abs(bins).mean()),
+        float(error.mean() * np.sqrt(2 / np.pi)),
+    )
+    return of_foretold(
+        Foretold(
+            0.3 - gap,
+            Mean(0.3, 0.003),
+            Mean(gap, 0.003),
+            Mean(gain, 0.001),
+            {"frequency": Mean(0.1, 0.001), "boosting": Mean(best, 0.001)},
+            calibration,
+        )
+    )
+
+
+def test_a_rate_a_bin_or_a_guess_shows_that_a_model_does_not_generalise():
+    assert foretold().word == BELIEVABLE
+    assert foretold(gap=0.012).word == WITH_CARE
+    assert foretold(gap=0.04).word == foretold(gap=-0.04).word == NOT_BELIEVABLE
+    # Worse than the rate of the first events, but not by chance.
+    assert foretold(gain=-0.0015).word == BELIEVABLE
+    assert foretold(gain=-0.004).word == WITH_CARE
+    assert foretold(best=-0.02).word == WITH_CARE
+    # The rate is right, and what is taken for liked is not.
+    turned = foretold(bins=(0.1, -0.1))
+    assert turned.word == NOT_BELIEVABLE
+    assert "what it takes for liked is not" in turned.reason
 
 
 def test_steps_are_shuffled_within_sessions(logs):
@@ -176,22 +234,36 @@ def test_steps_are_shuffled_within_sessions(logs):
     assert (shuffled.response[0] == shuffled.response[0, 0]).all()
 
 
+def test_times_stay_in_place_where_steps_are_shuffled():
+    hours = np.arange(24, dtype=np.float32).reshape(2, 12, 1)
+    prices = hours + 100
+    log = simulated_log(evolution(), 2, 12)
+    told = log.labels._replace(attributes=("hour", "price"))
+    log = log._replace(hidden=(hours, prices), labels=told, innovation=hours[..., 0])
+    shuffled = shuffle_steps(log, 1, times=("hour",))
+    np.testing.assert_array_equal(shuffled.hidden[0], hours)
+    np.testing.assert_array_equal(shuffled.innovation, log.innovation)
+    assert not np.array_equal(shuffled.hidden[1], prices)
+    with pytest.raises(ValueError, match="times must name hidden .*, hour, price, got day"):
+        shuffle_steps(log, 1, times=("day",))
+
+
 def test_order_counts_where_it_is_lost_by_shuffling():
     big, small = Mean(0.1, 0.01), Mean(0.01, 0.01)
-    assert knows_order(Order(big, small))[0] == TRUST
-    assert knows_order(Order(big, big))[0] == CARE
-    assert knows_order(Order(small, small))[0] == UNKNOWN
-    assert knows_order(Order(Mean(-0.1, 0.01), small))[0] == DOUBT
+    assert of_order(Order(big, small)).word == BELIEVABLE
+    assert of_order(Order(big, big)).word == WITH_CARE
+    assert of_order(Order(small, small)).word == CANNOT_TELL
+    assert of_order(Order(Mean(-0.1, 0.01), small)).word == NOT_BELIEVABLE
 
 
-def test_figures_are_json_and_the_page_has_five_sections(found):
+def test_figures_are_json_and_the_page_has_a_section_for_each_question(found):
     content = json.loads(json.dumps(found.figures()))
-    assert [each["verdict"] for each in content["findings"]] == verdicts(found)
-    assert content["predictions"]["boosting"]["nats"]["value"] < 0
+    assert [each["verdict"] for each in content["findings"]] == list(words(found).values())
+    assert content["predicts"]["scores"]["boosting"]["nats"]["value"] < 0
     text = render(found, "A validation")
-    for finding in found.findings:
-        assert f"<h2>{finding.question}</h2>" in text
-    assert str(found).count("\n") == 4
+    for title in found.titles.values():
+        assert f"<h2>{title}</h2>" in text
+    assert str(found).count("\n") == 5
 
 
 def test_wrong_arguments_are_told(logs):
@@ -203,11 +275,11 @@ def test_wrong_arguments_are_told(logs):
 
 def test_a_validation_is_a_frame_a_table_and_a_figure_of_a_notebook(found):
     frame = found.to_frame()
-    assert list(frame["verdict"]) == verdicts(found)
-    assert frame.loc[0, "value"] == found.predictions["frequency"].gain.value
-    assert frame.loc[3, "standard error"] == found.discrimination.standard_error
+    assert list(frame["verdict"]) == list(words(found).values())
+    assert frame.loc[0, "value"] == found["predicts"].figures.scores["frequency"].gain.value
+    assert frame.loc[3, "standard error"] == found["classifier"].figures.standard_error
     assert np.isnan(frame.loc[1, "value"])
-    assert found._repr_html_().count("<tr>") == 6
+    assert found._repr_html_().count("<tr>") == 7
     labels = [axes.get_xlabel() for axes in fitting.plot(found).axes]
     assert labels[0] == "predicted click probability"
-    assert labels[-1] == "area under the curve"
+    assert "area under the curve" in labels

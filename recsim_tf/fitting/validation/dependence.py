@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recsim_tf.fitting.checks.resimulation import Outcomes
+from recsim_tf.fitting.validation.resimulation import Outcomes
 from recsim_tf.logs.log import Log
 
 _SMOOTHING = 5.0  # clicks that a document's rate of one is worth

@@ -9,11 +9,11 @@ from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf.fitting import Draws, Parameter, Particles, fit, write_report
-from recsim_tf.fitting.checks.choices import calibrate, predict_choices
-from recsim_tf.fitting.checks.predictive import predictive_check
-from recsim_tf.fitting.checks.resimulation import Resimulation
-from recsim_tf.fitting.checks.responses import predict_responses
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.fitting.predictions.choices import calibrate, predict_choices
+from recsim_tf.fitting.predictions.responses import predict_responses
+from recsim_tf.fitting.validation.resimulation import Resimulation
+from recsim_tf.fitting.validation.statistics import predictive_check
 from recsim_tf.logs import from_trajectory, simulated_log
 from recsim_tf.logs.log import take_steps
 from recsim_tf.policies import random_policy

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from recsim_tf import choice
-from recsim_tf.fitting.checks.choices import ChoicePredictions, predict_choices
-from recsim_tf.fitting.checks.perplexity import click_perplexity
+from recsim_tf.fitting.predictions.choices import ChoicePredictions, predict_choices
+from recsim_tf.fitting.predictions.perplexity import click_perplexity
 from recsim_tf.logs import Log
 from tests.environments.page_clicks.worlds import pages, simulated_pages
 

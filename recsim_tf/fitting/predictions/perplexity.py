@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsim_tf.fitting.checks.choices import ChoicePredictions, is_one_of_k, logged_clicks
+from recsim_tf.fitting.predictions.choices import ChoicePredictions, is_one_of_k, logged_clicks
 from recsim_tf.logs.log import Log
 
 

@@ -12,8 +12,8 @@ from recsim_tf.core.base.types import Seed
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting.checks.responses import amounts, by_batch
 from recsim_tf.fitting.likelihood.batching import take_sessions
+from recsim_tf.fitting.predictions.responses import amounts, by_batch
 from recsim_tf.logs.cuts import Cuts, continued, users_leave, windows
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.lengths import groups_by_length

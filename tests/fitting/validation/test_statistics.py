@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.choice import MultinomialProportional
-from recsim_tf.fitting.checks.predictive import Histogram, Statistic, predictive_check
-from recsim_tf.fitting.checks.resimulation import Resimulation
+from recsim_tf.fitting.validation.resimulation import Resimulation
+from recsim_tf.fitting.validation.statistics import Histogram, Statistic, predictive_check
 from recsim_tf.logs import from_trajectory
 from recsim_tf.logs.cuts import Cuts, continued, windows
 from recsim_tf.policies import random_policy

@@ -9,8 +9,8 @@ import tensorflow_probability as tfp
 
 from recsim_tf.core import random
 from recsim_tf.core.base.validation import check_at_least
-from recsim_tf.fitting.checks.dependence import dependence, document_ids, popularity
-from recsim_tf.fitting.checks.resimulation import Outcomes, Resimulation
+from recsim_tf.fitting.validation.dependence import dependence, document_ids, popularity
+from recsim_tf.fitting.validation.resimulation import Outcomes, Resimulation
 from recsim_tf.logs.cuts import continued
 
 _QUANTILES = (0.025, 0.975)
@@ -20,12 +20,15 @@ LEAST_REPLICATES = 20
 # Whole numbers that spread no further have a bin each.
 _MAX_UNIT_BINS = 60
 _NUM_BINS = 30
+# Documents shown, for the click rate of a group of steps.
+_FEWEST_OF_STEPS = 200
 
 
 class Contents(NamedTuple):
     """Which statistics there are."""
 
     positions: tuple[int, ...]  # those at which documents were shown
+    steps: tuple[tuple[int, int], ...]  # groups of steps [first, end)
     length: bool  # whether the models draw the lengths of sessions
     engagement: bool  # whether engagement is known and differs from the number of clicks
     amounts: tuple[str, ...]  # fields of responses that are compared
@@ -127,6 +130,7 @@ def predictive_check(
     totals = (observed.reward.sum(axis=1), observed.clicks.sum(axis=1))
     contents = Contents(
         positions=tuple(map(int, np.flatnonzero(observed.shown.sum(axis=0)))),
+        steps=_groups_of_steps(observed.counted),
         length=sessions.users_leave,
         engagement=engagement_is_known and not np.array_equal(*totals),
         amounts=tuple(
@@ -183,7 +187,9 @@ def _notes(sessions: Resimulation, contents: Contents, engagement_is_known: bool
         if not log.departed.all():
             notes.append(
                 "The log would have cut others too, had they stayed: each is cut at a step that is"
-                " drawn from the cuts after its end (Kaplan-Meier)."
+                " drawn from the cuts after its end (Kaplan-Meier). This takes cuts to be as likely"
+                " for all users: where they depend on the kind of user, lengths may be off for this"
+                " reason alone."
             )
     else:
         notes.append(
@@ -210,12 +216,56 @@ def statistics(
     shown, clicks = outcomes.shown.sum(axis=0), outcomes.clicks.sum(axis=0)
     found = {f"click_rate/position_{k}": clicks[k] / max(shown[k], 1) for k in contents.positions}
     found["clicks_per_step/mean"] = clicks.sum() / outcomes.length.sum()
+    found |= _course(outcomes, contents.steps)
     if contents.length:
         found["share_of_users_who_leave"] = outcomes.left.mean()
+        found |= _leaving(outcomes)
     for name, sample in values.items():
         found[f"{name}/mean"] = sample.astype(np.float64).mean()
         found[f"{name}/standard_deviation"] = sample.astype(np.float64).std()
     return {name: float(value) for name, value in found.items()}
+
+
+def _course(outcomes: Outcomes, steps: tuple[tuple[int, int], ...]) -> dict[str, float]:
+    """Click rates in the course of sessions, in groups of steps [first, end)."""
+    clicks, shown = (each.sum(axis=(0, 2)) for each in (outcomes.clicked, outcomes.counted))
+    found = {}
+    for first, end in steps:
+        rate = clicks[first:end].sum() / max(shown[first:end].sum(), 1)
+        found[f"click_rate_of_steps/{first + 1}_to_{end}"] = float(rate)
+    return found
+
+
+def _leaving(outcomes: Outcomes) -> dict[str, float]:
+    """The share of users who leave after a step with a click, and after one, and three, without."""
+    steps = np.arange(outcomes.clicked.shape[1])
+    active = steps < outcomes.length[:, np.newaxis]
+    left = (steps == outcomes.length[:, np.newaxis] - 1) & outcomes.left[:, np.newaxis]
+    clicked = (outcomes.clicked > 0).any(axis=2)
+    none = active & ~clicked
+    run = none.copy()
+    run[:, :2] = False
+    run[:, 2:] &= none[:, 1:-1] & none[:, :-2]
+    after = {"a_click": active & clicked, "a_step_without_a_click": none, "three_such_steps": run}
+    return {
+        f"users_who_leave_after/{name}": float(left[at_risk].mean()) if at_risk.any() else 0.0
+        for name, at_risk in after.items()
+        if steps.size > 1
+    }
+
+
+def _groups_of_steps(counted: np.ndarray) -> tuple[tuple[int, int], ...]:
+    """Groups of steps [first, end) that grow with the step and hold enough documents; none where
+    there is but one group.
+    """
+    of_step, groups, first = counted.sum(axis=(0, 2)), [], 0
+    while first < len(of_step):
+        end = min(2 * first + 1, len(of_step))
+        if of_step[end:].sum() < _FEWEST_OF_STEPS:
+            end = len(of_step)
+        groups.append((first, end))
+        first = end
+    return tuple(groups) if len(groups) > 1 else ()
 
 
 def samples(outcomes: Outcomes, contents: Contents) -> dict[str, np.ndarray]:

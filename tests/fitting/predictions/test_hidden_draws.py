@@ -5,9 +5,9 @@ import pytest
 
 import recsim_tf
 from recsim_tf.fitting import Draws, Minibatches, Parameter, fit
-from recsim_tf.fitting.checks.choices import predict_choices
-from recsim_tf.fitting.checks.resimulation import Resimulation
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.fitting.predictions.choices import predict_choices
+from recsim_tf.fitting.validation.resimulation import Resimulation
 from recsim_tf.logs import simulated_log
 from tests.fitting.shoppers import EAGER, LOC, SHARES, Shoppers, exact
 from tests.worlds.clicks import Numbers

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from recsim_tf.fitting.checks.choices import (
+from recsim_tf.fitting.predictions.choices import (
     Calibration,
     ChoicePredictions,
     calibrate,
     logged_clicks,
     mean_by_session,
 )
-from recsim_tf.fitting.checks.responses import Expected, ResponsePredictions
+from recsim_tf.fitting.predictions.responses import Expected, ResponsePredictions
 from recsim_tf.logs import Log
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from recsim_tf.fitting.checks.recovery import recover, summarise
 from recsim_tf.fitting.estimate.estimates import ParameterEstimate
+from recsim_tf.fitting.report.recovery import recover, summarise
 
 
 def estimate(value, error):

@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 
-from recsim_tf.fitting.checks.resimulation import Outcomes
-from recsim_tf.fitting.validation.discriminator import area_of, discriminate, features
+from recsim_tf.fitting.validation.classifier import (
+    Discrimination,
+    area_of,
+    discriminate,
+    features,
+    verdict,
+)
+from recsim_tf.fitting.validation.resimulation import Outcomes
+from recsim_tf.support.verdicts import BELIEVABLE, CANNOT_TELL, NOT_BELIEVABLE, WITH_CARE
 
 NUM_SESSIONS, NUM_STEPS = 1500, 10
 
@@ -78,3 +85,22 @@ def test_features_are_those_of_a_session():
 def test_the_area_of_a_feature_that_tells_all_is_one():
     assert area_of(np.zeros(5), np.ones(5)) == 1
     assert area_of(np.arange(5.0), np.arange(5.0)) == 0.5
+
+
+def test_a_log_that_is_changed_in_nothing_cannot_be_told_from_itself():
+    """Sums of an array with another layout in memory differ in the last digit."""
+    logged = outcomes(0)
+    clicked = np.asfortranarray(logged.clicked)
+    twin = logged._replace(clicked=clicked, counted=np.asfortranarray(logged.counted))
+    assert discriminate(logged, [twin, twin], EXPECTED).auc == pytest.approx(0.5, abs=1e-9)
+
+
+def test_few_sessions_are_told_apart_by_chance():
+    def word(auc, power, chance):
+        return verdict(Discrimination(auc, 0.01, chance, 0.5, power, ["clicks"])).word
+
+    assert word(0.58, 0.9, chance=0.01) == WITH_CARE
+    assert word(0.58, 0.9, chance=0.05) == CANNOT_TELL
+    assert word(0.52, 0.9, chance=0.01) == BELIEVABLE
+    assert word(0.52, 0.54, chance=0.01) == CANNOT_TELL
+    assert word(0.9, 0.9, chance=0.01) == NOT_BELIEVABLE

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.core.distributions import candidate_ids
-from recsim_tf.fitting.checks.support import SlateSupport, slate_support
+from recsim_tf.fitting.support import SlateSupport, slate_support
 from recsim_tf.logs import from_trajectory
 from tests.worlds.clicks import Clickers, Numbers
 

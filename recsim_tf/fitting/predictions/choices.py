@@ -9,7 +9,7 @@ import numpy as np
 from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting.checks.responses import ResponsePredictions, predict_responses
+from recsim_tf.fitting.predictions.responses import ResponsePredictions, predict_responses
 from recsim_tf.logs.log import Log, users_of
 from recsim_tf.support.means import Mean
 

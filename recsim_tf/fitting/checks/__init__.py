@@ -1,1 +1,0 @@
-"""Checks of fits: predicted choices, posterior-predictive simulation, recovery of a known truth."""

@@ -1,0 +1,1 @@
+"""What models expect of logged responses, given what was logged before them."""

@@ -1,0 +1,151 @@
+"""What the questions of a validation share: the sessions, and what is computed of them once."""
+
+import functools
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from recsim_tf.core.base.types import Policy
+from recsim_tf.core.simulator import Simulator
+from recsim_tf.fitting.predictions.choices import (
+    ChoicePredictions,
+    choices_among,
+    logged_clicks,
+    predict_choices,
+)
+from recsim_tf.fitting.predictions.responses import ResponsePredictions, predict_responses
+from recsim_tf.fitting.validation.events import Events
+from recsim_tf.fitting.validation.resimulation import Resimulation
+from recsim_tf.logs.log import Log, users_of
+
+# Fits the models to a log, with these values of parameters fixed.
+Refit: TypeAlias = Callable[[Log, Mapping[str, Any]], Simulator]
+
+_FEWEST_SESSIONS, _FEWEST_CLICKS = 50, 20
+
+
+class Context:
+    """A fitted simulator, the sessions that the questions are asked of, and what several questions
+    need of them. Each attribute below the arguments is computed once, when it is first read.
+
+    Args:
+      simulator: the fitted simulator.
+      fitted: the sessions that the fit saw.
+      held_out: other sessions; None to ask of a half of `fitted`, while guesses learn from the
+        other half.
+      given: earlier steps of the sessions held out, row by row, or None.
+      refit, static, other, segment, times, policies, logging, num_replicates: see `validate`.
+      batch_size: sessions that are predicted or simulated at once.
+      seed: an integer.
+    """
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        fitted: Log,
+        held_out: Log | None,
+        *,
+        given: Log | None,
+        refit: Refit | None,
+        static: Mapping[str, Any] | None,
+        other: Log | None,
+        segment: Mapping[str, Any] | None,
+        times: Collection[str],
+        policies: Mapping[str, Policy],
+        logging: Policy | None,
+        num_replicates: int,
+        batch_size: int,
+        seed: int,
+    ):
+        self.simulator, self.fitted, self.given, self.seed = simulator, fitted, given, seed
+        self.refit, self.static, self.other, self.segment = refit, static, other, segment
+        self.times, self.policies, self.logging = times, policies, logging
+        self.num_replicates, self.batch_size = num_replicates, batch_size
+        self.is_held_out = held_out is not None
+        self.train = fitted
+        if held_out is None:
+            held_out = fitted
+            if fitted.num_sessions >= _FEWEST_SESSIONS:
+                self.train, held_out = fitted.split(0.5, seed)
+        self.held_out: Log = held_out
+        # The sessions held out, from their first step on.
+        self.whole = held_out if given is None else given.followed_by(held_out)
+
+    @functools.cached_property
+    def responses(self) -> ResponsePredictions:
+        """The responses of the sessions held out as the model expects them."""
+        return predict_responses(
+            self.simulator, self.held_out, self.batch_size, seed=self.seed, given=self.given
+        )
+
+    @property
+    def has_clicks(self) -> bool:
+        """Whether responses have clicks."""
+        return bool(self.responses.clicks)
+
+    @functools.cached_property
+    def choices(self) -> ChoicePredictions:
+        """The clicks among `responses`. Raises a ValueError where there are none."""
+        return choices_among(self.responses, self.held_out.slate_size)
+
+    @functools.cached_property
+    def counted(self) -> np.ndarray:
+        """bool [S, T, K]: the documents that were shown in the sessions held out."""
+        return counted_in(self.held_out)
+
+    @functools.cached_property
+    def clicked(self) -> np.ndarray:
+        """bool [S, T, K]: which of them were clicked."""
+        if not self.has_clicks:
+            return np.zeros(self.counted.shape, bool)
+        return logged_clicks(self.choices, self.held_out) & self.counted
+
+    @functools.cached_property
+    def clicked_in_training(self) -> np.ndarray:
+        """bool [S', T', K]: what was clicked in the sessions that guesses learn from."""
+        return self.clicks_of(self.train)
+
+    @functools.cached_property
+    def training_events(self) -> Events:
+        """What guesses learn from."""
+        return Events.of(self.train, self.clicked_in_training)
+
+    @functools.cached_property
+    def sessions(self) -> Resimulation:
+        """The sessions held out, from their first step on, to be simulated again."""
+        return Resimulation(self.simulator, self.whole, self.batch_size)
+
+    @functools.cached_property
+    def users(self) -> Any:
+        """Whose the sessions held out are, see `logs.log.users_of`."""
+        return users_of([self.held_out.labels])
+
+    @functools.cached_property
+    def known_users(self) -> tuple[int, int] | None:
+        """How many of the users held out are also among those fitted, and how many there are; None
+        where a log has no ids of users, or no session was held out.
+        """
+        fitted, held_out = (log.labels.user for log in (self.fitted, self.held_out))
+        if isinstance(fitted, tuple) or isinstance(held_out, tuple) or not self.is_held_out:
+            return None
+        users = np.unique(held_out)
+        return int(np.isin(users, fitted).sum()), len(users)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether there are fewer than 50 sessions, or fewer than 20 clicks."""
+        few_clicks = self.has_clicks and self.clicked.sum() < _FEWEST_CLICKS
+        return self.whole.num_sessions < _FEWEST_SESSIONS or bool(few_clicks)
+
+    def clicks_of(self, log: Log) -> np.ndarray:
+        """bool [S, T, K]: what was clicked in a log; nothing where responses have no clicks."""
+        if not self.has_clicks:
+            return np.zeros(log.shown.shape, bool)
+        choices = predict_choices(self.simulator, log, self.batch_size, num_draws=1)
+        return logged_clicks(choices, log)
+
+
+def counted_in(log: Log) -> np.ndarray:
+    """bool [S, T, K]: the documents that were shown before the end of each session."""
+    return log.shown & log.active[..., np.newaxis]

@@ -1,0 +1,57 @@
+"""Verdicts: whether a number is to be believed, in one of a few words that are promises."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+BELIEVABLE, WIDE, WITH_CARE = "believable", "wide", "with care"
+NOT_BELIEVABLE, CANNOT_TELL = "not believable", "cannot tell"
+_WIDE = 0.2  # half an interval, as a part of the estimate
+
+
+class Verdict(NamedTuple):
+    """Whether a number or a simulator is to be believed, and why.
+
+    The words are promises, and `benchmarks/verdicts.py` measures how often they are kept.
+
+    - "believable": of an estimate, its 95 % intervals hold the truth in at least 92 % of logs; of a
+      simulator, a fault of this kind would have been found in 80 % of logs of this size.
+    - "wide": as "believable", but the interval is wider than a fifth of the estimate.
+    - "with care": it is not known whether the promise holds, for the reason that is given.
+    - "not believable": a fault is seen.
+    - "cannot tell": the log says nothing of it.
+
+    `ope` also has "logged", for the mean of the log itself.
+    """
+
+    word: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.word}: {self.reason}" if self.reason else self.word
+
+    @property
+    def is_believable(self) -> bool:
+        """Whether no fault is seen: the word is neither "not believable" nor "cannot tell"."""
+        return self.word not in (NOT_BELIEVABLE, CANNOT_TELL)
+
+    def with_care(self, *reasons: str) -> "Verdict":
+        """The verdict "with care" for the reasons that are not empty; the verdict itself where all
+        are empty, or where it is not believable.
+        """
+        given = [reason for reason in reasons if reason]
+        if not given or not self.is_believable:
+            return self
+        return Verdict(WITH_CARE, "; ".join(given))
+
+    @classmethod
+    def of(cls, value: float, half_width: float, *faults: str) -> "Verdict":
+        """The verdict on an estimate: the first fault that is not empty makes it not believable,
+        else the half width of its interval decides whether it is wide.
+        """
+        for fault in filter(None, faults):
+            return cls(NOT_BELIEVABLE, fault)
+        if not half_width <= _WIDE * abs(value):
+            part = half_width / abs(value) if value else np.inf
+            return cls(WIDE, f"the interval is the estimate \N{PLUS-MINUS SIGN} {part:.0%}")
+        return cls(BELIEVABLE)
