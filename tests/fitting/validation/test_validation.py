@@ -12,7 +12,6 @@ from recsim_tf.fitting.predictions.choices import Calibration
 from recsim_tf.fitting.validation import shuffle_steps, validate
 from recsim_tf.fitting.validation.generalises import Foretold
 from recsim_tf.fitting.validation.generalises import verdict as of_foretold
-from recsim_tf.fitting.validation.guesses import Prediction
 from recsim_tf.fitting.validation.order import Order
 from recsim_tf.fitting.validation.order import verdict as of_order
 from recsim_tf.fitting.validation.page import render
@@ -244,7 +243,7 @@ def test_times_stay_in_place_where_steps_are_shuffled():
     np.testing.assert_array_equal(shuffled.hidden[0], hours)
     np.testing.assert_array_equal(shuffled.innovation, log.innovation)
     assert not np.array_equal(shuffled.hidden[1], prices)
-    with pytest.raises(ValueError, match="times must name hidden .*, hour, price, got day"):
+    with pytest.raises(ValueError, match=r"times must name hidden .*, hour, price, got day"):
         shuffle_steps(log, 1, times=("day",))
 
 
