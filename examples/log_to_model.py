@@ -62,8 +62,8 @@ result = fitting.fit(simulator, parameters, train, likelihood=fitting.Draws(100)
 print(result, result.latents, sep="\n")
 result.to_frame()  # a notebook shows it
 
-# %% The check, of readers held out: five questions, and whether clicks come as often as predicted.
-found = fitting.validate(result.simulator, train, held_out)
+# %% The check, of readers held out: six questions, and whether clicks come as often as predicted.
+found = fitting.validate(result, train, held_out)
 print(found)
 
 # %%

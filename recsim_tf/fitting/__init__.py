@@ -19,11 +19,12 @@ from recsim_tf.fitting.sampling.session_draws import sample_sessions
 from recsim_tf.fitting.saving.fitted_model import FittedModel
 from recsim_tf.fitting.saving.models import load_model, save_model
 from recsim_tf.fitting.support import slate_support
-from recsim_tf.fitting.validation import validate
+from recsim_tf.fitting.validation import QUESTIONS, validate
 
 __all__ = [
     "LBFGS",
     "NUTS",
+    "QUESTIONS",
     "Chains",
     "Checkpoints",
     "Classes",

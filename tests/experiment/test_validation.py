@@ -7,6 +7,7 @@ import pytest
 from recsim_tf.fitting import load_model
 from tests.experiment.test_fitting import CONFIG
 from tests.experiment.tiny_runs import refused, succeed
+from tests.web_page import read_page
 
 
 @pytest.fixture(scope="module", name="config")
@@ -32,11 +33,13 @@ def test_a_fit_is_validated_on_what_it_did_not_see(tmp_path, config, capfd):
     )
     output = succeed(capfd, "validate", f"--root_dir={run}", *options)
     content = json.loads((run / "validation.json").read_text())
-    assert (content["num_sessions"], len(content["findings"])) == (60, 5)
+    assert (content["num_sessions"], len(content["findings"])) == (60, 6)
     assert content["order"]["gain"]["value"] is not None
+    page = read_page(run / "report.html")
     for finding in content["findings"]:
         assert finding["question"] in output
-        assert finding["question"] in (run / "validation.html").read_text()
+        assert finding["sentence"] in page.text
+    assert page.headings.count("Does it predict?") == 1
     assert json.loads((run / "results.json").read_text())["estimates"]
     # A second validation replaces the first in the card; the model can be loaded still.
     succeed(capfd, "validate", f"--root_dir={run}", *options[1:4])
@@ -56,6 +59,14 @@ def test_what_cannot_be_validated_is_told_in_a_line(tmp_path, config, capfd):
     for options, message in (
         ((), "run_fit.held_out must be a part of the sessions, as 0.2"),
         (("validate.log = 3",), "validate.log must be a Log, or what a reader gives"),
+        (
+            ("run_fit.held_out = 0.5",),
+            "run_fit.log and run_fit.held_out must give the sessions that were fitted",
+        ),
+        (
+            ("validate.log = @simulated_log()", "validate.policies = 3"),
+            "validate.policies must be a tuple of names and functions, got 3",
+        ),
         (
             ("validate.log = @simulated_log()", "validate.static = {'users.gain': 0.0}"),
             "validate.static must name parameters that were fitted, users.choice_model.no_click",

@@ -237,7 +237,7 @@ def test_a_report_tells_of_each_field(log, tmp_path):
     expected = 0.5 / np.sqrt(np.sum(log.response.clicked[log.active]))
     assert estimate.standard_error == pytest.approx(expected, rel=0.15)
     path = tmp_path / "fit.html"
-    found = write_report(path, result, log)["calibrations"]
+    found = write_report(path, result, log)["predicts"]["calibrations"]
     assert list(found) == ["click probability", "dwell", "rating"]
     assert found["dwell"]["expected_error"] < 2 * found["dwell"]["noise"]
     page = read_page(path)

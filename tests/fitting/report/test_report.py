@@ -14,9 +14,10 @@ from tests.fitting.sessions import HAZARD, evolution, rollout, satisfaction
 from tests.web_page import read_page
 
 SECTIONS = [
-    *("Summary", "Parameters", "Learning curve"),
+    *("How far to trust it", "Summary", "Parameters", "Learning curve"),
     *("Does it predict?", "Does it know order?", "Does it look alike?"),
     *("Can a machine tell it from real?", "Does it foretell what it did not see?"),
+    "Is what is chosen by it better?",
 ]
 NAME = "users.choice_model.no_click_mass"
 
@@ -44,7 +45,7 @@ def test_a_report_says_what_was_fitted_and_what_the_checks_found(written, result
     path, figures = written
     page = read_page(path)
     assert page.title == "Fit <of> users & more"
-    assert page.headings == [*SECTIONS[:3], "Recovery of known parameters", *SECTIONS[3:]]
+    assert page.headings == [*SECTIONS[:4], "Recovery of known parameters", *SECTIONS[4:]]
     for piece in (
         "InterestEvolutionUsers",
         "sessions fitted 90",
@@ -53,8 +54,8 @@ def test_a_report_says_what_was_fitted_and_what_the_checks_found(written, result
         "30 sessions that the fit did not see",
         "30 sessions with",
         f"{NAME} {float(result.estimates[NAME].value):#.4g}",
-        signed(figures["predictions"]["frequency"]["gain"]["value"]),
-        fixed(figures["calibrations"]["click probability"]["expected_error"]),
+        signed(figures["predicts"]["scores"]["frequency"]["gain"]["value"]),
+        fixed(figures["predicts"]["calibrations"]["click probability"]["expected_error"]),
     ):
         assert piece in page.text
     # Search, calibration, click rates, lengths, clicks, engagement by session and by step.
@@ -66,9 +67,9 @@ def test_figures_are_those_of_the_checks_as_json_takes_them(written):
     _, figures = written
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
     assert (figures["is_held_out"], figures["num_sessions"]) == (True, 30)
-    nats = {name: each["nats"]["value"] for name, each in figures["predictions"].items()}
+    nats = {name: each["nats"]["value"] for name, each in figures["predicts"]["scores"].items()}
     assert nats["frequency"] < nats["model"] < 0
-    statistic = figures["alike"]["session_length/mean"]
+    statistic = figures["reproduces"]["session_length/mean"]
     names = {"observed", "predicted", "interval", "z_score", "p_value", "off_by"}
     assert set(statistic) == names
     (recovered,) = figures["recovery"]
@@ -101,10 +102,10 @@ def test_a_report_of_responses_without_clicks_says_so(tmp_path):
     log = from_trajectory(rollout(simulator, 120, 6))
     result = fit(simulator, {"users.choc_mean": Parameter()}, log, uncertainty=None)
     figures = write_report(tmp_path / "fit.html", result, log)
-    assert figures["predictions"] is None
-    engagement = figures["calibrations"]["response"]
+    assert figures["predicts"]["scores"] is None
+    engagement = figures["predicts"]["calibrations"]["response"]
     assert engagement["expected_error"] < 3 * engagement["noise"]
-    assert figures["discrimination"]["auc"] < 0.6
+    assert figures["classifier"]["auc"] < 0.6
     text = read_page(tmp_path / "fit.html").text
     assert text.count("Cannot tell. These responses have no clicks.") == 3
 
