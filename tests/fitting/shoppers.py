@@ -52,7 +52,7 @@ class Shoppers(recsim_tf.UserModel):
         return state.taste[:, tf.newaxis][:, :0]
 
 
-def exact(log, device=None, eager=None, taste=None):
+def exact(log, device=None, eager=None, taste=None, loc=LOC):
     """[S]: the log-likelihood of each session, of what is given [S]; the rest is summed out."""
     total = []
     for row in range(log.num_sessions):
@@ -65,7 +65,7 @@ def exact(log, device=None, eager=None, taste=None):
                 with_none = np.concatenate([scores, np.zeros([*scores.shape[:2], 1])], axis=2)
                 chosen = log.response[row][:, np.newaxis, np.newaxis]
                 picked = np.take_along_axis(log_softmax(with_none, axis=2), chosen, axis=2)
-                log_probs = picked[..., 0].sum(axis=0) + norm.logpdf(tastes, LOC[one])
+                log_probs = picked[..., 0].sum(axis=0) + norm.logpdf(tastes, loc[one])
                 width = np.log(_GRID[1] - _GRID[0]) if len(tastes) > 1 else 0
                 of_user = np.log(SHARES[one]) + np.log(EAGER[other])
                 parts.append(logsumexp(log_probs) + width + of_user)

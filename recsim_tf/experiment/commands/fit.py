@@ -230,9 +230,18 @@ def _content(
         "sessions": log.num_sessions,
         "steps": log.num_steps,
         "log_likelihood_per_step": result.log_likelihood / log.num_steps,
+        "known_log_density_per_step": result.known_log_density / log.num_steps,
+        "climbed_log_likelihood_per_step": (
+            None
+            if result.climbed_log_likelihood is None
+            else result.climbed_log_likelihood / log.num_steps
+        ),
+        "effective_draws": result.effective_draws,
+        "of_draws": result.of_draws,
         "held_out_sessions": None if validation is None else validation.num_sessions,
         "held_out_log_likelihood_per_step": result.held_out_log_likelihood,
         "fitted_log": digest_of(log),
+        "held_out_known_log_density_per_step": result.held_out_known_log_density,
         "latents": result.latents,
         "not_identified": named_elements(result.not_identified),
         "converged": result.converged,
@@ -296,6 +305,26 @@ def _row(
     return title, f"{value:.5g}", "" if np.isnan(error) else f"{error:.3g}", interval
 
 
+def _log_likelihoods(content: Mapping[str, Any]) -> list[str]:
+    """Lines on the log-likelihood, its parts, and the draws that it comes from."""
+    fitted = [content["log_likelihood_per_step"], content.get("known_log_density_per_step", 0.0)]
+    held_out = [
+        content["held_out_log_likelihood_per_step"],
+        content.get("held_out_known_log_density_per_step") or 0.0,
+    ]
+    lines = [
+        f"Log-likelihood a step: {fitted[0]:.5f} over {content['sessions']:,} sessions fitted",
+        f"Of this, what users did: {fitted[0] - fitted[1]:.5f}; what was known of them before:"
+        f" {fitted[1]:.5f}",
+    ]
+    if held_out[0] is not None:
+        lines[0] += f", {held_out[0]:.5f} over {content['held_out_sessions']:,} held out"
+        lines[1] += f"; held out: {held_out[0] - held_out[1]:.5f} and {held_out[1]:.5f}"
+    is_some_known = any([fitted[1], held_out[1]])
+    of_draws = content.get("of_draws")
+    return [*lines[: 1 + is_some_known], *([of_draws] if of_draws else [])]
+
+
 def estimates_table(content: Mapping[str, Any]) -> str:
     """A table of the estimates with their intervals, and the log-likelihoods, as text; of the
     content of results.json.
@@ -319,15 +348,7 @@ def estimates_table(content: Mapping[str, Any]) -> str:
             cells = f"{drawn['mean']:.5g}", f"{drawn['sd']:.3g}", spread
             rows.append(("  posterior by NUTS", *cells))
     lines = [text_table(rows, left=(0, 3))]
-    lines.append(
-        f"Log-likelihood a step: {content['log_likelihood_per_step']:.5f} over"
-        f" {content['sessions']:,} sessions fitted"
-    )
-    if content["held_out_log_likelihood_per_step"] is not None:
-        lines[-1] += (
-            f", {content['held_out_log_likelihood_per_step']:.5f} over"
-            f" {content['held_out_sessions']:,} held out"
-        )
+    lines += _log_likelihoods(content)
     if content.get("latents"):
         lines.append(f"{content['latents']}.")
     if not_identified:

@@ -2,6 +2,7 @@
 sessions.
 """
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from recsim_tf.fitting.estimate.folder import Checkpoints
 from recsim_tf.fitting.estimate.information import ScoresOrCurvature, Uncertainty
 from recsim_tf.fitting.estimate.lbfgs import LBFGS
 from recsim_tf.fitting.estimate.search import Problem, Search
+from recsim_tf.fitting.likelihood.initial import FEWEST_EFFECTIVE_DRAWS
 from recsim_tf.fitting.likelihood.likelihood import Likelihood
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter
@@ -43,7 +45,8 @@ class FitResult(NamedTuple):
 
     simulator: Simulator  # with the estimates as numbers
     estimates: dict[str, ParameterEstimate]
-    # of the training sessions, sum; an estimate of the lower bound where posteriors are fitted
+    # of the training sessions, sum, under draws that the search did not have; an estimate of the
+    # lower bound where posteriors are fitted
     log_likelihood: float
     held_out_log_likelihood: float | None  # of the held-out sessions, mean over their steps
     # one row a step of the search: "step", and means per step of a session
@@ -70,6 +73,14 @@ class FitResult(NamedTuple):
     # nest of [S, ...]: posterior locations of the users' initial draws, where the log lacks them
     initial_draws: Nest = ()
     latents: str = ""  # a sentence that says what was done with each draw that the log lacks
+    # the part of `log_likelihood` that is the log-density of what the log has of its users before
+    # they respond: initial draws, such as columns of users, and innovations, such as contexts
+    known_log_density: float = 0.0
+    held_out_known_log_density: float | None = None  # mean over the steps, as what it is a part of
+    # as `log_likelihood`, of the draws that all steps of the search had; None where they had none
+    climbed_log_likelihood: float | None = None
+    # of the median session, see `Draws`; None where no initial draws are summed out by draws
+    effective_draws: float | None = None
 
     def __repr__(self) -> str:
         """One line, without tables and the simulator."""
@@ -77,7 +88,8 @@ class FitResult(NamedTuple):
             f"{name} {list(shape)}" if (shape := np.shape(one.value)) else f"{name}={one.value:.5g}"
             for name, one in self.estimates.items()
         ]
-        return f"FitResult({', '.join(found)}; {self.ending})"
+        parts = [", ".join(found), self.ending, *([self.of_draws] if self.of_draws else [])]
+        return f"FitResult({'; '.join(parts)})"
 
     def _repr_html_(self) -> str:
         tables = zip(
@@ -85,10 +97,11 @@ class FitResult(NamedTuple):
             estimate_rows(self.estimates, self.not_identified),
             strict=True,
         )
-        return "".join(
+        pages = [
             table_html(title, [{name: number(cell) for name, cell in row.items()} for row in rows])
             for title, rows in tables
-        )
+        ]
+        return "".join([*pages, f"<p>{self.of_draws}</p>" if self.of_draws else ""])
 
     def to_frame(self) -> Any:
         """A DataFrame with a row for each number of each parameter: its estimate, standard error
@@ -140,6 +153,50 @@ class FitResult(NamedTuple):
         values = self.draws(num_draws, seed)
         rows = {name: np.repeat(each, num_users, axis=0) for name, each in values.items()}
         return self.simulator.with_parameters(rows).replaced(num_users=num_draws * num_users)
+
+    @property
+    def conditional_log_likelihood(self) -> float:
+        """The log-likelihood of what the training users did, a sum: of responses and departures,
+        given what the log has of the users before. It compares models that differ in the
+        distribution of a column of users.
+        """
+        return self.log_likelihood - self.known_log_density
+
+    @property
+    def held_out_conditional_log_likelihood(self) -> float | None:
+        """The same of the held-out sessions, the mean over their steps; None without them."""
+        if self.held_out_log_likelihood is None:
+            return None
+        return self.held_out_log_likelihood - (self.held_out_known_log_density or 0.0)
+
+    @property
+    def of_draws(self) -> str:
+        """How far draws that sum something out are to be trusted, in a sentence or two; "" where
+        nothing is summed out by draws.
+        """
+        sentences = []
+        if self.climbed_log_likelihood is not None:
+            gap = self.climbed_log_likelihood - self.log_likelihood
+            sentences.append(
+                f"The log-likelihood is {self.log_likelihood:,.1f} under fresh draws,"
+                f" {abs(gap):,.1f} {'below' if gap >= 0 else 'above'} that of the draws that the"
+                " search climbed."
+            )
+        if self.effective_draws is not None:
+            advice = (
+                f", fewer than {FEWEST_EFFECTIVE_DRAWS}: give Draws() more draws"
+                if self.has_few_draws
+                else ""
+            )
+            sentences.append(
+                f"The median session has {self.effective_draws:,.1f} effective draws{advice}."
+            )
+        return " ".join(sentences)
+
+    @property
+    def has_few_draws(self) -> bool:
+        """Whether the median session has fewer than 10 effective draws, see `Draws`."""
+        return self.effective_draws is not None and self.effective_draws < FEWEST_EFFECTIVE_DRAWS
 
     @property
     def ending(self) -> str:
@@ -243,11 +300,15 @@ def fit(
         information = uncertainty.information(of_train)
     confidence = _AUTOMATIC.confidence if uncertainty is None else uncertainty.confidence
     found = estimates(fitted, information, confidence)
-    return FitResult(
+    log_likelihood, effective_draws = of_train.under_fresh_draws()
+    has_climbed_draws = of_train.is_estimate and search.keeps_draws
+    result = FitResult(
         simulator=with_estimates(simulator, found),
         estimates=found.by_name,
-        log_likelihood=of_train.value(),
-        held_out_log_likelihood=None if of_other is None else of_other.value() / of_other.num_steps,
+        log_likelihood=log_likelihood,
+        held_out_log_likelihood=(
+            None if of_other is None else of_other.under_fresh_draws()[0] / of_other.num_steps
+        ),
         history=best.progress.history,
         converged=best.progress.converged,
         stopped_early=best.progress.stopped_early,
@@ -261,7 +322,16 @@ def fit(
         likelihood=likelihood,
         initial_draws=of_train.initial_draws(),
         latents=of_train.latents[:1].upper() + of_train.latents[1:],
+        known_log_density=of_train.known_log_density(),
+        held_out_known_log_density=(
+            None if of_other is None else of_other.known_log_density() / of_other.num_steps
+        ),
+        climbed_log_likelihood=of_train.value() if has_climbed_draws else None,
+        effective_draws=effective_draws,
     )
+    if result.has_few_draws:
+        warnings.warn(result.of_draws, stacklevel=3)
+    return result
 
 
 def with_estimates(simulator: Simulator, found: Estimates) -> Simulator:

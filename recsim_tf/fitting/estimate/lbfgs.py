@@ -44,6 +44,7 @@ class LBFGS(Search):
     batch_size: int = 1000
 
     step_name: ClassVar[str] = "evaluation"
+    keeps_draws: ClassVar[bool] = True
 
     def __post_init__(self):
         check_at_least(1, max_iterations=self.max_iterations, batch_size=self.batch_size)

@@ -58,6 +58,8 @@ class Search(abc.ABC):
 
     # What a row of the history is.
     step_name: ClassVar[str]
+    # Whether all steps have the same draws.
+    keeps_draws: ClassVar[bool] = False
 
     @property
     def batch_size(self) -> int:

@@ -4,7 +4,7 @@ import abc
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +12,6 @@ import tensorflow as tf
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Nest, Seed, Trajectory
 from recsim_tf.core.models.evidence import PreparingUsers, prepared_by
-from recsim_tf.core.models.models import UserModel
 from recsim_tf.core.runs.execution import (
     compiled,
     num_side_by_side,
@@ -22,49 +21,25 @@ from recsim_tf.core.runs.execution import (
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.likelihood.batching import Batch, Batches, Choice, together
 from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
+from recsim_tf.fitting.likelihood.scores import (
+    KNOWN,
+    KNOWN_INITIAL,
+    Lacking,
+    Scored,
+    Seeds,
+    SessionScore,
+    is_some_known,
+)
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import differentiated
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.log import Log, Sessions
-from recsim_tf.logs.missing import Part, lacking, of_parts, with_zeros
+from recsim_tf.logs.missing import lacking, of_parts, with_zeros
 from recsim_tf.logs.trajectories import (
     as_trajectory,
     by_field,
     scoring_simulator,
 )
-
-
-class Seeds(NamedTuple):
-    """Seeds of the draws that a log lacks, int32 [2] each."""
-
-    initial: tf.Tensor
-    innovation: tf.Tensor
-
-    def of_inner(self) -> "Seeds":
-        """Other seeds of initial draws, for the score of sessions that have a part of them."""
-        return self._replace(initial=self.initial + 1)
-
-
-class SessionScore(NamedTuple):
-    """The log-likelihood of single sessions. A likelihood that sums out a part of the initial draws
-    makes it from the score of sessions that have the part, so that parts can be treated one by one.
-    """
-
-    # maps a simulator, sessions [T, B, ...], their positions in the log int32 [B], and seeds to [B]
-    score: Callable[[Simulator, Trajectory, tf.Tensor, Seeds], tf.Tensor]
-    latents: tuple[str, ...] = ()  # what is done with each draw that a log lacks, in words
-    variables: tuple[tf.Variable, ...] = ()  # of posteriors of single sessions
-    # maps the user model to posterior locations of parts, nests of [S, ...]
-    initial_draws: Callable[[UserModel], dict[Part, Nest]] = lambda users: {}
-
-
-class Lacking(NamedTuple):
-    """A log that lacks parts of the initial draws, or none."""
-
-    parts: tuple[Part, ...]  # each after those that it depends on
-    users: UserModel  # whose initial draws they are
-    num_sessions: int  # S, of the log
-    batch_size: int  # sessions that are scored at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +60,12 @@ class SessionLikelihood(Likelihood):
     def session_score(self, lacking: Lacking) -> SessionScore:
         """The score of the sessions of a log. Raises a ValueError if this likelihood cannot sum
         out what the log lacks.
+        """
+
+    @abc.abstractmethod
+    def known_score(self, inner: SessionScore, lacking: Lacking) -> SessionScore:
+        """The score of what the log has of its users before they respond, from that of sessions
+        that lack no initial draws. It has no posteriors.
         """
 
 
@@ -110,7 +91,11 @@ class BatchLikelihood(LogLikelihood):
         self._parts, _ = lacking(first, users, self.batch_size, self._spec.initial.user)
         lacks = Lacking(self._parts, users, log.num_sessions, self.batch_size)
         self._session_score = likelihood.session_score(lacks)
+        innovations = () if self._sums_innovations else tf.nest.flatten(self._spec.draws.innovation)
+        self._knows = bool(innovations) or is_some_known(self._spec.initial.user, self._parts)
+        self._known_score = likelihood.known_score(KNOWN if innovations else KNOWN_INITIAL, lacks)
         self.latents = "; ".join(self._session_score.latents)
+        self.is_estimate = self._session_score.is_estimate
         self.variables = [*self.variables, *self._session_score.variables]
         self.has_scores = likelihood.has_scores and not any(map(np.ndim, fitted.values().values()))
         # Parameters or worlds may tell the rows of a batch apart.
@@ -129,6 +114,7 @@ class BatchLikelihood(LogLikelihood):
         self._prepare = compiled(lambda draw: prepared_by(fitted.simulator.users, draw, names))
         wrap = compiled(jit_compile=likelihood.jit_compile)
         self._drawn_score = wrap(self._score_at_draws)
+        self._drawn_known_score = wrap(self._known_score_at_draws)
         self._value_and_gradients = wrap(self._differentiated)
         self._values_and_gradients = compiled(self._side_by_side)
 
@@ -140,18 +126,23 @@ class BatchLikelihood(LogLikelihood):
         """[B]: the log-likelihoods of the sessions of a batch under other parameters, those of a
         simulator. Without a seed the draws are the same in all calls.
         """
-        _, *seeds = random.split_seed(self.seed if seed is None else seed, 3)
-        scorer = scoring_simulator(simulator)
-        return self._session_score.score(scorer, batch.trajectory, batch.rows, Seeds(*seeds))
+        seed = self.seed if seed is None else seed
+        return _scored(self._session_score, simulator, batch, seed).log_likelihood
 
-    def _score_at_draws(self, batch: Batch, seed: tf.Tensor) -> tf.Tensor:
-        """The score at draws of the parameters' posteriors, if there are any."""
+    def _score_at_draws(self, batch: Batch, seed: tf.Tensor) -> Scored:
+        return _scored(self._session_score, self._drawn_simulator(seed), batch, seed)
+
+    def _known_score_at_draws(self, batch: Batch, seed: tf.Tensor) -> Scored:
+        return _scored(self._known_score, self._drawn_simulator(seed), batch, seed)
+
+    def _drawn_simulator(self, seed: tf.Tensor) -> Simulator:
+        """At draws of the parameters' posteriors, if there are any."""
         parameter_seed, *_ = random.split_seed(seed, 3)
-        return self.score(self.fitted.draw(parameter_seed), batch, seed)
+        return self.fitted.draw(parameter_seed)
 
     def _differentiated(self, batch: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
         def total():
-            score = self._score_at_draws(batch, seed)
+            score = self._score_at_draws(batch, seed).log_likelihood
             return tf.reduce_sum(tf.where(batch.weights > 0, score, 0) * batch.weights)
 
         return differentiated(total, self.variables)
@@ -214,10 +205,40 @@ class BatchLikelihood(LogLikelihood):
 
     def by_session(self) -> np.ndarray:
         """[S]: each session's log-likelihood."""
+        return self._scored_by_session(self._drawn_score, self.seed)[:, 0]
+
+    def _scored_by_session(self, score: Callable[..., Scored], seed: Seed) -> np.ndarray:
+        """[S, 2]: each session's log-likelihood, and its effective number of draws or NaN, by a
+        compiled score of batches.
+        """
+
+        def columns(scored: Scored) -> np.ndarray:
+            log_likelihood, count = scored
+            missing = np.full(log_likelihood.shape, np.nan)
+            return np.stack([log_likelihood, missing if count is None else count], axis=1)
+
         return self.in_order(
-            (batch, traced_call(self._drawn_score, batch, self.seed).numpy())
-            for batch in self.batches()
+            (batch, columns(traced_call(score, batch, seed))) for batch in self.batches()
         )
+
+    @property
+    def _reported_seed(self) -> Seed:
+        """Of the draws under which the likelihood is reported."""
+        return random.split_seed(self.seed, 4)[3] if self.is_estimate else self.seed
+
+    def under_fresh_draws(self) -> tuple[float, float | None]:
+        if not self.is_estimate:
+            return super().under_fresh_draws()
+        log_likelihood, counts = self._scored_by_session(self._drawn_score, self._reported_seed).T
+        known = ~np.isnan(counts)
+        effective_draws = float(np.median(counts[known])) if known.any() else None
+        return float(np.sum(log_likelihood, dtype=np.float64)), effective_draws
+
+    def known_log_density(self) -> float:
+        if not self._knows:
+            return 0.0
+        by_session = self._scored_by_session(self._drawn_known_score, self._reported_seed)
+        return float(np.sum(by_session[:, 0], dtype=np.float64))
 
     def in_order(self, results: Iterable[tuple[Batch, np.ndarray]]) -> np.ndarray:
         """[S, ...]: results [B, ...] of all batches in the order of the log's sessions."""
@@ -277,6 +298,12 @@ class BatchLikelihood(LogLikelihood):
         """The `value_and_gradients` of choices [N, B]: [N], and gradients [N, ...]."""
         of_choice = compiled(lambda choice: self.value_and_gradients(choice.of(sessions)))
         return side_by_side(of_choice)(choices)
+
+
+def _scored(session_score: SessionScore, simulator: Simulator, batch: Batch, seed: Seed) -> Scored:
+    _, *seeds = random.split_seed(seed, 3)
+    scorer = scoring_simulator(simulator)
+    return session_score.score(scorer, batch.trajectory, batch.rows, Seeds(*seeds))
 
 
 def _of_any_number(nest: Nest, *axes: int) -> Nest:

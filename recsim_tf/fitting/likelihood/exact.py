@@ -7,7 +7,8 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting.likelihood.batches import Lacking, SessionLikelihood, SessionScore
+from recsim_tf.fitting.likelihood.batches import SessionLikelihood
+from recsim_tf.fitting.likelihood.scores import EXACT, Lacking, SessionScore
 from recsim_tf.logs.log import Log
 from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 
@@ -24,9 +25,6 @@ def session_log_prob(simulator: Simulator, log: Log) -> tf.Tensor:
     return scorer.log_prob(as_trajectory(log, scorer, log.num_sessions)).user
 
 
-EXACT = SessionScore(lambda simulator, sessions, rows, seeds: simulator.log_prob(sessions).user)
-
-
 @gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Exact(SessionLikelihood):
@@ -41,3 +39,6 @@ class Exact(SessionLikelihood):
                 " lacks initial draws, got Exact()"
             )
         return EXACT
+
+    def known_score(self, inner: SessionScore, lacking: Lacking) -> SessionScore:
+        return inner

@@ -1,5 +1,5 @@
 """Likelihoods of logs that lack initial draws of the users: the draws are summed out exactly, by
-importance sampling, or by a posterior for each session. Particle filters share what sampling needs.
+importance sampling, or by a posterior for each session.
 """
 
 import abc
@@ -9,17 +9,21 @@ from typing import ClassVar
 import gin
 import numpy as np
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
-from recsim_tf.core.base.types import Nest, Seed, Trajectory
+from recsim_tf.core.base.types import Trajectory
 from recsim_tf.core.base.validation import check_at_least
-from recsim_tf.core.step.stages import log_prob_per_user
-from recsim_tf.fitting.likelihood.batches import Lacking, SessionLikelihood, SessionScore
-from recsim_tf.fitting.likelihood.exact import EXACT
+from recsim_tf.fitting.likelihood.batches import SessionLikelihood
+from recsim_tf.fitting.likelihood.draws import copies, effective_number, log_mean, propose
+from recsim_tf.fitting.likelihood.scores import EXACT, Lacking, Scored, SessionScore
 from recsim_tf.fitting.parameters.mean_field import MeanFieldPosterior
 from recsim_tf.fitting.parameters.unconstrained import bijector_to
 from recsim_tf.logs.missing import Part
+
+# Fewer than usual: they matter only where what a log has depends on what it lacks.
+_DRAWS_OF_KNOWN = 100
+# Of the median session, see `Draws`.
+FEWEST_EFFECTIVE_DRAWS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +38,9 @@ class InitialLikelihood(SessionLikelihood):
 
     def session_score(self, lacking: Lacking) -> SessionScore:
         return self.around(EXACT, lacking)
+
+    def known_score(self, inner: SessionScore, lacking: Lacking) -> SessionScore:
+        return self.around(inner, lacking)
 
     def around(self, inner: SessionScore, lacking: Lacking) -> SessionScore:
         """The score of sessions that lack parts, from the score of sessions that have them. Raises
@@ -91,11 +98,18 @@ class Classes(InitialLikelihood):
                 )
                 return inner.score(simulator, part.filled(sessions, values), rows, seeds)
 
-            scores = tf.stack([of_class(number) for number in range(num_classes)])
+            of_classes = [of_class(number) for number in range(num_classes)]
+            scores = tf.stack([scored.log_likelihood for scored in of_classes])
             total = tf.reduce_logsumexp(scores, axis=0)
             known = part.known(sessions)
             # A known class is the same in all summands.
-            return total if known is None else tf.where(known, scores[0], total)
+            log_likelihood = total if known is None else tf.where(known, scores[0], total)
+            if of_classes[0].effective_draws is None:
+                return Scored(log_likelihood)
+            counts = tf.stack([scored.effective_draws for scored in of_classes])
+            # Their mean over the classes, of the probabilities that the session gives them.
+            mean = tf.math.multiply_no_nan(counts, tf.nn.softmax(scores, axis=0))
+            return Scored(log_likelihood, tf.reduce_sum(mean, axis=0))
 
         return inner._replace(score=score)
 
@@ -115,6 +129,9 @@ class MeanField(InitialLikelihood):
     @property
     def of_others(self) -> "Draws":
         return Draws(jit_compile=self.jit_compile)
+
+    def known_score(self, inner: SessionScore, lacking: Lacking) -> SessionScore:
+        return Draws(_DRAWS_OF_KNOWN).around(inner, lacking)
 
     def without(self, part: Part, inner: SessionScore, lacking: Lacking) -> SessionScore:
         prior = part.prior(lacking.users, lacking.num_sessions)
@@ -138,7 +155,8 @@ class MeanField(InitialLikelihood):
             known = part.known(sessions)
             bonus = bonus if known is None else tf.where(known, tf.zeros_like(bonus), bonus)
             complete = part.filled(sessions, values)
-            return inner.score(simulator, complete, rows, seeds.of_inner()) + bonus
+            scored = inner.score(simulator, complete, rows, seeds.of_inner())
+            return scored._replace(log_likelihood=scored.log_likelihood + bonus)
 
         return inner._replace(
             score=score,
@@ -150,55 +168,6 @@ class MeanField(InitialLikelihood):
         )
 
 
-def propose(
-    stage: str, distribution: tfd.Distribution, seed: Seed
-) -> tuple[Nest, tf.Tensor | float]:
-    """A draw of a stage [B, ...] from its own distribution, and the log of its probability over
-    that of its proposal, [B] or a number: zero, but with the gradient of a draw that is not
-    reparameterised.
-    """
-    draw = random.sample(distribution, seed)
-    if all(
-        kind == tfd.FULLY_REPARAMETERIZED
-        for kind in tf.nest.flatten(distribution.reparameterization_type)
-    ):
-        return draw, 0.0
-    draw = tf.nest.map_structure(tf.stop_gradient, draw)
-    log_prob = log_prob_per_user(stage, distribution, draw)
-    return draw, log_prob - tf.stop_gradient(log_prob)
-
-
-def copies(nest: Nest, number: int, axis: int = 0) -> Nest:
-    """A nest of [B, ...] so many times, [number * B, ...]; or along another axis."""
-
-    def tiled(leaf):
-        multiples = [1] * leaf.shape.rank
-        multiples[axis] = number
-        return tf.tile(leaf, multiples)
-
-    return tf.nest.map_structure(tiled, nest)
-
-
-def log_mean(log_estimates: tf.Tensor) -> tf.Tensor:
-    """[...]: the log of a quantity from the logs [N, ...] of N unbiased estimates of it, N >= 2.
-
-    The log of their mean is low by half its relative variance. The jackknife that leaves one
-    estimate out at a time takes the part of this bias away that falls as 1 / N (Nowozin 2018,
-    "Debiasing evidence approximations", ICLR): it adds -(N - 1) / N sum_i log(1 - q_i), where
-    q_i = (Z_i / mean(Z) - 1) / (N - 1). This grows without bound where one estimate outweighs all
-    others, and a search would go there. The first terms of its series, up to q^4, add 13/12 at
-    most.
-    """
-    number = log_estimates.shape[0]
-    log_sum = tf.reduce_logsumexp(log_estimates, axis=0)
-    is_possible = tf.math.is_finite(log_sum)
-    parts = tf.nn.softmax(tf.where(is_possible, log_estimates, 0), axis=0)
-    excess = (number * parts - 1) / (number - 1)
-    series = excess**2 / 2 + excess**3 / 3 + excess**4 / 4
-    correction = (number - 1) * tf.reduce_mean(series, axis=0)
-    return log_sum - np.log(number) + correction
-
-
 @gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Draws(InitialLikelihood):
@@ -208,10 +177,21 @@ class Draws(InitialLikelihood):
     Each session has draws from the model's own distribution. The mean of the likelihoods given each
     draw is an unbiased estimate of the likelihood. Its log is low by half its variance over the
     number of draws; a jackknife takes most of that away, see `log_mean`. The variance grows with
-    what a session tells of its user: long sessions want many draws, or a posterior. With few draws
-    the estimate is too low, and standard errors are of the estimate's noise as much as of the
-    parameters: take more until they stay, or `uncertainty=None`. Memory grows with the number of
-    draws, and with the batch size of the search.
+    what a session tells of its user: long sessions want many draws, or a posterior.
+
+    `LBFGS` has the same draws in all its evaluations, so it climbs their noise too. The likelihood
+    of the draws that it climbed is too high. `fit` therefore reports the likelihood under fresh
+    draws, and keeps the other one as `FitResult.climbed_log_likelihood`. A large gap says that the
+    estimates follow the draws as much as the log, and so do standard errors: take more draws until
+    both stay, or `uncertainty=None`.
+
+    The effective number of draws of a session is (sum w)^2 / sum w^2, where w are its likelihoods
+    given each fresh draw. One over it is about the relative variance of the session's estimated
+    likelihood. `fit` warns where the median session has fewer than 10: the estimate then has a
+    standard error of a third or more, too much for the jackknife, which is a series in this error.
+    The number comes from the draws too: it is too large where none of them is near the user.
+
+    Memory grows with the number of draws, and with the batch size of the search.
 
     Args:
       num_draws: of each session, at least 2.
@@ -238,12 +218,17 @@ class Draws(InitialLikelihood):
             prior = part.prior(simulator.users, number * num_users, repeated.initial.user)
             draw, log_factor = propose("user", prior, seeds.initial)
             complete = part.filled(repeated, draw)
-            of_draws = inner.score(simulator, complete, copies(rows, number), seeds.of_inner())
+            scored = inner.score(simulator, complete, copies(rows, number), seeds.of_inner())
+            of_draws = scored.log_likelihood
             # The proposal is the prior, so that the probability of the draw itself cancels.
             log_likelihood = of_draws - prior.log_prob(draw) + log_factor
             known = part.known(repeated)
             if known is not None:
                 log_likelihood = tf.where(known, of_draws, log_likelihood)
-            return log_mean(tf.reshape(log_likelihood, [number, num_users]))
+            by_draw = tf.reshape(log_likelihood, [number, num_users])
+            count = effective_number(by_draw)
+            if known is not None:
+                count = tf.where(known[:num_users], tf.constant(np.nan, count.dtype), count)
+            return Scored(log_mean(by_draw), count)
 
-        return inner._replace(score=score)
+        return inner._replace(score=score, is_estimate=True)

@@ -57,11 +57,14 @@ class LogLikelihood(abc.ABC):
       dtype: of the variables.
       is_bound: whether posteriors are fitted, so that a lower bound is computed, from draws.
       has_scores: whether the gradients of single sessions are known exactly.
+      is_estimate: whether the same draws sum something out in all calls without a seed, so that a
+        search may climb their noise.
       chains: the variables of Markov chains of what the log lacks, or None.
       latents: a sentence that says what is done with each draw that the log lacks, or "".
     """
 
     has_scores: bool = False
+    is_estimate: bool = False
     chains: Nest = None
     latents: str = ""
 
@@ -86,6 +89,20 @@ class LogLikelihood(abc.ABC):
     @abc.abstractmethod
     def value(self) -> float:
         """The log-likelihood of the log at the present variables."""
+
+    def under_fresh_draws(self) -> tuple[float, float | None]:
+        """The log-likelihood under draws that no search has had, and the effective number of draws
+        of the median session, or None where no initial draws are summed out by importance sampling.
+        """
+        return self.value(), None
+
+    @abc.abstractmethod
+    def known_log_density(self) -> float:
+        """The part of the log-likelihood that is the log-density of what the log has of its users
+        before they respond: initial draws, and innovations, such as contexts. The rest is the
+        conditional log-likelihood of responses and departures. What the log lacks is summed out of
+        both, so this part is an estimate only where what the log has depends on that.
+        """
 
     @abc.abstractmethod
     def initial_draws(self) -> Nest:

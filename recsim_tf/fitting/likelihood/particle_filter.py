@@ -13,8 +13,10 @@ from recsim_tf.core.base.types import Nest, Seed, SimulatorState, StepDraws, Tra
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.stages import Stages, log_prob_per_user, user_step
-from recsim_tf.fitting.likelihood.batches import Lacking, SessionLikelihood, SessionScore
-from recsim_tf.fitting.likelihood.initial import InitialLikelihood, copies, log_mean, propose
+from recsim_tf.fitting.likelihood.batches import SessionLikelihood
+from recsim_tf.fitting.likelihood.draws import copies, log_mean, propose
+from recsim_tf.fitting.likelihood.initial import InitialLikelihood
+from recsim_tf.fitting.likelihood.scores import Lacking, Scored, SessionScore
 
 # Of each session, for `log_mean`.
 _NUM_FILTERS = 2
@@ -49,10 +51,12 @@ class Particles(SessionLikelihood):
     def session_score(self, lacking: Lacking) -> SessionScore:
         def score(simulator, sessions, rows, seeds):
             del rows
-            return marginal_log_prob(simulator, sessions, self.num_particles, seeds.innovation)
+            return Scored(
+                marginal_log_prob(simulator, sessions, self.num_particles, seeds.innovation)
+            )
 
         words = f"the innovations summed out by two filters of {self.num_particles} particles"
-        filters = SessionScore(score, (words,))
+        filters = SessionScore(score, (words,), is_estimate=True)
         if self.initial is not None:
             return self.initial.around(filters, lacking)
         if lacking.parts:
@@ -61,6 +65,9 @@ class Particles(SessionLikelihood):
                 " that lacks initial draws, got Particles()"
             )
         return filters
+
+    def known_score(self, inner: SessionScore, lacking: Lacking) -> SessionScore:
+        return inner if self.initial is None else self.initial.known_score(inner, lacking)
 
 
 def marginal_log_prob(

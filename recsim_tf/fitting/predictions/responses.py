@@ -18,7 +18,7 @@ from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.stages import log_prob_per_user
 from recsim_tf.fitting.likelihood.batching import take_sessions
-from recsim_tf.fitting.likelihood.initial import copies
+from recsim_tf.fitting.likelihood.draws import copies
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.lengths import by_length
 from recsim_tf.logs.log import Log, take_steps

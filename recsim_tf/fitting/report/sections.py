@@ -37,14 +37,21 @@ def summary(result: FitResult, log: Log, held_out_log: Log | None) -> list[Part]
         "search": result.ending,
         "log-likelihood of the fitted sessions": fixed(result.log_likelihood, 2),
         "the same a step": fixed(result.log_likelihood / log.num_steps),
+        "a step, of what users did": fixed(result.conditional_log_likelihood / log.num_steps),
+        "a step, of what was known before": fixed(result.known_log_density / log.num_steps),
         "log-likelihood a step of the held-out sessions": fixed(result.held_out_log_likelihood),
+        "held out, of what users did": fixed(result.held_out_conditional_log_likelihood),
+        "held out, of what was known before": fixed(result.held_out_known_log_density),
     }
     return [
         Table([{"": name, "value": value} for name, value in values.items()]),
         Note(
-            "The log-likelihood is that of everything that users drew: responses, innovations and"
-            " departures."
+            "The log-likelihood is that of everything that users drew. A part of it is the"
+            " log-density of what the log knows of them before they respond: initial draws and"
+            " innovations. The rest is of what users did, their responses and departures, given"
+            " that. Compare models that differ in the distribution of a column by this rest."
         ),
+        *([Note(result.of_draws)] if result.of_draws else []),
     ]
 
 

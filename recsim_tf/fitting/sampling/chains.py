@@ -13,6 +13,7 @@ from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.fitting.estimate.search import default_likelihood
 from recsim_tf.fitting.likelihood.likelihood import Likelihood, LogLikelihood
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.unconstrained import differentiated
@@ -138,6 +139,11 @@ class ChainLikelihood(LogLikelihood):
         first = self.first_inverse_temperature(chains)
         _, by_session = annealing.anneal(self._iterate, chains, _RISES, _MOVES, seed, first=first)
         return float(np.sum(by_session))
+
+    def known_log_density(self) -> float:
+        likelihood = default_likelihood(self.fitted.simulator, self._sessions)
+        batches = likelihood.of(self.fitted, self._sessions, self.num_sessions, self._seed)
+        return batches.known_log_density()
 
     def _chains_at_prior(self) -> AnnealedChains:
         """At draws from about the prior at these parameters, in the units of this likelihood."""

@@ -247,7 +247,10 @@ def _found(result: FitResult) -> dict[str, Any]:
     """The figures that a fit gives, without those that there are not."""
     found = {
         "log-likelihood of the training sessions": result.log_likelihood,
+        "of this, what users did given what was known": result.conditional_log_likelihood,
         "held-out log-likelihood per step": result.held_out_log_likelihood,
+        "of this, what users did": result.held_out_conditional_log_likelihood,
+        "what draws say": result.of_draws or None,
         "not identified": ", ".join(named_elements(result.not_identified)) or None,
         "ending": result.ending,
     }

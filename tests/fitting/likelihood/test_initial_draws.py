@@ -12,8 +12,8 @@ from recsim_tf.core.base.types import Trajectory
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.fitting import Draws, Parameter, fit
-from recsim_tf.fitting.likelihood.batches import Lacking, Seeds
-from recsim_tf.fitting.likelihood.initial import log_mean
+from recsim_tf.fitting.likelihood.draws import effective_number, log_mean
+from recsim_tf.fitting.likelihood.scores import Lacking, Seeds
 from recsim_tf.logs import simulated_log
 from recsim_tf.logs.missing import Part
 from recsim_tf.policies import random_policy
@@ -87,7 +87,8 @@ def test_the_likelihood_and_its_gradient_are_those_of_enumeration(trajectory):
         def of_draws(source):
             lacking = Lacking((Part(),), source.users, NUM_SESSIONS, NUM_SESSIONS)
             score = Draws(100).session_score(lacking).score
-            return score(source, trajectory, tf.range(NUM_SESSIONS), Seeds(seed, seed))
+            rows, seeds = tf.range(NUM_SESSIONS), Seeds(seed, seed)
+            return score(source, trajectory, rows, seeds).log_likelihood
 
         return gradient_and_value(of_draws, gain, probs)
 
@@ -123,6 +124,11 @@ def test_the_log_of_a_mean_gains_little_where_one_estimate_outweighs_all_others(
     one, none = log_mean(logs).numpy()
     assert -np.log(3) < one <= -np.log(3) + 13 / 12
     assert none == -np.inf
+
+
+def test_draws_of_equal_weights_count_and_those_of_little_weight_do_not():
+    logs = tf.math.log([[0.2, 1.0, 3.0], [0.2, 0.0, 1.0], [0.2, 0.0, 0.0]])
+    np.testing.assert_allclose(effective_number(logs), [3, 1, 16 / 10], rtol=1e-6)
 
 
 @pytest.fixture(scope="module")
