@@ -40,6 +40,7 @@ def test_a_quick_recovery_without_directions_prints_the_interest_step():
     assert "interest step: truth 0.3000" in recovery.hidden_table(result)
 
 
+@pytest.mark.filterwarnings("ignore:.*effective draws")
 def test_a_quick_study_of_fields_says_what_was_done_with_each():
     result = fields.fields(seed=0, replications=1, quick=True)
     assert 0 <= result["figures"]["coverage"] <= 1
@@ -48,6 +49,7 @@ def test_a_quick_study_of_fields_says_what_was_done_with_each():
     assert "users.loc[1]" in printed
 
 
+@pytest.mark.filterwarnings("ignore:.*effective draws")
 def test_a_quick_study_of_a_log_fits_right_and_wrong_models_to_it():
     result = log.log(seed=0, quick=True)
     rows = result["rows"]

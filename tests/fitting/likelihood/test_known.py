@@ -22,6 +22,7 @@ from recsim_tf.fitting import (
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.report.sections import summary
 from recsim_tf.logs import simulated_log
+from recsim_tf.logs.trajectories import scoring_simulator
 from tests.fitting.sessions import satisfaction
 from tests.fitting.shoppers import EAGER, LOC, SHARES, Shoppers
 from tests.worlds.clicks import Numbers
@@ -72,7 +73,7 @@ def test_innovations_that_are_logged_are_known_too():
     fitted = FittedSimulator(simulator, {"users.sensitivity": Parameter()})
     likelihood = Exact().of(fitted, log, 6)
     found = likelihood.known_log_density()
-    scores = simulator.log_prob(likelihood.trajectory)
+    scores = scoring_simulator(simulator).log_prob(likelihood.trajectory)
     assert found == pytest.approx(np.sum(scores.initial + scores.innovation), rel=1e-9)
     assert np.any(scores.innovation)
 
