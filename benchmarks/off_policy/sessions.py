@@ -21,7 +21,7 @@ from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.ope.studies import StudyRow
 from recsim_tf.policies import Deterministic, PlackettLucePolicy
 
-_SIZE, _NUM_TRUTH, _NUM_FITS = 1000, 200_000, 20
+_SIZE, _NUM_TRUTH, _NUM_FITS, _NUM_SEEDS = 1000, 200_000, 20, 5
 _SLATE_SIZE = 3
 _WEIGHTED = ("tis", "ips", "snips", "dr", "sndr")
 
@@ -78,6 +78,7 @@ def measure(settings: Settings) -> Section:
             rows.append(cells(name, f"{estimator} {model}", row))
         believed = studies["", "snips"].believed
         agreed.append(believed if setting.is_believable else 1 - believed)
+    figures |= _over_seeds(settings, rows)
     figures |= _fitted(settings, rows)
     figures |= _slate_q(settings, rows)
     figures |= {
@@ -126,6 +127,37 @@ def _studies(settings: Settings, setting: _Setting) -> dict[tuple[str, str], Stu
             needs_model = row.estimator in ("dr", "sndr", "simulated", "calibrated")
             found[name if needs_model else "", row.estimator] = row
     return found
+
+
+def _over_seeds(settings: Settings, rows: list) -> dict[str, float]:
+    """The errors of a setting whose weights are heavy, over logs of several seeds: the median, the
+    least and the largest.
+    """
+    setting = _SETTINGS["ten_sharper"]
+    errors: dict[str, list[float]] = {}
+    for number in range(2 if settings.quick else _NUM_SEEDS):
+        study = ope.study(
+            _world(),
+            _policy(1.0),
+            setting.policy,
+            (100 if settings.quick else _SIZE,),
+            ("ips", "snips", "simulated", "calibrated"),
+            num_logs=2 if settings.quick else setting.num_logs,
+            num_steps=2 if settings.quick else setting.num_steps,
+            model=_world(**_WRONG),
+            num_truth=1000 if settings.quick else _NUM_TRUTH,
+            seed=settings.seed + 1000 * (number + 1),
+        )
+        for row in study.rows:
+            errors.setdefault(row.estimator, []).append(row.error)
+    figures = {}
+    for name, values in errors.items():
+        middle, low, high = np.median(values), min(values), max(values)
+        key = f"ten_sharper.{name}_error"
+        figures |= {f"{key}_median": middle, f"{key}_least": low, f"{key}_largest": high}
+        text = f"{100 * middle:.2f} ({100 * low:.2f} to {100 * high:.2f})"
+        rows.append((f"ten_sharper, {len(values)} seeds", name, "", text, "", ""))
+    return figures
 
 
 def _fitted(settings: Settings, rows: list) -> dict[str, float]:

@@ -224,7 +224,8 @@ def _regression(log: Log, features: Features, gamma: float, by_position: bool, r
 
     def q(observation: Observation, slate: tf.Tensor, step: tf.Tensor, rows: tf.Tensor):
         del rows
-        of_step = tf.gather(coefficients, step)
+        # Steps that no session of this log reaches are as the last one that some reach.
+        of_step = tf.gather(coefficients, tf.minimum(step, len(table) - 1))
         num_shown = tf.math.count_nonzero(slate >= 0, axis=1, dtype=tf.int32)
         last = tf.clip_by_value(num_shown - 1, 0, of_step.shape[0] - 1)
         of_last = tf.gather(of_step, last)

@@ -73,6 +73,13 @@ def test_the_mean_by_position_is_that_over_all_candidates_given_the_earlier_ones
     np.testing.assert_allclose(found.mean[:, 0, 1], expected, rtol=1e-5)
 
 
+def test_values_of_short_simulated_sessions_serve_longer_logged_ones():
+    """No step of the log may be beyond those that some simulated session reached."""
+    q = ope.SimulatedQ(LEAVERS, num_sessions=2)
+    result = ope.evaluate(near(1.0, 2), log_of_leavers(), ["dr"], q=q)
+    assert np.isfinite(result["dr"].value)
+
+
 @pytest.mark.parametrize("name", ["dr", "sndr", "set_dr", "cascade_dr", "sncascade_dr"])
 def test_values_that_are_wrong_leave_the_logging_policy_its_mean(name):
     """Weights are 1, so a model changes the variance alone."""
