@@ -4,12 +4,14 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from recsim_tf import interest_evolution, logs, ope
 from recsim_tf.adapters.tf_agents import SavedPolicy
 from recsim_tf.experiment import building, config
 from recsim_tf.experiment.commands import ope as ope_command
 from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.logs import episodes
 from recsim_tf.policies import softmax_policy
 from tests.experiment.tiny_runs import open_run
 from tests.refusals import assert_refused
@@ -59,6 +61,30 @@ def test_an_episode_file_brings_its_probabilities(tmp_path):
     policy = softmax_policy(simulator, 9.0)
     expected = ope.evaluate(policy, log)["snips"].value
     np.testing.assert_allclose(content["it"]["estimates"]["snips"]["value"], expected, rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
+def test_discount_and_logging_policy_count_for_an_episode_file(tmp_path):
+    simulator = interest_evolution(slate_size=3, num_candidates=10)
+    logging, policy = (softmax_policy(simulator, sharpness) for sharpness in (6.0, 9.0))
+    path = tmp_path / "log"
+    episodes.write(path, simulator, simulator.rollout(logging, 60, 2, seed=0))
+    bindings = [f"run_ope.log = '{path}'", "softmax_policy.sharpness = 6.0", ONE]
+    bindings += ["run_ope.gamma = 0.5", "run_ope.estimators = ('ips',)"]
+    judged = run(tmp_path / "run", *bindings)["it"]
+    log, weights, expected = logs.from_episodes(path, simulator), np.ones(60), 0.0
+    for step, discount in enumerate([1, 0.5]):
+        seen = tf.nest.map_structure(
+            lambda leaf, step=step: tf.constant(leaf[:, step]), log.observation
+        )
+        of_logging, of_policy = (
+            each.log_prob(seen, log.slate[:, step]).numpy() for each in (logging, policy)
+        )
+        weights *= np.exp(of_policy - of_logging)
+        expected += discount * (weights * log.earned[:, step].sum(1)).mean()
+    assert judged["estimates"]["ips"]["value"] == pytest.approx(expected, rel=1e-4)
+    truth = ope.truth(simulator, policy, 2, 200, seed=2, gamma=0.5)
+    assert judged["truth"]["value"] == pytest.approx(truth.value)
 
 
 def test_a_table_brings_the_probabilities_of_both_policies(tmp_path):

@@ -150,6 +150,30 @@ def test_long_products_are_those_of_a_loop_and_have_a_bound(has_cells):
     np.testing.assert_allclose(found.weights, expected, rtol=1e-9)
 
 
+def offer(observation):
+    """Cells of what is offered, which is new in each step."""
+    return tf.cast(4 * observation.documents[:, 0], tf.int32)
+
+
+def test_cells_are_those_of_each_step_and_who_is_gone_has_one_of_his_own():
+    log = log_of_leavers()
+    estimator = ope.Estimator(steps=offer)
+    sample = gather(near(3.0, 2), log, [estimator], 1.0)
+    weights, before = sample.read["slate"], np.ones(300)
+    assert (~log.active[:, 1:]).any()
+    expected = np.empty_like(weights)
+    for step in range(4):
+        here = np.floor(4 * log.observation.documents[:, step, 0])
+        cells = np.where(log.active[:, step], here, -1)
+        if step:
+            means = {cell: before[cells == cell].mean() for cell in np.unique(cells)}
+            before = np.array([means[cell] for cell in cells])
+        expected[:, step] = before * weights[:, step]
+        before = expected[:, step]
+    found = sample.terms(estimator).weights
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
 def test_a_product_has_a_gradient_also_where_a_weight_is_zero():
     weights, rewards = tf.Variable([[0.0, 2, 3], [1, 2, 3]], dtype=tf.float64), np.ones([2, 3, 1])
     with tf.GradientTape() as tape:

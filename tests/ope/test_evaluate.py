@@ -6,6 +6,7 @@ import pytest
 from recsim_tf import logs, ope
 from recsim_tf.logs.densities import densities
 from recsim_tf.ope.evaluation import Judged, chosen_estimators
+from recsim_tf.ope.sample import Sample
 from recsim_tf.policies import Deterministic, random_policy
 from recsim_tf.support.means import Mean
 from tests.ope.worlds import CLICKS, log_of_clicks, near
@@ -109,6 +110,21 @@ def test_what_the_log_contradicts_is_said():
         "not believable: the log contradicts that rewards depend on the position alone: "
     )
     assert result.reading != "position"
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_an_assumption_is_contradicted_from_above_and_from_below(sign):
+    """Slates that the policy shows more often earn more, or less, than their positions tell."""
+    weights = np.random.default_rng(0).uniform(0.5, 1.5, [1000, 1])
+    reward = 1 - sign * (weights - 1)
+    read = {"slate": weights, "position": np.ones([1000, 1, 1])}
+    sample = Sample(read, reward[..., np.newaxis], np.ones([1000, 1]))
+    reason = sample.contradiction(ope.Estimator("position"))
+    by_slates = (weights * reward).sum() / weights.sum()
+    part = reward.mean() / by_slates - 1
+    assert np.sign(part) == sign
+    assert f"depend on the position alone: {part:+.0%} against the slate" in reason
+    assert sample.reading() == "slate"
 
 
 def test_wrong_propensities_are_caught():

@@ -8,6 +8,8 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf import logs, ope
+from recsim_tf.ope.sample import Sample
+from recsim_tf.ope.simulated import Simulated, Simulations
 from recsim_tf.ope.values import values_of
 from recsim_tf.policies import Deterministic
 from recsim_tf.support.means import error_of_draws
@@ -95,6 +97,37 @@ def test_a_regression_on_the_log_is_doubly_robust():
     assert abs(result["dr"].value - truth().value) <= 4 * result["dr"].standard_error
 
 
+def no_features(observation, slate):
+    """With it a regression is the mean over sessions."""
+    return tf.zeros([tf.shape(slate)[0], 1])
+
+
+def test_the_value_of_a_session_is_learned_from_the_other_parts_of_the_log():
+    log, part = log_of_clicks(num_sessions=40), np.arange(40) % 3
+    model = ope.Regression(no_features, num_parts=3)
+    found = values_of(TARGET, log, model, 1.0, by_position=False)
+    earned = log.earned.sum((1, 2))
+    expected = [earned[part != own].mean() for own in part]
+    np.testing.assert_allclose(found.logged[:, 0, 0], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("by_position", [False, True])
+def test_the_value_of_a_step_holds_what_later_steps_earn_with_their_discount(by_position):
+    log, gamma = log_of_clicks(num_steps=4), 0.5
+    model = ope.SimulatedQ(CLICKS, no_features, num_sessions=500)
+    q = model.fit(TARGET, log, gamma, by_position)
+    played = CLICKS.rollout(TARGET, 500, 4, seed=0).transitions.response.clicked.numpy()
+    observation = tf.nest.map_structure(lambda leaf: leaf[:1, 0], log.observation)
+    for step in range(4):
+        discounts = gamma ** np.arange(1, 4 - step)
+        later = (discounts @ played[step + 1 :].sum(2)).mean()
+        for position in range(3) if by_position else [2]:
+            slate = tf.constant(np.where(np.arange(3) > position, -1, log.slate[:1, 0]))
+            now = played[step, :, position if by_position else 0 :].sum(1).mean()
+            found = q(observation, slate, tf.constant(step), tf.range(1))
+            np.testing.assert_allclose(found, [now + later], rtol=1e-5)
+
+
 def test_simulated_values_serve_sessions_of_several_steps():
     log = log_of_clicks(num_steps=4)
     result = ope.evaluate(near(1.6), log, ["ips", "dr"], q=ope.SimulatedQ(WRONG))
@@ -118,6 +151,31 @@ def test_calibration_takes_out_what_a_wrong_model_gets_wrong():
     assert right.verdict.word == "with care"
     assert right.verdict.reason == "the error of a model that is given is not known"
     assert abs(right.value - truth().value) <= 4 * right.standard_error
+
+
+def test_discounts_count_in_simulations():
+    """All steps earn alike, so the value is that of one step times the sum of the discounts."""
+    log, names = log_of_clicks(num_steps=4), ["simulated", "calibrated"]
+    result = ope.evaluate(
+        TARGET.__call__, log, names, model=CLICKS, logging=near(1.0).__call__, gamma=0.5
+    )
+    expected = (1 + 0.5 + 0.25 + 0.125) * truth().value
+    for estimate in result.values():
+        assert abs(estimate.value - expected) <= 4 * estimate.standard_error
+        assert estimate.standard_error < 0.05 * expected
+
+
+def test_discounts_count_in_the_weights_that_check_a_model():
+    log = log_of_clicks(num_steps=4)
+    model = Simulations(CLICKS, near(1.0), log, num_sessions=100, seed=0, gamma=0.5)
+    discount = model.of(TARGET).response.discount
+    np.testing.assert_allclose(discount, np.tile([1, 0.5, 0.25, 0.125], [len(discount), 1]))
+
+
+def test_discounts_count_in_the_truth():
+    found = ope.truth(CLICKS, TARGET, 3, num_sessions=500, gamma=0.5)
+    rewards = CLICKS.rollout(TARGET, 500, 3, seed=0).transitions.reward.numpy()
+    assert found.value == pytest.approx(([1, 0.5, 0.25] @ rewards).mean())
 
 
 def test_the_logging_policy_calibrated_is_the_log_mean_exactly():
@@ -167,6 +225,22 @@ def test_an_interval_holds_what_the_fit_leaves_open():
     slope = plain.value * (1 - plain.value) * 0.5
     assert unsure.standard_error == pytest.approx(slope, rel=0.5)
     assert plain.verdict.word == "cannot tell"
+
+
+def test_the_error_of_calibrated_holds_what_the_fit_leaves_open_of_the_difference():
+    rng = np.random.default_rng(0)
+    returns, new, old = rng.normal(size=[3, 400])
+    # What the draws of the parameters change is the same in all sessions.
+    new_draws, old_draws = rng.normal(size=[2, 20, 1]) + rng.normal(size=[2, 1, 50])
+    sample = Sample({}, returns[:, np.newaxis, np.newaxis], np.ones([400, 1]))
+    model = Simulated(new, new_draws, old, old_draws, response="unchecked")
+    estimate = model.difference(sample, level=0.95)
+    of_sessions = (returns + new - old).std(ddof=1) / np.sqrt(400)
+    of_fit = (new_draws - old_draws).mean(1).std(ddof=1)
+    assert estimate.standard_error == pytest.approx(of_sessions + of_fit)
+    assert np.ptp(estimate.interval) > 2 * 1.95 * estimate.standard_error
+    of_change = np.hypot((new - old).std(ddof=1) / np.sqrt(400), of_fit)
+    assert np.ptp(estimate.gain.interval) > 2 * 1.95 * of_change
 
 
 def test_the_variance_between_draws_has_no_noise_of_sessions():

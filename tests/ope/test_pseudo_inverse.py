@@ -72,6 +72,45 @@ def test_slates_may_hold_all_candidates_or_be_short(slates, mask):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+SHORT = np.int32([[0, 1, 2], [2, 1, -1], [1, -1, -1], [2, 0, 1], [0, 2, -1]])
+
+
+class SomeSlates:
+    """Each of the slates of `SHORT` with a probability, for as many contexts."""
+
+    def __init__(self, probs):
+        self.probs = tf.constant(probs, tf.float64)
+
+    def marginals(self):
+        shown = tf.one_hot(SHORT, 3, dtype=tf.float64)
+        return tf.tile(tf.einsum("m,mkn->kn", self.probs, shown)[tf.newaxis], [len(SHORT), 1, 1])
+
+    def log_prob(self, slate):
+        same = tf.reduce_all(slate[..., tf.newaxis, :] == SHORT, axis=-1)
+        return tf.math.log(tf.reduce_sum(tf.where(same, self.probs, 0), axis=-1))
+
+    def prefix_log_probs(self, slate):
+        return tf.tile(self.log_prob(slate)[..., tf.newaxis], [1, len(SHORT), 3])
+
+    def sample(self, number, seed):
+        logits = tf.tile(tf.math.log(self.probs)[tf.newaxis], [len(SHORT), 1])
+        drawn = tf.random.stateless_categorical(logits, number, seed)
+        return tf.gather(SHORT, tf.transpose(drawn))
+
+
+@pytest.mark.parametrize(("most_slates", "rtol"), [(5000, 1e-6), (0, 0.1)])
+def test_an_empty_position_earns_and_weighs_nothing(most_slates, rtol, monkeypatch):
+    """Slates are of different lengths; also where slates are drawn."""
+    monkeypatch.setattr(pseudo_inverse, "_MOST_SLATES", most_slates)
+    target, logging = SomeSlates([0.1, 0.2, 0.3, 0.1, 0.3]), SomeSlates([0.3, 0.2, 0.1, 0.2, 0.2])
+    expected, _ = by_pinv(target, logging, SHORT, 3)
+    found = linear_weights(target, logging, tf.constant(SHORT), SEED)
+    np.testing.assert_allclose(found, expected, rtol=rtol)
+    earned = indicators(SHORT, 3) @ np.arange(1.0, 10)
+    value = (logging.probs * found * earned).numpy().sum()
+    assert value == pytest.approx((target.probs * earned).numpy().sum(), rel=rtol)
+
+
 class ProductSlates:
     """Items of positions that are drawn one by one, and may repeat."""
 

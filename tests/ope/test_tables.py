@@ -57,6 +57,19 @@ def test_rows_become_sessions_with_probabilities_of_both_policies():
     assert weights.value == pytest.approx((0.25 + 1.0) / 2)
 
 
+def test_the_prefix_at_an_empty_position_is_that_of_the_slate_so_far():
+    filled = {"session": list("abb"), "position": [0, 0, 2], "document": [0, 1, 0]}
+    probs = {"propensity_prefix": [0.5, 0.4, 0.1], "target_propensity_prefix": [0.25, 0.8, 0.3]}
+    frame = pd.DataFrame(filled | probs | {"reward": 1.0})
+    log = logs.from_table(frame, slate_size=3)
+    np.testing.assert_array_equal(log.slate[:, 0], [[0, -1, -1], [1, -1, 0]])
+    expected = [[0.5, 0.5, 0.5], [0.4, 0.4, 0.1]]
+    np.testing.assert_allclose(np.exp(log.propensity.prefix[:, 0]), expected)
+    np.testing.assert_allclose(np.exp(log.propensity.slate[:, 0]), [0.5, 0.1])
+    found = ope.evaluate(None, log, ["rips"])["rips"]
+    assert found.value == pytest.approx((0.25 / 0.5 + 0.8 / 0.4 + 0.3 / 0.1) / 2)
+
+
 def test_a_file_and_other_names_of_columns_give_the_same_log(tmp_path):
     expected = logs.from_table(table())
     renamed = table(position=table()["position"] + 1).rename(columns={"document": "video"})
