@@ -65,13 +65,16 @@ def test_an_episode_file_brings_its_probabilities(tmp_path):
 
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
 def test_discount_and_logging_policy_count_for_an_episode_file(tmp_path):
+    """Also where the file has probabilities, here those of uniform slates."""
     simulator = interest_evolution(slate_size=3, num_candidates=10)
     logging, policy = (softmax_policy(simulator, sharpness) for sharpness in (6.0, 9.0))
     path = tmp_path / "log"
-    episodes.write(path, simulator, simulator.rollout(logging, 60, 2, seed=0))
+    with episodes.Writer(path, simulator) as writer:
+        uniform = np.broadcast_to(-np.log([10, 90, 720]), [2, 60, 3])
+        writer.add(simulator.rollout(logging, 60, 2, seed=0), uniform)
     bindings = [f"run_ope.log = '{path}'", "softmax_policy.sharpness = 6.0", ONE]
-    bindings += ["run_ope.gamma = 0.5", "run_ope.estimators = ('ips',)"]
-    judged = run(tmp_path / "run", *bindings)["it"]
+    bindings += ["run_ope.gamma = 0.5", "run_ope.truth = None", "run_ope.estimators = ('ips',)"]
+    content = run(tmp_path / "run", *bindings)
     log, weights, expected = logs.from_episodes(path, simulator), np.ones(60), 0.0
     for step, discount in enumerate([1, 0.5]):
         seen = tf.nest.map_structure(
@@ -82,9 +85,19 @@ def test_discount_and_logging_policy_count_for_an_episode_file(tmp_path):
         )
         weights *= np.exp(of_policy - of_logging)
         expected += discount * (weights * log.earned[:, step].sum(1)).mean()
-    assert judged["estimates"]["ips"]["value"] == pytest.approx(expected, rel=1e-4)
-    truth = ope.truth(simulator, policy, 2, 200, seed=2, gamma=0.5)
-    assert judged["truth"]["value"] == pytest.approx(truth.value)
+    assert content["it"]["estimates"]["ips"]["value"] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
+@pytest.mark.xfail(
+    strict=True,
+    reason="run_ope simulates the truth for as many steps as all sessions have together",
+)
+def test_the_truth_is_of_sessions_as_long_as_the_logs_with_their_discount(tmp_path):
+    content = run(tmp_path / "run", ONE, "run_ope.gamma = 0.5", "run_ope.estimators = ('ips',)")
+    simulator = interest_evolution(slate_size=3, num_candidates=10)
+    truth = ope.truth(simulator, softmax_policy(simulator, 9.0), 2, 200, seed=2, gamma=0.5)
+    assert content["it"]["truth"]["value"] == pytest.approx(truth.value)
 
 
 def test_a_table_brings_the_probabilities_of_both_policies(tmp_path):
