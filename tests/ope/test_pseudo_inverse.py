@@ -72,43 +72,51 @@ def test_slates_may_hold_all_candidates_or_be_short(slates, mask):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-SHORT = np.int32([[0, 1, 2], [2, 1, -1], [1, -1, -1], [2, 0, 1], [0, 2, -1]])
+ANY_LENGTH = np.int32(
+    [
+        [*slate, *[-1] * (3 - length)]
+        for length in range(4)
+        for slate in itertools.permutations(range(3), length)
+    ]
+)
 
 
-class SomeSlates:
-    """Each of the slates of `SHORT` with a probability, for as many contexts."""
+class SlatesOfAnyLength:
+    """Each of `ANY_LENGTH` with a probability, for as many contexts."""
 
     def __init__(self, probs):
-        self.probs = tf.constant(probs, tf.float64)
+        self.probs = tf.constant(probs)
 
     def marginals(self):
-        shown = tf.one_hot(SHORT, 3, dtype=tf.float64)
-        return tf.tile(tf.einsum("m,mkn->kn", self.probs, shown)[tf.newaxis], [len(SHORT), 1, 1])
+        shown = tf.one_hot(ANY_LENGTH, 3, dtype=tf.float64)
+        return tf.repeat(tf.einsum("m,mkn->kn", self.probs, shown)[tf.newaxis], 16, axis=0)
 
     def log_prob(self, slate):
-        same = tf.reduce_all(slate[..., tf.newaxis, :] == SHORT, axis=-1)
+        same = tf.reduce_all(slate[..., tf.newaxis, :] == ANY_LENGTH, axis=-1)
         return tf.math.log(tf.reduce_sum(tf.where(same, self.probs, 0), axis=-1))
 
     def prefix_log_probs(self, slate):
-        return tf.tile(self.log_prob(slate)[..., tf.newaxis], [1, len(SHORT), 3])
+        """Of whole slates, at the last position."""
+        return tf.tile(self.log_prob(slate)[..., tf.newaxis], [1, 16, 3])
 
     def sample(self, number, seed):
-        logits = tf.tile(tf.math.log(self.probs)[tf.newaxis], [len(SHORT), 1])
+        logits = tf.repeat(tf.math.log(self.probs)[tf.newaxis], 16, axis=0)
         drawn = tf.random.stateless_categorical(logits, number, seed)
-        return tf.gather(SHORT, tf.transpose(drawn))
+        return tf.gather(ANY_LENGTH, tf.transpose(drawn))
 
 
-@pytest.mark.parametrize(("most_slates", "rtol"), [(5000, 1e-6), (0, 0.1)])
-def test_an_empty_position_earns_and_weighs_nothing(most_slates, rtol, monkeypatch):
-    """Slates are of different lengths; also where slates are drawn."""
+@pytest.mark.parametrize(("most_slates", "rtol", "atol"), [(5000, 1e-6, 1e-6), (0, 0.1, 0.05)])
+def test_an_empty_position_earns_and_weighs_nothing(most_slates, rtol, atol, monkeypatch):
+    """Also where slates are drawn, and where all positions are empty."""
     monkeypatch.setattr(pseudo_inverse, "_MOST_SLATES", most_slates)
-    target, logging = SomeSlates([0.1, 0.2, 0.3, 0.1, 0.3]), SomeSlates([0.3, 0.2, 0.1, 0.2, 0.2])
-    expected, _ = by_pinv(target, logging, SHORT, 3)
-    found = linear_weights(target, logging, tf.constant(SHORT), SEED)
-    np.testing.assert_allclose(found, expected, rtol=rtol)
-    earned = indicators(SHORT, 3) @ np.arange(1.0, 10)
-    value = (logging.probs * found * earned).numpy().sum()
-    assert value == pytest.approx((target.probs * earned).numpy().sum(), rel=rtol)
+    probs = np.random.default_rng(0).dirichlet(np.full(16, 5.0), size=2)
+    target, logging = (SlatesOfAnyLength(each) for each in probs)
+    expected, _ = by_pinv(target, logging, ANY_LENGTH, 3)
+    found = linear_weights(target, logging, tf.constant(ANY_LENGTH), SEED).numpy()
+    np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol)
+    assert found[0] == 0
+    earned = indicators(ANY_LENGTH, 3) @ np.arange(1.0, 10)
+    assert probs[1] @ (found * earned) == pytest.approx(probs[0] @ earned, rel=rtol)
 
 
 class ProductSlates:
