@@ -170,8 +170,8 @@ def test_cells_are_those_of_each_step_and_who_is_gone_has_one_of_his_own():
             before = np.array([means[cell] for cell in cells])
         expected[:, step] = before * weights[:, step]
         before = expected[:, step]
-    found = sample.terms(estimator).weights
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    products = sample.terms(estimator).weights
+    np.testing.assert_allclose(products, expected, rtol=1e-5)
 
 
 def test_a_product_has_a_gradient_also_where_a_weight_is_zero():

@@ -105,10 +105,10 @@ def no_features(observation, slate):
 def test_the_value_of_a_session_is_learned_from_the_other_parts_of_the_log():
     log, part = log_of_clicks(num_sessions=40), np.arange(40) % 3
     model = ope.Regression(no_features, num_parts=3)
-    found = values_of(TARGET, log, model, 1.0, by_position=False)
+    values = values_of(TARGET, log, model, 1.0, by_position=False)
     earned = log.earned.sum((1, 2))
-    expected = [earned[part != own].mean() for own in part]
-    np.testing.assert_allclose(found.logged[:, 0, 0], expected, rtol=1e-5)
+    expected = [earned[part != of_session].mean() for of_session in part]
+    np.testing.assert_allclose(values.logged[:, 0, 0], expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("by_position", [False, True])
@@ -124,8 +124,8 @@ def test_the_value_of_a_step_holds_what_later_steps_earn_with_their_discount(by_
         for position in range(3) if by_position else [2]:
             slate = tf.constant(np.where(np.arange(3) > position, -1, log.slate[:1, 0]))
             now = played[step, :, position if by_position else 0 :].sum(1).mean()
-            found = q(observation, slate, tf.constant(step), tf.range(1))
-            np.testing.assert_allclose(found, [now + later], rtol=1e-5)
+            value = q(observation, slate, tf.constant(step), tf.range(1))
+            np.testing.assert_allclose(value, [now + later], rtol=1e-5)
 
 
 def test_simulated_values_serve_sessions_of_several_steps():
@@ -173,9 +173,9 @@ def test_discounts_count_in_the_weights_that_check_a_model():
 
 
 def test_discounts_count_in_the_truth():
-    found = ope.truth(CLICKS, TARGET, 3, num_sessions=500, gamma=0.5)
+    estimate = ope.truth(CLICKS, TARGET, 3, num_sessions=500, gamma=0.5)
     rewards = CLICKS.rollout(TARGET, 500, 3, seed=0).transitions.reward.numpy()
-    assert found.value == pytest.approx(([1, 0.5, 0.25] @ rewards).mean())
+    assert estimate.value == pytest.approx(([1, 0.5, 0.25] @ rewards).mean())
 
 
 def test_the_logging_policy_calibrated_is_the_log_mean_exactly():

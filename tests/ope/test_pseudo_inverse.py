@@ -112,11 +112,11 @@ def test_an_empty_position_earns_and_weighs_nothing(most_slates, rtol, atol, mon
     probs = np.random.default_rng(0).dirichlet(np.full(16, 5.0), size=2)
     target, logging = (SlatesOfAnyLength(each) for each in probs)
     expected, _ = by_pinv(target, logging, ANY_LENGTH, 3)
-    found = linear_weights(target, logging, tf.constant(ANY_LENGTH), SEED).numpy()
-    np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol)
-    assert found[0] == 0
+    weights = linear_weights(target, logging, tf.constant(ANY_LENGTH), SEED).numpy()
+    np.testing.assert_allclose(weights, expected, rtol=rtol, atol=atol)
+    assert weights[0] == 0
     earned = indicators(ANY_LENGTH, 3) @ np.arange(1.0, 10)
-    assert probs[1] @ (found * earned) == pytest.approx(probs[0] @ earned, rel=rtol)
+    assert probs[1] @ (weights * earned) == pytest.approx(probs[0] @ earned, rel=rtol)
 
 
 class ProductSlates:

@@ -66,8 +66,8 @@ def test_the_prefix_at_an_empty_position_is_that_of_the_slate_so_far():
     expected = [[0.5, 0.5, 0.5], [0.4, 0.4, 0.1]]
     np.testing.assert_allclose(np.exp(log.propensity.prefix[:, 0]), expected)
     np.testing.assert_allclose(np.exp(log.propensity.slate[:, 0]), [0.5, 0.1])
-    found = ope.evaluate(None, log, ["rips"])["rips"]
-    assert found.value == pytest.approx((0.25 / 0.5 + 0.8 / 0.4 + 0.3 / 0.1) / 2)
+    estimate = ope.evaluate(None, log, ["rips"])["rips"]
+    assert estimate.value == pytest.approx((0.25 / 0.5 + 0.8 / 0.4 + 0.3 / 0.1) / 2)
 
 
 def test_a_file_and_other_names_of_columns_give_the_same_log(tmp_path):

@@ -124,10 +124,10 @@ def test_marginals_of_short_slates_and_their_sets():
 def test_the_prefix_at_an_empty_position_is_that_of_the_slate_so_far():
     mask = tf.constant([False, True, False, False, True])
     distribution = PlackettLuce(tf.constant(LOGITS), 3, mask)
-    found = np.exp(distribution.prefix_log_probs(tf.constant([[4, 1, -1]] * 2)))
+    prefixes = np.exp(distribution.prefix_log_probs(tf.constant([[4, 1, -1]] * 2)))
     odds = np.exp(LOGITS[:, [4, 1]])
     expected = np.repeat(odds[:, :1] / odds.sum(1, keepdims=True), 3, axis=1)
-    np.testing.assert_allclose(found, expected, atol=1e-9)
+    np.testing.assert_allclose(prefixes, expected, atol=1e-9)
 
 
 def test_gradients_of_marginals_and_sets_are_those_of_finite_differences():
