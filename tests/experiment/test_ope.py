@@ -89,10 +89,6 @@ def test_discount_and_logging_policy_count_for_an_episode_file(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
-@pytest.mark.xfail(
-    strict=True,
-    reason="run_ope simulates the truth for as many steps as all sessions have together",
-)
 def test_the_truth_is_of_sessions_as_long_as_the_logs_with_their_discount(tmp_path):
     content = run(tmp_path / "run", ONE, "run_ope.gamma = 0.5", "run_ope.estimators = ('ips',)")
     simulator = interest_evolution(slate_size=3, num_candidates=10)
