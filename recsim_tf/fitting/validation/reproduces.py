@@ -28,7 +28,6 @@ from recsim_tf.support.verdicts import (
 
 _ALIKE, _UNLIKE = 0.10, 0.25  # of a statistic
 _FALSE_ALARM = 0.05  # the probability that any statistic of a true model is off, but for chance
-_MOST_NAMED = 5  # statistics in a sentence
 
 _LOG, _MODEL = "black", "C0"
 _PERCENT_95 = "95 % of simulations"
@@ -152,13 +151,9 @@ def verdict(check: PredictiveCheck) -> Verdict:
 
 def _named(statistics: Mapping[str, Statistic]) -> str:
     """Statistics in words, with how far each is off."""
-    words = [
-        f"{label(name)} {_per_cent(off_by(each))}"
-        for name, each in list(statistics.items())[:_MOST_NAMED]
-    ]
-    if more := len(statistics) - len(words):
-        words.append(f"{more} more")
-    return ", ".join(words)
+    return ", ".join(
+        f"{label(name)} {_per_cent(off_by(each))}" for name, each in statistics.items()
+    )
 
 
 def _per_cent(part: float) -> str:
