@@ -11,7 +11,6 @@ values: what a model of the wrong form says of policies inside and outside of it
   `fits/values.py`.
 log: fits to a table that NumPy makes, and what they tell of next visits and new users, see
   `fits/log.py`.
-validate: what a validation says of simulators that are right and wrong, see `fits/validating.py`.
 one_log: a table that NumPy makes, read once, then fitted, validated, judged and written back; with
   --path, the folder of the data sets, also what sessions of their own lengths cost in two public
   logs; see `fits/one_log.py`.
@@ -43,7 +42,6 @@ from fits import (
     open_bandit,
     panels,
     recovery,
-    validating,
     values,
 )
 
@@ -56,7 +54,6 @@ _STUDIES = {
     "fields": lambda: fields.fields(_FLAGS.seed, _replications(), _FLAGS.quick),
     "values": lambda: values.values(_FLAGS.seed, _replications(), _FLAGS.quick),
     "log": lambda: log.log(_FLAGS.seed, _FLAGS.quick),
-    "validate": lambda: validating.validating(_FLAGS.seed, _FLAGS.data_dir, _FLAGS.quick),
     "one_log": lambda: one_log.one_log(_FLAGS.seed, _FLAGS.path, _FLAGS.quick),
     "movielens": lambda: movielens.movielens(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
     "open_bandit": lambda: open_bandit.open_bandit(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
@@ -72,7 +69,6 @@ _TABLES = {
     "fields": fields.fields_table,
     "values": values.values_table,
     "log": log.log_table,
-    "validate": validating.validating_table,
     "one_log": one_log.one_log_table,
     "movielens": movielens.movielens_table,
     "open_bandit": open_bandit.open_bandit_table,

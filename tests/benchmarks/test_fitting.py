@@ -9,7 +9,6 @@ from fits import (
     movielens,
     open_bandit,
     recovery,
-    validating,
     values,
 )
 
@@ -79,12 +78,6 @@ def test_a_quick_study_of_values_warns_outside_of_the_log_alone():
     assert result["figures"]["outside.warned"] == 1
     assert result["figures"]["inside.warned"] == result["figures"]["logging.warned"] == 0
     assert "interval holds the truth" in values.values_table(result)
-
-
-def test_a_quick_study_of_validations_finds_faults():
-    result = validating.validating(seed=0, data_dir="nowhere", quick=True)
-    assert result["figures"]["validate.faults_found"] >= 2
-    assert "leaving halved" in validating.validating_table(result)
 
 
 def test_a_quick_run_times_the_likelihood():

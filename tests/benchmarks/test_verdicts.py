@@ -1,0 +1,17 @@
+import numpy as np
+
+from tests.benchmarks.runs import quick_section
+
+
+def test_a_quick_section_of_validations_tells_alarms_and_faults():
+    figures, details = quick_section("fits.verdicts_of_validation.validate")
+    assert 0 <= figures["validate.false_alarms"] <= 1
+    assert figures["validate.power.appeal turns round"] == 1
+    assert np.isfinite(figures["validate.no_users_trusted"])
+    assert len(details["missed"]) <= 2
+
+
+def test_a_quick_section_of_rankings_tells_a_turned_sign():
+    figures, _ = quick_section("fits.verdicts_of_rankings.chosen")
+    assert figures["chosen.believed_wrongly"] == 0
+    assert "chosen.coverage.sign turned" in figures
