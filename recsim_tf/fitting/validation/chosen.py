@@ -57,7 +57,7 @@ class Chosen:
     def ask(self, context: Context) -> Answer:
         """Ranks policies in the model, and by the sessions held out."""
         if not context.policies:
-            reason = "Not asked: give `policies`, the ones among which it shall choose."
+            reason = "Not asked: it takes policies, of which the simulator chooses one (policies)."
             return Answer(Verdict(CANNOT_TELL, reason))
         found = rank(context)
         if isinstance(found, str):
@@ -108,7 +108,7 @@ def rank(context: Context) -> Ranking | str:
     else:
         return (
             "The log cannot tell: it needs the propensities of its slates and policies with"
-            " probabilities, or `refit`, for a second fit of the sessions held out."
+            " probabilities, or a function for a second fit of the sessions held out (refit)."
         )
     if len(simulated) < _FEWEST_POLICIES:
         return (

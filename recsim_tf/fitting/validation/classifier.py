@@ -200,7 +200,7 @@ def verdict(found: Discrimination) -> Verdict:
     """The answer."""
     sentence = (
         f"A classifier that sees a logged and a simulated session picks the logged one in"
-        f" {found.auc:.1%} ± {found.standard_error:.1%} of pairs; 50 % is a guess, two simulations"
+        f" {found.auc:.1%} ± {found.standard_error:.1%} of pairs; 50% is a guess, two simulations"
         f" have {found.auc_null:.1%}, twice the odds of a click {found.auc_power:.1%}."
     )
     bound = max(_LARGEST_AUC, 0.5 + 2 * found.chance)
@@ -231,7 +231,7 @@ def _parts(found: Discrimination) -> list[Part]:
         "Boosted trees look at lengths, clicks, runs and neighbours of whole sessions, in five"
         " folds, with a session and its simulations in one. The area under the curve is the share"
         " of pairs of a logged and a simulated session in which they pick the logged one; the grey"
-        " band holds 95 % of guesses on so many sessions. The third row says what would be found:"
+        " band holds 95% of guesses on so many sessions. The third row says what would be found:"
         " where it is near 0.5, so few clicks tell nothing. The"
         f" features that tell most: {', '.join(found.giveaways)}."
     )

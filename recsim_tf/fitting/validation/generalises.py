@@ -89,7 +89,7 @@ class Generalises:
             simulator = context.refit(train, {})
             found = foretell(simulator, train, context.fitted.take(inside), context)
         else:
-            reason = "Not asked: give `other`, a log of another policy, period or segment."
+            reason = "Not asked: it takes a log of another policy, period or segment (other)."
             return Answer(Verdict(CANNOT_TELL, reason))
         quantity = "click probability"
         return Answer(
@@ -141,7 +141,7 @@ def verdict(found: Foretold) -> Verdict:
     if not 2 * gap.standard_error <= _FAR * logged.value:
         word, meaning = CANNOT_TELL, "The other log is too small to tell."
     elif is_off and off_by > _FAR:
-        word, meaning = NOT_BELIEVABLE, f"Its click rate is {off_by:.0%} off there."
+        word, meaning = NOT_BELIEVABLE, f"Its click rate is {off_by:.1%} off there."
     elif found.bins_p_value < _FALSE_ALARM and off_in_bins > _FAR:
         word = NOT_BELIEVABLE
         meaning = (

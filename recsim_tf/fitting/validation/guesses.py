@@ -22,9 +22,9 @@ def guesses(train: Events, other: Events, seed: int = 0) -> dict[str, np.ndarray
     """Click probabilities [M] of the events of another log, by name.
 
     "frequency" knows the rates of positions; "popularity" how often a document is clicked too, for
-    its positions; "what is told" also what is known of document, user and moment; "logistic
-    regression" the user's past as well, without its order; "boosting" the same, with trees;
-    "boosting with order" the order too.
+    its positions; "boosting without the past" also what is known of document, user and moment;
+    "logistic regression" the user's past as well, without its order; "boosting" the same, with
+    trees; "boosting with order" the order too.
 
     The effect of a document on an event of `train` is that of the other sessions, so that no event
     sees its own click. From fewer than 20 clicks, or 20 events without one, only frequencies are
@@ -40,7 +40,7 @@ def guesses(train: Events, other: Events, seed: int = 0) -> dict[str, np.ndarray
     """
     models: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
         "popularity": (logistic_regression, ()),
-        "what is told": (lambda: boosting(seed), ("profile",)),
+        "boosting without the past": (lambda: boosting(seed), ("profile",)),
         "logistic regression": (logistic_regression, ("profile", "past")),
         "boosting": (lambda: boosting(seed), ("profile", "past")),
         "boosting with order": (lambda: boosting(seed), ("profile", "past", "order")),

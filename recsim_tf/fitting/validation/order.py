@@ -46,7 +46,7 @@ class KnowsOrder:
         if not context.has_clicks:
             return Answer(NO_CLICKS)
         if context.refit is None or context.static is None:
-            reason = "Not asked: give `static`, the values at which the dynamics do nothing."
+            reason = "Not asked: it takes values at which the dynamics do nothing (static)."
             return Answer(Verdict(CANNOT_TELL, reason))
         found = what_order_tells(context)
         return Answer(

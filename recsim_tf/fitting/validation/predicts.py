@@ -30,7 +30,7 @@ NEAR = 0.02  # part of the nats by which a guess may be better
 _CAUSES = {
     "frequency": "how clicks depend on the position",
     "popularity": "which documents are liked",
-    "what is told": "what is told of documents, users and the moment",
+    "boosting without the past": "what is told of documents, users and the moment",
     "logistic regression": "how users differ",
     "boosting": "how users differ",
     "boosting with order": "how users change from step to step",
@@ -116,7 +116,7 @@ def _scores(
 
 
 def _better(scores: Mapping[str, Prediction]) -> str:
-    """The first guess that is better than the model by more than 2 % of its nats; "" if none is."""
+    """The first guess that is better than the model by more than 2% of its nats; "" if none is."""
     bound = NEAR * abs(scores["model"].nats.value)
     others = (name for name in scores if name != "model")
     return next((name for name in others if -scores[name].gain.value > bound), "")
@@ -170,10 +170,11 @@ def _parts(found: Predictions) -> list[Part]:
     parts: list[Part] = []
     note = (
         "Guesses learn from the sessions that the fit saw. Each knows what those before it know:"
-        " frequency the rates of positions; popularity the documents too; the next one what is told"
-        " of documents, users and the moment; logistic regression and boosting the user's past; the"
-        " last one its order as well. Standard errors are between sessions. A model is believable"
-        " where no guess is better by more than 2 % of its nats."
+        " frequency the rates of positions; popularity the documents too; boosting without the past"
+        " what is told of documents, users and the moment; logistic regression and boosting the"
+        " user's past; the last one its order as well. Standard errors are between sessions. A model"
+        " is believable"
+        " where no guess is better by more than 2% of its nats."
     )
     above = "The same, given the clicks above a document on its slate:"
     for introduction, scores in (("", found.scores), (above, found.given_above)):

@@ -17,7 +17,7 @@ from recsim_tf.fitting.validation.statistics import (
 from recsim_tf.support.means import Mean
 from recsim_tf.support.pages import Chart, Marked, Note, Part, Table
 from recsim_tf.support.plots import plot
-from recsim_tf.support.tables import fixed, label, signed
+from recsim_tf.support.tables import fixed, label, per_cent, signed
 from recsim_tf.support.verdicts import (
     BELIEVABLE,
     CANNOT_TELL,
@@ -152,12 +152,8 @@ def verdict(check: PredictiveCheck) -> Verdict:
 def _named(statistics: Mapping[str, Statistic]) -> str:
     """Statistics in words, with how far each is off."""
     return ", ".join(
-        f"{label(name)} {_per_cent(off_by(each))}" for name, each in statistics.items()
+        f"{label(name)} ({per_cent(off_by(each))})" for name, each in statistics.items()
     )
-
-
-def _per_cent(part: float) -> str:
-    return f"{signed(100 * part, 1)} %"
 
 
 def _parts(check: PredictiveCheck) -> Sequence[Part]:
@@ -169,7 +165,7 @@ def _parts(check: PredictiveCheck) -> Sequence[Part]:
     is_off, rows = off(check), []
     for name, statistic in check.statistics.items():
         low, high = statistic.interval
-        part = _per_cent(off_by(statistic))
+        part = per_cent(off_by(statistic))
         rows.append(
             {
                 "": label(name),
