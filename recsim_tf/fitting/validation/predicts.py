@@ -172,9 +172,8 @@ def _parts(found: Predictions) -> list[Part]:
         "Guesses learn from the sessions that the fit saw. Each knows what those before it know:"
         " frequency the rates of positions; popularity the documents too; boosting without the past"
         " what is told of documents, users and the moment; logistic regression and boosting the"
-        " user's past; the last one its order as well. Standard errors are between sessions. A model"
-        " is believable"
-        " where no guess is better by more than 2% of its nats."
+        " user's past; the last one its order as well. Standard errors are between sessions. A"
+        " model is believable where no guess is better by more than 2% of its nats."
     )
     above = "The same, given the clicks above a document on its slate:"
     for introduction, scores in (("", found.scores), (above, found.given_above)):
