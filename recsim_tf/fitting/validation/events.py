@@ -1,11 +1,13 @@
 """The events of logged sessions, and what a guess without a model may know before each."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.base.types import Nest
+from recsim_tf.core.nests import fields_of
 from recsim_tf.fitting.validation.dependence import document_ids
 from recsim_tf.logs.log import Log
 from recsim_tf.logs.tables.parsing import pandas
@@ -41,8 +43,12 @@ class Events(NamedTuple):
         features = log.documents if ids is None else ()
         profile = [leaf[counted] for leaf in _leaves([features, log.hidden])]
         profile += [leaf[session, step] for leaf in _leaves(log.query)]
-        profile += [_step_before(leaf)[session, step] for leaf in _leaves(log.innovation)]
-        profile += [leaf[session] for leaf in _leaves(log.initial, log.num_sessions)]
+        initial, innovation = _by_name(log.initial), _by_name(log.innovation, "change")
+        initial = {name: leaf for name, leaf in initial.items() if len(leaf) == log.num_sessions}
+        for name, leaf in innovation.items():
+            first = initial.pop(name, np.zeros_like(leaf[:, 0]))
+            profile.append(_from(first, leaf)[session, step])
+        profile += [leaf[session] for leaf in initial.values()]
         of_event = clicked[counted]
         return cls(
             of_event,
@@ -63,14 +69,10 @@ class Events(NamedTuple):
         return Events(*(field[rows] for field in self))
 
 
-def _leaves(nest: Nest, num_rows: int | None = None) -> list[np.ndarray]:
-    """Arrays of numbers, complete ones."""
-    found = [np.asarray(leaf) for leaf in tf.nest.flatten(nest)]
-    return [
-        leaf
-        for leaf in found
-        if leaf.dtype.kind in "iufb" and (num_rows is None or len(leaf) == num_rows)
-    ]
+def _leaves(nest: Nest) -> list[np.ndarray]:
+    """Arrays of numbers."""
+    leaves = [np.asarray(leaf) for leaf in tf.nest.flatten(nest)]
+    return [leaf for leaf in leaves if leaf.dtype.kind in "iufb"]
 
 
 def _columns(leaves: list[np.ndarray], number: int) -> np.ndarray:
@@ -106,9 +108,21 @@ def _order(clicked: np.ndarray) -> np.ndarray:
     return np.stack([np.log1p(step), last, memory, since], axis=2)
 
 
-def _step_before(values: np.ndarray) -> np.ndarray:
-    """[S, T, ...] of values [S, T, ...]: those of the step before, zeros at the first one."""
-    return np.concatenate([np.zeros_like(values[:, :1]), values[:, :-1]], axis=1)
+def _by_name(nest: Nest, title: str = "") -> dict[str, np.ndarray]:
+    """Arrays of numbers by their names, or by a title where they have none."""
+    parts = (nest if isinstance(nest, Mapping) else fields_of(nest)) or {title: nest}
+    return {
+        f"{name}/{number}": leaf
+        for name, part in parts.items()
+        for number, leaf in enumerate(_leaves(part))
+    }
+
+
+def _from(first: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """[S, T, ...]: what is known before each step, of what is known first [S, ...], such as the
+    context of the first step, and of what comes after each step, [S, T, ...].
+    """
+    return np.concatenate([first[:, np.newaxis], after[:, :-1]], axis=1)
 
 
 def _above(clicked: np.ndarray) -> np.ndarray:

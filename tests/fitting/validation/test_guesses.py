@@ -97,6 +97,17 @@ def test_what_is_told_when_a_document_is_shown_is_in_the_profile():
     assert events.profile.tolist() == [[7, 10, 0], [8, 20, 1], [9, 30, 0], [0, 40, 3]]
 
 
+def test_the_context_of_a_step_is_one_column():
+    """The first comes with the user, and the others with the change after the step before."""
+    log = a_log(np.zeros([2, 2, 1], np.int32))
+    log = log._replace(
+        initial={"share": np.array([0.1, 0.2]), "hour": np.array([7.0, 8.0])},
+        innovation={"hour": np.array([[9.0, 0.0], [10.0, 0.0]])},
+    )
+    events = Events.of(log, np.zeros([2, 2, 1], bool))
+    assert events.profile.tolist() == [[7, 0.1], [9, 0.1], [8, 0.2], [10, 0.2]]
+
+
 def test_categories_are_those_of_the_log_that_is_learned_from():
     train, other = _by_category(np.array([[0.0], [7.0], [9.0]]), np.array([[9.0], [5.0]]))
     assert train.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
