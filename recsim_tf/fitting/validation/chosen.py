@@ -59,16 +59,16 @@ class Chosen:
         if not context.policies:
             reason = "Not asked: it takes policies, of which the simulator chooses one (policies)."
             return Answer(Verdict(CANNOT_TELL, reason))
-        found = rank(context)
-        if isinstance(found, str):
-            return Answer(Verdict(CANNOT_TELL, found))
-        low, high = found.interval
+        ranking = rank(context)
+        if isinstance(ranking, str):
+            return Answer(Verdict(CANNOT_TELL, ranking))
+        low, high = ranking.interval
         error = (high - low) / 4
         return Answer(
-            verdict(found),
-            {**found._asdict(), "best": found.best},
-            ("rank correlation of policies", Mean(found.correlation, error)),
-            lambda: _parts(found),
+            verdict(ranking),
+            {**ranking._asdict(), "best": ranking.best},
+            ("rank correlation of policies", Mean(ranking.correlation, error)),
+            lambda: _parts(ranking),
         )
 
 
@@ -177,42 +177,42 @@ def _kendall(first: np.ndarray, second: np.ndarray) -> float:
     return float((signs[0] * signs[1]).sum() / scale) if scale else 0.0
 
 
-def verdict(found: Ranking) -> Verdict:
+def verdict(ranking: Ranking) -> Verdict:
     """The answer."""
-    low, high = found.interval
-    chosen, best = found.best
+    low, high = ranking.interval
+    chosen, best = ranking.best
     if low > 0:
-        word = BELIEVABLE if found.is_by_weights else WITH_CARE
+        word = BELIEVABLE if ranking.is_by_weights else WITH_CARE
         meaning = "Policies that earn more in it also earn more on the log."
     elif high <= 0:
         word, meaning = NOT_BELIEVABLE, "Policies that earn more in it do not earn more on the log."
     else:
         word, meaning = CANNOT_TELL, "The log is too small to rank these policies."
     also = "is also the best" if chosen == best else f"is not the best: that is {best}"
-    where = "on the log" if found.is_by_weights else "in a second fit, of the sessions held out"
+    where = "on the log" if ranking.is_by_weights else "in a second fit, of the sessions held out"
     sentence = (
         f"The best policy in the model, {chosen}, {also} {where}; rank correlation of"
-        f" {len(found.simulated)} policies {found.correlation:+.2f}, between {low:+.2f} and"
+        f" {len(ranking.simulated)} policies {ranking.correlation:+.2f}, between {low:+.2f} and"
         f" {high:+.2f}."
     )
-    if not found.is_by_weights:
+    if not ranking.is_by_weights:
         sentence += " A second fit has the faults of the form of the model too."
-    if found.unseen:
-        sentence += f" Left out, since the log does not tell them: {', '.join(found.unseen)}."
+    if ranking.unseen:
+        sentence += f" Left out, since the log does not tell them: {', '.join(ranking.unseen)}."
     return Verdict(word, f"{meaning} {sentence}")
 
 
-def _parts(found: Ranking) -> list[Part]:
+def _parts(ranking: Ranking) -> list[Part]:
     rows = [
         {
             "policy": name,
             "in the model": simulated.value,
             "± standard error": simulated.standard_error,
-            "on the log" if found.is_by_weights else "in a second fit": logged.value,
+            "on the log" if ranking.is_by_weights else "in a second fit": logged.value,
             "±": logged.standard_error,
         }
         for (name, simulated), logged in zip(
-            found.simulated.items(), found.logged.values(), strict=True
+            ranking.simulated.items(), ranking.logged.values(), strict=True
         )
     ]
     note = (

@@ -49,13 +49,16 @@ class Classified:
         )
         sessions, seed = context.sessions, context.seed
         simulated = [sessions.simulated(each) for each in random.split_seed(seed, _NUM_SIMULATED)]
-        found = discriminate(sessions.observed(seed), simulated, expected, seed)
+        discrimination = discriminate(sessions.observed(seed), simulated, expected, seed)
         return Answer(
-            verdict(found),
-            found,
-            ("area under the curve of a classifier", Mean(found.auc, found.standard_error)),
-            lambda: _parts(found),
-            [functools.partial(area_plot, discrimination=found)],
+            verdict(discrimination),
+            discrimination,
+            (
+                "area under the curve of a classifier",
+                Mean(discrimination.auc, discrimination.standard_error),
+            ),
+            lambda: _parts(discrimination),
+            [functools.partial(area_plot, discrimination=discrimination)],
         )
 
 
@@ -93,7 +96,7 @@ def discriminate(
     names = list(columns)
     real, *twins = (np.stack(list(each.values()), axis=1) for each in (columns, *others))
     fold = np.random.default_rng(seed).integers(0, _FOLDS, len(logged.length))
-    found = np.array([_auc(real, twin, fold, seed) for twin in twins])
+    against_log = np.array([_auc(real, twin, fold, seed) for twin in twins])
     nulls = [_auc(one, other, fold, seed) for one, other in itertools.pairwise(twins)]
     generator = np.random.default_rng(seed)
     powers = [
@@ -106,8 +109,8 @@ def discriminate(
     ]
     strongest = np.argsort(strength)[::-1][:5]
     return Discrimination(
-        auc=float(found.mean()),
-        standard_error=float(found.std(ddof=1) / np.sqrt(len(found))),
+        auc=float(against_log.mean()),
+        standard_error=float(against_log.std(ddof=1) / np.sqrt(len(against_log))),
         # That of the statistic of Mann and Whitney 1947, for two samples of one size.
         chance=float(np.sqrt((2 * len(real) + 1) / 12) / len(real)),
         auc_null=float(np.mean(nulls)),
@@ -136,7 +139,7 @@ def features(sessions: Outcomes, expected: np.ndarray) -> dict[str, np.ndarray]:
     pairs = active[:, 1:] & active[:, :-1]
     neighbours = np.where(pairs, surprise[:, 1:] * surprise[:, :-1], 0).sum(axis=1)
     none, some = by_step == 0, by_step > 0
-    found = {
+    of_sessions = {
         "steps": length,
         "the user leaves": sessions.left,
         "clicks": clicks,
@@ -154,12 +157,12 @@ def features(sessions: Outcomes, expected: np.ndarray) -> dict[str, np.ndarray]:
         "mean position clicked": (clicked * np.arange(clicked.shape[2])).sum(axis=(1, 2))
         / np.maximum(clicks, 1),
     }
-    found |= {label(name): amount for name, amount in sessions.amounts.items()}
+    of_sessions |= {label(name): amount for name, amount in sessions.amounts.items()}
     # Sums of a simulation and of the log may differ in the last digit, since their arrays have
     # different layouts in memory, and trees would split there: single precision has them alike.
     return {
         name: np.nan_to_num(np.asarray(each, np.float32)).astype(np.float64)
-        for name, each in found.items()
+        for name, each in of_sessions.items()
     }
 
 
@@ -196,44 +199,45 @@ def _longest(runs: np.ndarray) -> np.ndarray:
     return (step - broken).max(axis=1)
 
 
-def verdict(found: Discrimination) -> Verdict:
+def verdict(discrimination: Discrimination) -> Verdict:
     """The answer."""
     sentence = (
         f"A classifier that sees a logged and a simulated session picks the logged one in"
-        f" {found.auc:.1%} ± {found.standard_error:.1%} of pairs; 50% is a guess, two simulations"
-        f" have {found.auc_null:.1%}, twice the odds of a click {found.auc_power:.1%}."
+        f" {discrimination.auc:.1%} ± {discrimination.standard_error:.1%} of pairs; 50% is a guess,"
+        f" two simulations have {discrimination.auc_null:.1%}, twice the odds of a click"
+        f" {discrimination.auc_power:.1%}."
     )
-    bound = max(_LARGEST_AUC, 0.5 + 2 * found.chance)
-    if found.auc >= bound:
-        word = WITH_CARE if found.auc < 2 * _LARGEST_AUC - 0.5 else NOT_BELIEVABLE
+    bound = max(_LARGEST_AUC, 0.5 + 2 * discrimination.chance)
+    if discrimination.auc >= bound:
+        word = WITH_CARE if discrimination.auc < 2 * _LARGEST_AUC - 0.5 else NOT_BELIEVABLE
         meaning = (
             "Its sessions can be told from logged ones, most of all by"
-            f" {', '.join(found.giveaways[:3])}."
+            f" {', '.join(discrimination.giveaways[:3])}."
         )
-    elif found.auc < _LARGEST_AUC and found.auc_power >= bound:
+    elif discrimination.auc < _LARGEST_AUC and discrimination.auc_power >= bound:
         word, meaning = BELIEVABLE, "Its sessions pass for logged ones."
     else:
         word, meaning = CANNOT_TELL, "With so few sessions or clicks nobody can tell them apart."
     return Verdict(word, f"{meaning} {sentence}")
 
 
-def _parts(found: Discrimination) -> list[Part]:
+def _parts(discrimination: Discrimination) -> list[Part]:
     rows = [
         {
             "": name,
             "area under the curve": fixed(area, 3),
-            "± standard error": fixed(found.standard_error, 3) if number == 0 else None,
+            "± standard error": fixed(discrimination.standard_error, 3) if number == 0 else None,
         }
-        for number, (name, area) in enumerate(areas(found).items())
+        for number, (name, area) in enumerate(areas(discrimination).items())
     ]
-    drawn = plot(area_plot, found, size=(9, 2.2))
+    drawn = plot(area_plot, discrimination, size=(9, 2.2))
     note = (
         "Boosted trees look at lengths, clicks, runs and neighbours of whole sessions, in five"
         " folds, with a session and its simulations in one. The area under the curve is the share"
         " of pairs of a logged and a simulated session in which they pick the logged one; the grey"
         " band holds 95% of guesses on so many sessions. The third row says what would be found:"
         " where it is near 0.5, so few clicks tell nothing. The"
-        f" features that tell most: {', '.join(found.giveaways)}."
+        f" features that tell most: {', '.join(discrimination.giveaways)}."
     )
     return [Table(rows), Chart(drawn.png(), "Areas under the curve"), Note(note)]
 

@@ -70,7 +70,7 @@ def dependence(
     clicked, counted = outcomes.clicked > 0, outcomes.counted
     clicks, shown = clicked.sum(axis=(1, 2)), counted.sum(axis=(1, 2))
     rates = (clicks / np.maximum(shown, 1))[shown >= _OF_SESSION]
-    found = {
+    of_log = {
         "sessions_without_a_click": float(np.mean(clicks == 0)),
         "click_rate_of_a_session/standard_deviation": _spread(rates),
     }
@@ -79,22 +79,22 @@ def dependence(
         of_documents = np.bincount(ids[counted], minlength=size)
         rates = np.bincount(ids[counted], clicked[counted], size) / np.maximum(of_documents, 1)
         enough = of_documents >= _OF_DOCUMENT
-        found["click_rate_of_a_document/standard_deviation"] = _spread(rates[enough])
+        of_log["click_rate_of_a_document/standard_deviation"] = _spread(rates[enough])
     active = np.asarray(counted.any(axis=2))
     if active.shape[1] > 1:
         surprise = surprises(outcomes, expected)
         pairs = active[:, 1:] & active[:, :-1]
         products = (surprise[:, 1:] * surprise[:, :-1])[pairs]
-        found["surprises_of_neighbouring_steps/product"] = (
+        of_log["surprises_of_neighbouring_steps/product"] = (
             float(products.mean()) if len(products) else 0.0
         )
         before = (
             np.cumsum(surprise, axis=1)[:, :-1] / np.maximum(np.cumsum(active, axis=1), 1)[:, :-1]
         )
-        found["surprise_and_those_before/correlation"] = _correlation(
+        of_log["surprise_and_those_before/correlation"] = _correlation(
             surprise[:, 1:][pairs], before[pairs]
         )
-    return found
+    return of_log
 
 
 def _spread(values: np.ndarray) -> float:

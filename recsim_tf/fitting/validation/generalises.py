@@ -82,22 +82,26 @@ class Generalises:
         if not context.has_clicks:
             return Answer(NO_CLICKS)
         if context.other is not None:
-            found = foretell(context.simulator, context.train, context.other, context)
+            foretold = foretell(context.simulator, context.train, context.other, context)
         elif context.refit is not None and context.segment is not None:
             inside = in_segment(context.fitted, context.segment)
             train = context.fitted.take(~inside)
             simulator = context.refit(train, {})
-            found = foretell(simulator, train, context.fitted.take(inside), context)
+            foretold = foretell(simulator, train, context.fitted.take(inside), context)
         else:
             reason = "Not asked: it takes a log of another policy, period or segment (other)."
             return Answer(Verdict(CANNOT_TELL, reason))
         quantity = "click probability"
         return Answer(
-            verdict(found),
-            found,
-            ("clicks a document, logged less predicted", found.gap),
-            lambda: _parts(found),
-            [functools.partial(calibration_plot, calibration=found.calibration, quantity=quantity)],
+            verdict(foretold),
+            foretold,
+            ("clicks a document, logged less predicted", foretold.gap),
+            lambda: _parts(foretold),
+            [
+                functools.partial(
+                    calibration_plot, calibration=foretold.calibration, quantity=quantity
+                )
+            ],
         )
 
 
@@ -129,29 +133,29 @@ def foretell(simulator: Simulator, train: Log, other: Log, context: Context) -> 
     )
 
 
-def verdict(found: Foretold) -> Verdict:
+def verdict(foretold: Foretold) -> Verdict:
     """The answer."""
-    logged, gap = found.logged, found.gap
+    logged, gap = foretold.logged, foretold.gap
     off_by = abs(gap.value) / logged.value if logged.value else np.inf
-    bins = found.calibration
+    bins = foretold.calibration
     off_in_bins = (bins.expected_error - bins.noise) / logged.value if logged.value else np.inf
-    name, best = min(found.gains.items(), key=lambda each: each[1].value)
+    name, best = min(foretold.gains.items(), key=lambda each: each[1].value)
     guess = f"than a guess that learned from the same sessions ({name})"
-    is_off = abs(found.z_score) > 2
+    is_off = abs(foretold.z_score) > 2
     if not 2 * gap.standard_error <= _FAR * logged.value:
         word, meaning = CANNOT_TELL, "The other log is too small to tell."
     elif is_off and off_by > _FAR:
         word, meaning = NOT_BELIEVABLE, f"Its click rate is {off_by:.1%} off there."
-    elif found.bins_p_value < _FALSE_ALARM and off_in_bins > _FAR:
+    elif foretold.bins_p_value < _FALSE_ALARM and off_in_bins > _FAR:
         word = NOT_BELIEVABLE
         meaning = (
             "The rate as a whole is right there, but what it takes for liked is not: probabilities"
             f" are {100 * bins.expected_error:.2f} percentage points off on average."
         )
-    elif found.gain.value < -2 * found.gain.standard_error:
+    elif foretold.gain.value < -2 * foretold.gain.standard_error:
         word = WITH_CARE
         meaning = "It predicts worse than the rate of the first events there."
-    elif best.value < -2 * best.standard_error and -best.value > NEAR * abs(_nats(found)):
+    elif best.value < -2 * best.standard_error and -best.value > NEAR * abs(_nats(foretold)):
         word, meaning = WITH_CARE, f"It predicts worse {guess}."
     elif is_off:
         word, meaning = WITH_CARE, f"Its click rate is off there, but only by {off_by:.1%}."
@@ -159,28 +163,28 @@ def verdict(found: Foretold) -> Verdict:
         word, meaning = BELIEVABLE, "It foretells the clicks there."
     return Verdict(
         word,
-        f"{meaning} Predicted {found.predicted:.3%} clicks a document, logged {logged.value:.3%} ±"
-        f" {logged.standard_error:.3%} (z {found.z_score:+.1f}); {found.gain.value:+.4f} ±"
-        f" {found.gain.standard_error:.4f} nats beyond the rate of the first events there,"
+        f"{meaning} Predicted {foretold.predicted:.3%} clicks a document, logged {logged.value:.3%}"
+        f" ± {logged.standard_error:.3%} (z {foretold.z_score:+.1f}); {foretold.gain.value:+.4f} ±"
+        f" {foretold.gain.standard_error:.4f} nats beyond the rate of the first events there,"
         f" {best.value:+.4f} ± {best.standard_error:.4f} beyond the best guess, {name}.",
     )
 
 
-def _nats(found: Foretold) -> float:
+def _nats(foretold: Foretold) -> float:
     """The nats of a document shown under the click rate of the log, as a scale."""
-    rate = found.logged.value
+    rate = foretold.logged.value
     return float(rate * np.log(rate) + (1 - rate) * np.log1p(-rate))
 
 
-def _parts(found: Foretold) -> list[Part]:
+def _parts(foretold: Foretold) -> list[Part]:
     rows = [
         {
-            "predicted clicks a document": f"{found.predicted:.3%}",
-            "logged": f"{found.logged.value:.3%}",
-            "± standard error": f"{found.logged.standard_error:.3%}",
-            "z": signed(found.z_score, 1),
-            "nats beyond the rate of the first 200 events there": signed(found.gain.value),
-            "p of the bins": fixed(found.bins_p_value, 3),
+            "predicted clicks a document": f"{foretold.predicted:.3%}",
+            "logged": f"{foretold.logged.value:.3%}",
+            "± standard error": f"{foretold.logged.standard_error:.3%}",
+            "z": signed(foretold.z_score, 1),
+            "nats beyond the rate of the first 200 events there": signed(foretold.gain.value),
+            "p of the bins": fixed(foretold.bins_p_value, 3),
         }
     ]
     guesses_rows = [
@@ -189,14 +193,14 @@ def _parts(found: Foretold) -> list[Part]:
             "gain of the model, nats a document shown": signed(gain.value),
             "± standard error": fixed(gain.standard_error),
         }
-        for name, gain in found.gains.items()
+        for name, gain in foretold.gains.items()
     ]
     note = (
         "The guesses learned from the sessions that the fit saw, as under the first question. The"
         " mean rate may be right where single predictions are not, so the bins of the chart are"
         " tested together (chi-squared)."
     )
-    chart = chart_of_calibration("click probability of the other log", found.calibration)
+    chart = chart_of_calibration("click probability of the other log", foretold.calibration)
     return [Table(rows), Table(guesses_rows), chart, Note(note)]
 
 

@@ -48,12 +48,12 @@ class KnowsOrder:
         if context.refit is None or context.static is None:
             reason = "Not asked: it takes values at which the dynamics do nothing (static)."
             return Answer(Verdict(CANNOT_TELL, reason))
-        found = what_order_tells(context)
+        order = what_order_tells(context)
         return Answer(
-            verdict(found),
-            found,
-            ("nats a step that the dynamics add", found.gain),
-            lambda: _parts(found),
+            verdict(order),
+            order,
+            ("nats a step that the dynamics add", order.gain),
+            lambda: _parts(order),
         )
 
 

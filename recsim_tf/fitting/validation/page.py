@@ -7,19 +7,19 @@ from recsim_tf.support.pages import Marked, Part, Section, Table, page
 from recsim_tf.support.verdicts import NOT_BELIEVABLE
 
 
-def render(found: Validation, title: str) -> str:
+def render(validation: Validation, title: str) -> str:
     """The page as HTML. Raises an ImportError if matplotlib is not installed."""
-    return page(title, sections(found))
+    return page(title, sections(validation))
 
 
-def _answers(found: Validation) -> list[Part]:
+def _answers(validation: Validation) -> list[Part]:
     """Of which sessions it is asked, and the answers."""
-    which = "that the fit did not see" if found.is_held_out else "that the fit has seen"
-    clicks = "" if found.num_clicks is None else f" and {found.num_clicks:,} clicks"
+    which = "that the fit did not see" if validation.is_held_out else "that the fit has seen"
+    clicks = "" if validation.num_clicks is None else f" and {validation.num_clicks:,} clicks"
     return [
-        f"{found.num_sessions:,} sessions {which}, with {found.num_events:,} documents shown"
-        f"{clicks}.",
-        Table([_row(each) for each in found.findings]),
+        f"{validation.num_sessions:,} sessions {which}, with {validation.num_events:,} documents"
+        f" shown{clicks}.",
+        Table([_row(each) for each in validation.findings]),
     ]
 
 
@@ -30,19 +30,13 @@ def _row(finding: dict[str, str]) -> dict[str, Any]:
     return {"question": finding["question"], "answer": [verdict], "why": [finding["sentence"]]}
 
 
-def sections(found: Validation) -> list[Section]:
+def sections(validation: Validation) -> list[Section]:
     """A section of all answers, and one for each question."""
-    return [
-        Section("How far to trust it", _answers(found)),
-        *_questions(found),
-    ]
-
-
-def _questions(found: Validation) -> list[Section]:
-    return [
+    questions = [
         Section(
             finding["question"],
             [f"{finding['verdict'].capitalize()}. {finding['sentence']}", *answer.parts()],
         )
-        for finding, answer in zip(found.findings, found.values(), strict=True)
+        for finding, answer in zip(validation.findings, validation.values(), strict=True)
     ]
+    return [Section("How far to trust it", _answers(validation)), *questions]

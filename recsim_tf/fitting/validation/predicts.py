@@ -64,21 +64,25 @@ class Predicts:
 
     def ask(self, context: Context) -> Answer:
         """Compares the model's log-likelihood of clicks with those of guesses."""
-        found = predictions(context)
-        measured = Mean(np.nan, np.nan) if found.scores is None else found.scores["frequency"].gain
+        predictions = predictions_of(context)
+        measured = (
+            Mean(np.nan, np.nan)
+            if predictions.scores is None
+            else predictions.scores["frequency"].gain
+        )
         return Answer(
-            verdict(found, context.known_users),
-            found,
+            verdict(predictions, context.known_users),
+            predictions,
             ("nats a document shown, beyond the rates of positions", measured),
-            lambda: _parts(found),
+            lambda: _parts(predictions),
             [
                 functools.partial(calibration_plot, calibration=each, quantity=label(name))
-                for name, each in found.calibrations.items()
+                for name, each in predictions.calibrations.items()
             ],
         )
 
 
-def predictions(context: Context) -> Predictions:
+def predictions_of(context: Context) -> Predictions:
     """Predictions of the model and of guesses, and their calibration."""
     calibrations = calibrate(context.responses, context.held_out)
     for name in context.responses.clicks.keys() & calibrations.keys():
@@ -106,13 +110,13 @@ def _scores(
 ) -> dict[str, Prediction]:
     """Of the model's log-likelihoods [S, T, K], and of guesses [M] of what counts."""
     clicked, counted, users = context.clicked, context.counted, context.users
-    found = {"model": Prediction(mean_by_session(of_model, counted, users), Mean(0.0, 0.0))}
+    scores = {"model": Prediction(mean_by_session(of_model, counted, users), Mean(0.0, 0.0))}
     for name, guess in probs.items():
         of_guess = np.zeros(counted.shape)
         of_guess[counted] = nats(guess, clicked[counted])
         gain = mean_by_session(of_model - of_guess, counted, users)
-        found[name] = Prediction(mean_by_session(of_guess, counted, users), gain)
-    return found
+        scores[name] = Prediction(mean_by_session(of_guess, counted, users), gain)
+    return scores
 
 
 def _better(scores: Mapping[str, Prediction]) -> str:
@@ -122,20 +126,22 @@ def _better(scores: Mapping[str, Prediction]) -> str:
     return next((name for name in others if -scores[name].gain.value > bound), "")
 
 
-def verdict(found: Predictions, known_users: tuple[int, int] | None = None) -> Verdict:
+def verdict(predictions: Predictions, known_users: tuple[int, int] | None = None) -> Verdict:
     """The answer; `known_users` are those that are also in training, and all."""
-    scores = found.scores
+    scores = predictions.scores
     if scores is None:
         return NO_CLICKS
     model, frequency = scores["model"].nats, scores["frequency"].gain
     others = [name for name in scores if name != "model"]
     best = min(others, key=lambda name: scores[name].gain.value)
     gap = scores[best].gain
-    better = _better(scores) or _better(found.given_above or scores)
+    better = _better(scores) or _better(predictions.given_above or scores)
     word = BELIEVABLE
-    if found.impossible:
+    if predictions.impossible:
         word = NOT_BELIEVABLE
-        meaning = f"The model takes the clicks of {found.impossible:,} logged steps for impossible."
+        meaning = (
+            f"The model takes the clicks of {predictions.impossible:,} logged steps for impossible."
+        )
     elif abs(frequency.value) < 2 * frequency.standard_error:
         word = CANNOT_TELL
         meaning = "The log is too small to tell whether it predicts better than mere click rates."
@@ -154,8 +160,8 @@ def verdict(found: Predictions, known_users: tuple[int, int] | None = None) -> V
         f" {'less' if gap.value > 0 else 'more'}."
     )
     sentences = [meaning, figures_in_words]
-    if better == ABOVE and found.given_above is not None:
-        above = found.given_above[ABOVE].gain
+    if better == ABOVE and predictions.given_above is not None:
+        above = predictions.given_above[ABOVE].gain
         sentences.append(
             f"Given the clicks above on the slate, a guess has {-above.value:.4f} ±"
             f" {above.standard_error:.4f} nats more than the model."
@@ -166,7 +172,7 @@ def verdict(found: Predictions, known_users: tuple[int, int] | None = None) -> V
     return Verdict(word, " ".join(sentences))
 
 
-def _parts(found: Predictions) -> list[Part]:
+def _parts(predictions: Predictions) -> list[Part]:
     parts: list[Part] = []
     note = (
         "Guesses learn from the sessions that the fit saw. Each knows what those before it know:"
@@ -176,13 +182,13 @@ def _parts(found: Predictions) -> list[Part]:
         " model is believable where no guess is better by more than 2% of its nats."
     )
     above = "The same, given the clicks above a document on its slate:"
-    for introduction, scores in (("", found.scores), (above, found.given_above)):
+    for introduction, scores in (("", predictions.scores), (above, predictions.given_above)):
         if scores is not None:
             parts += [introduction] if introduction else []
             parts.append(Table(_rows(scores)))
-    if found.scores is not None:
+    if predictions.scores is not None:
         parts.append(Note(note))
-    for name, calibration in found.calibrations.items():
+    for name, calibration in predictions.calibrations.items():
         parts.append(chart_of_calibration(name, calibration))
     return parts
 

@@ -89,13 +89,13 @@ def off(check: PredictiveCheck) -> dict[str, Statistic]:
     multiple test procedure"), in the order in which one would mend them.
     """
     by_p = sorted(check.statistics, key=lambda name: check.statistics[name].p_value)
-    found = set()
+    is_off = set()
     for rank, name in enumerate(by_p):
         if check.statistics[name].p_value > _FALSE_ALARM / (len(by_p) - rank):
             break
-        found.add(name)
+        is_off.add(name)
     causes = list(_CAUSES)
-    ordered = sorted(found, key=lambda name: (causes.index(_cause(name)), name))
+    ordered = sorted(is_off, key=lambda name: (causes.index(_cause(name)), name))
     return {name: check.statistics[name] for name in ordered}
 
 
@@ -193,32 +193,32 @@ def _parts(check: PredictiveCheck) -> Sequence[Part]:
 
 def drawings(check: PredictiveCheck) -> dict[str, Drawing]:
     """Plots of logged and simulated sessions, by what they show in words."""
-    found: dict[str, Drawing] = {}
+    charts: dict[str, Drawing] = {}
     if any(name.startswith("click_rate/") for name in check.statistics):
-        found["Click rates by position."] = functools.partial(click_rate_plot, check=check)
+        charts["Click rates by position."] = functools.partial(click_rate_plot, check=check)
     for name, histogram in check.histograms.items():
         if name == "session_length":
             words = "Session lengths: the share that reaches each step."
-            found[words] = functools.partial(survival_plot, histogram=histogram)
+            charts[words] = functools.partial(survival_plot, histogram=histogram)
         else:
             quantity = _QUANTITIES.get(name, label(name))
-            found[f"Distribution of the {quantity}."] = functools.partial(
+            charts[f"Distribution of the {quantity}."] = functools.partial(
                 histogram_plot, label=quantity, histogram=histogram
             )
-    return found
+    return charts
 
 
 def click_rate_plot(axes: Any, check: PredictiveCheck) -> None:
     """Click rates by position, of the log and of the simulations."""
     prefix = "click_rate/position_"
-    found = {
+    rates = {
         int(name.removeprefix(prefix)): statistic
         for name, statistic in check.statistics.items()
         if name.startswith(prefix)
     }
-    positions = list(found)
-    observed = np.array([statistic.observed for statistic in found.values()])
-    low, high = np.array([statistic.interval for statistic in found.values()]).T
+    positions = list(rates)
+    observed = np.array([statistic.observed for statistic in rates.values()])
+    low, high = np.array([statistic.interval for statistic in rates.values()]).T
     axes.bar(positions, high - low, 0.6, low, color=_MODEL, alpha=0.4, label=_PERCENT_95)
     axes.plot(positions, observed, "o", markersize=4, color=_LOG, label="log")
     bottom, top = min(low.min(), observed.min()), max(high.max(), observed.max())

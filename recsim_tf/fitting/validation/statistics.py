@@ -214,26 +214,29 @@ def statistics(
 ) -> dict[str, float]:
     """Statistics by name, those of `samples` among them; position 0 is the top of the slate."""
     shown, clicks = outcomes.shown.sum(axis=0), outcomes.clicks.sum(axis=0)
-    found = {f"click_rate/position_{k}": clicks[k] / max(shown[k], 1) for k in contents.positions}
-    found["clicks_per_step/mean"] = clicks.sum() / outcomes.length.sum()
-    found |= _course(outcomes, contents.steps)
+    values_by_name = {
+        f"click_rate/position_{k}": clicks[k] / max(shown[k], 1) for k in contents.positions
+    }
+    values_by_name["clicks_per_step/mean"] = clicks.sum() / outcomes.length.sum()
+    values_by_name |= _course(outcomes, contents.steps)
     if contents.length:
-        found["share_of_users_who_leave"] = outcomes.left.mean()
-        found |= _leaving(outcomes)
+        values_by_name["share_of_users_who_leave"] = outcomes.left.mean()
+        values_by_name |= _leaving(outcomes)
     for name, sample in values.items():
-        found[f"{name}/mean"] = sample.astype(np.float64).mean()
-        found[f"{name}/standard_deviation"] = sample.astype(np.float64).std()
-    return {name: float(value) for name, value in found.items()}
+        values_by_name[f"{name}/mean"] = sample.astype(np.float64).mean()
+        values_by_name[f"{name}/standard_deviation"] = sample.astype(np.float64).std()
+    return {name: float(value) for name, value in values_by_name.items()}
 
 
 def _course(outcomes: Outcomes, steps: tuple[tuple[int, int], ...]) -> dict[str, float]:
     """Click rates in the course of sessions, in groups of steps [first, end)."""
     clicks, shown = (each.sum(axis=(0, 2)) for each in (outcomes.clicked, outcomes.counted))
-    found = {}
-    for first, end in steps:
-        rate = clicks[first:end].sum() / max(shown[first:end].sum(), 1)
-        found[f"click_rate_of_steps/{first + 1}_to_{end}"] = float(rate)
-    return found
+    return {
+        f"click_rate_of_steps/{first + 1}_to_{end}": float(
+            clicks[first:end].sum() / max(shown[first:end].sum(), 1)
+        )
+        for first, end in steps
+    }
 
 
 def _leaving(outcomes: Outcomes) -> dict[str, float]:
@@ -270,15 +273,17 @@ def _groups_of_steps(counted: np.ndarray) -> tuple[tuple[int, int], ...]:
 
 def samples(outcomes: Outcomes, contents: Contents) -> dict[str, np.ndarray]:
     """The values whose distributions are compared, [S] each, and by step that counts [steps]."""
-    found = {"session_length": outcomes.length} if contents.length else {}
-    found["clicks_per_session"] = outcomes.clicks.sum(axis=1)
+    values_by_name = {"session_length": outcomes.length} if contents.length else {}
+    values_by_name["clicks_per_session"] = outcomes.clicks.sum(axis=1)
     for name in contents.amounts:
-        found[f"response/{name}_per_session"] = outcomes.amounts[name]
+        values_by_name[f"response/{name}_per_session"] = outcomes.amounts[name]
     if contents.engagement:
-        found["engagement_per_session"] = outcomes.reward.sum(axis=1)
+        values_by_name["engagement_per_session"] = outcomes.reward.sum(axis=1)
         steps = np.arange(outcomes.reward.shape[1])
-        found["engagement_per_step"] = outcomes.reward[steps < outcomes.length[:, np.newaxis]]
-    return found
+        values_by_name["engagement_per_step"] = outcomes.reward[
+            steps < outcomes.length[:, np.newaxis]
+        ]
+    return values_by_name
 
 
 def bin_edges(values: np.ndarray) -> np.ndarray:
