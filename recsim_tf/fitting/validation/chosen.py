@@ -182,7 +182,8 @@ def verdict(ranking: Ranking) -> Verdict:
     low, high = ranking.interval
     chosen, best = ranking.best
     if low > 0:
-        word = BELIEVABLE if ranking.is_by_weights else WITH_CARE
+        is_sure = ranking.is_by_weights and not ranking.unseen
+        word = BELIEVABLE if is_sure else WITH_CARE
         meaning = "Policies that earn more in it also earn more on the log."
     elif high <= 0:
         word, meaning = NOT_BELIEVABLE, "Policies that earn more in it do not earn more on the log."

@@ -129,7 +129,7 @@ def what_order_tells(context: Context) -> Order:
 def verdict(order: Order) -> Verdict:
     """The answer."""
     gain, shuffled = order
-    if abs(gain.value) < 2 * gain.standard_error:
+    if abs(gain.value) <= 2 * gain.standard_error:
         word, meaning = CANNOT_TELL, "The log does not show that users change from step to step."
     elif gain.value < 0:
         word = NOT_BELIEVABLE

@@ -27,7 +27,7 @@ from recsim_tf.support.verdicts import (
 )
 
 _ALIKE, _UNLIKE = 0.10, 0.25  # of a statistic
-_FALSE_ALARM = 0.05  # the probability that any statistic of a true model is off, but for chance
+_FALSE_ALARM = 0.02  # the probability that any statistic of a true model is off, but for chance
 
 _LOG, _MODEL = "black", "C0"
 _PERCENT_95 = "95 % of simulations"

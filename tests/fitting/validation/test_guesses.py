@@ -150,6 +150,18 @@ def test_a_guess_of_chance_gains_nothing():
     assert max(found.values()) < 0.003
 
 
+def test_no_guess_sees_its_own_click():
+    """That would be the effect of a rare document, and mean nothing elsewhere."""
+    logs = [
+        simulated(seed, lambda document, user, before: np.full(len(document), 0.3), num_items=1500)
+        for seed in (0, 1)
+    ]
+    events = [Events.of(*each) for each in logs]
+    probs = guesses(*events)
+    scores = {name: nats(each, events[1].clicked).mean() for name, each in probs.items()}
+    assert scores["popularity"] > scores["frequency"] - 0.004
+
+
 def test_clicks_that_are_all_alike_are_predicted_by_frequencies():
     log, clicked = simulated(0, lambda document, user, before: np.zeros(len(document)))
     events = Events.of(log, clicked)

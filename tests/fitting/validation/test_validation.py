@@ -10,8 +10,8 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf import fitting
 from recsim_tf.fitting import validation
-from recsim_tf.fitting.predictions.choices import Calibration
-from recsim_tf.fitting.validation import shuffle_steps
+from recsim_tf.fitting.predictions.choices import Calibration, ChoicePredictions
+from recsim_tf.fitting.validation import order, shuffle_steps
 from recsim_tf.fitting.validation.generalises import Foretold
 from recsim_tf.fitting.validation.generalises import verdict as of_foretold
 from recsim_tf.fitting.validation.order import Order
@@ -67,7 +67,7 @@ def test_a_simulator_with_too_few_clicks_is_found_out(logs):
     assert found["classifier"].figures.giveaways
     sentence = found["reproduces"].verdict.reason
     assert "mend the effect of positions, or the level of clicks first" in sentence
-    assert ": click rate: position 0 \N{MINUS SIGN}" in sentence
+    assert ": click rate: position 0 (\N{MINUS SIGN}" in sentence
 
 
 def test_a_small_log_tells_nothing(logs):
@@ -251,12 +251,31 @@ def test_times_stay_in_place_where_steps_are_shuffled():
         shuffle_steps(log, 1, times=("day",))
 
 
+def test_sessions_held_out_are_shuffled_too(logs, monkeypatch):
+    """Else the static self would meet sessions of another kind than those that it was fitted to."""
+    predicted = []
+
+    def choices(simulator, log, *arguments, **options):
+        predicted.append(log)
+        return ChoicePredictions(None, np.zeros(log.active.shape), None)
+
+    monkeypatch.setattr(order, "predict_choices", choices)
+    asked = {"refit": lambda log, fixed: evolution(), "static": {MASS: 1.0}}
+    validate(evolution(), *logs, questions=(order.KnowsOrder(),), **asked)
+    assert all(each is logs[1] for each in predicted[:2])
+    shuffled = shuffle_steps(logs[1], 1)
+    for each in predicted[2:]:
+        np.testing.assert_array_equal(each.documents, shuffled.documents)
+    assert len(predicted) == 4
+
+
 def test_order_counts_where_it_is_lost_by_shuffling():
     big, small = Mean(0.1, 0.01), Mean(0.01, 0.01)
     assert of_order(Order(big, small)).word == BELIEVABLE
     assert of_order(Order(big, big)).word == WITH_CARE
     assert of_order(Order(small, small)).word == CANNOT_TELL
     assert of_order(Order(Mean(-0.1, 0.01), small)).word == NOT_BELIEVABLE
+    assert of_order(Order(Mean(0.0, 0.0), Mean(0.0, 0.0))).word == CANNOT_TELL
 
 
 def test_figures_are_json_and_the_page_has_a_section_for_each_question(found):
