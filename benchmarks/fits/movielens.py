@@ -42,7 +42,7 @@ from recsim_tf.fitting.estimate.fit import FitResult
 from recsim_tf.fitting.parameters.parameter import hierarchical_normal
 from recsim_tf.fitting.predictions.choices import mean_by_session, predict_choices
 from recsim_tf.fitting.validation.events import Events
-from recsim_tf.fitting.validation.guesses import baselines
+from recsim_tf.fitting.validation.guesses import guesses as guesses_of_events
 from recsim_tf.fitting.validation.order import shuffle_steps
 from recsim_tf.logs import Log, read_movielens, read_movies
 from recsim_tf.logs.datasets.movielens import MovieFeatures, MovieLensLog
@@ -209,7 +209,7 @@ def guesses(data: MovieLensLog, seed: int) -> dict[str, np.ndarray]:
     events = Events.of(log, log.response[..., np.newaxis] == np.arange(log.slate_size))
     is_test = data.test[events.session, events.step]
     found = {}
-    for name, probs in baselines(events.take(~is_test), events.take(is_test), seed).items():
+    for name, probs in guesses_of_events(events.take(~is_test), events.take(is_test), seed).items():
         odds = np.zeros(log.shown.shape)
         odds[data.test] = (probs / (1 - probs)).reshape(-1, log.slate_size)
         found[name] = odds / np.maximum(odds.sum(axis=2, keepdims=True), 1e-300)
