@@ -3,14 +3,15 @@
 The visitors are those of `off_policy/believed.py`. Four Plackett-Luce policies are ranked by
 simulators that are right, that see half of what suits, that have its sign turned, or one of two
 tastes. Coverage is the share of logs in which the interval of the rank correlation holds the true
-one: Kendall's, between the true values of the policies in the world and in the simulator. A log
-that tells the value of fewer than three policies gives no interval, and does not count.
+one: Kendall's, between the true values in the world and in the simulator, of the policies whose
+value the log tells. A log that tells the value of fewer than three gives no interval, and does not
+count.
 
 A false alarm is a word that is lost ("with care", "not believable") where the true correlation is
 1; a simulator is believed wrongly where it is "believable" and the true correlation is not above 0.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +54,7 @@ class Judged(NamedTuple):
 class Rankings(NamedTuple):
     """What the logs say of a simulator."""
 
-    truth: float  # the true rank correlation
+    truth: float  # the true rank correlation of all policies
     words: list[str]  # of each log
     held: list[bool]  # of each log with an interval, whether it holds the truth
     missed: list[str]  # the answers whose intervals do not
@@ -101,13 +102,13 @@ def ranked(name: str, settings: Settings, num_logs: int | None = None) -> Rankin
     judged = _JUDGED[name]()
     size = 300 if settings.quick else judged.num_sessions
     num_logs = num_logs or (1 if settings.quick else _NUM_LOGS)
-    truth = 1.0 if judged.is_right else _true_correlation(judged, settings)
+    values = _true_values(judged, settings)
     seed = settings.seed + 1 + list(_JUDGED).index(name)
     sessions = _logged(judged.num_steps, (num_logs + 1) * size, seed)
     train, *parts = (
         sessions.take(slice(at, at + size)) for at in range(0, len(sessions.length), size)
     )
-    rankings = Rankings(truth, [], [], [])
+    rankings = Rankings(_kendall(values, judged.policies), [], [], [])
     for held_out in parts:
         answer = validate(
             judged.model,
@@ -120,10 +121,12 @@ def ranked(name: str, settings: Settings, num_logs: int | None = None) -> Rankin
         )["chosen"]
         rankings.words.append(answer.verdict.word)
         if answer.figures is not None:
+            unseen = answer.figures["unseen"]
+            truth = _kendall(values, [each for each in judged.policies if each not in unseen])
             low, high = answer.figures["interval"]
             rankings.held.append(bool(low - 1e-9 <= truth <= high + 1e-9))
             if not rankings.held[-1]:
-                rankings.missed.append(str(answer.verdict))
+                rankings.missed.append(f"true {truth:+.2f}, {answer.verdict}")
     return rankings
 
 
@@ -181,18 +184,23 @@ def _logged(num_steps: int, num_sessions: int, seed: int) -> logs.Log:
     return logs.from_trajectory(trajectory, simulator, logging=logging)
 
 
-def _true_correlation(judged: Judged, settings: Settings) -> float:
-    """Kendall's, of the values of the policies in the world and in the simulator."""
+def _true_values(judged: Judged, settings: Settings) -> list[dict[str, float]]:
+    """The values of the policies in the world, and in the simulator."""
     number = 5_000 if settings.quick else _NUM_TRUTH
-    values = np.array(
-        [
-            [
-                ope.truth(simulator, policy, judged.num_steps, number, seed=7).value
-                for policy in judged.policies.values()
-            ]
-            for simulator in (believed._simulator(), judged.model)
-        ]
-    )
-    first, second = np.triu_indices(values.shape[1], 1)
-    signs = np.sign(values[:, first] - values[:, second])
+    simulators = (believed._simulator(), judged.model)
+    values = [
+        {
+            name: ope.truth(simulator, policy, judged.num_steps, number, seed=7).value
+            for name, policy in judged.policies.items()
+        }
+        for simulator in simulators[: 1 if judged.is_right else 2]
+    ]
+    return [values[0], values[-1]]
+
+
+def _kendall(values: Sequence[Mapping[str, float]], names: Collection[str]) -> float:
+    """The rank correlation of some policies in two worlds."""
+    rows = np.array([[each[name] for name in names] for each in values])
+    first, second = np.triu_indices(rows.shape[1], 1)
+    signs = np.sign(rows[:, first] - rows[:, second])
     return float(np.mean(signs[0] * signs[1]))
