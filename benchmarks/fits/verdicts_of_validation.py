@@ -43,11 +43,11 @@ class Size(NamedTuple):
 
     kinds: tuple[str, ...] = tuple(worlds.WORLDS)  # of worlds
     true_logs: int = 20  # of each world
-    true_sessions: int = 1000  # of each of the three parts of a log
+    true_sessions: int = 750  # of each of the three parts of a log
     faults: tuple[str, ...] = tuple(worlds.FAULTS)
     faulty_logs: int = 5  # of each fault
     faulty_sessions: int = 2000
-    known_logs: int = 3
+    known_logs: int = 1
     level_sessions: int = 20_000  # by which the level of a faulty simulator is found
     num_replicates: int = 100
 
