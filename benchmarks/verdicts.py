@@ -2,9 +2,8 @@
 
     python benchmarks/verdicts.py [SECTION ...] [--data_dir=data] [--seed=0] [--json=PATH] [--quick]
 
-weights: "believable" of estimates by weights, in worlds of one step and of many, see
-  `off_policy/believed.py`.
-models: "believable" of `calibrated` by models that are right and wrong, see the same file.
+ope: "believable" of estimates by weights, in worlds of one step and of many, and of `calibrated` by
+  models that are right and wrong, see `off_policy/believed.py`.
 validate: words of `fitting.validate` that true simulators lose, and faults that are found, see
   `fits/verdicts_of_validation.py`; with the data sets also what it says of public logs.
 chosen: whether `fitting.validate` tells how well a simulator ranks policies, see
@@ -19,8 +18,7 @@ from absl import app, flags
 
 _FLAGS = flags.FLAGS
 _SECTIONS = {
-    "weights": "off_policy.believed.weights",
-    "models": "off_policy.believed.models",
+    "ope": "off_policy.believed.measure",
     "validate": "fits.verdicts_of_validation.validate",
     "chosen": "fits.verdicts_of_rankings.chosen",
 }

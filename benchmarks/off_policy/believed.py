@@ -2,11 +2,13 @@
 the value and of the gain hold the truth in at least 92 % of logs.
 
 Visitors see three of six articles a step. They click on each with a probability that depends on how
-well it suits them, and may leave after a step without a click. A log is one of many that a policy
-of little sharpness made; sharper ones are judged. In `weights` estimates use probabilities alone,
-which are wrong in one world. In `models` they use a model of the visitors: the right one; one that
-sees half of what suits, with the level that meets the log's mean, so that nothing is off on the
-policy that logged; and one of another level.
+well it suits them, and may leave after a step without a click. Viewers of `worlds.py` see one slate
+each. A log is one of many that a policy of little sharpness made; sharper ones are judged.
+
+Estimates by weights use probabilities alone, which are wrong in one world. Others use a model of
+the visitors: the right one; one that sees half of what suits, with the level that meets the log's
+mean, so that nothing is off on the policy that logged; one of another level; and one that is fitted
+to the log.
 """
 
 from collections.abc import Iterator
@@ -14,11 +16,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from off_policy.worlds import WORLDS, affine
 from sections import Section, Settings, section
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
-from recsim_tf import choice, logs, ope
+from recsim_tf import choice, fitting, logs, ope
 from recsim_tf.logs.densities import densities
 from recsim_tf.policies import PlackettLucePolicy
 from recsim_tf.support.verdicts import BELIEVABLE, WIDE, WITH_CARE
@@ -42,7 +45,8 @@ class Visitors(recsim_tf.UserModel):
         return draws, tf.zeros([draws.shape[0]])
 
     def response(self, state, slate):
-        scores = self.level + self.slope * tf.linalg.matvec(slate.documents, state[0])
+        suits = tf.linalg.matvec(slate.documents, state[0])
+        scores = self.per_user("level", rank=2) + self.per_user("slope", rank=2) * suits
         return choice.IndependentClicks()(scores, slate.mask)
 
     def outcome(self, state, slate, draw):
@@ -52,7 +56,7 @@ class Visitors(recsim_tf.UserModel):
         return state[0], tf.reduce_sum(response.clicked, axis=1)
 
     def departure(self, state):
-        return tfd.Bernoulli(probs=tf.where(state[1] > 0, 0.0, self.leaves), dtype=tf.int32)
+        return tfd.Bernoulli(probs=tf.where(state[1] > 0, 0.0, self.per_user("leaves")), dtype=tf.int32)
 
     def observe(self, state):
         return state[0]
@@ -73,9 +77,12 @@ def _simulator(level: float = -1.5, slope: float = 1.0, leaves: float = 0.0) -> 
     return recsim_tf.Simulator(users, Articles(), _SLATE_SIZE, _NUM_CANDIDATES)
 
 
-def _policy(sharpness: float) -> PlackettLucePolicy:
+def _policy(sharpness: float, unseen: float = np.inf) -> PlackettLucePolicy:
+    """Shows what visitors like, and never articles whose first number is above a bound."""
+
     def logits(seen):
-        return sharpness * tf.linalg.matvec(seen.documents, seen.user)
+        liked = sharpness * tf.linalg.matvec(seen.documents, seen.user)
+        return tf.where(seen.documents[..., 0] > unseen, -1e9, liked)
 
     return PlackettLucePolicy.of_logits(logits, _SLATE_SIZE)
 
@@ -90,59 +97,139 @@ class World(NamedTuple):
     leaves: float = 0.0
     logged: float = 0.3
     wrong: float = 1.0  # the factor of the propensities of the second step
+    unseen: float = np.inf  # articles whose first number is larger are never logged
+    revenue: float = 0.0  # the spread of the logarithm of what a click earns
+    users: str = ""  # those of `WORLDS`, in the place of visitors
+    is_easy: bool = False  # whether silence would buy the word
 
     @property
     def simulator(self) -> recsim_tf.Simulator:
-        return _simulator(self.level, 1.0, self.leaves)
+        """The users as they are."""
+        return WORLDS[self.users] if self.users else _simulator(self.level, 1.0, self.leaves)
+
+    def policy(self, sharpness: float) -> PlackettLucePolicy:
+        """A policy that shows what users like."""
+        return affine(sharpness) if self.users else _policy(sharpness)
+
+    @property
+    def logging(self) -> PlackettLucePolicy:
+        """The policy that logs."""
+        if np.isinf(self.unseen):
+            return self.policy(self.logged)
+        return _policy(self.logged, self.unseen)
 
 
+_LONG = {"num_steps": 20, "leaves": 0.2}
 _WEIGHTED = {
-    "near": World(0.5),
+    "near": World(0.5, is_easy=True),
     "sharper": World(1.0),
     "much sharper": World(1.6),
+    "sharpest": World(2.4),
+    "additive": World(1.5, users="independent", logged=1.0, is_easy=True),
+    "clicks end a page": World(2.0, users="cascade", logged=1.0),
+    "several clicks": World(2.0, users="several_clicks", logged=1.0),
+    "revenue": World(0.5, revenue=1.0, is_easy=True),
     "rare clicks": World(0.6, size=2000, level=-7.0),
-    "10 steps, near": World(0.4, 10, leaves=0.2),
-    "20 steps, near": World(0.4, 20, leaves=0.2),
-    "20 steps, sharper": World(0.6, 20, leaves=0.2),
-    "20 steps, much sharper": World(0.9, 20, leaves=0.2),
+    "3% never logged": World(0.5, unseen=2.1),
+    "30% never logged": World(0.5, unseen=1.0),
+    "10 steps": World(0.4, 10, leaves=0.2),
+    "20 steps": World(0.4, **_LONG),
+    "20 steps, sharper": World(0.5, **_LONG),
+    "20 steps, much sharper": World(0.6, **_LONG),
+    "20 steps, sharpest": World(0.9, **_LONG),
     "10 steps, wrong at one": World(0.4, 10, leaves=0.2, wrong=1.3),
 }
+_JUDGED = World(0.6, 4, 500)
+_SHARP = _JUDGED._replace(sharpness=2.0)
 
 
-def weights(settings: Settings) -> Section:
-    """Verdicts of `ips` and `snips`."""
-    num_logs = 4 if settings.quick else 100
-    figures: dict[str, float] = {}
-    rows = [_HEAD]
+def measure(settings: Settings) -> Section:
+    """Verdicts of `ips` and `snips` in worlds of one step and of many, and of `calibrated` and the
+    estimate to read beside models.
+    """
+    weighted, accused = _by_weights(settings)
+    figures, rows = {}, [_HEAD]
+    for (world, estimator), row in (weighted | _by_models(settings)).items():
+        figures |= {f"ope.{world}.{estimator}.{key}": value for key, value in row.items()}
+        if estimator in ("snips", "calibrated"):
+            figures |= {f"ope.{world}.{key}": row[key] for key in ("believed", "value", "gain")}
+        rows.append(_row(world, estimator, row))
+    right = [share for name, share in accused.items() if _WEIGHTED[name].wrong == 1]
+    easy = [f"ope.{name}.believed" for name, world in _WEIGHTED.items() if world.is_easy]
+    easy.append("ope.right model.believed")
+    figures |= {
+        "ope.least_value": _least(figures, "value"),
+        "ope.least_gain": _least(figures, "gain"),
+        "ope.easy_believed": min(figures[name] for name in easy),
+        "ope.accused": max(right),
+        "ope.found_propensities": accused["10 steps, wrong at one"],
+        "ope.best": figures["ope.right model.to read.value"],
+        "ope.half_slope_believed": figures["ope.half of the slope.believed"],
+        "ope.same_log": figures["ope.fitted to the log.gain"],
+    }
+    bars = {
+        "ope.least_value": (_PROMISED, 1.0),
+        "ope.least_gain": (_PROMISED, 1.0),
+        "ope.easy_believed": (0.9, 1.0),
+        "ope.accused": (0.0, 0.02),
+        "ope.found_propensities": (0.95, 1.0),
+        "ope.best": (_PROMISED, 1.0),
+        "ope.half_slope_believed": (0.0, 0.1),
+        "ope.same_log": (_PROMISED, 1.0),
+    }
+    notes = [
+        "Shares of logs: in which the estimate is believed; in which its intervals hold, of these;"
+        " with care, and of these those whose interval of the gain misses."
+    ]
+    return section(settings, "Verdicts of estimates", rows, figures, bars, notes)
+
+
+def _least(figures: dict[str, float], key: str) -> float:
+    """The least coverage of worlds in which a word is given in one of ten logs."""
+    return min(
+        value
+        for name, value in figures.items()
+        if name.endswith(f".{key}")
+        and name.count(".") == 3
+        and figures[f"{name.removesuffix(key)}believed"] >= 0.1
+    )
+
+
+def _by_weights(
+    settings: Settings,
+) -> tuple[dict[tuple[str, str], dict[str, float]], dict[str, float]]:
+    """Shares by world and estimator; and by world that of logs whose propensities are accused."""
+    shares, accused = {}, {}
     for name, world in _WEIGHTED.items():
+        num_logs = 4 if settings.quick else 200 if world.num_steps == 1 else 100
         truth = _truth(world, settings)
+        logging = None if np.isinf(world.unseen) else world.logging
+        policy = None if logging is None else world.policy(world.sharpness)
         results = [
-            ope.evaluate(None, log, ("ips", "snips")) for log in _logs(world, num_logs, settings)
+            ope.evaluate(policy, log, ("ips", "snips"), logging=logging)
+            for log in _logs(world, num_logs, settings, with_target=logging is None)
         ]
         for estimator in ("ips", "snips"):
-            row = _figures([result[estimator] for result in results], truth)
-            figures |= {f"weights.{name}.{estimator}.{key}": value for key, value in row.items()}
-            rows.append(_row(name, estimator, row))
-    return section(settings, "Verdicts of estimates by weights", rows, figures, _bars(figures))
+            shares[name, estimator] = _figures([result[estimator] for result in results], truth)
+        said = ["propensities are wrong" in result["snips"].verdict.reason for result in results]
+        accused[name] = float(np.mean(said))
+    return shares, accused
 
 
-def models(settings: Settings) -> Section:
-    """Verdicts of `calibrated`, and of the estimate to read, beside models."""
+def _by_models(settings: Settings) -> dict[tuple[str, str], dict[str, float]]:
+    """Shares by model and estimator."""
     num_logs = 2 if settings.quick else 20
     num_simulated = 200 if settings.quick else 5000
-    world = World(0.6, 4, 500)
+    half = _simulator(_level_of_half(_JUDGED), 0.5)
     candidates = {
-        "right": (_simulator(), world),
-        "half of what suits": (_simulator(_level_of_half(world), 0.5), world),
-        "9 % more clicks": (_simulator(-1.38), world),
-        "right, sharp policy": (_simulator(), world._replace(sharpness=2.0)),
-        "half, sharp policy": (
-            _simulator(_level_of_half(world), 0.5),
-            world._replace(sharpness=2.0),
-        ),
+        "right model": (_simulator(), _JUDGED),
+        "half of the slope": (half, _JUDGED),
+        "9% more clicks": (_simulator(-1.38), _JUDGED),
+        "right, sharp policy": (_simulator(), _SHARP),
+        "half, sharp policy": (half, _SHARP),
+        "fitted to the log": (None, _JUDGED),
     }
-    figures: dict[str, float] = {}
-    rows = [_HEAD]
+    shares = {}
     for name, (model, judged) in candidates.items():
         truth = _truth(judged, settings)
         results = [
@@ -150,7 +237,7 @@ def models(settings: Settings) -> Section:
                 _policy(judged.sharpness),
                 log,
                 ("snips", "simulated", "calibrated"),
-                model=model,
+                model=_fitted(log) if model is None else model,
                 logging=_policy(judged.logged),
                 num_simulated=num_simulated,
             )
@@ -162,12 +249,17 @@ def models(settings: Settings) -> Section:
             "to read": [result[result.best] for result in results if result.best is not None],
         }
         for estimator, several in estimates.items():
-            row = _figures(several, truth)
-            figures |= {f"models.{name}.{estimator}.{key}": value for key, value in row.items()}
-            rows.append(_row(name, estimator, row))
-    return section(settings, "Verdicts beside models", rows, figures, _bars(figures))
+            shares[name, estimator] = _figures(several, truth)
+    return shares
 
 
+def _fitted(log: logs.Log) -> Any:
+    """Visitors whose level and slope are fitted to a log."""
+    parameters = {f"users.{name}": fitting.Parameter(start) for name, start in _STARTS.items()}
+    return fitting.fit(_simulator(), parameters, log, search=fitting.LBFGS(progress=False))
+
+
+_STARTS = {"level": -1.0, "slope": 0.5}
 _HEAD = ("world", "estimator", "believed", "value held", "gain held", "with care", "deserved")
 
 
@@ -175,8 +267,8 @@ def _logs(
     world: World, num_logs: int, settings: Settings, with_target: bool = True
 ) -> Iterator[logs.Log]:
     """The logs, one after the other."""
-    logging, simulator = _policy(world.logged), world.simulator
-    target = densities(_policy(world.sharpness))
+    logging, simulator = world.logging, world.simulator
+    target = densities(world.policy(world.sharpness))
     size = 60 if settings.quick else world.size
     at_once = max(400_000 // world.num_steps // size, 1)
     for first in range(0, num_logs, at_once):
@@ -190,6 +282,11 @@ def _logs(
             slate = log.propensity.slate.copy()
             slate[:, 1] -= np.log(world.wrong)
             log = log._replace(propensity=logs.SlateLogProbs(slate=slate))
+        if world.revenue:
+            normal = np.random.default_rng(seed).standard_normal(log.reward.shape)
+            # Its mean is 1.
+            earned = np.exp(world.revenue * normal - world.revenue**2 / 2)
+            log = log._replace(reward=log.reward * earned)
         for start in range(0, number * size, size):
             yield log.take(slice(start, start + size))
 
@@ -198,8 +295,8 @@ def _truth(world: World, settings: Settings) -> tuple[float, float]:
     """The value of the policy, and what it gains."""
     number = 2_000 if settings.quick else _NUM_TRUTH // world.num_steps
     values = [
-        ope.truth(world.simulator, _policy(sharpness), world.num_steps, number, seed=7).value
-        for sharpness in (world.sharpness, world.logged)
+        ope.truth(world.simulator, policy, world.num_steps, number, seed=7).value
+        for policy in (world.policy(world.sharpness), world.logging)
     ]
     return values[0], values[0] - values[1]
 
@@ -247,13 +344,3 @@ def _figures(estimates: list[ope.Estimate], truth: tuple[float, float]) -> dict[
 def _row(name: str, estimator: str, figures: dict[str, float]) -> tuple[str, ...]:
     cells = ["" if np.isnan(figure) else f"{figure:.2f}" for figure in figures.values()]
     return (name, estimator, *cells)
-
-
-def _bars(figures: dict[str, float]) -> dict[str, tuple[float, float]]:
-    """What is promised, where a word is given at all in one of ten logs."""
-    return {
-        name: (_PROMISED, 1.0)
-        for name in figures
-        if name.endswith((".value", ".gain"))
-        and figures[f"{name.rpartition('.')[0]}.believed"] >= 0.1
-    }
