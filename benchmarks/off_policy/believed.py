@@ -56,7 +56,9 @@ class Visitors(recsim_tf.UserModel):
         return state[0], tf.reduce_sum(response.clicked, axis=1)
 
     def departure(self, state):
-        return tfd.Bernoulli(probs=tf.where(state[1] > 0, 0.0, self.per_user("leaves")), dtype=tf.int32)
+        return tfd.Bernoulli(
+            probs=tf.where(state[1] > 0, 0.0, self.per_user("leaves")), dtype=tf.int32
+        )
 
     def observe(self, state):
         return state[0]
