@@ -3,6 +3,13 @@ import numpy as np
 from tests.benchmarks.runs import quick_section
 
 
+def test_a_quick_section_of_estimates_tells_what_is_believed():
+    figures, _ = quick_section("off_policy.believed.measure")
+    for name in ("near", "right model", "half of the slope", "fitted to the log"):
+        assert 0 <= figures[f"ope.{name}.believed"] <= 1
+    assert figures["ope.found_propensities"] >= 0
+
+
 def test_a_quick_section_of_validations_tells_alarms_and_faults():
     figures, details = quick_section("fits.verdicts_of_validation.validate")
     assert 0 <= figures["validate.false_alarms"] <= 1
