@@ -137,7 +137,7 @@ def test_what_is_no_log_no_model_and_no_policies_is_refused():
         ),
         (lambda: fitting.validate(CLICKS, frame), "train must be a Log.* got DataFrame"),
         (lambda: fitting.validate(CLICKS, log, trajectory), "held_out must be .* got Trajectory"),
-        (lambda: fitting.validate(log, log), "simulator must be a Simulator, got Log"),
+        (lambda: fitting.validate(log, log), "model must be a Simulator, got Log"),
         (
             lambda: evaluation.Evaluation(4, 1).evaluate(CLICKS, [policy]),
             "policies must be policies by name.* got list",
