@@ -48,6 +48,7 @@ SECTIONS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*effective draws")
 @pytest.mark.parametrize("section", SECTIONS)
 def test_a_quick_section_gives_its_figures(section):
     figures, _ = quick_section(mixed_mode.SECTIONS[section])

@@ -74,7 +74,8 @@ class FitResult(NamedTuple):
     initial_draws: Nest = ()
     latents: str = ""  # a sentence that says what was done with each draw that the log lacks
     # the part of `log_likelihood` that is the log-density of what the log has of its users before
-    # they respond: initial draws, such as columns of users, and innovations, such as contexts
+    # they respond: initial draws, such as columns of users, and innovations, such as contexts; NaN
+    # where a parameter has a value for each session, so that it is not told apart
     known_log_density: float = 0.0
     held_out_known_log_density: float | None = None  # mean over the steps, as what it is a part of
     # as `log_likelihood`, of the draws that all steps of the search had; None where they had none

@@ -141,6 +141,8 @@ class ChainLikelihood(LogLikelihood):
         return float(np.sum(by_session))
 
     def known_log_density(self) -> float:
+        if any(map(self.fitted.is_of_sessions, self.fitted.parameters)):
+            return np.nan
         likelihood = default_likelihood(self.fitted.simulator, self._sessions)
         batches = likelihood.of(self.fitted, self._sessions, self.num_sessions, self._seed)
         return batches.known_log_density()
