@@ -192,13 +192,14 @@ def measure(settings: Settings) -> Section:
 
 def _least(figures: dict[str, float], key: str) -> float:
     """The least coverage of worlds in which a word is given in one of ten logs."""
-    return min(
+    shares = [
         value
         for name, value in figures.items()
         if name.endswith(f".{key}")
         and name.count(".") == 3
         and figures[f"{name.removesuffix(key)}believed"] >= 0.1
-    )
+    ]
+    return min(shares, default=float("nan"))
 
 
 def _by_weights(

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow_probability as tfp
+
+from recsim_tf.support.means import Mean
 
 # Above it the mean of so heavy-tailed weights converges too slowly; it is smaller for few sessions
 # (Vehtari et al. 2024).
@@ -113,7 +114,7 @@ def _wrong_mean(weights: np.ndarray, num_steps: int) -> tuple:
     errors = weights.std(0, ddof=1) / np.sqrt(len(weights))
     off = np.abs(means - 1) - _ROUNDING
     z_scores = np.where(off > 0, off / np.maximum(errors, np.finfo(np.float64).tiny), 0.0)
-    bound = float(_NORMAL.quantile(1 - _FALSE_ALARM / 2 / weights.shape[1]))
+    _, bound = Mean(0.0, 1.0).interval(1 - _FALSE_ALARM / weights.shape[1])
     for place in np.argsort(-z_scores):
         if not z_scores[place] > bound:
             return ()
@@ -121,9 +122,6 @@ def _wrong_mean(weights: np.ndarray, num_steps: int) -> tuple:
             step = int(place) // (weights.shape[1] // num_steps)
             return float(means[place]), float(errors[place]), step
     return ()
-
-
-_NORMAL = tfp.distributions.Normal(np.float64(0), np.float64(1))
 
 
 def few_that_earn(sessions: np.ndarray) -> str:
