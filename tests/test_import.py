@@ -131,6 +131,16 @@ def test_without_tf_agents_the_agents_say_how_to_install_it():
     )
 
 
+def test_imports_leave_tensorflow_as_it_is():
+    """Who imports may still choose threads and devices, connect to other processes, and fork."""
+    code = (
+        "import recsim_tf.agents, recsim_tf.experiment.config, recsim_tf.fitting, recsim_tf.ope;"
+        " import tensorflow as tf; tf.config.threading.set_inter_op_parallelism_threads(1)"
+    )
+    done = run_python("-c", code)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.slow
 def test_fits_need_no_tf_agents():
     code = "import sys; sys.modules['tf_agents'] = None; from recsim_tf.experiment{}"
