@@ -12,10 +12,11 @@ _WIDE = 0.2  # half an interval, as a part of the estimate
 class Verdict(NamedTuple):
     """Whether a number or a simulator is to be believed, and why.
 
-    The words are promises, and `benchmarks/verdicts.py` measures how often they are kept.
+    The words are meant as promises, and `benchmarks/verdicts.py` measures how often they are kept.
 
-    - "believable": of an estimate, its 95 % intervals hold the truth in at least 92 % of logs; of a
-      simulator, a fault of this kind would have been found in 80 % of logs of this size.
+    - "believable": no fault is seen. Of an estimate the 95 % intervals shall hold the truth in at
+      least 92 % of logs. Of a simulator a fault shall be found in 80 % of logs of 2,000 sessions;
+      smaller logs find less.
     - "wide": as "believable", but the interval is wider than a fifth of the estimate.
     - "with care": it is not known whether the promise holds, for the reason that is given.
     - "not believable": a fault is seen.

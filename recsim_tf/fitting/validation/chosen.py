@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsim_tf.evaluation.value import value
+from recsim_tf.core.base.types import Policy
 from recsim_tf.fitting.validation.context import Context
 from recsim_tf.fitting.validation.question import Answer
-from recsim_tf.logs.plans import SessionPlan
 from recsim_tf.ope.evaluation import compare
 from recsim_tf.ope.results import Estimate
+from recsim_tf.ope.simulated import Simulations
 from recsim_tf.policies.stochastic import StochasticPolicy
 from recsim_tf.support.means import Mean
 from recsim_tf.support.pages import Note, Part, Table
@@ -97,13 +97,9 @@ def rank(context: Context) -> Ranking | str:
         logged = {name: _sessions(results[name]["snips"]) for name in seen}
     elif context.refit is not None:
         second = context.refit(log, {})
-        plans = [
-            SessionPlan(simulator, log, _NUM_SIMULATED, context.seed)
-            for simulator in (context.simulator, second)
-        ]
         simulated, logged = (
-            {name: _returns(plan, policy, context.seed) for name, policy in policies.items()}
-            for plan in plans
+            _returns(Simulations(model, None, log, _NUM_SIMULATED, context.seed, 1.0), policies)
+            for model in (context.simulator, second)
         )
     else:
         return (
@@ -133,17 +129,8 @@ def _sessions(estimate: Estimate) -> np.ndarray:
     return np.asarray(estimate.sessions, np.float64)
 
 
-def _returns(plan: SessionPlan, policy: object, seed: int) -> np.ndarray:
-    returns = value(
-        plan.simulator,
-        policy,
-        len(plan.row),
-        plan.num_steps,
-        seed,
-        start=plan.start,
-        ends=plan.ends,
-    )
-    return plan.by_session(returns)
+def _returns(simulations: Simulations, policies: Mapping[str, Policy]) -> dict[str, np.ndarray]:
+    return {name: simulations.of(policy).new for name, policy in policies.items()}
 
 
 def rank_correlation(

@@ -22,7 +22,12 @@ from recsim_tf.fitting.predictions.responses import predict_responses
 from recsim_tf.fitting.validation.context import Context, counted_in
 from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.guesses import guesses, nats
-from recsim_tf.fitting.validation.predicts import NEAR, calibration_plot, chart_of_calibration
+from recsim_tf.fitting.validation.predicts import (
+    NEAR,
+    calibration_plot,
+    chart_of_calibration,
+    scored,
+)
 from recsim_tf.fitting.validation.question import NO_CLICKS, Answer
 from recsim_tf.logs.log import Log, users_of
 from recsim_tf.support.means import Mean
@@ -82,12 +87,13 @@ class Generalises:
         if not context.has_clicks:
             return Answer(NO_CLICKS)
         if context.other is not None:
-            foretold = foretell(context.simulator, context.train, context.other, context)
+            foretold = foretell(context.simulator, context.training_events, context.other, context)
         elif context.refit is not None and context.segment is not None:
             inside = in_segment(context.fitted, context.segment)
             train = context.fitted.take(~inside)
             simulator = context.refit(train, {})
-            foretold = foretell(simulator, train, context.fitted.take(inside), context)
+            events = Events.of(train, context.clicks_of(train))
+            foretold = foretell(simulator, events, context.fitted.take(inside), context)
         else:
             reason = "Not asked: it takes a log of another policy, period or segment (other)."
             return Answer(Verdict(CANNOT_TELL, reason))
@@ -105,21 +111,18 @@ class Generalises:
         )
 
 
-def foretell(simulator: Simulator, train: Log, other: Log, context: Context) -> Foretold:
-    """The clicks of a log as a simulator predicts them, beside guesses that learn from another log,
-    `train`.
+def foretell(simulator: Simulator, train: Events, other: Log, context: Context) -> Foretold:
+    """The clicks of a log as a simulator predicts them, beside guesses that learn from the events
+    of another one, `train`.
     """
     responses = predict_responses(simulator, other, context.batch_size, seed=context.seed)
     choices = choices_among(responses, other.slate_size)
     probs = choices.probs[..., : other.slate_size].astype(np.float64)
     clicked, counted = logged_clicks(choices, other), counted_in(other)
     users = users_of([other.labels])
-    events = Events.of(train, context.clicks_of(train)), Events.of(other, clicked)
-    of_model, gains = nats(probs, clicked), {}
-    for name, guess in guesses(*events, context.seed).items():
-        of_guess = np.zeros(counted.shape)
-        of_guess[counted] = nats(guess, clicked[counted])
-        gains[name] = mean_by_session(of_model - of_guess, counted, users)
+    of_model = nats(probs, clicked)
+    of_guesses = guesses(train, Events.of(other, clicked), context.seed)
+    scores = scored(of_model, of_guesses, clicked, counted, users)
     first = clicked[counted][:_FIRST]
     rate = (first.sum() + 0.5) / (len(first) + 1)
     (name,) = list(responses.clicks)[:1]
@@ -128,7 +131,7 @@ def foretell(simulator: Simulator, train: Log, other: Log, context: Context) -> 
         logged=mean_by_session(clicked.astype(np.float64), counted, users),
         gap=mean_by_session(clicked - probs, counted, users),
         gain=mean_by_session(of_model - nats(rate, clicked), counted, users),
-        gains=gains,
+        gains={name: scores[name].gain for name in of_guesses},
         calibration=calibrate(responses, other)[name],
     )
 

@@ -1,15 +1,10 @@
-"""The page of a validation: a table of the answers, and a section for each question."""
+"""The part of a page on a validation: a table of the answers, and a section for each question."""
 
 from typing import Any
 
 from recsim_tf.fitting.validation.validation import Validation
-from recsim_tf.support.pages import Marked, Part, Section, Table, page
+from recsim_tf.support.pages import Marked, Part, Section, Table
 from recsim_tf.support.verdicts import NOT_BELIEVABLE
-
-
-def render(validation: Validation, title: str) -> str:
-    """The page as HTML. Raises an ImportError if matplotlib is not installed."""
-    return page(title, sections(validation))
 
 
 def _answers(validation: Validation) -> list[Part]:
@@ -31,7 +26,9 @@ def _row(finding: dict[str, str]) -> dict[str, Any]:
 
 
 def sections(validation: Validation) -> list[Section]:
-    """A section of all answers, and one for each question."""
+    """A section of all answers, and one for each question. Raises an ImportError if matplotlib is
+    not installed.
+    """
     questions = [
         Section(
             finding["question"],

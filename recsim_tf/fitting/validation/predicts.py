@@ -71,7 +71,7 @@ class Predicts:
             else predictions.scores["frequency"].gain
         )
         return Answer(
-            verdict(predictions, context.known_users),
+            verdict(predictions),
             predictions,
             ("nats a document shown, beyond the rates of positions", measured),
             lambda: _parts(predictions),
@@ -96,20 +96,31 @@ def predictions_of(context: Context) -> Predictions:
         events = events.take(events.step >= given.length[events.session])
     train, seed = context.training_events, context.seed
     of_model = nats(choices.probs[..., : log.slate_size], context.clicked)
-    scores = _scores(of_model, guesses(train, events, seed), context)
+    what_counts = context.clicked, context.counted, context.users
+    scores = scored(of_model, guesses(train, events, seed), *what_counts)
     given_above = None
     if not isinstance(choices.conditional, tuple) and log.slate_size > 1:
         of_model = np.maximum(choices.conditional, nats(0.0, True)).astype(np.float64)
-        given_above = _scores(of_model, guesses_of_slates(train, events, seed), context)
+        given_above = scored(of_model, guesses_of_slates(train, events, seed), *what_counts)
     impossible = int(np.sum(~np.isfinite(choices.log_prob) & log.active))
     return Predictions(scores, given_above, impossible, calibrations)
 
 
-def _scores(
-    of_model: np.ndarray, probs: Mapping[str, np.ndarray], context: Context
+def scored(
+    of_model: np.ndarray,
+    probs: Mapping[str, np.ndarray],
+    clicked: np.ndarray,
+    counted: np.ndarray,
+    users: Any,
 ) -> dict[str, Prediction]:
-    """Of the model's log-likelihoods [S, T, K], and of guesses [M] of what counts."""
-    clicked, counted, users = context.clicked, context.counted, context.users
+    """The log-likelihoods of the "model" and of guesses by name.
+
+    Args:
+      of_model: float64 [S, T, K], the log-likelihoods of clicks under the model.
+      probs: [M] by name, the click probabilities of guesses, of what counts.
+      clicked, counted: bool [S, T, K], what was clicked, and what counts.
+      users: as of `mean_by_session`.
+    """
     scores = {"model": Prediction(mean_by_session(of_model, counted, users), Mean(0.0, 0.0))}
     for name, guess in probs.items():
         of_guess = np.zeros(counted.shape)
@@ -126,8 +137,8 @@ def _better(scores: Mapping[str, Prediction]) -> str:
     return next((name for name in others if -scores[name].gain.value > bound), "")
 
 
-def verdict(predictions: Predictions, known_users: tuple[int, int] | None = None) -> Verdict:
-    """The answer; `known_users` are those that are also in training, and all."""
+def verdict(predictions: Predictions) -> Verdict:
+    """The answer."""
     scores = predictions.scores
     if scores is None:
         return NO_CLICKS
@@ -166,9 +177,6 @@ def verdict(predictions: Predictions, known_users: tuple[int, int] | None = None
             f"Given the clicks above on the slate, a guess has {-above.value:.4f} ±"
             f" {above.standard_error:.4f} nats more than the model."
         )
-    if known_users is not None:
-        number = f"{known_users[0]:,} of {known_users[1]:,} users"
-        sentences.append(f"{number} are also in training.")
     return Verdict(word, " ".join(sentences))
 
 

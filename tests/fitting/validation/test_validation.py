@@ -16,11 +16,12 @@ from recsim_tf.fitting.validation.generalises import Foretold
 from recsim_tf.fitting.validation.generalises import verdict as of_foretold
 from recsim_tf.fitting.validation.order import Order
 from recsim_tf.fitting.validation.order import verdict as of_order
-from recsim_tf.fitting.validation.page import render
+from recsim_tf.fitting.validation.page import sections
 from recsim_tf.fitting.validation.predicts import Prediction, Predictions
 from recsim_tf.fitting.validation.predicts import verdict as of_predictions
 from recsim_tf.logs import simulated_log
 from recsim_tf.support.means import Mean
+from recsim_tf.support.pages import page
 from recsim_tf.support.verdicts import BELIEVABLE, CANNOT_TELL, NOT_BELIEVABLE, WITH_CARE
 from tests.fitting.shoppers import Shoppers
 from tests.worlds.clicks import Numbers
@@ -92,7 +93,7 @@ def test_sessions_that_the_fit_has_seen_are_never_believable(logs):
     assert (found.is_held_out, found.num_sessions) == (False, 125)
     assert BELIEVABLE not in words(found).values()
     assert "The fit has seen these sessions." in found["predicts"].verdict.reason
-    assert "sessions that the fit has seen" in render(found, "Seen")
+    assert "sessions that the fit has seen" in page("Seen", sections(found))
 
 
 @pytest.mark.slow
@@ -282,7 +283,7 @@ def test_figures_are_json_and_the_page_has_a_section_for_each_question(found):
     content = json.loads(json.dumps(found.figures()))
     assert [each["verdict"] for each in content["findings"]] == list(words(found).values())
     assert content["predicts"]["scores"]["boosting"]["nats"]["value"] < 0
-    text = render(found, "A validation")
+    text = page("A validation", sections(found))
     for title in found.titles.values():
         assert f"<h2>{title}</h2>" in text
     assert str(found).count("\n") == 5
