@@ -58,7 +58,7 @@ simulator = recsim_tf.Simulator(Readers(), articles, slate_size=4, num_candidate
 parameters = {f"users.{name}": fitting.Parameter([0.0, 0.0]) for name in ("taste", "liking")}
 parameters["users.looks"] = fitting.Parameter([0.5, 0.5], "unit")
 parameters["users.spread"] = fitting.Parameter(0.5, "positive")
-result = fitting.fit(simulator, parameters, train, likelihood=fitting.Draws(100))
+result = fitting.fit(simulator, parameters, train, method=fitting.Draws(100))
 print(result, result.latents, sep="\n")
 result.to_frame()  # a notebook shows it
 

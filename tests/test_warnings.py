@@ -31,7 +31,7 @@ def test_cells_that_run_again_let_tensorflow_warn_of_nothing():
         for seed in range(_RUNS):
             log = logs.simulated_log(simulator, num_sessions=20, num_steps=2, seed=seed)
             mass = {"users.no_click_mass": fitting.Parameter(0.5)}
-            fitting.fit(simulator, mass, log, search=_SHORT, uncertainty=None)
+            fitting.fit(simulator, mass, log, method=fitting.Exact(search=_SHORT, uncertainty=None))
     finally:
         tf.get_logger().removeHandler(records)
     assert records.texts == []

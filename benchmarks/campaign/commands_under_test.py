@@ -27,7 +27,8 @@ read_episode_log.simulator = @interest_evolution()
 run_fit.num_replicates = 20
 """
 _LBFGS = f"""{_FIT}
-fit.search = @LBFGS()
+fit.method = @Exact()
+Exact.search = @LBFGS()
 LBFGS.max_iterations = 4
 LBFGS.progress = False
 """
@@ -68,12 +69,13 @@ NUTS.num_burnin_steps = 4
 NUTS.jit_compile = False
 """,
     "minibatches": f"""{_FIT}
-fit.search = @Minibatches()
+fit.method = @Exact()
+Exact.search = @Minibatches()
 Minibatches.passes = 3
 Minibatches.batch_size = 10
 Minibatches.progress = False
 Checkpoints.interval = 1
-fit.uncertainty = None
+Exact.uncertainty = None
 """,
     "conversation": f"""{_SIMULATED}
 run_fit.simulator = @conversation()
@@ -81,7 +83,8 @@ simulated_log.simulator = @conversation()
 conversation.slate_size = 2
 conversation.num_candidates = 4
 run_fit.parameters = {{"users.choice_model.no_click_mass": @Parameter()}}
-fit.search = @LBFGS()
+fit.method = @Exact()
+Exact.search = @LBFGS()
 LBFGS.max_iterations = 3
 LBFGS.progress = False
 """,
@@ -93,15 +96,15 @@ simulated_log.latent = ("initial",)
 drifting_taste.slate_size = 2
 drifting_taste.num_candidates = 4
 run_fit.parameters = {{"users.taste_loc": @Parameter()}}
-fit.likelihood = @Chains()
+fit.method = @Chains()
 Chains.num_chains = 4
-fit.search = @MonteCarloEM()
+Chains.search = @MonteCarloEM()
 MonteCarloEM.iterations = 4
 MonteCarloEM.annealing = 2
 MonteCarloEM.num_moves = 2
 MonteCarloEM.progress = False
 Checkpoints.interval = 1
-fit.uncertainty = None
+Chains.uncertainty = None
 """,
     "world": """
 simulate.simulator = @news()

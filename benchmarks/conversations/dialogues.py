@@ -34,8 +34,8 @@ from recsim_tf.conversations.logs.iard import (
 from recsim_tf.conversations.parts import Critiques, Ratings, Refinements
 from recsim_tf.core.base.types import Slate
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting import LBFGS, Parameter, fit
-from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting import LBFGS, Exact, Parameter, fit
+from recsim_tf.fitting.fit import FitResult
 from recsim_tf.language import Grammar, Recurrent, Vocabulary
 from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 from recsim_tf.support.tables import text_table
@@ -209,8 +209,7 @@ def _fit(data: AnnotatedDialogues, simulator: Simulator, iterations: int) -> Fit
         simulator,
         parameters,
         _log(data, simulator),
-        search=LBFGS(max_iterations=iterations, progress=False),
-        uncertainty=None,
+        method=Exact(search=LBFGS(max_iterations=iterations, progress=False), uncertainty=None),
     )
 
 

@@ -24,7 +24,7 @@ from recsim_tf.conversations.soft_attributes.raters import (
 from recsim_tf.core.base.types import Slate
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.fitting import Classes, Minibatches, Parameter, fit, hierarchical_normal
-from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting.fit import FitResult
 from recsim_tf.logs import Log
 
 _NUM_FOLDS = 5
@@ -178,9 +178,13 @@ def _fit(
         soft_attributes(raters, slate_size=slate_size, num_candidates=slate_size),
         parameters,
         log,
-        likelihood=Classes(jit_compile=passes > 1),
-        search=Minibatches(passes=passes, batch_size=_BATCH, learning_rate=0.05, progress=False),
-        uncertainty=None,
+        method=Classes(
+            jit_compile=passes > 1,
+            search=Minibatches(
+                passes=passes, batch_size=_BATCH, learning_rate=0.05, progress=False
+            ),
+            uncertainty=None,
+        ),
         seed=seed,
     )
 

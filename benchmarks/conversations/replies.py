@@ -26,7 +26,7 @@ from recsim_tf.conversations.types import UNKNOWN, Reply
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting import LBFGS, Draws, Exact, Parameter, fit
-from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.report.recovery import recover
 from recsim_tf.language import Grammar
 from recsim_tf.logs import Log, simulated_log
@@ -140,8 +140,10 @@ def _fit(simulator: Simulator, true, log: Log, settings: Settings) -> FitResult:
         simulator,
         {name: Parameter(start=_START) for name in true},
         log,
-        likelihood=Exact(jit_compile=not settings.quick),
-        search=LBFGS(batch_size=min(log.num_sessions, 1000), progress=False),
+        method=Exact(
+            jit_compile=not settings.quick,
+            search=LBFGS(batch_size=min(log.num_sessions, 1000), progress=False),
+        ),
     )
 
 
@@ -154,9 +156,12 @@ def _fit_latent(simulator: Simulator, size, settings: Settings) -> FitResult:
         simulator,
         {_TEMPERATURE: Parameter(start=2.0)},
         log,
-        likelihood=Draws(size["draws"], jit_compile=not settings.quick),
-        search=LBFGS(max_iterations=10, batch_size=min(size["latent"], 100), progress=False),
-        uncertainty=None,
+        method=Draws(
+            size["draws"],
+            jit_compile=not settings.quick,
+            search=LBFGS(max_iterations=10, batch_size=min(size["latent"], 100), progress=False),
+            uncertainty=None,
+        ),
     )
 
 

@@ -24,8 +24,8 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
-from recsim_tf.fitting import LBFGS, Parameter, fit
-from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting import LBFGS, Exact, Parameter, fit
+from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.predictions.choices import ChoicePredictions, predict_choices
 from recsim_tf.fitting.predictions.perplexity import click_perplexity
 from recsim_tf.logs import Log, read_result_pages
@@ -150,8 +150,10 @@ def fit_model(model: _Model, log: Log, num_pairs: int, quick: bool) -> FitResult
         simulator,
         parameters,
         log,
-        search=LBFGS(_ITERATIONS[quick], _TOLERANCE, batch_size=2000, progress=False),
-        uncertainty=None,
+        method=Exact(
+            search=LBFGS(_ITERATIONS[quick], _TOLERANCE, batch_size=2000, progress=False),
+            uncertainty=None,
+        ),
     )
 
 

@@ -15,7 +15,6 @@ import recsim_tf
 from recsim_tf import fitting, logs
 from recsim_tf.core.distributions import candidate_ids
 
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(5)  # a normal appetite, as classes
 _NUM_VIDEOS, _NUM_TAGS, _NUM_TABS = 7583, 45, 15
 _FIRST_PAUSE = 240.0  # hours before the first impression of a user
 
@@ -76,7 +75,9 @@ class Videos(recsim_tf.DocumentModel):
 
 
 class Viewers(recsim_tf.UserModel):
-    """Users of a feed."""
+    """Users of a feed. A normal appetite is one of `num_classes`, by Gauss-Hermite quadrature."""
+
+    num_classes: int = 5
 
     tab: tuple = recsim_tf.parameter((0.0,) * _NUM_TABS, rank=1)
     clock: tuple = recsim_tf.parameter((0.0,) * 6, rank=1)  # of the hour 4, of the length 2
@@ -93,8 +94,9 @@ class Viewers(recsim_tf.UserModel):
         return Context(tabs, tfd.Uniform(zeros, 24.0), tfd.LogNormal(zeros + 2.0, 1.5))
 
     def initial_draws(self, num_users):
-        weights = tf.constant(np.log(_WEIGHTS / _WEIGHTS.sum()), tf.float32)
-        appetite = tfd.Categorical(logits=tf.broadcast_to(weights, [num_users, len(_NODES)]))
+        _, weights = np.polynomial.hermite_e.hermegauss(self.num_classes)
+        logits = tf.constant(np.log(weights / weights.sum()), tf.float32)
+        appetite = tfd.Categorical(logits=tf.broadcast_to(logits, [num_users, len(weights)]))
         share = tfd.Normal(tf.zeros([num_users]), 0.15)
         return tfd.JointDistributionNamed(User(appetite, share, *self.context(num_users)))
 
@@ -118,7 +120,8 @@ class Viewers(recsim_tf.UserModel):
 
     def response(self, state, slate):
         now, pause = self.faded(state), state.context.pause
-        appetite = tf.gather(tf.constant(_NODES, tf.float32), state.user.appetite)
+        nodes, _ = np.polynomial.hermite_e.hermegauss(self.num_classes)
+        appetite = tf.gather(tf.constant(nodes, tf.float32), state.user.appetite)
         moved = self.per_user("fast") * now.fast + self.per_user("slow") * now.slow
         moved += self.per_user("fatigue") * tf.math.log1p(now.place)
         moved += self.per_user("rest") * tf.math.log(pause + 0.02)

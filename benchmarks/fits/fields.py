@@ -104,9 +104,12 @@ def fields(seed: int, replications: int, quick: bool) -> dict[str, Any]:
             simulator,
             parameters,
             complete._replace(initial={"device": device}),
-            likelihood=Draws(num_draws, jit_compile=True),
-            search=LBFGS(progress=False, batch_size=250),
-            uncertainty=Curvature(),
+            method=Draws(
+                num_draws,
+                jit_compile=True,
+                search=LBFGS(progress=False, batch_size=250),
+                uncertainty=Curvature(),
+            ),
             seed=replication,
         )
         rows += [

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import processes
 import tensorflow as tf
-from fits import recovery
+from fits import feed, recovery
 
 from recsim_tf.core.random import split_seed
+from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, interest_evolution
-from recsim_tf.fitting import Parameter
-from recsim_tf.fitting.likelihood.exact import Exact
+from recsim_tf.fitting import LBFGS, Classes, Exact, Parameter, fit
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.logs import Log, episodes, simulated_log, stream_episodes
 from recsim_tf.policies.random import random_policy
@@ -36,7 +36,7 @@ _SESSIONS, _PIECE = {False: (1000, 4000), True: (20, 40)}, 250
 
 def speed(seed: int, quick: bool) -> dict[str, Any]:
     """Sessions per CPU second by batch size and by length, in graph mode and under XLA, and memory
-    by the length of the log.
+    by the length of the log; the trace of a sum over nine classes; and evaluations of L-BFGS.
     """
     rows = []
     for jit_compile in (False, True):
@@ -70,6 +70,8 @@ def speed(seed: int, quick: bool) -> dict[str, Any]:
             "cost_of_length": per_step[1] / per_step[0],
             "cost_of_batch": per_session[1] / per_session[0],
             "memory_of_longer_log": memory[1]["bytes"] / memory[0]["bytes"],
+            "trace_nine_classes_s": _trace_of_classes(9, seed, quick),
+            "evaluations_an_iteration": _evaluations(seed, quick),
         },
         "rows": rows,
         "memory": memory,
@@ -79,16 +81,50 @@ def speed(seed: int, quick: bool) -> dict[str, Any]:
 def _seconds(batch: int, length: int, jit_compile: bool, seed: int, quick: bool) -> float:
     """Median CPU seconds of the likelihood and gradient of a batch of sessions of one length."""
     fitted = _fitted()
-    likelihood = Exact(jit_compile=jit_compile).of(
-        fitted, _log_of_length(batch, length, seed), batch
+    likelihood = Exact(jit_compile=jit_compile, search=LBFGS(batch_size=batch)).objective(
+        fitted, _log_of_length(batch, length, seed)
     )
-    (one,) = likelihood.batches()
+    (batch_of_log,) = likelihood.batches()
     seconds = []
     for _ in range(_REPEATS[quick] + 1):
         started = time.process_time()
-        likelihood.value_and_gradients(one)[0].numpy()
+        likelihood.value_and_gradients(batch_of_log)[0].numpy()
         seconds.append(time.process_time() - started)
     return float(np.median(seconds[1:]))
+
+
+def _trace_of_classes(num_classes: int, seed: int, quick: bool) -> float:
+    """CPU seconds of the first sum over the classes of the appetites of a feed, less those of the
+    second one.
+    """
+    num_videos, generator = 100, np.random.default_rng(seed)
+    videos = feed.Videos(
+        np.zeros(num_videos, np.float32),
+        np.zeros(5, np.float32),
+        tag=np.arange(num_videos) % 5,
+        length=generator.standard_normal(num_videos).astype(np.float32),
+    )
+    simulator = Simulator(feed.Viewers(num_classes=num_classes), videos, 1, 10)
+    log = simulated_log(simulator, 4 if quick else 256, 3 if quick else 20, seed)
+    log = log._replace(initial=log.initial._replace(appetite=()))
+    parameters = {f"users.{name}": Parameter() for name in ("fast", "slow", "spread")}
+    objective = Classes().objective(FittedSimulator(simulator, parameters), log)
+    seconds = []
+    for _ in range(2):
+        started = time.process_time()
+        objective.total()
+        seconds.append(time.process_time() - started)
+    return seconds[0] - seconds[1]
+
+
+def _evaluations(seed: int, quick: bool) -> float:
+    """Evaluations of an iteration of L-BFGS that fits the parameters of interest evolution."""
+    iterations = 2 if quick else 15
+    search = LBFGS(max_iterations=iterations, tolerance=1e-9, progress=False)
+    log = _log_of_length(20 if quick else 2000, 10, seed)
+    starts = {name: Parameter(0.7 * value, kind) for name, (value, kind) in recovery.TRUTH.items()}
+    method = Exact(search=search, uncertainty=None)
+    return len(fit(_simulator(), starts, log, method=method).history) / iterations
 
 
 def _simulator(**users):
@@ -135,7 +171,7 @@ def timed(task: Task) -> dict[str, int]:
                 writer.add(rollout(seed))
     else:
         log = stream_episodes(task.path, simulator, _PIECE)
-        Exact().of(_fitted(), log, 50).total()
+        Exact(search=LBFGS(batch_size=50)).objective(_fitted(), log).total()
     # The peak of this process alone; that of getrusage is inherited from the one that started it.
     status = Path("/proc/self/status").read_text()
     return {"bytes": int(status.split("VmHWM:")[1].split()[0]) * 1024}
@@ -152,14 +188,18 @@ def speed_table(result: dict[str, Any]) -> str:
             cells += [f"{batch / seconds:,.0f}", f"{seconds / batch / length * 1e6:.2f}"]
         table.append((f"{batch:,}", str(length), *cells))
     small, large = result["memory"]
-    found = result["figures"]
+    figures = result["figures"]
     lines = [
         "Interest evolution, log-likelihood and gradient in five parameters",
         text_table(table, left=()),
     ]
     lines.append(
-        f"Cost of a step at twice the length {found['cost_of_length']:.2f}, of a session in a batch"
-        f" four times as large {found['cost_of_batch']:.2f} (1: linear)."
+        f"Cost of a step at twice the length {figures['cost_of_length']:.2f}, of a session in a"
+        f" batch four times as large {figures['cost_of_batch']:.2f} (1: linear)."
+    )
+    lines.append(
+        f"Trace of a sum over nine classes: {figures['trace_nine_classes_s']:.1f} s. L-BFGS:"
+        f" {figures['evaluations_an_iteration']:.2f} evaluations an iteration."
     )
     lines.append(
         f"Memory of a pass through {small['sessions']:,} and {large['sessions']:,} sessions on"

@@ -37,7 +37,6 @@ from recsim_tf.fitting import (
     Particles,
     fit,
 )
-from recsim_tf.fitting.estimate.information import LouisInformation
 from recsim_tf.fitting.predictions.choices import calibrate, choices_among, mean_by_session
 from recsim_tf.fitting.predictions.responses import predict_responses
 from recsim_tf.fitting.report.recovery import recover
@@ -202,33 +201,37 @@ class Case(NamedTuple):
 
     table: str
     model: type[Readers]
-    likelihood: Any
-    search: Any
-    uncertainty: Any = None
+    method: Any
     is_right: bool = True
 
 
 def _cases(quick: bool) -> dict[str, Case]:
     """The first right one of a table gives standard errors, by which the others are judged too."""
     lbfgs = LBFGS(2 if quick else 200, batch_size=500, progress=False)
-    draws = Draws(4 if quick else 100, jit_compile=not quick)
-    mean_field = MeanField(jit_compile=not quick)
-    chains = Chains(2, jit_compile=not quick)
-    filters = Particles(2 if quick else 16, Draws(2 if quick else 30), jit_compile=not quick)
     by_em = MonteCarloEM(
         40 if quick else 400, num_moves=2, annealing=30, learning_rate=0.05, progress=False
     )
+    options: dict[str, Any] = {"jit_compile": not quick}
 
-    def by_adam(passes):
+    def draws(uncertainty: Any = None) -> Draws:
+        return Draws(4 if quick else 100, search=lbfgs, uncertainty=uncertainty, **options)
+
+    def by_adam(passes: int) -> Minibatches:
         return Minibatches(passes=2 if quick else passes, batch_size=200, progress=False)
 
+    mean_field = MeanField(search=by_adam(60), uncertainty=None, **options)
+    chains = Chains(2, search=by_em, **options)
+    initial = Draws(2 if quick else 30)
+    filters = Particles(
+        2 if quick else 16, initial, search=by_adam(15), uncertainty=None, **options
+    )
     return {
-        "Draws": Case("still", Readers, draws, lbfgs, Curvature()),
-        "MeanField": Case("still", Readers, mean_field, by_adam(60)),
-        "Chains": Case("drifting", DriftingReaders, chains, by_em, LouisInformation()),
-        "Particles": Case("drifting", DriftingReaders, filters, by_adam(15)),
-        "without drift": Case("drifting", Readers, draws, lbfgs, None, False),
-        "cascade": Case("drifting", CascadingReaders, draws, lbfgs, None, False),
+        "Draws": Case("still", Readers, draws(Curvature())),
+        "MeanField": Case("still", Readers, mean_field),
+        "Chains": Case("drifting", DriftingReaders, chains),
+        "Particles": Case("drifting", DriftingReaders, filters),
+        "without drift": Case("drifting", Readers, draws(), False),
+        "cascade": Case("drifting", CascadingReaders, draws(), False),
     }
 
 
@@ -296,9 +299,7 @@ def log(seed: int, quick: bool) -> dict[str, Any]:
             recsim_tf.Simulator(case.model(), Items(), _SLATE_SIZE, 2 * _SLATE_SIZE),
             parameters,
             seen,
-            likelihood=case.likelihood,
-            search=case.search,
-            uncertainty=case.uncertainty,
+            method=case.method,
             seed=seed,
         )
         seconds = time.process_time() - started

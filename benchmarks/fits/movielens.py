@@ -37,8 +37,8 @@ from fits.learned_tastes import predict_while_learning
 from scipy import special
 
 from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers, drifting_taste
-from recsim_tf.fitting import Minibatches, Parameter, fit
-from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting import Exact, Minibatches, Parameter, fit
+from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.parameters.parameter import hierarchical_normal
 from recsim_tf.fitting.predictions.choices import mean_by_session, predict_choices
 from recsim_tf.fitting.validation.events import Events
@@ -267,12 +267,14 @@ def fit_taste(
         simulator,
         parameters,
         train,
-        search=Minibatches(
-            lambda: tf.keras.optimizers.Adam(schedule),
-            passes=_PASSES[quick],
-            patience=_PASSES[quick],
-            batch_size=_BATCH_SIZE,
-            progress=False,
+        method=Exact(
+            search=Minibatches(
+                lambda: tf.keras.optimizers.Adam(schedule),
+                passes=_PASSES[quick],
+                patience=_PASSES[quick],
+                batch_size=_BATCH_SIZE,
+                progress=False,
+            )
         ),
         seed=seed,
     )

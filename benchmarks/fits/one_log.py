@@ -350,8 +350,7 @@ def _table(seed: int, quick: bool) -> dict[str, Any]:
             _simulator(_STEPS[1]),
             parameters,
             train,
-            likelihood=fitting.Classes(),
-            search=search,
+            method=fitting.Classes(search=search),
             seed=seed,
         ),
     )
@@ -467,9 +466,7 @@ def _feed(task: Task) -> dict[str, Any]:
             feed.simulator(folder),
             feed.starts(),
             log,
-            likelihood=fitting.Classes(),
-            search=search,
-            uncertainty=None,
+            method=fitting.Classes(search=search, uncertainty=None),
         )
     seconds = time.process_time() - started
     return {"seconds": seconds, "log_likelihood": float(result.log_likelihood)}

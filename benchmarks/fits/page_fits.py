@@ -12,8 +12,8 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core.base.types import Slate
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
-from recsim_tf.fitting import LBFGS, Curvature, Parameter, fit
-from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting import LBFGS, Curvature, Exact, Parameter, fit
+from recsim_tf.fitting.fit import FitResult
 from recsim_tf.logs import Log, page_log
 from recsim_tf.logs.datasets.open_bandit import OpenBanditLog
 
@@ -88,8 +88,10 @@ def fit_pages(
         simulator,
         parameters,
         log,
-        search=LBFGS(tolerance=1e-7, batch_size=log.num_sessions, progress=False),
-        uncertainty=Curvature() if errors else None,
+        method=Exact(
+            search=LBFGS(tolerance=1e-7, batch_size=log.num_sessions, progress=False),
+            uncertainty=Curvature() if errors else None,
+        ),
     )
 
 

@@ -10,7 +10,7 @@ The log-likelihood must be below zero, and not fall with the draws by more than 
 
 electricity: choices of 361 customers among four suppliers (Revelt and Train 2000,
 "Customer-specific taste parameters and mixed logit"). All six tastes are normal. The maximum is
-about -3880, with no spread at zero.
+about -3880, with no spread at zero. A fit by Halton points meets the published log-likelihood.
 """
 
 import csv
@@ -43,20 +43,16 @@ class Shoppers(recsim_tf.UserModel):
     """Customers of tastes [B, F]; the first M have a spread."""
 
     mean: Any = recsim_tf.parameter(rank=1)
-    spread: Any = recsim_tf.parameter(rank=1, low=0.0)
+    spread: Any = recsim_tf.parameter(rank=1)  # with a sign, so that no search ends at zero
 
     def initial_draws(self, num_users):
-        num_normal = np.shape(self.spread)[-1]
-        mean = self.per_user("mean")[..., :num_normal]
-        shape = [num_users, num_normal]
-        normal = tfd.Normal(tf.broadcast_to(mean, shape), tf.broadcast_to(self.spread, shape))
-        return tfd.Independent(normal, 1)
+        zeros = tf.zeros([num_users, np.shape(self.spread)[-1]], self.dtype)
+        return tfd.Independent(tfd.Normal(zeros, tf.ones([], self.dtype)), 1)
 
     def response(self, state, slate):
-        num_users, num_normal = state.shape
-        rest = self.per_user("mean")[..., num_normal:]
-        rest = tf.broadcast_to(rest, [num_users, rest.shape[-1]])
-        tastes = tf.concat([state, rest], axis=1)
+        deviation = self.per_user("spread") * state
+        num_equal = np.shape(self.mean)[-1] - state.shape[1]
+        tastes = self.per_user("mean") + tf.pad(deviation, [[0, 0], [0, num_equal]])
         return MultinomialLogit()(tf.einsum("bkf,bf->bk", slate.documents, tastes), slate.mask)
 
     def observe(self, state):
@@ -80,6 +76,10 @@ _PANELS = {
     "yogurt": Panel(("price", "feat"), 3, ("dannon", "hiland", "weight")),
     "electricity": Panel(("pf", "cl", "loc", "wk", "tod", "seas"), 6),
 }
+# The log-likelihood of the electricity panel by 600 Halton points that xlogit publishes (Arteaga et
+# al. 2022, "xlogit: An open-source Python package for GPU-accelerated estimation of mixed logit
+# models").
+_PUBLISHED = -3888.4
 _YOGURT_DRAWS = (100, 200, 800)
 _ELECTRICITY_DRAWS, _ELECTRICITY_SEEDS = 600, (0, 1, 2)
 _MAXIMUM = -3880.0
@@ -115,7 +115,9 @@ def read_panel(file: Path, panel: Panel) -> Log:
     return Log(length, departed, (), documents, shown, (), response, ())
 
 
-def fit_panel(log: Log, panel: Panel, num_draws: int, seed: int, quick: bool) -> dict[str, Any]:
+def fit_panel(
+    log: Log, panel: Panel, num_draws: int, seed: int, quick: bool, points: str = "random"
+) -> dict[str, Any]:
     """A fit from means of zero and spreads of one."""
     num_attributes = log.documents.shape[-1]
     start = {"mean": np.zeros(num_attributes), "spread": np.ones(panel.num_normal)}
@@ -124,7 +126,7 @@ def fit_panel(log: Log, panel: Panel, num_draws: int, seed: int, quick: bool) ->
     )
     parameters = {
         "users.mean": Parameter(start["mean"]),
-        "users.spread": Parameter(start["spread"], "positive"),
+        "users.spread": Parameter(start["spread"]),
     }
     begun = time.process_time()
     with warnings.catch_warnings(record=True) as told:
@@ -133,16 +135,22 @@ def fit_panel(log: Log, panel: Panel, num_draws: int, seed: int, quick: bool) ->
             simulator,
             parameters,
             log,
-            likelihood=Draws(num_draws, jit_compile=not quick),
-            search=LBFGS(2 if quick else 200, batch_size=10, progress=False),
-            uncertainty=None,
+            method=Draws(
+                num_draws,
+                points=points,
+                jit_compile=not quick,
+                search=LBFGS(2 if quick else 200, batch_size=10, progress=False),
+                uncertainty=None,
+            ),
             seed=seed,
         )
     values = {name: np.asarray(value).tolist() for name, value in result.values().items()}
     return {
         "draws": num_draws,
+        "points": points,
         "seed": seed,
         "log_likelihood": result.log_likelihood,
+        "climbed_log_likelihood": result.climbed_log_likelihood,
         **values,
         "ending": result.ending,
         "evaluations": len(result.history),
@@ -156,17 +164,29 @@ def panels(data_dir: str, quick: bool) -> dict[str, Any]:
     rows: dict[str, list[dict[str, Any]]] = {}
     cases = {
         "yogurt": [(draws, 0) for draws in _YOGURT_DRAWS],
-        "electricity": [(_ELECTRICITY_DRAWS, seed) for seed in _ELECTRICITY_SEEDS],
+        "electricity": [
+            *((_ELECTRICITY_DRAWS, seed) for seed in _ELECTRICITY_SEEDS),
+            (_ELECTRICITY_DRAWS, 0, "halton"),
+        ],
     }
     for name, of_panel in cases.items():
         log = read_panel(Path(data_dir) / f"{name}.csv", _PANELS[name])
         if quick:
             log, of_panel = log.take(range(5)), [(3, 0)]
-        rows[name] = [fit_panel(log, _PANELS[name], *case, quick) for case in of_panel]
+        rows[name] = [
+            fit_panel(log, _PANELS[name], draws, seed, quick, *points)
+            for draws, seed, *points in of_panel
+        ]
+    electricity = rows["electricity"]
     figures = {
         **{f"yogurt.{row['draws']}": row["log_likelihood"] for row in rows["yogurt"]},
-        **{f"electricity.{row['seed']}": row["log_likelihood"] for row in rows["electricity"]},
-        "electricity.least_spread": min(min(row["users.spread"]) for row in rows["electricity"]),
+        **{
+            f"electricity.{row['seed']}": row["log_likelihood"]
+            for row in electricity
+            if row["points"] == "random"
+        },
+        "electricity.least_spread": min(np.abs(row["users.spread"]).min() for row in electricity),
+        "electricity_halton": electricity[-1]["climbed_log_likelihood"],
     }
     return {"study": "panels", "figures": figures, "rows": rows}
 
@@ -176,15 +196,19 @@ def panels_table(result: dict[str, Any]) -> str:
     lines = []
     for name, of_panel in result["rows"].items():
         rows: list[Sequence[str]] = [
-            ("draws", "seed", "log-likelihood", "spreads", "ending", "CPU s")
+            ("draws", "seed", "fresh", "climbed", "spreads", "ending", "CPU s")
         ]
         for row in of_panel:
             spreads = " ".join(f"{spread:.3f}" for spread in row["users.spread"])
-            found = f"{row['log_likelihood']:.1f}"
-            draws = str(row["draws"])
+            values = (f"{row[name]:.1f}" for name in ("log_likelihood", "climbed_log_likelihood"))
+            draws = f"{row['draws']} {row['points']}"
             rows.append(
-                (draws, str(row["seed"]), found, spreads, row["ending"], f"{row['seconds']:.0f}")
+                (draws, str(row["seed"]), *values, spreads, row["ending"], f"{row['seconds']:.0f}")
             )
         lines += [f"The panel of {name}", text_table(rows)]
         lines += [text for row in of_panel for text in row["told"]]
-    return "\n".join([*lines, f"Electricity: asked within 6 of {_MAXIMUM:.0f}."])
+    asked = (
+        f"Log-likelihoods under fresh draws, and under those that the search climbed. Electricity:"
+        f" asked within 6 of {_MAXIMUM:.0f}; Halton points, climbed, within 0.5 of {_PUBLISHED}."
+    )
+    return "\n".join([*lines, asked])

@@ -66,7 +66,7 @@ def recovery(seed: int, replications: int, quick: bool) -> dict[str, Any]:
         )
         search = LBFGS(progress=False)
         started = time.perf_counter()
-        result = fit(simulator, parameters, log, likelihood=Exact(jit_compile=True), search=search)
+        result = fit(simulator, parameters, log, method=Exact(jit_compile=True, search=search))
         found = recover(truth, result.estimates)
         rows.append(
             {
@@ -122,9 +122,7 @@ def hidden(seed: int, quick: bool) -> dict[str, Any]:
         simulator,
         {_STEP: Parameter(_START * truth, "positive")},
         log,
-        likelihood=Particles(_PARTICLES, jit_compile=True),
-        search=search,
-        uncertainty=None,
+        method=Particles(_PARTICLES, jit_compile=True, search=search, uncertainty=None),
     )
     value = float(result.estimates[_STEP].value)
     seconds = time.perf_counter() - started

@@ -21,7 +21,7 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf.core.distributions import Given
 from recsim_tf.evaluation import Evaluation
-from recsim_tf.fitting import LBFGS, FittedModel, Parameter, fit, load_model, save_model
+from recsim_tf.fitting import LBFGS, Exact, FittedModel, Parameter, fit, load_model, save_model
 from recsim_tf.logs import Log
 from recsim_tf.policies import PlackettLucePolicy
 from recsim_tf.support.tables import text_table
@@ -132,7 +132,7 @@ def values(seed: int, replications: int, quick: bool) -> dict[str, Any]:
         }
         log = _log(truth, logits["logging"], num_sessions, generator)
         parameters = {"users.item": Parameter(np.zeros(_NUM_ITEMS)), "users.lower": Parameter()}
-        result = fit(simulator, parameters, log, search=LBFGS(progress=False))
+        result = fit(simulator, parameters, log, method=Exact(search=LBFGS(progress=False)))
         with tempfile.TemporaryDirectory() as folder:
             model = Path(folder) / "model"
             save_model(model, result._replace(simulator=result.simulator))

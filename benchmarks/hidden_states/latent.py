@@ -39,9 +39,7 @@ def measure(settings: Settings) -> Section:
             simulator,
             {_NAME: Parameter(np.linspace(0, 1, 5))},
             simulated_log(simulator, 5, 5, seed, latent=("initial",)),
-            likelihood=Chains(3 if quick else 50, jit_compile=xla),
-            search=search,
-            uncertainty=None,
+            method=Chains(3 if quick else 50, jit_compile=xla, search=search, uncertainty=None),
         )
         seconds = time.process_time() - begun
         found = result.estimates[_NAME].value
@@ -114,7 +112,7 @@ def timed(task: Task) -> dict[str, float]:
     log = simulated_log(simulator, 5, 5, 0, latent=("initial",))
     fitted = FittedSimulator(simulator, {_NAME: Parameter(np.linspace(0, 1, 5))})
     begun = time.process_time()
-    likelihood = Chains(task.num_chains, jit_compile=task.xla).of(fitted, log, 5)
+    likelihood = Chains(task.num_chains, jit_compile=task.xla).objective(fitted, log)
     likelihood.move(1e-5, task.num_moves, 0)
     first = time.process_time() - begun
     begun = time.process_time()

@@ -268,7 +268,9 @@ def _asked(cases: dict[str, Any], settings: Settings) -> dict[str, Any]:
 def _fitted(log: logs.Log) -> Any:
     """Visitors whose level and slope are fitted to a log."""
     parameters = {f"users.{name}": fitting.Parameter(start) for name, start in _STARTS.items()}
-    return fitting.fit(_simulator(), parameters, log, search=fitting.LBFGS(progress=False))
+    return fitting.fit(
+        _simulator(), parameters, log, method=fitting.Exact(search=fitting.LBFGS(progress=False))
+    )
 
 
 _STARTS = {"level": -1.0, "slope": 0.5}

@@ -15,8 +15,8 @@ from speeds.common import NUM_CANDIDATES, SLATE_SIZES, Section, Settings, sharde
 import recsim_tf
 from recsim_tf.core import random
 from recsim_tf.evaluation.evaluation import Evaluation
-from recsim_tf.fitting import Parameter
-from recsim_tf.fitting.likelihood.exact import Exact
+from recsim_tf.fitting import LBFGS, Parameter
+from recsim_tf.fitting.methods.exact import Exact
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.logs import simulated_log
 from recsim_tf.policies import random_policy
@@ -134,7 +134,7 @@ def _likelihood(simulator, task: Task):
             "users.user_update_alpha": Parameter(0.5),
         },
     )
-    likelihood = Exact().of(fitted, log, batch_size=1000)
+    likelihood = Exact(search=LBFGS(batch_size=1000)).objective(fitted, log)
     return lambda seed: likelihood.total(), float(log.num_steps)
 
 

@@ -1,23 +1,25 @@
 """Fitting user models to usage logs, checking the fits, and sharing the models."""
 
-from recsim_tf.fitting.estimate.fit import fit
-from recsim_tf.fitting.estimate.folder import Checkpoints
-from recsim_tf.fitting.estimate.information import Curvature, Scores
-from recsim_tf.fitting.estimate.lbfgs import LBFGS
-from recsim_tf.fitting.estimate.minibatches import Minibatches
-from recsim_tf.fitting.estimate.monte_carlo_em import MonteCarloEM
-from recsim_tf.fitting.likelihood.exact import Exact, session_log_prob
-from recsim_tf.fitting.likelihood.initial import Classes, Draws, MeanField
-from recsim_tf.fitting.likelihood.particle_filter import Particles
+from recsim_tf.fitting.fit import fit
+from recsim_tf.fitting.methods.chains import Chains, LouisInformation
+from recsim_tf.fitting.methods.classes import Classes
+from recsim_tf.fitting.methods.draws import Draws
+from recsim_tf.fitting.methods.exact import Exact, session_log_prob
+from recsim_tf.fitting.methods.information import Curvature, Scores
+from recsim_tf.fitting.methods.mean_field import MeanField
+from recsim_tf.fitting.methods.monte_carlo_em import MonteCarloEM
+from recsim_tf.fitting.methods.particles import Particles
 from recsim_tf.fitting.parameters.parameter import Parameter, hierarchical_normal
-from recsim_tf.fitting.posterior import sample_parameters
 from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.report.figures import plot
-from recsim_tf.fitting.sampling.chains import Chains
 from recsim_tf.fitting.sampling.nuts import NUTS
+from recsim_tf.fitting.sampling.posterior import sample_parameters
 from recsim_tf.fitting.sampling.session_draws import sample_sessions
 from recsim_tf.fitting.saving.fitted_model import FittedModel
 from recsim_tf.fitting.saving.models import load_model, save_model
+from recsim_tf.fitting.searches.folder import Checkpoints
+from recsim_tf.fitting.searches.lbfgs import LBFGS
+from recsim_tf.fitting.searches.minibatches import Minibatches
 from recsim_tf.fitting.support import slate_support
 from recsim_tf.fitting.validation import QUESTIONS, validate
 
@@ -32,6 +34,7 @@ __all__ = [
     "Draws",
     "Exact",
     "FittedModel",
+    "LouisInformation",
     "MeanField",
     "Minibatches",
     "MonteCarloEM",

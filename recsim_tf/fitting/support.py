@@ -1,4 +1,4 @@
-"""How far the slates of a policy are from those of a log."""
+"""The support of a policy: how far its slates are from those of a log."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ _ENOUGH = 0.9
 
 
 class SlateSupport(NamedTuple):
-    """Which parts of what a policy shows the log has shown too, each in [0, 1]."""
+    """The parts of a policy's slates that the log has shown too, each in [0, 1]."""
 
     slates: float  # whole slates, in their order
     positions: float  # documents at their positions
@@ -24,7 +24,7 @@ class SlateSupport(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """What this means for a value that the fitted models give the policy."""
+        """A sentence about the value that fitted models give the policy."""
         if self.positions >= _ENOUGH:
             return (
                 f"The log has shown {self.positions:.0%} of what the policy shows, at the same"
@@ -92,5 +92,5 @@ def _share(wanted: np.ndarray, logged: np.ndarray) -> float:
     """The part of rows [N, C] that occur among others [M, C]; 0 where there is none."""
     there = set(map(tuple, np.unique(logged, axis=0).tolist()))
     rows, counts = np.unique(wanted, axis=0, return_counts=True)
-    found = [tuple(row) in there for row in rows.tolist()]
-    return float(np.average(found, weights=counts)) if len(rows) else 0.0
+    occurs = [tuple(row) in there for row in rows.tolist()]
+    return float(np.average(occurs, weights=counts)) if len(rows) else 0.0

@@ -12,7 +12,7 @@ from recsim_tf.conversations import ConversationUsers, conversation_grammar
 from recsim_tf.conversations.acts import alphabet
 from recsim_tf.conversations.parts import Patience
 from recsim_tf.conversations.types import UNKNOWN, Reply, ReplyDraw
-from recsim_tf.fitting.likelihood.exact import Exact
+from recsim_tf.fitting.methods.exact import Exact
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.policies import random_policy
 
@@ -190,7 +190,7 @@ def test_a_fit_hears_the_words_of_a_log_once_unless_the_channel_is_fitted():
     log = logs.from_trajectory(played)
     for name, heard in (("users.ratings.logit", True), ("users.channel.word_logits", False)):
         fitted = FittedSimulator(simulator, {name: fitting.Parameter()})
-        likelihood = Exact().of(fitted, log, 40)
+        likelihood = Exact(search=fitting.LBFGS(batch_size=40)).objective(fitted, log)
         (batch,) = likelihood.batches()
         assert batch.trajectory.transitions.draws.response.words.dtype.is_floating == heard
         np.testing.assert_allclose(

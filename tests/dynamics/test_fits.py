@@ -14,9 +14,9 @@ from recsim_tf.core.distributions import gaussian_mixture
 from recsim_tf.core.random import as_seed
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting import NUTS, Classes, Draws, Parameter, fit, sample_sessions
-from recsim_tf.fitting.likelihood.exact import session_log_prob
-from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
+from recsim_tf.fitting import LBFGS, NUTS, Classes, Draws, Parameter, fit, sample_sessions
+from recsim_tf.fitting.methods.exact import session_log_prob
+from recsim_tf.fitting.methods.particles import marginal_log_prob
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.logs import from_trajectory
 from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
@@ -52,7 +52,7 @@ def test_the_segments_that_a_log_lacks_are_summed_out(observed):
     simulator, complete = observed
     latent = complete._replace(initial=complete.initial._replace(segment=()))
     fitted = FittedSimulator(simulator, {"users.segment.logits": Parameter()})
-    found = Classes().of(fitted, latent, 100).by_session()
+    found = Classes(search=LBFGS(batch_size=100)).objective(fitted, latent).by_session()
     by_segment = []
     for number in range(2):
         segment = np.full(complete.num_sessions, number, np.int32)
@@ -101,7 +101,9 @@ def test_draws_of_a_mixture_are_summed_out():
         tfd.Categorical(probs=np.array([0.3, 0.7])), tfd.Normal(np.array([-2.0, 1.0]), spread)
     ).log_prob(log.response[:, 0])
     fitted = FittedSimulator(simulator, {"users.level.loc": Parameter()})
-    likelihood = Draws(40_000).of(fitted, log._replace(initial=()), 50)
+    likelihood = Draws(40_000, search=LBFGS(batch_size=50)).objective(
+        fitted, log._replace(initial=())
+    )
     np.testing.assert_allclose(likelihood.by_session(), exact, atol=0.1)
     assert np.isfinite(likelihood.total()[1][0]).all()
 

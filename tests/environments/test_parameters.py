@@ -12,7 +12,7 @@ from tensorflow_probability import bijectors as tfb
 import recsim_tf
 from recsim_tf.core import random
 from recsim_tf.core.runs.execution import compiled
-from recsim_tf.fitting import LBFGS, Parameter, fit, load_model, save_model
+from recsim_tf.fitting import LBFGS, Exact, Parameter, fit, load_model, save_model
 from recsim_tf.logs import from_trajectory
 from recsim_tf.policies import random_policy
 from tests.fitting.saving.results import result_of
@@ -136,13 +136,12 @@ def test_all_are_fitted_and_the_error_names_those_that_cannot_be(environment_id)
         for name in values
     }
     acting = {name: each for name, each in parameters.items() if acts(environment_id, name)}
-    search = LBFGS(max_iterations=1)
-    options = {"search": search, "uncertainty": None}
+    method = Exact(search=LBFGS(max_iterations=1), uncertainty=None)
     idle = [name for name in parameters if name not in acting]
     if idle:
         with pytest.raises(ValueError, match=f"^{', '.join(idle)} do(es)? not act on the"):
-            fit(simulator, parameters, log, **options)
-    result = fit(simulator, acting, log, **options)
+            fit(simulator, parameters, log, method=method)
+    result = fit(simulator, acting, log, method=method)
     for name, estimate in result.estimates.items():
         start = np.asarray(values[name], estimate.value.dtype)
         assert estimate.value.shape == start.shape, name

@@ -11,7 +11,7 @@ from recsim_tf.experiment.commands.fit import estimates_table, run_fit
 from recsim_tf.experiment.config import load
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import load_model
-from recsim_tf.fitting.posterior import ParameterPosterior
+from recsim_tf.fitting.sampling.posterior import ParameterPosterior
 from tests.experiment.tiny_runs import succeed
 
 CONFIG = """

@@ -7,8 +7,8 @@ from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf.fitting import Parameter, fit
-from recsim_tf.fitting.likelihood.exact import session_log_prob
-from recsim_tf.fitting.likelihood.particle_filter import marginal_log_prob
+from recsim_tf.fitting.methods.exact import session_log_prob
+from recsim_tf.fitting.methods.particles import marginal_log_prob
 from recsim_tf.fitting.predictions.choices import predict_choices
 from recsim_tf.fitting.validation.resimulation import Resimulation
 from recsim_tf.fitting.validation.statistics import predictive_check

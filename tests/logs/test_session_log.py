@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recsim_tf.fitting.likelihood.exact import session_log_prob
+from recsim_tf.fitting.methods.exact import session_log_prob
 from recsim_tf.logs import from_trajectory
 from recsim_tf.policies import random_policy
 from tests.fitting.sessions import HAZARD, evolution, exploration, rollout, satisfaction

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tree
 
-from recsim_tf.fitting import Parameter, fit
-from recsim_tf.fitting.likelihood.exact import Exact
+from recsim_tf.fitting import LBFGS, Parameter, fit
+from recsim_tf.fitting.methods.exact import Exact
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.logs import LogStream, episodes, from_episodes, from_trajectory, stream_episodes
 from recsim_tf.logs.log import Sessions
@@ -48,8 +48,10 @@ def test_a_stream_has_the_log_of_the_rollout_in_pieces_of_one_length(file, simul
 @pytest.mark.slow
 def test_the_likelihood_of_a_stream_is_that_of_the_log(file, simulator):
     fitted = FittedSimulator(simulator, PARAMETERS)
-    whole = Exact().of(fitted, from_episodes(file, simulator), 50)
-    stream = Exact().of(fitted, stream_episodes(file, simulator, 20), 8)
+    whole = Exact(search=LBFGS(batch_size=50)).objective(fitted, from_episodes(file, simulator))
+    stream = Exact(search=LBFGS(batch_size=8)).objective(
+        fitted, stream_episodes(file, simulator, 20)
+    )
     np.testing.assert_allclose(stream.by_session(), whole.by_session(), rtol=1e-9)
     assert stream.total()[0] == pytest.approx(whole.total()[0])
     np.testing.assert_allclose(stream.total()[1], whole.total()[1], rtol=1e-9)
@@ -58,8 +60,8 @@ def test_the_likelihood_of_a_stream_is_that_of_the_log(file, simulator):
 def test_every_session_of_a_stream_is_in_one_minibatch_of_a_pass(file, simulator):
     fitted = FittedSimulator(simulator, PARAMETERS)
     batches = list(
-        Exact()
-        .of(fitted, stream_episodes(file, simulator, 20), 8)
+        Exact(search=LBFGS(batch_size=8))
+        .objective(fitted, stream_episodes(file, simulator, 20))
         .batches(np.random.default_rng(0))
     )
     rows = np.concatenate([batch.rows.numpy()[batch.weights.numpy() > 0] for batch in batches])

@@ -165,7 +165,9 @@ def model(folder, simulator):
     """A folder of a saved model."""
     search = fitting.LBFGS(max_iterations=1)
     log = logs.simulated_log(simulator, 10, 3)
-    result = fitting.fit(simulator, {NO_CLICK_MASS: fitting.Parameter()}, log, search=search)
+    result = fitting.fit(
+        simulator, {NO_CLICK_MASS: fitting.Parameter()}, log, method=fitting.Exact(search=search)
+    )
     fitting.save_model(folder / "model", result)
     return folder / "model"
 

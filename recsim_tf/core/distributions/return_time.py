@@ -77,11 +77,11 @@ class ReturnTime(CustomDistribution):
         density += tf.math.log1p(-tf.where(is_back, self.churn, zero))
         waited = tf.where(value > 0, self.remaining, tf.minimum(-value, self.remaining))
         waits = ~is_back & (waited > 0)
-        survival = self.gap.survival_function(tf.where(waits, waited, some_day))
+        survival = tf.exp(_log_survival(self.gap, tf.where(waits, waited, some_day)))
         away = tf.where(waits, self.churn + (1 - self.churn) * survival, one)
         # A tail below the smallest number has a logarithm all the same.
         is_tail = away < np.finfo(value.dtype.as_numpy_dtype).tiny
-        tail = self.gap.log_survival_function(tf.where(is_tail, waited, some_day))
+        tail = _log_survival(self.gap, tf.where(is_tail, waited, some_day))
         censored = tf.where(is_tail, tail, tf.math.log(tf.where(is_tail, one, away)))
         return tf.where(is_back, density, censored)
 
@@ -98,6 +98,16 @@ class ReturnTime(CustomDistribution):
         return tf.where(
             (uniform >= self.churn) & (gap < self.remaining), gap, tf.cast(self.never, gap.dtype)
         )
+
+
+def _log_survival(gap: tfd.Distribution, value: tf.Tensor) -> tf.Tensor:
+    """[B]: the log-probability that a gap is above a value."""
+    if not isinstance(gap, tfd.FiniteDiscrete):
+        return gap.log_survival_function(value)
+    # The sum of the later outcomes: one less the `cdf` has no digits where it is small.
+    is_later = gap.outcomes > value[:, tf.newaxis]
+    log_probs = tf.nn.log_softmax(gap.logits_parameter())
+    return tf.reduce_logsumexp(tf.where(is_later, log_probs, -np.inf), axis=-1)
 
 
 def _check_gap(gap: tfd.Distribution, batch_shape: tf.TensorShape) -> None:

@@ -16,10 +16,10 @@ from recsim_tf.core.nests import as_json
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import Checkpoints, Parameter, fit, save_model, write_report
-from recsim_tf.fitting.estimate.estimates import named_elements
-from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting.estimates import named_elements
+from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.parameters.parameter import element
-from recsim_tf.fitting.posterior import ParameterPosterior
+from recsim_tf.fitting.sampling.posterior import ParameterPosterior
 from recsim_tf.fitting.validation import learners
 from recsim_tf.fitting.validation.statistics import LEAST_REPLICATES
 from recsim_tf.logs import Log, from_episodes, stream_episodes
@@ -176,7 +176,7 @@ def run_fit(folder: RunDirectory) -> dict[str, Any]:
                     "slate size": shown.slate_size,
                 },
                 fitting={
-                    "search": type(result.search).__name__,
+                    "search": type(result.method.search).__name__,
                     "confidence": result.confidence,
                     "log-likelihood a step": content["log_likelihood_per_step"],
                     "seconds": content["seconds"],

@@ -1,1 +1,1 @@
-"""What models expect of logged responses, given what was logged before them."""
+"""Predictions of logged responses, given the earlier steps of each session."""

@@ -133,13 +133,13 @@ def calibrate(
       Calibrations by field, without fields that were never drawn or whose mean is not finite.
     """
     check_at_least(1, num_bins=num_bins)
-    found = {}
+    calibrations = {}
     for name, (mean, logged, counted) in predictions.fields.items():
         counted = counted & log.active.reshape([*log.active.shape, *[1] * (mean.ndim - 2)])
         if counted.any() and np.isfinite(mean[counted]).all():
             means, users = mean.astype(np.float64), users_of([log.labels])
-            found[name] = _calibrate(means, logged, counted, users, num_bins)
-    return found
+            calibrations[name] = _calibrate(means, logged, counted, users, num_bins)
+    return calibrations
 
 
 def _calibrate(

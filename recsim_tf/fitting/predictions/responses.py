@@ -1,4 +1,4 @@
-"""What the models expect of responses, part by part, given what was logged before each."""
+"""Predictions of responses, part by part, given the draws that were logged before each."""
 
 import functools
 import re
@@ -17,8 +17,8 @@ from recsim_tf.core.distributions import parts_with_draws
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.stages import log_prob_per_user
-from recsim_tf.fitting.likelihood.batching import take_sessions
-from recsim_tf.fitting.likelihood.draws import copies
+from recsim_tf.fitting.methods.batching import take_sessions
+from recsim_tf.fitting.methods.proposals import copies
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.lengths import by_length
 from recsim_tf.logs.log import Log, take_steps
@@ -133,11 +133,11 @@ def by_batch(function: Callable[..., Nest], sessions: np.ndarray, size: int, see
     holds.
     """
     starts, parts = range(0, len(sessions), size), []
-    for start, own in zip(starts, random.split_seed(seed, len(starts)), strict=True):
+    for start, own_seed in zip(starts, random.split_seed(seed, len(starts)), strict=True):
         places = np.minimum(np.arange(start, start + size), len(sessions) - 1)
         inside = slice(len(sessions) - start)
         try:
-            found = function(tf.constant(sessions[places], tf.int32), own)
+            of_batch = function(tf.constant(sessions[places], tf.int32), own_seed)
         except tf.errors.InvalidArgumentError as error:
             if not (unknown := _UNKNOWN_ID.search(error.message)):
                 raise
@@ -146,7 +146,7 @@ def by_batch(function: Callable[..., Nest], sessions: np.ndarray, size: int, see
                 f"the log must have ids below {length}, which the models know, got {number}"
             ) from error
         parts.append(
-            tf.nest.map_structure(lambda leaf, inside=inside: np.asarray(leaf)[inside], found)
+            tf.nest.map_structure(lambda leaf, inside=inside: np.asarray(leaf)[inside], of_batch)
         )
     return tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *parts)
 
@@ -176,31 +176,31 @@ def _predict(
     log_weights = _normalized(log_weights)
 
     def of_step(state, transition, log_weights):
-        """What is expected of a step, and the log-weights after its response."""
+        """The predictions of a step, and the log-weights after its response."""
         slate = scorer.shown(state, transition)
         response = scorer.users.response(state.user, slate)
-        found, clicks, down_to = {}, {}, {}
+        fields, clicks, down_to = {}, {}, {}
         for part, draw, expected, clicked in _parts(response, transition.draws.response, slate):
             for field, (mean, logged, counted) in expected.items():
-                found[field] = Expected(_mixed(mean, log_weights), logged[:size], counted[:size])
+                fields[field] = Expected(_mixed(mean, log_weights), logged[:size], counted[:size])
             if clicked:
-                own, positions = _clicks(part, draw)
-                log_prob = log_prob_per_user("response", own, positions)
+                of_clicks, positions = _clicks(part, draw)
+                log_prob = log_prob_per_user("response", of_clicks, positions)
                 clicks[clicked] = _log_mixed(log_prob, log_weights)
-                if isinstance(own, ClickDistribution):
-                    log_probs = tf.cumsum(own.conditional(positions), axis=1)
+                if isinstance(of_clicks, ClickDistribution):
+                    log_probs = tf.cumsum(of_clicks.conditional(positions), axis=1)
                     down_to[clicked] = _log_mixed(log_probs, log_weights)
             log_prob = log_prob_per_user("response", part, draw)
             log_weights = _normalized(log_weights + tf.reshape(log_prob, log_weights.shape))
-        return ResponsePredictions(found, clicks, down_to), log_weights
+        return ResponsePredictions(fields, clicks, down_to), log_weights
 
     def record(carry, step, state, transition, log_probs):
         arrays, log_weights = carry
-        found, log_weights = of_step(state, transition, log_weights)
+        predictions, log_weights = of_step(state, transition, log_weights)
         for stage in ("innovation", "departure"):
             if stage in log_probs:
                 log_weights += tf.reshape(log_probs[stage], log_weights.shape)
-        return nests.write(arrays, step, found), _normalized(log_weights)
+        return nests.write(arrays, step, predictions), _normalized(log_weights)
 
     # Only the shapes are of use, so that a graph loses this step.
     first = nests.at_step(sessions.transitions, 0)
@@ -213,23 +213,23 @@ def _predict(
 
 
 def amounts(response: tfd.Distribution, draw: Nest, slate: Slate) -> dict[str, tf.Tensor]:
-    """[B] by field: the sum over all positions of what was drawn of a response beside its
-    clicks. What a log does not know counts as the model expects it.
+    """The sums over all positions of the draws of a response beside its clicks, [B] by field. A
+    number that a log does not know counts as the model expects it.
     """
-    found = {}
+    sums = {}
     for _, _, expected, clicked in _parts(response, draw, slate, imputed=True):
         for field, (_, logged, counted) in expected.items():
             if field != clicked:
                 axes = list(range(1, logged.shape.rank))
-                found[field] = tf.reduce_sum(tf.where(counted, logged, 0), axes)
-    return found
+                sums[field] = tf.reduce_sum(tf.where(counted, logged, 0), axes)
+    return sums
 
 
 def _parts(
     response: tfd.Distribution, draw: Nest, slate: Slate, imputed: bool = False
 ) -> Iterator[tuple[tfd.Distribution, Nest, dict[str, Expected], str | None]]:
-    """Each part of a response, what was drawn of it, what is expected of it, and which field of
-    this says what was clicked. See `_expected` for `imputed`.
+    """Each part of a response, its draw, its predictions, and the field of these that holds the
+    clicks. See `_expected` for `imputed`.
     """
     parts = list(parts_with_draws(response, draw))
     choices, slate_size = (ChoiceDistribution, ClickDistribution), slate.mask.shape[1]
@@ -244,9 +244,9 @@ def _parts(
 def _expected(
     name: str, part: tfd.Distribution, draw: Nest, mask: tf.Tensor, imputed: bool
 ) -> dict[str, Expected]:
-    """What is expected of a part, [B, ...] by field: of clicks and purchases there are two. None
-    where the part has no mean and is no choice. The mask [B, K] is that of the slate. Numbers that
-    a log does not know count, as what is expected, only where `imputed`.
+    """The predictions of a part, [B, ...] by field: clicks and purchases have two. Empty where the
+    part has no mean and is no choice. The mask [B, K] is that of the slate. A number that a log
+    does not know counts, as its prediction, only where `imputed`.
     """
     if isinstance(part, ChoiceDistribution):
         means = part.probs
@@ -260,7 +260,7 @@ def _expected(
     named = nests.fields_of(means)
     if not named:
         means, draw, named = (means,), (draw,), {"": means}
-    found = {}
+    fields = {}
     for field, mean, drawn in zip(named, means, draw, strict=True):
         counted = _drawn(part, mean.shape.rank)
         # A negative integer stands for what is not known.
@@ -272,8 +272,8 @@ def _expected(
         key = ".".join(filter(None, (name, field))) or "response"
         counted = tf.broadcast_to(counted, mean.shape)
         logged = tf.where(is_known, tf.cast(drawn, mean.dtype), mean)
-        found[key] = Expected(mean, logged, counted)
-    return found
+        fields[key] = Expected(mean, logged, counted)
+    return fields
 
 
 def _drawn(part: tfd.Distribution, rank: int) -> tf.Tensor:

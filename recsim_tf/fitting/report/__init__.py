@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from recsim_tf.core.nests import as_json
-from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.report import sections
 from recsim_tf.fitting.report.recovery import recover, summarise
 from recsim_tf.fitting.validation import page as validation
@@ -55,7 +55,7 @@ def write_report(
     if path.exists() and not overwrite:
         raise FileExistsError(f"path must be of a new file unless overwrite=True, got {path}")
     recovered = recover(truth or {}, result.estimates)
-    found = validate(result.simulator, log, held_out_log, **options)
+    answered = validate(result.simulator, log, held_out_log, **options)
     parts = {
         "Summary": sections.summary(result, log, held_out_log),
         "Parameters": sections.parameters(
@@ -65,7 +65,7 @@ def write_report(
     }
     if recovered:
         parts["Recovery of known parameters"] = sections.recovery(recovered)
-    answers, *questions = validation.sections(found)
+    answers, *questions = validation.sections(answered)
     sections_of_fit = [Section(*each) for each in parts.items()]
     write_text(path, page(title, [answers, *sections_of_fit, *questions]))
-    return {**found.figures(), "recovery": as_json(summarise(recovered))}
+    return {**answered.figures(), "recovery": as_json(summarise(recovered))}

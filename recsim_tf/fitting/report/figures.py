@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from recsim_tf.fitting.estimate.estimates import MOST_ELEMENTS
-from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting.estimates import MOST_ELEMENTS
+from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.validation.question import Drawing
 from recsim_tf.fitting.validation.validation import Validation
 from recsim_tf.support.plots import Curve, draw_curves, new_figure
@@ -42,7 +42,7 @@ def plot(result: FitResult | Validation) -> Any:
 
 
 def _of_fit(result: FitResult) -> list[Drawing]:
-    name = result.search.step_name
+    name = result.method.search.step_name
     curve = functools.partial(learning_curve, history=result.history, step_name=name)
     histograms: list[Drawing] = [
         functools.partial(parameter_histogram, name=name, values=estimate.value)

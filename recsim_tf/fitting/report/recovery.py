@@ -1,11 +1,11 @@
-"""How near estimates come to a known truth."""
+"""The distance of estimates from a known truth."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.fitting.estimate.estimates import ParameterEstimate
+from recsim_tf.fitting.estimates import ParameterEstimate
 
 
 class Recovered(NamedTuple):
@@ -52,15 +52,23 @@ def recover(
                     f" {list(value.shape)}"
                 )
             for index in np.ndindex(value.shape):
-                true, found, error, low, high = (
+                true, estimated, error, low, high = (
                     float(np.asarray(array)[index]) for array in (value, *estimate)
                 )
-                relative = found / true - 1 if true else float("nan")
-                z_score = (found - true) / error if error > 0 else float("nan")
+                relative = estimated / true - 1 if true else float("nan")
+                z_score = (estimated - true) / error if error > 0 else float("nan")
                 covered = None if np.isnan([low, high]).any() else low <= true <= high
                 rows.append(
                     Recovered(
-                        name, index, replication, true, found, error, relative, z_score, covered
+                        name,
+                        index,
+                        replication,
+                        true,
+                        estimated,
+                        error,
+                        relative,
+                        z_score,
+                        covered,
                     )
                 )
     return rows
@@ -70,7 +78,7 @@ def summarise(rows: Sequence[Recovered]) -> list[dict[str, Any]]:
     """The estimates of each parameter, over its elements and all replications. The mean z-score of
     an unbiased estimate is 0, and its root mean square is 1 where standard errors are right.
     """
-    found = []
+    summaries = []
     for name in dict.fromkeys(row.parameter for row in rows):
         mine = [row for row in rows if row.parameter == name]
         errors = np.array([row.estimate - row.truth for row in mine])
@@ -87,5 +95,5 @@ def summarise(rows: Sequence[Recovered]) -> list[dict[str, Any]]:
             "covered": sum(bool(row.covered) for row in mine),
             "intervals": sum(row.covered is not None for row in mine),
         }
-        found.append(row)
-    return found
+        summaries.append(row)
+    return summaries

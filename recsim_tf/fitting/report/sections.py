@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from recsim_tf.fitting.estimate.estimates import ParameterEstimate, estimate_rows, named_elements
-from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting.estimates import ParameterEstimate, estimate_rows, named_elements
+from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.parameters.parameter import element
 from recsim_tf.fitting.report import figures
 from recsim_tf.fitting.report.recovery import Recovered, summarise
@@ -19,7 +19,7 @@ _HALF, _WIDE = (5.4, 3.6), (9, 3.6)
 
 
 def summary(result: FitResult, log: Log, held_out_log: Log | None) -> list[Part]:
-    """What was fitted to what, and how it went."""
+    """The parameters, the log and the end of a fit."""
     simulator = result.simulator
     values = {
         "user model": type(simulator.users).__name__,
@@ -87,7 +87,7 @@ def learning_curve(result: FitResult) -> list[Part]:
     """The search."""
     if not result.history:
         return ["The search ended before its first pass was over."]
-    drawn = plot(figures.learning_curve, result.history, result.search.step_name, size=_WIDE)
+    drawn = plot(figures.learning_curve, result.history, result.method.search.step_name, size=_WIDE)
     return [Chart(drawn.png(), "Log-likelihood a step through the search")]
 
 
@@ -110,11 +110,11 @@ def recovery(rows: Sequence[Recovered]) -> list[Part]:
         for row in (rows if len(rows) <= _MAX_RECOVERED else ())
     ]
     several = []
-    for found in summarise(rows):
-        covered, intervals = found.pop("covered"), found.pop("intervals")
-        found["in_the_interval"] = f"{covered:,} of {intervals:,}" if intervals else None
-        if found["num_estimates"] > 1:
-            several.append({label(name): value for name, value in found.items()})
+    for summary_row in summarise(rows):
+        covered, intervals = summary_row.pop("covered"), summary_row.pop("intervals")
+        summary_row["in_the_interval"] = f"{covered:,} of {intervals:,}" if intervals else None
+        if summary_row["num_estimates"] > 1:
+            several.append({label(name): value for name, value in summary_row.items()})
     note = (
         "z is the error in standard errors; over many parameters its root mean square is about 1"
         " where standard errors are right."

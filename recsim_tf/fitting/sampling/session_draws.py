@@ -10,8 +10,9 @@ from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting.sampling import annealing, nuts
-from recsim_tf.fitting.sampling.latents import Latents
+from recsim_tf.fitting.methods import annealing
+from recsim_tf.fitting.methods.latents import Latents
+from recsim_tf.fitting.sampling import nuts
 from recsim_tf.fitting.sampling.nuts import NUTS
 from recsim_tf.logs.log import Log
 

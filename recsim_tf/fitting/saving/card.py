@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from recsim_tf.fitting.estimate.estimates import estimate_rows
-from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting.estimates import estimate_rows
+from recsim_tf.fitting.fit import FitResult
 from recsim_tf.support.tables import markdown_table, number
 
 _NOT_STATED = "Not stated."
@@ -41,7 +41,7 @@ def figures(argument: str, values: Mapping[str, Any] | None) -> dict[str, str | 
     """A mapping of names to single figures or short texts, as JSON can hold it. Raises a ValueError
     for anything that could be a row of the log: arrays, lists, texts of several lines.
     """
-    found = {}
+    plain = {}
     for name, value in (values or {}).items():
         if isinstance(value, np.ndarray | np.generic) and np.ndim(value) == 0:
             value = value.item()
@@ -51,8 +51,8 @@ def figures(argument: str, values: Mapping[str, Any] | None) -> dict[str, str | 
                 f" {type(value).__name__} {str(value)[:40]!r}"
             )
         is_number = not isinstance(value, float) or np.isfinite(value)
-        found[str(name)] = value if is_number else str(value)
-    return found
+        plain[str(name)] = value if is_number else str(value)
+    return plain
 
 
 def model_card(

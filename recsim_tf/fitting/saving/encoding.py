@@ -180,14 +180,14 @@ class Decoder:
         try:
             # The module may have functions for gin, also where a configuration is loaded.
             with gin.unlock_config():
-                found = vars(importlib.import_module(module)).get(attribute)
+                definition = vars(importlib.import_module(module)).get(attribute)
         except (Exception, SystemExit) as error:  # A module can raise anything.
             raise ValueError(
                 f"{name} needs the module {module}, which cannot be imported: {one_line(error)}"
             ) from error
-        if getattr(found, "__module__", None) != module:  # Imported there from another module.
+        if getattr(definition, "__module__", None) != module:  # Imported there from another module.
             raise ValueError(f"{name} must be defined by {module}, got {path}")
-        return found
+        return definition
 
 
 def check_imports(imports: Sequence[str]) -> None:

@@ -75,7 +75,7 @@ class FittedModel:
         return logged_users(simulator, self._log, num_users, seed)
 
     def support(self, simulator: Simulator, policy: Policy, seed: int) -> str | None:
-        """How far the slates of a policy are from those of the log, in a sentence; None without a
+        """A sentence about the distance of a policy's slates from those of the log; None without a
         log.
         """
         if self._log is None:

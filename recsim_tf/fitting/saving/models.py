@@ -21,8 +21,8 @@ import numpy as np
 
 from recsim_tf._version import __version__
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting.estimate.estimates import ParameterEstimate, named_elements
-from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting.estimates import ParameterEstimate, named_elements
+from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.saving.card import figures, model_card
 from recsim_tf.fitting.saving.encoding import NUMBERS, Decoder, Encoder, check_imports
 from recsim_tf.support.errors import one_line
@@ -233,9 +233,9 @@ def _read_arrays(path: Path, listed: Mapping[str, Any]) -> dict[str, np.ndarray]
                     raise ValueError(f"{name} must be an array of format 1.0")
                 shape, _, dtype = np.lib.format.read_array_header_1_0(file)
                 size = file.tell() + math.prod(shape) * dtype.itemsize
-                found = {"shape": list(shape), "dtype": dtype.name}
-                if dtype.kind not in NUMBERS or found != listed[name]:
-                    raise ValueError(f"{name} must be {listed[name]}, got {found}")
+                header = {"shape": list(shape), "dtype": dtype.name}
+                if dtype.kind not in NUMBERS or header != listed[name]:
+                    raise ValueError(f"{name} must be {listed[name]}, got {header}")
                 if entry.file_size != size:
                     raise ValueError(f"{name} must have {size:,} bytes, got {entry.file_size:,}")
                 file.seek(0)
@@ -245,7 +245,7 @@ def _read_arrays(path: Path, listed: Mapping[str, Any]) -> dict[str, np.ndarray]
 
 def _found(result: FitResult) -> dict[str, Any]:
     """The figures that a fit gives, without those that there are not."""
-    found = {
+    results = {
         "log-likelihood of the training sessions": result.log_likelihood,
         "of this, what users did given what was known": result.conditional_log_likelihood,
         "held-out log-likelihood per step": result.held_out_log_likelihood,
@@ -254,7 +254,7 @@ def _found(result: FitResult) -> dict[str, Any]:
         "not identified": ", ".join(named_elements(result.not_identified)) or None,
         "ending": result.ending,
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in results.items() if value is not None}
 
 
 def _described(simulator: Simulator, modules: Collection[str]) -> dict[str, str | int | None]:

@@ -1,4 +1,4 @@
-"""How far to trust a fitted simulator."""
+"""Questions that tell how far to trust a fitted simulator."""
 
 from recsim_tf.fitting.validation.order import shuffle_steps
 from recsim_tf.fitting.validation.question import Answer, Question

@@ -63,8 +63,8 @@ class Classified:
 
 
 class Discrimination(NamedTuple):
-    """How well a classifier tells sessions apart: areas under its curve of true and false positive
-    rates, 0.5 for a guess and 1 where it is always right.
+    """The skill of a classifier in telling sessions apart: areas under its curve of true and false
+    positive rates, 0.5 for a guess and 1 where it is always right.
     """
 
     auc: float  # of the log against simulations, mean
@@ -97,11 +97,11 @@ def discriminate(
     real, *twins = (np.stack(list(each.values()), axis=1) for each in (columns, *others))
     fold = np.random.default_rng(seed).integers(0, _FOLDS, len(logged.length))
     against_log = np.array([_auc(real, twin, fold, seed) for twin in twins])
-    nulls = [_auc(one, other, fold, seed) for one, other in itertools.pairwise(twins)]
+    nulls = [_auc(*pair, fold, seed) for pair in itertools.pairwise(twins)]
     generator = np.random.default_rng(seed)
     powers = [
         _auc(real, np.stack(list(features(more, expected).values()), axis=1), fold, seed)
-        for more in (_twice_the_odds(each, logged, generator) for each in simulated)
+        for more in (_with_twice_the_odds(each, logged, generator) for each in simulated)
     ]
     strength = [
         np.mean([abs(area_of(real[:, column], twin[:, column]) - 0.5) for twin in twins])
@@ -120,7 +120,7 @@ def discriminate(
 
 
 def features(sessions: Outcomes, expected: np.ndarray) -> dict[str, np.ndarray]:
-    """What the classifier sees of each session, float64 [S] by name.
+    """The features of each session that the classifier sees, float64 [S] by name.
 
     Args:
       sessions: of a log, or of a simulation of it.
@@ -182,10 +182,10 @@ def _auc(real: np.ndarray, simulated: np.ndarray, fold: np.ndarray, seed: int) -
     return area_under_curve(labels, scores)
 
 
-def _twice_the_odds(
+def _with_twice_the_odds(
     sessions: Outcomes, logged: Outcomes, generator: np.random.Generator
 ) -> Outcomes:
-    """With further clicks, so many that the odds of a click are twice as high."""
+    """Sessions with further clicks, so many that the odds of a click are twice as high."""
     counted, clicked = logged.counted, logged.clicked > 0
     rate = clicked.sum(axis=(0, 1)) / np.maximum(counted.sum(axis=(0, 1)), 1)
     more = generator.random(sessions.clicked.shape) < rate / (1 + rate)

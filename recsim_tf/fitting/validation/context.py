@@ -1,4 +1,6 @@
-"""What the questions of a validation share: the sessions, and what is computed of them once."""
+"""The context of the questions of a validation: the sessions, and the results that several
+questions use.
+"""
 
 import functools
 from collections.abc import Callable, Collection, Mapping
@@ -108,7 +110,7 @@ class Context:
 
     @functools.cached_property
     def training_events(self) -> Events:
-        """What guesses learn from."""
+        """The events from which guesses learn."""
         return Events.of(self.train, self.clicked_in_training)
 
     @functools.cached_property
@@ -118,12 +120,12 @@ class Context:
 
     @functools.cached_property
     def users(self) -> Any:
-        """Whose the sessions held out are, see `logs.log.users_of`."""
+        """The users of the sessions held out, see `logs.log.users_of`."""
         return users_of([self.held_out.labels])
 
     @functools.cached_property
     def known_users(self) -> tuple[int, int] | None:
-        """How many of the users held out are also among those fitted, and how many there are; None
+        """The number of users held out who are also among those fitted, and the number of all; None
         where a log has no ids of users, or no session was held out.
         """
         fitted, held_out = (log.labels.user for log in (self.fitted, self.held_out))

@@ -1,4 +1,4 @@
-"""How clicks hang together: in a session, on a document, from step to step."""
+"""Dependence of clicks within sessions, documents and steps."""
 
 import numpy as np
 
@@ -39,7 +39,8 @@ def popularity(log: Log, clicked: np.ndarray, counted: np.ndarray, shown: Log) -
 def document_effects(
     ids: np.ndarray, clicked: np.ndarray, chance: np.ndarray, wanted: np.ndarray
 ) -> np.ndarray:
-    """Of documents `wanted`, int [...]: clicks on each over those that its positions let expect,
+    """The popularity of documents `wanted`, int [...]: clicks on each over those that its positions
+    let expect,
     smoothed, from M events with ids, bool clicks and the click rates of their positions, [M].
     """
     size = max(ids.max(initial=0), wanted.max(initial=0)) + 1

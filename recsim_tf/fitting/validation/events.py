@@ -34,7 +34,7 @@ class Events(NamedTuple):
 
     @classmethod
     def of(cls, log: Log, clicked: np.ndarray) -> "Events":
-        """Of a log, with its clicks, bool [S, T, K]."""
+        """The events of a log, with its clicks, bool [S, T, K]."""
         counted = log.shown & log.active[..., np.newaxis]
         session, step, position = np.nonzero(counted)
         clicked = clicked & counted

@@ -69,8 +69,8 @@ class Foretold(NamedTuple):
         chi-squared distribution.
         """
         bins = self.calibration
-        known = bins.standard_error > 0
-        gaps = (bins.observed - bins.predicted)[known] / bins.standard_error[known]
+        is_measured = bins.standard_error > 0
+        gaps = (bins.observed - bins.predicted)[is_measured] / bins.standard_error[is_measured]
         if not len(gaps):
             return 1.0
         chi_squared = tfp.distributions.Chi2(np.float64(len(gaps)))

@@ -30,7 +30,9 @@ _OF_TIMES = ("innovation", "discount")
 
 
 class Order(NamedTuple):
-    """What the dynamics of a model add to its static self, in nats a step of held-out sessions."""
+    """The gain of the dynamics of a model over its static form, in nats a step of held-out
+    sessions.
+    """
 
     gain: Mean  # in the order of the log
     shuffled: Mean  # where the contents of steps stand in random order, both fitted again
@@ -118,12 +120,14 @@ def what_order_tells(context: Context) -> Order:
         return mean_by_session(np.where(counted, difference, 0.0), counted, users)
 
     in_order = gain(context.simulator, held_out, given, refit(train, static))
-    shuffled, other = (
+    shuffled, shuffled_held_out = (
         shuffle_steps(log, number, context.times)
         for number, log in ((seed, train), (seed + 1, held_out))
     )
     before = None if given is None else shuffle_steps(given, seed, context.times)
-    return Order(in_order, gain(refit(shuffled, {}), other, before, refit(shuffled, static)))
+    return Order(
+        in_order, gain(refit(shuffled, {}), shuffled_held_out, before, refit(shuffled, static))
+    )
 
 
 def verdict(order: Order) -> Verdict:

@@ -8,7 +8,7 @@ from recsim_tf.support.verdicts import NOT_BELIEVABLE
 
 
 def _answers(validation: Validation) -> list[Part]:
-    """Of which sessions it is asked, and the answers."""
+    """The sessions of the questions, and the answers."""
     which = "that the fit did not see" if validation.is_held_out else "that the fit has seen"
     clicks = "" if validation.num_clicks is None else f" and {validation.num_clicks:,} clicks"
     return [

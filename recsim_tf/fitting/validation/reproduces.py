@@ -78,7 +78,7 @@ class Reproduces:
 
 
 def off_by(statistic: Statistic) -> float:
-    """How far a prediction is off, as a part of what was logged; 0 where both are 0."""
+    """The error of a prediction as a part of the logged value; 0 where both are 0."""
     if not statistic.observed:
         return float("inf") if statistic.predicted else 0.0
     return statistic.predicted / statistic.observed - 1

@@ -12,7 +12,7 @@ from recsim_tf.core.base.types import Seed
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting.likelihood.batching import take_sessions
+from recsim_tf.fitting.methods.batching import take_sessions
 from recsim_tf.fitting.predictions.responses import amounts, by_batch
 from recsim_tf.logs.cuts import Cuts, continued, users_leave, windows
 from recsim_tf.logs.episodes import session_spec
@@ -25,7 +25,7 @@ _DRAWN = ("response", "innovation", "departure")
 
 
 class Outcomes(NamedTuple):
-    """What users did in S sessions, with zeros after the end of each."""
+    """The responses of users in S sessions, with zeros after the end of each."""
 
     length: np.ndarray  # int64 [S], steps
     left: np.ndarray  # bool [S], the user left; if not, the session was cut
@@ -89,8 +89,9 @@ class Resimulation:
         self._sizes = [min(self._size, len(group)) for group in groups]
 
         def run(stages, is_observed, rows, last, seed, num_steps):
-            """By step, [T, B, ...]: whether it counts, whether the user left after it, clicks, what
-            was shown, reward, and amounts by field; zeros where it does not count.
+            """Records each step, [T, B, ...]: whether it counts, whether the user left after it,
+            clicks, positions that were shown, reward, and amounts by field; zeros where it does not
+            count.
             """
             sessions = take_sessions(trajectory, rows)
             transitions = tf.nest.map_structure(lambda leaf: leaf[:num_steps], sessions.transitions)
@@ -105,11 +106,11 @@ class Resimulation:
                     counted &= transition.active
                     if last_day is not None:
                         end = tf.gather(tf.constant(last_day, state.user.day.dtype), rows)
-                        # Of a user who is away when the log ends nobody knows that they have left.
+                        # A user who is away at the end of the log is not counted as departed.
                         counted, gone = counted & (state.user.day < end), gone & tf.math.is_inf(end)
                 slate = scorer.shown(state, transition)
                 response = scorer.users.response(state.user, slate)
-                found = (
+                recorded = (
                     counted,
                     gone,
                     transition.response.clicked,
@@ -117,7 +118,7 @@ class Resimulation:
                     scorer.reward(transition.response, state.user),
                     amounts(response, transition.draws.response, slate),
                 )
-                return nests.where(counted, found, nests.zeros_like(found))
+                return nests.where(counted, recorded, nests.zeros_like(recorded))
 
             def add(arrays, step, state, transition):
                 return nests.write(arrays, step, of_step(step, state, transition))

@@ -25,7 +25,7 @@ _FEWEST_OF_STEPS = 200
 
 
 class Contents(NamedTuple):
-    """Which statistics there are."""
+    """The names of the statistics."""
 
     positions: tuple[int, ...]  # those at which documents were shown
     steps: tuple[tuple[int, int], ...]  # groups of steps [first, end)
@@ -47,19 +47,20 @@ class Statistic(NamedTuple):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """That holds 95 % of the simulations."""
+        """The central 95 % interval of the simulations."""
         low, high = np.quantile(self.replicated, _QUANTILES)
         return float(low), float(high)
 
     @property
     def z_score(self) -> float:
-        """How far the log lies from the mean of the simulations, in their standard deviations."""
+        """The distance of the log from the mean of the simulations, in their standard deviations."""
         gap, spread = self.observed - self.predicted, float(np.std(self.replicated, ddof=1))
         return gap / spread if spread > 0 else float(np.sign(gap) * np.inf if gap else 0.0)
 
     @property
     def p_value(self) -> float:
-        """Two-sided: of Student's t, for one more draw from a normal distribution of which the R
+        """The two-sided p-value of Student's t test that the log is one more draw from a normal
+        distribution of which the R
         simulations are draws. So it agrees with the z-score, also where R is small.
         """
         number = len(self.replicated)
@@ -77,12 +78,14 @@ class Histogram(NamedTuple):
 
     @property
     def interval(self) -> tuple[np.ndarray, np.ndarray]:
-        """By bin, that holds 95 % of the simulations."""
+        """The central 95 % interval of the simulations by bin."""
         low, high = np.quantile(self.replicated, _QUANTILES, axis=0)
         return low, high
 
     def survival(self) -> "Histogram":
-        """With the part of the whole that reaches each bin in the place of the part in it."""
+        """The histogram with the part of the whole that reaches each bin in the place of the part
+        in it.
+        """
         observed, replicated = (
             np.cumsum(parts[..., ::-1], axis=-1)[..., ::-1]
             for parts in (self.observed, self.replicated)

@@ -1,4 +1,4 @@
-"""How far to trust a fitted simulator: questions, each answered by a verdict and sentences.
+"""Validation of a fitted simulator: questions, each answered by a verdict and sentences.
 
 A simulator that predicts well may simulate badly, and one whose sessions look right may know
 nothing of their order. So each question has a file of its own, with its figures and its part of the

@@ -36,7 +36,9 @@ def test_a_fit_keeps_trained_weights_and_a_saved_model_has_them(simulator, log, 
         "users.channel.weights": fitting.Parameter(weights, fixed=True),
         "users.critiques.logit": fitting.Parameter(0.0),
     }
-    result = fitting.fit(simulator, parameters, log, uncertainty=fitting.Curvature())
+    result = fitting.fit(
+        simulator, parameters, log, method=fitting.Exact(uncertainty=fitting.Curvature())
+    )
     kept, critiquing = (result.estimates[name] for name in parameters)
     np.testing.assert_array_equal(kept.value, weights)
     assert np.isnan(kept.standard_error).all()

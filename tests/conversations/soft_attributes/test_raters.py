@@ -58,5 +58,5 @@ def test_what_raters_mean_is_summed_out_where_a_log_lacks_it():
     ]
     log = complete._replace(initial=complete.initial._replace(sense=()))
     fitted = FittedSimulator(simulator, {"users.widths": fitting.Parameter([0.5, 0.5])})
-    found = Classes().of(fitted, log, 20).by_session()
+    found = Classes(search=fitting.LBFGS(batch_size=20)).objective(fitted, log).by_session()
     np.testing.assert_allclose(found, np.logaddexp(*by_sense), rtol=1e-5)

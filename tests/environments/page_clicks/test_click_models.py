@@ -7,8 +7,8 @@ from tensorflow_probability import distributions as tfd
 import recsim_tf
 from recsim_tf import choice
 from recsim_tf.experiment import config
-from recsim_tf.fitting import LBFGS, Parameter, fit
-from recsim_tf.fitting.likelihood.exact import session_log_prob
+from recsim_tf.fitting import LBFGS, Exact, Parameter, fit
+from recsim_tf.fitting.methods.exact import session_log_prob
 from tests.environments.page_clicks.worlds import NUM_ITEMS, SLATE_SIZE, pages, simulated_pages
 
 BY_POSITION = np.array([0.9, 0.7, 0.5, 0.3])
@@ -85,7 +85,10 @@ def fitted(simulator, log, probabilities=True, max_iterations=200):
             np.full(np.shape(value), 0.5), "unit", prior=tfd.Beta(1.01, 1.01)
         )
     return fit(
-        simulator, parameters, log, search=LBFGS(max_iterations, progress=False), uncertainty=None
+        simulator,
+        parameters,
+        log,
+        method=Exact(search=LBFGS(max_iterations, progress=False), uncertainty=None),
     )
 
 

@@ -6,7 +6,7 @@ import recsim_tf
 from recsim_tf.core.random import as_seed, split_seed, uniform
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
-from recsim_tf.fitting import LBFGS, Parameter, fit
+from recsim_tf.fitting import LBFGS, Exact, Parameter, fit
 from recsim_tf.logs import from_trajectory
 from tests.rollout_policies import uniform_random
 
@@ -77,7 +77,9 @@ def test_a_fit_finds_the_parameters_that_made_a_log():
         model, attribute = name.split(".")
         start = np.zeros(np.shape(getattr(getattr(truth, model), attribute)))
         parameters[name] = Parameter(start, prior=tfd.Normal(np.float64(0), scale))
-    result = fit(truth, parameters, log_of(truth, 2000), search=LBFGS(batch_size=2000))
+    result = fit(
+        truth, parameters, log_of(truth, 2000), method=Exact(search=LBFGS(batch_size=2000))
+    )
     assert result.converged
     for name, estimate in result.estimates.items():
         model, attribute = name.split(".")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import recsim_tf
-from recsim_tf.fitting import Draws, Minibatches, Parameter, fit
+from recsim_tf.fitting import LBFGS, Draws, MeanField, Minibatches, Parameter, fit
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.predictions.choices import predict_choices
 from recsim_tf.fitting.validation.resimulation import Resimulation
@@ -47,9 +47,17 @@ def test_new_users_are_held_out_of_a_fit_with_posteriors(simulator, log):
     partial = log._replace(initial={"device": log.initial.device})
     train, other = partial.split(0.3)
     search = Minibatches(passes=3, progress=False)
-    result = fit(simulator, {"users.loc": Parameter(LOC)}, train, search=search, held_out=other)
+    result = fit(
+        simulator,
+        {"users.loc": Parameter(LOC)},
+        train,
+        method=MeanField(search=search),
+        held_out=other,
+    )
     fitted = FittedSimulator(result.simulator, {"users.loc": Parameter()})
-    expected = Draws(4000).of(fitted, other, 100).value() / other.num_steps
+    expected = (
+        Draws(4000, search=LBFGS(batch_size=100)).objective(fitted, other).value() / other.num_steps
+    )
     assert result.held_out_log_likelihood == pytest.approx(expected, abs=0.05)
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
-from recsim_tf.fitting import Draws, Parameter, Particles, fit, write_report
+from recsim_tf.fitting import LBFGS, Draws, Parameter, Particles, fit, write_report
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.predictions.choices import calibrate, predict_choices
 from recsim_tf.fitting.predictions.responses import predict_responses
@@ -196,7 +196,11 @@ def test_latent_tastes_that_drift_are_summed_out(hidden):
     simulator = recsim_tf.Simulator(Clickers(), Numbers(), 3, 3)
     predicted = predict_choices(simulator, log, num_draws=4000)
     fitted = FittedSimulator(simulator, {"users.drift": Parameter()})
-    likelihood = Particles(500, initial=Draws(20)).of(fitted, log, 30).value()
+    likelihood = (
+        Particles(500, initial=Draws(20), search=LBFGS(batch_size=30))
+        .objective(fitted, log)
+        .value()
+    )
     assert predicted.log_prob[log.active].sum() == pytest.approx(likelihood, abs=1.5)
 
 

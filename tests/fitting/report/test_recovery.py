@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recsim_tf.fitting.estimate.estimates import ParameterEstimate
+from recsim_tf.fitting.estimates import ParameterEstimate
 from recsim_tf.fitting.report.recovery import recover, summarise
 
 

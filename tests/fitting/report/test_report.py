@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from recsim_tf.fitting import Parameter, fit, plot
-from recsim_tf.fitting.estimate.estimates import ParameterEstimate
+from recsim_tf.fitting import Exact, Parameter, fit, plot
+from recsim_tf.fitting.estimates import ParameterEstimate
 from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.report.recovery import recover
 from recsim_tf.fitting.report.sections import parameters, recovery
@@ -100,7 +100,7 @@ def test_a_file_that_is_there_is_kept_unless_told_otherwise(result, log, tmp_pat
 def test_a_report_of_responses_without_clicks_says_so(tmp_path):
     simulator = satisfaction(time_budget=4.0)
     log = from_trajectory(rollout(simulator, 120, 6))
-    result = fit(simulator, {"users.choc_mean": Parameter()}, log, uncertainty=None)
+    result = fit(simulator, {"users.choc_mean": Parameter()}, log, method=Exact(uncertainty=None))
     figures = write_report(tmp_path / "fit.html", result, log)
     assert figures["predicts"]["scores"] is None
     engagement = figures["predicts"]["calibrations"]["response"]

@@ -4,8 +4,8 @@ import numpy as np
 
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting import LBFGS, Exact
-from recsim_tf.fitting.estimate.estimates import ParameterEstimate
-from recsim_tf.fitting.estimate.fit import FitResult
+from recsim_tf.fitting.estimates import ParameterEstimate
+from recsim_tf.fitting.fit import FitResult
 
 
 def result_of(simulator: Simulator, values: dict, **changes) -> FitResult:
@@ -28,7 +28,6 @@ def result_of(simulator: Simulator, values: dict, **changes) -> FitResult:
         covariance=np.full(len(named), np.nan),
         parameters={},
         confidence=0.95,
-        search=LBFGS(),
-        likelihood=Exact(),
+        method=Exact(search=LBFGS()),
     )
     return result._replace(**changes)

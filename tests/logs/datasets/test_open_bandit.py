@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
-from recsim_tf.fitting.likelihood.exact import session_log_prob
+from recsim_tf.fitting.methods.exact import session_log_prob
 from recsim_tf.logs import page_log, read_open_bandit
 from tests.refusals import assert_refused
 

@@ -1,1 +1,0 @@
-"""Point estimates: maximum likelihood and maximum a posteriori, with standard errors."""

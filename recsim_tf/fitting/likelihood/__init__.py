@@ -1,1 +1,0 @@
-"""The likelihood of logged sessions, and what sums latent draws out of it."""

@@ -1,0 +1,1 @@
+"""Methods of fits: what each does with the draws that a log lacks, and how it knows errors."""

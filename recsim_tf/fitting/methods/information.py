@@ -1,0 +1,137 @@
+"""The precision with which a log determines parameters: the observed information, which gives
+standard errors.
+"""
+
+import abc
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import gin
+import numpy as np
+
+from recsim_tf.core.base.ranges import Range
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.fitting.parameters.unconstrained import flatten
+from recsim_tf.fitting.searches.objective import Objective
+
+# Where the curvature is not known yet, and then as a part of the standard error that it implies.
+_FIRST_STEP, _PART_OF_ERROR = 1e-2, 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Uncertainty(abc.ABC):
+    """The source of the standard errors and intervals of a fit.
+
+    Args:
+      confidence: of the intervals, in (0, 1).
+    """
+
+    confidence: float = dataclasses.field(default=0.95, kw_only=True)
+
+    def __post_init__(self):
+        Range(above=0, below=1).check_number("confidence", self.confidence)
+
+    @abc.abstractmethod
+    def of(self, objective: Any) -> Callable[[], np.ndarray]:
+        """A function that gives the observed information float64 [P, P] on the unconstrained
+        parameters at their present values, with the information of the priors.
+
+        Args:
+          objective: an `Objective`.
+
+        Raises:
+          ValueError: where the information cannot be known.
+        """
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores(Uncertainty):
+    """The sum of the outer products of the sessions' scores, their gradients of the log-likelihood
+    (Berndt et al. 1974, "Estimation and inference in nonlinear structural models").
+
+    All parameters must be scalars that may differ between users, and the likelihood exact. Scores
+    are the better choice where models have kinks, as where a user watches the rest of the budget:
+    second derivatives at a point leave the kinks out, and differences meet few of them.
+    """
+
+    def of(self, objective: Any) -> Callable[[], np.ndarray]:
+        objective.check_scores()
+        return lambda: scores_information(objective)
+
+
+@gin.configurable(module="recsim_tf")
+@dataclasses.dataclass(frozen=True)
+class Curvature(Uncertainty):
+    """The negative second derivative, as differences of gradients over half a standard error to
+    either side. Its cost grows with the square of the number of parameters.
+    """
+
+    def of(self, objective: Any) -> Callable[[], np.ndarray]:
+        return lambda: curvature_information(objective)
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoresOrCurvature(Uncertainty):
+    """Scores where all parameters are scalars that may differ between users and the likelihood is
+    exact, else curvature.
+    """
+
+    def of(self, objective: Any) -> Callable[[], np.ndarray]:
+        def information():
+            try:
+                return scores_information(objective)
+            except ScoresUnknownError:
+                return curvature_information(objective)
+
+        return information
+
+
+class ScoresUnknownError(ValueError):
+    """The scores of single sessions are not known."""
+
+
+def scores_information(objective: Any) -> np.ndarray:
+    """The sum of the outer products of the scores, see `Scores`. Raises a ScoresUnknownError."""
+    scores = objective.session_scores()
+    return scores.T @ scores + _prior_information(objective.fitted)
+
+
+def curvature_information(objective: Objective) -> np.ndarray:
+    """The negative second derivative, see `Curvature`."""
+    fitted = objective.fitted
+    prior = _prior_information(fitted)
+
+    def gradient():
+        return flatten(objective.total()[1])
+
+    first_steps = _FIRST_STEP * np.maximum(np.abs(fitted.flat()), 1)
+    first = np.diag(_curvature(fitted, gradient, first_steps) + prior)
+    errors = 1 / np.sqrt(np.maximum(first, np.finfo(np.float32).eps))
+    steps = np.where(first > 0, _PART_OF_ERROR * errors, _FIRST_STEP)
+    return _curvature(fitted, gradient, steps) + prior
+
+
+def _prior_information(fitted: FittedSimulator) -> np.ndarray:
+    steps = np.full(len(fitted.flat()), 1e-3)
+    return _curvature(fitted, lambda: flatten(fitted.log_prior_and_gradients()[1]), steps)
+
+
+def _curvature(
+    fitted: FittedSimulator, gradient: Callable[[], np.ndarray], steps: np.ndarray
+) -> np.ndarray:
+    """[P, P]: minus the difference quotient of a gradient [P] of the variables, made symmetric."""
+    center = fitted.flat()
+
+    def gradient_at(flat):
+        fitted.assign_flat(flat)
+        return gradient()
+
+    try:
+        rows = [
+            (gradient_at(center + step) - gradient_at(center - step)) / (2 * step[i])
+            for i, step in enumerate(np.diag(steps))
+        ]
+    finally:
+        fitted.assign_flat(center)
+    return -(np.array(rows) + np.array(rows).T) / 2

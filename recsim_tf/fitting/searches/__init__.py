@@ -1,0 +1,1 @@
+"""Searches for the maximum of a log-likelihood, which know no method."""
