@@ -1,5 +1,5 @@
-"""Parts of a state that are drawn, change and are scored: tables, linear dynamics, Markov chains,
-recurrent cells, histories; and users who are put together from them.
+"""Components, which are parts of a state that are drawn, change and are scored: tables, linear
+dynamics, Markov chains, recurrent cells and histories. Users can be composed of them.
 """
 
 from recsim_tf.dynamics.component import Component, Keep, Restart, Where

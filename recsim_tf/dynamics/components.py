@@ -1,5 +1,5 @@
-"""Components: draws that are kept, rows of tables, histories, Markov chains, recurrent cells and
-linear dynamics.
+"""Components: constant draws, rows of tables, histories, Markov chains, recurrent cells and linear
+dynamics.
 
 The constructors raise `ValueError` for an argument with a wrong shape or out of range.
 """
@@ -25,11 +25,12 @@ class Static(Component):
 
         Static(lambda num_rows: tfd.Normal(tf.zeros([num_rows]), 1.0))
 
-    The prior has no parameters to fit. For that, derive a class from `Component` whose
-    `initial_draws` reads its parameters.
+    The prior has no parameters to fit. A class derived from `Component` may have some, which its
+    `initial_draws` reads.
 
     Args:
-      prior: from a number of rows B to the distribution, of batch shape [B], of the state.
+      prior: a function from a number of rows B to the distribution, of batch shape [B], of the
+        state.
     """
 
     prior: Callable[[int], tfd.Distribution]
@@ -42,15 +43,15 @@ class Static(Component):
 
 
 class FromTable(Component):
-    """A row of a table, which is picked at the start and kept. State: [B, F].
+    """A row of a table, which is picked at the start and kept. The state is [B, F].
 
     The draw is the position of the row, int32 [B], so a fit to a log without it sums over all rows
     exactly. `FromTable(np.eye(n))` is one of n classes, one-hot.
 
     Args:
       table: [n, F].
-      logits: [n], of the probability of each row, such as `clustered_logits`; a number for equally
-        likely rows. -inf for never.
+      logits: [n], the logits of the rows; a number for equally likely rows, and -inf for a row that
+        is never picked.
     """
 
     table: Any = parameter(rank=2)
@@ -95,13 +96,13 @@ def clustered_logits(clusters: Sequence[int], cluster_logits: Any = 0.0) -> np.n
 
 
 class History(Component):
-    """The last k controls. State: [B, k, ...], the newest last; zeros where fewer came.
+    """The last k controls. The state is [B, k, ...], the newest last, with zeros before the start.
 
     The control is float [B, ...]. `Where(Keep(), History(...))` records only some of the steps.
 
     Args:
       length: k.
-      shape: of the control of one row.
+      shape: the shape of the control of one row.
     """
 
     length: int
@@ -120,16 +121,16 @@ class History(Component):
 
 
 class MarkovChain(Component):
-    """One of n states, which changes at random; controls may choose between tables of transitions.
-    State: one-hot [B, n].
+    """A Markov chain of n states. Controls may choose between tables of transitions. The state is
+    one-hot [B, n].
 
-    The control is int32 [B], in [0, A), where there are several tables. A state that is relaxed to
-    weights [B, n] has the next state's distribution for these weights.
+    The control is int32 [B], in [0, A), where there are several tables. A relaxed state, which is
+    weights [B, n], has the distribution of the next state for these weights.
 
     Args:
-      logits: [n, n], row i of the transitions from state i; or [A, n, n], a table for each control.
-        -inf for a transition that never happens.
-      initial_logits: [n], of the first state; a number for equally likely states.
+      logits: [n, n], with the transitions from state i in row i; or [A, n, n], a table for each
+        control. -inf stands for a transition that never happens.
+      initial_logits: [n], the logits of the first state; a number for equally likely states.
     """
 
     logits: Any = parameter(rank=3, low=-np.inf)
@@ -144,12 +145,12 @@ class MarkovChain(Component):
 
     @property
     def num_states(self) -> int:
-        """n."""
+        """The number of states, n."""
         return validation.table_length("logits", self.logits)
 
     @property
     def num_controls(self) -> int:
-        """A."""
+        """The number of tables of transitions, A."""
         shape = validation.table_shape("logits", self.logits)
         return shape[-3] if shape.rank > 2 else 1
 
@@ -172,7 +173,7 @@ class MarkovChain(Component):
             table = table[..., 0, :, :]
         possible = state > 0
         weights = tf.where(possible, tf.math.log(tf.where(possible, state, 1)), -np.inf)
-        # [B, n, n], from each state, the last axis, to each.
+        # [B, n, n]: the last axis is the present state, and the axis before it the next state.
         from_each = tf.linalg.matrix_transpose(tf.nn.log_softmax(table)) + weights[:, tf.newaxis]
         return tfd.Categorical(logits=logsumexp(from_each))
 
@@ -235,7 +236,8 @@ def _times(vectors: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 
 class LinearGaussian(Component):
-    """next state = transition state + gain control + noise. State: [B, F].
+    """A linear Gaussian state, whose next state is transition state + gain control + noise. The
+    state is [B, F].
 
     The control is float [B, G], where there is a `gain`. `transition`, `noise` and
     `initial_scale` are a number, [F] for a diagonal matrix, or a matrix [F, F]; `gain` is
@@ -246,15 +248,15 @@ class LinearGaussian(Component):
 
     Args:
       size: F.
-      transition: what is left of the state.
-      gain: what the control adds; None for no control.
-      noise: of a step; None for none.
-      initial_loc: [F] or a number, mean of the first state.
-      initial_scale: its scale, in the same form as `noise`; None where the first state is
-        `initial_loc` itself.
-      centred: what is drawn. True draws the next state, for states that were observed. False draws
-        the noise alone, for states that are hidden: gradients, variational inference and NUTS then
-        go through the draws.
+      transition: the factor of the state.
+      gain: the factor of the control; None for no control.
+      noise: the scale of the noise of a step; None for no noise.
+      initial_loc: [F] or a number, the mean of the first state.
+      initial_scale: the scale of the first state, in the form of `noise`; None where the first
+        state is `initial_loc`.
+      centred: whether the draw is the next state, for states that were observed. Otherwise it is
+        the noise, for hidden states: gradients, variational inference and NUTS then go through the
+        draws.
     """
 
     size: int
@@ -299,7 +301,7 @@ class LinearGaussian(Component):
         return tf.broadcast_to(self.per_user("initial_loc", 2), [num_rows, self.size])
 
     def _mean(self, state: tf.Tensor, control: tf.Tensor) -> tf.Tensor:
-        """[B, F]: the mean of the next state."""
+        """The mean of the next state, [B, F]."""
         mean = self._times("transition", state)
         if self.gain is None:
             return mean
@@ -309,24 +311,24 @@ class LinearGaussian(Component):
         return mean + self._times("gain", control)
 
     def _normal(self, loc: tf.Tensor, name: str) -> tfd.Distribution:
-        """The distribution of [B, F] with this mean, and the scale of a parameter."""
+        """The normal distribution of [B, F] with this mean and the scale in a parameter."""
         scale = self._matrix(name)
         if scale.shape[-2] == 1:
             return tfd.Independent(tfd.Normal(loc, tf.broadcast_to(scale[..., 0, :], loc.shape)), 1)
         return tfd.MultivariateNormalTriL(loc, scale)
 
     def _times(self, name: str, vectors: tf.Tensor) -> tf.Tensor:
-        """[B, F]: the matrix of a parameter times vectors [B, G]."""
+        """The matrix in a parameter times vectors [B, G], as [B, F]."""
         matrix = self._matrix(name)
-        if matrix.shape[-2] != self.size:  # A number or a diagonal.
+        if matrix.shape[-2] != self.size:  # The parameter is a number or a diagonal.
             return matrix[..., 0, :] * vectors
         if matrix.shape.rank == 2:
             return tf.matmul(vectors, matrix, transpose_b=True)
         return tf.linalg.matvec(matrix, vectors)
 
     def _matrix(self, name: str) -> tf.Tensor:
-        """A matrix of [F, G], or [1, F] or [1, 1] for a diagonal; with [B] in front where it
-        differs between users.
+        """The matrix in a parameter, [F, G], or [1, F] or [1, 1] for a diagonal, with [B] in front
+        where it differs between users.
         """
         value = self.per_user(name, 3)
         return value if value.shape.rank > 1 else value[tf.newaxis]
@@ -334,7 +336,7 @@ class LinearGaussian(Component):
 
 def _check_matrix(name: str, value: Any, size: int, is_scale: bool) -> None:
     shape = validation.table_shape(name, value)
-    # Of each user, a number and a diagonal have the axes of a matrix too.
+    # With an axis of users, a number and a diagonal have the axes of a matrix too.
     axes = shape[1:] if shape.rank == 3 else shape
     last = axes[-1] if name == "gain" and axes.rank else size
     if axes not in [[], [size], [1, 1], [1, size], [size, last]]:
