@@ -1,4 +1,4 @@
-"""The policy whose return is differentiated: slates drawn from a Plackett-Luce distribution, or
+"""The policy whose return is differentiated. It draws slates from a Plackett-Luce distribution, or
 turns.
 """
 
@@ -17,14 +17,14 @@ Actions: TypeAlias = PlackettLuce | IndependentParts
 
 
 class PlackettLucePolicy:
-    """A rollout policy that draws slates, or turns, and knows their log-probabilities. It has no
-    state, but of a network with a memory.
+    """A rollout policy that draws slates or turns and gives their log-probabilities. It has a state
+    only if its network has a memory.
 
         policy = PlackettLucePolicy.of_network(SlatePolicyNetwork(observation_spec, slate_size))
 
     Args:
-      distribution: maps an observation to the `PlackettLuce` [B] of its slates, or to the
-        `IndependentParts` [B] of a `Turn`. Parameters live in it.
+      distribution: a function from an observation to the `PlackettLuce` [B] of its slates, or to
+        the `IndependentParts` [B] of a `Turn`. It holds the parameters.
     """
 
     def __init__(self, distribution: Callable[[Observation], Actions]):
@@ -39,9 +39,9 @@ class PlackettLucePolicy:
 
     @classmethod
     def of_network(cls, network: Any) -> "PlackettLucePolicy":
-        """The policy of a network that gives (distribution [B], state), as `SlatePolicyNetwork` or
-        `TurnPolicyNetwork`: the one that REINFORCE trains. With a `state_spec` the network's state
-        is that of the policy.
+        """The policy of a network that gives (distribution [B], state), such as
+        `SlatePolicyNetwork` or `TurnPolicyNetwork`. REINFORCE trains this policy. With a
+        `state_spec`, the state of the network is the policy state.
         """
         if tf.nest.flatten(network.state_spec):
 
@@ -52,7 +52,7 @@ class PlackettLucePolicy:
         return cls(lambda observation: network(observation)[0])
 
     def initial_state(self, num_users: int) -> Nest:
-        """The policy state at the start of a session, a nest of [num_users, ...]; () for none."""
+        """The policy state at the start of a session, a nest of [num_users, ...], or ()."""
         return ()
 
     def decide(self, observation: Observation, policy_state: Nest) -> tuple[Actions, Nest]:
@@ -69,16 +69,16 @@ class PlackettLucePolicy:
     def likeliest(
         self, observation: Observation, policy_state: Nest, seed: Seed
     ) -> tuple[Nest, Nest]:
-        """A rollout policy that gives the likeliest slates or turns."""
+        """The likeliest slates or turns, and the next policy state. It is a rollout policy too."""
         distribution, policy_state = self.decide(observation, policy_state)
         return distribution.mode(), policy_state
 
     def log_prob(self, observation: Observation, action: Nest) -> tf.Tensor:
-        """[B]: the log-probability of a slate int32 [B, K], or of a turn."""
+        """The log-probability of a slate int32 [B, K] or of a turn, [B]."""
         return self.distribution(observation).log_prob(action)
 
     def explain(self, observation: Observation, policy_state: Nest, seed: Seed) -> Explanation:
-        """The probability of each candidate to be shown first, and its logit."""
+        """The probability that each candidate is shown first, and its logit."""
         actions, _ = self.decide(observation, policy_state)
         distribution = tf.nest.flatten(parts_of(actions))[0]
         logits = distribution.logits
@@ -91,8 +91,8 @@ class RememberingPolicy(PlackettLucePolicy):
     """A policy with a state, such as the memory of a network, which begins with zeros.
 
     Args:
-      decide: gives (distribution [B], next policy state) for (observation, policy_state).
-      state_spec: of the policy state of one user.
+      decide: a function (observation, policy_state) -> (distribution [B], next policy state).
+      state_spec: the specs of the policy state of one user.
     """
 
     def __init__(
@@ -107,6 +107,6 @@ class RememberingPolicy(PlackettLucePolicy):
 
     def _without_a_state(self, observation: Observation):
         raise ValueError(
-            "the distribution of a policy depends on what it remembers: take decide, with the"
+            "the distribution of this policy depends on its policy state: take decide, with the"
             " policy state"
         )

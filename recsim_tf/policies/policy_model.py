@@ -11,9 +11,9 @@ from recsim_tf.core.step.session_source import SessionSource
 class PolicyModel(Model):
     """A policy that is a `Model`, so that values of its parameters can be compared side by side.
 
-    It is a dataclass. A subclass has a method `__call__(observation, policy_state, seed)`, as
-    `recsim_tf.Policy` says, and `initial_state(num_users)` where it has a state. It reads its
-    parameters by `self.per_user`.
+    It is a dataclass. A subclass has the method `__call__(observation, policy_state, seed)` of
+    `recsim_tf.Policy`, and `initial_state(num_users)` where it has a state. It reads its parameters
+    by `self.per_user`.
 
         class Cheapest(PolicyModel):
             simulator: recsim_tf.Simulator
@@ -24,12 +24,12 @@ class PolicyModel(Model):
                 return tf.math.top_k(-price, self.simulator.slate_size).indices, policy_state
     """
 
-    # In which parameters are read.
+    # The dtype in which parameters are read.
     dtype: ClassVar[tf.DType] = tf.float32
 
     def parameters(self) -> dict[str, Any]:
-        """Values of all parameters by name, without those of the environment that the policy is
-        made for.
+        """Values of all parameters by name, without the parameters of the environment for which the
+        policy is made.
         """
         made_for = {
             field.name for field, value in self._fields() if isinstance(value, SessionSource)
