@@ -331,7 +331,7 @@ FAULTS = {
         History(2), 2, 3, tf.zeros([2, 3])
     ),
     "then must be a Component, got int": lambda: Where(1, Keep()),
-    "otherwise must be another component": lambda: Where(Keep(), Keep()),
+    "otherwise must not be Keep": lambda: Where(Keep(), Keep()),
     r"control of Where must be \(condition, control\)": lambda: Where(Keep(), History(2)).update(
         tf.zeros([3, 2]), tf.zeros([3]), ()
     ),
