@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from recsim_tf import choice
+from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.policies.fields import raw_user
 
@@ -57,6 +58,10 @@ class AffinityScores:
         affinity = tf.linalg.matvec(documents, user)
         weights = self._choice_model.weights(affinity)
         return weights[:, :-1], weights[:, -1]
+
+    def trace_key(self) -> tuple | None:
+        """The key of the choice model."""
+        return joint_key(self._choice_model)
 
 
 class LearnedScores:

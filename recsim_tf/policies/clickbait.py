@@ -45,4 +45,4 @@ def clickbait_policy(simulator: Simulator, target: float = 1.0) -> Policy:
     def explain(observation: Observation, policy_state: Nest, seed: Seed):
         return Explanation(candidates={"distance to the target": distance(observation)})
 
-    return Explained(act, explain)
+    return Explained(act, explain, parts=[simulator])

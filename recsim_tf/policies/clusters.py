@@ -13,6 +13,7 @@ from recsim_tf.core import nests
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.ranges import shown
+from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest, Observation, Policy, Seed
 from recsim_tf.core.models.explanations import Explanation
 from recsim_tf.core.step.session_source import SessionSource
@@ -83,10 +84,22 @@ def greedy_cluster_policy(simulator: SessionSource, cluster_id: int) -> Policy:
             f"cluster_id must be in [0, num_clusters={num_clusters}), got {shown(cluster_id)}"
         )
 
-    def act(observation: Observation, policy_state: Nest, seed: Seed):
-        return rank_cluster(cluster_id, observation.documents, simulator.slate_size), policy_state
+    return _GreedyCluster(simulator, cluster_id)
 
-    return act
+
+class _GreedyCluster:
+    """A policy that shows the best documents of one cluster; see `greedy_cluster_policy`."""
+
+    def __init__(self, simulator: SessionSource, cluster_id: int):
+        self._simulator, self._cluster_id = simulator, cluster_id
+
+    def __call__(self, observation: Observation, policy_state: Nest, seed: Seed):
+        slate_size = self._simulator.slate_size
+        return rank_cluster(self._cluster_id, observation.documents, slate_size), policy_state
+
+    def trace_key(self) -> tuple | None:
+        """The key of the environment."""
+        return joint_key(self._simulator)
 
 
 @gin.configurable

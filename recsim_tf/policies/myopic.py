@@ -48,7 +48,7 @@ def myopic_policy(simulator: SessionSource, choice_scores: ChoiceScores | None =
             candidates={"click weight": weights}, user={"no-click weight": no_click_weight}
         )
 
-    return Explained(act, explain)
+    return Explained(act, explain, parts=[simulator, choice_scores])
 
 
 @gin.configurable(module="recsim_tf.policies")
@@ -76,7 +76,7 @@ def softmax_policy(
         tiny = tf.constant(np.finfo(weights.dtype.as_numpy_dtype).tiny, weights.dtype)
         return sharpness * tf.math.log(tf.maximum(weights, tiny))
 
-    return PlackettLucePolicy.of_logits(logits, simulator.slate_size)
+    return PlackettLucePolicy.of_logits(logits, simulator.slate_size, parts=[choice_scores])
 
 
 def greedy_pctr_policy(

@@ -2,12 +2,13 @@
 turns.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from recsim_tf.core import random
+from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest, Observation, Seed
 from recsim_tf.core.distributions import IndependentParts, PlackettLuce, parts_of
 from recsim_tf.core.models.explanations import Explanation
@@ -25,17 +26,29 @@ class PlackettLucePolicy:
     Args:
       distribution: a function from an observation to the `PlackettLuce` [B] of its slates, or to
         the `IndependentParts` [B] of a `Turn`. It holds the parameters.
+      parts: all models and `Traceable` functions that a trace of the distribution depends on, so
+        that the trace can be kept; None where that is unknown.
     """
 
-    def __init__(self, distribution: Callable[[Observation], Actions]):
+    def __init__(
+        self,
+        distribution: Callable[[Observation], Actions],
+        parts: Sequence[Any] | None = None,
+    ):
         self.distribution = distribution
+        self._parts = parts
 
     @classmethod
     def of_logits(
-        cls, item_logits: Callable[[Observation], tf.Tensor], slate_size: int
+        cls,
+        item_logits: Callable[[Observation], tf.Tensor],
+        slate_size: int,
+        parts: Sequence[Any] | None = None,
     ) -> "PlackettLucePolicy":
-        """The policy of a function that maps an observation to logits [B, N] of the candidates."""
-        return cls(lambda observation: PlackettLuce(item_logits(observation), slate_size))
+        """The policy of a function that maps an observation to logits [B, N] of the candidates. The
+        parts are those of the constructor.
+        """
+        return cls(lambda observation: PlackettLuce(item_logits(observation), slate_size), parts)
 
     @classmethod
     def of_network(cls, network: Any) -> "PlackettLucePolicy":
@@ -50,6 +63,10 @@ class PlackettLucePolicy:
 
             return RememberingPolicy(decide, network.state_spec)
         return cls(lambda observation: network(observation)[0])
+
+    def trace_key(self) -> tuple | None:
+        """The key of the parts of the distribution, None where they are unknown."""
+        return None if self._parts is None else joint_key(*self._parts)
 
     def initial_state(self, num_users: int) -> Nest:
         """The policy state at the start of a session, a nest of [num_users, ...], or ()."""

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest, Observation, Seed, Turn
 from recsim_tf.core.distributions import UniformSlates
 from recsim_tf.core.step import turns
@@ -25,6 +26,10 @@ class UniformPolicy:
 
     def __init__(self, simulator: SessionSource):
         self._simulator = simulator
+
+    def trace_key(self) -> tuple | None:
+        """The key of the environment."""
+        return joint_key(self._simulator)
 
     def decide(self, observation: Observation, policy_state: Nest) -> tuple[UniformSlates, Nest]:
         """The distribution [B] of the slates, and the unchanged policy state.

@@ -7,6 +7,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest, Observation, Policy, Seed, initial_policy_state
 from recsim_tf.core.distributions import CertainSlates, SlateMixture, UniformSlates
 from recsim_tf.core.models.explanations import Explanation, explanation_of
@@ -31,6 +32,10 @@ class Deterministic:
 
     def __init__(self, policy: Policy):
         self._policy = policy
+
+    def trace_key(self) -> tuple | None:
+        """The key of the policy."""
+        return joint_key(self._policy)
 
     def initial_state(self, num_users: int) -> Nest:
         """The policy state at the start of a session, a nest of [num_users, ...]."""

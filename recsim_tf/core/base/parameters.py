@@ -216,11 +216,16 @@ class Model(tf.Module):
             if isinstance(value, tf.Tensor | tf.Variable)
         }
 
-    def trace_key(self) -> tuple:
-        """A hashable key of everything that a traced function of the model depends on, apart from
-        the values of its `tensors`.
+    def trace_key(self, with_tensors: bool = False) -> tuple | None:
+        """A hashable key of everything that a traced function of the model depends on.
+
+        Args:
+          with_tensors: whether the tensors of parameters belong to the key, by identity. By default
+            they are arguments of the function, of which the key has shapes and dtypes.
         """
-        return type(self), *(_trace_key(value, field) for field, value in self._given())
+        return type(self), *(
+            _trace_key(value, field, with_tensors) for field, value in self._given()
+        )
 
     def parameter_spec(self, name: str) -> ParameterSpec:
         """The declaration of a parameter.
@@ -327,11 +332,11 @@ class Model(tf.Module):
         )
 
 
-def _trace_key(value: Any, field: dataclasses.Field) -> Hashable:
+def _trace_key(value: Any, field: dataclasses.Field, with_tensors: bool) -> Hashable:
     if isinstance(value, Model):
-        return value.trace_key()
+        return value.trace_key(with_tensors)
     if _PARAMETER in field.metadata and isinstance(value, tf.Tensor | tf.Variable):
-        return tf.TensorSpec(value.shape, value.dtype)
+        return _Same(value) if with_tensors else tf.TensorSpec(value.shape, value.dtype)
     try:
         hash(value)
     except TypeError:

@@ -1,10 +1,11 @@
 """Explanations of the choices of a policy, for people who read sessions."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import tensorflow as tf
 
+from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest, Observation, Policy, Seed
 
 _NOTHING: Mapping[str, tf.Tensor] = {}
@@ -46,14 +47,25 @@ class Explained:
       policy: the function that chooses.
       explain: (observation, policy_state, seed) -> `Explanation`.
       initial_state: num_users -> the policy state at the start of a session, () without a state.
+      parts: all models and `Traceable` functions that a trace of the policy depends on, so that the
+        trace can be kept; None where that is unknown.
     """
 
     def __init__(
-        self, policy: Policy, explain: Callable, initial_state: Callable = lambda num_users: ()
+        self,
+        policy: Policy,
+        explain: Callable,
+        initial_state: Callable = lambda num_users: (),
+        parts: Sequence[Any] | None = None,
     ):
         self._policy = policy
         self.explain = explain
         self.initial_state = initial_state
+        self._parts = parts
+
+    def trace_key(self) -> tuple | None:
+        """The key of the parts of the policy, None where they are unknown."""
+        return None if self._parts is None else joint_key(*self._parts)
 
     def __call__(
         self, observation: Observation, policy_state: Nest, seed: Seed
