@@ -1,7 +1,7 @@
 """Policies for `Simulator.rollout`, which need only TensorFlow Probability.
 
 Their parts are in modules: `choice_scores` has beliefs about clicks, `slates` has slate optimisers,
-`indices` and `logistic` have bandit algorithms, and `clusters` and `clicks` rank clusters.
+`indices` has bandit algorithms, and `clusters` and `clicks` rank clusters.
 """
 
 from recsim_tf.core.models.explanations import Explained, Explanation, explanation_of
