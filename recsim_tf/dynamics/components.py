@@ -1,10 +1,9 @@
-"""Components: constant draws, rows of tables, histories, Markov chains, recurrent cells and linear
-dynamics.
+"""Components: constant draws, rows of tables, histories, Markov chains and linear dynamics.
 
 The constructors raise `ValueError` for an argument with a wrong shape or out of range.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,8 +28,7 @@ class Static(Component):
     `initial_draws` reads.
 
     Args:
-      prior: a function from a number of rows B to the distribution, of batch shape [B], of the
-        state.
+      prior: a function from a number of rows B to the state's distribution, of batch shape [B].
     """
 
     prior: Callable[[int], tfd.Distribution]
@@ -75,26 +73,6 @@ class FromTable(Component):
         return nests.lookup(self.per_user("table", 3), draws, 2)
 
 
-def clustered_logits(clusters: Sequence[int], cluster_logits: Any = 0.0) -> np.ndarray:
-    """Logits of rows, [n], from those of their clusters: a cluster is picked, then one of its rows,
-    each equally likely.
-
-    Args:
-      clusters: ints [n], the cluster in [0, C) of each row; each has a row.
-      cluster_logits: [C], or a number for equally likely clusters.
-
-    Raises:
-      ValueError: if a cluster has no row, or there is another number of logits.
-    """
-    sizes = np.bincount(clusters)
-    if (sizes == 0).any() or np.shape(cluster_logits) not in ((), sizes.shape):
-        raise ValueError(
-            f"clusters must be of each of the {np.size(cluster_logits)} cluster_logits, got"
-            f" {list(sizes)} rows of each"
-        )
-    return (cluster_logits - np.log(sizes))[np.asarray(clusters)]
-
-
 class History(Component):
     """The last k controls. The state is [B, k, ...], the newest last, with zeros before the start.
 
@@ -121,8 +99,7 @@ class History(Component):
 
 
 class MarkovChain(Component):
-    """A Markov chain of n states. Controls may choose between tables of transitions. The state is
-    one-hot [B, n].
+    """A Markov chain of n states, one-hot [B, n]. Controls may choose between transition tables.
 
     The control is int32 [B], in [0, A), where there are several tables. A relaxed state, which is
     weights [B, n], has the distribution of the next state for these weights.
@@ -148,12 +125,6 @@ class MarkovChain(Component):
         """The number of states, n."""
         return validation.table_length("logits", self.logits)
 
-    @property
-    def num_controls(self) -> int:
-        """The number of tables of transitions, A."""
-        shape = validation.table_shape("logits", self.logits)
-        return shape[-3] if shape.rank > 2 else 1
-
     def initial_draws(self, num_rows: int):
         logits = self.per_user("initial_logits", 2)
         logits = tf.broadcast_to(logits, [*logits.shape[:-1], self.num_states])
@@ -166,7 +137,7 @@ class MarkovChain(Component):
         table = self.per_user("logits", 4)
         if table.shape.rank == 2:
             table = table[tf.newaxis]
-        if self.num_controls > 1:
+        if table.shape[-3] > 1:
             self.check_control(control, tf.int32, nests.num_rows(state))
             table = nests.lookup(table, control, 3)
         else:
@@ -179,60 +150,6 @@ class MarkovChain(Component):
 
     def update(self, state: Nest, control: Nest, innovation: Nest):
         return tf.one_hot(innovation, self.num_states, dtype=self.dtype)
-
-
-class Recurrent(Component):
-    """A gated recurrent unit (Cho et al. 2014, arXiv 1406.1078), with the weights of Keras's
-    `GRUCell`, which are fitted, given priors and saved like other parameters. State: [B, H], zeros
-    at the start. The control is float [B, I].
-
-        cell = tf.keras.layers.GRUCell(4)
-        cell.build([None, 3])
-        Recurrent(*cell.get_weights())
-
-    Args:
-      kernel: [I, 3 H], of the inputs to update gate, reset gate and candidate state.
-      recurrent_kernel: [H, 3 H], of the state.
-      bias: [2, 3 H], of inputs and of state.
-    """
-
-    kernel: Any = parameter(rank=2)
-    recurrent_kernel: Any = parameter(rank=2)
-    bias: Any = parameter(rank=2)
-
-    def check(self):
-        name, table = "recurrent_kernel", self.recurrent_kernel
-        columns = {"3 * size": 3 * self.size}
-        validation.check_table(name, table, size=self.size, **columns)
-        validation.check_table("kernel", self.kernel, inputs=None, **columns)
-        validation.check_table("bias", self.bias, rows=2, **columns)
-
-    @property
-    def size(self) -> int:
-        """H."""
-        return validation.table_length("recurrent_kernel", self.recurrent_kernel) // 3
-
-    def initial_state(self, draws: Nest, num_rows: int):
-        return tf.zeros([num_rows, self.size], self.dtype)
-
-    def update(self, state: Nest, control: Nest, innovation: Nest):
-        num_inputs = validation.table_shape("kernel", self.kernel)[-2]
-        self.check_control(control, self.dtype, nests.num_rows(state), num_inputs)
-        bias = self.per_user("bias", 3)
-        inputs = _times(control, self.per_user("kernel", 3)) + bias[..., 0, :]
-        states = _times(state, self.per_user("recurrent_kernel", 3)) + bias[..., 1, :]
-        update, reset, candidate = tf.split(inputs, 3, axis=-1)
-        state_update, state_reset, state_candidate = tf.split(states, 3, axis=-1)
-        kept = tf.sigmoid(update + state_update)
-        candidate = tf.tanh(candidate + tf.sigmoid(reset + state_reset) * state_candidate)
-        return kept * state + (1 - kept) * candidate
-
-
-def _times(vectors: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Vectors [B, I] times a kernel [I, O] or [B, I, O]."""
-    if kernel.shape.rank == 2:
-        return tf.matmul(vectors, kernel)
-    return tf.linalg.matvec(kernel, vectors, transpose_a=True)
 
 
 class LinearGaussian(Component):
