@@ -18,7 +18,7 @@ COMMANDS = {
     "compare": "compare the policies of finished runs",
     "fit": "fit user models to a log, or go on with a fit",
     "validate": "say how far to trust the fit of a run",
-    "ope": "judge what policies would earn, from a log of another one",
+    "ope": "judge the rewards of policies from a log of another policy",
     "sweep": "train variants with seeds, or go on with that",
 }
 # Commands that take an existing run with its configuration.
@@ -114,7 +114,7 @@ def _add_special(command: _Parser, name: str) -> None:
         users = command.add_mutually_exclusive_group()
         _add(users, "--num_users", "N", "show the first N users of the evaluation, or 3", type=int)
         _add(users, "--user", "I", "show one user of the evaluation, counted from 0", type=int)
-        _add(command, "--seed", "SEED", "other users than those of the evaluation", type=int)
+        _add(command, "--seed", "SEED", "simulate other users than the evaluation", type=int)
         text = "turns of a session to print (default: %(default)s)"
         _add(command, "--max_turns", "N", text, type=int, default=10)
         text = "a new folder for the page and the table, not in the run's"
@@ -133,7 +133,7 @@ def _add_special(command: _Parser, name: str) -> None:
         text = "run trials as processes of this machine (the default), or by Ray Tune on a cluster"
         engines = ("local", "ray")
         command.add_argument("--engine", choices=engines, default="local", help=text)
-        text = "the Ray cluster; by default RAY_ADDRESS, or that of this machine"
+        text = "the Ray cluster; by default RAY_ADDRESS, or a cluster of this machine"
         _add(command, "--ray_address", "HOST:PORT", text)
         text = "run every N-th trial from I on (default: %(default)s, all)"
         _add(command, "--shard", "I/N", text, default="0/1")

@@ -119,9 +119,9 @@ class Where(Component):
     other rows. Both have a state of the same structure.
 
     The control is a pair: the condition, bool [B], and the control of both components. The
-    innovation of a row is drawn and scored only for the branch that it takes. The initial state is
-    that of `then`, or of `otherwise` where `then` is `Keep()`. The parameters of the branches are
-    separate: below, "then.component.initial_logits" is about the start of a mood, and
+    innovation of a row is drawn and scored only for the branch that it takes. The initial state
+    comes from `then`, or from `otherwise` where `then` is `Keep()`. The parameters of the branches
+    are separate: below, "then.component.initial_logits" is about the start of a mood, and
     "otherwise.logits" about its changes.
 
         Where(Keep(), History(3, (2,)))  # records where the condition does not hold

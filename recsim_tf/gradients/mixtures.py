@@ -97,7 +97,7 @@ def relaxed_sample(
     Args:
       distribution: a distribution of batch shape [B], with known `num_outcomes`.
       seed: int32 [2].
-      temperature: in the unit of log-probabilities, positive; a number or a scalar.
+      temperature: the temperature in the unit of log-probabilities, a positive number or scalar.
     """
     count = num_outcomes(distribution)
     assert count is not None

@@ -204,8 +204,8 @@ class _Relaxed(_Pathwise):
     def apply(self, stage: str, function: Callable, draw: Nest):
         result = mixtures.apply(stage, function, draw)
         if stage == "reward":
-            # The factor is one, and its gradient is that of the log-probability of the hard draws
-            # before this reward (Foerster et al. 2018, arXiv 1802.05098).
+            # The factor is one, and its gradient is the gradient of the log-probability of the hard
+            # draws before this reward (Foerster et al. 2018, arXiv 1802.05098).
             log_prob = tf.cast(self.log_prob, result.dtype)
             return result * tf.exp(log_prob - tf.stop_gradient(log_prob))
         return mixtures.refuse_labels(result) if stage in ("user", "corpus") else result

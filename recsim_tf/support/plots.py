@@ -149,14 +149,7 @@ def draw_estimates(
     for row, (each, colour) in enumerate(zip(estimates, colours(len(estimates)), strict=True)):
         interval = [[each.value - each.low], [each.high - each.value]]
         axes.errorbar(
-            each.value,
-            row,
-            xerr=interval,
-            fmt="o",
-            color=colour,
-            capsize=5,
-            linewidth=2,
-            zorder=3,
+            each.value, row, xerr=interval, fmt="o", color=colour, capsize=5, linewidth=2, zorder=3
         )
         axes.plot(each.points, [row - 0.18] * len(each.points), "|", color="0.25", markersize=6)
     axes.set_yticks(range(len(estimates)), [each.label for each in estimates], fontsize=9)

@@ -83,15 +83,15 @@ class OwnCorpora:
         return slate, response
 
     def ended(self, done: tf.Tensor) -> tf.Tensor:
-        """Bool [W]: whether all users of a corpus have left. `done` is bool [B]."""
+        """Whether all users of a corpus have left, bool [W]. `done` is bool [B]."""
         return done
 
     def sums(self, values: tf.Tensor) -> tf.Tensor:
-        """[T, W]: the sums of values [T, B] over the users of each corpus."""
+        """The sums of values [T, B] over the users of each corpus, [T, W]."""
         return values
 
     def at_first_users(self, values: tf.Tensor, num_users: int) -> tf.Tensor:
-        """[B]: the values [W] of corpora, each at the first of its users; zero at the others."""
+        """The values [W] of corpora at the first of their users, and zero at other users, [B]."""
         return values
 
     def keep_ended(self, state: SimulatorState, next_state: SimulatorState) -> SimulatorState:

@@ -212,12 +212,12 @@ class LogProb(NamedTuple):
 
     @property
     def user(self) -> tf.Tensor:
-        """[B]: the sum of the users' parts, which `fit` maximises; the documents are given."""
+        """The sum of the users' parts, [B], which `fit` maximises. The documents are given."""
         return self.initial + self.response + self.innovation + self.departure
 
     @property
     def total(self) -> tf.Tensor:
-        """[B]: the log-probability of everything that was drawn."""
+        """The log-probability of all draws, [B]."""
         return self.user + self.documents
 
 

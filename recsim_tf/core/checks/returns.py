@@ -31,13 +31,13 @@ def check_tensors(
     if not (leaves or may_be_empty):
         method.refuse(f"must {verb} at least one tensor", nest)
     for path, leaf in leaves:
-        what = f"must {verb} {_named(path)}"
+        expected = f"must {verb} {_named(path)}"
         if not tf.is_tensor(leaf):
-            method.refuse(f"{what} as a tensor" if path else what, leaf)
+            method.refuse(f"{expected} as a tensor" if path else expected, leaf)
         if leaf.shape[: len(axes)] != list(axes.values()):
-            method.refuse(f"{what} of shape {_shape(axes, '...')}", leaf.shape.as_list())
+            method.refuse(f"{expected} of shape {_shape(axes, '...')}", leaf.shape.as_list())
         if leaf.dtype.is_floating and not np.isfinite(leaf).all():
-            method.refuse(f"{what} of finite numbers", leaf.numpy()[~np.isfinite(leaf)].flat[0])
+            method.refuse(f"{expected} of finite numbers", leaf.numpy()[~np.isfinite(leaf)].flat[0])
 
 
 def checked(
@@ -60,16 +60,16 @@ def checked_or_none(
     return check_distribution(method, *arguments, **axes)[0]
 
 
-def check_tensor(method: Method, tensor: Any, dtype: str, what: str = "", **axes: int) -> None:
-    """Requires a result, or the part of it that `what` names, to be a tensor of these axes. The
-    dtype is "float" or "bool".
+def check_tensor(method: Method, tensor: Any, dtype: str, part: str = "", **axes: int) -> None:
+    """Requires a result, or the named part of it, to be a tensor of these axes. The dtype is
+    "float" or "bool".
     """
-    what = f"must return {what or 'a tensor'} of {dtype} {_shape(axes)}"
+    expected = f"must return {part or 'a tensor'} of {dtype} {_shape(axes)}"
     if not tf.is_tensor(tensor):
-        method.refuse(what, described(tensor))
+        method.refuse(expected, described(tensor))
     right = tensor.dtype.is_bool if dtype == "bool" else tensor.dtype.is_floating
     if not right or tensor.shape != list(axes.values()):
-        method.refuse(what, described(tensor))
+        method.refuse(expected, described(tensor))
 
 
 def check_like(method: Method, nest: Nest, model: Nest, model_method: str) -> None:
@@ -96,9 +96,9 @@ def check_bounds(model: Model, name: str, values: Nest, bounds_name: str) -> Non
     for spec, value in zip(tf.nest.flatten(bounded), tf.nest.flatten(values), strict=True):
         outside = (value.numpy() < spec.minimum) | (value.numpy() > spec.maximum)
         if outside.any():
-            what = spec.name.strip("/") or "values"
+            part = spec.name.strip("/") or "values"
             method.refuse(
-                f"must return {what} in [{spec.minimum}, {spec.maximum}], as"
+                f"must return {part} in [{spec.minimum}, {spec.maximum}], as"
                 f" {declared_by.name} declares",
                 value.numpy()[outside][0],
             )

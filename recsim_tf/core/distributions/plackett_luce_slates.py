@@ -19,7 +19,7 @@ class PlackettLuce(ShapedDistribution):
     sum_{j left} exp(logits[j]). Draws are by Gumbel top-K (Yellott 1977; Kool et al. 2019, arXiv
     1903.06059): the K largest of logits plus independent Gumbel noise, in order.
 
-    Slates are int32 of event shape [K]. The batch shape is that of the logits without their last
+    Slates are int32 of event shape [K]. The batch shape is the shape of the logits without the last
     axis. Slates with a repetition, or with a position outside [0, N), have probability 0. Where a
     mask leaves less than K candidates, the rest of the slate is -1.
 

@@ -13,7 +13,8 @@ _NUM_TERMS = 16
 
 
 def clipped_zipf(power: tf.Tensor, largest: int) -> Shifted:
-    """min(X, largest) for X from Zipf's law, P(X = k) = k^-power / zeta(power) for k = 1, 2, ...
+    """The distribution of min(X, largest) for X from Zipf's law, P(X = k) = k^-power / zeta(power)
+    for k = 1, 2, ...
 
     Most users do little and a few do much (Zipf 1949). Larger numbers count as the largest, which
     is therefore likelier than its neighbours.

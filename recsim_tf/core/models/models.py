@@ -116,7 +116,7 @@ class UserModel(Dynamics, Generic[UserT, DocumentT, ResponseT]):
         return state
 
     def departure(self, state: UserT) -> tf.Tensor | tfd.Distribution:
-        """The users who leave, by their updated state. By default nobody leaves, and sessions end
+        """The users who leave, by their updated state. By default no user leaves, and sessions end
         by the simulator's time limit.
 
         Returns:

@@ -24,8 +24,8 @@ def categorical_from_uniform(u: tf.Tensor, probs: tf.Tensor):
 
     Args:
       u: uniforms [...] in [0, 1).
-      probs: [..., C], non-negative, with outer axes that broadcast to those of `u`; they need not
-        sum to one.
+      probs: [..., C], non-negative, with outer axes that broadcast to the shape of `u`; they need
+        not sum to one.
 
     Returns:
       int32 [...], the category in [0, C). A category of weight zero is never returned.

@@ -27,7 +27,7 @@ class Ahead:
 
     A row needs a newcomer once in a session. So the loop keeps the noise of one newcomer for every
     row from step to step. It draws this noise anew, for all rows, only when some row needs a second
-    newcomer. With many users somebody leaves in nearly every step, and drawing anew each time would
+    newcomer. With many users a user leaves in nearly every step, and drawing anew each time would
     cost more.
 
     Args:

@@ -89,7 +89,7 @@ def side_by_side(function: Callable[[Nest], Nest]) -> Callable[[Nest], Nest]:
 
     XLA runs a program of many small operations on about one core, so this function lets a
     simulation use all cores. The results depend on the inputs, and not on the number of threads.
-    The memory is that of the calls that run at the same time, and of the results.
+    They need the memory of the calls that run at the same time, and of the results.
 
     Args:
       function: a `compiled` function that maps a nest of tensors to a nest of tensors, of shapes

@@ -27,7 +27,7 @@ class Kept:
     function is traced again for another policy, and for other values that are no tensors.
 
     A trace is kept only if every policy that it calls is a model or `Traceable`, so that a key says
-    everything that the trace depends on. Policies are told apart by identity and by this key. Other
+    everything that the trace depends on. Policies are compared by identity and by this key. Other
     functions are traced for a single call, because a function of the user may read anything, which
     may have changed at the next call. A few steps run eagerly, and so do functions that cannot be
     traced.

@@ -19,7 +19,7 @@ def number() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def require_one(what: str) -> None:
+def require_one(name: str) -> None:
     """Refuses several replicas, for agents that do not learn by gradients, since only gradients can
     be summed.
 
@@ -27,7 +27,7 @@ def require_one(what: str) -> None:
       ValueError: in the scope of a strategy with several replicas.
     """
     if number() > 1:
-        raise ValueError(f"{what} learns on one replica only, got a strategy of {number()}")
+        raise ValueError(f"{name} learns on one replica only, got a strategy of {number()}")
 
 
 def of_this_machine(number: int) -> tf.distribute.Strategy:
