@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 import gin
 import tensorflow as tf
@@ -39,6 +39,21 @@ from recsim_tf.core.step.session_source import SessionSource
 def click_reward(response: Nest) -> tf.Tensor:
     """The number of clicks, [B], which is RecSim's `total_clicks_reward`."""
     return tf.reduce_sum(response.clicked, axis=-1)
+
+
+class SimulatorOptions(TypedDict, total=False):
+    """The arguments of `Simulator` beside the models, which factories of environments hand on."""
+
+    slate_size: int
+    num_candidates: int
+    reward_fn: Callable[..., tf.Tensor]
+    resample_documents: bool
+    max_steps: int | None
+    allow_duplicates: bool
+    validate: bool
+    num_users: int | None
+    query_spec: Nest
+    users_per_world: int | None
 
 
 @gin.configurable

@@ -1,7 +1,7 @@
 """The ecosystem, in which users share providers who depend on their clicks."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import gin
 import numpy as np
@@ -16,7 +16,7 @@ from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.distributions import gaussian_mixture
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
 
 class Draw(NamedTuple):
@@ -271,7 +271,7 @@ def ecosystem(
     documents: DocumentModel | None = None,
     means: np.ndarray | None = None,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
     """The ecosystem, "Ecosystem-v0": users share providers who make documents in proportion to
     their clicks. It is RecSim NG 0.1.2's ecosystem simulation.
@@ -290,13 +290,14 @@ def ecosystem(
         `Providers(means)` of the dtype.
       means: [P, F], mean features of the providers of the default models, by default
         `provider_layout(0)`.
-      **simulator: further arguments of `Simulator`; by default those of RecSim NG's demonstration:
+      **simulator: further arguments of `Simulator`; by default as in RecSim NG's demonstration:
         worlds of 2,000 users, slates of 3 of 5 documents for each provider, and 300 steps.
     """
     means = provider_layout(0) if means is None else means
     users = users or ClusteredUsers(means, dtype=dtype)
     documents = documents or Providers(means, dtype=dtype)
-    sizes = {"slate_size": 3, "max_steps": 300}
+    options: SimulatorOptions = {"slate_size": 3, "max_steps": 300, "reward_fn": utility_reward}
     if isinstance(documents, Providers):
-        sizes |= {"num_candidates": 5 * documents.num_providers, "users_per_world": 2000}
-    return Simulator(users, documents, **{**sizes, "reward_fn": utility_reward, **simulator})
+        options |= {"num_candidates": 5 * documents.num_providers, "users_per_world": 2000}
+    options |= simulator
+    return Simulator(users, documents, **options)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import gin
 import numpy as np
@@ -17,7 +17,7 @@ from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.distributions import Shifted, candidate_ids, uniform_ids
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
 
 class Catalogue(NamedTuple):
@@ -224,7 +224,7 @@ def engagement_bait(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
     """Engagement bait, "EngagementBait-v0": the videos watched longest drive users away, and
     interests are hidden. It is RecSim NG 0.1.2's partially observable interest evolution.
@@ -243,7 +243,13 @@ def engagement_bait(
         steps, as in RecSim NG's demonstration. All users are one world.
     """
     users, documents = users or BaitedUsers(dtype=dtype), documents or BaitVideos(dtype=dtype)
-    sizes = {"slate_size": 2, "max_steps": 100, "resample_documents": False}
+    options: SimulatorOptions = {
+        "slate_size": 2,
+        "max_steps": 100,
+        "resample_documents": False,
+        "reward_fn": consumed_time_reward,
+    }
     if isinstance(documents, BaitVideos):
-        sizes |= {"num_candidates": documents.num_videos}
-    return Simulator(users, documents, **{"reward_fn": consumed_time_reward, **sizes, **simulator})
+        options["num_candidates"] = documents.num_videos
+    options |= simulator
+    return Simulator(users, documents, **options)

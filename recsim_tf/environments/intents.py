@@ -3,7 +3,7 @@ environment is not registered.
 """
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import gin
 import tensorflow as tf
@@ -15,7 +15,7 @@ from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Clicks, Nest, Slate
 from recsim_tf.core.distributions import gaussian_mixture
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
 
 @gin.configurable
@@ -129,7 +129,7 @@ def intents(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
     """Intents: users have a hidden intent. It is RecSim NG 0.1.2's demonstration of learning with
     latent variables.
@@ -143,4 +143,5 @@ def intents(
     """
     users = users or IntentUsers(dtype=dtype)
     documents = documents or IntentDocuments(dtype=dtype)
-    return Simulator(users, documents, **{"slate_size": 4, "num_candidates": 4, **simulator})
+    options: SimulatorOptions = {"slate_size": 4, "num_candidates": 4, **simulator}
+    return Simulator(users, documents, **options)

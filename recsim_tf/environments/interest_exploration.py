@@ -6,7 +6,7 @@ Semantics and constants come from RecSim 0.2.4. The model is described in Ie et 
 """
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import gin
 import tensorflow as tf
@@ -19,7 +19,7 @@ from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
 
 class Document(NamedTuple):
@@ -227,9 +227,8 @@ class InterestExplorationUsers(UserModel[UserState, Document, Response]):
 def interest_exploration(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
-    max_steps: int | None = 27000,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
     """Interest exploration, "InterestExploration-v1": the user's tastes are hidden, and the topic
     of higher quality hides them further.
@@ -248,12 +247,10 @@ def interest_exploration(
     Args:
       users, documents: the models, by default `InterestExplorationUsers()` and
         `TopicDocuments()` of the dtype.
-      max_steps: time limit of a session (the default of RecSim 0.2.4's runner), None for no limit.
-      **simulator: further arguments of `Simulator`.
+      **simulator: further arguments of `Simulator`; by default sessions of at most 27,000 steps,
+        which is the default of RecSim 0.2.4's runner.
     """
-    return Simulator(
-        users or InterestExplorationUsers(dtype=dtype),
-        documents or TopicDocuments(dtype=dtype),
-        max_steps=max_steps,
-        **simulator,
-    )
+    users = users or InterestExplorationUsers(dtype=dtype)
+    documents = documents or TopicDocuments(dtype=dtype)
+    options: SimulatorOptions = {"max_steps": 27000, **simulator}
+    return Simulator(users, documents, **options)

@@ -5,8 +5,7 @@ Semantics and constants come from RecSim 0.2.4. The model is described in Ie et 
 tutorial on environments.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import gin
 import tensorflow as tf
@@ -18,7 +17,7 @@ from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
 # RecSim cuts the observed engagement, but not the rewarded engagement.
 _MAX_OBSERVED_ENGAGEMENT = 100.0
@@ -282,9 +281,8 @@ def long_term_satisfaction(
     tutorial: bool = False,
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
-    reward_fn: Callable[..., tf.Tensor] = engagement_reward,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
     """Long-term satisfaction, "LongTermSatisfaction-v1": clickbait engages more now, and makes
     everything engage less later.
@@ -305,10 +303,11 @@ def long_term_satisfaction(
       tutorial: whether the default models come from RecSim's tutorial.
       users, documents: the models, by default `LongTermSatisfactionUsers` and
         `ClickbaitDocuments` of the dtype.
-      reward_fn, **simulator: further arguments of `Simulator`.
+      **simulator: further arguments of `Simulator`.
     """
     if users is None:
         kind = LongTermSatisfactionUsers
         users = kind.tutorial(dtype=dtype) if tutorial else kind(dtype=dtype)
     documents = documents or ClickbaitDocuments(show_kaleness=tutorial, dtype=dtype)
-    return Simulator(users, documents, reward_fn=reward_fn, **simulator)
+    options: SimulatorOptions = {"reward_fn": engagement_reward, **simulator}
+    return Simulator(users, documents, **options)

@@ -1,7 +1,7 @@
 """The news, in which articles appear and age, and the clicks of all users show their quality."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import gin
 import numpy as np
@@ -16,7 +16,7 @@ from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.distributions import candidate_ids
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
 
 class InitialDraw(NamedTuple):
@@ -258,7 +258,7 @@ def news(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
     """The news, "News-v0": articles appear and age in a world of users, whose clicks show agents
     the good articles.
@@ -278,7 +278,8 @@ def news(
         all articles, and ten days of 24 steps.
     """
     users, documents = users or Readers(dtype=dtype), documents or Newsroom(dtype=dtype)
-    sizes = {"slate_size": 3, "max_steps": 240, "resample_documents": False}
+    options: SimulatorOptions = {"slate_size": 3, "max_steps": 240, "resample_documents": False}
     if isinstance(documents, Newsroom):
-        sizes |= {"num_candidates": documents.num_articles, "users_per_world": 200}
-    return Simulator(users, documents, **{**sizes, **simulator})
+        options |= {"num_candidates": documents.num_articles, "users_per_world": 200}
+    options |= simulator
+    return Simulator(users, documents, **options)

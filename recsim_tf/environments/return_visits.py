@@ -1,8 +1,7 @@
 """Return visits, in which clickbait engages more in a visit and costs later visits."""
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 import gin
 import tensorflow as tf
@@ -12,7 +11,7 @@ from recsim_tf.core.base import validation
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 from recsim_tf.environments.long_term_satisfaction import (
     ClickbaitDocuments,
     LongTermSatisfactionUsers,
@@ -117,9 +116,8 @@ def _limited(logarithm: tf.Tensor) -> tf.Tensor:
 def return_visits(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
-    reward_fn: Callable[..., tf.Tensor] = engagement_reward,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
     """Return visits, "ReturnVisits-v0": clickbait engages more in a visit and costs later visits.
 
@@ -137,10 +135,10 @@ def return_visits(
     Args:
       users, documents: the models, by default `ReturnVisitsUsers()` and
         `ClickbaitDocuments()` of the dtype.
-      reward_fn, **simulator: further arguments of `Simulator`; by default slates of 1 of 10
-        documents.
+      **simulator: further arguments of `Simulator`; by default slates of 1 of 10 documents.
     """
     if users is None:
         users = ReturnVisitsUsers(viewers(dtype))
     documents = documents or ClickbaitDocuments(dtype=dtype)
-    return Simulator(users, documents, **{"slate_size": 1, "reward_fn": reward_fn, **simulator})
+    options: SimulatorOptions = {"slate_size": 1, "reward_fn": engagement_reward, **simulator}
+    return Simulator(users, documents, **options)

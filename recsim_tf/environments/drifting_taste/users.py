@@ -8,7 +8,7 @@ factorization".
 """
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import gin
 import tensorflow as tf
@@ -22,7 +22,7 @@ from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.models.wording import Wording
 from recsim_tf.core.nests import fields_of
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 from recsim_tf.environments.drifting_taste.documents import Catalogue, Item
 
 
@@ -140,7 +140,7 @@ def drifting_taste(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
     """Drifting taste, "DriftingTaste-v0": users choose from a shared catalogue by a hidden taste,
     which drifts towards their choices.
@@ -160,4 +160,5 @@ def drifting_taste(
         of 100 steps.
     """
     users, documents = users or DriftingTasteUsers(dtype=dtype), documents or Catalogue(dtype=dtype)
-    return Simulator(users, documents, **{"slate_size": 10, "max_steps": 100, **simulator})
+    options: SimulatorOptions = {"slate_size": 10, "max_steps": 100, **simulator}
+    return Simulator(users, documents, **options)

@@ -6,8 +6,7 @@ Semantics and constants come from RecSim 0.2.4. The model is described in Ie et 
 """
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import gin
 import numpy as np
@@ -22,7 +21,7 @@ from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.models.wording import Wording
 from recsim_tf.core.nests import fields_of
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 from recsim_tf.environments.interest_evolution.documents import ShownVideo, UtilityVideos
 
 # The least probability of a direction of the drift. Log-probabilities of 0 and 1 have NaN
@@ -245,9 +244,8 @@ def watch_time_reward(response: Response) -> tf.Tensor:
 def interest_evolution(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
-    reward_fn: Callable[..., tf.Tensor] = watch_time_reward,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
     """Interest evolution, "InterestEvolution-v1": users' interests drift with the videos they
     watch, within a time budget.
@@ -262,11 +260,9 @@ def interest_evolution(
     Args:
       users, documents: the models, by default `InterestEvolutionUsers()` and
         `UtilityVideos()` of the dtype.
-      reward_fn, **simulator: further arguments of `Simulator`.
+      **simulator: further arguments of `Simulator`.
     """
-    return Simulator(
-        users or InterestEvolutionUsers(dtype=dtype),
-        documents or UtilityVideos(dtype=dtype),
-        reward_fn=reward_fn,
-        **simulator,
-    )
+    users = users or InterestEvolutionUsers(dtype=dtype)
+    documents = documents or UtilityVideos(dtype=dtype)
+    options: SimulatorOptions = {"reward_fn": watch_time_reward, **simulator}
+    return Simulator(users, documents, **options)

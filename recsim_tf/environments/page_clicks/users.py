@@ -7,7 +7,7 @@ examination of a position and the attraction are factors of the probability.
 """
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import gin
 import tensorflow as tf
@@ -20,7 +20,7 @@ from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 from recsim_tf.environments.page_clicks.documents import PageItems, ShownItem, summed_effects
 
 # The least probability of a category, since the logarithm of zero has no gradient.
@@ -142,7 +142,7 @@ def page_clicks(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
     """Page clicks, "PageClicks-v0": users meet pages of items, and may click on any number of
     positions. The environment is made to be fitted to logs.
@@ -163,4 +163,5 @@ def page_clicks(
       ValueError: if the number of position effects of the users is not slate_size.
     """
     users, documents = users or PageClickUsers(dtype=dtype), documents or PageItems(dtype=dtype)
-    return Simulator(users, documents, **{"max_steps": 10, **simulator})
+    options: SimulatorOptions = {"max_steps": 10, **simulator}
+    return Simulator(users, documents, **options)
