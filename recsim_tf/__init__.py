@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 from typing import TYPE_CHECKING, Any
 
-# Settles the Keras generation and the log, before anything imports TensorFlow.
+# This settles the Keras generation and the log, before TensorFlow is imported.
 from recsim_tf import _stack  # noqa: F401
 from recsim_tf._version import __version__
 
@@ -82,9 +82,9 @@ __all__ = ["__version__", "choice", *_MODULES]
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        # PEP 562: the name is what was asked for.
+        # PEP 562 calls this function with the name of a missing attribute.
         value = getattr(importlib.import_module(f"recsim_tf.{_MODULES[name]}"), name)
-        # The next use finds it without this function.
+        # The next use of the name does not call this function.
         globals()[name] = value
         return value
     if name in _packages():

@@ -1,4 +1,4 @@
-"""`python -m recsim_tf` is the command `recsim-tf`."""
+"""The entry point of `python -m recsim_tf`, which is the command `recsim-tf`."""
 
 from recsim_tf.command_line.cli import main
 

@@ -15,15 +15,16 @@ from collections.abc import Iterator
 from typing import Any
 
 _FLAG = "TF_USE_LEGACY_KERAS"
-# TensorFlow's level of its log: 0 for all messages, 3 for fatal ones only.
+# The level of TensorFlow's log: 0 for all messages, 3 for only fatal messages.
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
 def use_legacy_keras() -> None:
-    """Sets `TF_USE_LEGACY_KERAS=1`, or says in one line why that is too late.
+    """Sets `TF_USE_LEGACY_KERAS=1`.
 
     Raises:
-      ImportError: if the variable is set to something else, or `tf.keras` already is Keras 3.
+      ImportError: if the variable has another value, or `tf.keras` already is Keras 3. The message
+        is one line.
     """
     value = os.environ.setdefault(_FLAG, "1")
     if value.lower() not in ("1", "true"):
@@ -33,14 +34,14 @@ def use_legacy_keras() -> None:
     tensorflow, keras = sys.modules.get("tensorflow"), importlib.util.find_spec("tf_keras")
     if tensorflow is None:
         return
-    # Legacy `tf.keras` has no version of its own in recent TensorFlow.
+    # Legacy `tf.keras` has no attribute `__version__` in recent TensorFlow.
     if "keras" in sys.modules and getattr(tensorflow.keras, "__version__", "2").startswith("3."):
         raise ImportError(
             f"recsim_tf needs Keras 2, but tf.keras is Keras 3: set {_FLAG}=1 before tf.keras is"
             " first used"
         )
-    # TensorFlow was imported without the variable: it has put the folder of Keras 3 at the head of
-    # its path, where `from tensorflow.keras import ...` finds it.
+    # TensorFlow was imported without the variable, so the folder of Keras 3 is at the head of its
+    # path, which `from tensorflow.keras import ...` searches.
     if keras is not None:
         folders = keras.submodule_search_locations or []
         tensorflow.__path__[:0] = [os.path.join(folder, "api", "_v2") for folder in folders]
@@ -58,8 +59,8 @@ def keep_compiled_programs() -> None:
 
 @contextlib.contextmanager
 def without_messages() -> Iterator[None]:
-    """Inside, nothing is written to standard error, unless the level of TensorFlow's log is 0: when
-    TensorFlow is imported it writes messages that no level silences.
+    """A context that drops standard error, unless the level of TensorFlow's log is 0. The import of
+    TensorFlow writes messages that no level silences.
     """
     try:
         stderr = None if os.environ.get(_LOG_LEVEL) == "0" else os.dup(2)

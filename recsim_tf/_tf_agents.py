@@ -1,7 +1,7 @@
-"""Imports TF-Agents, when it is imported itself.
+"""The import of TF-Agents, which an import of this module does.
 
-TF-Agents imports `gym` in a file that nothing here uses. While it is imported an empty module takes
-the place of `gym`, which need not be installed then, and cannot write its complaints.
+TF-Agents imports `gym` in a file that recsim_tf does not use. During the import an empty module
+replaces `gym`, so `gym` need not be installed, and cannot print its complaints.
 """
 
 import importlib
@@ -14,7 +14,7 @@ def _import_tf_agents() -> None:
     """Imports TF-Agents.
 
     Raises:
-      ModuleNotFoundError: if TF-Agents is not installed, in one line.
+      ModuleNotFoundError: if TF-Agents is not installed; the message is one line.
     """
     with warnings.catch_warnings():
         # Python warns when it compiles the files for the first time.

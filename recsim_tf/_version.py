@@ -1,3 +1,3 @@
-"""The version, where the build reads it without importing TensorFlow."""
+"""The version, in a file that the build reads without importing TensorFlow."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Environments by name."""
+"""The registry of environments by name."""
 
 import inspect
 from collections.abc import Callable
@@ -40,13 +40,13 @@ def register(
     """Makes an environment available to `make`.
 
     Args:
-      environment_id: such as "MyEnvironment-v1".
-      factory: returns a `Simulator`; its keyword arguments are those that `make` accepts.
+      environment_id: an id such as "MyEnvironment-v1".
+      factory: a function that returns a `Simulator`; `make` accepts its keyword arguments.
       overwrite: whether it may replace another factory, as when a notebook's cell runs again.
 
     Raises:
-      ValueError: if the id is taken by another factory, without `overwrite`, or for an argument of
-        another kind.
+      ValueError: if the id is taken by another factory, without `overwrite`, or if the factory is
+        no function.
     """
     if not callable(factory):
         raise ValueError(
@@ -61,7 +61,7 @@ def register(
 
 
 def registered() -> list[str]:
-    """The known ids, sorted."""
+    """The registered ids, sorted."""
     return sorted(_factories)
 
 
@@ -71,11 +71,12 @@ def make(environment_id: str, **kwargs) -> Simulator:
 
     Args:
       environment_id: a registered id, such as "InterestEvolution-v1".
-      **kwargs: arguments of the environment's factory.
+      **kwargs: the arguments of the environment's factory.
 
     Raises:
-      ValueError: for an unknown id, with the known ones, or if the factory returns no simulator.
-      TypeError: for an argument that the environment does not have, with the nearest that it has.
+      ValueError: for an unknown id, or if the factory returns no simulator. The message lists the
+        registered ids.
+      TypeError: for an unknown argument. The message has the nearest argument of the environment.
     """
     if environment_id not in _factories:
         raise ValueError(

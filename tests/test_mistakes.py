@@ -83,7 +83,8 @@ MISTAKES = {
     ),
     "a policy that invents a state": (
         lambda: rollout(lambda observation, policy_state, seed: (SLATE, {"clicks": SLATE})),
-        r"policy must return a policy_state like .* \(\), got {'clicks': 'int32\(3, 2\)'}",
+        r"policy must return a policy_state in the format of the given policy_state, \(\), got"
+        r" {'clicks': 'int32\(3, 2\)'}",
     ),
     "an unknown baseline": (
         lambda: policies.baseline_policy("randm", SIMULATOR),

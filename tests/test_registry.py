@@ -1,7 +1,10 @@
+import dataclasses
+
 import pytest
 
 import recsim_tf
 from recsim_tf import registry
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 from tests.core.toy import toy_simulator
 
 
@@ -31,11 +34,22 @@ def test_an_unknown_argument_lists_those_allowed():
     with pytest.raises(
         TypeError,
         match=(
-            r"InterestEvolution-v1 has no argument topics; it takes users, documents, reward_fn,"
-            r" dtype, slate_size"
+            r"InterestEvolution-v1 has no argument topics; it takes users, documents, dtype,"
+            r" slate_size"
         ),
     ):
         recsim_tf.make("InterestEvolution-v1", topics=3)
+
+
+def test_factories_hand_on_all_arguments_of_a_simulator_but_its_models():
+    fields = {field.name for field in dataclasses.fields(Simulator)}
+    assert set(SimulatorOptions.__annotations__) == fields - {"users", "documents"}
+
+
+@pytest.mark.parametrize("environment_id", recsim_tf.registered())
+def test_a_factory_that_is_called_itself_names_an_unknown_argument(environment_id):
+    with pytest.raises(TypeError, match="topics"):
+        registry._factories[environment_id](topics=3)
 
 
 def test_factories_that_take_any_argument_get_them_all(toy):

@@ -1,3 +1,3 @@
-"""Edges to other libraries, each imported on its own: `tf_agents` needs TF-Agents, `gymnasium`
-needs Gymnasium.
+"""Adapters to other libraries, which are imported separately. `tf_agents` needs TF-Agents, and
+`gymnasium` needs Gymnasium.
 """

@@ -1,4 +1,4 @@
-"""The simulator as a TF-Agents environment, and policies on both sides of that edge."""
+"""The simulator as a TF-Agents environment, and conversions of policies from and to TF-Agents."""
 
 import recsim_tf._tf_agents  # noqa: F401  # It imports TF-Agents.
 
@@ -36,7 +36,7 @@ from recsim_tf.evaluation.baselines import rollout_policy
 
 
 class EnvironmentState(NamedTuple):
-    """All that an environment needs to go on, as tensors or as variables."""
+    """The whole state of an environment, as tensors or as variables."""
 
     simulator: SimulatorState
     step_type: tf.Tensor  # int32 [B]
@@ -48,22 +48,22 @@ class EnvironmentState(NamedTuple):
 class SlateEnvironment(tf_environment.TFEnvironment):
     """A TF-Agents environment over B simulated users at once.
 
-    Observations are `Observation(user, documents, response)` with the users as batch axis, actions
-    are slates of candidate positions, int32 [B, K]; position -1 leaves a slot empty. Where the
-    simulator has a `query_spec` they are a `Turn` of slates and queries, see `action_spec`. A user
-    who leaves gets a LAST step with their own observation; the next step ignores the action for
-    that user and gives a new user's FIRST. Leaving has discount 0; the time limit has LAST with
-    discount 1.
+    Observations are `Observation(user, documents, response)` with the users as batch axis. Actions
+    are slates of candidate positions, int32 [B, K], with -1 at empty positions. Where the simulator
+    has a `query_spec` they are a `Turn` of slates and queries, see `action_spec`. A user who leaves
+    gets a LAST step with the user's last observation. The next step ignores the action for that
+    user, and is the FIRST step of a new user. Leaving has discount 0, and the time limit is a LAST
+    step with discount 1.
 
     Args:
       simulator: a `Simulator` or a `LayeredSimulator`.
       batch_size: B, the number of users.
-      seed: an integer or int32 [2]; it governs every draw.
+      seed: an integer or int32 [2], which governs every draw.
       validate: whether to check the values of actions. Dtypes and shapes are always checked. A bad
-        action is a `ValueError`, except for its values in graph mode, where it is a
-        `tf.errors.InvalidArgumentError` when the graph runs; XLA drops that check.
+        action is a `ValueError`. In graph mode, bad values are a
+        `tf.errors.InvalidArgumentError` when the graph runs, and XLA drops that check.
 
-    In the scope of a `tf.distribute` strategy each replica has B users of its own.
+    In the scope of a `tf.distribute` strategy each replica has B different users.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         with tf.init_scope():
             first_seed, seed = random.split_seed(random.as_seed(seed), 2)
             state = simulator.reset(batch_size, first_seed)
-            # The variables that a checkpoint must hold.
+            # A checkpoint must hold these variables.
             self.variables = tf.Module(name="SlateEnvironment")
             self.variables.state = tf.nest.map_structure(
                 replicas.variable, _first(state, seed, batch_size)
@@ -89,18 +89,16 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         replicas.on_each(self._begin_replica)
 
     def time_step(self, state: EnvironmentState) -> ts.TimeStep:
-        """What an agent sees of a state."""
+        """The time step of a state, which agents see."""
         return ts.TimeStep(
             state.step_type, state.reward, state.discount, self.simulator.observe(state.simulator)
         )
 
     def advance(self, state: EnvironmentState, action: Nest) -> EnvironmentState:
-        """A step as a pure function: takes slates int32 [B, K], or turns, and returns the next
-        state.
-        """
+        """The next state after a step with slates int32 [B, K], or turns. It is a pure function."""
         ended = state.simulator.done
         action = self.simulator.playable_action(state.simulator, action, self._validate)
-        # Nothing of the next state may be known where the action is refused.
+        # The next state must not be computed where the action is refused.
         with tf.control_dependencies(tf.nest.flatten(action)):
             seed, *seeds = random.split_seed(tf.identity(state.seed), 3)
         simulator_state, transition = self.simulator.step_or_replace(
@@ -152,8 +150,8 @@ def action_spec(source: SessionSource) -> Nest:
     """Bounded specs of the action for one user.
 
     Returns:
-      The spec of a slate, int32 [K]; where there is a `query_spec`, a `Turn` of that spec and of
-      those of a query.
+      The spec of a slate, int32 [K], or where there is a `query_spec`, a `Turn` of the specs of a
+      slate and of a query.
     """
     slate = tensor_spec.BoundedTensorSpec(
         [source.slate_size], tf.int32, 0, source.num_candidates - 1, "slate"
@@ -166,7 +164,7 @@ def action_spec(source: SessionSource) -> Nest:
 
 
 def _first(state: SimulatorState, seed: tf.Tensor, num_users: int) -> EnvironmentState:
-    """Users at the start of their sessions."""
+    """The environment state of users at the start of their sessions."""
     return EnvironmentState(
         state,
         tf.fill([num_users], ts.StepType.FIRST),
@@ -181,10 +179,10 @@ def _read(variables: Nest) -> Nest:
 
 
 class PolicyInfo(NamedTuple):
-    """The info of a policy with a state, by TF-Agents' names."""
+    """The info of a policy with a state, with the names of TF-Agents."""
 
     log_probability: Nest = ()  # [B], where the policy emits it
-    policy_state: Nest = ()  # nest of [B, ...]: before the action
+    policy_state: Nest = ()  # nest of [B, ...]: the policy state before the action
 
 
 class TFSlatePolicy(tf_policy.TFPolicy):
@@ -194,14 +192,14 @@ class TFSlatePolicy(tf_policy.TFPolicy):
     it is an int32 [2] tensor. Otherwise it comes from a variable, which a checkpoint holds.
 
     Args:
-      time_step_spec: of the environment.
-      action_spec: of the environment.
+      time_step_spec: the time step spec of the environment.
+      action_spec: the action spec of the environment.
       policy: the rollout policy.
-      variables: those that `policy` reads.
+      variables: the variables that `policy` reads.
       seed: an integer or int32 [2].
-      emit_state: whether the info is a `PolicyInfo` with the policy state before the action, where
-        the policy has one, so that experience may begin within a session.
-      **arguments: of `TFPolicy`.
+      emit_state: whether the info of a policy with a state is a `PolicyInfo` with the policy state
+        before the action, so that experience may begin within a session.
+      **arguments: the arguments of `TFPolicy`.
     """
 
     def __init__(
@@ -228,7 +226,7 @@ class TFSlatePolicy(tf_policy.TFPolicy):
             state_spec,
             info_spec=self._info(state_spec),
             clip=False,
-            # TF-Agents' own has AutoGraph convert what it cannot, which prints warnings.
+            # The reset of TF-Agents makes AutoGraph print warnings about failed conversions.
             automatic_state_reset=False,
             name=name,
             **arguments,
@@ -245,14 +243,14 @@ class TFSlatePolicy(tf_policy.TFPolicy):
         return initial_policy_state(self.policy, batch_size)
 
     def _next_seed(self, seed: Seed):
-        """The seed that was given, or a new one where it is None."""
+        """The given seed, or a new seed where it is None."""
         if seed is None:
             next_seed, seed = random.split_seed(self._seed, 2)
             self._seed.assign(next_seed)
         return seed
 
     def _begun(self, time_step: ts.TimeStep, policy_state: Nest):
-        """The policy state, which begins anew where a session does."""
+        """The policy state, with the initial state in the rows where a session begins."""
         if not tf.nest.flatten(policy_state):
             return policy_state
         first = self._get_initial_state(nests.num_rows(time_step.observation))
@@ -307,40 +305,40 @@ class _RolloutPolicy:
 
 @gin.configurable(module="recsim_tf")
 class SavedPolicy(_RolloutPolicy):
-    """A policy that a training saved, as a rollout policy.
+    """A rollout policy from a SavedModel that a training wrote.
 
     Args:
       simulator: the environment of the training.
-      folder: of the training; the policy is the SavedModel in its folder policy/.
+      folder: the folder of the training, with the SavedModel in its folder policy/.
 
     Raises:
-      ValueError: if there is none.
+      ValueError: if the folder has no SavedModel.
     """
 
     def __init__(self, simulator: Simulator, folder: str | os.PathLike = gin.REQUIRED):
         path = os.path.join(folder, "policy")
         if not tf.io.gfile.isdir(path):
             raise ValueError(f"folder must be of a training that has ended, got {folder}")
-        # Makes the type known that the SavedModel names.
+        # A Deterministic registers the type that the SavedModel names.
         tfp.distributions.Deterministic(0.0)
         super().__init__(tf.saved_model.load(path))
 
     def __call__(
         self, observation: Observation, policy_state: Nest, seed: Seed
     ) -> tuple[Nest, Nest]:
-        found = super().__call__(observation, policy_state, seed)
+        result = super().__call__(observation, policy_state, seed)
         num_users = nests.batch_size(observation)
         # A SavedModel does not know the number of users.
         return tf.nest.map_structure(
-            lambda leaf: tf.ensure_shape(leaf, [num_users, *leaf.shape[1:]]), found
+            lambda leaf: tf.ensure_shape(leaf, [num_users, *leaf.shape[1:]]), result
         )
 
 
 @rollout_policy.register
 def _(policy: tf_policy.TFPolicy) -> Policy:
-    """A policy for `Simulator.rollout` and `Simulator.fold`, from one of TF-Agents.
+    """A policy of TF-Agents as a policy for `Simulator.rollout` and `Simulator.fold`.
 
-    Of a `TFSlatePolicy` it is the policy inside. Any other policy of TF-Agents becomes a
-    `StatefulPolicy`, which draws by TensorFlow's own generators.
+    A `TFSlatePolicy` gives the policy inside it. Any other policy of TF-Agents becomes a
+    `StatefulPolicy`, which draws by the generators of TensorFlow.
     """
     return policy.policy if isinstance(policy, TFSlatePolicy) else _RolloutPolicy(policy)

@@ -1,5 +1,5 @@
-"""Choice models as TFP distributions: which position of a slate a user chooses, or none; and which
-positions they click on, and what they purchase; and replies of several kinds.
+"""Choice models as TFP distributions: the choice of one position of a slate or of none, clicks and
+purchases on several positions, and replies of several kinds.
 """
 
 from recsim_tf.choice import affinity

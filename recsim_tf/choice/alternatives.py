@@ -1,5 +1,5 @@
-"""Replies of several kinds as one draw: a mode, such as "chooses" or "answers", and a value of
-it.
+"""Replies of several kinds as one draw: a mode, such as "chooses" or "answers", and a value of the
+mode.
 """
 
 import itertools
@@ -18,8 +18,8 @@ from recsim_tf.core.random.paired import Shape
 
 
 class Alphabet:
-    """The symbols 0..R-1 of M modes in order: those of mode 0, one for each of its values, then
-    those of mode 1, and so on.
+    """The symbols 0..R-1 of the values of M modes. The values of mode 0 come first, then the values
+    of mode 1, and so on.
 
         replies = Alphabet([1, 3])  # nothing; no, yes, don't know
         replies.symbol(1, 2)  # 3
@@ -40,13 +40,13 @@ class Alphabet:
     def __init__(self, sizes: Sequence[int]):
         validation.check_sizes(sizes=sizes)
         if not len(sizes):
-            raise ValueError("sizes must have one number for each mode, got none")
+            raise ValueError("sizes must have one number for each mode, got no mode")
         self.sizes = tuple(int(size) for size in sizes)
         *offsets, self.num_symbols = itertools.accumulate(self.sizes, initial=0)
         self.offsets = tuple(offsets)
 
     def symbol(self, mode: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-        """int32 [...]: the symbol of a value of a mode.
+        """The symbol of a value of a mode, int32 [...].
 
         Args:
           mode: int32 [...], in [0, M).
@@ -63,34 +63,35 @@ class Alphabet:
 
 
 class Alternatives(ShapedDistribution):
-    """Over the symbols of an `Alphabet`: a mode by its logit, then a value by the mode's branch,
+    """A distribution over the symbols of an `Alphabet`. A mode is drawn by its logit, then a value
+    by the branch of the mode:
 
         log p(symbol) = log_softmax(mode_logits)[mode] + branches[mode][value].
 
     A mode whose logit is -inf is impossible, and so is a value whose log-probability is -inf. Their
-    symbols have log-probability -inf, with gradient zero. What else stands in the branch of an
-    impossible mode has no effect.
+    symbols have log-probability -inf, with gradient zero. Other values in the branch of an
+    impossible mode have no effect.
 
         Alternatives(
             mode_logits,  # [B, 2]
             [choice_model(scores, slate.mask), tf.math.log_sigmoid(answers)],  # [B, K+1], [B, 3]
         )
 
-    Batch shape [...] is what the outer axes of mode_logits and branches broadcast to; the event is
-    a scalar int32. A draw takes one uniform.
+    The outer axes of mode_logits and branches broadcast to the batch shape [...]. An event is a
+    scalar int32. A draw takes one uniform.
 
     Attributes:
       alphabet: the `Alphabet` of the symbols.
 
     Args:
       mode_logits: float [..., M].
-      branches: M of float [..., n_m], the log-probabilities of the values of a mode, each summing
-        to one, so that those of a mode of one value are 0; or distributions with these `log_probs`,
-        as choice models give.
+      branches: M branches. A branch is float [..., n_m], the log-probabilities of the values of a
+        mode, whose probabilities sum to one; or a distribution with such `log_probs`, as choice
+        models give.
 
     Raises:
-      ValueError: if the number of branches is not M, or one has another dtype or no axis of values
-        of known length.
+      ValueError: if the number of branches is not M, or a branch has the wrong dtype or no axis of
+        values of known length.
     """
 
     def __init__(self, mode_logits: tf.Tensor, branches: Sequence, name: str = "Alternatives"):
@@ -116,12 +117,12 @@ class Alternatives(ShapedDistribution):
 
     @property
     def log_probs(self) -> tf.Tensor:
-        """float [..., R]: log-probabilities of all symbols."""
+        """The log-probabilities of all symbols, float [..., R]."""
         return self.log_probs_of(range(len(self.alphabet.sizes)))
 
     def log_probs_of(self, modes: Sequence[int]) -> tf.Tensor:
-        """float [..., sum of n_m]: log-probabilities of the symbols of some modes, in their order;
-        the other branches are not computed with.
+        """The log-probabilities of the symbols of some modes, in their order, float
+        [..., sum of n_m]. Other branches are not computed.
 
         Args:
           modes: Python ints in [0, M).
@@ -130,8 +131,8 @@ class Alternatives(ShapedDistribution):
         possible = self._mode_logits > -float("inf")
         of_modes = tf.nn.log_softmax(self._finite_logits(possible))
         parts = []
-        # Modes of one value that follow each other are one part: XLA takes twice as long for a
-        # concatenation of more than eight.
+        # A run of modes of one value is one part, since XLA takes twice as long for a concatenation
+        # of more than eight parts.
         for is_alone, run in itertools.groupby(modes, lambda mode: self.alphabet.sizes[mode] == 1):
             numbers = list(run)
             if is_alone and numbers == list(range(numbers[0], numbers[-1] + 1)):
@@ -144,26 +145,27 @@ class Alternatives(ShapedDistribution):
         return tf.concat(parts, axis=-1)
 
     def _finite_logits(self, possible: tf.Tensor):
-        """The logits of modes; a softmax of -inf alone would be NaN."""
+        """The logits of modes with a finite number for -inf, since a softmax of -inf is NaN."""
         lowest = tf.constant(self._mode_logits.dtype.min / 2, self._mode_logits.dtype)
         return tf.where(possible, self._mode_logits, lowest)
 
     def _symbols(self, mode: tf.Tensor, possible: tf.Tensor, of_modes: tf.Tensor, shape: Any):
         branch = self._branches[mode]
         possible = possible[..., mode, tf.newaxis] & (branch > -float("inf"))
-        # What is impossible must not reach a gradient.
+        # Impossible values must not reach a gradient.
         value = tf.where(possible, branch, tf.zeros([], branch.dtype))
         log_probs = tf.where(possible, of_modes[..., mode, tf.newaxis] + value, -float("inf"))
         return tf.broadcast_to(log_probs, tf.concat([shape, [self.alphabet.sizes[mode]]], axis=0))
 
     def log_likelihood(self, evidence: Nest) -> tf.Tensor:
-        """float [...]: the log-probability of what was seen of a reply, whatever its symbol was:
-        logsumexp over symbols of `log_probs` + evidence. It is -inf, with gradient zero, where no
-        symbol explains it.
+        """The log-probability of an observed reply whose symbol is unknown, float [...]: logsumexp
+        over symbols of `log_probs` + evidence. It is -inf, with gradient zero, where no symbol
+        explains the observation.
 
         Args:
-          evidence: float [..., R], the log-probability of what was seen given each symbol: 0 for a
-            symbol that was seen and -inf for the others, or that of the words that were heard.
+          evidence: float [..., R], the log-probability of the observation given each symbol. It is
+            0 for an observed symbol and -inf for all others, or the log-probability of the words
+            that were heard.
         """
         return logsumexp(self.log_probs + evidence)
 
@@ -183,15 +185,16 @@ class Alternatives(ShapedDistribution):
         return shape
 
     def _log_prob(self, value: tf.Tensor):
-        # A gather, since XLA computes a concatenation anew for each term of a sum over it.
+        # This gathers, since XLA computes a concatenation anew for each term of a sum over it.
         log_probs = self.log_probs
         last = self.alphabet.num_symbols - 1
         if value.shape != log_probs.shape[:-1]:
             shape = tf.broadcast_dynamic_shape(tf.shape(value), tf.shape(log_probs)[:-1])
             value = tf.broadcast_to(value, shape)
             log_probs = tf.broadcast_to(log_probs, tf.concat([shape, [last + 1]], axis=0))
-        found = tf.gather(log_probs, tf.clip_by_value(value, 0, last), batch_dims=value.shape.rank)
-        return tf.where((value >= 0) & (value <= last), found, -float("inf"))
+        nearest = tf.clip_by_value(value, 0, last)
+        log_prob = tf.gather(log_probs, nearest, batch_dims=value.shape.rank)
+        return tf.where(value == nearest, log_prob, -float("inf"))
 
     def _mode(self):
         return tf.argmax(self.log_probs, axis=-1, output_type=tf.int32)
@@ -206,7 +209,8 @@ class Alternatives(ShapedDistribution):
         mode_probs = tf.nn.softmax(self._finite_logits(possible))
         mode_probs = tf.where(possible, mode_probs, tf.zeros([], mode_probs.dtype))
         u = random.uniform(shape, seed, mode_probs.dtype)
-        # The sums of a mode are short, and those over all symbols would take most of the time.
+        # The sums over the values of a mode are short. Sums over all symbols would take most of the
+        # time.
         mode, rest = random.category_and_rest(u, mode_probs)
         value = tf.zeros_like(mode)
         for number, branch in enumerate(self._branches):

@@ -1,4 +1,4 @@
-"""The base of the choice models, and the distribution that they give."""
+"""The base of the choice models, and their distribution."""
 
 import abc
 import dataclasses
@@ -17,13 +17,13 @@ from recsim_tf.core.random.paired import Shape
 
 
 class ChoiceModel(Model, abc.ABC):
-    """How a user chooses a position of a slate, or none, by the scores of the documents.
+    """A model of the choice of at most one position of a slate by the scores of the documents.
 
         choice_model = MultinomialLogit(no_click_mass=1.0)
         choice_model(scores, mask).log_prob(position)
 
     The parameters of a choice model are fields, so they can be fitted, compared on the axis of
-    users and saved like those of users and documents.
+    users and saved like the parameters of users and documents.
 
     Args:
       validate: whether to check the scores. In eager mode an invalid score is a `ValueError`, in
@@ -40,23 +40,23 @@ class ChoiceModel(Model, abc.ABC):
 
         Args:
           scores: float [..., K], how much the user likes each document of the slate.
-          mask: bool [..., K], False at empty positions, which are never chosen; None if there are
-            none.
+          mask: bool [..., K], False at empty positions, which are never chosen; None if no position
+            is empty.
         """
         return ChoiceDistribution(self, scores, mask)
 
     @abc.abstractmethod
     def weights(self, scores: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
-        """RecSim's scores: non-negative and proportional to the probabilities, float [..., K+1],
-        the last for "no click".
+        """The weights of the outcomes, float [..., K+1], the last for "no click". They are
+        non-negative and proportional to the probabilities, and are RecSim's scores.
 
         Args:
-          scores, mask: as for `__call__`; scores are finite at empty positions.
+          scores, mask: see `__call__`; scores are finite at empty positions.
         """
 
     def log_probs(self, scores: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
-        """Logarithms of the probabilities, float [..., K+1]; -inf, with gradient zero, where an
-        outcome is impossible.
+        """The logarithms of the probabilities, float [..., K+1]. They are -inf, with gradient zero,
+        where an outcome is impossible.
         """
         weights = self.weights(scores, mask)
         possible = weights > 0
@@ -64,7 +64,9 @@ class ChoiceModel(Model, abc.ABC):
         return log_weights - tf.math.log(tf.reduce_sum(weights, axis=-1, keepdims=True))
 
     def conditions(self, scores: tf.Tensor, mask: tf.Tensor | None) -> list[tuple[tf.Tensor, str]]:
-        """(condition, message) pairs that `validate` checks; the scores are finite."""
+        """The conditions that `validate` checks, as pairs (condition, message). The scores are
+        finite.
+        """
         return []
 
     def _of(self, name: str, scores: tf.Tensor) -> tf.Tensor:
@@ -73,15 +75,16 @@ class ChoiceModel(Model, abc.ABC):
 
 
 class ChoiceDistribution(ShapedDistribution):
-    """Over the outcomes 0..K: position 0..K-1 of the slate, or K for "no click".
+    """A distribution over the outcomes 0..K: positions 0..K-1 of the slate, and K for "no click".
 
-    Batch shape [...] is that of `scores` [..., K] without its last axis; the event is a scalar
-    int32.
+    The batch shape [...] is the shape of `scores` [..., K] without its last axis. An event is a
+    scalar int32.
 
     Args:
       choice_model: the choice model.
       scores: float [..., K], how much the user likes each document of the slate.
-      mask: bool [..., K], False at empty positions, which are never chosen; None if there are none.
+      mask: bool [..., K], False at empty positions, which are never chosen; None if no position is
+        empty.
     """
 
     def __init__(
@@ -95,7 +98,7 @@ class ChoiceDistribution(ShapedDistribution):
         scores = as_scores("scores", scores)
         if mask is not None:
             mask = as_mask(mask, scores)
-            # Whatever stands at an empty position must not reach a gradient.
+            # Scores of empty positions must not reach a gradient.
             scores = tf.where(mask, scores, tf.zeros([], scores.dtype))
         if choice_model.validate:
             scores = validation.checked(
@@ -119,29 +122,29 @@ class ChoiceDistribution(ShapedDistribution):
 
     @property
     def slate_size(self) -> int:
-        """K; also the outcome that means "no click"."""
+        """The slate size K, which is also the outcome "no click"."""
         return self._scores.shape[-1]
 
     def weights(self) -> tf.Tensor:
-        """RecSim's scores: non-negative and proportional to the probabilities, float [..., K+1],
-        the last for "no click".
+        """The weights of the outcomes, float [..., K+1], the last for "no click". They are
+        non-negative and proportional to the probabilities, and are RecSim's scores.
         """
         return self.choice_model.weights(self._scores, self._mask)
 
     @property
     def probs(self) -> tf.Tensor:
-        """Probabilities of the outcomes, float [..., K+1], the last for "no click"."""
+        """The probabilities of the outcomes, float [..., K+1], the last for "no click"."""
         weights = self.weights()
         return weights / tf.reduce_sum(weights, axis=-1, keepdims=True)
 
     @property
     def log_probs(self) -> tf.Tensor:
-        """Logarithms of `probs`; -inf, with gradient zero, where an outcome is impossible."""
+        """The logarithms of `probs`. They are -inf, with gradient zero, for impossible outcomes."""
         return self.choice_model.log_probs(self._scores, self._mask)
 
     def score_alone(self) -> tf.Tensor:
-        """RecSim's expected utility of each document: its weight on a slate of its own, float
-        [..., K].
+        """The weight of each document on a slate without other documents, float [..., K], which is
+        RecSim's expected utility.
         """
         return self.choice_model.weights(self._scores[..., tf.newaxis])[..., 0]
 
@@ -190,7 +193,7 @@ def as_mask(mask: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
     """The mask of scores [..., K] as a tensor.
 
     Raises:
-      ValueError: if it is not bool or has another number of positions.
+      ValueError: if it is not bool, or its number of positions is not K.
     """
     mask = tf.convert_to_tensor(mask)
     if mask.dtype != tf.bool or mask.shape[-1] != scores.shape[-1]:
@@ -209,5 +212,5 @@ def with_no_click(values: tf.Tensor, no_click: tf.Tensor) -> tf.Tensor:
 
 
 def at_documents(condition: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
-    """A condition [..., K], required only at positions that hold a document."""
+    """A condition [..., K] that always holds at empty positions."""
     return condition if mask is None else condition | ~mask

@@ -13,20 +13,20 @@ from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.random.paired import Shape
 
-# Its exponential is a float32. Only terms of weight zero have a larger one.
+# The exponential of this number is a float32. Only terms of weight zero have larger exponents.
 _LARGEST_EXPONENT = 80.0
 
 
 class BrowsingDistribution(ClickDistribution):
-    """Over the clicks on a slate, float [..., K] of 0 and 1, each with the probability of
-    examination times that of attraction.
+    """A distribution over the clicks on a slate, float [..., K] of 0 and 1. The probability of a
+    click is the probability of examination times the probability of attraction.
 
     Args:
       scores: float [..., K], logits of a click on a document that is examined.
       examination: [..., K, 1], probabilities of examining each position; or [..., K, K], where
         column 0 holds if nothing above is clicked, and column l if the last click above was on
         position l - 1. It broadcasts against `scores` with one more axis.
-      mask: bool [..., K], False at empty positions; None if there are none.
+      mask: bool [..., K], False at empty positions; None if no position is empty.
     """
 
     def __init__(
@@ -75,17 +75,19 @@ class BrowsingDistribution(ClickDistribution):
         return _clicked(self._click())
 
     def _draw(self, shape: Shape, seed: Seed):
-        """What the user would do at each position after each last click; then what they did."""
+        """Draws a click at each position for each last click above, and selects the clicks of the
+        sequence.
+        """
         dtype = self._scores.dtype
         u = random.uniform(tf.concat([shape, [self.slate_size]], axis=0), seed, dtype)
         return _clicked(tf.cast(u[..., tf.newaxis] < self._click(), dtype))
 
 
 def _log_no_click(examined: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
-    """log(1 - examined * sigmoid(scores)).
+    """The log-probability of no click, log(1 - examined * sigmoid(scores)).
 
-    A logarithm where the attraction may be near to one, but plain probabilities of examination,
-    which may be 0 and 1: so the gradient is right there too.
+    The attraction, which may be close to one, enters as a logarithm. Examination enters as a plain
+    probability, so that the gradient is right also where it is 0 or 1.
     """
     unattracted, missed = tf.math.log_sigmoid(-scores), 1 - examined
     log_missed = tf.where(missed > 0, tf.math.log(tf.where(missed > 0, missed, 1)), -float("inf"))
@@ -97,19 +99,20 @@ def _log_no_click(examined: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
 
 
 def _clicked(click: tf.Tensor) -> tf.Tensor:
-    """Probabilities [..., K] of a click at each position.
+    """The probability of a click at each position, [..., K].
 
     Args:
-      click: [..., K, 1], such probabilities; or [..., K, K], given that column l, as the columns of
-        `BrowsingDistribution`, is the last click above. Where they are 0 or 1, so is the result.
+      click: [..., K, 1], these probabilities; or [..., K, K], conditional probabilities given the
+        last click above, in the columns of `BrowsingDistribution`. If they are 0 and 1, the result
+        is the sequence of clicks.
     """
     if click.shape[-1] == 1:
         return click[..., 0]
     positions = tf.range(click.shape[-1])
     by_last = tf.linalg.matrix_transpose(tf.where(positions[:, tf.newaxis] >= positions, click, 0))
     follows = tf.linalg.matrix_transpose(by_last * product_above(1 - by_last))
-    # A position is clicked if it follows upon nothing, or upon a position that is clicked: linear
-    # equations, those of a position in the ones above.
+    # A position is clicked if it follows no click, or a position that is clicked. These are linear
+    # equations for a position in the positions above.
     after = tf.concat([follows[..., 1:], tf.zeros_like(follows[..., :1])], axis=-1)
     identity = tf.eye(click.shape[-1], dtype=click.dtype)
     return tf.linalg.triangular_solve(identity - after, follows[..., :1])[..., 0]
@@ -117,11 +120,12 @@ def _clicked(click: tf.Tensor) -> tf.Tensor:
 
 @gin.configurable
 class IndependentClicks(ClickModel):
-    """Every document is examined, so clicks are independent.
+    """A click model in which every document is examined, so that clicks are independent.
 
-    With one score for all documents this is the random click model; with one for each position, or
-    for each document, it is the model of click-through rates by rank, or by document (Chuklin,
-    Markov and de Rijke 2015, "Click models for web search").
+    With the same score for all documents it is the random click model. With a score for each
+    position it is the model of click-through rates by rank, and with a score for each document the
+    model of click-through rates by document (Chuklin, Markov and de Rijke 2015, "Click models for
+    web search").
     """
 
     def distribution(self, scores, mask, satisfaction):
@@ -130,11 +134,12 @@ class IndependentClicks(ClickModel):
 
 @gin.configurable
 class PositionBased(ClickModel):
-    """Position k is examined with probability examination[k], whatever else is clicked (Craswell et
-    al. 2008, "An experimental comparison of click position-bias models").
+    """The position-based click model, in which position k is examined with probability
+    examination[k], independently of clicks (Craswell et al. 2008, "An experimental comparison of
+    click position-bias models").
 
-    A log tells the product of examination and attraction alone, so fits need priors, or the first
-    examination at 1.
+    A log identifies only the product of examination and attraction, so fits need priors, or a first
+    examination of 1.
 
     Args:
       examination: [K], or a number for all positions.
@@ -151,15 +156,16 @@ class PositionBased(ClickModel):
 
 @gin.configurable
 class UserBrowsing(ClickModel):
-    """Position k is examined with probability examination[k, l], by the last click above: l is 0 if
-    there was none, and j + 1 if it was on position j (Dupret and Piwowarski 2008, "A user browsing
-    model to predict search engine click data from past observations").
+    """The user browsing model, in which position k is examined with probability examination[k, l]
+    given the last click above: l is 0 without a click above, and j + 1 if the last click was on
+    position j (Dupret and Piwowarski 2008, "A user browsing model to predict search engine click
+    data from past observations").
 
-    A log tells the product of examination and attraction alone, and nothing of the elements above
-    the diagonal, which mean nothing. So fits need priors.
+    A log identifies only the product of examination and attraction, so fits need priors. Elements
+    above the diagonal have no meaning.
 
     Args:
-      examination: [K, K], or a number for all.
+      examination: [K, K], or a number for all elements.
     """
 
     examination: Any = parameter(1.0, rank=2, low=0, high=1)

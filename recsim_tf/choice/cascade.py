@@ -11,14 +11,14 @@ from recsim_tf.core.base.parameters import parameter
 
 
 def product_above(values: tf.Tensor) -> tf.Tensor:
-    """[..., K]: for each position, the product of the values [..., K] at the positions above it."""
+    """The product of the values [..., K] at the positions above each position, [..., K]."""
 
     def above(factors, distance):
-        """The factors that many positions above each; 1 where there is none."""
+        """The factors `distance` positions above each position, and 1 above the slate."""
         return tf.concat([tf.ones_like(factors[..., :distance]), factors[..., :-distance]], axis=-1)
 
-    # The gradient of `tf.math.cumprod` is NaN where a value is zero, that of products is not. Each
-    # doubling multiplies products of 1, 2, 4 ... positions by those above them.
+    # The gradient of `tf.math.cumprod` is NaN where a value is zero, unlike the gradient of
+    # products. Each doubling multiplies products of 1, 2, 4 ... positions by the products above.
     product, distance = above(values, 1), 1
     while distance < values.shape[-1]:
         product, distance = product * above(product, distance), 2 * distance
@@ -26,7 +26,7 @@ def product_above(values: tf.Tensor) -> tf.Tensor:
 
 
 def first_click(click_if_reached: tf.Tensor) -> tf.Tensor:
-    """Probabilities [..., K + 1] of a first click at each position and of no click, from the
+    """The probabilities of a first click at each position and of no click, [..., K + 1], from the
     probabilities [..., K] of a click at a position that the scan reaches.
     """
     reached = product_above(1 - click_if_reached)
@@ -36,14 +36,14 @@ def first_click(click_if_reached: tf.Tensor) -> tf.Tensor:
 
 
 class CascadeChoice(ChoiceModel, abc.ABC):
-    """P(click i | reached i) = attention_prob * score_scaling * value[i].
+    """Cascade choice with P(click i | reached i) = attention_prob * score_scaling * value[i].
 
-    As in RecSim 0.2.4, the attention is the same at every examined position; it decays only because
-    earlier clicks end the scan. The defaults are those of RecSim 0.2.4's interest evolution.
+    The attention is the same at every examined position, as in RecSim 0.2.4. It decays only because
+    earlier clicks end the scan. The defaults come from the interest evolution of RecSim 0.2.4.
 
     Args:
-      score_scaling: at least 0; score_scaling * value[i] must not exceed 1.
-      attention_prob: in [0, 1].
+      score_scaling: a number of at least 0; score_scaling * value[i] must not exceed 1.
+      attention_prob: a number in [0, 1].
       validate: whether to check for NaN and infinite scores and for probabilities outside [0, 1].
     """
 
@@ -52,7 +52,7 @@ class CascadeChoice(ChoiceModel, abc.ABC):
 
     @abc.abstractmethod
     def values(self, scores: tf.Tensor) -> tf.Tensor:
-        """Non-negative values [..., K] of the documents."""
+        """The values of the documents, [..., K], which are not negative."""
 
     def weights(self, scores: tf.Tensor, mask: tf.Tensor | None = None):
         attention = self._of("attention_prob", scores) * self._of("score_scaling", scores)
@@ -89,8 +89,8 @@ class ProportionalCascade(CascadeChoice):
     """Cascade choice with value[i] = scores[i] - min_normalizer.
 
     Args:
-      score_scaling, attention_prob, validate: as for `CascadeChoice`.
-      min_normalizer: at most the smallest score.
+      score_scaling, attention_prob, validate: see `CascadeChoice`.
+      min_normalizer: a number of at most the smallest score.
     """
 
     min_normalizer: Any = parameter(-1.0)

@@ -10,19 +10,19 @@ from recsim_tf.core import random
 from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.random.paired import Shape
 
-# Its exponential is a float32. Only terms of weight zero have a larger one.
+# The exponential of this number is a float32. Only terms of weight zero have larger exponents.
 _LARGEST_EXPONENT = 80.0
 
 
 class ClicksAndPurchases(NamedTuple):
-    """What a user did with each document of a slate. It has `clicked`, so it is a response too."""
+    """The clicks and purchases of a user on a slate. The field `clicked` makes it a response."""
 
     clicked: tf.Tensor  # float [..., K], 0 or 1
     purchased: tf.Tensor  # float [..., K], 0 or 1, and 1 only where clicked
 
 
 class Continuation(NamedTuple):
-    """Probabilities of examining the next document; each broadcasts against scores [..., K]."""
+    """Probabilities of examining the next document. Each broadcasts against scores [..., K]."""
 
     after_no_click: tf.Tensor
     after_click: tf.Tensor  # without a purchase
@@ -30,17 +30,17 @@ class Continuation(NamedTuple):
 
 
 class CascadeDistribution(ClickDistribution):
-    """Over the clicks on a slate, float [..., K] of 0 and 1; with purchase scores over
-    `ClicksAndPurchases`.
+    """A distribution over the clicks on a slate, float [..., K] of 0 and 1, or with purchase scores
+    over `ClicksAndPurchases`.
 
-    `MultipleClickCascade` explains the model. How far the user examined is summed out: the user
-    stopped at the last click or at any position below it. Batch shape [...] is that of `scores`
-    without their last axis.
+    `MultipleClickCascade` explains the model. The last examined position is summed out. It is the
+    position of the last click or any position below it. The batch shape [...] is the shape of
+    `scores` without their last axis.
 
     Args:
       scores: float [..., K], logits of a click on a document that is examined.
-      continuation: of the examination.
-      mask: bool [..., K], False at empty positions; None if there are none.
+      continuation: the probabilities of going on with the examination.
+      mask: bool [..., K], False at empty positions; None if no position is empty.
       purchase_scores: float [..., K], logits of a purchase after a click; None if nothing can be
         purchased.
     """
@@ -61,7 +61,7 @@ class CascadeDistribution(ClickDistribution):
 
     @property
     def clicks(self) -> "CascadeDistribution":
-        """The distribution of the clicks alone: purchases are summed out."""
+        """The distribution of the clicks, in which purchases are summed out."""
         if self._purchase_scores is None:
             return self
         after, purchase = self._continuation, tf.sigmoid(self._purchase_scores)
@@ -70,15 +70,15 @@ class CascadeDistribution(ClickDistribution):
             self._scores, after._replace(after_click=after_click), self._mask
         )
 
-    def _event(self, clicked: Any, other: Any):
-        return clicked if self._purchase_scores is None else ClicksAndPurchases(clicked, other)
+    def _event(self, clicked: Any, purchased: Any):
+        return clicked if self._purchase_scores is None else ClicksAndPurchases(clicked, purchased)
 
     def conditional(self, value: Nest):
         positions = tf.range(self.slate_size)
         begins = positions <= positions[:, tf.newaxis]
 
         def repeated(leaf):
-            """[..., 1, K] of [..., K]; what broadcasts against all users does so still."""
+            """Reshapes [..., K] to [..., 1, K], and keeps a number."""
             leaf = tf.convert_to_tensor(leaf, dtype_hint=self._scores.dtype)
             return leaf[..., tf.newaxis, :] if leaf.shape.rank else leaf
 
@@ -117,8 +117,8 @@ class CascadeDistribution(ClickDistribution):
         went_on = product_above(tf.where(may_stop, go_on, 1))
         stopped = tf.where(may_stop, went_on * (1 - go_on), 0)
         log_happened = tf.cumsum(self._log_prob_at(clicked, purchased), axis=-1)
-        # Logarithms where numbers may be too small, but plain probabilities where they may be zero:
-        # so the gradient is right for probabilities of 0 and 1 too.
+        # Small numbers enter as logarithms, but probabilities that may be zero as they are, so that
+        # the gradient is right for probabilities of 0 and 1 too.
         scale = tf.reduce_max(
             tf.where(stopped > 0, log_happened, -float("inf")), axis=-1, keepdims=True
         )
@@ -132,7 +132,7 @@ class CascadeDistribution(ClickDistribution):
         return tf.where(possible, log_prob, -float("inf"))
 
     def _log_prob_at(self, clicked: tf.Tensor, purchased: tf.Tensor):
-        """Of what happened at each position, given that it is examined."""
+        """The log-probability of the click and purchase at each position that is examined."""
         happened = tf.where(clicked, self._scores, -self._scores)
         log_prob = tf.where(self._mask, tf.math.log_sigmoid(happened), 0)
         if self._purchase_scores is None:
@@ -141,7 +141,7 @@ class CascadeDistribution(ClickDistribution):
         return log_prob + tf.where(clicked, tf.math.log_sigmoid(happened), 0)
 
     def _go_on(self, clicked: tf.Tensor, purchased: tf.Tensor):
-        """Probabilities of examining the position below, given what happened at each."""
+        """The probability of examining the next position, given the clicks and purchases."""
         after = self._continuation
         after_click = tf.where(purchased, after.after_purchase, after.after_click)
         go_on = tf.where(self._mask, tf.where(clicked, after_click, after.after_no_click), 1)
@@ -158,7 +158,9 @@ class CascadeDistribution(ClickDistribution):
         return ClicksAndPurchases(clicked, clicked * tf.sigmoid(self._purchase_scores))
 
     def _draw(self, shape: Shape, seed: Seed):
-        """What the user would do at each position, and would do next; then how far they came."""
+        """Draws clicks, purchases and continuations at all positions, and drops the clicks and
+        purchases below the last examined position.
+        """
         dtype = self._scores.dtype
         u = random.uniform(tf.concat([shape, [3, self.slate_size]], axis=0), seed, dtype)
         would_click, would_purchase, would_go_on = tf.unstack(u, axis=-2)

@@ -1,4 +1,4 @@
-"""Click models: which documents of a slate a user clicks on, any number of them."""
+"""Click models, in which a user may click on any number of documents of a slate."""
 
 import abc
 import dataclasses
@@ -14,15 +14,16 @@ from recsim_tf.core.distributions.custom import ShapedDistribution
 
 
 class ClickDistribution(ShapedDistribution):
-    """Over the clicks on a slate, float [..., K] of 0 and 1; its mean are the click rates.
+    """A distribution over the clicks on a slate, float [..., K] of 0 and 1. The mean is the click
+    rates.
 
-    Batch shape [...] is that of the scores [..., K] without their last axis. An empty position is
-    never clicked.
+    The batch shape [...] is the shape of the scores [..., K] without their last axis. An empty
+    position is never clicked.
 
     Args:
       scores: float [..., K], logits of a click on a document that is examined.
-      mask: bool [..., K], False at empty positions; None if there are none.
-      parameters, name: as of `tfd.Distribution`.
+      mask: bool [..., K], False at empty positions; None if no position is empty.
+      parameters, name: the arguments of `tfd.Distribution`.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class ClickDistribution(ShapedDistribution):
     ):
         scores = as_scores("scores", scores)
         mask = tf.ones(scores.shape[-1:], tf.bool) if mask is None else as_mask(mask, scores)
-        # Whatever stands at an empty position must not reach a gradient.
+        # Scores of empty positions must not reach a gradient.
         self._scores = tf.where(mask, scores, 0)
         self._mask = mask
         dtype = self._event(scores.dtype, scores.dtype)
@@ -42,28 +43,28 @@ class ClickDistribution(ShapedDistribution):
 
     @property
     def slate_size(self) -> int:
-        """K."""
+        """The slate size K."""
         return self._scores.shape[-1]
 
     @property
     def clicks(self) -> "ClickDistribution":
-        """The distribution of the clicks alone, where more is drawn."""
+        """The distribution of the clicks, also where an event has more parts."""
         return self
 
     @abc.abstractmethod
     def conditional(self, value: Nest) -> tf.Tensor:
-        """Log-probabilities of what happened at each position, given what happened above it.
+        """The log-probability of the event at each position, given the events above it.
 
         Args:
-          value: an event, as for `log_prob`.
+          value: an event, as `log_prob` takes.
 
         Returns:
           float [..., K]. They sum up to `log_prob(value)`.
         """
 
-    def _event(self, clicked: Any, other: Any) -> Nest:
-        """An event, or its dtype or shape, from that of its parts."""
-        del other
+    def _event(self, clicked: Any, purchased: Any) -> Nest:
+        """An event from its parts. It also makes the dtype or shape of an event from its parts."""
+        del purchased
         return clicked
 
     def _event_shape(self):
@@ -72,13 +73,13 @@ class ClickDistribution(ShapedDistribution):
 
 
 class ClickModel(Model, abc.ABC):
-    """On which documents of a slate a user clicks, by the scores of the documents.
+    """A model of the clicks of a user on the documents of a slate, by the scores of the documents.
 
         click_model = UserBrowsing(examination)
         click_model(scores, mask).log_prob(clicked)
 
     A document that is examined is clicked with probability sigmoid(score), its attraction. Models
-    differ in which documents are examined. Which ones were is in no log, and is summed out exactly.
+    differ in the documents that are examined. Examination is in no log, and is summed out exactly.
     All parameters are probabilities.
 
     Args:
@@ -101,13 +102,13 @@ class ClickModel(Model, abc.ABC):
 
         Args:
           scores: float [..., K], logits of a click on a document that is examined.
-          mask: bool [..., K], False at empty positions, which are never clicked; None if there are
-            none.
+          mask: bool [..., K], False at empty positions, which are never clicked; None if no
+            position is empty.
           satisfaction: float [..., K], logits of being satisfied after a click, for a model with
             `uses_satisfaction`; else None.
 
         Raises:
-          ValueError: for satisfaction that is missing or not used, and for parameters of another
+          ValueError: if satisfaction is missing or not used, or if the parameters are for another
             number of positions.
         """
         self.check_satisfaction("satisfaction", satisfaction)
@@ -118,10 +119,10 @@ class ClickModel(Model, abc.ABC):
     def distribution(
         self, scores: tf.Tensor, mask: tf.Tensor | None, satisfaction: tf.Tensor | None
     ) -> ClickDistribution:
-        """The distribution of the clicks; the arguments are those of `__call__`, checked."""
+        """The distribution of the clicks, from the checked arguments of `__call__`."""
 
     def check_slate(self, slate_size: int) -> None:
-        """Raises a ValueError if the parameters are those of another number of positions."""
+        """Raises a ValueError if the parameters are for another number of positions."""
 
     def check_satisfaction(self, name: str, satisfaction: Any) -> None:
         """Raises a ValueError if scores of satisfaction are missing, or not used."""
@@ -130,33 +131,35 @@ class ClickModel(Model, abc.ABC):
             raise ValueError(f"{name} must be {allowed} for the click model {type(self).__name__}")
 
     def _of(self, name: str, scores: tf.Tensor, num_inner: int = 0) -> tf.Tensor:
-        """A parameter, shaped to broadcast against the scores with so many further axes."""
+        """A parameter, shaped to broadcast against the scores with `num_inner` more axes."""
         return self.per_user(name, scores.shape.rank + num_inner, scores.dtype)
 
     def _checked(
-        self, scores: tf.Tensor, mask: tf.Tensor | None, other: tf.Tensor | None, name: str
+        self, scores: tf.Tensor, mask: tf.Tensor | None, inner: tf.Tensor | None, name: str
     ) -> tuple[tf.Tensor, tf.Tensor | None, tf.Tensor | None]:
-        """Scores, mask, and other scores of this name, or None, as tensors."""
+        """Scores, mask and inner scores as checked tensors. Inner scores, such as satisfaction, may
+        be None. `name` is their name for errors.
+        """
         scores = as_scores("scores", scores)
         mask = None if mask is None else as_mask(mask, scores)
         self.check_slate(scores.shape[-1])
-        if other is not None:
-            other = as_scores(name, other)
-            if other.shape[-1] != scores.shape[-1]:
+        if inner is not None:
+            inner = as_scores(name, inner)
+            if inner.shape[-1] != scores.shape[-1]:
                 raise ValueError(
-                    f"{name} must have the shape of scores, {scores.shape}, got {other.shape}"
+                    f"{name} must have the shape of scores, {scores.shape}, got {inner.shape}"
                 )
         if self.validate:
             conditions = [
                 (at_documents(tf.math.is_finite(values), mask), f"{table} must be finite")
-                for table, values in (("scores", scores), (name, other))
+                for table, values in (("scores", scores), (name, inner))
                 if values is not None
             ]
             for parameter, value in self.parameters().items():
                 probs = tf.convert_to_tensor(value)
                 conditions.append(((probs >= 0) & (probs <= 1), f"{parameter} must be in [0, 1]"))
             scores = validation.checked(scores, conditions)
-        if other is not None and mask is not None:
-            # Whatever stands at an empty position must not reach a gradient.
-            other = tf.where(mask, other, 0)
-        return scores, mask, other
+        if inner is not None and mask is not None:
+            # Scores of empty positions must not reach a gradient.
+            inner = tf.where(mask, inner, 0)
+        return scores, mask, inner

@@ -1,4 +1,4 @@
-"""Multinomial choice: every document of the slate competes with the others and with "no click"."""
+"""Multinomial choice, in which the documents of the slate and "no click" compete."""
 
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ from recsim_tf.core.base.ranges import known_numbers, shown
 
 @gin.configurable
 class MultinomialLogit(ChoiceModel):
-    """P(i) proportional to exp(scores[i]), P(no click) to exp(no_click_mass).
+    """Choice with P(i) proportional to exp(scores[i]), and P(no click) to exp(no_click_mass).
 
     Args:
       no_click_mass: a logit (RecSim's name). The default -inf (RecSim 0.2.4) makes a click certain.
@@ -50,14 +50,14 @@ class MultinomialLogit(ChoiceModel):
 
 @gin.configurable
 class MultinomialProportional(ChoiceModel):
-    """P(i) proportional to scores[i] - min_normalizer, P(no click) to no_click_mass -
-    min_normalizer.
+    """Choice with P(i) proportional to scores[i] - min_normalizer, and P(no click) to no_click_mass
+    - min_normalizer.
 
-    The shift applies to the no-click mass as well (as in RecSim): with min_normalizer -1, a
-    no_click_mass of 1 has weight 2. The defaults are those of RecSim 0.2.4's interest evolution.
+    The shift applies to the no-click mass as well, as in RecSim. With min_normalizer -1, a
+    no_click_mass of 1 has weight 2. The defaults come from the interest evolution of RecSim 0.2.4.
 
     Args:
-      min_normalizer: at most the smallest score.
+      min_normalizer: a number of at most the smallest score.
       no_click_mass: the score of "no click", at least min_normalizer.
       validate: whether to check for NaN and infinite scores, negative weights, and that some
         outcome is possible.
@@ -86,7 +86,7 @@ class MultinomialProportional(ChoiceModel):
         )
 
     def conditions(self, scores: tf.Tensor, mask: tf.Tensor):
-        # Not those of a subclass, which may not sum to a number.
+        # The weights of a subclass may not sum to a number, so they are not used.
         weights = MultinomialProportional.weights(self, scores, mask)
         return [
             (

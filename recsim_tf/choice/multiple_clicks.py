@@ -1,4 +1,4 @@
-"""Cascade choice with several clicks on a slate, and purchases behind the clicks."""
+"""Cascade models with several clicks on a slate, and with purchases after clicks."""
 
 import abc
 from typing import Any, ClassVar
@@ -14,18 +14,20 @@ from recsim_tf.core.base.parameters import parameter
 
 @gin.configurable
 class MultipleClickCascade(ClickModel):
-    """The user examines the slate from the top, may click on each document that is examined and
-    purchase what is clicked, and each time goes on or stops.
+    """A cascade with several clicks and purchases. The user examines the slate from the top, may
+    click on each document that is examined and purchase a clicked document, and then goes on or
+    stops.
 
-    An examined document is clicked with probability sigmoid(scores[k]), and a clicked one purchased
-    with probability sigmoid(purchase_scores[k]). The next document is examined with the probability
-    for what happened. Empty positions are passed over.
+    An examined document is clicked with probability sigmoid(scores[k]), and a clicked document is
+    purchased with probability sigmoid(purchase_scores[k]). The probability of examining the next
+    document depends on the click and the purchase. Empty positions are skipped.
 
         cascade = MultipleClickCascade(continue_after_no_click=0.9, continue_after_click=0.5)
         cascade(scores, mask).log_prob(clicked)
         cascade(scores, mask, purchase_scores).log_prob(ClicksAndPurchases(clicked, purchased))
 
-    The draw is what logs hold. How far the user examined is in no log, and is summed out exactly.
+    A draw has the fields that logs hold. The last examined position is in no log, and is summed out
+    exactly.
 
     With continue_after_click 0 this is the cascade of Craswell et al. 2008 ("An experimental
     comparison of click position-bias models"). With the defaults clicks are independent until a
@@ -53,13 +55,13 @@ class MultipleClickCascade(ClickModel):
         mask: tf.Tensor | None = None,
         purchase_scores: tf.Tensor | None = None,
     ) -> CascadeDistribution:
-        """The distribution of clicks, float [..., K]; with purchase scores of
+        """The distribution of clicks, float [..., K], or with purchase scores of
         `ClicksAndPurchases`.
 
         Args:
           scores: float [..., K], logits of a click on a document that is examined.
-          mask: bool [..., K], False at empty positions, which are never clicked; None if there are
-            none.
+          mask: bool [..., K], False at empty positions, which are never clicked; None if no
+            position is empty.
           purchase_scores: float [..., K], logits of a purchase after a click; None if nothing can
             be purchased.
         """
@@ -71,13 +73,13 @@ class MultipleClickCascade(ClickModel):
 
 
 class _Cascade(ClickModel, abc.ABC):
-    """A cascade of clicks alone, whose continuation may differ between documents."""
+    """A cascade of clicks without purchases, whose continuation may differ between documents."""
 
     @abc.abstractmethod
     def continuation(
         self, scores: tf.Tensor, satisfaction: tf.Tensor | None
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Probabilities of examining the next document after no click, and after a click; both
+        """The probabilities of examining the next document after no click, and after a click. Both
         broadcast against the scores [..., K].
         """
 
@@ -91,11 +93,11 @@ class _Cascade(ClickModel, abc.ABC):
 @gin.configurable
 class DependentClicks(_Cascade):
     """The dependent click model of Guo et al. 2009 ("Efficient multiple-click models in web
-    search"): users stop after clicks only, the oftener the lower they are.
+    search"). Users stop only after clicks, with a probability that depends on the position.
 
     Args:
       continue_after_click: [K], or a number for all positions: the probability of going on after a
-        click on each position. The last one means nothing.
+        click on each position. The last element has no meaning.
     """
 
     continue_after_click: Any = parameter(1.0, rank=1, low=0, high=1)
@@ -111,12 +113,12 @@ class DependentClicks(_Cascade):
 
 @gin.configurable
 class ClickChain(_Cascade):
-    """The click chain model of Guo et al. 2009 ("Click chain model in web search"): after a click
+    """The click chain model of Guo et al. 2009 ("Click chain model in web search"). After a click,
     users go on with a probability that depends on the attraction a = sigmoid(score).
 
     Args:
-      tau: [3]. After no click the next document is examined with probability tau[0], after a click
-        with probability (1 - a) tau[1] + a tau[2].
+      tau: [3]. The next document is examined with probability tau[0] after no click, and with
+        probability (1 - a) tau[1] + a tau[2] after a click.
     """
 
     tau: Any = parameter((1.0, 1.0, 1.0), rank=1, low=0, high=1)
@@ -133,13 +135,13 @@ class ClickChain(_Cascade):
 @gin.configurable
 class DynamicBayesian(_Cascade):
     """The dynamic Bayesian network of Chapelle and Zhang 2009 ("A dynamic Bayesian network click
-    model for web search ranking"): a click satisfies with probability sigmoid(satisfaction), which
-    ends the examination; else users go on with probability gamma.
+    model for web search ranking"). A click satisfies the user with probability
+    sigmoid(satisfaction), which ends the examination. Otherwise users go on with probability gamma.
 
-    Satisfaction is in no log. It is summed out, as a purchase that nobody sees.
+    Satisfaction is in no log, and is summed out.
 
     Args:
-      gamma: the default is the simplified network (SDBN).
+      gamma: the probability of going on. The default is the simplified network (SDBN).
     """
 
     uses_satisfaction: ClassVar[bool] = True

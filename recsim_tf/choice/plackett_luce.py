@@ -1,4 +1,4 @@
-"""Several choices from one slate, one after the other and without repetition."""
+"""Several choices from one slate, in sequence and without repetition."""
 
 import dataclasses
 from typing import Any
@@ -16,19 +16,19 @@ from recsim_tf.core.base.ranges import known_numbers
 
 @gin.configurable
 class PlackettLuce(Model):
-    """The user chooses `num_choices` times from the slate, each time by a multinomial logit among
-    what is left: RecSim NG's iterated multinomial logit. It is a ranking, of which the first places
-    are seen (Plackett 1975).
+    """A model of `num_choices` choices from the slate, each by a multinomial logit among the
+    documents that are left. It is RecSim NG's iterated multinomial logit, and the first places of a
+    ranking (Plackett 1975).
 
         ratings = PlackettLuce(num_choices=3)
         ratings(scores, mask).log_prob([[4, 0, 2]])
 
     A draw is int32 [..., num_choices]: positions in [0, K) in the order of the choices, and -1
-    where no document is left. With a `no_click_mass` "none" is an outcome as the documents are: it
-    may be drawn once, as K, and the user then has one document less.
+    where no document is left. With a `no_click_mass`, "none" is an outcome like a document. It may
+    be drawn once, as K, and takes one of the choices.
 
     Args:
-      num_choices: at least 1.
+      num_choices: an integer of at least 1.
       no_click_mass: the logit of "none". With the default -inf it is no outcome.
       validate: whether to check for NaN and infinite scores, as `ChoiceModel` does.
 
@@ -51,8 +51,8 @@ class PlackettLuce(Model):
 
         Args:
           scores: float [..., K], how much the user likes each document of the slate.
-          mask: bool [..., K], False at empty positions, which are never chosen; None if there are
-            none.
+          mask: bool [..., K], False at empty positions, which are never chosen; None if no position
+            is empty.
         """
         scores = as_scores("scores", scores)
         slate_size = scores.shape[-1]
@@ -65,8 +65,8 @@ class PlackettLuce(Model):
         if self.validate:
             is_finite = at_documents(tf.math.is_finite(scores), mask)
             scores = validation.checked(scores, [(is_finite, "scores must be finite")])
-        known = known_numbers("no_click_mass", self.no_click_mass)
-        if known is not None and np.isneginf(known).all():
+        masses = known_numbers("no_click_mass", self.no_click_mass)
+        if masses is not None and np.isneginf(masses).all():
             return distributions.PlackettLuce(scores, self.num_choices, mask)
         mass = self.per_user("no_click_mass", scores.shape.rank, scores.dtype)
         is_possible = tf.ones_like(scores, tf.bool) if mask is None else mask

@@ -1,5 +1,5 @@
-"""The `recsim-tf` command: one sub-command each to train, evaluate, look at sessions, simulate,
-compare, fit, validate, judge policies from logs, and sweep.
+"""The `recsim-tf` command, with sub-commands to train, evaluate, show sessions, simulate, compare,
+fit, validate, judge policies from logs, and sweep.
 """
 
 import argparse
@@ -24,8 +24,8 @@ _FITTING = ("fit", "validate", "ope")
 
 
 def _folder(options: argparse.Namespace) -> Any:
-    """The folder of a run. It is loaded with the configuration of the options, or, for commands
-    that take a run that is there, with its own below that.
+    """The folder of a run. It loads the configuration of the options. Commands that take an
+    existing run also load the configuration of the run, which the options override.
     """
     from recsim_tf.experiment import config
     from recsim_tf.experiment.runs.folder import RunDirectory
@@ -105,7 +105,7 @@ def _sweep(options: argparse.Namespace) -> int:
         shard=sweep_folder.Shard.parse(options.shard),
         dry_run=options.dry_run,
     )
-    return int(result is not None and any(found.status == trial.FAILED for found in result.trials))
+    return int(result is not None and any(each.status == trial.FAILED for each in result.trials))
 
 
 def _import(command: str) -> None:
@@ -118,7 +118,7 @@ def _import(command: str) -> None:
         with without_messages():
             import tensorflow as tf
 
-            # Looks for GPUs, with messages. To make a tensor would settle the devices, which a
+            # This looks for GPUs, which prints messages. A tensor would fix the devices, which a
             # training may still change.
             tf.config.list_physical_devices()
             if command in _FITTING:
@@ -135,7 +135,7 @@ def _import(command: str) -> None:
 
 
 def _gin_files(options: argparse.Namespace) -> list[Path]:
-    """The gin files of the options. To miss one takes no import of TensorFlow."""
+    """The gin files of the options. A missing file is noticed before TensorFlow is imported."""
     if options.command == "sweep":
         return [find_config(options.sweep_file, "sweep_file")]
     return [find_config(name) for name in getattr(options, "gin_file", ())]
@@ -143,8 +143,8 @@ def _gin_files(options: argparse.Namespace) -> list[Path]:
 
 @contextlib.contextmanager
 def _current_folder_on_path() -> Iterator[None]:
-    """Inside, modules that a gin file imports are searched in the current folder first, as
-    `python -m` does.
+    """A context in which modules that a gin file imports are searched in the current folder first,
+    as `python -m` does.
     """
     path = list(sys.path)
     if not sys.flags.safe_path:
@@ -156,10 +156,10 @@ def _current_folder_on_path() -> Iterator[None]:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs a command in this process. What it prints has no control characters, see `plain_output`.
+    """Runs a command in this process. Its output has no control characters, see `plain_output`.
 
     Args:
-      arguments: without the name of the program.
+      arguments: the command line without the name of the program.
 
     Returns:
       The exit status: 0; 1 for a sweep with failed trials; 2 after an error, which is one line on
@@ -168,7 +168,7 @@ def run(arguments: Sequence[str]) -> int:
     with plain_output():
         try:
             options = parse(arguments)
-        except SystemExit as end:  # After --help, or an error.
+        except SystemExit as end:  # The command line asks for help, or has an error.
             return int(end.code or 0)
         return _run(options)
 
@@ -188,7 +188,7 @@ def _run(options: argparse.Namespace) -> int:
 
     def imported_and_run() -> int | None:
         files = _gin_files(options)
-        # Where an import is interrupted, a library may abort the process.
+        # A library may abort the process if its import is interrupted.
         with noting_signals() as stop:
             _import(options.command)
         if stop.signal is not None:
@@ -203,10 +203,10 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def main() -> None:
-    """Entry point of the command."""
+    """The entry point of the command."""
     quiet()
     status = run(sys.argv[1:])
-    # Nothing is left to stop but Python, which loses Ctrl-C while it ends, and would look for
+    # Python loses Ctrl-C while it ends, so the default handler is restored. It would also look for
     # garbage among TensorFlow's many objects for a second or two.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.freeze()

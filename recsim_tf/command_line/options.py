@@ -18,21 +18,21 @@ COMMANDS = {
     "compare": "compare the policies of finished runs",
     "fit": "fit user models to a log, or go on with a fit",
     "validate": "say how far to trust the fit of a run",
-    "ope": "judge what policies would earn, from a log of another one",
+    "ope": "judge the rewards of policies from a log of another policy",
     "sweep": "train variants with seeds, or go on with that",
 }
-# Commands that take a run that is there, with its configuration.
+# Commands that take an existing run with its configuration.
 OF_RUNS = ("evaluate", "sessions", "validate")
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says an error in one line."""
+    """A parser that prints an error as one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{ERROR_PREFIX}{message}\n")
 
 
-# Each option in one line.
+# Each option has one line.
 _HELP = functools.partial(argparse.HelpFormatter, max_help_position=30, width=110)
 
 
@@ -40,24 +40,24 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The options of a command line without the name of the program, and its `command`.
 
     Raises:
-      SystemExit: after --help and --version; after an error, which is said in one line; after the
-        help that a line without a command gets.
+      SystemExit: after --help and --version; after an error, which is printed as one line; after
+        the help, which a command line without a command prints.
     """
     main = _parser()
     if not arguments:
         main.print_help(sys.stderr)
         main.exit(2)
     first = arguments[0]
-    known = [*COMMANDS, "--help", "--version"]
-    if first not in ("-h", *known):
-        main.error(f"argument COMMAND: {first!r} is not a command; {instead(first, known)}")
+    commands = [*COMMANDS, "--help", "--version"]
+    if first not in ("-h", *commands):
+        main.error(f"argument COMMAND: {first!r} is not a command; {instead(first, commands)}")
     options, unknown = main.parse_known_args(arguments)
     if unknown:
         name = unknown[0].partition("=")[0]
         if options.command == "compare" and not name.startswith("-"):
             main.error(f"argument RUN: {name} must stand beside the other runs")
-        known = ["--help", *(f"--{o}" for o in vars(options) if o not in ("command", "runs"))]
-        main.error(f"{options.command} has no option {name}; {instead(name, known)}")
+        names = ["--help", *(f"--{o}" for o in vars(options) if o not in ("command", "runs"))]
+        main.error(f"{options.command} has no option {name}; {instead(name, names)}")
     return options
 
 
@@ -70,7 +70,7 @@ def _parser() -> _Parser:
     main.add_argument("--version", action="version", version=f"recsim-tf {__version__}")
     commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in COMMANDS.items():
-        # No abbreviations: an option that is added later must not change what one means.
+        # Abbreviations are not allowed, since a later option could change their meaning.
         command = commands.add_parser(
             name,
             help=text,
@@ -84,7 +84,7 @@ def _parser() -> _Parser:
             where = "a fitted model" if name == "ope" else "the run's config.gin"
             text = f"a module of yours that {where} may import; may be repeated"
             _add(command, "--trust", "MODULE", text, action="append", default=[])
-        _add_own(command, name)
+        _add_special(command, name)
     return main
 
 
@@ -93,7 +93,7 @@ def _add(parser: Any, option: str, metavar: str, text: str, **more: Any) -> None
 
 
 def _add_configuration(command: _Parser, name: str) -> None:
-    """Adds the folder and the gin files of a command that has them."""
+    """Adds the options for the folder and the gin files of a run."""
     _add(command, "--root_dir", "DIR", "folder of the run", required=True)
     if name != "sweep":
         text = "a path or the name of a packaged config; may be repeated"
@@ -102,8 +102,8 @@ def _add_configuration(command: _Parser, name: str) -> None:
     _add(command, "--gin_bindings", "BINDING", text, action="append", default=[])
 
 
-def _add_own(command: _Parser, name: str) -> None:
-    """Adds the options that no other command has."""
+def _add_special(command: _Parser, name: str) -> None:
+    """Adds the options that only this command has."""
     if name == "evaluate":
         text = "evaluate at every new checkpoint, while another process trains"
         command.add_argument("--watch", action="store_true", help=text)
@@ -114,7 +114,7 @@ def _add_own(command: _Parser, name: str) -> None:
         users = command.add_mutually_exclusive_group()
         _add(users, "--num_users", "N", "show the first N users of the evaluation, or 3", type=int)
         _add(users, "--user", "I", "show one user of the evaluation, counted from 0", type=int)
-        _add(command, "--seed", "SEED", "other users than those of the evaluation", type=int)
+        _add(command, "--seed", "SEED", "simulate other users than the evaluation", type=int)
         text = "turns of a session to print (default: %(default)s)"
         _add(command, "--max_turns", "N", text, type=int, default=10)
         text = "a new folder for the page and the table, not in the run's"
@@ -133,7 +133,7 @@ def _add_own(command: _Parser, name: str) -> None:
         text = "run trials as processes of this machine (the default), or by Ray Tune on a cluster"
         engines = ("local", "ray")
         command.add_argument("--engine", choices=engines, default="local", help=text)
-        text = "the Ray cluster; by default RAY_ADDRESS, or that of this machine"
+        text = "the Ray cluster; by default RAY_ADDRESS, or a cluster of this machine"
         _add(command, "--ray_address", "HOST:PORT", text)
         text = "run every N-th trial from I on (default: %(default)s, all)"
         _add(command, "--shard", "I/N", text, default="0/1")

@@ -10,14 +10,14 @@ Nest = Any  # any structure of tensors
 
 
 def fields_of(nest: Nest) -> dict[str, Any]:
-    """The fields of a NamedTuple by name; of anything else none."""
+    """The fields of a NamedTuple by name. Other values have no fields."""
     is_named: bool = isinstance(nest, tuple) and hasattr(nest, "_fields")
     return nest._asdict() if is_named else {}
 
 
 def as_json(value: Any) -> Any:
-    """Mappings, named tuples, sequences, arrays and numbers as JSON takes them, None for numbers
-    that are not finite.
+    """Mappings, named tuples, sequences, arrays and numbers as values that JSON takes. Numbers that
+    are not finite become None.
     """
     value = fields_of(value) or value
     if isinstance(value, Mapping):
@@ -37,8 +37,8 @@ def batch_size(nest: Nest) -> int:
 
 
 def num_rows(nest: Nest) -> int | tf.Tensor:
-    """The length of the leading axis of a nest of [B, ...]; a scalar tensor where it is not
-    static, as in a saved policy.
+    """The length of the leading axis of a nest of [B, ...]. It is a scalar tensor where the length
+    is not static, as in a saved policy.
     """
     first = tf.nest.flatten(nest)[0]
     return tf.shape(first)[0] if first.shape[0] is None else first.shape[0]
@@ -60,7 +60,7 @@ def take(nest: Nest, positions: tf.Tensor) -> Nest:
 
     Args:
       nest: nest of [B, N, ...].
-      positions: int32 [B, K], in [0, N); a position outside takes an arbitrary row, or is an error
+      positions: int32 [B, K], in [0, N). A position outside takes an arbitrary row, or is an error
         in graph mode.
 
     Returns:
@@ -72,7 +72,7 @@ def take(nest: Nest, positions: tf.Tensor) -> Nest:
     num_users, length = leaves[0].shape[:2]
     if num_users is None or num_users * length > positions.dtype.max:
         return tf.nest.map_structure(lambda leaf: tf.gather(leaf, positions, batch_dims=1), nest)
-    # The rows of one long table. XLA compiles the gather by users to slower code.
+    # This takes rows of one long table, since XLA compiles a gather by users to slower code.
     rows = positions + tf.range(num_users, dtype=positions.dtype)[:, tf.newaxis] * length
     return tf.nest.map_structure(
         lambda leaf: tf.gather(tf.reshape(leaf, [-1, *leaf.shape[2:]]), rows), nest
@@ -80,7 +80,7 @@ def take(nest: Nest, positions: tf.Tensor) -> Nest:
 
 
 def lookup(table: tf.Tensor, ids: tf.Tensor, rank: int) -> tf.Tensor:
-    """Entries of a table that all users share, or of a table of each user.
+    """Entries of a table that all users share, or of one table for each user.
 
     Args:
       table: [D, ...] with `rank` axes, or [B, D, ...].
@@ -88,7 +88,7 @@ def lookup(table: tf.Tensor, ids: tf.Tensor, rank: int) -> tf.Tensor:
       rank: number of axes of the table itself.
 
     Returns:
-      [B, ..., ...]: the axes of the ids, then those of an entry.
+      [B, ..., ...]: the axes of the ids, then the axes of an entry.
     """
     return tf.gather(table, ids, batch_dims=table.shape.rank - rank)
 
@@ -108,7 +108,7 @@ def arrays_like(nest: Nest, length: int) -> Nest:
 
 
 def write(arrays: Nest, step: int | tf.Tensor, nest: Nest) -> Nest:
-    """The arrays with a nest written at a step."""
+    """The arrays after a nest is written at a step."""
     return tf.nest.map_structure(lambda array, leaf: array.write(step, leaf), arrays, nest)
 
 
@@ -118,12 +118,12 @@ def stack(arrays: Nest) -> Nest:
 
 
 def at_step(nest: Nest, step: int | tf.Tensor) -> Nest:
-    """Element `step` of the leading (time) axis."""
+    """The element at `step` of the leading axis, which is time."""
     return tf.nest.map_structure(lambda leaf: tf.gather(leaf, step), nest)
 
 
 def merge_outer(nest: Nest) -> Nest:
-    """A nest of [B, T, ...] as [B * T, ...], users first."""
+    """Reshapes a nest of [B, T, ...] to [B * T, ...], users first."""
 
     def merge(leaf: tf.Tensor):
         shape = [-1 if None in leaf.shape[:2] else leaf.shape[0] * leaf.shape[1], *leaf.shape[2:]]

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 import gin
 import tensorflow as tf
@@ -37,8 +37,23 @@ from recsim_tf.core.step.session_source import SessionSource
 
 @gin.configurable(module="recsim_tf")
 def click_reward(response: Nest) -> tf.Tensor:
-    """[B]: number of clicks, RecSim's `total_clicks_reward`."""
+    """The number of clicks, [B], which is RecSim's `total_clicks_reward`."""
     return tf.reduce_sum(response.clicked, axis=-1)
+
+
+class SimulatorOptions(TypedDict, total=False):
+    """The arguments of `Simulator` beside the models, which factories of environments hand on."""
+
+    slate_size: int
+    num_candidates: int
+    reward_fn: Callable[..., tf.Tensor]
+    resample_documents: bool
+    max_steps: int | None
+    allow_duplicates: bool
+    validate: bool
+    num_users: int | None
+    query_spec: Nest
+    users_per_world: int | None
 
 
 @gin.configurable
@@ -56,27 +71,27 @@ class Simulator(Model, SessionSource):
       slate_size: K, the positions of a slate. A slate may be shorter, padded with -1.
       num_candidates: N, the documents that the agent chooses from at each step.
       reward_fn: maps a response (nest of [B, ...]) to the reward [B]; by default the number of
-        clicks. A function of two arguments also gets the state in which the users responded, a
-        nest of [B, ...].
+        clicks. A function of two arguments also gets the user state before the response, a nest of
+        [B, ...].
       resample_documents: whether each step brings new candidates. If not, a row keeps its
-        candidates and their hidden attributes for ever, also when another user takes the row (as
-        in RecSim).
+        candidates and their hidden attributes for ever, also when another user takes the row, as in
+        RecSim.
       max_steps: the time limit of a session in steps, or None. A session that ends by it is
         truncated, not terminated.
-      allow_duplicates: whether a slate may show a candidate twice (RecSim's rule). It matters only
-        where slates are checked.
+      allow_duplicates: whether a slate may show a candidate twice, as RecSim allows. It matters
+        only where slates are checked.
       validate: whether to check the values of slates.
       num_users: B if a parameter of the models is a tensor [B], so that the simulator is for B
         users only; None for any number.
-      users_per_world: U, where the documents are shared: how many users meet, and change, the same
-        corpus; None if all users are one world.
-      query_spec: what the system can say or ask beside a slate: a nest of specs of the query to one
-        user, as `recsim_tf.core.step.turns.query_spec` makes them. With one, an action is a `Turn`
-        of slate and query; () means that the system only shows slates.
+      users_per_world: U, the number of users who share a corpus, where documents are shared; None
+        if all users are one world.
+      query_spec: a nest of specs of the query to one user beside a slate, such as
+        `recsim_tf.core.step.turns.query_spec` makes. An action is then a `Turn` of slate and query;
+        () means that the system only shows slates.
 
     Raises:
       ValueError: if slate_size, num_candidates, max_steps or users_per_world is out of range, if
-        there are worlds though users share no corpus, or if query_spec holds something else than
+        there are worlds though users share no corpus, or if query_spec holds values that are no
         specs.
     """
 
@@ -109,11 +124,11 @@ class Simulator(Model, SessionSource):
         turns.check_query_spec(self.query_spec)
         self.users.check_documents(self.documents, self.slate_size)
 
-    # Who is simulated.
+    # Users and their corpora.
 
     @property
     def corpora(self) -> OwnCorpora:
-        """The corpora: one for each user, or for each world of users."""
+        """The corpora of the documents, one for each user or for each world of users."""
         return SharedCorpora(self.users_per_world) if self.documents.shared else OwnCorpora()
 
     @property
@@ -131,22 +146,22 @@ class Simulator(Model, SessionSource):
         population.check_num_users(self, num_users)
 
     def by_session(self, reader: str) -> Self:
-        """The same simulator for sessions that are read one by one: where users share a corpus,
-        each is a world of their own.
+        """The same simulator for sessions that are read one by one. Where users share a corpus,
+        each user becomes a world.
 
         Args:
-          reader: of the sessions, named in errors.
+          reader: the name of the reader of the sessions, for errors.
 
         Raises:
-          ValueError: if what users meet depends on the state of a corpus that they share, which one
-            session does not tell.
+          ValueError: if documents depend on the state of a corpus that users share, because a
+            single session does not determine that state.
         """
         if not self.documents.shared:
             return self
         population.check_one_by_one(reader, self.documents)
         return self.replaced(users_per_world=1)
 
-    # Sessions begin.
+    # The start of sessions.
 
     def reset(self, num_users: int, seed: Seed) -> SimulatorState:
         """Starts a session for each of `num_users` new users.
@@ -169,7 +184,7 @@ class Simulator(Model, SessionSource):
         return steps.replace(self, state, who, seed)
 
     def begin(self, num_users: int, answers: stages.Stages) -> InitialDraws:
-        """The draws that start sessions, answered by `answers`."""
+        """The draws that start sessions, as `answers` gives them."""
         return stages.begin(self, num_users, answers)
 
     def initial_state(self, draws: InitialDraws | SimulatorState) -> SimulatorState:
@@ -179,31 +194,31 @@ class Simulator(Model, SessionSource):
         return steps.initial_state(self, draws)
 
     def observe(self, state: SimulatorState) -> Observation:
-        """What an agent may see of a state."""
+        """The observation of a state, which agents see."""
         return steps.observe(self, state)
 
     def observation_spec(self) -> Observation:
-        """Named, bounded specs of what an agent sees of one user, without the axis of users.
+        """Named, bounded specs of the observation of one user, without the axis of users.
 
-        Shapes and dtypes are those of `observe`, which is traced and not run. The ranges are those
-        that the models declare.
+        The shapes and dtypes come from `observe`, which is traced and not run. The ranges come from
+        the declarations of the models.
         """
         num_users = self.fewest_users
         trace = tf.function(lambda: self.observe(self.reset(num_users, seed=0)), autograph=False)
         return steps.observation_spec(self, trace.get_concrete_function().structured_outputs)
 
-    # Sessions go on.
+    # The steps of sessions.
 
     def step(
         self, state: SimulatorState, action: Nest, seed: Seed
     ) -> tuple[SimulatorState, Transition]:
         """Shows each user a slate, or a turn; users whose session has ended stay as they are.
 
-        The order is RecSim's: response of the user as they are, user update, corpus update,
-        departure judged on the updated user, new candidates.
+        The order is RecSim's: response of the user in the present state, user update, corpus
+        update, departure by the updated state, new candidates.
 
         Args:
-          state: of B users.
+          state: the state of B users.
           action: a slate, int32 or int64 [B, k], k <= slate_size, positions among the candidates;
             -1 is an empty position. With a `query_spec` it is a `Turn` of slate and query.
           seed: an integer or int32 [2].
@@ -223,20 +238,22 @@ class Simulator(Model, SessionSource):
         answers: stages.Stages,
         auto_reset: bool = False,
     ) -> tuple[SimulatorState, Transition, Nest]:
-        """A step whose stages `answers` answers; see `stages.advance`. It checks the action."""
+        """Checks the action and takes a step, in which `answers` gives the draws of the stages; see
+        `stages.advance`.
+        """
         return steps.advance(self, state, action, answers, auto_reset)
 
     def reward(self, response: Nest, user: Nest) -> tf.Tensor:
-        """[B]: the reward of a response, a nest of [B, ...], of users in a state, a nest of [B,
-        ...].
-        """
+        """The reward, [B], of a response in a user state, both nests of [B, ...]."""
         return (
             self.reward_fn(response, user) if self._reward_reads_user else self.reward_fn(response)
         )
 
     @functools.cached_property
     def _reward_reads_user(self) -> bool:
-        """Whether the reward is one of response and state: two arguments without a default."""
+        """Whether the reward is a function of response and user state, which means that two of its
+        arguments have no default.
+        """
         parameters = inspect.signature(self.reward_fn).parameters.values()
         needed = [
             each
@@ -271,9 +288,9 @@ class Simulator(Model, SessionSource):
           auto_reset: False gives one session a row: a user who has left is frozen and inactive.
             With True a new user comes in the same step. The candidates of that step are then the
             new user's, and the row of the policy state begins anew.
-          policy_state: the policy state at the start of a session, a nest of [B, ...]; None for
-            that of the policy. With `state` it is the present one.
-          state: where the users stand, of `reset`, `step` or `replay`, for B users; None for new
+          policy_state: the policy state at the start of a session, a nest of [B, ...]; None for the
+            initial state of the policy. With `state` it is the present policy state.
+          state: the state of B users at the start, from `reset`, `step` or `replay`; None for new
             users.
 
         Returns:
@@ -310,19 +327,20 @@ class Simulator(Model, SessionSource):
         """Simulates users and folds each transition into a carry, so that memory does not grow with
         time.
 
-        With the same seed it has the same users and draws as `rollout`. Without `auto_reset` it
+        Users and draws are the same as in `rollout` with the same seed. Without `auto_reset` it
         stops when all users have left.
 
         Args:
           function: (carry, transition [B, ...]) -> carry, of the same structure, shapes and dtypes.
-          initial: the first carry, or a function that makes it of the state at the start.
-          policy, num_users, num_steps, seed, auto_reset, policy_state, state: as for `rollout`.
+          initial: the first carry, or a function that makes it from the state at the start.
+          policy, num_users, num_steps, seed, auto_reset, policy_state, state: the arguments of
+            `rollout`.
 
         Returns:
           The last carry.
 
         Raises:
-          ValueError: as `rollout`.
+          ValueError: for the same reasons as `rollout`.
         """
         self._check_call(policy, num_users, num_steps)
         functions = [policy, function, *([initial] if callable(initial) else [])]
@@ -344,7 +362,7 @@ class Simulator(Model, SessionSource):
         check_policy(policy)
         validation.check_count(num_steps=num_steps)
 
-    # Recorded sessions again.
+    # Recorded sessions.
 
     def replay(self, trajectory: Trajectory) -> SimulatorState:
         """Recomputes the states of a trajectory from its draws.
@@ -355,11 +373,11 @@ class Simulator(Model, SessionSource):
         return resimulation.replay(self, trajectory)
 
     def shown(self, state: SimulatorState, transition: Transition) -> Slate:
-        """What users met at a recorded step.
+        """The slate that users met at a recorded step.
 
         Args:
-          state: of the users before the step.
-          transition: [B, ...].
+          state: the state of the users before the step.
+          transition: the recorded step, [B, ...].
         """
         return steps.shown(self, state, transition)
 
@@ -380,10 +398,10 @@ class Simulator(Model, SessionSource):
             [B, ...]. Response, reward and discount are computed again, so they are differentiable.
             log_probs holds [B] by stage, and [W] for the stages of corpora.
           carry: the first carry.
-          score: whether `log_probs` are wanted.
+          score: whether to compute `log_probs`.
           drawn: stages that are drawn anew, and not scored, such as innovations that were not
             logged.
-          seed: of what is drawn, an integer or int32 [2].
+          seed: the seed of these draws, an integer or int32 [2].
 
         Returns:
           The last carry.
@@ -406,15 +424,15 @@ class Simulator(Model, SessionSource):
         function: Callable[..., Nest],
         carry: Nest,
     ) -> Nest:
-        """Simulates sessions again under the turns of a trajectory: some stages are drawn anew,
+        """Simulates sessions again under the turns of a trajectory. Some stages are drawn anew, and
         the others keep their draws.
 
-        A user who leaves stays as they are. A user who stays longer than in the trajectory meets
-        the turns of the trajectory's later steps.
+        The state of a user who leaves does not change any more. A user who stays longer than in the
+        trajectory meets the turns of its later steps.
 
         Args:
-          trajectory: of single sessions, [T, B, ...].
-          stages: the fields of `StepDraws` that are drawn, as "response".
+          trajectory: a trajectory of single sessions, [T, B, ...].
+          stages: the fields of `StepDraws` that are drawn, such as "response".
           seed: an integer or int32 [2].
           function: (carry, step, state, transition) -> carry. State and transition are [B, ...].
           carry: the first carry.
@@ -430,12 +448,11 @@ class Simulator(Model, SessionSource):
     def log_prob(self, trajectory: Trajectory) -> LogProb:
         """Scores a single-session trajectory under the models, differentiably in their parameters.
 
-        Only draws are scored. Slates and queries are given, and so is the state with which a
-        rollout began; a departure by a rule is not scored. A step counts only where the user was
-        active.
+        Only draws are scored. Slates, queries and the state with which a rollout began are given,
+        and a departure by a rule is not scored. A step counts only where the user was active.
 
         Args:
-          trajectory: of a rollout with `auto_reset=False`, [T, B, ...].
+          trajectory: a trajectory of a rollout with `auto_reset=False`, [T, B, ...].
 
         Returns:
           The parts, each [B].
@@ -448,21 +465,21 @@ class Simulator(Model, SessionSource):
     def log_prob_by_field(self, trajectory: Trajectory) -> dict[str, tf.Tensor]:
         """The parts of `log_prob` by stage and field.
 
-        The draws of a stage may be a joint distribution, such as a choice and a rating. Then each
-        field has a score of its own: "response.choice" and "response.rating". A stage whose draw
-        has no fields is one score, "response". Scores of what starts a session begin with
-        "initial.", as "initial.user.segment". Those of steps are sums over the steps in which the
-        user was active. All are differentiable in the parameters of the models.
+        A stage may draw from a joint distribution, such as a choice and a rating. Then each field
+        has a score: "response.choice" and "response.rating". A stage whose draw has no fields has
+        one score, "response". The names of scores of initial draws begin with "initial.", such as
+        "initial.user.segment". The scores of steps are sums over the steps in which the user was
+        active. All scores are differentiable in the parameters of the models.
 
         Args:
-          trajectory: of a rollout with `auto_reset=False`, [T, B, ...].
+          trajectory: a trajectory of a rollout with `auto_reset=False`, [T, B, ...].
 
         Returns:
           The scores by name, each [B]. Their sum is `log_prob(trajectory).total`.
 
         Raises:
           ValueError: for an auto-reset trajectory, whose rows hold several sessions, or for a field
-            whose distribution has other batch axes than the users.
+            whose distribution has batch axes that are not the axis of users.
         """
         return self._scored("log_prob_by_field", scoring.log_prob_by_field, trajectory)
 
@@ -480,6 +497,6 @@ class Simulator(Model, SessionSource):
         return Kept()
 
     def with_parameters(self, values: Mapping[str, Any]) -> Self:
-        other = super().with_parameters(values)
-        other._kept = self._kept
-        return other
+        simulator = super().with_parameters(values)
+        simulator._kept = self._kept
+        return simulator

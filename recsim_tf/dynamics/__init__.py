@@ -1,6 +1,4 @@
-"""Parts of a state that are drawn, change and are scored: tables, linear dynamics, Markov chains,
-recurrent cells, histories; and users who are put together from them.
-"""
+"""Components: parts of the state of users, which are drawn, change and are scored."""
 
 from recsim_tf.dynamics.component import Component, Keep, Restart, Where
 from recsim_tf.dynamics.component_users import ComponentUsers
@@ -9,9 +7,7 @@ from recsim_tf.dynamics.components import (
     History,
     LinearGaussian,
     MarkovChain,
-    Recurrent,
     Static,
-    clustered_logits,
 )
 from recsim_tf.dynamics.paths import Paths, paths, paths_log_prob
 
@@ -24,11 +20,9 @@ __all__ = [
     "LinearGaussian",
     "MarkovChain",
     "Paths",
-    "Recurrent",
     "Restart",
     "Static",
     "Where",
-    "clustered_logits",
     "paths",
     "paths_log_prob",
 ]

@@ -1,4 +1,4 @@
-"""The base of components, one part of a state each, and branches between two of them."""
+"""The base of components, which are parts of a state, and branches between two components."""
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -11,8 +11,8 @@ from recsim_tf.core.models.models import Dynamics
 
 
 class Component(Dynamics):
-    """One part of a state: four stages of a `UserModel`, with a *control* in place of slate and
-    response. A control drives the part in a step, such as the document that was clicked.
+    """A part of a state, with four stages of a `UserModel` that take a *control* in place of slate
+    and response. A control drives the part in a step, such as the document that was clicked.
 
     All tensors have the rows, such as users, as leading axis, [B, ...]. A control is () where there
     is none. By default a component has no draws and does not change.
@@ -25,8 +25,8 @@ class Component(Dynamics):
                 return state + 1
 
     Args:
-      dtype: in which it computes, tf.float32 or tf.float64; inside another component, or in
-        `ComponentUsers`, that of the outer model.
+      dtype: the dtype of computations, tf.float32 or tf.float64. Inside another component, or in
+        `ComponentUsers`, it is the dtype of the outer model.
     """
 
     def __post_init__(self) -> None:
@@ -35,13 +35,13 @@ class Component(Dynamics):
 
     def initial_draws(self, num_rows: int) -> tfd.Distribution | None:
         """The distribution, of batch shape [num_rows], of the draws that make rows differ at the
-        start; None where they start alike.
+        start, or None where all rows start alike.
         """
         return None
 
     def initial_state(self, draws: Nest, num_rows: int) -> Nest:
-        """Maps initial draws (() where there are none) to the state, a nest of [num_rows, ...]; by
-        default the draws themselves.
+        """Maps initial draws (() where there are none) to the state, a nest of [num_rows, ...]. By
+        default it is the draws.
         """
         return draws
 
@@ -58,8 +58,8 @@ class Component(Dynamics):
     def check_control(
         self, control: Nest, dtype: tf.DType, num_rows: int | tf.Tensor, *shape: int | None
     ) -> None:
-        """Requires a control to be a tensor [num_rows, *shape] of this dtype; None stands for an
-        axis of any length. Raises `ValueError`.
+        """Raises `ValueError` unless a control is a tensor [num_rows, *shape] of this dtype. None
+        stands for an axis of any length.
         """
         expected = tf.TensorShape([None if tf.is_tensor(num_rows) else num_rows, *shape])
         got = type(control).__name__
@@ -74,7 +74,7 @@ class Component(Dynamics):
 
 
 def share_dtype(model: Dynamics) -> None:
-    """Gives the components in the fields of a model its dtype."""
+    """Gives the dtype of a model to the components in its fields."""
     for name, component in components_of(model).items():
         if component.dtype != model.dtype:
             setattr(model, name, component.replaced(dtype=model.dtype))
@@ -86,14 +86,14 @@ def components_of(model: Dynamics) -> dict[str, Component]:
 
 
 class Keep(Component):
-    """A branch of `Where` in which the state stays as it is."""
+    """A branch of `Where` in which the state does not change."""
 
 
 class Restart(Component):
-    """A branch of `Where` in which the state starts anew: it is drawn as at the start.
+    """A branch of `Where` in which the state is drawn anew, as at the start.
 
     Args:
-      component: how it starts.
+      component: the component whose initial draws and initial state are used.
     """
 
     component: Component
@@ -115,14 +115,14 @@ class Restart(Component):
 
 
 class Where(Component):
-    """Changes as one component in the rows where a condition holds, else as another; both have a
-    state of the same structure.
+    """A component that changes as `then` in the rows where a condition holds, and as `otherwise` in
+    other rows. Both have a state of the same structure.
 
     The control is a pair: the condition, bool [B], and the control of both components. The
-    innovation of a row is drawn and scored for the branch that it takes alone. The state starts as
-    that of `then`, or as that of `otherwise` where `then` is `Keep()`. Each branch has parameters
-    of its own: below, "then.component.initial_logits" is how a mood starts, and "otherwise.logits"
-    how it changes.
+    innovation of a row is drawn and scored only for the branch that it takes. The initial state
+    comes from `then`, or from `otherwise` where `then` is `Keep()`. The parameters of the branches
+    are separate: below, "then.component.initial_logits" is about the start of a mood, and
+    "otherwise.logits" about its changes.
 
         Where(Keep(), History(3, (2,)))  # records where the condition does not hold
         Where(Restart(mood), mood)  # starts anew where it holds
@@ -139,7 +139,7 @@ class Where(Component):
         validation.check_type("then", self.then, Component)
         validation.check_type("otherwise", self.otherwise, Component)
         if isinstance(self.then, Keep) and isinstance(self.otherwise, Keep):
-            raise ValueError("otherwise must be another component than Keep() where then is Keep()")
+            raise ValueError("otherwise must not be Keep() where then is Keep()")
 
     @property
     def _first(self) -> Component:
@@ -167,8 +167,8 @@ class Where(Component):
         for name in ("then", "otherwise"):
             branch = self._value(name).update(state, control, part(innovation, name))
             if _described(branch) != _described(state):
-                expected, found = _described(state), _described(branch)
-                raise ValueError(f"{name} must have the state {expected} as before, got {found}")
+                expected, got = _described(state), _described(branch)
+                raise ValueError(f"{name} must have the state {expected} as before, got {got}")
             updated.append(branch)
         return nests.where(condition, *updated)
 

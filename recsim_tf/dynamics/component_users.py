@@ -1,4 +1,4 @@
-"""Users who are put together from components."""
+"""Users who are composed of components."""
 
 import inspect
 from collections.abc import Mapping
@@ -13,11 +13,12 @@ from recsim_tf.dynamics.component import Component, components_of, share_dtype
 
 
 class ComponentUsers(UserModel):
-    """Users whose state has a part for each component, independent given what drives them.
+    """Users whose state has a part for each component. The parts are independent given the controls
+    that drive them.
 
     Components are fields. The state is a NamedTuple with the state of each component by the name of
-    its field, and so are the initial draws and innovations, of the components that draw. The
-    subclass says what drives the components, how users respond and what agents see:
+    its field. Initial draws and innovations are NamedTuples of the components that draw. The
+    subclass has the methods `controls`, `response` and `observe`:
 
         class Moody(dynamics.ComponentUsers):
             taste: dynamics.Component = dynamics.LinearGaussian(2, initial_scale=1.0, gain=0.2)
@@ -30,11 +31,11 @@ class ComponentUsers(UserModel):
     A parameter of a component has a name with a dot, "taste.gain".
 
     Args:
-      dtype: of the users and of all components, tf.float32 or tf.float64.
+      dtype: the dtype of the users and of all components, tf.float32 or tf.float64.
 
     Raises:
-      ValueError: if no field holds a component; when initial draws are asked for, if no component
-        draws any.
+      ValueError: if no field holds a component; in `initial_draws`, if no component draws at the
+        start.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -59,8 +60,8 @@ class ComponentUsers(UserModel):
         return components_of(self)
 
     def controls(self, state: Nest, slate: Slate, response: Nest) -> Mapping[str, Nest]:
-        """What drives the components, by name, nests of [B, ...]; a component that is left out has
-        the control (). By default all are.
+        """The controls that drive the components, nests of [B, ...] by name. A component that is
+        left out has the control (). By default all are left out.
         """
         return {}
 
@@ -103,6 +104,6 @@ class ComponentUsers(UserModel):
     def _controls(self, state: Nest, slate: Slate, response: Nest) -> Mapping[str, Nest]:
         controls = self.controls(state, slate, response)
         if not isinstance(controls, Mapping) or not set(controls) <= set(self.components):
-            known = ", ".join(self.components)
-            raise ValueError(f"controls must be a dict of {known}, got {shown(controls)}")
+            names = ", ".join(self.components)
+            raise ValueError(f"controls must be a dict of {names}, got {shown(controls)}")
         return controls

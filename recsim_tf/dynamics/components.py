@@ -1,10 +1,9 @@
-"""Components: draws that are kept, rows of tables, histories, Markov chains, recurrent cells and
-linear dynamics.
+"""Components: constant draws, rows of tables, histories, Markov chains and linear dynamics.
 
 The constructors raise `ValueError` for an argument with a wrong shape or out of range.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,11 +24,11 @@ class Static(Component):
 
         Static(lambda num_rows: tfd.Normal(tf.zeros([num_rows]), 1.0))
 
-    The prior has no parameters to fit. For that, derive a class from `Component` whose
-    `initial_draws` reads its parameters.
+    The prior has no parameters to fit. A class derived from `Component` may have some, which its
+    `initial_draws` reads.
 
     Args:
-      prior: from a number of rows B to the distribution, of batch shape [B], of the state.
+      prior: a function from a number of rows B to the state's distribution, of batch shape [B].
     """
 
     prior: Callable[[int], tfd.Distribution]
@@ -42,15 +41,15 @@ class Static(Component):
 
 
 class FromTable(Component):
-    """A row of a table, which is picked at the start and kept. State: [B, F].
+    """A row of a table, which is picked at the start and kept. The state is [B, F].
 
     The draw is the position of the row, int32 [B], so a fit to a log without it sums over all rows
     exactly. `FromTable(np.eye(n))` is one of n classes, one-hot.
 
     Args:
       table: [n, F].
-      logits: [n], of the probability of each row, such as `clustered_logits`; a number for equally
-        likely rows. -inf for never.
+      logits: [n], the logits of the rows; a number for equally likely rows, and -inf for a row that
+        is never picked.
     """
 
     table: Any = parameter(rank=2)
@@ -74,34 +73,14 @@ class FromTable(Component):
         return nests.lookup(self.per_user("table", 3), draws, 2)
 
 
-def clustered_logits(clusters: Sequence[int], cluster_logits: Any = 0.0) -> np.ndarray:
-    """Logits of rows, [n], from those of their clusters: a cluster is picked, then one of its rows,
-    each equally likely.
-
-    Args:
-      clusters: ints [n], the cluster in [0, C) of each row; each has a row.
-      cluster_logits: [C], or a number for equally likely clusters.
-
-    Raises:
-      ValueError: if a cluster has no row, or there is another number of logits.
-    """
-    sizes = np.bincount(clusters)
-    if (sizes == 0).any() or np.shape(cluster_logits) not in ((), sizes.shape):
-        raise ValueError(
-            f"clusters must be of each of the {np.size(cluster_logits)} cluster_logits, got"
-            f" {list(sizes)} rows of each"
-        )
-    return (cluster_logits - np.log(sizes))[np.asarray(clusters)]
-
-
 class History(Component):
-    """The last k controls. State: [B, k, ...], the newest last; zeros where fewer came.
+    """The last k controls. The state is [B, k, ...], the newest last, with zeros before the start.
 
     The control is float [B, ...]. `Where(Keep(), History(...))` records only some of the steps.
 
     Args:
       length: k.
-      shape: of the control of one row.
+      shape: the shape of the control of one row.
     """
 
     length: int
@@ -120,16 +99,15 @@ class History(Component):
 
 
 class MarkovChain(Component):
-    """One of n states, which changes at random; controls may choose between tables of transitions.
-    State: one-hot [B, n].
+    """A Markov chain of n states, one-hot [B, n]. Controls may choose between transition tables.
 
-    The control is int32 [B], in [0, A), where there are several tables. A state that is relaxed to
-    weights [B, n] has the next state's distribution for these weights.
+    The control is int32 [B], in [0, A), where there are several tables. A relaxed state, which is
+    weights [B, n], has the distribution of the next state for these weights.
 
     Args:
-      logits: [n, n], row i of the transitions from state i; or [A, n, n], a table for each control.
-        -inf for a transition that never happens.
-      initial_logits: [n], of the first state; a number for equally likely states.
+      logits: [n, n], with the transitions from state i in row i; or [A, n, n], a table for each
+        control. -inf stands for a transition that never happens.
+      initial_logits: [n], the logits of the first state; a number for equally likely states.
     """
 
     logits: Any = parameter(rank=3, low=-np.inf)
@@ -144,14 +122,8 @@ class MarkovChain(Component):
 
     @property
     def num_states(self) -> int:
-        """n."""
+        """The number of states, n."""
         return validation.table_length("logits", self.logits)
-
-    @property
-    def num_controls(self) -> int:
-        """A."""
-        shape = validation.table_shape("logits", self.logits)
-        return shape[-3] if shape.rank > 2 else 1
 
     def initial_draws(self, num_rows: int):
         logits = self.per_user("initial_logits", 2)
@@ -165,14 +137,14 @@ class MarkovChain(Component):
         table = self.per_user("logits", 4)
         if table.shape.rank == 2:
             table = table[tf.newaxis]
-        if self.num_controls > 1:
+        if table.shape[-3] > 1:
             self.check_control(control, tf.int32, nests.num_rows(state))
             table = nests.lookup(table, control, 3)
         else:
             table = table[..., 0, :, :]
         possible = state > 0
         weights = tf.where(possible, tf.math.log(tf.where(possible, state, 1)), -np.inf)
-        # [B, n, n], from each state, the last axis, to each.
+        # [B, n, n]: the last axis is the present state, and the axis before it the next state.
         from_each = tf.linalg.matrix_transpose(tf.nn.log_softmax(table)) + weights[:, tf.newaxis]
         return tfd.Categorical(logits=logsumexp(from_each))
 
@@ -180,62 +152,9 @@ class MarkovChain(Component):
         return tf.one_hot(innovation, self.num_states, dtype=self.dtype)
 
 
-class Recurrent(Component):
-    """A gated recurrent unit (Cho et al. 2014, arXiv 1406.1078), with the weights of Keras's
-    `GRUCell`, which are fitted, given priors and saved like other parameters. State: [B, H], zeros
-    at the start. The control is float [B, I].
-
-        cell = tf.keras.layers.GRUCell(4)
-        cell.build([None, 3])
-        Recurrent(*cell.get_weights())
-
-    Args:
-      kernel: [I, 3 H], of the inputs to update gate, reset gate and candidate state.
-      recurrent_kernel: [H, 3 H], of the state.
-      bias: [2, 3 H], of inputs and of state.
-    """
-
-    kernel: Any = parameter(rank=2)
-    recurrent_kernel: Any = parameter(rank=2)
-    bias: Any = parameter(rank=2)
-
-    def check(self):
-        name, table = "recurrent_kernel", self.recurrent_kernel
-        columns = {"3 * size": 3 * self.size}
-        validation.check_table(name, table, size=self.size, **columns)
-        validation.check_table("kernel", self.kernel, inputs=None, **columns)
-        validation.check_table("bias", self.bias, rows=2, **columns)
-
-    @property
-    def size(self) -> int:
-        """H."""
-        return validation.table_length("recurrent_kernel", self.recurrent_kernel) // 3
-
-    def initial_state(self, draws: Nest, num_rows: int):
-        return tf.zeros([num_rows, self.size], self.dtype)
-
-    def update(self, state: Nest, control: Nest, innovation: Nest):
-        num_inputs = validation.table_shape("kernel", self.kernel)[-2]
-        self.check_control(control, self.dtype, nests.num_rows(state), num_inputs)
-        bias = self.per_user("bias", 3)
-        inputs = _times(control, self.per_user("kernel", 3)) + bias[..., 0, :]
-        states = _times(state, self.per_user("recurrent_kernel", 3)) + bias[..., 1, :]
-        update, reset, candidate = tf.split(inputs, 3, axis=-1)
-        state_update, state_reset, state_candidate = tf.split(states, 3, axis=-1)
-        kept = tf.sigmoid(update + state_update)
-        candidate = tf.tanh(candidate + tf.sigmoid(reset + state_reset) * state_candidate)
-        return kept * state + (1 - kept) * candidate
-
-
-def _times(vectors: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Vectors [B, I] times a kernel [I, O] or [B, I, O]."""
-    if kernel.shape.rank == 2:
-        return tf.matmul(vectors, kernel)
-    return tf.linalg.matvec(kernel, vectors, transpose_a=True)
-
-
 class LinearGaussian(Component):
-    """next state = transition state + gain control + noise. State: [B, F].
+    """A linear Gaussian state, whose next state is transition state + gain control + noise. The
+    state is [B, F].
 
     The control is float [B, G], where there is a `gain`. `transition`, `noise` and
     `initial_scale` are a number, [F] for a diagonal matrix, or a matrix [F, F]; `gain` is
@@ -246,15 +165,15 @@ class LinearGaussian(Component):
 
     Args:
       size: F.
-      transition: what is left of the state.
-      gain: what the control adds; None for no control.
-      noise: of a step; None for none.
-      initial_loc: [F] or a number, mean of the first state.
-      initial_scale: its scale, in the same form as `noise`; None where the first state is
-        `initial_loc` itself.
-      centred: what is drawn. True draws the next state, for states that were observed. False draws
-        the noise alone, for states that are hidden: gradients, variational inference and NUTS then
-        go through the draws.
+      transition: the factor of the state.
+      gain: the factor of the control; None for no control.
+      noise: the scale of the noise of a step; None for no noise.
+      initial_loc: [F] or a number, the mean of the first state.
+      initial_scale: the scale of the first state, in the form of `noise`; None where the first
+        state is `initial_loc`.
+      centred: whether the draw is the next state, for states that were observed. Otherwise it is
+        the noise, for hidden states: gradients, variational inference and NUTS then go through the
+        draws.
     """
 
     size: int
@@ -299,7 +218,7 @@ class LinearGaussian(Component):
         return tf.broadcast_to(self.per_user("initial_loc", 2), [num_rows, self.size])
 
     def _mean(self, state: tf.Tensor, control: tf.Tensor) -> tf.Tensor:
-        """[B, F]: the mean of the next state."""
+        """The mean of the next state, [B, F]."""
         mean = self._times("transition", state)
         if self.gain is None:
             return mean
@@ -309,24 +228,24 @@ class LinearGaussian(Component):
         return mean + self._times("gain", control)
 
     def _normal(self, loc: tf.Tensor, name: str) -> tfd.Distribution:
-        """The distribution of [B, F] with this mean, and the scale of a parameter."""
+        """The normal distribution of [B, F] with this mean and the scale in a parameter."""
         scale = self._matrix(name)
         if scale.shape[-2] == 1:
             return tfd.Independent(tfd.Normal(loc, tf.broadcast_to(scale[..., 0, :], loc.shape)), 1)
         return tfd.MultivariateNormalTriL(loc, scale)
 
     def _times(self, name: str, vectors: tf.Tensor) -> tf.Tensor:
-        """[B, F]: the matrix of a parameter times vectors [B, G]."""
+        """The matrix in a parameter times vectors [B, G], as [B, F]."""
         matrix = self._matrix(name)
-        if matrix.shape[-2] != self.size:  # A number or a diagonal.
+        if matrix.shape[-2] != self.size:  # The parameter is a number or a diagonal.
             return matrix[..., 0, :] * vectors
         if matrix.shape.rank == 2:
             return tf.matmul(vectors, matrix, transpose_b=True)
         return tf.linalg.matvec(matrix, vectors)
 
     def _matrix(self, name: str) -> tf.Tensor:
-        """A matrix of [F, G], or [1, F] or [1, 1] for a diagonal; with [B] in front where it
-        differs between users.
+        """The matrix in a parameter, [F, G], or [1, F] or [1, 1] for a diagonal, with [B] in front
+        where it differs between users.
         """
         value = self.per_user(name, 3)
         return value if value.shape.rank > 1 else value[tf.newaxis]
@@ -334,7 +253,7 @@ class LinearGaussian(Component):
 
 def _check_matrix(name: str, value: Any, size: int, is_scale: bool) -> None:
     shape = validation.table_shape(name, value)
-    # Of each user, a number and a diagonal have the axes of a matrix too.
+    # With an axis of users, a number and a diagonal have the axes of a matrix too.
     axes = shape[1:] if shape.rank == 3 else shape
     last = axes[-1] if name == "gain" and axes.rank else size
     if axes not in [[], [size], [1, 1], [1, size], [size, last]]:

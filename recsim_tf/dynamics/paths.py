@@ -1,4 +1,4 @@
-"""Components alone, without users and documents."""
+"""Simulation and scores of a component without users and documents."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from recsim_tf.dynamics.component import Component
 
 
 class Paths(NamedTuple):
-    """B paths of a component over T steps."""
+    """Paths of a component over T steps in B rows."""
 
     initial: Nest  # nest of [B, ...], the initial draws; () where there are none
     innovations: Nest  # nest of [T, B, ...]; () where there are none
@@ -27,10 +27,10 @@ def paths(
     """Simulates rows of a component, differentiably in its parameters.
 
     Args:
-      component: to simulate.
+      component: the component to simulate.
       num_rows: B, a Python int.
       num_steps: T, a Python int.
-      controls: nest of [T, B, ...], of each step; () where the component needs none.
+      controls: nest of [T, B, ...], the controls of all steps; () where the component needs none.
       seed: an integer or int32 [2].
 
     Raises:
@@ -41,14 +41,14 @@ def paths(
     initial_seed, first_seed, loop_seed = random.split_seed(seed, 3)
     initial = _draw(component.initial_draws(num_rows), initial_seed)
     first = component.initial_state(initial, num_rows)
-    # Only its structure is of use, so that a graph loses it again.
+    # Only the structure of this draw is used, so a graph drops its operations.
     innovation = _draw(component.innovation(first, nests.at_step(controls, 0)), first_seed)
 
     def step(carried: Nest, number: tf.Tensor):
         state, _, seed = carried
-        seed, own_seed = random.split_seed(seed, 2)
+        seed, step_seed = random.split_seed(seed, 2)
         control = nests.at_step(controls, number)
-        innovation = _draw(component.innovation(state, control), own_seed)
+        innovation = _draw(component.innovation(state, control), step_seed)
         return component.update(state, control, innovation), innovation, seed
 
     states, innovations, _ = tf.scan(step, tf.range(num_steps), (first, innovation, loop_seed))
@@ -62,10 +62,10 @@ def paths_log_prob(component: Component, paths: Paths, controls: Nest = ()) -> t
     """The log-probability of the draws of paths, [B], differentiable in the component's parameters.
 
     Args:
-      component: under which they are scored.
-      paths: with initial draws and innovations; states are computed again. Observed states are the
-        innovations of a component with `centred=True`.
-      controls: nest of [T, B, ...], as for `paths`.
+      component: the component that scores the draws.
+      paths: paths with initial draws and innovations; states are computed again. Observed states
+        are the innovations of a component with `centred=True`.
+      controls: nest of [T, B, ...], the controls of `paths`.
 
     Raises:
       ValueError: if controls have other leading axes than the innovations, or the component has no
@@ -73,7 +73,7 @@ def paths_log_prob(component: Component, paths: Paths, controls: Nest = ()) -> t
     """
     leaves = tf.nest.flatten(paths.innovations)
     if not leaves:
-        raise ValueError("paths must have innovations, which are scored, got none")
+        raise ValueError("paths must have innovations, which are scored, got no innovations")
     num_steps, num_rows = leaves[0].shape[:2]
     _check_controls(controls, num_rows, num_steps)
     first = component.initial_state(paths.initial, num_rows)

@@ -1,1 +1,1 @@
-"""The environments, a module or a folder each."""
+"""The environments. Each is a module or a folder."""

@@ -1,7 +1,7 @@
-"""The ecosystem: providers live by the clicks of users who share them."""
+"""The ecosystem, in which users share providers who depend on their clicks."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import gin
 import numpy as np
@@ -16,7 +16,7 @@ from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.distributions import gaussian_mixture
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
 
 class Draw(NamedTuple):
@@ -31,23 +31,23 @@ class Document(NamedTuple):
 
     cluster_id: tf.Tensor  # int32 [...], in [0, P): the provider
     features: tf.Tensor  # [..., F]
-    # [...]: clicks of the provider so far less the mean of all providers; users do not meet it
+    # [...]: clicks of the provider so far less the mean of all providers; users do not see it
     lead: tf.Tensor
 
 
 class Attention(NamedTuple):
-    """State of the providers of a world."""
+    """The state of the providers of a world."""
 
-    discounted: tf.Tensor  # [W, P]: clicks, of which each step forgets a part
+    discounted: tf.Tensor  # [W, P]: clicks, discounted in each step
     clicks: tf.Tensor  # [W, P]: all clicks so far
     present: tf.Tensor  # [W, P]: 1 for a provider who has not left, else 0
 
 
 class Response(NamedTuple):
-    """Response to a slate."""
+    """The response to a slate."""
 
     clicked: tf.Tensor  # [B, K], 1 at the chosen position
-    utility: tf.Tensor  # [B], what the choice was worth to the user; 0 where nothing was chosen
+    utility: tf.Tensor  # [B], the utility of the choice to the user; 0 without a choice
     cluster_id: tf.Tensor  # int32 [B, K]: the providers shown
 
 
@@ -60,22 +60,23 @@ def provider_layout(
 ) -> np.ndarray:
     """Mean features of P = num_clusters * providers_per_cluster providers, float32 [P, F].
 
-    They are those that RecSim NG 0.1.2's `init_random_provider_clusters` draws after
+    They are the draws of RecSim NG 0.1.2's `init_random_provider_clusters` after
     `numpy.random.seed(seed)`.
 
     Args:
-      seed: of NumPy's legacy generator.
-      num_clusters: of providers.
-      providers_per_cluster: around each centre, with variance 1/2 of each feature.
+      seed: the seed of NumPy's legacy generator.
+      num_clusters: the number of clusters of providers.
+      providers_per_cluster: the number of providers around each centre. Each of their features has
+        variance 1/2.
       num_features: F.
-      dispersion: variance of each feature of the centres.
+      dispersion: the variance of each feature of the centres.
     """
     validation.check_count(
         num_clusters=num_clusters,
         providers_per_cluster=providers_per_cluster,
         num_features=num_features,
     )
-    # One stream: the centres first, then the providers of each.
+    # One stream draws the centres first, and then the providers of each centre.
     generator = np.random.RandomState(seed)
     centres = dispersion**0.5 * generator.randn(num_clusters, 1, num_features)
     around = 0.5**0.5 * generator.randn(num_clusters, providers_per_cluster, num_features)
@@ -89,22 +90,24 @@ class Providers(DocumentModel):
     `ViableCorpus`.
 
     All users of a world share them. Every step brings N new documents. A document comes from
-    provider p with a probability in proportion to (1 + c_p)^popularity, c_p being the provider's
+    provider p with a probability in proportion to (1 + c_p)^popularity, where c_p is the provider's
     discounted clicks, and has features N(means[p], stddev). Then c_p becomes `discount` * c_p plus
     the clicks of the users in the world.
 
     With a `leaving_hazard` providers also leave for good, in the spirit of Mladenov et al. 2020,
     "Optimizing Long-term Social Welfare in Recommender Systems" (arXiv 2008.00104), whose providers
     need some engagement to stay viable. In each step a provider with less than `viability`
-    discounted clicks leaves with that probability; 1 makes it a rule. The one with the most stays.
+    discounted clicks leaves with that probability, and always if it is 1. The provider with the
+    most discounted clicks never leaves.
 
     Args:
-      means: [P, F], mean features of the documents of each provider, as of `provider_layout`.
-      popularity: exponent of the attention, RecSim NG's gamma.
+      means: [P, F], mean features of the documents of each provider, such as `provider_layout`
+        gives.
+      popularity: the exponent of the attention, RecSim NG's gamma.
       discount: the part of clicks that a step keeps, in [0, 1).
-      stddev: standard deviation of each feature around its provider's mean.
-      leaving_hazard: None where providers never leave, else in [0, 1].
-      viability: discounted clicks that a provider needs to stay.
+      stddev: the standard deviation of each feature around its provider's mean.
+      leaving_hazard: None where providers never leave, else a probability.
+      viability: the discounted clicks that a provider needs to stay.
     """
 
     means: Any = parameter(rank=2)
@@ -122,12 +125,12 @@ class Providers(DocumentModel):
 
     @property
     def num_providers(self) -> int:
-        """P."""
+        """The number of providers, P."""
         return validation.table_shape("means", self.means)[-2]
 
     @property
     def num_features(self) -> int:
-        """F."""
+        """The number of features, F."""
         return validation.table_length("means", self.means)
 
     def initial_state(self, draws: Nest, num_corpora: int):
@@ -181,7 +184,7 @@ class Providers(DocumentModel):
 class ResponseDraw(NamedTuple):
     """Draws of a response."""
 
-    choice: tf.Tensor  # int32 [B]: the chosen position, K for none
+    choice: tf.Tensor  # int32 [B]: the chosen position, or K for "no click"
     utility: tf.Tensor  # [B]
 
 
@@ -190,18 +193,19 @@ class ClusteredUsers(UserModel[tf.Tensor, Draw, Response]):
     """Users who choose the documents close to them, RecSim NG 0.1.2's
     `ClusteredNormalUserCoreDispersion`.
 
-    The interests u of a user are drawn around some provider: provider p with probability in
-    proportion to 1 / (1 + |means[p]|), and N(means[p], core_stddev / (1 + |means[p]|)), so that
-    users crowd where providers are near the centre. A user chooses by scores 2 - |u - v|. The
-    utility of the choice is that score plus noise. Then u moves by `interest_step_size` * (u - v):
-    in RecSim NG, and here, a positive step goes *away* from what was chosen. Nobody leaves.
+    The interests u of a user are drawn from N(means[p], core_stddev / (1 + |means[p]|)) around a
+    provider p, which is drawn with probability in proportion to 1 / (1 + |means[p]|). So users
+    crowd where providers are near the centre. A user chooses by scores 2 - |u - v|. The utility of
+    the choice is that score plus noise. Then u moves by `interest_step_size` * (u - v). As in
+    RecSim NG, a positive step goes *away* from the chosen document. Users do not leave.
 
     Args:
-      means: [P, F], the mean features of providers, as those of the documents.
-      core_stddev: see above.
-      utility_stddev: standard deviation of the noise of utilities.
-      interest_step_size: see above.
-      choice_model: chooses by the scores; by default a multinomial logit that always chooses.
+      means: [P, F], the mean features of providers, the same as in the documents.
+      core_stddev: the standard deviation of interests around a provider in the centre.
+      utility_stddev: the standard deviation of the noise of utilities.
+      interest_step_size: the factor of the step away from the chosen document.
+      choice_model: the model that chooses by the scores; by default a multinomial logit that always
+        chooses.
     """
 
     means: Any = parameter(rank=2)
@@ -212,7 +216,7 @@ class ClusteredUsers(UserModel[tf.Tensor, Draw, Response]):
 
     @property
     def num_providers(self) -> int:
-        """P."""
+        """The number of providers, P."""
         return validation.table_shape("means", self.means)[-2]
 
     def check_documents(self, documents: Nest, slate_size: int):
@@ -257,7 +261,7 @@ class ClusteredUsers(UserModel[tf.Tensor, Draw, Response]):
 
 
 def utility_reward(response: Response) -> tf.Tensor:
-    """[B]: what the choice was worth to the user."""
+    """The utility of the choice to the user, [B]."""
     return response.utility
 
 
@@ -267,16 +271,16 @@ def ecosystem(
     documents: DocumentModel | None = None,
     means: np.ndarray | None = None,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
-    """The ecosystem, "Ecosystem-v0": users share providers who make documents by the clicks that
-    they get, RecSim NG 0.1.2's ecosystem simulation.
+    """The ecosystem, "Ecosystem-v0": users share providers who make documents in proportion to
+    their clicks. It is RecSim NG 0.1.2's ecosystem simulation.
 
     Observation: `user` [B, F], the interests. `documents` has the `cluster_id` int32 [B, N] (the
     provider), `features` [B, N, F], and `lead` [B, N] (clicks of the provider so far less the mean
     of all providers). `response` to the last slate has `clicked` [B, K], `utility` [B] and
-    `cluster_id` int32 [B, K]. Reward: the utility. Users do not leave: the time limit truncates a
-    session.
+    `cluster_id` int32 [B, K]. Reward: the utility. Users do not leave, so the time limit truncates
+    a session.
 
         simulator = recsim_tf.make("Ecosystem-v0")
         state = simulator.reset(num_users=4000, seed=0)  # two worlds
@@ -286,13 +290,14 @@ def ecosystem(
         `Providers(means)` of the dtype.
       means: [P, F], mean features of the providers of the default models, by default
         `provider_layout(0)`.
-      **simulator: further arguments of `Simulator`; by default those of RecSim NG's demonstration:
+      **simulator: further arguments of `Simulator`; by default as in RecSim NG's demonstration:
         worlds of 2,000 users, slates of 3 of 5 documents for each provider, and 300 steps.
     """
     means = provider_layout(0) if means is None else means
     users = users or ClusteredUsers(means, dtype=dtype)
     documents = documents or Providers(means, dtype=dtype)
-    sizes = {"slate_size": 3, "max_steps": 300}
+    options: SimulatorOptions = {"slate_size": 3, "max_steps": 300, "reward_fn": utility_reward}
     if isinstance(documents, Providers):
-        sizes |= {"num_candidates": 5 * documents.num_providers, "users_per_world": 2000}
-    return Simulator(users, documents, **{**sizes, "reward_fn": utility_reward, **simulator})
+        options |= {"num_candidates": 5 * documents.num_providers, "users_per_world": 2000}
+    options |= simulator
+    return Simulator(users, documents, **options)

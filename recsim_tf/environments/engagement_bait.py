@@ -1,8 +1,8 @@
-"""Engagement bait: videos that are watched long drive away the interests of those who watch."""
+"""Engagement bait, in which videos that are watched long drive away the interests of users."""
 
 import dataclasses
 import functools
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import gin
 import numpy as np
@@ -17,11 +17,11 @@ from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.distributions import Shifted, candidate_ids, uniform_ids
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
 
 class Catalogue(NamedTuple):
-    """What D videos are like."""
+    """The attributes of D videos."""
 
     topic: np.ndarray  # int [D], in [0, F)
     quality: np.ndarray  # [D]
@@ -44,18 +44,18 @@ def catalogue(
     quality_stddev: float = 0.1,
     feature_stddev: float = 0.7,
 ) -> Catalogue:
-    """Videos as in RecSim NG 0.1.2's `CorpusWithTopicAndQuality`, with its constants.
+    """Videos drawn as in RecSim NG 0.1.2's `CorpusWithTopicAndQuality`, with its constants.
 
-    A video's topic is one of F. The mean qualities of the first int(0.7 F) topics are evenly spaced
-    from -1 to 0, those of the others from 0 to 1; with two topics they are -1 and 0. The features
-    are normal around the one-hot vector of the topic.
+    A video has one of F topics. The mean qualities of the first int(0.7 F) topics are evenly spaced
+    from -1 to 0, and of the other topics from 0 to 1. With two topics they are -1 and 0. The
+    features are normal around the one-hot vector of the topic.
 
     Args:
-      seed: of NumPy's `default_rng`.
+      seed: the seed of NumPy's `default_rng`.
       num_videos: D.
       num_features: F, at least 2.
-      quality_stddev: standard deviation of qualities around the mean of the topic.
-      feature_stddev: standard deviation of each feature.
+      quality_stddev: the standard deviation of qualities around the mean of the topic.
+      feature_stddev: the standard deviation of each feature.
 
     Raises:
       ValueError: for a number out of range.
@@ -75,24 +75,24 @@ def catalogue(
 
 @gin.configurable
 class BaitVideos(DocumentModel):
-    """D videos that the users of a world share. Agents see the ids of candidates and nothing else,
-    as the collaborative filter in RecSim NG's demonstration.
+    """D videos that the users of a world share. Agents see only the ids of candidates, as the
+    collaborative filter in RecSim NG's demonstration does.
 
     The candidates of a world are drawn from the catalogue without replacement. By default they are
-    all of it, in its order. The tables may be arrays, tensors or variables, and have gradients
-    through the `response` part of `log_prob`.
+    the whole catalogue, in its order. The tables may be arrays, tensors or variables, and have
+    gradients through the `response` part of `log_prob`.
 
     Args:
       num_videos: D.
       num_features: F, at least 2.
-      quality: [D]; None for those of `catalogue(seed)`.
-      features: [D, F]; None for those of `catalogue(seed)`.
+      quality: [D]; None for the qualities of `catalogue(seed)`.
+      features: [D, F]; None for the features of `catalogue(seed)`.
       length: [D], or a number for all videos.
-      seed: of the catalogue, an integer.
+      seed: the seed of the catalogue, an integer.
 
     Raises:
-      ValueError: if a number is out of range or a shape is wrong; and where candidates are drawn,
-        if there are more of them than videos.
+      ValueError: if a number is out of range or a shape is wrong; when candidates are drawn, if
+        they are more than the videos.
     """
 
     num_videos: int = 100
@@ -140,31 +140,32 @@ class BaitVideos(DocumentModel):
 
 
 class Response(NamedTuple):
-    """Response to a slate, per position."""
+    """The response to a slate, per position."""
 
     clicked: tf.Tensor  # [B, K], 1 at the chosen position
     consumed_time: tf.Tensor  # [B, K], 0 where not chosen
-    video_id: tf.Tensor  # int32 [B, K], of every video shown
+    video_id: tf.Tensor  # int32 [B, K], the ids of all videos shown
 
 
 @gin.configurable
 class BaitedUsers(UserModel[tf.Tensor, Video, Response]):
-    """Users who choose the videos close to them, watch those of low quality longer, and are driven
-    away by them: RecSim NG 0.1.2's partially observable `InterestEvolutionUser`.
+    """Users who choose the videos close to them, watch videos of low quality longer, and are driven
+    away by them. They are RecSim NG 0.1.2's partially observable `InterestEvolutionUser`.
 
     The interests x of a user are drawn from N(0, 1). A user chooses by scores 2 - |x - v|, and
     watches a video of quality q for sigmoid(-q) * length. Then x moves by `interest_step_size` * q
-    * (v - x): towards a good video, and away from a bad one. In each step, with a choice or
-    without, interests are squashed to 4 M (sigmoid(x / M) - 1/2), which keeps them within 2 M and
-    hardly changes small ones. Agents see only what was watched, and for how long. Nobody leaves.
+    * (v - x), which is towards a good video and away from a bad video. In each step, with a choice
+    or without, interests are squashed to 4 M (sigmoid(x / M) - 1/2), which keeps them within 2 M
+    and hardly changes small interests. Agents see only the watched videos and their watch time.
+    Users do not leave.
 
     Args:
-      num_features: F, as of the videos.
-      num_videos: D, as of the videos.
-      interest_step_size: see above.
+      num_features: F, the same as in the videos.
+      num_videos: D, the same as in the videos.
+      interest_step_size: the factor of the step of interests.
       max_affinity: M.
-      choice_model: chooses by the scores; by default a multinomial logit with a no_click_mass of
-        0.
+      choice_model: the model that chooses by the scores; by default a multinomial logit with a
+        no_click_mass of 0.
     """
 
     num_features: int = 2
@@ -206,7 +207,7 @@ class BaitedUsers(UserModel[tf.Tensor, Video, Response]):
         return 4 * largest * (squashed - 0.5)
 
     def observe(self, state: tf.Tensor):
-        """Nothing: [B, 0]."""
+        """An empty observation, [B, 0]."""
         return state[:, :0]
 
     def response_bounds(self):
@@ -214,7 +215,7 @@ class BaitedUsers(UserModel[tf.Tensor, Video, Response]):
 
 
 def consumed_time_reward(response: Response) -> tf.Tensor:
-    """[B]: how long the chosen video was watched, 0 without a choice."""
+    """The watch time of the chosen video, [B], which is 0 without a choice."""
     return tf.reduce_sum(response.consumed_time, axis=-1)
 
 
@@ -223,15 +224,15 @@ def engagement_bait(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
-    """Engagement bait, "EngagementBait-v0": what is watched longest drives users away, and nobody
-    sees where they are; RecSim NG 0.1.2's partially observable interest evolution.
+    """Engagement bait, "EngagementBait-v0": the videos watched longest drive users away, and
+    interests are hidden. It is RecSim NG 0.1.2's partially observable interest evolution.
 
-    Observation: `user` [B, 0], nothing. `documents` int32 [B, N] are the ids of videos. `response`
+    Observation: `user` [B, 0] is empty. `documents` int32 [B, N] are the ids of videos. `response`
     to the last slate has `clicked` and `consumed_time` [B, K], and `video_id` int32 [B, K]. Reward:
-    the time. Users do not leave: the time limit truncates a session. All users of a world have the
-    same candidates, which stay.
+    the watch time. Users do not leave, so the time limit truncates a session. All users of a world
+    have the same candidates, which do not change.
 
         simulator = recsim_tf.make("EngagementBait-v0")
         state = simulator.reset(num_users=1000, seed=0)
@@ -242,7 +243,13 @@ def engagement_bait(
         steps, as in RecSim NG's demonstration. All users are one world.
     """
     users, documents = users or BaitedUsers(dtype=dtype), documents or BaitVideos(dtype=dtype)
-    sizes = {"slate_size": 2, "max_steps": 100, "resample_documents": False}
+    options: SimulatorOptions = {
+        "slate_size": 2,
+        "max_steps": 100,
+        "resample_documents": False,
+        "reward_fn": consumed_time_reward,
+    }
     if isinstance(documents, BaitVideos):
-        sizes |= {"num_candidates": documents.num_videos}
-    return Simulator(users, documents, **{"reward_fn": consumed_time_reward, **sizes, **simulator})
+        options["num_candidates"] = documents.num_videos
+    options |= simulator
+    return Simulator(users, documents, **options)

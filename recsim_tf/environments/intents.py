@@ -1,9 +1,9 @@
-"""Intents: users whose intent nobody sees, and whose satisfaction falls where slates miss it. It is
-not registered.
+"""Intents: users with a hidden intent, whose satisfaction falls where slates miss it. The
+environment is not registered.
 """
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import gin
 import tensorflow as tf
@@ -15,17 +15,17 @@ from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Clicks, Nest, Slate
 from recsim_tf.core.distributions import gaussian_mixture
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
 
 @gin.configurable
 class IntentDocuments(DocumentModel):
-    """Features N(0, feature_scale) of each document, as RecSim NG 0.1.2's `SimpleNormalRecommender`
-    shows them. A document is its features, [F].
+    """Documents with features N(0, feature_scale), as RecSim NG 0.1.2's `SimpleNormalRecommender`
+    shows them. A document is a vector of features, [F].
 
     Args:
       num_features: F.
-      feature_scale: standard deviation of each feature.
+      feature_scale: the standard deviation of each feature.
     """
 
     num_features: int = 3
@@ -44,7 +44,7 @@ class IntentDocuments(DocumentModel):
 
 
 class IntentState(NamedTuple):
-    """State of users with an intent."""
+    """The state of users with an intent."""
 
     intent: tf.Tensor  # [B, F]
     satisfaction: tf.Tensor  # [B]
@@ -53,21 +53,24 @@ class IntentState(NamedTuple):
 
 @gin.configurable
 class IntentUsers(UserModel[IntentState, tf.Tensor, Clicks]):
-    """Users who look for an intent, RecSim NG 0.1.2's `ModelLearningDemoUser`.
+    """Users with an intent, RecSim NG 0.1.2's `ModelLearningDemoUser`.
 
-    The intent g is drawn from an equal mixture of normals around the F unit vectors, and stays. The
-    affinity to a document v is -|g - v|. A user chooses by affinity + 2 + satisfaction, or nothing,
-    whose score is 0. With m the largest affinity of a slate plus 2, the satisfaction becomes
-    N(sensitivity * satisfaction + m - (m of the slate before), noise): users whom slates suit less
-    and less choose nothing. The satisfaction itself is drawn, so a log holds it as the innovation.
+    The intent g is drawn from an equal mixture of normals around the F unit vectors, and does not
+    change. The affinity to a document v is -|g - v|. A user chooses by the scores affinity + 2 +
+    satisfaction, and "no click" has the score 0. With m the largest affinity of a slate plus 2, the
+    satisfaction becomes N(sensitivity * satisfaction + m - (m of the previous slate), noise). So
+    users whose slates get worse choose nothing. The satisfaction itself is drawn, so a log holds it
+    as the innovation.
 
     Args:
       num_features: F.
-      intent_variance: of each feature around its unit vector.
+      intent_variance: the variance of each feature around its unit vector.
       sensitivity: the part of the satisfaction that a step keeps.
-      initial_satisfaction: before the first slate.
-      noise: standard deviation of the satisfaction; RecSim NG's text says 0.1, its code 0.01.
-      choice_model: chooses by the scores; by default a multinomial logit with a no_click_mass of 0.
+      initial_satisfaction: the satisfaction before the first slate.
+      noise: the standard deviation of the satisfaction. RecSim NG has 0.1 in its text and 0.01 in
+        its code.
+      choice_model: the model that chooses by the scores; by default a multinomial logit with a
+        no_click_mass of 0.
     """
 
     num_features: int = 3
@@ -110,12 +113,12 @@ class IntentUsers(UserModel[IntentState, tf.Tensor, Clicks]):
         return IntentState(state.intent, innovation, _best(state, slate))
 
     def observe(self, state: IntentState):
-        """Nothing: [B, 0]."""
+        """An empty observation, [B, 0]."""
         return state.intent[:, :0]
 
 
 def _best(state: IntentState, slate: Slate):
-    """[B]: 2 plus the largest affinity of a slate; 0 for an empty one."""
+    """The largest affinity of a slate plus 2, [B], or 0 for an empty slate."""
     affinity = choice.affinity.negative_euclidean(state.intent, slate.documents) + 2
     lowest = tf.constant(affinity.dtype.min, affinity.dtype)
     best = tf.reduce_max(tf.where(slate.mask, affinity, lowest), axis=1)
@@ -126,13 +129,13 @@ def intents(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
-    """Users whose intent nobody sees, RecSim NG 0.1.2's demonstration of learning with latent
-    variables.
+    """Intents: users have a hidden intent. It is RecSim NG 0.1.2's demonstration of learning with
+    latent variables.
 
-    Observation: `user` [B, 0], nothing; `documents` [B, N, F]; `response` has `clicked` [B, K].
-    Reward: number of choices, 0 or 1.
+    Observation: `user` [B, 0] is empty. `documents` is [B, N, F]. `response` has `clicked` [B, K].
+    Reward: the number of choices, 0 or 1.
 
     Args:
       users, documents: the models, by default `IntentUsers()` and `IntentDocuments()` of the dtype.
@@ -140,4 +143,5 @@ def intents(
     """
     users = users or IntentUsers(dtype=dtype)
     documents = documents or IntentDocuments(dtype=dtype)
-    return Simulator(users, documents, **{"slate_size": 4, "num_candidates": 4, **simulator})
+    options: SimulatorOptions = {"slate_size": 4, "num_candidates": 4, **simulator}
+    return Simulator(users, documents, **options)

@@ -1,12 +1,12 @@
 """Interest exploration: users have hidden, static affinities to topics, and the topic of higher
 quality draws most clicks at first.
 
-Semantics and constants are those of RecSim 0.2.4; the model is described in Ie et al. 2019,
-"RecSim" (arXiv 1909.04847).
+Semantics and constants come from RecSim 0.2.4. The model is described in Ie et al. 2019, "RecSim"
+(arXiv 1909.04847).
 """
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import gin
 import tensorflow as tf
@@ -19,7 +19,7 @@ from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
 
 class Document(NamedTuple):
@@ -31,21 +31,22 @@ class Document(NamedTuple):
 
 @gin.configurable
 class TopicDocuments(DocumentModel):
-    """Documents of T topics with log-normal qualities: RecSim 0.2.4's `IETopicDocumentSampler`,
-    with its defaults.
+    """Documents of T topics with log-normal qualities, RecSim 0.2.4's `IETopicDocumentSampler` with
+    its defaults.
 
-    The topic is drawn from `topic_distribution`, the quality from LogNormal(quality_loc[topic],
-    quality_scale[topic]). As in RecSim, which calls them mean and standard deviation of the
-    quality, these are the parameters of the underlying normal: by default the mean qualities are
-    exp(0.805) = 2.24 and exp(0.205) = 1.23. Agents see both attributes.
+    The topic is drawn from `topic_distribution`, and the quality from
+    LogNormal(quality_loc[topic], quality_scale[topic]). These are the parameters of the underlying
+    normal distribution, though RecSim calls them mean and standard deviation of the quality. By
+    default the mean qualities are exp(0.805) = 2.24 and exp(0.205) = 1.23. Agents see both
+    attributes.
 
     The parameters may be numbers, tensors or variables, also [B, T], and have gradients through the
     `documents` part of `log_prob`.
 
     Args:
-      topic_distribution: [T], probabilities of the topics.
-      quality_loc: [T] or a number for all topics, mean of the logarithm of the quality.
-      quality_scale: [T] or a number, standard deviation of the logarithm of the quality.
+      topic_distribution: [T], the probabilities of the topics.
+      quality_loc: [T] or a number for all topics, the mean of the logarithm of the quality.
+      quality_scale: [T] or a number, the standard deviation of the logarithm of the quality.
 
     Raises:
       ValueError: if the lengths disagree, or if the probabilities are numbers that do not sum to
@@ -64,7 +65,7 @@ class TopicDocuments(DocumentModel):
 
     @property
     def num_topics(self) -> int:
-        """T."""
+        """The number of topics, T."""
         return validation.table_length("topic_distribution", self.topic_distribution)
 
     def candidates(self, num_users: int, num_candidates: int, corpus: Nest, user: Nest):
@@ -90,45 +91,45 @@ class TopicDocuments(DocumentModel):
 
 
 class InitialDraw(NamedTuple):
-    """Draws that make users differ."""
+    """The draws that make users differ."""
 
     user_type: tf.Tensor  # int32 [B], in [0, G)
     affinity: tf.Tensor  # [B, T], positive
 
 
 class UserState(NamedTuple):
-    """State of interest-exploration users."""
+    """The state of interest-exploration users."""
 
-    affinity: tf.Tensor  # [B, T], positive, to each topic
+    affinity: tf.Tensor  # [B, T], positive, the affinity to each topic
 
 
 class Response(NamedTuple):
-    """Response to a slate, per position."""
+    """The response to a slate, per position."""
 
     clicked: tf.Tensor  # [B, K], 1 at the clicked position
-    quality: tf.Tensor  # [B, K], of every document shown
-    cluster_id: tf.Tensor  # int32 [B, K], of every document shown
+    quality: tf.Tensor  # [B, K], the qualities of all documents shown
+    cluster_id: tf.Tensor  # int32 [B, K], the topics of all documents shown
 
 
 @gin.configurable
 class InterestExplorationUsers(UserModel[UserState, Document, Response]):
     """Users of G types who choose by affinity[topic] + quality, do not change and do not leave.
 
-    The type g is drawn from `user_type_distribution`, the affinity to each topic t from
+    The type g is drawn from `user_type_distribution`, and the affinity to each topic t from
     LogNormal(affinity_loc[g, t], affinity_scale[g, t]). These are the parameters of the underlying
-    normal; RecSim uses them in the same way, but calls them mean and standard deviation of the
-    affinity. Agents see only a user's responses.
+    normal distribution. RecSim uses them in the same way, but calls them mean and standard
+    deviation of the affinity. Agents see only a user's responses.
 
     Gradients flow to the parameters of the affinities and types through the `initial` part of
-    `log_prob`, and to those of the choice model through its `response` part. Defaults are RecSim
-    0.2.4's `IEClusterUserSampler` and `IEUserModel`.
+    `log_prob`, and to the parameters of the choice model through its `response` part. The defaults
+    are RecSim 0.2.4's `IEClusterUserSampler` and `IEUserModel`.
 
     Args:
-      user_type_distribution: [G], probabilities of the types.
-      affinity_loc: [G, T], mean of the logarithm of the affinity.
-      affinity_scale: [G, T], standard deviation of the logarithm of the affinity.
-      choice_model: chooses by the scores affinity[topic] + quality; by default a multinomial logit
-        with a no_click_mass of 5, as in RecSim.
+      user_type_distribution: [G], the probabilities of the types.
+      affinity_loc: [G, T], the mean of the logarithm of the affinity.
+      affinity_scale: [G, T], the standard deviation of the logarithm of the affinity.
+      choice_model: the model that chooses by the scores affinity[topic] + quality; by default a
+        multinomial logit with a no_click_mass of 5, as in RecSim.
       dtype: tf.float32, or tf.float64 for gradient checks.
 
     Raises:
@@ -156,12 +157,12 @@ class InterestExplorationUsers(UserModel[UserState, Document, Response]):
 
     @property
     def num_user_types(self) -> int:
-        """G."""
+        """The number of user types, G."""
         return validation.table_length("user_type_distribution", self.user_type_distribution)
 
     @property
     def num_topics(self) -> int:
-        """T."""
+        """The number of topics, T."""
         return validation.table_length("affinity_loc", self.affinity_loc)
 
     def mean_affinity(self, log_scale: bool = True) -> tf.Tensor:
@@ -196,8 +197,8 @@ class InterestExplorationUsers(UserModel[UserState, Document, Response]):
         return UserState(affinity=draws.affinity)
 
     def scores(self, state: UserState, documents: Document) -> tf.Tensor:
-        """How much users like documents [B, N], float [B, N]: affinity to the topic plus
-        quality.
+        """The scores of documents [B, N] for users, float [B, N], which are the affinity to the
+        topic plus the quality.
         """
         return nests.take(state.affinity, documents.cluster_id) + documents.quality
 
@@ -211,7 +212,7 @@ class InterestExplorationUsers(UserModel[UserState, Document, Response]):
         )
 
     def observe(self, state: UserState):
-        """Nothing: [B, 0]."""
+        """An empty observation, [B, 0]."""
         return state.affinity[:, :0]
 
     def response_bounds(self):
@@ -226,17 +227,16 @@ class InterestExplorationUsers(UserModel[UserState, Document, Response]):
 def interest_exploration(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
-    max_steps: int | None = 27000,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
     """Interest exploration, "InterestExploration-v1": the user's tastes are hidden, and the topic
     of higher quality hides them further.
 
-    Observation: `user` [B, 0], nothing. `documents` has the topic `cluster_id` int32 [B, N] in
-    [0, T) and the `quality` [B, N] of each. `response` to the last slate has `clicked` [B, K],
-    `quality` [B, K] and `cluster_id` int32 [B, K]. Reward: number of clicks, 0 or 1. Users do not
-    leave: the time limit truncates a session.
+    Observation: `user` [B, 0] is empty. `documents` has the topic `cluster_id` int32 [B, N] in
+    [0, T) and the `quality` [B, N] of each candidate. `response` to the last slate has `clicked`
+    [B, K], `quality` [B, K] and `cluster_id` int32 [B, K]. Reward: the number of clicks, 0 or 1.
+    Users do not leave, so the time limit truncates a session.
 
         simulator = recsim_tf.make("InterestExploration-v1", slate_size=2, num_candidates=15)
         state = simulator.reset(num_users=1000, seed=0)
@@ -247,12 +247,10 @@ def interest_exploration(
     Args:
       users, documents: the models, by default `InterestExplorationUsers()` and
         `TopicDocuments()` of the dtype.
-      max_steps: time limit of a session (the default of RecSim 0.2.4's runner), None for no limit.
-      **simulator: further arguments of `Simulator`.
+      **simulator: further arguments of `Simulator`; by default sessions of at most 27,000 steps,
+        which is the default of RecSim 0.2.4's runner.
     """
-    return Simulator(
-        users or InterestExplorationUsers(dtype=dtype),
-        documents or TopicDocuments(dtype=dtype),
-        max_steps=max_steps,
-        **simulator,
-    )
+    users = users or InterestExplorationUsers(dtype=dtype)
+    documents = documents or TopicDocuments(dtype=dtype)
+    options: SimulatorOptions = {"max_steps": 27000, **simulator}
+    return Simulator(users, documents, **options)

@@ -1,12 +1,11 @@
 """Long-term satisfaction: clickbait engages more at once and satisfies less in the long run.
 
-Semantics and constants are those of RecSim 0.2.4; the model is described in Ie et al. 2019,
-"RecSim" (arXiv 1909.04847), and, with the options of `LongTermSatisfactionUsers.tutorial`, in
-RecSim's tutorial on environments.
+Semantics and constants come from RecSim 0.2.4. The model is described in Ie et al. 2019, "RecSim"
+(arXiv 1909.04847), and, with the options of `LongTermSatisfactionUsers.tutorial`, in RecSim's
+tutorial on environments.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import gin
 import tensorflow as tf
@@ -18,9 +17,9 @@ from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
-# RecSim cuts the engagement that is observed, but not the one that is rewarded.
+# RecSim cuts the observed engagement, but not the rewarded engagement.
 _MAX_OBSERVED_ENGAGEMENT = 100.0
 # The noise of observed satisfaction lies in [-1, 1].
 _MAX_NOISE = 1.0
@@ -34,7 +33,7 @@ class Document(NamedTuple):
 
 @gin.configurable
 class ClickbaitDocuments(DocumentModel):
-    """Documents with a uniform clickbait score c, RecSim 0.2.4's `LTSDocumentSampler`; agents see
+    """Documents with a uniform clickbait score c, RecSim 0.2.4's `LTSDocumentSampler`. Agents see
     c, or the kaleness 1 - c.
 
     Args:
@@ -66,8 +65,8 @@ class ClickbaitDocuments(DocumentModel):
 class Draws(NamedTuple):
     """Draws at the start of a session, and in each update."""
 
-    exposure: tf.Tensor  # [B]: at the start in [0, 1); in an update the noise of the exposure
-    # [B], in [-1, 1], of the satisfaction that is observed next, or () where it is not observed
+    exposure: tf.Tensor  # [B]: a uniform in [0, 1) at the start, and the exposure's noise later
+    # [B], in [-1, 1]: noise of the next observed satisfaction, or () where it is not observed
     noise: tf.Tensor
 
 
@@ -75,22 +74,22 @@ class ResponseDraw(NamedTuple):
     """Draws of a response where users choose."""
 
     choice: tf.Tensor  # int32 [B], a position, or K for "no click"
-    engagement: tf.Tensor  # [B], with the chosen document
+    engagement: tf.Tensor  # [B], the engagement with the chosen document
 
 
 class UserState(NamedTuple):
-    """State of long-term-satisfaction users."""
+    """The state of long-term-satisfaction users."""
 
     net_positive_exposure: tf.Tensor  # [B]
     budget: tf.Tensor  # [B], remaining steps
-    noise: tf.Tensor  # [B], of the observed satisfaction, or () where it is not observed
+    noise: tf.Tensor  # [B], noise of the observed satisfaction, or () where it is not observed
 
 
 class Response(NamedTuple):
-    """Response to a slate, per position."""
+    """The response to a slate, per position."""
 
     clicked: tf.Tensor  # [B, K], 1 at the consumed position
-    engagement: tf.Tensor  # [B, K], zero where not consumed; agents see at most 100 of it
+    engagement: tf.Tensor  # [B, K], zero where not consumed; agents see at most 100
 
 
 @gin.configurable
@@ -99,34 +98,35 @@ class LongTermSatisfactionUsers(UserModel[UserState, Document, Response]):
 
     With net positive exposure x and satisfaction s = sigmoid(sensitivity * x), a document of
     clickbait c gives the engagement LogNormal(s * (c * choc_mean + (1 - c) * kale_mean), c *
-    choc_stddev + (1 - c) * kale_stddev): the satisfaction multiplies the mean of the logarithm.
+    choc_stddev + (1 - c) * kale_stddev). The satisfaction multiplies the mean of the logarithm.
     Then x becomes `memory_discount * x - 2 (c - 1/2) + N(0, innovation_stddev)`. Each step takes
     one unit of the time budget, and the user leaves when the budget is spent. A user starts with x
-    uniform in +-1/2 / (1 - memory_discount), as in RecSim's code (its tutorial says twice that).
+    uniform in +-1/2 / (1 - memory_discount), as in RecSim's code. RecSim's tutorial has twice that
+    range.
 
-    By default the user consumes position 0, whatever else is on the slate, and agents see nothing
+    By default the user consumes position 0, regardless of other positions, and agents see nothing
     of the user. With a `choice_model` the user chooses by the scores c. If nothing is consumed,
-    because position 0 is empty or nothing was chosen, the engagement is zero and the exposure
-    stays; RecSim has no such case. The update is written with click weights, so it also takes
-    relaxed (fractional) choices.
+    because position 0 is empty or nothing was chosen, the engagement is zero and the exposure does
+    not change. RecSim has no such case. The update uses click weights, so it also takes relaxed
+    (fractional) choices.
 
-    Gradients flow to every numeric parameter except `time_budget` through `log_prob` of rollouts;
-    the parameters of the exposure act through the unrolled state. Rewards are differentiable in
-    them too: an engagement is a reparameterised draw.
+    Gradients flow to every numeric parameter except `time_budget` through `log_prob` of rollouts.
+    The parameters of the exposure act through the unrolled state. Rewards are differentiable in
+    them too, since an engagement is a reparameterised draw.
 
-    Defaults are RecSim 0.2.4's `LTSStaticUserSampler`. Its small sensitivity keeps the satisfaction
-    between 0.49 and 0.51, so the most clickbait earns the most.
+    The defaults are RecSim 0.2.4's `LTSStaticUserSampler`. Its small sensitivity keeps the
+    satisfaction between 0.49 and 0.51, so the most clickbait earns the most.
 
     Args:
       memory_discount: the part of the exposure that is remembered, in [0, 1).
-      sensitivity: of the satisfaction to the exposure.
-      innovation_stddev: standard deviation of the noise of the exposure.
-      choc_mean: mean of the logarithm of the engagement with pure clickbait, at satisfaction 1.
-      choc_stddev: standard deviation of that logarithm.
-      kale_mean: mean of the logarithm of the engagement without clickbait, at satisfaction 1.
-      kale_stddev: standard deviation of that logarithm.
-      time_budget: steps of a session, positive.
-      choice_model: None, or chooses by the scores c.
+      sensitivity: the sensitivity of the satisfaction to the exposure.
+      innovation_stddev: the standard deviation of the noise of the exposure.
+      choc_mean: the mean of the logarithm of the engagement with pure clickbait, at satisfaction 1.
+      choc_stddev: the standard deviation of that logarithm.
+      kale_mean: the mean of the logarithm of the engagement without clickbait, at satisfaction 1.
+      kale_stddev: the standard deviation of that logarithm.
+      time_budget: the number of steps of a session, positive.
+      choice_model: None, or a model that chooses by the scores c.
       observation_stddev: None, or the standard deviation, before truncation to [-1, 1], of the
         noise with which agents see satisfaction.
 
@@ -150,8 +150,8 @@ class LongTermSatisfactionUsers(UserModel[UserState, Document, Response]):
         """The users of RecSim's tutorial on environments, with any argument overridden.
 
         They remember more, choose from the whole slate by a multinomial logit of the clickbait, and
-        show their satisfaction with noise. This is the tutorial's text; in its code both signs of
-        the kaleness are exchanged.
+        show their satisfaction with noise. This follows the text of the tutorial. In its code both
+        signs of the kaleness are exchanged.
         """
         constants = {
             "memory_discount": 0.9,
@@ -161,7 +161,7 @@ class LongTermSatisfactionUsers(UserModel[UserState, Document, Response]):
         return cls(**{**constants, **overrides})
 
     def satisfaction(self, state: UserState) -> tf.Tensor:
-        """[B], in (0, 1)."""
+        """The satisfaction of users, [B], in (0, 1)."""
         return tf.sigmoid(self.per_user("sensitivity") * state.net_positive_exposure)
 
     def initial_draws(self, num_users: int):
@@ -191,8 +191,8 @@ class LongTermSatisfactionUsers(UserModel[UserState, Document, Response]):
         return Response(clicked=clicked, engagement=clicked * engagement[:, tf.newaxis])
 
     def innovation(self, state: UserState, slate: Slate[Document], response: Response):
-        """The noise of the exposure and, where agents see the satisfaction, the noise of its next
-        observation.
+        """The distribution of the noise of the exposure and, where agents see the satisfaction, of
+        the noise of its next observation.
         """
         num_users = nests.batch_size(state)
         exposure = tfd.Normal(tf.zeros([num_users], self.dtype), self.per_user("innovation_stddev"))
@@ -212,7 +212,9 @@ class LongTermSatisfactionUsers(UserModel[UserState, Document, Response]):
         return state.budget <= 0
 
     def observe(self, state: UserState):
-        """Nothing, [B, 0]; with an `observation_stddev` the satisfaction plus noise, [B, 1]."""
+        """An empty observation [B, 0], or with an `observation_stddev` the satisfaction plus noise,
+        [B, 1].
+        """
         if self.observation_stddev is None:
             return state.budget[:, tf.newaxis][:, :0]
         return (self.satisfaction(state) + state.noise)[:, tf.newaxis]
@@ -223,14 +225,14 @@ class LongTermSatisfactionUsers(UserModel[UserState, Document, Response]):
         )
 
     def observation_bounds(self):
-        """RecSim's declared range of the tutorial's noisy satisfaction."""
+        """The range that RecSim's tutorial declares for the noisy satisfaction."""
         return Bounds(-2.0, 2.0)
 
     def response_bounds(self):
         return Response(clicked=Bounds(0.0, 1.0), engagement=Bounds(0.0, _MAX_OBSERVED_ENGAGEMENT))
 
     def _engagement(self, state: UserState, slate: Slate[Document], position: tf.Tensor):
-        """The distribution of the engagement with the document at a position [B]; there is none
+        """The distribution of the engagement with the document at a position [B]. It is masked
         where nothing is consumed.
         """
         consumed = tf.reduce_any(_consumed(slate, position), axis=1)
@@ -248,8 +250,8 @@ class LongTermSatisfactionUsers(UserModel[UserState, Document, Response]):
         )
 
     def _with_noise(self, exposure: tfd.Distribution, num_users: int):
-        """The joint distribution of draws of the exposure and of the noise of the observation, if
-        there is one.
+        """The distribution of the exposure, jointly with the noise of the observation where agents
+        see the satisfaction.
         """
         if self.observation_stddev is None:
             return exposure
@@ -260,14 +262,16 @@ class LongTermSatisfactionUsers(UserModel[UserState, Document, Response]):
 
 
 def _consumed(slate: Slate, position: tf.Tensor):
-    """Bool [B, K]: True at the position [B], unless it is empty or K."""
+    """Whether each position is consumed, bool [B, K]: True at the position [B], unless it is empty
+    or K.
+    """
     num_positions = slate.mask.shape[1]
     return slate.mask & (position[:, tf.newaxis] == tf.range(num_positions))
 
 
 def engagement_reward(response: Response) -> tf.Tensor:
-    """[B]: engagement, not clipped, RecSim's `clicked_engagement_reward`. It is zero at a position
-    that is not consumed.
+    """The engagement, [B], not clipped, which is RecSim's `clicked_engagement_reward`. It is zero
+    at a position that is not consumed.
     """
     return tf.reduce_sum(response.engagement, axis=-1)
 
@@ -277,33 +281,33 @@ def long_term_satisfaction(
     tutorial: bool = False,
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
-    reward_fn: Callable[..., tf.Tensor] = engagement_reward,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
     """Long-term satisfaction, "LongTermSatisfaction-v1": clickbait engages more now, and makes
     everything engage less later.
 
-    Observation: `user` [B, 0], nothing. `documents` has the clickbait in [0, 1], [B, N, 1].
+    Observation: `user` [B, 0] is empty. `documents` has the clickbait in [0, 1], [B, N, 1].
     `response` to the last slate has `clicked` [B, K] and `engagement` [B, K], clipped to [0, 100].
-    Reward: engagement, not clipped. The user consumes position 0, so the other positions have no
-    effect. A session ends when the time budget is spent, after 60 steps.
+    Reward: the engagement, not clipped. The user consumes position 0, so the other positions have
+    no effect. A session ends when the time budget is spent, after 60 steps.
 
         simulator = recsim_tf.make("LongTermSatisfaction-v1", slate_size=1)
         state = simulator.reset(num_users=1000, seed=0)
 
-    `tutorial=True` is the variant of RecSim's tutorial: the user chooses from the whole slate,
+    `tutorial=True` is the variant of RecSim's tutorial. The user chooses from the whole slate,
     `user` [B, 1] is the satisfaction with noise, and `documents` [B, N, 1] has the kaleness, 1 -
     clickbait.
 
     Args:
-      tutorial: whether the default models are those of RecSim's tutorial.
+      tutorial: whether the default models come from RecSim's tutorial.
       users, documents: the models, by default `LongTermSatisfactionUsers` and
         `ClickbaitDocuments` of the dtype.
-      reward_fn, **simulator: further arguments of `Simulator`.
+      **simulator: further arguments of `Simulator`.
     """
     if users is None:
         kind = LongTermSatisfactionUsers
         users = kind.tutorial(dtype=dtype) if tutorial else kind(dtype=dtype)
     documents = documents or ClickbaitDocuments(show_kaleness=tutorial, dtype=dtype)
-    return Simulator(users, documents, reward_fn=reward_fn, **simulator)
+    options: SimulatorOptions = {"reward_fn": engagement_reward, **simulator}
+    return Simulator(users, documents, **options)

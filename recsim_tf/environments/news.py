@@ -1,7 +1,7 @@
-"""The news: articles appear and age, and the clicks of all users tell which are good."""
+"""The news, in which articles appear and age, and the clicks of all users show their quality."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import gin
 import numpy as np
@@ -16,7 +16,7 @@ from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.distributions import candidate_ids
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
 
 class InitialDraw(NamedTuple):
@@ -31,17 +31,17 @@ class Arrival(NamedTuple):
     """Draws of the articles that appear in a step."""
 
     appears: tf.Tensor  # int32 [W, A]: 1 where a new article takes the place
-    topic: tf.Tensor  # int32 [W, A], 0 where none appears
-    quality: tf.Tensor  # [W, A], 0 where none appears
+    topic: tf.Tensor  # int32 [W, A], 0 where no article appears
+    quality: tf.Tensor  # [W, A], 0 where no article appears
 
 
 class FrontPage(NamedTuple):
-    """State of the A places for articles of a world."""
+    """The state of the A places for articles of a world."""
 
     topic: tf.Tensor  # int32 [W, A]
     quality: tf.Tensor  # [W, A]
-    published: tf.Tensor  # [W, A], by the clock
-    clicks: tf.Tensor  # [W, A], discounted, of all users
+    published: tf.Tensor  # [W, A], the time of publication on the clock
+    clicks: tf.Tensor  # [W, A], the discounted clicks of all users
     impressions: tf.Tensor  # [W, A], discounted
     clock: tf.Tensor  # [W], steps since the start
 
@@ -54,11 +54,11 @@ class Article(NamedTuple):
     age: tf.Tensor  # [...], in steps
     clicks: tf.Tensor  # [...]
     impressions: tf.Tensor  # [...]
-    quality: tf.Tensor  # [...]; agents do not see it
+    quality: tf.Tensor  # [...], hidden from agents
 
 
 class ArticleView(NamedTuple):
-    """What agents see of articles, [B, N]."""
+    """The observed fields of articles, [B, N]."""
 
     cluster_id: tf.Tensor  # int32 [...]
     age: tf.Tensor  # [...]
@@ -67,7 +67,7 @@ class ArticleView(NamedTuple):
 
 
 class Response(NamedTuple):
-    """Response to a slate."""
+    """The response to a slate."""
 
     clicked: tf.Tensor  # [B, K], 1 at the chosen position
     cluster_id: tf.Tensor  # int32 [B, K]: the topics shown
@@ -78,19 +78,19 @@ class Newsroom(DocumentModel):
     """Articles that appear in a world's A places, age, and gather the clicks of all its users.
 
     In each step a new article takes a place with probability `arrival_rate` * (1 + rhythm *
-    sin(2 pi clock / day_length)): more appear in the first half of a day. It has a topic, a quality
-    that agents do not see, and no clicks. Clicks and impressions are counted over all users of the
-    world, and each step keeps the part `discount` of them.
+    sin(2 pi clock / day_length)), so more articles appear in the first half of a day. A new article
+    has a topic, a hidden quality, and no clicks. Clicks and impressions are counted over all users
+    of the world, and each step keeps the part `discount` of them.
 
     Args:
       num_articles: A.
-      topic_probs: [T], probability of each topic; by default eight equally likely ones.
-      quality_loc: mean of the quality.
-      quality_scale: standard deviation of the quality.
-      arrival_rate: mean probability that a place gets a new article in a step, in [0, 1/2].
-      rhythm: of arrivals over a day, in [0, 1].
-      day_length: in steps.
-      discount: of clicks and impressions, in [0, 1].
+      topic_probs: [T], the probability of each topic; by default eight equally likely topics.
+      quality_loc: the mean of the quality.
+      quality_scale: the standard deviation of the quality.
+      arrival_rate: the mean probability that a place gets a new article in a step, in [0, 1/2].
+      rhythm: the relative amplitude of arrivals over a day, in [0, 1].
+      day_length: the number of steps of a day.
+      discount: the part of clicks and impressions that a step keeps, in [0, 1].
     """
 
     num_articles: int = 60
@@ -109,7 +109,7 @@ class Newsroom(DocumentModel):
 
     @property
     def num_topics(self) -> int:
-        """T."""
+        """The number of topics, T."""
         return validation.table_length("topic_probs", self.topic_probs)
 
     def initial_draws(self, num_corpora: int):
@@ -123,7 +123,7 @@ class Newsroom(DocumentModel):
         return FrontPage(draws.topic, draws.quality, -draws.age, none, none, none[:, 0])
 
     def candidates(self, num_corpora: int, num_candidates: int, corpus: FrontPage, user: Nest):
-        """Places, in random order."""
+        """The distribution of places, in random order."""
         return candidate_ids(
             self.num_articles, num_corpora, num_candidates, replacement=False, dtype=self.dtype
         )
@@ -193,7 +193,7 @@ class Newsroom(DocumentModel):
         return tf.broadcast_to(self.per_user(name, 2), [num_corpora, self.num_articles])
 
     def _new_articles(self, num_corpora: int) -> dict[str, tfd.Distribution]:
-        """Distributions of the topic and the quality of new articles, [W, A]."""
+        """The distributions of the topic and the quality of new articles, [W, A]."""
         shape = [num_corpora, self.num_articles, self.num_topics]
         topic = tfd.Categorical(probs=tf.broadcast_to(self.per_user("topic_probs", 3), shape))
         loc, scale = (self._each(f"quality_{name}", num_corpora) for name in ("loc", "scale"))
@@ -207,16 +207,16 @@ class Newsroom(DocumentModel):
 class Readers(UserModel[tf.Tensor, Article, Response]):
     """Users who choose an article by taste[topic] + quality + freshness * 2^(-age / half_life).
 
-    The taste for each topic is drawn from N(0, taste_scale) and stays. Agents do not see it. Nobody
-    leaves.
+    The taste for each topic is drawn from N(0, taste_scale), does not change and is hidden from
+    agents. Users do not leave.
 
     Args:
-      num_topics: T, as of the documents.
-      taste_scale: see above.
-      freshness: what a new article gains.
-      half_life: steps in which half of that gain is lost.
-      choice_model: chooses by the scores; by default a multinomial logit with a no_click_mass of
-        3.
+      num_topics: T, the same as in the documents.
+      taste_scale: the standard deviation of tastes.
+      freshness: the bonus in the score of a new article.
+      half_life: the number of steps in which half of the bonus is lost.
+      choice_model: the model that chooses by the scores; by default a multinomial logit with a
+        no_click_mass of 3.
     """
 
     num_topics: int = 8
@@ -246,7 +246,7 @@ class Readers(UserModel[tf.Tensor, Article, Response]):
         return Response(clicked, slate.documents.cluster_id)
 
     def observe(self, state: tf.Tensor):
-        """Nothing: [B, 0]."""
+        """An empty observation, [B, 0]."""
         return state[:, :0]
 
     def response_bounds(self):
@@ -258,15 +258,15 @@ def news(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
-    """The news, "News-v0": articles appear and age in a world of users, whose clicks tell agents
-    which ones are good.
+    """The news, "News-v0": articles appear and age in a world of users, whose clicks show agents
+    the good articles.
 
-    Observation: `user` [B, 0], nothing. `documents` has the `cluster_id` int32 [B, N] (the topic),
-    and `age`, `clicks` and `impressions` [B, N], the last two of all users of the world. `response`
-    to the last slate has `clicked` [B, K] and `cluster_id` int32 [B, K]. Reward: number of clicks,
-    0 or 1. Users do not leave: the time limit truncates a session. A candidate is a place for
+    Observation: `user` [B, 0] is empty. `documents` has the `cluster_id` int32 [B, N] (the topic),
+    `age` [B, N], and the `clicks` and `impressions` [B, N] of all users of the world. `response` to
+    the last slate has `clicked` [B, K] and `cluster_id` int32 [B, K]. Reward: the number of clicks,
+    0 or 1. Users do not leave, so the time limit truncates a session. A candidate is a place for
     articles, so position n may hold another article in the next step.
 
         simulator = recsim_tf.make("News-v0")
@@ -278,7 +278,8 @@ def news(
         all articles, and ten days of 24 steps.
     """
     users, documents = users or Readers(dtype=dtype), documents or Newsroom(dtype=dtype)
-    sizes = {"slate_size": 3, "max_steps": 240, "resample_documents": False}
+    options: SimulatorOptions = {"slate_size": 3, "max_steps": 240, "resample_documents": False}
     if isinstance(documents, Newsroom):
-        sizes |= {"num_candidates": documents.num_articles, "users_per_world": 200}
-    return Simulator(users, documents, **{**sizes, **simulator})
+        options |= {"num_candidates": documents.num_articles, "users_per_world": 200}
+    options |= simulator
+    return Simulator(users, documents, **options)

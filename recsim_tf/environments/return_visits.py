@@ -1,8 +1,7 @@
-"""Return visits: clickbait engages more in a visit, and costs later visits."""
+"""Return visits, in which clickbait engages more in a visit and costs later visits."""
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Unpack
 
 import gin
 import tensorflow as tf
@@ -12,7 +11,7 @@ from recsim_tf.core.base import validation
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 from recsim_tf.environments.long_term_satisfaction import (
     ClickbaitDocuments,
     LongTermSatisfactionUsers,
@@ -33,37 +32,38 @@ def viewers(dtype: tf.DType = tf.float32) -> LongTermSatisfactionUsers:
 
 @gin.configurable
 class ReturnVisitsUsers(ReturningUsers):
-    """Users of long-term satisfaction who come back by what they remember.
+    """Users of long-term satisfaction whose remembered exposure decides when they come back.
 
     The logarithm of the days until the next visit is normal with the mean gap_loc - gap_sensitivity
-    * x, where x is the net positive exposure in which the visit ended. The odds that there is no
-    next visit are those of `churn_prob`, times exp(-churn_sensitivity * x). So documents of the end
-    of a visit count more than those of its beginning, which x has partly forgotten. Each day away
-    multiplies x by `daily_memory`, and a visit begins with a new time budget. Nothing is drawn for
-    it.
+    * x, where x is the net positive exposure at the end of the visit. The odds that there is no
+    next visit are the odds of `churn_prob` times exp(-churn_sensitivity * x). So documents at the
+    end of a visit count more than documents at its beginning, which x has partly forgotten. Each
+    day away multiplies x by `daily_memory`, and a visit begins with a new time budget. Nothing is
+    drawn for it.
 
-    That satisfaction brings users back earlier, and that returns are what to optimise, is the
-    setting of Zou et al. 2019, "Reinforcement learning to optimize long-term user engagement in
-    recommender systems", and of Cai et al. 2023, "Reinforcing user retention in a billion scale
-    short video recommender system". The constants are chosen, not fitted: users who meet the most
-    clickbait of ten documents earn 39 % more in a step than those who meet the least, and visit 7
+    The setting, in which satisfaction brings users back earlier and returns are the objective,
+    comes from Zou et al. 2019, "Reinforcement learning to optimize long-term user engagement in
+    recommender systems", and Cai et al. 2023, "Reinforcing user retention in a billion scale short
+    video recommender system". The constants are chosen, not fitted. Users who meet the most
+    clickbait of ten documents earn 39 % more in a step than users who meet the least, and visit 7
     times in 30 days instead of 21.
 
     Args:
-      users: the wrapped users, `LongTermSatisfactionUsers`; by default those of `viewers()`.
-      horizon: days of a lifetime.
-      visit_steps: steps of a visit, if the time budget of the wrapped users is not smaller.
-      gap_loc: mean of the logarithm of the days between visits, at an exposure of 0.
-      gap_scale: standard deviation of that logarithm, positive.
-      gap_sensitivity: how much a unit of exposure takes from that mean.
-      churn_prob: probability that a visit is the last one, at an exposure of 0.
-      churn_sensitivity: how much a unit of exposure takes from the logit of that probability.
+      users: the wrapped users, `LongTermSatisfactionUsers`; by default `viewers()`.
+      horizon: the number of days of a lifetime.
+      visit_steps: the number of steps of a visit, if the time budget of the wrapped users is not
+        smaller.
+      gap_loc: the mean of the logarithm of the days between visits, at an exposure of 0.
+      gap_scale: the standard deviation of that logarithm, positive.
+      gap_sensitivity: the decrease of that mean for a unit of exposure.
+      churn_prob: the probability that a visit is the last, at an exposure of 0.
+      churn_sensitivity: the decrease of the logit of that probability for a unit of exposure.
       daily_memory: the part of the exposure that is left after a day, in (0, 1].
       daily_discount: see `ReturningUsers`, whose `kept` has no effect here.
-      dtype: that of the wrapped users.
+      dtype: the dtype of the wrapped users.
 
     Raises:
-      ValueError: if a parameter is out of range, or if `users` are others.
+      ValueError: if a parameter is out of range, or if `users` are not `LongTermSatisfactionUsers`.
     """
 
     users: UserModel = dataclasses.field(default_factory=viewers)
@@ -104,7 +104,7 @@ class ReturnVisitsUsers(ReturningUsers):
         )
 
     def _effect(self, sensitivity: str, state: ReturningState) -> tf.Tensor:
-        """[B]: what the exposure takes from a mean, or from a logit."""
+        """The decrease of a mean or a logit by the exposure, [B]."""
         return self.per_user(sensitivity) * state.user.net_positive_exposure
 
 
@@ -116,19 +116,18 @@ def _limited(logarithm: tf.Tensor) -> tf.Tensor:
 def return_visits(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
-    reward_fn: Callable[..., tf.Tensor] = engagement_reward,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
     """Return visits, "ReturnVisits-v0": clickbait engages more in a visit and costs later visits.
 
     A session is a lifetime of 30 days with many visits of 5 steps. Observation: `user` is a
-    `ReturningObservation`, whose `user` [B, 0] is nothing: `time` and `time_away`, [B], in
-    [0, 1], are parts of the horizon; `visit`, int32 [B], in [1, 10]; `step`, int32 [B], in [0, 5].
-    `documents` has the clickbait in [0, 1], [B, N, 1]. `response` to the last slate has `clicked`
-    [B, K] and `engagement` [B, K], clipped to [0, 100]. Reward: engagement, not clipped. The user
-    consumes position 0, so the other positions have no effect. A lifetime ends where the user is
-    not seen again within its days.
+    `ReturningObservation`, whose `user` [B, 0] is empty. Its `time` and `time_away`, [B], in
+    [0, 1], are parts of the horizon; `visit` is int32 [B], in [1, 10]; `step` is int32 [B], in
+    [0, 5]. `documents` has the clickbait in [0, 1], [B, N, 1]. `response` to the last slate has
+    `clicked` [B, K] and `engagement` [B, K], clipped to [0, 100]. Reward: the engagement, not
+    clipped. The user consumes position 0, so the other positions have no effect. A lifetime ends
+    where the user does not come back within its days.
 
         simulator = recsim_tf.make("ReturnVisits-v0")
         state = simulator.reset(num_users=1000, seed=0)
@@ -136,10 +135,10 @@ def return_visits(
     Args:
       users, documents: the models, by default `ReturnVisitsUsers()` and
         `ClickbaitDocuments()` of the dtype.
-      reward_fn, **simulator: further arguments of `Simulator`; by default slates of 1 of 10
-        documents.
+      **simulator: further arguments of `Simulator`; by default slates of 1 of 10 documents.
     """
     if users is None:
         users = ReturnVisitsUsers(viewers(dtype))
     documents = documents or ClickbaitDocuments(dtype=dtype)
-    return Simulator(users, documents, **{"slate_size": 1, "reward_fn": reward_fn, **simulator})
+    options: SimulatorOptions = {"slate_size": 1, "reward_fn": engagement_reward, **simulator}
+    return Simulator(users, documents, **options)

@@ -1,5 +1,5 @@
-"""Gradients of the expected return of a slate policy, through the simulator: unbiased by the score
-function, or pathwise and relaxed.
+"""Gradients of the expected return of a slate policy through the simulator. The score function
+gives unbiased gradients, and relaxed sessions give pathwise gradients.
 """
 
 from recsim_tf.gradients.mixtures import relaxed_top_k

@@ -1,6 +1,7 @@
-"""Relaxed draws: weights over all values of a finite draw in place of one, and maps of them.
+"""Relaxed draws, which are weights over all values of a finite draw, and maps of them.
 
-Models may pass integer fields on, but a mixture has no value of them to read: it has a `Label`.
+A mixture has no value for integer fields. It has a `Label` instead, which models may pass on but
+not read.
 """
 
 from collections.abc import Callable
@@ -19,20 +20,20 @@ from recsim_tf.core.distributions import num_outcomes
 
 
 class Label:
-    """Stands where a mixture of documents or responses would have an integer or a bool.
+    """A placeholder for an integer or a bool in a mixture of documents or responses.
 
     Models may pass it on, as `outcome` does with the topic of a document. Computing with it is an
-    error, since the numbers would mean nothing.
+    error, since a mean of such numbers has no meaning.
 
     Args:
-      name: of the field, for the error.
+      name: the name of the field, for the error.
     """
 
     def __init__(self, name: str):
         self._name = name
 
     def refuse(self, *args, **kwargs) -> NoReturn:
-        """Raises a ValueError."""
+        """Raises a ValueError that names the field."""
         raise ValueError(
             f"{self._name} is an integer or bool, which has no mixture over candidates or choices,"
             " but a model or the reward computes with it: to be relaxed they must read float"
@@ -40,7 +41,7 @@ class Label:
         )
 
     def __getattr__(self, name: str):
-        # TensorFlow and Python look for protocols in private attributes.
+        # TensorFlow and Python look protocols up as private attributes.
         if name.startswith("_"):
             raise AttributeError(name)
         self.refuse()
@@ -56,12 +57,12 @@ tf.register_tensor_conversion_function(
 
 
 def field_name(owner: str, path: tuple) -> str:
-    """The name of a leaf, as in `documents.cluster_id`."""
+    """The name of a leaf, such as `documents.cluster_id`."""
     return ".".join([owner, *map(str, path)])
 
 
 def refuse_labels(nest: Nest) -> Nest:
-    """The nest, which must hold no `Label`."""
+    """Returns the nest, and raises a ValueError if it holds a `Label`."""
     for leaf in tf.nest.flatten(nest):
         if isinstance(leaf, Label):
             leaf.refuse()
@@ -69,8 +70,8 @@ def refuse_labels(nest: Nest) -> Nest:
 
 
 def zeros_for_labels(nest: Nest, like: Nest) -> Nest:
-    """The nest with zeros, of the dtype and shape in `like`, in the place of each `Label`: a loop
-    carries tensors only.
+    """Replaces each `Label` by zeros of the dtype and shape in `like`, since a loop carries only
+    tensors.
     """
     return tf.nest.map_structure(
         lambda leaf, model: tf.zeros_like(model) if isinstance(leaf, Label) else leaf, nest, like
@@ -87,16 +88,16 @@ class Mixture(NamedTuple):
 def relaxed_sample(
     distribution: tfd.Distribution, seed: Seed, temperature: float | tf.Tensor
 ) -> Mixture:
-    """Weighs each value by softmax((log-probabilities + Gumbel noise) / temperature), and so
-    differentiably.
+    """Draws weights of all values, which are softmax((log-probabilities + Gumbel noise) /
+    temperature) and differentiable.
 
-    The Gumbel-softmax or concrete distribution (Jang et al. 2017, arXiv 1611.01144; Maddison et al.
-    2017, arXiv 1611.00712).
+    This is the Gumbel-softmax or concrete distribution (Jang et al. 2017, arXiv 1611.01144;
+    Maddison et al. 2017, arXiv 1611.00712).
 
     Args:
-      distribution: of batch shape [B], with known `num_outcomes`.
+      distribution: a distribution of batch shape [B], with known `num_outcomes`.
       seed: int32 [2].
-      temperature: in the unit of log-probabilities, positive; a number or a scalar.
+      temperature: the temperature in the unit of log-probabilities, a positive number or scalar.
     """
     count = num_outcomes(distribution)
     assert count is not None
@@ -116,18 +117,17 @@ def relaxed_sample(
 
 
 def apply(owner: str, function: Callable[[Nest], Nest], draw: Nest) -> Nest:
-    """Applies a map to a draw; for a `Mixture`, the weighted mean of the results for its values.
-
-    So the map itself only meets possible values, and needs to know nothing of relaxation.
+    """Applies a map to a draw. The result for a `Mixture` is the weighted mean of the results for
+    its values, so the map itself only meets possible values.
 
     Args:
-      owner: what the result is, for errors.
+      owner: the name of the result, for errors.
       function: maps a draw to a nest of [B, ...].
       draw: a draw or a `Mixture`.
 
     Returns:
-      Nest of [B, ...], with a `Label` in the place of each integer or bool that the values may
-      differ in.
+      Nest of [B, ...], with a `Label` in the place of each integer or bool that may differ between
+      values.
     """
     if not isinstance(draw, Mixture):
         return function(draw)
@@ -149,13 +149,13 @@ def apply(owner: str, function: Callable[[Nest], Nest], draw: Nest) -> Nest:
 
 def relaxed_top_k(keys: tf.Tensor, slate_size: int, temperature: float | tf.Tensor) -> tf.Tensor:
     """The K largest keys in order, relaxed by successive softmax (Xie and Ermon 2019, arXiv
-    1901.10517, section 4); with `PlackettLuce.keys` of a seed, a relaxed draw of a slate.
+    1901.10517, section 4). With `PlackettLuce.keys` of a seed it is a relaxed draw of a slate.
 
     Position k has the weights a_k = softmax(keys_k / temperature), and keys_{k+1} = keys_k + log(1
     - a_k). As the temperature goes to zero the weights become one-hot.
 
     Args:
-      keys: float [B, N]; one of -inf has weight zero.
+      keys: float [B, N]; a key of -inf has weight zero.
       slate_size: K.
       temperature: positive, a number or a scalar.
 
@@ -163,8 +163,8 @@ def relaxed_top_k(keys: tf.Tensor, slate_size: int, temperature: float | tf.Tens
       ValueError: for a number out of range.
 
     Returns:
-      Weights [B, K, N], one weight for every candidate at each position; those of a position sum to
-      one. Those of a candidate may sum to more than one at high temperatures.
+      Weights [B, K, N] of every candidate at each position. The weights of a position sum to one.
+      The weights of a candidate may sum to more than one at high temperatures.
     """
     validation.check_count(slate_size=slate_size)
     Range(above=0).check_number("temperature", temperature)
@@ -177,9 +177,9 @@ def relaxed_top_k(keys: tf.Tensor, slate_size: int, temperature: float | tf.Tens
 
 
 def _log_complement(weights: tf.Tensor):
-    """log(1 - weights) of weights [B, N] that sum to one."""
-    # Next to one, 1 - a has no digits left and its gradient cancels to noise, so the largest
-    # weight's is the sum of the others.
+    """Computes log(1 - weights) for weights [B, N] that sum to one."""
+    # Where a weight a is close to one, 1 - a has no digits left and its gradient cancels to noise.
+    # So the complement of the largest weight is computed as the sum of the other weights.
     largest = tf.one_hot(tf.argmax(weights, axis=-1), weights.shape[-1], True, False, dtype=tf.bool)
     others = tf.where(largest, tf.zeros([], weights.dtype), weights)
     rest = tf.where(largest, tf.reduce_sum(others, axis=-1, keepdims=True), 1 - weights)
@@ -187,7 +187,7 @@ def _log_complement(weights: tf.Tensor):
 
 
 def mix_candidates(documents: Nest, weights: tf.Tensor) -> Nest:
-    """The documents of a relaxed slate: convex combinations of the candidates.
+    """The documents of a relaxed slate, which are convex combinations of the candidates.
 
     Args:
       documents: nest of [B, N, ...].

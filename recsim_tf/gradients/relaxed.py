@@ -30,60 +30,61 @@ def relaxed_return(
     departure_margin: Callable[[Nest], tf.Tensor] | None = None,
     departure_temperature: float | tf.Tensor = 1.0,
 ) -> tf.Tensor:
-    """Simulates one session a row in which slates, choices and departures are relaxed, and returns
+    """Simulates one session in each row with relaxed slates, choices and departures, and returns
     the sums of rewards.
 
-    What is hard in `Simulator.rollout` becomes smooth here, so that the gradient of the mean
-    reaches the policy's parameters, and the models', through the states:
+    The hard draws of `Simulator.rollout` become smooth here, so that the gradient of the mean
+    reaches the parameters of the policy and of the models through the states:
 
         with tf.GradientTape() as tape:
             loss = -tf.reduce_mean(relaxed_return(simulator, policy, num_users, num_steps, seed))
 
     - A slate is a relaxed draw from the policy (`relaxed_top_k`). Its documents are convex
-      combinations of what the user would meet of the candidates, hidden attributes included.
+      combinations of the candidates as the user would meet them, hidden attributes included.
     - A choice, and any other draw of one of finitely many values for each user in
       `UserModel.response` and `UserModel.innovation`, gives every value a weight
       (`mixtures.relaxed_sample`). The response is the weighted mean of the outcomes, so that
       `clicked` is fractional, and the state the weighted mean of the updates.
-    - Reparameterised draws stay as they are.
+    - Reparameterised draws do not change.
     - Departures are not drawn. Rewards are weighted by the probability that the user is still
       there, the product of 1 - hazard. For a hazard this is exact and only lowers the variance. A
-      rule has no gradient: it is replaced by the hazard sigmoid(-margin / departure_temperature).
-    - Other draws (discrete initial draws, those of a discrete corpus, discrete hidden attributes, a
-      joint response of choice and rating) stay hard. Their gradient is that of the score function,
-      without a baseline: unbiased, with more variance, and nothing if their distributions have no
+      rule has no gradient, so it is replaced by the hazard sigmoid(-margin /
+      departure_temperature).
+    - Other draws stay hard: discrete initial draws, discrete draws of a corpus, discrete hidden
+      attributes, and a joint response of choice and rating. Their gradient is the score function
+      without a baseline. It is unbiased with more variance, and zero if their distributions have no
       parameters.
 
     The gradient is exact for the relaxed return, not for the return: it is *biased*, as is the
     value. The bias of slates, choices and innovations goes to zero with the temperature, while the
-    variance of the gradient grows; that of a rule goes to zero with `departure_temperature`.
+    variance of the gradient grows. The bias of a rule goes to zero with `departure_temperature`.
     docs/reports/slate_q.md has figures. Mohamed et al. 2020 (arXiv 1906.10652) survey the
     estimators.
 
     Documents may have integer fields, but neither the user model nor the reward may compute with
-    them. Candidates, as the policy and the document model see them, are as in `Simulator`. In the
-    last response that the policy sees, integer fields are zero. Slates are full.
+    them. The policy and the document model see the same candidates as in `Simulator`. In the last
+    response that the policy sees, integer fields are zero. Slates are full.
 
     Args:
-      simulator: its models say what is simulated.
-      policy: draws the slates; one without a memory.
+      simulator: the simulator whose models are simulated.
+      policy: the policy that draws the slates, which has no memory.
       num_users: B, a Python int.
       num_steps: T, a Python int.
       seed: an integer or int32 [2]. The same seed means the same noise.
-      temperature: of slates, in the unit of the logits, and of choices and innovations, in that of
-        log-probabilities; positive.
-      departure_margin: for a rule of departure, maps the users' state to a margin [B] that is
-        positive while the user stays, such as `lambda user: user.budget`. Not read where the
-        departure is a hazard.
-      departure_temperature: in the unit of the margin; positive.
+      temperature: the temperature of slates, in the unit of the logits, and of choices and
+        innovations, in the unit of log-probabilities; positive.
+      departure_margin: for a rule of departure, a function from the user state to a margin [B] that
+        is positive while the user stays, such as `lambda user: user.budget`. It is not used where
+        the departure is a hazard.
+      departure_temperature: the temperature of departures, in the unit of the margin; positive.
 
     Returns:
       The relaxed return of each session, [B], in the dtype of the rewards.
 
     Raises:
       ValueError: if a number is out of range, if the simulator has a `query_spec`, if the policy
-        has a memory, if there is a rule of departure without a margin, or if something computes
-        with an integer field that has no mixture; all when the function is traced.
+        has a memory, if there is a rule of departure without a margin, or if a model computes with
+        an integer field, which has no mixture. All are raised when the function is traced.
     """
     validation.check_numbers(
         validation.POSITIVE, temperature=temperature, departure_temperature=departure_temperature
@@ -106,7 +107,7 @@ def relaxed_return(
     zeros = tf.zeros([num_users], dtype)
 
     def stay_probability(user: Nest, departure: tf.Tensor | tfd.Distribution):
-        """[B], judged on the updated state."""
+        """The probability that users stay after a step, [B], from their updated state."""
         if isinstance(departure, tfd.Distribution):
             return tf.exp(departure.log_prob(tf.zeros(departure.batch_shape, departure.dtype)))
         users = simulator.users
@@ -138,7 +139,7 @@ def relaxed_return(
         next_state, transition, _ = advance(simulator, state, Turn(slate_weights), stages)
         total += in_session * transition.reward
         stay = stay_probability(next_state.user, stages.departure)
-        # The time limit alone ends a relaxed session.
+        # Only the time limit ends a relaxed session.
         in_session = tf.where(next_state.done, zeros, in_session * tf.cast(stay, dtype))
         next_state = next_state._replace(
             response=mixtures.zeros_for_labels(next_state.response, like=state.response),
@@ -157,8 +158,8 @@ def relaxed_return(
 
 
 class _Pathwise(Stages):
-    """Draws pathwise where it can, else hard. The log-probability [B] of hard draws is added to the
-    attribute `log_prob`.
+    """Stages whose draws are pathwise where possible, and else hard. The log-probability [B] of
+    hard draws is added to the attribute `log_prob`.
     """
 
     def __init__(self, seed: Seed, names: Iterable[str], log_prob: tf.Tensor, corpora: OwnCorpora):
@@ -180,7 +181,7 @@ class _Pathwise(Stages):
 
 
 class _Relaxed(_Pathwise):
-    """A step of relaxed sessions: slates are weights [B, K, N] and nobody leaves."""
+    """The stages of a relaxed step, in which slates are weights [B, K, N] and no user leaves."""
 
     def __init__(
         self, seed: Seed, log_prob: tf.Tensor, corpora: OwnCorpora, temperature: float | tf.Tensor
@@ -203,8 +204,8 @@ class _Relaxed(_Pathwise):
     def apply(self, stage: str, function: Callable, draw: Nest):
         result = mixtures.apply(stage, function, draw)
         if stage == "reward":
-            # One, with the gradient of the log-probability of the hard draws behind this reward
-            # (Foerster et al. 2018, arXiv 1802.05098).
+            # The factor is one, and its gradient is the gradient of the log-probability of the hard
+            # draws before this reward (Foerster et al. 2018, arXiv 1802.05098).
             log_prob = tf.cast(self.log_prob, result.dtype)
             return result * tf.exp(log_prob - tf.stop_gradient(log_prob))
         return mixtures.refuse_labels(result) if stage in ("user", "corpus") else result

@@ -17,14 +17,14 @@ def score_function_return(
     trajectory: Trajectory,
     baseline: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """The return of each session; the gradient of the mean is an unbiased estimate of that of the
-    expected return.
+    """The return of each session. The gradient of its mean is an unbiased estimate of the gradient
+    of the expected return.
 
-    REINFORCE (Williams 1992) for everything that was drawn: the log-probability of each action
-    under the policy, and of each draw under the models, is differentiated times the reward from its
-    step on, less a baseline. Rewards are differentiated as they stand, with the draws held fixed,
-    so parameters may also act through the reward or through the states. Users who share a corpus
-    act on each other, so a draw is differentiated times the rewards of all users of its world.
+    This is REINFORCE (Williams 1992) for all draws. The log-probability of each action under the
+    policy, and of each draw under the models, is differentiated times the reward from its step on,
+    less a baseline. Rewards are differentiated with the draws held fixed, so parameters may also
+    act through the reward or through the states. Users who share a corpus act on each other, so a
+    draw is differentiated times the rewards of all users of its world.
 
         trajectory = simulator.rollout(policy, num_users, num_steps, seed)
         with tf.GradientTape() as tape:
@@ -32,30 +32,30 @@ def score_function_return(
 
     The gradient is unbiased for all parameters of the policy. For a parameter of the models it is
     unbiased unless the parameter acts through a jump of a map. A rule of departure, `budget <= 0`,
-    is such a jump: the gradient does not see that it comes true at another step, which needs a
-    hazard. The return is that of the trajectory's T steps, and the variance of the gradient grows
-    with T. The gradient of `relaxed_return` has less variance, and a bias.
+    is such a jump. The gradient ignores that a parameter can move the step at which it comes true;
+    a hazard has no such jump. The return sums the T steps of the trajectory, and the variance of
+    the gradient grows with T. The gradient of `relaxed_return` has less variance, and a bias.
 
     Args:
-      simulator: that made the trajectory.
-      policy: at the parameters with which it drew the trajectory's actions. Only its `decide` is
-        used; an action is a slate, or a `Turn` where there is a `query_spec`. What it remembers is
-        computed again, and differentiated.
-      trajectory: of a rollout with `auto_reset=False`, [T, B, ...].
-      baseline: [T, B], subtracted from the reward from each step on; it may depend on the past of
-        its row, or of its world, not on what is drawn from that step on. By default the mean of the
-        other rows, or worlds; zero if there are none.
+      simulator: the simulator that made the trajectory.
+      policy: the policy with the parameters with which it drew the actions of the trajectory. Only
+        its `decide` is used. An action is a slate, or a `Turn` where there is a `query_spec`. Its
+        policy state is computed again, and differentiated.
+      trajectory: a trajectory of a rollout with `auto_reset=False`, [T, B, ...].
+      baseline: [T, B], subtracted from the reward from each step on. It may depend on the past of
+        its row, or of its world, but not on draws from that step on. By default it is the mean of
+        the other rows, or worlds, and zero if there are none.
 
     Returns:
       The return of each session, [B], in the dtype of the rewards.
 
     Raises:
-      ValueError: for an auto-reset trajectory, or a baseline of another shape.
+      ValueError: for an auto-reset trajectory, or if the baseline has the wrong shape.
     """
     trajectory.require_single_session()
     trajectory.require_new_users()
     # A rollout under the same tape would let reparameterised draws move with their parameters, and
-    # count these twice.
+    # would count the parameters twice.
     trajectory = tf.nest.map_structure(tf.stop_gradient, trajectory)
     rewards = trajectory.transitions.reward
     corpora, num_users = simulator.corpora, rewards.shape[1]
@@ -79,8 +79,8 @@ def score_function_return(
         return tf.add_n(terms) if terms else tf.zeros([num_rows], rewards.dtype)
 
     def score(log_probs: dict[str, tf.Tensor], active: tf.Tensor, advantage: tf.Tensor):
-        """[B]: zero, with the gradient of log-probabilities by stage times the advantage [W]. What
-        is drawn for users who have left, or for worlds that all have left, changes nothing.
+        """Zero, [B], with the gradient of log-probabilities by stage times the advantage [W]. Draws
+        for users who have left, or for worlds that all users have left, do not count.
         """
         of_users, of_corpora = (
             total([each for stage, each in log_probs.items() if (stage in OF_CORPORA) == of], rows)
@@ -93,7 +93,7 @@ def score_function_return(
         weighted = log_prob * corpora.of_users(advantage, num_users)
         return weighted - tf.stop_gradient(weighted)
 
-    # A baseline of the caller may depend on the initial draws, so it cannot serve for them.
+    # A given baseline may depend on the initial draws, so the mean of the others is used for them.
     initial = score(
         begun.log_probs, tf.ones([num_users], tf.bool), rewards_to_go[0] - mean_of_others[0]
     )

@@ -1,7 +1,7 @@
-"""Policies for `Simulator.rollout`. They need TensorFlow Probability alone.
+"""Policies for `Simulator.rollout`, which need only TensorFlow Probability.
 
-Their parts are in modules: `choice_scores` has beliefs about clicks, `slates` slate optimisers,
-`indices` and `logistic` bandit algorithms, `clusters` and `clicks` rankings of clusters.
+Their parts are in modules: `choice_scores` has beliefs about clicks, `slates` has slate optimisers,
+`indices` has bandit algorithms, and `clusters` and `clicks` rank clusters.
 """
 
 from recsim_tf.core.models.explanations import Explained, Explanation, explanation_of

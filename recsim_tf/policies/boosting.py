@@ -1,4 +1,4 @@
-"""Recommending what is close to users, with a boost for providers who get few clicks."""
+"""A policy that recommends documents close to users, with a boost for providers with few clicks."""
 
 from typing import Any
 
@@ -16,16 +16,17 @@ from recsim_tf.policies.slates import largest
 
 @gin.configurable
 class Boosting(PolicyModel):
-    """A policy for the ecosystem: the documents closest to a user, with a boost for those of
-    providers who got less clicks than the mean, RecSim NG 0.1.2's `MyopicRecommender`.
+    """A policy for the ecosystem that shows the documents closest to a user, with a boost for
+    providers who got less clicks than the mean. It is RecSim NG 0.1.2's `MyopicRecommender`.
 
-    The boost is what the provider's clicks so far lack to the mean of all providers, in [-cap,
-    cap]; it is negative for providers with more. A document's score is uniform between its affinity
-    and its affinity plus boost, so about half of it counts. With a cap of 0 the policy is myopic.
+    The boost is the mean of the clicks of all providers so far, less the clicks of the provider,
+    clipped to [-cap, cap]. It is negative for providers with more clicks. A document's score is
+    uniform between its affinity and its affinity plus boost, so half of the boost counts on
+    average. With a cap of 0 the policy is myopic.
 
     Args:
       simulator: the environment.
-      cap: of the boost, in units of affinity.
+      cap: the largest boost, in units of affinity.
     """
 
     simulator: SessionSource

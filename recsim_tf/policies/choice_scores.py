@@ -1,8 +1,7 @@
-"""What an agent believes about clicks: a weight for each candidate and one for "no click".
+"""An agent's beliefs about clicks: a weight for each candidate and a weight for "no click".
 
-A slate's click probabilities are taken to be proportional to these weights, P(i | A) = v_i /
-(sum_{j in A} v_j + v_0), so they must not depend on the other documents of the slate: multinomial
-choice.
+A slate's click probabilities are proportional to these weights, P(i | A) = v_i / (sum_{j in A} v_j
++ v_0). The choice is multinomial, so a weight must not depend on the other documents of the slate.
 """
 
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from recsim_tf import choice
+from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.policies.fields import raw_user
 
@@ -23,12 +23,12 @@ class AffinityScores:
     """A multinomial choice model of the affinity <user, document>, both observed as vectors of the
     same length.
 
-    The defaults are the choice model of interest evolution, which RecSim's SlateQ agent is built
-    on. What layers added to the user's observation plays no part.
+    The default is the choice model of interest evolution, on which RecSim's SlateQ agent is built.
+    Fields that layers add to the user's observation are not used.
 
     Args:
-      choice_model: multinomial, as `MultinomialProportional` or `MultinomialLogit`; by default that
-        of interest evolution.
+      choice_model: a multinomial choice model, such as `MultinomialProportional` or
+        `MultinomialLogit`; by default the choice model of interest evolution.
     """
 
     def __init__(self, choice_model: choice.ChoiceModel | None = None):
@@ -36,7 +36,7 @@ class AffinityScores:
 
     @staticmethod
     def suits(observation: Observation) -> bool:
-        """Whether users and documents are observed as vectors of one length."""
+        """Whether users and documents are observed as vectors of the same length."""
         user, documents = raw_user(observation.user), observation.documents
         return (
             tf.is_tensor(user)
@@ -52,19 +52,23 @@ class AffinityScores:
         if not self.suits(observation):
             shapes = tf.nest.map_structure(lambda leaf: leaf.shape, (user, documents))
             raise ValueError(
-                "the affinity <user, document> needs vectors of one length, got user and documents"
-                f" of shapes {shapes}"
+                "the affinity <user, document> needs vectors of one length, got user and"
+                f" documents of shapes {shapes}"
             )
         affinity = tf.linalg.matvec(documents, user)
         weights = self._choice_model.weights(affinity)
         return weights[:, :-1], weights[:, -1]
 
+    def trace_key(self) -> tuple | None:
+        """The key of the choice model."""
+        return joint_key(self._choice_model)
+
 
 class LearnedScores:
-    """The choice weights of a network that learns from clicks; they carry no gradient.
+    """The choice weights of a network that learns from clicks. They carry no gradient.
 
     Args:
-      network: gives (logits [B, N], no_click_logit [B]), as `slate_q.ClickNetwork`.
+      network: a network that gives (logits [B, N], no_click_logit [B]), as `slate_q.ClickNetwork`.
     """
 
     def __init__(self, network: Callable):
@@ -75,7 +79,7 @@ class LearnedScores:
 
     @staticmethod
     def weights(logits: tf.Tensor, no_click: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The weights [B, N] and [B] of what the network gave."""
+        """The weights of the candidates [B, N] and of "no click" [B], from the network's logits."""
         weights = tf.stop_gradient(
             tf.nn.softmax(tf.concat([logits, no_click[:, tf.newaxis]], axis=-1))
         )
@@ -83,16 +87,17 @@ class LearnedScores:
 
 
 class BeliefScores:
-    """A multinomial choice model of how much users in a believed state like the documents.
+    """A multinomial choice model of the scores of documents for users in a believed state.
 
     Args:
       users: a user model with a method `scores(state, documents)`, which gives scores [B, N] of
-        documents, a nest of [B, N, ...] as they are observed, for users, a nest of [B, ...].
-      belief: maps the observation to a user state, a nest of [B, ...].
-      choice_model: multinomial, as `MultinomialLogit` or `MultinomialProportional`.
+        observed documents, a nest of [B, N, ...], for a user state, a nest of [B, ...].
+      belief: a function from the observation to a user state, a nest of [B, ...].
+      choice_model: a multinomial choice model, such as `MultinomialLogit` or
+        `MultinomialProportional`.
 
     Raises:
-      ValueError: if the users have no `scores`, or for a choice model whose weights depend on the
+      ValueError: if the users have no `scores`, or if the weights of the choice model depend on the
         slate.
     """
 
@@ -117,7 +122,9 @@ class BeliefScores:
 
 
 def _multinomial(choice_model: choice.ChoiceModel) -> choice.ChoiceModel:
-    """The choice model, which must give a document the same weight on every slate."""
+    """Returns the choice model, and raises a ValueError unless it gives a document the same weight
+    on every slate.
+    """
     if not isinstance(choice_model, choice.ChoiceModel) or not choice_model.is_multinomial:
         raise ValueError(
             "choice_model must be multinomial, as MultinomialProportional() or MultinomialLogit(),"

@@ -1,4 +1,4 @@
-"""Policies by the clickbait of documents, for long-term satisfaction and return visits."""
+"""Policies by the clickbait of documents, for long-term satisfaction and for return visits."""
 
 import gin
 import tensorflow as tf
@@ -16,12 +16,12 @@ def clickbait_policy(simulator: Simulator, target: float = 1.0) -> Policy:
     """A policy that shows the K candidates whose clickbait is closest to a target, the closest
     first.
 
-    With a target of 1 it is myopic: the most clickbait engages the most now, where the sensitivity
-    of users is small. With 0 it shows kale.
+    With a target of 1 it is myopic, since the most clickbait engages the most now where the
+    sensitivity of users is small. With a target of 0 it shows kale.
 
     Args:
-      simulator: of `ClickbaitDocuments`.
-      target: in [0, 1].
+      simulator: a simulator of `ClickbaitDocuments`.
+      target: the clickbait that is aimed at, in [0, 1].
 
     Raises:
       ValueError: for an environment with queries, other documents, or a target out of range.
@@ -45,4 +45,4 @@ def clickbait_policy(simulator: Simulator, target: float = 1.0) -> Policy:
     def explain(observation: Observation, policy_state: Nest, seed: Seed):
         return Explanation(candidates={"distance to the target": distance(observation)})
 
-    return Explained(act, explain)
+    return Explained(act, explain, parts=[simulator])

@@ -1,7 +1,7 @@
-"""Clicks as the rewards of a bandit.
+"""Bandits whose rewards are clicks.
 
-What a user was shown and clicked of each cluster gives the clusters their scores. The policy whose
-documents a user clicks most fills the slate first.
+The scores of the clusters come from a user's impressions and clicks of each cluster. The policy
+whose documents a user clicks most fills the slate first.
 """
 
 import functools
@@ -24,11 +24,11 @@ from recsim_tf.policies.policy_model import PolicyModel
 
 
 class ClickCounts(NamedTuple):
-    """What a user was shown and clicked in this session; all zero at its start."""
+    """Impressions and clicks of users in this session, which are zero at its start."""
 
     impressions: tf.Tensor  # float32 [B, T], documents shown of each cluster
     clicks: tf.Tensor  # float32 [B, T], clicks on them
-    # bool [B], whether a slate was shown, so that the next response is one to count
+    # bool [B], whether a slate was shown, so that the next response counts
     started: tf.Tensor
 
 
@@ -39,11 +39,12 @@ def counts_spec(num_clusters: int) -> ClickCounts:
 
 
 def update_counts(counts: ClickCounts, response: Nest) -> ClickCounts:
-    """Adds the response to the previous slate and notes that another slate is coming.
+    """Adds the response to the previous slate, and marks that a slate is shown.
 
     Args:
-      counts: of B users and T clusters.
-      response: with `clicked` [B, K] and `cluster_id` int [B, K]; ignored where no slate was shown.
+      counts: the counts of B users and T clusters.
+      response: a response with `clicked` [B, K] and `cluster_id` int [B, K], which is ignored where
+        no slate was shown.
     """
     num_clusters = counts.impressions.shape[1]
     counted = tf.cast(counts.started, tf.float32)[:, tf.newaxis, tf.newaxis]
@@ -57,16 +58,17 @@ def update_counts(counts: ClickCounts, response: Nest) -> ClickCounts:
 
 
 class ClickScores(PolicyModel):
-    """Scores of arms, one for each cluster, from the counts of a session.
+    """Scores of clusters, which are the arms, from the counts of a session.
 
-    A bandit algorithm scores the clusters. Its pulls are the user's impressions, its rewards the
-    clicks, and its round is the sum of the impressions. Until a user has been shown every cluster,
-    the clusters shown least come first, whatever the algorithm (RecSim 0.2.4).
+    A bandit algorithm scores the clusters. Its pulls are the user's impressions, its rewards are
+    the clicks, and its round is the sum of the impressions. Until a user has seen every cluster,
+    the clusters shown least come first for every algorithm, as in RecSim 0.2.4.
 
     Args:
       num_clusters: T.
       algorithm: "ucb1", "kl_ucb", "thompson" or a `BanditAlgorithm`.
-      optimism_scaling: of the algorithm, at least 0, of "thompson" above 0; RecSim's `ci_scaling`.
+      optimism_scaling: the optimism of the algorithm, at least 0, and above 0 for "thompson". It is
+        RecSim's `ci_scaling`.
 
     Raises:
       ValueError: for an unknown algorithm, or a number out of range.
@@ -79,7 +81,7 @@ class ClickScores(PolicyModel):
     def check(self):
         validation.check_count(num_clusters=self.num_clusters)
         if self._algorithm is thompson:
-            # The values of tensors are not known inside a graph.
+            # The check lets tensors pass whose values are not known, as inside a graph.
             Range(above=0).check("optimism_scaling", self.optimism_scaling)
 
     @functools.cached_property
@@ -92,7 +94,7 @@ class ClickScores(PolicyModel):
         return fields.zeros(counts_spec(self.num_clusters), num_users)
 
     def __call__(self, counts: ClickCounts, seed: Seed) -> tf.Tensor:
-        """The clusters' scores, float32 [B, T]."""
+        """The scores of the clusters, float32 [B, T]."""
         total = tf.reduce_sum(counts.impressions, axis=-1)
         scaling = self.per_user("optimism_scaling", rank=2)
         scores = self._algorithm(counts.impressions, counts.clicks, total, scaling, seed)
@@ -100,7 +102,7 @@ class ClickScores(PolicyModel):
         return tf.where(some_unshown, -counts.impressions, scores)
 
     def explain(self, kind: str, counts: ClickCounts, seed: Seed) -> Explanation:
-        """The arms, named by their kind and number, with their scores and counts."""
+        """An explanation by the scores and counts of the arms, named by their kind and number."""
         return Explanation(
             alternatives={
                 "score": self(counts, seed),
@@ -112,7 +114,7 @@ class ClickScores(PolicyModel):
 
 
 class ClickBanditState(NamedTuple):
-    """Policy state of B users."""
+    """The policy state of B users."""
 
     counts: ClickCounts  # [B, A]
     arms: tuple[Nest, ...]  # the policy state of each arm, () where it has none
@@ -120,34 +122,35 @@ class ClickBanditState(NamedTuple):
 
 @gin.configurable
 class ClickBandit(PolicyModel):
-    """A rollout policy: a bandit of each user's clicks ranks base policies, the arms.
+    """A rollout policy in which a bandit of each user's clicks ranks base policies, the arms.
 
     This is RecSim 0.2.4's `AbstractClickBanditLayer`. Arms are visited from the highest score
     downwards, and `ClickScores` gives the scores. Each arm adds the documents of its slate in
-    order, without those that an earlier arm gave, until the slate is full. The slate is padded with
-    -1 where all arms together have too few documents.
+    order, without documents of earlier arms, until the slate is full. The slate is padded with -1
+    where all arms together have too few documents.
 
-    A shown document counts for the arm whose number is the `cluster_id` of its response, whichever
-    arm gave it, as in RecSim. So arm a should show documents of cluster a, and there are as many
-    arms as clusters. With one `greedy_cluster_policy` for each cluster this is `ClusterBandit`.
+    A shown document counts for the arm whose number is the `cluster_id` of its response, even if
+    another arm gave it, as in RecSim. So arm a should show documents of cluster a, and there are as
+    many arms as clusters. With one `greedy_cluster_policy` for each cluster this is
+    `ClusterBandit`.
 
-    Every arm chooses a slate and moves its policy state at every step, whether it is visited or not
-    (RecSim steps visited arms only).
+    Every arm chooses a slate and moves its policy state at every step, whether it is visited or
+    not. RecSim steps only visited arms.
 
         arms = [greedy_cluster_policy(simulator, cluster) for cluster in range(num_clusters)]
         policy = ClickBandit(simulator, arms)
 
     Args:
-      simulator: an environment whose observed responses have `clicked` and the `cluster_id` of what
-        was shown.
+      simulator: an environment whose observed responses have `clicked` and the `cluster_id` of the
+        documents shown.
       arms: A policies, with or without a state. Their slates int32 [B, k] have any length k and are
         padded with -1.
       algorithm: "ucb1", "kl_ucb", "thompson" or a `BanditAlgorithm`.
-      optimism_scaling: of the algorithm, RecSim's `ci_scaling`.
+      optimism_scaling: the optimism of the algorithm, RecSim's `ci_scaling`.
 
     Raises:
-      ValueError: if a field is missing, if cluster ids are not integers with bounds, or if there is
-        not one arm for each cluster.
+      ValueError: if a field is missing, if cluster ids are not integers with bounds, or if the
+        number of arms is not the number of clusters.
     """
 
     simulator: SessionSource
@@ -178,7 +181,7 @@ class ClickBandit(PolicyModel):
     def __call__(
         self, observation: Observation, policy_state: ClickBanditState, seed: Seed
     ) -> tuple[tf.Tensor, ClickBanditState]:
-        """Slates int32 [B, K], and the policy state with the observed response counted."""
+        """Slates int32 [B, K], and the policy state with the counts of the observed response."""
         counts = update_counts(policy_state.counts, observation.response)
         score_seed, *arm_seeds = random.split_seed(seed, len(self.arms) + 1)
         acted = [
@@ -199,7 +202,7 @@ class ClickBandit(PolicyModel):
     def explain(
         self, observation: Observation, policy_state: ClickBanditState, seed: Seed
     ) -> Explanation:
-        """The arms' scores, and the counts that they rest on."""
+        """The scores of the arms, and the counts behind them."""
         score_seed, *_ = random.split_seed(seed, len(self.arms) + 1)
         counts = update_counts(policy_state.counts, observation.response)
         return self.scores.explain("arm", counts, score_seed)
@@ -212,8 +215,8 @@ def concatenate_slates(
     a length.
 
     Args:
-      scores: [B, A]; of equal ones the lower arm comes first.
-      slates: A slates int32 [B, k], k of their own, in [0, N) or -1 for an empty position.
+      scores: [B, A]; the lower of arms with equal scores comes first.
+      slates: A slates int32 [B, k] of different lengths k, in [0, N) or -1 for an empty position.
       num_candidates: N.
       slate_size: K, at most N.
 
@@ -228,7 +231,7 @@ def concatenate_slates(
     by_score = tf.math.top_k(scores, len(slates)).indices
     num_users, num_items = tf.shape(scores)[0], len(slates) * length
     items = tf.reshape(nests.take(tf.stack(padded, axis=1), by_score), [num_users, num_items])
-    # Where each candidate comes first, or the largest integer where it does not come at all; empty
+    # The first position of each candidate, or the largest integer where it is in no slate. Empty
     # positions belong to no segment.
     segments = tf.where(items >= 0, items + num_candidates * tf.range(num_users)[:, tf.newaxis], -1)
     order = tf.broadcast_to(tf.range(num_items), tf.shape(items))

@@ -13,6 +13,7 @@ from recsim_tf.core import nests
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.ranges import shown
+from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest, Observation, Policy, Seed
 from recsim_tf.core.models.explanations import Explanation
 from recsim_tf.core.step.session_source import SessionSource
@@ -23,13 +24,13 @@ from recsim_tf.policies.policy_model import PolicyModel
 
 
 def rank_clusters(scores: tf.Tensor, documents: Nest, slate_size: int) -> tf.Tensor:
-    """Slates of the documents of the best clusters: by the cluster's score, then by the document's
-    quality, both descending.
+    """Slates of the documents of the best clusters, by the score of the cluster and then by the
+    quality of the document, both descending.
 
     Args:
-      scores: [B, T]; of equal scores the lower cluster comes first.
-      documents: with `cluster_id` int32 [B, N] in [0, T) and `quality` [B, N]; of equal qualities
-        the lower position comes first.
+      scores: [B, T]; the lower of clusters with equal scores comes first.
+      documents: documents with `cluster_id` int32 [B, N] in [0, T) and `quality` [B, N]; the lower
+        of positions with equal qualities comes first.
       slate_size: K.
 
     Returns:
@@ -39,18 +40,18 @@ def rank_clusters(scores: tf.Tensor, documents: Nest, slate_size: int) -> tf.Ten
     rank_of_cluster = tf.argsort(tf.math.top_k(scores, num_clusters).indices, axis=-1)
     by_quality = tf.math.top_k(documents.quality, num_candidates).indices
     rank = nests.take(nests.take(rank_of_cluster, documents.cluster_id), by_quality)
-    # All keys differ, so the order does not depend on how a sort treats equals.
+    # All keys differ, so the order does not depend on the treatment of equal keys by a sort.
     key = rank * num_candidates + tf.range(num_candidates)
     return nests.take(by_quality, tf.math.top_k(-key, slate_size).indices)
 
 
 def rank_cluster(cluster_id: int | tf.Tensor, documents: Nest, slate_size: int) -> tf.Tensor:
-    """Slates of one cluster: its candidates by quality, descending, RecSim 0.2.4's
-    `GreedyClusterAgent`.
+    """Slates of the candidates of one cluster by quality, descending, as RecSim 0.2.4's
+    `GreedyClusterAgent` shows them.
 
     Args:
       cluster_id: the cluster, a number or int32 [B].
-      documents: as for `rank_clusters`.
+      documents: the documents of `rank_clusters`.
       slate_size: K; with K = N all candidates of the cluster are returned.
 
     Returns:
@@ -65,8 +66,8 @@ def rank_cluster(cluster_id: int | tf.Tensor, documents: Nest, slate_size: int) 
 
 
 def greedy_cluster_policy(simulator: SessionSource, cluster_id: int) -> Policy:
-    """A policy that shows the best documents of one cluster; slates are shorter where the cluster
-    has too few.
+    """A policy that shows the best documents of one cluster. Slates are shorter where the cluster
+    has too few documents.
 
     Args:
       simulator: an environment whose documents have a `cluster_id` and a `quality`.
@@ -83,28 +84,40 @@ def greedy_cluster_policy(simulator: SessionSource, cluster_id: int) -> Policy:
             f"cluster_id must be in [0, num_clusters={num_clusters}), got {shown(cluster_id)}"
         )
 
-    def act(observation: Observation, policy_state: Nest, seed: Seed):
-        return rank_cluster(cluster_id, observation.documents, simulator.slate_size), policy_state
+    return _GreedyCluster(simulator, cluster_id)
 
-    return act
+
+class _GreedyCluster:
+    """A policy that shows the best documents of one cluster; see `greedy_cluster_policy`."""
+
+    def __init__(self, simulator: SessionSource, cluster_id: int):
+        self._simulator, self._cluster_id = simulator, cluster_id
+
+    def __call__(self, observation: Observation, policy_state: Nest, seed: Seed):
+        slate_size = self._simulator.slate_size
+        return rank_cluster(self._cluster_id, observation.documents, slate_size), policy_state
+
+    def trace_key(self) -> tuple | None:
+        """The key of the environment."""
+        return joint_key(self._simulator)
 
 
 @gin.configurable
 class ClusterBandit(PolicyModel):
-    """A rollout policy: a bandit of each user's clicks ranks the clusters.
+    """A rollout policy in which a bandit of each user's clicks ranks the clusters.
 
     This is RecSim 0.2.4's `ClusterBanditAgent`. Clusters are visited from the highest score
     downwards, and `ClickScores` gives the scores. Each cluster adds its candidates by quality until
     the slate is full. Clusters of equal score are visited in the order of their index, so the first
-    slate of a session begins with cluster 0, as in RecSim. Every step has its own seed, so Thompson
-    sampling draws anew (RecSim repeats its draws). The counts begin at zero in every session.
+    slate of a session begins with cluster 0, as in RecSim. Every step has a new seed, so Thompson
+    sampling draws anew, where RecSim repeats its draws. The counts begin at zero in every session.
 
     Args:
       simulator: an environment whose observed documents have a `cluster_id` and a `quality`, and
-        whose observed responses have `clicked` and the `cluster_id` of what was shown. The bounds
-        of the documents' `cluster_id` give the number of clusters.
+        whose observed responses have `clicked` and the `cluster_id` of the documents shown. The
+        bounds of the documents' `cluster_id` give the number of clusters.
       algorithm: "ucb1", "kl_ucb", "thompson" or a `BanditAlgorithm`.
-      optimism_scaling: of the algorithm, RecSim's `ci_scaling`.
+      optimism_scaling: the optimism of the algorithm, RecSim's `ci_scaling`.
 
     Raises:
       ValueError: if the environment has queries, if a field is missing, or if cluster ids are not
@@ -142,7 +155,7 @@ class ClusterBandit(PolicyModel):
     def explain(
         self, observation: Observation, policy_state: ClickCounts, seed: Seed
     ) -> Explanation:
-        """The clusters' scores, and the counts that they rest on."""
+        """The scores of the clusters, and the counts behind them."""
         return self.scores.explain(
             "cluster", update_counts(policy_state, observation.response), seed
         )

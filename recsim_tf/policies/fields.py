@@ -1,4 +1,4 @@
-"""What policies need of an environment, from its observations and their specs."""
+"""Checks of the observations and specs that policies need from an environment."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ def zeros(specs: Nest, num_users: int | tf.Tensor = 1) -> Nest:
 
 
 def require_slates(name: str, simulator: SessionSource) -> None:
-    """Requires an environment whose actions are slates alone, for a policy of that name.
+    """Requires an environment whose actions are slates alone, for the policy of that name.
 
     Raises:
       ValueError: if the environment has queries.
@@ -27,12 +27,12 @@ def require_slates(name: str, simulator: SessionSource) -> None:
 
 
 def num_clusters(owner: str, specs: Nest, *names: str) -> int:
-    """The number of clusters that documents or responses name.
+    """The number of clusters of documents or responses, from the bounds of their `cluster_id`.
 
     Args:
       owner: "documents" or "responses".
-      specs: bounded specs of those that are observed.
-      *names: of the fields that they need, "cluster_id" among them.
+      specs: bounded specs of the observed documents or responses.
+      *names: the names of the fields that they need, "cluster_id" among them.
 
     Raises:
       ValueError: if one of the fields is missing, or if cluster ids are not integers with an upper
@@ -43,41 +43,41 @@ def num_clusters(owner: str, specs: Nest, *names: str) -> int:
     if not spec.dtype.is_integer:
         raise ValueError(f"cluster_id of {owner} must be integers, got {spec.dtype.name}")
     highest = int(spec.maximum.max())
-    # The end of the dtype's range stands for "no bound".
+    # The end of the range of the dtype means that there is no bound.
     if highest == spec.dtype.max:
         raise ValueError(f"the bounds of {owner} must bound cluster_id, got no upper bound")
     return highest + 1
 
 
 def document_clusters(simulator: SessionSource) -> int:
-    """`num_clusters` of documents that can be ranked by cluster and quality."""
+    """The number of clusters of documents that have a cluster and a quality."""
     documents = simulator.observation_spec().documents
     return num_clusters("documents", documents, "cluster_id", "quality")
 
 
 def response_clusters(response_spec: Nest) -> int:
-    """`num_clusters` of observed responses."""
+    """The number of clusters of observed responses."""
     return num_clusters("responses", response_spec, "clicked", "cluster_id")
 
 
 class UserWithStatistics(NamedTuple):
     """The observation of a user above a layer of statistics."""
 
-    raw_observation: Nest  # nest of [B, ...], of the environment below
+    raw_observation: Nest  # nest of [B, ...], from the environment below
     sufficient_statistics: Nest  # nest of [B, ...]
 
 
 class UserWithLastSlate(NamedTuple):
     """The observation of a user above a layer that shows the last slate."""
 
-    original_observation: Nest  # nest of [B, ...], of the environment below
+    original_observation: Nest  # nest of [B, ...], from the environment below
     # nest of [B, K, ...]: documents as they were observed, zeros at empty positions
     last_slate: Nest
     last_query: Nest = ()  # nest of [B, ...], zeros at the start of a session
 
 
 def raw_user(user: Nest) -> Nest:
-    """The user's observation [B, ...] as the environment itself shows it, below all layers."""
+    """The user's observation [B, ...] from the environment itself, below all layers."""
     while isinstance(user, UserWithStatistics | UserWithLastSlate):
         user = user[0]
     return user

@@ -1,13 +1,13 @@
-"""Multi-armed bandits as pure functions: an index for each arm of B users at once.
+"""Multi-armed bandits as pure functions, which give an index for each arm of B users at once.
 
-Shapes: `pulls` and `rewards` float [B, A], how often each arm was pulled and the sum of its
-rewards, each reward in [0, 1]; `total_pulls` float [B], the round t. Scores are [B, A]; the arm of
+`pulls` and `rewards`, float [B, A], are the number of pulls of each arm and the sum of its rewards,
+which are in [0, 1]. `total_pulls`, float [B], is the round t. Scores are [B, A], and the arm of the
 largest score is to be pulled. `optimism_scaling` is o in the formulas, a number or [B, 1]. Each
 algorithm raises a `ValueError` for fewer than two arms, and for pulls and rewards of different
 shapes.
 
-While a user has arms that were never pulled, `ucb1` and `kl_ucb` score these +inf and the others 0
-(as RecSim 0.2.4).
+While a user has arms that were never pulled, `ucb1` and `kl_ucb` give these arms the score +inf and
+all others 0, as in RecSim 0.2.4.
 """
 
 from typing import NamedTuple, Protocol, TypeAlias
@@ -24,7 +24,9 @@ Scaling: TypeAlias = float | tf.Tensor
 
 
 class BanditAlgorithm(Protocol):
-    """(pulls [B, A], rewards [B, A], total_pulls [B], optimism_scaling, seed) -> scores [B, A]."""
+    """A function (pulls [B, A], rewards [B, A], total_pulls [B], optimism_scaling, seed) -> scores
+    [B, A].
+    """
 
     def __call__(
         self,
@@ -43,8 +45,8 @@ def ucb1(
     optimism_scaling: Scaling = 1.0,
     seed: Seed | None = None,
 ) -> tf.Tensor:
-    """Mean plus confidence radius, r/n + o sqrt(2 ln t / n) (Auer, Cesa-Bianchi & Fischer 2002,
-    UCB1; there o = 1). The seed is not used.
+    """The mean plus a confidence radius, r/n + o sqrt(2 ln t / n) (Auer, Cesa-Bianchi & Fischer
+    2002, UCB1 with o = 1). The seed is not used.
     """
     _check_arms(pulls, rewards)
     safe_pulls = _at_least_one(pulls)
@@ -63,8 +65,8 @@ def kl_ucb(
     Cappe 2011, KL-UCB with c = 3; o = 1).
 
     KL is the divergence of Bernoulli distributions. Where the right side is not positive, as for t
-    = 2, the score is p. The bisection runs down to the resolution of the dtype; RecSim 0.2.4 means
-    the same but overwrites p while it searches. The seed is not used.
+    = 2, the score is p. The bisection runs down to the resolution of the dtype. RecSim 0.2.4 aims
+    at the same number, but overwrites p during its search. The seed is not used.
     """
     _check_arms(pulls, rewards)
     safe_pulls = _at_least_one(pulls)
@@ -74,7 +76,7 @@ def kl_ucb(
     bound = optimism_scaling**2 * exploration[:, tf.newaxis] / safe_pulls
 
     def halve(low: tf.Tensor, high: tf.Tensor):
-        # The search is for q - p: the divergence of it keeps its digits where q is close to p.
+        # The search is for q - p, whose divergence keeps its digits where q is close to p.
         middle = (low + high) / 2.0
         inside = _bernoulli_divergence(mean, middle) <= bound
         return tf.where(inside, middle, low), tf.where(inside, high, middle)
@@ -98,14 +100,14 @@ def thompson(
     """A draw from each arm's posterior, Beta(1 + r/o^2, 1 + (n - r)/o^2) (Thompson 1933; Chapelle &
     Li 2011).
 
-    Sums of fractional rewards are taken as they are; `bernoulli_rewards` makes them binary where
-    they come in, as RecSim 0.2.4 does.
+    Sums of fractional rewards are not changed. `bernoulli_rewards` makes rewards binary before they
+    are summed, as RecSim 0.2.4 does.
 
     Args:
       pulls, rewards: see the module.
       total_pulls: not used.
-      optimism_scaling: o; the larger, the wider the posterior.
-      seed: int32 [2], a new one for every round.
+      optimism_scaling: o; a larger number gives a wider posterior.
+      seed: int32 [2], a new seed for every round.
 
     Returns:
       [B, A], in [0, 1].
@@ -117,7 +119,7 @@ def thompson(
 def thompson_posterior(
     pulls: tf.Tensor, rewards: tf.Tensor, optimism_scaling: Scaling = 1.0
 ) -> tfd.Beta:
-    """The distribution, of batch shape [B, A], that `thompson` draws from."""
+    """The distribution of the draws of `thompson`, of batch shape [B, A]."""
     # The posterior of a scaling of 0 is a point, which is no Beta distribution.
     Range(above=0).check("optimism_scaling", optimism_scaling)
     scale = optimism_scaling**2
@@ -145,7 +147,7 @@ def _check_arms(pulls: tf.Tensor, rewards: tf.Tensor) -> None:
 
 
 def _at_least_one(pulls: tf.Tensor) -> tf.Tensor:
-    """The pulls, safe to divide by; arms that were not pulled are scored by `_unpulled_first`."""
+    """The pulls as divisors, with 1 for arms without pulls, which `_unpulled_first` scores."""
     return tf.where(pulls > 0, pulls, 1.0)
 
 
@@ -154,7 +156,7 @@ def _log_round(total_pulls: tf.Tensor) -> tf.Tensor:
 
 
 def _bernoulli_divergence(mean: tf.Tensor, excess: tf.Tensor) -> tf.Tensor:
-    """KL(Bernoulli(p) || Bernoulli(p + d)) for d in [0, 1 - p], with 0 log 0 = 0."""
+    """The divergence KL(Bernoulli(p) || Bernoulli(p + d)) for d in [0, 1 - p], with 0 log 0 = 0."""
     rest = 1.0 - mean
     gained = tf.math.xlog1py(mean, tf.math.divide_no_nan(excess, mean))
     return -gained - tf.math.xlog1py(rest, -tf.math.divide_no_nan(excess, rest))
@@ -171,9 +173,9 @@ def _unpulled_first(pulls: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
 
 
 class Algorithm(NamedTuple):
-    """An algorithm that has a name."""
+    """A bandit algorithm and its title."""
 
-    title: str  # in tables and plots
+    title: str  # the name in tables and plots
     scores: BanditAlgorithm
 
 

@@ -1,4 +1,4 @@
-"""Myopic agents: what the user is most likely to click now, as the agent believes."""
+"""Myopic policies, which show the documents that users are most likely to click now."""
 
 import functools
 from collections.abc import Callable
@@ -21,18 +21,18 @@ from recsim_tf.policies.plackett_luce import PlackettLucePolicy
 
 
 def myopic_policy(simulator: SessionSource, choice_scores: ChoiceScores | None = None) -> Policy:
-    """A policy that maximises the probability of a click: the K candidates of largest choice
-    weight, best first.
+    """A policy that maximises the probability of a click. It shows the K candidates of the largest
+    choice weight, best first.
 
     Where every click earns the same, as in interest evolution, this maximises the next reward.
 
     Args:
       simulator: the environment.
-      choice_scores: what the agent believes about clicks, by default `AffinityScores()`.
+      choice_scores: the beliefs about clicks, by default `AffinityScores()`.
 
     Raises:
       ValueError: if the environment has queries, or if the choice scores are not for this
-        environment: `AffinityScores` need users and documents that are vectors of one length.
+        environment. `AffinityScores` need users and documents that are vectors of the same length.
     """
     fields.require_slates("myopic_policy", simulator)
     choice_scores = choice_scores or AffinityScores()
@@ -48,26 +48,27 @@ def myopic_policy(simulator: SessionSource, choice_scores: ChoiceScores | None =
             candidates={"click weight": weights}, user={"no-click weight": no_click_weight}
         )
 
-    return Explained(act, explain)
+    return Explained(act, explain, parts=[simulator, choice_scores])
 
 
 @gin.configurable(module="recsim_tf.policies")
 def softmax_policy(
     simulator: SessionSource, sharpness: float = 1.0, choice_scores: ChoiceScores | None = None
 ) -> PlackettLucePolicy:
-    """A `StochasticPolicy` that shows what users are likely to click: Plackett-Luce with the choice
-    weights to the power of `sharpness`.
+    """A `StochasticPolicy` that shows documents that users are likely to click. Slates are drawn by
+    Plackett-Luce with the choice weights to the power of `sharpness`.
 
     Args:
-      simulator, choice_scores: as for `myopic_policy`.
-      sharpness: 0 for uniform slates; the larger, the nearer to those of `myopic_policy`.
+      simulator, choice_scores: see `myopic_policy`.
+      sharpness: 0 for uniform slates; larger numbers bring slates closer to `myopic_policy`.
 
     Raises:
-      ValueError: as `myopic_policy`, and for a sharpness that is negative or not finite.
+      ValueError: for the reasons of `myopic_policy`, and for a sharpness that is negative or not
+        finite.
     """
     check_numbers(Range(low=0), sharpness=sharpness)
     choice_scores = choice_scores or AffinityScores()
-    # Refuses what is not for this environment.
+    # This refuses choice scores that are not for this environment.
     myopic_policy(simulator, choice_scores)
 
     def logits(observation: Observation) -> tf.Tensor:
@@ -75,7 +76,7 @@ def softmax_policy(
         tiny = tf.constant(np.finfo(weights.dtype.as_numpy_dtype).tiny, weights.dtype)
         return sharpness * tf.math.log(tf.maximum(weights, tiny))
 
-    return PlackettLucePolicy.of_logits(logits, simulator.slate_size)
+    return PlackettLucePolicy.of_logits(logits, simulator.slate_size, parts=[choice_scores])
 
 
 def greedy_pctr_policy(
@@ -83,16 +84,17 @@ def greedy_pctr_policy(
     belief: Callable[[Observation], Nest] | None = None,
     choice_model: choice.ChoiceModel | None = None,
 ) -> Policy:
-    """A policy that shows the K candidates of largest choice weight in a believed user state, best
-    first; RecSim's `GreedyPCTRAgent`.
+    """A policy that shows the K candidates of the largest choice weight in a believed user state,
+    best first, as RecSim's `GreedyPCTRAgent` does.
 
     Args:
-      simulator: an environment whose users have `scores(state, documents)`, as interest
+      simulator: an environment whose users have `scores(state, documents)`, such as interest
         exploration.
-      belief: maps the observation to the user state that the agent believes in, a nest of [B, ...].
-        By default, in interest exploration, affinities are at their prior mean, so that a
-        document's score is the mean affinity to its topic plus its quality.
-      choice_model: multinomial; by default `MultinomialLogit(no_click_mass=5.0)`, as in RecSim.
+      belief: a function from the observation to the believed user state, a nest of [B, ...]. By
+        default, in interest exploration, affinities are at their prior mean, so that a document's
+        score is the mean affinity to its topic plus its quality.
+      choice_model: a multinomial choice model; by default `MultinomialLogit(no_click_mass=5.0)`, as
+        in RecSim.
 
     Raises:
       ValueError: if the environment has queries, if the users have no `scores`, or if there is no

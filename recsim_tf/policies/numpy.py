@@ -14,8 +14,8 @@ from recsim_tf.core.base.validation import check_count
 def numpy_policy(
     function: Callable[[Observation, np.random.Generator], Any], slate_size: int
 ) -> "NumpyPolicy":
-    """A policy for rollouts, evaluations and `ope`, of a function that computes with NumPy or with
-    any other library that takes arrays.
+    """A policy for rollouts, evaluations and `ope`, made of a function that computes with NumPy or
+    with any other library that takes arrays.
 
         def by_quality(observation, generator):
             return np.argsort(-observation.documents[..., 0], axis=1)[:, :3]
@@ -25,20 +25,20 @@ def numpy_policy(
     Each step calls Python, so it is slower than a policy in TensorFlow, and XLA cannot compile it.
 
     Args:
-      function: maps the observation of B users, whose leaves are arrays [B, ...], and a generator
-        of the step's random numbers to slates, integers [B, K]: positions among the candidates, -1
-        where a slate is short.
+      function: a function from the observation of B users, whose leaves are arrays [B, ...], and a
+        generator of the step's random numbers to slates, integers [B, K]: positions among the
+        candidates, -1 where a slate is short.
       slate_size: K.
 
     Raises:
-      ValueError: for what is no function, or a slate size below 1; in a rollout for slates of
-        another shape or type.
+      ValueError: if `function` is no function, or for a slate size below 1; in a rollout, for
+        slates of the wrong shape or type.
     """
     return NumpyPolicy(function, slate_size)
 
 
 class NumpyPolicy:
-    """See `numpy_policy`."""
+    """A policy that computes with NumPy; see `numpy_policy`."""
 
     def __init__(
         self, function: Callable[[Observation, np.random.Generator], Any], slate_size: int

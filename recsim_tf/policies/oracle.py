@@ -1,4 +1,4 @@
-"""A near-optimal policy for interest evolution, from knowledge that no agent has."""
+"""A near-optimal policy for interest evolution, which uses knowledge that no agent has."""
 
 import functools
 from typing import Any
@@ -20,23 +20,23 @@ class OraclePolicy(PolicyModel):
     """A policy for interest evolution that knows the topics' mean qualities and the users' choice
     model.
 
-    A click on topic c earns its length l and costs l - gain * l * quality[c] of the budget, and
-    budget is worth `reward_per_budget`; no click counts as zero. The slate is exact for these
-    values. It is not proven optimal: it looks at the mean quality only, and neglects that interests
-    move.
+    A click on topic c earns its length l and costs l - gain * l * quality[c] of the budget. A unit
+    of budget has the value `reward_per_budget`, and "no click" has the value zero. The slate is
+    exact for these values. It is not proven optimal, since it uses only the mean quality and
+    ignores that interests move.
 
     Args:
       simulator: interest evolution with `InterestEvolutionUsers`, `UtilityVideos` and a multinomial
         choice.
-      reward_per_budget: reward that one unit of budget is worth.
+      reward_per_budget: the reward that a unit of budget is worth.
 
     Raises:
-      ValueError: for an environment with queries, other documents, users or choice models, or what
-        is no number.
+      ValueError: for an environment with queries, other documents, users or choice models, or if
+        reward_per_budget is no number.
     """
 
     simulator: Simulator
-    # About what this policy itself earns, 280 / 200; returns are flat around it.
+    # This policy itself earns about 280 / 200. Returns are flat around the default.
     reward_per_budget: Any = parameter(1.3)
 
     def check(self):
@@ -48,7 +48,7 @@ class OraclePolicy(PolicyModel):
                     f"the oracle needs interest evolution with {needed.__name__}, got"
                     f" {type(model).__name__}"
                 )
-        AffinityScores(users.choice_model)  # Refuses other choice models.
+        AffinityScores(users.choice_model)  # This refuses other choice models.
 
     @functools.cached_property
     def _choice_scores(self) -> AffinityScores:
@@ -57,14 +57,14 @@ class OraclePolicy(PolicyModel):
     def __call__(
         self, observation: Observation, policy_state: Nest, seed: Seed
     ) -> tuple[tf.Tensor, Nest]:
-        """Slates int32 [B, K], and the policy state as it was."""
+        """Slates int32 [B, K], and the unchanged policy state."""
         weights, no_click_weight = self._choice_scores(observation)
         values = self._click_values(observation)
         slate = exact_slate(weights, no_click_weight, values, self.simulator.slate_size)
         return slate, policy_state
 
     def explain(self, observation: Observation, policy_state: Nest, seed: Seed) -> Explanation:
-        """What a click on each candidate is worth, and the weights of the choice."""
+        """The value of a click on each candidate, and the weights of the choice."""
         weights, no_click_weight = self._choice_scores(observation)
         return Explanation(
             candidates={
@@ -75,7 +75,7 @@ class OraclePolicy(PolicyModel):
         )
 
     def _click_values(self, observation: Observation) -> tf.Tensor:
-        """[B, N]: what a click on each candidate is worth."""
+        """The value of a click on each candidate, [B, N]."""
         users, videos = self.simulator.users, self.simulator.documents
         length = videos.per_user("video_length", 2, tf.float32)
         alpha = users.per_user("user_update_alpha", 2, tf.float32)

@@ -1,13 +1,14 @@
-"""The policy whose return is differentiated: slates drawn from a Plackett-Luce distribution, or
+"""The policy whose return is differentiated. It draws slates from a Plackett-Luce distribution, or
 turns.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from recsim_tf.core import random
+from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest, Observation, Seed
 from recsim_tf.core.distributions import IndependentParts, PlackettLuce, parts_of
 from recsim_tf.core.models.explanations import Explanation
@@ -17,31 +18,43 @@ Actions: TypeAlias = PlackettLuce | IndependentParts
 
 
 class PlackettLucePolicy:
-    """A rollout policy that draws slates, or turns, and knows their log-probabilities. It has no
-    state, but of a network with a memory.
+    """A rollout policy that draws slates or turns and gives their log-probabilities. It has a state
+    only if its network has a memory.
 
         policy = PlackettLucePolicy.of_network(SlatePolicyNetwork(observation_spec, slate_size))
 
     Args:
-      distribution: maps an observation to the `PlackettLuce` [B] of its slates, or to the
-        `IndependentParts` [B] of a `Turn`. Parameters live in it.
+      distribution: a function from an observation to the `PlackettLuce` [B] of its slates, or to
+        the `IndependentParts` [B] of a `Turn`. It holds the parameters.
+      parts: all models and `Traceable` functions that a trace of the distribution depends on, so
+        that the trace can be kept; None where that is unknown.
     """
 
-    def __init__(self, distribution: Callable[[Observation], Actions]):
+    def __init__(
+        self,
+        distribution: Callable[[Observation], Actions],
+        parts: Sequence[Any] | None = None,
+    ):
         self.distribution = distribution
+        self._parts = parts
 
     @classmethod
     def of_logits(
-        cls, item_logits: Callable[[Observation], tf.Tensor], slate_size: int
+        cls,
+        item_logits: Callable[[Observation], tf.Tensor],
+        slate_size: int,
+        parts: Sequence[Any] | None = None,
     ) -> "PlackettLucePolicy":
-        """The policy of a function that maps an observation to logits [B, N] of the candidates."""
-        return cls(lambda observation: PlackettLuce(item_logits(observation), slate_size))
+        """The policy of a function that maps an observation to logits [B, N] of the candidates. See
+        the class for `parts`.
+        """
+        return cls(lambda observation: PlackettLuce(item_logits(observation), slate_size), parts)
 
     @classmethod
     def of_network(cls, network: Any) -> "PlackettLucePolicy":
-        """The policy of a network that gives (distribution [B], state), as `SlatePolicyNetwork` or
-        `TurnPolicyNetwork`: the one that REINFORCE trains. With a `state_spec` the network's state
-        is that of the policy.
+        """The policy of a network that gives (distribution [B], state), such as
+        `SlatePolicyNetwork` or `TurnPolicyNetwork`. REINFORCE trains this policy. With a
+        `state_spec`, the state of the network is the policy state.
         """
         if tf.nest.flatten(network.state_spec):
 
@@ -51,8 +64,12 @@ class PlackettLucePolicy:
             return RememberingPolicy(decide, network.state_spec)
         return cls(lambda observation: network(observation)[0])
 
+    def trace_key(self) -> tuple | None:
+        """The key of the parts of the distribution, None where they are unknown."""
+        return None if self._parts is None else joint_key(*self._parts)
+
     def initial_state(self, num_users: int) -> Nest:
-        """The policy state at the start of a session, a nest of [num_users, ...]; () for none."""
+        """The policy state at the start of a session, a nest of [num_users, ...], or ()."""
         return ()
 
     def decide(self, observation: Observation, policy_state: Nest) -> tuple[Actions, Nest]:
@@ -69,16 +86,16 @@ class PlackettLucePolicy:
     def likeliest(
         self, observation: Observation, policy_state: Nest, seed: Seed
     ) -> tuple[Nest, Nest]:
-        """A rollout policy that gives the likeliest slates or turns."""
+        """The likeliest slates or turns, and the next policy state. It is a rollout policy too."""
         distribution, policy_state = self.decide(observation, policy_state)
         return distribution.mode(), policy_state
 
     def log_prob(self, observation: Observation, action: Nest) -> tf.Tensor:
-        """[B]: the log-probability of a slate int32 [B, K], or of a turn."""
+        """The log-probability of a slate int32 [B, K] or of a turn, [B]."""
         return self.distribution(observation).log_prob(action)
 
     def explain(self, observation: Observation, policy_state: Nest, seed: Seed) -> Explanation:
-        """The probability of each candidate to be shown first, and its logit."""
+        """The probability that each candidate is shown first, and its logit."""
         actions, _ = self.decide(observation, policy_state)
         distribution = tf.nest.flatten(parts_of(actions))[0]
         logits = distribution.logits
@@ -91,8 +108,8 @@ class RememberingPolicy(PlackettLucePolicy):
     """A policy with a state, such as the memory of a network, which begins with zeros.
 
     Args:
-      decide: gives (distribution [B], next policy state) for (observation, policy_state).
-      state_spec: of the policy state of one user.
+      decide: a function (observation, policy_state) -> (distribution [B], next policy state).
+      state_spec: the specs of the policy state of one user.
     """
 
     def __init__(
@@ -107,6 +124,6 @@ class RememberingPolicy(PlackettLucePolicy):
 
     def _without_a_state(self, observation: Observation):
         raise ValueError(
-            "the distribution of a policy depends on what it remembers: take decide, with the"
+            "the distribution of this policy depends on its policy state: take decide, with the"
             " policy state"
         )

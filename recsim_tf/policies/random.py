@@ -1,23 +1,24 @@
-"""Random slates, and random turns."""
+"""A policy of random slates or turns."""
 
 import tensorflow as tf
 
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest, Observation, Seed, Turn
 from recsim_tf.core.distributions import UniformSlates
 from recsim_tf.core.step import turns
 from recsim_tf.core.step.session_source import SessionSource
 
-# Queries that are drawn for a user, until one meets the conditions of the users.
+# The number of queries drawn for a user, of which one that meets the conditions is chosen.
 _TRIES = 8
 
 
 class UniformPolicy:
     """A policy that shows uniform slates, full and without repetition. It is a `StochasticPolicy`.
 
-    Where there is a `query_spec` the queries are uniform in its ranges. Of several draws a user
-    gets the first that `turn_conditions` allows, or if it allows none the query of
-    `turns.some_turn`. The probabilities of such turns are not known.
+    Where there is a `query_spec` the queries are uniform in its ranges. A user gets one of several
+    draws that `turn_conditions` allows, or the query of `turns.some_turn` if it allows none. The
+    probabilities of such turns are unknown.
 
     Args:
       simulator: the environment.
@@ -26,8 +27,12 @@ class UniformPolicy:
     def __init__(self, simulator: SessionSource):
         self._simulator = simulator
 
+    def trace_key(self) -> tuple | None:
+        """The key of the environment."""
+        return joint_key(self._simulator)
+
     def decide(self, observation: Observation, policy_state: Nest) -> tuple[UniformSlates, Nest]:
-        """The distribution [B] of the slates, and the policy state as it was.
+        """The distribution [B] of the slates, and the unchanged policy state.
 
         Raises:
           ValueError: for an environment with queries.
@@ -40,7 +45,7 @@ class UniformPolicy:
     def __call__(
         self, observation: Observation, policy_state: Nest, seed: Seed
     ) -> tuple[Nest, Nest]:
-        """Slates int32 [B, K] or turns, and the policy state as it was."""
+        """Slates int32 [B, K] or turns, and the unchanged policy state."""
         slates = self._slates(observation)
         if not tf.nest.flatten(self._simulator.query_spec):
             return random.sample(slates, seed), policy_state
@@ -65,10 +70,10 @@ def _random_query(
     simulator: SessionSource, slate: tf.Tensor, num_users: int | tf.Tensor, seed: Seed
 ) -> Nest:
     query = turns.some_turn(simulator, num_users).query
-    # XLA compiles one draw sooner than as many as there are tries.
+    # XLA compiles one draw of all tries sooner than a draw for each try.
     draws = turns.random_queries(simulator.query_spec, num_users, seed, _TRIES)
     for index in range(_TRIES):
         tried = tf.nest.map_structure(lambda leaf, index=index: leaf[:, index], draws)
-        # The last one that is allowed is as random as the first.
+        # The last allowed query is as random as the first.
         query = nests.where(turns.accepted(simulator, Turn(slate, tried)), tried, query)
     return query

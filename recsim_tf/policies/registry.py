@@ -19,9 +19,9 @@ from recsim_tf.policies.stochastic import EpsilonGreedy
 
 
 class Baseline(NamedTuple):
-    """A policy to compare with."""
+    """A policy for comparisons."""
 
-    title: str  # in tables and plots
+    title: str  # the name in tables and plots
     build: Callable[[Simulator], Policy]
 
 
@@ -30,7 +30,7 @@ BASELINES: dict[str, Baseline] = {
     "myopic": Baseline("Myopic", myopic_policy),
     "oracle": Baseline("Oracle", OraclePolicy),
     "greedy_pctr": Baseline("Greedy pCTR", greedy_pctr_policy),
-    # These learn from the clicks of one session, and forget them.
+    # These policies learn from the clicks of one session, and forget them at its end.
     **{
         name: Baseline(
             f"{algorithm.title} over clusters", functools.partial(ClusterBandit, algorithm=name)
@@ -41,10 +41,10 @@ BASELINES: dict[str, Baseline] = {
 
 
 def baseline_policy(name: str, simulator: Simulator) -> Policy:
-    """The policy of that name: one of `BASELINES`.
+    """The baseline of a name in `BASELINES`.
 
     Raises:
-      ValueError: for another name, or if the policy is not one for this environment.
+      ValueError: for an unknown name, or if the policy is not for this environment.
     """
     validation.check_one_of(BASELINES, baseline=name)
     return BASELINES[name].build(simulator)
@@ -56,7 +56,7 @@ def epsilon_greedy_policy(
     policy: str | Callable[[Simulator], Policy] = gin.REQUIRED,
     epsilon: float = 0.05,
 ) -> EpsilonGreedy:
-    """The `EpsilonGreedy` policy of another one, as agents collect by.
+    """The `EpsilonGreedy` version of a policy, such as agents use to collect data.
 
     Args:
       simulator: the environment.
@@ -67,5 +67,5 @@ def epsilon_greedy_policy(
       ValueError: for a number out of range, or an unknown name.
     """
     validation.check_numbers(validation.FRACTION, epsilon=epsilon)
-    made = baseline_policy(policy, simulator) if isinstance(policy, str) else policy(simulator)
-    return EpsilonGreedy(made, simulator.num_candidates, lambda: tf.constant(epsilon))
+    greedy = baseline_policy(policy, simulator) if isinstance(policy, str) else policy(simulator)
+    return EpsilonGreedy(greedy, simulator.num_candidates, lambda: tf.constant(epsilon))

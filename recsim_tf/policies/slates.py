@@ -1,6 +1,6 @@
-"""Slate optimisers: which K of N candidates maximise the expected value of showing them.
+"""Slate optimisers, which choose the K of N candidates that maximise the expected value of a slate.
 
-With click weights v_i and no-click weight v_0, a slate A is worth
+With click weights v_i and no-click weight v_0, a slate A has the value
 
     value(A) = (sum_{i in A} v_i q_i + v_0 q_0) / (sum_{i in A} v_i + v_0)
 
@@ -8,7 +8,7 @@ With click weights v_i and no-click weight v_0, a slate A is worth
 paper has q_0 = 0). Since value(A) - q_0 = sum v_i a_i / (sum v_i + v_0) with the advantage a_i =
 q_i - q_0, every optimiser works on advantages.
 
-Shapes: `weights` [B, N], `no_click_weight` [B], `advantages` [B, N]; slates are int32 [B, K].
+Shapes are `weights` [B, N], `no_click_weight` [B] and `advantages` [B, N]. Slates are int32 [B, K].
 """
 
 from collections.abc import Callable
@@ -23,13 +23,13 @@ SlateOptimizer = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, int], tf.Tensor]
 # guess [B] -> (slate int32 [B, K], its advantage [B])
 _Round = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
-# Dinkelbach's iteration converges superlinearly, mostly in four to six rounds; this bound only
+# Dinkelbach's iteration converges superlinearly, mostly in four to six rounds. This bound only
 # guards against rounding.
 _MAX_ROUNDS = 32
 
-# Groups of 16 are the fastest of 8, 12, 16, 20 and 32 for 10 of 10,000 in graph mode. They pay if
-# there are many: with 16 for each position of the slate (2,560 candidates for 10) in graph mode and
-# under XLA, with half as many under XLA no longer.
+# Groups of 16 are the fastest of 8, 12, 16, 20 and 32 for slates of 10 of 10,000 candidates in
+# graph mode. They pay from 16 groups for each position of the slate on (2,560 candidates for 10
+# positions), in graph mode and under XLA. With half as many groups they do not pay under XLA.
 _GROUP_SIZE = 16
 _MANY_GROUPS = 16
 
@@ -37,7 +37,7 @@ _MANY_GROUPS = 16
 def slate_advantage(
     weights: tf.Tensor, no_click_weight: tf.Tensor, advantages: tf.Tensor, slate: tf.Tensor
 ) -> tf.Tensor:
-    """What a slate is worth over "no click": value(A) - q_0, [B].
+    """The advantage of a slate over "no click", which is value(A) - q_0, [B].
 
     Args:
       weights, no_click_weight, advantages: see the module.
@@ -50,11 +50,11 @@ def slate_advantage(
 
 
 def largest(scores: tf.Tensor, slate_size: int) -> tf.Tensor:
-    """int32 [B, K]: the positions of the K largest scores [B, N], largest first; ties go to the
+    """The positions of the K largest scores [B, N], largest first, int32 [B, K]. Ties go to the
     lower position.
 
-    K rounds of a maximum are fused with the scores by XLA on the CPU, `tf.math.top_k` is not: it
-    takes several times as long for few of many.
+    XLA on the CPU fuses K rounds of a maximum with the scores. It does not fuse `tf.math.top_k`,
+    which takes several times as long where K is much smaller than N.
     """
     positions = tf.range(scores.shape[1])
     slate = []
@@ -70,14 +70,14 @@ def largest(scores: tf.Tensor, slate_size: int) -> tf.Tensor:
 def top_k_slate(
     weights: tf.Tensor, no_click_weight: tf.Tensor, advantages: tf.Tensor, slate_size: int
 ) -> tf.Tensor:
-    """The K candidates of largest v_i a_i, best first; ties go to the lower position."""
+    """The K candidates of the largest v_i a_i, best first. Ties go to the lower position."""
     return tf.math.top_k(weights * advantages, slate_size).indices
 
 
 def greedy_slate(
     weights: tf.Tensor, no_click_weight: tf.Tensor, advantages: tf.Tensor, slate_size: int
 ) -> tf.Tensor:
-    """Adds K times the candidate that gives the best slate so far, in that order; ties go to the
+    """The slate that adds, K times, the candidate that gives the best slate so far. Ties go to the
     lower position.
     """
     gained, total = tf.zeros_like(no_click_weight), no_click_weight
@@ -104,12 +104,12 @@ def exact_slate(
     """The best slate of exactly K candidates, by Dinkelbach's iteration for fractional programs
     (Dinkelbach 1967).
 
-    For a guess g of the optimal advantage, the slate that maximises sum v_i (a_i - g) is a top-K;
-    its own advantage is the next guess, which never falls. Where it stops rising the slate is
-    optimal. Candidates are ordered by v_i (a_i - g), best first.
+    For a guess g of the optimal advantage, the slate that maximises sum v_i (a_i - g) is a top-K.
+    The advantage of that slate is the next guess, which never falls. The slate is optimal where it
+    stops rising. Candidates are ordered by v_i (a_i - g), best first.
 
-    Many candidates are searched in groups if N is static, see `_round_in_groups`; the slate is the
-    same.
+    Many candidates are searched in groups if N is static, which gives the same slate; see
+    `_round_in_groups`.
     """
     num_candidates = weights.shape[1]
     many = num_candidates is not None and num_candidates >= _MANY_GROUPS * _GROUP_SIZE * slate_size
@@ -133,7 +133,7 @@ def exact_slate(
 def _round(
     weights: tf.Tensor, no_click_weight: tf.Tensor, advantages: tf.Tensor, slate_size: int
 ) -> _Round:
-    """A round of Dinkelbach's iteration: the top-K of v_i (a_i - guess)."""
+    """A round of Dinkelbach's iteration, which takes the top-K of v_i (a_i - guess)."""
 
     def solve(guess: tf.Tensor):
         slate = tf.math.top_k(weights * (advantages - guess[:, tf.newaxis]), slate_size).indices
@@ -145,11 +145,11 @@ def _round(
 def _round_in_groups(
     weights: tf.Tensor, no_click_weight: tf.Tensor, advantages: tf.Tensor, slate_size: int
 ) -> _Round:
-    """A round for many candidates: the top-K is found in the K groups that have the largest maxima.
+    """A round for many candidates, which takes the top-K among the K groups of the largest maxima.
 
-    K candidates, the maxima of these groups, beat each candidate outside of them. The search for
-    the groups costs most of the round, so a second round follows among their members. It cannot
-    lower the advantage, so the slate is optimal where the advantage does not rise.
+    The maxima of these groups are K candidates that beat each candidate outside of the groups. The
+    search for the groups costs most of the round, so a second round follows among their members.
+    It cannot lower the advantage, so the slate is optimal where the advantage does not rise.
     """
     num_groups = -(-weights.shape[1] // _GROUP_SIZE)
     missing = num_groups * _GROUP_SIZE - weights.shape[1]
@@ -160,12 +160,12 @@ def _round_in_groups(
         )
         return tf.reshape(padded, [-1, num_groups, _GROUP_SIZE])
 
-    # The fillers of the last group are worth 1 (-inf - guess): no slate has them.
+    # The fillers of the last group have the value 1 (-inf - guess), so no slate has them.
     weights, advantages = grouped(weights, 1.0), grouped(advantages, -float("inf"))
 
     def solve(guess: tf.Tensor):
         best = tf.reduce_max(weights * (advantages - guess[:, tf.newaxis, tf.newaxis]), axis=-1)
-        # Sorted, the members keep their order, and ties go to the lower position.
+        # Sorted groups keep the order of the members, so that ties go to the lower position.
         groups = tf.sort(tf.math.top_k(best, slate_size).indices, axis=-1)
 
         def members(values: tf.Tensor):

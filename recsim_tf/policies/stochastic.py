@@ -1,4 +1,4 @@
-"""Policies that know the probabilities of what they show."""
+"""Policies that give the probabilities of their actions."""
 
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
@@ -7,6 +7,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random
+from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest, Observation, Policy, Seed, initial_policy_state
 from recsim_tf.core.distributions import CertainSlates, SlateMixture, UniformSlates
 from recsim_tf.core.models.explanations import Explanation, explanation_of
@@ -14,11 +15,11 @@ from recsim_tf.core.models.explanations import Explanation, explanation_of
 
 @runtime_checkable
 class StochasticPolicy(Policy, Protocol):
-    """A policy that gives the distribution of its actions, not only a draw."""
+    """A policy that gives the distribution of its actions beside a draw."""
 
     def decide(self, observation: Observation, policy_state: Nest) -> tuple[tfd.Distribution, Nest]:
-        """The distribution [B] of the actions, and the next policy state. That of slates is a
-        `SlateDistribution`.
+        """The distribution [B] of the actions, and the next policy state. A distribution of slates
+        is a `SlateDistribution`.
         """
 
 
@@ -26,22 +27,28 @@ class Deterministic:
     """A policy that always shows the same slate for an observation, as a `StochasticPolicy`.
 
     Args:
-      policy: of slates, which does not use its seed, such as `myopic_policy(simulator)`.
+      policy: a policy of slates that does not use its seed, such as `myopic_policy(simulator)`.
     """
 
     def __init__(self, policy: Policy):
         self._policy = policy
+
+    def trace_key(self) -> tuple | None:
+        """The key of the policy."""
+        return joint_key(self._policy)
 
     def initial_state(self, num_users: int) -> Nest:
         """The policy state at the start of a session, a nest of [num_users, ...]."""
         return initial_policy_state(self._policy, num_users)
 
     def holds(self, observation: Observation) -> bool:
-        """Whether the policy shows B new users the same slates with one seed and with another."""
+        """Whether the policy shows B new users the same slates with two different seeds."""
         state = self.initial_state(nests.num_rows(observation.documents))
-        one, other = (self._policy(observation, state, random.as_seed(seed))[0] for seed in (0, 1))
-        # Of turns no distribution is made.
-        return tf.is_tensor(one) and bool(tf.reduce_all(one == other))
+        first, second = (
+            self._policy(observation, state, random.as_seed(seed))[0] for seed in (0, 1)
+        )
+        # Turns have no such distribution.
+        return tf.is_tensor(first) and bool(tf.reduce_all(first == second))
 
     def decide(self, observation: Observation, policy_state: Nest) -> tuple[CertainSlates, Nest]:
         """The distribution [B] of the slates, and the next policy state."""
@@ -56,18 +63,19 @@ class Deterministic:
         return self._policy(observation, policy_state, seed)
 
     def explain(self, observation: Observation, policy_state: Nest, seed: Seed) -> Explanation:
-        """What the policy thinks."""
+        """The explanation of the policy."""
         return explanation_of(self._policy, observation, policy_state, seed)
 
 
 class EpsilonGreedy:
-    """A policy that shows a user the slate of another policy, or with probability epsilon a
-    uniform one. It is a `StochasticPolicy`.
+    """A policy that shows a user the slate of a greedy policy, or with probability epsilon a
+    uniform slate. It is a `StochasticPolicy`.
 
     Args:
-      greedy: a `StochasticPolicy` of slates without repetition, or one that does not use its seed.
+      greedy: a `StochasticPolicy` of slates without repetition, or a policy that does not use its
+        seed.
       num_candidates: N.
-      epsilon: gives the probability, a scalar.
+      epsilon: a function that gives the probability, a scalar.
     """
 
     def __init__(self, greedy: Policy, num_candidates: int, epsilon: Callable[[], tf.Tensor]):
@@ -82,8 +90,8 @@ class EpsilonGreedy:
     def decide(self, observation: Observation, policy_state: Nest) -> tuple[SlateMixture, Nest]:
         """The distribution [B] of the slates at the present epsilon, and the next policy state."""
         greedy = self._greedy
-        known = greedy if isinstance(greedy, StochasticPolicy) else Deterministic(greedy)
-        slates, policy_state = known.decide(observation, policy_state)
+        stochastic = greedy if isinstance(greedy, StochasticPolicy) else Deterministic(greedy)
+        slates, policy_state = stochastic.decide(observation, policy_state)
         num_users, slate_size = nests.num_rows(observation.documents), slates.event_shape[0]
         uniform = UniformSlates(self._num_candidates, slate_size, [num_users])
         epsilon = tf.cast(self._epsilon(), tf.float32)
@@ -103,6 +111,6 @@ class EpsilonGreedy:
         return tf.where(explores[:, tf.newaxis], uniform, slate), policy_state
 
     def explain(self, observation: Observation, policy_state: Nest, seed: Seed) -> Explanation:
-        """What the greedy policy thinks, also where a random slate is shown."""
+        """The explanation of the greedy policy, also where a random slate is shown."""
         greedy_seed, *_ = random.split_seed(seed, 3)
         return explanation_of(self._greedy, observation, policy_state, greedy_seed)

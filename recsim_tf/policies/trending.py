@@ -1,4 +1,4 @@
-"""Showing what other users click, and trying what nobody has seen yet."""
+"""A policy that shows documents that other users click, and tries documents that are unseen yet."""
 
 from typing import Any
 
@@ -18,18 +18,19 @@ class Trending(PolicyModel):
     """A policy that shows the documents with the largest click rate among all users of a world,
     where documents have `clicks` and `impressions`, as in the news.
 
-    The believed rate of a document is a beta distribution: of its clicks and impressions, and of
-    those that stand for what is known of a document that nobody has seen. A score is its mean plus
-    `exploration` times its standard deviation times normal noise, drawn for each user. With an
-    exploration of 0 the policy is greedy; with 1 it is Thompson sampling (Chapelle & Li 2011, "An
-    Empirical Evaluation of Thompson Sampling") by the normal that has the mean and variance of the
-    beta distribution. So new documents are shown to some users, until their clicks are known.
+    The believed click rate of a document is a beta distribution, from its clicks and impressions
+    plus the prior clicks and impressions of a new document. A score is its mean plus `exploration`
+    times its standard deviation times normal noise, drawn for each user. With an exploration of 0
+    the policy is greedy. With 1 it is Thompson sampling (Chapelle & Li 2011, "An Empirical
+    Evaluation of Thompson Sampling") by the normal distribution that has the mean and variance of
+    the beta distribution. New documents are therefore shown to some users, until their clicks are
+    known.
 
     Args:
       simulator: the environment.
-      exploration: of the noise.
-      prior_clicks: of a document that nobody has seen.
-      prior_impressions: of a document that nobody has seen.
+      exploration: the factor of the noise.
+      prior_clicks: the clicks that a new document starts with in the belief.
+      prior_impressions: the impressions that a new document starts with in the belief.
     """
 
     simulator: SessionSource

@@ -1,5 +1,5 @@
-"""Checkpoints in a folder, each in a folder of its own, which its number names and which appears
-whole or not at all.
+"""Numbered checkpoints in a folder. Each is a folder with its number as the name, which appears
+complete or not at all.
 """
 
 import sys
@@ -16,7 +16,7 @@ _POLL_SECONDS = 0.5
 
 
 class CorruptError(ValueError):
-    """A checkpoint cannot be read, or was written by something else."""
+    """A checkpoint cannot be read, or was written by another program."""
 
 
 def numbers(folder: Path) -> list[int]:
@@ -29,9 +29,9 @@ def numbers(folder: Path) -> list[int]:
 def save(
     folder: Path, number: int, parts: Mapping[str, tf.train.Checkpoint], max_to_keep: int
 ) -> None:
-    """Writes a checkpoint, and then removes older ones; and those of higher numbers, which could
-    not be read when the run went back to an older one. One of the same number is replaced, and
-    `max_to_keep` stay, at least 1.
+    """Writes a checkpoint, and keeps the newest `max_to_keep` checkpoints, at least 1. A checkpoint
+    of the same number is replaced. Checkpoints of higher numbers are removed, since they could not
+    be read when the run went back to an older checkpoint.
 
     Raises:
       OSError: if it cannot be written.
@@ -41,10 +41,10 @@ def save(
         with whole_folder(path) as written:
             for name, part in parts.items():
                 part.write(str(written / name))
-            # TensorFlow does not mind if it cannot remove its own.
+            # TensorFlow ignores a failure to remove its temporary files.
             for path_of_parts in written.glob("*_temp"):
                 remove(path_of_parts)
-        for overtaken in (other for other in numbers(folder) if other > number):
+        for overtaken in (higher for higher in numbers(folder) if higher > number):
             remove(folder / str(overtaken))
         trim(folder, max_to_keep)
 
@@ -65,16 +65,16 @@ def keep_newest(folder: Path, part: str) -> None:
 def restore(
     folder: Path, number: int, part: str, checkpoint: tf.train.Checkpoint, whole: bool = True
 ) -> None:
-    """Restores a part of a checkpoint by its name. If `whole`, there must be a place for all that
-    the part holds.
+    """Restores a part of a checkpoint by its name. If `whole`, there must be an object for every
+    value of the part.
 
     Raises:
-      CorruptError: if it is corrupt, incomplete, or of something else.
+      CorruptError: if it is corrupt, incomplete, or the part of other objects.
     """
     path = folder / str(number) / part
     try:
         for file in path.parent.glob(f"{part}.*"):
-            # To read a named pipe would wait for ever.
+            # A read of a named pipe would wait for ever.
             if not file.is_file():
                 raise ValueError(f"{file.name} is not a file")
         status = checkpoint.read(str(path))
@@ -93,14 +93,14 @@ def restore(
 def restore_newest(
     folder: Path, part: str, checkpoint: tf.train.Checkpoint, whole: bool = True
 ) -> int | None:
-    """Restores a part of the newest checkpoint of a folder; goes back to an older one where that
-    cannot be read, and says so on standard error.
+    """Restores a part of the newest checkpoint of a folder. If it cannot be read, an older
+    checkpoint is restored, with a message on standard error.
 
     Returns:
-      The number of the checkpoint; None if there is none.
+      The number of the checkpoint, or None for a folder without checkpoints.
 
     Raises:
-      CorruptError: if none can be read; the message is about the newest.
+      CorruptError: if no checkpoint can be read; the message is about the newest.
     """
     faults: list[CorruptError] = []
     for number in reversed(numbers(folder)):
@@ -119,8 +119,8 @@ def restore_newest(
 
 
 def watch(folder: Path, timeout: float) -> Iterator[int]:
-    """The newest number of a folder, whenever there is another one; those that come and go between
-    are left out. It ends after `timeout` seconds without one.
+    """The newest number of a folder, whenever it changes. Checkpoints that come and go between two
+    looks are left out. It ends after `timeout` seconds without a change.
     """
     last, since = None, time.monotonic()
     while time.monotonic() - since < timeout:

@@ -1,4 +1,4 @@
-"""The messages of errors, in one line, with the line of a user's own code that is at fault."""
+"""Messages of errors as one line, with the line of a user's code that is at fault."""
 
 import difflib
 import errno
@@ -10,11 +10,12 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-# Long enough for a sentence with the values that it is about.
+# This width is enough for a sentence with its values.
 _WIDTH = 400
 
 # Additions of gin and TensorFlow to a message: the calls that an error came through, and places in
-# a graph. tests/command_line/test_mistakes.py has each of them as the installed versions write it.
+# a graph. tests/command_line/test_mistakes.py has each addition in the form of the installed
+# versions.
 _ADDED = re.compile(
     r"\n  (In call to configurable|In file|In bindings string|No values supplied by Gin) (?s:.*)"
     r"|Graph execution error:|Detected at node .* defined at .*|\n  File .*"
@@ -22,7 +23,7 @@ _ADDED = re.compile(
 )
 _ASSERTED = re.compile(r"^assertion failed: \[(.*?)\]")
 
-# Faults of the machine, and what to do.
+# Faults of the machine, and their remedies.
 _STORAGE = {
     number: f"{remedy}, then run the same command to go on"
     for numbers, remedy in (
@@ -32,16 +33,16 @@ _STORAGE = {
     )
     for number in numbers
 }
-# Types whose message says enough where no line of a user's code is at fault.
+# Types whose message is enough where no line of a user's code is at fault.
 OF_VALUES = (ValueError, TypeError, RuntimeError, OSError)
 
 
 class UsageError(ValueError):
-    """Bad input. The message is one line that names the argument and what is allowed."""
+    """Bad input. The message is one line that names the argument and the allowed values."""
 
 
 class ModelWarning(UserWarning):
-    """What is probably wrong with a model; one line, which commands print too."""
+    """A warning of a probable fault of a model. It is one line, which commands print too."""
 
 
 def one_line(error: BaseException) -> str:
@@ -52,19 +53,19 @@ def one_line(error: BaseException) -> str:
 
 
 def printable(text: str) -> str:
-    """A text as a terminal can show it: control characters and lone surrogates are escaped."""
+    """A text that a terminal can show, with control characters and lone surrogates escaped."""
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )
 
 
 def instead(name: str, names: Sequence[str], otherwise: str = "") -> str:
-    """Advice for an unknown name: the nearest that is known.
+    """Advice for an unknown name, which is the nearest known name.
 
     Args:
-      name: the unknown one.
-      names: the known ones.
-      otherwise: what to do if none is near; by default all known ones are listed.
+      name: the unknown name.
+      names: the known names.
+      otherwise: the advice if no name is near; by default all known names are listed.
     """
     nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
     if nearest:
@@ -75,8 +76,8 @@ def instead(name: str, names: Sequence[str], otherwise: str = "") -> str:
 def error_line(error: BaseException) -> str:
     """An error for its user, in one line.
 
-    A fault in a user's own code begins with its file and line, and has the type of the error. What
-    recsim_tf or TensorFlow refuses has no type.
+    The message of a fault in a user's code begins with its file and line, and has the type of the
+    error. A refusal by recsim_tf or TensorFlow has no type.
     """
     where, message, kind = fault_location(error), one_line(error), type(error).__name__
     is_of_tensorflow = type(error).__module__.startswith("tensorflow.")
@@ -90,19 +91,19 @@ def error_line(error: BaseException) -> str:
         message = f"{kind}: {message}" if message else kind
     if not _is_of_recsim_tf(error):
         message = textwrap.shorten(message, _WIDTH, placeholder=" ...")
-    # An error that another one led to may hold the place of that one.
+    # The message may already hold the place, if it comes from an earlier error.
     return message if where is None or where in message else f"{where}: {message}"
 
 
 def location(file: str, line: int | None = None) -> str:
-    """A file, and a line in it; the file is named from the current folder where it is inside."""
+    """A file and a line in it. A file below the current folder has a relative path."""
     path = os.path.relpath(file)
     path = file if path.startswith(os.pardir) else path
     return path if line is None else f"{path}, line {line}"
 
 
 def fault_location(error: BaseException) -> str | None:
-    """The deepest line of a user's own code that an error came through, or one that led to it."""
+    """The deepest line of a user's code that an error, or an earlier error, came through."""
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         # The tokenizer of Python 3.12 reads text that it names <string>.
         is_file = not error.filename.startswith("<")
@@ -112,7 +113,7 @@ def fault_location(error: BaseException) -> str | None:
     places = [(file, line) for file, line in places if _is_users(file)]
     if places:
         return location(*places[-1])
-    # gin raises an error of its own in place of each, without a cause.
+    # gin replaces each error by a new error without a cause.
     earlier = error.__cause__ or error.__context__
     return None if earlier is None else fault_location(earlier)
 
@@ -128,7 +129,7 @@ _LIBRARIES = tuple(
 
 
 def _is_users(file: str) -> bool:
-    """Whether a file is neither of recsim_tf, nor of another package, nor generated."""
+    """Whether a file is a user's: not of recsim_tf or another package, and not generated."""
     return not (
         file.startswith(("<", *_OURS, *_LIBRARIES))
         or {"site-packages", "dist-packages"} & set(Path(file).parts)
@@ -137,7 +138,7 @@ def _is_users(file: str) -> bool:
 
 
 def _is_of_recsim_tf(error: BaseException) -> bool:
-    """Whether recsim_tf raised it, as it refuses a value."""
+    """Whether recsim_tf raised an error to refuse a value."""
     if not isinstance(error, (ValueError, TypeError)):
         return False
     files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]

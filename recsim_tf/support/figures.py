@@ -1,17 +1,17 @@
-"""The figure of matplotlib of every plot, which a notebook shows without pyplot."""
+"""The matplotlib figure of every plot, which a notebook shows without pyplot."""
 
 import io
 from typing import Any
 
 from matplotlib.figure import Figure
 
-DPI = 120  # of a PNG
+DPI = 120  # dots per inch of a PNG
 
 
 class ShownFigure(Figure):
-    """A figure that a notebook shows where it is the last line of a cell. It is none of pyplot's,
-    whose figures and display belong to the caller, so it is shown once, and is gone when nobody
-    holds it.
+    """A figure that a notebook shows where it is the last line of a cell. It is not a figure of
+    pyplot, whose figures and display belong to the caller. So it is shown once, and is deleted with
+    its last reference.
     """
 
     def __init__(self, *arguments: Any, **options: Any):

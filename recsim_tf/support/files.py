@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, whenever a process is killed, and the readers
+"""Files and folders that appear complete or not at all, whenever a process is killed, and readers
 of small files.
 """
 
@@ -15,18 +15,17 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# The end of the names of unfinished files; after a kill they are removed.
+# The end of the names of unfinished files, which are removed after a kill.
 UNFINISHED = ".new"
 
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Inside, a name to write a file to, which replaces `path` in one step at the end. After an
-    error `path` is as it was. The folder must be there: where it was removed under a run, that is
-    an error.
+    """A context with a name for a new file, which replaces `path` in one step at the end. After an
+    error `path` is unchanged. The folder must exist, so its removal during a run is an error.
 
     Raises:
-      OSError: that names the file.
+      OSError: if it cannot be written; the message names the file.
     """
     with _replacing(path) as temporary:
         yield temporary
@@ -35,11 +34,11 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Inside, a new folder, which replaces `path` at the end. After an error `path` is as it was.
-    The folder that it is in must be there, and no other process may write `path`.
+    """A context with a new folder, which replaces `path` at the end. After an error `path` is
+    unchanged. The parent folder must exist, and no other process may write `path`.
 
     Raises:
-      OSError: that names the folder.
+      OSError: if it cannot be written; the message names the folder.
     """
     with _replacing(path) as temporary:
         temporary.mkdir()
@@ -50,10 +49,10 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """Inside, the unfinished name, which nothing has; after an error it is free again."""
+    """A context with the unfinished name of a path, which is free, also after an error."""
     temporary = unfinished(path)
     with storing(path):
-        # Whoever made the folder may have left a link of that name, or a named pipe.
+        # A link or a named pipe may have that name in a folder of another user.
         remove(temporary)
         try:
             yield temporary
@@ -68,7 +67,7 @@ def unfinished(path: Path) -> Path:
 
 
 def remove(path: Path) -> None:
-    """Removes a file, a link, or a folder so that it disappears in one step; it may be absent."""
+    """Removes a file, a link, or a folder, which disappears in one step. It may be absent."""
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
         return
@@ -78,10 +77,10 @@ def remove(path: Path) -> None:
 
 
 def require_writable(folder: Path) -> None:
-    """Creates a folder, and writes to it as a trial, without a trace.
+    """Creates a folder, and tries to write to it, without leaving a file.
 
     Raises:
-      OSError: that names the folder, if that is not possible.
+      OSError: if that is not possible; the message names the folder.
     """
     with storing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -90,8 +89,8 @@ def require_writable(folder: Path) -> None:
 
 @contextlib.contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """Makes errors of the file system inside Python's own, also those of TensorFlow, and gives them
-    the name of a file where they have none.
+    """A context that turns errors of the file system, also from TensorFlow, into `OSError`s with
+    the name of a file.
     """
     try:
         yield
@@ -100,7 +99,7 @@ def storing(path: Path) -> Iterator[None]:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
     except Exception as error:
-        message = str(getattr(error, "message", ""))  # of TensorFlow
+        message = str(getattr(error, "message", ""))  # Errors of TensorFlow have a message.
         number = _ERRORS.get(message.rpartition("; ")[2])
         if number is not None:
             raise OSError(number, os.strerror(number), str(path)) from error
@@ -109,12 +108,12 @@ def storing(path: Path) -> Iterator[None]:
         raise
 
 
-# By the text with which TensorFlow ends its messages.
+# Error numbers by the text with which TensorFlow ends its messages.
 _ERRORS = {os.strerror(number): number for number in errno.errorcode}
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replaces a file in one step, so that a kill leaves the old or the new one."""
+    """Replaces a file in one step, so that a kill leaves the old or the new file."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -125,18 +124,18 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_csv(path: Path, table: Any) -> None:
-    """Replaces a CSV file, of a DataFrame of pandas, in one step."""
+    """Replaces a CSV file by a DataFrame of pandas in one step."""
     with whole_file(path) as new:
-        # Nine digits are what a float32 needs to come back bit for bit.
+        # A float32 needs nine digits to be read back bit for bit.
         table.to_csv(new, index=False, float_format="%.9g", lineterminator="\n")
 
 
 def no_link(path: str, flags: int) -> int:
-    """An opener for `open`, for files to append to or to lock in a folder that somebody else may
-    have made: it follows no link, and does not wait for the other end of a named pipe.
+    """An opener for `open` that follows no link, and does not wait for the other end of a named
+    pipe. It is for files to append to or to lock in a folder that another user may have made.
 
     Raises:
-      OSError: that names the file.
+      OSError: if the file is a link or cannot be opened; the message names the file.
     """
     try:
         return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
@@ -153,7 +152,7 @@ def append_json(path: Path, row: dict[str, Any]) -> None:
 
 
 def read_text(path: Path, advice: str) -> str:
-    """The text of a file in UTF-8; arguments and errors are those of `read_json`."""
+    """The text of a file in UTF-8. Arguments and errors are as in `read_json`."""
     if path.exists() and not path.is_file():
         raise ValueError(f"{path} is damaged, it is not a file: {advice}")
     try:
@@ -167,9 +166,10 @@ def read_json(path: Path, record: Callable[..., T], advice: str) -> T:
 
     Args:
       path: the file.
-      record: makes the record from the names and values of the file, as a dataclass does; `dict`
-        for any names. It raises an error if one is missing or has the wrong type.
-      advice: what to do if the file is damaged, such as "restore it".
+      record: a function that makes the record from the names and values of the file, such as a
+        dataclass, or `dict` for any names. It raises an error if a value is missing or has the
+        wrong type.
+      advice: the advice for a damaged file, such as "restore it".
 
     Raises:
       FileNotFoundError: if there is no such file.
@@ -179,8 +179,8 @@ def read_json(path: Path, record: Callable[..., T], advice: str) -> T:
 
 
 def read_json_lines(path: Path, record: Callable[..., T], advice: str) -> list[T]:
-    """The records of a file of JSON lines, without a last one that a kill left half written; see
-    `read_json`.
+    """The records of a file of JSON lines; see `read_json`. An incomplete last line, which a kill
+    may leave, is left out.
     """
     *whole, _ = read_text(path, advice).split("\n")
     return [
@@ -190,10 +190,10 @@ def read_json_lines(path: Path, record: Callable[..., T], advice: str) -> list[T
 
 
 def require_numbers(values: Mapping[str, Any]) -> None:
-    """Requires that all values are numbers or None, or dictionaries of such.
+    """Requires that all values are numbers or None, or dictionaries of such values.
 
     Raises:
-      TypeError: for another value.
+      TypeError: for a value that is not allowed.
       OverflowError: for a number that no float can hold.
     """
     for name, value in values.items():

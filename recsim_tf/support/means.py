@@ -1,4 +1,4 @@
-"""Means over sessions, and how far they may be off."""
+"""Means over sessions, and their errors."""
 
 import functools
 import math
@@ -11,19 +11,19 @@ _LEAST_SKEWNESS = 1e-6
 
 
 class Mean(NamedTuple):
-    """A mean, and what is known of its error.
+    """A mean and its error.
 
-    Its interval is Student's, since the standard error is an estimate too. Three things can be
-    added to it. Sessions of one user are not independent, so `Mean.of` takes the sessions of a
-    group together. A few heavy weights make the error skewed, so `Mean.of` can correct for that. A
-    model whose parameters were fitted has an error that more sessions do not make smaller, so
+    Its interval is Student's, since the standard error is an estimate too. Three refinements are
+    possible. Sessions of one user are not independent, so `Mean.of` takes the sessions of a group
+    together. A few heavy weights make the error skewed, so `Mean.of` can correct for that. A model
+    whose parameters were fitted has an error that more sessions do not make smaller, so
     `with_error` adds it.
     """
 
     value: float
     standard_error: float  # NaN for a single group
     degrees: float = math.inf  # degrees of freedom of the standard error
-    skewness: float = 0.0  # of the error's distribution, where intervals are corrected for it
+    skewness: float = 0.0  # skewness of the error, where intervals are corrected for it
 
     @classmethod
     def of(
@@ -33,8 +33,8 @@ class Mean(NamedTuple):
 
         Args:
           values: float [S].
-          groups: int [S], whose sessions they are, in [0, G), where a user has several; None where
-            sessions are independent.
+          groups: int [S], the user of each session, in [0, G), where a user has several sessions;
+            None where sessions are independent.
           is_skewed: whether intervals are corrected for the skewness of the numbers.
         """
         if groups is None:
@@ -47,8 +47,8 @@ class Mean(NamedTuple):
         error of a ratio estimator (Cochran 1977, Sampling Techniques, equation 6.13).
 
         Args:
-          sums, counts: float [G]; groups that count nothing are left out.
-          is_skewed: as for `of`.
+          sums, counts: float [G]; groups of count zero are left out.
+          is_skewed: see `of`.
         """
         sums, counts = np.asarray(sums, np.float64), np.asarray(counts, np.float64)
         sums, counts = sums[counts > 0], counts[counts > 0]
@@ -71,21 +71,21 @@ class Mean(NamedTuple):
         part = self.standard_error / total if total else 1.0
         return self._replace(standard_error=total, skewness=self.skewness * part**3)
 
-    def minus(self, other: Self) -> Self:
+    def minus(self, mean: Self) -> Self:
         """The difference to an independent mean, with Welch's degrees of freedom."""
-        errors = np.array([self.standard_error, other.standard_error])
+        errors = np.array([self.standard_error, mean.standard_error])
         total = float(np.hypot(*errors))
-        parts = float((errors**4 / [self.degrees, other.degrees]).sum())
-        cubed = errors**3 * [self.skewness, -other.skewness]
+        parts = float((errors**4 / [self.degrees, mean.degrees]).sum())
+        cubed = errors**3 * [self.skewness, -mean.skewness]
         return self._replace(
-            value=self.value - other.value,
+            value=self.value - mean.value,
             standard_error=total,
             degrees=total**4 / parts if parts else math.inf,
             skewness=float(cubed.sum()) / total**3 if total else 0.0,
         )
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """The interval of a level in (0, 1): Student's, corrected for `skewness` (Hall 1992, On the
+        """Student's interval of a level in (0, 1), corrected for `skewness` (Hall 1992, On the
         Removal of Skewness by Transformation).
         """
         ends = _quantile(self.degrees, level) * np.array([1.0, -1.0])
@@ -107,10 +107,11 @@ def _quantile(degrees: float, level: float) -> float:
 
 def error_of_draws(returns: np.ndarray) -> float:
     """The standard deviation of the mean return between draws of the parameters, without the part
-    that comes from the users' noise: the component of variance of a two-way layout.
+    that comes from the users' noise. It is a component of variance in a two-way layout.
 
     Args:
-      returns: float [N, U], of each draw and user; users and their noise are the same in all draws.
+      returns: float [N, U], the return of each draw and user; users and their noise are the same in
+        all draws.
     """
     num_draws, num_users = returns.shape
     of_draws = returns.mean(axis=1)

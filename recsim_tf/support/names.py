@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
-    """The shortest last part of each binding's name that no other name ends with: "target" of
-    "SlateQTargets.target".
+    """The shortest last part of each binding's name that no other name ends with, such as "target"
+    for "SlateQTargets.target".
     """
     names = list(dict.fromkeys(names))
     return {

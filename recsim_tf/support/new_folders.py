@@ -1,5 +1,5 @@
-"""New folders of which several processes may write one of the same name at a time, and the removal
-of what killed processes left.
+"""New folders that several processes may write under the same name at a time, and the removal of
+files that killed processes left.
 """
 
 import contextlib
@@ -16,23 +16,23 @@ from recsim_tf.support.files import UNFINISHED, remove, storing, unfinished
 
 # The end of the names of such folders while they are written.
 _SHARED = re.compile(rf"\.[0-9a-f]{{8}}{re.escape(UNFINISHED)}")
-# Errors of a rename of a folder to a name that something else has.
+# Errors of a rename of a folder to a name that is taken.
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 
 
 @contextlib.contextmanager
 def unfinished_folder(path: Path) -> Iterator[Path]:
-    """Inside, a new folder beside `path`, which gets that name by `publish`, or else is removed at
-    the end. Other processes may write such folders for the same `path`; those of killed ones are
-    removed. The folder that it is in must be there.
+    """A context with a new folder beside `path`, which `publish` renames to `path`. Otherwise it is
+    removed at the end. Several processes may write such folders for the same `path`. The folders
+    of killed processes are removed. The parent folder must exist.
 
     Raises:
-      OSError: that names the folder.
+      OSError: if it cannot be written; the message names the folder.
     """
     with storing(path):
-        for other in path.parent.iterdir():
-            if _SHARED.fullmatch(other.name.removeprefix(path.name)):
-                _remove_abandoned(other)
+        for neighbour in path.parent.iterdir():
+            if _SHARED.fullmatch(neighbour.name.removeprefix(path.name)):
+                _remove_abandoned(neighbour)
         temporary, lock = _locked_folder(path)
         try:
             yield temporary
@@ -42,18 +42,18 @@ def unfinished_folder(path: Path) -> Iterator[Path]:
 
 
 def publish(folder: Path, path: Path, numbered: bool = False) -> Path:
-    """Gives a folder a name that nothing has, or only an empty folder, in one step.
+    """Renames a folder to a name that is free, or the name of an empty folder, in one step.
 
     Args:
-      folder: of `unfinished_folder`.
-      path: the name.
-      numbered: whether a number is added to a name that something has.
+      folder: a folder from `unfinished_folder`.
+      path: the new name.
+      numbered: whether a number is added to a name that is taken.
 
     Returns:
-      The folder.
+      The renamed folder.
 
     Raises:
-      FileExistsError: if something has the name; it stays, and `folder` too.
+      FileExistsError: if the name is taken. Both paths are then unchanged.
     """
     target, number = path, 1
     while True:
@@ -73,7 +73,7 @@ def _locked_folder(path: Path) -> tuple[Path, int]:
     while True:
         folder = unfinished(path.with_name(f"{path.name}.{secrets.token_hex(4)}"))
         folder.mkdir()
-        # Before it has its lock, another process may find it abandoned.
+        # Another process may take the folder for abandoned before it is locked.
         with contextlib.suppress(FileNotFoundError, BlockingIOError):
             return folder, _lock(folder)
 
@@ -82,8 +82,8 @@ def _lock(folder: Path) -> int:
     """A descriptor that locks a folder until it is closed or the process ends.
 
     Raises:
-      FileNotFoundError: if it has been renamed or removed.
-      BlockingIOError: if another process has locked it.
+      FileNotFoundError: if the folder has been renamed or removed.
+      BlockingIOError: if another process has locked the folder.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
     try:
@@ -104,7 +104,7 @@ def sweep(folder: Path) -> None:
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Removes what is unfinished, unless another process is writing it."""
+    """Removes an unfinished file or folder, unless another process is writing it."""
     if path.is_symlink() or not (path.is_dir() and _SHARED.search(path.name)):
         remove(path)
         return

@@ -1,4 +1,4 @@
-"""Reports of sections with sentences, tables and charts, as a page of HTML.
+"""Reports with sections of sentences, tables and charts, as a page of HTML.
 
     page(
         "Two agents",
@@ -8,8 +8,8 @@
         ],
     )
 
-A page is one file, without scripts and links to elsewhere: `page.html` is its template and style.
-All text is escaped here.
+A page is one file, without scripts and external links. `page.html` is its template and style. This
+module escapes all text.
 """
 
 import base64
@@ -26,18 +26,18 @@ import tensorflow as tf
 from recsim_tf._version import __version__
 from recsim_tf.support.tables import number
 
-# Charts of more pixels have no other beside them.
+# Charts of more pixels have a row of their own.
 _WIDE = 700
 _SECTION_END = "</section>"
 _TEMPLATE = Path(__file__).with_name("page.html")
 
 
 class Note(str):
-    """A paragraph in small print; a `str` is an ordinary one."""
+    """A paragraph in small print. An ordinary paragraph is a `str`."""
 
 
 class Code(str):
-    """Lines of code, as they are."""
+    """Lines of code, which are not wrapped."""
 
 
 class Marked(str):
@@ -45,9 +45,9 @@ class Marked(str):
 
 
 class Table(NamedTuple):
-    """A table of rows, each a cell by column; the first column is that of names.
+    """A table of rows, which are cells by column. The first column holds names.
 
-    A cell is a text, a number, None for what is missing, or a list of lines, which are texts and
+    A cell is a text, a number, None for a missing value, or a list of lines, which are texts and
     other parts.
     """
 
@@ -55,7 +55,7 @@ class Table(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A chart: its PNG, and a description of it, for readers who cannot see it."""
+    """A chart as a PNG, with a description for readers who cannot see it."""
 
     png: bytes
     words: str
@@ -66,14 +66,14 @@ class Details(NamedTuple):
     """Parts that a page shows when the reader asks for them."""
 
     summary: str
-    parts: Sequence[Any]  # of `Part`
+    parts: Sequence[Any]  # each a `Part`
 
 
 Part: TypeAlias = str | Table | Chart | Details
 
 
 class Section(NamedTuple):
-    """A heading, which no other section has, and its parts."""
+    """A section with a heading, which no other section has, and parts."""
 
     heading: str
     parts: Sequence[Part]
@@ -92,7 +92,7 @@ def page(title: str, sections: Sequence[Section], introduction: Sequence[Part] =
 
 
 def with_sections(html: str, sections: Sequence[Section]) -> str:
-    """A page that `page` made, with new sections in the place of those with the same headings.
+    """A page from `page`, with new sections in place of the sections with the same headings.
 
     Raises:
       ValueError: if the page has no section of a heading.
@@ -101,7 +101,7 @@ def with_sections(html: str, sections: Sequence[Section]) -> str:
         start = html.find(f'<section id="{_identifier(section)}">')
         end = html.find(_SECTION_END, start)
         if start < 0 or end < 0:
-            raise ValueError(f"html must have a section {section.heading!r}, got none")
+            raise ValueError(f"html must have a section {section.heading!r}, got no such section")
         html = html[:start] + _section(section) + html[end + len(_SECTION_END) :]
     return html
 
@@ -116,7 +116,7 @@ def _identifier(section: Section) -> str:
 
 
 def _html(parts: Sequence[Part]) -> str:
-    """Parts below each other, but charts side by side."""
+    """Parts as HTML, below each other, but with charts side by side."""
     html = []
     for are_charts, several in itertools.groupby(parts, lambda part: isinstance(part, Chart)):
         text = "\n".join(map(_part, several))
@@ -139,7 +139,7 @@ def _chart(chart: Chart) -> str:
     data = base64.b64encode(chart.png).decode("ascii")
     image = f'<img src="data:image/png;base64,{data}" alt="{escape(chart.words)}">'
     caption = f"<figcaption>{escape(chart.caption)}</figcaption>\n" if chart.caption else ""
-    # A PNG has its width there.
+    # These bytes of a PNG hold its width.
     width = int.from_bytes(chart.png[16:20], "big")
     kind = ' class="wide"' if width > _WIDE else ""
     return f"<figure{kind}>\n{image}\n{caption}</figure>"

@@ -1,5 +1,5 @@
-"""Charts by matplotlib that are drawn without a display: lines with bands, estimates with
-intervals, and the axes for any other.
+"""Charts by matplotlib that need no display: lines with bands, estimates with intervals, and axes
+for other charts.
 """
 
 import contextlib
@@ -15,19 +15,19 @@ import numpy as np
 from recsim_tf.support.files import whole_file
 
 _ENDINGS = (".png", ".pdf", ".svg")
-_DPI = 120  # of a PNG
-# More lines have no distinct colours, nor read in a legend.
+_DPI = 120  # dots per inch of a PNG
+# More lines would not have distinct colours, or a readable legend.
 _COLOURS = 10
-# The points of a line with so many are not marked.
+# The points of a line are not marked from this number on.
 _MANY_POINTS = 100
 
 
 def new_figure(size: tuple[float, float] = (9, 4.8), rows: int = 1, columns: int = 1) -> Any:
-    """A figure of matplotlib, of a size in inches, with `axes` in rows and columns, of which the
-    first row comes first. A notebook shows it, and `write_figure` writes it.
+    """A figure of matplotlib, of a size in inches, with `axes` in rows and columns, listed row by
+    row. A notebook shows it, and `write_figure` writes it.
 
     Raises:
-      ImportError: if matplotlib is not installed, in one line.
+      ImportError: if matplotlib is not installed; the message is one line.
     """
     try:
         from recsim_tf.support.figures import ShownFigure
@@ -42,17 +42,17 @@ def new_figure(size: tuple[float, float] = (9, 4.8), rows: int = 1, columns: int
 
 
 def plot(draw: Callable[..., None], *arguments: Any, size: tuple[float, float] = (9, 4.8)) -> Any:
-    """The figure of what `draw(axes, *arguments)` draws; `size` is that of `new_figure`."""
+    """The figure that `draw(axes, *arguments)` draws. `size` is the argument of `new_figure`."""
     drawn = new_figure(size)
     draw(*drawn.axes, *arguments)
     return drawn
 
 
 def write_figure(drawn: Any, path: str | os.PathLike) -> None:
-    """Writes a figure as the PNG, PDF or SVG that the name of a path ends in.
+    """Writes a figure as a PNG, PDF or SVG, by the ending of the path.
 
     Raises:
-      ValueError: for another ending.
+      ValueError: for an unknown ending.
     """
     _check_ending(path)
     with whole_file(Path(path)) as written:
@@ -61,7 +61,7 @@ def write_figure(drawn: Any, path: str | os.PathLike) -> None:
 
 @contextlib.contextmanager
 def figure(path: str | os.PathLike, size: tuple[float, float] = (9, 4.8)) -> Iterator[Any]:
-    """Axes whose figure is written at the end, as by `write_figure`; `size` is that of
+    """A context with axes whose figure `write_figure` writes at the end. `size` is the argument of
     `new_figure`.
     """
     with figures(path, size, 1, 1) as (axes,):
@@ -72,7 +72,9 @@ def figure(path: str | os.PathLike, size: tuple[float, float] = (9, 4.8)) -> Ite
 def figures(
     path: str | os.PathLike, size: tuple[float, float], rows: int, columns: int
 ) -> Iterator[Sequence[Any]]:
-    """As `figure`, with axes in rows and columns, of which the first row comes first."""
+    """A context with axes in rows and columns, listed row by row, whose figure is written at the
+    end.
+    """
     _check_ending(path)
     drawn = new_figure(size, rows, columns)
     yield drawn.axes
@@ -85,7 +87,7 @@ def _check_ending(path: str | os.PathLike) -> None:
 
 
 class Curve(NamedTuple):
-    """A line over x, with a band around it; all [P]."""
+    """A line over x with a band around it. All arrays are [P]."""
 
     label: str
     x: Sequence[float] | np.ndarray
@@ -101,7 +103,7 @@ class Estimate(NamedTuple):
     value: float
     low: float
     high: float
-    points: Sequence[float] = ()  # the values that it is made of
+    points: Sequence[float] = ()  # the values behind the estimate
 
 
 def draw_curves(
@@ -126,7 +128,7 @@ def draw_curves(
 
 
 def _draw_legend_below(axes: Any, lines: Sequence[Any], num_curves: int) -> None:
-    """Makes room for a legend of these lines, whose labels may be long."""
+    """Draws a legend of these lines, whose labels may be long, and makes room for it."""
     title = None
     if num_curves > _COLOURS:
         title = f"the first {_COLOURS} of {num_curves} lines, from dark to light"
@@ -141,16 +143,16 @@ def _draw_legend_below(axes: Any, lines: Sequence[Any], num_curves: int) -> None
 def draw_estimates(
     axes: Any, estimates: Sequence[Estimate], levels: Mapping[str, float] | None = None
 ) -> None:
-    """Draws estimates with their intervals below each other, the first one on top, a stroke for
-    each point, and levels as vertical lines by name.
+    """Draws estimates with their intervals below each other, the first on top, a stroke for each
+    point, and levels as vertical lines by name.
     """
-    for row, (found, colour) in enumerate(zip(estimates, colours(len(estimates)), strict=True)):
-        interval = [[found.value - found.low], [found.high - found.value]]
+    for row, (each, colour) in enumerate(zip(estimates, colours(len(estimates)), strict=True)):
+        interval = [[each.value - each.low], [each.high - each.value]]
         axes.errorbar(
-            found.value, row, xerr=interval, fmt="o", color=colour, capsize=5, linewidth=2, zorder=3
+            each.value, row, xerr=interval, fmt="o", color=colour, capsize=5, linewidth=2, zorder=3
         )
-        axes.plot(found.points, [row - 0.18] * len(found.points), "|", color="0.25", markersize=6)
-    axes.set_yticks(range(len(estimates)), [found.label for found in estimates], fontsize=9)
+        axes.plot(each.points, [row - 0.18] * len(each.points), "|", color="0.25", markersize=6)
+    axes.set_yticks(range(len(estimates)), [each.label for each in estimates], fontsize=9)
     axes.set_ylim(len(estimates) - 0.4, -0.6)
     _draw_levels(axes.axvline, levels or {})
     if levels:
@@ -166,10 +168,10 @@ def _draw_levels(draw_line: Callable[..., Any], levels: Mapping[str, float]) -> 
 
 
 def colours(count: int) -> Sequence[Any]:
-    """So many colours of matplotlib, those of a scale where there are more than ten."""
+    """Colours of matplotlib, from a scale where `count` is above ten."""
     if count <= _COLOURS:
         return [f"C{index}" for index in range(count)]
     from matplotlib import colormaps
 
-    # Its end is too light for lines.
+    # The end of the scale is too light for lines.
     return [colormaps["viridis"](0.9 * index / (count - 1)) for index in range(count)]

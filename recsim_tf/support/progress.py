@@ -1,4 +1,4 @@
-"""Progress bars."""
+"""Progress bars for terminals, notebooks and logs."""
 
 import sys
 from collections.abc import Iterable
@@ -21,9 +21,9 @@ class _Lines:
 
 
 def progress_bar(steps: Iterable | None = None, *, show: bool = True, **options: Any) -> Any:
-    """A bar of tqdm over steps, or one that is updated by hand, with options of tqdm. In a notebook
-    it is a widget where ipywidgets is installed. Elsewhere, where stderr is no terminal, it is a
-    line at most every ten seconds.
+    """A bar of tqdm over steps, or a bar that the caller updates, with options of tqdm. In a
+    notebook it is a widget where ipywidgets is installed. Outside a notebook, where stderr is no
+    terminal, it is a line at most every ten seconds.
 
     Raises:
       ImportError: if tqdm is not installed.

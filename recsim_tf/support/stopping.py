@@ -8,12 +8,12 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# Until a signal that Python dropped comes again.
+# The time until a signal that Python dropped is sent again.
 _SOON_SECONDS = 0.05
 
 
 class StoppedError(Exception):
-    """A signal, by its number, stopped the run, after it had saved a checkpoint."""
+    """A signal stopped the run, after it had saved a checkpoint."""
 
     def __init__(self, message: str, signal: int):
         super().__init__(message)
@@ -21,7 +21,7 @@ class StoppedError(Exception):
 
 
 class Stop:
-    """The signal that came, or None; a loop looks at it where it can stop."""
+    """The signal that came, or None. A loop reads it where it can stop."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -29,7 +29,7 @@ class Stop:
     def __call__(self, number: int, frame: Any) -> None:
         del frame
         self.signal = number
-        # The second one interrupts at once.
+        # A second signal interrupts at once.
         signal.signal(
             number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
         )
@@ -37,23 +37,23 @@ class Stop:
 
 @contextlib.contextmanager
 def noting_signals() -> Iterator[Stop]:
-    """Notes Ctrl-C and SIGTERM inside the context; the second one interrupts at once."""
+    """A context that notes Ctrl-C and SIGTERM. A second signal interrupts at once."""
     stop = Stop()
     with _handling({signal.SIGINT: stop, signal.SIGTERM: stop}):
         yield stop
 
 
 class TerminatedError(KeyboardInterrupt):
-    """SIGTERM came."""
+    """SIGTERM interrupted the process."""
 
 
 @contextlib.contextmanager
 def interrupted_by_signals() -> Iterator[None]:
-    """Inside, Ctrl-C raises a KeyboardInterrupt, and SIGTERM a TerminatedError.
+    """A context in which Ctrl-C raises a KeyboardInterrupt, and SIGTERM a TerminatedError.
 
-    Python drops one that is raised in a callback of the garbage collector, as JAX has; then it is
-    raised again soon. Where a library drops it, or makes another error of it, it is raised at the
-    end.
+    Python drops an error that is raised in a callback of the garbage collector, such as JAX has.
+    The error is then raised again soon. If a library drops it, or turns it into another error, it
+    is raised at the end of the context.
     """
     came: list[int] = []
     again: list[threading.Timer] = []
@@ -92,7 +92,9 @@ def _interrupt(number: int) -> KeyboardInterrupt:
 
 @contextlib.contextmanager
 def _handling(handlers: Mapping[int, Any]) -> Iterator[None]:
-    """Inside, signals have these handlers; in the main thread, since others can set none."""
+    """A context in which signals have these handlers. It changes nothing outside the main thread,
+    since other threads cannot set handlers.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""Summaries of large objects, as text and as a table for notebooks; and tables for notebooks."""
+"""Summaries of large objects as text and for notebooks, and other tables for notebooks."""
 
 from collections.abc import Collection, Mapping, Sequence
 from html import escape
@@ -6,7 +6,7 @@ from html import escape
 from recsim_tf.support.errors import printable
 from recsim_tf.support.tables import text_table
 
-# Signs of a line.
+# The number of characters of a line.
 _WIDTH = 100
 
 
@@ -18,7 +18,7 @@ def summary_text(title: str, rows: Mapping[str, str]) -> str:
 
 
 def summary_html(title: str, rows: Mapping[str, str]) -> str:
-    """The same as a table of HTML."""
+    """A title and names and values as a table of HTML."""
     cells = "".join(
         f"<tr><td>{escape(name)}</td><td>{escape(printable(value))}</td></tr>"
         for name, value in rows.items()
@@ -27,8 +27,8 @@ def summary_html(title: str, rows: Mapping[str, str]) -> str:
 
 
 def table_html(title: str, rows: Sequence[Mapping[str, str]], left: Collection[int] = (0,)) -> str:
-    """A table of HTML with a title, from rows of cells by column, as `text_table` is one of text:
-    the columns `left` stand left. Nothing without rows.
+    """A table of HTML with a title, from rows of cells by column. The columns `left` stand left, as
+    in `text_table`. The result is empty without rows.
     """
     if not rows:
         return ""

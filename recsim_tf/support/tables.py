@@ -1,6 +1,4 @@
-"""Tables of text, for screens and for Markdown, frames of pandas, and the numbers and names in
-them.
-"""
+"""Tables of text, for screens and for Markdown, frames of pandas, and their numbers and names."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -28,7 +26,7 @@ def text_table(
         rows,
         headers="keys" if isinstance(rows[0], Mapping) else "firstrow",
         tablefmt=style,
-        # Cells are as they shall be: no digit is lost, and no space.
+        # Cells are not changed, so no digit and no space is lost.
         disable_numparse=True,
         preserve_whitespace=True,
         colalign=["left" if column in left else "right" for column in range(len(rows[0]))],
@@ -49,8 +47,8 @@ def frame(rows: Sequence[Mapping[str, Any]]) -> Any:
 
 
 def number(value: Any) -> str:
-    """A cell of a table: texts as they are, counts with separators, other numbers with four digits,
-    a dash for what is missing.
+    """The text of a cell of a table. Texts are not changed, counts have separators, other numbers
+    have four digits, and a missing value is a dash.
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "\N{EN DASH}"
@@ -64,19 +62,19 @@ def number(value: Any) -> str:
 
 
 def fixed(value: float | None, digits: int = 4) -> str:
-    """With so many decimals, and separators."""
+    """A number with a fixed number of decimals, and separators."""
     return number(None) if value is None or math.isnan(value) else _typeset(f"{value:,.{digits}f}")
 
 
 def signed(value: float, digits: int = 4) -> str:
-    """With its sign and so many decimals."""
+    """A number with its sign and a fixed number of decimals."""
     if math.isnan(value):
         return number(None)
     return _typeset(f"{round(value, digits) + 0.0:+,.{digits}f}")
 
 
 def gained(value: float) -> str:
-    """With its sign and four digits."""
+    """A number with its sign and four digits."""
     return _typeset(f"{value + 0.0:+.4g}")
 
 

@@ -1,4 +1,4 @@
-"""Verdicts: whether a number is to be believed, in one of a few words that are promises."""
+"""Verdicts on whether a number is to be believed, in one of a few words that are promises."""
 
 from typing import NamedTuple
 
@@ -14,13 +14,13 @@ class Verdict(NamedTuple):
 
     The words are meant as promises, and `benchmarks/verdicts.py` measures how often they are kept.
 
-    - "believable": no fault is seen. Of an estimate the 95 % intervals shall hold the truth in at
-      least 92 % of logs. Of a simulator a fault shall be found in 80 % of logs of 2,000 sessions;
+    - "believable": no fault is seen. The 95 % intervals of an estimate shall hold the truth in at
+      least 92 % of logs. A fault of a simulator shall be found in 80 % of logs of 2,000 sessions;
       smaller logs find less.
-    - "wide": as "believable", but the interval is wider than a fifth of the estimate.
-    - "with care": it is not known whether the promise holds, for the reason that is given.
+    - "wide": the promise of "believable", but the interval is wider than a fifth of the estimate.
+    - "with care": it is unknown whether the promise holds, for the given reason.
     - "not believable": a fault is seen.
-    - "cannot tell": the log says nothing of it.
+    - "cannot tell": the log has no information about the number.
 
     `ope` also has "logged", for the mean of the log itself.
     """
@@ -37,8 +37,8 @@ class Verdict(NamedTuple):
         return self.word not in (NOT_BELIEVABLE, CANNOT_TELL)
 
     def with_care(self, *reasons: str) -> "Verdict":
-        """The verdict "with care" for the reasons that are not empty; the verdict itself where all
-        are empty, or where it is not believable.
+        """The verdict "with care" for the reasons that are not empty. It is the verdict itself
+        where all reasons are empty, or where it is not believable.
         """
         given = [reason for reason in reasons if reason]
         if not given or not self.is_believable:
@@ -47,8 +47,8 @@ class Verdict(NamedTuple):
 
     @classmethod
     def of(cls, value: float, half_width: float, *faults: str) -> "Verdict":
-        """The verdict on an estimate: the first fault that is not empty makes it not believable,
-        else the half width of its interval decides whether it is wide.
+        """The verdict on an estimate. The first fault that is not empty makes it not believable.
+        Without a fault, the half width of its interval decides whether it is wide.
         """
         for fault in filter(None, faults):
             return cls(NOT_BELIEVABLE, fault)

@@ -405,8 +405,8 @@ def test_a_vector_environment_asks_its_users():
     ("action", "message"),
     [
         (np.zeros([NUM_ASKED, 2], int), "action must be a dict with slate, got ndarray"),
-        ({"slate": np.zeros([NUM_ASKED, 2], int)}, "action must be a dict with query, got one of"),
-        ({**turns(), "query": {"strength": 1}}, "query must be a dict with is_asked, got one of"),
+        ({"slate": np.zeros([NUM_ASKED, 2], int)}, "action must be a dict with query, got a dict"),
+        ({**turns(), "query": {"strength": 1}}, "query must be a dict with is_asked, got a dict"),
         (turns(is_asked=0.5), r"query.is_asked must be int32 \[4\], got float64"),
         (turns(is_asked=2), r"query.is_asked must be in \[0, 1\]"),
         (turns(slate=(-1, -1)), "a question must have an item"),

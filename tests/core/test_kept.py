@@ -3,6 +3,7 @@
 import copy
 import gc
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf import policies
 from recsim_tf.choice import MultinomialLogit
+from recsim_tf.core.base.traces import joint_key
 from tests.processes import run_python
 from tests.worlds.clicks import Clickers, Numbers
 
@@ -134,6 +136,60 @@ def test_policies_of_ones_own_are_read_at_each_call(simulator):
         slates = rollout(simulator, policy).transitions.turn.slate
         shown.append(int(tf.reduce_max(slates)))
     assert shown == [1, 3]
+
+
+class Constant(policies.PolicyModel):
+    """A policy of a user's own that is a model, which shows the document in a field."""
+
+    simulator: recsim_tf.Simulator
+    document: Any = recsim_tf.parameter(0)
+    other: Any = None
+
+    def __call__(self, observation, policy_state, seed):
+        document = tf.cast(self.per_user("document"), tf.int32)
+        return tf.broadcast_to(document, [NUM_USERS, 1]), policy_state
+
+
+@pytest.mark.parametrize("values", [(1, 3), (tf.constant(1.0), tf.constant(3.0))])
+def test_a_policy_that_is_a_model_is_traced_once_and_again_for_other_fields(simulator, values):
+    policy, shown = Constant(simulator), []
+    for policy.document in values:
+        slates = rollout(simulator, policy).transitions.turn.slate
+        num_runs = len(runs)
+        assert_equal(rollout(simulator, policy).transitions.turn.slate, slates)
+        assert len(runs) == num_runs
+        shown.append(int(tf.reduce_max(slates)))
+    assert shown == [1, 3]
+
+
+@pytest.mark.parametrize(
+    "holding",
+    [
+        lambda simulator, policy: Constant(simulator, other=policy),
+        lambda simulator, policy: Constant(simulator, other=[policy]),
+        lambda simulator, policy: policies.Deterministic(policy),
+        lambda simulator, policy: policies.Explained(policy, None),
+        lambda simulator, policy: policies.PlackettLucePolicy.of_logits(policy, 1),
+    ],
+)
+def test_a_trace_of_a_policy_that_holds_a_function_of_a_users_own_is_not_kept(simulator, holding):
+    assert holding(simulator, Showing()).trace_key() is None
+
+
+@pytest.mark.parametrize(
+    "policy_of",
+    [
+        policies.random_policy,
+        policies.myopic_policy,
+        policies.softmax_policy,
+        policies.OraclePolicy,
+        lambda simulator: policies.Deterministic(policies.myopic_policy(simulator)),
+    ],
+)
+def test_traces_of_the_policies_of_this_package_are_kept(policy_of):
+    policy = policy_of(recsim_tf.interest_evolution())
+    assert hash(joint_key(policy)) == hash(joint_key(policy))
+    assert joint_key(policy) == joint_key(policy) is not None
 
 
 def test_paired_users_are_paired_in_traces_too(simulator):

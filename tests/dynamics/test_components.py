@@ -36,9 +36,7 @@ def test_equally_likely_rows_of_a_table_have_the_same_probability():
 
 
 def test_a_cluster_is_picked_and_then_one_of_its_rows():
-    logits = dynamics.clustered_logits([0, 0, 1])
-    np.testing.assert_allclose(tf.nn.softmax(logits), [1 / 4, 1 / 4, 1 / 2], rtol=1e-6)
-    logits = dynamics.clustered_logits([0, 0, 1], np.log([0.2, 0.8]))
+    logits = np.log([0.2, 0.2, 0.8]) - np.log([2, 2, 1])
     probs = dynamics.FromTable(np.eye(3), logits).initial_draws(2).prob([[0, 0], [1, 1], [2, 2]])
     np.testing.assert_allclose(probs[:, 0], [0.1, 0.1, 0.8], rtol=1e-6)
 
@@ -117,34 +115,28 @@ def test_a_chain_has_the_probabilities_of_its_row_or_of_a_mixture_of_rows():
     np.testing.assert_allclose(probs, expected, rtol=1e-6)
 
 
-def recurrent() -> tuple[tf.keras.layers.GRUCell, dynamics.Recurrent]:
+class Recurrent(dynamics.Component):
+    """A cell of Keras in a field, whose state is that of the component."""
+
+    cell: Any = None
+
+    def initial_state(self, draws, num_rows):
+        return tf.zeros([num_rows, 4])
+
+    def update(self, state, control, innovation):
+        return self.cell(control, [state])[0]
+
+
+def test_a_keras_cell_in_a_field_is_a_recurrent_state():
     tf.keras.utils.set_random_seed(0)
     cell = tf.keras.layers.GRUCell(4)
-    cell.build([None, 3])
-    cell.bias.assign(tf.random.stateless_normal([2, 12], seed=[0, 0]))
-    return cell, dynamics.Recurrent(*cell.get_weights())
-
-
-def test_the_recurrent_cell_is_that_of_keras():
-    cell, component = recurrent()
     controls = tf.random.stateless_normal([3, 5, 3], seed=[0, 1])
+    component = Recurrent(cell=cell)
     state = [component.initial_state((), 5)]
     for control in controls:
         _, state = cell(control, state)
-    found = dynamics.paths(component, 5, 3, controls).states[-1]
-    np.testing.assert_allclose(found, state[0], atol=1e-6)
-
-
-def test_a_recurrent_cell_may_have_weights_of_each_user():
-    _, component = recurrent()
-    values = {name: getattr(component, name) for name in ("kernel", "recurrent_kernel", "bias")}
-    state, control = tf.ones([2, 4]), tf.ones([2, 3])
-    several = {name: np.stack([value, 2 * value]) for name, value in values.items()}
-    found = dynamics.Recurrent(**several).update(state, control, ())
-    for user, factor in enumerate((1, 2)):
-        alone = dynamics.Recurrent(**{name: factor * value for name, value in values.items()})
-        expected = alone.update(state[user:][:1], control[user:][:1], ())[0]
-        np.testing.assert_allclose(found[user], expected, rtol=1e-5)
+    states = dynamics.paths(component, 5, 3, controls).states
+    np.testing.assert_allclose(states[-1], state[0], atol=1e-6)
 
 
 def test_a_history_has_the_newest_last():
@@ -255,7 +247,6 @@ CASES = {
         Where(Restart(MOVING), MOVING),
         (tf.constant([[True, False, True, False]] * T), NORMALS[..., :2]),
     ),
-    "recurrent": (recurrent()[1], NORMALS),
 }
 
 
@@ -267,9 +258,7 @@ def case(request):
 
 def value(component, controls, draws):
     """A number that depends on all parameters."""
-    if tf.nest.flatten(draws.innovations):
-        return tf.reduce_sum(dynamics.paths_log_prob(component, draws, controls))
-    return tf.reduce_sum(dynamics.paths(component, B, T, controls).states ** 2)
+    return tf.reduce_sum(dynamics.paths_log_prob(component, draws, controls))
 
 
 def test_eager_graph_and_xla_agree(case):
@@ -315,15 +304,11 @@ def test_gradients_are_finite_differences(case):
 
 FAULTS = {
     r"table must have shape \[n, F\]": lambda: dynamics.FromTable([1.0, 2.0]),
-    "clusters must be of each of": lambda: dynamics.clustered_logits([0, 2]),
     r"transition must be a number, \[2\], \[2, 2\]": lambda: LinearGaussian(2, np.eye(3)),
     "noise must be above 0": lambda: LinearGaussian(2, noise=[0.1, 0.0]),
     "lower triangular": lambda: LinearGaussian(2, noise=np.ones([2, 2])),
     "noise must be given to draw states": lambda: LinearGaussian(2, centred=True),
     r"logits must have shape \[n, n\]": lambda: MarkovChain([[0.0, 1.0]]),
-    r"kernel must have shape \[inputs, 3 \* size=12\]": lambda: dynamics.Recurrent(
-        np.ones([4, 9]), np.ones([4, 12]), np.ones([2, 12])
-    ),
     r"control of History must be float32 \[2, 3\], got float32 \(2, 4\)": lambda: History(
         2, (3,)
     ).update(tf.zeros([2, 2, 3]), tf.zeros([2, 4]), ()),
@@ -331,7 +316,7 @@ FAULTS = {
         History(2), 2, 3, tf.zeros([2, 3])
     ),
     "then must be a Component, got int": lambda: Where(1, Keep()),
-    "otherwise must be another component": lambda: Where(Keep(), Keep()),
+    "otherwise must not be Keep": lambda: Where(Keep(), Keep()),
     r"control of Where must be \(condition, control\)": lambda: Where(Keep(), History(2)).update(
         tf.zeros([3, 2]), tf.zeros([3]), ()
     ),

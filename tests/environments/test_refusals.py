@@ -155,7 +155,7 @@ TABLES = [
     ),
     (
         lambda: scoring_simulator(recsim_tf.make("News-v0")),
-        "a log must be of documents that do not depend on a corpus that users",
+        "a log must be of documents that do not depend on the state of a corpus that users",
     ),
     (
         lambda: page_items(categories=[[0.5], [0.0], [1.0]]),

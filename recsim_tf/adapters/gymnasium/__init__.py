@@ -1,4 +1,4 @@
-"""The simulator as a Gymnasium environment: of one user, and of many as a vector environment.
+"""The simulator as a Gymnasium environment of one user, and as a vector environment of many users.
 
 An import of this package makes every registered environment known to Gymnasium:
 
@@ -8,25 +8,26 @@ An import of this package makes every registered environment known to Gymnasium:
     environment = gymnasium.make("recsim_tf/InterestEvolution-v1", slate_size=3)
     environments = gymnasium.make_vec("recsim_tf/InterestEvolution-v1", num_envs=100)
 
-Observations are dicts with RecSim's keys `user`, `doc` and `response`. Documents have no names: the
-first axis of everything in `doc` is their position among the candidates, so that the spaces stay
-the same from step to step. Fields of a NamedTuple are entries of a dict. Before the first slate of
-a session the response is zeros, where RecSim has None. With `flatten=True` an observation is one
-vector instead.
+Observations are dicts with RecSim's keys `user`, `doc` and `response`. Documents have no names. The
+first axis of everything in `doc` is their position among the candidates, so that the spaces do not
+change between steps. Fields of a NamedTuple are entries of a dict. Before the first slate of a
+session the response is zeros, where RecSim has None. With `flatten=True` an observation is a vector
+instead.
 
 An action is a slate of candidate positions, an integer array [K]. It may be shorter, or hold -1
 where a position is empty. As in RecSim a document may be shown twice, unless the simulator has
 `validate=True` and `allow_duplicates=False`. A bad slate is a `ValueError`. Where the simulator has
-a `query_spec` an action is a dict of `slate` and `query`; a query has the form of an observation.
+a `query_spec` an action is a dict of `slate` and `query`. A query has the form of an observation.
 
-`info["response"]` is the whole response to the last slate, as arrays [K, ...], also what agents do
-not see of it; zeros after a reset. RecSim's metrics of a session follow from it and the reward.
+`info["response"]` is the whole response to the last slate, as arrays [K, ...], including the parts
+that agents do not see. It is zeros after a reset. RecSim's metrics of a session follow from it and
+the reward.
 
-Environments can be pickled and copied at any time. The copy goes on with the same steps.
+Environments can be pickled and copied at any time. The copy continues with the same steps.
 """
 
 try:
-    # Gymnasium 1.0 has none.
+    # Gymnasium 1.0 has no such class.
     from gymnasium.vector import AutoresetMode  # noqa: F401
 except ImportError as missing:
     raise ImportError(

@@ -1,5 +1,5 @@
-"""One simulated user as a Gymnasium environment, and many as a vector environment; both under
-Gymnasium's names.
+"""One simulated user as a Gymnasium environment, and many users as a vector environment, both
+registered with Gymnasium.
 """
 
 from typing import Any
@@ -25,16 +25,16 @@ _AUTORESET_MODES = (AutoresetMode.NEXT_STEP.value, AutoresetMode.SAME_STEP.value
 class GymnasiumEnvironment(gymnasium.Env):
     """One simulated user as a Gymnasium environment.
 
-    A user who leaves is `terminated`, the time limit is `truncated`; a step after that is a
-    `gymnasium.error.ResetNeeded`. A reset brings another user; persistent candidates
-    (`resample_documents=False`) and the corpus stay, as in RecSim, unless it is given a seed.
+    A user who leaves is `terminated`, and the time limit is `truncated`. A later step raises
+    `gymnasium.error.ResetNeeded`. A reset brings a new user. It keeps persistent candidates
+    (`resample_documents=False`) and the corpus, as in RecSim, unless it is given a seed.
 
     Args:
       simulator: the simulator.
-      seed: an integer, which governs every draw until a reset is given another; None draws
-        one.
-      flatten: whether an observation is one vector, float32 [F], for learners that refuse nested
-        dicts. Its entries are those of `gymnasium.spaces.flatten`.
+      seed: an integer, which governs every draw until a reset with another seed; None draws a
+        seed.
+      flatten: whether an observation is a vector, float32 [F], for learners that refuse nested
+        dicts. Its entries are the entries of `gymnasium.spaces.flatten`.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012
@@ -76,28 +76,29 @@ class GymnasiumEnvironment(gymnasium.Env):
 class GymnasiumVectorEnvironment(VectorEnv):
     """B simulated users as a Gymnasium vector environment, stepped at once.
 
-    With autoreset NEXT_STEP the step in which a user leaves, or is out of time, has their own last
-    observation; the next one ignores the action for that user and has a new user's first
-    observation, with reward zero.
+    With autoreset NEXT_STEP the step in which a user leaves, or is out of time, has the last
+    observation of that user. The next step ignores the action for that user, and has a new user's
+    first observation, with reward zero.
 
-    With SAME_STEP that step has the new user's first observation already, as in Gymnasium's own
-    vector environments. The last of those who left are in `info["final_obs"]`, objects [B] that
-    are None for the others, and `info["final_info"]`; `info["_final_obs"]`, bool [B], is true for
-    them. These entries are there only when somebody left.
+    With SAME_STEP that step has the new user's first observation already, as in the vector
+    environments of Gymnasium. The last observations of users who left are in `info["final_obs"]`,
+    objects [B] that are None for all other users, and in `info["final_info"]`.
+    `info["_final_obs"]`, bool [B], is true for users who left. These entries are there only when a
+    user left.
 
-    `info["response"]` is zeros where no slate was shown, for newcomers. There `info["_response"]`,
-    bool [B], is false.
+    `info["response"]` is zeros for newcomers, to whom no slate was shown. For them
+    `info["_response"]`, bool [B], is false.
 
     Args:
       simulator: the simulator.
       num_envs: B, the number of users.
-      seed: an integer, which governs every draw until a reset is given another; None draws
-        one.
+      seed: an integer, which governs every draw until a reset with another seed; None draws a
+        seed.
       flatten: whether observations are vectors, float32 [B, F].
       autoreset_mode: NEXT_STEP or SAME_STEP, or its name in Gymnasium, such as "SameStep".
 
     Raises:
-      ValueError: for num_envs below 1, or another mode.
+      ValueError: for num_envs below 1, or an unknown mode.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012
@@ -153,7 +154,7 @@ class GymnasiumVectorEnvironment(VectorEnv):
         )
 
     def _final(self, results: dict[str, Any], ended: np.ndarray):
-        """The info of users who left, as of Gymnasium's own vector environments."""
+        """The info of users who left, in the form of Gymnasium's vector environments."""
         observations = np.full(self.num_envs, None, object)
         for user in np.flatnonzero(ended):
             observations[user] = tree.map_structure(
@@ -170,13 +171,14 @@ class GymnasiumVectorEnvironment(VectorEnv):
 def register_environments() -> None:
     """Makes "Name-v0" of `recsim_tf.register` known to Gymnasium as "recsim_tf/Name-v0".
 
-    The import of `recsim_tf.adapters.gymnasium` calls it. Call it again for environments that are
+    The import of `recsim_tf.adapters.gymnasium` calls it. Another call adds environments that were
     registered later.
     """
     for environment_id in registry.registered():
         name = f"recsim_tf/{environment_id}"
         if name not in gymnasium.registry:
-            # Names, so that a spec can be written to a file and read by another process.
+            # Entry points are names, so that a spec can be written to a file and read by another
+            # process.
             gymnasium.register(
                 name,
                 entry_point=f"{_PACKAGE}:make_environment",
@@ -188,7 +190,7 @@ def register_environments() -> None:
 def make_environment(
     environment_id: str, seed: int | None = None, flatten: bool = False, **kwargs
 ) -> GymnasiumEnvironment:
-    """What `gymnasium.make("recsim_tf/...")` calls.
+    """Makes an environment for `gymnasium.make("recsim_tf/...")`.
 
     Args:
       environment_id: an id of `recsim_tf.register`.
@@ -206,7 +208,7 @@ def make_vector_environment(
     autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     **kwargs,
 ) -> GymnasiumVectorEnvironment:
-    """What `gymnasium.make_vec("recsim_tf/...")` calls.
+    """Makes a vector environment for `gymnasium.make_vec("recsim_tf/...")`.
 
     Args:
       environment_id: an id of `recsim_tf.register`.
@@ -218,11 +220,11 @@ def make_vector_environment(
 
 
 def _simulator(environment_id: str, kwargs: dict[str, Any]) -> Simulator:
-    # Many programs pass it always. There is nothing to render.
+    # Many programs always pass a render_mode. There is nothing to render.
     if kwargs.get("render_mode", "") is None:
         del kwargs["render_mode"]
     try:
         return registry.make(environment_id, **kwargs)
     except TypeError as error:
-        # Gymnasium raises it anew, which the class that gin gives to errors does not allow.
+        # Gymnasium raises the error anew, which gin's class of errors does not allow.
         raise TypeError(one_line(error)) from error

@@ -22,18 +22,18 @@ from recsim_tf.core.step import turns
 class Steps:
     """The graphs that start and step B users.
 
-    Each is traced at its first use. They keep nothing of a session, so that copies of an
-    environment share them; a pickle has the arguments alone. Besides the carry, (state, seed), they
-    give a dict of arrays [B, ...]: `observation`, `response`, and of a step `reward`, `terminated`,
-    `truncated` and `shown`, which is false where an autoreset took the place of the action.
-    Responses are zeros where there was none.
+    Each graph is traced at its first use. Graphs keep no state of a session, so copies of an
+    environment share them, and a pickle holds only the arguments. A graph gives a carry, (state,
+    seed), and a dict of arrays [B, ...]: `observation` and `response`, and in a step also `reward`,
+    `terminated`, `truncated` and `shown`, which is false where an autoreset replaced the action.
+    Responses are zeros where no slate was shown.
 
     Args:
       simulator: the simulator.
       num_users: B.
       flatten: whether an observation is one vector for each user.
       autoreset_mode: NEXT_STEP; or SAME_STEP, where a step also has `final_observation` and
-        `final_response`; or None, where users stay as they left.
+        `final_response`; or None, where users who left are not replaced.
     """
 
     def __init__(
@@ -62,17 +62,19 @@ class Steps:
 
     @functools.cached_property
     def begin(self) -> "_Graph":
-        """Of the seed: new sessions."""
+        """The graph that starts new sessions from a seed."""
         return _Graph(self._begin, tf.TensorSpec([2], tf.int32))
 
     @functools.cached_property
     def begin_again(self) -> "_Graph":
-        """Of the carry: new sessions, with the corpus and persistent candidates of the last."""
+        """The graph that starts new sessions from a carry, and keeps the corpus and persistent
+        candidates.
+        """
         return _Graph(self._begin_again, *self.begin.carry)
 
     @functools.cached_property
     def advance(self) -> "_Graph":
-        """Of actions, slates int32 [B, K] or turns, and the carry: a step."""
+        """The graph of a step, from a carry and actions, slates int32 [B, K] or turns."""
         return _Graph(self._advance, self._action_spec, *self.begin.carry)
 
     @functools.cached_property
@@ -81,11 +83,11 @@ class Steps:
 
     @functools.cached_property
     def action_specs(self) -> list[tf.TensorSpec]:
-        """Of the leaves of actions of B users."""
+        """The specs of the leaves of actions of B users."""
         return tf.nest.flatten(self._action_spec)
 
     def playable(self, state: Any, action: Nest) -> Nest:
-        """The action for a step; raises `ValueError` as `Simulator.playable_action`."""
+        """The action for a step. It raises the errors of `Simulator.playable_action`."""
         simulator = self.simulator
         return simulator.playable_action(state, action, allow_duplicates=not simulator.validate)
 
@@ -137,8 +139,8 @@ class Steps:
 
 
 class _Graph:
-    """A graph of a function of nests of tensors, which returns (carry, results). Arguments and
-    carry are flat, since that takes less time for one user.
+    """The graph of a function of nests of tensors, which returns (carry, results). Arguments and
+    carry are flat, which is faster for one user.
     """
 
     def __init__(self, function: Callable, *specs: Nest):
@@ -158,11 +160,11 @@ class _Graph:
 
 
 class Session:
-    """What `Steps` carry from call to call.
+    """A session in progress, which holds the carry of `Steps`.
 
     Args:
-      steps: of the users.
-      seed: an integer; None draws one.
+      steps: the steps of the users.
+      seed: an integer; None draws a seed.
     """
 
     def __init__(self, steps: Steps, seed: int | None):
@@ -171,7 +173,7 @@ class Session:
         self._carry: list[tf.Tensor] = []
 
     def reset(self, seed: int | None) -> dict[str, Any]:
-        """Starts new sessions; persistent candidates and the corpus stay, unless there is a
+        """Starts new sessions, and keeps persistent candidates and the corpus unless there is a
         seed.
         """
         if not self._carry or seed is not None:
@@ -185,8 +187,8 @@ class Session:
         """Shows slates, or turns.
 
         Args:
-          action: of `spaces.as_arrays`, slates [B, k] with k <= K or a `Turn` of slates and
-            queries; anything of that form where users have left.
+          action: an action from `spaces.as_arrays`, slates [B, k] with k <= K or a `Turn` of slates
+            and queries. The values have no effect for users who have left.
 
         Raises:
           ValueError: for a bad action.
@@ -197,13 +199,13 @@ class Session:
         try:
             self._carry, results = self.steps.advance(*self._formed(action), *self._carry)
         except tf.errors.InvalidArgumentError:
-            self._playable(action)  # It tells what is wrong, and for whom.
+            self._playable(action)  # Its error names the fault and the user.
             raise
         return results
 
     def _formed(self, action: Nest) -> list[Any]:
-        """The leaves of an action of the right form. Most actions have it, and to see that in NumPy
-        is cheap; the simulator pads or refuses others.
+        """The leaves of an action of the right form. Most actions have it, which is cheap to check
+        in NumPy. The simulator pads or refuses all others.
         """
         leaves, specs = tf.nest.flatten(action), self.steps.action_specs
         if len(leaves) == len(specs) and all(map(_has_form, leaves, specs)):
@@ -216,7 +218,7 @@ class Session:
 
 
 def _has_form(leaf: np.ndarray, spec: tf.TensorSpec) -> bool:
-    """Whether an array is of a spec, but for the width of its numbers."""
+    """Whether an array has the form of a spec, except for the width of its numbers."""
     dtype = np.dtype(spec.dtype.as_numpy_dtype)
     if leaf.shape != spec.shape or leaf.dtype.kind != dtype.kind:
         return False

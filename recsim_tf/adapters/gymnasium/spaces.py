@@ -1,4 +1,4 @@
-"""Spaces of observations and actions, and both in their form."""
+"""Spaces of observations and actions, and conversions of observations and actions to them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,19 +17,19 @@ from recsim_tf.core.step.session_source import SessionSource
 
 
 def observation_space(simulator: Simulator) -> spaces.Dict:
-    """The space of `recsim_keys` of one user's observation."""
+    """The space of one user's observation, in the form of `recsim_keys`."""
     space = nested_space(_keys(simulator.observation_spec()))
     assert isinstance(space, spaces.Dict)
     return space
 
 
 def nested_space(specs: Nest) -> spaces.Space:
-    """The space of a nest of specs: of dicts, of tuples, and of a space for each spec."""
+    """The space of a nest of specs, made of dicts, tuples, and a space for each spec."""
     return _by_name(tree.map_structure(_leaf_space, specs), spaces.Dict, spaces.Tuple)
 
 
 def flat_space(space: spaces.Dict) -> spaces.Box:
-    """The space of `flat` of one user's observation."""
+    """The space of one user's observation, in the form of `flat`."""
     box = flatten_space(space)
     assert isinstance(box, spaces.Box)
     return spaces.Box(box.low.astype(np.float32), box.high.astype(np.float32), dtype=np.float32)
@@ -44,12 +44,12 @@ def flat(observation: Nest, space: spaces.Space) -> tf.Tensor:
     """An observation as one vector for each user.
 
     Args:
-      observation: nest of [B, ...], of `recsim_keys`.
-      space: of one user's observation.
+      observation: nest of [B, ...], from `recsim_keys`.
+      space: the space of one user's observation.
 
     Returns:
-      float32 [B, F], with the entries of `gymnasium.spaces.flatten`: `Discrete` and `MultiDiscrete`
-      are one-hot.
+      float32 [B, F], with the entries of `gymnasium.spaces.flatten`, in which `Discrete` and
+      `MultiDiscrete` are one-hot.
     """
     if isinstance(space, (spaces.Dict, spaces.Tuple)):
         parts = space.items() if isinstance(space, spaces.Dict) else enumerate(space)
@@ -76,13 +76,13 @@ def of_first_user(observation: Any, space: spaces.Space) -> Any:
 
 
 def as_dicts(nest: Nest) -> Any:
-    """A nest with dicts for its NamedTuples."""
+    """A nest with dicts in place of its NamedTuples."""
     return _by_name(nest, dict, tuple)
 
 
 def action_space(simulator: SessionSource) -> spaces.Space:
-    """Slates of candidate positions, `MultiDiscrete` [K]; where there is a `query_spec`, a `Dict`
-    of `slate` and `query`.
+    """The space of slates of candidate positions, `MultiDiscrete` [K], or where there is a
+    `query_spec`, a `Dict` of `slate` and `query`.
     """
     slate = spaces.MultiDiscrete([simulator.num_candidates] * simulator.slate_size)
     if not tf.nest.flatten(simulator.query_spec):
@@ -91,8 +91,8 @@ def action_space(simulator: SessionSource) -> spaces.Space:
 
 
 def as_arrays(action: Any, query_spec: Nest) -> Nest:
-    """An action in the form of its space, as arrays: of a slate, or a `Turn` of them where there is
-    a query_spec.
+    """An action in the form of its space, as arrays: a slate, or a `Turn` where there is a
+    query_spec.
 
     Raises:
       ValueError: if a part is missing.
@@ -114,7 +114,7 @@ def _keys(observation: Observation) -> dict[str, Nest]:
 def _by_name(nest: Nest, of_dict: Callable, of_tuple: Callable) -> Any:
     nest = fields_of(nest) or nest
     if isinstance(nest, dict):
-        # Gymnasium has no space for nothing, such as the words of users who do not speak.
+        # Gymnasium has no space for an empty part, such as the words of users who do not speak.
         return of_dict(
             {
                 name: _by_name(part, of_dict, of_tuple)
@@ -171,6 +171,6 @@ def _arrays(value: Any, spec: Nest, name: str) -> Nest:
 
 def _part(value: Any, key: str, name: str) -> Any:
     if not isinstance(value, Mapping) or key not in value:
-        got = f"one of {list(value)}" if isinstance(value, Mapping) else type(value).__name__
+        got = f"a dict with {list(value)}" if isinstance(value, Mapping) else type(value).__name__
         raise ValueError(f"{name} must be a dict with {key}, got {got}")
     return value[key]

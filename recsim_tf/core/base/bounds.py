@@ -1,11 +1,11 @@
-"""Ranges of observations, which models declare, and specs with these ranges."""
+"""Ranges of observations that models declare, and specs with these ranges."""
 
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tree
 
-# TensorFlow has no public name for it. It is the class that TF-Agents' specs are of.
+# The class has no public name in TensorFlow. The specs of TF-Agents are objects of it.
 from tensorflow.python.framework.tensor_spec import BoundedTensorSpec
 
 from recsim_tf.core.base.types import Nest
@@ -22,16 +22,17 @@ def bounded_specs(name: str, specs: Nest, bounds: Nest) -> Nest:
     """Named, bounded specs.
 
     Args:
-      name: of the nest. The name of each leaf begins with it, as in "documents/cluster_id".
+      name: the name of the nest. The name of each leaf begins with it, such as
+        "documents/cluster_id".
       specs: nest of `tf.TensorSpec`.
-      bounds: one `Bounds` for all of them, or a nest of their structure, in which a part of it may
-        have one too.
+      bounds: one `Bounds` for all specs, or a nest of their structure. One `Bounds` may also stand
+        for a part of the structure.
 
     Returns:
       Nest of `BoundedTensorSpec`.
 
     Raises:
-      ValueError: for bounds of another structure.
+      ValueError: if the structure of the bounds does not fit the specs.
     """
     bounds = _spread(bounds, specs)
 
@@ -50,7 +51,7 @@ def bounded_specs(name: str, specs: Nest, bounds: Nest) -> Nest:
 def _spread(bounds: Nest, specs: Nest) -> Nest:
     """`Bounds` of every leaf of the specs."""
 
-    # Bounds are tuples themselves, which a nest would look into, and functions are not.
+    # Bounds are tuples, which a nest operation would take apart; it leaves functions whole.
     def of_part(bounds: Nest):
         if isinstance(bounds, Bounds):
             return lambda part: tf.nest.map_structure(lambda _: bounds, part)
@@ -60,4 +61,4 @@ def _spread(bounds: Nest, specs: Nest) -> Nest:
     try:
         return tree.map_structure_up_to(parts, lambda spread, part: spread(part), parts, specs)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"bounds must be of the structure of what they bound: {error}") from error
+        raise ValueError(f"bounds must have the structure of the specs: {error}") from error

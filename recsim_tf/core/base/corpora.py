@@ -1,4 +1,4 @@
-"""Corpora: one for each user, or one for each world of users."""
+"""Corpora of documents: each user has a corpus, or each world of users shares one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,10 +17,11 @@ class UnreadableUsers:
 
     def __getattr__(self, name: str):
         if name.startswith("__"):
-            # What Python and its tools ask any object.
+            # Python and its tools look these names up on any object.
             raise AttributeError(name)
         raise ValueError(
-            "user must not be read where users share the corpus, which is the same for all of them"
+            "user must not be read where users share a corpus, because the corpus is the same for"
+            " all of them"
         )
 
     def __getitem__(self, key: Any):
@@ -45,10 +46,10 @@ def map_corpora(function: Callable[[Any], Any], draws: Any) -> Any:
 
 
 class OwnCorpora:
-    """Each of B users has a corpus of their own, so W is B."""
+    """Corpora that users do not share: W is B."""
 
     def size(self, num_users: int) -> int:
-        """U, the users of each corpus.
+        """U, the number of users of each corpus.
 
         Raises:
           ValueError: if the users do not fill whole worlds.
@@ -56,11 +57,11 @@ class OwnCorpora:
         return 1
 
     def number(self, num_users: int) -> int:
-        """W, the corpora of B users; raises as `size`."""
+        """W, the number of corpora of B users. It raises the errors of `size`."""
         return num_users // self.size(num_users)
 
     def of_users(self, nest: Nest, num_users: int) -> Nest:
-        """What each user has of their corpus: a nest [B, ...] of one of [W, ...]."""
+        """Rows of corpora, a nest of [W, ...], as rows of their users, a nest of [B, ...]."""
         return nest
 
     def take(self, nest: Nest, positions: tf.Tensor) -> Nest:
@@ -76,19 +77,21 @@ class OwnCorpora:
         return nests.take(nest, positions)
 
     def met(self, slate: Slate, response: Nest, in_session: tf.Tensor) -> tuple[Slate, Nest]:
-        """What corpora see of slates and responses, nests of [B, ...]; `in_session` is bool [B]."""
+        """The slates and responses that corpora meet, from nests of [B, ...]. `in_session` is bool
+        [B].
+        """
         return slate, response
 
     def ended(self, done: tf.Tensor) -> tf.Tensor:
-        """Bool [W]: whether all users of a corpus have left, who are `done` bool [B]."""
+        """Whether all users of a corpus have left, bool [W]. `done` is bool [B]."""
         return done
 
     def sums(self, values: tf.Tensor) -> tf.Tensor:
-        """[T, W]: the sums of values [T, B] over the users of each corpus."""
+        """The sums of values [T, B] over the users of each corpus, [T, W]."""
         return values
 
     def at_first_users(self, values: tf.Tensor, num_users: int) -> tf.Tensor:
-        """[B]: the values [W] of corpora, each at the first of its users; zero at the others."""
+        """The values [W] of corpora at the first of their users, and zero at other users, [B]."""
         return values
 
     def keep_ended(self, state: SimulatorState, next_state: SimulatorState) -> SimulatorState:
@@ -96,7 +99,7 @@ class OwnCorpora:
         corpora that all users had left.
         """
         if tf.executing_eagerly() and not tf.reduce_any(state.done):
-            # Without a copy of all candidates.
+            # This avoids a copy of all candidates.
             return next_state
         ended = {True: self.ended(state.done), False: state.done}
         kept = {
@@ -144,7 +147,7 @@ class SharedCorpora(OwnCorpora):
         return tf.nest.map_structure(by_user, nests.take(nest, of_worlds))
 
     def met(self, slate: Slate, response: Nest, in_session: tf.Tensor):
-        """Nests of [W, U, ...], zeros where a user has left."""
+        """Slates and responses as nests of [W, U, ...], zeros where a user has left."""
         both = nests.where(in_session, (slate, response), nests.zeros_like((slate, response)))
         return tf.nest.map_structure(self._by_world, both)
 
@@ -161,6 +164,6 @@ class SharedCorpora(OwnCorpora):
         return tf.reshape(tf.pad(values[:, tf.newaxis], [[0, 0], [0, size - 1]]), [num_users])
 
     def _by_world(self, leaf: tf.Tensor) -> tf.Tensor:
-        """[W, U, ...] of [B, ...]."""
+        """Reshapes [B, ...] to [W, U, ...]."""
         num_users, *shape = leaf.shape
         return tf.reshape(leaf, [self.number(num_users), self.size(num_users), *shape])

@@ -24,28 +24,29 @@ _MAX_PRINTED = 8
 
 
 class ParameterSpec(NamedTuple):
-    """What a field says of the parameter that it holds."""
+    """The declaration of a parameter by its field."""
 
     rank: int  # number of axes of the parameter itself
     are_probabilities: bool  # whether its last axis holds probabilities that sum to one
-    range: Range  # of its numbers
+    range: Range  # the range of its numbers
     may_be_none: bool  # whether it may be absent
 
     def check(self, name: str, value: Any) -> None:
         """Requires numbers in the range, with no more axes than the parameter may have.
 
         Raises:
-          ValueError: for another value.
+          ValueError: for a value that is not allowed.
         """
         if value is None and self.may_be_none:
             return
         self.range.check(name, value)
         shape = validation.table_shape(name, value)
-        own = self.rank if shape.rank else 0
-        if shape.rank is not None and (shape.rank > own + 1 or shape[:1] == [0]):
+        num_axes = self.rank if shape.rank else 0
+        if shape.rank is not None and (shape.rank > num_axes + 1 or shape[:1] == [0]):
             raise ValueError(f"{name} must {self._described()}, got the shape {shape}")
 
     def _described(self) -> str:
+        """The shapes that are allowed, as the end of a sentence that begins with "must"."""
         if not self.rank:
             return "be a number, or one for each user [B]"
         return f"have {self.rank} axes, or one more in front for each user [B]"
@@ -73,24 +74,25 @@ def parameter(
     parameter whose default is None may be None.
 
     Args:
-      default: its value; without one the parameter has to be given.
+      default: the value by default; a parameter without a default must be given.
       rank: number of axes of the parameter itself: 0 for a number, 1 for a vector, 2 for a table.
-        The value may have one more axis in front, [B], with one for each user. Where the model
+        The value may have one more axis in front, [B], with an entry for each user. Where the model
         allows it, a number holds for all entries.
       are_probabilities: whether its last axis holds probabilities that sum to one, which is checked
         where they are numbers.
       low: the least number that is allowed, None for no limit; -inf allows -inf.
       high: the largest number that is allowed, None for no limit; inf allows inf.
-      above: a number that all must be above, None for no limit.
-      below: a number that all must be below, None for no limit.
-      drawn: a function of the model that makes the value where None is given, as a random table by
-        a seed that is another field. It is made when it is first read, in the model's dtype.
+      above: a bound that all numbers must be above, None for no limit.
+      below: a bound that all numbers must be below, None for no limit.
+      drawn: a function of the model that makes the value where None is given, such as a random
+        table from a seed in another field. The value is made when it is first read, in the dtype of
+        the model.
     """
     default = None if drawn else default
     spec = ParameterSpec(rank, are_probabilities, Range(low, high, above, below), default is None)
     metadata = {_PARAMETER: spec, _DRAWN: drawn}
     if isinstance(default, np.ndarray | list):
-        # Dataclasses refuse what a model could change for all others.
+        # Dataclasses refuse a default that a model could change for all other models.
         return dataclasses.field(default_factory=lambda: copy.copy(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -101,8 +103,8 @@ def drawn_fields(kind: type) -> list[str]:
 
 
 class _Drawn:
-    """A field that keeps what it was given, and reads as an array that the model makes where that
-    is None.
+    """A field that keeps the given value. Where that is None, the model makes an array when the
+    field is read.
     """
 
     def __init__(self, name: str, draw: Callable[[Any], np.ndarray]):
@@ -111,15 +113,15 @@ class _Drawn:
     def __get__(self, model: Any, owner: type | None = None) -> Any:
         if model is None:
             return None
-        own = vars(model)
-        if self._name not in own:
+        fields = vars(model)
+        if self._name not in fields:
             raise AttributeError(self._name)
-        if own[self._name] is not None:
-            return own[self._name]
+        if fields[self._name] is not None:
+            return fields[self._name]
         kept = f"_drawn_{self._name}"
-        if kept not in own:
-            own[kept] = self._draw(model).astype(model.dtype.as_numpy_dtype)
-        return own[kept]
+        if kept not in fields:
+            fields[kept] = self._draw(model).astype(model.dtype.as_numpy_dtype)
+        return fields[kept]
 
     def __set__(self, model: Any, value: Any) -> None:
         vars(model)[self._name] = value
@@ -131,7 +133,7 @@ def per_user(value: Any, rank: int, dtype: tf.DType = tf.float32, table_rank: in
     Args:
       value: a number, a tensor or variable of shape [] or [B]; a table of parameters has
         `table_rank` axes more, which stay last.
-      rank: rank of the tensor that it meets, more than `table_rank`.
+      rank: the rank of the tensor that it broadcasts against, more than `table_rank`.
       dtype: dtype of the result.
       table_rank: number of axes of the parameter itself, 0 for a number.
     """
@@ -145,8 +147,8 @@ def per_user(value: Any, rank: int, dtype: tf.DType = tf.float32, table_rank: in
 class Model(tf.Module):
     """A dataclass whose parameters can be listed, replaced and compared.
 
-    Each subclass becomes a dataclass, so its constructor takes its fields. Fields that are models
-    themselves, as the choice model of users, have parameters of their own, named with a dot:
+    Each subclass becomes a dataclass, so its constructor takes its fields. Parameters of a field
+    that is a model itself, such as the choice model of users, are named with a dot:
     "choice_model.no_click_mass".
     """
 
@@ -156,7 +158,7 @@ class Model(tf.Module):
             raise TypeError(
                 f"{cls.__name__} must declare fields instead of an __init__: models are dataclasses"
             )
-        # Two models are the same object or not; `differences` compares what they hold.
+        # Models are equal only if they are the same object; `differences` compares their fields.
         dataclasses.dataclass(eq=False, repr=False)(cls)
         for field in dataclasses.fields(cls):
             if field.metadata.get(_DRAWN):
@@ -180,7 +182,9 @@ class Model(tf.Module):
                 validation.check_probabilities(field.name, value)
 
     def __repr__(self) -> str:
-        """The fields that are not as by default, long arrays by their shapes."""
+        """The name of the class with the fields that differ from their defaults. Long arrays are
+        described by their shapes.
+        """
         given = [
             f"{field.name}={value if isinstance(value, Model) else _described(value)}"
             for field, value in self._given()
@@ -189,36 +193,45 @@ class Model(tf.Module):
         return f"{type(self).__name__}({', '.join(given)})"
 
     def check(self) -> None:
-        """Checks the fields; raises `ValueError`. A subclass overrides it."""
+        """Checks the fields and raises `ValueError`. A subclass overrides it."""
 
     def parameters(self) -> dict[str, Any]:
-        """Values of all parameters by name, as they were given, without those that are None."""
-        found: dict[str, Any] = {}
+        """Values of all parameters by name, as they were given. Parameters that are None are left
+        out.
+        """
+        values: dict[str, Any] = {}
         for field, value in self._fields():
             if isinstance(value, Model):
                 inner = value.parameters().items()
-                found |= {f"{field.name}.{name}": each for name, each in inner}
+                values |= {f"{field.name}.{name}": each for name, each in inner}
             elif _PARAMETER in field.metadata and value is not None:
-                found[field.name] = value
-        return found
+                values[field.name] = value
+        return values
 
     def tensors(self) -> dict[str, tf.Tensor]:
-        """Values of the parameters by name that are tensors or variables."""
+        """Values of the parameters that are tensors or variables, by name."""
         return {
             name: tf.convert_to_tensor(value)
             for name, value in self.parameters().items()
             if isinstance(value, tf.Tensor | tf.Variable)
         }
 
-    def trace_key(self) -> tuple:
-        """Hashable: all that a traced function of the model and of its `tensors` depends on."""
-        return type(self), *(_trace_key(value, field) for field, value in self._given())
+    def trace_key(self, with_tensors: bool = False) -> tuple | None:
+        """A hashable key of everything that a traced function of the model depends on.
+
+        Args:
+          with_tensors: whether the tensors of parameters belong to the key, by identity. By default
+            they are arguments of the function, of which the key has shapes and dtypes.
+        """
+        return type(self), *(
+            _trace_key(value, field, with_tensors) for field, value in self._given()
+        )
 
     def parameter_spec(self, name: str) -> ParameterSpec:
-        """What the field of a parameter says of it.
+        """The declaration of a parameter.
 
         Raises:
-          ValueError: for an unknown parameter, with the known ones.
+          ValueError: for an unknown parameter; the message lists the parameters of the model.
         """
         first, _, rest = name.partition(".")
         for field, value in self._fields():
@@ -227,13 +240,13 @@ class Model(tf.Module):
                     return value.parameter_spec(rest)
                 if not rest and _PARAMETER in field.metadata:
                     return field.metadata[_PARAMETER]
-        known = ", ".join(self.parameters()) or "none"
+        names = ", ".join(self.parameters()) or "none"
         raise ValueError(
-            f"{type(self).__name__} has no parameter {name}; its parameters are {known}"
+            f"{type(self).__name__} has no parameter {name}; its parameters are {names}"
         )
 
     def users_of_parameters(self) -> dict[str, int]:
-        """For how many users, or worlds, each parameter that has several values has them."""
+        """The number of users, or worlds, of each parameter that has several values, by name."""
         shapes = {
             name: validation.table_shape(name, value) for name, value in self.parameters().items()
         }
@@ -244,17 +257,17 @@ class Model(tf.Module):
         }
 
     def with_parameters(self, values: Mapping[str, Any]) -> Self:
-        """The model with other values of parameters.
+        """The model with some parameters replaced.
 
         Args:
-          values: by name, as in `parameters`.
+          values: the new values, by name as in `parameters`.
 
         Raises:
           ValueError: for an unknown parameter, or a value that the model refuses.
         """
         if not isinstance(values, Mapping):
             raise ValueError(f"values must be a dict by name, got {type(values).__name__}")
-        own: dict[str, Any] = {}
+        fields: dict[str, Any] = {}
         inner: dict[str, dict[str, Any]] = {}
         for name, value in values.items():
             self.parameter_spec(name)
@@ -262,79 +275,79 @@ class Model(tf.Module):
             if rest:
                 inner.setdefault(first, {})[rest] = value
             else:
-                own[name] = value
+                fields[name] = value
         for field, value in self._fields():
             if field.name in inner:
-                own[field.name] = value.with_parameters(inner[field.name])
-        return self.replaced(**own) if own else self
+                fields[field.name] = value.with_parameters(inner[field.name])
+        return self.replaced(**fields) if fields else self
 
     def replaced(self, **fields: Any) -> Self:
-        """The model with other values of fields.
+        """The model with some fields replaced.
 
-        As `dataclasses.replace`, but without the constructor: where gin configures that, it would
-        build all that is bound again, also in the middle of a graph.
+        It does the same as `dataclasses.replace`, but without the constructor. A constructor that
+        gin configures would build all bound arguments again, also in the middle of a graph.
         """
-        other = object.__new__(type(self))
+        model = object.__new__(type(self))
         for field, value in self._given():
-            setattr(other, field.name, fields.pop(field.name, value))
+            setattr(model, field.name, fields.pop(field.name, value))
         if fields:
             raise TypeError(f"{type(self).__name__} has no field {next(iter(fields))}")
-        other.__post_init__()
-        return other
+        model.__post_init__()
+        return model
 
     def for_users(self, name: str, values: Sequence[Any]) -> np.ndarray:
-        """One value of a parameter for each of V users, an array [V, ...] for `with_parameters`."""
+        """Values of a parameter for V users, an array [V, ...] for `with_parameters`."""
         rows = np.asarray([tf.convert_to_tensor(value).numpy() for value in values])
         num_missing = max(self.parameter_spec(name).rank + 1 - rows.ndim, 0)
         return rows.reshape([len(rows), *[1] * num_missing, *rows.shape[1:]])
 
-    def differences(self, other: "Model") -> Iterator[str]:
-        """What differs between this model and another: one sentence for each field."""
-        return _differences("", self, other)
+    def differences(self, model: "Model") -> Iterator[str]:
+        """Differences to another model, one sentence for each field."""
+        return _differences("", self, model)
 
     def _fields(self) -> Iterator[tuple[dataclasses.Field, Any]]:
         for field in dataclasses.fields(self):
             yield field, self._value(field.name)
 
     def _given(self) -> Iterator[tuple[dataclasses.Field, Any]]:
-        """The fields as they were given: None where the model makes the value."""
+        """The fields with their values as given, None where the model makes the value."""
         for field in dataclasses.fields(self):
             is_drawn = field.metadata.get(_DRAWN)
             yield field, vars(self)[field.name] if is_drawn else self._value(field.name)
 
     def _value(self, name: str) -> Any:
-        """The value of a field: the one place that reads an attribute by its name."""
+        """The value of a field. Nothing else in this class reads an attribute by its name."""
         return getattr(self, name)
 
     def per_user(self, name: str, rank: int = 1, dtype: tf.DType | None = None) -> tf.Tensor:
         """A parameter, shaped to broadcast against a [B, ...] tensor of the given rank.
 
         Args:
-          name: of the field.
-          rank: rank of the tensor that it meets.
-          dtype: of the result, by default that of the model.
+          name: the name of the field.
+          rank: the rank of the tensor that the parameter broadcasts against.
+          dtype: the dtype of the result, by default the dtype of the model.
         """
         return per_user(
             self._value(name), rank, dtype or self._value("dtype"), self.parameter_spec(name).rank
         )
 
 
-def _trace_key(value: Any, field: dataclasses.Field) -> Hashable:
+def _trace_key(value: Any, field: dataclasses.Field, with_tensors: bool) -> Hashable:
     if isinstance(value, Model):
-        return value.trace_key()
+        return value.trace_key(with_tensors)
     if _PARAMETER in field.metadata and isinstance(value, tf.Tensor | tf.Variable):
-        return tf.TensorSpec(value.shape, value.dtype)
+        return _Same(value) if with_tensors else tf.TensorSpec(value.shape, value.dtype)
     try:
         hash(value)
     except TypeError:
         return _Same(value)
-    # 1, 1.0 and True are equal.
+    # 1, 1.0 and True are equal, so the type belongs to the key.
     return type(value), value
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Same:
-    """Equal to what holds the same object."""
+    """A key that is equal to every key of the same object."""
 
     value: Any
 
@@ -345,19 +358,19 @@ class _Same:
         return isinstance(other, _Same) and other.value is self.value
 
 
-def _differences(name: str, one: Any, other: Any) -> Iterator[str]:
-    if isinstance(one, Model) and type(one) is type(other):
-        for (field, value), (_, other_value) in zip(one._fields(), other._fields(), strict=True):
+def _differences(name: str, left: Any, right: Any) -> Iterator[str]:
+    if isinstance(left, Model) and type(left) is type(right):
+        for (field, value), (_, right_value) in zip(left._fields(), right._fields(), strict=True):
             inner = f"{name}.{field.name}" if name else field.name
-            yield from _differences(inner, value, other_value)
-    elif not _equal(one, other):
-        yield f"{name or 'the model'} is {_described(other)} there, not {_described(one)}"
+            yield from _differences(inner, value, right_value)
+    elif not _equal(left, right):
+        yield f"{name or 'the model'} is {_described(right)} there, not {_described(left)}"
 
 
-def _equal(one: Any, other: Any) -> bool:
-    first, second = _numbers(one), _numbers(other)
+def _equal(left: Any, right: Any) -> bool:
+    first, second = _numbers(left), _numbers(right)
     if first is None or second is None:
-        return _described(one) == _described(other)
+        return _described(left) == _described(right)
     if first.dtype.kind == second.dtype.kind == "f":
         # Python's floats are doubles, which models round to their own dtype.
         narrow = min(first.dtype, second.dtype, key=lambda dtype: dtype.itemsize)

@@ -7,21 +7,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-# Models compute in float32 by default; a larger number is an infinity there.
+# Models compute in float32 by default, in which a larger number is an infinity.
 _LARGEST = float(np.finfo(np.float32).max)
 # Longer values are cut in messages.
 _WIDTH = 80
 
 
 class Range(NamedTuple):
-    """Which numbers a parameter or another argument may hold. NaN is never one of them, an infinity
-    only where it is an end, and nothing that float32 cannot hold.
+    """The numbers that a parameter or another argument may hold. NaN is never allowed, and an
+    infinity only if it is an end of the range. Numbers that float32 cannot hold are not allowed.
     """
 
     low: float | None = None  # the least number
     high: float | None = None  # the largest number
-    above: float | None = None  # a number that all are above
-    below: float | None = None  # a number that all are below
+    above: float | None = None  # the exclusive lower bound
+    below: float | None = None  # the exclusive upper bound
 
     def check(self, name: str, value: Any) -> None:
         """Requires numbers to be in the range. Variables, and tensors whose values are not known
@@ -32,7 +32,7 @@ class Range(NamedTuple):
           value: a number, a table of numbers, a tensor or a variable.
 
         Raises:
-          ValueError: for the first number outside, or for something else than numbers.
+          ValueError: for the first number outside the range, or for a value without numbers.
         """
         array = known_numbers(name, value)
         if array is None:
@@ -51,10 +51,10 @@ class Range(NamedTuple):
         Args:
           name: the argument's name.
           value: a number, a scalar tensor or a variable.
-          also: what else the error allows, as "None".
+          also: another value that the error names as allowed, such as "None".
 
         Raises:
-          ValueError: for another number, or for something else than a number.
+          ValueError: for a number outside the range, or for a value that is no number.
         """
         number = value
         if tf.is_tensor(value):
@@ -92,8 +92,8 @@ class Range(NamedTuple):
         starts = (("at least", "[", self.low), ("above", "(", self.above))
         ends = (("at most", "]", self.high), ("below", ")", self.below))
         start, end = (
-            next((one for one in several if one[-1] is not None), None)
-            for several in (starts, ends)
+            next((end for end in alternatives if end[-1] is not None), None)
+            for alternatives in (starts, ends)
         )
         if start and end:
             return f"in {start[1]}{start[2]:g}, {end[2]:g}{end[1]}"
@@ -101,32 +101,33 @@ class Range(NamedTuple):
 
 
 def known_numbers(name: str, value: Any) -> np.ndarray | None:
-    """A parameter's numbers; None for a variable, and for a tensor whose values are not known yet.
+    """The numbers of a parameter, or None for a variable and for a tensor whose values are not
+    known yet.
 
     Raises:
-      ValueError: for something else than numbers.
+      ValueError: for a value without numbers.
     """
-    known = value
+    values = value
     if tf.is_tensor(value):
         if not (value.dtype.is_floating or value.dtype.is_integer):
             raise ValueError(f"{name} must be numbers, got a {value.dtype.name} tensor")
-        known = tf.get_static_value(value) if isinstance(value, tf.Tensor) else None
-        if known is None:
+        values = tf.get_static_value(value) if isinstance(value, tf.Tensor) else None
+        if values is None:
             return None
     try:
-        array = np.asarray(known)
-    except NotImplementedError:  # There are tensors in a list.
+        array = np.asarray(values)
+    except NotImplementedError:  # The value is a list that holds tensors.
         return None
     except ValueError as error:
         raise ValueError(f"{name} must have rows of one length, got {shown(value)}") from error
-    # The float types of TensorFlow that NumPy lacks, as bfloat16, are of another kind.
+    # Float types that NumPy lacks, such as bfloat16, have another `kind`.
     if array.dtype.kind not in "iuf" and not tf.is_tensor(value):
         raise ValueError(f"{name} must be numbers, got {shown(value)}")
     return array
 
 
 def shown(value: Any) -> str:
-    """A value in a message: short, and as it was given."""
+    """A value as text for a message, cut where it is long."""
     text = str(value) if isinstance(value, np.generic) else repr(_plain(value))
     return textwrap.shorten(text, _WIDTH, placeholder=" ...")
 

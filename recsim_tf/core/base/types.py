@@ -13,15 +13,15 @@ from recsim_tf.core.nests import Nest as Nest
 from recsim_tf.core.random import Seed as Seed
 from recsim_tf.support.summaries import summary_html, summary_text
 
-# The types of the records of a model, nests of [B, ...], by which an editor knows their fields.
+# Types of the records of a model, nests of [B, ...]. They tell an editor the fields of the records.
 UserT = TypeVar("UserT")  # the users' state
 DocumentT = TypeVar("DocumentT")  # documents as users meet them
 ResponseT = TypeVar("ResponseT")
 
 
 class Slate(NamedTuple, Generic[DocumentT]):
-    """What a user meets in a step: documents in slate order, and what the system says or asks. The
-    methods of `UserModel` read it.
+    """The documents of a step in slate order, and the query of the system to the user. The methods
+    of `UserModel` read it.
     """
 
     documents: DocumentT  # nest of [B, K, ...], from `DocumentModel.show`
@@ -42,18 +42,18 @@ class Turn(NamedTuple):
 
     @property
     def action(self) -> Nest:
-        """What an agent gives: the turn, or the slate alone where there is no query."""
+        """The action of an agent: the turn, or the slate alone where there is no query."""
         return self if tf.nest.flatten(self.query) else self.slate
 
 
 class Clicks(NamedTuple):
-    """The smallest response: clicks alone."""
+    """The smallest response, which holds only clicks."""
 
     clicked: tf.Tensor  # float [B, K], 1 at the clicked position
 
 
 class Observation(NamedTuple):
-    """What an agent may see before it chooses a slate."""
+    """The users, candidates and last responses that an agent sees before it chooses a slate."""
 
     user: Nest  # nest of [B, ...]
     documents: Nest  # nest of [B, N, ...]: the candidates
@@ -101,13 +101,13 @@ class Transition(NamedTuple):
     draws: StepDraws
     response: Nest  # nest of [B, ...], with the field `clicked` [B, K]
     reward: tf.Tensor  # [B]
-    # bool [B]: the user was in session when the step began; the rest of the row counts only there
+    # bool [B]: the user was in session when the step began; the other fields count only there
     active: tf.Tensor
     terminated: tf.Tensor  # bool [B]: the user left at this step
     # bool [B]: the time limit ended the session at this step, the user would have stayed
     truncated: tf.Tensor
-    query: Nest = ()  # nest of [B, ...]: what the system said or asked; it is given, never scored
-    # [B], in [0, 1]: of the future after the step, from `UserModel.discount`; () for 1
+    query: Nest = ()  # nest of [B, ...]: the query of the system; it is given, never scored
+    # [B], in [0, 1]: the discount of the future after the step, from `UserModel.discount`; () for 1
     user_discount: Nest = ()
 
     @property
@@ -122,8 +122,8 @@ class Transition(NamedTuple):
 
     @property
     def discount(self) -> tf.Tensor:
-        """float32 [B], TF-Agents' discount: 0 where the user left, elsewhere that of the user,
-        mostly 1, also at the time limit.
+        """The discount of TF-Agents, float32 [B]: 0 where the user left, elsewhere the discount of
+        the user, which is mostly 1. The time limit does not change it.
         """
         stays = 1.0 - tf.cast(self.terminated, tf.float32)
         if not tf.is_tensor(self.user_discount):
@@ -132,7 +132,7 @@ class Transition(NamedTuple):
 
 
 class Trajectory(NamedTuple):
-    """A rollout as draws: states are recomputed from it."""
+    """The draws of a rollout, from which its states can be recomputed."""
 
     # [B, ...], or the SimulatorState [B, ...] with which the rollout began
     initial: Any
@@ -148,7 +148,7 @@ class Trajectory(NamedTuple):
         return summary_html("Trajectory", self._summary())
 
     def _summary(self) -> dict[str, str]:
-        """What a rollout has, by name."""
+        """The figures of a rollout, by name."""
         transitions = self.transitions
         parts = [transitions.reward, transitions.active, transitions.slate, transitions.terminated]
         if not all(isinstance(part, tf.Tensor) and hasattr(part, "numpy") for part in parts):
@@ -175,15 +175,15 @@ class Trajectory(NamedTuple):
         return not tf.nest.flatten(self.newcomers)
 
     def require_new_users(self) -> None:
-        """Refuses a trajectory that begins with a state, whose initial draws nobody knows.
+        """Refuses a trajectory that begins with a state, since its initial draws are unknown.
 
         Raises:
           ValueError: for a trajectory of a rollout with `state`.
         """
         if isinstance(self.initial, SimulatorState):
             raise ValueError(
-                "trajectory must begin with new users, got one of a rollout that begins with a"
-                " state"
+                "trajectory must begin with new users, got a trajectory of a rollout that begins"
+                " with a state"
             )
 
     def require_single_session(self) -> None:
@@ -200,24 +200,24 @@ class Trajectory(NamedTuple):
 
 
 class LogProb(NamedTuple):
-    """Log-probability of each session's draws by origin, each [B]."""
+    """Log-probabilities of the draws of each session, [B] for each origin of draws."""
 
     initial: tf.Tensor  # the user's initial draws
     response: tf.Tensor
     innovation: tf.Tensor
     departure: tf.Tensor
-    # Corpus, candidates, hidden attributes. Those of a world stand at the first of its users, and
-    # count while one of them is in session.
+    # Corpus, candidates, hidden attributes. The value of a world stands at the first of its users,
+    # and its draws count while any of its users is in session.
     documents: tf.Tensor
 
     @property
     def user(self) -> tf.Tensor:
-        """[B]: the sum of the users' parts, which `fit` maximises; the documents are given."""
+        """The sum of the users' parts, [B], which `fit` maximises. The documents are given."""
         return self.initial + self.response + self.innovation + self.departure
 
     @property
     def total(self) -> tf.Tensor:
-        """[B]: the log-probability of everything that was drawn."""
+        """The log-probability of all draws, [B]."""
         return self.user + self.documents
 
 
@@ -231,7 +231,7 @@ class Policy(Protocol):
         a `query_spec` takes a `Turn` of slate and query instead.
 
         Args:
-          observation: of B users.
+          observation: the observation of B users.
           policy_state: nest of [B, ...], () where the policy has no state.
           seed: int32 [2].
         """

@@ -1,5 +1,5 @@
-"""Checks of arguments. An error is one line that names the argument, what was got and what is
-allowed.
+"""Checks of arguments. An error is one line that names the argument, the value that was given and
+the values that are allowed.
 """
 
 import numbers
@@ -13,7 +13,7 @@ import tensorflow as tf
 from recsim_tf.core.base.ranges import Range, known_numbers, shown
 from recsim_tf.core.nests import fields_of
 
-# What `check_numbers` may allow: numbers, and what passes beside them.
+# The ranges that `check_numbers` may allow, and values that it may let pass beside numbers.
 FRACTION, POSITIVE, NOT_NEGATIVE = Range(low=0, high=1), Range(above=0), Range(low=0)
 NONE, SCHEDULE = "None", "a function of the train step"
 
@@ -44,7 +44,7 @@ def checked(tensor: tf.Tensor, conditions: Sequence[tuple[tf.Tensor, str]]) -> t
 
 
 def check_count(**counts: Any) -> None:
-    """Requires each argument to be an integer of at least 1, as `check_at_least`."""
+    """Requires each argument to be an integer of at least 1, by the rules of `check_at_least`."""
     for name, count in counts.items():
         _check_integer(name, count, 1)
         if count < 1:
@@ -52,11 +52,11 @@ def check_count(**counts: Any) -> None:
 
 
 def check_at_least(least: int, **counts: Any) -> None:
-    """Requires each argument to be an integer of `least` or more: Python's or NumPy's, no bool, and
-    none that int32 cannot hold.
+    """Requires each argument to be an integer of `least` or more. It may be an integer of Python or
+    NumPy, but no bool, and int32 must hold it.
 
     Raises:
-      ValueError: for the first that is not, by its name.
+      ValueError: for the first argument that is not; the message has its name.
     """
     for name, count in counts.items():
         _check_integer(name, count, least)
@@ -81,21 +81,21 @@ def check_slate_size(slate_size: Any, num_candidates: int) -> None:
 
 
 def check_type(name: str, value: Any, kind: type) -> None:
-    """Requires an object of a class; raises `ValueError`."""
+    """Requires an object of a class, and raises `ValueError` otherwise."""
     if not isinstance(value, kind):
         raise ValueError(f"{name} must be a {kind.__name__}, got {type(value).__name__}")
 
 
 def check_one_of(allowed: Collection[str], **choices: Any) -> None:
-    """Requires each argument to be one of the names that are allowed; raises `ValueError`."""
+    """Requires each argument to be one of the allowed names, and raises `ValueError` otherwise."""
     for name, choice in choices.items():
         if not isinstance(choice, str) or choice not in allowed:
             raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {shown(choice)}")
 
 
 def check_different(name: str, given: Any, least: int = 0) -> None:
-    """Requires of an argument a list of at least so many names or ids, none of which is missing or
-    there twice; raises `ValueError`.
+    """Requires a list of at least `least` names or ids without missing values or repetitions, and
+    raises `ValueError` otherwise.
     """
     if isinstance(given, Sequence):
         is_list = not isinstance(given, str | bytes)
@@ -113,25 +113,25 @@ def check_different(name: str, given: Any, least: int = 0) -> None:
 
 def _is_id(entry: Any) -> bool:
     try:
-        # NaN differs from itself, and nobody knows it of the missing value of pandas.
+        # NaN differs from itself, and the missing value of pandas has no truth value.
         return isinstance(entry, Hashable) and entry is not None and bool(entry == entry)
     except (TypeError, ValueError):
         return False
 
 
 def check_same(users: Any, documents: Any, *names: str) -> None:
-    """Requires documents to have the numbers of users, by the names of attributes that both have;
-    raises `ValueError`.
+    """Requires documents and users to have equal values of the named attributes, and raises
+    `ValueError` otherwise.
     """
     for name in names:
-        own, other = getattr(users, name), getattr(documents, name)
-        if own != other:
-            raise ValueError(f"documents must have the {name}={own} of users, got {other}")
+        required, given = getattr(users, name), getattr(documents, name)
+        if required != given:
+            raise ValueError(f"documents must have the {name}={required} of users, got {given}")
 
 
 def check_numbers(allowed: Range, also: str = "", **numbers: Any) -> None:
-    """Requires each argument to be one number in a range; raises `ValueError`. What passes too is
-    `also`, `NONE` or `SCHEDULE`.
+    """Requires each argument to be one number in a range, and raises `ValueError` otherwise.
+    `also` may be `NONE` or `SCHEDULE`, which lets None or a schedule pass too.
     """
     for name, number in numbers.items():
         passes = number is None if also == NONE else also == SCHEDULE and callable(number)
@@ -144,7 +144,7 @@ def check_sizes(**sizes: Any) -> None:
     layers; it may be empty.
 
     Raises:
-      ValueError: for the first that is not, by its name.
+      ValueError: for the first argument that is not; the message has its name.
     """
     for name, several in sizes.items():
         if not isinstance(several, Sequence | np.ndarray) or isinstance(several, str):
@@ -153,13 +153,13 @@ def check_sizes(**sizes: Any) -> None:
 
 
 def is_integer(value: Any) -> bool:
-    """Whether it is an integer of Python or NumPy, and no bool."""
+    """Whether a value is an integer of Python or NumPy, and no bool."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def check_plain(name: str, value: Any, annotation: Any) -> None:
-    """Requires a value to be what its annotation says, where that is bool, float or str; tensors
-    and variables pass. Raises `ValueError`.
+    """Requires a value to have the type of its annotation, where that is bool, float or str, and
+    raises `ValueError` otherwise. Tensors and variables pass.
     """
     if tf.is_tensor(value):
         return
@@ -199,16 +199,16 @@ def check_table(
     Args:
       name: the argument's name.
       table: numbers, a tensor or a variable. Its axes have the given lengths; an axis of users [B]
-        may come before them. After an axis of users, an axis may have length 1: one number for all
-        of its entries.
-      or_number: whether it may be one number.
+        may come before them. After an axis of users, an axis may have length 1, whose number then
+        holds for all entries of the axis.
+      or_number: whether the table may be one number.
       **axes: name and length of each axis, in order; None for any length.
 
     Returns:
       The shape without the axis of users; [] for a number.
 
     Raises:
-      ValueError: if the shape is another one.
+      ValueError: if the shape is not allowed.
     """
     expected = list(axes.values())
     shape = table_shape(name, table)
@@ -216,8 +216,8 @@ def check_table(
         return shape
     for_each_user = shape.rank == len(expected) + 1
     fits = all(
-        length in (found, None) or (for_each_user and found == 1)
-        for found, length in zip(shape[-len(expected) :], expected, strict=False)
+        length in (given, None) or (for_each_user and given == 1)
+        for given, length in zip(shape[-len(expected) :], expected, strict=False)
     )
     if not (fits and (for_each_user or shape.rank == len(expected))):
         described = ", ".join(
@@ -229,13 +229,13 @@ def check_table(
 
 def check_probabilities(name: str, probabilities: Any) -> None:
     """Requires numbers [..., C] to be non-negative and to sum to one, up to the rounding of
-    float32; variables, and tensors whose values are not known yet, pass.
+    float32. Variables, and tensors whose values are not known yet, pass.
     """
     values = known_numbers(name, probabilities)
     if values is None:
         return
     values = np.asarray(values, np.float64)
-    # NaN is neither: so what holds is asked, and not what is wrong.
+    # The conditions are positive, because every comparison with NaN is false.
     sums_to_one = values.ndim > 0 and (np.abs(values.sum(-1) - 1) <= 1e-5).all()
     if not (sums_to_one and (values >= 0).all()):
         raise ValueError(f"{name} must be non-negative and sum to 1, got {shown(values.tolist())}")
@@ -269,7 +269,7 @@ def check_slate_format(slate: tf.Tensor, num_users: int, slate_size: int) -> tf.
 
 
 def check_slate_values(slate: tf.Tensor, num_candidates: int, allow_duplicates: bool) -> tf.Tensor:
-    """Checks the positions of an int32 slate [B, K]. `check` says how a violation is reported."""
+    """Checks the positions of an int32 slate [B, K]. A violation is reported as by `check`."""
     in_range = (slate >= -1) & (slate < num_candidates)
     allowed = (
         f"slate must hold candidate positions in [0, {num_candidates}), or -1 for an empty position"
@@ -284,17 +284,20 @@ def check_slate_values(slate: tf.Tensor, num_candidates: int, allow_duplicates: 
 
 
 def _first(slate: tf.Tensor, wrong: tf.Tensor) -> str:
-    """The first wrong position of slates, for an error; it is known in eager mode only."""
+    """The first wrong position of slates, as words for an error. It is empty in graph mode, where
+    the position is unknown.
+    """
     if not tf.executing_eagerly() or not tf.reduce_any(wrong):
         return ""
     return f", got {int(slate[wrong][0])} for user {int(tf.where(wrong)[0, 0])}"
 
 
 def check_fields(owner: str, nest: Any, *names: str) -> None:
-    """Requires of observed users, documents or responses, a NamedTuple of tensors or specs, the
-    fields that an agent needs; raises `ValueError`. The owner is "documents", for example.
+    """Requires observed users, documents or responses to have the fields that an agent needs, and
+    raises `ValueError` otherwise. They are a NamedTuple of tensors or specs. The owner is a word
+    for the error, such as "documents".
     """
-    # The nest is the model author's: of any type, with any fields.
+    # The author of the model chooses the type and the fields of the nest.
     fields = fields_of(nest)
     missing = [name for name in names if name not in fields]
     if missing:

@@ -1,4 +1,4 @@
-"""Checks of a simulator's models: what every method must return, tried with a few users."""
+"""Checks of the methods of a simulator's models, which call every method for a few users."""
 
 from recsim_tf.core.checks.check import check
 

@@ -1,4 +1,4 @@
-"""The check of a simulator: a few users and steps, in which every method is looked at."""
+"""The check of a simulator: a few steps of a few users, in which every method is checked."""
 
 import dataclasses
 import warnings
@@ -32,7 +32,7 @@ from recsim_tf.core.step import turns
 from recsim_tf.core.step.stages import STEP_STAGES, Sampled
 from recsim_tf.support.errors import ModelWarning
 
-# The methods that give the distributions of stages, when sessions begin and in a step.
+# The methods that give the distributions of stages, at the start of sessions and in a step.
 _BEGIN = {
     "user": "users.initial_draws",
     "corpus": "documents.initial_draws",
@@ -46,18 +46,18 @@ _STEP = _BEGIN | {
     "departure": "users.departure",
     "corpus": "documents.innovation",
 }
-# Every call of a method is checked in the first steps; in later ones, of more users, only what
-# comes of them.
+# Every call of a method is checked in the first steps. In later steps of more users only the
+# sessions are checked.
 _NUM_STEPS, _NUM_LATER_STEPS = 3, 8
 _NUM_LATER_USERS = 61
 
 
 @tf.autograph.experimental.do_not_convert
 def check(simulator: Simulator, policy: Policy | None = None) -> None:
-    """Checks that the models of a simulator keep what `UserModel` and `DocumentModel` promise.
+    """Checks that the models of a simulator keep the promises of `UserModel` and `DocumentModel`.
 
     It simulates a few steps of a few users, eagerly on the CPU, in about a second: with full and
-    with short slates, as single sessions and with new users. It looks at the shapes, dtypes,
+    with short slates, as single sessions and with new users. It checks the shapes, dtypes,
     structures and values that every method returns, calls every method twice, scores draws of every
     distribution, checks the scores that choice models get, and goes through the sessions again.
     All states, rewards and log-probabilities must be finite. It uses up no global random number.
@@ -66,24 +66,24 @@ def check(simulator: Simulator, policy: Policy | None = None) -> None:
         # ValueError: Listeners.response must return a distribution of batch shape [users=5], got []
 
     `recsim-tf train`, `evaluate`, `simulate` and `fit` call it before they start. It warns of
-    misspelled methods, which nobody calls.
+    misspelled methods, which the simulator never calls.
 
     Args:
-      simulator: of the models.
+      simulator: the simulator of the models.
       policy: None, or a policy that plays some steps with `validate=True`.
 
     Raises:
-      ValueError: for the first fault. It is one line, which names the method or the policy, what is
-        expected and what was got. An exception of a method is its cause.
+      ValueError: for the first fault. It is one line, which names the method or the policy, the
+        expected result and the given result. An exception of a method is its cause.
     """
     validation.check_type("simulator", simulator, Simulator)
     for message in near_names(simulator):
         warnings.warn(message, ModelWarning, stacklevel=3)
     if simulator.documents.shared and simulator.num_users is None:
-        # All are one world, so that few users do.
+        # All users become one world, so that a few users are enough.
         simulator = simulator.replaced(users_per_world=None)
     sizes = (simulator.slate_size, simulator.num_candidates)
-    # Another length than that of other axes, so that a wrong axis does not pass for the users.
+    # The number of users differs from other lengths, so that a wrong axis does not pass for users.
     few = next(size for size in (5, 6, 7) if size not in sizes)
     of_parameters = [number for number in simulator.users_of_parameters().values() if number > 1]
     given = simulator.num_users or next(iter(of_parameters), None)
@@ -106,11 +106,13 @@ def _checked(simulator: Simulator, num_users: int) -> Simulator:
     reward = Method("reward_fn", simulator.reward)
 
     def reward_fn(response: Nest, user: Nest):
-        found = reward.pure(response, user)
-        check_tensor(reward, found, "float", users=num_users)
-        if not np.isfinite(found).all():
-            reward.refuse("must return finite rewards", found[~tf.math.is_finite(found)][0].numpy())
-        return found
+        rewards = reward.pure(response, user)
+        check_tensor(reward, rewards, "float", users=num_users)
+        if not np.isfinite(rewards).all():
+            reward.refuse(
+                "must return finite rewards", rewards[~tf.math.is_finite(rewards)][0].numpy()
+            )
+        return rewards
 
     return simulator.replaced(
         users=CheckedUsers(_validating(simulator.users), num_users, simulator.slate_size),
@@ -152,8 +154,8 @@ class _Scored(Sampled):
 def _simulated(
     simulator: Simulator, checked: Simulator, num_users: int, num_steps: int, auto_reset: bool
 ) -> tuple[Trajectory, SimulatorState]:
-    """Sessions, and the states [T, B, ...] in which their slates were shown, of a simulator whose
-    models may check their calls.
+    """Sessions of a simulator whose models may check their calls, and the states [T, B, ...] in
+    which the slates were shown.
     """
     seed, *step_seeds = random.split_seed(random.as_seed(0), 1 + num_steps)
     begins = _Scored(simulator, seed, InitialDraws._fields, _BEGIN)
@@ -161,7 +163,7 @@ def _simulated(
     state = checked.initial_state(initial)
     states, records = [], []
     for step, seed in enumerate(step_seeds):
-        # Before the draws, whose log-probabilities a wrong state would spoil too.
+        # The state is checked before the draws, since a wrong state spoils log-probabilities too.
         _check_finite("state", state, step)
         checked.observe(state)
         action = _turn(checked, num_users, step).action
@@ -176,13 +178,13 @@ def _simulated(
 
 
 def _stacked(steps: Sequence[Nest]) -> Nest:
-    """Nests of [B, ...] as one nest of [T, B, ...]."""
+    """Stacks nests of [B, ...] to one nest of [T, B, ...]."""
     return tf.nest.map_structure(lambda *leaves: tf.stack(leaves), *steps)
 
 
 def _turn(simulator: Simulator, num_users: int, step: int) -> Turn:
-    """Turns of some step. Every second slate is short, with one document. Queries are of all their
-    range, where the users accept them.
+    """Turns of a step. Every second slate is short, with one document. Queries come from their
+    whole range, where the users accept them.
     """
     slate = (np.arange(simulator.slate_size) + step) % simulator.num_candidates
     if step % 2:
@@ -193,31 +195,31 @@ def _turn(simulator: Simulator, num_users: int, step: int) -> Turn:
     return nests.where(turns.accepted(simulator, tried), tried, turn)
 
 
-def _check_finite(what: str, nest: Nest, step: int) -> None:
+def _check_finite(name: str, nest: Nest, step: int) -> None:
     """Requires a nest of [B, ...] to be finite."""
     for path, leaf in tree.flatten_with_path(nest):
         if leaf.dtype.is_floating and not np.isfinite(leaf).all():
             user = int(np.nonzero(~np.isfinite(leaf))[0][0])
             raise ValueError(
-                f"the {'/'.join([what, *map(str, path)])} of sessions must be finite, got"
+                f"the {'/'.join([name, *map(str, path)])} of sessions must be finite, got"
                 f" {leaf[user].numpy()} in step {step}"
             )
 
 
 def _check_replay(simulator: Simulator, trajectory: Trajectory, states: SimulatorState) -> None:
-    """Requires that the draws of sessions give their states again."""
-    for name, found, expected in zip(
+    """Requires that a replay of the draws gives the states of the sessions again."""
+    for name, replayed, expected in zip(
         SimulatorState._fields, simulator.replay(trajectory), states, strict=True
     ):
-        if not same(found, expected):
+        if not same(replayed, expected):
             raise ValueError(
-                f"replay must reproduce the {name} of every step from the draws, got another: no"
-                " method may keep anything between its calls"
+                f"replay must reproduce the {name} of every step from the draws, got a different"
+                f" {name}: no method may keep anything between its calls"
             )
 
 
 def _check_actions(simulator: Simulator, policy: Policy, num_users: int) -> None:
-    """Requires slates and queries of a policy that users can meet."""
+    """Requires the slates and queries of a policy to be valid."""
     try:
         simulator.replaced(validate=True).rollout(policy, num_users, _NUM_LATER_STEPS, seed=1)
     except ValueError as error:

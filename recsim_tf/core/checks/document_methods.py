@@ -1,4 +1,4 @@
-"""Documents under test."""
+"""Document models whose methods are checked at every call."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from recsim_tf.core.models.models import DocumentModel
 
 
 class CheckedDocuments(DocumentModel):
-    """Documents that check what every method of a document model returns; a fault is a one-line
+    """Documents that check the result of every method of a document model. A fault is a one-line
     `ValueError`.
     """
 
@@ -75,6 +75,6 @@ class CheckedDocuments(DocumentModel):
     def _axes(self, documents: Nest) -> dict[str, Any]:
         """The axes of candidates, or of the documents of a slate."""
         rows, num_documents = tf.nest.flatten(documents)[0].shape[:2]
-        # Slates of a shared corpus are those of users.
+        # The slates of a shared corpus have a row for each user.
         axes = self._corpora if rows == self.num_corpora else {"users": rows}
         return {**axes, "documents": num_documents}

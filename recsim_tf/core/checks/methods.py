@@ -17,8 +17,8 @@ from recsim_tf.support.errors import error_line
 
 
 class Method:
-    """A method of a model, or another function that an author of an environment writes, with its
-    name in messages, such as "Listeners.response".
+    """A method of a model, or another function by the author of an environment, with its name in
+    messages, such as "Listeners.response".
     """
 
     def __init__(self, name: str, function: Callable[..., Any]):
@@ -31,7 +31,7 @@ class Method:
         return cls(f"{type(model).__name__}.{name}", getattr(model, name))
 
     def __call__(self, *arguments: Any) -> Any:
-        """The result.
+        """Calls the method and returns its result.
 
         Raises:
           ValueError: for an exception of the method, with the line of its file.
@@ -40,10 +40,10 @@ class Method:
             return self._function(*arguments)
 
     def pure(self, *arguments: Any) -> Nest:
-        """The result, a nest of tensors.
+        """Calls the method twice and returns its result, a nest of tensors.
 
         Raises:
-          ValueError: as by `__call__`, or if the same arguments give another result a second time.
+          ValueError: for an exception of the method, or if the second result is different.
         """
         result = self(*arguments)
         if not same(result, self(*arguments)):
@@ -51,10 +51,10 @@ class Method:
         return result
 
     def refuse_impure(self) -> NoReturn:
-        """Raises the error of a method that gives another result the second time."""
+        """Raises the error of a method whose second result is different."""
         self.refuse(
             "must return the same for the same arguments",
-            "something else the second time: only the draws of distributions may be random",
+            "a different result the second time: only the draws of distributions may be random",
         )
 
     def refuse(self, expected: str, got: Any) -> NoReturn:
@@ -63,39 +63,39 @@ class Method:
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
-        """An exception inside becomes one line."""
+        """Turns an exception inside the context into an error of one line."""
         try:
             yield
         except Exception as error:
             raise ValueError(f"{self.name}: {error_line(error)}") from error
 
 
-def same(one: Nest, other: Nest) -> bool:
+def same(left: Nest, right: Nest) -> bool:
     """Whether two nests hold the same tensors; NaN is equal to NaN."""
-    first, second = tf.nest.flatten(one), tf.nest.flatten(other)
+    first, second = tf.nest.flatten(left), tf.nest.flatten(right)
     return len(first) == len(second) and all(map(_equal, first, second))
 
 
-def _equal(one: Any, other: Any) -> bool:
-    one, other = np.asarray(one), np.asarray(other)
-    floats = one.dtype.kind == other.dtype.kind == "f"
-    return np.array_equal(one, other, equal_nan=floats)
+def _equal(left: Any, right: Any) -> bool:
+    left, right = np.asarray(left), np.asarray(right)
+    floats = left.dtype.kind == right.dtype.kind == "f"
+    return np.array_equal(left, right, equal_nan=floats)
 
 
 def near_names(model: Model) -> Iterator[str]:
-    """Methods of users and documents, also of those inside others, that nobody calls, and that are
-    nearly named like one that the simulator calls, as lines.
+    """Warnings of methods of users and documents, also of nested models, that the simulator never
+    calls, but whose names are close to a method that it calls.
     """
     for base in (UserModel, DocumentModel):
-        known = [name for name in dir(base) if not name.startswith("_")]
+        allowed = [name for name in dir(base) if not name.startswith("_")]
         for kind in type(model).__mro__ if isinstance(model, base) else ():
             methods = [name for name, value in vars(kind).items() if inspect.isroutine(value)]
             for name in methods:
-                near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
-                # A helper may be named after the method beside it.
-                if name not in known and near and near[0] not in methods:
-                    nobody = f"{kind.__name__}.{name} is no method of {base.__name__}, and nobody"
-                    yield f"{nobody} calls it; did you mean {near[0]}?"
+                near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.8)
+                # A helper may have a name close to a method of the same class.
+                if name not in allowed and near and near[0] not in methods:
+                    unknown = f"{kind.__name__}.{name} is no method of {base.__name__}"
+                    yield f"{unknown}, so it is never called; did you mean {near[0]}?"
     for field in dataclasses.fields(model):
         if isinstance(inner := getattr(model, field.name), Model):
             yield from near_names(inner)

@@ -1,4 +1,4 @@
-"""What the methods of a model must return."""
+"""Checks of the results of the methods of a model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,33 +17,33 @@ from recsim_tf.core.checks.methods import Method, same
 from recsim_tf.core.distributions import log_prob
 from recsim_tf.core.nests import fields_of
 
-# Draws of each distribution, besides that of the step.
+# The number of draws of each distribution, besides the draw of the step.
 _NUM_DRAWS = 4
 
 
 def check_tensors(
     method: Method, nest: Nest, may_be_empty: bool = False, verb: str = "return", **axes: int
 ) -> None:
-    """Requires of what a method returned, or drew, a nest of tensors that begin with these axes
-    and are finite; or also one without tensors, such as ().
+    """Requires a result or draw of a method to be a nest of finite tensors that begin with these
+    axes. With `may_be_empty` it may be a nest without tensors, such as ().
     """
     leaves = tree.flatten_with_path(nest)
     if not (leaves or may_be_empty):
         method.refuse(f"must {verb} at least one tensor", nest)
     for path, leaf in leaves:
-        what = f"must {verb} {_named(path)}"
+        expected = f"must {verb} {_named(path)}"
         if not tf.is_tensor(leaf):
-            method.refuse(f"{what} as a tensor" if path else what, leaf)
+            method.refuse(f"{expected} as a tensor" if path else expected, leaf)
         if leaf.shape[: len(axes)] != list(axes.values()):
-            method.refuse(f"{what} of shape {_shape(axes, '...')}", leaf.shape.as_list())
+            method.refuse(f"{expected} of shape {_shape(axes, '...')}", leaf.shape.as_list())
         if leaf.dtype.is_floating and not np.isfinite(leaf).all():
-            method.refuse(f"{what} of finite numbers", leaf.numpy()[~np.isfinite(leaf)].flat[0])
+            method.refuse(f"{expected} of finite numbers", leaf.numpy()[~np.isfinite(leaf)].flat[0])
 
 
 def checked(
     model: Model, name: str, *arguments: Any, may_be_empty: bool = False, **axes: int
 ) -> Nest:
-    """The result of a method, which must be pure, and tensors as `check_tensors` says."""
+    """The result of a method, which must be pure and pass `check_tensors`."""
     method = Method.of(model, name)
     result = method.pure(*arguments)
     check_tensors(method, result, may_be_empty, "return", **axes)
@@ -53,41 +53,41 @@ def checked(
 def checked_or_none(
     model: Model, name: str, *arguments: Any, **axes: int
 ) -> tfd.Distribution | None:
-    """The result of a method: None, or a distribution as `check_distribution` says."""
+    """The result of a method, which must be None or pass `check_distribution`."""
     method = Method.of(model, name)
     if method(*arguments) is None:
         return None
     return check_distribution(method, *arguments, **axes)[0]
 
 
-def check_tensor(method: Method, tensor: Any, dtype: str, what: str = "", **axes: int) -> None:
-    """Requires of a result, or of the part of it that `what` names, one tensor of these axes, of a
-    dtype "float" or "bool".
+def check_tensor(method: Method, tensor: Any, dtype: str, part: str = "", **axes: int) -> None:
+    """Requires a result, or the named part of it, to be a tensor of these axes. The dtype is
+    "float" or "bool".
     """
-    what = f"must return {what or 'a tensor'} of {dtype} {_shape(axes)}"
+    expected = f"must return {part or 'a tensor'} of {dtype} {_shape(axes)}"
     if not tf.is_tensor(tensor):
-        method.refuse(what, described(tensor))
+        method.refuse(expected, described(tensor))
     right = tensor.dtype.is_bool if dtype == "bool" else tensor.dtype.is_floating
     if not right or tensor.shape != list(axes.values()):
-        method.refuse(what, described(tensor))
+        method.refuse(expected, described(tensor))
 
 
-def check_like(method: Method, nest: Nest, other: Nest, other_method: str) -> None:
-    """Requires the structure, shapes and dtypes of another nest, that of `other_method`."""
+def check_like(method: Method, nest: Nest, model: Nest, model_method: str) -> None:
+    """Requires the structure, shapes and dtypes of `model`, the result of `model_method`."""
     try:
-        tf.nest.assert_same_structure(other, nest)
+        tf.nest.assert_same_structure(model, nest)
     except (TypeError, ValueError):
-        method.refuse(f"must return {described(other)}, as {other_method} does", described(nest))
-    for (path, leaf), other_leaf in zip(
-        tree.flatten_with_path(nest), tf.nest.flatten(other), strict=True
+        method.refuse(f"must return {described(model)}, as {model_method} does", described(nest))
+    for (path, leaf), model_leaf in zip(
+        tree.flatten_with_path(nest), tf.nest.flatten(model), strict=True
     ):
-        expected, got = described(other_leaf), described(leaf)
+        expected, got = described(model_leaf), described(leaf)
         if got != expected:
-            method.refuse(f"must return {_named(path)} of {expected}, as {other_method} does", got)
+            method.refuse(f"must return {_named(path)} of {expected}, as {model_method} does", got)
 
 
 def check_bounds(model: Model, name: str, values: Nest, bounds_name: str) -> None:
-    """Requires what the method of a name returned to be in the bounds of another method."""
+    """Requires values that a method returned to be in the bounds of a second method."""
     method, declared_by = Method.of(model, name), Method.of(model, bounds_name)
     bounds = declared_by()
     specs = tf.nest.map_structure(lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), values)
@@ -96,9 +96,9 @@ def check_bounds(model: Model, name: str, values: Nest, bounds_name: str) -> Non
     for spec, value in zip(tf.nest.flatten(bounded), tf.nest.flatten(values), strict=True):
         outside = (value.numpy() < spec.minimum) | (value.numpy() > spec.maximum)
         if outside.any():
-            what = spec.name.strip("/") or "values"
+            part = spec.name.strip("/") or "values"
             method.refuse(
-                f"must return {what} in [{spec.minimum}, {spec.maximum}], as"
+                f"must return {part} in [{spec.minimum}, {spec.maximum}], as"
                 f" {declared_by.name} declares",
                 value.numpy()[outside][0],
             )
@@ -107,8 +107,8 @@ def check_bounds(model: Model, name: str, values: Nest, bounds_name: str) -> Non
 def check_distribution(
     method: Method, *arguments: Any, **axes: int
 ) -> tuple[tfd.Distribution, list[Nest]]:
-    """Requires the method to return a distribution with one batch axis, the users or worlds, whose
-    draws have these axes and finite log-probabilities.
+    """Requires the method to return a distribution with one batch axis, of users or worlds. Its
+    draws must have these axes and finite log-probabilities.
 
     Returns:
       The distribution, and some draws.
@@ -157,18 +157,18 @@ def check_scores(
 
 
 def _nan_parameters(distribution: tfd.Distribution) -> list[str]:
-    """The parameters of a distribution, and of those inside it, that hold NaN."""
-    found = []
+    """The names of parameters that hold NaN, of a distribution and its inner distributions."""
+    names = []
     for name, value in distribution.parameters.items():
         if isinstance(value, tfd.Distribution):
-            found += _nan_parameters(value)
+            names += _nan_parameters(value)
         elif tf.is_tensor(value) and value.dtype.is_floating and np.isnan(value).any():
-            found.append(name)
-    return found
+            names.append(name)
+    return names
 
 
 def _named(path: Sequence[Any]) -> str:
-    """A part of a nest, by its path."""
+    """The name of a part of a nest, from its path."""
     return "/".join(map(str, path)) or "a tensor"
 
 

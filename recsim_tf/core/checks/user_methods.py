@@ -1,4 +1,4 @@
-"""Users under test."""
+"""User models whose methods are checked at every call."""
 
 from typing import Any
 
@@ -22,15 +22,16 @@ from recsim_tf.core.models.evidence import PreparingUsers
 from recsim_tf.core.models.models import UserModel
 from recsim_tf.core.nests import fields_of
 
-# Of a choice, more than those of "never" that a model writes as a finite logit.
+# The least log-probability of a possible choice. Models may write "never" as a finite logit, which
+# gives a smaller one.
 _POSSIBLE = -20.0
 _MAX_OUTCOMES = 32
-# Rounding of a log-probability.
+# The rounding of a log-probability.
 _SAME_LOG_PROB = 1e-3
 
 
 class CheckedUsers(UserModel):
-    """Users that check what every method of a user model returns; a fault is a one-line
+    """Users that check the result of every method of a user model. A fault is a one-line
     `ValueError`.
     """
 
@@ -148,10 +149,11 @@ class CheckedUsers(UserModel):
     def _check_likelihood(
         self, distribution: tfd.Distribution, draws: Nest, state: Nest, slate: Slate
     ) -> None:
-        """Requires that what is seen of a draw is as probable as the draw, or more where not all of
-        it is seen. Users who leave this to `UserModel` pass.
+        """Requires the observed response to be as probable as the draw, or more probable where only
+        a part of the draw is observed. Users without their own `likelihood` and `recorded_draw`
+        pass.
         """
-        # Users that wrap others, as those who come back, leave it to them.
+        # A user model that wraps another user model, such as returning users, leaves both to it.
         kind: Any = type(getattr(self.users, "users", self.users))
         has_likelihood = kind.likelihood is not UserModel.likelihood
         if not has_likelihood and kind.recorded_draw is UserModel.recorded_draw:
@@ -170,10 +172,11 @@ class CheckedUsers(UserModel):
             of_draw = log_prob(distribution, draw)
             wrong = of_draw - likelihood if sees_parts else tf.abs(of_draw - likelihood)
             is_comparable = not sees_parts or num_outcomes(distribution) is not None
-            # NaN is no closer.
+            # Every comparison with NaN is false, so NaN is refused.
             if is_comparable and not tf.reduce_all(wrong < _SAME_LOG_PROB):
                 user = int(tf.argmin(tf.cast(wrong < _SAME_LOG_PROB, tf.int32)))
                 method.refuse(
-                    f"must make what is seen as probable as the draw, {of_draw[user].numpy():.4f}",
+                    "must make the observed response as probable as the draw,"
+                    f" {of_draw[user].numpy():.4f}",
                     f"{likelihood[user].numpy():.4f}",
                 )

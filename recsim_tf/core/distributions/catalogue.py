@@ -13,7 +13,7 @@ from recsim_tf.core.distributions.categories import uniform_ids
 from recsim_tf.core.distributions.custom import ShapedDistribution
 from recsim_tf.core.random.paired import Shape
 
-# Popularities become whole numbers with about this sum: then the sums and differences of a draw are
+# Popularities become whole numbers with about this sum. The sums and differences of a draw are then
 # exact, and no rounding can draw an item twice.
 _TOTAL = 2**50
 
@@ -35,16 +35,16 @@ def candidate_ids(
       num_items: D.
       num_users: B.
       num_candidates: N.
-      popularity: float [D] or [B, D], non-negative: an item is drawn with a probability in
-        proportion to it. None for equally likely items. It has a gradient through `log_prob`.
+      popularity: float [D] or [B, D], non-negative: the probability of an item is in proportion to
+        its popularity. None for equally likely items. It has a gradient through `log_prob`.
       replacement: whether an item may be drawn again for the same user. If not, N items with a
-        positive popularity are needed, and the draw is that of `PlackettLuce` with the logarithms
-        of the popularities as logits.
-      dtype: of `log_prob`.
+        positive popularity are needed, and draws are distributed as by `PlackettLuce` with the
+        logarithms of the popularities as logits.
+      dtype: the dtype of `log_prob`.
 
     Raises:
-      ValueError: for more candidates than items without replacement, or a popularity of another
-        length than num_items.
+      ValueError: for more candidates than items without replacement, or if the length of the
+        popularity is not num_items.
     """
     if popularity is None and replacement:
         return uniform_ids(num_items, num_users, num_candidates, dtype)
@@ -54,10 +54,11 @@ def candidate_ids(
 
 
 class CatalogueIds(ShapedDistribution):
-    """Ids int32 [N] of items, one after the other, in proportion to their popularity.
+    """Ids int32 [N] of items that are drawn in sequence, in proportion to their popularity.
 
-    A draw inverts the distribution function by bisection, log2(D) look-ups an id, and takes memory
-    of 8 bytes an item and of some arrays [B, N]. So a million items are drawn as well as a hundred.
+    A draw inverts the distribution function by bisection with log2(D) look-ups for each id. It
+    takes 8 bytes of memory for each item, and some arrays [B, N], so a million items are no
+    problem.
 
     Args:
       popularity, num_items, num_users, num_candidates, replacement, dtype: see `candidate_ids`.
@@ -104,10 +105,10 @@ class CatalogueIds(ShapedDistribution):
             earlier = positions < positions[:, tf.newaxis]
             repeats = (value[..., tf.newaxis] == value[..., tf.newaxis, :]) & earlier
             possible &= ~tf.reduce_any(repeats, axis=-1)
-            # The last of D items has what is left, up to rounding.
+            # The last of D items has the whole rest, up to rounding.
             left = tf.maximum(left - tf.cumsum(probs, axis=-1, exclusive=True), probs)
         possible = tf.reduce_all(possible, axis=-1)
-        # Whatever an impossible draw holds must not reach a gradient.
+        # Values of an impossible draw must not reach a gradient.
         ratio = tf.where(possible[..., tf.newaxis], probs / left, 1)
         log_prob = tf.where(possible, tf.reduce_sum(tf.math.log(ratio), axis=-1), -math.inf)
         return tf.cast(log_prob, self._log_prob_dtype)
@@ -119,16 +120,17 @@ class CatalogueIds(ShapedDistribution):
         u = random.uniform(tf.concat([shape, [self._length]], axis=0), seed, tf.float64)
         if self._replacement:
             return _item_at(ends, _unit(u, ends[..., -1:]))
-        # Step by step, the loop takes a hundred times the time of its graph.
-        draw = _traced_one_by_one if tf.executing_eagerly() else _one_by_one
+        # Eagerly, the loop takes a hundred times the time of its graph.
+        draw = _traced_without_replacement if tf.executing_eagerly() else _without_replacement
         return draw(weights, ends, u, self._length)
 
 
-def _one_by_one(weights: tf.Tensor, ends: tf.Tensor, u: tf.Tensor, length: int):
-    """Draws from the units of weight that are left, and then counts those that were taken before.
+def _without_replacement(weights: tf.Tensor, ends: tf.Tensor, u: tf.Tensor, length: int):
+    """Draws items in sequence. Each draw is among the units of weight that are left, and is then
+    shifted past the units that were taken before.
 
     Args:
-      weights, ends: int64 [D] or [B, D]: the units of each item, and their sums up to it.
+      weights, ends: int64 [D] or [B, D]: the units of each item, and their cumulative sums.
       u: [..., B, N], uniforms.
       length: N.
 
@@ -138,8 +140,8 @@ def _one_by_one(weights: tf.Tensor, ends: tf.Tensor, u: tf.Tensor, length: int):
     nothing = tf.zeros_like(u, tf.int64)
 
     def draw_next(position: tf.Tensor, ids: tf.Tensor, taken: tf.Tensor, starts: tf.Tensor):
-        """`taken` are the weights of the items drawn so far. `starts` says where they would stand
-        among the units that are left.
+        """Draws the item at a position. `taken` holds the weights of the items drawn so far, and
+        `starts` their places among the units that are left.
         """
         here = tf.range(length) == position
         left = ends[..., -1:] - tf.reduce_sum(taken, axis=-1, keepdims=True)
@@ -168,11 +170,11 @@ def _one_by_one(weights: tf.Tensor, ends: tf.Tensor, u: tf.Tensor, length: int):
     )[1]
 
 
-_traced_one_by_one = tf.function(_one_by_one, autograph=False)
+_traced_without_replacement = tf.function(_without_replacement, autograph=False)
 
 
 def _item_at(ends: tf.Tensor, unit: tf.Tensor):
-    """int32 [..., B, M]: the first items whose ends are above units int64 [..., B, M]."""
+    """The first items whose ends are above units int64 [..., B, M], as int32 [..., B, M]."""
     num_items = ends.shape[-1]
     item = tf.zeros_like(unit, tf.int32)
     # `tf.searchsorted` compares each unit with each item under XLA.

@@ -10,8 +10,8 @@ from recsim_tf.core.base.types import Seed
 from recsim_tf.core.distributions.custom import ShapedDistribution
 from recsim_tf.core.random.paired import Shape
 
-# A float32 uniform has 2**23 values: up to this many categories their probabilities are equal to
-# 0.1 %.
+# A float32 uniform has 2**23 values. Up to this number of categories, their probabilities differ by
+# at most 0.1 %.
 _MAX_CATEGORIES = 2**13
 
 
@@ -58,6 +58,6 @@ def uniform_ids(
       num_categories: D.
       num_users: B.
       num_candidates: N.
-      dtype: of `log_prob`.
+      dtype: the dtype of `log_prob`.
     """
     return tfd.Independent(UniformCategories(num_categories, [num_users, num_candidates], dtype), 1)

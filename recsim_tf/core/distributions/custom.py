@@ -1,4 +1,4 @@
-"""The bases of the distributions that are written here."""
+"""The base classes of the distributions in this package."""
 
 import abc
 from collections.abc import Sequence
@@ -15,18 +15,18 @@ from recsim_tf.core.random.quantiles import batch_shape
 
 
 class CustomDistribution(tfd.Distribution):
-    """Sets the arguments of `tfd.Distribution` that are the same for all of them.
+    """A distribution that sets the arguments of `tfd.Distribution` that all subclasses share.
 
     A subclass has a method `_sample_n`, and is registered for `random.sample`.
 
     Args:
-      dtype: of a draw.
+      dtype: the dtype of a draw.
       parameters: the arguments of the constructor by name.
-      name: of the distribution.
+      name: the name of the distribution.
       validate_args: whether arguments are checked.
-      batch: what has the axes of the batch: a tensor that begins with them, a distribution that has
-        the same, or their shape; None where a subclass has `_batch_shape`.
-      num_inner: the number of the further axes of a tensor.
+      batch: the source of the batch shape: a tensor that begins with the batch axes, a distribution
+        of the same batch shape, or the shape; None where a subclass has `_batch_shape`.
+      num_inner: the number of axes of the tensor after the batch axes.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class CustomDistribution(tfd.Distribution):
 
     def _event_shape(self):
         # By default a draw is a number. TensorFlow Probability asks for shapes as tensors only
-        # where it does not know the static ones.
+        # where static shapes are unknown.
         return tf.TensorShape([])
 
     @classmethod
@@ -75,7 +75,7 @@ class CustomDistribution(tfd.Distribution):
 
 
 class ShapedDistribution(CustomDistribution):
-    """A distribution whose draws take a shape and a seed, so that `_draw` is all that it needs."""
+    """A distribution that draws in a given shape from a seed. A subclass has a method `_draw`."""
 
     def _sample_n(self, n: int | tf.Tensor, seed: Seed | None = None):
         shape = tf.concat([[n], self._batch_shape_tensor()], axis=0)
@@ -83,7 +83,7 @@ class ShapedDistribution(CustomDistribution):
 
     @abc.abstractmethod
     def _draw(self, shape: Shape, seed: Seed):
-        """Draws of this shape, which is that of the batch or has further axes before it."""
+        """Draws of this shape, which is the batch shape, with or without more axes in front."""
 
 
 @random.sample.register

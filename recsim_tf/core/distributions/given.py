@@ -1,4 +1,4 @@
-"""What is recorded but decided by a rule."""
+"""A distribution for values that are recorded but decided by a rule."""
 
 import tensorflow as tf
 
@@ -8,11 +8,11 @@ from recsim_tf.core.distributions.custom import CustomDistribution
 
 
 class Given(CustomDistribution):
-    """The outcome of a rule, as a draw that is recorded and not scored: `log_prob` is zero for
-    every value, so that the records of a log are taken as they are.
+    """The outcome of a rule, as a draw that is recorded and not scored. `log_prob` is zero for
+    every value, so every recorded value of a log is accepted.
 
     Args:
-      value: of any dtype [B].
+      value: the outcome, of any dtype, [B].
       log_prob_dtype: float dtype of `log_prob`.
     """
 

@@ -16,7 +16,7 @@ from recsim_tf.core.distributions.plackett_luce_slates import PlackettLuce
 class IndependentParts(CustomDistribution):
     """A nest of independent draws, such as a slate and the parts of a query.
 
-    An event is a nest of the structure of `parts`. The log-probability is the sum of theirs.
+    An event is a nest of the structure of `parts`. The log-probability is the sum over the parts.
 
     Args:
       parts: nest of distributions, all of the same batch shape.
@@ -45,8 +45,9 @@ class IndependentParts(CustomDistribution):
         return tf.add_n([part.entropy() for part in self._leaves])
 
     def log_prob_and_entropy(self, value: Nest) -> tuple[tf.Tensor, tf.Tensor]:
-        """[...]: the log-probability of `value`, a draw, and the entropy, which of a `PlackettLuce`
-        is estimated at its part of the draw, see `PlackettLuce.log_prob_and_entropy`.
+        """The log-probability of a draw and the entropy, both [...]. The entropy of a
+        `PlackettLuce` is estimated at its part of the draw; see
+        `PlackettLuce.log_prob_and_entropy`.
         """
         pairs = [
             part.log_prob_and_entropy(leaf)
@@ -65,24 +66,24 @@ class IndependentParts(CustomDistribution):
 
     def _sample_n(self, n: int | tf.Tensor, seed: Seed | None = None):
         seeds = tfp.random.split_seed(seed, len(self._leaves))
-        draws = [part.sample(n, seed=own) for part, own in zip(self._leaves, seeds, strict=True)]
+        pairs = zip(self._leaves, seeds, strict=True)
+        draws = [part.sample(n, seed=part_seed) for part, part_seed in pairs]
         return tf.nest.pack_sequence_as(self.parts, draws)
 
 
 def parts_of(distribution: tfd.Distribution) -> Nest:
-    """The nest of distributions that TF-Agents takes for an action: the parts, or the distribution
-    itself.
+    """The nest of distributions that TF-Agents takes for an action: the parts of independent parts,
+    and any other distribution itself.
     """
     return distribution.parts if isinstance(distribution, IndependentParts) else distribution
 
 
 class Shifted(CustomDistribution):
-    """Integers of a distribution plus a constant, such as categories that begin at another number
-    than zero.
+    """Integers of a distribution plus a constant, such as categories that do not begin at zero.
 
     Args:
-      distribution: of integers.
-      low: an int, what is added.
+      distribution: a distribution of integers.
+      low: the constant, an integer or an array of integers.
     """
 
     def __init__(
@@ -116,7 +117,8 @@ class Shifted(CustomDistribution):
 def _(distribution: IndependentParts, seed: Seed):
     leaves = tf.nest.flatten(distribution.parts)
     seeds = random.split_seed(seed, len(leaves))
-    draws = [random.sample(part, own) for part, own in zip(leaves, seeds, strict=True)]
+    pairs = zip(leaves, seeds, strict=True)
+    draws = [random.sample(part, part_seed) for part, part_seed in pairs]
     return tf.nest.pack_sequence_as(distribution.parts, draws)
 
 

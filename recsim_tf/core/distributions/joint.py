@@ -18,11 +18,11 @@ _NAMED: Any = random.class_of_family(tfd.JointDistributionNamed)
 
 
 def log_prob(distribution: tfd.Distribution, draw: tf.Tensor) -> tf.Tensor:
-    """[B]: the log-probability of a draw.
+    """The log-probability of a draw, [B].
 
-    It is `distribution.log_prob(draw)`. For a `tfd.JointDistributionNamed` the parts are scored one
-    by one, since TensorFlow Probability traces the whole model once more to learn its shapes. That
-    takes most of the time in which a step is traced, or run eagerly.
+    It is `distribution.log_prob(draw)`. The parts of a `tfd.JointDistributionNamed` are scored
+    separately, because TensorFlow Probability would trace the whole model again to learn its
+    shapes. That would take most of the time of tracing a step, or of running it eagerly.
     """
     if not isinstance(distribution, _NAMED):
         return distribution.log_prob(draw)
@@ -42,11 +42,11 @@ def log_prob_parts(distribution: tfd.Distribution, draw: Nest) -> dict[str, tf.T
 def parts_with_draws(
     distribution: tfd.Distribution, draw: Nest, name: str = ""
 ) -> Iterator[tuple[str, tfd.Distribution, Nest]]:
-    """Name, distribution and draw of each part, given the other parts that it depends on.
+    """Name, distribution and draw of each part, given the parts that it depends on.
 
     The parts of a joint distribution have the names of its fields, or their numbers where it is a
-    sequence, and parts of parts a dot between: "taste.mean". Any other distribution is one part,
-    with the name of the whole, "".
+    sequence. Names of nested parts are joined by a dot, as "taste.mean". Any other distribution is
+    a single part with the name "".
     """
     if isinstance(distribution, _NAMED):
         parts = _fields(distribution, draw)
@@ -54,13 +54,13 @@ def parts_with_draws(
         parts = _with_draws(distribution.parts, draw)
     elif isinstance(distribution, tfd.JointDistribution):
         # Nothing is sampled, since all values are given.
-        found, _ = distribution.sample_distributions(value=draw, seed=random.as_seed(0))
-        parts = _with_draws(found, draw)
+        conditionals, _ = distribution.sample_distributions(value=draw, seed=random.as_seed(0))
+        parts = _with_draws(conditionals, draw)
     else:
         yield name, distribution, draw
         return
-    for own, part, drawn in parts:
-        yield from parts_with_draws(part, drawn, f"{name}.{own}" if name else own)
+    for field, part, drawn in parts:
+        yield from parts_with_draws(part, drawn, f"{name}.{field}" if name else field)
 
 
 def _fields(
@@ -76,7 +76,7 @@ def _fields(
 
 
 def _with_draws(parts: Nest, draw: Nest) -> Iterator[tuple[str, tfd.Distribution, Nest]]:
-    """As `_fields`, of a nest of distributions."""
+    """Name, distribution and draw of each part of a nest of distributions."""
     draws = _items(draw)
     for name, part in _items(parts).items():
         if isinstance(part, tfd.Distribution):
@@ -86,14 +86,14 @@ def _with_draws(parts: Nest, draw: Nest) -> Iterator[tuple[str, tfd.Distribution
 
 
 def _items(nest: Nest) -> Mapping[str, Nest]:
-    """What a dict, a NamedTuple or a sequence holds, by name or number."""
+    """The items of a dict, a NamedTuple or a sequence, by name or number."""
     if isinstance(nest, Mapping):
         return nest
     return fields_of(nest) or {str(number): each for number, each in enumerate(nest)}
 
 
 def record(name: str, fields: Mapping[str, Nest]) -> Nest:
-    """A NamedTuple of nests: of one class for one name and the same fields."""
+    """A NamedTuple of nests. Equal names and fields give the same class."""
     return _record_type(name, tuple(fields))(**fields)
 
 
@@ -103,21 +103,21 @@ def _record_type(name: str, fields: tuple[str, ...]) -> type:
 
 
 def joint(name: str, parts: Mapping[str, tfd.Distribution | None]) -> tfd.Distribution | None:
-    """The distribution of independent draws by name, without the parts that draw nothing; None
-    where no part draws. Draws are of the class `record(name, ...)`.
+    """The distribution of independent draws by name. Parts that are None are left out, and it is
+    None if all are. Draws are of the class `record(name, ...)`.
     """
     drawn = {field: part for field, part in parts.items() if part is not None}
     return tfd.JointDistributionNamed(record(name, drawn)) if drawn else None
 
 
 def part(draws: Nest, name: str) -> Nest:
-    """The draw of a part of `joint`; () for one that draws nothing."""
+    """The draw of a part of `joint`, or () for a part that draws nothing."""
     return fields_of(draws).get(name, ())
 
 
 def masked(distribution: tfd.Distribution | None, mask: tf.Tensor) -> tfd.Distribution | None:
-    """The distribution of what is drawn only where `mask` [B] is true. Elsewhere the draw is a
-    fixed one, which is not scored and has no gradient.
+    """The distribution in the rows where `mask` [B] is true. In other rows the draw is a constant,
+    which is not scored and has no gradient.
     """
     if distribution is None:
         return None

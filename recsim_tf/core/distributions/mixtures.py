@@ -1,4 +1,4 @@
-"""Sums of probabilities over what is not known."""
+"""Mixtures, whose probabilities are sums over unknown components."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ _MIXTURE: Any = random.class_of_family(tfd.MixtureSameFamily)
 class Mixture(_MIXTURE):
     """A `tfd.MixtureSameFamily` of components over all reals, such as normals.
 
-    TensorFlow Probability knows no bijector to the support of a mixture. With this one a draw can
-    be latent, in posteriors of what a log lacks.
+    TensorFlow Probability has no bijector to the support of a mixture. This class has the identity,
+    so that a draw can be latent, in posteriors of missing values of a log.
 
     Args:
       mixture_distribution: a `tfd.Categorical` of batch shape [B].
-      components_distribution: of batch shape [B, C]; its draws may be any reals.
+      components_distribution: a distribution of batch shape [B, C], whose draws may be any reals.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Mixture(_MIXTURE):
 
     @classmethod
     def _parameter_properties(cls, dtype: tf.DType, num_classes: int | None = None):
-        # Without its own, TensorFlow Probability warns that those of the base may not fit.
+        # TensorFlow Probability warns if a class does not have this method itself.
         return super()._parameter_properties(dtype, num_classes)
 
     def _default_event_space_bijector(self):
@@ -44,14 +44,14 @@ class Mixture(_MIXTURE):
 def gaussian_mixture(num_rows: int, loc: tf.Tensor, scale: tf.Tensor, logits: Any) -> Mixture:
     """Draws [num_rows, F], each from one of C normal distributions.
 
-    The normal that a row was drawn from is not part of the draw: its probability is summed over
-    all. A draw can be latent in fits.
+    The component of a row is not part of the draw, so the probability of a draw is a sum over all
+    components. A draw can be latent in fits.
 
     Args:
       num_rows: B, the batch shape.
       loc: [C, F] or [B, C, F], the means.
-      scale: the standard deviations, of a shape that broadcasts to that of `loc`.
-      logits: [C] or [B, C], of the probability of each; a number for equally likely ones.
+      scale: the standard deviations, of a shape that broadcasts to the shape of `loc`.
+      logits: [C] or [B, C], the logits of the components; a number for equally likely components.
     """
     shape = [num_rows, *loc.shape[-2:]]
     loc, scale = tf.broadcast_to(loc, shape), tf.broadcast_to(scale, shape)
@@ -60,13 +60,14 @@ def gaussian_mixture(num_rows: int, loc: tf.Tensor, scale: tf.Tensor, logits: An
 
 
 def logsumexp(values: tf.Tensor) -> tf.Tensor:
-    """As `tf.reduce_logsumexp` over the last axis, with gradient zero where all values are -inf.
+    """The logarithm of the sum of exponentials over the last axis. Unlike `tf.reduce_logsumexp` it
+    has gradient zero where all values are -inf.
 
     Args:
       values: log-probabilities [..., N].
 
     Returns:
-      [...]; -inf where none is possible.
+      [...], -inf where all values are -inf.
     """
     possible = tf.reduce_any(values > -float("inf"), axis=-1)
     safe = tf.where(possible[..., tf.newaxis], values, tf.zeros([], values.dtype))

@@ -10,9 +10,9 @@ from recsim_tf.core.distributions.categories import UniformCategories
 
 @functools.singledispatch
 def num_outcomes(distribution: tfd.Distribution) -> int | None:
-    """C, if a draw is one of 0..C-1 and C is known, else None.
+    """The number C of outcomes, if draws are integers in 0..C-1 and C is known, else None.
 
-    Register further finite families with `num_outcomes.register`.
+    `num_outcomes.register` adds a finite family.
     """
     return None
 

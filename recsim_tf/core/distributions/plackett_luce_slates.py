@@ -15,11 +15,11 @@ class PlackettLuce(ShapedDistribution):
     """Ordered slates of K of N candidates, drawn position by position without replacement (Plackett
     1975).
 
-    Position k takes candidate i, of those that are left, with probability exp(logits[i]) / sum_{j
-    left} exp(logits[j]). Draws are by Gumbel top-K (Yellott 1977; Kool et al. 2019, arXiv
+    Position k takes candidate i of the candidates that are left with probability exp(logits[i]) /
+    sum_{j left} exp(logits[j]). Draws are by Gumbel top-K (Yellott 1977; Kool et al. 2019, arXiv
     1903.06059): the K largest of logits plus independent Gumbel noise, in order.
 
-    Slates are int32 of event shape [K]. The batch shape is that of the logits without their last
+    Slates are int32 of event shape [K]. The batch shape is the shape of the logits without the last
     axis. Slates with a repetition, or with a position outside [0, N), have probability 0. Where a
     mask leaves less than K candidates, the rest of the slate is -1.
 
@@ -61,16 +61,16 @@ class PlackettLuce(ShapedDistribution):
         return self._largest(self._keys(tf.concat([shape, self.logits.shape[-1:]], axis=0), seed))
 
     def _largest(self, keys: tf.Tensor):
-        found = tf.math.top_k(keys, self.slate_size)
+        largest = tf.math.top_k(keys, self.slate_size)
         if self.mask is None:
-            return found.indices
-        return tf.where(found.values > -np.inf, found.indices, -1)
+            return largest.indices
+        return tf.where(largest.values > -np.inf, largest.indices, -1)
 
     def keys(self, seed: Seed) -> tf.Tensor:
-        """[..., N]: logits plus Gumbel noise, -inf where masked.
+        """Logits plus Gumbel noise, [..., N], -inf where masked.
 
-        The slate that `random.sample` draws with this seed holds the K largest in order, of those
-        that are not -inf.
+        The slate that `random.sample` draws with this seed holds the candidates of the K largest
+        keys above -inf, in order.
 
         Args:
           seed: an integer or int32 [2].
@@ -87,7 +87,7 @@ class PlackettLuce(ShapedDistribution):
         return self.prefix_log_probs(value)[..., -1]
 
     def prefix_log_probs(self, slate: tf.Tensor) -> tf.Tensor:
-        """[..., K]: the log-probability of the slate up to each position.
+        """The log-probability of the slate up to each position, [..., K].
 
         Args:
           slate: int32 [..., K].
@@ -96,8 +96,8 @@ class PlackettLuce(ShapedDistribution):
         return tf.where(possible, tf.cumsum(log_probs, axis=-1), -np.inf)
 
     def marginals(self) -> tf.Tensor:
-        """[..., K, N]: the probability that each position shows each candidate, to 1e-8; see
-        `races.place_probs`.
+        """The probability that each position shows each candidate, [..., K, N], with errors up to
+        1e-8; see `races.place_probs`.
         """
         log_rates, shape = self._log_rates(), tf.shape(self.logits)
         probs = races.place_probs(tf.reshape(log_rates, [-1, log_rates.shape[-1]]), self.slate_size)
@@ -105,7 +105,8 @@ class PlackettLuce(ShapedDistribution):
         return tf.cast(tf.reshape(probs, shape), self.logits.dtype)
 
     def set_log_prob(self, slate: tf.Tensor) -> tf.Tensor:
-        """[...]: the log-probability of the candidates of a slate in any order, to 1e-8.
+        """The log-probability of the candidates of a slate in any order, [...], with errors up to
+        1e-8.
 
         Args:
           slate: int32 [..., K].
@@ -122,15 +123,15 @@ class PlackettLuce(ShapedDistribution):
         return tf.cast(tf.where(possible, log_prob, -np.inf), self.logits.dtype)
 
     def _log_rates(self) -> tf.Tensor:
-        """float64 [..., N], -inf where masked."""
+        """Normalised logits, float64 [..., N], -inf where masked."""
         return tf.nn.log_softmax(tf.cast(self._masked(self.logits), tf.float64))
 
     def log_prob_and_entropy(self, slate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """[...]: the log-probability, and an estimate of the entropy, in nats.
+        """The log-probability, and an estimate of the entropy in nats, both [...].
 
-        The estimate is the sum of the entropies of `by_position`: it is unbiased (the chain rule),
-        with far less variance than -log_prob. Its gradient is unbiased too. The later entropies
-        depend on the earlier candidates. So the gradient has a second part: the gradient of the
+        The estimate is the sum of the entropies of `by_position`. It is unbiased by the chain rule,
+        and has far less variance than -log_prob. Its gradient is unbiased too. The later entropies
+        depend on the earlier candidates, so the gradient has a second part: the gradient of the
         log-probabilities of these candidates, times the entropies that follow them.
 
         Args:
@@ -143,8 +144,8 @@ class PlackettLuce(ShapedDistribution):
         return tf.reduce_sum(log_probs, axis=-1), tf.reduce_sum(entropies, axis=-1)
 
     def by_position(self, slate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """[..., K]: the log-probability of each position's candidate given the earlier ones, and
-        the entropy of that choice, in nats.
+        """The log-probability of the candidate at each position given the earlier candidates, and
+        the entropy of that choice in nats, both [..., K].
 
         Args:
           slate: int32 [..., K], a possible slate.
@@ -152,14 +153,14 @@ class PlackettLuce(ShapedDistribution):
         chosen, left = self._chain(slate)
         logits = self.logits[..., tf.newaxis, :]
         possible = tf.where(left, logits, -np.inf)
-        # It cancels.
+        # The largest logit cancels in the result.
         highest = tf.stop_gradient(tf.reduce_max(possible, axis=-1, keepdims=True))
-        # Zero for what is not left, so that a masked logit may be -inf.
+        # It is zero for candidates that are not left, so that a masked logit may be -inf.
         relative = tf.where(left, logits - highest, 0.0)
         weights = tf.where(left, tf.exp(relative), 0.0)
         total = tf.reduce_sum(weights, axis=-1)
         if self.mask is not None:
-            # Where nothing is left there is no choice.
+            # There is no choice where no candidate is left.
             total = tf.where(tf.reduce_any(left, axis=-1), total, 1.0)
         log_total = tf.math.log(total)
         mean = tf.reduce_sum(weights * relative, axis=-1) / total
@@ -167,21 +168,21 @@ class PlackettLuce(ShapedDistribution):
         return chosen - log_total, log_total - mean
 
     def _chain(self, slate: tf.Tensor):
-        """For each position, which candidate is chosen and which are left before it: both bool
+        """The candidate chosen at each position and the candidates left before it, both bool
         [..., K, N].
         """
         length = slate.shape[-1]
         order = tf.range(length)[:, tf.newaxis]
         chosen = slate[..., tf.newaxis] == tf.range(self.logits.shape[-1], dtype=slate.dtype)
-        # The position that shows a candidate first. XLA computes it, and what compares with it, in
-        # one pass each, where cumulative sums over the positions would need arrays of their own.
+        # The first position that shows a candidate. XLA computes it, and the comparison with it, in
+        # one pass each. Cumulative sums over the positions would need more arrays.
         first = tf.reduce_min(tf.where(chosen, order, length), axis=-2)
         if self.mask is not None:
             first = tf.where(self.mask, first, -1)
         return chosen, first[..., tf.newaxis, :] >= order
 
     def _possible(self, slate: tf.Tensor):
-        """bool [..., K]: whether the slate up to each position can be shown."""
+        """Whether the slate up to each position can be shown, bool [..., K]."""
         num_candidates, length = self.logits.shape[-1], slate.shape[-1]
         inside = (slate >= 0) & (slate < num_candidates)
         earlier = np.tri(length, k=-1, dtype=bool)

@@ -1,4 +1,4 @@
-"""The time until a user comes back, of which some never do."""
+"""The time until a user comes back, where some users never do."""
 
 import numpy as np
 import tensorflow as tf
@@ -12,29 +12,29 @@ from recsim_tf.core.random.quantiles import batch_shape
 
 
 class ReturnTime(CustomDistribution):
-    """Days until a user comes back, as far as anybody can see: a mixture cure model, censored.
+    """Days until a user comes back, as far as a log shows them: a mixture cure model, censored.
 
-    With probability `churn` a user never comes back, else after a `gap`. Only `remaining` days are
-    watched. A draw is in (0, remaining) for those who are back by then. For all others it is
-    `never`, whatever kept them away, since that is all that a log can tell. With the survival
-    function S of the gap, its probability is churn + (1 - churn) S(remaining). The model is that of
-    Boag 1949, with Farewell 1982, "The use of mixture models for the analysis of survival data with
-    long-term survivors", where churn depends on covariates.
+    A user never comes back with probability `churn`, and otherwise comes back after a `gap`. The
+    log ends after `remaining` days. A draw is in (0, remaining) for users who are back by then. For
+    all other users it is `never`, since a log does not show the reason of their absence. With the
+    survival function S of the gap, its probability is churn + (1 - churn) S(remaining). The model
+    is from Boag 1949. Churn depends on covariates in Farewell 1982, "The use of mixture models for
+    the analysis of survival data with long-term survivors".
 
-    A log may also hold -c, which is never drawn: c days after the visit, when the log ended, the
-    user was not back. Its probability is churn + (1 - churn) S(c), which is 1 for a 0.
+    A log may also hold -c, which is never drawn. It means that the log ended c days after the visit
+    and the user was not back. Its probability is churn + (1 - churn) S(c), which is 1 for c = 0.
 
-    Gradients flow to `churn` and to the parameters of the gap, and from a draw to those of a gap
-    that has them.
+    Gradients flow to `churn` and to the parameters of the gap. They flow from a draw to the
+    parameters of the gap if its draws have gradients.
 
     Args:
-      gap: of batch shape [B], of positive days; has a `cdf`.
+      gap: a distribution of positive days, of batch shape [B], with a `cdf`.
       churn: [B], in [0, 1].
       remaining: [B], in [0, never]; where it is 0, only `never` is drawn.
       never: a number, the draw for users who are not back.
 
     Raises:
-      ValueError: for a gap that is no distribution of batch shape [B]; eagerly also for one that
+      ValueError: for a gap that is no distribution of batch shape [B]; eagerly also for a gap that
         can be negative, or a churn out of range.
     """
 
@@ -68,9 +68,9 @@ class ReturnTime(CustomDistribution):
             raise ValueError(f"churn must be in [0, 1], got {outside[0].numpy():g}")
 
     def _log_prob(self, value: tf.Tensor):
-        zero, one = (tf.constant(number, value.dtype) for number in (0, 1))
-        # Some day on which the gap has a density and a survival, so that the branches that a row
-        # does not take have finite gradients.
+        zero, unit = (tf.constant(number, value.dtype) for number in (0, 1))
+        # A day on which the gap has a density and a survival, so that the branches that a row does
+        # not take have finite gradients.
         some_day = tf.stop_gradient(random.sample(self.gap, random.as_seed(0)))
         is_back = (value > 0) & (value < self.remaining)
         density = self.gap.log_prob(tf.where(is_back, value, some_day))
@@ -78,11 +78,11 @@ class ReturnTime(CustomDistribution):
         waited = tf.where(value > 0, self.remaining, tf.minimum(-value, self.remaining))
         waits = ~is_back & (waited > 0)
         survival = tf.exp(_log_survival(self.gap, tf.where(waits, waited, some_day)))
-        away = tf.where(waits, self.churn + (1 - self.churn) * survival, one)
-        # A tail below the smallest number has a logarithm all the same.
+        away = tf.where(waits, self.churn + (1 - self.churn) * survival, unit)
+        # The logarithm of a tail below the smallest number is computed directly.
         is_tail = away < np.finfo(value.dtype.as_numpy_dtype).tiny
         tail = _log_survival(self.gap, tf.where(is_tail, waited, some_day))
-        censored = tf.where(is_tail, tail, tf.math.log(tf.where(is_tail, one, away)))
+        censored = tf.where(is_tail, tail, tf.math.log(tf.where(is_tail, unit, away)))
         return tf.where(is_back, density, censored)
 
     def _sample_n(self, n: int | tf.Tensor, seed: Seed | None = None):
@@ -93,7 +93,7 @@ class ReturnTime(CustomDistribution):
         return self._seen(self.gap.sample(n, seed=gap_seed), uniform)
 
     def _seen(self, gap: tfd.Distribution, uniform: tf.Tensor):
-        # Zero would mean that the visit goes on.
+        # The draw is above zero, since zero would mean that the visit goes on.
         gap = tf.maximum(gap, np.finfo(self.dtype.as_numpy_dtype).tiny)
         return tf.where(
             (uniform >= self.churn) & (gap < self.remaining), gap, tf.cast(self.never, gap.dtype)

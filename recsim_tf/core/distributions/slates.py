@@ -1,4 +1,4 @@
-"""Distributions of ordered slates beside Plackett-Luce: uniform, certain, and mixtures of them."""
+"""Distributions of ordered slates beside Plackett-Luce: uniform, certain, and mixtures."""
 
 import math
 from collections.abc import Sequence
@@ -21,17 +21,17 @@ class SlateDistribution(Protocol):
     """
 
     def prefix_log_probs(self, slate: tf.Tensor) -> tf.Tensor:
-        """[..., K]: the log-probability of the slate up to each position."""
+        """The log-probability of the slate up to each position, [..., K]."""
 
 
 class UniformSlates(PlackettLuce):
-    """Slates of K of N candidates, all equally likely, without replacement: Plackett-Luce with
+    """Slates of K of N candidates without replacement, all equally likely. It is Plackett-Luce with
     equal logits, drawn without a sort.
 
     Args:
       num_candidates: N.
       slate_size: K, in [1, N].
-      batch_shape: a shape, or a tensor of one where it is not known yet.
+      batch_shape: a shape, or a tensor that holds a shape.
     """
 
     def __init__(
@@ -49,25 +49,25 @@ class UniformSlates(PlackettLuce):
         return _slate_of(numbers, self.logits.shape[-1])
 
     def prefix_log_probs(self, slate: tf.Tensor) -> tf.Tensor:
-        """[..., K]: -log of the number of slates up to each position."""
+        """The log-probability up to each position, [..., K]: -log of the number of slates."""
         log_probs = -tf.cumsum(tf.math.log(_num_left(self.logits.shape[-1], slate)))
-        # Also where one slate is asked of several rows.
+        # The result has a row for each row of the logits, also for a single slate.
         log_probs += tf.zeros_like(self.logits[..., :1])
         return tf.where(self._possible(slate), log_probs, -math.inf)
 
     def marginals(self) -> tf.Tensor:
-        """[..., K, N]: all 1 / N."""
+        """The probability of each candidate at each position, [..., K, N], which is 1 / N."""
         return tf.ones_like(self.logits)[..., tf.newaxis, :] * tf.fill(
             [self.slate_size, 1], 1 / self.logits.shape[-1]
         )
 
     def set_log_prob(self, slate: tf.Tensor) -> tf.Tensor:
-        """[...]: -log of the number of sets."""
+        """The log-probability of the candidates in any order, [...]: -log of the number of sets."""
         return self.log_prob(slate) + math.lgamma(self.slate_size + 1)
 
 
 class CertainSlates(ShapedDistribution):
-    """One slate, with probability 1.
+    """A slate with probability 1.
 
     Args:
       slate: int32 [..., K].
@@ -93,25 +93,29 @@ class CertainSlates(ShapedDistribution):
         return self.prefix_log_probs(value)[..., -1]
 
     def prefix_log_probs(self, slate: tf.Tensor) -> tf.Tensor:
-        """[..., K]: 0 as long as a slate int32 [..., K] is this one, then -inf."""
+        """The log-probability of a slate int32 [..., K] up to each position, [..., K]: 0 where it
+        agrees with the certain slate so far, else -inf.
+        """
         differs = tf.cumsum(tf.cast(slate != self.slate, tf.int32), axis=-1)
         return _log_of(differs == 0)
 
     def marginals(self) -> tf.Tensor:
-        """[..., K, N]: 1 for the candidate at each position."""
+        """The probability of each candidate at each position, [..., K, N], which is 0 or 1."""
         return tf.one_hot(self.slate, self.num_candidates)
 
     def set_log_prob(self, slate: tf.Tensor) -> tf.Tensor:
-        """[...]: 0 where a slate int32 [..., K] has the same candidates, else -inf."""
+        """The log-probability of the candidates in any order, [...]: 0 where a slate int32 [..., K]
+        has the same candidates, else -inf.
+        """
         same = tf.sort(slate, axis=-1) == tf.sort(self.slate, axis=-1)
         return _log_of(tf.reduce_all(same, axis=-1))
 
 
 class SlateMixture(ShapedDistribution):
-    """Slates of one of several distributions. Its probabilities are the means of theirs.
+    """Slates of one of several distributions. Its probabilities are weighted means over them.
 
     Args:
-      probs: float [..., C], of the distributions; its outer axes may be missing.
+      probs: float [..., C], the weights of the distributions; its outer axes may be missing.
       components: C distributions of this module, of the same batch and event shape.
     """
 
@@ -137,18 +141,18 @@ class SlateMixture(ShapedDistribution):
         return self.prefix_log_probs(value)[..., -1]
 
     def prefix_log_probs(self, slate: tf.Tensor) -> tf.Tensor:
-        """[..., K]: the log-probability of a slate int32 [..., K] up to each position."""
+        """The log-probability of a slate int32 [..., K] up to each position, [..., K]."""
         parts = [component.prefix_log_probs(slate) for component in self.components]
         return logsumexp(tf.stack(parts, axis=-1) + self._log_probs()[..., tf.newaxis, :])
 
     def marginals(self) -> tf.Tensor:
-        """[..., K, N]: the probability that each position shows each candidate."""
+        """The probability that each position shows each candidate, [..., K, N]."""
         parts = [component.marginals() for component in self.components]
         probs = self.probs[..., tf.newaxis, tf.newaxis, :]
         return tf.reduce_sum(tf.stack(parts, axis=-1) * probs, axis=-1)
 
     def set_log_prob(self, slate: tf.Tensor) -> tf.Tensor:
-        """[...]: the log-probability of the candidates of a slate int32 [..., K] in any order."""
+        """The log-probability of the candidates of a slate int32 [..., K] in any order, [...]."""
         parts = [component.set_log_prob(slate) for component in self.components]
         return logsumexp(tf.stack(parts, axis=-1) + self._log_probs())
 
@@ -157,17 +161,17 @@ class SlateMixture(ShapedDistribution):
 
 
 def _log_of(condition: tf.Tensor) -> tf.Tensor:
-    """Float32: 0 where true, else -inf."""
+    """The logarithm of a condition, float32: 0 where it is true, else -inf."""
     return tf.where(condition, 0.0, -math.inf)
 
 
 def _slate_of(numbers: tf.Tensor, num_candidates: int) -> tf.Tensor:
-    """The slate int32 [..., K] of K uniforms in [0, 1), of N candidates.
+    """Maps K uniforms in [0, 1) to a slate int32 [..., K] of N candidates.
 
     Position k gets a rank among the candidates that are left, uniform in [0, num_candidates - k).
-    Going back through the earlier ranks, one step up for each that is not above it, turns it into a
-    position among all (a Lehmer code). That takes K random numbers and no sort, whatever the number
-    of candidates.
+    The loop goes back through the earlier ranks and adds 1 for each that is not above it. The
+    result is a position among all candidates (a Lehmer code). It takes K random numbers and no
+    sort, whatever the number of candidates.
     """
     ranks = tf.unstack(tf.cast(numbers * _num_left(num_candidates, numbers), tf.int32), axis=-1)
     slate: list[tf.Tensor] = []
@@ -179,5 +183,5 @@ def _slate_of(numbers: tf.Tensor, num_candidates: int) -> tf.Tensor:
 
 
 def _num_left(num_candidates: int, slate: tf.Tensor) -> tf.Tensor:
-    """float32 [K]: the candidates that are left at each position of a slate [..., K]."""
+    """The number of candidates left at each position of a slate [..., K], float32 [K]."""
     return tf.range(num_candidates, num_candidates - slate.shape[-1], -1, dtype=tf.float32)

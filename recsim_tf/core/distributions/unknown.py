@@ -1,4 +1,4 @@
-"""Draws that a log may not know."""
+"""Draws that may be missing in a log."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ from recsim_tf.core.base.types import Seed
 from recsim_tf.core.distributions.custom import CustomDistribution
 from recsim_tf.core.distributions.outcomes import num_outcomes
 
-# A value that positive numbers, numbers in (0, 1) and all reals support.
+# A value in the support of positive numbers, of numbers in (0, 1) and of all reals.
 _SUPPORTED = 0.5
 
 
 class PerhapsUnknown(CustomDistribution):
-    """A distribution of numbers which a log may not know. An unknown draw, NaN among floats and -1
-    among integers, has log-probability 0 and no gradient.
+    """A distribution of numbers that may be missing in a log. A missing draw, NaN among floats and
+    -1 among integers, has log-probability 0 and no gradient.
 
     Args:
-      distribution: of numbers. It simulates, and scores what is known.
+      distribution: a distribution of numbers. It simulates draws and scores the known draws.
     """
 
     def __init__(self, distribution: tfd.Distribution, name: str = "PerhapsUnknown"):
@@ -29,7 +29,7 @@ class PerhapsUnknown(CustomDistribution):
 
     @property
     def distribution(self) -> tfd.Distribution:
-        """The distribution of what is known."""
+        """The distribution of the known draws."""
         return self._distribution
 
     def _sample_n(self, n: Any, seed: Seed | None = None):

@@ -1,1 +1,1 @@
-"""What the author of an environment writes."""
+"""The models of users and documents that the author of an environment writes."""

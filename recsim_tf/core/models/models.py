@@ -2,7 +2,7 @@
 
 Every random stage is a method that returns a TFP distribution over *draws*, followed by a
 deterministic, differentiable map from draws to state. The simulator samples the distributions,
-`log_prob` scores them and gradients flow through the maps: nothing is written twice. All tensors
+`log_prob` scores them and gradients flow through the maps, so nothing is written twice. All tensors
 have the users as leading axis, [B, ...], and no method loops over users, documents or positions.
 Corpora that users share have the worlds as leading axis, [W, ...].
 """
@@ -24,10 +24,10 @@ from recsim_tf.core.distributions import log_prob, num_outcomes
 
 
 class Dynamics(Model, abc.ABC):
-    """What user and document models share.
+    """The base of user and document models.
 
     Args:
-      dtype: in which they compute, tf.float32, or tf.float64 for gradient checks.
+      dtype: the dtype of computations, tf.float32, or tf.float64 for gradient checks.
     """
 
     dtype: tf.DType = dataclasses.field(default=tf.float32, kw_only=True)
@@ -46,12 +46,12 @@ class Dynamics(Model, abc.ABC):
         """Entries of a table of parameters.
 
         Args:
-          name: of the field, whose value may also be a number for all entries.
+          name: the name of the field, whose value may also be a number for all entries.
           ids: int32 [B, ...], in [0, D).
-          shape: of the table, [D, ...].
+          shape: the shape of the table, [D, ...].
 
         Returns:
-          [B, ..., ...]: the axes of the ids, then those of an entry.
+          [B, ..., ...]: the axes of the ids, then the axes of an entry.
         """
         value = tf.convert_to_tensor(self._value(name), dtype_hint=self.dtype)
         table = tf.cast(value, self.dtype)
@@ -67,7 +67,7 @@ class Dynamics(Model, abc.ABC):
 
 
 class UserModel(Dynamics, Generic[UserT, DocumentT, ResponseT]):
-    """How a population of users starts, responds to slates, changes and leaves.
+    """A population of users who start sessions, respond to slates, change and leave.
 
     A subclass may name its records, so that editors know their fields:
 
@@ -81,9 +81,7 @@ class UserModel(Dynamics, Generic[UserT, DocumentT, ResponseT]):
         """
 
     def initial_state(self, draws: Nest) -> UserT:
-        """Maps initial draws to the users' state, a nest of [B, ...]; by default the draws
-        themselves.
-        """
+        """Maps initial draws to the user state, a nest of [B, ...]. By default it is the draws."""
         return draws
 
     @abc.abstractmethod
@@ -96,7 +94,7 @@ class UserModel(Dynamics, Generic[UserT, DocumentT, ResponseT]):
         """Maps a response draw to the response: a NamedTuple of [B, ...] with a field `clicked`,
         the click weights [B, K].
 
-        By default the draw is that of a choice model, a position or K for "no click", and the
+        By default the draw is the choice of a choice model, a position or K for "no click", and the
         response is `Clicks`.
         """
         return cast(ResponseT, Clicks(clicked=tf.one_hot(draw, slate.mask.shape[1])))
@@ -113,23 +111,23 @@ class UserModel(Dynamics, Generic[UserT, DocumentT, ResponseT]):
         self, state: UserT, slate: Slate[DocumentT], response: ResponseT, innovation: Nest
     ) -> UserT:
         """Maps state, slate, response and innovation draw (() where there is none) to the next
-        state; by default nothing changes.
+        state. By default nothing changes.
         """
         return state
 
     def departure(self, state: UserT) -> tf.Tensor | tfd.Distribution:
-        """Who leaves, judged on the updated state. By default nobody leaves, and sessions end by
-        the simulator's time limit.
+        """The users who leave, by their updated state. By default no user leaves, and sessions end
+        by the simulator's time limit.
 
         Returns:
-          bool [B], a rule, which is not scored; or a distribution of batch shape [B] over "leaves
-          now" (0 or 1), which is.
+          A rule, bool [B], which is not scored; or a distribution of batch shape [B] over "leaves
+          now" (0 or 1), which is scored.
         """
         return tf.zeros([nests.batch_size(state)], tf.bool)
 
     def discount(self, state: UserT, next_state: UserT) -> tf.Tensor | None:
-        """[B], in [0, 1]: what the rewards after a step are worth, such as less after days without
-        a visit; None, by default, for 1. It multiplies the discount that agents see.
+        """The discount of the rewards after a step, [B] in [0, 1], such as a smaller one after days
+        without a visit. None, the default, means 1. It multiplies the discount that agents see.
         """
         return None
 
@@ -138,22 +136,21 @@ class UserModel(Dynamics, Generic[UserT, DocumentT, ResponseT]):
         """The part of the state that an agent may see, a nest of [B, ...]."""
 
     def observe_response(self, response: ResponseT) -> Nest:
-        """The part of the response that an agent may see, a nest of [B, ...]; by default all of it.
-        The reward is computed from the whole response.
+        """The part of the response that an agent may see, a nest of [B, ...]. By default it is the
+        whole response. The reward is computed from the whole response.
         """
         return response
 
     def recorded_draw(self, slate: Slate[DocumentT], seen: Nest) -> Nest:
-        """Finds the draw of a response in what an agent saw of it: the inverse of `outcome` and
-        `observe_response`.
+        """The draw of an observed response, which inverts `outcome` and `observe_response`.
 
-        By default the draw is that of a choice model, and found in `seen.clicked`: the clicked
-        position, or K for "no click". A user model that draws something else overrides this method,
-        and returns the likeliest draw where the agent did not see all of it. `recsim_tf.belief`
+        By default it is the choice of a choice model, which `seen.clicked` determines: the clicked
+        position, or K for "no click". A user model with different draws overrides this method, and
+        returns the likeliest draw where an agent does not see the whole draw. `recsim_tf.belief`
         reads it.
 
         Args:
-          slate: that was shown.
+          slate: the slate that was shown.
           seen: the observed response, a nest of [B, ...].
         """
         num_positions = slate.mask.shape[1]
@@ -161,68 +158,69 @@ class UserModel(Dynamics, Generic[UserT, DocumentT, ResponseT]):
         return tf.where(tf.reduce_any(seen.clicked > 0, axis=1), position, num_positions)
 
     def likelihood(self, state: UserT, slate: Slate[DocumentT], seen: Nest) -> tf.Tensor:
-        """The log-probability of what an agent saw of the response, given the users' state, [B].
+        """The log-probability of the observed response given the user state, [B].
 
-        By default it is that of the `recorded_draw` under `response`, so a belief cannot disagree
-        with the simulation. What `outcome` computes from the state is not drawn, so it is no
-        evidence of the state. A user model overrides this method where an agent does not see all of
-        the draw. It then sums over the draws that it may have been, as
+        By default it is the log-probability of `recorded_draw` under `response`, so a belief cannot
+        disagree with the simulation. Values that `outcome` computes from the state are not drawn,
+        so they are no evidence of the state. A user model overrides this method where an agent does
+        not see the whole draw. The method then sums over the possible draws, as
         `Alternatives.log_likelihood` does.
 
         Args:
-          state: of the users when the slate was shown.
-          slate: that was shown.
+          state: the user state when the slate was shown.
+          slate: the slate that was shown.
           seen: the observed response, a nest of [B, ...].
 
         Raises:
-          ValueError: if responses are no choice of a position or none, and `recorded_draw` is not
-            overridden.
+          ValueError: if the response is no choice of at most one position, and `recorded_draw` is
+            not overridden.
         """
         response = self.response(state, slate)
         is_default = type(self).recorded_draw is UserModel.recorded_draw
         if is_default and num_outcomes(response) != slate.mask.shape[1] + 1:
             raise ValueError(
-                f"{type(self).__name__} must override recorded_draw, which finds choices only, got"
+                f"{type(self).__name__} must override recorded_draw, which reads choices only, got"
                 f" responses of {response.name}"
             )
         return log_prob(response, self.recorded_draw(slate, seen))
 
     def observation_bounds(self) -> Nest:
-        """`Bounds` of the observation: one for all of it, or a nest of its structure."""
+        """`Bounds` of the whole observation, or a nest of `Bounds` of its structure."""
         return Bounds()
 
     def response_bounds(self) -> Nest:
-        """`Bounds` of the observed response: one for all of it, or a nest of its structure. Zeros,
+        """`Bounds` of the whole observed response, or a nest of `Bounds` of its structure. Zeros,
         the response before the first slate, are within them.
         """
         return Bounds()
 
     def turn_conditions(self, turn: Turn) -> list[tuple[tf.Tensor, str]]:
-        """(condition, message) pairs that must hold for a turn, such as an item that a question
-        needs; by default none. The ranges of `query_spec` are checked anyhow.
+        """Conditions that a turn must meet, such as an item that a question needs. By default there
+        are none. The ranges of `query_spec` are checked anyhow.
 
         Args:
-          turn: its slate is int32 [B, K], candidate positions with -1 where it is empty.
+          turn: a turn with a slate int32 [B, K] of candidate positions, -1 where it is empty.
 
         Returns:
-          Each condition is bool [B]. They are checked where the simulator has `validate=True`.
+          Pairs (condition, message) with conditions bool [B]. They are checked where the simulator
+          has `validate=True`.
         """
         return []
 
     def check_documents(self, documents: "DocumentModel", slate_size: int) -> None:
-        """Raises `ValueError` if these users do not fit the documents or the slate size; by default
-        they fit all.
+        """Raises `ValueError` if these users do not fit the documents or the slate size. By default
+        they fit all documents and sizes.
         """
 
 
 class DocumentModel(Dynamics):
-    """Which documents there are, which attributes are hidden until they are shown, and how the
-    corpus changes.
+    """The documents of a corpus, their attributes, which may be hidden until a document is shown,
+    and the changes of the corpus.
 
-    Each of B users has a corpus of their own, so there are W = B corpora. With a class attribute
-    `shared = True` a corpus belongs to a *world* of U users instead, who meet the same candidates
-    and hidden attributes and whose clicks all change it. There are W = B / U worlds, and
-    `Simulator(users_per_world=U)` says how large they are.
+    By default each of B users has a separate corpus, so there are W = B corpora. With a class
+    attribute `shared = True` a corpus belongs to a *world* of U users. They meet the same
+    candidates and hidden attributes, and all their clicks change the corpus. There are W = B / U
+    worlds, and `Simulator(users_per_world=U)` sets their size.
 
         class Popular(recsim_tf.DocumentModel):
             shared = True
@@ -244,13 +242,13 @@ class DocumentModel(Dynamics):
 
     def initial_draws(self, num_corpora: int) -> tfd.Distribution | None:
         """The distribution, of batch shape [num_corpora], of the draws that make corpora differ at
-        the start; None where they start alike.
+        the start, or None where all corpora start alike.
         """
         return None
 
     def initial_state(self, draws: Nest, num_corpora: int) -> Nest:
         """Maps initial draws (() where there are none) to the corpus state, a nest of
-        [num_corpora, ...]; by default the draws themselves. () is a corpus without state.
+        [num_corpora, ...]. By default these are the draws. () is a corpus without state.
         """
         return draws
 
@@ -267,25 +265,26 @@ class DocumentModel(Dynamics):
         """The distribution of the candidates, of batch shape [num_corpora]. A draw is a nest of
         [num_corpora, num_candidates, ...].
 
-        `user` is the state of the users; where they share a corpus it must not be read.
+        `user` is the state of the users, which must not be read where they share a corpus.
 
-        From a catalogue, draw ids: then ids are gathered, carried and stored instead of
-        features. `recsim_tf.core.distributions.candidate_ids` draws them, also by popularity and
-        without replacement.
+        Candidates from a catalogue should be drawn as ids. The simulator then gathers, carries and
+        stores ids instead of features. `recsim_tf.core.distributions.candidate_ids` draws them,
+        also by popularity and without replacement.
         """
 
     def describe(self, draw: Nest, corpus: Nest) -> Nest:
-        """Maps candidate draws [W, N, ...] or [W, K, ...] to documents with the same leading axes;
-        by default the draw itself.
+        """Maps candidate draws [W, N, ...] or [W, K, ...] to documents with the same leading axes.
+        By default these are the draws.
         """
         return draw
 
     def reveal(self, documents: Nest) -> tfd.Distribution | None:
         """The distribution, of batch shape [W], of attributes [W, K, ...] that are hidden until
-        documents [W, K, ...] are shown; None where nothing is hidden.
+        documents [W, K, ...] are shown, or None where nothing is hidden.
 
-        For persistent candidates (`resample_documents=False`) it is drawn once, for all N of them.
-        Where users share a corpus it is drawn for all N too, in each step in which candidates come.
+        The attributes of persistent candidates (`resample_documents=False`) are drawn once, for all
+        N candidates. Where users share a corpus they are drawn for all N candidates in each step
+        that brings new candidates.
         """
         return None
 
@@ -293,8 +292,8 @@ class DocumentModel(Dynamics):
         """Maps documents [B, K, ...] and the draw of their hidden attributes (() where there are
         none) to the documents that the user meets.
 
-        By default these are the documents as they are. A model with hidden attributes returns a
-        NamedTuple that has them too.
+        By default these are the given documents. A model with hidden attributes returns a
+        NamedTuple that includes the attributes.
         """
         return documents
 
@@ -305,11 +304,11 @@ class DocumentModel(Dynamics):
         return None
 
     def update(self, corpus: Nest, slate: Slate, response: Nest, innovation: Nest) -> Nest:
-        """Maps the corpus state, what was shown, the response and the innovation draw (() where
-        there is none) to the next corpus state; by default nothing changes.
+        """Maps the corpus state, the slate, the response and the innovation draw (() where there is
+        none) to the next corpus state. By default nothing changes.
 
         Slate and response are nests of [B, ...]. Where users share a corpus they are nests of [W,
-        U, ...], as `slate.documents` [W, U, K, ...], with zeros for users who have left.
+        U, ...], such as `slate.documents` [W, U, K, ...], with zeros for users who have left.
         """
         return corpus
 
@@ -318,5 +317,5 @@ class DocumentModel(Dynamics):
         """The part of the documents [B, N, ...] that an agent may see."""
 
     def observation_bounds(self) -> Nest:
-        """`Bounds` of the observation: one for all of it, or a nest of its structure."""
+        """`Bounds` of the whole observation, or a nest of `Bounds` of its structure."""
         return Bounds()

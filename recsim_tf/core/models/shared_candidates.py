@@ -9,15 +9,15 @@ from recsim_tf.core.models.models import DocumentModel
 
 @gin.configurable
 class SharedCandidates(DocumentModel):
-    """Shows the same N candidates to the users of a world in each step, RecSim 0.2.4's
-    `MultiUserEnvironment`.
+    """Documents of which all users of a world meet the same N candidates in each step, as in
+    `MultiUserEnvironment` of RecSim 0.2.4.
 
     Candidates and hidden attributes are drawn once for a world, so that two users who are shown the
     same document meet the same hidden attributes. By default all B users are one world;
     `Simulator(users_per_world=U)` makes worlds of U users.
 
-    A simulator of these documents runs until all users have left (`Simulator.fold`). Users who
-    leave earlier stay as they are until then.
+    A simulator of these documents runs until all users have left (`Simulator.fold`). The states of
+    users who leave earlier do not change until then.
 
         documents = recsim_tf.SharedCandidates(UtilityVideos())
         simulator = recsim_tf.interest_evolution(documents=documents)

@@ -1,4 +1,4 @@
-"""The one place that draws random numbers: stateless uniforms, mapped through inverse CDFs.
+"""All random numbers of the simulator: stateless uniforms, mapped through inverse CDFs.
 
 Every draw of the simulator is `sample(distribution, seed)`: a block of uniforms from an explicit
 algorithm, mapped through the quantile function of the distribution. Graph mode and XLA therefore

@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from recsim_tf.core.random.paired import Shape, pairing, static_shape
 
-# Philox runs everywhere. ThreeFry is faster on the CPU, but exists only under XLA; "auto_select"
-# costs a hundred times more there.
+# Philox runs everywhere. ThreeFry is faster on the CPU, but exists only under XLA. On the CPU
+# "auto_select" is a hundred times slower.
 _algorithm = contextvars.ContextVar("recsim_tf_random_algorithm", default="philox")
-# From so many numbers on, a branch costs less than it saves.
+# For at least this many numbers, a branch costs less time than it saves.
 _MIN_LENGTH_OF_WORDS = 1024
 _ALGORITHMS = ("philox", "threefry", "auto_select")
 
@@ -34,7 +34,7 @@ def algorithm(name: str):
 
 
 def context() -> tuple:
-    """Hashable: the algorithm and the pairing of what is drawn here."""
+    """The algorithm and the pairing of draws at this point, as a hashable key."""
     return _algorithm.get(), pairing.get()
 
 
@@ -55,8 +55,8 @@ def uniforms(shape: Shape, dtype: tf.DType, generator: Mapping[str, Any]) -> tf.
 
     Args:
       shape: a shape, static or not.
-      dtype: of floats.
-      generator: of `generator`.
+      dtype: a float dtype.
+      generator: the arguments from `generator`.
     """
     static = static_shape(shape)
     length = 0 if static is None else static.num_elements()
@@ -72,22 +72,22 @@ def uniforms(shape: Shape, dtype: tf.DType, generator: Mapping[str, Any]) -> tf.
 
     # ThreeFry makes two numbers at a time. In a draw of 32 bits XLA on the CPU computes both for
     # each number, and drops one. In a draw of 64 bits it does so too, if it can fuse the draw with
-    # what takes the words apart. A branch that is always taken keeps it from that.
+    # the operations that split the words. A branch that is always taken prevents the fusion.
     always = tf.reduce_all(generator["key"] % 2 < 2)
     words = tf.cond(always, draw, lambda: tf.zeros([num_words], tf.uint64))
     upper = tf.bitwise.right_shift(words, tf.constant(32, tf.uint64))
     bits = tf.concat([tf.cast(upper, tf.uint32), tf.cast(words, tf.uint32)], axis=0)[:length]
     # 23 of the bits are the significand of a number in [1, 2).
     significand = tf.bitwise.right_shift(bits, tf.constant(9, tf.uint32))
-    one = tf.constant(0x3F800000, tf.uint32)
-    numbers = tf.bitcast(tf.bitwise.bitwise_or(significand, one), tf.float32) - 1.0
+    exponent_of_one = tf.constant(0x3F800000, tf.uint32)
+    numbers = tf.bitcast(tf.bitwise.bitwise_or(significand, exponent_of_one), tf.float32) - 1.0
     return tf.reshape(numbers, shape)
 
 
 def opened(u: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     """Uniforms in (0, 1) from uniforms in [0, 1), shifted by half a step of the generator's grid.
 
-    So a quantile of them is finite.
+    Quantiles of the results are finite.
     """
     return u + tf.as_dtype(dtype).as_numpy_dtype(0.5 * grid_step(dtype))
 

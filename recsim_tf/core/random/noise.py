@@ -1,10 +1,10 @@
 """Standard noise that is drawn ahead: one flat block of each kind for all draws of a step.
 
 `Noise` replaces a seed: the functions of `core.random` take the next numbers from its blocks
-instead of drawing. That costs one random operation a kind instead of one a draw. Above all, a loop
-can carry blocks. XLA on the CPU fuses an operation into the operation that reads it. Random bits
-and quantile functions are then not computed in vector registers, which makes them three to five
-times slower. XLA computes separately what a loop carries.
+instead of drawing. That costs one random operation for each kind instead of one for each draw.
+Above all, a loop can carry blocks. XLA on the CPU fuses an operation into the operation that reads
+it. Random bits and quantile functions are then not computed in vector registers, which makes them
+three to five times slower. XLA computes the values that a loop carries separately.
 """
 
 import math
@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
-# A kind of noise ("uniform" or "normal") and the name of its dtype, as "normal/float32", to the
-# flat block, or to its length.
+# Keys are a kind of noise ("uniform" or "normal") and the name of its dtype, as "normal/float32".
+# Values are flat blocks, or their lengths.
 Blocks = Mapping[str, tf.Tensor]
 Lengths = Mapping[str, int]
 
@@ -34,7 +34,7 @@ class Noise:
         self.taken: dict[str, int] = {}  # numbers of each kind
 
     def take(self, kind: str, shape: tf.TensorShape, dtype: tf.DType) -> tf.Tensor:
-        """The next numbers in a static shape; for S seeds [S, ...]."""
+        """The next numbers, in a static shape [...], or [S, ...] for S seeds."""
         name = f"{kind}/{dtype.name}"
         first = self.taken.get(name, 0)
         self.taken[name] = end = first + math.prod(shape.as_list())

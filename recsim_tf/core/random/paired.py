@@ -23,15 +23,16 @@ def paired(num_values: int, num_seeds: int = 1):
     """Gives V values of a parameter, with each of S seeds, the same b users: row (v S + s) b + u is
     user u.
 
-    In everything traced inside the context a seed may be int32 [S, 2], one for each of the S seeds.
-    A draw of shape [V S b, ...] then consists of the S draws of shape [b, ...] that these seeds
-    give outside of the context, and is the same for all values. With a seed of shape [2] all rows
-    of a user are the same. So single sessions (`auto_reset=False`) are those of separate runs with
-    b users each.
+    In everything traced inside the context a seed may be int32 [S, 2], with a row for each of the S
+    seeds. A draw of shape [V S b, ...] then consists of the S draws of shape [b, ...] that these
+    seeds give outside of the context, and is the same for all values. With a seed of shape [2] all
+    rows of a user are the same. Single sessions (`auto_reset=False`) are therefore the sessions of
+    separate runs with b users each.
 
     Distributions without an inverse CDF in `sample`, such as Beta and Gamma, cannot be paired. The
-    first seed draws them for all rows, so each value and seed has noise of its own. Draws of worlds
-    stand side by side in the same way, so that the b users of a value and seed are whole worlds.
+    first seed draws them for all rows, so their noise differs between values and seeds. Draws of
+    worlds stand side by side in the same way, so that the b users of a value and seed are whole
+    worlds.
 
     Args:
       num_values: V.
@@ -48,8 +49,8 @@ def paired(num_values: int, num_seeds: int = 1):
 
 
 def block_shape(shape: Shape):
-    """The shape to draw for a result of the given shape; inside `paired`, the shape for the users
-    of one value and seed.
+    """The shape to draw for a result of the given shape. Inside `paired` it is the shape for the
+    users of one value and seed.
     """
     inside = pairing.get()
     if inside is None:
@@ -69,8 +70,8 @@ def block_shape(shape: Shape):
 
 
 def all_rows(drawn, block) -> tf.Tensor:
-    """The rows of all values and seeds, from a draw of the shape of `block_shape`, or [S, ...] of
-    that shape for S seeds.
+    """The rows of all values and seeds, from a draw of the shape of `block_shape`, or from S such
+    draws [S, ...] for S seeds.
     """
     inside = pairing.get()
     if inside is None:
@@ -86,7 +87,7 @@ def all_rows(drawn, block) -> tf.Tensor:
 
 
 def static_shape(shape: Shape) -> tf.TensorShape | None:
-    """A shape, if it is known before the graph runs, else None."""
+    """The static shape, or None if it is unknown before the graph runs."""
     if tf.is_tensor(shape):
         shape = tf.get_static_value(shape)
     elif isinstance(shape, list | tuple) and any(map(tf.is_tensor, shape)):

@@ -14,7 +14,7 @@ from recsim_tf.core.random.uniforms import normal, open_uniform, uniform
 
 
 def batch_shape(distribution: tfd.Distribution):
-    """A distribution's batch shape, static where that is known."""
+    """The batch shape of a distribution, static where it is known."""
     shape = distribution.batch_shape
     return shape if shape.is_fully_defined() else distribution.batch_shape_tensor()
 
@@ -24,8 +24,8 @@ def categorical_from_uniform(u: tf.Tensor, probs: tf.Tensor):
 
     Args:
       u: uniforms [...] in [0, 1).
-      probs: [..., C], non-negative, with outer axes that broadcast to those of `u`; they need not
-        sum to one.
+      probs: [..., C], non-negative, with outer axes that broadcast to the shape of `u`; they need
+        not sum to one.
 
     Returns:
       int32 [...], the category in [0, C). A category of weight zero is never returned.
@@ -38,17 +38,17 @@ def categorical_from_uniform(u: tf.Tensor, probs: tf.Tensor):
 
 
 def category_and_rest(u: tf.Tensor, probs: tf.Tensor):
-    """A category as of `categorical_from_uniform`, and a uniform that is independent of it: where
-    the given one lies between the bounds of the category.
+    """The category of `categorical_from_uniform`, and a second uniform that is independent of it:
+    the position of the given uniform between the bounds of the category.
 
-    A second draw can use it. It has fewer bits than the given one, by how improbable the category
-    is.
+    A second draw can use it. It has fewer bits than the given uniform, the fewer the less probable
+    the category is.
 
     Args:
       u, probs: see `categorical_from_uniform`.
 
     Returns:
-      int32 [...] and, in [0, 1), [...].
+      The category, int32 [...], and the second uniform, [...] in [0, 1).
     """
     cdf = tf.cumsum(probs, axis=-1)
     threshold = u * cdf[..., -1]
@@ -58,8 +58,8 @@ def category_and_rest(u: tf.Tensor, probs: tf.Tensor):
     zero = tf.zeros([], cdf.dtype)
     # A sum of zeros is the lower bound of the first category.
     low = tf.reduce_max(tf.where(is_below, inner, zero), axis=-1) if inner.shape[-1] else zero
-    is_own = tf.range(probs.shape[-1]) == category[..., tf.newaxis]
-    width = tf.reduce_sum(tf.where(is_own, probs, zero), axis=-1)
+    is_category = tf.range(probs.shape[-1]) == category[..., tf.newaxis]
+    width = tf.reduce_sum(tf.where(is_category, probs, zero), axis=-1)
     below_one = tf.constant(1 - grid_step(cdf.dtype), cdf.dtype)
     return category, tf.minimum(tf.math.divide_no_nan(threshold - low, width), below_one)
 
@@ -67,8 +67,8 @@ def category_and_rest(u: tf.Tensor, probs: tf.Tensor):
 def class_of_family(family: type) -> type:
     """The class of every distribution that `family(...)` makes.
 
-    A family that holds other distributions makes objects of a private base class where those are
-    no composite tensors, such as the distributions of this package.
+    A family that holds inner distributions makes objects of a private base class where these are no
+    composite tensors. The distributions of this package are none.
     """
     base = family.__mro__[1]
     return base if base.__name__ == f"_{family.__name__}" else family
@@ -78,8 +78,8 @@ def class_of_family(family: type) -> type:
 def sample(distribution: tfd.Distribution, seed: Seed):
     """One draw of every batch member of a TFP distribution.
 
-    Families used by the models have an inverse CDF here; any other distribution is drawn by its own
-    `sample(seed=seed)`. Register more with `sample.register`.
+    Families used by the models have an inverse CDF here. Any other distribution is drawn by its
+    method `sample(seed=seed)`. `sample.register` adds a family.
 
     Args:
       distribution: a `tfd.Distribution`.
@@ -88,10 +88,10 @@ def sample(distribution: tfd.Distribution, seed: Seed):
     Returns:
       A draw (a nest for joint distributions) with the shape batch_shape + event_shape.
     """
-    return _own_sample(distribution, seed)
+    return _sample_by_tfp(distribution, seed)
 
 
-def _own_sample(distribution: tfd.Distribution, seed: Seed):
+def _sample_by_tfp(distribution: tfd.Distribution, seed: Seed):
     seed = as_seed(seed)
     return distribution.sample(seed=seed if seed.shape.rank == 1 else seed[0])
 
@@ -120,8 +120,8 @@ def _(distribution: tfd.LogNormal, seed: Seed):
 
 @sample.register
 def _(distribution: tfd.TruncatedNormal, seed: Seed):
-    # An interval further than about 5 (in float64, 8) standard deviations from the mean has no
-    # digits left here.
+    # Draws lose all digits if the interval is more than about 5 standard deviations from the mean,
+    # or 8 in float64.
     loc, scale = tf.convert_to_tensor(distribution.loc), tf.convert_to_tensor(distribution.scale)
     low, high = (
         tf.math.erf((end - loc) / scale / math.sqrt(2.0))
@@ -157,9 +157,9 @@ def _(distribution: tfd.Categorical, seed: Seed):
 def _(distribution: tfd.Distribution, seed: Seed):
     inner = distribution.distribution
     if not isinstance(inner, tfd.Categorical):
-        return _own_sample(distribution, seed)
-    # The few different tables of probabilities broadcast against the uniforms: as many tables as
-    # users would be a large constant for XLA.
+        return _sample_by_tfp(distribution, seed)
+    # The few different tables of probabilities broadcast against the uniforms. A table for each
+    # user would be a large constant for XLA.
     probs = inner.probs_parameter()
     u = uniform(batch_shape(distribution), seed, probs.dtype)
     return tf.cast(categorical_from_uniform(u, probs), distribution.dtype)
@@ -197,7 +197,7 @@ def _(distribution: tfd.Distribution, seed: Seed):
     mixture, components = distribution.mixture_distribution, distribution.components_distribution
     rank = distribution.batch_shape.rank
     if not isinstance(mixture, tfd.Categorical) or components.batch_shape.rank != rank + 1:
-        return _own_sample(distribution, seed)
+        return _sample_by_tfp(distribution, seed)
     category_seed, component_seed = split_seed(seed, 2)
     probs = mixture.probs_parameter()
     u = uniform(batch_shape(distribution), category_seed, probs.dtype)
@@ -230,8 +230,8 @@ def _(distribution: tfd.Distribution, seed: Seed):
         if len(draws) == num_draws:
             name = next(name for name in fields if name not in draws)
             raise ValueError(
-                f"the function of field {name!r} of a joint distribution must have arguments that"
-                f" are named like other fields, {', '.join(fields)}, got"
+                f"the function of field {name!r} of a joint distribution must have arguments with"
+                f" the names of other fields, {', '.join(fields)}, got"
                 f" {', '.join(inspect.signature(fields[name]).parameters)}"
             )
     draws = {name: draws[name] for name in fields}

@@ -48,8 +48,8 @@ def as_seed(seed: Seed) -> tf.Tensor:
 
 
 def split_seed(seed: Seed, n: int) -> list:
-    """Derives `n` independent seeds, each of the shape of the given seed. For `Noise`, it is `n`
-    times the same `Noise`.
+    """Derives `n` independent seeds, each of the shape of the given seed. For `Noise`, the result
+    is the same `Noise` n times.
     """
     if isinstance(seed, Noise):
         return [seed] * n
@@ -63,7 +63,7 @@ def split_seed(seed: Seed, n: int) -> list:
 
 
 def for_each_seed(draw: Callable[[dict], tf.Tensor], seed: Seed) -> tf.Tensor:
-    """`draw(generator)` with the generator of the seed; for seeds [S, 2] the S draws, [S, ...]."""
+    """Calls `draw` with the generator of the seed. For seeds [S, 2] it stacks S draws, [S, ...]."""
     seed = as_seed(seed)
     if seed.shape.rank == 1:
         return draw(generator(seed))

@@ -40,8 +40,8 @@ _FROM_UNIFORM = {"uniform": tf.identity, "normal": _normal_quantile}
 
 
 def draw_noise(lengths: Lengths, seed: Seed) -> Blocks:
-    """Blocks of noise of the given lengths, for `Noise`. One operation a seed draws all blocks of
-    one dtype.
+    """Blocks of noise of the given lengths, for `Noise`. For each seed, one operation draws all
+    blocks of a dtype.
     """
     by_dtype: dict[str, list[str]] = {}
     for name in sorted(lengths):
@@ -83,8 +83,8 @@ def _seeds_after(seed: tf.Tensor) -> Callable[[], tf.Tensor]:
 
 def gumbel(shape: Shape, seed: Seed, dtype: tf.DType = tf.float32) -> tf.Tensor:
     """Standard Gumbel noise of the given shape and dtype: -log of exponentials."""
-    # The zero of an exponential draw stands for what lies below the generator's grid, and is moved
-    # to the middle of that.
+    # An exponential draw of zero stands for all values below the generator's grid, and is moved to
+    # the middle of these values.
     exponential = tf.maximum(-tf.math.log1p(-uniform(shape, seed, dtype)), 0.5 * grid_step(dtype))
     return -tf.math.log(exponential)
 
@@ -102,11 +102,11 @@ def uniform_integers(shape: Shape, seed: Seed, high: int) -> tf.Tensor:
 
 
 def open_uniform(shape: Shape, seed: Seed, dtype: tf.DType):
-    """Uniforms in (0, 1): half a step of the generator's grid above `uniform`, so that a quantile
-    of them is finite.
+    """Uniforms in (0, 1), half a step of the generator's grid above `uniform`, so that their
+    quantiles are finite.
     """
     u = uniform(shape, seed, dtype)
-    # Noise is that already.
+    # The numbers of `Noise` are in (0, 1) already.
     return u if isinstance(seed, Noise) else opened(u, dtype)
 
 

@@ -1,1 +1,1 @@
-"""Many steps: rollouts, their execution, and recorded sessions again."""
+"""Many steps: rollouts, their execution, and replays of recorded sessions."""

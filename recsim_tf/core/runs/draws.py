@@ -17,22 +17,22 @@ from recsim_tf.core.step.stages import Stages
 class Carried(NamedTuple):
     """The noise that a loop carries from step to step."""
 
-    step: Blocks  # of the next step
-    newcomers: Blocks  # of one newcomer for every row
-    used: tf.Tensor  # bool [B]: the row's newcomer has come
+    step: Blocks  # noise of the next step
+    newcomers: Blocks  # noise of one newcomer for every row
+    used: tf.Tensor  # bool [B]: whether the newcomer of the row has come
 
 
 class Ahead:
     """Noise for the steps of a loop.
 
-    A row needs a newcomer once a session. So the loop keeps the noise of one newcomer for every row
-    from step to step. It draws this noise anew, for all rows, only when some row needs a second
-    newcomer. With many users somebody leaves in nearly every step, and drawing anew each time would
+    A row needs a newcomer once in a session. So the loop keeps the noise of one newcomer for every
+    row from step to step. It draws this noise anew, for all rows, only when some row needs a second
+    newcomer. With many users a user leaves in nearly every step, and drawing anew each time would
     cost more.
 
     Args:
-      advance: takes `Stages`, asks them for everything that a step draws, and returns the next
-        state, the transition and the newcomers.
+      advance: a function that takes `Stages`, asks them for all draws of a step, and returns the
+        next state, the transition and the newcomers.
       num_users: B.
 
     Attributes:
@@ -59,12 +59,12 @@ class Ahead:
         )
 
     def step(self, carried: Carried, seed: Seed) -> "AheadStep":
-        """The answers of one step."""
+        """The `Stages` of one step."""
         return AheadStep(carried, self._step, self._newcomers, seed)
 
 
 class _Metered(Stages):
-    """Finds out how much noise a step and its newcomers take."""
+    """Counts the noise that a step and its newcomers take."""
 
     def __init__(self, step: Any, newcomers: Any):
         self._step, self._newcomers = step, newcomers
@@ -74,7 +74,7 @@ class _Metered(Stages):
 
 
 class AheadStep(Stages):
-    """One step of `Ahead`; after its last draw `carried` is the noise of the next step."""
+    """One step of `Ahead`. After its last draw, `carried` is the noise of the next step."""
 
     def __init__(self, carried: Carried, step: Lengths, newcomers: Lengths, seed: Seed):
         self._seed, step_seed, other_seed, self._newcomer_seed = random.split_seed(seed, 4)

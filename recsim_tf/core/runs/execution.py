@@ -1,4 +1,4 @@
-"""The execution policy: how a pure function becomes a compiled one."""
+"""The execution policy: the compilation of pure functions."""
 
 import contextlib
 import contextvars
@@ -17,21 +17,20 @@ from recsim_tf.core.base.types import Nest
 T = TypeVar("T")
 
 # On a CPU core XLA takes some two seconds more to compile a rollout than graph mode takes to trace
-# it, and saves 0.1 to 0.5 microseconds a user-step (benchmarks/speed.py): the two are even after
-# some ten million.
+# it, and saves 0.1 to 0.5 microseconds a user-step (benchmarks/speed.py). The two are even after
+# some ten million user steps.
 _WORTHWHILE_USER_STEPS = 10_000_000
 _for_xla = contextvars.ContextVar("recsim_tf_for_xla", default=False)
 _for_accelerators = contextvars.ContextVar("recsim_tf_for_accelerators", default=False)
 
 
 def prefers_xla(user_steps: float) -> bool:
-    """The execution policy: whether XLA finishes a simulation sooner than graph mode, compilation
-    included.
+    """Whether XLA finishes a simulation sooner than graph mode, compilation included.
 
     It always does on GPUs and TPUs. On a CPU it does from about ten million user steps on.
 
     Args:
-      user_steps: users times steps that all calls simulate together.
+      user_steps: the number of users times the number of steps, over all calls.
     """
     return not _only_cpu() or user_steps >= _WORTHWHILE_USER_STEPS
 
@@ -42,14 +41,14 @@ def compiled(
     jit_compile: bool | None = False,
     user_steps: float = math.inf,
 ):
-    """Compiles a function as a `tf.function` with the random algorithm that is fast there.
+    """Compiles a function as a `tf.function` with the random algorithm that is fast for it.
 
     Graph mode draws with Philox, XLA on the CPU with ThreeFry, and XLA on GPUs and TPUs with
     Philox. The two algorithms give different numbers of the same distribution. Each is reproducible
     from its seed.
 
     Args:
-      function: takes and returns nests of tensors.
+      function: a function of nests of tensors that returns one.
       jit_compile: whether to compile with XLA, which needs static shapes; None asks `prefers_xla`.
       user_steps: the argument of `prefers_xla`.
 
@@ -73,28 +72,28 @@ def compiled(
 
 
 def traced_call(function: Any, *arguments: Nest) -> Nest:
-    """The result of a `compiled` function that is made for one call or a few, of all its arguments.
-    To call it itself would make TensorFlow warn of a trace for every such function.
+    """The result of a `compiled` function that is called only once or a few times. A direct call
+    would make TensorFlow warn of a trace for every such function.
     """
     return function.get_concrete_function(*arguments)(*arguments)
 
 
 def side_by_side(function: Callable[[Nest], Nest]) -> Callable[[Nest], Nest]:
     """A function of S inputs, such as the seeds of S shards of users, whose results are computed
-    side by side: on a CPU as many at a time as TensorFlow has threads, on GPUs and TPUs one after
-    the other.
+    side by side. A CPU computes as many at a time as TensorFlow has threads, and GPUs and TPUs
+    compute them in sequence.
 
         shard = compiled(lambda seed: simulator.rollout(policy, 2048, 100, seed), jit_compile=True)
         seeds = tf.stack(random.split_seed(0, 64))
         trajectories = side_by_side(shard)(seeds)  # [64, 100, 2048, ...]
 
-    XLA runs a program of many small operations on about one core. So this is how a simulation uses
-    all of them. What is computed depends on the inputs, and not on the number of threads. As much
-    memory is taken as by the calls that run at the same time, and by the results.
+    XLA runs a program of many small operations on about one core, so this function lets a
+    simulation use all cores. The results depend on the inputs, and not on the number of threads.
+    They need the memory of the calls that run at the same time, and of the results.
 
     Args:
-      function: `compiled`; maps a nest of tensors to another one, of shapes that do not depend on
-        the values. It may read variables, and changes none.
+      function: a `compiled` function that maps a nest of tensors to a nest of tensors, of shapes
+        that do not depend on the values. It may read variables, but must not change them.
 
     Returns:
       A compiled function of a nest of [S, ...], which gives the results as a nest of [S, ...].
@@ -121,8 +120,8 @@ def side_by_side(function: Callable[[Nest], Nest]) -> Callable[[Nest], Nest]:
             return tf.nest.flatten(results)
 
         leaves = tf.nest.flatten(inputs)
-        # In the graph of a `tf.function` an iteration waits until the one before has done whatever
-        # reads a variable. Under XLA this is the whole program.
+        # In the graph of a `tf.function` an iteration waits for all operations of the previous
+        # iteration that read a variable. Under XLA these are the whole program.
         unordered = tf.compat.v1.wrap_function(
             loop, [tf.TensorSpec(leaf.shape, leaf.dtype) for leaf in leaves]
         )
@@ -132,21 +131,21 @@ def side_by_side(function: Callable[[Nest], Nest]) -> Callable[[Nest], Nest]:
 
 
 def num_side_by_side() -> int:
-    """How many inputs `side_by_side` computes with at a time."""
+    """The number of inputs that `side_by_side` computes with at a time."""
     if not _only_cpu():
         return 1
     return tf.config.threading.get_inter_op_parallelism_threads() or num_cores()
 
 
 def num_cores() -> int:
-    """Cores that this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextlib.contextmanager
 def for_accelerators():
-    """A context in which functions are traced as they are where there is a GPU or a TPU, so that a
-    machine without one can export them.
+    """A context in which functions are traced as on a machine with a GPU or a TPU, so that a
+    machine without them can export the functions.
     """
     token = _for_accelerators.set(True)
     try:
@@ -156,12 +155,12 @@ def for_accelerators():
 
 
 def is_for_xla() -> bool:
-    """Whether a `compiled` function is being traced that XLA compiles."""
+    """Whether the `compiled` function that is being traced is compiled by XLA."""
     return _for_xla.get()
 
 
 def without_autograph(model: type[T]) -> type[T]:
-    """A class decorator: AutoGraph leaves the public methods as they are when a user's own
+    """A class decorator that keeps AutoGraph from converting the public methods when a user's
     `tf.function` calls them. They are written in graph operations, and conversion prints warnings.
     """
     for name, method in inspect.getmembers(model, inspect.isfunction):

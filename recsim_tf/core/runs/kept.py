@@ -1,34 +1,39 @@
 """Functions that are traced for eager calls, and kept for the next call."""
 
 import collections
-import types
 import weakref
 from collections.abc import Callable, Hashable
-from typing import Any
 
 import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.base.parameters import Model
+from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.runs.execution import traced_call
 
-# From so many steps on, a trace costs less than eager steps do.
+# From this number of steps on, a trace costs less than eager steps do.
 _WORTHWHILE_STEPS = 30
 _MAX_KEPT = 8
-_OWN_PACKAGES = ("recsim_tf", "agents")
+# Errors of code that needs numbers, which a graph does not have yet, and of checks that a graph
+# runs. Other errors are faults of a model or a policy, and are raised as they are.
+_OF_GRAPHS = (AttributeError, NotImplementedError, TypeError, ValueError, tf.errors.OpError)
 
 
 class Kept:
-    """Traced functions of a model and of all that `with_parameters` makes of it.
+    """Traced functions of a model and of the models that `with_parameters` makes of it.
 
-    An eager call runs a function whose inputs are tensors, those of the model's parameters among
-    them. The function is traced again for another policy and other values of what is no tensor. It
-    is traced for a single call if it reads functions of the user's own, whose attributes may have
-    changed at the next one. A few steps run eagerly, and so does what cannot be traced.
+    An eager call runs a function whose inputs are tensors, including the model's parameters. The
+    function is traced again for another policy, and for other values that are no tensors.
 
-    Eight functions are kept. Of a policy they hold the tensors that it reads, for as long as it
-    lives. A copy of this object is empty.
+    A trace is kept only if every policy that it calls is a model or `Traceable`, so that a key says
+    everything that the trace depends on. Policies are compared by identity and by this key. Other
+    functions are traced for a single call, because a function of the user may read anything, which
+    may have changed at the next call. A few steps run eagerly, and so do functions that cannot be
+    traced.
+
+    Eight functions are kept, each as long as its policies live. They hold the tensors that the
+    policies read. A copy of this object is empty.
     """
 
     def __init__(self) -> None:
@@ -46,24 +51,25 @@ class Kept:
         functions: tuple[Callable, ...],
         inputs: Nest,
     ) -> Nest:
-        """`function(model, functions, inputs)`, by a traced function where that is faster.
+        """Calls `function(model, functions, inputs)`, by a traced function where that is faster.
 
         Args:
-          function: pure; may hold nothing but `fixed`.
-          fixed: what belongs to a trace beside the model and the functions: a name, and numbers.
-          num_steps: steps that the call simulates.
-          model: gives the parameters.
+          function: a pure function that captures nothing but `fixed`.
+          fixed: the name and the numbers that a trace depends on, beside the model and the
+            functions.
+          num_steps: the number of steps that the call simulates.
+          model: the model with the parameters.
           functions: policies, and other functions that the function calls.
-          inputs: a nest of tensors and of what becomes one, or None.
+          inputs: a nest of tensors, of values that become tensors, and of None.
         """
-        if not tf.executing_eagerly() or _is_told_otherwise():
+        if not tf.executing_eagerly() or _must_run_eagerly():
             return function(model, functions, inputs)
-        if not all(map(_is_own, functions)):
+        key = joint_key(*functions)
+        if key is None:
             entry = _Entry()
         else:
             references = [weakref.ref(each, self._forget) for each in functions]
-            held = [each.trace_key() for each in functions if isinstance(each, Model)]
-            entry = self._entry((*fixed, model.trace_key(), random.context(), *held, *references))
+            entry = self._entry((*fixed, model.trace_key(), random.context(), key, *references))
         entry.num_steps += num_steps
         if entry.num_steps < _WORTHWHILE_STEPS or entry.is_impossible:
             return function(model, functions, inputs)
@@ -74,9 +80,9 @@ class Kept:
         )
         try:
             return traced_call(entry.traced, model.tensors(), inputs)
-        except Exception:  # Models and policies can raise anything.
+        except _OF_GRAPHS:
             entry.is_impossible = True
-        # Either it cannot be traced, or this tells the fault as it is.
+        # The function cannot be traced, or has a fault, which eager steps raise without the graph.
         return function(model, functions, inputs)
 
     def _entry(self, key: tuple) -> "_Entry":
@@ -92,7 +98,7 @@ class Kept:
 
 
 class _Entry:
-    """A function of the parameters and inputs, once it is traced."""
+    """A function of the parameters and inputs, and its trace once there is one."""
 
     num_steps = 0
     is_impossible = False
@@ -100,7 +106,7 @@ class _Entry:
 
 
 def _traced(function: Callable, model: Model, functions: tuple[Callable, ...]) -> Callable:
-    """The function holds no policy, so that one may die before it."""
+    """A traced function that holds no policy, so that a policy may be deleted before it."""
     references = [weakref.ref(each) for each in functions]
 
     def run(tensors: dict[str, tf.Tensor], inputs: Nest) -> Nest:
@@ -110,19 +116,5 @@ def _traced(function: Callable, model: Model, functions: tuple[Callable, ...]) -
     return tf.function(run, autograph=False)
 
 
-def _is_told_otherwise() -> bool:
+def _must_run_eagerly() -> bool:
     return tf.config.functions_run_eagerly() or tf.distribute.has_strategy()
-
-
-def _is_own(function: Any) -> bool:
-    """Whether a function, and those that it holds, are of this package."""
-    inner: list[Any] = []
-    if isinstance(function, types.FunctionType):
-        inner = [cell.cell_contents for cell in function.__closure__ or ()]
-        module = function.__module__
-    else:
-        inner = list(vars(function).values()) if hasattr(function, "__dict__") else []
-        module = type(function).__module__
-    return module.partition(".")[0] in _OWN_PACKAGES and all(
-        _is_own(each) for each in inner if callable(each) and not isinstance(each, type)
-    )

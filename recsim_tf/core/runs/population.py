@@ -1,4 +1,4 @@
-"""How many users a simulation is for, and of which worlds."""
+"""The number of users of a simulation, and their worlds."""
 
 from recsim_tf.core.base import validation
 from recsim_tf.core.models.models import DocumentModel
@@ -6,7 +6,7 @@ from recsim_tf.core.step.stages import Models
 
 
 def check_num_users(models: Models, num_users: int) -> None:
-    """See `Simulator.check_num_users`."""
+    """Checks a number of users; see `Simulator.check_num_users`."""
     validation.check_count(num_users=num_users)
     if models.num_users not in (None, num_users):
         raise ValueError(
@@ -28,7 +28,7 @@ def check_num_users(models: Models, num_users: int) -> None:
 
 
 def check_worlds(documents: DocumentModel, users_per_world: int | None) -> None:
-    """Requires worlds only where users share a corpus; raises `ValueError`."""
+    """Raises `ValueError` if there are worlds though users share no corpus."""
     if users_per_world is not None and not documents.shared:
         raise ValueError(
             "users_per_world must be None, since users share no corpus of"
@@ -37,11 +37,11 @@ def check_worlds(documents: DocumentModel, users_per_world: int | None) -> None:
 
 
 def check_one_by_one(reader: str, documents: DocumentModel) -> None:
-    """Requires documents that do not depend on a corpus that users share, for a reader of single
-    sessions, which the error names; raises `ValueError`.
+    """Requires documents that do not depend on the state of a corpus that users share, and raises
+    `ValueError` otherwise. The error names the reader of single sessions.
     """
     if documents.shows_state and documents.has_state:
         raise ValueError(
-            f"{reader} must be of documents that do not depend on a corpus that users share, got"
-            f" {type(documents).__name__}, which users meet as its state makes them"
+            f"{reader} must be of documents that do not depend on the state of a corpus that users"
+            f" share, got {type(documents).__name__}, whose documents depend on it"
         )

@@ -1,8 +1,8 @@
-"""Replicas of a `tf.distribute` strategy: variables of each, and sums over all.
+"""Replicas of a `tf.distribute` strategy: variables of each replica, and sums over all.
 
-All replicas run the same program, each with its share of the users. What belongs to these users is
-in variables of the replica. A number that is about all users is summed over the replicas. With one
-replica, or without a strategy, such variables are ordinary ones and such sums change nothing.
+All replicas run the same program, each with its share of the users. The state of these users is in
+variables of the replica. A number about all users is summed over the replicas. With one replica, or
+without a strategy, such variables are ordinary variables and such sums change nothing.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,23 +15,24 @@ from recsim_tf.core.base.types import Nest, Seed
 
 
 def number() -> int:
-    """Replicas of the strategy in whose scope this is called."""
+    """The number of replicas of the strategy in scope."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def require_one(what: str) -> None:
-    """Refuses several replicas, for agents that do not learn by gradients, which could be summed.
+def require_one(name: str) -> None:
+    """Refuses several replicas, for agents that do not learn by gradients, since only gradients can
+    be summed.
 
     Raises:
       ValueError: in the scope of a strategy with several replicas.
     """
     if number() > 1:
-        raise ValueError(f"{what} learns on one replica only, got a strategy of {number()}")
+        raise ValueError(f"{name} learns on one replica only, got a strategy of {number()}")
 
 
 def of_this_machine(number: int) -> tf.distribute.Strategy:
-    """A strategy of the first GPUs of this machine, or of its logical CPUs where it has no GPU; the
-    default one, of a single device, where it has fewer than `number`.
+    """A strategy of the first GPUs of this machine, or of its logical CPUs where it has no GPU. It
+    is the default strategy of a single device where the machine has fewer devices than `number`.
     """
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if number == 1 or len(devices) < number:
@@ -53,7 +54,9 @@ def share(name: str, total: int) -> int:
 
 
 def variable(value: Any, name: str | None = None) -> tf.Variable:
-    """A variable, not trainable, of which each replica has its own, with the same first value."""
+    """A variable that is not trainable, with a separate value in each replica. The first value is
+    the same in all replicas.
+    """
     return tf.Variable(
         value,
         trainable=False,
@@ -64,7 +67,7 @@ def variable(value: Any, name: str | None = None) -> tf.Variable:
 
 
 def seed_variable(seed: Seed, name: str | None = None) -> tf.Variable:
-    """A variable with a seed, int32 [2], which differs between replicas."""
+    """A variable that holds a seed, int32 [2], which differs between replicas."""
     seed = variable(random.as_seed(seed), name)
     on_each(lambda: fold_in_replica(seed))
     return seed
@@ -85,19 +88,19 @@ def on_each(function: Callable[[], None]) -> None:
 
 
 def total(values: Nest) -> Nest:
-    """Sums over replicas of a nest of tensors, when called by each of them."""
+    """Sums of a nest of tensors over the replicas. Each replica must call it."""
     if number() == 1:
         return values
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 
 def gather(value: tf.Tensor) -> tf.Tensor:
-    """The tensors [n, ...] of all replicas, one after the other, when called by each of them."""
+    """The concatenated tensors [n, ...] of all replicas. Each replica must call it."""
     return value if number() == 1 else tf.distribute.get_replica_context().all_gather(value, axis=0)
 
 
 def gather_total(values: Nest) -> Nest:
-    """The sum over replicas of what `strategy.run` returned."""
+    """The sum over replicas of a result of `strategy.run`."""
     if number() == 1:
         return values
     strategy = tf.distribute.get_strategy()
@@ -107,11 +110,11 @@ def gather_total(values: Nest) -> Nest:
 
 
 def of_this_process(variables: Iterable[tf.Variable]) -> list[tf.Variable]:
-    """The replicas' own variables, from `variable`, as ordinary ones: those of the replicas that
-    this process runs.
+    """The ordinary variables behind variables from `variable`, for the replicas that this process
+    runs. Other variables are left out.
     """
     strategy = tf.distribute.get_strategy()
-    found = [
+    replicated = [
         each for each in variables if each.synchronization == tf.VariableSynchronization.ON_READ
     ]
-    return [single for each in found for single in strategy.experimental_local_results(each)]
+    return [single for each in replicated for single in strategy.experimental_local_results(each)]

@@ -1,4 +1,4 @@
-"""Recorded sessions again: their states, and other outcomes of them."""
+"""Replays of recorded sessions, and simulations that draw some of their stages anew."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,7 @@ from recsim_tf.core.step.steps import advance, initial_state
 
 
 def replay(models: Models, trajectory: Trajectory) -> SimulatorState:
-    """See `Simulator.replay`."""
+    """Recomputes the states of a trajectory; see `Simulator.replay`."""
 
     def record(arrays, step, state, transition, log_probs):
         return nests.write(arrays, step, state)
@@ -29,7 +29,7 @@ def retrace(
     early_exit: bool = False,
     answers: Callable[[dict[str, Nest], tf.Tensor], Recorded] = lambda draws, _: Recorded(draws),
 ) -> Nest:
-    """See `Simulator.retrace`."""
+    """Goes through a trajectory again; see `Simulator.retrace`."""
     num_steps = trajectory.transitions.reward.shape[0]
     end = num_steps
     if early_exit:
@@ -64,7 +64,7 @@ def resimulate(
     function: Callable[..., Nest],
     carry: Nest,
 ) -> Nest:
-    """See `Simulator.resimulate`."""
+    """Simulates recorded sessions again; see `Simulator.resimulate`."""
     stages = tuple(stages)
     unknown = [stage for stage in stages if stage not in StepDraws._fields]
     if unknown:

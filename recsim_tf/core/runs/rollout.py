@@ -25,12 +25,12 @@ class Loop:
     """Users who meet a policy, step by step.
 
     Args:
-      models: of the simulation.
-      policy, num_users, seed, auto_reset, policy_state, state: as for `Simulator.rollout`.
+      models: the models of the simulation.
+      policy, num_users, seed, auto_reset, policy_state, state: see `Simulator.rollout`.
 
     Attributes:
       first: the draws, or the state, with which the sessions begin.
-      state: with which they begin.
+      state: the state with which the sessions begin.
       record: the specs of a transition and of the draws of new users.
     """
 
@@ -56,7 +56,7 @@ class Loop:
             _check_state(state, num_users)
             self.first = state
         self.state = steps.initial_state(models, self.first)
-        # A policy state that comes with a state is one of the middle of sessions.
+        # A policy state that comes with a state belongs to the middle of sessions.
         if policy_state is None or state is not None:
             self._first_policy_state = initial_policy_state(policy, num_users)
         else:
@@ -109,15 +109,15 @@ class Loop:
 
         noise = self._ahead.begin(self._noise_seed)
         loop_vars = (0, self.state, self._policy_state, self._seed, noise, carry)
-        # By default the random draws of ten steps run ahead of the users: three times the memory,
-        # and slower for it.
+        # By default the random draws of ten steps run ahead of the users, which takes three times
+        # the memory and more time.
         return tf.while_loop(
             goes_on, body, loop_vars, parallel_iterations=1, maximum_iterations=num_steps
         )[-1]
 
 
 def rollout(loop: Loop, num_steps: int) -> Trajectory:
-    """See `Simulator.rollout`."""
+    """Simulates users and keeps every draw; see `Simulator.rollout`."""
 
     def write(arrays: Nest, record: tuple[Transition, Nest], step: tf.Tensor):
         return nests.write(arrays, step, record)
@@ -134,7 +134,7 @@ def fold(
     initial: Nest | Callable[[SimulatorState], Nest],
     early_exit: bool,
 ) -> Nest:
-    """See `Simulator.fold`."""
+    """Simulates users and folds each transition into a carry; see `Simulator.fold`."""
 
     def update(carry: Nest, record: tuple[Transition, Nest], step: tf.Tensor):
         return function(carry, record[0])
@@ -144,7 +144,7 @@ def fold(
 
 
 def _check_state(state: SimulatorState, num_users: int) -> None:
-    """Requires the state of `num_users` users; raises `ValueError`."""
+    """Raises `ValueError` unless the state is a state of `num_users` users."""
     if not isinstance(state, SimulatorState):
         raise ValueError(f"state must be a SimulatorState or None, got {type(state).__name__}")
     if not state.done.shape.is_compatible_with([num_users]):

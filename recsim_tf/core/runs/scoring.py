@@ -1,4 +1,4 @@
-"""Scores: one walk through recorded sessions sums the log-probabilities of their draws."""
+"""Scores of recorded sessions, which are sums of the log-probabilities of their draws."""
 
 from collections.abc import Callable
 
@@ -14,8 +14,8 @@ from recsim_tf.core.step.steps import advance, initial_state
 
 
 class RecordedFields(Recorded):
-    """As `Recorded`, with the log-probabilities of the parts of each stage, named as
-    "response.choice"; "response" for a draw that has no parts.
+    """Recorded draws with the log-probabilities of the parts of each stage. The name of a score is
+    "response.choice" for a part, for example, and "response" for a draw without parts.
     """
 
     def sample(self, stage: str, distribution: tfd.Distribution, who: tf.Tensor | None = None):
@@ -28,7 +28,7 @@ class RecordedFields(Recorded):
 
 
 def log_prob(models: Models, trajectory: Trajectory) -> LogProb:
-    """See `Simulator.log_prob`."""
+    """Scores a single-session trajectory; see `Simulator.log_prob`."""
 
     def origin(stage: str, starts: bool):
         if stage in OF_CORPORA:
@@ -39,8 +39,8 @@ def log_prob(models: Models, trajectory: Trajectory) -> LogProb:
 
 
 def log_prob_by_field(models: Models, trajectory: Trajectory) -> dict[str, tf.Tensor]:
-    """See `Simulator.log_prob_by_field`."""
-    # Only the names of the scores are of use, so that a graph loses this step.
+    """The parts of `log_prob` by stage and field; see `Simulator.log_prob_by_field`."""
+    # Only the names of the scores are used, so a graph drops the operations of this step.
     first = nests.at_step(trajectory.transitions, 0)
     answers = RecordedFields(first.draws._asdict(), score=True)
     advance(models, initial_state(models, trajectory.initial), first.action, answers)
@@ -61,22 +61,23 @@ def _sums(
     """The sums [B] of log-probabilities of a single-session trajectory, by name.
 
     Args:
-      models, trajectory: as for `Simulator.log_prob`.
-      answers: makes the log-probabilities of a step, by part of a stage.
-      name_of: the name of the sum that a part counts in, of the part and whether it starts
-        sessions.
-      names: of the sums of the steps.
+      models, trajectory: see `Simulator.log_prob`.
+      answers: the class that makes the log-probabilities of a step, by part of a stage.
+      name_of: a function from the name of a part, and whether it starts sessions, to the name of
+        the sum to which it is added.
+      names: the names of the sums over steps.
     """
     trajectory.require_single_session()
     corpora, dtype = models.corpora, models.users.dtype
     num_users = trajectory.transitions.reward.shape[1]
 
     def named(log_probs: dict[str, tf.Tensor], active: tf.Tensor, starts: bool):
-        """Scores of users in session, and of the corpora that have one, at the first of their
-        users. Those of one name are added in the order of the fields of the draws.
+        """Scores of the users in session, [B] by name. The score of a corpus stands at the first of
+        its users, and counts while any of them is in session. Scores of the same name are added in
+        the order of the fields of the draws.
         """
         fields = InitialDraws._fields if starts else StepDraws._fields
-        found: dict[str, list[tf.Tensor]] = {}
+        scores_of_names: dict[str, list[tf.Tensor]] = {}
         for part in sorted(log_probs, key=lambda part: fields.index(part.partition(".")[0])):
             score = tf.cast(log_probs[part], dtype)
             if part.partition(".")[0] in OF_CORPORA:
@@ -84,14 +85,14 @@ def _sums(
                 score = corpora.at_first_users(score, active.shape[0])
             else:
                 score = tf.where(active, score, tf.zeros([], dtype))
-            found.setdefault(name_of(part, starts), []).append(score)
-        return {name: tf.add_n(scores) for name, scores in found.items()}
+            scores_of_names.setdefault(name_of(part, starts), []).append(score)
+        return {name: tf.add_n(scores) for name, scores in scores_of_names.items()}
 
     started = {}
     if not isinstance(trajectory.initial, SimulatorState):
         begun = answers(trajectory.initial._asdict(), score=True)
         begin(models, num_users, begun)
-        # That of the users' draws, which may be of more digits than the models.
+        # The dtype of the scores of user draws may have more digits than the dtype of the models.
         dtype = next(iter(begun.log_probs.values())).dtype
         started = named(begun.log_probs, tf.ones([num_users], tf.bool), starts=True)
 

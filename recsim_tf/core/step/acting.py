@@ -10,7 +10,7 @@ from recsim_tf.core.base.types import Nest, Observation, Policy
 
 
 def check_policy(policy: Policy) -> None:
-    """Raises a `ValueError` for what cannot be called."""
+    """Raises a `ValueError` if a policy cannot be called."""
     if not callable(policy):
         raise ValueError(
             "policy must be a function (observation, policy_state, seed) -> (action, policy_state),"
@@ -19,11 +19,11 @@ def check_policy(policy: Policy) -> None:
 
 
 def check_users(name: str, policy: Model, num_users: int | tf.Tensor) -> None:
-    """Requires of a policy that is a model values for each of the users, where a parameter has
-    values for several. A saved policy does not know their number, and checks nothing.
+    """Requires parameters of a policy that have several values to have one for each user. A saved
+    policy does not know the number of users, and checks nothing.
 
     Raises:
-      ValueError: for values of another number of users.
+      ValueError: if the number of values is not the number of users.
     """
     for parameter, number in policy.users_of_parameters().items():
         if isinstance(num_users, int) and number not in (1, num_users):
@@ -40,10 +40,10 @@ def act(
     seed: tf.Tensor,
     name: str = "policy",
 ) -> tuple[Nest, Nest]:
-    """A policy's action, a slate or a `Turn`, and its next state in the format of the given one.
+    """A policy's action, a slate or a `Turn`, and its next state in the format of the given state.
 
     Raises:
-      ValueError: if the policy returns something else, or if it is a model whose parameters are for
+      ValueError: if the policy does not return them, or if it is a model whose parameters are for
         another number of users.
     """
     if isinstance(policy, Model):
@@ -51,10 +51,10 @@ def act(
     try:
         result = policy(observation, policy_state, seed)
     except NotImplementedError as error:
-        # TensorFlow raises it where NumPy is called in a graph.
+        # TensorFlow raises this error where NumPy is called in a graph.
         raise ValueError(
-            f"{name} must compute with TensorFlow; one that computes with NumPy is"
-            f" policies.numpy_policy(function, slate_size): {error}"
+            f"{name} must compute with TensorFlow; policies.numpy_policy(function, slate_size)"
+            f" makes a policy of a function that computes with NumPy: {error}"
         ) from error
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise ValueError(
@@ -64,7 +64,7 @@ def act(
     action, next_state = result
     if not _is_like(policy_state, next_state):
         raise ValueError(
-            f"{name} must return a policy_state like the one that it was given,"
+            f"{name} must return a policy_state in the format of the given policy_state,"
             f" {_format(policy_state)}, got {_format(next_state)}: a policy with a state has a"
             " method initial_state, or rollout takes policy_state="
         )
@@ -72,13 +72,13 @@ def act(
 
 
 def _is_like(before: Nest, after: Nest) -> bool:
-    """Whether two nests have one structure, and tensors of the same dtypes and shapes."""
+    """Whether two nests have the same structure, and tensors of the same dtypes and shapes."""
     try:
         tf.nest.assert_same_structure(before, after)
         tensors = [map(tf.convert_to_tensor, tf.nest.flatten(state)) for state in (before, after)]
         return all(
-            one.dtype == other.dtype and one.shape.is_compatible_with(other.shape)
-            for one, other in zip(*tensors, strict=True)
+            left.dtype == right.dtype and left.shape.is_compatible_with(right.shape)
+            for left, right in zip(*tensors, strict=True)
         )
     except (TypeError, ValueError):
         return False

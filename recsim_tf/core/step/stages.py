@@ -1,12 +1,12 @@
-"""The order of a step, once, and the objects that answer its stages.
+"""The order of a step, and the objects that answer its stages.
 
 A step goes through the stages of the models: the slate is shown, users respond, change and leave,
 the corpus changes, candidates come. At each stage it asks a `Stages` object for the draw, and for
-the result of a map of the draw. The answer decides what the step is. It is a simulation with
-`Sampled`, and with `core.runs.draws.AheadStep` inside a loop. It is a recorded step, computed again
-and scored, with `Recorded`; `PartlySampled` draws some of its stages anew. `recsim_tf.gradients`
-relaxes the draws. The particle filter of `recsim_tf.fitting` follows several innovations of a user
-at once.
+the result of a map of the draw. The answers make the step a simulation, or a recorded step that is
+computed again and scored. `Sampled` simulates, and so does `core.runs.draws.AheadStep` inside a
+loop. `Recorded` returns recorded draws, and `PartlySampled` draws some of the stages anew.
+`recsim_tf.gradients` relaxes the draws. The particle filter of `recsim_tf.fitting` follows several
+innovations of a user at once.
 """
 
 import abc
@@ -30,13 +30,13 @@ from recsim_tf.core.base.types import (
 )
 from recsim_tf.core.models.models import DocumentModel, UserModel
 
-# A step also draws the initial draws of the users who take the place of those who left. The order
-# says which seed a stage gets.
+# A step also draws the initial draws of users who replace the users who left. The order of the
+# names decides the seed of each stage.
 STEP_STAGES = (*StepDraws._fields[:-1], "newcomers", StepDraws._fields[-1])
 
 
 class Models(Protocol):
-    """The parts of a simulation; a `Simulator` has them and explains them."""
+    """The parts of a simulation, which `Simulator` has and explains."""
 
     users: UserModel
     documents: DocumentModel
@@ -70,29 +70,29 @@ class Stages(abc.ABC):
 
         Args:
           stage: a field of `InitialDraws` or `StepDraws`, or "newcomers".
-          distribution: of batch shape [B], or [W] for a stage of corpora.
-          who: bool [B], the rows that need the draw; None for all.
+          distribution: a distribution of batch shape [B], or [W] for a stage of corpora.
+          who: bool [B], the rows that need the draw; None for all rows.
         """
 
     def draw(
         self, stage: str, distribution: tfd.Distribution | None, who: tf.Tensor | None = None
     ) -> Nest:
-        """As `sample`; () for a stage without a distribution, where nothing is drawn."""
+        """The draw of a stage by `sample`, or () for a stage without a distribution."""
         return () if distribution is None else self.sample(stage, distribution, who)
 
     def apply(self, stage: str, function: Callable[[Nest], Nest], draw: Nest) -> Nest:
         """The result of the map of a stage.
 
         Args:
-          stage: the result's name: "response", "reward", "user" or "corpus".
+          stage: the name of the result: "response", "reward", "user" or "corpus".
           function: the map.
-          draw: of the stage, or what replaces it.
+          draw: the draw of the stage, or a nest that replaces it.
         """
         return function(draw)
 
     def show(self, models: Models, state: SimulatorState, turn: Turn) -> tuple[Slate, Nest]:
-        """A turn as users meet it, and the draw of the hidden attributes of its documents; () where
-        candidates persist.
+        """The slate of a turn as users meet it, and the draw of the hidden attributes of its
+        documents, which is () where candidates persist.
         """
         documents, corpora = models.documents, models.corpora
         positions = tf.maximum(turn.slate, 0)
@@ -101,7 +101,7 @@ class Stages(abc.ABC):
             hidden, draws = self.hidden(models, state, described)
             met, hidden = corpora.take((described, hidden), positions)
         else:
-            # Only what is shown is described, and revealed.
+            # Only documents that are shown are described and revealed.
             met = documents.describe(nests.take(state.candidates, positions), state.corpus)
             hidden, draws = self.hidden(models, state, met)
             if not models.resample_documents:
@@ -109,8 +109,8 @@ class Stages(abc.ABC):
         return Slate(documents.show(met, hidden), turn.slate >= 0, turn.query), draws
 
     def hidden(self, models: Models, state: SimulatorState, documents: Nest) -> tuple[Nest, Nest]:
-        """The hidden attributes of documents, nests of [W, K, ...], and their draw; those of all N
-        candidates and () where candidates persist.
+        """The hidden attributes of documents, nests of [W, K, ...], and their draw. Where
+        candidates persist, they are the attributes of all N candidates, and the draw is ().
         """
         if not models.resample_documents:
             return state.hidden, ()
@@ -118,7 +118,7 @@ class Stages(abc.ABC):
         return draws, draws
 
     def leave(self, departure: tf.Tensor | tfd.Distribution) -> tuple[tf.Tensor, Nest]:
-        """Who leaves, bool [B], and the draw that decided it; () where a rule decided."""
+        """The users who leave, bool [B], and the draw that decided it, or () after a rule."""
         if not isinstance(departure, tfd.Distribution):
             return departure, ()
         draw = self.draw("departure", departure)
@@ -126,7 +126,7 @@ class Stages(abc.ABC):
 
 
 class UserStep(NamedTuple):
-    """What a slate does to users."""
+    """The effects of a slate on users."""
 
     response_draw: Nest
     response: Nest  # nest of [B, ...]
@@ -160,7 +160,7 @@ def candidates_of(models: Models, num_users: int, corpus: Nest, user: Nest) -> t
 
 
 def respond(users: UserModel, user: Nest, shown: Slate, stages: Stages) -> tuple[Nest, Nest]:
-    """The draw of a response, and the response."""
+    """The draw of a response, and the response that it gives."""
     draw = stages.draw("response", users.response(user, shown))
     return draw, stages.apply("response", lambda draw: users.outcome(user, shown, draw), draw)
 
@@ -182,11 +182,12 @@ def advance(
     """One step of every user, active or not.
 
     Args:
-      models: of the simulation.
-      state: of B users.
-      turn: of the system; its slate is int32 [B, K], or anything else that `stages.show` takes.
-      stages: answers the stages.
-      auto_reset: whether new users take the place of those who leave.
+      models: the models of the simulation.
+      state: the state of B users.
+      turn: the turn of the system. Its slate is int32 [B, K], or another slate that `stages.show`
+        takes.
+      stages: the object that answers the stages.
+      auto_reset: whether new users replace the users who leave.
 
     Returns:
       The next state, the transition, and with `auto_reset` the draws of the new users, whose
@@ -261,11 +262,11 @@ def with_new_users(
 
 
 class Sampled(Stages):
-    """Draws each stage with a seed of its own.
+    """Draws each stage with a separate seed.
 
     Args:
       seed: an integer or int32 [2].
-      names: of all stages.
+      names: the names of all stages.
     """
 
     def __init__(self, seed: Seed, names: Iterable[str]):
@@ -277,7 +278,7 @@ class Sampled(Stages):
 
 
 class OneSource(Stages):
-    """Draws all stages from one source, where their independence does not matter or `Noise` ensures
+    """Draws all stages from one source. Their independence must not matter, or `Noise` must ensure
     it.
 
     Args:
@@ -295,7 +296,7 @@ class Recorded(Stages):
     """Returns recorded draws.
 
     Args:
-      draws: by stage.
+      draws: the recorded draws by stage.
       score: whether to keep the log-probability of each stage, [B] or [W], in `log_probs`.
     """
 
@@ -315,10 +316,10 @@ class PartlySampled(Recorded):
     """Draws some stages anew, and returns the recorded draws of the others.
 
     Args:
-      draws: by stage.
+      draws: the recorded draws by stage.
       seed: an integer or int32 [2].
-      names: of the stages that are drawn.
-      score: as of `Recorded`, for the others.
+      names: the names of the stages that are drawn anew.
+      score: whether to keep the log-probabilities of the recorded stages.
     """
 
     def __init__(
@@ -334,16 +335,16 @@ class PartlySampled(Recorded):
 
 
 def log_prob_per_user(stage: str, distribution: tfd.Distribution, draw: Nest) -> tf.Tensor:
-    """[B], or [W] for a stage of corpora: the log-probability of a stage's draw.
+    """The log-probability of the draw of a stage, [B], or [W] for a stage of corpora.
 
     Raises:
-      ValueError: if the distribution has other batch axes than the users.
+      ValueError: if the distribution has a batch axis that is not the axis of users.
     """
     return check_batch_axis(stage, distributions.log_prob(distribution, draw))
 
 
 def check_batch_axis(stage: str, log_prob: tf.Tensor) -> tf.Tensor:
-    """Requires log-probabilities with one axis, and returns them; raises `ValueError`."""
+    """Returns log-probabilities, and raises `ValueError` unless they have one axis."""
     if log_prob.shape.rank != 1:
         raise ValueError(
             f"the distribution of {stage} must have one batch axis, the users, got"

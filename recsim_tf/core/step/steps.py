@@ -1,4 +1,4 @@
-"""Sessions begin, and go on by the steps of an agent."""
+"""The start of sessions, and their steps under the actions of an agent."""
 
 import tensorflow as tf
 
@@ -34,7 +34,7 @@ def initial_state(models: Models, draws: InitialDraws | SimulatorState) -> Simul
         num_steps=tf.zeros([num_users], tf.int32),
         done=tf.zeros([num_users], tf.bool),
     )
-    # Only the structure of a response is of use, so that a graph loses the stages again.
+    # Only the structure of a response is used, so a graph drops the operations of these stages.
     answers = stages.OneSource(random.as_seed(0))
     shown, _ = answers.show(models, state, turns.some_turn(models, num_users))
     _, response = stages.respond(models.users, user, shown, answers)
@@ -55,7 +55,7 @@ def replace(models: Models, state: SimulatorState, who: tf.Tensor, seed: Seed) -
 
 
 def observe(models: Models, state: SimulatorState) -> Observation:
-    """What an agent may see of a state."""
+    """The observation of a state, which agents see."""
     documents = models.documents.describe(state.candidates, state.corpus)
     return Observation(
         models.users.observe(state.user),
@@ -65,9 +65,7 @@ def observe(models: Models, state: SimulatorState) -> Observation:
 
 
 def observation_spec(models: Models, observation: Observation) -> Observation:
-    """Named, bounded specs of what an agent sees of one user, by the specs [B, ...] of an
-    observation.
-    """
+    """Named, bounded specs of the observation of one user, from the specs [B, ...] of B users."""
     specs = tf.nest.map_structure(
         lambda spec: tf.TensorSpec(spec.shape[1:], spec.dtype), observation
     )
@@ -85,7 +83,9 @@ def advance(
     answers: Stages,
     auto_reset: bool = False,
 ) -> tuple[SimulatorState, Transition, Nest]:
-    """A step whose stages `answers` answers; see `stages.advance`. It checks the action."""
+    """Checks the action and takes a step, in which `answers` gives the draws of the stages; see
+    `stages.advance`.
+    """
     num_users = nests.batch_size(state.done)
     turn = turns.as_turn(action, models.query_spec, num_users, models.slate_size)
     if models.validate:
@@ -94,6 +94,6 @@ def advance(
 
 
 def shown(models: Models, state: SimulatorState, transition: Transition) -> Slate:
-    """What users, in the state before a recorded step, met at it."""
+    """The slate that users met at a recorded step, from the state before the step."""
     recorded = stages.Recorded(transition.draws._asdict())
     return recorded.show(models, state, transition.turn)[0]

@@ -1,4 +1,4 @@
-"""Turns: a slate, and what the system says or asks beside it."""
+"""Turns, which are a slate and a query of the system beside it."""
 
 from typing import Any, NamedTuple, Protocol
 
@@ -13,15 +13,15 @@ from recsim_tf.core.base.types import Nest, Seed, Turn
 
 
 class ActionFormat(NamedTuple):
-    """What an agent chooses in a step: a slate of candidates, and a query beside it."""
+    """The format of an agent's action, which is a slate of candidates and a query beside it."""
 
     slate_size: int  # K
     num_candidates: int  # N
-    query_spec: Nest = ()  # of the query to one user; () where there is none
+    query_spec: Nest = ()  # the specs of the query to one user; () where there is none
 
 
 class TakesTurns(Protocol):
-    """The part of a session source that says which turns it takes."""
+    """The part of a session source that declares the turns it takes."""
 
     slate_size: int
     num_candidates: int
@@ -34,8 +34,8 @@ def query_spec(specs: Nest, bounds: Nest) -> Nest:
     """The `query_spec` of a simulator.
 
     Args:
-      specs: nest of `tf.TensorSpec`, of the query to one user.
-      bounds: one `Bounds` for all of it, or a nest of `Bounds` of its structure.
+      specs: nest of `tf.TensorSpec` of the query to one user.
+      bounds: one `Bounds` for the whole query, or a nest of `Bounds` of its structure.
 
     Returns:
       Nest of bounded specs, named "query/...".
@@ -44,7 +44,7 @@ def query_spec(specs: Nest, bounds: Nest) -> Nest:
 
 
 def check_query_spec(spec: Nest) -> None:
-    """Requires a nest of specs of known shape, or (); raises `ValueError`."""
+    """Raises `ValueError` unless the spec is () or a nest of specs of known shape."""
     if spec != () and not tf.nest.flatten(spec):
         raise ValueError(f"query_spec must be () or a nest of tf.TensorSpec, got {spec!r}")
     for path, leaf in tree.flatten_with_path(spec):
@@ -56,8 +56,12 @@ def check_query_spec(spec: Nest) -> None:
 
 
 def require_no_queries(name: str, query_spec: Nest, instead: str) -> None:
-    """Requires an environment without queries, for what gives slates alone, by its name in the
-    error, which also says what its user can do instead; raises `ValueError`.
+    """Requires an environment without queries, and raises `ValueError` otherwise.
+
+    Args:
+      name: the name of the policy or agent that gives only slates, for the error.
+      query_spec: the query_spec of the environment.
+      instead: the advice at the end of the error.
     """
     if tf.nest.flatten(query_spec):
         names = ", ".join(_named(path) for path, _ in tree.flatten_with_path(query_spec))
@@ -67,7 +71,7 @@ def require_no_queries(name: str, query_spec: Nest, instead: str) -> None:
 
 
 def limits(spec: tf.TensorSpec) -> tuple[Any, Any]:
-    """The least and the largest value of a spec; those of the dtype where it has no bounds."""
+    """The least and the largest value of a spec, or of its dtype where it has no bounds."""
     low, high = (False, True) if spec.dtype.is_bool else (spec.dtype.min, spec.dtype.max)
     return getattr(spec, "minimum", low), getattr(spec, "maximum", high)
 
@@ -85,7 +89,7 @@ def as_turn(action: Any, spec: Nest, num_users: int, slate_size: int) -> Turn:
       A turn of int32 [B, K], padded with -1 where the slate is short, and the query.
 
     Raises:
-      ValueError: for another action.
+      ValueError: for an action of the wrong format.
     """
     asks = bool(tf.nest.flatten(spec))
     if isinstance(action, Turn) != asks:
@@ -102,10 +106,10 @@ def as_turn(action: Any, spec: Nest, num_users: int, slate_size: int) -> Turn:
 
 
 def check_values(source: TakesTurns, turn: Turn, allow_duplicates: bool) -> Turn:
-    """Checks the positions of a slate, and the values of a query, of a turn by `as_turn`.
+    """Checks the positions of the slate and the values of the query of a turn from `as_turn`.
 
     Returns:
-      The turn. `validation.check` says how a violation is reported.
+      The turn. A violation is reported as by `validation.check`.
     """
     slate = validation.check_slate_values(turn.slate, source.num_candidates, allow_duplicates)
     conditions = [
@@ -116,8 +120,8 @@ def check_values(source: TakesTurns, turn: Turn, allow_duplicates: bool) -> Turn
 
 
 def some_turn(source: TakesTurns, num_users: int) -> Turn:
-    """A turn of the right format: the first candidates, and a query of zeros, or of the ends of
-    ranges that zero is outside of.
+    """A turn of the right format: the first candidates, and a query of zeros, clipped to the bounds
+    of its spec.
     """
 
     def some_leaf(spec: tf.TensorSpec):
@@ -130,23 +134,27 @@ def some_turn(source: TakesTurns, num_users: int) -> Turn:
 
 
 def accepted(source: TakesTurns, turn: Turn) -> tf.Tensor:
-    """Bool [B]: for whom a turn of the right format and ranges meets the source's conditions."""
-    found = tf.ones(tf.shape(turn.slate)[:1], tf.bool)
+    """Whether a turn of the right format and ranges meets the conditions of the source for each
+    user, bool [B].
+    """
+    is_accepted = tf.ones(tf.shape(turn.slate)[:1], tf.bool)
     for condition, _ in source.turn_conditions(turn):
-        found &= condition
-    return found
+        is_accepted &= condition
+    return is_accepted
 
 
 def random_queries(
     spec: Nest, num_users: int | tf.Tensor, seed: Seed, num_queries: int | None = None
 ) -> Nest:
-    """Queries to B users, uniform in the ranges of a query_spec. Where a range has no end it goes
-    as far as [-1, 1] for floats and [-1, 1000] for integers, or to 1 from its other end.
+    """Queries to B users, uniform in the ranges of a query_spec.
+
+    A missing low end of a range is min(-1, high - 1). A missing high end is max(1, low + 1) for
+    floats, and max(1000, low + 1) for integers.
 
     Args:
-      spec: of the query to one user.
+      spec: the specs of the query to one user.
       num_users, seed: B, an int or a scalar tensor; and an integer or int32 [2].
-      num_queries: Q, to each user; None for one without an axis.
+      num_queries: Q, the number of queries to each user; None for one query without an axis.
 
     Returns:
       Nest of [B, ...], or [B, Q, ...].
@@ -202,7 +210,7 @@ def _checked_query(query: Nest, spec: Nest, num_users: int) -> Nest:
 
 
 def _in_range(query: Nest, spec: Nest) -> list[tuple[tf.Tensor, str]]:
-    """Conditions that the query is in the ranges of its specs."""
+    """Conditions that the query is in the ranges of its specs, with their messages."""
     conditions = []
     leaves = zip(tree.flatten_with_path(spec), tf.nest.flatten(query), strict=True)
     for (path, leaf_spec), leaf in leaves:
@@ -215,7 +223,7 @@ def _in_range(query: Nest, spec: Nest) -> list[tuple[tf.Tensor, str]]:
 
 
 def shown_range(spec: tf.TensorSpec) -> str:
-    """The range of a spec, for errors."""
+    """The range of a spec as text for errors."""
     ends = (np.asarray(limit) for limit in limits(spec))
     low, high = (end.item() if end.size == 1 else end.tolist() for end in ends)
     return f"[{low}, {high}]"

@@ -1,5 +1,5 @@
-"""Drifting taste: users who choose from a shared catalogue by a taste that drifts towards what they
-choose. Made to be fitted to logs.
+"""Drifting taste: users who choose from a shared catalogue by a taste that drifts towards their
+choices. The environment is made to be fitted to logs.
 """
 
 from recsim_tf.environments.drifting_taste.documents import Catalogue

@@ -20,19 +20,20 @@ class Item(NamedTuple):
     """Items; leading axes [B, N] or [B, K]."""
 
     item_id: tf.Tensor  # int32 [...], in [0, D)
-    bias: tf.Tensor  # [...], how much anybody likes it
-    factors: tf.Tensor  # [..., F], what a taste likes it for
-    pull: tf.Tensor  # [..., F], where a choice of it moves the taste
+    bias: tf.Tensor  # [...], the part of the score that is the same for all users
+    factors: tf.Tensor  # [..., F], the factors that a taste is multiplied with
+    pull: tf.Tensor  # [..., F], the direction in which a choice of the item moves the taste
 
 
 @gin.configurable
 class Catalogue(DocumentModel):
-    """D items that all users share; candidates are drawn from them, by default uniformly with
+    """D items that all users share. Candidates are drawn from them, by default uniformly with
     replacement.
 
     All three tables may be arrays, tensors or variables, and have gradients through the `response`
-    part of `log_prob`. With `pull=None` the pulls are the factors: a choice moves the taste towards
-    the item. A table of pulls of its own can also learn which items are usually chosen next.
+    part of `log_prob`. With `pull=None` the pulls are the factors, so a choice moves the taste
+    towards the item. A separate table of pulls can also learn the items that are usually chosen
+    next.
 
     Args:
       num_items: D.
@@ -40,17 +41,18 @@ class Catalogue(DocumentModel):
       bias: [D], or a number for all items.
       factors: [D, F]; None draws them from Normal(0, 1) with `seed`.
       pull: [D, F]; None for `factors`.
-      seed: of `factors`, an integer.
-      popularity: [D], non-negative: a candidate is an item with a probability in proportion to it.
-        It has a gradient through the `documents` part of `log_prob`. None for equally likely items.
+      seed: the seed of `factors`, an integer.
+      popularity: [D], non-negative: the probability that an item is a candidate is in proportion to
+        its popularity. It has a gradient through the `documents` part of `log_prob`. None for
+        equally likely items.
       replacement: whether an item may be drawn twice among the candidates of a user and step.
       ids_only: whether agents see the candidates as ids alone, int32 [B, N] in [0, D), instead of
         `Item`s. Agents then look the tables up themselves, and features are gathered for shown
         items only, [B, K, F] instead of [B, N, F].
 
     Raises:
-      ValueError: if a number is out of range or a shape is wrong; and where candidates are drawn,
-        if there are more of them than items without replacement.
+      ValueError: if a number is out of range or a shape is wrong; when candidates are drawn without
+        replacement, if they are more than the items.
     """
 
     num_items: int = 1000
@@ -80,7 +82,7 @@ class Catalogue(DocumentModel):
             validation.check_table("popularity", self.popularity, num_items=self.num_items)
             popularity = known_numbers("popularity", self.popularity)
             if popularity is not None and not popularity.any(axis=-1).all():
-                raise ValueError("popularity must be positive for some item, got zeros alone")
+                raise ValueError("popularity must be positive for some item, got only zeros")
 
     def candidates(self, num_users: int, num_candidates: int, corpus: Nest, user: Nest):
         return candidate_ids(

@@ -1,14 +1,14 @@
-"""Users whose taste drifts towards what they choose.
+"""Users whose taste drifts towards their choices.
 
 The choice is a softmax over the slate of the scores of a matrix factorisation (Rendle et al. 2009,
 "BPR", compares pairs instead). The taste moves with every choice, as in Koren 2010, "Collaborative
 filtering with temporal dynamics", and in the leaky memories of session-based recommenders. The
-hierarchical prior of tastes is that of Salakhutdinov & Mnih 2008, "Probabilistic matrix
+hierarchical prior of tastes comes from Salakhutdinov & Mnih 2008, "Probabilistic matrix
 factorization".
 """
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import gin
 import tensorflow as tf
@@ -22,26 +22,26 @@ from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.models.wording import Wording
 from recsim_tf.core.nests import fields_of
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 from recsim_tf.environments.drifting_taste.documents import Catalogue, Item
 
 
 class UserState(NamedTuple):
-    """State of users."""
+    """The state of drifting-taste users."""
 
-    initial_taste: tf.Tensor  # [B, F], which the user keeps
-    drift: tf.Tensor  # [B, F], the sum of what their choices have added to the taste
+    initial_taste: tf.Tensor  # [B, F], the constant part of the taste
+    drift: tf.Tensor  # [B, F], the changes of the taste by the choices so far
 
 
 class Response(NamedTuple):
-    """Response to a slate, per position."""
+    """The response to a slate, per position."""
 
     clicked: tf.Tensor  # [B, K], 1 at the chosen position
-    item_id: tf.Tensor  # int32 [B, K], of every item shown
+    item_id: tf.Tensor  # int32 [B, K], the ids of all items shown
 
 
 class ItemWording(Wording):
-    """Items by their ids, without the factors, which are too many to read."""
+    """Words for items, which name the id and leave out the many factors."""
 
     def document(self, document: Nest):
         # A candidate may be an id alone.
@@ -54,20 +54,20 @@ class DriftingTasteUsers(UserModel[UserState, Item, Response]):
     choices.
 
     The initial taste is drawn for each user from Normal(taste_loc, taste_scale), the hierarchical
-    prior. A choice of item d makes the drift `decay * drift + gain * pull[d]`; a step without a
-    choice leaves it as it is. `decay` and `gain` may be vectors [F], so that some factors are
-    remembered longer than others. With a gain of 0 the model is a static matrix factorisation.
-    Users do not leave.
+    prior. A choice of item d makes the drift `decay * drift + gain * pull[d]`. A step without a
+    choice does not change it. `decay` and `gain` may be vectors [F], so that the memory differs
+    between factors. With a gain of 0 the model is a static matrix factorisation. Users do not
+    leave.
 
     Gradients flow to all parameters. They may be numbers or vectors [F].
 
     Args:
       num_factors: F.
-      taste_loc: mean of initial tastes.
-      taste_scale: standard deviation of initial tastes, positive.
-      gain: how far a choice moves the drift.
-      decay: in [0, 1], the part of the drift that is left after the next choice.
-      choice_model: chooses by these scores. With the default a choice is certain.
+      taste_loc: the mean of initial tastes.
+      taste_scale: the standard deviation of initial tastes, positive.
+      gain: the factor of the pull in the change of the drift by a choice.
+      decay: the part of the drift that is left after the next choice, in [0, 1].
+      choice_model: the model that chooses by these scores. With the default a choice is certain.
 
     Raises:
       ValueError: if num_factors is no integer of at least 1, or a parameter is out of range.
@@ -101,7 +101,7 @@ class DriftingTasteUsers(UserModel[UserState, Item, Response]):
         return UserState(initial_taste=draws, drift=tf.zeros_like(draws))
 
     def scores(self, state: UserState, documents: Item) -> tf.Tensor:
-        """How much users like items [B, N], float [B, N]."""
+        """The scores of items [B, N] for users, float [B, N]."""
         taste = state.initial_taste + state.drift
         return documents.bias + tf.linalg.matvec(documents.factors, taste)
 
@@ -117,7 +117,7 @@ class DriftingTasteUsers(UserModel[UserState, Item, Response]):
     def update(self, state: UserState, slate: Slate[Item], response: Response, innovation: Nest):
         clicked = response.clicked[:, :, tf.newaxis]
         chosen = tf.reduce_sum(clicked * slate.documents.pull, axis=1)
-        # Where nothing is chosen nothing decays; written with click weights, so that it takes
+        # The drift decays only with a choice. The update uses click weights, so that it takes
         # relaxed choices too.
         forgotten = (1 - self.per_user("decay", 2)) * tf.reduce_sum(clicked, axis=1)
         return state._replace(
@@ -125,7 +125,7 @@ class DriftingTasteUsers(UserModel[UserState, Item, Response]):
         )
 
     def observe(self, state: UserState):
-        """Nothing: [B, 0]."""
+        """An empty observation, [B, 0]."""
         return state.drift[:, :0]
 
     def wording(self) -> ItemWording:
@@ -140,15 +140,15 @@ def drifting_taste(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
     """Drifting taste, "DriftingTaste-v0": users choose from a shared catalogue by a hidden taste,
-    which drifts towards what they choose.
+    which drifts towards their choices.
 
-    Observation: `user` [B, 0], nothing. `documents` has the `item_id` int32 [B, N], `bias` [B, N],
+    Observation: `user` [B, 0] is empty. `documents` has the `item_id` int32 [B, N], `bias` [B, N],
     `factors` and `pull` [B, N, F] of each candidate; with `Catalogue(ids_only=True)` it is the ids
-    alone. `response` to the last slate has `clicked` [B, K] and `item_id` int32 [B, K]. Reward:
-    number of choices, 0 or 1. Users do not leave: the time limit truncates a session.
+    alone. `response` to the last slate has `clicked` [B, K] and `item_id` int32 [B, K]. Reward: the
+    number of choices, 0 or 1. Users do not leave, so the time limit truncates a session.
 
         simulator = recsim_tf.make("DriftingTaste-v0", slate_size=5, num_candidates=20)
         state = simulator.reset(num_users=1000, seed=0)
@@ -160,4 +160,5 @@ def drifting_taste(
         of 100 steps.
     """
     users, documents = users or DriftingTasteUsers(dtype=dtype), documents or Catalogue(dtype=dtype)
-    return Simulator(users, documents, **{"slate_size": 10, "max_steps": 100, **simulator})
+    options: SimulatorOptions = {"slate_size": 10, "max_steps": 100, **simulator}
+    return Simulator(users, documents, **options)

@@ -1,4 +1,4 @@
-"""Interest evolution: users' interests drift with what they watch, within a budget of time."""
+"""Interest evolution: users' interests drift with the videos they watch, within a time budget."""
 
 from recsim_tf.environments.interest_evolution.documents import PlainVideos, UtilityVideos
 from recsim_tf.environments.interest_evolution.users import (

@@ -1,5 +1,5 @@
 """Documents of interest evolution: videos with a topic, a length, and a quality that is hidden
-until they are shown.
+until the video is shown.
 """
 
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ class Video(NamedTuple):
     features: tf.Tensor  # [..., F]
     cluster_id: tf.Tensor  # int32 [...], the topic
     length: tf.Tensor  # [...]
-    mean_quality: tf.Tensor  # [...], around which the quality is drawn
+    mean_quality: tf.Tensor  # [...], the mean of the quality
 
 
 class ShownVideo(NamedTuple):
@@ -44,7 +44,7 @@ class PlainDraw(NamedTuple):
 
 
 class _Videos(DocumentModel):
-    """Both kinds of videos: agents see their features only, as in RecSim."""
+    """The base of both kinds of videos. Agents see only their features, as in RecSim."""
 
     def show(self, documents: Video, hidden: Nest):
         quality = hidden if tf.is_tensor(hidden) else documents.mean_quality
@@ -59,7 +59,7 @@ class _Videos(DocumentModel):
 
 @gin.configurable
 class UtilityVideos(_Videos):
-    """Videos of one topic each, with a quality around the topic's mean: RecSim 0.2.4's
+    """Videos of one topic each, with a quality around the topic's mean, RecSim 0.2.4's
     `UtilityModelVideoSampler`.
 
     The topic is uniform over T topics and is the one-hot feature vector. The quality is
@@ -69,12 +69,12 @@ class UtilityVideos(_Videos):
     Args:
       num_topics: T, such that int(0.7 T) + int(0.3 T) == T (as 10 or 20), unless
         `topic_quality_means` is given.
-      min_utility: mean quality of the worst topic.
-      max_utility: mean quality of the best topic.
-      quality_stddev: standard deviation of the quality around its topic's mean (RecSim calls its
-        0.1 a variance, but uses it as a standard deviation).
-      video_length: watch time of a click, in the unit of the users' budget.
-      topic_quality_means: float [T] or [B, T], replaces the linear table.
+      min_utility: the mean quality of the worst topic.
+      max_utility: the mean quality of the best topic.
+      quality_stddev: the standard deviation of the quality around its topic's mean. RecSim calls
+        its 0.1 a variance, but uses it as a standard deviation.
+      video_length: the watch time of a click, in the unit of the users' budget.
+      topic_quality_means: float [T] or [B, T], the mean qualities instead of the linear table.
     """
 
     num_topics: int = 20
@@ -96,7 +96,7 @@ class UtilityVideos(_Videos):
             )
 
     def mean_quality(self) -> tf.Tensor:
-        """[T]: the mean quality of each topic; [B, T] where a parameter of it is [B]."""
+        """The mean quality of each topic, [T], or [B, T] where a parameter of it is [B]."""
         if self.topic_quality_means is not None:
             return self.per_user("topic_quality_means", 2)
         num_negative = int(0.7 * self.num_topics)
@@ -122,18 +122,18 @@ class UtilityVideos(_Videos):
 
 @gin.configurable
 class PlainVideos(_Videos):
-    """Videos with dense uniform features, random lengths and quality 1: RecSim 0.2.4's
+    """Videos with dense uniform features, random lengths and quality 1, RecSim 0.2.4's
     `IEvVideoSampler`.
 
     Args:
       num_features: F.
-      min_feature_value: lower end of the features.
-      max_feature_value: upper end of the features.
-      video_length_mean: mean of the length before it is capped.
-      video_length_stddev: standard deviation of the length before it is capped; a negative length
-        is possible, as in RecSim.
-      max_video_length: longest video.
-      quality: of every video.
+      min_feature_value: the lower end of the features.
+      max_feature_value: the upper end of the features.
+      video_length_mean: the mean of the length before it is capped.
+      video_length_stddev: the standard deviation of the length before it is capped. A negative
+        length is possible, as in RecSim.
+      max_video_length: the length of the longest video.
+      quality: the quality of every video.
     """
 
     num_features: int = 20
@@ -167,8 +167,8 @@ class PlainVideos(_Videos):
     def describe(self, draw: PlainDraw, corpus: Nest):
         return Video(
             features=draw.features,
-            # RecSim leaves the topic out, which breaks its own environment; the largest feature
-            # serves as one.
+            # RecSim leaves the topic out, which breaks its environment. Here the topic is the
+            # largest feature.
             cluster_id=tf.argmax(draw.features, axis=-1, output_type=tf.int32),
             length=tf.minimum(draw.length, self.per_user("max_video_length", 2)),
             mean_quality=tf.broadcast_to(self.per_user("quality", 2), draw.length.shape),

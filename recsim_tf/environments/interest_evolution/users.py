@@ -1,13 +1,12 @@
-"""Users of interest evolution: observable interests that drift, and a time budget that good
+"""Users of interest evolution, with observable interests that drift, and a time budget that good
 documents extend.
 
-Semantics and constants are those of RecSim 0.2.4; the model is described in Ie et al. 2019,
-"RecSim" (arXiv 1909.04847) and "SlateQ" (arXiv 1905.12767), section 6.
+Semantics and constants come from RecSim 0.2.4. The model is described in Ie et al. 2019, "RecSim"
+(arXiv 1909.04847) and "SlateQ" (arXiv 1905.12767), section 6.
 """
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import gin
 import numpy as np
@@ -22,39 +21,39 @@ from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.models.wording import Wording
 from recsim_tf.core.nests import fields_of
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 from recsim_tf.environments.interest_evolution.documents import ShownVideo, UtilityVideos
 
-# Keeps the drawn direction of the drift off the edges of its distribution, where log-probabilities
-# have NaN gradients.
+# The least probability of a direction of the drift. Log-probabilities of 0 and 1 have NaN
+# gradients.
 _MIN_PROB = 1e-6
 
 
 class UserState(NamedTuple):
-    """State of interest-evolution users."""
+    """The state of interest-evolution users."""
 
     interests: tf.Tensor  # [B, F] in [-1, 1]
     budget: tf.Tensor  # [B], remaining time, in the unit of document lengths
 
 
 class Response(NamedTuple):
-    """Response to a slate, per position."""
+    """The response to a slate, per position."""
 
     clicked: tf.Tensor  # [B, K], 1 at the clicked position
     watch_time: tf.Tensor  # [B, K], in [0, length], zero where not clicked
     liked: tf.Tensor  # [B, K], always 0, as in RecSim
-    quality: tf.Tensor  # [B, K], of every document shown
-    cluster_id: tf.Tensor  # int32 [B, K], of every document shown
+    quality: tf.Tensor  # [B, K], the qualities of all documents shown
+    cluster_id: tf.Tensor  # int32 [B, K], the topics of all documents shown
 
 
 class VideoWording(Wording):
-    """Videos by topic, length and quality, and how long they are watched."""
+    """Words for the topic, length and quality of videos, and for watch times."""
 
     def document(self, document: Nest):
         fields = {"topic": "cluster_id", "length": "length", "quality": "quality"}
         # A candidate has no quality yet.
-        known = {name: field for name, field in fields.items() if field in fields_of(document)}
-        return ", ".join(f"{name} {getattr(document, at):.3g}" for name, at in known.items())
+        present = {name: field for name, field in fields.items() if field in fields_of(document)}
+        return ", ".join(f"{name} {getattr(document, at):.3g}" for name, at in present.items())
 
     def response(self, response: Nest, documents: Nest, query: Nest):
         watched = [
@@ -71,30 +70,30 @@ class InterestEvolutionUsers(UserModel[UserState, ShownVideo, Response]):
 
     A click on a document d of quality q and watch time w = min(budget, length) moves the interests
     by `alpha * d * (d - u)`, alpha = y0 - (y0 / x0) |u|, towards d with probability <(u + 1) / 2,
-    d> and away from it otherwise, and changes the budget by `-w + user_update_alpha * w *
+    d> and away from d otherwise. It changes the budget by `-w + user_update_alpha * w *
     (user_quality_factor * score + document_quality_factor * q)`. A step without a click costs
     `step_penalty`. The user leaves when the budget is not positive.
 
-    The update is written with click weights, so it also takes relaxed (fractional) choices.
-    Gradients flow to every numeric parameter through `log_prob` of rollouts; the parameters of the
-    interest update and of the budget act through the unrolled state. The budget's parameters have a
-    gradient only with a `departure_temperature`, not with the rule for leaving.
+    The update uses click weights, so it also takes relaxed (fractional) choices. Gradients flow to
+    every numeric parameter through `log_prob` of rollouts. The parameters of the interest update
+    and of the budget act through the unrolled state. The parameters of the budget have a gradient
+    only with a `departure_temperature`, not with the rule for leaving.
 
-    Defaults are RecSim 0.2.4's utility model. Every numeric parameter may be a number, a [B] tensor
-    or a variable.
+    The defaults are RecSim 0.2.4's utility model. Every numeric parameter may be a number, a [B]
+    tensor or a variable.
 
     Args:
       num_features: F, the dimension of interests.
-      choice_model: chooses by the scores <u, document>.
+      choice_model: the model that chooses by the scores <u, document>.
       time_budget: the budget at the start of a session, positive.
-      step_penalty: what a step without a click costs.
+      step_penalty: the cost of a step without a click.
       user_update_alpha: the part of the watch time that a document of utility 1 gives back.
-      user_quality_factor: weight of the user's own score of the document in its utility.
-      document_quality_factor: weight of the document's quality in its utility.
+      user_quality_factor: the weight of the user's score of the document in its utility.
+      document_quality_factor: the weight of the document's quality in its utility.
       alpha_x_intercept: x0, the size of an interest at which it no longer moves, positive.
       alpha_y_intercept: y0, the step of an interest at zero.
-      departure_temperature: None makes leaving a rule, budget <= 0; a positive number T makes it a
-        hazard, the user leaves after each step with probability sigmoid(-budget / T).
+      departure_temperature: None makes leaving a rule, budget <= 0. A positive number T makes it a
+        hazard: the user leaves after each step with probability sigmoid(-budget / T).
       dtype: tf.float32, or tf.float64 for gradient checks.
     """
 
@@ -116,12 +115,12 @@ class InterestEvolutionUsers(UserModel[UserState, ShownVideo, Response]):
 
     @classmethod
     def plain(cls, **overrides) -> "InterestEvolutionUsers":
-        """RecSim 0.2.4's plain user distribution (`IEvUserDistributionSampler`), with any argument
-        overridden.
+        """The users of RecSim 0.2.4's plain user distribution (`IEvUserDistributionSampler`), with
+        any argument overridden.
 
         RecSim's fields without effect (keep_interact_prob, min_doc_utility, the id sets) are left
-        out. The scores of dense documents, such as `PlainVideos`, fall below `min_normalizer`: for
-        those, give a `choice_model` without one, such as `choice.MultinomialLogit`.
+        out. The scores of dense documents, such as `PlainVideos`, fall below `min_normalizer`, so
+        these documents need a `choice_model` without it, such as `choice.MultinomialLogit`.
         """
         constants = {
             "time_budget": 30.0,
@@ -154,8 +153,8 @@ class InterestEvolutionUsers(UserModel[UserState, ShownVideo, Response]):
         )
 
     def innovation(self, state: UserState, slate: Slate[ShownVideo], response: Response):
-        """The direction of the drift: 1 towards the clicked document, 0 away from it. Without a
-        click there is none.
+        """The distribution of the direction of the drift: 1 towards the clicked document, 0 away
+        from it. Nothing is drawn without a click.
         """
         clicked = tf.reduce_sum(response.clicked, axis=1)
         document = _clicked_sum(response.clicked, slate.documents.features)
@@ -200,7 +199,7 @@ class InterestEvolutionUsers(UserModel[UserState, ShownVideo, Response]):
         return Bounds(-1.0, 1.0)
 
     def response_bounds(self):
-        """RecSim's declared ranges, except that quality is unbounded."""
+        """The ranges that RecSim declares, except that quality is unbounded."""
         return Response(
             clicked=Bounds(0.0, 1.0),
             watch_time=Bounds(0.0, 100.0),
@@ -219,24 +218,24 @@ class InterestEvolutionUsers(UserModel[UserState, ShownVideo, Response]):
         return self.choice_model(scores, slate.mask)
 
     def _utility(self, state: UserState, slate: Slate[ShownVideo], response: Response):
-        """Watch time of the clicked document times its utility, [B]."""
+        """The watch time of the clicked document times its utility, [B]."""
         utility = self.per_user("document_quality_factor", 2) * slate.documents.quality
         factor = self.user_quality_factor
         if not (isinstance(factor, int | float) and factor == 0):
-            # By default the factor is 0, and the slate need not be scored again.
+            # By default the factor is 0, and the slate is not scored again.
             scores = self._choice(state, slate).score_alone()
             utility += self.per_user("user_quality_factor", 2) * scores
         return tf.reduce_sum(response.watch_time * utility, axis=1)
 
 
 def _clicked_sum(clicked: tf.Tensor, values: tf.Tensor):
-    """Sum over the slate of values [B, K, F], weighted by clicks [B, K]."""
+    """The sum over the slate of values [B, K, F], weighted by clicks [B, K]."""
     return tf.reduce_sum(clicked[:, :, tf.newaxis] * values, axis=1)
 
 
 def watch_time_reward(response: Response) -> tf.Tensor:
-    """[B]: time watched, RecSim's `clicked_watchtime_reward`. The watch time of a position that is
-    not clicked is zero.
+    """The time watched, [B], which is RecSim's `clicked_watchtime_reward`. The watch time of a
+    position that is not clicked is zero.
     """
     return tf.reduce_sum(response.watch_time, axis=-1)
 
@@ -245,16 +244,15 @@ def watch_time_reward(response: Response) -> tf.Tensor:
 def interest_evolution(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
-    reward_fn: Callable[..., tf.Tensor] = watch_time_reward,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
-    """Interest evolution, "InterestEvolution-v1": users' interests drift with what they watch,
-    within a budget of time.
+    """Interest evolution, "InterestEvolution-v1": users' interests drift with the videos they
+    watch, within a time budget.
 
-    Observation: `user` has the interests [B, 20], `documents` the one-hot topics [B, N, 20],
-    `response` the response to the last slate. Reward: time watched. A session ends when the user's
-    budget is spent.
+    Observation: `user` has the interests [B, 20], `documents` the one-hot topics [B, N, 20], and
+    `response` the response to the last slate. Reward: the time watched. A session ends when the
+    user's budget is spent.
 
         simulator = recsim_tf.make("InterestEvolution-v1", slate_size=3, num_candidates=10)
         state = simulator.reset(num_users=1000, seed=0)
@@ -262,11 +260,9 @@ def interest_evolution(
     Args:
       users, documents: the models, by default `InterestEvolutionUsers()` and
         `UtilityVideos()` of the dtype.
-      reward_fn, **simulator: further arguments of `Simulator`.
+      **simulator: further arguments of `Simulator`.
     """
-    return Simulator(
-        users or InterestEvolutionUsers(dtype=dtype),
-        documents or UtilityVideos(dtype=dtype),
-        reward_fn=reward_fn,
-        **simulator,
-    )
+    users = users or InterestEvolutionUsers(dtype=dtype)
+    documents = documents or UtilityVideos(dtype=dtype)
+    options: SimulatorOptions = {"reward_fn": watch_time_reward, **simulator}
+    return Simulator(users, documents, **options)

@@ -1,5 +1,5 @@
-"""Page clicks: a position-and-item click model for pages of items from a shared catalogue. Made to
-be fitted to logs of Open Bandit.
+"""Page clicks: a position-and-item click model for pages of items from a shared catalogue. The
+environment is made to be fitted to logs of Open Bandit.
 """
 
 from recsim_tf.environments.page_clicks.documents import PageItems

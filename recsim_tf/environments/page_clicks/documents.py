@@ -17,7 +17,8 @@ from recsim_tf.core.base.types import Nest
 from recsim_tf.core.distributions import uniform_ids
 from recsim_tf.core.models.models import DocumentModel
 
-# The scale of items' effects in the random logs of Open Bandit, by benchmarks/fits/open_bandit.py.
+# The scale of the effects of items in the random logs of Open Bandit, as fitted by
+# benchmarks/fits/open_bandit.py.
 _ITEM_SCALE = 0.3
 
 
@@ -27,13 +28,13 @@ class Item(NamedTuple):
     item_id: tf.Tensor  # int32 [...], in [0, D)
     categories: tf.Tensor  # int32 [..., G]
     numeric: tf.Tensor  # [...]
-    appeal: tf.Tensor  # [...], hidden: what the item adds to the logit of a click
-    # [...], hidden: the logit of being satisfied after a click; () if items have none
+    appeal: tf.Tensor  # [...], hidden: the part of the item in the logit of a click
+    # [...], hidden: the logit of being satisfied after a click; () if items have no such logit
     satisfaction: Nest = ()
 
 
 class ObservedItem(NamedTuple):
-    """What agents see of items [B, N]."""
+    """The observed fields of items, [B, N]."""
 
     item_id: tf.Tensor
     categories: tf.Tensor
@@ -44,34 +45,34 @@ class ShownItem(NamedTuple):
     """Items [B, K] as the user meets them."""
 
     item: Item
-    affinity: tf.Tensor  # int32 [B, K], the user's past clicks on the item
+    affinity: tf.Tensor  # int32 [B, K], the number of past clicks of the user on the item
 
 
 @gin.configurable
 class PageItems(DocumentModel):
-    """D items that all users share; candidates are drawn uniformly with replacement.
+    """D items that all users share. Candidates are drawn uniformly with replacement.
 
     The appeal of an item is item_effect[d] + the effects of its categories + numeric_effect *
-    numeric[d]. The affinity is how often the user has clicked on the item before. It is hidden
+    numeric[d]. The affinity is the number of the user's earlier clicks on the item. It is hidden
     until the item is shown, and drawn for each item shown from `affinity_probs`.
 
-    The effects may be numbers, tables, tensors or variables, also with a leading axis [B], and have
-    gradients through the `response` part of `log_prob`; `affinity_probs` through its `documents`
-    part.
+    The effects may be numbers, tables, tensors or variables, also with a leading axis [B]. They
+    have gradients through the `response` part of `log_prob`, and `affinity_probs` through its
+    `documents` part.
 
     Args:
       num_items: D.
       item_effect: [D], or a number for all items; None draws them from Normal(0, 0.3) with `seed`.
       categories: whole numbers [D, G], the category of each item by each of G classifications, in
         [0, C); None for G = 0.
-      category_effect: [G, C], or a number for all.
+      category_effect: [G, C], or a number for all categories.
       numeric: [D], a feature of the items; None for zeros.
       numeric_effect: the effect of a unit of `numeric`.
       satisfaction: [D], or a number for all items: the logit that a click on the item satisfies,
-        for click models that ask for it; None for the others.
-      affinity_probs: [A + 1], probabilities of affinities from 0 to A; by default those of Open
+        for click models that use it; None for other click models.
+      affinity_probs: [A + 1], the probabilities of affinities from 0 to A; by default as in Open
         Bandit's random logs.
-      seed: of `item_effect`, an integer.
+      seed: the seed of `item_effect`, an integer.
 
     Raises:
       ValueError: if a number is out of range, a shape is wrong, or probabilities are numbers that
@@ -140,27 +141,27 @@ class PageItems(DocumentModel):
 
     @functools.cached_property
     def category_table(self) -> np.ndarray:
-        """Integers [D, G]."""
+        """The categories of the items, integers [D, G]."""
         given = self.categories
         return np.zeros([self.num_items, 0], np.int32) if given is None else np.asarray(given)
 
     @functools.cached_property
     def numeric_table(self) -> np.ndarray:
-        """[D], in the model's dtype."""
+        """The numeric feature of the items, [D], in the model's dtype."""
         given = self.numeric
         if given is None:
-            # One number, since a table of zeros may be large.
+            # This takes the memory of one number, since a table of zeros may be large.
             given = np.broadcast_to(self.dtype.as_numpy_dtype(0), [self.num_items])
         return np.asarray(given, self.dtype.as_numpy_dtype)
 
     @property
     def num_categories(self) -> int:
-        """C, of the classification with most categories; 0 without a classification."""
+        """The number C of categories of the largest classification; 0 without classifications."""
         return int(self.category_table.max(initial=-1)) + 1
 
     @property
     def max_affinity(self) -> int:
-        """A."""
+        """The largest affinity, A."""
         return validation.table_length("affinity_probs", self.affinity_probs) - 1
 
     def candidates(self, num_users: int, num_candidates: int, corpus: Nest, user: Nest):
@@ -201,11 +202,11 @@ def summed_effects(table: Any, codes: tf.Tensor, num_categories: int, dtype: tf.
     """The sum over G classifications of the effects of their categories.
 
     Args:
-      table: [G, C'], C' >= C, or [B, G, C'] with one for each user; or a number, the effect of
+      table: [G, C'], C' >= C, or [B, G, C'] with a table for each user; or a number, the effect of
         every category, or [B, 1, 1] with a number for each user.
       codes: int32 [B, ..., G], categories in [0, C).
       num_categories: C.
-      dtype: of the result.
+      dtype: the dtype of the result.
 
     Returns:
       [B, ...].

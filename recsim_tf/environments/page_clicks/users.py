@@ -1,13 +1,13 @@
-"""Users of pages, who click on each item shown or not.
+"""Users of pages, who may click on any number of the items shown.
 
-By default the model is a logistic regression, with which Saito et al. 2020, "Open Bandit Dataset
-and Pipeline" (arXiv 2008.07146), predict the clicks of that data set. The effect of a position and
-the attraction of an item are factors of the odds there. In other click models the examination of a
-position and the attraction are factors of the probability.
+By default the model is the logistic regression with which Saito et al. 2020, "Open Bandit Dataset
+and Pipeline" (arXiv 2008.07146), predict the clicks of that data set. In this model the effect of a
+position and the attraction of an item are factors of the odds. In other click models the
+examination of a position and the attraction are factors of the probability.
 """
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import gin
 import tensorflow as tf
@@ -20,18 +20,18 @@ from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 from recsim_tf.environments.page_clicks.documents import PageItems, ShownItem, summed_effects
 
-# Of a category of probability zero, whose log would have no gradient.
+# The least probability of a category, since the logarithm of zero has no gradient.
 _LEAST_PROB = 1e-30
 
 
 class Response(NamedTuple):
-    """Response to a page, per position."""
+    """The response to a page, per position."""
 
     clicked: tf.Tensor  # [B, K], 0 or 1; any number of positions may be clicked
-    item_id: tf.Tensor  # int32 [B, K], of every item shown
+    item_id: tf.Tensor  # int32 [B, K], the ids of all items shown
 
 
 @gin.configurable
@@ -40,27 +40,28 @@ class PageClickUsers(UserModel[tf.Tensor, ShownItem, Response]):
     leave.
 
     The score of an item shown is intercept + position_effect[k] + appeal + effects of the user's
-    features + affinity_effect * log(1 + affinity). The click model says which items are clicked by
-    their scores; by default each with the odds exp(score), whatever else is clicked. An empty
-    position is never clicked. The draw of the response is float [B, K], 1 for a click. The initial
-    draw and the state are the features, int32 [B, F]. Agents see them.
+    features + affinity_effect * log(1 + affinity). The click model draws the clicks from the
+    scores. By default each item is clicked with the odds exp(score), independently of other items.
+    An empty position is never clicked. The draw of the response is float [B, K], 1 for a click. The
+    initial draw and the state are the features, int32 [B, F], which agents see.
 
     All numeric parameters may be numbers, tables, tensors or variables, also with a leading axis
-    [B], and have gradients: `feature_probs` through the `initial` part of `log_prob`, the others
-    through its `response` part.
+    [B], and have gradients: `feature_probs` through the `initial` part of `log_prob`, and all
+    others through its `response` part.
 
     Args:
-      feature_probs: [F, C], probabilities of the categories of each feature, padded with zeros
-        where a feature has fewer than C.
-      feature_effect: [F, C], or a number for all.
-      intercept: the default gives a click rate of 0.45 %, that of Open Bandit's random logs.
+      feature_probs: [F, C], the probabilities of the categories of each feature, padded with zeros
+        where a feature has fewer than C categories.
+      feature_effect: [F, C], or a number for all features and categories.
+      intercept: the constant part of the score. The default gives a click rate of 0.45 %, as in
+        Open Bandit's random logs.
       position_effect: [K], or a number for all positions.
       affinity_effect: the effect of a unit of log(1 + past clicks on the item).
       click_model: any `choice.ClickModel`, such as `choice.UserBrowsing(examination)`.
 
     Raises:
       ValueError: if the shapes disagree, if the probabilities are numbers that do not sum to one,
-        or if items have scores of satisfaction where the click model has no use for them.
+        or if items have scores of satisfaction that the click model does not use.
     """
 
     feature_probs: Any = parameter(((0.25, 0.25, 0.25, 0.25),) * 4, rank=2, are_probabilities=True)
@@ -93,12 +94,12 @@ class PageClickUsers(UserModel[tf.Tensor, ShownItem, Response]):
 
     @property
     def num_features(self) -> int:
-        """F."""
+        """The number of features, F."""
         return validation.table_shape("feature_probs", self.feature_probs)[-2]
 
     @property
     def num_categories(self) -> int:
-        """C."""
+        """The number of categories, C."""
         return validation.table_length("feature_probs", self.feature_probs)
 
     def initial_draws(self, num_users: int):
@@ -141,15 +142,15 @@ def page_clicks(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
-    """Page clicks, "PageClicks-v0": users meet pages of items, and click on each position or not.
-    Made to be fitted to logs.
+    """Page clicks, "PageClicks-v0": users meet pages of items, and may click on any number of
+    positions. The environment is made to be fitted to logs.
 
     Observation: `user` has the features int32 [B, F]. `documents` has the `item_id` int32 [B, N],
     `categories` int32 [B, N, G] and `numeric` [B, N] of each candidate. `response` to the last page
-    has `clicked` [B, K] and `item_id` int32 [B, K]. Reward: number of clicks, 0 to K. Users neither
-    change nor leave: the time limit truncates a session, by default after ten pages.
+    has `clicked` [B, K] and `item_id` int32 [B, K]. Reward: the number of clicks, 0 to K. Users
+    neither change nor leave, so the time limit truncates a session, by default after ten pages.
 
         simulator = recsim_tf.make("PageClicks-v0", num_candidates=20)
         state = simulator.reset(num_users=1000, seed=0)
@@ -159,7 +160,8 @@ def page_clicks(
       **simulator: further arguments of `Simulator`; by default sessions of 10 pages.
 
     Raises:
-      ValueError: if the users have effects of another number of positions than slate_size.
+      ValueError: if the number of position effects of the users is not slate_size.
     """
     users, documents = users or PageClickUsers(dtype=dtype), documents or PageItems(dtype=dtype)
-    return Simulator(users, documents, **{"max_steps": 10, **simulator})
+    options: SimulatorOptions = {"max_steps": 10, **simulator}
+    return Simulator(users, documents, **options)

@@ -1,4 +1,4 @@
-"""Users who come back: visits within a lifetime, on a clock of their own."""
+"""Users who come back for several visits within a lifetime, which has a clock in days."""
 
 from recsim_tf.environments.returning.measures import Lifetimes, days_away, visits
 from recsim_tf.environments.returning.users import ReturningState, ReturningUsers

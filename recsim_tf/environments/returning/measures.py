@@ -1,8 +1,8 @@
-"""What becomes of users who come back: visits, gaps, days active, retention by day.
+"""Measures of users who come back: visits, gaps, active days and retention by day.
 
 Retention is reported as for mobile applications: on day N after the first visit, or on day N or
-later, which is called rolling. The mean days until users return are those of KuaiSim (Zhao et al.
-2023, "KuaiSim: a comprehensive simulator for recommender systems").
+later, which is called rolling. The mean days until users return are defined as in KuaiSim (Zhao et
+al. 2023, "KuaiSim: a comprehensive simulator for recommender systems").
 """
 
 from typing import NamedTuple
@@ -16,11 +16,11 @@ from recsim_tf.core.nests import fields_of
 
 @gin.configurable(module="recsim_tf")
 def visits(transition: Transition) -> tf.Tensor:
-    """[B]: 1 where a visit ends, also by the simulator's time limit. Its sum over a session is the
-    number of visits. A measure for `Evaluation.measures`.
+    """A measure for `Evaluation.measures`: 1 where a visit ends, also by the simulator's time
+    limit, [B]. Its sum over a session is the number of visits.
 
     Raises:
-      ValueError: for other users than `ReturningUsers`.
+      ValueError: if the users are not `ReturningUsers`.
     """
     ends = tf.cast(_visit(transition).ends, tf.bool) | transition.truncated
     return tf.cast(ends & transition.active, tf.float32)
@@ -28,11 +28,11 @@ def visits(transition: Transition) -> tf.Tensor:
 
 @gin.configurable(module="recsim_tf")
 def days_away(transition: Transition) -> tf.Tensor:
-    """[B]: the days until the next visit, 0 where the visit goes on or no other comes. Its sum over
-    a session, divided by the visits less one, is the mean gap. A measure for `Evaluation.measures`.
+    """A measure for `Evaluation.measures`: the days until the next visit, [B], 0 where the visit
+    goes on or is the last. Its sum over a session, divided by the visits less one, is the mean gap.
 
     Raises:
-      ValueError: for other users than `ReturningUsers`.
+      ValueError: if the users are not `ReturningUsers`.
     """
     days = tf.cast(_visit(transition).days, tf.float32)
     return tf.where(transition.active & ~transition.terminated, days, 0.0)
@@ -46,24 +46,24 @@ def _visit(transition: Transition) -> Nest:
 
 
 class Lifetimes(NamedTuple):
-    """Sums over the lifetimes of B users; a carry for `Simulator.fold`.
+    """Sums over the lifetimes of B users, which are a carry for `Simulator.fold`.
 
-    found = simulator.fold(policy, 1000, 2000, seed, Lifetimes.add, Lifetimes.zeros(1000, 60))
+    sums = simulator.fold(policy, 1000, 2000, seed, Lifetimes.add, Lifetimes.zeros(1000, 60))
     """
 
-    visits: tf.Tensor  # [B], that have ended
-    returns: tf.Tensor  # [B], visits after the first one
+    visits: tf.Tensor  # [B], visits that have ended
+    returns: tf.Tensor  # [B], visits after the first visit
     days_away: tf.Tensor  # [B], the sum of the gaps between visits
-    active_days: tf.Tensor  # bool [B, D], whether there was a visit on that day since the first one
+    active_days: tf.Tensor  # bool [B, D], whether there was a visit on each day since the first
     reward: tf.Tensor  # [B]
 
     @classmethod
     def zeros(cls, num_users: int, num_days: int) -> "Lifetimes":
-        """Before the first step: everybody is there on day 0.
+        """The sums before the first step, where all users are active on day 0.
 
         Args:
           num_users: B.
-          num_days: D, days that are looked at, such as those of the horizon.
+          num_days: D, the number of days that are counted, such as the horizon.
         """
         none = tf.zeros([num_users])
         first = tf.tile(tf.range(num_days)[tf.newaxis] == 0, [num_users, 1])
@@ -71,10 +71,10 @@ class Lifetimes(NamedTuple):
 
     @classmethod
     def of(cls, trajectory: Trajectory, num_days: int) -> "Lifetimes":
-        """Those of a trajectory [T, B, ...] of single sessions.
+        """The sums of a trajectory [T, B, ...] of single sessions.
 
         Raises:
-          ValueError: for an auto-reset trajectory, or for other users than `ReturningUsers`.
+          ValueError: for an auto-reset trajectory, or if the users are not `ReturningUsers`.
         """
         trajectory.require_single_session()
         _visit(trajectory.transitions)
@@ -82,7 +82,7 @@ class Lifetimes(NamedTuple):
         return tf.foldl(cls.add, trajectory.transitions, cls.zeros(num_users, num_days))
 
     def add(self, transition: Transition) -> "Lifetimes":
-        """Adds one step, [B, ...]."""
+        """Adds the transition of one step, [B, ...]."""
         gap = days_away(transition)
         since_first = self.days_away + gap
         num_days = self.active_days.shape[1]
@@ -98,21 +98,23 @@ class Lifetimes(NamedTuple):
 
     @property
     def mean_gap(self) -> tf.Tensor:
-        """The mean days between a visit and the next one; 0 where nobody came back."""
+        """The mean number of days between a visit and the next visit, or 0 without returns."""
         return tf.math.divide_no_nan(tf.reduce_sum(self.days_away), tf.reduce_sum(self.returns))
 
     @property
     def num_active_days(self) -> tf.Tensor:
-        """[B]: days with a visit."""
+        """The number of days with a visit, [B]."""
         return tf.reduce_sum(tf.cast(self.active_days, tf.float32), axis=1)
 
     @property
     def retention(self) -> tf.Tensor:
-        """[D]: day-N retention, the share of users with a visit on day N after the first one."""
+        """The day-N retention, [D], which is the share of users with a visit on day N after the
+        first visit.
+        """
         return tf.reduce_mean(tf.cast(self.active_days, tf.float32), axis=0)
 
     @property
     def rolling_retention(self) -> tf.Tensor:
-        """[D]: the share of users with a visit on day N or later."""
+        """The rolling retention, [D]: the share of users with a visit on day N or later."""
         later = tf.cumsum(tf.cast(self.active_days, tf.int32), axis=1, reverse=True)
         return tf.reduce_mean(tf.cast(later > 0, tf.float32), axis=0)

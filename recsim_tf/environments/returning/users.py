@@ -1,4 +1,4 @@
-"""A user model of which a session is a lifetime of many visits."""
+"""A user model whose sessions are lifetimes of many visits."""
 
 from collections.abc import Collection
 from typing import Any, NamedTuple
@@ -19,40 +19,40 @@ from recsim_tf.core.models.evidence import evidence_of, prepared_by
 from recsim_tf.core.models.models import UserModel
 from recsim_tf.core.models.wording import Wording, wording_of
 
-# Of days: float32 has no numbers for the exponential of much more.
+# The largest logarithm of days. Float32 cannot hold the exponential of a much larger number.
 LARGEST_LOG = 50.0
-# Agents see which of the first visits it is.
+# Agents see the number of a visit up to this number.
 MAX_VISIT = 10
 
 
 class ReturningState(NamedTuple):
-    """State of users who come back."""
+    """The state of users who come back."""
 
     user: Nest  # the state of the wrapped users, a nest of [B, ...]
-    day: tf.Tensor  # [B], days from the first visit to this one; the horizon when all is over
-    days_away: tf.Tensor  # [B], days between the visit before and this one; 0 in the first
+    day: tf.Tensor  # [B], days from the first visit to this visit; the horizon after the last
+    days_away: tf.Tensor  # [B], days between the previous visit and this visit; 0 in the first
     visit: tf.Tensor  # int32 [B], the number of this visit, from 1
     step: tf.Tensor  # int32 [B], steps of this visit so far
 
 
 class ReturningObservation(NamedTuple):
-    """What agents see of users who come back. Times are parts of the horizon, so that networks can
+    """The observation of users who come back. Times are parts of the horizon, so that networks can
     take them.
     """
 
-    user: Nest  # what they see of the wrapped users
-    time: tf.Tensor  # [B], from the first visit to this one, in [0, 1]
-    time_away: tf.Tensor  # [B], between the visit before and this one, in [0, 1]; 0 in the first
-    visit: tf.Tensor  # int32 [B], the number of this visit, from 1; MAX_VISIT for all later ones
+    user: Nest  # the observation of the wrapped users
+    time: tf.Tensor  # [B], from the first visit to this visit, in [0, 1]
+    time_away: tf.Tensor  # [B], from the previous visit to this visit, in [0, 1]; 0 in the first
+    visit: tf.Tensor  # int32 [B], the number of this visit, from 1 to at most MAX_VISIT
     # int32 [B], steps of this visit so far; bounded where users have `visit_steps`
     step: tf.Tensor
 
 
 class ReturningWording(Wording):
-    """The words of the wrapped users, and the visits beside their state.
+    """The wording of the wrapped users, with the visits beside their state.
 
     Args:
-      users: the words of the wrapped users.
+      users: the wording of the wrapped users.
     """
 
     def __init__(self, users: Wording):
@@ -73,40 +73,41 @@ class ReturningWording(Wording):
 
 @gin.configurable
 class ReturningUsers(UserModel[ReturningState, Any, Any]):
-    """Users who come back: a session of this model is a lifetime, in which users of another model
+    """Users who come back. A session of this model is a lifetime, in which users of a wrapped model
     visit again and again.
 
-    Where the wrapped users would leave, a visit ends. Then the days until the next one are drawn,
-    as `core.distributions.ReturnTime`: one draw, which says how long the user is away, or that
-    nobody sees the user again within the horizon. The lifetime ends with the latter. So churn and
-    the horizon need no draws of their own, and a log with timestamps holds all that is drawn. The
-    steps of a visit take no time on this clock.
+    A visit ends where the wrapped users would leave. Then the days until the next visit are drawn
+    from `core.distributions.ReturnTime`. One draw is either the days away, or means that the user
+    does not come back within the horizon, which ends the lifetime. So churn and the horizon need no
+    separate draws, and a log with timestamps holds all draws. The steps of a visit take no time on
+    this clock.
 
         users = ReturningUsers(LongTermSatisfactionUsers(time_budget=10.0), horizon=60.0,
                                kept=("net_positive_exposure",))
 
-    By default the gaps of all users are log-normal, and a user who comes back is as a new one but
-    for the fields in `kept`. Override the methods `gap`, `churn`, `restart` and `next_visit` for
-    gaps that depend on the state, and for memories that fade.
+    By default the gaps of all users are log-normal, and the state of a user who comes back is new
+    except for the fields in `kept`. A subclass may override the methods `gap`, `churn`, `restart`
+    and `next_visit`, for gaps that depend on the state, and for memories that fade.
 
-    The state is a `ReturningState`, what agents see a `ReturningObservation`. The innovation has
-    the fields `users`, that of the wrapped users, where they draw one, and `visit`: `ends`, 1 where
-    the visit ends at this step; `days`, see `ReturnTime`, 0 where the visit goes on; and `restart`,
-    what is drawn for a visit that begins. `ends` is scored where the wrapped users leave by a
-    hazard. Where they leave by a rule, or by `visit_steps`, it is recorded and not scored. A
-    parameter of the wrapped users has a name with a dot, "users.time_budget".
+    The state is a `ReturningState`, and the observation a `ReturningObservation`. The innovation
+    has the fields `users`, the innovation of the wrapped users where they draw one, and `visit`.
+    The fields of `visit` are `ends`, 1 where the visit ends at this step; `days`, see `ReturnTime`,
+    0 where the visit goes on; and `restart`, the draws for a visit that begins. `ends` is scored
+    where the wrapped users leave by a hazard. Where they leave by a rule, or by `visit_steps`, it
+    is recorded and not scored. A parameter of the wrapped users has a name with a dot,
+    "users.time_budget".
 
     Args:
       users: the wrapped users.
-      horizon: days from the first visit to the end of the lifetime, positive.
-      kept: names of the fields of the wrapped users' state that stay as they are until the next
+      horizon: the number of days from the first visit to the end of the lifetime, positive.
+      kept: the names of the fields of the wrapped users' state that do not change until the next
         visit; the state is then a NamedTuple or a dictionary.
-      visit_steps: None, or the steps after which a visit ends at the latest.
-      gap_loc: mean of the logarithm of the days between two visits, in [-50, 50].
-      gap_scale: standard deviation of that logarithm, positive.
-      churn_prob: probability that a visit is the last one, in [0, 1].
-      daily_discount: None, or what a reward of tomorrow is worth today, in (0, 1].
-      dtype: that of the wrapped users, which is taken by default.
+      visit_steps: None, or the number of steps after which a visit ends at the latest.
+      gap_loc: the mean of the logarithm of the days between two visits, in [-50, 50].
+      gap_scale: the standard deviation of that logarithm, positive.
+      churn_prob: the probability that a visit is the last, in [0, 1].
+      daily_discount: None, or the value today of a unit of reward tomorrow, in (0, 1].
+      dtype: the dtype of the wrapped users, which is the default.
 
     Raises:
       ValueError: if an argument is out of range, or if `users` is no user model.
@@ -125,7 +126,7 @@ class ReturningUsers(UserModel[ReturningState, Any, Any]):
         validation.check_type("users", self.users, UserModel)
         if self.dtype not in (tf.float32, self.users.dtype):
             name = self.users.dtype.name
-            raise ValueError(f"dtype must be that of users, {name}, got {self.dtype.name}")
+            raise ValueError(f"dtype must be the dtype of users, {name}, got {self.dtype.name}")
         self.dtype = self.users.dtype
         Range(above=0).check_number("horizon", self.horizon)
         if not isinstance(self.kept, tuple) or not all(isinstance(each, str) for each in self.kept):
@@ -135,14 +136,14 @@ class ReturningUsers(UserModel[ReturningState, Any, Any]):
         if self.daily_discount is not None:
             Range(above=0, high=1).check_number("daily_discount", self.daily_discount, "None")
 
-    # What the author of a model of returns overrides.
+    # The methods that the author of a model of returns overrides.
 
     def gap(self, state: ReturningState) -> tfd.Distribution:
-        """The distribution, of batch shape [B], of the days until the next visit, if there is one:
-        positive, with a `cdf`.
+        """The distribution, of batch shape [B], of the days until the next visit, if there is one.
+        It is positive and has a `cdf`.
 
         Args:
-          state: in which the visit ended.
+          state: the state at the end of the visit.
         """
         loc = tf.broadcast_to(self.per_user("gap_loc"), tf.shape(state.day))
         return tfd.LogNormal(loc, self.per_user("gap_scale"))
@@ -151,27 +152,27 @@ class ReturningUsers(UserModel[ReturningState, Any, Any]):
         """The probability that there is no next visit, [B] or [], in [0, 1].
 
         Args:
-          state: in which the visit ended.
+          state: the state at the end of the visit.
         """
         return self.per_user("churn_prob")
 
     def restart(self, state: ReturningState) -> tfd.Distribution | None:
-        """The distribution, of batch shape [B], of what is drawn when a visit begins, or None; by
-        default the initial draws of the wrapped users.
+        """The distribution, of batch shape [B], of the draws for a visit that begins, or None. By
+        default these are the initial draws of the wrapped users.
 
         Args:
-          state: in which the visit before ended.
+          state: the state at the end of the previous visit.
         """
         return self.users.initial_draws(nests.num_rows(state))
 
     def next_visit(self, state: ReturningState, days: tf.Tensor, draws: Nest) -> Nest:
-        """Maps the state in which a visit ended to the state of the wrapped users in which the next
-        one begins; by default that of new users, with the fields in `kept` as they were.
+        """Maps the state at the end of a visit to the state of the wrapped users at the start of
+        the next visit. By default it is the state of new users with the old fields in `kept`.
 
         Args:
-          state: in which the visit ended.
-          days: [B], since then; 0 in rows that nobody reads.
-          draws: of `restart`, () where there are none.
+          state: the state at the end of the visit.
+          days: [B], the days since then; 0 in rows that are not used.
+          draws: the draws of `restart`, () where there are none.
         """
         begun = self.users.initial_state(draws)
         if not self.kept:
@@ -186,7 +187,7 @@ class ReturningUsers(UserModel[ReturningState, Any, Any]):
         stay = {name: before[name] for name in self.kept}
         return {**begun, **stay} if isinstance(begun, dict) else begun._replace(**stay)
 
-    # A step.
+    # The stages of a step.
 
     def initial_draws(self, num_users: int):
         return self.users.initial_draws(num_users)
@@ -221,12 +222,12 @@ class ReturningUsers(UserModel[ReturningState, Any, Any]):
         return nests.where(is_back, begins, nests.where(ends, over, stays))
 
     def departure(self, state: ReturningState):
-        """A rule: who is not seen again within the horizon."""
+        """The rule by which users leave: they do not come back within the horizon."""
         return state.day >= self._horizon
 
     def discount(self, state: ReturningState, next_state: ReturningState):
-        """[B]: what a reward of the next state is worth in this one, `daily_discount` for each day
-        between them; None where days do not count.
+        """The discount of rewards after this state, [B], `daily_discount` for each day until the
+        next state; None without a `daily_discount`.
         """
         if self.daily_discount is None:
             return None
@@ -242,15 +243,15 @@ class ReturningUsers(UserModel[ReturningState, Any, Any]):
     def _stepped(
         self, state: ReturningState, slate: Slate, response: Nest, innovation: Nest
     ) -> ReturningState:
-        """The state after a step, if the visit goes on or ends with it."""
+        """The state after a step of the visit, before a next visit begins."""
         user = self.users.update(state.user, slate, response, innovation)
         return state._replace(user=user, step=state.step + 1)
 
     def _visit(self, state: ReturningState) -> tfd.Distribution:
-        """The distribution of what becomes of a visit.
+        """The distribution of the field `visit` of the innovation.
 
         Args:
-          state: after the step.
+          state: the state after the step.
         """
 
         def days(ends: tf.Tensor):
@@ -284,7 +285,7 @@ class ReturningUsers(UserModel[ReturningState, Any, Any]):
         ends = departure if is_last is None else departure | is_last
         return Given(tf.cast(ends, tf.int32), self.dtype)
 
-    # As the wrapped users.
+    # The methods that the wrapped users answer.
 
     def response(self, state: ReturningState, slate: Slate):
         return self.users.response(state.user, slate)
@@ -317,7 +318,7 @@ class ReturningUsers(UserModel[ReturningState, Any, Any]):
     def check_documents(self, documents: Nest, slate_size: int):
         self.users.check_documents(documents, slate_size)
 
-    # What is seen.
+    # The observation of users.
 
     def observe(self, state: ReturningState):
         return ReturningObservation(

@@ -264,9 +264,9 @@ def test_the_score_function_goes_through_the_memory():
 
 def test_a_policy_with_a_memory_has_no_distribution_of_an_observation_alone(collected):
     policy = PlackettLucePolicy.of_network(collected[0])
-    with pytest.raises(ValueError, match="depends on what it remembers"):
+    with pytest.raises(ValueError, match="depends on its policy state"):
         policy.log_prob(collected[1].observation, collected[1].action)
-    with pytest.raises(ValueError, match="depends on what it remembers"):
+    with pytest.raises(ValueError, match="depends on its policy state"):
         relaxed_return(environment().simulator, policy, NUM_USERS, 2, seed=0)
 
 

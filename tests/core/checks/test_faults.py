@@ -183,17 +183,17 @@ FAULTS = {
     "bounds of another structure": (
         "Shoppers.observation_bounds",
         always({"taste": Bounds(0.0, 1.0)}),
-        ": bounds must be of the structure of what they bound",
+        ": bounds must have the structure of the specs",
     ),
     "another draw than what was seen": (
         "Shoppers.recorded_draw",
         lambda self, slate, seen: tf.zeros([B], tf.int32),
-        r"must make what is seen as probable as the draw, -\d+\.\d+, got -\d+\.\d+",
+        r"must make the observed response as probable as the draw, -\d+\.\d+, got -\d+\.\d+",
     ),
     "what was seen is less probable than the draw": (
         "Shoppers.likelihood",
         lambda self, state, slate, seen: tf.fill([B], -9.0),
-        r"must make what is seen as probable as the draw, -\d+\.\d+, got -9\.0000",
+        r"must make the observed response as probable as the draw, -\d+\.\d+, got -9\.0000",
     ),
     "a response outside its bounds": (
         "Shoppers.response_bounds",
@@ -336,7 +336,7 @@ def test_a_method_that_is_nearly_named_like_a_known_one_is_warned_of():
     with pytest.warns(ModelWarning) as warned:
         recsim_tf.check(recsim_tf.Simulator(Misspelled(), Shop(), K, N))
     assert [str(each.message) for each in warned] == [
-        "Misspelled.depature is no method of UserModel, and nobody calls it; did you mean"
+        "Misspelled.depature is no method of UserModel, so it is never called; did you mean"
         " departure?",
     ]
     assert warned[0].filename == __file__

@@ -242,8 +242,8 @@ def test_a_field_of_a_joint_that_depends_on_no_field_is_named():
     )
     with pytest.raises(
         ValueError,
-        match="function of field 'second' of a joint distribution must have arguments that are"
-        " named like other fields, first, second, got parent",
+        match="function of field 'second' of a joint distribution must have arguments"
+        " with the names of other fields, first, second, got parent",
     ):
         random.sample(joint, random.as_seed(6))
 

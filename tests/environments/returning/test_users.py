@@ -237,7 +237,7 @@ class NormalGaps(ReturningUsers):
         ),
         (
             lambda: ReturningUsers(Readers(), dtype=tf.float64),
-            "dtype must be that of users, float32, got float64",
+            "dtype must be the dtype of users, float32, got float64",
         ),
         (lambda: ReturningUsers(Readers(), gap_loc=1e30), r"gap_loc must be in \[-50, 50\]"),
         (lambda: ReturningUsers(None), "users must be a UserModel, got NoneType"),
