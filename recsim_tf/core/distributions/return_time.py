@@ -77,7 +77,7 @@ class ReturnTime(CustomDistribution):
         density += tf.math.log1p(-tf.where(is_back, self.churn, zero))
         waited = tf.where(value > 0, self.remaining, tf.minimum(-value, self.remaining))
         waits = ~is_back & (waited > 0)
-        survival = tf.exp(_log_survival(self.gap, tf.where(waits, waited, some_day)))
+        survival = _survival(self.gap, tf.where(waits, waited, some_day))
         away = tf.where(waits, self.churn + (1 - self.churn) * survival, unit)
         # The logarithm of a tail below the smallest number is computed directly.
         is_tail = away < np.finfo(value.dtype.as_numpy_dtype).tiny
@@ -100,8 +100,15 @@ class ReturnTime(CustomDistribution):
         )
 
 
+def _survival(gap: tfd.Distribution, value: tf.Tensor) -> tf.Tensor:
+    """[B]: the probability that a gap is above a value."""
+    if isinstance(gap, tfd.FiniteDiscrete):
+        return tf.exp(_log_survival(gap, value))
+    return gap.survival_function(value)
+
+
 def _log_survival(gap: tfd.Distribution, value: tf.Tensor) -> tf.Tensor:
-    """[B]: the log-probability that a gap is above a value."""
+    """[B]: the logarithm of this probability."""
     if not isinstance(gap, tfd.FiniteDiscrete):
         return gap.log_survival_function(value)
     # The sum of the later outcomes: one less the `cdf` has no digits where it is small.

@@ -53,7 +53,7 @@ class Statistic(NamedTuple):
 
     @property
     def z_score(self) -> float:
-        """The distance of the log from the mean of the simulations, in their standard deviations."""
+        """The distance of the log from the mean of simulations, in their standard deviations."""
         gap, spread = self.observed - self.predicted, float(np.std(self.replicated, ddof=1))
         return gap / spread if spread > 0 else float(np.sign(gap) * np.inf if gap else 0.0)
 

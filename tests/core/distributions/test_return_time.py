@@ -78,6 +78,22 @@ def test_gradients_are_finite_in_every_row_also_where_hardly_anybody_is_away(dty
         assert np.isfinite(tape.gradient(total, [loc, scale, churn])).all()
 
 
+def test_whole_days_have_a_survival_where_their_cdf_is_one():
+    """A hazard of one half a day leaves 2^-29 after 29 days, less than float32 has beside one."""
+    days = tf.range(1.0, NEVER)
+    logits = tf.Variable(-np.log(2.0).astype(np.float32) * days)
+    with tf.GradientTape() as tape:
+        gap = tfd.FiniteDiscrete(days, logits=logits[tf.newaxis])
+        distribution = return_time(gap, churn=0.0, remaining=(28.0,), dtype=tf.float32)
+        log_prob = distribution.log_prob(tf.constant([NEVER]))
+    expected = np.exp(-np.log(2.0) * np.arange(1, NEVER))
+    expected /= expected.sum()
+    np.testing.assert_allclose(log_prob, np.log(expected[28:].sum()), rtol=1e-5)
+    # The gradient of a log-survival: the share of each later day in it, less its probability.
+    share = np.where(np.arange(1, NEVER) > 28, expected / expected[28:].sum(), 0)
+    np.testing.assert_allclose(tape.gradient(log_prob, logits), share - expected, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("gap", "message"),
     [
