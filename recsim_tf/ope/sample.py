@@ -94,7 +94,8 @@ class Sample(NamedTuple):
                 if reads == "linear":
                     assumed = "rewards are sums"
                 if weaker.steps != estimator.steps:
-                    assumed, beside = "policies do not change who is there", "products over steps"
+                    assumed = "policies do not change which users are present"
+                    beside = "products over steps"
                 return (
                     f"the log contradicts that {assumed}: {part:+.0%} against {beside},"
                     f" {abs(gap.value) / gap.standard_error:.1f} standard errors"
@@ -116,7 +117,7 @@ class Sample(NamedTuple):
         """A description of an assumption about steps that the log cannot test; "" for none."""
         if estimator.reads_all_steps or self.num_steps == 1 or self._can_test_steps:
             return ""
-        return "the log cannot tell whether policies change who is there"
+        return "the log cannot tell whether policies change which users are present"
 
     def missing_input(self, estimator: Estimator) -> str:
         """A description of an input that the estimator needs and the log lacks; "" for none."""
