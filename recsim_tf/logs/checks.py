@@ -53,13 +53,13 @@ def _check_sizes(log: Any) -> None:
         for leaf in tf.nest.flatten(getattr(log, name)):
             if tuple(getattr(leaf, "shape", ()))[:2] != (number, num_steps):
                 raise ValueError(
-                    f"{name} must be of the sessions and steps of the log,"
+                    f"{name} must have the sessions and steps of the log,"
                     f" {[number, num_steps]}, got {_described(leaf)}"
                 )
     for leaf in tf.nest.flatten(log.initial):
         if tuple(getattr(leaf, "shape", ()))[:1] != (number,):
             raise ValueError(
-                f"initial must be of the {number} sessions of the log, got {_described(leaf)}"
+                f"initial must have the {number} sessions of the log, got {_described(leaf)}"
             )
     steps = (number, num_steps)
     _require_array("departed", log.departed, "b", (number,))
@@ -81,7 +81,7 @@ def _check_sizes(log: Any) -> None:
     for leaf in tf.nest.flatten(log.documents):
         if tuple(leaf.shape[:3]) != (*steps, size):
             raise ValueError(
-                f"documents must be of the positions of slates, {[*steps, size]}, got"
+                f"documents must have the positions of slates, {[*steps, size]}, got"
                 f" {_described(leaf)}"
             )
     for name, log_probs in (("propensity", log.propensity), ("target", log.target)):

@@ -22,7 +22,7 @@ _NAMED: Any = random.class_of_family(tfd.JointDistributionNamed)
 class Part(NamedTuple):
     """A part of the users' initial draws that a log lacks, for all sessions or for some."""
 
-    field: str | None = None  # of the draws' NamedTuple; None for all of them
+    field: str | None = None  # a field of the draws' NamedTuple; None for all draws
     is_partly_known: bool = False  # whether some sessions have it
 
     @property

@@ -343,7 +343,7 @@ def as_trajectory(
         active=tf.convert_to_tensor(log.active),
         terminated=terminated,
         truncated=is_last & ~terminated,
-        query=_matching("query", log.query, simulator.query_spec, "the query_spec says"),
+        query=_matching("query", log.query, simulator.query_spec, "the query_spec"),
     )
     first = tf.nest.map_structure(lambda leaf: leaf[:, 0], documents)
     return Trajectory(
@@ -375,7 +375,7 @@ def _zeros(log: Log, spec: Nest) -> Nest:
     )
 
 
-def _matching(name: str, nest: Nest, spec: Nest, source: str = "the models draw") -> Nest:
+def _matching(name: str, nest: Nest, spec: Nest, source: str = "the draws of the models") -> Nest:
     """The nest as tensors of the structure and dtypes of a spec."""
     if not tf.nest.flatten(spec):
         return ()
@@ -383,7 +383,7 @@ def _matching(name: str, nest: Nest, spec: Nest, source: str = "the models draw"
     if len(leaves) != len(specs):
         fields = ", ".join(f"{leaf.dtype.name} {list(leaf.shape)}" for leaf in specs)
         raise ValueError(
-            f"the log's {name} must hold what {source}, {fields}, got {len(leaves)} arrays"
+            f"the log's {name} must match {source}, {fields}, got {len(leaves)} arrays"
         )
     return tf.nest.pack_sequence_as(
         spec, [_cast(leaf, like.dtype) for leaf, like in zip(leaves, specs, strict=True)]
@@ -430,7 +430,7 @@ def simulated_log(
     check_at_least(1, num_sessions=num_sessions, num_steps=num_steps)
     unknown = [name for name in latent if name not in ("initial", "innovation")]
     if unknown:
-        raise ValueError(f"latent must be of initial, innovation, got {', '.join(unknown)}")
+        raise ValueError(f"latent must be some of initial, innovation, got {', '.join(unknown)}")
     world = simulator.users_per_world or 1
     at_once = -(-min(num_sessions, _USERS_AT_ONCE) // world) * world
     policy = random_policy(simulator)

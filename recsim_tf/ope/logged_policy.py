@@ -24,7 +24,7 @@ class LoggedPolicy(PlackettLucePolicy):
     Args:
       features: the features of the candidates, see `fit_logging`.
       coefficients: float [P].
-      slate_size: K.
+      slate_size: size of slates K.
     """
 
     def __init__(self, features: CandidateFeatures, coefficients: tf.Tensor, slate_size: int):

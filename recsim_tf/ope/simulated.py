@@ -162,7 +162,7 @@ class Simulated(NamedTuple):
     new: np.ndarray  # float64 [S], returns under the policy
     new_draws: Any  # float64 [D, b], returns under draws of the model's parameters, or ()
     old: Any  # float64 [S], returns under the policy that logged, or () if it is unknown
-    old_draws: Any  # as `new_draws`, under the policy that logged
+    old_draws: Any  # float64 [D, b], such returns under the policy that logged, or ()
     # A sample of sessions under the policy that logged, or the reason why there is none, in words.
     response: Any
 

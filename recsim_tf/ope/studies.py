@@ -51,7 +51,7 @@ class Study:
     rows: list[StudyRow]
     truth: float  # the new policy's mean return
     logged: float  # the logging policy's mean return
-    readings: dict[int, dict[str, float]]  # by log size, shares of logs by `Result.reading`
+    readings: dict[int, dict[str, float]]  # shares of logs by `Result.reading`, by log size
 
     def __getitem__(self, key: tuple[str, int]) -> StudyRow:
         return next(row for row in self.rows if (row.estimator, row.log_size) == key)

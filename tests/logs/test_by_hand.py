@@ -36,14 +36,14 @@ REFUSALS = [
     ),
     (LOG._replace(shown=LOG.shown * 1), r"shown must be bool \[2, 2, 2\], got int64 \[2, 2, 2\]"),
     (LOG._replace(departed=LOG.departed[:1]), r"departed must be bool \[2\], got bool \[1\]"),
-    (LOG._replace(initial=np.zeros(3)), r"initial must be of the 2 sessions of the log, got float"),
+    (LOG._replace(initial=np.zeros(3)), r"initial must have the 2 sessions of the log, got float"),
     (
         LOG._replace(documents=LOG.documents[..., :1]),
-        r"documents must be of the positions of slates, \[2, 2, 2\], got int32 \[2, 2, 1\]",
+        r"documents must have the positions of slates, \[2, 2, 2\], got int32 \[2, 2, 1\]",
     ),
     (
         LOG._replace(response=[1, 2]),
-        r"response must be of the sessions and steps of the log, \[2, 2\], got int",
+        r"response must have the sessions and steps of the log, \[2, 2\], got int",
     ),
     (
         LOG._replace(engagement=LOG.engagement[..., 0]),

@@ -93,7 +93,7 @@ def test_a_split_shares_out_whole_sessions():
         (lambda log: log.cut(log.length + 1), "length must have a number of steps for each sess"),
         (
             lambda log: session_log_prob(evolution(), log._replace(innovation=())),
-            r"innovation must hold what .*, int32 \[\], got 0 arrays",
+            r"innovation must match .*, int32 \[\], got 0 arrays",
         ),
         (
             lambda log: session_log_prob(exploration(), log),

@@ -157,7 +157,7 @@ def changed_logging(field, at, value):
         ),
         (
             lambda: log_of_clicks()._replace(reward=np.zeros([999, 1, 3])),
-            r"reward must be of the sessions and steps of the log, \[1000, 1\], got",
+            r"reward must have the sessions and steps of the log, \[1000, 1\], got",
         ),
     ],
 )

@@ -79,7 +79,7 @@ class Candidates(NamedTuple):
         position = _index(vocabulary).get_indexer(self.ids)
         if (position[self.document[places]] < 0).any():
             unknown = self.ids[self.document[places]][position[self.document[places]] < 0][0]
-            raise ValueError(f"candidates must be of document_ids, got {unknown!r}")
+            raise ValueError(f"candidates must be in document_ids, got {unknown!r}")
         documents = np.zeros([len(length), length.max(), self.number], np.int32)
         features = np.zeros([*documents.shape, self.features.shape[1]], np.float32)
         where = rows.session[begins], rows.step[begins]
