@@ -94,9 +94,9 @@ REFUSED = {
     "must have new names without '/', ',' and .* got 'return'": (
         lambda: Evaluation(measures={"return": hidden_seen})
     ),
-    "must have names of its own .* got 'a/b'": lambda: Evaluation(segments={"a/b": is_high}),
+    "must have new names .* got 'a/b'": lambda: Evaluation(segments={"a/b": is_high}),
     r"Evaluation.measures\['m'\] must be a function, got 3": lambda: Evaluation(measures={"m": 3}),
-    "Evaluation.segments must have names of its own .* got 'm'": (
+    "Evaluation.segments must have new names .* got 'm'": (
         lambda: Evaluation(measures={"m": hidden_seen}, segments={"m": is_high})
     ),
     r"measures\['m'\] must give \[4\], one for each user, got float32 \(4, 2\)": (
