@@ -1,4 +1,4 @@
-"""TF-Agents' bandits as slate agents, and `conversational` bandits with a model of each user."""
+"""TF-Agents' bandits as slate agents, and `conversational` bandits with a model for each user."""
 
 from recsim_tf.agents.bandits import conversational
 from recsim_tf.agents.bandits.arm_agent import (

@@ -1,4 +1,4 @@
-"""TF-Agents' bandits as slate agents: their arms stand for slates."""
+"""TF-Agents' bandits as slate agents, whose arms stand for slates."""
 
 import abc
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import tensorflow_probability as tfp
 from tf_agents.agents import tf_agent
 from tf_agents.bandits.agents import (
     bernoulli_thompson_sampling_agent,
-    exp3_agent,  # noqa: F401 # Imported for the name that it gives to gin files.
+    exp3_agent,  # noqa: F401 # The import registers a name for gin files.
     lin_ucb_agent,  # noqa: F401 # As above.
     linear_thompson_sampling_agent,  # noqa: F401 # As above.
 )
@@ -29,7 +29,7 @@ from recsim_tf.core.runs import replicas
 from recsim_tf.policies import fields
 from recsim_tf.policies.clusters import rank_clusters
 
-# (time_step_spec, action_spec) -> agent; with accepts_per_arm_features=True where the arms have
+# (time_step_spec, action_spec) -> agent. It gets accepts_per_arm_features=True if the arms have
 # features.
 CreateBandit = Callable[..., tf_agent.TFAgent]
 
@@ -39,11 +39,11 @@ class Arms(abc.ABC):
 
     per_arm_features: ClassVar[bool] = False
     num_arms: int
-    observation_spec: Nest  # specs of what the bandit sees of one user
+    observation_spec: Nest  # specs of the bandit's observation of a user
 
     @abc.abstractmethod
     def observe(self, observation: Observation) -> Nest:
-        """What the bandit sees, a nest of float32 [B, ...]."""
+        """The bandit's observation, a nest of float32 [B, ...]."""
 
     @abc.abstractmethod
     def slate(self, arm: tf.Tensor, observation: Observation) -> tf.Tensor:
@@ -51,18 +51,18 @@ class Arms(abc.ABC):
 
     @abc.abstractmethod
     def arm(self, slate: tf.Tensor, observation: Observation) -> tf.Tensor:
-        """The arms int32 [B] whose rewards slates int32 [B, K] earned."""
+        """The arms int32 [B] to which the rewards of slates int32 [B, K] belong."""
 
 
 class ClusterArms(Arms):
-    """One arm for each cluster: its candidates by quality, then those of the other clusters in the
-    order of their index.
+    """An arm for each cluster. Its slate has the cluster's candidates by quality, then the
+    candidates of the other clusters in the order of their index.
 
     The reward of a slate counts for the cluster of its first document, so a cluster without
-    candidates gets none. The bandit sees the encoded user.
+    candidates gets no reward. The bandit's observation is the encoded user.
 
     Args:
-      environment: its documents have a `cluster_id` and a `quality`.
+      environment: an environment whose documents have a `cluster_id` and a `quality`.
 
     Raises:
       ValueError: if documents lack one of the fields, or if cluster ids are not integers with
@@ -90,13 +90,14 @@ class ClusterArms(Arms):
 
 @gin.configurable(module="recsim_tf.agents")
 class DocumentArms(Arms):
-    """One arm for each candidate: the bandit sees the encoded user and the encoded documents.
+    """An arm for each candidate. The bandit's observation is the encoded user and the encoded
+    documents.
 
     Args:
-      environment: with slates of one document.
+      environment: an environment with slates of one document.
 
     Raises:
-      ValueError: for longer slates, since a bandit's arm names one document.
+      ValueError: for longer slates, since an arm stands for a single document.
     """
 
     per_arm_features = True
@@ -127,7 +128,7 @@ class DocumentArms(Arms):
 
 
 def _features(user: Nest, documents: Nest) -> dict[str, Nest]:
-    """By TF-Agents' names."""
+    """The features of users and arms by TF-Agents' names."""
     return {
         bandit_spec_utils.GLOBAL_FEATURE_KEY: user,
         bandit_spec_utils.PER_ARM_FEATURE_KEY: documents,
@@ -138,9 +139,9 @@ class TFArmPolicy(tf_policy.TFPolicy):
     """A bandit's policy that shows the slates of its arms. Its info is the bandit's.
 
     Args:
-      time_step_spec, action_spec: of the environment.
-      arms: what the arms stand for.
-      bandit_policy: gives arms int32 [B].
+      time_step_spec, action_spec: specs of the environment.
+      arms: the slates that the arms stand for.
+      bandit_policy: a policy whose actions are arms int32 [B].
     """
 
     def __init__(
@@ -176,16 +177,16 @@ class TFArmPolicy(tf_policy.TFPolicy):
         if bandit_step.step_type.shape[0] is not None:
             return self._bandit_policy.action(bandit_step, policy_state, seed)
 
-        # An exported policy does not know its number of users, which several of TF-Agents' bandits
-        # need.
-        def pull_one(user: Nest):
+        # Several of TF-Agents' bandits need the number of users, which an exported policy does not
+        # have. So each user is a batch.
+        def pull_for_user(user: Nest):
             step = self._bandit_policy.action(
                 *tf.nest.map_structure(lambda leaf: leaf[tf.newaxis], user), seed
             )
             return tf.nest.map_structure(lambda leaf: leaf[0], step)
 
         return tf.map_fn(
-            pull_one,
+            pull_for_user,
             (bandit_step, policy_state),
             fn_output_signature=self._bandit_policy.policy_step_spec,
         )
@@ -197,24 +198,24 @@ class TFArmPolicy(tf_policy.TFPolicy):
 
 
 class ArmAgent(tf_agent.TFAgent):
-    """Any of TF-Agents' bandit agents, behind policies that show the slates of its arms.
+    """Any of TF-Agents' bandit agents, with policies that show the slates of its arms.
 
     The bandit learns from all users together. The reward of an arm is the environment's reward for
     the whole slate; a bandit for Bernoulli rewards clips it to [0, 1], as TF-Agents does. Frames
-    between two sessions are no decisions and are left out.
+    between two sessions are not decisions and are left out.
 
-    Experience is a trajectory [B, 1] or longer, in which every frame should come once, as a
-    `LearningLoop` with batch_size None gives them. TF-Agents' bandits draw from TensorFlow's own
-    generators, which no checkpoint holds: a run that is resumed goes on with other draws.
+    Experience is a trajectory [B, 1] or longer, in which every frame should come once, as from a
+    `LearningLoop` with batch_size None. TF-Agents' bandits draw from TensorFlow's own generators,
+    which a checkpoint does not contain: a resumed run continues with other draws.
 
     Args:
-      time_step_spec, action_spec: of the environment.
-      arms: what the arms stand for.
-      create_bandit: builds the bandit from its time step and action specs, and
+      time_step_spec, action_spec: specs of the environment.
+      arms: the slates that the arms stand for.
+      create_bandit: a function that builds the bandit from its time step and action specs, and
         accepts_per_arm_features=True for arms with features. A bandit that weighs rewards by the
-        probability of an arm, as `Exp3Agent`, is for arms whose slates are always their own.
-      train_step_counter: counts train steps; by default the global step.
-      name: of the agent in tables and plots, by default the bandit's class.
+        probability of an arm, such as `Exp3Agent`, needs arms whose slates belong to no other arm.
+      train_step_counter: the counter of train steps; by default the global step.
+      name: name of the agent in tables and plots, by default the bandit's class.
     """
 
     on_policy = True
@@ -259,23 +260,23 @@ class ArmAgent(tf_agent.TFAgent):
 
         def learn():
             decisions = tf.nest.map_structure(lambda leaf: tf.boolean_mask(leaf, decided), frames)
-            weights_of = weights
+            decision_weights = weights
             if weights is not None:
-                of_frames = tf.repeat(weights, tf.shape(experience.step_type)[1])
-                weights_of = tf.boolean_mask(of_frames, decided)
-            return tf.cast(self.bandit.train(self._pulls(decisions), weights_of).loss, tf.float32)
+                frame_weights = tf.repeat(weights, tf.shape(experience.step_type)[1])
+                decision_weights = tf.boolean_mask(frame_weights, decided)
+            info = self.bandit.train(self._pulls(decisions), decision_weights)
+            return tf.cast(info.loss, tf.float32)
 
-        # Means over no decision at all are not numbers, and would reach the weights of a neural
-        # bandit.
+        # A mean over no decisions is NaN, and would reach the weights of a neural bandit.
         loss = tf.cond(tf.reduce_any(decided), learn, lambda: tf.zeros([]))
         self.train_step_counter.assign_add(1)
         return tf_agent.LossInfo(loss, ())
 
     def _pulls(self, frames: trajectory.Trajectory):
-        """The bandit's experience [M, 1] of M frames: episodes of one step."""
+        """The bandit's experience [M, 1] from M frames. Each is an episode of one step."""
         observation = self._arms.observe(frames.observation)
         if self._arms.per_arm_features:
-            # The features of the arm that was pulled are in the policy's info.
+            # The policy's info has the features of the arm that was pulled.
             del observation[bandit_spec_utils.PER_ARM_FEATURE_KEY]
         pulls = frames._replace(
             step_type=tf.fill(tf.shape(frames.step_type), ts.StepType.FIRST),
@@ -294,16 +295,16 @@ def create_bandit(
     arms: Callable[[SlateEnvironment], Arms] = ClusterArms,
     name: str | None = None,
 ) -> ArmAgent:
-    """Builds an `ArmAgent`; it needs `Iteration.batch_size = None`.
+    """Builds an `ArmAgent`. It needs `Iteration.batch_size = None`.
 
     Args:
-      environment: one that the arms are for.
-      train_step_counter: as of `create_slate_q`.
-      bandit: of TF-Agents, such as @BernoulliThompsonSamplingAgent, @LinearUCBAgent,
-        @LinearThompsonSamplingAgent or @Exp3Agent, whose other arguments come from its own gin
-        bindings. Over `DocumentArms` it must take features of arms, as the two linear ones do.
+      environment: an environment that fits the arms.
+      train_step_counter: see `create_slate_q`.
+      bandit: a bandit of TF-Agents, such as @BernoulliThompsonSamplingAgent, @LinearUCBAgent,
+        @LinearThompsonSamplingAgent or @Exp3Agent, whose other arguments come from its gin
+        bindings. For `DocumentArms` it must take features of arms, as the two linear bandits do.
       arms: `ClusterArms`, or `DocumentArms`.
-      name: of the agent in tables and plots, by default the bandit's class.
+      name: name of the agent in tables and plots, by default the bandit's class.
     """
     require_slates(name or "a bandit", environment.action_spec())
     return ArmAgent(

@@ -1,4 +1,4 @@
-"""Full-slate Q-learning: each ordered slate is one action."""
+"""Full-slate Q-learning, in which each ordered slate is an action."""
 
 from recsim_tf.agents.full_slate_q.agent import (
     FullSlateQAgent,

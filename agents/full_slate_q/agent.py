@@ -1,4 +1,4 @@
-"""Full-slate Q-learning: each ordered slate is one action."""
+"""The agent of full-slate Q-learning, in which each ordered slate is an action."""
 
 import dataclasses
 from collections.abc import Callable
@@ -43,18 +43,18 @@ class FullSlateQLoss(NamedTuple):
 
 class FullSlateQAgent(QAgent):
     """RecSim's full-slate Q agent: a deep Q-network whose actions are the ordered slates. It makes
-    no assumption about how users choose, but the number of slates grows as N^K.
+    no assumption about the choice of users, but the number of slates grows as N^K.
 
     Its loss is that of TF-Agents' `DqnAgent`: the mean Huber loss with delta 1, in which the step
     between two sessions counts as an error of zero.
 
     Args:
-      time_step_spec, action_spec: of the environment.
-      network: gives (q float [B, number of slates], state), and by `slate_value` the value of one
-        slate, as `FullSlateQNetwork`.
-      learning: the optimizer, and how the network learns.
-      targets: what the values are learned towards, by default `FullSlateQTargets()`.
-      exploration: how often slates are random, by default `Exploration()`.
+      time_step_spec, action_spec: specs of the environment.
+      network: a network that returns (q float [B, number of slates], state), and by `slate_value`
+        the value of a slate, such as `FullSlateQNetwork`.
+      learning: the optimizer, and options of learning.
+      targets: the targets of the values, by default `FullSlateQTargets()`.
+      exploration: the frequency of random slates, by default `Exploration()`.
 
     Raises:
       ValueError: for actions with queries, or more than 20,000 slates.
@@ -122,12 +122,12 @@ def create_full_slate_q(
     optimizer: Callable[[], tf.keras.optimizers.Optimizer] = tf.keras.optimizers.Adam,
     name: str = "FullSlateQ",
 ) -> FullSlateQAgent:
-    """Builds a `FullSlateQAgent`; its other options come from gin bindings of `Learning`,
+    """Builds a `FullSlateQAgent`. Its other options come from gin bindings of `Learning`,
     `FullSlateQTargets` and `Exploration`.
 
     Args:
-      network: builds the Q-network from the observation spec and the slate size.
-      environment, train_step_counter, optimizer, name: as of `create_slate_q`.
+      network: a function that builds the Q-network from the observation spec and the slate size.
+      environment, train_step_counter, optimizer, name: see `create_slate_q`.
     """
     action_spec = environment.action_spec()
     return FullSlateQAgent(

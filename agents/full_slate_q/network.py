@@ -1,4 +1,4 @@
-"""The networks of full-slate Q-learning: one value for each ordered slate."""
+"""The networks of full-slate Q-learning, with a value for each ordered slate."""
 
 import itertools
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ from recsim_tf.core.base.types import Observation
 class FullSlateQNetwork(network.Network):
     """Q-values of all ordered slates, float [B, number of slates].
 
-    A multilayer perceptron on the user's observation and those of the K documents in slate order,
-    shared by all slates. Its first layer is applied once to each candidate at each position and
-    added up, which is the same function for less work.
+    The value is a multilayer perceptron on the observations of the user and of the K documents in
+    slate order, shared by all slates. Its first layer is applied once to each candidate at each
+    position, and the results are added. This is the same function with less computation.
 
     Args:
       observation_spec: `Observation` of specs.
-      slate_size: K.
+      slate_size: size of slates K.
       hidden_units: sizes of the hidden layers (RecSim 0.2.4's default).
     """
 
@@ -56,7 +56,7 @@ class FullSlateQNetwork(network.Network):
         return self._apply_above(hidden), network_state
 
     def slate_value(self, observation: Observation, slate: tf.Tensor) -> tf.Tensor:
-        """Q-value float [B] of one slate int32 [B, K] a user. The variables must exist already
+        """Q-values float [B] of a slate int32 [B, K] of each user. The variables must exist already
         (`create_variables`).
         """
         shown = self._encoder.documents(nests.take(observation.documents, slate))
@@ -71,22 +71,22 @@ class FullSlateQNetwork(network.Network):
 
 @gin.configurable
 class TopicSetQNetwork(network.Network):
-    """Q-values of all ordered slates, float [B, number of slates], with one output for each set of
+    """Q-values of all ordered slates, float [B, number of slates], with an output for each set of
     topics that a slate can show.
 
     A multilayer perceptron on the user's observation has an output for each multiset of K of T
-    topics, C(T + K - 1, K) in all. What is learned about a set does not carry over to another one,
-    as in the full-slate Q-learning of Ie et al. 2019 (arXiv 1905.12767, section 7). They count the
-    C(T, K) sets without a repetition; here two candidates may have the same topic. Slates that
-    differ only in the order of their documents have the same value.
+    topics, C(T + K - 1, K) in all. Values do not generalise between sets, as in the full-slate
+    Q-learning of Ie et al. 2019 (arXiv 1905.12767, section 7). They count the C(T, K) sets without
+    repetition; here two candidates may have the same topic. Slates that differ only in the order of
+    their documents have the same value.
 
     Args:
-      observation_spec: `Observation` of specs; documents are one-hot vectors of T topics.
-      slate_size: K.
+      observation_spec: `Observation` of specs. Documents are one-hot vectors of T topics.
+      slate_size: size of slates K.
       hidden_units: sizes of the hidden layers.
 
     Raises:
-      ValueError: if the documents' observation is not one vector.
+      ValueError: if the documents' observation is not a vector.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class TopicSetQNetwork(network.Network):
         sets = np.array(
             list(itertools.combinations_with_replacement(range(num_topics), slate_size)), np.int32
         )
-        # The number of each set, by its topics as the digits of a number to the base of T.
+        # The topics of a set, as digits of a number to the base T, index the number of the set.
         self._powers = num_topics ** np.arange(slate_size, dtype=np.int32)
         self._set_numbers = np.zeros(num_topics**slate_size, np.int32)
         self._set_numbers[sets @ self._powers] = np.arange(len(sets))
@@ -125,17 +125,17 @@ class TopicSetQNetwork(network.Network):
         return self._values(observation, topics), network_state
 
     def slate_value(self, observation: Observation, slate: tf.Tensor) -> tf.Tensor:
-        """Q-value float [B] of one slate int32 [B, K] a user."""
+        """Q-values float [B] of a slate int32 [B, K] of each user."""
         topics = tf.gather(_topics(observation), slate, batch_dims=1)
         return self._values(observation, topics)
 
     def _values(self, observation: Observation, topics: tf.Tensor):
-        """[B, ...], of slates with topics [B, ..., K]."""
-        of_sets = apply_layers(self._set_layers, self._encoder.user(observation))
+        """Q-values of slates with topics [B, ..., K], [B, ...]."""
+        set_values = apply_layers(self._set_layers, self._encoder.user(observation))
         index = tf.reduce_sum(tf.sort(topics, axis=-1) * self._powers, axis=-1)
-        return tf.gather(of_sets, tf.gather(self._set_numbers, index), batch_dims=1)
+        return tf.gather(set_values, tf.gather(self._set_numbers, index), batch_dims=1)
 
 
 def _topics(observation: Observation):
-    """int32 [B, N]."""
+    """The topics of the candidates, int32 [B, N]."""
     return tf.argmax(observation.documents, axis=-1, output_type=tf.int32)

@@ -1,7 +1,7 @@
-"""Layers between environments and agents: histories, statistics, held slates and switching costs;
-beliefs and turns to choose from.
+"""Layers between environments and agents: histories, statistics, held slates, switching costs,
+beliefs, and turns as actions.
 
-Layers stack.
+Layers can be stacked.
 """
 
 from recsim_tf.agents.layers.belief import BeliefLayer, TurnLayer

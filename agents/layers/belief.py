@@ -1,4 +1,4 @@
-"""Layers of conversations: what an agent believes about the user, and turns to choose from."""
+"""Layers of conversations: beliefs about the user, and turns as actions."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,12 +19,12 @@ from recsim_tf.core.step.session_source import SessionSource
 from recsim_tf.core.step.turns import ActionFormat
 from recsim_tf.policies.fields import UserWithStatistics
 
-# A layer draws the same pairs at each step, so that what an agent chose is what is shown.
+# A layer draws the same pairs at each step, so that the turn that an agent chose is shown.
 _TURNS_SEED = 0
 
 
-class _Believes(Layer):
-    """Keeps a belief as its memory."""
+class _BeliefMemory(Layer):
+    """A layer whose memory is a belief."""
 
     def __init__(self, simulator: Simulator, belief: Belief | None = None):
         self._tracker = Tracker(simulator, belief)
@@ -49,24 +49,24 @@ class _Believes(Layer):
 
 
 class BeliefStatistics(NamedTuple):
-    """What a belief says of a user."""
+    """Statistics of a belief about B users."""
 
-    mean: tf.Tensor  # [B, F], of the taste
-    stddev: tf.Tensor  # [B, F]
+    mean: tf.Tensor  # [B, F], mean of the taste
+    stddev: tf.Tensor  # [B, F], standard deviation of the taste
     best: tf.Tensor  # [B], expected utility of the best candidate
-    gap: tf.Tensor  # [B], what knowing the taste would add to it
+    gap: tf.Tensor  # [B], value of perfect information: the gain from a known taste
 
 
 @gin.configurable(module="recsim_tf.agents")
-class BeliefLayer(_Believes):
-    """Adds what is believed about the user to the observation of the user, as `BeliefStatistics`.
+class BeliefLayer(_BeliefMemory):
+    """Adds the belief about the user to the observation of the user, as `BeliefStatistics`.
 
     Args:
-      simulator: of conversations, the one below.
-      belief: about its users; None for a `GaussianBelief` of 128 particles.
+      simulator: the simulator of conversations below the layer.
+      belief: the belief about its users; None for a `GaussianBelief` of 128 particles.
 
     Raises:
-      ValueError: for another environment, or on another simulator than the one given.
+      ValueError: for another environment, or on top of another simulator.
     """
 
     def observation_spec(self, observation_spec: Observation, actions: ActionFormat):
@@ -92,20 +92,20 @@ class BeliefLayer(_Believes):
 
 
 class Standing(NamedTuple):
-    """Where a conversation stands: the user of an agent that chooses turns."""
+    """The state of a conversation, which an agent that chooses turns observes as the user."""
 
     best: tf.Tensor  # [B], expected utility of the best candidate
-    gap: tf.Tensor  # [B], what knowing the taste would add to it
-    turn: tf.Tensor  # [B], how many turns there were, in tens
+    gap: tf.Tensor  # [B], value of perfect information: the gain from a known taste
+    turn: tf.Tensor  # [B], number of past turns, in tens
     last_act: tf.Tensor  # int32 [B], an `Act`
 
 
 class Alternative(NamedTuple):
-    """A turn to choose: the document of an agent that chooses turns."""
+    """M alternative turns, which an agent that chooses turns observes as the documents."""
 
     index: tf.Tensor  # int32 [B, M], the number of the turn
     information: tf.Tensor  # [B, M], expected value of the information in the reply
-    reward: tf.Tensor  # [B, M], expected utility that the user finds at once
+    reward: tf.Tensor  # [B, M], expected immediate utility of the user
 
 
 class TurnMemory(NamedTuple):
@@ -114,21 +114,21 @@ class TurnMemory(NamedTuple):
 
 
 @gin.configurable(module="recsim_tf.agents")
-class TurnLayer(_Believes):
-    """Lets an agent choose one of M turns: its candidates are the turns, and its action is a slate
-    of one. So agents that choose documents learn when to ask.
+class TurnLayer(_BeliefMemory):
+    """Lets an agent choose among M turns. Its candidates are the turns, and its action is a slate
+    of one turn. So agents that choose documents learn when to ask.
 
-    The agent sees `Standing` as the user, `Alternative` as the documents, and the response as it
-    is. `FullSlateQAgent` above it is TF-Agents' DQN on M actions.
+    The agent observes `Standing` as the user, `Alternative` as the documents, and the unchanged
+    response. `FullSlateQAgent` above it is TF-Agents' DQN on M actions.
 
     Args:
-      simulator: of conversations, the one below.
-      kinds: of the turns.
-      belief: about the users; None for a `GaussianBelief` of 128 particles.
+      simulator: the simulator of conversations below the layer.
+      kinds: the kinds of turns.
+      belief: the belief about the users; None for a `GaussianBelief` of 128 particles.
 
     Raises:
-      ValueError: for another environment, a kind that does not suit it, or on another simulator
-        than the one given.
+      ValueError: for another environment, a kind that does not fit it, or on top of another
+        simulator.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class TurnLayer(_Believes):
 
     @property
     def labels(self) -> list[str]:
-        """What each of the M turns is, for people."""
+        """Descriptions of the M turns, for people."""
         return self._candidates.labels
 
     def action_format(self, below: ActionFormat):

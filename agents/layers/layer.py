@@ -1,5 +1,5 @@
-"""The layer between an environment and an agent, pure functions of a memory for each user; layers
-under an agent that learns, and around a policy that acts.
+"""Layers between an environment and an agent, as pure functions of a memory for each user; and
+their use under an agent that learns, and around a policy that acts.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,8 @@ from recsim_tf.policies import fields
 
 
 class Layer:
-    """Changes what an agent sees, shows or is rewarded for. A subclass overrides what it changes.
+    """A change of an agent's observations, actions or rewards. A subclass overrides the methods for
+    its change.
 
     A layer keeps a memory of each user's session, all zeros at its start. At each step, with
     observation o of the environment below,
@@ -31,9 +32,10 @@ class Layer:
         action = agent(augment(memory, o))
         cost(memory, o, action), then memory, action = act(memory, o, action)
 
-    and the action goes to the environment below. An action is a slate int32 [B, K], or a `Turn`
-    where there is a `query_spec`. `LayeredSimulator` runs this where an agent learns: replay then
-    holds what the agent saw. `LayeredPolicy` runs it where a policy acts on the environment itself.
+    and the action goes to the environment below. An action is a slate int32 [B, K], or a `Turn` if
+    there is a `query_spec`. `LayeredSimulator` runs these steps for an agent that learns: replay
+    then has the agent's observations. `LayeredPolicy` runs them for a policy that acts on the
+    environment itself.
     """
 
     # Steps of the environment below for each decision of the agent.
@@ -42,45 +44,48 @@ class Layer:
     gamma: float = 1.0
 
     def check(self, simulator: SessionSource) -> None:
-        """Raises `ValueError` if the layer does not suit the environment below."""
+        """Raises `ValueError` if the layer does not fit the environment below."""
 
     def action_format(self, below: ActionFormat) -> ActionFormat:
-        """What the agent chooses, from what the environment below takes; by default the same.
+        """The format of the agent's actions, from that of the environment below; by default the
+        same.
 
-        A layer that gives another format makes an action of the format below in `act`. The agent
-        chooses among the documents that it sees, so `augment` then shows it other ones.
+        A layer with another format converts actions to the format below in `act`. The agent chooses
+        among the documents that it observes, so `augment` then replaces them.
         """
         return below
 
     def memory_spec(self, observation_spec: Observation, actions: ActionFormat) -> Nest:
-        """Specs of the memory of one user; () where the layer remembers nothing. Arguments are the
-        specs of the environment below, for one user, and the actions of the agent.
+        """Specs of the memory of a user; () if the layer has no memory. The arguments are the specs
+        of a user's observation in the environment below, and the format of the agent's actions.
         """
         return ()
 
     def observation_spec(self, observation_spec: Observation, actions: ActionFormat) -> Observation:
-        """Specs of what the agent sees of one user; arguments as of `memory_spec`."""
+        """Specs of the agent's observation of a user. The arguments are those of `memory_spec`."""
         return observation_spec
 
     def update(self, memory: Nest, observation: Observation) -> Nest:
-        """The memory [B, ...] with what the environment below shows, before the agent chooses."""
+        """The memory [B, ...] after an observation of the environment below, before the
+        agent acts.
+        """
         return memory
 
     def augment(self, memory: Nest, observation: Observation) -> Observation:
-        """What the agent sees."""
+        """The agent's observation."""
         return observation
 
     def act(self, memory: Nest, observation: Observation, action: Nest) -> tuple[Nest, Nest]:
-        """The memory after the agent chose an action, and the action that is taken instead."""
+        """The memory after an action of the agent, and the action that replaces it below."""
         return memory, action
 
     def cost(self, memory: Nest, observation: Observation, action: Nest) -> tf.Tensor | None:
-        """The cost of this action to the agent, float32 [B], or None for nothing."""
+        """The cost of an action to the agent, float32 [B], or None for no cost."""
         return None
 
 
 def or_zeros(spec: tf.TensorSpec, shape: Sequence[int]) -> BoundedTensorSpec:
-    """A spec of that shape whose range holds zero too, which stands for what is not there."""
+    """A spec of another shape, whose range includes zero, which stands for missing values."""
     low, high = (np.asarray(limit) for limit in turns.limits(spec))
     return BoundedTensorSpec(shape, spec.dtype, low.min(initial=0), high.max(initial=0), spec.name)
 
@@ -89,11 +94,11 @@ class LayeredState(NamedTuple):
     """State of a `LayeredSimulator`."""
 
     below: Nest  # state of the simulator below
-    memory: Nest  # nest of [B, ...], of the layer
+    memory: Nest  # memory of the layer, nest of [B, ...]
 
     @property
     def done(self) -> tf.Tensor:
-        """Bool [B]: the session has ended."""
+        """Whether the session has ended, bool [B]."""
         return self.below.done
 
 
@@ -101,19 +106,22 @@ class Decision(NamedTuple):
     """The result of an agent's action, over one or more steps of the environment below."""
 
     reward: tf.Tensor  # float32 [B], discounted within the decision, less the cost
-    discount: tf.Tensor  # float32 [B], 0 where the user left
+    discount: tf.Tensor  # float32 [B], 0 if the user left
     terminated: tf.Tensor  # bool [B]
     truncated: tf.Tensor  # bool [B]
 
 
 class LayeredSimulator(SessionSource):
-    """Sessions as an agent above a layer meets them.
+    """The sessions of an agent above a layer.
 
-    `SlateEnvironment` takes it in place of a simulator, and layers stack.
+    `SlateEnvironment` takes it in place of a simulator, and layers can be stacked.
 
     Args:
       simulator: a `Simulator`, or a `LayeredSimulator`.
-      layer: one that suits it, else a `ValueError` is raised.
+      layer: the layer.
+
+    Raises:
+      ValueError: if the layer does not fit the simulator.
     """
 
     def __init__(self, simulator: SessionSource, layer: Layer):
@@ -135,7 +143,7 @@ class LayeredSimulator(SessionSource):
         return self.layer.observation_spec(self.spec_below, self.action_format)
 
     def turn_conditions(self, turn: Turn) -> list[tuple[tf.Tensor, str]]:
-        """Those of the environment below; none where the layer makes its turns."""
+        """The conditions of the environment below; none if the layer makes the turns below."""
         return self.below.turn_conditions(turn) if self._has_actions_below else []
 
     def reset(self, num_users: int, seed: Seed) -> LayeredState:
@@ -155,7 +163,7 @@ class LayeredSimulator(SessionSource):
         return self.layer.augment(state.memory, self.below.observe(state.below))
 
     def step(self, state: LayeredState, action: Nest, seed: Seed) -> tuple[LayeredState, Decision]:
-        """Takes a slate int32 [B, K], or a turn; users whose session has ended stay as they are."""
+        """Takes a slate int32 [B, K], or a turn. Users whose session has ended do not change."""
         num_users = nests.batch_size(state.done)
         cost = self.layer.cost(state.memory, self.below.observe(state.below), action)
         reward = tf.zeros([num_users])
@@ -190,7 +198,7 @@ class LayeredSimulator(SessionSource):
             active, self.layer.update(memory, self.below.observe(below)), state.memory
         )
         weight = tf.pow(tf.constant(self.layer.gamma), tf.cast(step, tf.float32))
-        # The agent multiplies by gamma once more, for one step.
+        # The agent multiplies by gamma once more, for the last step.
         discount = weight * transition.discount
         return LayeredState(below, memory), Decision(
             reward=decision.reward + weight * tf.cast(transition.reward, tf.float32),
@@ -201,9 +209,10 @@ class LayeredSimulator(SessionSource):
 
 
 class LayeredPolicy:
-    """A rollout policy for the environment below a layer, from one for the environment above it.
+    """A rollout policy for the environment below a layer, made from a policy for the environment
+    above it.
 
-    Its state is the pair of the layer's memory and the policy state above.
+    Its state is the pair of the layer's memory and the state of the policy above.
 
     Args:
       simulator: the layer on its simulator.
@@ -222,7 +231,7 @@ class LayeredPolicy:
     def __call__(
         self, observation: Observation, policy_state: Nest, seed: Seed
     ) -> tuple[Nest, Nest]:
-        """The actions that are taken, and the next policy state."""
+        """The actions in the environment below, and the next policy state."""
         memory, above = policy_state
         memory = self._layer.update(memory, observation)
         action, above = self._policy(self._layer.augment(memory, observation), above, seed)
@@ -239,12 +248,13 @@ class LayeredPolicy:
 def serve(
     simulator: SessionSource, policy: tf_policy.TFPolicy, seed: Seed = 0
 ) -> tf_policy.TFPolicy:
-    """The policy for the environment at the bottom, from that of an agent above all layers.
+    """The policy for the environment below all layers, made from the policy of an agent above them.
 
     Args:
-      simulator: what the agent learned on. Without layers the policy is returned as it is.
-      policy: of the agent.
-      seed: of the result, an integer or int32 [2].
+      simulator: the simulator on which the agent learned. Without layers the policy is returned as
+        it is.
+      policy: the policy of the agent.
+      seed: the seed of the result, an integer or int32 [2].
     """
     if not isinstance(simulator, LayeredSimulator):
         return policy

@@ -1,4 +1,4 @@
-"""Layers that add statistics of the session to what an agent sees of the user."""
+"""Layers that add statistics of the session to an agent's observation of the user."""
 
 import abc
 from typing import NamedTuple
@@ -21,11 +21,11 @@ class SufficientStatistics(Layer, abc.ABC):
 
     @abc.abstractmethod
     def statistics_spec(self, observation_spec: Observation) -> Nest:
-        """Specs of the statistics of one user that the agent sees."""
+        """Specs of a user's statistics in the agent's observation."""
 
     @abc.abstractmethod
     def statistics(self, memory: Nest) -> Nest:
-        """The statistics [B, ...] that the agent sees."""
+        """The statistics in the agent's observation, [B, ...]."""
 
     def observation_spec(self, observation_spec: Observation, actions: ActionFormat):
         user = UserWithStatistics(observation_spec.user, self.statistics_spec(observation_spec))
@@ -38,9 +38,10 @@ class SufficientStatistics(Layer, abc.ABC):
 
 
 class History(NamedTuple):
-    """Observations of the last H steps, the newest first; what was not remembered is ()."""
+    """Observations of the last H steps, the newest first. Parts that are not remembered are ()."""
 
-    # bool [B, H]: False, and zeros in the other fields, before the start of the session
+    # Whether a step is in the session, bool [B, H]. Before the start of the session it is False,
+    # and the other fields are zeros.
     present: tf.Tensor
     user: Nest  # nest of [B, H, ...]
     documents: Nest  # nest of [B, H, N, ...]: the candidates
@@ -49,16 +50,17 @@ class History(NamedTuple):
 
 @gin.configurable(module="recsim_tf.agents")
 class FixedLengthHistory(SufficientStatistics):
-    """Adds the last observations, the current one included: RecSim's fixed-length history layer.
+    """Adds the last observations, including the current one, as RecSim's fixed-length history
+    layer.
 
     Args:
-      history_length: H, at least 1.
+      history_length: number of observations H, at least 1.
       remember_user: whether the user's observations are remembered.
-      remember_response: whether responses are.
-      remember_documents: whether the candidates are.
+      remember_response: whether responses are remembered.
+      remember_documents: whether the candidates are remembered.
 
     Raises:
-      ValueError: for a length below 1, or if nothing is to be remembered.
+      ValueError: for a length below 1, or if all three options are False.
     """
 
     def __init__(
@@ -71,8 +73,8 @@ class FixedLengthHistory(SufficientStatistics):
         validation.check_at_least(1, history_length=history_length)
         if not (remember_user or remember_response or remember_documents):
             raise ValueError(
-                "one of remember_user, remember_response and remember_documents must be True, got"
-                " False for all"
+                "at least one of remember_user, remember_response and remember_documents must be"
+                " True, got False for all"
             )
         self._length = history_length
         self._remembered = {
@@ -109,7 +111,7 @@ class FixedLengthHistory(SufficientStatistics):
 
 
 class ClickStatistics(NamedTuple):
-    """What the user was shown and clicked in this session, by cluster, in the layer's unit."""
+    """The user's impressions and clicks in this session by cluster, in the layer's unit."""
 
     impression_count: tf.Tensor  # float32 [B, T]
     click_count: tf.Tensor  # float32 [B, T]
@@ -117,15 +119,15 @@ class ClickStatistics(NamedTuple):
 
 @gin.configurable(module="recsim_tf.agents")
 class ClusterClickStatistics(SufficientStatistics):
-    """Adds the impressions and clicks of each cluster in this session: RecSim's cluster click
+    """Adds the impressions and clicks of each cluster in this session, as RecSim's cluster click
     statistics layer.
 
     It needs observed responses with `clicked` and an integer `cluster_id`, whose upper bound gives
     the number T of clusters.
 
     Args:
-      unit: how many impressions, or clicks, count as one, above 0. Networks learn faster from
-        numbers of about one.
+      unit: the number of impressions, or clicks, that count as 1, above 0. Networks learn faster
+        from numbers near 1.
 
     Raises:
       ValueError: for a unit out of range, or an environment without these responses.

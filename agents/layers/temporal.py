@@ -1,4 +1,4 @@
-"""Layers for users who change slowly: hold a turn, or pay for changing it.
+"""Layers for users who change slowly, which hold a turn, or charge a cost for a change of turn.
 
 Both amplify the advantage of a better slate over the noise of a step (Mladenov et al. 2019, arXiv
 1905.13559).
@@ -21,23 +21,24 @@ from recsim_tf.policies.fields import UserWithLastSlate
 
 class HeldSlate(NamedTuple):
     slate: tf.Tensor  # int32 [B, K]
-    # int32 [B], steps for which it was shown; 0 at the start of a session and when the next is due
+    # Number of steps for which the slate was shown, int32 [B]; 0 at the start of a session, and
+    # when the next slate is due.
     age: tf.Tensor
-    query: Nest = ()  # nest of [B, ...]: what was said or asked with it
+    query: Nest = ()  # the query beside the slate, nest of [B, ...]
 
 
 @gin.configurable(module="recsim_tf.agents")
 class TemporalAggregation(Layer):
-    """The agent chooses every `aggregation_period` steps, and its slate is held in between, with
-    the query beside it: RecSim's temporal aggregation layer.
+    """The agent chooses every `aggregation_period` steps, and its slate and query are held in
+    between, as in RecSim's temporal aggregation layer.
 
     A decision earns sum_i gamma^i r_i over the n steps for which it is held; n is less than the
-    period where the session ends. The discount of a decision is gamma^(n - 1). The agent multiplies
-    it by its own gamma, which must be the same, the discount of one step.
+    period if the session ends before. The discount of a decision is gamma^(n - 1). The agent
+    multiplies it by its own gamma, which must be the same discount of a step.
 
     Args:
-      aggregation_period: steps, at least 1.
-      gamma: discount of one step, in [0, 1].
+      aggregation_period: number of steps of a decision, at least 1.
+      gamma: discount of a step, in [0, 1].
 
     Raises:
       ValueError: for a number out of range; with a simulator without `resample_documents=False`.
@@ -75,16 +76,16 @@ class LastSlate(NamedTuple):
 
 @gin.configurable(module="recsim_tf.agents")
 class SwitchingCost(Layer):
-    """Takes a cost off the agent's reward whenever its slate differs from its last one, and shows
-    it the last one.
+    """Subtracts a cost from the agent's reward whenever its slate differs from its last slate,
+    which is added to its observation.
 
-    Slates differ if the documents at any position differ, or the queries beside them; floats differ
-    by more than 1e-4 (RecSim 0.2.4). At the start of a session the first K candidates count as the
-    last slate, and zeros as its query. The cost only shapes learning: evaluations report the
-    environment's own rewards.
+    Slates differ if the documents at any position differ, or the queries beside them. Floats differ
+    if their distance is above 1e-4 (RecSim 0.2.4). At the start of a session the first K candidates
+    count as the last slate, and zeros as its query. The cost only shapes learning: evaluations
+    report the environment's own rewards.
 
     Args:
-      switching_cost: in units of reward, at least 0.
+      switching_cost: cost in units of reward, at least 0.
 
     Raises:
       ValueError: for a negative cost.
@@ -139,10 +140,10 @@ class SwitchingCost(Layer):
 def _last_specs(observation_spec: Observation, actions: ActionFormat):
     """Specs of the documents of a slate, and of a query."""
 
-    def of_slate(spec: tf.TensorSpec):
+    def with_slate_size(spec: tf.TensorSpec):
         return or_zeros(spec, [actions.slate_size, *spec.shape[1:]])
 
-    documents = tf.nest.map_structure(of_slate, observation_spec.documents)
+    documents = tf.nest.map_structure(with_slate_size, observation_spec.documents)
     return documents, tf.nest.map_structure(
         lambda spec: or_zeros(spec, spec.shape), actions.query_spec
     )

@@ -41,23 +41,23 @@ class ReinforceSlateLoss(NamedTuple):
     policy_gradient_loss: tf.Tensor
     value_estimation_loss: tf.Tensor  # times its coefficient, in units of scaled reward squared
     entropy_regularization_loss: tf.Tensor
-    entropy: tf.Tensor  # mean over the decisions, in nats
+    entropy: tf.Tensor  # mean entropy of the decisions, in nats
     value: tf.Tensor  # mean estimated value, in units of reward
     explained_variance: tf.Tensor  # part of the variance of the returns that the values explain
-    importance_weight: tf.Tensor  # mean, 1 on-policy
+    importance_weight: tf.Tensor  # mean importance weight, 1 on-policy
 
 
 @gin.configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class ImportanceWeights:
     """Importance weights pi(a | s) / beta(a | s) of a batch of off-policy decisions (Chen et al.
-    2019, arXiv 1812.02353). They carry no gradient: they weigh the terms return * grad log
+    2019, arXiv 1812.02353). They have no gradient: they weigh the terms return * grad log
     pi(a | s).
 
     Args:
-      cap: the largest weight, above 0, or None: less variance for some bias (section 4.4, weight
-        capping).
-      normalize: whether the weights are divided by their mean over the batch, of all replicas
+      cap: the largest weight, above 0, or None for any. It trades variance for bias (section 4.4,
+        weight capping).
+      normalize: whether the weights are divided by their mean over the batch of all replicas
         (section 4.4, normalised importance sampling).
 
     Raises:
@@ -73,12 +73,12 @@ class ImportanceWeights:
     def __call__(
         self, log_prob: tf.Tensor, behaviour_log_prob: tf.Tensor, valid: tf.Tensor
     ) -> tf.Tensor:
-        """Weights [...]; zeros where they are divided by a mean of zero.
+        """The weights [...], or zeros if their mean is zero.
 
         Args:
-          log_prob: [...], of the actions under the policy that learns, pi.
-          behaviour_log_prob: [...], under the policy that acted, beta.
-          valid: [...], 1 where a decision counts in the mean, else 0.
+          log_prob: log-probabilities of the actions under the policy that learns, pi, [...].
+          behaviour_log_prob: log-probabilities under the policy that acted, beta, [...].
+          valid: 1 for a decision that counts in the mean, else 0, [...].
         """
         weights = Weights(self.cap).bend(importance_weights(log_prob, behaviour_log_prob))
         if self.normalize:
@@ -90,17 +90,17 @@ class ImportanceWeights:
 @gin.configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class PolicyGradient:
-    """What a `ReinforceSlateAgent` descends on.
+    """The objective of a `ReinforceSlateAgent`.
 
     Args:
-      returns: how far the returns look ahead.
-      importance: how off-policy experience is weighted, or None to learn on-policy. With it the
-        experience's policy_info is TF-Agents' `PolicyInfo`, as the collect policy's.
-      normalize_advantages: whether advantages are brought to mean 0 and variance 1 in each train
+      returns: the horizon of the returns.
+      importance: the weights of off-policy experience, or None to learn on-policy. With weights,
+        the experience's policy_info is TF-Agents' `PolicyInfo`, like that of the collect policy.
+      normalize_advantages: whether advantages are scaled to mean 0 and variance 1 in each train
         step.
       value_estimation_loss_coef: weight of the squared error of the values.
       entropy_regularization: weight of the policy's entropy, in nats: a number, or a function of
-        the train step, as a Keras learning-rate schedule.
+        the train step, such as a Keras learning-rate schedule.
 
     Raises:
       ValueError: for a number out of range.
@@ -118,7 +118,7 @@ class PolicyGradient:
 
 
 class TFDrawnSlatePolicy(TFSlatePolicy):
-    """A `PlackettLucePolicy` as a TF-Agents policy that knows the distribution of its actions.
+    """A `PlackettLucePolicy` as a TF-Agents policy that gives the distribution of its actions.
 
     With `emit_log_probability=True`, an argument of `TFPolicy`, its info is a `PolicyInfo` with the
     actions' log-probabilities [B].
@@ -147,10 +147,10 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
     """REINFORCE (Williams 1992) on slates, with returns that may end before the session does.
 
     Experience is a trajectory [B, num_steps + 1]: `num_steps` decisions of each user, and a last
-    frame whose observation gives the value that stands for all that follows. Nothing follows where
-    a user leaves within the window. Where the time limit ends a session, the value of its last
-    state stands for what follows. The frame between two sessions is no decision. The return of a
-    decision is the lambda-return of its window.
+    frame whose observation gives the value of all later rewards. If a user leaves within the
+    window, there are no later rewards. If the time limit ends a session, the value of its last
+    state stands for later rewards. The frame between two sessions is not a decision. The return of
+    a decision is the lambda-return of its window.
 
     The agent learns on-policy, with `Iteration.batch_size = None`. With `ImportanceWeights` it
     learns from replay too, or from the data of any policy that logs its log-probabilities. Each
@@ -158,22 +158,24 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
     et al. 2019 (arXiv 1812.02353, section 4), which neglects that the later slates and the states
     are those of beta.
 
-    The collect policy draws slates, the served one shows the likeliest: the K largest logits in
-    order. Where the action is a `Turn`, the query is drawn beside the slate, or is the likeliest.
+    The collect policy draws slates. The served policy shows the likeliest slate: the K largest
+    logits in order. If the action is a `Turn`, the query is drawn beside the slate, or is the
+    likeliest.
 
-    The states of networks with a memory before each frame are in the experience's policy_info, so
-    that a window may begin within a session. The gradient goes back to the beginning of the window.
+    The experience's policy_info has the states of networks with a memory before each frame, so that
+    a window may begin within a session. The gradient goes back to the beginning of the window.
 
     Args:
-      time_step_spec, action_spec: of the environment.
-      actor_network: gives (`PlackettLuce` [B], state), as `SlatePolicyNetwork`; for turns
-        (`IndependentParts` [B], state), as `TurnPolicyNetwork`.
-      value_network: gives (value [B], state), as `StateValueNetwork`. With None the baseline is the
-        mean return of all users at the same step of the window, and what follows the window does
-        not count: for windows that are whole sessions.
-      learning: the optimizer, and how the networks learn.
-      objective: what the agent descends on, by default `PolicyGradient()`.
-      seed: of both policies, an integer or int32 [2].
+      time_step_spec, action_spec: specs of the environment.
+      actor_network: a network that returns (`PlackettLuce` [B], state), such as
+        `SlatePolicyNetwork`; for turns (`IndependentParts` [B], state), such as
+        `TurnPolicyNetwork`.
+      value_network: a network that returns (value [B], state), such as `StateValueNetwork`. With
+        None the baseline is the mean return of all users at the same step of the window, and
+        rewards after the window do not count. This is for windows that are whole sessions.
+      learning: the optimizer, and options of learning.
+      objective: the objective, by default `PolicyGradient()`.
+      seed: the seed of both policies, an integer or int32 [2].
 
     Attributes:
       on_policy: whether the experience must be the newest of the collect policy.
@@ -200,10 +202,10 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
         tf.Module.__init__(self, name=name)
         self._actor_network, self._value_network = actor_network, value_network
         self._learners = NetworkGroup(actor_network, value_network).present
-        for one in self._learners:
-            one.create_variables()
+        for network in self._learners:
+            network.create_variables()
         self._learning = learning
-        self._optimizer = learning.optimizer  # For checkpoints to find.
+        self._optimizer = learning.optimizer  # Checkpoints find it as an attribute.
         self._objective = objective
         self.on_policy = objective.importance is None
         learning.build(self._trainable_weights())
@@ -213,7 +215,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
         )
         served = collecting = PlackettLucePolicy.of_network(actor_network)
         if self._networks.have_memory:
-            # Its state is that of all networks that learn from its actions.
+            # The state of the collect policy is that of all networks that learn from its actions.
             collecting = RememberingPolicy(self._decide, self._networks.state_spec)
         policy_seed, collect_seed = random.split_seed(random.as_seed(seed), 2)
         super().__init__(
@@ -227,7 +229,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
             TFDrawnSlatePolicy(
                 *specs,
                 collecting,
-                [variable for one in self._networks.present for variable in one.variables],
+                [variable for network in self._networks.present for variable in network.variables],
                 collect_seed,
                 name="CollectPolicy",
                 emit_state=True,
@@ -248,7 +250,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
         return distribution, policy_state
 
     def _trainable_weights(self) -> list[tf.Variable]:
-        return [weight for one in self._learners for weight in one.trainable_weights]
+        return [weight for network in self._learners for weight in network.trainable_weights]
 
     def _train(self, experience: trajectory.Trajectory, weights: tf.Tensor | None = None):
         return self._learning.descend(
@@ -262,7 +264,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
         valid = tf.cast(~steps.is_boundary(), tf.float32)
         if weights is not None:
             valid *= tf.reshape(weights, [-1, 1])
-        # Only windows that lie between sessions altogether have no decision.
+        # A window without decisions lies entirely between sessions.
         (total,) = batch_sums(valid)
         num_decisions = tf.where(total > 0, total, 1.0)
         values, advantages = self._values(experience, steps, value_state, valid, training)
@@ -315,7 +317,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
         valid: tf.Tensor,
         training: bool,
     ):
-        """Values of the states before the steps, and advantages over them, both [B, T]."""
+        """Values of the states before the steps, and advantages relative to them, both [B, T]."""
         shape = tf.shape(experience.step_type)
         if self._value_network is not None:
             values = unrolled(self._value_network, experience, state, training)
@@ -329,8 +331,8 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
 
     def _advantages(self, steps: trajectory.Trajectory, values: tf.Tensor):
         """Lambda-returns less values [B, T], from values [B, T + 1]."""
-        # A session that ends passes nothing on, while its last value counts where the discount is
-        # not zero.
+        # Returns do not continue after the end of a session, but its last value counts if the
+        # discount is not zero.
         return lambda_advantages(
             self._learning.reward_scale_factor * steps.reward,
             self._objective.returns.gamma * steps.discount,
@@ -350,16 +352,17 @@ def create_reinforce(
     optimizer: Callable[[], tf.keras.optimizers.Optimizer] = tf.keras.optimizers.Adam,
     name: str = "REINFORCE",
 ) -> ReinforceSlateAgent:
-    """Builds a `ReinforceSlateAgent`; its other options come from gin bindings of `Learning`,
+    """Builds a `ReinforceSlateAgent`. Its other options come from gin bindings of `Learning`,
     `PolicyGradient`, `LambdaReturns` and `ImportanceWeights`.
 
     Args:
-      actor_network: builds the policy's network from the observation spec and the slate size.
-      value_network: builds the value network from the observation spec; None for the mean over
-        users.
-      query_network: where there are queries, builds the policy's network from the observation spec,
-        the network of `actor_network` and the query spec.
-      environment, train_step_counter, optimizer, name: as of `create_slate_q`.
+      actor_network: a function that builds the policy's network from the observation spec and the
+        slate size.
+      value_network: a function that builds the value network from the observation spec; None for
+        the mean over users.
+      query_network: a function that builds the policy's network for actions with queries, from the
+        observation spec, the network of `actor_network` and the query spec.
+      environment, train_step_counter, optimizer, name: see `create_slate_q`.
     """
     observation_spec, action_spec = environment.observation_spec(), environment.action_spec()
     turn = Turn.of(action_spec)

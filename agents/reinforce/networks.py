@@ -23,7 +23,7 @@ from recsim_tf.core.distributions import IndependentParts, PlackettLuce, Shifted
 from recsim_tf.core.step import turns
 
 # The logit of a number outside of the range of its part of the query. Its probability is 0 in every
-# dtype, and its gradient finite.
+# dtype, and its gradient is finite.
 _IMPOSSIBLE = -1e9
 
 
@@ -31,17 +31,18 @@ _IMPOSSIBLE = -1e9
 class SlatePolicyNetwork(SlateNetwork):
     """A `PlackettLuce` distribution over the slates of the candidates.
 
-    The logit of a candidate is a multilayer perceptron on the user's and its own observation.
-    Calling it with an observation of B users and N candidates gives (distribution of batch shape
-    [B], network_state).
+    The logit of a candidate is a multilayer perceptron on the observations of the user and of the
+    candidate. A call with an observation of B users and N candidates returns (distribution of batch
+    shape [B], network_state).
 
     Args:
       observation_spec: `Observation` of specs.
-      slate_size: K.
+      slate_size: size of slates K.
       hidden_units: sizes of the hidden layers, at least one.
-      memory: what it remembers of a session, by which logits differ too; or None.
-      items: builds the layer of the logits from the observation spec and the hidden units; or
-        `TwoTowers`, for little work for each candidate, which may do without a hidden layer.
+      memory: the memory of a session, on which logits then depend; or None.
+      items: a function that builds the layer of the logits from the observation spec and the hidden
+        units; or `TwoTowers`, which needs less computation for each candidate, and may have no
+        hidden layer.
     """
 
     def __init__(
@@ -71,15 +72,15 @@ class SlatePolicyNetwork(SlateNetwork):
 
 @gin.configurable
 class StateValueNetwork(SlateNetwork):
-    """The value of a state: a multilayer perceptron on the user's observation and the mean of the
-    candidates'.
+    """The value of a state: a multilayer perceptron on the user's observation and the mean
+    observation of the candidates.
 
-    Calling it with an observation of B users gives (value float [B], network_state).
+    A call with an observation of B users returns (value float [B], network_state).
 
     Args:
       observation_spec: `Observation` of specs.
       hidden_units: sizes of the hidden layers.
-      memory: what it remembers of a session, or None.
+      memory: the memory of a session, or None.
     """
 
     def __init__(
@@ -100,21 +101,22 @@ class StateValueNetwork(SlateNetwork):
 
 @gin.configurable
 class TurnPolicyNetwork(SlateNetwork):
-    """A distribution over turns: slates of a network for slates, and independently of them queries,
-    which do not depend on a memory.
+    """A distribution over turns: slates of a network for slates, and independent queries, which do
+    not depend on a memory.
 
     The numbers of a query are independent categories. Their logits are a multilayer perceptron on
-    the user's observation and the mean of the candidates'. Calling it with an observation of B
-    users gives (`IndependentParts` of batch shape [B] over `Turn`s, network_state).
+    the user's observation and the mean observation of the candidates. A call with an observation of
+    B users returns (`IndependentParts` of batch shape [B] over `Turn`s, network_state).
 
     Args:
       observation_spec: `Observation` of specs.
-      slate_network: gives (distribution of slates [B], network_state), as `SlatePolicyNetwork`.
-      query_spec: of the query to one user, of bounded integers and booleans.
+      slate_network: a network that returns (distribution of slates [B], network_state), such as
+        `SlatePolicyNetwork`.
+      query_spec: spec of the query to a user, of bounded integers and booleans.
       hidden_units: sizes of the hidden layers for the query.
 
     Raises:
-      ValueError: for a part of the query that is no bounded integer or boolean.
+      ValueError: for a part of the query that is neither a bounded integer nor a boolean.
     """
 
     def __init__(
@@ -150,7 +152,7 @@ class TurnPolicyNetwork(SlateNetwork):
 
     def _result(self, outputs: Nest):
         leaves, logits = tf.nest.flatten(self._query_spec), tf.split(outputs, self._sizes, axis=-1)
-        parts = [_distribution(leaf, own) for leaf, own in zip(leaves, logits, strict=True)]
+        parts = [_distribution(leaf, part) for leaf, part in zip(leaves, logits, strict=True)]
         return tf.nest.pack_sequence_as(self._query_spec, parts)
 
 
@@ -168,7 +170,7 @@ def _num_logits(path: tuple, spec: tf.TensorSpec) -> int:
 
 
 def _distribution(spec: tf.TensorSpec, logits: tf.Tensor) -> tfd.Distribution:
-    """Of batch shape [...], from logits [..., L]."""
+    """The distribution of a part of the query, of batch shape [...], from logits [..., L]."""
     outer = tf.shape(logits)[:-1]
     if spec.dtype.is_bool:
         logits = tf.reshape(logits, tf.concat([outer, spec.shape], axis=0))

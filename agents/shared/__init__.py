@@ -1,1 +1,1 @@
-"""What several agents use."""
+"""Parts that several agents share."""

@@ -1,8 +1,8 @@
 """Averages over the elements of a batch that count.
 
-Under a `tf.distribute` strategy a batch is what all replicas have together. A mean is then the
-replica's part of it, so that the sum over replicas, of losses as of their gradients, is the mean of
-the whole batch. Replicas wait for each other in every exchange.
+Under a `tf.distribute` strategy a batch has the elements of all replicas. A mean is then the part
+of the replica, so that the sum over replicas is the mean of the whole batch, for losses and for
+their gradients. Replicas wait for each other in every exchange.
 """
 
 import tensorflow as tf
@@ -16,8 +16,8 @@ def batch_sums(*values) -> list[tf.Tensor]:
 
 
 def weighted_mean(values: tf.Tensor, weights: tf.Tensor, total: tf.Tensor) -> tf.Tensor:
-    """Mean of values [...] under weights [...], a scalar; 0 where all weights are 0. With several
-    replicas, the replica's part of it. `total` is `batch_sums` of the weights.
+    """Mean of values [...] under weights [...], a scalar, or 0 if all weights are 0. With several
+    replicas, it is the replica's part of the mean. `total` is `batch_sums` of the weights.
     """
     return tf.math.divide_no_nan(tf.reduce_sum(values * weights), total)
 
@@ -25,7 +25,7 @@ def weighted_mean(values: tf.Tensor, weights: tf.Tensor, total: tf.Tensor) -> tf
 def weighted_moments(
     weights: tf.Tensor, total: tf.Tensor, *values
 ) -> list[tuple[tf.Tensor, tf.Tensor]]:
-    """Mean and variance of each of the values [...] over the whole batch, scalars; 0 where all
+    """Mean and variance of each of the values [...] over the whole batch, scalars, or 0 if all
     weights [...] are 0. `total` is `batch_sums` of the weights.
     """
     means = [
@@ -42,5 +42,5 @@ def weighted_moments(
 
 
 def part(value: tf.Tensor) -> tf.Tensor:
-    """The replica's part of a number that all replicas have."""
+    """The replica's part of a number that is the same in all replicas."""
     return value / replicas.number()

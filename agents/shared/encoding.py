@@ -7,12 +7,12 @@ from recsim_tf.core.base.types import Nest, Observation
 
 
 def encoded_size(spec: Nest) -> int:
-    """Length, at least 1, of the vector of one observation of this nest of specs."""
+    """Length of the vector of an observation of this nest of specs, at least 1."""
     return max(sum(map(_leaf_size, tf.nest.flatten(spec))), 1)
 
 
 def has_content(spec: Nest) -> bool:
-    """Whether there is a number in an observation of this nest of specs."""
+    """Whether an observation of this nest of specs has a number."""
     return any(map(_leaf_size, tf.nest.flatten(spec)))
 
 
@@ -20,12 +20,12 @@ def encode(observation: Nest, spec: Nest, num_outer_axes: int) -> tf.Tensor:
     """Concatenates an observation into float vectors.
 
     Integers bounded at both ends become one-hot vectors over their range, as in RecSim's
-    observation adapter; everything else is flattened. An observation without content becomes a
-    zero, as there; some kernels refuse vectors of length 0.
+    observation adapter. All other values are flattened. An observation without content becomes a
+    zero, as in RecSim, since some kernels refuse vectors of length 0.
 
     Args:
       observation: nest of [outer axes, ...].
-      spec: the nest of specs of one element, without the outer axes.
+      spec: the nest of specs of an element, without the outer axes.
       num_outer_axes: 1 for users [B], 2 for documents [B, N].
 
     Returns:
@@ -41,7 +41,7 @@ def encode(observation: Nest, spec: Nest, num_outer_axes: int) -> tf.Tensor:
 
 
 def num_categories(spec: tf.TensorSpec) -> int:
-    """Size of a bounded integer's range, or 0 for anything else."""
+    """Size of a bounded integer's range, or 0 for any other spec."""
     if not spec.dtype.is_integer or not isinstance(spec, BoundedTensorSpec):
         return 0
     low, high = int(spec.minimum.min()), int(spec.maximum.max())
@@ -63,7 +63,7 @@ def _encode_leaf(leaf: tf.Tensor, spec: tf.TensorSpec, num_outer_axes: int):
 
 
 def element_spec(documents_spec: Nest) -> Nest:
-    """Specs of one document, with their bounds, from specs of N candidates."""
+    """Specs of a document, with their bounds, from specs of N candidates."""
 
     def drop(spec: tf.TensorSpec):
         if not isinstance(spec, BoundedTensorSpec):

@@ -15,12 +15,12 @@ from recsim_tf.core.base.validation import FRACTION, SCHEDULE, check_numbers
 from recsim_tf.core.step import turns
 from recsim_tf.policies.stochastic import EpsilonGreedy
 
-# A number, or a function of the train step, as a Keras learning-rate schedule.
+# A number, or a function of the train step, such as a Keras learning-rate schedule.
 Epsilon = float | Callable[[tf.Variable], tf.Tensor]
 
 
 def require_slates(name: str, action_spec: Nest) -> None:
-    """Raises `ValueError` for actions of a slate and a query, for an agent of that name."""
+    """Raises `ValueError` for actions with a query. The error names the agent."""
     turns.require_no_queries(
         name,
         Turn.of(action_spec).query,
@@ -31,13 +31,13 @@ def require_slates(name: str, action_spec: Nest) -> None:
 @gin.configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class Exploration:
-    """How often the policies of an agent show random slates.
+    """The frequency of random slates in the policies of an agent.
 
     Args:
-      epsilon: probability of a uniform slate in the collect policy; a number in [0, 1], or a
-        function of the train step, as `linearly_decaying_epsilon`.
-      eval_epsilon: the same in the served policy (RecSim 0.2.4 has 0.001).
-      seed: of both policies, an integer or int32 [2].
+      epsilon: probability of a uniform slate in the collect policy: a number in [0, 1], or a
+        function of the train step, such as `linearly_decaying_epsilon`.
+      eval_epsilon: probability of a uniform slate in the served policy (0.001 in RecSim 0.2.4).
+      seed: the seed of both policies, an integer or int32 [2].
 
     Raises:
       ValueError: for a number outside [0, 1].
@@ -59,25 +59,26 @@ class Exploration:
         variables: Sequence[tf.Variable],
         train_step: tf.Variable,
     ) -> tuple[TFSlatePolicy, TFSlatePolicy]:
-        """The served policy and the collect policy of an agent, whose info has the policy state.
+        """The served policy and the collect policy of an agent. The info of the collect policy has
+        the policy state.
 
         Args:
-          time_step_spec, action_spec: of the environment.
-          served, collecting: their greedy policies, of slates without repetition.
-          variables: those that the two read.
-          train_step: the argument of epsilon where it is a function.
+          time_step_spec, action_spec: specs of the environment.
+          served, collecting: the greedy policies of the two, with slates without repetition.
+          variables: the variables that the two policies read.
+          train_step: the argument of an epsilon that is a function.
         """
         num_candidates = int(action_spec.maximum.max()) + 1
         policy_seed, collect_seed = random.split_seed(random.as_seed(self.seed), 2)
 
-        def policy(greedy: Policy, epsilon: Epsilon, own_seed: Seed, **arguments):
+        def policy(greedy: Policy, epsilon: Epsilon, wrapped_seed: Seed, **arguments):
             act = greedy
             if callable(epsilon):
                 act = EpsilonGreedy(greedy, num_candidates, lambda: epsilon(train_step))
             elif epsilon:
                 act = EpsilonGreedy(greedy, num_candidates, lambda: epsilon)
             read = [*variables, train_step]
-            return TFSlatePolicy(time_step_spec, action_spec, act, read, own_seed, **arguments)
+            return TFSlatePolicy(time_step_spec, action_spec, act, read, wrapped_seed, **arguments)
 
         return (
             policy(served, self.eval_epsilon, policy_seed, name="Policy"),
@@ -89,16 +90,16 @@ class Exploration:
 def linearly_decaying_epsilon(
     final_epsilon: float = 0.01, warmup_steps: int = 20_000, decay_steps: int = 250_000
 ) -> Callable[[tf.Variable], tf.Tensor]:
-    """Epsilon 1 during the warm-up, then a straight line down to its final value: RecSim 0.2.4's
-    schedule, with its defaults.
+    """RecSim 0.2.4's schedule of epsilon, with its defaults: 1 during the warm-up, then a linear
+    decay to the final value.
 
-    RecSim counts the agent's steps in one environment, of which it trains at every fourth; here the
+    RecSim counts the agent's steps in an environment, and trains at every fourth step. Here the
     steps are train steps.
 
     Args:
-      final_epsilon: in [0, 1].
-      warmup_steps: train steps before the decay.
-      decay_steps: train steps of the decay, at least 1.
+      final_epsilon: final value of epsilon, in [0, 1].
+      warmup_steps: number of train steps before the decay.
+      decay_steps: number of train steps of the decay, at least 1.
     """
     check_numbers(FRACTION, final_epsilon=final_epsilon)
     validation.check_at_least(0, warmup_steps=warmup_steps)

@@ -1,5 +1,5 @@
-"""Learning by gradients: a step of descent on what all replicas have together, and copies of
-networks that follow them.
+"""Learning by gradients: a step of descent on the data of all replicas, and copies of networks that
+follow them.
 """
 
 import dataclasses
@@ -16,24 +16,24 @@ from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.base.validation import NONE, NOT_NEGATIVE, POSITIVE, check_numbers
 from recsim_tf.core.runs import replicas
 
-# Keras' legacy optimizers have a class of their own.
+# Keras' legacy optimizers have another base class.
 Optimizer: TypeAlias = tf.keras.optimizers.Optimizer | tf.keras.optimizers.legacy.Optimizer
 
 
 @gin.configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class Learning:
-    """How the networks of an agent learn by gradients.
+    """Options of learning by gradients for the networks of an agent.
 
     Args:
-      optimizer: a Keras optimizer. Its learning rate must be finite and not negative, where it is a
-        number.
+      optimizer: a Keras optimizer. A learning rate that is a number must be finite and not
+        negative.
       gradient_clipping: largest norm of a variable's gradient, or None.
-      reward_scale_factor: multiplies rewards in the loss.
-      average_tau: part of the way that an averaged network moves at each train step, in (0, 1], or
-        None. The policy then serves the averaged weights (Polyak averaging), the collect policy
-        the current ones.
-      train_step_counter: counts train steps; by default the global step.
+      reward_scale_factor: factor of rewards in the loss.
+      average_tau: fraction of the distance that an averaged network moves at each train step, in
+        (0, 1], or None. With it the served policy has the averaged weights (Polyak averaging), and
+        the collect policy has the current ones.
+      train_step_counter: the counter of train steps; by default the global step.
 
     Raises:
       ValueError: for a number out of range.
@@ -61,7 +61,9 @@ class Learning:
             NOT_NEGATIVE.check_number(f"learning_rate of {name}", float(rate))
 
     def build(self, variables: Sequence[tf.Variable]) -> None:
-        """Makes the optimizer's variables, unless it is a legacy one, for checkpoints to find."""
+        """Creates the variables of an optimizer that is not legacy, so that checkpoints
+        find them.
+        """
         if isinstance(self.optimizer, tf.keras.optimizers.Optimizer):
             self.optimizer.build(variables)
 
@@ -71,16 +73,16 @@ class Learning:
         """Moves variables down the gradient of a loss, counts the train step and returns the loss.
 
         Args:
-          loss: computes it; with several replicas, the replica's part of it. The gradients of all
-            replicas are added before they are clipped.
-          variables: those that are moved.
+          loss: a function that computes the loss; with several replicas, the replica's part of it.
+            The gradients of all replicas are added before they are clipped.
+          variables: the variables that move.
         """
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             loss_info = loss()
         gradients = replicas.total(tape.gradient(loss_info.loss, variables))
         if self.gradient_clipping is not None:
-            gradients = [tf.clip_by_norm(one, self.gradient_clipping) for one in gradients]
+            gradients = [tf.clip_by_norm(each, self.gradient_clipping) for each in gradients]
         self.optimizer.apply_gradients(
             zip(gradients, variables, strict=True), experimental_aggregate_gradients=False
         )
@@ -93,9 +95,9 @@ class FollowingNetwork(tf.Module):
 
     Args:
       source: the network.
-      tau: part of the way that the weights move at an update.
-      period: calls of `follow` for an update.
-      name: of the copy.
+      tau: fraction of the distance that the weights move at an update.
+      period: number of calls of `follow` for an update.
+      name: name of the copy.
 
     Attributes:
       network: the copy.
@@ -108,5 +110,5 @@ class FollowingNetwork(tf.Module):
         self.follow = common.Periodically(lambda: self.copy(tau), period, "update")
 
     def copy(self, tau: float = 1.0) -> tf.Operation:
-        """Moves the weights that part of the way, or all of it."""
+        """Moves the weights by a fraction `tau` of the distance."""
         return common.soft_variables_update(self._source.variables, self.network.variables, tau)

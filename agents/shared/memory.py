@@ -1,4 +1,4 @@
-"""The memory of networks: what was shown in a session, and how the user responded."""
+"""The memory of networks, which summarises the slates and responses of a session."""
 
 import dataclasses
 from typing import NamedTuple
@@ -14,17 +14,16 @@ from recsim_tf.core.base import validation
 from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.policies import fields
 
-# More steps than this take long to compile.
-_MAX_STEPS = 5
+_MAX_STEPS = 5  # most steps of the cell at once; more take long to compile
 
 
 @gin.configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class Memory:
-    """How large the memory of a network is.
+    """The size of the memory of a network.
 
     Args:
-      units: H, of the gated recurrent unit (Cho et al. 2014, arXiv 1406.1078).
+      units: number of units H of the gated recurrent unit (Cho et al. 2014, arXiv 1406.1078).
       item_units: length of the vector of a position.
 
     Raises:
@@ -39,29 +38,29 @@ class Memory:
 
 
 class MemoryState(NamedTuple):
-    """What is remembered before an observation; zeros at the start of a session."""
+    """The state of the memory before an observation; zeros at the start of a session."""
 
     hidden: tf.Tensor  # float32 [B, H]
-    started: tf.Tensor  # float32 [B]: 0 at the start of a session, else 1
+    started: tf.Tensor  # float32 [B], 0 at the start of a session, else 1
 
 
 class SessionMemory(tf.keras.layers.Layer):
     """A gated recurrent unit on the user's observation and the response to the last slate.
 
-    The response to each position goes through a dense layer, and is summed over the positions that
-    were clicked and over the others, so their order does not count. Memory begins
-    anew where the step type is FIRST: there was no slate, and no response is seen.
+    The response to each position goes through a dense layer. The results are summed over the
+    clicked positions and over the other positions, so their order does not count. A step of type
+    FIRST resets the memory: there was no slate, and the response is ignored.
 
     Args:
       observation_spec: `Observation` of specs.
-      options: how large it is.
+      options: the size of the memory.
     """
 
     def __init__(self, observation_spec: Observation, options: Memory):
         super().__init__(name="memory", dtype="float32")
         response = observation_spec.response
         self._user_spec = observation_spec.user
-        self._of_position = _has_positions(response)
+        self._is_by_position = _has_positions(response)
         positions, self._rest_spec = self._split(response)
         self._position_layer = Rows(element_spec(positions), options.item_units)
         self._cell = _SeveralSteps(tf.keras.layers.GRUCell(options.units, dtype="float32"))
@@ -72,25 +71,25 @@ class SessionMemory(tf.keras.layers.Layer):
         )
 
     def call(self, frames: Observation, outer: list, step_type: Nest = (), state: Nest = ()):
-        """What is remembered of each frame, float32 [B, H] or [B * T, H], and the last state.
+        """The memory of each frame, float32 [B, H] or [B * T, H], and the last state.
 
         Args:
           frames: `Observation` of [B, ...], or of [B * T, ...], users first.
-          outer: [B], or [B, T].
-          step_type: int32 [B] or [B, T]; () where no session begins.
+          outer: the outer axes [B], or [B, T].
+          step_type: int32 [B] or [B, T]; () if no session begins.
           state: `MemoryState` before the first frame; () for the start of a session.
         """
         if not tf.nest.flatten(state):
             state = fields.zeros(self.state_spec, outer[0])
-        goes_on, resets = tf.ones(outer), tf.zeros(outer, tf.bool)
+        continues, resets = tf.ones(outer), tf.zeros(outer, tf.bool)
         if len(outer) == 2:
-            goes_on = tf.concat([state.started[:, tf.newaxis], goes_on[:, 1:]], axis=1)
+            continues = tf.concat([state.started[:, tf.newaxis], continues[:, 1:]], axis=1)
         else:
-            goes_on *= state.started
+            continues *= state.started
         if tf.is_tensor(step_type):
             resets = step_type == ts.StepType.FIRST
-            goes_on = tf.where(resets, 0.0, goes_on)
-        inputs = self._inputs(frames, tf.reshape(goes_on, [-1, 1]))
+            continues = tf.where(resets, 0.0, continues)
+        inputs = self._inputs(frames, tf.reshape(continues, [-1, 1]))
         length = outer[1] if len(outer) == 2 else 1
         steps = _steps_together(length)
         shape = [outer[0], length // steps, steps]
@@ -101,37 +100,40 @@ class SessionMemory(tf.keras.layers.Layer):
         vectors = tf.reshape(vectors, [-1, vectors.shape[-1]])
         return vectors, MemoryState(hidden, tf.ones_like(state.started))
 
-    def _inputs(self, frames: Observation, goes_on: tf.Tensor) -> tf.Tensor:
-        """float32 [R, I] of frames [R, ...]; `goes_on` [R, 1] is 0 where there was no slate."""
+    def _inputs(self, frames: Observation, continues: tf.Tensor) -> tf.Tensor:
+        """The inputs of the unit for frames [R, ...], float32 [R, I]. `continues` [R, 1] is 0 at
+        the start of a session.
+        """
         positions, rest = self._split(frames.response)
         parts = [encode(frames.user, self._user_spec, 1)] if has_content(self._user_spec) else []
         if positions:
             rows = tf.nn.relu(self._position_layer(positions))
             clicked = tf.cast(frames.response.clicked, tf.float32)[..., tf.newaxis]
             parts += [
-                goes_on * tf.reduce_sum(weights * rows, axis=1)
+                continues * tf.reduce_sum(weights * rows, axis=1)
                 for weights in (clicked, 1 - clicked)
             ]
         if rest:
-            parts.append(goes_on * encode(rest, self._rest_spec, 1))
+            parts.append(continues * encode(rest, self._rest_spec, 1))
         return tf.concat(parts, axis=-1)
 
     def _split(self, response: Nest) -> tuple[list, list]:
-        """The leaves of a response with an axis of positions, and the others."""
+        """The leaves of a response with an axis of positions, and the other leaves."""
         parts: tuple[list, list] = ([], [])
-        for leaf, of_position in zip(tf.nest.flatten(response), self._of_position, strict=True):
-            parts[not of_position].append(leaf)
+        leaves = tf.nest.flatten(response)
+        for leaf, is_by_position in zip(leaves, self._is_by_position, strict=True):
+            parts[not is_by_position].append(leaf)
         return parts
 
 
 class _SeveralSteps(tf.keras.layers.Layer):
-    """A cell that takes a few steps of another cell of Keras at once, for `DynamicUnroll`.
+    """A cell that takes a few steps of another Keras cell at once, for `DynamicUnroll`.
 
     Under XLA the gradient of a loop that reads an array of T steps copies such an array in each
-    step. So it is worth while to take few steps of the loop.
+    step. So a loop with few steps is faster.
 
-    Its inputs are those of C steps, float [B, C, I], and bool [B, C], whether the state begins
-    anew.
+    The inputs are those of C steps, float [B, C, I], and the steps that reset the state, bool
+    [B, C].
     """
 
     def __init__(self, cell: tf.keras.layers.Layer):
@@ -145,7 +147,7 @@ class _SeveralSteps(tf.keras.layers.Layer):
 
     def call(self, inputs: Nest, state: Nest, training: bool = False):
         outputs = []
-        for rows, resets in zip(*(tf.unstack(one, axis=1) for one in inputs), strict=True):
+        for rows, resets in zip(*(tf.unstack(leaf, axis=1) for leaf in inputs), strict=True):
             state = tf.where(resets[:, tf.newaxis], 0.0, state)
             output, state = self._cell(rows, state, training=training)
             outputs.append(output)
@@ -153,16 +155,21 @@ class _SeveralSteps(tf.keras.layers.Layer):
 
 
 def _steps_together(length: int | tf.Tensor) -> int:
-    """Steps of the cell at once: the largest divisor of a number of steps up to `_MAX_STEPS`."""
+    """The number of steps of the cell at once: the largest divisor of `length` up to
+    `_MAX_STEPS`.
+    """
     if tf.is_tensor(length):
         return 1
-    return max(one for one in range(1, _MAX_STEPS + 1) if length % one == 0)
+    return max(steps for steps in range(1, _MAX_STEPS + 1) if length % steps == 0)
 
 
 class Rows(tf.keras.layers.Layer):
     """A dense layer on the encoding of observations [R, K, ...] (see `encoding.encode`), float32
-    [R, K, units]. It looks up the rows of integers instead of multiplying by one-hot vectors. The
-    spec is of one of them, without the axes R and K.
+    [R, K, units]. It looks up the rows of integers instead of multiplying by one-hot vectors.
+
+    Args:
+      spec: spec of an observation, without the axes R and K.
+      units: number of outputs.
     """
 
     def __init__(self, spec: Nest, units: int):
@@ -171,15 +178,15 @@ class Rows(tf.keras.layers.Layer):
         self._dense = tf.keras.layers.Dense(units, name="numbers", dtype="float32")
         self._tables = [
             tf.keras.layers.Embedding(
-                num_categories(one),
+                num_categories(leaf),
                 units,
-                # Rows are looked up one at a time, and begin as large as the numbers are.
+                # Rows are looked up singly, so they begin with the same scale as the numbers.
                 tf.keras.initializers.RandomNormal(stddev=0.5),
                 name="integers",
                 dtype="float32",
             )
-            for one in self._specs
-            if _is_integer(one)
+            for leaf in self._specs
+            if _is_integer(leaf)
         ]
 
     def call(self, observation: Nest):
@@ -190,7 +197,7 @@ class Rows(tf.keras.layers.Layer):
         for (leaf, spec), table in zip(integers, self._tables, strict=True):
             if not table.built:
                 table(leaf)
-            # The product has a dense gradient.
+            # The product with 1 makes the gradient dense.
             total += tf.gather(1.0 * table.embeddings, leaf - int(spec.minimum.min()))
         return total
 
@@ -200,7 +207,7 @@ def _is_integer(spec: tf.TensorSpec) -> bool:
 
 
 def _has_positions(response_spec: Nest) -> list[bool]:
-    """Whether each leaf of a response has the axis of positions, that of `clicked`."""
+    """Whether each leaf of a response has the axis of positions, which `clicked` has."""
     leaves = tree.flatten_with_path(response_spec)
     positions = [spec.shape for path, spec in leaves if path == ("clicked",)]
     return [spec.shape[:1] in positions for _, spec in leaves]

@@ -15,7 +15,7 @@ from recsim_tf.policies import fields
 
 
 def perceptron(hidden_units: Sequence[int], outputs: int, name: str) -> list[tf.keras.layers.Layer]:
-    """The layers of a multilayer perceptron; its outputs are float32 under every dtype policy."""
+    """The layers of a multilayer perceptron. Its outputs are float32 under every dtype policy."""
     validation.check_sizes(hidden_units=hidden_units)
     dense = tf.keras.layers.Dense
     return [
@@ -25,46 +25,46 @@ def perceptron(hidden_units: Sequence[int], outputs: int, name: str) -> list[tf.
 
 
 def apply_layers(layers: Sequence[tf.keras.layers.Layer], inputs: tf.Tensor) -> tf.Tensor:
-    """The layers in turn."""
+    """The result of the layers, applied one after the other."""
     for layer in layers:
         inputs = layer(inputs)
     return inputs
 
 
 def require_hidden_layer(hidden_units: Sequence[int]) -> None:
-    """Raises `ValueError` for no hidden layer, or for one without a size."""
+    """Raises `ValueError` if there is no hidden layer, or a size is not positive."""
     validation.check_sizes(hidden_units=hidden_units)
     if not len(hidden_units):
         raise ValueError("hidden_units must name at least one layer, got none")
 
 
 class SlateNetwork(network.Network):
-    """A network on `Observation`s of any number of documents: candidates and slates alike.
+    """A network on `Observation`s of any number of documents, candidates or slates.
 
-    Calling it with observations [B, ...] is a step, and with [B, T, ...] T steps; the results have
-    the same outer axes. With a memory it is a recurrent network of TF-Agents: it takes step types
-    and a state, and gives the next state.
+    A call with observations [B, ...] is a step, and a call with [B, T, ...] is T steps; the results
+    have the same outer axes. With a memory it is a recurrent network of TF-Agents: it takes step
+    types and a state, and returns the next state.
 
-    A subclass has `_outputs`, and `_result` where the result is no tensor.
+    A subclass has `_outputs`, and `_result` if the result is not a tensor.
 
     Args:
       observation_spec: `Observation` of specs.
-      memory: what it remembers of a session, or None.
+      memory: the memory of a session, or None.
     """
 
     def __init__(self, observation_spec: Observation, name: str, memory: Memory | None = None):
-        remembers = None if memory is None else SessionMemory(observation_spec, memory)
-        # TF-Agents would hold every input to one number of documents, so it is given no spec.
+        session_memory = None if memory is None else SessionMemory(observation_spec, memory)
+        # With a spec TF-Agents would require the same number of documents in every input.
         super().__init__(
             input_tensor_spec=None,
-            state_spec=() if remembers is None else remembers.state_spec,
+            state_spec=() if session_memory is None else session_memory.state_spec,
             name=name,
         )
         self._observation_spec = observation_spec
         self._encoder = ObservationEncoder(observation_spec)
-        self._memory = remembers
-        # Where there is nothing to see of a user but what is remembered.
-        self._sees_users = remembers is None or has_content(observation_spec.user)
+        self._memory = session_memory
+        # A user without observed content is described by the memory alone.
+        self._sees_users = session_memory is None or has_content(observation_spec.user)
 
     def create_variables(self, input_tensor_spec: Nest = None, **kwargs):
         if not self.built:
@@ -87,14 +87,16 @@ class SlateNetwork(network.Network):
 
     @abc.abstractmethod
     def _outputs(self, users: tf.Tensor, documents: Nest) -> Nest:
-        """Nest of [B, ...] for users float32 [B, F] and documents, a nest of [B, N, ...]."""
+        """The outputs for users float32 [B, F] and documents, a nest of [B, N, ...]: a nest of
+        [B, ...].
+        """
 
     def _result(self, outputs: Nest):
-        """What the network gives, of outputs [B, ...] or [B, T, ...]."""
+        """The result of the network from outputs [B, ...] or [B, T, ...]."""
         return outputs
 
     def _outer(self, observation: Observation) -> list:
-        """[B] or [B, T]: their lengths, scalar tensors where they are not static."""
+        """The lengths of the outer axes, [B] or [B, T]; scalar tensors if they are not static."""
         leaf = tf.nest.flatten(observation.documents)[0]
         number = leaf.shape.rank - tf.nest.flatten(self._observation_spec.documents)[0].shape.rank
         lengths = tf.shape(leaf)
@@ -105,17 +107,17 @@ class SlateNetwork(network.Network):
 
 
 class ItemPerceptron(tf.keras.layers.Layer):
-    """Numbers for each item: a multilayer perceptron on the vectors of a user and of one item,
+    """Numbers for each item: a multilayer perceptron on the vectors of a user and of an item,
     shared by all items.
 
-    Called with users float32 [B, F] and documents as they are observed, it gives float32 [B, N], or
-    [B, N, outputs] where an item has several numbers.
+    A call with users float32 [B, F] and observed documents returns float32 [B, N], or
+    [B, N, outputs] if an item has several numbers.
 
     Args:
       observation_spec: `Observation` of specs.
       hidden_units: sizes of the hidden layers, at least one.
       sees_user: whether the user's vector is an input too.
-      outputs: how many numbers an item has.
+      outputs: number of outputs for each item.
     """
 
     def __init__(
@@ -141,8 +143,8 @@ class ItemPerceptron(tf.keras.layers.Layer):
         if self._user_layer is None:
             hidden = tf.nn.relu(self._item_layer(rows))
         else:
-            # One product over rows of user and item: TensorFlow fuses it with bias and ReLU, which
-            # it does not over three axes.
+            # A single product over rows of user and item: TensorFlow fuses it with bias and ReLU,
+            # but does not over three axes.
             if not self._user_layer.built:
                 self._user_layer(users)
                 self._item_layer(rows)

@@ -26,11 +26,11 @@ class QTargets(returns.LambdaReturns):
     """The targets of values: lambda-returns, in which a target network values the next states.
 
     Args:
-      num_steps, gamma: as of `LambdaReturns`.
-      td_lambda: of the lambda-returns, in [0, 1]; 0 for one-step targets. It takes no account of
-        what the collect policy explored (as Peng & Williams 1996).
-      update_tau: part of the way that the target network moves at an update, in (0, 1].
-      update_period: train steps between its updates.
+      num_steps, gamma: see `LambdaReturns`.
+      td_lambda: lambda of the lambda-returns, in [0, 1]; 0 for one-step targets. The returns are
+        not corrected for the exploration of the collect policy (as in Peng & Williams 1996).
+      update_tau: fraction of the distance that the target network moves at an update, in (0, 1].
+      update_period: number of train steps between its updates.
 
     Raises:
       ValueError: for a number out of range.
@@ -50,10 +50,10 @@ class QTargets(returns.LambdaReturns):
 class Transitions(NamedTuple):
     """Experience of B users as T transitions."""
 
-    frames: trajectory.Trajectory  # [B, T + 1], all of them
+    frames: trajectory.Trajectory  # [B, T + 1], all frames
     steps: trajectory.Trajectory  # [B, T], the frames before the transitions
-    following: trajectory.Trajectory  # [B, T], the frames after them
-    valid: tf.Tensor  # [B, T], their weights
+    following: trajectory.Trajectory  # [B, T], the frames after the transitions
+    valid: tf.Tensor  # [B, T], weights of the transitions
 
 
 class QAgent(tf_agent.TFAgent, abc.ABC):
@@ -62,16 +62,16 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
     Experience is a trajectory [B, num_steps + 1]. A subclass has `_greedy` and `_loss`.
 
     Args:
-      time_step_spec, action_spec: of the environment; actions are slates alone.
-      network: gives (values, state).
-      learning: the optimizer, and how the networks learn.
-      targets: what the values are learned towards.
-      exploration: how often slates are random.
+      time_step_spec, action_spec: specs of the environment. Actions are slates without queries.
+      network: a network that returns (values, state).
+      learning: the optimizer, and options of learning.
+      targets: the targets of the values.
+      exploration: the frequency of random slates.
       others: networks that learn beside it, or None.
 
     Attributes:
-      network: the one that learns.
-      targets: as given.
+      network: the network that learns.
+      targets: the targets.
 
     Raises:
       ValueError: for actions with queries.
@@ -93,7 +93,7 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
         self.network = network
         self.targets = targets
         self._learning = learning
-        self._optimizer = learning.optimizer  # For checkpoints to find.
+        self._optimizer = learning.optimizer  # Checkpoints find it as an attribute.
         copies = [
             FollowingNetwork(network, targets.update_tau, targets.update_period, "TargetNetwork")
         ]
@@ -105,16 +105,16 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
         self._target_network, self._served_network = copies[0].network, served
         self._networks = NetworkGroup(network, *others)
         present = NetworkGroup(network, *(copy.network for copy in copies), *others).present
-        for one in present:
-            one.create_variables()
+        for each in present:
+            each.create_variables()
         learning.build(self._trainable_weights())
-        read = [one for one in present if one is not self._target_network]
+        read = [each for each in present if each is not self._target_network]
         policies = exploration.policies(
             time_step_spec,
             action_spec,
             self._greedy(served),
             self._greedy(network),
-            [variable for one in read for variable in one.variables],
+            [variable for each in read for variable in each.variables],
             learning.train_step_counter,
         )
         super().__init__(
@@ -137,7 +137,9 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
             copy.copy()
 
     def _trainable_weights(self) -> list[tf.Variable]:
-        return [weight for one in self._networks.present for weight in one.trainable_weights]
+        return [
+            weight for network in self._networks.present for weight in network.trainable_weights
+        ]
 
     def _train(self, experience: trajectory.Trajectory, weights: tf.Tensor | None = None):
         loss_info = self._learning.descend(
@@ -150,11 +152,12 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
     def _transitions(
         self, experience: trajectory.Trajectory, weights: tf.Tensor | None
     ) -> Transitions:
-        """Experience [B, T + 1] as transitions, with weights [B] of users or None."""
+        """The transitions of experience [B, T + 1], with weights [B] of users or None."""
         frames = self._as_trajectory(experience)
         steps = tf.nest.map_structure(lambda leaf: leaf[:, :-1], frames)
         following = tf.nest.map_structure(lambda leaf: leaf[:, 1:], frames)
-        # A LAST frame is followed by another user's FIRST: that pair is no transition.
+        # A LAST frame is followed by the FIRST frame of another user. That pair is not a
+        # transition.
         valid = tf.cast(~steps.is_boundary(), tf.float32)
         valid = valid if weights is None else valid * weights[:, tf.newaxis]
         return Transitions(frames, steps, following, valid)

@@ -13,13 +13,13 @@ from recsim_tf.core.base.validation import FRACTION, check_numbers
 @gin.configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class LambdaReturns:
-    """How far the returns of decisions look ahead.
+    """The horizon of the returns of decisions.
 
     Args:
-      num_steps: steps of each user in a train step, at least 1. The value of the last state stands
-        for all that follows.
+      num_steps: number of steps of each user in a train step, at least 1. The value of the last
+        state stands for all later rewards.
       gamma: discount of the future, in [0, 1].
-      td_lambda: of the lambda-returns, in [0, 1]; 0 for one-step returns.
+      td_lambda: lambda of the lambda-returns, in [0, 1]; 0 for one-step returns.
 
     Raises:
       ValueError: for a number out of range.
@@ -44,12 +44,12 @@ def lambda_advantages(
     """Lambda-returns less the values of the states, y_t - v_t float [B, T], see `lambda_returns`.
 
     Args:
-      rewards: r, float [B, T].
-      discounts: d, float [B, T], 0 where nothing follows.
-      values: v, float [B, T + 1], of the states before the steps and after the last one.
-      continues: bool [B, T], whether step t + 1 is of the same session. Where it is not, and after
-        step T, v_{t+1} takes the place of y_{t+1}.
-      td_lambda: lambda, in [0, 1]; a number, or float [B, T], of the steps.
+      rewards: rewards r, float [B, T].
+      discounts: discounts d, float [B, T], 0 if no rewards follow.
+      values: values v of the states before the steps and after the last step, float [B, T + 1].
+      continues: whether step t + 1 is in the same session, bool [B, T]. If it is not, and after
+        step T, v_{t+1} replaces y_{t+1}.
+      td_lambda: lambda, in [0, 1]; a number, or float [B, T] for each step.
     """
     result = value_ops.generalized_advantage_estimation(
         tf.transpose(values[:, :-1]),
@@ -72,8 +72,8 @@ def lambda_returns(
     & Barto 2018, chapter 12).
 
     Args:
-      next_values: float [B, T], v of the states after the steps.
-      rewards, discounts, continues, td_lambda: as for `lambda_advantages`.
+      next_values: values v of the states after the steps, float [B, T].
+      rewards, discounts, continues, td_lambda: see `lambda_advantages`.
     """
     # The value of the first state cancels.
     values = tf.pad(next_values, [[0, 0], [1, 0]])

@@ -1,4 +1,4 @@
-"""All slates of K of N candidates, for agents that go through every one of them."""
+"""Tables of all slates of K of N candidates, for agents that enumerate them."""
 
 import itertools
 import math
@@ -9,21 +9,19 @@ import tensorflow as tf
 from recsim_tf.core.base import validation
 from recsim_tf.core.models.explanations import Explanation
 
-# Beyond this, going through all slates at each step is no sensible agent any more.
-_MAX_SLATES = 20_000
-
-# Slates in an explanation. There may be thousands of them.
-_EXPLAINED = 12
+_MAX_SLATES = 20_000  # Beyond it, enumerating all slates at each step is too slow.
+_EXPLAINED = 12  # slates in an explanation, of thousands
 
 
 def all_slates(num_candidates: int, slate_size: int, ordered: bool = True) -> np.ndarray:
-    """int32 [number of slates, K]: the slates without repetition, in lexicographic order.
+    """The slates without repetition in lexicographic order, int32 [number of slates, K].
 
     Args:
-      num_candidates: N.
-      slate_size: K.
-      ordered: whether another order of the documents is another slate, N! / (N - K)! in all; if
-        not, each of the N! / (N - K)! / K! sets of K appears once, in ascending order.
+      num_candidates: number of candidates N.
+      slate_size: size of slates K.
+      ordered: whether another order of the documents is another slate, so that there are
+        N! / (N - K)! slates; if not, each of the N! / (N - K)! / K! sets of K documents appears
+        once, in ascending order.
 
     Raises:
       ValueError: if there are more than 20,000, or for a slate_size out of range.
@@ -43,7 +41,7 @@ def all_slates(num_candidates: int, slate_size: int, ordered: bool = True) -> np
 
 
 def explain_slates(values: tf.Tensor, slates: np.ndarray) -> Explanation:
-    """The best of slates int32 [S, K] by their values [B, S], best first."""
+    """The best slates of int32 [S, K] by their values [B, S], the best first."""
     best = tf.math.top_k(values, min(_EXPLAINED, len(slates)))
     return Explanation(
         alternatives={"Q of the slate": best.values},

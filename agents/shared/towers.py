@@ -1,4 +1,4 @@
-"""Two towers: a vector of the user and one of each document, for large catalogues."""
+"""Two towers, which map the user and each document to vectors, for large catalogues."""
 
 from collections.abc import Sequence
 
@@ -17,29 +17,29 @@ from recsim_tf.core.base.types import Nest, Observation
 class TwoTowers(tf.keras.layers.Layer):
     """A number for each document of each user, <f(user), g(document)> + b(document).
 
-    `items` of `SlateQNetwork` and of `SlatePolicyNetwork` takes this class in the place of a
-    perceptron on user and document together, which can express more, but needs hidden layers for
-    each of the B N pairs. The perceptrons f and g meet only in an inner product: they are the two
-    towers by which large catalogues are searched (Yi et al. 2019, "Sampling-bias-corrected neural
-    modeling for large corpus item recommendations", RecSys 2019).
+    `SlateQNetwork` and `SlatePolicyNetwork` accept this class as `items`, in place of a perceptron
+    on user and document together. Such a perceptron can express more, but computes hidden layers
+    for each of the B N pairs. The perceptrons f and g are combined only by an inner product. They
+    are the two towers by which large catalogues are searched (Yi et al. 2019,
+    "Sampling-bias-corrected neural modeling for large corpus item recommendations", RecSys 2019).
 
-    Candidates are best observed as ids, one integer leaf [B, N] with the bounds 0 and D - 1. All D
-    documents then go through g once, unless the candidates are very few. Documents that are
+    Candidates are best observed as ids, a single integer leaf [B, N] with the bounds 0 and D - 1.
+    All D documents then go through g once, unless the candidates are very few. Documents that are
     observed as features go through g for each candidate of each user.
 
-    Called with users float32 [B, F] and documents as they are observed, it gives float32 [B, N].
+    A call with users float32 [B, F] and observed documents returns float32 [B, N].
 
     Args:
       observation_spec: `Observation` of specs.
       hidden_units: sizes of the hidden layers of each perceptron; () for linear towers.
-      embedding_size: E, length of the vectors of users and documents.
-      document_features: table [D, F] of numbers, the features of the document of each id in [0, D);
-        it is read once and is not learned. None with ids for a free vector of each document, which
-        is learned; None where documents are observed as features.
+      embedding_size: length E of the vectors of users and documents.
+      document_features: table [D, F] of numbers, the features of the document of each id in [0, D).
+        It is read once and is not learned. With ids, None means a learned vector for each document.
+        It must be None if documents are observed as features.
 
     Raises:
-      ValueError: for an embedding_size below 1, ids without these bounds, or document_features that
-        are no table of the documents' ids.
+      ValueError: for an embedding_size below 1, ids without these bounds, or document_features
+        without a row for each id.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class TwoTowers(tf.keras.layers.Layer):
         self._user_layers = perceptron(hidden_units, embedding_size, "user")
         self._free_vectors = []
         self._document_layers = []
-        # The widest of the rows that a document goes through on its way to a value.
+        # The largest width of a document's row in any layer.
         self._width = embedding_size + 1
         if self._num_documents and self._features is None:
             embedding = tf.keras.layers.Embedding
@@ -83,15 +83,15 @@ class TwoTowers(tf.keras.layers.Layer):
             )
         (ids,) = tf.nest.flatten(documents)
         num_candidates, num_documents = ids.shape[1], self._num_documents
-        # Of few candidates, the rows [B, N, width] are smaller than a product [B, D] with all
+        # For few candidates, the rows [B, N, width] are smaller than a product [B, D] with all
         # documents.
         if num_candidates is not None and num_candidates * self._width <= num_documents:
             return tf.linalg.matvec(self._vectors(ids), vectors)
         products = tf.matmul(vectors, self._vectors(), transpose_b=True)
         if num_candidates != num_documents:
             return tf.gather(products, ids, batch_dims=1)
-        # Where the candidates are all documents in order, nothing is gathered: under XLA a gather
-        # keeps what follows it out of vector registers.
+        # If the candidates are all documents in order, nothing is gathered: under XLA the
+        # computation after a gather is not vectorised.
         return tf.cond(
             tf.reduce_all(ids == tf.range(num_documents, dtype=ids.dtype)),
             lambda: products,
@@ -99,7 +99,7 @@ class TwoTowers(tf.keras.layers.Layer):
         )
 
     def _vectors(self, ids: tf.Tensor | None = None):
-        """float [..., E + 1]: vectors of documents [...], or of all of the catalogue."""
+        """The vectors of documents [...], or of the whole catalogue, float [..., E + 1]."""
         for layer in self._free_vectors:
             if not layer.built:
                 layer(tf.zeros([1], tf.int32))
@@ -119,7 +119,7 @@ class TwoTowers(tf.keras.layers.Layer):
 
 
 def _num_documents(spec: Nest) -> int:
-    """D, where a document is observed as one id in [0, D), else 0."""
+    """The number D of documents if a document is observed as an id in [0, D), else 0."""
     leaves = tf.nest.flatten(spec)
     if len(leaves) != 1 or leaves[0].shape.rank or not leaves[0].dtype.is_integer:
         return 0

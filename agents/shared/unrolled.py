@@ -1,4 +1,4 @@
-"""Networks on experience, also those with a memory."""
+"""Networks on experience, with or without a memory."""
 
 from typing import Any
 
@@ -20,15 +20,15 @@ def has_memory(network: Network) -> bool:
 def unrolled(
     network: Network, experience: tf_trajectory.Trajectory, state: Nest, training: bool = False
 ) -> Any:
-    """What a network gives for each frame of experience [B, T].
+    """The results of a network for each frame of experience [B, T].
 
     Args:
-      network: gives (result, state).
-      experience: [B, T], of any frames of sessions.
-      state: of the network before the first frames, () without a memory.
+      network: a network that returns (result, state).
+      experience: any frames of sessions, [B, T].
+      state: the state of the network before the first frames, () without a memory.
 
     Returns:
-      Of batch shape [B, T] with a memory; else of [B * T], users first.
+      The result, of batch shape [B, T] with a memory; else of [B * T], users first.
     """
     if not has_memory(network):
         return network(nests.merge_outer(experience.observation), training=training)[0]
@@ -38,7 +38,9 @@ def unrolled(
 def unrolled_flat(
     network: Network, experience: tf_trajectory.Trajectory, state: Nest, training: bool = False
 ) -> Nest:
-    """`unrolled` where the network gives tensors: a nest of [B * T, ...], users first."""
+    """The results of `unrolled` for a network that returns tensors: a nest of [B * T, ...], users
+    first.
+    """
     result = unrolled(network, experience, state, training)
     return nests.merge_outer(result) if has_memory(network) else result
 
@@ -51,22 +53,22 @@ def first_state(experience: tf_trajectory.Trajectory) -> Nest:
 
 
 class NetworkGroup:
-    """Networks that see the same sessions. Their state is the tuple of their states; it is () where
-    none of them has a memory.
+    """Networks that observe the same sessions. Their joint state is the tuple of their states, or
+    () if none of them has a memory.
 
     Args:
-      *networks: each gives (result, state), or is None.
+      *networks: networks that return (result, state), or None.
 
     Attributes:
-      have_memory: whether one of them has a memory.
-      present: those that are not None.
-      state_spec: of their state, for one user.
+      have_memory: whether any of them has a memory.
+      present: the networks that are not None.
+      state_spec: spec of their joint state for a user.
     """
 
     def __init__(self, *networks: Network | None):
         self._networks = networks
-        self.present = [one for one in networks if one is not None]
-        self._specs = tuple(() if one is None else one.state_spec for one in networks)
+        self.present = [network for network in networks if network is not None]
+        self._specs = tuple(() if each is None else each.state_spec for each in networks)
         self.have_memory = bool(tf.nest.flatten(self._specs))
         self.state_spec = self._specs if self.have_memory else ()
 
@@ -74,15 +76,17 @@ class NetworkGroup:
         return fields.zeros(self.state_spec, num_users)
 
     def step(self, observation: Observation, state: Nest = ()) -> tuple[list, Nest]:
-        """Results of the networks for a step of B users, None for None, and the next state."""
+        """The results of the networks for a step of B users, with None for None, and the next
+        state.
+        """
         states = self.states(state)
         steps = [
-            (None, ()) if network is None else network(observation, network_state=own)
-            for network, own in zip(self._networks, states, strict=True)
+            (None, ()) if network is None else network(observation, network_state=network_state)
+            for network, network_state in zip(self._networks, states, strict=True)
         ]
         results, states = zip(*steps, strict=True)
         return list(results), states if self.have_memory else ()
 
     def states(self, state: Nest) -> tuple:
-        """The states of the networks, of their common one."""
+        """The states of the networks from their joint state."""
         return state if self.have_memory else self._specs

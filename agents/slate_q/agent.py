@@ -40,14 +40,14 @@ class SlateQLoss(NamedTuple):
     """Parts of the loss, scalars."""
 
     td_loss: tf.Tensor  # mean squared temporal-difference error, in units of scaled reward
-    # mean Poisson loss of the worth of sessions, of a `SessionQNetwork`; 0 with other networks
+    # Mean Poisson loss of the worth of sessions of a `SessionQNetwork`; 0 with other networks.
     worth_loss: tf.Tensor
-    # mean negative log-likelihood of the clicks, 0 unless the choice is learned
+    # Mean negative log-likelihood of the clicks; 0 unless the choice is learned.
     choice_loss: tf.Tensor
     q_click: tf.Tensor  # mean Q of the clicked documents, in units of reward
     q_no_click: tf.Tensor  # mean no-click value, in units of reward
     target: tf.Tensor  # mean target, in units of reward
-    # mean return of a session, of the differential target; 0 with other targets
+    # Mean return of a session of the differential target; 0 with other targets.
     session_return: tf.Tensor
 
 
@@ -55,44 +55,44 @@ class SlateQAgent(QAgent):
     """SlateQ with a learned value of "no click".
 
     The value of a slate is the mean of item-wise values Q(s, i) and of Q(s, none) under the agent's
-    choice model. The network learns the value of what the user did, a click on i or none, by
+    choice model. The network learns the value of the user's choice, a click on i or no click, by
     regression on `r + gamma * discount * V(s')`. V is the value, under the target network, of the
-    slate that the targets name. With `no_click="zero"` in the network, as in the paper, steps
-    without a click teach nothing. Users are taken to choose one document at most, as in the paper:
-    of several clicks on a slate the first one counts.
+    slate that the targets select. With `no_click="zero"` in the network, as in the paper, steps
+    without a click do not count. As in the paper, users choose at most one document: only the first
+    click on a slate counts.
 
     The differential target subtracts the mean return of sessions from the reward of a step that
     ends a session, and uses no values of next states. This is an average-reward formulation with
     sessions as the unit (Schwartz 1993, "A reinforcement learning method for maximizing
     undiscounted rewards"; Naik et al. 2024, arXiv 2405.09999). Its horizon is 1 / (1 - td_lambda)
-    steps. docs/reports/slate_q_why.md says why it is needed, and has the figures.
+    steps. docs/reports/slate_q_why.md explains why it is needed, with figures.
 
-    Networks with a memory see the frames of a user in order. The collect policy puts their states
+    Networks with a memory get the frames of a user in order. The collect policy puts their states
     before each frame into the experience's policy_info, so that a sequence from replay may begin
     within a session (Kapturowski et al. 2019, "Recurrent experience replay in distributed
     reinforcement learning", ICLR 2019).
 
-    Experience is a trajectory [B, num_steps + 1], of an environment with `Observation`s whose
+    Experience is a trajectory [B, num_steps + 1] of an environment with `Observation`s whose
     response has a field `clicked`.
 
     Args:
-      time_step_spec, action_spec: of the environment.
-      network: gives ((q_items [B, N], q_no_click [B]), state), as `SlateQNetwork`, or is a
-        `SessionQNetwork`.
-      learning: the optimizer, and how the networks learn.
-      targets: what the values are learned towards, by default `SlateQTargets()`.
-      slates: how the best slate is found from values, by default `SlateSelection()`.
-      exploration: how often slates are random, by default `Exploration()`.
+      time_step_spec, action_spec: specs of the environment.
+      network: a network that returns ((q_items [B, N], q_no_click [B]), state), such as
+        `SlateQNetwork`; or a `SessionQNetwork`.
+      learning: the optimizer, and options of learning.
+      targets: the targets of the values, by default `SlateQTargets()`.
+      slates: the selection of the best slate from values, by default `SlateSelection()`.
+      exploration: the frequency of random slates, by default `Exploration()`.
 
     Attributes:
-      network: the one that learns.
-      targets: as given, or the default.
-      choice_scores: those of `slates`, or the default.
+      network: the network that learns.
+      targets: the given or default targets.
+      choice_scores: the choice scores of `slates`, or the default.
 
     Raises:
-      ValueError: for actions with queries, missing response fields, or choice scores that are not
-        for this environment, as `AffinityScores` where users and documents are not vectors of one
-        length.
+      ValueError: for actions with queries, missing response fields, or choice scores that do not
+        fit the environment, such as `AffinityScores` if users and documents are not vectors of the
+        same length.
     """
 
     targets: SlateQTargets
@@ -149,7 +149,9 @@ class SlateQAgent(QAgent):
     def _values(
         self, observation: Observation, q_values: tuple, click_logits: tuple | None
     ) -> losses.SlateValues:
-        """From results for an observation [B, ...]; without a learned choice no click_logits."""
+        """The values from results of networks for an observation [B, ...]. `click_logits` is None
+        unless the choice is learned.
+        """
         q_items, q_no_click, *_ = q_values
         if click_logits is None:
             weights, no_click_weight = self.choice_scores(observation)
@@ -217,7 +219,7 @@ class SlateQAgent(QAgent):
                 *losses.session_losses(values[2], choices, probabilities, scaled),
             )
         else:
-            # Values of the documents that were not clicked teach nothing, so only one of each slate
+            # Documents that were not clicked have no target, so a single document of each slate
             # goes through the network.
             chosen = losses.with_documents(steps, choices.clicked_document)
             q_items, q_no_click = unrolled_flat(self.network, chosen, q_state, training)
@@ -241,8 +243,8 @@ class SlateQAgent(QAgent):
         return tf_agent.LossInfo(learned.td_loss + learned.worth_loss + choice_loss, parts)
 
     def _target_values(self, transitions: Transitions) -> list[tf.Tensor]:
-        """Targets of rewards and of costs, of ends of sessions, [B, T] in units of scaled reward.
-        Costs are taken off the rewards unless the network learns them apart.
+        """Targets of rewards and of costs for ends of sessions, [B, T], in units of scaled reward.
+        Costs are subtracted from the rewards unless the network learns them separately.
         """
         frames, steps, following, _ = transitions
         reward, targets = steps.reward, self.targets
@@ -250,27 +252,29 @@ class SlateQAgent(QAgent):
         if self._is_differential:
             cost = (1 - steps.discount) * self._session_return.value()
         elif targets.target != "myopic":
-            # A memory has to see the first frames, too.
+            # A memory needs the first frames, too.
             seen = frames if self._networks.have_memory else following
             next_values = self._slate_values(seen)[:, -reward.shape[1] :]
-        # One pass over time, for both where they are learned apart.
+        # Rewards and costs that are learned separately share a pass over time.
         rows = [reward, cost] if self._values_sessions else [reward - cost]
 
-        def of_each_row(leaf: tf.Tensor):
+        def for_each_row(leaf: tf.Tensor):
             return tf.concat([leaf] * len(rows), axis=0)
 
         td_lambda = targets.td_lambda
         if targets.clock == "rewards":
-            td_lambda = of_each_row(tf.pow(td_lambda, self._session_return.part_of_reward(reward)))
-        found = returns.lambda_returns(
+            td_lambda = for_each_row(tf.pow(td_lambda, self._session_return.part_of_reward(reward)))
+        lambda_returns = returns.lambda_returns(
             self._learning.reward_scale_factor * tf.concat(rows, axis=0),
-            of_each_row(targets.gamma * steps.discount),
-            of_each_row(next_values),
-            of_each_row(~following.is_boundary()),
+            for_each_row(targets.gamma * steps.discount),
+            for_each_row(next_values),
+            for_each_row(~following.is_boundary()),
             td_lambda,
         )
         return (
-            tf.split(found, 2, axis=0) if self._values_sessions else [found, tf.zeros_like(found)]
+            tf.split(lambda_returns, 2, axis=0)
+            if self._values_sessions
+            else [lambda_returns, tf.zeros_like(lambda_returns)]
         )
 
     def _slate_values(self, frames: trajectory.Trajectory) -> tf.Tensor:
@@ -297,22 +301,22 @@ def create_slate_q(
     preset: str | None = None,
     name: str = "SlateQ",
 ) -> SlateQAgent:
-    """Builds a `SlateQAgent`; its other options come from gin bindings of `Learning`,
+    """Builds a `SlateQAgent`. Its other options come from gin bindings of `Learning`,
     `SlateQTargets`, `SlateSelection` and `Exploration`.
 
-    What a preset names wins over gin bindings. RecSim's agents also have `SlateQNetwork.no_click =
-    "zero"`, and by default gamma 0.99 and an eval_epsilon of 0.001.
+    The options of a preset take precedence over gin bindings. RecSim's agents also have
+    `SlateQNetwork.no_click = "zero"`, and by default gamma 0.99 and an eval_epsilon of 0.001.
 
     Args:
-      environment: gives the specs.
-      train_step_counter: counts train steps.
-      network: builds the Q-network from the observation spec.
-      optimizer: builds the Keras optimizer.
-      choice_network: builds a network from the observation spec, as `ClickNetwork`, from which the
-        choice scores are learned; None for the default of `SlateSelection`.
+      environment: the environment with the specs.
+      train_step_counter: the counter of train steps.
+      network: a function that builds the Q-network from the observation spec.
+      optimizer: a function that builds the Keras optimizer.
+      choice_network: a function that builds a network from the observation spec, such as
+        `ClickNetwork`, which learns the choice scores; None for the default of `SlateSelection`.
       preset: one of `PRESETS`, RecSim 0.2.4's names of slate optimiser and target, such as
         "slate_greedy_optimal_q"; or None.
-      name: of the agent in tables and plots.
+      name: name of the agent in tables and plots.
 
     Raises:
       ValueError: for an unknown preset, or an argument that `SlateQAgent` refuses.

@@ -12,13 +12,15 @@ from recsim_tf.core import nests
 from recsim_tf.core.models.explanations import Explanation
 from recsim_tf.policies.slates import SlateOptimizer, slate_advantage
 
-# Least cost of a step in `session_losses`, as part of the mean cost: a cost is learned, and what it
-# may be too low by must not make a user's worth endless.
+# The smallest cost of a step in `session_losses`, as a fraction of the mean cost. Without it a
+# learned cost that is too low could make a user's worth infinite.
 _LEAST_COST = 0.1
 
 
 class SlateValues(NamedTuple):
-    """All that decides the value of a slate, for B users and N candidates."""
+    """Choice weights and values, which determine the value of a slate, for B users and N
+    candidates.
+    """
 
     weights: tf.Tensor  # [B, N] choice weights
     no_click_weight: tf.Tensor  # [B]
@@ -27,27 +29,29 @@ class SlateValues(NamedTuple):
 
     @property
     def advantages(self) -> tf.Tensor:
-        """[B, N]: what a click on each candidate is worth over no click."""
+        """The value of a click on each candidate relative to no click, [B, N]."""
         return self.q_items - self.q_no_click[:, tf.newaxis]
 
     def click_probabilities(self, is_shown: tf.Tensor) -> tf.Tensor:
-        """[B, N], of slates with the documents where is_shown, bool [B, N]."""
+        """The probabilities of a click on each candidate, [B, N], for slates of the documents with
+        `is_shown`, bool [B, N].
+        """
         shown = tf.where(is_shown, self.weights, 0.0)
         total = tf.reduce_sum(shown, axis=1) + self.no_click_weight
         return tf.math.divide_no_nan(shown, total[:, tf.newaxis])
 
     def best_slate(self, optimizer: SlateOptimizer, slate_size: int) -> tf.Tensor:
-        """int32 [B, K]."""
+        """The best slates by a slate optimiser, int32 [B, K]."""
         return optimizer(self.weights, self.no_click_weight, self.advantages, slate_size)
 
     def slate_value(self, slate: tf.Tensor) -> tf.Tensor:
-        """[B]: the mean value of the user's choice from a slate int32 [B, K]."""
+        """The mean value of the user's choice from a slate int32 [B, K], [B]."""
         return self.q_no_click + slate_advantage(
             self.weights, self.no_click_weight, self.advantages, slate
         )
 
     def explanation(self, slate: tf.Tensor) -> Explanation:
-        """What the choice of a slate int32 [B, K] rests on: values, and probabilities of clicks."""
+        """The values and click probabilities that explain the choice of a slate int32 [B, K]."""
         is_shown = tf.reduce_any(slate[:, :, tf.newaxis] == tf.range(self.weights.shape[1]), axis=1)
         probabilities = self.click_probabilities(is_shown)
         return Explanation(
@@ -65,30 +69,30 @@ class SlateValues(NamedTuple):
 
 
 class Choices(NamedTuple):
-    """What B users were shown and did, and what that is learned from."""
+    """Slates, clicks and targets of B users."""
 
     slate: tf.Tensor  # int32 [B, K], -1 at empty positions
     clicked: tf.Tensor  # [B, K], 1 at the click
     reward_target: tf.Tensor  # [B], scaled reward of the coming steps, without gradient
-    # [B], ends of sessions in them times the scaled mean return, without gradient; 0 where the
-    # reward target has taken them off
+    # Ends of sessions in the coming steps times the scaled mean return, [B], without gradient; 0 if
+    # the reward target has subtracted them.
     cost_target: tf.Tensor
     reward: tf.Tensor  # [B], scaled reward of this step
     valid: tf.Tensor  # [B], weights of the transitions
 
     @property
     def has_click(self) -> tf.Tensor:
-        """[B]: 1 where there was a click, else 0."""
+        """Whether there was a click, [B]: 1 or 0."""
         return tf.reduce_sum(self.clicked, axis=-1)
 
     @property
     def target(self) -> tf.Tensor:
-        """[B]: the target of values."""
+        """The target of values, [B]."""
         return self.reward_target - self.cost_target
 
     @property
     def clicked_document(self) -> tf.Tensor:
-        """int32 [B, 1]: the document that was clicked, or the first of the slate where none was."""
+        """The document that was clicked, or else the first of the slate, int32 [B, 1]."""
         return tf.gather(self.slate, tf.argmax(self.clicked, axis=-1)[:, tf.newaxis], batch_dims=1)
 
 
@@ -98,11 +102,11 @@ class Totals(NamedTuple):
     steps: tf.Tensor
     clicks: tf.Tensor
     reward: tf.Tensor
-    ends: tf.Tensor  # of sessions
+    ends: tf.Tensor  # ends of sessions
 
     @classmethod
     def of(cls, transitions: Transitions, clicked: tf.Tensor) -> "Totals":
-        """Those of transitions [B, T] with first clicks [B, T, K]."""
+        """The sums over transitions [B, T] with first clicks [B, T, K]."""
         steps, valid = transitions.steps, transitions.valid
         has_click = tf.reduce_sum(clicked, axis=-1)
         return cls(
@@ -113,7 +117,7 @@ class Totals(NamedTuple):
 
 
 class ValueLosses(NamedTuple):
-    """Values [B] of what users did, and what the loss of them is, scalars."""
+    """Values of clicks and of no click, [B], and their losses, scalars."""
 
     q_click: tf.Tensor
     q_no_click: tf.Tensor
@@ -132,7 +136,7 @@ def with_documents(steps: trajectory.Trajectory, slate: tf.Tensor) -> trajectory
 
 
 def first_clicks(following: trajectory.Trajectory) -> tf.Tensor:
-    """float32 [B, T, K]: 1 at the first click on each slate, from the frames that follow."""
+    """The first click on each slate as a 1, float32 [B, T, K], from the following frames."""
     clicked = tf.cast(following.observation.response.clicked, tf.float32)
     return tf.where(tf.cumsum(clicked, axis=-1, exclusive=True) > 0, 0.0, clicked)
 
@@ -144,13 +148,13 @@ def value_losses(
     totals: Totals,
     learns_no_click: bool,
 ) -> ValueLosses:
-    """The mean squared error of the value of what the user did.
+    """The mean squared error of the value of the user's choice.
 
     Args:
-      q_items: [B, 1], value of the document that was clicked, any where none was.
-      q_no_click: [B].
-      choices: of B users.
-      totals: of the batch.
+      q_items: value of the document that was clicked, [B, 1]; any value without a click.
+      q_no_click: value of no click, [B].
+      choices: the choices of B users.
+      totals: the sums over the batch.
       learns_no_click: whether steps without a click count.
     """
     q_click = tf.squeeze(q_items, axis=-1)
@@ -168,21 +172,20 @@ def session_losses(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The losses of a `SessionQNetwork`.
 
-    What is returned after a choice differs between users much more than between choices. So what a
-    click adds is regressed on the click less its probability, by which it is not confounded with
-    what the user is like, even where the mean for such a user is not learned yet (Robinson 1988,
-    "Root-N-consistent semiparametric regression"; the R-learner of Nie & Wager 2021,
-    arXiv 1712.04912, with known propensities).
+    The return after a choice differs between users much more than between choices. So the effect of
+    a click is regressed on the click less its probability. It is then not confounded with the user,
+    even before the mean of such users is learned (Robinson 1988, "Root-N-consistent semiparametric
+    regression"; the R-learner of Nie & Wager 2021, arXiv 1712.04912, with known propensities).
 
     Args:
-      values: of the documents shown: N is K.
-      choices: of B users.
-      probabilities: [B, K], of a click on each document shown.
-      totals: of the batch, with the scaled reward.
+      values: values of the documents shown, so that N is K.
+      choices: the choices of B users.
+      probabilities: probabilities of a click on each document shown, [B, K].
+      totals: the sums over the batch, with the scaled reward.
 
     Returns:
-      The mean squared errors of rewards and costs together, and the mean Poisson loss of the worth
-      of sessions over the mean reward, scalars.
+      The sum of the mean squared errors of rewards and costs, and the mean Poisson loss of the
+      worth of sessions, divided by the mean reward, scalars.
     """
     total, valid = totals.steps, choices.valid
 
@@ -193,15 +196,14 @@ def session_losses(
     errors = squared_error(
         values.reward, values.reward_over, choices.reward_target
     ) + squared_error(values.cost, values.cost_over, choices.cost_target)
-    # What part of a session the user's choice takes. What it is over no click does not depend on
-    # the session's age. Costs are as large as rewards in the mean, since a session costs its
-    # return.
+    # The part of a session that the user's choice takes. Relative to no click it does not depend on
+    # the session's age. The mean cost equals the mean reward, since a session costs its return.
     over = tf.stop_gradient(tf.reduce_sum(probabilities * values.cost_over, axis=-1))
     mean_over = tf.math.divide_no_nan(batch_sums(valid * over)[0], total)
     mean_reward = tf.math.divide_no_nan(totals.reward, total)
     cost = tf.maximum(over - mean_over + mean_reward, _LEAST_COST * mean_reward)
     poisson = cost * tf.exp(values.log_worth) - choices.reward * values.log_worth
-    # Without reward there is nothing to learn from.
+    # The loss is 0 if there is no reward.
     weights = valid * tf.cast(mean_reward > 0, valid.dtype)
     return errors, tf.math.divide_no_nan(weighted_mean(poisson, weights, total), mean_reward)
 
@@ -209,17 +211,17 @@ def session_losses(
 def choice_loss(
     logits: tf.Tensor, no_click_logit: tf.Tensor, choices: Choices, totals: Totals
 ) -> tf.Tensor:
-    """Mean negative log-likelihood of what the user chose, under a multinomial logit over the slate
+    """Mean negative log-likelihood of the user's choice under a multinomial logit over the slate
     and "no click", a scalar.
 
     Args:
-      logits: [B, K], of the documents shown.
-      no_click_logit: [B].
-      choices: of B users.
-      totals: of the batch.
+      logits: logits of the documents shown, [B, K].
+      no_click_logit: logit of no click, [B].
+      choices: the choices of B users.
+      totals: the sums over the batch.
     """
     outcome = tf.concat([choices.clicked, 1 - choices.has_click[:, tf.newaxis]], axis=-1)
-    # Finite, since an empty position has outcome 0 and 0 * inf is not 0.
+    # The logit of an empty position is finite, since its outcome is 0 and 0 * inf is not 0.
     logits = tf.where(choices.slate >= 0, logits, logits.dtype.min)
     log_probs = tf.nn.log_softmax(tf.concat([logits, no_click_logit[:, tf.newaxis]], axis=-1))
     return weighted_mean(-tf.reduce_sum(outcome * log_probs, axis=-1), choices.valid, totals.steps)

@@ -21,21 +21,22 @@ from recsim_tf.core.base.validation import check_one_of
 class SlateQNetwork(SlateNetwork):
     """Q-values of every candidate and of "no click".
 
-    Calling it with an observation of B users and N candidates gives ((q_items float [B, N],
+    A call with an observation of B users and N candidates returns ((q_items float [B, N],
     q_no_click float [B]), network_state). The item-wise value is a multilayer perceptron on the
-    user's and one document's observation, shared by all candidates. The no-click value is a
+    observations of the user and of a document, shared by all candidates. The no-click value is a
     perceptron on the user's observation.
 
     Args:
       observation_spec: `Observation` of specs.
-      hidden_units: sizes of the hidden layers, RecSim's are (256, 32).
+      hidden_units: sizes of the hidden layers; RecSim's are (256, 32).
       no_click: "learned", or "zero" for the SlateQ paper's value of zero.
-      relative: with a learned no-click value, whether items are valued over no click, Q(s, i) -
-        Q(s, none), as in a dueling network (Wang et al. 2016, arXiv 1511.06581).
-      items_see_user: whether an item's value depends on the user beyond what it is relative to.
-      memory: what it remembers of a session, by which the values differ too; or None.
-      items: `TwoTowers`, or what else builds the layer of item-wise values from the observation
-        spec and the hidden units; None for the perceptron.
+      relative: whether, with a learned no-click value, the network learns the values of items
+        relative to no click, Q(s, i) - Q(s, none), as in a dueling network (Wang et al. 2016, arXiv
+        1511.06581).
+      items_see_user: whether the item-wise output depends on the user.
+      memory: the memory of a session, on which the values then depend; or None.
+      items: `TwoTowers`, or another function that builds the layer of item-wise values from the
+        observation spec and the hidden units; None for the perceptron.
 
     Raises:
       ValueError: for an unknown no_click, or without a hidden layer.
@@ -76,8 +77,8 @@ class SlateQNetwork(SlateNetwork):
 
 @gin.configurable
 class ClickNetwork(SlateQNetwork):
-    """Logits of a multinomial logit choice, learned from clicks: (logits [B, N], no_click_logit
-    [B]) in the place of Q-values.
+    """Logits of a multinomial logit choice, which are learned from clicks: (logits [B, N],
+    no_click_logit [B]) in place of Q-values.
 
     Args:
       observation_spec: `Observation` of specs.
@@ -92,44 +93,44 @@ class ClickNetwork(SlateQNetwork):
         memory: Memory | None = None,
         name: str = "ClickNetwork",
     ):
-        # All of them, since gin would bind the others as those of a `SlateQNetwork`.
+        # All arguments are given, since gin would bind missing ones as those of a `SlateQNetwork`.
         super().__init__(observation_spec, hidden_units, "learned", False, True, memory, None, name)
 
 
 class SessionValues(NamedTuple):
-    """What a `SessionQNetwork` sees in the choices of B users from N documents.
+    """The estimates of a `SessionQNetwork` for the choices of B users from N documents.
 
     Costs are ends of sessions in the coming steps, times the mean return of sessions.
     """
 
-    reward: tf.Tensor  # [B], scaled reward of the coming steps, in the mean of the user's choices
-    reward_over: tf.Tensor  # [B, N], what a click adds to it over no click
-    cost: tf.Tensor  # [B], in the mean of the user's choices
-    cost_over: tf.Tensor  # [B, N], what a click adds to it over no click
-    log_worth: tf.Tensor  # [B], log of what a session of the user is worth over the mean session
+    reward: tf.Tensor  # [B], scaled reward of the coming steps, mean over the user's choices
+    reward_over: tf.Tensor  # [B, N], reward after a click relative to no click
+    cost: tf.Tensor  # [B], cost, mean over the user's choices
+    cost_over: tf.Tensor  # [B, N], cost after a click relative to no click
+    log_worth: tf.Tensor  # [B], log of the return of the user's sessions over the mean return
 
 
 @gin.configurable
 class SessionQNetwork(SlateNetwork):
-    """Q-values that know what a session of this user is worth.
+    """Q-values that depend on the worth of a user's sessions.
 
-    The differential target charges for the end of a session the mean return of sessions G. But
-    users differ in what their sessions are worth. So this network learns three things apart:
+    The differential target subtracts the mean return of sessions G at the end of a session. But the
+    returns of sessions differ between users. So this network learns three parts separately:
 
     - R(i), the reward of the coming steps,
     - C(i), the part of a session that the choice takes: G for each end in the coming steps,
-    - w(s), what a session of such a user is worth over G.
+    - w(s), the worth of such a user's sessions: their mean return divided by G.
 
-    The advantage of a click is Q(s, i) - Q(s, none) = R(i) - w(s) C(i), where R and C are over no
-    click. The network learns beside them the means of R and C over the choices that the user may
-    make, as functions of the user, and the mean stands in the place of Q(s, none).
+    The advantage of a click is Q(s, i) - Q(s, none) = R(i) - w(s) C(i), where R and C are relative
+    to no click. The network also learns the means of R and C over the user's choices, as functions
+    of the user, and uses the mean as Q(s, none).
 
     R and C are regressions of lambda-returns, and w is a Poisson regression of rewards, see
     `losses.session_losses`. The best policy for a rate subtracts the rate times the cost from the
     reward (Dinkelbach 1967, "On nonlinear fractional programming").
 
-    Calling it gives ((q_items [B, N], q_no_click [B], `SessionValues`), network_state). It needs
-    rewards with a positive mean, and the target "differential" of `SlateQTargets`.
+    A call returns ((q_items [B, N], q_no_click [B], `SessionValues`), network_state). The network
+    needs rewards with a positive mean, and the target "differential" of `SlateQTargets`.
 
     Args:
       observation_spec: `Observation` of specs.
@@ -147,7 +148,7 @@ class SessionQNetwork(SlateNetwork):
         name: str = "SessionQNetwork",
     ):
         super().__init__(observation_spec, name, memory)
-        # One network for both: choosing among many candidates takes half the time.
+        # R and C share a network, which halves the time of a choice among many candidates.
         self._items = ItemPerceptron(observation_spec, hidden_units, items_see_user, outputs=2)
         self._user_layers = [
             perceptron(hidden_units, 1, name) for name in ("reward", "cost", "worth")

@@ -1,4 +1,4 @@
-"""What SlateQ learns values towards, and the agents that RecSim 0.2.4 names, which differ in it."""
+"""The targets of SlateQ's values, and RecSim 0.2.4's named agents, which differ in them."""
 
 import dataclasses
 from typing import Any
@@ -20,14 +20,14 @@ class SlateQTargets(QTargets):
     """The targets of SlateQ's values, see `SlateQAgent`.
 
     Args:
-      num_steps, gamma, td_lambda, update_tau, update_period: as of `QTargets`.
-      target: what values the next state: "q_learning", the best slate; "sarsa", the slate that was
-        shown; "myopic", nothing; or "differential", see `SlateQAgent`.
-      session_return_tau: part of the way that the mean return of sessions, of "differential", moves
-        at each train step.
-      clock: what the horizon of "differential" is counted in. "steps": td_lambda is for each step.
-        "rewards": it is for each mean reward of a step, td_lambda ** (r / mean) for a reward r > 0
-        (transition-based discounting, White 2017, arXiv 1609.01995).
+      num_steps, gamma, td_lambda, update_tau, update_period: see `QTargets`.
+      target: the value of the next state: that of the best slate, "q_learning"; that of the slate
+        that was shown, "sarsa"; none, "myopic"; or "differential", see `SlateQAgent`.
+      session_return_tau: fraction of the distance that the mean return of sessions of
+        "differential" moves at each train step.
+      clock: the unit of the horizon of "differential". "steps": td_lambda applies to each step.
+        "rewards": td_lambda applies to each mean reward of a step, td_lambda ** (r / mean) for a
+        reward r > 0 (transition-based discounting, White 2017, arXiv 1609.01995).
 
     Raises:
       ValueError: for an unknown target or clock, a clock of rewards with another target than
@@ -50,11 +50,11 @@ class SlateQTargets(QTargets):
 @gin.configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class SlateSelection:
-    """How SlateQ finds the best slate from values of items.
+    """The selection of SlateQ's best slate from values of items.
 
     Args:
-      choice_scores: what the agent believes about clicks. None for `AffinityScores()` where users
-        and documents are observed as vectors of one length, else for
+      choice_scores: the agent's model of clicks. None means `AffinityScores()` if users and
+        documents are observed as vectors of the same length, else
         `LearnedScores(ClickNetwork(observation_spec))`.
       serving_slates: slate optimiser of the policies: "top_k", "greedy" or "exact".
       target_slates: slate optimiser of the target "q_learning".
@@ -73,11 +73,11 @@ class SlateSelection:
 
 
 class SessionReturn(tf.Module):
-    """The mean return of sessions: the reward of a step, over the probability that it ends a
+    """The mean return of sessions: the reward of a step divided by the probability that it ends a
     session, both as moving averages.
 
     Args:
-      tau: part of the way that they move at an update, in [0, 1].
+      tau: fraction of the distance that the averages move at an update, in [0, 1].
     """
 
     def __init__(self, tau: float):
@@ -87,22 +87,25 @@ class SessionReturn(tf.Module):
         self._ends = replicas.variable(0.0)
 
     def update(self, steps: tf.Tensor, reward: tf.Tensor, ends: tf.Tensor) -> None:
-        """Takes in a batch's number of steps, sum of rewards, and number of ends of sessions."""
+        """Updates the averages by a batch's numbers of steps and ends of sessions, and its
+        rewards.
+        """
         for variable, value in ((self._reward, reward), (self._ends, ends)):
             variable.assign_add(self._tau * (tf.math.divide_no_nan(value, steps) - variable))
 
     def part_of_reward(self, reward: tf.Tensor) -> tf.Tensor:
-        """Rewards over the mean reward of a step, 0 where one of them is not positive."""
+        """Rewards divided by the mean reward of a step, or 0 if either is not positive."""
         mean = tf.maximum(self._reward, 0.0)
         return tf.math.divide_no_nan(tf.maximum(reward, 0.0), mean)
 
     def value(self) -> tf.Tensor:
-        """Scalar, in units of reward; 0 while no session has ended."""
+        """The mean return, a scalar in units of reward; 0 before the first end of a session."""
         return tf.math.divide_no_nan(self._reward, self._ends)
 
 
-# RecSim's TS, GS, OS serve and its TT, GT, OT are in the target; what it calls optimal is exact
-# here. Its myopic agents have gamma 0. By name: serving slates, target slates, and other targets.
+# Serving slates, target slates, and other options of targets by RecSim's name. RecSim's TS, GS and
+# OS are serving slates, its TT, GT and OT are target slates, and its "optimal" is "exact" here. Its
+# myopic agents have gamma 0.
 _Q_LEARNING = {"target": "q_learning"}
 _SARSA, _MYOPIC = {"target": "sarsa"}, {"target": "sarsa", "gamma": 0.0}
 _PRESETS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -124,10 +127,10 @@ PRESETS = tuple(_PRESETS)
 def preset_arguments(name: str) -> dict[str, Any]:
     """Arguments of `SlateQAgent` for the agent of that name, one of `PRESETS`.
 
-    What a preset does not name, as the lambda of the targets, comes from gin bindings.
+    Options that a preset does not set, such as the lambda of the targets, come from gin bindings.
 
     Raises:
-      ValueError: for an unknown name, with the known ones.
+      ValueError: for an unknown name. The error lists the allowed names.
     """
     check_one_of(PRESETS, preset=name)
     serving_slates, target_slates, targets = _PRESETS[name]

@@ -1,4 +1,4 @@
-"""Tabular Q-learning (Watkins 1989): one value for each cell of observations and slates."""
+"""Tabular Q-learning (Watkins 1989), with a value for each cell of observations and slates."""
 
 import dataclasses
 import functools
@@ -26,11 +26,11 @@ from recsim_tf.policies.stochastic import EpsilonGreedy
 @gin.configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class TabularUpdates:
-    """How the values of a table are learned. The defaults are RecSim 0.2.4's.
+    """Options of the updates of a table's values. The defaults are RecSim 0.2.4's.
 
     Args:
       gamma: discount of the future, in [0, 1].
-      learning_rate: in [0, 1]; a number or a function of the train step.
+      learning_rate: learning rate in [0, 1]; a number or a function of the train step.
       learn_from_last_step: whether to learn from transitions that end a session. RecSim 0.2.4 does
         not.
 
@@ -50,15 +50,15 @@ class TabularUpdates:
 @gin.configurable(module="recsim_tf.agents")
 @dataclasses.dataclass(frozen=True)
 class TabularExploration:
-    """How the collect policy of a `TabularQAgent` explores. The defaults are RecSim 0.2.4's.
+    """The exploration of a `TabularQAgent`'s collect policy. The defaults are RecSim 0.2.4's.
 
     Args:
       policy: "epsilon_greedy", a uniform slate with probability epsilon; or "min_count", the first
-        slate of those whose cells have been learned from least.
-      temperature: t of epsilon = t^n in the n-th session of a user, counted from 1, in [0, 1].
-        Where B users share the table, n is the number of sessions begun by all of them, divided by
+        of the slates whose cells have the fewest updates.
+      temperature: t of epsilon = t^n in the n-th session of a user, counted from 1, in [0, 1]. If B
+        users share the table, n is the number of sessions that all of them have begun, divided by
         B.
-      seed: of both policies, an integer or int32 [2].
+      seed: the seed of both policies, an integer or int32 [2].
 
     Raises:
       ValueError: for an unknown policy, or a number out of range.
@@ -74,16 +74,16 @@ class TabularExploration:
 
 
 class TabularQLoss(NamedTuple):
-    """What a train step saw, scalars."""
+    """Statistics of a train step, scalars."""
 
     td_error: tf.Tensor  # mean absolute temporal-difference error, in units of reward
     q: tf.Tensor  # mean Q of the shown slates before the update, in units of reward
-    visited: tf.Tensor  # share of the table's cells that have been learned from
+    visited: tf.Tensor  # share of the table's cells with an update
 
 
 class TFSessionCountingPolicy(TFSlatePolicy):
-    """A `TFSlatePolicy` that counts FIRST steps in a variable. A policy state would not do, since
-    TF-Agents' drivers begin with a new one at every call. The `policy` inside counts nothing.
+    """A `TFSlatePolicy` that counts FIRST steps in a variable. A policy state could not count them,
+    since TF-Agents' drivers begin with a new one at every call. The `policy` inside does not count.
     """
 
     def __init__(self, *arguments, num_sessions: tf.Variable, **named):
@@ -96,29 +96,30 @@ class TFSessionCountingPolicy(TFSlatePolicy):
 
 
 class TabularQAgent(tf_agent.TFAgent):
-    """RecSim's tabular Q agent for B users who share one table.
+    """RecSim's tabular Q agent for B users who share a table.
 
     A cell of the table is a combination of the discretised observation of the user, perhaps the
     response to the previous slate, and the discretised documents of the slate in slate order
-    (`SlateCells`). Unseen cells have the value 0. A transition moves its cell's value by
-    the learning rate towards `reward + gamma * discount * max over slates of the next Q`. The n
-    transitions of one cell in a batch move it as n such updates towards the mean of their targets.
+    (`SlateCells`). Unvisited cells have the value 0. A transition moves its cell's value by the
+    learning rate towards `reward + gamma * discount * max over slates of the next Q`. The n
+    transitions of a cell in a batch have the effect of n such updates towards the mean of their
+    targets.
 
-    Experience is a trajectory [B, 2] of full slates; visit counts count replays as well.
+    Experience is a trajectory [B, 2] of full slates. Visit counts include replays.
 
     Args:
-      time_step_spec, action_spec: of the environment.
-      cells: numbers the cells of the table; by default `SlateCells` of the specs, whose other
-        arguments come from its own gin bindings.
-      updates: how values are learned, by default `TabularUpdates()`.
-      exploration: how the collect policy explores, by default `TabularExploration()`.
+      time_step_spec, action_spec: specs of the environment.
+      cells: the numbering of the table's cells; by default `SlateCells` of the specs, whose other
+        arguments come from its gin bindings.
+      updates: options of the updates, by default `TabularUpdates()`.
+      exploration: the exploration of the collect policy, by default `TabularExploration()`.
       ordinal_slates: whether another order of the same documents is another slate; if not, slates
         are in candidate order.
-      train_step_counter: counts train steps; by default the global step.
+      train_step_counter: the counter of train steps; by default the global step.
 
     Attributes:
       cells: the `SlateCells`.
-      slates: those among which the policies choose, int32 [S, K].
+      slates: the slates among which the policies choose, int32 [S, K].
       num_sessions: a variable, the number of sessions that the collect policy has begun, int64.
 
     Raises:
@@ -180,23 +181,25 @@ class TabularQAgent(tf_agent.TFAgent):
 
     def q_values(self, observation: Observation) -> tf.Tensor:
         """The value of each of the `slates` for B users, float32 [B, S], in units of reward."""
-        return tf.transpose(self._of_slates(self._table, observation))
+        return tf.transpose(self._by_slate(self._table, observation))
 
     def visit_counts(self, observation: Observation) -> tf.Tensor:
-        """How often the cell of each slate has been learned from, int64 [B, S]."""
-        return transpose_integers(self._of_slates(self._counts, observation))
+        """The number of updates of each slate's cell, int64 [B, S]."""
+        return transpose_integers(self._by_slate(self._counts, observation))
 
     def epsilon(self, num_users: int | tf.Tensor) -> tf.Tensor:
         """Probability of a random slate in the collect policy for B users, a scalar."""
         sessions_a_user = tf.cast(self.num_sessions, tf.float32) / tf.cast(num_users, tf.float32)
         return tf.cast(self._exploration.temperature, tf.float32) ** sessions_a_user
 
-    def _of_slates(self, table: tf.Tensor, observation: Observation):
-        """[S, B] of a table: with the slates first, reductions over them run along the rows."""
+    def _by_slate(self, table: tf.Tensor, observation: Observation):
+        """The entries of a table for all slates, [S, B]. Slates are first, so that reductions over
+        them run along the rows.
+        """
         return tf.gather(table, self.cells.of_slates(observation, self.slates))
 
     def _greedy(self, observation: Observation, policy_state: Nest, seed: Seed):
-        values = self._of_slates(self._table, observation)
+        values = self._by_slate(self._table, observation)
         best = tf.argmax(values, axis=0, output_type=tf.int32)
         return tf.gather(self.slates, best), policy_state
 
@@ -204,7 +207,7 @@ class TabularQAgent(tf_agent.TFAgent):
         return explain_slates(self.q_values(observation), self.slates)
 
     def _least_visited(self, observation: Observation, policy_state: Nest, seed: Seed):
-        counts = self._of_slates(self._counts, observation)
+        counts = self._by_slate(self._counts, observation)
         fewest = tf.argmin(counts, axis=0, output_type=tf.int32)
         return tf.gather(self.slates, fewest), policy_state
 
@@ -218,20 +221,22 @@ class TabularQAgent(tf_agent.TFAgent):
         return tf.no_op()
 
     def _transitions(self, experience: trajectory.Trajectory, weights: tf.Tensor | None):
-        """Cells, temporal-difference errors, values before, and whether each is learned from."""
+        """The cells of transitions, their temporal-difference errors, their values before the
+        update, and whether each transition counts.
+        """
         if weights is not None:
             raise ValueError(
-                "weights must be None: the tabular agent learns from all transitions alike"
+                "weights must be None: the tabular agent gives all transitions the same weight"
             )
         time_steps, policy_steps, next_time_steps = self._as_transition(experience)
-        # A LAST step is followed by another user's FIRST: that pair is no transition.
+        # A LAST step is followed by the FIRST step of another user. That pair is not a transition.
         valid = ~time_steps.is_last()
         if not self._updates.learn_from_last_step:
             valid &= ~next_time_steps.is_last()
         cells = self.cells.of_slate(time_steps.observation, policy_steps.action)
         values = tf.gather(self._table, cells)
         next_values = tf.reduce_max(
-            self._of_slates(self._table, next_time_steps.observation), axis=0
+            self._by_slate(self._table, next_time_steps.observation), axis=0
         )
         targets = (
             next_time_steps.reward + self._updates.gamma * next_time_steps.discount * next_values
@@ -247,13 +252,13 @@ class TabularQAgent(tf_agent.TFAgent):
         rate = self._updates.learning_rate
         if callable(rate):
             rate = rate(self.train_step_counter)
-        # Each of the n transitions of a cell adds its n-th part of the cell's move, 1 - (1 -
-        # rate)^n of the way.
+        # A cell with n transitions moves by 1 - (1 - rate)^n of the distance. Each transition adds
+        # the n-th part of it.
         moves = (
             -tf.math.expm1(repeats * tf.math.log1p(-tf.cast(rate, tf.float32))) / repeats * errors
         )
         self._table.scatter_add(tf.IndexedSlices(moves, cells))
-        # The n transitions of a cell that is new add up to 1.
+        # The n transitions of a new cell add up to 1.
         new_cells = tf.reduce_sum(tf.where(valid & (before == 0), 1.0 / repeats, 0.0))
         self._num_visited.assign_add(tf.cast(tf.round(new_cells), tf.int64))
         self.train_step_counter.assign_add(1)
@@ -281,10 +286,8 @@ class TabularQAgent(tf_agent.TFAgent):
 def create_tabular_q(
     environment: SlateEnvironment, train_step_counter: tf.Variable, name: str = "TabularQ"
 ) -> TabularQAgent:
-    """Builds a `TabularQAgent`; its other options come from gin bindings of `TabularUpdates`,
-    `TabularExploration` and `SlateCells`.
-
-    The arguments are as of `create_slate_q`.
+    """Builds a `TabularQAgent`. Its other options come from gin bindings of `TabularUpdates`,
+    `TabularExploration` and `SlateCells`. See `create_slate_q` for the arguments.
     """
     return TabularQAgent(
         environment.time_step_spec(),

@@ -1,4 +1,4 @@
-"""Cells of a table: one for each context and slate, whose observations become digits."""
+"""Numbering of the cells of a table, each for a context and a slate of discretised observations."""
 
 import math
 from collections.abc import Sequence
@@ -18,21 +18,21 @@ from recsim_tf.core.base.types import Nest, Observation
 
 @gin.configurable(module="recsim_tf.agents")
 class SlateCells:
-    """Numbers the cells of a table: one for each context, the user's observation and perhaps the
-    response, and documents of a slate.
+    """Numbers the cells of a table. There is a cell for each combination of a context, which is the
+    user's observation and perhaps the response, and the documents of a slate.
 
     Observations become digits (`ObservationDigits`). The cell is the number of their combination in
-    mixed radix, so that distinct digits have distinct cells: a sum of one term for the context and
-    one for each slate position. The terms of a document are computed once for all slates.
+    mixed radix, so that distinct digits have distinct cells: the sum of a term for the context and
+    a term for each slate position. The terms of a document are computed once for all slates.
 
     Args:
       observation_spec: `Observation` of bounded specs.
-      slate_size: K.
-      ignore_response: whether the response to the previous slate (zeros at the start of a session)
-        is no part of the context. This and the next two defaults are RecSim 0.2.4's.
+      slate_size: size of slates K.
+      ignore_response: whether the context excludes the response to the previous slate (zeros at the
+        start of a session). This and the next two defaults are RecSim 0.2.4's.
       discretization_bounds: lowest and highest edge of the intervals of observed numbers; None
         takes the bounds of each part of the observation from its spec.
-      number_bins: number of these edges.
+      number_bins: number of edges.
       max_cells: largest size of the table, below 2**31.
 
     Raises:
@@ -71,14 +71,14 @@ class SlateCells:
         self._position_weights = _place_values((num_documents,) * slate_size)
 
     def of_slate(self, observation: Observation, slate: tf.Tensor) -> tf.Tensor:
-        """The cells int32 [B], in [0, num_cells), of one full slate int32 [B, K] a user."""
+        """The cells of a full slate int32 [B, K] of each user, int32 [B] in [0, num_cells)."""
         terms = self._document_terms(nests.take(observation.documents, slate))
-        of_positions = tf.reduce_sum(terms * self._position_weights, axis=1)
-        return self._context_term(observation) + of_positions
+        slate_term = tf.reduce_sum(terms * self._position_weights, axis=1)
+        return self._context_term(observation) + slate_term
 
     def of_slates(self, observation: Observation, slates: np.ndarray) -> tf.Tensor:
         """The cells of the same slates [S, K] for every user, int32 [S, B] in [0, num_cells)."""
-        # With the candidates first, taking one is a copy of a row.
+        # With the candidates on the first axis, a gather copies rows.
         terms = transpose_integers(self._document_terms(observation.documents))
         total = self._context_term(observation)[tf.newaxis, :]
         for position, weight in enumerate(self._position_weights):
@@ -100,29 +100,29 @@ class SlateCells:
 
 def transpose_integers(matrix: tf.Tensor) -> tf.Tensor:
     """The transpose of an int32 or int64 matrix."""
-    # TensorFlow's CPU kernel for integers logs an error where the processor lacks AVX-512; floats
-    # of the same bits pass in silence.
+    # TensorFlow's CPU kernel for integers logs an error if the processor lacks AVX-512. The kernel
+    # for floats of the same size does not.
     as_float = tf.float32 if matrix.dtype == tf.int32 else tf.float64
     return tf.bitcast(tf.transpose(tf.bitcast(matrix, as_float)), matrix.dtype)
 
 
 def _place_values(sizes: tuple[int, ...]) -> np.ndarray:
-    """What one step of each digit is worth in mixed radix, where the last digit is worth 1."""
+    """The place value of each digit in mixed radix. The place value of the last digit is 1."""
     return np.array([math.prod(sizes[i + 1 :]) for i in range(len(sizes))], np.int32)
 
 
 class ObservationDigits:
-    """Turns a nest of observations into digits, one for each element of each leaf.
+    """Converts a nest of observations to digits, with a digit for each element of each leaf.
 
-    The digit of an integer that is bounded at both ends is its distance from the lower end.
-    Everything else is cut into intervals by `number_bins` evenly spaced edges between the bounds,
-    both included: 0 below the first edge, up to `number_bins` from the last edge on, exactly as
-    `np.digitize` finds it in double precision.
+    The digit of an integer that is bounded at both ends is its distance from the lower end. All
+    other values are divided into intervals by `number_bins` evenly spaced edges from the lower to
+    the upper bound. The digit is 0 below the first edge, and `number_bins` from the last edge on,
+    exactly as in `np.digitize` with double precision.
 
     Args:
-      spec: nest of bounded specs of one observation, without outer axes.
-      discretization_bounds: (lowest edge, highest edge) of every leaf that is no bounded integer;
-        None takes the bounds of each leaf's own spec.
+      spec: nest of bounded specs of an observation, without outer axes.
+      discretization_bounds: (lowest edge, highest edge) of every leaf that is not a bounded
+        integer; None takes the bounds of each leaf from its spec.
       number_bins: number of edges.
 
     Raises:
@@ -143,21 +143,22 @@ class ObservationDigits:
 
     def __call__(self, observation: Nest, num_outer_axes: int) -> list[tf.Tensor]:
         """The digits of each leaf, int32 [outer axes, elements of the leaf], in [0, size)."""
-        found = []
+        result = []
         for digits, leaf in zip(self._leaves, tf.nest.flatten(observation), strict=True):
             outer = tf.shape(leaf)[:num_outer_axes]
             shape = tf.concat([outer, [digits.num_elements]], axis=0)
-            found.append(tf.reshape(digits(leaf), shape))
-        return found
+            result.append(tf.reshape(digits(leaf), shape))
+        return result
 
     def weighted_sum(
         self, observation: Nest, num_outer_axes: int, weights: np.ndarray
     ) -> tf.Tensor:
-        """The sum of digits times weights, one for each, as int32 [outer axes]."""
+        """The sum of the digits times their weights, int32 [outer axes]."""
         ends = np.cumsum([leaf.num_elements for leaf in self._leaves])
         parts = zip(self(observation, num_outer_axes), np.split(weights, ends[:-1]), strict=True)
         sums = [
-            tf.reduce_sum(digits * tf.constant(own, tf.int32), axis=-1) for digits, own in parts
+            tf.reduce_sum(digits * tf.constant(leaf_weights, tf.int32), axis=-1)
+            for digits, leaf_weights in parts
         ]
         return tf.add_n(sums)
 
@@ -196,8 +197,8 @@ class _IntervalDigits:
                 f"number_bins={number_bins} are too many between {low} and {high} for"
                 f" {self._dtype.name} to tell apart"
             )
-        # Rounded upwards: a number of this dtype is at or above the rounded edge just if it is at
-        # or above the exact one.
+        # Edges are rounded upwards: a number of this dtype is at or above the rounded edge if and
+        # only if it is at or above the exact edge.
         rounded = exact.astype(dtype)
         self._edges = np.where(rounded < exact, np.nextafter(rounded, dtype(np.inf)), rounded)
         self._low, self._high = dtype(low), dtype(high)
@@ -206,8 +207,8 @@ class _IntervalDigits:
     def __call__(self, leaf: tf.Tensor):
         leaf = tf.cast(leaf, self._dtype)
         inside = tf.clip_by_value(leaf, self._low, self._high)
-        # Rounding errors move this by much less than half an edge, so only the nearest edge needs a
-        # comparison.
+        # Rounding errors are much smaller than half the distance of edges, so only the nearest edge
+        # needs a comparison.
         nearest = tf.cast((inside - self._low) * self._edges_per_unit + 0.5, tf.int32)
         return nearest + tf.cast(leaf >= tf.gather(tf.constant(self._edges), nearest), tf.int32)
 

@@ -1,4 +1,4 @@
-"""What an agent believes about users, and what a turn is worth to it.
+"""Beliefs of agents about users, and the values of turns under a belief.
 
 The user model that is simulated and scored is also the likelihood of the belief.
 """

@@ -1,4 +1,4 @@
-"""The base of the beliefs, and what they do with particles: states that users may be in."""
+"""The base of beliefs, and updates of particles, which are possible states of users."""
 
 import abc
 from collections.abc import Callable
@@ -17,28 +17,28 @@ from recsim_tf.core.random.quantiles import batch_shape
 class Particles(NamedTuple):
     """A belief as weighted states."""
 
-    state: Nest  # nest of [B, P, ...]: states of users, as the methods of `UserModel` take
+    state: Nest  # nest of [B, P, ...]: states of users, as in the methods of `UserModel`
     weights: tf.Tensor  # [B, P], non-negative, with sum 1 for each user
 
 
 class Belief(tf.Module, abc.ABC):
-    """What an agent believes about the states of B users, given what it showed and saw.
+    """A belief about the states of B users, given the slates and the observed responses.
 
         belief_state = belief.initial_state(num_users)
         belief_state = belief.update(belief_state, slate, observation.response)
         state, weights = belief.particles(belief_state)
 
-    A belief state is a nest of [B, ...], and zeros are the prior, the users' initial draws. So it
-    can be the state of a policy or the memory of a layer. All methods are pure and take no seed.
-    They run eagerly, in a `tf.function` and under XLA, and are differentiable in the parameters of
-    the user model.
+    A belief state is a nest of [B, ...]. Zeros are the prior, which is the distribution of the
+    users' initial draws. So a belief state can be the state of a policy or the memory of a layer.
+    All methods are pure and take no seed. They run eagerly, in a `tf.function` and under XLA, and
+    are differentiable in the parameters of the user model.
 
     Args:
       users: the user model. Its parameters are the same for all users.
-      num_particles: P.
+      num_particles: number of particles P.
 
     Raises:
-      ValueError: if users is no user model, or has a parameter with a value for each user.
+      ValueError: if `users` is not a user model, or has a parameter with a value for each user.
     """
 
     def __init__(self, users: UserModel, num_particles: int):
@@ -61,23 +61,23 @@ class Belief(tf.Module, abc.ABC):
     def update(self, belief_state: Nest, slate: Slate, seen: Nest) -> Nest:
         """The belief after a turn.
 
-        Particles are weighed by `UserModel.likelihood`, and by `UserModel.departure` where leaving
-        is a hazard, since the user stayed. Then they change by `UserModel.update`, with the
-        response that each would have given with the same draw (`UserModel.recorded_draw`).
+        Particles are weighted by `UserModel.likelihood`, and by `UserModel.departure` if leaving is
+        a hazard, since the user stayed. Then they change by `UserModel.update`, with the response
+        of each particle to the same draw (`UserModel.recorded_draw`).
 
-        A turn that says nothing, since all particles explain it equally well or none does, changes
-        a belief about users who do not change in nothing.
+        A turn that all particles explain equally well, or that none explains, is no evidence. It
+        does not change a belief about users who do not change.
 
         Args:
           belief_state: a nest of [B, ...].
-          slate: what was shown, a `Slate` of [B, K, ...]. Where its mask is False everywhere and
-            no user can choose, it is no evidence.
-          seen: what was seen of the response, a nest of [B, ...].
+          slate: the slate that was shown, a `Slate` of [B, K, ...]. If its mask is False everywhere
+            and no user can choose, it is no evidence.
+          seen: the observed response, a nest of [B, ...].
         """
 
     @abc.abstractmethod
     def particles(self, belief_state: Nest) -> Particles:
-        """States that users may be in, and their probabilities."""
+        """Possible states of users, and their probabilities."""
 
 
 def is_static(users: UserModel) -> bool:
@@ -86,7 +86,7 @@ def is_static(users: UserModel) -> bool:
 
 
 def repeated(nest: Nest, num_particles: int) -> Nest:
-    """A nest of [B, ...] for particles, [B * P, ...], users first."""
+    """A nest of [B, ...] repeated for particles, [B * P, ...], users first."""
     return tf.nest.map_structure(lambda leaf: tf.repeat(leaf, num_particles, axis=0), nest)
 
 
@@ -107,8 +107,8 @@ def live(
     num_particles: int,
     innovate: Callable[[tfd.Distribution], Nest],
 ) -> tuple[Nest, tf.Tensor]:
-    """Particles [B * P, ...] after a turn, and the `relative` log-likelihood [B, P] of what was
-    seen of it. `innovate` draws innovations of their distribution, of batch shape [B * P].
+    """Particles [B * P, ...] after a turn, and the `relative` log-likelihood [B, P] of the observed
+    response. `innovate` draws innovations from their distribution, of batch shape [B * P].
     """
     slate, seen = repeated((slate, evidence_of(users, seen)), num_particles)
     log_likelihood = users.likelihood(state, slate, seen)
@@ -129,10 +129,10 @@ def live(
 
 
 def relative(log_likelihood: tf.Tensor) -> tf.Tensor:
-    """Log-likelihoods [B, P] less the largest of each user; zeros where no particle explains what
-    was seen.
+    """Log-likelihoods [B, P] less the largest of each user, or zeros if no particle explains the
+    observation.
     """
-    # NaN is no greater than -inf either.
+    # The comparison is False for NaN, too.
     possible = log_likelihood > -float("inf")
     best = tf.reduce_max(tf.where(possible, log_likelihood, -float("inf")), axis=1, keepdims=True)
     explained = tf.reduce_any(possible, axis=1, keepdims=True)
@@ -141,16 +141,18 @@ def relative(log_likelihood: tf.Tensor) -> tf.Tensor:
 
 
 def difference(after: Nest, before: Nest) -> Nest:
-    """What `shifted` adds to get from one nest to another: zeros where they are equal."""
+    """The offsets by which `shifted` turns `before` into `after`, with zeros where they are
+    equal.
+    """
 
-    def subtract(one: tf.Tensor, other: tf.Tensor):
-        return tf.math.logical_xor(one, other) if one.dtype == tf.bool else one - other
+    def subtract(new: tf.Tensor, old: tf.Tensor):
+        return tf.math.logical_xor(new, old) if new.dtype == tf.bool else new - old
 
     return tf.nest.map_structure(subtract, after, before)
 
 
 def shifted(nest: Nest, offsets: Nest) -> Nest:
-    """A nest with its `difference` to another added."""
+    """A nest with offsets from `difference` added."""
 
     def add(leaf: tf.Tensor, offset: tf.Tensor):
         return tf.math.logical_xor(leaf, offset) if leaf.dtype == tf.bool else leaf + offset

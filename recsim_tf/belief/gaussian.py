@@ -28,38 +28,38 @@ class GaussianState(NamedTuple):
     """State of a `GaussianBelief`: offsets from the prior, so that zeros are the prior."""
 
     fitted: Fitted
-    # [B, ...] for each field of the users' state that is no draw: how far it has moved; () if users
-    # do not change
+    # The shift of each field of the users' state that is not a draw, [B, ...]; () if users do not
+    # change.
     moved: tuple[tf.Tensor, ...]
 
 
 class GaussianBelief(Belief):
-    """A belief in the families of the prior: normal fields have a mean and a covariance, jointly
-    over all of them, and categories have probabilities, independently.
+    """A belief in the families of the prior. Normal fields have a joint mean and covariance, and
+    categories have independent probabilities.
 
-    At each turn particles are weighed by the likelihood, and the moments are fitted to them:
+    At each turn particles are weighted by the likelihood, and the moments are fitted to them:
     assumed density filtering by Monte Carlo (Kotecha & Djuric 2003, "Gaussian particle filtering").
     Normal fields are `tfd.Normal`, `tfd.MultivariateNormal...`, and `tfd.Uniform` or other
     distributions with a bijector from a normal, which are normal before the bijector. Categories
-    are `tfd.Categorical`, `tfd.Bernoulli`, and what else `num_outcomes` knows. A
+    are `tfd.Categorical`, `tfd.Bernoulli`, and other distributions that `num_outcomes` supports. A
     `tfd.Deterministic` field is the same for all users. The parts of a joint distribution must be
     independent.
 
-    With 128 particles and ten normal coordinates, the mean is off by 0.05 standard deviations after
-    one choice between two items and by 0.18 after ten, with 512 particles by half of that.
+    With 128 particles and ten normal coordinates, the error of the mean is 0.05 standard deviations
+    after one choice between two items and 0.18 after ten. With 512 particles it is half as large.
 
-    A reply that few particles explain would leave a belief that knows more than P points can say.
-    Then it is believed in part: weights are mixed with equal ones, until they are worth F + 2
-    particles.
+    A reply that few particles explain would give a belief with more precision than P points
+    support. Its weights are then mixed with equal weights, until the effective number of particles
+    is F + 2.
 
-    Users may change. Draws that `initial_state` passes on into the state, as the same tensors, are
-    fitted anew after `update`. The other fields of the state move for all particles by the same
-    amount: the weighted mean for floats, and that of the likeliest particle for other numbers.
+    Users may change. Draws that `initial_state` passes into the state, as the same tensors, are
+    refitted after `update`. The other fields of the state shift for all particles by the same
+    amount: the weighted mean for floats, and the shift of the likeliest particle for other numbers.
 
     Args:
       users: the user model.
-      num_particles: P, even, at least 2 F + 4 for F normal coordinates.
-      seed: of the points, an integer.
+      num_particles: number of particles P, even, at least 2 F + 4 for F normal coordinates.
+      seed: the seed of the points, an integer.
 
     Raises:
       ValueError: for initial draws of another family, for num_particles out of range, or if users
@@ -104,7 +104,7 @@ class GaussianBelief(Belief):
         before = self._now(first, belief_state.moved)
         after, turn = live(self.users, before, slate, seen, self.num_particles, self._innovate)
         weights = moments.cautious_weights(turn, self._least_effective)
-        now, changed = self._found(prior, sampled, before, after)
+        now, changed = self._updated_draws(prior, sampled, before, after)
         fitted = moments.fitted(prior, belief_state.fitted, self._points, sampled, now, weights)
         changed |= tf.reduce_any(turn < 0, axis=1)
         return GaussianState(
@@ -127,12 +127,12 @@ class GaussianBelief(Belief):
         return mean, tf.matmul(scale, scale, transpose_b=True)
 
     def probs(self, belief_state: GaussianState) -> tuple[tf.Tensor, ...]:
-        """[B, ..., C] for each field of categories: their probabilities."""
+        """The probabilities [B, ..., C] of each field of categories."""
         log_probs = moments.categories(self._prior(), belief_state.fitted)
         return tuple(tf.exp(each) for each in log_probs)
 
     def _prior(self) -> Prior:
-        # Read at each call, so that parameters which are variables stay learnable.
+        # The prior is computed at each call, so that parameters that are variables have gradients.
         return Prior(self.users.initial_draws(1), self.users.dtype)
 
     def _first(self, prior: Prior, sampled: Sampled) -> Nest:
@@ -147,7 +147,7 @@ class GaussianBelief(Belief):
         return tf.nest.pack_sequence_as(first, leaves)
 
     def _moved(self, first: Nest, after: Nest, weights: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """How far the fields that are no draws have moved, each [B, ...]."""
+        """The shift of each field that is not a draw, [B, ...]."""
         moves = by_user(difference(after, first), self.num_particles)
         likeliest = tf.argmax(weights, axis=1, output_type=tf.int32)
 
@@ -160,11 +160,11 @@ class GaussianBelief(Belief):
         leaves = tf.nest.flatten(moves)
         return tuple(summary(leaves[index]) for index in self._layout.others)
 
-    def _found(
+    def _updated_draws(
         self, prior: Prior, sampled: Sampled, before: Nest, after: Nest
     ) -> tuple[Sampled, tf.Tensor]:
-        """What stands for the draws in the state after a turn, and for whom it has changed, bool
-        [B]. What `update` passes on as it is stays the same object.
+        """The values of the draws in the state after a turn, and the users for whom they changed,
+        bool [B]. Values that `update` does not change are the same objects.
         """
         changed = tf.zeros([nests.num_rows(before) // self.num_particles], tf.bool)
         if before is after:
@@ -173,43 +173,43 @@ class GaussianBelief(Belief):
         normals, categories = self._layout.normals, self._layout.categories
         fields: list[Normals | Categories] = [*prior.normals, *prior.categories]
         values = [*sampled.coordinates, *sampled.categories]
-        found = []
+        updated = []
         for value, index, field in zip(values, [*normals, *categories], fields, strict=True):
             if new[index] is not old[index]:
                 differs = by_user(new[index] != old[index], self.num_particles)
                 changed |= tf.reduce_any(differs, axis=list(range(1, differs.shape.rank)))
                 value = by_user(field.read(new[index]), self.num_particles)
-            found.append(value)
-        return Sampled(found[: len(normals)], found[len(normals) :]), changed
+            updated.append(value)
+        return Sampled(updated[: len(normals)], updated[len(normals) :]), changed
 
     def _find_layout(self, prior: Prior) -> "_Layout":
         fitted = moments.zeros(prior, 1)
         sampled = moments.sampled(prior, fitted, self._points)
         draws = prior.draws(*nests.merge_outer(tuple(sampled)))
         leaves = tf.nest.flatten(self.users.initial_state(draws))
-        found: dict[type, list[int]] = {Normals: [], Categories: []}
+        positions: dict[type, list[int]] = {Normals: [], Categories: []}
         for field, draw in zip(prior.flat, tf.nest.flatten(draws), strict=True):
             if isinstance(field, Constant):
                 continue
-            own = [index for index, leaf in enumerate(leaves) if leaf is draw]
-            if not own:
+            indices = [index for index, leaf in enumerate(leaves) if leaf is draw]
+            if not indices:
                 raise ValueError(
                     f"initial_state of users who change must pass on {field.name} as it is, for a"
                     f" GaussianBelief, got a state of {type(self.users).__name__} without it"
                 )
-            found[type(field)].append(own[0])
-        known = {*found[Normals], *found[Categories]}
+            positions[type(field)].append(indices[0])
+        draws_at = {*positions[Normals], *positions[Categories]}
         others = {
             index: tf.TensorSpec(leaf.shape[1:], leaf.dtype)
             for index, leaf in enumerate(leaves)
-            if index not in known
+            if index not in draws_at
         }
-        return _Layout(found[Normals], found[Categories], others)
+        return _Layout(positions[Normals], positions[Categories], others)
 
 
 class _Layout(NamedTuple):
-    """Where the state of users who change holds what, as positions among its fields."""
+    """The layout of the state of users who change, as positions among its fields."""
 
-    normals: list[int]  # each normal draw
-    categories: list[int]  # each draw of categories
-    others: dict[int, tf.TensorSpec]  # everything else, and its specification for a user
+    normals: list[int]  # positions of the normal draws
+    categories: list[int]  # positions of the draws of categories
+    others: dict[int, tf.TensorSpec]  # specs of the other fields for a user, by position

@@ -1,4 +1,4 @@
-"""The moments of a `GaussianBelief`: particles that have them, and moments fitted to weighted
+"""The moments of a `GaussianBelief`: particles with given moments, and moments fitted to weighted
 particles.
 """
 
@@ -10,22 +10,23 @@ from recsim_tf.belief.points import Points
 from recsim_tf.belief.priors import Prior
 from recsim_tf.core import random
 
-# Of a standard normal's variance: below it a direction counts as known.
+# The smallest variance of a direction, as a fraction of the prior variance.
 _LEAST_VARIANCE = 1e-6
-# Of what a category's probability was, so that none is given up for ever.
+# The smallest factor by which a category's probability may fall in a turn. It stays positive, so
+# that the category can recover.
 _LEAST_FACTOR = 1e-6
 
 
 class Fitted(NamedTuple):
     """Moments as offsets from those of the prior."""
 
-    mean: tf.Tensor  # [B, F], of the normal coordinates of all fields together
-    scale: tf.Tensor  # [B, F, F], of a square root of their covariance
+    mean: tf.Tensor  # [B, F], mean of the normal coordinates of all fields together
+    scale: tf.Tensor  # [B, F, F], square root of their covariance
     log_probs: tuple[tf.Tensor, ...]  # [B, ..., C] for each field of categories
 
 
 class Sampled(NamedTuple):
-    """What particles have in place of draws."""
+    """The coordinates and categories of particles, which determine their draws."""
 
     coordinates: list[tf.Tensor]  # [B, P, f] for each normal field
     categories: list[tf.Tensor]  # int32 [B, P, ...] for each field of categories
@@ -35,7 +36,7 @@ class AtPoints(NamedTuple):
     """The points of particles, the same for all users."""
 
     normals: tf.Tensor  # [P, F], with mean 0 and covariance I
-    products: tf.Tensor  # [P, F * F], of the coordinates of a point
+    products: tf.Tensor  # [P, F * F], products of the coordinates of a point
     uniforms: list[tf.Tensor]  # [P, ...] for each field of categories
 
 
@@ -91,12 +92,20 @@ def sampled(prior: Prior, fitted: Fitted, points: AtPoints) -> Sampled:
 def fitted(
     prior: Prior, before: Fitted, points: AtPoints, old: Sampled, new: Sampled, weights: tf.Tensor
 ) -> Fitted:
-    """The moments of particles of weights [B, P]: `old` before a turn, with the moments `before`,
-    and `new` after it, where coordinates that nothing has changed are the same objects.
+    """The moments of particles with weights [B, P] after a turn.
+
+    Args:
+      prior: the prior.
+      before: the moments before the turn.
+      points: the points of the particles.
+      old: the particles before the turn.
+      new: the particles after the turn. Coordinates that have not changed are the same objects.
+      weights: [B, P].
     """
     mean, scale = before.mean, before.scale
     changed = [
-        one is not other for one, other in zip(new.coordinates, old.coordinates, strict=True)
+        after is not earlier
+        for after, earlier in zip(new.coordinates, old.coordinates, strict=True)
     ]
     if any(changed):
         mean, root = _refitted(tf.concat(new.coordinates, axis=2), weights, prior.scale())
@@ -118,22 +127,24 @@ def fitted(
 
 
 def cautious_weights(log_likelihood: tf.Tensor, least_effective: float) -> tf.Tensor:
-    """Weights [B, P] by log-likelihoods [B, P] of which the largest is 0.
+    """Weights [B, P] from log-likelihoods [B, P] of which the largest is 0.
 
-    Where they are worth fewer particles than `least_effective`, as counted by 1 / sum w^2, they are
-    mixed with equal weights until they are worth that many.
+    If their effective number of particles, 1 / sum w^2, is below `least_effective`, they are mixed
+    with equal weights until it is `least_effective`.
     """
     likelihood = tf.exp(log_likelihood)
     weights = likelihood / tf.reduce_sum(likelihood, axis=1, keepdims=True)
     equal = 1 / weights.shape[1]
     excess = tf.reduce_sum(weights**2, axis=1, keepdims=True) - equal
     allowed = tf.constant(1 / least_effective - equal, weights.dtype)
-    believed = tf.sqrt(allowed / tf.maximum(excess, allowed))
-    return believed * weights + (1 - believed) * equal
+    share = tf.sqrt(allowed / tf.maximum(excess, allowed))
+    return share * weights + (1 - share) * equal
 
 
 def _unbiased(weights: tf.Tensor) -> tf.Tensor:
-    """[B, 1, 1]: what corrects covariances for the weights [B, P]; 1 if these are equal."""
+    """The factor that corrects covariances for the weights [B, P], [B, 1, 1]; 1 for equal
+    weights.
+    """
     free = (1 - tf.reduce_sum(weights**2, axis=1)) / (1 - 1 / weights.shape[1])
     return 1 / free[:, tf.newaxis, tf.newaxis]
 
@@ -141,8 +152,8 @@ def _unbiased(weights: tf.Tensor) -> tf.Tensor:
 def _reweighed(
     scale: tf.Tensor, weights: tf.Tensor, points: AtPoints
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """How far the mean [B, F] moves, and the new square root of the covariance [B, F, F], where
-    particles mean + scale z are weighed. Nothing is inverted.
+    """The shift of the mean [B, F], and the new square root of the covariance [B, F, F], of
+    weighted particles mean + scale z. No matrix is inverted.
     """
     size = points.normals.shape[1]
     mean = tf.matmul(weights, points.normals)
@@ -155,7 +166,7 @@ def _reweighed(
 def _refitted(
     coordinates: tf.Tensor, weights: tf.Tensor, prior_scale: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mean [B, F] and square root of the covariance [B, F, F] of particles [B, P, F]."""
+    """Mean [B, F] and square root of the covariance [B, F, F] of weighted particles [B, P, F]."""
     mean = tf.reduce_sum(weights[:, :, tf.newaxis] * coordinates, axis=1)
     centred = coordinates - mean[:, tf.newaxis]
     covariance = tf.matmul(weights[:, :, tf.newaxis] * centred, centred, transpose_a=True)
@@ -170,8 +181,8 @@ def _reweighed_categories(
     """Log-probabilities [B, ..., C] of categories after a turn, from those before it, and the
     particles' categories int32 [B, P, ...] before and after it.
 
-    The particles of a category share its probability. So their number, which is rounded, does not
-    matter, and a category without particles keeps its probability.
+    The particles of a category divide its probability, so their number, which is rounded, does not
+    matter. A category without particles keeps its probability.
     """
     num_particles, num_categories = weights.shape[1], log_probs.shape[-1]
     probs = tf.exp(log_probs)
@@ -183,14 +194,15 @@ def _reweighed_categories(
     )
     mass = ratios * tf.reduce_sum(was * shares, axis=-1)
     is_now = was if after is before else tf.one_hot(after, num_categories, dtype=weights.dtype)
-    found = tf.reduce_sum(mass[..., tf.newaxis] * is_now, axis=1)
-    found = tf.maximum(tf.where(number > 0, found, found + probs), _LEAST_FACTOR * probs)
-    possible = found > 0
-    logs = tf.where(possible, tf.math.log(tf.where(possible, found, 1)), -float("inf"))
-    return logs - tf.math.log(tf.reduce_sum(found, axis=-1, keepdims=True))
+    new_mass = tf.reduce_sum(mass[..., tf.newaxis] * is_now, axis=1)
+    new_mass = tf.where(number > 0, new_mass, new_mass + probs)
+    new_mass = tf.maximum(new_mass, _LEAST_FACTOR * probs)
+    possible = new_mass > 0
+    logs = tf.where(possible, tf.math.log(tf.where(possible, new_mass, 1)), -float("inf"))
+    return logs - tf.math.log(tf.reduce_sum(new_mass, axis=-1, keepdims=True))
 
 
 def _offset(log_probs: tf.Tensor, prior_log_probs: tf.Tensor) -> tf.Tensor:
-    """What is added to the prior's log-probabilities; 0 where these are -inf."""
+    """The offset of log-probabilities from those of the prior; 0 where the prior's are -inf."""
     possible = prior_log_probs > -float("inf")
     return tf.where(possible, log_probs - tf.where(possible, prior_log_probs, 0), 0)

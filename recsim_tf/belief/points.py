@@ -1,4 +1,4 @@
-"""The points at which a belief is evaluated: quasi-random, and the same for all users and turns."""
+"""The quasi-random points at which a belief is evaluated, the same for all users and turns."""
 
 import functools
 import math
@@ -11,7 +11,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Nest
 
-# Streams of numbers of one seed.
+# The streams of numbers of a seed.
 _NORMALS, _UNIFORMS, _INNOVATIONS = 0, 1, 2
 
 
@@ -22,7 +22,7 @@ class Points:
     1979): each coordinate has one number in each of P/2 strata.
 
     Args:
-      num_particles: P, even.
+      num_particles: number of particles P, even.
       seed: an integer.
     """
 
@@ -31,16 +31,16 @@ class Points:
         self.seed = seed
 
     def normals(self, size: int) -> np.ndarray:
-        """[P, size]: normals whose mean is exactly 0 and whose covariance is exactly I.
+        """Normals [P, size] with a mean of exactly 0 and a covariance of exactly I.
 
         Args:
-          size: at most P/2.
+          size: number of coordinates, at most P/2.
         """
         half = _normals(self.num_particles // 2, size, (self.seed, _NORMALS))
         return _whitened(np.concatenate([half, -half]))
 
     def uniforms(self, size: int) -> np.ndarray:
-        """[P, size], in (0, 1)."""
+        """Uniforms in (0, 1), [P, size]."""
         return np.tile(_strata(self.num_particles // 2, size, (self.seed, _UNIFORMS)), [2, 1])
 
     def innovate(self, distribution: tfd.Distribution) -> Nest:
@@ -49,7 +49,7 @@ class Points:
 
 
 class _Innovations(random.Noise):
-    """Noise of [B * P, ...] in which all users have the same numbers."""
+    """Noise [B * P, ...] that is the same for all users."""
 
     def __init__(self, points: Points):
         super().__init__({}, random.noise({}, random.as_seed(points.seed)).new_seed)
@@ -70,7 +70,9 @@ class _Innovations(random.Noise):
 
 @functools.lru_cache(maxsize=64)
 def _strata(num_points: int, size: int, seed: tuple[int, ...]) -> np.ndarray:
-    """[num_points, size]: in each column one number in each of so many intervals of (0, 1)."""
+    """Numbers [num_points, size]. Each column has one number in each of num_points intervals of
+    (0, 1).
+    """
     generator = np.random.default_rng(seed)
     ranks = generator.permuted(np.tile(np.arange(num_points), [size, 1]), axis=1).T
     return (ranks + generator.uniform(1e-3, 1 - 1e-3, ranks.shape)) / num_points
@@ -83,7 +85,7 @@ def _normals(num_points: int, size: int, seed: tuple[int, ...]) -> np.ndarray:
 
 
 def _whitened(points: np.ndarray) -> np.ndarray:
-    """Points [P, F] moved and mixed so that their mean is 0 and their covariance I."""
+    """Points [P, F], transformed linearly to a mean of 0 and a covariance of I."""
     centred = points - points.mean(axis=0)
     scale = np.linalg.cholesky(centred.T @ centred / len(points))
     return np.linalg.solve(scale, centred.T).T

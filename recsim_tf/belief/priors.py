@@ -1,4 +1,4 @@
-"""The families of initial draws that a `GaussianBelief` knows."""
+"""The families of initial draws that a `GaussianBelief` supports."""
 
 import dataclasses
 import inspect
@@ -20,7 +20,8 @@ _BROADCAST: Any = random.class_of_family(tfd.BatchBroadcast)
 _SAMPLE: Any = random.class_of_family(tfd.Sample)
 _TRANSFORMED: Any = random.class_of_family(tfd.TransformedDistribution)
 
-# Of the normal that becomes a uniform; float32 has nothing between 1 and the probability below 5.
+# The largest coordinate of a normal that becomes a uniform. Beyond it the probability rounds to 1
+# in float32.
 _MAX_QUANTILE = 5.0
 
 
@@ -31,23 +32,25 @@ class Normals:
     name: str
     loc: tf.Tensor  # [f], mean of the coordinates
     scale: tf.Tensor  # [f, f], a square root of their covariance
-    shape: list[int]  # of the coordinates as the bijector takes them, with f elements
+    shape: list[int]  # shape of the bijector's inputs, with f elements
     bijector: tfb.Bijector
     limit: float  # the largest coordinate
 
     @property
     def size(self) -> int:
-        """f."""
+        """The number of coordinates, f."""
         return self.loc.shape[0]
 
     def draws(self, coordinates: tf.Tensor) -> tf.Tensor:
-        """[R, ...]: the draws with coordinates [R, f]."""
+        """The draws [R, ...] with coordinates [R, f]."""
         return self.bijector.forward(tf.reshape(coordinates, [-1, *self.shape]))
 
     def read(self, draws: tf.Tensor) -> tf.Tensor:
-        """[R, f]: the coordinates of draws [R, ...]."""
-        found = tf.reshape(self.bijector.inverse(draws), [-1, self.size])
-        return tf.clip_by_value(found, -self.limit, self.limit) if self.limit else found
+        """The coordinates [R, f] of draws [R, ...]."""
+        coordinates = tf.reshape(self.bijector.inverse(draws), [-1, self.size])
+        if not self.limit:
+            return coordinates
+        return tf.clip_by_value(coordinates, -self.limit, self.limit)
 
 
 @dataclasses.dataclass
@@ -56,10 +59,10 @@ class Categories:
 
     name: str
     log_probs: tf.Tensor  # [..., C]
-    dtype: tf.DType  # of a draw [...]
+    dtype: tf.DType  # dtype of a draw [...]
 
     def read(self, draws: tf.Tensor) -> tf.Tensor:
-        """int32 [R, ...]: the categories of draws [R, ...]."""
+        """The categories int32 [R, ...] of draws [R, ...]."""
         return tf.cast(draws, tf.int32)
 
 
@@ -74,11 +77,11 @@ Field = Normals | Categories | Constant
 
 
 class Prior:
-    """The fields of initial draws, and the moments of all normal ones together.
+    """The fields of initial draws, and the joint moments of all normal fields.
 
     Args:
-      distribution: of initial draws, of batch shape [1].
-      dtype: of the moments.
+      distribution: the distribution of initial draws, of batch shape [1].
+      dtype: dtype of the moments.
     """
 
     def __init__(self, distribution: tfd.Distribution, dtype: tf.DType):
@@ -88,15 +91,15 @@ class Prior:
         self.normals = [field for field in self.flat if isinstance(field, Normals)]
         self.categories = [field for field in self.flat if isinstance(field, Categories)]
         self.sizes = [field.size for field in self.normals]
-        self.size = sum(self.sizes)  # F
+        self.size = sum(self.sizes)  # number of normal coordinates, F
 
     def loc(self) -> tf.Tensor:
-        """[F]."""
+        """The joint mean of the normal coordinates, [F]."""
         parts = [tf.cast(field.loc, self.dtype) for field in self.normals]
         return tf.concat([tf.zeros([0], self.dtype), *parts], axis=0)
 
     def scale(self) -> tf.Tensor:
-        """[F, F]: a square root of the covariance."""
+        """A square root of the joint covariance, [F, F]."""
         if not self.size:
             return tf.zeros([0, 0], self.dtype)
         blocks = [
@@ -106,35 +109,36 @@ class Prior:
         return tf.linalg.LinearOperatorBlockDiag(blocks).to_dense()
 
     def split(self, coordinates: tf.Tensor) -> list[tf.Tensor]:
-        """[..., f] for each normal field, of coordinates [..., F]."""
+        """Coordinates [..., f] of each normal field, from joint coordinates [..., F]."""
         return tf.split(coordinates, self.sizes, axis=-1) if self.size else []
 
     def draws(self, coordinates: list[tf.Tensor], categories: list[tf.Tensor]) -> Nest:
-        """A nest of [R, ...]: initial draws, of coordinates [R, f] for each normal field and
-        categories int32 [R, ...] for each field of them.
+        """Initial draws, a nest of [R, ...], from coordinates [R, f] of each normal field and
+        categories int32 [R, ...] of each field of categories.
         """
         coordinates, categories = list(coordinates), list(categories)
         num_rows = nests.num_rows([*coordinates, *categories])
-        found = []
+        leaves = []
         for field in self.flat:
             if isinstance(field, Normals):
-                found.append(field.draws(coordinates.pop(0)))
+                leaves.append(field.draws(coordinates.pop(0)))
             elif isinstance(field, Categories):
-                found.append(tf.cast(categories.pop(0), field.dtype))
+                leaves.append(tf.cast(categories.pop(0), field.dtype))
             else:
-                found.append(tf.broadcast_to(field.value, [num_rows, *field.value.shape]))
-        return tf.nest.pack_sequence_as(self.fields, found)
+                leaves.append(tf.broadcast_to(field.value, [num_rows, *field.value.shape]))
+        return tf.nest.pack_sequence_as(self.fields, leaves)
 
 
 def fields(distribution: tfd.Distribution, name: str = "the initial draw") -> Nest:
-    """The fields of initial draws of batch shape [1], in a nest of the structure of a draw. Refuses
-    an unknown family, and a part of a joint distribution that depends on others.
+    """The fields of initial draws of batch shape [1], in a nest of the structure of a draw. Raises
+    a ValueError for an unknown family, and for a part of a joint distribution that depends on
+    others.
     """
     if isinstance(distribution, _NAMED):
         model = distribution.model
         parts = model if isinstance(model, dict) else model._asdict()
-        found = {key: fields(_part(part, key), key) for key, part in parts.items()}
-        return type(model)(**found) if isinstance(model, tuple) else found
+        by_name = {key: fields(_part(part, key), key) for key, part in parts.items()}
+        return type(model)(**by_name) if isinstance(model, tuple) else by_name
     if isinstance(distribution, _SEQUENTIAL):
         parts = [
             fields(_part(part, f"{name}[{index}]"), f"{name}[{index}]")
@@ -167,15 +171,15 @@ def _field(distribution: tfd.Distribution, name: str) -> Field:
         return Constant(repeat(core.loc)[0])
     if num_outcomes(core) is not None:
         return Categories(name, repeat(_log_probs(core))[0], core.dtype)
-    found = _normals(distribution)
-    if found is None:
+    normals = _normals(distribution)
+    if normals is None:
         kinds = [type(each).__name__.lstrip("_") for each in (core, distribution)]
         raise ValueError(
             f"{name} must be Normal, MultivariateNormal, Uniform, a bijector of these as in"
             " LogNormal, Categorical, Bernoulli or Deterministic, for a GaussianBelief, got"
             f" {' inside of '.join(dict.fromkeys(kinds))}"
         )
-    loc, spread, bijector, limit = found
+    loc, spread, bijector, limit = normals
     shape = loc.shape[1:].as_list()
     size = loc[0].shape.num_elements()
     is_matrix = spread.shape.rank > loc.shape.rank
@@ -186,34 +190,37 @@ def _field(distribution: tfd.Distribution, name: str) -> Field:
 
 
 def _normals(distribution: tfd.Distribution):
-    """Of a normal or a map of one: mean [1, ...], standard deviation [1, ...] or square root of
-    the covariance [1, f, f], bijector and largest coordinate, 0 for none; None for another family.
+    """The parameters of a normal distribution or a map of one, or None for another family.
+
+    Returns:
+      The mean [1, ...], the standard deviation [1, ...] or a square root of the covariance
+      [1, f, f], the bijector, and the largest coordinate, or 0 for no limit.
     """
     core, repeat = _core(distribution)
     if isinstance(core, tfd.Normal):
-        found = core.mean(), core.stddev(), tfb.Identity(), 0.0
+        parameters = core.mean(), core.stddev(), tfb.Identity(), 0.0
     elif isinstance(core, tfd.MultivariateNormalLinearOperator):
         scale = core.scale.to_dense()
         scale = tf.broadcast_to(scale, [*core.batch_shape, *scale.shape[-2:]])
-        found = core.mean(), scale, tfb.Identity(), 0.0
+        parameters = core.mean(), scale, tfb.Identity(), 0.0
     elif isinstance(core, tfd.Uniform):
         low = tf.broadcast_to(core.low, core.batch_shape)
         width = tf.broadcast_to(core.range(), core.batch_shape)
         bijector = tfb.Chain([tfb.Shift(low), tfb.Scale(width), tfb.NormalCDF()])
-        found = tf.zeros_like(low), tf.ones_like(low), bijector, _MAX_QUANTILE
+        parameters = tf.zeros_like(low), tf.ones_like(low), bijector, _MAX_QUANTILE
     elif isinstance(core, _TRANSFORMED) and (inside := _normals(core.distribution)):
         loc, scale, inner, limit = inside
-        found = loc, scale, tfb.Chain([core.bijector, inner]), limit
+        parameters = loc, scale, tfb.Chain([core.bijector, inner]), limit
     else:
         return None
-    loc, scale, *rest = found
+    loc, scale, *rest = parameters
     if core is not distribution and scale.shape.rank > loc.shape.rank:
         return None
     return repeat(loc), repeat(scale), *rest
 
 
 def _log_probs(distribution: tfd.Distribution):
-    """[..., C]: the log-probabilities of the outcomes."""
+    """The log-probabilities of the outcomes, [..., C]."""
     outcomes = tf.range(num_outcomes(distribution), dtype=distribution.dtype)
     shape = [-1, *[1] * distribution.batch_shape.rank]
     log_probs = distribution.log_prob(tf.reshape(outcomes, shape))
@@ -223,8 +230,8 @@ def _log_probs(distribution: tfd.Distribution):
 def _core(
     distribution: tfd.Distribution,
 ) -> tuple[tfd.Distribution, Callable[[tf.Tensor], tf.Tensor]]:
-    """The distribution inside of wrappers that only repeat it or name its axes, and a function that
-    repeats what it has, [batch of it, ...], for the whole distribution.
+    """The distribution inside of wrappers that only repeat it or reinterpret its axes, and a
+    function that repeats its values, [its batch, ...], for the whole distribution.
     """
     if not isinstance(distribution, _INDEPENDENT | _BROADCAST | _SAMPLE):
         return distribution, lambda values: values
@@ -233,7 +240,7 @@ def _core(
 
 
 def _wrapped(wrapper: tfd.Distribution, values: tf.Tensor) -> tf.Tensor:
-    """Values of what a wrapper holds, [batch of it, ...], for all of the wrapper."""
+    """Values of the distribution in a wrapper, [its batch, ...], repeated for the whole wrapper."""
     inner = wrapper.distribution.batch_shape.as_list()
     rest = values.shape[len(inner) :].as_list()
     if isinstance(wrapper, _BROADCAST):

@@ -25,27 +25,27 @@ from recsim_tf.core.models.models import UserModel
 class TypesState(NamedTuple):
     """State of a `TypesBelief`; zeros are the prior."""
 
-    log_likelihoods: tf.Tensor  # [B, P], of each type, less that of the likeliest
-    # nest of [B, P, ...]: how far the states of the types have moved; () if users do not change
+    log_likelihoods: tf.Tensor  # [B, P], log-likelihood of each type, less that of the likeliest
+    # Shifts of the states of the types, a nest of [B, P, ...]; () if users do not change.
     moved: Nest
 
 
 class TypesBelief(Belief):
-    """The exact belief about users who are of one of P types, by Bayes' rule.
+    """The exact belief about users of P types, by Bayes' rule.
 
-    It is exact if users are drawn from the types, and change, if they do, without innovations. With
-    many turns the weight goes to the type that explains them best, also if no type is right.
+    It is exact if each user is of one of the types, and changes, if at all, without innovations.
+    After many turns the weight is on the type that explains them best, even if no type is right.
 
-        types = users.initial_draws(1000).sample(seed=0)  # or those of a known population
+        types = users.initial_draws(1000).sample(seed=0)  # or the draws of a known population
         belief = TypesBelief(users, types)
 
     Args:
       users: the user model.
       draws: the types, a nest of [P, ...] of the users' initial draws.
-      probs: [P], the prior probabilities; by default all types are equally likely.
+      probs: the prior probabilities, [P]; by default all types are equally likely.
 
     Raises:
-      ValueError: if draws have other leading axes, or probs are no probabilities of P types; in
+      ValueError: if draws have other leading axes, or probs are not probabilities of P types; in
         `update`, for users with an innovation.
     """
 
@@ -75,7 +75,7 @@ class TypesBelief(Belief):
         after, turn = live(self.users, before, slate, seen, self.num_particles, _refuse)
         total = belief_state.log_likelihoods + turn
         explained = tf.reduce_any(total > -float("inf"), axis=1, keepdims=True)
-        # A turn that contradicts all that was possible before it is passed over.
+        # A turn that contradicts all possible types is ignored.
         total = relative(tf.where(explained, total, belief_state.log_likelihoods))
         moved = belief_state.moved
         if not is_static(self.users):

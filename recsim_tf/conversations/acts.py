@@ -1,4 +1,4 @@
-"""What the system can do in a turn, and how users can reply to it."""
+"""Acts of the system in a turn, and modes of the users' replies."""
 
 import enum
 import functools
@@ -19,35 +19,35 @@ from recsim_tf.core.step import turns
 class Act(enum.IntEnum):
     """Acts of the system."""
 
-    SILENT = 0  # nothing; the only reply is nothing
+    SILENT = 0  # no act; the only reply is no reply
     RECOMMEND = 1  # shows the slate
-    ENDORSE = 2  # shows the slate and endorses item 0, because of attribute 0 where there is one
-    COMPARE = 3  # asks which item of the slate the user likes best
-    ASK = 4  # asks about attribute 0, about item 0, or about attribute 0 against that of item 0
+    ENDORSE = 2  # shows the slate and endorses item 0, for attribute 0 if one is named
+    COMPARE = 3  # asks for the item of the slate that the user likes best
+    ASK = 4  # asks about attribute 0, about item 0, or about attribute 0 compared to item 0
     CHIPS = 5  # shows the slate and attributes as navigation chips
-    RESPOND = 6  # says something that asks and offers nothing: an answer, thanks, a remark
+    RESPOND = 6  # responds without a question or an offer: an answer, thanks, a remark
 
 
 class Mode(enum.IntEnum):
     """Modes of a reply. A reply is a mode and a value in it."""
 
     NOTHING = 0  # no reply
-    CHOOSE = 1  # the item at a position, or K for none of them
+    CHOOSE = 1  # the item at a position, or K for none of the items
     ANSWER = 2  # `NO`, `YES` or `DONT_KNOW`
-    RATE = 3  # item 0, from 0 to 4
-    CRITIQUE = 4  # item 0: more of attribute a as value a, less of it as value A + a
+    RATE = 3  # a rating of item 0, from 0 to 4
+    CRITIQUE = 4  # a critique of item 0: more of attribute a is value a, less is value A + a
     REFINE = 5  # the attribute that the user wants more of
-    # Of `DialogueUsers` alone:
-    INQUIRE = 6  # asks something about item 0
-    REQUEST = 7  # asks for other recommendations
-    REMARK = 8  # says something that concerns no item and no attribute
+    # The following modes occur with `DialogueUsers` only.
+    INQUIRE = 6  # a question about item 0
+    REQUEST = 7  # a request for other recommendations
+    REMARK = 8  # a remark about no item and no attribute
 
 
 NO, YES, DONT_KNOW = 0, 1, 2
 NUM_RATINGS = 5
 
 _TO_ITEMS = (Mode.NOTHING, Mode.CHOOSE, Mode.RATE, Mode.CRITIQUE, Mode.REFINE)
-# Which modes an act admits.
+# The modes that each act admits.
 ADMITTED = {
     Act.SILENT: (Mode.NOTHING,),
     Act.RECOMMEND: _TO_ITEMS,
@@ -57,19 +57,21 @@ ADMITTED = {
     Act.CHIPS: (Mode.NOTHING, Mode.CHOOSE, Mode.REFINE),
     Act.RESPOND: (Mode.NOTHING, Mode.REFINE),
 }
-# Acts that offer items: what the user chooses is accepted.
+# Acts that offer items. A chosen item of an offer is accepted.
 OFFERS = (Act.RECOMMEND, Act.ENDORSE, Act.CHIPS)
 
 
 def alphabet(slate_size: int, num_attributes: int) -> Alphabet:
-    """The symbols of replies: those of each `Mode` in turn."""
+    """The symbols of replies, ordered by `Mode`."""
     sizes = (1, slate_size + 1, 3, NUM_RATINGS, 2 * num_attributes, num_attributes, 1, 1, 1)
     return Alphabet(sizes)
 
 
 def check_admitted(admitted: Mapping[int, Collection[int]]) -> None:
-    """Requires the modes that each act admits; raises `ValueError` for other acts and modes."""
-    modes = {mode for of_act in admitted.values() for mode in of_act}
+    """Checks the modes that each act admits. Raises `ValueError` for missing or unknown acts, and
+    for unknown modes.
+    """
+    modes = {mode for act_modes in admitted.values() for mode in act_modes}
     wrong = ({*admitted} ^ {*Act}) or modes - {*Mode}
     if wrong:
         allowed = f"each Act, 0 to {len(Act) - 1}, with values of Mode, 0 to {len(Mode) - 1}"
@@ -77,7 +79,7 @@ def check_admitted(admitted: Mapping[int, Collection[int]]) -> None:
 
 
 def is_act(act: tf.Tensor, *acts: Act) -> tf.Tensor:
-    """bool [B]: whether acts int32 [B] are one of these."""
+    """Whether acts int32 [B] are among the given acts, bool [B]."""
     return functools.reduce(tf.logical_or, [tf.equal(act, int(each)) for each in acts])
 
 
@@ -91,13 +93,13 @@ def query(
 
     Args:
       act: an `Act` or int32 [B].
-      attributes: at most `num_chips` of them, each an integer or int32 [B]; -1 is none.
-      num_chips: C.
-      num_users: B; None where `act` is a tensor.
+      attributes: at most `num_chips` attributes, each an integer or int32 [B]; -1 for none.
+      num_chips: number of attributes C that a turn can name.
+      num_users: number of users B; None if `act` is a tensor.
 
     Raises:
-      ValueError: for more attributes than `num_chips`, a number that is no `Act`, or if the number
-        of users is not known.
+      ValueError: for more attributes than `num_chips`, a number that is not an `Act`, or an unknown
+        number of users.
     """
     if isinstance(act, int) and act not in {*Act}:
         raise ValueError(f"act must be an Act, in [0, {len(Act) - 1}], got {act!r}")
@@ -106,7 +108,7 @@ def query(
     act = tf.convert_to_tensor(act, tf.int32)
     if num_users is None:
         if not act.shape.rank:
-            raise ValueError("num_users must be given where act is a number, got None")
+            raise ValueError("num_users must be given if act is a number, got None")
         num_users = nests.num_rows(act)
     padded = [*attributes, *[-1] * (num_chips - len(attributes))]
     columns = [tf.broadcast_to(tf.cast(each, tf.int32), [num_users]) for each in padded]
@@ -117,11 +119,11 @@ def query_spec(num_attributes: int, num_chips: int) -> Nest:
     """The `query_spec` of a simulator of conversations.
 
     Args:
-      num_attributes: A.
-      num_chips: C, the attributes that a turn can name.
+      num_attributes: number of attributes A.
+      num_chips: number of attributes C that a turn can name.
 
     Raises:
-      ValueError: if it is not positive.
+      ValueError: if `num_chips` is not positive.
     """
     validation.check_count(num_chips=num_chips)
     return turns.query_spec(
@@ -131,12 +133,12 @@ def query_spec(num_attributes: int, num_chips: int) -> Nest:
 
 
 def conditions(turn: Turn, may_be_open: bool = False) -> list[tuple[tf.Tensor, str]]:
-    """What a turn needs beside values in range: (bool [B], message) pairs. Items and attributes
-    that an act does not use are ignored.
+    """Conditions on a turn beside values in range, as (bool [B], message) pairs. Items and
+    attributes that an act does not use are ignored.
 
     Args:
-      turn: of B users.
-      may_be_open: whether a question may be about no attribute and no item.
+      turn: the turn of B users.
+      may_be_open: whether a question may name neither an attribute nor an item.
     """
     num_items = tf.reduce_sum(tf.cast(turn.slate >= 0, tf.int32), axis=-1)
     has_first = turn.slate[:, 0] >= 0
@@ -147,12 +149,12 @@ def conditions(turn: Turn, may_be_open: bool = False) -> list[tuple[tf.Tensor, s
             has_first,
             "RECOMMEND and ENDORSE must have an item at position 0",
         ),
-        ((Act.COMPARE,), num_items >= 2, "COMPARE must have two items or more to compare"),
+        ((Act.COMPARE,), num_items >= 2, "COMPARE must have at least two items to compare"),
         (
             (Act.ASK,),
             named[:, 0] | has_first | may_be_open,
             "ASK must have an attribute or an item at position 0 to ask about",
         ),
-        ((Act.CHIPS,), tf.reduce_any(named, axis=-1), "CHIPS must have an attribute or more"),
+        ((Act.CHIPS,), tf.reduce_any(named, axis=-1), "CHIPS must have at least one attribute"),
     ]
     return [(~is_act(turn.query.act, *acts) | holds, message) for acts, holds, message in needed]

@@ -1,4 +1,4 @@
-"""Users of real dialogues, who also talk beside the act: they were made for the data set IARD."""
+"""Users of real dialogues, who also talk beside the act. They were made for the data set IARD."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -17,28 +17,26 @@ _TALK = ("inquiring", "requesting", "remarking")
 
 
 class Offers(NamedTuple):
-    """The offers that users of dialogues have met."""
+    """The past offers to users of dialogues."""
 
-    number: tf.Tensor  # int32 [B], turns that have offered another item than the last one
-    last_item: tf.Tensor  # int32 [B], the first item of the last offer; -1 before it
+    number: tf.Tensor  # int32 [B], number of turns that offered another item than the last offer
+    last_item: tf.Tensor  # int32 [B], the first item of the last offer; -1 before the first offer
 
 
 @gin.configurable
 class DialogueUsers(ConversationUsers):
-    """Users who reply in any mode to any act but silence, and also inquire, request and remark.
+    """Users who reply in any mode to any act except silence, and also inquire, request and remark.
 
-    What they do depends on the act and on the phase of the dialogue: how many items have been
-    offered one after the other, this turn's among them.
+    Replies depend on the act and on the phase of the dialogue, which is the number of items that
+    were offered one after the other, including this turn.
 
     Args:
-      inquiring, requesting, remarking: logits of these modes; -inf for one that never occurs.
+      inquiring, requesting, remarking: logits of these modes; -inf for a mode that never occurs.
       act_effects: [7, 9], added to the logits of modes by act, or a number.
-      phase_effects: [P, 9], added to the logits of modes by phase; the last row holds for later
-        phases. Or a number.
-      readiness: utility that all items have in addition where one is chosen, a number or [P], by
-        phase.
-      afterthought: utility that an item has in addition where it is chosen after an act that offers
-        nothing.
+      phase_effects: [P, 9], added to the logits of modes by phase, or a number. The last row
+        applies to later phases too.
+      readiness: additional utility of all items in a choice, a number or [P], by phase.
+      afterthought: additional utility of items in a choice after an act without an offer.
 
     Raises:
       ValueError: if a shape is wrong or a number is out of range.
@@ -72,18 +70,19 @@ class DialogueUsers(ConversationUsers):
         return state._replace(offers=Offers(none, none - 1))
 
     def mode_logits(self, state: Nest, slate: Slate):
-        of_modes = super().mode_logits(state, slate)
+        logits = super().mode_logits(state, slate)
         zero = tf.zeros_like(state.talkativeness)
-        of_talk = tf.stack([zero + self.per_user(name) for name in _TALK], axis=-1)
-        of_modes = tf.concat([of_modes[:, : -len(_TALK)], of_talk], axis=-1)
-        of_act = self.entries("act_effects", slate.query.act, [len(Act), len(Mode)])
-        return of_modes + of_act + self._of_phase("phase_effects", state, slate, [len(Mode)])
+        talk_logits = tf.stack([zero + self.per_user(name) for name in _TALK], axis=-1)
+        logits = tf.concat([logits[:, : -len(_TALK)], talk_logits], axis=-1)
+        act_effects = self.entries("act_effects", slate.query.act, [len(Act), len(Mode)])
+        phase_effects = self._by_phase("phase_effects", state, slate, [len(Mode)])
+        return logits + act_effects + phase_effects
 
     def pull(self, state: Nest, slate: Slate):
         pull = super().pull(state, slate)
         offers_none = ~acts.is_act(slate.query.act, *acts.OFFERS, Act.COMPARE)[:, tf.newaxis]
         pull += tf.cast(offers_none, self.dtype) * self.per_user("afterthought", 2)
-        return pull + self._of_phase("readiness", state, slate)[:, tf.newaxis]
+        return pull + self._by_phase("readiness", state, slate)[:, tf.newaxis]
 
     def update(self, state: Nest, slate: Slate, response: Nest, innovation: Nest):
         after = super().update(state, slate, response, innovation)
@@ -92,10 +91,10 @@ class DialogueUsers(ConversationUsers):
     def turn_conditions(self, turn: Turn):
         return acts.conditions(turn, may_be_open=True)
 
-    def _of_phase(
+    def _by_phase(
         self, name: str, state: Nest, slate: Slate, columns: Sequence[int] = ()
     ) -> tf.Tensor:
-        """The rows [B, columns] of a parameter, a table [P, columns], by phase."""
+        """The rows [B, columns] of a parameter [P, columns] at the phases of users."""
         shape = validation.table_shape(name, self._value(name))
         num_phases = shape[-1 - len(columns)] if shape.rank else 1
         phase = tf.minimum(_offers(state.offers, slate).number, num_phases - 1)
@@ -103,7 +102,7 @@ class DialogueUsers(ConversationUsers):
 
 
 def _offers(before: Offers, slate: Slate) -> Offers:
-    """The offers, this turn's among them."""
+    """The offers after this turn."""
     item = slate.documents.item_id[:, 0]
     is_offer = acts.is_act(slate.query.act, *acts.OFFERS) & slate.mask[:, 0]
     is_new = is_offer & (item != before.last_item)

@@ -1,5 +1,5 @@
-"""Items of conversations: a shared catalogue of a bias and factors, whose candidates follow what
-users ask for.
+"""Items of conversations: a shared catalogue with biases and factors, whose candidates follow the
+users' refinements.
 """
 
 from typing import Any
@@ -21,22 +21,23 @@ from recsim_tf.core.models.models import DocumentModel
 class Items(DocumentModel):
     """D items that all users share.
 
-    Candidates are drawn without replacement, an item with a probability in proportion to
-    exp(refinement * sum_a n_a * degree_a), where n_a is how often the user has asked for more of
-    attribute a, and degree_a the item's part in its direction, on average over its senses. Where
-    there are as many candidates as items, all items are candidates, in the order of their ids.
+    Candidates are drawn without replacement, with probabilities in proportion to
+    exp(refinement * sum_a n_a * degree_a). Here n_a is the number of times that the user has asked
+    for more of attribute a, and degree_a is the degree of the attribute in the item, averaged over
+    its senses. If there are as many candidates as items, all items are candidates, in the order of
+    their ids.
 
     Args:
-      num_items: D.
-      num_factors: F.
+      num_items: number of items D.
+      num_factors: number of factors F.
       bias: [D], or a number for all items.
       factors: [D, F]; None draws them from Normal(0, 1 / F) with `seed`, so that their length is
         about 1.
-      directions: [A, S, F], the attributes' directions in each sense, those of the users; None for
-        items that do not follow refinements.
+      directions: [A, S, F], the users' directions of attributes in each sense; None for items that
+        do not follow refinements.
       refinement: the logit of a refinement for each unit of an item's degree. It has a gradient
         through the `documents` part of `log_prob`.
-      seed: of `factors`, an integer.
+      seed: the seed of `factors`, an integer.
 
     Raises:
       ValueError: if a number is out of range or a shape is wrong.
@@ -80,7 +81,7 @@ class Items(DocumentModel):
             means = tf.reduce_mean(directions, axis=-2)
             factors = tf.cast(tf.convert_to_tensor(self.factors), self.dtype)
             wanted = tf.linalg.matvec(means, user.refinements, transpose_a=True)
-            if factors.shape.rank == 3:  # For each user.
+            if factors.shape.rank == 3:  # Factors differ between users.
                 degrees = tf.linalg.matvec(factors, wanted)
             else:
                 degrees = tf.matmul(wanted, factors, transpose_b=True)

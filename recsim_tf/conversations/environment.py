@@ -1,4 +1,4 @@
-"""The conversation environment: its models in one call."""
+"""The conversation environment."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,17 +13,17 @@ from recsim_tf.conversations.users import ConversationUsers
 from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator
 
-# Of a turn, by act: a question or an offer costs the user's time, which silence does not.
+# Costs of a turn by act. A question or an offer costs the user's time; silence does not.
 ACT_COSTS = (0.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)
 
 
 @gin.configurable(module="recsim_tf")
 def conversation_reward(response: Response, act_costs: Sequence[float] = ACT_COSTS) -> tf.Tensor:
-    """[B]: the utility of the accepted item, less the cost of the act.
+    """The utility of the accepted item, less the cost of the act, [B].
 
     Args:
-      response: of the users.
-      act_costs: [7], by `Act`.
+      response: the users' response.
+      act_costs: costs by `Act`, [7].
 
     Raises:
       ValueError: for another number of costs.
@@ -35,7 +35,7 @@ def conversation_reward(response: Response, act_costs: Sequence[float] = ACT_COS
 
 
 def chosen_utility(response: Response) -> tf.Tensor:
-    """[B]: the utility of the chosen item, whatever the act."""
+    """The utility of the chosen item for any act, [B]."""
     return tf.reduce_sum(response.clicked * response.utility, axis=-1)
 
 
@@ -52,12 +52,12 @@ def conversation(
     chips; users choose, answer, rate, critique and refine.
 
     An action is a `Turn` of a slate and a `Query`: an `Act`, and the attributes that it names.
-    Observation: `user` has the `refinements` [B, A], and the `taste` [B, F] where it is observed,
-    else [B, 0]. `documents` has the `item_id` int32 [B, N], `bias` [B, N] and `factors` [B, N, F]
-    of each candidate. `response` has what the last turn was, `act` int32 [B], `attributes` int32
-    [B, C] and `item_id` int32 [B, K]; and the reply, `symbol` int32 [B], `clicked`, `accepted` and
-    `dwell` [B, K]. Reward: the utility of the accepted item, less the cost of the act. A session
-    ends when the user accepts an item or runs out of patience, or by the time limit.
+    Observation: `user` has the `refinements` [B, A], and the `taste` [B, F] if it is observed, else
+    [B, 0]. `documents` has the `item_id` int32 [B, N], `bias` [B, N] and `factors` [B, N, F] of
+    each candidate. `response` has the last turn, `act` int32 [B], `attributes` int32 [B, C] and
+    `item_id` int32 [B, K]; and the reply, `symbol` int32 [B], `clicked`, `accepted` and `dwell`
+    [B, K]. Reward: the utility of the accepted item, less the cost of the act. A session ends when
+    the user accepts an item or runs out of patience, or by the time limit.
 
         simulator = recsim_tf.make("Conversation-v0")
         state = simulator.reset(num_users=1000, seed=0)
@@ -66,11 +66,11 @@ def conversation(
         state, transition = simulator.step(state, recsim_tf.Turn(slate, query), seed=1)
 
     Args:
-      users: the user model, default `ConversationUsers(dtype=dtype)`.
-      documents: the document model, default `Items` of the users' directions.
-      num_chips: C, how many attributes a turn can name.
-      reward_fn: of a response, or of a response and the users.
-      dtype: tf.float32 or tf.float64, of the default models.
+      users: the user model, by default `ConversationUsers(dtype=dtype)`.
+      documents: the document model, by default `Items` with the users' directions.
+      num_chips: number of attributes C that a turn can name.
+      reward_fn: a function of a response, or of a response and the users.
+      dtype: dtype of the default models, tf.float32 or tf.float64.
       **simulator: further arguments of `Simulator`; by default slates of 3 of 20 candidates, and
         sessions of at most 20 turns.
 

@@ -1,5 +1,5 @@
-"""The parts of users: how they reply in each mode, their trust and patience, which change in a
-session, and how long they stay with an item.
+"""The parts of users: their replies in each mode, their trust and patience, which change in a
+session, and their dwell times.
 """
 
 from typing import Any, NamedTuple
@@ -18,39 +18,39 @@ _QUESTIONS = (Act.ASK, Act.COMPARE)
 
 
 class Views(NamedTuple):
-    """What a user holds of a turn, from which the replies follow. B users, A attributes."""
+    """The views of B users on a turn with A attributes, which determine their replies."""
 
-    ideal: tf.Tensor  # [B, A], how much of each attribute the user's ideal item has
-    degree: tf.Tensor  # [B, A], how much item 0 has; 0 where the slate is empty
-    utility: tf.Tensor  # [B], of item 0; 0 where the slate is empty
+    ideal: tf.Tensor  # [B, A], degree of each attribute in the user's ideal item
+    degree: tf.Tensor  # [B, A], degree of each attribute in item 0; 0 for an empty slate
+    utility: tf.Tensor  # [B], utility of item 0; 0 for an empty slate
 
 
 class UserPart(Model):
-    """Parameters of users that belong together; they compute in the dtype of the users."""
+    """Parameters of a part of the users. Computations are in the dtype of the users."""
 
     def of(self, name: str, like: tf.Tensor) -> tf.Tensor:
-        """A parameter, shaped to broadcast against a tensor [B, ...], in its dtype."""
+        """A parameter that broadcasts against a tensor [B, ...], in the dtype of the tensor."""
         return self.per_user(name, like.shape.rank, like.dtype)
 
 
 class Answers(UserPart):
     """Answers to questions: no, yes and "I don't know".
 
-    The odds of yes against no are exp(sharpness * (ideal - degree)): whether the ideal item has
-    more of the attribute than the anchor, or than 0 where there is no anchor (Biyik et al. 2023,
+    A question is whether the ideal item has more of an attribute than the anchor, or than 0 without
+    an anchor. The odds of yes against no are exp(sharpness * (ideal - degree)) (Biyik et al. 2023,
     arXiv 2311.02085). Without an attribute the question is whether the user likes the item, with
     the odds exp(sharpness * utility).
 
     Args:
-      sharpness: of differences in degree, or of utilities.
-      dont_know: logit of "I don't know" against both others; -inf if users always know.
+      sharpness: factor of differences in degree, or of utilities.
+      dont_know: logit of "I don't know" against both other answers; -inf if users always know.
     """
 
     sharpness: Any = parameter(3.0)
     dont_know: Any = parameter(-1.0, low=-float("inf"))
 
     def log_probs(self, query: Query, views: Views) -> tf.Tensor:
-        """[B, 3]."""
+        """The log-probabilities of the answers, [B, 3]."""
         asked = query.attributes[:, 0]
         gap = views.ideal - views.degree
         gap = tf.reduce_sum(tf.one_hot(asked, gap.shape[-1], dtype=gap.dtype) * gap, axis=-1)
@@ -65,9 +65,9 @@ class Ratings(UserPart):
     """Ratings of item 0, from 0 to 4: an ordered logit of sharpness * utility.
 
     Args:
-      logit: of the mode; -inf if users never rate.
-      sharpness: of utilities.
-      cuts: [4], increasing.
+      logit: logit of the mode; -inf if users never rate.
+      sharpness: factor of utilities.
+      cuts: increasing cuts, [4].
 
     Raises:
       ValueError: for another number of cuts.
@@ -81,7 +81,7 @@ class Ratings(UserPart):
         validation.check_table("cuts", self.cuts, cuts=NUM_RATINGS - 1)
 
     def log_probs(self, views: Views) -> tf.Tensor:
-        """[B, 5]."""
+        """The log-probabilities of the ratings, [B, 5]."""
         cuts = self.per_user("cuts", 2, views.utility.dtype)
         loc = self.of("sharpness", views.utility) * views.utility
         return tfd.OrderedLogistic(cutpoints=cuts, loc=loc).categorical_log_probs()
@@ -89,12 +89,12 @@ class Ratings(UserPart):
 
 @gin.configurable
 class Critiques(UserPart):
-    """Critiques of item 0: more of attribute a, then less of it.
+    """Critiques of item 0, which ask for more or for less of an attribute.
 
     Args:
-      logit: of the mode, to which talkativeness is added; -inf if users never critique.
-      sharpness: of ideal - degree.
-      explanation: what is added for the attribute that an endorsement names.
+      logit: logit of the mode, to which talkativeness is added; -inf if users never critique.
+      sharpness: factor of ideal - degree.
+      explanation: additional logit of the attribute that an endorsement names.
     """
 
     logit: Any = parameter(-1.0, low=-float("inf"))
@@ -102,7 +102,7 @@ class Critiques(UserPart):
     explanation: Any = parameter(0.5)
 
     def log_probs(self, query: Query, views: Views) -> tf.Tensor:
-        """[B, 2A]."""
+        """The log-probabilities of more of each attribute, then of less of each, [B, 2A]."""
         gap = self.of("sharpness", views.ideal) * (views.ideal - views.degree)
         named = tf.one_hot(query.attributes[:, 0], gap.shape[-1], dtype=gap.dtype)
         added = self.of("explanation", gap) * _under(named, query, Act.ENDORSE)
@@ -114,9 +114,9 @@ class Refinements(UserPart):
     """Refinements: the attribute that a user wants more of.
 
     Args:
-      logit: of the mode, to which talkativeness is added; -inf if users never refine.
-      sharpness: of the ideal.
-      salience: what is added for attributes that are shown as chips.
+      logit: logit of the mode, to which talkativeness is added; -inf if users never refine.
+      sharpness: factor of the ideal degree.
+      salience: additional logit of attributes that are shown as chips.
     """
 
     logit: Any = parameter(-2.0, low=-float("inf"))
@@ -124,7 +124,7 @@ class Refinements(UserPart):
     salience: Any = parameter(1.0)
 
     def log_probs(self, query: Query, views: Views) -> tf.Tensor:
-        """[B, A]."""
+        """The log-probabilities of the attributes, [B, A]."""
         ideal = views.ideal
         chips = tf.one_hot(query.attributes, ideal.shape[-1], dtype=ideal.dtype)
         offered = _under(tf.reduce_max(chips, axis=1), query, Act.CHIPS)
@@ -133,12 +133,12 @@ class Refinements(UserPart):
 
 
 class Trust(UserPart):
-    """Trust in endorsements. After one whose item is accepted it changes by rate *
-    (sigmoid(utility) - 1/2), and is never negative.
+    """Trust in endorsements. After an endorsement whose item is accepted it changes by rate *
+    (sigmoid(utility) - 1/2). It is never negative.
 
     Args:
-      initial: at the start of a session.
-      rate: of change.
+      initial: trust at the start of a session.
+      rate: rate of change.
       endorsement: utility that an endorsement adds at a trust of 1.
     """
 
@@ -147,8 +147,8 @@ class Trust(UserPart):
     endorsement: Any = parameter(0.6)
 
     def after(self, trust: tf.Tensor, endorsed: tf.Tensor, utility: tf.Tensor) -> tf.Tensor:
-        """The trust [B] after a turn, of a trust [B]. `endorsed` [B] is 1 where the user has
-        accepted an item that was endorsed, of this utility [B], else 0.
+        """The trust [B] after a turn, from the trust [B] before it. `endorsed` [B] is 1 if the user
+        accepted an endorsed item of this utility [B], else 0.
         """
         liked = tf.sigmoid(utility) - 0.5
         return tf.maximum(trust + self.of("rate", trust) * endorsed * liked, 0)
@@ -160,10 +160,10 @@ class Patience(UserPart):
     question. A user leaves with probability sigmoid(-patience / scale).
 
     Args:
-      initial: at the start of a session.
-      effort: [7], by act, or a number; then silence costs nothing.
-      annoyance: of a question after a question.
-      scale: of patience; positive.
+      initial: patience at the start of a session.
+      effort: efforts by act, [7]; or a number for all acts except silence, which has no effort.
+      annoyance: loss of patience from a question after a question.
+      scale: scale of patience; positive.
 
     Raises:
       ValueError: for another number of efforts.
@@ -178,16 +178,17 @@ class Patience(UserPart):
         validation.check_table("effort", self.effort, or_number=True, acts=len(Act))
 
     def after(self, patience: tf.Tensor, act: tf.Tensor, last_act: tf.Tensor) -> tf.Tensor:
-        """The patience [B] after a turn, of a patience [B] and acts int32 [B]."""
-        again = is_act(act, *_QUESTIONS) & is_act(last_act, *_QUESTIONS)
-        annoyance = tf.where(again, self.of("annoyance", patience), tf.zeros([], patience.dtype))
+        """The patience [B] after a turn, from the patience [B] before it and acts int32 [B]."""
+        asks_again = is_act(act, *_QUESTIONS) & is_act(last_act, *_QUESTIONS)
+        zero = tf.zeros([], patience.dtype)
+        annoyance = tf.where(asks_again, self.of("annoyance", patience), zero)
         table = self.per_user("effort", 2, patience.dtype)
         is_by_act = table.shape[-1:] == [len(Act)]
-        # A number for each user is [B, 1].
+        # Numbers for each user have shape [B, 1].
         table = tf.broadcast_to(table, [*table.shape[:-1], len(Act)])
         efforts = nests.lookup(table, act, 1)
         if not is_by_act:
-            efforts = tf.where(act == Act.SILENT, tf.zeros([], patience.dtype), efforts)
+            efforts = tf.where(act == Act.SILENT, zero, efforts)
         return patience - efforts - annoyance
 
 
@@ -196,7 +197,7 @@ class Dwell(UserPart):
     utility, scale).
 
     Args:
-      loc, gain, scale: of the normal distribution; the scale is positive.
+      loc, gain, scale: parameters of the normal distribution; the scale is positive.
     """
 
     loc: Any = parameter(3.0)
@@ -204,14 +205,14 @@ class Dwell(UserPart):
     scale: Any = parameter(0.5, above=0)
 
     def mean_log(self, utility: tf.Tensor) -> tf.Tensor:
-        """The mean [B, ...] of the log, at utilities [B, ...]."""
+        """The mean [B, ...] of the log-time at utilities [B, ...]."""
         return self.of("loc", utility) + self.of("gain", utility) * utility
 
     def stddev_log(self, like: tf.Tensor) -> tf.Tensor:
-        """The standard deviation [B] of the log, for users of a tensor [B]."""
+        """The standard deviation [B] of the log-time, with the users and dtype of a tensor [B]."""
         return tf.zeros_like(like) + self.of("scale", like)
 
 
 def _under(attributes: tf.Tensor, query: Query, act: Act) -> tf.Tensor:
-    """Attributes [B, A] of users who meet an act, zeros for others."""
+    """Attributes [B, A] of users with the given act, and zeros for other users."""
     return attributes * tf.cast(is_act(query.act, act), attributes.dtype)[:, tf.newaxis]

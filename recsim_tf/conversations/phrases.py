@@ -1,5 +1,5 @@
-"""Conversations in words: replies as records for programs and as phrases for a grammar, and what
-both sides do for readers.
+"""Conversations in words: replies as records for programs, replies as phrases for a grammar, and
+turns as sentences for readers.
 """
 
 from collections.abc import Sequence
@@ -38,18 +38,18 @@ _RATED = ("i hate it", "i do not like it", "it is okay", "i like it", "i love it
 
 
 def described_replies(slate_size: int, attribute_names: Sequence[str]) -> list[dict[str, Any]]:
-    """What each symbol of a reply means, a dict for each of the R symbols in order: the `mode`, in
-    lower case, and by mode
+    """The meanings of the R symbols of replies, a dict for each symbol in order. It has the `mode`,
+    in lower case, and by mode
 
-      choose: `position`, from 0, or None for none of them.
+      choose: `position`, from 0, or None for none of the items.
       answer: `answer`, one of "no", "yes" and "don't know".
       rate: `rating`, from 0 to 4.
       critique: `attribute`, a name, and `more`, True or False.
-      refine: `attribute`.
+      refine: `attribute`, a name.
 
     Args:
-      slate_size: K.
-      attribute_names: of the A attributes.
+      slate_size: size of slates K.
+      attribute_names: names of the A attributes.
     """
     validation.check_count(slate_size=slate_size)
     names, num_attributes = list(attribute_names), len(attribute_names)
@@ -84,22 +84,23 @@ def reply_features(
 ) -> np.ndarray:
     """Features of the symbols of replies, for a `language.Recurrent`: float32 [R, F].
 
-    They are: the mode, one of nine; the chosen position, one of K + 1, the last for none; how good
-    an answer or a rating is, from -1 to 1, or -1 for "less" and 1 for "more"; and the attribute,
+    They are the mode, one of nine; the chosen position, one of K + 1, the last for none; the degree
+    of an answer or a rating, from -1 to 1, or -1 for "less" and 1 for "more"; and the attribute,
     one of A.
 
     Args:
-      slate_size: K.
-      num_attributes: A.
-      modes: whose values have words of their own; the words of other modes say the mode alone.
+      slate_size: size of slates K.
+      num_attributes: number of attributes A.
+      modes: the modes whose values have different words. The words of other modes depend on the
+        mode alone.
 
     Raises:
       ValueError: for an unknown mode, or a size out of range.
     """
-    known = [mode.name.lower() for mode in Mode]
-    unknown = [mode for mode in modes if mode not in known]
+    mode_names = [mode.name.lower() for mode in Mode]
+    unknown = [mode for mode in modes if mode not in mode_names]
     if unknown:
-        raise ValueError(f"modes must be some of {', '.join(known)}, got {unknown[0]!r}")
+        raise ValueError(f"modes must be some of {', '.join(mode_names)}, got {unknown[0]!r}")
     names = range(num_attributes)
     replies = described_replies(slate_size, list(map(str, names)))
     positions = len(Mode)
@@ -107,7 +108,7 @@ def reply_features(
     attributes = degree + 1
     features = np.zeros([len(replies), attributes + num_attributes], np.float32)
     for row, reply in zip(features, replies, strict=True):
-        row[known.index(reply["mode"])] = 1
+        row[mode_names.index(reply["mode"])] = 1
         if reply["mode"] not in modes:
             continue
         if "position" in reply:
@@ -138,10 +139,10 @@ def conversation_grammar(
         conversation_grammar.attribute_names = ("funny", "dark", "slow", "long", "old")
 
     Args:
-      slate_size: K, at most 8.
-      attribute_names: of the A attributes, each one word in lower case; all different.
+      slate_size: size of slates K, at most 8.
+      attribute_names: names of the A attributes, each a single word in lower case; all different.
       slip: see `Grammar.of_phrases`.
-      dtype: of its tables.
+      dtype: dtype of the grammar's tables.
 
     Raises:
       ValueError: for an argument out of range.
@@ -177,11 +178,11 @@ def _phrases(reply: dict[str, Any]) -> list[str]:
 
 
 class ConversationWording(Wording):
-    """What the system does and what the user replies, with attributes by their names.
+    """Sentences for the acts of the system and the replies of users, with names of attributes.
 
     Args:
-      attribute_names: of the A attributes.
-      channel: makes sentences of the words of users; None for users who do not speak.
+      attribute_names: names of the A attributes.
+      channel: the channel that converts words of users to text; None for users who do not speak.
     """
 
     def __init__(self, attribute_names: Sequence[str], channel: Channel | None = None):

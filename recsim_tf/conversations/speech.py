@@ -1,4 +1,4 @@
-"""Replies in words."""
+"""Distributions of replies in words."""
 
 from typing import Any
 
@@ -16,15 +16,15 @@ from recsim_tf.language import Channel
 
 
 class SpokenReply(CustomDistribution):
-    """A reply, how long the user stays with the chosen item, and the words of the reply.
+    """The distribution of a reply, of the dwell time on the chosen item, and of the reply's words.
 
-    An event is an `Utterance`. What is unknown of it is summed out.
+    An event is an `Utterance`. Its unknown parts are summed out.
 
     Args:
       symbol: the distribution [B] of the symbol of the reply.
-      dwell_loc: [B, K], the mean of the log of the dwell time on each item.
-      dwell_scale: [B], its standard deviation.
-      channel: puts symbols into words.
+      dwell_loc: the mean of the log of the dwell time on each item, [B, K].
+      dwell_scale: the standard deviation of the log of the dwell time, [B].
+      channel: the channel that puts symbols into words.
     """
 
     def __init__(
@@ -42,10 +42,10 @@ class SpokenReply(CustomDistribution):
         super().__init__(dtypes, parameters, name, batch=symbol)
 
     def evidence(self, value: Utterance) -> tf.Tensor:
-        """The log-probability of what is known of an utterance, given each symbol, [..., R].
+        """The log-probability of the known parts of an utterance, given each symbol, [..., R].
 
         Args:
-          value: of [...]; in the place of the words their evidence, [..., R], may stand.
+          value: an utterance [...]. Its words may be replaced by their evidence, [..., R].
         """
         words = value.words
         if not words.dtype.is_floating:
@@ -54,11 +54,11 @@ class SpokenReply(CustomDistribution):
         modes, _ = self.symbol.alphabet.split(symbols)
         agrees = _agree(value.reply.symbol, symbols) & _agree(value.reply.mode, modes)
         impossible = tf.constant(-float("inf"), self._loc.dtype)
-        of_symbol = tf.where(agrees, tf.zeros_like(impossible), impossible)
-        return of_symbol + self._dwell_evidence(value.dwell) + tf.cast(words, self._loc.dtype)
+        reply = tf.where(agrees, tf.zeros_like(impossible), impossible)
+        return reply + self._dwell_evidence(value.dwell) + tf.cast(words, self._loc.dtype)
 
     def most_probable(self, value: Utterance) -> tf.Tensor:
-        """int32 [...]: the symbol that explains an utterance best."""
+        """The most probable symbol given an utterance, int32 [...]."""
         joint = self.symbol.log_probs + self.evidence(value)
         return tf.argmax(joint, axis=-1, output_type=tf.int32)
 
@@ -66,16 +66,16 @@ class SpokenReply(CustomDistribution):
         dwell = dwell[..., tf.newaxis]
         impossible = tf.constant(-float("inf"), dwell.dtype)
         zero = tf.zeros_like(impossible)
-        # A user who chose no item stays with none: the dwell is 0.
-        of_others = tf.where(dwell > 0, impossible, zero)
-        # Whatever is not used must not reach a gradient.
+        # Without a choice the dwell time is 0.
+        without_choice = tf.where(dwell > 0, impossible, zero)
+        # Unused values are replaced, so that they do not reach a gradient.
         seconds = tf.where(dwell > 0, dwell, tf.ones_like(dwell))
         density = tfd.LogNormal(self._loc, self._scale[..., tf.newaxis]).log_prob(seconds)
-        of_items = tf.where(dwell > 0, density, tf.where(dwell < 0, zero, impossible))
+        with_choice = tf.where(dwell > 0, density, tf.where(dwell < 0, zero, impossible))
         first, num_items = self.symbol.alphabet.offsets[Mode.CHOOSE], self._loc.shape[-1]
-        before = tf.repeat(of_others, first, axis=-1)
-        after = tf.repeat(of_others, self.channel.num_symbols - first - num_items, axis=-1)
-        return tf.concat([before, of_items, after], axis=-1)
+        before = tf.repeat(without_choice, first, axis=-1)
+        after = tf.repeat(without_choice, self.channel.num_symbols - first - num_items, axis=-1)
+        return tf.concat([before, with_choice, after], axis=-1)
 
     def _event_shape(self):
         number, words = tf.TensorShape([]), tf.TensorShape([self.channel.max_length])
@@ -102,14 +102,14 @@ class SpokenReply(CustomDistribution):
         return Utterance(Reply(mode, symbol), dwell, self.channel.speak(symbol, word_seed))
 
 
-def _agree(known: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
-    """bool [..., R]: whether numbers [R] are what is known [...], or nothing is known."""
-    known = known[..., tf.newaxis]
-    return (known == numbers) | (known == UNKNOWN)
+def _agree(logged: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+    """Whether numbers [R] are equal to logged ones [...], or these are unknown, bool [..., R]."""
+    logged = logged[..., tf.newaxis]
+    return (logged == numbers) | (logged == UNKNOWN)
 
 
 def words_of(draw: Utterance, channel: Channel) -> tf.Tensor:
-    """int32 [B, L]: the words of an utterance, none where their evidence stands in their place."""
+    """The words of an utterance, int32 [B, L], or no words if their evidence replaces them."""
     if draw.words.dtype.is_floating:
         return tf.zeros([nests.num_rows(draw.words), channel.max_length], tf.int32)
     return draw.words

@@ -1,26 +1,25 @@
-"""The records of conversations. B users, K positions, A attributes, C chips, F factors."""
+"""The records of conversations, for B users, K positions, A attributes, C chips and F factors."""
 
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-# Stands for a number that is not known.
-UNKNOWN = -1
+UNKNOWN = -1  # an unknown number
 
 
 class Query(NamedTuple):
-    """What the system says or asks beside a slate."""
+    """The system's query beside a slate."""
 
     act: Any  # int32 [B], an `Act`
-    attributes: Any  # int32 [B, C], in [0, A); -1 where none is named
+    attributes: Any  # int32 [B, C], in [0, A); -1 for no attribute
 
 
 class Traits(NamedTuple):
-    """What makes users differ at the start of a session, or the distributions of it."""
+    """The traits of users at the start of a session, or their distributions."""
 
     taste: Any  # [B, F]
-    senses: Any  # int32 [B, A], in [0, S): what the user means by each attribute
-    talkativeness: Any  # [B], a logit that critiques and refinements have more
+    senses: Any  # int32 [B, A], in [0, S), the user's sense of each attribute
+    talkativeness: Any  # [B], additional logit of critiques and refinements
 
 
 class UserState(NamedTuple):
@@ -29,31 +28,31 @@ class UserState(NamedTuple):
     taste: tf.Tensor  # [B, F]
     senses: tf.Tensor  # int32 [B, A]
     talkativeness: tf.Tensor  # [B]
-    trust: tf.Tensor  # [B], what an endorsement counts
+    trust: tf.Tensor  # [B], the weight of an endorsement
     patience: tf.Tensor  # [B], falls with every turn
-    refinements: tf.Tensor  # [B, A], how often the user has asked for more of each attribute
+    refinements: tf.Tensor  # [B, A], number of refinements by each attribute
     last_act: tf.Tensor  # int32 [B], 0 before the first turn
     accepted: tf.Tensor  # bool [B], whether the last turn ended in an accepted item
-    offers: Any = ()  # of `DialogueUsers`: their `Offers`
+    offers: Any = ()  # the `Offers` of `DialogueUsers`
 
 
 class ObservedUser(NamedTuple):
-    """What an agent sees of users."""
+    """The agents' observation of users."""
 
-    taste: tf.Tensor  # [B, F], or [B, 0] where tastes are hidden
+    taste: tf.Tensor  # [B, F], or [B, 0] if tastes are hidden
     refinements: tf.Tensor  # [B, A]
 
 
 class Item(NamedTuple):
-    """Items; leading axes [B, N] or [B, K]."""
+    """Items with leading axes [B, N] or [B, K]."""
 
     item_id: tf.Tensor  # int32 [...], in [0, D)
-    bias: tf.Tensor  # [...], how much anybody likes it
-    factors: tf.Tensor  # [..., F], what a taste likes it for
+    bias: tf.Tensor  # [...], the part of the utility that does not depend on the taste
+    factors: tf.Tensor  # [..., F], factors of the inner product with the taste
 
 
 class Reply(NamedTuple):
-    """A reply as far as it is known. The mode follows from the symbol. A log may know the mode
+    """A reply, whose parts may be unknown. The symbol determines the mode. A log may have the mode
     alone, or neither.
     """
 
@@ -65,28 +64,28 @@ class ReplyDraw(NamedTuple):
     """The draw of a response without words, or its distributions."""
 
     symbol: Any  # int32 [B], of `choice.Alternatives`: the mode and its value
-    dwell: Any  # [B], seconds spent on the chosen item; where none is, it means nothing
+    dwell: Any  # [B], seconds spent on the chosen item; ignored without a choice
 
 
 class Utterance(NamedTuple):
     """The draw of a response in words."""
 
-    reply: Reply  # of [B]
-    dwell: Any  # [B], seconds spent on the chosen item, 0 where none is, or `UNKNOWN`
-    words: Any  # int32 [B, L], of `language.Channel`
+    reply: Reply  # the reply, with fields [B]
+    dwell: Any  # [B], seconds spent on the chosen item, 0 without a choice, or `UNKNOWN`
+    words: Any  # int32 [B, L], words of a `language.Channel`
 
 
 class Response(NamedTuple):
-    """The response to a turn, with what the turn was. Agents do not see the utility; those that
-    hear words alone do not see the first four fields either. What they do not see is ().
+    """The response to a turn, with the turn. Agents do not observe the utility. Agents that observe
+    words alone do not observe the first four fields either. Unobserved fields are ().
     """
 
     clicked: Any  # [B, K], 1 at the chosen position
-    accepted: Any  # [B, K], 1 where the chosen item is what the user takes
+    accepted: Any  # [B, K], 1 at the position of a chosen item that the user accepts
     dwell: Any  # [B, K], seconds spent on the chosen item
-    symbol: Any  # int32 [B]: 0 is no reply
+    symbol: Any  # int32 [B], 0 for no reply
     act: tf.Tensor  # int32 [B]
     attributes: tf.Tensor  # int32 [B, C]
-    item_id: tf.Tensor  # int32 [B, K], of every item shown; -1 where none is
+    item_id: tf.Tensor  # int32 [B, K], ids of the items shown; -1 at empty positions
     utility: Any  # [B, K]
-    words: Any  # int32 [B, L], of the reply; () where users do not speak
+    words: Any  # int32 [B, L], words of the reply; () for users who do not speak

@@ -1,8 +1,8 @@
 """Users who choose, answer, rate, critique and refine.
 
-A reply is one symbol of a finite alphabet: a mode, and a value in it. Its probabilities follow from
-the user's taste, and from what the user means by each attribute. So every reply says something of
-the taste, and the same model is sampled, scored, fitted, and used by an agent that infers tastes.
+A reply is a symbol of a finite alphabet: a mode, and a value in it. Its probabilities depend on the
+user's taste, and on the user's sense of each attribute. So every reply is evidence of the taste.
+The same model is sampled, scored, fitted, and used by an agent that infers tastes.
 """
 
 import dataclasses
@@ -61,37 +61,39 @@ class ConversationUsers(UserModel):
     admits: `ignoring`, 0 for a choice or an answer, and the logits of `ratings`, `critiques` and
     `refinements`. Talkative users critique and refine more.
 
-    A choice has the weights exp(choice_sharpness * (utility + endorsement * trust)), the last term
-    for an endorsed item, against "none" of the choice model; under COMPARE "none" is impossible.
+    A choice has the weights exp(choice_sharpness * (utility + endorsement * trust)), with the last
+    term for an endorsed item, against "none" of the choice model. Under COMPARE "none" is
+    impossible.
 
-    With a `channel` users put their replies into words. They leave when they run out of patience,
-    and a user who has accepted an item leaves if `leaves_satisfied`.
+    With a `channel` users put their replies into words. They leave when they run out of patience. A
+    user who has accepted an item leaves if `leaves_satisfied`.
 
     All numeric parameters may be numbers, tables, tensors or variables, also with a leading axis
-    [B], and have gradients. Those of parts have names with a dot, such as "patience.effort".
+    [B], and have gradients. Parameters of parts have names with a dot, such as "patience.effort".
 
     Args:
-      num_factors: F.
+      num_factors: number of factors F.
       directions: [A, S, F], the attributes' directions in each sense; None draws unit vectors with
         `seed`.
-      num_attributes, num_senses: A and S.
-      seed: of `directions`, an integer.
+      num_attributes, num_senses: numbers of attributes A and of senses S.
+      seed: the seed of `directions`, an integer.
       taste_loc, taste_scale: mean and standard deviation of tastes, numbers or [F].
-      sense_probs: [S], probabilities of the senses, for each attribute alike; None for equal ones.
+      sense_probs: probabilities of the senses, [S], the same for each attribute; None for equal
+        probabilities.
       talkativeness_scale: standard deviation of talkativeness; positive.
-      choice_model: chooses by choice_sharpness times utility. Its no_click_mass is the logit of
-        "none".
-      choice_sharpness: of utilities.
+      choice_model: the choice model, with scores choice_sharpness times utility. Its no_click_mass
+        is the logit of "none".
+      choice_sharpness: factor of utilities.
       ignoring: logit of no reply; -inf if users always reply.
-      answers, ratings, critiques, refinements: how users reply in each of these modes.
-      trust, patience: how they change, and their effects.
-      dwell: time spent on a chosen item.
+      answers, ratings, critiques, refinements: the replies in each of these modes.
+      trust, patience: the changes and effects of trust and patience.
+      dwell: the time spent on a chosen item.
       leaves_satisfied: whether an accepted item ends the session.
-      is_taste_observed: whether agents see the taste.
-      channel: puts replies into words, of as many symbols as the replies have; None for users who
-        do not speak.
-      are_replies_observed: whether agents see the symbols, clicks and dwell times of replies. If
-        not, they hear the words of a `channel` alone.
+      is_taste_observed: whether agents observe the taste.
+      channel: a channel that puts replies into words, with as many symbols as the replies have;
+        None for users who do not speak.
+      are_replies_observed: whether agents observe the symbols, clicks and dwell times of replies.
+        If not, they observe the words of a `channel` alone.
       attribute_names: A names for people who read sessions, or () for numbers.
 
     Raises:
@@ -155,7 +157,7 @@ class ConversationUsers(UserModel):
         if self.channel is not None:
             validation.check_type("channel", self.channel, Channel)
         elif not self.are_replies_observed:
-            raise ValueError("channel must be given where are_replies_observed is False, got None")
+            raise ValueError("channel must be given if are_replies_observed is False, got None")
         acts.check_admitted(self.admitted)
 
     def check_documents(self, documents: Nest, slate_size: int):
@@ -209,7 +211,7 @@ class ConversationUsers(UserModel):
         )
 
     def utility(self, state: UserState, documents: Item) -> tf.Tensor:
-        """How much users like items [B, N], float [B, N]."""
+        """The utilities of items [B, N] to users, float [B, N]."""
         return documents.bias + tf.linalg.matvec(documents.factors, state.taste)
 
     def alternatives(self, state: UserState, slate: Slate) -> choice.Alternatives:
@@ -218,14 +220,15 @@ class ConversationUsers(UserModel):
         utility = self.utility(state, slate.documents)
         views = self._views(state, slate, utility)
         admitted = tf.constant([[mode in self.admitted[act] for mode in Mode] for act in Act])
-        of_modes = self.mode_logits(state, slate)
-        if of_modes.shape[1:] != [len(Mode)]:
+        mode_logits = self.mode_logits(state, slate)
+        if mode_logits.shape[1:] != [len(Mode)]:
             raise ValueError(
-                f"mode_logits must be [users, {len(Mode)}], one of each Mode, got {of_modes.shape}"
+                f"mode_logits must be [users, {len(Mode)}], one for each Mode, got"
+                f" {mode_logits.shape}"
             )
         certain = tf.zeros_like(state.talkativeness)[:, tf.newaxis]
         return choice.Alternatives(
-            tf.where(tf.gather(admitted, query.act), of_modes, -float("inf")),
+            tf.where(tf.gather(admitted, query.act), mode_logits, -float("inf")),
             [
                 certain,
                 self._choice(state, slate, utility),
@@ -240,11 +243,13 @@ class ConversationUsers(UserModel):
         )
 
     def mode_logits(self, state: UserState, slate: Slate) -> tf.Tensor:
-        """Logits [B, modes] of the modes of a reply, before the act excludes some."""
+        """Logits [B, modes] of the modes of a reply, including modes that the act does not
+        admit.
+        """
         like = state.talkativeness
         zero = tf.zeros_like(like)
         never = zero - float("inf")
-        of_modes = [
+        logits = [
             zero + self.per_user("ignoring"),
             zero,
             zero,
@@ -255,16 +260,16 @@ class ConversationUsers(UserModel):
             never,
             never,
         ]
-        return tf.stack(of_modes, axis=-1)
+        return tf.stack(logits, axis=-1)
 
     def pull(self, state: UserState, slate: Slate) -> tf.Tensor:
-        """What items [B, K] are worth in a choice beside their utilities."""
+        """The additional utilities of items in a choice, [B, K]."""
         endorsed = tf.cast(acts.is_act(slate.query.act, Act.ENDORSE), self.dtype) * state.trust
         first = tf.one_hot(0, slate.mask.shape[1], dtype=self.dtype)
         return (self.trust.of("endorsement", endorsed) * endorsed)[:, tf.newaxis] * first
 
     def attribute_name(self, number: int) -> str:
-        """What an attribute in [0, A) is called."""
+        """The name of an attribute in [0, A)."""
         return self.attribute_names[number] if self.attribute_names else f"attribute {number}"
 
     def response(self, state: Nest, slate: Slate):
@@ -283,7 +288,7 @@ class ConversationUsers(UserModel):
             return tfd.Masked(
                 tfd.LogNormal(loc, self.dwell.stddev_log(loc)),
                 tf.reduce_any(clicked > 0, axis=-1),
-                # Inside the support, so that its gradient is finite where nothing was chosen.
+                # The sample is inside the support, so that its gradient is finite without a choice.
                 safe_sample_fn=lambda family: tf.ones_like(family.loc),
             )
 
@@ -292,20 +297,20 @@ class ConversationUsers(UserModel):
         )
 
     def evidence(self, seen: Response) -> Response:
-        """An observed response whose words are replaced by their evidence [B, R]: see
+        """An observed response whose words are replaced by their evidence [B, R], see
         `core.models.evidence`.
         """
         if self.channel is None:
             return seen
         if self.are_replies_observed:
-            # The words add nothing to a reply that is observed.
+            # Words are no further evidence if the reply is observed.
             shape = [nests.num_rows(seen.act), self.channel.num_symbols]
             return seen._replace(words=tf.zeros(shape, self.dtype))
         return seen._replace(words=self.channel.evidence(seen.words))
 
     def prepared(self, draw: Nest, fitted: Collection[str]) -> Nest:
         """A logged draw whose words are replaced by their evidence [B, R], unless parameters of the
-        channel are fitted: see `core.models.evidence`.
+        channel are fitted, see `core.models.evidence`.
         """
         if self.channel is None or any(name.startswith("channel.") for name in fitted):
             return draw
@@ -366,7 +371,7 @@ class ConversationUsers(UserModel):
         return ObservedUser(taste, state.refinements)
 
     def observe_response(self, response: Nest):
-        return self._heard(response._replace(utility=()))
+        return self._observed(response._replace(utility=()))
 
     def observation_bounds(self):
         return ObservedUser(taste=Bounds(), refinements=Bounds(0.0, None))
@@ -383,7 +388,7 @@ class ConversationUsers(UserModel):
             utility=(),
             words=() if self.channel is None else Bounds(0, self.channel.num_words - 1),
         )
-        return self._heard(bounds)
+        return self._observed(bounds)
 
     def turn_conditions(self, turn: Turn):
         return acts.conditions(turn)
@@ -395,14 +400,14 @@ class ConversationUsers(UserModel):
             wording.names = {"attributes": names}
         return wording
 
-    def _heard(self, seen: Response) -> Response:
-        """The words alone, where replies are not observed."""
+    def _observed(self, seen: Response) -> Response:
+        """The response without fields that agents do not observe."""
         if self.are_replies_observed:
             return seen
         return seen._replace(clicked=(), accepted=(), dwell=(), symbol=())
 
     def _understood(self, state: UserState, slate: Slate, draw: Utterance) -> tf.Tensor:
-        """The symbol of an utterance; the most probable one where a log does not have it."""
+        """The symbol of an utterance, or the most probable symbol if a log does not have it."""
         symbol = draw.reply.symbol
         return tf.cond(
             tf.reduce_all(symbol != UNKNOWN),
@@ -411,20 +416,20 @@ class ConversationUsers(UserModel):
         )
 
     def _choice(self, state: Nest, slate: Slate, utility: tf.Tensor) -> tf.Tensor:
-        """Log-probabilities [B, K+1] of a choice, the last of "none"."""
+        """Log-probabilities [B, K + 1] of a choice. The last one is that of "none"."""
         mask = slate.mask
         scores = self.per_user("choice_sharpness", 2) * (utility + self.pull(state, slate))
         log_probs = self.choice_model(scores, mask).log_probs
-        # With a list of nothing to compare there is no other outcome than "none".
+        # For an empty slate the only outcome is "none", even under COMPARE.
         is_compared = acts.is_act(slate.query.act, Act.COMPARE)
         no_none = (is_compared & tf.reduce_any(mask, axis=-1))[:, tf.newaxis]
         is_none = tf.range(mask.shape[1] + 1) == mask.shape[1]
         impossible = tf.constant(-float("inf"), log_probs.dtype)
-        # Whatever is normalised has an outcome, so that its gradient is finite.
+        # At least one outcome is possible, so that the gradient of the normalisation is finite.
         return tf.nn.log_softmax(tf.where(no_none & is_none, impossible, log_probs))
 
     def _views(self, state: Nest, slate: Slate, utility: tf.Tensor) -> Views:
-        """What users hold of a turn."""
+        """The views of users on a turn."""
         directions = tf.cast(tf.convert_to_tensor(self.directions), self.dtype)
         first_shown = slate.mask[:, 0]
         zero = tf.zeros([], self.dtype)
@@ -442,7 +447,7 @@ class ConversationUsers(UserModel):
         return acts.alphabet(slate.mask.shape[1], self.num_attributes).split(symbol)
 
     def _clicked(self, symbol: tf.Tensor, slate: Slate) -> tf.Tensor:
-        """[B, K]: 1 at the chosen position."""
+        """The clicks, [B, K], 1 at the chosen position."""
         mode, value = self._split(symbol, slate)
         position = tf.where(mode == Mode.CHOOSE, value, -1)
         return tf.one_hot(position, slate.mask.shape[1], dtype=self.dtype)

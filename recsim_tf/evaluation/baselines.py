@@ -1,5 +1,5 @@
-"""Policies that do not learn, beside an agent or alone: recsim_tf's by name, and a user's own, the
-actions of which are checked.
+"""Policies that do not learn: those of recsim_tf by name, and those of a user, whose actions are
+checked.
 """
 
 import functools
@@ -18,18 +18,19 @@ from recsim_tf.core.step.acting import act
 from recsim_tf.policies import BASELINES, Explanation, baseline_policy, explanation_of
 from recsim_tf.support.errors import UsageError, fault_location, one_line
 
-# A policy for rollouts, or one that `rollout_policy` knows.
+# A policy for rollouts, or a policy of a type that `rollout_policy` can convert.
 AnyPolicy: TypeAlias = Any
 # A name of `recsim_tf.policies.BASELINES`, or a function or class that makes a policy.
 Baseline: TypeAlias = str | Callable[[Simulator], AnyPolicy]
-# Several of them, or a mapping from the names that tables show.
+# A sequence of baselines, or a mapping from the names that tables show.
 Baselines: TypeAlias = Sequence[Baseline] | Mapping[str, Baseline]
 
 
 @functools.singledispatch
 def rollout_policy(policy: AnyPolicy) -> Policy:
-    """A policy for `Simulator.rollout` and `Simulator.fold`. A rollout policy passes through;
-    `recsim_tf.adapters.tf_agents` registers those of TF-Agents.
+    """The policy as a policy for `Simulator.rollout` and `Simulator.fold`. A rollout policy is
+    returned as it is. `recsim_tf.adapters.tf_agents` registers the conversion of policies of
+    TF-Agents.
     """
     return policy
 
@@ -41,11 +42,15 @@ def as_rollout(policy: AnyPolicy, num_users: int) -> tuple[Policy, Nest]:
 
 
 def named_baselines(argument: str, baselines: Baselines) -> dict[str, Baseline]:
-    """Baselines by the names that tables show: those of `recsim_tf.policies.BASELINES`, or the own
-    ones of functions. `argument` received them, such as "experiment.baselines".
+    """Baselines by the names that tables show: the titles of `recsim_tf.policies.BASELINES`, or the
+    names of functions.
+
+    Args:
+      argument: the argument that received the baselines, such as "experiment.baselines".
+      baselines: names and functions, or a mapping.
 
     Raises:
-      UsageError: for anything but names and functions, or if two have one name.
+      UsageError: for anything but names and functions, or if two baselines have the same name.
     """
     several = baselines.values() if isinstance(baselines, Mapping) else baselines
     if not isinstance(baselines, (tuple, list, Mapping)) or not all(
@@ -54,7 +59,7 @@ def named_baselines(argument: str, baselines: Baselines) -> dict[str, Baseline]:
         raise UsageError(f"{argument} must be a tuple of names and functions, got {baselines!r}")
     if isinstance(baselines, Mapping):
         return dict(baselines)
-    titles = {name: known.title for name, known in BASELINES.items()}
+    titles = {name: baseline.title for name, baseline in BASELINES.items()}
     names = [
         titles.get(each, each) if isinstance(each, str) else getattr(each, "__name__", repr(each))
         for each in baselines
@@ -66,11 +71,11 @@ def named_baselines(argument: str, baselines: Baselines) -> dict[str, Baseline]:
 def baseline_policies(
     baselines: Mapping[str, Baseline], simulator: Simulator
 ) -> dict[str, AnyPolicy]:
-    """Policies for a simulator, of `named_baselines`.
+    """The policies of baselines for a simulator, by the names of `named_baselines`.
 
     Raises:
-      ValueError: for an unknown baseline, one that is not for this environment, or a function that
-        does not make a policy.
+      ValueError: for an unknown baseline, a baseline that does not fit the environment, or a
+        function that does not make a policy.
     """
     return {
         name: baseline_policy(baseline, simulator)
@@ -100,16 +105,16 @@ def _made_policy(
 
 
 class CheckedPolicy:
-    """A policy of a user's own whose actions are checked, also where the simulator does not. XLA
+    """A policy of a user whose actions are checked, even if the simulator does not check them. XLA
     drops the check of their values.
 
     Args:
-      name: in tables.
-      policy: with or without a state.
+      name: name of the policy in tables.
+      policy: a rollout policy with or without a state.
       simulator: the environment.
 
     Attributes:
-      policy: without the checks.
+      policy: the policy without the checks.
     """
 
     def __init__(self, name: str, policy: Policy, simulator: Simulator):
@@ -118,7 +123,7 @@ class CheckedPolicy:
         self._simulator = simulator
 
     def around(self, policy: Policy) -> "CheckedPolicy":
-        """Another policy with these checks."""
+        """The given policy with the checks of this one."""
         return CheckedPolicy(self._name, policy, self._simulator)
 
     def initial_state(self, num_users: int) -> Nest:
@@ -140,10 +145,10 @@ class CheckedPolicy:
         return explanation_of(self.policy, observation, policy_state, seed)
 
     def act_once(self) -> None:
-        """Finds the faults of the policy before anything long starts.
+        """Calls the policy once, to find its faults before a long run starts.
 
         Raises:
-          UsageError: if it gives anything but an action of the simulator.
+          UsageError: if the policy does not return an action of the simulator.
         """
         num_users = max(self._simulator.fewest_users, 2)
 
@@ -161,5 +166,5 @@ class CheckedPolicy:
 
 
 def unchecked(policy: AnyPolicy) -> AnyPolicy:
-    """The policy without the checks of a `CheckedPolicy`, but with all that it knows."""
+    """The policy inside a `CheckedPolicy`; any other policy is returned as it is."""
     return policy.policy if isinstance(policy, CheckedPolicy) else policy

@@ -1,4 +1,4 @@
-"""Comparisons: values of parameters of an environment or of policies, and seeds, side by side."""
+"""Comparisons of values of parameters of an environment or of policies, and of seeds."""
 
 import contextlib
 import itertools
@@ -18,28 +18,27 @@ from recsim_tf.evaluation.baselines import CheckedPolicy, unchecked
 from recsim_tf.support.errors import UsageError, error_line
 from recsim_tf.support.names import short_names
 
-# Users of each value, in a trial of the environment with all values.
-_CHECKED_USERS = 5
-# "policy.cap" is the parameter `cap` of each policy that has one.
+_CHECKED_USERS = 5  # users of each value, in a trial of the environment with all values
+# The name "policy.cap" stands for the parameter `cap` of each policy that has it.
 _PREFIX = "policy."
 
 
 class Setting(NamedTuple):
-    """One of the simulations that are compared."""
+    """The values and the seed of a simulation in a comparison."""
 
-    values: dict[str, Any]  # by parameter, as given
-    seed: Any  # an integer; a tuple of them for a mean over seeds
-    label: str  # short, such as "no_click_mass=0.5, seed=2"
+    values: dict[str, Any]  # by name of the parameter, as given
+    seed: Any  # an integer; a tuple of integers for a mean over seeds
+    label: str  # a short label, such as "no_click_mass=0.5, seed=2"
     of_values: str = ""  # the label without the seed
 
 
 class Comparison:
-    """Values of parameters, and seeds, each combination of which has users of its own.
+    """Values of parameters, and seeds. Each combination has b users.
 
-    Row (v S + s) b + u of the user axis is user u of b, with value v and seed s of S. Of several
-    parameters the values are all combinations, the last parameter fastest. All values meet the same
-    users and the same noise. The sessions of a value and a seed are those of a separate simulation,
-    except for what `random.paired` excepts.
+    Row (v S + s) b + u of the user axis is user u of b, with value v and seed s of S. The values of
+    several parameters are all combinations, where the last parameter changes fastest. All values
+    get the same users and the same noise. The sessions of a value and a seed equal those of a
+    separate simulation, up to the exceptions of `random.paired`.
 
         comparison = Comparison(
             {"users.choice_model.no_click_mass": (0.5, 1.0, 2.0)}, seeds=(1, 2), num_users=1000
@@ -51,11 +50,11 @@ class Comparison:
             )
 
     Args:
-      values: parameters of the environment's models, named as in `simulator.parameters()`, and of
-        policies that are models, as "policy.cap", each with its values: numbers, or tables of one
-        shape. May be empty.
+      values: values by name of the parameter: numbers, or tables of the same shape. Parameters of
+        the environment's models have the names of `simulator.parameters()`; parameters of policies
+        that are models have names such as "policy.cap". May be empty.
       seeds: integers.
-      num_users: b, users of each value and seed.
+      num_users: number of users b of each value and seed.
 
     Raises:
       ValueError: if there is nothing to compare, if a value occurs twice, or if values are not
@@ -74,28 +73,28 @@ class Comparison:
         self.settings = []
         for setting, seed in itertools.product(self._combinations, seeds):
             parts = [f"{short[name]}={value!r}" for name, value in setting.items()]
-            of_values = ", ".join(parts)
+            values_label = ", ".join(parts)
             parts += [f"seed={seed}"] if len(seeds) > 1 or not parts else []
-            self.settings.append(Setting(setting, seed, ", ".join(parts), of_values))
+            self.settings.append(Setting(setting, seed, ", ".join(parts), values_label))
 
     @property
     def num_rows(self) -> int:
-        """All users: values * seeds * users of each."""
+        """The number of all users: values * seeds * users of each."""
         return len(self.settings) * self.num_users
 
     def seed_rows(self) -> tf.Tensor:
-        """The seeds, int32 [S, 2], for what runs in `paired`."""
+        """The seeds of simulations that run in `paired`, int32 [S, 2]."""
         return tf.stack(self._seeds)
 
     def paired(self) -> contextlib.AbstractContextManager:
-        """The context to trace the simulation in, or to run it in eagerly; see `random.paired`."""
+        """The context in which the simulation is traced or run eagerly; see `random.paired`."""
         return random.paired(len(self._combinations), len(self._seeds))
 
     def simulator(self, simulator: Simulator) -> Simulator:
-        """The simulator of all rows; the compared parameters are tensors [num_rows, ...].
+        """The simulator of all rows. Its compared parameters are tensors [num_rows, ...].
 
         Args:
-          simulator: has the values of all other parameters. It is left as it is.
+          simulator: a simulator with the values of all other parameters. It is not changed.
 
         Raises:
           UsageError: for an unknown parameter, or a value that the models or `recsim_tf.check`
@@ -103,7 +102,7 @@ class Comparison:
         """
         names = self._names(of_policies=False)
         if simulator.documents.shared and simulator.users_per_world is None:
-            # All users of one value and seed.
+            # A world has all users of a value and a seed.
             simulator = simulator.replaced(users_per_world=self.num_users)
         if not names:
             return simulator
@@ -126,7 +125,7 @@ class Comparison:
                 small = simulator.replaced(users_per_world=_CHECKED_USERS)
             check(_of_rows(small, combinations, _CHECKED_USERS))
         except ValueError:
-            # Slower, it says for which value.
+            # Checks of single values are slower, but the error names the value.
             for setting in combinations:
                 with _refused(setting):
                     check(simulator.with_parameters(setting))
@@ -134,37 +133,39 @@ class Comparison:
         return result
 
     def policies(self, policies: Mapping[str, Policy]) -> dict[str, Policy]:
-        """The policies of all rows; their compared parameters are tensors [num_rows, ...].
+        """The policies of all rows. Their compared parameters are tensors [num_rows, ...].
 
         Args:
-          policies: by name, with the values of all other parameters. A policy that lacks a compared
-            parameter plays with every value as it is.
+          policies: policies by name, with the values of all other parameters. A policy that lacks a
+            compared parameter is the same for every value.
 
         Raises:
           UsageError: for a parameter that no policy has, or a value that a policy refuses.
         """
         names = self._names(of_policies=True)
         for name in names:
-            if not any(_own_names(policy, [name]) for policy in policies.values()):
-                known = "; ".join(f"{title} has {_known(each)}" for title, each in policies.items())
+            if not any(_names_in(policy, [name]) for policy in policies.values()):
+                listed = "; ".join(
+                    f"{title} has {_parameter_list(policy)}" for title, policy in policies.items()
+                )
                 raise UsageError(
-                    f"values: no policy has a parameter {name}: {known}; for agents and other"
+                    f"values: no policy has a parameter {name}: {listed}; for agents and other"
                     " settings there is recsim-tf sweep"
                 )
         return {name: self._policy_of_rows(policy, names) for name, policy in policies.items()}
 
     def _policy_of_rows(self, policy: Policy, names: Sequence[str]) -> Policy:
-        own = _own_names(policy, names)
-        if not own:
+        policy_names = _names_in(policy, names)
+        if not policy_names:
             return policy
         model: Any = unchecked(policy)
         settings = []
-        for setting in self._values_of(own):
-            settings.append({_own_name(name): value for name, value in setting.items()})
+        for setting in self._values_of(policy_names):
+            settings.append({_without_prefix(name): value for name, value in setting.items()})
             with _refused(setting, "the policy"):
                 model.with_parameters(settings[-1])
         rows = _rows(model, settings, len(self._seeds) * self.num_users)
-        with _refused(dict.fromkeys(own, "one for each user"), "the policy"):
+        with _refused(dict.fromkeys(policy_names, "one for each user"), "the policy"):
             changed = model.with_parameters(rows)
         return policy.around(changed) if isinstance(policy, CheckedPolicy) else changed
 
@@ -172,16 +173,18 @@ class Comparison:
         return [name for name in self._combinations[0] if name.startswith(_PREFIX) == of_policies]
 
     def _values_of(self, names: Sequence[str]) -> list[dict[str, Any]]:
-        """Values of these parameters in each combination of all."""
+        """The values of these parameters in each combination."""
         return [{name: values[name] for name in names} for values in self._combinations]
 
 
 def paired_draws(
     simulator: Simulator, draws: Mapping[str, np.ndarray], num_users: int
 ) -> Simulator:
-    """The simulator of D `num_users` users: the first `num_users` have the first of D draws of the
-    parameters, tables [D, ...] by name, and so on. In `random.paired(D, 1)` the users of each draw
-    are the same.
+    """The simulator of D * `num_users` users, with D draws of the parameters, tables [D, ...] by
+    name.
+
+    The first `num_users` users have the first draw, and so on. In `random.paired(D, 1)` the users
+    of each draw are the same.
     """
     if simulator.documents.shared and simulator.users_per_world is None:
         simulator = simulator.replaced(users_per_world=num_users)
@@ -193,7 +196,7 @@ def _dicts(names: Iterable[str], rows: Iterable[Iterable]) -> list[dict[str, Any
 
 
 def _of_rows(simulator: Simulator, settings: Sequence[dict[str, Any]], times: int) -> Simulator:
-    """The simulator with each of the settings for so many users."""
+    """The simulator with each of the settings for `times` users."""
     of_users = _rows(simulator, settings, times)
     of_corpora = _rows(simulator, settings, simulator.corpora.number(times))
     rows = {
@@ -207,7 +210,9 @@ def _of_rows(simulator: Simulator, settings: Sequence[dict[str, Any]], times: in
 
 
 def _rows(model: Model, settings: Sequence[dict[str, Any]], times: int) -> dict[str, np.ndarray]:
-    """The values [V times, ...] of each parameter, of V settings for so many users, or corpora."""
+    """The values of each parameter in V settings, each repeated for `times` users or corpora:
+    [V * times, ...] by name.
+    """
     return {
         name: np.repeat(
             model.for_users(name, [setting[name] for setting in settings]), times, axis=0
@@ -219,7 +224,7 @@ def _rows(model: Model, settings: Sequence[dict[str, Any]], times: int) -> dict[
 def _checked_values(name: str, values: Any) -> list:
     allowed = f"values of {name} must be numbers, or tables of numbers of one shape"
     _check_distinct(f"values of {name}", values)
-    # NumPy's numbers cannot be written as JSON.
+    # NumPy's numbers are converted, since they cannot be written as JSON.
     values = [
         value.tolist() if isinstance(value, np.ndarray | np.generic) else value for value in values
     ]
@@ -246,32 +251,32 @@ def _check_distinct(name: str, values: Any) -> None:
 
 
 @contextlib.contextmanager
-def _refused(setting: dict[str, Any], who: str = "the environment") -> Iterator[None]:
-    """Names the values that the models do not take."""
+def _refused(setting: dict[str, Any], owner: str = "the environment") -> Iterator[None]:
+    """A context in which errors of models become a `UsageError` that names the values."""
     try:
         yield
     except Exception as error:  # Models can raise anything.
         words = ", ".join(f"{name}={shown(value)}" for name, value in setting.items())
-        raise UsageError(f"values: {who} does not take {words}: {error_line(error)}") from error
+        raise UsageError(f"values: {owner} does not take {words}: {error_line(error)}") from error
 
 
-def _own_name(name: str) -> str:
-    """The name that a policy itself has for a parameter."""
+def _without_prefix(name: str) -> str:
+    """The name of a parameter in its policy."""
     return name.removeprefix(_PREFIX)
 
 
-def _own_names(policy: Policy, names: Sequence[str]) -> list[str]:
-    """The names that are parameters of a policy; of one that is no model there are none."""
-    model, found = unchecked(policy), []
+def _names_in(policy: Policy, names: Sequence[str]) -> list[str]:
+    """The names that are parameters of a policy. A policy that is not a model has none."""
+    model, parameters = unchecked(policy), []
     if isinstance(model, Model):
         for name in names:
             with contextlib.suppress(ValueError):
-                model.parameter_spec(_own_name(name))
-                found.append(name)
-    return found
+                model.parameter_spec(_without_prefix(name))
+                parameters.append(name)
+    return parameters
 
 
-def _known(policy: Policy) -> str:
+def _parameter_list(policy: Policy) -> str:
     model = unchecked(policy)
     names = model.parameters() if isinstance(model, Model) else ()
     return ", ".join(f"{_PREFIX}{name}" for name in names) or "none"

@@ -1,4 +1,4 @@
-"""Evaluation: the same users meet each policy, in equal parts, one for each replica."""
+"""Evaluation of policies with the same users, in equal parts, one for each replica."""
 
 import contextlib
 import dataclasses
@@ -25,40 +25,40 @@ from recsim_tf.evaluation.value import value
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.means import Mean, error_of_draws
 
-# Users that are simulated at once, at most, unless a number of parts is given, and at least.
+# The largest and the smallest number of users of a part, unless a number of parts is given.
 _USERS_AT_ONCE, _USERS_OF_A_PART = 8192, 1024
-_FEWEST_USERS = 100  # of a draw of the parameters
+_FEWEST_USERS = 100  # users for each draw of the parameters
 
 
 @runtime_checkable
 class Fitted(Protocol):
-    """What an evaluation reads of a `fitting.FittedModel`."""
+    """The parts of a `fitting.FittedModel` that an evaluation reads."""
 
     @property
     def draws(self) -> Mapping[str, np.ndarray]:
-        """Draws of the parameters, tables [N, ...] by name, or none."""
+        """Draws of the parameters, tables [N, ...] by name; empty if there are none."""
 
     def start(self, simulator: Simulator, num_users: int, seed: Seed) -> SimulatorState | None:
-        """The states in which sessions begin, or None for users of the models."""
+        """The states in which sessions begin, or None if the models draw the users."""
 
     def support(self, simulator: Simulator, policy: Policy, seed: int) -> str | None:
-        """How far a policy is from the model's log, in a sentence."""
+        """A sentence on the distance of a policy from the model's log."""
 
 
 class Division(NamedTuple):
-    """Users in R equal parts, in order: part r of users of b each has the users r b to (r + 1) b -
-    1.
+    """The division of users into R equal parts, in order. Part r of b users has the users r b to
+    (r + 1) b - 1.
 
-    Each part has noise of its own: its seed is number r of the R seeds that `random.split_seed`
-    makes of the seed of all. A single part has that seed itself.
+    Each part has its own noise: its seed is number r of the R seeds that `random.split_seed` makes
+    of the given seed. A single part has the given seed itself.
     """
 
     num_replicas: int = 1  # R
 
     @classmethod
     def of(cls, num_users: int, multiple: int = 1) -> "Division":
-        """As few parts as have at most 8,192 users each, and at least 1,024: a multiple of a
-        number; one part where there are none such.
+        """The division with the fewest parts of 1,024 to 8,192 users each, whose number of users is
+        a multiple of `multiple`; a single part if there is no such division.
         """
         fewest = -(-num_users // _USERS_AT_ONCE)
         for number in range(fewest, num_users // _USERS_OF_A_PART + 1):
@@ -68,7 +68,7 @@ class Division(NamedTuple):
         return cls()
 
     def share(self, num_users: int) -> int:
-        """The users of a part.
+        """The number of users of a part.
 
         Raises:
           ValueError: if the parts cannot be equal.
@@ -80,26 +80,27 @@ class Division(NamedTuple):
         return num_users // self.num_replicas
 
     def seeds(self, seed: tf.Tensor) -> tf.Tensor:
-        """The seeds of the parts, int32 [R, 2] or [R, S, 2], of a seed [2] or seeds [S, 2]."""
+        """The seeds of the parts, int32 [R, 2] or [R, S, 2], from a seed [2] or seeds [S, 2]."""
         if self.num_replicas == 1:
             return seed[tf.newaxis]
         parts = [
-            tf.stack(random.split_seed(one, self.num_replicas))
-            for one in tf.unstack(tf.reshape(seed, [-1, 2]))
+            tf.stack(random.split_seed(single, self.num_replicas))
+            for single in tf.unstack(tf.reshape(seed, [-1, 2]))
         ]
         return tf.reshape(tf.stack(parts, axis=1), [self.num_replicas, *seed.shape])
 
     def each(self, function: Callable[[tf.Tensor], Nest]) -> Callable[[tf.Tensor], list[Nest]]:
-        """A function of the seed of all, which gives the results of all parts.
+        """A function from the seed of an evaluation to the results of all parts.
 
-        In the scope of a `tf.distribute` strategy of R replicas of this process each simulates a
-        part. Without a strategy the parts are simulated `side_by_side`, with the same results.
+        In the scope of a `tf.distribute` strategy with R replicas of this process, each replica
+        simulates a part. Without a strategy the parts are simulated `side_by_side`, with the same
+        results.
 
         Args:
-          function: compiled; simulates a part from its seed.
+          function: a compiled function that simulates a part from its seed.
 
         Raises:
-          ValueError: in the scope of a strategy of another number of replicas.
+          ValueError: in the scope of a strategy with another number of replicas.
         """
         if replicas.number() == 1:
             if self.num_replicas == 1:
@@ -107,8 +108,8 @@ class Division(NamedTuple):
             all_parts = side_by_side(function)
 
             def run_here(seed: tf.Tensor) -> list[Nest]:
-                found = traced_call(all_parts, self.seeds(seed))
-                return [nests.at_step(found, part) for part in range(self.num_replicas)]
+                stacked = traced_call(all_parts, self.seeds(seed))
+                return [nests.at_step(stacked, part) for part in range(self.num_replicas)]
 
             return run_here
         strategy = tf.distribute.get_strategy()
@@ -120,30 +121,30 @@ class Division(NamedTuple):
 
         @tf.function(autograph=False)
         def everywhere(seeds: tf.Tensor) -> Nest:
-            def on_one():
+            def on_replica():
                 replica = tf.distribute.get_replica_context().replica_id_in_sync_group
                 return function(tf.gather(seeds, replica))
 
-            return strategy.run(on_one)
+            return strategy.run(on_replica)
 
         def run(seed: tf.Tensor) -> list[Nest]:
             with strategy.scope():
-                found = everywhere(self.seeds(seed))
-            local = [strategy.experimental_local_results(leaf) for leaf in tf.nest.flatten(found)]
-            return [tf.nest.pack_sequence_as(found, leaves) for leaves in zip(*local, strict=True)]
+                results = everywhere(self.seeds(seed))
+            leaves = tf.nest.flatten(results)
+            local = [strategy.experimental_local_results(leaf) for leaf in leaves]
+            return [tf.nest.pack_sequence_as(results, part) for part in zip(*local, strict=True)]
 
         return run
 
 
 @gin.configurable
 class Evaluation:
-    """One session for each of a number of users, under a policy; the first users are the same for
-    every policy.
+    """Evaluates policies by a session of each user. Every policy gets the same users.
 
     Values of the parameters of the environment and of policies that do not learn, and seeds, can be
     compared in one simulation, with results for each. `recsim-tf simulate` and `recsim-tf evaluate`
-    do so. The evaluations of a training, and of `evaluate --watch`, are of the run's own
-    environment, policies and `seed`.
+    do so. Evaluations during a training, and those of `evaluate --watch`, use the environment, the
+    policies and the `seed` of the run.
 
         Evaluation.compare = {
             "users.choice_model.no_click_mass": (0.5, 1.0, 2.0),
@@ -152,35 +153,36 @@ class Evaluation:
         Evaluation.seeds = (1, 2, 3)
 
     Args:
-      num_users: sessions, of each value and seed.
-      max_steps: sessions still running then are cut off, and counted as unfinished.
-      seed: an integer, of the users and of all other draws.
+      num_users: number of users, and of sessions, of each value and seed.
+      max_steps: number of steps. Sessions that are still running then are cut off, and counted as
+        unfinished.
+      seed: an integer, the seed of the users and of all other draws.
       jit_compile: whether to compile with XLA; None for XLA on GPUs and TPUs only, since an
         evaluation is short.
       compare: None, or parameters of the environment's models and of policies, each with the values
         to compare; see `Comparison`.
       seeds: None, or the seeds to compare in place of `seed`.
-      measures: None, or measures of your own, as `{"revenue": @revenue}`. Each function maps a
-        transition [B, ...] to [B]; its values are summed over a session. Or a `Measure`, such as
-        those of the corpus, `@coverage()`, `@provider_exposure()`, `@provider_gini()` and
-        `@slate_diversity()`.
-      segments: None, or segments of users, as `{"age_group": @age_group}`. Each function maps the
-        users' state at the start of a session, a nest of [B, ...], to int or bool [B]. Returns and
-        measures are also given for each segment.
-      num_replicas: R, the equal parts of the users, of each value and seed, as `Division` says;
-        None for as few parts of at most 8,192 users as there are, and for one where values are
-        compared. `recsim-tf simulate` and `recsim-tf evaluate` give each a GPU, where the machine
-        has R; without a GPU the parts share the cores, with the same results.
-      fitted: None, or the fitted model that is simulated: returns get intervals with the
-        uncertainty of its parameters, and policies a sentence on their distance from its log.
+      measures: None, or additional measures by name, such as `{"revenue": @revenue}`. A measure is
+        a function of a transition [B, ...] to [B], whose values are summed over a session; or a
+        `Measure`, such as the measures of the corpus `@coverage()`, `@provider_exposure()`,
+        `@provider_gini()` and `@slate_diversity()`.
+      segments: None, or segments of users by name, such as `{"age_group": @age_group}`. Each
+        function maps the users' state at the start of a session, a nest of [B, ...], to int or bool
+        [B]. Returns and measures are also given for each segment.
+      num_replicas: number of equal parts R of the users of each value and seed, see `Division`;
+        None for the fewest parts of at most 8,192 users, and for a single part if values are
+        compared. `recsim-tf simulate` and `recsim-tf evaluate` give each part a GPU if the machine
+        has R GPUs; without a GPU the parts share the cores, with the same results.
+      fitted: None, or the fitted model that is simulated. Results then have intervals with the
+        uncertainty of its parameters, and a sentence on the distance of the policy from its log.
 
     Attributes:
       comparison: the `Comparison` of values and seeds, for the users of a part, or None.
-      division: the parts of the users of a world that is not shared.
+      division: the division of the users of a world that is not shared.
 
     Raises:
       ValueError: for fewer than two users, no steps, values or seeds that `Comparison` refuses,
-        names of measures or segments that are taken, or users that the replicas do not divide.
+        reserved names of measures or segments, or users that the replicas do not divide.
     """
 
     def __init__(
@@ -196,7 +198,7 @@ class Evaluation:
         num_replicas: int | None = None,
         fitted: Fitted | None = None,
     ):
-        # A standard error takes two.
+        # A standard error needs two users.
         validation.check_at_least(2, num_users=num_users)
         validation.check_count(max_steps=max_steps)
         if num_replicas is not None:
@@ -212,7 +214,7 @@ class Evaluation:
             if not isinstance(fitted, Fitted):
                 raise ValueError(f"fitted must be a FittedModel, got {type(fitted).__name__}")
             if compares:
-                raise ValueError("fitted must be None where values or seeds are compared")
+                raise ValueError("fitted must be None if values or seeds are compared")
         self._given = Division(num_replicas or 1) if num_replicas or compares else None
         self.division = self._given or Division.of(num_users)
         share = self.division.share(num_users)
@@ -228,11 +230,11 @@ class Evaluation:
     def evaluator(
         self, name: str, simulator: Simulator, policy: AnyPolicy, num_users: int | None = None
     ) -> Callable[[], PolicyResult]:
-        """A function that evaluates a policy as it is at the time of the call, with `num_users`
-        instead of this evaluation's.
+        """A function that evaluates a policy in its state at the time of the call. `num_users`
+        replaces that of this evaluation.
 
         Raises:
-          ValueError: if the replicas do not divide the users, or are not those of the strategy.
+          ValueError: if the replicas do not divide the users, or differ from those of the strategy.
         """
         division = self.division_for(simulator, num_users)
         share = division.share(num_users or self.num_users)
@@ -242,10 +244,10 @@ class Evaluation:
     def comparison_evaluator(
         self, comparison: Comparison, name: str, simulator: Simulator, policy: AnyPolicy
     ) -> Callable[[], list[PolicyResult]]:
-        """A function that evaluates a policy as it is at the time of the call, with a result for
-        every value and seed of a comparison.
+        """A function that evaluates a policy in its state at the time of the call, with a result
+        for every value and seed of a comparison.
 
-        Each is named after the policy, the value and the seed. The simulator must come from
+        A result is named after the policy, the value and the seed. The simulator must come from
         `comparison.simulator`.
         """
         num_users, division = comparison.num_users, self._given or Division()
@@ -256,17 +258,17 @@ class Evaluation:
             results = []
             for index, setting in enumerate(comparison.settings):
                 rows = slice(index * num_users, (index + 1) * num_users)
-                of_setting = tf.nest.map_structure(lambda leaf, rows=rows: leaf[rows], parts)
-                results.append(result_of(of_setting).of_setting(setting))
+                sums = tf.nest.map_structure(lambda leaf, rows=rows: leaf[rows], parts)
+                results.append(result_of(sums).of_setting(setting))
             return results
 
         return evaluate
 
     def evaluate(self, simulator: Simulator, policies: Mapping[str, AnyPolicy]) -> Results:
-        """Results of named policies in an environment.
+        """Results of policies by name in an environment.
 
         Raises:
-          ValueError: for what is no simulator, or policies without names.
+          ValueError: if `simulator` is not a simulator, or policies have no names.
         """
         validation.check_type("simulator", simulator, Simulator)
         if not isinstance(policies, Mapping):
@@ -281,12 +283,14 @@ class Evaluation:
         simulator: Simulator,
         policies: Callable[[Simulator], Mapping[str, AnyPolicy]],
     ) -> Results:
-        """Results of named policies, each with every value and seed of `comparison` where there is
-        one. The simulator has the values of all parameters that are not compared, and `policies`
-        makes the policies for it.
+        """Results of policies by name, for every value and seed if there is a `comparison`.
+
+        Args:
+          simulator: a simulator with the values of all parameters that are not compared.
+          policies: a function that makes the policies for a simulator.
 
         Raises:
-          UsageError: if the environment or the policies cannot take the values.
+          UsageError: if the environment or the policies refuse the values.
         """
         comparison = self.comparison
         if comparison is None:
@@ -303,19 +307,23 @@ class Evaluation:
         )
 
     def division_for(self, simulator: Simulator, num_users: int | None = None) -> Division:
-        """The parts of the users of an environment, of `num_users` or of this evaluation's."""
+        """The division of the users of an environment. `num_users` replaces that of this
+        evaluation.
+        """
         if self._given is not None or replicas.number() > 1:
             return self._given or Division()
         return Division.of(num_users or self.num_users, simulator.fewest_users)
 
     def scope(self) -> contextlib.AbstractContextManager:
-        """Inside, each of `num_replicas` GPUs simulates a part, where this machine has so many."""
+        """A context in which each of `num_replicas` GPUs simulates a part, if this machine
+        has them.
+        """
         return replicas.of_this_machine((self._given or Division()).num_replicas).scope()
 
     def _with_fit(
         self, result: PolicyResult, simulator: Simulator, policy: AnyPolicy
     ) -> PolicyResult:
-        """A result with what a fitted model says of it: an interval and a sentence."""
+        """A result with an interval and a sentence from the fitted model, if there is one."""
         fitted = self._fitted
         if fitted is None:
             return result
@@ -347,8 +355,8 @@ class Evaluation:
         division: Division,
         comparison: Comparison | None = None,
     ) -> tuple[Callable[[tf.Tensor], list[Nest]], Callable[[list[Nest]], PolicyResult]]:
-        """A function from a seed to the sums of the sessions of each part, of so many users, with
-        each value and seed of a comparison; and a function from sums to their result.
+        """A function from a seed to the sums of the sessions of each part of `num_users` users,
+        with each value and seed of a comparison; and a function from sums to their result.
         """
         rows = num_users if comparison is None else comparison.num_rows
         paired = contextlib.nullcontext if comparison is None else comparison.paired

@@ -1,7 +1,7 @@
-"""Measures: what is counted at each step of a session, and what is said of the sums.
+"""Measures: counts at each step of a session, and summaries of their sums.
 
-A step shows a slate, and a slate is one impression, however many documents it holds: rates are per
-step, as in RecSim 0.2.4, if their name says nothing else.
+A step shows a slate, and a slate counts as one impression, however many documents it has. So rates
+are per step, as in RecSim 0.2.4, unless their name has another unit.
 """
 
 import math
@@ -18,16 +18,16 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.means import Mean
 
-CLUSTERS = "cluster_watch_count_frac/"  # names of the measures of clusters begin so
-# Their tags are their names; these have others in RecSim.
+CLUSTERS = "cluster_watch_count_frac/"  # prefix of the names of the measures of clusters
+# RecSim's tags of measures by name. Other tags are equal to the names.
 _RECSIM_TAGS = {
     "return": "AverageEpisodeRewards",
     "steps": "AverageEpisodeLength",
     "click_rate": "CTR",
     "mean_quality": "AverageQuality",
 }
-# Names that mean something else: measures of every evaluation, columns of tables, of sessions.csv
-# and of sweep.csv, RecSim's tags.
+# Reserved names: measures of every evaluation, columns of tables, of sessions.csv and of sweep.csv,
+# and RecSim's tags.
 TAKEN = frozenset(
     (
         *("return", "steps", "clicks", "shown", "left", "time_limit", "quality", "no_click"),
@@ -42,49 +42,51 @@ TAKEN = frozenset(
 
 
 def mean(sums: np.ndarray) -> Mean:
-    """The mean over sessions of sums [W, U], of U users in each of W worlds. Users who share a
-    world are not independent, so the standard error is that of the means of worlds.
+    """The mean over sessions of sums [W, U] of U users in each of W worlds. Users who share a world
+    are not independent, so the standard error is computed from the means of worlds.
     """
     return Mean.of(sums.mean(axis=1))
 
 
 def ratio(parts: np.ndarray, wholes: np.ndarray) -> Mean:
-    """A ratio of sums [W, U] over all sessions, such as clicks a step; worlds as for `mean`."""
+    """A ratio of sums [W, U] over all sessions, such as clicks per step. See `mean` for worlds."""
     return Mean.of_ratio(parts.sum(axis=1), wholes.sum(axis=1))
 
 
 class Measure(NamedTuple):
-    """What is counted at each step of a session, and what is said of the sums over sessions.
+    """A count at each step of a session, and a summary of the sums over sessions.
 
-    A function `transition [B, ...] -> [B]` is a measure too, `Measure(function)`: the mean of its
+    `Measure(function)` is the measure of a function `transition [B, ...] -> [B]`: the mean of its
     sum over a session.
 
         measures = {"revenue": revenue, "revenue a click": Measure.ratio("revenue", "clicks")}
 
-    A measure that counts a number for each session has values for segments, and a column in
+    A measure with a single number for each session has values for segments, and a column in
     sessions.csv.
     """
 
-    # (transition [B, ...], *shape) -> [B, *shape]; None where the counts are those of others
+    # The count: (transition [B, ...], *shape) -> [B, *shape]; None if only counts of other measures
+    # are used.
     counts: Callable[..., tf.Tensor] | None = None
-    # of the sums [W, U, *shape] of U users in each of W worlds, a mean or a number without an
-    # error; None where they are counted for other measures alone
+    # The summary of sums [W, U, *shape] of U users in each of W worlds: a mean, or a number without
+    # an error; None for a count that only other measures use.
     summary: Callable[..., Mean | float] | None = mean
-    # the shape of what a session counts; a `UsageError` where an environment does not have it
+    # The shape of the count of a session in an environment. Raises a `UsageError` if the
+    # environment does not have the measure.
     shape: Callable[[Simulator], tuple[int, ...]] = lambda simulator: ()
     of: tuple[str, ...] = ()  # the measures whose sums the summary takes; its own if empty
 
     @classmethod
     def ratio(cls, part: str, whole: str) -> "Measure":
-        """The ratio of what two measures count, such as "clicks" and "steps"."""
+        """The ratio of the counts of two measures, such as "clicks" and "steps"."""
         return cls(None, ratio, of=(part, whole))
 
 
 def session_measures(response_spec: Nest) -> dict[str, Measure]:
     """The measures of sessions that the responses of an environment allow, by name.
 
-    Those of clicks on clusters are RecSim's, as fractions of the steps. Every cluster has its
-    value, also one without a click, for which RecSim writes none: curves have no holes.
+    The measures of clicks on clusters are RecSim's, as fractions of the steps. A cluster without a
+    click has the value 0, where RecSim writes no value, so that curves have no gaps.
 
     Args:
       response_spec: bounded specs of an observed response, `simulator.observation_spec().response`.
@@ -99,7 +101,7 @@ def session_measures(response_spec: Nest) -> dict[str, Measure]:
         "click_rate": Measure.ratio("clicks", "steps"),
         "document_click_rate": Measure.ratio("clicks", "shown"),
     }
-    # All responses have `clicked`; the rest is the model's.
+    # All responses have `clicked`. Other fields depend on the model.
     fields = fields_of(response_spec)
     if "quality" in fields:
         measures["quality"] = Measure(
@@ -126,15 +128,15 @@ def session_measures(response_spec: Nest) -> dict[str, Measure]:
 
 
 def num_categories(spec: Nest) -> int:
-    """C, of a bounded spec of integers in [0, C); 0 of any other."""
+    """The number C of values of a bounded spec of integers in [0, C); 0 for any other spec."""
     if not isinstance(spec, tf.TensorSpec) or not spec.dtype.is_integer:
         return 0
     largest = np.max(getattr(spec, "maximum", spec.dtype.max))
     return 0 if largest == spec.dtype.max else int(largest) + 1
 
 
-def _sum(of_documents: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(tf.cast(of_documents, tf.float32), axis=1)
+def _sum(values: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.cast(values, tf.float32), axis=1)
 
 
 def _clicked(step: Transition) -> tf.Tensor:
@@ -142,41 +144,41 @@ def _clicked(step: Transition) -> tf.Tensor:
 
 
 def tags(means: Mapping[str, Mean]) -> dict[str, float]:
-    """RecSim's scalar tags of the measures that it has too, without a name for what has no number,
-    such as the quality of clicks that nobody made.
+    """The measures that RecSim has too, by its scalar tags. A measure without a value, such as the
+    quality of clicks without a click, is left out.
     """
     return {
-        _RECSIM_TAGS.get(name, name): float(found.value)
-        for name, found in means.items()
-        if (name in _RECSIM_TAGS or name.startswith(CLUSTERS)) and not math.isnan(found.value)
+        _RECSIM_TAGS.get(name, name): float(measured.value)
+        for name, measured in means.items()
+        if (name in _RECSIM_TAGS or name.startswith(CLUSTERS)) and not math.isnan(measured.value)
     }
 
 
 def shapes(measures: Mapping[str, Measure], simulator: Any) -> dict[str, tuple[int, ...]]:
-    """The shape of what a session counts in an environment, by the name of what is counted.
+    """The shapes of the counts of a session in an environment, by name of the measure.
 
     Raises:
-      UsageError: for a measure that the environment does not have, or one of what is not counted.
+      UsageError: for a measure that the environment does not have, or a measure of unknown counts.
     """
     counted = {name: measure for name, measure in measures.items() if measure.counts is not None}
     for name, measure in measures.items():
         for part in set(measure.of or [name]) - set(counted):
             raise UsageError(
-                f"Evaluation.measures[{name!r}] must be of what is counted, {', '.join(counted)},"
+                f"Evaluation.measures[{name!r}] must use counted measures, {', '.join(counted)},"
                 f" got {part!r}"
             )
     return {name: measure.shape(simulator) for name, measure in counted.items()}
 
 
 def zeros(shapes: Mapping[str, tuple[int, ...]], num_users: int) -> dict[str, tf.Tensor]:
-    """The sums before the first step, float32 [B, ...] by name; a carry for `Simulator.fold`."""
+    """The sums before the first step, float32 [B, ...] by name, a carry of `Simulator.fold`."""
     return {name: tf.zeros([num_users, *shape]) for name, shape in shapes.items()}
 
 
 def add(
     measures: Mapping[str, Measure], sums: Mapping[str, tf.Tensor], transition: Transition
 ) -> dict[str, tf.Tensor]:
-    """The sums with a step, to which sessions that have ended add nothing."""
+    """The sums after a step. Sessions that have ended add nothing."""
     added = dict(sums)
     for name, measure in measures.items():
         if measure.counts is not None:
@@ -191,8 +193,9 @@ def add(
 def summaries(
     measures: Mapping[str, Measure], sums: Mapping[str, np.ndarray], users_per_world: int = 1
 ) -> dict[str, Mean]:
-    """What the measures say of the sums [B, ...] of all sessions; a number without an error has the
-    standard error NaN, and a measure without a number, such as a rate of no clicks, is NaN.
+    """The summaries of the sums [B, ...] of all sessions, by name of the measure. A number without
+    an error has the standard error NaN. A measure without a value, such as the quality of clicks
+    without a click, is NaN.
     """
     worlds = {
         name: values.reshape(-1, users_per_world, *values.shape[1:])
@@ -201,8 +204,8 @@ def summaries(
     means = {}
     for name, measure in measures.items():
         if measure.summary is not None:
-            said = measure.summary(*(worlds[part] for part in measure.of or (name,)))
-            means[name] = said if isinstance(said, Mean) else Mean(float(said), math.nan)
+            result = measure.summary(*(worlds[part] for part in measure.of or (name,)))
+            means[name] = result if isinstance(result, Mean) else Mean(float(result), math.nan)
     return means
 
 
@@ -230,22 +233,20 @@ def _check(name: str, value: tf.Tensor, shape: Any, suits: bool, kind: str = "")
 def checked(
     argument: str, named: Mapping[str, Any] | None, kinds: Any, taken: Collection[str] = ()
 ) -> dict[str, Any]:
-    """Functions by name, or what else is of the allowed kinds, of an argument of `Evaluation`.
+    """The functions, or other values of the allowed kinds, of an argument of `Evaluation`, by name.
 
     Raises:
-      UsageError: for another value, or a name that is taken, of those or of `TAKEN`.
+      UsageError: for another value, or a name in `taken` or in `TAKEN`.
     """
     if not isinstance(named, Mapping | None):
         raise UsageError(
-            f"Evaluation.{argument} must be functions by name, as {{'name': @function}}, got"
-            f" {named!r}"
+            f"Evaluation.{argument} must be functions by name, {{'name': @function}}, got {named!r}"
         )
     taken = {"", *TAKEN, *taken}
     for name, function in (named or {}).items():
         if not isinstance(name, str) or name in taken or set(name) & set("/,="):
             raise UsageError(
-                f"Evaluation.{argument} must have names of its own without '/', ',' and '=', got"
-                f" {name!r}"
+                f"Evaluation.{argument} must have new names without '/', ',' and '=', got {name!r}"
             )
         if not isinstance(function, kinds):
             raise UsageError(
@@ -254,15 +255,15 @@ def checked(
     return dict(named or {})
 
 
-# Measures of the corpus: what all sessions of an evaluation together show of it. They have no
-# segments, and no standard error but that of a mean over `Evaluation.seeds`.
+# Measures of the corpus, computed from all sessions of an evaluation together. They have no
+# segments, and a standard error only as a mean over `Evaluation.seeds`.
 
 
 @gin.configurable(module="recsim_tf")
 def coverage() -> Measure:
-    """The share of a corpus that is shown to any of its users, the mean over corpora, where
-    candidates stay ("catalog coverage", Ge et al. 2010, "Beyond accuracy: evaluating recommender
-    systems by coverage and serendipity").
+    """The share of the documents of a corpus that are shown to any of its users, as a mean over
+    corpora. The candidates must be the same in all steps ("catalog coverage", Ge et al. 2010,
+    "Beyond accuracy: evaluating recommender systems by coverage and serendipity").
     """
 
     def shape(simulator: Simulator) -> tuple[int]:
@@ -279,9 +280,9 @@ def coverage() -> Measure:
 
 @gin.configurable(module="recsim_tf")
 def provider_exposure(provider: int = 0) -> Measure:
-    """The share of a provider, a `cluster_id` [B, K] of responses, in the exposure of all. A
-    document at position k, from 1, has the exposure 1 / log2(1 + k) (Singh and Joachims 2018,
-    "Fairness of Exposure in Rankings").
+    """The share of a provider in the exposure of all documents. The provider of a document is the
+    `cluster_id` [B, K] of its response. A document at position k, from 1, has the exposure
+    1 / log2(1 + k) (Singh and Joachims 2018, "Fairness of Exposure in Rankings").
     """
     return Measure(
         _exposure,
@@ -292,29 +293,29 @@ def provider_exposure(provider: int = 0) -> Measure:
 
 @gin.configurable(module="recsim_tf")
 def provider_gini() -> Measure:
-    """The Gini coefficient of the exposure x_i of P providers, in increasing order: sum_i (2i - P -
-    1) x_i / (P sum_i x_i), from 0, where all are exposed alike, to 1 - 1/P (Fleder and Hosanagar
-    2009, "Blockbuster Culture's Next Rise or Fall"). See `provider_exposure`.
+    """The Gini coefficient of the exposures x_i of P providers, in increasing order: sum_i (2i - P
+    - 1) x_i / (P sum_i x_i). It lies between 0, for equal exposures, and 1 - 1/P (Fleder and
+    Hosanagar 2009, "Blockbuster Culture's Next Rise or Fall"). See `provider_exposure`.
     """
 
     def summary(exposure: np.ndarray) -> float:
         number = exposure.shape[-1]
         ranks = 2 * np.arange(1, number + 1) - number - 1
-        of_providers = exposure.sum(axis=1).sum(axis=0)
-        return _share(ranks @ np.sort(of_providers) / number, of_providers)
+        by_provider = exposure.sum(axis=1).sum(axis=0)
+        return _share(ranks @ np.sort(by_provider) / number, by_provider)
 
     return Measure(_exposure, summary, _providers)
 
 
 @gin.configurable(module="recsim_tf")
 def slate_diversity() -> Measure:
-    """The share of the pairs of documents in a slate whose `cluster_id` differs, the mean over
-    slates of two documents and more ("intra-list diversity", Ziegler et al. 2005, "Improving
+    """The share of the pairs of documents in a slate whose `cluster_id` differs, as a mean over
+    slates with at least two documents ("intra-list diversity", Ziegler et al. 2005, "Improving
     recommendation lists through topic diversification").
     """
 
     def counts(step: Transition, _: int) -> tf.Tensor:
-        # The diversity of a slate, and 1 less it; zeros where it has no pair.
+        # The diversity of a slate, and 1 - diversity; both are 0 for a slate without a pair.
         cluster = step.response.cluster_id
         shown = tf.cast(step.slate >= 0, tf.float32)
         differ = tf.cast(cluster[:, tf.newaxis] != cluster[:, :, tf.newaxis], tf.float32)
@@ -342,7 +343,7 @@ def _providers(simulator: Simulator, provider: int = 0) -> tuple[int]:
 
 
 def _exposure(step: Transition, num_providers: int) -> tf.Tensor:
-    """[B, P], of each provider."""
+    """The exposure of each provider, [B, P]."""
     weights = 1 / np.log2(2 + np.arange(step.slate.shape[1], dtype=np.float32))
     exposed = tf.where(step.slate >= 0, weights, 0.0)
     providers = tf.one_hot(step.response.cluster_id, num_providers)
@@ -350,5 +351,5 @@ def _exposure(step: Transition, num_providers: int) -> tf.Tensor:
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> float:
-    """The sum of a part of what is counted, as a share of all, 0 where nothing is counted."""
+    """The sum of a part of the counts as a share of the sum of all, or 0 if there are no counts."""
     return float(part.sum() / whole.sum()) if whole.any() else 0.0

@@ -14,17 +14,16 @@ from recsim_tf.support.plots import Curve, Estimate, draw_curves, draw_estimates
 
 
 def write_sessions(path: Path, results: Sequence[PolicyResult]) -> None:
-    """Writes what every user did under every policy; RecSim's `returns_<steps>` file is its column
-    `return`. Measures of `Evaluation.measures` that count a number for each session, and segments,
-    have the last columns.
+    """Writes a row for every session under every policy, in the order of `results`.
 
-    The columns: policy, with value and seed where these were compared; user, counted from 0, the
-    same users under every policy and one seed; return; steps; clicks; where responses have a
-    quality mean_quality of the clicked documents, empty without a click; and outcome: "left" where
-    the user left, "time_limit" where the simulator's time limit ended the session, "cut_off" where
-    it was running when the evaluation ended.
+    The columns are policy, with value and seed if these were compared; user, counted from 0, the
+    same users under every policy with the same seed; return, which is RecSim's `returns_<steps>`
+    file; steps; clicks; if responses have a quality, mean_quality of the clicked documents, empty
+    without a click; and outcome: "left" if the user left, "time_limit" if the simulator's time
+    limit ended the session, "cut_off" if it was still running at the end of the evaluation. The
+    last columns are measures of `Evaluation.measures` with a number for each session, and segments.
 
-    The file is replaced in one step; policies are in the order of `results`.
+    The file is replaced in one step.
     """
     write_csv(path, pandas().concat(map(_sessions, results)))
 
@@ -48,9 +47,8 @@ def _sessions(result: PolicyResult) -> Any:
 def plot_learning_curve(
     rows: Sequence[dict[str, Any]], results: Sequence[PolicyResult], agent_name: str
 ) -> Any:
-    """A figure of the mean return of the agent against simulated steps, by the rows of
-    metrics.jsonl that hold an evaluation, with a line for every other policy of the final
-    evaluation.
+    """A figure of the mean return of the agent against simulated steps, from the rows of
+    metrics.jsonl with an evaluation. Every other policy of the final evaluation is a line.
     """
     curve = [row for row in rows if "AverageEpisodeRewards/eval" in row]
     steps = [row["env_steps"] / 1e6 for row in curve]
@@ -65,7 +63,7 @@ def plot_learning_curve(
     draw_curves(
         axes,
         [Curve(label, steps, returns, returns - bands, returns + bands)],
-        {name: found.value for name, found in by_name.items()},
+        {name: mean.value for name, mean in by_name.items()},
     )
     axes.set_title(
         f"{agent_name}: {agent.value:.1f} ± {np.nan_to_num(agent.standard_error):.1f} over"
@@ -80,7 +78,7 @@ def plot_returns(results: Sequence[PolicyResult]) -> Any:
     """A figure of the mean return of every policy, with bars of two standard errors."""
     estimates = []
     for result in results:
-        # The users of a single world have no standard error.
+        # The results of a single world have no standard error.
         mean, error = np.nan_to_num(result["return"][:2])
         label = f"{result.name}\n{mean:.1f} ± {error:.1f}"
         estimates.append(Estimate(label, mean, mean - 2 * error, mean + 2 * error))
@@ -93,9 +91,9 @@ def plot_returns(results: Sequence[PolicyResult]) -> Any:
 
 
 def plot_values(results: Sequence[PolicyResult]) -> Any:
-    """A figure of the mean return of every policy against the compared parameter, within two
-    standard errors; the seeds are taken together. None without one parameter of two or more
-    numbers.
+    """A figure of the mean return of every policy against the compared parameter, with bands of two
+    standard errors. The sessions of all seeds are combined. The result is None unless a single
+    parameter with at least two numbers is compared.
     """
     returns: dict[str, dict[Any, list[np.ndarray]]] = {}
     for result in results:
@@ -103,9 +101,9 @@ def plot_values(results: Sequence[PolicyResult]) -> Any:
         if len(values) != 1 or np.ndim(*values.values()):
             return None
         ((name, value),) = values.items()
-        of_policy = returns.setdefault(result.policy, {})
-        of_policy.setdefault(value, []).append(result.sessions["return"])
-    points = sorted(of_policy)
+        by_value = returns.setdefault(result.policy, {})
+        by_value.setdefault(value, []).append(result.sessions["return"])
+    points = sorted(by_value)
     if len(points) < 2:
         return None
     curves = []

@@ -1,4 +1,4 @@
-"""Results of policies: what the measures say of their sessions, as numbers, JSON and tables."""
+"""Results of policies: measures of their sessions, as numbers, JSON and tables."""
 
 import dataclasses
 import math
@@ -18,26 +18,26 @@ from recsim_tf.support.tables import text_table
 
 @dataclasses.dataclass(frozen=True)
 class PolicyResult:
-    """The results of B sessions under one policy.
+    """The results of B sessions under a policy.
 
-    `result["return"]` is the mean return with its error; "steps", "clicks", "left" and "time_limit"
-    are means of a session too; "click_rate" is clicks a step, "document_click_rate" clicks a shown
-    document and "mean_quality" that of clicked documents, where responses have a quality;
-    "cluster_watch_count_frac/cluster_0" and so on, with "no_click", are fractions of the steps; and
-    the measures of `Evaluation.measures` have the names that they were given.
+    `result["return"]` is the mean return with its error. "steps", "clicks", "left" and "time_limit"
+    are means over sessions too. "click_rate" is clicks per step, and "document_click_rate" is
+    clicks per document shown. "mean_quality" is the mean quality of clicked documents, if responses
+    have a quality. "cluster_watch_count_frac/cluster_0" and so on, with "no_click", are fractions
+    of the steps. The measures of `Evaluation.measures` have their given names.
     """
 
     name: str
     policy: str  # the name without the setting
-    means: Mapping[str, Mean]  # by measure, see `measures.summaries`
-    given: tuple[str, ...]  # those of `Evaluation.measures`
-    # float64 [B, ...]: the sum of each session, by measure, and its segments, by name
+    means: Mapping[str, Mean]  # by name of the measure, see `measures.summaries`
+    given: tuple[str, ...]  # names of the measures of `Evaluation.measures`
+    # The sums of each session by measure, and its segments by name, float64 [B, ...].
     sessions: Mapping[str, np.ndarray] = dataclasses.field(repr=False)
-    # by the name of the segments and the number of the segment
+    # Results of segments, by the name of the segments and the number of the segment.
     segments: Mapping[str, Mapping[str, "PolicyResult"]]
     episodes: int
-    setting: Setting | None = None  # of a comparison
-    # of the mean return, 95 %, with the uncertainty of fitted parameters, see `FittedModel`
+    setting: Setting | None = None  # setting of a comparison
+    # 95 % interval of the mean return with the uncertainty of fitted parameters, see `FittedModel`.
     interval: tuple[float, float] | None = None
     support: str | None = None  # a sentence, see `fitting.slate_support`
 
@@ -51,11 +51,11 @@ class PolicyResult:
         segments: Iterable[str] = (),
         users_per_world: int = 1,
     ) -> "PolicyResult":
-        """Summarises sessions by measures of which some were given, and by segments of users; other
-        measures than those of [B] have no segments.
+        """The summary of sessions by measures and by segments of users. `given` names the measures
+        of `Evaluation.measures`. Only measures whose sums are [B] have values for segments.
         """
         means = measures.summaries(all_measures, sessions, users_per_world)
-        of_sessions = {
+        session_measures = {
             measure: all_measures[measure]
             for measure in means
             if all(sessions[part].ndim == 1 for part in all_measures[measure].of or (measure,))
@@ -63,8 +63,8 @@ class PolicyResult:
         given = tuple(measure for measure in given if measure in means)
 
         def part(rows: np.ndarray) -> PolicyResult:
-            of_rows = {measure: sums[rows] for measure, sums in sessions.items()}
-            return cls.of(name, of_sessions, of_rows, given)
+            segment_sessions = {measure: sums[rows] for measure, sums in sessions.items()}
+            return cls.of(name, session_measures, segment_sessions, given)
 
         by_segment = {
             segment: {f"{number:.0f}": part(numbers == number) for number in np.unique(numbers)}
@@ -73,7 +73,7 @@ class PolicyResult:
         return cls(name, name, means, given, sessions, by_segment, len(sessions["return"]))
 
     def __getitem__(self, measure: str) -> Mean:
-        """The mean of a measure, or its number; its parts are NaN where there are none."""
+        """The value of a measure, with NaN for a missing value or error."""
         return self.means[measure]
 
     def __str__(self) -> str:
@@ -84,18 +84,18 @@ class PolicyResult:
 
     @property
     def unfinished(self) -> int:
-        """Sessions that were cut off when the evaluation ended."""
+        """The number of sessions that were cut off at the end of the evaluation."""
         ended = self.sessions["left"] + self.sessions["time_limit"]
         return self.episodes - int(ended.sum())
 
     def of_setting(self, setting: Setting) -> "PolicyResult":
-        """The result as one of a comparison; the setting is added to its name."""
+        """The result with a setting of a comparison, which is added to its name."""
         name = f"{self.policy} [{setting.label}]"
         return dataclasses.replace(self, name=name, setting=setting)
 
     def tags(self, suffix: str) -> dict[str, float]:
-        """RecSim's scalar tags, the standard error of the mean return, and tags of the given
-        measures and of segments.
+        """Values by tag: RecSim's scalar tags, the standard error of the mean return, and tags of
+        the given measures and of segments.
         """
         content = self.as_json()
         scalars = {
@@ -107,14 +107,16 @@ class PolicyResult:
         return {f"{tag}/{suffix}": value for tag, value in scalars.items() if value is not None}
 
     def as_json(self) -> dict[str, Any]:
-        """All but the single sessions; None for what has no number, and 0 for the standard errors
-        of return and length where all users share a world. In a comparison also the values by gin
-        name, and the seed; of a fitted model also interval and support.
+        """All results except the single sessions, for JSON.
+
+        A missing value is None, and the standard errors of return and length are 0 if all users
+        share a world. A comparison adds the values by gin name, and the seed; a fitted model adds
+        interval and support.
         """
         rates = ("click_rate", "document_click_rate", "mean_quality")
         fractions = {
-            name.removeprefix(measures.CLUSTERS): found.value
-            for name, found in self.means.items()
+            name.removeprefix(measures.CLUSTERS): mean.value
+            for name, mean in self.means.items()
             if name.startswith(measures.CLUSTERS)
         }
         further: dict[str, Any] = {"interval": self.interval, "support": self.support}
@@ -129,13 +131,13 @@ class PolicyResult:
             "length_standard_error": np.nan_to_num(self["steps"].standard_error),
             **{name: self[name].value for name in rates if name in self.means},
             **({"cluster_watch_count_frac": fractions} if fractions else {}),
-            "measures": {name: _error_too(self[name]) for name in self.given},
+            "measures": {name: _mean_and_error(self[name]) for name in self.given},
             "segments": {
                 segment: {
                     number: {
                         "episodes": part.episodes,
-                        "return": _error_too(part["return"]),
-                        "measures": {name: _error_too(part[name]) for name in part.given},
+                        "return": _mean_and_error(part["return"]),
+                        "measures": {name: _mean_and_error(part[name]) for name in part.given},
                     }
                     for number, part in parts.items()
                 }
@@ -147,7 +149,7 @@ class PolicyResult:
         return as_json(content)
 
     def row(self) -> dict[str, str]:
-        """A row of a table, without the name, by the head of the table."""
+        """A row of a table by names of columns, without the name of the policy."""
         row = {"return": _text(self["return"])}
         if self.interval is not None:
             row["with the fit's error"] = "{:.2f} to {:.2f}".format(*self.interval)
@@ -159,13 +161,13 @@ class PolicyResult:
         return row | {"sessions": f"{self.episodes:,}"}
 
 
-def _error_too(found: Mean) -> dict[str, float]:
-    return {"mean": found.value, "standard_error": found.standard_error}
+def _mean_and_error(mean: Mean) -> dict[str, float]:
+    return {"mean": mean.value, "standard_error": mean.standard_error}
 
 
-def _text(found: Mean | float, digits: int = 4) -> str:
-    """A mean with its error, or a number without one; empty without a number."""
-    value, error = found[:2] if isinstance(found, Mean) else (found, math.nan)
+def _text(mean: Mean | float, digits: int = 4) -> str:
+    """A mean with its error, or a number without an error, in words; "" for NaN."""
+    value, error = mean[:2] if isinstance(mean, Mean) else (mean, math.nan)
     if math.isnan(value):
         return ""
     return f"{value:.{digits}f}" if math.isnan(error) else f"{value:.2f} ± {error:5.2f}"
@@ -175,8 +177,8 @@ class Results(list[PolicyResult]):
     """The results of an evaluation, which are printed as a table."""
 
     def over_seeds(self) -> "Results":
-        """The means over the seeds of a comparison: a result for each policy and values, none with
-        a single seed. Standard errors are those of the mean over seeds. There are no segments.
+        """The means over the seeds of a comparison, for each policy and values with several seeds.
+        Standard errors are those of the mean over seeds. There are no segments.
         """
         groups: dict[tuple[str, str], list[PolicyResult]] = {}
         for result in self:
@@ -185,7 +187,7 @@ class Results(list[PolicyResult]):
         return Results(_mean(group) for group in groups.values() if len(group) > 1)
 
     def as_json(self) -> dict[str, Any]:
-        """For results.json: "policies", and "over_seeds" where there are several seeds."""
+        """The content of results.json: "policies", and "over_seeds" if there are several seeds."""
         content = {"policies": [result.as_json() for result in self]}
         if means := self.over_seeds():
             content["over_seeds"] = [result.as_json() for result in means]
@@ -198,8 +200,8 @@ class Results(list[PolicyResult]):
         rows = {
             result.name: {
                 "sessions": result.episodes,
-                **{name: found.value for name, found in result.means.items()},
-                **{f"{name}_error": found.standard_error for name, found in result.means.items()},
+                **{name: mean.value for name, mean in result.means.items()},
+                **{f"{name}_error": mean.standard_error for name, mean in result.means.items()},
             }
             for result in self
         }
@@ -229,7 +231,7 @@ class Results(list[PolicyResult]):
         lines.append("± is one standard error of the mean.")
         if any(result.interval for result in self):
             lines.append(
-                "Intervals, 95 %, hold the uncertainty of the fitted parameters too, and no error"
+                "The 95 % intervals include the uncertainty of the fitted parameters, but no error"
                 " in the model's form."
             )
         lines += [f"{result.name}: {result.support}" for result in self if result.support]
@@ -237,7 +239,7 @@ class Results(list[PolicyResult]):
 
 
 def _mean(group: Sequence[PolicyResult]) -> PolicyResult:
-    """The mean of the results of several seeds, with the sessions of all."""
+    """The mean of the results of several seeds, with the sessions of all seeds."""
     means = {}
     for name in group[0].means:
         values = np.array([result[name].value for result in group])
@@ -260,12 +262,13 @@ def _mean(group: Sequence[PolicyResult]) -> PolicyResult:
 
 
 def columns(policy: Mapping[str, Any]) -> dict[str, float | None]:
-    """Means of given measures and of segments of a policy of results.json, by names for TensorBoard
-    and for the columns of a sweep, as "revenue", "return/age=1" and "revenue/age=1".
+    """Means of given measures and of segments of a policy of results.json. The names are for
+    TensorBoard and for the columns of a sweep, such as "revenue", "return/age=1" and
+    "revenue/age=1".
     """
-    found = {name: value["mean"] for name, value in policy.get("measures", {}).items()}
+    means = {name: value["mean"] for name, value in policy.get("measures", {}).items()}
     for segments, numbers in policy.get("segments", {}).items():
         for number, result in numbers.items():
             for name, value in {"return": result["return"], **result["measures"]}.items():
-                found[f"{name}/{segments}={number}"] = value["mean"]
-    return found
+                means[f"{name}/{segments}={number}"] = value["mean"]
+    return means

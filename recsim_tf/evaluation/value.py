@@ -1,4 +1,4 @@
-"""What a policy earns in a model of the users."""
+"""The returns of a policy in a model of the users."""
 
 from collections.abc import Callable, Mapping
 
@@ -30,19 +30,20 @@ def value(
     ends: Ends | None = None,
 ) -> np.ndarray:
     """The returns of simulated sessions under a policy, float64 [B], in units of reward. Policies
-    meet the same users, and the same noise as long as they show the same.
+    get the same users, and the same noise as long as they show the same slates.
 
     Args:
-      simulator: of the users.
-      policy: any rollout policy, or one of TF-Agents.
-      num_sessions: B.
-      num_steps: T, after which sessions are cut off.
+      simulator: the simulator of the users.
+      policy: a rollout policy, or a policy of TF-Agents.
+      num_sessions: number of sessions B.
+      num_steps: number of steps T, after which sessions are cut off.
       seed: an integer.
-      gamma: discount of each step, in [0, 1], beside that of the users.
-      draws: draws [D, ...] of parameters of the simulator, by name, which meet the same users and
-        noise side by side. The result is then [D, B].
-      start: gives the states in which sessions begin; None for users of the models.
-      ends: after which step or day what a session earns does not count; None for all T steps.
+      gamma: discount of each step, in [0, 1], which multiplies that of the users.
+      draws: draws [D, ...] of parameters of the simulator, by name. Each draw gets the same users
+        and noise. The result is then [D, B].
+      start: a function that returns the states in which sessions begin; None if the models draw the
+        users.
+      ends: the step or day after which rewards of a session do not count; None for all T steps.
 
     Raises:
       ValueError: for parameters that the simulator does not have.
@@ -62,7 +63,7 @@ def value(
             counts &= day < tf.constant(last_day, tf.float32)
             day += tf.maximum(tf.cast(transition.draws.innovation.visit.days, tf.float32), 0.0)
         total += tf.where(counts, factor * tf.cast(transition.reward, tf.float32), 0)
-        # Not 0 where a user leaves, who is inactive from then on.
+        # The discount is not 0 when a user leaves, since the user is inactive from then on.
         discount = transition._replace(terminated=tf.zeros_like(transition.terminated)).discount
         return total, gamma * factor * discount, step + 1, day
 

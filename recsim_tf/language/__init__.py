@@ -1,4 +1,4 @@
-"""Language: channels that put replies into words, and hear replies in words."""
+"""Language: channels that put replies into words, and score words given replies."""
 
 from recsim_tf.language.channel import Channel
 from recsim_tf.language.grammar import Grammar

@@ -1,4 +1,4 @@
-"""Channels: how users put replies into words, and what words say of the reply."""
+"""Channels, which put replies of users into words, and give the evidence of words for replies."""
 
 import abc
 import dataclasses
@@ -12,19 +12,19 @@ from recsim_tf.language.vocabulary import Vocabulary
 
 
 class Channel(Model, abc.ABC):
-    """Puts a reply, one of R symbols, into words, and knows how probable words are given each
+    """Puts a reply, one of R symbols, into words, and gives the probability of words given each
     symbol.
 
         words = channel.speak(symbol, seed)  # int32 [B, L]
         channel.evidence(words)  # [B, R], log p(words | symbol)
 
-    Words depend on the user through the symbol alone. So an agent learns no more from the words
-    than from the symbol, and simulated users cannot give away what they have not said.
+    Words depend on the user through the symbol alone. So words contain no more information about
+    the user than the symbol.
 
-    Words are numbers: 0 is no word and pads a text to L words. `text` makes sentences of them.
+    Words are numbers: 0 is no word and pads a text to L words. `text` converts them to sentences.
 
     Args:
-      dtype: tf.float32 or tf.float64, of evidence.
+      dtype: dtype of evidence, tf.float32 or tf.float64.
     """
 
     dtype: tf.DType = dataclasses.field(default=tf.float32, kw_only=True)
@@ -32,17 +32,17 @@ class Channel(Model, abc.ABC):
     @property
     @abc.abstractmethod
     def num_symbols(self) -> int:
-        """R."""
+        """The number of symbols, R."""
 
     @property
     @abc.abstractmethod
     def num_words(self) -> int:
-        """V; words are in [0, V)."""
+        """The number of words, V. Words are in [0, V)."""
 
     @property
     @abc.abstractmethod
     def max_length(self) -> int:
-        """L."""
+        """The number of words of a text, L."""
 
     @abc.abstractmethod
     def speak(self, symbol: tf.Tensor, seed: random.Seed) -> tf.Tensor:
@@ -55,8 +55,8 @@ class Channel(Model, abc.ABC):
 
     @abc.abstractmethod
     def evidence(self, words: tf.Tensor) -> tf.Tensor:
-        """The log-probability of words given each symbol, [..., R]; -inf where a symbol is never
-        put into these words.
+        """The log-probability of words given each symbol, [..., R]. It is -inf for a symbol that
+        never has these words.
 
         Args:
           words: int32 [..., L].
@@ -68,10 +68,10 @@ class Channel(Model, abc.ABC):
 
 
 class VocabularyChannel(Channel):
-    """A channel of the words of a vocabulary.
+    """A channel with the words of a vocabulary.
 
     Args:
-      vocabulary: of V words, and texts of L words.
+      vocabulary: a vocabulary with V words, and texts of L words.
     """
 
     vocabulary: Vocabulary

@@ -1,4 +1,4 @@
-"""A grammar without a tree: templates, each a word drawn at each position."""
+"""A grammar of templates, in which a word is drawn at each position."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -16,25 +16,26 @@ from recsim_tf.language.vocabulary import Vocabulary
 
 
 class Grammar(VocabularyChannel):
-    """A mixture of templates. A template is a product of categoricals, the words at each position:
+    """A mixture of templates. A template is a product of categorical distributions of the words at
+    each position:
 
         p(words | symbol) = sum over m of softmax(template_logits[symbol])[m]
             * product over l of softmax(word_logits[symbol, m, l])[words[l]].
 
-    The probability is exact, and differentiable in both tables. `of_phrases` makes the tables of
-    phrases that people say:
+    The probability is exact, and differentiable in both tables. `of_phrases` makes the tables from
+    phrases:
 
         vocabulary = Vocabulary(["yes", "no", "not", "really"], max_length=2)
         grammar = Grammar.of_phrases({0: ["no", "not really"], 1: ["yes"]}, vocabulary)
 
     Args:
-      vocabulary: of V words, and texts of L words.
-      num_symbols: R.
-      template_logits: [R, M], of the templates of each symbol; -inf for one that it lacks. None for
-        one template each.
-      word_logits: [R, M, L, V], of the words at each position, -inf for one that never stands
-        there; or [R, M, 1, V], the same at all positions. None for words that are all equally
-        likely, which a fit can start from.
+      vocabulary: a vocabulary with V words, and texts of L words.
+      num_symbols: number of symbols R.
+      template_logits: logits of the templates of each symbol, [R, M]; -inf for a missing template.
+        None for one template of each symbol.
+      word_logits: logits of the words at each position, [R, M, L, V], -inf for an impossible word;
+        or [R, M, 1, V], the same at all positions. None for equally likely words, from which a fit
+        can start.
 
     Raises:
       ValueError: for tables of other sizes.
@@ -71,15 +72,14 @@ class Grammar(VocabularyChannel):
         slip: float = 0.01,
         dtype: tf.DType = tf.float32,
     ) -> Self:
-        """The grammar of phrases, which are equally likely. A phrase that several symbols have is
-        ambiguous.
+        """The grammar of equally likely phrases. A phrase of several symbols is ambiguous.
 
         Args:
           phrases: texts of each symbol in [0, R).
-          vocabulary: by default all words of the phrases.
-          slip: the probability that a word is replaced by any one, in [0, 1). Without slips, words
-            that are no phrase are impossible.
-          dtype: of the tables.
+          vocabulary: the vocabulary; by default it has all words of the phrases.
+          slip: the probability that a word is replaced by a random word, in [0, 1). Without slips,
+            texts other than the phrases are impossible.
+          dtype: dtype of the tables.
 
         Raises:
           ValueError: for a symbol without phrases, or a slip out of range.
@@ -91,14 +91,14 @@ class Grammar(VocabularyChannel):
                 f" {', '.join(map(str, phrases)) or 'none'}"
             )
         if vocabulary is None:
-            texts = [phrase for of_symbol in phrases.values() for phrase in of_symbol]
+            texts = [phrase for alternatives in phrases.values() for phrase in alternatives]
             vocabulary = Vocabulary.of_texts(texts, max(len(text.split()) for text in texts))
         num_templates = max(map(len, phrases.values()))
         templates = np.zeros([len(phrases), num_templates])
         words = np.zeros([len(phrases), num_templates, vocabulary.max_length], np.int64)
-        for symbol, of_symbol in phrases.items():
-            templates[symbol, : len(of_symbol)] = 1 / len(of_symbol)
-            words[symbol, : len(of_symbol)] = vocabulary.ids(list(of_symbol)).numpy()
+        for symbol, alternatives in phrases.items():
+            templates[symbol, : len(alternatives)] = 1 / len(alternatives)
+            words[symbol, : len(alternatives)] = vocabulary.ids(list(alternatives)).numpy()
         chosen = np.eye(vocabulary.size)[words]
         probs = (1 - slip) * chosen + slip / vocabulary.size
         with np.errstate(divide="ignore"):
@@ -131,7 +131,7 @@ class Grammar(VocabularyChannel):
 
 
 def _shape(tensor: tf.Tensor) -> list:
-    """The shape, with integers where it is static."""
+    """The shape of a tensor, with integers for static sizes and scalar tensors for others."""
     static = tensor.shape.as_list()
     dynamic = tf.shape(tensor)
     return [dynamic[axis] if size is None else size for axis, size in enumerate(static)]

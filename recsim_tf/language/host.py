@@ -1,4 +1,4 @@
-"""A channel made of Python callables, for a language model or a classifier of the user's own."""
+"""A channel made of Python callables, such as a language model or a classifier."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,8 +13,8 @@ from recsim_tf.language.channel import Channel
 
 
 class HostLanguageModel(Channel):
-    """Speaks and hears by two callables, which run in Python on the host: a large language model,
-    or a classifier of intents.
+    """A channel that speaks and hears by two callables, such as a large language model or a
+    classifier of intents. They run in Python on the host.
 
         def verbalise(reply):  # {"mode": "critique", "attribute": "funny", "more": True}
             return model.generate(f"Say as a customer: {reply}")
@@ -29,20 +29,21 @@ class HostLanguageModel(Channel):
     A classifier of replies has p(reply | text), and its `score` is log p(reply | text) - log
     p(reply). Words are the bytes of the text in UTF-8, so that no word is unknown.
 
-    The callables run once for each user and turn, one after the other, wherever the graph runs.
+    The callables run once for each user and turn, one after the other, on any device of the graph.
     They work in eager and graph mode. Under XLA, and in exported policies, they cannot run. They
-    have no gradient, and draw by themselves what they draw: the same seed gives the same words only
-    if they do.
+    have no gradient, and do not use the seed: the same seed gives the same words only if the
+    callables are deterministic.
 
     Args:
-      verbalise: puts the description of a symbol into a text.
-      score: gives the log-probability of a text for the R descriptions, a list of R numbers.
+      verbalise: a function that puts the description of a symbol into a text.
+      score: a function that returns the log-probabilities of a text given the R descriptions, a
+        list of R numbers.
       replies: the descriptions of the R symbols, such as dicts.
-      max_length: L, the bytes of a text; the rest of a longer one is not heard.
+      max_length: largest number of bytes of a text L. The rest of a longer text is ignored.
 
     Raises:
-      ValueError: for callables that are none, or no replies; when words are spoken or heard, for
-        results of another kind, and inside a function that XLA compiles.
+      ValueError: for arguments that are not callable, or no replies; when words are spoken or
+        heard, for results of another kind, and inside a function that XLA compiles.
     """
 
     verbalise: Callable[[Any], str]
@@ -100,7 +101,7 @@ class HostLanguageModel(Channel):
         return words
 
     def _heard(self, words: np.ndarray) -> np.ndarray:
-        found = np.zeros([*words.shape[:-1], self.num_symbols], self.dtype.as_numpy_dtype)
+        evidence = np.zeros([*words.shape[:-1], self.num_symbols], self.dtype.as_numpy_dtype)
         for index in np.ndindex(words.shape[:-1]):
             # Silence is equally likely for all symbols.
             if words[index].any():
@@ -110,8 +111,8 @@ class HostLanguageModel(Channel):
                         f"score must return {self.num_symbols} numbers, one for each reply, got"
                         f" {scores.tolist()}"
                     )
-                found[index] = scores
-        return found
+                evidence[index] = scores
+        return evidence
 
 
 def _decoded(words: np.ndarray) -> str:

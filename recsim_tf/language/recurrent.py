@@ -22,23 +22,24 @@ class Recurrent(VocabularyChannel):
     """A gated recurrent unit (Cho et al. 2014, arXiv 1406.1078) that draws word after word, given
     the features of the symbol. Word 0 ends the text.
 
-    The probability of a text is exact: the product of those of its words. Evidence takes a pass
-    through the network for each row of features that differs from others. `trained` learns from
-    texts whose symbols are known:
+    The probability of a text is exact: the product of the probabilities of its words. Evidence
+    takes a pass through the network for each distinct row of features. `trained` learns from texts
+    with known symbols:
 
         channel = Recurrent(vocabulary, features).trained(symbols, vocabulary.ids(texts))
 
     Args:
-      vocabulary: of V words, and texts of L words.
-      features: [R, F], of the symbols, such as which mode and which attribute a symbol has. What
-        symbols share, such as the attribute, their words share too.
-      num_units: of the recurrent layer, and the size of the embedding of words.
-      weights: of all layers, as one vector; None draws those of an untrained network with `seed`.
-      seed: of untrained weights, an integer.
+      vocabulary: a vocabulary with V words, and texts of L words.
+      features: features of the symbols, [R, F], such as the mode and the attribute of a symbol.
+        Symbols with common features, such as the attribute, have common words.
+      num_units: number of units of the recurrent layer, and size of the embedding of words.
+      weights: weights of all layers as a vector; None draws those of an untrained network with
+        `seed`.
+      seed: the seed of untrained weights, an integer.
 
     Raises:
-      ValueError: for features or weights that are no numbers, or another number of weights: `fit`
-        cannot train a network. Give it those of `conversations.logs.trained_weights`, fixed.
+      ValueError: for features or weights that are not numbers, or another number of weights. `fit`
+        cannot train a network; give it fixed weights from `conversations.logs.trained_weights`.
     """
 
     features: Any
@@ -55,7 +56,7 @@ class Recurrent(VocabularyChannel):
             raise ValueError("features must be numbers of shape [R, F]")
         if known_numbers("weights", self.weights) is None:
             raise ValueError("weights must be numbers: `fit` cannot train a network")
-        # Before the layers are made, which may be large.
+        # The number is checked before the layers are made, since these may be large.
         num_weights = _num_weights(self.num_words, features.shape[1], self.num_units)
         if np.shape(self.weights) != (num_weights,):
             shape = np.shape(self.weights)
@@ -63,7 +64,7 @@ class Recurrent(VocabularyChannel):
 
     @functools.cached_property
     def _rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """The rows of features that differ, [D, F], and the row int32 [R] of each symbol."""
+        """The distinct rows of features, [D, F], and the row int32 [R] of each symbol."""
         features = np.asarray(self.features, self.dtype.as_numpy_dtype)
         different, row = np.unique(features, axis=0, return_inverse=True)
         return different, row.reshape([-1]).astype(np.int32)
@@ -88,16 +89,17 @@ class Recurrent(VocabularyChannel):
         learning_rate: float = 3e-3,
         dropout: float = 0.4,
     ) -> Self:
-        """The channel, trained on words whose symbols are known, by Adam in batches of 32 texts,
-        until the words of a tenth of the texts, which is held out, get no more probable for five
-        passes.
+        """The channel, trained on words with known symbols.
+
+        It is trained by Adam in batches of 32 texts. The training stops when the words of a
+        held-out tenth of the texts have not become more probable for five passes.
 
         Args:
           symbols: int [S], in [0, R).
           words: int32 [S, L].
-          max_passes: at most so many passes through the texts.
-          learning_rate: of Adam; positive.
-          dropout: part of the inputs of the layers that a step leaves out, in [0, 1).
+          max_passes: largest number of passes through the texts.
+          learning_rate: learning rate of Adam; positive.
+          dropout: share of the inputs of the layers that a step leaves out, in [0, 1).
 
         Raises:
           ValueError: for symbols out of range, fewer than two texts, or an argument out of range.
@@ -105,13 +107,13 @@ class Recurrent(VocabularyChannel):
         validation.check_count(max_passes=max_passes)
         Range(above=0).check_number("learning_rate", learning_rate)
         Range(low=0, below=1).check_number("dropout", dropout)
-        known, words = np.asarray(symbols), np.asarray(words)
-        if known.shape != (len(words),) or len(words) < 2:
+        numbers, words = np.asarray(symbols), np.asarray(words)
+        if numbers.shape != (len(words),) or len(words) < 2:
             raise ValueError(f"symbols must be one for each of two texts or more, got {len(words)}")
-        if known.min() < 0 or known.max() >= self.num_symbols:
+        if numbers.min() < 0 or numbers.max() >= self.num_symbols:
             raise ValueError(f"symbols must be in [0, {self.num_symbols})")
         different, row_of_symbol = self._rows
-        inputs = (different[row_of_symbol[known]], words)
+        inputs = (different[row_of_symbol[numbers]], words)
         order = np.random.default_rng(self.seed).permutation(len(words))
         count = min(max(round(0.1 * len(words)), 1), len(words) - 1)
         kept, train = order[:count], order[count:]
@@ -183,7 +185,7 @@ class _Network:
         self._embed = layers.Embedding(
             num_words, num_units, embeddings_initializer=initializer(0), dtype=dtype
         )
-        # The state [N, U] before the first word, of features [N, F].
+        # The layer from features [N, F] to the state [N, U] before the first word.
         self.begin = layers.Dense(num_units, "tanh", kernel_initializer=initializer(1), dtype=dtype)
         self._cell = layers.GRUCell(
             num_units,
@@ -205,7 +207,7 @@ class _Network:
         return self._logits(output), state
 
     def log_probs(self, features: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
-        """[N]: of texts int32 [N, L], given features [N, F]."""
+        """The log-probabilities of texts int32 [N, L], given features [N, F], [N]."""
         state = self.begin(features)
         before = tf.zeros_like(words[:, 0])
         ended = tf.zeros_like(before, tf.bool)
@@ -213,7 +215,7 @@ class _Network:
         for word in tf.unstack(words, axis=1):
             logits, state = self.step(before, features, state)
             log_prob = -tf.nn.sparse_softmax_cross_entropy_with_logits(word, logits)
-            # Nothing follows the end.
+            # Only padding follows the end of a text.
             after = tf.where(word == 0, tf.zeros([], total.dtype), -float("inf"))
             total += tf.where(ended, after, log_prob)
             ended |= word == 0
@@ -221,8 +223,8 @@ class _Network:
         return total
 
     def trainable(self, max_length: int, dropout: float) -> tf.keras.Model:
-        """The same layers as a model of features and texts, whose outputs are the logits of every
-        word, [N, L, V].
+        """The same layers as a model with the inputs features and texts, and with the logits of
+        every word as outputs, [N, L, V].
         """
         layers, dtype = tf.keras.layers, self._embed.dtype
         drop = [layers.Dropout(dropout, seed=number, dtype=dtype) for number in range(2)]
@@ -236,22 +238,22 @@ class _Network:
         return tf.keras.Model([features, words], self._logits(drop[1](outputs)))
 
     def weights(self) -> np.ndarray:
-        """All weights as one vector."""
+        """All weights as a vector."""
         return np.concatenate(
             [each.ravel() for layer in self._layers for each in layer.get_weights()]
         )
 
     def assign(self, vector: np.ndarray) -> None:
-        """Sets all weights from one vector."""
+        """Sets all weights from a vector."""
         shapes = [[weight.shape for weight in layer.get_weights()] for layer in self._layers]
-        sizes = [np.prod(shape, dtype=int) for of_layer in shapes for shape in of_layer]
+        sizes = [np.prod(shape, dtype=int) for layer_shapes in shapes for shape in layer_shapes]
         parts = iter(np.split(vector, np.cumsum(sizes)[:-1]))
-        for layer, of_layer in zip(self._layers, shapes, strict=True):
-            layer.set_weights([next(parts).reshape(shape) for shape in of_layer])
+        for layer, layer_shapes in zip(self._layers, shapes, strict=True):
+            layer.set_weights([next(parts).reshape(shape) for shape in layer_shapes])
 
 
 def _num_weights(num_words: int, num_features: int, num_units: int) -> int:
-    """How many weights the layers of a `_Network` have."""
+    """The number of weights of the layers of a `_Network`."""
     embedding = num_words * num_units
     begin = (num_features + 1) * num_units
     # Three gates, each with the weights of inputs, of the state, and two biases.
@@ -261,7 +263,9 @@ def _num_weights(num_words: int, num_features: int, num_units: int) -> int:
 
 @contextlib.contextmanager
 def _without_warnings() -> Iterator[None]:
-    """AutoGraph, which Keras asks for in vain, warns in Python 3.13."""
+    """A context without TensorFlow's warnings. Keras calls AutoGraph, which warns in
+    Python 3.13.
+    """
     logger = logging.getLogger("tensorflow")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -272,6 +276,6 @@ def _without_warnings() -> Iterator[None]:
 
 
 def _counts(words: np.ndarray) -> np.ndarray:
-    """[N, L]: 1 for the words of texts and the one that ends them, else 0."""
+    """A mask of the words of texts including the word that ends them, [N, L]: 1 or 0."""
     ended = np.cumsum(words == 0, axis=1)
     return ((words > 0) | (ended == 1)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Words as numbers, and numbers as words."""
+"""Conversion of words to numbers, and of numbers to words."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,32 +10,31 @@ import tensorflow as tf
 
 from recsim_tf.core.base import validation
 
-# Of ASCII, but the question mark.
+# The punctuation of ASCII except the question mark.
 _PUNCTUATION = r"[!-/:->@\[-`{-~]"
 
 
 @gin.configurable
 class Vocabulary:
-    """The words of a channel. Number 0 stands for no word and pads a text, 1 for a word that is not
-    known, and 2, 3, ... for the words in their order.
+    """The words of a channel. Number 0 stands for no word and pads a text, 1 for an unknown word,
+    and 2, 3, ... for the words in their order.
 
         vocabulary = Vocabulary(["yes", "no", "not", "really"], max_length=3)
         vocabulary.ids(["Not really!", "nope"])  # [[4, 5, 0], [1, 0, 0]]
         vocabulary.texts([[4, 5, 0]])  # ["not really"]
 
-    Texts are split at white space, in lower case, by `tf.keras.layers.TextVectorization`. Question
-    marks are words, since a question is another reply than its answer; other punctuation is left
-    out.
+    Texts are converted to lower case and split at white space, by
+    `tf.keras.layers.TextVectorization`. Question marks are words, since a question is a different
+    reply from its answer. Other punctuation is left out.
 
-    Its `size` V counts the words and the two numbers that are none.
+    The `size` V is the number of words plus 2, for the numbers 0 and 1.
 
     Args:
-      words: all different, in lower case and without punctuation; "?" is a word.
-      max_length: L, the words of a text; the rest of a longer one is not heard.
+      words: different words in lower case without punctuation; "?" is a word.
+      max_length: largest number of words of a text L. The rest of a longer text is ignored.
 
     Raises:
-      ValueError: for no words, for a word that is no word or comes twice, or max_length out of
-        range.
+      ValueError: for no words, for an invalid or repeated word, or max_length out of range.
     """
 
     def __init__(self, words: Sequence[str], max_length: int):
@@ -71,12 +70,12 @@ class Vocabulary:
         """The vocabulary of texts, the most frequent words first.
 
         Args:
-          texts: all that were said.
-          max_length: L.
-          min_uses: how often a word must be used; others are not known.
+          texts: the texts.
+          max_length: largest number of words of a text L.
+          min_uses: number of uses below which a word is unknown.
 
         Raises:
-          ValueError: if no word is used so often, or an argument is out of range.
+          ValueError: if no word has `min_uses` uses, or an argument is out of range.
         """
         validation.check_count(min_uses=min_uses)
         uses = Counter(word for words in _split(texts) for word in words)
@@ -99,11 +98,11 @@ class Vocabulary:
         """The texts of words as Python strings, an array [...].
 
         Args:
-          words: int32 [..., L], as numbers.
+          words: numbers of words, int32 [..., L].
         """
-        found = self._look_up(tf.cast(words, tf.int64))
-        joined = tf.strings.strip(tf.strings.reduce_join(found, axis=-1, separator=" "))
-        # Words with nothing between them.
+        texts = self._look_up(tf.cast(words, tf.int64))
+        joined = tf.strings.strip(tf.strings.reduce_join(texts, axis=-1, separator=" "))
+        # Missing words leave several spaces, which are joined.
         joined = tf.strings.regex_replace(joined, " +", " ")
         joined = tf.strings.regex_replace(joined, r" \?", "?").numpy()
         return np.vectorize(bytes.decode, otypes=[object])(joined)
@@ -120,7 +119,7 @@ def _standard(texts: tf.Tensor) -> tf.Tensor:
 
 def _split(texts: Sequence[str]) -> list[list[str]]:
     """The words of texts."""
-    # Models may be made inside a graph.
+    # Vocabularies may be made while a graph is traced.
     with tf.init_scope():
         words = tf.strings.split(_standard(tf.constant(list(texts), tf.string))).to_list()
     return [[word.decode() for word in text] for text in words]

@@ -1,8 +1,8 @@
-"""Logged sessions: one `Log`, its readers and what writes it: rollouts, tables, episode files, the
-Open Bandit Dataset, result pages, MovieLens. `recsim_tf.conversations.logs` reads those of
-conversations.
+"""Logged sessions: `Log`, and its readers and writers.
 
-Tables need pandas, Parquet and Arrow need pyarrow: extra `fitting`.
+There are readers of rollouts, tables, episode files, the Open Bandit Dataset, result pages and
+MovieLens. `recsim_tf.conversations.logs` reads logs of conversations. Tables need pandas, Parquet
+and Arrow need pyarrow: extra `fitting`.
 """
 
 from recsim_tf.logs.datasets.movielens import read_movielens, read_movies

@@ -1,4 +1,4 @@
-"""Logs as arguments: alone, or with what else a reader gives."""
+"""Logs as arguments: a log, or the result of a reader that contains a log."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ from recsim_tf.support.errors import UsageError
 
 
 def log_of(name: str, given: Any, kind: Any = Log, allowed: str = "a Log") -> Any:
-    """The log that an argument is, or that a reader gives with what else it read.
+    """The log of an argument that is a log, or a result of a reader with a field `log`.
 
     Raises:
-      UsageError: for anything but a log of a kind.
+      UsageError: if the argument has no log of type `kind`.
     """
     log = given if isinstance(given, kind) else getattr(given, "log", None)
     if not isinstance(log, kind):
         got = type(given).__name__
         reader = {"DataFrame": "from_table", "Trajectory": "from_trajectory"}.get(got)
         advice = f": logs.{reader} makes a log of it" if reader else ""
-        raise UsageError(f"{name} must be {allowed}, or what a reader gives, got {got}{advice}")
+        raise UsageError(f"{name} must be {allowed}, or the result of a reader, got {got}{advice}")
     return log

@@ -1,4 +1,4 @@
-"""What the fields of a log must hold."""
+"""Checks of the fields of a log."""
 
 from typing import Any
 
@@ -10,13 +10,14 @@ STEPS = (
     *("documents", "shown", "hidden", "response", "innovation", "query", "engagement"),
     *("slate", "candidates", "reward", "propensity", "target", "observation", "discount"),
 )
-_ROUNDING = 1e-5  # of probabilities, which are mostly float32
-LOG_ROUNDING = 1e-3  # of log-probabilities that two fields of a log have, absolute and relative
+_ROUNDING = 1e-5  # rounding error of probabilities, which are mostly float32
+# Absolute and relative difference that two fields with the same log-probability may have.
+LOG_ROUNDING = 1e-3
 _KINDS = {"b": "bool", "iu": "integers", "biuf": "numbers"}
 
 
 def check(log: Any) -> None:
-    """See `Log.check`."""
+    """Raises the errors of `Log.check`."""
     _check_sizes(log)
     if not isinstance(log.slate, tuple):
         _check_slates(log)
@@ -33,11 +34,11 @@ def check(log: Any) -> None:
 
 
 def require_once(log: Any, name: str, values: np.ndarray) -> None:
-    """Raises a ValueError where [S, T, K] holds one number twice in a step, but for -1."""
+    """Raises a ValueError if a step of [S, T, K] contains a number other than -1 twice."""
     ordered = np.sort(values, axis=2)
-    again = np.zeros(ordered.shape, bool)
-    again[..., 1:] = (ordered[..., 1:] == ordered[..., :-1]) & (ordered[..., 1:] >= 0)
-    _require(log, f"{name} must hold a document once in a step", ~again, ordered)
+    is_repeated = np.zeros(ordered.shape, bool)
+    is_repeated[..., 1:] = (ordered[..., 1:] == ordered[..., :-1]) & (ordered[..., 1:] >= 0)
+    _require(log, f"{name} must contain a document at most once in a step", ~is_repeated, ordered)
 
 
 def _check_sizes(log: Any) -> None:
@@ -52,13 +53,13 @@ def _check_sizes(log: Any) -> None:
         for leaf in tf.nest.flatten(getattr(log, name)):
             if tuple(getattr(leaf, "shape", ()))[:2] != (number, num_steps):
                 raise ValueError(
-                    f"{name} must be of the sessions and steps of the log,"
+                    f"{name} must have the sessions and steps of the log,"
                     f" {[number, num_steps]}, got {_described(leaf)}"
                 )
     for leaf in tf.nest.flatten(log.initial):
         if tuple(getattr(leaf, "shape", ()))[:1] != (number,):
             raise ValueError(
-                f"initial must be of the {number} sessions of the log, got {_described(leaf)}"
+                f"initial must have the {number} sessions of the log, got {_described(leaf)}"
             )
     steps = (number, num_steps)
     _require_array("departed", log.departed, "b", (number,))
@@ -71,14 +72,16 @@ def _check_sizes(log: Any) -> None:
             f"reward must have 1 or slate_size={size} entries a step, got {[log.reward.shape[2]]}"
         )
     _require_array("reward", log.reward, "biuf", (*steps, 1), (*steps, size))
-    offered = [leaf.shape[2] for leaf in _seen(log)[:1]]
+    num_candidates = [leaf.shape[2] for leaf in _seen_candidates(log)[:1]]
     if not isinstance(log.candidates, tuple):
-        offered = offered or [log.candidates.shape[2] if _is_array(log.candidates, 3) else 1]
-        _require_array("candidates", log.candidates, "iu", (*steps, *offered))
+        num_candidates = num_candidates or [
+            log.candidates.shape[2] if _is_array(log.candidates, 3) else 1
+        ]
+        _require_array("candidates", log.candidates, "iu", (*steps, *num_candidates))
     for leaf in tf.nest.flatten(log.documents):
         if tuple(leaf.shape[:3]) != (*steps, size):
             raise ValueError(
-                f"documents must be of the positions of slates, {[*steps, size]}, got"
+                f"documents must have the positions of slates, {[*steps, size]}, got"
                 f" {_described(leaf)}"
             )
     for name, log_probs in (("propensity", log.propensity), ("target", log.target)):
@@ -99,9 +102,10 @@ def _check_lengths(length: np.ndarray, num_steps: int) -> None:
 
 def _check_slates(log: Any) -> None:
     slate, highest, most = log.slate, 2**31, "2^31"
-    offered = [log.candidates] if not isinstance(log.candidates, tuple) else _seen(log)
-    if offered:
-        highest = offered[0].shape[2]
+    is_given = not isinstance(log.candidates, tuple)
+    candidates = [log.candidates] if is_given else _seen_candidates(log)
+    if candidates:
+        highest = candidates[0].shape[2]
         most = f"the number of candidates, {highest}"
     is_position = (slate >= -1) & (slate < highest) & (slate == np.floor(slate))
     message = f"slate must hold whole numbers from -1 to below {most}"
@@ -143,7 +147,7 @@ def _require(log: Any, message: str, holds: np.ndarray, values: np.ndarray) -> N
 
 
 def _require_array(name: str, value: Any, kinds: str, *shapes: tuple[int, ...]) -> None:
-    """Raises a ValueError unless a field is () or an array of one of the kinds and shapes."""
+    """Raises a ValueError unless a field is (), or an array of an allowed kind and shape."""
     if isinstance(value, np.ndarray):
         holds = value.dtype.kind in kinds and value.shape in shapes
     else:
@@ -158,8 +162,8 @@ def _is_array(value: Any, rank: int) -> bool:
     return isinstance(value, np.ndarray) and value.ndim == rank
 
 
-def _seen(log: Any) -> list[Any]:
-    """What agents saw of the candidates, [S, T, N, ...] each."""
+def _seen_candidates(log: Any) -> list[Any]:
+    """The agents' observations of the candidates, [S, T, N, ...] each."""
     return tf.nest.flatten(getattr(log.observation, "documents", ()))
 
 

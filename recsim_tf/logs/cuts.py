@@ -1,4 +1,4 @@
-"""Where a log cuts sessions, and what comes after the end of each."""
+"""Steps at which a log cuts sessions, and slates after the end of a session."""
 
 from typing import Any, NamedTuple
 
@@ -14,47 +14,47 @@ from recsim_tf.logs.log import Log
 
 
 class Ends(NamedTuple):
-    """The end of what counts of B sessions, if their users stay until then."""
+    """The ends of B sessions, if their users stay until then."""
 
-    last: Any  # int32 [B], steps that count
+    last: Any  # int32 [B], number of steps that count
     # float64 [B], the day of the users' time on which a log of visits ends; () for none
     last_day: Any = ()
 
 
 class Cuts:
-    """The steps after which a log cuts sessions, such as those that still run when it ends.
+    """The steps after which a log cuts sessions, such as sessions that still run when the log ends.
 
-    A cut session tells its own. Of a user who left the log tells only that no cut came before. The
-    distribution of cuts is that of Kaplan and Meier 1958, "Nonparametric estimation from incomplete
-    observations", where leaving is what censors. It assumes that a cut does not depend on what a
-    user does.
+    The cut of a session that is cut is observed. The cut of a user who left is censored: it came no
+    earlier than the departure. The distribution of cuts is estimated as in Kaplan and Meier 1958,
+    "Nonparametric estimation from incomplete observations". It assumes that a cut does not depend
+    on the user's behaviour.
 
     Args:
       log: the sessions.
-      last_day: None, or those of `windows`. Such a log is cut by the day, and by the step only in
-        the middle of a visit.
+      last_day: None, or the result of `windows`. Such a log is cut by the day, and by the step only
+        in the middle of a visit.
     """
 
     def __init__(self, log: Log, last_day: np.ndarray | None = None):
         self._log, self._last_day = log, last_day
         steps = np.arange(1, log.max_length + 1)
-        # Who leaves after a step is not cut after it.
+        # A user who leaves after a step is not at risk of a cut after it.
         last = log.length - log.departed
         at_risk = (last[:, np.newaxis] >= steps).sum(axis=0)
         num_cut = np.bincount(log.length[~log.departed], minlength=log.max_length + 1)[1:]
-        # [T]: the probability that no cut came up to and with a step.
+        # The probability that no cut came up to and with each step, [T].
         self._survival = np.cumprod(1 - num_cut / np.maximum(at_risk, 1))
 
     def draw(self, seed: Seed) -> np.ndarray:
-        """int32 [S]: the last step of each session, if its user stays until then: of those who left
-        a draw, given that the session was not cut before.
+        """The last step of each session if its user stays until then, int32 [S]. The step of a user
+        who left is drawn, given that the session was not cut before.
         """
         log = self._log
         if self._last_day is not None:
             is_cut = ~log.departed & np.isinf(self._last_day)
             return np.where(is_cut, log.length, log.max_length).astype(np.int32)
         number = random.uniform([log.num_sessions], random.as_seed(seed)).numpy()
-        # A user who left after a step may have been cut after the same one.
+        # A user who left after a step might have been cut after the same step.
         before = np.concatenate([[1.0], self._survival])[log.length - 1]
         # The first step at which the survival is at or below the draw.
         later = np.searchsorted(-self._survival, -number * before) + 1
@@ -63,9 +63,10 @@ class Cuts:
 
 
 def windows(log: Log) -> np.ndarray | None:
-    """float64 [S]: the day of each lifetime, from its first visit on, on which the log ends, where
-    the user was away then; else infinity. None for a log in which nobody is away at its end, such
-    as one of single sessions. See `ReturnTime` for the days that a log of visits holds.
+    """The day of each lifetime, counted from its first visit, on which the log ends, float64 [S].
+
+    It is infinite for a user who is not away at the end of the log. The result is None if no user
+    is away then, as in a log of single sessions. See `ReturnTime` for the days of a log of visits.
     """
     visit = getattr(log.innovation, "visit", None)
     if visit is None:
@@ -78,23 +79,24 @@ def windows(log: Log) -> np.ndarray | None:
 
 
 def rows_of_steps(log: Log, seed: int = 0) -> np.ndarray:
-    """int64 [S, T]: the session whose slate or candidates come in each step of each session: its
-    own, and after its end a random one of those that last so long.
+    """The sessions that supply the slates and candidates of each step of each session, int64
+    [S, T].
 
-    Its own would not do there: a session of good slates would go on with good slates, so that
-    sessions would differ more than those of the log.
+    Up to its end a session supplies its own. After its end, a random session that has the step
+    does. If a session with good slates went on with its own slates, sessions would differ more than
+    those of the log.
     """
     generator = np.random.default_rng(seed)
-    # The longest first, so that those that reach a step are the first ones.
+    # Sessions that have a step come first, since the order is by length.
     order = np.argsort(-log.length, kind="stable")
-    reaching = (log.length[:, np.newaxis] > np.arange(log.max_length)).sum(axis=0)
-    others = order[generator.integers(0, np.maximum(reaching, 1), log.active.shape)]
-    return np.where(log.active, np.arange(log.num_sessions)[:, np.newaxis], others)
+    num_with_step = (log.length[:, np.newaxis] > np.arange(log.max_length)).sum(axis=0)
+    random_rows = order[generator.integers(0, np.maximum(num_with_step, 1), log.active.shape)]
+    return np.where(log.active, np.arange(log.num_sessions)[:, np.newaxis], random_rows)
 
 
 def continued(log: Log, seed: int = 0) -> Log:
-    """The log with slates and queries of other sessions, at the same step, after the end of each
-    session, see `rows_of_steps`.
+    """The log with slates and queries after the end of each session. They come from the same step
+    of other sessions, see `rows_of_steps`.
     """
     rows, steps = rows_of_steps(log, seed), np.arange(log.max_length)
     documents, shown, hidden, query = tf.nest.map_structure(
@@ -105,7 +107,7 @@ def continued(log: Log, seed: int = 0) -> Log:
 
 def users_leave(simulator: Simulator) -> bool:
     """Whether users can leave. They cannot under a rule that is False for every state."""
-    found = []
+    results = []
 
     @compiled
     def trace(seed):
@@ -113,7 +115,7 @@ def users_leave(simulator: Simulator) -> bool:
         constant = (
             None if isinstance(departure, tfd.Distribution) else tf.get_static_value(departure)
         )
-        found.append(constant is None or bool(np.any(constant)))
+        results.append(constant is None or bool(np.any(constant)))
 
     trace.get_concrete_function(tf.TensorSpec([2], tf.int32))
-    return found[0]
+    return results[0]

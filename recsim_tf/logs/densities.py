@@ -14,8 +14,7 @@ from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.logs.log import Log, SlateLogProbs
 from recsim_tf.policies.stochastic import StochasticPolicy
 
-# Sessions at once.
-_CHUNK = 4096
+_CHUNK = 4096  # sessions that are computed at once
 
 
 # (distributions [B], observation, action, step, rows int32 [B] of the log) -> tensors [B, ...]
@@ -27,14 +26,16 @@ OfStep = Callable[
 def walk(
     policies: Mapping[str, StochasticPolicy], of_step: OfStep
 ) -> Callable[..., dict[str, tf.Tensor]]:
-    """A function that goes through the sessions of a log with policies, and keeps what `of_step`
-    says of each step: tensors [S, T, ...] by name, 0 where a session is over. Gradients go to the
-    variables of the policies. It also takes the number of sessions at once.
+    """A function that follows the sessions of a log with policies, and returns the results of
+    `of_step` for each step: tensors [S, T, ...] by name, 0 after the end of a session.
+
+    Gradients flow to the variables of the policies. The second argument of the function is the
+    number of sessions that are computed at once.
 
     Args:
-      policies: by their roles in errors. What they remember begins with each session, and follows
-        the log's observations.
-      of_step: is told the distributions that the policies decide on, and what was shown.
+      policies: policies by their roles, which errors name. The state of a policy begins with each
+        session, and follows the log's observations.
+      of_step: a function of the distributions of the policies' decisions and of the logged step.
 
     Raises:
       ValueError: for a policy without a density; from the function for a log without observations.
@@ -43,8 +44,8 @@ def walk(
         if not isinstance(policy, StochasticPolicy):
             raise ValueError(
                 f"{role} must have a method decide, which gives the distribution of its slates, got"
-                f" {type(policy).__name__}; one that always shows the same slate is"
-                " policies.Deterministic(policy), any other one is judged by simulated and"
+                f" {type(policy).__name__}; a policy that always shows the same slate is"
+                " policies.Deterministic(policy), any other policy is judged by simulated and"
                 " calibrated"
             )
 
@@ -57,14 +58,15 @@ def walk(
                 lambda leaf: tf.gather(leaf, step, axis=1), (observation, action)
             )
             pairs = zip(policies.values(), states, strict=True)
-            distributions, states = zip(*(one.decide(seen, own) for one, own in pairs), strict=True)
+            decisions = (policy.decide(seen, state) for policy, state in pairs)
+            distributions, states = zip(*decisions, strict=True)
             for role, distribution in zip(policies, distributions, strict=True):
                 _check_fits(role, distribution, seen, shown)
             return dict(of_step(distributions, seen, shown, step, rows)), states
 
         def body(step: tf.Tensor, states: Nest, arrays: Nest):
-            found, states = decided(step, states)
-            return step + 1, states, nests.write(arrays, step, found)
+            results, states = decided(step, states)
+            return step + 1, states, nests.write(arrays, step, results)
 
         state = tuple(initial_policy_state(policy, num_sessions) for policy in policies.values())
         arrays = nests.arrays_like(decided(tf.constant(0), state)[0], num_steps)
@@ -80,7 +82,7 @@ def walk(
                 f" {' and the '.join(policies)}, got (): from_table reads it as candidates=, or the"
                 " probabilities themselves as propensity and target_propensity"
             )
-        found = []
+        parts = []
         for start in range(0, log.length.shape[0], at_once):
             given = tf.nest.map_structure(
                 lambda leaf, start=start: tf.convert_to_tensor(leaf[start : start + at_once]),
@@ -88,23 +90,23 @@ def walk(
             )
             rows = tf.range(start, min(start + at_once, log.length.shape[0]))
             part = traced_call(of_chunk, *given, rows)
-            found.append({name: tf.einsum("tb...->bt...", leaf) for name, leaf in part.items()})
+            parts.append({name: tf.einsum("tb...->bt...", leaf) for name, leaf in part.items()})
         return {
-            name: where_active(log.active, tf.concat([part[name] for part in found], 0), 0)
-            for name in found[0]
+            name: where_active(log.active, tf.concat([part[name] for part in parts], 0), 0)
+            for name in parts[0]
         }
 
     return of_log
 
 
 def _check_fits(role: str, distribution: tfd.Distribution, seen: Observation, shown: Nest) -> None:
-    """Requires slates of the log's size, of its candidates; raises `ValueError`."""
+    """Raises a ValueError unless slates have the log's size, and choose from its candidates."""
     if not isinstance(distribution, SlateDistribution) or tf.nest.is_nested(shown):
         return
     slate_size = getattr(distribution, "event_shape", [None])[-1]
     if slate_size is not None and slate_size != shown.shape[1]:
         raise ValueError(
-            f"{role} must show slates of {shown.shape[1]} documents, as the log's, got {slate_size}"
+            f"{role} must show slates of {shown.shape[1]} documents, like the log, got {slate_size}"
         )
     logits = getattr(distribution, "logits", None)
     number = getattr(distribution, "num_candidates", logits.shape[-1] if logits is not None else 0)
@@ -115,10 +117,10 @@ def _check_fits(role: str, distribution: tfd.Distribution, seen: Observation, sh
         )
 
 
-def where_active(active: Any, values: tf.Tensor, other: float) -> tf.Tensor:
-    """Values [S, T, ...], another one where a session is over."""
+def where_active(active: Any, values: tf.Tensor, padding: float) -> tf.Tensor:
+    """Values [S, T, ...], with `padding` after the end of a session."""
     active = tf.reshape(active, [*active.shape, *[1] * (values.shape.rank - 2)])
-    return tf.where(active, values, tf.cast(other, values.dtype))
+    return tf.where(active, values, tf.cast(padding, values.dtype))
 
 
 def densities(
@@ -129,57 +131,58 @@ def densities(
     """A function from a log with observations to the log-probabilities of its slates.
 
     Args:
-      policy, role: as in `walk`.
-      names: fields of `SlateLogProbs`. Those that the policy's distribution does not have stay ().
+      policy, role: the policy and its role, see `walk`.
+      names: fields of `SlateLogProbs`. Fields that the policy's distribution cannot compute stay
+        ().
 
     Raises:
-      ValueError: as `walk`.
+      ValueError: see `walk`.
     """
 
     def of_step(distributions: Sequence, _: Observation, action: Nest, *__: tf.Tensor):
         return log_probs(distributions[0], action, names)
 
     walked = walk({role: policy}, of_step)
-    return lambda log: SlateLogProbs(**{name: one.numpy() for name, one in walked(log).items()})
+    return lambda log: SlateLogProbs(**{name: leaf.numpy() for name, leaf in walked(log).items()})
 
 
 def missing_support(
     policy: StochasticPolicy, logging: StochasticPolicy, log: Any, seed: int = 0
 ) -> float:
-    """The share of the slates that a policy draws where the log stands which the logging policy
-    never shows. The log is a `Log`, or what has `pieces()`.
+    """The share of slates that the logging policy never shows, among the slates that a policy draws
+    at the steps of the log. The log is a `Log`, or an object whose `pieces()` are logs.
     """
 
     def of_step(distributions: Sequence, _: Any, __: Any, step: tf.Tensor, rows: tf.Tensor):
-        own_seed = random.as_seed(seed) + tf.stack([step, rows[0]])
-        return {"slate": random.sample(distributions[0], own_seed)}
+        step_seed = random.as_seed(seed) + tf.stack([step, rows[0]])
+        return {"slate": random.sample(distributions[0], step_seed)}
 
     draw, density = walk({"policy": policy}, of_step), densities(logging, ["slate"], "logging")
-    found = [density(piece._replace(**draw(piece))).slate[piece.active] for piece in log.pieces()]
-    return float((np.concatenate(found) == -np.inf).mean())
+    pieces = (piece._replace(**draw(piece)) for piece in log.pieces())
+    drawn_log_probs = [density(piece).slate[piece.active] for piece in pieces]
+    return float((np.concatenate(drawn_log_probs) == -np.inf).mean())
 
 
 def log_probs(
     distribution: tfd.Distribution, action: Nest, names: Collection[str]
 ) -> dict[str, tf.Tensor]:
-    """float64, [B] or [B, K] by name."""
-    found = {}
+    """The log-probabilities of actions by field of `SlateLogProbs`, float64, [B] or [B, K]."""
     if isinstance(distribution, SlateDistribution):
         prefix = distribution.prefix_log_probs(action)
-        found = {"slate": prefix[:, -1], "prefix": prefix}
+        values = {"slate": prefix[:, -1], "prefix": prefix}
         if "position" in names and hasattr(distribution, "marginals"):
-            found["position"] = position_log_probs(distribution.marginals(), action)
+            values["position"] = position_log_probs(distribution.marginals(), action)
         if "set" in names and hasattr(distribution, "set_log_prob"):
-            found["set"] = distribution.set_log_prob(action)
+            values["set"] = distribution.set_log_prob(action)
     else:
-        # Of a slate and a query.
-        found = {"slate": distribution.log_prob(action)}
-    return {name: tf.cast(found[name], tf.float64) for name in names if name in found}
+        # The action is a slate and a query.
+        values = {"slate": distribution.log_prob(action)}
+    return {name: tf.cast(values[name], tf.float64) for name in names if name in values}
 
 
 def position_log_probs(marginals: tf.Tensor, slate: tf.Tensor) -> tf.Tensor:
-    """[B, K]: the log-probability of each position's item, of marginals [B, K, N]; of an empty
-    position that it is empty.
+    """The log-probability of each position's item under marginals [B, K, N], [B, K]. An empty
+    position has the log-probability that it is empty.
     """
     probs = tf.gather(marginals, tf.maximum(slate, 0), batch_dims=2)
     empty = tf.maximum(1 - tf.reduce_sum(marginals, axis=-1), 0)

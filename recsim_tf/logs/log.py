@@ -1,4 +1,4 @@
-"""Logged sessions: what could have been shown, what was, what users did, and what it earned."""
+"""Logged sessions: candidates, slates, responses of the users, and rewards."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.logs import checks, showing
 from recsim_tf.support.summaries import summary_html, summary_text
 
-# The fields that the models draw, or that are given to them.
+# The fields that the models draw, or that they take as inputs.
 _DRAWS = (
     *("length", "departed", "initial", "documents", "shown", "hidden", "response"),
     *("innovation", "query", "engagement"),
@@ -31,33 +31,33 @@ class Sessions(Protocol):
 
     @property
     def num_steps(self) -> int:
-        """Steps of all sessions together."""
+        """The number of steps of all sessions together."""
 
     @property
     def max_length(self) -> int:
-        """Steps of the longest session."""
+        """The number of steps of the longest session."""
 
     @property
     def lengths(self) -> Sequence[np.ndarray]:
-        """Steps of the sessions of each piece, int [S] each."""
+        """The numbers of steps of the sessions of each piece, int [S] each."""
 
     def pieces(self) -> Iterable["Log"]:
         """The sessions as logs of `max_length` steps, the same in every call."""
 
     def whole(self) -> "Log":
-        """The sessions in one log; a ValueError if they are not in memory."""
+        """The sessions in one log. Raises a ValueError if they are not in memory."""
 
     def split(self, held_out: float, seed: int = 0) -> tuple["Sessions", "Sessions"]:
-        """Two logs, see `Log.split`; a ValueError if the sessions cannot be split."""
+        """Two logs, see `Log.split`. Raises a ValueError if the sessions cannot be split."""
 
 
 class SlateLogProbs(NamedTuple):
-    """Log-probabilities of the logged slates under a policy; () where they are not known."""
+    """Log-probabilities of the logged slates under a policy. A field that is unknown is ()."""
 
-    slate: Any = ()  # [S, T], of the whole slate, in its order
-    prefix: Any = ()  # [S, T, K], of the slate up to each position
-    position: Any = ()  # [S, T, K], of each position's document at that position
-    set: Any = ()  # [S, T], of the slate's documents in any order
+    slate: Any = ()  # [S, T], the whole slate, in its order
+    prefix: Any = ()  # [S, T, K], the slate up to each position
+    position: Any = ()  # [S, T, K], each position's document at that position
+    set: Any = ()  # [S, T], the slate's documents in any order
 
     @classmethod
     def of_items(cls, log_probs: np.ndarray) -> "SlateLogProbs":
@@ -67,26 +67,27 @@ class SlateLogProbs(NamedTuple):
 
 
 class Labels(NamedTuple):
-    """What the numbers of a log stand for in the table that it was read from. Ids are text. A field
-    that the table did not have is ().
+    """The ids and names that the numbers of a log stand for in the table that it was read from. Ids
+    are text. A field that the table did not have is ().
     """
 
     session: Any = ()  # text [S], in the order of the log
     user: Any = ()  # text [S]
     document: Any = ()  # text [D], by the number of a document
     step: Any = ()  # int64 [S, T], the numbers of the steps
-    # [S, T, K], when documents were shown: numbers, or nanoseconds since 1970 in UTC where `dates`
+    # The times at which documents were shown, [S, T, K]: numbers, or nanoseconds since 1970 in UTC
+    # if `dates` is True.
     time: Any = ()
     dates: bool = False
     attributes: tuple[str, ...] = ()  # names of the columns in `hidden`
     features: tuple[str, ...] = ()  # names of the columns in `observation.documents`
-    # by name of the users' columns and of the context, the sorted texts that codes stand for
+    # The sorted texts that codes stand for, by name of a column of users or of the context.
     texts: dict[str, np.ndarray] = {}  # noqa: RUF012  # Never changed.
     dropped: dict[str, int] = {}  # noqa: RUF012  # Sessions left out, by their first fault.
 
 
 def digest_of(log: Sessions) -> str:
-    """A SHA-256 of what was shown and what users did, by which a log is known again."""
+    """A SHA-256 of the documents shown and the responses, which identifies a log."""
     content = hashlib.sha256()
     for piece in log.pieces():
         fields = (piece.length, piece.departed, piece.documents, piece.shown, piece.response)
@@ -96,8 +97,9 @@ def digest_of(log: Sessions) -> str:
 
 
 def users_of(labels: Sequence[Labels]) -> Any:
-    """Whose the sessions of one or more pieces of a log are: int [S], in [0, U), or () where users
-    are not known, or have one session each. Sessions of one user are not independent.
+    """The users of the sessions of one or more pieces of a log, int [S], in [0, U). The result is
+    () if users are unknown, or have one session each. Sessions of the same user are not
+    independent.
     """
     if any(isinstance(label.user, tuple) for label in labels):
         return ()
@@ -106,42 +108,44 @@ def users_of(labels: Sequence[Labels]) -> Any:
 
 
 class Log(NamedTuple):
-    """S sessions of up to T steps with slates of K documents, as NumPy arrays. A field that is not
-    known is `()`: methods that need it say so.
+    """S sessions of up to T steps with slates of K documents, as NumPy arrays. An unknown field is
+    `()`; a method that needs it raises an error.
 
     The fields up to `engagement` hold draws of the simulator's models, so that the distributions
-    that simulate also score a log. Those from `slate` on are for estimates of a policy's value.
-    Steps after the end of a session repeat its last step, so that they are possible under the
-    models; they do not count.
+    that simulate also score a log. The fields from `slate` on are for estimates of a policy's
+    value. Steps after the end of a session do not count. They repeat its last step, so that they
+    are possible under the models.
     """
 
     length: np.ndarray  # int32 [S], steps of each session, at least 1
-    # bool [S], the user left after the last step; if not, the log ends before the session does
+    # Whether the user left after the last step, bool [S]; else the log ends before the session
+    # does.
     departed: Any = ()
     initial: Nest = ()  # nest of [S, ...]: the users' initial draws
-    # nest of [S, T, K, ...]: the documents shown, as `DocumentModel.candidates` draws them, such as
-    # ids
+    # The documents shown, as `DocumentModel.candidates` draws them, such as ids: nest of
+    # [S, T, K, ...].
     documents: Nest = ()
     shown: Any = ()  # bool [S, T, K], False at the empty positions of a short slate
-    # nest of [S, T, K, ...]: draws of the attributes that are hidden until documents are shown
+    # Draws of the attributes that are hidden until documents are shown: nest of [S, T, K, ...].
     hidden: Nest = ()
-    # nest of [S, T, ...]: draws of the response, such as the position chosen, or K for "no click"
+    # Draws of the response, such as the position chosen, or K for "no click": nest of [S, T, ...].
     response: Nest = ()
     innovation: Nest = ()  # nest of [S, T, ...]: draws of the users' change
-    # nest of [S, T, ...]: what the system said or asked beside the slate; given, as slates are
+    # The system's queries beside the slates, inputs as slates are: nest of [S, T, ...].
     query: Nest = ()
-    # float32 [S, T, K], what followed a click, such as dwell times or ratings; NaN if not known
+    # Engagement after a click, such as dwell times or ratings, float32 [S, T, K]; NaN if unknown.
     engagement: Any = ()
-    # int32 [S, T, K], positions of the documents among the candidates, -1 where a slate is short
+    # Positions of the documents among the candidates, int32 [S, T, K]; -1 at empty positions.
     slate: Any = ()
     candidates: Any = ()  # int32 [S, T, N], the documents that could have been shown
-    # float64 [S, T, K], what each position earned, in units of reward; or [S, T, 1], of the whole
+    # Rewards of the positions, float64 [S, T, K], or of the whole slates, [S, T, 1].
     reward: Any = ()
     propensity: SlateLogProbs = SlateLogProbs()  # under the policy that showed the slates
-    target: SlateLogProbs = SlateLogProbs()  # under the policy to be judged, where the log has them
-    # nest of [S, T, ...]: what agents saw before the slate, as `Simulator.observe` gives it
+    target: SlateLogProbs = SlateLogProbs()  # under the policy to judge, if the log has them
+    # The agents' observations before the slate, as `Simulator.observe` gives them: nest of
+    # [S, T, ...].
     observation: Nest = ()
-    discount: Any = ()  # float [S, T], of the future after the step; () for 1
+    discount: Any = ()  # float [S, T], discount of the future after the step; () for 1
     labels: Labels = Labels()
 
     @property
@@ -161,17 +165,17 @@ class Log(NamedTuple):
 
     @property
     def _slates(self) -> Any:
-        """An array [S, T, K]."""
+        """An array with the shape of the slates, [S, T, K]."""
         return self.slate if isinstance(self.shown, tuple) else self.shown
 
     @property
     def num_steps(self) -> int:
-        """Steps of all sessions together."""
+        """The number of steps of all sessions together."""
         return int(self.length.sum())
 
     @property
     def active(self) -> Any:
-        """bool [S, T]: the steps that count."""
+        """The steps up to the end of each session, bool [S, T]."""
         if tf.is_tensor(self.length):
             return tf.sequence_mask(self.length, self.max_length)
         return np.arange(self.max_length) < self.length[:, np.newaxis]
@@ -182,30 +186,30 @@ class Log(NamedTuple):
         return Turn(self.slate, self.query).action
 
     def where_active(self, values: np.ndarray) -> np.ndarray:
-        """Values [S, T, ...], 0 where a session is over."""
+        """Values [S, T, ...], with 0 after the end of a session."""
         return np.where(
             self.active.reshape(self.active.shape + (1,) * (values.ndim - 2)), values, 0
         )
 
     @property
     def earned(self) -> np.ndarray:
-        """float64 [S, T, J]: the rewards, 0 where a session is over."""
+        """The rewards, float64 [S, T, J], with 0 after the end of a session."""
         return self.where_active(self.reward).astype(np.float64)
 
     def discounts(self, gamma: float) -> Any:
-        """float64 [S, T], the discount of the future after each step, times gamma."""
+        """The discount of the future after each step times gamma, float64 [S, T]."""
         unit = np.full([self.length.shape[0], self.max_length], float(gamma))
         return unit if isinstance(self.discount, tuple) else unit * self.discount
 
     def first_observation(self) -> Nest:
-        """What was seen before the first step of all sessions, a nest of [S, ...]."""
+        """The observations before the first step of all sessions, a nest of [S, ...]."""
         return tf.nest.map_structure(
             lambda leaf: tf.convert_to_tensor(leaf[:, 0]), self.observation
         )
 
     def require(self, caller: str, *fields: str) -> Self:
-        """The log. Raises a ValueError that names the first of the fields that the log lacks, for a
-        caller such as "fit".
+        """Returns the log. Raises a ValueError that names the caller, such as "fit", and the first
+        field that the log lacks.
         """
         for field in fields:
             if not tf.nest.flatten(getattr(self, field)):
@@ -214,11 +218,11 @@ class Log(NamedTuple):
 
     @property
     def lengths(self) -> Sequence[np.ndarray]:
-        """The lengths of its one piece."""
+        """The lengths of the sessions, as those of a single piece."""
         return [self.length]
 
     def pieces(self) -> Iterable["Log"]:
-        """The log itself, as its one piece."""
+        """The log itself, as a single piece."""
         return (self,)
 
     def whole(self) -> "Log":
@@ -226,8 +230,8 @@ class Log(NamedTuple):
         return self
 
     def take(self, rows: Any) -> "Log":
-        """The sessions of these positions, or of a slice, cut after the longest of them. Raises a
-        ValueError for other positions.
+        """The sessions at `rows`, positions or a slice, with the steps of the longest of them.
+        Raises a ValueError for positions that the log does not have.
         """
         try:
             rows = np.arange(self.num_sessions)[
@@ -246,8 +250,8 @@ class Log(NamedTuple):
         return taken.map_steps(lambda leaf: leaf[rows][:, : length.max(initial=1)])
 
     def distinct(self) -> tuple[np.ndarray, np.ndarray]:
-        """Positions int [D] of sessions whose draws differ from each other, and how often each of
-        them is in the log, int [D].
+        """Positions of sessions with different draws, int [D], and the number of sessions with the
+        same draws as each, int [D].
         """
         leaves = [np.asarray(leaf) for leaf in tf.nest.flatten([getattr(self, f) for f in _DRAWS])]
         rows = np.concatenate(
@@ -264,8 +268,8 @@ class Log(NamedTuple):
         return first[order], counts[order]
 
     def pad(self, max_length: int) -> "Log":
-        """The log with T = `max_length`, by repeating the last steps. Raises a ValueError if it is
-        below that of the log.
+        """The log with T = `max_length` steps, of which the last ones are repeated. Raises a
+        ValueError if `max_length` is below that of the log.
         """
         check_at_least(self.max_length, max_length=max_length)
         steps = np.minimum(np.arange(max_length), self.max_length - 1)
@@ -283,7 +287,8 @@ class Log(NamedTuple):
         length = np.asarray(length, np.int32)
         if length.shape != self.length.shape or (length < 1).any() or (length > self.length).any():
             raise ValueError(
-                "length must hold a number of steps for each session, from 1 to those that it has"
+                "length must have a number of steps for each session, from 1 to the session's"
+                " length"
             )
         departed = self.departed
         if not isinstance(departed, tuple):
@@ -293,12 +298,12 @@ class Log(NamedTuple):
         )
 
     def followed_by(self, later: "Log") -> "Log":
-        """The sessions with steps of another log after those that they have, row by row. Raises a
-        ValueError for another number of sessions.
+        """The sessions of this log, each continued by the steps of the same row of `later`. Raises
+        a ValueError for another number of sessions.
         """
         if later.num_sessions != self.num_sessions:
             raise ValueError(
-                f"later must have the {self.num_sessions} sessions that it goes on with, got"
+                f"later must have the {self.num_sessions} sessions that it continues, got"
                 f" {later.num_sessions}"
             )
         length = self.length + later.length
@@ -317,7 +322,7 @@ class Log(NamedTuple):
         return self._with_steps(tf.nest.map_structure(function, self._by_step()))
 
     def _by_step(self) -> dict[str, Nest]:
-        """All that is [S, T, ...], by field; "labels" are those of steps."""
+        """All arrays [S, T, ...] by field. "labels" has the labels of steps."""
         fields = {name: getattr(self, name) for name in checks.STEPS}
         return fields | {"labels": {"step": self.labels.step, "time": self.labels.time}}
 
@@ -325,15 +330,16 @@ class Log(NamedTuple):
         return self._replace(**by_step | {"labels": self.labels._replace(**by_step["labels"])})
 
     def split(self, held_out: float, seed: int = 0) -> tuple["Log", "Log"]:
-        """Two logs of whole sessions, the second with about that part of them. Where the log knows
-        its users, all sessions of a user go to the same log.
+        """Splits the sessions into two logs. If the log has the users of its sessions, all sessions
+        of a user go to the same log.
 
         Args:
-          held_out: in (0, 1); at least one session goes to either log.
-          seed: of the choice of sessions, or of users.
+          held_out: approximate fraction of the sessions in the second log, in (0, 1). Each log gets
+            at least one session.
+          seed: the seed of the choice of sessions, or of users.
 
         Raises:
-          ValueError: for a part outside (0, 1), or a log of fewer than two sessions or users.
+          ValueError: for a fraction outside (0, 1), or a log of fewer than two sessions or users.
         """
         Range(above=0, below=1).check_number("held_out", held_out)
         check_at_least(0, seed=seed)
@@ -341,8 +347,8 @@ class Log(NamedTuple):
         groups = np.arange(self.num_sessions) if isinstance(users, tuple) else users
         number = int(groups.max(initial=-1)) + 1
         if number < 2:
-            what = "sessions" if isinstance(users, tuple) else "users"
-            raise ValueError(f"a log of at least 2 {what} can be split, got {number}")
+            unit = "sessions" if isinstance(users, tuple) else "users"
+            raise ValueError(f"log must have at least 2 {unit} to be split, got {number}")
         order = np.random.default_rng(seed).permutation(number)
         count = min(max(round(held_out * number), 1), number - 1)
         is_held_out = np.isin(groups, order[:count])
@@ -350,12 +356,13 @@ class Log(NamedTuple):
 
     def with_engagement(self) -> "Log":
         """The log for models that draw a pair of choice and engagement, as `choice.with_engagement`
-        does: its response is the pair of them, int32 and float32 [S, T].
+        does. Its response is such a pair, int32 and float32 [S, T].
 
-        The engagement is that of the document chosen, NaN where it is not known, which is left out
-        of the likelihood. Where no document is chosen it is 1; models mask it. Where a slate may
-        have several clicks, the pair is that of the clicks and of the engagement with each
-        document, [S, T, K], 1 where it is not clicked. Raises a ValueError if the log has none.
+        The engagement belongs to the document chosen. It is NaN if it is unknown, and the
+        likelihood then leaves it out. It is 1 if no document is chosen; models mask it. If a slate
+        may have several clicks, the pair consists of the clicks and the engagement with each
+        document, [S, T, K], which is 1 for documents without a click. Raises a ValueError if the
+        log has no engagement.
         """
         self.require("with_engagement", "engagement")
         response, engagement = self.response, self.engagement
@@ -368,13 +375,13 @@ class Log(NamedTuple):
         return self._replace(response=(response, engagement), engagement=())
 
     def check(self) -> "Log":
-        """The log.
+        """Checks the fields, and returns the log.
 
         Raises:
-          ValueError: for fields of other types and sizes, lengths that are no steps, slates out of
-            range, candidates that are there or shown twice, rewards that are not finite or that an
-            empty position earned, discounts outside [0, 1], and probabilities that are none, by
-            session, step and position.
+          ValueError: for fields of other types and sizes, lengths out of range, slates out of
+            range, repeated candidates in a step or a slate, rewards that are not finite, rewards of
+            an empty position, discounts outside [0, 1], and values that are not probabilities. The
+            error names session, step and position.
         """
         checks.check(self)
         return self
@@ -386,25 +393,27 @@ class Log(NamedTuple):
         return summary_html("Log", showing.rows(self))
 
 
-# What a caller needs, by the field that has it.
+# Descriptions of fields for the errors of `Log.require`.
 _NEEDED = {
-    "response": "what users did (clicks, or chosen documents)",
+    "response": "responses of users (clicks, or chosen documents)",
     "reward": "rewards",
-    "observation": "candidates, as agents saw them,",
+    "observation": "observations of candidates",
     "engagement": "engagement, such as dwell times or ratings,",
     "propensity": "propensities",
 }
 
 
 def take_steps(nest: Nest, steps: np.ndarray) -> Nest:
-    """Steps int [S, U] of each session in a nest of arrays [S, T, ...]: a nest of [S, U, ...]."""
+    """A nest of [S, U, ...]: the steps int [S, U] of each session of a nest of arrays
+    [S, T, ...].
+    """
     rows = np.arange(len(steps))[:, np.newaxis]
     return tf.nest.map_structure(lambda leaf: leaf[rows, steps], nest)
 
 
 def repeat_last_step(nest: Nest, length: np.ndarray) -> Nest:
-    """A nest of arrays [S, T, ...] with the last step of each session in the place of all steps
-    after it; `length` is int [S].
+    """A nest of arrays [S, T, ...] whose steps after the end of a session repeat its last step.
+    `length` is int [S].
     """
     return tf.nest.map_structure(
         lambda leaf: take_steps(
@@ -419,8 +428,8 @@ class LogStream:
     number of sessions.
 
     Args:
-      pieces: makes an iterable of logs, the same in every call. All logs have the same fields and
-        slate size; each has any number of sessions.
+      pieces: a function that returns an iterable of logs, the same in every call. All logs have the
+        same fields and slate size; each has any number of sessions.
 
     Raises:
       ValueError: if there is no session.
@@ -437,19 +446,18 @@ class LogStream:
         self.max_length = max(steps for _, steps in sizes)
 
     def pieces(self) -> Iterator[Log]:
-        """The pieces that have sessions, all of `max_length` steps."""
+        """The pieces that have sessions, each with `max_length` steps."""
         for piece in self._pieces():
             if piece.num_sessions:
                 yield piece.pad(self.max_length)
 
     def whole(self) -> NoReturn:
-        """Sessions in pieces are never in memory together."""
-        raise ValueError("log must be in memory here, a Log, got a LogStream")
+        """Raises a ValueError, since sessions in pieces are never in memory together."""
+        raise ValueError("log must be in memory, a Log, got a LogStream")
 
     def split(self, held_out: float, seed: int = 0) -> NoReturn:
-        """Sessions in pieces are not split: hold out a log of its own."""
+        """Raises a ValueError, since sessions in pieces cannot be split."""
         del seed
         raise ValueError(
-            "held_out must be a log of its own, or None, where the log is in pieces, got"
-            f" {held_out}"
+            f"held_out must be a separate log, or None, for a log in pieces, got {held_out}"
         )

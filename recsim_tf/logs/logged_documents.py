@@ -1,6 +1,4 @@
-"""The documents of a log, as a document model: what could be shown in each step, and what was told
-when it was.
-"""
+"""The documents of a log as a document model: the candidates of each step, and their attributes."""
 
 import functools
 from typing import Any, NamedTuple
@@ -25,45 +23,45 @@ _PREFIX = "documents."
 
 
 class LoggedStep(NamedTuple):
-    """Where each corpus stands in the log, int32 [W] each."""
+    """The session and the step of the log that each corpus is at, int32 [W] each."""
 
     session: Any
     step: Any
 
 
 class LoggedDocument(NamedTuple):
-    """Documents [W, N], with what the log tells of them."""
+    """Documents [W, N] with the attributes that the log has."""
 
-    document: Nest  # of the document model, a nest of [W, N, ...]
-    told: Nest  # hidden attributes, a nest of [W, N, ...], zeros where the log does not have them
-    is_told: tf.Tensor  # bool [W, N]
-    seen: Nest  # what agents saw, a nest of [W, N, ...], or () where the log does not have it
+    document: Nest  # documents of the document model, a nest of [W, N, ...]
+    logged: Nest  # logged hidden attributes, a nest of [W, N, ...], zeros where there are none
+    is_logged: tf.Tensor  # bool [W, N], whether the log has the hidden attributes
+    seen: Nest  # logged observations, a nest of [W, N, ...], or () where there are none
 
 
 @gin.configurable(module="recsim_tf")
 class Logged(DocumentModel):
-    """The documents of a log: in each step the candidates that a logged session had in that step.
+    """The documents of a log. The candidates of a step are those of a logged session in that step.
 
-    A corpus is a session of the log, drawn at random. After the last step of that session come the
-    candidates of others at the same step, see `rows_of_steps`; after the longest session they
-    begin again.
+    A corpus follows a random session of the log. After the end of that session the candidates are
+    those of other sessions at the same step, see `rows_of_steps`. After the longest session the
+    steps begin again.
 
         simulator = logs.with_logged_candidates(fitted, log)
         trajectory = simulator.rollout(policy, 10_000, 20, seed=0)
 
-    Attributes that were told when a document was shown are those of the log, where it has them: of
-    the documents that were shown, or of all candidates where a column of the table of candidates
-    has the attribute's name. The others are drawn by the document model. Agents see the features of
-    that table, where it has some, else what the document model lets them see.
+    The log has the hidden attributes of the documents that were shown. It has those of all
+    candidates if the table of candidates has columns with the attributes' names. The document model
+    draws all others. Agents observe the features of that table, or, if it has none, the observation
+    of the document model.
 
     Args:
-      documents: the document model, whose candidates are ids int32 [W, N]. It says what ids stand
-        for.
-      log: a `Log` with candidates, or what a reader gives.
+      documents: the document model, whose candidates are ids int32 [W, N]. It describes the
+        documents of the ids.
+      log: a `Log` with candidates, or the result of a reader.
 
     Raises:
       ValueError: for a log without candidates, or documents that users share, that have a corpus
-        state or whose candidates are no ids.
+        state or whose candidates are not ids.
     """
 
     documents: DocumentModel
@@ -77,32 +75,32 @@ class Logged(DocumentModel):
             raise ValueError(f"documents must be a DocumentModel, got {name}")
         if self.documents.shared or self.documents.has_state:
             raise ValueError(
-                "documents must have no corpus state and not be shared by users, to be those of a"
+                "documents must have no corpus state and must not be shared by users, to follow a"
                 f" log, got {name}"
             )
 
     @functools.cached_property
     def _tables(self) -> dict[str, Any]:
-        """Tensors of the log: of each session and step the row of the log whose candidates come,
-        the candidates, and what is told and seen of them.
+        """Tensors of the log for each session and step: the session whose candidates are used, the
+        candidates, and their attributes and observations.
         """
-        log, told, is_told = self.log, (), None
+        log, logged, is_logged = self.log, (), None
         if tf.nest.flatten(log.hidden):
-            told, is_told = _told(log)
+            logged, is_logged = _logged_attributes(log)
         seen = ()
         if tf.nest.flatten(log.observation):
             has_features = any(np.size(leaf) for leaf in tf.nest.flatten(log.observation.documents))
             seen = log.observation.documents if has_features else ()
-        if is_told is None:
-            is_told = np.zeros(log.candidates.shape, bool)
+        if is_logged is None:
+            is_logged = np.zeros(log.candidates.shape, bool)
         row = rows_of_steps(log).astype(np.int32)
-        tables = {"row": row, "candidates": log.candidates, "told": told}
-        tables |= {"is_told": is_told, "seen": seen}
+        tables = {"row": row, "candidates": log.candidates, "logged": logged}
+        tables |= {"is_logged": is_logged, "seen": seen}
         with tf.init_scope():
             return tf.nest.map_structure(tf.convert_to_tensor, tables)
 
     def _now(self, name: str, corpus: LoggedStep) -> Nest:
-        """What a table has of the step of each corpus, a nest of [W, N, ...]."""
+        """The entries of a table at the step of each corpus, a nest of [W, N, ...]."""
         step = corpus.step % self.log.max_length
         row = tf.gather_nd(self._tables["row"], tf.stack([corpus.session, step], axis=1))
         place = tf.stack([row, step], axis=1)
@@ -123,20 +121,22 @@ class Logged(DocumentModel):
         return tfd.Independent(Given(self._now("candidates", corpus), self.dtype), 1)
 
     def describe(self, draw: Nest, corpus: Nest):
-        # Where the documents [W, K] stand among the candidates of the step.
-        is_there = self._now("candidates", corpus)[:, tf.newaxis] == draw[..., tf.newaxis]
-        position = tf.argmax(is_there, axis=2, output_type=tf.int32)
-        told, is_told, seen = (
-            nests.take(self._now(name, corpus), position) for name in ("told", "is_told", "seen")
+        # The positions of the documents [W, K] among the candidates of the step.
+        is_same = self._now("candidates", corpus)[:, tf.newaxis] == draw[..., tf.newaxis]
+        position = tf.argmax(is_same, axis=2, output_type=tf.int32)
+        logged, is_logged, seen = (
+            nests.take(self._now(name, corpus), position)
+            for name in ("logged", "is_logged", "seen")
         )
         document = self.documents.describe(draw, ())
-        return LoggedDocument(document, told, is_told & tf.reduce_any(is_there, axis=2), seen)
+        is_logged &= tf.reduce_any(is_same, axis=2)
+        return LoggedDocument(document, logged, is_logged, seen)
 
     def reveal(self, documents: Nest):
         drawn = self.documents.reveal(documents.document)
-        if drawn is None or not tf.nest.flatten(documents.told):
+        if drawn is None or not tf.nest.flatten(documents.logged):
             return drawn
-        return _Told(drawn, documents.told, documents.is_told)
+        return _LoggedOrDrawn(drawn, documents.logged, documents.is_logged)
 
     def show(self, documents: Nest, hidden: Nest):
         return self.documents.show(documents.document, hidden)
@@ -155,73 +155,79 @@ class Logged(DocumentModel):
         return corpus._replace(step=corpus.step + 1)
 
 
-class _Told(CustomDistribution):
-    """Hidden attributes, a nest of [W, K, ...]: the log's where it has them, else drawn.
+class _LoggedOrDrawn(CustomDistribution):
+    """Hidden attributes, a nest of [W, K, ...]: logged where the log has them, else drawn.
 
     Args:
-      drawn: the distribution of all of them.
-      told: the log's, of the structure of a draw.
-      is_told: bool [W, K].
+      drawn: the distribution of the attributes of all documents.
+      logged: the logged attributes, in the structure of a draw.
+      is_logged: bool [W, K], whether the log has the attributes of a document.
     """
 
-    def __init__(self, drawn: tfd.Distribution, told: Nest, is_told: tf.Tensor, name: str = "Told"):
+    def __init__(
+        self,
+        drawn: tfd.Distribution,
+        logged: Nest,
+        is_logged: tf.Tensor,
+        name: str = "LoggedOrDrawn",
+    ):
         parameters = dict(locals())
-        self.drawn, self.told, self.is_told = drawn, told, is_told
-        super().__init__(drawn.dtype, parameters, name, batch=is_told, num_inner=1)
+        self.drawn, self.logged, self.is_logged = drawn, logged, is_logged
+        super().__init__(drawn.dtype, parameters, name, batch=is_logged, num_inner=1)
 
     def _event_shape(self):
         return self.drawn.event_shape
 
     def _log_prob(self, value: Nest):
-        # What a log tells is given, as candidates are.
-        return tf.where(tf.reduce_all(self.is_told, axis=1), 0, self.drawn.log_prob(value))
+        # Logged attributes are inputs, as candidates are, and have no probability.
+        return tf.where(tf.reduce_all(self.is_logged, axis=1), 0, self.drawn.log_prob(value))
 
-    def with_told(self, draw: Nest) -> Nest:
-        """A draw with the log's attributes in their places."""
+    def with_logged(self, draw: Nest) -> Nest:
+        """A draw in which the logged attributes replace the drawn ones."""
 
-        def of_leaf(told: tf.Tensor, drawn: tf.Tensor):
-            further = [1] * (drawn.shape.rank - 2)
-            is_told = tf.reshape(self.is_told, [*self.is_told.shape, *further])
-            return tf.where(is_told, tf.cast(told, drawn.dtype), drawn)
+        def replaced(logged: tf.Tensor, drawn: tf.Tensor):
+            inner_axes = [1] * (drawn.shape.rank - 2)
+            is_logged = tf.reshape(self.is_logged, [*self.is_logged.shape, *inner_axes])
+            return tf.where(is_logged, tf.cast(logged, drawn.dtype), drawn)
 
-        return tf.nest.map_structure(of_leaf, self.told, draw)
+        return tf.nest.map_structure(replaced, self.logged, draw)
 
     def _sample_n(self, n: int | tf.Tensor, seed: Seed | None = None):
         draws = self.drawn.sample(n, seed=seed)
         return tf.nest.map_structure(
             lambda *leaves: tf.stack(leaves),
-            *(self.with_told(nests.at_step(draws, number)) for number in range(int(n))),
+            *(self.with_logged(nests.at_step(draws, number)) for number in range(int(n))),
         )
 
 
 @random.sample.register
-def _(distribution: _Told, seed: Seed):
-    return distribution.with_told(random.sample(distribution.drawn, seed))
+def _(distribution: _LoggedOrDrawn, seed: Seed):
+    return distribution.with_logged(random.sample(distribution.drawn, seed))
 
 
-def _told(log: Log) -> tuple[Nest, np.ndarray]:
-    """The hidden attributes of all candidates, a nest of [S, T, N, ...], and where the log has
-    them, bool [S, T, N].
+def _logged_attributes(log: Log) -> tuple[Nest, np.ndarray]:
+    """The hidden attributes of all candidates, a nest of [S, T, N, ...], and a mask of the
+    candidates for which the log has them, bool [S, T, N].
     """
     names, features = log.labels.attributes, log.labels.features
     if names and set(names) <= set(features):
         columns = [log.observation.documents[..., features.index(name)] for name in names]
-        told = tf.nest.pack_sequence_as(log.hidden, columns)
-        return told, np.ones(log.candidates.shape, bool)
-    # Of the documents that were shown.
+        attributes = tf.nest.pack_sequence_as(log.hidden, columns)
+        return attributes, np.ones(log.candidates.shape, bool)
+    # The log has the attributes of the documents that were shown.
     session, step, position = np.nonzero(log.shown)
     is_shown = log.candidates[session, step] == log.documents[session, step, position][:, None]
     row, place = np.nonzero(is_shown)
     where = session[row], step[row], place
-    is_told = np.zeros(log.candidates.shape, bool)
-    is_told[where] = True
+    is_logged = np.zeros(log.candidates.shape, bool)
+    is_logged[where] = True
 
-    def of_candidates(leaf: np.ndarray) -> np.ndarray:
-        told = np.zeros([*log.candidates.shape, *leaf.shape[3:]], leaf.dtype)
-        told[where] = leaf[session[row], step[row], position[row]]
-        return told
+    def by_candidate(leaf: np.ndarray) -> np.ndarray:
+        attributes = np.zeros([*log.candidates.shape, *leaf.shape[3:]], leaf.dtype)
+        attributes[where] = leaf[session[row], step[row], position[row]]
+        return attributes
 
-    return tf.nest.map_structure(of_candidates, log.hidden), is_told
+    return tf.nest.map_structure(by_candidate, log.hidden), is_logged
 
 
 @gin.configurable(module="recsim_tf")
@@ -229,11 +235,11 @@ def with_logged_candidates(simulator: Simulator, log: Any) -> Simulator:
     """A simulator whose candidates are those of a log, see `Logged`.
 
     Args:
-      simulator: of any number of candidates, whose documents are ids.
-      log: with candidates, and slates of the simulator's size.
+      simulator: a simulator with any number of candidates, whose documents are ids.
+      log: a log with candidates, and slates of the simulator's size.
 
     Raises:
-      ValueError: as `Logged`, and for slates of another size.
+      ValueError: see `Logged`; and for slates of another size.
     """
     log = log_of("with_logged_candidates.log", log)
     if log.slate_size != simulator.slate_size:
@@ -246,7 +252,7 @@ def with_logged_candidates(simulator: Simulator, log: Any) -> Simulator:
 
 
 def without_log(simulator: Simulator) -> Simulator:
-    """The simulator with its own documents in the place of `Logged` ones."""
+    """The simulator with the document model that `Logged` documents replaced."""
     documents = simulator.documents
     if not isinstance(documents, Logged):
         return simulator

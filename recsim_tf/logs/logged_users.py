@@ -1,4 +1,4 @@
-"""Users as a log has them, at the start of new sessions."""
+"""Users of a log at the start of new sessions."""
 
 import tensorflow as tf
 
@@ -20,19 +20,19 @@ def logged_users(
     seed: Seed = 0,
     row: tf.Tensor | None = None,
 ) -> SimulatorState:
-    """New sessions of users who are drawn from those of a log, with replacement.
+    """The states in which sessions of users from a log begin. The users are drawn with replacement.
 
-    The initial draws that a user of the log has are kept. Those that the log lacks, such as a
-    hidden taste, are drawn from the models, given the others. `Simulator.rollout(state=)` and
-    `fold` go on from here.
+    Logged initial draws are kept. Initial draws that the log lacks, such as a hidden taste, are
+    drawn from the models, given the logged ones. `Simulator.rollout(state=)` and `fold` continue
+    from these states.
 
     Args:
-      simulator: the models. Where its candidates are those of the log, see `Logged`, users meet
-        the candidates of the sessions that they had.
-      log: the sessions; each is as likely as any other.
-      num_users: B.
+      simulator: the models. If its candidates are those of the log, see `Logged`, users get the
+        candidates of their logged sessions.
+      log: the sessions, each equally likely.
+      num_users: number of users, B.
       seed: an integer or int32 [2].
-      row: int32 [B], the sessions whose users begin, in the place of a draw.
+      row: the sessions whose users begin, int32 [B]; by default they are drawn.
 
     Raises:
       ValueError: for a number below 1, or initial draws that are not those of the models.
@@ -51,6 +51,6 @@ def logged_users(
     draws = {"user": begun.initial.user}
     if isinstance(simulator.documents, Logged):
         draws["corpus"] = row
-    others = [name for name in InitialDraws._fields if name not in draws]
-    answers = PartlySampled(draws, seed, others)
+    sampled = [name for name in InitialDraws._fields if name not in draws]
+    answers = PartlySampled(draws, seed, sampled)
     return simulator.initial_state(simulator.begin(num_users, answers))

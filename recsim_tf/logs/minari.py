@@ -14,20 +14,20 @@ from recsim_tf.logs.log import Sessions
 
 def to_minari(log: Sessions, dataset_id: str, **about: Any) -> Any:
     """Stores the sessions of a log in memory as a data set of Minari. An observation is a dict of
-    `user` and `documents`, an action the slate. A log has no observation after the last action, so
-    the one before it is there again.
+    `user` and `documents`, an action is the slate. A log has no observation after the last action,
+    so the observation before it is repeated.
 
     Args:
-      log: with slates, rewards and what agents saw.
-      dataset_id: such as "shop/clicks-v0".
+      log: a log with slates, rewards and observations.
+      dataset_id: the id of the data set, such as "shop/clicks-v0".
       **about: further arguments of `minari.create_dataset_from_buffers`, such as `description`.
 
     Returns:
       The `MinariDataset`.
 
     Raises:
-      ImportError: without Minari.
-      ValueError: for what the log lacks.
+      ImportError: if Minari is not installed.
+      ValueError: for a log that lacks one of these fields.
     """
     whole = log.whole().require("to_minari", "observation", "slate", "reward", "departed")
     try:
@@ -62,7 +62,7 @@ def to_minari(log: Sessions, dataset_id: str, **about: Any) -> Any:
 
 
 def _dicts(nest: Nest) -> Nest:
-    """A nest with dicts in place of named tuples, without parts that have no number."""
+    """A nest with dicts in place of named tuples, without empty parts."""
     parts = nest if isinstance(nest, Mapping) else fields_of(nest)
     if parts:
         return {name: _dicts(part) for name, part in parts.items() if tf.nest.flatten(part)}

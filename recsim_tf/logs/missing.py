@@ -1,4 +1,4 @@
-"""Which initial draws of the users a log lacks, field by field."""
+"""Initial draws of the users that a log lacks, field by field."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -22,11 +22,12 @@ _NAMED: Any = random.class_of_family(tfd.JointDistributionNamed)
 class Part(NamedTuple):
     """A part of the users' initial draws that a log lacks, for all sessions or for some."""
 
-    field: str | None = None  # of the draws' NamedTuple; None for all of them
+    field: str | None = None  # a field of the draws' NamedTuple; None for all draws
     is_partly_known: bool = False  # whether some sessions have it
 
     @property
     def described(self) -> str:
+        """The part in words, for errors."""
         name = f"the initial draw {self.field}" if self.field else "the initial draws"
         return f"{name}, where missing," if self.is_partly_known else name
 
@@ -44,43 +45,45 @@ class Part(NamedTuple):
         return sessions._replace(initial=sessions.initial._replace(user=user))
 
     def known(self, sessions: Trajectory) -> tf.Tensor | None:
-        """bool [B]: the sessions that have the part, or None where none has it."""
+        """The sessions that have the part, bool [B], or None if none has it."""
         if not self.is_partly_known:
             return None
         return is_known(self.of(sessions.initial.user))
 
     def filled(self, sessions: Trajectory, values: Nest) -> Trajectory:
-        """The sessions with these values [B, ...] for the part, where they lack it."""
-        known = self.known(sessions)
-        if known is not None:
-            values = nests.where(known, self.of(sessions.initial.user), values)
+        """The sessions, with these values [B, ...] for the part if they lack it."""
+        has_part = self.known(sessions)
+        if has_part is not None:
+            values = nests.where(has_part, self.of(sessions.initial.user), values)
         return self.put_into(sessions, values)
 
     def prior(
         self, users: UserModel, num_users: int, given: Nest | None = None
     ) -> tfd.Distribution:
-        """The users' own distribution of the part, given the other fields of initial draws, a nest
-        of [B, ...]. A field () is drawn; without `given` all are.
+        """The users' distribution of the part, given the other fields of initial draws, a nest of
+        [B, ...]. A field that is () is drawn; without `given` all fields are drawn.
         """
         initial = users.initial_draws(num_users)
         if self.field is None:
             return initial
-        own = getattr(initial.model, self.field)
-        if isinstance(own, tfd.Distribution):
-            return own
+        distribution = getattr(initial.model, self.field)
+        if isinstance(distribution, tfd.Distribution):
+            return distribution
         if given is not None:
             given = type(given)(*(each if tf.nest.flatten(each) else None for each in given))
         return getattr(initial.sample_distributions(value=given, seed=[0, 0])[0], self.field)
 
     def num_classes(self, users: UserModel, num_users: int) -> int | None:
-        """The number of values where the part is one finite draw, such as a type, else None."""
+        """The number of values of a part that is a single finite draw, such as a type,
+        else None.
+        """
         prior = self.prior(users, num_users)
         leaves = tf.nest.flatten(prior.model) if isinstance(prior, _NAMED) else [prior]
         return num_outcomes(leaves[0]) if len(leaves) == 1 else None
 
 
 def is_known(values: Nest) -> tf.Tensor:
-    """bool [B]: the rows of a nest of [B, ...] without NaN and without a negative integer."""
+    """Whether a row of a nest of [B, ...] has neither NaN nor a negative integer, bool [B]."""
 
     def of_leaf(leaf):
         unknown = tf.math.is_nan(leaf) if leaf.dtype.is_floating else leaf < 0
@@ -94,10 +97,18 @@ def is_known(values: Nest) -> tf.Tensor:
 
 
 def missing_parts(users: UserModel, num_users: int, spec: Nest, initial: Nest) -> tuple[Part, ...]:
-    """The parts of the initial draws, of TensorSpecs `spec`, that a log lacks, each after those
-    that its distribution depends on. In what was logged, `initial`, a nest of [S, ...], () stands
-    for a part that all sessions lack; NaN, or a negative integer, for one that a session lacks.
-    Raises a ValueError for parts of a joint distribution without names.
+    """The parts of initial draws that a log lacks, each after the parts that its distribution
+    depends on.
+
+    Args:
+      users: the user model.
+      num_users: the number of users B.
+      spec: TensorSpecs of the initial draws.
+      initial: the logged initial draws, a nest of [S, ...]. All sessions lack a part that is (). A
+        session lacks a part that is NaN or a negative integer.
+
+    Raises:
+      ValueError: for parts of a joint distribution without names.
     """
     if not tf.nest.flatten(spec):
         return ()
@@ -123,19 +134,19 @@ def missing_parts(users: UserModel, num_users: int, spec: Nest, initial: Nest) -
 
 
 def lacking(log: Log, users: UserModel, num_users: int, spec: Nest) -> tuple[tuple[Part, ...], Log]:
-    """The `missing_parts` of a log, and the log with zeros for those that all sessions lack."""
+    """The `missing_parts` of a log, and the log with zeros for the parts that all sessions lack."""
     logged = by_field(spec, log.initial)
     parts = missing_parts(users, num_users, spec, logged)
     return parts, log._replace(initial=with_zeros(parts, spec, logged, log.num_sessions))
 
 
 def lacks_innovations(log: Log, spec: Nest) -> bool:
-    """Whether the users draw innovations, of TensorSpecs `spec`, that a log lacks."""
+    """Whether a log lacks the innovations, of TensorSpecs `spec`, that the users draw."""
     return bool(tf.nest.flatten(spec)) and not tf.nest.flatten(log.innovation)
 
 
 def are_independent(parts: Sequence[Part], users: UserModel, num_users: int) -> bool:
-    """Whether no part depends on another one, given what was logged."""
+    """Whether no part depends on another part, given the logged ones."""
     if len(parts) < 2:
         return True
     parents = dict(users.initial_draws(num_users).resolve_graph())
@@ -144,38 +155,38 @@ def are_independent(parts: Sequence[Part], users: UserModel, num_users: int) -> 
 
 
 def _is_complete(spec: Nest, values: Nest) -> bool:
-    found = tf.nest.flatten(values)
-    if len(found) != len(tf.nest.flatten(spec)):
-        return bool(found)  # Of another structure, which is told elsewhere.
-    with tf.init_scope():  # The values are of a log, also where a function is traced.
+    leaves = tf.nest.flatten(values)
+    if len(leaves) != len(tf.nest.flatten(spec)):
+        return bool(leaves)  # Another structure is refused elsewhere.
+    with tf.init_scope():  # The values are arrays of a log, even while a function is traced.
         return bool(tf.reduce_all(is_known(values)))
 
 
 def of_parts(spec: Nest, values: Mapping[Part, Nest]) -> Nest:
-    """Values of parts as initial draws; () stands for what was logged."""
+    """Values of parts as initial draws, in which logged fields are ()."""
     if not values or not nests.fields_of(spec):
         return next(iter(values.values()), ())
-    found = type(spec)(*[()] * len(spec))
+    initial = type(spec)(*[()] * len(spec))
     for part, value in values.items():
-        found = part.put(found, value)
-    return found
+        initial = part.put(initial, value)
+    return initial
 
 
-def merged(logged: Nest, found: Nest) -> Nest:
-    """Initial draws that a fit found, nests of [S, ...], in the place of those that the log lacks:
-    of all, of some fields, or of some sessions.
+def merged(logged: Nest, estimated: Nest) -> Nest:
+    """Logged initial draws, nests of [S, ...], in which estimated ones replace all that are
+    missing, whether all draws, some fields, or some sessions.
     """
     if not tf.nest.flatten(logged):
-        return found
-    if fields := nests.fields_of(found):
-        own = logged if isinstance(logged, Mapping) else nests.fields_of(logged)
-        return type(found)(*(merged(own.get(name, ()), value) for name, value in fields.items()))
-    if not tf.nest.flatten(found):
+        return estimated
+    if fields := nests.fields_of(estimated):
+        by_name = logged if isinstance(logged, Mapping) else nests.fields_of(logged)
+        parts = (merged(by_name.get(name, ()), value) for name, value in fields.items())
+        return type(estimated)(*parts)
+    if not tf.nest.flatten(estimated):
         return logged
-    known = is_known(logged)
+    tensors = tf.nest.map_structure(tf.convert_to_tensor, logged)
     return tf.nest.map_structure(
-        lambda leaf: leaf.numpy(),
-        nests.where(known, tf.nest.map_structure(tf.convert_to_tensor, logged), found),
+        lambda leaf: leaf.numpy(), nests.where(is_known(logged), tensors, estimated)
     )
 
 
@@ -194,16 +205,18 @@ def with_zeros(parts: Sequence[Part], spec: Nest, initial: Nest, num_sessions: i
 def draw_parts(
     parts: Sequence[Part], users: UserModel, sessions: Trajectory, seed: Seed
 ) -> Trajectory:
-    """Sessions [T, B, ...] with draws of parts from the users' own distributions."""
+    """Sessions [T, B, ...] with draws of parts from the users' distributions."""
     num_users = nests.batch_size(sessions.initial.user)
-    for part, own in zip(parts, random.split_seed(seed, max(len(parts), 2)), strict=False):
+    for part, part_seed in zip(parts, random.split_seed(seed, max(len(parts), 2)), strict=False):
         prior = part.prior(users, num_users, sessions.initial.user)
-        sessions = part.filled(sessions, random.sample(prior, own))
+        sessions = part.filled(sessions, random.sample(prior, part_seed))
     return sessions
 
 
 def log_prior(parts: Sequence[Part], users: UserModel, initial: Nest) -> tf.Tensor:
-    """[B]: the log-density of at least one part of initial draws, given the others."""
+    """The log-density of parts of initial draws, given the others, [B]. There is at least
+    one part.
+    """
     num_users = nests.batch_size(initial)
     priors = [part.prior(users, num_users, initial) for part in parts]
     return tf.add_n(

@@ -1,5 +1,5 @@
-"""Logs as the feedback of the library obp 0.5.7 (Saito et al. 2020, Open Bandit Pipeline), and
-back. obp itself is not imported.
+"""Conversion of logs to the feedback of the library obp 0.5.7 (Saito et al. 2020, Open Bandit
+Pipeline), and back. obp itself is not imported.
 """
 
 from collections.abc import Mapping
@@ -19,26 +19,27 @@ from recsim_tf.logs.tables.table import from_table
 
 _PSCORES = {"slate": "pscore", "prefix": "pscore_cascade", "position": "pscore_item_position"}
 # Arrays of the feedback of slates.
-_OF_SLATES = ["slate_id", "position", *_PSCORES.values()]
-_OF_SLATES += [f"evaluation_policy_{name}" for name in _PSCORES.values()]
-_ROUNDING = 1e-4  # of distributions that may be float32
+_SLATE_ARRAYS = ["slate_id", "position", *_PSCORES.values()]
+_SLATE_ARRAYS += [f"evaluation_policy_{name}" for name in _PSCORES.values()]
+_ROUNDING = 1e-4  # rounding error of distributions, which may be float32
 
 
 def to_obp(log: Log, policy: Any = None) -> dict[str, Any]:
-    """The feedback of obp, of n rounds, which are the steps of all sessions. obp knows no sessions,
-    so that its estimates are means over steps.
+    """The feedback of obp for n rounds, which are the steps of all sessions. obp has no sessions,
+    so its estimates are means over steps.
 
     Args:
-      log: with full slates of K items, and rewards by position.
-      policy: a `StochasticPolicy` to be judged, of which the feedback gets the probabilities; by
-        default those that the log has.
+      log: a log with full slates of K items, and rewards by position.
+      policy: a `StochasticPolicy` to judge, whose probabilities the feedback gets; by default it
+        gets the target probabilities of the log.
 
     Returns:
-      For K = 1 obp's `BanditFeedback`: `action`, `position` (0), `reward` and `pscore` [n]; of a
-      policy also `action_dist` [n, N, 1]. Else its `SlateBanditFeedback`: `slate_id`, `position`,
-      `action`, `reward`, `pscore`, `pscore_cascade` and `pscore_item_position` [n K], and those of
-      the policy to be judged with `evaluation_policy_` in front. Of logs with observations also
-      `context` [n, P], the features of user and candidates, and `action_context`, eye(N).
+      For K = 1, obp's `BanditFeedback`: `action`, `position` (0), `reward` and `pscore` [n], and
+      for a policy also `action_dist` [n, N, 1]. Else its `SlateBanditFeedback`: `slate_id`,
+      `position`, `action`, `reward`, `pscore`, `pscore_cascade` and `pscore_item_position` [n K],
+      and the probabilities under the policy to judge with the prefix `evaluation_policy_`. For logs
+      with observations also `context` [n, P], the features of user and candidates, and
+      `action_context`, eye(N).
 
     Raises:
       ValueError: for a slate with an empty position, rewards of whole slates, or a bad policy.
@@ -70,8 +71,8 @@ def to_obp(log: Log, policy: Any = None) -> dict[str, Any]:
         for field, name in _PSCORES.items():
             values = getattr(log_probs, field)
             if not isinstance(values, tuple) and (size > 1 or prefix + name == "pscore"):
-                of_rounds = np.exp(values[active]).reshape(number, -1)
-                feedback[prefix + name] = np.broadcast_to(of_rounds, [number, size]).ravel()
+                probs = np.exp(values[active]).reshape(number, -1)
+                feedback[prefix + name] = np.broadcast_to(probs, [number, size]).ravel()
     if size == 1 and policy is not None:
         walked = walk({"policy": policy}, lambda given, *_: {"of": given[0].marginals()})
         feedback["action_dist"] = walked(log)["of"].numpy()[active].swapaxes(1, 2)
@@ -79,23 +80,24 @@ def to_obp(log: Log, policy: Any = None) -> dict[str, Any]:
 
 
 def from_obp(feedback: Mapping[str, Any], action_dist: np.ndarray | None = None) -> Log:
-    """The log of obp's feedback; each round is a session of one step.
+    """The log of obp's feedback. Each round is a session of one step.
 
     Args:
       feedback: a `SlateBanditFeedback`, also with `evaluation_policy_pscore` and so on, or a
         `BanditFeedback`, whose slates have one document. Documents are the numbers of the actions.
-        `context` and `action_context`, where they are there, are the log's observation; contexts
-        stand in the order of `slate_id`.
-      action_dist: float [n, A, L] of a `BanditFeedback`, the policy to be judged.
+        `context` and `action_context`, if both are given, are the log's observation. Contexts are
+        in the order of `slate_id`.
+      action_dist: the distributions of the policy to judge, float [n, A, L], for a
+        `BanditFeedback`.
 
     Raises:
-      ValueError: as `from_table`, where the columns are named as obp names them; for actions that
-        are none of the feedback's, distributions that do not sum to one, and a context that is not
-        finite or has another number of rounds.
+      ValueError: for faults of the table, see `from_table`, with obp's names of columns; for
+        actions out of range, distributions that do not sum to one, and a context that is not finite
+        or has another number of rounds.
     """
     check_type("feedback", feedback, Mapping)
     is_slates = feedback.get("slate_id") is not None
-    names = ("action", "reward", *(_OF_SLATES if is_slates else ("pscore",)))
+    names = ("action", "reward", *(_SLATE_ARRAYS if is_slates else ("pscore",)))
     table = {
         name: _array(f"feedback[{name!r}]", feedback[name])
         for name in names
@@ -118,7 +120,7 @@ def from_obp(feedback: Mapping[str, Any], action_dist: np.ndarray | None = None)
         return log
     context = _features(feedback, "context", log.num_sessions)
     actions = _features(feedback, "action_context", size)
-    # Contexts are in the order of slate_id, sessions in that of their first rows.
+    # Contexts are in the order of slate_id, but sessions are in the order of their first rows.
     rank, _ = parsing.codes(pandas().Series(table["slate_id"]), ordered=True)
     context = context[pandas().unique(rank)]
     documents = np.broadcast_to(actions, [log.num_sessions, 1, *actions.shape])
@@ -135,7 +137,7 @@ def _array(name: str, values: Any) -> np.ndarray:
 def _number_of_actions(
     table: Mapping[str, np.ndarray], feedback: Mapping[str, Any], name: str
 ) -> int:
-    """The number of actions; a ValueError unless all actions are below it."""
+    """The number of actions. Raises a ValueError unless all actions are below it."""
     if "action" not in table:
         raise ValueError("feedback must have 'action', got none")
     actions = table["action"]
@@ -157,20 +159,20 @@ def _number_of_actions(
 
 
 def _places(position: Any, number: int, num_places: int) -> np.ndarray:
-    """The positions that `action_dist` is asked at, int [n]."""
+    """The positions in `action_dist` of the rounds, int [n]."""
     if position is None:
         return np.zeros(number, np.int64)
     places = _array("feedback['position']", position)
     _require_shape("feedback['position']", places, (number,))
     if places.dtype.kind not in "iu" or (places < 0).any() or (places >= num_places).any():
         raise ValueError(
-            f"feedback['position'] must be integers in [0, {num_places}), as action_dist has it"
+            f"feedback['position'] must be integers in [0, {num_places}), as in action_dist"
         )
     return places
 
 
 def _features(feedback: Mapping[str, Any], name: str, number: int) -> np.ndarray:
-    """Finite features of rounds or of actions, [number, P]."""
+    """Features of rounds or of actions, [number, P]. Raises a ValueError unless they are finite."""
     values = _array(f"feedback[{name!r}]", feedback[name])
     _require_numbers(f"feedback[{name!r}]", values)
     _require_shape(f"feedback[{name!r}]", values, (number, *(values.shape[1:2] or (1,))))
@@ -183,7 +185,7 @@ def _require_numbers(name: str, values: np.ndarray) -> None:
 
 
 def _require_shape(name: str, values: np.ndarray, shape: tuple[int, ...]) -> None:
-    """Raises a ValueError unless values have a shape, and numbers are finite."""
+    """Raises a ValueError unless values have the shape, and are finite."""
     if values.shape != shape:
         raise ValueError(f"{name} must have shape {list(shape)}, got {list(values.shape)}")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -192,7 +194,7 @@ def _require_shape(name: str, values: np.ndarray, shape: tuple[int, ...]) -> Non
 
 
 def _checked_distributions(action_dist: Any, number: int, size: int) -> np.ndarray:
-    """The distributions of actions, float [n, A, L]; a ValueError if they are none."""
+    """The distributions of actions, float [n, A, L]. Raises a ValueError unless they sum to one."""
     probs = _array("action_dist", action_dist)
     _require_numbers("action_dist", probs)
     probs = probs.astype(np.float64)

@@ -18,26 +18,27 @@ from recsim_tf.logs.trajectories import by_field, from_rollout
 
 
 class SessionPlan:
-    """How simulated sessions follow those of a log, so that their returns can be compared.
+    """A plan of simulated sessions that follow the sessions of a log, so that their returns can be
+    compared.
 
-    Each simulated session follows a session of the log. Its user begins with the initial draws that
-    the log has, and the others are drawn. Its candidates are the log's, where a table of them was
-    read, see `Logged`. It ends where the log would have cut it, see `Cuts`, if the user stays until
-    then. A log that does not say who left is not cut before its longest session, unless nobody can
-    leave in the model: then each session has its logged length.
+    Each simulated session follows a session of the log. Its user begins with the logged initial
+    draws; missing ones are drawn. Its candidates are those of the log, if a table of candidates was
+    read, see `Logged`. It ends at the step at which the log would have cut it, see `Cuts`, if the
+    user stays until then. A log without departures is not cut before its longest session, unless
+    users cannot leave in the model: then each session has its logged length.
 
     Args:
       simulator: the model of the users.
       log: a `Log`, or a `LogStream`, whose candidates are not followed.
-      num_sessions: about so many are simulated: each session of the log equally often, or some of
-        them once.
-      seed: of cuts, and of the choice of sessions, an integer.
+      num_sessions: approximate number of simulated sessions. Each session of the log is followed
+        equally often, or some of them are followed once.
+      seed: the seed of cuts, and of the choice of sessions, an integer.
 
     Attributes:
-      simulator: the model, with the candidates of the log where it has some.
-      row: int64 [B], the session of the log that each simulated one follows.
-      ends: of each.
-      num_steps: T, of the longest session.
+      simulator: the model, with the candidates of the log if it has any.
+      row: int64 [B], the session of the log that each simulated session follows.
+      ends: the ends of the simulated sessions.
+      num_steps: number of steps T of the longest session.
     """
 
     def __init__(self, simulator: Simulator, log: Sessions, num_sessions: int, seed: int = 0):
@@ -58,19 +59,19 @@ class SessionPlan:
         if users_leave(simulator):
             last_day = _windows(log)
             cuts, seeds = Cuts(users, last_day), random.split_seed(seed, max(copies, 2))
-            last = np.concatenate([cuts.draw(own) for own in seeds[:copies]])
+            last = np.concatenate([cuts.draw(copy_seed) for copy_seed in seeds[:copies]])
         last = np.resize(last, len(self.row)) if copies > 1 else last[self.row]
         self.ends = Ends(last, () if last_day is None else last_day[self.row])
 
     def draws(self, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Draws of the model's parameters under the names that they have in `simulator`."""
+        """Draws of the model's parameters by their names in `simulator`."""
         if self.simulator is self._model:
             return dict(draws)
         return {name_beside_log(name): values for name, values in draws.items()}
 
     def log(self, policy: Any, seed: int = 0) -> Log:
-        """A log of the sessions under a policy, with what it saw and its probabilities, where it is
-        a `StochasticPolicy`.
+        """A log of the sessions under a policy, with observations, and with probabilities if the
+        policy is a `StochasticPolicy`.
         """
         number = len(self.row)
         state = self.start(self.simulator, number, random.as_seed(seed))
@@ -83,8 +84,8 @@ class SessionPlan:
         return values.reshape(self._copies, -1).mean(axis=0)
 
     def start(self, simulator: Simulator, num_users: int, seed: Seed) -> SimulatorState | None:
-        """The states in which sessions begin, of a multiple of B users in the order of `row`; None
-        for users of the models.
+        """The states in which sessions of a multiple of B users begin, in the order of `row`. They
+        are None if the models draw the users.
         """
         follows = isinstance(simulator.documents, Logged)
         if not follows and not tf.nest.flatten(self._users.initial):
@@ -107,13 +108,13 @@ def _users_of(log: Sessions) -> Log:
     )
     if isinstance(departed, tuple):
         departed = np.ones(len(length), bool)
-    # Only its shape is read.
+    # Only the shape of `shown` is read.
     shown = np.broadcast_to(True, [len(length), log.max_length, 1])
     return Log(length=length, departed=departed, initial=initial, shown=shown)
 
 
 def _windows(log: Sessions) -> np.ndarray | None:
-    """`windows` of all pieces."""
+    """The windows of all pieces of a log, see `windows`."""
     days = [(windows(piece), piece.num_sessions) for piece in log.pieces()]
     if all(day is None for day, _ in days):
         return None
@@ -121,8 +122,8 @@ def _windows(log: Sessions) -> np.ndarray | None:
 
 
 def _has_candidates(log: Sessions) -> bool:
-    """Whether a log says what could have been shown: candidates that are not all its documents in
-    every step.
+    """Whether a log has a table of candidates: some step lacks a document of the log, or the
+    candidates have features.
     """
     if not isinstance(log, Log) or isinstance(log.candidates, tuple):
         return False
@@ -130,8 +131,8 @@ def _has_candidates(log: Sessions) -> bool:
 
 
 def _has_initial(simulator: Simulator, users: Log) -> bool:
-    """Whether the log has initial draws of the model's users. Those of a rollout of another model
-    are not.
+    """Whether the log has initial draws of the model's users. A log of another model's rollout does
+    not.
     """
     if not tf.nest.flatten(users.initial):
         return False

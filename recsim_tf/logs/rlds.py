@@ -1,5 +1,5 @@
-"""Logs in the form of RLDS (Ramos et al. 2021, arXiv 2111.02767), which TFDS, Acme and others read.
-No other library is imported.
+"""Logs in the form of RLDS (Ramos et al. 2021, arXiv 2111.02767), which TFDS, Acme and other
+libraries read. None of them is imported.
 """
 
 from typing import Any
@@ -20,26 +20,27 @@ def to_rlds(log: Sessions) -> tf.data.Dataset:
 
         observation: a dict of `user` and `documents`, nests of [...] and [N, ...].
         action: the slate, int32 [K]; or a `Turn` of slate and query.
-        reward: float32 [], of the action.
-        discount: float32 [], 0 where the user left after the action, else that of the log, mostly
-          1.
+        reward: float32 [], the reward of the action.
+        discount: float32 [], 0 if the user left after the action, else the discount of the log,
+          mostly 1.
         is_first, is_last, is_terminal: bool [].
 
-      A log has no observation after the last action. So the last step has that before it again,
-      and zeros for action, reward and discount. It is terminal unless the session was cut.
+      A log has no observation after the last action. So the last step repeats the observation
+      before it, with zeros for action, reward and discount. It is terminal unless the session was
+      cut.
 
     Raises:
-      ValueError: for a log without slates, rewards or what agents saw.
+      ValueError: for a log without slates, rewards or observations.
     """
     whole = log.whole().require("to_rlds", "observation", "slate", "reward", "departed")
     steps = _steps(whole)
 
     @tf.autograph.experimental.do_not_convert
     def episode(session: tf.Tensor, length: tf.Tensor) -> dict[str, tf.data.Dataset]:
-        of_session = tf.nest.map_structure(
+        session_steps = tf.nest.map_structure(
             lambda leaf: tf.convert_to_tensor(leaf)[session, : length + 1], steps
         )
-        return {"steps": tf.data.Dataset.from_tensor_slices(of_session)}
+        return {"steps": tf.data.Dataset.from_tensor_slices(session_steps)}
 
     numbers = tf.range(whole.num_sessions), tf.convert_to_tensor(whole.length)
     return tf.data.Dataset.from_tensor_slices(numbers).map(episode)
@@ -54,11 +55,11 @@ def _steps(log: Log) -> dict[str, Any]:
         return leaf[:, np.minimum(step, log.max_length - 1)]
 
     def with_zeros(nest: Nest) -> Nest:
-        def of_leaf(leaf: np.ndarray):
+        def extended(leaf: np.ndarray):
             values = repeated(np.asarray(leaf))
             return np.where(is_after.reshape(is_after.shape + (1,) * (leaf.ndim - 2)), 0, values)
 
-        return tf.nest.map_structure(of_leaf, nest)
+        return tf.nest.map_structure(extended, nest)
 
     is_left = is_after & log.departed[:, np.newaxis]
     leaves = np.append(is_left[:, 1:], np.zeros_like(is_left[:, :1]), axis=1)

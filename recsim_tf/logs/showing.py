@@ -1,4 +1,4 @@
-"""Logs in a few lines."""
+"""Summaries of logs in a few lines."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,13 +9,12 @@ import tensorflow as tf
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.nests import fields_of
 
-# Names of columns that stand in one line.
-_NAMES = 6
+_NAMES = 6  # most names of columns in a line
 
 
 def rows(log: Any) -> dict[str, str]:
-    """What a log has, by name: sessions, steps, documents, clicks, what is missing and what was
-    dropped. At most 14 rows.
+    """The rows of a summary by name, such as sessions, steps, documents, clicks, missing values and
+    dropped sessions. There are at most 14 rows.
     """
     is_known = isinstance(log.length, np.ndarray) and not isinstance(log._slates, tuple)
     if not is_known or not len(log.length):
@@ -69,7 +68,9 @@ def rows(log: Any) -> dict[str, str]:
 
 
 def clicks(log: Any) -> np.ndarray | None:
-    """bool [S, T, K]: what was chosen or clicked; None where the response does not tell."""
+    """The documents that were chosen or clicked, bool [S, T, K]; None if the response has no
+    clicks.
+    """
     response = log.response
     while isinstance(response, tuple) and len(response):
         response = getattr(response, "clicked", getattr(response, "choice", response[0]))
@@ -86,7 +87,7 @@ def _of_users(log: Any) -> str:
 
 
 def _names(nest: Nest) -> str:
-    """The fields of a nest, and how much of each is missing."""
+    """The names of the fields of a nest, each with the share of its values that is missing."""
     fields: Mapping[str, Nest] = nest if isinstance(nest, Mapping) else fields_of(nest)
     if not fields:
         return "one tensor" if not isinstance(nest, tuple) else f"{len(nest)} tensors"

@@ -29,7 +29,7 @@ from recsim_tf.logs.log import Log, LogStream, SlateLogProbs, repeat_last_step
 from recsim_tf.logs.logged_documents import without_log
 from recsim_tf.policies.random import random_policy
 
-# A rollout holds all candidates of all steps.
+# Users of a rollout. The number is limited, since a rollout holds all candidates of all steps.
 _USERS_AT_ONCE = 1000
 
 
@@ -43,19 +43,19 @@ def from_trajectory(
     """The log of single-session rollouts: the documents shown, all draws of the users, and rewards.
 
     Args:
-      trajectory: [T, B, ...] of a rollout with `auto_reset=False`, from new users on.
-      simulator: that made the trajectory. With it the log also has what agents saw, so that other
-        policies can be judged from it; users who share a corpus need it.
-      logging: the `StochasticPolicy` that acted, of which the log gets the probabilities; or None.
-      reward_by_position: maps a transition [B, ...] to what each position earned, [B, K]. By
-        default the reward of a step is its click's. Where that is not known, since there are
-        several clicks of other rewards than 1 or rewards without a click, the log has the rewards
+      trajectory: the trajectory of a rollout with `auto_reset=False` and new users, [T, B, ...].
+      simulator: the simulator of the trajectory. With it the log also has observations, so that
+        other policies can be judged from it. Users who share a corpus need it.
+      logging: the `StochasticPolicy` that acted, whose probabilities the log gets; or None.
+      reward_by_position: a function of a transition [B, ...] to the rewards of positions, [B, K].
+        By default the reward of a step belongs to its click. If that is ambiguous, since there are
+        several clicks with rewards other than 1 or rewards without a click, the log has the rewards
         of whole slates.
 
     Raises:
-      ValueError: for a trajectory of several sessions a row or one that begins with a state, one of
-        users who share a corpus without `simulator` or with `logging`, or if rewards by position do
-        not add up to the reward.
+      ValueError: for a trajectory with several sessions in a row, or with a given initial state;
+        for users who share a corpus without `simulator` or with `logging`; or if rewards by
+        position do not add up to the reward.
     """
     if simulator is not None:
         check_type("simulator", simulator, Simulator)
@@ -64,10 +64,10 @@ def from_trajectory(
     shared = simulator is not None and simulator.documents.shared
     if shared and logging is not None:
         raise ValueError(
-            "simulator must have a corpus for each user where logging is given: sessions of users"
-            " who share one are not independent"
+            "simulator must have a corpus for each user if logging is given: sessions of users who"
+            " share a corpus are not independent"
         )
-    log = _with_rewards(_of_draws(trajectory, shared), trajectory, reward_by_position)
+    log = _with_rewards(_log_of_draws(trajectory, shared), trajectory, reward_by_position)
     if simulator is None or shared:
         return log.check()
     log = log._replace(observation=_by_session(_observed(simulator, trajectory), log.length))
@@ -75,17 +75,17 @@ def from_trajectory(
 
 
 def from_rollout(trajectory: Trajectory, simulator: Simulator, logging: Any) -> Log:
-    """The log of sessions that may have begun with a state, so that it does not have the users'
-    initial draws; arguments are those of `from_trajectory`.
+    """The log of sessions that may have begun with a given state, without the users' initial draws.
+    The arguments are those of `from_trajectory`.
     """
-    log = _of_draws(trajectory, False)._replace(initial=())
+    log = _log_of_draws(trajectory, False)._replace(initial=())
     log = _with_rewards(log, trajectory, None)
     log = log._replace(observation=_by_session(_observed(simulator, trajectory), log.length))
     return _with_probabilities(log.check(), logging)
 
 
-def _of_draws(trajectory: Trajectory, shared: bool) -> Log:
-    """The documents shown and all draws of the users."""
+def _log_of_draws(trajectory: Trajectory, shared: bool) -> Log:
+    """A log with the documents shown and all draws of the users."""
     transitions, draws = trajectory.transitions, trajectory.transitions.draws
     positions = tf.maximum(transitions.slate, 0)
     resampled = bool(tf.nest.flatten(draws.candidates))
@@ -97,11 +97,11 @@ def _of_draws(trajectory: Trajectory, shared: bool) -> Log:
         )
 
     def shown(candidates):
-        """[T, B, K, ...] of [T, W, N, ...]."""
-        of_users = tf.repeat(candidates, num_users // num_corpora, axis=1)
-        return tf.gather(of_users, positions, batch_dims=2)
+        """The documents shown, [T, B, K, ...], among candidates [T, W, N, ...]."""
+        by_user = tf.repeat(candidates, num_users // num_corpora, axis=1)
+        return tf.gather(by_user, positions, batch_dims=2)
 
-    def of_first(first):
+    def shown_of_first(first):
         return shown(tf.repeat(first[tf.newaxis], positions.shape[0], axis=0))
 
     if resampled:
@@ -113,7 +113,7 @@ def _of_draws(trajectory: Trajectory, shared: bool) -> Log:
         hidden = tf.nest.map_structure(shown, draws.hidden) if shared else draws.hidden
     else:
         documents, hidden = tf.nest.map_structure(
-            of_first, (trajectory.initial.candidates, trajectory.initial.hidden)
+            shown_of_first, (trajectory.initial.candidates, trajectory.initial.hidden)
         )
     length = tf.reduce_sum(tf.cast(transitions.active, tf.int32), axis=0).numpy()
 
@@ -140,7 +140,9 @@ def _with_rewards(
     trajectory: Trajectory,
     reward_by_position: Callable[[Transition], tf.Tensor] | None,
 ) -> Log:
-    """The log with rewards by position, where these add up to the rewards, else of whole slates."""
+    """The log with rewards by position if these add up to the rewards, else with those of whole
+    slates.
+    """
     transitions = trajectory.transitions
     reward = _by_session(transitions.reward, log.length)
     by_position = _by_session(_rewards(transitions, reward_by_position), log.length)
@@ -160,13 +162,13 @@ def _with_rewards(
 def _rewards(
     transitions: Transition, reward_by_position: Callable[[Transition], tf.Tensor] | None
 ) -> tf.Tensor:
-    """[T, B, K]."""
+    """The rewards of positions, [T, B, K]."""
     if reward_by_position is not None:
         steps = range(transitions.reward.shape[0])
         return tf.stack([reward_by_position(nests.at_step(transitions, step)) for step in steps])
     clicked = tf.cast(transitions.response.clicked, transitions.reward.dtype)
-    is_one = tf.reduce_sum(clicked, axis=-1) <= 1
-    return clicked * tf.where(is_one, transitions.reward, 1)[..., tf.newaxis]
+    is_single = tf.reduce_sum(clicked, axis=-1) <= 1
+    return clicked * tf.where(is_single, transitions.reward, 1)[..., tf.newaxis]
 
 
 def _with_probabilities(log: Log, logging: Any) -> Log:
@@ -176,7 +178,7 @@ def _with_probabilities(log: Log, logging: Any) -> Log:
 
 
 def _observed(simulator: Simulator, trajectory: Trajectory) -> Observation:
-    """What an agent saw before each step, a nest of [T, B, ...]."""
+    """The agents' observations before each step, a nest of [T, B, ...]."""
 
     @compiled
     def observed(trajectory: Trajectory) -> Nest:
@@ -202,20 +204,20 @@ def from_episodes(
     """The log of an episode file, see `recsim_tf.logs.episodes`, in the order of the file.
 
     Args:
-      path: of the file. `recsim-tf simulate --episode_file` writes probabilities into it, where the
-        policy knows them.
-      simulator: of the same models and sizes as that of the file. What agents saw is as it was,
-        whatever the parameters of the simulator.
-      logging, reward_by_position: as for `from_trajectory`. Without `logging` the log has the
+      path: the file. `recsim-tf simulate --episode_file` writes probabilities into it if the policy
+        has them.
+      simulator: a simulator with the same models and sizes as that of the file. Observations are
+        read from the file; they do not depend on the parameters of the simulator.
+      logging, reward_by_position: see `from_trajectory`. Without `logging` the log has the
         probabilities of the file, if there are any.
 
     Raises:
-      ValueError: as `from_trajectory` and `episodes.read`, and if there are no sessions.
+      ValueError: see `from_trajectory` and `episodes.read`; and if there are no sessions.
     """
     read = episodes.read(path, simulator)
     trajectory = read.trajectory()
     shared = simulator.documents.shared
-    log = _with_rewards(_of_draws(trajectory, shared), trajectory, reward_by_position)
+    log = _with_rewards(_log_of_draws(trajectory, shared), trajectory, reward_by_position)
     if shared:
         return log.check()
     user, documents, log_prob = read.observed()
@@ -230,30 +232,32 @@ def from_episodes(
 def stream_episodes(
     path: str | os.PathLike, simulator: Simulator, sessions_at_once: int = 1000
 ) -> LogStream:
-    """The sessions of an episode file in pieces, without what agents saw, which are read from the
-    file in each pass, so that memory does not grow with the file. Minibatches are drawn at random
-    within a piece, so the order of the sessions in the file should be random.
+    """The sessions of an episode file in pieces, without observations.
+
+    The pieces are read from the file in each pass, so that memory does not grow with the file.
+    Minibatches are drawn at random within a piece, so the order of the sessions in the file should
+    be random.
 
     Args:
-      path, simulator: as for `from_episodes`.
-      sessions_at_once: sessions of a piece, at least 1.
+      path, simulator: see `from_episodes`.
+      sessions_at_once: number of sessions of a piece, at least 1.
     """
     check_at_least(1, sessions_at_once=sessions_at_once)
     read, shared = episodes.read(path, simulator), simulator.documents.shared
     return LogStream(
-        lambda: (_of_draws(each, shared) for each in read.trajectories(sessions_at_once))
+        lambda: (_log_of_draws(each, shared) for each in read.trajectories(sessions_at_once))
     )
 
 
 def _by_session(nest: Nest, length: np.ndarray) -> Nest:
-    """A nest of tensors [T, S, ...] as one of arrays [S, T, ...]; steps after the end of a session
-    repeat its last.
+    """A nest of tensors [T, S, ...] as a nest of arrays [S, T, ...]. Steps after the end of a
+    session repeat its last step.
     """
     return repeat_last_step(_as_numpy(tf.nest.map_structure(_swap_axes, nest)), length)
 
 
 def concatenated(trajectories: Sequence[Trajectory]) -> Trajectory:
-    """One trajectory [T, B, ...] of the sessions of several."""
+    """A single trajectory [T, B, ...] with the sessions of several trajectories."""
     initial = tf.nest.map_structure(
         lambda *leaves: tf.concat(leaves, axis=0), *(each.initial for each in trajectories)
     )
@@ -264,7 +268,7 @@ def concatenated(trajectories: Sequence[Trajectory]) -> Trajectory:
 
 
 def scoring_simulator(simulator: Simulator) -> Simulator:
-    """A simulator of the same models whose candidates are the documents that a log shows.
+    """A simulator with the same models, whose candidates are the documents that a log shows.
 
     Raises:
       ValueError: if documents depend on the state of a corpus that users share.
@@ -292,16 +296,15 @@ def as_trajectory(
     the log.
 
     Args:
-      log: with everything that the simulator's user model draws.
-      simulator: as `scoring_simulator` makes it.
-      num_users: sessions that will be scored at once; a parameter may have a value for each.
-      latent: whether innovations are latent. Those of the trajectory are then zeros, which mean
-        nothing.
-      spec: `session_spec(simulator, num_users)`, where it is known.
+      log: a log with all draws of the simulator's user model.
+      simulator: a simulator from `scoring_simulator`.
+      num_users: number of sessions that are scored at once. A parameter may have a value for each.
+      latent: whether innovations are latent. The trajectory then has zeros in their place.
+      spec: `session_spec(simulator, num_users)`, if it was computed before.
 
     Raises:
-      ValueError: if the log lacks what the models draw, has another slate size, or has queries
-        where the simulator has no `query_spec`, or none where it has one.
+      ValueError: if the log lacks draws of the models, has another slate size, or has queries
+        although the simulator has no `query_spec`, or no queries although it has a `query_spec`.
     """
     if log.slate_size != simulator.slate_size:
         raise ValueError(
@@ -340,7 +343,7 @@ def as_trajectory(
         active=tf.convert_to_tensor(log.active),
         terminated=terminated,
         truncated=is_last & ~terminated,
-        query=_matching("query", log.query, simulator.query_spec, "the query_spec says"),
+        query=_matching("query", log.query, simulator.query_spec, "the query_spec"),
     )
     first = tf.nest.map_structure(lambda leaf: leaf[:, 0], documents)
     return Trajectory(
@@ -349,9 +352,11 @@ def as_trajectory(
 
 
 def by_field(spec: Nest, logged: Nest, stage: str = "initial") -> Nest:
-    """Logged draws of users in the structure of TensorSpecs `spec`. A mapping may name fields of a
-    NamedTuple; () stands for the others. Draws that are one tensor take one name, any. Raises a
-    ValueError for unknown names, with the stage of the draws, "initial" or "innovation".
+    """Logged draws of users in the structure of TensorSpecs `spec`.
+
+    A mapping may name fields of a NamedTuple; the other fields become (). For draws that are a
+    single tensor, a mapping has a single key, whose name does not matter. Raises a ValueError for
+    unknown names, with the stage of the draws, "initial" or "innovation".
     """
     fields = nests.fields_of(spec)
     if not isinstance(logged, Mapping) or isinstance(spec, Mapping):
@@ -370,23 +375,23 @@ def _zeros(log: Log, spec: Nest) -> Nest:
     )
 
 
-def _matching(name: str, nest: Nest, spec: Nest, what: str = "the models draw") -> Nest:
+def _matching(name: str, nest: Nest, spec: Nest, source: str = "the draws of the models") -> Nest:
     """The nest as tensors of the structure and dtypes of a spec."""
     if not tf.nest.flatten(spec):
         return ()
-    found, wanted = tf.nest.flatten(nest), tf.nest.flatten(spec)
-    if len(found) != len(wanted):
-        fields = ", ".join(f"{leaf.dtype.name} {list(leaf.shape)}" for leaf in wanted)
+    leaves, specs = tf.nest.flatten(nest), tf.nest.flatten(spec)
+    if len(leaves) != len(specs):
+        fields = ", ".join(f"{leaf.dtype.name} {list(leaf.shape)}" for leaf in specs)
         raise ValueError(
-            f"the log's {name} must hold what {what}, {fields}, got {len(found)} arrays"
+            f"the log's {name} must match {source}, {fields}, got {len(leaves)} arrays"
         )
     return tf.nest.pack_sequence_as(
-        spec, [_cast(leaf, like.dtype) for leaf, like in zip(found, wanted, strict=True)]
+        spec, [_cast(leaf, like.dtype) for leaf, like in zip(leaves, specs, strict=True)]
     )
 
 
 def _cast(leaf: Any, dtype: tf.DType) -> tf.Tensor:
-    """NaN, which stands for what is missing, is -1 among integers."""
+    """The leaf with another dtype. NaN, which marks missing values, becomes -1 in integers."""
     leaf = tf.convert_to_tensor(leaf)
     if leaf.dtype.is_floating and dtype.is_integer:
         leaf = tf.where(tf.math.is_nan(leaf), tf.cast(-1, leaf.dtype), leaf)
@@ -394,7 +399,7 @@ def _cast(leaf: Any, dtype: tf.DType) -> tf.Tensor:
 
 
 def _swap_axes(leaf: tf.Tensor) -> tf.Tensor:
-    """[T, S, ...] from [S, T, ...], and back."""
+    """The leaf with its first two axes swapped."""
     return tf.transpose(leaf, [1, 0, *range(2, len(leaf.shape))])
 
 
@@ -411,21 +416,21 @@ def simulated_log(
     jit_compile: bool = False,
     latent: tuple[str, ...] = (),
 ) -> Log:
-    """The log of sessions under uniformly random slates, and queries where there is a
+    """The log of sessions under uniformly random slates, and random queries if the simulator has a
     `query_spec`.
 
     Args:
-      simulator: has the true parameters.
-      num_sessions: S, at least 1.
-      num_steps: at least 1; sessions that last longer are cut off.
+      simulator: the simulator with the true parameters.
+      num_sessions: number of sessions S, at least 1.
+      num_steps: number of steps, at least 1. Longer sessions are cut.
       seed: an integer or int32 [2].
       jit_compile: whether to compile with XLA.
-      latent: fields of the log that are left out, such as "innovation" and "initial".
+      latent: fields of the log to leave out, "initial" or "innovation".
     """
     check_at_least(1, num_sessions=num_sessions, num_steps=num_steps)
     unknown = [name for name in latent if name not in ("initial", "innovation")]
     if unknown:
-        raise ValueError(f"latent must be of initial, innovation, got {', '.join(unknown)}")
+        raise ValueError(f"latent must be some of initial, innovation, got {', '.join(unknown)}")
     world = simulator.users_per_world or 1
     at_once = -(-min(num_sessions, _USERS_AT_ONCE) // world) * world
     policy = random_policy(simulator)
@@ -438,7 +443,7 @@ def simulated_log(
         traced_call(simulate, piece) for piece in split_seed(seed, -(-num_sessions // at_once))
     ]
     whole = concatenated(pieces)
-    log = _of_draws(whole, simulator.documents.shared).take(slice(num_sessions))
+    log = _log_of_draws(whole, simulator.documents.shared).take(slice(num_sessions))
     return log._replace(
         initial=() if "initial" in latent else log.initial,
         innovation=() if "innovation" in latent else log.innovation,

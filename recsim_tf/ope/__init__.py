@@ -1,8 +1,8 @@
-"""Off-policy evaluation: what a new policy would have earned, judged from the sessions of an old
-one.
+"""Off-policy evaluation: estimates of a new policy's mean return from the sessions of an old
+policy.
 
-`evaluate` gives estimates with intervals and a verdict each, of a `recsim_tf.logs.Log`. `PRESETS`
-has the estimators by the names of papers.
+`evaluate` reads a `recsim_tf.logs.Log` and gives estimates, each with an interval and a verdict.
+`PRESETS` has the estimators by the names of papers.
 """
 
 from recsim_tf.ope.diagnostics import WeightDiagnostics, pareto_k

@@ -1,4 +1,4 @@
-"""Whether an estimate is to be believed: what importance weights tell of themselves."""
+"""Diagnostics of importance weights: warnings against estimates that are not to be believed."""
 
 from typing import NamedTuple
 
@@ -6,44 +6,46 @@ import numpy as np
 
 from recsim_tf.support.means import Mean
 
-# Above it the mean of so heavy-tailed weights converges too slowly; it is smaller for few sessions
+# Above this k-hat the mean of the weights converges too slowly. The bound is lower for few sessions
 # (Vehtari et al. 2024).
 HIGHEST_K = 0.7
 FEWEST = 25  # sessions, also effective ones
-# For products of weights over steps: with less the intervals hold too rarely, and miss from below
-# (benchmarks/verdicts.py).
+# Bounds for products of weights over steps. Beyond them the intervals contain the truth too rarely,
+# and lie below it (benchmarks/verdicts.py).
 FEWEST_OF_PRODUCTS, HIGHEST_K_OF_PRODUCTS = 200, 0.5
-# Sessions that carry what a gain is made of: with fewer its interval holds too rarely.
-_FEWEST_THAT_EARN = 30
-_FEWEST_OF_TAIL = 5
-# The probability to accuse right propensities, over all steps and positions.
+# With fewer effective sessions the interval of a gain contains the truth too rarely.
+_FEWEST_EARNING = 30
+_FEWEST_OF_TAIL = 5  # weights
+# The probability of a false alarm for right propensities, over all steps and positions.
 _FALSE_ALARM = 0.0027
 _ROUNDING = 1e-5
 
 
 class WeightDiagnostics(NamedTuple):
-    """Of the weights of S sessions, at the step and position where fewest of them count."""
+    """Diagnostics of the weights of S sessions, at the step and position with the smallest
+    effective sample size.
+    """
 
     effective_sample_size: float  # (sum of weights)^2 / sum of squares, in sessions
     pareto_k: float  # tail index of the largest weights; NaN where too few differ
-    mean: float  # 1 up to noise, if the propensities are right
-    mean_error: float  # its standard error
-    largest_share: float  # of all weight, of one session
+    mean: float  # mean weight: 1 up to noise, if the propensities are right
+    mean_error: float  # standard error of the mean weight
+    largest_share: float  # share of the heaviest session in the sum of all weights
     sessions_of_half: int  # the fewest sessions that carry half of the weight
-    shares: np.ndarray  # float64 [S], of all weight, of the heaviest sessions together
-    num_steps: int  # T, whose weights are multiplied
-    # mean weight, its standard error and step, where it is so far from 1 that propensities are
-    # wrong; () where no step and position is
+    shares: np.ndarray  # float64 [S]: cumulative shares of the weight, the heaviest session first
+    num_steps: int  # T, the number of steps over which weights are multiplied
+    # The mean weight, its standard error and its step, if a mean weight is so far from 1 that the
+    # propensities are wrong; else ().
     wrong: tuple = ()
 
     @classmethod
     def of(cls, weights: np.ndarray, num_steps: int = 1) -> "WeightDiagnostics":
-        """Of weights [S, T J], at several steps and positions."""
+        """The diagnostics of weights [S, T J] at T steps and J positions."""
         weights = np.asarray(weights, np.float64)
         squares = np.maximum((weights**2).sum(0), np.finfo(np.float64).tiny)
         sizes = weights.sum(0) ** 2 / squares
         worst = weights[:, np.argmin(sizes)]
-        # Those of the pseudo-inverse may be negative.
+        # Weights of the pseudo-inverse may be negative.
         ordered = np.sort(np.abs(worst))[::-1]
         shares = np.cumsum(ordered) / max(ordered.sum(), np.finfo(np.float64).tiny)
         return cls(
@@ -59,45 +61,48 @@ class WeightDiagnostics(NamedTuple):
         )
 
     def figures(self) -> dict[str, float]:
-        """All but the shares."""
+        """All fields but `shares`, by name."""
         return {name: value for name, value in self._asdict().items() if name != "shares"}
 
     @property
     def highest_k(self) -> float:
-        """The largest k-hat with which the mean of so many sessions can be believed."""
+        """The largest k-hat with which the mean of S sessions can be believed."""
         return min(HIGHEST_K, 1 - 1 / np.log10(max(len(self.shares), 11)))
 
-    def heaviness(self) -> str:
-        """Why too few of the sessions count; "" if enough do."""
+    def warning_of_few_effective_sessions(self) -> str:
+        """A warning that too few sessions decide the estimate; "" if enough of them count."""
         if self.mean == 0:
             return "the policy would have shown the slates of no logged session"
         if self.effective_sample_size < FEWEST or self.pareto_k > self.highest_k:
-            return self._half
+            return self._half_weight
         return ""
 
     @property
-    def _half(self) -> str:
+    def _half_weight(self) -> str:
+        """The number of sessions that carry half of the weight, in words."""
         k = "" if np.isnan(self.pareto_k) else f" (k-hat {self.pareto_k:.1f})"
         carry = "carries" if self.sessions_of_half == 1 else "carry"
         half = f"{self.sessions_of_half} of {len(self.shares):,} sessions {carry} half"
         return f"{half} of the weight{k}"
 
     def care(self) -> str:
-        """Why the interval of products of weights may hold too rarely; "" if it does not."""
+        """A warning that the interval of products of weights may be too narrow; "" if it is not."""
         if self.num_steps == 1 or (
             self.effective_sample_size >= FEWEST_OF_PRODUCTS
             and not self.pareto_k > HIGHEST_K_OF_PRODUCTS
         ):
             return ""
-        return f"{self._half}, and in sessions of several steps such intervals are too narrow"
+        return (
+            f"{self._half_weight}, and in sessions of several steps such intervals are too narrow"
+        )
 
     def bias(self) -> str:
-        """Why the weights do not lead from one policy to the other; "" if they do."""
+        """A warning that the propensities are wrong; "" if the mean weights are 1 up to noise."""
         if not self.wrong:
             return ""
         mean, error, step = self.wrong
-        off = mean - 1
-        never = f" or {-off:.0%} of the policy's slates were never logged" if off < 0 else ""
+        excess = mean - 1
+        never = f" or {-excess:.0%} of the policy's slates were never logged" if excess < 0 else ""
         where = f" at step {step}" if self.num_steps > 1 else ""
         return (
             f"the mean weight{where} is {mean:.2f} \N{PLUS-MINUS SIGN} {error:.2f}, so the"
@@ -106,14 +111,15 @@ class WeightDiagnostics(NamedTuple):
 
 
 def _wrong_mean(weights: np.ndarray, num_steps: int) -> tuple:
-    """The mean weight that is the most standard errors from 1, with its error and its step, if it
-    is too far for noise at one of so many places (Bonferroni). A mean of heavy-tailed weights is
-    mostly below 1 and says nothing, so it is left out. () if there is none.
+    """The mean weight that is the most standard errors from 1, with its error and its step. The
+    result is () if noise can explain the distance of every mean (Bonferroni). Means of heavy-tailed
+    weights are left out: they are mostly below 1, even if the propensities are right.
     """
     means = weights.mean(0)
     errors = weights.std(0, ddof=1) / np.sqrt(len(weights))
-    off = np.abs(means - 1) - _ROUNDING
-    z_scores = np.where(off > 0, off / np.maximum(errors, np.finfo(np.float64).tiny), 0.0)
+    distances = np.abs(means - 1) - _ROUNDING
+    tiny = np.finfo(np.float64).tiny
+    z_scores = np.where(distances > 0, distances / np.maximum(errors, tiny), 0.0)
     _, bound = Mean(0.0, 1.0).interval(1 - _FALSE_ALARM / weights.shape[1])
     for place in np.argsort(-z_scores):
         if not z_scores[place] > bound:
@@ -124,20 +130,22 @@ def _wrong_mean(weights: np.ndarray, num_steps: int) -> tuple:
     return ()
 
 
-def few_that_earn(sessions: np.ndarray) -> str:
-    """Why a mean of session values [S] rests on few of them; "" if it does not."""
+def warning_of_few_earning_sessions(sessions: np.ndarray) -> str:
+    """A warning that few sessions decide the mean of session values [S]; "" if enough do."""
     sizes = np.abs(sessions)
     squares = (sizes**2).sum()
-    number = sizes.sum() ** 2 / squares if squares else 0.0
-    if number >= _FEWEST_THAT_EARN:
+    effective_size = sizes.sum() ** 2 / squares if squares else 0.0
+    if effective_size >= _FEWEST_EARNING:
         return ""
-    return f"what {number:.0f} of {len(sessions):,} sessions earned decides"
+    return f"the returns of {effective_size:.0f} of {len(sessions):,} sessions decide the estimate"
 
 
 def pareto_k(weights: np.ndarray) -> float:
-    """The shape of the generalised Pareto distribution that the largest of S weights follow, by
-    Zhang & Stephens 2009 with the prior of Vehtari et al. 2024; NaN where too few differ, or where
-    the largest one recurs, which is a bound and no tail.
+    """The shape of the generalised Pareto distribution that the largest of S weights follow.
+
+    The estimate is that of Zhang & Stephens 2009 with the prior of Vehtari et al. 2024. It is NaN
+    where too few weights differ, or where the largest weight recurs: then the weights are bounded
+    and have no tail.
 
     Args:
       weights: float [S], not negative.
@@ -154,7 +162,7 @@ def pareto_k(weights: np.ndarray) -> float:
     number = len(excess)
     if number < _FEWEST_OF_TAIL:
         return np.nan
-    # The estimate is a mean over a grid of the scale's parameter, with a prior of Zhang & Stephens.
+    # The estimate is a mean over a grid of the scale parameter, with the prior of Zhang & Stephens.
     grid = 1 - np.sqrt(
         (30 + int(np.sqrt(number))) / (np.arange(1, 31 + int(np.sqrt(number))) - 0.5)
     )

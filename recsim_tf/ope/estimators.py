@@ -1,4 +1,4 @@
-"""Estimators of a policy's value: four choices each, and the names that papers give to them."""
+"""Estimators of a policy's value: each is four choices, and the usual ones have names of papers."""
 
 import dataclasses
 import functools
@@ -15,11 +15,12 @@ from recsim_tf.ope.weights import Weights, normalized_weights
 READS = ("slate", "set", "prefix", "position", "linear")
 STEPS = ("decision", "trajectory", "step")
 MODELS = ("none", "baseline", "alone", "difference")
-# Of a product over steps, in float64.
-_LARGEST = 1e35
-# Of observations [B, ...]: which positions the reward of each one depends on, bool [B, K, K]; and
-# a number for users who may be taken for each other, int [B].
+_LARGEST = 1e35  # product of weights over steps, in float64
+# A function of observations [B, ...] to bool [B, K, K]: `[b, k, j]` is whether the reward of
+# position k depends on the item at j.
 Reads = Callable[[Observation], tf.Tensor]
+# A function of observations [B, ...] to the numbers of cells, int [B]. Users in the same cell count
+# as interchangeable.
 Cells = Callable[[Observation], tf.Tensor]
 
 
@@ -28,22 +29,23 @@ class Estimator:
     """An estimator of the mean return under a policy, from sessions under another one.
 
     Args:
-      reads: what the reward of a position depends on. "slate": all items in their order; "set": all
-        items in any order; "prefix": the items up to the position (cascades); "position": the
-        position's item alone; "linear": the reward of a slate is a sum over its positions'
-        items (PI, Swaminathan et al. 2017). Or a function of observations gives the positions, bool
-        [B, K, K]: `[b, k, j]` is whether the reward of k depends on the item at j (AIPS, Kiyohara
-        et al. 2023).
-      steps: the weight of a reward. "decision": of all steps up to it (PDIS, Precup et al. 2000);
-        "trajectory": of the whole session; "step": of the step, as if policies did not change who
-        is there. Or a function of observations gives cells, int [B], and the weight of the earlier
-        steps is its mean over the sessions in the same cell (marginal, Liu et al. 2018, Xie et al.
-        2019). Intervals take that mean for known.
+      reads: the items on which the reward of a position depends. "slate": all items in their order;
+        "set": all items in any order; "prefix": the items up to the position (cascades);
+        "position": the position's item alone; "linear": the reward of a slate is a sum over its
+        positions' items (PI, Swaminathan et al. 2017). Or a function of observations gives the
+        positions, bool [B, K, K]: `[b, k, j]` is whether the reward of k depends on the item at j
+        (AIPS, Kiyohara et al. 2023).
+      steps: the steps whose weights are multiplied. "decision": all steps up to the reward (PDIS,
+        Precup et al. 2000); "trajectory": the whole session; "step": the step of the reward alone,
+        as if policies did not change which users are present. Or a function of observations gives
+        cells, int [B], and the weight of the earlier steps is its mean over the sessions in the
+        same cell (marginal, Liu et al. 2018, Xie et al. 2019). Intervals ignore the error of that
+        mean.
       normalize: whether weights are divided by their mean over the sessions, at each step and
         position (Swaminathan & Joachims 2015).
-      weights: how weights are bent, after the product over steps.
+      weights: the bending of weights, after the product over steps.
       model: "none"; "baseline" subtracts a model's values (doubly robust); "alone" is the value of
-        a simulated policy; "difference" adds to the log's mean what a simulated change is worth.
+        a simulated policy; "difference" adds a simulated gain to the log's mean.
 
     Raises:
       ValueError: for an unknown choice.
@@ -64,7 +66,7 @@ class Estimator:
         check_type("weights", self.weights, Weights)
         if self.steps == "trajectory" and (self.model == "baseline" or self.reads != "slate"):
             raise ValueError(
-                'steps must be "decision" where a model is subtracted or less than slates is read,'
+                'steps must be "decision" with model="baseline" or with reads other than "slate",'
                 ' got "trajectory"'
             )
         if self.model == "baseline" and (callable(self.reads) or self.reads == "position"):
@@ -72,12 +74,14 @@ class Estimator:
 
     @property
     def is_weighted(self) -> bool:
-        """Whether it needs probabilities."""
+        """Whether the estimator weights sessions, which needs probabilities of slates."""
         return self.model in ("none", "baseline")
 
     @property
     def assumptions(self) -> int:
-        """How much it assumes: 0 for nothing about the users, 3 for a model that is right."""
+        """The strength of the assumptions, from 0 (nothing about the users) to 3 (a right
+        model).
+        """
         if not self.is_weighted:
             return 3
         reads = {"slate": 0, "set": 1, "prefix": 1}.get(str(self.reads), 2)
@@ -86,7 +90,9 @@ class Estimator:
 
     @property
     def reads_all_steps(self) -> bool:
-        """Whether weights are products over the steps, which does not assume who is there."""
+        """Whether weights are products over the steps. They then allow policies to change which
+        users are present.
+        """
         return self.steps in ("decision", "trajectory")
 
 
@@ -102,7 +108,7 @@ _RAW = {
     "cascade_dr": Estimator("prefix", model="baseline"),
     "pi_dr": Estimator("linear", model="baseline"),
 }
-# With "sn" before it, a name is that of the self-normalised estimator.
+# The prefix "sn" names the self-normalised form of an estimator.
 PRESETS = {
     **_RAW,
     **{f"sn{name}": dataclasses.replace(raw, normalize=True) for name, raw in _RAW.items()},
@@ -114,24 +120,26 @@ PRESETS = {
 
 
 class Values(NamedTuple):
-    """A model's values of logged slates, float64."""
+    """A model's values of S sessions of T steps, float64; J is 1, or K for values by position."""
 
-    logged: tf.Tensor  # [S, T, J], of what was shown: J = 1 for slates, or by position
-    # [S, T, J], the mean under the policy to be judged; by position given the earlier items
+    logged: tf.Tensor  # [S, T, J], values of the logged slates
+    # [S, T, J], mean values under the policy to be judged; by position given the earlier items
     mean: tf.Tensor
 
 
 class Terms(NamedTuple):
-    """A sum, over M terms, of the mean over S sessions of a weight times a value; of normalised
-    terms each mean is divided by that of the weight.
+    """Weights and values of M terms in S sessions.
+
+    The estimate is the sum over the terms of the mean, over the sessions, of weight times value. A
+    normalised estimate divides the mean of each term by its mean weight.
     """
 
     weights: tf.Tensor  # [S, M]
     values: tf.Tensor  # [S, M]
 
     def session_values(self, normalize: bool) -> tf.Tensor:
-        """[S]: their mean is the estimate, and their variance that of the estimate times S. Of
-        normalised terms they are the linearised values of ratios.
+        """Values of the sessions, [S]. Their mean is the estimate; their variance divided by S is
+        its variance. The values of normalised terms are linearised ratios.
         """
         if not normalize:
             return tf.reduce_sum(self.weights * self.values, axis=1)
@@ -150,18 +158,18 @@ def terms(
     """The terms of an estimator: M = T J rewards, then as many means of a model.
 
     Args:
-      estimator: weighted.
-      read: by what an estimator reads, as a string: weights of the single steps, float64 [S, T] or
-        [S, T, K], 1 where a session is over; and cells by what steps are, int32 [S, T].
-      reward: float64 [S, T, J], 0 where a session is over.
-      discount: float64 [S, T], of the step's reward.
-      values: of a model that is subtracted, 0 where a session is over.
+      estimator: an estimator with weights.
+      read: weights of the single steps by `str(estimator.reads)`, float64 [S, T] or [S, T, K], 1
+        after the end of a session; and cells by `str(estimator.steps)`, int32 [S, T].
+      reward: float64 [S, T, J], 0 after the end of a session.
+      discount: float64 [S, T], the factor of the step's reward.
+      values: the values of a model to subtract, 0 after the end of a session.
     """
     now = tf.convert_to_tensor(read[str(estimator.reads)])
     if now.shape.rank == 2:
         now, reward = now[..., tf.newaxis], tf.reduce_sum(reward, axis=2, keepdims=True)
     before, until = _products(
-        now[..., 0] if estimator.reads == "set" else _of_slates(read, now),
+        now[..., 0] if estimator.reads == "set" else _slate_weights(read, now),
         read.get(str(estimator.steps)),
     )
     weights = tf.ones_like(before) * until if estimator.steps == "trajectory" else before * now
@@ -171,7 +179,7 @@ def terms(
         return Terms(_flat(weights), _flat(factor * reward))
     if estimator.reads == "prefix":
         before *= tf.concat([tf.ones_like(before), now[..., :-1]], axis=2)
-    # Nothing was drawn yet where the weight is 1 by definition.
+    # Before the first draw of a session the weight is 1 by definition.
     is_first = np.zeros(before.shape[1:], bool)
     is_first[0, 0] = True
     of_means = tf.where(is_first, tf.ones_like(before), estimator.weights.bend(before))
@@ -182,8 +190,9 @@ def terms(
 
 
 def _products(weights: tf.Tensor, cells: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-    """The products of weights [S, T] over the earlier steps, [S, T, 1], and over all, [S, 1, 1]. Of
-    cells int32 [S, T] each product is its mean over the sessions in the same cell.
+    """The products of weights [S, T] over the earlier steps, [S, T, 1], and over all, [S, 1, 1].
+    Where cells int32 [S, T] are given, a product is replaced by its mean over the sessions in the
+    same cell.
     """
     before, until = _products_by_step(weights, cells)
     return (
@@ -195,8 +204,8 @@ def _products(weights: tf.Tensor, cells: tf.Tensor | None) -> tuple[tf.Tensor, t
 # One graph for logs of all sizes.
 @functools.partial(tf.function, autograph=False, reduce_retracing=True)
 def _products_by_step(weights: tf.Tensor, cells: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-    """The products of weights [S, T] before each step, as means over cells int32 [S, T] where they
-    are given, and up to it, both [T, S].
+    """The products of weights [S, T] before each step, and up to and with each step, both [T, S].
+    The former are means over cells int32 [S, T] where those are given.
     """
 
     def of_step(earlier: tuple[tf.Tensor, tf.Tensor], now: tuple[tf.Tensor, ...]):
@@ -208,13 +217,15 @@ def _products_by_step(weights: tf.Tensor, cells: tf.Tensor | None) -> tuple[tf.T
         return before, tf.minimum(before * weight, _LARGEST)
 
     by_step = tuple(tf.transpose(leaf) for leaf in (weights, cells) if leaf is not None)
-    nothing_yet = tf.ones_like(weights[:, 0])
-    return tf.scan(of_step, by_step, (nothing_yet, nothing_yet))
+    ones = tf.ones_like(weights[:, 0])
+    return tf.scan(of_step, by_step, (ones, ones))
 
 
-def _of_slates(read: Mapping[str, tf.Tensor], now: tf.Tensor) -> tf.Tensor:
-    """The weights of slates [S, T], which sessions of one step need not have."""
-    return tf.convert_to_tensor(read["slate"]) if "slate" in read else tf.ones_like(now[..., 0])
+def _slate_weights(read: Mapping[str, tf.Tensor], weights: tf.Tensor) -> tf.Tensor:
+    """The weights of slates [S, T]. They are 1 where `read` lacks them, which only sessions of one
+    step may.
+    """
+    return tf.convert_to_tensor(read["slate"]) if "slate" in read else tf.ones_like(weights[..., 0])
 
 
 def _flat(leaf: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""What a policy would have earned, judged from the sessions of another one."""
+"""Estimates of a policy's mean return from the sessions of another policy."""
 
 import contextlib
 import dataclasses
@@ -20,7 +20,7 @@ from recsim_tf.core.base.validation import (
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.densities import missing_support
 from recsim_tf.logs.log import Sessions
-from recsim_tf.ope.diagnostics import few_that_earn
+from recsim_tf.ope.diagnostics import warning_of_few_earning_sessions
 from recsim_tf.ope.estimators import PRESETS, Estimator, Values
 from recsim_tf.ope.logged_policy import LoggedPolicy
 from recsim_tf.ope.results import Estimate, Result, Results
@@ -31,8 +31,8 @@ from recsim_tf.ope.weights import Weights
 from recsim_tf.policies.stochastic import StochasticPolicy
 from recsim_tf.support.verdicts import Verdict
 
-# Parts of the weight, or of the slates, that are not worth a word.
-_CUT = 0.01
+# Shares of the weight, or of the slates, up to which a verdict does not mention them.
+_NEGLIGIBLE = 0.01
 
 
 def evaluate(
@@ -48,7 +48,7 @@ def evaluate(
     num_simulated: int = 10_000,
     seed: int = 0,
 ) -> Result:
-    """Estimates the mean return of a policy from the sessions of another one.
+    """Estimates the mean return of a policy from the sessions of another policy.
 
         log = logs.from_trajectory(trajectory, simulator, logging=old_policy)
         result = ope.evaluate(
@@ -57,28 +57,38 @@ def evaluate(
         print(result)
 
     Args:
-      policy: to judge. Estimators with weights need a `StochasticPolicy`, or None where the log has
-        its probabilities.
-      log: a `Log`, or what has `pieces()` that are.
-      estimators: names of `PRESETS`, or estimators by names of their own.
-      model: of the users, see `Simulations`; what simulated, calibrated and dr read.
-      logging: the policy that logged, to be simulated; pi and estimators that read by a function
-        need its distribution. Where the log has no probabilities they are those of this policy, and
-        the verdicts of one by `fit_logging` say so.
-      q: values of slates, which dr subtracts; by default `SimulatedQ` of the model, or without a
+      policy: the policy to judge. Estimators with weights need a `StochasticPolicy`, or None where
+        the log has its probabilities.
+      log: a `Log`, or an object whose `pieces()` are logs, such as a `LogStream`.
+      estimators: names of `PRESETS`, or a mapping of estimators by name.
+      model: a model of the users, see `Simulations`. The estimators simulated, calibrated and dr
+        read it.
+      logging: the policy that logged. It is simulated, and pi and estimators whose `reads` is a
+        function need its distribution. Where the log has no probabilities, those of this policy are
+        used; if it comes from `fit_logging`, the verdicts say so.
+      q: the values of slates that dr subtracts; by default `SimulatedQ` of the model, or without a
         model `Regression`.
-      gamma: discount of each step, in [0, 1], beside that of the log.
-      level: of the intervals, in (0, 1).
-      num_simulated: sessions of a simulation.
-      seed: of all that is drawn, an integer.
+      gamma: discount of each step, in [0, 1], which multiplies that of the log.
+      level: the level of the intervals, in (0, 1).
+      num_simulated: number of simulated sessions.
+      seed: an integer, the seed of all draws.
 
     Raises:
-      ValueError: for a number out of range, an unknown estimator, a bad log, or where an estimator
-        needs what was not given, or what the log or the policy lacks.
+      ValueError: for a number out of range, an unknown estimator, a bad log, or an estimator that
+        needs an argument that was not given, or a property that the log or the policy lacks.
     """
-    options = {"model": model, "logging": logging, "q": q, "gamma": gamma, "level": level}
-    options |= {"num_simulated": num_simulated, "seed": seed}
-    return compare({"": policy}, log, estimators, **options)[""]
+    return compare(
+        {"": policy},
+        log,
+        estimators,
+        model=model,
+        logging=logging,
+        q=q,
+        gamma=gamma,
+        level=level,
+        num_simulated=num_simulated,
+        seed=seed,
+    )[""]
 
 
 def compare(
@@ -100,13 +110,13 @@ def compare(
         estimator, gain = results.difference("sharper", "new")
 
     Args:
-      policies: to judge, by name.
-      log, estimators, model, logging, q, gamma, level, num_simulated, seed: as of `evaluate`.
+      policies: the policies to judge, by name.
+      log, estimators, model, logging, q, gamma, level, num_simulated, seed: see `evaluate`.
         Simulations of all policies begin with the same seed, so that their differences are paired
         by session too.
 
     Raises:
-      ValueError: as `evaluate`.
+      ValueError: see `evaluate`.
     """
     if not isinstance(policies, Mapping):
         raise ValueError(
@@ -120,31 +130,32 @@ def compare(
     )
     results = Results()
     for name, policy in policies.items():
-        judged = Judged(policy, log, chosen, model, logging, q, gamma, seed, simulations)
-        results[name] = _result(judged, level)
+        inputs = EvaluationInputs(policy, log, chosen, model, logging, q, gamma, seed, simulations)
+        results[name] = _result(inputs, level)
     return results
 
 
-def _result(judged: "Judged", level: float) -> Result:
+def _result(inputs: "EvaluationInputs", level: float) -> Result:
     """All estimates for a policy."""
-    sample = judged.sample
+    sample = inputs.sample
     check_at_least(2, num_sessions=len(sample.reward))
     result = Result(
-        (name, judged.estimate(name, estimator, level))
-        for name, estimator in judged.estimators.items()
+        (name, inputs.estimate(name, estimator, level))
+        for name, estimator in inputs.estimators.items()
     )
     result.level = level
     logged = Estimate.of_sessions(sample.returns, level, users=sample.users)
     result.logged = logged._replace(verdict=Verdict("logged"))
-    result.weights = None if sample.lacks(Estimator()) else sample.weights(Estimator())
+    result.weights = None if sample.missing_input(Estimator()) else sample.weights(Estimator())
     result.reading = sample.reading()
     return result
 
 
 @dataclasses.dataclass
-class Judged:
-    """What estimators need of a policy and a log, computed when it is first needed; arguments are
-    those of `evaluate`, and a function that makes the simulations.
+class EvaluationInputs:
+    """The inputs of estimators for a policy and a log, each computed when it is first needed.
+
+    The arguments are those of `evaluate`, and a function that makes the simulations.
     """
 
     policy: Any
@@ -159,16 +170,16 @@ class Judged:
 
     @functools.cached_property
     def sample(self) -> Sample:
-        """All sessions."""
+        """The sample of all sessions."""
         check_numbers(FRACTION, gamma=self.gamma)
-        weighted = [one for one in self.estimators.values() if one.is_weighted]
+        weighted = [each for each in self.estimators.values() if each.is_weighted]
 
         def read(estimators: Sequence[Estimator]) -> Sample:
             return gather(self.policy, self.log, estimators, self.gamma, self.logging, self.seed)
 
         if len(weighted) < len(self.estimators):
-            # Weights check models, where the log and both policies have probabilities. A policy
-            # that is not for this log can raise anything, and is refused later.
+            # Weights are used to check models if the log and both policies have probabilities. A
+            # policy that does not fit the log can raise any exception, and is refused later.
             with contextlib.suppress(Exception):
                 return read([*weighted, Estimator()])
         return read(weighted)
@@ -188,8 +199,8 @@ class Judged:
         )
 
     @functools.cached_property
-    def _missing(self) -> float:
-        """The share of the policy's slates that are never logged, as far as it is known."""
+    def _never_logged_share(self) -> float:
+        """The share of the policy's slates that are never logged; 0 where it is unknown."""
         if self.policy is None or not isinstance(self.logging, StochasticPolicy):
             return 0.0
         return missing_support(self.policy, self.logging, self.log, self.seed)
@@ -197,18 +208,18 @@ class Judged:
     def estimate(
         self, name: str, estimator: Estimator, level: float, rows: Any = slice(None)
     ) -> Estimate:
-        """The estimate from some of the sessions.
+        """The estimate from the sessions at `rows`: positions, or a slice.
 
         Raises:
-          ValueError: for an estimator, by its name, that needs what is lacking.
+          ValueError: for an estimator, by its name, whose inputs are incomplete.
         """
         sample = self.of_rows(rows)
         if not estimator.is_weighted:
             simulated = self._simulated
             is_alone = estimator.model == "alone"
             return (simulated.alone if is_alone else simulated.difference)(sample, level)
-        if lacking := sample.lacks(estimator):
-            raise ValueError(f"estimator {name} needs {lacking}")
+        if missing := sample.missing_input(estimator):
+            raise ValueError(f"estimator {name} needs {missing}")
         values = None
         if estimator.model == "baseline":
             values = Values(*(leaf[rows] for leaf in self._values(estimator.reads == "prefix")))
@@ -216,26 +227,28 @@ class Judged:
             sample.weights(dataclasses.replace(estimator, weights=weights))
             for weights in (estimator.weights, Weights())
         )
-        # Means over cells of sessions are noisy, which the error of a mean weight does not hold.
+        # Means over cells of sessions are noisy, and the error of a mean weight ignores that noise.
         bias = "" if callable(estimator.steps) else unbent.bias()
         sessions = sample.session_values(estimator, values)
         estimate = Estimate.of_sessions(
             sessions,
             level,
-            used.heaviness(),
+            used.warning_of_few_effective_sessions(),
             self._never_logged(sample),
             bias,
             sample.contradiction(estimator),
             users=sample.users,
         )
-        cut = 1 - used.mean / (max(unbent.mean, used.mean) or 1)
+        bent_share = 1 - used.mean / (max(unbent.mean, used.mean) or 1)
         is_estimated = isinstance(self.logging, LoggedPolicy) and not _has_probabilities(self.log)
-        earned = sample.terms(estimator).session_values(normalize=False).numpy()
+        weighted_returns = sample.terms(estimator).session_values(normalize=False).numpy()
         verdict = estimate.verdict.with_care(
             used.care() if estimator.reads_all_steps else "",
             sample.untested(estimator),
-            few_that_earn(earned),
-            f"{cut:.0%} of the weight is bent away, a bias" if cut > _CUT else "",
+            warning_of_few_earning_sessions(weighted_returns),
+            f"{bent_share:.0%} of the weight is bent away, a bias"
+            if bent_share > _NEGLIGIBLE
+            else "",
             "propensities estimated" if is_estimated else "",
         )
         estimate = estimate._replace(
@@ -244,16 +257,19 @@ class Judged:
         return estimate.beyond(sample.returns, level)
 
     def of_rows(self, rows: Any) -> Sample:
-        """The sample of some sessions: positions, or a slice."""
+        """The sample of the sessions at `rows`: positions, or a slice."""
         return tf.nest.map_structure(lambda leaf: leaf[rows], self.sample)
 
     def _never_logged(self, sample: Sample) -> str:
-        """What the logging policy never shows, in words; "" for nothing."""
-        if self._missing <= _CUT:
+        """A warning of slates that the logging policy never shows; "" if their share is
+        negligible.
+        """
+        share = self._never_logged_share
+        if share <= _NEGLIGIBLE:
             return ""
         highest = np.abs(sample.reward.sum(2) * sample.discount).max() * sample.num_steps
-        never = f"{self._missing:.0%} of the policy's slates are never logged"
-        return f"{never}, which is a bias of up to {self._missing * highest:.3g}"
+        never = f"{share:.0%} of the policy's slates are never logged"
+        return f"{never}, which is a bias of up to {share * highest:.3g}"
 
 
 def _has_probabilities(log: Any) -> bool:
@@ -261,7 +277,7 @@ def _has_probabilities(log: Any) -> bool:
 
 
 def chosen_estimators(estimators: Sequence[str] | Mapping[str, Estimator]) -> dict[str, Estimator]:
-    """Estimators by name, of names of `PRESETS` or of a mapping; raises `ValueError`."""
+    """Estimators by name, from names of `PRESETS` or from a mapping. Raises `ValueError`."""
     if isinstance(estimators, Mapping):
         for name, estimator in estimators.items():
             check_type(f"estimators[{name!r}]", estimator, Estimator)

@@ -1,4 +1,4 @@
-"""The policy that logged, estimated where its probabilities are not known."""
+"""An estimate of the policy that logged, for logs without probabilities."""
 
 import functools
 from collections.abc import Callable
@@ -13,18 +13,18 @@ from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.logs.log import Log
 from recsim_tf.policies import PlackettLucePolicy
 
-# (observation of B users) -> float [B, N, P], of each candidate
+# (observation of B users) -> float [B, N, P], features of each candidate
 CandidateFeatures = Callable[[Observation], tf.Tensor]
 
 
 class LoggedPolicy(PlackettLucePolicy):
-    """A Plackett-Luce policy whose logits are linear in features. Estimates with its probabilities
-    say that they are estimated.
+    """A Plackett-Luce policy whose logits are linear in features. The verdicts of estimates that
+    use its probabilities say that these are estimated.
 
     Args:
-      features: of the candidates.
+      features: the features of the candidates, see `fit_logging`.
       coefficients: float [P].
-      slate_size: K.
+      slate_size: size of slates K.
     """
 
     def __init__(self, features: CandidateFeatures, coefficients: tf.Tensor, slate_size: int):
@@ -38,13 +38,13 @@ class LoggedPolicy(PlackettLucePolicy):
 
 
 def fit_logging(log: Log, features: CandidateFeatures) -> LoggedPolicy:
-    """The Plackett-Luce policy that is likeliest to have shown the slates of a log.
+    """The Plackett-Luce policy with the highest likelihood of the slates of a log.
 
         logging = ope.fit_logging(log, features)
         ope.evaluate(new_policy, log, logging=logging)
 
     Args:
-      log: with observations and full slates. Its probabilities are not read.
+      log: a log with observations and full slates. Its probabilities are not read.
       features: maps an observation of B users to features of the candidates, float [B, N, P].
 
     Raises:
@@ -69,11 +69,13 @@ def fit_logging(log: Log, features: CandidateFeatures) -> LoggedPolicy:
     def value_and_gradient(point: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tfp.math.value_and_gradient(loss, point)
 
-    found = tfp.optimizer.lbfgs_minimize(
+    search = tfp.optimizer.lbfgs_minimize(
         functools.partial(traced_call, value_and_gradient),
         tf.zeros(inputs.shape[2], tf.float64),
         max_iterations=500,
     )
-    if not found.converged:
-        raise ValueError("features must be finite, and not tell slates for sure: the fit failed")
-    return LoggedPolicy(features, found.position / scale, slate.shape[1])
+    if not search.converged:
+        raise ValueError(
+            "features must be finite, and must not determine the slates: the fit did not converge"
+        )
+    return LoggedPolicy(features, search.position / scale, slate.shape[1])

@@ -15,12 +15,14 @@ def plot(
     results: Result | Mapping[str, Result],
     truth: Estimate | Mapping[str, Estimate] | None = None,
 ) -> Any:
-    """A figure of matplotlib: estimates with their intervals below each other, hollow where they
-    are not to be believed, and lines for the log and the truth.
+    """A figure of matplotlib: estimates with their intervals, one below the other, and lines for
+    the log and the truth. Estimates that are not to be believed are hollow.
 
     Args:
-      results: of `evaluate`; or of `compare`, of which those are drawn that `Results.shown` has.
-      truth: of `truth`, where it is known; by name of the policy if the results are.
+      results: the result of `evaluate`; or the results of `compare`, of which the policies in
+        `Results.shown` are drawn.
+      truth: the result of `ope.truth`, where it is known; by name of the policy for several
+        results.
 
     Raises:
       ImportError: if matplotlib is not installed.
@@ -29,42 +31,46 @@ def plot(
     truths = {"": truth} if truth is None or isinstance(truth, Estimate) else truth
     shown = Results(named).shown
     heights = [1.6 + 0.45 * len(named[name]) for name in shown]
-    drawn = new_figure((9, sum(heights)), len(shown))
-    for axes, name in zip(drawn.axes, shown, strict=True):
+    figure = new_figure((9, sum(heights)), len(shown))
+    for axes, name in zip(figure.axes, shown, strict=True):
         _draw(axes, named[name], truths.get(name))
         axes.set_title(label(name))
-    return drawn
+    return figure
 
 
 def _draw(axes: Any, result: Result, truth: Estimate | None = None) -> None:
     rows = list(result.items())
     shown = [result.logged.interval]
-    shown += [one.interval for one in result.values() if one.verdict.is_believable]
+    shown += [each.interval for each in result.values() if each.verdict.is_believable]
     shown += [] if truth is None else [truth.interval]
     margin = 0.25 * np.ptp(shown) or 1.0
     left, right = np.min(shown) - margin, np.max(shown) + margin
-    # What cannot be believed may be anywhere.
+    # Estimates that are not to be believed may lie outside of the axes.
     axes.set_xlim(left, right)
     place = {"transform": axes.get_yaxis_transform(), "color": "0.4"}
-    for row, (_, one) in enumerate(rows):
-        believed = one.verdict.is_believable
-        low, high = one.interval
+    for row, (_, estimate) in enumerate(rows):
+        is_believable = estimate.verdict.is_believable
+        low, high = estimate.interval
         axes.errorbar(
-            one.value,
+            estimate.value,
             row,
-            xerr=[[one.value - low], [high - one.value]],
+            xerr=[[estimate.value - low], [high - estimate.value]],
             fmt="o",
-            color="C0" if believed else "0.6",
-            markerfacecolor="C0" if believed else "white",
+            color="C0" if is_believable else "0.6",
+            markerfacecolor="C0" if is_believable else "white",
             capsize=4,
-            linewidth=2 if believed else 1,
+            linewidth=2 if is_believable else 1,
         )
-        if one.value > right:
+        if estimate.value > right:
             axes.text(
-                0.99, row - 0.2, f"{number(one.value)} \N{RIGHTWARDS ARROW}", ha="right", **place
+                0.99,
+                row - 0.2,
+                f"{number(estimate.value)} \N{RIGHTWARDS ARROW}",
+                ha="right",
+                **place,
             )
-        elif one.value < left:
-            axes.text(0.01, row - 0.2, f"\N{LEFTWARDS ARROW} {number(one.value)}", **place)
+        elif estimate.value < left:
+            axes.text(0.01, row - 0.2, f"\N{LEFTWARDS ARROW} {number(estimate.value)}", **place)
     logged = {"color": "0.35", "linewidth": 1.2, "linestyle": "--"}
     axes.axvline(result.logged.value, label=f"the log {number(result.logged.value)}", **logged)
     if truth is not None:

@@ -1,4 +1,4 @@
-"""The page of policies judged from a log: what each would earn, and why to believe it or not."""
+"""The page of policies judged from a log, with estimates and the reasons to believe them or not."""
 
 import os
 from collections.abc import Mapping
@@ -19,73 +19,88 @@ _WORDS = (
     (
         "weight",
         "How much more often the new policy would have shown the slates of a session. Estimates"
-        " such as snips are weighted means of what the logged sessions earned.",
+        " such as snips are weighted means of the returns of the logged sessions.",
     ),
     (
         "simulated, calibrated",
-        "The new policy in a model of the users; and the log's mean plus the difference that the"
-        " new policy makes in the model, which takes most of the model's error out.",
+        "Simulated is the mean return of the new policy in a model of the users. Calibrated is the"
+        " log's mean plus the difference that the new policy makes in the model. The difference"
+        " removes most of the model's error.",
     ),
     (
         "beyond the log, difference",
-        "What the policy earns beyond the log, or beyond another policy, session by session; per"
-        " cent are those of what the log earned.",
+        "The gain of the policy over the log, or over another policy, paired by session. Per cent"
+        " are relative to the mean return of the log.",
     ),
-    ("95% interval", "It holds the true value for 19 of 20 logs, if the assumptions are right."),
-    ("ESS", "Of how many sessions a weighted mean is worth."),
-    ("k-hat", "The tail of the weights. Above 0.7 the mean of the weights cannot be believed."),
+    (
+        "95% interval",
+        "The interval contains the true value for 19 of 20 logs, if the assumptions are right.",
+    ),
+    (
+        "ESS",
+        "The effective sample size: the number of unweighted sessions whose mean would be as"
+        " precise as the weighted mean.",
+    ),
+    (
+        "k-hat",
+        "The tail index of the weights. Above 0.7 the mean of the weights cannot be believed.",
+    ),
 )
 
 
 def sentences(name: str, result: Result, truth: Estimate | None = None) -> list[str]:
-    """What a policy would earn, whether that is more than the log earned, and what is true."""
+    """Sentences on the mean return of a policy, its gain over the log, and the truth if known."""
     logged = result.logged.value
-    found = []
+    texts = []
     if result.best is None:
-        reasons = "; ".join(f"{one}: {each.verdict.reason}" for one, each in result.items())
-        found.append(f"No estimate for {name} is to be believed. {reasons}.")
+        reasons = "; ".join(f"{by}: {each.verdict.reason}" for by, each in result.items())
+        texts.append(f"No estimate for {name} is to be believed. {reasons}.")
     else:
         best = result[result.best]
-        word = "" if best.gain is None else _beyond(best, logged)
-        found.append(
+        gain = "" if best.gain is None else _gain_sentence(best, logged)
+        texts.append(
             f"{name} would earn {number(best.value)} a session, {between(best.interval)} with"
             f" {result.level:.0%} confidence, by {result.best}. The log earned {number(logged)}."
-            f" {word}Verdict: {best.verdict}."
+            f" {gain}Verdict: {best.verdict}."
         )
-        found += _beside(result)
+        texts += _agreement_sentences(result)
     if truth is not None:
-        inside = result.best and _holds(result[result.best], truth)
-        held = "" if result.best is None else f", {'inside' if inside else 'outside'} the interval"
-        found.append(f"Rollouts give {number(truth.value)}{held}.")
-    return found
+        where = ""
+        if result.best is not None:
+            is_inside = _contains(result[result.best], truth)
+            where = f", {'inside' if is_inside else 'outside'} the interval"
+        texts.append(f"Rollouts give {number(truth.value)}{where}.")
+    return texts
 
 
-def _beside(result: Result) -> list[str]:
-    """What the surest estimate by weights says of the gain, beside one by a model; or the other way
-    round.
+def _agreement_sentences(result: Result) -> list[str]:
+    """A sentence that compares the best estimate's gain with that of the other kind: an estimate by
+    a model with the most precise one by weights, or the other way round.
     """
     best = result[result.best or ""]
     by_model = best.weights is None
     others = [
-        one
-        for one in result.values()
-        if (one.weights is None) != by_model and one.verdict.is_believable and one.gain is not None
+        estimate
+        for estimate in result.values()
+        if (estimate.weights is None) != by_model
+        and estimate.verdict.is_believable
+        and estimate.gain is not None
     ]
     if best.gain is None:
         return []
     if not others:
         word = "without" if by_model else "by"
         return [f"No estimate {word} a model is to be believed, to compare it with."]
-    other = min(others, key=lambda one: one.standard_error)
-    assert other.gain is not None
-    low, high = other.gain.interval
+    surest = min(others, key=lambda estimate: estimate.standard_error)
+    assert surest.gain is not None
+    low, high = surest.gain.interval
     agrees = low <= best.gain.interval[1] and best.gain.interval[0] <= high
     word, verb = "Without" if by_model else "By", "agrees" if agrees else "does not agree"
-    gain = _between(other.gain, result.logged.value)
+    gain = _between(surest.gain, result.logged.value)
     return [f"{word} a model the gain is {gain}, which {verb}."]
 
 
-def _beyond(best: Estimate, logged: float) -> str:
+def _gain_sentence(best: Estimate, logged: float) -> str:
     assert best.gain is not None
     value, *_ = best.gain.texts(logged)
     return f"So it earns {best.gain.word}: {value}, {_between(best.gain, logged)}. "
@@ -96,8 +111,8 @@ def _between(gain: Gain, logged: float) -> str:
     return f"between {low} and {high}"
 
 
-def _holds(estimate: Estimate, truth: Estimate) -> bool:
-    """Whether the interval holds the truth, up to the noise of the rollouts."""
+def _contains(estimate: Estimate, truth: Estimate) -> bool:
+    """Whether the interval contains the truth, up to the noise of the rollouts."""
     low, high = estimate.interval
     return low - 2 * truth.standard_error <= truth.value <= high + 2 * truth.standard_error
 
@@ -105,13 +120,13 @@ def _holds(estimate: Estimate, truth: Estimate) -> bool:
 def render(
     results: Mapping[str, Result], title: str, truths: Mapping[str, Estimate] | None = None
 ) -> str:
-    """The page as HTML: a table of all policies, and sections and differences of those that
-    `Results.shown` has.
+    """The page as HTML: a table of all policies, and sections and differences of the policies in
+    `Results.shown`.
 
     Args:
-      results: of `evaluate`, by name of the policy, of one log.
-      title: of the page.
-      truths: of `truth`, by name of the policy, where they are known.
+      results: results of `evaluate` from the same log, by name of the policy.
+      title: the title of the page.
+      truths: results of `ope.truth` by name of the policy, where they are known.
 
     Raises:
       ImportError: if matplotlib is not installed.
@@ -120,11 +135,11 @@ def render(
     sections = []
     for name in results.shown:
         result, truth = results[name], truths.get(name)
-        said = sentences(name, result, truth)
-        drawn = plotting.plot(result, truth).png()
-        # In lines, so that a long verdict is broken.
+        texts = sentences(name, result, truth)
+        chart = plotting.plot(result, truth).png()
+        # A list of lines, so that the page breaks a long verdict.
         rows = [{**row, "verdict": [row["verdict"]]} for row in result.rows()]
-        parts: list[Part] = [*said, Chart(drawn, said[0]), Table(rows), *_checks(result)]
+        parts: list[Part] = [*texts, Chart(chart, texts[0]), Table(rows), *_checks(result)]
         sections.append(Section(f"{name}: what would it earn?", parts))
     words = [{"word": word, "meaning": [meaning]} for word, meaning in _WORDS]
     sections.append(Section("How to read this page", [Table(words)]))
@@ -159,18 +174,18 @@ def write_report(
     title: str = "Policies judged from a log",
     truths: Mapping[str, Estimate] | None = None,
 ) -> None:
-    """Writes the page of `render`. One `Result` is that of "the new policy"."""
+    """Writes the page of `render`. A single `Result` gets the name "The new policy"."""
     named = {"The new policy": results} if isinstance(results, Result) else results
     write_text(Path(path), render(named, title, truths))
 
 
 def _checks(result: Result) -> list[Part]:
-    """What the weights of whole sessions say of themselves, and the log of assumptions."""
+    """Checks of the weights of whole sessions, and the log's evidence on the assumptions."""
     weights = result.weights
     if weights is None:
         return [Note("The log has no propensities, so no session can be weighted.")]
     if weights.mean == 0:
-        return [Note(f"{weights.heaviness().capitalize()}.")]
+        return [Note(f"{weights.warning_of_few_effective_sessions().capitalize()}.")]
     checks = (
         (
             "mean weight",
@@ -184,7 +199,7 @@ def _checks(result: Result) -> list[Part]:
             number(round(weights.effective_sample_size)),
             f"at least {FEWEST}",
             weights.effective_sample_size >= FEWEST,
-            "A few sessions make the estimate.",
+            "A few sessions decide the estimate.",
         ),
         (
             "tail of the weights (k-hat)",
@@ -197,21 +212,21 @@ def _checks(result: Result) -> list[Part]:
     rows = [
         {
             "check": name,
-            "found": found,
+            "found": figure,
             "asked": asked,
             "holds": holds,
             "else": ["" if holds else why],
         }
-        for name, found, asked, holds, why in checks
+        for name, figure, asked, holds, why in checks
     ]
     half = (
         f"{weights.sessions_of_half:,} of {len(weights.shares):,} sessions carry half the weight."
     )
     note = half
-    if not weights.heaviness():
+    if not weights.warning_of_few_effective_sessions():
         note = (
-            f"{half} As far as the log can tell, what a position earns depends on its"
+            f"{half} As far as the log can tell, the reward of a position depends on its"
             f" {result.reading}."
         )
-    drawn = plot(plotting.draw_shares, weights, size=(5.4, 3.2)).png()
-    return [Table(rows), Chart(drawn, "Shares of the weight"), Note(note)]
+    chart = plot(plotting.draw_shares, weights, size=(5.4, 3.2)).png()
+    return [Table(rows), Chart(chart, "Shares of the weight"), Note(note)]

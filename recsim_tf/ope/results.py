@@ -12,16 +12,12 @@ from recsim_tf.support.summaries import table_html
 from recsim_tf.support.tables import frame, gained, number, per_cent, text_table
 from recsim_tf.support.verdicts import WITH_CARE, Verdict
 
-# Policies that are gone into, and compared in pairs, where there are more.
-_MOST = 10
-
-
-# Standard errors that estimates may differ by.
-_ERRORS = 2.0
+_MOST_SHOWN = 10  # policies that are described, and compared in pairs
+_ERRORS = 2.0  # standard errors by which estimates may differ
 
 
 class Gain(NamedTuple):
-    """What a policy earns beyond the log's mean return, or beyond another policy, in units of
+    """The gain of a policy over the log's mean return, or over another policy, in units of
     reward.
     """
 
@@ -30,13 +26,13 @@ class Gain(NamedTuple):
 
     @property
     def word(self) -> str:
-        """What the interval says."""
+        """The sign of the gain in words, as far as the interval shows it."""
         low, high = self.interval
         return "more" if low > 0 else "less" if high < 0 else "no difference that can be seen"
 
     def texts(self, logged: float) -> tuple[str, str, str]:
-        """The gain and the ends of its interval, in per cent of what the log earned; in units of
-        reward where that is nothing.
+        """The gain and the ends of its interval, in per cent of the log's mean return; in units of
+        reward if that is 0.
         """
         value, low, high = (
             per_cent(part / abs(logged)) if logged else gained(part)
@@ -53,17 +49,20 @@ class Estimate(NamedTuple):
     interval: tuple[float, float]
     verdict: Verdict
     gain: Gain | None = None  # None for the log itself
-    # For paired differences: float64 [S] or, simulated, [B], of which the mean is the estimate; and
-    # simulated sessions [D, b] under draws of a fitted model's parameters, or ().
+    # Values of the logged sessions, float64 [S], or returns of simulated ones, [B]. Their mean is
+    # the estimate; differences of estimates are paired by them.
     sessions: Any = ()
+    # Returns of simulated sessions [D, b] under draws of a fitted model's parameters, or ().
     draws: Any = ()
     weights: WeightDiagnostics | None = None  # None without weights
-    users: Any = ()  # int [S], whose sessions they are, () where each has a user of its own
+    users: Any = ()  # int [S], the user of each session; () where no user has several sessions
     assumptions: int = 0  # see `Estimator.assumptions`
 
     @classmethod
     def of(cls, mean: Mean, level: float, *faults: str) -> "Estimate":
-        """An estimate with an interval of a level in (0, 1), believed if it has no faults."""
+        """An estimate with an interval of a level in (0, 1). It is believed if all faults
+        are "".
+        """
         low, high = mean.interval(level)
         verdict = Verdict.of(mean.value, (high - low) / 2, *faults)
         return cls(mean.value, mean.standard_error, (low, high), verdict)
@@ -77,17 +76,17 @@ class Estimate(NamedTuple):
         draws: Any = (),
         users: Any = (),
     ) -> "Estimate":
-        """The mean of sessions [S]; `draws` and `users` are as of the fields."""
+        """The mean of sessions [S] as an estimate. `draws` and `users` are as in the fields."""
         estimate = cls.of(mean_of(sessions, users, draws), level, *faults)
         return estimate._replace(sessions=sessions, draws=draws, users=users)
 
     def beyond(self, logged: np.ndarray, level: float) -> "Estimate":
-        """With the gain over the log's returns [S], of which `sessions` are estimates."""
+        """This estimate with its gain over the log's returns [S], paired by session."""
         log = Estimate.of_sessions(logged, level, users=self.users)
         return self._replace(gain=self.difference(log, level))
 
     def difference(self, other: "Estimate", level: float) -> Gain:
-        """What the policy earns beyond another one, judged by the same estimator from the same log;
+        """The gain over another policy that the same estimator judges from the same log. It is
         paired by session.
         """
         draws = self.draws - other.draws if np.ndim(self.draws) == 2 else ()
@@ -95,7 +94,7 @@ class Estimate(NamedTuple):
         return Gain(mean.value, mean.interval(level))
 
     def figures(self) -> dict[str, Any]:
-        """All but what belongs to single sessions."""
+        """All fields but those with a value for each session, by name."""
         fields = self._asdict()
         del fields["sessions"], fields["draws"], fields["users"]
         return {**fields, "weights": self.weights and self.weights.figures()}
@@ -106,14 +105,14 @@ class Estimate(NamedTuple):
 
 
 class Result(dict[str, Estimate]):
-    """Estimates by name.
+    """Estimates by name of the estimator.
 
     Attributes:
-      level: of the intervals.
+      level: the level of the intervals.
       logged: the mean return of the log itself.
       weights: diagnostics of the weights of whole slates and sessions; None without propensities.
-      reading: "slate", "prefix" or "position": what rewards may be taken to depend on, as far as
-        the log does not contradict it.
+      reading: "slate", "prefix" or "position": the strongest assumption on the items that rewards
+        depend on which the log does not contradict.
     """
 
     level: float
@@ -123,17 +122,19 @@ class Result(dict[str, Estimate]):
 
     @property
     def best(self) -> str | None:
-        """The estimator to read: of those that are believed, if possible without care, the one that
-        assumes the least. One that assumes more takes its place where its gain has a narrower
-        interval, and where the log tests what it assumes: both gains are alike, and their
-        difference is known well enough to see one of the size of the gain. None if there is none.
+        """The estimator to read first, or None if no estimate is believed.
+
+        It is the one with the weakest assumptions among the believed estimates, if possible without
+        "with care". An estimator with stronger assumptions takes its place if the interval of its
+        gain is narrower and the log supports its assumptions: both estimates are alike, and their
+        difference is precise enough to show a difference of the size of the gain.
         """
         believed = [name for name, estimate in self.items() if estimate.verdict.is_believable]
         sure = [name for name in believed if self[name].verdict.word != WITH_CARE]
         if not believed:
             return None
-        best, *others = sorted(sure or believed, key=self._preference)
-        for name in others:
+        best, *rest = sorted(sure or believed, key=self._preference)
+        for name in rest:
             narrower = self._width(name) < self._width(best)
             if narrower and (
                 self[name].assumptions == self[best].assumptions or self._agrees(name, best)
@@ -148,9 +149,11 @@ class Result(dict[str, Estimate]):
         gain = self[name].gain
         return np.inf if gain is None else gain.interval[1] - gain.interval[0]
 
-    def _agrees(self, name: str, other: str) -> bool:
-        """Whether two estimates are alike, and would be seen to differ by the gain."""
-        estimate, weaker = self[name], self[other]
+    def _agrees(self, name: str, weaker_name: str) -> bool:
+        """Whether two estimates are alike, and precise enough to show a difference as large as the
+        gain.
+        """
+        estimate, weaker = self[name], self[weaker_name]
         if len(estimate.sessions) != len(weaker.sessions) or weaker.gain is None:
             return False
         gap = mean_of(estimate.sessions - weaker.sessions, weaker.users)
@@ -158,32 +161,33 @@ class Result(dict[str, Estimate]):
         return abs(gap.value) <= bound <= abs(weaker.gain.value)
 
     def rows(self) -> list[dict[str, str]]:
-        """A table of the log and the estimates. Those that are not to be believed are in brackets
-        at its end.
+        """A table of the log and the estimates. Estimates that are not to be believed are in
+        brackets at its end.
         """
-        found = []
+        rows = []
         ordered = sorted(self.items(), key=lambda item: not item[1].verdict.is_believable)
-        for name, one in [("the log itself", self.logged), *ordered]:
+        for name, estimate in [("the log itself", self.logged), *ordered]:
             cells = {
-                "value": number(one.value),
-                f"{self.level:.0%} interval": between(one.interval),
+                "value": number(estimate.value),
+                f"{self.level:.0%} interval": between(estimate.interval),
             }
             cells["beyond the log"] = number(None)
-            if one.gain is not None:
-                _, low, high = one.gain.texts(self.logged.value)
+            if estimate.gain is not None:
+                _, low, high = estimate.gain.texts(self.logged.value)
                 cells["beyond the log"] = f"{low} to {high}"
-            if not one.verdict.is_believable:
+            verdict, weights = estimate.verdict, estimate.weights
+            if not verdict.is_believable:
                 cells = {column: f"({cell})" for column, cell in cells.items()}
             size, k = None, None
-            if one.weights is not None:
-                size, k = round(one.weights.effective_sample_size), one.weights.pareto_k
-            of_weights = {"ESS": number(size), "k-hat": number(k)}
-            found.append({"estimator": name, **cells, **of_weights, "verdict": str(one.verdict)})
-        return found
+            if weights is not None:
+                size, k = round(weights.effective_sample_size), weights.pareto_k
+            checks = {"ESS": number(size), "k-hat": number(k)}
+            rows.append({"estimator": name, **cells, **checks, "verdict": str(verdict)})
+        return rows
 
     def to_frame(self) -> Any:
-        """A DataFrame with a row for each estimator, gains in units of reward. "Read first" is the
-        `best` one.
+        """A DataFrame with a row for each estimator, with gains in units of reward. "Read first"
+        marks the estimator `best`.
 
         Raises:
           ImportError: if pandas is not installed.
@@ -202,10 +206,10 @@ class Result(dict[str, Estimate]):
         return table_html(title, self.rows(), left=(0, 6))
 
     def figures(self) -> dict[str, Any]:
-        """All figures, without rows of the log."""
+        """All figures by name, without values of single sessions."""
         return {
             "logged": self.logged.figures(),
-            "estimates": {name: one.figures() for name, one in self.items()},
+            "estimates": {name: estimate.figures() for name, estimate in self.items()},
             "best": self.best,
             "weights": self.weights and self.weights.figures(),
             "reading": self.reading,
@@ -213,12 +217,12 @@ class Result(dict[str, Estimate]):
 
 
 class Results(dict[str, Result]):
-    """Results by policy, of one log and the same estimators."""
+    """Results by name of the policy, from the same log and estimators."""
 
     @property
     def order(self) -> list[str]:
-        """All policies, as they were given; more than ten by what they gain, the most first, and
-        those that no estimate is believed for last.
+        """The names of all policies in the order given. More than ten are ordered by their gain,
+        the largest first; policies without a believed estimate are last.
         """
 
         def gain(name: str) -> float:
@@ -228,54 +232,55 @@ class Results(dict[str, Result]):
             best = result[result.best]
             return best.value - result.logged.value if best.gain is None else best.gain.value
 
-        return list(self) if len(self) <= _MOST else sorted(self, key=gain, reverse=True)
+        return list(self) if len(self) <= _MOST_SHOWN else sorted(self, key=gain, reverse=True)
 
     @property
     def shown(self) -> list[str]:
-        """The policies that texts and pages go into: the first ten of the order."""
-        return self.order[:_MOST]
+        """The policies that texts and pages describe: the first ten of the order."""
+        return self.order[:_MOST_SHOWN]
 
     @property
     def left_out(self) -> str:
-        """A sentence on those that are not shown; "" if all are."""
+        """A sentence on the policies that are not shown; "" if all are."""
         rest = len(self) - len(self.shown)
         if not rest:
             return ""
         return (
-            f"Shown are the {_MOST} of {len(self):,} policies that gain the most, as far as they"
-            f" are believed; results[name] and results.rows() have the other {rest:,}."
+            f"Shown are the {_MOST_SHOWN} of {len(self):,} policies that gain the most, as far as"
+            f" they are believed; results[name] and results.rows() have the other {rest:,}."
         )
 
     def difference(self, name: str, other: str) -> tuple[str, Gain] | None:
-        """What a policy earns beyond another one, and the estimator that tells it: of those that
-        are believed for both, if possible without care, the one of the narrowest difference. None
-        if there is none.
+        """The gain of a policy over another policy, and the name of the estimator that gives it.
+
+        It is the estimator with the narrowest interval among those that are believed for both
+        policies, if possible without "with care". The result is None if there is none.
         """
-        one, beside = self[name], self[other]
-        found = {
-            by: estimate.difference(beside[by], one.level)
-            for by, estimate in one.items()
-            if estimate.verdict.is_believable and beside[by].verdict.is_believable
+        first, second = self[name], self[other]
+        gains = {
+            by: estimate.difference(second[by], first.level)
+            for by, estimate in first.items()
+            if estimate.verdict.is_believable and second[by].verdict.is_believable
         }
 
         def rank(by: str) -> tuple[bool, float]:
-            needs_care = WITH_CARE in (one[by].verdict.word, beside[by].verdict.word)
-            return needs_care, np.ptp(found[by].interval)
+            needs_care = WITH_CARE in (first[by].verdict.word, second[by].verdict.word)
+            return needs_care, np.ptp(gains[by].interval)
 
-        by = min(found, key=rank, default=None)
-        return None if by is None else (by, found[by])
+        by = min(gains, key=rank, default=None)
+        return None if by is None else (by, gains[by])
 
     def rows(self, names: Collection[str] | None = None) -> list[dict[str, str]]:
-        """A table of the differences of all pairs of policies, or of pairs of these."""
-        found = []
-        for name, other in itertools.combinations(self if names is None else names, 2):
-            by, gain = self.difference(name, other) or (None, None)
+        """A table of the differences of all pairs of policies, or of pairs of `names`."""
+        rows = []
+        for name, second in itertools.combinations(self if names is None else names, 2):
+            by, gain = self.difference(name, second) or (None, None)
             value, low, high = gain.texts(self[name].logged.value) if gain else (None,) * 3
-            words = [] if by is None else [self[one][by].verdict.word for one in (name, other)]
-            found.append(
+            words = [] if by is None else [self[each][by].verdict.word for each in (name, second)]
+            rows.append(
                 {
                     "policy": name,
-                    "beside": other,
+                    "beside": second,
                     "earns beyond it": number(value),
                     "interval": f"{low} to {high}" if gain else number(None),
                     "so it earns": number(gain and gain.word),
@@ -284,11 +289,11 @@ class Results(dict[str, Result]):
                     or "not to be compared from this log",
                 }
             )
-        return found
+        return rows
 
     def to_frame(self) -> Any:
-        """A DataFrame with a row for each policy and estimator, see `Result.to_frame`. Those to be
-        "read first" are one for each policy that may be judged.
+        """A DataFrame with a row for each policy and estimator, see `Result.to_frame`. "Read first"
+        marks one row of each policy that can be judged.
 
         Raises:
           ImportError: if pandas is not installed.
@@ -299,7 +304,7 @@ class Results(dict[str, Result]):
         return frame(rows)
 
     def __str__(self) -> str:
-        """The tables of the policies that are shown, and that of their differences."""
+        """The tables of the policies that are shown, and the table of their differences."""
         shown = self.shown
         parts = [f"{name}\n{self[name]}" for name in shown]
         if len(shown) > 1:
@@ -340,8 +345,8 @@ def _number_rows(result: Result) -> list[dict[str, Any]]:
 
 
 def mean_of(sessions: np.ndarray, users: Any = (), draws: Any = ()) -> Mean:
-    """The mean of sessions [S], whose error is that of users, as of `Estimate.users`, and of draws
-    [D, b] of the parameters, or of () none.
+    """The mean of sessions [S]. Its error is computed over users, see `Estimate.users`, and
+    includes the error of the parameters if draws [D, b] are given.
     """
     mean = Mean.of(sessions, None if isinstance(users, tuple) else users, is_skewed=True)
     return mean.with_error(error_of_draws(draws)) if np.ndim(draws) == 2 else mean

@@ -1,4 +1,4 @@
-"""What estimators read of a log: weights by session, step and position, rewards and discounts."""
+"""The sample of a log: weights by session, step and position, rewards and discounts."""
 
 import dataclasses
 from collections.abc import Callable, Collection, Sequence
@@ -19,36 +19,35 @@ from recsim_tf.ope.weights import importance_weights
 from recsim_tf.policies.stochastic import StochasticPolicy
 from recsim_tf.support.means import Mean
 
-# Readings of rewards that assume less, by name; of any other the slate.
+# For each value of `Estimator.reads`, the values that assume less; "slate" for those not listed.
 _WEAKER: dict[str, tuple[str, ...]] = {"slate": (), "position": ("slate", "prefix")}
-# Standard errors that nested estimators may differ by.
-_ERRORS = 2.0
+_ERRORS = 2.0  # standard errors by which nested estimators may differ
 
 
 class Sample(NamedTuple):
-    """What estimators read of S sessions, arrays or tensors."""
+    """The inputs of estimators from S sessions, arrays or tensors."""
 
-    read: dict[str, Any]  # as of `estimators.terms`; what is not known is not there
-    reward: Any  # float64 [S, T, J], 0 where a session is over
-    discount: Any  # float64 [S, T], of the step's reward
-    users: Any = ()  # int [S], whose sessions they are, () where each has a user of its own
+    read: dict[str, Any]  # the argument of `estimators.terms`, without unknown weights
+    reward: Any  # float64 [S, T, J], 0 after the end of a session
+    discount: Any  # float64 [S, T], the factor of the step's reward
+    users: Any = ()  # int [S], the user of each session; () where no user has several sessions
 
     @property
     def num_steps(self) -> int:
-        """T."""
+        """The number of steps T."""
         return self.discount.shape[1]
 
     @property
     def returns(self) -> np.ndarray:
-        """[S]: of the log."""
+        """The discounted returns of the logged sessions, [S]."""
         return (self.reward.sum(2) * self.discount).sum(1)
 
     def terms(self, estimator: Estimator, values: Values | None = None) -> Terms:
-        """See `estimators.terms`."""
+        """The terms of an estimator, see `estimators.terms`."""
         return terms(estimator, self.read, self.reward, self.discount, values)
 
     def session_values(self, estimator: Estimator, values: Values | None = None) -> np.ndarray:
-        """[S]: see `Terms.session_values`."""
+        """Values of the sessions, [S], see `Terms.session_values`."""
         return self.terms(estimator, values).session_values(estimator.normalize).numpy()
 
     def weights(self, estimator: Estimator) -> WeightDiagnostics:
@@ -56,44 +55,47 @@ class Sample(NamedTuple):
         return WeightDiagnostics.of(self.terms(estimator).weights.numpy(), self.num_steps)
 
     def reading(self, normalize: bool = True) -> str:
-        """What rewards may be taken to depend on: the strongest assumption of slate, prefix and
-        position from which estimates do not differ by more than 2 standard errors of the
-        difference, session by session, nor do those before it.
+        """The strongest assumption on rewards that the log does not contradict.
+
+        The assumptions "slate", "prefix" and "position" are tried in this order, up to the first
+        one whose estimate differs from a weaker one by more than 2 standard errors of the
+        difference, paired by session.
         """
         accepted: list[str] = []
         for reads in ("slate", "prefix", "position"):
-            one = Estimator(reads, normalize=normalize)
-            if self.lacks(one) or self.contradiction(one):
+            estimator = Estimator(reads, normalize=normalize)
+            if self.missing_input(estimator) or self.contradiction(estimator):
                 break
             accepted.append(reads)
         return accepted[-1] if accepted else "slate"
 
     def contradiction(self, estimator: Estimator) -> str:
-        """Why the log contradicts what an estimator reads; "" if it does not."""
-        # The assumption is the same with weights that are normalised, which tell of it more surely.
+        """A description of the log's evidence against an estimator's assumptions; "" for none."""
+        # Normalised weights make the same assumption, and test it with less noise.
         estimator = dataclasses.replace(estimator, model="none", normalize=True)
-        others = [
+        weaker_estimators = [
             dataclasses.replace(estimator, reads=reads)
             for reads in _WEAKER.get(str(estimator.reads), ("slate",))
         ]
-        if not estimator.reads_all_steps and self._tells_of_steps:
-            others.append(dataclasses.replace(estimator, steps="decision"))
-        known = [other for other in others if not self.lacks(other)]
-        # A log with probabilities of slates alone has nothing to compare with.
-        own = self.session_values(estimator) if known else np.zeros(0)
-        for other in known:
-            weaker = self.session_values(other)
-            difference = own - weaker
+        if not estimator.reads_all_steps and self._can_test_steps:
+            weaker_estimators.append(dataclasses.replace(estimator, steps="decision"))
+        computable = [each for each in weaker_estimators if not self.missing_input(each)]
+        # A log with probabilities of slates alone allows no comparison.
+        values = self.session_values(estimator) if computable else np.zeros(0)
+        for weaker in computable:
+            weaker_values = self.session_values(weaker)
+            difference = values - weaker_values
             gap = Mean.of(difference, None if isinstance(self.users, tuple) else self.users)
-            if abs(gap.value) > _ERRORS * gap.standard_error + 1e-9 * abs(own.mean()):
-                part = gap.value / weaker.mean() if weaker.mean() else np.inf
-                what = getattr(estimator.reads, "__name__", estimator.reads)
-                assumed = f"rewards depend on the {what} alone"
-                beside = f"the {other.reads}"
-                if what == "linear":
+            if abs(gap.value) > _ERRORS * gap.standard_error + 1e-9 * abs(values.mean()):
+                part = gap.value / weaker_values.mean() if weaker_values.mean() else np.inf
+                reads = getattr(estimator.reads, "__name__", estimator.reads)
+                assumed = f"rewards depend on the {reads} alone"
+                beside = f"the {weaker.reads}"
+                if reads == "linear":
                     assumed = "rewards are sums"
-                if other.steps != estimator.steps:
-                    assumed, beside = "policies do not change who is there", "products over steps"
+                if weaker.steps != estimator.steps:
+                    assumed = "policies do not change which users are present"
+                    beside = "products over steps"
                 return (
                     f"the log contradicts that {assumed}: {part:+.0%} against {beside},"
                     f" {abs(gap.value) / gap.standard_error:.1f} standard errors"
@@ -101,22 +103,24 @@ class Sample(NamedTuple):
         return ""
 
     @property
-    def _tells_of_steps(self) -> bool:
-        """Whether products of weights over steps are good enough to test an estimator without."""
+    def _can_test_steps(self) -> bool:
+        """Whether products of weights over steps are precise enough to test an estimator without
+        them.
+        """
         return self.num_steps > 1 and not (
-            self.lacks(Estimator())
-            or self.weights(Estimator()).heaviness()
+            self.missing_input(Estimator())
+            or self.weights(Estimator()).warning_of_few_effective_sessions()
             or self.weights(Estimator()).care()
         )
 
     def untested(self, estimator: Estimator) -> str:
-        """Which assumption about steps the log cannot test; "" for none."""
-        if estimator.reads_all_steps or self.num_steps == 1 or self._tells_of_steps:
+        """A description of an assumption about steps that the log cannot test; "" for none."""
+        if estimator.reads_all_steps or self.num_steps == 1 or self._can_test_steps:
             return ""
-        return "the log cannot tell whether policies change who is there"
+        return "the log cannot tell whether policies change which users are present"
 
-    def lacks(self, estimator: Estimator) -> str:
-        """What the log lacks for an estimator, in words; "" for nothing."""
+    def missing_input(self, estimator: Estimator) -> str:
+        """A description of an input that the estimator needs and the log lacks; "" for none."""
         # Sessions of one step have no weights of earlier slates.
         needed = ("slate", estimator.reads) if self.num_steps > 1 else (estimator.reads,)
         for reads in needed:
@@ -126,8 +130,8 @@ class Sample(NamedTuple):
             return "policy and logging, StochasticPolicies whose distributions have marginals"
         if callable(estimator.steps) and str(estimator.steps) not in self.read:
             return "a policy, got None"
-        of_reading = self.read[str(estimator.reads)]
-        if of_reading.ndim == 3 and of_reading.shape[2] != self.reward.shape[2]:
+        weights = self.read[str(estimator.reads)]
+        if weights.ndim == 3 and weights.shape[2] != self.reward.shape[2]:
             return "rewards by position"
         return ""
 
@@ -140,32 +144,32 @@ def gather(
     logging: Any = None,
     seed: int = 0,
 ) -> Sample:
-    """The sample of a log, of arrays.
+    """The sample of a log, with arrays.
 
     Args:
       policy: a `StochasticPolicy`, or None where the log has its probabilities.
-      log: a `Log`, or what has `pieces()` that are.
-      estimators: those that have weights.
+      log: a `Log`, or an object whose `pieces()` are logs.
+      estimators: the estimators with weights.
       gamma: discount of each step.
-      logging: the policy that logged, for what is read of all its slates, and for the
-        probabilities where the log has none; or None.
-      seed: of draws of slates where there are too many.
+      logging: the policy that logged, or None. It is read where weights need the distribution of
+        all its slates, and where the log has no probabilities.
+      seed: the seed of draws of slates, where there are too many to enumerate.
 
     Raises:
-      ValueError: for a bad log, a policy without a density, or a logging policy without chance.
+      ValueError: for a bad log, a policy without a density, or a deterministic logging policy.
     """
-    of_piece = _reader(policy, estimators, gamma, logging, seed)
-    is_known = estimators and isinstance(logging, StochasticPolicy)
-    of_logging = densities(logging, _wanted(estimators), "logging") if is_known else None
+    to_sample = _sampler(policy, estimators, gamma, logging, seed)
+    has_density = estimators and isinstance(logging, StochasticPolicy)
+    propensities = densities(logging, _all_reads(estimators), "logging") if has_density else None
     samples, shows_others = [], False
     for piece in log.pieces():
         piece.require("ope.evaluate", "slate", "reward")
-        if of_logging is not None and not tf.nest.flatten(piece.propensity):
-            piece = piece._replace(propensity=of_logging(piece))
-        sample = of_piece(piece.check())
+        if propensities is not None and not tf.nest.flatten(piece.propensity):
+            piece = piece._replace(propensity=propensities(piece))
+        sample = to_sample(piece.check())
         samples.append(tf.nest.map_structure(lambda leaf: leaf.numpy(), sample))
-        for name, found in samples[-1].read.items():
-            wrong = np.argwhere(np.isnan(found))
+        for name, weights in samples[-1].read.items():
+            wrong = np.argwhere(np.isnan(weights))
             if len(wrong) and name in SlateLogProbs._fields:
                 raise ValueError(
                     f"policy must give each slate a probability, got NaN for the {name} at session"
@@ -173,15 +177,16 @@ def gather(
                 )
             if len(wrong):
                 raise ValueError(
-                    f"logging must show slates without repetition, of at most 5,000 where positions"
-                    f" are read that are neither the first ones nor a single one, for {name}"
+                    f"logging must show slates without repetition for {name}, and at most 5,000"
+                    f" different slates if {name} reads positions other than the first ones or a"
+                    f" single one"
                 )
         logged = piece.propensity.slate
         shows_others |= isinstance(logged, tuple) or bool((logged[piece.active] < 0).any())
     if estimators and not shows_others:
         raise ValueError(
-            "logging must be of a policy that shows different slates, for estimators with weights,"
-            " got one that shows one slate only: take simulated or calibrated"
+            "logging must be a policy that shows different slates, for estimators with weights, got"
+            " a policy that shows a single slate: use simulated or calibrated"
         )
     sample = tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *samples)
     return sample._replace(users=users_of([piece.labels for piece in log.pieces()]))
@@ -194,98 +199,99 @@ def value(
     gamma: float = 1.0,
     logging: Any = None,
 ) -> tf.Tensor:
-    """The estimate of the mean return under a policy, a scalar of float64 that is differentiable in
-    the variables of the policy, to learn from a log.
+    """The estimate of the mean return under a policy, a scalar of float64. It is differentiable in
+    the variables of the policy, so that a policy can learn from a log.
 
         better = ope.Estimator(normalize=True, weights=ope.Weights(cap=5.0))
         with tf.GradientTape() as tape:
             loss = -ope.value(policy, log, better)
 
     Args:
-      policy, gamma, logging: as of `evaluate`.
-      log: a `Log` or a batch of its sessions, of arrays or tensors, which is not checked; or what
-        has `pieces()`.
-      estimator: without a model, by its name in `PRESETS` or itself.
+      policy, gamma, logging: see `evaluate`.
+      log: a `Log` or a batch of its sessions, of arrays or tensors, which is not checked; or an
+        object whose `pieces()` are logs.
+      estimator: an estimator without a model, or its name in `PRESETS`.
 
     Raises:
-      ValueError: for an estimator with a model, an unknown one, or one that needs what is lacking.
+      ValueError: for an estimator with a model, an unknown name, or an estimator whose inputs are
+        incomplete.
     """
     if isinstance(estimator, str):
         check_one_of(PRESETS, estimator=estimator)
         estimator = PRESETS[estimator]
     check_one_of(["none"], model=estimator.model)
-    of_piece = _reader(policy, [estimator], gamma, logging, 0)
-    samples = [of_piece(piece) for piece in log.pieces()]
+    to_sample = _sampler(policy, [estimator], gamma, logging, 0)
+    samples = [to_sample(piece) for piece in log.pieces()]
     sample = tf.nest.map_structure(lambda *leaves: tf.concat(leaves, 0), *samples)
-    lacking = sample.lacks(estimator)
-    if lacking:
-        raise ValueError(f"estimator needs {lacking}")
+    if missing := sample.missing_input(estimator):
+        raise ValueError(f"estimator needs {missing}")
     return tf.reduce_mean(sample.terms(estimator).session_values(estimator.normalize))
 
 
-def _wanted(estimators: Collection[Estimator]) -> set[str]:
-    """What estimators read, and what those read that assume less."""
-    reads = {str(one.reads) for one in estimators}
-    return reads.union(*(_WEAKER.get(one, ("slate",)) for one in reads))
+def _all_reads(estimators: Collection[Estimator]) -> set[str]:
+    """The values of `reads` of the estimators, and of the estimators with weaker assumptions."""
+    reads = {str(estimator.reads) for estimator in estimators}
+    return reads.union(*(_WEAKER.get(name, ("slate",)) for name in reads))
 
 
-def _reader(
+def _sampler(
     policy: Any, estimators: Collection[Estimator], gamma: float, logging: Any, seed: int
 ) -> Callable[[Log], Sample]:
     """A function from logs to samples of tensors, differentiable in the policy's variables."""
-    reads: dict[str, Any] = {str(one.reads): one.reads for one in estimators}
-    cells = {str(one.steps): one.steps for one in estimators if callable(one.steps)}
-    wanted = _wanted(estimators)
-    names = wanted & set(SlateLogProbs._fields)
-    others = wanted - names
+    reads: dict[str, Any] = {str(each.reads): each.reads for each in estimators}
+    cells = {str(each.steps): each.steps for each in estimators if callable(each.steps)}
+    all_reads = _all_reads(estimators)
+    names = all_reads & set(SlateLogProbs._fields)
+    # Weights that need the logging policy's distribution of all slates.
+    joint = all_reads - names
     policies = {"policy": policy}
-    if others and isinstance(logging, StochasticPolicy):
+    if joint and isinstance(logging, StochasticPolicy):
         policies["logging"] = logging
 
     def of_step(
         distributions: Sequence, seen: Observation, shown: Nest, step: Any, rows: tf.Tensor
     ):
         target, *logged = distributions
-        found = {name: function(seen) for name, function in cells.items()}
-        found |= log_probs(target, shown, names)
-        if logged and all(hasattr(one, "marginals") for one in distributions):
-            for name in others:
+        values = {name: function(seen) for name, function in cells.items()}
+        values |= log_probs(target, shown, names)
+        if logged and all(hasattr(each, "marginals") for each in distributions):
+            for name in joint:
                 if name == "linear":
-                    own_seed = random.as_seed(seed) + tf.stack([step, rows[0]])
-                    found[name] = linear_weights(target, logged[0], shown, own_seed)
+                    step_seed = random.as_seed(seed) + tf.stack([step, rows[0]])
+                    values[name] = linear_weights(target, logged[0], shown, step_seed)
                 else:
                     positions = reads[name](seen)
-                    both = (subset_log_probs(one, shown, positions) for one in (target, *logged))
-                    found[name] = importance_weights(*both)
-        return found
+                    both = (subset_log_probs(each, shown, positions) for each in (target, *logged))
+                    values[name] = importance_weights(*both)
+        return values
 
     walked = None if policy is None or not names else walk(policies, of_step)
 
-    def of_piece(log: Log) -> Sample:
+    def to_sample(log: Log) -> Sample:
         if walked is None:
-            found = {
-                name: one
-                for name, one in log.target._asdict().items()
-                if not isinstance(one, tuple)
+            values = {
+                name: value
+                for name, value in log.target._asdict().items()
+                if not isinstance(value, tuple)
             }
         elif len(policies) == 2 and log.observation:
             number = tf.nest.flatten(log.observation.documents)[0].shape[2]
-            found = walked(log, sessions_at_once(number, log.slate.shape[2]))
+            values = walked(log, sessions_at_once(number, log.slate.shape[2]))
         else:
-            found = walked(log)
+            values = walked(log)
         read = {"step": tf.cast(log.active, tf.int32)}
-        for name, one in found.items():
+        for name, value in values.items():
             logged = getattr(log.propensity, name, ())
             if name in cells:
-                # Who is gone is in a cell of his own.
-                read[name] = where_active(log.active, tf.cast(one, tf.int32), tf.int32.min)
-            elif name in others:
-                read[name] = where_active(log.active, one, 1)
+                # Users whose session is over share a cell that no present user is in.
+                read[name] = where_active(log.active, tf.cast(value, tf.int32), tf.int32.min)
+            elif name in joint:
+                read[name] = where_active(log.active, value, 1)
             elif name in names and not isinstance(logged, tuple):
-                ratio = importance_weights(*(tf.cast(each, tf.float64) for each in (one, logged)))
+                ratio = importance_weights(*(tf.cast(each, tf.float64) for each in (value, logged)))
                 read[name] = where_active(log.active, ratio, 1)
         discount = tf.cast(log.discounts(gamma), tf.float64)
-        earned = where_active(log.active, tf.cast(log.reward, tf.float64), 0)
-        return Sample(read, earned, tf.math.cumprod(discount, axis=1, exclusive=True))
+        reward = where_active(log.active, tf.cast(log.reward, tf.float64), 0)
+        return Sample(read, reward, tf.math.cumprod(discount, axis=1, exclusive=True))
 
-    return of_piece
+    return to_sample

@@ -1,4 +1,4 @@
-"""What a policy earns in a model of the users, and what a change of policy is worth there."""
+"""The mean return of a policy in a model of the users, and its gain over the logging policy."""
 
 import functools
 from collections.abc import Mapping
@@ -24,30 +24,30 @@ from recsim_tf.support.errors import error_line
 from recsim_tf.support.means import Mean, error_of_draws
 from recsim_tf.support.verdicts import CANNOT_TELL, NOT_BELIEVABLE, Verdict
 
-# Standard errors that a model may be off where it can be seen.
-_ERRORS = 3.0
-# Gains by weights that are compared in the log and in the model. Both are biased alike.
+_ERRORS = 3.0  # standard errors by which a model may differ from the log
+# The estimator by weights whose gains in the log and in the model are compared. Its bias is the
+# same in both.
 _CHECK = Estimator(normalize=True, weights=Weights(cap=10.0))
 _CHECKED = PRESETS["calibrated"]
-_FEWEST_CHECKED = 100  # sessions that count
-_CHECKED_STEPS = 40_000  # of the sessions of the model
-_NUM_DRAWS = 20  # of the parameters of a fitted model
+_FEWEST_CHECKED = 100  # effective sessions of the comparison
+_CHECKED_STEPS = 40_000  # steps of all simulated sessions of the comparison
+_NUM_DRAWS = 20  # draws of the parameters of a fitted model
 
 
 class Simulations:
     """Simulations of policies that follow the sessions of a log, see `SessionPlan`.
 
     Args:
-      model: a `Simulator`, or a fitted one with draws of its parameters: a `FitResult`, or what
-        `fitting.load_model` gives. Intervals then hold what the fit leaves open.
+      model: a `Simulator`, or a fitted model with draws of its parameters: a `FitResult`, or the
+        result of `fitting.load_model`. Intervals then include the error of the parameters.
       logging: the policy that logged, or None.
-      log: whose sessions are followed.
-      num_sessions: about so many are simulated.
+      log: the log whose sessions are followed.
+      num_sessions: approximate number of simulated sessions.
       seed: an integer.
-      gamma: as of `value`.
+      gamma: discount of each step.
 
     Raises:
-      ValueError: for what is no model, or is one of slates of another size than the log's.
+      ValueError: if `model` is not a model, or its slates have another size than the log's.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Simulations:
         slate_size = next(iter(log.pieces())).slate_size
         if simulator.slate_size != slate_size:
             raise ValueError(
-                f"model must be of slates of {slate_size} documents, as the log's, got"
+                f"model must show slates of {slate_size} documents, like the log, got"
                 f" {simulator.slate_size}"
             )
         self._draws: Mapping[str, np.ndarray] | None = None
@@ -79,18 +79,18 @@ class Simulations:
         self._logging, self._seed, self._gamma = logging, seed, gamma
 
     def of(self, policy: Policy) -> "Simulated":
-        """A policy, beside the one that logged."""
+        """The simulation of a policy, and of the policy that logged."""
         is_logging = self._logging is not None and policy is self._logging
         new, new_draws = self._logged if is_logging else self._simulated(policy)
         old, old_draws = self._logged
         return Simulated(new, new_draws, old, old_draws, self._response(policy))
 
     def _response(self, policy: Policy) -> Sample | str:
-        """Sessions of the model under the policy that logged, with the weights of another policy;
-        or why there are none.
+        """A sample of simulated sessions under the policy that logged, with the weights of
+        `policy`; or the reason why there is none, in words.
         """
         policies = policy, self._logging
-        if not all(isinstance(one, StochasticPolicy) for one in policies):
+        if not all(isinstance(each, StochasticPolicy) for each in policies):
             return "without probabilities of both policies"
         return gather(policy, self._log_of_model, [_CHECK], self._gamma, self._logging)
 
@@ -103,7 +103,7 @@ class Simulations:
 
     @functools.cached_property
     def _logged(self) -> tuple[Any, Any]:
-        """The sessions of the policy that logged, which are simulated once; () without one."""
+        """The simulated sessions of the policy that logged, or () if it is unknown."""
         return ((), ()) if self._logging is None else self._simulated(self._logging)
 
     def _simulated(self, policy: Policy) -> tuple[np.ndarray, Any]:
@@ -116,7 +116,7 @@ class Simulations:
     def _returns(
         self, plan: SessionPlan, policy: Policy, draws: Mapping[str, np.ndarray] | None = None
     ) -> np.ndarray:
-        """The returns [B] of the sessions of a plan, or [D, B]."""
+        """The returns [B] of the sessions of a plan, or [D, B] under D draws of the parameters."""
         return value(
             plan.simulator,
             policy,
@@ -131,8 +131,8 @@ class Simulations:
 
 
 def check_policy_of(simulator: Simulator, policy: AnyPolicy) -> None:
-    """Requires a policy of a simulator: one that shows its slates, and whose probabilities are
-    numbers. Raises `ValueError`.
+    """Raises `ValueError` for a policy that does not fit a simulator: it must accept the
+    simulator's observations, show slates of its size, and give probabilities that are not NaN.
     """
     num_users, seed = max(simulator.fewest_users, 2), random.as_seed(0)
     log_prob: Any = 0.0
@@ -148,7 +148,7 @@ def check_policy_of(simulator: Simulator, policy: AnyPolicy) -> None:
         raise ValueError(f"policy is not for the model: {error_line(error)}") from error
     if size != simulator.slate_size:
         raise ValueError(
-            f"policy must show slates of {simulator.slate_size} documents, as the log's, got {size}"
+            f"policy must show slates of {simulator.slate_size} documents, like the log, got {size}"
         )
     if np.isnan(log_prob).any():
         raise ValueError(
@@ -157,31 +157,32 @@ def check_policy_of(simulator: Simulator, policy: AnyPolicy) -> None:
 
 
 class Simulated(NamedTuple):
-    """A policy in a model of the users, beside the policy that logged; () without one."""
+    """Simulated returns under a policy and under the policy that logged."""
 
-    new: np.ndarray  # float64 [S], the returns under the policy
-    new_draws: Any  # float64 [D, b], those of draws of the model's parameters, or ()
-    old: Any  # float64 [S], those under the policy that logged
-    old_draws: Any
-    response: Any  # of the model to slates, see `Simulations`: a `Sample`, or why there is none
+    new: np.ndarray  # float64 [S], returns under the policy
+    new_draws: Any  # float64 [D, b], returns under draws of the model's parameters, or ()
+    old: Any  # float64 [S], returns under the policy that logged, or () if it is unknown
+    old_draws: Any  # float64 [D, b], such returns under the policy that logged, or ()
+    # A sample of sessions under the policy that logged, or the reason why there is none, in words.
+    response: Any
 
     def alone(self, sample: Sample, level: float) -> Estimate:
-        """The mean return under the new policy in the model, beside a log."""
-        off = self._off(sample)
-        fault = f"{off}: read calibrated" if off else ""
+        """The estimate by the model alone, with its gain over the log."""
+        error = self._error_in_words(sample)
+        fault = f"{error}: read calibrated" if error else ""
         users = _users(self.new, sample)
         estimate = Estimate.of_sessions(self.new, level, fault, draws=self.new_draws, users=users)
         gain = _difference(self.new, sample, sample.returns, self.new_draws)
         if isinstance(self.old, tuple):
             reason = "give logging, to see the model beside the log"
             verdict = Verdict(CANNOT_TELL, reason)
-            return _judged(estimate, gain, level)._replace(verdict=verdict)
-        is_known = np.ndim(self.new_draws) == 2
-        unknown = "" if is_known else "the error of a model that is given is not known"
-        return self._checked(estimate, gain, sample, level, unknown)
+            return _with_gain(estimate, gain, level)._replace(verdict=verdict)
+        has_error = np.ndim(self.new_draws) == 2
+        care = "" if has_error else "the error of a model that is given is not known"
+        return self._checked(estimate, gain, sample, level, care)
 
-    def _off(self, sample: Sample) -> str:
-        """How far the model is from the log, in words; "" where it cannot be seen to be."""
+    def _error_in_words(self, sample: Sample) -> str:
+        """The error of the model under the logging policy, in words; "" if noise can explain it."""
         if isinstance(self.old, tuple):
             return ""
         gap = _difference(self.old, sample, sample.returns)
@@ -191,8 +192,11 @@ class Simulated(NamedTuple):
         return f"the model is {part:.1%} off on the logging policy itself"
 
     def difference(self, sample: Sample, level: float) -> Estimate:
-        """A log's mean, and what the change of the policy adds to it in the model (a difference
-        estimator, Cochran 1977).
+        """The log's mean plus the simulated gain of the policy (a difference estimator, Cochran
+        1977).
+
+        Raises:
+          ValueError: if the policy that logged is unknown.
         """
         if isinstance(self.old, tuple):
             raise ValueError("logging must be the policy that logged, for calibrated, got None")
@@ -200,39 +204,45 @@ class Simulated(NamedTuple):
         users, change = _users(self.new, sample), self.new - self.old
         value = _difference(change, sample, -sample.returns)
         if np.ndim(draws) == 2:
-            # A model that was fitted to the log goes up and down with its mean.
+            # The errors of the log's mean and of a model that was fitted to the log are correlated,
+            # so they are added.
             error = value.standard_error + error_of_draws(draws)
             value = value._replace(standard_error=error)
         estimate = Estimate.of(value, level)._replace(
             sessions=sample.returns.mean() + change, draws=draws, users=users
         )
         return self._checked(
-            estimate, mean_of(change, users, draws), sample, level, self._off_by(sample)
+            estimate,
+            mean_of(change, users, draws),
+            sample,
+            level,
+            self._care_for_difference(sample),
         )
 
-    def _off_by(self, sample: Sample) -> str:
-        off = self._off(sample)
-        return f"{off}, and its difference of both policies may be" if off else ""
+    def _care_for_difference(self, sample: Sample) -> str:
+        error = self._error_in_words(sample)
+        return f"{error}, and its difference of both policies may be" if error else ""
 
     def _checked(
         self, estimate: Estimate, gain: Mean, sample: Sample, level: float, care: str
     ) -> Estimate:
-        """An estimate by the model whose intervals hold how far the model's response to slates is
-        from the log's, where weights tell it.
+        """The estimate with its gain, its interval widened by the gap between the responses to
+        slates in the log and in the model, as far as weights show it.
         """
         gap = self._gap(sample)
         if isinstance(gap, str):
             verdict = estimate.verdict.with_care(
                 care, f"{gap} the log cannot tell how users take other slates"
             )
-            return _judged(estimate, gain, level)._replace(verdict=verdict)
+            return _with_gain(estimate, gain, level)._replace(verdict=verdict)
         if abs(gap.value) > _ERRORS * gap.standard_error:
             fault = (
                 f"users take other slates otherwise than the model: weights give a gain that is"
                 f" {gap.value:+.3g} beyond the one that they give in simulated sessions,"
                 f" {abs(gap.value) / gap.standard_error:.1f} standard errors"
             )
-            return _judged(estimate, gain, level)._replace(verdict=Verdict(NOT_BELIEVABLE, fault))
+            verdict = Verdict(NOT_BELIEVABLE, fault)
+            return _with_gain(estimate, gain, level)._replace(verdict=verdict)
         value = Mean(estimate.value, estimate.standard_error)
         low, high = _widened(value, gap, level)
         verdict = estimate.verdict
@@ -246,13 +256,13 @@ class Simulated(NamedTuple):
         )
 
     def _gap(self, sample: Sample) -> Mean | str:
-        """The gain by weights in the log, less that in sessions of the model; or why the log does
-        not tell it.
+        """The gain by weights in the log, less that in sessions of the model; or the reason why it
+        is unknown, in words.
         """
         if isinstance(self.response, str):
             return self.response
-        if lacking := sample.lacks(_CHECK):
-            return f"without {lacking},"
+        if missing := sample.missing_input(_CHECK):
+            return f"without {missing},"
         gains = []
         for each in (sample, self.response):
             if each.weights(_CHECK).effective_sample_size < _FEWEST_CHECKED:
@@ -263,16 +273,14 @@ class Simulated(NamedTuple):
         return gap.with_error(simulated.standard_error)
 
 
-def _judged(estimate: Estimate, gain: Mean, level: float) -> Estimate:
+def _with_gain(estimate: Estimate, gain: Mean, level: float) -> Estimate:
     return estimate._replace(
         gain=Gain(gain.value, gain.interval(level)), assumptions=_CHECKED.assumptions
     )
 
 
 def _widened(mean: Mean, gap: Mean, level: float) -> tuple[float, float]:
-    """The interval of a mean that a model is wrong about by the gap, or by nothing, or by anything
-    between.
-    """
+    """The interval of a mean whose bias lies between 0 and the gap."""
     low, high = (
         Mean(mean.value + end, mean.standard_error).with_error(gap.standard_error).interval(level)
         for end in (min(gap.value, 0.0), max(gap.value, 0.0))
@@ -281,13 +289,15 @@ def _widened(mean: Mean, gap: Mean, level: float) -> tuple[float, float]:
 
 
 def _users(simulated: np.ndarray, sample: Sample) -> Any:
-    """Whose the simulated sessions are, as of `Sample.users`: those that follow all of the log."""
+    """The users of simulated sessions that follow all sessions of the log, see `Sample.users`; else
+    ().
+    """
     return sample.users if len(simulated) == len(sample.returns) else ()
 
 
 def _difference(simulated: np.ndarray, sample: Sample, logged: np.ndarray, draws: Any = ()) -> Mean:
-    """The mean of simulated sessions less that of numbers [S] of a log's, session by session where
-    they follow all of the log's; with the error of draws of the parameters.
+    """The mean of simulated sessions less the mean of logged values [S]. It is paired by session
+    where the simulation follows all sessions of the log. Its error includes that of the parameters.
     """
     if len(simulated) == len(logged):
         return mean_of(simulated - logged, sample.users, draws)
@@ -304,7 +314,7 @@ def truth(
     seed: int = 0,
     gamma: float = 1.0,
 ) -> Estimate:
-    """The mean return of a policy by rollouts, with its standard error; arguments are those of
+    """The mean return of a policy by rollouts, with its standard error. The arguments are those of
     `evaluation.value`.
     """
     check_at_least(2, num_sessions=num_sessions)

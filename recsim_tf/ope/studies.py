@@ -1,4 +1,4 @@
-"""How good estimators are where the truth is known: in a simulator."""
+"""Studies of estimators in a simulator, where the truth is known."""
 
 import dataclasses
 import functools
@@ -12,7 +12,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.logs.log import Log
 from recsim_tf.logs.trajectories import from_trajectory
 from recsim_tf.ope.estimators import Estimator
-from recsim_tf.ope.evaluation import Judged, chosen_estimators
+from recsim_tf.ope.evaluation import EvaluationInputs, chosen_estimators
 from recsim_tf.ope.simulated import Simulations, truth
 from recsim_tf.ope.values import QModel
 from recsim_tf.support.summaries import table_html
@@ -20,7 +20,7 @@ from recsim_tf.support.tables import fixed, frame, signed, text_table
 
 _LEVEL = 0.95
 _NUM_SIMULATED = 10_000
-# Of a frame, as the fields of a row.
+# The columns of the frame, in the order of the fields of `StudyRow`.
 _COLUMNS = (
     "estimator",
     "sessions of a log",
@@ -33,32 +33,32 @@ _COLUMNS = (
 
 
 class StudyRow(NamedTuple):
-    """An estimator at a size of logs. Bias and error are parts of the true value."""
+    """Results of an estimator at a size of logs. Bias and errors are relative to the true value."""
 
     estimator: str
     log_size: int  # sessions
     bias: float  # mean of the estimates less the truth
-    bias_error: float  # its standard error
-    error: float  # root mean square
-    coverage: float  # share of the 95 % intervals that hold the truth
+    bias_error: float  # standard error of the bias
+    error: float  # root mean square error
+    coverage: float  # share of the 95 % intervals that contain the truth
     believed: float  # share of the estimates that are believed
 
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """What estimators are worth, by rollouts. `study["snips", 1000]` is a row."""
+    """Bias, error and coverage of estimators in simulated logs. `study["snips", 1000]` is a row."""
 
     rows: list[StudyRow]
     truth: float  # the new policy's mean return
-    logged: float  # that of the logging policy
-    readings: dict[int, dict[str, float]]  # by log size, shares of logs by `Result.reading`
+    logged: float  # the logging policy's mean return
+    readings: dict[int, dict[str, float]]  # shares of logs by `Result.reading`, by log size
 
     def __getitem__(self, key: tuple[str, int]) -> StudyRow:
         return next(row for row in self.rows if (row.estimator, row.log_size) == key)
 
     def to_frame(self) -> Any:
-        """A DataFrame with a row for each estimator and size of logs. Bias and error are parts of
-        the true value, coverage and what is believed are shares of the logs.
+        """A DataFrame with a row for each estimator and size of logs. Bias and errors are relative
+        to the true value; "coverage" and "believed" are shares of the logs.
 
         Raises:
           ImportError: if pandas is not installed.
@@ -104,19 +104,18 @@ def study(
     """Judges a policy from many simulated logs, and compares the estimates with its true value.
 
     Args:
-      simulator: of the users.
+      simulator: the simulator of the users.
       logging, policy: the `StochasticPolicy` that logs, and the policy to judge.
-      log_sizes: sessions of a log.
-      estimators, model, q: as of `evaluate`.
-      num_logs: of each size, at least 2.
-      num_steps: T.
-      num_truth: sessions of which the true value is the mean.
-      seed: an integer, of the logs; that of the truth is the next one, and that of models the one
-        after it.
-      reward_by_position: as of `from_trajectory`.
+      log_sizes: numbers of sessions of a log.
+      estimators, model, q: see `evaluate`.
+      num_logs: number of logs of each size, at least 2.
+      num_steps: number of steps T of a session.
+      num_truth: number of sessions whose mean return is the true value.
+      seed: an integer, the seed of the logs. The truth has the seed `seed + 1`, models `seed + 2`.
+      reward_by_position: see `from_trajectory`.
 
     Raises:
-      ValueError: for a number out of range, and as `evaluate`.
+      ValueError: for a number out of range, and as in `evaluate`.
     """
     check_type("simulator", simulator, Simulator)
     check_at_least(2, num_logs=num_logs)
@@ -130,20 +129,23 @@ def study(
     )
     needs_model = any(estimator.model != "none" for estimator in chosen.values())
 
-    def judged_in(log: Log) -> Judged:
+    def inputs_of(log: Log) -> EvaluationInputs:
         simulations = functools.cache(
             lambda: Simulations(model, logging, log, _NUM_SIMULATED, seed + 2, 1.0)
         )
-        return Judged(policy, log, chosen, model, logging, q, 1.0, seed + 2, simulations)
+        return EvaluationInputs(policy, log, chosen, model, logging, q, 1.0, seed + 2, simulations)
 
-    judged = judged_in(log)
+    inputs = inputs_of(log)
     expected = truth(simulator, policy, num_steps, num_truth, seed + 1).value
     rows, readings = [], {}
     for size in log_sizes:
         parts = [slice(start * size, (start + 1) * size) for start in range(num_logs)]
-        # A model is simulated, and values are fitted, beside each log alone.
-        own = [(judged_in(log.take(part)), slice(None)) for part in parts if needs_model]
-        logs = own or [(judged, part) for part in parts]
+        # Simulations of a model and fits of values belong to a single log, so each log has its
+        # inputs.
+        if needs_model:
+            logs = [(inputs_of(log.take(part)), slice(None)) for part in parts]
+        else:
+            logs = [(inputs, part) for part in parts]
         for name, estimator in chosen.items():
             estimates = [each.estimate(name, estimator, _LEVEL, part) for each, part in logs]
             values = np.array([estimate.value for estimate in estimates]) / expected - 1
@@ -160,6 +162,6 @@ def study(
                     float(np.mean(believed)),
                 )
             )
-        accepted = [judged.of_rows(part).reading() for part in parts]
+        accepted = [inputs.of_rows(part).reading() for part in parts]
         readings[size] = {name: accepted.count(name) / num_logs for name in set(accepted)}
-    return Study(rows, expected, float(judged.sample.returns.mean()), readings)
+    return Study(rows, expected, float(inputs.sample.returns.mean()), readings)

@@ -1,4 +1,4 @@
-"""Values of slates, which doubly robust estimators subtract."""
+"""Values of slates for doubly robust estimators."""
 
 import dataclasses
 from collections.abc import Callable
@@ -18,8 +18,7 @@ from recsim_tf.logs.plans import SessionPlan
 from recsim_tf.logs.trajectories import from_trajectory
 from recsim_tf.ope.estimators import Values
 
-# Slates of the policy over which a value is averaged.
-_NUM_DRAWS = 8
+_NUM_DRAWS = 8  # slates of the policy over which a value is averaged
 # (observation of B users, slates int32 [B, K], -1 where nothing is shown) -> float [B, P]
 Features = Callable[[Observation, tf.Tensor], tf.Tensor]
 # (observation, slates, step, rows of the log) -> float [B], the mean return from the step on
@@ -27,34 +26,34 @@ Q = Callable[[Observation, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 class QModel(Protocol):
-    """Values of slates."""
+    """A model of the values of slates."""
 
     def fit(self, policy: Any, log: Any, gamma: float, by_position: bool) -> Q:
-        """The mean return under `policy`, from a step on, of slates that are shown at the step.
+        """Fits the mean return of slates from the step on at which they are shown, under `policy`.
 
         Args:
-          policy: to be judged.
-          log: from which it is judged, a `Log` or what has `pieces()`.
+          policy: the policy to judge.
+          log: the log from which it is judged, a `Log` or an object whose `pieces()` are logs.
           gamma: discount of each step.
-          by_position: whether the return is that from the last position of a slate on, whose later
-            positions are still empty (-1); else that of the whole slate.
+          by_position: whether returns begin at the last filled position of a slate, whose later
+            positions are still empty (-1); else they begin at the first position.
         """
 
 
 @dataclasses.dataclass(frozen=True)
 class SimulatedQ:
-    """Values by ridge regression on sessions that are simulated with the policy to be judged. They
-    have the candidates and the cuts of the log, see `SessionPlan`.
+    """Values by ridge regression on sessions that are simulated with the policy to judge. The
+    sessions have the candidates and the cuts of the log, see `SessionPlan`.
 
     Args:
-      simulator: a model of the users, such as a fitted one.
-      features: of observations and slates, by default `slate_features`.
-      num_sessions: that are simulated.
+      simulator: a model of the users, such as a fitted simulator.
+      features: a function of observations and slates, by default `slate_features`.
+      num_sessions: number of simulated sessions.
       ridge: the penalty, relative to the variance of a feature.
-      seed: of the sessions, an integer.
+      seed: an integer, the seed of the sessions.
 
     Raises:
-      ValueError: for what is no simulator, or a number out of range.
+      ValueError: if `simulator` is not a simulator, or a number is out of range.
     """
 
     simulator: Simulator
@@ -69,7 +68,7 @@ class SimulatedQ:
         check_numbers(Range(low=0), ridge=self.ridge)
 
     def fit(self, policy: Any, log: Any, gamma: float, by_position: bool) -> Q:
-        """See `QModel.fit`."""
+        """Fits the values, see `QModel.fit`."""
         plan = SessionPlan(self.simulator, log, self.num_sessions, self.seed)
         trajectory = plan.simulator.rollout(policy, self.num_sessions, plan.num_steps, self.seed)
         played = from_trajectory(trajectory, plan.simulator)
@@ -79,12 +78,12 @@ class SimulatedQ:
 
 @dataclasses.dataclass(frozen=True)
 class Regression:
-    """Values by ridge regression on the log itself, for sessions of one step. That of a session
-    comes from the other parts of the log (cross-fitting).
+    """Values by ridge regression on the log itself, for sessions of one step. The value of a
+    session is fitted to the other parts of the log (cross-fitting).
 
     Args:
-      features, ridge: as of `SimulatedQ`.
-      num_parts: of the sessions, at least 2.
+      features, ridge: see `SimulatedQ`.
+      num_parts: number of parts of the sessions, at least 2.
 
     Raises:
       ValueError: for a number out of range; from `fit` for sessions of several steps, and for a log
@@ -100,32 +99,38 @@ class Regression:
         check_at_least(2, num_parts=self.num_parts)
 
     def fit(self, policy: Any, log: Any, gamma: float, by_position: bool) -> Q:
-        """See `QModel.fit`."""
+        """Fits the values, see `QModel.fit`."""
         check_type("log", log, Log)
         if log.max_length > 1:
             raise ValueError(
-                "q must be a SimulatedQ where sessions have several steps, since what follows"
-                " depends on the policy, got a Regression"
+                "q must be a SimulatedQ where sessions have several steps, since later rewards"
+                " depend on the policy, got a Regression"
             )
         features, part = self.features or slate_features, np.arange(log.num_sessions)
         fits = [
             _regression(
-                log.take(part % self.num_parts != one), features, gamma, by_position, self.ridge
+                log.take(part % self.num_parts != left_out),
+                features,
+                gamma,
+                by_position,
+                self.ridge,
             )
-            for one in range(self.num_parts)
+            for left_out in range(self.num_parts)
         ]
 
         def q(observation: Observation, slate: tf.Tensor, step: tf.Tensor, rows: tf.Tensor):
-            found = tf.stack([fit(observation, slate, step, rows) for fit in fits], axis=1)
-            return tf.gather(found, rows % self.num_parts, axis=1, batch_dims=1)
+            values = tf.stack([fit(observation, slate, step, rows) for fit in fits], axis=1)
+            return tf.gather(values, rows % self.num_parts, axis=1, batch_dims=1)
 
         return q
 
 
 def slate_features(observation: Observation, slate: tf.Tensor) -> tf.Tensor:
-    """float32 [B, P]: the user, the mean document and which positions are filled; where users and
-    documents are vectors u and v of one length also <u, v>, its square and exp(<u, v>) of each
-    position, and the logarithm of the sum of the exponentials.
+    """The default features of slates, float32 [B, P].
+
+    They are the user, the mean document, and a 1 for each filled position. If users and documents
+    are vectors u and v of the same length, they also have <u, v>, its square and exp(<u, v>) of
+    each position, and the logarithm of 1 plus the sum of the exponentials.
     """
     user, documents = _flat(observation.user, 1), _flat(observation.documents, 2)
     mask = tf.cast(slate >= 0, tf.float32)
@@ -142,26 +147,27 @@ def slate_features(observation: Observation, slate: tf.Tensor) -> tf.Tensor:
 def values_of(
     policy: Any, log: Any, model: QModel, gamma: float, by_position: bool, seed: int = 0
 ) -> Values:
-    """The values of a log's slates, and their means under a policy: over slates that it draws, or
-    by position over all candidates given the earlier ones. Arrays [S, T, J], 0 where a session is
-    over.
+    """The values of a log's slates, and their means under a policy, arrays [S, T, J].
+
+    The means are over slates that the policy draws, or, by position, over all candidates given the
+    earlier items. Values are 0 after the end of a session.
     """
     q = model.fit(policy, log, gamma, by_position)
-    walked = walk({"policy": policy}, _by_position(q) if by_position else _of_slates(q, seed))
-    found = [walked(piece) for piece in log.pieces()]
-    logged, mean = (np.concatenate([one[name] for one in found]) for name in ("logged", "mean"))
+    walked = walk({"policy": policy}, _by_position(q) if by_position else _by_slate(q, seed))
+    pieces = [walked(piece) for piece in log.pieces()]
+    logged, mean = (np.concatenate([each[name] for each in pieces]) for name in ("logged", "mean"))
     return Values(logged, mean)
 
 
-def _of_slates(q: Q, seed: int) -> Callable:
+def _by_slate(q: Q, seed: int) -> Callable:
     def of_step(distributions: Any, seen: Observation, slate: Any, step: Any, rows: tf.Tensor):
-        own_seed = random.as_seed(seed) + tf.stack([step, rows[0]])
+        step_seed = random.as_seed(seed) + tf.stack([step, rows[0]])
         drawn = [
-            q(seen, random.sample(distributions[0], one), step, rows)
-            for one in random.split_seed(own_seed, _NUM_DRAWS)
+            q(seen, random.sample(distributions[0], draw_seed), step, rows)
+            for draw_seed in random.split_seed(step_seed, _NUM_DRAWS)
         ]
-        found = {"logged": q(seen, slate, step, rows), "mean": tf.add_n(drawn) / _NUM_DRAWS}
-        return {name: tf.cast(leaf, tf.float64)[:, tf.newaxis] for name, leaf in found.items()}
+        values = {"logged": q(seen, slate, step, rows), "mean": tf.add_n(drawn) / _NUM_DRAWS}
+        return {name: tf.cast(leaf, tf.float64)[:, tf.newaxis] for name, leaf in values.items()}
 
     return of_step
 
@@ -175,32 +181,33 @@ def _by_position(q: Q) -> Callable:
         positions = np.arange(slate.shape[1])
         logged, means = [], []
         for position in positions:
-            known = tf.where(positions > position, -1, slate)
-            logged.append(q(seen, known, step, rows))
+            prefix_slate = tf.where(positions > position, -1, slate)
+            logged.append(q(seen, prefix_slate, step, rows))
             # Each candidate in the place of the logged one: [N, B, K].
             candidate = tf.range(number)[:, tf.newaxis, tf.newaxis]
-            tried = tf.where(positions == position, candidate, known)
-            each = [
-                distribution.prefix_log_probs(one)[:, position]
-                for one in tf.unstack(tried, num=number)
+            tried = tf.where(positions == position, candidate, prefix_slate)
+            log_probs = [
+                distribution.prefix_log_probs(slates)[:, position]
+                for slates in tf.unstack(tried, num=number)
             ]
             before = (
                 prefix[:, position - 1, tf.newaxis] if position else tf.zeros_like(prefix[:, :1])
             )
-            # Where the policy would not have come here, the mean has no weight.
-            came = before > -np.inf
-            probs = tf.where(came, tf.exp(tf.stack(each, 1) - tf.where(came, before, 0)), 0)
+            # The mean gets no weight where the policy cannot show the earlier items.
+            is_possible = before > -np.inf
+            ratios = tf.exp(tf.stack(log_probs, 1) - tf.where(is_possible, before, 0))
+            probs = tf.where(is_possible, ratios, 0)
             flat = tf.reshape(tf.transpose(tried, [1, 0, 2]), [-1, len(positions)])
             values = tf.reshape(q(copies[0], flat, step, copies[1]), tf.shape(probs))
             means.append(tf.reduce_sum(tf.cast(probs, values.dtype) * values, axis=1))
-        found = {"logged": tf.stack(logged, axis=1), "mean": tf.stack(means, axis=1)}
-        return {name: tf.cast(leaf, tf.float64) for name, leaf in found.items()}
+        both = {"logged": tf.stack(logged, axis=1), "mean": tf.stack(means, axis=1)}
+        return {name: tf.cast(leaf, tf.float64) for name, leaf in both.items()}
 
     return of_step
 
 
 def _regression(log: Log, features: Features, gamma: float, by_position: bool, ridge: float) -> Q:
-    """Values by ridge regression of what the sessions of a log earned from each step on; by
+    """Values by ridge regression of the returns of a log's sessions from each step on, or, by
     position, from each position on.
     """
     factor, earned = log.discounts(gamma), log.earned
@@ -212,19 +219,19 @@ def _regression(log: Log, features: Features, gamma: float, by_position: bool, r
         observation, slate, active = tf.nest.map_structure(
             lambda leaf, step=step: leaf[:, step], by_step
         )
-        of_positions = []
+        by_rank = []
         for position in positions if by_position else positions[-1:]:
-            known = tf.constant(np.where(positions > position, -1, slate))
-            inputs = features(observation, known).numpy()[active]
-            of_rest = earned[:, step, position if by_position else 0 :].sum(1)
-            of_positions.append(_ridge(inputs, (of_rest + later)[active], ridge))
-        table.append(np.stack(of_positions))
+            prefix_slate = tf.constant(np.where(positions > position, -1, slate))
+            inputs = features(observation, prefix_slate).numpy()[active]
+            rest = earned[:, step, position if by_position else 0 :].sum(1)
+            by_rank.append(_ridge(inputs, (rest + later)[active], ridge))
+        table.append(np.stack(by_rank))
         later = later + earned[:, step].sum(1)
     coefficients = tf.constant(np.stack(table[::-1]), tf.float32)
 
     def q(observation: Observation, slate: tf.Tensor, step: tf.Tensor, rows: tf.Tensor):
         del rows
-        # Steps that no session of this log reaches are as the last one that some reach.
+        # Steps beyond the longest session of this log get the values of its last step.
         of_step = tf.gather(coefficients, tf.minimum(step, len(table) - 1))
         num_shown = tf.math.count_nonzero(slate >= 0, axis=1, dtype=tf.int32)
         last = tf.clip_by_value(num_shown - 1, 0, of_step.shape[0] - 1)
@@ -236,19 +243,23 @@ def _regression(log: Log, features: Features, gamma: float, by_position: bool, r
 
 
 def _ridge(inputs: np.ndarray, targets: np.ndarray, penalty: float) -> np.ndarray:
-    """[1 + P]: a constant, and coefficients."""
+    """The constant and the coefficients of a ridge regression, [1 + P]."""
     if not len(inputs):
         return np.zeros(1 + inputs.shape[1])
     center, scale = inputs.mean(0, dtype=np.float64), inputs.std(0, dtype=np.float64)
     scale = np.where(scale > 1e-6, scale, 1)
     scaled = (inputs - center) / scale
     gram = scaled.T @ scaled / len(inputs) + (penalty + 1e-9) * np.eye(len(center))
-    found = np.linalg.solve(gram, scaled.T @ (targets - targets.mean()) / len(inputs)) / scale
-    return np.concatenate([[targets.mean() - found @ center], found])
+    coefficients = (
+        np.linalg.solve(gram, scaled.T @ (targets - targets.mean()) / len(inputs)) / scale
+    )
+    return np.concatenate([[targets.mean() - coefficients @ center], coefficients])
 
 
 def _flat(nest: Nest, num_axes: int) -> tf.Tensor:
-    """float32 [B, F], or [B, N, F], of a nest with that many axes before those of numbers."""
+    """The leaves of a nest, flattened after the first `num_axes` axes and joined: float32 [B, F],
+    or [B, N, F].
+    """
 
     def flat(leaf: tf.Tensor):
         leaf = tf.cast(leaf, tf.float32)

@@ -1,4 +1,4 @@
-"""Importance weights: ratios of probabilities under two policies, and how they are bent."""
+"""Importance weights: ratios of probabilities under two policies, and the bending of them."""
 
 import dataclasses
 
@@ -7,19 +7,21 @@ import tensorflow as tf
 from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.base.validation import NONE, check_numbers
 
-# exp of it is finite, and any weight near it is not to be believed.
+# The largest logarithm of a weight. Its exponential is finite, and no estimate with a weight near
+# it is to be believed.
 _LARGEST = 80.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
-    """How importance weights are bent: less variance, for a bias towards zero, or with a model
-    towards the model's value.
+    """The bending of importance weights. It lowers the variance of an estimate and biases it
+    towards zero, or towards the value of a model that is subtracted.
 
     Args:
-      cap: the largest weight (Ionides 2008); None for any.
-      switch: the largest weight that is used; those above count as 0 (Wang et al. 2017).
-      shrinkage: c of c w / (w^2 + c) (Su et al. 2020).
+      cap: the largest weight, to which larger ones are cut (Ionides 2008); None for any.
+      switch: the largest weight that is used; larger ones count as 0 (Wang et al. 2017); None for
+        any.
+      shrinkage: the constant c of c w / (w^2 + c) (Su et al. 2020); None for no shrinkage.
 
     Raises:
       ValueError: for a number that is not above 0.
@@ -33,7 +35,7 @@ class Weights:
         check_numbers(Range(above=0), NONE, **dataclasses.asdict(self))
 
     def bend(self, weights: tf.Tensor) -> tf.Tensor:
-        """The weights that are used, of the same shape."""
+        """The bent weights, of the same shape."""
         if self.cap is not None:
             weights = tf.minimum(weights, tf.constant(self.cap, weights.dtype))
         if self.switch is not None:
@@ -44,12 +46,12 @@ class Weights:
 
 
 def importance_weights(log_prob: tf.Tensor, logged: tf.Tensor) -> tf.Tensor:
-    """[...]: the ratios of probabilities, of log-probabilities [...] under the policy that is
-    judged or learns, and under the one that acted.
+    """The ratios of probabilities, [...]. `log_prob` [...] are log-probabilities under the policy
+    that is judged or learns, `logged` [...] those under the policy that acted.
     """
     return tf.exp(tf.minimum(log_prob - logged, _LARGEST))
 
 
 def normalized_weights(weights: tf.Tensor, mean: tf.Tensor) -> tf.Tensor:
-    """[...]: weights divided by their mean, and 0 where that is 0."""
+    """The weights divided by their mean, [...]; 0 where the mean is 0."""
     return tf.math.divide_no_nan(weights, mean)

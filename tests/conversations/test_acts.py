@@ -70,9 +70,9 @@ def test_what_an_act_needs_is_enough(session, slate, act, attributes):
         (FULL, Act.ASK, [2], r"query.attributes must be in \[-1, 1\]"),
         (EMPTY, Act.RECOMMEND, [], "RECOMMEND and ENDORSE must have an item at position 0"),
         (SECOND, Act.ENDORSE, [0], "RECOMMEND and ENDORSE must have an item at position 0"),
-        (ONE, Act.COMPARE, [], "COMPARE must have two items or more to compare"),
+        (ONE, Act.COMPARE, [], "COMPARE must have at least two items to compare"),
         (EMPTY, Act.ASK, [-1, 0], "ASK must have an attribute or an item at position 0 to ask"),
-        (FULL, Act.CHIPS, [], "CHIPS must have an attribute or more"),
+        (FULL, Act.CHIPS, [], "CHIPS must have at least one attribute"),
     ],
 )
 def test_a_turn_without_what_its_act_needs_is_one_line(session, slate, act, attributes, message):
@@ -106,5 +106,5 @@ def test_users_have_a_logit_for_each_mode():
             logits = super().mode_logits(state, slate)
             return tf.concat([logits, logits[:, :1]], axis=-1)
 
-    with pytest.raises(ValueError, match=r"mode_logits must be \[users, 9\], one of each"):
+    with pytest.raises(ValueError, match=r"mode_logits must be \[users, 9\], one for each"):
         recsim_tf.make("Conversation-v0", users=Talkers()).reset(2, seed=0)

@@ -62,7 +62,7 @@ CONVERSATION = [
         lambda: conversations.query(CHIPS, [0, 1], 1, 2),
         "attributes must be at most num_chips=1, got 2",
     ),
-    (lambda: conversations.query(CHIPS), "num_users must be given where act is a number, got None"),
+    (lambda: conversations.query(CHIPS), "num_users must be given if act is a number, got None"),
     (
         lambda: items(directions=np.zeros([2, 1, 4])),
         r"directions must have shape \[A, S, num_factors=3\], got \(2, 1, 4\)",

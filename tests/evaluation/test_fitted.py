@@ -122,12 +122,12 @@ def test_arguments_that_do_not_go_together_are_refused(fit, tmp_path):
     for call, message in (
         (FittedModel, "must have a folder or a log, got neither"),
         (lambda: FittedModel(folder, users_of_log=True), r"users_of_log needs FittedModel\.log"),
-        (lambda: FittedModel(log="a.csv"), "log must be a Log, or what a reader .* got str"),
+        (lambda: FittedModel(log="a.csv"), "log must be a Log, or the result of a reader, got str"),
         (lambda: FittedModel(without), "with draws of its parameters, got one of a fit without"),
         (lambda: Evaluation(fitted=folder), "fitted must be a FittedModel, got str"),
         (
             lambda: Evaluation(seeds=(1, 2), fitted=FittedModel(folder)),
-            "fitted must be None where values or seeds are compared",
+            "fitted must be None if values or seeds are compared",
         ),
         (lambda: evaluation.results(other, policies), "Evaluation.fitted: .*no_click_mass"),
     ):

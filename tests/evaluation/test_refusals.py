@@ -88,21 +88,21 @@ REFUSED = {
     "num_replicas must be an integer of at least 1, got 0": lambda: Evaluation(num_replicas=0),
     "num_replicas must be an integer of at least 1, got 2.0": lambda: Evaluation(num_replicas=2.0),
     # Measures and segments.
-    "Evaluation.measures must be functions by name, as {'name': @f": (
+    "Evaluation.measures must be functions by name, {'name': @f": (
         lambda: Evaluation(measures=hidden_seen)
     ),
-    "must have names of its own without '/', ',' and .* got 'return'": (
+    "must have new names without '/', ',' and .* got 'return'": (
         lambda: Evaluation(measures={"return": hidden_seen})
     ),
-    "must have names of its own .* got 'a/b'": lambda: Evaluation(segments={"a/b": is_high}),
+    "must have new names .* got 'a/b'": lambda: Evaluation(segments={"a/b": is_high}),
     r"Evaluation.measures\['m'\] must be a function, got 3": lambda: Evaluation(measures={"m": 3}),
-    "Evaluation.segments must have names of its own .* got 'm'": (
+    "Evaluation.segments must have new names .* got 'm'": (
         lambda: Evaluation(measures={"m": hidden_seen}, segments={"m": is_high})
     ),
     r"measures\['m'\] must give \[4\], one for each user, got float32 \(4, 2\)": (
         lambda: evaluated(toy_simulator(), measures={"m": lambda step: step.response.level})
     ),
-    r"measures\['m'\] must be of what is counted, return, steps, .* got 'revenue'": (
+    r"measures\['m'\] must use counted measures, return, steps, .* got 'revenue'": (
         lambda: evaluated(toy_simulator(), measures={"m": Measure.ratio("revenue", "steps")})
     ),
     r"segments\['m'\] must be a function, got Measure": (

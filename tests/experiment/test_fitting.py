@@ -147,7 +147,7 @@ def test_a_fit_of_hidden_draws_that_are_one_tensor_ends_and_says_that_it_has_not
         ("run_fit.num_replicates = 10", "run_fit.num_replicates must be at least 20, got 10"),
         (
             "run_fit.log = 3",
-            "run_fit.log must be a Log, a LogStream, or what a reader gives, got int",
+            "run_fit.log must be a Log, a LogStream, or the result of a reader, got int",
         ),
         (
             "run_fit.parameters = {'users.mass': @Parameter()}",

@@ -58,7 +58,7 @@ def test_what_cannot_be_validated_is_told_in_a_line(tmp_path, config, capfd):
     succeed(capfd, *fit)
     for options, message in (
         ((), "run_fit.held_out must be a part of the sessions, as 0.2"),
-        (("validate.log = 3",), "validate.log must be a Log, or what a reader gives"),
+        (("validate.log = 3",), "validate.log must be a Log, or the result of a reader"),
         (
             ("run_fit.held_out = 0.5",),
             "run_fit.log and run_fit.held_out must give the sessions that were fitted",

@@ -92,7 +92,7 @@ def test_queries_of_continued_sessions_go_with_their_slates(log):
 
 def test_a_log_and_a_simulator_must_both_have_queries_or_neither(log):
     without, other = log._replace(query=()), recsim_tf.make("DriftingTaste-v0", slate_size=2)
-    message = "query must hold what the query_spec says, int32"
+    message = "query must match the query_spec, int32"
     assert_refused(lambda: session_log_prob(simulator(), without), message)
     message = "simulator must have a query_spec for a log with queries"
     assert_refused(lambda: session_log_prob(other, log), message)

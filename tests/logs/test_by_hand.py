@@ -36,14 +36,14 @@ REFUSALS = [
     ),
     (LOG._replace(shown=LOG.shown * 1), r"shown must be bool \[2, 2, 2\], got int64 \[2, 2, 2\]"),
     (LOG._replace(departed=LOG.departed[:1]), r"departed must be bool \[2\], got bool \[1\]"),
-    (LOG._replace(initial=np.zeros(3)), r"initial must be of the 2 sessions of the log, got float"),
+    (LOG._replace(initial=np.zeros(3)), r"initial must have the 2 sessions of the log, got float"),
     (
         LOG._replace(documents=LOG.documents[..., :1]),
-        r"documents must be of the positions of slates, \[2, 2, 2\], got int32 \[2, 2, 1\]",
+        r"documents must have the positions of slates, \[2, 2, 2\], got int32 \[2, 2, 1\]",
     ),
     (
         LOG._replace(response=[1, 2]),
-        r"response must be of the sessions and steps of the log, \[2, 2\], got int",
+        r"response must have the sessions and steps of the log, \[2, 2\], got int",
     ),
     (
         LOG._replace(engagement=LOG.engagement[..., 0]),
@@ -62,11 +62,11 @@ REFUSALS = [
     ),
     (
         LOG._replace(slate=changed(LOG.slate, (1, 0), 0)),
-        "slate must hold a document once in a step, got 0 at session 1, step 0, position 1",
+        "slate must contain a document at most once in a step, got 0 at session 1, step 0",
     ),
     (
         LOG._replace(candidates=changed(LOG.candidates, (0, 1), 0)),
-        "candidates must hold a document once in a step, got 0 at session 0, step 1",
+        "candidates must contain a document at most once in a step, got 0 at session 0, step 1",
     ),
     (
         LOG._replace(reward=changed(LOG.reward, (0, 1, 0), 1)),
@@ -116,9 +116,9 @@ def test_sessions_may_be_taken_by_positions_or_a_slice():
 
 
 MISSING = [
-    ("response", r"what users did \(clicks, or chosen documents\)"),
+    ("response", r"responses of users \(clicks, or chosen documents\)"),
     ("reward", "rewards"),
-    ("observation", "candidates, as agents saw them,"),
+    ("observation", "observations of candidates"),
     ("engagement", "engagement, such as dwell times or ratings,"),
     ("propensity", "propensities"),
     ("slate", "slate"),

@@ -235,7 +235,7 @@ def test_a_foreign_file_is_named(tmp_path, simulator):
     path = tmp_path / "notes.txt"
     path.write_text("not a record " * 10)
     with pytest.raises(
-        episodes.ReadError, match=r"notes\.txt, record 0: .*no TFRecord file"
+        episodes.ReadError, match=r"notes\.txt, record 0: .*not a TFRecord file"
     ) as raised:
         episodes.read(path, simulator)
     with pytest.raises(ValueError, match="no sessions"):
@@ -342,7 +342,7 @@ def assert_named(path, simulator, example, message):
         (with_unknown_feature, "feature draws/departure is unknown"),
         (with_fewer_users, r"feature user has \d steps, but reward has \d"),
         (ended_twice, ".*is_truncated must be 0 where is_terminal is 1"),
-        (without_steps, ".*must have a step at least, got 0"),
+        (without_steps, ".*must have at least one step, got 0"),
         (changed("reward", np.nan), "feature reward must be finite, got nan at step 0"),
         (changed("slate", -7), r"feature slate must be in \[-1, 3\], got -7 at step 0"),
         (changed("is_terminal", 2), "feature is_terminal must be 0 or 1, got 2 at step 0"),

@@ -58,8 +58,8 @@ def log():
 @pytest.fixture
 def divided(monkeypatch):
     """Logs are divided however little it saves."""
-    monkeypatch.setattr(lengths, "_WORTH", 0)
-    monkeypatch.setattr(lengths, "_GOOD", 1.05)
+    monkeypatch.setattr(lengths, "_LEAST_SAVING", 0)
+    monkeypatch.setattr(lengths, "_GOOD_RATIO", 1.05)
 
 
 def test_predictions_are_those_of_all_sessions_together(log, divided):

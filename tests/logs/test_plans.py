@@ -229,7 +229,7 @@ def test_logs_that_cannot_be_followed_are_refused(log):
     with pytest.raises(ValueError, match=r"log must be a Log.* got DataFrame: logs\.from_table"):
         logs.with_logged_candidates(simulator, tables()[0])
     shared = recsim_tf.SharedCandidates(Articles())
-    with pytest.raises(ValueError, match="no corpus state and not be shared by users"):
+    with pytest.raises(ValueError, match="no corpus state and must not be shared by users"):
         logs.Logged(shared, log)
     logged = logs.Logged(Articles(), log)
     with pytest.raises(ValueError, match="num_candidates must be 4, as in the log, got 5"):

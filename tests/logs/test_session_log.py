@@ -85,12 +85,15 @@ def test_a_split_shares_out_whole_sessions():
     ("call", "message"),
     [
         (lambda log: log.split(1.0), r"held_out must be in \(0, 1\), got 1.0"),
-        (lambda log: log.take([0]).split(0.5), "a log of at least 2 sessions can be split, got 1"),
+        (
+            lambda log: log.take([0]).split(0.5),
+            "log must have at least 2 sessions to be split, got 1",
+        ),
         (lambda log: log.pad(log.max_length - 1), "max_length must be at least"),
-        (lambda log: log.cut(log.length + 1), "length must hold a number of steps for each sess"),
+        (lambda log: log.cut(log.length + 1), "length must have a number of steps for each sess"),
         (
             lambda log: session_log_prob(evolution(), log._replace(innovation=())),
-            r"innovation must hold what .*, int32 \[\], got 0 arrays",
+            r"innovation must match .*, int32 \[\], got 0 arrays",
         ),
         (
             lambda log: session_log_prob(exploration(), log),

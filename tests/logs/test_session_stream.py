@@ -74,7 +74,7 @@ def test_bad_streams_are_told(file, simulator):
         stream_episodes(file, simulator, 0)
     with pytest.raises(ValueError, match="the log must have at least one session, got none"):
         LogStream(lambda: [])
-    with pytest.raises(ValueError, match=r"held_out must be a log of its own, .*, got 0\.1"):
+    with pytest.raises(ValueError, match=r"held_out must be a separate log, .*, got 0\.1"):
         fit(simulator, PARAMETERS, stream_episodes(file, simulator), held_out=0.1)
 
 

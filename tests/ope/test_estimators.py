@@ -234,7 +234,7 @@ def test_what_an_estimator_cannot_be_is_said_in_one_line():
         (lambda: ope.Estimator(weights=2), "weights must be a Weights, got int"),
         (
             lambda: ope.Estimator("set", "trajectory"),
-            'steps must be "decision" where a model is subtracted or less than slates is read',
+            'steps must be "decision" with model="baseline" or with reads other than "slate"',
         ),
         (
             lambda: ope.Estimator("position", model="baseline"),

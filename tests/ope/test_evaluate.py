@@ -5,7 +5,7 @@ import pytest
 
 from recsim_tf import logs, ope
 from recsim_tf.logs.densities import densities
-from recsim_tf.ope.evaluation import Judged, chosen_estimators
+from recsim_tf.ope.evaluation import EvaluationInputs, chosen_estimators
 from recsim_tf.ope.sample import Sample
 from recsim_tf.policies import Deterministic, random_policy
 from recsim_tf.support.means import Mean
@@ -81,7 +81,7 @@ def test_intervals_of_differences_hold_the_difference(name):
     num_logs, size, policies = 100, 500, (near(2.0), near(1.5))
     log, chosen = log_of_clicks(num_sessions=num_logs * size), chosen_estimators([name])
     first, second = (
-        Judged(policy, log, chosen, None, None, None, 1.0, 0, dict) for policy in policies
+        EvaluationInputs(policy, log, chosen, None, None, None, 1.0, 0, dict) for policy in policies
     )
     values = [ope.truth(CLICKS, policy, 1, 500_000).value for policy in policies]
     held = []
@@ -207,7 +207,7 @@ def test_few_clicks_are_read_with_care():
     rare = log._replace(reward=np.where(np.arange(1000)[:, None, None] < 20, log.reward, 0))
     verdict = ope.evaluate(near(1.2), rare)["snips"].verdict
     assert verdict.word == "with care"
-    assert "of 1,000 sessions earned decides" in verdict.reason
+    assert "of 1,000 sessions decide the estimate" in verdict.reason
 
 
 def test_positions_need_no_probabilities_of_slates_in_sessions_of_one_step():

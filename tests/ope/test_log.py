@@ -157,7 +157,7 @@ def changed_logging(field, at, value):
         ),
         (
             lambda: log_of_clicks()._replace(reward=np.zeros([999, 1, 3])),
-            r"reward must be of the sessions and steps of the log, \[1000, 1\], got",
+            r"reward must have the sessions and steps of the log, \[1000, 1\], got",
         ),
     ],
 )
@@ -174,7 +174,7 @@ def test_what_weights_cannot_do_is_said_in_one_line():
             lambda: ope.evaluate(
                 near(2.0), logs.from_trajectory(trajectory, CLICKS, logging=certain)
             ),
-            "logging must be of a policy that shows different slates, for estimators with weights",
+            "logging must be a policy that shows different slates, for estimators with weights",
         ),
         (
             lambda: ope.evaluate(near(2.0), log._replace(observation=())),

@@ -94,7 +94,7 @@ NARROW = PlackettLucePolicy.of_logits(lambda observation: observation.documents,
 @pytest.mark.parametrize(
     ("policy", "by_weights", "by_model"),
     [
-        (NARROW, "policy must show slates of 3 documents, as the log's, got 2", None),
+        (NARROW, "policy must show slates of 3 documents, like the log, got 2", None),
         (logits(no_numbers), "probability, got NaN for the slate at session 0, step 0", "got NaN"),
         (
             logits(too_many),
@@ -129,7 +129,7 @@ def test_what_is_no_log_no_model_and_no_policies_is_refused():
         ),
         (
             lambda: ope.evaluate(policy, log, SIMULATED, model=small),
-            "model must be of slates of 3 documents, as the log's, got 2",
+            "model must show slates of 3 documents, like the log, got 2",
         ),
         (
             lambda: ope.evaluate(is_none, log, SIMULATED, model=CLICKS),

@@ -84,7 +84,9 @@ def test_the_prefix_of_the_last_position_is_the_slate_and_one_item_is_all():
     log = logs.from_table(prefix)
     np.testing.assert_allclose(np.exp(log.propensity.slate), [[0.2, 0.5], [0.3, 0.3]])
     first = table()[table()["position"] == 0].drop(columns="propensity_prefix")
-    with pytest.raises(ValueError, match="'propensity_position' must be propensity, as the slates"):
+    with pytest.raises(
+        ValueError, match="'propensity_position' must equal propensity, as the slates"
+    ):
         logs.from_table(first)
     single = logs.from_table(first.drop(columns="propensity_position"))
     for values in single.propensity:

@@ -1,8 +1,8 @@
-"""Contextual bandits that ask: they show arms, and now and then ask whether the user likes a
-key-term. Policies with a state for each user, for the key-terms environment.
+"""Contextual bandits that ask questions, for the key-terms environment. They show arms, and in some
+rounds ask whether the user likes a key-term.
 
-TF-Agents' `LinearUCBAgent` learns one model from all users, in variables. These learn a model of
-each user from the user's own session, in the policy state, as the papers do.
+TF-Agents' `LinearUCBAgent` learns a single model from all users, in variables. These policies learn
+a model of each user from the user's own session, in the policy state, as in the papers.
 """
 
 from recsim_tf.agents.bandits.conversational.bandit import (

@@ -1,4 +1,4 @@
-"""The base of bandits over arms and key-terms: who is asked, how often, and what is learned."""
+"""The base of bandits over arms and key-terms: questions, their frequency, and feedback."""
 
 import abc
 import dataclasses
@@ -16,20 +16,21 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.acting import check_users
 from recsim_tf.policies import PolicyModel
 
-# b: maps the rounds of users that are over, int32 [B], to the questions that are to have been asked
-# before the next, int32 [B].
+# The function b from the numbers of finished rounds of users, int32 [B], to the numbers of
+# questions that should be asked before the next round, int32 [B].
 Questions = Callable[[tf.Tensor], tf.Tensor]
 
 
 def logarithmic_questions(rounds: tf.Tensor, factor: int = 5) -> tf.Tensor:
-    """int32 [B]: factor * floor(ln(t + 1)) after t rounds, ConUCB's frequency; 25 in 400 rounds.
+    """ConUCB's number of questions after t rounds, factor * floor(ln(t + 1)), int32 [B]; 25 in 400
+    rounds.
 
     Args:
-      rounds: int32 [B], t.
-      factor: questions at a time; 5 by the authors' code.
+      rounds: number of rounds t, int32 [B].
+      factor: questions at a time; 5 in the authors' code.
 
     Raises:
-      ValueError: if the factor is no integer of at least 1.
+      ValueError: if the factor is not an integer of at least 1.
     """
     validation.check_count(factor=factor)
     return factor * tf.cast(tf.math.log(tf.cast(rounds + 1, tf.float32)), tf.int32)
@@ -38,30 +39,30 @@ def logarithmic_questions(rounds: tf.Tensor, factor: int = 5) -> tf.Tensor:
 class BanditState(NamedTuple):
     """Policy state of B users."""
 
-    rounds: tf.Tensor  # int32 [B], in which an arm was shown
-    questions: tf.Tensor  # int32 [B], that were asked
-    belief: Nest  # nest of [B, ...], about the taste
+    rounds: tf.Tensor  # int32 [B], number of rounds in which an arm was shown
+    questions: tf.Tensor  # int32 [B], number of questions that were asked
+    belief: Nest  # nest of [B, ...], belief about the taste
 
 
 class Feedback(NamedTuple):
     """Feedback of B users in their last responses; zeros at the start of a session."""
 
-    features: tf.Tensor  # [B, F], of the arm or the key-term that was shown
+    features: tf.Tensor  # [B, F], features of the arm or the key-term that was shown
     liked: tf.Tensor  # [B], 1 or 0
     asked: tf.Tensor  # [B], 1 where a key-term was shown
 
 
 class KeyTermBandit(PolicyModel, abc.ABC):
-    """A rollout policy that shows the arm of the highest score, and before that, in some rounds,
-    asks for key-terms, one at a time.
+    """A rollout policy that shows the arm with the highest score. In some rounds it first asks for
+    key-terms, one at a time.
 
-    After t rounds of a user b(t) questions are to have been asked. While there are fewer, the
-    key-term of the highest score is shown, and the round waits. Candidates change with each
-    question; in the papers all questions of a round see the same ones.
+    After t rounds of a user, b(t) questions should have been asked. As long as there are fewer, the
+    key-term with the highest score is shown, and the round waits. Candidates change with each
+    question; in the papers all questions of a round have the same candidates.
 
     Args:
       simulator: key terms with slates of one item.
-      questions: b, such as `logarithmic_questions`; None asks nothing.
+      questions: the function b, such as `logarithmic_questions`; None for no questions.
 
     Raises:
       ValueError: for another environment, longer slates, or a number out of range.
@@ -89,12 +90,12 @@ class KeyTermBandit(PolicyModel, abc.ABC):
 
     @property
     def _num_offered(self) -> tuple[int, int]:
-        """How many candidates are arms, and how many are key-terms."""
+        """The numbers of candidates that are arms, and that are key-terms."""
         return self.simulator.documents.split(self.simulator.num_candidates)
 
     @abc.abstractmethod
     def initial_belief(self, num_users: int) -> Nest:
-        """What is believed before the first response, a nest of [num_users, ...]."""
+        """The belief before the first response, a nest of [num_users, ...]."""
 
     @abc.abstractmethod
     def learn(self, belief: Nest, feedback: Feedback) -> Nest:
@@ -105,7 +106,7 @@ class KeyTermBandit(PolicyModel, abc.ABC):
         """Scores [B, N] of arms [B, N, F]."""
 
     def key_term_scores(self, belief: Nest, arms: tf.Tensor, key_terms: tf.Tensor) -> tf.Tensor:
-        """Scores [B, M] of key-terms [B, M, F], beside arms [B, N, F]; by default all are equal."""
+        """Scores [B, M] of key-terms [B, M, F], given arms [B, N, F]; by default all are equal."""
         return tf.zeros_like(key_terms[:, :, 0])
 
     def initial_state(self, num_users: int) -> BanditState:
@@ -116,7 +117,7 @@ class KeyTermBandit(PolicyModel, abc.ABC):
     def __call__(
         self, observation: Observation, policy_state: BanditState, seed: random.Seed
     ) -> tuple[tf.Tensor, BanditState]:
-        """Slates int32 [B, 1], and the policy state with the last response learned."""
+        """Slates int32 [B, 1], and the policy state updated by the last response."""
         response = observation.response
         belief = self.learn(
             policy_state.belief,
@@ -138,7 +139,7 @@ class KeyTermBandit(PolicyModel, abc.ABC):
         def scores_of(ids: tf.Tensor):
             return self.key_term_scores(belief, arms, features_of(ids))
 
-        # Few rounds have a question, and there are many key-terms to score.
+        # Few rounds have a question, so the scores of the many key-terms are computed only then.
         slate = tf.cond(
             tf.reduce_any(asks),
             lambda: tf.where(asks, num_arms + _best(scores_of(ids[:, num_arms:])), slate),
@@ -150,7 +151,7 @@ class KeyTermBandit(PolicyModel, abc.ABC):
 
 @gin.configurable(module="recsim_tf.agents")
 def random_arms(simulator: Simulator) -> Policy:
-    """A policy that shows a uniformly random arm and asks nothing, for key terms.
+    """A policy for key terms that shows a uniformly random arm and asks no questions.
 
     Args:
       simulator: key terms with any slate size; the slate has one item.

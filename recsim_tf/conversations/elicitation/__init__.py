@@ -1,4 +1,4 @@
-"""Policies of conversations: they keep a belief about each user, and recommend or ask by it."""
+"""Policies of conversations, which recommend or ask by a belief about each user."""
 
 from recsim_tf.conversations.elicitation.policies import (
     AskMost,

@@ -1,5 +1,5 @@
-"""What a belief says of the candidates and of the replies to turns, and policies that keep a belief
-about each user.
+"""Beliefs about candidates and about replies to turns, and policies that keep a belief about each
+user.
 """
 
 import abc
@@ -31,18 +31,16 @@ from recsim_tf.policies.policy_model import PolicyModel
 
 
 class CandidateBelief(NamedTuple):
-    """A belief about B users and the candidates that they may be shown. P particles, N
-    candidates.
-    """
+    """A belief about B users and N candidates, with P particles."""
 
-    documents: Item  # [B, N, ...]: the candidates
+    documents: Item  # [B, N, ...], the candidates
     state: UserState  # [B, P, ...]
     weights: tf.Tensor  # [B, P]
     utilities: tf.Tensor  # [B, P, N]
 
     @classmethod
     def of(cls, particles: Particles, documents: Item) -> "CandidateBelief":
-        """What particles believe of candidates [B, N, ...]."""
+        """The belief of particles about candidates [B, N, ...]."""
         state, weights = particles
         utilities = documents.bias[:, tf.newaxis] + tf.matmul(
             state.taste, documents.factors, transpose_b=True
@@ -51,48 +49,50 @@ class CandidateBelief(NamedTuple):
 
     @property
     def num_users(self) -> int | tf.Tensor:
-        """B."""
+        """The number of users, B."""
         return nests.num_rows(self.weights)
 
     @property
     def num_candidates(self) -> int:
-        """N."""
+        """The number of candidates, N."""
         return self.utilities.shape[-1]
 
     @property
     def means(self) -> tf.Tensor:
-        """[B, N]: expected utilities of the candidates."""
+        """The expected utilities of the candidates, [B, N]."""
         return expected_utility(self.weights, self.utilities)
 
     @property
     def stddevs(self) -> tf.Tensor:
-        """[B, N]: standard deviations of the utilities of the candidates."""
+        """The standard deviations of the utilities of the candidates, [B, N]."""
         deviations = self.utilities - self.means[:, tf.newaxis]
         return tf.sqrt(expected_utility(self.weights, deviations**2))
 
     @property
     def gap(self) -> tf.Tensor:
-        """[B]: what knowing the taste would add to the utility of the best candidate."""
+        """The value of perfect information, [B]: the gain in the utility of the best candidate if
+        the taste were known.
+        """
         best = tf.reduce_max(self.means, axis=-1)
         return tf.nn.relu(expected_max(self.weights, self.utilities) - best)
 
     def best(self, slate_size: int) -> tf.Tensor:
-        """int32 [B, K]: the candidates of the largest expected utilities."""
+        """The candidates with the largest expected utilities, int32 [B, K]."""
         return tf.math.top_k(self.means, slate_size).indices
 
     def best_set(self, slate_size: int) -> tf.Tensor:
-        """int32 [B, K]: see `recommendation_set`."""
+        """The best set of candidates, int32 [B, K], see `recommendation_set`."""
         return recommendation_set(self.weights, self.utilities, slate_size)
 
     def reply_log_probs(
         self, users: ConversationUsers, turns: Turn, modes: Sequence[int]
     ) -> tf.Tensor:
-        """[B, Q, P, R]: log-probabilities of the replies in some modes to each of Q turns.
+        """The log-probabilities of the replies in some modes to each of Q turns, [B, Q, P, R].
 
         Args:
           users: the user model.
           turns: [B, Q, ...]; the slates are int32 [B, Q, K].
-          modes: those that the turns admit.
+          modes: the modes that the turns admit.
         """
         _, num_turns, slate_size = turns.slate.shape
         num_users, num_particles = self.num_users, self.weights.shape[1]
@@ -102,36 +102,36 @@ class CandidateBelief(NamedTuple):
             nests.take(self.documents, positions),
         )
 
-        def of_turns(leaf: tf.Tensor):
-            """[B, Q, ...] for each particle, [B * Q * P, ...]."""
+        def for_each_particle(leaf: tf.Tensor):
+            """A leaf [B, Q, ...] of turns, repeated for each particle, [B * Q * P, ...]."""
             leaf = tf.reshape(leaf, [num_users * num_turns, *leaf.shape[2:]])
             return tf.repeat(leaf, num_particles, axis=0)
 
-        def of_particles(leaf: tf.Tensor):
-            """[B, P, ...] for each turn, [B * Q * P, ...]."""
+        def for_each_turn(leaf: tf.Tensor):
+            """A leaf [B, P, ...] of particles, repeated for each turn, [B * Q * P, ...]."""
             leaf = tf.repeat(leaf[:, tf.newaxis], num_turns, axis=1)
             return tf.reshape(leaf, [-1, *leaf.shape[3:]])
 
         slate = Slate(
-            tf.nest.map_structure(of_turns, documents),
-            of_turns(turns.slate) >= 0,
-            Query(*map(of_turns, turns.query)),
+            tf.nest.map_structure(for_each_particle, documents),
+            for_each_particle(turns.slate) >= 0,
+            Query(*map(for_each_particle, turns.query)),
         )
-        state = tf.nest.map_structure(of_particles, self.state)
+        state = tf.nest.map_structure(for_each_turn, self.state)
         log_probs = users.alternatives(state, slate).log_probs_of(modes)
         return tf.reshape(log_probs, [num_users, num_turns, num_particles, log_probs.shape[-1]])
 
 
 class Tracker:
-    """Follows a belief from observations alone: the response says what was shown and asked.
+    """Updates a belief from observations alone, since the response contains the last turn.
 
     Args:
-      simulator: of conversations.
-      belief: about its users, or about others, such as users fitted to a log; None for a
-        `GaussianBelief` of 128 particles.
+      simulator: a simulator of conversations.
+      belief: a belief about its users, or about other users, such as users fitted to a log; None
+        for a `GaussianBelief` of 128 particles.
 
     Raises:
-      ValueError: for another environment, or something else than a belief.
+      ValueError: for another environment, or if `belief` is not a belief.
     """
 
     def __init__(self, simulator: Simulator, belief: Belief | None = None):
@@ -141,20 +141,20 @@ class Tracker:
         self._documents: Items = simulator.documents
 
     def initial_state(self, num_users: int) -> Nest:
-        """The prior."""
+        """The state of the prior."""
         return self.belief.initial_state(num_users)
 
     def update(self, belief_state: Nest, observation: Observation) -> Nest:
-        """The belief after the last turn; the same where there was none yet."""
+        """The belief after the last turn. Before the first turn it does not change."""
         seen = observation.response
         items = self._documents.describe(tf.maximum(seen.item_id, 0), ())
-        # Zeros stand for no turn, which is one of silence, with an empty slate.
-        some = (seen.act > 0)[:, tf.newaxis]
-        shown = Slate(items, (seen.item_id >= 0) & some, Query(seen.act, seen.attributes))
+        # A response of zeros means that there was no turn: silence with an empty slate.
+        had_turn = (seen.act > 0)[:, tf.newaxis]
+        shown = Slate(items, (seen.item_id >= 0) & had_turn, Query(seen.act, seen.attributes))
         return self.belief.update(belief_state, shown, seen)
 
     def candidates(self, belief_state: Nest, observation: Observation) -> CandidateBelief:
-        """What the belief says of the candidates."""
+        """The belief about the candidates of an observation."""
         return CandidateBelief.of(self.belief.particles(belief_state), observation.documents)
 
 
@@ -162,11 +162,11 @@ class BelievingPolicy(PolicyModel, abc.ABC):
     """A policy whose state is a belief.
 
     Args:
-      simulator: of conversations.
-      belief: None for a `GaussianBelief` about the users of the simulator.
+      simulator: a simulator of conversations.
+      belief: a belief; None for a `GaussianBelief` about the users of the simulator.
 
     Raises:
-      ValueError: for another environment, or something else than a belief.
+      ValueError: for another environment, or if `belief` is not a belief.
     """
 
     simulator: Simulator
@@ -177,17 +177,17 @@ class BelievingPolicy(PolicyModel, abc.ABC):
 
     @functools.cached_property
     def tracker(self) -> Tracker:
-        """Follows the belief."""
+        """The tracker of the belief."""
         return Tracker(self.simulator, self.belief)
 
     def initial_state(self, num_users: int) -> Nest:
-        """The prior."""
+        """The state of the prior."""
         return self.tracker.initial_state(num_users)
 
     def __call__(
         self, observation: Observation, policy_state: Nest, seed: random.Seed
     ) -> tuple[Turn, Nest]:
-        """A turn, and the belief with what was seen of the last one."""
+        """A turn, and the belief after the last turn."""
         belief_state = self.tracker.update(policy_state, observation)
         return self.choose(self.tracker.candidates(belief_state, observation), seed), belief_state
 
@@ -198,7 +198,7 @@ class BelievingPolicy(PolicyModel, abc.ABC):
     def explain(
         self, observation: Observation, policy_state: Nest, seed: random.Seed
     ) -> Explanation:
-        """What the belief says of the candidates, and of the turns that the policy weighs."""
+        """The belief about the candidates, and about the turns that the policy compares."""
         belief_state = self.tracker.update(policy_state, observation)
         believed = self.tracker.candidates(belief_state, observation)
         return self.alternatives(believed, seed)._replace(
@@ -207,12 +207,12 @@ class BelievingPolicy(PolicyModel, abc.ABC):
         )
 
     def alternatives(self, believed: CandidateBelief, seed: random.Seed) -> Explanation:
-        """The turns that the policy weighs, and their values; by default none."""
+        """The turns that the policy compares, and their values; by default none."""
         return Explanation()
 
 
 def plain_turn(simulator: Simulator, act: int, slate: tf.Tensor) -> Turn:
-    """A turn of an environment without attributes, of a slate int32 [B, k] with k <= slate_size."""
+    """A turn of an environment, with a slate int32 [B, k], k <= slate_size, and no attributes."""
     missing = simulator.slate_size - slate.shape[1]
     slate = tf.pad(slate, [[0, 0], [0, missing]], constant_values=-1)
     num_chips = simulator.query_spec.attributes.shape[0]
@@ -220,7 +220,7 @@ def plain_turn(simulator: Simulator, act: int, slate: tf.Tensor) -> Turn:
 
 
 def check_conversation(simulator: Simulator) -> None:
-    """Raises `ValueError` for a simulator of something else than conversations."""
+    """Raises `ValueError` unless a simulator is one of conversations."""
     users = simulator.users if isinstance(simulator, Simulator) else simulator
     if not isinstance(users, ConversationUsers):
         raise ValueError(

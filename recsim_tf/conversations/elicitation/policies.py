@@ -32,11 +32,11 @@ from recsim_tf.core.simulator import Simulator
 
 
 class _Recommending(BelievingPolicy):
-    """Recommends a number of candidates.
+    """A policy that recommends a number of candidates.
 
     Args:
-      simulator: of conversations.
-      num_shown: how many candidates are shown, at most slate_size; None for that.
+      simulator: a simulator of conversations.
+      num_shown: number of candidates that are shown, at most slate_size; None for slate_size.
       belief: see `BelievingPolicy`.
     """
 
@@ -60,12 +60,12 @@ class _Recommending(BelievingPolicy):
 
     @abc.abstractmethod
     def _slate(self, believed: CandidateBelief, seed: random.Seed) -> tf.Tensor:
-        """int32 [B, num_shown]: the candidates to recommend."""
+        """The candidates to recommend, int32 [B, num_shown]."""
 
 
 @gin.configurable
 class RecommendBest(_Recommending):
-    """Recommends the candidates of the largest expected utilities."""
+    """Recommends the candidates with the largest expected utilities."""
 
     def _slate(self, believed: CandidateBelief, seed: random.Seed):
         return believed.best(self._num_shown)
@@ -91,8 +91,8 @@ class ThompsonSampling(_Recommending):
         for position_seed in random.split_seed(seed, self._num_shown):
             u = random.uniform([believed.num_users], position_seed, believed.weights.dtype)
             particle = random.categorical_from_uniform(u, believed.weights)
-            of_one = tf.gather(believed.utilities, particle, axis=1, batch_dims=1)
-            chosen = tf.argmax(tf.where(used, -float("inf"), of_one), 1, output_type=tf.int32)
+            utilities = tf.gather(believed.utilities, particle, axis=1, batch_dims=1)
+            chosen = tf.argmax(tf.where(used, -float("inf"), utilities), 1, output_type=tf.int32)
             used |= tf.one_hot(chosen, believed.num_candidates, on_value=True, off_value=False)
             slate.append(chosen)
         return tf.stack(slate, axis=1)
@@ -100,11 +100,11 @@ class ThompsonSampling(_Recommending):
 
 @gin.configurable
 class RecommendKnown:
-    """Recommends the best candidates of users whose tastes are observed: the full-information
-    oracle.
+    """The full-information oracle, which recommends the best candidates of users whose tastes are
+    observed.
 
     Args:
-      simulator: of conversations, with users of `is_taste_observed=True`.
+      simulator: a simulator of conversations whose users have `is_taste_observed=True`.
 
     Raises:
       ValueError: for another environment, or if tastes are hidden.
@@ -121,7 +121,7 @@ class RecommendKnown:
     def __call__(
         self, observation: Observation, policy_state: Nest, seed: random.Seed
     ) -> tuple[Turn, Nest]:
-        """The best slate, recommended."""
+        """A recommendation of the best slate."""
         documents = observation.documents
         utility = documents.bias + tf.linalg.matvec(documents.factors, observation.user.taste)
         slate = tf.math.top_k(utility, self._simulator.slate_size).indices
@@ -129,7 +129,7 @@ class RecommendKnown:
 
 
 class _Asking(BelievingPolicy):
-    """Chooses among turns of some kinds."""
+    """A policy that chooses among turns of some kinds."""
 
     kinds: Sequence[TurnKind] | None = None
 
@@ -150,11 +150,11 @@ class AskMost(_Asking):
     """Always takes the turn whose reply has the most information about the user.
 
     Args:
-      simulator: of conversations.
-      kinds: of the turns to choose from; None for the comparison of the best pair and a question
-        about each attribute.
-      measure: "evoi" (expected value of information), "information_gain" or "entropy"; "random"
-        takes any turn, and each with the same probability.
+      simulator: a simulator of conversations.
+      kinds: the kinds of turns to choose from; None for the comparison of the best pair and a
+        question about each attribute.
+      measure: "evoi" (expected value of information), "information_gain" or "entropy"; or "random",
+        which takes each turn with the same probability.
       belief: see `BelievingPolicy`.
     """
 
@@ -184,15 +184,14 @@ class AskMost(_Asking):
 
 @gin.configurable
 class AskWhileItPays(_Asking):
-    """Asks the question of the largest expected value of information while that is at least the
-    cost of asking, else recommends the best set.
+    """Asks the question with the largest expected value of information if that is at least the cost
+    of a question, else recommends the best set.
 
     Args:
-      simulator: of conversations.
-      kinds: of the questions; None for the comparison of the best pair and a question about each
-        attribute.
-      cost: of a question, in the unit of the utilities. What a question costs in patience is part
-        of it.
+      simulator: a simulator of conversations.
+      kinds: the kinds of questions; None for the comparison of the best pair and a question about
+        each attribute.
+      cost: the cost of a question, in the unit of the utilities. It includes the cost in patience.
       belief: see `BelievingPolicy`.
     """
 

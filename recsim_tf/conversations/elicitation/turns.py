@@ -1,4 +1,4 @@
-"""The turns that a system may take next: of several kinds, and what each turn is worth."""
+"""Kinds of turns that a system may take next, and the value of each turn."""
 
 from collections.abc import Callable, Sequence
 from typing import ClassVar
@@ -23,15 +23,15 @@ MEASURES = ("evoi", "information_gain", "entropy")
 
 
 class TurnKind:
-    """A kind of turn. Its turns may differ by user, and their number Q may not."""
+    """A kind of turn. Its turns may differ between users, but their number Q may not."""
 
     act: ClassVar[Act]
-    num_turns: int = 1  # Q
-    slate_size: int | None = None  # K of its slates; None for that of the environment
-    label: str = ""  # of its only turn
+    num_turns: int = 1  # number of turns Q
+    slate_size: int | None = None  # size K of its slates; None for that of the environment
+    label: str = ""  # label of its only turn
 
     def check(self, simulator: Simulator) -> None:
-        """Raises `ValueError` where the sizes of an environment do not suit."""
+        """Raises `ValueError` if the sizes of an environment do not fit."""
         if self.slate_size is not None and self.slate_size > simulator.slate_size:
             raise ValueError(
                 f"slate_size of a kind of turns must be at most {simulator.slate_size}, that of the"
@@ -41,18 +41,19 @@ class TurnKind:
     def propose(
         self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Turns: candidate positions int32 [B, Q, k], k <= slate_size, and attributes int32 [B, Q,
-        c]; -1 where there are none. By default one turn, of the optimal recommendation set.
+        """The turns: candidate positions int32 [B, Q, k], k <= slate_size, and attributes int32
+        [B, Q, c], with -1 for none. By default there is one turn, with the optimal recommendation
+        set.
 
         Args:
-          believed: about the B users.
-          simulator: of conversations.
-          seed: for turns that are drawn.
+          believed: the belief about the B users.
+          simulator: the simulator of conversations.
+          seed: the seed of turns that are drawn.
         """
-        return _one(believed.best_set(self.slate_size or simulator.slate_size))
+        return _single_turn(believed.best_set(self.slate_size or simulator.slate_size))
 
     def labels(self, users: ConversationUsers) -> list[str]:
-        """What each of the Q turns is, for people."""
+        """Descriptions of the Q turns, for people."""
         return [self.label]
 
 
@@ -66,11 +67,11 @@ class ShowSet(TurnKind):
 
 @gin.configurable
 class CompareSet(TurnKind):
-    """Asks which item of the optimal recommendation set the user likes best, which is the optimal
-    choice query where choices have no noise (Viappiani & Boutilier 2010).
+    """Asks for the item of the optimal recommendation set that the user likes best. This is the
+    optimal choice query if choices have no noise (Viappiani & Boutilier 2010).
 
     Args:
-      slate_size: K of the set, at least 2.
+      slate_size: size K of the set, at least 2.
     """
 
     act = Act.COMPARE
@@ -82,10 +83,10 @@ class CompareSet(TurnKind):
 
 
 class ComparePairs(TurnKind):
-    """Asks which item of a pair the user likes better. The pairs are drawn.
+    """Asks for the item of a pair that the user likes better. The pairs are drawn.
 
     Args:
-      num_pairs: Q.
+      num_pairs: number of pairs Q.
     """
 
     act = Act.COMPARE
@@ -117,14 +118,14 @@ class Endorse(TurnKind):
 
 @gin.configurable
 class AskAttributes(TurnKind):
-    """Asks about each attribute: whether the ideal item has more of it than an anchor.
+    """Asks about each attribute whether the ideal item has more of it than an anchor.
 
-    The anchor is the candidate that lies, in its degree of the attribute, next to the mean of what
-    the belief takes for ideal. So the answer is least certain.
+    The anchor is the candidate whose degree of the attribute is closest to the belief's mean degree
+    of the ideal item. Its answer is the least certain.
 
     Args:
-      num_attributes: A, of the users.
-      anchored: whether there is an anchor; without, the question is about the sign alone.
+      num_attributes: number of attributes A of the users.
+      anchored: whether there is an anchor. Without an anchor the question is about the sign alone.
     """
 
     act = Act.ASK
@@ -163,15 +164,16 @@ class AskItem(TurnKind):
     label = "ask about the best item"
 
     def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
-        return _one(believed.best(1))
+        return _single_turn(believed.best(1))
 
 
 @gin.configurable
 class ShowChips(TurnKind):
-    """Shows the best set, and as chips the attributes of which the belief's ideal item has most.
+    """Shows the best set, and as chips the attributes with the largest degrees in the belief's
+    ideal item.
 
     Args:
-      num_chips: how many, at most the environment's.
+      num_chips: number of chips, at most that of the environment.
     """
 
     act = Act.CHIPS
@@ -188,14 +190,15 @@ class ShowChips(TurnKind):
 
 
 class CandidateTurns:
-    """M turns that a system may take next, of several kinds in order.
+    """M turns that a system may take next, ordered by kind.
 
     Args:
-      simulator: of conversations.
-      kinds: of the turns.
+      simulator: a simulator of conversations.
+      kinds: the kinds of turns.
 
     Raises:
-      ValueError: for another environment, without kinds, or for one that does not suit it.
+      ValueError: for another environment, for no kinds, or for a kind that does not fit the
+        environment.
     """
 
     def __init__(self, simulator: Simulator, kinds: Sequence[TurnKind]):
@@ -209,21 +212,21 @@ class CandidateTurns:
 
     @property
     def num_turns(self) -> int:
-        """M."""
+        """The number of turns, M."""
         return sum(kind.num_turns for kind in self.kinds)
 
     @property
     def labels(self) -> list[str]:
-        """What each of the M turns is, for people."""
+        """Descriptions of the M turns, for people."""
         return [label for kind in self.kinds for label in kind.labels(self._simulator.users)]
 
     def turns(self, believed: CandidateBelief, seed: random.Seed) -> Turn:
-        """The turns [B, M, ...]; the seed is for kinds that draw."""
+        """The turns [B, M, ...]. The seed is for kinds whose turns are drawn."""
         seeds = random.split_seed(seed, len(self.kinds))
         num_chips = self._simulator.query_spec.attributes.shape[0]
         parts = []
-        for kind, own_seed in zip(self.kinds, seeds, strict=True):
-            slate, named = kind.propose(believed, self._simulator, own_seed)
+        for kind, kind_seed in zip(self.kinds, seeds, strict=True):
+            slate, named = kind.propose(believed, self._simulator, kind_seed)
             act = tf.fill([believed.num_users, kind.num_turns], int(kind.act))
             slate = _padded(slate, self._simulator.slate_size)
             parts.append(Turn(slate, Query(act, _padded(named, num_chips))))
@@ -232,38 +235,41 @@ class CandidateTurns:
     def information(
         self, believed: CandidateBelief, turns: Turn, measure: str = "evoi"
     ) -> tf.Tensor:
-        """[B, M]: the information in the replies to the turns, by one of `MEASURES`; in the unit of
-        the utilities for "evoi", else in nats.
+        """The information in the replies to the turns by one of `MEASURES`, [B, M]. It is in the
+        unit of the utilities for "evoi", else in nats.
         """
         validation.check_one_of(MEASURES, measure=measure)
         users: ConversationUsers = self._simulator.users
 
-        def of_kind(kind: TurnKind, part: Turn):
+        def kind_information(kind: TurnKind, part: Turn):
             log_probs = believed.reply_log_probs(users, part, users.admitted[kind.act])
             if measure == "evoi":
                 return evoi(believed.weights, believed.utilities, log_probs)
-            of = information_gain if measure == "information_gain" else predictive_entropy
-            return of(believed.weights, log_probs)
+            if measure == "information_gain":
+                return information_gain(believed.weights, log_probs)
+            return predictive_entropy(believed.weights, log_probs)
 
-        return self._of_kinds(of_kind, turns)
+        return self._by_kind(kind_information, turns)
 
     def rewards(self, believed: CandidateBelief, turns: Turn) -> tf.Tensor:
-        """[B, M]: expected utility of what a user finds on the slate of a turn, 0 if nothing is
-        worth taking; 0 for a question.
+        """The expected utility of the best item on the slate of a turn, or 0 if its utility is
+        negative, [B, M]; 0 for a question.
         """
 
-        def of_kind(kind: TurnKind, part: Turn):
+        def kind_rewards(kind: TurnKind, part: Turn):
             utilities, num_users = believed.utilities, believed.num_users
             if kind.act not in OFFERS:
                 return tf.zeros([num_users, kind.num_turns], utilities.dtype)
-            # [B, P, N] at [B, Q * K]
+            # Utilities [B, P, N] are gathered at positions [B, Q * K].
             flat = tf.reshape(tf.maximum(part.slate, 0), [num_users, -1])
-            found = tf.gather(utilities, flat, axis=2, batch_dims=1)
-            found = tf.reshape(found, [num_users, utilities.shape[1], *part.slate.shape[1:]])
-            found = tf.where((part.slate >= 0)[:, tf.newaxis], found, 0)
-            return expected_max(believed.weights, tf.nn.relu(found))
+            item_utilities = tf.gather(utilities, flat, axis=2, batch_dims=1)
+            item_utilities = tf.reshape(
+                item_utilities, [num_users, utilities.shape[1], *part.slate.shape[1:]]
+            )
+            item_utilities = tf.where((part.slate >= 0)[:, tf.newaxis], item_utilities, 0)
+            return expected_max(believed.weights, tf.nn.relu(item_utilities))
 
-        return self._of_kinds(of_kind, turns)
+        return self._by_kind(kind_rewards, turns)
 
     def explain(
         self, believed: CandidateBelief, seed: random.Seed, measure: str = "evoi"
@@ -273,8 +279,8 @@ class CandidateTurns:
         name = "EVOI" if measure == "evoi" else measure.replace("_", " ")
         return Explanation(alternatives={name: values}, labels=self.labels)
 
-    def _of_kinds(self, function: Callable[[TurnKind, Turn], tf.Tensor], turns: Turn) -> tf.Tensor:
-        """[B, M]: a function [B, Q] of each kind and its turns, side by side."""
+    def _by_kind(self, function: Callable[[TurnKind, Turn], tf.Tensor], turns: Turn) -> tf.Tensor:
+        """The results [B, Q] of a function for each kind and its turns, joined to [B, M]."""
         sizes = [kind.num_turns for kind in self.kinds]
         leaves = [tf.split(leaf, sizes, axis=1) for leaf in tf.nest.flatten(turns)]
         parts = [tf.nest.pack_sequence_as(turns, part) for part in zip(*leaves, strict=True)]
@@ -291,8 +297,8 @@ def take_turn(turns: Turn, index: tf.Tensor) -> Turn:
 def _ideals_and_degrees(
     users: ConversationUsers, believed: CandidateBelief
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The expected degree of each attribute in the ideal item, [B, A], and the degree of each
-    candidate on average over senses, [B, N, A].
+    """The expected degree of each attribute in the ideal item, [B, A], and its degree in each
+    candidate, averaged over senses, [B, N, A].
     """
     directions = tf.cast(tf.convert_to_tensor(users.directions), believed.utilities.dtype)
     taste = believed.state.taste
@@ -307,14 +313,14 @@ def _ideals_and_degrees(
     return tf.reduce_sum(believed.weights[..., tf.newaxis] * wanted, axis=1), items
 
 
-def _one(slate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """One turn [B, 1, ...] of a slate [B, K] without attributes."""
+def _single_turn(slate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """A single turn [B, 1, ...] with a slate [B, K] and no attributes."""
     slate = slate[:, tf.newaxis]
     return slate, _no_attributes(slate)
 
 
 def _no_attributes(turns: tf.Tensor) -> tf.Tensor:
-    """int32 [B, Q, 1] of -1, for turns [B, Q, ...]."""
+    """Missing attributes for turns [B, Q, ...]: -1, int32 [B, Q, 1]."""
     return -tf.ones_like(turns[..., :1])
 
 

@@ -1,5 +1,5 @@
-"""Key terms: users who like arms by hidden linear tastes, and answer whether they like key-terms of
-these arms. Made for conversational bandits.
+"""Key terms: an environment for conversational bandits. Users like arms by hidden linear tastes,
+and answer whether they like key-terms of these arms.
 """
 
 from recsim_tf.conversations.key_terms.documents import KeyTermDocuments

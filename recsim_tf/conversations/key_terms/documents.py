@@ -1,9 +1,9 @@
-"""Arms and the key-terms that describe them, as candidates of one kind.
+"""Arms and the key-terms that describe them, as candidates of the same kind.
 
-A question is a slate. Beside the arms of a round, the candidates hold key-terms, flagged by
+A question is a slate. Beside the arms of a round, the candidates contain key-terms, flagged by
 `is_key_term`. To recommend, an agent shows an arm. To ask whether the user likes a key-term, it
-shows the key-term: this round is a question, whose answer is no click, earns no reward, and does
-not count as a round of the user's. Only the answer to that question is drawn.
+shows the key-term. Its answer is not a click and earns no reward, and the step does not count as a
+round of the user. Only the answer to that question is drawn.
 """
 
 from collections.abc import Callable
@@ -24,14 +24,13 @@ from recsim_tf.core.distributions import uniform_ids
 from recsim_tf.core.distributions.custom import CustomDistribution
 from recsim_tf.core.models.models import DocumentModel
 
-# A key-term has 1 to so many arms.
-_MOST_ARMS = 10
+_MOST_ARMS = 10  # largest number of arms of a key-term
 
 
 class Candidate(NamedTuple):
-    """Arms and key-terms. What they are is in the catalogue, which all users share."""
+    """Ids of arms and key-terms in the catalogue, which all users share."""
 
-    item_id: tf.Tensor  # int32 [B, N]: arms in [0, A), key-terms in [A, A + W)
+    item_id: tf.Tensor  # int32 [B, N], arms in [0, A), key-terms in [A, A + W)
 
 
 class Shown(NamedTuple):
@@ -46,25 +45,26 @@ class Shown(NamedTuple):
 class KeyTermDocuments(DocumentModel):
     """A arms and W key-terms that all users share, with F features each.
 
-    The first candidates of a round are arms, drawn anew, each equally likely. The others are
-    key-terms: all W of them in their order where num_candidates = num_offered_arms + W, else as
-    many as there is room for, drawn anew as well. The defaults are those of Xie et al. 2021, see
-    `draw_catalogue`, but that their 50 arms differ. Of 50 drawn here, two are the same in one round
-    of five; that moves the regret by less than one in a thousand.
+    The first candidates of a round are arms, which are drawn in each round, each equally likely.
+    The other candidates are key-terms: all W in their order if num_candidates = num_offered_arms +
+    W, else a sample that is drawn in each round. The defaults are those of Xie et al. 2021, see
+    `draw_catalogue`, except that their 50 arms differ. Of 50 arms drawn here, two are the same in
+    one round of five; that changes the regret by less than one in a thousand.
 
-    Agents see ids. A policy that needs features asks `features_of` for those of some ids, since the
-    features of all candidates take N F numbers for each user.
+    Agents observe ids. A policy that needs features gets those of some ids from `features_of`,
+    since the features of all candidates take N F numbers for each user.
 
     The table of features may be an array, a tensor or a variable, also with a leading axis [B], and
     has gradients through the `response` part of `log_prob`.
 
     Args:
-      num_arms: A.
-      num_key_terms: W.
-      num_features: F, at least 2.
-      num_offered_arms: how many candidates are arms; with fewer candidates all are arms.
-      features: [A + W, F], of arms, then of key-terms. None draws them by `draw_catalogue`.
-      seed: of `features`, an integer.
+      num_arms: number of arms A.
+      num_key_terms: number of key-terms W.
+      num_features: number of features F, at least 2.
+      num_offered_arms: number of candidates that are arms; with fewer candidates all are arms.
+      features: [A + W, F], features of arms, then of key-terms. None draws them by
+        `draw_catalogue`.
+      seed: the seed of `features`, an integer.
 
     Raises:
       ValueError: if a number is out of range or a shape is wrong.
@@ -98,7 +98,7 @@ class KeyTermDocuments(DocumentModel):
         )
 
     def split(self, num_candidates: int) -> tuple[int, int]:
-        """How many of N candidates are arms, which come first, and how many are key-terms."""
+        """The numbers of arms, which come first, and of key-terms among N candidates."""
         num_arms = min(num_candidates, self.num_offered_arms)
         return num_arms, num_candidates - num_arms
 
@@ -132,19 +132,19 @@ class KeyTermDocuments(DocumentModel):
 
 
 class OfferedIds(CustomDistribution):
-    """Ids int32 [N]: first of arms, in [0, A), each equally likely, then of key-terms, in [A, A +
-    W).
+    """The distribution of ids int32 [N]: first of arms, in [0, A), each equally likely, then of
+    key-terms, in [A, A + W).
 
-    Where as many key-terms are offered as there are, they are all of them in their order, and
-    nothing is drawn. Otherwise each is equally likely, too.
+    If all key-terms are offered, they are in their order, and nothing is drawn. Otherwise each is
+    equally likely, too.
 
     Args:
-      num_arms: A.
-      num_key_terms: W.
-      num_users: B, the batch shape.
-      num_offered_arms: how many of the N are arms.
-      num_offered_key_terms: how many are key-terms.
-      dtype: of `log_prob`.
+      num_arms: number of arms A.
+      num_key_terms: number of key-terms W.
+      num_users: number of users B, the batch shape.
+      num_offered_arms: number of ids that are arms.
+      num_offered_key_terms: number of ids that are key-terms.
+      dtype: dtype of `log_prob`.
     """
 
     def __init__(
@@ -173,11 +173,11 @@ class OfferedIds(CustomDistribution):
     def _log_prob(self, value: tf.Tensor):
         arms, key_terms = tf.split(value, self._num_offered, axis=-1)
         key_terms -= self._num_arms
-        of_arms = self._arms.log_prob(arms)
+        arms_log_prob = self._arms.log_prob(arms)
         if self._key_terms is not None:
-            return of_arms + self._key_terms.log_prob(key_terms)
+            return arms_log_prob + self._key_terms.log_prob(key_terms)
         in_order = tf.reduce_all(key_terms == tf.range(self._num_offered[1]), axis=-1)
-        return tf.where(in_order, of_arms, tf.constant(-float("inf"), self._log_prob_dtype))
+        return tf.where(in_order, arms_log_prob, tf.constant(-float("inf"), self._log_prob_dtype))
 
     def _sample_n(self, n: int, seed: Any = None):
         return self._drawn(
@@ -190,7 +190,7 @@ class OfferedIds(CustomDistribution):
         if self._key_terms is not None:
             key_terms = sample(self._key_terms, key_term_seed) + self._num_arms
             return tf.concat([arms, key_terms], axis=-1)
-        # A sum, since a graph adds in place, and for many users the ids are large.
+        # A sum needs less memory than a concatenation, since a graph adds in place.
         num_arms, num_key_terms = self._num_offered
         in_order = tf.pad(self._num_arms + tf.range(num_key_terms), [[num_arms, 0]])
         paddings = [[0, 0]] * (arms.shape.rank - 1) + [[0, num_key_terms]]
@@ -203,18 +203,18 @@ def _(distribution: OfferedIds, seed: random.Seed):
 
 
 def draw_catalogue(num_arms: int, num_key_terms: int, num_features: int, seed: int) -> np.ndarray:
-    """float64 [A + W, F]: features of arms, then of key-terms, drawn with NumPy.
+    """Draws the features of arms, then of key-terms, with NumPy, float64 [A + W, F].
 
-    The law and its constants are those of the synthetic data of Xie et al. 2021, "Comparison-based
-    conversational recommender system with relative bandit feedback" (SIGIR 2021), by the authors'
-    generator (github.com/zhxieml/RelativeConUCB). How the features of key-terms follow from those
-    of arms is that of ConUCB (Zhang et al. 2020, arXiv 1906.01219).
+    The distribution and its constants are those of the synthetic data of Xie et al. 2021,
+    "Comparison-based conversational recommender system with relative bandit feedback" (SIGIR 2021),
+    by the authors' generator (github.com/zhxieml/RelativeConUCB). The features of key-terms are
+    computed from those of arms as in ConUCB (Zhang et al. 2020, arXiv 1906.01219).
 
     Each key-term gets a vector of F - 1 standard normals, and 1 to 10 arms, every number and every
     set of arms equally likely. An arm is a normal vector of standard deviation 1 around the mean of
-    the vectors of its key-terms, around 0 where it has none, scaled to length 1. A key-term is in
-    the end the weighted mean of its arms, where an arm of n key-terms has the weight 1/n. The last
-    feature of all is 1, for the users' biases.
+    the vectors of its key-terms, or around 0 without key-terms, scaled to length 1. The features of
+    a key-term are the weighted mean of its arms, where an arm with n key-terms has the weight 1/n.
+    The last feature of each arm and key-term is 1, for the users' biases.
     """
     generator = np.random.default_rng(seed)
     vectors = generator.standard_normal([num_key_terms, num_features - 1])
@@ -227,10 +227,10 @@ def draw_catalogue(num_arms: int, num_key_terms: int, num_features: int, seed: i
 
 
 def _memberships(generator: np.random.Generator, num_key_terms: int, num_arms: int) -> np.ndarray:
-    """Bool [W, A]: the arms of each key-term."""
+    """The arms of each key-term, bool [W, A]."""
     most = min(_MOST_ARMS, num_arms)
     num_members = generator.integers(1, most + 1, num_key_terms)
-    # The arms of the smallest of equally distributed numbers are a random set.
+    # The arms with the smallest of independent uniform numbers are a random set.
     numbers = generator.random([num_key_terms, num_arms])
     smallest = np.sort(np.partition(numbers, most - 1)[:, :most])
     return numbers <= np.take_along_axis(smallest, num_members[:, np.newaxis] - 1, axis=1)

@@ -1,6 +1,6 @@
-"""Users who like arms by a hidden linear taste, and say so of key-terms.
+"""Users who like arms and key-terms by a hidden linear taste.
 
-The law of the tastes and the answers is that of the synthetic data of Xie et al. 2021,
+The distributions of tastes and answers are those of the synthetic data of Xie et al. 2021,
 "Comparison-based conversational recommender system with relative bandit feedback" (SIGIR 2021), by
 the authors' generator and Bernoulli environment (github.com/zhxieml/RelativeConUCB).
 """
@@ -20,34 +20,34 @@ from recsim_tf.core.simulator import Simulator
 
 
 class InitialDraw(NamedTuple):
-    """Draws that make users differ."""
+    """Initial draws of users."""
 
     direction: tf.Tensor  # [B, F - 1], standard normal
-    reward_scale: tf.Tensor  # [B], in [0, 1): how much the taste matters
-    bias: tf.Tensor  # [B], in [0, 1): how much the user likes everything
+    reward_scale: tf.Tensor  # [B], in [0, 1), the weight of the taste
+    bias: tf.Tensor  # [B], in [0, 1), the part of the probability that all items share
 
 
 class UserState(NamedTuple):
     """State of users."""
 
     taste: tf.Tensor  # [B, F]
-    rounds: tf.Tensor  # int32 [B], in which an arm was shown
+    rounds: tf.Tensor  # int32 [B], number of rounds in which an arm was shown
 
 
 class Response(NamedTuple):
-    """Response to a slate, per position; all zeros at an empty one."""
+    """Response to a slate by position, with zeros at empty positions."""
 
-    clicked: tf.Tensor  # [B, K], 1 where an arm was shown and liked
-    asked: tf.Tensor  # [B, K], 1 where a key-term was shown
-    answer: tf.Tensor  # [B, K], 1 where a key-term was shown and liked
-    item_id: tf.Tensor  # int32 [B, K], of what was shown
-    features: tf.Tensor  # [B, K, F], of what was shown
+    clicked: tf.Tensor  # [B, K], 1 if an arm was shown and liked
+    asked: tf.Tensor  # [B, K], 1 if a key-term was shown
+    answer: tf.Tensor  # [B, K], 1 if a key-term was shown and liked
+    item_id: tf.Tensor  # int32 [B, K], ids of the items shown
+    features: tf.Tensor  # [B, K, F], features of the items shown
 
 
 @gin.configurable
 class KeyTermUsers(UserModel):
-    """Users who like an arm or a key-term with the probability <taste, features>, clipped to [0,
-    1].
+    """Users who like an arm or a key-term with the probability <taste, features>, clipped to
+    [0, 1].
 
     With s, the reward scale, uniform in [0, 1), b uniform in [s, 2 - s) and a direction uniform on
     the sphere, the taste is (s * direction, b) / 2. So the probability of an arm, whose features
@@ -56,8 +56,8 @@ class KeyTermUsers(UserModel):
     shown; questions do not count.
 
     Args:
-      num_features: F, at least 2.
-      num_rounds: rounds of a session. A user of the source has 400 on average.
+      num_features: number of features F, at least 2.
+      num_rounds: number of rounds of a session. A user of the source has 400 rounds on average.
 
     Raises:
       ValueError: if a number is out of range.
@@ -95,7 +95,7 @@ class KeyTermUsers(UserModel):
         )
 
     def scores(self, state: UserState, documents: Nest) -> tf.Tensor:
-        """How much users like items [B, N], float [B, N]: <taste, features>."""
+        """The scores <taste, features> of items [B, N], float [B, N]."""
         return tf.linalg.matvec(documents.features, state.taste)
 
     def response(self, state: Nest, slate: Slate):
@@ -123,7 +123,7 @@ class KeyTermUsers(UserModel):
         return state.rounds >= self.num_rounds
 
     def observe(self, state: Nest):
-        """Nothing: [B, 0]."""
+        """An empty observation, [B, 0]."""
         return state.taste[:, :0]
 
     def response_bounds(self):
@@ -146,27 +146,28 @@ def key_terms(
     **simulator: Any,
 ) -> Simulator:
     """Key terms, "KeyTerms-v0": users like arms by a hidden linear taste, and may be asked whether
-    they like the key-terms of the arms. The synthetic world of conversational bandits (Zhang et al.
-    2020, arXiv 1906.01219; Xie et al. 2021, SIGIR).
+    they like the key-terms of the arms. This is the synthetic world of conversational bandits
+    (Zhang et al. 2020, arXiv 1906.01219; Xie et al. 2021, SIGIR).
 
-    Observation: `user` [B, 0], nothing. `documents` has the `item_id` int32 [B, N] of each
+    Observation: `user` is empty, [B, 0]. `documents` has the `item_id` int32 [B, N] of each
     candidate: arms first, whose ids are below `simulator.documents.num_arms`, then key-terms. Their
     features are `simulator.documents.features_of(item_id)` [B, N, F]. `response` to the last slate
     has `clicked`, `asked` and `answer` [B, K], 0 or 1, `item_id` int32 [B, K] and `features`
-    [B, K, F] of what was shown. Reward: number of arms that were liked; a key-term earns nothing. A
-    user leaves after 400 rounds in which an arm was shown, or the time limit truncates the session.
+    [B, K, F] of the items shown. Reward: the number of arms that were liked; a key-term earns no
+    reward. A user leaves after 400 rounds in which an arm was shown, or the time limit truncates
+    the session.
 
-    To show a key-term is to ask for it: see `recsim_tf.conversations.key_terms.documents`.
+    A key-term in a slate is a question, see `recsim_tf.conversations.key_terms.documents`.
 
         simulator = recsim_tf.make("KeyTerms-v0")
         state = simulator.reset(num_users=200, seed=0)
 
     Args:
-      users: the user model, default `KeyTermUsers(dtype=dtype)`.
-      documents: the document model, default `KeyTermDocuments(num_offered_arms=num_offered_arms,
-        dtype=dtype)`.
-      num_offered_arms: how many candidates are arms, of the default document model.
-      dtype: tf.float32 or tf.float64, of the default models.
+      users: the user model, by default `KeyTermUsers(dtype=dtype)`.
+      documents: the document model, by default
+        `KeyTermDocuments(num_offered_arms=num_offered_arms, dtype=dtype)`.
+      num_offered_arms: number of candidates that are arms, for the default document model.
+      dtype: dtype of the default models, tf.float32 or tf.float64.
       **simulator: further arguments of `Simulator`; by default slates of one item, 50 arms and all
         500 key-terms as candidates, and sessions of at most 500 steps, so 100 questions.
     """

@@ -1,5 +1,5 @@
 """Logs of conversations: readers of tables of turns, IARD, SoftAttributes and movies of MovieLens,
-and weights of a channel that are learned from the words of a log.
+and training of a channel's weights on the words of a log.
 """
 
 from recsim_tf.conversations.logs.channel_weights import trained_weights

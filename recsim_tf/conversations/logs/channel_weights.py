@@ -1,4 +1,4 @@
-"""Weights of a channel, learned from the words of a log before a fit."""
+"""Training of a channel's weights on the words of a log, before a fit."""
 
 import gin
 import numpy as np
@@ -19,9 +19,9 @@ def trained_weights(
     max_passes: int = 60,
     seed: int = 0,
 ) -> np.ndarray:
-    """The weights of the channel of a conversation's users, a vector, trained on the words of a log
-    by `Recurrent.trained`. They say how users put their replies into words; a fit says how they
-    reply. So a fit takes them as they are:
+    """The weights of a conversation's channel, a vector, trained on the words of a log by
+    `Recurrent.trained`. They model the words of a reply, while a fit models the reply. So a fit
+    keeps them fixed:
 
         weights = trained_weights(simulator, log)
         parameters = {
@@ -29,14 +29,14 @@ def trained_weights(
             "users.act_effects": Parameter(prior=prior),
         }
 
-    Replies of unknown symbol and mode are left out. Where the mode alone is known, one of its
+    Replies with an unknown symbol and mode are left out. If the mode alone is known, one of its
     symbols is drawn.
 
     Args:
-      simulator: of `ConversationUsers` with a `Recurrent` channel.
-      log: of conversations, with words.
-      max_passes: at most so many passes through the words.
-      seed: of the symbols, an integer.
+      simulator: a simulator of `ConversationUsers` with a `Recurrent` channel.
+      log: a log of conversations with words.
+      max_passes: largest number of passes through the words.
+      seed: the seed of drawn symbols, an integer.
 
     Raises:
       ValueError: for other users, or a log without words of known replies.
@@ -45,16 +45,16 @@ def trained_weights(
     if not isinstance(users, ConversationUsers) or not isinstance(users.channel, Recurrent):
         raise ValueError("simulator must be of ConversationUsers with a Recurrent channel")
     if not isinstance(response, Utterance):
-        raise ValueError("log must hold words: its response must be an Utterance")
+        raise ValueError("log must have words: its response must be an Utterance")
     check_at_least(0, seed=seed)
     mode, symbol = (leaf[log.active] for leaf in response.reply)
     replies = alphabet(simulator.slate_size, users.num_attributes)
     generator = np.random.default_rng(seed)
     sizes, offsets = np.array(replies.sizes), np.array(replies.offsets)
     is_mode_alone = (symbol == UNKNOWN) & (mode != UNKNOWN)
-    drawn_of = np.where(is_mode_alone, mode, 0)
-    drawn = offsets[drawn_of] + generator.integers(sizes[drawn_of])
-    known = is_mode_alone | (symbol != UNKNOWN)
-    symbols = np.where(is_mode_alone, drawn, symbol)[known]
-    words = response.words[log.active][known]
+    drawn_mode = np.where(is_mode_alone, mode, 0)
+    drawn = offsets[drawn_mode] + generator.integers(sizes[drawn_mode])
+    is_used = is_mode_alone | (symbol != UNKNOWN)
+    symbols = np.where(is_mode_alone, drawn, symbol)[is_used]
+    words = response.words[log.active][is_used]
     return users.channel.trained(symbols, words, max_passes=max_passes).weights

@@ -1,5 +1,5 @@
-"""IARD: dialogues about films whose utterances are labelled by intent and action, and these as
-logged sessions of conversations.
+"""IARD: dialogues about films whose utterances are labelled by intent and action, as logged
+sessions of conversations.
 """
 
 import html
@@ -27,7 +27,7 @@ from recsim_tf.logs.log import Log
 from recsim_tf.logs.tables import parsing
 from recsim_tf.support.errors import one_line, printable
 
-# Of seekers, and the codes of the data set that they stand for (Cai & Chen 2020, table 2).
+# Intents of seekers, and their codes in the data set (Cai & Chen 2020, table 2).
 INTENTS = {
     "neutral": ("NRE",),
     "accept": ("ACC",),
@@ -42,7 +42,7 @@ INTENTS = {
     "other": ("OTH",),
 }
 _INTENT_OF_CODE = {code: number for number, codes in enumerate(INTENTS.values()) for code in codes}
-# The reply of each intent: its mode, and the value in it where it follows from the intent.
+# The reply of each intent: its mode, and its value if the intent determines it.
 MODES: Mapping[str, tuple[Mode, int | None]] = {
     "neutral": (Mode.NOTHING, 0),
     "accept": (Mode.CHOOSE, 0),
@@ -56,8 +56,8 @@ MODES: Mapping[str, tuple[Mode, int | None]] = {
     "request": (Mode.REQUEST, 0),
     "other": (Mode.REMARK, 0),
 }
-# What recommenders do, and the act that each code is taken for (Cai & Chen 2020, table 3). Of
-# several acts an utterance has the first.
+# Codes of the recommenders' actions by act (Cai & Chen 2020, table 3). An utterance with several
+# acts counts as the first of them.
 _ACTS = {
     Act.ENDORSE: ("EXP-I", "EXP-P", "EXP-S"),
     Act.RECOMMEND: ("REC-S", "REC-E"),
@@ -81,15 +81,14 @@ _FILM = re.compile(r"@\d+(\s*<[^>]*>)?|<[^>]*>")
 
 
 class AnnotatedDialogues(NamedTuple):
-    """U utterances of seekers that follow one of the recommender, in D dialogues."""
+    """U utterances of seekers that follow an utterance of the recommender, in D dialogues."""
 
-    dialogue: np.ndarray  # int32 [U], positions in dialogue_ids; the utterances stand in order
-    dialogue_ids: tuple[str, ...]  # D of them, sorted
+    dialogue: np.ndarray  # int32 [U], positions in dialogue_ids; the utterances are in order
+    dialogue_ids: tuple[str, ...]  # D ids, sorted
     act: np.ndarray  # int32 [U], the `conversation.Act` of the recommender's last utterance
-    # int32 [U], in how many utterances the recommender has recommended films so far
-    num_offers: np.ndarray
-    intents: np.ndarray  # bool [U, I], by `INTENTS`; an utterance may have several
-    texts: np.ndarray  # [U], Python strings, with "film" in the place of each film's name
+    num_offers: np.ndarray  # int32 [U], number of past utterances that recommend films
+    intents: np.ndarray  # bool [U, I], by `INTENTS`; an utterance may have several intents
+    texts: np.ndarray  # [U], Python strings, in which "film" replaces each film's name
 
 
 def read_iard(path: str | os.PathLike) -> AnnotatedDialogues:
@@ -98,17 +97,17 @@ def read_iard(path: str | os.PathLike) -> AnnotatedDialogues:
     github.com/wanlingcai1997/umap_2020_IARD), a JSON file of dialogues of ReDial (Li et al. 2018,
     arXiv 1812.07617).
 
-    What the recommender does is taken for one act: ENDORSE where it explains a film, RECOMMEND
-    where it names one without an explanation, ASK where it requests or clarifies, and RESPOND else.
+    An utterance of the recommender counts as one act: ENDORSE if it explains a film, RECOMMEND if
+    it names a film without an explanation, ASK if it requests or clarifies, and RESPOND otherwise.
 
     Args:
       path: the file.
 
     Raises:
       FileNotFoundError: if there is no such file.
-      ValueError: if it is no JSON, or has no dialogues; for a dialogue that lacks a field, or has
-        another value in it, such as a position of two utterances or an unknown code, with the
-        dialogue.
+      ValueError: if the file is not JSON, or has no dialogues; for a dialogue that lacks a field,
+        or has an invalid value in it, such as a position of two utterances or an unknown code, with
+        the dialogue.
     """
     path = Path(path)
     if not path.is_file():
@@ -116,9 +115,9 @@ def read_iard(path: str | os.PathLike) -> AnnotatedDialogues:
     try:
         content = json.loads(path.read_bytes(), object_pairs_hook=_distinct)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is no JSON file: {one_line(error)}") from error
+        raise ValueError(f"{path} is not a JSON file: {one_line(error)}") from error
     if not isinstance(content, dict) or not content:
-        raise ValueError(f"{path} must hold dialogues by id, got {type(content).__name__}")
+        raise ValueError(f"{path} must have dialogues by id, got {type(content).__name__}")
     ids = sorted(content)
     rows: list[tuple[int, int, int, list[int], str]] = []
     for number, name in enumerate(ids):
@@ -126,12 +125,12 @@ def read_iard(path: str | os.PathLike) -> AnnotatedDialogues:
         for each in _utterances(content[name], f"{path}, dialogue {printable(name)}"):
             if each.is_seeker:
                 if act is not None:
-                    intents_of_codes = [_INTENT_OF_CODE[code] for code in each.codes]
-                    rows.append((number, act, num_offers, intents_of_codes, each.text))
+                    labelled = [_INTENT_OF_CODE[code] for code in each.codes]
+                    rows.append((number, act, num_offers, labelled, each.text))
             else:
-                of_codes = {_ACT_OF_CODE[code] for code in each.codes}
-                act = int(next(act for act in _ACTS if act in of_codes))
-                num_offers += Act.RECOMMEND in of_codes
+                labelled_acts = {_ACT_OF_CODE[code] for code in each.codes}
+                act = int(next(act for act in _ACTS if act in labelled_acts))
+                num_offers += Act.RECOMMEND in labelled_acts
     if not rows:
         raise ValueError(f"{path} must have a seeker who replies, got none")
     dialogue, acts, offers, labels, texts = zip(*rows, strict=True)
@@ -158,23 +157,25 @@ class _Utterance(NamedTuple):
 def _utterances(dialogue: Any, where: str) -> list[_Utterance]:
     """The utterances of a dialogue in their order."""
     try:
-        found = [
+        utterances = [
             _utterance(each, f"{where}, utterance {printable(name)}")
             for name, each in dialogue["dialogue_info"].items()
         ]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{where} must have the fields of IARD: {one_line(error)}") from error
-    found.sort()
-    for one, other in itertools.pairwise(found):
-        if one.position == other.position:
-            raise ValueError(f"{where} must have one utterance at position {one.position}, got two")
-    return found
+    utterances.sort()
+    for first, second in itertools.pairwise(utterances):
+        if first.position == second.position:
+            raise ValueError(
+                f"{where} must have one utterance at position {first.position}, got two"
+            )
+    return utterances
 
 
 def _utterance(fields: dict[str, Any], where: str) -> _Utterance:
     position, role = fields["utterance_pos"], fields["role"]
     codes, text = fields["sub-intent/action"], fields["utterance_text"]
-    known: Collection = _INTENT_OF_CODE if role == "seeker" else _ACT_OF_CODE
+    role_codes: Collection = _INTENT_OF_CODE if role == "seeker" else _ACT_OF_CODE
     are_codes = isinstance(codes, list) and all(isinstance(code, str) for code in codes)
     for field, value, is_right, allowed in (
         ("utterance_pos", position, is_integer(position) and 0 <= position < 2**31, "from 0 on"),
@@ -182,8 +183,8 @@ def _utterance(fields: dict[str, Any], where: str) -> _Utterance:
         (
             "sub-intent/action",
             codes,
-            are_codes and 0 < len(codes) == len(set(codes) & set(known)),
-            f"some of {', '.join(known)}",
+            are_codes and 0 < len(codes) == len(set(codes) & set(role_codes)),
+            f"some of {', '.join(role_codes)}",
         ),
         ("utterance_text", text, parsing.is_text(text), "text of UTF-8"),
     ):
@@ -194,12 +195,14 @@ def _utterance(fields: dict[str, Any], where: str) -> _Utterance:
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of JSON with these names and values, which Python would take the last of."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    """A JSON object with these names and values. Raises a ValueError for a repeated name, of which
+    Python would use the last value.
+    """
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         name, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise ValueError(f"{printable(name)} is there twice")
-    return found
+    return fields
 
 
 @gin.configurable(module="recsim_tf")
@@ -211,13 +214,13 @@ def iard_log(
     """The dialogues of IARD as sessions of conversations.
 
     Args:
-      path: of the data set, see `read_iard`.
-      simulator: of `DialogueUsers` who speak, with slates of one item.
+      path: the file of the data set, see `read_iard`.
+      simulator: a simulator of `DialogueUsers` who speak, with slates of one item.
       attribute_words: see `dialogue_log`.
 
     Raises:
       FileNotFoundError: if there is no such file.
-      ValueError: for a file that is not IARD's, other users, or another slate_size.
+      ValueError: for another file, other users, or another slate_size.
     """
     users = simulator.users
     if not isinstance(users, DialogueUsers) or not isinstance(users.channel, VocabularyChannel):
@@ -230,7 +233,7 @@ def iard_log(
     _check_words(attribute_words)
     if len(attribute_words) != users.num_attributes:
         raise ValueError(
-            f"attribute_words must be of {users.num_attributes} attributes, got"
+            f"attribute_words must have {users.num_attributes} attributes, got"
             f" {len(attribute_words)}"
         )
     dialogues, vocabulary = read_iard(path), users.channel.vocabulary
@@ -245,16 +248,16 @@ def dialogue_log(
 ) -> Log:
     """Dialogues as sessions of an average user, with slates of one item.
 
-    Each label of an utterance is a step, since a reply is one symbol. Some intents have a mode of
-    reply and no value. Where a seeker discloses a preference and names one attribute, that is the
-    attribute. The films are not known: the item of a step has the number of offers so far as its
-    id, so that a step offers another item where the recommender has recommended anew. Nothing is
-    known of tastes: they are zeros, and so are senses and talkativeness.
+    Each label of an utterance is a step, since a reply is a single symbol. Some intents have a mode
+    of reply and no value. If a seeker discloses a preference and names one attribute, the reply has
+    that attribute. The films are unknown: the id of a step's item is the number of past offers, so
+    that a step offers another item after a further recommendation. Tastes are unknown: they are
+    zeros, and so are senses and talkativeness.
 
     Args:
-      dialogues: some or all.
-      vocabulary: of their words.
-      num_factors: F.
+      dialogues: some or all dialogues.
+      vocabulary: the vocabulary of their words.
+      num_factors: number of factors F.
       attribute_words: words that name an attribute, for each of the A attributes in order.
 
     Raises:
@@ -266,7 +269,7 @@ def dialogue_log(
     num_attributes = len(attribute_words)
     rows, labels = np.nonzero(dialogues.intents)
     ids, sizes = np.unique(dialogues.dialogue[rows], return_counts=True)
-    # Where in the list of labels each step is; the last is repeated.
+    # The place of each step in the list of labels. The last step of a dialogue is repeated.
     step = np.minimum(np.arange(sizes.max()), sizes[:, np.newaxis] - 1)
     places = (np.cumsum(sizes) - sizes)[:, np.newaxis] + step
 
@@ -275,8 +278,10 @@ def dialogue_log(
 
     offsets = alphabet(1, num_attributes).offsets
     modes = np.array([mode for mode, _ in MODES.values()], np.int32)[labels]
-    known = [UNKNOWN if value is None else offsets[mode] + value for mode, value in MODES.values()]
-    symbols = np.array(known, np.int32)[labels]
+    symbol_of_intent = [
+        UNKNOWN if value is None else offsets[mode] + value for mode, value in MODES.values()
+    ]
+    symbols = np.array(symbol_of_intent, np.int32)[labels]
     words = vocabulary.ids(list(dialogues.texts)).numpy()
     named = _named(words, vocabulary, attribute_words)[rows]
     discloses = (labels == list(INTENTS).index("disclose")) & (named.sum(axis=1) == 1)
@@ -312,9 +317,9 @@ def _check_words(attribute_words: Mapping[str, Sequence[str]]) -> None:
 def _named(
     words: np.ndarray, vocabulary: Vocabulary, attribute_words: Mapping[str, Sequence[str]]
 ) -> np.ndarray:
-    """bool [U, A]: which attributes the words int [U, L] name."""
-    found = np.zeros([len(words), len(attribute_words)], bool)
+    """Whether words int [U, L] name an attribute, bool [U, A]."""
+    is_named = np.zeros([len(words), len(attribute_words)], bool)
     for column, names in enumerate(attribute_words.values()):
-        known = [vocabulary.words.index(name) + 2 for name in names if name in vocabulary.words]
-        found[:, column] = np.isin(words, known).any(axis=1)
-    return found
+        ids = [vocabulary.words.index(name) + 2 for name in names if name in vocabulary.words]
+        is_named[:, column] = np.isin(words, ids).any(axis=1)
+    return is_named

@@ -1,4 +1,4 @@
-"""SoftAttributes: films that raters sort into less than, about as and more than another film."""
+"""SoftAttributes: films that raters sorted into less than, about as and more than another film."""
 
 import json
 import os
@@ -18,21 +18,21 @@ _COLUMNS = ("rater_id", "reference_title", "soft_attribute", *_BINS)
 
 
 class SoftAttributes(NamedTuple):
-    """N comparisons of a film with a reference film, in one attribute, by one rater; those that a
-    rater made at once have one judgement.
+    """N comparisons of a film with a reference film in an attribute, each by a rater. Comparisons
+    that a rater made together have the same judgement.
     """
 
-    judgement: np.ndarray  # int32 [N], in [0, J): the row of the file
+    judgement: np.ndarray  # int32 [N], in [0, J), the row of the file
     rater: np.ndarray  # int32 [N], positions in rater_ids
     attribute: np.ndarray  # int32 [N], positions in attribute_names
     reference: np.ndarray  # int32 [N], positions in titles
     film: np.ndarray  # int32 [N], positions in titles
-    # int32 [N]: the film has less of the attribute than the reference, 0, about as much, 1, or more
-    # of it, 2
+    # The degree of the attribute in the film relative to the reference, int32 [N]: 0 for less, 1
+    # for about as much, 2 for more.
     relation: np.ndarray
     rater_ids: np.ndarray  # [R], in order of first appearance
-    attribute_names: tuple[str, ...]  # A of them, sorted
-    titles: tuple[str, ...]  # of D films, sorted
+    attribute_names: tuple[str, ...]  # A names, sorted
+    titles: tuple[str, ...]  # titles of D films, sorted
 
 
 def read_soft_attributes(path: str | os.PathLike) -> SoftAttributes:
@@ -40,19 +40,19 @@ def read_soft_attributes(path: str | os.PathLike) -> SoftAttributes:
     2021, "On interpretation and measurement of soft attributes for recommendation", SIGIR;
     CC BY 4.0; github.com/google-research-datasets/soft-attributes).
 
-    A row is a judgement: a rater took a reference film and an attribute, and sorted other films
-    into three lists, the JSON arrays `less_than`, `about_as` and `more_than`. An empty list may be
-    left out.
+    A row is a judgement: for a reference film and an attribute, a rater sorted other films into
+    three lists, the JSON arrays `less_than`, `about_as` and `more_than`. An empty list may be left
+    out.
 
     Args:
       path: the file.
 
     Raises:
       FileNotFoundError: if there is no such file.
-      ImportError: without pandas.
+      ImportError: if pandas is not installed.
       ValueError: for a missing column, or a file without rows or films; for a value that is missing
-        or no list of titles, and for a film that a judgement has twice, or compares with itself,
-        with its row, counted from 0 at the first row of data, and column.
+        or is not a list of titles, and for a film that occurs twice in a judgement, or is compared
+        with itself, with its row, counted from 0 at the first row of data, and column.
     """
     frame = read_columns(os.fspath(path), _COLUMNS, texts=_COLUMNS)
     frame = frame.fillna(dict.fromkeys(_COLUMNS[1:], ""))
@@ -63,17 +63,17 @@ def read_soft_attributes(path: str | os.PathLike) -> SoftAttributes:
         is_empty = frame[name].str.strip() == ""
         faults.refuse(is_empty.to_numpy(), name, "not be empty", f"missing {name}")
     lists = {name: [_titles(cell) for cell in frame[name]] for name in _BINS}
-    met = [{title} for title in frame["reference_title"]]
+    titles_so_far = [{title} for title in frame["reference_title"]]
     for name, cells in lists.items():
         wrong = np.array([cell is None for cell in cells])
         faults.refuse(wrong, name, "be a JSON array of titles", f"invalid {name}")
-        again = np.zeros(len(frame), bool)
+        is_repeated = np.zeros(len(frame), bool)
         for row, cell in enumerate(cells):
-            assert cell is not None  # as refused
-            again[row] = len(set(cell)) < len(cell) or not met[row].isdisjoint(cell)
-            met[row].update(cell)
+            assert cell is not None  # None was refused.
+            is_repeated[row] = len(set(cell)) < len(cell) or not titles_so_far[row].isdisjoint(cell)
+            titles_so_far[row].update(cell)
         allowed = "differ from the reference and the other films of its judgement"
-        faults.refuse(again, name, allowed, "film twice")
+        faults.refuse(is_repeated, name, allowed, "film twice")
     comparisons = [
         (row, relation, title)
         for relation, name in enumerate(_BINS)
@@ -102,15 +102,17 @@ def read_soft_attributes(path: str | os.PathLike) -> SoftAttributes:
 
 
 def soft_attributes_log(data: SoftAttributes, slate_size: int | None = None) -> Log:
-    """The judgements as sessions of one step, for `conversations.soft_attributes`: a judgement's
-    films are its slate, and the rater's sense of the attribute is not logged.
+    """The judgements as sessions of one step, for `conversations.soft_attributes`. The films of a
+    judgement are its slate, and the rater's sense of the attribute is missing.
 
     Args:
       data: some or all comparisons.
-      slate_size: K, films of a slate; by default as many as a judgement has at most.
+      slate_size: number of films of a slate K; by default the largest number of a judgement's
+        films.
 
     Raises:
-      ValueError: for no comparisons, a slate_size below that, or one above the number of films.
+      ValueError: for no comparisons, or for a slate_size below the default or above the number of
+        films.
     """
     if not len(data.judgement):
         raise ValueError("data must have comparisons, got none")
@@ -145,11 +147,11 @@ def soft_attributes_log(data: SoftAttributes, slate_size: int | None = None) -> 
 
 
 def _titles(cell: str) -> list[str] | None:
-    """The titles of a cell; None where it holds something else."""
+    """The titles of a cell, or None if it is not a list of titles."""
     try:
-        found = json.loads(cell) if cell.strip() else []
+        titles = json.loads(cell) if cell.strip() else []
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, list) or not all(parsing.is_text(title) and title for title in found):
+    if not isinstance(titles, list):
         return None
-    return found
+    return titles if all(parsing.is_text(title) and title for title in titles) else None

@@ -1,4 +1,4 @@
-"""Tables of turns as logged conversations."""
+"""Conversion of tables of turns to logged conversations."""
 
 import enum
 import numbers
@@ -33,47 +33,50 @@ def from_turns(
     vocabulary: Vocabulary | None = None,
     num_chips: int = 3,
 ) -> Log:
-    """Reads conversations of the kind of `Conversation-v0` from a table with one row for each turn.
+    """Reads conversations as in `Conversation-v0` from a table with one row for each turn.
 
     `columns` maps roles to names of the table's columns. Needed are session, step and act, and one
     of mode and words:
 
       session: ids, numbers or text.
       step: whole numbers. Only their order within a session counts; rows may stand in any order.
-      act: what the system does, a name of `Act` or its number.
-      mode: how the user replies, a name of `Mode` or its number. Where the table has words, it may
-        be empty, for an unknown mode.
-      value: in the mode, a whole number; it may be empty in a mode of one value. Where the table
-        has words, it may be empty, for an unknown value.
-      words: what the user says, as text.
-      dwell: seconds spent on the chosen item, 0 where none is. Without the column it is unknown
-        where there are words, and 1 second where there are none.
-      departed: 1 if the user left after the last turn, the same in all rows of a session. All left
-        without the column.
+      act: the system's act, a name of `Act` or its number.
+      mode: the mode of the reply, a name of `Mode` or its number. In a table with words it may be
+        empty, for an unknown mode.
+      value: the value in the mode, a whole number. It may be empty in a mode with a single value.
+      In
+        a table with words it may be empty, for an unknown value.
+      words: the words of the user, as text.
+      dwell: seconds spent on the chosen item, 0 without a choice. Without the column it is unknown
+      if
+        there are words, else 1 second.
+      departed: 1 if the user left after the last turn, the same in all rows of a session. Without
+      the
+        column all users left.
 
     Args:
       table: a pandas DataFrame, a pyarrow Table, or the path of a file .csv, .csv.gz, .csv.zip,
         .parquet or .pq.
       columns: names of columns by role.
-      items: names of K columns with the ids of the items shown, in the order of positions; empty
-        where a position is. A row shows an item once.
-      attribute_names: of the A attributes.
+      items: names of K columns with the ids of the items shown, in the order of positions. A cell
+        is empty if the position is. Items of a row differ.
+      attribute_names: names of the A attributes.
       attributes: names of columns with the attributes that the act names, each a name of
         attribute_names or empty.
-      item_ids: [D], all items that there are; by default those of the table.
-      vocabulary: of the words; needed where there are words.
-      num_chips: C, attributes that a turn can name.
+      item_ids: [D], the ids of all items; by default the ids in the table.
+      vocabulary: the vocabulary of the words, which a table with words needs.
+      num_chips: number of attributes C that a turn can name.
 
     Returns:
-      The log. Its `documents` are int32 positions in `labels.document`; its `response` is a
-      `ReplyDraw`, or an `Utterance` where there are words; its `initial` is (), since tastes are
+      The log. Its `documents` are int32 positions in `labels.document`. Its `response` is a
+      `ReplyDraw`, or an `Utterance` if there are words. Its `initial` is (), since tastes are
       unknown.
 
     Raises:
       FileNotFoundError: if there is no such file.
       ImportError: without pandas, or without pyarrow for Parquet.
-      ValueError: for a table without rows or without one of the columns; for the first fault that
-        is found, with its row, counted from 0 at the first row of data, and column.
+      ValueError: for a table without rows or without a named column; for the first fault, with its
+        row, counted from 0 at the first row of data, and column.
     """
     check_at_least(1, num_chips=num_chips)
     _check_columns(columns, items, attribute_names, attributes, item_ids, vocabulary, num_chips)
@@ -89,7 +92,7 @@ def from_turns(
     )
     act = _members(faults, frame, columns["act"], Act, may_be_empty=False)
     replies = _replies(faults, frame, columns, len(items), len(attribute_names))
-    documents, known_ids = _ids(faults, frame, items, item_ids)
+    documents, document_ids = _ids(faults, frame, items, item_ids)
     named = np.full([len(frame), num_chips], UNKNOWN, np.int32)
     for column, name in enumerate(attributes):
         named[:, column] = faults.known(name, attribute_names, "be one of attribute_names")
@@ -110,9 +113,9 @@ def from_turns(
         faults.refuse(differs, columns["departed"], allowed, "departed differs")
     every = np.arange(len(frame))
     turns = Rows.of(every, sessions, step, np.zeros_like(every))
-    again = ~turns.begins_step
+    is_repeated = ~turns.begins_step
     faults.refuse(
-        again, columns["step"], "differ from the other steps of its session", "", turns.order
+        is_repeated, columns["step"], "differ from the other steps of its session", "", turns.order
     )
 
     def by_step(values: np.ndarray) -> np.ndarray:
@@ -136,7 +139,7 @@ def from_turns(
         innovation=(),
         query=Query(by_step(act), by_step(named)),
     )
-    return log._replace(labels=Labels(session=session_ids, document=known_ids)).check()
+    return log._replace(labels=Labels(session=session_ids, document=document_ids)).check()
 
 
 def _check_columns(
@@ -161,18 +164,22 @@ def _check_columns(
     if len(attributes) > num_chips:
         raise ValueError(f"attributes must be at most num_chips={num_chips}, got {len(attributes)}")
     if "words" in columns and not isinstance(vocabulary, Vocabulary):
-        raise ValueError(f"vocabulary must be a Vocabulary where there are words, got {vocabulary}")
+        raise ValueError(
+            f"vocabulary must be a Vocabulary for a table with words, got {vocabulary}"
+        )
 
 
 def _members(
     faults: Faults, frame: Any, column: str, kind: type[enum.IntEnum], may_be_empty: bool
 ) -> np.ndarray:
-    """int32 [R]: a column of names or numbers of an enumeration; -1 where it is empty."""
+    """The members of an enumeration in a column of names or numbers, int32 [R]; -1 for an
+    empty cell.
+    """
     names = {member.name.lower(): int(member) for member in kind}
     numbers = {str(int(member)): int(member) for member in kind}
-    known = names | numbers | {f"{number}.0": value for number, value in numbers.items()}
+    by_text = names | numbers | {f"{number}.0": value for number, value in numbers.items()}
     cells = frame[column]
-    codes = cells.map(lambda cell: known.get(str(cell).strip().lower(), UNKNOWN))
+    codes = cells.map(lambda cell: by_text.get(str(cell).strip().lower(), UNKNOWN))
     values = codes.to_numpy(np.int32)
     wrong = values < 0
     if may_be_empty:
@@ -185,7 +192,7 @@ def _members(
 def _replies(
     faults: Faults, frame: Any, columns: Mapping[str, str], slate_size: int, num_attributes: int
 ) -> Reply:
-    """The replies of R rows, as far as the table has them."""
+    """The replies of R rows, with `UNKNOWN` for parts that the table does not have."""
     num_rows, has_words = len(frame), "words" in columns
     if "mode" not in columns:
         unknown = np.full(num_rows, UNKNOWN, np.int32)
@@ -199,7 +206,7 @@ def _replies(
     if "value" in columns:
         column = frame[columns["value"]]
         value, is_empty = parsing.numbers(column), column.isna().to_numpy()
-    # The value of a mode that has one value may be left out.
+    # The value of a mode with a single value may be left out.
     value = np.where(is_empty & has_mode & (size == 1), 0, value)
     is_known = has_mode & parsing.is_whole(value) & (value >= 0) & (value < size)
     is_left_out = is_empty & (has_words | ~has_mode)
@@ -217,7 +224,7 @@ def _replies(
 def _dwell(
     faults: Faults, columns: Mapping[str, str], replies: Reply, is_chosen: np.ndarray
 ) -> np.ndarray:
-    """float32 [R]: the seconds spent on the items chosen, `UNKNOWN` without a column of them."""
+    """The seconds spent on the items chosen, float32 [R], `UNKNOWN` without a column of them."""
     if "dwell" not in columns:
         return np.full(len(replies.mode), UNKNOWN, np.float32)
     name = columns["dwell"]
@@ -231,7 +238,7 @@ def _dwell(
 
 
 def _words(faults: Faults, frame: Any, column: str, vocabulary: Any) -> np.ndarray:
-    """int32 [R, L]: the numbers of the words of a column of texts."""
+    """The numbers of the words of a column of texts, int32 [R, L]."""
     cells = frame[column].fillna("")
     is_text = cells.map(
         lambda cell: parsing.is_text(str(cell) if isinstance(cell, numbers.Number) else cell)
@@ -243,17 +250,15 @@ def _words(faults: Faults, frame: Any, column: str, vocabulary: Any) -> np.ndarr
 def _ids(
     faults: Faults, frame: Any, items: Sequence[str], item_ids: Sequence | np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """int32 [R, K]: the items shown, -1 where none is; and their ids [D]."""
+    """The items shown, int32 [R, K], -1 at empty positions; and the ids of all items, [D]."""
     if item_ids is None:
         pd = pandas()
-        # As objects, since columns may have numbers and texts.
+        # The dtype is object, since columns may have numbers and texts.
         every = pd.concat([frame[name].dropna().astype(object) for name in items])
         item_ids = pd.Index(parsing.codes(every, ordered=True)[1].tolist())
-    found = np.zeros([len(frame), len(items)], np.int32)
+    documents = np.zeros([len(frame), len(items)], np.int32)
     for position, name in enumerate(items):
-        found[:, position] = faults.known(name, item_ids, "be one of item_ids")
-        again = (found[:, :position] == found[:, [position]]).any(axis=1) & (
-            found[:, position] >= 0
-        )
-        faults.refuse(again, name, "differ from the other items of its row", "item twice")
-    return found, np.asarray(parsing.id_texts(item_ids), object)
+        item = documents[:, position] = faults.known(name, item_ids, "be one of item_ids")
+        is_repeated = (documents[:, :position] == item[:, np.newaxis]).any(axis=1) & (item >= 0)
+        faults.refuse(is_repeated, name, "differ from the other items of its row", "item twice")
+    return documents, np.asarray(parsing.id_texts(item_ids), object)

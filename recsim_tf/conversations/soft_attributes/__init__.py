@@ -1,6 +1,6 @@
-"""Soft attributes: raters who say which films have more of an attribute than another film, made to
-be fitted to their judgements; users who rate and tag films, as synthetic data; and the concept
-vectors that are found in tags.
+"""Soft attributes of films: a model of raters who compare films in an attribute, which is fitted to
+their judgements; users who rate and tag films, as synthetic data; and concept vectors, which are
+fitted to tags.
 """
 
 from recsim_tf.conversations.soft_attributes.concepts import concept_vectors

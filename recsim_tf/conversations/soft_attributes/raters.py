@@ -21,33 +21,33 @@ _NUM_RELATIONS = 3
 
 
 class Judgement(NamedTuple):
-    """The query: in which attribute to compare the films of the slate with which film."""
+    """The query: the attribute in which to compare films of the slate with a reference film."""
 
     attribute: Any  # int32 [B], in [0, A)
     reference: Any  # int32 [B], a film in [0, D)
 
 
 class InitialDraw(NamedTuple):
-    """Who judges, and in which sense; also the users' state."""
+    """The raters and their senses of the attribute, which are also the users' state."""
 
     rater: Any  # int32 [B], in [0, R)
-    sense: Any  # int32 [B], in [0, S), what the rater means by the attribute
+    sense: Any  # int32 [B], in [0, S), the rater's sense of the attribute
 
 
 class Response(NamedTuple):
-    """The films of a slate beside the reference."""
+    """The relations of the films of a slate to the reference."""
 
     clicked: tf.Tensor  # [B, K], 1 for films that have more of the attribute
     relation: tf.Tensor  # int32 [B, K], `LESS`, `ABOUT` or `MORE`
 
 
 class Films(DocumentModel):
-    """D films that all raters share, all different in a slate's candidates; a document is its id,
-    int32. What they are like is a parameter of the raters, who are fitted. Where there are as many
-    candidates as films, all films are candidates, in the order of their ids.
+    """D films that all raters share. A document is an id, int32, and candidates differ. Factors of
+    films are parameters of the raters, which are fitted. If there are as many candidates as films,
+    all films are candidates, in the order of their ids.
 
     Args:
-      num_films: D.
+      num_films: number of films D.
     """
 
     num_films: int = 300
@@ -71,24 +71,24 @@ class Films(DocumentModel):
 
 
 class AttributeRaters(UserModel):
-    """Raters who sort the films of a slate into those that have less of an attribute than a
-    reference film, about as much, and more.
+    """Raters who sort the films of a slate by whether they have less of an attribute than a
+    reference film, about as much, or more.
 
-    A film has an attribute to the degree <directions[attribute, sense], factors[film]> +
+    The degree of an attribute in a film is <directions[attribute, sense], factors[film]> +
     offsets[attribute, film]. The relation is an ordered logit of the difference of two degrees,
     times the scale of the rater, with cuts at `shift` - `width` and `shift` + `width` of the
-    attribute. So a factor has no unit of its own: give tables a prior when they are fitted.
+    attribute. The unit of a factor is not identified, so tables need a prior when they are fitted.
 
-    `directions` and `factors` are what `ConversationUsers` and `Items` take: a conversation about
-    these films, with these attributes.
+    `ConversationUsers` and `Items` accept these `directions` and `factors`, for a conversation
+    about these films with these attributes.
 
     Args:
-      num_raters: R.
-      num_attributes: A.
-      num_films: D.
-      num_factors: F.
-      num_senses: S; a log lacks the senses, and a fit sums them out.
-      directions: [A, S, F]; None draws them with `seed`, of length 1.
+      num_raters: number of raters R.
+      num_attributes: number of attributes A.
+      num_films: number of films D.
+      num_factors: number of factors F.
+      num_senses: number of senses S. A log lacks the senses, and a fit sums them out.
+      directions: [A, S, F]; None draws unit vectors with `seed`.
       factors: [D, F]; None draws them with `seed`, from Normal(0, 1).
       offsets: [A, D], or a number for all.
       scales: [R], or a number for all raters; positive.
@@ -130,7 +130,7 @@ class AttributeRaters(UserModel):
 
     @functools.cached_property
     def _tables(self) -> tuple[np.ndarray, np.ndarray]:
-        """The directions and factors of the seed."""
+        """The directions and factors that are drawn with `seed`."""
         generator = np.random.default_rng(self.seed)
         shape = (self.num_attributes, self.num_senses, self.num_factors)
         directions = generator.standard_normal(shape)
@@ -146,7 +146,7 @@ class AttributeRaters(UserModel):
         )
 
     def degrees(self, attribute: tf.Tensor, sense: tf.Tensor, films: tf.Tensor) -> tf.Tensor:
-        """To which degree films have an attribute, [B, K].
+        """The degrees of an attribute in films, [B, K].
 
         Args:
           attribute: int32 [B].
@@ -200,12 +200,13 @@ class AttributeRaters(UserModel):
 
 
 def soft_attributes(users: AttributeRaters | None = None, **simulator: Any) -> Simulator:
-    """Judgements of soft attributes (Balog et al. 2021, SIGIR): the system names an attribute and a
-    film, and shows others; the rater says which of them have less of it, about as much, and more.
+    """Judgements of soft attributes (Balog et al. 2021, SIGIR). The system names an attribute and a
+    reference film, and shows other films; the rater says whether each of them has less of the
+    attribute, about as much, or more.
 
     An action is a `Turn` of a slate and a `Judgement`. Observation: `user` int32 [B], the rater;
     `documents` int32 [B, N], the films; `response` has `clicked` and `relation` [B, K]. Reward: the
-    number of films that have more of it. A session is one judgement.
+    number of films that have more of the attribute. A session is a single judgement.
 
         simulator = soft_attributes(AttributeRaters(num_attributes=5, num_films=50))
         judgement = Judgement(attribute=tf.zeros([4], tf.int32), reference=tf.fill([4], 7))
@@ -216,7 +217,7 @@ def soft_attributes(users: AttributeRaters | None = None, **simulator: Any) -> S
     To fit raters to the data set, see `conversations.logs.soft_attributes_log`.
 
     Args:
-      users: the raters, default `AttributeRaters()`.
+      users: the raters, by default `AttributeRaters()`.
       **simulator: further arguments of `Simulator`; by default slates of 10 of 20 films, and
         sessions of one step.
     """

@@ -1,4 +1,4 @@
-"""Synthetic films around topics, and users who rate some of them and tag some of these."""
+"""Synthetic films around topics, and users who rate some films and tag some of those."""
 
 import functools
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ _LOGISTIC_STDDEV = np.pi / np.sqrt(3)
 
 
 class Catalogue(NamedTuple):
-    """What D films are like, which belong to T topics."""
+    """Features of D films that belong to T topics."""
 
     topics: np.ndarray  # float32 [T, F], the mean factors of each topic, in [0, 1]
     factors: np.ndarray  # float32 [D, F], in [0, 1]
@@ -40,15 +40,15 @@ def catalogue(
     num_factors: int = 45,
     num_topics: int = 10,
 ) -> Catalogue:
-    """Films as in RecSim NG 0.1.2's `SoftAttributeCorpus`: the factors of a film are normal of
-    standard deviation 0.5 around those of a topic and clipped to [0, 1], topics and popularities
-    are uniform.
+    """Films as in RecSim NG 0.1.2's `SoftAttributeCorpus`. The factors of a film are normal with
+    standard deviation 0.5 around those of a topic, clipped to [0, 1]. Topics and popularities are
+    uniform.
 
     Args:
       seed: an integer.
-      num_films: D.
-      num_factors: F.
-      num_topics: T, equally likely.
+      num_films: number of films D.
+      num_factors: number of factors F.
+      num_topics: number of topics T, equally likely.
 
     Raises:
       ValueError: for a number out of range.
@@ -68,15 +68,15 @@ class TaggerDraws(NamedTuple):
     """Initial draws of users who rate and tag."""
 
     taste: Any  # [B, F]
-    peaks: Any  # [B, F], up to which degree users like a factor
-    senses: Any  # int32 [B, A], in [0, S): what the user means by each attribute
+    peaks: Any  # [B, F], the degree of each factor that users like best
+    senses: Any  # int32 [B, A], in [0, S), the user's sense of each attribute
     num_ratings: Any  # int32 [B], in [1, R]
     is_tagger: Any  # int32 [B]
     tagging: Any  # [B], the probability that a tagger tags a film
 
 
 class RatingDraws(NamedTuple):
-    """Draws of ratings and tags, also of those that the user does not give."""
+    """Draws of ratings and tags, including those that the user does not give."""
 
     rated: Any  # int32 [B, R], positions
     score: Any  # [B, R]
@@ -85,54 +85,54 @@ class RatingDraws(NamedTuple):
 
 
 class RatingsAndTags(NamedTuple):
-    """The films that users rate, in the order of the ratings, and what they say of them."""
+    """The films that users rate, in the order of the ratings, with their stars and tags."""
 
     clicked: tf.Tensor  # [B, K], 1 for films that are rated
     film: tf.Tensor  # int32 [B, R], -1 beyond the user's number of ratings
-    stars: tf.Tensor  # int32 [B, R], 1 to 5, 0 where there is no film
-    is_tagged: tf.Tensor  # bool [B, R]: whether the user says which attributes the film has
+    stars: tf.Tensor  # int32 [B, R], 1 to 5, 0 without a film
+    is_tagged: tf.Tensor  # bool [B, R], whether the user tags the film
     tags: tf.Tensor  # [B, R, A], 1 for an attribute that a tagged film has for the user
 
 
 class TaggingUsers(UserModel):
-    """Users who rate some of the films shown and tag some of these, RecSim NG 0.1.2's
-    `ConceptActivationVectorUser`: synthetic data in which soft attributes are known (Göpfert et al.
-    2022, arXiv 2202.02830).
+    """Users who rate some of the films shown and tag some of those, as RecSim NG 0.1.2's
+    `ConceptActivationVectorUser`: synthetic data with known soft attributes (Göpfert et al. 2022,
+    arXiv 2202.02830).
 
-    A film is worth its affinity to the taste: the inner product of their factors, or where peaks
-    are below 1 `choice.affinity.single_peaked`. The films that are rated follow a `PlackettLuce`
-    ranking by choice_sharpness * affinity + popularity. There are R of them, of which the user
-    gives the first ones: the number follows Zipf's law. The score of a film is its affinity with
-    noise. Stars share the range of a user's R scores evenly.
+    The affinity of a film to the taste is the inner product of their factors, or, with peaks below
+    1, `choice.affinity.single_peaked`. R films are ranked by a `PlackettLuce` distribution with the
+    logits choice_sharpness * affinity + popularity. The user rates the first of them, whose number
+    follows Zipf's law. The score of a film is its affinity with noise. Stars divide the range of a
+    user's R scores evenly.
 
-    Few users tag. Who does says of each rated film, with the same probability, which attributes it
-    has: those in whose direction its factors reach further than a threshold with noise. The
-    `directions` and `factors` are what `ConversationUsers` and `Items` take.
+    Few users tag. A user who does tags each rated film with the same probability. A tagged film has
+    the attributes whose degrees are above a threshold with noise. `ConversationUsers` and `Items`
+    accept these `directions` and `factors`.
 
     Args:
-      num_films: D.
-      num_factors: F.
-      num_attributes: A.
-      num_senses: S, equally likely for each attribute.
+      num_films: number of films D.
+      num_factors: number of factors F.
+      num_attributes: number of attributes A.
+      num_senses: number of senses S, equally likely for each attribute.
       factors: [D, F]; None for those of `catalogue(seed)`.
       popularity: [D], or a number; None for that of `catalogue(seed)`.
-      directions: [A, S, F]; None where attribute a in sense s is factor a S + s.
-      topics: [T, F]: means of tastes; None for those of `catalogue(seed)`.
-      topic_logits: [T], of the probability of each, or a number for equally likely ones.
-      taste_scale: standard deviation of each factor of a taste around its topic's.
+      directions: [A, S, F]; with None attribute a in sense s is factor a S + s.
+      topics: means of tastes, [T, F]; None for those of `catalogue(seed)`.
+      topic_logits: logits of topics, [T], or a number for equally likely topics.
+      taste_scale: standard deviation of each factor of a taste around that of its topic.
       are_tastes_clipped: whether tastes are clipped to [0, 1].
-      own_senses_only: whether a taste has nothing of the other senses of its user's attributes, in
-        directions that are orthogonal.
-      lowest_peak: peaks are uniform from here to 1; at 1 there are none.
-      max_ratings: R.
+      own_senses_only: whether the components of a taste in senses that the user does not have are
+        removed, for orthogonal directions.
+      lowest_peak: peaks are uniform from this number to 1; at 1 there are no peaks.
+      max_ratings: largest number of ratings R.
       activity: the power of Zipf's law.
-      no_tagging: the probability that a user tags nothing.
-      tagging_low, tagging_high: ends of the uniform distribution of the probability of a tag.
+      no_tagging: the probability that a user tags no film.
+      tagging_low, tagging_high: bounds of the uniform distribution of the probability of a tag.
       threshold: [A, S], or a number for all attributes.
       threshold_scale: standard deviation of the noise of thresholds, which is logistic.
-      choice_sharpness: of affinities.
+      choice_sharpness: factor of affinities.
       score_scale: standard deviation of the noise of scores.
-      seed: of the catalogue, an integer.
+      seed: the seed of the catalogue, an integer.
 
     Raises:
       ValueError: if a number is out of range or a shape is wrong.
@@ -223,10 +223,10 @@ class TaggingUsers(UserModel):
         taste = draws.taste
         if self.own_senses_only:
             directions = self._table("directions")
-            overlap = tf.linalg.matvec(directions, self._own_directions(draws.senses))
-            others = (1 - overlap) * tf.linalg.matvec(directions, taste[:, tf.newaxis])
-            of_others = tf.linalg.matvec(directions, others, transpose_a=True)
-            taste -= tf.reduce_sum(of_others, axis=1)
+            overlap = tf.linalg.matvec(directions, self._directions_of(draws.senses))
+            degrees = (1 - overlap) * tf.linalg.matvec(directions, taste[:, tf.newaxis])
+            components = tf.linalg.matvec(directions, degrees, transpose_a=True)
+            taste -= tf.reduce_sum(components, axis=1)
         if self.are_tastes_clipped:
             taste = tf.clip_by_value(taste, 0, 1)
         return draws._replace(taste=taste)
@@ -238,7 +238,7 @@ class TaggingUsers(UserModel):
         return lowest is None or bool((lowest < 1).any())
 
     def affinity(self, state: TaggerDraws) -> tf.Tensor:
-        """How much users like all films, [B, D]."""
+        """The affinities of users to all films, [B, D]."""
         films = self._table("factors")
         films = films if films.shape.rank == 3 else films[tf.newaxis]
         if self.has_peaks:
@@ -299,7 +299,7 @@ class TaggingUsers(UserModel):
         )
 
     def observe(self, state: Nest):
-        """Nothing: [B, 0]."""
+        """An empty observation, [B, 0]."""
         return state.taste[:, :0]
 
     def response_bounds(self):
@@ -320,7 +320,7 @@ class TaggingUsers(UserModel):
         if shape[0] * shape[1] > self.num_factors:
             raise ValueError(
                 "num_factors must be at least num_attributes * num_senses ="
-                f" {shape[0] * shape[1]} where there are no directions, got {self.num_factors}"
+                f" {shape[0] * shape[1]} if directions is None, got {self.num_factors}"
             )
         return np.eye(shape[0] * shape[1], self.num_factors).reshape(shape)
 
@@ -330,41 +330,41 @@ class TaggingUsers(UserModel):
         return gaussian_mixture(num_users, topics, scale, self.per_user("topic_logits", 2))
 
     def _is_given(self, state: Nest, rated: tf.Tensor) -> tf.Tensor:
-        """bool [B, R]: which of the ratings users give."""
+        """Whether users give a rating, bool [B, R]."""
         return (tf.range(self.max_ratings) < state.num_ratings[:, tf.newaxis]) & (rated >= 0)
 
     def _tag_logits(self, state: Nest, films: tf.Tensor) -> tf.Tensor:
-        """[B, R, A]: the logit that a film has an attribute, in the sense of the user."""
+        """The logit that a film has an attribute in the sense of the user, [B, R, A]."""
         factors = self.entries("factors", films, [self.num_films, self.num_factors])
-        degree = tf.matmul(factors, self._own_directions(state.senses), transpose_b=True)
+        degree = tf.matmul(factors, self._directions_of(state.senses), transpose_b=True)
         shape = [state.senses.shape[0], self.num_attributes, self.num_senses]
         threshold = in_sense(tf.broadcast_to(self._table("threshold"), shape), state.senses)
         scale = self.per_user("threshold_scale", 3) / _LOGISTIC_STDDEV
         return (degree - threshold[:, tf.newaxis]) / scale
 
-    def _own_directions(self, senses: tf.Tensor) -> tf.Tensor:
-        """[B, A, F]: the directions in the senses of users."""
-        own = tf.one_hot(senses, self.num_senses, dtype=self.dtype)
-        return tf.linalg.matvec(self._table("directions"), own, transpose_a=True)
+    def _directions_of(self, senses: tf.Tensor) -> tf.Tensor:
+        """The directions of attributes in the senses of users, [B, A, F]."""
+        is_sense = tf.one_hot(senses, self.num_senses, dtype=self.dtype)
+        return tf.linalg.matvec(self._table("directions"), is_sense, transpose_a=True)
 
     def _table(self, name: str) -> tf.Tensor:
         return tf.cast(tf.convert_to_tensor(self._value(name)), self.dtype)
 
 
 def num_ratings_reward(response: RatingsAndTags) -> tf.Tensor:
-    """[B]: the number of films that a user rates."""
+    """The number of films that a user rates, [B]."""
     return tf.cast(tf.math.count_nonzero(response.stars, axis=-1), response.tags.dtype)
 
 
 def ratings_and_tags(users: TaggingUsers | None = None, **simulator: Any) -> Simulator:
-    """Ratings and tags of films, RecSim NG 0.1.2's synthetic data for concept activation vectors: a
-    user meets all films at once, rates some and tags some of these.
+    """Ratings and tags of films, RecSim NG 0.1.2's synthetic data for concept activation vectors. A
+    user is shown all films at once, rates some and tags some of those.
 
-    Observation: `user` [B, 0], nothing; `documents` int32 [B, N], the films; `response` is
-    `RatingsAndTags`. Reward: the number of ratings. A session is one step.
+    Observation: `user` is empty, [B, 0]; `documents` int32 [B, N], the films; `response` is
+    `RatingsAndTags`. Reward: the number of ratings. A session has one step.
 
     Args:
-      users: who rate, default `TaggingUsers()`.
+      users: the users, by default `TaggingUsers()`.
       **simulator: further arguments of `Simulator`; by default a slate of all films.
     """
     users = users or TaggingUsers()

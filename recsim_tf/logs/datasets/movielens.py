@@ -20,24 +20,24 @@ _LAST_YEAR = 9999
 
 
 class MovieLensLog(NamedTuple):
-    """S users of up to T ratings, one session a user in order of user id; each rating is a choice
-    from K movies.
+    """S users of up to T ratings. Each user has one session, in order of user id; each rating is a
+    choice from K movies.
 
-    Steps after the end of a session repeat its last one, but for `test`, which is False there.
+    Steps after the end of a session repeat its last step, except `test`, which is False there.
     """
 
-    # `documents` are int32 movie ids minus 1, `response` int32 the position of the movie rated;
-    # nobody leaves
+    # `documents` are int32 movie ids minus 1. `response` is int32, the position of the movie rated.
+    # No user leaves.
     log: Log
     test: np.ndarray  # bool [S, T], the last events of each user
     user_ids: np.ndarray  # int64 [S]
     rating: np.ndarray  # float32 [S, T], stars of the movie chosen
     timestamp: np.ndarray  # int64 [S, T], seconds since 1970
-    num_movies: int  # D
+    num_movies: int  # number of movies, D
 
     @property
     def train(self) -> np.ndarray:
-        """bool [S, T]: the steps that count and are not test."""
+        """The active steps that are not for test, bool [S, T]."""
         return self.log.active & ~self.test
 
 
@@ -76,16 +76,16 @@ def read_movielens(
       path: `ml-100k.inter`, tab-separated with the header `user_id:token item_id:token rating:float
         timestamp:float` in any order of columns, or `u.data`, the same columns in this order
         without a header.
-      num_movies: D.
-      num_negatives: K - 1.
-      train_fraction: in (0, 1].
-      seed: of ties and negatives.
-      position_seed: of the positions.
+      num_movies: number of movies, D.
+      num_negatives: number of negatives of a slate, K - 1.
+      train_fraction: fraction of a user's events that are for training, in (0, 1].
+      seed: the seed of ties and negatives.
+      position_seed: the seed of the positions.
 
     Raises:
-      FileNotFoundError, ImportError: as `from_table`.
-      ValueError: for an argument out of range; as `from_table`, with row and column; and for a user
-        who has rated too many movies for `num_negatives` others.
+      FileNotFoundError, ImportError: see `from_table`.
+      ValueError: for an argument out of range; for a fault, with its row and column, see
+        `from_table`; and for a user who has rated too many movies for `num_negatives` others.
     """
     check_at_least(1, num_negatives=num_negatives)
     Range(above=0, high=1).check_number("train_fraction", train_fraction)
@@ -133,7 +133,7 @@ def read_movielens(
 
 
 def read_ratings(path: str | os.PathLike, num_movies: int = 1682) -> Ratings:
-    """Reads the ratings themselves; the file and the errors are those of `read_movielens`."""
+    """Reads the ratings of a file. The file and the errors are those of `read_movielens`."""
     path = os.fspath(path)
     head = read_separated(path, sep="\t", header=None, nrows=1)
     has_header = not np.isfinite(parsing.numbers(head.iloc[0])).any()
@@ -151,43 +151,43 @@ def read_ratings(path: str | os.PathLike, num_movies: int = 1682) -> Ratings:
         "rating", lambda stars: (stars > 0) & (stars < 100), "be a number of stars"
     )
     time = faults.whole_numbers("timestamp", 0, parsing.LARGEST_WHOLE)
-    again = pandas().DataFrame({"user": user, "movie": movie}).duplicated().to_numpy()
-    faults.refuse(again, "item_id", "differ from the other movies of its user", "rated twice")
+    is_repeated = pandas().DataFrame({"user": user, "movie": movie}).duplicated().to_numpy()
+    faults.refuse(is_repeated, "item_id", "differ from the other movies of its user", "rated twice")
     return Ratings(user.astype(np.int64), movie, rating, time)
 
 
 def sample_negatives(
     user: np.ndarray, movie: np.ndarray, num_movies: int, num_negatives: int, seed: int
 ) -> np.ndarray:
-    """Ids of movies that each event's user had not rated up to and including it, int64
-    [N, num_negatives]; see `read_movielens`. The events of a user [N] stand beside each other in
-    order.
+    """Ids of movies that each event's user had not rated up to and including the event, int64
+    [N, num_negatives]; see `read_movielens`. The N events are grouped by user, in the order of
+    time.
     """
     numbers = _numbers(np.random.default_rng(seed), num_movies)
     negatives = np.empty((len(user), num_negatives), np.int64)
     rated: set[int] = set()
     previous = None
-    # What a number is good for depends on all before it, so that events cannot be taken together.
-    for event, (who, chosen) in enumerate(zip(user.tolist(), movie.tolist(), strict=True)):
-        if who != previous:
-            rated, previous = set(), who
+    # Whether a number is rejected depends on all numbers before it, so events are not vectorised.
+    for event, (user_id, chosen) in enumerate(zip(user.tolist(), movie.tolist(), strict=True)):
+        if user_id != previous:
+            rated, previous = set(), user_id
         rated.add(chosen)
         if num_movies - len(rated) < num_negatives:
             raise ValueError(
-                f"num_negatives={num_negatives} must be left of num_movies={num_movies}, but user"
-                f" {who} has rated {len(rated)}"
+                f"num_negatives={num_negatives} must be at most the movies that a user has not"
+                f" rated, but user {user_id} has rated {len(rated)} of num_movies={num_movies}"
             )
-        found: list[int] = []
-        while len(found) < num_negatives:
+        drawn: list[int] = []
+        while len(drawn) < num_negatives:
             number = next(numbers)
-            if number not in rated and number not in found:
-                found.append(number)
-        negatives[event] = found
+            if number not in rated and number not in drawn:
+                drawn.append(number)
+        negatives[event] = drawn
     return negatives
 
 
 def _numbers(generator: np.random.Generator, num_movies: int) -> Iterator[int]:
-    """Ids from 1 to `num_movies`, the same numbers that single calls give."""
+    """Random ids from 1 to `num_movies`, equal to those of calls for single numbers."""
     while True:
         yield from generator.integers(1, num_movies + 1, size=1 << 16).tolist()
 
@@ -195,7 +195,7 @@ def _numbers(generator: np.random.Generator, num_movies: int) -> Iterator[int]:
 class MovieFeatures(NamedTuple):
     """Features of D movies, in order of movie id."""
 
-    genre_names: tuple[str, ...]  # G of them, sorted
+    genre_names: tuple[str, ...]  # G names, sorted
     genres: np.ndarray  # bool [D, G], a movie may have several
     release_year: np.ndarray  # int32 [D], 0 where it is not known
 
@@ -206,13 +206,14 @@ def read_movies(path: str | os.PathLike, *, num_movies: int = 1682) -> MovieFeat
 
     Args:
       path: the file.
-      num_movies: D; ids are from 1 to D. A movie that the file lacks has no genre and no year.
+      num_movies: number of movies D; ids are from 1 to D. A movie that the file lacks has no genre
+        and no year.
 
     Raises:
-      FileNotFoundError, ImportError: as `from_table`.
-      ValueError: as `from_table`, with row and column, also for a movie that is there twice.
+      FileNotFoundError, ImportError: see `from_table`.
+      ValueError: for a fault, with its row and column, see `from_table`; and for a repeated movie.
     """
-    # A title may hold a quotation mark.
+    # A title may contain a quotation mark.
     texts = ("class", "class:token_seq")
     frame = read_columns(os.fspath(path), _MOVIE_COLUMNS, sep="\t", quoting=3, texts=texts)
     faults = Faults(frame, path=os.fspath(path))

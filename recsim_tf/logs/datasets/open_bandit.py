@@ -1,4 +1,4 @@
-"""The Open Bandit Dataset as logged sessions, of single impressions and of pages."""
+"""The Open Bandit Dataset as logged sessions of single impressions or of pages."""
 
 import os
 from typing import Any, NamedTuple
@@ -22,41 +22,41 @@ _ITEM_CATEGORIES = tuple(f"item_feature_{number}" for number in range(1, 4))
 
 
 class OpenBanditLog(NamedTuple):
-    """S impressions, each a session of one step and a slate of one item, and what a click model may
-    know of them.
+    """S impressions with features for click models. Each impression is a session of one step and a
+    slate of one item.
     """
 
-    # `documents` int32 item ids, `response` int32 0 for a click and 1 for none; nobody leaves. All
-    # items are the candidates; its `observation.user` has "position", int32 [S, 1], and "features",
-    # int32 [S, 1, 4], its `observation.documents` are item ids, int32 [S, 1, D]
+    # `documents` are int32 item ids. `response` is int32, 0 for a click and 1 for no click. No user
+    # leaves. All items are candidates. `observation.user` has "position", int32 [S, 1], and
+    # "features", int32 [S, 1, 4]; `observation.documents` are item ids, int32 [S, 1, D].
     log: Log
-    # int32 [S], where on the page the item stood: 0, 1 or 2 from left to right
+    # Position of the item on the page, int32 [S]: 0, 1 or 2 from left to right.
     position: np.ndarray
-    # float64 [S], in (0, 1]: the probability of the item at this position, as it was logged
+    # Logged probability of the item at this position, float64 [S], in (0, 1].
     propensity: np.ndarray
-    # int32 [S, 4], positions in `user_categories`; their number where it is none of them
+    # Positions in `user_categories`, int32 [S, 4]; their number for an unknown hash.
     user_features: np.ndarray
     user_categories: tuple[np.ndarray, ...]  # 4 arrays of hashes, sorted
-    # float32 [S], the user's past clicks on the item shown, as the data set counts them
+    # The user's past clicks on the item shown, as the data set counts them, float32 [S].
     affinity: np.ndarray
     timestamp: np.ndarray  # datetime64[ns] [S], UTC
     item_numeric: np.ndarray  # float32 [D], item feature 0
-    # int32 [D, 3], codes of item features 1 to 3, numbered in order of item id
+    # Codes of item features 1 to 3, int32 [D, 3], numbered in order of item id.
     item_categories: np.ndarray
 
     @property
     def item(self) -> np.ndarray:
-        """int32 [S]: the item shown."""
+        """The items shown, int32 [S]."""
         return self.log.documents[:, 0, 0]
 
     @property
     def clicked(self) -> np.ndarray:
-        """bool [S]."""
+        """Whether the item shown was clicked, bool [S]."""
         return self.log.response[:, 0] == 0
 
     @property
     def num_items(self) -> int:
-        """D."""
+        """The number of items, D."""
         return len(self.item_numeric)
 
 
@@ -69,24 +69,25 @@ def read_open_bandit(
     """Reads one log of the Open Bandit Dataset (Saito et al. 2020, arXiv 2008.07146), impressions
     in the order of the file.
 
-    A row is one item at one of three positions of a page; rows of the same page are not marked, so
-    that each is a session.
+    A row is one item at one of three positions of a page. The data set does not mark rows of the
+    same page, so each row is a session.
 
-    Features of users and items are hashes. Those of items differ between the folders of the two
-    policies, but group the same items: their codes, numbered in order of item id, agree. Those of
-    users are the same in both, but not all of them occur in each.
+    Features of users and items are hashes. The hashes of items differ between the folders of the
+    two policies, but group the same items: their codes, numbered in order of item id, agree. The
+    hashes of users are the same in both folders, but not all of them occur in each.
 
     Args:
-      folder: the data set; it has a folder `POLICY/CAMPAIGN` with `CAMPAIGN.csv` and
+      folder: the data set. It has a folder `POLICY/CAMPAIGN` with `CAMPAIGN.csv` and
         `item_context.csv`.
       campaign: "all", "men" or "women", the items on offer.
-      policy: "random", uniform, or "bts", Bernoulli Thompson sampling.
-      like: a log whose `user_categories` are used for the codes of users, such as that of the other
-        policy; by default those of this log.
+      policy: "random" (uniform) or "bts" (Bernoulli Thompson sampling).
+      like: a log whose `user_categories` are used for the codes of users, such as the log of the
+        other policy; by default this log has its own categories.
 
     Raises:
-      FileNotFoundError, ImportError: as `from_table`.
-      ValueError: for another campaign or policy, and as `from_table`, with row and column.
+      FileNotFoundError, ImportError: see `from_table`.
+      ValueError: for another campaign or policy; and for a fault, with its row and column, see
+        `from_table`.
     """
     check_one_of(CAMPAIGNS, campaign=campaign)
     check_one_of(POLICIES, policy=policy)
@@ -102,17 +103,17 @@ def read_open_bandit(
     click = faults.whole_numbers("click", 0, 1).astype(np.int32)
     propensity = faults.numbers("propensity_score", lambda x: (x > 0) & (x <= 1), "be in (0, 1]")
     time, valid, _ = parsing.timestamps(frame["timestamp"])
-    valid &= np.abs(time) < 2.0**63  # Of nanoseconds.
+    valid &= np.abs(time) < 2.0**63  # nanoseconds of datetime64
     faults.refuse(~valid, "timestamp", "be a date (ISO 8601)", "invalid timestamp")
     features, categories = [], []
     for number, name in enumerate(_USER_FEATURES):
-        codes, known = parsing.codes(
+        codes, hashes = parsing.codes(
             _hashes(frame, faults, name),
             None if like is None else like.user_categories[number],
             ordered=True,
         )
-        features.append(np.where(codes < 0, len(known), codes))
-        categories.append(known)
+        features.append(np.where(codes < 0, len(hashes), codes))
+        categories.append(hashes)
     affinity = np.zeros(len(frame))
     for number, name in enumerate(affinities):
         values = faults.numbers(
@@ -151,7 +152,7 @@ def read_open_bandit(
 
 
 def _read_items(path: str) -> tuple[np.ndarray, np.ndarray]:
-    """float32 [D] and int32 [D, 3], by item id."""
+    """Item feature 0, float32 [D], and codes of item features 1 to 3, int32 [D, 3], by item id."""
     frame = read_columns(path, ("item_id", "item_feature_0", *_ITEM_CATEGORIES))
     faults = Faults(frame, path=path)
     item = faults.whole_numbers("item_id", 0, len(frame) - 1)
@@ -167,19 +168,18 @@ def _read_items(path: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _hashes(frame: Any, faults: Faults, name: str) -> Any:
-    """A column of hashes, none of which is missing."""
+    """A column of hashes. A missing hash is refused."""
     faults.refuse(frame[name].isna().to_numpy(), name, "be a hash", f"invalid {name}")
     return frame[name]
 
 
 def page_log(impressions: OpenBanditLog, max_affinity: int = 2) -> Log:
-    """Each impression as a session of one page, on which one item is shown at its position and the
-    two others are empty.
+    """The log of impressions as pages of three positions. Each impression is a session of one page,
+    which shows its item at its position; the two other positions are empty.
 
     Args:
       impressions: S impressions, as `read_open_bandit` reads them.
-      max_affinity: affinities are whole numbers in [0, max_affinity]; larger ones count as it. At
-        least 0.
+      max_affinity: the largest affinity, at least 0. Affinities are rounded, and cut to it.
 
     Returns:
       A log with `initial` the codes of the users' features, int32 [S, 4]; `documents` item ids
@@ -190,7 +190,7 @@ def page_log(impressions: OpenBanditLog, max_affinity: int = 2) -> Log:
     check_at_least(0, max_affinity=max_affinity)
 
     def at_position(values):
-        """int32 [S, 1, 3]: values [S] at the positions shown, zeros elsewhere."""
+        """Values [S] at the positions shown and zeros elsewhere, int32 [S, 1, 3]."""
         return np.where(shown, values[:, np.newaxis, np.newaxis], 0).astype(np.int32)
 
     shown = (impressions.position[:, np.newaxis] == np.arange(_NUM_POSITIONS))[:, np.newaxis]
@@ -200,7 +200,7 @@ def page_log(impressions: OpenBanditLog, max_affinity: int = 2) -> Log:
         shown=shown,
         hidden=at_position(np.minimum(np.rint(impressions.affinity), max_affinity)),
         response=at_position(impressions.clicked),
-        # They are not known of the other positions of a page.
+        # These are unknown for the other positions of a page.
         slate=(),
         reward=(),
         propensity=SlateLogProbs(),
@@ -209,22 +209,25 @@ def page_log(impressions: OpenBanditLog, max_affinity: int = 2) -> Log:
 
 
 def open_bandit_log(impressions: OpenBanditLog, target: OpenBanditLog) -> Log:
-    """The log of impressions with the probabilities of a policy to be judged, which shows an item
-    at a position as often as the log of another policy does.
+    """The log of impressions with the probabilities of a policy to judge. The policy shows an item
+    at a position as often as it is shown there in `target`.
 
     Args:
-      impressions: of the policy that logged.
-      target: of the other policy. Raises a ValueError for other items.
+      impressions: the impressions of the policy that logged.
+      target: impressions of the policy to judge.
+
+    Raises:
+      ValueError: if `target` has another number of items.
     """
     check_type("target", target, OpenBanditLog)
     if target.num_items != impressions.num_items:
         raise ValueError(
-            f"target must be of the same {impressions.num_items} items, got {target.num_items}"
+            f"target must have the same {impressions.num_items} items, got {target.num_items}"
         )
     number = 1 + max(target.position.max(), impressions.position.max())
     shown = np.zeros([number, target.num_items])
     np.add.at(shown, (target.position, target.item), 1)
     with np.errstate(divide="ignore"):
         log_probs = np.log(shown / np.maximum(shown.sum(1, keepdims=True), 1))
-    of_items = log_probs[impressions.position, impressions.item][:, np.newaxis]
-    return impressions.log._replace(target=SlateLogProbs.of_items(of_items)).check()
+    logged_log_probs = log_probs[impressions.position, impressions.item][:, np.newaxis]
+    return impressions.log._replace(target=SlateLogProbs.of_items(logged_log_probs)).check()

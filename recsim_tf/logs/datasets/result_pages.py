@@ -17,7 +17,7 @@ _COLUMNS = ("query", "documents", "clicked_positions")
 
 
 class ResultPages(NamedTuple):
-    """S result pages of K documents, each a session of one step, and what its ids stand for.
+    """S result pages of K documents, each a session of one step, and the pairs of their ids.
 
     The log is for `PageClicks-v0` of users with one feature of one category and of `pairs` of a
     query and a document as items:
@@ -26,15 +26,15 @@ class ResultPages(NamedTuple):
         items = PageItems(pages.num_pairs + 1, item_effect=0.0, affinity_probs=[1.0])
     """
 
-    # `documents` are positions in `pairs`, their number for a pair that is not among them;
-    # `response` is int32 [S, 1, K], 1 where clicked
+    # `documents` are positions in `pairs`, or the number of pairs for an unknown pair. `response`
+    # is int32 [S, 1, K], 1 for a click.
     log: Log
-    # pandas MultiIndex [D] of the ids of queries and documents, text, by first appearance
+    # A pandas MultiIndex [D] of the ids of queries and documents, text, by first appearance.
     pairs: Any
 
     @property
     def num_pairs(self) -> int:
-        """D."""
+        """The number of pairs, D."""
         return len(self.pairs)
 
 
@@ -44,19 +44,19 @@ def read_result_pages(
     """Reads result pages, such as those of the Yandex click log (WSCD 2012), from a table with one
     row for each page:
 
-      query: an id; ids are text, so that 7 and "7" are one.
+      query: an id. Ids are text, so that 7 and "7" are the same id.
       documents: list of K ids, from the top.
-      clicked_positions: list of whole numbers in [0, K). The order of clicks, and how often a
-        document is clicked, do not count.
+      clicked_positions: list of whole numbers in [0, K). The order and the number of clicks on a
+        document do not count.
 
     Args:
       table: a pandas DataFrame, a pyarrow Table, or the path of a Parquet file.
-      like: pages whose pairs of query and document are used, such as those of a fit. How many pages
-        have other queries, and other documents, is logged as a warning. By default the pairs are
-        those of the table.
+      like: pages whose pairs of query and document are used, such as those of a fit. A warning
+        counts the pages with unknown queries and unknown documents. By default the pairs are those
+        of the table.
 
     Raises:
-      FileNotFoundError, ImportError: as `from_table`.
+      FileNotFoundError, ImportError: see `from_table`.
       ValueError: for a missing column, and for the first fault, with row and column.
     """
     pd = pandas()
@@ -110,11 +110,11 @@ def read_result_pages(
 
 
 def _lists(frame: Any, column: str, faults: Faults) -> tuple[Any, np.ndarray]:
-    """The entries of the lists of a column one after the other, a Series, and their numbers."""
+    """The entries of all lists of a column, a Series, and the lengths of the lists."""
     lists = list(frame[column])
     is_list = np.array([isinstance(each, list | tuple | np.ndarray) for each in lists])
     faults.refuse(~is_list, column, "be a list", f"invalid {column}")
     entries = [entry for each in lists for entry in each]
-    # By pandas' rules for a column, where there are no entries too.
+    # Without entries pandas would choose a dtype other than that of a column of objects.
     dtype = None if entries else object
     return pandas().Series(entries, dtype=dtype), np.array([len(each) for each in lists])

@@ -1,11 +1,11 @@
-"""Episode logs: TFRecord files of sessions, each a `tf.train.SequenceExample`, from which a
-trajectory comes back bit for bit.
+"""Episode logs: TFRecord files of sessions. Each session is a `tf.train.SequenceExample`. Reading a
+file restores the trajectory bit for bit.
 
 The names of features are the paths of `Session`'s leaves, joined by "/". FIELD stands for the path
-within a model's own nest; where the nest is one tensor, it is left out with the slash. A feature
-holds a tensor without its axes of time and users, flattened in C order.
+within a model's own nest; if the nest is a single tensor, FIELD and the slash are left out. A
+feature holds a tensor without its axes of time and users, flattened in C order.
 
-Context features, once a session:
+Context features, one entry for each session:
 
 | name | shape | meaning |
 |---|---|---|
@@ -19,16 +19,16 @@ Feature lists, one entry for each step in which the user was active:
 
 | name | shape | meaning |
 |---|---|---|
-| user/FIELD | any | what agents see of the user, before the slate |
-| documents/FIELD | [N, ...] | what agents see of the candidates, before the slate |
+| user/FIELD | any | the agents' observation of the user, before the slate |
+| documents/FIELD | [N, ...] | the agents' observation of the candidates, before the slate |
 | slate | [K], int32 | positions among the candidates, -1 where a short slate is padded |
-| query/FIELD | any | what the system says or asks beside the slate, if it can |
+| query/FIELD | any | the system's query beside the slate, if it can ask |
 | draws/hidden/FIELD | [K, ...] | draws of hidden attributes of the documents shown, if any |
 | draws/response/FIELD | any | draws of the response |
 | draws/innovation/FIELD | any | draws of the user's change, if any |
 | draws/departure | [] | draw of the departure, absent where leaving is a rule |
 | draws/candidates/FIELD | [N, ...] | draws of the next candidates, absent where they persist |
-| response/FIELD | [K, ...] | the response, also what agents do not see of it |
+| response/FIELD | [K, ...] | the response, including the parts that agents do not observe |
 | reward | [] | the step's reward |
 | log_prob | [K] | log-probability of the slate up to each position, absent if not known |
 | is_terminal | [], bool | the user left at this step |

@@ -1,4 +1,4 @@
-"""Logs to trajectories."""
+"""Conversion of logs to trajectories."""
 
 import functools
 import itertools
@@ -16,19 +16,18 @@ from recsim_tf.logs.episodes.records import check_form, has_feature, parse, stor
 from recsim_tf.logs.episodes.session import Session, allowed_values, check_values, session_spec
 from recsim_tf.support.errors import printable
 
-_DAMAGED = "the file is damaged or cut short here, or is no TFRecord file"
-# Records for which it pays to compile their decoder.
-_MANY = 50
+_DAMAGED = "the file is damaged or cut short here, or is not a TFRecord file"
+_MANY = 50  # records for which compiling their decoder saves time
 
 
 class ReadError(ValueError):
-    """A record that is damaged, or not of the simulator's sessions.
+    """A record that is damaged, or is not a session of the simulator.
 
     Args:
       path: the file.
       record: number of the record, from 0.
-      reason: what is wrong with it.
-      episodes: the `Episodes` before it, `record` sessions.
+      reason: the fault of the record.
+      episodes: the `Episodes` of the `record` sessions before it.
     """
 
     def __init__(self, path: str, record: int, reason: str, episodes: "Episodes"):
@@ -60,18 +59,18 @@ class Episodes:
         return self._simulator.documents.shared
 
     def dataset(self) -> tf.data.Dataset:
-        """A dataset of `Session` nests in the order of the file, each of its own length T, read
-        from the file as it is iterated.
+        """A dataset of `Session` nests in the order of the file. Each has its own length T. The
+        file is read during the iteration.
         """
         return self._parsed(self._spec)
 
     def trajectory(self) -> Trajectory:
-        """The trajectory of all sessions, [T, B, ...] with T the longest session's length. Where
-        users share a corpus, those of each world stand side by side in the file.
+        """The trajectory of all sessions, [T, B, ...], where T is the length of the longest
+        session. If users share a corpus, the users of each world stand side by side in the file.
 
-        On active steps it is the one that was written. Steps after the end of a shorter session are
-        inactive, with reward zero, and repeat its last step, so that `log_prob` and its gradients
-        are those of the original.
+        Active steps are those of the trajectory that was written. Steps after the end of a shorter
+        session are inactive, with reward zero, and repeat its last step, so that `log_prob` and its
+        gradients are those of the original.
 
         Raises:
           ValueError: if there are no sessions, or if they do not fill whole worlds.
@@ -84,9 +83,9 @@ class Episodes:
         return tf.nest.map_structure(tf.convert_to_tensor, trajectory)
 
     def _of_worlds(self, trajectory: Trajectory, lengths: np.ndarray) -> Trajectory:
-        """The trajectory with what corpora drew once for each world."""
+        """The trajectory with one row of the corpora's draws for each world."""
         size = self._simulator.corpora.size(len(lengths))
-        # Whoever stayed longest met all of it.
+        # The longest session of a world contains all draws of its corpus.
         rows = lengths.reshape(-1, size).argmax(axis=1) + size * np.arange(len(lengths) // size)
         draws = map_corpora(lambda leaf: leaf[:, rows], trajectory.transitions.draws)
         return trajectory._replace(
@@ -95,9 +94,9 @@ class Episodes:
         )
 
     def observed(self) -> tuple[Nest, Nest, Nest]:
-        """What was seen of users and of candidates before each step, nests of [T, B, ...], and the
-        log-probabilities of the slates up to each position, [T, B, K], or () where the file has
-        none. Steps after the end of a session repeat its last one.
+        """The observations of users and of candidates before each step, nests of [T, B, ...], and
+        the log-probabilities of the slates up to each position, [T, B, K], or () if the file has
+        none. Steps after the end of a session repeat its last step.
         """
         sessions = list(self.dataset().as_numpy_iterator())
         lengths = np.array([len(session.reward) for session in sessions])
@@ -105,8 +104,11 @@ class Episodes:
         return tf.nest.map_structure(lambda *leaves: _side_by_side(leaves, lengths), *rows)
 
     def trajectories(self, num_sessions: int) -> Iterator[Trajectory]:
-        """Trajectories of `num_sessions` sessions each, the last of those left, read from the file
-        as they are iterated. Where users share a corpus each is a world of their own.
+        """Trajectories of `num_sessions` sessions each. The last one has the remaining sessions. If
+        users share a corpus, each session is its own world. The file is read during the iteration.
+
+        Raises:
+          ValueError: if users share a corpus whose state documents depend on.
         """
         self._simulator.by_session("an episode log that is read in pieces")
         sessions = self._sessions()
@@ -118,8 +120,8 @@ class Episodes:
 
     @functools.cached_property
     def _unobserved(self) -> tf.data.Dataset:
-        """Sessions without what was observed, which is recomputed from the draws when it is needed.
-        Kept, since its parser is compiled.
+        """The dataset of sessions without observations, which can be recomputed from the draws. It
+        is cached, since its parser is compiled.
         """
         return self._parsed(self._spec._replace(user=(), documents=()))
 
@@ -165,10 +167,10 @@ def read(path: str | os.PathLike, simulator: Simulator) -> Episodes:
     Raises:
       FileNotFoundError: if there is no such file.
       OSError: if it cannot be read.
-      ReadError: for a file that is cut short or is no TFRecord file; for a record of something
-        else, with the feature that is missing, unknown or of another size or dtype; and for a value
-        that is NaN, infinite or out of range, or an end before the last step. Its `episodes` are
-        those before the record.
+      ReadError: for a file that is cut short or is not a TFRecord file; for a record that is not a
+        session, with the feature that is missing, unknown or of another size or dtype; and for a
+        value that is NaN, infinite or out of range, or an end before the last step. Its `episodes`
+        are the sessions before the record.
     """
     path = os.fspath(path)
     if not tf.io.gfile.exists(path):
@@ -202,7 +204,7 @@ def read(path: str | os.PathLike, simulator: Simulator) -> Episodes:
 
 
 def _count(path: str) -> tuple[int, str]:
-    """The number of whole records, and what is wrong after them, or ""."""
+    """The number of whole records, and a description of the fault after them, or ""."""
     count = 0
     try:
         for _ in tf.data.TFRecordDataset(path):
@@ -215,7 +217,7 @@ def _count(path: str) -> tuple[int, str]:
 
 
 def _side_by_side(rows: tuple[np.ndarray, ...], lengths: np.ndarray) -> np.ndarray:
-    """Stacks arrays [T_b, ...] into [T, B, ...]; what follows the end of each is its last step."""
+    """Stacks arrays [T_b, ...] into [T, B, ...], and repeats the last step of each to its end."""
     stacked = np.empty((lengths.max(), len(rows), *rows[0].shape[1:]), rows[0].dtype)
     for user, row in enumerate(rows):
         stacked[: len(row), user] = row

@@ -1,4 +1,4 @@
-"""Sessions to records, each a `tf.train.SequenceExample`, and back."""
+"""Conversion of sessions to records, which are `tf.train.SequenceExample`s, and back."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -23,7 +23,7 @@ def _kind(dtype: tf.DType) -> str:
     if dtype.is_bool or (dtype.is_integer and dtype != tf.uint64):
         return "int64_list"
     raise ValueError(
-        f"a log holds floats, booleans and integers of up to 64 bits with a sign, got {dtype.name}"
+        f"a log must have floats, booleans and signed integers of up to 64 bits, got {dtype.name}"
     )
 
 
@@ -31,9 +31,9 @@ def example_of(named: dict[str, np.ndarray], user: int, length: int) -> tf.train
     """The record of one session.
 
     Args:
-      named: arrays [T, B, ...] by name of feature, [B, ...] for those of the context.
+      named: arrays [T, B, ...] by name of feature; features of the context are [B, ...].
       user: position of the session on the users' axis.
-      length: number of its steps.
+      length: number of steps of the session.
     """
     context, lists = {}, {}
     for name, leaf in named.items():
@@ -68,10 +68,13 @@ def stored_spec(spec: Session) -> Session:
 
 
 def check_form(serialized: bytes, spec: Session) -> bool:
-    """Requires that a record is a session of a spec, whatever its values; a ValueError if not.
+    """Checks that a record is a session of a spec. Its values are not checked.
 
     Returns:
-      Whether it is marked as the last one.
+      Whether the record is marked as the last one.
+
+    Raises:
+      ValueError: if a feature is missing, unknown or of another size or dtype.
     """
     try:
         example = tf.train.SequenceExample.FromString(serialized)
@@ -95,7 +98,7 @@ def check_form(serialized: bytes, spec: Session) -> bool:
     if unknown:
         raise ValueError(f"feature {unknown[0]} is unknown: not a session of this simulator")
     if not lists["reward"].feature:
-        raise ValueError("feature reward must have a step at least, got 0")
+        raise ValueError("feature reward must have at least one step, got 0")
     mark = list(context[IS_LAST].int64_list.value) if IS_LAST in context else [0]
     if mark not in ([0], [1]):
         raise ValueError(f"feature {IS_LAST} must be 0 or 1, got {mark}")
@@ -112,12 +115,12 @@ def has_feature(path: str, name: str) -> bool:
 
 
 def _mismatch(features: Iterable[tf.train.Feature], leaf: tf.TensorSpec) -> str:
-    """What keeps features from holding tensors of a spec, or ""."""
+    """A description of the first feature that is not a tensor of the spec, or ""."""
     kind, size = _kind(leaf.dtype), leaf.shape.num_elements()
     for feature in features:
-        found = feature.WhichOneof("kind")
-        if found != kind:
-            return f"must be a {kind} for {leaf.dtype.name}, got {found or 'nothing'}"
+        stored = feature.WhichOneof("kind")
+        if stored != kind:
+            return f"must be a {kind} for {leaf.dtype.name}, got {stored or 'nothing'}"
         values = getattr(feature, kind).value
         wanted, unit = size, "values"
         if kind == "bytes_list":
@@ -131,12 +134,12 @@ def _mismatch(features: Iterable[tf.train.Feature], leaf: tf.TensorSpec) -> str:
 
 
 def parse(serialized: tf.Tensor, spec: Session) -> Session:
-    """The session of a record of that form."""
+    """The session of a record that has the form of a spec."""
     context: dict[str, Any] = {}
     lists: dict[str, Any] = {}
     for path, leaf in tree.flatten_with_path(spec):
         kind, name, size = _kind(leaf.dtype), name_of(path), leaf.shape.num_elements()
-        # TensorFlow's parser divides by the size.
+        # TensorFlow's parser divides by the size, so features without values are left out.
         if not size:
             continue
         shape, dtype = ([], tf.string) if kind == "bytes_list" else ([size], _STORED[kind])

@@ -1,4 +1,4 @@
-"""What a log holds of one session, and the values that it can have, whatever the models draw."""
+"""The fields of a session in an episode log, and the range of their values."""
 
 import weakref
 from typing import NamedTuple
@@ -14,18 +14,18 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step import turns
 from recsim_tf.core.step.stages import OneSource
 
-# By simulator and number of users, since a trace takes some tenths of a second.
+# Specs by simulator and number of users. They are cached, since a trace takes some tenths of a
+# second.
 _SPECS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
-# Of log-probabilities near 0.
-_ROUNDING = 1e-5
+_ROUNDING = 1e-5  # rounding error of log-probabilities near 0
 
 
 class Session(NamedTuple):
-    """One session of T steps: an element of a log."""
+    """A session of T steps, the element of an episode log."""
 
     initial: InitialDraws  # nests of [...]
-    user: Nest  # nest of [T, ...], observed before the slate
-    documents: Nest  # nest of [T, N, ...], observed before the slate
+    user: Nest  # nest of [T, ...], the observation before the slate
+    documents: Nest  # nest of [T, N, ...], the observation before the slate
     slate: tf.Tensor  # int32 [T, K]
     draws: StepDraws  # nests of [T, ...]
     response: Nest  # nest of [T, K, ...]
@@ -33,13 +33,13 @@ class Session(NamedTuple):
     is_terminal: tf.Tensor  # bool [T]
     is_truncated: tf.Tensor  # bool [T]
     query: Nest = ()  # nest of [T, ...], () where the simulator has no `query_spec`
-    # [T, K], log-probability of the slate up to each position under the policy that showed it; ()
-    # where it is not known
+    # Log-probability of the slate up to each position under the policy that showed it, [T, K]; ()
+    # if it is unknown.
     log_prob: Nest = ()
 
     @classmethod
     def of(cls, initial: Nest, user: Nest, documents: Nest, transitions: Transition) -> "Session":
-        """From initial draws, what was observed, and transitions, with any leading axes."""
+        """The session of initial draws, observations and transitions, with any leading axes."""
         return cls(
             initial=initial,
             user=user,
@@ -60,17 +60,17 @@ def session_spec(simulator: Simulator, num_users: int = 1) -> Session:
 
     Args:
       simulator: the simulator.
-      num_users: B, where a parameter of the simulator is a tensor [B].
+      num_users: the number of users B; it matters if a parameter of the simulator is a tensor [B].
     """
-    known = _SPECS.setdefault(simulator, {})
-    if num_users not in known:
-        known[num_users] = _traced_spec(simulator, num_users)
-    return known[num_users]
+    specs = _SPECS.setdefault(simulator, {})
+    if num_users not in specs:
+        specs[num_users] = _traced_spec(simulator, num_users)
+    return specs[num_users]
 
 
 def _traced_spec(simulator: Simulator, num_users: int) -> Session:
     if simulator.documents.shared:
-        # A session has the shapes of any world.
+        # The shapes of a session do not depend on the size of its world.
         simulator = simulator.replaced(users_per_world=1)
     specs = []
 
@@ -98,12 +98,12 @@ def name_of(path: tuple) -> str:
 
 
 def is_context(name: str) -> bool:
-    """Whether a feature is held once a session, not once a step."""
+    """Whether a feature has one entry for a session, not one for each step."""
     return name.startswith("initial/") or name == "initial"
 
 
 class Allowed(NamedTuple):
-    """The values of a feature: finite ones from the lowest to the highest."""
+    """The allowed values of a feature: finite values from `low` to `high`."""
 
     dtype: np.dtype
     low: float
@@ -119,8 +119,8 @@ class Allowed(NamedTuple):
 
 
 def allowed_values(simulator: Simulator, spec: Session) -> dict[str, Allowed]:
-    """What is allowed by feature: floats are finite; integers are in the range that the model
-    declares, or in that of their dtype; queries are in that of the simulator's `query_spec`.
+    """The allowed values of each feature. Floats are finite; integers are in the range that the
+    model declares, or in that of their dtype; queries are in that of the simulator's `query_spec`.
 
     Args:
       simulator: the simulator.
@@ -139,27 +139,27 @@ def allowed_values(simulator: Simulator, spec: Session) -> dict[str, Allowed]:
     limits |= {"slate": (-1, simulator.num_candidates - 1), "log_prob": (-np.inf, _ROUNDING)}
     for path, leaf in tree.flatten_with_path(simulator.query_spec):
         limits[name_of(("query", *path))] = turns.limits(leaf)
-    found = {}
+    allowed = {}
     for path, leaf in tree.flatten_with_path(spec):
         ends = (leaf.dtype.min, leaf.dtype.max) if leaf.dtype.is_integer else (-np.inf, np.inf)
         if leaf.dtype.is_bool:
             ends = (0, 1)
         low, high = limits.get(name_of(path), ends)
-        found[name_of(path)] = Allowed(
+        allowed[name_of(path)] = Allowed(
             leaf.dtype.as_numpy_dtype, np.min(low).item(), np.max(high).item()
         )
-    return found
+    return allowed
 
 
 def check_values(session: Session, allowed: dict[str, Allowed]) -> None:
-    """Requires possible values.
+    """Checks that the values of a session are possible.
 
     Args:
-      session: as it is stored, integers and booleans as int64.
-      allowed: by feature, see `allowed_values`.
+      session: the session as it is stored, with integers and booleans as int64.
+      allowed: the allowed values by feature, see `allowed_values`.
 
     Raises:
-      ValueError: for the first that is not, by its feature.
+      ValueError: for the first value that is not allowed, with its feature.
     """
     for path, stored in tree.flatten_with_path(session):
         name = name_of(path)
@@ -182,7 +182,7 @@ def check_values(session: Session, allowed: dict[str, Allowed]) -> None:
 
 
 def _outside(stored: np.ndarray, allowed: Allowed) -> np.ndarray:
-    """Which values are not allowed."""
+    """A mask of the values that are not allowed."""
     if stored.dtype.kind == "f":
         with np.errstate(over="ignore"):
             stored = stored.astype(allowed.dtype)

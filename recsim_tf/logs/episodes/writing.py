@@ -1,4 +1,4 @@
-"""Trajectories to logs."""
+"""Conversion of trajectories to logs."""
 
 import fcntl
 import os
@@ -20,8 +20,8 @@ from recsim_tf.support.files import UNFINISHED, no_link, storing
 
 
 class Writer:
-    """Writes a log in pieces; the file appears whole when the context ends without an error, else
-    not at all.
+    """Writes a log in pieces. The whole file appears when the context ends without an error; after
+    an error there is no file.
 
         with episodes.Writer(path, simulator) as writer:
             writer.add(trajectory)
@@ -47,7 +47,7 @@ class Writer:
         self._observe = compiled(observe)
         self._lock: IO | None = None
         self._records: tf.io.TFRecordWriter | None = None
-        # The newest session waits for the next one: the last of all is marked.
+        # The newest session is kept until the next one comes, since the last of all is marked.
         self._pending: tf.train.SequenceExample | None = None
 
     def __enter__(self) -> "Writer":
@@ -80,13 +80,13 @@ class Writer:
         """Adds the sessions of a trajectory.
 
         Args:
-          trajectory: of a rollout with `auto_reset=False`, [T, B, ...].
+          trajectory: the trajectory of a rollout with `auto_reset=False`, [T, B, ...].
           log_prob: float [T, B, K], log-probabilities of the slates up to each position under the
-            policy that showed them; in all pieces of a file, or () in all.
+            policy that showed them; or () in all pieces of a file.
 
         Raises:
-          ValueError: for an auto-reset trajectory, whose rows hold several sessions, and for a
-            dtype that has no place in a log.
+          ValueError: for an auto-reset trajectory, whose rows contain several sessions, and for a
+            dtype that a log cannot store.
         """
         trajectory.require_single_session()
         trajectory.require_new_users()
@@ -115,7 +115,7 @@ class Writer:
         return Session.of(initial, user, documents, transitions)
 
     def _of_users(self, trajectory: Trajectory) -> Trajectory:
-        """The trajectory with what corpora drew in the rows of all their users."""
+        """The trajectory with the draws of corpora repeated in the rows of all their users."""
         num_users = trajectory.transitions.reward.shape[1]
 
         def repeated(leaf: tf.Tensor, axis):
@@ -134,20 +134,20 @@ class Writer:
             return
         assert self._records is not None
         self._pending.context.feature[IS_LAST].int64_list.value.append(int(is_last))
-        # Bytes in one order, so that a simulation that is repeated writes the same file.
+        # The order of the bytes is fixed, so that a repeated simulation writes the same file.
         self._records.write(self._pending.SerializeToString(deterministic=True))
 
 
 def write(path: str | os.PathLike, simulator: Simulator, trajectory: Trajectory) -> None:
-    """Writes the sessions of a trajectory into a new file, one after the other, only the steps in
-    which the user was active: `Writer` and its `add` have the arguments and errors.
+    """Writes the sessions of a trajectory into a new file, one after the other, without inactive
+    steps. See `Writer` and its `add` for the arguments and errors.
     """
     with Writer(path, simulator) as writer:
         writer.add(trajectory)
 
 
 def _locked(path: str) -> IO:
-    """The file of that name, which no other process may write until it is closed."""
+    """The file of that name, locked against other processes until it is closed."""
     file = open(path, "ab", opener=no_link)  # noqa: SIM115
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""What the rows of a slate and of a session must agree on."""
+"""Checks that the rows of a slate and of a session agree."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,19 +8,19 @@ from recsim_tf.logs.checks import LOG_ROUNDING
 from recsim_tf.logs.tables.cells import PROPENSITIES, TARGETS, UNKNOWN, Cells
 from recsim_tf.logs.tables.rows import Rows
 
-_ROUNDING = 1e-5  # of probabilities, which may be float32
+_ROUNDING = 1e-5  # rounding error of probabilities, which may be float32
 
 
 def arranged(cells: Cells, slate_size: int | None) -> Rows:
-    """The rows of the sessions without a fault, with the size of their slates. Refuses two rows of
-    one position, and positions beyond the slate.
+    """The rows of the sessions without a fault, with the size of their slates. Refuses repeated
+    positions of a slate, and positions beyond the slate.
     """
     faults, columns = cells.faults, cells.columns
     sound = np.flatnonzero(faults.sound(np.arange(len(cells.session))))
     if "step" in cells:
         step = cells["step"]
     elif "timestamp" in cells:
-        # Timestamps alone tell the order of steps.
+        # Without a column of steps, timestamps give the order of steps.
         step = cells["timestamp"]
         in_sessions = sound[np.argsort(cells.session[sound], kind="stable")]
         _refuse_decrease(in_sessions, cells.session[in_sessions], step[in_sessions], cells)
@@ -44,8 +44,8 @@ def arranged(cells: Cells, slate_size: int | None) -> Rows:
 
 
 def check_agreement(cells: Cells, rows: Rows, picked: np.ndarray, multiple_clicks: bool) -> None:
-    """Refuses what cannot be a slate or a session; `picked` is bool [M], what was chosen or
-    clicked.
+    """Refuses rows that contradict others of their slate or session. `picked` marks the rows that
+    were chosen or clicked, bool [M].
     """
 
     def refuse(bad, role, allowed, reason):
@@ -55,10 +55,10 @@ def check_agreement(cells: Cells, rows: Rows, picked: np.ndarray, multiple_click
         begins = rows.begins_step
         earliest = np.minimum.reduceat(cells["timestamp"][rows.order], np.flatnonzero(begins))
         _refuse_decrease(rows.order[begins], rows.session[begins], earliest, cells)
-    again = picked & (rows.sums_so_far(picked) > 1)
+    is_second = picked & (rows.sums_so_far(picked) > 1)
     if "clicked" in cells:
         allowed = "be 1 in at most one row of a slate (set multiple_clicks for more)"
-        refuse(again & (not multiple_clicks), "clicked", allowed, "more than one choice")
+        refuse(is_second & (not multiple_clicks), "clicked", allowed, "more than one choice")
     elif "chosen_document" in cells:
         role, chosen = "chosen_document", cells["chosen_document"][rows.order]
         differs = ~rows.same_in_step(chosen)
@@ -67,7 +67,7 @@ def check_agreement(cells: Cells, rows: Rows, picked: np.ndarray, multiple_click
         is_shown = (np.bincount(step, picked) > 0)[step] & (chosen != UNKNOWN)
         absent = (chosen != -1) & ~is_shown
         refuse(absent, role, "be a document of its slate", "chosen document not shown")
-        refuse(again, role, "be shown once in its slate", "chosen document shown twice")
+        refuse(is_second, role, "be shown once in its slate", "chosen document shown twice")
     if "purchased" in cells:
         unclicked = cells["purchased"][rows.order] & ~picked
         refuse(unclicked, "purchased", "be 0 where nothing is clicked", "purchase without a click")
@@ -94,7 +94,7 @@ def _check_probabilities(
         first, *rest = [*values] or [""]
         for field in rest:
             role, differs = roles[field], ~_close(values[field], values[first])
-            allowed = f"be {roles[first]}, as the slates have one document"
+            allowed = f"equal {roles[first]}, as the slates have one document"
             refuse(differs, role, allowed, f"{role} differs")
         return
     if "prefix" in values:
@@ -104,9 +104,9 @@ def _check_probabilities(
         refuse(grows, role, "not grow along the slate", f"growing {role}")
         ends = np.append(rows.begins_step[1:], True)[: len(prefix)]
         differs = ends & ~_close(prefix, values.get("slate", prefix))
-        allowed = f"be {roles['slate']} at the last position of a slate"
+        allowed = f"equal {roles['slate']} at the last position of a slate"
         refuse(differs, role, allowed, f"{role} differs")
-        # Rows of one slate have the probability of its last row.
+        # The rows of a slate get the probability of its last row.
         values.setdefault("slate", prefix[np.flatnonzero(ends)[np.cumsum(rows.begins_step) - 1]])
     if {"slate", "set"} <= values.keys():
         role, slate = roles["set"], values["slate"]
@@ -115,7 +115,7 @@ def _check_probabilities(
 
 
 def _close(probs: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """bool [M]: whether probabilities agree, as `Log.check` has it."""
+    """Whether probabilities agree up to the rounding that `Log.check` allows, bool [M]."""
     with np.errstate(divide="ignore"):
         logs, expected_logs = np.log(probs), np.log(expected)
     same = np.isclose(logs, expected_logs, LOG_ROUNDING, LOG_ROUNDING)
@@ -125,7 +125,7 @@ def _close(probs: np.ndarray, expected: np.ndarray) -> np.ndarray:
 def _refuse_decrease(
     rows: np.ndarray, session: np.ndarray, times: np.ndarray, cells: Cells
 ) -> None:
-    """Refuses times [M] that decrease within a session; sessions stand one after the other."""
+    """Refuses times [M] that decrease within a session. Rows are grouped by session."""
     decreases = np.zeros(len(rows), bool)
     decreases[1:] = (np.diff(session) == 0) & (times[1:] < times[:-1])
     allowed = "not decrease within a session"

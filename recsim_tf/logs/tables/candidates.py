@@ -1,4 +1,4 @@
-"""Tables of candidates: what could have been shown in each step."""
+"""Tables of the candidates of each step."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -15,14 +15,16 @@ from recsim_tf.logs.tables.rows import Rows
 
 
 class Candidates(NamedTuple):
-    """Candidates of G steps, one after the other, by their ids in each step; R in all."""
+    """R candidates of G steps, one step after the other. The candidates of a step are ordered
+    by id.
+    """
 
     document: np.ndarray  # int [R], positions in `ids`
     features: np.ndarray  # float32 [R, P]
-    names: tuple[str, ...]  # P, of the features
+    names: tuple[str, ...]  # names of the P features
     ids: np.ndarray  # text [D], sorted
-    steps: Any  # a MultiIndex [G] of the number of a session, and what tells a step
-    first: np.ndarray  # int [G + 1], where the candidates of each step begin, and R
+    steps: Any  # a MultiIndex [G] of the numbers of sessions, and the numbers or times of steps
+    first: np.ndarray  # int [G + 1], the first candidate of each step, and R
 
     @property
     def number(self) -> int:
@@ -30,15 +32,17 @@ class Candidates(NamedTuple):
         return int(np.bincount(np.diff(self.first)).argmax())
 
     def of_rows(self, cells: Cells, rows: Rows) -> np.ndarray:
-        """int [M]: which of the G steps each row is of, -1 where the step has no candidates."""
+        """The number among the G steps of the step of each row, int [M]; -1 for a step without
+        candidates.
+        """
         place = [cells.session[rows.order], _steps(cells)[rows.order]]
         index = pandas().MultiIndex.from_arrays([_exact(values) for values in place])
         return self.steps.get_indexer(index)
 
     def slates(self, cells: Cells, rows: Rows, vocabulary: np.ndarray) -> np.ndarray:
-        """int32 [R']: for each impression the position of its document among the candidates of its
-        step. Refuses steps with another number of candidates than most have, and documents that are
-        none of them.
+        """The position of each impression's document among the candidates of its step, int32 [R'].
+        Refuses steps whose number of candidates differs from that of most steps, and documents that
+        are not candidates.
         """
         step = self.of_rows(cells, rows)
         size = np.append(np.diff(self.first), 0)[step]
@@ -48,16 +52,16 @@ class Candidates(NamedTuple):
         cells.faults.refuse(size != self.number, column, allowed, reason, rows.order)
         document = _index(self.ids).get_indexer(vocabulary)[cells["document"][rows.order]]
         # Candidates are sorted by these numbers.
-        of_step = np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
-        numbers = of_step * len(self.ids) + self.document
+        candidate_step = np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
+        numbers = candidate_step * len(self.ids) + self.document
         place = np.searchsorted(numbers, step * len(self.ids) + document)
         place = np.minimum(place, len(numbers) - 1)
-        is_there = (of_step[place] == step) & (self.document[place] == document)
+        is_candidate = (candidate_step[place] == step) & (self.document[place] == document)
         allowed, reason = "be one of the candidates of its step", "document is no candidate"
-        cells.faults.refuse(~is_there, column, allowed, reason, rows.order)
-        again = pandas().Series(numbers[place]).duplicated().to_numpy()
+        cells.faults.refuse(~is_candidate, column, allowed, reason, rows.order)
+        is_repeated = pandas().Series(numbers[place]).duplicated().to_numpy()
         allowed, reason = "differ from the other documents of its slate", "document shown twice"
-        cells.faults.refuse(again & is_there, column, allowed, reason, rows.order)
+        cells.faults.refuse(is_repeated & is_candidate, column, allowed, reason, rows.order)
         slate = np.zeros(len(cells.session), np.int32)
         slate[rows.order] = place - self.first[step]
         return slate
@@ -65,28 +69,28 @@ class Candidates(NamedTuple):
     def by_step(
         self, cells: Cells, rows: Rows, vocabulary: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Documents, int32 [S, T, N], as positions in a vocabulary, and their features, float32
-        [S, T, N, P]. Steps after the end of a session repeat its last. Raises a ValueError for a
-        document that the vocabulary does not have.
+        """Documents as positions in a vocabulary, int32 [S, T, N], and their features, float32
+        [S, T, N, P]. Steps after the end of a session repeat its last step. Raises a ValueError for
+        a document that the vocabulary does not have.
         """
         begins, length = rows.begins_step, rows.length
         first = self.first[self.of_rows(cells, rows)[begins]]
         places = first[:, np.newaxis] + np.arange(self.number)
-        known = _index(vocabulary).get_indexer(self.ids)
-        if (known[self.document[places]] < 0).any():
-            unknown = self.ids[self.document[places]][known[self.document[places]] < 0][0]
-            raise ValueError(f"candidates must be of document_ids, got {unknown!r}")
+        position = _index(vocabulary).get_indexer(self.ids)
+        if (position[self.document[places]] < 0).any():
+            unknown = self.ids[self.document[places]][position[self.document[places]] < 0][0]
+            raise ValueError(f"candidates must be in document_ids, got {unknown!r}")
         documents = np.zeros([len(length), length.max(), self.number], np.int32)
         features = np.zeros([*documents.shape, self.features.shape[1]], np.float32)
         where = rows.session[begins], rows.step[begins]
-        documents[where] = known[self.document[places]]
+        documents[where] = position[self.document[places]]
         features[where] = self.features[places]
         return repeat_last_step(documents, length), repeat_last_step(features, length)
 
 
 def read_candidates(table: Any, columns: Mapping[str, str], session_ids: np.ndarray) -> Candidates:
-    """The candidates of `from_table`. Sessions that `session_ids` do not have are left out. A fault
-    is refused by row and column.
+    """Reads the candidates of `from_table`. Sessions that are not in `session_ids` are left out.
+    The error of a fault names its row and column.
     """
     role = next((role for role in ("step", "timestamp") if role in columns), None)
     place = [columns[name] for name in ("session", role, "document") if name is not None]
@@ -116,9 +120,9 @@ def read_candidates(table: Any, columns: Mapping[str, str], session_ids: np.ndar
         raise ValueError("candidates must have sessions of the table, got none")
     differs = [np.diff(values[order]) != 0 for values in (session, step, document)]
     begins = np.append(True, differs[0] | differs[1])
-    again = np.append(False, ~(differs[0] | differs[1] | differs[2]))
+    is_repeated = np.append(False, ~(differs[0] | differs[1] | differs[2]))
     allowed = "differ from the other candidates of its step"
-    faults.refuse(again, columns["document"], allowed, "", order)
+    faults.refuse(is_repeated, columns["document"], allowed, "", order)
     steps = pandas().MultiIndex.from_arrays(
         [_exact(values[order][begins]) for values in (session, step)]
     )
@@ -127,7 +131,7 @@ def read_candidates(table: Any, columns: Mapping[str, str], session_ids: np.ndar
 
 
 def _steps(cells: Cells) -> np.ndarray:
-    """What tells the steps of a table, numbers [R]."""
+    """The numbers or times by which the steps of a table are ordered, [R]."""
     for role in ("step", "timestamp"):
         if role in cells:
             return cells[role]
@@ -135,7 +139,7 @@ def _steps(cells: Cells) -> np.ndarray:
 
 
 def _exact(values: np.ndarray) -> np.ndarray:
-    """Numbers as int64, where all of them are whole."""
+    """Numbers as int64 if all of them are whole."""
     return values.astype(np.int64) if parsing.is_whole(values).all() else values
 
 

@@ -1,4 +1,4 @@
-"""The cells of a table by the roles of its columns: what can be judged of each row by itself."""
+"""The cells of a table by the roles of its columns, with checks of each row by itself."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ _ROLES = (
     *("chosen_document", "purchased", "engagement", "reward", "departed"),
     *(*PROPENSITIES.values(), *TARGETS.values()),
 )
-# Names of columns by role, where no names are given: those of obp 0.5.7, or the roles themselves.
+# Default names of columns by role, from obp 0.5.7. Other roles are names of columns themselves.
 _OBP_NAMES = {
     "session": "slate_id",
     "document": "action",
@@ -36,24 +36,23 @@ _OBP_NAMES = {
     "target_propensity_prefix": "evaluation_policy_pscore_cascade",
     "target_propensity_position": "evaluation_policy_pscore_item_position",
 }
-# A chosen document that is not in the vocabulary.
-UNKNOWN = -2
+UNKNOWN = -2  # a chosen document that is not in the vocabulary
 _MAX_POSITION = 2**31
 
 
 def default_columns(names: Sequence[str]) -> dict[str, str]:
-    """The columns of a table by role, by their names."""
+    """The columns of a table by role, recognised by their names."""
     by_role = {role: name for role, name in _OBP_NAMES.items() if name in names}
     return by_role | {role: role for role in _ROLES if role in names}
 
 
 def check_columns(columns: Mapping[str, str], multiple_clicks: bool) -> bool:
-    """Whether a slate may have several clicks, as it may where there are purchases. Raises a
+    """Whether a slate may have several clicks, which a column of purchases implies. Raises a
     ValueError unless the roles of columns are complete.
     """
     check_roles(columns, _ROLES, ("session", "position", "document"))
     multiple_clicks = multiple_clicks or "purchased" in columns
-    for is_there, role in (
+    for is_complete, role in (
         (
             not {"clicked", "chosen_document"} <= set(columns),
             "one of 'clicked' and 'chosen_document'",
@@ -68,18 +67,18 @@ def check_columns(columns: Mapping[str, str], multiple_clicks: bool) -> bool:
         ),
         ("visit" not in columns or "timestamp" in columns, "'timestamp' beside 'visit'"),
     ):
-        if not is_there:
+        if not is_complete:
             raise ValueError(f"columns must name a column for {role}, got {dict(columns)}")
     return multiple_clicks
 
 
 class Cells:
-    """The cells of a table without the rows that have a fault.
+    """The cells of a table, as arrays by role.
 
     Args:
       frame: the table, R rows.
       columns: names of columns by role.
-      faults: what refuses a fault.
+      faults: the object that refuses faults.
       session: int [R], the session of each row.
       first_position: number of the first position.
     """
@@ -94,9 +93,9 @@ class Cells:
     ):
         self.frame, self.columns, self.faults = frame, columns, faults
         self.session = session
-        # By role, arrays [R]: positions int64 from 0, flags bool, others float64.
+        # Arrays [R] by role: positions are int64 from 0, flags are bool, others are float64.
         self.values: dict[str, np.ndarray] = {}
-        self.are_dates = False  # the timestamps
+        self.are_dates = False  # whether timestamps are dates
         self._first_position = first_position
 
     def __contains__(self, role: str) -> bool:
@@ -106,7 +105,9 @@ class Cells:
         return self.values[role]
 
     def read(self) -> None:
-        """Reads the columns but those of documents. A fault is refused, by row and column."""
+        """Reads all columns except those of documents. The error of a fault names its row and
+        column.
+        """
         first = self._first_position
 
         def is_position(value):
@@ -132,7 +133,7 @@ class Cells:
 
     def read_documents(self, vocabulary: np.ndarray, is_given: bool) -> None:
         """Reads the columns of documents as positions in a vocabulary, int64 [R]. A chosen document
-        is -1 where there is none, and UNKNOWN where it is not in the vocabulary.
+        is -1 if there is none, and UNKNOWN if it is not in the vocabulary.
         """
         document, _ = parsing.codes(self.frame[self.columns["document"]], vocabulary)
         allowed = "be one of document_ids" if is_given else "be a document id"
@@ -175,7 +176,7 @@ class Cells:
             self.faults.refuse(~valid, column, allowed, "invalid timestamp")
 
     def _engagement(self) -> None:
-        """Empty cells stay unknown, NaN."""
+        """Reads the engagement. Empty cells are unknown, NaN."""
         if "engagement" in self:
             column = self.columns["engagement"]
             values = parsing.float32(self.frame[column])
@@ -188,9 +189,11 @@ class Cells:
 def named_columns(
     argument: str, frame: Any, columns: Mapping[str, str]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Columns of users or of a context as arrays [R] by name, and by name what the codes of a
-    column of text stand for, sorted. Numbers are float32, NaN for an empty cell and infinite where
-    they are none that float32 holds; text is int32 codes, -1 for an empty cell.
+    """Columns of users or of a context as arrays [R] by name, and the sorted texts that the codes
+    of a column of text stand for, by name.
+
+    Numbers are float32: NaN for an empty cell, and infinite for a number that float32 cannot
+    represent. Texts are int32 codes, -1 for an empty cell.
     """
     if not isinstance(columns, Mapping):
         raise ValueError(f"{argument} must map names to columns of the table, got {columns!r}")
@@ -199,7 +202,7 @@ def named_columns(
     texts: dict[str, np.ndarray] = {}
     for name, column in columns.items():
         is_number = pandas().api.types.is_numeric_dtype(frame[column])
-        # A file does not say of what an empty column is; NaN is missing for every model.
+        # A file does not have the type of an empty column. NaN is missing for every model.
         if is_number or parsing.is_empty(frame[column]).all():
             values[name] = parsing.float32(frame[column])
         else:
@@ -209,15 +212,17 @@ def named_columns(
 
 
 def by_session(values: np.ndarray, column: str, session: np.ndarray, faults: Faults) -> np.ndarray:
-    """[S']: the value of each session of `named_columns`; sessions with several are refused."""
+    """The value of each session of an array of `named_columns`, [S']. Sessions with several values
+    are refused.
+    """
     number = session.max(initial=-1) + 1
     is_float = values.dtype.kind == "f"
     if is_float:
         too_large, allowed = np.isinf(values), "be a finite number that float32 holds, or empty"
         faults.refuse(too_large, column, allowed, f"invalid {column}")
     is_known = np.isfinite(values) if is_float else values >= 0
-    of_sessions = np.full(number, np.nan if is_float else -1, values.dtype)
-    of_sessions[session[is_known]] = values[is_known]
-    several = is_known & (values != of_sessions[session])
+    result = np.full(number, np.nan if is_float else -1, values.dtype)
+    result[session[is_known]] = values[is_known]
+    several = is_known & (values != result[session])
     faults.refuse(several, column, "have one value a session", f"several values of {column}")
-    return of_sessions
+    return result

@@ -1,5 +1,5 @@
-"""Columns of a table, and the faults in their rows. The first fault is raised; or faulty sessions
-are marked, for callers that drop them.
+"""Columns of a table, and the faults of their rows. The first fault raises an error, or faulty
+sessions are marked, for callers that drop them.
 """
 
 from collections.abc import Callable
@@ -14,13 +14,14 @@ from recsim_tf.support.errors import printable
 
 
 class Faults:
-    """What is wrong with R rows of sessions.
+    """The faults of R rows of sessions.
 
     Args:
       frame: the table, a DataFrame of R rows.
-      sessions: int [R], the session of each row, from 0; None where each row is one.
-      drop: mark faulty sessions instead of raising; None where a reader has no such choice.
-      path: the file that the table was read from, of which errors tell the line; "" for none.
+      sessions: int [R], the session of each row, from 0; None if each row is a session.
+      drop: whether to mark faulty sessions instead of raising an error; None for a reader without
+        that option.
+      path: the file that the table was read from, whose line errors name; "" for none.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class Faults:
         self.sessions = sessions = self._rows if sessions is None else sessions
         self._drop = drop
         self._faulty = np.zeros(sessions.max(initial=-1) + 1, bool)
-        self.dropped: dict[str, int] = {}  # sessions by the first reason found
+        self.dropped: dict[str, int] = {}  # number of sessions by their first fault
 
     def numbers(
         self,
@@ -46,8 +47,8 @@ class Faults:
         reason: str = "",
         read: Callable[[Any], np.ndarray] = parsing.numbers,
     ) -> np.ndarray:
-        """[R]: a column as finite numbers, as `read` makes them; those that `is_allowed` does not
-        take are refused, see `refuse`.
+        """The finite numbers of a column as `read` converts them, [R]. Numbers for which
+        `is_allowed` is False are refused, see `refuse`.
         """
         values = read(self._frame[column])
         valid = np.isfinite(values) & is_allowed(values)
@@ -55,7 +56,7 @@ class Faults:
         return values
 
     def whole_numbers(self, column: str, low: int, high: int) -> np.ndarray:
-        """int64 [R]: a column as whole numbers in [low, high], see `refuse`."""
+        """The whole numbers of a column, int64 [R]. Numbers outside [low, high] are refused."""
 
         def is_allowed(values):
             return parsing.is_whole(values) & (values >= low) & (values <= high)
@@ -64,15 +65,15 @@ class Faults:
         return self.numbers(column, is_allowed, allowed).astype(np.int64)
 
     def flags(self, column: str, reason: str = "") -> np.ndarray:
-        """bool [R]: a column of 0 and 1, see `refuse`."""
+        """The flags of a column of 0 and 1, bool [R]. Other values are refused."""
         values = self.numbers(
             column, lambda value: np.isin(value, (0, 1)), "be 0 or 1", reason, parsing.flags
         )
         return values == 1
 
     def known(self, column: str, vocabulary: Any, allowed: str, reason: str = "") -> np.ndarray:
-        """int64 [R]: a column of ids as positions in a vocabulary, -1 where it is empty; others are
-        refused.
+        """The ids of a column as positions in a vocabulary, int64 [R], -1 for an empty cell.
+        Unknown ids are refused.
         """
         codes, _ = parsing.codes(self._frame[column], vocabulary)
         unknown = (codes < 0) & ~parsing.is_empty(self._frame[column])
@@ -90,9 +91,11 @@ class Faults:
         """Raises a ValueError for the first bad row, or marks the sessions of all bad rows.
 
         Args:
-          bad: bool [M], of the rows int [M], from 0 at the first row of data; None for all.
-          allowed: what is allowed in the column, such as "be in (0, 1]", for the message.
+          bad: bool [M], whether a row has the fault.
+          column: name of the column.
+          allowed: the allowed values of the column in words, such as "be in (0, 1]".
           reason: name of the fault in `dropped`.
+          rows: int [M], the rows, from 0 at the first row of data; None for all rows.
         """
         if not bad.any():
             return
@@ -107,18 +110,18 @@ class Faults:
                 f" {_plain(self._frame[column].iloc[row])}{hint}"
             )
         sessions = np.unique(self.sessions[rows[bad]])
-        fresh = sessions[~self._faulty[sessions]]
-        self._faulty[fresh] = True
-        if len(fresh):
-            self.dropped[reason] = self.dropped.get(reason, 0) + len(fresh)
+        newly_faulty = sessions[~self._faulty[sessions]]
+        self._faulty[newly_faulty] = True
+        if len(newly_faulty):
+            self.dropped[reason] = self.dropped.get(reason, 0) + len(newly_faulty)
 
     def sound(self, rows: np.ndarray) -> np.ndarray:
-        """bool [M]: which rows are of sessions without a fault so far."""
+        """Whether the sessions of rows [M] have no fault so far, bool [M]."""
         return ~self._faulty[self.sessions[rows]]
 
     @property
     def summary(self) -> str:
-        """The sessions dropped by reason, in one line; "" if there are none."""
+        """The numbers of dropped sessions by reason, in one line; "" if there are none."""
         if not self.dropped:
             return ""
         reasons = ", ".join(f"{reason} {count}" for reason, count in self.dropped.items())
@@ -126,5 +129,5 @@ class Faults:
 
 
 def _plain(value: Any) -> str:
-    """A value as Python prints it shortly, on one line."""
+    """The short representation of a value, on one line."""
     return printable(shown(value.item() if isinstance(value, np.generic) else value))

@@ -1,4 +1,4 @@
-"""Tables and files as pandas DataFrames."""
+"""Conversion of tables and files to pandas DataFrames."""
 
 import contextlib
 import csv
@@ -23,13 +23,13 @@ def column_names(table: Any) -> list[str]:
     """The names of the columns of a table of `from_table`."""
     path = path_of(table)
     if path.endswith(_CSV):
-        with _faults_told(path, "table of separated values"), _opened(path) as file:
+        with _reading_errors(path, "table of separated values"), _opened(path) as file:
             return next(csv.reader(file))
     return list(as_frame(table).columns)
 
 
 def path_of(table: Any) -> str:
-    """The path of a table that is a file, else ""."""
+    """The path of a table that is a file, or ""."""
     return os.fspath(table) if isinstance(table, str | os.PathLike) else ""
 
 
@@ -39,12 +39,11 @@ def as_frame(table: Any, texts: Sequence[str] = (), guessed: Sequence[str] = ())
     Args:
       table: the table.
       texts: columns of a file of separated values that are text, see `read_separated`.
-      guessed: columns of such a file that are numbers where all values are plain numbers, and else
-        text, also where a text such as NA stands for a missing number elsewhere.
+      guessed: columns of such a file that are numbers if all values are plain numbers. Else they
+        are text, even if a cell such as NA would stand for a missing number in other columns.
 
     Raises:
-      ValueError: for another type of table or file, and a file that cannot be read as what its name
-        says.
+      ValueError: for another type of table or file, and a file whose content does not fit its name.
     """
     pd = pandas()
     if path := path_of(table):
@@ -76,16 +75,17 @@ def read_separated(path: str, sep: str = ",", texts: Sequence[str] = (), **argum
 
     Args:
       path: the file.
-      sep: what separates the values.
-      texts: columns that are read as they stand, NaN where a cell is empty. In other columns pandas
-        takes texts such as NA and null for empty cells, and texts that read as numbers for numbers.
-      **arguments: of `pandas.read_csv`.
+      sep: the separator of values.
+      texts: columns that are read as text without a conversion, NaN for an empty cell. In other
+        columns pandas reads texts such as NA and null as empty cells, and texts of numbers as
+        numbers.
+      **arguments: arguments of `pandas.read_csv`.
 
     Raises:
-      ValueError: for a file that is empty, damaged or has rows of different lengths.
+      ValueError: for a file that is empty or damaged, or has rows of different lengths.
     """
     pd = pandas()
-    with _faults_told(path, "table of separated values"):
+    with _reading_errors(path, "table of separated values"):
         converters = dict.fromkeys(texts, _text_or_nothing)
         frame = pd.read_csv(path, sep=sep, low_memory=False, converters=converters, **arguments)
         if not isinstance(frame.index, pd.RangeIndex):
@@ -95,10 +95,10 @@ def read_separated(path: str, sep: str = ",", texts: Sequence[str] = (), **argum
             lines = csv.reader(file, delimiter=sep, quoting=quoting)
             rows = (row for row in lines if not _is_blank(row))
             if arguments.get("header", "infer") == "infer" and arguments.get("names") is None:
-                # pandas renames the second of two columns of one name.
+                # pandas renames the second of two columns with the same name.
                 frame.columns = next(rows)
             last = frame.iloc[:, -1]
-            # pandas takes values that a row lacks for empty ones.
+            # pandas reads values that a row lacks as empty cells.
             for number, row in enumerate(rows if (last.isna() | (last == "")).any() else ()):
                 if len(row) < len(frame.columns):
                     raise ValueError(
@@ -112,8 +112,8 @@ def _text_or_nothing(cell: str) -> Any:
 
 
 def line_of_row(path: str, row: int) -> int:
-    """The line of a file of separated values on which a row of its table begins, counted from 1; 0
-    for other files.
+    """The line of a file of separated values on which a row of its table begins, counted from 1. It
+    is 0 for other files.
     """
     if not path.endswith(_CSV):
         return 0
@@ -129,7 +129,7 @@ def line_of_row(path: str, row: int) -> int:
 
 
 def _is_blank(cells: Sequence[str]) -> bool:
-    """Whether a line has nothing or spaces alone, which pandas leaves out."""
+    """Whether a line is empty or has only spaces. pandas leaves out such lines."""
     return not cells or (len(cells) == 1 and not cells[0].strip())
 
 
@@ -143,9 +143,16 @@ def _opened(path: str) -> IO[str]:
 
 
 def read_columns(path: str, columns: Sequence[str], **arguments: Any) -> Any:
-    """A file of separated values as a DataFrame that has these columns and at least one row. Types
-    in the header, as in `user_id:token`, are left out. Raises the errors of `read_separated`, and a
-    ValueError for a missing column or a file without rows.
+    """A file of separated values as a DataFrame. Types in the header, as in `user_id:token`, are
+    left out.
+
+    Args:
+      path: the file.
+      columns: names of columns that the file must have.
+      **arguments: arguments of `read_separated`.
+
+    Raises:
+      ValueError: see `read_separated`; and for a missing column or a file without rows.
     """
     frame = read_separated(path, **arguments).rename(columns=lambda name: str(name).split(":")[0])
     check_present(frame, columns, path)
@@ -154,16 +161,16 @@ def read_columns(path: str, columns: Sequence[str], **arguments: Any) -> Any:
     return frame
 
 
-def check_roles(columns: Mapping[str, str], known: Sequence[str], needed: Sequence[str]) -> None:
-    """Raises a ValueError unless all roles of columns are known, those needed are there, and no
-    column has two roles.
+def check_roles(columns: Mapping[str, str], roles: Sequence[str], needed: Sequence[str]) -> None:
+    """Raises a ValueError unless all keys of `columns` are in `roles`, all needed roles have a
+    column, and no column has two roles.
     """
     if not isinstance(columns, Mapping):
         raise ValueError(f"columns must be a dict of roles and names, got {shown(columns)}")
-    unknown = [role for role in columns if role not in known]
+    unknown = [role for role in columns if role not in roles]
     if unknown:
         raise ValueError(
-            f"columns must map some of {', '.join(known)} to names of columns, got {unknown[0]!r}"
+            f"columns must map some of {', '.join(roles)} to names of columns, got {unknown[0]!r}"
         )
     missing = [role for role in needed if role not in columns]
     if missing:
@@ -173,12 +180,12 @@ def check_roles(columns: Mapping[str, str], known: Sequence[str], needed: Sequen
 
 def check_present(frame: Any, names: Iterable[str], table: str = "the table") -> None:
     """Raises a ValueError unless a DataFrame has each of these columns once."""
-    found = list(frame.columns)
+    columns = list(frame.columns)
     for name in names:
-        if found.count(name) != 1:
-            problem = "is there twice" if name in found else "is missing"
-            there = printable(", ".join(map(str, found)))
-            raise ValueError(f"column {name!r} {problem}: {table} has {there}")
+        if columns.count(name) != 1:
+            problem = "is there twice" if name in columns else "is missing"
+            listed = printable(", ".join(map(str, columns)))
+            raise ValueError(f"column {name!r} {problem}: {table} has {listed}")
 
 
 def _read(path: str, texts: Sequence[str]) -> Any:
@@ -189,14 +196,16 @@ def _read(path: str, texts: Sequence[str]) -> Any:
             f"the name of a table's file must end in one of {', '.join(_CSV + _PARQUET)}, got"
             f" {path}"
         )
-    with _faults_told(path, "Parquet file"):
-        # Not every file has checksums.
+    with _reading_errors(path, "Parquet file"):
+        # Checksums are verified in files that have them.
         return pandas().read_parquet(path, engine="pyarrow", page_checksum_verification=True)
 
 
 @contextlib.contextmanager
-def _faults_told(path: str, kind: str) -> Iterator[None]:
-    """Tells what a library raises for a damaged or missing file in one line with its name."""
+def _reading_errors(path: str, kind: str) -> Iterator[None]:
+    """A context in which errors of a library for a damaged or missing file become one line with the
+    name of the file.
+    """
     if not os.path.isfile(path):
         raise FileNotFoundError(f"there is no file {path}")
     try:
@@ -205,4 +214,4 @@ def _faults_told(path: str, kind: str) -> Iterator[None]:
         raise
     except Exception as error:  # A damaged file can raise anything.
         reason = one_line(error) or type(error).__name__
-        raise ValueError(f"{path} is no {kind}: {reason}") from error
+        raise ValueError(f"{path} is not a {kind}: {reason}") from error

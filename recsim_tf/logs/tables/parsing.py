@@ -1,5 +1,5 @@
-"""Columns of a table as arrays; what cannot be read is NaN or -1, for the caller to refuse with its
-row.
+"""Conversion of the columns of a table to arrays. Cells that cannot be read become NaN or -1, and
+the caller refuses them with their rows.
 """
 
 import importlib
@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-# Below it float64 holds every whole number.
-LARGEST_WHOLE = 2**53 - 1
-LARGEST_FLOAT32 = 2**24  # Below it float32 does.
+LARGEST_WHOLE = 2**53 - 1  # up to it float64 represents every integer exactly
+LARGEST_FLOAT32 = 2**24  # up to it float32 represents every integer exactly
 _FLAGS = {"true": 1, "false": 0}
-_OF_ZONES = frozenset("Zz+-")  # One of them is in the zone of an ISO time, which follows its date.
+# The zone of an ISO time, which follows its date, has one of these characters.
+_ZONE_CHARACTERS = frozenset("Zz+-")
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
 
 def pandas() -> Any:
-    """The module pandas; an ImportError if it is not installed."""
+    """The module pandas. Raises an ImportError if it is not installed."""
     try:
         return importlib.import_module("pandas")
     except ImportError as missing:
@@ -27,8 +27,8 @@ def pandas() -> Any:
 
 
 def numbers(column: Any) -> np.ndarray:
-    """float64 [R], NaN where there is no real number. Text that reads as a number counts as one,
-    since CSV has no types; dates do not.
+    """The numbers of a column, float64 [R], NaN for cells that are not real numbers. Text that
+    reads as a number is a number, since CSV has no types; dates are not numbers.
     """
     if getattr(column.dtype, "kind", "O") in "mMc":
         return np.full(len(column), np.nan)
@@ -37,7 +37,7 @@ def numbers(column: Any) -> np.ndarray:
 
 
 def exact_numbers(column: Any) -> np.ndarray:
-    """int64 [R] where all values are integers, else as `numbers`."""
+    """The numbers of a column, int64 [R] if all values are integers, else as in `numbers`."""
     values = numbers(column)
     if np.isfinite(values).all() and pandas().api.types.is_numeric_dtype(column):
         parsed = pandas().to_numeric(column, errors="coerce")
@@ -47,20 +47,20 @@ def exact_numbers(column: Any) -> np.ndarray:
 
 
 def is_whole(values: np.ndarray) -> np.ndarray:
-    """bool [R]: which numbers are integers that float64 represents exactly."""
+    """Whether numbers are integers that float64 represents exactly, bool [R]."""
     if values.dtype.kind == "i":
         return np.ones(values.shape, bool)
     return (np.floor(values) == values) & (np.abs(values) <= LARGEST_WHOLE)
 
 
 def is_text(cell: Any) -> bool:
-    """Whether a cell is text of UTF-8, which has no lone surrogates."""
+    """Whether a cell is text that UTF-8 can encode, which has no lone surrogates."""
     return isinstance(cell, str) and cell.encode(errors="replace").decode() == cell
 
 
 def flags(column: Any) -> np.ndarray:
-    """float64 [R], as `numbers`, with 1 and 0 for the texts "true" and "false": a CSV column with
-    one other value is all text.
+    """The flags of a column, float64 [R], as in `numbers`, but with 1 and 0 for the texts "true"
+    and "false". pandas reads a CSV column of flags as text if any cell has another value.
     """
     if column.dtype == object:
         column = column.map(
@@ -70,16 +70,19 @@ def flags(column: Any) -> np.ndarray:
 
 
 def timestamps(column: Any) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Points in time that can be compared, float64 or int64 [R], numbers as they are or dates as
-    nanoseconds since 1970 in UTC; where there is one, bool [R]; and whether they are dates.
+    """Reads a column of timestamps.
+
+    Returns:
+      The points in time, float64 or int64 [R]: numbers as they are, or dates as nanoseconds since
+      1970 in UTC; whether a cell is valid, bool [R]; and whether the timestamps are dates.
     """
     pd = pandas()
     if not pd.api.types.is_datetime64_any_dtype(column):
         values = exact_numbers(column)
         if np.isfinite(values).all() or pd.api.types.is_numeric_dtype(column):
             return values, np.isfinite(values), False
-        # ISO text. Where neither reads all rows, the reading with fewer faults tells which ones
-        # they are.
+        # The cells are ISO text. If they read neither as numbers nor as dates, the reading with
+        # fewer faults is used.
         dates = _dates(column)
         if dates.isna().sum() > (~np.isfinite(values)).sum():
             return values, np.isfinite(values), False
@@ -89,13 +92,15 @@ def timestamps(column: Any) -> tuple[np.ndarray, np.ndarray, bool]:
 
 
 def _dates(column: Any) -> Any:
-    """ISO texts as dates in UTC, NaT for others."""
+    """ISO texts as dates in UTC, NaT for other texts."""
 
     def dates(texts):
         return pandas().to_datetime(texts, errors="coerce", utc=True, format="ISO8601")
 
-    # pandas 2.3 takes a text without a zone to be in that of the row before.
-    zoned = [isinstance(text, str) and not _OF_ZONES.isdisjoint(text[10:]) for text in column]
+    # pandas 2.3 reads a text without a zone in the zone of the row before.
+    zoned = [
+        isinstance(text, str) and not _ZONE_CHARACTERS.isdisjoint(text[10:]) for text in column
+    ]
     if all(zoned) or not any(zoned):
         return dates(column)
     has_zone = np.array(zoned)
@@ -103,7 +108,7 @@ def _dates(column: Any) -> Any:
 
 
 def is_empty(column: Any) -> np.ndarray:
-    """bool [R]: cells without a value, and empty texts."""
+    """Whether a cell has no value or an empty text, bool [R]."""
     empty = column.isna().to_numpy(bool)
     if column.dtype.kind in "OTSU":
         empty |= (column == "").fillna(False).to_numpy(bool)
@@ -113,17 +118,17 @@ def is_empty(column: Any) -> np.ndarray:
 def codes(
     column: Any, vocabulary: Iterable | None = None, ordered: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Ids as positions in a vocabulary, int64 [R], -1 for what is missing or not in it; and the
-    vocabulary, texts [D]: by default the ids of the column, in order of first appearance, or sorted
-    where `ordered`.
+    """Ids as positions in a vocabulary, int64 [R], -1 for missing or unknown ids; and the
+    vocabulary, texts [D].
 
-    An id is text: 7, 7.0 and "7" are one id, "007" is another. Ids that are all whole numbers are
-    sorted as numbers.
+    The vocabulary is by default the ids of the column, in order of first appearance, or sorted if
+    `ordered` is True. Ids are text: 7, 7.0 and "7" are the same id, "007" is another. Ids that are
+    all whole numbers are sorted as numbers.
     """
     pd = pandas()
     try:
         positions, values = pd.factorize(column, use_na_sentinel=True)
-    except TypeError:  # Lists and the like are no ids.
+    except TypeError:  # Cells that are not hashable, such as lists, are not ids.
         is_id = column.map(lambda cell: isinstance(cell, Hashable)).astype(bool)
         positions, values = pd.factorize(column.where(is_id), use_na_sentinel=True)
     texts = id_texts(values)
@@ -133,17 +138,17 @@ def codes(
     else:
         ids = id_texts(vocabulary)
     places = np.where(texts == "", -1, ids.get_indexer(texts))
-    # Missing cells are -1, the last place.
+    # Missing cells have position -1, which indexes the appended -1.
     return np.append(places, -1)[positions].astype(np.int64), np.asarray(ids, object)
 
 
 def id_texts(values: Iterable) -> Any:
-    """An Index of the texts of ids, "" for what is no id."""
+    """An Index of the texts of ids, "" for a value that is not an id."""
     return pandas().Index([_id_text(value) for value in values], dtype=object)
 
 
 def sorted_ids(ids: Iterable[str]) -> list[str]:
-    """Ids that are all whole numbers by their values, others by their texts."""
+    """Sorted ids: by their values if all are whole numbers, else by their texts."""
     texts = list(ids)
     is_number = all(_WHOLE.fullmatch(text) for text in texts)
     return sorted(texts, key=int) if is_number else sorted(texts)
@@ -153,7 +158,7 @@ def _id_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, float | np.floating):
-        # Whole numbers become floats where some cells of their column are empty.
+        # Whole numbers become floats if some cells of their column are empty.
         exact = float(value)
         if not abs(exact) <= LARGEST_WHOLE:
             return ""
@@ -162,8 +167,8 @@ def _id_text(value: Any) -> str:
 
 
 def numbers_of_texts(column: Any) -> Any:
-    """A column of texts of a file, as numbers where all that are not empty are plain numbers, which
-    begin with no further zero.
+    """A column of texts, converted to numbers if all cells are empty or plain numbers. A plain
+    number has no leading zeros.
     """
     cells = column[~is_empty(column)]
     if len(cells) and all(_PLAIN.fullmatch(text) for text in cells.unique()):
@@ -172,8 +177,8 @@ def numbers_of_texts(column: Any) -> Any:
 
 
 def float32(column: Any) -> np.ndarray:
-    """float32 [R], as `numbers`; infinite where float32 does not hold a number: where it is too
-    large, or a whole number that float32 would round.
+    """The numbers of a column, float32 [R], as in `numbers`. They are infinite if float32 cannot
+    represent them: if they are too large, or integers that float32 would round.
     """
     values = numbers(column)
     rounded = as_float32(values)
@@ -182,6 +187,6 @@ def float32(column: Any) -> np.ndarray:
 
 
 def as_float32(values: np.ndarray) -> np.ndarray:
-    """float32, infinite where a number is too large."""
+    """Values as float32, infinite if they are too large."""
     with np.errstate(over="ignore", under="ignore"):
         return values.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Rows of a table as sessions, steps and positions: the order of the rows, and arrays of logs."""
+"""Order of the rows of a table by session, step and position, and conversion to arrays of a log."""
 
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ from recsim_tf.logs.log import repeat_last_step
 
 
 class Rows(NamedTuple):
-    """M rows of a table in the order of sessions, steps and positions, and where each stands in the
+    """M rows of a table in the order of sessions, steps and positions, with their indices in the
     arrays [S, T, K] of a log.
     """
 
@@ -25,9 +25,10 @@ class Rows(NamedTuple):
         """Sorts rows.
 
         Args:
-          rows: int [M], the rows of the table that count.
-          session: int [R], by row of the table; sessions keep the order of their numbers.
-          step: numbers [R], of which the order within a session counts.
+          rows: int [M], the rows of the table to sort.
+          session: int [R], session of each row of the table. Sessions keep the order of their
+            numbers.
+          step: numbers [R], whose order within a session counts.
           position: int [R], from 0.
         """
         order = rows[np.lexsort((position[rows], step[rows], session[rows]))]
@@ -49,7 +50,7 @@ class Rows(NamedTuple):
         return cls(order, np.cumsum(begins) - 1, number, position, slate_size)
 
     def where(self, kept: np.ndarray) -> "Rows":
-        """The rows that are kept, bool [M]; sessions and steps are numbered anew."""
+        """The rows with `kept`, bool [M]. Sessions and steps are numbered again."""
         if kept.all():
             return self
         parts = (self.order, self.session, self.step, self.position)
@@ -57,32 +58,33 @@ class Rows(NamedTuple):
 
     @property
     def largest(self) -> int:
-        """The most rows that a step has, at least 1."""
+        """The largest number of rows of a step, at least 1."""
         return int(np.bincount(np.cumsum(self.begins_step)).max(initial=1))
 
     @property
     def begins_session(self) -> np.ndarray:
-        """bool [M]: the first rows of sessions."""
+        """Whether a row is the first of its session, bool [M]."""
         return _differs(self.session)
 
     @property
     def begins_step(self) -> np.ndarray:
-        """bool [M]: the first rows of steps."""
+        """Whether a row is the first of its step, bool [M]."""
         return self.begins_session | _differs(self.step)
 
     @property
     def length(self) -> np.ndarray:
-        """int32 [S]: the steps of each session."""
+        """The number of steps of each session, int32 [S]."""
         return np.bincount(self.session[self.begins_step]).astype(np.int32)
 
     def of_session(self, values: np.ndarray) -> np.ndarray:
-        """[S]: values [R] of the first row of each session."""
+        """The values [R] at the first row of each session, [S]."""
         return values[self.order[self.begins_session]]
 
     def by_step(self, values: np.ndarray, fill: Any = 0, where: Any = None) -> np.ndarray:
-        """[S, T, ...]: values [R, ...] of the first row of each step, or of the row of a step where
-        bool [M] is true, `fill` where there is none. Steps after the end of a session repeat its
-        last.
+        """The values [R, ...] of each step, [S, T, ...].
+
+        They are taken from the first row of a step, or from the row at which `where` bool [M] is
+        True; a step without one gets `fill`. Steps after the end of a session repeat its last step.
         """
         where = self.begins_step if where is None else where
         length = self.length
@@ -91,8 +93,8 @@ class Rows(NamedTuple):
         return repeat_last_step(padded, length)
 
     def by_position(self, values: np.ndarray, fill: Any = 0) -> np.ndarray:
-        """[S, T, K]: values [R], `fill` where nothing is shown. Steps after the end of a session
-        repeat its last.
+        """The values [R] of each position, [S, T, K], with `fill` at empty positions. Steps after
+        the end of a session repeat its last step.
         """
         length = self.length
         padded = np.full((len(length), length.max(), self.slate_size), fill, values.dtype)
@@ -100,25 +102,25 @@ class Rows(NamedTuple):
         return repeat_last_step(padded, length)
 
     def sums_so_far(self, values: np.ndarray) -> np.ndarray:
-        """[M]: sums of values [M] from the first row of a step on."""
+        """The cumulative sums of values [M] within each step, [M]."""
         total = np.cumsum(values)
         begins = self.begins_step
         before = np.where(begins, total - values, 0)
         return total - np.maximum.accumulate(before)
 
     def same_in_step(self, values: np.ndarray) -> np.ndarray:
-        """bool [M]: whether values [M] are those of the first row of their step."""
+        """Whether values [M] equal those of the first row of their step, bool [M]."""
         return values == values[self.first_of(self.begins_step)]
 
     def same_in_session(self, values: np.ndarray) -> np.ndarray:
-        """bool [M]: whether values [M] are those of the first row of their session."""
+        """Whether values [M] equal those of the first row of their session, bool [M]."""
         return values == values[self.first_of(self.begins_session)]
 
     def first_of(self, begins: np.ndarray) -> np.ndarray:
-        """int [M]: the place of the last row before each, or itself, at which something begins."""
+        """The last row with `begins` at or before each row, int [M]."""
         return np.maximum.accumulate(np.where(begins, np.arange(len(begins)), 0))
 
 
 def _differs(values: np.ndarray) -> np.ndarray:
-    """bool [M]: whether values differ from the ones before them, True for the first."""
+    """Whether values differ from the values before them, bool [M]; True for the first."""
     return np.append(True, values[1:] != values[:-1])[: len(values)]

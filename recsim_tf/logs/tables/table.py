@@ -1,4 +1,4 @@
-"""Tables of impressions as logged sessions."""
+"""Conversion of tables of impressions to logged sessions."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -53,81 +53,83 @@ def from_table(
 ) -> Log:
     """Reads logged sessions from a table with one row for each document shown, an impression.
 
-    `columns` maps roles to names of the table's columns. A number may also be text that reads as
-    one. Ids are text: 7 and "7" are one id, "007" is another. An empty text is a missing value.
-    Needed are session, position, document, and one of clicked, chosen_document and reward:
+    `columns` maps roles to names of the table's columns. A number may also be text that reads as a
+    number. Ids are text: 7 and "7" are the same id, "007" is another. An empty text is a missing
+    value. Needed are session, position, document, and one of clicked, chosen_document and reward:
 
       session: ids.
-      user: ids, the same in all rows of a session. Sessions of one user are not independent.
+      user: ids, the same in all rows of a session. Sessions of the same user are not independent.
       step: whole numbers. Only their order within a session counts; rows may stand in any order.
-      timestamp: numbers, dates or ISO 8601 text, in UTC where no zone is given. Without steps, a
-        slate consists of the rows of one time; with neither, a session is one slate.
-      visit: whole numbers, of visits within a lifetime, see `visits`; only their changes count.
+      timestamp: numbers, dates or ISO 8601 text, in UTC if no zone is given. Without steps, the
+      rows
+        of a session with the same time are a slate. With neither, all rows of a session are a
+        slate.
+      visit: whole numbers, the visits within a lifetime, see `visits`; only their changes count.
       position: whole numbers from `first_position`. Positions that a slate lacks are empty.
       document: ids.
-      clicked: 1 in the row of the document chosen, else 0; with purchases or `multiple_clicks` 1 in
-        any row.
-      chosen_document: id of the document chosen, the same in all rows of a slate; nothing for
+      clicked: 1 in the row of the document chosen, else 0; with purchases or `multiple_clicks`
+        several rows may have 1.
+      chosen_document: id of the document chosen, the same in all rows of a slate; empty for
         "no click".
-      purchased: 1 in the rows of documents that were clicked and purchased, else 0. It goes with
-        `clicked`, and the log is for models that draw `ClicksAndPurchases`.
-      engagement: numbers that follow a click, such as dwell times or ratings. Where a cell is empty
-        it is not known, and `Log.with_engagement` leaves it out of the likelihood.
-      reward: numbers, what the position earned; 1 for a click without such a column.
+      purchased: 1 in the rows of documents that were clicked and purchased, else 0. It needs the
+        column `clicked`, and the log is for models that draw `ClicksAndPurchases`.
+      engagement: numbers that follow a click, such as dwell times or ratings. An empty cell is
+        unknown, and `Log.with_engagement` leaves it out of the likelihood.
+      reward: numbers, the reward of the position; without such a column it is 1 for a click.
       departed: 1 if the user left after the last step, the same in all rows of a session; 0 if the
         session was cut.
       propensity, propensity_set: probability in (0, 1] of the slate, or of its documents in any
         order, under the policy that showed it; the same in all rows of a slate.
-      propensity_prefix, propensity_position: that of the slate up to the position, or of the
+      propensity_prefix, propensity_position: probability of the slate up to the position, or of the
         position's document at the position.
-      target_propensity and so on: those under the policy to be judged, in [0, 1].
+      target_propensity and so on: such probabilities under the policy to judge, in [0, 1].
 
     Args:
       table: a pandas DataFrame, a pyarrow Table, or the path of a file .csv, .csv.gz, .csv.zip,
         .parquet or .pq.
-      columns: names of columns by role; by default those that are named by their roles, or as obp
-        names them, such as `slate_id` and `pscore`.
+      columns: names of columns by role. By default columns are recognised by names that are roles,
+        or names of obp, such as `slate_id` and `pscore`.
       attributes: names of columns with numbers that are revealed when a document is shown, such as
         its quality. They become the log's `hidden`: float32 [S, T, K] for one column, else a tuple
         of such arrays in this order.
-      user_columns: names of columns that tell of a session's user, by the names of the fields of
-        the user model's initial draws. They become the log's `initial`, a dict: numbers are
-        float32 [S], NaN where a session has none; text is int32 [S], codes of the sorted texts in
-        `labels.texts`, -1 where a session has none. Fields without a column are missing.
-      context: names of columns that tell of a step before its slate is chosen, such as the hour or
-        the page, by the names of fields of the user model's initial draws and of its innovation.
-        They have a value in all rows, one for each step. The first step's is in `initial`, those of
-        the next ones are in `innovation`, a dict of [S, T]. After the last step of a session no
-        next one is known: its innovation repeats the last context.
-      candidates: a second such table, with what could have been shown, so that policies can be
-        asked: a row for each document of each step, with the columns of session, step (or
-        timestamp) and document, and numeric features of the document in all others. All steps have
-        the same number N. The log's `observation.documents` are the features, float32 [S, T, N, P],
-        or without features the documents, int32 [S, T, N]; `observation.user` has the columns of
-        users and context by name. Without it all documents are the candidates of each step.
-      document_ids: [D], all documents that there are; by default those of the tables.
-      slate_size: K; by default the most impressions that a slate has.
+      user_columns: names of columns with features of a session's user, by the names of the fields
+        of the user model's initial draws. They become the log's `initial`, a dict: numbers are
+        float32 [S], NaN if a session has none; text is int32 [S], codes of the sorted texts in
+        `labels.texts`, -1 if a session has none. Fields without a column are missing.
+      context: names of columns with features of a step before its slate is chosen, such as the hour
+        or the page, by the names of fields of the user model's initial draws and of its innovation.
+        All rows of a step have the same value. The value of the first step is in `initial`, the
+        values of later steps are in `innovation`, a dict of [S, T]. The innovation of the last step
+        of a session repeats the last context, since no later context is known.
+      candidates: a second such table, with the documents that could have been shown, so that
+        policies can be evaluated. It has a row for each document of each step, with the columns of
+        session, step (or timestamp) and document, and numeric features of the document in all other
+        columns. All steps have the same number N. The log's `observation.documents` are the
+        features, float32 [S, T, N, P], or without features the documents, int32 [S, T, N];
+        `observation.user` has the columns of users and context by name. Without such a table all
+        documents are the candidates of each step.
+      document_ids: [D], the ids of all documents; by default the ids in the tables.
+      slate_size: size of slates K; by default the largest number of impressions of a slate.
       first_position: number of the first position.
       departed: whether users left after their last steps, if there is no such column.
       multiple_clicks: whether a slate may have several clicks, so that the log is for models that
         draw clicks [B, K], such as `MultipleClickCascade`.
-      visits: None, or how a session, which is then the lifetime of a user, consists of visits. The
-        log is for `ReturningUsers` who draw nothing beside visit ends and return times when they
-        change: these are its `innovation`.
-      drop_invalid: leave out the sessions that have a fault, and log their count as a warning.
+      visits: None, or the rule that divides a session, which is then the lifetime of a user, into
+        visits. The log is for `ReturningUsers` whose innovation consists of visit ends and return
+        times alone: these are its `innovation`.
+      drop_invalid: whether to leave out sessions with a fault. Their number is logged as a warning.
 
     Returns:
-      The log. Its `documents` are int32 positions in `labels.document`; its `response` is int32
-      [S, T], the position chosen or K, or where a slate may have several clicks int32 [S, T, K], 1
-      where clicked, or `ClicksAndPurchases` of such.
+      The log. Its `documents` are int32 positions in `labels.document`. Its `response` is int32
+      [S, T], the position chosen or K. If a slate may have several clicks, it is int32 [S, T, K], 1
+      for a click, or `ClicksAndPurchases` of such arrays.
 
     Raises:
       FileNotFoundError: if there is no such file.
       ImportError: without pandas, or without pyarrow for Parquet.
-      ValueError: for a table without rows or without one of the columns; for the first fault that
-        is found, with its row, counted from 0 at the first row of data, the line of a file, and
-        column; if all sessions are dropped; and for a `slate_size` below 1 or a vocabulary with
-        repeats.
+      ValueError: for a table without rows or without a named column; for the first fault, with its
+        column, its row, counted from 0 at the first row of data, and its line in a file; if all
+        sessions are dropped; and for a `slate_size` below 1 or a vocabulary with repeats.
     """
     _check_arguments(
         attributes,
@@ -149,7 +151,7 @@ def from_table(
     frame = as_frame(table, texts=ids, guessed=[*named.values()])
     check_present(frame, (*columns.values(), *attributes, *named.values()))
     session, session_ids = parsing.codes(frame[columns["session"]])
-    # Rows without an id count as one session.
+    # All rows without an id count as the same session.
     faults = Faults(
         frame, np.where(session < 0, len(session_ids), session), drop_invalid, path_of(table)
     )
@@ -160,30 +162,30 @@ def from_table(
     if "user" in columns:
         cells.values["user"], user_ids = parsing.codes(frame[columns["user"]])
         faults.refuse(cells["user"] < 0, columns["user"], "be a user id", "missing user id")
-    offered = None
+    candidate_rows = None
     if candidates is not None:
-        offered = read_candidates(candidates, columns, session_ids)
-    vocabulary = _vocabulary(frame[columns["document"]], document_ids, offered)
+        candidate_rows = read_candidates(candidates, columns, session_ids)
+    vocabulary = _vocabulary(frame[columns["document"]], document_ids, candidate_rows)
     cells.read_documents(vocabulary, document_ids is not None)
     attribute_values = cells.attributes(attributes)
-    of_users, texts = named_columns("user_columns", frame, user_columns)
-    of_users = {
+    user_values, texts = named_columns("user_columns", frame, user_columns)
+    user_values = {
         name: by_session(values, user_columns[name], faults.sessions, faults)
-        for name, values in of_users.items()
+        for name, values in user_values.items()
     }
-    of_steps, texts_of_steps = named_columns("context", frame, context)
-    for name, values in of_steps.items():
-        is_known = np.isfinite(values) if values.dtype.kind == "f" else values >= 0
+    context_values, context_texts = named_columns("context", frame, context)
+    for name, values in context_values.items():
+        is_valid = np.isfinite(values) if values.dtype.kind == "f" else values >= 0
         allowed = "have a value that float32 holds in each row, as a context"
-        faults.refuse(~is_known, context[name], allowed, f"invalid {context[name]}")
+        faults.refuse(~is_valid, context[name], allowed, f"invalid {context[name]}")
     rows = arranged(cells, slate_size)
     picked = _picked(cells, rows)
     check_agreement(cells, rows, picked, multiple_clicks)
-    for name, values in of_steps.items():
+    for name, values in context_values.items():
         differs = ~rows.same_in_step(values[rows.order])
         allowed, reason = "be the same in all rows of a slate", f"{context[name]} differs"
         faults.refuse(differs, context[name], allowed, reason, rows.order)
-    slate = None if offered is None else offered.slates(cells, rows, vocabulary)
+    slate = None if candidate_rows is None else candidate_rows.slates(cells, rows, vocabulary)
     rows = rows.where(faults.sound(rows.order))
     visit_steps: VisitSteps | None = None
     if visits is not None and len(rows.order):
@@ -200,8 +202,8 @@ def from_table(
         left = rows.of_session(cells["departed"])
     hidden = tuple(rows.by_position(values) for values in attribute_values)
     documents = rows.by_position(cells["document"].astype(np.int32))
-    first = {name: values[rows.of_session(faults.sessions)] for name, values in of_users.items()}
-    later = {name: rows.by_step(values) for name, values in of_steps.items()}
+    first = {name: values[rows.of_session(faults.sessions)] for name, values in user_values.items()}
+    later = {name: rows.by_step(values) for name, values in context_values.items()}
     log = Log(
         length=rows.length,
         departed=left,
@@ -226,12 +228,12 @@ def from_table(
             time=rows.by_position(cells["timestamp"]) if "timestamp" in columns else (),
             dates=cells.are_dates,
             attributes=tuple(attributes),
-            texts=texts | texts_of_steps,
+            texts=texts | context_texts,
             dropped=faults.dropped,
         ),
     )
-    if offered is not None:
-        log = _with_candidates(log, offered, cells, rows, first, later)
+    if candidate_rows is not None:
+        log = _with_candidates(log, candidate_rows, cells, rows, first, later)
     return log.check()
 
 
@@ -276,18 +278,18 @@ def _check_visits(visits: TableVisits | None, columns: Mapping[str, str]) -> Non
         visits.check_columns(columns)
 
 
-def _vocabulary(column: Any, document_ids: Any, offered: Candidates | None) -> np.ndarray:
-    """The ids of all documents, text [D]."""
+def _vocabulary(column: Any, document_ids: Any, candidate_rows: Candidates | None) -> np.ndarray:
+    """The ids of all documents, sorted text [D]; or those of `document_ids` in their order."""
     if document_ids is not None:
         return np.asarray(parsing.id_texts(document_ids), object)
-    if offered is None:
+    if candidate_rows is None:
         return parsing.codes(column, ordered=True)[1]
-    ids = {*parsing.codes(column)[1], *offered.ids}
+    ids = {*parsing.codes(column)[1], *candidate_rows.ids}
     return np.asarray(parsing.sorted_ids(ids), object)
 
 
 def _picked(cells: Cells, rows: Rows) -> np.ndarray:
-    """bool [M]: what was chosen or clicked."""
+    """Whether the document of a row was chosen or clicked, bool [M]."""
     if "clicked" in cells:
         return cells["clicked"][rows.order]
     if "chosen_document" in cells:
@@ -319,7 +321,7 @@ def _reward(cells: Cells, rows: Rows) -> Any:
 
 def _innovation(visits: VisitSteps | None, context: Mapping[str, np.ndarray]) -> Nest:
     if visits is not None:
-        # Of `ReturningUsers` whose other parts draw nothing.
+        # The innovation of `ReturningUsers` without other innovations.
         visit = record("Visit", {"ends": visits.ends, "days": visits.days})
         return record("Innovation", {"visit": visit})
     return {
@@ -329,7 +331,7 @@ def _innovation(visits: VisitSteps | None, context: Mapping[str, np.ndarray]) ->
 
 
 def _log_probs(cells: Cells, rows: Rows, roles: Mapping[str, str]) -> SlateLogProbs:
-    """The log-probabilities of slates; where a slate has one document, all of them are the same."""
+    """The log-probabilities of slates. All fields are equal if slates have a single document."""
     log_probs: dict[str, np.ndarray] = {}
     for field, role in roles.items():
         if role in cells:
@@ -348,22 +350,22 @@ def _log_probs(cells: Cells, rows: Rows, roles: Mapping[str, str]) -> SlateLogPr
 
 def _with_candidates(
     log: Log,
-    offered: Candidates,
+    candidate_rows: Candidates,
     cells: Cells,
     rows: Rows,
     users: Mapping[str, np.ndarray],
     context: Mapping[str, np.ndarray],
 ) -> Log:
-    documents, features = offered.by_step(cells, rows, log.labels.document)
-    of_users: Nest = {
+    documents, features = candidate_rows.by_step(cells, rows, log.labels.document)
+    seen_user: Nest = {
         name: np.repeat(values[:, np.newaxis], log.max_length, axis=1)
         for name, values in users.items()
     } | dict(context)
-    if not of_users:
-        of_users = np.zeros([*log.active.shape, 0], np.float32)
+    if not seen_user:
+        seen_user = np.zeros([*log.active.shape, 0], np.float32)
     seen = documents if not features.shape[-1] else features
     return log._replace(
         candidates=documents,
-        observation=Observation(of_users, seen, ()),
-        labels=log.labels._replace(features=offered.names),
+        observation=Observation(seen_user, seen, ()),
+        labels=log.labels._replace(features=candidate_rows.names),
     )

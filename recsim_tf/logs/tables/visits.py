@@ -1,4 +1,4 @@
-"""Visits of users who come back, read from the timestamps of a table."""
+"""Visits of returning users, read from the timestamps of a table."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -14,28 +14,27 @@ from recsim_tf.logs.tables.parsing import pandas
 from recsim_tf.logs.tables.rows import Rows
 
 _HOUR, _DAY = 3600.0, 86400.0
-_OF_DATES = 1e-9  # seconds, in which dates are counted
-# A part of the horizon so short that float32 may lose it.
-_ROUNDING = 1e-5
+_DATE_UNIT = 1e-9  # seconds, the unit of dates
+_ROUNDING = 1e-5  # part of the horizon that is below the rounding error of float32
 
 
 @dataclasses.dataclass(frozen=True)
 class TableVisits:
-    """How `from_table` finds the visits of users in their lifetimes, which are its sessions, by the
-    column of timestamps.
+    """The rule by which `from_table` divides the lifetimes of users, which are its sessions, into
+    visits. It uses the column of timestamps.
 
-    The days between two visits are those between their first steps, since steps take no time on the
-    clock of `ReturningUsers`. What is later than the horizon is left out. After the last visit of a
-    user the log says for how many days they were not back: until the horizon, or until the log
-    ended.
+    The days between two visits are the days between their first steps, since steps take no time on
+    the clock of `ReturningUsers`. Visits after the horizon are left out. After the last visit of a
+    user, the log has the number of days without a return: until the horizon, or until the end of
+    the log.
 
     Args:
-      horizon: days, that of the users.
-      pause: hours without a step after which a visit has ended; None where the table has a column
-        of visits. With a pause, the last visit of a user may still go on when the log ends.
-      end: when the log ended, a number or a date as the timestamps are; None for the last timestamp
+      horizon: days, the horizon of the users.
+      pause: hours without a step after which a visit has ended; None if the table has a column of
+        visits. With a pause, the last visit of a user may continue when the log ends.
+      end: the end of the log, a number or a date like the timestamps; None for the last timestamp
         of the table.
-      unit: seconds of a unit of timestamps that are numbers.
+      unit: length in seconds of a unit of timestamps that are numbers.
 
     Numbers must be above 0.
     """
@@ -52,35 +51,36 @@ class TableVisits:
             Range(above=0).check_number("pause", self.pause, "None")
 
     def check_columns(self, columns: Mapping[str, str]) -> None:
-        """Raises a ValueError where a column lacks, or contradicts the timestamps."""
+        """Raises a ValueError if a column is missing, or duplicates the rule for visits."""
         if "timestamp" not in columns:
             raise ValueError(f"columns must name a column for 'timestamp', got {dict(columns)}")
         if ("visit" in columns) == (self.pause is not None):
             raise ValueError(
-                "visits must be told by one of a column for 'visit' and a pause, got"
+                "visits must be defined by either a column for 'visit' or a pause, got"
                 f" {dict(columns)} and pause={self.pause}"
             )
         if "departed" in columns:
             raise ValueError(
-                "columns must have no 'departed' beside visits, whose timestamps tell it"
+                "columns must have no 'departed' beside visits, whose timestamps define departures"
             )
 
 
 class VisitSteps(NamedTuple):
     """Visits by step, as draws of `ReturningUsers`."""
 
-    ends: np.ndarray  # int32 [S, T], 1 where the visit ends with the step
-    # float64 [S, T], as draws of `core.distributions.ReturnTime`, 0 where the visit goes on
+    ends: np.ndarray  # int32 [S, T], 1 if the visit ends with the step
+    # Draws of `core.distributions.ReturnTime`, float64 [S, T]; 0 if the visit continues.
     days: np.ndarray
     departed: np.ndarray  # bool [S], the user is not back within the horizon
 
 
 def find_visits(rows: Rows, cells: Cells, how: TableVisits) -> tuple[Rows, VisitSteps]:
-    """The rows within the horizon of sessions without a fault, and their visits. Sessions where
-    visits do not begin one after the other are refused; an end before the last timestamp raises a
-    ValueError.
+    """The rows within the horizon of sessions without a fault, and their visits.
+
+    Sessions are refused if the times of their visits do not increase. Raises a ValueError for an
+    end before the last timestamp.
     """
-    seconds = _OF_DATES if cells.are_dates else how.unit
+    seconds = _DATE_UNIT if cells.are_dates else how.unit
     times = cells["timestamp"][rows.order]
     end = _end(how.end, times, cells.are_dates)
     steps, visits = _numbered(rows, cells, times, how, seconds)
@@ -123,8 +123,10 @@ def find_visits(rows: Rows, cells: Cells, how: TableVisits) -> tuple[Rows, Visit
 def _numbered(
     rows: Rows, cells: Cells, times: np.ndarray, how: TableVisits, seconds: float
 ) -> tuple[Any, Any]:
-    """DataFrames of the steps, with the "number" of their visit, and of the visits: by number their
-    session, the times of their first and last steps, and the place of their first row.
+    """DataFrames of the steps and of the visits.
+
+    Steps have the "number" of their visit. Visits have, by number, their session, the times of
+    their first and last steps, and the place of their first row.
     """
     begins_step = np.flatnonzero(rows.begins_step)
     steps = pandas().DataFrame(
@@ -148,14 +150,14 @@ def _numbered(
 
 
 def _end(end: Any, times: np.ndarray, are_dates: bool) -> Any:
-    """When the log ended, in the unit of the timestamps."""
+    """The end of the log, in the unit of the timestamps."""
     last = times.max()
     if end is None:
         return last
     values, valid, is_date = parsing.timestamps(pandas().Series([end]))
     kind = "a date" if are_dates else "a number"
     if not valid.all() or is_date != are_dates:
-        raise ValueError(f"end must be {kind}, as the timestamps, got {end!r}")
+        raise ValueError(f"end must be {kind}, like the timestamps, got {end!r}")
     if values[0] < last:
         raise ValueError(f"end must not be before the last timestamp of the table, got {end!r}")
     return values[0]

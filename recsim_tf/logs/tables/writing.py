@@ -1,4 +1,4 @@
-"""Logged sessions as tables of impressions."""
+"""Conversion of logged sessions to tables of impressions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,20 +19,20 @@ def to_table(log: Log) -> Any:
     """A log as a pandas DataFrame with one row for each document shown, the inverse of
     `from_table`.
 
-    The columns are named by their roles, those of users and of a context by their fields, and
-    attributes that showing reveals as they were in the table; without such names they are "hidden",
-    or if there are several "hidden_0" and so on. Ids, text of users and dates are those of the
-    table that was read; without labels, ids are numbers. `from_table` gives the same log, with no
-    steps after the longest session, if it gets the same arguments.
+    Columns are named by their roles. Columns of users and of a context are named by their fields.
+    Hidden attributes have the names of the table that was read; without such names they are
+    "hidden", or if there are several "hidden_0" and so on. Ids, text of users and dates are those
+    of the table that was read; without labels, ids are numbers. `from_table` with the same
+    arguments gives the same log, without steps after the longest session.
 
     Args:
-      log: in memory. Its `documents` are ids, int [S, T, K], and its `response` is one that
-        `from_table` or `Log.with_engagement` gives.
+      log: a log in memory. Its `documents` are ids, int [S, T, K], and its `response` has the form
+        of `from_table` or `Log.with_engagement`.
 
     Raises:
       ImportError: without pandas.
-      ValueError: for what no table holds: draws without names, queries, a step in which nothing is
-        shown, other responses, or clicks at empty positions.
+      ValueError: for a log that a table cannot represent: draws without names, queries, a step in
+        which nothing is shown, other responses, or clicks at empty positions.
     """
     check_type("log", log, Log)
     if tf.nest.flatten(log.query):
@@ -73,8 +73,8 @@ def to_table(log: Log) -> Any:
 
 
 def candidates_table(log: Log) -> Any:
-    """The candidates of a log of `from_table` as a pandas DataFrame with one row for each document
-    of each step, which `from_table` takes as `candidates`. Raises a ValueError for a log without
+    """The candidates of a log of `from_table`, a pandas DataFrame with one row for each document of
+    each step. `from_table` reads it as `candidates`. Raises a ValueError for a log without
     candidates.
     """
     check_type("log", log, Log)
@@ -91,8 +91,8 @@ def candidates_table(log: Log) -> Any:
 
 
 def _frame(columns: Mapping[str, Any]) -> Any:
-    """The columns as a DataFrame. A file has few digits of float32, too few of large whole numbers:
-    those are float64.
+    """The columns as a DataFrame. A file has too few digits of float32 for large whole numbers, so
+    columns with such numbers are converted to float64.
     """
     return pandas().DataFrame(
         {
@@ -107,7 +107,7 @@ def _is_large(values: Any) -> bool:
 
 
 def _named(log: Log, session: np.ndarray, step: np.ndarray) -> dict[str, Any]:
-    """The columns of users and of the context by field."""
+    """The columns of users and of the context by name of their field."""
     initial, innovation = log.initial, log.innovation
     if not isinstance(initial, dict) and tf.nest.flatten(initial):
         raise ValueError("log.initial must be () or a dict of columns, to have names in a table")
@@ -115,13 +115,13 @@ def _named(log: Log, session: np.ndarray, step: np.ndarray) -> dict[str, Any]:
         raise ValueError("log.innovation must be () or a context, since a table has no column")
     columns = {}
     for name, values in dict(initial).items() if initial else ():
-        of_rows = values[session]
+        column = values[session]
         if innovation and name in innovation:
             before = innovation[name][session, np.maximum(step - 1, 0)]
-            of_rows = np.where(step > 0, before, of_rows)
+            column = np.where(step > 0, before, column)
         if name in log.labels.texts:
-            of_rows = np.concatenate([log.labels.texts[name], np.array([None], object)])[of_rows]
-        columns[name] = of_rows
+            column = np.concatenate([log.labels.texts[name], np.array([None], object)])[column]
+        columns[name] = column
     return columns
 
 
@@ -133,7 +133,7 @@ def _responses(log: Log, shown: np.ndarray) -> dict[str, np.ndarray]:
     """The columns of the response, [S, T, K] each."""
     if not tf.nest.flatten(log.response):
         return {}
-    of_slate, of_step = log.shown.shape, log.shown.shape[:2]
+    slate_shape, step_shape = log.shown.shape, log.shown.shape[:2]
     response, engagement = log.response, None
     if (isinstance(response, tuple) and not fields_of(response) and len(response) == 2) or {
         "choice",
@@ -142,11 +142,11 @@ def _responses(log: Log, shown: np.ndarray) -> dict[str, np.ndarray]:
         response, engagement = response
     columns: dict[str, np.ndarray] = {}
     if "purchased" in fields_of(response):
-        columns["purchased"] = _array("response", _counts(response.purchased), "i", of_slate)
+        columns["purchased"] = _array("response", _counts(response.purchased), "i", slate_shape)
         response = response.clicked
-    clicked = _array("response", _counts(response), "i", of_step, of_slate)
+    clicked = _array("response", _counts(response), "i", step_shape, slate_shape)
     if clicked.ndim == 2:
-        # K is no click. A number out of range becomes -1, which is refused below.
+        # K means no click. A number out of range becomes -1, which is refused below.
         choice = clicked[..., np.newaxis]
         is_choice = (choice >= 0) & (choice <= log.slate_size)
         clicked = np.where(is_choice, choice == np.arange(log.slate_size), -1)
@@ -159,14 +159,14 @@ def _responses(log: Log, shown: np.ndarray) -> dict[str, np.ndarray]:
                 f"log.response must have {name} shown documents, got others at {place}"
             )
     if engagement is not None:
-        values = _array("response", engagement, "f", of_step, of_slate)
+        values = _array("response", engagement, "f", step_shape, slate_shape)
         values = values if values.ndim == 3 else values[..., np.newaxis]
         columns["engagement"] = np.where(clicked == 1, values, np.float32(np.nan))
     return columns
 
 
 def _rewards(log: Log) -> dict[str, np.ndarray]:
-    """The column of rewards by position, where they are not those of clicks."""
+    """The column of rewards by position, or nothing if rewards are equal to clicks."""
     if isinstance(log.reward, tuple) or log.reward.shape != log.shown.shape:
         return {}
     clicked = showing.clicks(log)
@@ -177,8 +177,8 @@ def _rewards(log: Log) -> dict[str, np.ndarray]:
 
 
 def _counts(value: Nest) -> Nest:
-    """Clicks [S, T, K] that are floats, as click models draw them, as integers; -1 for others than
-    whole numbers. Anything else as it is.
+    """Clicks [S, T, K] that are floats, as click models draw them, as integers, with -1 for
+    fractions. Any other value is returned as it is.
     """
     if not (isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim == 3):
         return value
@@ -186,7 +186,9 @@ def _counts(value: Nest) -> Nest:
 
 
 def _array(name: str, value: Nest, kind: str, *shapes: Sequence[int]) -> np.ndarray:
-    """The value as an array of one of these shapes, of integers ("i") or floats ("f")."""
+    """The value as an array of integers ("i") or floats ("f"). Raises a ValueError for other
+    shapes.
+    """
     leaves = [np.asarray(leaf) for leaf in tf.nest.flatten(value)]
     if len(leaves) != 1 or leaves[0].dtype.kind != kind or leaves[0].shape not in shapes:
         allowed = f"{'integers' if kind == 'i' else 'floats'} {' or '.join(map(str, shapes))}"

@@ -53,8 +53,8 @@ def test_each_reply_has_the_act_before_it(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("nothing", "is no JSON file: "),
-        ("[]", "must hold dialogues by id, got list"),
+        ("nothing", "is not a JSON file: "),
+        ("[]", "must have dialogues by id, got list"),
         ('{"7": {}}', "dialogue 7 must have the fields of IARD: .*dialogue_info"),
         (
             json.dumps({"7": {"dialogue_info": {"S1": utterance(1, "seeker", ["OTH"], "Hi")}}}),
@@ -131,7 +131,7 @@ def test_dialogues_are_sessions_with_a_step_for_each_label(tmp_path):
     scorer = scoring_simulator(plain)
     found = scorer.log_prob(as_trajectory(log, scorer, 1)).response
     np.testing.assert_allclose(found, [expected], rtol=1e-5)
-    with pytest.raises(ValueError, match="attribute_words must be of 2 attributes, got 8"):
+    with pytest.raises(ValueError, match="attribute_words must have 2 attributes, got 8"):
         iard_log(path, simulator)
 
 

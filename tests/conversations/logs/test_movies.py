@@ -100,7 +100,7 @@ def rated(stars):
     ("ratings", "num_factors", "message"),
     [
         (rated([[1, 5, 2]]), 1, "num_factors must be below the 1 raters, got 1"),
-        (rated([[3, 3, 3]] * 9), 1, "ml-100k.inter must tell num_factors=1 tastes apart"),
+        (rated([[3, 3, 3]] * 9), 1, "ml-100k.inter must identify num_factors=1 tastes"),
         (rated([[1, 5, 2], [5, 1, 3]]) + "\n0\t3\t4\t9", 1, "row 6, column 'item_id' must differ"),
         (rated([[1, 5, 2], [5, 1, 3]]), 3, "num_factors must be below the 3 movies, got 3"),
     ],

@@ -57,7 +57,7 @@ def test_a_row_is_a_judgement_of_the_films_of_three_lists(tmp_path):
         ),
         (
             "8,Up,scary\n",
-            "soft-attributes.csv is no table of separated values: its row 0 has 3 of 6",
+            "soft-attributes.csv is not a table of separated values: its row 0 has 3 of 6",
         ),
     ],
 )

@@ -109,7 +109,7 @@ def test_modes_of_several_values_need_a_column_of_values():
     ("columns", "changes", "message"),
     [
         ({**COLUMNS, "mood": "act"}, {}, "columns must map some of session, step, act"),
-        (WORDS, {}, "vocabulary must be a Vocabulary where there are words, got None"),
+        (WORDS, {}, "vocabulary must be a Vocabulary for a table with words, got None"),
         (COLUMNS, {"items": ()}, "items must be a list of at least 1, got 0"),
         (COLUMNS, {"items": ("third",)}, "column 'third' is missing: the table has user"),
         (COLUMNS, {"num_chips": 0}, "num_chips must be at least 1, got 0"),

@@ -31,8 +31,8 @@ def bound(likelihood, log, lacks=(), batch_size=4):
 
 def divided(patched):
     """Logs are divided however little it saves."""
-    patched.setattr(lengths, "_WORTH", 0)
-    patched.setattr(lengths, "_GOOD", 1.05)
+    patched.setattr(lengths, "_LEAST_SAVING", 0)
+    patched.setattr(lengths, "_GOOD_RATIO", 1.05)
 
 
 def on_cores(patched, number):

@@ -177,7 +177,7 @@ def test_next_visits_are_predicted_from_those_that_are_known(hidden):
 
 
 def test_steps_of_other_sessions_are_refused(hidden):
-    with pytest.raises(ValueError, match="later must have the 300 sessions that it goes on with"):
+    with pytest.raises(ValueError, match="later must have the 300 sessions that it continues"):
         predict_choices(watchers(), hidden.take([0]), given=hidden)
 
 

@@ -116,7 +116,7 @@ REFUSALS = [
     ),
     (
         lambda: everything.log(everything.table(propensity_prefix=[0.5, 0.3, 0.5, 0.6, 0.3])),
-        "row 1, column 'propensity_prefix' must be propensity at the last position of a slate, got",
+        "row 1, column 'propensity_prefix' must equal propensity at the last position of a slate",
     ),
     (
         lambda: everything.log(everything.table(propensity_set=[0.1, 0.1, 0.5, 0.6, 0.6])),

@@ -282,9 +282,9 @@ def test_bad_arguments_are_named(columns, arguments, message):
         (table().iloc[:0], "table must have at least one row and one column, got 0 rows and 9 c"),
         ([1], "table must be a pandas DataFrame, a pyarrow Table or a path, got list"),
         ("log.json", r"the name of a table's file must end in one of \.csv"),
-        ("empty.csv", "is no table of separated values"),
-        ("ragged.csv", "is no table of separated values: .* line 3"),
-        ("other.parquet", "is no Parquet file"),
+        ("empty.csv", "is not a table of separated values"),
+        ("ragged.csv", "is not a table of separated values: .* line 3"),
+        ("other.parquet", "is not a Parquet file"),
         ("none.csv", "there is no file"),
     ],
 )

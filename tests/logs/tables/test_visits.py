@@ -146,7 +146,7 @@ def test_timestamps_may_be_dates_or_have_another_unit():
     [
         (lambda: TableVisits(0.0), "horizon must be above 0, got 0"),
         (lambda: TableVisits(1.0, pause=-1.0), "pause must be above 0 or None, got -1"),
-        (lambda: read(table([1])), "by one of a column for 'visit' and a pause, got"),
+        (lambda: read(table([1])), "by either a column for 'visit' or a pause, got"),
         (
             lambda: read(table([1], left=1), COLUMNS | {"departed": "left"}, pause=1.0),
             "columns must have no 'departed' beside visits",
@@ -167,7 +167,7 @@ def test_timestamps_may_be_dates_or_have_another_unit():
             "a session without a fault, got none: 1 of 1 sessions dropped: invalid clicked 1",
         ),
         (lambda: read(table([1]), pause=1.0, end=0), "end must not be before the last timestamp"),
-        (lambda: read(table([1]), pause=1.0, end="2024-01-01"), "end must be a number, as the"),
+        (lambda: read(table([1]), pause=1.0, end="2024-01-01"), "end must be a number, like the"),
     ],
 )
 def test_bad_input_is_one_line(make, message):
