@@ -32,7 +32,7 @@ from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.searches.edges import at_edge, restart_from_boundary
 from recsim_tf.fitting.searches.folder import Checkpoints
 from recsim_tf.fitting.searches.objective import Objective
-from recsim_tf.fitting.searches.search import Problem
+from recsim_tf.fitting.searches.search import Problem, Search
 from recsim_tf.logs.log import Sessions
 from recsim_tf.support.errors import one_line
 from recsim_tf.support.summaries import table_html
@@ -129,6 +129,12 @@ class FitResult(NamedTuple):
         if not self.has_uncertainty:
             raise ValueError("uncertainty must not be None in a fit of which draws are taken")
         return draw_values(self.parameters, self.values(), self.covariance, num_draws, seed)
+
+    @property
+    def search(self) -> Search:
+        """The search of the method."""
+        assert self.method.search is not None
+        return self.method.search
 
     @property
     def has_uncertainty(self) -> bool:

@@ -176,7 +176,7 @@ def run_fit(folder: RunDirectory) -> dict[str, Any]:
                     "slate size": shown.slate_size,
                 },
                 fitting={
-                    "search": type(result.method.search).__name__,
+                    "search": type(result.search).__name__,
                     "confidence": result.confidence,
                     "log-likelihood a step": content["log_likelihood_per_step"],
                     "seconds": content["seconds"],

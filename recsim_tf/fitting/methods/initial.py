@@ -18,6 +18,11 @@ class InitialMethod(SessionMethod):
     sessions or in some. Where several fields are missing, a finite one is summed out exactly.
     """
 
+    @property
+    def of_new_users(self) -> "InitialMethod":
+        """See `Method.of_new_users`."""
+        return self
+
     def session_score(self, lacking: Lacking) -> SessionScore:
         """See `SessionMethod.session_score`."""
         return self.around(EXACT, lacking)

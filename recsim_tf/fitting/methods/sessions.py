@@ -410,9 +410,10 @@ def _scored(
     seed: Seed,
     are_fresh: bool = False,
 ) -> Scored:
-    _, *seeds = random.split_seed(seed, 3)
+    _, initial_seed, innovation_seed = random.split_seed(seed, 3)
+    seeds = Seeds(initial_seed, innovation_seed, are_fresh)
     scorer = scoring_simulator(simulator)
-    return session_score.score(scorer, batch.trajectory, batch.rows, Seeds(*seeds, are_fresh))
+    return session_score.score(scorer, batch.trajectory, batch.rows, seeds)
 
 
 def _signed(choice: Choice, generator: np.random.Generator) -> Choice:

@@ -42,7 +42,7 @@ def plot(result: FitResult | Validation) -> Any:
 
 
 def _of_fit(result: FitResult) -> list[Drawing]:
-    name = result.method.search.step_name
+    name = result.search.step_name
     curve = functools.partial(learning_curve, history=result.history, step_name=name)
     histograms: list[Drawing] = [
         functools.partial(parameter_histogram, name=name, values=estimate.value)

@@ -87,7 +87,7 @@ def learning_curve(result: FitResult) -> list[Part]:
     """The search."""
     if not result.history:
         return ["The search ended before its first pass was over."]
-    drawn = plot(figures.learning_curve, result.history, result.method.search.step_name, size=_WIDE)
+    drawn = plot(figures.learning_curve, result.history, result.search.step_name, size=_WIDE)
     return [Chart(drawn.png(), "Log-likelihood a step through the search")]
 
 

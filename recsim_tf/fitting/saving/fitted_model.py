@@ -33,7 +33,7 @@ class FittedModel:
 
     Args:
       folder: None, or that of `fitting.save_model`.
-      log: None, or the `Log`, or what a reader gives, to which the model was fitted.
+      log: None, or the `Log`, or the result of a reader, to which the model was fitted.
       users_of_log: whether sessions begin with users of the log, see `logs.logged_users`; else
         all users are drawn from the models.
       imports: modules that the model may name, see `fitting.load_model`.
