@@ -1,32 +1,28 @@
-"""Single sessions of results as CSV, and plots of results."""
+"""Tables of the single sessions of results, and plots of results."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recsim_tf.evaluation.policy_results import PolicyResult
 from recsim_tf.logs.tables.parsing import pandas
-from recsim_tf.support.files import write_csv
 from recsim_tf.support.means import Mean
 from recsim_tf.support.plots import Curve, Estimate, draw_curves, draw_estimates, new_figure
 
 
-def write_sessions(path: Path, results: Sequence[PolicyResult]) -> None:
-    """Writes what every user did under every policy; RecSim's `returns_<steps>` file is its column
-    `return`. Measures of `Evaluation.measures` that count a number for each session, and segments,
-    have the last columns.
+def sessions_table(results: Sequence[PolicyResult]) -> Any:
+    """A DataFrame of what every user did under every policy, in the order of `results`; RecSim's
+    `returns_<steps>` file is its column `return`. Measures of `Evaluation.measures` that count a
+    number for each session, and segments, have the last columns.
 
     The columns: policy, with value and seed where these were compared; user, counted from 0, the
     same users under every policy and one seed; return; steps; clicks; where responses have a
     quality mean_quality of the clicked documents, empty without a click; and outcome: "left" where
     the user left, "time_limit" where the simulator's time limit ended the session, "cut_off" where
     it was running when the evaluation ended.
-
-    The file is replaced in one step; policies are in the order of `results`.
     """
-    write_csv(path, pandas().concat(map(_sessions, results)))
+    return pandas().concat(map(_sessions, results))
 
 
 def _sessions(result: PolicyResult) -> Any:

@@ -1,4 +1,4 @@
-"""Training runs: learn, log, save, evaluate; and go on from where a run stopped."""
+"""`recsim-tf train`: a training that learns, logs, saves and evaluates, and that goes on."""
 
 import recsim_tf._tf_agents  # noqa: F401  # It imports TF-Agents.
 
@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gin
@@ -17,14 +18,14 @@ from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.evaluation import outputs
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.evaluation.policy_results import PolicyResult
+from recsim_tf.experiment.gin.bindings import operative_config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.runs.process import quietly
 from recsim_tf.experiment.training.checkpoints import RunCheckpoints
 from recsim_tf.experiment.training.devices import Devices
 from recsim_tf.experiment.training.parts import Experiment
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.files import remove, storing, whole_folder
-from recsim_tf.support.plots import write_figure
+from recsim_tf.support.files import remove, storing
 from recsim_tf.support.progress import progress_bar
 from recsim_tf.support.stopping import StoppedError, noting_signals
 
@@ -136,7 +137,7 @@ class TrainingRun:
                         flush=True,
                     )
                 folder.rewind_metrics(-1 if restored is None else restored)
-                folder.write_operative_config()
+                folder.write({"operative_config.gin": operative_config()})
             signal = self._learn()
             if signal:
                 done = self._parts.iteration
@@ -255,19 +256,26 @@ class TrainingRun:
                 "env_steps_per_second": round(env_steps / max(seconds, 1e-9)),
             },
         }
-        outputs.write_sessions(folder.path / "sessions.csv", results)
-        curve = outputs.plot_learning_curve(folder.metrics(), results, parts.agent.name)
-        write_figure(curve, folder.path / "learning_curve.png")
-        # TensorFlow warns of names and types that are TF-Agents' own.
-        with quietly(), whole_folder(folder.path / "policy") as written, storing(written):
-            policy_saver.PolicySaver(parts.policy, batch_size=None).save(str(written))
-            # TensorFlow may fail to remove them without an error.
-            remove(written / "variables" / "variables_temp")
-        # Last, since it says that a run is finished.
-        folder.write_results(content)
+        rows = folder.metrics()
+        folder.write(
+            {
+                "sessions.csv": outputs.sessions_table(results),
+                "learning_curve.png": outputs.plot_learning_curve(rows, results, parts.agent.name),
+                "policy": self._save_policy,
+                "results.json": content,
+            }
+        )
         print(results)
         print(
             f"Trained for {self._parts.iteration:,} iterations, {env_steps:,} user steps, in"
             f" {seconds:,.0f} s. Results in {folder.path}"
         )
         return content
+
+    def _save_policy(self, folder: Path) -> None:
+        """Writes the served policy as a SavedModel."""
+        # TensorFlow warns of names and types that are TF-Agents' own.
+        with quietly(), storing(folder):
+            policy_saver.PolicySaver(self._parts.policy, batch_size=None).save(str(folder))
+            # TensorFlow may fail to remove them without an error.
+            remove(folder / "variables" / "variables_temp")

@@ -16,7 +16,7 @@ from recsim_tf.experiment.comparing.comparison_texts import (
 from recsim_tf.experiment.comparing.gains import Comparison
 from recsim_tf.support.means import Mean
 from recsim_tf.support.pages import Chart, Note, Section, Table, page
-from recsim_tf.support.plots import Estimate, draw_estimates, new_figure, plot, write_figure
+from recsim_tf.support.plots import Estimate, draw_estimates, new_figure, plot
 from recsim_tf.support.tables import fixed, signed
 
 # Of a chart, in inches: two have room beside each other on a page.
@@ -43,11 +43,6 @@ def comparison_page(comparison: Comparison, folders: Mapping[str, Path]) -> str:
     ]
     sections.append(Section("Runs", [Table(runs)]))
     return page("Policies side by side", sections, introduction)
-
-
-def write_plot(path: Path, comparison: Comparison) -> None:
-    """Writes `plot_comparison` into a file."""
-    write_figure(plot_comparison(comparison), path)
 
 
 def plot_comparison(comparison: Comparison) -> Any:

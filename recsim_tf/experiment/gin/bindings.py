@@ -1,15 +1,28 @@
 """The bindings of gin files: as they are written, and as gin holds them."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gin
 from gin import config_parser
 from gin.config import ConfigurableReference
 
 from recsim_tf.experiment.gin.config_files import find_config
+from recsim_tf.support.errors import UsageError
+
+T = TypeVar("T")
+
+# Values of parameters that have no default, for messages.
+_EXAMPLES = {
+    "create_agent": "@create_slate_q",
+    "log": "@read_episode_log()",
+    "parameters": '{"users.choice_model.no_click_mass": @Parameter()}',
+    "simulator": "@interest_evolution()",
+    "trials": "@grid()",
+}
 
 
 class Reference(str):
@@ -73,8 +86,38 @@ def bound_value(name: str) -> Any:
     return bound_value(repr(value)) if is_macro else value
 
 
+def rebind(name: str, value: Any) -> None:
+    """Binds a parameter to another value, in a configuration that is complete."""
+    with gin.unlock_config():
+        gin.bind_parameter(name, value)
+
+
+def built(part: Callable[..., T], name: str) -> T:
+    """A part of a run, of what is bound to its parameters.
+
+    Args:
+      part: the function or class.
+      name: its name in gin files.
+
+    Raises:
+      UsageError: if nothing is bound to a parameter that has no default.
+    """
+    for parameter in inspect.signature(part).parameters.values():
+        binding = f"{name}.{parameter.name}"
+        if parameter.default is gin.REQUIRED and bound_value(binding) is None:
+            raise UsageError(
+                f"{binding} must be bound, such as {binding} = {_EXAMPLES[parameter.name]}"
+            )
+    return part()
+
+
+def operative_config() -> str:
+    """The bindings that were used so far, with the defaults of the functions, as a gin file."""
+    return gin.operative_config_str()
+
+
 def has_value(reference: Reference) -> bool:
-    """Whether it refers to a function or a class, to a bound macro, or to a constant."""
+    """Whether a reference is to a function or a class, to a bound macro, or to a constant."""
     if reference.startswith("@"):
         return True
     for name in (reference, reference[1:]):  # Of a macro, and of a constant.

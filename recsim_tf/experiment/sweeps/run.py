@@ -12,11 +12,12 @@ from recsim_tf.experiment import config
 from recsim_tf.experiment.sweeps.engines import ray
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
 from recsim_tf.experiment.sweeps.process import TrialProcess
-from recsim_tf.experiment.sweeps.results import SweepResult, read_results, write_tables
-from recsim_tf.experiment.sweeps.summary import counts, variants_table, write_summary
+from recsim_tf.experiment.sweeps.results import SweepResult, read_results, table_files
+from recsim_tf.experiment.sweeps.summary import counts, summary_files, variants_table
 from recsim_tf.experiment.sweeps.sweep_folder import ProgressBar, Shard, SweepDirectory
 from recsim_tf.experiment.sweeps.trial import FAILED, TrialFiles
 from recsim_tf.support.errors import UsageError
+from recsim_tf.support.outputs import write_files
 from recsim_tf.support.stopping import StoppedError, noting_signals
 from recsim_tf.support.tables import text_table
 
@@ -124,8 +125,7 @@ def _run(folder: SweepDirectory, shard: Shard, run_trials: _Engine) -> None:
 def _write(folder: SweepDirectory, command: str) -> SweepResult:
     with folder.writing():
         result = read_results(folder)
-        write_tables(folder.path, result)
-        write_summary(folder.path, result, command)
+        write_files(folder.path, {**table_files(result), **summary_files(result, command)})
     print(variants_table(result))
     for trial in result.trials:
         if trial.error:

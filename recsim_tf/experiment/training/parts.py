@@ -125,7 +125,9 @@ def experiment(
         raise UsageError(f"experiment.create_agent must be a function, got {create_agent!r}")
     for layer in layers:
         if not isinstance(layer, Layer):
-            raise UsageError(f"experiment.layers must be a tuple of layers, got {layer!r}")
+            raise UsageError(
+                f"experiment.layers must be a tuple of layers, got {validation.kind_of(layer)}"
+            )
     run_seed = random.as_seed(seed)
     # Keras initialises weights from global generators.
     tf.keras.utils.set_random_seed(seed % 2**32)
