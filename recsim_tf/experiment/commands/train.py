@@ -37,7 +37,8 @@ class Schedule:
 
     Args:
       num_iterations: iterations of the whole run; raise it to extend a finished run.
-      warmup_iterations: steps of all users before learning begins, at least 2.
+      warmup_iterations: steps of all users before learning begins, at least 2; None for 10, or as
+        many more as the agent needs for its first train step.
       log_interval: iterations that run in one call; the metrics are logged between two calls.
       eval_interval: iterations between evaluations of the served policy, for the learning curve.
       eval_users: sessions of such an evaluation.
@@ -49,7 +50,7 @@ class Schedule:
     """
 
     num_iterations: int = 10_000
-    warmup_iterations: int = 10
+    warmup_iterations: int | None = None
     log_interval: int = 100
     eval_interval: int = 500
     eval_users: int = 1000
@@ -58,8 +59,9 @@ class Schedule:
 
     def __post_init__(self):
         for name, value in dataclasses.asdict(self).items():
-            least = 2 if name == "warmup_iterations" else 1
-            check_at_least(least, **{f"train.{name}": value})
+            if value is not None or name != "warmup_iterations":
+                least = 2 if name == "warmup_iterations" else 1
+                check_at_least(least, **{f"train.{name}": value})
 
     def next_call(self, done: int) -> int:
         """Iterations from iteration `done` to the next at which something is due."""
@@ -103,6 +105,7 @@ class TrainingRun:
         self._devices = devices
         self._schedule = schedule
         self._evaluation = evaluation
+        self._warmup = schedule.warmup_iterations or max(10, parts.loop.least_collected)
         self._checkpoints = RunCheckpoints(
             folder.checkpoints, parts, devices, schedule.max_checkpoints
         )
@@ -121,6 +124,12 @@ class TrainingRun:
           WorkerLostError: if another worker stopped.
         """
         folder, devices = self._folder, self._devices
+        least = self._parts.loop.least_collected
+        if self._warmup < least:
+            raise UsageError(
+                f"train.warmup_iterations must be at least {least} for {self._parts.agent.name},"
+                f" which learns from that many steps at a time, got {self._warmup}"
+            )
         reached = self._checkpoints.newest
         if reached > self._schedule.num_iterations:
             raise UsageError(
@@ -172,7 +181,7 @@ class TrainingRun:
         )
         with noting_signals() as stop, bar, self._summaries():
             if int(parts.loop.replay.num_added()) == 0:
-                parts.loop.collect(schedule.warmup_iterations)
+                parts.loop.collect(self._warmup)
                 parts.loop.metrics.read_and_clear(1.0)
             if done == 0:
                 self._log({}, evaluate() if devices.is_chief else None)

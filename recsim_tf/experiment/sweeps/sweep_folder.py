@@ -46,6 +46,9 @@ class SweepDirectory:
         which may have got more trials or more iterations since.
       trials: of the sweep.
 
+    Attributes:
+      is_new: whether the folder holds no sweep yet.
+
     Raises:
       UsageError: if the folder holds anything else. Nothing in it is changed then.
     """
@@ -56,7 +59,8 @@ class SweepDirectory:
         self.files = {
             trial.name: TrialFiles(self.path, trial.name, trial.num_iterations) for trial in trials
         }
-        if holds(Path(root_dir), _RECORD, "sweep"):
+        self.is_new = not holds(Path(root_dir), _RECORD, "sweep")
+        if not self.is_new:
             self._check_record(root_dir)
 
     def part(self, shard: Shard) -> list[Trial]:

@@ -24,7 +24,7 @@ from recsim_tf.evaluation.baselines import (
     baseline_policies,
     named_baselines,
 )
-from recsim_tf.experiment.training.loop import Iteration, LearningLoop
+from recsim_tf.experiment.training.loop import AUTO, Iteration, LearningLoop
 from recsim_tf.support.errors import UsageError
 
 # (environment, train_step_counter) -> agent
@@ -116,7 +116,8 @@ def experiment(
     """
     validation.check_count(**{"experiment.num_users": num_users})
     learning = learning or Iteration()
-    validation.check_at_least(2, **{"Iteration.replay_length": learning.replay_length})
+    if learning.replay_length != AUTO:
+        validation.check_at_least(2, **{"Iteration.replay_length": learning.replay_length})
     if mixed_precision not in (None, "mixed_bfloat16"):
         raise UsageError(
             f"experiment.mixed_precision must be None or mixed_bfloat16, got {mixed_precision!r}"
