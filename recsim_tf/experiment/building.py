@@ -72,26 +72,16 @@ def evaluate(folder: RunDirectory, watch: bool = False, watch_timeout: float = 3
 
 
 def sessions(folder: RunDirectory, **options: Any) -> Path:
-    """Shows sessions of a training or of a simulation; see `run_sessions`.
+    """Shows sessions of a run as a `Request` of these options asks; see `run_sessions`."""
+    from recsim_tf.experiment.commands import sessions as command
 
-    Args:
-      folder: of the run.
-      **options: fields of `Request`.
-    """
-    from recsim_tf.experiment.commands.sessions import (
-        Request,
-        of_simulation,
-        of_training,
-        run_sessions,
-    )
-
-    evaluation, request = Evaluation(), Request(**options)
+    evaluation, request = Evaluation(), command.Request(**options)
     request.check(evaluation)
     if "simulate" in folder.results("restore it, or remove it"):
-        chosen = of_simulation(built(Simulation, "simulate"), request.policy)
+        chosen = command.of_simulation(built(Simulation, "simulate"), request.policy)
     else:
-        chosen = of_training(folder, _experiment(), request.policy)
-    return run_sessions(folder, chosen, evaluation, request)
+        chosen = command.of_training(folder, _experiment(), request.policy)
+    return command.run_sessions(folder, chosen, evaluation, request)
 
 
 def num_iterations() -> int:
@@ -102,11 +92,7 @@ def num_iterations() -> int:
 
 
 def check_training() -> None:
-    """Builds the parts of the configured training, and leaves them: an error in them is raised.
-
-    Raises:
-      Exception: that the training would raise before its first step.
-    """
+    """Builds the parts of the configured training, to raise the errors that it would begin with."""
     num_iterations()
     _experiment()
     Evaluation()

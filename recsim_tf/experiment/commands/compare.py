@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from recsim_tf.experiment.comparing.comparison_page import (
+from recsim_tf.experiment.comparing.comparison_report import (
     comparison_json,
     comparison_page,
+    comparison_text,
     plot_comparison,
 )
-from recsim_tf.experiment.comparing.comparison_texts import comparison_text
 from recsim_tf.experiment.comparing.finished import read_run, run_names
 from recsim_tf.experiment.comparing.gains import Comparison, compare
 from recsim_tf.support.errors import UsageError

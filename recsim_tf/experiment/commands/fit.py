@@ -1,7 +1,6 @@
 """`recsim-tf fit`: a fit of user models to a log, its checks, and a model to share."""
 
 import dataclasses
-import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,6 @@ from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.checks import check
 from recsim_tf.core.nests import as_json
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.experiment.gin.bindings import operative_config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import Checkpoints, Parameter, fit, save_model, write_report
 from recsim_tf.fitting.estimate.estimates import named_elements
@@ -121,9 +119,7 @@ class FitRun:
 
 
 def show_ended(folder: RunDirectory) -> dict[str, Any]:
-    """Prints the estimates of a fit that has ended; returns the content of results.json, which is
-    empty where the fit has not.
-    """
+    """Prints the estimates of a fit that has ended; returns its results.json, else nothing."""
     content = folder.results("remove it, and the same fit makes it again")
     if content:
         print(f"{estimates_table(content)}\nThe fit in {folder.path} had ended already.")
@@ -164,13 +160,12 @@ def run_fit(folder: RunDirectory, run: FitRun) -> dict[str, Any]:
         if run.posterior is not None:
             posterior = run.posterior(run.simulator, run.parameters, sessions, start=result)
             content["posterior"] = _posterior_content(posterior)
+        slate_size = shown.slate_size
         folder.write(
             {
-                "operative_config.gin": operative_config(),
+                "operative_config.gin": gin.operative_config_str(),
                 "posterior.npz": None if posterior is None else posterior.samples,
-                "model": functools.partial(
-                    _write_model, run.title, result, content, shown.slate_size
-                ),
+                "model": lambda new: _write_model(new, run.title, result, content, slate_size),
                 "results.json": content,
             }
         )
@@ -185,12 +180,9 @@ def _fit(
     """The fit, from the checkpoint in the folder where there is one, and the seconds it took."""
     started = time.perf_counter()
     with noting_signals() as stop:
+        checkpoints = Checkpoints(folder.path, stop=stop)
         result = run.estimate(
-            run.simulator,
-            run.parameters,
-            sessions,
-            held_out=held_out,
-            checkpoints=Checkpoints(folder.path, stop=stop),
+            run.simulator, run.parameters, sessions, held_out=held_out, checkpoints=checkpoints
         )
     if stop.signal:  # It came too late to stop the search.
         raise StoppedError(
@@ -209,10 +201,7 @@ def _first_piece(sessions: Sessions, result: FitResult) -> Log:
 
 
 def _content(
-    result: FitResult,
-    log: Sessions,
-    held_out: Sessions | None,
-    seconds: float,
+    result: FitResult, log: Sessions, held_out: Sessions | None, seconds: float
 ) -> dict[str, Any]:
     """The content of results.json."""
     estimates: dict[str, Any] = {}
@@ -267,18 +256,14 @@ def _posterior_content(posterior: ParameterPosterior) -> dict[str, Any]:
 
 
 def _write_model(
-    title: str, result: FitResult, content: Mapping[str, Any], slate_size: int, folder: Path
+    folder: Path, title: str, result: FitResult, content: Mapping[str, Any], slate_size: int
 ) -> None:
     """Writes the fitted model, with the answers of the checks in its card, into an empty folder."""
     save_model(
         folder,
         result,
         title=title,
-        data={
-            "sessions": content["sessions"],
-            "steps": content["steps"],
-            "slate size": slate_size,
-        },
+        data={**{name: content[name] for name in ("sessions", "steps")}, "slate size": slate_size},
         fitting={
             "search": type(result.search).__name__,
             "confidence": result.confidence,

@@ -18,7 +18,6 @@ from recsim_tf.evaluation.baselines import (
     named_baselines,
     unchecked,
 )
-from recsim_tf.experiment.gin.bindings import operative_config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import load_model
 from recsim_tf.logs.arguments import log_of
@@ -136,21 +135,19 @@ def run_ope(folder: RunDirectory, run: OpeRun, trusted: Sequence[str] = ()) -> d
             num_simulated=run.num_simulated,
             seed=run.seed + 1,
         )
+        length, number, seed = log.max_length, run.num_truth, run.seed + 2
         truths = {
-            name: ope.truth(
-                run.truth, policy, log.max_length, run.num_truth, run.seed + 2, run.gamma
-            )
+            name: ope.truth(run.truth, policy, length, number, seed, run.gamma)
             for name, policy in judged.items()
             if run.truth is not None and policy is not None
         }
-        content = {
-            name: {**result.figures(), "truth": truths[name].figures() if name in truths else None}
-            for name, result in results.items()
-        }
-        content = as_json(content)
+        figures = {name: truth.figures() for name, truth in truths.items()}
+        content = as_json(
+            {name: {**each.figures(), "truth": figures.get(name)} for name, each in results.items()}
+        )
         folder.write(
             {
-                "operative_config.gin": operative_config(),
+                "operative_config.gin": gin.operative_config_str(),
                 "report.html": report.render(results, run.title, truths),
                 "estimates.png": ope.plot(results, truths),
                 "ope.json": content,

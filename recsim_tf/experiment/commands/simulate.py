@@ -27,7 +27,6 @@ from recsim_tf.evaluation.baselines import (
 )
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.evaluation.policy_results import Results
-from recsim_tf.experiment.gin.bindings import operative_config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.logs import episodes
 from recsim_tf.policies import StochasticPolicy
@@ -127,7 +126,7 @@ def run_simulation(
 
 
 def _write(folder: RunDirectory, results: Results, seconds: float) -> dict[str, Any]:
-    """Writes the files of the run; returns the content of results.json."""
+    """Writes the files of the run, and returns the content of results.json."""
     content = {
         **results.as_json(),
         "simulate": {
@@ -139,7 +138,7 @@ def _write(folder: RunDirectory, results: Results, seconds: float) -> dict[str, 
     several = len(results) > 1 and not compared
     folder.write(
         {
-            "operative_config.gin": operative_config(),
+            "operative_config.gin": gin.operative_config_str(),
             "sessions.csv": outputs.sessions_table(results),
             "values.png": outputs.plot_values(results) if compared else None,
             "returns.png": outputs.plot_returns(results) if several else None,

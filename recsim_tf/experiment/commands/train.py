@@ -18,7 +18,6 @@ from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.evaluation import outputs
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.evaluation.policy_results import PolicyResult
-from recsim_tf.experiment.gin.bindings import operative_config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.runs.process import quietly
 from recsim_tf.experiment.training.checkpoints import RunCheckpoints
@@ -146,7 +145,7 @@ class TrainingRun:
                         flush=True,
                     )
                 folder.rewind_metrics(-1 if restored is None else restored)
-                folder.write({"operative_config.gin": operative_config()})
+                folder.write({"operative_config.gin": gin.operative_config_str()})
             signal = self._learn()
             if signal:
                 done = self._parts.iteration

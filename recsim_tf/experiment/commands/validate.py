@@ -8,12 +8,7 @@ from typing import Any
 import gin
 
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.evaluation.baselines import (
-    Baseline,
-    Baselines,
-    baseline_policies,
-    named_baselines,
-)
+from recsim_tf.evaluation.baselines import Baseline, Baselines, baseline_policies, named_baselines
 from recsim_tf.experiment.commands.fit import CARD, FitRun, card_with_findings
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import Parameter, load_model

@@ -1,7 +1,7 @@
 """Errors of a configuration in one line, with the file and line of the binding at fault.
 
-The messages of gin and of Python are repeated and never parsed: which binding is at fault follows
-from the statements of the files, and from the functions that an error came through.
+Messages of gin and of Python are repeated and never parsed. The statements of the files, and the
+functions that an error came through, say which binding is at fault.
 """
 
 import contextlib
@@ -18,18 +18,12 @@ from types import ModuleType
 from typing import Any
 
 import gin
-from gin import config_parser
+from gin.config_parser import BindingStatement, BlockDeclaration, ImportStatement, IncludeStatement
 
 from recsim_tf.experiment.gin.bindings import all_statements, has_value, references
 from recsim_tf.experiment.gin.config_files import find_config
-from recsim_tf.support.errors import (
-    UsageError,
-    error_line,
-    fault_location,
-    instead,
-    location,
-    one_line,
-)
+from recsim_tf.support import errors
+from recsim_tf.support.errors import UsageError, instead
 
 # Errors of gin's parser.
 _SYNTAX = (SyntaxError, tokenize.TokenError)
@@ -58,42 +52,34 @@ def reading(files: Sequence[str | Path], bindings: Sequence[str] = ()) -> Iterat
         raise _ReadingError(_reading_error(error, files, bindings)) from error
 
 
-def _reading_error(
-    error: BaseException, files: Sequence[str | Path], bindings: Sequence[str]
-) -> str:
-    line, message = None, one_line(error).rstrip(".")
+def _reading_error(error: BaseException, files: Sequence[str | Path], bindings: Any) -> str:
+    line, message = None, errors.one_line(error).rstrip(".")
     if isinstance(error, _SYNTAX) and not str(getattr(error, "filename", "")).endswith(".py"):
         line = getattr(error, "lineno", None) or error.args[1][0]
         text = getattr(error, "text", None) or error.args[0]
         message = f"cannot read {text.strip()!r}: {_VALUES}"
-    elif fault_location(error) is not None:  # In a module.
-        return error_line(error)
-    elif fault := _first_fault(files, bindings):
-        return fault
-    where = _shown(bindings[-1]) if bindings else location(str(files[-1]), line)
+    elif errors.fault_location(error) is not None:  # In a module.
+        return errors.error_line(error)
+    else:
+        statements = []
+        with contextlib.suppress(*_SYNTAX):  # Below the fault.
+            for statement in all_statements(files, bindings):
+                statements.append(statement)
+                if fault := _fault(statement):
+                    return f"{_where(statement)}: {fault}"
+        # gin looks for macros after it has read all files: they may be bound below their use.
+        for statement in statements:
+            for reference in references(getattr(statement, "value", None)):
+                if not has_value(reference):
+                    return f"{_where(statement)}: {reference} has no value"
+    where = _shown(bindings[-1]) if bindings else errors.location(str(files[-1]), line)
     return f"{where}: {message}"
-
-
-def _first_fault(files: Sequence[str | Path], bindings: Sequence[str]) -> str | None:
-    """The first statement that gin cannot follow, with its place and what to do; or None."""
-    statements = []
-    with contextlib.suppress(*_SYNTAX):  # Below the fault.
-        for statement in all_statements(files, bindings):
-            statements.append(statement)
-            if fault := _fault(statement):
-                return f"{_where(statement)}: {fault}"
-    # gin looks for macros after it has read all files: they may be bound below their use.
-    for statement in statements:
-        for reference in references(getattr(statement, "value", None)):
-            if not has_value(reference):
-                return f"{_where(statement)}: {reference} has no value"
-    return None
 
 
 def _where(statement: Any) -> str:
     place = statement.location
     if place.filename:
-        return location(place.filename, place.line_num)
+        return errors.location(place.filename, place.line_num)
     return _shown(place.line_content)
 
 
@@ -105,26 +91,23 @@ def _fault(statement: Any) -> str | None:
     """The fault of a statement: a file or a module that is missing, or a name that gin does not
     know, with the nearest that it knows; or None.
     """
-    if isinstance(statement, config_parser.IncludeStatement):
+    if isinstance(statement, IncludeStatement):
         try:
             find_config(statement.filename, "include")
         except UsageError as error:
             return str(error)
-    if isinstance(statement, config_parser.ImportStatement) and _is_missing(statement.module):
-        return (
-            f"no module {statement.module}, neither in the current folder nor among the installed"
-            " packages"
-        )
+    if isinstance(statement, ImportStatement) and _is_missing(statement.module):
+        where = "neither in the current folder nor among the installed packages"
+        return f"no module {statement.module}, {where}"
     names = [ref.name for ref in references(getattr(statement, "value", None)) if ref[0] == "@"]
     parameter = getattr(statement, "arg_name", None)
-    if parameter or isinstance(statement, config_parser.BlockDeclaration):
+    if parameter or isinstance(statement, BlockDeclaration):
         names = [statement.selector, *names]
     for name in names:
         if not _is_known(name):
             modules = [each for each in list(sys.modules.values()) if isinstance(each, ModuleType)]
-            names = _GIVEN_NAMES.union(*(vars(each) for each in modules))
-            candidates = list(filter(_is_known, names))
-            nearest = instead(name, candidates, "import the module that defines it")
+            candidates = filter(_is_known, _GIVEN_NAMES.union(*map(vars, modules)))
+            nearest = instead(name, list(candidates), "import the module that defines it")
             return f"{name} is unknown; {nearest}"
     if parameter:
         names = list(inspect.signature(gin.get_configurable(statement.selector)).parameters)
@@ -160,29 +143,23 @@ def refusals(files: Sequence[str | Path], bindings: Sequence[str]) -> Iterator[N
     try:
         yield
     except (ValueError, TypeError) as error:
-        if isinstance(error, _ReadingError) or fault_location(error) is not None:
+        if isinstance(error, _ReadingError) or errors.fault_location(error) is not None:
             raise
         statements = []
         with contextlib.suppress(OSError, *_SYNTAX):  # Files may have changed since they were read.
-            statements = [
-                statement
-                for statement in all_statements(files, bindings)
-                if isinstance(statement, config_parser.BindingStatement)
-            ]
-        message = one_line(error)
-        statement = _binding_of(message, _callers(error), statements)
+            statements = list(all_statements(files, bindings))
+        bound = [each for each in statements if isinstance(each, BindingStatement)]
+        # Names of the functions and classes that the error came through.
+        frames = traceback.walk_tb(error.__traceback__)
+        callers = {frame.f_code.co_qualname.partition(".")[0] for frame, _ in frames}
+        message = errors.one_line(error)
+        statement = _binding_of(message, callers, bound)
         if statement is None:
             raise
         raise UsageError(f"{_where(statement)}: {message}") from error
 
 
-def _callers(error: BaseException) -> set[str]:
-    """The names of the functions and classes that an error came through."""
-    frames = traceback.walk_tb(error.__traceback__)
-    return {frame.f_code.co_qualname.partition(".")[0] for frame, _ in frames}
-
-
-def _binding_of(message: str, callers: set[str], statements: Sequence[Any]) -> Any:
+def _binding_of(message: str, callers: set[str], bound: Sequence[Any]) -> Any:
     """The binding that a message is about: of the argument of a caller that it names first; else of
     the argument that it begins with; else one whose value is a function or class that it names.
     None if it is about none, or about one in several scopes.
@@ -190,20 +167,16 @@ def _binding_of(message: str, callers: set[str], statements: Sequence[Any]) -> A
     words = re.findall(r"[\w.]+", message) or [""]
     arguments = [word.rpartition(".")[2] for word in words]
     of_callers = [
-        statement
-        for statement in statements
-        if statement.arg_name in arguments
-        and gin.get_configurable(statement.selector).__qualname__ in callers
+        each
+        for each in bound
+        if each.arg_name in arguments
+        and gin.get_configurable(each.selector).__qualname__ in callers
     ]
-    first = min((arguments.index(statement.arg_name) for statement in of_callers), default=0)
+    first = min((arguments.index(each.arg_name) for each in of_callers), default=0)
     candidates = (
         [each for each in of_callers if each.arg_name == arguments[first]]
-        or [
-            each
-            for each in statements
-            if f".{each.selector}.{each.arg_name}".endswith(f".{words[0]}")
-        ]
-        or [each for each in statements if any(ref.name in words for ref in references(each.value))]
+        or [each for each in bound if f".{each.selector}.{each.arg_name}".endswith(f".{words[0]}")]
+        or [each for each in bound if any(ref.name in words for ref in references(each.value))]
     )
     # The last one is in force, unless they are of several scopes.
     places = {(statement.scope, statement.selector) for statement in candidates}

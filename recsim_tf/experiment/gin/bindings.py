@@ -61,6 +61,20 @@ def all_statements(files: Sequence[str | Path], bindings: Sequence[str]) -> Iter
         yield from config_parser.ConfigParser(binding, _Written())
 
 
+def values(source: Path | str) -> dict[str, Any]:
+    """The values in a gin file, or in the text of one, by the names of their bindings, such as
+    "train.num_iterations". The names of macros are such as "%size".
+    """
+    written = statements(source) if isinstance(source, Path) else all_statements([], [source])
+    bound = {}
+    for statement in written:
+        if isinstance(statement, config_parser.BindingStatement):
+            name = f"{statement.scope}/{statement.selector}".lstrip("/")
+            name = f"{name}.{statement.arg_name}" if statement.arg_name else f"%{name}"
+            bound[name] = statement.value
+    return bound
+
+
 def references(value: Any) -> Iterator[Reference]:
     """The references in a value of a statement, at any depth."""
     if isinstance(value, Reference):
@@ -93,11 +107,7 @@ def rebind(name: str, value: Any) -> None:
 
 
 def built(part: Callable[..., T], name: str) -> T:
-    """A part of a run, of what is bound to its parameters.
-
-    Args:
-      part: the function or class.
-      name: its name in gin files.
+    """A part of a run, made by a function or class of this name in gin files.
 
     Raises:
       UsageError: if nothing is bound to a parameter that has no default.
@@ -109,11 +119,6 @@ def built(part: Callable[..., T], name: str) -> T:
                 f"{binding} must be bound, such as {binding} = {_EXAMPLES[parameter.name]}"
             )
     return part()
-
-
-def operative_config() -> str:
-    """The bindings that were used so far, with the defaults of the functions, as a gin file."""
-    return gin.operative_config_str()
 
 
 def has_value(reference: Reference) -> bool:

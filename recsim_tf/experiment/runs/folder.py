@@ -18,6 +18,8 @@ import tensorflow as tf
 
 from recsim_tf._version import __version__
 from recsim_tf.core.runs.execution import num_cores
+from recsim_tf.experiment.gin.binding_errors import reading
+from recsim_tf.experiment.gin.bindings import values
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import (
@@ -67,7 +69,8 @@ class RunDirectory:
                 )
             config = self._recorded()
         elif holds(self.path, _CONFIG, "run"):
-            changed = _differences(self._recorded(), config)
+            with reading([self.config_file]):
+                changed = _differences(self._recorded(), config)
             if changed:
                 raise UsageError(
                     f"root_dir {self.path} holds a run of another configuration, which differs in"
@@ -130,10 +133,8 @@ class RunDirectory:
         write_files(self.path, files)
 
     def results(self, advice: str) -> dict[str, Any]:
-        """The content of results.json; empty where the run has not ended.
-
-        Args:
-          advice: what to do if the file is damaged, such as "restore it".
+        """The content of results.json, empty where the run has not ended; `advice` says what to do
+        if the file is damaged.
         """
         return read_json(self.results_file, dict, advice) if self.results_file.is_file() else {}
 
@@ -268,13 +269,6 @@ def _row(iteration: int, **scalars: float | None) -> dict[str, Any]:
 
 def _differences(old: str, new: str) -> list[str]:
     """Names of the bindings in which two configurations differ."""
-    before, after = _bindings(old), _bindings(new)
+    before, after = values(old), values(new)
     names = sorted((before.keys() | after.keys()) - {*_MAY_CHANGE})
     return [name for name in names if before.get(name) != after.get(name)]
-
-
-def _bindings(config: str) -> dict[str, str]:
-    """Values by name of a configuration's text, whose long values go over several lines."""
-    statements = (line for line in re.split(r"\n(?=\S)", config) if not line.startswith("#"))
-    pairs = (statement.partition("=") for statement in statements)
-    return {name.strip(): " ".join(value.split()) for name, _, value in pairs}

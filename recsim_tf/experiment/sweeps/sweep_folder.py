@@ -46,9 +46,6 @@ class SweepDirectory:
         which may have got more trials or more iterations since.
       trials: of the sweep.
 
-    Attributes:
-      is_new: whether the folder holds no sweep yet.
-
     Raises:
       UsageError: if the folder holds anything else. Nothing in it is changed then.
     """
@@ -59,6 +56,7 @@ class SweepDirectory:
         self.files = {
             trial.name: TrialFiles(self.path, trial.name, trial.num_iterations) for trial in trials
         }
+        # Whether no sweep has begun in the folder.
         self.is_new = not holds(Path(root_dir), _RECORD, "sweep")
         if not self.is_new:
             self._check_record(root_dir)

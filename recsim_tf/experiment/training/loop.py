@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import gin
 import tensorflow as tf
@@ -53,17 +53,16 @@ class Iteration:
             if getattr(self, name) not in (None, AUTO):
                 check_count(**{f"Iteration.{name}": getattr(self, name)})
 
-    def sizes(self, agent: tf_agent.TFAgent) -> tuple[int | None, int, int]:
+    def sizes(self, agent: tf_agent.TFAgent) -> tuple[Any, ...]:
         """The batch size, the length of the replay and the collect steps for an agent."""
-        sequence_length = agent.train_sequence_length or 1
-        on_policy = getattr(agent, "on_policy", False)
-        batch_size = None if on_policy else 2048
-        collect_steps = max(sequence_length - 1, 1) if on_policy else 1
-        return (
-            batch_size if self.batch_size == AUTO else self.batch_size,
-            max(50, sequence_length) if self.replay_length == AUTO else self.replay_length,
-            collect_steps if self.collect_steps == AUTO else self.collect_steps,
-        )
+        length, on_policy = agent.train_sequence_length or 1, getattr(agent, "on_policy", False)
+        sizes: dict[str, Any] = {
+            "batch_size": None if on_policy else 2048,
+            "replay_length": max(50, length),
+            "collect_steps": max(length - 1, 1) if on_policy else 1,
+        }
+        sizes |= {name: getattr(self, name) for name in sizes if getattr(self, name) != AUTO}
+        return tuple(sizes.values())
 
 
 class LearningLoop(tf.Module):
