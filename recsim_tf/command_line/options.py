@@ -48,16 +48,16 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         main.print_help(sys.stderr)
         main.exit(2)
     first = arguments[0]
-    known = [*COMMANDS, "--help", "--version"]
-    if first not in ("-h", *known):
-        main.error(f"argument COMMAND: {first!r} is not a command; {instead(first, known)}")
+    names = [*COMMANDS, "--help", "--version"]
+    if first not in ("-h", *names):
+        main.error(f"argument COMMAND: {first!r} is not a command; {instead(first, names)}")
     options, unknown = main.parse_known_args(arguments)
     if unknown:
         name = unknown[0].partition("=")[0]
         if options.command == "compare" and not name.startswith("-"):
             main.error(f"argument RUN: {name} must stand beside the other runs")
-        known = ["--help", *(f"--{o}" for o in vars(options) if o not in ("command", "runs"))]
-        main.error(f"{options.command} has no option {name}; {instead(name, known)}")
+        names = ["--help", *(f"--{o}" for o in vars(options) if o not in ("command", "runs"))]
+        main.error(f"{options.command} has no option {name}; {instead(name, names)}")
     return options
 
 

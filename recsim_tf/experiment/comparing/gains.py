@@ -1,4 +1,4 @@
-"""What policies gain over a reference, and how many users would see it."""
+"""Gains of policies over a reference, and how many users would see them."""
 
 import math
 from collections.abc import Iterable, Sequence
