@@ -69,8 +69,9 @@ class RunDirectory:
                 )
             config = self._recorded()
         elif holds(self.path, _CONFIG, "run"):
+            recorded = self._recorded()
             with reading([self.config_file]):
-                changed = _differences(self._recorded(), config)
+                changed = _differences(recorded, config)
             if changed:
                 raise UsageError(
                     f"root_dir {self.path} holds a run of another configuration, which differs in"
