@@ -57,7 +57,9 @@ def main() -> None:
     import matplotlib.pyplot  # noqa: F401
 
     import recsim_tf.experiment.building
-    import recsim_tf.experiment.commands.fit
+    import recsim_tf.experiment.commands.evaluate
+    import recsim_tf.experiment.commands.sessions
+    import recsim_tf.experiment.commands.train
     import recsim_tf.experiment.sweeps.run  # noqa: F401
     from recsim_tf.command_line import cli
 

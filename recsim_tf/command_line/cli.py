@@ -5,6 +5,7 @@ fit, validate, judge policies from logs, and sweep.
 import argparse
 import contextlib
 import gc
+import importlib
 import os
 import signal
 import sys
@@ -42,55 +43,23 @@ def _folder(options: argparse.Namespace) -> Any:
     return RunDirectory(options.root_dir, config.load(*given))
 
 
-def _building() -> Any:
+def _call(options: argparse.Namespace) -> None:
+    """Calls the function of `building` that has the name of the command, with the options that not
+    all commands have.
+    """
     from recsim_tf.experiment import building
 
-    return building
-
-
-def _train(options: argparse.Namespace) -> None:
-    _building().train(_folder(options))
-
-
-def _evaluate(options: argparse.Namespace) -> None:
-    if options.watch:
-        _building().watch(_folder(options), options.watch_timeout)
-    else:
-        _building().evaluate(_folder(options))
-
-
-def _sessions(options: argparse.Namespace) -> None:
-    request = _building().Request
-    chosen = request(**{name: getattr(options, name) for name in request._fields})
-    _building().sessions(_folder(options), chosen)
-
-
-def _simulate(options: argparse.Namespace) -> None:
-    _building().simulate(_folder(options), options.episode_file)
+    shared = ["command", "root_dir", "gin_file", "gin_bindings"]
+    # A configuration has been read then; a fitted model has not.
+    shared += [] if options.command in _FITTING else ["trust"]
+    further = {name: value for name, value in vars(options).items() if name not in shared}
+    getattr(building, options.command)(_folder(options), **further)
 
 
 def _compare(options: argparse.Namespace) -> None:
     from recsim_tf.experiment.commands import compare
 
-    compare.compare_runs(options.runs, options.baseline, options.output)
-
-
-def _fit(options: argparse.Namespace) -> None:
-    from recsim_tf.experiment.commands import validate
-
-    validate.fit_and_validate(_folder(options))
-
-
-def _validate(options: argparse.Namespace) -> None:
-    from recsim_tf.experiment.commands import validate
-
-    validate.validate_run(_folder(options), options.trust)
-
-
-def _ope(options: argparse.Namespace) -> None:
-    from recsim_tf.experiment.commands import ope
-
-    ope.run_ope(_folder(options), options.trust)
+    compare.run_comparison(options.runs, options.baseline, options.output)
 
 
 def _sweep(options: argparse.Namespace) -> int:
@@ -121,13 +90,11 @@ def _import(command: str) -> None:
             # This looks for GPUs, which prints messages. A tensor would fix the devices, which a
             # training may still change.
             tf.config.list_physical_devices()
-            if command in _FITTING:
-                from recsim_tf.experiment.commands import ope, validate  # noqa: F401
-            elif command == "compare":
-                from recsim_tf.experiment.commands import compare  # noqa: F401
-            else:
-                from recsim_tf.experiment import building  # noqa: F401
-            from recsim_tf.experiment import config  # noqa: F401
+            room = "sweeps.run" if command == "sweep" else f"commands.{command}"
+            importlib.import_module(f"recsim_tf.experiment.{room}")
+            if command not in (*_FITTING, "compare"):
+                from recsim_tf.experiment.commands import train  # noqa: F401
+            from recsim_tf.experiment import building, config  # noqa: F401
     except ModuleNotFoundError as error:
         extra = "fitting" if command in _FITTING else "agents"
         missing = f"recsim-tf {command} needs {error.name}: install recsim-tf[{extra}]"
@@ -174,17 +141,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    command = {
-        "train": _train,
-        "evaluate": _evaluate,
-        "sessions": _sessions,
-        "simulate": _simulate,
-        "compare": _compare,
-        "fit": _fit,
-        "validate": _validate,
-        "ope": _ope,
-        "sweep": _sweep,
-    }[options.command]
+    command = {"compare": _compare, "sweep": _sweep}.get(options.command, _call)
 
     def imported_and_run() -> int | None:
         files = _gin_files(options)

@@ -48,9 +48,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         main.print_help(sys.stderr)
         main.exit(2)
     first = arguments[0]
-    commands = [*COMMANDS, "--help", "--version"]
-    if first not in ("-h", *commands):
-        main.error(f"argument COMMAND: {first!r} is not a command; {instead(first, commands)}")
+    names = [*COMMANDS, "--help", "--version"]
+    if first not in ("-h", *names):
+        main.error(f"argument COMMAND: {first!r} is not a command; {instead(first, names)}")
     options, unknown = main.parse_known_args(arguments)
     if unknown:
         name = unknown[0].partition("=")[0]

@@ -1,20 +1,18 @@
-"""Single sessions of results as CSV, and plots of results."""
+"""Tables of the single sessions of results, and plots of results."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recsim_tf.evaluation.policy_results import PolicyResult
 from recsim_tf.logs.tables.parsing import pandas
-from recsim_tf.support.files import write_csv
 from recsim_tf.support.means import Mean
 from recsim_tf.support.plots import Curve, Estimate, draw_curves, draw_estimates, new_figure
 
 
-def write_sessions(path: Path, results: Sequence[PolicyResult]) -> None:
-    """Writes a row for every session under every policy, in the order of `results`.
+def sessions_table(results: Sequence[PolicyResult]) -> Any:
+    """A DataFrame with a row for every session under every policy, in the order of `results`.
 
     The columns are policy, with value and seed if these were compared; user, counted from 0, the
     same users under every policy with the same seed; return, which is RecSim's `returns_<steps>`
@@ -22,10 +20,8 @@ def write_sessions(path: Path, results: Sequence[PolicyResult]) -> None:
     without a click; and outcome: "left" if the user left, "time_limit" if the simulator's time
     limit ended the session, "cut_off" if it was still running at the end of the evaluation. The
     last columns are measures of `Evaluation.measures` with a number for each session, and segments.
-
-    The file is replaced in one step.
     """
-    write_csv(path, pandas().concat(map(_sessions, results)))
+    return pandas().concat(map(_sessions, results))
 
 
 def _sessions(result: PolicyResult) -> Any:

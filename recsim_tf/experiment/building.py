@@ -1,73 +1,104 @@
-"""The commands: each builds its parts from the loaded configuration and runs.
+"""The parts of a run, built from the loaded configuration, and the command that takes them.
 
-Only here are the parts of a run built without arguments, from what gin binds. Everything below
-receives them as arguments. Fits, which need no TF-Agents, are in
-`commands/fit.py`.
+Only here is a part of a run built without arguments, of the bindings of gin. The commands, and all
+below them, receive the parts as arguments.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import gin
-
 from recsim_tf.evaluation.evaluation import Evaluation
-from recsim_tf.evaluation.policy_results import Results
-from recsim_tf.experiment.commands.evaluate import evaluate_run, watch_run
-from recsim_tf.experiment.commands.sessions import (
-    Request,
-    of_simulation,
-    of_training,
-    show_sessions,
-)
-from recsim_tf.experiment.commands.simulate import Simulation, simulate_policies
-from recsim_tf.experiment.commands.train import Schedule, TrainingRun
-from recsim_tf.experiment.gin.bindings import bound_value
+from recsim_tf.experiment.commands.fit import FitRun, run_fit, show_ended
+from recsim_tf.experiment.commands.ope import OpeRun, run_ope
+from recsim_tf.experiment.commands.simulate import Simulation, run_simulation
+from recsim_tf.experiment.commands.validate import ValidationRun, run_validation
+from recsim_tf.experiment.gin.bindings import bound_value, built
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.experiment.training.devices import connect
-from recsim_tf.experiment.training.parts import experiment
+
+# The commands that need agents are imported where they are called: fits need no TF-Agents.
+
+
+def fit(folder: RunDirectory) -> dict[str, Any]:
+    """Fits models to a log, see `run_fit`; where `run_fit.validate` is true, validates the fit."""
+    content = show_ended(folder)
+    if content and not bound_value("run_fit.validate"):
+        return content
+    run = built(FitRun, "run_fit")
+    validation = ValidationRun() if run.validate else None
+    content = content or run_fit(folder, run)
+    if validation is not None:
+        run_validation(folder, run, validation)
+    return content
+
+
+def validate(folder: RunDirectory, trust: Sequence[str] = ()) -> dict[str, Any]:
+    """Validates the fit of a run; see `run_validation`."""
+    return run_validation(folder, built(FitRun, "run_fit"), ValidationRun(), trust)
+
+
+def ope(folder: RunDirectory, trust: Sequence[str] = ()) -> dict[str, Any]:
+    """Judges policies from a log; see `run_ope`."""
+    return run_ope(folder, OpeRun(), trust)
+
+
+def simulate(folder: RunDirectory, episode_file: str | None = None) -> dict[str, Any]:
+    """Simulates policies that do not learn; see `run_simulation`."""
+    simulation = built(Simulation, "simulate")
+    return run_simulation(folder, simulation, Evaluation(), episode_file)
 
 
 def train(folder: RunDirectory) -> dict[str, Any] | None:
     """Trains the configured agent; see `TrainingRun`."""
+    from recsim_tf.experiment.commands.train import Schedule, TrainingRun
+    from recsim_tf.experiment.training.devices import connect
+
     schedule, devices = Schedule(), connect()
     with devices.strategy.scope():
-        parts = experiment()
+        parts = _experiment()
     return TrainingRun(folder, parts, devices, schedule, Evaluation()).run()
 
 
-def evaluate(folder: RunDirectory) -> Results:
-    """Evaluates the agent of a run and its baselines; see `evaluate_run`."""
-    return evaluate_run(folder, experiment(), Evaluation())
-
-
-def watch(folder: RunDirectory, timeout: float) -> int:
-    """Evaluates the agent at every new checkpoint of a run; see `watch_run`."""
-    return watch_run(folder, experiment(), Evaluation(), Schedule().num_iterations, timeout)
-
-
-def simulate(folder: RunDirectory, episode_file: str | None = None) -> dict[str, Any]:
-    """Simulates policies that do not learn; see `simulate_policies`."""
-    return simulate_policies(folder, _simulation(), Evaluation(), episode_file)
-
-
-def sessions(folder: RunDirectory, request: Request) -> Path:
-    """Shows sessions of a training or of a simulation; see `show_sessions`."""
-    evaluation = Evaluation()
-    request.check(evaluation)
-    chosen = (
-        of_simulation(_simulation(), request.policy)
-        if folder.is_simulation()
-        else of_training(folder, experiment(), request.policy)
-    )
-    return show_sessions(folder, chosen, evaluation, request)
-
-
-def _simulation() -> Simulation:
-    """The configured simulation. Its environment is that of `experiment.simulator` where nothing is
-    bound to `simulate.simulator`.
+def evaluate(folder: RunDirectory, watch: bool = False, watch_timeout: float = 3600.0) -> Any:
+    """Evaluates the agent of a run and its baselines, see `run_evaluation`; or the agent at every
+    new checkpoint, see `watch_run`.
     """
-    simulator = bound_value("experiment.simulator")
-    if simulator is not None and bound_value("simulate.simulator") is None:
-        with gin.unlock_config():
-            gin.bind_parameter("simulate.simulator", simulator)
-    return Simulation()
+    from recsim_tf.experiment.commands.evaluate import run_evaluation, watch_run
+
+    parts, evaluation = _experiment(), Evaluation()
+    if watch:
+        return watch_run(folder, parts, evaluation, num_iterations(), watch_timeout)
+    return run_evaluation(folder, parts, evaluation)
+
+
+def sessions(folder: RunDirectory, **options: Any) -> Path:
+    """Shows sessions of a run as a `Request` of these options asks; see `run_sessions`."""
+    from recsim_tf.experiment.commands import sessions as command
+
+    evaluation, request = Evaluation(), command.Request(**options)
+    request.check(evaluation)
+    if "simulate" in folder.results("restore it, or remove it"):
+        chosen = command.of_simulation(built(Simulation, "simulate"), request.policy)
+    else:
+        chosen = command.of_training(folder, _experiment(), request.policy)
+    return command.run_sessions(folder, chosen, evaluation, request)
+
+
+def num_iterations() -> int:
+    """The iterations of the configured training."""
+    from recsim_tf.experiment.commands.train import Schedule
+
+    return Schedule().num_iterations
+
+
+def check_training() -> None:
+    """Builds the parts of the configured training, to raise the errors that it would begin with."""
+    num_iterations()
+    _experiment()
+    Evaluation()
+
+
+def _experiment() -> Any:
+    from recsim_tf.experiment.training.parts import experiment
+
+    return built(experiment, "experiment")

@@ -15,10 +15,10 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import logs, ope, policies, registry  # noqa: F401
 from recsim_tf.conversations import elicitation  # noqa: F401
 from recsim_tf.conversations import logs as conversation_logs  # noqa: F401
-from recsim_tf.experiment.commands import fit, validate  # noqa: F401
+from recsim_tf.experiment.commands import fit, simulate, validate  # noqa: F401
 from recsim_tf.experiment.commands import ope as _ope  # noqa: F401
 from recsim_tf.experiment.gin.binding_errors import reading
-from recsim_tf.experiment.gin.bindings import bound_value, statements
+from recsim_tf.experiment.gin.bindings import bound_value, rebind, statements
 from recsim_tf.experiment.gin.config_files import PACKAGED, find_config
 from recsim_tf.experiment.runs.process import quietly
 from recsim_tf.policies import BASELINES
@@ -34,7 +34,7 @@ with contextlib.suppress(ModuleNotFoundError):
         slate_q,
         tabular_q,
     )
-    from recsim_tf.experiment import building  # noqa: F401
+    from recsim_tf.experiment.commands import train  # noqa: F401
 
 _EXTERNAL = {
     "keras": (
@@ -112,6 +112,9 @@ def load(
     text = gin.config_str()
     _name_by_scope("experiment.baselines")
     _name_by_scope("simulate.policies")
+    simulator = bound_value("experiment.simulator")
+    if simulator is not None and bound_value("simulate.simulator") is None:
+        rebind("simulate.simulator", simulator)
     return text
 
 
@@ -129,8 +132,7 @@ def _name_by_scope(binding: str) -> None:
         elif isinstance(policy, str):
             named[BASELINES[policy].title if policy in BASELINES else policy] = policy
     if len(named) == len(bound) and any("/" in name for name in named):
-        with gin.unlock_config():
-            gin.bind_parameter(binding, named)
+        rebind(binding, named)
 
 
 def _check_imports(config_file: Path, trusted: Sequence[str]) -> None:

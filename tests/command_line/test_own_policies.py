@@ -47,3 +47,14 @@ def test_own_policies_are_baselines_of_a_training(folder, capfd):
         "round_robin",
         "TabularQ",
     ]
+
+
+@pytest.mark.slow
+def test_a_policy_gradient_learns_in_an_own_environment_without_further_bindings(folder, capfd):
+    folder.write_shop()
+    lines = ["import shop", "experiment.simulator = @shop()", "experiment.num_users = 4"]
+    lines += ["experiment.create_agent = @create_reinforce", "train.num_iterations = 1"]
+    lines += ["Evaluation.num_users = 4", "Evaluation.max_steps = 2", "train.eval_users = 2"]
+    (folder.path / "reinforce.gin").write_text("\n".join(lines))
+    succeed(capfd, "train", "--root_dir=run", "--gin_file=reinforce.gin")
+    assert _names(folder.path / "run" / "results.json") == ["Random", "REINFORCE"]

@@ -14,8 +14,9 @@ from recsim_tf.evaluation.measures import (
     provider_gini,
     slate_diversity,
 )
-from recsim_tf.evaluation.outputs import write_sessions
+from recsim_tf.evaluation.outputs import sessions_table
 from recsim_tf.policies import random_policy
+from recsim_tf.support.files import write_csv
 from tests.experiment.tiny_runs import read_csv
 from tests.rollout_policies import first_positions
 
@@ -92,7 +93,7 @@ def test_they_are_in_results_and_not_in_sessions(tmp_path):
     (mean,) = results.over_seeds()
     assert mean["gini"].standard_error > 0
     assert " 0.2500 " in str(results)
-    write_sessions(tmp_path / "sessions.csv", results)
+    write_csv(tmp_path / "sessions.csv", sessions_table(results))
     columns = list(read_csv(tmp_path / "sessions.csv")[0])
     assert columns[-3:] == ["outcome", "clicks too", "all"]
 

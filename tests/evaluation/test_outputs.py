@@ -4,8 +4,9 @@ import numpy as np
 
 import recsim_tf
 from recsim_tf.evaluation.evaluation import Evaluation
-from recsim_tf.evaluation.outputs import plot_returns, plot_values, write_sessions
+from recsim_tf.evaluation.outputs import plot_returns, plot_values, sessions_table
 from recsim_tf.policies import random_policy
+from recsim_tf.support.files import write_csv
 from tests.experiment.tiny_runs import read_csv
 
 
@@ -13,7 +14,7 @@ def test_rows_add_up_to_the_result(tmp_path):
     simulator = recsim_tf.make("InterestEvolution-v1")
     result = Evaluation(30, 70).evaluator("Random", simulator, random_policy(simulator))()
     other = dataclasses.replace(result, name='Other, "quoted"')
-    write_sessions(tmp_path / "sessions.csv", [result, other])
+    write_csv(tmp_path / "sessions.csv", sessions_table([result, other]))
     rows = read_csv(tmp_path / "sessions.csv")
     assert [row["policy"] for row in rows] == ["Random"] * 30 + ['Other, "quoted"'] * 30
     rows = rows[:30]
@@ -49,7 +50,7 @@ def test_outcomes_are_told_apart_and_without_a_click_there_is_no_quality(tmp_pat
     quality = {"quality": np.array([3.0, 0, 1])}
     for further, qualities in ((quality, ["1.5", "", "1"]), ({}, [None] * 3)):
         shown = dataclasses.replace(result, sessions=sessions | further)
-        write_sessions(tmp_path / "sessions.csv", [shown])
+        write_csv(tmp_path / "sessions.csv", sessions_table([shown]))
         rows = read_csv(tmp_path / "sessions.csv")
         assert [row["outcome"] for row in rows] == ["left", "time_limit", "cut_off"]
         assert [row.get("mean_quality") for row in rows] == qualities

@@ -8,9 +8,10 @@ import recsim_tf
 from recsim_tf.evaluation import Mean, Measure
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.evaluation.measures import TAKEN, session_measures
-from recsim_tf.evaluation.outputs import write_sessions
+from recsim_tf.evaluation.outputs import sessions_table
 from recsim_tf.evaluation.policy_results import Results
 from recsim_tf.experiment.sweeps.results import MEASURES
+from recsim_tf.support.files import write_csv
 from tests.core.toy import toy_simulator
 from tests.experiment.tiny_runs import read_csv
 from tests.rollout_policies import first_positions
@@ -65,7 +66,7 @@ def test_segments_divide_the_users_by_their_state_at_the_start(result, levels):
 
 def test_no_column_or_tag_can_be_overwritten(result, tmp_path):
     alone = dataclasses.replace(result, given=(), segments={})
-    write_sessions(tmp_path / "sessions.csv", [alone])
+    write_csv(tmp_path / "sessions.csv", sessions_table([alone]))
     columns = read_csv(tmp_path / "sessions.csv")[0]
     tags = {tag.partition("/")[0] for tag in alone.tags("eval")}
     simulator = recsim_tf.interest_evolution()
@@ -75,7 +76,7 @@ def test_no_column_or_tag_can_be_overwritten(result, tmp_path):
 
 
 def test_they_are_in_the_files_the_tags_and_the_tables(result, tmp_path):
-    write_sessions(tmp_path / "sessions.csv", [result])
+    write_csv(tmp_path / "sessions.csv", sessions_table([result]))
     rows = read_csv(tmp_path / "sessions.csv")
     seen = [float(row["level seen"]) for row in rows]
     np.testing.assert_allclose(seen, result.sessions["level seen"])

@@ -9,7 +9,6 @@ from tf_agents.trajectories import time_step as ts
 import recsim_tf
 from recsim_tf.core.base.types import Turn
 from recsim_tf.experiment import building, config
-from recsim_tf.experiment.commands import fit, ope
 from recsim_tf.experiment.gin.config_files import find_config, packaged_configs, packaged_sweeps
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
@@ -122,7 +121,7 @@ def test_the_fit_runs(tmp_path, name):
             "trained_weights.max_passes = 1",
         ]
     run = tmp_path / "run"
-    content = fit.run_fit(
+    content = building.fit(
         RunDirectory(str(run), config.load([name], [*bindings, "Exact.jit_compile = False"]))
     )
     assert content["sessions"] == (10 if name == "conversation/iard.gin" else 40)
@@ -142,7 +141,7 @@ def test_policies_are_judged(tmp_path, name):
     if name == "ope/open_bandit.gin":
         bindings += [f"read_open_bandit.folder = '{write(tmp_path)}'"]
         bindings += ["read_open_bandit.campaign = 'men'", "bts/read_open_bandit.policy = 'random'"]
-    content = ope.run_ope(RunDirectory(tmp_path / "run", config.load([name], bindings)))
+    content = building.ope(RunDirectory(tmp_path / "run", config.load([name], bindings)))
     for found in content.values():
         assert found["estimates"]
 

@@ -2,6 +2,7 @@
 the values that are allowed.
 """
 
+import inspect
 import numbers
 from collections import Counter
 from collections.abc import Collection, Hashable, Sequence
@@ -83,7 +84,15 @@ def check_slate_size(slate_size: Any, num_candidates: int) -> None:
 def check_type(name: str, value: Any, kind: type) -> None:
     """Requires an object of a class, and raises `ValueError` otherwise."""
     if not isinstance(value, kind):
-        raise ValueError(f"{name} must be a {kind.__name__}, got {type(value).__name__}")
+        raise ValueError(f"{name} must be a {kind.__name__}, got {kind_of(value)}")
+
+
+def kind_of(value: Any) -> str:
+    """The type of an argument, for an error; of a function or class also the advice to call it."""
+    kind = type(value).__name__
+    if isinstance(value, type) or inspect.isfunction(value):
+        return f"{kind} {value.__name__}: write {value.__name__}(), in gin files @ before it"
+    return kind
 
 
 def check_one_of(allowed: Collection[str], **choices: Any) -> None:

@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from recsim_tf.experiment.comparing.comparison_page import (
+from recsim_tf.experiment.comparing.comparison_report import (
     comparison_json,
     comparison_page,
-    write_plot,
+    comparison_text,
+    plot_comparison,
 )
-from recsim_tf.experiment.comparing.comparison_texts import comparison_text
 from recsim_tf.experiment.comparing.finished import read_run, run_names
 from recsim_tf.experiment.comparing.gains import Comparison, compare
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.files import require_writable, write_json, write_text
-from recsim_tf.support.new_folders import publish, unfinished_folder
+from recsim_tf.support.files import require_writable
+from recsim_tf.support.outputs import write_folder
 
 
-def compare_runs(
+def run_comparison(
     runs: Sequence[str], baseline: str | None = None, output: str | None = None
 ) -> Comparison:
     """Compares the policies of finished runs; prints the table and a sentence.
@@ -42,16 +42,12 @@ def compare_runs(
     comparison = compare([read_run(path, name) for name, path in folders.items()], baseline)
     print(comparison_text(comparison))
     if output is not None:
-        path = _write(Path(output).absolute(), comparison, folders)
-        print(f"\nPage, plot and figures in {path}")
+        path = Path(output).absolute()
+        require_writable(path.parent)
+        files = {
+            "compare.json": comparison_json(comparison, folders),
+            "compare.png": plot_comparison(comparison),
+            "report.html": comparison_page(comparison, folders),
+        }
+        print(f"\nPage, plot and figures in {write_folder(path, files)}")
     return comparison
-
-
-def _write(path: Path, comparison: Comparison, folders: dict[str, Path]) -> Path:
-    """Writes the new folder, which appears whole."""
-    require_writable(path.parent)
-    with unfinished_folder(path) as written:
-        write_json(written / "compare.json", comparison_json(comparison, folders))
-        write_plot(written / "compare.png", comparison)
-        write_text(written / "report.html", comparison_page(comparison, folders))
-        return publish(written, path)

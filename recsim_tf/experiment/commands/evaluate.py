@@ -1,4 +1,4 @@
-"""Evaluation of the agent of a run, and of its baselines, also while another process trains it."""
+"""`recsim-tf evaluate`: the agent of a run and its baselines, also while another process trains."""
 
 import math
 import time
@@ -13,12 +13,11 @@ from recsim_tf.experiment.runs.folder import RUN, RunDirectory
 from recsim_tf.experiment.training.parts import Experiment
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.files import append_json, require_writable, write_json
-from recsim_tf.support.new_folders import publish, unfinished_folder
-from recsim_tf.support.plots import write_figure
+from recsim_tf.support.files import append_json, require_writable
+from recsim_tf.support.outputs import write_files, write_folder, write_shared_file
 
 
-def evaluate_run(folder: RunDirectory, parts: Experiment, evaluation: Evaluation) -> Results:
+def run_evaluation(folder: RunDirectory, parts: Experiment, evaluation: Evaluation) -> Results:
     """Evaluates the agent of a run and its baselines from the newest checkpoint; prints the table.
 
     The sessions go into evaluations/sessions-<iteration>.csv. Where values or seeds are compared,
@@ -35,20 +34,16 @@ def evaluate_run(folder: RunDirectory, parts: Experiment, evaluation: Evaluation
     require_writable(written)
     with evaluation.scope():
         results = evaluation.results(parts.simulator, parts.policies)
+    sessions = outputs.sessions_table(results)
     if results[0].setting is None:
-        path = written / f"sessions-{parts.iteration}.csv"
-        # Another process may write the same file.
-        with unfinished_folder(path) as new:
-            outputs.write_sessions(new / path.name, results)
-            (new / path.name).replace(path)
+        write_shared_file(written / f"sessions-{parts.iteration}.csv", sessions)
     else:
-        path = written / f"comparison-{parts.iteration}"
-        with unfinished_folder(path) as compared:
-            write_json(compared / "results.json", results.as_json())
-            outputs.write_sessions(compared / "sessions.csv", results)
-            if (figure := outputs.plot_values(results)) is not None:
-                write_figure(figure, compared / "values.png")
-            publish(compared, path, numbered=True)
+        files = {
+            "results.json": results.as_json(),
+            "sessions.csv": sessions,
+            "values.png": outputs.plot_values(results),
+        }
+        write_folder(written / f"comparison-{parts.iteration}", files, numbered=True)
     print(results)
     return results
 
@@ -69,7 +64,7 @@ def watch_run(
     checkpoint again, and adds to these files.
 
     Args:
-      folder, parts, evaluation: as for `evaluate_run`.
+      folder, parts, evaluation: as for `run_evaluation`.
       num_iterations: it ends with the checkpoint of this iteration.
       timeout: it ends after so many seconds without a new checkpoint.
 
@@ -98,7 +93,8 @@ def watch_run(
             for tag, value in scalars.items():
                 tf.summary.scalar(tag, value, step=env_steps)
         writer.flush()
-        outputs.write_sessions(written / f"agent_sessions-{iteration}.csv", [result])
+        sessions = outputs.sessions_table([result])
+        write_files(written, {f"agent_sessions-{iteration}.csv": sessions})
         row = {"iteration": iteration, "env_steps": env_steps, **scalars}
         append_json(folder.path / "evaluations.jsonl", row)
         evaluated += 1

@@ -1,4 +1,4 @@
-"""Fits of user models to logs as runs in folders: the fit, its checks, and a model to share."""
+"""`recsim-tf fit`: a fit of user models to a log, its checks, and a model to share."""
 
 import dataclasses
 import time
@@ -27,14 +27,16 @@ from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.log import Sessions, digest_of
 from recsim_tf.logs.missing import merged
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.files import read_json, whole_file, write_text
+from recsim_tf.support.files import read_text
+from recsim_tf.support.outputs import write_files
 from recsim_tf.support.stopping import StoppedError, noting_signals
 from recsim_tf.support.tables import label, text_table
 
 # Elements of a table that results.json lists, and of one that is printed; larger ones are in the
 # model.
 _LARGEST, _LARGEST_PRINTED = 100, 10
-_HEADING = "## Validation"  # of a model card
+CARD = "MODEL_CARD.md"
+_HEADING = "## Validation"  # of the card
 
 
 @gin.configurable(module="recsim_tf")
@@ -59,7 +61,7 @@ def read_episode_log(
 @gin.configurable("run_fit", module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class FitRun:
-    """What is fitted to what; in gin files `run_fit`.
+    """The models of a fit, their parameters and the log; in gin files `run_fit`.
 
     Args:
       simulator: the models, with the values of all parameters that are not fitted.
@@ -93,7 +95,7 @@ class FitRun:
     validate: bool = False
 
     def __post_init__(self) -> None:
-        # What would otherwise be refused after the fit, which would be lost then.
+        # Errors that the checks would raise after the fit, which would be lost then.
         learners.require()
         if not all(isinstance(parameter, Parameter) for parameter in self.parameters.values()):
             raise UsageError(
@@ -116,13 +118,21 @@ class FitRun:
         return (sessions, None) if self.held_out is None else sessions.split(self.held_out)
 
 
-def run_fit(folder: RunDirectory) -> dict[str, Any]:
-    """Fits parameters of a simulator's models to a log as `FitRun` is configured, checks the fit,
-    and writes all of it into a folder.
+def show_ended(folder: RunDirectory) -> dict[str, Any]:
+    """Prints the estimates of a fit that has ended; returns its results.json, else nothing."""
+    content = folder.results("remove it, and the same fit makes it again")
+    if content:
+        print(f"{estimates_table(content)}\nThe fit in {folder.path} had ended already.")
+    return content
+
+
+def run_fit(folder: RunDirectory, run: FitRun) -> dict[str, Any]:
+    """Fits parameters of a simulator's models to a log, checks the fit, and writes all of it into a
+    folder.
 
     The folder receives config.gin, operative_config.gin, checkpoints/, TensorBoard's tensorboard/,
     results.json, report.html, and the fitted model in model/, see `recsim_tf.fitting.save_model`. A
-    fit that was stopped goes on from its checkpoint; one that has ended is not repeated.
+    fit that was stopped goes on from its checkpoint.
 
     Returns:
       The content of results.json.
@@ -131,76 +141,49 @@ def run_fit(folder: RunDirectory) -> dict[str, Any]:
       ValueError: see `FitRun`.
       StoppedError: if SIGINT (Ctrl-C) or SIGTERM came, once a checkpoint is saved.
     """
-    if folder.results_file.is_file():
-        content: dict[str, Any] = read_json(
-            folder.results_file, dict, "remove it, and the same fit makes it again"
-        )
-        print(f"{estimates_table(content)}\nThe fit in {folder.path} had ended already.")
-        return content
-    run = FitRun()
-    simulator, parameters = run.simulator, run.parameters
-    sessions, validation = run.sessions()
+    sessions, held_out = run.sessions()
     with folder.claim():
-        result, seconds = _fit(folder, run.estimate, (simulator, parameters, sessions), validation)
-        folder.write_operative_config()
-        # The sessions that the report shows, with the initial draws that the fit found for them.
-        shown = first = next(iter(sessions.pieces()))
-        if tf.nest.flatten(result.initial_draws):
-            initial = tf.nest.map_structure(
-                lambda leaf: leaf[: first.num_sessions], result.initial_draws
-            )
-            shown = first._replace(initial=merged(first.initial, initial))
+        result, seconds = _fit(folder, run, sessions, held_out)
+        shown = _first_piece(sessions, result)
         checks = write_report(
             folder.path / "report.html",
             result,
             shown,
-            held_out_log=validation,
+            held_out_log=held_out,
             truth=run.truth,
             title=run.title,
             overwrite=True,
             num_replicates=run.num_replicates,
         )
-        content = {**_content(result, sessions, validation, seconds), "checks": checks}
+        content = {**_content(result, sessions, held_out, seconds), "checks": checks}
+        posterior = None
         if run.posterior is not None:
-            draws = run.posterior(simulator, parameters, sessions, start=result)
-            content["posterior"] = _write_posterior(folder.path / "posterior.npz", draws)
-        # One that an interrupted run has written is of the same fit.
-        if not (folder.path / "model").exists():
-            save_model(
-                folder.path / "model",
-                result,
-                title=run.title,
-                data={
-                    "sessions": content["sessions"],
-                    "steps": content["steps"],
-                    "slate size": shown.slate_size,
-                },
-                fitting={
-                    "search": type(result.search).__name__,
-                    "confidence": result.confidence,
-                    "log-likelihood a step": content["log_likelihood_per_step"],
-                    "seconds": content["seconds"],
-                },
-                checks=_card_checks(checks),
-            )
-            add_findings(folder.path / "model" / "MODEL_CARD.md", checks["findings"])
-        folder.write_results(content)
+            posterior = run.posterior(run.simulator, run.parameters, sessions, start=result)
+            content["posterior"] = _posterior_content(posterior)
+        slate_size = shown.slate_size
+        folder.write(
+            {
+                "operative_config.gin": gin.operative_config_str(),
+                "posterior.npz": None if posterior is None else posterior.samples,
+                "model": lambda new: _write_model(new, run.title, result, content, slate_size),
+                "results.json": content,
+            }
+        )
     print(estimates_table(content))
     print(f"Fitted in {seconds:,.0f} s. Report, model and results in {folder.path}")
     return content
 
 
 def _fit(
-    folder: RunDirectory,
-    estimate: Callable[..., FitResult],
-    problem: tuple[Simulator, Mapping[str, Parameter], Sessions],
-    validation: Sessions | None,
+    folder: RunDirectory, run: FitRun, sessions: Sessions, held_out: Sessions | None
 ) -> tuple[FitResult, float]:
     """The fit, from the checkpoint in the folder where there is one, and the seconds it took."""
     started = time.perf_counter()
     with noting_signals() as stop:
         checkpoints = Checkpoints(folder.path, stop=stop)
-        result = estimate(*problem, held_out=validation, checkpoints=checkpoints)
+        result = run.estimate(
+            run.simulator, run.parameters, sessions, held_out=held_out, checkpoints=checkpoints
+        )
     if stop.signal:  # It came too late to stop the search.
         raise StoppedError(
             f"stopped after the search, with a checkpoint in {folder.path}", stop.signal
@@ -208,11 +191,17 @@ def _fit(
     return result, time.perf_counter() - started
 
 
+def _first_piece(sessions: Sessions, result: FitResult) -> Log:
+    """The sessions that the report shows, with the initial draws that the fit found for them."""
+    first = next(iter(sessions.pieces()))
+    if not tf.nest.flatten(result.initial_draws):
+        return first
+    initial = tf.nest.map_structure(lambda leaf: leaf[: first.num_sessions], result.initial_draws)
+    return first._replace(initial=merged(first.initial, initial))
+
+
 def _content(
-    result: FitResult,
-    log: Sessions,
-    validation: Sessions | None,
-    seconds: float,
+    result: FitResult, log: Sessions, held_out: Sessions | None, seconds: float
 ) -> dict[str, Any]:
     """The content of results.json."""
     estimates: dict[str, Any] = {}
@@ -238,7 +227,7 @@ def _content(
         ),
         "effective_draws": result.effective_draws,
         "of_draws": result.of_draws,
-        "held_out_sessions": None if validation is None else validation.num_sessions,
+        "held_out_sessions": None if held_out is None else held_out.num_sessions,
         "held_out_log_likelihood_per_step": result.held_out_log_likelihood,
         "fitted_log": digest_of(log),
         "held_out_known_log_density_per_step": result.held_out_known_log_density,
@@ -252,10 +241,8 @@ def _content(
     }
 
 
-def _write_posterior(path: Path, posterior: ParameterPosterior) -> dict[str, Any]:
-    """Writes the draws [C, N, ...] by name, and sums them up."""
-    with whole_file(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **posterior.samples)  # type: ignore[arg-type]
+def _posterior_content(posterior: ParameterPosterior) -> dict[str, Any]:
+    """The content of results.json about the posterior, by parameter."""
     return {
         name: {
             "mean": as_json(draws.mean(axis=(0, 1))),
@@ -268,27 +255,50 @@ def _write_posterior(path: Path, posterior: ParameterPosterior) -> dict[str, Any
     }
 
 
+def _write_model(
+    folder: Path, title: str, result: FitResult, content: Mapping[str, Any], slate_size: int
+) -> None:
+    """Writes the fitted model, with the answers of the checks in its card, into an empty folder."""
+    save_model(
+        folder,
+        result,
+        title=title,
+        data={**{name: content[name] for name in ("sessions", "steps")}, "slate size": slate_size},
+        fitting={
+            "search": type(result.search).__name__,
+            "confidence": result.confidence,
+            "log-likelihood a step": content["log_likelihood_per_step"],
+            "seconds": content["seconds"],
+        },
+        checks=_card_checks(content["checks"]),
+    )
+    write_files(folder, {CARD: card_with_findings(folder, content["checks"]["findings"])})
+
+
 def _card_checks(checks: Mapping[str, Any]) -> dict[str, Any]:
     """Single figures of a validation for the model card."""
     where = "held-out" if checks["is_held_out"] else "fitted"
     predictions = checks["predicts"]
-    found = {
-        f"nats a document shown, {where} sessions: {name}": each["nats"]["value"]
-        for name, each in (predictions["scores"] or {}).items()
+    figures = {
+        f"nats a document shown, {where} sessions: {name}": score["nats"]["value"]
+        for name, score in (predictions["scores"] or {}).items()
     }
-    for name, each in predictions["calibrations"].items():
-        found[f"expected calibration error of {label(name)}"] = each["expected_error"]
-    return found
+    for name, calibration in predictions["calibrations"].items():
+        figures[f"expected calibration error of {label(name)}"] = calibration["expected_error"]
+    return figures
 
 
-def add_findings(card: Path, findings: Sequence[Mapping[str, str]]) -> None:
-    """Puts the answers of a validation at the end of a model card, in the place of earlier ones."""
-    text = card.read_text(encoding="utf-8").partition(_HEADING)[0].rstrip("\n")
+def card_with_findings(model: Path, findings: Sequence[Mapping[str, str]]) -> str:
+    """The card of the model in a folder, with the answers of a validation at its end, in the place
+    of earlier ones.
+    """
+    card = read_text(model / CARD, "fit again in another root_dir")
     lines = [
-        f"- {each['question']} {each['verdict'].capitalize()}. {each['sentence']}"
-        for each in findings
+        f"- {finding['question']} {finding['verdict'].capitalize()}. {finding['sentence']}"
+        for finding in findings
     ]
-    write_text(card, "\n".join([text, "", _HEADING, "", *lines, ""]))
+    text = card.partition(_HEADING)[0].rstrip("\n")
+    return "\n".join([text, "", _HEADING, "", *lines, ""])
 
 
 def _row(
@@ -326,8 +336,8 @@ def _log_likelihoods(content: Mapping[str, Any]) -> list[str]:
 
 
 def estimates_table(content: Mapping[str, Any]) -> str:
-    """A table of the estimates with their intervals, and the log-likelihoods, as text; of the
-    content of results.json.
+    """A table of the estimates in the content of results.json with their intervals, and the
+    log-likelihoods, as text.
     """
     rows = [("parameter", "estimate", "s.e.", f"{content['confidence']:.0%} interval")]
     not_identified = content.get("not_identified", [])

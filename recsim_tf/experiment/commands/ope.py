@@ -1,7 +1,7 @@
-"""Policies judged from logs as runs in folders: `recsim-tf ope`."""
+"""`recsim-tf ope`: policies judged from a log."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import gin
@@ -26,8 +26,6 @@ from recsim_tf.ope import report
 from recsim_tf.ope.evaluation import chosen_estimators
 from recsim_tf.policies import Deterministic, StochasticPolicy
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.files import write_json
-from recsim_tf.support.plots import write_figure
 
 # The policy of a log that brings its probabilities.
 _OF_LOG = "target policy"
@@ -37,10 +35,10 @@ _TABLES = (".csv", ".csv.gz", ".csv.zip", ".parquet", ".pq")
 @gin.configurable("run_ope", module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class OpeRun:
-    """Which policies are judged from which log; in gin files `run_ope`.
+    """Policies, and the log from which they are judged; in gin files `run_ope`.
 
     Args:
-      log: the path of an episode file, or of a table .csv or .parquet for `logs.from_table`; an
+      log: the path of an episode file, or of a table .csv or .parquet for `logs.from_table`; a
         `logs.Log`; or None for sessions that are simulated in `truth` under `logging`.
       policies: to be judged, as `simulate.policies`. None are needed for a log that brings
         their probabilities.
@@ -96,12 +94,12 @@ class OpeRun:
             )
 
 
-def run_ope(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str, Any]:
-    """Judges policies as `OpeRun` is configured; prints a table and some sentences for each, and
-    writes ope.json, report.html and estimates.png into the folder.
+def run_ope(folder: RunDirectory, run: OpeRun, trusted: Sequence[str] = ()) -> dict[str, Any]:
+    """Judges policies from a log; prints a table and some sentences for each, and writes ope.json,
+    report.html and estimates.png into the folder.
 
     Args:
-      folder: of the run.
+      folder, run: the run.
       trusted: modules that a fitted model may name, beside `OpeRun.imports`.
 
     Returns:
@@ -110,7 +108,6 @@ def run_ope(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str, Any]
     Raises:
       ValueError: as `recsim_tf.ope.evaluate`, and for a policy that is not for this environment.
     """
-    run = OpeRun()
     model: Any = run.model
     if isinstance(model, str):
         model = load_model(model, [*run.imports, *trusted])
@@ -127,9 +124,9 @@ def run_ope(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str, Any]
             policies = {_OF_LOG: None}
         if not policies:
             raise UsageError("run_ope.policies must hold at least one policy, got none")
-        known = {name: _known(policy, first) for name, policy in policies.items()}
+        judged = {name: _with_density(policy, first) for name, policy in policies.items()}
         results = ope.compare(
-            known,
+            judged,
             log,
             run.estimators,
             model=model,
@@ -138,14 +135,24 @@ def run_ope(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str, Any]
             num_simulated=run.num_simulated,
             seed=run.seed + 1,
         )
+        length, number, seed = log.max_length, run.num_truth, run.seed + 2
         truths = {
-            name: ope.truth(
-                run.truth, policy, log.max_length, run.num_truth, run.seed + 2, run.gamma
-            )
-            for name, policy in known.items()
+            name: ope.truth(run.truth, policy, length, number, seed, run.gamma)
+            for name, policy in judged.items()
             if run.truth is not None and policy is not None
         }
-        content = _write(folder, run, results, truths)
+        figures = {name: truth.figures() for name, truth in truths.items()}
+        content = as_json(
+            {name: {**each.figures(), "truth": figures.get(name)} for name, each in results.items()}
+        )
+        folder.write(
+            {
+                "operative_config.gin": gin.operative_config_str(),
+                "report.html": report.render(results, run.title, truths),
+                "estimates.png": ope.plot(results, truths),
+                "ope.json": content,
+            }
+        )
     print(results, end="\n\n")
     for name in results.shown:
         print(*report.sentences(name, results[name], truths.get(name)), sep="\n", end="\n\n")
@@ -168,7 +175,7 @@ def _log(run: OpeRun, simulator: Simulator | None, logging: Any) -> Sessions:
     if run.log is None:
         assert run.truth is not None
         trajectory = run.truth.rollout(logging, run.num_sessions, run.num_steps, run.seed)
-        return logs.from_trajectory(trajectory, run.truth, logging=_with_density(logging))
+        return logs.from_trajectory(trajectory, run.truth, logging=_stochastic(logging))
     if isinstance(run.log, str) and run.log.endswith(_TABLES):
         return logs.from_table(run.log)
     if isinstance(run.log, str):
@@ -176,16 +183,16 @@ def _log(run: OpeRun, simulator: Simulator | None, logging: Any) -> Sessions:
             raise UsageError(
                 "run_ope.model or run_ope.truth must be given, to read an episode file"
             )
-        return logs.from_episodes(run.log, simulator, logging=_with_density(logging))
+        return logs.from_episodes(run.log, simulator, logging=_stochastic(logging))
     allowed = "the path of an episode file or of a table, or a recsim_tf.logs.Log or LogStream"
     return log_of("run_ope.log", run.log, Sessions, allowed)
 
 
-def _with_density(policy: Any) -> StochasticPolicy | None:
+def _stochastic(policy: Any) -> StochasticPolicy | None:
     return policy if isinstance(policy, StochasticPolicy) else None
 
 
-def _known(policy: Policy | None, log: logs.Log) -> Any:
+def _with_density(policy: Policy | None, log: logs.Log) -> Any:
     """The policy, or as a `Deterministic` one if its slates for the first steps of the log do not
     depend on the seed.
     """
@@ -193,21 +200,3 @@ def _known(policy: Policy | None, log: logs.Log) -> Any:
         return policy
     certain = Deterministic(policy)
     return certain if certain.holds(log.first_observation()) else policy
-
-
-def _write(
-    folder: RunDirectory,
-    run: OpeRun,
-    results: ope.Results,
-    truths: Mapping[str, ope.Estimate],
-) -> dict[str, Any]:
-    content = {
-        name: {**result.figures(), "truth": truths[name].figures() if name in truths else None}
-        for name, result in results.items()
-    }
-    content = as_json(content)
-    folder.write_operative_config()
-    ope.write_report(folder.path / "report.html", results, run.title, truths)
-    write_figure(ope.plot(results, truths), folder.path / "estimates.png")
-    write_json(folder.path / "ope.json", content)
-    return content

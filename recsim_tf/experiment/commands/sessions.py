@@ -16,14 +16,14 @@ from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.commands.simulate import Simulation
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sessions.recording import Recording, record
-from recsim_tf.experiment.sessions.table import session_table, write_table
+from recsim_tf.experiment.sessions.table import file_of_table, session_table
 from recsim_tf.experiment.sessions.turn_texts import sessions_in_words
 from recsim_tf.experiment.sessions.views import sessions_page, sessions_text
 from recsim_tf.experiment.training.parts import Experiment
 from recsim_tf.policies import BASELINES, baseline_policy
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.files import require_writable, write_text
-from recsim_tf.support.new_folders import publish, unfinished_folder
+from recsim_tf.support.files import require_writable
+from recsim_tf.support.outputs import write_folder
 
 # Users that are shown by default.
 _NUM_USERS = 3
@@ -120,7 +120,7 @@ def _by_name(simulator: Simulator, policies: Mapping[str, AnyPolicy], name: str)
     return Chosen(simulator, BASELINES[name].title, baseline_policy(name, simulator))
 
 
-def show_sessions(
+def run_sessions(
     folder: RunDirectory, chosen: Chosen, evaluation: Evaluation, request: Request
 ) -> Path:
     """Prints sessions of an evaluation turn by turn, and writes a page and a table of them.
@@ -147,10 +147,8 @@ def show_sessions(
     title = f"Sessions under {chosen.name}"
     about = f"{_about(chosen, evaluation, users, seed)}, run {folder.path}"
     table = session_table(recording, chosen.simulator)
-    with unfinished_folder(path) as written:
-        write_table(written, table)
-        write_text(written / "sessions.html", sessions_page(title, about, sessions))
-        path = publish(written, path, numbered=request.output is None)
+    files = {file_of_table(): table, "sessions.html": sessions_page(title, about, sessions)}
+    path = write_folder(path, files, numbered=request.output is None)
     print(sessions_text(f"{title}: {about}", sessions, request.max_turns))
     print(f"\nThese sessions are on the page {path / 'sessions.html'}, and beside it as a table.")
     return path
@@ -188,11 +186,11 @@ def _record(chosen: Chosen, evaluation: Evaluation, users: Sequence[int], seed: 
 
 
 def _about(chosen: Chosen, evaluation: Evaluation, users: Sequence[int], seed: int) -> str:
-    """Which sessions these are."""
-    first, *others = users
+    """The line that says which sessions these are."""
+    first, *further = users
     simulator = chosen.simulator
     about = (
-        f"{f'users {first} to {others[-1]}' if others else f'user {first}'} of"
+        f"{f'users {first} to {further[-1]}' if further else f'user {first}'} of"
         f" {evaluation.num_users:,}, {type(simulator.users).__name__}, slates of"
         f" {simulator.slate_size} of {simulator.num_candidates:,} candidates, seed {seed}"
     )

@@ -1,4 +1,4 @@
-"""Simulation under policies that do not learn."""
+"""`recsim-tf simulate`: sessions under policies that do not learn."""
 
 import dataclasses
 import functools
@@ -31,7 +31,6 @@ from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.logs import episodes
 from recsim_tf.policies import StochasticPolicy
 from recsim_tf.support.files import require_writable
-from recsim_tf.support.plots import write_figure
 
 # An episode file is simulated and written in pieces, so that memory does not grow with the number
 # of users.
@@ -76,7 +75,7 @@ class Simulation:
         return baseline_policies(named_baselines("simulate.policies", self.policies), simulator)
 
 
-def simulate_policies(
+def run_simulation(
     folder: RunDirectory,
     simulation: Simulation,
     evaluation: Evaluation,
@@ -127,7 +126,7 @@ def simulate_policies(
 
 
 def _write(folder: RunDirectory, results: Results, seconds: float) -> dict[str, Any]:
-    """Writes the results; returns the content of results.json."""
+    """Writes the files of the run, and returns the content of results.json."""
     content = {
         **results.as_json(),
         "simulate": {
@@ -135,15 +134,17 @@ def _write(folder: RunDirectory, results: Results, seconds: float) -> dict[str, 
             "user_steps": sum(result["steps"].value * result.episodes for result in results),
         },
     }
-    folder.write_operative_config()
-    outputs.write_sessions(folder.path / "sessions.csv", results)
-    if results[0].setting is not None:
-        if (figure := outputs.plot_values(results)) is not None:
-            write_figure(figure, folder.path / "values.png")
-    elif len(results) > 1:
-        write_figure(outputs.plot_returns(results), folder.path / "returns.png")
-    # After the others, since it says that a simulation is finished.
-    folder.write_results(content)
+    compared = results[0].setting is not None
+    several = len(results) > 1 and not compared
+    folder.write(
+        {
+            "operative_config.gin": gin.operative_config_str(),
+            "sessions.csv": outputs.sessions_table(results),
+            "values.png": outputs.plot_values(results) if compared else None,
+            "returns.png": outputs.plot_returns(results) if several else None,
+            "results.json": content,
+        }
+    )
     return content
 
 

@@ -1,4 +1,4 @@
-"""Training runs: learn, log, save, evaluate; and go on from where a run stopped."""
+"""`recsim-tf train`: a training that learns, logs, saves and evaluates, and that goes on."""
 
 import recsim_tf._tf_agents  # noqa: F401  # It imports TF-Agents.
 
@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gin
@@ -23,8 +24,7 @@ from recsim_tf.experiment.training.checkpoints import RunCheckpoints
 from recsim_tf.experiment.training.devices import Devices
 from recsim_tf.experiment.training.parts import Experiment
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.files import remove, storing, whole_folder
-from recsim_tf.support.plots import write_figure
+from recsim_tf.support.files import remove, storing
 from recsim_tf.support.progress import progress_bar
 from recsim_tf.support.stopping import StoppedError, noting_signals
 
@@ -36,7 +36,8 @@ class Schedule:
 
     Args:
       num_iterations: iterations of the whole run; raise it to extend a finished run.
-      warmup_iterations: steps of all users before learning begins, at least 2.
+      warmup_iterations: steps of all users before learning begins, at least 2; None for 10, or as
+        many more as the agent needs for its first train step.
       log_interval: iterations that run in one call; the metrics are logged between two calls.
       eval_interval: iterations between evaluations of the served policy, for the learning curve.
       eval_users: sessions of such an evaluation.
@@ -48,7 +49,7 @@ class Schedule:
     """
 
     num_iterations: int = 10_000
-    warmup_iterations: int = 10
+    warmup_iterations: int | None = None
     log_interval: int = 100
     eval_interval: int = 500
     eval_users: int = 1000
@@ -57,8 +58,9 @@ class Schedule:
 
     def __post_init__(self):
         for name, value in dataclasses.asdict(self).items():
-            least = 2 if name == "warmup_iterations" else 1
-            check_at_least(least, **{f"train.{name}": value})
+            if value is not None or name != "warmup_iterations":
+                least = 2 if name == "warmup_iterations" else 1
+                check_at_least(least, **{f"train.{name}": value})
 
     def next_call(self, done: int) -> int:
         """Iterations from iteration `done` to the next at which something is due."""
@@ -102,6 +104,7 @@ class TrainingRun:
         self._devices = devices
         self._schedule = schedule
         self._evaluation = evaluation
+        self._warmup = schedule.warmup_iterations or max(10, parts.loop.least_collected)
         self._checkpoints = RunCheckpoints(
             folder.checkpoints, parts, devices, schedule.max_checkpoints
         )
@@ -120,6 +123,12 @@ class TrainingRun:
           WorkerLostError: if another worker stopped.
         """
         folder, devices = self._folder, self._devices
+        least = self._parts.loop.least_collected
+        if self._warmup < least:
+            raise UsageError(
+                f"train.warmup_iterations must be at least {least} for {self._parts.agent.name},"
+                f" which learns from that many steps at a time, got {self._warmup}"
+            )
         reached = self._checkpoints.newest
         if reached > self._schedule.num_iterations:
             raise UsageError(
@@ -136,7 +145,7 @@ class TrainingRun:
                         flush=True,
                     )
                 folder.rewind_metrics(-1 if restored is None else restored)
-                folder.write_operative_config()
+                folder.write({"operative_config.gin": gin.operative_config_str()})
             signal = self._learn()
             if signal:
                 done = self._parts.iteration
@@ -171,7 +180,7 @@ class TrainingRun:
         )
         with noting_signals() as stop, bar, self._summaries():
             if int(parts.loop.replay.num_added()) == 0:
-                parts.loop.collect(schedule.warmup_iterations)
+                parts.loop.collect(self._warmup)
                 parts.loop.metrics.read_and_clear(1.0)
             if done == 0:
                 self._log({}, evaluate() if devices.is_chief else None)
@@ -255,19 +264,26 @@ class TrainingRun:
                 "env_steps_per_second": round(env_steps / max(seconds, 1e-9)),
             },
         }
-        outputs.write_sessions(folder.path / "sessions.csv", results)
-        curve = outputs.plot_learning_curve(folder.metrics(), results, parts.agent.name)
-        write_figure(curve, folder.path / "learning_curve.png")
-        # TensorFlow warns of names and types that are TF-Agents' own.
-        with quietly(), whole_folder(folder.path / "policy") as written, storing(written):
-            policy_saver.PolicySaver(parts.policy, batch_size=None).save(str(written))
-            # TensorFlow may fail to remove them without an error.
-            remove(written / "variables" / "variables_temp")
-        # Last, since it says that a run is finished.
-        folder.write_results(content)
+        rows = folder.metrics()
+        folder.write(
+            {
+                "sessions.csv": outputs.sessions_table(results),
+                "learning_curve.png": outputs.plot_learning_curve(rows, results, parts.agent.name),
+                "policy": self._save_policy,
+                "results.json": content,
+            }
+        )
         print(results)
         print(
             f"Trained for {self._parts.iteration:,} iterations, {env_steps:,} user steps, in"
             f" {seconds:,.0f} s. Results in {folder.path}"
         )
         return content
+
+    def _save_policy(self, folder: Path) -> None:
+        """Writes the served policy as a SavedModel."""
+        # TensorFlow warns of names and types that are TF-Agents' own.
+        with quietly(), storing(folder):
+            policy_saver.PolicySaver(self._parts.policy, batch_size=None).save(str(folder))
+            # TensorFlow may fail to remove them without an error.
+            remove(folder / "variables" / "variables_temp")

@@ -1,20 +1,15 @@
-"""Validations of fits that ran in folders: `recsim-tf validate`."""
+"""`recsim-tf validate`: how far to trust the fit of a run."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gin
 
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.evaluation.baselines import (
-    Baseline,
-    Baselines,
-    baseline_policies,
-    named_baselines,
-)
-from recsim_tf.experiment.commands.fit import FitRun, add_findings, run_fit
-from recsim_tf.experiment.gin.bindings import bound_value
+from recsim_tf.evaluation.baselines import Baseline, Baselines, baseline_policies, named_baselines
+from recsim_tf.experiment.commands.fit import CARD, FitRun, card_with_findings
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import Parameter, load_model
 from recsim_tf.fitting.validation import validate
@@ -23,14 +18,13 @@ from recsim_tf.logs import Log
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.log import Sessions, digest_of
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.files import read_json, write_json, write_text
 from recsim_tf.support.pages import with_sections
 
 
 @gin.configurable("validate", module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class ValidationRun:
-    """How a fit is validated; in gin files `validate`.
+    """The validation of a fit: its logs, questions and policies; in gin files `validate`.
 
     Args:
       log: sessions that the fit did not see, in the place of those that it held out.
@@ -59,19 +53,15 @@ class ValidationRun:
         named_baselines("validate.policies", self.policies)
 
 
-def fit_and_validate(folder: RunDirectory) -> None:
-    """Runs the fit of a folder, see `run_fit`; where `run_fit.validate` is true, validates it."""
-    run_fit(folder)
-    if bound_value("run_fit.validate"):
-        validate_run(folder)
-
-
-def validate_run(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str, Any]:
-    """Validates the fit of a folder as `ValidationRun` is configured; prints its answers, also
-    into the model card, puts them into report.html, and writes validation.json.
+def run_validation(
+    folder: RunDirectory, fit: FitRun, run: ValidationRun, trusted: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Validates the fit of a folder; prints the answers, also into the model card, puts them into
+    report.html, and writes validation.json.
 
     Args:
       folder: of `recsim-tf fit`.
+      fit, run: the fit, and how it is validated.
       trusted: modules that the model may name, see `fitting.load_model`.
 
     Returns:
@@ -82,11 +72,11 @@ def validate_run(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str,
         was not fitted.
       ValueError: see `fitting.validate`.
     """
-    if not (folder.path / "model").is_dir() or not (folder.path / "report.html").is_file():
+    report, model = folder.path / "report.html", folder.path / "model"
+    if not model.is_dir() or not report.is_file():
         raise UsageError(
             f"root_dir {folder.path} has no fitted model and report: run recsim-tf fit first"
         )
-    fit, run = FitRun(), ValidationRun()
     train, held_out = fit.sessions()
     _check_fitted_log(folder, train)
     if run.log is not None:
@@ -96,27 +86,20 @@ def validate_run(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str,
             "run_fit.held_out must be a part of the sessions, as 0.2, before the fit, or"
             " validate.log other sessions, got None: a fit is validated on what it did not see"
         )
-    modules = {type(each).__module__ for each in (fit.simulator.users, fit.simulator.documents)}
-    simulator = load_model(folder.path / "model", [*trusted, *sorted(modules)]).simulator
-
-    def refit(log: Log, fixed: Mapping[str, Any]) -> Simulator:
-        if set(fixed) == set(fit.parameters):
-            return fit.simulator.with_parameters(fixed)
-        changed = {name: Parameter(value, fixed=True) for name, value in fixed.items()}
-        return fit.estimate(fit.simulator, {**fit.parameters, **changed}, log).simulator
-
-    static = run.static
-    if unknown := [name for name in static or () if name not in fit.parameters]:
+    if unknown := [name for name in run.static or () if name not in fit.parameters]:
         raise UsageError(
             f"validate.static must name parameters that were fitted, {', '.join(fit.parameters)},"
             f" got {unknown[0]}"
         )
-    found = validate(
+    models = fit.simulator.users, fit.simulator.documents
+    modules = sorted({type(part).__module__ for part in models})
+    simulator = load_model(model, [*trusted, *modules]).simulator
+    validation = validate(
         simulator,
         train.whole(),
         held_out,
-        refit=refit,
-        static=static,
+        refit=functools.partial(_refit, fit),
+        static=run.static,
         times=run.times,
         other=None if run.other is None else log_of("validate.other", run.other),
         hold_out_segment=run.hold_out_segment,
@@ -125,18 +108,30 @@ def validate_run(folder: RunDirectory, trusted: Sequence[str] = ()) -> dict[str,
         num_replicates=fit.num_replicates,
         seed=run.seed,
     )
-    content = found.figures()
-    report = folder.path / "report.html"
-    write_text(report, with_sections(report.read_text(encoding="utf-8"), sections(found)))
-    write_json(folder.path / "validation.json", content)
-    add_findings(folder.path / "model" / "MODEL_CARD.md", content["findings"])
-    print(found)
+    content = validation.figures()
+    page = with_sections(report.read_text(encoding="utf-8"), sections(validation))
+    folder.write(
+        {
+            "report.html": page,
+            "validation.json": content,
+            f"model/{CARD}": card_with_findings(model, content["findings"]),
+        }
+    )
+    print(validation)
     print(f"Page and figures in {report} and validation.json.")
     return content
 
 
+def _refit(fit: FitRun, log: Log, fixed: Mapping[str, Any]) -> Simulator:
+    """The simulator of a fit to another log, in which some parameters are fixed."""
+    if set(fixed) == set(fit.parameters):
+        return fit.simulator.with_parameters(fixed)
+    changed = {name: Parameter(value, fixed=True) for name, value in fixed.items()}
+    return fit.estimate(fit.simulator, {**fit.parameters, **changed}, log).simulator
+
+
 def _policy(logging: Baseline | None, simulator: Simulator) -> Any:
-    """The policy that logged, as `run_ope.logging` is one; None for None."""
+    """The policy that logged, made for a simulator; None for None."""
     if logging is None:
         return None
     named = named_baselines("validate.logging", (logging,))
@@ -148,9 +143,9 @@ def _check_fitted_log(folder: RunDirectory, train: Sessions) -> None:
     """Requires the sessions that were fitted, by the record beside the fit: others may hold some of
     those that are to be kept apart.
     """
-    results: dict[str, Any] = read_json(folder.results_file, dict, "fit again in another root_dir")
+    results = folder.results("fit again in another root_dir")
     if results.get("fitted_log") != digest_of(train):
         raise UsageError(
             "run_fit.log and run_fit.held_out must give the sessions that were fitted, got others"
-            f" than those in {folder.results_file.name}: fit again in another root_dir"
+            " than those in results.json: fit again in another root_dir"
         )

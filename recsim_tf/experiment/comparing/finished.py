@@ -48,7 +48,7 @@ class Returns(NamedTuple):
 
 
 class _Recorded(NamedTuple):
-    """What is read of a policy in results.json."""
+    """The figures of a policy in results.json that a comparison needs."""
 
     name: str
     mean_return: float
@@ -70,7 +70,7 @@ class _Recorded(NamedTuple):
 
 
 class _Results(NamedTuple):
-    """What is read of results.json."""
+    """The part of results.json that a comparison needs."""
 
     policies: Sequence[_Recorded]
     has_agent: bool

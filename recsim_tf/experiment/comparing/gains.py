@@ -1,4 +1,4 @@
-"""What policies gain over a reference, and how many users would see it."""
+"""Gains of policies over a reference, and how many users would see them."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -144,8 +144,7 @@ def _merged(policies: Iterable[Returns]) -> list[Returns]:
         for index, earlier in enumerate(merged):
             if returns.equals(earlier):
                 merged[index] = earlier._replace(
-                    runs=earlier.runs + returns.runs,
-                    is_agent=earlier.is_agent or returns.is_agent,
+                    runs=earlier.runs + returns.runs, is_agent=earlier.is_agent or returns.is_agent
                 )
                 break
         else:

@@ -1,15 +1,14 @@
-"""What users met in a finished run, by the bindings that it used."""
+"""The environment of a finished run, by the bindings that it used."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import gin
-from gin.config_parser import BindingStatement
 
 # Imported for the names that it gives to gin files.
 from recsim_tf.experiment import config  # noqa: F401
 from recsim_tf.experiment.gin.binding_errors import reading
-from recsim_tf.experiment.gin.bindings import Reference, statements
+from recsim_tf.experiment.gin.bindings import Reference, values
 
 # What users meet does not depend on functions and classes of these modules.
 _OTHER_MODULES = (
@@ -72,34 +71,20 @@ def read_environment(file: Path) -> Environment:
       UsageError: if the file cannot be read, with its line.
     """
     unknown = f"made in Python, in {file.parent}"
-    all_bindings = _bindings(file)
+    with reading([file]):
+        bound = values(file)
+    # The values of macros stand in the place of the macros.
+    all_bindings = {
+        name: bound.get(value, value) if isinstance(value, Reference) else value
+        for name, value in bound.items()
+        if not name.startswith("%")
+    }
     bindings = {"simulator": unknown}
     for name, value in all_bindings.items():
         if name in _OTHER_BINDINGS or not _is_elsewhere(_owner(name)):
             bindings[_OTHER_BINDINGS.get(name, name)] = _text(value)
     draws = tuple(_text(all_bindings.get(name)) for name in _OF_DRAWS)
     return Environment(bindings, all_bindings.get("Evaluation.seed", unknown), draws)
-
-
-def _bindings(file: Path) -> dict[str, Any]:
-    """The values of a gin file by the names of their bindings. Those of macros stand in the place
-    of the macros.
-    """
-    bindings: dict[str, Any] = {}
-    macros: dict[str, Any] = {}
-    with reading([file]):
-        for statement in statements(file):
-            if not isinstance(statement, BindingStatement):
-                continue
-            name = f"{statement.scope}/{statement.selector}".lstrip("/")
-            if statement.arg_name:
-                bindings[f"{name}.{statement.arg_name}"] = statement.value
-            else:
-                macros[f"%{name}"] = statement.value
-    return {
-        name: macros.get(value, value) if isinstance(value, Reference) else value
-        for name, value in bindings.items()
-    }
 
 
 def _owner(name: str) -> str:

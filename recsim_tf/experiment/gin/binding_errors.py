@@ -1,43 +1,39 @@
-"""Errors of a configuration in one line, with the file and line of the binding at fault."""
+"""Errors of a configuration in one line, with the file and line of the binding at fault.
+
+Messages of gin and of Python are repeated and never parsed. The statements of the files, and the
+functions that an error came through, say which binding is at fault.
+"""
 
 import contextlib
+import importlib.util
 import inspect
 import re
 import sys
 import textwrap
 import tokenize
+import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import gin
-from gin import config_parser
+from gin.config_parser import BindingStatement, BlockDeclaration, ImportStatement, IncludeStatement
 
 from recsim_tf.experiment.gin.bindings import all_statements, has_value, references
-from recsim_tf.support.errors import (
-    UsageError,
-    error_line,
-    fault_location,
-    instead,
-    location,
-    one_line,
-)
+from recsim_tf.experiment.gin.config_files import find_config
+from recsim_tf.support import errors
+from recsim_tf.support.errors import UsageError, instead
 
-# Additions of gin to a message: the place of a fault, and the functions and classes that it was
-# calling, the innermost first.
-_LOCATION = re.compile(r'\n  In file "(.+)", line (\d+)\n')
-_CALLED = re.compile(r"\n  In call to configurable '(\w+)'")
-# The argument that a message is about: its first word, such as "layers" in "experiment.layers[0]",
-# or one that a function does not have, in Python's words.
-_ARGUMENT = re.compile(r"(?:\w+\.)?(\w+)")
-_UNEXPECTED = re.compile(r"got an unexpected keyword argument '(\w+)'")
-# How messages show a class or a function in place of an object.
-_UNCALLED = re.compile(r"\bgot (the |<)?(class|function|type)\b")
 # Errors of gin's parser.
 _SYNTAX = (SyntaxError, tokenize.TokenError)
+_VALUES = "values are Python's literals, %macros, and functions as @function or @function()"
 # Names in gin files that are not those of the functions and classes.
 _GIVEN_NAMES = {"devices", "simulate", "sweep", "train"}
+
+
+class _ReadingError(UsageError):
+    """An error whose message has its place."""
 
 
 @contextlib.contextmanager
@@ -53,96 +49,79 @@ def reading(files: Sequence[str | Path], bindings: Sequence[str] = ()) -> Iterat
     except UsageError:
         raise
     except (Exception, SystemExit) as error:  # A module can raise anything.
-        raise UsageError(_reading_error(error, files, bindings)) from error
+        raise _ReadingError(_reading_error(error, files, bindings)) from error
 
 
-def _reading_error(
-    error: BaseException, files: Sequence[str | Path], bindings: Sequence[str]
-) -> str:
-    file, line, message = _of_syntax(error)
-    if message is None:
-        if fault_location(error) is not None:  # In a module.
-            return error_line(error)
-        found = _LOCATION.search(str(error))
-        if found is not None:
-            file, line = found[1], int(found[2])
-        if isinstance(error, ValueError):
-            # gin misses macros after it has read all files: they may be bound below their use.
-            unknown = _first_unknown(files, bindings, with_macros=found is None)
-            if unknown is not None:
-                return unknown
-        message = one_line(error).rstrip(".")
-    if isinstance(error, ModuleNotFoundError):
-        message += ", neither in the current folder nor among the installed packages"
-    if file is None and bindings:
-        return f"{_shown(bindings[-1])}: {message}"
-    return f"{location(file or str(files[-1]), line)}: {message}"
-
-
-def _of_syntax(error: BaseException) -> tuple[str | None, int | None, str | None]:
-    """File, line and message of an error in the syntax of a gin file or a binding; else None."""
-    if isinstance(error, tokenize.TokenError) and error.args:
-        message, (line, _) = error.args
-        return None, line, message
-    if not isinstance(error, SyntaxError) or str(error.filename).endswith(".py"):
-        return None, None, None
-    message = " ".join(error.msg.split()).rstrip(".")
-    # gin says so of a name where it expects a value.
-    word = message.partition("Failed to parse token ")[2].strip("'")
-    if word:
-        message = (
-            f"{word} is no value: write a string in quotes, and @{word} for a function or a class"
-        )
-    # Python's tokenizer names the text that it reads <string>.
-    return error.filename if error.filename != "<string>" else None, error.lineno, message
-
-
-def _first_unknown(
-    files: Sequence[str | Path], bindings: Sequence[str], with_macros: bool
-) -> str | None:
-    """The first name that gin does not know, with its place and the nearest name; or None."""
-    with contextlib.suppress(*_SYNTAX):  # Below the fault.
-        for statement in all_statements(files, bindings):
-            unknown = _unknown(statement)
-            if unknown is not None:
-                return f"{_where(statement)}: {unknown}"
+def _reading_error(error: BaseException, files: Sequence[str | Path], bindings: Any) -> str:
+    line, message = None, errors.one_line(error).rstrip(".")
+    if isinstance(error, _SYNTAX) and not str(getattr(error, "filename", "")).endswith(".py"):
+        line = getattr(error, "lineno", None) or error.args[1][0]
+        text = getattr(error, "text", None) or error.args[0]
+        message = f"cannot read {text.strip()!r}: {_VALUES}"
+    elif errors.fault_location(error) is not None:  # In a module.
+        return errors.error_line(error)
+    else:
+        statements = []
+        with contextlib.suppress(*_SYNTAX):  # Below the fault.
+            for statement in all_statements(files, bindings):
+                statements.append(statement)
+                if fault := _fault(statement):
+                    return f"{_where(statement)}: {fault}"
+        # gin looks for macros after it has read all files: they may be bound below their use.
+        for statement in statements:
             for reference in references(getattr(statement, "value", None)):
-                if with_macros and not has_value(reference):
+                if not has_value(reference):
                     return f"{_where(statement)}: {reference} has no value"
-    return None
+    where = _shown(bindings[-1]) if bindings else errors.location(str(files[-1]), line)
+    return f"{where}: {message}"
 
 
 def _where(statement: Any) -> str:
-    found = statement.location
-    if found.filename:
-        return location(found.filename, found.line_num)
-    return _shown(found.line_content)
+    place = statement.location
+    if place.filename:
+        return errors.location(place.filename, place.line_num)
+    return _shown(place.line_content)
 
 
 def _shown(binding: str) -> str:
     return f"binding {textwrap.shorten(binding, 100)!r}"
 
 
-def _unknown(statement: Any) -> str | None:
-    """The name in a statement that gin does not know, and the nearest that it knows; or None."""
-    value = getattr(statement, "value", None)
-    names = [each.name for each in references(value) if each.startswith("@")]
+def _fault(statement: Any) -> str | None:
+    """The fault of a statement: a file or a module that is missing, or a name that gin does not
+    know, with the nearest that it knows; or None.
+    """
+    if isinstance(statement, IncludeStatement):
+        try:
+            find_config(statement.filename, "include")
+        except UsageError as error:
+            return str(error)
+    if isinstance(statement, ImportStatement) and _is_missing(statement.module):
+        where = "neither in the current folder nor among the installed packages"
+        return f"no module {statement.module}, {where}"
+    names = [ref.name for ref in references(getattr(statement, "value", None)) if ref[0] == "@"]
     parameter = getattr(statement, "arg_name", None)
-    if parameter or isinstance(statement, config_parser.BlockDeclaration):
+    if parameter or isinstance(statement, BlockDeclaration):
         names = [statement.selector, *names]
     for name in names:
         if not _is_known(name):
             modules = [each for each in list(sys.modules.values()) if isinstance(each, ModuleType)]
-            imported = _GIVEN_NAMES.union(*(vars(module) for module in modules))
-            known = list(filter(_is_known, imported))
-            nearest = instead(name, known, "import the module that defines it")
+            candidates = filter(_is_known, _GIVEN_NAMES.union(*map(vars, modules)))
+            nearest = instead(name, list(candidates), "import the module that defines it")
             return f"{name} is unknown; {nearest}"
     if parameter:
-        known = list(inspect.signature(gin.get_configurable(statement.selector)).parameters)
-        if parameter not in known:
-            nearest = instead(parameter, known, f"it has {', '.join(known)}")
+        names = list(inspect.signature(gin.get_configurable(statement.selector)).parameters)
+        if parameter not in names:
+            nearest = instead(parameter, names, f"it has {', '.join(names)}")
             return f"{statement.selector} has no parameter {parameter}; {nearest}"
     return None
+
+
+def _is_missing(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is None
+    except (ImportError, ValueError) as error:  # A ValueError for a module without a spec.
+        return isinstance(error, ImportError)
 
 
 def _is_known(name: str) -> bool:
@@ -164,44 +143,41 @@ def refusals(files: Sequence[str | Path], bindings: Sequence[str]) -> Iterator[N
     try:
         yield
     except (ValueError, TypeError) as error:
-        called = _CALLED.findall(str(error))
-        if not called or fault_location(error) is not None:
+        if isinstance(error, _ReadingError) or errors.fault_location(error) is not None:
             raise
-        message, found = one_line(error), []
+        statements = []
         with contextlib.suppress(OSError, *_SYNTAX):  # Files may have changed since they were read.
-            for statement in all_statements(files, bindings):
-                if isinstance(statement, config_parser.BindingStatement):
-                    found.append((statement, _remedy(message, called, statement)))
-        found = [(statement, remedy) for statement, remedy in found if remedy is not None]
-        # The last one is in force, unless they are of several scopes.
-        if len({statement.scope for statement, _ in found}) != 1:
+            statements = list(all_statements(files, bindings))
+        bound = [each for each in statements if isinstance(each, BindingStatement)]
+        # Names of the functions and classes that the error came through.
+        frames = traceback.walk_tb(error.__traceback__)
+        callers = {frame.f_code.co_qualname.partition(".")[0] for frame, _ in frames}
+        message = errors.one_line(error)
+        statement = _binding_of(message, callers, bound)
+        if statement is None:
             raise
-        raise UsageError(f"{_where(found[-1][0])}: {message}{found[-1][1]}") from error
+        raise UsageError(f"{_where(statement)}: {message}") from error
 
 
-def _remedy(message: str, called: Sequence[str], statement: Any) -> str | None:
-    """The remedy for a binding that led to an error, which is empty where the message says it; None
-    where the binding did not lead to it.
+def _binding_of(message: str, callers: set[str], bound: Sequence[Any]) -> Any:
+    """The binding that a message is about: of the argument of a caller that it names first; else of
+    the argument that it begins with; else one whose value is a function or class that it names.
+    None if it is about none, or about one in several scopes.
     """
-    found = list(references(statement.value))
-    for reference in found:
-        uncalled = f"write {reference[:-2]} without parentheses"
-        if reference.endswith("()") and message == f"{reference.name!r} object is not callable":
-            return f"; {uncalled}"
-        if reference.endswith("()") and reference.name == called[0] and " missing " in message:
-            return f"; bind what is missing, or {uncalled}"
-    unexpected = _UNEXPECTED.search(message)
-    argument = unexpected or _ARGUMENT.match(message)
-    # `simulate` takes the environment of `experiment`.
-    owners = [*called, "experiment"] if "simulate" in called else called
-    if argument is None or statement.arg_name != argument[1]:
-        return None
-    if statement.selector.rpartition(".")[2] not in owners:
-        return None
-    if unexpected and "Did you mean" not in message:  # Python says it since 3.13.
-        known = list(inspect.signature(gin.get_configurable(called[0])).parameters)
-        return f"; {instead(argument[1], known)}"
-    for reference in found:
-        if _UNCALLED.search(message) and not reference.endswith("()"):
-            return f"; write {reference}() with parentheses"
-    return ""
+    words = re.findall(r"[\w.]+", message) or [""]
+    arguments = [word.rpartition(".")[2] for word in words]
+    of_callers = [
+        each
+        for each in bound
+        if each.arg_name in arguments
+        and gin.get_configurable(each.selector).__qualname__ in callers
+    ]
+    first = min((arguments.index(each.arg_name) for each in of_callers), default=0)
+    candidates = (
+        [each for each in of_callers if each.arg_name == arguments[first]]
+        or [each for each in bound if f".{each.selector}.{each.arg_name}".endswith(f".{words[0]}")]
+        or [each for each in bound if any(ref.name in words for ref in references(each.value))]
+    )
+    # The last one is in force, unless they are of several scopes.
+    places = {(statement.scope, statement.selector) for statement in candidates}
+    return candidates[-1] if len(places) == 1 else None

@@ -1,15 +1,28 @@
 """The bindings of gin files: as they are written, and as gin holds them."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gin
 from gin import config_parser
 from gin.config import ConfigurableReference
 
 from recsim_tf.experiment.gin.config_files import find_config
+from recsim_tf.support.errors import UsageError
+
+T = TypeVar("T")
+
+# Values of parameters that have no default, for messages.
+_EXAMPLES = {
+    "create_agent": "@create_slate_q",
+    "log": "@read_episode_log()",
+    "parameters": '{"users.choice_model.no_click_mass": @Parameter()}',
+    "simulator": "@interest_evolution()",
+    "trials": "@grid()",
+}
 
 
 class Reference(str):
@@ -48,6 +61,20 @@ def all_statements(files: Sequence[str | Path], bindings: Sequence[str]) -> Iter
         yield from config_parser.ConfigParser(binding, _Written())
 
 
+def values(source: Path | str) -> dict[str, Any]:
+    """The values in a gin file, or in the text of one, by the names of their bindings, such as
+    "train.num_iterations". The names of macros are such as "%size".
+    """
+    written = statements(source) if isinstance(source, Path) else all_statements([], [source])
+    bound = {}
+    for statement in written:
+        if isinstance(statement, config_parser.BindingStatement):
+            name = f"{statement.scope}/{statement.selector}".lstrip("/")
+            name = f"{name}.{statement.arg_name}" if statement.arg_name else f"%{name}"
+            bound[name] = statement.value
+    return bound
+
+
 def references(value: Any) -> Iterator[Reference]:
     """The references in a value of a statement, at any depth."""
     if isinstance(value, Reference):
@@ -73,8 +100,29 @@ def bound_value(name: str) -> Any:
     return bound_value(repr(value)) if is_macro else value
 
 
+def rebind(name: str, value: Any) -> None:
+    """Binds a parameter to another value, in a configuration that is complete."""
+    with gin.unlock_config():
+        gin.bind_parameter(name, value)
+
+
+def built(part: Callable[..., T], name: str) -> T:
+    """A part of a run, made by a function or class of this name in gin files.
+
+    Raises:
+      UsageError: if nothing is bound to a parameter that has no default.
+    """
+    for parameter in inspect.signature(part).parameters.values():
+        binding = f"{name}.{parameter.name}"
+        if parameter.default is gin.REQUIRED and bound_value(binding) is None:
+            raise UsageError(
+                f"{binding} must be bound, such as {binding} = {_EXAMPLES[parameter.name]}"
+            )
+    return part()
+
+
 def has_value(reference: Reference) -> bool:
-    """Whether it refers to a function or a class, to a bound macro, or to a constant."""
+    """Whether a reference is to a function or a class, to a bound macro, or to a constant."""
     if reference.startswith("@"):
         return True
     for name in (reference, reference[1:]):  # Of a macro, and of a constant.

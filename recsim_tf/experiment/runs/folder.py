@@ -10,15 +10,16 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import gin
 import tensorflow as tf
 
 from recsim_tf._version import __version__
 from recsim_tf.core.runs.execution import num_cores
+from recsim_tf.experiment.gin.binding_errors import reading
+from recsim_tf.experiment.gin.bindings import values
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import (
@@ -29,10 +30,9 @@ from recsim_tf.support.files import (
     read_text,
     require_numbers,
     unfinished,
-    write_json,
-    write_text,
 )
 from recsim_tf.support.new_folders import sweep
+from recsim_tf.support.outputs import write_files
 
 _CONFIG = "config.gin"
 _METRICS = "metrics.jsonl"
@@ -69,7 +69,9 @@ class RunDirectory:
                 )
             config = self._recorded()
         elif holds(self.path, _CONFIG, "run"):
-            changed = _differences(self._recorded(), config)
+            recorded = self._recorded()
+            with reading([self.config_file]):
+                changed = _differences(recorded, config)
             if changed:
                 raise UsageError(
                     f"root_dir {self.path} holds a run of another configuration, which differs in"
@@ -112,34 +114,30 @@ class RunDirectory:
                 return
             sweep(self.path)
             is_new = not self.config_file.is_file()
-            write_text(self.config_file, self._config)
-            _record_machine(self.path / _MACHINE)
+            self.write({_CONFIG: self._config, _MACHINE: _new_machine(self.path / _MACHINE)})
             try:
                 yield
             except BaseException:
                 ours = {_CONFIG, _MACHINE, _LOCK}
-                found = {path.name for path in self.path.glob("*")}
-                if is_new and found <= ours and self.path.is_dir():
+                names = {path.name for path in self.path.glob("*")}
+                if is_new and names <= ours and self.path.is_dir():
                     for name in ours if not existed else ours - {_LOCK}:
                         (self.path / name).unlink(missing_ok=True)
                     if not existed:
                         self.path.rmdir()
                 raise
 
-    def write_operative_config(self) -> None:
-        """Records the bindings that were used so far, with the defaults of the functions."""
-        write_text(self.path / "operative_config.gin", gin.operative_config_str())
+    def write(self, files: Mapping[str, Any]) -> None:
+        """Writes files of the run in their order, see `write_files`. results.json comes last, since
+        it says that the run has ended.
+        """
+        write_files(self.path, files)
 
-    def write_results(self, content: dict[str, Any]) -> None:
-        """Writes results.json, which says that the run has ended."""
-        write_json(self.results_file, content)
-
-    def is_simulation(self) -> bool:
-        """Whether the folder is that of `recsim-tf simulate`."""
-        advice = "restore it, or remove it"
-        return self.results_file.is_file() and "simulate" in read_json(
-            self.results_file, dict, advice
-        )
+    def results(self, advice: str) -> dict[str, Any]:
+        """The content of results.json, empty where the run has not ended; `advice` says what to do
+        if the file is damaged.
+        """
+        return read_json(self.results_file, dict, advice) if self.results_file.is_file() else {}
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Adds a line to metrics.jsonl."""
@@ -157,7 +155,7 @@ class RunDirectory:
         again.
         """
         rows = [row for row in self.metrics() if row["iteration"] <= iteration]
-        write_text(self.path / _METRICS, "".join(json.dumps(row) + "\n" for row in rows))
+        self.write({_METRICS: "".join(json.dumps(row) + "\n" for row in rows)})
 
     @property
     def checkpoints(self) -> Path:
@@ -220,16 +218,15 @@ def holds(folder: Path, record: str, kind: str) -> bool:
     return False
 
 
-def _record_machine(file: Path) -> None:
-    """Records the machine of a new run; where another one is recorded, says what differs on
-    standard error.
+def _new_machine(file: Path) -> dict[str, Any] | None:
+    """The record of the machine for a new run. None where there is a record; if it is of another
+    machine, the differences are printed on standard error.
     """
     now = _machine()
     try:
         before: dict[str, Any] = read_json(file, dict, "remove it, and the same command goes on")
     except FileNotFoundError:
-        write_json(file, now)
-        return
+        return now
     changed = [
         f"{name} {before[name]} before, {now[name]} now"
         for name in now
@@ -242,26 +239,27 @@ def _record_machine(file: Path) -> None:
             file=sys.stderr,
             flush=True,
         )
+    return None
 
 
 def _machine() -> dict[str, Any]:
-    """What the last bits of results depend on, by name, as far as it is known here."""
+    """The properties of the machine on which the last bits of results depend, by name."""
     # TensorFlow splits sums among its threads, and rounds each part.
     threads = (
         tf.config.threading.get_intra_op_parallelism_threads()
         or int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0)
         or num_cores()
     )
-    found: dict[str, Any] = {"threads": threads, "processor": platform.machine()}
+    machine: dict[str, Any] = {"threads": threads, "processor": platform.machine()}
     with contextlib.suppress(OSError):
         cpus = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
         for model in re.findall(r"^model name\s*:\s*(.*)", cpus, re.MULTILINE)[:1]:
-            found["processor_model"] = model
-    found["python"] = platform.python_version()
+            machine["processor_model"] = model
+    machine["python"] = platform.python_version()
     for library in _LIBRARIES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[library] = importlib.metadata.version(library)
-    return {**found, "recsim_tf": __version__}
+            machine[library] = importlib.metadata.version(library)
+    return {**machine, "recsim_tf": __version__}
 
 
 def _row(iteration: int, **scalars: float | None) -> dict[str, Any]:
@@ -272,13 +270,6 @@ def _row(iteration: int, **scalars: float | None) -> dict[str, Any]:
 
 def _differences(old: str, new: str) -> list[str]:
     """Names of the bindings in which two configurations differ."""
-    before, after = _bindings(old), _bindings(new)
+    before, after = values(old), values(new)
     names = sorted((before.keys() | after.keys()) - {*_MAY_CHANGE})
     return [name for name in names if before.get(name) != after.get(name)]
-
-
-def _bindings(config: str) -> dict[str, str]:
-    """Values by name of a configuration's text, whose long values go over several lines."""
-    statements = (line for line in re.split(r"\n(?=\S)", config) if not line.startswith("#"))
-    pairs = (statement.partition("=") for statement in statements)
-    return {name.strip(): " ".join(value.split()) for name, _, value in pairs}

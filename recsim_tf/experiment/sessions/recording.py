@@ -166,12 +166,12 @@ def fields(nest: Nest) -> dict[str, np.ndarray]:
     "" is the name of a lone array, and a name that comes twice has those of the fields around it in
     front.
     """
-    found: dict[str, np.ndarray] = {}
+    by_name: dict[str, np.ndarray] = {}
     paths = [(path, value) for path, value in _paths((), nest) if value.size]
     names = [path[-1] if path else "" for path, _ in paths]
     for name, (path, value) in zip(names, paths, strict=True):
-        found[name if names.count(name) == 1 else ".".join(path)] = value
-    return found
+        by_name[name if names.count(name) == 1 else ".".join(path)] = value
+    return by_name
 
 
 def _paths(path: tuple[str, ...], nest: Nest) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:

@@ -1,7 +1,6 @@
 """Sessions as a table with a row for each document shown, which `logs.from_table` reads."""
 
 import importlib.util
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ from recsim_tf.core.models.wording import wording_of
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.sessions.recording import Recording, fields, one_hot_index
 from recsim_tf.logs.tables.parsing import pandas
-from recsim_tf.support.files import whole_file, write_csv
 
 # Roles of `from_table`, which are the names of the columns.
 ROLES = ("session", "step", "position", "document", "clicked", "departed")
@@ -89,10 +87,6 @@ def _columns(kind: str, field: str, values: np.ndarray) -> dict[str, np.ndarray]
     return {f"{name}_{index}": entries[:, index] for index in range(entries.shape[1])}
 
 
-def write_table(folder: Path, table: Any) -> None:
-    """Writes a DataFrame as sessions.parquet, or as sessions.csv where pyarrow is not installed."""
-    if importlib.util.find_spec("pyarrow"):
-        with whole_file(folder / "sessions.parquet") as temporary:
-            table.to_parquet(temporary, index=False, write_page_checksum=True)
-    else:
-        write_csv(folder / "sessions.csv", table)
+def file_of_table() -> str:
+    """The name of the file of a table: of Parquet, or of CSV where pyarrow is not installed."""
+    return "sessions.parquet" if importlib.util.find_spec("pyarrow") else "sessions.csv"

@@ -1,5 +1,6 @@
 """Recorded sessions turn by turn, in words, and how numbers, vectors and fields read in them."""
 
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -188,14 +189,14 @@ def _response(response: Nest, documents: Sequence[Nest | None], query: Nest) -> 
     """The clicks with the fields of the clicked documents, and the fields of the whole turn.
     Fields of the query and of the documents are left out.
     """
-    known = {name for document in documents if document is not None for name in fields(document)}
+    shown = [fields(document) for document in documents if document is not None]
     of_clicked, of_turn = {}, {}
     for name, value in fields(response).items():
         if name in fields(query):
             continue
         if value.shape[:1] != response.clicked.shape:
             of_turn[name] = value
-        elif name not in ("clicked", *known):
+        elif name not in ("clicked", *itertools.chain(*shown)):
             of_clicked[name] = value
     clicks = []
     for position in np.flatnonzero(response.clicked > 0):
@@ -233,7 +234,7 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def counted(count: float, what: str) -> str:
-    """As "1 click" or "2 clicks"."""
+    """A count in words, such as "1 click" or "2 clicks"."""
     return f"{number(count)} {what}{'s' * (count != 1)}"
 
 
@@ -259,7 +260,7 @@ def in_words(named: Mapping[str, np.ndarray]) -> str:
 
 def changes(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -> list[str]:
     """The fields that changed, as "budget 200 → 196"; of a vector the entries that changed most."""
-    found = []
+    texts = []
     for name, old in before.items():
         new = after[name]
         # Where a reader would see a difference.
@@ -270,19 +271,19 @@ def changes(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -
         if not moved.size:
             continue
         if not old.ndim:
-            found.append(_change(name, old, new))
+            texts.append(_change(name, old, new))
             continue
         old, new = old.ravel(), new.ravel()
         distance = np.abs(np.subtract(new[moved], old[moved], dtype=np.float64))
         largest = moved[np.argsort(-distance, kind="stable")[:_NAMED]]
-        found += [_change(f"{name}[{index}]", old[index], new[index]) for index in largest]
+        texts += [_change(f"{name}[{index}]", old[index], new[index]) for index in largest]
         if moved.size > _NAMED:
-            found.append(f"{moved.size - _NAMED} more of {name}")
-    return found
+            texts.append(f"{moved.size - _NAMED} more of {name}")
+    return texts
 
 
 def _change(name: str, old: Any, new: Any) -> str:
-    """With as many digits as it takes to see the change."""
+    """The change, with as many digits as it takes to see it."""
     for digits in range(3, _MOST_DIGITS + 1):
         if number(old, digits) != number(new, digits):
             break
@@ -291,8 +292,8 @@ def _change(name: str, old: Any, new: Any) -> str:
 
 def column(values: Sequence[float]) -> list[str]:
     """Numbers below each other: with their zeros, unless all are whole; nothing for NaN."""
-    known = np.array([value for value in values if not np.isnan(value)])
-    are_whole = np.array_equal(known, np.round(known))
+    numbers = np.array([value for value in values if not np.isnan(value)])
+    are_whole = np.array_equal(numbers, np.round(numbers))
 
     def cell(value: float) -> str:
         if np.isnan(value):

@@ -14,8 +14,7 @@ from gin.config import ParsedBindingKey
 
 from recsim_tf.core.base import validation
 from recsim_tf.core.runs.execution import num_cores
-from recsim_tf.experiment import config
-from recsim_tf.experiment.commands.train import Schedule
+from recsim_tf.experiment import building, config
 from recsim_tf.experiment.sweeps.spaces import Bindings
 from recsim_tf.experiment.sweeps.trial import Trial, Variant
 from recsim_tf.support.errors import UsageError, one_line
@@ -120,7 +119,7 @@ def _trial(sweep: Sweep, variant: Variant, seed: int) -> Trial:
         files = [*sweep.gin_files, *_files(variant.bindings)]
         text = config.load(files, [*sweep.gin_bindings, *lines, f"experiment.seed = {seed}"])
         _check_names(bindings, text)
-        return Trial(variant, seed, text, Schedule().num_iterations)
+        return Trial(variant, seed, text, building.num_iterations())
     except ValueError as error:
         raise UsageError(f"trial {variant.label}: {one_line(error)}") from error
 

@@ -13,7 +13,7 @@ from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.sweep_folder import SweepDirectory
 from recsim_tf.experiment.sweeps.trial import FINISHED, Trial, TrialFiles, Variant
 from recsim_tf.logs.tables.parsing import pandas
-from recsim_tf.support.files import read_text, write_csv, write_json
+from recsim_tf.support.files import read_text
 from recsim_tf.support.means import Mean
 from recsim_tf.support.tables import frame, label
 
@@ -182,7 +182,7 @@ def read_results(folder: SweepDirectory) -> SweepResult:
         reverse=True,
     )
     finished = [result for result in trials if result.status == FINISHED]
-    own = dict.fromkeys(
+    further = dict.fromkeys(
         name for result in finished for name in result.measured if name not in _MEASURES
     )
     return SweepResult(
@@ -190,8 +190,8 @@ def read_results(folder: SweepDirectory) -> SweepResult:
         trials,
         summaries,
         _baselines(finished),
-        measures=[name for name in own if "/" not in name],
-        segments=[name for name in own if "/" in name],
+        measures=[name for name in further if "/" not in name],
+        segments=[name for name in further if "/" in name],
     )
 
 
@@ -210,8 +210,8 @@ def _read(root: Path, trial: Trial, files: TrialFiles) -> TrialResult:
     results = files.results() if status == FINISHED else None
     if results is not None:
         agent = results.policies[-1]
-        found = {**results.train, **agent}
-        measured = {measure: found.get(name) for measure, (name, _) in _MEASURES.items()}
+        numbers = {**results.train, **agent}
+        measured = {measure: numbers.get(name) for measure, (name, _) in _MEASURES.items()}
         measured |= result_columns(agent)
     else:
         last = curve[-1] if curve else {}
@@ -231,13 +231,13 @@ def _read(root: Path, trial: Trial, files: TrialFiles) -> TrialResult:
 def _summary(results: Sequence[TrialResult]) -> VariantResult:
     finished = [result for result in results if result.status == FINISHED]
     agents = [result.policies[-1] for result in finished]
-    found = None
+    estimate = None
     if agents:
-        found = interval_estimate(
+        estimate = interval_estimate(
             [agent["mean_return"] for agent in agents],
             [agent["standard_error"] for agent in agents],
         )
-    return VariantResult(results[0].trial.variant, len(results), finished, found)
+    return VariantResult(results[0].trial.variant, len(results), finished, estimate)
 
 
 def _baselines(finished: Sequence[TrialResult]) -> dict[str, float]:
@@ -250,26 +250,25 @@ def _baselines(finished: Sequence[TrialResult]) -> dict[str, float]:
     return {
         name: value
         for name, value in by_trial[0].items()
-        if all(found.get(name) == value for found in by_trial)
+        if all(returns.get(name) == value for returns in by_trial)
     }
 
 
-def write_tables(path: Path, result: SweepResult) -> None:
-    """Writes sweep.csv, a row for each trial, and sweep.json, which also has the variants and the
-    baselines, into a folder.
+def table_files(result: SweepResult) -> dict[str, Any]:
+    """Contents of the files sweep.csv, which has a row for each trial, and sweep.json, which also
+    has the variants and the baselines.
     """
     rows = [_row(result, trial) for trial in result.trials]
-    write_csv(path / "sweep.csv", pandas().DataFrame(rows, dtype=object))
     variants = [
         {
-            "variant": found.variant.label,
-            "bindings": found.variant.bindings,
-            "trials": found.num_trials,
-            "finished": len(found.finished),
-            "return": None if found.estimate is None else found.estimate._asdict(),
-            **{measure: found.mean(measure) for measure in result.shown},
+            "variant": variant.variant.label,
+            "bindings": variant.variant.bindings,
+            "trials": variant.num_trials,
+            "finished": len(variant.finished),
+            "return": None if variant.estimate is None else variant.estimate._asdict(),
+            **{measure: variant.mean(measure) for measure in result.shown},
         }
-        for found in result.variants
+        for variant in result.variants
     ]
     content = {
         "swept": result.swept,
@@ -277,7 +276,7 @@ def write_tables(path: Path, result: SweepResult) -> None:
         "baselines": result.baselines,
         "trials": rows,
     }
-    write_json(path / "sweep.json", content)
+    return {"sweep.csv": pandas().DataFrame(rows, dtype=object), "sweep.json": content}
 
 
 def _row(sweep: SweepResult, result: TrialResult) -> dict[str, Any]:

@@ -7,16 +7,20 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 
+import tensorflow as tf
+
 from recsim_tf.core.base import validation
-from recsim_tf.experiment import config
+from recsim_tf.experiment import building, config
+from recsim_tf.experiment.gin.bindings import built
 from recsim_tf.experiment.sweeps.engines import ray
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
 from recsim_tf.experiment.sweeps.process import TrialProcess
-from recsim_tf.experiment.sweeps.results import SweepResult, read_results, write_tables
-from recsim_tf.experiment.sweeps.summary import counts, variants_table, write_summary
+from recsim_tf.experiment.sweeps.results import SweepResult, read_results, table_files
+from recsim_tf.experiment.sweeps.summary import counts, summary_files, variants_table
 from recsim_tf.experiment.sweeps.sweep_folder import ProgressBar, Shard, SweepDirectory
-from recsim_tf.experiment.sweeps.trial import FAILED, TrialFiles
-from recsim_tf.support.errors import UsageError
+from recsim_tf.experiment.sweeps.trial import FAILED, Trial, TrialFiles
+from recsim_tf.support.errors import UsageError, error_line
+from recsim_tf.support.outputs import write_files
 from recsim_tf.support.stopping import StoppedError, noting_signals
 from recsim_tf.support.tables import text_table
 
@@ -65,7 +69,7 @@ def run_sweep(
     if on_ray:
         ray.register_schedulers()
     config.load([str(config.find_config(sweep_file, "sweep_file"))], gin_bindings)
-    settings = Sweep()
+    settings = built(Sweep, "sweep")
     if on_ray:
         run_trials: _Engine = functools.partial(
             ray.RayEngine().run,
@@ -93,6 +97,8 @@ def run_sweep(
         iterations = sum(trial.num_iterations for trial in part)
         print(f"{len(part)}{of} trials, {iterations:,} iterations in {folder.path}")
         return None
+    if folder.is_new:
+        _require_a_start(folder.trials)
     with ray.connected(ray_address) if on_ray else contextlib.nullcontext(), folder.claim(shard):
         _run(folder, shard, run_trials)
         command = ["recsim-tf", "sweep", f"--sweep_file={sweep_file}", f"--root_dir={root_dir}"]
@@ -100,6 +106,24 @@ def run_sweep(
         command += ["--engine=ray"] * on_ray
         command += [] if ray_address is None else [f"--ray_address={ray_address}"]
         return _write(folder, shlex.join(command))
+
+
+def _require_a_start(trials: Sequence[Trial]) -> None:
+    """Requires that a trial can start: builds the parts of the first one, or of the next where that
+    fails.
+    """
+    with contextlib.suppress(RuntimeError):  # TensorFlow may be running.
+        tf.config.set_visible_devices([], "GPU")  # They are for the trials.
+    errors = []
+    for trial in trials:
+        try:
+            config.load([], [trial.config])
+            building.check_training()
+        except Exception as error:  # A user's own code can raise anything.
+            errors.append(f"trial {trial.name}: {error_line(error)}")
+        else:
+            return
+    raise UsageError(f"no trial can start: {errors[0]}")
 
 
 def _run(folder: SweepDirectory, shard: Shard, run_trials: _Engine) -> None:
@@ -124,8 +148,7 @@ def _run(folder: SweepDirectory, shard: Shard, run_trials: _Engine) -> None:
 def _write(folder: SweepDirectory, command: str) -> SweepResult:
     with folder.writing():
         result = read_results(folder)
-        write_tables(folder.path, result)
-        write_summary(folder.path, result, command)
+        write_files(folder.path, {**table_files(result), **summary_files(result, command)})
     print(variants_table(result))
     for trial in result.trials:
         if trial.error:

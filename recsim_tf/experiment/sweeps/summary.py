@@ -1,7 +1,6 @@
 """The summary of a sweep: the table on the screen, the sections of its report, and its charts."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from recsim_tf.experiment.sweeps.plan import GIN_FILE
@@ -12,7 +11,6 @@ from recsim_tf.experiment.sweeps.results import (
     interval_estimate,
 )
 from recsim_tf.experiment.sweeps.trial import FAILED, FINISHED, PENDING, STOPPED
-from recsim_tf.support.files import whole_file, write_text
 from recsim_tf.support.pages import Chart, Code, Note, Part, Section, Table, page
 from recsim_tf.support.plots import Curve, Estimate, colours, draw_curves, draw_estimates, plot
 from recsim_tf.support.tables import text_table
@@ -71,14 +69,11 @@ def without_effect(result: SweepResult) -> list[str]:
     return idle
 
 
-def write_summary(path: Path, result: SweepResult, command: str) -> None:
-    """Writes summary.html, and its charts as curves.png and returns.png, into a folder; the page
+def summary_files(result: SweepResult, command: str) -> dict[str, Any]:
+    """Contents of the files summary.html, and of its charts curves.png and returns.png; the page
     holds the command that runs the sweep.
     """
     charts = _charts(result)
-    for file, chart in charts.items():
-        with whole_file(path / file) as temporary:
-            temporary.write_bytes(chart.png)
     variants: list[Part] = [f"{counts(result)}.", Table(_rows(result)), *map(Note, notes(result))]
     without_result = [
         {"trial": trial.trial.name, "status": trial.status, "error": [trial.error]}
@@ -95,7 +90,8 @@ def write_summary(path: Path, result: SweepResult, command: str) -> None:
         sections.append(Section("Returns", list(charts.values())))
     if without_result:
         sections.append(Section("Trials without a result", [Table(without_result)]))
-    write_text(path / "summary.html", page("Sweep", [*sections, Section("Again", again)]))
+    images = {file: chart.png for file, chart in charts.items()}
+    return {**images, "summary.html": page("Sweep", [*sections, Section("Again", again)])}
 
 
 def _rows(result: SweepResult) -> list[dict[str, str]]:
@@ -104,7 +100,7 @@ def _rows(result: SweepResult) -> list[dict[str, str]]:
 
 
 def _row(variant: VariantResult, measures: Sequence[str]) -> dict[str, str]:
-    found = variant.estimate
+    estimate = variant.estimate
 
     def mean(measure: str, digits: int = 2) -> str:
         value = variant.mean(measure)
@@ -113,9 +109,9 @@ def _row(variant: VariantResult, measures: Sequence[str]) -> dict[str, str]:
     return {
         "variant": variant.variant.label,
         "seeds": f"{len(variant.finished)}/{variant.num_trials}",
-        "return": "" if found is None else f"{found.value:.2f}",
-        "95% interval": "" if found is None else f"[{found.low:.2f}, {found.high:.2f}]",
-        "statistic": "" if found is None else found.method,
+        "return": "" if estimate is None else f"{estimate.value:.2f}",
+        "95% interval": "" if estimate is None else f"[{estimate.low:.2f}, {estimate.high:.2f}]",
+        "statistic": "" if estimate is None else estimate.method,
         "session length": mean("session_length"),
         "click rate": mean("click_rate", 4),
         "quality": mean("quality", 3),
@@ -148,9 +144,10 @@ def _charts(result: SweepResult) -> dict[str, Chart]:
     labels = _labels(variants)
     charts: dict[str, Chart] = {}
     curves = [_curve(variant, label) for variant, label in zip(variants, labels, strict=True)]
-    known = [curve for curve in curves if curve is not None]
-    if known:
-        drawn = plot(_draw_training, known, result.baselines, _statistic(variants), size=(10, 4.6))
+    drawable = [curve for curve in curves if curve is not None]
+    if drawable:
+        statistic = _statistic(variants)
+        drawn = plot(_draw_training, drawable, result.baselines, statistic, size=(10, 4.6))
         charts["curves.png"] = Chart(drawn.png(), "Returns during training by variant")
     size = (10, 1.7 + 0.55 * len(variants))
     drawn = plot(_draw_returns, variants, labels, result.baselines, size=size)
@@ -176,9 +173,9 @@ def _curve(variant: VariantResult, label: str) -> Curve | None:
     return Curve(
         label,
         [steps / 1e6 for steps in shared],
-        [found.value for found in estimates],
-        [found.low for found in estimates],
-        [found.high for found in estimates],
+        [estimate.value for estimate in estimates],
+        [estimate.low for estimate in estimates],
+        [estimate.high for estimate in estimates],
     )
 
 
@@ -217,12 +214,12 @@ def _draw_returns(
 ) -> None:
     estimates = []
     for variant, label in zip(variants, labels, strict=True):
-        found = variant.estimate
-        assert found is not None
-        text = f"{label}\n{found.value:.1f} [{found.low:.1f}, {found.high:.1f}]"
+        assert variant.estimate is not None
+        value, low, high, _ = variant.estimate
         seeds = [result.measured["return"] or 0.0 for result in variant.finished]
-        estimates.append(Estimate(text, found.value, found.low, found.high, seeds))
-    values = [found.value for found in estimates]
+        text = f"{label}\n{value:.1f} [{low:.1f}, {high:.1f}]"
+        estimates.append(Estimate(text, value, low, high, seeds))
+    values = [estimate.value for estimate in estimates]
     axes.barh(range(len(values)), values, 0.6, color=colours(len(values)), alpha=0.35)
     draw_estimates(axes, estimates, baselines)
     axes.set_xlabel(

@@ -56,7 +56,9 @@ class SweepDirectory:
         self.files = {
             trial.name: TrialFiles(self.path, trial.name, trial.num_iterations) for trial in trials
         }
-        if holds(Path(root_dir), _RECORD, "sweep"):
+        # Whether no sweep has begun in the folder.
+        self.is_new = not holds(Path(root_dir), _RECORD, "sweep")
+        if not self.is_new:
             self._check_record(root_dir)
 
     def part(self, shard: Shard) -> list[Trial]:

@@ -107,10 +107,10 @@ class TrialFiles(NamedTuple):
           ValueError: if the file is damaged.
         """
         try:
-            found = read_json(self.run / "results.json", Results, _AGAIN)
+            results = read_json(self.run / "results.json", Results, _AGAIN)
         except FileNotFoundError:
             return None
-        return found if found.train["iterations"] == self.num_iterations else None
+        return results if results.train["iterations"] == self.num_iterations else None
 
     def outcome(self) -> Outcome:
         """The state of the trial; one whose files are damaged has failed."""
@@ -127,16 +127,16 @@ class TrialFiles(NamedTuple):
         """The rows of metrics.jsonl so far whose iteration is above `after`, each iteration once: a
         run that goes on writes some of them again.
         """
-        found = []
+        rows = []
         with contextlib.suppress(FileNotFoundError):
             for line in (self.run / "metrics.jsonl").read_bytes().splitlines():
                 # The run itself reports the fault of any other line.
                 with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
                     row = json.loads(line)
                     if row["iteration"] > after:
-                        found.append(row)
+                        rows.append(row)
                         after = row["iteration"]
-        return found
+        return rows
 
     def record(self, outcome: Outcome) -> None:
         """Records that the trial failed, or was stopped by a scheduler."""

@@ -124,8 +124,8 @@ class RunCheckpoints:
         if self._own is None:
             parts[_REPLAY] = self._parts.loop.replay.checkpoint()
         else:
-            own = self._own_folder(self._devices.index)
-            checkpoints.save(own, iteration, {_REPLICAS: self._own}, self._max_to_keep)
+            folder = self._own_folder(self._devices.index)
+            checkpoints.save(folder, iteration, {_REPLICAS: self._own}, self._max_to_keep)
         if self._devices.is_chief:
             checkpoints.save(self._folder, iteration, parts, self._max_to_keep)
             checkpoints.keep_newest(self._folder, _REPLAY)

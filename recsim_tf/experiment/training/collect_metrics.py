@@ -1,4 +1,4 @@
-"""What a training collects, in RecSim's scalar tags."""
+"""Metrics of the sessions that a training collects, in RecSim's scalar tags."""
 
 import math
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Where a run computes: on one device, on several, or on several machines, by `tf.distribute`.
+"""The devices of a run: one, several, or those of several machines, by `tf.distribute`.
 
 TensorFlow waits for the other workers without a message. So each worker first listens at its own
 port, and connects to the port of every other worker once.
@@ -73,8 +73,8 @@ class Devices:
         try:
             yield
         except tf.errors.OpError as error:
-            others = (worker for worker in range(len(self.addresses)) if worker != self.index)
-            lost = [worker for worker in others if not _answers(self.addresses[worker])]
+            workers = (worker for worker in range(len(self.addresses)) if worker != self.index)
+            lost = [worker for worker in workers if not _answers(self.addresses[worker])]
             if not lost:
                 raise
             raise WorkerLostError(

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any, Literal
 
 import gin
 import tensorflow as tf
@@ -16,20 +17,24 @@ from recsim_tf.core.runs.execution import compiled
 from recsim_tf.experiment.training.collect_metrics import CollectMetrics
 from recsim_tf.experiment.training.replay import SeededReplayBuffer
 
+AUTO: Literal["auto"] = "auto"
+
 
 @gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Iteration:
-    """How an iteration of a training collects and learns.
+    """How an iteration of a training collects and learns. What is "auto" suits the agent, which
+    learns from T = `agent.train_sequence_length` frames at a time.
 
     Args:
       batch_size: transitions of a train step, drawn from the replay, or sequences of them where the
         agent learns from sequences. None for the newest of every user: agents that learn on-policy
-        and bandits, which count what they see, need that.
+        and bandits, which count what they see, need that. "auto" is None for these, else 2048.
       replay_length: steps of each user that are kept for replay, at least 1; most agents need 2.
+        "auto" is 50, or T if that is more.
       train_steps: of an iteration.
-      collect_steps: steps of all users in an iteration, before its train steps; agents that learn
-        from each stretch of steps once, as `ReinforceSlateAgent`, need more than one.
+      collect_steps: steps of all users in an iteration, before its train steps. "auto" is T - 1 for
+        agents that learn on-policy, which then learn from each stretch of steps once; else 1.
       jit_compile: whether XLA compiles the learning loop, which pays on accelerators above all.
         XLA draws other numbers than graph mode, checks no slates, and needs static shapes.
 
@@ -37,16 +42,27 @@ class Iteration:
       ValueError: for a number that is not positive.
     """
 
-    batch_size: int | None = 2048
-    replay_length: int = 50
+    batch_size: int | Literal["auto"] | None = AUTO
+    replay_length: int | Literal["auto"] = AUTO
     train_steps: int = 1
-    collect_steps: int = 1
+    collect_steps: int | Literal["auto"] = AUTO
     jit_compile: bool = False
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "replay_length", "train_steps", "collect_steps"):
-            if getattr(self, name) is not None:
+            if getattr(self, name) not in (None, AUTO):
                 check_count(**{f"Iteration.{name}": getattr(self, name)})
+
+    def sizes(self, agent: tf_agent.TFAgent) -> tuple[Any, ...]:
+        """The batch size, the length of the replay and the collect steps for an agent."""
+        length, on_policy = agent.train_sequence_length or 1, getattr(agent, "on_policy", False)
+        sizes: dict[str, Any] = {
+            "batch_size": None if on_policy else 2048,
+            "replay_length": max(50, length),
+            "collect_steps": max(length - 1, 1) if on_policy else 1,
+        }
+        sizes |= {name: getattr(self, name) for name in sizes if getattr(self, name) != AUTO}
+        return tuple(sizes.values())
 
 
 class LearningLoop(tf.Module):
@@ -79,6 +95,7 @@ class LearningLoop(tf.Module):
     Attributes:
       collect_function, run_function: the compiled functions of a number of iterations, int32 [],
         behind `collect` and `run`.
+      least_collected: steps of all users that must be collected before the first iteration.
       train_step: takes nothing and gives the loss of one train step, to be called within a compiled
         function.
 
@@ -96,12 +113,12 @@ class LearningLoop(tf.Module):
     ):
         super().__init__(name="LearningLoop")
         self._sequence_length = sequence_length = agent.train_sequence_length or 1
-        if learning.replay_length < sequence_length:
+        batch_size, replay_length, collect_steps = learning.sizes(agent)
+        if replay_length < sequence_length:
             raise ValueError(
                 "Iteration.replay_length must be at least the agent's"
-                f" train_sequence_length={sequence_length}, got {learning.replay_length}"
+                f" train_sequence_length={sequence_length}, got {replay_length}"
             )
-        batch_size = learning.batch_size
         if batch_size is not None and getattr(agent, "on_policy", False):
             raise ValueError(
                 f"Iteration.batch_size must be None for {agent.name}, which is to see the newest"
@@ -118,13 +135,11 @@ class LearningLoop(tf.Module):
         self._strategy = strategy = tf.distribute.get_strategy()
         self.environment = environment.variables
         self.agent = agent
-        self.replay = SeededReplayBuffer(
-            agent.collect_data_spec, num_users, learning.replay_length, seed
-        )
+        self.replay = SeededReplayBuffer(agent.collect_data_spec, num_users, replay_length, seed)
         # At most: a session that ends within a decision cuts it short.
-        steps_per_user = environment.simulator.steps_per_decision * learning.collect_steps
+        steps_per_user = environment.simulator.steps_per_decision * collect_steps
         self.user_steps_per_iteration = replicas.number() * num_users * steps_per_user
-        self._collect_steps = learning.collect_steps
+        self.least_collected = max(sequence_length - collect_steps, 0)
         self.metrics = CollectMetrics(environment)
         initial_state = agent.collect_policy.get_initial_state(num_users)
         self._policy_state = tf.nest.map_structure(replicas.variable, initial_state)
@@ -150,9 +165,7 @@ class LearningLoop(tf.Module):
             return _repeat(number, lambda state: step(*state), state)
 
         def advance(*state: Nest) -> Nest:
-            if learning.collect_steps == 1:
-                return step(*state)
-            return steps(learning.collect_steps, state)
+            return step(*state) if collect_steps == 1 else steps(collect_steps, state)
 
         @compiled(jit_compile=jit_compile)
         def collect(num_iterations: tf.Tensor) -> None:
@@ -205,12 +218,11 @@ class LearningLoop(tf.Module):
         Raises:
           ValueError: if the first train step would find fewer frames than a sequence has.
         """
-        least = self._sequence_length - self._collect_steps
         collected = int(self.replay.num_added())
-        if collected < least:
+        if collected < self.least_collected:
             raise ValueError(
-                f"the agent trains on {self._sequence_length} frames, so at least {least} must be"
-                f" collected first, got {collected}"
+                f"the agent trains on {self._sequence_length} frames, so at least"
+                f" {self.least_collected} must be collected first, got {collected}"
             )
         with self._strategy.scope():
             return self.run_function(tf.constant(num_iterations))

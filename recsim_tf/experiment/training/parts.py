@@ -24,7 +24,7 @@ from recsim_tf.evaluation.baselines import (
     baseline_policies,
     named_baselines,
 )
-from recsim_tf.experiment.training.loop import Iteration, LearningLoop
+from recsim_tf.experiment.training.loop import AUTO, Iteration, LearningLoop
 from recsim_tf.support.errors import UsageError
 
 # (environment, train_step_counter) -> agent
@@ -116,7 +116,8 @@ def experiment(
     """
     validation.check_count(**{"experiment.num_users": num_users})
     learning = learning or Iteration()
-    validation.check_at_least(2, **{"Iteration.replay_length": learning.replay_length})
+    if learning.replay_length != AUTO:
+        validation.check_at_least(2, **{"Iteration.replay_length": learning.replay_length})
     if mixed_precision not in (None, "mixed_bfloat16"):
         raise UsageError(
             f"experiment.mixed_precision must be None or mixed_bfloat16, got {mixed_precision!r}"
@@ -125,7 +126,9 @@ def experiment(
         raise UsageError(f"experiment.create_agent must be a function, got {create_agent!r}")
     for layer in layers:
         if not isinstance(layer, Layer):
-            raise UsageError(f"experiment.layers must be a tuple of layers, got {layer!r}")
+            raise UsageError(
+                f"experiment.layers must be a tuple of layers, got {validation.kind_of(layer)}"
+            )
     run_seed = random.as_seed(seed)
     # Keras initialises weights from global generators.
     tf.keras.utils.set_random_seed(seed % 2**32)

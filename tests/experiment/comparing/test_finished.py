@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from recsim_tf.experiment.comparing.comparison_page import comparison_page
+from recsim_tf.experiment.comparing.comparison_report import comparison_page
 from recsim_tf.experiment.comparing.finished import read_run, run_names
 from recsim_tf.experiment.comparing.gains import compare
 from tests.experiment.comparing.run_folders import write_run

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from recsim_tf.experiment.comparing.comparison_texts import notes, sentence
+from recsim_tf.experiment.comparing.comparison_report import notes, sentence
 from recsim_tf.experiment.comparing.finished import Returns
 from recsim_tf.experiment.comparing.gains import compare, gain
 from recsim_tf.experiment.comparing.operative import Environment

@@ -12,12 +12,13 @@ from recsim_tf import conversations
 from recsim_tf.core.base.types import Transition
 from recsim_tf.core.models.wording import Wording
 from recsim_tf.experiment.sessions.recording import Recording, record
-from recsim_tf.experiment.sessions.table import ROLES, session_table, write_table
+from recsim_tf.experiment.sessions.table import ROLES, file_of_table, session_table
 from recsim_tf.experiment.sessions.turn_texts import changes, sessions_in_words, words
 from recsim_tf.experiment.sessions.views import sessions_page, sessions_text
 from recsim_tf.logs import from_table
 from recsim_tf.policies import Explained, Explanation, random_policy
 from recsim_tf.support.errors import UsageError
+from recsim_tf.support.outputs import write_files
 from tests.web_page import WebPage
 
 # Matplotlib warns of its own dependencies.
@@ -200,9 +201,9 @@ def test_without_pyarrow_the_table_is_csv_which_from_table_reads_alike(
     simulator, recording = simulated
     columns = {role: role for role in ROLES}
     table = session_table(recording, simulator)
-    write_table(tmp_path, table)
+    write_files(tmp_path, {file_of_table(): table})
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    write_table(tmp_path, table)
+    write_files(tmp_path, {file_of_table(): table})
     monkeypatch.undo()
     logs = [
         from_table(tmp_path / name, columns, attributes=("document_quality",))

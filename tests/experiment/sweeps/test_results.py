@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from recsim_tf.experiment.sweeps.results import interval_estimate, read_results, write_tables
-from recsim_tf.experiment.sweeps.summary import variants_table, without_effect, write_summary
+from recsim_tf.experiment.sweeps.results import interval_estimate, read_results, table_files
+from recsim_tf.experiment.sweeps.summary import summary_files, variants_table, without_effect
 from recsim_tf.experiment.sweeps.sweep_folder import SweepDirectory
 from recsim_tf.experiment.sweeps.trial import Outcome, TrialFiles
+from recsim_tf.support.outputs import write_files
 from tests.experiment.sweeps.sweeps import claim, finish, plan_tiny
 from tests.experiment.tiny_runs import read_csv
 from tests.web_page import read_page
@@ -76,7 +77,7 @@ def folder(tmp_path):
 
 def test_tables_hold_every_trial_and_the_best_variant_first(folder):
     result = read_results(folder)
-    write_tables(folder.path, result)
+    write_files(folder.path, table_files(result))
     rows = read_csv(folder.path / "sweep.csv")
     statuses = "finished finished finished failed stopped pending"
     assert [row["status"] for row in rows] == statuses.split()
@@ -110,7 +111,7 @@ def test_measures_and_segments_of_the_user_have_columns(folder):
     trial = folder.trials[5]
     finish(folder.files[trial.name], trial.config, 1.0, own=own)
     result = read_results(folder)
-    write_tables(folder.path, result)
+    write_files(folder.path, table_files(result))
     rows = read_csv(folder.path / "sweep.csv")
     names = ("revenue", "return/age_group=0", "revenue/age_group=0")
     assert [[row[name] for name in names] for row in (rows[0], rows[5])] == [[""] * 3, ["4.5"] * 3]
@@ -123,7 +124,7 @@ def test_measures_and_segments_of_the_user_have_columns(folder):
 
 def test_the_summary_tells_failures_and_what_the_interval_is(folder):
     result = read_results(folder)
-    write_summary(folder.path, result, "recsim-tf sweep")
+    write_files(folder.path, summary_files(result, "recsim-tf sweep"))
     page = read_page(folder.path / "summary.html")
     for name in ("curves.png", "returns.png"):
         assert (folder.path / name).read_bytes() in page.images

@@ -143,6 +143,14 @@ def test_a_dry_run_lists_the_trials_and_writes_nothing(tmp_path, monkeypatch, ca
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_sweep_of_which_no_trial_can_start_says_so_before_anything_starts(tmp_path):
+    file = sweep_file(tmp_path, _BAD, '{"experiment.num_users": 0}')
+    message = r"no trial can start: trial slate_size=9/seed-0: slate_size must be in \[1, num_can"
+    with pytest.raises(UsageError, match=message):
+        run_sweep(str(tmp_path / "sweep"), file)
+    assert not (tmp_path / "sweep").exists()
+
+
 @pytest.mark.parametrize(
     ("binding", "options", "message"),
     [

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -101,6 +103,21 @@ def test_a_sequence_must_fit_into_the_replay_and_be_collected_before_learning():
     assert_refused(lambda: loop_and_agent(3, replay_length=2), message)
     message = "the agent trains on 3 frames, so at least 2 must be collected first, got 0"
     assert_refused(lambda: loop_and_agent(3)[0].run(1), message)
+
+
+@pytest.mark.parametrize(
+    ("on_policy", "length", "sizes"),
+    [
+        (True, 21, (None, 50, 20)),
+        (True, None, (None, 50, 1)),
+        (False, 61, (2048, 61, 1)),
+    ],
+)
+def test_sizes_that_are_not_given_suit_the_agent(on_policy, length, sizes):
+    agent = SimpleNamespace(on_policy=on_policy, train_sequence_length=length)
+    assert Iteration().sizes(agent) == sizes
+    assert Iteration(8, 9, collect_steps=7).sizes(agent) == (8, 9, 7)
+    assert Iteration(batch_size=None).sizes(agent) == (None, *sizes[1:])
 
 
 def test_the_state_of_the_collect_policy_lasts_from_iteration_to_iteration():

@@ -7,17 +7,15 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gin
 
 from recsim_tf.core.base.validation import NONE, NOT_NEGATIVE, POSITIVE, check_numbers
+from recsim_tf.experiment.sweeps.sweep_folder import ProgressBar
 from recsim_tf.experiment.sweeps.trial import FAILED, PENDING, STOPPED, Outcome, TrialFiles
 from recsim_tf.support.errors import UsageError, one_line
 from recsim_tf.support.stopping import noting_signals
-
-if TYPE_CHECKING:
-    from recsim_tf.experiment.sweeps.sweep_folder import ProgressBar
 
 _SECONDS_TO_ANSWER = 5.0
 _METRIC = "AverageEpisodeRewards/eval"
@@ -118,7 +116,7 @@ class RayEngine:
         check_numbers(NOT_NEGATIVE, **{"RayEngine.gpus_per_trial": self.gpus_per_trial})
 
     def run(
-        self, trials: Sequence[TrialFiles], progress: "ProgressBar", threads: int, name: str
+        self, trials: Sequence[TrialFiles], progress: ProgressBar, threads: int, name: str
     ) -> int | None:
         """Runs prepared trials to their ends, by the cluster that this process is connected to.
 

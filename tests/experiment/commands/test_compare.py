@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recsim_tf.experiment import building, config
-from recsim_tf.experiment.commands.compare import compare_runs
+from recsim_tf.experiment.commands.compare import run_comparison
 from recsim_tf.experiment.runs.folder import RunDirectory
 from tests.experiment.comparing.run_folders import ENVIRONMENT, write_run
 from tests.experiment.tiny_runs import refused, snapshot, succeed
@@ -170,7 +170,7 @@ def test_a_training_and_the_values_that_evaluate_compares_are_read(finished, tmp
     bindings = ['Evaluation.compare = {"users.choice_model.no_click_mass": (0.5, 3.0)}']
     config.load([str(training / "config.gin")], bindings)
     building.evaluate(RunDirectory(training))
-    comparison = compare_runs([str(training), str(training / "evaluations" / "comparison-40")])
+    comparison = run_comparison([str(training), str(training / "evaluations" / "comparison-40")])
     assert comparison.reference == "SlateQ"
     assert len(comparison.policies) == 3 + 2 * 3
     recorded = {policy["name"]: policy for policy in finished[1]["policies"]}

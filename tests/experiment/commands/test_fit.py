@@ -7,7 +7,8 @@ import gin
 import numpy as np
 import pytest
 
-from recsim_tf.experiment.commands.fit import estimates_table, run_fit
+from recsim_tf.experiment import building
+from recsim_tf.experiment.commands.fit import estimates_table
 from recsim_tf.experiment.config import load
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import load_model
@@ -134,7 +135,7 @@ def test_a_fit_of_hidden_draws_that_are_one_tensor_ends_and_says_that_it_has_not
     path = tmp_path / "fit.gin"
     path.write_text(HIDDEN_TASTES)
     run = RunDirectory(tmp_path / "run", load([str(path)], []))
-    content = run_fit(run)
+    content = building.fit(run)
     assert json.loads((run.path / "results.json").read_text()) == content
     assert (content["converged"], content["stopped_early"]) == (False, False)
     assert "The fit has not converged" in capsys.readouterr().out
@@ -161,5 +162,5 @@ def test_bad_input_is_named(tmp_path, config, binding, message):
     bindings = [binding, *(f"read_episode_log.{each}" for each in of_reader)]
     run = RunDirectory(tmp_path / "run", load([str(config)], bindings))
     with pytest.raises((ValueError, OSError), match=message):
-        run_fit(run)
+        building.fit(run)
     assert not list((tmp_path / "run").glob("*.json"))

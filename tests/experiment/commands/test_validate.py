@@ -5,7 +5,7 @@ import json
 import pytest
 
 from recsim_tf.fitting import load_model
-from tests.experiment.test_fitting import CONFIG
+from tests.experiment.commands.test_fit import CONFIG
 from tests.experiment.tiny_runs import refused, succeed
 from tests.web_page import read_page
 

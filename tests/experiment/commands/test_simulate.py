@@ -151,7 +151,7 @@ def test_python_needs_no_configuration_and_names_policies_by_a_dictionary(tmp_pa
     gin.clear_config()
     simulator = recsim_tf.interest_exploration(slate_size=2, num_candidates=4)
     simulation = simulate.Simulation(simulator, {"shy": "random", "bold": random_policy})
-    content = simulate.simulate_policies(
+    content = simulate.run_simulation(
         RunDirectory(tmp_path, ""), simulation, Evaluation(num_users=3, max_steps=2)
     )
     shy, bold = content["policies"]

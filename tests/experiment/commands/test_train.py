@@ -194,6 +194,10 @@ def test_arguments_out_of_range_are_named_before_anything_is_written(tmp_path):
         ("Iteration.replay_length = 1", "Iteration.replay_length must be at least 2"),
         ("experiment.baselines = ('seer',)", "baseline must be one of random, myopic, oracle"),
         (
+            "SlateQTargets.num_steps = 9",
+            "train.warmup_iterations must be at least 9 for SlateQ, which learns from that many",
+        ),
+        (
             "experiment.mixed_precision = 'float8'",
             "experiment.mixed_precision must be None or mixed_bfloat16, got 'float8'",
         ),

@@ -150,7 +150,7 @@ def test_a_simulation_shows_its_first_policy(tmp_path, capfd):
     )
     folder = RunDirectory(tmp_path / "run", config.load([], bindings))
     with folder.claim():
-        folder.write_results({"simulate": {}})
+        folder.write({"results.json": {"simulate": {}}})
     output = succeed(capfd, "sessions", f"--root_dir={folder.path}")
     assert "Sessions under UCB1 over clusters: users 0 to 2 of 3" in output
     assert output.count("by score: cluster ") == 12

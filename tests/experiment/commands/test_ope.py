@@ -9,7 +9,6 @@ import tensorflow as tf
 from recsim_tf import interest_evolution, logs, ope
 from recsim_tf.adapters.tf_agents import SavedPolicy
 from recsim_tf.experiment import building, config
-from recsim_tf.experiment.commands import ope as ope_command
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.logs import episodes
 from recsim_tf.policies import softmax_policy
@@ -23,7 +22,7 @@ ONE = "run_ope.policies = {'it': @sharper/softmax_policy}"
 
 
 def run(folder, *bindings, files=(NAME,)):
-    return ope_command.run_ope(RunDirectory(folder, config.load(files, [*SMALL, *bindings])))
+    return building.ope(RunDirectory(folder, config.load(files, [*SMALL, *bindings])))
 
 
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
@@ -102,7 +101,7 @@ def test_a_table_brings_the_probabilities_of_both_policies(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text("\n".join([names, *rows]))
     bindings = [f"run_ope.log = '{path}'", "run_ope.estimators = ('ips',)"]
-    content = ope_command.run_ope(RunDirectory(tmp_path / "run", config.load([], bindings)))
+    content = building.ope(RunDirectory(tmp_path / "run", config.load([], bindings)))
     assert content["target policy"]["estimates"]["ips"]["value"] == pytest.approx(0.8)
 
 
@@ -116,7 +115,7 @@ def test_a_trained_agent_is_judged_from_the_sessions_in_which_it_explored(tmp_pa
     bindings += [f"{part}interest_evolution.slate_size = 2" for part in ("", "model/")]
     bindings += [f"{part}interest_evolution.num_candidates = 5" for part in ("", "model/")]
     text = config.load(["ope/slate_q.gin"], bindings)
-    content = ope_command.run_ope(RunDirectory(tmp_path / "run", text))
+    content = building.ope(RunDirectory(tmp_path / "run", text))
     assert set(content["SlateQ"]["estimates"]) == {"snips", "simulated", "calibrated"}
     assert_refused(
         lambda: SavedPolicy(interest_evolution(), tmp_path), "folder must be of a training"
