@@ -2,12 +2,10 @@
 file.
 """
 
-import contextlib
 import importlib.metadata
 import json
 import os
 import platform
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -54,64 +52,9 @@ def run_worker(module: str, task: dict[str, Any], one_core: bool) -> dict[str, A
     return json.loads(process.stdout.splitlines()[-1])
 
 
-def run_workers(
-    module: str,
-    tasks: Sequence[dict[str, Any]],
-    cores: Sequence[Sequence[int]],
-    environments: Sequence[dict[str, str]],
-) -> list[dict[str, Any]]:
-    """What a module measures in processes of `worker.py` that run at the same time.
-
-    Args:
-      module: such as "scales.replicas".
-      tasks: one for each process.
-      cores: those of each process, numbered from 0 among the cores that this process has.
-      environments: variables of each, beside those of this process.
-    """
-    have = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-
-    def start(task, numbers, variables):
-        pinned = {have[number % len(have)] for number in numbers} if have else set()
-        return subprocess.Popen(
-            [sys.executable, str(_WORKER), module, json.dumps(task)],
-            preexec_fn=(lambda: os.sched_setaffinity(0, pinned)) if pinned else None,
-            env=environment(variables),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    started = [start(*each) for each in zip(tasks, cores, environments, strict=True)]
-    outputs = [process.communicate() for process in started]
-    failed = [
-        errors for process, (_, errors) in zip(started, outputs, strict=True) if process.returncode
-    ]
-    if failed:
-        raise RuntimeError("a measuring process failed:\n" + "\n".join(failed))
-    return [json.loads(output.splitlines()[-1]) for output, _ in outputs]
-
-
 def environment(variables: dict[str, str]) -> dict[str, str]:
     """The environment that this process started in, and some variables more."""
     return {**_ENVIRONMENT, "TF_CPP_MIN_LOG_LEVEL": "2", **variables}
-
-
-def free_addresses(number: int) -> list[str]:
-    """Addresses of this machine that nobody listens at."""
-    with contextlib.ExitStack() as stack:
-        servers = [
-            stack.enter_context(socket.create_server(("localhost", 0))) for _ in range(number)
-        ]
-        return [f"localhost:{server.getsockname()[1]}" for server in servers]
-
-
-def tf_config(addresses: Sequence[str], index: int) -> dict[str, str]:
-    """The environment of worker `index` of `tf.distribute`."""
-    return {
-        "TF_CONFIG": json.dumps(
-            {"cluster": {"worker": list(addresses)}, "task": {"type": "worker", "index": index}}
-        )
-    }
 
 
 def version(package: str) -> str:

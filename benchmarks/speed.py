@@ -1,6 +1,6 @@
 """How fast recsim_tf is: beside its peers, and beside the time that its random numbers take.
 
-    python benchmarks/speed.py --json=PATH [--plot=PATH] [--section=peers ...]
+    python benchmarks/speed.py --json=PATH [--section=peers ...]
         [--recsim-python=PATH] [--recsim-ng-python=PATH] [--jax-python=PATH]
 
 All figures of a run are from that run: CPU seconds over all threads of processes of their own,
@@ -9,14 +9,12 @@ compared take turns, and ratios are of medians. A peer without an interpreter is
 docs/reports/speed.md tells how to make interpreters, and what the figures mean.
 """
 
-import functools
 import platform
 
 import commands
 import processes
 from absl import flags
 from sections import function, measure_here
-from speeds import plot
 from speeds.common import Settings
 
 from recsim_tf.support.tables import text_table
@@ -31,7 +29,6 @@ _SECTIONS = (
     "slates",
     "memory",
     "first_call",
-    "sizes",
     "cores",
     "gymnasium",
 )
@@ -59,9 +56,7 @@ _BARS = {
     "gymnasium_steps": 1000,
 }
 
-commands.define_flags(
-    "A smoke run at the smallest sizes; its figures mean nothing.", plot="PNG file for the plot."
-)
+commands.define_flags("A smoke run at the smallest sizes; its figures mean nothing.")
 flags.DEFINE_multi_enum(
     "section", list(_SECTIONS), list(_SECTIONS), "Part of the report; may be repeated."
 )
@@ -117,8 +112,7 @@ def main() -> None:
     ]
     command += ["--quick"] if _FLAGS.quick else []
     lines += ["", *processes.load_lines(result["machine"], _FLAGS.quick)]
-    draw = functools.partial(plot.draw, result["figures"])
-    commands.finish(command, result, "\n".join(lines), draw)
+    commands.finish(command, result, "\n".join(lines))
 
 
 if __name__ == "__main__":
