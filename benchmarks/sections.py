@@ -99,10 +99,10 @@ def measure(
     figures: dict[str, float] = {}
     details = {}
     for name in names:
-        found = sections[name](settings)
-        figures |= found.figures
-        details[name] = found.details
-        print("\n".join([*found.lines, ""]), flush=True)
+        result = sections[name](settings)
+        figures |= result.figures
+        details[name] = result.details
+        print("\n".join([*result.lines, ""]), flush=True)
     return {"sections": list(names), "figures": figures, "details": details}
 
 

@@ -104,10 +104,10 @@ def benchmark(sizes: Sequence[str], settings: training_runs.Settings) -> dict[st
         return result["mean_return"]
 
     tasks = [(size, seed) for seed in seeds for size in sizes]
-    found = training_runs.run_all(tasks, mean_return, settings.processes)
+    returns = training_runs.run_all(tasks, mean_return, settings.processes)
     figures = {}
     for size in sizes:
-        returns = [found[size, seed] for seed in seeds]
+        returns = [returns[size, seed] for seed in seeds]
         mean, error = mean_and_error(returns)
         oracle = peers[size]["oracle"]
         figures[size] = mean / oracle
@@ -118,7 +118,7 @@ def benchmark(sizes: Sequence[str], settings: training_runs.Settings) -> dict[st
         "quick": settings.quick,
         "seeds": settings.seeds,
         "sizes": list(sizes),
-        "returns": {size: [found[size, seed] for seed in seeds] for size in sizes},
+        "returns": {size: [returns[size, seed] for seed in seeds] for size in sizes},
         "figures": figures,
         "seconds": round(time.perf_counter() - started),
     }

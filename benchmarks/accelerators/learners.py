@@ -121,10 +121,10 @@ class _Variables:
 
     def values(self) -> list[np.ndarray]:
         """Their values at present."""
-        return [known.numpy() for known in self._known]
+        return [variable.numpy() for variable in self._known]
 
-    def _number(self, known) -> int:
-        if id(known) not in self._numbers:
-            self._numbers[id(known)] = len(self._known)
-            self._known.append(known)
-        return self._numbers[id(known)]
+    def _number(self, variable) -> int:
+        if id(variable) not in self._numbers:
+            self._numbers[id(variable)] = len(self._known)
+            self._known.append(variable)
+        return self._numbers[id(variable)]

@@ -28,22 +28,22 @@ class Difference(NamedTuple):
 
 def read(folder: Path) -> dict[str, str]:
     """Contents, as texts that can be compared, by names of files and folders."""
-    found: dict[str, str] = {}
+    contents: dict[str, str] = {}
     curves: dict[str, dict[str, str]] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if ".tfevents." in name:
             curves.setdefault(f"{Path(name).parent}/events", {}).update(_scalars(path))
         else:
-            found[name] = "a folder" if path.is_dir() else _content(path, name, str(folder))
-    return found | {name: repr(sorted(points.items())) for name, points in curves.items()}
+            contents[name] = "a folder" if path.is_dir() else _content(path, name, str(folder))
+    return contents | {name: repr(sorted(points.items())) for name, points in curves.items()}
 
 
-def compare(expected: Mapping[str, str], found: Mapping[str, str]) -> Difference:
+def compare(expected: Mapping[str, str], contents: Mapping[str, str]) -> Difference:
     """In what an outcome differs from the one that is expected."""
     return Difference(
-        [name for name, content in expected.items() if found.get(name) != content],
-        [name for name in found if name not in expected],
+        [name for name, content in expected.items() if contents.get(name) != content],
+        [name for name in contents if name not in expected],
     )
 
 

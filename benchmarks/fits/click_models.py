@@ -122,8 +122,8 @@ def _mean_and_pooled(
     predictions: ChoicePredictions, log: Log, conditional: bool
 ) -> list[float | None]:
     """Both perplexities; None, as JSON has it, where one is infinite."""
-    found = click_perplexity(predictions, log, conditional)
-    return [each if np.isfinite(each) else None for each in (found.mean, found.pooled)]
+    perplexity = click_perplexity(predictions, log, conditional)
+    return [value if np.isfinite(value) else None for value in (perplexity.mean, perplexity.pooled)]
 
 
 def fit_model(model: _Model, log: Log, num_pairs: int, quick: bool) -> FitResult:
@@ -187,9 +187,9 @@ def click_models_table(result: dict[str, Any]) -> str:
             " / ".join("infinite" if each is None else f"{each:.4f}" for each in row[which])
             for which in ("perplexity", "conditional")
         )
-        found = (f"{row[which]:.5f}" for which in ("log_likelihood", "training"))
+        cells = (f"{row[which]:.5f}" for which in ("log_likelihood", "training"))
         seconds = f"{row['seconds']:.1f}"
-        rows.append((name, *found, marginal, conditional, seconds, row["ending"]))
+        rows.append((name, *cells, marginal, conditional, seconds, row["ending"]))
     train, distinct, kept = result["pages"]
     lines = [
         f"{train:,} training pages, {distinct:,} of them different, and {kept:,} to score; nats a"
@@ -200,8 +200,8 @@ def click_models_table(result: dict[str, Any]) -> str:
     ]
     for which in ("log_likelihood", "training"):
         for order in _ORDERS:
-            found = [result["rows"][name][which] for name in order]
-            holds = all(better >= worse for better, worse in itertools.pairwise(found))
+            log_likelihoods = [result["rows"][name][which] for name in order]
+            holds = all(better >= worse for better, worse in itertools.pairwise(log_likelihoods))
             lines.append(
                 f"{' >= '.join(order)} in {which}: {'holds' if holds else 'does not hold'}"
             )

@@ -82,11 +82,11 @@ def _seconds(batch: int, length: int, jit_compile: bool, seed: int, quick: bool)
     likelihood = Exact(jit_compile=jit_compile).of(
         fitted, _log_of_length(batch, length, seed), batch
     )
-    (one,) = likelihood.batches()
+    (batch_of_log,) = likelihood.batches()
     seconds = []
     for _ in range(_REPEATS[quick] + 1):
         started = time.process_time()
-        likelihood.value_and_gradients(one)[0].numpy()
+        likelihood.value_and_gradients(batch_of_log)[0].numpy()
         seconds.append(time.process_time() - started)
     return float(np.median(seconds[1:]))
 
@@ -152,14 +152,14 @@ def speed_table(result: dict[str, Any]) -> str:
             cells += [f"{batch / seconds:,.0f}", f"{seconds / batch / length * 1e6:.2f}"]
         table.append((f"{batch:,}", str(length), *cells))
     small, large = result["memory"]
-    found = result["figures"]
+    figures = result["figures"]
     lines = [
         "Interest evolution, log-likelihood and gradient in five parameters",
         text_table(table, left=()),
     ]
     lines.append(
-        f"Cost of a step at twice the length {found['cost_of_length']:.2f}, of a session in a batch"
-        f" four times as large {found['cost_of_batch']:.2f} (1: linear)."
+        f"Cost of a step at twice the length {figures['cost_of_length']:.2f}, of a session in a"
+        f" batch four times as large {figures['cost_of_batch']:.2f} (1: linear)."
     )
     lines.append(
         f"Memory of a pass through {small['sessions']:,} and {large['sessions']:,} sessions on"

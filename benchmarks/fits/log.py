@@ -164,8 +164,8 @@ class Readers(recsim_tf.UserModel):
         return state.phone
 
     def _of_device(self, name, phone):
-        known = tf.one_hot(phone, 2, dtype=self.dtype)
-        return tf.reduce_sum(known * self.per_user(name, 2), axis=1)
+        one_hot = tf.one_hot(phone, 2, dtype=self.dtype)
+        return tf.reduce_sum(one_hot * self.per_user(name, 2), axis=1)
 
 
 class DriftingReaders(Readers):
@@ -302,13 +302,13 @@ def log(seed: int, quick: bool) -> dict[str, Any]:
             seed=seed,
         )
         seconds = time.process_time() - started
-        found = recover(truth, result.estimates)
+        estimates = recover(truth, result.estimates)
         error = errors.setdefault(
-            case.table, {(row.parameter, row.element): row.standard_error for row in found}
+            case.table, {(row.parameter, row.element): row.standard_error for row in estimates}
         )
         z_scores = [
             (row.estimate - row.truth) / error[row.parameter, row.element]
-            for row in found
+            for row in estimates
             if (row.parameter, row.element) in error
         ]
         popularity = Popularity(seen)

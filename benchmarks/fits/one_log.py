@@ -277,24 +277,24 @@ def read(folder: Path) -> logs.Log:
 
 def one_log(seed: int, path: str | None, quick: bool) -> dict[str, Any]:
     """Estimates, rows, seconds and memory of the table; padding and a fit of the public logs."""
-    own = processes.run_worker(__name__, Task("table", seed, quick)._asdict(), False)
+    table = processes.run_worker(__name__, Task("table", seed, quick)._asdict(), False)
     figures = {
-        "one_log.max_z": max(abs(row["z"]) for row in own["estimates"]),
-        "one_log.rows_back": own["rows_back"],
-        "one_log.seconds": sum(own["seconds"].values()),
-        "one_log.peak_gb": own["bytes"] / 2**30,
+        "one_log.max_z": max(abs(row["z"]) for row in table["estimates"]),
+        "one_log.rows_back": table["rows_back"],
+        "one_log.seconds": sum(table["seconds"].values()),
+        "one_log.peak_gb": table["bytes"] / 2**30,
     }
     padding, feed = {}, {}
     if path is not None:
         padding = {name: _padding(length) for name, length in _lengths(Path(path)).items()}
-        figures |= {f"padding.{name}": one["now"] for name, one in padding.items()}
+        figures |= {f"padding.{name}": row["now"] for name, row in padding.items()}
         for name in ("by length", "padded"):
             task = Task("feed", seed, quick, path, name == "padded")
             feed[name] = processes.run_worker(__name__, task._asdict(), False)
         for figure, key in (("seconds", "seconds"), ("peak", "bytes")):
             ratio = feed["by length"][key] / feed["padded"][key]
             figures[f"feed.{figure}_ratio"] = ratio
-    return {"study": "one_log", "figures": figures, "own": own, "padding": padding, "feed": feed}
+    return {"study": "one_log", "figures": figures, "own": table, "padding": padding, "feed": feed}
 
 
 class Task(NamedTuple):
@@ -406,19 +406,19 @@ def _rows_back(impressions: Any, back: Any) -> int:
     }
     key = ["visit", "number", "place"]
     expected = impressions.sort_values(key).reset_index(drop=True)
-    found = back.rename(columns={role: name for name, role in names.items()})
-    found = found.assign(place=found["place"] + 1, at=found["at"].dt.tz_localize(None))
-    found = found.sort_values(key).reset_index(drop=True)
-    if len(found) != len(expected):
+    returned = back.rename(columns={role: name for name, role in names.items()})
+    returned = returned.assign(place=returned["place"] + 1, at=returned["at"].dt.tz_localize(None))
+    returned = returned.sort_values(key).reset_index(drop=True)
+    if len(returned) != len(expected):
         return 0
     same = np.ones(len(expected), bool)
     for name in names:
-        one, other = expected[name], found[name]
-        if one.dtype.kind == "f":
+        before, after = expected[name], returned[name]
+        if before.dtype.kind == "f":
             # Minutes are float32 in a log.
-            same &= np.isclose(one, other, rtol=1e-6, atol=0, equal_nan=True)
+            same &= np.isclose(before, after, rtol=1e-6, atol=0, equal_nan=True)
         else:
-            same &= ((one == other) | (one.isna() & other.isna())).to_numpy(bool)
+            same &= ((before == after) | (before.isna() & after.isna())).to_numpy(bool)
     return int(same.sum())
 
 
@@ -477,7 +477,7 @@ def _feed(task: Task) -> dict[str, Any]:
 
 def one_log_table(result: dict[str, Any]) -> str:
     """The result for a person."""
-    own = result["own"]
+    table = result["own"]
     head = ("parameter", "truth", "estimate", "s.e.", "z")
     cells = [
         (
@@ -487,23 +487,23 @@ def one_log_table(result: dict[str, Any]) -> str:
             f"{row['error']:.3f}",
             f"{row['z']:+.1f}",
         )
-        for row in own["estimates"]
+        for row in table["estimates"]
     ]
-    low, high = own["interval"]
-    times = ", ".join(f"{name} {value:.0f}" for name, value in own["seconds"].items())
+    low, high = table["interval"]
+    times = ", ".join(f"{name} {value:.0f}" for name, value in table["seconds"].items())
     lines = [
-        own["log"],
+        table["log"],
         "",
-        f"{own['rows_back']:,} of {own['rows']:,} rows come back as they were read.",
-        f"CPU seconds: {times}; {own['bytes'] / 2**30:.1f} GiB at most.",
+        f"{table['rows_back']:,} of {table['rows']:,} rows come back as they were read.",
+        f"CPU seconds: {times}; {table['bytes'] / 2**30:.1f} GiB at most.",
         "",
-        f"The fit {own['ending']}; {own['latents']}.",
+        f"The fit {table['ending']}; {table['latents']}.",
         text_table([head, *cells]),
         "",
-        own["validation"],
+        table["validation"],
         "",
-        own["judged"],
-        f"The process: {own['truth']:.3f} clicks a session under the new policy (snips: {low:.3f}"
+        table["judged"],
+        f"The process: {table['truth']:.3f} clicks a session under the new policy (snips: {low:.3f}"
         f" to {high:.3f}).",
     ]
     if result["padding"]:

@@ -127,7 +127,7 @@ def fit_panel(log: Log, panel: Panel, num_draws: int, seed: int, quick: bool) ->
         "users.spread": Parameter(start["spread"], "positive"),
     }
     begun = time.process_time()
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = fit(
             simulator,
@@ -146,7 +146,7 @@ def fit_panel(log: Log, panel: Panel, num_draws: int, seed: int, quick: bool) ->
         **values,
         "ending": result.ending,
         "evaluations": len(result.history),
-        "told": [str(each.message) for each in told],
+        "told": [str(each.message) for each in caught],
         "seconds": time.process_time() - begun,
     }
 
@@ -180,10 +180,17 @@ def panels_table(result: dict[str, Any]) -> str:
         ]
         for row in of_panel:
             spreads = " ".join(f"{spread:.3f}" for spread in row["users.spread"])
-            found = f"{row['log_likelihood']:.1f}"
+            log_likelihood = f"{row['log_likelihood']:.1f}"
             draws = str(row["draws"])
             rows.append(
-                (draws, str(row["seed"]), found, spreads, row["ending"], f"{row['seconds']:.0f}")
+                (
+                    draws,
+                    str(row["seed"]),
+                    log_likelihood,
+                    spreads,
+                    row["ending"],
+                    f"{row['seconds']:.0f}",
+                )
             )
         lines += [f"The panel of {name}", text_table(rows)]
         lines += [text for row in of_panel for text in row["told"]]

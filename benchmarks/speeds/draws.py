@@ -38,7 +38,7 @@ def measure(settings: Settings) -> Section:
         }
         runs = [processes.run_worker(__name__, task, True) for _ in range(settings.rounds)]
         details[str(users)] = runs
-        step, draws, block, kinds, own = (
+        step, draws, block, kinds, own_draws = (
             statistics.median(run[name] for run in runs)
             for name in ("step", "draws", "draws_in_a_block", "draws_by_kind", "own_draws")
         )
@@ -46,10 +46,10 @@ def measure(settings: Settings) -> Section:
             f"step_ns/{users}": step,
             f"draws_ns/{users}": draws,
             "step_vs_draws": step / draws,
-            "step_vs_own_draws": step / own,
+            "step_vs_own_draws": step / own_draws,
         }
-        times = (f"{time:.1f}" for time in (step, draws, block, kinds, own))
-        rows.append((f"{users:,}", *times, f"{step / draws:.2f}", f"{step / own:.2f}"))
+        times = (f"{time:.1f}" for time in (step, draws, block, kinds, own_draws))
+        rows.append((f"{users:,}", *times, f"{step / draws:.2f}", f"{step / own_draws:.2f}"))
     title = (
         "Nanoseconds of CPU time a user-step, interest evolution, random slates of 3 of 10, XLA,"
         " one core"

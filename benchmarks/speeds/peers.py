@@ -33,8 +33,8 @@ def measure(settings: Settings) -> Section:
     for number in range(settings.rounds):
         for environment, slate_size in RECSIM_SLATE_SIZES.items():
             users = _USERS[settings.quick] if environment == _EVOLUTION else [large]
-            for size, found in simulate(settings, environment, users, "xla")["rates"].items():
-                note(f"{environment}/{size}", found["user_steps_per_cpu_second"])
+            for size, measured in simulate(settings, environment, users, "xla")["rates"].items():
+                note(f"{environment}/{size}", measured["user_steps_per_cpu_second"])
             slates = {"slate_size": slate_size, "num_candidates": NUM_CANDIDATES}
             seconds = _SECONDS[settings.quick]
             recsim, line = processes.run_recsim(
@@ -62,15 +62,16 @@ def measure(settings: Settings) -> Section:
                         }
                         arguments |= _QUICK if settings.quick else {}
                         flag = f"{peer.replace('_', '-')}-python"
-                        found, line = processes.run_peer(
+                        measured, line = processes.run_peer(
                             name, flag, python, f"{peer}_simulation.py", **arguments
                         )
                         lines += [line] if number == 0 and line and style == _STYLES[0] else []
-                        if found:
-                            details.setdefault(f"{peer}/{style}", []).append(found)
-                            for size, measured in found["rates"].items():
+                        if measured:
+                            details.setdefault(f"{peer}/{style}", []).append(measured)
+                            for size, rates_of_peer in measured["rates"].items():
                                 note(
-                                    f"{peer}/{style}/{size}", measured["user_steps_per_cpu_second"]
+                                    f"{peer}/{style}/{size}",
+                                    rates_of_peer["user_steps_per_cpu_second"],
                                 )
     medians = {name: statistics.median(values) for name, values in rates.items()}
     details["rates"] = rates
