@@ -1,4 +1,4 @@
-"""What becomes of runs that are killed, and of runs whose disk is full or fails.
+"""Faults: commands that are killed, and commands whose disk is full or fails.
 
     python benchmarks/faults.py [kills|disk ...] [--json=PATH] [--quick] [--jobs=2]
 

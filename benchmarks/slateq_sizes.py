@@ -21,7 +21,6 @@ import numpy as np
 import tensorflow as tf
 import training_runs
 from absl import flags
-from sections import mean_and_error
 
 import recsim_tf
 from recsim_tf.core.simulator import Simulator
@@ -108,7 +107,7 @@ def benchmark(sizes: Sequence[str], settings: training_runs.Settings) -> dict[st
     figures = {}
     for size in sizes:
         returns = [returns[size, seed] for seed in seeds]
-        mean, error = mean_and_error(returns)
+        mean, error = training_runs.mean_and_error(returns)
         oracle = peers[size]["oracle"]
         figures[size] = mean / oracle
         figures |= {f"{size}/se": error / oracle, f"{size}/return": mean}

@@ -43,7 +43,6 @@ from typing import Any, NamedTuple
 import commands
 import training_runs
 from absl import app, flags
-from sections import mean_and_error
 
 from recsim_tf.support import plots
 from recsim_tf.support.tables import text_table
@@ -252,8 +251,8 @@ def figures(
     by_row: dict[str, dict[str, float]] = {}
     for name, row in table.rows.items():
         runs = [results[name, seed] for seed in range(seeds)]
-        mean, error = mean_and_error([run["mean_return"] for run in runs])
-        quality, quality_error = mean_and_error([run["mean_quality"] for run in runs])
+        mean, error = training_runs.mean_and_error([run["mean_return"] for run in runs])
+        quality, quality_error = training_runs.mean_and_error([run["mean_quality"] for run in runs])
         by_row[name] = {
             "mean_return": mean,
             "standard_error": error,
@@ -421,7 +420,7 @@ def benchmark(table: Table, settings: training_runs.Settings) -> dict[str, Any]:
 
 
 def _run_folder(root: Path, row: training_runs.Row, seed: int) -> Path:
-    """The same for rows that are the same run, also in other tables."""
+    """The folder of a run, which rows of several tables may share."""
     digest = hashlib.sha256("\n".join([row.config, *row.bindings]).encode()).hexdigest()[:12]
     return root / f"{Path(row.config).stem}_{digest}" / f"seed_{seed}"
 

@@ -1,29 +1,25 @@
 """Compiles, checks and times what `benchmarks/accelerator.py` exported, with JAX's XLA on its
 default device, without TensorFlow and without recsim_tf.
 
-    PYTHON FOLDER/run.py [--json=PATH] [--only=REGEX] [--most-users=1000000] [--seconds=2] [--quick]
+    PYTHON FOLDER/run.py [--json=PATH] [--most-users=1000000] [--seconds=2] [--quick]
 
 PYTHON is an interpreter that has JAX 0.7 or later. For the seeds of the export the results should
-be TensorFlow's: the bits that are drawn are the same, and sums may be rounded otherwise. Interest
-evolution is also run as it is written in JAX, in two styles (`jax_simulation.py`). Exit status 1
-says that a result differs, and 3 that JAX is missing.
+be TensorFlow's: the bits that are drawn are the same, and sums may be rounded otherwise. Exit
+status 1 says that a result differs, and 3 that JAX is missing.
 """
 
 import argparse
 import json
 import os
 import platform
-import re
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 try:
     import jax
     import jax.experimental
-    import jax_simulation
     import numpy as np
     from jax.extend import backend
 except ImportError as error:
@@ -74,7 +70,7 @@ class Learner:
     """An agent in training: programs that share variables.
 
     Args:
-      told: what the index says of it.
+      entry: the index of its programs.
     """
 
     def __init__(self, entry: dict[str, Any]):
@@ -117,7 +113,7 @@ def timed(call, seconds: float, user_steps: int) -> dict[str, float]:
 
 
 def differences(results: dict[str, float], expected: dict[str, float]) -> list[str]:
-    """What is not as TensorFlow found it."""
+    """Results that differ from those of TensorFlow."""
     return [
         f"{name} {results[name]:,.6g} and not {value:,.6g}"
         for name, value in expected.items()
@@ -144,23 +140,6 @@ def rollout(entry: dict[str, Any], seconds: float) -> dict[str, Any]:
         "bytes_per_user": program.num_bytes / entry["users"],
         "differences": differences(results, entry["expected"] or {}),
         "is_compared": entry["expected"] is not None,
-    }
-
-
-def peer(entry: dict[str, Any], style: str, seconds: float) -> dict[str, Any]:
-    """Figures of the same rollout as it is written in JAX."""
-    sizes = SimpleNamespace(style=style, **entry["slates"])
-    simulate = jax_simulation.simulation(sizes, entry["users"], entry["steps"])
-
-    def call(number):
-        return [float(result) for result in simulate(number)]
-
-    started = time.perf_counter()
-    call(0)
-    first_call = time.perf_counter() - started
-    return {
-        **timed(call, seconds, entry["users"] * entry["steps"]),
-        "first_call_seconds": first_call,
     }
 
 
@@ -191,12 +170,9 @@ def learner(entry: dict[str, Any], seconds: float) -> dict[str, Any]:
 
 
 def measure(index: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
-    """Figures by the name of what was run; prints a line of each."""
-    figures_by_kind: dict[str, Any] = {"rollouts": {}, "jax": {}, "learners": {}}
-    chosen = re.compile(arguments.only)
+    """Figures by kind and name of the program; prints a line of each."""
+    figures_by_kind: dict[str, Any] = {"rollouts": {}, "learners": {}}
     for entry in index["learners"]:
-        if not chosen.search(entry["name"]):
-            continue
         figures = figures_by_kind["learners"][entry["name"]] = learner(entry, arguments.seconds)
         print(
             f"{entry['name']}: {figures['train_steps_per_second']:,.1f} train steps a second;"
@@ -207,30 +183,18 @@ def measure(index: dict[str, Any], arguments: argparse.Namespace) -> dict[str, A
             flush=True,
         )
     for entry in index["rollouts"]:
-        if entry["users"] > arguments.most_users or not chosen.search(entry["name"]):
+        if entry["users"] > arguments.most_users:
             continue
         figures = figures_by_kind["rollouts"][entry["name"]] = rollout(entry, arguments.seconds)
-        verdict = (
-            _verdict(figures["differences"])
-            if figures["is_compared"]
-            else f"reward a user-step {figures['reward_per_user_step']:.4f}"
-        )
+        verdict = f"reward a user-step {figures['reward_per_user_step']:.4f}"
+        if figures["is_compared"]:
+            verdict = _verdict(figures["differences"])
         print(
             f"{entry['name']}: {figures['per_second'] / 1e6:,.2f} million user-steps a second;"
             f" {figures['bytes_per_user']:,.0f} bytes a user; compiled in"
             f" {figures['compile_seconds']:.1f} s; {verdict}",
             flush=True,
         )
-        if entry["slates"]:
-            for style in jax_simulation.STYLES:
-                name = f"{style}/{entry['users']}"
-                written = figures_by_kind["jax"][name] = peer(entry, style, arguments.seconds)
-                written["ratio"] = figures["per_second"] / written["per_second"]
-                print(
-                    f"  written in JAX, {style}: {written['per_second'] / 1e6:,.2f}; recsim_tf's"
-                    f" program is {written['ratio']:.2f} times as fast",
-                    flush=True,
-                )
     return figures_by_kind
 
 
@@ -241,7 +205,6 @@ def _verdict(differences: list[str]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", help="file for the figures")
-    parser.add_argument("--only", default="", help="a regular expression of names")
     parser.add_argument("--most-users", type=int, default=10**9, help="of a rollout")
     parser.add_argument("--seconds", type=float, default=2.0, help="for which each is timed")
     parser.add_argument(
@@ -255,9 +218,7 @@ def main() -> int:
     machine = {
         "device": device.device_kind,
         "platform": device.platform,
-        "cores": (
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        ),
+        "cores": os.cpu_count(),
         "processor": platform.machine(),
         "python": platform.python_version(),
         "jax": jax.__version__,

@@ -58,7 +58,7 @@ def _cases(trials: Trials, command: CommandUnderTest) -> Iterator[Case]:
 
 
 def _traceback(outcome: Outcome) -> str:
-    """What is wrong with how a command ended, or ""."""
+    """Says what is wrong with the end of a command, or ""."""
     first = outcome.first
     messages = ["".join(match) for match in _MESSAGE.findall(first.output)]
     if "Traceback" in first.output:
@@ -75,6 +75,6 @@ def _traceback(outcome: Outcome) -> str:
 
 
 def _unclear(outcome: Outcome) -> str:
-    """Whether a command that fails does not name the folder, or a path in it."""
+    """Says that a command failed without naming the folder or a path in it, or ""."""
     is_named = outcome.first.code == 0 or str(outcome.folder) in outcome.first.output
     return "" if is_named else "no path in the line"

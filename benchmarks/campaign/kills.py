@@ -70,7 +70,7 @@ def _asked_of(trials: Trials, command: CommandUnderTest) -> Iterator[Case]:
 
 
 def _unclear(outcome: Outcome) -> str:
-    """What is wrong with how a command ended that was asked to stop, or ""."""
+    """Says what is wrong with the end of a command that was asked to stop, or ""."""
     fault, first = outcome.case.fault, outcome.first
     messages = [line for line in first.output.splitlines() if line.startswith("recsim-tf: ")]
     if fault.action != "signal":

@@ -1,5 +1,5 @@
-"""What a command leaves in a folder, without what differs between any two runs: times, rates and
-random names.
+"""The contents of a folder after a command, without times, rates and random names, which differ
+between any two runs.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _NOT_COMPARED = re.compile(r"\.data-\d+-of-\d+$|/fingerprint\.pb$|/saved_model\.
 
 
 class Difference(NamedTuple):
-    """In what two outcomes differ: names of files."""
+    """The names of files in which two outcomes differ."""
 
     different: list[str]  # other contents, or missing
     left_over: list[str]
@@ -40,7 +40,7 @@ def read(folder: Path) -> dict[str, str]:
 
 
 def compare(expected: Mapping[str, str], contents: Mapping[str, str]) -> Difference:
-    """In what an outcome differs from the one that is expected."""
+    """The difference of an outcome from the expected one."""
     return Difference(
         [name for name, content in expected.items() if contents.get(name) != content],
         [name for name in contents if name not in expected],

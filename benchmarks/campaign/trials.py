@@ -29,7 +29,7 @@ class Case(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a case."""
+    """The outcome of a case."""
 
     case: Case
     folder: Path
@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
 
     def not_resumed(self) -> str:
         """Why the command fails for good, or ""."""
-        return f"exit status {self.last.code}: {self.last.said()}" if self.last.code else ""
+        return f"exit status {self.last.code}: {self.last.last_line()}" if self.last.code else ""
 
     def different(self) -> str:
         """The files in which it ends well with other results, or ""."""
@@ -133,7 +133,7 @@ def report(
     kinds: Mapping[str, Sequence[Outcome]],
     columns: Mapping[str, Callable[[Outcome], str]],
 ) -> Section:
-    """How often each promise is broken.
+    """Counts how often each promise is broken.
 
     Args:
       section: begins the names of the figures.

@@ -43,8 +43,8 @@ _ATTRACTION = ("documents.item_effect",)
 
 
 class _Model(NamedTuple):
-    """A click model, and what is fitted beside its scores: by name the axes of slate positions, or
-    the number of elements.
+    """A click model and its parameters. The shape of a probability has axes of slate positions
+    ("K") and numbers of elements.
     """
 
     click_model: choice.ClickModel
@@ -96,7 +96,7 @@ def click_models(path: str | None, test: str | None, seed: int, quick: bool) -> 
 
 
 def _row(name: str, train: Log, kept: Log, num_pairs: int, quick: bool):
-    """What is measured of a model."""
+    """The figures of a model."""
     fitted_to, scored = train, kept
     if name == "cm":
         fitted_to, scored = _to_first_click(train), _to_first_click(kept)

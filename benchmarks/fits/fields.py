@@ -35,7 +35,7 @@ _SIZES = {False: (500, 8, 200), True: (20, 3, 10)}
 
 
 class Drawn(NamedTuple):
-    """What a shopper draws, [B] each."""
+    """The draws of a shopper, [B] each."""
 
     device: Any
     taste: Any

@@ -106,7 +106,7 @@ def read(table: pd.DataFrame) -> Log:
 
 
 class Reader(NamedTuple):
-    """What a reader draws, and the state, [B] each."""
+    """The draws of a reader, which are also the state, [B] each."""
 
     phone: Any
     taste: Any
@@ -152,7 +152,7 @@ class Readers(recsim_tf.UserModel):
         )
 
     def clicks(self, goes_on, liking):
-        """Of documents that are examined and attractive, each by itself."""
+        """Each document is clicked by itself, if it is examined and attractive."""
         examined = goes_on[:, tf.newaxis] ** tf.range(_SLATE_SIZE, dtype=self.dtype)
         return tfd.Independent(tfd.Bernoulli(probs=examined * tf.sigmoid(liking)), 1)
 

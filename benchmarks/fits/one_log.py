@@ -155,7 +155,7 @@ def _value(generator: np.random.Generator, num_sessions: int) -> float:
 
 
 class Reader(NamedTuple):
-    """What a reader draws, and the state, [B] each."""
+    """The draws of a reader, which are also the state, [B] each."""
 
     country: Any
     likes: Any
@@ -163,7 +163,7 @@ class Reader(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What is drawn for the next step."""
+    """The draw for the next step."""
 
     tab: Any
 
@@ -298,7 +298,7 @@ def one_log(seed: int, path: str | None, quick: bool) -> dict[str, Any]:
 
 
 class Task(NamedTuple):
-    """What a process measures."""
+    """The task of a process that measures."""
 
     what: str  # the table, or the feed
     seed: int

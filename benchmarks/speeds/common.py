@@ -1,4 +1,4 @@
-"""What the sections of the speed report share."""
+"""Parts that the sections of the speed report share."""
 
 import time
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ SHARD_USERS = 2048
 
 
 class Settings(NamedTuple):
-    """How the report is made."""
+    """The settings of the report."""
 
     quick: bool  # a smoke run
     rounds: int  # in which peers take turns; figures are medians over them
@@ -80,7 +80,7 @@ def simulate(
 
 
 class Task(NamedTuple):
-    """What one process measures."""
+    """The task of a process that measures."""
 
     environment: str
     users: list[int]  # batch sizes, one after the other

@@ -90,7 +90,7 @@ def measure(settings: Settings) -> Section:
 
 
 class Task(NamedTuple):
-    """What one process measures."""
+    """The task of a process that measures."""
 
     num_users: int  # of a shard; of an evaluation and of a log, all
     num_shards: int

@@ -58,7 +58,7 @@ def measure(settings: Settings) -> Section:
 
 
 class Task(NamedTuple):
-    """What one process measures."""
+    """The task of a process that measures."""
 
     users: int
     steps: int  # of one call
@@ -78,7 +78,7 @@ def _normals(u) -> tf.Tensor:
 
 
 def _kinds(task: Task, seed):
-    """One operation for each kind of draw."""
+    """Draws each kind by an operation of its own."""
     topic_seed, uniform_seed, normal_seed = random.split_seed(seed, 3)
     topics = random.uniform_integers(
         [task.users * task.num_candidates], topic_seed, task.num_topics
@@ -88,7 +88,7 @@ def _kinds(task: Task, seed):
 
 
 def _block(task: Task, seed, uniforms=_raw_uniforms):
-    """One uniform block, mapped."""
+    """Draws one block of uniform numbers, and maps parts of it to each kind."""
     ends = [
         task.users * count
         for count in (
@@ -103,7 +103,7 @@ def _block(task: Task, seed, uniforms=_raw_uniforms):
 
 
 def _own_block(task: Task, seed):
-    """One uniform block as recsim_tf draws it, mapped."""
+    """Draws one block of uniform numbers as recsim_tf does, and maps parts of it to each kind."""
     return _block(task, seed, lambda length, seed: random.uniform([length], seed))
 
 

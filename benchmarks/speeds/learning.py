@@ -68,7 +68,7 @@ def measure(settings: Settings) -> Section:
 
 
 class Task(NamedTuple):
-    """What one process measures."""
+    """The task of a process that measures."""
 
     seed: int
     to_return: float  # of a session, by averaged weights

@@ -55,7 +55,7 @@ def measure(settings: Settings) -> Section:
 
 
 class Task(NamedTuple):
-    """What one process measures."""
+    """The task of a process that measures."""
 
     users: int
     num_candidates: int

@@ -149,7 +149,7 @@ def _ratio_name(row: str) -> str:
 
 
 class Task(NamedTuple):
-    """What one process measures."""
+    """The task of a process that measures."""
 
     agent: str  # "slate_q", "tabular_q" or "full_slate_q"
     hidden_units: list[int]  # of the network, if the agent has one
