@@ -56,16 +56,16 @@ def section(
     return Section(dict(figures), dict(details or {}), lines)
 
 
-def chosen(argv: Sequence[str], known: Sequence[str]) -> list[str]:
-    """The sections that a command names, or all that are known where it names none.
+def chosen(argv: Sequence[str], available: Sequence[str]) -> list[str]:
+    """The sections that a command names, or all that are available where it names none.
 
     Raises:
       app.UsageError: for an unknown section.
     """
-    names = list(dict.fromkeys(argv[1:])) or list(known)
-    unknown = [name for name in names if name not in known]
+    names = list(dict.fromkeys(argv[1:])) or list(available)
+    unknown = [name for name in names if name not in available]
     if unknown:
-        raise app.UsageError(f"name some of {', '.join(known)}, got {unknown[0]}")
+        raise app.UsageError(f"name some of {', '.join(available)}, got {unknown[0]}")
     return names
 
 

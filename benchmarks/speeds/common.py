@@ -14,18 +14,11 @@ from recsim_tf.core.runs.execution import compiled, side_by_side
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.policies import random_policy
 
-# Documents of a slate, of 10 candidates, by environment.
-RECSIM_SLATE_SIZES = {
+# Documents of a slate, of 10 candidates, in the environments that RecSim has too.
+SLATE_SIZES = {
     "InterestEvolution-v1": 3,
     "InterestExploration-v1": 2,
     "LongTermSatisfaction-v1": 2,
-}
-SLATE_SIZES = {
-    **RECSIM_SLATE_SIZES,
-    "Conversation-v0": 3,
-    "DriftingTaste-v0": 3,
-    "KeyTerms-v0": 1,
-    "PageClicks-v0": 3,
 }
 NUM_CANDIDATES = 10
 # Whether XLA compiles, by what the report calls it.
