@@ -27,7 +27,6 @@ from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf import fitting, logs, ope, policies
-from recsim_tf.core.base.types import Observation
 from recsim_tf.core.distributions import candidate_ids
 from recsim_tf.fitting.report.recovery import recover
 from recsim_tf.logs import lengths
@@ -234,17 +233,10 @@ class Articles(recsim_tf.DocumentModel):
         return tf.gather(tf.constant(_FEATURES), documents)
 
 
-def _simulator(max_steps: int) -> recsim_tf.Simulator:
-    return recsim_tf.Simulator(
-        Readers(), Articles(), _SLATE_SIZE, _NUM_CANDIDATES, max_steps=max_steps
+def _policy(name: str) -> policies.PlackettLucePolicy:
+    return policies.PlackettLucePolicy.of_logits(
+        lambda observation: _SHARPNESS[name] * observation.documents[..., 0], _SLATE_SIZE
     )
-
-
-def _policy(name: str) -> Any:
-    def logits(observation: Observation) -> tf.Tensor:
-        return _SHARPNESS[name] * observation.documents[..., 0]
-
-    return policies.PlackettLucePolicy.of_logits(logits, _SLATE_SIZE)
 
 
 def read(folder: Path) -> logs.Log:
@@ -276,7 +268,7 @@ def read(folder: Path) -> logs.Log:
 
 
 def one_log(seed: int, path: str | None, quick: bool) -> dict[str, Any]:
-    """Estimates, rows, seconds and memory of the table; padding and a fit of the public logs."""
+    """The study of the table; with a path also padding and a fit of the public logs."""
     table = processes.run_worker(__name__, Task("table", seed, quick)._asdict(), False)
     figures = {
         "one_log.max_z": max(abs(row["z"]) for row in table["estimates"]),
@@ -300,7 +292,7 @@ def one_log(seed: int, path: str | None, quick: bool) -> dict[str, Any]:
 class Task(NamedTuple):
     """The task of a process that measures."""
 
-    what: str  # the table, or the feed
+    study: str  # "table" or "feed"
     seed: int
     quick: bool
     path: str = ""  # folder of the public logs
@@ -308,8 +300,8 @@ class Task(NamedTuple):
 
 
 def timed(task: Task) -> dict[str, Any]:
-    """The study of one process, with its largest resident size."""
-    result = _table(task.seed, task.quick) if task.what == "table" else _feed(task)
+    """The result of a study, with the largest resident size of this process."""
+    result = _table(task.seed, task.quick) if task.study == "table" else _feed(task)
     # The peak of this process alone; that of getrusage is inherited from the one that started it.
     status = Path("/proc/self/status").read_text()
     return {**result, "bytes": int(status.split("VmHWM:")[1].split()[0]) * 1024}
@@ -336,18 +328,22 @@ def _table(seed: int, quick: bool) -> dict[str, Any]:
     shown = str(log)
     back = clock("write", lambda: logs.to_table(log))
     log = log.with_engagement()
+    truth = {name: value for name, (value, _) in TRUTH.items() if name != "users.level"}
     parameters = {
-        name: fitting.Parameter(np.multiply(0.5, value), support, fixed=name == "users.level")
-        for name, (value, support) in TRUTH.items()
+        name: fitting.Parameter(np.multiply(0.5, value), TRUTH[name][1])
+        for name, value in truth.items()
     }
-    # The levels of countries are beside it.
+    # The level is not estimated, since each country has one of its own.
     parameters["users.level"] = fitting.Parameter(TRUTH["users.level"][0], fixed=True)
+    simulator = recsim_tf.Simulator(
+        Readers(), Articles(), _SLATE_SIZE, _NUM_CANDIDATES, max_steps=_STEPS[1]
+    )
     search = fitting.LBFGS(2 if quick else 100, progress=False)
     train, held_out = log.split(0.2, seed)
     result = clock(
         "fit",
         lambda: fitting.fit(
-            _simulator(_STEPS[1]),
+            simulator,
             parameters,
             train,
             likelihood=fitting.Classes(),
@@ -355,7 +351,6 @@ def _table(seed: int, quick: bool) -> dict[str, Any]:
             seed=seed,
         ),
     )
-    truth = {name: value for name, (value, _) in TRUTH.items() if name != "users.level"}
     rows = [
         {
             "parameter": row.parameter + "".join(f"[{at}]" for at in row.element),
