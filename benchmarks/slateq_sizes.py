@@ -103,10 +103,10 @@ def benchmark(sizes: Sequence[str], settings: training_runs.Settings) -> dict[st
         return result["mean_return"]
 
     tasks = [(size, seed) for seed in seeds for size in sizes]
-    returns = training_runs.run_all(tasks, mean_return, settings.processes)
+    mean_returns = training_runs.run_all(tasks, mean_return, settings.processes)
     figures = {}
     for size in sizes:
-        returns = [returns[size, seed] for seed in seeds]
+        returns = [mean_returns[size, seed] for seed in seeds]
         mean, error = training_runs.mean_and_error(returns)
         oracle = peers[size]["oracle"]
         figures[size] = mean / oracle
@@ -117,7 +117,7 @@ def benchmark(sizes: Sequence[str], settings: training_runs.Settings) -> dict[st
         "quick": settings.quick,
         "seeds": settings.seeds,
         "sizes": list(sizes),
-        "returns": {size: [returns[size, seed] for seed in seeds] for size in sizes},
+        "returns": {size: [mean_returns[size, seed] for seed in seeds] for size in sizes},
         "figures": figures,
         "seconds": round(time.perf_counter() - started),
     }
