@@ -23,7 +23,7 @@ help:
 	@echo "make lint    formatter, linter and type checker only"
 	@echo "make site    build a site of all pages, with a gallery and the reference, into site/"
 	@echo "make notebooks   run two of the examples as notebooks"
-	@echo "make data    bring the two data sets of benchmarks/fitting.py into data/, print their terms"
+	@echo "make data    bring two public data sets into data/, print their terms"
 	@echo "make lock    bring requirements.lock and requirements-test.lock up to date"
 	@echo "make wheel   build a wheel and train from it in an empty environment"
 

@@ -1,4 +1,4 @@
-"""The command line that benchmarks share: their common flags, and what becomes of a result.
+"""The command line that benchmarks share: common flags, and the output of a result.
 
 A benchmark imports it before TensorFlow, which reads the environment.
 """
@@ -23,7 +23,7 @@ def define_flags(
     plot: str | None = None,
     seed: bool = False,
 ) -> None:
-    """Defines --json, --quick with its help, --plot where that has a help, and --seed."""
+    """Defines --json and --quick; --plot if it has a help text; and --seed if it is asked for."""
     flags.DEFINE_string("json", None, "File for the figures.")
     flags.DEFINE_bool("quick", False, quick)
     if plot:
@@ -52,10 +52,10 @@ def finish(
     """Prints the table of a result, and writes the result and its plot where the flags ask for it.
 
     Args:
-      command: that made it.
-      result: for the JSON file.
-      table: the same for a person.
-      plot: draws it to a path.
+      command: the command that made it.
+      result: the content of the JSON file.
+      table: the result for a person.
+      plot: draws the result to a path.
     """
     print(table)
     processes.write(_FLAGS.json, command, result)

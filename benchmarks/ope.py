@@ -1,7 +1,6 @@
 """Policies judged from logs.
 
-    python benchmarks/ope.py [SECTION ...] [--data_dir=data] [--obp-python=PYTHON] [--seed=0]
-        [--json=PATH] [--quick]
+    python benchmarks/ope.py [SECTION ...] [--obp-python=PYTHON] [--seed=0] [--json=PATH] [--quick]
 
 cases: estimates of small logs beside other libraries, see `off_policy/known_cases.py`.
 checks: wrong propensities, and slates that were never logged, see `off_policy/checks.py`.
@@ -11,10 +10,7 @@ one_step: estimators in slates of users of four kinds, see `off_policy/one_step.
 sessions: estimators in sessions, fits, and SlateQ, see `off_policy/sessions.py`.
 speed: weights, marginals, long sessions and many policies, see `off_policy/speed.py`.
 
-open_bandit: the click rate of another policy from random logs of the Open Bandit Dataset, see
-  `off_policy/open_bandit.py`; `make data` brings the data.
-
-Without a section, all of them but open_bandit.
+Without a section, all of them.
 """
 
 import commands
@@ -23,21 +19,18 @@ from absl import app, flags
 
 _FLAGS = flags.FLAGS
 # The figures of a section begin with its name.
-_NAMES = ("cases", "checks", "cut", "obp", "one_step", "sessions", "speed", "open_bandit")
+_NAMES = ("cases", "checks", "cut", "obp", "one_step", "sessions", "speed")
 _SECTIONS = {name: f"off_policy.{name}.measure" for name in _NAMES}
 
 
 def main(argv: list[str]) -> None:
-    names = sections.chosen(argv, _NAMES, by_default=_NAMES[:-1])
-    settings = sections.Settings(
-        _FLAGS.quick, _FLAGS.seed, data_dir=_FLAGS.data_dir, peer=_FLAGS.obp_python
-    )
+    names = sections.chosen(argv, _NAMES)
+    settings = sections.Settings(_FLAGS.quick, _FLAGS.seed, peer=_FLAGS.obp_python)
     sections.report("ope", names, _SECTIONS, settings)
 
 
 if __name__ == "__main__":
     commands.define_flags(quick="Few logs; the figures mean nothing.", seed=True)
-    flags.DEFINE_string("data_dir", "data", "Folder of the data sets, where `make data` puts them.")
     flags.DEFINE_string("obp_python", None, "A Python interpreter that has obp 0.5.7.")
     flags.DEFINE_alias("obp-python", "obp_python")
     app.run(main)

@@ -1,13 +1,7 @@
-"""What benchmarks share: processes of their own, RecSim in its interpreter, the machine, the JSON
-file.
-"""
+"""Processes that benchmarks start: workers that measure, and peers in interpreters of their own."""
 
-import contextlib
-import importlib.metadata
 import json
 import os
-import platform
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,7 +11,8 @@ from typing import Any
 _HERE = Path(__file__).parent
 _WORKER = _HERE / "worker.py"
 _PEER_IS_MISSING = 3
-# As it was at the start: recsim_tf, once imported, chooses the Keras of this process, not of peers.
+# The environment at the start: recsim_tf, once imported, chooses the Keras of this process, and
+# peers need another.
 _ENVIRONMENT = dict(os.environ)
 
 
@@ -40,11 +35,11 @@ def _run(
 
 
 def run_worker(module: str, task: dict[str, Any], one_core: bool) -> dict[str, Any]:
-    """What a module measures of a task in a process of `worker.py`.
+    """Lets a module measure a task in a process of `worker.py`.
 
     Args:
-      module: such as "speeds.draws".
-      task: fields of the module's `Task`.
+      module: the module, such as "speeds.draws".
+      task: the fields of the module's `Task`.
       one_core: whether the process is pinned to one core and TensorFlow has one thread.
     """
     arguments = [module, json.dumps(task), *["--one_thread"] * one_core]
@@ -54,83 +49,25 @@ def run_worker(module: str, task: dict[str, Any], one_core: bool) -> dict[str, A
     return json.loads(process.stdout.splitlines()[-1])
 
 
-def run_workers(
-    module: str,
-    tasks: Sequence[dict[str, Any]],
-    cores: Sequence[Sequence[int]],
-    environments: Sequence[dict[str, str]],
-) -> list[dict[str, Any]]:
-    """What a module measures in processes of `worker.py` that run at the same time.
-
-    Args:
-      module: such as "scales.replicas".
-      tasks: one for each process.
-      cores: those of each process, numbered from 0 among the cores that this process has.
-      environments: variables of each, beside those of this process.
-    """
-    have = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-
-    def start(task, numbers, variables):
-        pinned = {have[number % len(have)] for number in numbers} if have else set()
-        return subprocess.Popen(
-            [sys.executable, str(_WORKER), module, json.dumps(task)],
-            preexec_fn=(lambda: os.sched_setaffinity(0, pinned)) if pinned else None,
-            env=environment(variables),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    started = [start(*each) for each in zip(tasks, cores, environments, strict=True)]
-    outputs = [process.communicate() for process in started]
-    failed = [
-        errors for process, (_, errors) in zip(started, outputs, strict=True) if process.returncode
-    ]
-    if failed:
-        raise RuntimeError("a measuring process failed:\n" + "\n".join(failed))
-    return [json.loads(output.splitlines()[-1]) for output, _ in outputs]
-
-
 def environment(variables: dict[str, str]) -> dict[str, str]:
-    """The environment that this process started in, and some variables more."""
+    """The environment that this process started in, with some variables added."""
     return {**_ENVIRONMENT, "TF_CPP_MIN_LOG_LEVEL": "2", **variables}
-
-
-def free_addresses(number: int) -> list[str]:
-    """Addresses of this machine that nobody listens at."""
-    with contextlib.ExitStack() as stack:
-        servers = [
-            stack.enter_context(socket.create_server(("localhost", 0))) for _ in range(number)
-        ]
-        return [f"localhost:{server.getsockname()[1]}" for server in servers]
-
-
-def tf_config(addresses: Sequence[str], index: int) -> dict[str, str]:
-    """The environment of worker `index` of `tf.distribute`."""
-    return {
-        "TF_CONFIG": json.dumps(
-            {"cluster": {"worker": list(addresses)}, "task": {"type": "worker", "index": index}}
-        )
-    }
-
-
-def version(package: str) -> str:
-    """The installed version of a package."""
-    return importlib.metadata.version(package)
 
 
 def run_peer(
     name: str, flag: str, python: str | None, script: str, **arguments
 ) -> tuple[dict[str, Any] | None, str]:
-    """A peer's figures on one core by a script of `peers`, or None, and a line that says why there
-    are none, else "".
+    """Runs a script of `peers` on one core.
 
     Args:
-      name: of the peer, for a person.
-      flag: that gives its interpreter.
+      name: the name of the peer, for a person.
+      flag: the flag that gives its interpreter.
       python: the interpreter, or None.
-      script: of `peers`; exits with status 3 where the peer cannot be imported.
-      **arguments: flags of the script.
+      script: the script, which exits with status 3 where the peer cannot be imported.
+      **arguments: the flags of the script.
+
+    Returns:
+      The figures of the peer, and ""; or None, and a line that says why there are none.
 
     Raises:
       RuntimeError: if the script fails.
@@ -162,9 +99,7 @@ def run_peer(
 
 
 def run_recsim(python: str | None, script: str, **arguments) -> tuple[dict[str, Any] | None, str]:
-    """RecSim's figures as `run_peer` gives them, and a line that tells of them or why there are
-    none.
-    """
+    """Runs a script of RecSim as `run_peer` does; where there are figures the line has the rate."""
     figures, line = run_peer("RecSim", "recsim-python", python, script, **arguments)
     if figures:
         line = (
@@ -174,43 +109,7 @@ def run_recsim(python: str | None, script: str, **arguments) -> tuple[dict[str, 
     return figures, line
 
 
-def machine(worker: dict[str, Any], load_before: float) -> dict[str, Any]:
-    """Where a run took place; a worker tells its device and TensorFlow."""
-    return {
-        "device": worker["device"],
-        "cores": (
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        ),
-        "processor": platform.machine(),
-        "python": platform.python_version(),
-        "tensorflow": worker["tensorflow"],
-        "load_average": [load_before, os.getloadavg()[0]],
-    }
-
-
-def machine_line(machine: dict[str, Any]) -> str:
-    """The machine for a person."""
-    return (
-        f"{machine['device']}, {machine['cores']} cores ({machine['processor']}), TensorFlow"
-        f" {machine['tensorflow']}"
-    )
-
-
-def load_lines(machine: dict[str, Any], quick: bool) -> list[str]:
-    """What to think of the figures."""
-    before, after = machine["load_average"]
-    lines = [
-        f"Load average {before:.1f} before, {after:.1f} after; this run makes at least 1. CPU"
-        " seconds count all threads."
-    ]
-    lines.append(
-        "Other work on the machine lowers the wall rates, above all those on all cores, and where"
-        " cores share caches the CPU rates."
-    )
-    return [*lines, "A smoke run: these figures mean nothing."] if quick else lines
-
-
 def write(path: str | None, command: Sequence[str], result: dict[str, Any]) -> None:
-    """Writes a result, with the command that made it, where a path is given."""
+    """Writes a result, with the command that made it, if a path is given."""
     if path:
         Path(path).write_text(json.dumps({"command": " ".join(command), **result}, indent=2) + "\n")

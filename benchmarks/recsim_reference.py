@@ -50,7 +50,7 @@ class Case(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """One metric of one case."""
+    """A metric of a case, beside that of RecSim."""
 
     metric: str
     reference: Mean

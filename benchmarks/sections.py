@@ -1,14 +1,11 @@
 """Reports that are made of sections."""
 
 import importlib
-import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import commands
-import numpy as np
-import processes
 from absl import app
 
 from recsim_tf.support.tables import text_table
@@ -23,12 +20,10 @@ class Section(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """How a section runs."""
+    """The settings that all sections of a run share."""
 
     quick: bool  # a smoke run
     seed: int = 0  # of everything that is drawn
-    rounds: int = 1  # in which those that are compared take turns; figures are medians over them
-    path: str | None = None  # of the data set that a section reads
     jobs: int = 1  # processes at a time
     data_dir: str = "data"  # folder of the data sets
     peer: str | None = None  # interpreter that has the library to compare with
@@ -43,16 +38,16 @@ def section(
     notes: Sequence[str] = (),
     details: Mapping[str, Any] | None = None,
 ) -> Section:
-    """A section with a table.
+    """Makes a section that has a table.
 
     Args:
-      settings: whose `quick` says whether figures mean anything.
-      title: of the table.
-      rows: of the table, the first its head.
-      figures: by name.
-      bars: the least and the largest value that is asked of figures, by name.
+      settings: the settings of the run. A quick run reaches no bar, so none is called missed.
+      title: the title of the table.
+      rows: the rows of the table; the first is its head.
+      figures: the figures by name.
+      bars: by the name of a figure, the least and the largest value that is asked of it.
       notes: lines under the table.
-      details: for the JSON file.
+      details: what else the JSON file gets.
     """
     lines = [title, *text_table(rows).splitlines(), *notes]
     for name, (low, high) in (bars or {}).items():
@@ -61,31 +56,21 @@ def section(
     return Section(dict(figures), dict(details or {}), lines)
 
 
-def mean_and_error(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
-    """The mean of values [S], and its standard error."""
-    return float(np.mean(values)), standard_error(values)
-
-
-def standard_error(values: Sequence[float] | np.ndarray) -> float:
-    """That of the mean of values [S]."""
-    return float(np.std(values, ddof=1) / len(values) ** 0.5)
-
-
-def chosen(argv: Sequence[str], known: Sequence[str], by_default: Sequence[str] = ()) -> list[str]:
-    """The sections that a command names; without any `by_default`, or else all that are known.
+def chosen(argv: Sequence[str], available: Sequence[str]) -> list[str]:
+    """The sections that a command names, or all that are available where it names none.
 
     Raises:
       app.UsageError: for an unknown section.
     """
-    names = list(dict.fromkeys(argv[1:])) or list(by_default or known)
-    unknown = [name for name in names if name not in known]
+    names = list(dict.fromkeys(argv[1:])) or list(available)
+    unknown = [name for name in names if name not in available]
     if unknown:
-        raise app.UsageError(f"name some of {', '.join(known)}, got {unknown[0]}")
+        raise app.UsageError(f"name some of {', '.join(available)}, got {unknown[0]}")
     return names
 
 
 def function(name: str) -> Callable[[Any], Section]:
-    """The function MODULE.NAME of these benchmarks."""
+    """The function of these benchmarks that is called MODULE.NAME."""
     module, _, attribute = name.rpartition(".")
     return getattr(importlib.import_module(module), attribute)
 
@@ -93,55 +78,36 @@ def function(name: str) -> Callable[[Any], Section]:
 def measure(
     names: Sequence[str], sections: Mapping[str, Callable[[Any], Section]], settings: Any
 ) -> dict[str, Any]:
-    """Measures sections, whose lines for a person are printed as they come; the fields of a result
-    for the JSON file.
+    """Measures sections, and prints the lines of each as it ends.
+
+    Returns:
+      The fields "sections", "figures" and "details" of the JSON file.
     """
     figures: dict[str, float] = {}
     details = {}
     for name in names:
-        found = sections[name](settings)
-        figures |= found.figures
-        details[name] = found.details
-        print("\n".join([*found.lines, ""]), flush=True)
+        result = sections[name](settings)
+        figures |= result.figures
+        details[name] = result.details
+        print("\n".join([*result.lines, ""]), flush=True)
     return {"sections": list(names), "figures": figures, "details": details}
 
 
-def measure_here(
-    benchmark: str, sections: Mapping[str, Callable[[Any], Section]], settings: Any
-) -> dict[str, Any]:
-    """The result of sections for the JSON file, with the machine."""
-    load_before = os.getloadavg()[0]
-    result = {
-        "benchmark": benchmark,
-        "quick": settings.quick,
-        **measure(list(sections), sections, settings),
-    }
-    worker = {"device": "CPU", "tensorflow": processes.version("tensorflow")}
-    return {**result, "machine": processes.machine(worker, load_before)}
-
-
 def report(
-    benchmark: str,
-    names: Sequence[str],
-    sections: Mapping[str, str],
-    settings: Settings,
-    plot: Callable[[dict[str, Any], str], None] | None = None,
+    benchmark: str, names: Sequence[str], sections: Mapping[str, str], settings: Settings
 ) -> None:
-    """Measures sections, and writes what the flags ask for.
+    """Measures sections, and writes the JSON file that the flags ask for.
 
     Args:
-      benchmark: name of the program.
-      names: of the sections.
-      sections: the function of each, as MODULE.NAME.
-      settings: of all.
-      plot: draws the details of all sections to a path.
+      benchmark: the name of the program.
+      names: the sections to measure.
+      sections: the function of each section, as MODULE.NAME.
+      settings: the settings of the run.
     """
     result = measure(names, {name: function(sections[name]) for name in names}, settings)
     command = ["python", f"benchmarks/{benchmark}.py", *names, f"--seed={settings.seed}"]
-    command += ["--path=PATH"] * bool(settings.path) + ["--json=PATH"]
+    command += ["--json=PATH"]
     command += ["--quick"] * settings.quick
     content = {"benchmark": benchmark, "quick": settings.quick, **result}
     note = "A smoke run: these figures mean nothing." if settings.quick else ""
-    commands.finish(
-        [shlex.join(command)], content, note, plot and (lambda path: plot(result["details"], path))
-    )
+    commands.finish([shlex.join(command)], content, note)

@@ -21,7 +21,6 @@ import numpy as np
 import tensorflow as tf
 import training_runs
 from absl import flags
-from sections import mean_and_error
 
 import recsim_tf
 from recsim_tf.core.simulator import Simulator
@@ -104,11 +103,11 @@ def benchmark(sizes: Sequence[str], settings: training_runs.Settings) -> dict[st
         return result["mean_return"]
 
     tasks = [(size, seed) for seed in seeds for size in sizes]
-    found = training_runs.run_all(tasks, mean_return, settings.processes)
+    mean_returns = training_runs.run_all(tasks, mean_return, settings.processes)
     figures = {}
     for size in sizes:
-        returns = [found[size, seed] for seed in seeds]
-        mean, error = mean_and_error(returns)
+        returns = [mean_returns[size, seed] for seed in seeds]
+        mean, error = training_runs.mean_and_error(returns)
         oracle = peers[size]["oracle"]
         figures[size] = mean / oracle
         figures |= {f"{size}/se": error / oracle, f"{size}/return": mean}
@@ -118,7 +117,7 @@ def benchmark(sizes: Sequence[str], settings: training_runs.Settings) -> dict[st
         "quick": settings.quick,
         "seeds": settings.seeds,
         "sizes": list(sizes),
-        "returns": {size: [found[size, seed] for seed in seeds] for size in sizes},
+        "returns": {size: [mean_returns[size, seed] for seed in seeds] for size in sizes},
         "figures": figures,
         "seconds": round(time.perf_counter() - started),
     }

@@ -43,7 +43,6 @@ from typing import Any, NamedTuple
 import commands
 import training_runs
 from absl import app, flags
-from sections import mean_and_error
 
 from recsim_tf.support import plots
 from recsim_tf.support.tables import text_table
@@ -249,53 +248,53 @@ def figures(
     table: Table, results: dict[tuple[str, int], dict[str, Any]], seeds: int
 ) -> dict[str, dict[str, float]]:
     """Figures by row name, from the results of each row and seed."""
-    found: dict[str, dict[str, float]] = {}
+    by_row: dict[str, dict[str, float]] = {}
     for name, row in table.rows.items():
         runs = [results[name, seed] for seed in range(seeds)]
-        mean, error = mean_and_error([run["mean_return"] for run in runs])
-        quality, quality_error = mean_and_error([run["mean_quality"] for run in runs])
-        found[name] = {
+        mean, error = training_runs.mean_and_error([run["mean_return"] for run in runs])
+        quality, quality_error = training_runs.mean_and_error([run["mean_quality"] for run in runs])
+        by_row[name] = {
             "mean_return": mean,
             "standard_error": error,
             "average_quality": quality,
             "average_quality_standard_error": quality_error,
         }
         paper = {"paper_return": row.paper_return, "paper_average_quality": row.paper_quality}
-        found[name] |= {what: value for what, value in paper.items() if value is not None}
+        by_row[name] |= {what: value for what, value in paper.items() if value is not None}
     base = next(iter(table.rows))
     for name, row in table.rows.items():
-        found[name]["percent_over_random"] = 100 * (
-            found[name]["mean_return"] / found[base]["mean_return"] - 1
+        by_row[name]["percent_over_random"] = 100 * (
+            by_row[name]["mean_return"] / by_row[base]["mean_return"] - 1
         )
         if row.paper_return is not None and table.rows[base].paper_return is not None:
-            found[name]["paper_percent_over_random"] = 100 * (
+            by_row[name]["paper_percent_over_random"] = 100 * (
                 row.paper_return / table.rows[base].paper_return - 1
             )
-    return found
+    return by_row
 
 
-def reversed_pairs(table: Table, found: dict[str, dict[str, float]]) -> list[str]:
+def reversed_pairs(table: Table, by_row: dict[str, dict[str, float]]) -> list[str]:
     """Adjacent pairs of the table's order that come out the other way round by more than two
     standard errors, in words.
     """
     pairs = []
     for lower, higher in zip(table.order, table.order[1:], strict=False):
-        distance = training_runs.standard_errors_between(found[higher], found[lower])
+        distance = training_runs.standard_errors_between(by_row[higher], by_row[lower])
         if distance < -2:
             pairs.append(f"{lower} is above {higher} by {-distance:.1f} s.e.")
     return pairs
 
 
-def far_rows(table: Table, found: dict[str, dict[str, float]]) -> list[str]:
+def far_rows(table: Table, by_row: dict[str, dict[str, float]]) -> list[str]:
     """Rows further from the paper's figures than the tolerances, in words."""
     rows = []
     for name, row in table.rows.items():
         if row.paper_return is not None:
-            error = found[name]["mean_return"] / row.paper_return - 1
+            error = by_row[name]["mean_return"] / row.paper_return - 1
             if abs(error) > _RETURN_TOLERANCE:
                 rows.append(f"{name}: return off by {100 * error:+.1f} %")
         if row.paper_quality is not None:
-            error = found[name]["average_quality"] - row.paper_quality
+            error = by_row[name]["average_quality"] - row.paper_quality
             if abs(error) > _QUALITY_TOLERANCE:
                 rows.append(f"{name}: average quality off by {error:+.3f}")
     return rows
@@ -315,9 +314,9 @@ _COLUMNS = {
 
 def report(result: dict[str, Any], table: Table) -> str:
     """The result for a person."""
-    found = result["figures"]
+    by_row = result["figures"]
     rows = [["", *(title for title, _ in _COLUMNS.values())]]
-    for name, figure in found.items():
+    for name, figure in by_row.items():
         cells = (
             format(figure[what], form) if what in figure else ""
             for what, (_, form) in _COLUMNS.items()
@@ -352,11 +351,11 @@ def report(result: dict[str, Any], table: Table) -> str:
 
 def plot(result: dict[str, Any], table: Table, path: str) -> None:
     """Draws the returns with bars of two standard errors, and the paper's."""
-    found = result["figures"]
-    with plots.figure(path, (8.0, 0.9 + 0.36 * len(found))) as axes:
-        rows = range(len(found))
-        means = [row["mean_return"] for row in found.values()]
-        errors = [2 * row["standard_error"] for row in found.values()]
+    by_row = result["figures"]
+    with plots.figure(path, (8.0, 0.9 + 0.36 * len(by_row))) as axes:
+        rows = range(len(by_row))
+        means = [row["mean_return"] for row in by_row.values()]
+        errors = [2 * row["standard_error"] for row in by_row.values()]
         axes.errorbar(means, rows, xerr=errors, fmt="o", color="C0", capsize=3, label="here")
         for position, (mean, error) in enumerate(zip(means, errors, strict=True)):
             axes.annotate(
@@ -369,14 +368,14 @@ def plot(result: dict[str, Any], table: Table, path: str) -> None:
             )
         papers = [
             (row["paper_return"], position)
-            for position, row in enumerate(found.values())
+            for position, row in enumerate(by_row.values())
             if "paper_return" in row
         ]
         if papers:
             axes.plot(
                 *zip(*papers, strict=True), "D", color="C1", label="SlateQ paper", markersize=5
             )
-        axes.set_yticks(rows, list(found))
+        axes.set_yticks(rows, list(by_row))
         axes.invert_yaxis()
         axes.margins(x=0.18)
         axes.set_xlabel(
@@ -401,15 +400,15 @@ def benchmark(table: Table, settings: training_runs.Settings) -> dict[str, Any]:
     # The longest first, so that no core is idle at the end.
     tasks = [(name, seed) for name in reversed(table.rows) for seed in range(seeds)]
     results = training_runs.run_all(tasks, run, settings.processes)
-    found = figures(table, results, seeds)
+    by_row = figures(table, results, seeds)
     result = {
         "benchmark": "slateq_tables",
         "quick": settings.quick,
         "seeds": seeds,
         "sessions": next(iter(results.values()))["episodes"],
     }
-    result |= {"figures": found, "reversed_pairs": reversed_pairs(table, found)}
-    result["far_rows"] = far_rows(table, found) if table.checks_distance else []
+    result |= {"figures": by_row, "reversed_pairs": reversed_pairs(table, by_row)}
+    result["far_rows"] = far_rows(table, by_row) if table.checks_distance else []
     return {
         **result,
         "returns": {
@@ -421,7 +420,7 @@ def benchmark(table: Table, settings: training_runs.Settings) -> dict[str, Any]:
 
 
 def _run_folder(root: Path, row: training_runs.Row, seed: int) -> Path:
-    """The same for rows that are the same run, also in other tables."""
+    """The folder of a run, which rows of several tables may share."""
     digest = hashlib.sha256("\n".join([row.config, *row.bindings]).encode()).hexdigest()[:12]
     return root / f"{Path(row.config).stem}_{digest}" / f"seed_{seed}"
 

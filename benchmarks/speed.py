@@ -1,22 +1,22 @@
 """How fast recsim_tf is: beside its peers, and beside the time that its random numbers take.
 
-    python benchmarks/speed.py --json=PATH [--plot=PATH] [--section=peers ...]
+    python benchmarks/speed.py --json=PATH [--section=peers ...]
         [--recsim-python=PATH] [--recsim-ng-python=PATH] [--jax-python=PATH]
 
 All figures of a run are from that run: CPU seconds over all threads of processes of their own,
-pinned to one core where nothing else is said, after a first call, which compiles; those that are
+pinned to one core where nothing else is said, after a first call, which compiles. Programs that are
 compared take turns, and ratios are of medians. A peer without an interpreter is skipped.
-docs/reports/speed.md tells how to make interpreters, and what the figures mean.
+docs/reports/speed.md says how to make interpreters, and what the figures mean.
 """
 
-import functools
+import os
 import platform
+from typing import Any
 
 import commands
-import processes
+import sections
+import tensorflow as tf
 from absl import flags
-from sections import function, measure_here
-from speeds import plot
 from speeds.common import Settings
 
 from recsim_tf.support.tables import text_table
@@ -31,7 +31,6 @@ _SECTIONS = (
     "slates",
     "memory",
     "first_call",
-    "sizes",
     "cores",
     "gymnasium",
 )
@@ -59,9 +58,7 @@ _BARS = {
     "gymnasium_steps": 1000,
 }
 
-commands.define_flags(
-    "A smoke run at the smallest sizes; its figures mean nothing.", plot="PNG file for the plot."
-)
+commands.define_flags("A smoke run at the smallest sizes; its figures mean nothing.")
 flags.DEFINE_multi_enum(
     "section", list(_SECTIONS), list(_SECTIONS), "Part of the report; may be repeated."
 )
@@ -85,7 +82,22 @@ def _bar_lines(figures: dict[str, float]) -> list[str]:
     return text_table(rows).splitlines()
 
 
-def _processor() -> str:
+def _machine(load_before: float) -> dict[str, Any]:
+    """The machine of this run, and its load average before and after."""
+    return {
+        "device": "CPU",
+        "cores": (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        ),
+        "processor": platform.machine(),
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "load_average": [load_before, os.getloadavg()[0]],
+        "processor_name": _processor_name(),
+    }
+
+
+def _processor_name() -> str:
     try:
         with open("/proc/cpuinfo") as file:
             return next(
@@ -100,15 +112,25 @@ def main() -> None:
     settings = Settings(
         _FLAGS.quick, rounds, _FLAGS.recsim_python, _FLAGS.recsim_ng_python, _FLAGS.jax_python
     )
-    sections = list(dict.fromkeys(_FLAGS.section))
-    functions = {name: function(f"speeds.{name}.measure") for name in sections}
-    result = measure_here("speed", functions, settings)
-    result["machine"]["processor_name"] = _processor()
-    lines = [processes.machine_line(result["machine"]), *_bar_lines(result["figures"])]
+    names = list(dict.fromkeys(_FLAGS.section))
+    functions = {name: sections.function(f"speeds.{name}.measure") for name in names}
+    load_before = os.getloadavg()[0]
+    result = {"benchmark": "speed", "quick": _FLAGS.quick}
+    result |= sections.measure(names, functions, settings)
+    machine = result["machine"] = _machine(load_before)
+    lines = [
+        f"{machine['device']}, {machine['cores']} cores ({machine['processor']}), TensorFlow"
+        f" {machine['tensorflow']}",
+        *_bar_lines(result["figures"]),
+        "",
+        f"Load average {load_before:.1f} before, {machine['load_average'][1]:.1f} after; this run"
+        " makes at least 1. CPU seconds count all threads.",
+        "Other work on the machine lowers the wall rates, above all those on all cores, and where"
+        " cores share caches the CPU rates.",
+    ]
+    lines += ["A smoke run: these figures mean nothing."] * _FLAGS.quick
     command = ["python benchmarks/speed.py", "--json=PATH"]
-    command += (
-        [f"--section={section}" for section in sections] if len(sections) < len(_SECTIONS) else []
-    )
+    command += [f"--section={name}" for name in names] if len(names) < len(_SECTIONS) else []
     command += [f"--rounds={rounds}"] if _FLAGS["rounds"].present else []
     command += [
         f"--{name.replace('_', '-')}=PYTHON"
@@ -116,9 +138,7 @@ def main() -> None:
         if _FLAGS[name].value
     ]
     command += ["--quick"] if _FLAGS.quick else []
-    lines += ["", *processes.load_lines(result["machine"], _FLAGS.quick)]
-    draw = functools.partial(plot.draw, result["figures"])
-    commands.finish(command, result, "\n".join(lines), draw)
+    commands.finish(command, result, "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from absl import app, flags
 
 _FLAGS = flags.FLAGS
@@ -30,7 +31,7 @@ _QUICK = (
 
 
 class Settings(NamedTuple):
-    """How tables are made."""
+    """The settings of a table."""
 
     seeds: int
     root: Path  # folder of the runs
@@ -69,13 +70,12 @@ def settings() -> Iterator[Settings]:
 def run(
     folder: Path, row: Row, seed: int, quick: bool = False, quick_bindings: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The result of the policy of one run, of results.json; the seed is that of learning and of the
-    users of the evaluation.
+    """Runs a config, unless its folder has a result already; returns the result of its policy.
 
     Args:
       folder: of the run. A finished run there is not run again, one that was interrupted goes on.
       row: what is trained or simulated.
-      seed: an integer.
+      seed: seed of learning, and with 1000 added of the users of the evaluation.
       quick: whether to do as little as possible.
       quick_bindings: more bindings of a quick run.
 
@@ -117,7 +117,7 @@ def run(
 
 
 def run_all(tasks: Iterable[Any], function: Callable[[Any], Any], processes: int) -> dict[Any, Any]:
-    """`function` of every task, several at a time; the first error ends it.
+    """Calls a function of every task, several at a time; the first error ends it.
 
     Returns:
       The results by task.
@@ -129,6 +129,11 @@ def run_all(tasks: Iterable[Any], function: Callable[[Any], Any], processes: int
                 pool.shutdown(cancel_futures=True)
                 future.result()
     return {task: future.result() for task, future in futures.items()}
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
+    """The mean of values, and its standard error."""
+    return float(np.mean(values)), float(np.std(values, ddof=1) / len(values) ** 0.5)
 
 
 def standard_errors_between(better: Mapping[str, float], worse: Mapping[str, float]) -> float:

@@ -1,5 +1,4 @@
-"""A process that measures: it gives a task to a module and prints what comes back, as one line of
-JSON.
+"""A process that measures: it gives a task to a module, and prints the figures as one line of JSON.
 
     python benchmarks/worker.py MODULE TASK [--one_thread]
 

@@ -1,9 +1,13 @@
-"""Runs Python code in a fresh process from the root of the repository."""
+"""Python code in fresh processes, from the root of the repository, and addresses for them."""
 
+import contextlib
+import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 
 _ROOT = pathlib.Path(__file__).parent.parent
 
@@ -19,3 +23,21 @@ def run_python(*arguments: str, **environment: str) -> subprocess.CompletedProce
         text=True,
         check=False,
     )
+
+
+def free_addresses(number: int) -> list[str]:
+    """Addresses of this machine that nobody listens at."""
+    with contextlib.ExitStack() as stack:
+        servers = [
+            stack.enter_context(socket.create_server(("localhost", 0))) for _ in range(number)
+        ]
+        return [f"localhost:{server.getsockname()[1]}" for server in servers]
+
+
+def tf_config(addresses: Sequence[str], index: int) -> dict[str, str]:
+    """The environment of worker `index` of `tf.distribute`."""
+    return {
+        "TF_CONFIG": json.dumps(
+            {"cluster": {"worker": list(addresses)}, "task": {"type": "worker", "index": index}}
+        )
+    }

@@ -1,1 +1,1 @@
-"""What `benchmarks/accelerator.py` exports, and the script that runs it under JAX."""
+"""The parts of `benchmarks/accelerator.py`, and the script that runs its programs under JAX."""

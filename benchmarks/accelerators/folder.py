@@ -1,5 +1,5 @@
-"""The folder that goes to the device: programs, what their variables begin with, an index, and the
-script that runs them.
+"""The folder that goes to the device: programs, the first values of their variables, an index, and
+the script that runs them.
 """
 
 import json
@@ -11,16 +11,8 @@ from typing import Any
 import numpy as np
 from accelerators.stablehlo import Program
 
-_HERE = Path(__file__).parent
-# What the device needs beside the programs; no file of them imports recsim_tf.
-_SCRIPTS = (
-    _HERE / "run.py",
-    _HERE.parent / "peers" / "jax_simulation.py",
-    _HERE.parent / "peers" / "interest_evolution.py",
-)
+_SCRIPT = Path(__file__).with_name("run.py")
 INDEX = "programs.json"
-# Of all files together, so that they are soon on any machine.
-MOST_BYTES = 64 * 2**20
 
 
 class Folder:
@@ -41,8 +33,7 @@ class Folder:
         self.add_index({})
         for old in (*path.glob("*.mlir"), *path.glob("*.npz")):
             old.unlink()
-        for script in _SCRIPTS:
-            shutil.copy(script, path)
+        shutil.copy(_SCRIPT, path)
 
     def add_program(self, name: str, program: Program) -> str:
         """Writes a program; returns its file's name."""
@@ -57,7 +48,7 @@ class Folder:
         (self._path / INDEX).write_text(json.dumps(index, indent=1) + "\n")
 
     def num_bytes(self) -> int:
-        """Of all files."""
+        """The size of all files."""
         return sum(path.stat().st_size for path in self._path.iterdir() if path.is_file())
 
     def _write(self, name, suffix, write):

@@ -96,19 +96,19 @@ def _train_steps(loop: LearningLoop):
 
 
 class _Variables:
-    """The variables, and constants, that programs share, by number.
+    """The variables and constants that programs share, by number.
 
     Args:
-      module: has variables that functions do not tell of.
+      module: a module with variables that functions do not list.
     """
 
     def __init__(self, module: tf.Module):
         self._module = module
         self._numbers: dict[int, int] = {}
-        self._known: list[tf.Variable | tf.Tensor] = []
+        self._shared: list[tf.Variable | tf.Tensor] = []
 
     def of(self, function: ConcreteFunction) -> list[int]:
-        """The numbers of what a function reads beside its arguments, in the order of its inputs."""
+        """The numbers of the variables that a function reads, in the order of its inputs."""
         # A function does not list all that the functions within it read.
         by_handle = {
             id(variable.handle): variable
@@ -120,11 +120,11 @@ class _Variables:
         ]
 
     def values(self) -> list[np.ndarray]:
-        """Their values at present."""
-        return [known.numpy() for known in self._known]
+        """The present values of all variables."""
+        return [variable.numpy() for variable in self._shared]
 
-    def _number(self, known) -> int:
-        if id(known) not in self._numbers:
-            self._numbers[id(known)] = len(self._known)
-            self._known.append(known)
-        return self._numbers[id(known)]
+    def _number(self, variable) -> int:
+        if id(variable) not in self._numbers:
+            self._numbers[id(variable)] = len(self._shared)
+            self._shared.append(variable)
+        return self._numbers[id(variable)]

@@ -54,10 +54,4 @@ def _export(folder: Folder, environment: str, num_users: int, num_steps: int) ->
         "seed": seed.numpy().tolist(),
         "program": folder.add_program(name, program),
         "expected": expected,
-        # Of the environment that is written in JAX too.
-        "slates": (
-            {"slate_size": simulator.slate_size, "num_candidates": simulator.num_candidates}
-            if environment == "InterestEvolution-v1"
-            else None
-        ),
     }

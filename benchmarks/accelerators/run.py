@@ -1,29 +1,25 @@
 """Compiles, checks and times what `benchmarks/accelerator.py` exported, with JAX's XLA on its
 default device, without TensorFlow and without recsim_tf.
 
-    PYTHON FOLDER/run.py [--json=PATH] [--only=REGEX] [--most-users=1000000] [--seconds=2] [--quick]
+    PYTHON FOLDER/run.py [--json=PATH] [--most-users=1000000] [--seconds=2] [--quick]
 
 PYTHON is an interpreter that has JAX 0.7 or later. For the seeds of the export the results should
-be TensorFlow's: the bits that are drawn are the same, and sums may be rounded otherwise. Interest
-evolution is also run as it is written in JAX, in two styles (`jax_simulation.py`). Exit status 1
-says that a result differs, and 3 that JAX is missing.
+be TensorFlow's: the bits that are drawn are the same, and sums may be rounded otherwise. Exit
+status 1 says that a result differs, and 3 that JAX is missing.
 """
 
 import argparse
 import json
 import os
 import platform
-import re
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 try:
     import jax
     import jax.experimental
-    import jax_simulation
     import numpy as np
     from jax.extend import backend
 except ImportError as error:
@@ -74,18 +70,18 @@ class Learner:
     """An agent in training: programs that share variables.
 
     Args:
-      told: what the index says of it.
+      entry: the index of its programs.
     """
 
-    def __init__(self, told: dict[str, Any]):
-        arrays = np.load(_HERE / told["arrays"])
+    def __init__(self, entry: dict[str, Any]):
+        arrays = np.load(_HERE / entry["arrays"])
         self._values = [
             on_device(
                 arrays[str(number)] if str(number) in arrays else np.zeros(shape, np.dtype(dtype))
             )
-            for number, (shape, dtype) in enumerate(told["variables"])
+            for number, (shape, dtype) in enumerate(entry["variables"])
         ]
-        self._programs = told["programs"]
+        self._programs = entry["programs"]
         self.executables = {
             role: Executable(program["program"]) for role, program in self._programs.items()
         }
@@ -116,63 +112,48 @@ def timed(call, seconds: float, user_steps: int) -> dict[str, float]:
     }
 
 
-def differences(found: dict[str, float], expected: dict[str, float]) -> list[str]:
-    """What is not as TensorFlow found it."""
+def differences(results: dict[str, float], expected: dict[str, float]) -> list[str]:
+    """Results that differ from those of TensorFlow."""
     return [
-        f"{name} {found[name]:,.6g} and not {value:,.6g}"
+        f"{name} {results[name]:,.6g} and not {value:,.6g}"
         for name, value in expected.items()
-        if not abs(found[name] - value) <= _ROUNDING[name] * max(abs(value), 1.0)
+        if not abs(results[name] - value) <= _ROUNDING[name] * max(abs(value), 1.0)
     ]
 
 
-def rollout(told: dict[str, Any], seconds: float) -> dict[str, Any]:
+def rollout(entry: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Figures of a rollout, and what differs."""
-    program = Executable(told["program"])
-    seed = np.array(told["seed"], np.int32)
+    program = Executable(entry["program"])
+    seed = np.array(entry["seed"], np.int32)
 
     def call(number):
         # The second word counts the calls.
         reward, sessions = program(seed + np.array([0, number], np.int32))
         return {"reward": float(reward), "sessions": int(sessions)}
 
-    found = call(0)
-    user_steps = told["users"] * told["steps"]
+    results = call(0)
+    user_steps = entry["users"] * entry["steps"]
     return {
         **timed(call, seconds, user_steps),
-        "reward_per_user_step": found["reward"] / user_steps,
+        "reward_per_user_step": results["reward"] / user_steps,
         "compile_seconds": program.compile_seconds,
-        "bytes_per_user": program.num_bytes / told["users"],
-        "differences": differences(found, told["expected"] or {}),
-        "is_compared": told["expected"] is not None,
+        "bytes_per_user": program.num_bytes / entry["users"],
+        "differences": differences(results, entry["expected"] or {}),
+        "is_compared": entry["expected"] is not None,
     }
 
 
-def peer(told: dict[str, Any], style: str, seconds: float) -> dict[str, Any]:
-    """Figures of the same rollout as it is written in JAX."""
-    sizes = SimpleNamespace(style=style, **told["slates"])
-    simulate = jax_simulation.simulation(sizes, told["users"], told["steps"])
-
-    def call(number):
-        return [float(result) for result in simulate(number)]
-
-    started = time.perf_counter()
-    call(0)
-    first_call = time.perf_counter() - started
-    return {
-        **timed(call, seconds, told["users"] * told["steps"]),
-        "first_call_seconds": first_call,
-    }
-
-
-def learner(told: dict[str, Any], seconds: float) -> dict[str, Any]:
+def learner(entry: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Figures of an agent in training, and what differs."""
-    learn = Learner(told)
-    learn("collect", told["warm_up"])
-    found = {"loss": learn("learn", told["compared"])}
+    learn = Learner(entry)
+    learn("collect", entry["warm_up"])
+    results = {"loss": learn("learn", entry["compared"])}
     figures: dict[str, Any] = {
-        "compile_seconds": sum(one.compile_seconds for one in learn.executables.values()),
+        "compile_seconds": sum(
+            executable.compile_seconds for executable in learn.executables.values()
+        ),
         "num_bytes": learn.executables["learn"].num_bytes,
-        "differences": differences(found, told["expected"]),
+        "differences": differences(results, entry["expected"]),
     }
     for role in ("train", "learn"):
         started = time.perf_counter()
@@ -183,53 +164,38 @@ def learner(told: dict[str, Any], seconds: float) -> dict[str, Any]:
             lambda _, role=role, number=number: learn(role, number), seconds, number
         )["per_second"]
     figures["user_steps_per_second"] = (
-        figures["learn_steps_per_second"] * told["user_steps_per_iteration"]
+        figures["learn_steps_per_second"] * entry["user_steps_per_iteration"]
     )
     return figures
 
 
 def measure(index: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
-    """Figures by the name of what was run; prints a line of each."""
-    found: dict[str, Any] = {"rollouts": {}, "jax": {}, "learners": {}}
-    chosen = re.compile(arguments.only)
-    for told in index["learners"]:
-        if not chosen.search(told["name"]):
-            continue
-        figures = found["learners"][told["name"]] = learner(told, arguments.seconds)
+    """Figures by kind and name of the program; prints a line of each."""
+    figures_by_kind: dict[str, Any] = {"rollouts": {}, "learners": {}}
+    for entry in index["learners"]:
+        figures = figures_by_kind["learners"][entry["name"]] = learner(entry, arguments.seconds)
         print(
-            f"{told['name']}: {figures['train_steps_per_second']:,.1f} train steps a second;"
+            f"{entry['name']}: {figures['train_steps_per_second']:,.1f} train steps a second;"
             f" {figures['learn_steps_per_second']:,.1f} iterations a second,"
             f" {figures['user_steps_per_second']:,.0f} user steps;"
             f" {figures['num_bytes'] / 2**20:,.0f} MiB; compiled in"
             f" {figures['compile_seconds']:.1f} s; {_verdict(figures['differences'])}",
             flush=True,
         )
-    for told in index["rollouts"]:
-        if told["users"] > arguments.most_users or not chosen.search(told["name"]):
+    for entry in index["rollouts"]:
+        if entry["users"] > arguments.most_users:
             continue
-        figures = found["rollouts"][told["name"]] = rollout(told, arguments.seconds)
-        verdict = (
-            _verdict(figures["differences"])
-            if figures["is_compared"]
-            else f"reward a user-step {figures['reward_per_user_step']:.4f}"
-        )
+        figures = figures_by_kind["rollouts"][entry["name"]] = rollout(entry, arguments.seconds)
+        verdict = f"reward a user-step {figures['reward_per_user_step']:.4f}"
+        if figures["is_compared"]:
+            verdict = _verdict(figures["differences"])
         print(
-            f"{told['name']}: {figures['per_second'] / 1e6:,.2f} million user-steps a second;"
+            f"{entry['name']}: {figures['per_second'] / 1e6:,.2f} million user-steps a second;"
             f" {figures['bytes_per_user']:,.0f} bytes a user; compiled in"
             f" {figures['compile_seconds']:.1f} s; {verdict}",
             flush=True,
         )
-        if told["slates"]:
-            for style in jax_simulation.STYLES:
-                name = f"{style}/{told['users']}"
-                written = found["jax"][name] = peer(told, style, arguments.seconds)
-                written["ratio"] = figures["per_second"] / written["per_second"]
-                print(
-                    f"  written in JAX, {style}: {written['per_second'] / 1e6:,.2f}; recsim_tf's"
-                    f" program is {written['ratio']:.2f} times as fast",
-                    flush=True,
-                )
-    return found
+    return figures_by_kind
 
 
 def _verdict(differences: list[str]) -> str:
@@ -239,7 +205,6 @@ def _verdict(differences: list[str]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", help="file for the figures")
-    parser.add_argument("--only", default="", help="a regular expression of names")
     parser.add_argument("--most-users", type=int, default=10**9, help="of a rollout")
     parser.add_argument("--seconds", type=float, default=2.0, help="for which each is timed")
     parser.add_argument(
@@ -253,9 +218,7 @@ def main() -> int:
     machine = {
         "device": device.device_kind,
         "platform": device.platform,
-        "cores": (
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        ),
+        "cores": os.cpu_count(),
         "processor": platform.machine(),
         "python": platform.python_version(),
         "jax": jax.__version__,
@@ -265,7 +228,7 @@ def main() -> int:
         f" ({machine['processor']}), JAX {machine['jax']}; programs of recsim_tf"
         f" {index['recsim_tf']} by TensorFlow {index['tensorflow']}"
     )
-    found = measure(index, arguments)
+    figures_by_kind = measure(index, arguments)
     if arguments.quick:
         print("A smoke run: these figures mean nothing.")
     if arguments.json:
@@ -277,13 +240,13 @@ def main() -> int:
             "benchmark": "accelerator",
             "quick": arguments.quick,
             "machine": machine,
-            "figures": found,
+            "figures": figures_by_kind,
         }
         Path(arguments.json).write_text(json.dumps(result, indent=2) + "\n")
     differing = [
         name
         for kind in ("rollouts", "learners")
-        for name, figures in found[kind].items()
+        for name, figures in figures_by_kind[kind].items()
         if figures["differences"]
     ]
     if differing:

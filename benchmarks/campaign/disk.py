@@ -27,9 +27,9 @@ def measure(settings: Settings) -> Section:
         cases = [case for command in under_test for case in _cases(trials, command)]
         if settings.quick:
             cases = [case for case in cases if case.fault.action == "full"][1::3]
-        found = trials.run_all(cases, "disk")
+        results = trials.run_all(cases, "disk")
     kinds = {
-        name: [outcome for outcome in found if is_one(outcome.case.fault)]
+        name: [outcome for outcome in results if is_one(outcome.case.fault)]
         for name, is_one in _KINDS.items()
     }
     return report(
@@ -58,9 +58,9 @@ def _cases(trials: Trials, command: CommandUnderTest) -> Iterator[Case]:
 
 
 def _traceback(outcome: Outcome) -> str:
-    """What is wrong with how a command ended, or ""."""
+    """Says what is wrong with the end of a command, or ""."""
     first = outcome.first
-    said = ["".join(found) for found in _MESSAGE.findall(first.output)]
+    messages = ["".join(match) for match in _MESSAGE.findall(first.output)]
     if "Traceback" in first.output:
         return "a traceback"
     if first.code == 0:
@@ -69,12 +69,12 @@ def _traceback(outcome: Outcome) -> str:
     is_sweep = outcome.case.command.name == "sweep"
     if first.code != 2 and not (is_sweep and first.code == 1):
         return f"exit status {first.code}"
-    if len(said) != 1 and not (is_sweep and said):
-        return f"{len(said)} lines"
+    if len(messages) != 1 and not (is_sweep and messages):
+        return f"{len(messages)} lines"
     return ""
 
 
 def _unclear(outcome: Outcome) -> str:
-    """Whether a command that fails does not name the folder, or a path in it."""
+    """Says that a command failed without naming the folder or a path in it, or ""."""
     is_named = outcome.first.code == 0 or str(outcome.folder) in outcome.first.output
     return "" if is_named else "no path in the line"

@@ -70,9 +70,9 @@ def _asked_of(trials: Trials, command: CommandUnderTest) -> Iterator[Case]:
 
 
 def _unclear(outcome: Outcome) -> str:
-    """What is wrong with how a command ended that was asked to stop, or ""."""
+    """Says what is wrong with the end of a command that was asked to stop, or ""."""
     fault, first = outcome.case.fault, outcome.first
-    said = [line for line in first.output.splitlines() if line.startswith("recsim-tf: ")]
+    messages = [line for line in first.output.splitlines() if line.startswith("recsim-tf: ")]
     if fault.action != "signal":
         return ""
     if "Traceback" in first.output:
@@ -82,4 +82,4 @@ def _unclear(outcome: Outcome) -> str:
         return "went on to the end" if left else ""
     if first.code != 128 + fault.number:
         return f"exit status {first.code}"
-    return "" if len(said) == 1 else f"{len(said)} lines"
+    return "" if len(messages) == 1 else f"{len(messages)} lines"

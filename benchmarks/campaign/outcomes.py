@@ -1,5 +1,5 @@
-"""What a command leaves in a folder, without what differs between any two runs: times, rates and
-random names.
+"""The contents of a folder after a command, without times, rates and random names, which differ
+between any two runs.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _NOT_COMPARED = re.compile(r"\.data-\d+-of-\d+$|/fingerprint\.pb$|/saved_model\.
 
 
 class Difference(NamedTuple):
-    """In what two outcomes differ: names of files."""
+    """The names of files in which two outcomes differ."""
 
     different: list[str]  # other contents, or missing
     left_over: list[str]
@@ -28,22 +28,22 @@ class Difference(NamedTuple):
 
 def read(folder: Path) -> dict[str, str]:
     """Contents, as texts that can be compared, by names of files and folders."""
-    found: dict[str, str] = {}
+    contents: dict[str, str] = {}
     curves: dict[str, dict[str, str]] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if ".tfevents." in name:
             curves.setdefault(f"{Path(name).parent}/events", {}).update(_scalars(path))
         else:
-            found[name] = "a folder" if path.is_dir() else _content(path, name, str(folder))
-    return found | {name: repr(sorted(points.items())) for name, points in curves.items()}
+            contents[name] = "a folder" if path.is_dir() else _content(path, name, str(folder))
+    return contents | {name: repr(sorted(points.items())) for name, points in curves.items()}
 
 
-def compare(expected: Mapping[str, str], found: Mapping[str, str]) -> Difference:
-    """In what an outcome differs from the one that is expected."""
+def compare(expected: Mapping[str, str], contents: Mapping[str, str]) -> Difference:
+    """The difference of an outcome from the expected one."""
     return Difference(
-        [name for name, content in expected.items() if found.get(name) != content],
-        [name for name in found if name not in expected],
+        [name for name, content in expected.items() if contents.get(name) != content],
+        [name for name in contents if name not in expected],
     )
 
 

@@ -36,7 +36,7 @@ _VARIABLES = {
 
 
 class Fault(NamedTuple):
-    """What happens at which file operation; see `shim.c`."""
+    """A fault, and the file operation at which it happens; see `shim.c`."""
 
     action: str = "record"
     place: int = 0
@@ -47,7 +47,7 @@ NO_FAULT = Fault()
 
 
 class Ending(NamedTuple):
-    """How a command ended."""
+    """The end of a command."""
 
     code: int  # as of `subprocess`
     output: str  # standard output and error
@@ -55,7 +55,7 @@ class Ending(NamedTuple):
     bytes: int  # written
     hits: int  # operations at which something happened
 
-    def said(self) -> str:
+    def last_line(self) -> str:
         """The last line of the output."""
         return "".join(self.output.strip().splitlines()[-1:])[-600:]
 

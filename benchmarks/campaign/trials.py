@@ -29,7 +29,7 @@ class Case(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a case."""
+    """The outcome of a case."""
 
     case: Case
     folder: Path
@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
 
     def not_resumed(self) -> str:
         """Why the command fails for good, or ""."""
-        return f"exit status {self.last.code}: {self.last.said()}" if self.last.code else ""
+        return f"exit status {self.last.code}: {self.last.last_line()}" if self.last.code else ""
 
     def different(self) -> str:
         """The files in which it ends well with other results, or ""."""
@@ -93,8 +93,8 @@ class Trials:
         for case in cases:
             self.uninterrupted(case.command)
         with concurrent.futures.ThreadPoolExecutor(self._jobs) as pool:
-            found = pool.map(self._run, range(len(cases)), cases)
-            return list(tqdm(found, description, len(cases), dynamic_ncols=True))
+            results = pool.map(self._run, range(len(cases)), cases)
+            return list(tqdm(results, description, len(cases), dynamic_ncols=True))
 
     def _run(self, number: int, case: Case) -> Outcome:
         command, fault = case
@@ -133,7 +133,7 @@ def report(
     kinds: Mapping[str, Sequence[Outcome]],
     columns: Mapping[str, Callable[[Outcome], str]],
 ) -> Section:
-    """How often each promise is broken.
+    """Counts how often each promise is broken.
 
     Args:
       section: begins the names of the figures.
@@ -142,24 +142,26 @@ def report(
       columns: give what is wrong with an outcome, or "".
     """
     rows = [("", "cases", *columns)]
-    found = [outcome for outcomes in kinds.values() for outcome in outcomes]
-    wrong = {name: [_without_random(of(each)) for each in found] for name, of in columns.items()}
+    all_outcomes = [outcome for outcomes in kinds.values() for outcome in outcomes]
+    wrong = {
+        name: [_without_random(of(each)) for each in all_outcomes] for name, of in columns.items()
+    }
     keys = [
         f"{outcome.case.command.name}, {kind}"
         for kind, outcomes in kinds.items()
         for outcome in outcomes
     ]
     for key in dict.fromkeys(keys):
-        own = [index for index, other in enumerate(keys) if other == key]
-        counts = [sum(bool(texts[index]) for index in own) for texts in wrong.values()]
-        rows.append((key, *map(str, [len(own), *counts])))
+        same_key = [index for index, key_of_outcome in enumerate(keys) if key_of_outcome == key]
+        counts = [sum(bool(texts[index]) for index in same_key) for texts in wrong.values()]
+        rows.append((key, *map(str, [len(same_key), *counts])))
     failing = [
         f"{outcome}: {name}: {text}"
         for name, texts in wrong.items()
-        for outcome, text in zip(found, texts, strict=True)
+        for outcome, text in zip(all_outcomes, texts, strict=True)
         if text
     ]
-    figures: dict[str, float] = {f"{section}.runs": len(found)}
+    figures: dict[str, float] = {f"{section}.runs": len(all_outcomes)}
     for name, texts in wrong.items():
         figures[f"{section}.{name.replace(' ', '_')}"] = sum(map(bool, texts))
     lines = [title, *text_table(rows).splitlines(), *(f"  {line}" for line in failing)]

@@ -20,7 +20,7 @@ _FIRST_PAUSE = 240.0  # hours before the first impression of a user
 
 
 class Context(NamedTuple):
-    """What is known before a step, [B] each."""
+    """The context that is known before a step, [B] each."""
 
     tab: tf.Tensor
     hour: tf.Tensor
@@ -28,7 +28,7 @@ class Context(NamedTuple):
 
 
 class User(NamedTuple):
-    """What a user draws, [B] each."""
+    """The draws of a user, [B] each."""
 
     appetite: tf.Tensor  # a class
     share: tf.Tensor  # of videos watched for long, in the history
@@ -190,7 +190,7 @@ def simulator(folder: Path) -> recsim_tf.Simulator:
 
 
 def starts() -> dict[str, fitting.Parameter]:
-    """What is fitted."""
+    """The parameters that are fitted, with their starts and priors."""
     normal = tfd.Normal(0.0, 0.32)
     parameters = {
         "users.tab": fitting.Parameter(np.zeros(_NUM_TABS), prior=tfd.Normal(0.0, 3.0)),

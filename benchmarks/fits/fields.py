@@ -35,7 +35,7 @@ _SIZES = {False: (500, 8, 200), True: (20, 3, 10)}
 
 
 class Drawn(NamedTuple):
-    """What a shopper draws, [B] each."""
+    """The draws of a shopper, [B] each."""
 
     device: Any
     taste: Any
@@ -56,8 +56,8 @@ class Shoppers(recsim_tf.UserModel):
 
         def taste(device):
             by_device = self.per_user("loc", 2)
-            known = tf.one_hot(device, len(_SHARES), dtype=self.dtype)
-            loc = tf.reduce_sum(known * by_device, axis=1)
+            one_hot = tf.one_hot(device, len(_SHARES), dtype=self.dtype)
+            loc = tf.reduce_sum(one_hot * by_device, axis=1)
             return tfd.Normal(loc, self.per_user("spread"))
 
         return tfd.JointDistributionNamed(Drawn(device, taste))

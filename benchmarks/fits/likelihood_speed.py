@@ -154,7 +154,7 @@ def _peak_memory(num_sessions: int) -> int:
 
 
 class Task(NamedTuple):
-    """What one process does with an episode log."""
+    """The task of a process that writes or reads an episode log."""
 
     path: str
     writes: int  # sessions; 0 to read

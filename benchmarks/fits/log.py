@@ -105,7 +105,7 @@ def read(table: pd.DataFrame) -> Log:
 
 
 class Reader(NamedTuple):
-    """What a reader draws, and the state, [B] each."""
+    """The draws of a reader, which are also the state, [B] each."""
 
     phone: Any
     taste: Any
@@ -151,7 +151,7 @@ class Readers(recsim_tf.UserModel):
         )
 
     def clicks(self, goes_on, liking):
-        """Of documents that are examined and attractive, each by itself."""
+        """Each document is clicked by itself, if it is examined and attractive."""
         examined = goes_on[:, tf.newaxis] ** tf.range(_SLATE_SIZE, dtype=self.dtype)
         return tfd.Independent(tfd.Bernoulli(probs=examined * tf.sigmoid(liking)), 1)
 
@@ -163,8 +163,8 @@ class Readers(recsim_tf.UserModel):
         return state.phone
 
     def _of_device(self, name, phone):
-        known = tf.one_hot(phone, 2, dtype=self.dtype)
-        return tf.reduce_sum(known * self.per_user(name, 2), axis=1)
+        one_hot = tf.one_hot(phone, 2, dtype=self.dtype)
+        return tf.reduce_sum(one_hot * self.per_user(name, 2), axis=1)
 
 
 class DriftingReaders(Readers):
@@ -303,13 +303,13 @@ def log(seed: int, quick: bool) -> dict[str, Any]:
             seed=seed,
         )
         seconds = time.process_time() - started
-        found = recover(truth, result.estimates)
+        estimates = recover(truth, result.estimates)
         error = errors.setdefault(
-            case.table, {(row.parameter, row.element): row.standard_error for row in found}
+            case.table, {(row.parameter, row.element): row.standard_error for row in estimates}
         )
         z_scores = [
             (row.estimate - row.truth) / error[row.parameter, row.element]
-            for row in found
+            for row in estimates
             if (row.parameter, row.element) in error
         ]
         popularity = Popularity(seen)

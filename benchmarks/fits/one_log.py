@@ -27,7 +27,6 @@ from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf import fitting, logs, ope, policies
-from recsim_tf.core.base.types import Observation
 from recsim_tf.core.distributions import candidate_ids
 from recsim_tf.fitting.report.recovery import recover
 from recsim_tf.logs import lengths
@@ -155,7 +154,7 @@ def _value(generator: np.random.Generator, num_sessions: int) -> float:
 
 
 class Reader(NamedTuple):
-    """What a reader draws, and the state, [B] each."""
+    """The draws of a reader, which are also the state, [B] each."""
 
     country: Any
     likes: Any
@@ -163,7 +162,7 @@ class Reader(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What is drawn for the next step."""
+    """The draw for the next step."""
 
     tab: Any
 
@@ -234,17 +233,10 @@ class Articles(recsim_tf.DocumentModel):
         return tf.gather(tf.constant(_FEATURES), documents)
 
 
-def _simulator(max_steps: int) -> recsim_tf.Simulator:
-    return recsim_tf.Simulator(
-        Readers(), Articles(), _SLATE_SIZE, _NUM_CANDIDATES, max_steps=max_steps
+def _policy(name: str) -> policies.PlackettLucePolicy:
+    return policies.PlackettLucePolicy.of_logits(
+        lambda observation: _SHARPNESS[name] * observation.documents[..., 0], _SLATE_SIZE
     )
-
-
-def _policy(name: str) -> Any:
-    def logits(observation: Observation) -> tf.Tensor:
-        return _SHARPNESS[name] * observation.documents[..., 0]
-
-    return policies.PlackettLucePolicy.of_logits(logits, _SLATE_SIZE)
 
 
 def read(folder: Path) -> logs.Log:
@@ -276,31 +268,31 @@ def read(folder: Path) -> logs.Log:
 
 
 def one_log(seed: int, path: str | None, quick: bool) -> dict[str, Any]:
-    """Estimates, rows, seconds and memory of the table; padding and a fit of the public logs."""
-    own = processes.run_worker(__name__, Task("table", seed, quick)._asdict(), False)
+    """The study of the table; with a path also padding and a fit of the public logs."""
+    table = processes.run_worker(__name__, Task("table", seed, quick)._asdict(), False)
     figures = {
-        "one_log.max_z": max(abs(row["z"]) for row in own["estimates"]),
-        "one_log.rows_back": own["rows_back"],
-        "one_log.seconds": sum(own["seconds"].values()),
-        "one_log.peak_gb": own["bytes"] / 2**30,
+        "one_log.max_z": max(abs(row["z"]) for row in table["estimates"]),
+        "one_log.rows_back": table["rows_back"],
+        "one_log.seconds": sum(table["seconds"].values()),
+        "one_log.peak_gb": table["bytes"] / 2**30,
     }
     padding, feed = {}, {}
     if path is not None:
         padding = {name: _padding(length) for name, length in _lengths(Path(path)).items()}
-        figures |= {f"padding.{name}": one["now"] for name, one in padding.items()}
+        figures |= {f"padding.{name}": row["now"] for name, row in padding.items()}
         for name in ("by length", "padded"):
             task = Task("feed", seed, quick, path, name == "padded")
             feed[name] = processes.run_worker(__name__, task._asdict(), False)
         for figure, key in (("seconds", "seconds"), ("peak", "bytes")):
             ratio = feed["by length"][key] / feed["padded"][key]
             figures[f"feed.{figure}_ratio"] = ratio
-    return {"study": "one_log", "figures": figures, "own": own, "padding": padding, "feed": feed}
+    return {"study": "one_log", "figures": figures, "own": table, "padding": padding, "feed": feed}
 
 
 class Task(NamedTuple):
-    """What a process measures."""
+    """The task of a process that measures."""
 
-    what: str  # the table, or the feed
+    study: str  # "table" or "feed"
     seed: int
     quick: bool
     path: str = ""  # folder of the public logs
@@ -308,8 +300,8 @@ class Task(NamedTuple):
 
 
 def timed(task: Task) -> dict[str, Any]:
-    """The study of one process, with its largest resident size."""
-    result = _table(task.seed, task.quick) if task.what == "table" else _feed(task)
+    """The result of a study, with the largest resident size of this process."""
+    result = _table(task.seed, task.quick) if task.study == "table" else _feed(task)
     # The peak of this process alone; that of getrusage is inherited from the one that started it.
     status = Path("/proc/self/status").read_text()
     return {**result, "bytes": int(status.split("VmHWM:")[1].split()[0]) * 1024}
@@ -336,25 +328,28 @@ def _table(seed: int, quick: bool) -> dict[str, Any]:
     shown = str(log)
     back = clock("write", lambda: logs.to_table(log))
     log = log.with_engagement()
+    truth = {name: value for name, (value, _) in TRUTH.items() if name != "users.level"}
     parameters = {
-        name: fitting.Parameter(np.multiply(0.5, value), support, fixed=name == "users.level")
-        for name, (value, support) in TRUTH.items()
+        name: fitting.Parameter(np.multiply(0.5, value), TRUTH[name][1])
+        for name, value in truth.items()
     }
-    # The levels of countries are beside it.
+    # The level is not estimated, since each country has one of its own.
     parameters["users.level"] = fitting.Parameter(TRUTH["users.level"][0], fixed=True)
+    simulator = recsim_tf.Simulator(
+        Readers(), Articles(), _SLATE_SIZE, _NUM_CANDIDATES, max_steps=_STEPS[1]
+    )
     search = fitting.LBFGS(2 if quick else 100, progress=False)
     train, held_out = log.split(0.2, seed)
     result = clock(
         "fit",
         lambda: fitting.fit(
-            _simulator(_STEPS[1]),
+            simulator,
             parameters,
             train,
             method=fitting.Classes(search=search),
             seed=seed,
         ),
     )
-    truth = {name: value for name, (value, _) in TRUTH.items() if name != "users.level"}
     rows = [
         {
             "parameter": row.parameter + "".join(f"[{at}]" for at in row.element),
@@ -405,19 +400,19 @@ def _rows_back(impressions: Any, back: Any) -> int:
     }
     key = ["visit", "number", "place"]
     expected = impressions.sort_values(key).reset_index(drop=True)
-    found = back.rename(columns={role: name for name, role in names.items()})
-    found = found.assign(place=found["place"] + 1, at=found["at"].dt.tz_localize(None))
-    found = found.sort_values(key).reset_index(drop=True)
-    if len(found) != len(expected):
+    returned = back.rename(columns={role: name for name, role in names.items()})
+    returned = returned.assign(place=returned["place"] + 1, at=returned["at"].dt.tz_localize(None))
+    returned = returned.sort_values(key).reset_index(drop=True)
+    if len(returned) != len(expected):
         return 0
     same = np.ones(len(expected), bool)
     for name in names:
-        one, other = expected[name], found[name]
-        if one.dtype.kind == "f":
+        before, after = expected[name], returned[name]
+        if before.dtype.kind == "f":
             # Minutes are float32 in a log.
-            same &= np.isclose(one, other, rtol=1e-6, atol=0, equal_nan=True)
+            same &= np.isclose(before, after, rtol=1e-6, atol=0, equal_nan=True)
         else:
-            same &= ((one == other) | (one.isna() & other.isna())).to_numpy(bool)
+            same &= ((before == after) | (before.isna() & after.isna())).to_numpy(bool)
     return int(same.sum())
 
 
@@ -474,7 +469,7 @@ def _feed(task: Task) -> dict[str, Any]:
 
 def one_log_table(result: dict[str, Any]) -> str:
     """The result for a person."""
-    own = result["own"]
+    table = result["own"]
     head = ("parameter", "truth", "estimate", "s.e.", "z")
     cells = [
         (
@@ -484,23 +479,23 @@ def one_log_table(result: dict[str, Any]) -> str:
             f"{row['error']:.3f}",
             f"{row['z']:+.1f}",
         )
-        for row in own["estimates"]
+        for row in table["estimates"]
     ]
-    low, high = own["interval"]
-    times = ", ".join(f"{name} {value:.0f}" for name, value in own["seconds"].items())
+    low, high = table["interval"]
+    times = ", ".join(f"{name} {value:.0f}" for name, value in table["seconds"].items())
     lines = [
-        own["log"],
+        table["log"],
         "",
-        f"{own['rows_back']:,} of {own['rows']:,} rows come back as they were read.",
-        f"CPU seconds: {times}; {own['bytes'] / 2**30:.1f} GiB at most.",
+        f"{table['rows_back']:,} of {table['rows']:,} rows come back as they were read.",
+        f"CPU seconds: {times}; {table['bytes'] / 2**30:.1f} GiB at most.",
         "",
-        f"The fit {own['ending']}; {own['latents']}.",
+        f"The fit {table['ending']}; {table['latents']}.",
         text_table([head, *cells]),
         "",
-        own["validation"],
+        table["validation"],
         "",
-        own["judged"],
-        f"The process: {own['truth']:.3f} clicks a session under the new policy (snips: {low:.3f}"
+        table["judged"],
+        f"The process: {table['truth']:.3f} clicks a session under the new policy (snips: {low:.3f}"
         f" to {high:.3f}).",
     ]
     if result["padding"]:

@@ -129,7 +129,7 @@ def fit_panel(
         "users.spread": Parameter(start["spread"]),
     }
     begun = time.process_time()
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = fit(
             simulator,
@@ -154,7 +154,7 @@ def fit_panel(
         **values,
         "ending": result.ending,
         "evaluations": len(result.history),
-        "told": [str(each.message) for each in told],
+        "told": [str(each.message) for each in caught],
         "seconds": time.process_time() - begun,
     }
 

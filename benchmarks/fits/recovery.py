@@ -67,13 +67,13 @@ def recovery(seed: int, replications: int, quick: bool) -> dict[str, Any]:
         search = LBFGS(progress=False)
         started = time.perf_counter()
         result = fit(simulator, parameters, log, method=Exact(jit_compile=True, search=search))
-        found = recover(truth, result.estimates)
+        estimates = recover(truth, result.estimates)
         rows.append(
             {
-                "estimates": {one.parameter: one.estimate for one in found},
-                "standard_errors": {one.parameter: one.standard_error for one in found},
-                "covered": {one.parameter: bool(one.covered) for one in found},
-                "relative_errors": {one.parameter: one.relative_error for one in found},
+                "estimates": {row.parameter: row.estimate for row in estimates},
+                "standard_errors": {row.parameter: row.standard_error for row in estimates},
+                "covered": {row.parameter: bool(row.covered) for row in estimates},
+                "relative_errors": {row.parameter: row.relative_error for row in estimates},
                 "converged": result.converged,
                 "steps": log.num_steps,
                 "seconds": time.perf_counter() - started,
@@ -165,10 +165,10 @@ def recovery_table(result: dict[str, Any]) -> str:
 
 def hidden_table(result: dict[str, Any]) -> str:
     """The result for a person."""
-    found = result["figures"]
+    figures = result["figures"]
     return (
         f"Interest evolution, {result['sessions']:,} sessions without the directions of clicks, two"
         f" filters of {result['particles']} particles each\n"
-        f"interest step: truth {TRUTH[_STEP][0]:.4f}, estimate {found['estimate']:.4f}, error"
-        f" {found['max_relative_error']:.2%}, {found['seconds']:.0f} s"
+        f"interest step: truth {TRUTH[_STEP][0]:.4f}, estimate {figures['estimate']:.4f}, error"
+        f" {figures['max_relative_error']:.2%}, {figures['seconds']:.0f} s"
     )

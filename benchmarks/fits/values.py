@@ -140,22 +140,22 @@ def values(seed: int, replications: int, quick: bool) -> dict[str, Any]:
             loaded = load_model(model, (__name__,)).simulator
         evaluation = Evaluation(num_users, _NUM_STEPS, seed=replication, fitted=fitted)
         policies = {name: _policy(each) for name, each in logits.items()}
-        for found in evaluation.results(loaded, lambda _, made=policies: made):
-            low, high = found.interval
-            expected = _value(truth, logits[found.name], generator)
+        for result_of_policy in evaluation.results(loaded, lambda _, made=policies: made):
+            low, high = result_of_policy.interval
+            expected = _value(truth, logits[result_of_policy.name], generator)
             rows.append(
                 {
                     "replication": replication,
-                    "policy": found.name,
-                    "value": found["return"].value,
+                    "policy": result_of_policy.name,
+                    "value": result_of_policy["return"].value,
                     "low": low,
                     "high": high,
                     "truth": expected,
                     "held": bool(low <= expected <= high),
-                    "warned": "never shown" in found.support,
+                    "warned": "never shown" in result_of_policy.support,
                 }
             )
-            sentences[found.name] = found.support
+            sentences[result_of_policy.name] = result_of_policy.support
     figures = {}
     for name in logits:
         mine = [row for row in rows if row["policy"] == name]

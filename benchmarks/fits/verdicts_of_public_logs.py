@@ -1,4 +1,4 @@
-"""What `fitting.validate` says of two public logs, where the folder of the data sets has them.
+"""Answers of `fitting.validate` about two public logs, if the folder of the data sets has them.
 
 KuaiRand: the best guess without a model on a fifth of the users, from the others. It sees the page,
 the hour and the pause before a step. The log of a random policy of the Open Bandit Dataset has 40

@@ -1,4 +1,4 @@
-"""Whether `fitting.validate` tells how well a simulator ranks policies.
+"""Does `fitting.validate` tell how well a simulator ranks policies?
 
 The visitors are those of `off_policy/believed.py`. Four Plackett-Luce policies are ranked by
 simulators that are right, that see half of what suits, that have its sign turned, or one of two
@@ -52,7 +52,7 @@ class Judged(NamedTuple):
 
 
 class Rankings(NamedTuple):
-    """What the logs say of a simulator."""
+    """The answers of logs about a simulator."""
 
     truth: float  # the true rank correlation of all policies
     words: list[str]  # of each log
@@ -98,7 +98,7 @@ def chosen(settings: Settings) -> Section:
 
 
 def ranked(name: str, settings: Settings, num_logs: int | None = None) -> Rankings:
-    """What logs say of a simulator, by its name in `_JUDGED`."""
+    """The answers of logs about a simulator, by its name in `_JUDGED`."""
     judged = _JUDGED[name]()
     size = 300 if settings.quick else judged.num_sessions
     num_logs = num_logs or (1 if settings.quick else _NUM_LOGS)

@@ -1,5 +1,5 @@
-"""Whether the words of `fitting.validate` hold: a true simulator keeps each word in 95 % of logs,
-and a fault is found in 80 %.
+"""Do the words of `fitting.validate` hold? A true simulator should keep each word in 95 % of logs,
+and a fault should be found in 80 %.
 
 The worlds are those of `worlds_of_validation.py`.
 
@@ -39,7 +39,7 @@ _KUAIRAND, _NEAR = -0.580, 0.002
 
 
 class Size(NamedTuple):
-    """How much is simulated."""
+    """The sizes of the simulations."""
 
     kinds: tuple[str, ...] = tuple(worlds.WORLDS)  # of worlds
     true_logs: int = 20  # of each world
@@ -56,7 +56,7 @@ _QUICK = Size(("memory",), 1, 60, ("no users", "appeal turns round"), 1, 100, 0,
 
 
 class Reply(NamedTuple):
-    """What a question said of the simulator of a world, or of one with a fault."""
+    """The answer of a question about the simulator of a world, or about one with a fault."""
 
     world: str
     log: int
@@ -239,7 +239,7 @@ def _share_lost(replies: Sequence[Reply], question: str) -> float:
 
 
 def _rows(replies: Sequence[Reply]) -> list[tuple[str, ...]]:
-    """By world or fault, in how many logs the word of each question is lost."""
+    """Rows by world or fault: in how many logs the word of each question is lost."""
     rows = []
     for name in dict.fromkeys(reply.world for reply in replies):
         cells = []

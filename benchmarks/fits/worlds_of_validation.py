@@ -26,7 +26,7 @@ _LATENT = ("initial",)
 
 
 class Draws(NamedTuple):
-    """What a user draws, [B] each, and no log has."""
+    """The draws of a user, [B] each, which no log has."""
 
     appetite: Any
     second: Any  # whether the user is of the second class, 0 or 1

@@ -1,4 +1,4 @@
-"""Whether the words of estimates hold: "believable" and "wide" promise that the 95 % intervals of
+"""Do the words of estimates hold? "Believable" and "wide" promise that the 95 % intervals of
 the value and of the gain hold the truth in at least 92 % of logs.
 
 Visitors see three of six articles a step. They click on each with a probability that depends on how

@@ -1,4 +1,4 @@
-"""Whether wrong propensities are caught, and how much of a policy's slates were never logged."""
+"""Are wrong propensities caught, and what share of a policy's slates was never logged?"""
 
 import numpy as np
 import tensorflow as tf

@@ -40,7 +40,7 @@ class World(NamedTuple):
 
     @classmethod
     def of(cls, num_topics: int, has_queries: bool) -> "World":
-        """With ten articles a topic. What is asked for often is of higher quality."""
+        """A world with ten articles a topic. Topics that are often asked for are better."""
         generator = np.random.default_rng(1)
         topic = np.repeat(np.arange(num_topics), _NUM_CANDIDATES)
         popularity = 1 / np.arange(1.0, num_topics + 1)
@@ -176,7 +176,7 @@ class Shoppers(recsim_tf.UserModel):
 
 
 class Articles(recsim_tf.DocumentModel):
-    """Any articles, each equally likely."""
+    """Articles of a catalogue, each of which is equally likely to be a candidate."""
 
     quality: tuple = ()
     liked: tuple = ()
@@ -239,7 +239,7 @@ def measure(settings: Settings) -> Section:
 
 
 def _judged(world: World, num_logs: int, size: int, settings: Settings) -> dict[str, float]:
-    """How far the model is from each log, and how often the interval of the gain holds it."""
+    """The error of the model beside each log, and the coverage of the interval of the gain."""
     many = 2_000 if settings.quick else 400_000
     generator = np.random.default_rng(settings.seed)
     mean = {
@@ -278,7 +278,7 @@ def _judged(world: World, num_logs: int, size: int, settings: Settings) -> dict[
 
 
 def _coverage_of_users(num_logs: int, seed: int) -> float:
-    """How often the interval of `snips` holds the value of a policy, of visits of one page."""
+    """The coverage of the interval of `snips`, where visits have one page."""
     world, generator = World.of(4, False), np.random.default_rng(seed)
 
     def visits(policy: str, num_users: int) -> dict[str, np.ndarray]:

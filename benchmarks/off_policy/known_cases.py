@@ -47,7 +47,7 @@ def plackett_luce(probs, slates):
 
 
 def sample(log, estimator, gamma=1.0) -> Sample:
-    """What an estimator reads of a log; of `SLATES` what needs the policies themselves."""
+    """The part of a log that an estimator reads; some of `SLATES` needs the policies themselves."""
     policies = (TARGET, LOGGING) if estimator.reads == "linear" else (None, None)
     return gather(policies[0], log, [estimator], gamma, policies[1])
 
@@ -147,6 +147,6 @@ CASES = {
 
 
 def difference(name):
-    """Of the estimate of a case to its constant."""
+    """The difference between the estimate of a case and its constant."""
     log, estimator, values, gamma, expected = CASES[name]
     return abs(value(log, estimator, values, gamma) - expected)

@@ -7,7 +7,6 @@ obp asks for Python 3.8 to 3.10. In an environment of Python 3.11 it runs after 
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import processes
@@ -25,27 +24,24 @@ def measure(settings: Settings) -> Section:
     trajectory = world.rollout(logging, _NUM_SESSIONS[settings.quick], 1, settings.seed)
     log = logs.from_trajectory(trajectory, world, logging=logging)
     feedback = logs.to_obp(log, target)
-    found = ope.evaluate(None, logs.from_obp(feedback), _ESTIMATORS)
-    by_obp, line = values(settings.peer, feedback)
+    estimates = ope.evaluate(None, logs.from_obp(feedback), _ESTIMATORS)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "log.npz"
+        np.savez(path, **feedback)
+        by_obp, line = processes.run_peer(
+            "obp", "obp-python", settings.peer, "obp_values.py", path=path
+        )
     rows = [("estimator", "here", "obp")]
     rows += [
-        (name, f"{found[name].value:.9g}", f"{by_obp[name]:.9g}" if by_obp else "")
+        (name, f"{estimates[name].value:.9g}", f"{by_obp[name]:.9g}" if by_obp else "")
         for name in _ESTIMATORS
     ]
-    figures = {f"obp.{name}": found[name].value for name in _ESTIMATORS}
+    figures = {f"obp.{name}": estimates[name].value for name in _ESTIMATORS}
     bars = {}
     if by_obp:
         figures["obp.largest_difference"] = max(
-            abs(found[name].value / by_obp[name] - 1) for name in _ESTIMATORS
+            abs(estimates[name].value / by_obp[name] - 1) for name in _ESTIMATORS
         )
         bars["obp.largest_difference"] = (0.0, 1e-6)
     title = f"A log of {log.num_sessions:,} slates in obp and here"
     return section(settings, title, rows, figures, bars, [line] if line else [])
-
-
-def values(python: str | None, feedback: dict[str, Any]) -> tuple[dict[str, float] | None, str]:
-    """What obp says of feedback, and a line that says why it does not; see `processes.run_peer`."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "log.npz"
-        np.savez(path, **feedback)
-        return processes.run_peer("obp", "obp-python", python, "obp_values.py", path=path)

@@ -94,8 +94,8 @@ def _study(settings, world, sharpness, num_logs, estimators):
 
 
 def _figures(studies, linear, near):
-    def ratio(study, one, other):
-        return study[one, _SIZE].error / study[other, _SIZE].error
+    def ratio(study, numerator, denominator):
+        return study[numerator, _SIZE].error / study[denominator, _SIZE].error
 
     figures = {}
     for world in ("cascade", "several_clicks"):

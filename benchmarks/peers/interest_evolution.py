@@ -1,5 +1,5 @@
-"""What the peers' programs of interest evolution share: RecSim's defaults, the command line and the
-timing. It needs Python alone, since it runs with the peers' interpreters.
+"""RecSim's defaults, the command line and the timing, shared by the peers' programs of interest
+evolution. It needs Python alone, since it runs with the peers' interpreters.
 """
 
 import argparse

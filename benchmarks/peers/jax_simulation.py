@@ -177,8 +177,8 @@ class TunedInterestEvolution(InterestEvolution):
         return self.transition(key, state, slate)
 
     def step_batch(self, key, state):
-        """As above, and new users in the place of those who leave, drawn for all where anybody
-        does.
+        """Steps a batch of users. If anybody leaves, new users are drawn for all, and take the
+        places of those who leave.
         """
         users_key, reset_key = jax.random.split(key)
         state, reward, done = super().step_batch(users_key, state)

@@ -1,4 +1,4 @@
-"""What the sections of the speed report share."""
+"""Parts that the sections of the speed report share."""
 
 import time
 from collections.abc import Sequence
@@ -14,18 +14,11 @@ from recsim_tf.core.runs.execution import compiled, side_by_side
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.policies import random_policy
 
-# Documents of a slate, of 10 candidates, by environment.
-RECSIM_SLATE_SIZES = {
+# Documents of a slate, of 10 candidates, in the environments that RecSim has too.
+SLATE_SIZES = {
     "InterestEvolution-v1": 3,
     "InterestExploration-v1": 2,
     "LongTermSatisfaction-v1": 2,
-}
-SLATE_SIZES = {
-    **RECSIM_SLATE_SIZES,
-    "Conversation-v0": 3,
-    "DriftingTaste-v0": 3,
-    "KeyTerms-v0": 1,
-    "PageClicks-v0": 3,
 }
 NUM_CANDIDATES = 10
 # Whether XLA compiles, by what the report calls it.
@@ -40,7 +33,7 @@ SHARD_USERS = 2048
 
 
 class Settings(NamedTuple):
-    """How the report is made."""
+    """The settings of the report."""
 
     quick: bool  # a smoke run
     rounds: int  # in which peers take turns; figures are medians over them
@@ -80,7 +73,7 @@ def simulate(
 
 
 class Task(NamedTuple):
-    """What one process measures."""
+    """The task of a process that measures."""
 
     environment: str
     users: list[int]  # batch sizes, one after the other

@@ -50,15 +50,15 @@ def measure(settings: Settings) -> Section:
         "best": {"num_users": _LARGE_SHARD[quick], "num_shards": 1, "kind": "simulation"},
         "one shard": {"num_users": share * num_shards, "num_shards": 1, "kind": "simulation"},
     }
-    found: dict[tuple[str, bool], list[float]] = {}
+    measured: dict[tuple[str, bool], list[float]] = {}
     for _ in range(settings.rounds):
         for name, task in {**tasks, **more}.items():
             for one_core in (True, False) if name in tasks else (True,):
                 rate = processes.run_worker(__name__, {**task, "quick": quick}, one_core)[
                     "user_steps_per_second"
                 ]
-                found.setdefault((name, one_core), []).append(rate)
-    rates = {key: statistics.median(each) for key, each in found.items()}
+                measured.setdefault((name, one_core), []).append(rate)
+    rates = {key: statistics.median(each) for key, each in measured.items()}
     figures = {name: rates[name, False] / rates[name, True] for name in tasks}
     figures["large_vs_best"] = rates["large", True] / rates["best", True]
     figures["shards_vs_one"] = rates["two_cores", False] / rates["one shard", True]
@@ -66,7 +66,7 @@ def measure(settings: Settings) -> Section:
         f"cores/{name}/{'one' if one_core else 'two'}/user_steps_per_second": rate
         for (name, one_core), rate in rates.items()
     }
-    described = {
+    descriptions = {
         "two_cores": f"{share * num_shards:,} users in {num_shards} shards, XLA",
         "two_cores_evaluate": f"an evaluation of {users:,} users in {parts} parts, graph mode",
         "two_cores_fit": (
@@ -77,18 +77,20 @@ def measure(settings: Settings) -> Section:
         "one shard": f"{share * num_shards:,} users in one shard, XLA",
     }
     rows = [("interest evolution", "one core", "two cores", "ratio")]
-    for name, what in described.items():
-        one = rates[name, True]
-        two = rates.get((name, False))
-        cells = ("", "") if two is None else (f"{two / 1e6:.2f}", f"{two / one:.2f}")
-        rows.append((what, f"{one / 1e6:.2f}", *cells))
+    for name, description in descriptions.items():
+        on_one = rates[name, True]
+        on_two = rates.get((name, False))
+        cells = ("", "")
+        if on_two is not None:
+            cells = (f"{on_two / 1e6:.2f}", f"{on_two / on_one:.2f}")
+        rows.append((description, f"{on_one / 1e6:.2f}", *cells))
     lines = ["Millions of user-steps per second of wall time", *text_table(rows).splitlines()]
-    details = {"rates": {"/".join(map(str, key)): each for key, each in found.items()}}
+    details = {"rates": {"/".join(map(str, key)): each for key, each in measured.items()}}
     return Section(figures, details, lines)
 
 
 class Task(NamedTuple):
-    """What one process measures."""
+    """The task of a process that measures."""
 
     num_users: int  # of a shard; of an evaluation and of a log, all
     num_shards: int

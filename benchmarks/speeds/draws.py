@@ -38,7 +38,7 @@ def measure(settings: Settings) -> Section:
         }
         runs = [processes.run_worker(__name__, task, True) for _ in range(settings.rounds)]
         details[str(users)] = runs
-        step, draws, block, kinds, own = (
+        step, draws, block, kinds, own_draws = (
             statistics.median(run[name] for run in runs)
             for name in ("step", "draws", "draws_in_a_block", "draws_by_kind", "own_draws")
         )
@@ -46,10 +46,10 @@ def measure(settings: Settings) -> Section:
             f"step_ns/{users}": step,
             f"draws_ns/{users}": draws,
             "step_vs_draws": step / draws,
-            "step_vs_own_draws": step / own,
+            "step_vs_own_draws": step / own_draws,
         }
-        times = (f"{time:.1f}" for time in (step, draws, block, kinds, own))
-        rows.append((f"{users:,}", *times, f"{step / draws:.2f}", f"{step / own:.2f}"))
+        times = (f"{time:.1f}" for time in (step, draws, block, kinds, own_draws))
+        rows.append((f"{users:,}", *times, f"{step / draws:.2f}", f"{step / own_draws:.2f}"))
     title = (
         "Nanoseconds of CPU time a user-step, interest evolution, random slates of 3 of 10, XLA,"
         " one core"
@@ -58,7 +58,7 @@ def measure(settings: Settings) -> Section:
 
 
 class Task(NamedTuple):
-    """What one process measures."""
+    """The task of a process that measures."""
 
     users: int
     steps: int  # of one call
@@ -78,7 +78,7 @@ def _normals(u) -> tf.Tensor:
 
 
 def _kinds(task: Task, seed):
-    """One operation for each kind of draw."""
+    """Draws each kind by an operation of its own."""
     topic_seed, uniform_seed, normal_seed = random.split_seed(seed, 3)
     topics = random.uniform_integers(
         [task.users * task.num_candidates], topic_seed, task.num_topics
@@ -88,7 +88,7 @@ def _kinds(task: Task, seed):
 
 
 def _block(task: Task, seed, uniforms=_raw_uniforms):
-    """One uniform block, mapped."""
+    """Draws one block of uniform numbers, and maps parts of it to each kind."""
     ends = [
         task.users * count
         for count in (
@@ -103,7 +103,7 @@ def _block(task: Task, seed, uniforms=_raw_uniforms):
 
 
 def _own_block(task: Task, seed):
-    """One uniform block as recsim_tf draws it, mapped."""
+    """Draws one block of uniform numbers as recsim_tf does, and maps parts of it to each kind."""
     return _block(task, seed, lambda length, seed: random.uniform([length], seed))
 
 

@@ -48,7 +48,7 @@ def measure(settings: Settings) -> Section:
 
 
 class Task(NamedTuple):
-    """What one process measures."""
+    """The task of a process that measures."""
 
     environment: str  # an id of `recsim_tf.registered`
     users: int  # or as many as the smallest world has
@@ -57,8 +57,8 @@ class Task(NamedTuple):
 
 def timed(task: Task) -> dict[str, float]:
     """CPU seconds, after a call of another program, which starts TensorFlow."""
-    other = recsim_tf.make("PageClicks-v0")
-    simulation(other, 1, 1, task.xla)(random.as_seed(0))
+    page_clicks = recsim_tf.make("PageClicks-v0")
+    simulation(page_clicks, 1, 1, task.xla)(random.as_seed(0))
     simulator = recsim_tf.make(task.environment)
     simulate = simulation(simulator, max(task.users, simulator.fewest_users), _NUM_STEPS, task.xla)
     started = time.process_time()

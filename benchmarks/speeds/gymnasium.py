@@ -31,7 +31,7 @@ def measure(settings: Settings) -> Section:
 
 
 class Task(NamedTuple):
-    """What one process measures."""
+    """The task of a process that measures."""
 
     environment: str  # an id of `recsim_tf.registered`
     steps: int

@@ -43,14 +43,14 @@ def measure(settings: Settings) -> Section:
             }
             for seed in range(settings.rounds)
         ]
-        found = [processes.run_worker(__name__, task, one_core) for task in tasks]
-        details[name] = found
+        runs = [processes.run_worker(__name__, task, one_core) for task in tasks]
+        details[name] = runs
         seconds, iterations, rate = (
-            statistics.median(each[what] for each in found)
+            statistics.median(run[what] for run in runs)
             for what in ("seconds", "iterations", "user_steps_per_second")
         )
         figures[f"training/{name}/user_steps_per_second"] = rate
-        reached = all(each["reached"] for each in found)
+        reached = all(run["reached"] for run in runs)
         if reached:
             figures[f"seconds_to_270/{name}"] = seconds
         rows.append(
@@ -68,7 +68,7 @@ def measure(settings: Settings) -> Section:
 
 
 class Task(NamedTuple):
-    """What one process measures."""
+    """The task of a process that measures."""
 
     seed: int
     to_return: float  # of a session, by averaged weights

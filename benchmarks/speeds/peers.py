@@ -6,11 +6,12 @@ library writes it from its documentation, with which the ratios without a suffix
 with every trick of recsim_tf that the library allows.
 """
 
+import itertools
 import statistics
 from typing import Any
 
 import processes
-from speeds.common import NUM_CANDIDATES, RECSIM_SLATE_SIZES, Section, Settings, simulate
+from speeds.common import NUM_CANDIDATES, SLATE_SIZES, Section, Settings, simulate
 
 from recsim_tf.support.tables import text_table
 
@@ -19,62 +20,73 @@ _USERS = {False: (32, 1024, 16384), True: (2, 4)}
 _SECONDS = {False: {"recsim": 8.0, "others": 2.0}, True: {"recsim": 0.1, "others": 0.0}}
 _QUICK = {"user_steps": 64, "min_steps": 2, "max_steps": 4}
 _STYLES = ("idiomatic", "tuned")
+# The peers that have programs of interest evolution, by the names of their settings.
+_NAMES = {"jax": "JAX", "recsim_ng": "RecSim NG"}
 
 
 def measure(settings: Settings) -> Section:
+    """The `..._vs_...` figures are ratios of rates; those to JAX are of each at its best batch."""
     small, large = _USERS[settings.quick][0], _USERS[settings.quick][-1]
     rates: dict[str, list[float]] = {}
     details: dict[str, Any] = {}
     lines: list[str] = []
-
-    def note(name, rate):
-        rates.setdefault(name, []).append(rate)
-
-    for number in range(settings.rounds):
-        for environment, slate_size in RECSIM_SLATE_SIZES.items():
+    for _ in range(settings.rounds):
+        for environment in SLATE_SIZES:
             users = _USERS[settings.quick] if environment == _EVOLUTION else [large]
-            for size, found in simulate(settings, environment, users, "xla")["rates"].items():
-                note(f"{environment}/{size}", found["user_steps_per_cpu_second"])
-            slates = {"slate_size": slate_size, "num_candidates": NUM_CANDIDATES}
-            seconds = _SECONDS[settings.quick]
-            recsim, line = processes.run_recsim(
-                settings.recsim,
-                "recsim_simulation.py",
-                environment=environment,
-                seconds=seconds["recsim"],
-                **slates,
-            )
-            lines += [line] if number == 0 and not recsim and environment == _EVOLUTION else []
+            for size, result in simulate(settings, environment, users, "xla")["rates"].items():
+                name = f"{environment}/{size}"
+                rates.setdefault(name, []).append(result["user_steps_per_cpu_second"])
+            recsim, line = _recsim(settings, environment)
             if recsim:
-                note(f"{environment}/recsim", recsim["steps_per_cpu_second"])
+                rates.setdefault(f"{environment}/recsim", []).append(recsim["steps_per_cpu_second"])
                 details.setdefault(f"{environment}/recsim", []).append(recsim)
-            if environment == _EVOLUTION:
-                for peer, python, name in (
-                    ("jax", settings.jax, "JAX"),
-                    ("recsim_ng", settings.recsim_ng, "RecSim NG"),
-                ):
-                    for style in _STYLES:
-                        arguments = {
-                            **slates,
-                            "style": style,
-                            "users": ",".join(map(str, users)),
-                            "seconds": seconds["others"],
-                        }
-                        arguments |= _QUICK if settings.quick else {}
-                        flag = f"{peer.replace('_', '-')}-python"
-                        found, line = processes.run_peer(
-                            name, flag, python, f"{peer}_simulation.py", **arguments
-                        )
-                        lines += [line] if number == 0 and line and style == _STYLES[0] else []
-                        if found:
-                            details.setdefault(f"{peer}/{style}", []).append(found)
-                            for size, measured in found["rates"].items():
-                                note(
-                                    f"{peer}/{style}/{size}", measured["user_steps_per_cpu_second"]
-                                )
+            else:
+                lines.append(line)
+            # Right after the rates with which they are compared.
+            peers = itertools.product(_NAMES, _STYLES) if environment == _EVOLUTION else ()
+            for peer, style in peers:
+                program, line = _program(settings, peer, style)
+                if not program:
+                    lines.append(line)
+                    continue
+                details.setdefault(f"{peer}/{style}", []).append(program)
+                for size, result in program["rates"].items():
+                    name = f"{peer}/{style}/{size}"
+                    rates.setdefault(name, []).append(result["user_steps_per_cpu_second"])
     medians = {name: statistics.median(values) for name, values in rates.items()}
     details["rates"] = rates
-    return Section(_ratios(medians, small, large), details, [*_table(medians, settings), *lines])
+    lines = [*_table(medians, settings), *dict.fromkeys(lines)]
+    return Section(_ratios(medians, small, large), details, lines)
+
+
+def _recsim(settings: Settings, environment: str) -> tuple[dict[str, Any] | None, str]:
+    """The figures of RecSim's environment, or None and a line that says why there are none."""
+    return processes.run_recsim(
+        settings.recsim,
+        "recsim_simulation.py",
+        environment=environment,
+        seconds=_SECONDS[settings.quick]["recsim"],
+        slate_size=SLATE_SIZES[environment],
+        num_candidates=NUM_CANDIDATES,
+    )
+
+
+def _program(settings: Settings, peer: str, style: str) -> tuple[dict[str, Any] | None, str]:
+    """The figures of a peer's program of interest evolution, or None and a line that says why there
+    are none.
+    """
+    return processes.run_peer(
+        _NAMES[peer],
+        f"{peer.replace('_', '-')}-python",
+        getattr(settings, peer),
+        f"{peer}_simulation.py",
+        style=style,
+        users=",".join(map(str, _USERS[settings.quick])),
+        seconds=_SECONDS[settings.quick]["others"],
+        slate_size=SLATE_SIZES[_EVOLUTION],
+        num_candidates=NUM_CANDIDATES,
+        **(_QUICK if settings.quick else {}),
+    )
 
 
 def _ratios(medians: dict[str, float], small: int, large: int) -> dict[str, float]:
@@ -94,7 +106,7 @@ def _ratios(medians: dict[str, float], small: int, large: int) -> dict[str, floa
     if recsim:
         figures["iev_vs_recsim"] = medians[f"{_EVOLUTION}/{large}"] / recsim
         figures["iev32_vs_recsim"] = medians[f"{_EVOLUTION}/{small}"] / recsim
-        for environment in RECSIM_SLATE_SIZES:
+        for environment in SLATE_SIZES:
             if environment != _EVOLUTION:
                 figures[f"{environment}_vs_recsim"] = (
                     medians[f"{environment}/{large}"] / medians[f"{environment}/recsim"]
@@ -112,7 +124,7 @@ def _ratios(medians: dict[str, float], small: int, large: int) -> dict[str, floa
 def _table(medians: dict[str, float], settings: Settings) -> list[str]:
     sizes = _USERS[settings.quick]
     table = [("", *(f"{size:,} users" for size in sizes))]
-    for environment, slate_size in RECSIM_SLATE_SIZES.items():
+    for environment, slate_size in SLATE_SIZES.items():
         rows = [(f"{environment}, {slate_size} of {NUM_CANDIDATES}", environment)]
         if environment == _EVOLUTION:
             rows += [
@@ -133,6 +145,3 @@ def _table(medians: dict[str, float], settings: Settings) -> list[str]:
         f" {settings.rounds} rounds in turns"
     )
     return [title, *text_table(table).splitlines()]
-
-
-_NAMES = {"jax": "JAX", "recsim_ng": "RecSim NG"}

@@ -33,18 +33,18 @@ def measure(settings: Settings) -> Section:
     rows = [("documents", "mode", "exact, ms", "top-K, ms", "ratio", "rounds")]
     ratios = []
     for documents in _DOCUMENTS:
-        found = {}
+        times = {}
         for mode, xla in MODES.items():
             task = {**sizes, "documents": documents, "xla": xla}
-            found[mode] = processes.run_worker(__name__, task, True)
+            times[mode] = processes.run_worker(__name__, task, True)
             exact, top_k = (
-                1e3 * found[mode][f"{name}_cpu_seconds_per_call"] for name in ("exact", "top_k")
+                1e3 * times[mode][f"{name}_cpu_seconds_per_call"] for name in ("exact", "top_k")
             )
             figures[f"exact_vs_topk/{documents}/{mode}"] = exact / top_k
-            ratio, rounds = f"{exact / top_k:.2f}", f"{found[mode]['mean_rounds']:.1f}"
+            ratio, rounds = f"{exact / top_k:.2f}", f"{times[mode]['mean_rounds']:.1f}"
             rows.append((documents, mode, f"{exact:.1f}", f"{top_k:.1f}", ratio, rounds))
-        details[documents] = found
-        fastest = min(found, key=lambda mode: found[mode]["exact_cpu_seconds_per_call"])
+        details[documents] = times
+        fastest = min(times, key=lambda mode: times[mode]["exact_cpu_seconds_per_call"])
         ratios.append(figures[f"exact_vs_topk/{documents}/{fastest}"])
     figures["exact_vs_topk"] = max(ratios)
     title = (
@@ -55,7 +55,7 @@ def measure(settings: Settings) -> Section:
 
 
 class Task(NamedTuple):
-    """What one process measures."""
+    """The task of a process that measures."""
 
     users: int
     num_candidates: int

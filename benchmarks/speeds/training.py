@@ -86,7 +86,7 @@ def measure(settings: Settings) -> Section:
             recsims += [recsim] if recsim else []
         details[name] = {"ours": ours, "recsim": recsims}
         rate, train_rate = (
-            statistics.median(found[figure] for found in ours)
+            statistics.median(run[figure] for run in ours)
             for figure in ("steps_per_cpu_second", "train_steps_per_cpu_second")
         )
         figures |= {
@@ -95,12 +95,12 @@ def measure(settings: Settings) -> Section:
         }
         comparison = ("", "")
         if recsims:
-            other = statistics.median(found["steps_per_cpu_second"] for found in recsims)
+            recsim_rate = statistics.median(run["steps_per_cpu_second"] for run in recsims)
             figures |= {
-                f"{name}/recsim/env_steps_per_cpu_second": other,
-                _ratio_name(name): rate / other,
+                f"{name}/recsim/env_steps_per_cpu_second": recsim_rate,
+                _ratio_name(name): rate / recsim_rate,
             }
-            comparison = (f"{other:,.0f}", f"{rate / other:.1f}")
+            comparison = (f"{recsim_rate:,.0f}", f"{rate / recsim_rate:.1f}")
         network = "-".join(map(str, row.hidden_units)) or "none"
         cells = (f"{rate:,.0f}", f"{train_rate:,.1f}", *comparison)
         table.append((name, row.environment, network, *cells))
@@ -133,9 +133,9 @@ def _engines(settings: Settings, figures: dict[str, float], details: dict[str, A
             runs[name].append(processes.run_worker(__name__, {**task, "xla": xla}, True))
     details["engines"] = runs
     cells, rates = [], {}
-    for name, found in runs.items():
-        rates[name] = statistics.median(run["steps_per_cpu_second"] for run in found)
-        first = statistics.median(run["first_call_seconds"] for run in found)
+    for name, runs_of_engine in runs.items():
+        rates[name] = statistics.median(run["steps_per_cpu_second"] for run in runs_of_engine)
+        first = statistics.median(run["first_call_seconds"] for run in runs_of_engine)
         figures[f"slate_q/{name}/env_steps_per_cpu_second"] = rates[name]
         cells.append(f"{name} {rates[name]:,.0f} (first calls {first:.1f} s)")
     figures["loop_xla_vs_graph"] = rates["XLA"] / rates["graph mode"]
@@ -149,7 +149,7 @@ def _ratio_name(row: str) -> str:
 
 
 class Task(NamedTuple):
-    """What one process measures."""
+    """The task of a process that measures."""
 
     agent: str  # "slate_q", "tabular_q" or "full_slate_q"
     hidden_units: list[int]  # of the network, if the agent has one

@@ -1,13 +1,9 @@
-import re
-
 import numpy as np
 import pytest
 from fits import (
     fields,
     likelihood_speed,
     log,
-    movielens,
-    open_bandit,
     recovery,
     values,
 )
@@ -86,12 +82,3 @@ def test_a_quick_run_times_the_likelihood():
     assert result["figures"]["sessions_per_second"] > 0
     assert result["figures"]["memory_of_longer_log"] > 0
     assert "sessions/s" in likelihood_speed.speed_table(result)
-
-
-@pytest.mark.parametrize(
-    ("study", "folder"), [(movielens.movielens, "ml-100k"), (open_bandit.open_bandit, "obd")]
-)
-def test_a_missing_data_set_is_one_line_that_tells_how_to_get_it(tmp_path, study, folder):
-    message = f"data_dir has no folder {folder}, got {tmp_path}: run `make data` first"
-    with pytest.raises(SystemExit, match=f"^{re.escape(message)}$"):
-        study(str(tmp_path), seed=0, quick=True)

@@ -7,17 +7,6 @@ import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from benchmarks.tabular_sessions import (
-    LOGITS,
-    NUM_STEPS,
-    TABLES,
-    TabularDocuments,
-    TabularUsers,
-    click_value,
-    exact_return,
-    tabular_policy,
-    tabular_sessions,
-)
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.reinforce import SlatePolicyNetwork
 from recsim_tf.core import random
@@ -28,6 +17,17 @@ from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, in
 from recsim_tf.environments.interest_exploration import interest_exploration
 from recsim_tf.gradients import relaxed_return, score_function_return
 from recsim_tf.policies import PlackettLucePolicy
+from tests.gradients.tabular_sessions import (
+    LOGITS,
+    NUM_STEPS,
+    TABLES,
+    TabularDocuments,
+    TabularUsers,
+    click_value,
+    exact_return,
+    tabular_policy,
+    tabular_sessions,
+)
 from tests.refusals import assert_refused
 
 NUM_USERS = 5_000

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.processes import free_addresses
 from recsim_tf.experiment.sweeps.run import run_sweep
 from recsim_tf.support.errors import UsageError
 from tests.experiment.sweeps.sweeps import rows_without_times, sweep_file
 from tests.experiment.tiny_runs import snapshot
+from tests.processes import free_addresses
 
 # Ray and Matplotlib warn of their own dependencies.
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -10,7 +10,6 @@ import time
 
 import pytest
 
-from benchmarks.processes import free_addresses, tf_config
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.folder import RunDirectory
@@ -20,7 +19,7 @@ from recsim_tf.experiment.training.parts import experiment
 from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
 from tests.experiment.tiny_runs import TINY, open_run, start_command, without_times
-from tests.processes import run_python
+from tests.processes import free_addresses, run_python, tf_config
 
 
 @pytest.mark.slow

@@ -1,1 +1,0 @@
-"""Faults that are planted into the product, and the tests that see them."""

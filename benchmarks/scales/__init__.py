@@ -1,1 +1,0 @@
-"""Sections of `benchmarks/scaling.py` and their processes."""
