@@ -12,7 +12,16 @@ from recsim_tf.core.base.types import Clicks
 from recsim_tf.core.models.models import UserModel
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.interest_evolution import UtilityVideos
-from recsim_tf.fitting import NUTS, Parameter, fit, sample_parameters
+from recsim_tf.fitting import (
+    LBFGS,
+    NUTS,
+    Chains,
+    Exact,
+    MeanField,
+    Parameter,
+    fit,
+    sample_parameters,
+)
 from recsim_tf.logs import from_trajectory
 from tests.fitting.sessions import HAZARD, evolution, rollout
 from tests.refusals import assert_refused
@@ -140,8 +149,9 @@ def test_over_many_sessions_the_posterior_is_that_of_maximum_likelihood_and_its_
     }
     result = fit(simulator, parameters, log)
     # Batches of which the last one is short.
+    method = Exact(search=LBFGS(batch_size=60))
     posterior = sample_parameters(
-        simulator, parameters, log, sampler=NUTS(100, 60), start=result, batch_size=60
+        simulator, parameters, log, method=method, sampler=NUTS(100, 60), start=result
     )
     for name, estimate in result.estimates.items():
         samples = posterior.samples[name]
@@ -154,7 +164,8 @@ def test_over_many_sessions_the_posterior_is_that_of_maximum_likelihood_and_its_
     ("arguments", "message"),
     [
         ({"num_chains": 0}, "num_chains must be at least 1, got 0"),
-        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"method": MeanField()}, r"method must be Draws\(\) or Particles\(\), without posteriors"),
+        ({"method": Chains()}, "method must be a SessionMethod, got Chains"),
         ({"start": {"users.kinds": 0.5}}, "start must have .*, got none for users.click_prob"),
         ({"start": {"users.click_prob": 1.5}}, "users.click_prob must start within its support"),
         (
