@@ -88,8 +88,8 @@ def draw_values(
     covariance, [P, P] or its diagonal [P], stays as it is.
     """
     centers = {
-        name: one.bijector.inverse(tf.constant(values[name])).numpy()
-        for name, one in parameters.items()
+        name: parameter.bijector.inverse(tf.constant(values[name])).numpy()
+        for name, parameter in parameters.items()
     }
     filled = np.nan_to_num(covariance)
     shifts = np.random.default_rng(seed).standard_normal([num_draws, len(filled)])

@@ -86,8 +86,10 @@ class FitResult(NamedTuple):
     def __repr__(self) -> str:
         """One line, without tables and the simulator."""
         values = [
-            f"{name} {list(shape)}" if (shape := np.shape(one.value)) else f"{name}={one.value:.5g}"
-            for name, one in self.estimates.items()
+            f"{name} {list(shape)}"
+            if (shape := np.shape(estimate.value))
+            else f"{name}={estimate.value:.5g}"
+            for name, estimate in self.estimates.items()
         ]
         parts = [", ".join(values), self.ending, *([self.of_draws] if self.of_draws else [])]
         return f"FitResult({'; '.join(parts)})"
@@ -338,11 +340,11 @@ def fit(
     return result
 
 
-def with_estimates(simulator: Simulator, found: Estimates) -> Simulator:
+def with_estimates(simulator: Simulator, fit_estimates: Estimates) -> Simulator:
     """The simulator with estimates as numbers. Raises a ValueError if the models do not allow
     them.
     """
-    values = {name: one.value for name, one in found.by_name.items()}
+    values = {name: estimate.value for name, estimate in fit_estimates.by_name.items()}
     try:
         return simulator.with_parameters(
             {name: value if np.ndim(value) else value.item() for name, value in values.items()}
@@ -365,16 +367,18 @@ def check_parameters(
     start that has more axes than its parameter, or no number. Where `by_session`, it may have an
     axis of the log's sessions, if none are held out.
     """
-    for name, one in parameters.items():
+    for name, parameter in parameters.items():
         spec = simulator.parameter_spec(name)
-        if spec.are_probabilities and not (one.fixed or one.bijector.forward_min_event_ndims):
+        if spec.are_probabilities and not (
+            parameter.fixed or parameter.bijector.forward_min_event_ndims
+        ):
             raise ValueError(
                 f"{name} holds probabilities that sum to one: its support must be a bijector to"
-                f" them, as tfp.bijectors.SoftmaxCentered(), got {one.bijector.name}"
+                f" them, as tfp.bijectors.SoftmaxCentered(), got {parameter.bijector.name}"
             )
-        if one.start is None:
+        if parameter.start is None:
             continue
-        shape, rank = np.shape(one.start), spec.rank
+        shape, rank = np.shape(parameter.start), spec.rank
         is_of_sessions = by_session and len(shape) == rank + 1
         if is_of_sessions and held_out is not None:
             raise ValueError(

@@ -197,8 +197,8 @@ def _draw_candidates(axes: Any, session: SessionText, of_candidates: Mapping[int
                 shown = "shown" if each.position else "not shown"
                 kind = "clicked" if each.clicked else shown
                 points[kind].append((turn.number, each.numbers[name]))
-    for kind, found in points.items():
-        turns, values = zip(*found, strict=True) if found else ((), ())
+    for kind, tagged in points.items():
+        turns, values = zip(*tagged, strict=True) if tagged else ((), ())
         axes.plot(turns, values, "o", markersize=4, color=kinds[kind], label=kind)
     axes.set_ylabel(name)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, fontsize=9)

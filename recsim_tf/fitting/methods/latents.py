@@ -123,8 +123,8 @@ class Latents:
         """Draws of each part, a nest of [N, S, ...]."""
         seeds = random.split_seed(seed, len(self._parts)) if len(self._parts) > 1 else [seed]
         return [
-            self._prior(part, logged).sample(_NUM_PRIOR_DRAWS, seed=own)
-            for part, own in zip(self._parts, seeds, strict=False)
+            self._prior(part, logged).sample(_NUM_PRIOR_DRAWS, seed=part_seed)
+            for part, part_seed in zip(self._parts, seeds, strict=False)
         ]
 
     def _prior(self, part: Part, initial: Nest) -> tfd.Distribution:
@@ -140,10 +140,10 @@ class Latents:
         shape, positions = positions.shape[:-1], tf.reshape(positions, self.start.shape)
         initial, innovation = self._unpack(positions)
         scorer, trajectory, log_det = scorer or self._scorer, self._trajectory, 0.0
-        for part, bijector, own in zip(self._parts, self._bijectors, initial, strict=True):
-            event_ndims = tf.nest.map_structure(lambda leaf: leaf.shape.rank - 1, own)
-            log_det += bijector.forward_log_det_jacobian(own, event_ndims)
-            trajectory = part.put_into(trajectory, bijector.forward(own))
+        for part, bijector, coordinates in zip(self._parts, self._bijectors, initial, strict=True):
+            event_ndims = tf.nest.map_structure(lambda leaf: leaf.shape.rank - 1, coordinates)
+            log_det += bijector.forward_log_det_jacobian(coordinates, event_ndims)
+            trajectory = part.put_into(trajectory, bijector.forward(coordinates))
         if tf.nest.flatten(innovation):
             innovation = tf.nest.map_structure(
                 lambda leaf, drawn: leaf if drawn.all() else tf.where(drawn, leaf, 0),
@@ -173,8 +173,8 @@ class Latents:
         """
         initial, innovation = self._unpack(tf.constant(positions))
         draws = {
-            part: bijector.forward(own)
-            for part, bijector, own in zip(self._parts, self._bijectors, initial, strict=True)
+            part: bijector.forward(point)
+            for part, bijector, point in zip(self._parts, self._bijectors, initial, strict=True)
         }
         return of_parts(self._spec, draws), self._in_session(innovation)
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from recsim_tf.core import nests, random
-from recsim_tf.core.base.validation import check_at_least, check_type
+from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.fit import FitResult, fit
@@ -87,10 +87,12 @@ def sample_parameters(
     check_at_least(1, num_chains=num_chains)
     random.as_seed(seed)
     method = default_method(simulator, log) if method is None else method
-    check_type("method", method, SessionMethod)
     has_posteriors = any(each.posterior for each in parameters.values())
-    if method.has_posteriors or has_posteriors:
-        raise ValueError(f"method must be Draws() or Particles(), without posteriors, got {method}")
+    if not isinstance(method, SessionMethod) or method.has_posteriors or has_posteriors:
+        raise ValueError(
+            "method must be Exact(), Classes(), Draws() or Particles(), without posteriors, got"
+            f" {method}"
+        )
     search = LBFGS(progress=sampler.progress) if method.search is None else method.search
     method = dataclasses.replace(method, search=search, uncertainty=None)
     if start is None:

@@ -164,8 +164,8 @@ def test_over_many_sessions_the_posterior_is_that_of_maximum_likelihood_and_its_
     ("arguments", "message"),
     [
         ({"num_chains": 0}, "num_chains must be at least 1, got 0"),
-        ({"method": MeanField()}, r"method must be Draws\(\) or Particles\(\), without posteriors"),
-        ({"method": Chains()}, "method must be a SessionMethod, got Chains"),
+        ({"method": MeanField()}, "method must be Exact.*, without posteriors, got MeanField"),
+        ({"method": Chains()}, "method must be Exact.*, without posteriors, got Chains"),
         ({"start": {"users.kinds": 0.5}}, "start must have .*, got none for users.click_prob"),
         ({"start": {"users.click_prob": 1.5}}, "users.click_prob must start within its support"),
         (
