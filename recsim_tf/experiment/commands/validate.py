@@ -34,7 +34,7 @@ class ValidationRun:
         shuffled.
       other: a log of another policy, period or segment, or None.
       hold_out_segment: values of fields of the log's initial draws, as {"device": 1}, in the place
-        of `other`: the models are fitted again without such sessions, and foretell them.
+        of `other`: the models are fitted again without such sessions, and predict them.
       policies: those that the last question ranks, as of `simulate.policies`; none leaves it out.
       logging: the policy that showed the log's slates, in the same way, or None.
       seed: of simulations, folds and orders.

@@ -1,4 +1,4 @@
-"""Can a machine tell it from real? A classifier of simulated and logged sessions."""
+"""A classifier of simulated and logged sessions."""
 
 import functools
 import itertools
@@ -33,9 +33,13 @@ _LARGEST_AUC = 0.55
 
 
 class Classified:
-    """Can a machine tell it from real?"""
+    """The question whether a classifier can tell simulated from logged sessions."""
 
-    name, title, needs_held_out = "classifier", "Can a machine tell it from real?", True
+    name, title, needs_held_out = (
+        "classifier",
+        "Can a classifier tell simulated from logged sessions?",
+        True,
+    )
 
     def ask(self, context: Context) -> Answer:
         """Lets boosted trees tell simulated sessions from logged ones."""
@@ -74,7 +78,7 @@ class Discrimination(NamedTuple):
     # of the log against simulations in which the odds of a click are twice as high: where it is
     # near 0.5 too, so few clicks tell nothing
     auc_power: float
-    giveaways: list[str]  # the features that tell most, the strongest first
+    top_features: list[str]  # the features that tell most, the strongest first
 
 
 def discriminate(
@@ -115,7 +119,7 @@ def discriminate(
         chance=float(np.sqrt((2 * len(real) + 1) / 12) / len(real)),
         auc_null=float(np.mean(nulls)),
         auc_power=float(np.mean(powers)),
-        giveaways=[names[column] for column in strongest],
+        top_features=[names[column] for column in strongest],
     )
 
 
@@ -212,7 +216,7 @@ def verdict(discrimination: Discrimination) -> Verdict:
         word = WITH_CARE if discrimination.auc < 2 * _LARGEST_AUC - 0.5 else NOT_BELIEVABLE
         meaning = (
             "Its sessions can be told from logged ones, most of all by"
-            f" {', '.join(discrimination.giveaways[:3])}."
+            f" {', '.join(discrimination.top_features[:3])}."
         )
     elif discrimination.auc < _LARGEST_AUC and discrimination.auc_power >= bound:
         word, meaning = BELIEVABLE, "Its sessions pass for logged ones."
@@ -237,7 +241,7 @@ def _parts(discrimination: Discrimination) -> list[Part]:
         " of pairs of a logged and a simulated session in which they pick the logged one; the grey"
         " band holds 95% of guesses on so many sessions. The third row says what would be found:"
         " where it is near 0.5, so few clicks tell nothing. The"
-        f" features that tell most: {', '.join(discrimination.giveaways)}."
+        f" features that tell most: {', '.join(discrimination.top_features)}."
     )
     return [Table(rows), Chart(drawn.png(), "Areas under the curve"), Note(note)]
 

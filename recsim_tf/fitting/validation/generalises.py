@@ -1,5 +1,5 @@
-"""Does it foretell what it did not see? A log of another policy, period or segment than those to
-which a model was fitted.
+"""Does it generalise to sessions it was not fitted to? A log of another policy, period or segment
+than those to which a model was fitted.
 """
 
 import functools
@@ -46,7 +46,7 @@ _FAR = 0.10  # part of the logged rate
 _FALSE_ALARM = 0.01
 
 
-class Foretold(NamedTuple):
+class Generalised(NamedTuple):
     """A model's click probabilities on another log."""
 
     predicted: float  # the click rate of a document shown
@@ -78,40 +78,46 @@ class Foretold(NamedTuple):
 
 
 class Generalises:
-    """Does it foretell what it did not see?"""
+    """The question whether a simulator generalises to sessions it was not fitted to."""
 
-    name, title, needs_held_out = "generalises", "Does it foretell what it did not see?", False
+    name, title, needs_held_out = (
+        "generalises",
+        "Does it generalise to sessions it was not fitted to?",
+        False,
+    )
 
     def ask(self, context: Context) -> Answer:
         """Predicts the clicks of another log, or of a segment that a second fit has not seen."""
         if not context.has_clicks:
             return Answer(NO_CLICKS)
         if context.other is not None:
-            foretold = foretell(context.simulator, context.training_events, context.other, context)
+            generalised = predict(
+                context.simulator, context.training_events, context.other, context
+            )
         elif context.refit is not None and context.segment is not None:
             inside = in_segment(context.fitted, context.segment)
             train = context.fitted.take(~inside)
             simulator = context.refit(train, {})
             events = Events.of(train, context.clicks_of(train))
-            foretold = foretell(simulator, events, context.fitted.take(inside), context)
+            generalised = predict(simulator, events, context.fitted.take(inside), context)
         else:
             reason = "Not asked: it takes a log of another policy, period or segment (other)."
             return Answer(Verdict(CANNOT_TELL, reason))
         quantity = "click probability"
         return Answer(
-            verdict(foretold),
-            foretold,
-            ("clicks a document, logged less predicted", foretold.gap),
-            lambda: _parts(foretold),
+            verdict(generalised),
+            generalised,
+            ("clicks a document, logged less predicted", generalised.gap),
+            lambda: _parts(generalised),
             [
                 functools.partial(
-                    calibration_plot, calibration=foretold.calibration, quantity=quantity
+                    calibration_plot, calibration=generalised.calibration, quantity=quantity
                 )
             ],
         )
 
 
-def foretell(simulator: Simulator, train: Events, other: Log, context: Context) -> Foretold:
+def predict(simulator: Simulator, train: Events, other: Log, context: Context) -> Generalised:
     """The clicks of a log as a simulator predicts them, beside guesses that learn from the events
     of another one, `train`.
     """
@@ -126,7 +132,7 @@ def foretell(simulator: Simulator, train: Events, other: Log, context: Context) 
     first = clicked[counted][:_FIRST]
     rate = (first.sum() + 0.5) / (len(first) + 1)
     (name,) = list(responses.clicks)[:1]
-    return Foretold(
+    return Generalised(
         predicted=float(probs[counted].mean()),
         logged=mean_by_session(clicked.astype(np.float64), counted, users),
         gap=mean_by_session(clicked - probs, counted, users),
@@ -136,58 +142,59 @@ def foretell(simulator: Simulator, train: Events, other: Log, context: Context) 
     )
 
 
-def verdict(foretold: Foretold) -> Verdict:
+def verdict(generalised: Generalised) -> Verdict:
     """The answer."""
-    logged, gap = foretold.logged, foretold.gap
+    logged, gap = generalised.logged, generalised.gap
     off_by = abs(gap.value) / logged.value if logged.value else np.inf
-    bins = foretold.calibration
+    bins = generalised.calibration
     off_in_bins = (bins.expected_error - bins.noise) / logged.value if logged.value else np.inf
-    name, best = min(foretold.gains.items(), key=lambda each: each[1].value)
+    name, best = min(generalised.gains.items(), key=lambda each: each[1].value)
     guess = f"than a guess that learned from the same sessions ({name})"
-    is_off = abs(foretold.z_score) > 2
+    is_off = abs(generalised.z_score) > 2
     if not 2 * gap.standard_error <= _FAR * logged.value:
         word, meaning = CANNOT_TELL, "The other log is too small to tell."
     elif is_off and off_by > _FAR:
         word, meaning = NOT_BELIEVABLE, f"Its click rate is {off_by:.1%} off there."
-    elif foretold.bins_p_value < _FALSE_ALARM and off_in_bins > _FAR:
+    elif generalised.bins_p_value < _FALSE_ALARM and off_in_bins > _FAR:
         word = NOT_BELIEVABLE
         meaning = (
             "The rate as a whole is right there, but what it takes for liked is not: probabilities"
             f" are {100 * bins.expected_error:.2f} percentage points off on average."
         )
-    elif foretold.gain.value < -2 * foretold.gain.standard_error:
+    elif generalised.gain.value < -2 * generalised.gain.standard_error:
         word = WITH_CARE
         meaning = "It predicts worse than the rate of the first events there."
-    elif best.value < -2 * best.standard_error and -best.value > NEAR * abs(_nats(foretold)):
+    elif best.value < -2 * best.standard_error and -best.value > NEAR * abs(_nats(generalised)):
         word, meaning = WITH_CARE, f"It predicts worse {guess}."
     elif is_off:
         word, meaning = WITH_CARE, f"Its click rate is off there, but only by {off_by:.1%}."
     else:
-        word, meaning = BELIEVABLE, "It foretells the clicks there."
+        word, meaning = BELIEVABLE, "It predicts the clicks there."
     return Verdict(
         word,
-        f"{meaning} Predicted {foretold.predicted:.3%} clicks a document, logged {logged.value:.3%}"
-        f" ± {logged.standard_error:.3%} (z {foretold.z_score:+.1f}); {foretold.gain.value:+.4f} ±"
-        f" {foretold.gain.standard_error:.4f} nats beyond the rate of the first events there,"
-        f" {best.value:+.4f} ± {best.standard_error:.4f} beyond the best guess, {name}.",
+        f"{meaning} Predicted {generalised.predicted:.3%} clicks a document, logged"
+        f" {logged.value:.3%} ± {logged.standard_error:.3%} (z {generalised.z_score:+.1f});"
+        f" {generalised.gain.value:+.4f} ± {generalised.gain.standard_error:.4f} nats beyond the"
+        f" rate of the first events there, {best.value:+.4f} ± {best.standard_error:.4f} beyond"
+        f" the best guess, {name}.",
     )
 
 
-def _nats(foretold: Foretold) -> float:
+def _nats(generalised: Generalised) -> float:
     """The nats of a document shown under the click rate of the log, as a scale."""
-    rate = foretold.logged.value
+    rate = generalised.logged.value
     return float(rate * np.log(rate) + (1 - rate) * np.log1p(-rate))
 
 
-def _parts(foretold: Foretold) -> list[Part]:
+def _parts(generalised: Generalised) -> list[Part]:
     rows = [
         {
-            "predicted clicks a document": f"{foretold.predicted:.3%}",
-            "logged": f"{foretold.logged.value:.3%}",
-            "± standard error": f"{foretold.logged.standard_error:.3%}",
-            "z": signed(foretold.z_score, 1),
-            "nats beyond the rate of the first 200 events there": signed(foretold.gain.value),
-            "p of the bins": fixed(foretold.bins_p_value, 3),
+            "predicted clicks a document": f"{generalised.predicted:.3%}",
+            "logged": f"{generalised.logged.value:.3%}",
+            "± standard error": f"{generalised.logged.standard_error:.3%}",
+            "z": signed(generalised.z_score, 1),
+            "nats beyond the rate of the first 200 events there": signed(generalised.gain.value),
+            "p of the bins": fixed(generalised.bins_p_value, 3),
         }
     ]
     guesses_rows = [
@@ -196,14 +203,14 @@ def _parts(foretold: Foretold) -> list[Part]:
             "gain of the model, nats a document shown": signed(gain.value),
             "± standard error": fixed(gain.standard_error),
         }
-        for name, gain in foretold.gains.items()
+        for name, gain in generalised.gains.items()
     ]
     note = (
         "The guesses learned from the sessions that the fit saw, as under the first question. The"
         " mean rate may be right where single predictions are not, so the bins of the chart are"
         " tested together (chi-squared)."
     )
-    chart = chart_of_calibration("click probability of the other log", foretold.calibration)
+    chart = chart_of_calibration("click probability of the other log", generalised.calibration)
     return [Table(rows), Table(guesses_rows), chart, Note(note)]
 
 

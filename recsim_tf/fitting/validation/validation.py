@@ -146,8 +146,8 @@ def validate(
 
     Does it predict the clicks of sessions that it did not see, beside guesses without a model? Does
     it know the order of what users did? Do its sessions look like logged ones? Can a classifier
-    tell both apart? Does it foretell another policy, period or segment? Is a policy that is chosen
-    by it better?
+    tell both apart? Does it generalise to another policy, period or segment? Is a policy that is
+    chosen by it better?
 
     Responses without clicks, such as ratings alone, have no answer to the first, second and fifth
     question; whether their means are calibrated is told all the same.
@@ -168,7 +168,7 @@ def validate(
         question shuffles steps.
       other: a log of another policy, period or segment, for the fifth question.
       hold_out_segment: values of fields of the log's initial draws, as {"device": 1}, in the place
-        of `other`: the models are fitted to `train` without such sessions, and foretell them.
+        of `other`: the models are fitted to `train` without such sessions, and predict them.
       policies: at least three by name, which the last question ranks; None leaves it out. Their
         values on the log need its propensities, or `logging`, and `StochasticPolicy`s; without
         them they need `refit`.

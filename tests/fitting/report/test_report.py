@@ -16,7 +16,10 @@ from tests.web_page import read_page
 SECTIONS = [
     *("How far to trust it", "Summary", "Parameters", "Learning curve"),
     *("Does it predict?", "Does it know order?", "Does it look alike?"),
-    *("Can a machine tell it from real?", "Does it foretell what it did not see?"),
+    *(
+        "Can a classifier tell simulated from logged sessions?",
+        "Does it generalise to sessions it was not fitted to?",
+    ),
     "Is what is chosen by it better?",
 ]
 NAME = "users.choice_model.no_click_mass"

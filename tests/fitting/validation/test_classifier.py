@@ -47,18 +47,18 @@ def test_sessions_of_the_same_users_cannot_be_told_apart():
 
 
 @pytest.mark.parametrize(
-    ("changes", "giveaway"),
+    ("changes", "feature"),
     [
         ({"spread": 0.0}, "spread of clicks over steps"),
         ({"sticky": 1.5, "rate": -1.6}, "clicks of neighbouring steps"),
         ({"rate": -0.3}, "clicks"),
     ],
 )
-def test_what_a_simulator_lacks_is_found(changes, giveaway):
+def test_what_a_simulator_lacks_is_found(changes, feature):
     simulated = [outcomes(1, **changes), outcomes(2, **changes)]
     found = discriminate(outcomes(0), simulated, EXPECTED)
     assert found.auc > 0.55
-    assert giveaway in found.giveaways
+    assert feature in found.top_features
 
 
 def test_features_are_those_of_a_session():

@@ -12,7 +12,7 @@ from recsim_tf import fitting
 from recsim_tf.fitting import validation
 from recsim_tf.fitting.predictions.choices import Calibration, ChoicePredictions
 from recsim_tf.fitting.validation import order, shuffle_steps
-from recsim_tf.fitting.validation.generalises import Foretold
+from recsim_tf.fitting.validation.generalises import Generalised
 from recsim_tf.fitting.validation.generalises import verdict as of_foretold
 from recsim_tf.fitting.validation.order import Order
 from recsim_tf.fitting.validation.order import verdict as of_order
@@ -65,7 +65,7 @@ def test_the_simulator_that_made_a_log_is_believable(found):
 def test_a_simulator_with_too_few_clicks_is_found_out(logs):
     found = validate(evolution(**{MASS: 4.0}), *logs)
     assert words(found)["reproduces"] == words(found)["classifier"] == NOT_BELIEVABLE
-    assert found["classifier"].figures.giveaways
+    assert found["classifier"].figures.top_features
     sentence = found["reproduces"].verdict.reason
     assert "mend the effect of positions, or the level of clicks first" in sentence
     assert ": click rate: position 0 (\N{MINUS SIGN}" in sentence
@@ -127,11 +127,11 @@ def test_a_segment_is_foretold_by_models_that_have_not_seen_it():
         seen.append((np.unique(log.initial.device).tolist(), dict(fixed)))
         return simulator
 
-    def foretold(segment):
+    def generalised(segment):
         found = validate(simulator, train, held_out, refit=refit, hold_out_segment=segment)
         return found["generalises"].figures
 
-    found = foretold({"device": 0})
+    found = generalised({"device": 0})
     assert seen == [([1], {})]
     assert abs(found.z_score) < 3
     logged = train.response[(train.initial.device == 0)] < 3
@@ -141,7 +141,7 @@ def test_a_segment_is_foretold_by_models_that_have_not_seen_it():
         ({"device": 7}, "must be a part of the 300 sessions, got {'device': 7} of 0"),
     ):
         with pytest.raises(ValueError, match=f"hold_out_segment {message}"):
-            foretold(segment)
+            generalised(segment)
 
 
 def test_a_model_that_takes_clicks_for_impossible_is_not_believable():
@@ -176,8 +176,8 @@ def test_a_guess_that_knows_the_clicks_above_counts_too():
     assert "a guess has 0.0200 ± 0.0010 nats more than the model" in verdict.reason
 
 
-def foretold(gap=0.0, gain=0.01, best=0.01, bins=(0.0, 0.0)):
-    """A foretold rate of 0.3, off by a gap, with two bins that are off."""
+def generalised(gap=0.0, gain=0.01, best=0.01, bins=(0.0, 0.0)):
+    """A generalised rate of 0.3, off by a gap, with two bins that are off."""
     error = np.array([0.004, 0.004])
     predicted = np.array([0.2, 0.4])
     observed = predicted + bins
@@ -190,7 +190,7 @@ def foretold(gap=0.0, gain=0.01, best=0.01, bins=(0.0, 0.0)):
         float(error.mean() * np.sqrt(2 / np.pi)),
     )
     return of_foretold(
-        Foretold(
+        Generalised(
             0.3 - gap,
             Mean(0.3, 0.003),
             Mean(gap, 0.003),
@@ -202,15 +202,15 @@ def foretold(gap=0.0, gain=0.01, best=0.01, bins=(0.0, 0.0)):
 
 
 def test_a_rate_a_bin_or_a_guess_shows_that_a_model_does_not_generalise():
-    assert foretold().word == BELIEVABLE
-    assert foretold(gap=0.012).word == WITH_CARE
-    assert foretold(gap=0.04).word == foretold(gap=-0.04).word == NOT_BELIEVABLE
+    assert generalised().word == BELIEVABLE
+    assert generalised(gap=0.012).word == WITH_CARE
+    assert generalised(gap=0.04).word == generalised(gap=-0.04).word == NOT_BELIEVABLE
     # Worse than the rate of the first events, but not by chance.
-    assert foretold(gain=-0.0015).word == BELIEVABLE
-    assert foretold(gain=-0.004).word == WITH_CARE
-    assert foretold(best=-0.02).word == WITH_CARE
+    assert generalised(gain=-0.0015).word == BELIEVABLE
+    assert generalised(gain=-0.004).word == WITH_CARE
+    assert generalised(best=-0.02).word == WITH_CARE
     # The rate is right, and what is taken for liked is not.
-    turned = foretold(bins=(0.1, -0.1))
+    turned = generalised(bins=(0.1, -0.1))
     assert turned.word == NOT_BELIEVABLE
     assert "what it takes for liked is not" in turned.reason
 
