@@ -5,8 +5,8 @@ The worlds are those of `worlds_of_validation.py`.
 
 - False alarms: simulators that made the log themselves. A word is lost where an answer is "with
   care" or "not believable"; "cannot tell" loses nothing. The other log of "does it generalise" is
-  one more of the same world. Only the world with a memory has dynamics of which the order can be asked;
-  its static self, and the fits to shuffled steps, are logistic regressions.
+  another log of the same world. Only the world with a memory has dynamics of which the order can be
+  asked; its static self, and the fits to shuffled steps, are logistic regressions.
 - Faults: simulators with one fault, whose level meets the mean of the world. A fault is found where
   one of the questions that should find it loses its word.
 - Users who are also in training: nothing may be "believable" that needs sessions held out.
