@@ -93,7 +93,7 @@ _OTHER = RuntimeError("while a graph was traced")
     ],
 )
 def test_a_signal_ends_a_command_with_a_line(tmp_path, monkeypatch, capfd, act, number):
-    monkeypatch.setattr(cli, "_simulate", lambda options: act())
+    monkeypatch.setattr(cli, "_call", lambda options: act())
     code, _, errors = run_command(capfd, "simulate", f"--root_dir={tmp_path}")
     assert code == 128 + number
     assert errors == "recsim-tf: simulate was stopped; run the same command to go on\n"
@@ -102,7 +102,7 @@ def test_a_signal_ends_a_command_with_a_line(tmp_path, monkeypatch, capfd, act, 
 def test_output_that_is_not_utf_8_has_marks_for_what_it_lacks(tmp_path, monkeypatch):
     printed = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="ascii"))
-    monkeypatch.setattr(cli, "_simulate", lambda options: print("± is an error"))
+    monkeypatch.setattr(cli, "_call", lambda options: print("± is an error"))
     assert cli.run(["simulate", f"--root_dir={tmp_path}"]) == 0
     sys.stdout.flush()
     assert printed.getvalue() == b"? is an error\n"
@@ -133,7 +133,7 @@ def test_a_full_disk_is_one_line_with_the_path_and_what_to_do(tmp_path, monkeypa
         with files.whole_file(tmp_path / "results.json"):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(cli, "_simulate", on_a_full_disk)
+    monkeypatch.setattr(cli, "_call", on_a_full_disk)
     code, _, errors = run_command(capfd, "simulate", f"--root_dir={tmp_path}")
     assert code == 2
     assert errors == (
