@@ -121,9 +121,7 @@ def test_names_that_a_terminal_would_obey_are_printed_without_control_characters
 
 
 def test_a_progress_bar_moves_and_prints_no_other_control_characters(tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(
-        cli, "_simulate", lambda options: print("\rhalf\r\x1b[2J\x07", file=sys.stderr)
-    )
+    monkeypatch.setattr(cli, "_call", lambda options: print("\rhalf\r\x1b[2J\x07", file=sys.stderr))
     code, _, errors = run_command(capfd, "simulate", f"--root_dir={tmp_path}")
     assert (code, errors) == (0, "\rhalf\ufffd\ufffd[2J\ufffd\n")
 
