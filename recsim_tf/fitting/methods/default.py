@@ -6,7 +6,7 @@ from recsim_tf.fitting.methods.exact import Exact
 from recsim_tf.fitting.methods.initial import InitialMethod
 from recsim_tf.fitting.methods.mean_field import MeanField
 from recsim_tf.fitting.methods.particles import Particles
-from recsim_tf.fitting.methods.sessions import SessionMethod
+from recsim_tf.fitting.methods.session_method import SessionMethod
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.log import Sessions
 from recsim_tf.logs.missing import lacking, lacks_innovations

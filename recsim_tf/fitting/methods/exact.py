@@ -9,7 +9,7 @@ import tensorflow as tf
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.methods.information import Curvature, Scores, ScoresOrCurvature, Uncertainty
 from recsim_tf.fitting.methods.scores import EXACT, Lacking, SessionScore
-from recsim_tf.fitting.methods.sessions import SessionMethod
+from recsim_tf.fitting.methods.session_method import SessionMethod
 from recsim_tf.logs.log import Log
 from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 

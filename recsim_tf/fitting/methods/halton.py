@@ -7,8 +7,9 @@ import tensorflow_probability as tfp
 
 from recsim_tf.core import random
 
-# The first points, which are correlated between dimensions (Train 2009, section 9.3.3).
-_NUM_DROPPED = 100
+# The first 100 points are correlated between dimensions (Train 2009, section 9.3.3). The first of
+# them is zero, which TFP leaves out.
+_NUM_DROPPED = 99
 
 
 class HaltonPoints(random.Noise):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.methods.proposals import copied_sessions
 from recsim_tf.fitting.methods.scores import EXACT, Lacking, Scored, SessionScore
-from recsim_tf.fitting.methods.sessions import SessionMethod
+from recsim_tf.fitting.methods.session_method import SessionMethod
 from recsim_tf.logs.missing import Part
 
 

@@ -16,7 +16,7 @@ from recsim_tf.core.step.stages import Stages, log_prob_per_user, user_step
 from recsim_tf.fitting.methods.initial import InitialMethod
 from recsim_tf.fitting.methods.proposals import copies, log_mean, propose
 from recsim_tf.fitting.methods.scores import Lacking, Scored, SessionScore
-from recsim_tf.fitting.methods.sessions import SessionMethod
+from recsim_tf.fitting.methods.session_method import SessionMethod
 
 # Of each session, for `log_mean`.
 _NUM_FILTERS = 2

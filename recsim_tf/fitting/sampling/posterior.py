@@ -18,7 +18,7 @@ from recsim_tf.fitting.fit import FitResult, fit
 from recsim_tf.fitting.methods.batching import Batch, take_sessions
 from recsim_tf.fitting.methods.default import default_method
 from recsim_tf.fitting.methods.information import ScoresOrCurvature
-from recsim_tf.fitting.methods.sessions import SessionMethod, SessionsObjective
+from recsim_tf.fitting.methods.session_method import SessionMethod, SessionsObjective
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.parameters.unconstrained import differentiated

@@ -1,4 +1,4 @@
-"""Halton points in the place of draws, where the likelihood given a draw is a product of normals."""
+"""Halton points in the place of draws, of normals that are seen with normal noise."""
 
 import numpy as np
 import pytest
@@ -27,8 +27,7 @@ def fixture_log():
 
 def log_likelihoods(log, first_run):
     """[S]: by points of the sequence of base 2, a run for each session after 100 points."""
-    # The first point of SciPy's sequence is zero.
-    points = qmc.Halton(1, scramble=False).random(101 + NUM_POINTS * 2 * NUM_SESSIONS)[101:, 0]
+    points = qmc.Halton(1, scramble=False).random(100 + NUM_POINTS * 2 * NUM_SESSIONS)[100:, 0]
     runs = points.reshape(-1, NUM_POINTS)[first_run : first_run + NUM_SESSIONS]
     draws = MEAN + SPREAD * norm.ppf(runs)
     scores = norm.logpdf(log.response[:, np.newaxis], draws[..., np.newaxis], NOISE).sum(-1)

@@ -10,7 +10,7 @@ from recsim_tf.environments.drifting_taste import Catalogue, DriftingTasteUsers,
 from recsim_tf.fitting import LBFGS, Curvature, Parameter, Scores
 from recsim_tf.fitting.methods.exact import Exact
 from recsim_tf.fitting.methods.information import ScoresOrCurvature
-from recsim_tf.fitting.methods.sessions import SessionsObjective
+from recsim_tf.fitting.methods.session_method import SessionsObjective
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.logs import simulated_log
 from tests.fitting.sessions import HAZARD, evolution

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.fitting import LBFGS, Checkpoints, Exact, Minibatches, Parameter, fit
-from recsim_tf.fitting.methods.sessions import SessionsObjective
+from recsim_tf.fitting.methods.session_method import SessionsObjective
 from recsim_tf.logs import simulated_log
 from recsim_tf.support.stopping import Stop, StoppedError
 from tests.fitting.sessions import HAZARD, evolution
