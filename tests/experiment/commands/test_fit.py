@@ -121,7 +121,8 @@ drifting_taste.slate_size = 3
 drifting_taste.num_candidates = 3
 run_fit.parameters = {"users.taste_scale": @Parameter()}
 Parameter.support = "positive"
-fit.search = @Minibatches()
+fit.method = @MeanField()
+MeanField.search = @Minibatches()
 Minibatches.passes = 3
 Minibatches.progress = False
 """
