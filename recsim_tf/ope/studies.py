@@ -41,7 +41,7 @@ class StudyRow(NamedTuple):
     bias_error: float  # standard error of the bias
     error: float  # root mean square error
     coverage: float  # share of the 95 % intervals that contain the truth
-    believed: float  # share of the estimates that are believed
+    believed: float  # share of the estimates whose verdict is "believable" or "wide"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +150,7 @@ def study(
             estimates = [each.estimate(name, estimator, _LEVEL, part) for each, part in logs]
             values = np.array([estimate.value for estimate in estimates]) / expected - 1
             low, high = np.array([estimate.interval for estimate in estimates]).T
-            believed = [estimate.verdict.is_believable for estimate in estimates]
+            believed = [estimate.verdict.is_promise for estimate in estimates]
             rows.append(
                 StudyRow(
                     name,

@@ -36,6 +36,11 @@ class Verdict(NamedTuple):
         """Whether no fault is seen: the word is neither "not believable" nor "cannot tell"."""
         return self.word not in (NOT_BELIEVABLE, CANNOT_TELL)
 
+    @property
+    def is_promise(self) -> bool:
+        """Whether the word is a promise about the intervals: "believable" or "wide"."""
+        return self.word in (BELIEVABLE, WIDE)
+
     def with_care(self, *reasons: str) -> "Verdict":
         """The verdict "with care" for the reasons that are not empty. It is the verdict itself
         where all reasons are empty, or where it is not believable.

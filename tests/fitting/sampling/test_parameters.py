@@ -151,7 +151,7 @@ def test_over_many_sessions_the_posterior_is_that_of_maximum_likelihood_and_its_
     # Batches of which the last one is short.
     method = Exact(search=LBFGS(batch_size=60))
     posterior = sample_parameters(
-        simulator, parameters, log, method=method, sampler=NUTS(100, 60), start=result
+        simulator, parameters, log, method=method, sampler=NUTS(300, 100), start=result
     )
     for name, estimate in result.estimates.items():
         samples = posterior.samples[name]
