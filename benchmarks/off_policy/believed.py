@@ -143,8 +143,10 @@ _WEIGHTED = {
 }
 _QUICK = (
     *("near", "10 steps, wrong at one"),
-    *("right model", "half of the slope", "fitted to the log"),
+    *("right model", "half, sharp policy", "fitted to the log"),
 )
+# Models of which more logs are simulated.
+_MANY = ("right model", "half of the slope", "fitted to the log")
 _JUDGED = World(0.6, 4, 500)
 # A sharper policy in longer sessions, where half of the slope is never right about the gain.
 _SHARP = World(1.5, 8, 500, logged=0.5)
@@ -244,7 +246,7 @@ def _by_models(settings: Settings) -> dict[tuple[str, str], dict[str, float]]:
     shares = {}
     for name, (model, judged) in _asked(candidates, settings).items():
         truth = _truth(judged, settings)
-        num_logs = 2 if settings.quick else 40 if name in _QUICK else 20
+        num_logs = 2 if settings.quick else 40 if name in _MANY else 20
         results = [
             ope.evaluate(
                 _policy(judged.sharpness),

@@ -5,7 +5,7 @@ from tests.benchmarks.runs import quick_section
 
 def test_a_quick_section_of_estimates_tells_what_is_believed():
     figures, _ = quick_section("off_policy.believed.measure")
-    for name in ("near", "right model", "half of the slope", "fitted to the log"):
+    for name in ("near", "right model", "half, sharp policy", "fitted to the log"):
         assert 0 <= figures[f"ope.{name}.believed"] <= 1
     assert figures["ope.found_propensities"] >= 0
 
