@@ -34,7 +34,7 @@ from recsim_tf.support.tables import text_table
 _HELD_OUT = 0.2
 # Full and quick.
 _ITERATIONS, _EVERY = {False: 300, True: 3}, {False: 1, True: 100}
-# A tenth of it changes no log-likelihood of kept pages by 1e-5 nats a rank.
+# Standard errors: the thousands of effects are known far less exactly.
 _TOLERANCE = 0.05
 # Each is at least as likely as the next.
 _ORDERS = (("ubm", "pbm", "dctr", "rctr", "gctr"), ("dbn", "sdbn"))

@@ -21,8 +21,10 @@ from fits import feed, recovery
 from recsim_tf.core.random import split_seed
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers, interest_evolution
-from recsim_tf.fitting import LBFGS, Classes, Exact, Parameter, fit
+from recsim_tf.fitting import LBFGS, Classes, Exact, Parameter
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.fitting.parameters.unconstrained import flatten
+from recsim_tf.fitting.searches.lbfgs import maximise, rounding_of, standard_errors
 from recsim_tf.logs import Log, episodes, simulated_log, stream_episodes
 from recsim_tf.policies.random import random_policy
 from recsim_tf.support.tables import text_table
@@ -118,17 +120,36 @@ def _trace_of_classes(num_classes: int, seed: int, quick: bool) -> float:
 
 
 def _evaluations(seed: int, quick: bool) -> float:
-    """Evaluations of an iteration of L-BFGS that fits the parameters of interest evolution."""
-    iterations = 2 if quick else 15
-    search = LBFGS(max_iterations=iterations, tolerance=1e-9, progress=False)
+    """Evaluations of an iteration of L-BFGS that fits parameters of interest evolution until it has
+    converged, without the few that give the units of the search.
+    """
     log = _log_of_length(20 if quick else 2000, 10, seed)
     # Nobody leaves, so that the others act on nothing.
     names = list(recovery.TRUTH)[:3]
     starts = {
         name: Parameter(4 / 3 * recovery.TRUTH[name][0], recovery.TRUTH[name][1]) for name in names
     }
-    method = Exact(search=search, uncertainty=None)
-    return len(fit(_simulator(), starts, log, method=method).history) / iterations
+    fitted = FittedSimulator(_simulator(), starts)
+    objective = Exact().objective(fitted, log)
+    evaluations, iterations = [], []
+
+    def function(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        fitted.assign_flat(flat)
+        value, gradients = objective.total()
+        evaluations.append(value)
+        return value, flatten(gradients)
+
+    maximise(
+        function,
+        fitted.flat(),
+        lambda: standard_errors(objective),
+        2 if quick else 200,
+        LBFGS().tolerance,
+        "the log-likelihood",
+        rounding=rounding_of(objective),
+        after_iteration=lambda: iterations.append(len(evaluations)),
+    )
+    return len(evaluations) / len(iterations)
 
 
 def _simulator(**users):

@@ -229,8 +229,8 @@ def _figures_of_power(replies: Sequence[Reply]) -> dict[str, float]:
 
 def _missed(replies: Sequence[Reply]) -> list[str]:
     """The answers about faults in the logs in which no question found them."""
-    found = {(reply.world, reply.log) for reply in replies if reply.is_lost}
-    return [str(reply) for reply in replies if (reply.world, reply.log) not in found]
+    lost = {(reply.world, reply.log) for reply in replies if reply.is_lost}
+    return [str(reply) for reply in replies if (reply.world, reply.log) not in lost]
 
 
 def _share_lost(replies: Sequence[Reply], question: str) -> float:

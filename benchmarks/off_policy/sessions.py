@@ -104,7 +104,7 @@ def measure(settings: Settings) -> Section:
 def _studies(settings: Settings, setting: _Setting) -> dict[tuple[str, str], StudyRow]:
     """Rows by model, "" for none, and estimator."""
     world, wrong = _world(budget=setting.budget), _world(**_WRONG, budget=setting.budget)
-    found = {}
+    rows_by_model = {}
     for model, name, estimators in (
         (wrong, "wrong", (*_WEIGHTED, "simulated", "calibrated")),
         (world, "right", ("dr", "sndr", "simulated", "calibrated")),
@@ -125,8 +125,8 @@ def _studies(settings: Settings, setting: _Setting) -> dict[tuple[str, str], Stu
         )
         for row in study.rows:
             needs_model = row.estimator in ("dr", "sndr", "simulated", "calibrated")
-            found[name if needs_model else "", row.estimator] = row
-    return found
+            rows_by_model[name if needs_model else "", row.estimator] = row
+    return rows_by_model
 
 
 def _over_seeds(settings: Settings, rows: list) -> dict[str, float]:
@@ -184,9 +184,9 @@ def _fitted(settings: Settings, rows: list) -> dict[str, float]:
         )
     figures = {}
     for name in ("simulated", "calibrated"):
-        found = [each[name] for each in estimates]
-        errors = np.array([each.value for each in found]) / truth.value - 1
-        held = sum(each.interval[0] <= truth.value <= each.interval[1] for each in found)
+        of_estimator = [each[name] for each in estimates]
+        errors = np.array([each.value for each in of_estimator]) / truth.value - 1
+        held = sum(each.interval[0] <= truth.value <= each.interval[1] for each in of_estimator)
         figures[f"fitted.{name}_rmse"] = float(np.sqrt((errors**2).mean()))
         figures[f"fitted.{name}_intervals_hold"] = float(held)
         rows.append(
@@ -196,7 +196,7 @@ def _fitted(settings: Settings, rows: list) -> dict[str, float]:
                 f"{100 * errors.mean():+.2f} ± {100 * errors.std(ddof=1) / number**0.5:.2f}",
                 f"{100 * figures[f'fitted.{name}_rmse']:.2f}",
                 f"{held / number:.2f}",
-                f"{np.mean([each.verdict.is_promise for each in found]):.2f}",
+                f"{np.mean([each.verdict.is_promise for each in of_estimator]):.2f}",
             )
         )
     return {**figures, "fitted.intervals_hold": figures["fitted.calibrated_intervals_hold"]}

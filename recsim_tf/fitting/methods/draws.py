@@ -46,7 +46,7 @@ class Draws(InitialMethod):
     The number comes from the draws too: it is too large where none of them is near the user.
 
     Halton points (Train 2009, "Discrete choice methods with simulation", section 9.3.3) are spread
-    more evenly than draws at random, so fewer of them do. They have no seed: each session has a run
+    more evenly than draws at random. They have no seed: each session has a run
     of the sequence, in the order of the log and after its first 100 points. The mean of the
     likelihoods is taken without a jackknife, as the literature does. The fresh points of the
     reported likelihood are the next ones of the sequence.
@@ -98,13 +98,13 @@ class Draws(InitialMethod):
             of_draws = scored.log_likelihood
             # The proposal is the prior, so that the probability of the draw itself cancels.
             log_likelihood = of_draws - prior.log_prob(draw) + log_factor
-            known = part.known(copied)
-            if known is not None:
-                log_likelihood = tf.where(known, of_draws, log_likelihood)
+            is_known = part.known(copied)
+            if is_known is not None:
+                log_likelihood = tf.where(is_known, of_draws, log_likelihood)
             by_draw = tf.reshape(log_likelihood, [number, size])
             count = effective_number(by_draw)
-            if known is not None:
-                count = tf.where(known[:size], tf.constant(np.nan, count.dtype), count)
+            if is_known is not None:
+                count = tf.where(is_known[:size], tf.constant(np.nan, count.dtype), count)
             return Scored(log_mean(by_draw, jackknife=not is_halton), count)
 
         return inner._replace(score=score, is_estimate=True)

@@ -83,9 +83,11 @@ def over_classes(part: Part, inner: SessionScore, lacking: Lacking) -> SessionSc
         scored = inner.score(simulator, part.filled(sessions, values), all_rows, seeds)
         by_class = tf.reshape(scored.log_likelihood, [num_classes, size])
         total = tf.reduce_logsumexp(by_class, axis=0)
-        known = part.known(sessions)
+        is_known = part.known(sessions)
         # A known class is the same in all summands.
-        log_likelihood = total if known is None else tf.where(known[:size], by_class[0], total)
+        log_likelihood = (
+            total if is_known is None else tf.where(is_known[:size], by_class[0], total)
+        )
         if scored.effective_draws is None:
             return Scored(log_likelihood)
         counts = tf.reshape(scored.effective_draws, by_class.shape)

@@ -73,8 +73,8 @@ class MeanField(InitialMethod):
                 random.split_seed(seeds.initial, len(locs)),
                 rows,
             )
-            known = part.known(sessions)
-            bonus = bonus if known is None else tf.where(known, tf.zeros_like(bonus), bonus)
+            is_known = part.known(sessions)
+            bonus = bonus if is_known is None else tf.where(is_known, tf.zeros_like(bonus), bonus)
             complete = part.filled(sessions, values)
             scored = inner.score(simulator, complete, rows, seeds.of_inner())
             return scored._replace(log_likelihood=scored.log_likelihood + bonus)

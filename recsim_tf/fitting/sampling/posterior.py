@@ -152,8 +152,8 @@ def _scale(objective: SessionsObjective) -> np.ndarray:
     unconstrained parameters.
     """
     information, fitted = ScoresOrCurvature().of(objective)(), objective.fitted
-    known = fitted.by_name(np.diag(information) != 0)
-    unknown = sorted(name for name, elements in known.items() if not np.all(elements))
+    has_information = fitted.by_name(np.diag(information) != 0)
+    unknown = sorted(name for name, elements in has_information.items() if not np.all(elements))
     if unknown:
         raise ValueError(
             f"neither the log nor a prior tells anything about {', '.join(unknown)}: give a prior,"

@@ -28,7 +28,8 @@ _LARGEST_ERROR = 1e3
 _NUM_PAIRS = 100
 # A step in the unconstrained parameters over which the slope of a prior is compared.
 _PRIOR_STEP = 1e-3
-_LEAST_PROGRESS = 1e-14
+# Rounding of a sum over sessions in units of that of one number, over the root of their number.
+_ROUNDING = 4.0
 
 
 @gin.configurable(module="recsim_tf")
@@ -98,6 +99,7 @@ class LBFGS(Search):
                 self.max_iterations,
                 self.tolerance,
                 f"the log-likelihood of {fitted.values()}",
+                rounding=rounding_of(objective),
                 evaluations=evaluations,
                 after_iteration=state.save,
             )
@@ -115,8 +117,8 @@ class Evaluations(tf.Module):
 
     def __init__(self):
         super().__init__(name="Evaluations")
-        # float64 [N, P] as bytes, since its shape grows: the start, the units, and of each
-        # evaluation the gradient and the value in P + 1 numbers.
+        # Bytes of float64, since their number grows: the value and the gradient of each evaluation
+        # in 1 + P numbers; the start; the units.
         self._content = tf.Variable(b"", name="evaluations")
         self._start = tf.Variable(b"", name="start")
         self._units = tf.Variable(b"", name="units")
@@ -180,6 +182,7 @@ def maximise(
     max_iterations: int,
     tolerance: float,
     name: str,
+    rounding: float = 1e-14,
     evaluations: Evaluations | None = None,
     after_iteration: Callable[[], None] = lambda: None,
 ) -> Maximum:
@@ -192,6 +195,7 @@ def maximise(
       units: gives the units [P] in which a coordinate is measured, best its standard error.
       max_iterations: of L-BFGS.
       tolerance: the search has converged where no gradient in these units is above it.
+      rounding: of values, as a part of them. The search ends where an iteration gains no more.
       evaluations: of a search that was stopped, which goes on from there; each iteration writes to
         them.
     """
@@ -205,17 +209,17 @@ def maximise(
     worst, last_finite = 0.0, np.zeros_like(start)
 
     def loss(scaled: np.ndarray) -> tuple[float, np.ndarray]:
-        """The value at the start less that of a position in units from there, and its gradient."""
+        """Minus the value of a position in units from the start, and its gradient."""
         nonlocal first, worst, last_finite
         value, gradient = first or recorded(start + scale * scaled)
         first = None
         below, slope = first_value - value, -gradient * scale
         if np.isfinite(below) and np.isfinite(slope).all():
             worst, last_finite = max(worst, below), scaled.copy()
-            return below, slope
+            return -value, slope
         # To the line search this is a slope up from the last finite position.
         away = scaled - last_finite
-        return 2 * worst + 1, away / np.linalg.norm(away)
+        return 2 * worst + 1 - first_value, away / np.linalg.norm(away)
 
     def after(intermediate_result: scipy.optimize.OptimizeResult) -> None:
         del intermediate_result
@@ -233,19 +237,25 @@ def maximise(
             "maxfun": np.iinfo(np.int32).max,
             "maxcor": _NUM_PAIRS,
             "gtol": tolerance,
-            "ftol": _LEAST_PROGRESS,
+            "ftol": rounding,
         },
     )
     evaluations.write()
     left = np.max(np.abs(result.jac))
-    # Where rounding tells no better from worse, the line search fails.
+    # Where rounding tells no better from worse, an iteration gains nothing.
     is_flat = left < max(_FLAT * np.max(np.abs(first_gradient * scale)), _NEAR)
-    is_better = result.fun < 0
+    is_better = -result.fun > first_value
     return Maximum(
         start + scale * result.x if is_better else start,
-        first_value - result.fun if is_better else first_value,
+        -result.fun if is_better else first_value,
         bool(left <= tolerance or (result.nit < max_iterations and is_flat)),
     )
+
+
+def rounding_of(objective: BatchObjective) -> float:
+    """The rounding of the sum over sessions, as a part of it."""
+    epsilon = float(np.finfo(objective.dtype.as_numpy_dtype).eps)
+    return _ROUNDING * epsilon / objective.num_sessions**0.5
 
 
 def standard_errors(objective: BatchObjective) -> np.ndarray:

@@ -77,8 +77,10 @@ def shuffle_steps(log: Log, seed: int = 0, times: Collection[str] = ()) -> Log:
     attributes = tf.nest.flatten(log.hidden)
     names = log.labels.attributes or tuple(fields_of(log.hidden))
     if unknown := sorted(set(times) - set(names)):
-        known = ", ".join(names) or "of which it has none"
-        raise ValueError(f"times must name hidden attributes of the log, {known}, got {unknown[0]}")
+        described = ", ".join(names) or "of which it has none"
+        raise ValueError(
+            f"times must name hidden attributes of the log, {described}, got {unknown[0]}"
+        )
     keys = np.where(log.active, np.random.default_rng(seed).random(log.active.shape), 2.0)
     steps = np.argsort(keys, axis=1)
     shuffled = log.map_steps(lambda leaf: repeat_last_step(take_steps(leaf, steps), log.length))

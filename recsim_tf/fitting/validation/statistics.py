@@ -151,7 +151,7 @@ def predictive_check(
 
     logged_samples = samples(observed, contents)
     logged_statistics = of_sessions(observed, logged_samples)
-    found: dict[str, list[float]] = {name: [] for name in logged_statistics}
+    by_replicate: dict[str, list[float]] = {name: [] for name in logged_statistics}
     parts: dict[str, list[np.ndarray]] = {name: [] for name in logged_samples}
     # A bin for every step, so that the part of sessions that reach it is exact.
     edges = {"session_length": np.arange(log.max_length + 1) + 0.5}
@@ -159,14 +159,14 @@ def predictive_check(
         outcomes = sessions.simulated(replicate_seed)
         replicated = samples(outcomes, contents)
         for name, value in of_sessions(outcomes, replicated).items():
-            found[name].append(value)
+            by_replicate[name].append(value)
         for name, values in replicated.items():
             if name not in edges:
                 edges[name] = bin_edges(np.concatenate([logged_samples[name], values]))
             parts[name].append(shares(values, edges[name]))
     return PredictiveCheck(
         statistics={
-            name: Statistic(value, np.array(found[name]))
+            name: Statistic(value, np.array(by_replicate[name]))
             for name, value in logged_statistics.items()
         },
         histograms={
