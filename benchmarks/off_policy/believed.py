@@ -64,6 +64,40 @@ class Visitors(recsim_tf.UserModel):
         return state[0]
 
 
+class Changing(Visitors):
+    """Visitors of a type, a third number beside the taste, whose mood clicks raise, and who like an
+    article less beside others that suit them.
+    """
+
+    types: Any = recsim_tf.parameter(0.0)
+    moods: Any = recsim_tf.parameter(0.0)
+    contrast: Any = recsim_tf.parameter(0.0)
+
+    def initial_draws(self, num_users):
+        return tfd.Independent(tfd.Normal(tf.zeros([num_users, 3]), 1.0), 1)
+
+    def initial_state(self, draws):
+        none = tf.zeros([draws.shape[0]])
+        return draws, none, none
+
+    def response(self, state, slate):
+        suits = tf.linalg.matvec(slate.documents, state[0][:, :2])
+        neighbours = tf.pad(suits, [[0, 0], [1, 1]])
+        scores = suits - self.per_user("contrast", rank=2) * (
+            neighbours[:, :-2] + neighbours[:, 2:]
+        )
+        of_user = self.per_user("types") * state[0][:, 2] + self.per_user("moods") * state[2]
+        scores += self.per_user("level", rank=2) + of_user[:, tf.newaxis]
+        return choice.IndependentClicks()(scores, slate.mask)
+
+    def update(self, state, slate, response, innovation):
+        clicks = tf.reduce_sum(response.clicked, axis=1)
+        return state[0], clicks, 0.8 * state[2] + clicks
+
+    def observe(self, state):
+        return state[0][:, :2]
+
+
 class Articles(recsim_tf.DocumentModel):
     """Vectors of two standard normal numbers."""
 
@@ -75,7 +109,10 @@ class Articles(recsim_tf.DocumentModel):
 
 
 def _simulator(level: float = -1.5, slope: float = 1.0, leaves: float = 0.0) -> recsim_tf.Simulator:
-    users = Visitors(level, slope, leaves)
+    return _of_users(Visitors(level, slope, leaves))
+
+
+def _of_users(users: Visitors) -> recsim_tf.Simulator:
     return recsim_tf.Simulator(users, Articles(), _SLATE_SIZE, _NUM_CANDIDATES)
 
 
@@ -102,11 +139,15 @@ class World(NamedTuple):
     unseen: float = np.inf  # articles whose first number is larger are never logged
     revenue: float = 0.0  # the spread of the logarithm of what a click earns
     users: str = ""  # those of `WORLDS`, in the place of visitors
+    changing: Changing | None = None  # in the place of visitors
+    estimators: tuple[str, ...] = ()  # beside `ips` and `snips`
     is_easy: bool = False  # whether silence would buy the word
 
     @property
     def simulator(self) -> recsim_tf.Simulator:
         """The users as they are."""
+        if self.changing is not None:
+            return _of_users(self.changing)
         return WORLDS[self.users] if self.users else _simulator(self.level, 1.0, self.leaves)
 
     def policy(self, sharpness: float) -> PlackettLucePolicy:
@@ -134,7 +175,12 @@ _WEIGHTED = {
     "rare clicks": World(0.6, size=2000, level=-7.0),
     "3% never logged": World(0.5, unseen=2.1),
     "30% never logged": World(0.5, unseen=1.0),
-    "10 steps": World(0.4, 10, leaves=0.2),
+    "neighbours": World(
+        1.0, changing=Changing(contrast=0.7), estimators=("snset_ips", "snrips", "sniips")
+    ),
+    "types": World(0.4, 10, changing=Changing(types=1.0), estimators=("snstep_ips",)),
+    "moods": World(0.4, 10, changing=Changing(-2.5, moods=0.5), estimators=("snstep_ips",)),
+    "10 steps": World(0.4, 10, leaves=0.2, estimators=("snstep_ips",)),
     "20 steps": World(0.4, **_LONG),
     "20 steps, sharper": World(0.5, **_LONG),
     "20 steps, much sharper": World(0.6, **_LONG),
@@ -220,11 +266,12 @@ def _by_weights(
         truth = _truth(world, settings)
         logging = None if np.isinf(world.unseen) else world.logging
         policy = None if logging is None else world.policy(world.sharpness)
+        estimators = ("ips", "snips", *world.estimators)
         results = [
-            ope.evaluate(policy, log, ("ips", "snips"), logging=logging)
+            ope.evaluate(policy, log, estimators, logging=logging)
             for log in _logs(world, num_logs, settings, with_target=logging is None)
         ]
-        for estimator in ("ips", "snips"):
+        for estimator in estimators:
             shares[name, estimator] = _figures([result[estimator] for result in results], truth)
         said = ["propensities are wrong" in result["snips"].verdict.reason for result in results]
         accused[name] = float(np.mean(said))

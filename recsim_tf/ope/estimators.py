@@ -39,8 +39,7 @@ class Estimator:
         Precup et al. 2000); "trajectory": the whole session; "step": the step of the reward alone,
         as if policies did not change which users are present. Or a function of observations gives
         cells, int [B], and the weight of the earlier steps is its mean over the sessions in the
-        same cell (marginal, Liu et al. 2018, Xie et al. 2019). Intervals ignore the error of that
-        mean.
+        same cell (marginal, Liu et al. 2018, Xie et al. 2019).
       normalize: whether weights are divided by their mean over the sessions, at each step and
         position (Swaminathan & Joachims 2015).
       weights: the bending of weights, after the product over steps.
@@ -138,8 +137,8 @@ class Terms(NamedTuple):
     values: tf.Tensor  # [S, M]
 
     def session_values(self, normalize: bool) -> tf.Tensor:
-        """Values of the sessions, [S]. Their mean is the estimate; their variance divided by S is
-        its variance. The values of normalised terms are linearised ratios.
+        """Values of the sessions, [S], as `session_values` without the noise of cells. The values
+        of normalised terms are linearised ratios.
         """
         if not normalize:
             return tf.reduce_sum(self.weights * self.values, axis=1)
@@ -148,12 +147,38 @@ class Terms(NamedTuple):
         return tf.reduce_sum(ratio + weights * (self.values - ratio), axis=1)
 
 
+def session_values(
+    estimator: Estimator,
+    read: Mapping[str, tf.Tensor],
+    reward: tf.Tensor,
+    discount: tf.Tensor,
+    values: Values | None = None,
+) -> tf.Tensor:
+    """Values of the sessions, [S]. Their mean is the estimate; their variance divided by S is its
+    variance, also where means over cells of sessions are noisy. The arguments are those of `terms`.
+    """
+    num_sessions = tf.shape(discount)[0]
+    counts = tf.ones([num_sessions], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(counts)
+        all_terms = terms(estimator, read, reward, discount, values, counts)
+        sessions = all_terms.session_values(estimator.normalize)
+        estimate = tf.reduce_mean(sessions)
+    # How much the estimate changes with the share of a session in the means over cells: 0 on the
+    # mean over the sessions, since only shares matter.
+    influence = tape.gradient(estimate, counts)
+    if influence is None:
+        return sessions
+    return sessions + tf.cast(num_sessions, tf.float64) * influence
+
+
 def terms(
     estimator: Estimator,
     read: Mapping[str, tf.Tensor],
     reward: tf.Tensor,
     discount: tf.Tensor,
     values: Values | None = None,
+    counts: tf.Tensor | None = None,
 ) -> Terms:
     """The terms of an estimator: M = T J rewards, then as many means of a model.
 
@@ -164,6 +189,7 @@ def terms(
       reward: float64 [S, T, J], 0 after the end of a session.
       discount: float64 [S, T], the factor of the step's reward.
       values: the values of a model to subtract, 0 after the end of a session.
+      counts: float64 [S], how often each session counts in means over cells; by default once.
     """
     now = tf.convert_to_tensor(read[str(estimator.reads)])
     if now.shape.rank == 2:
@@ -171,6 +197,7 @@ def terms(
     before, until = _products(
         now[..., 0] if estimator.reads == "set" else _slate_weights(read, now),
         read.get(str(estimator.steps)),
+        counts,
     )
     weights = tf.ones_like(before) * until if estimator.steps == "trajectory" else before * now
     weights = estimator.weights.bend(weights)
@@ -189,12 +216,16 @@ def terms(
     )
 
 
-def _products(weights: tf.Tensor, cells: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+def _products(
+    weights: tf.Tensor, cells: tf.Tensor | None, counts: tf.Tensor | None
+) -> tuple[tf.Tensor, tf.Tensor]:
     """The products of weights [S, T] over the earlier steps, [S, T, 1], and over all, [S, 1, 1].
     Where cells int32 [S, T] are given, a product is replaced by its mean over the sessions in the
-    same cell.
+    same cell, each of which counts as often as `counts` [S] says.
     """
-    before, until = _products_by_step(weights, cells)
+    if counts is None:
+        counts = tf.ones_like(weights[:, 0])
+    before, until = _products_by_step(weights, cells, counts)
     return (
         tf.reshape(tf.transpose(before), [*weights.shape, 1]),
         tf.reshape(until[-1], [weights.shape[0], 1, 1]),
@@ -203,17 +234,22 @@ def _products(weights: tf.Tensor, cells: tf.Tensor | None) -> tuple[tf.Tensor, t
 
 # One graph for logs of all sizes.
 @functools.partial(tf.function, autograph=False, reduce_retracing=True)
-def _products_by_step(weights: tf.Tensor, cells: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+def _products_by_step(
+    weights: tf.Tensor, cells: tf.Tensor | None, counts: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """The products of weights [S, T] before each step, and up to and with each step, both [T, S].
-    The former are means over cells int32 [S, T] where those are given.
+    The former are means over cells int32 [S, T] where those are given, weighted by `counts` [S].
     """
 
     def of_step(earlier: tuple[tf.Tensor, tf.Tensor], now: tuple[tf.Tensor, ...]):
         before, (weight, *cell) = earlier[1], now
         if cell:
             _, number = tf.unique(cell[0])
-            means = tf.math.unsorted_segment_mean(before, number, tf.size(number))
-            before = tf.gather(means, number)
+            totals, sizes = (
+                tf.math.unsorted_segment_sum(leaf, number, tf.size(number))
+                for leaf in (before * counts, counts)
+            )
+            before = tf.gather(tf.math.divide_no_nan(totals, sizes), number)
         return before, tf.minimum(before * weight, _LARGEST)
 
     by_step = tuple(tf.transpose(leaf) for leaf in (weights, cells) if leaf is not None)

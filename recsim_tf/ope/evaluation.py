@@ -228,15 +228,17 @@ class EvaluationInputs:
             for weights in (estimator.weights, Weights())
         )
         # Means over cells of sessions are noisy, and the error of a mean weight ignores that noise.
-        bias = "" if callable(estimator.steps) else unbent.bias()
+        products = dataclasses.replace(estimator, weights=Weights(), steps="decision")
+        bias = (unbent if estimator.reads_all_steps else sample.weights(products)).bias()
         sessions = sample.session_values(estimator, values)
+        contradiction, untested = sample.test_assumptions(estimator)
         estimate = Estimate.of_sessions(
             sessions,
             level,
             used.warning_of_few_effective_sessions(),
             self._never_logged(sample),
             bias,
-            sample.contradiction(estimator),
+            contradiction,
             users=sample.users,
         )
         bent_share = 1 - used.mean / (max(unbent.mean, used.mean) or 1)
@@ -244,7 +246,7 @@ class EvaluationInputs:
         weighted_returns = sample.terms(estimator).session_values(normalize=False).numpy()
         verdict = estimate.verdict.with_care(
             used.care() if estimator.reads_all_steps else "",
-            sample.untested(estimator),
+            untested,
             warning_of_few_earning_sessions(weighted_returns),
             f"{bent_share:.0%} of the weight is bent away, a bias"
             if bent_share > _NEGLIGIBLE

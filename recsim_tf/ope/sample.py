@@ -13,7 +13,14 @@ from recsim_tf.core.base.validation import check_one_of
 from recsim_tf.logs.densities import densities, log_probs, walk, where_active
 from recsim_tf.logs.log import Log, SlateLogProbs, users_of
 from recsim_tf.ope.diagnostics import WeightDiagnostics
-from recsim_tf.ope.estimators import PRESETS, Estimator, Terms, Values, terms
+from recsim_tf.ope.estimators import (
+    PRESETS,
+    Estimator,
+    Terms,
+    Values,
+    session_values,
+    terms,
+)
 from recsim_tf.ope.pseudo_inverse import linear_weights, sessions_at_once, subset_log_probs
 from recsim_tf.ope.weights import importance_weights
 from recsim_tf.policies.stochastic import StochasticPolicy
@@ -22,6 +29,19 @@ from recsim_tf.support.means import Mean
 # For each value of `Estimator.reads`, the values that assume less; "slate" for those not listed.
 _WEAKER: dict[str, tuple[str, ...]] = {"slate": (), "position": ("slate", "prefix")}
 _ERRORS = 2.0  # standard errors by which nested estimators may differ
+# The largest standard error of such a difference, in standard errors of the estimate, that can show
+# a bias by which the interval would miss the truth too often (benchmarks/verdicts.py).
+_PRECISE = 0.5
+_STEPS_ASSUMED = "policies do not change which users are present"
+
+
+class _Test(NamedTuple):
+    """The difference of an estimate from the estimate of an estimator that assumes less."""
+
+    assumed: str  # the assumption, in words
+    weaker: str  # what the other estimator is based on, in words
+    gap: Mean
+    weaker_value: float
 
 
 class Sample(NamedTuple):
@@ -47,8 +67,8 @@ class Sample(NamedTuple):
         return terms(estimator, self.read, self.reward, self.discount, values)
 
     def session_values(self, estimator: Estimator, values: Values | None = None) -> np.ndarray:
-        """Values of the sessions, [S], see `Terms.session_values`."""
-        return self.terms(estimator, values).session_values(estimator.normalize).numpy()
+        """Values of the sessions, [S], see `estimators.session_values`."""
+        return session_values(estimator, self.read, self.reward, self.discount, values).numpy()
 
     def weights(self, estimator: Estimator) -> WeightDiagnostics:
         """Diagnostics of the weights of rewards."""
@@ -71,6 +91,39 @@ class Sample(NamedTuple):
 
     def contradiction(self, estimator: Estimator) -> str:
         """A description of the log's evidence against an estimator's assumptions; "" for none."""
+        return self.test_assumptions(estimator)[0]
+
+    def test_assumptions(self, estimator: Estimator) -> tuple[str, str]:
+        """Descriptions of the log's evidence against an estimator's assumptions, and of an
+        assumption that the log cannot test as precisely as the estimate seems to be; "" for none.
+        """
+        tests = self._tests(estimator)
+        for assumed, weaker, gap, value in tests:
+            if abs(gap.value) > _ERRORS * gap.standard_error + 1e-9 * abs(value):
+                part = gap.value / value if value else np.inf
+                contradiction = (
+                    f"the log contradicts that {assumed}: {part:+.0%} against {weaker},"
+                    f" {abs(gap.value) / gap.standard_error:.1f} standard errors"
+                )
+                return contradiction, ""
+        if not estimator.reads_all_steps and self.num_steps > 1 and not self._can_test_steps:
+            return "", f"the log cannot tell whether {_STEPS_ASSUMED}"
+        if not tests and estimator.reads != "slate":
+            return "", f"the log cannot tell whether {_assumed(estimator)}"
+        if not tests:
+            return "", ""
+        error = self._mean(self.session_values(estimator) - self.returns).standard_error
+        for assumed, _, gap, value in tests:
+            if gap.standard_error > _PRECISE * error + 1e-9 * abs(value):
+                part = abs(_ERRORS * gap.standard_error / value) if value else np.inf
+                bound = f"\N{PLUS-MINUS SIGN}{part:.0%}"
+                return "", f"it assumes that {assumed}, which the log tests only to {bound}"
+        return "", ""
+
+    def _tests(self, estimator: Estimator) -> list["_Test"]:
+        """Comparisons with estimators that assume less, as far as the log has probabilities for
+        them.
+        """
         # Normalised weights make the same assumption, and test it with less noise.
         estimator = dataclasses.replace(estimator, model="none", normalize=True)
         weaker_estimators = [
@@ -80,27 +133,19 @@ class Sample(NamedTuple):
         if not estimator.reads_all_steps and self._can_test_steps:
             weaker_estimators.append(dataclasses.replace(estimator, steps="decision"))
         computable = [each for each in weaker_estimators if not self.missing_input(each)]
-        # A log with probabilities of slates alone allows no comparison.
         values = self.session_values(estimator) if computable else np.zeros(0)
+        tests = []
         for weaker in computable:
             weaker_values = self.session_values(weaker)
-            difference = values - weaker_values
-            gap = Mean.of(difference, None if isinstance(self.users, tuple) else self.users)
-            if abs(gap.value) > _ERRORS * gap.standard_error + 1e-9 * abs(values.mean()):
-                part = gap.value / weaker_values.mean() if weaker_values.mean() else np.inf
-                reads = getattr(estimator.reads, "__name__", estimator.reads)
-                assumed = f"rewards depend on the {reads} alone"
-                beside = f"the {weaker.reads}"
-                if reads == "linear":
-                    assumed = "rewards are sums"
-                if weaker.steps != estimator.steps:
-                    assumed = "policies do not change which users are present"
-                    beside = "products over steps"
-                return (
-                    f"the log contradicts that {assumed}: {part:+.0%} against {beside},"
-                    f" {abs(gap.value) / gap.standard_error:.1f} standard errors"
-                )
-        return ""
+            assumed, beside = _assumed(estimator), f"the {weaker.reads}"
+            if weaker.steps != estimator.steps:
+                assumed, beside = _STEPS_ASSUMED, "products over steps"
+            gap = self._mean(values - weaker_values)
+            tests.append(_Test(assumed, beside, gap, weaker_values.mean()))
+        return tests
+
+    def _mean(self, sessions: np.ndarray) -> Mean:
+        return Mean.of(sessions, None if isinstance(self.users, tuple) else self.users)
 
     @property
     def _can_test_steps(self) -> bool:
@@ -112,12 +157,6 @@ class Sample(NamedTuple):
             or self.weights(Estimator()).warning_of_few_effective_sessions()
             or self.weights(Estimator()).care()
         )
-
-    def untested(self, estimator: Estimator) -> str:
-        """A description of an assumption about steps that the log cannot test; "" for none."""
-        if estimator.reads_all_steps or self.num_steps == 1 or self._can_test_steps:
-            return ""
-        return "the log cannot tell whether policies change which users are present"
 
     def missing_input(self, estimator: Estimator) -> str:
         """A description of an input that the estimator needs and the log lacks; "" for none."""
@@ -134,6 +173,14 @@ class Sample(NamedTuple):
         if weights.ndim == 3 and weights.shape[2] != self.reward.shape[2]:
             return "rewards by position"
         return ""
+
+
+def _assumed(estimator: Estimator) -> str:
+    """The assumption of an estimator on the rewards of slates, in words."""
+    if estimator.reads == "linear":
+        return "rewards are sums"
+    reads = getattr(estimator.reads, "__name__", estimator.reads)
+    return f"rewards depend on the {reads} alone"
 
 
 def gather(
