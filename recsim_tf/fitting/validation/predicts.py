@@ -53,6 +53,9 @@ class Predictions(NamedTuple):
     # the "model" and a guess, of each document given the clicks above it on the slate; None where a
     # slate has one click at most
     given_above: dict[str, Prediction] | None
+    # Nats a document shown that the model would gain by an offset for each position, or for each
+    # document, beyond chance.
+    offsets: dict[str, float]
     impossible: int  # steps whose clicks have probability zero under the model
     calibrations: dict[str, Calibration]  # by field of responses, clicks first
 
@@ -88,14 +91,15 @@ def predictions_of(context: Context) -> Predictions:
     for name in context.responses.clicks.keys() & calibrations.keys():
         calibrations = {"click probability": calibrations.pop(name)} | calibrations
     if not context.has_clicks:
-        return Predictions(None, None, 0, calibrations)
+        return Predictions(None, None, {}, 0, calibrations)
     choices, log, given = context.choices, context.held_out, context.given
     clicked = context.clicked if given is None else context.clicks_of(context.whole)
     events = Events.of(context.whole, clicked)
     if given is not None:
         events = events.take(events.step >= given.length[events.session])
     train, seed = context.training_events, context.seed
-    of_model = nats(choices.probs[..., : log.slate_size], context.clicked)
+    probs = choices.probs[..., : log.slate_size]
+    of_model = nats(probs, context.clicked)
     what_counts = context.clicked, context.counted, context.users
     scores = scored(of_model, guesses(train, events, seed), *what_counts)
     given_above = None
@@ -103,7 +107,23 @@ def predictions_of(context: Context) -> Predictions:
         of_model = np.maximum(choices.conditional, nats(0.0, True)).astype(np.float64)
         given_above = scored(of_model, guesses_of_slates(train, events, seed), *what_counts)
     impossible = int(np.sum(~np.isfinite(choices.log_prob) & log.active))
-    return Predictions(scores, given_above, impossible, calibrations)
+    residuals = probs[context.counted], context.clicked[context.counted]
+    offsets = {
+        name: _gain_of_offsets(*residuals, getattr(events, name))
+        for name in ("position", "document")
+    }
+    return Predictions(scores, given_above, offsets, impossible, calibrations)
+
+
+def _gain_of_offsets(probs: np.ndarray, clicked: np.ndarray, cells: np.ndarray) -> float:
+    """Nats an event that an offset of the logit for each cell [M] of events adds to predicted
+    probabilities [M], to second order, less what it adds to right predictions by chance.
+    """
+    _, cell = np.unique(cells, return_inverse=True)
+    excess = np.bincount(cell, clicked - probs)
+    variance = np.bincount(cell, probs * (1 - probs))
+    gains = np.divide(excess**2, 2 * variance, out=np.zeros_like(excess), where=variance > 0)
+    return float((gains - 0.5).sum() / max(len(cells), 1))
 
 
 def scored(
@@ -137,6 +157,13 @@ def _better(scores: Mapping[str, Prediction]) -> str:
     return next((name for name in others if -scores[name].gain.value > bound), "")
 
 
+def _offset_cause(predictions: Predictions) -> str:
+    """What offsets say that the model lacks; "" if they say nothing."""
+    gain, name = max(((gain, name) for name, gain in predictions.offsets.items()), default=(0, ""))
+    cause = _CAUSES["frequency" if name == "position" else "popularity"]
+    return cause if gain > 0 else ""
+
+
 def verdict(predictions: Predictions) -> Verdict:
     """The answer."""
     scores = predictions.scores
@@ -159,9 +186,14 @@ def verdict(predictions: Predictions) -> Verdict:
     elif frequency.value < 0:
         word = NOT_BELIEVABLE
         meaning = "It predicts worse than the click rates of the positions alone."
+        if cause := _offset_cause(predictions):
+            meaning += f" Mend {cause} first."
     elif better:
         word = WITH_CARE
-        meaning = f"A guess without a model does better, so the model lacks {_CAUSES[better]}."
+        cause = _CAUSES[better]
+        if better in ("frequency", "popularity"):
+            cause = _offset_cause(predictions) or cause
+        meaning = f"A guess without a model does better, so the model lacks {cause}."
     else:
         meaning = "It predicts clicks about as well as the best guess without a model, or better."
     figures_in_words = (

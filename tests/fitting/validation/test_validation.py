@@ -17,7 +17,7 @@ from recsim_tf.fitting.validation.generalises import verdict as of_foretold
 from recsim_tf.fitting.validation.order import Order
 from recsim_tf.fitting.validation.order import verdict as of_order
 from recsim_tf.fitting.validation.page import sections
-from recsim_tf.fitting.validation.predicts import Prediction, Predictions
+from recsim_tf.fitting.validation.predicts import Prediction, Predictions, _gain_of_offsets
 from recsim_tf.fitting.validation.predicts import verdict as of_predictions
 from recsim_tf.logs import simulated_log
 from recsim_tf.support.means import Mean
@@ -145,8 +145,8 @@ def test_a_segment_is_foretold_by_models_that_have_not_seen_it():
 
 
 def test_a_model_that_takes_clicks_for_impossible_is_not_believable():
-    assert of_predictions(Predictions(SCORES, None, 0, {})).word == BELIEVABLE
-    verdict = of_predictions(Predictions(SCORES, None, 3, {}))
+    assert of_predictions(Predictions(SCORES, None, {}, 0, {})).word == BELIEVABLE
+    verdict = of_predictions(Predictions(SCORES, None, {}, 3, {}))
     assert verdict.word == NOT_BELIEVABLE
     assert "takes the clicks of 3 logged steps for impossible" in verdict.reason
 
@@ -161,17 +161,34 @@ def test_a_model_that_takes_clicks_for_impossible_is_not_believable():
 )
 def test_the_first_guess_that_is_better_names_what_a_model_lacks(guess, cause):
     better = Prediction(Mean(-0.29, 0.01), Mean(-0.01, 0.001))
-    verdict = of_predictions(Predictions({**SCORES, guess: better}, None, 0, {}))
+    verdict = of_predictions(Predictions({**SCORES, guess: better}, None, {}, 0, {}))
     assert verdict.word == WITH_CARE
     assert f"so the model lacks {cause}." in verdict.reason
     # Not by more than 2 % of the nats.
     near = Prediction(Mean(-0.295, 0.01), Mean(-0.005, 0.001))
-    assert of_predictions(Predictions({**SCORES, guess: near}, None, 0, {})).word == BELIEVABLE
+    assert of_predictions(Predictions({**SCORES, guess: near}, None, {}, 0, {})).word == BELIEVABLE
+
+
+def test_offsets_tell_positions_from_documents():
+    better = {**SCORES, "popularity": Prediction(Mean(-0.29, 0.01), Mean(-0.01, 0.001))}
+    generator = np.random.default_rng(0)
+    position, document = np.tile(np.arange(4), 2000), generator.integers(0, 30, 8000)
+    for name, effects in (("position", -0.5 * position), ("document", np.sin(document))):
+        probs = 1 / (1 + np.exp(1.0 - effects))
+        clicked = generator.uniform(size=8000) < probs
+        offsets = {
+            each: _gain_of_offsets(np.full(8000, probs.mean()), clicked, cells)
+            for each, cells in (("position", position), ("document", document))
+        }
+        cause = {"position": "how clicks depend on the position", "document": "which documents are"}
+        assert cause[name] in of_predictions(Predictions(better, None, offsets, 0, {})).reason
+    right = _gain_of_offsets(probs, generator.uniform(size=8000) < probs, document)
+    assert abs(right) < 0.002
 
 
 def test_a_guess_that_knows_the_clicks_above_counts_too():
     above = {**SCORES, "boosting with the clicks above": Prediction(Mean(0, 0), Mean(-0.02, 0.001))}
-    verdict = of_predictions(Predictions(SCORES, above, 0, {}))
+    verdict = of_predictions(Predictions(SCORES, above, {}, 0, {}))
     assert verdict.word == WITH_CARE
     assert "a guess has 0.0200 ± 0.0010 nats more than the model" in verdict.reason
 
