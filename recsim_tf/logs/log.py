@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from recsim_tf.core.base.ranges import Range, shown
 from recsim_tf.core.base.types import Nest, Turn
-from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.base.validation import check_at_least, check_one_of
 from recsim_tf.logs import checks, showing
 from recsim_tf.support.summaries import summary_html, summary_text
 
@@ -47,7 +47,9 @@ class Sessions(Protocol):
     def whole(self) -> "Log":
         """The sessions in one log. Raises a ValueError if they are not in memory."""
 
-    def split(self, held_out: float, seed: int = 0) -> tuple["Sessions", "Sessions"]:
+    def split(
+        self, held_out: float, seed: int = 0, by: str = "user"
+    ) -> tuple["Sessions", "Sessions"]:
         """Two logs, see `Log.split`. Raises a ValueError if the sessions cannot be split."""
 
 
@@ -329,29 +331,39 @@ class Log(NamedTuple):
     def _with_steps(self, by_step: dict[str, Any]) -> "Log":
         return self._replace(**by_step | {"labels": self.labels._replace(**by_step["labels"])})
 
-    def split(self, held_out: float, seed: int = 0) -> tuple["Log", "Log"]:
-        """Splits the sessions into two logs. If the log has the users of its sessions, all sessions
-        of a user go to the same log.
+    def split(self, held_out: float, seed: int = 0, by: str = "user") -> tuple["Log", "Log"]:
+        """Splits the sessions into two logs.
 
         Args:
           held_out: approximate fraction of the sessions in the second log, in (0, 1). Each log gets
             at least one session.
           seed: the seed of the choice of sessions, or of users.
+          by: "user" chooses at random, and all sessions of a user go to the same log if the log has
+            the users of its sessions; "time" puts the sessions that begin last into the second log.
 
         Raises:
-          ValueError: for a fraction outside (0, 1), or a log of fewer than two sessions or users.
+          ValueError: for a fraction outside (0, 1), an unknown `by`, a log of fewer than two
+            sessions or users, or a split by time of a log without timestamps.
         """
         Range(above=0, below=1).check_number("held_out", held_out)
         check_at_least(0, seed=seed)
+        check_one_of(["user", "time"], by=by)
         users = users_of([self.labels])
-        groups = np.arange(self.num_sessions) if isinstance(users, tuple) else users
+        by_session = by == "time" or isinstance(users, tuple)
+        groups = np.arange(self.num_sessions) if by_session else users
         number = int(groups.max(initial=-1)) + 1
         if number < 2:
-            unit = "sessions" if isinstance(users, tuple) else "users"
+            unit = "sessions" if by_session else "users"
             raise ValueError(f"log must have at least 2 {unit} to be split, got {number}")
-        order = np.random.default_rng(seed).permutation(number)
         count = min(max(round(held_out * number), 1), number - 1)
-        is_held_out = np.isin(groups, order[:count])
+        if by == "time":
+            if isinstance(self.labels.time, tuple):
+                raise ValueError("log must have timestamps to be split by time, got none")
+            first = np.where(self.shown[:, 0], self.labels.time[:, 0], np.inf)
+            chosen = np.argsort(first.min(axis=1), kind="stable")[number - count :]
+        else:
+            chosen = np.random.default_rng(seed).permutation(number)[:count]
+        is_held_out = np.isin(groups, chosen)
         return self.take(np.flatnonzero(~is_held_out)), self.take(np.flatnonzero(is_held_out))
 
     def with_engagement(self) -> "Log":
@@ -455,9 +467,9 @@ class LogStream:
         """Raises a ValueError, since sessions in pieces are never in memory together."""
         raise ValueError("log must be in memory, a Log, got a LogStream")
 
-    def split(self, held_out: float, seed: int = 0) -> NoReturn:
+    def split(self, held_out: float, seed: int = 0, by: str = "user") -> NoReturn:
         """Raises a ValueError, since sessions in pieces cannot be split."""
-        del seed
+        del seed, by
         raise ValueError(
             f"held_out must be a separate log, or None, for a log in pieces, got {held_out}"
         )

@@ -91,7 +91,7 @@ class Simulations:
         """
         policies = policy, self._logging
         if not all(isinstance(each, StochasticPolicy) for each in policies):
-            return "without probabilities of both policies"
+            return ", without probabilities of both policies"
         return gather(policy, self._log_of_model, [_CHECK], self._gamma, self._logging)
 
     @functools.cached_property
@@ -232,7 +232,7 @@ class Simulated(NamedTuple):
         gap = self._gap(sample)
         if isinstance(gap, str):
             verdict = estimate.verdict.with_care(
-                care, f"{gap} the log cannot tell how users take other slates"
+                care, f"the log cannot tell how users take other slates{gap}"
             )
             return _with_gain(estimate, gain, level)._replace(verdict=verdict)
         if abs(gap.value) > _ERRORS * gap.standard_error:
@@ -262,11 +262,11 @@ class Simulated(NamedTuple):
         if isinstance(self.response, str):
             return self.response
         if missing := sample.missing_input(_CHECK):
-            return f"without {missing},"
+            return f", without {missing}"
         gains = []
         for each in (sample, self.response):
             if each.weights(_CHECK).effective_sample_size < _FEWEST_CHECKED:
-                return "by so few sessions that count"
+                return ", since too few sessions count"
             gains.append(mean_of(each.session_values(_CHECK) - each.returns, each.users))
         logged, simulated = gains
         gap = Mean(logged.value - simulated.value, logged.standard_error)

@@ -1,6 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 
+from recsim_tf import logs
 from recsim_tf.fitting.methods.exact import session_log_prob
 from recsim_tf.logs import from_trajectory
 from recsim_tf.policies import random_policy
@@ -79,6 +81,17 @@ def test_a_split_shares_out_whole_sessions():
     both = np.sort(np.concatenate([train.initial, held_out.initial]), axis=0)
     np.testing.assert_array_equal(both, np.sort(log.initial, axis=0))
     assert log.take([0, 1]).split(0.01)[1].num_sessions == 1
+
+
+def test_a_split_by_time_holds_out_the_sessions_that_begin_last():
+    table = pd.DataFrame({"session": [3, 3, 5, 9, 9], "timestamp": [10, 40, 20, 30, 35]})
+    table = table.assign(user=["a", "a", "b", "a", "a"], position=0, document=1, clicked=0)
+    log = logs.from_table(table)
+    train, held_out = log.split(0.4, by="time")
+    assert train.labels.session.tolist() == ["3", "5"]
+    assert held_out.labels.session.tolist() == ["9"]
+    with pytest.raises(ValueError, match="log must have timestamps to be split by time"):
+        log._replace(labels=log.labels._replace(time=())).split(0.4, by="time")
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ class FitRun:
         report is of a stream's first piece.
       held_out: part of the sessions that the fit does not see, for early stopping and for the
         checks; None to check on those that it saw.
+      split_by: "user" holds out users at random, "time" the sessions that begin last.
       truth: true values of parameters by name, where they are known.
       title: of the report and the model card.
       num_replicates: simulations of the sessions that are validated, at least 20.
@@ -87,6 +88,7 @@ class FitRun:
     parameters: Mapping[str, Parameter] = gin.REQUIRED
     log: Any = gin.REQUIRED
     held_out: float | None = None
+    split_by: str = "user"
     truth: Mapping[str, Any] | None = None
     title: str = "Fit of a user model"
     num_replicates: int = 100
@@ -115,7 +117,9 @@ class FitRun:
                 "run_fit.posterior and run_fit.held_out must be None for a log in pieces, which is"
                 " not held in memory"
             )
-        return (sessions, None) if self.held_out is None else sessions.split(self.held_out)
+        if self.held_out is None:
+            return sessions, None
+        return sessions.split(self.held_out, by=self.split_by)
 
 
 def show_ended(folder: RunDirectory) -> dict[str, Any]:
