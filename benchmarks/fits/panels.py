@@ -119,7 +119,10 @@ def read_panel(file: Path, panel: Panel) -> Log:
 def fit_panel(
     log: Log, panel: Panel, num_draws: int, seed: int, quick: bool, points: str = "random"
 ) -> dict[str, Any]:
-    """A fit from means of zero and spreads of one."""
+    """A fit from means of zero and spreads of one. Halton points are not symmetric, so that their
+    likelihood has a maximum for each choice of the signs of spreads. Spreads are positive there, as
+    in the published fit.
+    """
     num_attributes = log.documents.shape[-1]
     start = {"mean": np.zeros(num_attributes), "spread": np.ones(panel.num_normal)}
     simulator = recsim_tf.Simulator(
@@ -127,7 +130,7 @@ def fit_panel(
     )
     parameters = {
         "users.mean": Parameter(start["mean"]),
-        "users.spread": Parameter(start["spread"]),
+        "users.spread": Parameter(start["spread"], "positive" if points == "halton" else "real"),
     }
     begun = time.process_time()
     with warnings.catch_warnings(record=True) as caught:
