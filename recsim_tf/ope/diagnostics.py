@@ -85,7 +85,7 @@ class WeightDiagnostics(NamedTuple):
         half = f"{self.sessions_of_half} of {len(self.shares):,} sessions {carry} half"
         return f"{half} of the weight{k}"
 
-    def care(self) -> str:
+    def warning_of_narrow_intervals(self) -> str:
         """A warning that the interval of products of weights may be too narrow; "" if it is not."""
         if self.num_steps == 1 or (
             self.effective_sample_size >= FEWEST_OF_PRODUCTS
@@ -96,7 +96,7 @@ class WeightDiagnostics(NamedTuple):
             f"{self._half_weight}, and in sessions of several steps such intervals are too narrow"
         )
 
-    def bias(self) -> str:
+    def warning_of_wrong_propensities(self) -> str:
         """A warning that the propensities are wrong; "" if the mean weights are 1 up to noise."""
         if not self.wrong:
             return ""

@@ -229,7 +229,9 @@ class EvaluationInputs:
         )
         # Means over cells of sessions are noisy, and the error of a mean weight ignores that noise.
         products = dataclasses.replace(estimator, weights=Weights(), steps="decision")
-        bias = (unbent if estimator.reads_all_steps else sample.weights(products)).bias()
+        bias = (
+            unbent if estimator.reads_all_steps else sample.weights(products)
+        ).warning_of_wrong_propensities()
         sessions = sample.session_values(estimator, values)
         contradiction, untested = sample.test_assumptions(estimator)
         estimate = Estimate.of_sessions(
@@ -245,7 +247,7 @@ class EvaluationInputs:
         is_estimated = isinstance(self.logging, LoggedPolicy) and not _has_probabilities(self.log)
         weighted_returns = sample.terms(estimator).session_values(normalize=False).numpy()
         verdict = estimate.verdict.with_care(
-            used.care() if estimator.reads_all_steps else "",
+            used.warning_of_narrow_intervals() if estimator.reads_all_steps else "",
             untested,
             warning_of_few_earning_sessions(weighted_returns),
             f"{bent_share:.0%} of the weight is bent away, a bias"

@@ -191,7 +191,7 @@ def _checks(result: Result) -> list[Part]:
             "mean weight",
             f"{weights.mean:.3f} \N{PLUS-MINUS SIGN} {weights.mean_error:.3f}",
             "1, up to three errors",
-            not weights.bias(),
+            not weights.warning_of_wrong_propensities(),
             "Propensities are wrong, or the log lacks slates of the new policy.",
         ),
         (

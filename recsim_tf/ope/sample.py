@@ -155,7 +155,7 @@ class Sample(NamedTuple):
         return self.num_steps > 1 and not (
             self.missing_input(Estimator())
             or self.weights(Estimator()).warning_of_few_effective_sessions()
-            or self.weights(Estimator()).care()
+            or self.weights(Estimator()).warning_of_narrow_intervals()
         )
 
     def missing_input(self, estimator: Estimator) -> str:
