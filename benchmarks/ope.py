@@ -1,11 +1,9 @@
 """Policies judged from logs.
 
-    python benchmarks/ope.py [SECTION ...] [--obp-python=PYTHON] [--seed=0] [--json=PATH] [--quick]
+    python benchmarks/ope.py [SECTION ...] [--seed=0] [--json=PATH] [--quick]
 
-cases: estimates of small logs beside other libraries, see `off_policy/known_cases.py`.
 checks: wrong propensities, and slates that were never logged, see `off_policy/checks.py`.
 cut: sessions that were cut, candidates of a query, users who come again, see `off_policy/cut.py`.
-obp: a simulated log of slates in obp 0.5.7, if `--obp-python` has it, see `off_policy/obp.py`.
 one_step: estimators in slates of users of four kinds, see `off_policy/one_step.py`.
 sessions: estimators in sessions, fits, and SlateQ, see `off_policy/sessions.py`.
 speed: weights, marginals, long sessions and many policies, see `off_policy/speed.py`.
@@ -19,18 +17,16 @@ from absl import app, flags
 
 _FLAGS = flags.FLAGS
 # The figures of a section begin with its name.
-_NAMES = ("cases", "checks", "cut", "obp", "one_step", "sessions", "speed")
+_NAMES = ("checks", "cut", "one_step", "sessions", "speed")
 _SECTIONS = {name: f"off_policy.{name}.measure" for name in _NAMES}
 
 
 def main(argv: list[str]) -> None:
     names = sections.chosen(argv, _NAMES)
-    settings = sections.Settings(_FLAGS.quick, _FLAGS.seed, peer=_FLAGS.obp_python)
+    settings = sections.Settings(_FLAGS.quick, _FLAGS.seed)
     sections.report("ope", names, _SECTIONS, settings)
 
 
 if __name__ == "__main__":
     commands.define_flags(quick="Few logs; the figures mean nothing.", seed=True)
-    flags.DEFINE_string("obp_python", None, "A Python interpreter that has obp 0.5.7.")
-    flags.DEFINE_alias("obp-python", "obp_python")
     app.run(main)

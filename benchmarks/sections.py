@@ -26,7 +26,6 @@ class Settings(NamedTuple):
     seed: int = 0  # of everything that is drawn
     jobs: int = 1  # processes at a time
     data_dir: str = "data"  # folder of the data sets
-    peer: str | None = None  # interpreter that has the library to compare with
 
 
 def section(

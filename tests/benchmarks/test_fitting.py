@@ -5,7 +5,6 @@ from fits import (
     likelihood_speed,
     log,
     recovery,
-    values,
 )
 
 from tests.benchmarks.runs import in_this_process, quick_run
@@ -18,15 +17,6 @@ def test_a_quick_recovery_prints_and_writes_its_figures(tmp_path):
     assert set(content["rows"][0]["estimates"]) <= {
         line.split()[0] for line in printed.splitlines() if line
     }
-
-
-def test_a_quick_study_of_one_log_brings_all_rows_back(tmp_path):
-    content, printed = quick_run(tmp_path, "fitting.py", "one_log")
-    figures = content["figures"]
-    assert figures["one_log.rows_back"] == content["own"]["rows"] > 2000
-    assert figures["one_log.max_z"] > 0
-    assert figures["one_log.peak_gb"] < 4
-    assert "context" in printed
 
 
 def test_a_quick_recovery_without_directions_prints_the_interest_step():
@@ -67,13 +57,6 @@ def test_popularity_is_known_by_document_position_and_device():
     clicks = other.response[0]
     constant = np.log(np.where(clicks == 1, rate, 1 - rate)).sum(axis=2).mean()
     assert found > constant + 0.1
-
-
-def test_a_quick_study_of_values_warns_outside_of_the_log_alone():
-    result = values.values(seed=0, replications=1, quick=True)
-    assert result["figures"]["outside.warned"] == 1
-    assert result["figures"]["inside.warned"] == result["figures"]["logging.warned"] == 0
-    assert "interval holds the truth" in values.values_table(result)
 
 
 def test_a_quick_run_times_the_likelihood():

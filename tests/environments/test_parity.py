@@ -4,7 +4,7 @@ difference.
 
 import pytest
 
-from benchmarks.recsim_reference import CASES, compare
+from tests.environments.recsim_reference import CASES, compare
 
 
 @pytest.mark.parametrize(

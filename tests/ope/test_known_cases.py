@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.off_policy import known_cases
 from recsim_tf import ope
+from tests.ope import known_cases
 
 
 @pytest.mark.parametrize("name", known_cases.CASES)
