@@ -256,6 +256,44 @@ def test_single_items_go_to_obp_and_come_back():
     np.testing.assert_allclose(again["action_dist"], np.full([50, 4, 1], 0.25))
 
 
+ITEMS = {
+    "n_actions": 3,
+    "action": [2, 0, 1],
+    "position": [0, 1, 0],
+    "reward": [1.0, 0.0, 0.5],
+    "pscore": [0.2, 0.5, 1.0],
+    "context": [[0.5], [1.5], [2.0]],
+    "action_context": np.eye(3),
+}
+SLATES = {"slate_id": [1, 1, 0], "position": [1, 0, 0], "pscore": [0.2, 0.2, 0.3], "n_actions": 3}
+EVEN = np.full([3, 3, 2], 1 / 3)
+FEEDBACK = [
+    ({"action": None}, None, "feedback must have 'action', got none"),
+    ({"action": [0.5, 1, 2]}, None, r"feedback\['action'\] must be integers \[n\], got float64"),
+    ({"action": [0, 3, 1]}, None, r"feedback\['action'\] must be in \[0, 3\), got 3 in row 1"),
+    ({"n_actions": 0}, None, r"feedback\['n_actions'\] must be at least 1, got 0"),
+    ({"reward": [[1], [1, 2]]}, None, r"feedback\['reward'\] must be an array, got rows of diff"),
+    ({"reward": [1.0, np.inf, 0.0]}, None, r"feedback\['reward'\] must be finite, got inf at \[1"),
+    ({"pscore": [0.2, 0.5]}, None, r"feedback\['pscore'\] must have shape \[3\], got \[2\]"),
+    ({"pscore": [0.2, 1.5, 0.1]}, None, r"row 1, column 'pscore' must be in \(0, 1\], got 1.5"),
+    ({"context": [["x"]] * 3}, None, r"feedback\['context'\] must hold numbers, got <U1"),
+    ({"action_context": np.eye(2)}, None, r"feedback\['action_context'\] must have shape \[3, 2\]"),
+    ({"position": [0, 2, 0]}, EVEN, r"feedback\['position'\] must be integers in \[0, 2\), as in"),
+    ({}, EVEN[:2], r"action_dist must have shape \[3, 3, 2\], got \[2, 3, 2\]"),
+    ({}, EVEN / 2, "action_dist must be probabilities that sum to 1 .* sum of 0.5 in round 0"),
+    (SLATES | {"position": [0, 0, 0]}, None, "column 'position' must differ from the other pos"),
+    (SLATES | {"action": [1, 1, 0]}, None, "slate must contain a document at most once"),
+    (SLATES | {"pscore": [0.2, 0.3, 0.3]}, None, "column 'pscore' must be the same in all rows"),
+    (SLATES | {"pscore_cascade": [0.4, 0.2, 0.3]}, None, "'pscore_cascade' must not grow along"),
+]
+
+
+@pytest.mark.parametrize(("changes", "action_dist", "message"), FEEDBACK)
+def test_a_fault_of_feedback_is_named(changes, action_dist, message):
+    logs.from_obp(ITEMS, EVEN)
+    assert_refused(lambda: logs.from_obp(ITEMS | changes, action_dist), message)
+
+
 def test_what_obp_does_not_know_is_refused():
     log = log_of_clicks()
     whole = log._replace(reward=log.reward.sum(2, keepdims=True))
