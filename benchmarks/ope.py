@@ -8,25 +8,13 @@ one_step: estimators in slates of users of four kinds, see `off_policy/one_step.
 sessions: estimators in sessions, fits, and SlateQ, see `off_policy/sessions.py`.
 speed: weights, marginals, long sessions and many policies, see `off_policy/speed.py`.
 
-Without a section, all of them.
+Without a section, all of them. The figures of a section begin with its name.
 """
 
 import commands
 import sections
-from absl import app, flags
-
-_FLAGS = flags.FLAGS
-# The figures of a section begin with its name.
-_NAMES = ("checks", "cut", "one_step", "sessions", "speed")
-_SECTIONS = {name: f"off_policy.{name}.measure" for name in _NAMES}
-
-
-def main(argv: list[str]) -> None:
-    names = sections.chosen(argv, _NAMES)
-    settings = sections.Settings(_FLAGS.quick, _FLAGS.seed)
-    sections.report("ope", names, _SECTIONS, settings)
-
 
 if __name__ == "__main__":
     commands.define_flags(quick="Few logs; the figures mean nothing.", seed=True)
-    app.run(main)
+    names = ("checks", "cut", "one_step", "sessions", "speed")
+    sections.run("ope", {name: f"off_policy.{name}.measure" for name in names})

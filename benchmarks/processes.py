@@ -107,9 +107,3 @@ def run_recsim(python: str | None, script: str, **arguments) -> tuple[dict[str, 
             f" {figures['steps_per_cpu_second']:,.0f} steps per CPU second"
         )
     return figures, line
-
-
-def write(path: str | None, command: Sequence[str], result: dict[str, Any]) -> None:
-    """Writes a result, with the command that made it, if a path is given."""
-    if path:
-        Path(path).write_text(json.dumps({"command": " ".join(command), **result}, indent=2) + "\n")
