@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import processes
@@ -38,9 +38,15 @@ def medians(runs: Sequence[Mapping[str, float]], *names: str) -> list[float]:
     return [statistics.median(run[name] for run in runs) for name in names]
 
 
-def seconds_of_turns(functions: Mapping[str, Any], seconds: float, calls: int = 1) -> list[dict]:
-    """CPU seconds of functions of the number of a turn, by name, turn by turn: at least so many
-    turns, and until the functions have taken that much CPU time. A first call is not counted.
+def seconds_of_turns(
+    functions: Mapping[str, Callable[[int], Any]],
+    seconds: float,
+    calls: int = 1,
+    clock: Callable[[], float] = time.process_time,
+) -> list[dict[str, float]]:
+    """Seconds of functions of the number of a turn, by name, turn by turn: at least so many turns,
+    and until the functions have taken so many seconds. A first call is not counted. The clock is
+    by default that of the CPU.
     """
     for run in functions.values():
         run(0)
@@ -48,9 +54,9 @@ def seconds_of_turns(functions: Mapping[str, Any], seconds: float, calls: int = 
     while len(turns) < calls or sum(sum(turn.values()) for turn in turns) < seconds:
         turn = {}
         for name, run in functions.items():
-            started = time.process_time()
+            started = clock()
             run(len(turns) + 1)
-            turn[name] = time.process_time() - started
+            turn[name] = clock() - started
         turns.append(turn)
     return turns
 

@@ -78,7 +78,6 @@ def _recsim(settings: Settings, environment: str) -> tuple[dict[str, Any] | None
     """The figures of RecSim's environment, or None and a line that says why there are none."""
     return processes.run_recsim(
         settings.recsim_python,
-        "recsim_simulation.py",
         environment=environment,
         seconds=_SECONDS[settings.quick]["recsim"],
         slate_size=SLATE_SIZES[environment],

@@ -76,7 +76,6 @@ def measure(settings: Settings) -> Section:
             ours.append(processes.run_worker(__name__, _task(name, settings), True))
             recsim, line = processes.run_recsim(
                 settings.recsim_python,
-                "recsim_training.py",
                 agent=row.agent,
                 environment=row.environment,
                 **_SLATES,

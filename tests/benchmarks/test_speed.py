@@ -48,7 +48,7 @@ def test_a_peer_that_an_interpreter_lacks_is_skipped_with_a_word():
 
 def test_an_interpreter_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(SystemExit, match=r"^--recsim-python must be an interpreter, got "):
-        processes.run_recsim(str(tmp_path / "python"), "recsim_training.py")
+        processes.run_recsim(str(tmp_path / "python"))
 
 
 @pytest.mark.parametrize("environment", ["InterestExploration-v1", "LongTermSatisfaction-v1"])
