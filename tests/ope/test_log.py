@@ -1,7 +1,6 @@
 """Logs: what of a rollout goes into them, and what they refuse."""
 
 import numpy as np
-import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -113,60 +112,9 @@ def test_sessions_that_cannot_be_judged_are_refused():
         assert_refused(call, message)
 
 
-def changed(log, field, at, value):
-    array = np.array(getattr(log, field), float)
-    array[at] = value
-    return log._replace(**{field: array})
-
-
-def changed_logging(field, at, value):
-    log = log_of_clicks()
-    return log._replace(propensity=changed(log.propensity, field, at, value))
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (
-            lambda: changed(log_of_clicks(), "reward", (7, 0, 1), np.nan),
-            "reward must be finite, got nan at session 7, step 0, position 1",
-        ),
-        (
-            lambda: log_of_clicks()._replace(slate=np.full([1000, 1, 3], -1)),
-            "reward of an empty position must be 0, got 1 at session",
-        ),
-        (
-            lambda: changed_logging("slate", (4, 0), 0.1),
-            "propensity.slate must be a log-probability, at most 0, got 0.1 at session 4, step 0",
-        ),
-        (
-            lambda: changed_logging("set", (4, 0), np.nan),
-            "propensity.set must be a log-probability, at most 0, got nan at session 4, step 0",
-        ),
-        (
-            lambda: changed_logging("position", (4, 0, 2), -np.inf),
-            "propensity.position must be .* of what was shown, got -inf at session 4, step 0, pos",
-        ),
-        (
-            lambda: changed_logging("prefix", (4, 0, 2), -0.01),
-            "propensity.prefix must fall along .*, got -0.01 at session 4, step 0, position 2",
-        ),
-        (
-            lambda: log_of_clicks()._replace(reward=np.zeros([1000, 1, 2])),
-            r"reward must have 1 or slate_size=3 entries a step, got \[2\]",
-        ),
-        (
-            lambda: log_of_clicks()._replace(reward=np.zeros([999, 1, 3])),
-            r"reward must have the sessions and steps of the log, \[1000, 1\], got",
-        ),
-    ],
-)
-def test_a_log_names_the_row_that_is_wrong(make, message):
-    assert_refused(lambda: ope.evaluate(near(2.0), make()), message)
-
-
 def test_what_weights_cannot_do_is_said_in_one_line():
     log = log_of_clicks()
+    empty = log._replace(slate=np.full([1000, 1, 3], -1))
     certain = Deterministic(first_positions(3))
     trajectory = CLICKS.rollout(certain, 20, 1, 0)
     for call, message in (
@@ -180,6 +128,8 @@ def test_what_weights_cannot_do_is_said_in_one_line():
             lambda: ope.evaluate(near(2.0), log._replace(observation=())),
             "log.observation must be given to compute probabilities of the policy, got",
         ),
+        # A log is checked, see tests/logs/test_by_hand.py.
+        (lambda: ope.evaluate(near(2.0), empty), "reward of an empty position must be 0, got 1 at"),
         (lambda: ope.evaluate(None, log), "estimator snips needs probabilities of the slate"),
         (
             lambda: ope.evaluate(
