@@ -81,6 +81,23 @@ def test_states_and_noise_are_as_probable_as_by_the_density_of_the_chain(centred
         np.testing.assert_array_equal(found.innovations, states[1:])
 
 
+def test_the_variance_of_an_autoregression_is_stationary():
+    component = LinearGaussian(1, 0.9, noise=0.1)
+    run = compiled(lambda seed: dynamics.paths(component, 100_000, 200, seed=seed).states[-1])
+    # The standard error of the variance is 0.45 %.
+    assert np.var(run(SEED)) == pytest.approx(0.01 / (1 - 0.81), rel=0.01)
+
+
+def test_the_likelihood_of_a_walk_has_the_gradient_of_its_closed_form():
+    scale = tf.Variable(2.0)
+    component = LinearGaussian(1, noise=scale, centred=True)
+    observed = dynamics.Paths((), tf.constant([[[1.0]], [[3.0]], [[2.0]]]), ())
+    with tf.GradientTape() as tape:
+        log_prob = dynamics.paths_log_prob(component, observed)
+    # Each step x adds x^2 / s^3 - 1 / s.
+    np.testing.assert_allclose(tape.gradient(log_prob, scale), 6 / 8 - 3 / 2, rtol=1e-6)
+
+
 def test_certain_transitions_cycle_both_ways():
     component = MarkovChain(np.stack([CERTAIN, CERTAIN.T]), initial_logits=[0.0, -1e9, -1e9])
     controls = tf.constant([[0, 1]] * 4)
@@ -98,11 +115,48 @@ def test_a_chain_has_the_probabilities_of_its_row_or_of_a_mixture_of_rows():
     np.testing.assert_allclose(probs, expected, rtol=1e-6)
 
 
+class Recurrent(dynamics.Component):
+    """A cell of Keras in a field, whose state is that of the component."""
+
+    cell: Any = None
+
+    def initial_state(self, draws, num_rows):
+        return tf.zeros([num_rows, 4])
+
+    def update(self, state, control, innovation):
+        return self.cell(control, [state])[0]
+
+
+def test_a_keras_cell_in_a_field_is_a_recurrent_state():
+    tf.keras.utils.set_random_seed(0)
+    cell = tf.keras.layers.GRUCell(4)
+    controls = tf.random.stateless_normal([3, 5, 3], seed=[0, 1])
+    component = Recurrent(cell=cell)
+    state = [component.initial_state((), 5)]
+    for control in controls:
+        _, state = cell(control, state)
+    states = dynamics.paths(component, 5, 3, controls).states
+    np.testing.assert_allclose(states[-1], state[0], atol=1e-6)
+
+
 def test_a_history_has_the_newest_last():
     controls = tf.reshape(tf.range(12.0), [3, 2, 2])
     states = dynamics.paths(History(2, (2,)), 2, 3, controls).states
     np.testing.assert_array_equal(states[1, 0], [[0, 0], [0, 1]])
     np.testing.assert_array_equal(states[3, 1], [controls[1, 1], controls[2, 1]])
+
+
+class Fibonacci(dynamics.Component):
+    def initial_state(self, draws, num_rows):
+        return tf.tile([[0.0, 1.0]], [num_rows, 1])
+
+    def update(self, state, control, innovation):
+        return tf.stack([state[:, 1], state[:, 0] + state[:, 1]], axis=1)
+
+
+def test_a_component_of_ones_own_counts():
+    states = dynamics.paths(Fibonacci(), 2, 6).states
+    np.testing.assert_array_equal(states[:, 1, 0], [0, 1, 1, 2, 3, 5, 8])
 
 
 class Learned(dynamics.Component):

@@ -10,11 +10,16 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import dynamics
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Clicks
+from recsim_tf.core.distributions import gaussian_mixture
+from recsim_tf.core.random import as_seed
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting import LBFGS, NUTS, Classes, Parameter, fit, sample_sessions
+from recsim_tf.fitting import LBFGS, NUTS, Classes, Draws, Parameter, fit, sample_sessions
 from recsim_tf.fitting.methods.exact import session_log_prob
+from recsim_tf.fitting.methods.particles import marginal_log_prob
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.logs import from_trajectory
+from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 from tests.dynamics.world import moody
 from tests.fitting.sessions import rollout
 from tests.worlds.clicks import Numbers
@@ -78,6 +83,31 @@ class Walker(dynamics.ComponentUsers):
         return state.level[:, :0]
 
 
+class Kind(dynamics.Component):
+    """A level around one of two means, which is kept."""
+
+    loc: Any = parameter(((-2.0,), (1.0,)), rank=2)
+
+    def initial_draws(self, num_rows):
+        loc = self.per_user("loc", 3)
+        return gaussian_mixture(num_rows, loc, 0.3 * tf.ones_like(loc), np.log([0.3, 0.7]))
+
+
+def test_draws_of_a_mixture_are_summed_out():
+    simulator = blank(Walker(Kind(), dtype=tf.float64))
+    log = from_trajectory(rollout(simulator, num_users=50, num_steps=1))
+    spread = np.sqrt(0.3**2 + 0.5**2)
+    exact = tfd.MixtureSameFamily(
+        tfd.Categorical(probs=np.array([0.3, 0.7])), tfd.Normal(np.array([-2.0, 1.0]), spread)
+    ).log_prob(log.response[:, 0])
+    fitted = FittedSimulator(simulator, {"users.level.loc": Parameter()})
+    likelihood = Draws(40_000, search=LBFGS(batch_size=50)).objective(
+        fitted, log._replace(initial=())
+    )
+    np.testing.assert_allclose(likelihood.by_session(), exact, atol=0.1)
+    assert np.isfinite(likelihood.total()[1][0]).all()
+
+
 class Sleepers(Walker):
     """Walkers whose level changes after ratings above zero only."""
 
@@ -113,3 +143,23 @@ def test_nuts_draws_the_noise_of_steps_that_have_some():
         np.testing.assert_array_less(
             np.abs(noise[:, session, awake].mean(axis=0) - exact), 4 * error
         )
+
+
+def test_particles_sum_the_noise_out_as_the_kalman_filter_does():
+    simulator, one = blank(Walker(dtype=tf.float64)), tf.ones([1], tf.float64)
+    log = from_trajectory(rollout(simulator, num_users=200, num_steps=20))
+    initial = log.initial.level
+    exact = tfd.LinearGaussianStateSpaceModel(
+        num_timesteps=20,
+        transition_matrix=0.9 * one[:, tf.newaxis],
+        transition_noise=tfd.MultivariateNormalDiag(scale_diag=0.3 * one),
+        observation_matrix=one[:, tf.newaxis],
+        observation_noise=tfd.MultivariateNormalDiag(scale_diag=0.5 * one),
+        initial_state_prior=tfd.MultivariateNormalDiag(initial, 1e-6 * one),
+    ).log_prob(log.response[..., tf.newaxis])
+    exact += tfd.Normal(tf.zeros([], tf.float64), 1.0).log_prob(initial[:, 0])
+    scoring = scoring_simulator(simulator)
+    trajectory = as_trajectory(log._replace(innovation=()), scoring, log.num_sessions, latent=True)
+    found = compiled(lambda seed: marginal_log_prob(scoring, trajectory, 100, seed))(as_seed(0))
+    # The standard error of the mean is 0.03.
+    assert abs(np.mean(found - exact)) < 0.05

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf import dynamics
+from recsim_tf.core import random
 from tests.dynamics.world import STAY_OR_GO, Moody, moody
 from tests.refusals import assert_refused
 
@@ -58,6 +59,21 @@ def test_parameters_have_dotted_names_and_may_differ_between_users():
     updated = each.update(tf.zeros([2, 2]), tf.ones([2, 2]), tf.zeros([2, 2]))
     np.testing.assert_allclose(updated, [[0, 0], [1, 1]])
     assert users.taste.gain == 0.3
+
+
+def test_values_of_a_parameter_meet_the_same_users(simulator):
+    gains = simulator.for_users("users.taste.gain", np.repeat([0.0, 1.0], 3))
+    both = simulator.with_parameters({"users.taste.gain": gains})
+    with random.paired(num_values=2):
+        trajectory = both.rollout(first_slates, 6, 4, seed=2)
+    alone = simulator.with_parameters({"users.taste.gain": 1.0})
+    expected = alone.rollout(first_slates, 3, 4, seed=2)
+    np.testing.assert_allclose(
+        both.replay(trajectory).user.taste[:, 3:],
+        alone.replay(expected).user.taste,
+        rtol=1e-5,
+        atol=1e-6,
+    )
 
 
 class Silent(Moody):
