@@ -2,10 +2,8 @@ import sys
 
 import processes
 import pytest
-from speeds import common, training
+from speeds import training
 
-import recsim_tf
-from recsim_tf.core import random
 from tests.benchmarks.runs import QUICK, in_this_process, quick_run, quick_section
 
 
@@ -49,16 +47,6 @@ def test_a_peer_that_an_interpreter_lacks_is_skipped_with_a_word():
 def test_an_interpreter_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(SystemExit, match=r"^--recsim-python must be an interpreter, got "):
         processes.run_recsim(str(tmp_path / "python"))
-
-
-@pytest.mark.parametrize("environment", ["InterestExploration-v1", "LongTermSatisfaction-v1"])
-def test_every_environment_is_simulated(environment):
-    simulator = recsim_tf.make(environment, slate_size=2, num_candidates=10)
-    simulate = common.simulation(simulator, 2, 61, jit_compile=False)
-    reward, sessions = simulate(random.as_seed(0))
-    assert reward > 0
-    # Satisfied or not, users leave after 60 steps; explorers stay.
-    assert int(sessions) == (2 if environment == "LongTermSatisfaction-v1" else 0)
 
 
 @pytest.mark.parametrize("agent", ["slate_q", "full_slate_q"])
