@@ -3,11 +3,12 @@
 A benchmark imports it before TensorFlow, which reads the environment.
 """
 
+import json
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-import processes
 from absl import app, flags
 
 _FLAGS = flags.FLAGS
@@ -20,14 +21,11 @@ flags.disclaim_key_flags()
 
 def define_flags(
     quick: str = "A smoke run; its figures mean nothing.",
-    plot: str | None = None,
     seed: bool = False,
 ) -> None:
-    """Defines --json and --quick; --plot if it has a help text; and --seed if it is asked for."""
+    """Defines --json and --quick, and --seed if it is asked for."""
     flags.DEFINE_string("json", None, "File for the figures.")
     flags.DEFINE_bool("quick", False, quick)
-    if plot:
-        flags.DEFINE_string("plot", None, plot)
     if seed:
         flags.DEFINE_integer("seed", 0, "Seed of everything that is drawn.")
 
@@ -43,21 +41,15 @@ def run(main: Callable[[], None]) -> None:
     app.run(checked)
 
 
-def finish(
-    command: Sequence[str],
-    result: dict[str, Any],
-    table: str,
-    plot: Callable[[str], None] | None = None,
-) -> None:
-    """Prints the table of a result, and writes the result and its plot where the flags ask for it.
+def finish(command: Sequence[str], result: dict[str, Any], table: str) -> None:
+    """Prints the table of a result, and writes the result where the flags ask for it.
 
     Args:
       command: the command that made it.
       result: the content of the JSON file.
       table: the result for a person.
-      plot: draws the result to a path.
     """
     print(table)
-    processes.write(_FLAGS.json, command, result)
-    if plot is not None and _FLAGS.plot:
-        plot(_FLAGS.plot)
+    if _FLAGS.json:
+        content = {"command": " ".join(command), **result}
+        Path(_FLAGS.json).write_text(json.dumps(content, indent=2) + "\n")

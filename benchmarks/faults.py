@@ -9,38 +9,26 @@ Without a section, all of them. docs/faults.md says what is promised. The exit s
 where a promise is broken.
 """
 
-import shlex
 from collections.abc import Sequence
 
 import commands
+import sections
 from absl import app, flags
 from campaign.runner import unavailable
-from sections import Settings, chosen, function, measure
 
 _FLAGS = flags.FLAGS
-# Each is a module of `campaign`, with `measure(settings)`. All of its figures must be 0, but the
-# number of runs.
-_SECTIONS = ("kills", "disk")
+# All of the figures must be 0, but the numbers of runs.
+_SECTIONS = {name: f"campaign.{name}.measure" for name in ("kills", "disk")}
 
 
 def main(argv: Sequence[str]) -> int:
-    names = chosen(argv, _SECTIONS)
+    names = sections.chosen(argv, tuple(_SECTIONS))
     if reason := unavailable():
         raise SystemExit(reason)
-    sections = {name: function(f"campaign.{name}.measure") for name in names}
-    result = measure(names, sections, Settings(_FLAGS.quick, jobs=_FLAGS.jobs))
-    broken = [
-        f"{name} = {number}"
-        for name, number in result["figures"].items()
-        if number > 0 and not name.endswith(".runs")
-    ]
-    table = f"Not as promised: {', '.join(broken)}" if broken else "All is as promised."
-    command = shlex.join(["python", "benchmarks/faults.py", *names, "--json=PATH"])
-    if _FLAGS.quick:
-        command += " --quick"
-        table += "\nA smoke run: a sample of the cases."
-    content = {"benchmark": "faults", "quick": _FLAGS.quick, **result}
-    commands.finish([command], content, table)
+    settings = sections.Settings(_FLAGS.quick, jobs=_FLAGS.jobs)
+    figures = sections.report("faults", names, _SECTIONS, settings)
+    broken = [name for name in figures if figures[name] > 0 and not name.endswith(".runs")]
+    print(f"Not as promised: {', '.join(broken)}" if broken else "All is as promised.")
     return int(bool(broken))
 
 

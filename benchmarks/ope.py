@@ -10,27 +10,16 @@ one_step: estimators in slates of users of four kinds, see `off_policy/one_step.
 sessions: estimators in sessions, fits, and SlateQ, see `off_policy/sessions.py`.
 speed: weights, marginals, long sessions and many policies, see `off_policy/speed.py`.
 
-Without a section, all of them.
+Without a section, all of them. The figures of a section begin with its name.
 """
 
 import commands
 import sections
-from absl import app, flags
-
-_FLAGS = flags.FLAGS
-# The figures of a section begin with its name.
-_NAMES = ("cases", "checks", "cut", "obp", "one_step", "sessions", "speed")
-_SECTIONS = {name: f"off_policy.{name}.measure" for name in _NAMES}
-
-
-def main(argv: list[str]) -> None:
-    names = sections.chosen(argv, _NAMES)
-    settings = sections.Settings(_FLAGS.quick, _FLAGS.seed, peer=_FLAGS.obp_python)
-    sections.report("ope", names, _SECTIONS, settings)
-
+from absl import flags
 
 if __name__ == "__main__":
     commands.define_flags(quick="Few logs; the figures mean nothing.", seed=True)
     flags.DEFINE_string("obp_python", None, "A Python interpreter that has obp 0.5.7.")
     flags.DEFINE_alias("obp-python", "obp_python")
-    app.run(main)
+    names = ("cases", "checks", "cut", "obp", "one_step", "sessions", "speed")
+    sections.run("ope", {name: f"off_policy.{name}.measure" for name in names})

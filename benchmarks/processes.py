@@ -75,41 +75,27 @@ def run_peer(
     if python is None:
         return None, f"{name}: skipped, no --{flag}"
     try:
-        process = _run(
-            python,
-            _HERE / "peers" / script,
-            [f"--{flag}={value}" for flag, value in arguments.items()],
-            one_core=True,
-        )
+        flags = [f"--{argument}={value}" for argument, value in arguments.items()]
+        process = _run(python, _HERE / "peers" / script, flags, one_core=True)
     except OSError as error:
         raise SystemExit(
             f"--{flag} must be an interpreter, got {python}: {error.strerror}"
         ) from error
     if process.returncode == _PEER_IS_MISSING:
-        return (
-            None,
-            (
-                f"{name}: skipped, that interpreter cannot import it"
-                f" ({process.stderr.splitlines()[-1]})"
-            ),
-        )
+        reason = process.stderr.splitlines()[-1]
+        return None, f"{name}: skipped, that interpreter cannot import it ({reason})"
     if process.returncode:
         raise RuntimeError(f"{name} failed:\n{process.stderr}")
     return json.loads(process.stdout.splitlines()[-1]), ""
 
 
-def run_recsim(python: str | None, script: str, **arguments) -> tuple[dict[str, Any] | None, str]:
-    """Runs a script of RecSim as `run_peer` does; where there are figures the line has the rate."""
-    figures, line = run_peer("RecSim", "recsim-python", python, script, **arguments)
+def run_recsim(python: str | None, **arguments) -> tuple[dict[str, Any] | None, str]:
+    """Runs `recsim_sessions.py` as `run_peer` does; the line of figures has the rate."""
+    name, script = "RecSim", "recsim_sessions.py"
+    figures, line = run_peer(name, "recsim-python", python, script, **arguments)
     if figures:
         line = (
             f"RecSim {figures['recsim']}, Python {figures['python']}:"
             f" {figures['steps_per_cpu_second']:,.0f} steps per CPU second"
         )
     return figures, line
-
-
-def write(path: str | None, command: Sequence[str], result: dict[str, Any]) -> None:
-    """Writes a result, with the command that made it, if a path is given."""
-    if path:
-        Path(path).write_text(json.dumps({"command": " ".join(command), **result}, indent=2) + "\n")

@@ -1,14 +1,20 @@
-"""Reports that are made of sections."""
+"""Programs that are made of sections."""
 
 import importlib
+import os
+import platform
 import shlex
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import commands
-from absl import app
+import tensorflow as tf
+from absl import app, flags
 
 from recsim_tf.support.tables import text_table
+
+_FLAGS = flags.FLAGS
 
 
 class Section(NamedTuple):
@@ -26,7 +32,14 @@ class Settings(NamedTuple):
     seed: int = 0  # of everything that is drawn
     jobs: int = 1  # processes at a time
     data_dir: str = "data"  # folder of the data sets
-    peer: str | None = None  # interpreter that has the library to compare with
+    path: str | None = None  # file of result pages
+    test: str | None = None  # file of other result pages
+    replications: int = 2  # logs
+    rounds: int = 1  # in which programs take turns; figures are medians over them
+    recsim_python: str | None = None  # interpreters of the peers
+    recsim_ng_python: str | None = None
+    jax_python: str | None = None
+    obp_python: str | None = None
 
 
 def section(
@@ -37,6 +50,7 @@ def section(
     bars: Mapping[str, tuple[float, float]] | None = None,
     notes: Sequence[str] = (),
     details: Mapping[str, Any] | None = None,
+    left: Sequence[int] = (0,),
 ) -> Section:
     """Makes a section that has a table.
 
@@ -45,14 +59,17 @@ def section(
       title: the title of the table.
       rows: the rows of the table; the first is its head.
       figures: the figures by name.
-      bars: by the name of a figure, the least and the largest value that is asked of it.
+      bars: by the name of a figure, the least and the largest value that is asked of it, if the
+        section has the figure.
       notes: lines under the table.
       details: what else the JSON file gets.
+      left: the columns of texts.
     """
-    lines = [title, *text_table(rows).splitlines(), *notes]
+    lines = [title, *text_table(rows, left=left).splitlines(), *notes]
     for name, (low, high) in (bars or {}).items():
-        missed = "" if low <= figures[name] <= high or settings.quick else "  not reached"
-        lines.append(f"{name} {figures[name]:.4g}, asked: in [{low:.4g}, {high:.4g}]{missed}")
+        if name in figures:
+            missed = "" if low <= figures[name] <= high or settings.quick else "  not reached"
+            lines.append(f"{name} {figures[name]:.4g}, asked: in [{low:.4g}, {high:.4g}]{missed}")
     return Section(dict(figures), dict(details or {}), lines)
 
 
@@ -75,39 +92,73 @@ def function(name: str) -> Callable[[Any], Section]:
     return getattr(importlib.import_module(module), attribute)
 
 
-def measure(
-    names: Sequence[str], sections: Mapping[str, Callable[[Any], Section]], settings: Any
-) -> dict[str, Any]:
-    """Measures sections, and prints the lines of each as it ends.
-
-    Returns:
-      The fields "sections", "figures" and "details" of the JSON file.
-    """
-    figures: dict[str, float] = {}
-    details = {}
-    for name in names:
-        result = sections[name](settings)
-        figures |= result.figures
-        details[name] = result.details
-        print("\n".join([*result.lines, ""]), flush=True)
-    return {"sections": list(names), "figures": figures, "details": details}
-
-
 def report(
     benchmark: str, names: Sequence[str], sections: Mapping[str, str], settings: Settings
-) -> None:
-    """Measures sections, and writes the JSON file that the flags ask for.
+) -> dict[str, float]:
+    """Measures sections, prints the lines of each as it ends, and writes the JSON file that the
+    flags ask for.
 
     Args:
       benchmark: the name of the program.
       names: the sections to measure.
       sections: the function of each section, as MODULE.NAME.
       settings: the settings of the run.
+
+    Returns:
+      The figures by name.
     """
-    result = measure(names, {name: function(sections[name]) for name in names}, settings)
-    command = ["python", f"benchmarks/{benchmark}.py", *names, f"--seed={settings.seed}"]
-    command += ["--json=PATH"]
-    command += ["--quick"] * settings.quick
-    content = {"benchmark": benchmark, "quick": settings.quick, **result}
-    note = "A smoke run: these figures mean nothing." if settings.quick else ""
-    commands.finish([shlex.join(command)], content, note)
+    load, figures, details = os.getloadavg()[0], {}, {}
+    for name in names:
+        result = function(sections[name])(settings)
+        figures |= result.figures
+        details[name] = result.details
+        print("\n".join([*result.lines, ""]), flush=True)
+    machine = _machine() | {"load_average": [load, os.getloadavg()[0]]}
+    content = {"benchmark": benchmark, "quick": settings.quick, "sections": list(names)}
+    content |= {"figures": figures, "details": details, "machine": machine}
+    lines = ["{processor_name}, {cores} cores, TensorFlow {tensorflow}".format(**machine)]
+    lines += ["Load average {:.1f} before, {:.1f} after.".format(*machine["load_average"])]
+    lines += ["A smoke run: these figures mean nothing."] * settings.quick
+    command = ["python", f"benchmarks/{benchmark}.py", *names, *_given_flags(), "--json=PATH"]
+    commands.finish([shlex.join(command)], content, "\n".join(lines))
+    return figures
+
+
+def run(benchmark: str, sections: Mapping[str, str]) -> None:
+    """Runs a program that reports sections by the settings of its flags, see `report`."""
+
+    def main(argv: list[str]) -> None:
+        names = chosen(argv, tuple(sections))
+        given = {name: _FLAGS[name].value for name in Settings._fields if name in _FLAGS}
+        # In a smoke run nothing is repeated.
+        few = {"rounds": 1, "replications": 2} if _FLAGS.quick else {}
+        report(benchmark, names, sections, Settings(**given | few))
+
+    app.run(main)
+
+
+def _given_flags() -> list[str]:
+    """The flags that the command gives, with PATH for texts."""
+    given = [flag for flag in _FLAGS.get_key_flags_for_module(sys.argv[0]) if flag.present]
+    return [
+        f"--{flag.name}=PATH" if isinstance(flag.value, str) else flag.serialize()
+        for flag in given
+        if flag.name != "json" and "-" not in flag.name  # An alias has hyphens.
+    ]
+
+
+def _machine() -> dict[str, Any]:
+    """The machine of this run."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            processor = next(line.split(":")[1] for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        processor = platform.processor()
+    has_affinity = hasattr(os, "sched_getaffinity")
+    return {
+        "cores": len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count(),
+        "processor": platform.machine(),
+        "processor_name": processor.strip(),
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+    }

@@ -11,16 +11,22 @@ user's slates have earned and cost so far. Runs are kept in `--root_dir`: what i
 run again.
 """
 
+import concurrent.futures
+import json
+import os
 import re
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import commands
 import numpy as np
 import tensorflow as tf
-import training_runs
-from absl import flags
+from absl import app, flags
 
 import recsim_tf
 from recsim_tf.core.simulator import Simulator
@@ -39,7 +45,10 @@ _ASKED = 0.95
 _USERS, _STEPS = {False: 5000, True: 4}, {False: 10_000, True: 3}
 _TUNING_USERS = {False: 1000, True: 4}
 _TUNING_SEED = 1
-_QUICK = ("SlateQTargets.num_steps=3",)
+_QUICK = (
+    *("experiment.num_users=8", "Iteration.replay_length=5", "train.num_iterations=1"),
+    *("Evaluation.num_users=4", "Evaluation.max_steps=3", "SlateQTargets.num_steps=3"),
+)
 
 
 class OwnPrices:
@@ -82,45 +91,64 @@ class OwnPrices:
         return slate, (earned, spent)
 
 
-def benchmark(sizes: Sequence[str], settings: training_runs.Settings) -> dict[str, Any]:
+def benchmark(sizes: Sequence[str], seeds: int, root: Path) -> dict[str, Any]:
     """Runs everything; returns the result that goes into the JSON file."""
-    started, seeds = time.perf_counter(), range(settings.seeds)
-    peers = {size: _peers(size, settings) for size in sizes}
-
-    def mean_return(task):
-        size, seed = task
-        slate_size, num_candidates = _numbers(size)
-        row = training_runs.Row(
-            "quickstart.gin",
-            (
-                f"interest_evolution.slate_size={slate_size}",
-                f"interest_evolution.num_candidates={num_candidates}",
-                f"Evaluation.max_steps={_STEPS[False]}",
-            ),
-        )
-        folder = settings.root / size / f"seed_{seed}"
-        result = training_runs.run(folder, row, seed, settings.quick, _QUICK)
-        return result["mean_return"]
-
-    tasks = [(size, seed) for seed in seeds for size in sizes]
-    mean_returns = training_runs.run_all(tasks, mean_return, settings.processes)
-    figures = {}
+    started = time.perf_counter()
+    peers = {size: _peers(size) for size in sizes}
+    tasks = [(size, seed) for seed in range(seeds) for size in sizes]
+    with concurrent.futures.ThreadPoolExecutor(_FLAGS.processes) as pool:
+        futures = [pool.submit(_trained, root, *task) for task in tasks]
+        for future in concurrent.futures.as_completed(futures):
+            if future.exception() is not None:
+                pool.shutdown(cancel_futures=True)
+                future.result()
+    mean_returns = {task: future.result() for task, future in zip(tasks, futures, strict=True)}
+    figures, all_returns = {}, {}
     for size in sizes:
-        returns = [mean_returns[size, seed] for seed in seeds]
-        mean, error = training_runs.mean_and_error(returns)
+        returns = all_returns[size] = [mean_returns[size, seed] for seed in range(seeds)]
+        mean, error = float(np.mean(returns)), float(np.std(returns, ddof=1)) / seeds**0.5
         oracle = peers[size]["oracle"]
         figures[size] = mean / oracle
         figures |= {f"{size}/se": error / oracle, f"{size}/return": mean}
         figures |= {f"{size}/{name}": value for name, value in peers[size].items()}
     return {
         "benchmark": "slateq_sizes",
-        "quick": settings.quick,
-        "seeds": settings.seeds,
+        "quick": _FLAGS.quick,
+        "seeds": seeds,
         "sizes": list(sizes),
-        "returns": {size: [mean_returns[size, seed] for seed in seeds] for size in sizes},
+        "returns": all_returns,
         "figures": figures,
         "seconds": round(time.perf_counter() - started),
     }
+
+
+def _trained(root: Path, size: str, seed: int) -> float:
+    """The mean return of SlateQ, trained in a process unless its folder has a result already. A run
+    that was interrupted goes on.
+
+    Raises:
+      RuntimeError: if the run fails, with the end of what it printed.
+    """
+    folder = root / size / f"seed_{seed}"
+    if not (folder / "results.json").exists():
+        slate_size, num_candidates = _numbers(size)
+        bindings = [
+            f"interest_evolution.slate_size={slate_size}",
+            f"interest_evolution.num_candidates={num_candidates}",
+            f"Evaluation.max_steps={_STEPS[False]}",
+            f"experiment.seed={seed}",
+            # The users of the evaluation.
+            f"Evaluation.seed={1000 + seed}",
+            "experiment.baselines=()",
+            *(_QUICK if _FLAGS.quick else ()),
+        ]
+        command = [sys.executable, "-m", "recsim_tf.command_line.cli", "train"]
+        command += [f"--root_dir={folder}", "--gin_file=quickstart.gin"]
+        command += [f"--gin_bindings={binding}" for binding in bindings]
+        process = subprocess.run(command, capture_output=True, text=True)
+        if process.returncode:
+            raise RuntimeError(f"{size}, seed {seed}:\n{process.stderr[-2000:]}")
+    return json.loads((folder / "results.json").read_text())["policies"][-1]["mean_return"]
 
 
 def report(result: dict[str, Any]) -> str:
@@ -151,7 +179,7 @@ def report(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _peers(size: str, settings: training_runs.Settings) -> dict[str, float]:
+def _peers(size: str) -> dict[str, float]:
     """The mean returns of Random, of the oracle at the price that is best for other users, and of
     the one with prices of its own for each user.
     """
@@ -163,16 +191,16 @@ def _peers(size: str, settings: training_runs.Settings) -> dict[str, float]:
     def evaluate(evaluation, policy):
         return evaluation.evaluator("peer", simulator, policy)()["return"].value
 
-    steps = _STEPS[settings.quick]
+    steps = _STEPS[_FLAGS.quick]
     tuning = Evaluation(
-        _TUNING_USERS[settings.quick],
+        _TUNING_USERS[_FLAGS.quick],
         steps,
         _TUNING_SEED,
         compare={"policy.reward_per_budget": _PRICES},
     )
     tried = tuning.results(simulator, lambda simulator: {"oracle": OraclePolicy(simulator)})
     price = _PRICES[int(np.argmax([result["return"].value for result in tried]))]
-    evaluation = Evaluation(_USERS[settings.quick], steps, _TUNING_SEED + 1)
+    evaluation = Evaluation(_USERS[_FLAGS.quick], steps, _TUNING_SEED + 1)
     return {
         "price": price,
         "oracle": evaluate(evaluation, OraclePolicy(simulator, price)),
@@ -189,8 +217,11 @@ def _numbers(size: str) -> tuple[int, int]:
 
 def main() -> None:
     sizes = list(dict.fromkeys(_FLAGS.size))
-    with training_runs.settings() as settings:
-        result = benchmark(sizes, settings)
+    seeds = 2 if _FLAGS.quick and not _FLAGS["seeds"].present else _FLAGS.seeds
+    if seeds < 2:
+        raise app.UsageError(f"--seeds must be at least 2, for a standard error, got {seeds}")
+    with tempfile.TemporaryDirectory() as scratch:
+        result = benchmark(sizes, seeds, Path(_FLAGS.root_dir or scratch))
     which = [f"--size={size}" for size in sizes] if len(sizes) < len(SIZES) else []
     command = ["python benchmarks/slateq_sizes.py", *which, "--json=PATH"]
     command += ["--quick"] * _FLAGS.quick
@@ -199,6 +230,12 @@ def main() -> None:
 
 if __name__ == "__main__":
     flags.DEFINE_multi_enum("size", list(SIZES), list(SIZES), "A size; may be repeated.")
-    training_runs.define_flags(seeds=3)
+    flags.DEFINE_string(
+        "root_dir",
+        None,
+        "Folder of the runs; what it holds is not run again. By default a temporary one.",
+    )
+    flags.DEFINE_integer("seeds", 3, "Number of seeds; of a smoke run 2 by default.")
+    flags.DEFINE_integer("processes", os.cpu_count(), "Runs at a time.")
     commands.define_flags()
     commands.run(main)

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from sections import Section, Settings, section
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
@@ -29,7 +30,6 @@ from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.predictions.choices import ChoicePredictions, predict_choices
 from recsim_tf.fitting.predictions.perplexity import click_perplexity
 from recsim_tf.logs import Log, read_result_pages
-from recsim_tf.support.tables import text_table
 
 _HELD_OUT = 0.2
 # Full and quick.
@@ -70,29 +70,44 @@ _MODELS = {
 }
 
 
-def click_models(path: str | None, test: str | None, seed: int, quick: bool) -> dict[str, Any]:
+def click_models(settings: Settings) -> Section:
     """Fits and scores of all models."""
-    if path is None:
+    if settings.path is None:
         raise SystemExit("path must name a Parquet file of result pages, got none")
-    pages = read_result_pages(path)
+    pages, quick = read_result_pages(settings.path), settings.quick
     log, num_pairs = pages.log, pages.num_pairs
-    if test is not None:
-        train, kept = log, read_result_pages(test, like=pages).log
+    if settings.test is not None:
+        train, kept = log, read_result_pages(settings.test, like=pages).log
     else:
-        train, kept = log.split(_HELD_OUT, seed)
+        train, kept = log.split(_HELD_OUT, settings.seed)
     train, kept = (log.take(range(0, log.num_sessions, _EVERY[quick])) for log in (train, kept))
-    rows = {name: _row(name, train, kept, num_pairs, quick) for name in _MODELS}
-    figures = {f"click_models.{name}": row["log_likelihood"] for name, row in rows.items()}
-    figures |= {f"click_models.seconds.{name}": rows[name]["seconds"] for name in _SLOW}
-    return {
-        "study": "click_models",
-        "figures": figures,
-        "pages": [train.num_sessions, len(train.distinct()[0]), kept.num_sessions],
-        "unseen": int(
-            np.any(times_shown(train, num_pairs)[kept.documents] == 0, axis=(1, 2)).sum()
-        ),
-        "rows": rows,
-    }
+    models = {name: _row(name, train, kept, num_pairs, quick) for name in _MODELS}
+    figures = {f"click_models.{name}": row["log_likelihood"] for name, row in models.items()}
+    figures |= {f"click_models.seconds.{name}": models[name]["seconds"] for name in _SLOW}
+    head = ("model", "log-likelihood", "training", "perplexity", "conditional", "seconds", "ending")
+    rows = [head]
+    for name, row in models.items():
+        perplexities = (
+            " / ".join("infinite" if each is None else f"{each:.4f}" for each in row[which])
+            for which in ("perplexity", "conditional")
+        )
+        cells = (f"{row[which]:.5f}" for which in ("log_likelihood", "training"))
+        rows.append((name, *cells, *perplexities, f"{row['seconds']:.1f}", row["ending"]))
+    title = (
+        f"{train.num_sessions:,} training pages, {len(train.distinct()[0]):,} of them different,"
+        f" and {kept.num_sessions:,} to score; nats a rank; perplexity as mean over ranks / pooled"
+    )
+    unseen = np.any(times_shown(train, num_pairs)[kept.documents] == 0, axis=(1, 2)).sum()
+    notes = [
+        f"{unseen:,} of the pages to score show a pair of query and document that no training page"
+        " shows."
+    ]
+    for which, order in itertools.product(("log_likelihood", "training"), _ORDERS):
+        values = [models[name][which] for name in order]
+        holds = all(better >= worse for better, worse in itertools.pairwise(values))
+        notes += [f"{' >= '.join(order)} in {which}: {'holds' if holds else 'does not hold'}"]
+    notes += [f"cm: {models['cm']['impossible']:,} pages have several clicks."]
+    return section(settings, title, rows, figures, notes=notes, details=models)
 
 
 def _row(name: str, train: Log, kept: Log, num_pairs: int, quick: bool):
@@ -178,34 +193,3 @@ def _with_mean_for_unseen(result: FitResult, train: Log, num_pairs: int):
 def _to_first_click(log: Log) -> Log:
     """The pages without the clicks below the first one."""
     return log._replace(response=log.response * (np.cumsum(log.response, axis=2) <= 1))
-
-
-def click_models_table(result: dict[str, Any]) -> str:
-    """The result for a person."""
-    head = ("model", "log-likelihood", "training", "perplexity", "conditional", "seconds", "ending")
-    rows = [head]
-    for name, row in result["rows"].items():
-        marginal, conditional = (
-            " / ".join("infinite" if each is None else f"{each:.4f}" for each in row[which])
-            for which in ("perplexity", "conditional")
-        )
-        cells = (f"{row[which]:.5f}" for which in ("log_likelihood", "training"))
-        seconds = f"{row['seconds']:.1f}"
-        rows.append((name, *cells, marginal, conditional, seconds, row["ending"]))
-    train, distinct, kept = result["pages"]
-    lines = [
-        f"{train:,} training pages, {distinct:,} of them different, and {kept:,} to score; nats a"
-        " rank; perplexity as mean over ranks / pooled",
-        f"{result['unseen']:,} of the pages to score show a pair of query and document that no"
-        " training page shows.",
-        text_table(rows),
-    ]
-    for which in ("log_likelihood", "training"):
-        for order in _ORDERS:
-            log_likelihoods = [result["rows"][name][which] for name in order]
-            holds = all(better >= worse for better, worse in itertools.pairwise(log_likelihoods))
-            lines.append(
-                f"{' >= '.join(order)} in {which}: {'holds' if holds else 'does not hold'}"
-            )
-    lines.append(f"cm: {result['rows']['cm']['impossible']:,} pages have several clicks.")
-    return "\n".join(lines)

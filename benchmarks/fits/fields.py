@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from sections import Section, Settings, section
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
@@ -19,7 +20,6 @@ from recsim_tf.choice import MultinomialLogit
 from recsim_tf.fitting import LBFGS, Curvature, Draws, Parameter, fit
 from recsim_tf.fitting.report.recovery import recover
 from recsim_tf.logs import simulated_log
-from recsim_tf.support.tables import text_table
 
 _SHARES = (0.4, 0.6)
 _UNKNOWN = 0.2
@@ -85,9 +85,10 @@ class Goods(recsim_tf.DocumentModel):
         return documents
 
 
-def fields(seed: int, replications: int, quick: bool) -> dict[str, Any]:
-    """Estimates from `replications` logs."""
-    num_sessions, num_steps, num_draws = _SIZES[quick]
+def fields(settings: Settings) -> Section:
+    """Estimates from as many logs as there are replications."""
+    num_sessions, num_steps, num_draws = _SIZES[settings.quick]
+    replications = settings.replications
     truth = {name: value for name, (value, _) in TRUTH.items()}
     simulator = recsim_tf.Simulator(Shoppers(), Goods(), 3, 6).with_parameters(truth)
     parameters = {
@@ -96,8 +97,9 @@ def fields(seed: int, replications: int, quick: bool) -> dict[str, Any]:
     }
     rows, started = [], time.process_time()
     for replication in range(replications):
-        complete = simulated_log(simulator, num_sessions, num_steps, [seed, replication])
-        generator = np.random.default_rng([seed, replication])
+        seeds = [settings.seed, replication]
+        complete = simulated_log(simulator, num_sessions, num_steps, seeds)
+        generator = np.random.default_rng(seeds)
         unknown = generator.random(num_sessions) < _UNKNOWN
         device = np.where(unknown, -1, complete.initial.device)
         result = fit(
@@ -118,48 +120,26 @@ def fields(seed: int, replications: int, quick: bool) -> dict[str, Any]:
         ]
     covered = [bool(row["covered"]) for row in rows]
     z_scores = np.array([row["z_score"] for row in rows])
-    return {
-        "study": "fields",
-        "sessions": num_sessions,
-        "replications": replications,
-        "latents": result.latents,
-        "figures": {
-            "coverage": float(np.mean(covered)),
-            "mean_z": float(np.mean(z_scores)),
-            "rms_z": float(np.sqrt(np.mean(z_scores**2))),
-            "cpu_seconds_a_fit": (time.process_time() - started) / replications,
-        },
-        "rows": rows,
-    }
-
-
-def fields_table(result: dict[str, Any]) -> str:
-    """The result for a person."""
     table = [("parameter", "truth", "mean estimate", "rms z", "covered")]
-    for name, element in dict.fromkeys(
-        (row["parameter"], tuple(row["element"])) for row in result["rows"]
-    ):
-        mine = [
-            row
-            for row in result["rows"]
-            if (row["parameter"], tuple(row["element"])) == (name, element)
-        ]
-        index = "".join(f"[{number}]" for number in element)
-        table.append(
-            (
-                f"{name}{index}",
-                f"{mine[0]['truth']:g}",
-                f"{np.mean([row['estimate'] for row in mine]):.3f}",
-                f"{np.sqrt(np.mean([row['z_score'] ** 2 for row in mine])):.2f}",
-                f"{sum(bool(row['covered']) for row in mine)} of {len(mine)}",
-            )
+    places = dict.fromkeys((row["parameter"], tuple(row["element"])) for row in rows)
+    for name, element in places:
+        same = [row for row in rows if (row["parameter"], tuple(row["element"])) == (name, element)]
+        cells = (
+            f"{same[0]['truth']:g}",
+            f"{np.mean([row['estimate'] for row in same]):.3f}",
+            f"{np.sqrt(np.mean([row['z_score'] ** 2 for row in same])):.2f}",
+            f"{sum(bool(row['covered']) for row in same)} of {len(same)}",
         )
-    figures = result["figures"]
-    return "\n".join(
-        [
-            f"{result['replications']} logs of {result['sessions']} sessions. {result['latents']}.",
-            text_table(table),
-            f"95 % intervals hold the truth in {figures['coverage']:.1%} of"
-            f" {len(result['rows'])}; {figures['cpu_seconds_a_fit']:.0f} CPU seconds a fit.",
-        ]
-    )
+        table.append((name + "".join(f"[{number}]" for number in element), *cells))
+    figures = {
+        "fields.coverage": float(np.mean(covered)),
+        "fields.mean_z": float(np.mean(z_scores)),
+        "fields.rms_z": float(np.sqrt(np.mean(z_scores**2))),
+        "fields.cpu_seconds_a_fit": (time.process_time() - started) / replications,
+    }
+    title = f"{replications} logs of {num_sessions} sessions. {result.latents}."
+    notes = [
+        f"95 % intervals hold the truth in {figures['fields.coverage']:.1%} of {len(rows)};"
+        f" {figures['fields.cpu_seconds_a_fit']:.0f} CPU seconds a fit."
+    ]
+    return section(settings, title, table, figures, notes=notes, details={"rows": rows})

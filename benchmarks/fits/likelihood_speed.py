@@ -11,12 +11,14 @@ log in pieces of 250 sessions, for a log and for one four times as long.
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import processes
 import tensorflow as tf
 from fits import feed, recovery
+from sections import Section, Settings, section
+from speeds.common import medians, seconds_of_turns
 
 from recsim_tf.core.random import split_seed
 from recsim_tf.core.simulator import Simulator
@@ -27,7 +29,6 @@ from recsim_tf.fitting.parameters.unconstrained import flatten
 from recsim_tf.fitting.searches.lbfgs import maximise, rounding_of, standard_errors
 from recsim_tf.logs import Log, episodes, simulated_log, stream_episodes
 from recsim_tf.policies.random import random_policy
-from recsim_tf.support.tables import text_table
 
 # Full and quick.
 _BATCHES = {False: (16, 64, 256, 1024, 4096), True: (4, 8)}
@@ -36,48 +37,54 @@ _BATCH, _LENGTH, _REPEATS = {False: 512, True: 8}, {False: 20, True: 4}, {False:
 _SESSIONS, _PIECE = {False: (1000, 4000), True: (20, 40)}, 250
 
 
-def speed(seed: int, quick: bool) -> dict[str, Any]:
+def speed(settings: Settings) -> Section:
     """Sessions per CPU second by batch size and by length, in graph mode and under XLA, and memory
     by the length of the log; the trace of a sum over nine classes; and evaluations of L-BFGS.
     """
-    rows = []
-    for jit_compile in (False, True):
-        for batch, length in [
-            *((b, _LENGTH[quick]) for b in _BATCHES[quick]),
-            *((_BATCH[quick], t) for t in _LENGTHS[quick]),
-        ]:
-            rows.append(
-                {
-                    "xla": jit_compile,
-                    "batch": batch,
-                    "length": length,
-                    "seconds": _seconds(batch, length, jit_compile, seed, quick),
-                }
-            )
-    memory = [
-        {"sessions": sessions, "bytes": _peak_memory(sessions)} for sessions in _SESSIONS[quick]
-    ]
-    best = max(row["batch"] / row["seconds"] for row in rows if row["length"] == _LENGTH[quick])
-    longest = [row for row in rows if row["batch"] == _BATCH[quick] and row["xla"]][-2:]
-    per_step = [row["seconds"] / row["length"] for row in longest]
-    large = [row for row in rows if row["length"] == _LENGTH[quick] and row["xla"]][
-        : len(_BATCHES[quick])
-    ][-2:]
-    per_session = [row["seconds"] / row["batch"] for row in large]
-    return {
-        "study": "speed",
-        "figures": {
-            "sessions_per_second": best,
-            # Twice the length, four times the batch: 1 where the cost is linear.
-            "cost_of_length": per_step[1] / per_step[0],
-            "cost_of_batch": per_session[1] / per_session[0],
-            "memory_of_longer_log": memory[1]["bytes"] / memory[0]["bytes"],
-            "trace_nine_classes_s": _trace_of_classes(9, seed, quick),
-            "evaluations_an_iteration": _evaluations(seed, quick),
-        },
-        "rows": rows,
-        "memory": memory,
+    quick, seed = settings.quick, settings.seed
+    by_batch = [(batch, _LENGTH[quick]) for batch in _BATCHES[quick]]
+    by_length = [(_BATCH[quick], length) for length in _LENGTHS[quick]]
+    seconds = {
+        (xla, *size): _seconds(*size, xla, seed, quick)
+        for xla in (False, True)
+        for size in dict.fromkeys(by_batch + by_length)
     }
+    small, large = (_peak_memory(sessions) for sessions in _SESSIONS[quick])
+    figures = {
+        "speed.sessions_per_second": max(
+            size[0] / seconds[xla, *size] for xla in (False, True) for size in by_batch
+        ),
+        # Twice the length, four times the batch: 1 where the cost is linear.
+        "speed.cost_of_length": _growth(seconds, by_length, 1),
+        "speed.cost_of_batch": _growth(seconds, by_batch, 0),
+        "speed.memory_of_longer_log": large / small,
+        "speed.trace_nine_classes_s": _trace_of_classes(9, seed, quick),
+        "speed.evaluations_an_iteration": _evaluations(seed, quick),
+    }
+    rows = [("sessions", "steps", "graph: sessions/s", "µs/step", "XLA: sessions/s", "µs/step")]
+    for batch, length in dict.fromkeys(by_batch + by_length):
+        cells = []
+        for xla in (False, True):
+            taken = seconds[xla, batch, length]
+            cells += [f"{batch / taken:,.0f}", f"{taken / batch / length * 1e6:.2f}"]
+        rows.append((f"{batch:,}", str(length), *cells))
+    sessions = _SESSIONS[quick]
+    notes = [
+        f"Cost of a step at twice the length {figures['speed.cost_of_length']:.2f}, of a session"
+        f" in a batch four times as large {figures['speed.cost_of_batch']:.2f} (1: linear).",
+        f"Trace of a sum over nine classes: {figures['speed.trace_nine_classes_s']:.1f} s."
+        f" L-BFGS: {figures['speed.evaluations_an_iteration']:.2f} evaluations an iteration.",
+        f"Memory of a pass through {sessions[0]:,} and {sessions[1]:,} sessions on disk:"
+        f" {small / 2**20:,.0f} and {large / 2**20:,.0f} MiB. Seconds are of the CPU.",
+    ]
+    title = "Interest evolution, log-likelihood and gradient in five parameters"
+    return section(settings, title, rows, figures, notes=notes, left=())
+
+
+def _growth(seconds: dict, sizes: list[tuple[int, int]], axis: int) -> float:
+    """How the cost of a unit of a size grows between the two largest sizes, under XLA."""
+    small, large = (seconds[True, *size] / size[axis] for size in sizes[-2:])
+    return large / small
 
 
 def _seconds(batch: int, length: int, jit_compile: bool, seed: int, quick: bool) -> float:
@@ -87,12 +94,9 @@ def _seconds(batch: int, length: int, jit_compile: bool, seed: int, quick: bool)
         fitted, _log_of_length(batch, length, seed)
     )
     (batch_of_log,) = likelihood.batches()
-    seconds = []
-    for _ in range(_REPEATS[quick] + 1):
-        started = time.process_time()
-        likelihood.value_and_gradients(batch_of_log)[0].numpy()
-        seconds.append(time.process_time() - started)
-    return float(np.median(seconds[1:]))
+    run = {"of": lambda turn: likelihood.value_and_gradients(batch_of_log)[0].numpy()}
+    (seconds,) = medians(seconds_of_turns(run, 0.0, _REPEATS[quick]), "of")
+    return seconds
 
 
 def _trace_of_classes(num_classes: int, seed: int, quick: bool) -> float:
@@ -200,35 +204,3 @@ def timed(task: Task) -> dict[str, int]:
     # The peak of this process alone; that of getrusage is inherited from the one that started it.
     status = Path("/proc/self/status").read_text()
     return {"bytes": int(status.split("VmHWM:")[1].split()[0]) * 1024}
-
-
-def speed_table(result: dict[str, Any]) -> str:
-    """The result for a person."""
-    table = [("sessions", "steps", "graph: sessions/s", "µs/step", "XLA: sessions/s", "µs/step")]
-    rows = {(row["xla"], row["batch"], row["length"]): row["seconds"] for row in result["rows"]}
-    for batch, length in dict.fromkeys((row["batch"], row["length"]) for row in result["rows"]):
-        cells = []
-        for xla in (False, True):
-            seconds = rows[xla, batch, length]
-            cells += [f"{batch / seconds:,.0f}", f"{seconds / batch / length * 1e6:.2f}"]
-        table.append((f"{batch:,}", str(length), *cells))
-    small, large = result["memory"]
-    figures = result["figures"]
-    lines = [
-        "Interest evolution, log-likelihood and gradient in five parameters",
-        text_table(table, left=()),
-    ]
-    lines.append(
-        f"Cost of a step at twice the length {figures['cost_of_length']:.2f}, of a session in a"
-        f" batch four times as large {figures['cost_of_batch']:.2f} (1: linear)."
-    )
-    lines.append(
-        f"Trace of a sum over nine classes: {figures['trace_nine_classes_s']:.1f} s. L-BFGS:"
-        f" {figures['evaluations_an_iteration']:.2f} evaluations an iteration."
-    )
-    lines.append(
-        f"Memory of a pass through {small['sessions']:,} and {large['sessions']:,} sessions on"
-        f" disk: {small['bytes'] / 2**20:,.0f} and {large['bytes'] / 2**20:,.0f} MiB. Seconds are"
-        " of the CPU."
-    )
-    return "\n".join(lines)

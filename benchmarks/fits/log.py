@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from sections import Section, Settings, section
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
@@ -41,7 +42,6 @@ from recsim_tf.fitting.predictions.choices import calibrate, choices_among, mean
 from recsim_tf.fitting.predictions.responses import predict_responses
 from recsim_tf.fitting.report.recovery import recover
 from recsim_tf.logs import Log, from_table
-from recsim_tf.support.tables import text_table
 
 _NUM_ITEMS, _SLATE_SIZE, _NUM_VISITS, _PHONES = 60, 5, 4, 0.6
 _ITEMS = np.random.default_rng(0).standard_normal([2, _NUM_ITEMS]).astype(np.float32)
@@ -275,9 +275,9 @@ class Popularity:
         )
 
 
-def log(seed: int, quick: bool) -> dict[str, Any]:
+def log(settings: Settings) -> Section:
     """Fits of all cases, and how well they predict."""
-    num_readers, num_new = _SIZES[quick]
+    seed, (num_readers, num_new) = settings.seed, _SIZES[settings.quick]
     logs = {}
     for number, (name, drift) in enumerate({"still": 0.0, "drifting": _DRIFT}.items()):
         generator = np.random.default_rng([seed, number])
@@ -285,7 +285,7 @@ def log(seed: int, quick: bool) -> dict[str, Any]:
         is_next = table["visit"] == _NUM_VISITS
         logs[name] = [read(part) for part in (table[~is_next], table[is_next], new)]
     rows, errors = {}, {}
-    for name, case in _cases(quick).items():
+    for name, case in _cases(settings.quick).items():
         seen, later, new = logs[case.table]
         truth = {parameter: value for parameter, (value, _) in TRUTH.items()}
         parameters = {
@@ -335,49 +335,23 @@ def log(seed: int, quick: bool) -> dict[str, Any]:
             "minutes": minutes,
             "cpu_seconds": seconds,
         }
-    return {
-        "study": "log",
-        "readers": num_readers,
-        "new_readers": num_new,
-        "figures": {
-            "largest_z": max(
-                np.abs(row["z_scores"]).max() for row in rows.values() if row["is_right"]
-            ),
-            **{
-                f"gain_{whom}.{name}": row["gains"][whom]["value"]
-                for name, row in rows.items()
-                for whom in row["gains"]
-            },
-            **{f"cpu_seconds.{name}": row["cpu_seconds"] for name, row in rows.items()},
-        },
-        "rows": rows,
-    }
-
-
-def log_table(result: dict[str, Any]) -> str:
-    """The result for a person."""
+    right = [row for row in rows.values() if row["is_right"]]
+    figures = {"log.largest_z": max(np.abs(row["z_scores"]).max() for row in right)}
     table = [("fit", "taste", "largest z", "next visit", "new readers", "minutes", "CPU s")]
-    for name, row in result["rows"].items():
-        gains = [
-            f"{gain['value']:+.3f} ± {gain['standard_error']:.3f}" for gain in row["gains"].values()
-        ]
+    for name, row in rows.items():
+        gains = {whom: gain["value"] for whom, gain in row["gains"].items()}
+        figures |= {f"log.gain_{whom}.{name}": gain for whom, gain in gains.items()}
+        figures[f"log.cpu_seconds.{name}"] = row["cpu_seconds"]
         error, noise = row["minutes"]["next"]
-        table.append(
-            (
-                name,
-                row["table"],
-                f"{np.abs(row['z_scores']).max():.1f}" if row["is_right"] else "wrong model",
-                *gains,
-                f"{error:.3f} ({noise:.3f})",
-                f"{row['cpu_seconds']:.0f}",
-            )
+        largest_z = f"{np.abs(row['z_scores']).max():.1f}" if row["is_right"] else "wrong model"
+        cells = (
+            f"{gain['value']:+.3f} ± {gain['standard_error']:.3f}" for gain in row["gains"].values()
         )
-    return "\n".join(
-        [
-            f"{result['readers']:,} readers of {_NUM_VISITS} visits. Log-likelihood of clicks, nats"
-            " a visit beyond popularity, of their next visit and of"
-            f" {result['new_readers']:,} new readers.",
-            text_table(table),
-            "minutes: calibration error of the next visit (what perfect predictions would show).",
-        ]
+        seconds = f"{row['cpu_seconds']:.0f}"
+        table.append((name, row["table"], largest_z, *cells, f"{error:.3f} ({noise:.3f})", seconds))
+    title = (
+        f"{num_readers:,} readers of {_NUM_VISITS} visits. Log-likelihood of clicks, nats a visit"
+        f" beyond popularity, of their next visit and of {num_new:,} new readers."
     )
+    notes = ["minutes: calibration error of the next visit (what perfect predictions would show)."]
+    return section(settings, title, table, figures, notes=notes, details={"rows": rows})

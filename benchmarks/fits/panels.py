@@ -17,19 +17,18 @@ log-likelihood.
 import csv
 import time
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from sections import Section, Settings, section
 from tensorflow_probability import distributions as tfd
 
 import recsim_tf
 from recsim_tf.choice import MultinomialLogit
 from recsim_tf.fitting import LBFGS, Draws, Parameter, fit
 from recsim_tf.logs.log import Log
-from recsim_tf.support.tables import text_table
 
 
 class Panel(NamedTuple):
@@ -163,7 +162,7 @@ def fit_panel(
     }
 
 
-def panels(data_dir: str, quick: bool) -> dict[str, Any]:
+def panels(settings: Settings) -> Section:
     """Fits of both panels."""
     rows: dict[str, list[dict[str, Any]]] = {}
     cases = {
@@ -174,45 +173,36 @@ def panels(data_dir: str, quick: bool) -> dict[str, Any]:
         ],
     }
     for name, of_panel in cases.items():
-        log = read_panel(Path(data_dir) / f"{name}.csv", _PANELS[name])
-        if quick:
+        log = read_panel(Path(settings.data_dir) / f"{name}.csv", _PANELS[name])
+        if settings.quick:
             log, of_panel = log.take(range(5)), [(3, 0)]
         rows[name] = [
-            fit_panel(log, _PANELS[name], draws, seed, quick, *points)
+            fit_panel(log, _PANELS[name], draws, seed, settings.quick, *points)
             for draws, seed, *points in of_panel
         ]
     electricity = rows["electricity"]
-    figures = {
-        **{f"yogurt.{row['draws']}": row["log_likelihood"] for row in rows["yogurt"]},
-        **{
-            f"electricity.{row['seed']}": row["log_likelihood"]
-            for row in electricity
-            if row["points"] == "random"
-        },
+    figures = {f"yogurt.{row['draws']}": row["log_likelihood"] for row in rows["yogurt"]}
+    figures |= {
+        f"electricity.{row['seed']}": row["log_likelihood"]
+        for row in electricity
+        if row["points"] == "random"
+    }
+    figures |= {
         "electricity.least_spread": min(np.abs(row["users.spread"]).min() for row in electricity),
         "electricity_halton": electricity[-1]["climbed_log_likelihood"],
     }
-    return {"study": "panels", "figures": figures, "rows": rows}
-
-
-def panels_table(result: dict[str, Any]) -> str:
-    """The result for a person."""
-    lines = []
-    for name, of_panel in result["rows"].items():
-        rows: list[Sequence[str]] = [
-            ("draws", "seed", "fresh", "climbed", "spreads", "ending", "CPU s")
-        ]
+    table = [("panel", "draws", "seed", "fresh", "climbed", "spreads", "ending", "CPU s")]
+    for name, of_panel in rows.items():
         for row in of_panel:
             spreads = " ".join(f"{spread:.3f}" for spread in row["users.spread"])
-            values = (f"{row[name]:.1f}" for name in ("log_likelihood", "climbed_log_likelihood"))
-            draws = f"{row['draws']} {row['points']}"
-            rows.append(
-                (draws, str(row["seed"]), *values, spreads, row["ending"], f"{row['seconds']:.0f}")
-            )
-        lines += [f"The panel of {name}", text_table(rows)]
-        lines += [text for row in of_panel for text in row["told"]]
-    asked = (
-        f"Log-likelihoods under fresh draws, and under those that the search climbed. Electricity:"
-        f" asked within 6 of {_MAXIMUM:.0f}; Halton points, climbed, within 0.5 of {_PUBLISHED}."
+            values = (f"{row[each]:.1f}" for each in ("log_likelihood", "climbed_log_likelihood"))
+            draws, seconds = f"{row['draws']} {row['points']}", f"{row['seconds']:.0f}"
+            table.append((name, draws, str(row["seed"]), *values, spreads, row["ending"], seconds))
+    title = "Log-likelihoods under fresh draws, and under those that the search climbed"
+    bars = {f"electricity.{seed}": (_MAXIMUM - 6, _MAXIMUM + 6) for seed in _ELECTRICITY_SEEDS}
+    bars["electricity_halton"] = (_PUBLISHED - 0.5, _PUBLISHED + 0.5)
+    notes = [text for of_panel in rows.values() for row in of_panel for text in row["told"]]
+    figures, bars = (
+        {f"panels.{name}": value for name, value in each.items()} for each in (figures, bars)
     )
-    return "\n".join([*lines, asked])
+    return section(settings, title, table, figures, bars, notes, {"rows": rows})

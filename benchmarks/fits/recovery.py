@@ -9,16 +9,16 @@ starts that are off by a third. The true values are RecSim 0.2.4's, but for the 
 range. max_relative_error is of the first log; coverage counts how often the truth lies in the 95 %
 interval over all logs.
 
-recovery --hidden: of the same sessions only initial interests, slates, qualities and choices are
+hidden: of the same sessions only initial interests, slates, qualities and choices are
 logged; users leave by RecSim's rule. The interest step is fitted with particle filters that sum the
 directions of all clicks out, by Adam on minibatches.
 """
 
 import time
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from sections import Section, Settings, section
 from tensorflow_probability import bijectors as tfb
 
 from recsim_tf.choice import MultinomialProportional
@@ -29,7 +29,6 @@ from recsim_tf.environments.interest_evolution import (
 from recsim_tf.fitting import LBFGS, Exact, Minibatches, Parameter, Particles, fit
 from recsim_tf.fitting.report.recovery import recover
 from recsim_tf.logs import simulated_log
-from recsim_tf.support.tables import text_table
 
 _STEP = "users.alpha_y_intercept"
 _MIN_NORMALIZER = "users.choice_model.min_normalizer"
@@ -51,9 +50,10 @@ _HAZARD = {"departure_temperature": 1.0}
 _SIZES = {False: (5000, 130), True: (50, 130)}
 
 
-def recovery(seed: int, replications: int, quick: bool) -> dict[str, Any]:
-    """Estimates from `replications` logs."""
-    num_sessions, num_steps = _SIZES[quick]
+def recovery(settings: Settings) -> Section:
+    """Estimates from as many logs as there are replications."""
+    num_sessions, num_steps = _SIZES[settings.quick]
+    replications = settings.replications
     truth = {name: value for name, (value, _) in TRUTH.items()}
     simulator = interest_evolution(users=InterestEvolutionUsers(**_HAZARD)).with_parameters(truth)
     parameters = {
@@ -62,7 +62,7 @@ def recovery(seed: int, replications: int, quick: bool) -> dict[str, Any]:
     rows = []
     for replication in range(replications):
         log = simulated_log(
-            simulator, num_sessions, num_steps, [seed, replication], jit_compile=True
+            simulator, num_sessions, num_steps, [settings.seed, replication], jit_compile=True
         )
         search = LBFGS(progress=False)
         started = time.perf_counter()
@@ -79,34 +79,56 @@ def recovery(seed: int, replications: int, quick: bool) -> dict[str, Any]:
                 "seconds": time.perf_counter() - started,
             }
         )
-    errors = rows[0]["relative_errors"]
-    covered = {name: sum(row["covered"][name] for row in rows) for name in TRUTH}
-    return {
-        "study": "recovery",
-        "sessions": num_sessions,
-        "replications": replications,
-        "figures": {
-            "max_relative_error": max(abs(error) for error in errors.values()),
-            "pooled_coverage": sum(covered.values()) / (replications * len(TRUTH)),
-            **{f"{name}/relative_error": error for name, error in errors.items()},
-            **{f"{name}/covered": count for name, count in covered.items()},
-            "seconds_a_fit": float(np.mean([row["seconds"] for row in rows])),
-        },
-        "rows": rows,
+    first, covered = rows[0], {name: sum(row["covered"][name] for row in rows) for name in TRUTH}
+    table = [("parameter", "truth", "estimate", "s.e.", "error", "95 % interval holds the truth")]
+    table += [
+        (
+            name,
+            f"{truth[name]:.4f}",
+            f"{first['estimates'][name]:.4f}",
+            f"{first['standard_errors'][name]:.4f}",
+            f"{first['relative_errors'][name]:.2%}",
+            f"{covered[name]} of {replications}",
+        )
+        for name in TRUTH
+    ]
+    errors = first["relative_errors"].items()
+    figures = {
+        "max_relative_error": max(abs(error) for _, error in errors),
+        "pooled_coverage": sum(covered.values()) / (replications * len(TRUTH)),
+        **{f"{name}/relative_error": error for name, error in errors},
+        **{f"{name}/covered": count for name, count in covered.items()},
+        "seconds_a_fit": float(np.mean([row["seconds"] for row in rows])),
     }
+    title = (
+        f"Interest evolution, logs of {num_sessions:,} sessions, {first['steps']:,} steps in the"
+        f" first of {replications}"
+    )
+    notes = [
+        f"Largest error {figures['max_relative_error']:.2%}; coverage"
+        f" {figures['pooled_coverage']:.1%} of {replications * len(TRUTH)};"
+        f" {figures['seconds_a_fit']:.0f} s a fit."
+    ]
+    figures = {f"recovery.{name}": value for name, value in figures.items()}
+    return section(settings, title, table, figures, notes=notes, details={"rows": rows})
 
 
-def hidden(seed: int, quick: bool) -> dict[str, Any]:
+def hidden(settings: Settings) -> Section:
     """The interest step from one log without the directions of clicks."""
-    num_sessions, num_steps = _SIZES[quick]
+    num_sessions, num_steps = _SIZES[settings.quick]
     truth = TRUTH[_STEP][0]
     choice_model = MultinomialProportional(min_normalizer=TRUTH[_MIN_NORMALIZER][0])
     users = InterestEvolutionUsers(choice_model=choice_model)
     simulator = interest_evolution(users=users)
     log = simulated_log(
-        simulator, num_sessions, num_steps, [seed, 0], jit_compile=True, latent=("innovation",)
+        simulator,
+        num_sessions,
+        num_steps,
+        [settings.seed, 0],
+        jit_compile=True,
+        latent=("innovation",),
     )
-    batch_size, num_passes = min(_HIDDEN_BATCH, num_sessions), _HIDDEN_PASSES[quick]
+    batch_size, num_passes = min(_HIDDEN_BATCH, num_sessions), _HIDDEN_PASSES[settings.quick]
     # The steps shrink to zero, so that the noise of minibatches and filters averages out.
     learning_rate = tf.keras.optimizers.schedules.CosineDecay(
         _LEARNING_RATE, num_passes * (num_sessions // batch_size)
@@ -126,49 +148,16 @@ def hidden(seed: int, quick: bool) -> dict[str, Any]:
     )
     value = float(result.estimates[_STEP].value)
     seconds = time.perf_counter() - started
-    return {
-        "study": "recovery --hidden",
-        "sessions": num_sessions,
-        "particles": _PARTICLES,
-        "figures": {
-            "estimate": value,
-            "max_relative_error": abs(value / truth - 1),
-            "seconds": seconds,
-        },
+    figures = {
+        "hidden.estimate": value,
+        "hidden.max_relative_error": abs(value / truth - 1),
+        "hidden.seconds": seconds,
     }
-
-
-def recovery_table(result: dict[str, Any]) -> str:
-    """The result for a person."""
-    first, replications = result["rows"][0], result["replications"]
-    figures = result["figures"]
-    heads = ("truth", "estimate", "s.e.", "error", "95 % interval holds the truth")
-    rows = [("parameter", *heads)]
-    for name, (truth, _) in TRUTH.items():
-        cells = (
-            f"{truth:.4f}",
-            f"{first['estimates'][name]:.4f}",
-            f"{first['standard_errors'][name]:.4f}",
-            f"{figures[f'{name}/relative_error']:.2%}",
-            f"{figures[f'{name}/covered']} of {replications}",
-        )
-        rows.append((name, *cells))
-    return (
-        f"Interest evolution, logs of {result['sessions']:,} sessions, {first['steps']:,} steps in"
-        f" the first of {replications}\n"
-        f"{text_table(rows)}\n"
-        f"Largest error {figures['max_relative_error']:.2%}; coverage"
-        f" {figures['pooled_coverage']:.1%} of {replications * len(TRUTH)};"
-        f" {figures['seconds_a_fit']:.0f} s a fit."
+    title = (
+        f"Interest evolution, {num_sessions:,} sessions without the directions of clicks, two"
+        f" filters of {_PARTICLES} particles each"
     )
-
-
-def hidden_table(result: dict[str, Any]) -> str:
-    """The result for a person."""
-    figures = result["figures"]
-    return (
-        f"Interest evolution, {result['sessions']:,} sessions without the directions of clicks, two"
-        f" filters of {result['particles']} particles each\n"
-        f"interest step: truth {TRUTH[_STEP][0]:.4f}, estimate {figures['estimate']:.4f}, error"
-        f" {figures['max_relative_error']:.2%}, {figures['seconds']:.0f} s"
-    )
+    rows = [("parameter", "truth", "estimate", "error", "s")]
+    error = f"{figures['hidden.max_relative_error']:.2%}"
+    rows += [("interest step", f"{truth:.4f}", f"{value:.4f}", error, f"{seconds:.0f}")]
+    return section(settings, title, rows, figures)

@@ -28,7 +28,9 @@ def measure(settings: Settings) -> Section:
     for name, logging in claimed.items():
         log = logs.from_trajectory(trajectory, world, logging=logging)
         weights = gather(target, log, [Estimator()]).read["slate"].reshape([number, size, 1])
-        caught = [bool(ope.WeightDiagnostics.of(part).warning_of_wrong_propensities()) for part in weights]
+        caught = [
+            bool(ope.WeightDiagnostics.of(part).warning_of_wrong_propensities()) for part in weights
+        ]
         figures[f"checks.wrong_propensities.{name}"] = float(np.mean(caught))
     few = world.rollout(_best_only(), number * size, 1, settings.seed + 1)
     log = logs.from_trajectory(few, world, logging=_best_only())

@@ -29,7 +29,7 @@ def measure(settings: Settings) -> Section:
         path = Path(folder) / "log.npz"
         np.savez(path, **feedback)
         by_obp, line = processes.run_peer(
-            "obp", "obp-python", settings.peer, "obp_values.py", path=path
+            "obp", "obp-python", settings.obp_python, "obp_values.py", path=path
         )
     rows = [("estimator", "here", "obp")]
     rows += [

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from off_policy.worlds import WORLDS, affine
 from sections import Section, Settings, section
+from speeds.common import seconds_of_turns
 
 from recsim_tf import logs, ope
 from recsim_tf.core.distributions import PlackettLuce
@@ -101,10 +102,5 @@ def _fastest(
     clock: Callable[[], float] = time.process_time,
 ) -> float:
     """Seconds by a clock, by default of the CPU, without the first call, which traces."""
-    call()
-    seconds = []
-    for _ in range(rounds):
-        begun = clock()
-        call()
-        seconds.append(clock() - begun)
-    return min(seconds)
+    turns = seconds_of_turns({"call": lambda turn: call()}, 0.0, rounds, clock)
+    return min(turn["call"] for turn in turns)

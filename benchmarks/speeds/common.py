@@ -1,12 +1,13 @@
 """Parts that the sections of the speed report share."""
 
+import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import processes
 import tensorflow as tf
-from sections import Section as Section
+from sections import Settings
 
 import recsim_tf
 from recsim_tf.core import random
@@ -32,14 +33,32 @@ _TIMING = {
 SHARD_USERS = 2048
 
 
-class Settings(NamedTuple):
-    """The settings of the report."""
+def medians(runs: Sequence[Mapping[str, float]], *names: str) -> list[float]:
+    """The medians of some figures over runs."""
+    return [statistics.median(run[name] for run in runs) for name in names]
 
-    quick: bool  # a smoke run
-    rounds: int  # in which peers take turns; figures are medians over them
-    recsim: str | None  # interpreters of the peers
-    recsim_ng: str | None
-    jax: str | None
+
+def seconds_of_turns(
+    functions: Mapping[str, Callable[[int], Any]],
+    seconds: float,
+    calls: int = 1,
+    clock: Callable[[], float] = time.process_time,
+) -> list[dict[str, float]]:
+    """Seconds of functions of the number of a turn, by name, turn by turn: at least so many turns,
+    and until the functions have taken so many seconds. A first call is not counted. The clock is
+    by default that of the CPU.
+    """
+    for run in functions.values():
+        run(0)
+    turns: list[dict[str, float]] = []
+    while len(turns) < calls or sum(sum(turn.values()) for turn in turns) < seconds:
+        turn = {}
+        for name, run in functions.items():
+            started = clock()
+            run(len(turns) + 1)
+            turn[name] = clock() - started
+        turns.append(turn)
+    return turns
 
 
 def simulate(

@@ -4,13 +4,15 @@ On one core TensorFlow has one thread. Rates are by wall time, so they mean some
 that does nothing else.
 """
 
+import math
 import statistics
 import time
 from typing import NamedTuple
 
 import numpy as np
 import processes
-from speeds.common import NUM_CANDIDATES, SLATE_SIZES, Section, Settings, sharded, simulation
+from sections import Section, Settings, section
+from speeds.common import NUM_CANDIDATES, SLATE_SIZES, sharded, simulation
 
 import recsim_tf
 from recsim_tf.core import random
@@ -20,7 +22,6 @@ from recsim_tf.fitting.methods.exact import Exact
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.logs import simulated_log
 from recsim_tf.policies import random_policy
-from recsim_tf.support.tables import text_table
 
 # Users of a shard, and shards: 131,072 users together.
 _SHARDS = {False: (2048, 64), True: (4, 2)}
@@ -54,10 +55,8 @@ def measure(settings: Settings) -> Section:
     for _ in range(settings.rounds):
         for name, task in {**tasks, **more}.items():
             for one_core in (True, False) if name in tasks else (True,):
-                rate = processes.run_worker(__name__, {**task, "quick": quick}, one_core)[
-                    "user_steps_per_second"
-                ]
-                measured.setdefault((name, one_core), []).append(rate)
+                run = processes.run_worker(__name__, {**task, "quick": quick}, one_core)
+                measured.setdefault((name, one_core), []).append(run["user_steps_per_second"])
     rates = {key: statistics.median(each) for key, each in measured.items()}
     figures = {name: rates[name, False] / rates[name, True] for name in tasks}
     figures["large_vs_best"] = rates["large", True] / rates["best", True]
@@ -84,9 +83,11 @@ def measure(settings: Settings) -> Section:
         if on_two is not None:
             cells = (f"{on_two / 1e6:.2f}", f"{on_two / on_one:.2f}")
         rows.append((description, f"{on_one / 1e6:.2f}", *cells))
-    lines = ["Millions of user-steps per second of wall time", *text_table(rows).splitlines()]
+    title = "Millions of user-steps per second of wall time"
+    bars = dict.fromkeys(tasks, (1.7, math.inf)) | {"two_cores": (1.8, math.inf)}
+    bars["large_vs_best"] = (0.9, math.inf)
     details = {"rates": {"/".join(map(str, key)): each for key, each in measured.items()}}
-    return Section(figures, details, lines)
+    return section(settings, title, rows, figures, bars, details=details)
 
 
 class Task(NamedTuple):

@@ -1,19 +1,24 @@
 """A step of interest evolution against the time to draw what it must draw."""
 
 import math
-import statistics
-import time
 from typing import NamedTuple
 
 import processes
 import tensorflow as tf
-from speeds.common import NUM_CANDIDATES, SHARD_USERS, SLATE_SIZES, Section, Settings, simulation
+from sections import Section, Settings, section
+from speeds.common import (
+    NUM_CANDIDATES,
+    SHARD_USERS,
+    SLATE_SIZES,
+    medians,
+    seconds_of_turns,
+    simulation,
+)
 
 import recsim_tf
 from recsim_tf.core import random
 from recsim_tf.core.random.generator import generator
 from recsim_tf.core.runs.execution import compiled
-from recsim_tf.support.tables import text_table
 
 _USERS = {False: (1024, SHARD_USERS), True: (2,)}
 _STEPS = {False: 2**21, True: 8}
@@ -38,10 +43,8 @@ def measure(settings: Settings) -> Section:
         }
         runs = [processes.run_worker(__name__, task, True) for _ in range(settings.rounds)]
         details[str(users)] = runs
-        step, draws, block, kinds, own_draws = (
-            statistics.median(run[name] for run in runs)
-            for name in ("step", "draws", "draws_in_a_block", "draws_by_kind", "own_draws")
-        )
+        names = ("step", "draws", "draws_in_a_block", "draws_by_kind", "own_draws")
+        step, draws, block, kinds, own_draws = medians(runs, *names)
         figures |= {
             f"step_ns/{users}": step,
             f"draws_ns/{users}": draws,
@@ -54,7 +57,8 @@ def measure(settings: Settings) -> Section:
         "Nanoseconds of CPU time a user-step, interest evolution, random slates of 3 of 10, XLA,"
         " one core"
     )
-    return Section(figures, details, [title, *text_table(rows, left=()).splitlines()])
+    bars = {"step_vs_draws": (0.0, 2.8)}
+    return section(settings, title, rows, figures, bars, details=details, left=())
 
 
 class Task(NamedTuple):
@@ -137,22 +141,12 @@ def timed(task: Task) -> dict[str, float]:
         "draws_in_a_block": draws(task, _block),
         "own_draws": draws(task, _own_block),
     }
-    times: dict[str, list[float]] = {name: [] for name in programs}
-    for run in programs.values():
-        run(random.as_seed(0))
-    calls = 0
-    while not calls or sum(map(sum, times.values())) < len(programs) * task.cpu_seconds:
-        calls += 1
-        for name, run in programs.items():
-            started = time.process_time()
-            [float(result) for result in run(random.as_seed(calls))]
-            times[name].append(time.process_time() - started)
-    figures = {
-        name: 1e9 * statistics.median(seconds) / (task.users * task.steps)
-        for name, seconds in times.items()
+    calls = {
+        name: lambda turn, run=run: [float(result) for result in run(random.as_seed(turn))]
+        for name, run in programs.items()
     }
-    return {
-        **figures,
-        "draws": min(figures["draws_by_kind"], figures["draws_in_a_block"]),
-        "calls": calls,
-    }
+    turns = seconds_of_turns(calls, len(programs) * task.cpu_seconds)
+    seconds = dict(zip(programs, medians(turns, *programs), strict=True))
+    figures = {name: 1e9 * value / (task.users * task.steps) for name, value in seconds.items()}
+    figures["draws"] = min(figures["draws_by_kind"], figures["draws_in_a_block"])
+    return {**figures, "calls": len(turns)}

@@ -4,12 +4,12 @@ import time
 from typing import Any, NamedTuple
 
 import processes
-from speeds.common import MODES, Section, Settings, simulation
+from sections import Section, Settings, section
+from speeds.common import MODES, simulation
 
 import recsim_tf
 from recsim_tf import registered
 from recsim_tf.core import random
-from recsim_tf.support.tables import text_table
 
 _USERS = {False: 32, True: 4}
 _NUM_STEPS = 2
@@ -44,7 +44,8 @@ def measure(settings: Settings) -> Section:
         f"CPU seconds of a rollout of {_USERS[settings.quick]} users with random slates, the least"
         f" of {settings.rounds} processes: to trace it, and to compile and run it"
     )
-    return Section(figures, details, [title, *text_table(rows, left=(0, 1)).splitlines()])
+    bars = {"first_call_s": (0, 2), "first_call_graph_s": (0, 0.7)}
+    return section(settings, title, rows, figures, bars, details=details, left=(0, 1))
 
 
 class Task(NamedTuple):

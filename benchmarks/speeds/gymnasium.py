@@ -1,15 +1,15 @@
 """One user at a time, through Gymnasium."""
 
+import math
 import time
 from typing import Any, NamedTuple
 
 import gymnasium
 import processes
-from speeds.common import Section, Settings
+from sections import Section, Settings, section
 
 import recsim_tf.adapters.gymnasium
 from recsim_tf import registered
-from recsim_tf.support.tables import text_table
 
 _STEPS = {False: 3000, True: 5}
 
@@ -27,7 +27,8 @@ def measure(settings: Settings) -> Section:
         rows.append((environment, f"{rate:,.0f}"))
     figures["gymnasium_steps"] = min(figures.values())
     title = "One user through Gymnasium, random slates, one core"
-    return Section(figures, details, [title, *text_table(rows).splitlines()])
+    bars = {"gymnasium_steps": (1000, math.inf)}
+    return section(settings, title, rows, figures, bars, details=details)
 
 
 class Task(NamedTuple):

@@ -4,17 +4,16 @@ return of 270 in interest evolution with slates of 3 of 10, of which its oracle 
 By wall time, so the figures mean something on a machine that does nothing else.
 """
 
-import statistics
 import time
 from typing import NamedTuple
 
 import processes
-from speeds.common import Section, Settings
+from sections import Section, Settings, section
+from speeds.common import medians
 
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.experiment import config
 from recsim_tf.experiment.training.parts import experiment
-from recsim_tf.support.tables import text_table
 
 _RETURN = 270.0
 _MAX_ITERATIONS = {False: 1000, True: 50}
@@ -45,26 +44,17 @@ def measure(settings: Settings) -> Section:
         ]
         runs = [processes.run_worker(__name__, task, one_core) for task in tasks]
         details[name] = runs
-        seconds, iterations, rate = (
-            statistics.median(run[what] for run in runs)
-            for what in ("seconds", "iterations", "user_steps_per_second")
-        )
+        seconds, iterations, rate = medians(runs, "seconds", "iterations", "user_steps_per_second")
         figures[f"training/{name}/user_steps_per_second"] = rate
         reached = all(run["reached"] for run in runs)
         if reached:
             figures[f"seconds_to_270/{name}"] = seconds
-        rows.append(
-            (
-                name,
-                f"{seconds:.1f}" if reached else "not reached",
-                f"{iterations:,.0f}",
-                f"{rate:,.0f}",
-            )
-        )
+        text = f"{seconds:.1f}" if reached else "not reached"
+        rows.append((name, text, f"{iterations:,.0f}", f"{rate:,.0f}"))
     if "seconds_to_270/all cores" in figures:
         figures["seconds_to_270"] = figures["seconds_to_270/all cores"]
     title = f"The quickstart's training to a return of {_RETURN:g}, wall time"
-    return Section(figures, details, [title, *text_table(rows).splitlines()])
+    return section(settings, title, rows, figures, {"seconds_to_270": (0, 30)}, details=details)
 
 
 class Task(NamedTuple):

@@ -2,9 +2,8 @@
 candidates.
 """
 
-from speeds.common import MODES, Section, Settings, simulate
-
-from recsim_tf.support.tables import text_table
+from sections import Section, Settings, section
+from speeds.common import MODES, simulate
 
 # Large enough that the simulation, not the compiler, sets the peak; long enough that sessions end
 # and newcomers come.
@@ -15,9 +14,9 @@ _STEPS = {False: 64, True: 2}
 def measure(settings: Settings) -> Section:
     """`bytes_per_user` is under XLA, from the smallest to the largest batch."""
     steps = _STEPS[settings.quick]
-    task = {"user_steps": 0, "min_steps": steps, "max_steps": steps, "cpu_seconds": 0.0}
     # All users at a time.
-    task |= {"sharded": False}
+    task = {"min_steps": steps, "max_steps": steps, "sharded": False}
+    task |= {"user_steps": 0, "cpu_seconds": 0.0}
     figures, details = {}, {}
     heads = (f"{users:,} users" for users in _USERS[settings.quick])
     rows = [("mode", *heads, "bytes a user")]
@@ -25,12 +24,8 @@ def measure(settings: Settings) -> Section:
         peaks = {}
         for users in _USERS[settings.quick]:
             # TensorFlow's own memory is in all peaks, and goes with the difference.
-            peaks[users] = (
-                1024
-                * simulate(settings, "InterestEvolution-v1", [users], mode, **task)[
-                    "peak_memory_kib"
-                ]
-            )
+            result = simulate(settings, "InterestEvolution-v1", [users], mode, **task)
+            peaks[users] = 1024 * result["peak_memory_kib"]
         small, large = min(peaks), max(peaks)
         figures[f"bytes_per_user/{mode}"] = (peaks[large] - peaks[small]) / (large - small)
         details[mode] = peaks
@@ -41,4 +36,4 @@ def measure(settings: Settings) -> Section:
         "Peak memory of a process, MiB, and bytes that one more user takes, interest evolution,"
         " 3 of 10"
     )
-    return Section(figures, details, [title, *text_table(rows).splitlines()])
+    return section(settings, title, rows, figures, {"bytes_per_user": (0, 4096)}, details=details)

@@ -1,17 +1,15 @@
 """The exact slate optimiser against a top-K alone, on a shared catalogue."""
 
-import statistics
-import time
 from typing import Any, NamedTuple
 
 import numpy as np
 import processes
 import tensorflow as tf
-from speeds.common import MODES, Section, Settings
+from sections import Section, Settings, section
+from speeds.common import MODES, medians, seconds_of_turns
 
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.policies.slates import exact_slate, slate_advantage, top_k_slate
-from recsim_tf.support.tables import text_table
 
 _SIZES = {
     False: {"users": 1024, "num_candidates": 10_000, "slate_size": 10, "calls": 9},
@@ -51,7 +49,8 @@ def measure(settings: Settings) -> Section:
         f"Exact slates against top-K alone, {sizes['slate_size']} of"
         f" {sizes['num_candidates']:,}, {sizes['users']:,} users, one core"
     )
-    return Section(figures, details, [title, *text_table(rows, left=(0, 1)).splitlines()])
+    bars = {"exact_vs_topk": (0, 7)}
+    return section(settings, title, rows, figures, bars, details=details, left=(0, 1))
 
 
 class Task(NamedTuple):
@@ -122,18 +121,17 @@ def timed(task: Task) -> dict[str, Any]:
         )
         for name, optimizer in optimizers.items()
     }
-    seconds: dict[str, list[float]] = {name: [] for name in functions}
-    for _ in range(task.calls):
-        for name, function in functions.items():
-            started = time.process_time()
-            function(*inputs).numpy()
-            seconds[name].append(time.process_time() - started)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    calls = {
+        name: lambda turn, function=function: function(*inputs).numpy()
+        for name, function in functions.items()
+    }
+    exact, top_k = medians(seconds_of_turns(calls, 0.0, task.calls), "exact", "top_k")
     taken = rounds(inputs, task.slate_size)
     return {
         **task._asdict(),
         "mean_rounds": float(taken.mean()),
         "max_rounds": int(taken.max()),
-        **{f"{name}_cpu_seconds_per_call": median for name, median in medians.items()},
-        "exact_vs_top_k": medians["exact"] / medians["top_k"],
+        "exact_cpu_seconds_per_call": exact,
+        "top_k_cpu_seconds_per_call": top_k,
+        "exact_vs_top_k": exact / top_k,
     }

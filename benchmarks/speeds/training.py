@@ -9,14 +9,15 @@ RecSim's neural agents have one network for all candidates. The learning loop is
 mode and under XLA.
 """
 
-import statistics
+import math
 import time
 from typing import Any, NamedTuple
 
 import gin
 import processes
 import tensorflow as tf
-from speeds.common import NUM_CANDIDATES, Section, Settings
+from sections import Section, Settings, section
+from speeds.common import NUM_CANDIDATES, medians
 
 import recsim_tf
 from recsim_tf.adapters.tf_agents import SlateEnvironment
@@ -24,7 +25,6 @@ from recsim_tf.agents.full_slate_q import FullSlateQNetwork, create_full_slate_q
 from recsim_tf.agents.slate_q import SlateQNetwork, create_slate_q
 from recsim_tf.agents.tabular_q import create_tabular_q
 from recsim_tf.experiment.training.loop import Iteration, LearningLoop
-from recsim_tf.support.tables import text_table
 
 _QUICKSTART = (
     "SlateQTargets.target = 'differential'",
@@ -71,13 +71,11 @@ def measure(settings: Settings) -> Section:
     line = ""
     for name in list(_ROWS)[:1] if settings.quick else _ROWS:
         row = _ROWS[name]
-        task = {**row._asdict(), **_SLATES, **_SIZES[settings.quick], "replayed": _REPLAYED}
         ours, recsims = [], []
         for _ in range(settings.rounds):
-            ours.append(processes.run_worker(__name__, task, True))
+            ours.append(processes.run_worker(__name__, _task(name, settings), True))
             recsim, line = processes.run_recsim(
-                settings.recsim,
-                "recsim_training.py",
+                settings.recsim_python,
                 agent=row.agent,
                 environment=row.environment,
                 **_SLATES,
@@ -85,17 +83,14 @@ def measure(settings: Settings) -> Section:
             )
             recsims += [recsim] if recsim else []
         details[name] = {"ours": ours, "recsim": recsims}
-        rate, train_rate = (
-            statistics.median(run[figure] for run in ours)
-            for figure in ("steps_per_cpu_second", "train_steps_per_cpu_second")
-        )
+        rate, train_rate = medians(ours, "steps_per_cpu_second", "train_steps_per_cpu_second")
         figures |= {
             f"{name}/env_steps_per_cpu_second": rate,
             f"{name}/train_steps_per_cpu_second": train_rate,
         }
         comparison = ("", "")
         if recsims:
-            recsim_rate = statistics.median(run["steps_per_cpu_second"] for run in recsims)
+            (recsim_rate,) = medians(recsims, "steps_per_cpu_second")
             figures |= {
                 f"{name}/recsim/env_steps_per_cpu_second": recsim_rate,
                 _ratio_name(name): rate / recsim_rate,
@@ -104,29 +99,27 @@ def measure(settings: Settings) -> Section:
         network = "-".join(map(str, row.hidden_units)) or "none"
         cells = (f"{rate:,.0f}", f"{train_rate:,.1f}", *comparison)
         table.append((name, row.environment, network, *cells))
-    lines = [
-        (
-            f"Agents in training, {users:,} users, slates of 2 of {NUM_CANDIDATES}, {_REPLAYED}"
-            f" replayed transitions a step, one core, median of {settings.rounds} rounds in turns"
-        ),
-        *text_table(table, left=(0, 1, 2)).splitlines(),
-        # The line of a peer that is there tells its rate, which the table does.
-        *([] if recsims else [line]),
-        *_engines(settings, figures, details),
-    ]
-    return Section(figures, details, lines)
+    title = (
+        f"Agents in training, {users:,} users, slates of 2 of {NUM_CANDIDATES}, {_REPLAYED}"
+        f" replayed transitions a step, one core, median of {settings.rounds} rounds in turns"
+    )
+    # The line of a peer that is there tells its rate, which the table does.
+    notes = [*([] if recsims else [line]), *_engines(settings, figures, details)]
+    bars = {"slateq_vs_recsim": (60, math.inf)}
+    return section(settings, title, table, figures, bars, notes, details, left=(0, 1, 2))
+
+
+def _task(name: str, settings: Settings) -> dict[str, Any]:
+    """The task of a row of the table."""
+    sizes = {**_SLATES, **_SIZES[settings.quick], "replayed": _REPLAYED}
+    return _ROWS[name]._asdict() | sizes
 
 
 def _engines(settings: Settings, figures: dict[str, float], details: dict[str, Any]) -> list[str]:
     """The learning loop in graph mode and under XLA; a quick run does not compile."""
     if settings.quick:
         return []
-    task = {
-        **_ROWS["slate_q"]._asdict(),
-        **_SLATES,
-        **_SIZES[settings.quick],
-        "replayed": _REPLAYED,
-    }
+    task = _task("slate_q", settings)
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in _ENGINES}
     for _ in range(settings.rounds):
         for name, xla in _ENGINES.items():
@@ -134,8 +127,7 @@ def _engines(settings: Settings, figures: dict[str, float], details: dict[str, A
     details["engines"] = runs
     cells, rates = [], {}
     for name, runs_of_engine in runs.items():
-        rates[name] = statistics.median(run["steps_per_cpu_second"] for run in runs_of_engine)
-        first = statistics.median(run["first_call_seconds"] for run in runs_of_engine)
+        rates[name], first = medians(runs_of_engine, "steps_per_cpu_second", "first_call_seconds")
         figures[f"slate_q/{name}/env_steps_per_cpu_second"] = rates[name]
         cells.append(f"{name} {rates[name]:,.0f} (first calls {first:.1f} s)")
     figures["loop_xla_vs_graph"] = rates["XLA"] / rates["graph mode"]

@@ -140,7 +140,7 @@ class Log(NamedTuple):
     # Positions of the documents among the candidates, int32 [S, T, K]; -1 at empty positions.
     slate: Any = ()
     candidates: Any = ()  # int32 [S, T, N], the documents that could have been shown
-    # Rewards of the positions, float64 [S, T, K], or of the whole slates, [S, T, 1].
+    # Rewards of the positions, float [S, T, K], or of the whole slates, [S, T, 1].
     reward: Any = ()
     propensity: SlateLogProbs = SlateLogProbs()  # under the policy that showed the slates
     target: SlateLogProbs = SlateLogProbs()  # under the policy to judge, if the log has them

@@ -22,12 +22,15 @@ def quick_run(folder: Path, script: str, *arguments: str) -> tuple[dict[str, Any
     return json.loads(path.read_text()), process.stdout
 
 
-def quick_section(name: str, settings: Any = None) -> tuple[dict[str, float], dict[str, Any]]:
+QUICK = sections.Settings(quick=True)
+
+
+def quick_section(name: str, settings: Any = QUICK) -> tuple[dict[str, float], dict[str, Any]]:
     """Figures and details of a section of `benchmarks`, MODULE.FUNCTION, by a quick run in this
     process. It misses no bar.
     """
     with in_this_process():
-        found = sections.function(name)(settings or sections.Settings(quick=True))
+        found = sections.function(name)(settings)
     assert not any(line.endswith("  not reached") for line in found.lines)
     return found.figures, found.details
 

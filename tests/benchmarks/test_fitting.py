@@ -1,59 +1,46 @@
 import numpy as np
 import pytest
-from fits import (
-    fields,
-    likelihood_speed,
-    log,
-    recovery,
-    values,
-)
+import sections
+from fits import fields, log
 
-from tests.benchmarks.runs import in_this_process, quick_run
+from tests.benchmarks.runs import QUICK, quick_run, quick_section
 
 
 def test_a_quick_recovery_prints_and_writes_its_figures(tmp_path):
-    content, printed = quick_run(tmp_path, "fitting.py", "recovery", "--replications=1")
-    assert 0 < content["figures"]["max_relative_error"] < 1
-    assert 0 <= content["figures"]["pooled_coverage"] <= 1
-    assert set(content["rows"][0]["estimates"]) <= {
-        line.split()[0] for line in printed.splitlines() if line
-    }
+    content, printed = quick_run(tmp_path, "fitting.py", "recovery", "--seed=1")
+    assert 0 < content["figures"]["recovery.max_relative_error"] < 1
+    assert 0 <= content["figures"]["recovery.pooled_coverage"] <= 1
+    (first, _) = content["details"]["recovery"]["rows"]
+    assert set(first["estimates"]) <= {line.split()[0] for line in printed.splitlines() if line}
+    command = "python benchmarks/fitting.py recovery --quick --seed=1 --json=PATH"
+    assert sorted(content["command"].split()) == sorted(command.split())
+    assert content["machine"]["cores"] > 0
 
 
-def test_a_quick_study_of_one_log_brings_all_rows_back(tmp_path):
-    content, printed = quick_run(tmp_path, "fitting.py", "one_log")
-    figures = content["figures"]
-    assert figures["one_log.rows_back"] == content["own"]["rows"] > 2000
-    assert figures["one_log.max_z"] > 0
-    assert figures["one_log.peak_gb"] < 4
-    assert "context" in printed
-
-
-def test_a_quick_recovery_without_directions_prints_the_interest_step():
-    result = recovery.hidden(seed=0, quick=True)
-    assert 0 <= result["figures"]["max_relative_error"] < 1
-    assert "interest step: truth 0.3000" in recovery.hidden_table(result)
+def test_a_quick_recovery_without_directions_finds_an_interest_step():
+    figures, _ = quick_section("fits.recovery.hidden")
+    assert 0 <= figures["hidden.max_relative_error"] < 1
 
 
 @pytest.mark.filterwarnings("ignore:.*effective draws")
 def test_a_quick_study_of_fields_says_what_was_done_with_each():
-    result = fields.fields(seed=0, replications=1, quick=True)
-    assert 0 <= result["figures"]["coverage"] <= 1
-    printed = fields.fields_table(result)
+    result = fields.fields(QUICK)
+    assert 0 <= result.figures["fields.coverage"] <= 1
+    printed = "\n".join(result.lines)
     assert "device, where missing, summed out; the initial draw taste summed out by" in printed
     assert "users.loc[1]" in printed
 
 
 @pytest.mark.filterwarnings("ignore:.*effective draws")
 def test_a_quick_study_of_a_log_fits_right_and_wrong_models_to_it():
-    result = log.log(seed=0, quick=True)
-    rows = result["rows"]
+    result = log.log(QUICK)
+    rows = result.details["rows"]
     assert [name for name, row in rows.items() if not row["is_right"]] == [
         *("without drift", "cascade")
     ]
     assert set(rows["Chains"]["estimates"]) == {*log.TRUTH, "users.drift"}
     assert all(row["gains"]["next"]["standard_error"] > 0 for row in rows.values())
-    printed = log.log_table(result)
+    printed = "\n".join(result.lines)
     assert all(name in printed for name in rows)
     assert "wrong model" in printed
 
@@ -69,16 +56,12 @@ def test_popularity_is_known_by_document_position_and_device():
     assert found > constant + 0.1
 
 
-def test_a_quick_study_of_values_warns_outside_of_the_log_alone():
-    result = values.values(seed=0, replications=1, quick=True)
-    assert result["figures"]["outside.warned"] == 1
-    assert result["figures"]["inside.warned"] == result["figures"]["logging.warned"] == 0
-    assert "interval holds the truth" in values.values_table(result)
-
-
 def test_a_quick_run_times_the_likelihood():
-    with in_this_process():
-        result = likelihood_speed.speed(seed=0, quick=True)
-    assert result["figures"]["sessions_per_second"] > 0
-    assert result["figures"]["memory_of_longer_log"] > 0
-    assert "sessions/s" in likelihood_speed.speed_table(result)
+    figures, _ = quick_section("fits.likelihood_speed.speed")
+    assert figures["speed.sessions_per_second"] > 0
+    assert figures["speed.memory_of_longer_log"] > 0
+
+
+def test_a_section_without_its_name_is_refused():
+    with pytest.raises(sections.app.UsageError, match="name some of recovery, log, got recoveri"):
+        sections.chosen(["fitting.py", "recoveri"], ("recovery", "log"))

@@ -4,7 +4,7 @@ import pytest
 from fits import click_models
 
 from recsim_tf.logs import read_result_pages
-from tests.benchmarks.runs import quick_run
+from tests.benchmarks.runs import QUICK, quick_run
 
 NAMES = {"gctr", "rctr", "dctr", "pbm", "cm", "dcm", "ccm", "dbn", "sdbn", "ubm"}
 
@@ -49,4 +49,4 @@ def test_pairs_that_no_training_page_shows_are_counted(pages):
 
 def test_a_missing_path_is_named():
     with pytest.raises(SystemExit, match="path must name a Parquet file of result pages"):
-        click_models.click_models(None, None, 0, quick=True)
+        click_models.click_models(QUICK)

@@ -1,5 +1,3 @@
-import functools
-
 import gin
 import numpy as np
 import pytest
@@ -243,68 +241,10 @@ def test_score_alone_is_the_weight_of_a_slate_of_one(model, expected):
     )
 
 
-PROPORTIONAL = functools.partial(choice.MultinomialProportional, min_normalizer=-1.0)
-
-CASCADE = functools.partial(choice.ProportionalCascade, min_normalizer=-1.0, score_scaling=0.5)
-
-INVALID = {
-    "negative proportional weight": (
-        PROPORTIONAL,
-        [0.5, -1.5],
-        {},
-        "a proportional weight is negative",
-    ),
-    "negative no-click weight": (
-        PROPORTIONAL,
-        [0.5, 0.5],
-        {"no_click_mass": tf.Variable(-2.0)},
-        "no_click_mass must be at least min_normalizer",
-    ),
-    "all proportional weights zero": (
-        PROPORTIONAL,
-        [-1.0, -1.0],
-        {"no_click_mass": -1.0},
-        "some outcome must be possible",
-    ),
-    "infinite score": (choice.MultinomialLogit, [0.5, np.inf], {}, "scores must be finite"),
-    "NaN no-click logit": (
-        choice.MultinomialLogit,
-        [0.5, 0.1],
-        {"no_click_mass": tf.Variable(np.nan)},
-        "no_click_mass must be finite or -inf",
-    ),
-    "empty slate with a certain click": (
-        choice.MultinomialLogit,
-        [0.5, 0.1],
-        {"mask": tf.constant([[False, False]])},
-        "some outcome must be possible",
-    ),
-    "negative cascade probability": (CASCADE, [0.5, -1.5], {}, "a cascade probability is negative"),
-    "cascade probability above one": (CASCADE, [0.5, 1.5], {}, "a cascade probability is above 1"),
-    "negative scaling": (
-        CASCADE,
-        [0.5, 0.5],
-        {"score_scaling": tf.Variable(-0.5)},
-        "score_scaling must be at least 0",
-    ),
-}
-
-INVALID_CASES = [pytest.param(*case, id=name) for name, case in INVALID.items()]
-
-
-@pytest.mark.parametrize(("model", "scores", "parameters", "message"), INVALID_CASES)
-def test_validation_names_the_problem_in_one_line_when_eager(model, scores, parameters, message):
-    with pytest.raises(ValueError, match=message) as error:
-        choose(model, tf.constant([scores]), validate=True, **parameters)
-    first_line, *added_by_gin = str(error.value).splitlines()
-    assert message in first_line
-    assert all("In call to configurable" in line for line in added_by_gin)
-
-
 def test_validation_fails_at_run_time_in_a_graph():
     @tf.function(autograph=False)
     def probs(scores):
-        return choose(PROPORTIONAL, scores, validate=True).probs
+        return choice.MultinomialProportional(-1.0, validate=True)(scores).probs
 
     with pytest.raises(tf.errors.InvalidArgumentError, match="a proportional weight is negative"):
         probs(tf.constant([[0.5, -1.5]]))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.choice import ClicksAndPurchases, ExponentialCascade, MultipleClickCascade
+from recsim_tf.choice import ClicksAndPurchases, MultipleClickCascade
 from recsim_tf.core import random
 
 SLATE_SIZE = 3
@@ -79,18 +79,6 @@ def test_purchases_can_be_summed_out():
     joint = np.exp(choose().log_prob(EVENTS))
     expected = [joint[(EVENTS.clicked == clicks).all(axis=1)].sum() for clicks in CLICKS]
     np.testing.assert_allclose(np.exp(choose().clicks.log_prob(CLICKS)), expected, rtol=1e-12)
-
-
-def test_who_stops_at_a_click_is_the_cascade_of_one_click():
-    one_click = MultipleClickCascade(continue_after_click=0.0)
-    probs = np.exp(choose(one_click, purchases=False).log_prob(CLICKS))
-    several = CLICKS.sum(axis=1) > 1
-    np.testing.assert_array_equal(probs[several], 0)
-    attraction = tf.math.log_sigmoid(tf.constant(SCORES))
-    expected = ExponentialCascade(score_scaling=1.0, attention_prob=1.0)(attraction).probs
-    np.testing.assert_allclose(
-        [probs[CLICKS[:, k] == 1].sum() for k in range(SLATE_SIZE)], expected[:-1], rtol=1e-12
-    )
 
 
 @pytest.mark.parametrize("mask", [None, (True, False, True)], ids=str)

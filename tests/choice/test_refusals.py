@@ -10,15 +10,34 @@ from tests.refusals import assert_refused
 
 LOGIT, CASCADE = choice.MultinomialLogit(), MultipleClickCascade()
 SCORES = tf.zeros([1, 3])
+
+
+def logit(no_click_mass=-np.inf):
+    return choice.MultinomialLogit(no_click_mass, validate=True)
+
+
+def proportional(no_click_mass=1.0):
+    return choice.MultinomialProportional(-1.0, no_click_mass, validate=True)
+
+
+def one_click(scaling=0.5):
+    return choice.ProportionalCascade(min_normalizer=-1.0, score_scaling=scaling, validate=True)
+
+
 REFUSALS = [
     (lambda: LOGIT(tf.constant([[1, 2]])), "scores must be a float tensor"),
     (lambda: LOGIT(tf.constant(1.0)), "scores must be a float tensor"),
     (lambda: LOGIT(SCORES, [[1, 1, 0]]), "mask must be bool"),
     (lambda: LOGIT(SCORES, [[True, True]]), "mask must be bool"),
-    (
-        lambda: choice.MultinomialProportional(min_normalizer=0.0, validate=True)(SCORES - 1),
-        "a proportional weight is negative",
-    ),
+    (lambda: proportional()(SCORES - 2), "a proportional weight is negative"),
+    (lambda: proportional(tf.Variable(-2.0))(SCORES), "no_click_mass must be at least min_norma"),
+    (lambda: proportional(-1.0)(SCORES - 1), "some outcome must be possible"),
+    (lambda: logit()(SCORES + np.inf), "scores must be finite"),
+    (lambda: logit(tf.Variable(np.nan))(SCORES), "no_click_mass must be finite or -inf"),
+    (lambda: logit()(SCORES, [[False] * 3]), "some outcome must be possible"),
+    (lambda: one_click()(SCORES - 1.5), "a cascade probability is negative"),
+    (lambda: one_click()(SCORES + 1.5), "a cascade probability is above 1"),
+    (lambda: one_click(tf.Variable(-0.5))(SCORES), "score_scaling must be at least 0"),
     (lambda: PlackettLuce(4)(SCORES), "num_choices must be at most the slate size 3, got 4"),
     (lambda: PlackettLuce(2, validate=True)(SCORES * np.nan), "scores must be finite"),
     (

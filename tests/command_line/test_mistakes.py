@@ -29,69 +29,58 @@ def _of_shop(folder, capfd, command, *lines: str) -> str:
     return _is_told_in_one_line(capfd, command, "--root_dir=run", "--gin_file=shop.gin")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ("trian", "argument COMMAND: 'trian' is not a command; did you mean train?"),
-        ("--versoin", "argument COMMAND: '--versoin' is not a command; did you mean --version?"),
-        ("train --rootdir=run", "the following arguments are required: --root_dir"),
-        (
-            "simulate --root_dir=run --gin-file shop.gin",
-            "simulate has no option --gin-file; did you mean --gin_file?",
-        ),
-        ("train --root_dir", "argument --root_dir: expected one argument"),
-        (
-            "sessions --root_dir=run --user=1 --num_users=2",
-            "argument --num_users: not allowed with argument --user",
-        ),
-        ("train --root_dir=run", "--gin_file must name a config, such as one of conversation/"),
-        (
-            "train --root_dir=run --gin_file=quikstart.gin",
-            "gin_file 'quikstart.gin' is neither a file nor one of the packaged configs; did you"
-            " mean quickstart.gin?",
-        ),
-        (
-            "train --root_dir=run --gin_file=shopp.gin",
-            "gin_file 'shopp.gin' is neither a file nor one of the packaged configs; did you mean"
-            " shop.gin?",
-        ),
-        ("evaluate --root_dir=run", "root_dir run must be the folder of a run, it has no config"),
-        ("simulate --root_dir=shop.py --gin_file=shop.gin", "root_dir shop.py is a file, name a "),
-        ("simulate --root_dir=. --gin_file=shop.gin", "root_dir . is not empty and holds no run"),
-        (
-            "simulate --root_dir=run --gin_file=shop.gin --episode_file=shop.py",
-            "episode log shop.py exists, name a new file",
-        ),
-        (
-            "simulate --root_dir=run --gin_file=shop.gin --gin_bindings=nothing.x=1",
-            "binding 'nothing.x=1': nothing is unknown; import the module that defines it",
-        ),
-    ],
-)
+def _rows(table: str) -> list[list[str]]:
+    """The cells of a table, and what a message begins with in the last one."""
+    return [row.split(" | ") for row in table.strip().splitlines()]
+
+
+_ARGUMENTS = """
+trian | argument COMMAND: 'trian' is not a command; did you mean train?
+--versoin | argument COMMAND: '--versoin' is not a command; did you mean --version?
+train --rootdir=run | the following arguments are required: --root_dir
+simulate --root_dir=run --gin-file x | simulate has no option --gin-file; did you mean --gin_file?
+train --root_dir | argument --root_dir: expected one argument
+sessions --root_dir=run --user=1 --num_users=2 | argument --num_users: not allowed with argument
+train --root_dir=run | --gin_file must name a config, such as one of conversation/
+train --root_dir=run --gin_file=quikstart.gin | gin_file 'quikstart.gin' is neither a file nor one
+train --root_dir=run --gin_file=shopp.gin | gin_file 'shopp.gin' is neither a file nor one of the
+evaluate --root_dir=run | root_dir run must be the folder of a run, it has no config
+simulate --root_dir=shop.py --gin_file=shop.gin | root_dir shop.py is a file, name a
+simulate --root_dir=. --gin_file=shop.gin | root_dir . is not empty and holds no run
+"""
+
+
+@pytest.mark.parametrize(("arguments", "message"), _rows(_ARGUMENTS))
 def test_a_mistake_in_the_arguments(folder, capfd, arguments, message):
     folder.write_shop()
-    assert _is_told_in_one_line(capfd, *arguments.split()).startswith(message)
+    line = _is_told_in_one_line(capfd, *arguments.split())
+    assert line.startswith(message)
+    for wrong, right in (("quikstart.gin", "quickstart.gin"), ("shopp.gin", "shop.gin")):
+        assert wrong not in arguments or line.endswith(f"did you mean {right}?")
 
 
-@pytest.mark.parametrize(
-    ("argument", "message"),
-    [
-        ("--engine=rya", "argument --engine: invalid choice: 'rya' "),
-        (
-            "--sweep_file=quick.gin",
-            "sweep_file 'quick.gin' is neither a file nor one of the packaged sweeps; choose one",
-        ),
-        (
-            "--gin_bindings=sweep.trials = @grid",
-            "binding 'sweep.trials = @grid': sweep.trials must be what @grid(), @random_search()",
-        ),
-        (
-            "--gin_bindings=grid.choices = {'train.num_iteratoins': (1, 2)}",
-            "trial num_iteratoins=1: binding 'train.num_iteratoins = 1': train has no parameter"
-            " num_iteratoins; did you mean num_iterations?",
-        ),
-    ],
-)
+_OPTIONS = """
+--episode_file=shop.py | episode log shop.py exists, name a new file
+--gin_bindings=nothing.x=1 | binding 'nothing.x=1': nothing is unknown; import the module that def
+"""
+
+
+@pytest.mark.parametrize(("option", "message"), _rows(_OPTIONS))
+def test_a_mistake_beside_a_gin_file(folder, capfd, option, message):
+    folder.write_shop()
+    options = ("--root_dir=run", "--gin_file=shop.gin", option)
+    assert _is_told_in_one_line(capfd, "simulate", *options).startswith(message)
+
+
+_SWEEP = """
+--engine=rya | argument --engine: invalid choice: 'rya'
+--sweep_file=quick.gin | sweep_file 'quick.gin' is neither a file nor one of the packaged sweeps; c
+--gin_bindings=sweep.trials = @grid | binding 'sweep.trials = @grid': sweep.trials must be what @gr
+--gin_bindings=grid.choices = {'train.iteratoins': (1,)} | trial iteratoins=1: binding 'train.iter
+"""
+
+
+@pytest.mark.parametrize(("argument", "message"), _rows(_SWEEP))
 def test_a_mistake_in_a_sweep(folder, capfd, argument, message):
     (folder.path / "sweep.gin").write_text(
         "sweep.trials = @grid()\nsweep.gin_files = ('quickstart.gin',)\n"
@@ -101,116 +90,58 @@ def test_a_mistake_in_a_sweep(folder, capfd, argument, message):
     assert _is_told_in_one_line(capfd, "sweep", *options).startswith(message)
 
 
-_INTEGER = "must be an integer of at least"
-# Where the bindings of a row are used.
-_IE = "\nsimulate.simulator = @interest_evolution()"
-_FIT = "\nrun_fit.simulator = @shop()\nrun_fit.log = 'log.csv'"
+# Of the command, or where bindings are used: what gin cannot read, what it does not know, what a
+# function or class refuses that gets it, what lacks parentheses, and what a function gives.
+_GIN = """
+simulate | simulate.simulator = shop() | cannot read 'simulate.simulator = shop()'
+simulate | simulate.simulator = | cannot read 'simulate.simulator =': values are
+simulate | include 'nowhere.gin' | include 'nowhere.gin' is neither a file nor
+simulate | import no_shop | no module no_shop, neither in the current folder
+simulate | simulate.policis = 1 | simulate has no parameter policis; did you mean pol
+train | train.x = 1 | train has no parameter x; it has num_iterations, warmup_iter
+simulate | interest_evolutoin.x = 1 | interest_evolutoin is unknown; did you mean int
+simulate | simulate.simulator = @shopp() | shopp is unknown; did you mean shop?
+simulate | simulate.simulator = @boutique() | boutique is unknown; import the module
+simulate | shop.slate_size = %size | %size has no value
+simulate ie | interest_evolution.slate_size = 'four' | slate_size must be an integer of at least 1,
+simulate ie | interest_evolution.slate_sise = 4 | Simulator.__init__() got an unexpected keyword ar
+simulate | simulate.simulator = 'shop' | simulator must be a Simulator, got str
+simulate | Evaluation.num_users = 1 | num_users must be at least 2, got 1
+simulate | Evaluation.seeds = 3 | seeds must be a tuple of at least one, got 3
+simulate | simulate.policies = 'random' | simulate.policies must be a tuple of names
+simulate | simulate.policies = (@window, @window) | simulate.policies must differ from each other,
+train | experiment.num_users = 'four' | experiment.num_users must be an integer of at least 1, got
+train | experiment.create_agent = 'slate_q' | experiment.create_agent must be a funct
+fit | run_fit.parameters = {'users.x': 1.0} | run_fit.parameters must have a Parameter() for each
+simulate | simulate.simulator = @shop | simulator must be a Simulator, got function shop: write sho
+simulate | simulate.simulator = @make() | make() missing 1 required positional argument: 'environm
+train | experiment.create_agent = @create_slate_q() | create_slate_q() missing 2 required positiona
+train | create_slate_q.optimizer = @Adam() | 'Adam' object is not callable
+train | experiment.layers = (@SwitchingCost,) | experiment.layers must be a tuple of layers, got ty
+simulate | simulate.policies = (@no_agent,) | policy no_agent must be a function that takes the sim
+train | experiment.create_agent = @no_agent | the agent of experiment.create_agent must be a TFAge
+"""
+_WHERE = {
+    "simulate ie": "\nsimulate.simulator = @interest_evolution()",
+    "fit": "\nrun_fit.simulator = @shop()\nrun_fit.log = 'log.csv'",
+}
 
 
-@pytest.mark.parametrize(
-    ("command", "lines", "message"),
-    [
-        # What gin cannot read.
-        (
-            "simulate",
-            "simulate.simulator = shop()",
-            "cannot read 'simulate.simulator = shop()'",
-        ),
-        ("simulate", "simulate.simulator =", "cannot read 'simulate.simulator =': values are"),
-        ("simulate", "include 'nowhere.gin'", "include 'nowhere.gin' is neither a file nor"),
-        ("simulate", "import no_shop", "no module no_shop, neither in the current folder"),
-        # What gin does not know.
-        ("simulate", "simulate.policis = 1", "simulate has no parameter policis; did you mean pol"),
-        ("train", "train.x = 1", "train has no parameter x; it has num_iterations, warmup_iter"),
-        ("simulate", "interest_evolutoin.x = 1", "interest_evolutoin is unknown; did you mean int"),
-        ("simulate", "simulate.simulator = @shopp()", "shopp is unknown; did you mean shop?"),
-        ("simulate", "simulate.simulator = @boutique()", "boutique is unknown; import the module"),
-        ("simulate", "shop.slate_size = %size", "%size has no value"),
-        # What the function or class refuses that gets it.
-        (
-            "simulate",
-            f"interest_evolution.slate_size = 'four'{_IE}",
-            f"slate_size {_INTEGER} 1, got 'four'",
-        ),
-        (
-            "simulate",
-            f"interest_evolution.slate_sise = 4{_IE}",
-            "Simulator.__init__() got an unexpected keyword argument 'slate_sise'",
-        ),
-        ("simulate", "simulate.simulator = 'shop'", "simulator must be a Simulator, got str"),
-        ("simulate", "Evaluation.num_users = 1", "num_users must be at least 2, got 1"),
-        ("simulate", "Evaluation.seeds = 3", "seeds must be a tuple of at least one, got 3"),
-        ("simulate", "simulate.policies = 'random'", "simulate.policies must be a tuple of names"),
-        (
-            "simulate",
-            "simulate.policies = (@window, @window)",
-            "simulate.policies must differ from each other, got 'window' twice",
-        ),
-        ("train", "experiment.num_users = 'four'", f"experiment.num_users {_INTEGER} 1, got 'four"),
-        ("train", "experiment.create_agent = 'slate_q'", "experiment.create_agent must be a funct"),
-        (
-            "fit",
-            f"run_fit.parameters = {{'users.x': 1.0}}{_FIT}",
-            "run_fit.parameters must have a Parameter() for each name, got {'users.x': 1.0}",
-        ),
-        # Parentheses.
-        (
-            "simulate",
-            "simulate.simulator = @shop",
-            "simulator must be a Simulator, got function shop: write shop(), in gin files @ before",
-        ),
-        (
-            "simulate",
-            "simulate.simulator = @make()",
-            "make() missing 1 required positional argument: 'environment_id'",
-        ),
-        (
-            "train",
-            "experiment.create_agent = @create_slate_q()",
-            "create_slate_q() missing 2 required positional arguments: 'environment' and",
-        ),
-        (
-            "train",
-            "create_slate_q.optimizer = @Adam()",
-            "'Adam' object is not callable",
-        ),
-        (
-            "train",
-            "experiment.layers = (@SwitchingCost,)",
-            "experiment.layers must be a tuple of layers, got type SwitchingCost: write SwitchingC",
-        ),
-        # The value of a function or class.
-        (
-            "simulate",
-            "simulate.policies = (@no_agent,)",
-            "policy no_agent must be a function that takes the simulator and returns a policy:"
-            " no_agent() missing 1 required positional argument: 'train_step_counter'",
-        ),
-        (
-            "train",
-            "experiment.create_agent = @no_agent",
-            "the agent of experiment.create_agent must be a TFAgent, got NoneType",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("command", "lines", "message"), _rows(_GIN))
 def test_a_mistake_in_a_gin_file_is_told_with_its_line(folder, capfd, command, lines, message):
     folder.write_shop()
-    line = _of_shop(folder, capfd, command, lines)
+    line = _of_shop(folder, capfd, command.split()[0], lines + _WHERE.get(command, ""))
     assert line.startswith(f"shop.gin, line 8: {message}"), line
 
 
 @pytest.mark.parametrize(
-    ("command", "message"),
-    [
-        ("simulate", "simulate.simulator must be bound, such as simulate.simulator = @interest_e"),
-        ("train", "experiment.simulator must be bound, such as experiment.simulator = @"),
-        ("fit", "run_fit.simulator must be bound, such as run_fit.simulator = @"),
-    ],
+    "part", ["simulate.simulator", "experiment.simulator", "run_fit.simulator"]
 )
-def test_a_part_that_is_missing_is_named(folder, capfd, command, message):
+def test_a_part_that_is_missing_is_named(folder, capfd, part):
     (folder.path / "empty.gin").touch()
+    command = {"experiment": "train", "run_fit": "fit"}.get(part.split(".")[0], "simulate")
     line = _is_told_in_one_line(capfd, command, "--root_dir=run", "--gin_file=empty.gin")
-    assert line.startswith(message), line
+    assert line.startswith(f"{part} must be bound, such as {part} = @"), line
 
 
 _FACTORY = "    return recsim_tf.Simulator(Shoppers(), Goods(), slate_size, num_candidates=5)"

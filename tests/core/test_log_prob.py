@@ -226,36 +226,14 @@ class UsersWithoutBatchShape(ToyUsers):
         return super().outcome(state, slate, draw[:, 0])
 
 
-@pytest.mark.parametrize(
-    ("stage", "message"),
-    [
-        (
-            "initial",
-            (
-                r"the distribution of user must have one batch axis, the users, got .* \(3, 1\):"
-                r" wrap it in tfd.Indep"
-            ),
-        ),
-        (
-            "response",
-            (
-                r"the distribution of response must have one batch axis, the users, got .* \(3,"
-                r" 1\): wrap it in tfd.Independent"
-            ),
-        ),
-    ],
-)
-def test_a_distribution_that_is_not_one_per_user_is_named(stage, message):
+@pytest.mark.parametrize(("stage", "field"), [("initial", "user"), ("response", "response")])
+def test_a_distribution_that_is_not_one_per_user_is_named(stage, field):
     def reward(response):
         return tf.reduce_sum(response.clicked, axis=1)
 
-    simulator = Simulator(
-        UsersWithoutBatchShape(stage=stage),
-        ToyDocuments(),
-        slate_size=2,
-        num_candidates=4,
-        reward_fn=reward,
-    )
+    users = UsersWithoutBatchShape(stage=stage)
+    simulator = Simulator(users, ToyDocuments(), 2, 4, reward_fn=reward)
     trajectory = simulator.rollout(first_positions(2), 3, 2, seed=0)
-    with pytest.raises(ValueError, match=message):
+    message = f"distribution of {field} must have one batch axis, the users, got .* "
+    with pytest.raises(ValueError, match=message + r"\(3, 1\): wrap it in tfd.Independent"):
         simulator.log_prob(trajectory)

@@ -10,6 +10,7 @@ from recsim_tf.fitting import (
     Curvature,
     Draws,
     Exact,
+    MeanField,
     Minibatches,
     MonteCarloEM,
     Parameter,
@@ -266,13 +267,28 @@ def searched(parameters):
         (lambda: Chains(0), "num_chains must be at least 1, got 0"),
         (lambda: Draws(1), "num_draws must be at least 2, got 1"),
         (lambda: Draws(points="sobol"), "points must be one of random, halton, got 'sobol'"),
-        (lambda: Exact(search="newton"), r"search of Exact must be LBFGS\(\) or .*, got 'newton'"),
-        (lambda: Exact(uncertainty="all"), "uncertainty of Exact must be Scores.*, got 'all'"),
-        (lambda: Particles(uncertainty=Scores()), r"must be Curvature\(\) or .*, got Scores\("),
     ],
 )
 def test_bad_arguments_of_parameters_searches_and_likelihoods_are_named(make, message):
     assert_refused(make, message)
+
+
+# By method: a search, and a source of errors, of another one.
+OF_OTHERS = {
+    Exact: ("newton", "all"),
+    Draws: (MonteCarloEM(), "all"),
+    Particles: (MonteCarloEM(), Scores()),
+    MeanField: (LBFGS(), Curvature()),
+    Chains: (LBFGS(), Curvature()),
+}
+
+
+@pytest.mark.parametrize("method", OF_OTHERS)
+def test_a_method_refuses_what_belongs_to_another(method):
+    for name, value in zip(("search", "uncertainty"), OF_OTHERS[method], strict=True):
+        got = value if isinstance(value, str) else type(value).__name__
+        message = rf"{name} of {method.__name__} must be [A-Z]\w+\(\) or .*, got '?{got}"
+        assert_refused(lambda name=name, value=value: method(**{name: value}), message)
 
 
 @pytest.mark.parametrize(

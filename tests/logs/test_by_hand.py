@@ -80,6 +80,26 @@ REFUSALS = [
     (propensity(prefix=LOG.propensity.slate), r"propensity.prefix must be numbers \[2, 2, 2\], go"),
     (propensity(set=LOG.propensity.set - 2), "propensity.set must be at least propensity.slate, g"),
     (
+        propensity(slate=changed(LOG.propensity.slate, (0, 1), 0.1)),
+        "propensity.slate must be a log-probability, at most 0, got 0.1 at session 0, step 1",
+    ),
+    (
+        propensity(set=changed(LOG.propensity.set, (0, 1), np.nan)),
+        "propensity.set must be a log-probability, at most 0, got nan at session 0, step 1",
+    ),
+    (
+        propensity(position=changed(LOG.propensity.position, (1, 0, 1), -np.inf)),
+        "propensity.position must be .* of what was shown, got -inf at session 1, step 0, pos",
+    ),
+    (
+        propensity(prefix=changed(LOG.propensity.prefix, (0, 0, 1), -0.01)),
+        "propensity.prefix must fall along .*, got -0.01 at session 0, step 0, position 1",
+    ),
+    (
+        LOG._replace(reward=changed(LOG.reward, (0, 0, 1), np.nan)),
+        "reward must be finite, got nan at session 0, step 0, position 1",
+    ),
+    (
         propensity(slate=LOG.propensity.slate - 0.1, set=()),
         "propensity.prefix of the last position must be propensity.slate, got",
     ),

@@ -12,7 +12,6 @@ from recsim_tf.ope.estimators import READS, terms
 from recsim_tf.ope.sample import gather
 from tests.ope.worlds import CLICKS, log_of_clicks, log_of_leavers, near
 from tests.processes import run_python
-from tests.refusals import assert_refused
 
 WEIGHTED = [name for name, one in ope.PRESETS.items() if one.model == "none"]
 
@@ -217,38 +216,6 @@ def test_a_gradient_is_the_slope_of_the_value_also_of_batches_of_tensors(name):
     above = slope(log)[0]
     sharpness.assign(1.98)
     np.testing.assert_allclose((above - slope(log)[0]) / 0.04, gradient, rtol=2e-3)
-
-
-def test_what_an_estimator_cannot_be_is_said_in_one_line():
-    for call, message in (
-        (lambda: ope.Weights(cap=0), "cap must be above 0 or None, got 0"),
-        (
-            lambda: ope.Estimator("page"),
-            "reads must be one of slate, set, prefix, position, linear, got",
-        ),
-        (
-            lambda: ope.Estimator(steps="all"),
-            "steps must be one of decision, trajectory, step, got 'all'",
-        ),
-        (lambda: ope.Estimator(model="q"), "model must be one of none, baseline, alone, differ"),
-        (lambda: ope.Estimator(weights=2), "weights must be a Weights, got int"),
-        (
-            lambda: ope.Estimator("set", "trajectory"),
-            'steps must be "decision" with model="baseline" or with reads other than "slate"',
-        ),
-        (
-            lambda: ope.Estimator("position", model="baseline"),
-            'reads must be slate, set, prefix or linear with model="baseline"',
-        ),
-        (
-            lambda: ope.evaluate(near(2.0), log_of_clicks(), ["pi"]),
-            "estimator pi needs policy and logging, StochasticPolicies whose distributions have",
-        ),
-        (lambda: ope.value(near(2.0), log_of_clicks(), "dr"), "model must be one of none, got 'ba"),
-        (lambda: ope.value(near(2.0), log_of_clicks(), "sips"), "estimator must be one of ips, t"),
-        (lambda: ope.value(near(2.0), log_of_clicks(), "pi"), "estimator needs policy and logging"),
-    ):
-        assert_refused(call, message)
 
 
 def test_agents_import_their_weights_without_the_libraries_of_fits():

@@ -1,21 +1,19 @@
 """Logs: what of a rollout goes into them, and what they refuse."""
 
 import numpy as np
-import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import logs, ope
 from recsim_tf.core.base.types import Turn
 from recsim_tf.core.distributions import IndependentParts, PlackettLuce
-from recsim_tf.policies import Deterministic, EpsilonGreedy, PlackettLucePolicy
+from recsim_tf.policies import EpsilonGreedy, PlackettLucePolicy
 from recsim_tf.policies.plackett_luce import RememberingPolicy
 from tests import questions
-from tests.ope.worlds import CLICKS, LEAVERS, log_of_clicks, log_of_leavers, near
+from tests.ope.worlds import CLICKS, LEAVERS, log_of_leavers, near
 from tests.refusals import assert_refused
 from tests.rollout_policies import first_positions
 from tests.worlds.purchases import purchases
-from tests.worlds.shared import shared
 
 
 def test_a_log_has_what_the_agent_saw_and_what_it_showed():
@@ -73,133 +71,6 @@ def test_several_clicks_earn_one_each_and_other_rewards_stay_whole():
         ),
         "reward_by_position must add up to the reward 2, got 1 at session .*, step 0",
     )
-
-
-def test_sessions_that_cannot_be_judged_are_refused():
-    for call, message in (
-        (
-            lambda: logs.from_trajectory(
-                CLICKS.rollout(near(1.0), 3, 2, 0, auto_reset=True), CLICKS
-            ),
-            "trajectory must hold one session a row",
-        ),
-        (
-            lambda: logs.from_trajectory(
-                CLICKS.rollout(near(1.0), 3, 2, 0, state=CLICKS.reset(3, 0)), CLICKS
-            ),
-            "trajectory must begin with new users",
-        ),
-        (
-            lambda: logs.from_trajectory(
-                shared().rollout(first_positions(2), 4, 2, seed=0), shared(), logging=near(1.0)
-            ),
-            "simulator must have a corpus for each user",
-        ),
-        (
-            lambda: logs.from_trajectory(
-                CLICKS.rollout(near(1.0), 3, 2, 0), CLICKS, logging=first_positions(3)
-            ),
-            "logging must have a method decide, which gives the distribution of its slates, got",
-        ),
-        (
-            lambda: logs.from_trajectory(
-                CLICKS.rollout(near(1.0), 3, 2, 0),
-                CLICKS,
-                logging=Deterministic(first_positions(3)),
-            ),
-            "propensity.slate must be a log-probability of what was shown, got -inf at session",
-        ),
-    ):
-        assert_refused(call, message)
-
-
-def changed(log, field, at, value):
-    array = np.array(getattr(log, field), float)
-    array[at] = value
-    return log._replace(**{field: array})
-
-
-def changed_logging(field, at, value):
-    log = log_of_clicks()
-    return log._replace(propensity=changed(log.propensity, field, at, value))
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (
-            lambda: changed(log_of_clicks(), "reward", (7, 0, 1), np.nan),
-            "reward must be finite, got nan at session 7, step 0, position 1",
-        ),
-        (
-            lambda: log_of_clicks()._replace(slate=np.full([1000, 1, 3], -1)),
-            "reward of an empty position must be 0, got 1 at session",
-        ),
-        (
-            lambda: changed_logging("slate", (4, 0), 0.1),
-            "propensity.slate must be a log-probability, at most 0, got 0.1 at session 4, step 0",
-        ),
-        (
-            lambda: changed_logging("set", (4, 0), np.nan),
-            "propensity.set must be a log-probability, at most 0, got nan at session 4, step 0",
-        ),
-        (
-            lambda: changed_logging("position", (4, 0, 2), -np.inf),
-            "propensity.position must be .* of what was shown, got -inf at session 4, step 0, pos",
-        ),
-        (
-            lambda: changed_logging("prefix", (4, 0, 2), -0.01),
-            "propensity.prefix must fall along .*, got -0.01 at session 4, step 0, position 2",
-        ),
-        (
-            lambda: log_of_clicks()._replace(reward=np.zeros([1000, 1, 2])),
-            r"reward must have 1 or slate_size=3 entries a step, got \[2\]",
-        ),
-        (
-            lambda: log_of_clicks()._replace(reward=np.zeros([999, 1, 3])),
-            r"reward must have the sessions and steps of the log, \[1000, 1\], got",
-        ),
-    ],
-)
-def test_a_log_names_the_row_that_is_wrong(make, message):
-    assert_refused(lambda: ope.evaluate(near(2.0), make()), message)
-
-
-def test_what_weights_cannot_do_is_said_in_one_line():
-    log = log_of_clicks()
-    certain = Deterministic(first_positions(3))
-    trajectory = CLICKS.rollout(certain, 20, 1, 0)
-    for call, message in (
-        (
-            lambda: ope.evaluate(
-                near(2.0), logs.from_trajectory(trajectory, CLICKS, logging=certain)
-            ),
-            "logging must be a policy that shows different slates, for estimators with weights",
-        ),
-        (
-            lambda: ope.evaluate(near(2.0), log._replace(observation=())),
-            "log.observation must be given to compute probabilities of the policy, got",
-        ),
-        (lambda: ope.evaluate(None, log), "estimator snips needs probabilities of the slate"),
-        (
-            lambda: ope.evaluate(
-                near(2.0), log._replace(reward=log.reward.sum(2, keepdims=True)), ["rips"]
-            ),
-            "estimator rips needs rewards by position",
-        ),
-        (lambda: ope.evaluate(near(2.0), log, ["sips"]), "estimators must be one of ips, tis, "),
-        (
-            lambda: ope.evaluate(near(2.0), log, {"mine": "ips"}),
-            r"estimators\['mine'\] must be a Estimator, got str",
-        ),
-        (lambda: ope.evaluate(near(2.0), log, gamma=1.5), r"gamma must be in \[0, 1\], got 1.5"),
-        (lambda: ope.evaluate(near(2.0), log, level=1), r"level must be in \(0, 1\), got 1"),
-        (
-            lambda: ope.evaluate(near(2.0), log.take(slice(1))),
-            "num_sessions must be at least 2, got 1",
-        ),
-    ):
-        assert_refused(call, message)
 
 
 def test_a_mixture_of_policies_may_have_logged():

@@ -1,13 +1,11 @@
 """Logging policies that are estimated."""
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
 from recsim_tf import logs, ope
 from recsim_tf.logs.densities import densities
 from tests.ope.worlds import log_of_clicks, near
-from tests.refusals import assert_refused
 
 
 def distance(seen):
@@ -45,19 +43,3 @@ def test_a_wrong_form_is_caught_by_the_mean_weight():
     fitted = ope.fit_logging(unknown, lambda seen: tf.sin(50 * distance(seen)))
     reason = ope.evaluate(near(1.0), unknown, logging=fitted)["snips"].verdict.reason
     assert "the propensities are wrong" in reason
-
-
-def test_logs_that_tell_nothing_of_their_policy_are_refused():
-    log = log_of_clicks()
-    for call, message in (
-        (lambda: ope.fit_logging(log._replace(observation=()), distance), "log.observation must"),
-        (
-            lambda: ope.fit_logging(log._replace(slate=np.full_like(log.slate, -1)), distance),
-            "log.slate must be full to fit the policy that logged, got -1",
-        ),
-        (
-            lambda: ope.fit_logging(log, lambda seen: np.nan * distance(seen)),
-            "features must be finite",
-        ),
-    ):
-        assert_refused(call, message)

@@ -3,13 +3,11 @@ no policy, model or log of them.
 """
 
 import numpy as np
-import pandas as pd
 import pytest
 import tensorflow as tf
 
-import recsim_tf
-from recsim_tf import evaluation, fitting, logs, ope
-from recsim_tf.policies import PlackettLucePolicy, numpy_policy, softmax_policy
+from recsim_tf import logs, ope
+from recsim_tf.policies import PlackettLucePolicy, numpy_policy
 from recsim_tf.support.means import Mean
 from tests.ope.worlds import CLICKS, log_of_clicks, near
 from tests.refusals import assert_refused
@@ -110,41 +108,3 @@ def test_policies_that_are_not_for_the_log_are_refused(policy, by_weights, by_mo
         assert_refused(lambda: ope.evaluate(policy, log), by_weights)
     message = by_model or by_weights
     assert_refused(lambda: ope.evaluate(policy, log, ("simulated",), model=CLICKS), message)
-
-
-def test_what_is_no_log_no_model_and_no_policies_is_refused():
-    log, policy, frame = cut_log(20), near(1.0), pd.DataFrame({"a": [1]})
-    trajectory = CLICKS.rollout(policy, 5, 2, seed=0)
-    small = recsim_tf.Simulator(CLICKS.users, CLICKS.documents, 2, 6)
-    other = recsim_tf.interest_evolution(slate_size=3)
-    is_none = softmax_policy(other, 1.0)
-    for call, message in (
-        (lambda: ope.evaluate(policy, frame), "log must be .* got DataFrame: logs.from_table"),
-        (lambda: ope.evaluate(policy, trajectory), "got Trajectory: logs.from_trajectory makes"),
-        (lambda: ope.compare([policy], log), r"policies must be policies by name.* got list"),
-        (lambda: ope.evaluate(policy, log, "snips"), "estimators must be names.* got 'snips'"),
-        (
-            lambda: ope.evaluate(policy, log, SIMULATED, model=frame),
-            "model must be a Simulator, got DataFrame",
-        ),
-        (
-            lambda: ope.evaluate(policy, log, SIMULATED, model=small),
-            "model must show slates of 3 documents, like the log, got 2",
-        ),
-        (
-            lambda: ope.evaluate(is_none, log, SIMULATED, model=CLICKS),
-            "policy is not for the model: ",
-        ),
-        (lambda: fitting.validate(CLICKS, frame), "train must be a Log.* got DataFrame"),
-        (lambda: fitting.validate(CLICKS, log, trajectory), "held_out must be .* got Trajectory"),
-        (lambda: fitting.validate(log, log), "model must be a Simulator, got Log"),
-        (
-            lambda: evaluation.Evaluation(4, 1).evaluate(CLICKS, [policy]),
-            "policies must be policies by name.* got list",
-        ),
-        (
-            lambda: evaluation.Evaluation(4, 1).evaluate(trajectory, {"policy": policy}),
-            "simulator must be a Simulator, got Trajectory",
-        ),
-    ):
-        assert_refused(call, message)

@@ -14,7 +14,6 @@ from recsim_tf.ope.values import values_of
 from recsim_tf.policies import Deterministic
 from recsim_tf.support.means import error_of_draws
 from tests.ope.worlds import CLICKS, LEAVERS, log_of_clicks, log_of_leavers, near
-from tests.refusals import assert_refused
 from tests.rollout_policies import first_positions, largest
 
 
@@ -250,37 +249,6 @@ def test_the_variance_between_draws_has_no_noise_of_sessions():
     found = error_of_draws(0.1 * of_draws + of_sessions + noise)
     assert found == pytest.approx(0.1, abs=0.1)
     assert error_of_draws(of_sessions + 0 * of_draws) == 0
-
-
-def test_what_models_cannot_do_is_said_in_one_line():
-    log, steps = log_of_clicks(), log_of_leavers()
-    for call, message in (
-        (
-            lambda: ope.evaluate(TARGET, log, ["simulated"]),
-            "model must be a Simulator, got NoneType",
-        ),
-        (
-            lambda: ope.evaluate(TARGET, log, ["calibrated"], model=CLICKS),
-            "logging must be the policy that logged, for calibrated, got None",
-        ),
-        (
-            lambda: ope.evaluate(TARGET, log, ["simulated"], model=CLICKS, num_simulated=1),
-            "num_simulated must be at least 2, got 1",
-        ),
-        (
-            lambda: ope.evaluate(near(2.0, 2), steps, ["dr"]),
-            "q must be a SimulatedQ where sessions have several steps",
-        ),
-        (lambda: ope.SimulatedQ("model"), "simulator must be a Simulator, got str"),
-        (lambda: ope.SimulatedQ(CLICKS, ridge=-1), "ridge must be at least 0, got -1"),
-        (lambda: ope.Regression(num_parts=1), "num_parts must be at least 2, got 1"),
-        (lambda: ope.truth(CLICKS, TARGET, 1, 1), "num_sessions must be at least 2, got 1"),
-        (
-            lambda: ope.evaluate(first_positions(3), log, ["dr"]),
-            "policy must have a method decide",
-        ),
-    ):
-        assert_refused(call, message)
 
 
 class Unmoved(type(CLICKS.users)):

@@ -7,7 +7,6 @@ from recsim_tf import logs, ope
 from recsim_tf.logs.densities import missing_support
 from recsim_tf.policies import Deterministic, EpsilonGreedy
 from tests.ope.worlds import CLICKS, log_of_leavers, near
-from tests.refusals import assert_refused
 from tests.rollout_policies import first_positions, largest
 
 
@@ -78,18 +77,3 @@ def test_the_bias_by_missing_slates_is_bounded_by_the_steps_and_the_highest_rewa
         f"{share:.0%} of the policy's slates are never logged, which is a bias of up to"
         f" {share * 3 * 2:.3g}"
     )
-
-
-def test_what_a_study_cannot_do_is_said_in_one_line():
-    for call, message in (
-        (lambda: ope.study("world", near(1.0), near(2.0)), "simulator must be a Simulator, got"),
-        (
-            lambda: ope.study(CLICKS, near(1.0), near(2.0), num_logs=1),
-            "num_logs must be at least 2, got 1",
-        ),
-        (
-            lambda: ope.study(CLICKS, near(1.0), near(2.0), [1]),
-            "log_sizes must be at least 2, got 1",
-        ),
-    ):
-        assert_refused(call, message)

@@ -70,15 +70,6 @@ def test_the_prefix_at_an_empty_position_is_that_of_the_slate_so_far():
     assert estimate.value == pytest.approx((0.25 / 0.5 + 0.8 / 0.4 + 0.3 / 0.1) / 2)
 
 
-def test_a_file_and_other_names_of_columns_give_the_same_log(tmp_path):
-    expected = logs.from_table(table())
-    renamed = table(position=table()["position"] + 1).rename(columns={"document": "video"})
-    renamed.to_csv(tmp_path / "log.csv", index=False)
-    columns = {name: name for name in table()} | {"document": "video"}
-    read = logs.from_table(tmp_path / "log.csv", columns, first_position=1)
-    tf.nest.map_structure(np.testing.assert_array_equal, read, expected)
-
-
 def test_the_prefix_of_the_last_position_is_the_slate_and_one_item_is_all():
     prefix = table().drop(columns=["propensity", "propensity_position", "target_propensity"])
     log = logs.from_table(prefix)
@@ -100,12 +91,7 @@ FAULTS = [
     ("target_propensity", 3, -0.1, r"be in \[0, 1\], got -0.1", "invalid target_propensity"),
     ("propensity", 0, 0.25, "be the same in all rows of a slate", "propensity differs"),
     ("propensity_prefix", 0, 0.51, "not grow along the slate, got 0.51", "growing propensity_pref"),
-    ("document", 3, "", "be a document id, got ''", "invalid document"),
     ("reward", 3, np.inf, "be a finite number, got inf", "invalid reward"),
-    ("step", 3, 0.5, "be a whole number, got 0.5", "invalid step"),
-    ("position", 0, 0, "differ from the other positions of its slate", "duplicate position"),
-    ("position", 3, 2, "be one of the first slate_size=2 positions", "position outside the slate"),
-    ("session", 3, None, "be a session id, got None", "missing session id"),
 ]
 
 
@@ -118,18 +104,12 @@ def test_a_fault_is_named_by_its_place_or_its_session_is_dropped_and_counted(
     assert_refused(lambda: logs.from_table(frame), place + message)
     with caplog.at_level(logging.WARNING):
         log = logs.from_table(frame, drop_invalid=True, slate_size=2)
-    assert f"1 of {3 if column == 'session' else 2} sessions dropped: {reason}" in caplog.text
-    assert log.num_sessions == (2 if column == "session" else 1)
+    assert f"1 of 2 sessions dropped: {reason}" in caplog.text
+    assert log.num_sessions == 1
 
 
 def test_columns_and_candidates_that_lack_are_named():
     for call, message in (
-        (
-            lambda: logs.from_table(table().drop(columns="document")),
-            "columns must name .* for 'document'",
-        ),
-        (lambda: logs.from_table(table(), {"session": "user"}), "columns must name .* 'position'"),
-        (lambda: logs.from_table(table(), {"price": "user"}), "columns must map some of session, "),
         (
             lambda: logs.from_table(changed("reward", 0, "x").iloc[[0]], drop_invalid=True),
             "table must have a session without a fault, got none: 1 of 1",
@@ -254,6 +234,44 @@ def test_single_items_go_to_obp_and_come_back():
     for name in ("n_rounds", "n_actions", "action", "reward", "pscore"):
         np.testing.assert_allclose(again[name], feedback[name])
     np.testing.assert_allclose(again["action_dist"], np.full([50, 4, 1], 0.25))
+
+
+ITEMS = {
+    "n_actions": 3,
+    "action": [2, 0, 1],
+    "position": [0, 1, 0],
+    "reward": [1.0, 0.0, 0.5],
+    "pscore": [0.2, 0.5, 1.0],
+    "context": [[0.5], [1.5], [2.0]],
+    "action_context": np.eye(3),
+}
+SLATES = {"slate_id": [1, 1, 0], "position": [1, 0, 0], "pscore": [0.2, 0.2, 0.3], "n_actions": 3}
+EVEN = np.full([3, 3, 2], 1 / 3)
+FEEDBACK = [
+    ({"action": None}, None, "feedback must have 'action', got none"),
+    ({"action": [0.5, 1, 2]}, None, r"feedback\['action'\] must be integers \[n\], got float64"),
+    ({"action": [0, 3, 1]}, None, r"feedback\['action'\] must be in \[0, 3\), got 3 in row 1"),
+    ({"n_actions": 0}, None, r"feedback\['n_actions'\] must be at least 1, got 0"),
+    ({"reward": [[1], [1, 2]]}, None, r"feedback\['reward'\] must be an array, got rows of diff"),
+    ({"reward": [1.0, np.inf, 0.0]}, None, r"feedback\['reward'\] must be finite, got inf at \[1"),
+    ({"pscore": [0.2, 0.5]}, None, r"feedback\['pscore'\] must have shape \[3\], got \[2\]"),
+    ({"pscore": [0.2, 1.5, 0.1]}, None, r"row 1, column 'pscore' must be in \(0, 1\], got 1.5"),
+    ({"context": [["x"]] * 3}, None, r"feedback\['context'\] must hold numbers, got <U1"),
+    ({"action_context": np.eye(2)}, None, r"feedback\['action_context'\] must have shape \[3, 2\]"),
+    ({"position": [0, 2, 0]}, EVEN, r"feedback\['position'\] must be integers in \[0, 2\), as in"),
+    ({}, EVEN[:2], r"action_dist must have shape \[3, 3, 2\], got \[2, 3, 2\]"),
+    ({}, EVEN / 2, "action_dist must be probabilities that sum to 1 .* sum of 0.5 in round 0"),
+    (SLATES | {"position": [0, 0, 0]}, None, "column 'position' must differ from the other pos"),
+    (SLATES | {"action": [1, 1, 0]}, None, "slate must contain a document at most once"),
+    (SLATES | {"pscore": [0.2, 0.3, 0.3]}, None, "column 'pscore' must be the same in all rows"),
+    (SLATES | {"pscore_cascade": [0.4, 0.2, 0.3]}, None, "'pscore_cascade' must not grow along"),
+]
+
+
+@pytest.mark.parametrize(("changes", "action_dist", "message"), FEEDBACK)
+def test_a_fault_of_feedback_is_named(changes, action_dist, message):
+    logs.from_obp(ITEMS, EVEN)
+    assert_refused(lambda: logs.from_obp(ITEMS | changes, action_dist), message)
 
 
 def test_what_obp_does_not_know_is_refused():

@@ -9,17 +9,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import recsim_tf
 from recsim_tf import fitting, logs
+from recsim_tf.conversations import logs as conversation_logs
 from recsim_tf.experiment import config
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.plan import Sweep, plan
 from recsim_tf.experiment.sweeps.results import read_results
 from recsim_tf.experiment.sweeps.sweep_folder import Shard, SweepDirectory
-from recsim_tf.logs import episodes, from_table, read_movielens, read_movies, read_open_bandit
+from recsim_tf.logs import episodes, from_table
 from recsim_tf.policies import random_policy
 from recsim_tf.support import checkpoints
 from tests.properties.damage import bytes_of, file_of, read_or_refused
@@ -62,7 +63,23 @@ user_feature_1,user_feature_2,user_feature_3,user-item_affinity_0,user-item_affi
 2019-11-24 00:00:00+00:00,0,1,0,0.3,a,b,c,d,0,1
 2019-11-24 00:00:01+00:00,1,2,1,0.3,a,b,c,d,0,0
 """,
+    "soft-attributes.csv": """\
+rater_id,reference_title,soft_attribute,less_than,about_as,more_than
+8,Up,scary,"[""Heat""]",,"[""Coco""]"
+3,Heat,funny,,"[""Up""]",
+""",
+    "turns.csv": """user,turn,act,reply,value,first,second,asked
+a,0,recommend,choose,0,up,heat,
+a,1,ask,answer,1,up,,funny
+b,0,recommend,nothing,,heat,,
+""",
+    "iard.json": """{"7": {"dialogue_info": {"R1": {"utterance_pos": 1, "role": "recommender",\
+ "sub-intent/action": ["REC-S"], "utterance_text": "Up?"}, "S2": {"utterance_pos": 2,\
+ "role": "seeker", "sub-intent/action": ["ACC"], "utterance_text": "yes"}}}}
+""",
 }
+ROLES = {"session": "user", "step": "turn", "act": "act", "mode": "reply", "value": "value"}
+TURNS = {"items": ("first", "second"), "attributes": ("asked",), "attribute_names": ("funny",)}
 CELLS = ("", "abc", "nan", "inf", "1e400", "9" * 400, "-1", "0.5", "1e30", "9999", "[]", "2020-13")
 
 
@@ -139,25 +156,6 @@ def test_a_damaged_record_with_a_valid_checksum_is_read_or_refused(log, folder, 
     _, record, read = log
     content = framed(folder, data.draw(bytes_of(record)))
     read_or_refused(lambda: read(content), "bad.tfrecord")
-
-
-@given(data=st.data())
-def test_impossible_values_of_an_episode_file_are_refused(log, folder, data):
-    _, record, read = log
-    example = tf.train.SequenceExample.FromString(record)
-    lists = example.feature_lists.feature_list
-    name = data.draw(st.sampled_from(sorted(lists)))
-    feature = lists[name].feature[data.draw(st.integers(0, len(lists[name].feature) - 1))]
-    kind = feature.WhichOneof("kind")
-    changes = {"float_list": (float("nan"), float("inf")), "int64_list": (-7, 77, 2**40)}
-    change = data.draw(st.sampled_from(("removed", "one more", *changes.get(kind, ()))))
-    values = getattr(feature, kind).value
-    if change == "removed":
-        del lists[name]
-    else:
-        values[-1:] = [values[-1]] * 2 if change == "one more" else [change]
-    content = framed(folder, example.SerializeToString())
-    assert read_or_refused(lambda: read(content), "bad.tfrecord") is None
 
 
 @pytest.fixture(scope="module")
@@ -246,19 +244,46 @@ def test_a_damaged_file_of_a_sweep_is_refused_or_names_the_trial(sweep, data):
         assert "\n" not in (trial.error or "")
 
 
+def from_log(path):
+    roles = TABLES["log.csv"].partition("\n")[0].split(",")
+    return from_table(path, columns=dict(zip(roles, roles, strict=True)))
+
+
+# By the beginning of the name of a file.
+READERS = {
+    "log": from_log,
+    "pages": logs.read_result_pages,
+    "u.inter": lambda path: logs.read_movielens(path, num_movies=50),
+    "u.item": lambda path: logs.read_movies(path, num_movies=50),
+    "random": lambda path: logs.read_open_bandit(path.parents[2]),
+    "soft": conversation_logs.read_soft_attributes,
+    "turns": lambda path: conversation_logs.from_turns(path, ROLES, **TURNS),
+    "iard": conversation_logs.read_iard,
+}
+
+
 def read_table(folder, name):
-    if name.startswith("log"):
-        roles = TABLES["log.csv"].partition("\n")[0].split(",")
-        return from_table(folder / name, columns=dict(zip(roles, roles, strict=True)))
-    if name.startswith("random"):
-        return read_open_bandit(folder)
-    read = read_movielens if name == "u.inter" else read_movies
-    return read(folder / name, num_movies=50)
+    (read,) = (reader for begins, reader in READERS.items() if name.startswith(begins))
+    return read(folder / name)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_whole_table_is_read(folder, name):
+    write_tables(folder)
+    read_table(folder, name)
+
+
+def write_tables(folder):
+    (folder / "random" / "all").mkdir(parents=True, exist_ok=True)
+    for name, text in TABLES.items():
+        (folder / name).write_text(text)
 
 
 @st.composite
 def table_of(draw, text):
     """A table with another value or name of a column, or damaged bytes."""
+    if text.startswith("{"):
+        return draw(file_of(text.encode()))
     if draw(st.booleans()):
         return draw(bytes_of(text.encode()) | st.sampled_from((text.encode("utf-16"), bytes(300))))
     separator = "\t" if "\t" in text else ","
@@ -269,21 +294,23 @@ def table_of(draw, text):
 
 
 @pytest.mark.parametrize("name", TABLES)
+@settings(max_examples=5 * settings().max_examples)
 @given(data=st.data())
 def test_a_damaged_table_is_read_or_refused(folder, name, data):
-    (folder / "random" / "all").mkdir(parents=True, exist_ok=True)
-    for other, text in TABLES.items():
-        (folder / other).write_text(text)
+    write_tables(folder)
     path = folder / name
     path.write_bytes(data.draw(table_of(TABLES[name])))
     read_or_refused(lambda: read_table(folder, name), path.name, "column")
 
 
-@pytest.mark.parametrize("kind", ["csv.gz", "csv.zip", "parquet"])
+@pytest.mark.parametrize("name", ["log.csv.gz", "log.csv.zip", "log.parquet", "pages.parquet"])
 @given(data=st.data())
-def test_a_damaged_archive_of_a_table_is_read_or_refused(folder, kind, data):
-    path = folder / f"log.{kind}"
+def test_a_damaged_archive_of_a_table_is_read_or_refused(folder, name, data):
+    path, kind = folder / name, name.rpartition(".")[2]
     frame = pd.read_csv(io.StringIO(TABLES["log.csv"]))
+    if name.startswith("pages"):
+        frame = pd.DataFrame({"query": ["b", "a"], "documents": [["d", "e"], ["e", "d"]]})
+        frame["clicked_positions"] = [[0], []]
     (frame.to_parquet if kind == "parquet" else frame.to_csv)(path)
     path.write_bytes(data.draw(bytes_of(path.read_bytes())))
     read_or_refused(lambda: read_table(folder, path.name), path.name, "column", "table")

@@ -169,28 +169,6 @@ def test_users_of_components_come_back_with_joint_draws():
     assert np.isfinite(compiled(simulator.log_prob)(trajectory).total).all()
 
 
-def test_log_prob_has_gradients_in_the_parameters_of_returns(simulator, trajectory):
-    values = {"users.gap_loc": 0.5, "users.gap_scale": 1.0, "users.eagerness": 0.5}
-    values |= {"users.users.leaving_prob": 0.4}
-    variables = {name: tf.Variable(value, dtype=tf.float64) for name, value in values.items()}
-    fitted = simulator.with_parameters(variables)
-
-    @compiled
-    def total():
-        with tf.GradientTape() as tape:
-            score = tf.reduce_sum(fitted.log_prob(trajectory).total)
-        return score, tape.gradient(score, list(variables.values()))
-
-    for index, variable in enumerate(variables.values()):
-        value, gradient = variable.numpy(), total()[1][index]
-        scores = []
-        for step in (1e-5, -1e-5):
-            variable.assign(value + step)
-            scores.append(total()[0])
-        variable.assign(value)
-        np.testing.assert_allclose((scores[0] - scores[1]) / 2e-5, gradient, rtol=1e-5)
-
-
 def test_agents_see_the_discount_of_the_days_that_pass():
     simulator = readers(dtype=tf.float64)
     users = simulator.users.replaced(daily_discount=0.9)

@@ -12,10 +12,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.environments.intents import intents
 from recsim_tf.fitting import (
-    LBFGS,
     Chains,
-    Curvature,
-    Draws,
     LouisInformation,
     MonteCarloEM,
     Parameter,
@@ -165,27 +162,6 @@ def test_what_does_not_go_with_chains_is_refused(log, arguments, message):
         **arguments,
     }
     assert_refused(lambda: fit(simulator(), **arguments), message)
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (
-            lambda: Draws(search=MonteCarloEM()),
-            r"search of Draws must be LBFGS\(\) or Minibatches\(\) or None, got MonteCarloEM",
-        ),
-        (
-            lambda: Chains(search=LBFGS()),
-            r"search of Chains must be MonteCarloEM\(\) or None, got LBFGS",
-        ),
-        (
-            lambda: Chains(uncertainty=Curvature()),
-            r"uncertainty of Chains must be LouisInformation\(\) or None, got Curvature",
-        ),
-    ],
-)
-def test_a_search_or_an_uncertainty_of_another_method_is_refused(make, message):
-    assert_refused(make, message)
 
 
 @pytest.mark.slow

@@ -171,14 +171,3 @@ def test_what_does_not_go_with_posteriors_is_refused(log, options, message):
     assert_refused(
         lambda: fit(raters(), {"users.mean": posterior}, log, method=Exact(**options)), message
     )
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"search": LBFGS()}, r"search of MeanField must be Minibatches\(\) or None, got LBFGS"),
-        ({"uncertainty": Curvature()}, r"uncertainty of MeanField must be .* got Curvature\("),
-    ],
-)
-def test_what_does_not_go_with_posteriors_of_sessions_is_refused(options, message):
-    assert_refused(lambda: MeanField(**options), message)

@@ -138,6 +138,13 @@ def test_each_impression_is_a_page_with_one_item_at_its_position(tmp_path):
     np.testing.assert_array_equal(log.hidden[:, 0], [[0, 0, 0], [1, 0, 0], [0, 2, 0]])
 
 
+def test_the_largest_affinity_of_a_page_is_a_count(tmp_path):
+    impressions_read = read_open_bandit(write(tmp_path), "men")
+    for most, got in ((-1, "-1"), (0.5, "0.5")):
+        message = rf"max_affinity must be .*at least 0, got {got}"
+        assert_refused(lambda most=most: page_log(impressions_read, most), message)
+
+
 def test_the_log_is_scored_by_the_one_position_that_was_shown(tmp_path):
     read = read_open_bandit(write(tmp_path), "men")
     users = PageClickUsers(

@@ -6,7 +6,7 @@ import pytest
 import recsim_tf
 from recsim_tf.logs import Log, from_table, simulated_log, to_table
 from recsim_tf.logs.tables.cells import default_columns
-from tests.logs.tables.test_table import COLUMNS, EVERYTHING, table
+from tests.logs.tables.test_table import EVERYTHING, table
 from tests.refusals import assert_refused
 
 # Everything but the time, of which logs know the order only.
@@ -34,21 +34,6 @@ def assert_same(one, other):
         for first, second in leaves:
             np.testing.assert_array_equal(first, second, err_msg=name)
             assert first.dtype == second.dtype, name
-
-
-def test_a_log_of_choices_comes_back():
-    log = from_table(table(), ROLES, attributes=["quality"])
-    assert_same(again(log, attributes=["quality"]), log)
-    bare = from_table(table(), COLUMNS)
-    assert list(to_table(bare)) == [
-        "session",
-        "step",
-        "position",
-        "document",
-        "clicked",
-        "departed",
-    ]
-    assert_same(again(bare), bare)
 
 
 def test_engagement_and_several_attributes_come_back():

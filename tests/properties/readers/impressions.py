@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recsim_tf.logs import Log
 from tests.properties.readers.reading import MISSING
-from tests.properties.readers.references.tables import POSITION_ROLES, SLATE_ROLES, Session, Step
+from tests.properties.readers.reference import POSITION_ROLES, SLATE_ROLES, Session, Step
 
 # Two sessions of two steps, of which one has no first position.
 _COLUMNS = {

@@ -8,6 +8,8 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from recsim_tf.logs import from_table
+from tests.properties.readers import reference
+from tests.properties.readers.cells import found_or_none
 from tests.properties.readers.impressions import (
     CANDIDATES,
     CELLS,
@@ -20,8 +22,6 @@ from tests.properties.readers.impressions import (
     table_of,
 )
 from tests.properties.readers.reading import read_or_none, reads
-from tests.properties.readers.references import tables as references
-from tests.properties.readers.references.cells import found_or_none
 
 OTHER_ARGUMENTS = {
     "document_ids": (("d0", "d0"), "d0", (None,), np.zeros([1, 1]), ("d0",), ("d0", math.inf)),
@@ -59,7 +59,7 @@ def test_tables_are_read_as_they_are(data):
         rows = [
             row | {"timestamp": row["date" if "date" in roles else "timestamp"]} for row in rows
         ]
-        find = references.without_faults if drops else references.impressions
+        find = reference.without_faults if drops else reference.impressions
         expected = found_or_none(
             lambda: find(rows, roles=of_times, dates="date" in roles, **options)
         )
@@ -67,7 +67,7 @@ def test_tables_are_read_as_they_are(data):
     log = read_or_none(lambda: from_table(table_of(rows), **arguments), expected, *names)
     if log is not None:
         compared(log, expected, roles)
-        sessions = len({references.id_or_none(row["session"]) for row in rows})
+        sessions = len({reference.id_or_none(row["session"]) for row in rows})
         assert sum(log.labels.dropped.values()) == sessions - log.num_sessions
 
 
@@ -76,7 +76,7 @@ def test_candidates_are_read_as_they_are(data):
     roles = roles_of(data.draw) - {"timestamp", "date"} | {"step"}
     rows = damaged(data.draw, SLATES, {name: CELLS[name] for name in ("document", "step")})
     offered = damaged(data.draw, OFFERED, CANDIDATES)[:: data.draw(st.sampled_from((1, -1)))]
-    expected = found_or_none(lambda: references.impressions(rows, roles=roles, candidates=offered))
+    expected = found_or_none(lambda: reference.impressions(rows, roles=roles, candidates=offered))
     frame = pd.DataFrame(offered, dtype=object)
     arguments = arguments_of(roles) | {"candidates": frame}
     log = read_or_none(

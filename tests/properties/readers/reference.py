@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tests.properties.readers.references.cells import (
+from tests.properties.readers.cells import (
     Faulty,
     flag,
     float32,

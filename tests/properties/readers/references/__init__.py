@@ -1,1 +1,0 @@
-"""What readers must find, in plain Python that goes cell by cell, as documented."""
