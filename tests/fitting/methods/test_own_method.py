@@ -1,4 +1,4 @@
-"""A method of somebody else is a class: its likelihood, beside the searches and errors of others."""
+"""A method of somebody else is a class: a likelihood, with the searches and errors of others."""
 
 import dataclasses
 from typing import Any, ClassVar
