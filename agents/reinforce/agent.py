@@ -17,8 +17,13 @@ from recsim_tf.agents.reinforce.networks import (
     StateValueNetwork,
     TurnPolicyNetwork,
 )
-from recsim_tf.agents.shared.averages import batch_sums, part, weighted_mean, weighted_moments
-from recsim_tf.agents.shared.learning import Learning
+from recsim_tf.agents.shared.learning import (
+    Learning,
+    batch_sums,
+    part,
+    weighted_mean,
+    weighted_moments,
+)
 from recsim_tf.agents.shared.returns import LambdaReturns, lambda_advantages
 from recsim_tf.agents.shared.unrolled import (
     NetworkGroup,

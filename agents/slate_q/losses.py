@@ -5,7 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 from tf_agents.trajectories import trajectory
 
-from recsim_tf.agents.shared.averages import batch_sums, weighted_mean
+from recsim_tf.agents.shared.learning import batch_sums, weighted_mean
 from recsim_tf.agents.shared.q_agent import Transitions
 from recsim_tf.agents.slate_q.network import SessionValues
 from recsim_tf.core import nests

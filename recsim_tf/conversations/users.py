@@ -14,9 +14,15 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
-from recsim_tf.conversations import acts, attributes
+from recsim_tf.conversations import acts
 from recsim_tf.conversations.acts import Act, Mode
-from recsim_tf.conversations.documents import Items
+from recsim_tf.conversations.documents import (
+    Items,
+    degrees,
+    ideal,
+    in_sense,
+    random_directions,
+)
 from recsim_tf.conversations.parts import (
     Answers,
     Critiques,
@@ -106,7 +112,7 @@ class ConversationUsers(UserModel):
     num_factors: int = 10
     directions: Any = parameter(
         rank=3,
-        drawn=lambda users: attributes.random_directions(
+        drawn=lambda users: random_directions(
             users.num_attributes, users.num_senses, users.num_factors, users.seed
         ),
     )
@@ -433,11 +439,11 @@ class ConversationUsers(UserModel):
         directions = tf.cast(tf.convert_to_tensor(self.directions), self.dtype)
         first_shown = slate.mask[:, 0]
         zero = tf.zeros([], self.dtype)
-        ideal = attributes.degrees(directions, attributes.ideal(state.taste))
-        degree = attributes.degrees(directions, slate.documents.factors[:, 0])
-        degree = attributes.in_sense(degree, state.senses)
+        of_ideal = degrees(directions, ideal(state.taste))
+        degree = degrees(directions, slate.documents.factors[:, 0])
+        degree = in_sense(degree, state.senses)
         return Views(
-            ideal=attributes.in_sense(ideal, state.senses),
+            ideal=in_sense(of_ideal, state.senses),
             degree=tf.where(first_shown[:, tf.newaxis], degree, zero),
             utility=tf.where(first_shown, utility[:, 0], zero),
         )

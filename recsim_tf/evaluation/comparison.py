@@ -16,7 +16,7 @@ from recsim_tf.core.checks import check
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.evaluation.baselines import CheckedPolicy, unchecked
 from recsim_tf.support.errors import UsageError, error_line
-from recsim_tf.support.names import short_names
+from recsim_tf.support.tables import short_names
 
 _CHECKED_USERS = 5  # users of each value, in a trial of the environment with all values
 # The name "policy.cap" stands for the parameter `cap` of each policy that has it.

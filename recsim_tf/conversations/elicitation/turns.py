@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from recsim_tf.belief import evoi, expected_max, information_gain, predictive_entropy
 from recsim_tf.conversations.acts import OFFERS, Act
-from recsim_tf.conversations.attributes import degrees, ideal, in_sense
+from recsim_tf.conversations.documents import degrees, ideal, in_sense
 from recsim_tf.conversations.elicitation.believing import CandidateBelief, check_conversation
 from recsim_tf.conversations.types import Query
 from recsim_tf.conversations.users import ConversationUsers

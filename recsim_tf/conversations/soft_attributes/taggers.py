@@ -9,7 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
 from recsim_tf.choice import affinity
-from recsim_tf.conversations.attributes import in_sense
+from recsim_tf.conversations.documents import in_sense
 from recsim_tf.conversations.soft_attributes.raters import Films
 from recsim_tf.core import random
 from recsim_tf.core.base import validation

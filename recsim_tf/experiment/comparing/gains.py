@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow_probability as tfp
 
-from recsim_tf.experiment.comparing.finished import Returns, mean_of_users
-from recsim_tf.experiment.comparing.operative import MISSING, Environment
+from recsim_tf.experiment.comparing.finished import MISSING, Environment, Returns, mean_of_users
 from recsim_tf.support.errors import UsageError, instead
 from recsim_tf.support.means import Mean
 

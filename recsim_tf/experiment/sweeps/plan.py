@@ -18,7 +18,7 @@ from recsim_tf.experiment import building, config
 from recsim_tf.experiment.sweeps.spaces import Bindings
 from recsim_tf.experiment.sweeps.trial import Trial, Variant
 from recsim_tf.support.errors import UsageError, one_line
-from recsim_tf.support.names import short_names
+from recsim_tf.support.tables import short_names
 
 GIN_FILE = "gin_file"
 _SEED = ("", "recsim_tf.experiment", "seed")
