@@ -25,12 +25,7 @@ from recsim_tf.agents.shared.learning import (
     weighted_moments,
 )
 from recsim_tf.agents.shared.returns import LambdaReturns, lambda_advantages
-from recsim_tf.agents.shared.unrolled import (
-    NetworkGroup,
-    first_state,
-    has_memory,
-    unrolled,
-)
+from recsim_tf.agents.shared.unrolled import NetworkGroup, first_state, has_memory, unrolled
 from recsim_tf.core import nests, random
 from recsim_tf.core.base.types import Nest, Observation, Seed, Turn
 from recsim_tf.core.base.validation import NONE, NOT_NEGATIVE, POSITIVE, SCHEDULE, check_numbers

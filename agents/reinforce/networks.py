@@ -11,12 +11,7 @@ from tf_agents.networks.network import Network
 
 from recsim_tf.agents.shared.encoding import num_categories
 from recsim_tf.agents.shared.memory import Memory
-from recsim_tf.agents.shared.networks import (
-    ItemPerceptron,
-    SlateNetwork,
-    apply_layers,
-    perceptron,
-)
+from recsim_tf.agents.shared.networks import ItemPerceptron, SlateNetwork, apply_layers, perceptron
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.types import Nest, Observation, Turn
 from recsim_tf.core.distributions import IndependentParts, PlackettLuce, Shifted

@@ -116,11 +116,7 @@ def fitted(
     log_probs = tuple(
         _offset(_reweighed_categories(log_probs, codes, new_codes, weights), field.log_probs)
         for field, log_probs, codes, new_codes in zip(
-            prior.categories,
-            categories(prior, before),
-            old.categories,
-            new.categories,
-            strict=True,
+            prior.categories, categories(prior, before), old.categories, new.categories, strict=True
         )
     )
     return Fitted(mean, scale, log_probs)

@@ -27,11 +27,7 @@ class ClickDistribution(ShapedDistribution):
     """
 
     def __init__(
-        self,
-        scores: tf.Tensor,
-        mask: tf.Tensor | None,
-        parameters: dict[str, Any],
-        name: str,
+        self, scores: tf.Tensor, mask: tf.Tensor | None, parameters: dict[str, Any], name: str
     ):
         scores = as_scores("scores", scores)
         mask = tf.ones(scores.shape[-1:], tf.bool) if mask is None else as_mask(mask, scores)

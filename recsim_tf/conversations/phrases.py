@@ -63,10 +63,7 @@ def described_replies(slate_size: int, attribute_names: Sequence[str]) -> list[d
         if mode is Mode.RATE:
             return {"rating": value}
         if mode is Mode.CRITIQUE:
-            return {
-                "attribute": names[value % num_attributes],
-                "more": value < num_attributes,
-            }
+            return {"attribute": names[value % num_attributes], "more": value < num_attributes}
         return {"attribute": names[value]} if mode is Mode.REFINE else {}
 
     return [

@@ -16,13 +16,7 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf import choice
 from recsim_tf.conversations import acts
 from recsim_tf.conversations.acts import Act, Mode
-from recsim_tf.conversations.documents import (
-    Items,
-    degrees,
-    ideal,
-    in_sense,
-    random_directions,
-)
+from recsim_tf.conversations.documents import Items, degrees, ideal, in_sense, random_directions
 from recsim_tf.conversations.parts import (
     Answers,
     Critiques,

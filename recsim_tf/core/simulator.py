@@ -232,11 +232,7 @@ class Simulator(Model, SessionSource):
         return self.corpora.keep_ended(state, next_state), transition
 
     def advance(
-        self,
-        state: SimulatorState,
-        action: Nest,
-        answers: stages.Stages,
-        auto_reset: bool = False,
+        self, state: SimulatorState, action: Nest, answers: stages.Stages, auto_reset: bool = False
     ) -> tuple[SimulatorState, Transition, Nest]:
         """Checks the action and takes a step, in which `answers` gives the draws of the stages; see
         `stages.advance`.

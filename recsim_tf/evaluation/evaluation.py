@@ -279,9 +279,7 @@ class Evaluation:
         return Results(self.evaluator(name, simulator, policies[name])() for name in policies)
 
     def results(
-        self,
-        simulator: Simulator,
-        policies: Callable[[Simulator], Mapping[str, AnyPolicy]],
+        self, simulator: Simulator, policies: Callable[[Simulator], Mapping[str, AnyPolicy]]
     ) -> Results:
         """Results of policies by name, for every value and seed if there is a `comparison`.
 

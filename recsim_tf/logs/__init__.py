@@ -6,11 +6,7 @@ and Arrow need pyarrow: extra `fitting`.
 """
 
 from recsim_tf.logs.datasets.movielens import read_movielens, read_movies
-from recsim_tf.logs.datasets.open_bandit import (
-    open_bandit_log,
-    page_log,
-    read_open_bandit,
-)
+from recsim_tf.logs.datasets.open_bandit import open_bandit_log, page_log, read_open_bandit
 from recsim_tf.logs.datasets.result_pages import read_result_pages
 from recsim_tf.logs.log import Labels, Log, LogStream, SlateLogProbs
 from recsim_tf.logs.logged_documents import Logged, with_logged_candidates

@@ -14,11 +14,7 @@ from recsim_tf.logs.missing import draw_parts, lacking
 
 
 def logged_users(
-    simulator: Simulator,
-    log: Log,
-    num_users: int,
-    seed: Seed = 0,
-    row: tf.Tensor | None = None,
+    simulator: Simulator, log: Log, num_users: int, seed: Seed = 0, row: tf.Tensor | None = None
 ) -> SimulatorState:
     """The states in which sessions of users from a log begin. The users are drawn with replacement.
 

@@ -136,9 +136,7 @@ def _log_of_draws(trajectory: Trajectory, shared: bool) -> Log:
 
 
 def _with_rewards(
-    log: Log,
-    trajectory: Trajectory,
-    reward_by_position: Callable[[Transition], tf.Tensor] | None,
+    log: Log, trajectory: Trajectory, reward_by_position: Callable[[Transition], tf.Tensor] | None
 ) -> Log:
     """The log with rewards by position if these add up to the rewards, else with those of whole
     slates.

@@ -102,10 +102,7 @@ class BeliefScores:
     """
 
     def __init__(
-        self,
-        users: Any,
-        belief: Callable[[Observation], Nest],
-        choice_model: choice.ChoiceModel,
+        self, users: Any, belief: Callable[[Observation], Nest], choice_model: choice.ChoiceModel
     ):
         if not hasattr(users, "scores"):
             raise ValueError(

@@ -31,9 +31,7 @@ class PlackettLucePolicy:
     """
 
     def __init__(
-        self,
-        distribution: Callable[[Observation], Actions],
-        parts: Sequence[Any] | None = None,
+        self, distribution: Callable[[Observation], Actions], parts: Sequence[Any] | None = None
     ):
         self.distribution = distribution
         self._parts = parts

@@ -132,10 +132,7 @@ class Steps:
         observation = spaces.recsim_keys(self.simulator.observe(state))
         if self._flatten:
             observation = spaces.flat(observation, self._structure)
-        return {
-            f"{prefix}observation": observation,
-            f"{prefix}response": spaces.as_dicts(response),
-        }
+        return {f"{prefix}observation": observation, f"{prefix}response": spaces.as_dicts(response)}
 
 
 class _Graph:

@@ -35,10 +35,7 @@ class Catalogue(NamedTuple):
 
 
 def catalogue(
-    seed: int,
-    num_films: int = 1000,
-    num_factors: int = 45,
-    num_topics: int = 10,
+    seed: int, num_films: int = 1000, num_factors: int = 45, num_topics: int = 10
 ) -> Catalogue:
     """Films as in RecSim NG 0.1.2's `SoftAttributeCorpus`. The factors of a film are normal with
     standard deviation 0.5 around those of a topic, clipped to [0, 1]. Topics and popularities are

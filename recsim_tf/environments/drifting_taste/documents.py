@@ -86,12 +86,7 @@ class Catalogue(DocumentModel):
 
     def candidates(self, num_users: int, num_candidates: int, corpus: Nest, user: Nest):
         return candidate_ids(
-            self.num_items,
-            num_users,
-            num_candidates,
-            self.popularity,
-            self.replacement,
-            self.dtype,
+            self.num_items, num_users, num_candidates, self.popularity, self.replacement, self.dtype
         )
 
     def describe(self, draw: tf.Tensor, corpus: Nest):

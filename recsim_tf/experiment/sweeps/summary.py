@@ -207,10 +207,7 @@ def _draw_training(
 
 
 def _draw_returns(
-    axes: Any,
-    variants: Sequence[VariantResult],
-    labels: Sequence[str],
-    baselines: dict[str, float],
+    axes: Any, variants: Sequence[VariantResult], labels: Sequence[str], baselines: dict[str, float]
 ) -> None:
     estimates = []
     for variant, label in zip(variants, labels, strict=True):

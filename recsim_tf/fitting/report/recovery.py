@@ -60,15 +60,7 @@ def recover(
                 covered = None if np.isnan([low, high]).any() else low <= true <= high
                 rows.append(
                     Recovered(
-                        name,
-                        index,
-                        replication,
-                        true,
-                        estimated,
-                        error,
-                        relative,
-                        z_score,
-                        covered,
+                        name, index, replication, true, estimated, error, relative, z_score, covered
                     )
                 )
     return rows

@@ -37,11 +37,7 @@ class SessionPosterior(NamedTuple):
 
 
 def sample_sessions(
-    simulator: Simulator,
-    log: Log,
-    sampler: NUTS = _SAMPLER,
-    num_chains: int = 20,
-    seed: Seed = 0,
+    simulator: Simulator, log: Log, sampler: NUTS = _SAMPLER, num_chains: int = 20, seed: Seed = 0
 ) -> SessionPosterior:
     """Draws the latents of logged sessions from their posterior distributions by the No-U-Turn
     Sampler.
