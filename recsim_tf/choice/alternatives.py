@@ -94,7 +94,7 @@ class Alternatives(ShapedDistribution):
         values of known length.
     """
 
-    def __init__(self, mode_logits: tf.Tensor, branches: Sequence, name: str = "Alternatives"):
+    def __init__(self, mode_logits: tf.Tensor, branches: Sequence):
         parameters = dict(locals())
         self._mode_logits = as_scores("mode_logits", mode_logits)
         self._branches = [
@@ -113,7 +113,7 @@ class Alternatives(ShapedDistribution):
                     f" {self._mode_logits.dtype.name}, got {branch.dtype.name}"
                 )
         self.alphabet = Alphabet([branch.shape[-1] for branch in self._branches])
-        super().__init__(tf.int32, parameters, name)
+        super().__init__(tf.int32, parameters)
 
     @property
     def log_probs(self) -> tf.Tensor:

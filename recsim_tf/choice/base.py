@@ -87,13 +87,7 @@ class ChoiceDistribution(ShapedDistribution):
         empty.
     """
 
-    def __init__(
-        self,
-        choice_model: ChoiceModel,
-        scores: tf.Tensor,
-        mask: tf.Tensor | None = None,
-        name: str = "ChoiceDistribution",
-    ):
+    def __init__(self, choice_model: ChoiceModel, scores: tf.Tensor, mask: tf.Tensor | None = None):
         parameters = dict(locals())
         scores = as_scores("scores", scores)
         if mask is not None:
@@ -108,12 +102,7 @@ class ChoiceDistribution(ShapedDistribution):
         self.choice_model = choice_model
         self._scores, self._mask = scores, mask
         super().__init__(
-            tf.int32,
-            parameters,
-            name,
-            validate_args=choice_model.validate,
-            batch=scores,
-            num_inner=1,
+            tf.int32, parameters, validate_args=choice_model.validate, batch=scores, num_inner=1
         )
 
     @classmethod

@@ -29,16 +29,10 @@ class BrowsingDistribution(ClickDistribution):
       mask: bool [..., K], False at empty positions; None if no position is empty.
     """
 
-    def __init__(
-        self,
-        scores: tf.Tensor,
-        examination: tf.Tensor,
-        mask: tf.Tensor | None = None,
-        name: str = "BrowsingDistribution",
-    ):
+    def __init__(self, scores: tf.Tensor, examination: tf.Tensor, mask: tf.Tensor | None = None):
         parameters = dict(locals())
         self._examination = examination
-        super().__init__(scores, mask, parameters, name)
+        super().__init__(scores, mask, parameters)
 
     def conditional(self, value: Nest):
         clicked = tf.cast(value, self._scores.dtype)

@@ -51,11 +51,10 @@ class CascadeDistribution(ClickDistribution):
         continuation: Continuation,
         mask: tf.Tensor | None = None,
         purchase_scores: tf.Tensor | None = None,
-        name: str = "CascadeDistribution",
     ):
         parameters = dict(locals())
         self._continuation, self._purchase_scores = continuation, purchase_scores
-        super().__init__(scores, mask, parameters, name)
+        super().__init__(scores, mask, parameters)
         if purchase_scores is not None:
             self._purchase_scores = tf.where(self._mask, purchase_scores, 0)
 

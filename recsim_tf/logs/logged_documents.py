@@ -164,16 +164,10 @@ class _LoggedOrDrawn(CustomDistribution):
       is_logged: bool [W, K], whether the log has the attributes of a document.
     """
 
-    def __init__(
-        self,
-        drawn: tfd.Distribution,
-        logged: Nest,
-        is_logged: tf.Tensor,
-        name: str = "LoggedOrDrawn",
-    ):
+    def __init__(self, drawn: tfd.Distribution, logged: Nest, is_logged: tf.Tensor):
         parameters = dict(locals())
         self.drawn, self.logged, self.is_logged = drawn, logged, is_logged
-        super().__init__(drawn.dtype, parameters, name, batch=is_logged, num_inner=1)
+        super().__init__(drawn.dtype, parameters, batch=is_logged, num_inner=1)
 
     def _event_shape(self):
         return self.drawn.event_shape

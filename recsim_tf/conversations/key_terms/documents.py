@@ -155,7 +155,6 @@ class OfferedIds(CustomDistribution):
         num_offered_arms: int,
         num_offered_key_terms: int,
         dtype: tf.DType = tf.float32,
-        name: str = "OfferedIds",
     ):
         parameters = dict(locals())
         self._arms = uniform_ids(num_arms, num_users, num_offered_arms, dtype)
@@ -165,7 +164,7 @@ class OfferedIds(CustomDistribution):
         self._num_arms = num_arms
         self._num_offered = (num_offered_arms, num_offered_key_terms)
         self._log_prob_dtype = dtype
-        super().__init__(tf.int32, parameters, name, batch=[num_users])
+        super().__init__(tf.int32, parameters, batch=[num_users])
 
     def _event_shape(self):
         return tf.TensorShape([sum(self._num_offered)])

@@ -28,19 +28,13 @@ class UniformCategories(ShapedDistribution):
       dtype: float dtype of `log_prob`.
     """
 
-    def __init__(
-        self,
-        num_categories: int,
-        batch_shape: Shape = (),
-        dtype: tf.DType = tf.float32,
-        name: str = "UniformCategories",
-    ):
+    def __init__(self, num_categories: int, batch_shape: Shape = (), dtype: tf.DType = tf.float32):
         parameters = dict(locals())
         if num_categories < 1:
             raise ValueError(f"num_categories must be at least 1, got {num_categories}")
         self.num_categories = num_categories
         self._log_prob_dtype = dtype
-        super().__init__(tf.int32, parameters, name, batch=tf.TensorShape(batch_shape))
+        super().__init__(tf.int32, parameters, batch=tf.TensorShape(batch_shape))
 
     def _log_prob(self, value: tf.Tensor):
         inside = (value >= 0) & (value < self.num_categories)

@@ -32,13 +32,7 @@ class PlackettLuce(ShapedDistribution):
       ValueError: if slate_size is out of range.
     """
 
-    def __init__(
-        self,
-        logits: tf.Tensor,
-        slate_size: int,
-        mask: tf.Tensor | None = None,
-        name: str = "PlackettLuce",
-    ):
+    def __init__(self, logits: tf.Tensor, slate_size: int, mask: tf.Tensor | None = None):
         parameters = dict(locals())
         logits = tf.convert_to_tensor(logits)
         validation.check_count(slate_size=slate_size)
@@ -49,7 +43,7 @@ class PlackettLuce(ShapedDistribution):
         self.logits = logits
         self.slate_size = slate_size
         self.mask = mask
-        super().__init__(tf.int32, parameters, name, batch=logits, num_inner=1)
+        super().__init__(tf.int32, parameters, batch=logits, num_inner=1)
 
     def _event_shape(self):
         return tf.TensorShape([self.slate_size])

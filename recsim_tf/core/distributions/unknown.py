@@ -20,13 +20,11 @@ class Given(CustomDistribution):
       log_prob_dtype: float dtype of `log_prob`.
     """
 
-    def __init__(
-        self, value: tf.Tensor, log_prob_dtype: tf.DType = tf.float32, name: str = "Given"
-    ):
+    def __init__(self, value: tf.Tensor, log_prob_dtype: tf.DType = tf.float32):
         parameters = dict(locals())
         self.value = tf.convert_to_tensor(value)
         self._log_prob_dtype = log_prob_dtype
-        super().__init__(self.value.dtype, parameters, name, batch=self.value)
+        super().__init__(self.value.dtype, parameters, batch=self.value)
 
     def _log_prob(self, value: tf.Tensor):
         return tf.zeros_like(value, self._log_prob_dtype)
@@ -52,10 +50,10 @@ class PerhapsUnknown(CustomDistribution):
       distribution: a distribution of numbers. It simulates draws and scores the known draws.
     """
 
-    def __init__(self, distribution: tfd.Distribution, name: str = "PerhapsUnknown"):
+    def __init__(self, distribution: tfd.Distribution):
         parameters = dict(locals())
         self._distribution = distribution
-        super().__init__(distribution.dtype, parameters, name, batch=distribution)
+        super().__init__(distribution.dtype, parameters, batch=distribution)
 
     @property
     def distribution(self) -> tfd.Distribution:
