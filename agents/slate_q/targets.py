@@ -128,9 +128,7 @@ def preset_arguments(name: str) -> dict[str, Any]:
     """Arguments of `SlateQAgent` for the agent of that name, one of `PRESETS`.
 
     Options that a preset does not set, such as the lambda of the targets, come from gin bindings.
-
-    Raises:
-      ValueError: for an unknown name. The error lists the allowed names.
+    Raises a ValueError for an unknown name. The error lists the allowed names.
     """
     check_one_of(PRESETS, preset=name)
     serving_slates, target_slates, targets = _PRESETS[name]

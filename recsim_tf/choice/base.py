@@ -165,10 +165,8 @@ def _(distribution: ChoiceDistribution):
 
 
 def as_scores(name: str, scores: tf.Tensor) -> tf.Tensor:
-    """Scores [..., K] as a tensor.
-
-    Raises:
-      ValueError: if they are not floats or have no axis of positions.
+    """Scores [..., K] as a tensor. Raises a ValueError if they are not floats or have no axis of
+    positions.
     """
     scores = tf.convert_to_tensor(scores)
     if not scores.dtype.is_floating or not scores.shape.rank:
@@ -179,10 +177,8 @@ def as_scores(name: str, scores: tf.Tensor) -> tf.Tensor:
 
 
 def as_mask(mask: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
-    """The mask of scores [..., K] as a tensor.
-
-    Raises:
-      ValueError: if it is not bool, or its number of positions is not K.
+    """The mask of scores [..., K] as a tensor. Raises a ValueError if it is not bool, or its number
+    of positions is not K.
     """
     mask = tf.convert_to_tensor(mask)
     if mask.dtype != tf.bool or mask.shape[-1] != scores.shape[-1]:

@@ -78,10 +78,8 @@ def _sweep(options: argparse.Namespace) -> int:
 
 
 def _import(command: str) -> None:
-    """Imports the modules of a command.
-
-    Raises:
-      UsageError: if an extra of recsim-tf is not installed.
+    """Imports the modules of a command. Raises a UsageError if an extra of recsim-tf is not
+    installed.
     """
     try:
         with without_messages():

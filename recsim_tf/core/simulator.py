@@ -137,11 +137,9 @@ class Simulator(Model, SessionSource):
         return self.num_users or self.users_per_world or 1
 
     def check_num_users(self, num_users: int) -> None:
-        """Requires a number of users for which all parameters have values.
-
-        Raises:
-          ValueError: if it is no integer of at least 1, or if the models' parameters are for
-            another number of users.
+        """Requires a number of users for which all parameters have values. Raises a ValueError if
+        it is no integer of at least 1, or if the models' parameters are for another number of
+        users.
         """
         population.check_num_users(self, num_users)
 

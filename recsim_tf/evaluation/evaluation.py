@@ -68,11 +68,7 @@ class Division(NamedTuple):
         return cls()
 
     def share(self, num_users: int) -> int:
-        """The number of users of a part.
-
-        Raises:
-          ValueError: if the parts cannot be equal.
-        """
+        """The number of users of a part. Raises a ValueError if the parts cannot be equal."""
         if num_users % self.num_replicas:
             raise ValueError(
                 f"num_users must be a multiple of num_replicas={self.num_replicas}, got {num_users}"
@@ -231,10 +227,8 @@ class Evaluation:
         self, name: str, simulator: Simulator, policy: AnyPolicy, num_users: int | None = None
     ) -> Callable[[], PolicyResult]:
         """A function that evaluates a policy in its state at the time of the call. `num_users`
-        replaces that of this evaluation.
-
-        Raises:
-          ValueError: if the replicas do not divide the users, or differ from those of the strategy.
+        replaces that of this evaluation. Raises a ValueError if the replicas do not divide the
+        users, or differ from those of the strategy.
         """
         division = self.division_for(simulator, num_users)
         share = division.share(num_users or self.num_users)
@@ -265,10 +259,8 @@ class Evaluation:
         return evaluate
 
     def evaluate(self, simulator: Simulator, policies: Mapping[str, AnyPolicy]) -> Results:
-        """Results of policies by name in an environment.
-
-        Raises:
-          ValueError: if `simulator` is not a simulator, or policies have no names.
+        """Results of policies by name in an environment. Raises a ValueError if `simulator` is not
+        a simulator, or policies have no names.
         """
         validation.check_type("simulator", simulator, Simulator)
         if not isinstance(policies, Mapping):

@@ -155,10 +155,8 @@ def tags(means: Mapping[str, Mean]) -> dict[str, float]:
 
 
 def shapes(measures: Mapping[str, Measure], simulator: Any) -> dict[str, tuple[int, ...]]:
-    """The shapes of the counts of a session in an environment, by name of the measure.
-
-    Raises:
-      UsageError: for a measure that the environment does not have, or a measure of unknown counts.
+    """The shapes of the counts of a session in an environment, by name of the measure. Raises a
+    UsageError for a measure that the environment does not have, or a measure of unknown counts.
     """
     counted = {name: measure for name, measure in measures.items() if measure.counts is not None}
     for name, measure in measures.items():
@@ -234,9 +232,7 @@ def checked(
     argument: str, named: Mapping[str, Any] | None, kinds: Any, taken: Collection[str] = ()
 ) -> dict[str, Any]:
     """The functions, or other values of the allowed kinds, of an argument of `Evaluation`, by name.
-
-    Raises:
-      UsageError: for another value, or a name in `taken` or in `TAKEN`.
+    Raises a UsageError for another value, or a name in `taken` or in `TAKEN`.
     """
     if not isinstance(named, Mapping | None):
         raise UsageError(

@@ -375,13 +375,10 @@ class Log(NamedTuple):
         return self._replace(response=(response, engagement), engagement=())
 
     def check(self) -> "Log":
-        """Checks the fields, and returns the log.
-
-        Raises:
-          ValueError: for fields of other types and sizes, lengths out of range, slates out of
-            range, repeated candidates in a step or a slate, rewards that are not finite, rewards of
-            an empty position, discounts outside [0, 1], and values that are not probabilities. The
-            error names session, step and position.
+        """Checks the fields, and returns the log. Raises a ValueError for fields of other types and
+        sizes, lengths out of range, slates out of range, repeated candidates in a step or a slate,
+        rewards that are not finite, rewards of an empty position, discounts outside [0, 1], and
+        values that are not probabilities. The error names session, step and position.
         """
         checks.check(self)
         return self

@@ -266,10 +266,8 @@ def concatenated(trajectories: Sequence[Trajectory]) -> Trajectory:
 
 
 def scoring_simulator(simulator: Simulator) -> Simulator:
-    """A simulator with the same models, whose candidates are the documents that a log shows.
-
-    Raises:
-      ValueError: if documents depend on the state of a corpus that users share.
+    """A simulator with the same models, whose candidates are the documents that a log shows. Raises
+    a ValueError if documents depend on the state of a corpus that users share.
     """
     simulator = without_log(simulator.by_session("a log"))
     return Simulator(

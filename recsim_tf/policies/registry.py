@@ -41,10 +41,8 @@ BASELINES: dict[str, Baseline] = {
 
 
 def baseline_policy(name: str, simulator: Simulator) -> Policy:
-    """The baseline of a name in `BASELINES`.
-
-    Raises:
-      ValueError: for an unknown name, or if the policy is not for this environment.
+    """The baseline of a name in `BASELINES`. Raises a ValueError for an unknown name, or if the
+    policy is not for this environment.
     """
     validation.check_one_of(BASELINES, baseline=name)
     return BASELINES[name].build(simulator)

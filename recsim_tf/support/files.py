@@ -23,9 +23,7 @@ UNFINISHED = ".new"
 def whole_file(path: Path) -> Iterator[Path]:
     """A context with a name for a new file, which replaces `path` in one step at the end. After an
     error `path` is unchanged. The folder must exist, so its removal during a run is an error.
-
-    Raises:
-      OSError: if it cannot be written; the message names the file.
+    Raises an OSError if it cannot be written; the message names the file.
     """
     with _replacing(path) as temporary:
         yield temporary
@@ -35,10 +33,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """A context with a new folder, which replaces `path` at the end. After an error `path` is
-    unchanged. The parent folder must exist, and no other process may write `path`.
-
-    Raises:
-      OSError: if it cannot be written; the message names the folder.
+    unchanged. The parent folder must exist, and no other process may write `path`. Raises an
+    OSError if it cannot be written; the message names the folder.
     """
     with _replacing(path) as temporary:
         temporary.mkdir()
@@ -77,10 +73,8 @@ def remove(path: Path) -> None:
 
 
 def require_writable(folder: Path) -> None:
-    """Creates a folder, and tries to write to it, without leaving a file.
-
-    Raises:
-      OSError: if that is not possible; the message names the folder.
+    """Creates a folder, and tries to write to it, without leaving a file. Raises an OSError if that
+    is not possible; the message names the folder.
     """
     with storing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -133,9 +127,7 @@ def write_csv(path: Path, table: Any) -> None:
 def no_link(path: str, flags: int) -> int:
     """An opener for `open` that follows no link, and does not wait for the other end of a named
     pipe. It is for files to append to or to lock in a folder that another user may have made.
-
-    Raises:
-      OSError: if the file is a link or cannot be opened; the message names the file.
+    Raises an OSError if the file is a link or cannot be opened; the message names the file.
     """
     try:
         return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)

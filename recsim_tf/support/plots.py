@@ -24,10 +24,8 @@ _MANY_POINTS = 100
 
 def new_figure(size: tuple[float, float] = (9, 4.8), rows: int = 1, columns: int = 1) -> Any:
     """A figure of matplotlib, of a size in inches, with `axes` in rows and columns, listed row by
-    row. A notebook shows it, and `write_figure` writes it.
-
-    Raises:
-      ImportError: if matplotlib is not installed; the message is one line.
+    row. A notebook shows it, and `write_figure` writes it. Raises an ImportError if matplotlib is
+    not installed; the message is one line.
     """
     try:
         from recsim_tf.support.figures import ShownFigure
@@ -49,10 +47,8 @@ def plot(draw: Callable[..., None], *arguments: Any, size: tuple[float, float] =
 
 
 def write_figure(drawn: Any, path: str | os.PathLike) -> None:
-    """Writes a figure as a PNG, PDF or SVG, by the ending of the path.
-
-    Raises:
-      ValueError: for an unknown ending.
+    """Writes a figure as a PNG, PDF or SVG, by the ending of the path. Raises a ValueError for an
+    unknown ending.
     """
     _check_ending(path)
     with whole_file(Path(path)) as written:

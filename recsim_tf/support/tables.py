@@ -35,10 +35,8 @@ def text_table(
 
 
 def frame(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """A DataFrame of rows, each of which has the values of all columns.
-
-    Raises:
-      ImportError: if pandas is not installed.
+    """A DataFrame of rows, each of which has the values of all columns. Raises an ImportError if
+    pandas is not installed.
     """
     try:
         import pandas

@@ -49,10 +49,8 @@ class OwnCorpora:
     """Corpora that users do not share: W is B."""
 
     def size(self, num_users: int) -> int:
-        """U, the number of users of each corpus.
-
-        Raises:
-          ValueError: if the users do not fill whole worlds.
+        """U, the number of users of each corpus. Raises a ValueError if the users do not fill whole
+        worlds.
         """
         return 1
 

@@ -32,10 +32,8 @@ class ParameterSpec(NamedTuple):
     may_be_none: bool  # whether it may be absent
 
     def check(self, name: str, value: Any) -> None:
-        """Requires numbers in the range, with no more axes than the parameter may have.
-
-        Raises:
-          ValueError: for a value that is not allowed.
+        """Requires numbers in the range, with no more axes than the parameter may have. Raises a
+        ValueError for a value that is not allowed.
         """
         if value is None and self.may_be_none:
             return
@@ -228,10 +226,8 @@ class Model(tf.Module):
         )
 
     def parameter_spec(self, name: str) -> ParameterSpec:
-        """The declaration of a parameter.
-
-        Raises:
-          ValueError: for an unknown parameter; the message lists the parameters of the model.
+        """The declaration of a parameter. Raises a ValueError for an unknown parameter; the message
+        lists the parameters of the model.
         """
         first, _, rest = name.partition(".")
         for field, value in self._fields():

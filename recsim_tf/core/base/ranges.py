@@ -102,10 +102,7 @@ class Range(NamedTuple):
 
 def known_numbers(name: str, value: Any) -> np.ndarray | None:
     """The numbers of a parameter, or None for a variable and for a tensor whose values are not
-    known yet.
-
-    Raises:
-      ValueError: for a value without numbers.
+    known yet. Raises a ValueError for a value without numbers.
     """
     values = value
     if tf.is_tensor(value):

@@ -176,9 +176,7 @@ class Trajectory(NamedTuple):
 
     def require_new_users(self) -> None:
         """Refuses a trajectory that begins with a state, since its initial draws are unknown.
-
-        Raises:
-          ValueError: for a trajectory of a rollout with `state`.
+        Raises a ValueError for a trajectory of a rollout with `state`.
         """
         if isinstance(self.initial, SimulatorState):
             raise ValueError(
@@ -188,9 +186,7 @@ class Trajectory(NamedTuple):
 
     def require_single_session(self) -> None:
         """Refuses a trajectory whose rows hold several sessions, which cannot be scored or logged.
-
-        Raises:
-          ValueError: for an auto-reset trajectory.
+        Raises a ValueError for an auto-reset trajectory.
         """
         if not self.is_single_session:
             raise ValueError(

@@ -54,10 +54,8 @@ def check_count(**counts: Any) -> None:
 
 def check_at_least(least: int, **counts: Any) -> None:
     """Requires each argument to be an integer of `least` or more. It may be an integer of Python or
-    NumPy, but no bool, and int32 must hold it.
-
-    Raises:
-      ValueError: for the first argument that is not; the message has its name.
+    NumPy, but no bool, and int32 must hold it. Raises a ValueError for the first argument that is
+    not; the message has its name.
     """
     for name, count in counts.items():
         _check_integer(name, count, least)
@@ -150,10 +148,8 @@ def check_numbers(allowed: Range, also: str = "", **numbers: Any) -> None:
 
 def check_sizes(**sizes: Any) -> None:
     """Requires each argument to be a sequence of integers of at least 1, such as the sizes of
-    layers; it may be empty.
-
-    Raises:
-      ValueError: for the first argument that is not; the message has its name.
+    layers; it may be empty. Raises a ValueError for the first argument that is not; the message has
+    its name.
     """
     for name, several in sizes.items():
         if not isinstance(several, Sequence | np.ndarray) or isinstance(several, str):

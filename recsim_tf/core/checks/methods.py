@@ -31,19 +31,15 @@ class Method:
         return cls(f"{type(model).__name__}.{name}", getattr(model, name))
 
     def __call__(self, *arguments: Any) -> Any:
-        """Calls the method and returns its result.
-
-        Raises:
-          ValueError: for an exception of the method, with the line of its file.
+        """Calls the method and returns its result. Raises a ValueError for an exception of the
+        method, with the line of its file.
         """
         with self.guarded():
             return self._function(*arguments)
 
     def pure(self, *arguments: Any) -> Nest:
-        """Calls the method twice and returns its result, a nest of tensors.
-
-        Raises:
-          ValueError: for an exception of the method, or if the second result is different.
+        """Calls the method twice and returns its result, a nest of tensors. Raises a ValueError for
+        an exception of the method, or if the second result is different.
         """
         result = self(*arguments)
         if not same(result, self(*arguments)):

@@ -17,10 +17,8 @@ from recsim_tf.core.nests import fields_of
 @gin.configurable(module="recsim_tf")
 def visits(transition: Transition) -> tf.Tensor:
     """A measure for `Evaluation.measures`: 1 where a visit ends, also by the simulator's time
-    limit, [B]. Its sum over a session is the number of visits.
-
-    Raises:
-      ValueError: if the users are not `ReturningUsers`.
+    limit, [B]. Its sum over a session is the number of visits. Raises a ValueError if the users are
+    not `ReturningUsers`.
     """
     ends = tf.cast(_visit(transition).ends, tf.bool) | transition.truncated
     return tf.cast(ends & transition.active, tf.float32)
@@ -30,9 +28,7 @@ def visits(transition: Transition) -> tf.Tensor:
 def days_away(transition: Transition) -> tf.Tensor:
     """A measure for `Evaluation.measures`: the days until the next visit, [B], 0 where the visit
     goes on or is the last. Its sum over a session, divided by the visits less one, is the mean gap.
-
-    Raises:
-      ValueError: if the users are not `ReturningUsers`.
+    Raises a ValueError if the users are not `ReturningUsers`.
     """
     days = tf.cast(_visit(transition).days, tf.float32)
     return tf.where(transition.active & ~transition.terminated, days, 0.0)
@@ -71,10 +67,8 @@ class Lifetimes(NamedTuple):
 
     @classmethod
     def of(cls, trajectory: Trajectory, num_days: int) -> "Lifetimes":
-        """The sums of a trajectory [T, B, ...] of single sessions.
-
-        Raises:
-          ValueError: for an auto-reset trajectory, or if the users are not `ReturningUsers`.
+        """The sums of a trajectory [T, B, ...] of single sessions. Raises a ValueError for an
+        auto-reset trajectory, or if the users are not `ReturningUsers`.
         """
         trajectory.require_single_session()
         _visit(trajectory.transitions)

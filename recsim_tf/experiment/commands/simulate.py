@@ -67,10 +67,8 @@ class Simulation:
         check(self.simulator)
 
     def policies_for(self, simulator: Simulator) -> dict[str, AnyPolicy]:
-        """The policies for an environment, by the names that tables show.
-
-        Raises:
-          ValueError: for an unknown policy, or one that is not for this environment.
+        """The policies for an environment, by the names that tables show. Raises a ValueError for
+        an unknown policy, or one that is not for this environment.
         """
         return baseline_policies(named_baselines("simulate.policies", self.policies), simulator)
 

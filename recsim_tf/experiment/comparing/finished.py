@@ -74,10 +74,7 @@ def read_environment(file: Path) -> Environment:
     is not in it, and is like that of no other run.
 
     Nothing that the file names is imported: functions and classes of the user's own modules count
-    as parts of the environment.
-
-    Raises:
-      UsageError: if the file cannot be read, with its line.
+    as parts of the environment. Raises a UsageError if the file cannot be read, with its line.
     """
     unknown = f"made in Python, in {file.parent}"
     with reading([file]):

@@ -107,10 +107,8 @@ def rebind(name: str, value: Any) -> None:
 
 
 def built(part: Callable[..., T], name: str) -> T:
-    """A part of a run, made by a function or class of this name in gin files.
-
-    Raises:
-      UsageError: if nothing is bound to a parameter that has no default.
+    """A part of a run, made by a function or class of this name in gin files. Raises a UsageError
+    if nothing is bound to a parameter that has no default.
     """
     for parameter in inspect.signature(part).parameters.values():
         binding = f"{name}.{parameter.name}"

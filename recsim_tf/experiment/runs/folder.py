@@ -164,10 +164,8 @@ class RunDirectory:
 
     def restore_latest(self, checkpoint: tf.train.Checkpoint, whole: bool = True) -> bool:
         """Restores a training, without its replay, from the newest checkpoint, see
-        `checkpoints.restore`. Returns whether there was one.
-
-        Raises:
-          CorruptError: if none can be read.
+        `checkpoints.restore`. Returns whether there was one. Raises a CorruptError if none can be
+        read.
         """
         return checkpoints.restore_newest(self.checkpoints, RUN, checkpoint, whole) is not None
 
@@ -198,10 +196,8 @@ def locked(folder: Path, name: str = _LOCK) -> Iterator[None]:
 
 def holds(folder: Path, record: str, kind: str) -> bool:
     """Whether a folder, which need not exist, holds a run or a sweep, by the `record` that each of
-    this kind has; else it may be filled with one.
-
-    Raises:
-      UsageError: if it is a file, or holds anything else.
+    this kind has; else it may be filled with one. Raises a UsageError if it is a file, or holds
+    anything else.
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"root_dir {folder} is a file, name a folder")

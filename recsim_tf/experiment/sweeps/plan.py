@@ -83,10 +83,8 @@ class Sweep:
 
 def plan(sweep: Sweep) -> list[Trial]:
     """The trials of a sweep, by variant and then by seed. Loads their configurations into gin.
-
-    Raises:
-      UsageError: if a configuration does not load, two trials have one folder, or a variant sets
-        the seed.
+    Raises a UsageError if a configuration does not load, two trials have one folder, or a variant
+    sets the seed.
     """
     if not isinstance(sweep.trials, (tuple, list)):
         raise UsageError(

@@ -65,10 +65,8 @@ class Devices:
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
-        """Inside, the loss of another worker is an error of one line.
-
-        Raises:
-          WorkerLostError: if TensorFlow fails and a worker does not answer; it names the worker.
+        """Inside, the loss of another worker is an error of one line. Raises a WorkerLostError if
+        TensorFlow fails and a worker does not answer; it names the worker.
         """
         try:
             yield
@@ -170,10 +168,7 @@ def _tpu_strategy(tpu: str) -> tf.distribute.Strategy:
 
 def _workers_of(tf_config: str | None) -> tuple[list[str], int]:
     """The addresses of all workers, and the number of this one, by the environment variable
-    TF_CONFIG, or None if it is not set.
-
-    Raises:
-      UsageError: if it is not like `_FORM`.
+    TF_CONFIG, or None if it is not set. Raises a UsageError if it is not like `_FORM`.
     """
     try:
         content = json.loads(tf_config or "")
@@ -198,9 +193,8 @@ def _workers_of(tf_config: str | None) -> tuple[list[str], int]:
 
 def wait_for_workers(addresses: Sequence[str], index: int, timeout: float) -> None:
     """Waits until every other worker has answered once at its address, up to `timeout` seconds.
-
-    Raises:
-      UsageError: if the port of this worker is taken, or another worker does not answer in time.
+    Raises a UsageError if the port of this worker is taken, or another worker does not answer in
+    time.
     """
     missing = [worker for worker in range(len(addresses)) if worker != index]
     started = last_message = time.monotonic()

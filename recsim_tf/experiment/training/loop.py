@@ -213,10 +213,8 @@ class LearningLoop(tf.Module):
             self.collect_function(tf.constant(num_iterations))
 
     def run(self, num_iterations: int) -> tf_agent.LossInfo:
-        """Runs `num_iterations` iterations, at least one, and returns the last loss.
-
-        Raises:
-          ValueError: if the first train step would find fewer frames than a sequence has.
+        """Runs `num_iterations` iterations, at least one, and returns the last loss. Raises a
+        ValueError if the first train step would find fewer frames than a sequence has.
         """
         collected = int(self.replay.num_added())
         if collected < self.least_collected:

@@ -67,11 +67,9 @@ class Experiment(NamedTuple):
         return self.iteration * self.loop.user_steps_per_iteration
 
     def policies(self, simulator: Simulator) -> dict[str, AnyPolicy]:
-        """The policies to evaluate, by name: the baselines, made for a simulator, and last
-        the agent, in place of a baseline of its name.
-
-        Raises:
-          ValueError: for an unknown baseline, or one that is not for this environment.
+        """The policies to evaluate, by name: the baselines, made for a simulator, and last the
+        agent, in place of a baseline of its name. Raises a ValueError for an unknown baseline, or
+        one that is not for this environment.
         """
         baselines = baseline_policies(self.baselines, simulator)
         baselines.pop(self.agent.name, None)

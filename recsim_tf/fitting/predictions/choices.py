@@ -39,11 +39,9 @@ def predict_choices(
     given: Log | None = None,
 ) -> ChoicePredictions:
     """Probabilities of clicks at each step of logged sessions, and of what was logged: the choice
-    or the clicks among `predict_responses`, whose arguments and errors these are.
-
-    Raises:
-      ValueError: for responses without a choice of one position or none (`ChoiceDistribution`) and
-        without clicks [B, K].
+    or the clicks among `predict_responses`, whose arguments and errors these are. Raises a
+    ValueError for responses without a choice of one position or none (`ChoiceDistribution`) and
+    without clicks [B, K].
     """
     return choices_among(
         predict_responses(simulator, log, batch_size, num_draws, seed, given), log.slate_size

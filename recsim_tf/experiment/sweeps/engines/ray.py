@@ -34,10 +34,8 @@ _QUIET = {
 
 
 def register_schedulers() -> None:
-    """Gives gin the schedulers of Ray Tune that may stop trials early.
-
-    Raises:
-      UsageError: if Ray is not installed.
+    """Gives gin the schedulers of Ray Tune that may stop trials early. Raises a UsageError if Ray
+    is not installed.
     """
     os.environ.update(_QUIET)
     try:
@@ -56,10 +54,7 @@ def register_schedulers() -> None:
 @contextlib.contextmanager
 def connected(address: str | None) -> Iterator[None]:
     """Inside, this process is connected to a Ray cluster that is running; its address is as for
-    `run_sweep`.
-
-    Raises:
-      UsageError: if no cluster answers.
+    `run_sweep`. Raises a UsageError if no cluster answers.
     """
     import ray
 
