@@ -101,9 +101,6 @@ class PolicyGradient:
       value_estimation_loss_coef: weight of the squared error of the values.
       entropy_regularization: weight of the policy's entropy, in nats: a number, or a function of
         the train step, such as a Keras learning-rate schedule.
-
-    Raises:
-      ValueError: for a number out of range.
     """
 
     returns: LambdaReturns = dataclasses.field(default_factory=LambdaReturns)

@@ -75,9 +75,6 @@ class Learning:
         (0, 1], or None. With it the served policy has the averaged weights (Polyak averaging), and
         the collect policy has the current ones.
       train_step_counter: the counter of train steps; by default the global step.
-
-    Raises:
-      ValueError: for a number out of range.
     """
 
     optimizer: Optimizer

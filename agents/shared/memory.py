@@ -25,9 +25,6 @@ class Memory:
     Args:
       units: number of units H of the gated recurrent unit (Cho et al. 2014, arXiv 1406.1078).
       item_units: length of the vector of a position.
-
-    Raises:
-      ValueError: for a number below 1.
     """
 
     units: int = 32

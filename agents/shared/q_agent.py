@@ -31,9 +31,6 @@ class QTargets(returns.LambdaReturns):
         not corrected for the exploration of the collect policy (as in Peng & Williams 1996).
       update_tau: fraction of the distance that the target network moves at an update, in (0, 1].
       update_period: number of train steps between its updates.
-
-    Raises:
-      ValueError: for a number out of range.
     """
 
     num_steps: int = 1

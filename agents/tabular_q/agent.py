@@ -33,9 +33,6 @@ class TabularUpdates:
       learning_rate: learning rate in [0, 1]; a number or a function of the train step.
       learn_from_last_step: whether to learn from transitions that end a session. RecSim 0.2.4 does
         not.
-
-    Raises:
-      ValueError: for a number out of range.
     """
 
     gamma: float = 0.99

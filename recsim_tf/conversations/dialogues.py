@@ -37,9 +37,6 @@ class DialogueUsers(ConversationUsers):
         applies to later phases too.
       readiness: additional utility of all items in a choice, a number or [P], by phase.
       afterthought: additional utility of items in a choice after an act without an offer.
-
-    Raises:
-      ValueError: if a shape is wrong or a number is out of range.
     """
 
     admitted: ClassVar = {

@@ -43,9 +43,6 @@ class Items(DocumentModel):
       refinement: the logit of a refinement for each unit of an item's degree. It has a gradient
         through the `documents` part of `log_prob`.
       seed: the seed of `factors`, an integer.
-
-    Raises:
-      ValueError: if a number is out of range or a shape is wrong.
     """
 
     num_items: int = 100

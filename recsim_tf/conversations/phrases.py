@@ -140,9 +140,6 @@ def conversation_grammar(
       attribute_names: names of the A attributes, each a single word in lower case; all different.
       slip: see `Grammar.of_phrases`.
       dtype: dtype of the grammar's tables.
-
-    Raises:
-      ValueError: for an argument out of range.
     """
     if slate_size > len(_ORDINALS):
         raise ValueError(f"slate_size must be at most {len(_ORDINALS)}, got {slate_size}")

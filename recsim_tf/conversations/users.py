@@ -95,9 +95,6 @@ class ConversationUsers(UserModel):
       are_replies_observed: whether agents observe the symbols, clicks and dwell times of replies.
         If not, they observe the words of a `channel` alone.
       attribute_names: A names for people who read sessions, or () for numbers.
-
-    Raises:
-      ValueError: if a shape is wrong or a number is out of range.
     """
 
     # The modes that each act admits.

@@ -56,9 +56,6 @@ def catalogue(
       num_features: F, at least 2.
       quality_stddev: the standard deviation of qualities around the mean of the topic.
       feature_stddev: the standard deviation of each feature.
-
-    Raises:
-      ValueError: for a number out of range.
     """
     random.as_seed(seed)
     validation.check_count(num_videos=num_videos)

@@ -129,9 +129,6 @@ class LongTermSatisfactionUsers(UserModel[UserState, Document, Response]):
       choice_model: None, or a model that chooses by the scores c.
       observation_stddev: None, or the standard deviation, before truncation to [-1, 1], of the
         noise with which agents see satisfaction.
-
-    Raises:
-      ValueError: if a parameter is out of range.
     """
 
     memory_discount: Any = parameter(0.7, low=0, below=1)

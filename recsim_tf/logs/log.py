@@ -280,9 +280,6 @@ class Log(NamedTuple):
 
         Args:
           length: int [S], from 1 to `self.length`.
-
-        Raises:
-          ValueError: for a length out of range.
         """
         length = np.asarray(length, np.int32)
         if length.shape != self.length.shape or (length < 1).any() or (length > self.length).any():

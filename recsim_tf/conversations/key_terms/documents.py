@@ -65,9 +65,6 @@ class KeyTermDocuments(DocumentModel):
       features: [A + W, F], features of arms, then of key-terms. None draws them by
         `draw_catalogue`.
       seed: the seed of `features`, an integer.
-
-    Raises:
-      ValueError: if a number is out of range or a shape is wrong.
     """
 
     num_arms: int = 5000

@@ -58,9 +58,6 @@ class KeyTermUsers(UserModel):
     Args:
       num_features: number of features F, at least 2.
       num_rounds: number of rounds of a session. A user of the source has 400 rounds on average.
-
-    Raises:
-      ValueError: if a number is out of range.
     """
 
     num_features: int = 50

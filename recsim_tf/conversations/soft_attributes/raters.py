@@ -95,9 +95,6 @@ class AttributeRaters(UserModel):
       widths: [A], or a number for all attributes; positive.
       shifts: [A], or a number for all attributes.
       seed: an integer.
-
-    Raises:
-      ValueError: if a number is out of range or a shape is wrong.
     """
 
     num_raters: int = 100

@@ -46,9 +46,6 @@ def catalogue(
       num_films: number of films D.
       num_factors: number of factors F.
       num_topics: number of topics T, equally likely.
-
-    Raises:
-      ValueError: for a number out of range.
     """
     random.as_seed(seed)
     validation.check_count(num_films=num_films, num_factors=num_factors, num_topics=num_topics)
@@ -130,9 +127,6 @@ class TaggingUsers(UserModel):
       choice_sharpness: factor of affinities.
       score_scale: standard deviation of the noise of scores.
       seed: the seed of the catalogue, an integer.
-
-    Raises:
-      ValueError: if a number is out of range or a shape is wrong.
     """
 
     num_films: int = 1000

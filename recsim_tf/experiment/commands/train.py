@@ -43,9 +43,6 @@ class Schedule:
       eval_users: sessions of such an evaluation.
       checkpoint_interval: iterations between checkpoints.
       max_checkpoints: checkpoints that are kept; with several workers at least two are.
-
-    Raises:
-      ValueError: for an argument out of range.
     """
 
     num_iterations: int = 10_000

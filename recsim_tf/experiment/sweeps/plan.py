@@ -41,9 +41,6 @@ class Sweep:
       threads_per_trial: threads of TensorFlow in a trial; None for the machine's cores divided by
         `num_processes`. It belongs to a result to the last digit: sums that threads share are
         rounded in another order.
-
-    Raises:
-      ValueError: for an argument out of range.
     """
 
     trials: Sequence[Bindings] = gin.REQUIRED

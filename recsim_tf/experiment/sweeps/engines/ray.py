@@ -88,9 +88,6 @@ class RayEngine:
       cpus_per_trial: CPUs of Ray that a trial takes; None for the threads of a trial.
       gpus_per_trial: GPUs of Ray that a trial takes; a fraction lets trials share one.
       num_concurrent: trials that run at once at most; None for as many as Ray has room for.
-
-    Raises:
-      ValueError: for an argument out of range.
     """
 
     scheduler: Any = None
