@@ -66,9 +66,7 @@ class Layer:
         return observation_spec
 
     def update(self, memory: Nest, observation: Observation) -> Nest:
-        """The memory [B, ...] after an observation of the environment below, before the
-        agent acts.
-        """
+        """The memory [B, ...] after an observation of the environment below, before an action."""
         return memory
 
     def augment(self, memory: Nest, observation: Observation) -> Observation:

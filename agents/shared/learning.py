@@ -99,9 +99,7 @@ class Learning:
             NOT_NEGATIVE.check_number(f"learning_rate of {name}", float(rate))
 
     def build(self, variables: Sequence[tf.Variable]) -> None:
-        """Creates the variables of an optimizer that is not legacy, so that checkpoints
-        find them.
-        """
+        """Creates the variables of an optimizer, unless it is legacy, for checkpoints to find."""
         if isinstance(self.optimizer, tf.keras.optimizers.Optimizer):
             self.optimizer.build(variables)
 

@@ -152,9 +152,7 @@ class _SeveralSteps(tf.keras.layers.Layer):
 
 
 def _steps_together(length: int | tf.Tensor) -> int:
-    """The number of steps of the cell at once: the largest divisor of `length` up to
-    `_MAX_STEPS`.
-    """
+    """The steps of the cell at once: the largest divisor of `length` up to `_MAX_STEPS`."""
     if tf.is_tensor(length):
         return 1
     return max(steps for steps in range(1, _MAX_STEPS + 1) if length % steps == 0)

@@ -18,9 +18,7 @@ _LEAST_COST = 0.1
 
 
 class SlateValues(NamedTuple):
-    """Choice weights and values, which determine the value of a slate, for B users and N
-    candidates.
-    """
+    """Choice weights and values, which give a slate its value, for B users and N candidates."""
 
     weights: tf.Tensor  # [B, N] choice weights
     no_click_weight: tf.Tensor  # [B]

@@ -87,9 +87,7 @@ class SessionReturn(tf.Module):
         self._ends = replicas.variable(0.0)
 
     def update(self, steps: tf.Tensor, reward: tf.Tensor, ends: tf.Tensor) -> None:
-        """Updates the averages by a batch's numbers of steps and ends of sessions, and its
-        rewards.
-        """
+        """Updates the averages by the numbers of steps and ends, and the rewards, of a batch."""
         for variable, value in ((self._reward, reward), (self._ends, ends)):
             variable.assign_add(self._tau * (tf.math.divide_no_nan(value, steps) - variable))
 

@@ -129,9 +129,7 @@ def live(
 
 
 def relative(log_likelihood: tf.Tensor) -> tf.Tensor:
-    """Log-likelihoods [B, P] less the largest of each user, or zeros if no particle explains the
-    observation.
-    """
+    """Log-likelihoods [B, P] less each user's largest, or zeros if no particle is possible."""
     # The comparison is False for NaN, too.
     possible = log_likelihood > -float("inf")
     best = tf.reduce_max(tf.where(possible, log_likelihood, -float("inf")), axis=1, keepdims=True)
@@ -141,9 +139,7 @@ def relative(log_likelihood: tf.Tensor) -> tf.Tensor:
 
 
 def difference(after: Nest, before: Nest) -> Nest:
-    """The offsets by which `shifted` turns `before` into `after`, with zeros where they are
-    equal.
-    """
+    """The offsets by which `shifted` turns `before` into `after`, zeros where they are equal."""
 
     def subtract(new: tf.Tensor, old: tf.Tensor):
         return tf.math.logical_xor(new, old) if new.dtype == tf.bool else new - old

@@ -70,9 +70,7 @@ class _Innovations(random.Noise):
 
 @functools.lru_cache(maxsize=64)
 def _strata(num_points: int, size: int, seed: tuple[int, ...]) -> np.ndarray:
-    """Numbers [num_points, size]. Each column has one number in each of num_points intervals of
-    (0, 1).
-    """
+    """Numbers [num_points, size], in each column one in each of num_points intervals of (0, 1)."""
     generator = np.random.default_rng(seed)
     ranks = generator.permuted(np.tile(np.arange(num_points), [size, 1]), axis=1).T
     return (ranks + generator.uniform(1e-3, 1 - 1e-3, ranks.shape)) / num_points

@@ -1,6 +1,4 @@
-"""Replies of several kinds as one draw: a mode, such as "chooses" or "answers", and a value of the
-mode.
-"""
+"""Replies of several kinds as one draw: a mode, such as "chooses" or "answers", and its value."""
 
 import itertools
 from collections.abc import Sequence

@@ -64,9 +64,7 @@ class ChoiceModel(Model, abc.ABC):
         return log_weights - tf.math.log(tf.reduce_sum(weights, axis=-1, keepdims=True))
 
     def conditions(self, scores: tf.Tensor, mask: tf.Tensor | None) -> list[tuple[tf.Tensor, str]]:
-        """The conditions that `validate` checks, as pairs (condition, message). The scores are
-        finite.
-        """
+        """The conditions on finite scores that `validate` checks, as pairs (condition, message)."""
         return []
 
     def _of(self, name: str, scores: tf.Tensor) -> tf.Tensor:

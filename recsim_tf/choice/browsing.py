@@ -69,9 +69,7 @@ class BrowsingDistribution(ClickDistribution):
         return _clicked(self._click())
 
     def _draw(self, shape: Shape, seed: Seed):
-        """Draws a click at each position for each last click above, and selects the clicks of the
-        sequence.
-        """
+        """Draws a click at each position for each last click above, and selects a sequence."""
         dtype = self._scores.dtype
         u = random.uniform(tf.concat([shape, [self.slate_size]], axis=0), seed, dtype)
         return _clicked(tf.cast(u[..., tf.newaxis] < self._click(), dtype))

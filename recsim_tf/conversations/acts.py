@@ -68,9 +68,7 @@ def alphabet(slate_size: int, num_attributes: int) -> Alphabet:
 
 
 def check_admitted(admitted: Mapping[int, Collection[int]]) -> None:
-    """Checks the modes that each act admits. Raises `ValueError` for missing or unknown acts, and
-    for unknown modes.
-    """
+    """Checks the modes that each act admits; raises `ValueError` for missing or unknown ones."""
     modes = {mode for act_modes in admitted.values() for mode in act_modes}
     wrong = ({*admitted} ^ {*Act}) or modes - {*Mode}
     if wrong:

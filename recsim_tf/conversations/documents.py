@@ -133,9 +133,7 @@ def degrees(directions: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
 
 
 def ideal(taste: tf.Tensor) -> tf.Tensor:
-    """The factors [..., F] of the ideal items of tastes [..., F], which are unit vectors
-    along them.
-    """
+    """The factors [..., F] of ideal items, which are unit vectors along tastes [..., F]."""
     squared = tf.reduce_sum(taste**2, axis=-1, keepdims=True)
     return taste / tf.sqrt(tf.maximum(squared, 1e-12))
 

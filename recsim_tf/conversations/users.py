@@ -240,9 +240,7 @@ class ConversationUsers(UserModel):
         )
 
     def mode_logits(self, state: UserState, slate: Slate) -> tf.Tensor:
-        """Logits [B, modes] of the modes of a reply, including modes that the act does not
-        admit.
-        """
+        """Logits [B, modes] of the modes of a reply, also of modes that the act does not admit."""
         like = state.talkativeness
         zero = tf.zeros_like(like)
         never = zero - float("inf")

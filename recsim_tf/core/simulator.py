@@ -186,9 +186,7 @@ class Simulator(Model, SessionSource):
         return stages.begin(self, num_users, answers)
 
     def initial_state(self, draws: InitialDraws | SimulatorState) -> SimulatorState:
-        """Maps initial draws, nests of [B, ...], to the state at the start of a session. A state
-        stays as it is.
-        """
+        """Maps initial draws, nests of [B, ...], to the first state. A state stays as it is."""
         return steps.initial_state(self, draws)
 
     def observe(self, state: SimulatorState) -> Observation:
@@ -232,9 +230,7 @@ class Simulator(Model, SessionSource):
     def advance(
         self, state: SimulatorState, action: Nest, answers: stages.Stages, auto_reset: bool = False
     ) -> tuple[SimulatorState, Transition, Nest]:
-        """Checks the action and takes a step, in which `answers` gives the draws of the stages; see
-        `stages.advance`.
-        """
+        """Checks the action and takes a step with draws from `answers`; see `stages.advance`."""
         return steps.advance(self, state, action, answers, auto_reset)
 
     def reward(self, response: Nest, user: Nest) -> tf.Tensor:

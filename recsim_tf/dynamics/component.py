@@ -46,9 +46,7 @@ class Component(Dynamics):
         return draws
 
     def innovation(self, state: Nest, control: Nest) -> tfd.Distribution | None:
-        """The distribution, of batch shape [B], of the noise in the update, or None where the
-        update has none.
-        """
+        """The distribution [B] of the noise in the update, or None where the update has none."""
         return None
 
     def update(self, state: Nest, control: Nest, innovation: Nest) -> Nest:

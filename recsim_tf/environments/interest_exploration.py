@@ -197,9 +197,7 @@ class InterestExplorationUsers(UserModel[UserState, Document, Response]):
         return UserState(affinity=draws.affinity)
 
     def scores(self, state: UserState, documents: Document) -> tf.Tensor:
-        """The scores of documents [B, N] for users, float [B, N], which are the affinity to the
-        topic plus the quality.
-        """
+        """The scores of documents for users, float [B, N]: affinity to the topic plus quality."""
         return nests.take(state.affinity, documents.cluster_id) + documents.quality
 
     def response(self, state: UserState, slate: Slate[Document]):

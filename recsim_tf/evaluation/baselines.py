@@ -1,6 +1,4 @@
-"""Policies that do not learn: those of recsim_tf by name, and those of a user, whose actions are
-checked.
-"""
+"""Policies that do not learn: those of recsim_tf by name, and a user's, with checks of actions."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence

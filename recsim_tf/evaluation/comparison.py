@@ -210,9 +210,7 @@ def _of_rows(simulator: Simulator, settings: Sequence[dict[str, Any]], times: in
 
 
 def _rows(model: Model, settings: Sequence[dict[str, Any]], times: int) -> dict[str, np.ndarray]:
-    """The values of each parameter in V settings, each repeated for `times` users or corpora:
-    [V * times, ...] by name.
-    """
+    """Parameters in V settings by name, each repeated for `times` users, [V * times, ...]."""
     return {
         name: np.repeat(
             model.for_users(name, [setting[name] for setting in settings]), times, axis=0

@@ -297,17 +297,13 @@ class Evaluation:
         )
 
     def division_for(self, simulator: Simulator, num_users: int | None = None) -> Division:
-        """The division of the users of an environment. `num_users` replaces that of this
-        evaluation.
-        """
+        """The division of an environment's users. `num_users` replaces that of this evaluation."""
         if self._given is not None or replicas.number() > 1:
             return self._given or Division()
         return Division.of(num_users or self.num_users, simulator.fewest_users)
 
     def scope(self) -> contextlib.AbstractContextManager:
-        """A context in which each of `num_replicas` GPUs simulates a part, if this machine
-        has them.
-        """
+        """A context in which each of `num_replicas` GPUs, if there are any, simulates a part."""
         return replicas.of_this_machine((self._given or Division()).num_replicas).scope()
 
     def _with_fit(

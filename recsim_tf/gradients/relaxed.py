@@ -1,6 +1,4 @@
-"""The return of relaxed sessions, differentiable along the path from the policy's logits to the
-rewards.
-"""
+"""The return of relaxed sessions, differentiable from the policy's logits to the rewards."""
 
 from collections.abc import Callable, Iterable
 

@@ -263,9 +263,7 @@ def _num_weights(num_words: int, num_features: int, num_units: int) -> int:
 
 @contextlib.contextmanager
 def _without_warnings() -> Iterator[None]:
-    """A context without TensorFlow's warnings. Keras calls AutoGraph, which warns in
-    Python 3.13.
-    """
+    """A context without TensorFlow's warnings, which AutoGraph gives in Python 3.13."""
     logger = logging.getLogger("tensorflow")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -109,9 +109,7 @@ class Vocabulary:
 
 
 def _standard(texts: tf.Tensor) -> tf.Tensor:
-    """Texts in lower case, without apostrophes, with question marks as words, and with a space for
-    other punctuation.
-    """
+    """Texts in lower case, with question marks as words and without other punctuation."""
     lower = tf.strings.regex_replace(tf.strings.lower(texts, "utf-8"), "['\u2019]", "")
     words = tf.strings.regex_replace(lower, _PUNCTUATION, " ")
     return tf.strings.regex_replace(words, r"\?[\s?]*", " ? ")

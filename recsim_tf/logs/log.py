@@ -22,9 +22,7 @@ _DRAWS = (
 
 @runtime_checkable
 class Sessions(Protocol):
-    """Logged sessions, in memory (`Log`) or in pieces that are read again in each pass
-    (`LogStream`).
-    """
+    """Logged sessions, in memory (`Log`) or in pieces that each pass reads again (`LogStream`)."""
 
     @property
     def num_sessions(self) -> int: ...
@@ -398,17 +396,13 @@ _NEEDED = {
 
 
 def take_steps(nest: Nest, steps: np.ndarray) -> Nest:
-    """A nest of [S, U, ...]: the steps int [S, U] of each session of a nest of arrays
-    [S, T, ...].
-    """
+    """A nest of [S, U, ...] with the steps int [S, U] of each session of arrays [S, T, ...]."""
     rows = np.arange(len(steps))[:, np.newaxis]
     return tf.nest.map_structure(lambda leaf: leaf[rows, steps], nest)
 
 
 def repeat_last_step(nest: Nest, length: np.ndarray) -> Nest:
-    """A nest of arrays [S, T, ...] whose steps after the end of a session repeat its last step.
-    `length` is int [S].
-    """
+    """Arrays [S, T, ...] whose sessions of `length` int [S] repeat their last step at the end."""
     return tf.nest.map_structure(
         lambda leaf: take_steps(
             leaf, np.minimum(np.arange(leaf.shape[1]), length[:, np.newaxis] - 1)

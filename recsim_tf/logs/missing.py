@@ -74,9 +74,7 @@ class Part(NamedTuple):
         return getattr(initial.sample_distributions(value=given, seed=[0, 0])[0], self.field)
 
     def num_classes(self, users: UserModel, num_users: int) -> int | None:
-        """The number of values of a part that is a single finite draw, such as a type,
-        else None.
-        """
+        """The number of values of a part that is a single finite draw, such as a type, or None."""
         prior = self.prior(users, num_users)
         leaves = tf.nest.flatten(prior.model) if isinstance(prior, _NAMED) else [prior]
         return num_outcomes(leaves[0]) if len(leaves) == 1 else None
@@ -214,9 +212,7 @@ def draw_parts(
 
 
 def log_prior(parts: Sequence[Part], users: UserModel, initial: Nest) -> tf.Tensor:
-    """The log-density of parts of initial draws, given the others, [B]. There is at least
-    one part.
-    """
+    """The log-density [B] of at least one part of initial draws, given the others."""
     num_users = nests.batch_size(initial)
     priors = [part.prior(users, num_users, initial) for part in parts]
     return tf.add_n(

@@ -122,18 +122,14 @@ def _windows(log: Sessions) -> np.ndarray | None:
 
 
 def _has_candidates(log: Sessions) -> bool:
-    """Whether a log has a table of candidates: some step lacks a document of the log, or the
-    candidates have features.
-    """
+    """True for a log whose candidates have features, or lack a document of the log in a step."""
     if not isinstance(log, Log) or isinstance(log.candidates, tuple):
         return False
     return log.candidates.shape[2] < len(log.labels.document) or bool(log.labels.features)
 
 
 def _has_initial(simulator: Simulator, users: Log) -> bool:
-    """Whether the log has initial draws of the model's users. A log of another model's rollout does
-    not.
-    """
+    """True for a log that has initial draws of the model's users, and not of another model's."""
     if not tf.nest.flatten(users.initial):
         return False
     spec = session_spec(simulator).initial.user

@@ -138,9 +138,7 @@ def _log_of_draws(trajectory: Trajectory, shared: bool) -> Log:
 def _with_rewards(
     log: Log, trajectory: Trajectory, reward_by_position: Callable[[Transition], tf.Tensor] | None
 ) -> Log:
-    """The log with rewards by position if these add up to the rewards, else with those of whole
-    slates.
-    """
+    """The log with rewards by position if these add up to the rewards, else of whole slates."""
     transitions = trajectory.transitions
     reward = _by_session(transitions.reward, log.length)
     by_position = _by_session(_rewards(transitions, reward_by_position), log.length)

@@ -119,9 +119,7 @@ class BeliefScores:
 
 
 def _multinomial(choice_model: choice.ChoiceModel) -> choice.ChoiceModel:
-    """Returns the choice model, and raises a ValueError unless it gives a document the same weight
-    on every slate.
-    """
+    """Requires a choice model of the same weight for a document on every slate; returns it."""
     if not isinstance(choice_model, choice.ChoiceModel) or not choice_model.is_multinomial:
         raise ValueError(
             "choice_model must be multinomial, as MultinomialProportional() or MultinomialLogit(),"

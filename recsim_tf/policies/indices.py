@@ -24,9 +24,7 @@ Scaling: TypeAlias = float | tf.Tensor
 
 
 class BanditAlgorithm(Protocol):
-    """A function (pulls [B, A], rewards [B, A], total_pulls [B], optimism_scaling, seed) -> scores
-    [B, A].
-    """
+    """(pulls [B, A], rewards [B, A], total_pulls [B], optimism_scaling, seed) -> scores [B, A]."""
 
     def __call__(
         self,

@@ -1,6 +1,4 @@
-"""The policy whose return is differentiated. It draws slates from a Plackett-Luce distribution, or
-turns.
-"""
+"""The policy whose return is differentiated, of Plackett-Luce slates, or of turns."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias

@@ -1,6 +1,4 @@
-"""Numbered checkpoints in a folder. Each is a folder with its number as the name, which appears
-complete or not at all.
-"""
+"""Numbered checkpoints in a folder, each a folder that appears complete or not at all."""
 
 import sys
 import time

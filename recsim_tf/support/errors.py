@@ -46,9 +46,7 @@ class ModelWarning(UserWarning):
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error without line breaks, control characters, and additions of gin and
-    TensorFlow.
-    """
+    """The message of an error in one line, without control characters and libraries' additions."""
     return printable(_ASSERTED.sub(r"\1", " ".join(_ADDED.sub("", str(error)).split())))
 
 

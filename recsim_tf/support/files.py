@@ -1,6 +1,4 @@
-"""Files and folders that appear complete or not at all, whenever a process is killed, and readers
-of small files.
-"""
+"""Files and folders that appear complete or not at all, and readers of small files."""
 
 import contextlib
 import errno

@@ -1,6 +1,4 @@
-"""Charts by matplotlib that need no display: lines with bands, estimates with intervals, and axes
-for other charts.
-"""
+"""Charts by matplotlib without a display: lines with bands, estimates with intervals, axes."""
 
 import contextlib
 import itertools
@@ -68,9 +66,7 @@ def figure(path: str | os.PathLike, size: tuple[float, float] = (9, 4.8)) -> Ite
 def figures(
     path: str | os.PathLike, size: tuple[float, float], rows: int, columns: int
 ) -> Iterator[Sequence[Any]]:
-    """A context with axes in rows and columns, listed row by row, whose figure is written at the
-    end.
-    """
+    """A context with axes, listed row by row, whose figure is written at the end."""
     _check_ending(path)
     drawn = new_figure(size, rows, columns)
     yield drawn.axes

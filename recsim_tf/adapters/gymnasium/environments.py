@@ -1,6 +1,4 @@
-"""One simulated user as a Gymnasium environment, and many users as a vector environment, both
-registered with Gymnasium.
-"""
+"""One simulated user as an environment of Gymnasium, and many users as a vector environment."""
 
 from typing import Any
 

@@ -1,6 +1,4 @@
-"""IARD: dialogues about films whose utterances are labelled by intent and action, as logged
-sessions of conversations.
-"""
+"""IARD: dialogues about films, labelled by intent and action, as logged conversations."""
 
 import html
 import itertools

@@ -172,9 +172,7 @@ def _check_columns(
 def _members(
     faults: Faults, frame: Any, column: str, kind: type[enum.IntEnum], may_be_empty: bool
 ) -> np.ndarray:
-    """The members of an enumeration in a column of names or numbers, int32 [R]; -1 for an
-    empty cell.
-    """
+    """The members of an enumeration in a column of names or numbers, int32 [R]; -1 if empty."""
     names = {member.name.lower(): int(member) for member in kind}
     numbers = {str(int(member)): int(member) for member in kind}
     by_text = names | numbers | {f"{number}.0": value for number, value in numbers.items()}

@@ -101,9 +101,7 @@ def drawn_fields(kind: type) -> list[str]:
 
 
 class _Drawn:
-    """A field that keeps the given value. Where that is None, the model makes an array when the
-    field is read.
-    """
+    """A field that keeps its value, or an array that the model makes when it reads None."""
 
     def __init__(self, name: str, draw: Callable[[Any], np.ndarray]):
         self._name, self._draw = name, draw
@@ -194,9 +192,7 @@ class Model(tf.Module):
         """Checks the fields and raises `ValueError`. A subclass overrides it."""
 
     def parameters(self) -> dict[str, Any]:
-        """Values of all parameters by name, as they were given. Parameters that are None are left
-        out.
-        """
+        """Values by name, as they were given, of all parameters that are not None."""
         values: dict[str, Any] = {}
         for field, value in self._fields():
             if isinstance(value, Model):

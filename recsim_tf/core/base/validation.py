@@ -127,9 +127,7 @@ def _is_id(entry: Any) -> bool:
 
 
 def check_same(users: Any, documents: Any, *names: str) -> None:
-    """Requires documents and users to have equal values of the named attributes, and raises
-    `ValueError` otherwise.
-    """
+    """Requires documents and users of equal attributes, and raises `ValueError` otherwise."""
     for name in names:
         required, given = getattr(users, name), getattr(documents, name)
         if required != given:

@@ -31,9 +31,7 @@ _SAME_LOG_PROB = 1e-3
 
 
 class CheckedUsers(UserModel):
-    """Users that check the result of every method of a user model. A fault is a one-line
-    `ValueError`.
-    """
+    """Users that check the results of a user model's methods, with one-line faults."""
 
     users: UserModel
     num_users: int  # B
@@ -183,9 +181,7 @@ class CheckedUsers(UserModel):
 
 
 class CheckedDocuments(DocumentModel):
-    """Documents that check the result of every method of a document model. A fault is a one-line
-    `ValueError`.
-    """
+    """Documents that check the results of a document model's methods, with one-line faults."""
 
     documents: DocumentModel
     num_corpora: int  # W

@@ -162,9 +162,7 @@ class PlackettLuce(ShapedDistribution):
         return chosen - log_total, log_total - mean
 
     def _chain(self, slate: tf.Tensor):
-        """The candidate chosen at each position and the candidates left before it, both bool
-        [..., K, N].
-        """
+        """The candidate chosen at each position and those left before it, both bool [..., K, N]."""
         length = slate.shape[-1]
         order = tf.range(length)[:, tf.newaxis]
         chosen = slate[..., tf.newaxis] == tf.range(self.logits.shape[-1], dtype=slate.dtype)

@@ -102,9 +102,7 @@ class Lifetimes(NamedTuple):
 
     @property
     def retention(self) -> tf.Tensor:
-        """The day-N retention, [D], which is the share of users with a visit on day N after the
-        first visit.
-        """
+        """The day-N retention, [D]: the share of users who visit on day N after the first."""
         return tf.reduce_mean(tf.cast(self.active_days, tf.float32), axis=0)
 
     @property

@@ -36,9 +36,7 @@ class ReturningState(NamedTuple):
 
 
 class ReturningObservation(NamedTuple):
-    """The observation of users who come back. Times are parts of the horizon, so that networks can
-    take them.
-    """
+    """The observation of users who come back, with times as parts of the horizon, for networks."""
 
     user: Nest  # the observation of the wrapped users
     time: tf.Tensor  # [B], from the first visit to this visit, in [0, 1]

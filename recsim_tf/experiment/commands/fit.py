@@ -289,9 +289,7 @@ def _card_checks(checks: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def card_with_findings(model: Path, findings: Sequence[Mapping[str, str]]) -> str:
-    """The card of the model in a folder, with the answers of a validation at its end, in the place
-    of earlier ones.
-    """
+    """The card of the model in a folder, with these answers in the place of earlier ones."""
     card = read_text(model / CARD, "fit again in another root_dir")
     lines = [
         f"- {finding['question']} {finding['verdict'].capitalize()}. {finding['sentence']}"

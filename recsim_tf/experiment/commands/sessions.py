@@ -149,9 +149,7 @@ def run_sessions(
 
 
 def _path(folder: RunDirectory, chosen: Chosen, request: Request) -> Path:
-    """The new folder, before a number behind its name; the folder around it is made, and can be
-    written.
-    """
+    """The new folder, still without a number, in a folder that is made and can be written."""
     if request.output is not None:
         path = Path(request.output).absolute()
         require_writable(path.parent)

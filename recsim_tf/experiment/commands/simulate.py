@@ -171,9 +171,7 @@ def _write_episodes(
 
 
 def _log_probs(simulator: Simulator, policy: AnyPolicy, trajectory: Trajectory) -> Any:
-    """float64 [T, B, K], log-probabilities of the slates up to each position; () where the policy
-    does not know them.
-    """
+    """Log-probabilities float64 [T, B, K] of slates up to a position; () if the policy has none."""
     if not isinstance(policy, StochasticPolicy) or simulator.documents.shared:
         return ()
     if tf.nest.flatten(simulator.query_spec):

@@ -1,6 +1,4 @@
-"""Finished runs: the returns of each policy, one for each user, and the environment, by the
-bindings that the run used.
-"""
+"""Finished runs: the returns of each policy and user, and the environment by its bindings."""
 
 import itertools
 from collections.abc import Sequence

@@ -88,9 +88,7 @@ class Comparison(NamedTuple):
         }
 
     def differences(self) -> dict[str, dict[str, str]]:
-        """The bindings in which environments differ from the reference's: what is bound in each
-        run, by its name.
-        """
+        """The bindings in which environments differ from the reference's, by name and run."""
         environments = self.environments
         first = next(iter(environments.values()))
         names = {name for other in environments.values() for name in first.differences(other)}

@@ -151,9 +151,7 @@ class RunDirectory:
             return []
 
     def rewind_metrics(self, iteration: int) -> None:
-        """Drops the lines written after the checkpoint of `iteration`: they will be written
-        again.
-        """
+        """Drops the lines after the checkpoint of `iteration`, which will be written again."""
         rows = [row for row in self.metrics() if row["iteration"] <= iteration]
         self.write({_METRICS: "".join(json.dumps(row) + "\n" for row in rows)})
 

@@ -1,6 +1,4 @@
-"""The plan of a sweep: its settings, and its trials, each variant with each seed, as configurations
-of `recsim-tf train`.
-"""
+"""The plan of a sweep: its settings, and a configuration for each variant with each seed."""
 
 import ast
 import dataclasses

@@ -1,6 +1,4 @@
-"""The variants of a sweep: each is a set of gin bindings over those that all its trials
-share.
-"""
+"""The variants of a sweep: sets of gin bindings over those that all its trials share."""
 
 import itertools
 from collections.abc import Mapping, Sequence

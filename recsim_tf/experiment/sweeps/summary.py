@@ -135,9 +135,7 @@ def _mentions(text: str, name: str) -> bool:
 
 
 def _charts(result: SweepResult) -> dict[str, Chart]:
-    """curves.png where something was learned, and returns.png; nothing before a trial has
-    finished.
-    """
+    """curves.png where something was learned, and returns.png; none before a trial has finished."""
     variants = [variant for variant in result.variants if variant.estimate is not None]
     if not variants:
         return {}
@@ -156,9 +154,7 @@ def _charts(result: SweepResult) -> dict[str, Chart]:
 
 
 def _curve(variant: VariantResult, label: str) -> Curve | None:
-    """Estimates by user steps, where all finished seeds were evaluated; None where there is but
-    one evaluation.
-    """
+    """Estimates by user steps where all finished seeds have some; None for a single evaluation."""
     by_steps = [{row["env_steps"]: row for row in result.curve} for result in variant.finished]
     shared = sorted(set(by_steps[0]).intersection(*by_steps[1:]))
     if len(shared) < 2:

@@ -1,6 +1,4 @@
-"""The folder of a sweep: which trials belong to it, which sweeps may go on in it, and how far they
-have come.
-"""
+"""The folder of a sweep: its trials, the sweeps that may go on in it, and their progress."""
 
 import contextlib
 import fcntl

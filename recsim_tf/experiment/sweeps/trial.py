@@ -141,9 +141,7 @@ class TrialFiles(NamedTuple):
         write_json(self._outcome, outcome._asdict())
 
     def prepare(self, config: str) -> None:
-        """Writes the configuration, and deletes the record of an earlier failure, also one that a
-        kill left unfinished.
-        """
+        """Writes the configuration, and deletes any record of a failure, whole or half-written."""
         self.config.parent.mkdir(parents=True, exist_ok=True)
         write_text(self.config, config)
         for path in (self._outcome, unfinished(self._outcome)):

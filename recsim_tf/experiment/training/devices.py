@@ -54,9 +54,7 @@ class Devices:
         return self.index == 0
 
     def largest(self, number: int) -> int:
-        """The largest of the non-negative numbers of all workers. Each of them must call this; they
-        wait for each other.
-        """
+        """The largest non-negative number of all workers, which wait here for each other."""
         if self.num_workers == 1:
             return number
         with self.strategy.scope():
@@ -214,9 +212,7 @@ def wait_for_workers(addresses: Sequence[str], index: int, timeout: float) -> No
 
 
 def _listening(addresses: Sequence[str], index: int) -> socket.socket:
-    """A socket at the port of this worker, so that the others find it. TensorFlow's server listens
-    there afterwards.
-    """
+    """A socket at this worker's port for the others, before TensorFlow's server listens there."""
     dual = socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if dual else socket.AF_INET
     try:

@@ -22,9 +22,7 @@ _SAMPLER = NUTS()
 
 
 class SessionPosterior(NamedTuple):
-    """N draws of the latents of S sessions, one chain for each, and how far to trust them. What was
-    logged is ().
-    """
+    """N draws of the latents of S sessions, a chain for each, with diagnostics; () where logged."""
 
     initial: Nest  # nest of [N, S, ...]: the users' initial draws
     innovation: Nest  # nest of [N, S, T, ...]: the innovations, 0 after the end of a session

@@ -22,9 +22,7 @@ _ITEM_CATEGORIES = tuple(f"item_feature_{number}" for number in range(1, 4))
 
 
 class OpenBanditLog(NamedTuple):
-    """S impressions with features for click models. Each impression is a session of one step and a
-    slate of one item.
-    """
+    """S impressions with features for click models, as sessions of a step with one item."""
 
     # `documents` are int32 item ids. `response` is int32, 0 for a click and 1 for no click. No user
     # leaves. All items are candidates. `observation.user` has "position", int32 [S, 1], and

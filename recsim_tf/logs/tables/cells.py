@@ -105,9 +105,7 @@ class Cells:
         return self.values[role]
 
     def read(self) -> None:
-        """Reads all columns except those of documents. The error of a fault names its row and
-        column.
-        """
+        """Reads all columns except those of documents. A fault has its row and column."""
         first = self._first_position
 
         def is_position(value):
@@ -212,9 +210,7 @@ def named_columns(
 
 
 def by_session(values: np.ndarray, column: str, session: np.ndarray, faults: Faults) -> np.ndarray:
-    """The value of each session of an array of `named_columns`, [S']. Sessions with several values
-    are refused.
-    """
+    """The value of each session, [S'], of `named_columns`. Several values in one are refused."""
     number = session.max(initial=-1) + 1
     is_float = values.dtype.kind == "f"
     if is_float:
