@@ -12,8 +12,7 @@ from recsim_tf.core.base.types import Policy
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.policies.clusters import ClusterBandit
 from recsim_tf.policies.indices import ALGORITHMS
-from recsim_tf.policies.myopic import greedy_pctr_policy, myopic_policy
-from recsim_tf.policies.oracle import OraclePolicy
+from recsim_tf.policies.myopic import OraclePolicy, greedy_pctr_policy, myopic_policy
 from recsim_tf.policies.random import random_policy
 from recsim_tf.policies.stochastic import EpsilonGreedy
 

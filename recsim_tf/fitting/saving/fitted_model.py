@@ -11,7 +11,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.saving.models import load_model
 from recsim_tf.fitting.support import slate_support
 from recsim_tf.logs.arguments import log_of
-from recsim_tf.logs.logged_users import logged_users
+from recsim_tf.logs.plans import logged_users
 
 
 @gin.configurable(module="recsim_tf")
