@@ -5,7 +5,7 @@ The distributions of tastes and answers are those of the synthetic data of Xie e
 the authors' generator and Bernoulli environment (github.com/zhxieml/RelativeConUCB).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, Unpack
 
 import gin
 import tensorflow as tf
@@ -16,7 +16,7 @@ from recsim_tf.core.base import validation
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
 
 class InitialDraw(NamedTuple):
@@ -140,7 +140,7 @@ def key_terms(
     documents: DocumentModel | None = None,
     num_offered_arms: int = 50,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
     """Key terms, "KeyTerms-v0": users like arms by a hidden linear taste, and may be asked whether
     they like the key-terms of the arms. This is the synthetic world of conversational bandits
@@ -170,5 +170,5 @@ def key_terms(
     """
     users = users or KeyTermUsers(dtype=dtype)
     documents = documents or KeyTermDocuments(num_offered_arms=num_offered_arms, dtype=dtype)
-    defaults = {"slate_size": 1, "num_candidates": 550, "max_steps": 500}
-    return Simulator(users, documents, **{**defaults, **simulator})
+    options: SimulatorOptions = {"slate_size": 1, "num_candidates": 550, "max_steps": 500}
+    return Simulator(users, documents, **(options | simulator))

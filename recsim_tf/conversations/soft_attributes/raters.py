@@ -1,7 +1,7 @@
 """Films, and raters of their soft attributes."""
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +13,7 @@ from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.distributions import UniformCategories, candidate_ids
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 from recsim_tf.core.step import turns
 
 LESS, ABOUT, MORE = 0, 1, 2
@@ -196,7 +196,9 @@ class AttributeRaters(UserModel):
         return tf.gather(tf.reshape(value, [-1]), cells)
 
 
-def soft_attributes(users: AttributeRaters | None = None, **simulator: Any) -> Simulator:
+def soft_attributes(
+    users: AttributeRaters | None = None, **simulator: Unpack[SimulatorOptions]
+) -> Simulator:
     """Judgements of soft attributes (Balog et al. 2021, SIGIR). The system names an attribute and a
     reference film, and shows other films; the rater says whether each of them has less of the
     attribute, about as much, or more.
@@ -223,6 +225,6 @@ def soft_attributes(users: AttributeRaters | None = None, **simulator: Any) -> S
         Judgement(tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int32)),
         Judgement(Bounds(0, users.num_attributes - 1), Bounds(0, users.num_films - 1)),
     )
-    sizes = {"slate_size": 10, "num_candidates": 20, "max_steps": 1}
-    films = Films(users.num_films, dtype=users.dtype)
-    return Simulator(users, films, query_spec=spec, **(sizes | simulator))
+    options: SimulatorOptions = {"slate_size": 10, "num_candidates": 20, "max_steps": 1}
+    options |= {"query_spec": spec, **simulator}
+    return Simulator(users, Films(users.num_films, dtype=users.dtype), **options)

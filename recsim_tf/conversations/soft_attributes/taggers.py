@@ -1,7 +1,7 @@
 """Synthetic films around topics, and users who rate some films and tag some of those."""
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +19,7 @@ from recsim_tf.core.base.ranges import known_numbers
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.distributions import UniformCategories, clipped_zipf, gaussian_mixture
 from recsim_tf.core.models.models import UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
 NUM_STARS = 5
 # A logistic distribution of scale 1 has this standard deviation.
@@ -347,7 +347,9 @@ def num_ratings_reward(response: RatingsAndTags) -> tf.Tensor:
     return tf.cast(tf.math.count_nonzero(response.stars, axis=-1), response.tags.dtype)
 
 
-def ratings_and_tags(users: TaggingUsers | None = None, **simulator: Any) -> Simulator:
+def ratings_and_tags(
+    users: TaggingUsers | None = None, **simulator: Unpack[SimulatorOptions]
+) -> Simulator:
     """Ratings and tags of films, RecSim NG 0.1.2's synthetic data for concept activation vectors. A
     user is shown all films at once, rates some and tags some of those.
 
@@ -359,6 +361,11 @@ def ratings_and_tags(users: TaggingUsers | None = None, **simulator: Any) -> Sim
       **simulator: further arguments of `Simulator`; by default a slate of all films.
     """
     users = users or TaggingUsers()
-    sizes = {"slate_size": users.num_films, "num_candidates": users.num_films, "max_steps": 1}
-    films = Films(users.num_films, dtype=users.dtype)
-    return Simulator(users, films, **{"reward_fn": num_ratings_reward, **sizes, **simulator})
+    options: SimulatorOptions = {
+        "slate_size": users.num_films,
+        "num_candidates": users.num_films,
+        "max_steps": 1,
+        "reward_fn": num_ratings_reward,
+        **simulator,
+    }
+    return Simulator(users, Films(users.num_films, dtype=users.dtype), **options)
