@@ -163,9 +163,7 @@ def _(distribution: ChoiceDistribution):
 
 
 def as_scores(name: str, scores: tf.Tensor) -> tf.Tensor:
-    """Scores [..., K] as a tensor. Raises a ValueError if they are not floats or have no axis of
-    positions.
-    """
+    """Scores [..., K] as a tensor. Raises a ValueError unless they are floats with positions."""
     scores = tf.convert_to_tensor(scores)
     if not scores.dtype.is_floating or not scores.shape.rank:
         raise ValueError(
@@ -175,9 +173,7 @@ def as_scores(name: str, scores: tf.Tensor) -> tf.Tensor:
 
 
 def as_mask(mask: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
-    """The mask of scores [..., K] as a tensor. Raises a ValueError if it is not bool, or its number
-    of positions is not K.
-    """
+    """The mask of scores [..., K] as a tensor. Raises a ValueError unless it is bool [..., K]."""
     mask = tf.convert_to_tensor(mask)
     if mask.dtype != tf.bool or mask.shape[-1] != scores.shape[-1]:
         raise ValueError(f"mask must be bool {scores.shape}, got {mask.dtype.name} {mask.shape}")

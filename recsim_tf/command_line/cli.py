@@ -76,9 +76,7 @@ def _sweep(options: argparse.Namespace) -> int:
 
 
 def _import(command: str) -> None:
-    """Imports the modules of a command. Raises a UsageError if an extra of recsim-tf is not
-    installed.
-    """
+    """Imports a command's modules; raises a UsageError if an extra of recsim-tf is missing."""
     try:
         with without_messages():
             import tensorflow as tf

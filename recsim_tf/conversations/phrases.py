@@ -1,6 +1,4 @@
-"""Conversations in words: replies as records for programs, replies as phrases for a grammar, and
-turns as sentences for readers.
-"""
+"""Conversations in words: replies as records and as phrases of a grammar, turns as sentences."""
 
 from collections.abc import Sequence
 from typing import Any

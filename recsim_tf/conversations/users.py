@@ -292,9 +292,7 @@ class ConversationUsers(UserModel):
         )
 
     def evidence(self, seen: Response) -> Response:
-        """An observed response whose words are replaced by their evidence [B, R], see
-        `core.models.evidence`.
-        """
+        """An observed response with evidence [B, R] for its words, see `core.models.evidence`."""
         if self.channel is None:
             return seen
         if self.are_replies_observed:

@@ -241,9 +241,7 @@ class Simulator(Model, SessionSource):
 
     @functools.cached_property
     def _reward_reads_user(self) -> bool:
-        """Whether the reward is a function of response and user state, which means that two of its
-        arguments have no default.
-        """
+        """True for a reward of response and user state: two of its arguments have no default."""
         parameters = inspect.signature(self.reward_fn).parameters.values()
         needed = [
             each

@@ -223,9 +223,7 @@ class _Network:
         return total
 
     def trainable(self, max_length: int, dropout: float) -> tf.keras.Model:
-        """The same layers as a model with the inputs features and texts, and with the logits of
-        every word as outputs, [N, L, V].
-        """
+        """The layers as a model of features and texts, with logits of every word, [N, L, V]."""
         layers, dtype = tf.keras.layers, self._embed.dtype
         drop = [layers.Dropout(dropout, seed=number, dtype=dtype) for number in range(2)]
         features = tf.keras.Input([self.begin.kernel.shape[0]], dtype=dtype)

@@ -248,9 +248,7 @@ class Log(NamedTuple):
         return taken.map_steps(lambda leaf: leaf[rows][:, : length.max(initial=1)])
 
     def distinct(self) -> tuple[np.ndarray, np.ndarray]:
-        """Positions of sessions with different draws, int [D], and the number of sessions with the
-        same draws as each, int [D].
-        """
+        """Positions of sessions that differ in draws, and how many are like each, both int [D]."""
         leaves = [np.asarray(leaf) for leaf in tf.nest.flatten([getattr(self, f) for f in _DRAWS])]
         rows = np.concatenate(
             [

@@ -111,9 +111,7 @@ class SessionPlan:
         return {name_beside_log(name): values for name, values in draws.items()}
 
     def log(self, policy: Any, seed: int = 0) -> Log:
-        """A log of the sessions under a policy, with observations, and with probabilities if the
-        policy is a `StochasticPolicy`.
-        """
+        """A log of sessions under a policy, with any probabilities of a `StochasticPolicy`."""
         number = len(self.row)
         state = self.start(self.simulator, number, random.as_seed(seed))
         trajectory = self.simulator.rollout(policy, number, self.num_steps, seed, state=state)

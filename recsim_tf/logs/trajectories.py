@@ -246,9 +246,7 @@ def stream_episodes(
 
 
 def _by_session(nest: Nest, length: np.ndarray) -> Nest:
-    """A nest of tensors [T, S, ...] as a nest of arrays [S, T, ...]. Steps after the end of a
-    session repeat its last step.
-    """
+    """Tensors [T, S, ...] as arrays [S, T, ...] that repeat the last step of ended sessions."""
     return repeat_last_step(_as_numpy(tf.nest.map_structure(_swap_axes, nest)), length)
 
 

@@ -41,9 +41,7 @@ class PlackettLucePolicy:
         slate_size: int,
         parts: Sequence[Any] | None = None,
     ) -> "PlackettLucePolicy":
-        """The policy of a function that maps an observation to logits [B, N] of the candidates. See
-        the class for `parts`.
-        """
+        """The policy of a function of observations to logits [B, N]. See the class for `parts`."""
         return cls(lambda observation: PlackettLuce(item_logits(observation), slate_size), parts)
 
     @classmethod

@@ -81,9 +81,7 @@ def require_writable(folder: Path) -> None:
 
 @contextlib.contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """A context that turns errors of the file system, also from TensorFlow, into `OSError`s with
-    the name of a file.
-    """
+    """A context that turns errors of files, also TensorFlow's, into `OSError`s with the name."""
     try:
         yield
     except OSError as error:

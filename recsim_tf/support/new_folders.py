@@ -1,6 +1,4 @@
-"""New folders that several processes may write under the same name at a time, and the removal of
-files that killed processes left.
-"""
+"""New folders that processes may write under one name, and removal of killed processes' files."""
 
 import contextlib
 import errno

@@ -45,9 +45,7 @@ def plot(draw: Callable[..., None], *arguments: Any, size: tuple[float, float] =
 
 
 def write_figure(drawn: Any, path: str | os.PathLike) -> None:
-    """Writes a figure as a PNG, PDF or SVG, by the ending of the path. Raises a ValueError for an
-    unknown ending.
-    """
+    """Writes a figure as PNG, PDF or SVG; a ValueError refuses another ending of the path."""
     _check_ending(path)
     with whole_file(Path(path)) as written:
         drawn.savefig(written, format=Path(path).suffix[1:], dpi=_DPI)
@@ -55,9 +53,7 @@ def write_figure(drawn: Any, path: str | os.PathLike) -> None:
 
 @contextlib.contextmanager
 def figure(path: str | os.PathLike, size: tuple[float, float] = (9, 4.8)) -> Iterator[Any]:
-    """A context with axes whose figure `write_figure` writes at the end. `size` is the argument of
-    `new_figure`.
-    """
+    """A context with axes; at its end `write_figure` writes the figure of this `size`."""
     with figures(path, size, 1, 1) as (axes,):
         yield axes
 

@@ -35,9 +35,7 @@ def text_table(
 
 
 def frame(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """A DataFrame of rows, each of which has the values of all columns. Raises an ImportError if
-    pandas is not installed.
-    """
+    """A DataFrame of rows that have all columns. Raises an ImportError without pandas."""
     try:
         import pandas
     except ImportError as missing:

@@ -222,9 +222,7 @@ class Model(tf.Module):
         )
 
     def parameter_spec(self, name: str) -> ParameterSpec:
-        """The declaration of a parameter. Raises a ValueError for an unknown parameter; the message
-        lists the parameters of the model.
-        """
+        """The declaration of a parameter. The ValueError for an unknown one lists all of them."""
         first, _, rest = name.partition(".")
         for field, value in self._fields():
             if field.name == first:

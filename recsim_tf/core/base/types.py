@@ -20,9 +20,7 @@ ResponseT = TypeVar("ResponseT")
 
 
 class Slate(NamedTuple, Generic[DocumentT]):
-    """The documents of a step in slate order, and the query of the system to the user. The methods
-    of `UserModel` read it.
-    """
+    """The documents in slate order, and the query of the system, which `UserModel` reads."""
 
     documents: DocumentT  # nest of [B, K, ...], from `DocumentModel.show`
     mask: tf.Tensor  # bool [B, K]: False where a short slate is padded

@@ -1,6 +1,4 @@
-"""Checks of arguments. An error is one line that names the argument, the value that was given and
-the values that are allowed.
-"""
+"""Checks of arguments. An error is one line with the argument, its value and what is allowed."""
 
 import inspect
 import numbers
@@ -175,9 +173,7 @@ def check_plain(name: str, value: Any, annotation: Any) -> None:
 
 
 def table_shape(name: str, table: Any) -> tf.TensorShape:
-    """The shape of a table of parameters: numbers, a tensor or a variable. Raises `ValueError` if
-    its rows differ in length.
-    """
+    """The shape of a table of parameters. Raises `ValueError` if its rows differ in length."""
     try:
         return tf.TensorShape(np.shape(table))
     except ValueError as error:
@@ -287,9 +283,7 @@ def check_slate_values(slate: tf.Tensor, num_candidates: int, allow_duplicates: 
 
 
 def _first(slate: tf.Tensor, wrong: tf.Tensor) -> str:
-    """The first wrong position of slates, as words for an error. It is empty in graph mode, where
-    the position is unknown.
-    """
+    """Words of the first wrong position of slates; none in graph mode, where it is unknown."""
     if not tf.executing_eagerly() or not tf.reduce_any(wrong):
         return ""
     return f", got {int(slate[wrong][0])} for user {int(tf.where(wrong)[0, 0])}"

@@ -153,9 +153,7 @@ class _Scored(Sampled):
 def _simulated(
     simulator: Simulator, checked: Simulator, num_users: int, num_steps: int, auto_reset: bool
 ) -> tuple[Trajectory, SimulatorState]:
-    """Sessions of a simulator whose models may check their calls, and the states [T, B, ...] in
-    which the slates were shown.
-    """
+    """Sessions of a simulator, and the states [T, B, ...] in which the slates were shown."""
     seed, *step_seeds = random.split_seed(random.as_seed(0), 1 + num_steps)
     begins = _Scored(simulator, seed, InitialDraws._fields, _BEGIN)
     initial = checked.begin(num_users, begins)

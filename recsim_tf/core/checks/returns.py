@@ -61,9 +61,7 @@ def checked_or_none(
 
 
 def check_tensor(method: Method, tensor: Any, dtype: str, part: str = "", **axes: int) -> None:
-    """Requires a result, or the named part of it, to be a tensor of these axes. The dtype is
-    "float" or "bool".
-    """
+    """Requires a result, or its named part, to be a tensor of these axes, "float" or "bool"."""
     expected = f"must return {part or 'a tensor'} of {dtype} {_shape(axes)}"
     if not tf.is_tensor(tensor):
         method.refuse(expected, described(tensor))

@@ -1,6 +1,4 @@
-"""Documents of interest evolution: videos with a topic, a length, and a quality that is hidden
-until the video is shown.
-"""
+"""Documents of interest evolution: videos with a topic, a length, and a hidden quality."""
 
 from typing import Any, NamedTuple
 

@@ -334,9 +334,7 @@ def _log_likelihoods(content: Mapping[str, Any]) -> list[str]:
 
 
 def estimates_table(content: Mapping[str, Any]) -> str:
-    """A table of the estimates in the content of results.json with their intervals, and the
-    log-likelihoods, as text.
-    """
+    """A table of the estimates in results.json with intervals, and the log-likelihoods."""
     rows = [("parameter", "estimate", "s.e.", f"{content['confidence']:.0%} interval")]
     not_identified = content.get("not_identified", [])
     for name, estimate in content["estimates"].items():

@@ -276,9 +276,7 @@ def _agree(values: np.ndarray, recorded: _Recorded) -> bool:
 
 
 def _users_per_world(values: np.ndarray, standard_error: float) -> int:
-    """How many users share a world, so that their mean has the recorded standard error; all of
-    them if that is true of no number.
-    """
+    """The number of users of a world, by the recorded standard error; all if no number fits."""
     for size in range(1, len(values)):
         if len(values) % size == 0:
             difference = mean_of_users(values, size).standard_error - standard_error

@@ -134,9 +134,7 @@ class RunDirectory:
         write_files(self.path, files)
 
     def results(self, advice: str) -> dict[str, Any]:
-        """The content of results.json, empty where the run has not ended; `advice` says what to do
-        if the file is damaged.
-        """
+        """The content of results.json, empty before the end; `advice` is for a damaged file."""
         return read_json(self.results_file, dict, advice) if self.results_file.is_file() else {}
 
     def append_metrics(self, row: dict[str, Any]) -> None:

@@ -101,9 +101,7 @@ class TrialFiles(NamedTuple):
         return self.run.with_name(self.run.name + suffix)
 
     def results(self) -> Results | None:
-        """The results, once the run has all its iterations. Raises a ValueError if the file is
-        damaged.
-        """
+        """The results after all iterations. Raises a ValueError if the file is damaged."""
         try:
             results = read_json(self.run / "results.json", Results, _AGAIN)
         except FileNotFoundError:

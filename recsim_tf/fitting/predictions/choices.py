@@ -1,6 +1,4 @@
-"""Choices predicted from what was logged before them, and whether they come as often as they are
-predicted.
-"""
+"""Choices predicted from the log before them, their calibration, and the perplexity of clicks."""
 
 from typing import Any, NamedTuple
 
@@ -97,9 +95,7 @@ def logged_clicks(predictions: ChoicePredictions, log: Log) -> np.ndarray:
 
 
 class Calibration(NamedTuple):
-    """Predicted and observed means, such as click rates of the positions shown, in Q bins of
-    predictions, from low to high.
-    """
+    """Predicted and observed means, such as click rates, in Q bins of rising predictions."""
 
     predicted: np.ndarray  # float64 [Q], mean prediction of the bin
     observed: np.ndarray  # float64 [Q], observed mean of the bin

@@ -72,9 +72,7 @@ class Faults:
         return values == 1
 
     def known(self, column: str, vocabulary: Any, allowed: str, reason: str = "") -> np.ndarray:
-        """The ids of a column as positions in a vocabulary, int64 [R], -1 for an empty cell.
-        Unknown ids are refused.
-        """
+        """Positions of ids in a vocabulary, int64 [R], -1 for an empty cell; refuses others."""
         codes, _ = parsing.codes(self._frame[column], vocabulary)
         unknown = (codes < 0) & ~parsing.is_empty(self._frame[column])
         self.refuse(unknown, column, allowed, reason)

@@ -112,9 +112,7 @@ def _text_or_nothing(cell: str) -> Any:
 
 
 def line_of_row(path: str, row: int) -> int:
-    """The line of a file of separated values on which a row of its table begins, counted from 1. It
-    is 0 for other files.
-    """
+    """The line of a row in a file of separated values, counted from 1; 0 for other files."""
     if not path.endswith(_CSV):
         return 0
     with _opened(path) as file:
@@ -203,9 +201,7 @@ def _read(path: str, texts: Sequence[str]) -> Any:
 
 @contextlib.contextmanager
 def _reading_errors(path: str, kind: str) -> Iterator[None]:
-    """A context in which errors of a library for a damaged or missing file become one line with the
-    name of the file.
-    """
+    """A context in which a library's errors for a damaged or missing file name it in one line."""
     if not os.path.isfile(path):
         raise FileNotFoundError(f"there is no file {path}")
     try:

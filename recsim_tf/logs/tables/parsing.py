@@ -167,9 +167,7 @@ def _id_text(value: Any) -> str:
 
 
 def numbers_of_texts(column: Any) -> Any:
-    """A column of texts, converted to numbers if all cells are empty or plain numbers. A plain
-    number has no leading zeros.
-    """
+    """A column of texts, as numbers if all cells are empty or numbers without leading zeros."""
     cells = column[~is_empty(column)]
     if len(cells) and all(_PLAIN.fullmatch(text) for text in cells.unique()):
         return pandas().to_numeric(column.where(column != ""))

@@ -8,9 +8,7 @@ from recsim_tf.logs.log import repeat_last_step
 
 
 class Rows(NamedTuple):
-    """M rows of a table in the order of sessions, steps and positions, with their indices in the
-    arrays [S, T, K] of a log.
-    """
+    """M rows of a table by session, step and position, with their indices in a log [S, T, K]."""
 
     order: np.ndarray  # int [M], rows of the table
     session: np.ndarray  # int [M], from 0

@@ -34,9 +34,7 @@ _QUIET = {
 
 
 def register_schedulers() -> None:
-    """Gives gin the schedulers of Ray Tune that may stop trials early. Raises a UsageError if Ray
-    is not installed.
-    """
+    """Gives gin the schedulers of Ray Tune. Raises a UsageError if Ray is not installed."""
     os.environ.update(_QUIET)
     try:
         from ray.tune import schedulers
