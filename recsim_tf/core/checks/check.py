@@ -23,8 +23,7 @@ from recsim_tf.core.base.types import (
     Turn,
 )
 from recsim_tf.core.checks.checked_models import CheckedDocuments, CheckedUsers
-from recsim_tf.core.checks.methods import Method, near_names, same
-from recsim_tf.core.checks.returns import check_scores, check_tensor
+from recsim_tf.core.checks.methods import Method, check_scores, check_tensor, near_names, same
 from recsim_tf.core.distributions import log_prob
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step import turns

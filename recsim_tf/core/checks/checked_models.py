@@ -6,8 +6,8 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core.base.types import Nest, Slate, Turn
-from recsim_tf.core.checks.methods import Method
-from recsim_tf.core.checks.returns import (
+from recsim_tf.core.checks.methods import (
+    Method,
     check_bounds,
     check_distribution,
     check_like,

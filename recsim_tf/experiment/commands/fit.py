@@ -15,10 +15,11 @@ from recsim_tf.core.checks import check
 from recsim_tf.core.nests import as_json
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.fitting import Checkpoints, Parameter, fit, save_model, write_report
+from recsim_tf.fitting import Checkpoints, Parameter, fit, save_model
 from recsim_tf.fitting.estimates import named_elements
 from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.parameters.parameter import element
+from recsim_tf.fitting.report import report
 from recsim_tf.fitting.sampling.posterior import ParameterPosterior
 from recsim_tf.fitting.validation import learners
 from recsim_tf.fitting.validation.statistics import LEAST_REPLICATES
@@ -145,14 +146,12 @@ def run_fit(folder: RunDirectory, run: FitRun) -> dict[str, Any]:
     with folder.claim():
         result, seconds = _fit(folder, run, sessions, held_out)
         shown = _first_piece(sessions, result)
-        checks = write_report(
-            folder.path / "report.html",
+        page, checks = report(
             result,
             shown,
             held_out_log=held_out,
             truth=run.truth,
             title=run.title,
-            overwrite=True,
             num_replicates=run.num_replicates,
         )
         content = {**_content(result, sessions, held_out, seconds), "checks": checks}
@@ -164,6 +163,7 @@ def run_fit(folder: RunDirectory, run: FitRun) -> dict[str, Any]:
         folder.write(
             {
                 "operative_config.gin": gin.operative_config_str(),
+                "report.html": page,
                 "posterior.npz": None if posterior is None else posterior.samples,
                 "model": lambda new: _write_model(new, run.title, result, content, slate_size),
                 "results.json": content,
