@@ -31,11 +31,7 @@ class Points:
         self.seed = seed
 
     def normals(self, size: int) -> np.ndarray:
-        """Normals [P, size] with a mean of exactly 0 and a covariance of exactly I.
-
-        Args:
-          size: number of coordinates, at most P/2.
-        """
+        """Normals [P, size], size at most P/2, with exactly the mean 0 and the covariance I."""
         half = _normals(self.num_particles // 2, size, (self.seed, _NORMALS))
         return _whitened(np.concatenate([half, -half]))
 

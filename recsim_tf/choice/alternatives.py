@@ -119,11 +119,8 @@ class Alternatives(ShapedDistribution):
         return self.log_probs_of(range(len(self.alphabet.sizes)))
 
     def log_probs_of(self, modes: Sequence[int]) -> tf.Tensor:
-        """The log-probabilities of the symbols of some modes, in their order, float
-        [..., sum of n_m]. Other branches are not computed.
-
-        Args:
-          modes: Python ints in [0, M).
+        """The log-probabilities of the symbols of some modes, Python ints in [0, M), in their
+        order, float [..., sum of n_m]. Other branches are not computed.
         """
         shape = self._batch_shape_tensor()
         possible = self._mode_logits > -float("inf")

@@ -48,10 +48,8 @@ class ChoiceModel(Model, abc.ABC):
     @abc.abstractmethod
     def weights(self, scores: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
         """The weights of the outcomes, float [..., K+1], the last for "no click". They are
-        non-negative and proportional to the probabilities, and are RecSim's scores.
-
-        Args:
-          scores, mask: see `__call__`; scores are finite at empty positions.
+        non-negative and proportional to the probabilities, and are RecSim's scores. The arguments
+        are those of `__call__`, with finite scores at empty positions.
         """
 
     def log_probs(self, scores: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:

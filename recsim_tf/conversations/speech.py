@@ -37,10 +37,8 @@ class SpokenReply(CustomDistribution):
         super().__init__(dtypes, parameters, batch=symbol)
 
     def evidence(self, value: Utterance) -> tf.Tensor:
-        """The log-probability of the known parts of an utterance, given each symbol, [..., R].
-
-        Args:
-          value: an utterance [...]. Its words may be replaced by their evidence, [..., R].
+        """The log-probability of the known parts of an utterance [...], given each symbol, [...,
+        R]. Its words may be replaced by their evidence, [..., R].
         """
         words = value.words
         if not words.dtype.is_floating:

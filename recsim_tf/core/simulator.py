@@ -353,10 +353,8 @@ class Simulator(Model, SessionSource):
     # Recorded sessions.
 
     def replay(self, trajectory: Trajectory) -> SimulatorState:
-        """Recomputes the states of a trajectory from its draws.
-
-        Returns:
-          The states [T, B, ...] in which the slates were shown.
+        """Recomputes the states [T, B, ...] in which the slates of a trajectory were shown, from
+        its draws.
         """
         return resimulation.replay(self, trajectory)
 

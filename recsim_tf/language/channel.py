@@ -55,11 +55,8 @@ class Channel(Model, abc.ABC):
 
     @abc.abstractmethod
     def evidence(self, words: tf.Tensor) -> tf.Tensor:
-        """The log-probability of words given each symbol, [..., R]. It is -inf for a symbol that
-        never has these words.
-
-        Args:
-          words: int32 [..., L].
+        """The log-probability of words int32 [..., L] given each symbol, [..., R]. It is -inf for a
+        symbol that never has these words.
         """
 
     @abc.abstractmethod

@@ -272,10 +272,8 @@ class Log(NamedTuple):
         return self.map_steps(lambda leaf: leaf[:, steps])
 
     def cut(self, length: np.ndarray) -> "Log":
-        """The first steps of each session. A session that is cut has not departed yet.
-
-        Args:
-          length: int [S], from 1 to `self.length`.
+        """The first steps of each session: `length`, int [S], from 1 to `self.length`. A session
+        that is cut has not departed yet.
         """
         length = np.asarray(length, np.int32)
         if length.shape != self.length.shape or (length < 1).any() or (length > self.length).any():

@@ -107,11 +107,9 @@ def _quantile(degrees: float, level: float) -> float:
 
 def error_of_draws(returns: np.ndarray) -> float:
     """The standard deviation of the mean return between draws of the parameters, without the part
-    that comes from the users' noise. It is a component of variance in a two-way layout.
-
-    Args:
-      returns: float [N, U], the return of each draw and user; users and their noise are the same in
-        all draws.
+    that comes from the users' noise, from the returns float [N, U] of each draw and user. It is a
+    component of variance in a two-way layout, since users and their noise are the same in all
+    draws.
     """
     num_draws, num_users = returns.shape
     of_draws = returns.mean(axis=1)

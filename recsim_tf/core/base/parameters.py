@@ -211,11 +211,9 @@ class Model(tf.Module):
         }
 
     def trace_key(self, with_tensors: bool = False) -> tuple | None:
-        """A hashable key of everything that a traced function of the model depends on.
-
-        Args:
-          with_tensors: whether the tensors of parameters belong to the key, by identity. By default
-            they are arguments of the function, of which the key has shapes and dtypes.
+        """A hashable key of everything that a traced function of the model depends on. With
+        `with_tensors` the tensors of parameters belong to it, by identity. By default they are
+        arguments of the function, of which the key has shapes and dtypes.
         """
         return type(self), *(
             _trace_key(value, field, with_tensors) for field, value in self._given()

@@ -192,11 +192,8 @@ def check_bounds(model: Model, name: str, values: Nest, bounds_name: str) -> Non
 def check_distribution(
     method: Method, *arguments: Any, **axes: int
 ) -> tuple[tfd.Distribution, list[Nest]]:
-    """Requires the method to return a distribution with one batch axis, of users or worlds. Its
-    draws must have these axes and finite log-probabilities.
-
-    Returns:
-      The distribution, and some draws.
+    """Requires the method to return a distribution with one batch axis, of users or worlds, whose
+    draws have these axes and finite log-probabilities. Returns the distribution, and some draws.
     """
     distribution = method(*arguments)
     if not isinstance(distribution, tfd.Distribution):

@@ -61,13 +61,9 @@ class PlackettLuce(ShapedDistribution):
         return tf.where(largest.values > -np.inf, largest.indices, -1)
 
     def keys(self, seed: Seed) -> tf.Tensor:
-        """Logits plus Gumbel noise, [..., N], -inf where masked.
-
+        """Logits plus Gumbel noise of a seed, an integer or int32 [2]: [..., N], -inf where masked.
         The slate that `random.sample` draws with this seed holds the candidates of the K largest
         keys above -inf, in order.
-
-        Args:
-          seed: an integer or int32 [2].
         """
         return self._keys(tf.shape(self.logits), seed)
 
@@ -81,11 +77,7 @@ class PlackettLuce(ShapedDistribution):
         return self.prefix_log_probs(value)[..., -1]
 
     def prefix_log_probs(self, slate: tf.Tensor) -> tf.Tensor:
-        """The log-probability of the slate up to each position, [..., K].
-
-        Args:
-          slate: int32 [..., K].
-        """
+        """The log-probability of a slate int32 [..., K] up to each position, [..., K]."""
         log_probs, possible = self.by_position(slate)[0], self._possible(slate)
         return tf.where(possible, tf.cumsum(log_probs, axis=-1), -np.inf)
 
@@ -99,11 +91,8 @@ class PlackettLuce(ShapedDistribution):
         return tf.cast(tf.reshape(probs, shape), self.logits.dtype)
 
     def set_log_prob(self, slate: tf.Tensor) -> tf.Tensor:
-        """The log-probability of the candidates of a slate in any order, [...], with errors up to
-        1e-8.
-
-        Args:
-          slate: int32 [..., K].
+        """The log-probability of the candidates of a slate int32 [..., K] in any order, [...], with
+        errors up to 1e-8.
         """
         log_rates, (chosen, _) = self._log_rates(), self._chain(slate)
         shown = tf.reduce_any(chosen, axis=-1)
@@ -138,11 +127,8 @@ class PlackettLuce(ShapedDistribution):
         return tf.reduce_sum(log_probs, axis=-1), tf.reduce_sum(entropies, axis=-1)
 
     def by_position(self, slate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The log-probability of the candidate at each position given the earlier candidates, and
-        the entropy of that choice in nats, both [..., K].
-
-        Args:
-          slate: int32 [..., K], a possible slate.
+        """The log-probability of the candidate at each position of a possible slate int32 [..., K],
+        given the earlier candidates, and the entropy of that choice in nats, both [..., K].
         """
         chosen, left = self._chain(slate)
         logits = self.logits[..., tf.newaxis, :]

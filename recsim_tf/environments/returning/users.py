@@ -137,29 +137,20 @@ class ReturningUsers(UserModel[ReturningState, Any, Any]):
     # The methods that the author of a model of returns overrides.
 
     def gap(self, state: ReturningState) -> tfd.Distribution:
-        """The distribution, of batch shape [B], of the days until the next visit, if there is one.
-        It is positive and has a `cdf`.
-
-        Args:
-          state: the state at the end of the visit.
+        """The distribution, of batch shape [B], of the days from the end of a visit in `state`
+        until the next visit, if there is one. It is positive and has a `cdf`.
         """
         loc = tf.broadcast_to(self.per_user("gap_loc"), tf.shape(state.day))
         return tfd.LogNormal(loc, self.per_user("gap_scale"))
 
     def churn(self, state: ReturningState) -> tf.Tensor:
-        """The probability that there is no next visit, [B] or [], in [0, 1].
-
-        Args:
-          state: the state at the end of the visit.
-        """
+        """The probability that a visit that ends in `state` is the last, [B] or [], in [0, 1]."""
         return self.per_user("churn_prob")
 
     def restart(self, state: ReturningState) -> tfd.Distribution | None:
-        """The distribution, of batch shape [B], of the draws for a visit that begins, or None. By
-        default these are the initial draws of the wrapped users.
-
-        Args:
-          state: the state at the end of the previous visit.
+        """The distribution, of batch shape [B], of the draws for a visit that begins, or None;
+        `state` is the end of the previous visit. By default these are the initial draws of the
+        wrapped users.
         """
         return self.users.initial_draws(nests.num_rows(state))
 
@@ -246,11 +237,7 @@ class ReturningUsers(UserModel[ReturningState, Any, Any]):
         return state._replace(user=user, step=state.step + 1)
 
     def _visit(self, state: ReturningState) -> tfd.Distribution:
-        """The distribution of the field `visit` of the innovation.
-
-        Args:
-          state: the state after the step.
-        """
+        """The distribution of the field `visit` of the innovation, given the state after the step."""
 
         def days(ends: tf.Tensor):
             gap = ReturnTime(

@@ -181,10 +181,8 @@ def mean_of_users(values: np.ndarray, users_per_world: int) -> Mean:
 
 
 def run_names(paths: Sequence[Path]) -> list[str]:
-    """Short names of folders: as many of the last parts of their paths as tell them apart.
-
-    Args:
-      paths: absolute and different.
+    """Short names of folders whose paths are absolute and different: as many of the last parts of
+    their paths as tell them apart.
     """
     longer_and_longer = (
         ["/".join(path.parts[-length:]) for path in paths] for length in itertools.count(1)

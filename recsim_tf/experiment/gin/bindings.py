@@ -87,10 +87,8 @@ def references(value: Any) -> Iterator[Reference]:
 
 
 def bound_value(name: str) -> Any:
-    """The value that is bound to a parameter, with gin's references as such; None if there is none.
-
-    Args:
-      name: of the parameter, such as "experiment.simulator", or of a macro, such as "%size".
+    """The value that is bound to a parameter, such as "experiment.simulator", or to a macro, such
+    as "%size", with gin's references as such; None if there is none.
     """
     try:
         value = gin.query_parameter(name)
