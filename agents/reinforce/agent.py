@@ -328,8 +328,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
 
     def _advantages(self, steps: trajectory.Trajectory, values: tf.Tensor):
         """Lambda-returns less values [B, T], from values [B, T + 1]."""
-        # Returns do not continue after the end of a session, but its last value counts if the
-        # discount is not zero.
+        # Returns end with a session, but its last value counts if the discount is not zero.
         return lambda_advantages(
             self._learning.reward_scale_factor * steps.reward,
             self._objective.returns.gamma * steps.discount,

@@ -249,8 +249,7 @@ class TabularQAgent(tf_agent.TFAgent):
         rate = self._updates.learning_rate
         if callable(rate):
             rate = rate(self.train_step_counter)
-        # A cell with n transitions moves by 1 - (1 - rate)^n of the distance. Each transition adds
-        # the n-th part of it.
+        # A cell's n transitions add up to 1 - (1 - rate)^n of the distance, each an n-th part.
         moves = (
             -tf.math.expm1(repeats * tf.math.log1p(-tf.cast(rate, tf.float32))) / repeats * errors
         )

@@ -28,8 +28,7 @@ class GaussianState(NamedTuple):
     """State of a `GaussianBelief`: offsets from the prior, so that zeros are the prior."""
 
     fitted: Fitted
-    # The shift of each field of the users' state that is not a draw, [B, ...]; () if users do not
-    # change.
+    # The shift of each field of the state that is no draw, [B, ...]; () if users do not change.
     moved: tuple[tf.Tensor, ...]
 
 

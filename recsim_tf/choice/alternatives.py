@@ -204,8 +204,7 @@ class Alternatives(ShapedDistribution):
         mode_probs = tf.nn.softmax(self._finite_logits(possible))
         mode_probs = tf.where(possible, mode_probs, tf.zeros([], mode_probs.dtype))
         u = random.uniform(shape, seed, mode_probs.dtype)
-        # The sums over the values of a mode are short. Sums over all symbols would take most of the
-        # time.
+        # Sums over the values of a mode are short; sums over all symbols would take most time.
         mode, rest = random.category_and_rest(u, mode_probs)
         value = tf.zeros_like(mode)
         for number, branch in enumerate(self._branches):

@@ -65,8 +65,7 @@ class Measure(NamedTuple):
     sessions.csv.
     """
 
-    # The count: (transition [B, ...], *shape) -> [B, *shape]; None if only counts of other measures
-    # are used.
+    # (transition [B, ...], *shape) -> counts [B, *shape]; None if only other measures' are used
     counts: Callable[..., tf.Tensor] | None = None
     # The summary of sums [W, U, *shape] of U users in each of W worlds: a mean, or a number without
     # an error; None for a count that only other measures use.

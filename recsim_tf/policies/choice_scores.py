@@ -14,8 +14,7 @@ from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.policies.fields import raw_user
 
-# Observation of B users and N candidates -> (weights [B, N], no_click_weight [B]), all
-# non-negative.
+# Observation of B users -> (weights [B, N], no_click_weight [B]), all non-negative.
 ChoiceScores = Callable[[Observation], tuple[tf.Tensor, tf.Tensor]]
 
 

@@ -44,8 +44,7 @@ _STEP = _BEGIN | {
     "departure": "users.departure",
     "corpus": "documents.innovation",
 }
-# Every call of a method is checked in the first steps. In later steps of more users only the
-# sessions are checked.
+# In the first steps every call is checked; in later ones, of more users, only the sessions.
 _NUM_STEPS, _NUM_LATER_STEPS = 3, 8
 _NUM_LATER_USERS = 61
 

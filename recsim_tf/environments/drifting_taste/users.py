@@ -117,8 +117,7 @@ class DriftingTasteUsers(UserModel[UserState, Item, Response]):
     def update(self, state: UserState, slate: Slate[Item], response: Response, innovation: Nest):
         clicked = response.clicked[:, :, tf.newaxis]
         chosen = tf.reduce_sum(clicked * slate.documents.pull, axis=1)
-        # The drift decays only with a choice. The update uses click weights, so that it takes
-        # relaxed choices too.
+        # The drift decays only with a choice. Click weights allow relaxed choices too.
         forgotten = (1 - self.per_user("decay", 2)) * tf.reduce_sum(clicked, axis=1)
         return state._replace(
             drift=state.drift * (1 - forgotten) + self.per_user("gain", 2) * chosen

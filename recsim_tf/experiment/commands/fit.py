@@ -33,8 +33,7 @@ from recsim_tf.support.outputs import write_files
 from recsim_tf.support.stopping import StoppedError, noting_signals
 from recsim_tf.support.tables import label, text_table
 
-# Elements of a table that results.json lists, and of one that is printed; larger ones are in the
-# model.
+# Largest tables in results.json, and in print; larger ones are in the model.
 _LARGEST, _LARGEST_PRINTED = 100, 10
 CARD = "MODEL_CARD.md"
 _HEADING = "## Validation"  # of the card

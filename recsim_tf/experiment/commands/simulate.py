@@ -32,8 +32,7 @@ from recsim_tf.logs import episodes
 from recsim_tf.policies import StochasticPolicy
 from recsim_tf.support.files import require_writable
 
-# An episode file is simulated and written in pieces, so that memory does not grow with the number
-# of users.
+# An episode file is simulated and written in pieces, for memory that does not grow.
 _USERS_AT_ONCE = 500
 
 

@@ -18,8 +18,7 @@ from recsim_tf.support.progress import progress_bar
 # Of burn-in; the rest of it runs with the adapted step size.
 _PART_THAT_ADAPTS = 0.8
 _FIRST_STEP_SIZE = 0.5
-# A path of 255 steps is far beyond what standard units need; while step sizes adapt, all chains
-# wait for the longest.
+# Standard units need far less than 255 steps, and all chains wait for the longest path.
 _MAX_TREE_DEPTH = 8
 
 

@@ -26,8 +26,7 @@ class MovieLensLog(NamedTuple):
     Steps after the end of a session repeat its last step, except `test`, which is False there.
     """
 
-    # `documents` are int32 movie ids minus 1. `response` is int32, the position of the movie rated.
-    # No user leaves.
+    # `documents` are int32 movie ids less 1, `response` the position of the movie rated, int32.
     log: Log
     test: np.ndarray  # bool [S, T], the last events of each user
     user_ids: np.ndarray  # int64 [S]

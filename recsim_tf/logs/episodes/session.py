@@ -14,8 +14,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step import turns
 from recsim_tf.core.step.stages import OneSource
 
-# Specs by simulator and number of users. They are cached, since a trace takes some tenths of a
-# second.
+# Specs by simulator and number of users, cached since a trace takes tenths of a second.
 _SPECS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 _ROUNDING = 1e-5  # rounding error of log-probabilities near 0
 

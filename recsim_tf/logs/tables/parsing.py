@@ -81,8 +81,7 @@ def timestamps(column: Any) -> tuple[np.ndarray, np.ndarray, bool]:
         values = exact_numbers(column)
         if np.isfinite(values).all() or pd.api.types.is_numeric_dtype(column):
             return values, np.isfinite(values), False
-        # The cells are ISO text. If they read neither as numbers nor as dates, the reading with
-        # fewer faults is used.
+        # The cells are ISO text, read as numbers or as dates, whichever has fewer faults.
         dates = _dates(column)
         if dates.isna().sum() > (~np.isfinite(values)).sum():
             return values, np.isfinite(values), False
