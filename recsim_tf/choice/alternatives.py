@@ -44,12 +44,7 @@ class Alphabet:
         self.offsets = tuple(offsets)
 
     def symbol(self, mode: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-        """The symbol of a value of a mode, int32 [...].
-
-        Args:
-          mode: int32 [...], in [0, M).
-          value: int32 [...], in [0, n_m).
-        """
+        """The symbol int32 [...] of a value in [0, n_m) of a mode in [0, M), both int32 [...]."""
         return tf.gather(tf.constant(self.offsets), mode) + value
 
     def split(self, symbol: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -131,12 +131,9 @@ def query_spec(num_attributes: int, num_chips: int) -> Nest:
 
 
 def conditions(turn: Turn, may_be_open: bool = False) -> list[tuple[tf.Tensor, str]]:
-    """Conditions on a turn beside values in range, as (bool [B], message) pairs. Items and
-    attributes that an act does not use are ignored.
-
-    Args:
-      turn: the turn of B users.
-      may_be_open: whether a question may name neither an attribute nor an item.
+    """Conditions on a turn of B users beside values in range, as (bool [B], message) pairs. Items
+    and attributes that an act does not use are ignored. With `may_be_open` a question may name
+    neither an attribute nor an item.
     """
     num_items = tf.reduce_sum(tf.cast(turn.slate >= 0, tf.int32), axis=-1)
     has_first = turn.slate[:, 0] >= 0

@@ -359,12 +359,7 @@ class Simulator(Model, SessionSource):
         return resimulation.replay(self, trajectory)
 
     def shown(self, state: SimulatorState, transition: Transition) -> Slate:
-        """The slate that users met at a recorded step.
-
-        Args:
-          state: the state of the users before the step.
-          transition: the recorded step, [B, ...].
-        """
+        """The slate that users met at a recorded step [B, ...], in their state before the step."""
         return steps.shown(self, state, transition)
 
     def retrace(

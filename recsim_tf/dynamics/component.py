@@ -45,9 +45,7 @@ class Component(Dynamics):
         return None
 
     def initial_state(self, draws: Nest, num_rows: int) -> Nest:
-        """Maps initial draws (() where there are none) to the state, a nest of [num_rows, ...]. By
-        default it is the draws.
-        """
+        """Maps initial draws, or (), to the state [num_rows, ...], by default to the draws."""
         return draws
 
     def innovation(self, state: Nest, control: Nest) -> tfd.Distribution | None:

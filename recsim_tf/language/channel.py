@@ -46,11 +46,8 @@ class Channel(Model, abc.ABC):
 
     @abc.abstractmethod
     def speak(self, symbol: tf.Tensor, seed: random.Seed) -> tf.Tensor:
-        """The words of symbols, int32 [..., L].
-
-        Args:
-          symbol: int32 [...], in [0, R).
-          seed: an integer, int32 [2] or `Noise`.
+        """The words int32 [..., L] of symbols int32 [...] in [0, R). The seed is an integer, int32
+        [2] or `Noise`.
         """
 
     @abc.abstractmethod

@@ -206,9 +206,7 @@ class Log(NamedTuple):
         )
 
     def require(self, caller: str, *fields: str) -> Self:
-        """Returns the log. Raises a ValueError that names the caller, such as "fit", and the first
-        field that the log lacks.
-        """
+        """Returns the log. A ValueError names the caller, and the first field that it lacks."""
         for field in fields:
             if not tf.nest.flatten(getattr(self, field)):
                 raise ValueError(f"{caller} needs a log with {_NEEDED.get(field, field)}, got none")

@@ -18,9 +18,7 @@ class StochasticPolicy(Policy, Protocol):
     """A policy that gives the distribution of its actions beside a draw."""
 
     def decide(self, observation: Observation, policy_state: Nest) -> tuple[tfd.Distribution, Nest]:
-        """The distribution [B] of the actions, and the next policy state. A distribution of slates
-        is a `SlateDistribution`.
-        """
+        """The distribution [B] of the actions (`SlateDistribution`), and the next policy state."""
 
 
 class Deterministic:

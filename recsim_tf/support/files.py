@@ -167,9 +167,7 @@ def read_json(path: Path, record: Callable[..., T], advice: str) -> T:
 
 
 def read_json_lines(path: Path, record: Callable[..., T], advice: str) -> list[T]:
-    """The records of a file of JSON lines; see `read_json`. An incomplete last line, which a kill
-    may leave, is left out.
-    """
+    """The records of JSON lines, without a last line that a kill left; see `read_json`."""
     *whole, _ = read_text(path, advice).split("\n")
     return [
         _parsed(line, f"{path}, line {number}", record, advice)

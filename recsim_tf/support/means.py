@@ -43,12 +43,9 @@ class Mean(NamedTuple):
 
     @classmethod
     def of_ratio(cls, sums: np.ndarray, counts: np.ndarray, is_skewed: bool = False) -> Self:
-        """The ratio of two sums over independent groups, such as clicks a step, with the standard
-        error of a ratio estimator (Cochran 1977, Sampling Techniques, equation 6.13).
-
-        Args:
-          sums, counts: float [G]; groups of count zero are left out.
-          is_skewed: see `of`.
+        """The ratio of two sums float [G] over independent groups, such as clicks a step, with the
+        standard error of a ratio estimator (Cochran 1977, Sampling Techniques, equation 6.13).
+        Groups of count zero are left out. See `of` for `is_skewed`.
         """
         sums, counts = np.asarray(sums, np.float64), np.asarray(counts, np.float64)
         sums, counts = sums[counts > 0], counts[counts > 0]

@@ -99,9 +99,7 @@ def check_one_of(allowed: Collection[str], **choices: Any) -> None:
 
 
 def check_different(name: str, given: Any, least: int = 0) -> None:
-    """Requires a list of at least `least` names or ids without missing values or repetitions, and
-    raises `ValueError` otherwise.
-    """
+    """Requires at least `least` different names or ids, none missing; else raises `ValueError`."""
     if isinstance(given, Sequence):
         is_list = not isinstance(given, str | bytes)
     else:

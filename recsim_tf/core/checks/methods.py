@@ -38,9 +38,7 @@ class Method:
         return cls(f"{type(model).__name__}.{name}", getattr(model, name))
 
     def __call__(self, *arguments: Any) -> Any:
-        """Calls the method and returns its result. Raises a ValueError for an exception of the
-        method, with the line of its file.
-        """
+        """Calls the method. Its exception becomes a ValueError with the line of its file."""
         with self.guarded():
             return self._function(*arguments)
 

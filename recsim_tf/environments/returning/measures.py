@@ -55,11 +55,8 @@ class Lifetimes(NamedTuple):
 
     @classmethod
     def zeros(cls, num_users: int, num_days: int) -> "Lifetimes":
-        """The sums before the first step, where all users are active on day 0.
-
-        Args:
-          num_users: B.
-          num_days: D, the number of days that are counted, such as the horizon.
+        """The sums of B users before the first step, where all are active on day 0 of D days that
+        are counted, such as the horizon.
         """
         none = tf.zeros([num_users])
         first = tf.tile(tf.range(num_days)[tf.newaxis] == 0, [num_users, 1])

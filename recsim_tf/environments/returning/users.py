@@ -237,7 +237,7 @@ class ReturningUsers(UserModel[ReturningState, Any, Any]):
         return state._replace(user=user, step=state.step + 1)
 
     def _visit(self, state: ReturningState) -> tfd.Distribution:
-        """The distribution of the field `visit` of the innovation, given the state after the step."""
+        """The distribution of the field `visit` of the innovation, by the state after the step."""
 
         def days(ends: tf.Tensor):
             gap = ReturnTime(

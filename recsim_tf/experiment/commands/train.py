@@ -156,7 +156,7 @@ class TrainingRun:
             return content
 
     def _learn(self) -> int:
-        """Runs the remaining iterations; returns the signal that stopped it before the end, or 0."""
+        """Runs the remaining iterations; returns the signal that stopped it early, or 0."""
         schedule, parts, devices = self._schedule, self._parts, self._devices
         evaluate = self._evaluation.evaluator(
             parts.agent.name, parts.simulator, parts.policy, schedule.eval_users

@@ -128,9 +128,7 @@ class RunDirectory:
                 raise
 
     def write(self, files: Mapping[str, Any]) -> None:
-        """Writes files of the run in their order, see `write_files`. results.json comes last, since
-        it says that the run has ended.
-        """
+        """Writes files in order, see `write_files`: results.json last, since it ends a run."""
         write_files(self.path, files)
 
     def results(self, advice: str) -> dict[str, Any]:

@@ -59,9 +59,7 @@ class Episodes:
         return self._simulator.documents.shared
 
     def dataset(self) -> tf.data.Dataset:
-        """A dataset of `Session` nests in the order of the file. Each has its own length T. The
-        file is read during the iteration.
-        """
+        """`Session` nests of different lengths, which are read from the file in its order."""
         return self._parsed(self._spec)
 
     def trajectory(self) -> Trajectory:

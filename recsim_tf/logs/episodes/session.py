@@ -55,11 +55,7 @@ class Session(NamedTuple):
 
 def session_spec(simulator: Simulator, num_users: int = 1) -> Session:
     """The shapes and dtypes of a simulator's sessions: a `Session` of `tf.TensorSpec` without the
-    time axis.
-
-    Args:
-      simulator: the simulator.
-      num_users: the number of users B; it matters if a parameter of the simulator is a tensor [B].
+    time axis. The number of users matters if a parameter of the simulator is a tensor [B].
     """
     specs = _SPECS.setdefault(simulator, {})
     if num_users not in specs:
@@ -118,12 +114,9 @@ class Allowed(NamedTuple):
 
 
 def allowed_values(simulator: Simulator, spec: Session) -> dict[str, Allowed]:
-    """The allowed values of each feature. Floats are finite; integers are in the range that the
-    model declares, or in that of their dtype; queries are in that of the simulator's `query_spec`.
-
-    Args:
-      simulator: the simulator.
-      spec: a `Session` of `tf.TensorSpec` without the time axis.
+    """The allowed values of each feature of a `session_spec`. Floats are finite; integers are in
+    the range that the model declares, or in that of their dtype; queries are in that of the
+    simulator's `query_spec`.
     """
     observed = {
         "user": (spec.user, simulator.users.observation_bounds()),
