@@ -96,7 +96,7 @@ class LayeredState(NamedTuple):
 
     @property
     def done(self) -> tf.Tensor:
-        """Whether the session has ended, bool [B]."""
+        """True where the session has ended, bool [B]."""
         return self.below.done
 
 

@@ -202,7 +202,7 @@ def _is_integer(spec: tf.TensorSpec) -> bool:
 
 
 def _has_positions(response_spec: Nest) -> list[bool]:
-    """Whether each leaf of a response has the axis of positions, which `clicked` has."""
+    """True if each leaf of a response has the axis of positions, which `clicked` has."""
     leaves = tree.flatten_with_path(response_spec)
     positions = [spec.shape for path, spec in leaves if path == ("clicked",)]
     return [spec.shape[:1] in positions for _, spec in leaves]

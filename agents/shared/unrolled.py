@@ -13,7 +13,7 @@ from recsim_tf.policies import fields
 
 
 def has_memory(network: Network) -> bool:
-    """Whether a network has a state."""
+    """True if a network has a state."""
     return bool(tf.nest.flatten(network.state_spec))
 
 

@@ -80,7 +80,7 @@ class Choices(NamedTuple):
 
     @property
     def has_click(self) -> tf.Tensor:
-        """Whether there was a click, [B]: 1 or 0."""
+        """The number 1 where there was a click, else 0, [B]."""
         return tf.reduce_sum(self.clicked, axis=-1)
 
     @property

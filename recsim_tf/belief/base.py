@@ -85,7 +85,7 @@ class Belief(tf.Module, abc.ABC):
 
 
 def is_static(users: UserModel) -> bool:
-    """Whether the users never change."""
+    """True if the users never change."""
     return type(users).update is UserModel.update
 
 

@@ -77,7 +77,7 @@ def check_admitted(admitted: Mapping[int, Collection[int]]) -> None:
 
 
 def is_act(act: tf.Tensor, *acts: Act) -> tf.Tensor:
-    """Whether acts int32 [B] are among the given acts, bool [B]."""
+    """True where acts int32 [B] are among the given acts, bool [B]."""
     return functools.reduce(tf.logical_or, [tf.equal(act, int(each)) for each in acts])
 
 

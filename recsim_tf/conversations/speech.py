@@ -96,7 +96,7 @@ class SpokenReply(CustomDistribution):
 
 
 def _agree(logged: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
-    """Whether numbers [R] are equal to logged ones [...], or these are unknown, bool [..., R]."""
+    """True where numbers [R] equal logged ones [...], or these are unknown, bool [..., R]."""
     logged = logged[..., tf.newaxis]
     return (logged == numbers) | (logged == UNKNOWN)
 

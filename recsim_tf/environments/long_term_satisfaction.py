@@ -253,9 +253,7 @@ class LongTermSatisfactionUsers(UserModel[UserState, Document, Response]):
 
 
 def _consumed(slate: Slate, position: tf.Tensor):
-    """Whether each position is consumed, bool [B, K]: True at the position [B], unless it is empty
-    or K.
-    """
+    """True where a position is consumed, bool [B, K]: at [B], unless that is empty or K."""
     num_positions = slate.mask.shape[1]
     return slate.mask & (position[:, tf.newaxis] == tf.range(num_positions))
 

@@ -81,7 +81,7 @@ class Part(NamedTuple):
 
 
 def is_known(values: Nest) -> tf.Tensor:
-    """Whether a row of a nest of [B, ...] has neither NaN nor a negative integer, bool [B]."""
+    """True where a row of a nest of [B, ...] has neither NaN nor a negative integer, bool [B]."""
 
     def of_leaf(leaf):
         unknown = tf.math.is_nan(leaf) if leaf.dtype.is_floating else leaf < 0
@@ -139,12 +139,12 @@ def lacking(log: Log, users: UserModel, num_users: int, spec: Nest) -> tuple[tup
 
 
 def lacks_innovations(log: Log, spec: Nest) -> bool:
-    """Whether a log lacks the innovations, of TensorSpecs `spec`, that the users draw."""
+    """True if a log lacks the innovations, of TensorSpecs `spec`, that the users draw."""
     return bool(tf.nest.flatten(spec)) and not tf.nest.flatten(log.innovation)
 
 
 def are_independent(parts: Sequence[Part], users: UserModel, num_users: int) -> bool:
-    """Whether no part depends on another part, given the logged ones."""
+    """True if no part depends on another part, given the logged ones."""
     if len(parts) < 2:
         return True
     parents = dict(users.initial_draws(num_users).resolve_graph())

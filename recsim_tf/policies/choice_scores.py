@@ -35,7 +35,7 @@ class AffinityScores:
 
     @staticmethod
     def suits(observation: Observation) -> bool:
-        """Whether users and documents are observed as vectors of the same length."""
+        """True if users and documents are observed as vectors of the same length."""
         user, documents = raw_user(observation.user), observation.documents
         return (
             tf.is_tensor(user)

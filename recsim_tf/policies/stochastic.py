@@ -40,7 +40,7 @@ class Deterministic:
         return initial_policy_state(self._policy, num_users)
 
     def holds(self, observation: Observation) -> bool:
-        """Whether the policy shows B new users the same slates with two different seeds."""
+        """True if the policy shows B new users the same slates with two different seeds."""
         state = self.initial_state(nests.num_rows(observation.documents))
         first, second = (
             self._policy(observation, state, random.as_seed(seed))[0] for seed in (0, 1)

@@ -42,7 +42,7 @@ def progress_bar(steps: Iterable | None = None, *, show: bool = True, **options:
 
 
 def _is_notebook() -> bool:
-    """Whether this process is the kernel of a notebook."""
+    """True if this process is the kernel of a notebook."""
     interactive = sys.modules.get("IPython")
     shell = None if interactive is None else interactive.get_ipython()
     return shell is not None and "IPKernelApp" in shell.config

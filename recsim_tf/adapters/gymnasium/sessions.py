@@ -211,7 +211,7 @@ class Session:
 
 
 def _has_form(leaf: np.ndarray, spec: tf.TensorSpec) -> bool:
-    """Whether an array has the form of a spec, except for the width of its numbers."""
+    """True if an array has the form of a spec, except for the width of its numbers."""
     dtype = np.dtype(spec.dtype.as_numpy_dtype)
     if leaf.shape != spec.shape or leaf.dtype.kind != dtype.kind:
         return False

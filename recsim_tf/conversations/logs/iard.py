@@ -313,7 +313,7 @@ def _check_words(attribute_words: Mapping[str, Sequence[str]]) -> None:
 def _named(
     words: np.ndarray, vocabulary: Vocabulary, attribute_words: Mapping[str, Sequence[str]]
 ) -> np.ndarray:
-    """Whether words int [U, L] name an attribute, bool [U, A]."""
+    """True where words int [U, L] name an attribute, bool [U, A]."""
     is_named = np.zeros([len(words), len(attribute_words)], bool)
     for column, names in enumerate(attribute_words.values()):
         ids = [vocabulary.words.index(name) + 2 for name in names if name in vocabulary.words]

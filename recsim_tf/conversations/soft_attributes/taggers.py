@@ -224,7 +224,7 @@ class TaggingUsers(UserModel):
 
     @property
     def has_peaks(self) -> bool:
-        """Whether peaks may be below 1."""
+        """True if peaks may be below 1."""
         lowest = known_numbers("lowest_peak", self.lowest_peak)
         return lowest is None or bool((lowest < 1).any())
 
@@ -321,7 +321,7 @@ class TaggingUsers(UserModel):
         return gaussian_mixture(num_users, topics, scale, self.per_user("topic_logits", 2))
 
     def _is_given(self, state: Nest, rated: tf.Tensor) -> tf.Tensor:
-        """Whether users give a rating, bool [B, R]."""
+        """True where users give a rating, bool [B, R]."""
         return (tf.range(self.max_ratings) < state.num_ratings[:, tf.newaxis]) & (rated >= 0)
 
     def _tag_logits(self, state: Nest, films: tf.Tensor) -> tf.Tensor:

@@ -77,7 +77,7 @@ class OwnCorpora:
         return slate, response
 
     def ended(self, done: tf.Tensor) -> tf.Tensor:
-        """Whether all users of a corpus have left, bool [W]. `done` is bool [B]."""
+        """True where all users of a corpus have left, bool [W]. `done` is bool [B]."""
         return done
 
     def sums(self, values: tf.Tensor) -> tf.Tensor:

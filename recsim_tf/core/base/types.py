@@ -169,7 +169,7 @@ class Trajectory(NamedTuple):
 
     @property
     def is_single_session(self) -> bool:
-        """Whether each row holds one session (`auto_reset=False`)."""
+        """True if each row holds one session (`auto_reset=False`)."""
         return not tf.nest.flatten(self.newcomers)
 
     def require_new_users(self) -> None:

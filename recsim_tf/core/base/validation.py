@@ -152,7 +152,7 @@ def check_sizes(**sizes: Any) -> None:
 
 
 def is_integer(value: Any) -> bool:
-    """Whether a value is an integer of Python or NumPy, and no bool."""
+    """True if a value is an integer of Python or NumPy, and no bool."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 

@@ -72,7 +72,7 @@ class Method:
 
 
 def same(left: Nest, right: Nest) -> bool:
-    """Whether two nests hold the same tensors; NaN is equal to NaN."""
+    """True if two nests hold the same tensors; NaN is equal to NaN."""
     first, second = tf.nest.flatten(left), tf.nest.flatten(right)
     return len(first) == len(second) and all(map(_equal, first, second))
 

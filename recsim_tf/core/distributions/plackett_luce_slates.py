@@ -160,7 +160,7 @@ class PlackettLuce(ShapedDistribution):
         return chosen, first[..., tf.newaxis, :] >= order
 
     def _possible(self, slate: tf.Tensor):
-        """Whether the slate up to each position can be shown, bool [..., K]."""
+        """True where the slate up to each position can be shown, bool [..., K]."""
         num_candidates, length = self.logits.shape[-1], slate.shape[-1]
         inside = (slate >= 0) & (slate < num_candidates)
         earlier = np.tri(length, k=-1, dtype=bool)

@@ -248,7 +248,7 @@ class DocumentModel(Dynamics):
 
     @property
     def has_state(self) -> bool:
-        """Whether there is a corpus state."""
+        """True if there is a corpus state."""
         draws = self.initial_draws(1)
         return draws is not None or bool(tf.nest.flatten(self.initial_state((), 1)))
 

@@ -32,7 +32,7 @@ from recsim_tf.support.stopping import StoppedError, noting_signals
 @gin.configurable("train", module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """How long a run trains, and when it logs, evaluates and saves; in gin files `train`.
+    """The length of a training, and its times to log, evaluate and save; in gin files `train`.
 
     Args:
       num_iterations: iterations of the whole run; raise it to extend a finished run.
@@ -67,7 +67,7 @@ class Schedule:
         )
 
     def is_due(self, interval: int, done: int) -> bool:
-        """Whether iteration `done` ends an interval, or the run."""
+        """True if iteration `done` ends an interval, or the run."""
         return done % interval == 0 or done == self.num_iterations
 
 

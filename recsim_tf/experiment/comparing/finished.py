@@ -58,7 +58,7 @@ class Environment(NamedTuple):
         return {name: values for name, values in pairs.items() if values[0] != values[1]}
 
     def is_like(self, other: "Environment") -> bool:
-        """Whether the users of both are the same ones: user u of both draws the same."""
+        """True if the users of both are the same ones: user u of both draws the same."""
         are_drawn_alike = (self.seed, self.draws) == (other.seed, other.draws)
         return are_drawn_alike and not self.differences(other)
 
@@ -132,12 +132,12 @@ class Returns(NamedTuple):
         return mean_of_users(self.values, self.users_per_world)
 
     def has_users_of(self, other: "Returns") -> bool:
-        """Whether user u of both is the same one."""
+        """True if user u of both is the same one."""
         is_like = self.environment.is_like(other.environment)
         return is_like and len(self.values) == len(other.values)
 
     def equals(self, other: "Returns") -> bool:
-        """Whether a policy of the same name has the same returns from the same users."""
+        """True if a policy of the same name has the same returns from the same users."""
         is_same = self.policy == other.policy and self.has_users_of(other)
         return is_same and np.array_equal(self.values, other.values)
 

@@ -25,7 +25,7 @@ class Gain(NamedTuple):
 
     @property
     def is_seen(self) -> bool:
-        """Whether the 95% interval leaves out zero."""
+        """True if the 95% interval leaves out zero."""
         return _is_seen(self.difference)
 
 

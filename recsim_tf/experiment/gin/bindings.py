@@ -118,7 +118,7 @@ def built(part: Callable[..., T], name: str) -> T:
 
 
 def has_value(reference: Reference) -> bool:
-    """Whether a reference is to a function or a class, to a bound macro, or to a constant."""
+    """True if a reference is to a function or a class, to a bound macro, or to a constant."""
     if reference.startswith("@"):
         return True
     for name in (reference, reference[1:]):  # Of a macro, and of a constant.

@@ -189,7 +189,7 @@ def locked(folder: Path, name: str = _LOCK) -> Iterator[None]:
 
 
 def holds(folder: Path, record: str, kind: str) -> bool:
-    """Whether a folder, which need not exist, holds a run or a sweep, by the `record` that each of
+    """True if a folder, which need not exist, holds a run or a sweep, by the `record` that each of
     this kind has; else it may be filled with one. Raises a UsageError if it is a file, or holds
     anything else.
     """

@@ -41,7 +41,7 @@ def notes(result: SweepResult) -> list[str]:
 
 
 def counts(result: SweepResult) -> str:
-    """How many trials there are of each status."""
+    """The number of trials of each status, in words."""
     statuses = [trial.status for trial in result.trials]
     words = {
         FINISHED: "finished",
@@ -120,7 +120,7 @@ def _row(variant: VariantResult, measures: Sequence[str]) -> dict[str, str]:
 
 
 def _mentions(text: str, name: str) -> bool:
-    """Whether an operative configuration has a binding; either name may contain the module."""
+    """True if an operative configuration has a binding; either name may contain the module."""
     scope, _, rest = name.rpartition("/")
     for line in text.splitlines():
         used, equals, _ = line.partition(" =")

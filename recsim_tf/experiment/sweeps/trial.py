@@ -46,7 +46,7 @@ class Outcome(NamedTuple):
 
     @property
     def is_settled(self) -> bool:
-        """Whether the trial is not to be run again."""
+        """True if the trial is not to be run again."""
         return self.status in (FINISHED, STOPPED)
 
 

@@ -227,7 +227,7 @@ def _listening(addresses: Sequence[str], index: int) -> socket.socket:
 
 
 def _answers(address: str) -> bool:
-    """Whether a process listens at an address."""
+    """True if a process listens at an address."""
     try:
         with socket.create_connection(_parts(address), timeout=_SECONDS_TO_ANSWER):
             return True

@@ -23,8 +23,8 @@ AUTO: Literal["auto"] = "auto"
 @gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Iteration:
-    """How an iteration of a training collects and learns. What is "auto" suits the agent, which
-    learns from T = `agent.train_sequence_length` frames at a time.
+    """The steps in which an iteration of a training collects and learns. A value "auto" suits the
+    agent, which learns from T = `agent.train_sequence_length` frames at a time.
 
     Args:
       batch_size: transitions of a train step, drawn from the replay, or sequences of them where the

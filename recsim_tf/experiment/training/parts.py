@@ -32,7 +32,7 @@ CreateAgent = Callable[[SlateEnvironment, tf.Variable], tf_agent.TFAgent]
 
 
 class Progress(tf.Module):
-    """How far a run has come, for its checkpoints."""
+    """The progress of a run, for its checkpoints."""
 
     def __init__(self):
         super().__init__(name="Progress")

@@ -179,7 +179,7 @@ class FittedSimulator:
         )
 
     def is_of_sessions(self, name: str) -> bool:
-        """Whether a parameter has a value for each session."""
+        """True if a parameter has a value for each session."""
         return self._points[name].shape.rank > self.simulator.parameter_spec(name).rank
 
     def flat(self) -> np.ndarray:

@@ -83,7 +83,7 @@ def mean_by_session(values: np.ndarray, counted: np.ndarray, users: Any = ()) ->
 
 
 def is_one_of_k(predictions: ChoicePredictions, log: Log) -> bool:
-    """Whether one position or none is chosen at a step; if not, any number may be clicked."""
+    """True if one position or none is chosen at a step; if not, any number may be clicked."""
     return predictions.probs.shape[2] == log.slate_size + 1
 
 

@@ -49,7 +49,7 @@ class OpenBanditLog(NamedTuple):
 
     @property
     def clicked(self) -> np.ndarray:
-        """Whether the item shown was clicked, bool [S]."""
+        """True where the item shown was clicked, bool [S]."""
         return self.log.response[:, 0] == 0
 
     @property

@@ -55,7 +55,7 @@ class Episodes:
 
     @property
     def shared(self) -> bool:
-        """Whether the users of a world share a corpus."""
+        """True if the users of a world share a corpus."""
         return self._simulator.documents.shared
 
     def dataset(self) -> tf.data.Dataset:

@@ -93,7 +93,7 @@ def name_of(path: tuple) -> str:
 
 
 def is_context(name: str) -> bool:
-    """Whether a feature has one entry for a session, not one for each step."""
+    """True if a feature has one entry for a session, not one for each step."""
     return name.startswith("initial/") or name == "initial"
 
 

@@ -47,7 +47,7 @@ def default_columns(names: Sequence[str]) -> dict[str, str]:
 
 
 def check_columns(columns: Mapping[str, str], multiple_clicks: bool) -> bool:
-    """Whether a slate may have several clicks, which a column of purchases implies. Raises a
+    """True if a slate may have several clicks, which a column of purchases implies. Raises a
     ValueError unless the roles of columns are complete.
     """
     check_roles(columns, _ROLES, ("session", "position", "document"))

@@ -114,7 +114,7 @@ class Faults:
             self.dropped[reason] = self.dropped.get(reason, 0) + len(newly_faulty)
 
     def sound(self, rows: np.ndarray) -> np.ndarray:
-        """Whether the sessions of rows [M] have no fault so far, bool [M]."""
+        """True where the sessions of rows [M] have no fault so far, bool [M]."""
         return ~self._faulty[self.sessions[rows]]
 
     @property

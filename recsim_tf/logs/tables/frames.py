@@ -127,7 +127,7 @@ def line_of_row(path: str, row: int) -> int:
 
 
 def _is_blank(cells: Sequence[str]) -> bool:
-    """Whether a line is empty or has only spaces. pandas leaves out such lines."""
+    """True if a line is empty or has only spaces. pandas leaves out such lines."""
     return not cells or (len(cells) == 1 and not cells[0].strip())
 
 

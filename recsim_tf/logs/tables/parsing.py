@@ -47,14 +47,14 @@ def exact_numbers(column: Any) -> np.ndarray:
 
 
 def is_whole(values: np.ndarray) -> np.ndarray:
-    """Whether numbers are integers that float64 represents exactly, bool [R]."""
+    """True where numbers are integers that float64 represents exactly, bool [R]."""
     if values.dtype.kind == "i":
         return np.ones(values.shape, bool)
     return (np.floor(values) == values) & (np.abs(values) <= LARGEST_WHOLE)
 
 
 def is_text(cell: Any) -> bool:
-    """Whether a cell is text that UTF-8 can encode, which has no lone surrogates."""
+    """True if a cell is text that UTF-8 can encode, which has no lone surrogates."""
     return isinstance(cell, str) and cell.encode(errors="replace").decode() == cell
 
 
@@ -107,7 +107,7 @@ def _dates(column: Any) -> Any:
 
 
 def is_empty(column: Any) -> np.ndarray:
-    """Whether a cell has no value or an empty text, bool [R]."""
+    """True where a cell has no value or an empty text, bool [R]."""
     empty = column.isna().to_numpy(bool)
     if column.dtype.kind in "OTSU":
         empty |= (column == "").fillna(False).to_numpy(bool)

@@ -289,7 +289,7 @@ def _vocabulary(column: Any, document_ids: Any, candidate_rows: Candidates | Non
 
 
 def _picked(cells: Cells, rows: Rows) -> np.ndarray:
-    """Whether the document of a row was chosen or clicked, bool [M]."""
+    """True where the document of a row was chosen or clicked, bool [M]."""
     if "clicked" in cells:
         return cells["clicked"][rows.order]
     if "chosen_document" in cells:

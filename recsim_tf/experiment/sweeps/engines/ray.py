@@ -78,7 +78,7 @@ def connected(address: str | None) -> Iterator[None]:
 @gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class RayEngine:
-    """How `--engine=ray` runs trials.
+    """The engine of `--engine=ray`, which runs trials on a cluster of Ray.
 
     Args:
       scheduler: None, or a scheduler of Ray Tune that may stop trials early: `@ASHAScheduler()` or
