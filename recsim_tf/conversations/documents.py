@@ -92,14 +92,14 @@ class Items(DocumentModel):
             self.num_items, num_users, num_candidates, popularity, False, self.dtype
         )
 
-    def describe(self, draw: Nest, corpus: Nest):
+    def describe(self, draw: tf.Tensor, corpus: Nest):
         return Item(
             item_id=draw,
             bias=self.entries("bias", draw, [self.num_items]),
             factors=self.entries("factors", draw, [self.num_items, self.num_factors]),
         )
 
-    def observe(self, documents: Nest):
+    def observe(self, documents: Item):
         return documents
 
     def observation_bounds(self):

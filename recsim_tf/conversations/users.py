@@ -45,7 +45,7 @@ from recsim_tf.core.base import validation
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import Model, parameter
 from recsim_tf.core.base.types import Nest, Slate, Turn
-from recsim_tf.core.models.models import UserModel
+from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.language import Channel
 
 # A logit whose probability is 1 in float32.
@@ -157,7 +157,7 @@ class ConversationUsers(UserModel):
             raise ValueError("channel must be given if are_replies_observed is False, got None")
         acts.check_admitted(self.admitted)
 
-    def check_documents(self, documents: Nest, slate_size: int):
+    def check_documents(self, documents: DocumentModel, slate_size: int):
         num_symbols = acts.alphabet(slate_size, self.num_attributes).num_symbols
         if self.channel is not None and self.channel.num_symbols != num_symbols:
             raise ValueError(
@@ -267,7 +267,7 @@ class ConversationUsers(UserModel):
         """The name of an attribute in [0, A)."""
         return self.attribute_names[number] if self.attribute_names else f"attribute {number}"
 
-    def response(self, state: Nest, slate: Slate):
+    def response(self, state: UserState, slate: Slate):
         utility = self.utility(state, slate.documents)
         if self.channel is not None:
             return SpokenReply(
@@ -321,7 +321,7 @@ class ConversationUsers(UserModel):
         seconds = tf.reduce_sum(seen.dwell, axis=-1)
         return ReplyDraw(seen.symbol, tf.where(chosen, seconds, tf.ones_like(seconds)))
 
-    def outcome(self, state: Nest, slate: Slate, draw: Nest):
+    def outcome(self, state: UserState, slate: Slate, draw: Nest):
         symbol = draw.symbol if self.channel is None else self._understood(state, slate, draw)
         clicked = self._clicked(symbol, slate)
         offered = acts.is_act(slate.query.act, *acts.OFFERS)[:, tf.newaxis]
@@ -338,7 +338,7 @@ class ConversationUsers(UserModel):
             words=() if self.channel is None else words_of(draw, self.channel),
         )
 
-    def update(self, state: Nest, slate: Slate, response: Nest, innovation: Nest):
+    def update(self, state: UserState, slate: Slate, response: Response, innovation: Nest):
         query = slate.query
         endorsed = tf.cast(acts.is_act(query.act, Act.ENDORSE), self.dtype) * response.clicked[:, 0]
         utility = self.utility(state, slate.documents)[:, 0]
@@ -353,17 +353,17 @@ class ConversationUsers(UserModel):
             accepted=tf.reduce_any(response.accepted > 0, axis=-1),
         )
 
-    def departure(self, state: Nest):
+    def departure(self, state: UserState):
         logits = -state.patience / self.patience.of("scale", state.patience)
         if self.leaves_satisfied:
             logits = tf.where(state.accepted, tf.constant(_CERTAIN, self.dtype), logits)
         return tfd.Bernoulli(logits=logits)
 
-    def observe(self, state: Nest):
+    def observe(self, state: UserState):
         taste = state.taste if self.is_taste_observed else state.taste[:, :0]
         return ObservedUser(taste, state.refinements)
 
-    def observe_response(self, response: Nest):
+    def observe_response(self, response: Response):
         return self._observed(response._replace(utility=()))
 
     def observation_bounds(self):
@@ -408,7 +408,7 @@ class ConversationUsers(UserModel):
             lambda: self.response(state, slate).most_probable(draw),
         )
 
-    def _choice(self, state: Nest, slate: Slate, utility: tf.Tensor) -> tf.Tensor:
+    def _choice(self, state: UserState, slate: Slate, utility: tf.Tensor) -> tf.Tensor:
         """Log-probabilities [B, K + 1] of a choice. The last one is that of "none"."""
         mask = slate.mask
         scores = self.per_user("choice_sharpness", 2) * (utility + self.pull(state, slate))
@@ -421,7 +421,7 @@ class ConversationUsers(UserModel):
         # At least one outcome is possible, so that the gradient of the normalisation is finite.
         return tf.nn.log_softmax(tf.where(no_none & is_none, impossible, log_probs))
 
-    def _views(self, state: Nest, slate: Slate, utility: tf.Tensor) -> Views:
+    def _views(self, state: UserState, slate: Slate, utility: tf.Tensor) -> Views:
         """The views of users on a turn."""
         directions = tf.cast(tf.convert_to_tensor(self.directions), self.dtype)
         first_shown = slate.mask[:, 0]

@@ -219,7 +219,7 @@ class ClusteredUsers(UserModel[tf.Tensor, Draw, Response]):
         """The number of providers, P."""
         return validation.table_shape("means", self.means)[-2]
 
-    def check_documents(self, documents: Nest, slate_size: int):
+    def check_documents(self, documents: DocumentModel, slate_size: int):
         if isinstance(documents, Providers):
             num_providers, num_features = documents.num_providers, documents.num_features
             validation.check_table("means", self.means, P=num_providers, F=num_features)

@@ -85,7 +85,7 @@ class IntentUsers(UserModel[IntentState, tf.Tensor, Clicks]):
     def check(self):
         validation.check_count(num_features=self.num_features)
 
-    def check_documents(self, documents: Nest, slate_size: int):
+    def check_documents(self, documents: DocumentModel, slate_size: int):
         if isinstance(documents, IntentDocuments):
             validation.check_same(self, documents, "num_features")
 

@@ -151,7 +151,7 @@ class InterestExplorationUsers(UserModel[UserState, Document, Response]):
         validation.check_table("affinity_loc", self.affinity_loc, **types)
         validation.check_table("affinity_scale", self.affinity_scale, **types)
 
-    def check_documents(self, documents: Document, slate_size: int):
+    def check_documents(self, documents: DocumentModel, slate_size: int):
         if isinstance(documents, TopicDocuments):
             validation.check_same(self, documents, "num_topics")
 

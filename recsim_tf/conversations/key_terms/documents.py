@@ -108,7 +108,7 @@ class KeyTermDocuments(DocumentModel):
             dtype=self.dtype,
         )
 
-    def describe(self, draw: Nest, corpus: Nest):
+    def describe(self, draw: tf.Tensor, corpus: Nest):
         return Candidate(draw)
 
     def features_of(self, item_id: tf.Tensor) -> tf.Tensor:
@@ -121,7 +121,7 @@ class KeyTermDocuments(DocumentModel):
         is_key_term = tf.cast(ids >= self.num_arms, self.dtype)
         return Shown(ids, is_key_term, self.features_of(ids))
 
-    def observe(self, documents: Nest):
+    def observe(self, documents: Candidate):
         return documents
 
     def observation_bounds(self):

@@ -11,7 +11,7 @@ import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.conversations.key_terms.documents import KeyTermDocuments
+from recsim_tf.conversations.key_terms.documents import KeyTermDocuments, Shown
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.types import Nest, Slate
@@ -67,7 +67,7 @@ class KeyTermUsers(UserModel):
         validation.check_at_least(2, num_features=self.num_features)
         validation.check_count(num_rounds=self.num_rounds)
 
-    def check_documents(self, documents: Nest, slate_size: int):
+    def check_documents(self, documents: DocumentModel, slate_size: int):
         if isinstance(documents, KeyTermDocuments):
             validation.check_same(self, documents, "num_features")
 
@@ -82,7 +82,7 @@ class KeyTermUsers(UserModel):
             )
         )
 
-    def initial_state(self, draws: Nest):
+    def initial_state(self, draws: InitialDraw):
         scale = draws.reward_scale[:, tf.newaxis]
         bias = scale + 2 * (1 - scale) * draws.bias[:, tf.newaxis]
         direction = tf.math.l2_normalize(draws.direction, axis=-1)
@@ -91,16 +91,16 @@ class KeyTermUsers(UserModel):
             rounds=tf.zeros(draws.bias.shape, tf.int32),
         )
 
-    def scores(self, state: UserState, documents: Nest) -> tf.Tensor:
+    def scores(self, state: UserState, documents: Shown) -> tf.Tensor:
         """The scores <taste, features> of items [B, N], float [B, N]."""
         return tf.linalg.matvec(documents.features, state.taste)
 
-    def response(self, state: Nest, slate: Slate):
+    def response(self, state: UserState, slate: Slate):
         probs = tf.clip_by_value(self.scores(state, slate.documents), 0.0, 1.0)
         probs = tf.where(slate.mask, probs, tf.zeros([], probs.dtype))
         return tfd.Independent(tfd.Bernoulli(probs=probs), 1)
 
-    def outcome(self, state: Nest, slate: Slate, draw: Nest):
+    def outcome(self, state: UserState, slate: Slate, draw: tf.Tensor):
         shown = tf.cast(slate.mask, self.dtype)
         liked, documents = tf.cast(draw, self.dtype), slate.documents
         asked = shown * documents.is_key_term
@@ -112,14 +112,14 @@ class KeyTermUsers(UserModel):
             features=shown[:, :, tf.newaxis] * documents.features,
         )
 
-    def update(self, state: Nest, slate: Slate, response: Nest, innovation: Nest):
+    def update(self, state: UserState, slate: Slate, response: Response, innovation: Nest):
         recommended = tf.reduce_any(slate.mask & (response.asked == 0), axis=-1)
         return state._replace(rounds=state.rounds + tf.cast(recommended, tf.int32))
 
-    def departure(self, state: Nest):
+    def departure(self, state: UserState):
         return state.rounds >= self.num_rounds
 
-    def observe(self, state: Nest):
+    def observe(self, state: UserState):
         """An empty observation, [B, 0]."""
         return state.taste[:, :0]
 

@@ -63,7 +63,7 @@ class Films(DocumentModel):
             self.num_films, num_users, num_candidates, replacement=False, dtype=self.dtype
         )
 
-    def observe(self, documents: Nest):
+    def observe(self, documents: tf.Tensor):
         return documents
 
     def observation_bounds(self):
@@ -170,17 +170,17 @@ class AttributeRaters(UserModel):
             cutpoints=cuts, loc=scale * (degree[:, :-1] - degree[:, -1:]), dtype=tf.int32
         )
 
-    def response(self, state: Nest, slate: Slate):
+    def response(self, state: InitialDraw, slate: Slate):
         return tfd.Independent(tfd.Masked(self.relations(state, slate), slate.mask), 1)
 
-    def outcome(self, state: Nest, slate: Slate, draw: Nest):
+    def outcome(self, state: InitialDraw, slate: Slate, draw: tf.Tensor):
         relation = tf.where(slate.mask, draw, ABOUT)
         return Response(tf.cast(relation == MORE, self.dtype), relation)
 
-    def recorded_draw(self, slate: Slate, seen: Nest):
+    def recorded_draw(self, slate: Slate, seen: Response):
         return seen.relation
 
-    def observe(self, state: Nest):
+    def observe(self, state: InitialDraw):
         return state.rater
 
     def observation_bounds(self):

@@ -16,9 +16,9 @@ from recsim_tf.core.base import validation
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.ranges import known_numbers
-from recsim_tf.core.base.types import Nest, Slate
+from recsim_tf.core.base.types import Slate
 from recsim_tf.core.distributions import UniformCategories, clipped_zipf, gaussian_mixture
-from recsim_tf.core.models.models import UserModel
+from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
 NUM_STARS = 5
@@ -174,7 +174,7 @@ class TaggingUsers(UserModel):
         validation.check_table("topics", self.topics, **topics, **factors)
         validation.check_table("topic_logits", self.topic_logits, or_number=True, **topics)
 
-    def check_documents(self, documents: Nest, slate_size: int):
+    def check_documents(self, documents: DocumentModel, slate_size: int):
         if slate_size < self.max_ratings:
             raise ValueError(
                 f"slate_size must be at least max_ratings={self.max_ratings}, got {slate_size}"
@@ -210,7 +210,7 @@ class TaggingUsers(UserModel):
             )
         )
 
-    def initial_state(self, draws: Nest):
+    def initial_state(self, draws: TaggerDraws):
         taste = draws.taste
         if self.own_senses_only:
             directions = self._table("directions")
@@ -236,7 +236,7 @@ class TaggingUsers(UserModel):
             return affinity.single_peaked(state.taste, films, state.peaks)
         return affinity.dot(state.taste, films)
 
-    def response(self, state: Nest, slate: Slate):
+    def response(self, state: TaggerDraws, slate: Slate):
         liked = tf.gather(self.affinity(state), slate.documents, batch_dims=1)
         popularity = self.entries("popularity", slate.documents, [self.num_films])
         ranking = choice.PlackettLuce(self.max_ratings)
@@ -269,7 +269,7 @@ class TaggingUsers(UserModel):
             )
         )
 
-    def outcome(self, state: Nest, slate: Slate, draw: Nest):
+    def outcome(self, state: TaggerDraws, slate: Slate, draw: RatingDraws):
         given, rated = self._is_given(state, draw.rated), tf.nn.relu(draw.rated)
         lowest = tf.reduce_min(draw.score, axis=1, keepdims=True)
         highest = tf.reduce_max(draw.score, axis=1, keepdims=True)
@@ -289,7 +289,7 @@ class TaggingUsers(UserModel):
             tags=tf.cast(tags, self.dtype),
         )
 
-    def observe(self, state: Nest):
+    def observe(self, state: TaggerDraws):
         """An empty observation, [B, 0]."""
         return state.taste[:, :0]
 
@@ -320,11 +320,11 @@ class TaggingUsers(UserModel):
         scale = tf.ones_like(topics) * self.per_user("taste_scale", 3)
         return gaussian_mixture(num_users, topics, scale, self.per_user("topic_logits", 2))
 
-    def _is_given(self, state: Nest, rated: tf.Tensor) -> tf.Tensor:
+    def _is_given(self, state: TaggerDraws, rated: tf.Tensor) -> tf.Tensor:
         """True where users give a rating, bool [B, R]."""
         return (tf.range(self.max_ratings) < state.num_ratings[:, tf.newaxis]) & (rated >= 0)
 
-    def _tag_logits(self, state: Nest, films: tf.Tensor) -> tf.Tensor:
+    def _tag_logits(self, state: TaggerDraws, films: tf.Tensor) -> tf.Tensor:
         """The logit that a film has an attribute in the sense of the user, [B, R, A]."""
         factors = self.entries("factors", films, [self.num_films, self.num_factors])
         degree = tf.matmul(factors, self._directions_of(state.senses), transpose_b=True)

@@ -86,7 +86,7 @@ class DriftingTasteUsers(UserModel[UserState, Item, Response]):
         for name in ("taste_loc", "taste_scale", "gain", "decay"):
             validation.check_table(name, self._value(name), or_number=True, **factors)
 
-    def check_documents(self, documents: Item, slate_size: int):
+    def check_documents(self, documents: DocumentModel, slate_size: int):
         if isinstance(documents, Catalogue):
             validation.check_same(self, documents, "num_factors")
 

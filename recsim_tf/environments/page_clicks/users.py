@@ -78,7 +78,7 @@ class PageClickUsers(UserModel[tf.Tensor, ShownItem, Response]):
         axes = {"num_features": self.num_features, "num_categories": self.num_categories}
         validation.check_table("feature_effect", self.feature_effect, or_number=True, **axes)
 
-    def check_documents(self, documents: Nest, slate_size: int):
+    def check_documents(self, documents: DocumentModel, slate_size: int):
         shape = validation.table_shape("position_effect", self.position_effect)
         # A number for each user has the shape [B, 1].
         if shape.rank and shape[-1] != slate_size and not (shape.rank == 2 and shape[-1] == 1):

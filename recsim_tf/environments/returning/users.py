@@ -16,7 +16,7 @@ from recsim_tf.core.base.types import Nest, Slate, Turn
 from recsim_tf.core.distributions import Given, ReturnTime
 from recsim_tf.core.distributions.joint import joint, masked, part
 from recsim_tf.core.models.evidence import evidence_of, prepared_by
-from recsim_tf.core.models.models import UserModel
+from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.models.wording import Wording, wording_of
 
 # The largest logarithm of days. Float32 cannot hold the exponential of a much larger number.
@@ -300,7 +300,7 @@ class ReturningUsers(UserModel[ReturningState, Any, Any]):
     def turn_conditions(self, turn: Turn):
         return self.users.turn_conditions(turn)
 
-    def check_documents(self, documents: Nest, slate_size: int):
+    def check_documents(self, documents: DocumentModel, slate_size: int):
         self.users.check_documents(documents, slate_size)
 
     # The observation of users.
