@@ -292,13 +292,11 @@ def dialogue_log(
         ),
         documents=by_step(dialogues.num_offers[rows])[..., np.newaxis],
         shown=np.ones([*places.shape, 1], bool),
-        hidden=(),
         response=Utterance(
             Reply(by_step(modes), by_step(symbols)),
             np.full(places.shape, UNKNOWN, np.float32),
             by_step(words[rows]),
         ),
-        innovation=(),
         query=Query(by_step(dialogues.act[rows]), np.full([*places.shape, 3], -1, np.int32)),
     )
 

@@ -131,12 +131,9 @@ def from_turns(
     log = Log(
         length=turns.length,
         departed=left,
-        initial=(),
         documents=by_step(np.maximum(documents, 0)),
         shown=by_step(documents >= 0),
-        hidden=(),
         response=response,
-        innovation=(),
         query=Query(by_step(act), by_step(named)),
     )
     return log._replace(labels=Labels(session=session_ids, document=document_ids)).check()

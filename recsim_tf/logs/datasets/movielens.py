@@ -112,12 +112,9 @@ def read_movielens(
     log = Log(
         length=length.astype(np.int32),
         departed=np.zeros(len(user_ids), bool),
-        initial=(),
         documents=by_step(slates - 1, np.int32),
         shown=np.ones((len(user_ids), length.max(), num_slots), bool),
-        hidden=(),
         response=by_step(position, np.int32),
-        innovation=(),
     )
     num_train = np.floor(train_fraction * length + 1e-9).astype(np.int64)
     test = log.active & (np.arange(log.max_length) >= num_train[:, np.newaxis])

@@ -122,10 +122,8 @@ def read_open_bandit(
     log = Log(
         length=np.ones(len(frame), np.int32),
         departed=np.zeros(len(frame), bool),
-        initial=(),
         documents=item[:, np.newaxis, np.newaxis],
         shown=np.ones((len(frame), 1, 1), bool),
-        hidden=(),
         response=1 - click[:, np.newaxis],
         slate=item[:, np.newaxis, np.newaxis],
         reward=click[:, np.newaxis, np.newaxis].astype(np.float64),

@@ -185,7 +185,7 @@ class Cells:
 
 
 def named_columns(
-    argument: str, frame: Any, columns: Mapping[str, str]
+    frame: Any, columns: Mapping[str, str]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Columns of users or of a context as arrays [R] by name, and the sorted texts that the codes
     of a column of text stand for, by name.
@@ -193,8 +193,6 @@ def named_columns(
     Numbers are float32: NaN for an empty cell, and infinite for a number that float32 cannot
     represent. Texts are int32 codes, -1 for an empty cell.
     """
-    if not isinstance(columns, Mapping):
-        raise ValueError(f"{argument} must map names to columns of the table, got {columns!r}")
     check_present(frame, tuple(columns.values()))
     values: dict[str, np.ndarray] = {}
     texts: dict[str, np.ndarray] = {}

@@ -86,7 +86,7 @@ def read_separated(path: str, sep: str = ",", texts: Sequence[str] = (), **argum
     """
     pd = pandas()
     with _reading_errors(path, "table of separated values"):
-        converters = dict.fromkeys(texts, _text_or_nothing)
+        converters = dict.fromkeys(texts, lambda cell: cell or None)
         frame = pd.read_csv(path, sep=sep, low_memory=False, converters=converters, **arguments)
         if not isinstance(frame.index, pd.RangeIndex):
             raise ValueError("its rows have more values than its header")
@@ -105,10 +105,6 @@ def read_separated(path: str, sep: str = ",", texts: Sequence[str] = (), **argum
                         f"its row {number} has {len(row)} of {len(frame.columns)} values"
                     )
         return frame
-
-
-def _text_or_nothing(cell: str) -> Any:
-    return cell or None
 
 
 def line_of_row(path: str, row: int) -> int:
