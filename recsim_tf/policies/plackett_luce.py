@@ -1,4 +1,4 @@
-"""The policy whose return is differentiated, of Plackett-Luce slates, or of turns."""
+"""The policy whose return is differentiated, which draws Plackett-Luce slates or turns."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias

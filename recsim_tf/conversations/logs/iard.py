@@ -193,7 +193,9 @@ def _utterance(fields: dict[str, Any], where: str) -> _Utterance:
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object of these pairs; a ValueError where Python would use a repeated name's last."""
+    """A JSON object with these names and values. Raises a ValueError for a repeated name, of which
+    Python would use the last value.
+    """
     fields = dict(pairs)
     if len(fields) < len(pairs):
         name, _ = Counter(name for name, _ in pairs).most_common(1)[0]
