@@ -19,7 +19,7 @@ from recsim_tf.fitting import Checkpoints, Parameter, fit, save_model
 from recsim_tf.fitting.estimates import named_elements
 from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.parameters.parameter import element
-from recsim_tf.fitting.report import report
+from recsim_tf.fitting.report import render
 from recsim_tf.fitting.sampling.posterior import ParameterPosterior
 from recsim_tf.fitting.validation import learners
 from recsim_tf.fitting.validation.statistics import LEAST_REPLICATES
@@ -145,7 +145,7 @@ def run_fit(folder: RunDirectory, run: FitRun) -> dict[str, Any]:
     with folder.claim():
         result, seconds = _fit(folder, run, sessions, held_out)
         shown = _first_piece(sessions, result)
-        page, checks = report(
+        page, checks = render(
             result,
             shown,
             held_out_log=held_out,

@@ -30,27 +30,27 @@ def write_report(
       path: of the file.
       result, log: the fit, and the sessions that were fitted.
       overwrite: whether a file that is there already is replaced.
-      **options: of `report`.
+      **options: of `render`.
 
     Returns:
-      The figures of `report`.
+      The figures of `render`.
 
     Raises:
       FileExistsError: if the file is there and `overwrite` is False; before anything is computed.
       FileNotFoundError: if its folder is not there; before anything is computed.
-      ImportError, ValueError: see `report`.
+      ImportError, ValueError: see `render`.
     """
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path must be in a folder that exists, got {path}")
     if path.exists() and not overwrite:
         raise FileExistsError(f"path must be of a new file unless overwrite=True, got {path}")
-    text, figures = report(result, log, **options)
+    text, figures = render(result, log, **options)
     write_text(path, text)
     return figures
 
 
-def report(
+def render(
     result: FitResult,
     log: Log,
     *,
