@@ -61,7 +61,7 @@ class SlatePolicyNetwork(SlateNetwork):
     def _outputs(self, users: tf.Tensor, documents: Nest):
         return self._logits(users, documents)
 
-    def _result(self, outputs: Nest):
+    def _result(self, outputs: tf.Tensor):
         return PlackettLuce(outputs, self._slate_size)
 
 
@@ -145,7 +145,7 @@ class TurnPolicyNetwork(SlateNetwork):
         documents = tf.reduce_mean(self._encoder.documents(documents), axis=1)
         return apply_layers(self._query_layers, tf.concat([users, documents], axis=-1))
 
-    def _result(self, outputs: Nest):
+    def _result(self, outputs: tf.Tensor):
         leaves, logits = tf.nest.flatten(self._query_spec), tf.split(outputs, self._sizes, axis=-1)
         parts = [_distribution(leaf, part) for leaf, part in zip(leaves, logits, strict=True)]
         return tf.nest.pack_sequence_as(self._query_spec, parts)

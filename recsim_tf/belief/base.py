@@ -207,7 +207,7 @@ class TypesBelief(Belief):
         shape = [num_users, self.num_particles]
         return TypesState(tf.zeros(shape, self.users.dtype), moved)
 
-    def update(self, belief_state: Nest, slate: Slate, seen: Nest):
+    def update(self, belief_state: TypesState, slate: Slate, seen: Nest):
         first = self._first(nests.num_rows(belief_state))
         before = nests.merge_outer(self._now(first, belief_state))
         after, turn = live(self.users, before, slate, seen, self.num_particles, _refuse)
@@ -220,7 +220,7 @@ class TypesBelief(Belief):
             moved = difference(by_user(after, self.num_particles), first)
         return TypesState(total, moved)
 
-    def particles(self, belief_state: Nest):
+    def particles(self, belief_state: TypesState):
         state = self._now(self._first(nests.num_rows(belief_state)), belief_state)
         return Particles(state, tf.nn.softmax(self._log_probs + belief_state.log_likelihoods))
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from recsim_tf.choice.base import as_scores
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
-from recsim_tf.core.base.types import Nest, Seed
+from recsim_tf.core.base.types import Seed
 from recsim_tf.core.distributions import logsumexp, num_outcomes
 from recsim_tf.core.distributions.custom import ShapedDistribution
 from recsim_tf.core.random.paired import Shape
@@ -147,7 +147,7 @@ class Alternatives(ShapedDistribution):
         log_probs = tf.where(possible, of_modes[..., mode, tf.newaxis] + value, -float("inf"))
         return tf.broadcast_to(log_probs, tf.concat([shape, [self.alphabet.sizes[mode]]], axis=0))
 
-    def log_likelihood(self, evidence: Nest) -> tf.Tensor:
+    def log_likelihood(self, evidence: tf.Tensor) -> tf.Tensor:
         """The log-probability of an observed reply whose symbol is unknown, float [...]: logsumexp
         over symbols of `log_probs` + evidence. It is -inf, with gradient zero, where no symbol
         explains the observation.

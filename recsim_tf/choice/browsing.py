@@ -10,7 +10,7 @@ from recsim_tf.choice.clicks import ClickDistribution, ClickModel
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.parameters import parameter
-from recsim_tf.core.base.types import Nest, Seed
+from recsim_tf.core.base.types import Seed
 from recsim_tf.core.random.paired import Shape
 
 # The exponential of this number is a float32. Only terms of weight zero have larger exponents.
@@ -34,7 +34,7 @@ class BrowsingDistribution(ClickDistribution):
         self._examination = examination
         super().__init__(scores, mask, parameters)
 
-    def conditional(self, value: Nest):
+    def conditional(self, value: tf.Tensor):
         clicked = tf.cast(value, self._scores.dtype)
         is_click = clicked == 1
         examined = self._examined(is_click)
