@@ -96,8 +96,7 @@ class PolicyGradient:
       returns: the horizon of the returns.
       importance: the weights of off-policy experience, or None to learn on-policy. With weights,
         the experience's policy_info is TF-Agents' `PolicyInfo`, like that of the collect policy.
-      normalize_advantages: whether advantages are scaled to mean 0 and variance 1 in each train
-        step.
+      normalize_advantages: whether each train step scales advantages to mean 0 and variance 1.
       value_estimation_loss_coef: weight of the squared error of the values.
       entropy_regularization: weight of the policy's entropy, in nats: a number, or a function of
         the train step, such as a Keras learning-rate schedule.

@@ -67,8 +67,7 @@ class Learning:
     """Options of learning by gradients for the networks of an agent.
 
     Args:
-      optimizer: a Keras optimizer. A learning rate that is a number must be finite and not
-        negative.
+      optimizer: a Keras optimizer, with a finite learning rate of at least 0 if it is a number.
       gradient_clipping: largest norm of a variable's gradient, or None.
       reward_scale_factor: factor of rewards in the loss.
       average_tau: fraction of the distance that an averaged network moves at each train step, in

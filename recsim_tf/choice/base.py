@@ -40,8 +40,7 @@ class ChoiceModel(Model, abc.ABC):
 
         Args:
           scores: float [..., K], how much the user likes each document of the slate.
-          mask: bool [..., K], False at empty positions, which are never chosen; None if no position
-            is empty.
+          mask: bool [..., K], False at empty positions, which are never chosen, or None.
         """
         return ChoiceDistribution(self, scores, mask)
 
@@ -79,8 +78,7 @@ class ChoiceDistribution(ShapedDistribution):
     Args:
       choice_model: the choice model.
       scores: float [..., K], how much the user likes each document of the slate.
-      mask: bool [..., K], False at empty positions, which are never chosen; None if no position is
-        empty.
+      mask: bool [..., K], False at empty positions, which are never chosen; None if none is empty.
     """
 
     def __init__(self, choice_model: ChoiceModel, scores: tf.Tensor, mask: tf.Tensor | None = None):

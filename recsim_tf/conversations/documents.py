@@ -36,8 +36,7 @@ class Items(DocumentModel):
       num_items: number of items D.
       num_factors: number of factors F.
       bias: [D], or a number for all items.
-      factors: [D, F]; None draws them from Normal(0, 1 / F) with `seed`, so that their length is
-        about 1.
+      factors: [D, F]; None draws them from Normal(0, 1 / F) with `seed`, of length about 1.
       directions: [A, S, F], the users' directions of attributes in each sense; None for items that
         do not follow refinements.
       refinement: the logit of a refinement for each unit of an item's degree. It has a gradient

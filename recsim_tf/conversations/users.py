@@ -73,8 +73,7 @@ class ConversationUsers(UserModel):
 
     Args:
       num_factors: number of factors F.
-      directions: [A, S, F], the attributes' directions in each sense; None draws unit vectors with
-        `seed`.
+      directions: [A, S, F], directions of attributes by sense; None draws unit vectors by `seed`.
       num_attributes, num_senses: numbers of attributes A and of senses S.
       seed: the seed of `directions`, an integer.
       taste_loc, taste_scale: mean and standard deviation of tastes, numbers or [F].

@@ -71,8 +71,7 @@ class Simulator(Model, SessionSource):
       slate_size: K, the positions of a slate. A slate may be shorter, padded with -1.
       num_candidates: N, the documents that the agent chooses from at each step.
       reward_fn: maps a response (nest of [B, ...]) to the reward [B]; by default the number of
-        clicks. A function of two arguments also gets the user state before the response, a nest of
-        [B, ...].
+        clicks. A function of two arguments also gets the user state before it, a nest of [B, ...].
       resample_documents: whether each step brings new candidates. If not, a row keeps its
         candidates and their hidden attributes for ever, also when another user takes the row, as in
         RecSim.
@@ -91,8 +90,7 @@ class Simulator(Model, SessionSource):
 
     Raises:
       ValueError: if slate_size, num_candidates, max_steps or users_per_world is out of range, if
-        there are worlds though users share no corpus, or if query_spec holds values that are no
-        specs.
+        there are worlds though users share no corpus, or if query_spec holds other than specs.
     """
 
     users: UserModel
@@ -278,8 +276,7 @@ class Simulator(Model, SessionSource):
             new user's, and the row of the policy state begins anew.
           policy_state: the policy state at the start of a session, a nest of [B, ...]; None for the
             initial state of the policy. With `state` it is the present policy state.
-          state: the state of B users at the start, from `reset`, `step` or `replay`; None for new
-            users.
+          state: the state of B users at first, from `reset`, `step` or `replay`; None for new ones.
 
         Returns:
           A trajectory [T, B, ...]. Its `initial` is `state`, where that is given.
@@ -312,8 +309,7 @@ class Simulator(Model, SessionSource):
         policy_state: Nest | None = None,
         state: SimulatorState | None = None,
     ) -> Nest:
-        """Simulates users and folds each transition into a carry, so that memory does not grow with
-        time.
+        """Simulates users and folds each transition into a carry, in memory that does not grow.
 
         Users and draws are the same as in `rollout` with the same seed. Without `auto_reset` it
         stops when all users have left.
@@ -380,8 +376,7 @@ class Simulator(Model, SessionSource):
             log_probs holds [B] by stage, and [W] for the stages of corpora.
           carry: the first carry.
           score: whether to compute `log_probs`.
-          drawn: stages that are drawn anew, and not scored, such as innovations that were not
-            logged.
+          drawn: stages that are drawn anew and not scored, such as innovations without a log.
           seed: the seed of these draws, an integer or int32 [2].
 
         Returns:

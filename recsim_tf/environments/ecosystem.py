@@ -204,8 +204,7 @@ class ClusteredUsers(UserModel[tf.Tensor, Draw, Response]):
       core_stddev: the standard deviation of interests around a provider in the centre.
       utility_stddev: the standard deviation of the noise of utilities.
       interest_step_size: the factor of the step away from the chosen document.
-      choice_model: the model that chooses by the scores; by default a multinomial logit that always
-        chooses.
+      choice_model: the model that chooses by the scores; by default a logit that always chooses.
     """
 
     means: Any = parameter(rank=2)

@@ -89,8 +89,7 @@ class Division(NamedTuple):
         """A function from the seed of an evaluation to the results of all parts.
 
         In the scope of a `tf.distribute` strategy with R replicas of this process, each replica
-        simulates a part. Without a strategy the parts are simulated `side_by_side`, with the same
-        results.
+        simulates a part. Without a strategy the parts go `side_by_side`, with the same results.
 
         Args:
           function: a compiled function that simulates a part from its seed.

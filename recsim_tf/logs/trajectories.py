@@ -284,8 +284,7 @@ def as_trajectory(
     latent: bool = False,
     spec: Session | None = None,
 ) -> Trajectory:
-    """The log as a trajectory [T, S, ...] of a `scoring_simulator`. Its log-probability is that of
-    the log.
+    """The log as a trajectory [T, S, ...] of a `scoring_simulator`, with its log-probability.
 
     Args:
       log: a log with all draws of the simulator's user model.

@@ -70,8 +70,7 @@ class EpsilonGreedy:
     uniform slate. It is a `StochasticPolicy`.
 
     Args:
-      greedy: a `StochasticPolicy` of slates without repetition, or a policy that does not use its
-        seed.
+      greedy: a `StochasticPolicy` of slates without repetition, or one that ignores its seed.
       num_candidates: N.
       epsilon: a function that gives the probability, a scalar.
     """

@@ -26,8 +26,7 @@ class Trending(PolicyModel):
     times its standard deviation times normal noise, drawn for each user. With an exploration of 0
     the policy is greedy. With 1 it is Thompson sampling (Chapelle & Li 2011, "An Empirical
     Evaluation of Thompson Sampling") by the normal distribution that has the mean and variance of
-    the beta distribution. New documents are therefore shown to some users, until their clicks are
-    known.
+    the beta distribution. So new documents are shown to some users, until clicks are known.
 
     Args:
       simulator: the environment.

@@ -42,8 +42,7 @@ class TurnKind:
         self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The turns: candidate positions int32 [B, Q, k], k <= slate_size, and attributes int32
-        [B, Q, c], with -1 for none. By default there is one turn, with the optimal recommendation
-        set.
+        [B, Q, c], with -1 for none. By default one turn shows the optimal recommendation set.
 
         Args:
           believed: the belief about the B users.

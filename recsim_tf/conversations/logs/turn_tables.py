@@ -69,8 +69,7 @@ def from_turns(
 
     Returns:
       The log. Its `documents` are int32 positions in `labels.document`. Its `response` is a
-      `ReplyDraw`, or an `Utterance` if there are words. Its `initial` is (), since tastes are
-      unknown.
+      `ReplyDraw`, or an `Utterance` if there are words. Its `initial` is (): tastes are unknown.
 
     Raises:
       FileNotFoundError: if there is no such file.

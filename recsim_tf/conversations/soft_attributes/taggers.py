@@ -38,8 +38,7 @@ def catalogue(
     seed: int, num_films: int = 1000, num_factors: int = 45, num_topics: int = 10
 ) -> Catalogue:
     """Films as in RecSim NG 0.1.2's `SoftAttributeCorpus`. The factors of a film are normal with
-    standard deviation 0.5 around those of a topic, clipped to [0, 1]. Topics and popularities are
-    uniform.
+    standard deviation 0.5 around a topic's, clipped to [0, 1]. Topics and popularities are uniform.
 
     Args:
       seed: an integer.

@@ -148,8 +148,7 @@ class CheckedUsers(UserModel):
         self, distribution: tfd.Distribution, draws: Nest, state: Nest, slate: Slate
     ) -> None:
         """Requires the observed response to be as probable as the draw, or more probable where only
-        a part of the draw is observed. Users without their own `likelihood` and `recorded_draw`
-        pass.
+        a part of the draw is observed. Users without a `likelihood` and `recorded_draw` pass.
         """
         # A user model that wraps another user model, such as returning users, leaves both to it.
         kind: Any = type(getattr(self.users, "users", self.users))

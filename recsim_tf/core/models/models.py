@@ -140,8 +140,7 @@ class UserModel(Dynamics, Generic[UserT, DocumentT, ResponseT]):
 
         By default it is the choice of a choice model, which `seen.clicked` determines: the clicked
         position, or K for "no click". A user model with different draws overrides this method, and
-        returns the likeliest draw where an agent does not see the whole draw. `recsim_tf.belief`
-        reads it.
+        returns the likeliest draw where an agent does not see all. `recsim_tf.belief` reads it.
 
         Args:
           slate: the slate that was shown.

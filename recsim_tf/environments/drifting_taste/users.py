@@ -56,8 +56,7 @@ class DriftingTasteUsers(UserModel[UserState, Item, Response]):
     The initial taste is drawn for each user from Normal(taste_loc, taste_scale), the hierarchical
     prior. A choice of item d makes the drift `decay * drift + gain * pull[d]`. A step without a
     choice does not change it. `decay` and `gain` may be vectors [F], so that the memory differs
-    between factors. With a gain of 0 the model is a static matrix factorisation. Users do not
-    leave.
+    between factors. With a gain of 0 this is a static matrix factorisation. Users do not leave.
 
     Gradients flow to all parameters. They may be numbers or vectors [F].
 

@@ -36,8 +36,7 @@ class Response(NamedTuple):
 
 @gin.configurable
 class PageClickUsers(UserModel[tf.Tensor, ShownItem, Response]):
-    """Users with F categorical features who click on items of a page, do not change and do not
-    leave.
+    """Users with F categorical features who click on items of a page, and never change or leave.
 
     The score of an item shown is intercept + position_effect[k] + appeal + effects of the user's
     features + affinity_effect * log(1 + affinity). The click model draws the clicks from the

@@ -113,8 +113,7 @@ class TrainingRun:
           The content of results.json; None from a worker that is not the chief.
 
         Raises:
-          StoppedError: if SIGINT (Ctrl-C) or SIGTERM came, to any worker, once a checkpoint is
-            saved.
+          StoppedError: if SIGINT (Ctrl-C) or SIGTERM came to a worker, once all is saved.
           CorruptError: if no checkpoint can be read.
           UsageError: if one has more iterations than the schedule.
           WorkerLostError: if another worker stopped.

@@ -75,8 +75,7 @@ def random_search(
 
 @gin.configurable(module="recsim_tf")
 def listed(trials: Sequence[Bindings] = gin.REQUIRED) -> list[Bindings]:
-    """Variants that are written down one by one; `{}` has the bindings that all trials
-    share.
+    """Variants that are written down one by one; `{}` has the bindings of all trials.
 
     Args:
       trials: the bindings of each variant; values are as in `grid`.

@@ -96,8 +96,7 @@ class LearningLoop(tf.Module):
       collect_function, run_function: the compiled functions of a number of iterations, int32 [],
         behind `collect` and `run`.
       least_collected: steps of all users that must be collected before the first iteration.
-      train_step: takes nothing and gives the loss of one train step, to be called within a compiled
-        function.
+      train_step: takes nothing and gives the loss of a train step, inside a compiled function.
 
     Raises:
       ValueError: if the replay is shorter than a sequence, if a batch size is given with an agent

@@ -89,8 +89,7 @@ def experiment(
 ) -> Experiment:
     """Builds the agent, its environment, and the loop that trains it.
 
-    In the scope of a `tf.distribute` strategy each replica takes an equal share of the users and of
-    a batch.
+    In the scope of a `tf.distribute` strategy each replica takes an equal share of users and batch.
 
     Args:
       simulator: the environment.

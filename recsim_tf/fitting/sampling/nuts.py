@@ -35,8 +35,7 @@ class NutsDraws(NamedTuple):
 @gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class NUTS:
-    """The No-U-Turn Sampler (Hoffman and Gelman 2014, JMLR 15). Each chain has a step size of its
-    own.
+    """The No-U-Turn Sampler (Hoffman and Gelman 2014, JMLR 15), with a step size for each chain.
 
     Args:
       num_samples: draws of each chain, at least 4.
