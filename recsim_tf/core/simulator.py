@@ -26,7 +26,7 @@ from recsim_tf.core.base.types import (
     Turn,
 )
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.runs import population, resimulation
+from recsim_tf.core.runs import population, resimulation, scoring
 from recsim_tf.core.runs.execution import without_autograph
 from recsim_tf.core.runs.kept import Kept
 from recsim_tf.core.runs.rollout import Loop, fold, rollout
@@ -436,7 +436,7 @@ class Simulator(Model, SessionSource):
         Raises:
           ValueError: for an auto-reset trajectory, whose rows hold several sessions.
         """
-        return self._scored("log_prob", resimulation.log_prob, trajectory)
+        return self._scored("log_prob", scoring.log_prob, trajectory)
 
     def log_prob_by_field(self, trajectory: Trajectory) -> dict[str, tf.Tensor]:
         """The parts of `log_prob` by stage and field.
@@ -457,7 +457,7 @@ class Simulator(Model, SessionSource):
           ValueError: for an auto-reset trajectory, whose rows hold several sessions, or for a field
             whose distribution has batch axes that are not the axis of users.
         """
-        return self._scored("log_prob_by_field", resimulation.log_prob_by_field, trajectory)
+        return self._scored("log_prob_by_field", scoring.log_prob_by_field, trajectory)
 
     def _scored(
         self, name: str, score: Callable[[Self, Trajectory], Nest], trajectory: Trajectory
