@@ -20,11 +20,8 @@ _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
 def use_legacy_keras() -> None:
-    """Sets `TF_USE_LEGACY_KERAS=1`.
-
-    Raises:
-      ImportError: if the variable has another value, or `tf.keras` already is Keras 3. The message
-        is one line.
+    """Sets `TF_USE_LEGACY_KERAS=1`. Raises an ImportError if the variable has another value, or
+    `tf.keras` already is Keras 3. The message is one line.
     """
     value = os.environ.setdefault(_FLAG, "1")
     if value.lower() not in ("1", "true"):

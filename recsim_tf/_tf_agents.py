@@ -11,10 +11,8 @@ import warnings
 
 
 def _import_tf_agents() -> None:
-    """Imports TF-Agents.
-
-    Raises:
-      ModuleNotFoundError: if TF-Agents is not installed; the message is one line.
+    """Imports TF-Agents. Raises a ModuleNotFoundError if TF-Agents is not installed; the message is
+    one line.
     """
     with warnings.catch_warnings():
         # Python warns when it compiles the files for the first time.

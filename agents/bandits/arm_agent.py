@@ -29,8 +29,7 @@ from recsim_tf.core.runs import replicas
 from recsim_tf.policies import fields
 from recsim_tf.policies.clusters import rank_clusters
 
-# (time_step_spec, action_spec) -> agent. It gets accepts_per_arm_features=True if the arms have
-# features.
+# (time_step_spec, action_spec) -> agent, with accepts_per_arm_features=True if arms have features
 CreateBandit = Callable[..., tf_agent.TFAgent]
 
 

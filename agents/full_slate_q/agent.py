@@ -14,9 +14,8 @@ from tf_agents.utils import common
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.full_slate_q.network import FullSlateQNetwork
-from recsim_tf.agents.shared.averages import batch_sums, weighted_mean
 from recsim_tf.agents.shared.exploration import Exploration
-from recsim_tf.agents.shared.learning import Learning
+from recsim_tf.agents.shared.learning import Learning, batch_sums, weighted_mean
 from recsim_tf.agents.shared.q_agent import QAgent, QTargets
 from recsim_tf.agents.shared.returns import lambda_returns
 from recsim_tf.agents.shared.slate_table import all_slates, explain_slates

@@ -56,9 +56,7 @@ class FullSlateQNetwork(network.Network):
         return self._apply_above(hidden), network_state
 
     def slate_value(self, observation: Observation, slate: tf.Tensor) -> tf.Tensor:
-        """Q-values float [B] of a slate int32 [B, K] of each user. The variables must exist already
-        (`create_variables`).
-        """
+        """Q-values float [B] of a slate int32 [B, K] of each user, when the variables exist."""
         shown = self._encoder.documents(nests.take(observation.documents, slate))
         hidden = self._user_layer(self._encoder.user(observation))
         for position, layer in enumerate(self._position_layers):

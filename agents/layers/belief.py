@@ -164,12 +164,12 @@ class TurnLayer(_BeliefMemory):
             ),
         )
 
-    def update(self, memory: Nest, observation: Observation):
+    def update(self, memory: TurnMemory, observation: Observation):
         had_turn = tf.cast(observation.response.act > 0, tf.float32)
         belief = super().update(memory.belief, observation)
         return TurnMemory(belief, memory.num_turns + had_turn)
 
-    def augment(self, memory: Nest, observation: Observation):
+    def augment(self, memory: TurnMemory, observation: Observation):
         believed = self._tracker.candidates(memory.belief, observation)
         turns = self._turns(believed)
         best = tf.reduce_max(believed.means, axis=-1)
@@ -183,7 +183,7 @@ class TurnLayer(_BeliefMemory):
             ),
         )
 
-    def act(self, memory: Nest, observation: Observation, action: tf.Tensor):
+    def act(self, memory: TurnMemory, observation: Observation, action: tf.Tensor):
         believed = self._tracker.candidates(memory.belief, observation)
         return memory, take_turn(self._turns(believed), action[:, 0])
 

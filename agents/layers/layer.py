@@ -47,8 +47,7 @@ class Layer:
         """Raises `ValueError` if the layer does not fit the environment below."""
 
     def action_format(self, below: ActionFormat) -> ActionFormat:
-        """The format of the agent's actions, from that of the environment below; by default the
-        same.
+        """The format of the agent's actions, by default that of the environment below.
 
         A layer with another format converts actions to the format below in `act`. The agent chooses
         among the documents that it observes, so `augment` then replaces them.
@@ -66,9 +65,7 @@ class Layer:
         return observation_spec
 
     def update(self, memory: Nest, observation: Observation) -> Nest:
-        """The memory [B, ...] after an observation of the environment below, before the
-        agent acts.
-        """
+        """The memory [B, ...] after an observation of the environment below, before an action."""
         return memory
 
     def augment(self, memory: Nest, observation: Observation) -> Observation:
@@ -98,7 +95,7 @@ class LayeredState(NamedTuple):
 
     @property
     def done(self) -> tf.Tensor:
-        """Whether the session has ended, bool [B]."""
+        """True where the session has ended, bool [B]."""
         return self.below.done
 
 
@@ -251,8 +248,7 @@ def serve(
     """The policy for the environment below all layers, made from the policy of an agent above them.
 
     Args:
-      simulator: the simulator on which the agent learned. Without layers the policy is returned as
-        it is.
+      simulator: the simulator on which the agent learned. Without layers the policy stays as it is.
       policy: the policy of the agent.
       seed: the seed of the result, an integer or int32 [2].
     """

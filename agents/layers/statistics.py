@@ -12,7 +12,7 @@ from recsim_tf.core.base.bounds import BoundedTensorSpec
 from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.core.base.validation import POSITIVE, check_numbers
 from recsim_tf.core.step.turns import ActionFormat
-from recsim_tf.policies.clicks import counts_spec, update_counts
+from recsim_tf.policies.clicks import ClickCounts, counts_spec, update_counts
 from recsim_tf.policies.fields import UserWithStatistics, response_clusters
 
 
@@ -93,10 +93,10 @@ class FixedLengthHistory(SufficientStatistics):
         present = BoundedTensorSpec([self._length], tf.bool, False, True, "present")
         return History(present, **self._select(tf.nest.map_structure(stretch, observation_spec)))
 
-    def statistics(self, memory: Nest):
+    def statistics(self, memory: History):
         return memory
 
-    def update(self, memory: Nest, observation: Observation):
+    def update(self, memory: History, observation: Observation):
         def push(leaf: tf.Tensor, history: tf.Tensor):
             return tf.concat([leaf[:, tf.newaxis], history[:, :-1]], axis=1)
 
@@ -148,8 +148,8 @@ class ClusterClickStatistics(SufficientStatistics):
 
         return ClickStatistics(counts("impression_count"), counts("click_count"))
 
-    def statistics(self, memory: Nest):
+    def statistics(self, memory: ClickCounts):
         return ClickStatistics(memory.impressions / self._unit, memory.clicks / self._unit)
 
-    def update(self, memory: Nest, observation: Observation):
+    def update(self, memory: ClickCounts, observation: Observation):
         return update_counts(memory, observation.response)

@@ -61,7 +61,7 @@ class TemporalAggregation(Layer):
         slate = tf.TensorSpec([actions.slate_size], tf.int32)
         return HeldSlate(slate, tf.TensorSpec([], tf.int32), actions.query_spec)
 
-    def act(self, memory: Nest, observation: Observation, action: Nest):
+    def act(self, memory: HeldSlate, observation: Observation, action: Nest):
         held = Turn(memory.slate, memory.query)
         turn = nests.where(memory.age > 0, held, Turn.of(action))
         age = (memory.age + 1) % self.steps_per_decision
@@ -103,7 +103,7 @@ class SwitchingCost(Layer):
         last = _last_specs(observation_spec, actions)
         return observation_spec._replace(user=UserWithLastSlate(observation_spec.user, *last))
 
-    def update(self, memory: Nest, observation: Observation):
+    def update(self, memory: LastSlate, observation: Observation):
         slate_size = tf.nest.flatten(memory.documents)[0].shape[1]
         first = tf.nest.map_structure(lambda leaf: leaf[:, :slate_size], observation.documents)
         return LastSlate(
@@ -112,16 +112,16 @@ class SwitchingCost(Layer):
             memory.query,
         )
 
-    def augment(self, memory: Nest, observation: Observation):
+    def augment(self, memory: LastSlate, observation: Observation):
         user = UserWithLastSlate(observation.user, memory.documents, memory.query)
         return observation._replace(user=user)
 
-    def act(self, memory: Nest, observation: Observation, action: Nest):
+    def act(self, memory: LastSlate, observation: Observation, action: Nest):
         turn = Turn.of(action)
         documents = _documents_of(observation, turn.slate)
         return memory._replace(documents=documents, query=turn.query), action
 
-    def cost(self, memory: Nest, observation: Observation, action: Nest):
+    def cost(self, memory: LastSlate, observation: Observation, action: Nest):
         def differs(last: tf.Tensor, following: tf.Tensor):
             if last.dtype.is_floating:
                 same = tf.abs(last - following) <= 1e-4

@@ -17,15 +17,15 @@ from recsim_tf.agents.reinforce.networks import (
     StateValueNetwork,
     TurnPolicyNetwork,
 )
-from recsim_tf.agents.shared.averages import batch_sums, part, weighted_mean, weighted_moments
-from recsim_tf.agents.shared.learning import Learning
-from recsim_tf.agents.shared.returns import LambdaReturns, lambda_advantages
-from recsim_tf.agents.shared.unrolled import (
-    NetworkGroup,
-    first_state,
-    has_memory,
-    unrolled,
+from recsim_tf.agents.shared.learning import (
+    Learning,
+    batch_sums,
+    part,
+    weighted_mean,
+    weighted_moments,
 )
+from recsim_tf.agents.shared.returns import LambdaReturns, lambda_advantages
+from recsim_tf.agents.shared.unrolled import NetworkGroup, first_state, has_memory, unrolled
 from recsim_tf.core import nests, random
 from recsim_tf.core.base.types import Nest, Observation, Seed, Turn
 from recsim_tf.core.base.validation import NONE, NOT_NEGATIVE, POSITIVE, SCHEDULE, check_numbers
@@ -96,14 +96,10 @@ class PolicyGradient:
       returns: the horizon of the returns.
       importance: the weights of off-policy experience, or None to learn on-policy. With weights,
         the experience's policy_info is TF-Agents' `PolicyInfo`, like that of the collect policy.
-      normalize_advantages: whether advantages are scaled to mean 0 and variance 1 in each train
-        step.
+      normalize_advantages: whether each train step scales advantages to mean 0 and variance 1.
       value_estimation_loss_coef: weight of the squared error of the values.
       entropy_regularization: weight of the policy's entropy, in nats: a number, or a function of
         the train step, such as a Keras learning-rate schedule.
-
-    Raises:
-      ValueError: for a number out of range.
     """
 
     returns: LambdaReturns = dataclasses.field(default_factory=LambdaReturns)
@@ -331,8 +327,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
 
     def _advantages(self, steps: trajectory.Trajectory, values: tf.Tensor):
         """Lambda-returns less values [B, T], from values [B, T + 1]."""
-        # Returns do not continue after the end of a session, but its last value counts if the
-        # discount is not zero.
+        # Returns end with a session, but its last value counts if the discount is not zero.
         return lambda_advantages(
             self._learning.reward_scale_factor * steps.reward,
             self._objective.returns.gamma * steps.discount,

@@ -11,12 +11,7 @@ from tf_agents.networks.network import Network
 
 from recsim_tf.agents.shared.encoding import num_categories
 from recsim_tf.agents.shared.memory import Memory
-from recsim_tf.agents.shared.networks import (
-    ItemPerceptron,
-    SlateNetwork,
-    apply_layers,
-    perceptron,
-)
+from recsim_tf.agents.shared.networks import ItemPerceptron, SlateNetwork, apply_layers, perceptron
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.types import Nest, Observation, Turn
 from recsim_tf.core.distributions import IndependentParts, PlackettLuce, Shifted
@@ -66,7 +61,7 @@ class SlatePolicyNetwork(SlateNetwork):
     def _outputs(self, users: tf.Tensor, documents: Nest):
         return self._logits(users, documents)
 
-    def _result(self, outputs: Nest):
+    def _result(self, outputs: tf.Tensor):
         return PlackettLuce(outputs, self._slate_size)
 
 
@@ -150,7 +145,7 @@ class TurnPolicyNetwork(SlateNetwork):
         documents = tf.reduce_mean(self._encoder.documents(documents), axis=1)
         return apply_layers(self._query_layers, tf.concat([users, documents], axis=-1))
 
-    def _result(self, outputs: Nest):
+    def _result(self, outputs: tf.Tensor):
         leaves, logits = tf.nest.flatten(self._query_spec), tf.split(outputs, self._sizes, axis=-1)
         parts = [_distribution(leaf, part) for leaf, part in zip(leaves, logits, strict=True)]
         return tf.nest.pack_sequence_as(self._query_spec, parts)

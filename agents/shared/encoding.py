@@ -12,7 +12,7 @@ def encoded_size(spec: Nest) -> int:
 
 
 def has_content(spec: Nest) -> bool:
-    """Whether an observation of this nest of specs has a number."""
+    """True if an observation of this nest of specs has a number."""
     return any(map(_leaf_size, tf.nest.flatten(spec)))
 
 

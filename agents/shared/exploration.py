@@ -38,9 +38,6 @@ class Exploration:
         function of the train step, such as `linearly_decaying_epsilon`.
       eval_epsilon: probability of a uniform slate in the served policy (0.001 in RecSim 0.2.4).
       seed: the seed of both policies, an integer or int32 [2].
-
-    Raises:
-      ValueError: for a number outside [0, 1].
     """
 
     epsilon: Epsilon = 0.1

@@ -1,5 +1,9 @@
-"""Learning by gradients: a step of descent on the data of all replicas, and copies of networks that
-follow them.
+"""Learning by gradients: means over the elements of a batch that count, a step of descent on the
+data of all replicas, and copies of networks that follow them.
+
+Under a `tf.distribute` strategy a batch has the elements of all replicas. A mean is then the part
+of the replica, so that the sum over replicas is the mean of the whole batch, for losses and for
+their gradients. Replicas wait for each other in every exchange.
 """
 
 import dataclasses
@@ -16,6 +20,43 @@ from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.base.validation import NONE, NOT_NEGATIVE, POSITIVE, check_numbers
 from recsim_tf.core.runs import replicas
 
+
+def batch_sums(*values) -> list[tf.Tensor]:
+    """Sums of float tensors over the whole batch, scalars, in one exchange between replicas."""
+    return tf.unstack(replicas.total(tf.stack([tf.reduce_sum(value) for value in values])))
+
+
+def weighted_mean(values: tf.Tensor, weights: tf.Tensor, total: tf.Tensor) -> tf.Tensor:
+    """Mean of values [...] under weights [...], a scalar, or 0 if all weights are 0. With several
+    replicas, it is the replica's part of the mean. `total` is `batch_sums` of the weights.
+    """
+    return tf.math.divide_no_nan(tf.reduce_sum(values * weights), total)
+
+
+def weighted_moments(
+    weights: tf.Tensor, total: tf.Tensor, *values
+) -> list[tuple[tf.Tensor, tf.Tensor]]:
+    """Mean and variance of each of the values [...] over the whole batch, scalars, or 0 if all
+    weights [...] are 0. `total` is `batch_sums` of the weights.
+    """
+    means = [
+        tf.math.divide_no_nan(value, total)
+        for value in batch_sums(*(value * weights for value in values))
+    ]
+    squares = batch_sums(
+        *(tf.square(value - mean) * weights for value, mean in zip(values, means, strict=True))
+    )
+    return [
+        (mean, tf.math.divide_no_nan(square, total))
+        for mean, square in zip(means, squares, strict=True)
+    ]
+
+
+def part(value: tf.Tensor) -> tf.Tensor:
+    """The replica's part of a number that is the same in all replicas."""
+    return value / replicas.number()
+
+
 # Keras' legacy optimizers have another base class.
 Optimizer: TypeAlias = tf.keras.optimizers.Optimizer | tf.keras.optimizers.legacy.Optimizer
 
@@ -26,17 +67,13 @@ class Learning:
     """Options of learning by gradients for the networks of an agent.
 
     Args:
-      optimizer: a Keras optimizer. A learning rate that is a number must be finite and not
-        negative.
+      optimizer: a Keras optimizer, with a finite learning rate of at least 0 if it is a number.
       gradient_clipping: largest norm of a variable's gradient, or None.
       reward_scale_factor: factor of rewards in the loss.
       average_tau: fraction of the distance that an averaged network moves at each train step, in
         (0, 1], or None. With it the served policy has the averaged weights (Polyak averaging), and
         the collect policy has the current ones.
       train_step_counter: the counter of train steps; by default the global step.
-
-    Raises:
-      ValueError: for a number out of range.
     """
 
     optimizer: Optimizer
@@ -61,9 +98,7 @@ class Learning:
             NOT_NEGATIVE.check_number(f"learning_rate of {name}", float(rate))
 
     def build(self, variables: Sequence[tf.Variable]) -> None:
-        """Creates the variables of an optimizer that is not legacy, so that checkpoints
-        find them.
-        """
+        """Creates the variables of an optimizer, unless it is legacy, for checkpoints to find."""
         if isinstance(self.optimizer, tf.keras.optimizers.Optimizer):
             self.optimizer.build(variables)
 

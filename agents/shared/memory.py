@@ -25,9 +25,6 @@ class Memory:
     Args:
       units: number of units H of the gated recurrent unit (Cho et al. 2014, arXiv 1406.1078).
       item_units: length of the vector of a position.
-
-    Raises:
-      ValueError: for a number below 1.
     """
 
     units: int = 32
@@ -155,9 +152,7 @@ class _SeveralSteps(tf.keras.layers.Layer):
 
 
 def _steps_together(length: int | tf.Tensor) -> int:
-    """The number of steps of the cell at once: the largest divisor of `length` up to
-    `_MAX_STEPS`.
-    """
+    """The steps of the cell at once: the largest divisor of `length` up to `_MAX_STEPS`."""
     if tf.is_tensor(length):
         return 1
     return max(steps for steps in range(1, _MAX_STEPS + 1) if length % steps == 0)
@@ -207,7 +202,7 @@ def _is_integer(spec: tf.TensorSpec) -> bool:
 
 
 def _has_positions(response_spec: Nest) -> list[bool]:
-    """Whether each leaf of a response has the axis of positions, which `clicked` has."""
+    """True if each leaf of a response has the axis of positions, which `clicked` has."""
     leaves = tree.flatten_with_path(response_spec)
     positions = [spec.shape for path, spec in leaves if path == ("clicked",)]
     return [spec.shape[:1] in positions for _, spec in leaves]

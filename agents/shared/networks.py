@@ -87,9 +87,7 @@ class SlateNetwork(network.Network):
 
     @abc.abstractmethod
     def _outputs(self, users: tf.Tensor, documents: Nest) -> Nest:
-        """The outputs for users float32 [B, F] and documents, a nest of [B, N, ...]: a nest of
-        [B, ...].
-        """
+        """The outputs, a nest of [B, ...], for users float32 [B, F] and documents [B, N, ...]."""
 
     def _result(self, outputs: Nest):
         """The result of the network from outputs [B, ...] or [B, T, ...]."""

@@ -31,9 +31,6 @@ class QTargets(returns.LambdaReturns):
         not corrected for the exploration of the collect policy (as in Peng & Williams 1996).
       update_tau: fraction of the distance that the target network moves at an update, in (0, 1].
       update_period: number of train steps between its updates.
-
-    Raises:
-      ValueError: for a number out of range.
     """
 
     num_steps: int = 1
@@ -156,8 +153,7 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
         frames = self._as_trajectory(experience)
         steps = tf.nest.map_structure(lambda leaf: leaf[:, :-1], frames)
         following = tf.nest.map_structure(lambda leaf: leaf[:, 1:], frames)
-        # A LAST frame is followed by the FIRST frame of another user. That pair is not a
-        # transition.
+        # A LAST frame and the FIRST frame of another user behind it are no transition.
         valid = tf.cast(~steps.is_boundary(), tf.float32)
         valid = valid if weights is None else valid * weights[:, tf.newaxis]
         return Transitions(frames, steps, following, valid)

@@ -20,9 +20,6 @@ class LambdaReturns:
         state stands for all later rewards.
       gamma: discount of the future, in [0, 1].
       td_lambda: lambda of the lambda-returns, in [0, 1]; 0 for one-step returns.
-
-    Raises:
-      ValueError: for a number out of range.
     """
 
     num_steps: int = 20

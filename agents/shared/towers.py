@@ -83,8 +83,7 @@ class TwoTowers(tf.keras.layers.Layer):
             )
         (ids,) = tf.nest.flatten(documents)
         num_candidates, num_documents = ids.shape[1], self._num_documents
-        # For few candidates, the rows [B, N, width] are smaller than a product [B, D] with all
-        # documents.
+        # For few candidates, rows [B, N, width] are smaller than a product [B, D].
         if num_candidates is not None and num_candidates * self._width <= num_documents:
             return tf.linalg.matvec(self._vectors(ids), vectors)
         products = tf.matmul(vectors, self._vectors(), transpose_b=True)

@@ -13,7 +13,7 @@ from recsim_tf.policies import fields
 
 
 def has_memory(network: Network) -> bool:
-    """Whether a network has a state."""
+    """True if a network has a state."""
     return bool(tf.nest.flatten(network.state_spec))
 
 
@@ -38,9 +38,7 @@ def unrolled(
 def unrolled_flat(
     network: Network, experience: tf_trajectory.Trajectory, state: Nest, training: bool = False
 ) -> Nest:
-    """The results of `unrolled` for a network that returns tensors: a nest of [B * T, ...], users
-    first.
-    """
+    """The results of `unrolled` for a network that returns tensors: [B * T, ...], users first."""
     result = unrolled(network, experience, state, training)
     return nests.merge_outer(result) if has_memory(network) else result
 
@@ -76,9 +74,7 @@ class NetworkGroup:
         return fields.zeros(self.state_spec, num_users)
 
     def step(self, observation: Observation, state: Nest = ()) -> tuple[list, Nest]:
-        """The results of the networks for a step of B users, with None for None, and the next
-        state.
-        """
+        """The results of the networks for a step of B users, None for None, and the next state."""
         states = self.states(state)
         steps = [
             (None, ()) if network is None else network(observation, network_state=network_state)

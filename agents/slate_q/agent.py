@@ -13,9 +13,8 @@ from tf_agents.trajectories import trajectory
 
 from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.shared import returns
-from recsim_tf.agents.shared.averages import part, weighted_mean
 from recsim_tf.agents.shared.exploration import Exploration
-from recsim_tf.agents.shared.learning import Learning
+from recsim_tf.agents.shared.learning import Learning, part, weighted_mean
 from recsim_tf.agents.shared.q_agent import QAgent, Transitions
 from recsim_tf.agents.shared.unrolled import NetworkGroup, first_state, unrolled_flat
 from recsim_tf.agents.slate_q import losses

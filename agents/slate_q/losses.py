@@ -5,7 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 from tf_agents.trajectories import trajectory
 
-from recsim_tf.agents.shared.averages import batch_sums, weighted_mean
+from recsim_tf.agents.shared.learning import batch_sums, weighted_mean
 from recsim_tf.agents.shared.q_agent import Transitions
 from recsim_tf.agents.slate_q.network import SessionValues
 from recsim_tf.core import nests
@@ -18,9 +18,7 @@ _LEAST_COST = 0.1
 
 
 class SlateValues(NamedTuple):
-    """Choice weights and values, which determine the value of a slate, for B users and N
-    candidates.
-    """
+    """Choice weights and values, which give a slate its value, for B users and N candidates."""
 
     weights: tf.Tensor  # [B, N] choice weights
     no_click_weight: tf.Tensor  # [B]
@@ -82,7 +80,7 @@ class Choices(NamedTuple):
 
     @property
     def has_click(self) -> tf.Tensor:
-        """Whether there was a click, [B]: 1 or 0."""
+        """The number 1 where there was a click, else 0, [B]."""
         return tf.reduce_sum(self.clicked, axis=-1)
 
     @property

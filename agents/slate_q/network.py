@@ -7,12 +7,7 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.agents.shared.memory import Memory
-from recsim_tf.agents.shared.networks import (
-    ItemPerceptron,
-    SlateNetwork,
-    apply_layers,
-    perceptron,
-)
+from recsim_tf.agents.shared.networks import ItemPerceptron, SlateNetwork, apply_layers, perceptron
 from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.core.base.validation import check_one_of
 

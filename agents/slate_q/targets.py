@@ -87,9 +87,7 @@ class SessionReturn(tf.Module):
         self._ends = replicas.variable(0.0)
 
     def update(self, steps: tf.Tensor, reward: tf.Tensor, ends: tf.Tensor) -> None:
-        """Updates the averages by a batch's numbers of steps and ends of sessions, and its
-        rewards.
-        """
+        """Updates the averages by the numbers of steps and ends, and the rewards, of a batch."""
         for variable, value in ((self._reward, reward), (self._ends, ends)):
             variable.assign_add(self._tau * (tf.math.divide_no_nan(value, steps) - variable))
 
@@ -128,9 +126,7 @@ def preset_arguments(name: str) -> dict[str, Any]:
     """Arguments of `SlateQAgent` for the agent of that name, one of `PRESETS`.
 
     Options that a preset does not set, such as the lambda of the targets, come from gin bindings.
-
-    Raises:
-      ValueError: for an unknown name. The error lists the allowed names.
+    Raises a ValueError for an unknown name. The error lists the allowed names.
     """
     check_one_of(PRESETS, preset=name)
     serving_slates, target_slates, targets = _PRESETS[name]

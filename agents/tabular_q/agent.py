@@ -31,11 +31,7 @@ class TabularUpdates:
     Args:
       gamma: discount of the future, in [0, 1].
       learning_rate: learning rate in [0, 1]; a number or a function of the train step.
-      learn_from_last_step: whether to learn from transitions that end a session. RecSim 0.2.4 does
-        not.
-
-    Raises:
-      ValueError: for a number out of range.
+      learn_from_last_step: whether to learn from ends of sessions, which RecSim 0.2.4 does not.
     """
 
     gamma: float = 0.99
@@ -102,8 +98,7 @@ class TabularQAgent(tf_agent.TFAgent):
     response to the previous slate, and the discretised documents of the slate in slate order
     (`SlateCells`). Unvisited cells have the value 0. A transition moves its cell's value by the
     learning rate towards `reward + gamma * discount * max over slates of the next Q`. The n
-    transitions of a cell in a batch have the effect of n such updates towards the mean of their
-    targets.
+    transitions of a cell in a batch have the effect of n such updates towards their mean target.
 
     Experience is a trajectory [B, 2] of full slates. Visit counts include replays.
 
@@ -252,8 +247,7 @@ class TabularQAgent(tf_agent.TFAgent):
         rate = self._updates.learning_rate
         if callable(rate):
             rate = rate(self.train_step_counter)
-        # A cell with n transitions moves by 1 - (1 - rate)^n of the distance. Each transition adds
-        # the n-th part of it.
+        # A cell's n transitions add up to 1 - (1 - rate)^n of the distance, each an n-th part.
         moves = (
             -tf.math.expm1(repeats * tf.math.log1p(-tf.cast(rate, tf.float32))) / repeats * errors
         )

@@ -207,8 +207,7 @@ class _IntervalDigits:
     def __call__(self, leaf: tf.Tensor):
         leaf = tf.cast(leaf, self._dtype)
         inside = tf.clip_by_value(leaf, self._low, self._high)
-        # Rounding errors are much smaller than half the distance of edges, so only the nearest edge
-        # needs a comparison.
+        # Rounding errors are below half the distance of edges: only the nearest is compared.
         nearest = tf.cast((inside - self._low) * self._edges_per_unit + 0.5, tf.int32)
         return nearest + tf.cast(leaf >= tf.gather(tf.constant(self._edges), nearest), tf.int32)
 

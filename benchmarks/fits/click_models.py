@@ -27,8 +27,11 @@ from recsim_tf import choice
 from recsim_tf.environments.page_clicks import PageClickUsers, PageItems, page_clicks
 from recsim_tf.fitting import LBFGS, Exact, Parameter, fit
 from recsim_tf.fitting.fit import FitResult
-from recsim_tf.fitting.predictions.choices import ChoicePredictions, predict_choices
-from recsim_tf.fitting.predictions.perplexity import click_perplexity
+from recsim_tf.fitting.predictions.choices import (
+    ChoicePredictions,
+    click_perplexity,
+    predict_choices,
+)
 from recsim_tf.logs import Log, read_result_pages
 
 _HELD_OUT = 0.2

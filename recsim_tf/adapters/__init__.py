@@ -1,3 +1,1 @@
-"""Adapters to other libraries, which are imported separately. `tf_agents` needs TF-Agents, and
-`gymnasium` needs Gymnasium.
-"""
+"""Adapters to other libraries: `tf_agents` needs TF-Agents, and `gymnasium` needs Gymnasium."""

@@ -3,9 +3,8 @@
 The user model that is simulated and scored is also the likelihood of the belief.
 """
 
-from recsim_tf.belief.base import Belief
+from recsim_tf.belief.base import Belief, TypesBelief
 from recsim_tf.belief.gaussian import GaussianBelief
-from recsim_tf.belief.user_types import TypesBelief
 from recsim_tf.belief.value import (
     evoi,
     expected_max,

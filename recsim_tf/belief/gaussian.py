@@ -28,8 +28,7 @@ class GaussianState(NamedTuple):
     """State of a `GaussianBelief`: offsets from the prior, so that zeros are the prior."""
 
     fitted: Fitted
-    # The shift of each field of the users' state that is not a draw, [B, ...]; () if users do not
-    # change.
+    # The shift of each field of the state that is no draw, [B, ...]; () if users do not change.
     moved: tuple[tf.Tensor, ...]
 
 
@@ -97,7 +96,7 @@ class GaussianBelief(Belief):
             tuple(tf.zeros([num_users, *spec.shape], spec.dtype) for spec in others),
         )
 
-    def update(self, belief_state: Nest, slate: Slate, seen: Nest):
+    def update(self, belief_state: GaussianState, slate: Slate, seen: Nest):
         prior = self._prior()
         sampled = moments.sampled(prior, belief_state.fitted, self._points)
         first = self._first(prior, sampled)
@@ -111,7 +110,7 @@ class GaussianBelief(Belief):
             nests.where(changed, fitted, belief_state.fitted), self._moved(first, after, weights)
         )
 
-    def particles(self, belief_state: Nest):
+    def particles(self, belief_state: GaussianState):
         prior = self._prior()
         sampled = moments.sampled(prior, belief_state.fitted, self._points)
         state = self._now(self._first(prior, sampled), belief_state.moved)

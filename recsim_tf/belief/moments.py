@@ -1,6 +1,4 @@
-"""The moments of a `GaussianBelief`: particles with given moments, and moments fitted to weighted
-particles.
-"""
+"""Moments of a `GaussianBelief`: particles with given moments, and those of weighted particles."""
 
 from typing import NamedTuple
 
@@ -116,11 +114,7 @@ def fitted(
     log_probs = tuple(
         _offset(_reweighed_categories(log_probs, codes, new_codes, weights), field.log_probs)
         for field, log_probs, codes, new_codes in zip(
-            prior.categories,
-            categories(prior, before),
-            old.categories,
-            new.categories,
-            strict=True,
+            prior.categories, categories(prior, before), old.categories, new.categories, strict=True
         )
     )
     return Fitted(mean, scale, log_probs)
@@ -142,9 +136,7 @@ def cautious_weights(log_likelihood: tf.Tensor, least_effective: float) -> tf.Te
 
 
 def _unbiased(weights: tf.Tensor) -> tf.Tensor:
-    """The factor that corrects covariances for the weights [B, P], [B, 1, 1]; 1 for equal
-    weights.
-    """
+    """The factor [B, 1, 1] that corrects covariances for weights [B, P]; 1 for equal weights."""
     free = (1 - tf.reduce_sum(weights**2, axis=1)) / (1 - 1 / weights.shape[1])
     return 1 / free[:, tf.newaxis, tf.newaxis]
 

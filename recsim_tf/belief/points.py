@@ -31,11 +31,7 @@ class Points:
         self.seed = seed
 
     def normals(self, size: int) -> np.ndarray:
-        """Normals [P, size] with a mean of exactly 0 and a covariance of exactly I.
-
-        Args:
-          size: number of coordinates, at most P/2.
-        """
+        """Normals [P, size], size at most P/2, with exactly the mean 0 and the covariance I."""
         half = _normals(self.num_particles // 2, size, (self.seed, _NORMALS))
         return _whitened(np.concatenate([half, -half]))
 
@@ -70,9 +66,7 @@ class _Innovations(random.Noise):
 
 @functools.lru_cache(maxsize=64)
 def _strata(num_points: int, size: int, seed: tuple[int, ...]) -> np.ndarray:
-    """Numbers [num_points, size]. Each column has one number in each of num_points intervals of
-    (0, 1).
-    """
+    """Numbers [num_points, size], in each column one in each of num_points intervals of (0, 1)."""
     generator = np.random.default_rng(seed)
     ranks = generator.permuted(np.tile(np.arange(num_points), [size, 1]), axis=1).T
     return (ranks + generator.uniform(1e-3, 1 - 1e-3, ranks.shape)) / num_points

@@ -20,8 +20,7 @@ _BROADCAST: Any = random.class_of_family(tfd.BatchBroadcast)
 _SAMPLE: Any = random.class_of_family(tfd.Sample)
 _TRANSFORMED: Any = random.class_of_family(tfd.TransformedDistribution)
 
-# The largest coordinate of a normal that becomes a uniform. Beyond it the probability rounds to 1
-# in float32.
+# The largest coordinate of a uniform's normal: probabilities beyond it round to 1 in float32.
 _MAX_QUANTILE = 5.0
 
 

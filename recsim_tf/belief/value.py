@@ -84,8 +84,7 @@ def evoi(weights: tf.Tensor, utilities: tf.Tensor, log_probs: tf.Tensor) -> tf.T
         tf.transpose(joint, [0, 1, 3, 2]), [-1, num_turns * num_replies, num_particles]
     )
     values = tf.matmul(joint, utilities)
-    # The same candidate is valued without the reply, since a difference of maxima could be negative
-    # by rounding.
+    # The same candidate is valued without the reply: rounding could make a difference negative.
     now = tf.argmax(expected_utility(weights, utilities), axis=1, output_type=tf.int32)
     gained = tf.reduce_max(values, axis=2) - tf.gather(values, now, axis=2, batch_dims=1)
     return tf.reduce_sum(tf.reshape(gained, [-1, num_turns, num_replies]), axis=2)

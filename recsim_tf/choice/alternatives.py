@@ -1,6 +1,4 @@
-"""Replies of several kinds as one draw: a mode, such as "chooses" or "answers", and a value of the
-mode.
-"""
+"""Replies of several kinds as one draw: a mode, such as "chooses" or "answers", and its value."""
 
 import itertools
 from collections.abc import Sequence
@@ -11,7 +9,7 @@ import tensorflow as tf
 from recsim_tf.choice.base import as_scores
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
-from recsim_tf.core.base.types import Nest, Seed
+from recsim_tf.core.base.types import Seed
 from recsim_tf.core.distributions import logsumexp, num_outcomes
 from recsim_tf.core.distributions.custom import ShapedDistribution
 from recsim_tf.core.random.paired import Shape
@@ -46,12 +44,7 @@ class Alphabet:
         self.offsets = tuple(offsets)
 
     def symbol(self, mode: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-        """The symbol of a value of a mode, int32 [...].
-
-        Args:
-          mode: int32 [...], in [0, M).
-          value: int32 [...], in [0, n_m).
-        """
+        """The symbol int32 [...] of a value in [0, n_m) of a mode in [0, M), both int32 [...]."""
         return tf.gather(tf.constant(self.offsets), mode) + value
 
     def split(self, symbol: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -94,7 +87,7 @@ class Alternatives(ShapedDistribution):
         values of known length.
     """
 
-    def __init__(self, mode_logits: tf.Tensor, branches: Sequence, name: str = "Alternatives"):
+    def __init__(self, mode_logits: tf.Tensor, branches: Sequence):
         parameters = dict(locals())
         self._mode_logits = as_scores("mode_logits", mode_logits)
         self._branches = [
@@ -113,7 +106,7 @@ class Alternatives(ShapedDistribution):
                     f" {self._mode_logits.dtype.name}, got {branch.dtype.name}"
                 )
         self.alphabet = Alphabet([branch.shape[-1] for branch in self._branches])
-        super().__init__(tf.int32, parameters, name)
+        super().__init__(tf.int32, parameters)
 
     @property
     def log_probs(self) -> tf.Tensor:
@@ -121,11 +114,8 @@ class Alternatives(ShapedDistribution):
         return self.log_probs_of(range(len(self.alphabet.sizes)))
 
     def log_probs_of(self, modes: Sequence[int]) -> tf.Tensor:
-        """The log-probabilities of the symbols of some modes, in their order, float
-        [..., sum of n_m]. Other branches are not computed.
-
-        Args:
-          modes: Python ints in [0, M).
+        """The log-probabilities of the symbols of some modes, Python ints in [0, M), in their
+        order, float [..., sum of n_m]. Other branches are not computed.
         """
         shape = self._batch_shape_tensor()
         possible = self._mode_logits > -float("inf")
@@ -157,7 +147,7 @@ class Alternatives(ShapedDistribution):
         log_probs = tf.where(possible, of_modes[..., mode, tf.newaxis] + value, -float("inf"))
         return tf.broadcast_to(log_probs, tf.concat([shape, [self.alphabet.sizes[mode]]], axis=0))
 
-    def log_likelihood(self, evidence: Nest) -> tf.Tensor:
+    def log_likelihood(self, evidence: tf.Tensor) -> tf.Tensor:
         """The log-probability of an observed reply whose symbol is unknown, float [...]: logsumexp
         over symbols of `log_probs` + evidence. It is -inf, with gradient zero, where no symbol
         explains the observation.
@@ -209,8 +199,7 @@ class Alternatives(ShapedDistribution):
         mode_probs = tf.nn.softmax(self._finite_logits(possible))
         mode_probs = tf.where(possible, mode_probs, tf.zeros([], mode_probs.dtype))
         u = random.uniform(shape, seed, mode_probs.dtype)
-        # The sums over the values of a mode are short. Sums over all symbols would take most of the
-        # time.
+        # Sums over the values of a mode are short; sums over all symbols would take most time.
         mode, rest = random.category_and_rest(u, mode_probs)
         value = tf.zeros_like(mode)
         for number, branch in enumerate(self._branches):

@@ -40,18 +40,15 @@ class ChoiceModel(Model, abc.ABC):
 
         Args:
           scores: float [..., K], how much the user likes each document of the slate.
-          mask: bool [..., K], False at empty positions, which are never chosen; None if no position
-            is empty.
+          mask: bool [..., K], False at empty positions, which are never chosen, or None.
         """
         return ChoiceDistribution(self, scores, mask)
 
     @abc.abstractmethod
     def weights(self, scores: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
         """The weights of the outcomes, float [..., K+1], the last for "no click". They are
-        non-negative and proportional to the probabilities, and are RecSim's scores.
-
-        Args:
-          scores, mask: see `__call__`; scores are finite at empty positions.
+        non-negative and proportional to the probabilities, and are RecSim's scores. The arguments
+        are those of `__call__`, with finite scores at empty positions.
         """
 
     def log_probs(self, scores: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
@@ -64,9 +61,7 @@ class ChoiceModel(Model, abc.ABC):
         return log_weights - tf.math.log(tf.reduce_sum(weights, axis=-1, keepdims=True))
 
     def conditions(self, scores: tf.Tensor, mask: tf.Tensor | None) -> list[tuple[tf.Tensor, str]]:
-        """The conditions that `validate` checks, as pairs (condition, message). The scores are
-        finite.
-        """
+        """The conditions on finite scores that `validate` checks, as pairs (condition, message)."""
         return []
 
     def _of(self, name: str, scores: tf.Tensor) -> tf.Tensor:
@@ -83,17 +78,10 @@ class ChoiceDistribution(ShapedDistribution):
     Args:
       choice_model: the choice model.
       scores: float [..., K], how much the user likes each document of the slate.
-      mask: bool [..., K], False at empty positions, which are never chosen; None if no position is
-        empty.
+      mask: bool [..., K], False at empty positions, which are never chosen; None if none is empty.
     """
 
-    def __init__(
-        self,
-        choice_model: ChoiceModel,
-        scores: tf.Tensor,
-        mask: tf.Tensor | None = None,
-        name: str = "ChoiceDistribution",
-    ):
+    def __init__(self, choice_model: ChoiceModel, scores: tf.Tensor, mask: tf.Tensor | None = None):
         parameters = dict(locals())
         scores = as_scores("scores", scores)
         if mask is not None:
@@ -108,12 +96,7 @@ class ChoiceDistribution(ShapedDistribution):
         self.choice_model = choice_model
         self._scores, self._mask = scores, mask
         super().__init__(
-            tf.int32,
-            parameters,
-            name,
-            validate_args=choice_model.validate,
-            batch=scores,
-            num_inner=1,
+            tf.int32, parameters, validate_args=choice_model.validate, batch=scores, num_inner=1
         )
 
     @classmethod
@@ -176,11 +159,7 @@ def _(distribution: ChoiceDistribution):
 
 
 def as_scores(name: str, scores: tf.Tensor) -> tf.Tensor:
-    """Scores [..., K] as a tensor.
-
-    Raises:
-      ValueError: if they are not floats or have no axis of positions.
-    """
+    """Scores [..., K] as a tensor. Raises a ValueError unless they are floats with positions."""
     scores = tf.convert_to_tensor(scores)
     if not scores.dtype.is_floating or not scores.shape.rank:
         raise ValueError(
@@ -190,11 +169,7 @@ def as_scores(name: str, scores: tf.Tensor) -> tf.Tensor:
 
 
 def as_mask(mask: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
-    """The mask of scores [..., K] as a tensor.
-
-    Raises:
-      ValueError: if it is not bool, or its number of positions is not K.
-    """
+    """The mask of scores [..., K] as a tensor. Raises a ValueError unless it is bool [..., K]."""
     mask = tf.convert_to_tensor(mask)
     if mask.dtype != tf.bool or mask.shape[-1] != scores.shape[-1]:
         raise ValueError(f"mask must be bool {scores.shape}, got {mask.dtype.name} {mask.shape}")

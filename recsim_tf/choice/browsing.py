@@ -10,7 +10,7 @@ from recsim_tf.choice.clicks import ClickDistribution, ClickModel
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.parameters import parameter
-from recsim_tf.core.base.types import Nest, Seed
+from recsim_tf.core.base.types import Seed
 from recsim_tf.core.random.paired import Shape
 
 # The exponential of this number is a float32. Only terms of weight zero have larger exponents.
@@ -29,18 +29,12 @@ class BrowsingDistribution(ClickDistribution):
       mask: bool [..., K], False at empty positions; None if no position is empty.
     """
 
-    def __init__(
-        self,
-        scores: tf.Tensor,
-        examination: tf.Tensor,
-        mask: tf.Tensor | None = None,
-        name: str = "BrowsingDistribution",
-    ):
+    def __init__(self, scores: tf.Tensor, examination: tf.Tensor, mask: tf.Tensor | None = None):
         parameters = dict(locals())
         self._examination = examination
-        super().__init__(scores, mask, parameters, name)
+        super().__init__(scores, mask, parameters)
 
-    def conditional(self, value: Nest):
+    def conditional(self, value: tf.Tensor):
         clicked = tf.cast(value, self._scores.dtype)
         is_click = clicked == 1
         examined = self._examined(is_click)
@@ -75,9 +69,7 @@ class BrowsingDistribution(ClickDistribution):
         return _clicked(self._click())
 
     def _draw(self, shape: Shape, seed: Seed):
-        """Draws a click at each position for each last click above, and selects the clicks of the
-        sequence.
-        """
+        """Draws a click at each position for each last click above, and selects a sequence."""
         dtype = self._scores.dtype
         u = random.uniform(tf.concat([shape, [self.slate_size]], axis=0), seed, dtype)
         return _clicked(tf.cast(u[..., tf.newaxis] < self._click(), dtype))

@@ -51,11 +51,10 @@ class CascadeDistribution(ClickDistribution):
         continuation: Continuation,
         mask: tf.Tensor | None = None,
         purchase_scores: tf.Tensor | None = None,
-        name: str = "CascadeDistribution",
     ):
         parameters = dict(locals())
         self._continuation, self._purchase_scores = continuation, purchase_scores
-        super().__init__(scores, mask, parameters, name)
+        super().__init__(scores, mask, parameters)
         if purchase_scores is not None:
             self._purchase_scores = tf.where(self._mask, purchase_scores, 0)
 
@@ -108,8 +107,7 @@ class CascadeDistribution(ClickDistribution):
         )
         clicked, purchased = clicked == 1, purchased == 1
         go_on = self._go_on(clicked, purchased)
-        # The user came at least to the last click, and may have stopped there or at any position
-        # below it.
+        # The user came to the last click, and may have stopped there or anywhere below.
         clicks_below = tf.cumsum(tf.cast(clicked, tf.int32), axis=-1, exclusive=True, reverse=True)
         may_stop = clicks_below == 0
         possible = valid & tf.reduce_all(may_stop | (go_on > 0), axis=-1)

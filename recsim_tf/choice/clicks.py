@@ -23,23 +23,17 @@ class ClickDistribution(ShapedDistribution):
     Args:
       scores: float [..., K], logits of a click on a document that is examined.
       mask: bool [..., K], False at empty positions; None if no position is empty.
-      parameters, name: the arguments of `tfd.Distribution`.
+      parameters: the arguments of `tfd.Distribution`.
     """
 
-    def __init__(
-        self,
-        scores: tf.Tensor,
-        mask: tf.Tensor | None,
-        parameters: dict[str, Any],
-        name: str,
-    ):
+    def __init__(self, scores: tf.Tensor, mask: tf.Tensor | None, parameters: dict[str, Any]):
         scores = as_scores("scores", scores)
         mask = tf.ones(scores.shape[-1:], tf.bool) if mask is None else as_mask(mask, scores)
         # Scores of empty positions must not reach a gradient.
         self._scores = tf.where(mask, scores, 0)
         self._mask = mask
         dtype = self._event(scores.dtype, scores.dtype)
-        super().__init__(dtype, parameters, name, batch=self._scores, num_inner=1)
+        super().__init__(dtype, parameters, batch=self._scores, num_inner=1)
 
     @property
     def slate_size(self) -> int:

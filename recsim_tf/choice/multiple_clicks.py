@@ -39,9 +39,6 @@ class MultipleClickCascade(ClickModel):
       continue_after_purchase: probability of going on after a purchase; 0 ends the examination.
       validate: whether to check for NaN and infinite scores, and for probabilities outside [0, 1],
         as `ChoiceModel` does.
-
-    Raises:
-      ValueError: for a number outside [0, 1].
     """
 
     continue_after_no_click: Any = parameter(1.0, low=0, high=1)

@@ -51,8 +51,7 @@ class PlackettLuce(Model):
 
         Args:
           scores: float [..., K], how much the user likes each document of the slate.
-          mask: bool [..., K], False at empty positions, which are never chosen; None if no position
-            is empty.
+          mask: bool [..., K], False at empty positions, which are never chosen, or None.
         """
         scores = as_scores("scores", scores)
         slate_size = scores.shape[-1]

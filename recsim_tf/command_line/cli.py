@@ -44,9 +44,7 @@ def _folder(options: argparse.Namespace) -> Any:
 
 
 def _call(options: argparse.Namespace) -> None:
-    """Calls the function of `building` that has the name of the command, with the options that not
-    all commands have.
-    """
+    """Calls the function of `building` with the command's name and its special options."""
     from recsim_tf.experiment import building
 
     shared = ["command", "root_dir", "gin_file", "gin_bindings"]
@@ -78,11 +76,7 @@ def _sweep(options: argparse.Namespace) -> int:
 
 
 def _import(command: str) -> None:
-    """Imports the modules of a command.
-
-    Raises:
-      UsageError: if an extra of recsim-tf is not installed.
-    """
+    """Imports a command's modules; raises a UsageError if an extra of recsim-tf is missing."""
     try:
         with without_messages():
             import tensorflow as tf
@@ -110,9 +104,7 @@ def _gin_files(options: argparse.Namespace) -> list[Path]:
 
 @contextlib.contextmanager
 def _current_folder_on_path() -> Iterator[None]:
-    """A context in which modules that a gin file imports are searched in the current folder first,
-    as `python -m` does.
-    """
+    """A context in which gin files import from the current folder, as `python -m` does."""
     path = list(sys.path)
     if not sys.flags.safe_path:
         sys.path.insert(0, os.getcwd())

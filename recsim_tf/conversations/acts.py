@@ -68,9 +68,7 @@ def alphabet(slate_size: int, num_attributes: int) -> Alphabet:
 
 
 def check_admitted(admitted: Mapping[int, Collection[int]]) -> None:
-    """Checks the modes that each act admits. Raises `ValueError` for missing or unknown acts, and
-    for unknown modes.
-    """
+    """Checks the modes that each act admits; raises `ValueError` for missing or unknown ones."""
     modes = {mode for act_modes in admitted.values() for mode in act_modes}
     wrong = ({*admitted} ^ {*Act}) or modes - {*Mode}
     if wrong:
@@ -79,7 +77,7 @@ def check_admitted(admitted: Mapping[int, Collection[int]]) -> None:
 
 
 def is_act(act: tf.Tensor, *acts: Act) -> tf.Tensor:
-    """Whether acts int32 [B] are among the given acts, bool [B]."""
+    """True where acts int32 [B] are among the given acts, bool [B]."""
     return functools.reduce(tf.logical_or, [tf.equal(act, int(each)) for each in acts])
 
 
@@ -133,12 +131,9 @@ def query_spec(num_attributes: int, num_chips: int) -> Nest:
 
 
 def conditions(turn: Turn, may_be_open: bool = False) -> list[tuple[tf.Tensor, str]]:
-    """Conditions on a turn beside values in range, as (bool [B], message) pairs. Items and
-    attributes that an act does not use are ignored.
-
-    Args:
-      turn: the turn of B users.
-      may_be_open: whether a question may name neither an attribute nor an item.
+    """Conditions on a turn of B users beside values in range, as (bool [B], message) pairs. Items
+    and attributes that an act does not use are ignored. With `may_be_open` a question may name
+    neither an attribute nor an item.
     """
     num_items = tf.reduce_sum(tf.cast(turn.slate >= 0, tf.int32), axis=-1)
     has_first = turn.slate[:, 0] >= 0

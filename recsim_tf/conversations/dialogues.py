@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from recsim_tf.conversations import acts
 from recsim_tf.conversations.acts import Act, Mode
+from recsim_tf.conversations.types import Response, Traits, UserState
 from recsim_tf.conversations.users import ConversationUsers
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.parameters import parameter
@@ -37,9 +38,6 @@ class DialogueUsers(ConversationUsers):
         applies to later phases too.
       readiness: additional utility of all items in a choice, a number or [P], by phase.
       afterthought: additional utility of items in a choice after an act without an offer.
-
-    Raises:
-      ValueError: if a shape is wrong or a number is out of range.
     """
 
     admitted: ClassVar = {
@@ -64,12 +62,12 @@ class DialogueUsers(ConversationUsers):
             "phase_effects", self.phase_effects, or_number=True, phases=None, **modes
         )
 
-    def initial_state(self, draws: Nest):
+    def initial_state(self, draws: Traits):
         state = super().initial_state(draws)
         none = tf.zeros_like(state.last_act)
         return state._replace(offers=Offers(none, none - 1))
 
-    def mode_logits(self, state: Nest, slate: Slate):
+    def mode_logits(self, state: UserState, slate: Slate):
         logits = super().mode_logits(state, slate)
         zero = tf.zeros_like(state.talkativeness)
         talk_logits = tf.stack([zero + self.per_user(name) for name in _TALK], axis=-1)
@@ -78,13 +76,13 @@ class DialogueUsers(ConversationUsers):
         phase_effects = self._by_phase("phase_effects", state, slate, [len(Mode)])
         return logits + act_effects + phase_effects
 
-    def pull(self, state: Nest, slate: Slate):
+    def pull(self, state: UserState, slate: Slate):
         pull = super().pull(state, slate)
         offers_none = ~acts.is_act(slate.query.act, *acts.OFFERS, Act.COMPARE)[:, tf.newaxis]
         pull += tf.cast(offers_none, self.dtype) * self.per_user("afterthought", 2)
         return pull + self._by_phase("readiness", state, slate)[:, tf.newaxis]
 
-    def update(self, state: Nest, slate: Slate, response: Nest, innovation: Nest):
+    def update(self, state: UserState, slate: Slate, response: Response, innovation: Nest):
         after = super().update(state, slate, response, innovation)
         return after._replace(offers=_offers(state.offers, slate))
 
@@ -92,7 +90,7 @@ class DialogueUsers(ConversationUsers):
         return acts.conditions(turn, may_be_open=True)
 
     def _by_phase(
-        self, name: str, state: Nest, slate: Slate, columns: Sequence[int] = ()
+        self, name: str, state: UserState, slate: Slate, columns: Sequence[int] = ()
     ) -> tf.Tensor:
         """The rows [B, columns] of a parameter [P, columns] at the phases of users."""
         shape = validation.table_shape(name, self._value(name))

@@ -1,5 +1,10 @@
 """Items of conversations: a shared catalogue with biases and factors, whose candidates follow the
-users' refinements.
+users' refinements; and their attributes.
+
+Attributes are directions in the space of factors. The degree of an attribute in an item is the
+inner product of its factors and the attribute's direction, as in concept activation vectors
+(Göpfert et al. 2022, arXiv 2202.02830). Users understand a soft attribute in different senses, each
+with its own direction. The directions of an observed attribute are equal.
 """
 
 from typing import Any
@@ -9,7 +14,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.conversations.types import Item
-from recsim_tf.core import random
+from recsim_tf.core import nests, random
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
@@ -31,16 +36,12 @@ class Items(DocumentModel):
       num_items: number of items D.
       num_factors: number of factors F.
       bias: [D], or a number for all items.
-      factors: [D, F]; None draws them from Normal(0, 1 / F) with `seed`, so that their length is
-        about 1.
+      factors: [D, F]; None draws them from Normal(0, 1 / F) with `seed`, of length about 1.
       directions: [A, S, F], the users' directions of attributes in each sense; None for items that
         do not follow refinements.
       refinement: the logit of a refinement for each unit of an item's degree. It has a gradient
         through the `documents` part of `log_prob`.
       seed: the seed of `factors`, an integer.
-
-    Raises:
-      ValueError: if a number is out of range or a shape is wrong.
     """
 
     num_items: int = 100
@@ -90,15 +91,55 @@ class Items(DocumentModel):
             self.num_items, num_users, num_candidates, popularity, False, self.dtype
         )
 
-    def describe(self, draw: Nest, corpus: Nest):
+    def describe(self, draw: tf.Tensor, corpus: Nest):
         return Item(
             item_id=draw,
             bias=self.entries("bias", draw, [self.num_items]),
             factors=self.entries("factors", draw, [self.num_items, self.num_factors]),
         )
 
-    def observe(self, documents: Nest):
+    def observe(self, documents: Item):
         return documents
 
     def observation_bounds(self):
         return Item(item_id=Bounds(0, self.num_items - 1), bias=Bounds(), factors=Bounds())
+
+
+def random_directions(
+    num_attributes: int, num_senses: int, num_factors: int, seed: int
+) -> np.ndarray:
+    """Directions drawn uniformly from the unit sphere, float32 [A, S, F]."""
+    draws = np.random.default_rng(seed).standard_normal((num_attributes, num_senses, num_factors))
+    return (draws / np.linalg.norm(draws, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def degrees(directions: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
+    """The degree of each attribute, in each sense, in items or tastes.
+
+    Args:
+      directions: [A, S, F], or [B, A, S, F].
+      factors: factors of items or tastes, [B, F].
+
+    Returns:
+      The degrees, [B, A, S].
+    """
+    if directions.shape.rank == 4:
+        return tf.einsum("basf,bf->bas", directions, factors)
+    num_attributes, num_senses, num_factors = directions.shape
+    flat = tf.reshape(directions, [num_attributes * num_senses, num_factors])
+    products = tf.matmul(factors, flat, transpose_b=True)
+    return tf.reshape(products, [nests.num_rows(factors), num_attributes, num_senses])
+
+
+def ideal(taste: tf.Tensor) -> tf.Tensor:
+    """The factors [..., F] of ideal items, which are unit vectors along tastes [..., F]."""
+    squared = tf.reduce_sum(taste**2, axis=-1, keepdims=True)
+    return taste / tf.sqrt(tf.maximum(squared, 1e-12))
+
+
+def in_sense(values: tf.Tensor, senses: tf.Tensor) -> tf.Tensor:
+    """The values [B, A] in the senses int32 [B, A] of each user, from values [B, A, S]."""
+    num_senses = values.shape[-1]
+    if num_senses == 1:
+        return values[..., 0]
+    return tf.reduce_sum(tf.one_hot(senses, num_senses, dtype=values.dtype) * values, axis=-1)

@@ -1,7 +1,7 @@
 """The conversation environment."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Unpack
 
 import gin
 import tensorflow as tf
@@ -11,7 +11,7 @@ from recsim_tf.conversations.documents import Items
 from recsim_tf.conversations.types import Response
 from recsim_tf.conversations.users import ConversationUsers
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
 # Costs of a turn by act. A question or an offer costs the user's time; silence does not.
 ACT_COSTS = (0.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)
@@ -44,9 +44,8 @@ def conversation(
     users: UserModel | None = None,
     documents: DocumentModel | None = None,
     num_chips: int = 3,
-    reward_fn: Callable[..., tf.Tensor] = conversation_reward,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
     """Conversations, "Conversation-v0": the system recommends, endorses, compares, asks and shows
     chips; users choose, answer, rate, critique and refine.
@@ -69,10 +68,9 @@ def conversation(
       users: the user model, by default `ConversationUsers(dtype=dtype)`.
       documents: the document model, by default `Items` with the users' directions.
       num_chips: number of attributes C that a turn can name.
-      reward_fn: a function of a response, or of a response and the users.
       dtype: dtype of the default models, tf.float32 or tf.float64.
-      **simulator: further arguments of `Simulator`; by default slates of 3 of 20 candidates, and
-        sessions of at most 20 turns.
+      **simulator: further arguments of `Simulator`; by default slates of 3 of 20 candidates,
+        sessions of at most 20 turns, and `conversation_reward`.
 
     Raises:
       ValueError: if users and documents differ in their number of factors or attributes, or
@@ -83,6 +81,12 @@ def conversation(
         documents = Items(
             num_factors=users.num_factors, directions=users.directions, dtype=users.dtype
         )
-    sizes = {"slate_size": 3, "num_candidates": 20, "max_steps": 20}
-    spec = query_spec(users.num_attributes, num_chips)
-    return Simulator(users, documents, reward_fn=reward_fn, query_spec=spec, **(sizes | simulator))
+    options: SimulatorOptions = {
+        "slate_size": 3,
+        "num_candidates": 20,
+        "max_steps": 20,
+        "reward_fn": conversation_reward,
+        "query_spec": query_spec(users.num_attributes, num_chips),
+        **simulator,
+    }
+    return Simulator(users, documents, **options)

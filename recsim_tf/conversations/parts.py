@@ -1,6 +1,4 @@
-"""The parts of users: their replies in each mode, their trust and patience, which change in a
-session, and their dwell times.
-"""
+"""The parts of users: replies in each mode, changes of trust and patience, and dwell times."""
 
 from typing import Any, NamedTuple
 

@@ -1,6 +1,4 @@
-"""Conversations in words: replies as records for programs, replies as phrases for a grammar, and
-turns as sentences for readers.
-"""
+"""Conversations in words: replies as records and as phrases of a grammar, turns as sentences."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -63,10 +61,7 @@ def described_replies(slate_size: int, attribute_names: Sequence[str]) -> list[d
         if mode is Mode.RATE:
             return {"rating": value}
         if mode is Mode.CRITIQUE:
-            return {
-                "attribute": names[value % num_attributes],
-                "more": value < num_attributes,
-            }
+            return {"attribute": names[value % num_attributes], "more": value < num_attributes}
         return {"attribute": names[value]} if mode is Mode.REFINE else {}
 
     return [
@@ -143,9 +138,6 @@ def conversation_grammar(
       attribute_names: names of the A attributes, each a single word in lower case; all different.
       slip: see `Grammar.of_phrases`.
       dtype: dtype of the grammar's tables.
-
-    Raises:
-      ValueError: for an argument out of range.
     """
     if slate_size > len(_ORDINALS):
         raise ValueError(f"slate_size must be at most {len(_ORDINALS)}, got {slate_size}")

@@ -28,24 +28,17 @@ class SpokenReply(CustomDistribution):
     """
 
     def __init__(
-        self,
-        symbol: Alternatives,
-        dwell_loc: tf.Tensor,
-        dwell_scale: tf.Tensor,
-        channel: Channel,
-        name: str = "SpokenReply",
+        self, symbol: Alternatives, dwell_loc: tf.Tensor, dwell_scale: tf.Tensor, channel: Channel
     ):
         parameters = dict(locals())
         self.symbol, self.channel = symbol, channel
         self._loc, self._scale = dwell_loc, dwell_scale
         dtypes = Utterance(Reply(tf.int32, tf.int32), dwell_loc.dtype, tf.int32)
-        super().__init__(dtypes, parameters, name, batch=symbol)
+        super().__init__(dtypes, parameters, batch=symbol)
 
     def evidence(self, value: Utterance) -> tf.Tensor:
-        """The log-probability of the known parts of an utterance, given each symbol, [..., R].
-
-        Args:
-          value: an utterance [...]. Its words may be replaced by their evidence, [..., R].
+        """The log-probability of the known parts of an utterance [...], given each symbol, [...,
+        R]. Its words may be replaced by their evidence, [..., R].
         """
         words = value.words
         if not words.dtype.is_floating:
@@ -103,7 +96,7 @@ class SpokenReply(CustomDistribution):
 
 
 def _agree(logged: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
-    """Whether numbers [R] are equal to logged ones [...], or these are unknown, bool [..., R]."""
+    """True where numbers [R] equal logged ones [...], or these are unknown, bool [..., R]."""
     logged = logged[..., tf.newaxis]
     return (logged == numbers) | (logged == UNKNOWN)
 

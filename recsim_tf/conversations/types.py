@@ -52,9 +52,7 @@ class Item(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """A reply, whose parts may be unknown. The symbol determines the mode. A log may have the mode
-    alone, or neither.
-    """
+    """A reply. The symbol determines the mode. A log may have the mode alone, or neither."""
 
     mode: Any  # int32 [...], a `Mode`, or `UNKNOWN`
     symbol: Any  # int32 [...], of `acts.alphabet`, or `UNKNOWN`

@@ -14,9 +14,9 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
-from recsim_tf.conversations import acts, attributes
+from recsim_tf.conversations import acts
 from recsim_tf.conversations.acts import Act, Mode
-from recsim_tf.conversations.documents import Items
+from recsim_tf.conversations.documents import Items, degrees, ideal, in_sense, random_directions
 from recsim_tf.conversations.parts import (
     Answers,
     Critiques,
@@ -45,7 +45,7 @@ from recsim_tf.core.base import validation
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import Model, parameter
 from recsim_tf.core.base.types import Nest, Slate, Turn
-from recsim_tf.core.models.models import UserModel
+from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.language import Channel
 
 # A logit whose probability is 1 in float32.
@@ -73,8 +73,7 @@ class ConversationUsers(UserModel):
 
     Args:
       num_factors: number of factors F.
-      directions: [A, S, F], the attributes' directions in each sense; None draws unit vectors with
-        `seed`.
+      directions: [A, S, F], directions of attributes by sense; None draws unit vectors by `seed`.
       num_attributes, num_senses: numbers of attributes A and of senses S.
       seed: the seed of `directions`, an integer.
       taste_loc, taste_scale: mean and standard deviation of tastes, numbers or [F].
@@ -95,9 +94,6 @@ class ConversationUsers(UserModel):
       are_replies_observed: whether agents observe the symbols, clicks and dwell times of replies.
         If not, they observe the words of a `channel` alone.
       attribute_names: A names for people who read sessions, or () for numbers.
-
-    Raises:
-      ValueError: if a shape is wrong or a number is out of range.
     """
 
     # The modes that each act admits.
@@ -106,7 +102,7 @@ class ConversationUsers(UserModel):
     num_factors: int = 10
     directions: Any = parameter(
         rank=3,
-        drawn=lambda users: attributes.random_directions(
+        drawn=lambda users: random_directions(
             users.num_attributes, users.num_senses, users.num_factors, users.seed
         ),
     )
@@ -160,7 +156,7 @@ class ConversationUsers(UserModel):
             raise ValueError("channel must be given if are_replies_observed is False, got None")
         acts.check_admitted(self.admitted)
 
-    def check_documents(self, documents: Nest, slate_size: int):
+    def check_documents(self, documents: DocumentModel, slate_size: int):
         num_symbols = acts.alphabet(slate_size, self.num_attributes).num_symbols
         if self.channel is not None and self.channel.num_symbols != num_symbols:
             raise ValueError(
@@ -243,9 +239,7 @@ class ConversationUsers(UserModel):
         )
 
     def mode_logits(self, state: UserState, slate: Slate) -> tf.Tensor:
-        """Logits [B, modes] of the modes of a reply, including modes that the act does not
-        admit.
-        """
+        """Logits [B, modes] of the modes of a reply, also of modes that the act does not admit."""
         like = state.talkativeness
         zero = tf.zeros_like(like)
         never = zero - float("inf")
@@ -272,7 +266,7 @@ class ConversationUsers(UserModel):
         """The name of an attribute in [0, A)."""
         return self.attribute_names[number] if self.attribute_names else f"attribute {number}"
 
-    def response(self, state: Nest, slate: Slate):
+    def response(self, state: UserState, slate: Slate):
         utility = self.utility(state, slate.documents)
         if self.channel is not None:
             return SpokenReply(
@@ -297,9 +291,7 @@ class ConversationUsers(UserModel):
         )
 
     def evidence(self, seen: Response) -> Response:
-        """An observed response whose words are replaced by their evidence [B, R], see
-        `core.models.evidence`.
-        """
+        """An observed response with evidence [B, R] for its words, see `core.models.evidence`."""
         if self.channel is None:
             return seen
         if self.are_replies_observed:
@@ -328,7 +320,7 @@ class ConversationUsers(UserModel):
         seconds = tf.reduce_sum(seen.dwell, axis=-1)
         return ReplyDraw(seen.symbol, tf.where(chosen, seconds, tf.ones_like(seconds)))
 
-    def outcome(self, state: Nest, slate: Slate, draw: Nest):
+    def outcome(self, state: UserState, slate: Slate, draw: Nest):
         symbol = draw.symbol if self.channel is None else self._understood(state, slate, draw)
         clicked = self._clicked(symbol, slate)
         offered = acts.is_act(slate.query.act, *acts.OFFERS)[:, tf.newaxis]
@@ -345,7 +337,7 @@ class ConversationUsers(UserModel):
             words=() if self.channel is None else words_of(draw, self.channel),
         )
 
-    def update(self, state: Nest, slate: Slate, response: Nest, innovation: Nest):
+    def update(self, state: UserState, slate: Slate, response: Response, innovation: Nest):
         query = slate.query
         endorsed = tf.cast(acts.is_act(query.act, Act.ENDORSE), self.dtype) * response.clicked[:, 0]
         utility = self.utility(state, slate.documents)[:, 0]
@@ -360,17 +352,17 @@ class ConversationUsers(UserModel):
             accepted=tf.reduce_any(response.accepted > 0, axis=-1),
         )
 
-    def departure(self, state: Nest):
+    def departure(self, state: UserState):
         logits = -state.patience / self.patience.of("scale", state.patience)
         if self.leaves_satisfied:
             logits = tf.where(state.accepted, tf.constant(_CERTAIN, self.dtype), logits)
         return tfd.Bernoulli(logits=logits)
 
-    def observe(self, state: Nest):
+    def observe(self, state: UserState):
         taste = state.taste if self.is_taste_observed else state.taste[:, :0]
         return ObservedUser(taste, state.refinements)
 
-    def observe_response(self, response: Nest):
+    def observe_response(self, response: Response):
         return self._observed(response._replace(utility=()))
 
     def observation_bounds(self):
@@ -415,7 +407,7 @@ class ConversationUsers(UserModel):
             lambda: self.response(state, slate).most_probable(draw),
         )
 
-    def _choice(self, state: Nest, slate: Slate, utility: tf.Tensor) -> tf.Tensor:
+    def _choice(self, state: UserState, slate: Slate, utility: tf.Tensor) -> tf.Tensor:
         """Log-probabilities [B, K + 1] of a choice. The last one is that of "none"."""
         mask = slate.mask
         scores = self.per_user("choice_sharpness", 2) * (utility + self.pull(state, slate))
@@ -428,16 +420,16 @@ class ConversationUsers(UserModel):
         # At least one outcome is possible, so that the gradient of the normalisation is finite.
         return tf.nn.log_softmax(tf.where(no_none & is_none, impossible, log_probs))
 
-    def _views(self, state: Nest, slate: Slate, utility: tf.Tensor) -> Views:
+    def _views(self, state: UserState, slate: Slate, utility: tf.Tensor) -> Views:
         """The views of users on a turn."""
         directions = tf.cast(tf.convert_to_tensor(self.directions), self.dtype)
         first_shown = slate.mask[:, 0]
         zero = tf.zeros([], self.dtype)
-        ideal = attributes.degrees(directions, attributes.ideal(state.taste))
-        degree = attributes.degrees(directions, slate.documents.factors[:, 0])
-        degree = attributes.in_sense(degree, state.senses)
+        of_ideal = degrees(directions, ideal(state.taste))
+        degree = degrees(directions, slate.documents.factors[:, 0])
+        degree = in_sense(degree, state.senses)
         return Views(
-            ideal=attributes.in_sense(ideal, state.senses),
+            ideal=in_sense(of_ideal, state.senses),
             degree=tf.where(first_shown[:, tf.newaxis], degree, zero),
             utility=tf.where(first_shown, utility[:, 0], zero),
         )

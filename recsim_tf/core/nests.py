@@ -99,9 +99,7 @@ def zeros_like(nest: Nest) -> Nest:
 
 
 def arrays_like(nest: Nest, length: int) -> Nest:
-    """A nest of `tf.TensorArray`s, each for `length` leaves of the shapes and dtypes of a nest of
-    tensors or specs.
-    """
+    """A nest of `tf.TensorArray`s, each for `length` leaves like those of tensors or specs."""
     return tf.nest.map_structure(
         lambda leaf: tf.TensorArray(leaf.dtype, length, element_shape=leaf.shape), nest
     )

@@ -71,8 +71,7 @@ class Simulator(Model, SessionSource):
       slate_size: K, the positions of a slate. A slate may be shorter, padded with -1.
       num_candidates: N, the documents that the agent chooses from at each step.
       reward_fn: maps a response (nest of [B, ...]) to the reward [B]; by default the number of
-        clicks. A function of two arguments also gets the user state before the response, a nest of
-        [B, ...].
+        clicks. A function of two arguments also gets the user state before it, a nest of [B, ...].
       resample_documents: whether each step brings new candidates. If not, a row keeps its
         candidates and their hidden attributes for ever, also when another user takes the row, as in
         RecSim.
@@ -91,8 +90,7 @@ class Simulator(Model, SessionSource):
 
     Raises:
       ValueError: if slate_size, num_candidates, max_steps or users_per_world is out of range, if
-        there are worlds though users share no corpus, or if query_spec holds values that are no
-        specs.
+        there are worlds though users share no corpus, or if query_spec holds other than specs.
     """
 
     users: UserModel
@@ -137,11 +135,9 @@ class Simulator(Model, SessionSource):
         return self.num_users or self.users_per_world or 1
 
     def check_num_users(self, num_users: int) -> None:
-        """Requires a number of users for which all parameters have values.
-
-        Raises:
-          ValueError: if it is no integer of at least 1, or if the models' parameters are for
-            another number of users.
+        """Requires a number of users for which all parameters have values. Raises a ValueError if
+        it is no integer of at least 1, or if the models' parameters are for another number of
+        users.
         """
         population.check_num_users(self, num_users)
 
@@ -188,9 +184,7 @@ class Simulator(Model, SessionSource):
         return stages.begin(self, num_users, answers)
 
     def initial_state(self, draws: InitialDraws | SimulatorState) -> SimulatorState:
-        """Maps initial draws, nests of [B, ...], to the state at the start of a session. A state
-        stays as it is.
-        """
+        """Maps initial draws, nests of [B, ...], to the first state. A state stays as it is."""
         return steps.initial_state(self, draws)
 
     def observe(self, state: SimulatorState) -> Observation:
@@ -232,15 +226,9 @@ class Simulator(Model, SessionSource):
         return self.corpora.keep_ended(state, next_state), transition
 
     def advance(
-        self,
-        state: SimulatorState,
-        action: Nest,
-        answers: stages.Stages,
-        auto_reset: bool = False,
+        self, state: SimulatorState, action: Nest, answers: stages.Stages, auto_reset: bool = False
     ) -> tuple[SimulatorState, Transition, Nest]:
-        """Checks the action and takes a step, in which `answers` gives the draws of the stages; see
-        `stages.advance`.
-        """
+        """Checks the action and takes a step with draws from `answers`; see `stages.advance`."""
         return steps.advance(self, state, action, answers, auto_reset)
 
     def reward(self, response: Nest, user: Nest) -> tf.Tensor:
@@ -251,9 +239,7 @@ class Simulator(Model, SessionSource):
 
     @functools.cached_property
     def _reward_reads_user(self) -> bool:
-        """Whether the reward is a function of response and user state, which means that two of its
-        arguments have no default.
-        """
+        """True for a reward of response and user state: two of its arguments have no default."""
         parameters = inspect.signature(self.reward_fn).parameters.values()
         needed = [
             each
@@ -290,8 +276,7 @@ class Simulator(Model, SessionSource):
             new user's, and the row of the policy state begins anew.
           policy_state: the policy state at the start of a session, a nest of [B, ...]; None for the
             initial state of the policy. With `state` it is the present policy state.
-          state: the state of B users at the start, from `reset`, `step` or `replay`; None for new
-            users.
+          state: the state of B users at first, from `reset`, `step` or `replay`; None for new ones.
 
         Returns:
           A trajectory [T, B, ...]. Its `initial` is `state`, where that is given.
@@ -324,8 +309,7 @@ class Simulator(Model, SessionSource):
         policy_state: Nest | None = None,
         state: SimulatorState | None = None,
     ) -> Nest:
-        """Simulates users and folds each transition into a carry, so that memory does not grow with
-        time.
+        """Simulates users and folds each transition into a carry, in memory that does not grow.
 
         Users and draws are the same as in `rollout` with the same seed. Without `auto_reset` it
         stops when all users have left.
@@ -365,20 +349,13 @@ class Simulator(Model, SessionSource):
     # Recorded sessions.
 
     def replay(self, trajectory: Trajectory) -> SimulatorState:
-        """Recomputes the states of a trajectory from its draws.
-
-        Returns:
-          The states [T, B, ...] in which the slates were shown.
+        """Recomputes the states [T, B, ...] in which the slates of a trajectory were shown, from
+        its draws.
         """
         return resimulation.replay(self, trajectory)
 
     def shown(self, state: SimulatorState, transition: Transition) -> Slate:
-        """The slate that users met at a recorded step.
-
-        Args:
-          state: the state of the users before the step.
-          transition: the recorded step, [B, ...].
-        """
+        """The slate that users met at a recorded step [B, ...], in their state before the step."""
         return steps.shown(self, state, transition)
 
     def retrace(
@@ -399,8 +376,7 @@ class Simulator(Model, SessionSource):
             log_probs holds [B] by stage, and [W] for the stages of corpora.
           carry: the first carry.
           score: whether to compute `log_probs`.
-          drawn: stages that are drawn anew, and not scored, such as innovations that were not
-            logged.
+          drawn: stages that are drawn anew and not scored, such as innovations without a log.
           seed: the seed of these draws, an integer or int32 [2].
 
         Returns:

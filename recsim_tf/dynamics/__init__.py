@@ -1,14 +1,7 @@
 """Components: parts of the state of users, which are drawn, change and are scored."""
 
-from recsim_tf.dynamics.component import Component, Keep, Restart, Where
-from recsim_tf.dynamics.component_users import ComponentUsers
-from recsim_tf.dynamics.components import (
-    FromTable,
-    History,
-    LinearGaussian,
-    MarkovChain,
-    Static,
-)
+from recsim_tf.dynamics.component import Component, ComponentUsers, Keep, Restart, Where
+from recsim_tf.dynamics.components import FromTable, History, LinearGaussian, MarkovChain, Static
 from recsim_tf.dynamics.paths import Paths, paths, paths_log_prob
 
 __all__ = [

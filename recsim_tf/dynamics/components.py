@@ -172,8 +172,7 @@ class LinearGaussian(Component):
       initial_scale: the scale of the first state, in the form of `noise`; None where the first
         state is `initial_loc`.
       centred: whether the draw is the next state, for states that were observed. Otherwise it is
-        the noise, for hidden states: gradients, variational inference and NUTS then go through the
-        draws.
+        the noise, for hidden states: gradients, variational inference and NUTS use the draws.
     """
 
     size: int

@@ -204,8 +204,7 @@ class ClusteredUsers(UserModel[tf.Tensor, Draw, Response]):
       core_stddev: the standard deviation of interests around a provider in the centre.
       utility_stddev: the standard deviation of the noise of utilities.
       interest_step_size: the factor of the step away from the chosen document.
-      choice_model: the model that chooses by the scores; by default a multinomial logit that always
-        chooses.
+      choice_model: the model that chooses by the scores; by default a logit that always chooses.
     """
 
     means: Any = parameter(rank=2)
@@ -219,7 +218,7 @@ class ClusteredUsers(UserModel[tf.Tensor, Draw, Response]):
         """The number of providers, P."""
         return validation.table_shape("means", self.means)[-2]
 
-    def check_documents(self, documents: Nest, slate_size: int):
+    def check_documents(self, documents: DocumentModel, slate_size: int):
         if isinstance(documents, Providers):
             num_providers, num_features = documents.num_providers, documents.num_features
             validation.check_table("means", self.means, P=num_providers, F=num_features)

@@ -56,9 +56,6 @@ def catalogue(
       num_features: F, at least 2.
       quality_stddev: the standard deviation of qualities around the mean of the topic.
       feature_stddev: the standard deviation of each feature.
-
-    Raises:
-      ValueError: for a number out of range.
     """
     random.as_seed(seed)
     validation.check_count(num_videos=num_videos)
@@ -179,7 +176,7 @@ class BaitedUsers(UserModel[tf.Tensor, Video, Response]):
     def check(self):
         validation.check_count(num_features=self.num_features, num_videos=self.num_videos)
 
-    def check_documents(self, documents: Nest, slate_size: int):
+    def check_documents(self, documents: DocumentModel, slate_size: int):
         if isinstance(documents, BaitVideos):
             validation.check_same(self, documents, "num_features", "num_videos")
 

@@ -67,8 +67,7 @@ class IntentUsers(UserModel[IntentState, tf.Tensor, Clicks]):
       intent_variance: the variance of each feature around its unit vector.
       sensitivity: the part of the satisfaction that a step keeps.
       initial_satisfaction: the satisfaction before the first slate.
-      noise: the standard deviation of the satisfaction. RecSim NG has 0.1 in its text and 0.01 in
-        its code.
+      noise: the standard deviation of the satisfaction, in RecSim NG 0.1 by text, 0.01 by code.
       choice_model: the model that chooses by the scores; by default a multinomial logit with a
         no_click_mass of 0.
     """
@@ -85,7 +84,7 @@ class IntentUsers(UserModel[IntentState, tf.Tensor, Clicks]):
     def check(self):
         validation.check_count(num_features=self.num_features)
 
-    def check_documents(self, documents: Nest, slate_size: int):
+    def check_documents(self, documents: DocumentModel, slate_size: int):
         if isinstance(documents, IntentDocuments):
             validation.check_same(self, documents, "num_features")
 

@@ -151,7 +151,7 @@ class InterestExplorationUsers(UserModel[UserState, Document, Response]):
         validation.check_table("affinity_loc", self.affinity_loc, **types)
         validation.check_table("affinity_scale", self.affinity_scale, **types)
 
-    def check_documents(self, documents: Document, slate_size: int):
+    def check_documents(self, documents: DocumentModel, slate_size: int):
         if isinstance(documents, TopicDocuments):
             validation.check_same(self, documents, "num_topics")
 
@@ -197,9 +197,7 @@ class InterestExplorationUsers(UserModel[UserState, Document, Response]):
         return UserState(affinity=draws.affinity)
 
     def scores(self, state: UserState, documents: Document) -> tf.Tensor:
-        """The scores of documents [B, N] for users, float [B, N], which are the affinity to the
-        topic plus the quality.
-        """
+        """The scores of documents for users, float [B, N]: affinity to the topic plus quality."""
         return nests.take(state.affinity, documents.cluster_id) + documents.quality
 
     def response(self, state: UserState, slate: Slate[Document]):

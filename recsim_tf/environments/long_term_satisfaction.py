@@ -129,9 +129,6 @@ class LongTermSatisfactionUsers(UserModel[UserState, Document, Response]):
       choice_model: None, or a model that chooses by the scores c.
       observation_stddev: None, or the standard deviation, before truncation to [-1, 1], of the
         noise with which agents see satisfaction.
-
-    Raises:
-      ValueError: if a parameter is out of range.
     """
 
     memory_discount: Any = parameter(0.7, low=0, below=1)
@@ -212,9 +209,7 @@ class LongTermSatisfactionUsers(UserModel[UserState, Document, Response]):
         return state.budget <= 0
 
     def observe(self, state: UserState):
-        """An empty observation [B, 0], or with an `observation_stddev` the satisfaction plus noise,
-        [B, 1].
-        """
+        """Satisfaction plus noise [B, 1]; without an `observation_stddev` nothing, [B, 0]."""
         if self.observation_stddev is None:
             return state.budget[:, tf.newaxis][:, :0]
         return (self.satisfaction(state) + state.noise)[:, tf.newaxis]
@@ -232,9 +227,7 @@ class LongTermSatisfactionUsers(UserModel[UserState, Document, Response]):
         return Response(clicked=Bounds(0.0, 1.0), engagement=Bounds(0.0, _MAX_OBSERVED_ENGAGEMENT))
 
     def _engagement(self, state: UserState, slate: Slate[Document], position: tf.Tensor):
-        """The distribution of the engagement with the document at a position [B]. It is masked
-        where nothing is consumed.
-        """
+        """The distribution of the engagement at a position [B], masked where none is consumed."""
         consumed = tf.reduce_any(_consumed(slate, position), axis=1)
         clickbait = nests.take(
             slate.documents.clickbait, tf.minimum(position, slate.mask.shape[1] - 1)[:, tf.newaxis]
@@ -250,9 +243,7 @@ class LongTermSatisfactionUsers(UserModel[UserState, Document, Response]):
         )
 
     def _with_noise(self, exposure: tfd.Distribution, num_users: int):
-        """The distribution of the exposure, jointly with the noise of the observation where agents
-        see the satisfaction.
-        """
+        """The distribution of the exposure, and of the noise where agents see satisfaction."""
         if self.observation_stddev is None:
             return exposure
         limit = tf.constant(_MAX_NOISE, self.dtype)
@@ -262,9 +253,7 @@ class LongTermSatisfactionUsers(UserModel[UserState, Document, Response]):
 
 
 def _consumed(slate: Slate, position: tf.Tensor):
-    """Whether each position is consumed, bool [B, K]: True at the position [B], unless it is empty
-    or K.
-    """
+    """True where a position is consumed, bool [B, K]: at [B], unless that is empty or K."""
     num_positions = slate.mask.shape[1]
     return slate.mask & (position[:, tf.newaxis] == tf.range(num_positions))
 

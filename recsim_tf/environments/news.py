@@ -227,7 +227,7 @@ class Readers(UserModel[tf.Tensor, Article, Response]):
         default_factory=lambda: choice.MultinomialLogit(no_click_mass=3.0)
     )
 
-    def check_documents(self, documents: Nest, slate_size: int):
+    def check_documents(self, documents: DocumentModel, slate_size: int):
         if isinstance(documents, Newsroom):
             validation.check_same(self, documents, "num_topics")
 

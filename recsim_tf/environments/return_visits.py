@@ -51,8 +51,7 @@ class ReturnVisitsUsers(ReturningUsers):
     Args:
       users: the wrapped users, `LongTermSatisfactionUsers`; by default `viewers()`.
       horizon: the number of days of a lifetime.
-      visit_steps: the number of steps of a visit, if the time budget of the wrapped users is not
-        smaller.
+      visit_steps: the number of steps of a visit, if the users' time budget is not smaller.
       gap_loc: the mean of the logarithm of the days between visits, at an exposure of 0.
       gap_scale: the standard deviation of that logarithm, positive.
       gap_sensitivity: the decrease of that mean for a unit of exposure.

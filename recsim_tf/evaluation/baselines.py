@@ -1,6 +1,4 @@
-"""Policies that do not learn: those of recsim_tf by name, and those of a user, whose actions are
-checked.
-"""
+"""Policies that do not learn: those of recsim_tf by name, and a user's, with checks of actions."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -71,11 +69,9 @@ def named_baselines(argument: str, baselines: Baselines) -> dict[str, Baseline]:
 def baseline_policies(
     baselines: Mapping[str, Baseline], simulator: Simulator
 ) -> dict[str, AnyPolicy]:
-    """The policies of baselines for a simulator, by the names of `named_baselines`.
-
-    Raises:
-      ValueError: for an unknown baseline, a baseline that does not fit the environment, or a
-        function that does not make a policy.
+    """The policies of baselines for a simulator, by the names of `named_baselines`. Raises a
+    ValueError for an unknown baseline, a baseline that does not fit the environment, or a function
+    that does not make a policy.
     """
     return {
         name: baseline_policy(baseline, simulator)
@@ -145,10 +141,8 @@ class CheckedPolicy:
         return explanation_of(self.policy, observation, policy_state, seed)
 
     def act_once(self) -> None:
-        """Calls the policy once, to find its faults before a long run starts.
-
-        Raises:
-          UsageError: if the policy does not return an action of the simulator.
+        """Calls the policy once, to find its faults before a long run starts. Raises a UsageError
+        if the policy does not return an action of the simulator.
         """
         num_users = max(self._simulator.fewest_users, 2)
 

@@ -16,7 +16,7 @@ from recsim_tf.core.checks import check
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.evaluation.baselines import CheckedPolicy, unchecked
 from recsim_tf.support.errors import UsageError, error_line
-from recsim_tf.support.names import short_names
+from recsim_tf.support.tables import short_names
 
 _CHECKED_USERS = 5  # users of each value, in a trial of the environment with all values
 # The name "policy.cap" stands for the parameter `cap` of each policy that has it.
@@ -210,9 +210,7 @@ def _of_rows(simulator: Simulator, settings: Sequence[dict[str, Any]], times: in
 
 
 def _rows(model: Model, settings: Sequence[dict[str, Any]], times: int) -> dict[str, np.ndarray]:
-    """The values of each parameter in V settings, each repeated for `times` users or corpora:
-    [V * times, ...] by name.
-    """
+    """Parameters in V settings by name, each repeated for `times` users, [V * times, ...]."""
     return {
         name: np.repeat(
             model.for_users(name, [setting[name] for setting in settings]), times, axis=0

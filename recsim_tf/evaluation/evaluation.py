@@ -68,11 +68,7 @@ class Division(NamedTuple):
         return cls()
 
     def share(self, num_users: int) -> int:
-        """The number of users of a part.
-
-        Raises:
-          ValueError: if the parts cannot be equal.
-        """
+        """The number of users of a part. Raises a ValueError if the parts cannot be equal."""
         if num_users % self.num_replicas:
             raise ValueError(
                 f"num_users must be a multiple of num_replicas={self.num_replicas}, got {num_users}"
@@ -93,8 +89,7 @@ class Division(NamedTuple):
         """A function from the seed of an evaluation to the results of all parts.
 
         In the scope of a `tf.distribute` strategy with R replicas of this process, each replica
-        simulates a part. Without a strategy the parts are simulated `side_by_side`, with the same
-        results.
+        simulates a part. Without a strategy the parts go `side_by_side`, with the same results.
 
         Args:
           function: a compiled function that simulates a part from its seed.
@@ -231,10 +226,8 @@ class Evaluation:
         self, name: str, simulator: Simulator, policy: AnyPolicy, num_users: int | None = None
     ) -> Callable[[], PolicyResult]:
         """A function that evaluates a policy in its state at the time of the call. `num_users`
-        replaces that of this evaluation.
-
-        Raises:
-          ValueError: if the replicas do not divide the users, or differ from those of the strategy.
+        replaces that of this evaluation. Raises a ValueError if the replicas do not divide the
+        users, or differ from those of the strategy.
         """
         division = self.division_for(simulator, num_users)
         share = division.share(num_users or self.num_users)
@@ -265,10 +258,8 @@ class Evaluation:
         return evaluate
 
     def evaluate(self, simulator: Simulator, policies: Mapping[str, AnyPolicy]) -> Results:
-        """Results of policies by name in an environment.
-
-        Raises:
-          ValueError: if `simulator` is not a simulator, or policies have no names.
+        """Results of policies by name in an environment. Raises a ValueError if `simulator` is not
+        a simulator, or policies have no names.
         """
         validation.check_type("simulator", simulator, Simulator)
         if not isinstance(policies, Mapping):
@@ -279,9 +270,7 @@ class Evaluation:
         return Results(self.evaluator(name, simulator, policies[name])() for name in policies)
 
     def results(
-        self,
-        simulator: Simulator,
-        policies: Callable[[Simulator], Mapping[str, AnyPolicy]],
+        self, simulator: Simulator, policies: Callable[[Simulator], Mapping[str, AnyPolicy]]
     ) -> Results:
         """Results of policies by name, for every value and seed if there is a `comparison`.
 
@@ -307,17 +296,13 @@ class Evaluation:
         )
 
     def division_for(self, simulator: Simulator, num_users: int | None = None) -> Division:
-        """The division of the users of an environment. `num_users` replaces that of this
-        evaluation.
-        """
+        """The division of an environment's users. `num_users` replaces that of this evaluation."""
         if self._given is not None or replicas.number() > 1:
             return self._given or Division()
         return Division.of(num_users or self.num_users, simulator.fewest_users)
 
     def scope(self) -> contextlib.AbstractContextManager:
-        """A context in which each of `num_replicas` GPUs simulates a part, if this machine
-        has them.
-        """
+        """A context in which each of `num_replicas` GPUs, if there are any, simulates a part."""
         return replicas.of_this_machine((self._given or Division()).num_replicas).scope()
 
     def _with_fit(

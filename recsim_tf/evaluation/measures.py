@@ -65,8 +65,7 @@ class Measure(NamedTuple):
     sessions.csv.
     """
 
-    # The count: (transition [B, ...], *shape) -> [B, *shape]; None if only counts of other measures
-    # are used.
+    # (transition [B, ...], *shape) -> counts [B, *shape]; None if only other measures' are used
     counts: Callable[..., tf.Tensor] | None = None
     # The summary of sums [W, U, *shape] of U users in each of W worlds: a mean, or a number without
     # an error; None for a count that only other measures use.
@@ -155,10 +154,8 @@ def tags(means: Mapping[str, Mean]) -> dict[str, float]:
 
 
 def shapes(measures: Mapping[str, Measure], simulator: Any) -> dict[str, tuple[int, ...]]:
-    """The shapes of the counts of a session in an environment, by name of the measure.
-
-    Raises:
-      UsageError: for a measure that the environment does not have, or a measure of unknown counts.
+    """The shapes of the counts of a session in an environment, by name of the measure. Raises a
+    UsageError for a measure that the environment does not have, or a measure of unknown counts.
     """
     counted = {name: measure for name, measure in measures.items() if measure.counts is not None}
     for name, measure in measures.items():
@@ -234,9 +231,7 @@ def checked(
     argument: str, named: Mapping[str, Any] | None, kinds: Any, taken: Collection[str] = ()
 ) -> dict[str, Any]:
     """The functions, or other values of the allowed kinds, of an argument of `Evaluation`, by name.
-
-    Raises:
-      UsageError: for another value, or a name in `taken` or in `TAKEN`.
+    Raises a UsageError for another value, or a name in `taken` or in `TAKEN`.
     """
     if not isinstance(named, Mapping | None):
         raise UsageError(

@@ -41,8 +41,7 @@ def value(
       gamma: discount of each step, in [0, 1], which multiplies that of the users.
       draws: draws [D, ...] of parameters of the simulator, by name. Each draw gets the same users
         and noise. The result is then [D, B].
-      start: a function that returns the states in which sessions begin; None if the models draw the
-        users.
+      start: a function that returns the states in which sessions begin; None to draw users.
       ends: the step or day after which rewards of a session do not count; None for all T steps.
 
     Raises:

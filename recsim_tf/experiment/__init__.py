@@ -1,3 +1,1 @@
-"""Experiments: training, evaluation and simulation as gin-configured runs in a folder. Needs the
-extra `recsim-tf[agents]`.
-"""
+"""Training, evaluation and simulation as runs in a folder. It needs `recsim-tf[agents]`."""

@@ -60,9 +60,7 @@ def train(folder: RunDirectory) -> dict[str, Any] | None:
 
 
 def evaluate(folder: RunDirectory, watch: bool = False, watch_timeout: float = 3600.0) -> Any:
-    """Evaluates the agent of a run and its baselines, see `run_evaluation`; or the agent at every
-    new checkpoint, see `watch_run`.
-    """
+    """Evaluates agent and baselines, see `run_evaluation`, or new checkpoints, see `watch_run`."""
     from recsim_tf.experiment.commands.evaluate import run_evaluation, watch_run
 
     parts, evaluation = _experiment(), Evaluation()

@@ -70,9 +70,7 @@ def refuse_labels(nest: Nest) -> Nest:
 
 
 def zeros_for_labels(nest: Nest, like: Nest) -> Nest:
-    """Replaces each `Label` by zeros of the dtype and shape in `like`, since a loop carries only
-    tensors.
-    """
+    """Replaces each `Label` by zeros like `like`, since a loop carries only tensors."""
     return tf.nest.map_structure(
         lambda leaf, model: tf.zeros_like(model) if isinstance(leaf, Label) else leaf, nest, like
     )

@@ -1,6 +1,4 @@
-"""The return of relaxed sessions, differentiable along the path from the policy's logits to the
-rewards.
-"""
+"""The return of relaxed sessions, differentiable from the policy's logits to the rewards."""
 
 from collections.abc import Callable, Iterable
 
@@ -10,7 +8,15 @@ from tensorflow_probability import distributions as tfd
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.corpora import OwnCorpora
-from recsim_tf.core.base.types import InitialDraws, Nest, Seed, Slate, StepDraws, Turn
+from recsim_tf.core.base.types import (
+    InitialDraws,
+    Nest,
+    Seed,
+    SimulatorState,
+    Slate,
+    StepDraws,
+    Turn,
+)
 from recsim_tf.core.distributions import num_outcomes
 from recsim_tf.core.models.models import UserModel
 from recsim_tf.core.simulator import Simulator
@@ -210,7 +216,7 @@ class _Relaxed(_Pathwise):
             return result * tf.exp(log_prob - tf.stop_gradient(log_prob))
         return mixtures.refuse_labels(result) if stage in ("user", "corpus") else result
 
-    def show(self, models: Models, state: Nest, turn: Turn):
+    def show(self, models: Models, state: SimulatorState, turn: Turn):
         documents = models.documents.describe(state.candidates, state.corpus)
         hidden, _ = self.hidden(models, state, documents)
         met = models.corpora.of_users((documents, hidden), turn.slate.shape[0])

@@ -46,20 +46,14 @@ class Channel(Model, abc.ABC):
 
     @abc.abstractmethod
     def speak(self, symbol: tf.Tensor, seed: random.Seed) -> tf.Tensor:
-        """The words of symbols, int32 [..., L].
-
-        Args:
-          symbol: int32 [...], in [0, R).
-          seed: an integer, int32 [2] or `Noise`.
+        """The words int32 [..., L] of symbols int32 [...] in [0, R). The seed is an integer, int32
+        [2] or `Noise`.
         """
 
     @abc.abstractmethod
     def evidence(self, words: tf.Tensor) -> tf.Tensor:
-        """The log-probability of words given each symbol, [..., R]. It is -inf for a symbol that
-        never has these words.
-
-        Args:
-          words: int32 [..., L].
+        """The log-probability of words int32 [..., L] given each symbol, [..., R]. It is -inf for a
+        symbol that never has these words.
         """
 
     @abc.abstractmethod

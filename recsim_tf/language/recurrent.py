@@ -223,9 +223,7 @@ class _Network:
         return total
 
     def trainable(self, max_length: int, dropout: float) -> tf.keras.Model:
-        """The same layers as a model with the inputs features and texts, and with the logits of
-        every word as outputs, [N, L, V].
-        """
+        """The layers as a model of features and texts, with logits of every word, [N, L, V]."""
         layers, dtype = tf.keras.layers, self._embed.dtype
         drop = [layers.Dropout(dropout, seed=number, dtype=dtype) for number in range(2)]
         features = tf.keras.Input([self.begin.kernel.shape[0]], dtype=dtype)
@@ -263,9 +261,7 @@ def _num_weights(num_words: int, num_features: int, num_units: int) -> int:
 
 @contextlib.contextmanager
 def _without_warnings() -> Iterator[None]:
-    """A context without TensorFlow's warnings. Keras calls AutoGraph, which warns in
-    Python 3.13.
-    """
+    """A context without TensorFlow's warnings, which AutoGraph gives in Python 3.13."""
     logger = logging.getLogger("tensorflow")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -85,21 +85,13 @@ class Vocabulary:
         return cls(sorted(kept, key=lambda word: -uses[word]), max_length)
 
     def ids(self, texts: Any) -> tf.Tensor:
-        """The words of texts, int32 [..., L].
-
-        Args:
-          texts: strings [...].
-        """
+        """The words of texts, which are strings [...], int32 [..., L]."""
         texts = tf.convert_to_tensor(texts, tf.string)
         flat = tf.cast(self._vectorize(tf.reshape(texts, [-1])), tf.int32)
         return tf.reshape(flat, tf.concat([tf.shape(texts), [self.max_length]], axis=0))
 
     def texts(self, words: Any) -> np.ndarray:
-        """The texts of words as Python strings, an array [...].
-
-        Args:
-          words: numbers of words, int32 [..., L].
-        """
+        """The texts of numbers of words int32 [..., L] as Python strings, an array [...]."""
         texts = self._look_up(tf.cast(words, tf.int64))
         joined = tf.strings.strip(tf.strings.reduce_join(texts, axis=-1, separator=" "))
         # Missing words leave several spaces, which are joined.
@@ -109,9 +101,7 @@ class Vocabulary:
 
 
 def _standard(texts: tf.Tensor) -> tf.Tensor:
-    """Texts in lower case, without apostrophes, with question marks as words, and with a space for
-    other punctuation.
-    """
+    """Texts in lower case, with question marks as words and without other punctuation."""
     lower = tf.strings.regex_replace(tf.strings.lower(texts, "utf-8"), "['\u2019]", "")
     words = tf.strings.regex_replace(lower, _PUNCTUATION, " ")
     return tf.strings.regex_replace(words, r"\?[\s?]*", " ? ")

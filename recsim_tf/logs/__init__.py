@@ -6,18 +6,13 @@ and Arrow need pyarrow: extra `fitting`.
 """
 
 from recsim_tf.logs.datasets.movielens import read_movielens, read_movies
-from recsim_tf.logs.datasets.open_bandit import (
-    open_bandit_log,
-    page_log,
-    read_open_bandit,
-)
+from recsim_tf.logs.datasets.open_bandit import open_bandit_log, page_log, read_open_bandit
 from recsim_tf.logs.datasets.result_pages import read_result_pages
+from recsim_tf.logs.exports import to_minari, to_rlds
 from recsim_tf.logs.log import Labels, Log, LogStream, SlateLogProbs
 from recsim_tf.logs.logged_documents import Logged, with_logged_candidates
-from recsim_tf.logs.logged_users import logged_users
-from recsim_tf.logs.minari import to_minari
 from recsim_tf.logs.obp import from_obp, to_obp
-from recsim_tf.logs.rlds import to_rlds
+from recsim_tf.logs.plans import logged_users
 from recsim_tf.logs.tables.table import from_table
 from recsim_tf.logs.tables.visits import TableVisits
 from recsim_tf.logs.tables.writing import candidates_table, to_table

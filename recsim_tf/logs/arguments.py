@@ -7,10 +7,8 @@ from recsim_tf.support.errors import UsageError
 
 
 def log_of(name: str, given: Any, kind: Any = Log, allowed: str = "a Log") -> Any:
-    """The log of an argument that is a log, or a result of a reader with a field `log`.
-
-    Raises:
-      UsageError: if the argument has no log of type `kind`.
+    """The log of an argument that is a log, or a result of a reader with a field `log`. Raises a
+    UsageError if the argument has no log of type `kind`.
     """
     log = given if isinstance(given, kind) else getattr(given, "log", None)
     if not isinstance(log, kind):

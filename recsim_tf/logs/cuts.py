@@ -106,7 +106,7 @@ def continued(log: Log, seed: int = 0) -> Log:
 
 
 def users_leave(simulator: Simulator) -> bool:
-    """Whether users can leave. They cannot under a rule that is False for every state."""
+    """True if users can leave. They cannot under a rule that is False for every state."""
     results = []
 
     @compiled

@@ -124,9 +124,7 @@ def where_active(active: Any, values: tf.Tensor, padding: float) -> tf.Tensor:
 
 
 def densities(
-    policy: StochasticPolicy,
-    names: Collection[str] = SlateLogProbs._fields,
-    role: str = "policy",
+    policy: StochasticPolicy, names: Collection[str] = SlateLogProbs._fields, role: str = "policy"
 ) -> Callable[[Log], SlateLogProbs]:
     """A function from a log with observations to the log-probabilities of its slates.
 

@@ -48,9 +48,7 @@ def groups_by_length(length: np.ndarray, most: int = 8) -> list[np.ndarray]:
 
 
 def _best_ends(edges: np.ndarray, counts: np.ndarray, most: int) -> Iterator[list[int]]:
-    """The numbers of the edges at which 2, 3, ... groups end, with the fewest padded steps. They
-    are found by dynamic programming.
-    """
+    """The edges of 2, 3, ... groups with the fewest padded steps, by dynamic programming."""
     number = len(edges)
     total = np.concatenate([[0], np.cumsum(counts)])
     # Entry [i, j] is the number of padded steps of a group of the edges i to j.

@@ -22,9 +22,7 @@ _DRAWS = (
 
 @runtime_checkable
 class Sessions(Protocol):
-    """Logged sessions, in memory (`Log`) or in pieces that are read again in each pass
-    (`LogStream`).
-    """
+    """Logged sessions, in memory (`Log`) or in pieces that each pass reads again (`LogStream`)."""
 
     @property
     def num_sessions(self) -> int: ...
@@ -210,9 +208,7 @@ class Log(NamedTuple):
         )
 
     def require(self, caller: str, *fields: str) -> Self:
-        """Returns the log. Raises a ValueError that names the caller, such as "fit", and the first
-        field that the log lacks.
-        """
+        """Returns the log. A ValueError names the caller, and the first field that it lacks."""
         for field in fields:
             if not tf.nest.flatten(getattr(self, field)):
                 raise ValueError(f"{caller} needs a log with {_NEEDED.get(field, field)}, got none")
@@ -252,9 +248,7 @@ class Log(NamedTuple):
         return taken.map_steps(lambda leaf: leaf[rows][:, : length.max(initial=1)])
 
     def distinct(self) -> tuple[np.ndarray, np.ndarray]:
-        """Positions of sessions with different draws, int [D], and the number of sessions with the
-        same draws as each, int [D].
-        """
+        """Positions of sessions that differ in draws, and how many are like each, both int [D]."""
         leaves = [np.asarray(leaf) for leaf in tf.nest.flatten([getattr(self, f) for f in _DRAWS])]
         rows = np.concatenate(
             [
@@ -278,13 +272,8 @@ class Log(NamedTuple):
         return self.map_steps(lambda leaf: leaf[:, steps])
 
     def cut(self, length: np.ndarray) -> "Log":
-        """The first steps of each session. A session that is cut has not departed yet.
-
-        Args:
-          length: int [S], from 1 to `self.length`.
-
-        Raises:
-          ValueError: for a length out of range.
+        """The first steps of each session: `length`, int [S], from 1 to `self.length`. A session
+        that is cut has not departed yet.
         """
         length = np.asarray(length, np.int32)
         if length.shape != self.length.shape or (length < 1).any() or (length > self.length).any():
@@ -387,13 +376,10 @@ class Log(NamedTuple):
         return self._replace(response=(response, engagement), engagement=())
 
     def check(self) -> "Log":
-        """Checks the fields, and returns the log.
-
-        Raises:
-          ValueError: for fields of other types and sizes, lengths out of range, slates out of
-            range, repeated candidates in a step or a slate, rewards that are not finite, rewards of
-            an empty position, discounts outside [0, 1], and values that are not probabilities. The
-            error names session, step and position.
+        """Checks the fields, and returns the log. Raises a ValueError for fields of other types and
+        sizes, lengths out of range, slates out of range, repeated candidates in a step or a slate,
+        rewards that are not finite, rewards of an empty position, discounts outside [0, 1], and
+        values that are not probabilities. The error names session, step and position.
         """
         checks.check(self)
         return self
@@ -416,17 +402,13 @@ _NEEDED = {
 
 
 def take_steps(nest: Nest, steps: np.ndarray) -> Nest:
-    """A nest of [S, U, ...]: the steps int [S, U] of each session of a nest of arrays
-    [S, T, ...].
-    """
+    """A nest of [S, U, ...] with the steps int [S, U] of each session of arrays [S, T, ...]."""
     rows = np.arange(len(steps))[:, np.newaxis]
     return tf.nest.map_structure(lambda leaf: leaf[rows, steps], nest)
 
 
 def repeat_last_step(nest: Nest, length: np.ndarray) -> Nest:
-    """A nest of arrays [S, T, ...] whose steps after the end of a session repeat its last step.
-    `length` is int [S].
-    """
+    """Arrays [S, T, ...] whose sessions of `length` int [S] repeat their last step at the end."""
     return tf.nest.map_structure(
         lambda leaf: take_steps(
             leaf, np.minimum(np.arange(leaf.shape[1]), length[:, np.newaxis] - 1)

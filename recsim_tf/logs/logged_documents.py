@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random
-from recsim_tf.core.base.types import Nest, Seed
+from recsim_tf.core.base.types import Nest, Seed, Slate
 from recsim_tf.core.distributions import Given
 from recsim_tf.core.distributions.categories import UniformCategories
 from recsim_tf.core.distributions.custom import CustomDistribution
@@ -109,10 +109,10 @@ class Logged(DocumentModel):
     def initial_draws(self, num_corpora: int):
         return UniformCategories(self.log.num_sessions, [num_corpora], self.dtype)
 
-    def initial_state(self, draws: Nest, num_corpora: int):
+    def initial_state(self, draws: tf.Tensor, num_corpora: int):
         return LoggedStep(draws, tf.zeros([num_corpora], tf.int32))
 
-    def candidates(self, num_corpora: int, num_candidates: int, corpus: Nest, user: Nest):
+    def candidates(self, num_corpora: int, num_candidates: int, corpus: LoggedStep, user: Nest):
         if num_candidates != self.log.candidates.shape[2]:
             raise ValueError(
                 f"num_candidates must be {self.log.candidates.shape[2]}, as in the log, got"
@@ -120,7 +120,7 @@ class Logged(DocumentModel):
             )
         return tfd.Independent(Given(self._now("candidates", corpus), self.dtype), 1)
 
-    def describe(self, draw: Nest, corpus: Nest):
+    def describe(self, draw: tf.Tensor, corpus: LoggedStep):
         # The positions of the documents [W, K] among the candidates of the step.
         is_same = self._now("candidates", corpus)[:, tf.newaxis] == draw[..., tf.newaxis]
         position = tf.argmax(is_same, axis=2, output_type=tf.int32)
@@ -132,16 +132,16 @@ class Logged(DocumentModel):
         is_logged &= tf.reduce_any(is_same, axis=2)
         return LoggedDocument(document, logged, is_logged, seen)
 
-    def reveal(self, documents: Nest):
+    def reveal(self, documents: LoggedDocument):
         drawn = self.documents.reveal(documents.document)
         if drawn is None or not tf.nest.flatten(documents.logged):
             return drawn
         return _LoggedOrDrawn(drawn, documents.logged, documents.is_logged)
 
-    def show(self, documents: Nest, hidden: Nest):
+    def show(self, documents: LoggedDocument, hidden: Nest):
         return self.documents.show(documents.document, hidden)
 
-    def observe(self, documents: Nest):
+    def observe(self, documents: LoggedDocument):
         if tf.nest.flatten(documents.seen):
             return documents.seen
         return self.documents.observe(documents.document)
@@ -151,7 +151,7 @@ class Logged(DocumentModel):
             return super().observation_bounds()
         return self.documents.observation_bounds()
 
-    def update(self, corpus: Nest, slate: Nest, response: Nest, innovation: Nest):
+    def update(self, corpus: LoggedStep, slate: Slate, response: Nest, innovation: Nest):
         return corpus._replace(step=corpus.step + 1)
 
 
@@ -164,16 +164,10 @@ class _LoggedOrDrawn(CustomDistribution):
       is_logged: bool [W, K], whether the log has the attributes of a document.
     """
 
-    def __init__(
-        self,
-        drawn: tfd.Distribution,
-        logged: Nest,
-        is_logged: tf.Tensor,
-        name: str = "LoggedOrDrawn",
-    ):
+    def __init__(self, drawn: tfd.Distribution, logged: Nest, is_logged: tf.Tensor):
         parameters = dict(locals())
         self.drawn, self.logged, self.is_logged = drawn, logged, is_logged
-        super().__init__(drawn.dtype, parameters, name, batch=is_logged, num_inner=1)
+        super().__init__(drawn.dtype, parameters, batch=is_logged, num_inner=1)
 
     def _event_shape(self):
         return self.drawn.event_shape

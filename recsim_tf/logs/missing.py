@@ -74,16 +74,14 @@ class Part(NamedTuple):
         return getattr(initial.sample_distributions(value=given, seed=[0, 0])[0], self.field)
 
     def num_classes(self, users: UserModel, num_users: int) -> int | None:
-        """The number of values of a part that is a single finite draw, such as a type,
-        else None.
-        """
+        """The number of values of a part that is a single finite draw, such as a type, or None."""
         prior = self.prior(users, num_users)
         leaves = tf.nest.flatten(prior.model) if isinstance(prior, _NAMED) else [prior]
         return num_outcomes(leaves[0]) if len(leaves) == 1 else None
 
 
 def is_known(values: Nest) -> tf.Tensor:
-    """Whether a row of a nest of [B, ...] has neither NaN nor a negative integer, bool [B]."""
+    """True where a row of a nest of [B, ...] has neither NaN nor a negative integer, bool [B]."""
 
     def of_leaf(leaf):
         unknown = tf.math.is_nan(leaf) if leaf.dtype.is_floating else leaf < 0
@@ -141,12 +139,12 @@ def lacking(log: Log, users: UserModel, num_users: int, spec: Nest) -> tuple[tup
 
 
 def lacks_innovations(log: Log, spec: Nest) -> bool:
-    """Whether a log lacks the innovations, of TensorSpecs `spec`, that the users draw."""
+    """True if a log lacks the innovations, of TensorSpecs `spec`, that the users draw."""
     return bool(tf.nest.flatten(spec)) and not tf.nest.flatten(log.innovation)
 
 
 def are_independent(parts: Sequence[Part], users: UserModel, num_users: int) -> bool:
-    """Whether no part depends on another part, given the logged ones."""
+    """True if no part depends on another part, given the logged ones."""
     if len(parts) < 2:
         return True
     parents = dict(users.initial_draws(num_users).resolve_graph())
@@ -214,9 +212,7 @@ def draw_parts(
 
 
 def log_prior(parts: Sequence[Part], users: UserModel, initial: Nest) -> tf.Tensor:
-    """The log-density of parts of initial draws, given the others, [B]. There is at least
-    one part.
-    """
+    """The log-density [B] of at least one part of initial draws, given the others."""
     num_users = nests.batch_size(initial)
     priors = [part.prior(users, num_users, initial) for part in parts]
     return tf.add_n(

@@ -1,4 +1,4 @@
-"""Simulated sessions that follow those of a log."""
+"""Users of a log at the start of new sessions, and simulated sessions that follow a log's."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,14 +7,55 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.base.types import Seed, SimulatorState
+from recsim_tf.core.base.types import InitialDraws, Seed, SimulatorState, Trajectory
+from recsim_tf.core.base.validation import check_count
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.step.stages import PartlySampled
 from recsim_tf.logs.cuts import Cuts, Ends, users_leave, windows
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.log import Log, Sessions
 from recsim_tf.logs.logged_documents import Logged, name_beside_log, with_logged_candidates
-from recsim_tf.logs.logged_users import logged_users
+from recsim_tf.logs.missing import draw_parts, lacking
 from recsim_tf.logs.trajectories import by_field, from_rollout
+
+
+def logged_users(
+    simulator: Simulator, log: Log, num_users: int, seed: Seed = 0, row: tf.Tensor | None = None
+) -> SimulatorState:
+    """The states in which sessions of users from a log begin. The users are drawn with replacement.
+
+    Logged initial draws are kept. Initial draws that the log lacks, such as a hidden taste, are
+    drawn from the models, given the logged ones. `Simulator.rollout(state=)` and `fold` continue
+    from these states.
+
+    Args:
+      simulator: the models. If its candidates are those of the log, see `Logged`, users get the
+        candidates of their logged sessions.
+      log: the sessions, each equally likely.
+      num_users: number of users, B.
+      seed: an integer or int32 [2].
+      row: the sessions whose users begin, int32 [B]; by default they are drawn.
+
+    Raises:
+      ValueError: for a number below 1, or initial draws that are not those of the models.
+    """
+    check_count(num_users=num_users)
+    spec = session_spec(simulator, num_users).initial.user
+    parts, log = lacking(log, simulator.users, num_users, spec)
+    row_seed, parts_seed, seed = random.split_seed(seed, 3)
+    if row is None:
+        row = random.uniform_integers([num_users], row_seed, log.num_sessions)
+    user = tf.nest.map_structure(
+        lambda like, leaf: tf.gather(tf.cast(leaf, like.dtype), row), spec, log.initial
+    )
+    begun = Trajectory(InitialDraws(user, (), (), ()), (), ())  # type: ignore[arg-type]
+    begun = draw_parts(parts, simulator.users, begun, parts_seed)
+    draws = {"user": begun.initial.user}
+    if isinstance(simulator.documents, Logged):
+        draws["corpus"] = row
+    sampled = [name for name in InitialDraws._fields if name not in draws]
+    answers = PartlySampled(draws, seed, sampled)
+    return simulator.initial_state(simulator.begin(num_users, answers))
 
 
 class SessionPlan:
@@ -70,9 +111,7 @@ class SessionPlan:
         return {name_beside_log(name): values for name, values in draws.items()}
 
     def log(self, policy: Any, seed: int = 0) -> Log:
-        """A log of the sessions under a policy, with observations, and with probabilities if the
-        policy is a `StochasticPolicy`.
-        """
+        """A log of sessions under a policy, with any probabilities of a `StochasticPolicy`."""
         number = len(self.row)
         state = self.start(self.simulator, number, random.as_seed(seed))
         trajectory = self.simulator.rollout(policy, number, self.num_steps, seed, state=state)
@@ -122,18 +161,14 @@ def _windows(log: Sessions) -> np.ndarray | None:
 
 
 def _has_candidates(log: Sessions) -> bool:
-    """Whether a log has a table of candidates: some step lacks a document of the log, or the
-    candidates have features.
-    """
+    """True for a log whose candidates have features, or lack a document of the log in a step."""
     if not isinstance(log, Log) or isinstance(log.candidates, tuple):
         return False
     return log.candidates.shape[2] < len(log.labels.document) or bool(log.labels.features)
 
 
 def _has_initial(simulator: Simulator, users: Log) -> bool:
-    """Whether the log has initial draws of the model's users. A log of another model's rollout does
-    not.
-    """
+    """True for a log that has initial draws of the model's users, and not of another model's."""
     if not tf.nest.flatten(users.initial):
         return False
     spec = session_spec(simulator).initial.user

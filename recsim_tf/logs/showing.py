@@ -68,9 +68,7 @@ def rows(log: Any) -> dict[str, str]:
 
 
 def clicks(log: Any) -> np.ndarray | None:
-    """The documents that were chosen or clicked, bool [S, T, K]; None if the response has no
-    clicks.
-    """
+    """The documents chosen or clicked, bool [S, T, K]; None if the response has no clicks."""
     response = log.response
     while isinstance(response, tuple) and len(response):
         response = getattr(response, "clicked", getattr(response, "choice", response[0]))

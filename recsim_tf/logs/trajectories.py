@@ -136,13 +136,9 @@ def _log_of_draws(trajectory: Trajectory, shared: bool) -> Log:
 
 
 def _with_rewards(
-    log: Log,
-    trajectory: Trajectory,
-    reward_by_position: Callable[[Transition], tf.Tensor] | None,
+    log: Log, trajectory: Trajectory, reward_by_position: Callable[[Transition], tf.Tensor] | None
 ) -> Log:
-    """The log with rewards by position if these add up to the rewards, else with those of whole
-    slates.
-    """
+    """The log with rewards by position if these add up to the rewards, else of whole slates."""
     transitions = trajectory.transitions
     reward = _by_session(transitions.reward, log.length)
     by_position = _by_session(_rewards(transitions, reward_by_position), log.length)
@@ -250,9 +246,7 @@ def stream_episodes(
 
 
 def _by_session(nest: Nest, length: np.ndarray) -> Nest:
-    """A nest of tensors [T, S, ...] as a nest of arrays [S, T, ...]. Steps after the end of a
-    session repeat its last step.
-    """
+    """Tensors [T, S, ...] as arrays [S, T, ...] that repeat the last step of ended sessions."""
     return repeat_last_step(_as_numpy(tf.nest.map_structure(_swap_axes, nest)), length)
 
 
@@ -268,10 +262,8 @@ def concatenated(trajectories: Sequence[Trajectory]) -> Trajectory:
 
 
 def scoring_simulator(simulator: Simulator) -> Simulator:
-    """A simulator with the same models, whose candidates are the documents that a log shows.
-
-    Raises:
-      ValueError: if documents depend on the state of a corpus that users share.
+    """A simulator with the same models, whose candidates are the documents that a log shows. Raises
+    a ValueError if documents depend on the state of a corpus that users share.
     """
     simulator = without_log(simulator.by_session("a log"))
     return Simulator(
@@ -292,8 +284,7 @@ def as_trajectory(
     latent: bool = False,
     spec: Session | None = None,
 ) -> Trajectory:
-    """The log as a trajectory [T, S, ...] of a `scoring_simulator`. Its log-probability is that of
-    the log.
+    """The log as a trajectory [T, S, ...] of a `scoring_simulator`, with its log-probability.
 
     Args:
       log: a log with all draws of the simulator's user model.

@@ -14,8 +14,7 @@ from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest, Observation
 from recsim_tf.policies.fields import raw_user
 
-# Observation of B users and N candidates -> (weights [B, N], no_click_weight [B]), all
-# non-negative.
+# Observation of B users -> (weights [B, N], no_click_weight [B]), all non-negative.
 ChoiceScores = Callable[[Observation], tuple[tf.Tensor, tf.Tensor]]
 
 
@@ -36,7 +35,7 @@ class AffinityScores:
 
     @staticmethod
     def suits(observation: Observation) -> bool:
-        """Whether users and documents are observed as vectors of the same length."""
+        """True if users and documents are observed as vectors of the same length."""
         user, documents = raw_user(observation.user), observation.documents
         return (
             tf.is_tensor(user)
@@ -102,10 +101,7 @@ class BeliefScores:
     """
 
     def __init__(
-        self,
-        users: Any,
-        belief: Callable[[Observation], Nest],
-        choice_model: choice.ChoiceModel,
+        self, users: Any, belief: Callable[[Observation], Nest], choice_model: choice.ChoiceModel
     ):
         if not hasattr(users, "scores"):
             raise ValueError(
@@ -122,9 +118,7 @@ class BeliefScores:
 
 
 def _multinomial(choice_model: choice.ChoiceModel) -> choice.ChoiceModel:
-    """Returns the choice model, and raises a ValueError unless it gives a document the same weight
-    on every slate.
-    """
+    """Requires a choice model of the same weight for a document on every slate; returns it."""
     if not isinstance(choice_model, choice.ChoiceModel) or not choice_model.is_multinomial:
         raise ValueError(
             "choice_model must be multinomial, as MultinomialProportional() or MultinomialLogit(),"

@@ -13,8 +13,7 @@ from recsim_tf.policies import fields
 
 @gin.configurable(module="recsim_tf.policies")
 def clickbait_policy(simulator: Simulator, target: float = 1.0) -> Policy:
-    """A policy that shows the K candidates whose clickbait is closest to a target, the closest
-    first.
+    """A policy that shows the K candidates of the clickbait closest to a target, best first.
 
     With a target of 1 it is myopic, since the most clickbait engages the most now where the
     sensitivity of users is small. With a target of 0 it shows kale.

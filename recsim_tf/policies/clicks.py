@@ -39,12 +39,9 @@ def counts_spec(num_clusters: int) -> ClickCounts:
 
 
 def update_counts(counts: ClickCounts, response: Nest) -> ClickCounts:
-    """Adds the response to the previous slate, and marks that a slate is shown.
-
-    Args:
-      counts: the counts of B users and T clusters.
-      response: a response with `clicked` [B, K] and `cluster_id` int [B, K], which is ignored where
-        no slate was shown.
+    """Adds the response to the previous slate to the counts of B users and T clusters, and marks
+    that a slate is shown. The response has `clicked` [B, K] and `cluster_id` int [B, K], and is
+    ignored where no slate was shown.
     """
     num_clusters = counts.impressions.shape[1]
     counted = tf.cast(counts.started, tf.float32)[:, tf.newaxis, tf.newaxis]

@@ -16,10 +16,8 @@ def zeros(specs: Nest, num_users: int | tf.Tensor = 1) -> Nest:
 
 
 def require_slates(name: str, simulator: SessionSource) -> None:
-    """Requires an environment whose actions are slates alone, for the policy of that name.
-
-    Raises:
-      ValueError: if the environment has queries.
+    """Requires an environment whose actions are slates alone, for the policy of that name. Raises a
+    ValueError if the environment has queries.
     """
     turns.require_no_queries(
         name, simulator.query_spec, "take random_policy, or a policy of your own that gives a Turn"

@@ -24,9 +24,7 @@ Scaling: TypeAlias = float | tf.Tensor
 
 
 class BanditAlgorithm(Protocol):
-    """A function (pulls [B, A], rewards [B, A], total_pulls [B], optimism_scaling, seed) -> scores
-    [B, A].
-    """
+    """(pulls [B, A], rewards [B, A], total_pulls [B], optimism_scaling, seed) -> scores [B, A]."""
 
     def __call__(
         self,
@@ -127,12 +125,8 @@ def thompson_posterior(
 
 
 def bernoulli_rewards(rewards: tf.Tensor, seed: Seed) -> tf.Tensor:
-    """Turns rewards in [0, 1] into draws of 0 or 1 with these means (Agrawal & Goyal 2012,
-    Algorithm 2).
-
-    Args:
-      rewards: float, of any shape.
-      seed: int32 [2].
+    """Turns rewards in [0, 1], float of any shape, into draws of 0 or 1 with these means by a seed
+    int32 [2] (Agrawal & Goyal 2012, Algorithm 2).
     """
     return random.sample(tfd.Bernoulli(probs=rewards, dtype=rewards.dtype), seed)
 

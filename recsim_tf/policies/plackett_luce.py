@@ -1,6 +1,4 @@
-"""The policy whose return is differentiated. It draws slates from a Plackett-Luce distribution, or
-turns.
-"""
+"""The policy whose return is differentiated, which draws Plackett-Luce slates or turns."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -31,9 +29,7 @@ class PlackettLucePolicy:
     """
 
     def __init__(
-        self,
-        distribution: Callable[[Observation], Actions],
-        parts: Sequence[Any] | None = None,
+        self, distribution: Callable[[Observation], Actions], parts: Sequence[Any] | None = None
     ):
         self.distribution = distribution
         self._parts = parts
@@ -45,9 +41,7 @@ class PlackettLucePolicy:
         slate_size: int,
         parts: Sequence[Any] | None = None,
     ) -> "PlackettLucePolicy":
-        """The policy of a function that maps an observation to logits [B, N] of the candidates. See
-        the class for `parts`.
-        """
+        """The policy of a function of observations to logits [B, N]. See the class for `parts`."""
         return cls(lambda observation: PlackettLuce(item_logits(observation), slate_size), parts)
 
     @classmethod

@@ -38,9 +38,7 @@ class PolicyModel(Model):
         return None if key is None or inner is None else (key, inner)
 
     def parameters(self) -> dict[str, Any]:
-        """Values of all parameters by name, without the parameters of the environment for which the
-        policy is made.
-        """
+        """Values of all parameters by name but those of the environment of the policy."""
         made_for = {
             field.name for field, value in self._fields() if isinstance(value, SessionSource)
         }

@@ -32,10 +32,8 @@ class UniformPolicy:
         return joint_key(self._simulator)
 
     def decide(self, observation: Observation, policy_state: Nest) -> tuple[UniformSlates, Nest]:
-        """The distribution [B] of the slates, and the unchanged policy state.
-
-        Raises:
-          ValueError: for an environment with queries.
+        """The distribution [B] of the slates, and the unchanged policy state. Raises a ValueError
+        for an environment with queries.
         """
         turns.require_no_queries(
             "the distribution of random_policy", self._simulator.query_spec, "its turns are drawn"

@@ -12,8 +12,7 @@ from recsim_tf.core.base.types import Policy
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.policies.clusters import ClusterBandit
 from recsim_tf.policies.indices import ALGORITHMS
-from recsim_tf.policies.myopic import greedy_pctr_policy, myopic_policy
-from recsim_tf.policies.oracle import OraclePolicy
+from recsim_tf.policies.myopic import OraclePolicy, greedy_pctr_policy, myopic_policy
 from recsim_tf.policies.random import random_policy
 from recsim_tf.policies.stochastic import EpsilonGreedy
 
@@ -41,10 +40,8 @@ BASELINES: dict[str, Baseline] = {
 
 
 def baseline_policy(name: str, simulator: Simulator) -> Policy:
-    """The baseline of a name in `BASELINES`.
-
-    Raises:
-      ValueError: for an unknown name, or if the policy is not for this environment.
+    """The baseline of a name in `BASELINES`. Raises a ValueError for an unknown name, or if the
+    policy is not for this environment.
     """
     validation.check_one_of(BASELINES, baseline=name)
     return BASELINES[name].build(simulator)

@@ -77,9 +77,7 @@ def top_k_slate(
 def greedy_slate(
     weights: tf.Tensor, no_click_weight: tf.Tensor, advantages: tf.Tensor, slate_size: int
 ) -> tf.Tensor:
-    """The slate that adds, K times, the candidate that gives the best slate so far. Ties go to the
-    lower position.
-    """
+    """The slate that adds K times the best candidate so far, of equal ones the first."""
     gained, total = tf.zeros_like(no_click_weight), no_click_weight
     used = tf.zeros_like(weights, tf.bool)
     slate = []

@@ -18,9 +18,7 @@ class StochasticPolicy(Policy, Protocol):
     """A policy that gives the distribution of its actions beside a draw."""
 
     def decide(self, observation: Observation, policy_state: Nest) -> tuple[tfd.Distribution, Nest]:
-        """The distribution [B] of the actions, and the next policy state. A distribution of slates
-        is a `SlateDistribution`.
-        """
+        """The distribution [B] of the actions (`SlateDistribution`), and the next policy state."""
 
 
 class Deterministic:
@@ -42,7 +40,7 @@ class Deterministic:
         return initial_policy_state(self._policy, num_users)
 
     def holds(self, observation: Observation) -> bool:
-        """Whether the policy shows B new users the same slates with two different seeds."""
+        """True if the policy shows B new users the same slates with two different seeds."""
         state = self.initial_state(nests.num_rows(observation.documents))
         first, second = (
             self._policy(observation, state, random.as_seed(seed))[0] for seed in (0, 1)
@@ -72,8 +70,7 @@ class EpsilonGreedy:
     uniform slate. It is a `StochasticPolicy`.
 
     Args:
-      greedy: a `StochasticPolicy` of slates without repetition, or a policy that does not use its
-        seed.
+      greedy: a `StochasticPolicy` of slates without repetition, or one that ignores its seed.
       num_candidates: N.
       epsilon: a function that gives the probability, a scalar.
     """

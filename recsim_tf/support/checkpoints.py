@@ -1,6 +1,4 @@
-"""Numbered checkpoints in a folder. Each is a folder with its number as the name, which appears
-complete or not at all.
-"""
+"""Numbered checkpoints in a folder, each a folder that appears complete or not at all."""
 
 import sys
 import time
@@ -31,10 +29,8 @@ def save(
 ) -> None:
     """Writes a checkpoint, and keeps the newest `max_to_keep` checkpoints, at least 1. A checkpoint
     of the same number is replaced. Checkpoints of higher numbers are removed, since they could not
-    be read when the run went back to an older checkpoint.
-
-    Raises:
-      OSError: if it cannot be written.
+    be read when the run went back to an older checkpoint. Raises an OSError if it cannot be
+    written.
     """
     path = folder / str(number)
     with storing(path):
@@ -66,10 +62,8 @@ def restore(
     folder: Path, number: int, part: str, checkpoint: tf.train.Checkpoint, whole: bool = True
 ) -> None:
     """Restores a part of a checkpoint by its name. If `whole`, there must be an object for every
-    value of the part.
-
-    Raises:
-      CorruptError: if it is corrupt, incomplete, or the part of other objects.
+    value of the part. Raises a CorruptError if it is corrupt, incomplete, or the part of other
+    objects.
     """
     path = folder / str(number) / part
     try:

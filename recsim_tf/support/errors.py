@@ -46,9 +46,7 @@ class ModelWarning(UserWarning):
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error without line breaks, control characters, and additions of gin and
-    TensorFlow.
-    """
+    """The message of an error in one line, without control characters and libraries' additions."""
     return printable(_ASSERTED.sub(r"\1", " ".join(_ADDED.sub("", str(error)).split())))
 
 
@@ -129,7 +127,7 @@ _LIBRARIES = tuple(
 
 
 def _is_users(file: str) -> bool:
-    """Whether a file is a user's: not of recsim_tf or another package, and not generated."""
+    """True if a file is a user's: not of recsim_tf or another package, and not generated."""
     return not (
         file.startswith(("<", *_OURS, *_LIBRARIES))
         or {"site-packages", "dist-packages"} & set(Path(file).parts)
@@ -138,7 +136,7 @@ def _is_users(file: str) -> bool:
 
 
 def _is_of_recsim_tf(error: BaseException) -> bool:
-    """Whether recsim_tf raised an error to refuse a value."""
+    """True if recsim_tf raised an error to refuse a value."""
     if not isinstance(error, (ValueError, TypeError)):
         return False
     files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]

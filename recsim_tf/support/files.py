@@ -1,6 +1,4 @@
-"""Files and folders that appear complete or not at all, whenever a process is killed, and readers
-of small files.
-"""
+"""Files and folders that appear complete or not at all, and readers of small files."""
 
 import contextlib
 import errno
@@ -23,9 +21,7 @@ UNFINISHED = ".new"
 def whole_file(path: Path) -> Iterator[Path]:
     """A context with a name for a new file, which replaces `path` in one step at the end. After an
     error `path` is unchanged. The folder must exist, so its removal during a run is an error.
-
-    Raises:
-      OSError: if it cannot be written; the message names the file.
+    Raises an OSError if it cannot be written; the message names the file.
     """
     with _replacing(path) as temporary:
         yield temporary
@@ -35,10 +31,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """A context with a new folder, which replaces `path` at the end. After an error `path` is
-    unchanged. The parent folder must exist, and no other process may write `path`.
-
-    Raises:
-      OSError: if it cannot be written; the message names the folder.
+    unchanged. The parent folder must exist, and no other process may write `path`. Raises an
+    OSError if it cannot be written; the message names the folder.
     """
     with _replacing(path) as temporary:
         temporary.mkdir()
@@ -77,10 +71,8 @@ def remove(path: Path) -> None:
 
 
 def require_writable(folder: Path) -> None:
-    """Creates a folder, and tries to write to it, without leaving a file.
-
-    Raises:
-      OSError: if that is not possible; the message names the folder.
+    """Creates a folder, and tries to write to it, without leaving a file. Raises an OSError if that
+    is not possible; the message names the folder.
     """
     with storing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -89,9 +81,7 @@ def require_writable(folder: Path) -> None:
 
 @contextlib.contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """A context that turns errors of the file system, also from TensorFlow, into `OSError`s with
-    the name of a file.
-    """
+    """A context that turns errors of files, also TensorFlow's, into `OSError`s with the name."""
     try:
         yield
     except OSError as error:
@@ -133,9 +123,7 @@ def write_csv(path: Path, table: Any) -> None:
 def no_link(path: str, flags: int) -> int:
     """An opener for `open` that follows no link, and does not wait for the other end of a named
     pipe. It is for files to append to or to lock in a folder that another user may have made.
-
-    Raises:
-      OSError: if the file is a link or cannot be opened; the message names the file.
+    Raises an OSError if the file is a link or cannot be opened; the message names the file.
     """
     try:
         return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
@@ -179,9 +167,7 @@ def read_json(path: Path, record: Callable[..., T], advice: str) -> T:
 
 
 def read_json_lines(path: Path, record: Callable[..., T], advice: str) -> list[T]:
-    """The records of a file of JSON lines; see `read_json`. An incomplete last line, which a kill
-    may leave, is left out.
-    """
+    """The records of JSON lines, without a last line that a kill left; see `read_json`."""
     *whole, _ = read_text(path, advice).split("\n")
     return [
         _parsed(line, f"{path}, line {number}", record, advice)

@@ -43,12 +43,9 @@ class Mean(NamedTuple):
 
     @classmethod
     def of_ratio(cls, sums: np.ndarray, counts: np.ndarray, is_skewed: bool = False) -> Self:
-        """The ratio of two sums over independent groups, such as clicks a step, with the standard
-        error of a ratio estimator (Cochran 1977, Sampling Techniques, equation 6.13).
-
-        Args:
-          sums, counts: float [G]; groups of count zero are left out.
-          is_skewed: see `of`.
+        """The ratio of two sums float [G] over independent groups, such as clicks a step, with the
+        standard error of a ratio estimator (Cochran 1977, Sampling Techniques, equation 6.13).
+        Groups of count zero are left out. See `of` for `is_skewed`.
         """
         sums, counts = np.asarray(sums, np.float64), np.asarray(counts, np.float64)
         sums, counts = sums[counts > 0], counts[counts > 0]
@@ -107,11 +104,9 @@ def _quantile(degrees: float, level: float) -> float:
 
 def error_of_draws(returns: np.ndarray) -> float:
     """The standard deviation of the mean return between draws of the parameters, without the part
-    that comes from the users' noise. It is a component of variance in a two-way layout.
-
-    Args:
-      returns: float [N, U], the return of each draw and user; users and their noise are the same in
-        all draws.
+    that comes from the users' noise, from the returns float [N, U] of each draw and user. It is a
+    component of variance in a two-way layout, since users and their noise are the same in all
+    draws.
     """
     num_draws, num_users = returns.shape
     of_draws = returns.mean(axis=1)

@@ -1,6 +1,4 @@
-"""New folders that several processes may write under the same name at a time, and the removal of
-files that killed processes left.
-"""
+"""New folders that processes may write under one name, and removal of killed processes' files."""
 
 import contextlib
 import errno
@@ -23,11 +21,9 @@ _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 @contextlib.contextmanager
 def unfinished_folder(path: Path) -> Iterator[Path]:
     """A context with a new folder beside `path`, which `publish` renames to `path`. Otherwise it is
-    removed at the end. Several processes may write such folders for the same `path`. The folders
-    of killed processes are removed. The parent folder must exist.
-
-    Raises:
-      OSError: if it cannot be written; the message names the folder.
+    removed at the end. Several processes may write such folders for the same `path`. The folders of
+    killed processes are removed. The parent folder must exist. Raises an OSError if it cannot be
+    written; the message names the folder.
     """
     with storing(path):
         for neighbour in path.parent.iterdir():

@@ -6,13 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recsim_tf.support.files import (
-    whole_file,
-    whole_folder,
-    write_csv,
-    write_json,
-    write_text,
-)
+from recsim_tf.support.files import whole_file, whole_folder, write_csv, write_json, write_text
 from recsim_tf.support.new_folders import publish, unfinished_folder
 from recsim_tf.support.plots import write_figure
 

@@ -92,10 +92,8 @@ def page(title: str, sections: Sequence[Section], introduction: Sequence[Part] =
 
 
 def with_sections(html: str, sections: Sequence[Section]) -> str:
-    """A page from `page`, with new sections in place of the sections with the same headings.
-
-    Raises:
-      ValueError: if the page has no section of a heading.
+    """A page from `page`, with new sections in place of the sections with the same headings. Raises
+    a ValueError if the page has no section of a heading.
     """
     for section in sections:
         start = html.find(f'<section id="{_identifier(section)}">')

@@ -1,6 +1,4 @@
-"""Charts by matplotlib that need no display: lines with bands, estimates with intervals, and axes
-for other charts.
-"""
+"""Charts by matplotlib without a display: lines with bands, estimates with intervals, axes."""
 
 import contextlib
 import itertools
@@ -24,10 +22,8 @@ _MANY_POINTS = 100
 
 def new_figure(size: tuple[float, float] = (9, 4.8), rows: int = 1, columns: int = 1) -> Any:
     """A figure of matplotlib, of a size in inches, with `axes` in rows and columns, listed row by
-    row. A notebook shows it, and `write_figure` writes it.
-
-    Raises:
-      ImportError: if matplotlib is not installed; the message is one line.
+    row. A notebook shows it, and `write_figure` writes it. Raises an ImportError if matplotlib is
+    not installed; the message is one line.
     """
     try:
         from recsim_tf.support.figures import ShownFigure
@@ -49,11 +45,7 @@ def plot(draw: Callable[..., None], *arguments: Any, size: tuple[float, float] =
 
 
 def write_figure(drawn: Any, path: str | os.PathLike) -> None:
-    """Writes a figure as a PNG, PDF or SVG, by the ending of the path.
-
-    Raises:
-      ValueError: for an unknown ending.
-    """
+    """Writes a figure as PNG, PDF or SVG; a ValueError refuses another ending of the path."""
     _check_ending(path)
     with whole_file(Path(path)) as written:
         drawn.savefig(written, format=Path(path).suffix[1:], dpi=_DPI)
@@ -61,9 +53,7 @@ def write_figure(drawn: Any, path: str | os.PathLike) -> None:
 
 @contextlib.contextmanager
 def figure(path: str | os.PathLike, size: tuple[float, float] = (9, 4.8)) -> Iterator[Any]:
-    """A context with axes whose figure `write_figure` writes at the end. `size` is the argument of
-    `new_figure`.
-    """
+    """A context with axes; at its end `write_figure` writes the figure of this `size`."""
     with figures(path, size, 1, 1) as (axes,):
         yield axes
 
@@ -72,9 +62,7 @@ def figure(path: str | os.PathLike, size: tuple[float, float] = (9, 4.8)) -> Ite
 def figures(
     path: str | os.PathLike, size: tuple[float, float], rows: int, columns: int
 ) -> Iterator[Sequence[Any]]:
-    """A context with axes in rows and columns, listed row by row, whose figure is written at the
-    end.
-    """
+    """A context with axes, listed row by row, whose figure is written at the end."""
     _check_ending(path)
     drawn = new_figure(size, rows, columns)
     yield drawn.axes

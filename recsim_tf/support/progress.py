@@ -23,10 +23,8 @@ class _Lines:
 def progress_bar(steps: Iterable | None = None, *, show: bool = True, **options: Any) -> Any:
     """A bar of tqdm over steps, or a bar that the caller updates, with options of tqdm. In a
     notebook it is a widget where ipywidgets is installed. Outside a notebook, where stderr is no
-    terminal, it is a line at most every ten seconds.
-
-    Raises:
-      ImportError: if tqdm is not installed.
+    terminal, it is a line at most every ten seconds. Raises an ImportError if tqdm is not
+    installed.
     """
     in_notebook = _is_notebook()
     try:
@@ -44,7 +42,7 @@ def progress_bar(steps: Iterable | None = None, *, show: bool = True, **options:
 
 
 def _is_notebook() -> bool:
-    """Whether this process is the kernel of a notebook."""
+    """True if this process is the kernel of a notebook."""
     interactive = sys.modules.get("IPython")
     shell = None if interactive is None else interactive.get_ipython()
     return shell is not None and "IPKernelApp" in shell.config

@@ -1,7 +1,8 @@
 """Tables of text, for screens and for Markdown, frames of pandas, and their numbers and names."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from tabulate import tabulate
@@ -34,11 +35,7 @@ def text_table(
 
 
 def frame(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """A DataFrame of rows, each of which has the values of all columns.
-
-    Raises:
-      ImportError: if pandas is not installed.
-    """
+    """A DataFrame of rows that have all columns. Raises an ImportError without pandas."""
     try:
         import pandas
     except ImportError as missing:
@@ -91,3 +88,27 @@ def label(name: str) -> str:
 
 def _typeset(text: str) -> str:
     return text.replace("-", _MINUS).replace("inf", "\N{INFINITY}")
+
+
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """The shortest last part of each binding's name that no other name ends with, such as "target"
+    for "SlateQTargets.target".
+    """
+    names = list(dict.fromkeys(names))
+    return {
+        name: next(
+            (
+                end
+                for end in _ends(name)
+                if not any(end in _ends(other) for other in names if other != name)
+            ),
+            name,
+        )
+        for name in names
+    }
+
+
+def _ends(name: str) -> Sequence[str]:
+    """The last parts of a name, from the shortest to the whole."""
+    starts = [match.end() for match in re.finditer(r"[./]", name)]
+    return [name[start:] for start in [*reversed(starts), 0]]

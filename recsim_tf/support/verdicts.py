@@ -10,7 +10,7 @@ _WIDE = 0.2  # half an interval, as a part of the estimate
 
 
 class Verdict(NamedTuple):
-    """Whether a number or a simulator is to be believed, and why.
+    """A judgement on a number or a simulator: whether to believe it, and why.
 
     The words are meant as promises, and `benchmarks/verdicts.py` measures how often they are kept.
 
@@ -33,12 +33,12 @@ class Verdict(NamedTuple):
 
     @property
     def is_believable(self) -> bool:
-        """Whether no fault is seen: the word is neither "not believable" nor "cannot tell"."""
+        """True if no fault is seen: the word is neither "not believable" nor "cannot tell"."""
         return self.word not in (NOT_BELIEVABLE, CANNOT_TELL)
 
     @property
     def is_promise(self) -> bool:
-        """Whether the word is a promise about the intervals: "believable" or "wide"."""
+        """True if the word is a promise about the intervals: "believable" or "wide"."""
         return self.word in (BELIEVABLE, WIDE)
 
     def with_care(self, *reasons: str) -> "Verdict":

@@ -12,11 +12,4 @@ from recsim_tf.agents.bandits.conversational.bandit import (
 )
 from recsim_tf.agents.bandits.conversational.ridge_bandits import ConLinUCB, ConUCB, LinUCB
 
-__all__ = [
-    "ConLinUCB",
-    "ConUCB",
-    "KeyTermBandit",
-    "LinUCB",
-    "logarithmic_questions",
-    "random_arms",
-]
+__all__ = ["ConLinUCB", "ConUCB", "KeyTermBandit", "LinUCB", "logarithmic_questions", "random_arms"]

@@ -1,6 +1,5 @@
 """Bandits with ridge regressions for each user: LinUCB, which asks no questions, ConLinUCB, which
-learns from arms and key-terms in the same way, and ConUCB, whose key-terms give the prior of its
-arms.
+learns from arms and key-terms in the same way, and ConUCB, where key-terms give arms their prior.
 """
 
 import dataclasses

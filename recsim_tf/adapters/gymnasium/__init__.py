@@ -11,8 +11,7 @@ An import of this package makes every registered environment known to Gymnasium:
 Observations are dicts with RecSim's keys `user`, `doc` and `response`. Documents have no names. The
 first axis of everything in `doc` is their position among the candidates, so that the spaces do not
 change between steps. Fields of a NamedTuple are entries of a dict. Before the first slate of a
-session the response is zeros, where RecSim has None. With `flatten=True` an observation is a vector
-instead.
+session the response is zeros, where RecSim has None. With `flatten=True` observations are vectors.
 
 An action is a slate of candidate positions, an integer array [K]. It may be shorter, or hold -1
 where a position is empty. As in RecSim a document may be shown twice, unless the simulator has

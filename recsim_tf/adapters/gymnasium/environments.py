@@ -1,6 +1,4 @@
-"""One simulated user as a Gymnasium environment, and many users as a vector environment, both
-registered with Gymnasium.
-"""
+"""One simulated user as an environment of Gymnasium, and many users as a vector environment."""
 
 from typing import Any
 
@@ -177,8 +175,7 @@ def register_environments() -> None:
     for environment_id in registry.registered():
         name = f"recsim_tf/{environment_id}"
         if name not in gymnasium.registry:
-            # Entry points are names, so that a spec can be written to a file and read by another
-            # process.
+            # Entry points are names, so that another process can read a spec from a file.
             gymnasium.register(
                 name,
                 entry_point=f"{_PACKAGE}:make_environment",

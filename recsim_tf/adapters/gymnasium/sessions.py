@@ -67,9 +67,7 @@ class Steps:
 
     @functools.cached_property
     def begin_again(self) -> "_Graph":
-        """The graph that starts new sessions from a carry, and keeps the corpus and persistent
-        candidates.
-        """
+        """The graph that starts new sessions with the corpus and candidates of a carry."""
         return _Graph(self._begin_again, *self.begin.carry)
 
     @functools.cached_property
@@ -132,10 +130,7 @@ class Steps:
         observation = spaces.recsim_keys(self.simulator.observe(state))
         if self._flatten:
             observation = spaces.flat(observation, self._structure)
-        return {
-            f"{prefix}observation": observation,
-            f"{prefix}response": spaces.as_dicts(response),
-        }
+        return {f"{prefix}observation": observation, f"{prefix}response": spaces.as_dicts(response)}
 
 
 class _Graph:
@@ -173,9 +168,7 @@ class Session:
         self._carry: list[tf.Tensor] = []
 
     def reset(self, seed: int | None) -> dict[str, Any]:
-        """Starts new sessions, and keeps persistent candidates and the corpus unless there is a
-        seed.
-        """
+        """Starts new sessions. Without a seed persistent candidates and the corpus stay."""
         if not self._carry or seed is not None:
             start = self._seed if seed is None else random.as_seed(seed)
             self._carry, results = self.steps.begin(start)
@@ -218,7 +211,7 @@ class Session:
 
 
 def _has_form(leaf: np.ndarray, spec: tf.TensorSpec) -> bool:
-    """Whether an array has the form of a spec, except for the width of its numbers."""
+    """True if an array has the form of a spec, except for the width of its numbers."""
     dtype = np.dtype(spec.dtype.as_numpy_dtype)
     if leaf.shape != spec.shape or leaf.dtype.kind != dtype.kind:
         return False

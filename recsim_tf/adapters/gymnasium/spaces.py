@@ -92,10 +92,7 @@ def action_space(simulator: SessionSource) -> spaces.Space:
 
 def as_arrays(action: Any, query_spec: Nest) -> Nest:
     """An action in the form of its space, as arrays: a slate, or a `Turn` where there is a
-    query_spec.
-
-    Raises:
-      ValueError: if a part is missing.
+    query_spec. Raises a ValueError if a part is missing.
     """
     if not tf.nest.flatten(query_spec):
         return np.asarray(action)

@@ -1,6 +1,4 @@
-"""Beliefs about candidates and about replies to turns, and policies that keep a belief about each
-user.
-"""
+"""Beliefs about candidates and replies to turns, and policies that keep one about each user."""
 
 import abc
 import dataclasses
@@ -70,9 +68,7 @@ class CandidateBelief(NamedTuple):
 
     @property
     def gap(self) -> tf.Tensor:
-        """The value of perfect information, [B]: the gain in the utility of the best candidate if
-        the taste were known.
-        """
+        """The value of perfect information, [B]: the gain of the best utility by knowing tastes."""
         best = tf.reduce_max(self.means, axis=-1)
         return tf.nn.relu(expected_max(self.weights, self.utilities) - best)
 

@@ -100,8 +100,7 @@ class ThompsonSampling(_Recommending):
 
 @gin.configurable
 class RecommendKnown:
-    """The full-information oracle, which recommends the best candidates of users whose tastes are
-    observed.
+    """The full-information oracle, which recommends the best candidates by tastes that it observes.
 
     Args:
       simulator: a simulator of conversations whose users have `is_taste_observed=True`.

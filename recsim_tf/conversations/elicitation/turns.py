@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from recsim_tf.belief import evoi, expected_max, information_gain, predictive_entropy
 from recsim_tf.conversations.acts import OFFERS, Act
-from recsim_tf.conversations.attributes import degrees, ideal, in_sense
+from recsim_tf.conversations.documents import degrees, ideal, in_sense
 from recsim_tf.conversations.elicitation.believing import CandidateBelief, check_conversation
 from recsim_tf.conversations.types import Query
 from recsim_tf.conversations.users import ConversationUsers
@@ -42,8 +42,7 @@ class TurnKind:
         self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The turns: candidate positions int32 [B, Q, k], k <= slate_size, and attributes int32
-        [B, Q, c], with -1 for none. By default there is one turn, with the optimal recommendation
-        set.
+        [B, Q, c], with -1 for none. By default one turn shows the optimal recommendation set.
 
         Args:
           believed: the belief about the B users.

@@ -65,9 +65,6 @@ class KeyTermDocuments(DocumentModel):
       features: [A + W, F], features of arms, then of key-terms. None draws them by
         `draw_catalogue`.
       seed: the seed of `features`, an integer.
-
-    Raises:
-      ValueError: if a number is out of range or a shape is wrong.
     """
 
     num_arms: int = 5000
@@ -111,7 +108,7 @@ class KeyTermDocuments(DocumentModel):
             dtype=self.dtype,
         )
 
-    def describe(self, draw: Nest, corpus: Nest):
+    def describe(self, draw: tf.Tensor, corpus: Nest):
         return Candidate(draw)
 
     def features_of(self, item_id: tf.Tensor) -> tf.Tensor:
@@ -124,7 +121,7 @@ class KeyTermDocuments(DocumentModel):
         is_key_term = tf.cast(ids >= self.num_arms, self.dtype)
         return Shown(ids, is_key_term, self.features_of(ids))
 
-    def observe(self, documents: Nest):
+    def observe(self, documents: Candidate):
         return documents
 
     def observation_bounds(self):
@@ -155,7 +152,6 @@ class OfferedIds(CustomDistribution):
         num_offered_arms: int,
         num_offered_key_terms: int,
         dtype: tf.DType = tf.float32,
-        name: str = "OfferedIds",
     ):
         parameters = dict(locals())
         self._arms = uniform_ids(num_arms, num_users, num_offered_arms, dtype)
@@ -165,7 +161,7 @@ class OfferedIds(CustomDistribution):
         self._num_arms = num_arms
         self._num_offered = (num_offered_arms, num_offered_key_terms)
         self._log_prob_dtype = dtype
-        super().__init__(tf.int32, parameters, name, batch=[num_users])
+        super().__init__(tf.int32, parameters, batch=[num_users])
 
     def _event_shape(self):
         return tf.TensorShape([sum(self._num_offered)])

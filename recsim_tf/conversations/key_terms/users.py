@@ -5,18 +5,18 @@ The distributions of tastes and answers are those of the synthetic data of Xie e
 the authors' generator and Bernoulli environment (github.com/zhxieml/RelativeConUCB).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, Unpack
 
 import gin
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from recsim_tf.conversations.key_terms.documents import KeyTermDocuments
+from recsim_tf.conversations.key_terms.documents import KeyTermDocuments, Shown
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
 
 class InitialDraw(NamedTuple):
@@ -58,9 +58,6 @@ class KeyTermUsers(UserModel):
     Args:
       num_features: number of features F, at least 2.
       num_rounds: number of rounds of a session. A user of the source has 400 rounds on average.
-
-    Raises:
-      ValueError: if a number is out of range.
     """
 
     num_features: int = 50
@@ -70,7 +67,7 @@ class KeyTermUsers(UserModel):
         validation.check_at_least(2, num_features=self.num_features)
         validation.check_count(num_rounds=self.num_rounds)
 
-    def check_documents(self, documents: Nest, slate_size: int):
+    def check_documents(self, documents: DocumentModel, slate_size: int):
         if isinstance(documents, KeyTermDocuments):
             validation.check_same(self, documents, "num_features")
 
@@ -85,7 +82,7 @@ class KeyTermUsers(UserModel):
             )
         )
 
-    def initial_state(self, draws: Nest):
+    def initial_state(self, draws: InitialDraw):
         scale = draws.reward_scale[:, tf.newaxis]
         bias = scale + 2 * (1 - scale) * draws.bias[:, tf.newaxis]
         direction = tf.math.l2_normalize(draws.direction, axis=-1)
@@ -94,16 +91,16 @@ class KeyTermUsers(UserModel):
             rounds=tf.zeros(draws.bias.shape, tf.int32),
         )
 
-    def scores(self, state: UserState, documents: Nest) -> tf.Tensor:
+    def scores(self, state: UserState, documents: Shown) -> tf.Tensor:
         """The scores <taste, features> of items [B, N], float [B, N]."""
         return tf.linalg.matvec(documents.features, state.taste)
 
-    def response(self, state: Nest, slate: Slate):
+    def response(self, state: UserState, slate: Slate):
         probs = tf.clip_by_value(self.scores(state, slate.documents), 0.0, 1.0)
         probs = tf.where(slate.mask, probs, tf.zeros([], probs.dtype))
         return tfd.Independent(tfd.Bernoulli(probs=probs), 1)
 
-    def outcome(self, state: Nest, slate: Slate, draw: Nest):
+    def outcome(self, state: UserState, slate: Slate, draw: tf.Tensor):
         shown = tf.cast(slate.mask, self.dtype)
         liked, documents = tf.cast(draw, self.dtype), slate.documents
         asked = shown * documents.is_key_term
@@ -115,14 +112,14 @@ class KeyTermUsers(UserModel):
             features=shown[:, :, tf.newaxis] * documents.features,
         )
 
-    def update(self, state: Nest, slate: Slate, response: Nest, innovation: Nest):
+    def update(self, state: UserState, slate: Slate, response: Response, innovation: Nest):
         recommended = tf.reduce_any(slate.mask & (response.asked == 0), axis=-1)
         return state._replace(rounds=state.rounds + tf.cast(recommended, tf.int32))
 
-    def departure(self, state: Nest):
+    def departure(self, state: UserState):
         return state.rounds >= self.num_rounds
 
-    def observe(self, state: Nest):
+    def observe(self, state: UserState):
         """An empty observation, [B, 0]."""
         return state.taste[:, :0]
 
@@ -143,7 +140,7 @@ def key_terms(
     documents: DocumentModel | None = None,
     num_offered_arms: int = 50,
     dtype: tf.DType = tf.float32,
-    **simulator: Any,
+    **simulator: Unpack[SimulatorOptions],
 ) -> Simulator:
     """Key terms, "KeyTerms-v0": users like arms by a hidden linear taste, and may be asked whether
     they like the key-terms of the arms. This is the synthetic world of conversational bandits
@@ -173,5 +170,5 @@ def key_terms(
     """
     users = users or KeyTermUsers(dtype=dtype)
     documents = documents or KeyTermDocuments(num_offered_arms=num_offered_arms, dtype=dtype)
-    defaults = {"slate_size": 1, "num_candidates": 550, "max_steps": 500}
-    return Simulator(users, documents, **{**defaults, **simulator})
+    options: SimulatorOptions = {"slate_size": 1, "num_candidates": 550, "max_steps": 500}
+    return Simulator(users, documents, **(options | simulator))

@@ -1,6 +1,4 @@
-"""IARD: dialogues about films whose utterances are labelled by intent and action, as logged
-sessions of conversations.
-"""
+"""IARD: dialogues about films, labelled by intent and action, as logged conversations."""
 
 import html
 import itertools
@@ -296,13 +294,11 @@ def dialogue_log(
         ),
         documents=by_step(dialogues.num_offers[rows])[..., np.newaxis],
         shown=np.ones([*places.shape, 1], bool),
-        hidden=(),
         response=Utterance(
             Reply(by_step(modes), by_step(symbols)),
             np.full(places.shape, UNKNOWN, np.float32),
             by_step(words[rows]),
         ),
-        innovation=(),
         query=Query(by_step(dialogues.act[rows]), np.full([*places.shape, 3], -1, np.int32)),
     )
 
@@ -317,7 +313,7 @@ def _check_words(attribute_words: Mapping[str, Sequence[str]]) -> None:
 def _named(
     words: np.ndarray, vocabulary: Vocabulary, attribute_words: Mapping[str, Sequence[str]]
 ) -> np.ndarray:
-    """Whether words int [U, L] name an attribute, bool [U, A]."""
+    """True where words int [U, L] name an attribute, bool [U, A]."""
     is_named = np.zeros([len(words), len(attribute_words)], bool)
     for column, names in enumerate(attribute_words.values()):
         ids = [vocabulary.words.index(name) + 2 for name in names if name in vocabulary.words]

@@ -16,8 +16,7 @@ _NUM_ROUNDS = 15  # rounds of alternating least squares
 _NOISE = 0.8  # variance of a rating around its expectation, in squared stars
 # Variances of tastes, and lengths of directions, below this are rounding errors.
 _NEGLIGIBLE = 1e-9
-# Penalty of the ridge regression of "has the genre" on the factors, which gives a genre's
-# direction.
+# Penalty of the ridge regression of "has the genre" on factors, for the genre's direction.
 _RIDGE = 1.0
 
 

@@ -139,9 +139,7 @@ def soft_attributes_log(data: SoftAttributes, slate_size: int | None = None) -> 
         initial=InitialDraw(data.rater[first], ()),
         documents=documents,
         shown=shown,
-        hidden=(),
         response=response,
-        innovation=(),
         query=Judgement(data.attribute[first][:, np.newaxis], data.reference[first][:, np.newaxis]),
     )
 

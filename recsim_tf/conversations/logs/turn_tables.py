@@ -69,8 +69,7 @@ def from_turns(
 
     Returns:
       The log. Its `documents` are int32 positions in `labels.document`. Its `response` is a
-      `ReplyDraw`, or an `Utterance` if there are words. Its `initial` is (), since tastes are
-      unknown.
+      `ReplyDraw`, or an `Utterance` if there are words. Its `initial` is (): tastes are unknown.
 
     Raises:
       FileNotFoundError: if there is no such file.
@@ -131,12 +130,9 @@ def from_turns(
     log = Log(
         length=turns.length,
         departed=left,
-        initial=(),
         documents=by_step(np.maximum(documents, 0)),
         shown=by_step(documents >= 0),
-        hidden=(),
         response=response,
-        innovation=(),
         query=Query(by_step(act), by_step(named)),
     )
     return log._replace(labels=Labels(session=session_ids, document=document_ids)).check()
@@ -172,9 +168,7 @@ def _check_columns(
 def _members(
     faults: Faults, frame: Any, column: str, kind: type[enum.IntEnum], may_be_empty: bool
 ) -> np.ndarray:
-    """The members of an enumeration in a column of names or numbers, int32 [R]; -1 for an
-    empty cell.
-    """
+    """The members of an enumeration in a column of names or numbers, int32 [R]; -1 if empty."""
     names = {member.name.lower(): int(member) for member in kind}
     numbers = {str(int(member)): int(member) for member in kind}
     by_text = names | numbers | {f"{number}.0": value for number, value in numbers.items()}

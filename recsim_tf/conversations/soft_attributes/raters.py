@@ -1,7 +1,7 @@
 """Films, and raters of their soft attributes."""
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +13,7 @@ from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest, Slate
 from recsim_tf.core.distributions import UniformCategories, candidate_ids
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 from recsim_tf.core.step import turns
 
 LESS, ABOUT, MORE = 0, 1, 2
@@ -63,7 +63,7 @@ class Films(DocumentModel):
             self.num_films, num_users, num_candidates, replacement=False, dtype=self.dtype
         )
 
-    def observe(self, documents: Nest):
+    def observe(self, documents: tf.Tensor):
         return documents
 
     def observation_bounds(self):
@@ -95,9 +95,6 @@ class AttributeRaters(UserModel):
       widths: [A], or a number for all attributes; positive.
       shifts: [A], or a number for all attributes.
       seed: an integer.
-
-    Raises:
-      ValueError: if a number is out of range or a shape is wrong.
     """
 
     num_raters: int = 100
@@ -173,17 +170,17 @@ class AttributeRaters(UserModel):
             cutpoints=cuts, loc=scale * (degree[:, :-1] - degree[:, -1:]), dtype=tf.int32
         )
 
-    def response(self, state: Nest, slate: Slate):
+    def response(self, state: InitialDraw, slate: Slate):
         return tfd.Independent(tfd.Masked(self.relations(state, slate), slate.mask), 1)
 
-    def outcome(self, state: Nest, slate: Slate, draw: Nest):
+    def outcome(self, state: InitialDraw, slate: Slate, draw: tf.Tensor):
         relation = tf.where(slate.mask, draw, ABOUT)
         return Response(tf.cast(relation == MORE, self.dtype), relation)
 
-    def recorded_draw(self, slate: Slate, seen: Nest):
+    def recorded_draw(self, slate: Slate, seen: Response):
         return seen.relation
 
-    def observe(self, state: Nest):
+    def observe(self, state: InitialDraw):
         return state.rater
 
     def observation_bounds(self):
@@ -199,7 +196,9 @@ class AttributeRaters(UserModel):
         return tf.gather(tf.reshape(value, [-1]), cells)
 
 
-def soft_attributes(users: AttributeRaters | None = None, **simulator: Any) -> Simulator:
+def soft_attributes(
+    users: AttributeRaters | None = None, **simulator: Unpack[SimulatorOptions]
+) -> Simulator:
     """Judgements of soft attributes (Balog et al. 2021, SIGIR). The system names an attribute and a
     reference film, and shows other films; the rater says whether each of them has less of the
     attribute, about as much, or more.
@@ -226,6 +225,6 @@ def soft_attributes(users: AttributeRaters | None = None, **simulator: Any) -> S
         Judgement(tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int32)),
         Judgement(Bounds(0, users.num_attributes - 1), Bounds(0, users.num_films - 1)),
     )
-    sizes = {"slate_size": 10, "num_candidates": 20, "max_steps": 1}
-    films = Films(users.num_films, dtype=users.dtype)
-    return Simulator(users, films, query_spec=spec, **(sizes | simulator))
+    options: SimulatorOptions = {"slate_size": 10, "num_candidates": 20, "max_steps": 1}
+    options |= {"query_spec": spec, **simulator}
+    return Simulator(users, Films(users.num_films, dtype=users.dtype), **options)

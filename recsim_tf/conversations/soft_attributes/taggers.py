@@ -1,7 +1,7 @@
 """Synthetic films around topics, and users who rate some films and tag some of those."""
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 import tensorflow as tf
@@ -9,17 +9,17 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf import choice
 from recsim_tf.choice import affinity
-from recsim_tf.conversations.attributes import in_sense
+from recsim_tf.conversations.documents import in_sense
 from recsim_tf.conversations.soft_attributes.raters import Films
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.bounds import Bounds
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.ranges import known_numbers
-from recsim_tf.core.base.types import Nest, Slate
+from recsim_tf.core.base.types import Slate
 from recsim_tf.core.distributions import UniformCategories, clipped_zipf, gaussian_mixture
-from recsim_tf.core.models.models import UserModel
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.models.models import DocumentModel, UserModel
+from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
 NUM_STARS = 5
 # A logistic distribution of scale 1 has this standard deviation.
@@ -35,23 +35,16 @@ class Catalogue(NamedTuple):
 
 
 def catalogue(
-    seed: int,
-    num_films: int = 1000,
-    num_factors: int = 45,
-    num_topics: int = 10,
+    seed: int, num_films: int = 1000, num_factors: int = 45, num_topics: int = 10
 ) -> Catalogue:
     """Films as in RecSim NG 0.1.2's `SoftAttributeCorpus`. The factors of a film are normal with
-    standard deviation 0.5 around those of a topic, clipped to [0, 1]. Topics and popularities are
-    uniform.
+    standard deviation 0.5 around a topic's, clipped to [0, 1]. Topics and popularities are uniform.
 
     Args:
       seed: an integer.
       num_films: number of films D.
       num_factors: number of factors F.
       num_topics: number of topics T, equally likely.
-
-    Raises:
-      ValueError: for a number out of range.
     """
     random.as_seed(seed)
     validation.check_count(num_films=num_films, num_factors=num_factors, num_topics=num_topics)
@@ -133,9 +126,6 @@ class TaggingUsers(UserModel):
       choice_sharpness: factor of affinities.
       score_scale: standard deviation of the noise of scores.
       seed: the seed of the catalogue, an integer.
-
-    Raises:
-      ValueError: if a number is out of range or a shape is wrong.
     """
 
     num_films: int = 1000
@@ -183,7 +173,7 @@ class TaggingUsers(UserModel):
         validation.check_table("topics", self.topics, **topics, **factors)
         validation.check_table("topic_logits", self.topic_logits, or_number=True, **topics)
 
-    def check_documents(self, documents: Nest, slate_size: int):
+    def check_documents(self, documents: DocumentModel, slate_size: int):
         if slate_size < self.max_ratings:
             raise ValueError(
                 f"slate_size must be at least max_ratings={self.max_ratings}, got {slate_size}"
@@ -219,7 +209,7 @@ class TaggingUsers(UserModel):
             )
         )
 
-    def initial_state(self, draws: Nest):
+    def initial_state(self, draws: TaggerDraws):
         taste = draws.taste
         if self.own_senses_only:
             directions = self._table("directions")
@@ -233,7 +223,7 @@ class TaggingUsers(UserModel):
 
     @property
     def has_peaks(self) -> bool:
-        """Whether peaks may be below 1."""
+        """True if peaks may be below 1."""
         lowest = known_numbers("lowest_peak", self.lowest_peak)
         return lowest is None or bool((lowest < 1).any())
 
@@ -245,7 +235,7 @@ class TaggingUsers(UserModel):
             return affinity.single_peaked(state.taste, films, state.peaks)
         return affinity.dot(state.taste, films)
 
-    def response(self, state: Nest, slate: Slate):
+    def response(self, state: TaggerDraws, slate: Slate):
         liked = tf.gather(self.affinity(state), slate.documents, batch_dims=1)
         popularity = self.entries("popularity", slate.documents, [self.num_films])
         ranking = choice.PlackettLuce(self.max_ratings)
@@ -278,7 +268,7 @@ class TaggingUsers(UserModel):
             )
         )
 
-    def outcome(self, state: Nest, slate: Slate, draw: Nest):
+    def outcome(self, state: TaggerDraws, slate: Slate, draw: RatingDraws):
         given, rated = self._is_given(state, draw.rated), tf.nn.relu(draw.rated)
         lowest = tf.reduce_min(draw.score, axis=1, keepdims=True)
         highest = tf.reduce_max(draw.score, axis=1, keepdims=True)
@@ -298,7 +288,7 @@ class TaggingUsers(UserModel):
             tags=tf.cast(tags, self.dtype),
         )
 
-    def observe(self, state: Nest):
+    def observe(self, state: TaggerDraws):
         """An empty observation, [B, 0]."""
         return state.taste[:, :0]
 
@@ -329,11 +319,11 @@ class TaggingUsers(UserModel):
         scale = tf.ones_like(topics) * self.per_user("taste_scale", 3)
         return gaussian_mixture(num_users, topics, scale, self.per_user("topic_logits", 2))
 
-    def _is_given(self, state: Nest, rated: tf.Tensor) -> tf.Tensor:
-        """Whether users give a rating, bool [B, R]."""
+    def _is_given(self, state: TaggerDraws, rated: tf.Tensor) -> tf.Tensor:
+        """True where users give a rating, bool [B, R]."""
         return (tf.range(self.max_ratings) < state.num_ratings[:, tf.newaxis]) & (rated >= 0)
 
-    def _tag_logits(self, state: Nest, films: tf.Tensor) -> tf.Tensor:
+    def _tag_logits(self, state: TaggerDraws, films: tf.Tensor) -> tf.Tensor:
         """The logit that a film has an attribute in the sense of the user, [B, R, A]."""
         factors = self.entries("factors", films, [self.num_films, self.num_factors])
         degree = tf.matmul(factors, self._directions_of(state.senses), transpose_b=True)
@@ -356,7 +346,9 @@ def num_ratings_reward(response: RatingsAndTags) -> tf.Tensor:
     return tf.cast(tf.math.count_nonzero(response.stars, axis=-1), response.tags.dtype)
 
 
-def ratings_and_tags(users: TaggingUsers | None = None, **simulator: Any) -> Simulator:
+def ratings_and_tags(
+    users: TaggingUsers | None = None, **simulator: Unpack[SimulatorOptions]
+) -> Simulator:
     """Ratings and tags of films, RecSim NG 0.1.2's synthetic data for concept activation vectors. A
     user is shown all films at once, rates some and tags some of those.
 
@@ -368,6 +360,11 @@ def ratings_and_tags(users: TaggingUsers | None = None, **simulator: Any) -> Sim
       **simulator: further arguments of `Simulator`; by default a slate of all films.
     """
     users = users or TaggingUsers()
-    sizes = {"slate_size": users.num_films, "num_candidates": users.num_films, "max_steps": 1}
-    films = Films(users.num_films, dtype=users.dtype)
-    return Simulator(users, films, **{"reward_fn": num_ratings_reward, **sizes, **simulator})
+    options: SimulatorOptions = {
+        "slate_size": users.num_films,
+        "num_candidates": users.num_films,
+        "max_steps": 1,
+        "reward_fn": num_ratings_reward,
+        **simulator,
+    }
+    return Simulator(users, Films(users.num_films, dtype=users.dtype), **options)

@@ -38,9 +38,7 @@ UNREADABLE = UnreadableUsers()
 
 
 def map_corpora(function: Callable[[Any], Any], draws: Any) -> Any:
-    """`InitialDraws` or `StepDraws`, with a function applied to each leaf that has a row for each
-    corpus.
-    """
+    """`InitialDraws` or `StepDraws`, with a function applied to the leaves of corpora."""
     of_corpora = {name: getattr(draws, name) for name in OF_CORPORA}
     return draws._replace(**tf.nest.map_structure(function, of_corpora))
 
@@ -49,10 +47,8 @@ class OwnCorpora:
     """Corpora that users do not share: W is B."""
 
     def size(self, num_users: int) -> int:
-        """U, the number of users of each corpus.
-
-        Raises:
-          ValueError: if the users do not fill whole worlds.
+        """U, the number of users of each corpus. Raises a ValueError if the users do not fill whole
+        worlds.
         """
         return 1
 
@@ -77,13 +73,11 @@ class OwnCorpora:
         return nests.take(nest, positions)
 
     def met(self, slate: Slate, response: Nest, in_session: tf.Tensor) -> tuple[Slate, Nest]:
-        """The slates and responses that corpora meet, from nests of [B, ...]. `in_session` is bool
-        [B].
-        """
+        """The slates and responses that corpora meet. `in_session` is bool [B]."""
         return slate, response
 
     def ended(self, done: tf.Tensor) -> tf.Tensor:
-        """Whether all users of a corpus have left, bool [W]. `done` is bool [B]."""
+        """True where all users of a corpus have left, bool [W]. `done` is bool [B]."""
         return done
 
     def sums(self, values: tf.Tensor) -> tf.Tensor:

@@ -32,10 +32,8 @@ class ParameterSpec(NamedTuple):
     may_be_none: bool  # whether it may be absent
 
     def check(self, name: str, value: Any) -> None:
-        """Requires numbers in the range, with no more axes than the parameter may have.
-
-        Raises:
-          ValueError: for a value that is not allowed.
+        """Requires numbers in the range, with no more axes than the parameter may have. Raises a
+        ValueError for a value that is not allowed.
         """
         if value is None and self.may_be_none:
             return
@@ -103,9 +101,7 @@ def drawn_fields(kind: type) -> list[str]:
 
 
 class _Drawn:
-    """A field that keeps the given value. Where that is None, the model makes an array when the
-    field is read.
-    """
+    """A field that keeps its value, or an array that the model makes when it reads None."""
 
     def __init__(self, name: str, draw: Callable[[Any], np.ndarray]):
         self._name, self._draw = name, draw
@@ -196,9 +192,7 @@ class Model(tf.Module):
         """Checks the fields and raises `ValueError`. A subclass overrides it."""
 
     def parameters(self) -> dict[str, Any]:
-        """Values of all parameters by name, as they were given. Parameters that are None are left
-        out.
-        """
+        """Values by name, as they were given, of all parameters that are not None."""
         values: dict[str, Any] = {}
         for field, value in self._fields():
             if isinstance(value, Model):
@@ -217,22 +211,16 @@ class Model(tf.Module):
         }
 
     def trace_key(self, with_tensors: bool = False) -> tuple | None:
-        """A hashable key of everything that a traced function of the model depends on.
-
-        Args:
-          with_tensors: whether the tensors of parameters belong to the key, by identity. By default
-            they are arguments of the function, of which the key has shapes and dtypes.
+        """A hashable key of everything that a traced function of the model depends on. With
+        `with_tensors` the tensors of parameters belong to it, by identity. By default they are
+        arguments of the function, of which the key has shapes and dtypes.
         """
         return type(self), *(
             _trace_key(value, field, with_tensors) for field, value in self._given()
         )
 
     def parameter_spec(self, name: str) -> ParameterSpec:
-        """The declaration of a parameter.
-
-        Raises:
-          ValueError: for an unknown parameter; the message lists the parameters of the model.
-        """
+        """The declaration of a parameter. The ValueError for an unknown one lists all of them."""
         first, _, rest = name.partition(".")
         for field, value in self._fields():
             if field.name == first:

@@ -45,8 +45,7 @@ class Range(NamedTuple):
         _require(self._inside(array), array, f"{name} must be {self.described()}")
 
     def check_number(self, name: str, value: Any, also: str = "") -> None:
-        """Requires one number in the range. A variable, and a tensor whose value is not known yet,
-        passes.
+        """Requires one number in the range. A variable, and a tensor without a known value, pass.
 
         Args:
           name: the argument's name.
@@ -102,10 +101,7 @@ class Range(NamedTuple):
 
 def known_numbers(name: str, value: Any) -> np.ndarray | None:
     """The numbers of a parameter, or None for a variable and for a tensor whose values are not
-    known yet.
-
-    Raises:
-      ValueError: for a value without numbers.
+    known yet. Raises a ValueError for a value without numbers.
     """
     values = value
     if tf.is_tensor(value):

@@ -20,9 +20,7 @@ ResponseT = TypeVar("ResponseT")
 
 
 class Slate(NamedTuple, Generic[DocumentT]):
-    """The documents of a step in slate order, and the query of the system to the user. The methods
-    of `UserModel` read it.
-    """
+    """The documents in slate order, and the query of the system, which `UserModel` reads."""
 
     documents: DocumentT  # nest of [B, K, ...], from `DocumentModel.show`
     mask: tf.Tensor  # bool [B, K]: False where a short slate is padded
@@ -171,14 +169,12 @@ class Trajectory(NamedTuple):
 
     @property
     def is_single_session(self) -> bool:
-        """Whether each row holds one session (`auto_reset=False`)."""
+        """True if each row holds one session (`auto_reset=False`)."""
         return not tf.nest.flatten(self.newcomers)
 
     def require_new_users(self) -> None:
         """Refuses a trajectory that begins with a state, since its initial draws are unknown.
-
-        Raises:
-          ValueError: for a trajectory of a rollout with `state`.
+        Raises a ValueError for a trajectory of a rollout with `state`.
         """
         if isinstance(self.initial, SimulatorState):
             raise ValueError(
@@ -188,9 +184,7 @@ class Trajectory(NamedTuple):
 
     def require_single_session(self) -> None:
         """Refuses a trajectory whose rows hold several sessions, which cannot be scored or logged.
-
-        Raises:
-          ValueError: for an auto-reset trajectory.
+        Raises a ValueError for an auto-reset trajectory.
         """
         if not self.is_single_session:
             raise ValueError(

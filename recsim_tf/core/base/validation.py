@@ -1,6 +1,4 @@
-"""Checks of arguments. An error is one line that names the argument, the value that was given and
-the values that are allowed.
-"""
+"""Checks of arguments. An error is one line with the argument, its value and what is allowed."""
 
 import inspect
 import numbers
@@ -54,10 +52,8 @@ def check_count(**counts: Any) -> None:
 
 def check_at_least(least: int, **counts: Any) -> None:
     """Requires each argument to be an integer of `least` or more. It may be an integer of Python or
-    NumPy, but no bool, and int32 must hold it.
-
-    Raises:
-      ValueError: for the first argument that is not; the message has its name.
+    NumPy, but no bool, and int32 must hold it. Raises a ValueError for the first argument that is
+    not; the message has its name.
     """
     for name, count in counts.items():
         _check_integer(name, count, least)
@@ -103,9 +99,7 @@ def check_one_of(allowed: Collection[str], **choices: Any) -> None:
 
 
 def check_different(name: str, given: Any, least: int = 0) -> None:
-    """Requires a list of at least `least` names or ids without missing values or repetitions, and
-    raises `ValueError` otherwise.
-    """
+    """Requires at least `least` different names or ids, none missing; else raises `ValueError`."""
     if isinstance(given, Sequence):
         is_list = not isinstance(given, str | bytes)
     else:
@@ -129,9 +123,7 @@ def _is_id(entry: Any) -> bool:
 
 
 def check_same(users: Any, documents: Any, *names: str) -> None:
-    """Requires documents and users to have equal values of the named attributes, and raises
-    `ValueError` otherwise.
-    """
+    """Requires documents and users of equal attributes, and raises `ValueError` otherwise."""
     for name in names:
         required, given = getattr(users, name), getattr(documents, name)
         if required != given:
@@ -150,10 +142,8 @@ def check_numbers(allowed: Range, also: str = "", **numbers: Any) -> None:
 
 def check_sizes(**sizes: Any) -> None:
     """Requires each argument to be a sequence of integers of at least 1, such as the sizes of
-    layers; it may be empty.
-
-    Raises:
-      ValueError: for the first argument that is not; the message has its name.
+    layers; it may be empty. Raises a ValueError for the first argument that is not; the message has
+    its name.
     """
     for name, several in sizes.items():
         if not isinstance(several, Sequence | np.ndarray) or isinstance(several, str):
@@ -162,7 +152,7 @@ def check_sizes(**sizes: Any) -> None:
 
 
 def is_integer(value: Any) -> bool:
-    """Whether a value is an integer of Python or NumPy, and no bool."""
+    """True if a value is an integer of Python or NumPy, and no bool."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
@@ -181,9 +171,7 @@ def check_plain(name: str, value: Any, annotation: Any) -> None:
 
 
 def table_shape(name: str, table: Any) -> tf.TensorShape:
-    """The shape of a table of parameters: numbers, a tensor or a variable. Raises `ValueError` if
-    its rows differ in length.
-    """
+    """The shape of a table of parameters. Raises `ValueError` if its rows differ in length."""
     try:
         return tf.TensorShape(np.shape(table))
     except ValueError as error:
@@ -293,9 +281,7 @@ def check_slate_values(slate: tf.Tensor, num_candidates: int, allow_duplicates: 
 
 
 def _first(slate: tf.Tensor, wrong: tf.Tensor) -> str:
-    """The first wrong position of slates, as words for an error. It is empty in graph mode, where
-    the position is unknown.
-    """
+    """Words of the first wrong position of slates; none in graph mode, where it is unknown."""
     if not tf.executing_eagerly() or not tf.reduce_any(wrong):
         return ""
     return f", got {int(slate[wrong][0])} for user {int(tf.where(wrong)[0, 0])}"

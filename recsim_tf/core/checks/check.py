@@ -22,10 +22,8 @@ from recsim_tf.core.base.types import (
     Trajectory,
     Turn,
 )
-from recsim_tf.core.checks.document_methods import CheckedDocuments
-from recsim_tf.core.checks.methods import Method, near_names, same
-from recsim_tf.core.checks.returns import check_scores, check_tensor
-from recsim_tf.core.checks.user_methods import CheckedUsers
+from recsim_tf.core.checks.checked_models import CheckedDocuments, CheckedUsers
+from recsim_tf.core.checks.methods import Method, check_scores, check_tensor, near_names, same
 from recsim_tf.core.distributions import log_prob
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step import turns
@@ -46,8 +44,7 @@ _STEP = _BEGIN | {
     "departure": "users.departure",
     "corpus": "documents.innovation",
 }
-# Every call of a method is checked in the first steps. In later steps of more users only the
-# sessions are checked.
+# In the first steps every call is checked; in later ones, of more users, only the sessions.
 _NUM_STEPS, _NUM_LATER_STEPS = 3, 8
 _NUM_LATER_USERS = 61
 
@@ -154,9 +151,7 @@ class _Scored(Sampled):
 def _simulated(
     simulator: Simulator, checked: Simulator, num_users: int, num_steps: int, auto_reset: bool
 ) -> tuple[Trajectory, SimulatorState]:
-    """Sessions of a simulator whose models may check their calls, and the states [T, B, ...] in
-    which the slates were shown.
-    """
+    """Sessions of a simulator, and the states [T, B, ...] in which the slates were shown."""
     seed, *step_seeds = random.split_seed(random.as_seed(0), 1 + num_steps)
     begins = _Scored(simulator, seed, InitialDraws._fields, _BEGIN)
     initial = checked.begin(num_users, begins)

@@ -1,12 +1,15 @@
 """Distributions that TensorFlow Probability lacks."""
 
 from recsim_tf.core.distributions.catalogue import CatalogueIds, candidate_ids
-from recsim_tf.core.distributions.categories import UniformCategories, uniform_ids
-from recsim_tf.core.distributions.given import Given
+from recsim_tf.core.distributions.categories import (
+    UniformCategories,
+    clipped_zipf,
+    num_outcomes,
+    uniform_ids,
+)
 from recsim_tf.core.distributions.independent import IndependentParts, Shifted, parts_of
 from recsim_tf.core.distributions.joint import log_prob, log_prob_parts, parts_with_draws
 from recsim_tf.core.distributions.mixtures import Mixture, gaussian_mixture, logsumexp
-from recsim_tf.core.distributions.outcomes import num_outcomes
 from recsim_tf.core.distributions.plackett_luce_slates import PlackettLuce
 from recsim_tf.core.distributions.return_time import ReturnTime
 from recsim_tf.core.distributions.slates import (
@@ -15,8 +18,7 @@ from recsim_tf.core.distributions.slates import (
     SlateMixture,
     UniformSlates,
 )
-from recsim_tf.core.distributions.unknown import PerhapsUnknown
-from recsim_tf.core.distributions.zipf import clipped_zipf
+from recsim_tf.core.distributions.unknown import Given, PerhapsUnknown
 
 __all__ = [
     "CatalogueIds",

@@ -72,7 +72,6 @@ class CatalogueIds(ShapedDistribution):
         num_candidates: int,
         replacement: bool = True,
         dtype: tf.DType = tf.float32,
-        name: str = "CatalogueIds",
     ):
         parameters = dict(locals())
         popularity = tf.convert_to_tensor(popularity, dtype_hint=dtype)
@@ -90,7 +89,7 @@ class CatalogueIds(ShapedDistribution):
         self._probs = weights / tf.reduce_sum(weights, axis=-1, keepdims=True)
         self._num_items, self._length = num_items, num_candidates
         self._replacement, self._log_prob_dtype = replacement, dtype
-        super().__init__(tf.int32, parameters, name, batch=[num_users])
+        super().__init__(tf.int32, parameters, batch=[num_users])
 
     def _event_shape(self):
         return tf.TensorShape([self._length])

@@ -22,7 +22,6 @@ class CustomDistribution(tfd.Distribution):
     Args:
       dtype: the dtype of a draw.
       parameters: the arguments of the constructor by name.
-      name: the name of the distribution.
       validate_args: whether arguments are checked.
       batch: the source of the batch shape: a tensor that begins with the batch axes, a distribution
         of the same batch shape, or the shape; None where a subclass has `_batch_shape`.
@@ -33,7 +32,6 @@ class CustomDistribution(tfd.Distribution):
         self,
         dtype: tf.DType,
         parameters: dict[str, Any],
-        name: str,
         validate_args: bool = False,
         *,
         batch: tf.Tensor | tfd.Distribution | Sequence[int] | None = None,
@@ -46,7 +44,7 @@ class CustomDistribution(tfd.Distribution):
             validate_args=validate_args,
             allow_nan_stats=False,
             parameters=parameters,
-            name=name,
+            name=type(self).__name__.lstrip("_"),
         )
 
     def _batch_shape(self):

@@ -22,12 +22,12 @@ class IndependentParts(CustomDistribution):
       parts: nest of distributions, all of the same batch shape.
     """
 
-    def __init__(self, parts: Nest, name: str = "IndependentParts"):
+    def __init__(self, parts: Nest):
         parameters = dict(locals())
         self.parts = parts
         self._leaves: list[tfd.Distribution] = tf.nest.flatten(parts)
         dtypes = self._mapped(lambda part: part.dtype)
-        super().__init__(dtypes, parameters, name, batch=self._leaves[0])
+        super().__init__(dtypes, parameters, batch=self._leaves[0])
 
     def _mapped(self, function: Callable) -> Nest:
         return tf.nest.map_structure(function, self.parts)
@@ -86,13 +86,11 @@ class Shifted(CustomDistribution):
       low: the constant, an integer or an array of integers.
     """
 
-    def __init__(
-        self, distribution: tfd.Distribution, low: int | np.ndarray, name: str = "Shifted"
-    ):
+    def __init__(self, distribution: tfd.Distribution, low: int | np.ndarray):
         parameters = dict(locals())
         self.distribution = distribution
         self.low = low
-        super().__init__(distribution.dtype, parameters, name, batch=distribution)
+        super().__init__(distribution.dtype, parameters, batch=distribution)
 
     def _event_shape(self):
         return self.distribution.event_shape

@@ -32,13 +32,7 @@ class PlackettLuce(ShapedDistribution):
       ValueError: if slate_size is out of range.
     """
 
-    def __init__(
-        self,
-        logits: tf.Tensor,
-        slate_size: int,
-        mask: tf.Tensor | None = None,
-        name: str = "PlackettLuce",
-    ):
+    def __init__(self, logits: tf.Tensor, slate_size: int, mask: tf.Tensor | None = None):
         parameters = dict(locals())
         logits = tf.convert_to_tensor(logits)
         validation.check_count(slate_size=slate_size)
@@ -49,7 +43,7 @@ class PlackettLuce(ShapedDistribution):
         self.logits = logits
         self.slate_size = slate_size
         self.mask = mask
-        super().__init__(tf.int32, parameters, name, batch=logits, num_inner=1)
+        super().__init__(tf.int32, parameters, batch=logits, num_inner=1)
 
     def _event_shape(self):
         return tf.TensorShape([self.slate_size])
@@ -67,13 +61,9 @@ class PlackettLuce(ShapedDistribution):
         return tf.where(largest.values > -np.inf, largest.indices, -1)
 
     def keys(self, seed: Seed) -> tf.Tensor:
-        """Logits plus Gumbel noise, [..., N], -inf where masked.
-
+        """Logits plus Gumbel noise of a seed, an integer or int32 [2]: [..., N], -inf where masked.
         The slate that `random.sample` draws with this seed holds the candidates of the K largest
         keys above -inf, in order.
-
-        Args:
-          seed: an integer or int32 [2].
         """
         return self._keys(tf.shape(self.logits), seed)
 
@@ -87,11 +77,7 @@ class PlackettLuce(ShapedDistribution):
         return self.prefix_log_probs(value)[..., -1]
 
     def prefix_log_probs(self, slate: tf.Tensor) -> tf.Tensor:
-        """The log-probability of the slate up to each position, [..., K].
-
-        Args:
-          slate: int32 [..., K].
-        """
+        """The log-probability of a slate int32 [..., K] up to each position, [..., K]."""
         log_probs, possible = self.by_position(slate)[0], self._possible(slate)
         return tf.where(possible, tf.cumsum(log_probs, axis=-1), -np.inf)
 
@@ -105,11 +91,8 @@ class PlackettLuce(ShapedDistribution):
         return tf.cast(tf.reshape(probs, shape), self.logits.dtype)
 
     def set_log_prob(self, slate: tf.Tensor) -> tf.Tensor:
-        """The log-probability of the candidates of a slate in any order, [...], with errors up to
-        1e-8.
-
-        Args:
-          slate: int32 [..., K].
+        """The log-probability of the candidates of a slate int32 [..., K] in any order, [...], with
+        errors up to 1e-8.
         """
         log_rates, (chosen, _) = self._log_rates(), self._chain(slate)
         shown = tf.reduce_any(chosen, axis=-1)
@@ -144,11 +127,8 @@ class PlackettLuce(ShapedDistribution):
         return tf.reduce_sum(log_probs, axis=-1), tf.reduce_sum(entropies, axis=-1)
 
     def by_position(self, slate: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The log-probability of the candidate at each position given the earlier candidates, and
-        the entropy of that choice in nats, both [..., K].
-
-        Args:
-          slate: int32 [..., K], a possible slate.
+        """The log-probability of the candidate at each position of a possible slate int32 [..., K],
+        given the earlier candidates, and the entropy of that choice in nats, both [..., K].
         """
         chosen, left = self._chain(slate)
         logits = self.logits[..., tf.newaxis, :]
@@ -168,9 +148,7 @@ class PlackettLuce(ShapedDistribution):
         return chosen - log_total, log_total - mean
 
     def _chain(self, slate: tf.Tensor):
-        """The candidate chosen at each position and the candidates left before it, both bool
-        [..., K, N].
-        """
+        """The candidate chosen at each position and those left before it, both bool [..., K, N]."""
         length = slate.shape[-1]
         order = tf.range(length)[:, tf.newaxis]
         chosen = slate[..., tf.newaxis] == tf.range(self.logits.shape[-1], dtype=slate.dtype)
@@ -182,7 +160,7 @@ class PlackettLuce(ShapedDistribution):
         return chosen, first[..., tf.newaxis, :] >= order
 
     def _possible(self, slate: tf.Tensor):
-        """Whether the slate up to each position can be shown, bool [..., K]."""
+        """True where the slate up to each position can be shown, bool [..., K]."""
         num_candidates, length = self.logits.shape[-1], slate.shape[-1]
         inside = (slate >= 0) & (slate < num_candidates)
         earlier = np.tri(length, k=-1, dtype=bool)

@@ -13,8 +13,7 @@ import tensorflow as tf
 _STEP = 0.35
 # Rates sum to one, so the probability of an arrival before time e^-24 is 4e-11.
 _FIRST = -24.0
-# Exponential survival is e^-40 where a hazard is 40. Larger ratios of rates than e^40 make no
-# difference.
+# Exponential survival is e^-40 where a hazard is 40, so larger ratios of rates do not matter.
 _MANY = 40.0
 # Nodes that are computed at once.
 _BLOCK = 32

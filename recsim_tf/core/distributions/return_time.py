@@ -38,14 +38,7 @@ class ReturnTime(CustomDistribution):
         can be negative, or a churn out of range.
     """
 
-    def __init__(
-        self,
-        gap: tfd.Distribution,
-        churn: tf.Tensor,
-        remaining: tf.Tensor,
-        never: float,
-        name: str = "ReturnTime",
-    ):
+    def __init__(self, gap: tfd.Distribution, churn: tf.Tensor, remaining: tf.Tensor, never: float):
         parameters = dict(locals())
         _check_gap(gap, remaining.shape)
         self.gap = gap
@@ -54,7 +47,7 @@ class ReturnTime(CustomDistribution):
         self.never = tf.constant(never, remaining.dtype)
         if tf.executing_eagerly():
             self._check_values()
-        super().__init__(remaining.dtype, parameters, name, batch=remaining)
+        super().__init__(remaining.dtype, parameters, batch=remaining)
 
     def _check_values(self) -> None:
         negative = self.gap.cdf(tf.zeros_like(self.remaining)).numpy().max(initial=0)

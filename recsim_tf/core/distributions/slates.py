@@ -34,15 +34,9 @@ class UniformSlates(PlackettLuce):
       batch_shape: a shape, or a tensor that holds a shape.
     """
 
-    def __init__(
-        self,
-        num_candidates: int,
-        slate_size: int,
-        batch_shape: Shape = (),
-        name: str = "UniformSlates",
-    ):
+    def __init__(self, num_candidates: int, slate_size: int, batch_shape: Shape = ()):
         shape = tf.concat([batch_shape, [num_candidates]], axis=0)
-        super().__init__(tf.zeros(tf.cast(shape, tf.int32)), slate_size, name=name)
+        super().__init__(tf.zeros(tf.cast(shape, tf.int32)), slate_size)
 
     def _draw(self, shape: Shape, seed: Seed):
         numbers = random.uniform(tf.concat([shape, [self.slate_size]], axis=0), seed)
@@ -74,11 +68,11 @@ class CertainSlates(ShapedDistribution):
       num_candidates: N.
     """
 
-    def __init__(self, slate: tf.Tensor, num_candidates: int, name: str = "CertainSlates"):
+    def __init__(self, slate: tf.Tensor, num_candidates: int):
         parameters = dict(locals())
         self.slate = slate
         self.num_candidates = num_candidates
-        super().__init__(tf.int32, parameters, name, batch=slate, num_inner=1)
+        super().__init__(tf.int32, parameters, batch=slate, num_inner=1)
 
     def _event_shape(self):
         return self.slate.shape[-1:]
@@ -119,11 +113,11 @@ class SlateMixture(ShapedDistribution):
       components: C distributions of this module, of the same batch and event shape.
     """
 
-    def __init__(self, probs: tf.Tensor, components: Sequence[Any], name: str = "SlateMixture"):
+    def __init__(self, probs: tf.Tensor, components: Sequence[Any]):
         parameters = dict(locals())
         self.probs = tf.convert_to_tensor(probs)
         self.components = list(components)
-        super().__init__(tf.int32, parameters, name, batch=self.components[0])
+        super().__init__(tf.int32, parameters, batch=self.components[0])
 
     def _event_shape(self):
         return self.components[0].event_shape

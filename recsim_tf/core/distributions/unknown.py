@@ -1,4 +1,4 @@
-"""Draws that may be missing in a log."""
+"""Draws that a rule decides, and draws that may be missing in a log."""
 
 from typing import Any
 
@@ -7,8 +7,36 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Seed
+from recsim_tf.core.distributions.categories import num_outcomes
 from recsim_tf.core.distributions.custom import CustomDistribution
-from recsim_tf.core.distributions.outcomes import num_outcomes
+
+
+class Given(CustomDistribution):
+    """The outcome of a rule, as a draw that is recorded and not scored. `log_prob` is zero for
+    every value, so every recorded value of a log is accepted.
+
+    Args:
+      value: the outcome, of any dtype, [B].
+      log_prob_dtype: float dtype of `log_prob`.
+    """
+
+    def __init__(self, value: tf.Tensor, log_prob_dtype: tf.DType = tf.float32):
+        parameters = dict(locals())
+        self.value = tf.convert_to_tensor(value)
+        self._log_prob_dtype = log_prob_dtype
+        super().__init__(self.value.dtype, parameters, batch=self.value)
+
+    def _log_prob(self, value: tf.Tensor):
+        return tf.zeros_like(value, self._log_prob_dtype)
+
+    def _sample_n(self, n: int | tf.Tensor, seed: Seed | None = None):
+        return tf.repeat(self.value[tf.newaxis], n, axis=0)
+
+
+@random.sample.register
+def _(distribution: Given, seed: Seed):
+    return distribution.value
+
 
 # A value in the support of positive numbers, of numbers in (0, 1) and of all reals.
 _SUPPORTED = 0.5
@@ -22,10 +50,10 @@ class PerhapsUnknown(CustomDistribution):
       distribution: a distribution of numbers. It simulates draws and scores the known draws.
     """
 
-    def __init__(self, distribution: tfd.Distribution, name: str = "PerhapsUnknown"):
+    def __init__(self, distribution: tfd.Distribution):
         parameters = dict(locals())
         self._distribution = distribution
-        super().__init__(distribution.dtype, parameters, name, batch=distribution)
+        super().__init__(distribution.dtype, parameters, batch=distribution)
 
     @property
     def distribution(self) -> tfd.Distribution:

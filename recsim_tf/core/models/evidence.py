@@ -14,8 +14,7 @@ class PreparingUsers(Protocol):
 
     def evidence(self, seen: Nest) -> Nest:
         """Prepares an observed response, a nest of [B, ...], before an agent asks for the
-        `likelihood` of many states. `likelihood` and `recorded_draw` take the response in either
-        form.
+        `likelihood` of many states. `likelihood` and `recorded_draw` take both forms.
         """
 
     def prepared(self, draw: Nest, fitted: Collection[str]) -> Nest:

@@ -76,9 +76,7 @@ class UserModel(Dynamics, Generic[UserT, DocumentT, ResponseT]):
 
     @abc.abstractmethod
     def initial_draws(self, num_users: int) -> tfd.Distribution:
-        """The distribution, of batch shape [num_users], of the draws that make users differ at the
-        start of a session.
-        """
+        """The distribution [num_users] of the draws by which users differ at the start."""
 
     def initial_state(self, draws: Nest) -> UserT:
         """Maps initial draws to the user state, a nest of [B, ...]. By default it is the draws."""
@@ -86,9 +84,7 @@ class UserModel(Dynamics, Generic[UserT, DocumentT, ResponseT]):
 
     @abc.abstractmethod
     def response(self, state: UserT, slate: Slate[DocumentT]) -> tfd.Distribution:
-        """The distribution, of batch shape [B], of the drawn part of a response: the choice, a
-        rating, a dwell time.
-        """
+        """The distribution [B] of the drawn part of a response, such as a choice or a rating."""
 
     def outcome(self, state: UserT, slate: Slate[DocumentT], draw: Nest) -> ResponseT:
         """Maps a response draw to the response: a NamedTuple of [B, ...] with a field `clicked`,
@@ -102,9 +98,7 @@ class UserModel(Dynamics, Generic[UserT, DocumentT, ResponseT]):
     def innovation(
         self, state: UserT, slate: Slate[DocumentT], response: ResponseT
     ) -> tfd.Distribution | None:
-        """The distribution, of batch shape [B], of the noise in the state update, or None where the
-        update has none.
-        """
+        """The distribution [B] of the noise in the state update, or None where there is none."""
         return None
 
     def update(
@@ -146,8 +140,7 @@ class UserModel(Dynamics, Generic[UserT, DocumentT, ResponseT]):
 
         By default it is the choice of a choice model, which `seen.clicked` determines: the clicked
         position, or K for "no click". A user model with different draws overrides this method, and
-        returns the likeliest draw where an agent does not see the whole draw. `recsim_tf.belief`
-        reads it.
+        returns the likeliest draw where an agent does not see all. `recsim_tf.belief` reads it.
 
         Args:
           slate: the slate that was shown.
@@ -254,7 +247,7 @@ class DocumentModel(Dynamics):
 
     @property
     def has_state(self) -> bool:
-        """Whether there is a corpus state."""
+        """True if there is a corpus state."""
         draws = self.initial_draws(1)
         return draws is not None or bool(tf.nest.flatten(self.initial_state((), 1)))
 

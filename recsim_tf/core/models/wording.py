@@ -36,9 +36,7 @@ class Wording:
 
     def document(self, document: Nest) -> str | None:
         """A document in words, as "a slow song, 90 bpm", or None to list its fields by their names.
-
-        Args:
-          document: a document that was shown, or a candidate, whose hidden attributes are missing.
+        It was shown, or is a candidate, whose hidden attributes are missing.
         """
         return None
 

@@ -1,6 +1,4 @@
-"""Documents of interest evolution: videos with a topic, a length, and a quality that is hidden
-until the video is shown.
-"""
+"""Documents of interest evolution: videos with a topic, a length, and a hidden quality."""
 
 from typing import Any, NamedTuple
 
@@ -167,8 +165,7 @@ class PlainVideos(_Videos):
     def describe(self, draw: PlainDraw, corpus: Nest):
         return Video(
             features=draw.features,
-            # RecSim leaves the topic out, which breaks its environment. Here the topic is the
-            # largest feature.
+            # RecSim leaves the topic out, and breaks. Here it is the largest feature.
             cluster_id=tf.argmax(draw.features, axis=-1, output_type=tf.int32),
             length=tf.minimum(draw.length, self.per_user("max_video_length", 2)),
             mean_quality=tf.broadcast_to(self.per_user("quality", 2), draw.length.shape),

@@ -24,8 +24,7 @@ from recsim_tf.core.nests import fields_of
 from recsim_tf.core.simulator import Simulator, SimulatorOptions
 from recsim_tf.environments.interest_evolution.documents import ShownVideo, UtilityVideos
 
-# The least probability of a direction of the drift. Log-probabilities of 0 and 1 have NaN
-# gradients.
+# The least probability of a direction of the drift: 0 and 1 would give NaN gradients.
 _MIN_PROB = 1e-6
 
 

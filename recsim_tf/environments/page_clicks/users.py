@@ -36,8 +36,7 @@ class Response(NamedTuple):
 
 @gin.configurable
 class PageClickUsers(UserModel[tf.Tensor, ShownItem, Response]):
-    """Users with F categorical features who click on items of a page, do not change and do not
-    leave.
+    """Users with F categorical features who click on items of a page, and never change or leave.
 
     The score of an item shown is intercept + position_effect[k] + appeal + effects of the user's
     features + affinity_effect * log(1 + affinity). The click model draws the clicks from the
@@ -78,7 +77,7 @@ class PageClickUsers(UserModel[tf.Tensor, ShownItem, Response]):
         axes = {"num_features": self.num_features, "num_categories": self.num_categories}
         validation.check_table("feature_effect", self.feature_effect, or_number=True, **axes)
 
-    def check_documents(self, documents: Nest, slate_size: int):
+    def check_documents(self, documents: DocumentModel, slate_size: int):
         shape = validation.table_shape("position_effect", self.position_effect)
         # A number for each user has the shape [B, 1].
         if shape.rank and shape[-1] != slate_size and not (shape.rank == 2 and shape[-1] == 1):

@@ -17,10 +17,8 @@ from recsim_tf.core.nests import fields_of
 @gin.configurable(module="recsim_tf")
 def visits(transition: Transition) -> tf.Tensor:
     """A measure for `Evaluation.measures`: 1 where a visit ends, also by the simulator's time
-    limit, [B]. Its sum over a session is the number of visits.
-
-    Raises:
-      ValueError: if the users are not `ReturningUsers`.
+    limit, [B]. Its sum over a session is the number of visits. Raises a ValueError if the users are
+    not `ReturningUsers`.
     """
     ends = tf.cast(_visit(transition).ends, tf.bool) | transition.truncated
     return tf.cast(ends & transition.active, tf.float32)
@@ -30,9 +28,7 @@ def visits(transition: Transition) -> tf.Tensor:
 def days_away(transition: Transition) -> tf.Tensor:
     """A measure for `Evaluation.measures`: the days until the next visit, [B], 0 where the visit
     goes on or is the last. Its sum over a session, divided by the visits less one, is the mean gap.
-
-    Raises:
-      ValueError: if the users are not `ReturningUsers`.
+    Raises a ValueError if the users are not `ReturningUsers`.
     """
     days = tf.cast(_visit(transition).days, tf.float32)
     return tf.where(transition.active & ~transition.terminated, days, 0.0)
@@ -59,11 +55,8 @@ class Lifetimes(NamedTuple):
 
     @classmethod
     def zeros(cls, num_users: int, num_days: int) -> "Lifetimes":
-        """The sums before the first step, where all users are active on day 0.
-
-        Args:
-          num_users: B.
-          num_days: D, the number of days that are counted, such as the horizon.
+        """The sums of B users before the first step, where all are active on day 0 of D days that
+        are counted, such as the horizon.
         """
         none = tf.zeros([num_users])
         first = tf.tile(tf.range(num_days)[tf.newaxis] == 0, [num_users, 1])
@@ -71,10 +64,8 @@ class Lifetimes(NamedTuple):
 
     @classmethod
     def of(cls, trajectory: Trajectory, num_days: int) -> "Lifetimes":
-        """The sums of a trajectory [T, B, ...] of single sessions.
-
-        Raises:
-          ValueError: for an auto-reset trajectory, or if the users are not `ReturningUsers`.
+        """The sums of a trajectory [T, B, ...] of single sessions. Raises a ValueError for an
+        auto-reset trajectory, or if the users are not `ReturningUsers`.
         """
         trajectory.require_single_session()
         _visit(trajectory.transitions)
@@ -108,9 +99,7 @@ class Lifetimes(NamedTuple):
 
     @property
     def retention(self) -> tf.Tensor:
-        """The day-N retention, [D], which is the share of users with a visit on day N after the
-        first visit.
-        """
+        """The day-N retention, [D]: the share of users who visit on day N after the first."""
         return tf.reduce_mean(tf.cast(self.active_days, tf.float32), axis=0)
 
     @property

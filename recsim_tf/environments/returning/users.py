@@ -16,7 +16,7 @@ from recsim_tf.core.base.types import Nest, Slate, Turn
 from recsim_tf.core.distributions import Given, ReturnTime
 from recsim_tf.core.distributions.joint import joint, masked, part
 from recsim_tf.core.models.evidence import evidence_of, prepared_by
-from recsim_tf.core.models.models import UserModel
+from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.models.wording import Wording, wording_of
 
 # The largest logarithm of days. Float32 cannot hold the exponential of a much larger number.
@@ -36,9 +36,7 @@ class ReturningState(NamedTuple):
 
 
 class ReturningObservation(NamedTuple):
-    """The observation of users who come back. Times are parts of the horizon, so that networks can
-    take them.
-    """
+    """The observation of users who come back, with times as parts of the horizon, for networks."""
 
     user: Nest  # the observation of the wrapped users
     time: tf.Tensor  # [B], from the first visit to this visit, in [0, 1]
@@ -139,29 +137,20 @@ class ReturningUsers(UserModel[ReturningState, Any, Any]):
     # The methods that the author of a model of returns overrides.
 
     def gap(self, state: ReturningState) -> tfd.Distribution:
-        """The distribution, of batch shape [B], of the days until the next visit, if there is one.
-        It is positive and has a `cdf`.
-
-        Args:
-          state: the state at the end of the visit.
+        """The distribution, of batch shape [B], of the days from the end of a visit in `state`
+        until the next visit, if there is one. It is positive and has a `cdf`.
         """
         loc = tf.broadcast_to(self.per_user("gap_loc"), tf.shape(state.day))
         return tfd.LogNormal(loc, self.per_user("gap_scale"))
 
     def churn(self, state: ReturningState) -> tf.Tensor:
-        """The probability that there is no next visit, [B] or [], in [0, 1].
-
-        Args:
-          state: the state at the end of the visit.
-        """
+        """The probability that a visit that ends in `state` is the last, [B] or [], in [0, 1]."""
         return self.per_user("churn_prob")
 
     def restart(self, state: ReturningState) -> tfd.Distribution | None:
-        """The distribution, of batch shape [B], of the draws for a visit that begins, or None. By
-        default these are the initial draws of the wrapped users.
-
-        Args:
-          state: the state at the end of the previous visit.
+        """The distribution, of batch shape [B], of the draws for a visit that begins, or None;
+        `state` is the end of the previous visit. By default these are the initial draws of the
+        wrapped users.
         """
         return self.users.initial_draws(nests.num_rows(state))
 
@@ -248,11 +237,7 @@ class ReturningUsers(UserModel[ReturningState, Any, Any]):
         return state._replace(user=user, step=state.step + 1)
 
     def _visit(self, state: ReturningState) -> tfd.Distribution:
-        """The distribution of the field `visit` of the innovation.
-
-        Args:
-          state: the state after the step.
-        """
+        """The distribution of the field `visit` of the innovation, by the state after the step."""
 
         def days(ends: tf.Tensor):
             gap = ReturnTime(
@@ -315,7 +300,7 @@ class ReturningUsers(UserModel[ReturningState, Any, Any]):
     def turn_conditions(self, turn: Turn):
         return self.users.turn_conditions(turn)
 
-    def check_documents(self, documents: Nest, slate_size: int):
+    def check_documents(self, documents: DocumentModel, slate_size: int):
         self.users.check_documents(documents, slate_size)
 
     # The observation of users.

@@ -23,10 +23,8 @@ def run_evaluation(folder: RunDirectory, parts: Experiment, evaluation: Evaluati
     The sessions go into evaluations/sessions-<iteration>.csv. Where values or seeds are compared,
     results.json, sessions.csv and, for one numeric parameter, values.png go into a new folder
     evaluations/comparison-<iteration> or evaluations/comparison-<iteration>-<number> instead. The
-    agent was trained without the values; the baselines are made for each of them.
-
-    Raises:
-      UsageError: if there is no checkpoint, or if the environment cannot take the values.
+    agent was trained without the values; the baselines are made for each of them. Raises a
+    UsageError if there is no checkpoint, or if the environment cannot take the values.
     """
     if not folder.restore_latest(parts.agent_checkpoint, whole=False):
         raise UsageError(f"root_dir {folder.path} has no checkpoint to evaluate")

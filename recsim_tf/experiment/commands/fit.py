@@ -15,10 +15,11 @@ from recsim_tf.core.checks import check
 from recsim_tf.core.nests import as_json
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.fitting import Checkpoints, Parameter, fit, save_model, write_report
+from recsim_tf.fitting import Checkpoints, Parameter, fit, save_model
 from recsim_tf.fitting.estimates import named_elements
 from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.parameters.parameter import element
+from recsim_tf.fitting.report import render
 from recsim_tf.fitting.sampling.posterior import ParameterPosterior
 from recsim_tf.fitting.validation import learners
 from recsim_tf.fitting.validation.statistics import LEAST_REPLICATES
@@ -32,8 +33,7 @@ from recsim_tf.support.outputs import write_files
 from recsim_tf.support.stopping import StoppedError, noting_signals
 from recsim_tf.support.tables import label, text_table
 
-# Elements of a table that results.json lists, and of one that is printed; larger ones are in the
-# model.
+# Largest tables in results.json, and in print; larger ones are in the model.
 _LARGEST, _LARGEST_PRINTED = 100, 10
 CARD = "MODEL_CARD.md"
 _HEADING = "## Validation"  # of the card
@@ -149,14 +149,12 @@ def run_fit(folder: RunDirectory, run: FitRun) -> dict[str, Any]:
     with folder.claim():
         result, seconds = _fit(folder, run, sessions, held_out)
         shown = _first_piece(sessions, result)
-        checks = write_report(
-            folder.path / "report.html",
+        page, checks = render(
             result,
             shown,
             held_out_log=held_out,
             truth=run.truth,
             title=run.title,
-            overwrite=True,
             num_replicates=run.num_replicates,
         )
         content = {**_content(result, sessions, held_out, seconds), "checks": checks}
@@ -168,6 +166,7 @@ def run_fit(folder: RunDirectory, run: FitRun) -> dict[str, Any]:
         folder.write(
             {
                 "operative_config.gin": gin.operative_config_str(),
+                "report.html": page,
                 "posterior.npz": None if posterior is None else posterior.samples,
                 "model": lambda new: _write_model(new, run.title, result, content, slate_size),
                 "results.json": content,
@@ -293,9 +292,7 @@ def _card_checks(checks: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def card_with_findings(model: Path, findings: Sequence[Mapping[str, str]]) -> str:
-    """The card of the model in a folder, with the answers of a validation at its end, in the place
-    of earlier ones.
-    """
+    """The card of the model in a folder, with these answers in the place of earlier ones."""
     card = read_text(model / CARD, "fit again in another root_dir")
     lines = [
         f"- {finding['question']} {finding['verdict'].capitalize()}. {finding['sentence']}"
@@ -340,9 +337,7 @@ def _log_likelihoods(content: Mapping[str, Any]) -> list[str]:
 
 
 def estimates_table(content: Mapping[str, Any]) -> str:
-    """A table of the estimates in the content of results.json with their intervals, and the
-    log-likelihoods, as text.
-    """
+    """A table of the estimates in results.json with intervals, and the log-likelihoods."""
     rows = [("parameter", "estimate", "s.e.", f"{content['confidence']:.0%} interval")]
     not_identified = content.get("not_identified", [])
     for name, estimate in content["estimates"].items():

@@ -193,9 +193,7 @@ def _stochastic(policy: Any) -> StochasticPolicy | None:
 
 
 def _with_density(policy: Policy | None, log: logs.Log) -> Any:
-    """The policy, or as a `Deterministic` one if its slates for the first steps of the log do not
-    depend on the seed.
-    """
+    """The policy, as a `Deterministic` one if its first slates do not depend on the seed."""
     if policy is None or isinstance(policy, StochasticPolicy):
         return policy
     certain = Deterministic(policy)

@@ -42,10 +42,8 @@ class Request(NamedTuple):
     output: str | None = None  # a new folder
 
     def check(self, evaluation: Evaluation) -> None:
-        """Refuses wrong options before anything is built.
-
-        Raises:
-          ValueError: for a number out of range, or an output that exists.
+        """Refuses wrong options before anything is built. Raises a ValueError for a number out of
+        range, or an output that exists.
         """
         limit = evaluation.num_users
         if self.user is not None and not 0 <= self.user < limit:
@@ -86,10 +84,8 @@ class Chosen(NamedTuple):
 
 def of_training(folder: RunDirectory, parts: Experiment, name: str | None) -> Chosen:
     """The policy of a training: a baseline by its name, or without one the agent, which is restored
-    from the newest checkpoint.
-
-    Raises:
-      UsageError: for an unknown policy, or if there is no checkpoint of the agent.
+    from the newest checkpoint. Raises a UsageError for an unknown policy, or if there is no
+    checkpoint of the agent.
     """
     policies = parts.policies(parts.simulator)
     chosen = _by_name(parts.simulator, policies, name or parts.agent.name)
@@ -101,10 +97,8 @@ def of_training(folder: RunDirectory, parts: Experiment, name: str | None) -> Ch
 
 
 def of_simulation(simulation: Simulation, name: str | None) -> Chosen:
-    """A policy of a simulation by its name, or without one the first.
-
-    Raises:
-      ValueError: for an unknown policy, or one that is not for this environment.
+    """A policy of a simulation by its name, or without one the first. Raises a ValueError for an
+    unknown policy, or one that is not for this environment.
     """
     policies = simulation.policies_for(simulation.simulator)
     return _by_name(simulation.simulator, policies, name or next(iter(policies)))
@@ -155,9 +149,7 @@ def run_sessions(
 
 
 def _path(folder: RunDirectory, chosen: Chosen, request: Request) -> Path:
-    """The new folder, before a number behind its name; the folder around it is made, and can be
-    written.
-    """
+    """The new folder, still without a number, in a folder that is made and can be written."""
     if request.output is not None:
         path = Path(request.output).absolute()
         require_writable(path.parent)

@@ -32,8 +32,7 @@ from recsim_tf.logs import episodes
 from recsim_tf.policies import StochasticPolicy
 from recsim_tf.support.files import require_writable
 
-# An episode file is simulated and written in pieces, so that memory does not grow with the number
-# of users.
+# An episode file is simulated and written in pieces, for memory that does not grow.
 _USERS_AT_ONCE = 500
 
 
@@ -67,10 +66,8 @@ class Simulation:
         check(self.simulator)
 
     def policies_for(self, simulator: Simulator) -> dict[str, AnyPolicy]:
-        """The policies for an environment, by the names that tables show.
-
-        Raises:
-          ValueError: for an unknown policy, or one that is not for this environment.
+        """The policies for an environment, by the names that tables show. Raises a ValueError for
+        an unknown policy, or one that is not for this environment.
         """
         return baseline_policies(named_baselines("simulate.policies", self.policies), simulator)
 
@@ -173,9 +170,7 @@ def _write_episodes(
 
 
 def _log_probs(simulator: Simulator, policy: AnyPolicy, trajectory: Trajectory) -> Any:
-    """float64 [T, B, K], log-probabilities of the slates up to each position; () where the policy
-    does not know them.
-    """
+    """Log-probabilities float64 [T, B, K] of slates up to a position; () if the policy has none."""
     if not isinstance(policy, StochasticPolicy) or simulator.documents.shared:
         return ()
     if tf.nest.flatten(simulator.query_spec):

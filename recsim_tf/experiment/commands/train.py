@@ -32,7 +32,7 @@ from recsim_tf.support.stopping import StoppedError, noting_signals
 @gin.configurable("train", module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """How long a run trains, and when it logs, evaluates and saves; in gin files `train`.
+    """The length of a training, and its times to log, evaluate and save; in gin files `train`.
 
     Args:
       num_iterations: iterations of the whole run; raise it to extend a finished run.
@@ -43,9 +43,6 @@ class Schedule:
       eval_users: sessions of such an evaluation.
       checkpoint_interval: iterations between checkpoints.
       max_checkpoints: checkpoints that are kept; with several workers at least two are.
-
-    Raises:
-      ValueError: for an argument out of range.
     """
 
     num_iterations: int = 10_000
@@ -70,7 +67,7 @@ class Schedule:
         )
 
     def is_due(self, interval: int, done: int) -> bool:
-        """Whether iteration `done` ends an interval, or the run."""
+        """True if iteration `done` ends an interval, or the run."""
         return done % interval == 0 or done == self.num_iterations
 
 
@@ -116,8 +113,7 @@ class TrainingRun:
           The content of results.json; None from a worker that is not the chief.
 
         Raises:
-          StoppedError: if SIGINT (Ctrl-C) or SIGTERM came, to any worker, once a checkpoint is
-            saved.
+          StoppedError: if SIGINT (Ctrl-C) or SIGTERM came to a worker, once all is saved.
           CorruptError: if no checkpoint can be read.
           UsageError: if one has more iterations than the schedule.
           WorkerLostError: if another worker stopped.
@@ -159,11 +155,7 @@ class TrainingRun:
             return content
 
     def _learn(self) -> int:
-        """Runs the remaining iterations.
-
-        Returns:
-          The signal that stopped it before the end, or 0.
-        """
+        """Runs the remaining iterations; returns the signal that stopped it early, or 0."""
         schedule, parts, devices = self._schedule, self._parts, self._devices
         evaluate = self._evaluation.evaluator(
             parts.agent.name, parts.simulator, parts.policy, schedule.eval_users

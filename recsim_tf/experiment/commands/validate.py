@@ -30,8 +30,7 @@ class ValidationRun:
       log: sessions that the fit did not see, in the place of those that it held out.
       static: values of parameters at which the users' dynamics do nothing, as {"users.gain": 0.0};
         None leaves the question of order out.
-      times: names of hidden attributes that are times, which stay in place where steps are
-        shuffled.
+      times: names of hidden attributes that are times, which are never shuffled with steps.
       other: a log of another policy, period or segment, or None.
       hold_out_segment: values of fields of the log's initial draws, as {"device": 1}, in the place
         of `other`: the models are fitted again without such sessions, and predict them.

@@ -1,6 +1,4 @@
-"""A comparison of runs for its readers: a sentence, a table with notes, a page, a plot, and figures
-for other programs.
-"""
+"""A comparison of runs for readers: sentence, table with notes, page, plot, and JSON."""
 
 import math
 from collections.abc import Mapping, Sequence

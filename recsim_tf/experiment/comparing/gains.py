@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow_probability as tfp
 
-from recsim_tf.experiment.comparing.finished import Returns, mean_of_users
-from recsim_tf.experiment.comparing.operative import MISSING, Environment
+from recsim_tf.experiment.comparing.finished import MISSING, Environment, Returns, mean_of_users
 from recsim_tf.support.errors import UsageError, instead
 from recsim_tf.support.means import Mean
 
@@ -26,7 +25,7 @@ class Gain(NamedTuple):
 
     @property
     def is_seen(self) -> bool:
-        """Whether the 95% interval leaves out zero."""
+        """True if the 95% interval leaves out zero."""
         return _is_seen(self.difference)
 
 
@@ -89,9 +88,7 @@ class Comparison(NamedTuple):
         }
 
     def differences(self) -> dict[str, dict[str, str]]:
-        """The bindings in which environments differ from the reference's: what is bound in each
-        run, by its name.
-        """
+        """The bindings in which environments differ from the reference's, by name and run."""
         environments = self.environments
         first = next(iter(environments.values()))
         names = {name for other in environments.values() for name in first.differences(other)}

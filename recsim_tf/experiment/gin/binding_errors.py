@@ -135,10 +135,8 @@ def _is_known(name: str) -> bool:
 @contextlib.contextmanager
 def refusals(files: Sequence[str | Path], bindings: Sequence[str]) -> Iterator[None]:
     """Adds to an error of a function or class which binding led to it, of these that are in force
-    inside.
-
-    Raises:
-      UsageError: in place of a ValueError or a TypeError about an argument that one of them binds.
+    inside. Raises a UsageError in place of a ValueError or a TypeError about an argument that one
+    of them binds.
     """
     try:
         yield

@@ -87,10 +87,8 @@ def references(value: Any) -> Iterator[Reference]:
 
 
 def bound_value(name: str) -> Any:
-    """The value that is bound to a parameter, with gin's references as such; None if there is none.
-
-    Args:
-      name: of the parameter, such as "experiment.simulator", or of a macro, such as "%size".
+    """The value that is bound to a parameter, such as "experiment.simulator", or to a macro, such
+    as "%size", with gin's references as such; None if there is none.
     """
     try:
         value = gin.query_parameter(name)
@@ -107,10 +105,8 @@ def rebind(name: str, value: Any) -> None:
 
 
 def built(part: Callable[..., T], name: str) -> T:
-    """A part of a run, made by a function or class of this name in gin files.
-
-    Raises:
-      UsageError: if nothing is bound to a parameter that has no default.
+    """A part of a run, made by a function or class of this name in gin files. Raises a UsageError
+    if nothing is bound to a parameter that has no default.
     """
     for parameter in inspect.signature(part).parameters.values():
         binding = f"{name}.{parameter.name}"
@@ -122,7 +118,7 @@ def built(part: Callable[..., T], name: str) -> T:
 
 
 def has_value(reference: Reference) -> bool:
-    """Whether a reference is to a function or a class, to a bound macro, or to a constant."""
+    """True if a reference is to a function or a class, to a bound macro, or to a constant."""
     if reference.startswith("@"):
         return True
     for name in (reference, reference[1:]):  # Of a macro, and of a constant.

@@ -18,9 +18,7 @@ def _packaged() -> list[str]:
 
 
 def packaged_configs() -> list[str]:
-    """Names of the experiments that are installed with recsim_tf; files with a leading underscore
-    are parts of them.
-    """
+    """Names of the installed experiments; files with a leading underscore are parts of them."""
     return [name for name in _packaged() if not name.startswith(_SWEEPS)]
 
 

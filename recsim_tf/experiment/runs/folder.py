@@ -128,15 +128,11 @@ class RunDirectory:
                 raise
 
     def write(self, files: Mapping[str, Any]) -> None:
-        """Writes files of the run in their order, see `write_files`. results.json comes last, since
-        it says that the run has ended.
-        """
+        """Writes files in order, see `write_files`: results.json last, since it ends a run."""
         write_files(self.path, files)
 
     def results(self, advice: str) -> dict[str, Any]:
-        """The content of results.json, empty where the run has not ended; `advice` says what to do
-        if the file is damaged.
-        """
+        """The content of results.json, empty before the end; `advice` is for a damaged file."""
         return read_json(self.results_file, dict, advice) if self.results_file.is_file() else {}
 
     def append_metrics(self, row: dict[str, Any]) -> None:
@@ -151,9 +147,7 @@ class RunDirectory:
             return []
 
     def rewind_metrics(self, iteration: int) -> None:
-        """Drops the lines written after the checkpoint of `iteration`: they will be written
-        again.
-        """
+        """Drops the lines after the checkpoint of `iteration`, which will be written again."""
         rows = [row for row in self.metrics() if row["iteration"] <= iteration]
         self.write({_METRICS: "".join(json.dumps(row) + "\n" for row in rows)})
 
@@ -164,10 +158,8 @@ class RunDirectory:
 
     def restore_latest(self, checkpoint: tf.train.Checkpoint, whole: bool = True) -> bool:
         """Restores a training, without its replay, from the newest checkpoint, see
-        `checkpoints.restore`. Returns whether there was one.
-
-        Raises:
-          CorruptError: if none can be read.
+        `checkpoints.restore`. Returns whether there was one. Raises a CorruptError if none can be
+        read.
         """
         return checkpoints.restore_newest(self.checkpoints, RUN, checkpoint, whole) is not None
 
@@ -197,11 +189,9 @@ def locked(folder: Path, name: str = _LOCK) -> Iterator[None]:
 
 
 def holds(folder: Path, record: str, kind: str) -> bool:
-    """Whether a folder, which need not exist, holds a run or a sweep, by the `record` that each of
-    this kind has; else it may be filled with one.
-
-    Raises:
-      UsageError: if it is a file, or holds anything else.
+    """True if a folder, which need not exist, holds a run or a sweep, by the `record` that each of
+    this kind has; else it may be filled with one. Raises a UsageError if it is a file, or holds
+    anything else.
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"root_dir {folder} is a file, name a folder")

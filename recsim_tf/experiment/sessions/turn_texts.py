@@ -74,12 +74,12 @@ class SessionText(NamedTuple):
 
     @property
     def explains(self) -> bool:
-        """Whether the policy explains a choice."""
+        """True if the policy explains a choice."""
         return any(turn.others or turn.thoughts for turn in self.turns)
 
     @property
     def ending(self) -> str:
-        """How it ended, in words."""
+        """The end of the session, in words."""
         after = f"after {counted(self.num_turns, 'turn')}"
         how = {
             LEFT: f"The user left {after}",

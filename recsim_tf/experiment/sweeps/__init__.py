@@ -1,6 +1,4 @@
-"""Sweeps: many training runs, their bindings and their seeds in one file, and one table of their
-results.
-"""
+"""Sweeps: many trainings, their bindings and seeds in a file, and a table of their results."""
 
 from recsim_tf.experiment.sweeps.run import run_sweep
 

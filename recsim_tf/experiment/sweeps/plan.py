@@ -1,6 +1,4 @@
-"""The plan of a sweep: its settings, and its trials, each variant with each seed, as configurations
-of `recsim-tf train`.
-"""
+"""The plan of a sweep: its settings, and a configuration for each variant with each seed."""
 
 import ast
 import dataclasses
@@ -18,7 +16,7 @@ from recsim_tf.experiment import building, config
 from recsim_tf.experiment.sweeps.spaces import Bindings
 from recsim_tf.experiment.sweeps.trial import Trial, Variant
 from recsim_tf.support.errors import UsageError, one_line
-from recsim_tf.support.names import short_names
+from recsim_tf.support.tables import short_names
 
 GIN_FILE = "gin_file"
 _SEED = ("", "recsim_tf.experiment", "seed")
@@ -41,9 +39,6 @@ class Sweep:
       threads_per_trial: threads of TensorFlow in a trial; None for the machine's cores divided by
         `num_processes`. It belongs to a result to the last digit: sums that threads share are
         rounded in another order.
-
-    Raises:
-      ValueError: for an argument out of range.
     """
 
     trials: Sequence[Bindings] = gin.REQUIRED
@@ -83,10 +78,8 @@ class Sweep:
 
 def plan(sweep: Sweep) -> list[Trial]:
     """The trials of a sweep, by variant and then by seed. Loads their configurations into gin.
-
-    Raises:
-      UsageError: if a configuration does not load, two trials have one folder, or a variant sets
-        the seed.
+    Raises a UsageError if a configuration does not load, two trials have one folder, or a variant
+    sets the seed.
     """
     if not isinstance(sweep.trials, (tuple, list)):
         raise UsageError(

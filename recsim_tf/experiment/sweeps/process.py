@@ -80,9 +80,7 @@ class TrialProcess:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """The same number of threads on every machine, for the same results; no progress bar in the
-    log.
-    """
+    """The environment of a trial: as many threads on every machine, and no bar in the log."""
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
     shared = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
     return {**shared, **os.environ, **dict.fromkeys(names, str(threads)), "TQDM_DISABLE": "1"}

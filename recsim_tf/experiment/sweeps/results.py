@@ -141,10 +141,8 @@ class SweepResult(NamedTuple):
 
     def to_frame(self) -> Any:
         """A DataFrame with a row for each variant, the best first: its bindings, the return with
-        its 95% interval, and means of measures; NaN where no trial has finished.
-
-        Raises:
-          ImportError: if pandas is not installed.
+        its 95% interval, and means of measures; NaN where no trial has finished. Raises an
+        ImportError if pandas is not installed.
         """
         nothing = IntervalEstimate(np.nan, np.nan, np.nan, "")
         rows = []

@@ -109,9 +109,7 @@ def run_sweep(
 
 
 def _require_a_start(trials: Sequence[Trial]) -> None:
-    """Requires that a trial can start: builds the parts of the first one, or of the next where that
-    fails.
-    """
+    """Requires that a trial can start: builds the parts of the first that has no fault."""
     with contextlib.suppress(RuntimeError):  # TensorFlow may be running.
         tf.config.set_visible_devices([], "GPU")  # They are for the trials.
     errors = []

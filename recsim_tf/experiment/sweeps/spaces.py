@@ -1,6 +1,4 @@
-"""The variants of a sweep: each is a set of gin bindings over those that all its trials
-share.
-"""
+"""The variants of a sweep: sets of gin bindings over those that all its trials share."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -77,8 +75,7 @@ def random_search(
 
 @gin.configurable(module="recsim_tf")
 def listed(trials: Sequence[Bindings] = gin.REQUIRED) -> list[Bindings]:
-    """Variants that are written down one by one; `{}` has the bindings that all trials
-    share.
+    """Variants that are written down one by one; `{}` has the bindings of all trials.
 
     Args:
       trials: the bindings of each variant; values are as in `grid`.

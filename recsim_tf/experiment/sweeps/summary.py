@@ -41,7 +41,7 @@ def notes(result: SweepResult) -> list[str]:
 
 
 def counts(result: SweepResult) -> str:
-    """How many trials there are of each status."""
+    """The number of trials of each status, in words."""
     statuses = [trial.status for trial in result.trials]
     words = {
         FINISHED: "finished",
@@ -120,7 +120,7 @@ def _row(variant: VariantResult, measures: Sequence[str]) -> dict[str, str]:
 
 
 def _mentions(text: str, name: str) -> bool:
-    """Whether an operative configuration has a binding; either name may contain the module."""
+    """True if an operative configuration has a binding; either name may contain the module."""
     scope, _, rest = name.rpartition("/")
     for line in text.splitlines():
         used, equals, _ = line.partition(" =")
@@ -135,9 +135,7 @@ def _mentions(text: str, name: str) -> bool:
 
 
 def _charts(result: SweepResult) -> dict[str, Chart]:
-    """curves.png where something was learned, and returns.png; nothing before a trial has
-    finished.
-    """
+    """curves.png where something was learned, and returns.png; none before a trial has finished."""
     variants = [variant for variant in result.variants if variant.estimate is not None]
     if not variants:
         return {}
@@ -156,9 +154,7 @@ def _charts(result: SweepResult) -> dict[str, Chart]:
 
 
 def _curve(variant: VariantResult, label: str) -> Curve | None:
-    """Estimates by user steps, where all finished seeds were evaluated; None where there is but
-    one evaluation.
-    """
+    """Estimates by user steps where all finished seeds have some; None for a single evaluation."""
     by_steps = [{row["env_steps"]: row for row in result.curve} for result in variant.finished]
     shared = sorted(set(by_steps[0]).intersection(*by_steps[1:]))
     if len(shared) < 2:
@@ -207,10 +203,7 @@ def _draw_training(
 
 
 def _draw_returns(
-    axes: Any,
-    variants: Sequence[VariantResult],
-    labels: Sequence[str],
-    baselines: dict[str, float],
+    axes: Any, variants: Sequence[VariantResult], labels: Sequence[str], baselines: dict[str, float]
 ) -> None:
     estimates = []
     for variant, label in zip(variants, labels, strict=True):

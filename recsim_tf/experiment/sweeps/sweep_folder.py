@@ -1,6 +1,4 @@
-"""The folder of a sweep: which trials belong to it, which sweeps may go on in it, and how far they
-have come.
-"""
+"""The folder of a sweep: its trials, the sweeps that may go on in it, and their progress."""
 
 import contextlib
 import fcntl
@@ -27,11 +25,7 @@ class Shard(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Shard":
-        """The shard of "i/n".
-
-        Raises:
-          UsageError: unless 0 <= i < n.
-        """
+        """The shard of "i/n". Raises a UsageError unless 0 <= i < n."""
         remainder, _, divisor = text.partition("/")
         if not (remainder.isdecimal() and divisor.isdecimal() and int(remainder) < int(divisor)):
             raise UsageError(f"--shard must be i/n with 0 <= i < n, such as 0/2, got {text!r}")
@@ -67,11 +61,9 @@ class SweepDirectory:
 
     @contextlib.contextmanager
     def claim(self, shard: Shard) -> Iterator[None]:
-        """Creates the folder, removes unfinished files of killed processes, records the
-        trials, and keeps other processes from the shard inside the context.
-
-        Raises:
-          UsageError: if another process has claimed it.
+        """Creates the folder, removes unfinished files of killed processes, records the trials, and
+        keeps other processes from the shard inside the context. Raises a UsageError if another
+        process has claimed it.
         """
         with locked(self.path, f".lock-{shard.remainder}-of-{shard.divisor}"):
             with self.writing():

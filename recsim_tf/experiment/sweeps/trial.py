@@ -46,7 +46,7 @@ class Outcome(NamedTuple):
 
     @property
     def is_settled(self) -> bool:
-        """Whether the trial is not to be run again."""
+        """True if the trial is not to be run again."""
         return self.status in (FINISHED, STOPPED)
 
 
@@ -101,11 +101,7 @@ class TrialFiles(NamedTuple):
         return self.run.with_name(self.run.name + suffix)
 
     def results(self) -> Results | None:
-        """The results, once the run has all its iterations.
-
-        Raises:
-          ValueError: if the file is damaged.
-        """
+        """The results after all iterations. Raises a ValueError if the file is damaged."""
         try:
             results = read_json(self.run / "results.json", Results, _AGAIN)
         except FileNotFoundError:
@@ -143,9 +139,7 @@ class TrialFiles(NamedTuple):
         write_json(self._outcome, outcome._asdict())
 
     def prepare(self, config: str) -> None:
-        """Writes the configuration, and deletes the record of an earlier failure, also one that a
-        kill left unfinished.
-        """
+        """Writes the configuration, and deletes any record of a failure, whole or half-written."""
         self.config.parent.mkdir(parents=True, exist_ok=True)
         write_text(self.config, config)
         for path in (self._outcome, unfinished(self._outcome)):

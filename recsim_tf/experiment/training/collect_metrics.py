@@ -45,9 +45,7 @@ class CollectMetrics(tf.Module):
         self._length = replicas.variable(tf.zeros([environment.batch_size]))
 
     def __call__(self, trajectory: "Trajectory") -> None:
-        """Takes one frame of every user. The response in it is that to the frame before, zero in a
-        FIRST frame.
-        """
+        """Takes a frame of every user, with the response before it, zero in a FIRST frame."""
         ends = tf.cast(trajectory.is_boundary(), tf.float64)
         running = tf.cast(~trajectory.is_boundary(), tf.float32)
         reward = self._reward + running * trajectory.reward
@@ -79,9 +77,7 @@ class CollectMetrics(tf.Module):
         return totals
 
     def read_and_clear(self, seconds: float) -> dict[str, float]:
-        """RecSim's scalar tags of what all replicas collected since the last call, which took
-        `seconds`.
-        """
+        """RecSim's scalar tags of all frames since the last call, which took `seconds`."""
         with self._strategy.scope():
             totals = {name: total.numpy()[np.newaxis] for name, total in self._read().items()}
         # Without a response rates are zero.

@@ -54,9 +54,7 @@ class Devices:
         return self.index == 0
 
     def largest(self, number: int) -> int:
-        """The largest of the non-negative numbers of all workers. Each of them must call this; they
-        wait for each other.
-        """
+        """The largest non-negative number of all workers, which wait here for each other."""
         if self.num_workers == 1:
             return number
         with self.strategy.scope():
@@ -65,10 +63,8 @@ class Devices:
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
-        """Inside, the loss of another worker is an error of one line.
-
-        Raises:
-          WorkerLostError: if TensorFlow fails and a worker does not answer; it names the worker.
+        """Inside, the loss of another worker is an error of one line. Raises a WorkerLostError if
+        TensorFlow fails and a worker does not answer; it names the worker.
         """
         try:
             yield
@@ -170,10 +166,7 @@ def _tpu_strategy(tpu: str) -> tf.distribute.Strategy:
 
 def _workers_of(tf_config: str | None) -> tuple[list[str], int]:
     """The addresses of all workers, and the number of this one, by the environment variable
-    TF_CONFIG, or None if it is not set.
-
-    Raises:
-      UsageError: if it is not like `_FORM`.
+    TF_CONFIG, or None if it is not set. Raises a UsageError if it is not like `_FORM`.
     """
     try:
         content = json.loads(tf_config or "")
@@ -198,9 +191,8 @@ def _workers_of(tf_config: str | None) -> tuple[list[str], int]:
 
 def wait_for_workers(addresses: Sequence[str], index: int, timeout: float) -> None:
     """Waits until every other worker has answered once at its address, up to `timeout` seconds.
-
-    Raises:
-      UsageError: if the port of this worker is taken, or another worker does not answer in time.
+    Raises a UsageError if the port of this worker is taken, or another worker does not answer in
+    time.
     """
     missing = [worker for worker in range(len(addresses)) if worker != index]
     started = last_message = time.monotonic()
@@ -220,9 +212,7 @@ def wait_for_workers(addresses: Sequence[str], index: int, timeout: float) -> No
 
 
 def _listening(addresses: Sequence[str], index: int) -> socket.socket:
-    """A socket at the port of this worker, so that the others find it. TensorFlow's server listens
-    there afterwards.
-    """
+    """A socket at this worker's port for the others, before TensorFlow's server listens there."""
     dual = socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if dual else socket.AF_INET
     try:
@@ -237,7 +227,7 @@ def _listening(addresses: Sequence[str], index: int) -> socket.socket:
 
 
 def _answers(address: str) -> bool:
-    """Whether a process listens at an address."""
+    """True if a process listens at an address."""
     try:
         with socket.create_connection(_parts(address), timeout=_SECONDS_TO_ANSWER):
             return True

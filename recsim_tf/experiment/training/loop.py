@@ -23,8 +23,8 @@ AUTO: Literal["auto"] = "auto"
 @gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class Iteration:
-    """How an iteration of a training collects and learns. What is "auto" suits the agent, which
-    learns from T = `agent.train_sequence_length` frames at a time.
+    """The steps in which an iteration of a training collects and learns. A value "auto" suits the
+    agent, which learns from T = `agent.train_sequence_length` frames at a time.
 
     Args:
       batch_size: transitions of a train step, drawn from the replay, or sequences of them where the
@@ -96,8 +96,7 @@ class LearningLoop(tf.Module):
       collect_function, run_function: the compiled functions of a number of iterations, int32 [],
         behind `collect` and `run`.
       least_collected: steps of all users that must be collected before the first iteration.
-      train_step: takes nothing and gives the loss of one train step, to be called within a compiled
-        function.
+      train_step: takes nothing and gives the loss of a train step, inside a compiled function.
 
     Raises:
       ValueError: if the replay is shorter than a sequence, if a batch size is given with an agent
@@ -215,10 +214,8 @@ class LearningLoop(tf.Module):
             self.collect_function(tf.constant(num_iterations))
 
     def run(self, num_iterations: int) -> tf_agent.LossInfo:
-        """Runs `num_iterations` iterations, at least one, and returns the last loss.
-
-        Raises:
-          ValueError: if the first train step would find fewer frames than a sequence has.
+        """Runs `num_iterations` iterations, at least one, and returns the last loss. Raises a
+        ValueError if the first train step would find fewer frames than a sequence has.
         """
         collected = int(self.replay.num_added())
         if collected < self.least_collected:

@@ -32,7 +32,7 @@ CreateAgent = Callable[[SlateEnvironment, tf.Variable], tf_agent.TFAgent]
 
 
 class Progress(tf.Module):
-    """How far a run has come, for its checkpoints."""
+    """The progress of a run, for its checkpoints."""
 
     def __init__(self):
         super().__init__(name="Progress")
@@ -67,11 +67,9 @@ class Experiment(NamedTuple):
         return self.iteration * self.loop.user_steps_per_iteration
 
     def policies(self, simulator: Simulator) -> dict[str, AnyPolicy]:
-        """The policies to evaluate, by name: the baselines, made for a simulator, and last
-        the agent, in place of a baseline of its name.
-
-        Raises:
-          ValueError: for an unknown baseline, or one that is not for this environment.
+        """The policies to evaluate, by name: the baselines, made for a simulator, and last the
+        agent, in place of a baseline of its name. Raises a ValueError for an unknown baseline, or
+        one that is not for this environment.
         """
         baselines = baseline_policies(self.baselines, simulator)
         baselines.pop(self.agent.name, None)
@@ -91,8 +89,7 @@ def experiment(
 ) -> Experiment:
     """Builds the agent, its environment, and the loop that trains it.
 
-    In the scope of a `tf.distribute` strategy each replica takes an equal share of the users and of
-    a batch.
+    In the scope of a `tf.distribute` strategy each replica takes an equal share of users and batch.
 
     Args:
       simulator: the environment.

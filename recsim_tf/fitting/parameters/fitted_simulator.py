@@ -78,9 +78,7 @@ class FittedSimulator:
 
     @property
     def variables(self) -> list[tf.Variable]:
-        """The unconstrained parameters, in their order; then those of their posteriors and of
-        hierarchical priors.
-        """
+        """The unconstrained parameters, then those of posteriors and of hierarchical priors."""
         return [
             *self._points.values(),
             *(posterior.log_scales for posterior in self.posteriors.values()),
@@ -88,9 +86,7 @@ class FittedSimulator:
         ]
 
     def values(self) -> dict[str, np.ndarray]:
-        """The parameters' values, in their own supports; those at the mean of a mean-field
-        posterior.
-        """
+        """The parameters' values in their supports, or at the mean of a mean-field posterior."""
         return {
             name: tf.convert_to_tensor(variable).numpy()
             for name, variable in self._transformed.items()
@@ -123,9 +119,7 @@ class FittedSimulator:
         return total
 
     def draw(self, seed: Seed) -> Simulator:
-        """The simulator with tensors for parameters: draws from their posteriors where they have
-        one, else their values.
-        """
+        """The simulator with tensors for parameters: draws from posteriors, or their values."""
         seeds = random.split_seed(seed, len(self._transformed))
         tensors = {}
         for (name, variable), own_seed in zip(self._transformed.items(), seeds, strict=True):
@@ -185,7 +179,7 @@ class FittedSimulator:
         )
 
     def is_of_sessions(self, name: str) -> bool:
-        """Whether a parameter has a value for each session."""
+        """True if a parameter has a value for each session."""
         return self._points[name].shape.rank > self.simulator.parameter_spec(name).rank
 
     def flat(self) -> np.ndarray:

@@ -33,9 +33,7 @@ def bijector_to(name: str, distribution: tfd.Distribution) -> tfb.Bijector:
 
 
 def unpack(flat: tf.Tensor | np.ndarray, specs: Nest) -> Nest:
-    """Vectors [..., P], the elements of one leaf after the other, as a nest of [..., ...] by specs
-    without the leading axes.
-    """
+    """Vectors [..., P] of the elements of leaves, as a nest by specs without the leading axes."""
     leaves, leading = tf.nest.flatten(specs), list(flat.shape[:-1])
     parts = tf.split(flat, [spec.shape.num_elements() for spec in leaves], axis=-1)
     shaped = [

@@ -1,6 +1,4 @@
-"""Choices predicted from what was logged before them, and whether they come as often as they are
-predicted.
-"""
+"""Choices predicted from the log before them, their calibration, and the perplexity of clicks."""
 
 from typing import Any, NamedTuple
 
@@ -39,11 +37,9 @@ def predict_choices(
     given: Log | None = None,
 ) -> ChoicePredictions:
     """Probabilities of clicks at each step of logged sessions, and of what was logged: the choice
-    or the clicks among `predict_responses`, whose arguments and errors these are.
-
-    Raises:
-      ValueError: for responses without a choice of one position or none (`ChoiceDistribution`) and
-        without clicks [B, K].
+    or the clicks among `predict_responses`, whose arguments and errors these are. Raises a
+    ValueError for responses without a choice of one position or none (`ChoiceDistribution`) and
+    without clicks [B, K].
     """
     return choices_among(
         predict_responses(simulator, log, batch_size, num_draws, seed, given), log.slate_size
@@ -87,7 +83,7 @@ def mean_by_session(values: np.ndarray, counted: np.ndarray, users: Any = ()) ->
 
 
 def is_one_of_k(predictions: ChoicePredictions, log: Log) -> bool:
-    """Whether one position or none is chosen at a step; if not, any number may be clicked."""
+    """True if one position or none is chosen at a step; if not, any number may be clicked."""
     return predictions.probs.shape[2] == log.slate_size + 1
 
 
@@ -99,9 +95,7 @@ def logged_clicks(predictions: ChoicePredictions, log: Log) -> np.ndarray:
 
 
 class Calibration(NamedTuple):
-    """Predicted and observed means, such as click rates of the positions shown, in Q bins of
-    predictions, from low to high.
-    """
+    """Predicted and observed means, such as click rates, in Q bins of rising predictions."""
 
     predicted: np.ndarray  # float64 [Q], mean prediction of the bin
     observed: np.ndarray  # float64 [Q], observed mean of the bin
@@ -164,3 +158,44 @@ def _calibrate(
         # The mean of the absolute value of a normal variable.
         noise=float(weights @ error * np.sqrt(2 / np.pi)),
     )
+
+
+class Perplexity(NamedTuple):
+    """exp(-the mean log-probability of clicks and skips): 1 for perfect predictions, 2 for those of
+    a coin; infinite if something happened that was predicted to be impossible.
+    """
+
+    by_position: np.ndarray  # float64 [K]; NaN for positions that no slate has
+    pooled: float  # of all positions together
+
+    @property
+    def mean(self) -> float:
+        """The mean over positions (Dupret and Piwowarski 2008); it differs from `pooled`."""
+        return float(np.nanmean(self.by_position))
+
+
+def click_perplexity(
+    predictions: ChoicePredictions, log: Log, conditional: bool = False
+) -> Perplexity:
+    """The perplexity of the clicks of a log.
+
+    Args:
+      predictions: of `predict_choices` for this log, of a click model.
+      log: which documents were shown, and when sessions ended.
+      conditional: whether a position is predicted by what happened above it on the same slate too.
+
+    Raises:
+      ValueError: for predictions of a choice of one position or none.
+    """
+    if is_one_of_k(predictions, log):
+        raise ValueError("predictions must be those of a click model, got those of a choice")
+    log_probs = predictions.conditional
+    if not conditional:
+        clicked = logged_clicks(predictions, log)
+        with np.errstate(divide="ignore"):
+            log_probs = np.log(np.where(clicked, predictions.probs, 1 - predictions.probs))
+    counted = log.shown & log.active[..., np.newaxis]
+    total = np.sum(log_probs, axis=(0, 1), where=counted, dtype=np.float64)
+    number = counted.sum(axis=(0, 1))
+    with np.errstate(invalid="ignore"):
+        return Perplexity(np.exp(-total / number), float(np.exp(-total.sum() / number.sum())))

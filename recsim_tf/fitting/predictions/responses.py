@@ -22,13 +22,7 @@ from recsim_tf.fitting.methods.proposals import copies
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.lengths import by_length
 from recsim_tf.logs.log import Log, take_steps
-from recsim_tf.logs.missing import (
-    Part,
-    draw_parts,
-    lacking,
-    lacks_innovations,
-    log_prior,
-)
+from recsim_tf.logs.missing import Part, draw_parts, lacking, lacks_innovations, log_prior
 from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
 
 _MASKED: Any = random.class_of_family(tfd.Masked)

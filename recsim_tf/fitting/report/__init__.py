@@ -20,9 +20,6 @@ def write_report(
     result: FitResult,
     log: Log,
     *,
-    held_out_log: Log | None = None,
-    truth: Mapping[str, Any] | None = None,
-    title: str = "Fit of a user model",
     overwrite: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
@@ -31,29 +28,54 @@ def write_report(
 
     Args:
       path: of the file.
-      result: of `fit`.
-      log: the sessions that were fitted.
-      held_out_log: others, see `validate`. `log.split(held_out, seed)` gives both as `fit` splits
-        them.
-      truth: as of `recover`, where it is known.
-      title: of the page.
+      result, log: the fit, and the sessions that were fitted.
       overwrite: whether a file that is there already is replaced.
-      **options: of `validate`.
+      **options: of `render`.
 
     Returns:
-      `Validation.figures()` and the "recovery" of the truth, as JSON takes them.
+      The figures of `render`.
 
     Raises:
       FileExistsError: if the file is there and `overwrite` is False; before anything is computed.
       FileNotFoundError: if its folder is not there; before anything is computed.
-      ImportError: without matplotlib or scikit-learn.
-      ValueError: see `validate` and `recover`.
+      ImportError, ValueError: see `render`.
     """
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path must be in a folder that exists, got {path}")
     if path.exists() and not overwrite:
         raise FileExistsError(f"path must be of a new file unless overwrite=True, got {path}")
+    text, figures = render(result, log, **options)
+    write_text(path, text)
+    return figures
+
+
+def render(
+    result: FitResult,
+    log: Log,
+    *,
+    held_out_log: Log | None = None,
+    truth: Mapping[str, Any] | None = None,
+    title: str = "Fit of a user model",
+    **options: Any,
+) -> tuple[str, dict[str, Any]]:
+    """Validates a fit, and describes it on a page.
+
+    Args:
+      result, log: the fit, and the sessions that were fitted.
+      held_out_log: others, see `validate`. `log.split(held_out, seed)` gives both as `fit` splits
+        them.
+      truth: as of `recover`, where it is known.
+      title: of the page.
+      **options: of `validate`.
+
+    Returns:
+      The page, and `Validation.figures()` with the "recovery" of the truth, as JSON takes them.
+
+    Raises:
+      ImportError: without matplotlib or scikit-learn.
+      ValueError: see `validate` and `recover`.
+    """
     recovered = recover(truth or {}, result.estimates)
     answered = validate(result.simulator, log, held_out_log, **options)
     parts = {
@@ -67,5 +89,5 @@ def write_report(
         parts["Recovery of known parameters"] = sections.recovery(recovered)
     answers, *questions = validation.sections(answered)
     sections_of_fit = [Section(*each) for each in parts.items()]
-    write_text(path, page(title, [answers, *sections_of_fit, *questions]))
-    return {**answered.figures(), "recovery": as_json(summarise(recovered))}
+    figures = {**answered.figures(), "recovery": as_json(summarise(recovered))}
+    return page(title, [answers, *sections_of_fit, *questions]), figures

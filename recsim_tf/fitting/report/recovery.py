@@ -29,8 +29,7 @@ def recover(
     """Puts estimates beside the truth, by parameter, element and replication.
 
     Args:
-      truth: true values by the name of the parameter, numbers or arrays. Other parameters are left
-        out.
+      truth: true values by the parameter's name, numbers or arrays. Others are left out.
       estimates: of one fit, or of several fits to logs of the same truth.
 
     Raises:
@@ -60,15 +59,7 @@ def recover(
                 covered = None if np.isnan([low, high]).any() else low <= true <= high
                 rows.append(
                     Recovered(
-                        name,
-                        index,
-                        replication,
-                        true,
-                        estimated,
-                        error,
-                        relative,
-                        z_score,
-                        covered,
+                        name, index, replication, true, estimated, error, relative, z_score, covered
                     )
                 )
     return rows

@@ -92,9 +92,7 @@ def learning_curve(result: FitResult) -> list[Part]:
 
 
 def recovery(rows: Sequence[Recovered]) -> list[Part]:
-    """Estimates beside the truth: by element where there are few, and by parameter where that has
-    several.
-    """
+    """Estimates beside the truth: few by element, and parameters of several elements summed up."""
     single = [
         {
             "parameter": element(row.parameter, row.element),

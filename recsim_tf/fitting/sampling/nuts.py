@@ -18,8 +18,7 @@ from recsim_tf.support.progress import progress_bar
 # Of burn-in; the rest of it runs with the adapted step size.
 _PART_THAT_ADAPTS = 0.8
 _FIRST_STEP_SIZE = 0.5
-# A path of 255 steps is far beyond what standard units need; while step sizes adapt, all chains
-# wait for the longest.
+# Standard units need far less than 255 steps, and all chains wait for the longest path.
 _MAX_TREE_DEPTH = 8
 
 
@@ -36,8 +35,7 @@ class NutsDraws(NamedTuple):
 @gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class NUTS:
-    """The No-U-Turn Sampler (Hoffman and Gelman 2014, JMLR 15). Each chain has a step size of its
-    own.
+    """The No-U-Turn Sampler (Hoffman and Gelman 2014, JMLR 15), with a step size for each chain.
 
     Args:
       num_samples: draws of each chain, at least 4.

@@ -210,8 +210,7 @@ def _log_density(objective: SessionsObjective) -> Callable[[tf.Tensor], tf.Tenso
         possible = tf.math.is_finite(value + prior)
         return tf.where(possible, value + prior, -np.inf), tf.where(possible, gradient + slope, 0)
 
-    # The gradient is summed batch by batch beside the value, so that memory does not grow with the
-    # log.
+    # The gradient is summed batch by batch, so that memory does not grow with the log.
     @tf.custom_gradient
     def log_density(flat):
         values, gradients = tf.map_fn(

@@ -22,9 +22,7 @@ _SAMPLER = NUTS()
 
 
 class SessionPosterior(NamedTuple):
-    """N draws of the latents of S sessions, one chain for each, and how far to trust them. What was
-    logged is ().
-    """
+    """N draws of the latents of S sessions, a chain for each, with diagnostics; () where logged."""
 
     initial: Nest  # nest of [N, S, ...]: the users' initial draws
     innovation: Nest  # nest of [N, S, T, ...]: the innovations, 0 after the end of a session
@@ -37,11 +35,7 @@ class SessionPosterior(NamedTuple):
 
 
 def sample_sessions(
-    simulator: Simulator,
-    log: Log,
-    sampler: NUTS = _SAMPLER,
-    num_chains: int = 20,
-    seed: Seed = 0,
+    simulator: Simulator, log: Log, sampler: NUTS = _SAMPLER, num_chains: int = 20, seed: Seed = 0
 ) -> SessionPosterior:
     """Draws the latents of logged sessions from their posterior distributions by the No-U-Turn
     Sampler.

@@ -1,6 +1,4 @@
-"""The card of a saved model, for people: what the model is, which data it was fitted to, how, and
-how well.
-"""
+"""The card of a saved model, for people: the model, its data, the fit, and its quality."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

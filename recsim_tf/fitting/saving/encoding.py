@@ -201,7 +201,7 @@ def check_imports(imports: Sequence[str]) -> None:
 
 
 def _is_data(kind: Any) -> bool:
-    """Whether the arguments of a class are all that its objects are made of."""
+    """True if the arguments of a class are all that its objects are made of."""
     return isinstance(kind, type) and (
         issubclass(kind, Model | Vocabulary)
         or dataclasses.is_dataclass(kind)
@@ -222,7 +222,7 @@ def _require_unbound(name: str, function: types.FunctionType) -> None:
 
 
 def _is_of_models(module: str) -> bool:
-    """Whether every model may name what a module defines."""
+    """True if every model may name what a module defines."""
     return _is_in(module, _ROOMS) and not _is_in(module, _READERS)
 
 

@@ -11,7 +11,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.saving.models import load_model
 from recsim_tf.fitting.support import slate_support
 from recsim_tf.logs.arguments import log_of
-from recsim_tf.logs.logged_users import logged_users
+from recsim_tf.logs.plans import logged_users
 
 
 @gin.configurable(module="recsim_tf")
@@ -75,9 +75,7 @@ class FittedModel:
         return logged_users(simulator, self._log, num_users, seed)
 
     def support(self, simulator: Simulator, policy: Policy, seed: int) -> str | None:
-        """A sentence about the distance of a policy's slates from those of the log; None without a
-        log.
-        """
+        """A sentence on how far a policy's slates are from those of the log; None without a log."""
         if self._log is None:
             return None
         return slate_support(simulator, policy, self._log, seed=seed).sentence

@@ -214,9 +214,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _read_arrays(path: Path, listed: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Arrays by name. An array is read once its header has said that it is as listed, and no larger
-    than the file.
-    """
+    """Arrays by name, each read once its header is as listed and the file is large enough."""
     arrays = {}
     with zipfile.ZipFile(path) as archive:
         entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}

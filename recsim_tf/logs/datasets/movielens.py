@@ -26,8 +26,7 @@ class MovieLensLog(NamedTuple):
     Steps after the end of a session repeat its last step, except `test`, which is False there.
     """
 
-    # `documents` are int32 movie ids minus 1. `response` is int32, the position of the movie rated.
-    # No user leaves.
+    # `documents` are int32 movie ids less 1, `response` the position of the movie rated, int32.
     log: Log
     test: np.ndarray  # bool [S, T], the last events of each user
     user_ids: np.ndarray  # int64 [S]
@@ -113,12 +112,9 @@ def read_movielens(
     log = Log(
         length=length.astype(np.int32),
         departed=np.zeros(len(user_ids), bool),
-        initial=(),
         documents=by_step(slates - 1, np.int32),
         shown=np.ones((len(user_ids), length.max(), num_slots), bool),
-        hidden=(),
         response=by_step(position, np.int32),
-        innovation=(),
     )
     num_train = np.floor(train_fraction * length + 1e-9).astype(np.int64)
     test = log.active & (np.arange(log.max_length) >= num_train[:, np.newaxis])

@@ -22,9 +22,7 @@ _ITEM_CATEGORIES = tuple(f"item_feature_{number}" for number in range(1, 4))
 
 
 class OpenBanditLog(NamedTuple):
-    """S impressions with features for click models. Each impression is a session of one step and a
-    slate of one item.
-    """
+    """S impressions with features for click models, as sessions of a step with one item."""
 
     # `documents` are int32 item ids. `response` is int32, 0 for a click and 1 for no click. No user
     # leaves. All items are candidates. `observation.user` has "position", int32 [S, 1], and
@@ -51,7 +49,7 @@ class OpenBanditLog(NamedTuple):
 
     @property
     def clicked(self) -> np.ndarray:
-        """Whether the item shown was clicked, bool [S]."""
+        """True where the item shown was clicked, bool [S]."""
         return self.log.response[:, 0] == 0
 
     @property
@@ -124,10 +122,8 @@ def read_open_bandit(
     log = Log(
         length=np.ones(len(frame), np.int32),
         departed=np.zeros(len(frame), bool),
-        initial=(),
         documents=item[:, np.newaxis, np.newaxis],
         shown=np.ones((len(frame), 1, 1), bool),
-        hidden=(),
         response=1 - click[:, np.newaxis],
         slate=item[:, np.newaxis, np.newaxis],
         reward=click[:, np.newaxis, np.newaxis].astype(np.float64),

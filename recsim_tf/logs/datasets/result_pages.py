@@ -104,7 +104,6 @@ def read_result_pages(
         shown=np.ones(ids.shape, bool),
         hidden=np.zeros_like(ids),
         response=clicked,
-        innovation=(),
     )
     return ResultPages(log, pairs)
 

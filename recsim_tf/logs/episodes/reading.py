@@ -55,13 +55,11 @@ class Episodes:
 
     @property
     def shared(self) -> bool:
-        """Whether the users of a world share a corpus."""
+        """True if the users of a world share a corpus."""
         return self._simulator.documents.shared
 
     def dataset(self) -> tf.data.Dataset:
-        """A dataset of `Session` nests in the order of the file. Each has its own length T. The
-        file is read during the iteration.
-        """
+        """`Session` nests of different lengths, which are read from the file in its order."""
         return self._parsed(self._spec)
 
     def trajectory(self) -> Trajectory:
@@ -70,10 +68,8 @@ class Episodes:
 
         Active steps are those of the trajectory that was written. Steps after the end of a shorter
         session are inactive, with reward zero, and repeat its last step, so that `log_prob` and its
-        gradients are those of the original.
-
-        Raises:
-          ValueError: if there are no sessions, or if they do not fill whole worlds.
+        gradients are those of the original. Raises a ValueError if there are no sessions, or if
+        they do not fill whole worlds.
         """
         if not self.num_sessions:
             raise ValueError(f"{self.path} has no sessions to make a trajectory of")
@@ -106,9 +102,7 @@ class Episodes:
     def trajectories(self, num_sessions: int) -> Iterator[Trajectory]:
         """Trajectories of `num_sessions` sessions each. The last one has the remaining sessions. If
         users share a corpus, each session is its own world. The file is read during the iteration.
-
-        Raises:
-          ValueError: if users share a corpus whose state documents depend on.
+        Raises a ValueError if users share a corpus whose state documents depend on.
         """
         self._simulator.by_session("an episode log that is read in pieces")
         sessions = self._sessions()

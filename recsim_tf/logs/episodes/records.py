@@ -106,7 +106,7 @@ def check_form(serialized: bytes, spec: Session) -> bool:
 
 
 def has_feature(path: str, name: str) -> bool:
-    """Whether the first record of a file has a feature list of that name."""
+    """True if the first record of a file has a feature list of that name."""
     first = next(iter(tf.data.TFRecordDataset(path).take(1).as_numpy_iterator()))
     try:
         return name in tf.train.SequenceExample.FromString(first).feature_lists.feature_list

@@ -14,8 +14,7 @@ from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step import turns
 from recsim_tf.core.step.stages import OneSource
 
-# Specs by simulator and number of users. They are cached, since a trace takes some tenths of a
-# second.
+# Specs by simulator and number of users, cached since a trace takes tenths of a second.
 _SPECS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 _ROUNDING = 1e-5  # rounding error of log-probabilities near 0
 
@@ -56,11 +55,7 @@ class Session(NamedTuple):
 
 def session_spec(simulator: Simulator, num_users: int = 1) -> Session:
     """The shapes and dtypes of a simulator's sessions: a `Session` of `tf.TensorSpec` without the
-    time axis.
-
-    Args:
-      simulator: the simulator.
-      num_users: the number of users B; it matters if a parameter of the simulator is a tensor [B].
+    time axis. The number of users matters if a parameter of the simulator is a tensor [B].
     """
     specs = _SPECS.setdefault(simulator, {})
     if num_users not in specs:
@@ -98,7 +93,7 @@ def name_of(path: tuple) -> str:
 
 
 def is_context(name: str) -> bool:
-    """Whether a feature has one entry for a session, not one for each step."""
+    """True if a feature has one entry for a session, not one for each step."""
     return name.startswith("initial/") or name == "initial"
 
 
@@ -119,12 +114,9 @@ class Allowed(NamedTuple):
 
 
 def allowed_values(simulator: Simulator, spec: Session) -> dict[str, Allowed]:
-    """The allowed values of each feature. Floats are finite; integers are in the range that the
-    model declares, or in that of their dtype; queries are in that of the simulator's `query_spec`.
-
-    Args:
-      simulator: the simulator.
-      spec: a `Session` of `tf.TensorSpec` without the time axis.
+    """The allowed values of each feature of a `session_spec`. Floats are finite; integers are in
+    the range that the model declares, or in that of their dtype; queries are in that of the
+    simulator's `query_spec`.
     """
     observed = {
         "user": (spec.user, simulator.users.observation_bounds()),

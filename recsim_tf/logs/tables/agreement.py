@@ -115,7 +115,7 @@ def _check_probabilities(
 
 
 def _close(probs: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """Whether probabilities agree up to the rounding that `Log.check` allows, bool [M]."""
+    """True where probabilities agree up to the rounding that `Log.check` allows, bool [M]."""
     with np.errstate(divide="ignore"):
         logs, expected_logs = np.log(probs), np.log(expected)
     same = np.isclose(logs, expected_logs, LOG_ROUNDING, LOG_ROUNDING)

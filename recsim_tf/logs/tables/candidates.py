@@ -15,9 +15,7 @@ from recsim_tf.logs.tables.rows import Rows
 
 
 class Candidates(NamedTuple):
-    """R candidates of G steps, one step after the other. The candidates of a step are ordered
-    by id.
-    """
+    """R candidates of G steps, in the order of steps and then of ids."""
 
     document: np.ndarray  # int [R], positions in `ids`
     features: np.ndarray  # float32 [R, P]
@@ -32,9 +30,7 @@ class Candidates(NamedTuple):
         return int(np.bincount(np.diff(self.first)).argmax())
 
     def of_rows(self, cells: Cells, rows: Rows) -> np.ndarray:
-        """The number among the G steps of the step of each row, int [M]; -1 for a step without
-        candidates.
-        """
+        """The number of each row's step among G steps, int [M]; -1 for one without candidates."""
         place = [cells.session[rows.order], _steps(cells)[rows.order]]
         index = pandas().MultiIndex.from_arrays([_exact(values) for values in place])
         return self.steps.get_indexer(index)

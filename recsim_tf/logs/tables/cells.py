@@ -47,7 +47,7 @@ def default_columns(names: Sequence[str]) -> dict[str, str]:
 
 
 def check_columns(columns: Mapping[str, str], multiple_clicks: bool) -> bool:
-    """Whether a slate may have several clicks, which a column of purchases implies. Raises a
+    """True if a slate may have several clicks, which a column of purchases implies. Raises a
     ValueError unless the roles of columns are complete.
     """
     check_roles(columns, _ROLES, ("session", "position", "document"))
@@ -105,9 +105,7 @@ class Cells:
         return self.values[role]
 
     def read(self) -> None:
-        """Reads all columns except those of documents. The error of a fault names its row and
-        column.
-        """
+        """Reads all columns except those of documents. A fault has its row and column."""
         first = self._first_position
 
         def is_position(value):
@@ -187,7 +185,7 @@ class Cells:
 
 
 def named_columns(
-    argument: str, frame: Any, columns: Mapping[str, str]
+    frame: Any, columns: Mapping[str, str]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Columns of users or of a context as arrays [R] by name, and the sorted texts that the codes
     of a column of text stand for, by name.
@@ -195,8 +193,6 @@ def named_columns(
     Numbers are float32: NaN for an empty cell, and infinite for a number that float32 cannot
     represent. Texts are int32 codes, -1 for an empty cell.
     """
-    if not isinstance(columns, Mapping):
-        raise ValueError(f"{argument} must map names to columns of the table, got {columns!r}")
     check_present(frame, tuple(columns.values()))
     values: dict[str, np.ndarray] = {}
     texts: dict[str, np.ndarray] = {}
@@ -212,9 +208,7 @@ def named_columns(
 
 
 def by_session(values: np.ndarray, column: str, session: np.ndarray, faults: Faults) -> np.ndarray:
-    """The value of each session of an array of `named_columns`, [S']. Sessions with several values
-    are refused.
-    """
+    """The value of each session, [S'], of `named_columns`. Several values in one are refused."""
     number = session.max(initial=-1) + 1
     is_float = values.dtype.kind == "f"
     if is_float:

@@ -72,9 +72,7 @@ class Faults:
         return values == 1
 
     def known(self, column: str, vocabulary: Any, allowed: str, reason: str = "") -> np.ndarray:
-        """The ids of a column as positions in a vocabulary, int64 [R], -1 for an empty cell.
-        Unknown ids are refused.
-        """
+        """Positions of ids in a vocabulary, int64 [R], -1 for an empty cell; refuses others."""
         codes, _ = parsing.codes(self._frame[column], vocabulary)
         unknown = (codes < 0) & ~parsing.is_empty(self._frame[column])
         self.refuse(unknown, column, allowed, reason)
@@ -116,7 +114,7 @@ class Faults:
             self.dropped[reason] = self.dropped.get(reason, 0) + len(newly_faulty)
 
     def sound(self, rows: np.ndarray) -> np.ndarray:
-        """Whether the sessions of rows [M] have no fault so far, bool [M]."""
+        """True where the sessions of rows [M] have no fault so far, bool [M]."""
         return ~self._faulty[self.sessions[rows]]
 
     @property

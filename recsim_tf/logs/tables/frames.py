@@ -86,7 +86,7 @@ def read_separated(path: str, sep: str = ",", texts: Sequence[str] = (), **argum
     """
     pd = pandas()
     with _reading_errors(path, "table of separated values"):
-        converters = dict.fromkeys(texts, _text_or_nothing)
+        converters = dict.fromkeys(texts, lambda cell: cell or None)
         frame = pd.read_csv(path, sep=sep, low_memory=False, converters=converters, **arguments)
         if not isinstance(frame.index, pd.RangeIndex):
             raise ValueError("its rows have more values than its header")
@@ -107,14 +107,8 @@ def read_separated(path: str, sep: str = ",", texts: Sequence[str] = (), **argum
         return frame
 
 
-def _text_or_nothing(cell: str) -> Any:
-    return cell or None
-
-
 def line_of_row(path: str, row: int) -> int:
-    """The line of a file of separated values on which a row of its table begins, counted from 1. It
-    is 0 for other files.
-    """
+    """The line of a row in a file of separated values, counted from 1; 0 for other files."""
     if not path.endswith(_CSV):
         return 0
     with _opened(path) as file:
@@ -129,7 +123,7 @@ def line_of_row(path: str, row: int) -> int:
 
 
 def _is_blank(cells: Sequence[str]) -> bool:
-    """Whether a line is empty or has only spaces. pandas leaves out such lines."""
+    """True if a line is empty or has only spaces. pandas leaves out such lines."""
     return not cells or (len(cells) == 1 and not cells[0].strip())
 
 
@@ -203,9 +197,7 @@ def _read(path: str, texts: Sequence[str]) -> Any:
 
 @contextlib.contextmanager
 def _reading_errors(path: str, kind: str) -> Iterator[None]:
-    """A context in which errors of a library for a damaged or missing file become one line with the
-    name of the file.
-    """
+    """A context in which a library's errors for a damaged or missing file name it in one line."""
     if not os.path.isfile(path):
         raise FileNotFoundError(f"there is no file {path}")
     try:

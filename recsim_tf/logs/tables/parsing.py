@@ -47,14 +47,14 @@ def exact_numbers(column: Any) -> np.ndarray:
 
 
 def is_whole(values: np.ndarray) -> np.ndarray:
-    """Whether numbers are integers that float64 represents exactly, bool [R]."""
+    """True where numbers are integers that float64 represents exactly, bool [R]."""
     if values.dtype.kind == "i":
         return np.ones(values.shape, bool)
     return (np.floor(values) == values) & (np.abs(values) <= LARGEST_WHOLE)
 
 
 def is_text(cell: Any) -> bool:
-    """Whether a cell is text that UTF-8 can encode, which has no lone surrogates."""
+    """True if a cell is text that UTF-8 can encode, which has no lone surrogates."""
     return isinstance(cell, str) and cell.encode(errors="replace").decode() == cell
 
 
@@ -81,8 +81,7 @@ def timestamps(column: Any) -> tuple[np.ndarray, np.ndarray, bool]:
         values = exact_numbers(column)
         if np.isfinite(values).all() or pd.api.types.is_numeric_dtype(column):
             return values, np.isfinite(values), False
-        # The cells are ISO text. If they read neither as numbers nor as dates, the reading with
-        # fewer faults is used.
+        # The cells are ISO text, read as numbers or as dates, whichever has fewer faults.
         dates = _dates(column)
         if dates.isna().sum() > (~np.isfinite(values)).sum():
             return values, np.isfinite(values), False
@@ -108,7 +107,7 @@ def _dates(column: Any) -> Any:
 
 
 def is_empty(column: Any) -> np.ndarray:
-    """Whether a cell has no value or an empty text, bool [R]."""
+    """True where a cell has no value or an empty text, bool [R]."""
     empty = column.isna().to_numpy(bool)
     if column.dtype.kind in "OTSU":
         empty |= (column == "").fillna(False).to_numpy(bool)
@@ -167,9 +166,7 @@ def _id_text(value: Any) -> str:
 
 
 def numbers_of_texts(column: Any) -> Any:
-    """A column of texts, converted to numbers if all cells are empty or plain numbers. A plain
-    number has no leading zeros.
-    """
+    """A column of texts, as numbers if all cells are empty or numbers without leading zeros."""
     cells = column[~is_empty(column)]
     if len(cells) and all(_PLAIN.fullmatch(text) for text in cells.unique()):
         return pandas().to_numeric(column.where(column != ""))

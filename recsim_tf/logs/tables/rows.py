@@ -8,9 +8,7 @@ from recsim_tf.logs.log import repeat_last_step
 
 
 class Rows(NamedTuple):
-    """M rows of a table in the order of sessions, steps and positions, with their indices in the
-    arrays [S, T, K] of a log.
-    """
+    """M rows of a table by session, step and position, with their indices in a log [S, T, K]."""
 
     order: np.ndarray  # int [M], rows of the table
     session: np.ndarray  # int [M], from 0
@@ -63,12 +61,12 @@ class Rows(NamedTuple):
 
     @property
     def begins_session(self) -> np.ndarray:
-        """Whether a row is the first of its session, bool [M]."""
+        """True where a row is the first of its session, bool [M]."""
         return _differs(self.session)
 
     @property
     def begins_step(self) -> np.ndarray:
-        """Whether a row is the first of its step, bool [M]."""
+        """True where a row is the first of its step, bool [M]."""
         return self.begins_session | _differs(self.step)
 
     @property
@@ -109,11 +107,11 @@ class Rows(NamedTuple):
         return total - np.maximum.accumulate(before)
 
     def same_in_step(self, values: np.ndarray) -> np.ndarray:
-        """Whether values [M] equal those of the first row of their step, bool [M]."""
+        """True where values [M] equal those of the first row of their step, bool [M]."""
         return values == values[self.first_of(self.begins_step)]
 
     def same_in_session(self, values: np.ndarray) -> np.ndarray:
-        """Whether values [M] equal those of the first row of their session, bool [M]."""
+        """True where values [M] equal those of the first row of their session, bool [M]."""
         return values == values[self.first_of(self.begins_session)]
 
     def first_of(self, begins: np.ndarray) -> np.ndarray:
@@ -122,5 +120,5 @@ class Rows(NamedTuple):
 
 
 def _differs(values: np.ndarray) -> np.ndarray:
-    """Whether values differ from the values before them, bool [M]; True for the first."""
+    """True where values differ from the values before them, bool [M]; True for the first."""
     return np.append(True, values[1:] != values[:-1])[: len(values)]

@@ -131,15 +131,8 @@ def from_table(
         column, its row, counted from 0 at the first row of data, and its line in a file; if all
         sessions are dropped; and for a `slate_size` below 1 or a vocabulary with repeats.
     """
-    _check_arguments(
-        attributes,
-        document_ids,
-        slate_size,
-        first_position,
-        departed,
-        multiple_clicks,
-        drop_invalid,
-    )
+    flags = {"departed": departed, "multiple_clicks": multiple_clicks, "drop_invalid": drop_invalid}
+    _check_arguments(attributes, document_ids, slate_size, first_position, flags)
     if columns is None:
         columns = default_columns(column_names(table))
     multiple_clicks = check_columns(columns, multiple_clicks)
@@ -168,12 +161,12 @@ def from_table(
     vocabulary = _vocabulary(frame[columns["document"]], document_ids, candidate_rows)
     cells.read_documents(vocabulary, document_ids is not None)
     attribute_values = cells.attributes(attributes)
-    user_values, texts = named_columns("user_columns", frame, user_columns)
+    user_values, texts = named_columns(frame, user_columns)
     user_values = {
         name: by_session(values, user_columns[name], faults.sessions, faults)
         for name, values in user_values.items()
     }
-    context_values, context_texts = named_columns("context", frame, context)
+    context_values, context_texts = named_columns(frame, context)
     for name, values in context_values.items():
         is_valid = np.isfinite(values) if values.dtype.kind == "f" else values >= 0
         allowed = "have a value that float32 holds in each row, as a context"
@@ -242,16 +235,13 @@ def _check_arguments(
     document_ids: Any,
     slate_size: Any,
     first_position: Any,
-    departed: Any,
-    multiple_clicks: Any,
-    drop_invalid: Any,
+    flags: Mapping[str, Any],
 ) -> None:
     if slate_size is not None:
         check_at_least(1, slate_size=slate_size)
     check_at_least(0, first_position=first_position)
-    for name, flag in (("departed", departed), ("multiple_clicks", multiple_clicks)):
+    for name, flag in flags.items():
         check_plain(name, flag, bool)
-    check_plain("drop_invalid", drop_invalid, bool)
     if document_ids is not None:
         check_different("document_ids", document_ids)
         texts = list(parsing.id_texts(document_ids))
@@ -289,7 +279,7 @@ def _vocabulary(column: Any, document_ids: Any, candidate_rows: Candidates | Non
 
 
 def _picked(cells: Cells, rows: Rows) -> np.ndarray:
-    """Whether the document of a row was chosen or clicked, bool [M]."""
+    """True where the document of a row was chosen or clicked, bool [M]."""
     if "clicked" in cells:
         return cells["clicked"][rows.order]
     if "chosen_document" in cells:

@@ -25,8 +25,7 @@ class TableVisits:
 
     The days between two visits are the days between their first steps, since steps take no time on
     the clock of `ReturningUsers`. Visits after the horizon are left out. After the last visit of a
-    user, the log has the number of days without a return: until the horizon, or until the end of
-    the log.
+    user, the log has the days without a return, until the horizon or the end of the log.
 
     Args:
       horizon: days, the horizon of the users.

@@ -186,9 +186,7 @@ def _counts(value: Nest) -> Nest:
 
 
 def _array(name: str, value: Nest, kind: str, *shapes: Sequence[int]) -> np.ndarray:
-    """The value as an array of integers ("i") or floats ("f"). Raises a ValueError for other
-    shapes.
-    """
+    """Values as an array of integers ("i") or floats ("f"); other shapes raise a ValueError."""
     leaves = [np.asarray(leaf) for leaf in tf.nest.flatten(value)]
     if len(leaves) != 1 or leaves[0].dtype.kind != kind or leaves[0].shape not in shapes:
         allowed = f"{'integers' if kind == 'i' else 'floats'} {' or '.join(map(str, shapes))}"

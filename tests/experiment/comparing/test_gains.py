@@ -6,9 +6,8 @@ import pytest
 from scipy import stats
 
 from recsim_tf.experiment.comparing.comparison_report import notes, sentence
-from recsim_tf.experiment.comparing.finished import Returns
+from recsim_tf.experiment.comparing.finished import Environment, Returns
 from recsim_tf.experiment.comparing.gains import compare, gain
-from recsim_tf.experiment.comparing.operative import Environment
 from recsim_tf.support.errors import UsageError
 
 ENVIRONMENT = Environment({"simulator": "@interest_evolution()"}, 1)

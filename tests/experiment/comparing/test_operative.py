@@ -1,6 +1,6 @@
 import pytest
 
-from recsim_tf.experiment.comparing.operative import read_environment
+from recsim_tf.experiment.comparing.finished import read_environment
 from recsim_tf.support.errors import UsageError
 from tests.experiment.comparing.run_folders import ENVIRONMENT
 

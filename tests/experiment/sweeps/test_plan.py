@@ -5,7 +5,7 @@ from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.experiment.sweeps.plan import variant_label
 from recsim_tf.experiment.sweeps.sweep_folder import Shard, SweepDirectory
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.names import short_names
+from recsim_tf.support.tables import short_names
 from tests.experiment.sweeps.sweeps import claim, finish, plan_tiny
 from tests.experiment.tiny_runs import TINY, snapshot
 from tests.refusals import assert_refused

@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 
 from recsim_tf import choice
-from recsim_tf.fitting.predictions.choices import ChoicePredictions, predict_choices
-from recsim_tf.fitting.predictions.perplexity import click_perplexity
+from recsim_tf.fitting.predictions.choices import (
+    ChoicePredictions,
+    click_perplexity,
+    predict_choices,
+)
 from recsim_tf.logs import Log
 from tests.environments.page_clicks.worlds import pages, simulated_pages
 

@@ -34,11 +34,7 @@ _QUIET = {
 
 
 def register_schedulers() -> None:
-    """Gives gin the schedulers of Ray Tune that may stop trials early.
-
-    Raises:
-      UsageError: if Ray is not installed.
-    """
+    """Gives gin the schedulers of Ray Tune. Raises a UsageError if Ray is not installed."""
     os.environ.update(_QUIET)
     try:
         from ray.tune import schedulers
@@ -56,10 +52,7 @@ def register_schedulers() -> None:
 @contextlib.contextmanager
 def connected(address: str | None) -> Iterator[None]:
     """Inside, this process is connected to a Ray cluster that is running; its address is as for
-    `run_sweep`.
-
-    Raises:
-      UsageError: if no cluster answers.
+    `run_sweep`. Raises a UsageError if no cluster answers.
     """
     import ray
 
@@ -85,7 +78,7 @@ def connected(address: str | None) -> Iterator[None]:
 @gin.configurable(module="recsim_tf")
 @dataclasses.dataclass(frozen=True)
 class RayEngine:
-    """How `--engine=ray` runs trials.
+    """The engine of `--engine=ray`, which runs trials on a cluster of Ray.
 
     Args:
       scheduler: None, or a scheduler of Ray Tune that may stop trials early: `@ASHAScheduler()` or
@@ -93,9 +86,6 @@ class RayEngine:
       cpus_per_trial: CPUs of Ray that a trial takes; None for the threads of a trial.
       gpus_per_trial: GPUs of Ray that a trial takes; a fraction lets trials share one.
       num_concurrent: trials that run at once at most; None for as many as Ray has room for.
-
-    Raises:
-      ValueError: for an argument out of range.
     """
 
     scheduler: Any = None
