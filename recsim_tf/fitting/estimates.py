@@ -1,6 +1,4 @@
-"""Estimates of parameters with their standard errors and intervals; and which of them a log tells
-something of.
-"""
+"""Estimates of parameters with errors and intervals, and which parameters the log identifies."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

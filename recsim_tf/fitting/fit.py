@@ -1,6 +1,4 @@
-"""Maximum likelihood and maximum a posteriori estimates of a simulator's parameters from logged
-sessions.
-"""
+"""Maximum likelihood and maximum a posteriori estimates of a simulator's parameters."""
 
 import dataclasses
 import warnings

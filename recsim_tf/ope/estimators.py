@@ -78,9 +78,7 @@ class Estimator:
 
     @property
     def assumptions(self) -> int:
-        """The strength of the assumptions, from 0 (nothing about the users) to 3 (a right
-        model).
-        """
+        """The strength of the assumptions, from 0 (none about the users) to 3 (a right model)."""
         if not self.is_weighted:
             return 3
         reads = {"slate": 0, "set": 1, "prefix": 1}.get(str(self.reads), 2)

@@ -265,9 +265,7 @@ class EvaluationInputs:
         return tf.nest.map_structure(lambda leaf: leaf[rows], self.sample)
 
     def _never_logged(self, sample: Sample) -> str:
-        """A warning of slates that the logging policy never shows; "" if their share is
-        negligible.
-        """
+        """A warning of slates that are never logged; "" if their share is negligible."""
         share = self._never_logged_share
         if share <= _NEGLIGIBLE:
             return ""

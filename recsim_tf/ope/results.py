@@ -17,9 +17,7 @@ _ERRORS = 2.0  # standard errors by which estimates may differ
 
 
 class Gain(NamedTuple):
-    """The gain of a policy over the log's mean return, or over another policy, in units of
-    reward.
-    """
+    """The gain of a policy over the log's mean or over another policy, in units of reward."""
 
     value: float
     interval: tuple[float, float]  # paired by session
@@ -60,9 +58,7 @@ class Estimate(NamedTuple):
 
     @classmethod
     def of(cls, mean: Mean, level: float, *faults: str) -> "Estimate":
-        """An estimate with an interval of a level in (0, 1). It is believed if all faults
-        are "".
-        """
+        """An estimate with an interval of a level, which is believed if all faults are ""."""
         low, high = mean.interval(level)
         verdict = Verdict.of(mean.value, (high - low) / 2, *faults)
         return cls(mean.value, mean.standard_error, (low, high), verdict)
@@ -150,9 +146,7 @@ class Result(dict[str, Estimate]):
         return np.inf if gain is None else gain.interval[1] - gain.interval[0]
 
     def _agrees(self, name: str, weaker_name: str) -> bool:
-        """Whether two estimates are alike, and precise enough to show a difference as large as the
-        gain.
-        """
+        """True if two estimates are alike, and would show a difference as large as the gain."""
         estimate, weaker = self[name], self[weaker_name]
         if len(estimate.sessions) != len(weaker.sessions) or weaker.gain is None:
             return False

@@ -121,9 +121,7 @@ class Sample(NamedTuple):
         return "", ""
 
     def _tests(self, estimator: Estimator) -> list["_Test"]:
-        """Comparisons with estimators that assume less, as far as the log has probabilities for
-        them.
-        """
+        """Comparisons with estimators that assume less, where the log has their probabilities."""
         # Normalised weights make the same assumption, and test it with less noise.
         estimator = dataclasses.replace(estimator, model="none", normalize=True)
         weaker_estimators = [
@@ -149,9 +147,7 @@ class Sample(NamedTuple):
 
     @property
     def _can_test_steps(self) -> bool:
-        """Whether products of weights over steps are precise enough to test an estimator without
-        them.
-        """
+        """True if products of weights over steps are precise enough to test other estimators."""
         return self.num_steps > 1 and not (
             self.missing_input(Estimator())
             or self.weights(Estimator()).warning_of_few_effective_sessions()

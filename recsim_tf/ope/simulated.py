@@ -289,9 +289,7 @@ def _widened(mean: Mean, gap: Mean, level: float) -> tuple[float, float]:
 
 
 def _users(simulated: np.ndarray, sample: Sample) -> Any:
-    """The users of simulated sessions that follow all sessions of the log, see `Sample.users`; else
-    ().
-    """
+    """The users of simulated sessions that follow all those of the log, `Sample.users`; else ()."""
     return sample.users if len(simulated) == len(sample.returns) else ()
 
 

@@ -1,6 +1,4 @@
-"""The precision with which a log determines parameters: the observed information, which gives
-standard errors.
-"""
+"""The observed information of a log about parameters, which gives their standard errors."""
 
 import abc
 import dataclasses

@@ -352,9 +352,7 @@ class SessionsObjective(BatchObjective):
         return self.total()[0]
 
     def total(self) -> tuple[float, list[np.ndarray]]:
-        """See `Objective.total`. On a CPU as many batches are scored at a time as TensorFlow has
-        threads.
-        """
+        """See `Objective.total`. On a CPU each thread of TensorFlow scores a batch at a time."""
         return self._summed(self._batches.by_length(distinct=True))
 
     def _summed(self, chosen: Iterable[Chosen]) -> tuple[float, list[np.ndarray]]:

@@ -1,6 +1,4 @@
-"""The context of the questions of a validation: the sessions, and the results that several
-questions use.
-"""
+"""The context of a validation: the sessions, and the results that several questions use."""
 
 import functools
 from collections.abc import Callable, Collection, Mapping

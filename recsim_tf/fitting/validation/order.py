@@ -30,9 +30,7 @@ _OF_TIMES = ("innovation", "discount")
 
 
 class Order(NamedTuple):
-    """The gain of the dynamics of a model over its static form, in nats a step of held-out
-    sessions.
-    """
+    """The gain of a model's dynamics over its static form, in nats a step held out."""
 
     gain: Mean  # in the order of the log
     shuffled: Mean  # where the contents of steps stand in random order, both fitted again

@@ -1,6 +1,4 @@
-"""Does it predict? Predicted clicks of sessions that the fit did not see, beside guesses without a
-model.
-"""
+"""Does it predict? Predicted clicks of sessions held out, beside guesses without a model."""
 
 import functools
 from collections.abc import Mapping

@@ -1,6 +1,4 @@
-"""Posterior-predictive checks: whether sessions simulated by the fitted models look like the logged
-ones.
-"""
+"""Posterior-predictive checks, which compare simulated sessions with the logged ones."""
 
 from typing import NamedTuple
 
