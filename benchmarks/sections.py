@@ -128,7 +128,8 @@ def run(benchmark: str, sections: Mapping[str, str]) -> None:
     """Runs a program that reports sections by the settings of its flags, see `report`."""
 
     def main(argv: list[str]) -> None:
-        names = chosen(argv, tuple(sections))
+        named = _FLAGS.section if "section" in _FLAGS else []
+        names = chosen([*argv, *named], tuple(sections))
         given = {name: _FLAGS[name].value for name in Settings._fields if name in _FLAGS}
         # In a smoke run nothing is repeated.
         few = {"rounds": 1, "replications": 2} if _FLAGS.quick else {}

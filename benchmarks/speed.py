@@ -1,6 +1,7 @@
 """How fast recsim_tf is: beside its peers, and beside the time that its random numbers take.
 
     python benchmarks/speed.py [SECTION ...] [--rounds=3] [--json=PATH] [--quick]
+        [--section=SECTION ...]
         [--recsim-python=PATH] [--recsim-ng-python=PATH] [--jax-python=PATH]
 
 The sections are the modules of `speeds`; without one, all of them are measured. All figures of a
@@ -30,6 +31,7 @@ if __name__ == "__main__":
     flags.DEFINE_integer(
         "rounds", 3, "In how many rounds those that are compared take turns.", lower_bound=1
     )
+    flags.DEFINE_multi_string("section", [], "A section, as without the flag.")
     for flag, peer in _PEERS.items():
         flags.DEFINE_string(flag, None, f"A Python interpreter that has {peer}.")
         flags.DEFINE_alias(flag.replace("_", "-"), flag)

@@ -51,15 +51,15 @@ def speed(settings: Settings) -> Section:
     }
     small, large = (_peak_memory(sessions) for sessions in _SESSIONS[quick])
     figures = {
-        "speed.sessions_per_second": max(
+        "fitting_speed.sessions_per_second": max(
             size[0] / seconds[xla, *size] for xla in (False, True) for size in by_batch
         ),
         # Twice the length, four times the batch: 1 where the cost is linear.
-        "speed.cost_of_length": _growth(seconds, by_length, 1),
-        "speed.cost_of_batch": _growth(seconds, by_batch, 0),
-        "speed.memory_of_longer_log": large / small,
-        "speed.trace_nine_classes_s": _trace_of_classes(9, seed, quick),
-        "speed.evaluations_an_iteration": _evaluations(seed, quick),
+        "fitting_speed.cost_of_length": _growth(seconds, by_length, 1),
+        "fitting_speed.cost_of_batch": _growth(seconds, by_batch, 0),
+        "fitting_speed.memory_of_longer_log": large / small,
+        "fitting_speed.trace_nine_classes_s": _trace_of_classes(9, seed, quick),
+        "fitting_speed.evaluations_an_iteration": _evaluations(seed, quick),
     }
     rows = [("sessions", "steps", "graph: sessions/s", "µs/step", "XLA: sessions/s", "µs/step")]
     for batch, length in dict.fromkeys(by_batch + by_length):
@@ -69,11 +69,12 @@ def speed(settings: Settings) -> Section:
             cells += [f"{batch / taken:,.0f}", f"{taken / batch / length * 1e6:.2f}"]
         rows.append((f"{batch:,}", str(length), *cells))
     sessions = _SESSIONS[quick]
+    of_length, of_batch, _, trace, evaluations = list(figures.values())[1:]
     notes = [
-        f"Cost of a step at twice the length {figures['speed.cost_of_length']:.2f}, of a session"
-        f" in a batch four times as large {figures['speed.cost_of_batch']:.2f} (1: linear).",
-        f"Trace of a sum over nine classes: {figures['speed.trace_nine_classes_s']:.1f} s."
-        f" L-BFGS: {figures['speed.evaluations_an_iteration']:.2f} evaluations an iteration.",
+        f"Cost of a step at twice the length {of_length:.2f}, of a session in a batch four times as"
+        f" large {of_batch:.2f} (1: linear).",
+        f"Trace of a sum over nine classes: {trace:.1f} s. L-BFGS: {evaluations:.2f} evaluations an"
+        " iteration.",
         f"Memory of a pass through {sessions[0]:,} and {sessions[1]:,} sessions on disk:"
         f" {small / 2**20:,.0f} and {large / 2**20:,.0f} MiB. Seconds are of the CPU.",
     ]

@@ -58,8 +58,8 @@ def test_popularity_is_known_by_document_position_and_device():
 
 def test_a_quick_run_times_the_likelihood():
     figures, _ = quick_section("fits.likelihood_speed.speed")
-    assert figures["speed.sessions_per_second"] > 0
-    assert figures["speed.memory_of_longer_log"] > 0
+    assert figures["fitting_speed.sessions_per_second"] > 0
+    assert figures["fitting_speed.memory_of_longer_log"] > 0
 
 
 def test_a_section_without_its_name_is_refused():
