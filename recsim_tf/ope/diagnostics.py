@@ -13,6 +13,9 @@ FEWEST = 25  # sessions, also effective ones
 # Bounds for products of weights over steps. Beyond them the intervals contain the truth too rarely,
 # and lie below it (benchmarks/verdicts.py).
 FEWEST_OF_PRODUCTS, HIGHEST_K_OF_PRODUCTS = 200, 0.5
+# A mean weight below 1 says nothing of propensities where the k-hat is higher: it is mostly below 1
+# then, with too small an error (benchmarks/verdicts.py).
+_HIGHEST_K_BELOW_1 = 0.3
 # With fewer effective sessions the interval of a gain contains the truth too rarely.
 _FEWEST_EARNING = 30
 _FEWEST_OF_TAIL = 5  # weights
@@ -124,7 +127,8 @@ def _wrong_mean(weights: np.ndarray, num_steps: int) -> tuple:
     for place in np.argsort(-z_scores):
         if not z_scores[place] > bound:
             return ()
-        if not pareto_k(weights[:, place]) > HIGHEST_K_OF_PRODUCTS:
+        highest_k = HIGHEST_K_OF_PRODUCTS if means[place] > 1 else _HIGHEST_K_BELOW_1
+        if not pareto_k(weights[:, place]) > highest_k:
             step = int(place) // (weights.shape[1] // num_steps)
             return float(means[place]), float(errors[place]), step
     return ()
