@@ -122,10 +122,10 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         self._reset()
 
     def _current_time_step(self):
-        return self.time_step(replicas.read(self.variables.state))
+        return self.time_step(_read(self.variables.state))
 
     def _reset(self):
-        state = replicas.read(self.variables.state)
+        state = _read(self.variables.state)
         seed, reset_seed = random.split_seed(state.seed, 2)
         everybody = tf.ones([self.batch_size], tf.bool)
         return self._remember(
@@ -137,10 +137,12 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         )
 
     def _step(self, action: Nest):
-        return self._remember(self.advance(replicas.read(self.variables.state), action))
+        return self._remember(self.advance(_read(self.variables.state), action))
 
     def _remember(self, state: EnvironmentState) -> ts.TimeStep:
-        replicas.assign(self.variables.state, state)
+        tf.nest.map_structure(
+            lambda variable, value: variable.assign(value), self.variables.state, state
+        )
         return self.time_step(state)
 
 
@@ -170,6 +172,10 @@ def _first(state: SimulatorState, seed: tf.Tensor, num_users: int) -> Environmen
         tf.ones([num_users]),
         seed,
     )
+
+
+def _read(variables: Nest) -> Nest:
+    return tf.nest.map_structure(tf.convert_to_tensor, variables)
 
 
 class PolicyInfo(NamedTuple):
@@ -239,8 +245,8 @@ class TFSlatePolicy(tf_policy.TFPolicy):
     def _next_seed(self, seed: Seed):
         """The given seed, or a new seed where it is None."""
         if seed is None:
-            next_seed, seed = random.split_seed(replicas.read(self._seed), 2)
-            replicas.assign(self._seed, next_seed)
+            next_seed, seed = random.split_seed(self._seed, 2)
+            self._seed.assign(next_seed)
         return seed
 
     def _begun(self, time_step: ts.TimeStep, policy_state: Nest):

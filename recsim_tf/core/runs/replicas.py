@@ -55,11 +55,10 @@ def share(name: str, total: int) -> int:
 
 def variable(value: Any, name: str | None = None) -> tf.Variable:
     """A variable that is not trainable, with a separate value in each replica. The first value is
-    the same in all replicas. `read` and `assign` are for its values: TensorFlow keeps variables of
-    int32 on the host of a GPU, where XLA cannot reach them, so the variable holds their bits.
+    the same in all replicas.
     """
     return tf.Variable(
-        to_bits(tf.convert_to_tensor(value)),
+        value,
         trainable=False,
         name=name,
         synchronization=tf.VariableSynchronization.ON_READ,
@@ -67,37 +66,17 @@ def variable(value: Any, name: str | None = None) -> tf.Variable:
     )
 
 
-def to_bits(value: tf.Tensor) -> tf.Tensor:
-    """The tensor as a variable holds it: int32 as uint32 of the same bits."""
-    return tf.bitcast(value, tf.uint32) if value.dtype == tf.int32 else value
-
-
-def from_bits(value: tf.Tensor) -> tf.Tensor:
-    """The tensor of which a variable holds the bits."""
-    return tf.bitcast(value, tf.int32) if value.dtype == tf.uint32 else value
-
-
-def read(variables: Nest) -> Nest:
-    """The values of a nest of variables."""
-    return tf.nest.map_structure(lambda each: from_bits(tf.convert_to_tensor(each)), variables)
-
-
-def assign(variables: Nest, values: Nest) -> None:
-    """Assigns a nest of values to a nest of variables."""
-    tf.nest.map_structure(lambda each, value: each.assign(to_bits(value)), variables, values)
-
-
 def seed_variable(seed: Seed, name: str | None = None) -> tf.Variable:
-    """A variable of a seed, int32 [2], which differs between replicas."""
-    held = variable(random.as_seed(seed), name)
-    on_each(lambda: fold_in_replica(held))
-    return held
+    """A variable that holds a seed, int32 [2], which differs between replicas."""
+    seed = variable(random.as_seed(seed), name)
+    on_each(lambda: fold_in_replica(seed))
+    return seed
 
 
 def fold_in_replica(seed: tf.Variable) -> None:
     """Folds the number of a replica, among all replicas of all workers, into its seed."""
     replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-    assign(seed, tf.random.experimental.stateless_fold_in(read(seed), replica, alg="philox"))
+    seed.assign(tf.random.experimental.stateless_fold_in(seed, replica, alg="philox"))
 
 
 def on_each(function: Callable[[], None]) -> None:

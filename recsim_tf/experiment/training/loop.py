@@ -168,9 +168,7 @@ class LearningLoop(tf.Module):
 
         @compiled(jit_compile=jit_compile)
         def collect(num_iterations: tf.Tensor) -> None:
-            strategy.run(
-                lambda: replicas.assign(variables, steps(num_iterations, replicas.read(variables)))
-            )
+            strategy.run(lambda: _assign(variables, steps(num_iterations, _read(variables))))
 
         @compiled(jit_compile=jit_compile)
         def run(num_iterations: tf.Tensor) -> tf_agent.LossInfo:
@@ -191,9 +189,9 @@ class LearningLoop(tf.Module):
                 train.structured_outputs,
                 expand_composites=True,
             )
-            state = strategy.run(lambda: replicas.read(variables))
+            state = strategy.run(lambda: _read(variables))
             state, loss_info = _repeat(num_iterations, iterate, (state, no_loss))
-            strategy.run(lambda *state: replicas.assign(variables, state), args=state)
+            strategy.run(lambda *state: _assign(variables, state), args=state)
             return replicas.gather_total(loss_info)
 
         self.collect_function, self.run_function, self.train_step = collect, run, learn
@@ -235,3 +233,11 @@ def _repeat(number: tf.Tensor | int, function: Callable[[Nest], Nest], carry: Ne
         (0, carry),
         parallel_iterations=1,
     )[1]
+
+
+def _read(variables: Nest) -> Nest:
+    return tf.nest.map_structure(tf.convert_to_tensor, variables)
+
+
+def _assign(variables: Nest, values: Nest) -> None:
+    tf.nest.map_structure(lambda variable, value: variable.assign(value), variables, values)

@@ -46,7 +46,7 @@ class SeededReplayBuffer(tf.Module):
         # gather that copies.
         tf.nest.map_structure(
             lambda table, leaf: tf.raw_ops.ResourceScatterUpdate(
-                resource=table.handle, indices=rows, updates=replicas.to_bits(leaf)
+                resource=table.handle, indices=rows, updates=leaf
             ),
             self._frames,
             frames,
@@ -71,8 +71,8 @@ class SeededReplayBuffer(tf.Module):
 
         At least `num_steps` frames must have been added.
         """
-        next_seed, time_seed, user_seed = random.split_seed(replicas.read(self.seed), 3)
-        replicas.assign(self.seed, next_seed)
+        next_seed, time_seed, user_seed = random.split_seed(self.seed, 3)
+        self.seed.assign(next_seed)
         added = self.num_added()
         oldest = tf.maximum(added - self._max_length, 0)
         starts = tf.cast(added - oldest - num_steps + 1, tf.float32)
@@ -96,8 +96,8 @@ class SeededReplayBuffer(tf.Module):
         times = times[:, tf.newaxis] + tf.range(num_steps, dtype=tf.int64)
         rows = self._rows(users[:, tf.newaxis], times)
         return tf.nest.map_structure(
-            lambda table: replicas.from_bits(
-                tf.raw_ops.ResourceGather(resource=table.handle, indices=rows, dtype=table.dtype)
+            lambda table: tf.raw_ops.ResourceGather(
+                resource=table.handle, indices=rows, dtype=table.dtype
             ),
             self._frames,
         )
