@@ -113,6 +113,16 @@ def acts(environment_id, name):
     return of_items and name not in GIVEN
 
 
+def support_of(spec, value):
+    """A support in which a search stays, for a value inside."""
+    if spec.are_probabilities:
+        return tfb.IteratedSigmoidCentered()
+    (low,) = {spec.range.low, spec.range.above} - {None} or {None}
+    (high,) = {spec.range.high, spec.range.below} - {None} or {None}
+    is_inside = bool(np.all((np.asarray(value) > 0) & (np.asarray(value) < 1)))
+    return "unit" if (low, high) == (0, 1) and is_inside else "real"
+
+
 _QUICK = ("DriftingTaste-v0", "Ecosystem-v0", "InterestEvolution-v1", "PageClicks-v0")
 
 
@@ -128,12 +138,8 @@ def test_all_are_fitted_and_the_error_names_those_that_cannot_be(environment_id)
     simulator = simulator_of(environment_id)
     log, values = log_of(simulator), simulator.parameters()
     parameters = {
-        name: Parameter(
-            support=tfb.IteratedSigmoidCentered()
-            if simulator.parameter_spec(name).are_probabilities
-            else "real"
-        )
-        for name in values
+        name: Parameter(support=support_of(simulator.parameter_spec(name), value))
+        for name, value in values.items()
     }
     acting = {name: each for name, each in parameters.items() if acts(environment_id, name)}
     method = Exact(search=LBFGS(max_iterations=1), uncertainty=None)
