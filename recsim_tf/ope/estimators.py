@@ -135,39 +135,15 @@ class Terms(NamedTuple):
     values: tf.Tensor  # [S, M]
 
     def session_values(self, normalize: bool) -> tf.Tensor:
-        """Values of the sessions, [S], as `session_values` without the noise of cells. The values
-        of normalised terms are linearised ratios.
+        """Values of the sessions, [S]. Their mean is the estimate; their variance divided by S is
+        its variance, but for the noise of cells. The values of normalised terms are linearised
+        ratios.
         """
         if not normalize:
             return tf.reduce_sum(self.weights * self.values, axis=1)
         weights = normalized_weights(self.weights, tf.reduce_mean(self.weights, axis=0))
         ratio = tf.reduce_mean(weights * self.values, axis=0)
         return tf.reduce_sum(ratio + weights * (self.values - ratio), axis=1)
-
-
-def session_values(
-    estimator: Estimator,
-    read: Mapping[str, tf.Tensor],
-    reward: tf.Tensor,
-    discount: tf.Tensor,
-    values: Values | None = None,
-) -> tf.Tensor:
-    """Values of the sessions, [S]. Their mean is the estimate; their variance divided by S is its
-    variance, also where means over cells of sessions are noisy. The arguments are those of `terms`.
-    """
-    num_sessions = tf.shape(discount)[0]
-    counts = tf.ones([num_sessions], tf.float64)
-    with tf.GradientTape() as tape:
-        tape.watch(counts)
-        all_terms = terms(estimator, read, reward, discount, values, counts)
-        sessions = all_terms.session_values(estimator.normalize)
-        estimate = tf.reduce_mean(sessions)
-    # How much the estimate changes with the share of a session in the means over cells: 0 on the
-    # mean over the sessions, since only shares matter.
-    influence = tape.gradient(estimate, counts)
-    if influence is None:
-        return sessions
-    return sessions + tf.cast(num_sessions, tf.float64) * influence
 
 
 def terms(

@@ -13,14 +13,7 @@ from recsim_tf.core.base.validation import check_one_of
 from recsim_tf.logs.densities import densities, log_probs, walk, where_active
 from recsim_tf.logs.log import Log, SlateLogProbs, users_of
 from recsim_tf.ope.diagnostics import WeightDiagnostics
-from recsim_tf.ope.estimators import (
-    PRESETS,
-    Estimator,
-    Terms,
-    Values,
-    session_values,
-    terms,
-)
+from recsim_tf.ope.estimators import PRESETS, Estimator, Terms, Values, terms
 from recsim_tf.ope.pseudo_inverse import linear_weights, sessions_at_once, subset_log_probs
 from recsim_tf.ope.weights import importance_weights
 from recsim_tf.policies.stochastic import StochasticPolicy
@@ -67,8 +60,21 @@ class Sample(NamedTuple):
         return terms(estimator, self.read, self.reward, self.discount, values)
 
     def session_values(self, estimator: Estimator, values: Values | None = None) -> np.ndarray:
-        """Values of the sessions, [S], see `estimators.session_values`."""
-        return session_values(estimator, self.read, self.reward, self.discount, values).numpy()
+        """Values of the sessions, [S]. Their mean is the estimate; their variance divided by S is
+        its variance, also where means over cells of sessions are noisy.
+        """
+        if str(estimator.steps) not in self.read:
+            return self.terms(estimator, values).session_values(estimator.normalize).numpy()
+        counts = tf.ones([len(self.discount)], tf.float64)
+        with tf.GradientTape() as tape:
+            tape.watch(counts)
+            cells = terms(estimator, self.read, self.reward, self.discount, values, counts)
+            sessions = cells.session_values(estimator.normalize)
+            estimate = tf.reduce_mean(sessions)
+        # The change of the estimate with the count of each session in its cells. Its mean is 0,
+        # since only shares matter.
+        influence = tape.gradient(estimate, counts)
+        return (sessions + len(self.discount) * influence).numpy()
 
     def weights(self, estimator: Estimator) -> WeightDiagnostics:
         """Diagnostics of the weights of rewards."""
@@ -148,11 +154,11 @@ class Sample(NamedTuple):
     @property
     def _can_test_steps(self) -> bool:
         """True if products of weights over steps are precise enough to test other estimators."""
-        return self.num_steps > 1 and not (
-            self.missing_input(Estimator())
-            or self.weights(Estimator()).warning_of_few_effective_sessions()
-            or self.weights(Estimator()).warning_of_narrow_intervals()
-        )
+        if self.num_steps == 1 or self.missing_input(Estimator()):
+            return False
+        weights = self.weights(Estimator())
+        warning = weights.warning_of_few_effective_sessions()
+        return not (warning or weights.warning_of_narrow_intervals())
 
     def missing_input(self, estimator: Estimator) -> str:
         """A description of an input that the estimator needs and the log lacks; "" for none."""
