@@ -109,7 +109,7 @@ def _figures(studies, linear, near):
     return {
         **figures,
         "cascade.iips_bias": iips.bias,
-        "cascade.iips_contradicted": 1 - iips.believed,
+        "cascade.iips_contradicted": 1 - studies["cascade"].readings[_SIZE].get("position", 0.0),
         "independent.iips_vs_ips": ratio(studies["independent"], "iips", "ips"),
         # The mean of so many logs is the estimate from all of their sessions.
         "multinomial.pi_bias": linear["multinomial"]["pi", _SIZE].bias,
