@@ -138,7 +138,7 @@ class FitResult(NamedTuple):
 
     @property
     def has_uncertainty(self) -> bool:
-        """Whether the covariance of any parameter is known."""
+        """Tells whether the covariance of any parameter is known."""
         return not np.isnan(self.covariance).all()
 
     def drawn(self, num_draws: int, num_users: int, seed: int = 0) -> Simulator:
@@ -202,7 +202,7 @@ class FitResult(NamedTuple):
 
     @property
     def has_few_draws(self) -> bool:
-        """Whether the median session has fewer than 10 effective draws, see `Draws`."""
+        """Tells whether the median session has fewer than 10 effective draws, see `Draws`."""
         return self.effective_draws is not None and self.effective_draws < FEWEST_EFFECTIVE_DRAWS
 
     @property

@@ -73,7 +73,7 @@ class Estimator:
 
     @property
     def is_weighted(self) -> bool:
-        """Whether the estimator weights sessions, which needs probabilities of slates."""
+        """Tells whether the estimator weights sessions, which needs probabilities of slates."""
         return self.model in ("none", "baseline")
 
     @property
@@ -87,8 +87,8 @@ class Estimator:
 
     @property
     def reads_all_steps(self) -> bool:
-        """Whether weights are products over the steps. They then allow policies to change which
-        users are present.
+        """Tells whether weights are products over the steps. They then allow policies to change
+        which users are present.
         """
         return self.steps in ("decision", "trajectory")
 

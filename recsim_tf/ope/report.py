@@ -112,7 +112,7 @@ def _between(gain: Gain, logged: float) -> str:
 
 
 def _contains(estimate: Estimate, truth: Estimate) -> bool:
-    """Whether the interval contains the truth, up to the noise of the rollouts."""
+    """Tells whether the interval contains the truth, up to the noise of the rollouts."""
     low, high = estimate.interval
     return low - 2 * truth.standard_error <= truth.value <= high + 2 * truth.standard_error
 

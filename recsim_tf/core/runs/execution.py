@@ -25,7 +25,7 @@ _for_accelerators = contextvars.ContextVar("recsim_tf_for_accelerators", default
 
 
 def prefers_xla(user_steps: float) -> bool:
-    """Whether XLA finishes a simulation sooner than graph mode, compilation included.
+    """Tells whether XLA finishes a simulation sooner than graph mode, compilation included.
 
     It always does on GPUs and TPUs. On a CPU it does from about ten million user steps on.
 
@@ -155,7 +155,7 @@ def for_accelerators():
 
 
 def is_for_xla() -> bool:
-    """Whether the `compiled` function that is being traced is compiled by XLA."""
+    """Tells whether the `compiled` function that is being traced is compiled by XLA."""
     return _for_xla.get()
 
 

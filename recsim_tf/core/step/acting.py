@@ -72,7 +72,7 @@ def act(
 
 
 def _is_like(before: Nest, after: Nest) -> bool:
-    """Whether two nests have the same structure, and tensors of the same dtypes and shapes."""
+    """Tells whether nests have the same structure, and tensors of the same dtypes and shapes."""
     try:
         tf.nest.assert_same_structure(before, after)
         tensors = [map(tf.convert_to_tensor, tf.nest.flatten(state)) for state in (before, after)]

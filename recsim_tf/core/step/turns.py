@@ -134,8 +134,8 @@ def some_turn(source: TakesTurns, num_users: int) -> Turn:
 
 
 def accepted(source: TakesTurns, turn: Turn) -> tf.Tensor:
-    """Whether a turn of the right format and ranges meets the conditions of the source for each
-    user, bool [B].
+    """Tells whether a turn of the right format and ranges meets the conditions of the source for
+    each user, bool [B].
     """
     is_accepted = tf.ones(tf.shape(turn.slate)[:1], tf.bool)
     for condition, _ in source.turn_conditions(turn):

@@ -1,9 +1,9 @@
 """`recsim-tf fit`: a fit of user models to a log, its checks, and a model to share."""
 
 import dataclasses
+import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gin
@@ -28,15 +28,11 @@ from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.log import Sessions, digest_of
 from recsim_tf.logs.missing import merged
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.files import read_text
-from recsim_tf.support.outputs import write_files
 from recsim_tf.support.stopping import StoppedError, noting_signals
 from recsim_tf.support.tables import label, text_table
 
 # Largest tables in results.json, and in print; larger ones are in the model.
 _LARGEST, _LARGEST_PRINTED = 100, 10
-CARD = "MODEL_CARD.md"
-_HEADING = "## Validation"  # of the card
 
 
 @gin.configurable(module="recsim_tf")
@@ -162,13 +158,13 @@ def run_fit(folder: RunDirectory, run: FitRun) -> dict[str, Any]:
         if run.posterior is not None:
             posterior = run.posterior(run.simulator, run.parameters, sessions, start=result)
             content["posterior"] = _posterior_content(posterior)
-        slate_size = shown.slate_size
+        description = _description(run.title, result, content, shown.slate_size)
         folder.write(
             {
                 "operative_config.gin": gin.operative_config_str(),
                 "report.html": page,
                 "posterior.npz": None if posterior is None else posterior.samples,
-                "model": lambda new: _write_model(new, run.title, result, content, slate_size),
+                "model": functools.partial(save_model, result=result, **description),
                 "results.json": content,
             }
         )
@@ -258,24 +254,26 @@ def _posterior_content(posterior: ParameterPosterior) -> dict[str, Any]:
     }
 
 
-def _write_model(
-    folder: Path, title: str, result: FitResult, content: Mapping[str, Any], slate_size: int
-) -> None:
-    """Writes the fitted model, with the answers of the checks in its card, into an empty folder."""
-    save_model(
-        folder,
-        result,
-        title=title,
-        data={**{name: content[name] for name in ("sessions", "steps")}, "slate size": slate_size},
-        fitting={
+def _description(
+    title: str, result: FitResult, content: Mapping[str, Any], slate_size: int
+) -> dict[str, Any]:
+    """The arguments of `save_model` that describe the model, with the answers of the checks."""
+    return {
+        "title": title,
+        "data": {
+            "sessions": content["sessions"],
+            "steps": content["steps"],
+            "slate size": slate_size,
+        },
+        "fitting": {
             "search": type(result.search).__name__,
             "confidence": result.confidence,
             "log-likelihood a step": content["log_likelihood_per_step"],
             "seconds": content["seconds"],
         },
-        checks=_card_checks(content["checks"]),
-    )
-    write_files(folder, {CARD: card_with_findings(folder, content["checks"]["findings"])})
+        "checks": _card_checks(content["checks"]),
+        "findings": content["checks"]["findings"],
+    }
 
 
 def _card_checks(checks: Mapping[str, Any]) -> dict[str, Any]:
@@ -289,17 +287,6 @@ def _card_checks(checks: Mapping[str, Any]) -> dict[str, Any]:
     for name, calibration in predictions["calibrations"].items():
         figures[f"expected calibration error of {label(name)}"] = calibration["expected_error"]
     return figures
-
-
-def card_with_findings(model: Path, findings: Sequence[Mapping[str, str]]) -> str:
-    """The card of the model in a folder, with these answers in the place of earlier ones."""
-    card = read_text(model / CARD, "fit again in another root_dir")
-    lines = [
-        f"- {finding['question']} {finding['verdict'].capitalize()}. {finding['sentence']}"
-        for finding in findings
-    ]
-    text = card.partition(_HEADING)[0].rstrip("\n")
-    return "\n".join([text, "", _HEADING, "", *lines, ""])
 
 
 def _row(

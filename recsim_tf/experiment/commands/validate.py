@@ -9,15 +9,17 @@ import gin
 
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.evaluation.baselines import Baseline, Baselines, baseline_policies, named_baselines
-from recsim_tf.experiment.commands.fit import CARD, FitRun, card_with_findings
+from recsim_tf.experiment.commands.fit import FitRun
 from recsim_tf.experiment.runs.folder import RunDirectory
 from recsim_tf.fitting import Parameter, load_model
+from recsim_tf.fitting.saving.card import CARD, with_findings
 from recsim_tf.fitting.validation import validate
 from recsim_tf.fitting.validation.page import sections
 from recsim_tf.logs import Log
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.log import Sessions, digest_of
 from recsim_tf.support.errors import UsageError
+from recsim_tf.support.files import read_text
 from recsim_tf.support.pages import with_sections
 
 
@@ -108,12 +110,13 @@ def run_validation(
         seed=run.seed,
     )
     content = validation.figures()
+    card = read_text(model / CARD, "fit again in another root_dir")
     page = with_sections(report.read_text(encoding="utf-8"), sections(validation))
     folder.write(
         {
             "report.html": page,
             "validation.json": content,
-            f"model/{CARD}": card_with_findings(model, content["findings"]),
+            f"model/{CARD}": with_findings(card, content["findings"]),
         }
     )
     print(validation)

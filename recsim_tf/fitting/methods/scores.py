@@ -83,7 +83,7 @@ KNOWN, KNOWN_INITIAL = SessionScore(_before_responses), SessionScore(_initial)
 
 
 def is_some_known(spec: Nest, parts: Sequence[Part]) -> bool:
-    """Whether any initial draw, of TensorSpecs `spec`, is in a log that lacks some parts."""
+    """Tells whether any initial draw, of TensorSpecs `spec`, is in a log that lacks some parts."""
     for part in parts:
         if not part.is_partly_known:
             spec = part.put(spec, ())

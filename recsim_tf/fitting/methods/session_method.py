@@ -71,7 +71,7 @@ class SessionMethod(Method):
 
     @property
     def has_posteriors(self) -> bool:
-        """Whether sessions have posteriors of the draws that they lack."""
+        """Tells whether sessions have posteriors of the draws that they lack."""
         return False
 
     def search_of(self, fitted: FittedSimulator) -> Search:
@@ -164,7 +164,7 @@ class SessionsObjective(BatchObjective):
 
     @property
     def has_posteriors(self) -> bool:
-        """Whether parameters or sessions have posteriors, so that a lower bound is computed."""
+        """Tells whether parameters or sessions have posteriors, which makes a lower bound."""
         return bool(self.fitted.posteriors or self._session_score.variables)
 
     def initial_draws(self) -> Nest:

@@ -9,7 +9,9 @@ from recsim_tf.fitting.estimates import estimate_rows
 from recsim_tf.fitting.fit import FitResult
 from recsim_tf.support.tables import markdown_table, number
 
+CARD = "MODEL_CARD.md"
 _NOT_STATED = "Not stated."
+_VALIDATION = "## Validation"
 _INTRODUCTION = """\
 A simulator of users of a recommender system, fitted to logged sessions. This folder holds its
 models, their parameters and the uncertainty of these; it holds no session of the log."""
@@ -89,6 +91,21 @@ def model_card(
             "",
         ]
     )
+
+
+def with_findings(card: str, findings: Sequence[Mapping[str, str]]) -> str:
+    """The card with these answers of a validation in the place of earlier answers.
+
+    Args:
+      card: the text from `model_card`.
+      findings: the question, the verdict and the sentence of each answer, by these names.
+    """
+    lines = [
+        f"- {finding['question']} {finding['verdict'].capitalize()}. {finding['sentence']}"
+        for finding in findings
+    ]
+    text = card.partition(_VALIDATION)[0].rstrip("\n")
+    return "\n".join([text, "", _VALIDATION, "", *lines, ""])
 
 
 def _figures(values: Mapping[str, Any]) -> str:

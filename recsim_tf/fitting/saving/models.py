@@ -23,12 +23,12 @@ from recsim_tf._version import __version__
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.estimates import ParameterEstimate, named_elements
 from recsim_tf.fitting.fit import FitResult
-from recsim_tf.fitting.saving.card import figures, model_card
+from recsim_tf.fitting.saving.card import CARD, figures, model_card, with_findings
 from recsim_tf.fitting.saving.encoding import NUMBERS, Decoder, Encoder, check_imports
 from recsim_tf.support.errors import one_line
 from recsim_tf.support.new_folders import publish, unfinished_folder
 
-_MODEL, _ARRAYS, _CARD = "model.json", "arrays.npz", "MODEL_CARD.md"
+_MODEL, _ARRAYS = "model.json", "arrays.npz"
 # Raised with every change that older versions cannot read.
 _FORMAT = 2
 _MOST_BYTES = 2**22  # of model.json
@@ -55,6 +55,7 @@ def save_model(
     data: Mapping[str, Any] | None = None,
     fitting: Mapping[str, Any] | None = None,
     checks: Mapping[str, Any] | None = None,
+    findings: Sequence[Mapping[str, str]] = (),
     intended_use: str = "",
     limits: str = "",
     licence: str = "",
@@ -70,6 +71,8 @@ def save_model(
         "steps": 93012, "from": "2024-01"}.
       fitting: how, in the same way: {"search": "LBFGS", "confidence": 0.95}.
       checks: what was checked, in the same way: {"held-out calibration error": 0.004}.
+      findings: answers of a validation for the card, each with its "question", "verdict" and
+        "sentence".
       intended_use, limits, licence: texts of the card, the last one of the data.
 
     Raises:
@@ -108,13 +111,15 @@ def save_model(
         "simulator": encoded,
     }
     card = model_card(content, result, sorted(encoder.modules), intended_use, limits, licence)
+    if findings:
+        card = with_findings(card, findings)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with unfinished_folder(folder) as complete:
         np.savez(complete / _ARRAYS, **encoder.arrays)  # type: ignore[arg-type]
         content["sha256"] = _digest(content, complete / _ARRAYS)
         text = json.dumps(content, indent=2, allow_nan=False) + "\n"
         (complete / _MODEL).write_text(text, encoding="utf-8")
-        (complete / _CARD).write_text(card, encoding="utf-8")
+        (complete / CARD).write_text(card, encoding="utf-8")
         loaded = load_model(complete, sorted(encoder.modules)).simulator
         differences = "; ".join(simulator.differences(loaded))
         if differences:

@@ -61,8 +61,8 @@ class Rest(tf.Module):
                 squares.assign_add(gradient**2)
 
     def is_reached(self) -> bool:
-        """Whether the mean of the last gradients is zero within three of its standard errors, or
-        has almost vanished, for each variable; a table counts by its root mean square.
+        """Tells whether the mean of the last gradients is zero within three of its standard errors,
+        or has almost vanished, for each variable; a table counts by its root mean square.
         """
         if self._count < _FEWEST_BATCHES:
             return False

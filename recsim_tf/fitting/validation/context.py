@@ -81,7 +81,7 @@ class Context:
 
     @property
     def has_clicks(self) -> bool:
-        """Whether responses have clicks."""
+        """Tells whether responses have clicks."""
         return bool(self.responses.clicks)
 
     @functools.cached_property
@@ -134,7 +134,7 @@ class Context:
 
     @property
     def is_small(self) -> bool:
-        """Whether there are fewer than 50 sessions, or fewer than 20 clicks."""
+        """Tells whether there are fewer than 50 sessions, or fewer than 20 clicks."""
         few_clicks = self.has_clicks and self.clicked.sum() < _FEWEST_CLICKS
         return self.whole.num_sessions < _FEWEST_SESSIONS or bool(few_clicks)
 

@@ -156,7 +156,7 @@ def _better(scores: Mapping[str, Prediction]) -> str:
 
 
 def _offset_cause(predictions: Predictions) -> str:
-    """What offsets say that the model lacks; "" if they say nothing."""
+    """Describes what the model lacks by its offsets, empty if they do not tell."""
     gain, name = max(((gain, name) for name, gain in predictions.offsets.items()), default=(0, ""))
     cause = _CAUSES["frequency" if name == "position" else "popularity"]
     return cause if gain > 0 else ""
