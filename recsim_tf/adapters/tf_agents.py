@@ -79,14 +79,18 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         with tf.init_scope():
             first_seed, seed = random.split_seed(random.as_seed(seed), 2)
             state = simulator.reset(batch_size, first_seed)
+            first = _first(state, seed, batch_size)
+            self._state_spec = tf.nest.map_structure(tf.TensorSpec.from_tensor, first)
             # A checkpoint must hold these variables.
             self.variables = tf.Module(name="SlateEnvironment")
-            self.variables.state = tf.nest.map_structure(
-                replicas.variable, _first(state, seed, batch_size)
-            )
+            self.variables.state = tf.nest.map_structure(replicas.variable, first)
         time_step_spec = ts.time_step_spec(simulator.observation_spec())
         super().__init__(time_step_spec, action_spec(simulator), batch_size)
         replicas.on_each(self._begin_replica)
+
+    def read_state(self) -> EnvironmentState:
+        """The state that the variables hold."""
+        return replicas.read(self.variables.state, self._state_spec)
 
     def time_step(self, state: EnvironmentState) -> ts.TimeStep:
         """The time step of a state, which agents see."""
@@ -122,10 +126,10 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         self._reset()
 
     def _current_time_step(self):
-        return self.time_step(_read(self.variables.state))
+        return self.time_step(self.read_state())
 
     def _reset(self):
-        state = _read(self.variables.state)
+        state = self.read_state()
         seed, reset_seed = random.split_seed(state.seed, 2)
         everybody = tf.ones([self.batch_size], tf.bool)
         return self._remember(
@@ -137,12 +141,10 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         )
 
     def _step(self, action: Nest):
-        return self._remember(self.advance(_read(self.variables.state), action))
+        return self._remember(self.advance(self.read_state(), action))
 
     def _remember(self, state: EnvironmentState) -> ts.TimeStep:
-        tf.nest.map_structure(
-            lambda variable, value: variable.assign(value), self.variables.state, state
-        )
+        replicas.assign(self.variables.state, state)
         return self.time_step(state)
 
 
@@ -172,10 +174,6 @@ def _first(state: SimulatorState, seed: tf.Tensor, num_users: int) -> Environmen
         tf.ones([num_users]),
         seed,
     )
-
-
-def _read(variables: Nest) -> Nest:
-    return tf.nest.map_structure(tf.convert_to_tensor, variables)
 
 
 class PolicyInfo(NamedTuple):
@@ -244,10 +242,7 @@ class TFSlatePolicy(tf_policy.TFPolicy):
 
     def _next_seed(self, seed: Seed):
         """The given seed, or a new seed where it is None."""
-        if seed is None:
-            next_seed, seed = random.split_seed(self._seed, 2)
-            self._seed.assign(next_seed)
-        return seed
+        return replicas.new_seeds(self._seed, 1)[0] if seed is None else seed
 
     def _begun(self, time_step: ts.TimeStep, policy_state: Nest):
         """The policy state, with the initial state in the rows where a session begins."""

@@ -19,7 +19,7 @@ from recsim_tf.core.random.quantiles import (
     class_of_family,
     sample,
 )
-from recsim_tf.core.random.seeds import Seed, as_seed, split_seed
+from recsim_tf.core.random.seeds import Seed, as_seed, derived_seeds, split_seed
 from recsim_tf.core.random.uniforms import (
     draw_noise,
     gumbel,
@@ -39,6 +39,7 @@ __all__ = [
     "category_and_rest",
     "class_of_family",
     "context",
+    "derived_seeds",
     "draw_noise",
     "gumbel",
     "meter",

@@ -39,15 +39,17 @@ def context() -> tuple:
 
 
 def generator(seed: tf.Tensor) -> dict:
-    """The arguments of the raw operations. `tf.random.stateless_uniform` derives the same numbers
-    from a seed with fifteen operations more.
+    """The arguments of the raw operations.
+
+    The key of an algorithm is the seed itself. TensorFlow would derive keys by an operation that
+    gives other keys on a TPU.
     """
     name = _algorithm.get()
-    if name == "threefry":
-        key, counter = tf.reshape(tf.bitcast(seed, tf.uint64), [1]), tf.zeros([1], tf.uint64)
-    else:
-        key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
-    return {"key": key, "counter": counter, "alg": tf.random.Algorithm[name.upper()].value}
+    return {
+        "key": tf.reshape(tf.bitcast(seed, tf.uint64), [1]),
+        "counter": tf.zeros([1 if name == "threefry" else 2], tf.uint64),
+        "alg": tf.random.Algorithm[name.upper()].value,
+    }
 
 
 def uniforms(shape: Shape, dtype: tf.DType, generator: Mapping[str, Any]) -> tf.Tensor:

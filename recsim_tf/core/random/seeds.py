@@ -53,13 +53,28 @@ def split_seed(seed: Seed, n: int) -> list:
     """
     if isinstance(seed, Noise):
         return [seed] * n
-    seeds = for_each_seed(
-        lambda bits: tf.raw_ops.StatelessRandomUniformFullIntV2(
-            shape=[n, 2], dtype=tf.int32, **bits
-        ),
-        seed,
-    )
-    return tf.unstack(seeds, axis=-2)
+    return tf.unstack(derived_seeds(seed, n), axis=-2)
+
+
+def derived_seeds(seed: Seed, *shape: int | tf.Tensor) -> tf.Tensor:
+    """Derives many independent seeds.
+
+    Args:
+      seed: a seed, int32 [2] or [S, 2].
+      *shape: of the result. The first seeds are the same for any number of them.
+
+    Returns:
+      int32 [*shape, 2], or [S, *shape, 2].
+    """
+
+    def draw(generator: dict):
+        # Words of 64 bits: ThreeFry orders smaller words by the length of the draw.
+        words = tf.raw_ops.StatelessRandomUniformFullIntV2(
+            shape=shape, dtype=tf.uint64, **generator
+        )
+        return tf.bitcast(words, tf.int32)
+
+    return for_each_seed(draw, seed)
 
 
 def for_each_seed(draw: Callable[[dict], tf.Tensor], seed: Seed) -> tf.Tensor:

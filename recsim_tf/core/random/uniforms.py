@@ -47,9 +47,8 @@ def draw_noise(lengths: Lengths, seed: Seed) -> Blocks:
     for name in sorted(lengths):
         by_dtype.setdefault(name.split("/")[1], []).append(name)
     blocks: dict[str, tf.Tensor] = {}
-    for (dtype, names), dtype_seed in zip(
-        by_dtype.items(), split_seed(seed, max(len(by_dtype), 1)), strict=False
-    ):
+    seeds = [seed] if len(by_dtype) < 2 else split_seed(seed, len(by_dtype))
+    for (dtype, names), dtype_seed in zip(by_dtype.items(), seeds, strict=False):
         u = opened(_uniform_block([sum(lengths[name] for name in names)], dtype_seed, dtype), dtype)
         parts = tf.split(u, [lengths[name] for name in names], axis=-1)
         blocks |= {

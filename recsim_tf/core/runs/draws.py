@@ -2,7 +2,7 @@
 `core.random.noise`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -39,6 +39,8 @@ class Ahead:
       record: the specs of the transition and of the newcomers of a step.
     """
 
+    SEEDS_OF_STEP = 4
+
     def __init__(self, advance: Callable[[Stages], tuple[Any, Nest, Nest]], num_users: int):
         step, newcomers = random.meter(), random.meter()
         self.record = tf.nest.map_structure(
@@ -58,9 +60,9 @@ class Ahead:
             used,
         )
 
-    def step(self, carried: Carried, seed: Seed) -> "AheadStep":
-        """The `Stages` of one step."""
-        return AheadStep(carried, self._step, self._newcomers, seed)
+    def step(self, carried: Carried, seeds: Sequence[tf.Tensor]) -> "AheadStep":
+        """The `Stages` of one step, from its `SEEDS_OF_STEP` seeds."""
+        return AheadStep(carried, self._step, self._newcomers, seeds)
 
 
 class _Metered(Stages):
@@ -76,8 +78,10 @@ class _Metered(Stages):
 class AheadStep(Stages):
     """One step of `Ahead`. After its last draw, `carried` is the noise of the next step."""
 
-    def __init__(self, carried: Carried, step: Lengths, newcomers: Lengths, seed: Seed):
-        self._seed, step_seed, other_seed, self._newcomer_seed = random.split_seed(seed, 4)
+    def __init__(
+        self, carried: Carried, step: Lengths, newcomers: Lengths, seeds: Sequence[tf.Tensor]
+    ):
+        self._seed, step_seed, other_seed, self._newcomer_seed = seeds
         self._newcomers = newcomers
         self.carried = carried._replace(step=random.draw_noise(step, step_seed))
         self._noise = random.noise(carried.step, other_seed)

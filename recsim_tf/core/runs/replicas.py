@@ -56,9 +56,12 @@ def share(name: str, total: int) -> int:
 def variable(value: Any, name: str | None = None) -> tf.Variable:
     """A variable that is not trainable, with a separate value in each replica. The first value is
     the same in all replicas.
+
+    The variable holds int32 as int64, and `read` gives int32 back: TensorFlow keeps variables of
+    int32 in the host's memory, where programs that XLA compiles for a GPU cannot read them.
     """
     return tf.Variable(
-        value,
+        as_held(tf.convert_to_tensor(value)),
         trainable=False,
         name=name,
         synchronization=tf.VariableSynchronization.ON_READ,
@@ -66,17 +69,41 @@ def variable(value: Any, name: str | None = None) -> tf.Variable:
     )
 
 
+def as_held(value: tf.Tensor) -> tf.Tensor:
+    """The value in the dtype in which a `variable` holds it."""
+    return tf.cast(value, tf.int64) if value.dtype == tf.int32 else value
+
+
+def read(variables: Nest, like: Nest) -> Nest:
+    """The values of a nest of variables, in the dtypes of a nest of tensors or specs."""
+    return tf.nest.map_structure(lambda held, leaf: tf.cast(held, leaf.dtype), variables, like)
+
+
+def assign(variables: Nest, values: Nest) -> None:
+    """Assigns the tensors of a nest to the variables of a nest."""
+    tf.nest.map_structure(lambda held, value: held.assign(as_held(value)), variables, values)
+
+
 def seed_variable(seed: Seed, name: str | None = None) -> tf.Variable:
-    """A variable that holds a seed, int32 [2], which differs between replicas."""
-    seed = variable(random.as_seed(seed), name)
-    on_each(lambda: fold_in_replica(seed))
-    return seed
+    """A variable that holds a seed, which differs between replicas."""
+    held = variable(random.as_seed(seed), name)
+    on_each(lambda: fold_in_replica(held))
+    return held
+
+
+def new_seeds(seed: tf.Variable, number: int) -> list[tf.Tensor]:
+    """Derives seeds, int32 [2], from the seed that a variable holds, and replaces it."""
+    next_seed, *seeds = random.split_seed(tf.cast(seed, tf.int32), 1 + number)
+    assign(seed, next_seed)
+    return seeds
 
 
 def fold_in_replica(seed: tf.Variable) -> None:
-    """Folds the number of a replica, among all replicas of all workers, into its seed."""
+    """Derives the seed of a replica, by its number among all replicas of all workers, from the seed
+    that all of them hold.
+    """
     replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-    seed.assign(tf.random.experimental.stateless_fold_in(seed, replica, alg="philox"))
+    assign(seed, random.derived_seeds(tf.cast(seed, tf.int32), number())[replica])
 
 
 def on_each(function: Callable[[], None]) -> None:

@@ -91,11 +91,14 @@ class Loop:
         def goes_on(step: tf.Tensor, state: SimulatorState, *_):
             return ~tf.reduce_all(state.done) if early_exit else tf.constant(True)
 
-        def body(step, state, policy_state, seed, noise, carry):
-            seed, policy_seed, noise_seed = random.split_seed(seed, 3)
+        # On an accelerator, deriving seeds inside the loop would take half of its kernels.
+        seeds = random.derived_seeds(self._seed, num_steps, 1 + Ahead.SEEDS_OF_STEP)
+
+        def body(step, state, policy_state, noise, carry):
+            policy_seed, *draw_seeds = tf.unstack(seeds[..., step, :, :], axis=-2)
             observation = steps.observe(self._models, state)
             action, policy_state = act(self._policy, observation, policy_state, policy_seed)
-            answers = self._ahead.step(noise, noise_seed)
+            answers = self._ahead.step(noise, draw_seeds)
             next_state, transition, newcomers = steps.advance(
                 self._models, state, action, answers, self._auto_reset
             )
@@ -105,10 +108,10 @@ class Loop:
             else:
                 next_state = self._models.corpora.keep_ended(state, next_state)
             carry = function(carry, (transition, newcomers), step)
-            return step + 1, next_state, policy_state, seed, answers.carried, carry
+            return step + 1, next_state, policy_state, answers.carried, carry
 
         noise = self._ahead.begin(self._noise_seed)
-        loop_vars = (0, self.state, self._policy_state, self._seed, noise, carry)
+        loop_vars = (0, self.state, self._policy_state, noise, carry)
         # By default the random draws of ten steps run ahead of the users, which takes three times
         # the memory and more time.
         return tf.while_loop(

@@ -144,6 +144,9 @@ class LearningLoop(tf.Module):
         self._policy_state = tf.nest.map_structure(replicas.variable, initial_state)
         variables = (environment.variables.state, self._policy_state)
 
+        def read_variables() -> tuple[Nest, Nest]:
+            return environment.read_state(), replicas.read(self._policy_state, initial_state)
+
         def step(state: Nest, policy_state: Nest) -> tuple[Nest, Nest]:
             time_step = environment.time_step(state)
             action_step = agent.collect_policy.action(time_step, policy_state)
@@ -168,7 +171,9 @@ class LearningLoop(tf.Module):
 
         @compiled(jit_compile=jit_compile)
         def collect(num_iterations: tf.Tensor) -> None:
-            strategy.run(lambda: _assign(variables, steps(num_iterations, _read(variables))))
+            strategy.run(
+                lambda: replicas.assign(variables, steps(num_iterations, read_variables()))
+            )
 
         @compiled(jit_compile=jit_compile)
         def run(num_iterations: tf.Tensor) -> tf_agent.LossInfo:
@@ -189,9 +194,9 @@ class LearningLoop(tf.Module):
                 train.structured_outputs,
                 expand_composites=True,
             )
-            state = strategy.run(lambda: _read(variables))
+            state = strategy.run(read_variables)
             state, loss_info = _repeat(num_iterations, iterate, (state, no_loss))
-            strategy.run(lambda *state: _assign(variables, state), args=state)
+            strategy.run(lambda *state: replicas.assign(variables, state), args=state)
             return replicas.gather_total(loss_info)
 
         self.collect_function, self.run_function, self.train_step = collect, run, learn
@@ -233,11 +238,3 @@ def _repeat(number: tf.Tensor | int, function: Callable[[Nest], Nest], carry: Ne
         (0, carry),
         parallel_iterations=1,
     )[1]
-
-
-def _read(variables: Nest) -> Nest:
-    return tf.nest.map_structure(tf.convert_to_tensor, variables)
-
-
-def _assign(variables: Nest, values: Nest) -> None:
-    tf.nest.map_structure(lambda variable, value: variable.assign(value), variables, values)

@@ -1,19 +1,21 @@
 """A replay buffer whose sampling can be checkpointed, and which gives the newest frames too."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.runs import replicas
+from recsim_tf.core.runs.execution import is_for_xla
 
 
 class SeededReplayBuffer(tf.Module):
     """A uniform replay buffer of B users' newest frames, which graph mode and XLA update in place.
 
-    Frames are rows of variables, user by user: row `user * max_length + time % max_length`. They
-    are written by a scatter and read by a gather of whole rows, and XLA carries such variables
-    through a loop itself. Graph mode would copy tensors that a `tf.while_loop` carries as a whole
-    at each write.
+    Frames are in variables [max_length, B, ...], by time modulo `max_length` and user. All users
+    write the same time, so a write is a slice. XLA carries such variables through a loop itself.
+    Graph mode would copy tensors that a `tf.while_loop` carries as a whole at each write.
 
     Args:
       data_spec: spec of one frame of one user.
@@ -34,19 +36,20 @@ class SeededReplayBuffer(tf.Module):
         self._num_added = replicas.variable(tf.constant(0, tf.int64))
         self._frames = tf.nest.map_structure(
             lambda spec: replicas.variable(
-                tf.zeros([batch_size * max_length, *spec.shape], spec.dtype)
+                tf.zeros([max_length, batch_size, *spec.shape], spec.dtype)
             ),
             data_spec,
         )
+        self._data_spec = data_spec
 
     def add_batch(self, frames: Nest) -> None:
         """Stores one frame of every user, a nest of [B, ...]."""
-        rows = self._rows(tf.range(self._batch_size, dtype=tf.int64), self._num_added)
+        place = self.num_added() % self._max_length
         # By handles, which are those of the replica: its variable as such has no scatter, and a
-        # gather that copies.
+        # gather that copies. XLA makes a slice of the scatter.
         tf.nest.map_structure(
             lambda table, leaf: tf.raw_ops.ResourceScatterUpdate(
-                resource=table.handle, indices=rows, updates=leaf
+                resource=table.handle, indices=place, updates=replicas.as_held(leaf)
             ),
             self._frames,
             frames,
@@ -71,36 +74,44 @@ class SeededReplayBuffer(tf.Module):
 
         At least `num_steps` frames must have been added.
         """
-        next_seed, time_seed, user_seed = random.split_seed(self.seed, 3)
-        self.seed.assign(next_seed)
+        time_seed, user_seed = replicas.new_seeds(self.seed, 2)
         added = self.num_added()
         oldest = tf.maximum(added - self._max_length, 0)
         starts = tf.cast(added - oldest - num_steps + 1, tf.float32)
         shape = [sample_batch_size]
         times = oldest + tf.cast(random.uniform(shape, time_seed) * starts, tf.int64)
+        times = times[:, tf.newaxis] + tf.range(num_steps, dtype=tf.int64)
         users = tf.cast(random.uniform_integers(shape, user_seed, self._batch_size), tf.int64)
-        return self._read(users, times, num_steps)
+        users = tf.broadcast_to(users[:, tf.newaxis], times.shape)
+        places = tf.stack([times % self._max_length, users], axis=-1)
+
+        def gather(table: tf.Variable):
+            # XLA has no gather from a variable by two indices. Graph mode would copy the variable.
+            if is_for_xla():
+                return tf.gather_nd(tf.identity(table), places)
+            return tf.raw_ops.ResourceGatherNd(
+                resource=table.handle, indices=places, dtype=table.dtype
+            )
+
+        return self._read(gather)
 
     def latest(self, num_steps: int = 1) -> Nest:
         """The newest `num_steps` frames of every user, oldest first, [B, num_steps, ...].
 
         At least `num_steps` frames must have been added.
         """
-        users = tf.range(self._batch_size, dtype=tf.int64)
-        return self._read(
-            users, tf.fill([self._batch_size], self.num_added() - num_steps), num_steps
-        )
+        times = self.num_added() - num_steps + tf.range(num_steps, dtype=tf.int64)
 
-    def _read(self, users: tf.Tensor, times: tf.Tensor, num_steps: int) -> Nest:
-        """Frames of `num_steps` steps from `times` [S] on, of `users` [S]."""
-        times = times[:, tf.newaxis] + tf.range(num_steps, dtype=tf.int64)
-        rows = self._rows(users[:, tf.newaxis], times)
+        def gather(table: tf.Variable):
+            frames = tf.raw_ops.ResourceGather(
+                resource=table.handle, indices=times % self._max_length, dtype=table.dtype
+            )
+            return tf.transpose(frames, [1, 0, *range(2, frames.shape.rank)])
+
+        return self._read(gather)
+
+    def _read(self, gather: Callable[[tf.Variable], tf.Tensor]) -> Nest:
+        """Frames that a function takes from each table, in the dtypes of the frames."""
         return tf.nest.map_structure(
-            lambda table: tf.raw_ops.ResourceGather(
-                resource=table.handle, indices=rows, dtype=table.dtype
-            ),
-            self._frames,
+            lambda table, spec: tf.cast(gather(table), spec.dtype), self._frames, self._data_spec
         )
-
-    def _rows(self, users: tf.Tensor, times: tf.Tensor) -> tf.Tensor:
-        return times % self._max_length + users * self._max_length

@@ -92,7 +92,8 @@ def test_draws_have_their_frequencies(distribution):
     expected = probs(distribution)
     found = np.stack([(draws == slate).all(-1).mean(0) for slate in np.asarray(SLATES)])
     error = np.sqrt(expected * (1 - expected) / num_draws)
-    assert (np.abs(found - expected) <= 4.5 * error + 1e-6).all()
+    # A slate that is expected less than once may occur a few times.
+    assert (np.abs(found - expected) <= 4.5 * error + 3 / num_draws).all()
 
 
 def test_eager_graph_and_xla_agree(distribution):
