@@ -9,24 +9,26 @@ import tensorflow as tf
 
 from recsim_tf.core.random.paired import Shape, pairing, static_shape
 
-# Philox runs everywhere. ThreeFry is faster on the CPU, but exists only under XLA. On the CPU
-# "auto_select" is a hundred times slower.
-_algorithm = contextvars.ContextVar("recsim_tf_random_algorithm", default="philox")
+# Philox runs everywhere. ThreeFry is faster, but exists only under XLA. On the CPU "auto_select" is
+# a hundred times slower.
+_algorithm = contextvars.ContextVar("recsim_tf_random_algorithm", default=("philox", True))
 # For at least this many numbers, a branch costs less time than it saves.
 _MIN_LENGTH_OF_WORDS = 1024
 _ALGORITHMS = ("philox", "threefry", "auto_select")
 
 
 @contextlib.contextmanager
-def algorithm(name: str):
+def algorithm(name: str, for_cpu: bool = True):
     """Chooses the bit generator for everything traced inside the context.
 
     Args:
       name: "philox" (the default), "threefry" (only in functions compiled by XLA) or "auto_select".
+      for_cpu: whether the program is to be fast on a CPU, or else on an accelerator. The numbers
+        are the same.
     """
     if name not in _ALGORITHMS:
         raise ValueError(f"algorithm must be one of {', '.join(_ALGORITHMS)}, got {name!r}")
-    token = _algorithm.set(name)
+    token = _algorithm.set((name, for_cpu))
     try:
         yield
     finally:
@@ -44,7 +46,7 @@ def generator(seed: tf.Tensor) -> dict:
     The key of an algorithm is the seed itself. TensorFlow would derive keys by an operation that
     gives other keys on a TPU.
     """
-    name = _algorithm.get()
+    name, _ = _algorithm.get()
     return {
         "key": tf.reshape(tf.bitcast(seed, tf.uint64), [1]),
         "counter": tf.zeros([1 if name == "threefry" else 2], tf.uint64),
@@ -72,11 +74,15 @@ def uniforms(shape: Shape, dtype: tf.DType, generator: Mapping[str, Any]) -> tf.
             shape=[num_words], dtype=tf.uint64, **generator
         )
 
-    # ThreeFry makes two numbers at a time. In a draw of 32 bits XLA on the CPU computes both for
-    # each number, and drops one. In a draw of 64 bits it does so too, if it can fuse the draw with
+    # ThreeFry makes two numbers at a time. In a draw of 32 bits XLA computes both for each number,
+    # and drops one. In a draw of 64 bits XLA on the CPU does so too, if it can fuse the draw with
     # the operations that split the words. A branch that is always taken prevents the fusion.
-    always = tf.reduce_all(generator["key"] % 2 < 2)
-    words = tf.cond(always, draw, lambda: tf.zeros([num_words], tf.uint64))
+    _, for_cpu = _algorithm.get()
+    if for_cpu:
+        always = tf.reduce_all(generator["key"] % 2 < 2)
+        words = tf.cond(always, draw, lambda: tf.zeros([num_words], tf.uint64))
+    else:
+        words = draw()
     upper = tf.bitwise.right_shift(words, tf.constant(32, tf.uint64))
     bits = tf.concat([tf.cast(upper, tf.uint32), tf.cast(words, tf.uint32)], axis=0)[:length]
     # 23 of the bits are the significand of a number in [1, 2).

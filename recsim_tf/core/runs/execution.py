@@ -32,7 +32,7 @@ def prefers_xla(user_steps: float) -> bool:
     Args:
       user_steps: the number of users times the number of steps, over all calls.
     """
-    return not _only_cpu() or user_steps >= _WORTHWHILE_USER_STEPS
+    return not only_cpu() or user_steps >= _WORTHWHILE_USER_STEPS
 
 
 def compiled(
@@ -43,9 +43,8 @@ def compiled(
 ):
     """Compiles a function as a `tf.function` with the random algorithm that is fast for it.
 
-    Graph mode draws with Philox, XLA on the CPU with ThreeFry, and XLA on GPUs and TPUs with
-    Philox. The two algorithms give different numbers of the same distribution. Each is reproducible
-    from its seed.
+    Graph mode draws with Philox, and XLA with ThreeFry. The two algorithms give different numbers
+    of the same distribution. Each gives the same numbers for a seed on CPUs, GPUs and TPUs.
 
     Args:
       function: a function of nests of tensors that returns one.
@@ -63,7 +62,7 @@ def compiled(
     def traced(*args, **kwargs):
         outer = _for_xla.set(_for_xla.get() or jit_compile)
         try:
-            with random.algorithm("threefry" if jit_compile and _only_cpu() else "philox"):
+            with random.algorithm("threefry" if jit_compile else "philox", for_cpu=only_cpu()):
                 return function(*args, **kwargs)
         finally:
             _for_xla.reset(outer)
@@ -132,7 +131,7 @@ def side_by_side(function: Callable[[Nest], Nest]) -> Callable[[Nest], Nest]:
 
 def num_side_by_side() -> int:
     """The number of inputs that `side_by_side` computes with at a time."""
-    if not _only_cpu():
+    if not only_cpu():
         return 1
     return tf.config.threading.get_inter_op_parallelism_threads() or num_cores()
 
@@ -169,7 +168,8 @@ def without_autograph(model: type[T]) -> type[T]:
     return model
 
 
-def _only_cpu() -> bool:
+def only_cpu() -> bool:
+    """Tells whether functions are traced for a CPU, since the machine has no GPU and no TPU."""
     return not (
         _for_accelerators.get()
         or tf.config.list_logical_devices("GPU")

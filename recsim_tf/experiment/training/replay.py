@@ -1,21 +1,21 @@
 """A replay buffer whose sampling can be checkpointed, and which gives the newest frames too."""
 
-from collections.abc import Callable
-
 import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.runs import replicas
 from recsim_tf.core.runs.execution import is_for_xla
+from recsim_tf.experiment.training.frame_rows import FrameRows
 
 
 class SeededReplayBuffer(tf.Module):
     """A uniform replay buffer of B users' newest frames, which graph mode and XLA update in place.
 
-    Frames are in variables [max_length, B, ...], by time modulo `max_length` and user. All users
-    write the same time, so a write is a slice. XLA carries such variables through a loop itself.
-    Graph mode would copy tensors that a `tf.while_loop` carries as a whole at each write.
+    Frames are in a variable [max_length, B, width], by time modulo `max_length` and user, as
+    `FrameRows`. All users write the same time, so a write is a slice. XLA carries such a variable
+    through a loop itself. Graph mode would copy a tensor that a `tf.while_loop` carries as a whole
+    at each write.
 
     Args:
       data_spec: spec of one frame of one user.
@@ -34,31 +34,23 @@ class SeededReplayBuffer(tf.Module):
         self._max_length = max_length
         self.seed = replicas.seed_variable(seed)
         self._num_added = replicas.variable(tf.constant(0, tf.int64))
-        self._frames = tf.nest.map_structure(
-            lambda spec: replicas.variable(
-                tf.zeros([max_length, batch_size, *spec.shape], spec.dtype)
-            ),
-            data_spec,
-        )
-        self._data_spec = data_spec
+        self._rows = FrameRows(data_spec)
+        self._table = replicas.variable(tf.zeros([max_length, batch_size, self._rows.width]))
 
     def add_batch(self, frames: Nest) -> None:
         """Stores one frame of every user, a nest of [B, ...]."""
-        place = self.num_added() % self._max_length
-        # By handles, which are those of the replica: its variable as such has no scatter, and a
+        # By its handle, which is that of the replica: its variable as such has no scatter, and a
         # gather that copies. XLA makes a slice of the scatter.
-        tf.nest.map_structure(
-            lambda table, leaf: tf.raw_ops.ResourceScatterUpdate(
-                resource=table.handle, indices=place, updates=replicas.as_held(leaf)
-            ),
-            self._frames,
-            frames,
+        tf.raw_ops.ResourceScatterUpdate(
+            resource=self._table.handle,
+            indices=self.num_added() % self._max_length,
+            updates=self._rows.encode(frames),
         )
         self._num_added.assign_add(1)
 
     def checkpoint(self) -> tf.train.Checkpoint:
         """A checkpoint of the frames."""
-        return tf.train.Checkpoint(frames=tf.nest.flatten(self._frames), num_added=self._num_added)
+        return tf.train.Checkpoint(frames=self._table, num_added=self._num_added)
 
     def clear(self) -> None:
         """Forgets the frames."""
@@ -84,16 +76,14 @@ class SeededReplayBuffer(tf.Module):
         users = tf.cast(random.uniform_integers(shape, user_seed, self._batch_size), tf.int64)
         users = tf.broadcast_to(users[:, tf.newaxis], times.shape)
         places = tf.stack([times % self._max_length, users], axis=-1)
-
-        def gather(table: tf.Variable):
-            # XLA has no gather from a variable by two indices. Graph mode would copy the variable.
-            if is_for_xla():
-                return tf.gather_nd(tf.identity(table), places)
-            return tf.raw_ops.ResourceGatherNd(
-                resource=table.handle, indices=places, dtype=table.dtype
+        # XLA has no gather from a variable by two indices. Graph mode would copy the variable.
+        if is_for_xla():
+            rows = tf.gather_nd(tf.identity(self._table), places)
+        else:
+            rows = tf.raw_ops.ResourceGatherNd(
+                resource=self._table.handle, indices=places, dtype=tf.float32
             )
-
-        return self._read(gather)
+        return self._rows.decode(rows)
 
     def latest(self, num_steps: int = 1) -> Nest:
         """The newest `num_steps` frames of every user, oldest first, [B, num_steps, ...].
@@ -101,17 +91,7 @@ class SeededReplayBuffer(tf.Module):
         At least `num_steps` frames must have been added.
         """
         times = self.num_added() - num_steps + tf.range(num_steps, dtype=tf.int64)
-
-        def gather(table: tf.Variable):
-            frames = tf.raw_ops.ResourceGather(
-                resource=table.handle, indices=times % self._max_length, dtype=table.dtype
-            )
-            return tf.transpose(frames, [1, 0, *range(2, frames.shape.rank)])
-
-        return self._read(gather)
-
-    def _read(self, gather: Callable[[tf.Variable], tf.Tensor]) -> Nest:
-        """Frames that a function takes from each table, in the dtypes of the frames."""
-        return tf.nest.map_structure(
-            lambda table, spec: tf.cast(gather(table), spec.dtype), self._frames, self._data_spec
+        rows = tf.raw_ops.ResourceGather(
+            resource=self._table.handle, indices=times % self._max_length, dtype=tf.float32
         )
+        return self._rows.decode(tf.transpose(rows, [1, 0, 2]))
