@@ -364,3 +364,45 @@ def test_numbers_of_xla_are_taken_from_both_halves_of_words():
 def test_the_grid_of_uniforms_is_that_of_their_significand():
     for dtype, bits in ((tf.float16, 10), (tf.bfloat16, 7), (tf.float32, 23), (tf.float64, 52)):
         assert grid_step(dtype) == 2.0**-bits
+
+
+def test_bits_are_those_of_the_published_algorithms():
+    """Key and counter 0, of the known answers of Random123 (Salmon et al. 2011)."""
+
+    @tf.function(jit_compile=True, autograph=False)
+    def threefry():
+        with random.algorithm("threefry"):
+            return random.split_seed(random.as_seed(0), 1)[0]
+
+    def of(words):
+        return np.array(words, np.uint32).astype(np.int32)
+
+    np.testing.assert_array_equal(threefry(), of([0x6B200159, 0x99BA4EFE]))
+    np.testing.assert_array_equal(
+        random.split_seed(0, 2), of([[0x6627E8D5, 0xE169C58D], [0xBC57AC4C, 0x9B00DBD8]])
+    )
+
+
+def test_numbers_for_a_cpu_and_for_an_accelerator_are_the_same():
+    def drawn(for_cpu):
+        with random.algorithm("threefry", for_cpu=for_cpu):
+            return random.uniform([3000], random.as_seed(7)), random.uniform([7, 3], 8)
+
+    for first, second in zip(
+        *(tf.function(drawn, jit_compile=True, autograph=False)(each) for each in (True, False)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_the_first_seeds_do_not_depend_on_their_number(jit_compile):
+    few, many = (
+        compiled(
+            lambda seed, number=number: random.derived_seeds(seed, number, 5),
+            jit_compile=jit_compile,
+        )(random.as_seed(3))
+        for number in (3, 50)
+    )
+    np.testing.assert_array_equal(few, many[:3])
+    assert len(np.unique(many.numpy().reshape(-1, 2), axis=0)) == 250
