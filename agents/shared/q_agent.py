@@ -89,7 +89,7 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
         require_slates(name, action_spec)
         self.network = network
         self.targets = targets
-        self._learning = learning
+        self.learning = learning
         self._optimizer = learning.optimizer  # Checkpoints find it as an attribute.
         copies = [
             FollowingNetwork(network, targets.update_tau, targets.update_period, "TargetNetwork")
@@ -139,7 +139,7 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
         ]
 
     def _train(self, experience: trajectory.Trajectory, weights: tf.Tensor | None = None):
-        loss_info = self._learning.descend(
+        loss_info = self.learning.descend(
             lambda: self._loss(experience, weights, training=True), self._trainable_weights()
         )
         for copy in self._copies:
