@@ -71,13 +71,14 @@ class Members(NamedTuple):
 
         def of_member(member: tuple) -> Nest:
             parameters, arguments = member
-            token = _acting.set(None)
+            token, mapped = _acting.set(None), _mapped.set(True)
             try:
                 values = dict(zip(references, parameters, strict=True))
                 with replaced(modules, values):
                     return function(values, *arguments)
             finally:
                 _acting.reset(token)
+                _mapped.reset(mapped)
 
         return tf.vectorized_map(of_member, (list(self.values.values()), inputs))
 
@@ -93,9 +94,17 @@ class Members(NamedTuple):
             _acting.reset(token)
 
 
+_mapped: contextvars.ContextVar[bool] = contextvars.ContextVar(
+    "recsim_tf_members_mapped", default=False
+)
 _acting: contextvars.ContextVar[Members | None] = contextvars.ContextVar(
     "recsim_tf_members_acting", default=None
 )
+
+
+def are_mapped() -> bool:
+    """True inside a function that `Members.map` traces."""
+    return _mapped.get()
 
 
 def of_rows(network: tf.Module, function: Callable[..., Nest], *rows: Nest) -> Nest:
