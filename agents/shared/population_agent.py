@@ -15,6 +15,7 @@ from tf_agents.trajectories import time_step as ts
 from recsim_tf.adapters.tf_agents import TFSlatePolicy
 from recsim_tf.agents.shared.members import Members, split
 from recsim_tf.agents.shared.networks import SlateNetwork
+from recsim_tf.agents.shared.unrolled import has_memory
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.runs import replicas
@@ -184,6 +185,8 @@ def _require_agents(agents: Sequence[Any]) -> None:
             f"the agents of a population must be ReinforceSlateAgents of SlateNetworks, got"
             f" {type(first).__name__} {first.name}"
         )
+    if any(map(has_memory, learners)):
+        raise ValueError(f"the networks of a population must have no memory, got {first.name}")
     if any(layer.compute_dtype != "float32" for network in learners for layer in _layers(network)):
         raise ValueError("experiment.mixed_precision must be None for a population")
     shapes = [[tuple(variable.shape) for variable in _variables(agent)] for agent in agents]
@@ -289,7 +292,7 @@ def _common_optimizer(optimizers: Sequence[Any]) -> tf.keras.optimizers.Optimize
                 " Learning.gradient_clipping"
             )
     if any(rate != rates[0] for rate in rates):
-        if not all(isinstance(rate, float) for rate in rates):
+        if not all(isinstance(rate, float | np.floating) for rate in rates):
             raise ValueError(
                 f"{kind.__name__}.learning_rate must be numbers, or the same schedule, for all"
                 f" members of a population, got {rates[0]!r}"

@@ -105,6 +105,10 @@ class PopulationLoop:
             for member in range(self.num_members)
         ]
 
+    def num_added(self) -> int:
+        """Frames of each user that were ever collected."""
+        return int(self._loop.replay.num_added())
+
     def _call(self, function: Callable[[int], Any], num_iterations: int) -> Any:
         """The result of a call of the loop, which counts into the metrics of the members."""
         for whole, parts in self._pairs(_metrics):

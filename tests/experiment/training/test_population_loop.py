@@ -1,0 +1,154 @@
+"""Populations: each member learns as it would by itself."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recsim_tf.adapters.tf_agents import SlateEnvironment
+from recsim_tf.agents.reinforce import (
+    PolicyGradient,
+    ReinforceSlateAgent,
+    SlatePolicyNetwork,
+    StateValueNetwork,
+)
+from recsim_tf.agents.shared.learning import Learning
+from recsim_tf.agents.shared.memory import Memory
+from recsim_tf.agents.shared.returns import LambdaReturns
+from recsim_tf.agents.slate_q import SlateQAgent, SlateQNetwork
+from recsim_tf.environments.interest_evolution import interest_evolution
+from recsim_tf.experiment.training.loop import Iteration, LearningLoop
+from recsim_tf.experiment.training.population_loop import PopulationLoop
+from tests.refusals import assert_refused
+
+_NUM_USERS, _NUM_STEPS, _ITERATIONS = 4, 12, 6
+_RETURN = "AverageEpisodeRewards/train"
+_Adam = tf.keras.optimizers.Adam
+
+
+def environment_of(seed):
+    simulator = interest_evolution(slate_size=2, num_candidates=4)
+    return SlateEnvironment(simulator, _NUM_USERS, seed, validate=simulator.validate)
+
+
+def loop_of(
+    seed, rate=1e-3, units=8, memory=None, num_steps=_NUM_STEPS, gamma=1.0, jit=False, **options
+):
+    """A loop of REINFORCE for 4 users."""
+    tf.keras.utils.set_random_seed(seed)
+    environment = environment_of(seed)
+    spec = environment.observation_spec()
+    learning = {name: options.pop(name) for name in ("gradient_clipping",) if name in options}
+    agent = ReinforceSlateAgent(
+        environment.time_step_spec(),
+        environment.action_spec(),
+        SlatePolicyNetwork(spec, 2, (units,), memory),
+        StateValueNetwork(spec, (units,), memory),
+        Learning(_Adam(rate), train_step_counter=tf.Variable(0, dtype=tf.int64), **learning),
+        PolicyGradient(LambdaReturns(num_steps, gamma, 0.95), **options),
+        seed=seed,
+    )
+    agent.initialize()
+    return LearningLoop(environment, agent, Iteration(jit_compile=jit), seed=seed)
+
+
+def weights(loop):
+    return [variable.numpy() for network in loop.agent.learners for variable in network.variables]
+
+
+def returns_of(loop):
+    return loop.metrics.read_and_clear(1.0)[_RETURN]
+
+
+def trained(loop):
+    """The return and the weights of a loop after its iterations."""
+    loop.collect(_NUM_STEPS)
+    loop.run(_ITERATIONS)
+    return returns_of(loop), weights(loop)
+
+
+def trained_together(loops):
+    """The returns and the weights of loops after the iterations of their population."""
+    population = PopulationLoop(loops)
+    population.collect(_NUM_STEPS)
+    losses = population.run(_ITERATIONS)
+    assert all(np.isfinite(loss.loss) for loss in losses)
+    population.store()
+    return [(returns_of(loop), weights(loop)) for loop in loops]
+
+
+def assert_equal(population, singles):
+    for (together, weights_together), (alone, weights_alone) in zip(
+        population, singles, strict=True
+    ):
+        assert together == pytest.approx(alone, rel=1e-4)
+        for first, second in zip(weights_together, weights_alone, strict=True):
+            np.testing.assert_allclose(first, second, atol=2e-3)
+
+
+SETTINGS = [
+    {"seed": 0, "rate": 1e-3, "gamma": 0.9, "entropy_regularization": 0.1},
+    {"seed": 1, "rate": 3e-3, "gamma": 1.0, "entropy_regularization": 0.0},
+]
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """The returns and the weights of trainings by themselves."""
+    return [trained(loop_of(**settings)) for settings in SETTINGS]
+
+
+def test_each_member_equals_a_training_by_itself(alone):
+    assert_equal(trained_together([loop_of(**settings) for settings in SETTINGS]), alone)
+    assert alone[0][0] != alone[1][0]
+
+
+def test_a_member_goes_on_by_itself_and_back_in_its_population(alone):
+    loops = [loop_of(**settings) for settings in SETTINGS]
+    population = PopulationLoop(loops)
+    population.collect(_NUM_STEPS)
+    population.run(3)
+    population.store()
+    for loop in loops:
+        loop.run(1)
+    population.load()
+    population.run(_ITERATIONS - 4)
+    population.store()
+    assert_equal([(returns_of(loop), weights(loop)) for loop in loops], alone)
+    assert [int(loop.agent.train_step_counter) for loop in loops] == [_ITERATIONS] * 2
+
+
+def test_what_cannot_differ_is_refused():
+    name = "must be the same for all members of a population"
+    refusals = {
+        "the networks of a population must have no memory": [{"memory": Memory(4, 3)}] * 2,
+        f"LambdaReturns.num_steps {name}, got 12 and 11": [{}, {"num_steps": 11}],
+        f"PolicyGradient.normalize_advantages {name}, got True and False": [
+            {},
+            {"normalize_advantages": False},
+        ],
+        "the networks of all members of a population must have the same shapes": [
+            {},
+            {"units": 7},
+        ],
+        f"Learning.gradient_clipping {name}, got None and 1.0; numbers may differ in": [
+            {},
+            {"gradient_clipping": 1.0},
+        ],
+        "Adam.learning_rate must be numbers, or the same schedule, for all members": [
+            {},
+            {"rate": tf.keras.optimizers.schedules.CosineDecay(1e-3, 10)},
+        ],
+    }
+    for message, settings in refusals.items():
+        loops = [loop_of(seed=0, **each) for each in settings]
+        assert_refused(lambda loops=loops: PopulationLoop(loops), message)
+
+
+def test_other_agents_are_refused():
+    environment = environment_of(0)
+    specs = environment.time_step_spec(), environment.action_spec()
+    network = SlateQNetwork(environment.observation_spec(), (4,))
+    agent = SlateQAgent(*specs, network, Learning(_Adam(1e-3)))
+    loop = LearningLoop(environment, agent, Iteration(), seed=0)
+    message = "the agents of a population must be ReinforceSlateAgents of SlateNetworks, got"
+    assert_refused(lambda: PopulationLoop([loop, loop]), message)
