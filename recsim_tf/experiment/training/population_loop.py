@@ -29,7 +29,7 @@ class PopulationLoop:
 
     The state is in variables of the population. `load` reads it from the members' loops and
     `store` writes it there, so that checkpoints, policies and metrics of a member are those of a
-    single training. A call of `run` or `collect` writes the metrics alone.
+    single training. The metrics stay with the members: every call counts into them.
 
     Args:
       loops: the loops of the members. Environments and `Iteration`s are the same but for seeds.
@@ -130,7 +130,7 @@ def _metrics(loop: LearningLoop) -> Sequence[tf.Variable]:
 
 def _state(loop: LearningLoop) -> Sequence[tf.Variable]:
     nests = (loop.environment.state, loop.policy_state)
-    return [*tf.nest.flatten(nests), loop.replay.seed, *loop.metrics.variables]
+    return [*tf.nest.flatten(nests), loop.replay.seed]
 
 
 def _frames(loop: LearningLoop) -> Sequence[tf.Variable]:

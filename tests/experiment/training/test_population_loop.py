@@ -81,8 +81,12 @@ def assert_equal(population, singles):
         population, singles, strict=True
     ):
         assert together == pytest.approx(alone, rel=1e-4)
-        for first, second in zip(weights_together, weights_alone, strict=True):
-            np.testing.assert_allclose(first, second, atol=2e-3)
+        assert_close(weights_together, weights_alone)
+
+
+def assert_close(weights, expected):
+    for first, second in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(first, second, atol=2e-3)
 
 
 SETTINGS = [
@@ -107,13 +111,17 @@ def test_a_member_goes_on_by_itself_and_back_in_its_population(alone):
     population = PopulationLoop(loops)
     population.collect(_NUM_STEPS)
     population.run(3)
+    counted = [loop.metrics.read_and_clear(1.0)["CTR/train"] for loop in loops]
     population.store()
+    assert min(counted) > 0
+    assert [loop.metrics.read_and_clear(1.0)["CTR/train"] for loop in loops] == [0.0, 0.0]
     for loop in loops:
         loop.run(1)
     population.load()
     population.run(_ITERATIONS - 4)
     population.store()
-    assert_equal([(returns_of(loop), weights(loop)) for loop in loops], alone)
+    for loop, (_, expected) in zip(loops, alone, strict=True):
+        assert_close(weights(loop), expected)
     assert [int(loop.agent.train_step_counter) for loop in loops] == [_ITERATIONS] * 2
 
 
