@@ -62,7 +62,7 @@ class PopulationAgent(tf.Module):
     def __init__(self, agents: Sequence[tf_agent.TFAgent]):
         super().__init__(name="PopulationAgent")
         first = agents[0]
-        _require_agents(agents)
+        require_members(agents)
         self.num_members = len(agents)
         self._agents = list(agents)
         self.name_of_members = first.name
@@ -176,8 +176,8 @@ def _trainable(agent: Any) -> list[tf.Variable]:
     return [weight for network in agent.learners for weight in network.trainable_weights]
 
 
-def _require_agents(agents: Sequence[Any]) -> None:
-    """Requires agents that can be members of one population."""
+def require_members(agents: Sequence[Any]) -> None:
+    """Requires agents that can be members of one population; raises a ValueError for others."""
     first = agents[0]
     learners = getattr(first, "learners", None)
     if not learners or not all(isinstance(network, SlateNetwork) for network in learners):

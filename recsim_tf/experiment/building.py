@@ -131,10 +131,16 @@ def num_iterations() -> int:
     return Schedule().num_iterations
 
 
-def check_training() -> None:
-    """Builds the parts of the configured training, to raise the errors that it would begin with."""
+def check_training(as_member: bool = False) -> None:
+    """Builds the parts of the configured training, to raise the errors that it would begin with;
+    also those of a member of a population.
+    """
+    from recsim_tf.agents.shared.population_agent import require_members
+
     num_iterations()
-    _experiment()
+    parts = _experiment()
+    if as_member:
+        require_members([parts.agent])
     Evaluation()
 
 

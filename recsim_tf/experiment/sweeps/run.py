@@ -101,7 +101,7 @@ def run_sweep(
         print(f"{len(part)}{of} trials, {iterations:,} iterations in {folder.path}")
         return None
     if folder.is_new:
-        _require_a_start(folder.trials)
+        _require_a_start(folder.trials, settings.vectorized)
     with ray.connected(ray_address) if on_ray else contextlib.nullcontext(), folder.claim(shard):
         _run(folder, shard, run_trials, None if on_ray else settings.populations)
         command = ["recsim-tf", "sweep", f"--sweep_file={sweep_file}", f"--root_dir={root_dir}"]
@@ -111,7 +111,7 @@ def run_sweep(
         return _write(folder, shlex.join(command))
 
 
-def _require_a_start(trials: Sequence[Trial]) -> None:
+def _require_a_start(trials: Sequence[Trial], vectorized: bool) -> None:
     """Requires that a trial can start: builds the parts of the first that has no fault."""
     with contextlib.suppress(RuntimeError):  # TensorFlow may be running.
         tf.config.set_visible_devices([], "GPU")  # They are for the trials.
@@ -119,7 +119,7 @@ def _require_a_start(trials: Sequence[Trial]) -> None:
     for trial in trials:
         try:
             config.load([], [trial.config])
-            building.check_training()
+            building.check_training(as_member=vectorized)
         except Exception as error:  # A user's own code can raise anything.
             errors.append(f"trial {trial.name}: {error_line(error)}")
         else:
