@@ -145,13 +145,20 @@ class FollowingNetwork(tf.Module):
 
     Attributes:
       network: the copy.
+      tau, period: as given.
     """
 
     def __init__(self, source: Network, tau: float, period: int, name: str):
         super().__init__(name="FollowingNetwork")
         self.network = source.copy(name=name)
         self._source = source
+        self.tau, self.period = tau, period
         self.follow = common.Periodically(lambda: self.copy(tau), period, "update")
+
+    @property
+    def source(self) -> Network:
+        """The network that the copy follows."""
+        return self._source
 
     def copy(self, tau: float = 1.0) -> tf.Operation:
         """Moves the weights by a fraction `tau` of the distance."""

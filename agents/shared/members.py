@@ -19,20 +19,35 @@ from recsim_tf.core.base.types import Nest
 Values: TypeAlias = Mapping[Hashable, tf.Tensor]
 
 
+class Place(NamedTuple):
+    """An attribute that is a variable."""
+
+    part: tf.Module
+    name: str
+    variable: tf.Variable
+
+    def value(self) -> tf.Variable | tf.Tensor:
+        """What the attribute is now."""
+        return getattr(self.part, self.name)
+
+
+def attributes(modules: Iterable[tf.Module]) -> list[Place]:
+    """The attributes of modules, and of their submodules, that are variables."""
+    parts = {id(part): part for module in modules for part in (module, *module.submodules)}
+    return [
+        Place(part, name, attribute)
+        for part in parts.values()
+        for name, attribute in vars(part).items()
+        if isinstance(attribute, tf.Variable)
+    ]
+
+
 @contextlib.contextmanager
 def replaced(modules: Iterable[tf.Module], values: Values) -> Iterator[None]:
     """Inside, the attributes of modules, and of their submodules, that are variables with a value
     are these values.
     """
-    everything = {
-        id(part): part for module in modules for part in (module, *module.submodules)
-    }.values()
-    places = [
-        (part, name, attribute)
-        for part in everything
-        for name, attribute in vars(part).items()
-        if isinstance(attribute, tf.Variable) and attribute.ref() in values
-    ]
+    places = [place for place in attributes(modules) if place.variable.ref() in values]
     try:
         for part, name, variable in places:
             # Keras would track the tensor as a new state of the layer.

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,9 +12,11 @@ import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.trajectories import policy_step, trajectory
 from tf_agents.trajectories import time_step as ts
+from tf_agents.utils import common
 
 from recsim_tf.adapters.tf_agents import TFSlatePolicy
-from recsim_tf.agents.shared.members import Members, split
+from recsim_tf.agents.shared.learning import FollowingNetwork
+from recsim_tf.agents.shared.members import Members, Values, attributes, split
 from recsim_tf.agents.shared.networks import SlateNetwork
 from recsim_tf.agents.shared.unrolled import has_memory
 from recsim_tf.core import random
@@ -28,11 +31,13 @@ MAY_DIFFER = (
     "LambdaReturns.td_lambda",
     "PolicyGradient.value_estimation_loss_coef",
     "PolicyGradient.entropy_regularization",
+    "SlateQTargets.gamma",
+    "SlateQTargets.td_lambda",
 )
 # The optimizers whose update of a number depends on its own gradients only.
 _ELEMENTWISE = ("Adam", "AdamW", "Adamax", "Nadam", "Adagrad", "Adadelta", "RMSprop", "SGD", "Lion")
 # Parts of options that each member has for itself.
-_NOT_SHARED = ("optimizer", "train_step_counter")
+_NOT_SHARED = ("optimizer", "train_step_counter", "seed")
 # The place of a setting: the attribute of the agent, and the fields below it.
 _Path = tuple[str, ...]
 
@@ -48,8 +53,8 @@ class PopulationAgent(tf.Module):
     of the members.
 
     Args:
-      agents: `ReinforceSlateAgent`s whose settings are the same, except for those of `MAY_DIFFER`
-        and the learning rates of their optimizers.
+      agents: `ReinforceSlateAgent`s or `SlateQAgent`s whose settings are the same, except for those
+        of `MAY_DIFFER` and the learning rates of their optimizers.
 
     Attributes:
       num_members: P.
@@ -66,7 +71,7 @@ class PopulationAgent(tf.Module):
         self.num_members = len(agents)
         self._agents = list(agents)
         self.name_of_members = first.name
-        self.on_policy = first.on_policy
+        self.on_policy = getattr(first, "on_policy", False)
         self.train_sequence_length = first.train_sequence_length
         self.collect_data_spec = first.collect_data_spec
         self._settings = dict(_differing(agents))
@@ -85,6 +90,16 @@ class PopulationAgent(tf.Module):
         ]
         self._optimizer = _common_optimizer([agent.learning.optimizer for agent in agents])
         self._optimizer.build(self._trained)
+        stacked = {
+            variable.ref(): each
+            for variable, each in zip(_variables(first), self._variables, strict=True)
+        }
+        self._follow = [
+            common.Periodically(functools.partial(_follow, each, stacked), each.period, "update")
+            for each in _followers(first)
+        ]
+        self._counted = attributes(_statistics(first))
+        self._counts = [stacked[place.variable.ref()] for place in self._counted]
         self.collect_policy = PopulationPolicy(first.collect_policy, self.members, len(agents))
 
     @property
@@ -97,6 +112,9 @@ class PopulationAgent(tf.Module):
         yield from zip(self._variables, _transposed(map(_variables, self._agents)), strict=True)
         optimizers = [agent.learning.optimizer.variables for agent in self._agents]
         yield from zip(self._optimizer.variables, _transposed(optimizers), strict=True)
+        for number, follow in enumerate(self._follow):
+            counters = [_followers(agent)[number].follow.variables for agent in self._agents]
+            yield from zip(follow.variables, _transposed(counters), strict=True)
         yield self.collect_policy.seed, [agent.collect_policy.seed for agent in self._agents]
         counters = [agent.train_step_counter for agent in self._agents]
         yield counters[0], counters
@@ -117,20 +135,21 @@ class PopulationAgent(tf.Module):
         first = self._agents[0]
         trained = [variable.ref() for variable in _trainable(first)]
 
-        def of_member(values: Any, settings: list, experience: Nest) -> tuple[Nest, list]:
+        def of_member(values: Any, settings: list, experience: Nest) -> tuple[Nest, list, list]:
             variables = [values[reference] for reference in trained]
             paths = dict(zip(self._settings, settings, strict=True))
             with _with_settings(first, paths):
                 loss_info, gradients = first.learning.gradients(
                     lambda: first.loss(experience, training=True), variables
                 )
-            return loss_info, [
+            gradients = [
                 tf.zeros_like(variable) if gradient is None else tf.convert_to_tensor(gradient)
                 for variable, gradient in zip(variables, gradients, strict=True)
             ]
+            return loss_info, gradients, [place.value() for place in self._counted]
 
-        loss_info, gradients = self.members().map(
-            first.learners,
+        loss_info, gradients, counts = self.members().map(
+            _modules(first),
             of_member,
             [tf.constant(values) for values in self._settings.values()],
             split(experience, self.num_members),
@@ -139,6 +158,10 @@ class PopulationAgent(tf.Module):
             (tf.reshape(gradient, variable.shape), variable)
             for gradient, variable in zip(gradients, self._trained, strict=True)
         )
+        for count, value in zip(self._counts, counts, strict=True):
+            count.assign(tf.reshape(value, count.shape))
+        for follow in self._follow:
+            follow()
         first.train_step_counter.assign_add(1)
         return loss_info
 
@@ -169,7 +192,30 @@ def _transposed(lists) -> list[list[tf.Variable]]:
 
 
 def _variables(agent: Any) -> list[tf.Variable]:
-    return [variable for network in agent.learners for variable in network.variables]
+    return [variable for module in _modules(agent) for variable in module.variables]
+
+
+def _modules(agent: Any) -> list[tf.Module]:
+    """The parts of an agent that have its variables."""
+    copies = [copy.network for copy in _followers(agent)]
+    return [*agent.learners, *copies, *_statistics(agent)]
+
+
+def _followers(agent: Any) -> Sequence[FollowingNetwork]:
+    return getattr(agent, "followers", ())
+
+
+def _statistics(agent: Any) -> Sequence[tf.Module]:
+    return getattr(agent, "statistics", ())
+
+
+def _follow(copy: FollowingNetwork, stacked: Values) -> tf.Operation:
+    """Moves the copies of all members as one moves its own."""
+    return common.soft_variables_update(
+        [stacked[variable.ref()] for variable in copy.source.variables],
+        [stacked[variable.ref()] for variable in copy.network.variables],
+        copy.tau,
+    )
 
 
 def _trainable(agent: Any) -> list[tf.Variable]:
@@ -182,7 +228,7 @@ def require_members(agents: Sequence[Any]) -> None:
     learners = getattr(first, "learners", None)
     if not learners or not all(isinstance(network, SlateNetwork) for network in learners):
         raise ValueError(
-            f"the agents of a population must be ReinforceSlateAgents of SlateNetworks, got"
+            f"the agents of a population must be REINFORCE or SlateQ on SlateNetworks, got"
             f" {type(first).__name__} {first.name}"
         )
     if any(map(has_memory, learners)):
@@ -204,9 +250,10 @@ def _layers(network: tf.Module) -> list[tf.keras.layers.Layer]:
 
 def _differing(agents: Sequence[Any]) -> Iterator[tuple[_Path, np.ndarray]]:
     """The settings that differ between members, float32 [P], by their places."""
-    for name in ("learning", "objective"):
-        options = [getattr(agent, name) for agent in agents]
-        yield from _differing_options((name,), options)
+    for name in ("learning", "objective", "targets", "exploration"):
+        options = [getattr(agent, name, None) for agent in agents]
+        if None not in options:
+            yield from _differing_options((name,), options)
 
 
 def _differing_options(path: _Path, options: list[Any]) -> Iterator[tuple[_Path, np.ndarray]]:

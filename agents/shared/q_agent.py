@@ -90,6 +90,7 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
         self.network = network
         self.targets = targets
         self.learning = learning
+        self.exploration = exploration
         self._optimizer = learning.optimizer  # Checkpoints find it as an attribute.
         copies = [
             FollowingNetwork(network, targets.update_tau, targets.update_period, "TargetNetwork")
@@ -124,6 +125,16 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
         self._as_trajectory = data_converter.AsTrajectory(
             self.data_context, sequence_length=self.train_sequence_length
         )
+
+    @property
+    def learners(self) -> list[Network]:
+        """The networks that learn."""
+        return self._networks.present
+
+    @property
+    def followers(self) -> list[FollowingNetwork]:
+        """The copies of the network that learns."""
+        return self._copies
 
     @abc.abstractmethod
     def _greedy(self, network: Network) -> Explained:

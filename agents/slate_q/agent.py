@@ -136,6 +136,11 @@ class SlateQAgent(QAgent):
         )
         self.choice_scores(fields.zeros(spec))
 
+    @property
+    def statistics(self) -> list[tf.Module]:
+        """What a train step counts, beside the networks."""
+        return [self._session_return]
+
     def action_values(self, observation: Observation) -> losses.SlateValues:
         """Choice weights and values of the served policy without a memory, in units of reward."""
         networks = NetworkGroup(self._served_network, self._choice_network)

@@ -50,10 +50,12 @@ def test_trials_with_other_shapes_are_other_programs():
 
 
 def test_an_agent_that_cannot_be_a_member_is_refused_before_anything_starts(tmp_path, capfd):
-    file = sweep_file(tmp_path, "{}", more="sweep.seeds = (0, 1)\nsweep.vectorized = True\n")
+    more = "sweep.seeds = (0, 1)\nsweep.vectorized = True\n"
+    more += "sweep.gin_bindings = ('SlateQNetwork.memory = @Memory()',)\n"
+    file = sweep_file(tmp_path, "{}", more=more)
     root = tmp_path / "sweep"
     line = refused(capfd, "sweep", f"--root_dir={root}", f"--sweep_file={file}")
-    assert "must be ReinforceSlateAgents of SlateNetworks, got SlateQAgent SlateQ" in line
+    assert line.endswith("the networks of a population must have no memory, got SlateQ")
     assert not root.exists()
 
 

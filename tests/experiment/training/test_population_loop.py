@@ -1,5 +1,7 @@
 """Populations: each member learns as it would by itself."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,10 +13,12 @@ from recsim_tf.agents.reinforce import (
     SlatePolicyNetwork,
     StateValueNetwork,
 )
+from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.shared.learning import Learning
 from recsim_tf.agents.shared.memory import Memory
+from recsim_tf.agents.shared.population_agent import PopulationAgent
 from recsim_tf.agents.shared.returns import LambdaReturns
-from recsim_tf.agents.slate_q import SlateQAgent, SlateQNetwork
+from recsim_tf.agents.slate_q import SlateQAgent, SlateQNetwork, SlateQTargets
 from recsim_tf.environments.interest_evolution import interest_evolution
 from recsim_tf.experiment.training.loop import Iteration, LearningLoop
 from recsim_tf.experiment.training.population_loop import PopulationLoop
@@ -152,11 +156,46 @@ def test_what_cannot_differ_is_refused():
         assert_refused(lambda loops=loops: PopulationLoop(loops), message)
 
 
-def test_other_agents_are_refused():
-    environment = environment_of(0)
+def all_weights(agent):
+    """The weights of the network, of its target and of its average."""
+    networks = [agent.network, *(copy.network for copy in agent.followers)]
+    return [variable.numpy() for network in networks for variable in network.variables]
+
+
+def slate_q_loop(seed, gamma, target):
+    """A loop of SlateQ from a replay, with averaged weights and exploration."""
+    tf.keras.utils.set_random_seed(seed)
+    environment = environment_of(seed)
     specs = environment.time_step_spec(), environment.action_spec()
-    network = SlateQNetwork(environment.observation_spec(), (4,))
-    agent = SlateQAgent(*specs, network, Learning(_Adam(1e-3)))
-    loop = LearningLoop(environment, agent, Iteration(), seed=0)
-    message = "the agents of a population must be ReinforceSlateAgents of SlateNetworks, got"
-    assert_refused(lambda: PopulationLoop([loop, loop]), message)
+    agent = SlateQAgent(
+        *specs,
+        SlateQNetwork(environment.observation_spec(), (8,)),
+        Learning(_Adam(1e-3), average_tau=0.1, train_step_counter=tf.Variable(0, dtype=tf.int64)),
+        SlateQTargets(3, gamma, 0.9, update_tau=0.5, update_period=2, target=target),
+        exploration=Exploration(0.2),
+    )
+    agent.initialize()
+    return LearningLoop(environment, agent, Iteration(6, 20), seed=seed)
+
+
+@pytest.mark.parametrize(
+    "target", ["differential", pytest.param("q_learning", marks=pytest.mark.slow)]
+)
+def test_members_of_slate_q_equal_trainings_by_themselves(target):
+    settings = [(0, 0.9, target), (1, 1.0, target)]
+    loops = [slate_q_loop(*each) for each in settings]
+    population = PopulationLoop(loops)
+    population.collect(70)
+    losses = population.run(9)
+    population.store()
+    for loop, loss, each in zip(loops, losses, settings, strict=True):
+        alone = slate_q_loop(*each)
+        alone.collect(70)
+        assert loss.loss == pytest.approx(float(alone.run(9).loss), rel=1e-4)
+        assert returns_of(loop) == pytest.approx(returns_of(alone), rel=1e-4)
+        assert_close(all_weights(loop.agent), all_weights(alone.agent))
+
+
+def test_other_agents_are_refused():
+    message = "the agents of a population must be REINFORCE or SlateQ on SlateNetworks, got"
+    assert_refused(lambda: PopulationAgent([SimpleNamespace(name="Bandit")]), message)
