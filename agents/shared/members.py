@@ -7,6 +7,7 @@ variables while a network is called, so that the call is a function of its param
 
 import contextlib
 import contextvars
+import types
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
@@ -98,15 +99,16 @@ class Members(NamedTuple):
         return tf.vectorized_map(of_member, (list(self.values.values()), inputs))
 
     @contextlib.contextmanager
-    def acting(self) -> Iterator[None]:
+    def acting(self, settings: Mapping[str, tf.Tensor]) -> Iterator[None]:
         """Inside, a `SlateNetwork` takes rows [P b, ...], b for each member, and computes those of
-        a member with its parameters.
+        a member with its parameters. `settings` [P b] are what `setting_of_rows` gives.
         """
-        token = _acting.set(self)
+        token, token_of_settings = _acting.set(self), _settings.set(settings)
         try:
             yield
         finally:
             _acting.reset(token)
+            _settings.reset(token_of_settings)
 
 
 _mapped: contextvars.ContextVar[bool] = contextvars.ContextVar(
@@ -115,6 +117,16 @@ _mapped: contextvars.ContextVar[bool] = contextvars.ContextVar(
 _acting: contextvars.ContextVar[Members | None] = contextvars.ContextVar(
     "recsim_tf_members_acting", default=None
 )
+
+
+_settings: contextvars.ContextVar[Mapping[str, tf.Tensor]] = contextvars.ContextVar(
+    "recsim_tf_members_settings", default=types.MappingProxyType({})
+)
+
+
+def setting_of_rows(name: str, value: float) -> float | tf.Tensor:
+    """A setting; in `Members.acting`, if the members differ in it, that of each row, [P b]."""
+    return _settings.get().get(name, value)
 
 
 def are_mapped() -> bool:

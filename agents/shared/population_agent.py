@@ -19,7 +19,7 @@ from recsim_tf.agents.shared.learning import FollowingNetwork
 from recsim_tf.agents.shared.members import Members, Values, attributes, split
 from recsim_tf.agents.shared.networks import SlateNetwork
 from recsim_tf.agents.shared.unrolled import has_memory
-from recsim_tf.core import random
+from recsim_tf.core import nests, random
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.runs import replicas
 
@@ -33,6 +33,7 @@ MAY_DIFFER = (
     "PolicyGradient.entropy_regularization",
     "SlateQTargets.gamma",
     "SlateQTargets.td_lambda",
+    "Exploration.epsilon",
 )
 # The optimizers whose update of a number depends on its own gradients only.
 _ELEMENTWISE = ("Adam", "AdamW", "Adamax", "Nadam", "Adagrad", "Adadelta", "RMSprop", "SGD", "Lion")
@@ -40,6 +41,7 @@ _ELEMENTWISE = ("Adam", "AdamW", "Adamax", "Nadam", "Adagrad", "Adadelta", "RMSp
 _NOT_SHARED = ("optimizer", "train_step_counter", "seed")
 # The place of a setting: the attribute of the agent, and the fields below it.
 _Path = tuple[str, ...]
+_EPSILON: _Path = ("epsilon",)
 
 
 class PopulationAgent(tf.Module):
@@ -100,7 +102,15 @@ class PopulationAgent(tf.Module):
         ]
         self._counted = attributes(_statistics(first))
         self._counts = [stacked[place.variable.ref()] for place in self._counted]
-        self.collect_policy = PopulationPolicy(first.collect_policy, self.members, len(agents))
+        acting = {path[1]: self._settings[path] for path in self._settings if path[1:] == _EPSILON}
+        if any(not values.all() for values in acting.values()):
+            raise ValueError(
+                "Exploration.epsilon must be above 0 for all members of a population in which it"
+                f" differs, got {acting['epsilon'].tolist()}"
+            )
+        self.collect_policy = PopulationPolicy(
+            first.collect_policy, self.members, len(agents), acting
+        )
 
     @property
     def name(self) -> str:
@@ -169,8 +179,15 @@ class PopulationAgent(tf.Module):
 class PopulationPolicy(tf.Module):
     """The collect policies of P members as one policy of P b users."""
 
-    def __init__(self, policy: TFSlatePolicy, members: Callable[[], Members], num_members: int):
+    def __init__(
+        self,
+        policy: TFSlatePolicy,
+        members: Callable[[], Members],
+        num_members: int,
+        settings: Mapping[str, np.ndarray],
+    ):
         super().__init__(name="PopulationPolicy")
+        self._settings = settings
         self._policy = policy
         self._members = members
         self.seed = replicas.seed_variable(tf.zeros([num_members, 2], tf.int32))
@@ -183,7 +200,12 @@ class PopulationPolicy(tf.Module):
         """The actions of all users [P b]."""
         next_seed, seed = random.split_seed(self.seed, 2)
         self.seed.assign(next_seed)
-        with self._members().acting():
+        num_users = nests.batch_size(time_step.reward) // self.seed.shape[0]
+        settings = {
+            name: tf.repeat(tf.constant(values), num_users)
+            for name, values in self._settings.items()
+        }
+        with self._members().acting(settings):
             return self._policy.action(time_step, policy_state, seed)
 
 

@@ -162,7 +162,7 @@ def all_weights(agent):
     return [variable.numpy() for network in networks for variable in network.variables]
 
 
-def slate_q_loop(seed, gamma, target):
+def slate_q_loop(seed, gamma, epsilon, target):
     """A loop of SlateQ from a replay, with averaged weights and exploration."""
     tf.keras.utils.set_random_seed(seed)
     environment = environment_of(seed)
@@ -172,7 +172,7 @@ def slate_q_loop(seed, gamma, target):
         SlateQNetwork(environment.observation_spec(), (8,)),
         Learning(_Adam(1e-3), average_tau=0.1, train_step_counter=tf.Variable(0, dtype=tf.int64)),
         SlateQTargets(3, gamma, 0.9, update_tau=0.5, update_period=2, target=target),
-        exploration=Exploration(0.2),
+        exploration=Exploration(epsilon),
     )
     agent.initialize()
     return LearningLoop(environment, agent, Iteration(6, 20), seed=seed)
@@ -182,7 +182,7 @@ def slate_q_loop(seed, gamma, target):
     "target", ["differential", pytest.param("q_learning", marks=pytest.mark.slow)]
 )
 def test_members_of_slate_q_equal_trainings_by_themselves(target):
-    settings = [(0, 0.9, target), (1, 1.0, target)]
+    settings = [(0, 0.9, 0.1, target), (1, 1.0, 0.4, target)]
     loops = [slate_q_loop(*each) for each in settings]
     population = PopulationLoop(loops)
     population.collect(70)
@@ -194,6 +194,12 @@ def test_members_of_slate_q_equal_trainings_by_themselves(target):
         assert loss.loss == pytest.approx(float(alone.run(9).loss), rel=1e-4)
         assert returns_of(loop) == pytest.approx(returns_of(alone), rel=1e-4)
         assert_close(all_weights(loop.agent), all_weights(alone.agent))
+
+
+def test_greedy_members_are_refused_where_others_explore():
+    loops = [slate_q_loop(0, 1.0, epsilon, "q_learning") for epsilon in (0.5, 0.0)]
+    message = r"Exploration.epsilon must be above 0 for all .* differs, got \[0.5, 0.0\]"
+    assert_refused(lambda: PopulationLoop(loops), message)
 
 
 def test_other_agents_are_refused():
