@@ -97,7 +97,7 @@ class FullSlateQAgent(QAgent):
         next_values, _ = self._target_network(nests.merge_outer(following.observation))
         next_values = tf.reshape(tf.reduce_max(next_values, axis=-1), tf.shape(steps.reward))
         targets = lambda_returns(
-            self._learning.reward_scale_factor * steps.reward,
+            self.learning.reward_scale_factor * steps.reward,
             self.targets.gamma * steps.discount,
             next_values,
             ~following.is_boundary(),

@@ -197,12 +197,12 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
         specs = time_step_spec, action_spec
         tf.Module.__init__(self, name=name)
         self._actor_network, self._value_network = actor_network, value_network
-        self._learners = NetworkGroup(actor_network, value_network).present
-        for network in self._learners:
+        self.learners = NetworkGroup(actor_network, value_network).present
+        for network in self.learners:
             network.create_variables()
-        self._learning = learning
+        self.learning = learning
         self._optimizer = learning.optimizer  # Checkpoints find it as an attribute.
-        self._objective = objective
+        self.objective = objective
         self.on_policy = objective.importance is None
         learning.build(self._trainable_weights())
         self._networks = NetworkGroup(
@@ -246,10 +246,10 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
         return distribution, policy_state
 
     def _trainable_weights(self) -> list[tf.Variable]:
-        return [weight for network in self._learners for weight in network.trainable_weights]
+        return [weight for network in self.learners for weight in network.trainable_weights]
 
     def _train(self, experience: trajectory.Trajectory, weights: tf.Tensor | None = None):
-        return self._learning.descend(
+        return self.learning.descend(
             lambda: self._loss(experience, weights, training=True), self._trainable_weights()
         )
 
@@ -265,7 +265,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
         num_decisions = tf.where(total > 0, total, 1.0)
         values, advantages = self._values(experience, steps, value_state, valid, training)
         returns = advantages + tf.stop_gradient(values)
-        if self._objective.normalize_advantages:
+        if self.objective.normalize_advantages:
             ((mean, variance),) = weighted_moments(valid, total, advantages)
             advantages = (advantages - mean) * tf.math.rsqrt(variance + 1e-8)
 
@@ -276,8 +276,8 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
             )
         log_probs, entropies = distribution.log_prob_and_entropy(steps.action)
         importance = tf.ones_like(valid)
-        if self._objective.importance is not None:
-            importance = self._objective.importance(
+        if self.objective.importance is not None:
+            importance = self.objective.importance(
                 log_probs, policy_step.get_log_probability(steps.policy_info), valid
             )
         # Actions between sessions may be impossible.
@@ -286,10 +286,10 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
         value_loss = tf.zeros([])
         if self._value_network is not None:
             errors = tf.math.squared_difference(returns, values) * valid
-            coefficient = self._objective.value_estimation_loss_coef
+            coefficient = self.objective.value_estimation_loss_coef
             value_loss = tf.reduce_sum(errors) * coefficient / num_decisions
         entropy = weighted_mean(importance * entropies, valid, total)
-        entropy_weight = self._objective.entropy_regularization
+        entropy_weight = self.objective.entropy_regularization
         if callable(entropy_weight):
             entropy_weight = tf.cast(entropy_weight(self.train_step_counter), tf.float32)
         entropy_loss = -entropy_weight * entropy
@@ -299,7 +299,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
             value_estimation_loss=value_loss,
             entropy_regularization_loss=entropy_loss,
             entropy=entropy,
-            value=weighted_mean(values, valid, total) / self._learning.reward_scale_factor,
+            value=weighted_mean(values, valid, total) / self.learning.reward_scale_factor,
             explained_variance=part(1.0 - tf.math.divide_no_nan(error, spread)),
             importance_weight=weighted_mean(importance, valid, total),
         )
@@ -329,11 +329,11 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
         """Lambda-returns less values [B, T], from values [B, T + 1]."""
         # Returns end with a session, but its last value counts if the discount is not zero.
         return lambda_advantages(
-            self._learning.reward_scale_factor * steps.reward,
-            self._objective.returns.gamma * steps.discount,
+            self.learning.reward_scale_factor * steps.reward,
+            self.objective.returns.gamma * steps.discount,
             values,
             ~(steps.is_last() | steps.is_boundary()),
-            self._objective.returns.td_lambda,
+            self.objective.returns.td_lambda,
         )
 
 

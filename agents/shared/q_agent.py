@@ -89,7 +89,8 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
         require_slates(name, action_spec)
         self.network = network
         self.targets = targets
-        self._learning = learning
+        self.learning = learning
+        self.exploration = exploration
         self._optimizer = learning.optimizer  # Checkpoints find it as an attribute.
         copies = [
             FollowingNetwork(network, targets.update_tau, targets.update_period, "TargetNetwork")
@@ -125,6 +126,16 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
             self.data_context, sequence_length=self.train_sequence_length
         )
 
+    @property
+    def learners(self) -> list[Network]:
+        """The networks that learn."""
+        return self._networks.present
+
+    @property
+    def followers(self) -> list[FollowingNetwork]:
+        """The copies of the network that learns."""
+        return self._copies
+
     @abc.abstractmethod
     def _greedy(self, network: Network) -> Explained:
         """A policy that shows the best slate by the values of a network."""
@@ -139,7 +150,7 @@ class QAgent(tf_agent.TFAgent, abc.ABC):
         ]
 
     def _train(self, experience: trajectory.Trajectory, weights: tf.Tensor | None = None):
-        loss_info = self._learning.descend(
+        loss_info = self.learning.descend(
             lambda: self._loss(experience, weights, training=True), self._trainable_weights()
         )
         for copy in self._copies:

@@ -136,13 +136,18 @@ class SlateQAgent(QAgent):
         )
         self.choice_scores(fields.zeros(spec))
 
+    @property
+    def statistics(self) -> list[tf.Module]:
+        """What a train step counts, beside the networks."""
+        return [self._session_return]
+
     def action_values(self, observation: Observation) -> losses.SlateValues:
         """Choice weights and values of the served policy without a memory, in units of reward."""
         networks = NetworkGroup(self._served_network, self._choice_network)
         return self._in_units_of_reward(self._step(networks, observation, ())[0])
 
     def _in_units_of_reward(self, values: losses.SlateValues) -> losses.SlateValues:
-        scale = 1 / self._learning.reward_scale_factor
+        scale = 1 / self.learning.reward_scale_factor
         return values._replace(q_items=values.q_items * scale, q_no_click=values.q_no_click * scale)
 
     def _values(
@@ -188,7 +193,7 @@ class SlateQAgent(QAgent):
         totals = losses.Totals.of(transitions, clicked)
         if training and self._is_differential:
             self._session_return.update(totals.steps, totals.reward, totals.ends)
-        steps, scale = transitions.steps, self._learning.reward_scale_factor
+        steps, scale = transitions.steps, self.learning.reward_scale_factor
         reward_target, cost_target = map(tf.stop_gradient, self._target_values(transitions))
         choices = nests.merge_outer(
             losses.Choices(
@@ -264,7 +269,7 @@ class SlateQAgent(QAgent):
         if targets.clock == "rewards":
             td_lambda = for_each_row(tf.pow(td_lambda, self._session_return.part_of_reward(reward)))
         lambda_returns = returns.lambda_returns(
-            self._learning.reward_scale_factor * tf.concat(rows, axis=0),
+            self.learning.reward_scale_factor * tf.concat(rows, axis=0),
             for_each_row(targets.gamma * steps.discount),
             for_each_row(next_values),
             for_each_row(~following.is_boundary()),

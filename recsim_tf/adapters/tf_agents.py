@@ -84,7 +84,8 @@ class SlateEnvironment(tf_environment.TFEnvironment):
             # A checkpoint must hold these variables.
             self.variables = tf.Module(name="SlateEnvironment")
             self.variables.state = tf.nest.map_structure(replicas.variable, first)
-        time_step_spec = ts.time_step_spec(simulator.observation_spec())
+        with random.paired(1):  # The spec is of one user, also where seeds are paired.
+            time_step_spec = ts.time_step_spec(simulator.observation_spec())
         super().__init__(time_step_spec, action_spec(simulator), batch_size)
         replicas.on_each(self._begin_replica)
 
@@ -231,6 +232,11 @@ class TFSlatePolicy(tf_policy.TFPolicy):
         )
         self.policy = policy
         self._read_variables = list(variables)
+
+    @property
+    def seed(self) -> tf.Variable:
+        """The seed of the next action, int32 [2]."""
+        return self._seed
 
     def _variables(self):
         return [*self._read_variables, self._seed]

@@ -6,12 +6,13 @@ import recsim_tf._tf_agents  # noqa: F401  # It imports TF-Agents.
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gin
 import tensorflow as tf
+from tf_agents.agents import tf_agent
 from tf_agents.policies import policy_saver
 
 from recsim_tf.core.base.validation import check_at_least
@@ -43,6 +44,8 @@ class Schedule:
       eval_users: sessions of such an evaluation.
       checkpoint_interval: iterations between checkpoints.
       max_checkpoints: checkpoints that are kept; with several workers at least two are.
+      population: None, or P: P trainings run as one program, see `PopulationRun`. They have the
+        seeds from `experiment.seed` on, and their runs are folders seed-<seed> in that of the run.
     """
 
     num_iterations: int = 10_000
@@ -52,10 +55,11 @@ class Schedule:
     eval_users: int = 1000
     checkpoint_interval: int = 1000
     max_checkpoints: int = 2
+    population: int | None = None
 
     def __post_init__(self):
         for name, value in dataclasses.asdict(self).items():
-            if value is not None or name != "warmup_iterations":
+            if value is not None or name not in ("warmup_iterations", "population"):
                 least = 2 if name == "warmup_iterations" else 1
                 check_at_least(least, **{f"train.{name}": value})
 
@@ -96,12 +100,14 @@ class TrainingRun:
         schedule: Schedule,
         evaluation: Evaluation,
     ):
-        self._folder = folder
-        self._parts = parts
+        self.folder = folder
+        self.parts = parts
+        self.schedule = schedule
         self._devices = devices
-        self._schedule = schedule
         self._evaluation = evaluation
-        self._warmup = schedule.warmup_iterations or max(10, parts.loop.least_collected)
+        # A member of a population is configured before the next one.
+        self._operative = gin.operative_config_str()
+        self.warmup = schedule.warmup_iterations or max(10, parts.loop.least_collected)
         self._checkpoints = RunCheckpoints(
             folder.checkpoints, parts, devices, schedule.max_checkpoints
         )
@@ -118,18 +124,33 @@ class TrainingRun:
           UsageError: if one has more iterations than the schedule.
           WorkerLostError: if another worker stopped.
         """
-        folder, devices = self._folder, self._devices
-        least = self._parts.loop.least_collected
-        if self._warmup < least:
+        devices = self._devices
+        with self.claimed():
+            signal = self.learn()
+            if signal:
+                raise self.stopped(signal)
+            content = self.conclude() if devices.is_chief else None
+            # The others leave when the results are there: a worker that is gone is a lost one.
+            devices.largest(0)
+            return content
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Inside, the folder is this run's, and its newest checkpoint is restored. Raises a
+        UsageError for a schedule that does not suit the agent or the checkpoint.
+        """
+        folder, devices = self.folder, self._devices
+        least = self.parts.loop.least_collected
+        if self.warmup < least:
             raise UsageError(
-                f"train.warmup_iterations must be at least {least} for {self._parts.agent.name},"
-                f" which learns from that many steps at a time, got {self._warmup}"
+                f"train.warmup_iterations must be at least {least} for {self.parts.agent.name},"
+                f" which learns from that many steps at a time, got {self.warmup}"
             )
         reached = self._checkpoints.newest
-        if reached > self._schedule.num_iterations:
+        if reached > self.schedule.num_iterations:
             raise UsageError(
                 f"train.num_iterations must be at least {reached}, which the run in {folder.path}"
-                f" has reached, got {self._schedule.num_iterations}"
+                f" has reached, got {self.schedule.num_iterations}"
             )
         with folder.claim(devices.index), devices.watched():
             restored = self._checkpoints.restore()
@@ -137,30 +158,33 @@ class TrainingRun:
                 if restored is not None:
                     print(
                         f"Going on from iteration {restored:,} of"
-                        f" {self._schedule.num_iterations:,} in {folder.path}",
+                        f" {self.schedule.num_iterations:,} in {folder.path}",
                         flush=True,
                     )
                 folder.rewind_metrics(-1 if restored is None else restored)
-                folder.write({"operative_config.gin": gin.operative_config_str()})
-            signal = self._learn()
-            if signal:
-                done = self._parts.iteration
-                where = "stopped before the first iteration"
-                if done:
-                    where = f"stopped at iteration {done:,}, with a checkpoint in {folder.path}"
-                raise StoppedError(where, signal)
-            content = self._conclude() if devices.is_chief else None
-            # The others leave when the results are there: a worker that is gone is a lost one.
-            devices.largest(0)
-            return content
+                folder.write({"operative_config.gin": self._operative})
+            yield
 
-    def _learn(self) -> int:
-        """Runs the remaining iterations; returns the signal that stopped it early, or 0."""
-        schedule, parts, devices = self._schedule, self._parts, self._devices
-        evaluate = self._evaluation.evaluator(
-            parts.agent.name, parts.simulator, parts.policy, schedule.eval_users
+    def stopped(self, signal: int) -> StoppedError:
+        """The error of a run that a signal stopped."""
+        done = self.parts.iteration
+        where = "stopped before the first iteration"
+        if done:
+            where = f"stopped at iteration {done:,}, with a checkpoint in {self.folder.path}"
+        return StoppedError(where, signal)
+
+    def evaluator(self) -> Callable[[], PolicyResult]:
+        """A function that evaluates the served policy for the learning curve."""
+        parts = self.parts
+        return self._evaluation.evaluator(
+            parts.agent.name, parts.simulator, parts.policy, self.schedule.eval_users
         )
-        done = self._parts.iteration
+
+    def learn(self) -> int:
+        """Runs the remaining iterations; returns the signal that stopped it early, or 0."""
+        schedule, parts, devices = self.schedule, self.parts, self._devices
+        evaluate = self.evaluator()
+        done = parts.iteration
         bar = progress_bar(
             total=schedule.num_iterations,
             initial=done,
@@ -170,86 +194,95 @@ class TrainingRun:
             mininterval=1.0,
             show=devices.is_chief,
         )
-        with noting_signals() as stop, bar, self._summaries():
+        with noting_signals() as stop, bar, self.summaries():
             if int(parts.loop.replay.num_added()) == 0:
-                parts.loop.collect(self._warmup)
+                parts.loop.collect(self.warmup)
                 parts.loop.metrics.read_and_clear(1.0)
             if done == 0:
-                self._log({}, evaluate() if devices.is_chief else None)
+                self.log({}, evaluate() if devices.is_chief else None)
             # All workers stop when one of them gets a signal.
             signal = devices.largest(stop.signal or 0)
             while done < schedule.num_iterations and not signal:
                 ahead = schedule.next_call(done)
                 scalars = self._train(ahead)
-                done += ahead
+                done = parts.iteration
                 signal = devices.largest(stop.signal or 0)
                 result = None
                 if devices.is_chief and schedule.is_due(schedule.eval_interval, done):
                     result = evaluate()
                     bar.set_postfix_str(f"return {result['return'].value:.1f}", refresh=False)
-                self._log(scalars, result)
+                self.log(scalars, result)
                 bar.update(ahead)
                 if signal or schedule.is_due(schedule.checkpoint_interval, done):
-                    self._checkpoints.save(done)
+                    self.save()
             return signal or devices.largest(stop.signal or 0)
 
     def _train(self, num_iterations: int) -> dict[str, float]:
         """Runs some iterations; returns the scalars to log."""
-        progress, loop = self._parts.progress, self._parts.loop
         started = time.perf_counter()
-        loss_info = loop.run(num_iterations)
-        seconds = time.perf_counter() - started
+        loss_info = self.parts.loop.run(num_iterations)
+        return self.scalars(num_iterations, time.perf_counter() - started, loss_info)
+
+    def scalars(
+        self, num_iterations: int, seconds: float, loss_info: tf_agent.LossInfo
+    ) -> dict[str, float]:
+        """Counts iterations that took so many seconds; returns the scalars to log."""
+        progress = self.parts.progress
         progress.iteration.assign_add(num_iterations)
         progress.seconds.assign_add(seconds)
         # Agents without parts of a loss have () there.
         parts = loss_info.extra._asdict() if loss_info.extra else {}
         losses = {f"Losses/{name}": float(value) for name, value in parts.items()}
         loss = {"Losses/Loss": float(loss_info.loss)}
-        return {**loop.metrics.read_and_clear(seconds), **loss, **losses}
+        return {**self.parts.loop.metrics.read_and_clear(seconds), **loss, **losses}
+
+    def save(self) -> None:
+        """Saves a checkpoint of the current iteration."""
+        self._checkpoints.save(self.parts.iteration)
 
     @contextlib.contextmanager
-    def _summaries(self) -> Iterator[None]:
-        """Inside, summaries of the chief go to TensorBoard."""
+    def summaries(self) -> Iterator[None]:
+        """Inside, what the chief logs goes to TensorBoard too."""
         if not self._devices.is_chief:
             yield
             return
-        path = self._folder.path / "tensorboard"
+        path = self.folder.path / "tensorboard"
         with (
             storing(path),
-            contextlib.closing(tf.summary.create_file_writer(str(path))) as writer,
-            writer.as_default(),
+            contextlib.closing(tf.summary.create_file_writer(str(path))) as self._writer,
         ):
             yield
 
-    def _log(self, scalars: dict[str, float], result: PolicyResult | None) -> None:
+    def log(self, scalars: dict[str, float], result: PolicyResult | None) -> None:
         """Logs scalars of the current iteration, and an evaluation where there is one."""
         if not self._devices.is_chief:
             return
         if result is not None:
             scalars |= result.tags("eval")
-        env_steps = self._parts.env_steps
-        self._folder.append_metrics(
+        env_steps = self.parts.env_steps
+        self.folder.append_metrics(
             {
-                "iteration": self._parts.iteration,
+                "iteration": self.parts.iteration,
                 "env_steps": env_steps,
-                "seconds": round(float(self._parts.progress.seconds.numpy()), 3),
+                "seconds": round(float(self.parts.progress.seconds.numpy()), 3),
                 **scalars,
             }
         )
-        for tag, value in scalars.items():
-            tf.summary.scalar(tag, value, step=env_steps)
-        # Before the checkpoint after which they are not written again.
-        tf.summary.flush()
+        with self._writer.as_default():
+            for tag, value in scalars.items():
+                tf.summary.scalar(tag, value, step=env_steps)
+            # Before the checkpoint after which they are not written again.
+            tf.summary.flush()
 
-    def _conclude(self) -> dict[str, Any]:
+    def conclude(self) -> dict[str, Any]:
         """Evaluates every policy, writes the results and prints the table."""
-        folder, parts, env_steps = self._folder, self._parts, self._parts.env_steps
+        folder, parts, env_steps = self.folder, self.parts, self.parts.env_steps
         results = self._evaluation.evaluate(parts.simulator, parts.policies(parts.simulator))
         seconds = float(parts.progress.seconds.numpy())
         content = {
             **results.as_json(),
             "train": {
-                "iterations": self._parts.iteration,
+                "iterations": self.parts.iteration,
                 "env_steps": env_steps,
                 "train_steps": int(parts.progress.train_step.numpy()),
                 "seconds": round(seconds, 1),
@@ -267,7 +300,7 @@ class TrainingRun:
         )
         print(results)
         print(
-            f"Trained for {self._parts.iteration:,} iterations, {env_steps:,} user steps, in"
+            f"Trained for {self.parts.iteration:,} iterations, {env_steps:,} user steps, in"
             f" {seconds:,.0f} s. Results in {folder.path}"
         )
         return content
@@ -276,6 +309,6 @@ class TrainingRun:
         """Writes the served policy as a SavedModel."""
         # TensorFlow warns of names and types that are TF-Agents' own.
         with quietly(), storing(folder):
-            policy_saver.PolicySaver(self._parts.policy, batch_size=None).save(str(folder))
+            policy_saver.PolicySaver(self.parts.policy, batch_size=None).save(str(folder))
             # TensorFlow may fail to remove them without an error.
             remove(folder / "variables" / "variables_temp")

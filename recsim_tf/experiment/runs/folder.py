@@ -81,6 +81,11 @@ class RunDirectory:
         self._config = config
 
     @property
+    def config(self) -> str:
+        """The text of the configuration."""
+        return self._config
+
+    @property
     def config_file(self) -> Path:
         """The recorded configuration."""
         return self.path / _CONFIG

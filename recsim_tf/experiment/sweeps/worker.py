@@ -1,8 +1,9 @@
 """The process of a trial: `recsim-tf train`, which stops with a checkpoint when the sweep that
 started it is gone.
 
-    python -m recsim_tf.experiment.sweeps.worker RUN_FOLDER CONFIG_FILE
+    python -m recsim_tf.experiment.sweeps.worker RUN_FOLDER CONFIG_FILE [RUN_FOLDER CONFIG_FILE ...]
 
+Several trials are trained as one program, see `PopulationRun`.
 Standard input must be a pipe that the sweep holds open.
 """
 
@@ -42,14 +43,19 @@ def _wait_for_the_folder(run: Path) -> None:
 
 def main() -> None:
     quiet()
-    run, file = sys.argv[1:]
+    runs, files = sys.argv[1::2], sys.argv[2::2]
     threading.Thread(target=_stop_with_the_sweep, daemon=True).start()
-    _wait_for_the_folder(Path(run))
-    sys.exit(exit_status("train", lambda: _train(run, file)))
+    for run in runs:
+        _wait_for_the_folder(Path(run))
+    sys.exit(exit_status("train", lambda: _train(runs, files)))
 
 
-def _train(run: str, file: str) -> None:
-    building.train(RunDirectory(run, config.load([file], [])))
+def _train(runs: list[str], files: list[str]) -> None:
+    texts = [config.load([file], []) for file in files]
+    if len(runs) == 1:
+        building.train(RunDirectory(runs[0], texts[0]))
+    else:
+        building.train_together(list(zip(map(Path, runs), texts, strict=True)))
 
 
 if __name__ == "__main__":

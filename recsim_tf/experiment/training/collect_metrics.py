@@ -24,9 +24,13 @@ class CollectMetrics(tf.Module):
 
     The response to a step is in the frame after it. So rates of clicks are per response, and the
     time is per step; the two counts differ by the users' last steps only.
+
+    Args:
+      environment: B users.
+      num_members: None, or P: each of P equal parts of the users, in order, is counted by itself.
     """
 
-    def __init__(self, environment: SlateEnvironment):
+    def __init__(self, environment: SlateEnvironment, num_members: int | None = None):
         super().__init__(name="CollectMetrics")
         self._strategy = tf.distribute.get_strategy()
         measures = session_measures(environment.observation_spec().response)
@@ -36,9 +40,10 @@ class CollectMetrics(tf.Module):
             if set(measure.of or [name]) <= _OF_RESPONSES
         }
         self._shapes = shapes(self._measures, environment.simulator)
+        self._members = [] if num_members is None else [num_members]
         of_sessions = ("episodes", "reward", "squared_reward", "length", "running")
         self._totals = {
-            name: replicas.variable(tf.zeros(shape, tf.float64))
+            name: replicas.variable(tf.zeros([*self._members, *shape], tf.float64))
             for name, shape in (dict.fromkeys(of_sessions, ()) | self._shapes).items()
         }
         self._reward = replicas.variable(tf.zeros([environment.batch_size]))
@@ -62,7 +67,8 @@ class CollectMetrics(tf.Module):
             **add(self._measures, zeros(self._shapes, ends.shape[0]), step),
         }
         for name, count in counts.items():
-            self._totals[name].assign_add(tf.reduce_sum(tf.cast(count, tf.float64), axis=0))
+            rows = tf.reshape(tf.cast(count, tf.float64), [*self._members, -1, *count.shape[1:]])
+            self._totals[name].assign_add(tf.reduce_sum(rows, axis=len(self._members)))
         self._reward.assign(running * reward)
         self._length.assign(running * length)
 

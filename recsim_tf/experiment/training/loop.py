@@ -106,7 +106,7 @@ class LearningLoop(tf.Module):
     def __init__(
         self,
         environment: SlateEnvironment,
-        agent: tf_agent.TFAgent,
+        agent: Any,
         learning: Iteration,
         seed: Seed,
     ):
@@ -130,22 +130,24 @@ class LearningLoop(tf.Module):
             raise ValueError(
                 f"Iteration.jit_compile must be False with {replicas.number()} replicas"
             )
-        num_users = environment.batch_size
+        self.num_users = num_users = environment.batch_size
         self._strategy = strategy = tf.distribute.get_strategy()
         self.environment = environment.variables
+        self.simulator = environment.simulator
+        self.learning = learning
         self.agent = agent
-        self.replay = SeededReplayBuffer(agent.collect_data_spec, num_users, replay_length, seed)
+        self.replay = self._new_replay(agent.collect_data_spec, num_users, replay_length, seed)
         # At most: a session that ends within a decision cuts it short.
         steps_per_user = environment.simulator.steps_per_decision * collect_steps
         self.user_steps_per_iteration = replicas.number() * num_users * steps_per_user
         self.least_collected = max(sequence_length - collect_steps, 0)
-        self.metrics = CollectMetrics(environment)
+        self.metrics = self._new_metrics(environment)
         initial_state = agent.collect_policy.get_initial_state(num_users)
-        self._policy_state = tf.nest.map_structure(replicas.variable, initial_state)
-        variables = (environment.variables.state, self._policy_state)
+        self.policy_state = tf.nest.map_structure(replicas.variable, initial_state)
+        variables = (environment.variables.state, self.policy_state)
 
         def read_variables() -> tuple[Nest, Nest]:
-            return environment.read_state(), replicas.read(self._policy_state, initial_state)
+            return environment.read_state(), replicas.read(self.policy_state, initial_state)
 
         def step(state: Nest, policy_state: Nest) -> tuple[Nest, Nest]:
             time_step = environment.time_step(state)
@@ -201,13 +203,19 @@ class LearningLoop(tf.Module):
 
         self.collect_function, self.run_function, self.train_step = collect, run, learn
 
+    def _new_replay(self, *arguments: Any) -> SeededReplayBuffer:
+        return SeededReplayBuffer(*arguments)
+
+    def _new_metrics(self, environment: SlateEnvironment) -> CollectMetrics:
+        return CollectMetrics(environment)
+
     def checkpoint(self) -> tf.train.Checkpoint:
         """A checkpoint of the loop's state, without the frames of the replay."""
         return tf.train.Checkpoint(
             agent=self.agent,
             environment=self.environment,
             metrics=self.metrics,
-            policy_state=tf.nest.flatten(self._policy_state),
+            policy_state=tf.nest.flatten(self.policy_state),
             replay_seed=self.replay.seed,
         )
 

@@ -32,7 +32,8 @@ class DriverReplayBuffer(SeededReplayBuffer):
 
     def _read(self, users, times, num_steps):
         times = times[:, tf.newaxis] + tf.range(num_steps, dtype=tf.int64)
-        return self._buffer._data_table.read(self._rows(users[:, tf.newaxis], times))
+        rows = times % self._max_length + users[:, tf.newaxis] * self._max_length
+        return self._buffer._data_table.read(rows)
 
 
 class DriverLearningLoop:

@@ -96,7 +96,7 @@ def test_the_loop_collects_samples_and_learns_what_the_driver_does(name):
     ):
         tf.nest.map_structure(np.testing.assert_array_equal, equal(loop), equal(driver_loop))
     tf.nest.map_structure(
-        np.testing.assert_array_equal, loop._policy_state, driver_loop.policy_state
+        np.testing.assert_array_equal, loop.policy_state, driver_loop.policy_state
     )
     assert loop.replay.num_added() > REPLAY_LENGTH
     np.testing.assert_array_equal(loop.replay.seed, driver_loop.replay.seed)

@@ -127,7 +127,7 @@ def test_the_state_of_the_collect_policy_lasts_from_iteration_to_iteration():
     impressions = []
     for _ in range(2 * SESSION_STEPS + 2):
         loop.run(1)
-        impressions.append(tf.reduce_sum(loop._policy_state.impressions, axis=1).numpy().tolist())
+        impressions.append(tf.reduce_sum(loop.policy_state.impressions, axis=1).numpy().tolist())
     # A session has four steps and a frame for its last observation; the counts begin anew in the
     # next.
     assert impressions == [[2.0 * (frame % 5)] * NUM_USERS for frame in range(10)]
@@ -142,5 +142,5 @@ def test_the_state_of_the_collect_policy_is_in_the_checkpoint(tmp_path):
     path = tf.train.Checkpoint(loop=loop).save(str(tmp_path / "loop"))
     other, _ = loop_and_agent(1, seed=8, policy=bandit)
     tf.train.Checkpoint(loop=other).restore(path).assert_existing_objects_matched()
-    np.testing.assert_array_equal(other._policy_state.impressions, loop._policy_state.impressions)
+    np.testing.assert_array_equal(other.policy_state.impressions, loop.policy_state.impressions)
     assert loop.run(3).loss == other.run(3).loss
