@@ -5,10 +5,10 @@ from typing import Any
 import gin
 import numpy as np
 import tensorflow as tf
-from accelerators import stablehlo
 from accelerators.folder import Folder
 from tensorflow.types.experimental import ConcreteFunction
 
+from recsim_tf.core.runs import stablehlo
 from recsim_tf.core.runs.execution import compiled, for_accelerators
 from recsim_tf.experiment import config
 from recsim_tf.experiment.training.loop import LearningLoop

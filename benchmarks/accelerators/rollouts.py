@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from accelerators import stablehlo
 from accelerators.folder import Folder
 from speeds.common import simulation
 
 import recsim_tf
 from recsim_tf.core import random
+from recsim_tf.core.runs import stablehlo
 from recsim_tf.core.runs.execution import for_accelerators
 
 _STEPS = {False: 128, True: 4}

@@ -13,30 +13,6 @@ import recsim_tf
 from tests.processes import run_python
 
 _ROLLOUT = "func.func @main(%arg0: tensor<2xi32>) -> (tensor<f32>, tensor<i32>)"
-# The scripts define flags of names that other scripts define too, so that they are imported in a
-# process of their own.
-_BOOLEANS = """
-import numpy as np, tensorflow as tf
-from accelerators import stablehlo
-
-mask = np.arange(203).reshape(7, 29) % 3 == 0
-choose = tf.function(lambda values: tf.where(mask, values, 0), jit_compile=True, autograph=False)
-print(stablehlo.export(choose, [tf.zeros([7, 29], tf.int32)], "booleans").text)
-"""
-_VARIABLES = """
-import json
-import tensorflow as tf
-from accelerators import stablehlo
-
-read, counted = tf.Variable([1.0, 2.0]), tf.Variable(3)
-
-@tf.function(jit_compile=True, autograph=False)
-def count(number):
-    counted.assign_add(number)
-    return tf.reduce_sum(read)
-
-print(json.dumps(stablehlo.export(count, [tf.constant(2)], "count").updates))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -96,25 +72,6 @@ def test_agents_in_training_are_exported_with_their_variables(exported):
                 if str(number) in arrays:
                     assert list(arrays[str(number)].shape) == sizes
             assert {variable for variable, _ in program["updates"]} <= set(program["variables"])
-
-
-def test_the_results_that_are_new_values_of_variables_are_told():
-    process = run_python("-c", _VARIABLES, PYTHONPATH="benchmarks")
-    assert process.returncode == 0, process.stderr
-    ((place, output),) = json.loads(process.stdout)
-    assert (place in (1, 2), output) == (True, 1)
-
-
-def test_long_boolean_constants_are_written_as_bytes():
-    process = run_python("-c", _BOOLEANS, PYTHONPATH="benchmarks")
-    assert process.returncode == 0, process.stderr
-    text = process.stdout
-    tf.mlir.experimental.run_pass_pipeline(text, "")
-    digits, shape = re.search(r'dense<"0x(\w+)"> : tensor<(\w+)xui8>', text).groups()
-    assert shape == "7x29"
-    np.testing.assert_array_equal(
-        np.frombuffer(bytes.fromhex(digits), np.uint8), np.arange(203) % 3 == 0
-    )
 
 
 def test_a_folder_of_other_files_is_not_written_into(tmp_path):
