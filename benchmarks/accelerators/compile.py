@@ -62,8 +62,13 @@ def compiler(target: str) -> Callable[[str], Any]:
         "--xla_gpu_autotune_level=0",  # It would run kernels.
         "--xla_gpu_collect_cost_model_stats=true",
     )
-    # JAX reads them when it is imported. No TPU is to be looked for in a network.
-    os.environ |= {"JAX_PLATFORMS": "cpu", "TPU_SKIP_MDS_QUERY": "1", "XLA_FLAGS": " ".join(flags)}
+    # JAX reads them when it is imported.
+    os.environ |= {
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": " ".join(flags),
+        "TPU_SKIP_MDS_QUERY": "1",  # No TPU is looked for in a network.
+        "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",  # No process has the TPU, so that several may compile.
+    }
     import jax
     from jax._src.lib import _jax
     from jax.experimental import topologies

@@ -13,7 +13,7 @@ PROGRAMS = (
 )
 TARGETS = ("tpu", "cuda")
 # What `make accelerators` creates.
-MADE = Path(__file__).parents[2] / ".venv-accelerators" / "bin" / "python"
+MADE = Path(__file__).parents[2] / ".venv-accelerators"
 
 
 class Settings(NamedTuple):
@@ -33,7 +33,7 @@ class Settings(NamedTuple):
         Raises:
           SystemExit: if it does not have JAX.
         """
-        python = self.jax_python or str(MADE)
+        python = self.jax_python or str(MADE / "bin" / "python")
         try:
             subprocess.run([python, "-c", "import jax"], capture_output=True, check=True)
         except (OSError, subprocess.CalledProcessError) as error:
