@@ -7,7 +7,6 @@ import json
 import os
 import re
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -129,7 +128,7 @@ def test_rollouts_and_an_agent_compile_for_a_tpu(tmp_path):
 
 @_NEEDS_COMPILERS
 def test_the_page_runs_an_exported_simulator_in_jax(tmp_path):
-    page = Path("docs/gymnasium.md").read_text(encoding="utf-8")
+    page = (MADE.parent / "docs" / "gymnasium.md").read_text(encoding="utf-8")
     code = re.search(r"```python\n(# in_jax.py\n.*?)```", page, re.DOTALL).group(1)
     simulator = recsim_tf.make("InterestEvolution-v1")
     policy = random_policy(simulator)

@@ -6,7 +6,7 @@ import pytest
 from accelerators import hlo
 
 # A loop of steps, in which are a copy, two fusions, a conditional and a loop of three trips.
-_TEXT = Path("tests/data/rollout.hlo").read_text(encoding="utf-8")
+_TEXT = (Path(__file__).parents[1] / "data" / "rollout.hlo").read_text(encoding="utf-8")
 
 
 def test_a_step_has_the_kernels_of_its_inner_loop_and_of_the_longest_branch():
