@@ -32,8 +32,9 @@ _COLUMNS = {
     "step_cycles": ("cycles", 1),
     "step_microseconds": ("model us", 1),
 }
-# The name of a column and its unit, by the program's kind; and the largest value that is asked.
-_STEP, _SLATEQ = f"rollout {simulators.FITTED}", "SlateQ_train"
+# By figure: the program, the column, its unit, and the largest value that is asked. A rollout has the
+# first number of users.
+_STEP, _SLATEQ = "rollout InterestEvolution-v1", "SlateQ_train"
 _FIGURES = {
     "compile.cuda.kernels": (_STEP, "step_instructions", 1, 28),
     "compile.cuda.one_thread": (_STEP, "step_tiny", 1, 8),
@@ -53,7 +54,10 @@ def measure(settings: Settings) -> Section:
             path.write_text(text)
             names[str(path)] = name
         results = {target: _compiled(python, target, names) for target in settings.targets}
-    figures, asked, notes = {}, {}, ["Of a step: from instructions on. GPU: kernels and copies."]
+    figures, asked = {}, {}
+    notes = [
+        "From instructions on, which on a GPU are kernels and copies, the figures are of a step."
+    ]
     rows = [("for", "program", *(head for head, _ in _COLUMNS.values()))]
     for target, by_name in results.items():
         errors = {name: each["error"] for name, each in by_name.items() if "error" in each}
@@ -64,9 +68,9 @@ def measure(settings: Settings) -> Section:
         notes += [f"{target} {name}: {error}" for name, error in errors.items()]
     for figure, (program, column, unit, most) in _FIGURES.items():
         by_name = results.get(figure.split(".")[1], {})
-        first = f"{program} {_users(settings)[0]}" if program == _STEP else program
-        if column in by_name.get(first, {}):
-            figures[figure] = by_name[first][column] / unit
+        name = f"{program} {_USERS[settings.quick][0]}" if program == _STEP else program
+        if column in by_name.get(name, {}):
+            figures[figure] = by_name[name][column] / unit
             asked[figure] = (0, most)
     title = "Compilers' estimates, no device: a TPU v5e and an H100"
     return section(settings, title, rows, figures, asked, notes, {"programs": results}, (0, 1))
