@@ -32,8 +32,8 @@ _COLUMNS = {
     "step_cycles": ("cycles", 1),
     "step_microseconds": ("model us", 1),
 }
-# By figure: the program, the column, its unit, and the largest value that is asked. A rollout has the
-# first number of users.
+# By figure: the program, the column, its unit, and the largest value that is asked. The rollout has
+# the first number of users.
 _STEP, _SLATEQ = "rollout InterestEvolution-v1", "SlateQ_train"
 _FIGURES = {
     "compile.cuda.kernels": (_STEP, "step_instructions", 1, 28),
