@@ -5,9 +5,9 @@
         [--program=NAME ...] [--environment=ID ...] [--users=N ...] [--json=PATH] [--quick]
     python benchmarks/accelerator.py agree [--jax_python=PYTHON] [--environment=ID ...] [--users=N]
 
-export: the folder gets rollouts of every environment, what `Simulator.export` writes of them, and
-agents in training, and `run.py`. On a machine with JAX that script compiles the programs, compares
-their results with those that TensorFlow gives here, and prints rates and memory.
+export: the folder gets rollouts of every environment, agents in training, and `run.py`. On a
+machine with JAX that script compiles the programs, compares their results with those that
+TensorFlow gives here, and prints rates and memory.
 compile: XLA's compilers for a TPU and a GPU compile the programs without such a device, and say
 what they estimate, see `accelerators/compiling.py`.
 agree: `run.py` compares results on this machine's CPU.
@@ -27,9 +27,9 @@ import recsim_tf
 
 _FLAGS = flags.FLAGS
 _SECTIONS = {
-    "export": "accelerators.exporting.measure",
+    "export": "accelerators.exporting.export",
     "compile": "accelerators.compiling.measure",
-    "agree": "accelerators.agreeing.measure",
+    "agree": "accelerators.exporting.agree",
 }
 
 

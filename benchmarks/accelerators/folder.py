@@ -5,7 +5,6 @@ the script that runs them.
 import json
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +34,6 @@ class Folder:
         self.add_index({})
         for old in (*path.glob("*.mlir"), *path.glob("*.npz")):
             old.unlink()
-        for old in path.glob(f"*/{INDEX}"):
-            shutil.rmtree(old.parent)
         shutil.copy(_SCRIPT, path)
 
     def add_program(self, name: str, program: Program) -> str:
@@ -47,19 +44,13 @@ class Folder:
         """Writes arrays; returns their file's name."""
         return self._write(name, "npz", lambda path: np.savez_compressed(path, **arrays))
 
-    def add_folder(self, name: str, write: Callable[[Path], Any]) -> str:
-        """Lets a function write a new folder; returns its name."""
-        folder = re.sub(r"[^A-Za-z0-9]+", "_", name)
-        write(self._path / folder)
-        return folder
-
     def add_index(self, index: dict[str, Any]) -> None:
         """Writes the index, which the script reads."""
         (self._path / INDEX).write_text(json.dumps(index, indent=1) + "\n")
 
     def num_bytes(self) -> int:
         """The size of all files."""
-        return sum(path.stat().st_size for path in self._path.rglob("*") if path.is_file())
+        return sum(path.stat().st_size for path in self._path.iterdir() if path.is_file())
 
     def _write(self, name, suffix, write):
         file = f"{re.sub(r'[^A-Za-z0-9]+', '_', name)}.{suffix}"

@@ -32,11 +32,7 @@ _HERE = Path(__file__).parent
 # Largest relative difference from TensorFlow. A number that is rounded otherwise now and then
 # changes a user's choice; and in a loss after some train steps the rounding of matrix products adds
 # up.
-_ROUNDING = {
-    **{"reward": 1e-3, "sessions": 1e-2, "loss": 2e-2},
-    **{"log_prob": 1e-3, "gradient": 1e-2},
-}
-_PARTS = "initial", "response", "innovation", "departure", "documents"
+_ROUNDING = {"reward": 1e-3, "sessions": 1e-2, "loss": 2e-2}
 
 
 def on_device(value) -> jax.Array:
@@ -147,36 +143,6 @@ def rollout(entry: dict[str, Any], seconds: float) -> dict[str, Any]:
     }
 
 
-def simulator(entry: dict[str, Any]) -> dict[str, Any]:
-    """Figures of a rollout and its log-likelihood, as `Simulator.export` writes them, and what
-    differs.
-    """
-    folder = _HERE / entry["folder"]
-    index = json.loads((folder / "programs.json").read_text())
-    values = {**np.load(folder / index["values"]), "seed": np.array(entry["seed"], np.int32)}
-    compile_seconds = 0.0
-    for name in ("rollout", "log_prob"):
-        program = index["programs"][name]
-        executable = Executable(f"{entry['folder']}/{program['file']}")
-        compile_seconds += executable.compile_seconds
-        results = executable(*(values[each["name"]] for each in program["arguments"]))
-        values |= {
-            each["name"]: np.asarray(result)
-            for each, result in zip(program["results"], results, strict=True)
-        }
-    squares = [np.sum(values[name] ** 2.0) for name in values if name.startswith("gradient.")]
-    sums = {
-        "reward": float(np.sum(values["transitions.reward"])),
-        "log_prob": float(sum(np.sum(values[part]) for part in _PARTS)),
-        "gradient": float(np.sqrt(sum(squares))),
-    }
-    return {
-        **sums,
-        "compile_seconds": compile_seconds,
-        "differences": differences(sums, entry["expected"]),
-    }
-
-
 def learner(entry: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Figures of an agent in training, and what differs."""
     learn = Learner(entry)
@@ -205,7 +171,7 @@ def learner(entry: dict[str, Any], seconds: float) -> dict[str, Any]:
 
 def measure(index: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
     """Figures by kind and name of the program; prints a line of each."""
-    figures_by_kind: dict[str, Any] = {"rollouts": {}, "simulators": {}, "learners": {}}
+    figures_by_kind: dict[str, Any] = {"rollouts": {}, "learners": {}}
     for entry in index["learners"]:
         figures = figures_by_kind["learners"][entry["name"]] = learner(entry, arguments.seconds)
         print(
@@ -213,13 +179,6 @@ def measure(index: dict[str, Any], arguments: argparse.Namespace) -> dict[str, A
             f" {figures['learn_steps_per_second']:,.1f} iterations a second,"
             f" {figures['user_steps_per_second']:,.0f} user steps;"
             f" {figures['num_bytes'] / 2**20:,.0f} MiB; compiled in"
-            f" {figures['compile_seconds']:.1f} s; {_verdict(figures['differences'])}",
-            flush=True,
-        )
-    for entry in index["simulators"]:
-        figures = figures_by_kind["simulators"][entry["name"]] = simulator(entry)
-        print(
-            f"{entry['name']}: rollout and log-likelihood compiled in"
             f" {figures['compile_seconds']:.1f} s; {_verdict(figures['differences'])}",
             flush=True,
         )
@@ -286,8 +245,8 @@ def main() -> int:
         Path(arguments.json).write_text(json.dumps(result, indent=2) + "\n")
     differing = [
         name
-        for by_name in figures_by_kind.values()
-        for name, figures in by_name.items()
+        for kind in ("rollouts", "learners")
+        for name, figures in figures_by_kind[kind].items()
         if figures["differences"]
     ]
     if differing:
