@@ -1,4 +1,4 @@
-"""The section `export`, a folder of programs that run under JAX, and `agree`, which runs it here."""
+"""Sections `export`, a folder of programs that run under JAX, and `agree`, which runs it here."""
 
 import json
 import subprocess

@@ -136,7 +136,7 @@ def test_the_page_runs_an_exported_simulator_in_jax(tmp_path):
     process = subprocess.run(
         [MADE / "bin" / "python", "-c", code],
         cwd=tmp_path,
-        env={**os.environ, "JAX_PLATFORMS": "cpu"},
+        env={**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""},
         capture_output=True,
         text=True,
         check=False,
