@@ -43,8 +43,8 @@ def export(
     index = {
         "recsim_tf": __version__,
         "tensorflow": tf.__version__,
-        "num_users": num_users,
-        "num_steps": num_steps,
+        "num_users": int(num_users),
+        "num_steps": int(num_steps),
         "values": _VALUES,
         "programs": {
             name: {
