@@ -8,18 +8,21 @@ PYTHON ?= $(shell for python in $(CANDIDATES); do \
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# JAX with XLA's compilers for TPUs and GPUs, for benchmarks/accelerator.py.
+ACCELERATORS := .venv-accelerators
 # The lock files hold every requirement for Python 3.11 to 3.13, so pip has nothing to look for.
 INSTALL := $(PIP) install --quiet --no-deps --editable . --requirement
 RUN_DIR ?= runs/quickstart
 # Two processes, since the tests of one module share what they train.
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help train test smoke lint site notebooks wheel data lock clean
+.PHONY: help train test smoke accelerators lint site notebooks wheel data lock clean
 
 help:
 	@echo "make train   create $(VENV), install, train the quickstart config into $(RUN_DIR)"
 	@echo "make test    create $(VENV), install, lint and run all tests but those of smoke"
 	@echo "make smoke   the benchmarks' tests, and those that take a minute or several processes"
+	@echo "make accelerators   create $(ACCELERATORS), with which make smoke compiles for TPU and GPU"
 	@echo "make lint    formatter, linter and type checker only"
 	@echo "make site    build a site of all pages, with a gallery and the reference, into site/"
 	@echo "make notebooks   run two of the examples as notebooks"
@@ -64,6 +67,14 @@ smoke: $(VENV)/.test
 	$(PYTEST) --ignore=tests/benchmarks --ignore=tests/test_docs.py -m slow
 	$(PYTEST) --dist=load tests/test_docs.py -m slow
 
+accelerators: $(ACCELERATORS)/.installed
+
+$(ACCELERATORS)/.installed: benchmarks/accelerators/requirements.txt
+	$(PYTHON) -m venv $(ACCELERATORS)
+	$(ACCELERATORS)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps \
+		--requirement $<
+	@touch $@
+
 site: $(VENV)/.test
 	rm -rf site
 	$(BIN)/python docs/website.py site
@@ -78,7 +89,7 @@ data: $(BIN)/python
 	$(BIN)/python benchmarks/get_data.py --data_dir=data
 
 clean:
-	rm -rf $(VENV) build dist site *.egg-info
+	rm -rf $(VENV) $(ACCELERATORS) build dist site *.egg-info
 
 wheel: $(VENV)/.test
 	tests/wheel_check.sh $(BIN)/python

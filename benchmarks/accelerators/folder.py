@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from accelerators.stablehlo import Program
+
+from recsim_tf.core.runs.stablehlo import Program
 
 _SCRIPT = Path(__file__).with_name("run.py")
 INDEX = "programs.json"

@@ -1,20 +1,23 @@
 """Agents in training, as StableHLO: collection, train steps and whole learning iterations."""
 
+from collections.abc import Collection
 from typing import Any
 
 import gin
 import numpy as np
 import tensorflow as tf
-from accelerators import stablehlo
 from accelerators.folder import Folder
 from tensorflow.types.experimental import ConcreteFunction
 
+from recsim_tf.core.runs import stablehlo
 from recsim_tf.core.runs.execution import compiled, for_accelerators
 from recsim_tf.experiment import config
 from recsim_tf.experiment.training.loop import LearningLoop
 from recsim_tf.experiment.training.parts import experiment
 
+ROLES = "collect", "train", "learn"
 _GIN_FILES = {"SlateQ": "quickstart.gin", "REINFORCE": "interest_evolution/reinforce.gin"}
+AGENTS = tuple(_GIN_FILES)
 _QUICK = (
     "experiment.num_users = 8",
     "Iteration.replay_length = 6",
@@ -37,22 +40,14 @@ def export(folder: Folder, quick: bool) -> list[dict[str, Any]]:
     the variables that it names in "variables"; "updates" has pairs (variable, number of the result
     that is its new value). Those that begin with zeros are not in the file of arrays.
     """
-    return [_export(folder, name, quick) for name in _GIN_FILES]
+    return [_export(folder, name, quick) for name in AGENTS]
 
 
 def _export(folder: Folder, name: str, quick: bool) -> dict[str, Any]:
-    bindings = ("Iteration.jit_compile = True", *(_QUICK + _QUICK_OF[name] if quick else ()))
-    gin.clear_config()
-    config.load([_GIN_FILES[name]], bindings)
     with for_accelerators():
-        loop = experiment().loop
+        loop = _loop(name, quick)
         variables, programs, number = _Variables(loop), {}, tf.constant(1)
-        functions = {
-            "collect": loop.collect_function,
-            "train": _train_steps(loop),
-            "learn": loop.run_function,
-        }
-        for role, function in functions.items():
+        for role, function in _functions(loop).items():
             program = stablehlo.export(function, [number], f"{name}_{role}")
             used = variables.of(function.get_concrete_function(number))
             programs[role] = {
@@ -76,6 +71,29 @@ def _export(folder: Folder, name: str, quick: bool) -> dict[str, Any]:
         "programs": programs,
         "expected": {"loss": float(loss)},
     }
+
+
+def texts(name: str, roles: Collection[str], quick: bool) -> dict[str, str]:
+    """Some programs of an agent alone, by role."""
+    with for_accelerators():
+        functions = _functions(_loop(name, quick))
+        return {
+            role: stablehlo.export(functions[role], [tf.constant(1)], f"{name}_{role}").text
+            for role in roles
+        }
+
+
+def _loop(name: str, quick: bool) -> LearningLoop:
+    bindings = ("Iteration.jit_compile = True", *(_QUICK + _QUICK_OF[name] if quick else ()))
+    gin.clear_config()
+    config.load([_GIN_FILES[name]], bindings)
+    return experiment().loop
+
+
+def _functions(loop: LearningLoop) -> dict[str, Any]:
+    """The compiled functions of an agent by role."""
+    functions = loop.collect_function, _train_steps(loop), loop.run_function
+    return dict(zip(ROLES, functions, strict=True))
 
 
 def _train_steps(loop: LearningLoop):

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from accelerators import stablehlo
 from accelerators.folder import Folder
 from speeds.common import simulation
 
 import recsim_tf
 from recsim_tf.core import random
+from recsim_tf.core.runs import stablehlo
 from recsim_tf.core.runs.execution import for_accelerators
 
 _STEPS = {False: 128, True: 4}
@@ -28,20 +28,22 @@ def export(folder: Folder, sizes: Mapping[str, Sequence[int]], quick: bool) -> l
     where the users are few enough.
     """
     return [
-        _export(folder, environment, num_users, min(_STEPS[quick], _MOST_USER_STEPS // num_users))
+        _export(folder, environment, num_users, _num_steps(num_users, quick))
         for environment, numbers in sizes.items()
         for num_users in numbers
     ]
 
 
-def _export(folder: Folder, environment: str, num_users: int, num_steps: int) -> dict[str, Any]:
-    name = f"{environment}/{num_users}"
-    seed = random.as_seed(_SEED)
-    # Any number of users are one world.
-    simulator = recsim_tf.make(environment, users_per_world=None)
+def text(environment: str, num_users: int, quick: bool) -> str:
+    """The program of a rollout alone."""
     with for_accelerators():
-        simulate = simulation(simulator, num_users, num_steps, jit_compile=True)
-        program = stablehlo.export(simulate, [seed], environment, num_users)
+        return _program(environment, num_users, _num_steps(num_users, quick))[1].text
+
+
+def _export(folder: Folder, environment: str, num_users: int, num_steps: int) -> dict[str, Any]:
+    name, seed = f"{environment}/{num_users}", random.as_seed(_SEED)
+    with for_accelerators():
+        simulate, program = _program(environment, num_users, num_steps)
         expected = None
         if num_users <= _MOST_USERS_HERE:
             reward, sessions = simulate(seed)
@@ -55,3 +57,16 @@ def _export(folder: Folder, environment: str, num_users: int, num_steps: int) ->
         "program": folder.add_program(name, program),
         "expected": expected,
     }
+
+
+def _program(environment: str, num_users: int, num_steps: int) -> tuple[Any, stablehlo.Program]:
+    """A compiled function from a seed, and its program."""
+    # Any number of users are one world.
+    simulator = recsim_tf.make(environment, users_per_world=None)
+    simulate = simulation(simulator, num_users, num_steps, jit_compile=True)
+    seed = random.as_seed(_SEED)
+    return simulate, stablehlo.export(simulate, [seed], environment, num_users)
+
+
+def _num_steps(num_users: int, quick: bool) -> int:
+    return min(_STEPS[quick], _MOST_USER_STEPS // num_users)

@@ -2,7 +2,9 @@
 
 import functools
 import inspect
+import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self, TypedDict
 
 import gin
@@ -26,7 +28,7 @@ from recsim_tf.core.base.types import (
     Turn,
 )
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.runs import population, resimulation, scoring
+from recsim_tf.core.runs import population, programs, resimulation, scoring
 from recsim_tf.core.runs.execution import without_autograph
 from recsim_tf.core.runs.kept import Kept
 from recsim_tf.core.runs.rollout import Loop, fold, rollout
@@ -340,6 +342,37 @@ class Simulator(Model, SessionSource):
         start = None if callable(initial) else initial
         inputs = random.as_seed(seed), policy_state, state, start
         return self._kept.run(run, fixed, num_steps, self, tuple(functions), inputs)
+
+    def export(
+        self, folder: str | os.PathLike, policy: Policy, num_users: int, num_steps: int
+    ) -> Path:
+        """Writes programs of the simulator that run without TensorFlow, in JAX for example, into a
+        new folder.
+
+        `rollout.mlir` and `log_prob.mlir` are StableHLO for a single device, with Philox as on GPUs
+        and TPUs. `programs.json` gives each program's arguments and results in order, with names,
+        shapes and dtypes. `rollout` takes a `seed`, int32 [2], and the parameters, and returns the
+        leaves of a trajectory of single sessions, such as "transitions.reward" [T, B]. `log_prob`
+        takes the parameters and such leaves. It returns the fields of a `LogProb`, [B], and as
+        "gradient.users.taste_scale" the gradient of their sum in each parameter that is a float.
+        `values.npz` has the values of the parameters, and of tensors that models and policy read.
+
+        Args:
+          folder: does not exist, or is empty.
+          policy: the policy of the rollout, see `rollout`; it must compute with TensorFlow.
+          num_users: B, a Python int.
+          num_steps: T, a Python int.
+
+        Returns:
+          The folder.
+
+        Raises:
+          FileExistsError: if the folder has something in it; nothing is written then.
+          ValueError: for the same reasons as `rollout`, or if XLA cannot compile the models or the
+            policy with static shapes, or if these change variables.
+        """
+        self._check_call(policy, num_users, num_steps)
+        return programs.export(self, folder, policy, num_users, num_steps)
 
     def _check_call(self, policy: Policy, num_users: int, num_steps: int) -> None:
         self.check_num_users(num_users)

@@ -1,49 +1,36 @@
-"""The export for accelerators. JAX is not among the packages of the tests, so that what runs the
-programs is tested up to there; TensorFlow's own parser reads them.
+"""Programs for accelerators. JAX is not among the packages of the tests, so that TensorFlow's own
+parser reads them; what JAX and its compilers make of them is tested where `make accelerators` has
+created an environment.
 """
 
 import json
+import os
 import re
+import subprocess
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from accelerators.settings import MADE
 
 import recsim_tf
+from recsim_tf.core import random
+from recsim_tf.core.runs.execution import compiled, for_accelerators
+from recsim_tf.policies import random_policy
+from tests.benchmarks.runs import quick_run
 from tests.processes import run_python
 
+_NEEDS_COMPILERS = pytest.mark.skipif(
+    not (MADE / ".installed").exists(), reason="`make accelerators` has created no environment"
+)
 _ROLLOUT = "func.func @main(%arg0: tensor<2xi32>) -> (tensor<f32>, tensor<i32>)"
-# The scripts define flags of names that other scripts define too, so that they are imported in a
-# process of their own.
-_BOOLEANS = """
-import numpy as np, tensorflow as tf
-from accelerators import stablehlo
-
-mask = np.arange(203).reshape(7, 29) % 3 == 0
-choose = tf.function(lambda values: tf.where(mask, values, 0), jit_compile=True, autograph=False)
-print(stablehlo.export(choose, [tf.zeros([7, 29], tf.int32)], "booleans").text)
-"""
-_VARIABLES = """
-import json
-import tensorflow as tf
-from accelerators import stablehlo
-
-read, counted = tf.Variable([1.0, 2.0]), tf.Variable(3)
-
-@tf.function(jit_compile=True, autograph=False)
-def count(number):
-    counted.assign_add(number)
-    return tf.reduce_sum(read)
-
-print(json.dumps(stablehlo.export(count, [tf.constant(2)], "count").updates))
-"""
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """A folder of a quick export, and what was printed."""
     folder = tmp_path_factory.mktemp("export") / "folder"
-    process = run_python("benchmarks/accelerator.py", f"--output={folder}", "--quick")
+    process = run_python("benchmarks/accelerator.py", "export", f"--output={folder}", "--quick")
     assert process.returncode == 0, process.stderr
     return folder, process.stdout
 
@@ -98,31 +85,69 @@ def test_agents_in_training_are_exported_with_their_variables(exported):
             assert {variable for variable, _ in program["updates"]} <= set(program["variables"])
 
 
-def test_the_results_that_are_new_values_of_variables_are_told():
-    process = run_python("-c", _VARIABLES, PYTHONPATH="benchmarks")
-    assert process.returncode == 0, process.stderr
-    ((place, output),) = json.loads(process.stdout)
-    assert (place in (1, 2), output) == (True, 1)
-
-
-def test_long_boolean_constants_are_written_as_bytes():
-    process = run_python("-c", _BOOLEANS, PYTHONPATH="benchmarks")
-    assert process.returncode == 0, process.stderr
-    text = process.stdout
-    tf.mlir.experimental.run_pass_pipeline(text, "")
-    digits, shape = re.search(r'dense<"0x(\w+)"> : tensor<(\w+)xui8>', text).groups()
-    assert shape == "7x29"
-    np.testing.assert_array_equal(
-        np.frombuffer(bytes.fromhex(digits), np.uint8), np.arange(203) % 3 == 0
-    )
-
-
 def test_a_folder_of_other_files_is_not_written_into(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    process = run_python("benchmarks/accelerator.py", "--quick", f"--output={tmp_path}")
+    process = run_python("benchmarks/accelerator.py", "export", "--quick", f"--output={tmp_path}")
     assert process.returncode != 0
     assert "--output must be a new or empty folder, or one of an export, got" in process.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("section", ["agree", "compile"])
+def test_without_an_environment_one_line_says_how_to_create_it(section):
+    process = run_python("benchmarks/accelerator.py", section, "--jax_python=no_such_python")
+    assert process.returncode == 1
+    assert process.stderr.endswith(
+        "--jax_python must be an interpreter that has JAX, got no_such_python; `make accelerators`"
+        " creates one\n"
+    )
+
+
+@_NEEDS_COMPILERS
+def test_every_program_compiles_for_a_gpu(tmp_path):
+    content, printed = quick_run(tmp_path, "accelerator.py", "compile", "--for=cuda")
+    figures = content["figures"]
+    num_programs = 2 * len(recsim_tf.registered()) + 1 + 6
+    assert (figures["compile.cuda.programs"], figures["compile.cuda.failed"]) == (num_programs, 0)
+    assert 0 < figures["compile.cuda.one_thread"] <= figures["compile.cuda.kernels"]
+    assert "Compilers' estimates, no device" in printed
+
+
+@_NEEDS_COMPILERS
+def test_rollouts_and_an_agent_compile_for_a_tpu(tmp_path):
+    environments = ("InterestEvolution-v1", "LongTermSatisfaction-v1", "Ecosystem-v0")
+    content, _ = quick_run(
+        tmp_path,
+        *("accelerator.py", "compile", "--for=tpu", "--program=rollout", "--program=SlateQ_train"),
+        *(f"--environment={environment}" for environment in environments),
+    )
+    figures = content["figures"]
+    assert (figures["compile.tpu.programs"], figures["compile.tpu.failed"]) == (4, 0)
+    assert min(figures[f"compile.tpu.{name}"] for name in ("cycles", "slateq_temp_mb")) > 0
+
+
+@_NEEDS_COMPILERS
+def test_the_page_runs_an_exported_simulator_in_jax(tmp_path):
+    page = (MADE.parent / "docs" / "gymnasium.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(# in_jax.py\n.*?)```", page, re.DOTALL).group(1)
+    simulator = recsim_tf.make("InterestEvolution-v1")
+    policy = random_policy(simulator)
+    simulator.export(tmp_path / "exported", policy, num_users=50, num_steps=3)
+    process = subprocess.run(
+        [MADE / "bin" / "python", "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    with for_accelerators():
+        simulate = compiled(lambda seed: simulator.rollout(policy, 50, 3, seed), jit_compile=True)
+        trajectory = simulate(random.as_seed(1))
+    score = tf.reduce_mean(simulator.log_prob(trajectory).response)
+    expected = [tf.reduce_mean(tf.reduce_sum(trajectory.transitions.reward, 0)), score]
+    np.testing.assert_allclose([float(each) for each in process.stdout.split()], expected, 1e-3)
 
 
 def test_without_jax_nothing_is_run(tmp_path):

@@ -9,15 +9,30 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.support.errors import one_line
+
 
 class Program(NamedTuple):
     """A function of its arguments and then of the variables that it reads."""
 
     text: str
-    # (input, output) of the variables that it assigns.
+    # (input, output) of the variables that it assigns
     updates: list[tuple[int, int]]
 
+    @property
+    def argument_dtypes(self) -> list[tf.DType]:
+        """The dtypes of the arguments and of the variables, in the order of the program."""
+        arguments = self.text.partition("@main(")[2].partition(") ->")[0]
+        return [_TENSORFLOW[name] for name in re.findall(r"tensor<(?:\d+x)*(\w+)>", arguments)]
 
+
+# TensorFlow's dtypes by their names in StableHLO.
+_TENSORFLOW = {
+    **{f"i{bits}": tf.as_dtype(f"int{bits}") for bits in (8, 16, 32, 64)},
+    **{f"ui{bits}": tf.as_dtype(f"uint{bits}") for bits in (8, 16, 32, 64)},
+    **{f"f{bits}": tf.as_dtype(f"float{bits}") for bits in (16, 32, 64)},
+    **{"i1": tf.bool, "bf16": tf.bfloat16},
+}
 # Digits of a constant from which on it is worth a shorter form.
 _LONG = 4096
 _DTYPES = {"ui8": "u1", "i32": "<i4", "ui32": "<u4", "f32": "<f4", "i64": "<i8", "ui64": "<u8"}
@@ -32,17 +47,23 @@ def export(function, arguments, name: str, num_users: int = 1) -> Program:
 
     Args:
       function: a `tf.function` with `jit_compile=True`.
-      arguments: tensors of static shapes.
+      arguments: tensors or specs of static shapes.
       name: of the module.
       num_users: that the function simulates.
 
     Raises:
-      RuntimeError: if this TensorFlow has no StableHLO.
+      ValueError: if XLA does not compile the function, or only with dynamic shapes; or if this
+        TensorFlow has no StableHLO.
     """
     try:
         text = function.experimental_get_compiler_ir(*arguments)(stage="stablehlo")
-    except ValueError as error:
-        raise RuntimeError(f"TensorFlow {tf.__version__} did not export {name}: {error}") from error
+    except (ValueError, tf.errors.OpError) as error:
+        reason = one_line(ValueError(str(error).partition("\n")[0]))
+        raise ValueError(
+            f"{name} must be a function that XLA of TensorFlow {tf.__version__} compiles: {reason}"
+        ) from error
+    if "tensor<?" in text or "x?" in text:
+        raise ValueError(f"{name} must have static shapes, got a shape that depends on values")
     updates = [
         (int(number), int(output))
         for number, output in re.findall(
@@ -53,6 +74,8 @@ def export(function, arguments, name: str, num_users: int = 1) -> Program:
     text = re.sub(
         r"mhlo\.copy (%\S+) : (tensor<[^>]*>)", r"stablehlo.convert \1 : (\2) -> \2", text
     )
+    # The error function is of CHLO, the part of StableHLO for functions that are made of others.
+    text = re.sub(r"mhlo\.erf (%\S+) : (tensor<[^>]*>)", r"chlo.erf \1 : \2 -> \2", text)
     # What comes out of the HLO has a constant for every use and dead code. Printing it again also
     # drops the places in Python sources.
     text = tf.mlir.experimental.run_pass_pipeline(text, "inline,canonicalize,cse,symbol-dce")

@@ -1,0 +1,180 @@
+"""A simulator as programs that XLA runs without TensorFlow: its rollout and its log-likelihood."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from recsim_tf._version import __version__
+from recsim_tf.core.base.types import Nest, Policy
+from recsim_tf.core.nests import fields_of
+from recsim_tf.core.runs import stablehlo
+from recsim_tf.core.runs.execution import compiled, for_accelerators
+from recsim_tf.support.outputs import write_folder
+
+_INDEX, _VALUES = "programs.json", "values.npz"
+
+
+class SimulatorProgram(NamedTuple):
+    """A program of a simulator. Arguments and results are in the order of the program."""
+
+    text: str  # StableHLO
+    arguments: dict[str, tf.TensorSpec]
+    results: dict[str, tf.TensorSpec]
+    # of those arguments that are parameters of the simulator, or tensors that its models or the
+    # policy read
+    values: dict[str, np.ndarray]
+
+
+def export(
+    simulator: Any, folder: str | os.PathLike, policy: Policy, num_users: int, num_steps: int
+) -> Path:
+    """Writes the programs of a simulator into a new folder; see `Simulator.export`."""
+    path = Path(folder)
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise FileExistsError(f"folder must be new or empty, got {path}")
+    programs = simulator_programs(simulator, policy, num_users, num_steps)
+    values: dict[str, np.ndarray] = {}
+    for program in programs.values():
+        values |= program.values
+    index = {
+        "recsim_tf": __version__,
+        "tensorflow": tf.__version__,
+        "num_users": int(num_users),
+        "num_steps": int(num_steps),
+        "values": _VALUES,
+        "programs": {
+            name: {
+                "file": _file(name),
+                "arguments": _described(program.arguments),
+                "results": _described(program.results),
+            }
+            for name, program in programs.items()
+        },
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    texts = {_file(name): program.text for name, program in programs.items()}
+    return write_folder(path, {**texts, _VALUES: values, _INDEX: index})
+
+
+def simulator_programs(
+    simulator: Any, policy: Policy, num_users: int, num_steps: int
+) -> dict[str, SimulatorProgram]:
+    """The programs "rollout" and "log_prob" of a simulator, as they are traced for accelerators;
+    see `Simulator.export`.
+    """
+    parameters = _parameters(simulator)
+    specs = {name: _spec(value) for name, value in parameters.items()}
+
+    def rollout(arguments: dict[str, tf.Tensor]) -> Nest:
+        values = {name: arguments[name] for name in parameters}
+        return simulator.with_parameters(values).rollout(
+            policy, num_users, num_steps, arguments["seed"]
+        )
+
+    with for_accelerators():
+        arguments = {"seed": tf.TensorSpec([2], tf.int32), **specs}
+        simulate, trajectory = _program("rollout", rollout, arguments, parameters, num_users)
+        names = list(simulate.results)
+
+        def log_prob(arguments: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            leaves = [arguments[name] for name in names]
+            recorded = tf.nest.pack_sequence_as(trajectory, leaves)
+            values = {name: arguments[name] for name in parameters}
+            floats = {name: value for name, value in values.items() if value.dtype.is_floating}
+            with tf.GradientTape() as tape:
+                tape.watch(floats)
+                scores = simulator.with_parameters(values).log_prob(recorded)
+                total = tf.reduce_sum(scores.total)
+            zero = tf.UnconnectedGradients.ZERO
+            gradients = tape.gradient(total, floats, unconnected_gradients=zero)
+            gradients = {f"gradient.{name}": gradient for name, gradient in gradients.items()}
+            return {**scores._asdict(), **gradients}
+
+        score, _ = _program(
+            "log_prob", log_prob, {**simulate.results, **specs}, parameters, num_users
+        )
+    return {"rollout": simulate, "log_prob": score}
+
+
+def _program(
+    name: str,
+    function: Callable[[dict[str, tf.Tensor]], Nest],
+    arguments: dict[str, tf.TensorSpec],
+    values: Mapping[str, np.ndarray],
+    num_users: int,
+) -> tuple[SimulatorProgram, Nest]:
+    """The program of a function of tensors by name, and the structure of its result."""
+    traced: Any = compiled(
+        lambda *leaves: function(dict(zip(arguments, leaves, strict=True))), jit_compile=True
+    )
+    # Errors of a model or of the policy are raised here, as they are.
+    concrete = traced.get_concrete_function(*arguments.values())
+    program = stablehlo.export(traced, list(arguments.values()), name, num_users)
+    if program.updates:
+        raise ValueError(f"{name} must not change variables, got a policy or a model that does")
+    inputs = program.argument_dtypes[len(arguments) :]
+    captured = {
+        f"{name}.constant.{number}": _value(tensor, dtype)
+        for number, (tensor, dtype) in enumerate(zip(concrete.captured_inputs, inputs, strict=True))
+    }
+    results = {path: _spec(leaf) for path, leaf in _leaves("", concrete.structured_outputs)}
+    given = {path: values[path] for path in arguments if path in values}
+    constants = {path: _spec(value) for path, value in captured.items()}
+    arguments = arguments | constants
+    return (
+        SimulatorProgram(program.text, arguments, results, given | captured),
+        concrete.structured_outputs,
+    )
+
+
+def _value(tensor: tf.Tensor, dtype: tf.DType) -> np.ndarray:
+    """The value of a tensor, or of the variable of a handle."""
+    if tensor.dtype == tf.resource:
+        tensor = tf.raw_ops.ReadVariableOp(resource=tensor, dtype=dtype)
+    return tensor.numpy()
+
+
+def _parameters(simulator: Any) -> dict[str, np.ndarray]:
+    """The numbers of the parameters, floats in the dtype of the users."""
+    values = {}
+    for name, value in simulator.parameters().items():
+        array = np.asarray(tf.convert_to_tensor(value))
+        is_float = array.dtype.kind == "f"
+        values[name] = array.astype(simulator.users.dtype.as_numpy_dtype) if is_float else array
+    return values
+
+
+def _leaves(path: str, nest: Nest) -> Iterator[tuple[str, Any]]:
+    """The leaves of a nest by their paths, such as "transitions.response.clicked", in the order of
+    `tf.nest.flatten`.
+    """
+    if not tf.nest.is_nested(nest):
+        yield path, nest
+        return
+    if isinstance(nest, Mapping):
+        parts = [(str(name), nest[name]) for name in sorted(nest)]
+    else:
+        parts = list(fields_of(nest).items()) or [
+            (str(place), part) for place, part in enumerate(nest)
+        ]
+    for name, part in parts:
+        yield from _leaves(f"{path}.{name}" if path else name, part)
+
+
+def _spec(value: Any) -> tf.TensorSpec:
+    return tf.TensorSpec(value.shape, value.dtype)
+
+
+def _described(specs: Mapping[str, tf.TensorSpec]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "shape": spec.shape.as_list(), "dtype": spec.dtype.name}
+        for name, spec in specs.items()
+    ]
+
+
+def _file(name: str) -> str:
+    return f"{name}.mlir"
