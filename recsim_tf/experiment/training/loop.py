@@ -91,6 +91,7 @@ class LearningLoop(tf.Module):
       agent: trains on [batch_size, T], or on [B, T] for batch_size None.
       learning: how an iteration collects and learns; replicas share its batch.
       seed: of the replay, an integer or int32 [2].
+      num_members: members of a population, see `SeededReplayBuffer`; None for a single training.
 
     Attributes:
       collect_function, run_function: the compiled functions of a number of iterations, int32 [],
@@ -109,6 +110,7 @@ class LearningLoop(tf.Module):
         agent: Any,
         learning: Iteration,
         seed: Seed,
+        num_members: int | None = None,
     ):
         super().__init__(name="LearningLoop")
         self._sequence_length = sequence_length = agent.train_sequence_length or 1
@@ -136,12 +138,14 @@ class LearningLoop(tf.Module):
         self.simulator = environment.simulator
         self.learning = learning
         self.agent = agent
-        self.replay = self._new_replay(agent.collect_data_spec, num_users, replay_length, seed)
+        self.replay = SeededReplayBuffer(
+            agent.collect_data_spec, num_users, replay_length, seed, num_members or 1
+        )
         # At most: a session that ends within a decision cuts it short.
         steps_per_user = environment.simulator.steps_per_decision * collect_steps
         self.user_steps_per_iteration = replicas.number() * num_users * steps_per_user
         self.least_collected = max(sequence_length - collect_steps, 0)
-        self.metrics = self._new_metrics(environment)
+        self.metrics = CollectMetrics(environment, num_members)
         initial_state = agent.collect_policy.get_initial_state(num_users)
         self.policy_state = tf.nest.map_structure(replicas.variable, initial_state)
         variables = (environment.variables.state, self.policy_state)
@@ -202,12 +206,6 @@ class LearningLoop(tf.Module):
             return replicas.gather_total(loss_info)
 
         self.collect_function, self.run_function, self.train_step = collect, run, learn
-
-    def _new_replay(self, *arguments: Any) -> SeededReplayBuffer:
-        return SeededReplayBuffer(*arguments)
-
-    def _new_metrics(self, environment: SlateEnvironment) -> CollectMetrics:
-        return CollectMetrics(environment)
 
     def checkpoint(self) -> tf.train.Checkpoint:
         """A checkpoint of the loop's state, without the frames of the replay."""

@@ -11,9 +11,7 @@ from recsim_tf.adapters.tf_agents import SlateEnvironment
 from recsim_tf.agents.shared.population_agent import PopulationAgent
 from recsim_tf.core import random
 from recsim_tf.core.runs import replicas
-from recsim_tf.experiment.training.collect_metrics import CollectMetrics
 from recsim_tf.experiment.training.loop import LearningLoop
-from recsim_tf.experiment.training.replay import SeededReplayBuffer
 
 # A variable of the population, and that of each member.
 _Pairs = Iterable[tuple[tf.Variable, Sequence[tf.Variable]]]
@@ -65,7 +63,7 @@ class PopulationLoop:
                 seeds,
                 first.simulator.validate,
             )
-            self._loop = _LoopOfMembers(environment, self._agent, learning, seeds)
+            self._loop = LearningLoop(environment, self._agent, learning, seeds, self.num_members)
         self.load()
 
     def load(self) -> None:
@@ -178,15 +176,3 @@ def _unstack(whole: tf.Variable, parts: Sequence[tf.Variable]) -> None:
     is_shared = whole.shape == parts[0].shape
     for member, part in enumerate(parts):
         part.assign(whole if is_shared else tf.reshape(whole[member], part.shape))
-
-
-class _LoopOfMembers(LearningLoop):
-    """A learning loop whose users, samples and metrics are those of the members, in order."""
-
-    agent: PopulationAgent
-
-    def _new_replay(self, *arguments: Any) -> SeededReplayBuffer:
-        return SeededReplayBuffer(*arguments, num_members=self.agent.num_members)
-
-    def _new_metrics(self, environment: SlateEnvironment) -> CollectMetrics:
-        return CollectMetrics(environment, self.agent.num_members)
