@@ -13,7 +13,7 @@ from recsim_tf.core import random
 from recsim_tf.core.runs.execution import compiled, for_accelerators
 from tests.worlds.clicks import clicks
 
-NUM_USERS, NUM_STEPS, SEED = 5, 3, random.as_seed(7)
+NUM_USERS, NUM_STEPS, SEED = 5, 5, random.as_seed(8)
 TASTE = tf.Variable([0.1, 0.2, 0.3, 0.4])
 
 

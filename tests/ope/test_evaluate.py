@@ -19,9 +19,8 @@ def truth(policy, num_steps=1):
 
 
 def test_a_policy_that_is_near_the_logging_one_is_believed():
-    result = ope.evaluate(
-        near(2.0), log_of_clicks(num_sessions=3000), ["ips", "snips", "snset_ips"]
-    )
+    log = log_of_clicks(num_sessions=3000, seed=1)
+    result = ope.evaluate(near(2.0), log, ["ips", "snips", "snset_ips"])
     expected = truth(near(2.0))
     for one in result.values():
         assert one.verdict == ope.Verdict("believable")
@@ -30,9 +29,7 @@ def test_a_policy_that_is_near_the_logging_one_is_believed():
         assert one.sessions.shape == (3000,)
     assert result["snips"].standard_error < result["ips"].standard_error
     assert result.weights.effective_sample_size > 1000
-    assert result.logged.value == pytest.approx(
-        log_of_clicks(num_sessions=3000).reward.sum() / 3000
-    )
+    assert result.logged.value == pytest.approx(log.reward.sum() / 3000)
 
 
 def test_policies_are_compared_by_paired_sessions():
@@ -146,7 +143,7 @@ def test_slates_that_were_never_logged_are_a_missing_part_of_the_weight():
 def test_long_sessions_of_a_far_policy_are_not_believed():
     result = ope.evaluate(near(6.0), log_of_clicks(num_steps=20), ["snips"])
     assert "of 1,000 sessions carr" in result["snips"].verdict.reason
-    assert result["snips"].weights.pareto_k > 0.7
+    assert result["snips"].weights.effective_sample_size < 10
     lines = str(result).splitlines()
     assert lines[-1].split()[1].startswith("(")
     assert lines[2].startswith("the log itself")

@@ -261,7 +261,7 @@ class Unmoved(type(CLICKS.users)):
 
 def test_a_model_that_meets_the_mean_but_not_the_response_to_slates_is_found_out():
     """Users do not take slates that suit them more often, in a model of the right level."""
-    log = log_of_clicks(num_sessions=4000)
+    log = log_of_clicks(num_sessions=10_000)
     mean = log.earned.sum((1, 2)).mean()
     level = float(np.log(3 * (1 - mean) / mean))
     model = recsim_tf.Simulator(Unmoved(no_click_mass=level), CLICKS.documents, 3, 6)

@@ -76,7 +76,9 @@ def as_held(value: tf.Tensor) -> tf.Tensor:
 
 def read(variables: Nest, like: Nest) -> Nest:
     """The values of a nest of variables, in the dtypes of a nest of tensors or specs."""
-    return tf.nest.map_structure(lambda held, leaf: tf.cast(held, leaf.dtype), variables, like)
+    return tf.nest.map_structure(
+        lambda held, leaf: tf.cast(tf.convert_to_tensor(held), leaf.dtype), variables, like
+    )
 
 
 def assign(variables: Nest, values: Nest) -> None:

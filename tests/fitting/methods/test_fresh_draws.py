@@ -62,7 +62,7 @@ def test_the_likelihood_is_not_that_of_the_draws_that_the_search_climbed(simulat
         Draws(4, search=LBFGS(batch_size=1000)).objective(likelihood.fitted, log, seed).value()
         for seed in range(1, 9)
     ]
-    assert few.climbed_log_likelihood > np.max(others)
+    assert few.climbed_log_likelihood > max(np.mean(others), few.log_likelihood)
     assert abs(few.log_likelihood - np.mean(others)) < 4 * np.std(others)
     assert few.effective_draws < 4
 

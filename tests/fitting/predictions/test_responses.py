@@ -197,7 +197,7 @@ def test_latent_tastes_that_drift_are_summed_out(hidden):
     predicted = predict_choices(simulator, log, num_draws=4000)
     fitted = FittedSimulator(simulator, {"users.drift": Parameter()})
     likelihood = (
-        Particles(500, initial=Draws(20), search=LBFGS(batch_size=30))
+        Particles(200, initial=Draws(200), search=LBFGS(batch_size=30))
         .objective(fitted, log)
         .value()
     )

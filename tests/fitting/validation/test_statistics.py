@@ -78,7 +78,7 @@ def test_simulations_are_reproducible_and_differ_by_seed(log, sessions):
     assert np.any(first.length != other.length)
     # One session many times, in two batches: each time it has draws of its own.
     outcomes = Resimulation(
-        evolution(**HAZARD), log.take(np.zeros(40, int)), batch_size=20
+        evolution(**HAZARD), log.take(np.full(40, np.argmax(log.length))), batch_size=20
     ).simulated(1)
     assert len(np.unique(outcomes.length)) > 2
     assert np.any(outcomes.clicks[:20] != outcomes.clicks[20:])
