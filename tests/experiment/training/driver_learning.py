@@ -30,6 +30,11 @@ class DriverReplayBuffer(SeededReplayBuffer):
     def num_added(self):
         return self._buffer._get_last_id() + 1
 
+    def latest(self, num_steps=1):
+        users = tf.range(self._batch_size, dtype=tf.int64)
+        times = tf.fill([self._batch_size], self.num_added() - num_steps)
+        return self._read(users, times, num_steps)
+
     def _read(self, users, times, num_steps):
         times = times[:, tf.newaxis] + tf.range(num_steps, dtype=tf.int64)
         rows = times % self._max_length + users[:, tf.newaxis] * self._max_length
