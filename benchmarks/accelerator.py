@@ -12,8 +12,8 @@ compile: XLA's compilers for a TPU and a GPU compile the programs without such a
 what they estimate, see `accelerators/compiling.py`.
 agree: `run.py` compares results on this machine's CPU.
 
-The programs are those of accelerators: static shapes, ThreeFry, and loops over steps alone. PYTHON is
-by default that of `make accelerators`. The exit status is 1 where a program fails or differs.
+The programs are those of accelerators: static shapes, ThreeFry, and loops over steps alone. PYTHON
+is by default that of `make accelerators`. The exit status is 1 where a program fails or differs.
 """
 
 from collections.abc import Sequence
