@@ -44,7 +44,7 @@ def _check(text):
         "stablehlo",
     }
     assert not re.search(r'dense<"0x\w+"> : tensor<[0-9x]+xi1>', text)
-    assert set(re.findall(r"algorithm = +(\w+)", text)) <= {"PHILOX"}
+    assert set(re.findall(r"algorithm = +(\w+)", text)) <= {"THREE_FRY"}
 
 
 @pytest.mark.slow
@@ -56,7 +56,7 @@ def test_every_environment_is_exported(exported):
         text = (folder / each["program"]).read_text()
         _check(text)
         assert _ROLLOUT in text
-        assert "PHILOX" in text
+        assert "THREE_FRY" in text
         assert set(each["expected"]) == {"reward", "sessions"}
     assert f"python {folder}/run.py" in printed
 
