@@ -28,7 +28,7 @@ class Place(NamedTuple):
     variable: tf.Variable
 
     def value(self) -> tf.Variable | tf.Tensor:
-        """What the attribute is now."""
+        """The attribute as it is now."""
         return getattr(self.part, self.name)
 
 

@@ -138,7 +138,7 @@ class SlateQAgent(QAgent):
 
     @property
     def statistics(self) -> list[tf.Module]:
-        """What a train step counts, beside the networks."""
+        """The counts that a train step updates, beside the networks."""
         return [self._session_return]
 
     def action_values(self, observation: Observation) -> losses.SlateValues:

@@ -346,30 +346,28 @@ class Simulator(Model, SessionSource):
     def export(
         self, folder: str | os.PathLike, policy: Policy, num_users: int, num_steps: int
     ) -> Path:
-        """Writes programs of the simulator that run without TensorFlow, in JAX for example, into a
-        new folder.
+        """Writes programs of the simulator that run without TensorFlow, as in JAX, into a folder.
 
-        `rollout.mlir` and `log_prob.mlir` are StableHLO for a single device, with Philox as on GPUs
-        and TPUs. `programs.json` gives each program's arguments and results in order, with names,
-        shapes and dtypes. `rollout` takes a `seed`, int32 [2], and the parameters, and returns the
-        leaves of a trajectory of single sessions, such as "transitions.reward" [T, B]. `log_prob`
-        takes the parameters and such leaves. It returns the fields of a `LogProb`, [B], and as
+        `rollout.mlir` and `log_prob.mlir` are StableHLO for one device, with ThreeFry.
+        `programs.json` names their arguments and results in order, with shapes and dtypes.
+        `rollout` takes a `seed`, int32 [2], and the parameters, and returns the leaves of a
+        trajectory of single sessions, such as "transitions.reward" [T, B]. `log_prob` takes the
+        parameters and such leaves. It returns the fields of a `LogProb`, [B], and as
         "gradient.users.taste_scale" the gradient of their sum in each parameter that is a float.
-        `values.npz` has the values of the parameters, and of tensors that models and policy read.
+        `values.npz` has the parameters, and the tensors that models and policy read.
 
         Args:
           folder: does not exist, or is empty.
-          policy: the policy of the rollout, see `rollout`; it must compute with TensorFlow.
-          num_users: B, a Python int.
-          num_steps: T, a Python int.
+          policy: the policy of the rollout, which must compute with TensorFlow.
+          num_users, num_steps: B and T, Python ints.
 
         Returns:
           The folder.
 
         Raises:
           FileExistsError: if the folder has something in it; nothing is written then.
-          ValueError: for the same reasons as `rollout`, or if XLA cannot compile the models or the
-            policy with static shapes, or if these change variables.
+          ValueError: as `rollout`, or if XLA cannot compile the models or the policy with static
+            shapes, or if these change variables.
         """
         self._check_call(policy, num_users, num_steps)
         return programs.export(self, folder, policy, num_users, num_steps)

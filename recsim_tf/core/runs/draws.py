@@ -39,7 +39,7 @@ class Ahead:
       record: the specs of the transition and of the newcomers of a step.
     """
 
-    SEEDS_OF_STEP = 4
+    SEEDS_OF_STEP = 4  # that `step` takes
 
     def __init__(self, advance: Callable[[Stages], tuple[Any, Nest, Nest]], num_users: int):
         step, newcomers = random.meter(), random.meter()

@@ -61,7 +61,7 @@ def variable(value: Any, name: str | None = None) -> tf.Variable:
     int32 in the host's memory, where programs that XLA compiles for a GPU cannot read them.
     """
     return tf.Variable(
-        as_held(tf.convert_to_tensor(value)),
+        _as_held(tf.convert_to_tensor(value)),
         trainable=False,
         name=name,
         synchronization=tf.VariableSynchronization.ON_READ,
@@ -69,7 +69,7 @@ def variable(value: Any, name: str | None = None) -> tf.Variable:
     )
 
 
-def as_held(value: tf.Tensor) -> tf.Tensor:
+def _as_held(value: tf.Tensor) -> tf.Tensor:
     """The value in the dtype in which a `variable` holds it."""
     return tf.cast(value, tf.int64) if value.dtype == tf.int32 else value
 
@@ -83,7 +83,7 @@ def read(variables: Nest, like: Nest) -> Nest:
 
 def assign(variables: Nest, values: Nest) -> None:
     """Assigns the tensors of a nest to the variables of a nest."""
-    tf.nest.map_structure(lambda held, value: held.assign(as_held(value)), variables, values)
+    tf.nest.map_structure(lambda held, value: held.assign(_as_held(value)), variables, values)
 
 
 def seed_variable(seed: Seed, name: str | None = None) -> tf.Variable:

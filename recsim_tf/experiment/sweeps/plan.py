@@ -135,7 +135,7 @@ def _trial(sweep: Sweep, variant: Variant, seed: int) -> Trial:
 
 
 def _may_differ(name: str) -> bool:
-    """Whether the members of a population may differ in a binding."""
+    """Tells whether the members of a population may differ in a binding."""
     from recsim_tf.agents.shared.population_agent import MAY_DIFFER
 
     return name.endswith(".learning_rate") or name.rpartition("agents.")[2] in MAY_DIFFER
