@@ -45,6 +45,7 @@ def measure(settings: Settings) -> Section:
         "two_cores": {"num_users": share, "num_shards": num_shards, "kind": "simulation"},
         "two_cores_evaluate": {"num_users": users, "num_shards": parts, "kind": "evaluation"},
         "two_cores_fit": {"num_users": sessions, "num_shards": 1, "kind": "likelihood"},
+        "two_cores_eager": {"num_users": share * num_shards, "num_shards": 1, "kind": "rollout"},
     }
     more = {
         "large": {"num_users": share, "num_shards": _MANY_SHARDS[quick], "kind": "simulation"},
@@ -71,6 +72,7 @@ def measure(settings: Settings) -> Section:
         "two_cores_fit": (
             f"likelihood and gradient of {sessions:,} sessions, by 1,000, graph mode"
         ),
+        "two_cores_eager": f"an eager rollout of {share * num_shards:,} users, every draw kept",
         "large": f"{share * _MANY_SHARDS[quick]:,} users in {_MANY_SHARDS[quick]} shards, XLA",
         "best": f"{_LARGE_SHARD[quick]:,} users in one shard, XLA",
         "one shard": f"{share * num_shards:,} users in one shard, XLA",
@@ -141,4 +143,19 @@ def _likelihood(simulator, task: Task):
     return lambda seed: likelihood.total(), float(log.num_steps)
 
 
-_KINDS = {"simulation": _simulation, "evaluation": _evaluation, "likelihood": _likelihood}
+def _rollout(simulator, task: Task):
+    policy, num_steps = random_policy(simulator), _NUM_STEPS[task.quick]
+
+    def run(seed: int):
+        trajectory = simulator.rollout(policy, task.num_users, num_steps, seed)
+        return trajectory.transitions.reward.numpy()
+
+    return run, task.num_users * num_steps
+
+
+_KINDS = {
+    "simulation": _simulation,
+    "evaluation": _evaluation,
+    "likelihood": _likelihood,
+    "rollout": _rollout,
+}

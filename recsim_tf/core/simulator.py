@@ -10,7 +10,7 @@ from typing import Any, Self, TypedDict
 import gin
 import tensorflow as tf
 
-from recsim_tf.core import nests, random
+from recsim_tf.core import random
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.corpora import OwnCorpora, SharedCorpora
 from recsim_tf.core.base.parameters import Model
@@ -28,10 +28,9 @@ from recsim_tf.core.base.types import (
     Turn,
 )
 from recsim_tf.core.models.models import DocumentModel, UserModel
-from recsim_tf.core.runs import population, programs, resimulation, scoring
+from recsim_tf.core.runs import calls, population, programs, resimulation, scoring
 from recsim_tf.core.runs.execution import without_autograph
 from recsim_tf.core.runs.kept import Kept
-from recsim_tf.core.runs.rollout import Loop, fold, rollout
 from recsim_tf.core.step import stages, steps, turns
 from recsim_tf.core.step.acting import check_policy
 from recsim_tf.core.step.session_source import SessionSource
@@ -280,6 +279,10 @@ class Simulator(Model, SessionSource):
             initial state of the policy. With `state` it is the present policy state.
           state: the state of B users at first, from `reset`, `step` or `replay`; None for new ones.
 
+        An eager rollout on a CPU of ten million user steps or more, with a policy that is
+        `Traceable`, simulates its users with XLA in parts on all cores. Its users are then not
+        those of the same seed inside a `tf.function` or in `fold`.
+
         Returns:
           A trajectory [T, B, ...]. Its `initial` is `state`, where that is given.
 
@@ -289,15 +292,10 @@ class Simulator(Model, SessionSource):
             an action and a policy state.
         """
         self._check_call(policy, num_users, num_steps)
-
-        def run(simulator, functions, inputs):
-            seed, policy_state, state = inputs
-            loop = Loop(simulator, *functions, num_users, seed, auto_reset, policy_state, state)
-            return rollout(loop, num_steps)
-
-        fixed = ("rollout", num_users, num_steps, auto_reset)
-        inputs = random.as_seed(seed), policy_state, state
-        return self._kept.run(run, fixed, num_steps, self, (policy,), inputs)
+        seed = random.as_seed(seed)
+        return calls.rollout(
+            self._kept, self, policy, num_users, num_steps, seed, auto_reset, policy_state, state
+        )
 
     def fold(
         self,
@@ -313,8 +311,8 @@ class Simulator(Model, SessionSource):
     ) -> Nest:
         """Simulates users and folds each transition into a carry, in memory that does not grow.
 
-        Users and draws are the same as in `rollout` with the same seed. Without `auto_reset` it
-        stops when all users have left.
+        Users and draws are those of `rollout` with the same seed, unless it simulates them in
+        parts. Without `auto_reset` it stops when all users have left.
 
         Args:
           function: (carry, transition [B, ...]) -> carry, of the same structure, shapes and dtypes.
@@ -329,19 +327,20 @@ class Simulator(Model, SessionSource):
           ValueError: for the same reasons as `rollout`.
         """
         self._check_call(policy, num_users, num_steps)
-        functions = [policy, function, *([initial] if callable(initial) else [])]
-
-        def run(simulator, functions, inputs):
-            policy, function, *first = functions
-            seed, policy_state, state, initial = inputs
-            loop = Loop(simulator, policy, num_users, seed, auto_reset, policy_state, state)
-            initial = first[0] if first else initial
-            return fold(loop, num_steps, function, initial, early_exit=not auto_reset)
-
-        fixed = ("fold", num_users, num_steps, auto_reset)
-        start = None if callable(initial) else initial
-        inputs = random.as_seed(seed), policy_state, state, start
-        return self._kept.run(run, fixed, num_steps, self, tuple(functions), inputs)
+        seed = random.as_seed(seed)
+        return calls.fold(
+            self._kept,
+            self,
+            policy,
+            num_users,
+            num_steps,
+            seed,
+            function,
+            initial,
+            auto_reset,
+            policy_state,
+            state,
+        )
 
     def export(
         self, folder: str | os.PathLike, policy: Policy, num_users: int, num_steps: int
@@ -467,7 +466,7 @@ class Simulator(Model, SessionSource):
         Raises:
           ValueError: for an auto-reset trajectory, whose rows hold several sessions.
         """
-        return self._scored("log_prob", scoring.log_prob, trajectory)
+        return calls.scores(self._kept, self, "log_prob", scoring.log_prob, trajectory)
 
     def log_prob_by_field(self, trajectory: Trajectory) -> dict[str, tf.Tensor]:
         """The parts of `log_prob` by stage and field.
@@ -488,16 +487,9 @@ class Simulator(Model, SessionSource):
           ValueError: for an auto-reset trajectory, whose rows hold several sessions, or for a field
             whose distribution has batch axes that are not the axis of users.
         """
-        return self._scored("log_prob_by_field", scoring.log_prob_by_field, trajectory)
-
-    def _scored(
-        self, name: str, score: Callable[[Self, Trajectory], Nest], trajectory: Trajectory
-    ) -> Nest:
-        def run(simulator, functions, trajectory):
-            return score(simulator, trajectory)
-
-        num_steps = nests.batch_size(trajectory.transitions)
-        return self._kept.run(run, (name,), num_steps, self, (), trajectory)
+        return calls.scores(
+            self._kept, self, "log_prob_by_field", scoring.log_prob_by_field, trajectory
+        )
 
     @functools.cached_property
     def _kept(self) -> Kept:

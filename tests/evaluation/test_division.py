@@ -8,7 +8,8 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.core import random
-from recsim_tf.evaluation.evaluation import Division, Evaluation
+from recsim_tf.core.runs.division import Division
+from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.policies import random_policy
 from tests.processes import run_python
 

@@ -62,32 +62,44 @@ class Kept:
           functions: policies, and other functions that the function calls.
           inputs: a nest of tensors, of values that become tensors, and of None.
         """
-        if not tf.executing_eagerly() or _must_run_eagerly():
-            return function(model, functions, inputs)
-        key = joint_key(*functions)
-        if key is None:
-            entry = _Entry()
-        else:
-            references = [weakref.ref(each, self._forget) for each in functions]
-            entry = self._entry((*fixed, model.trace_key(), random.context(), key, *references))
-        entry.num_steps += num_steps
-        if entry.num_steps < _WORTHWHILE_STEPS or entry.is_impossible:
-            return function(model, functions, inputs)
-        if entry.traced is None:
-            entry.traced = _traced(function, model, functions)
-        inputs = tf.nest.map_structure(
-            lambda leaf: None if leaf is None else tf.convert_to_tensor(leaf), inputs
-        )
-        try:
-            return traced_call(entry.traced, model.tensors(), inputs)
-        except _OF_GRAPHS:
-            entry.is_impossible = True
+        entry = self._entry(fixed, model, functions)
+        if entry is not None:
+            entry.num_steps += num_steps
+            if entry.num_steps >= _WORTHWHILE_STEPS:
+                result = entry.result(function, model, functions, inputs)
+                if result is not None:
+                    return result
         # The function cannot be traced, or has a fault, which eager steps raise without the graph.
         return function(model, functions, inputs)
 
-    def _entry(self, key: tuple) -> "_Entry":
-        entry = self._entries.setdefault(key, _Entry())
-        self._entries.move_to_end(key)
+    def run_traced(
+        self,
+        function: Callable[..., Nest],
+        fixed: tuple[Hashable, ...],
+        model: Model,
+        functions: tuple[Callable, ...],
+        inputs: Nest,
+    ) -> Nest | None:
+        """The result of `run` by a function that is traced and kept at its first call; None where
+        that is impossible, and inside a function that is traced.
+        """
+        is_kept = joint_key(*functions) is not None
+        entry = self._entry(fixed, model, functions) if is_kept else None
+        return None if entry is None else entry.result(function, model, functions, inputs)
+
+    def _entry(
+        self, fixed: tuple[Hashable, ...], model: Model, functions: tuple[Callable, ...]
+    ) -> "_Entry | None":
+        """The entry of an eager call, which is kept if its functions have a key."""
+        if not tf.executing_eagerly() or _must_run_eagerly():
+            return None
+        key = joint_key(*functions)
+        if key is None:
+            return _Entry()
+        references = [weakref.ref(each, self._forget) for each in functions]
+        whole_key = (*fixed, model.trace_key(), random.context(), key, *references)
+        entry = self._entries.setdefault(whole_key, _Entry())
+        self._entries.move_to_end(whole_key)
         while len(self._entries) > _MAX_KEPT:
             self._entries.popitem(last=False)
         return entry
@@ -103,6 +115,27 @@ class _Entry:
     num_steps = 0
     is_impossible = False
     traced: Callable[..., Nest] | None = None
+
+    def result(
+        self,
+        function: Callable[..., Nest],
+        model: Model,
+        functions: tuple[Callable, ...],
+        inputs: Nest,
+    ) -> Nest | None:
+        """The result of the traced function, or None if the function cannot be traced."""
+        if self.is_impossible:
+            return None
+        if self.traced is None:
+            self.traced = _traced(function, model, functions)
+        inputs = tf.nest.map_structure(
+            lambda leaf: None if leaf is None else tf.convert_to_tensor(leaf), inputs
+        )
+        try:
+            return traced_call(self.traced, model.tensors(), inputs)
+        except _OF_GRAPHS:
+            self.is_impossible = True
+            return None
 
 
 def _traced(function: Callable, model: Model, functions: tuple[Callable, ...]) -> Callable:
