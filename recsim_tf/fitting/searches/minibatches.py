@@ -123,6 +123,7 @@ class Minibatches(Search):
             optimizer = tf.keras.optimizers.Adam(rate)
         else:
             optimizer = self.optimizer()
+        climb = _climb(problem, optimizer)
         rest = Rest(objective.fitted.variables, self.passes, objective.num_batches)
         state = SearchState(
             problem.checkpoints, objective.variables, optimizer=optimizer, rest=rest
@@ -133,7 +134,7 @@ class Minibatches(Search):
         ) as bar:
             while not progress.finished:
                 number = len(history)
-                mean = _one_pass(problem, optimizer, [problem.seed, 0, number], rest)
+                mean = _one_pass(problem, climb, [problem.seed, 0, number], rest)
                 if mean is None:
                     state.diverge("log-likelihood")
                     break
@@ -161,8 +162,32 @@ class Minibatches(Search):
         return state
 
 
+def _climb(
+    problem: Problem, optimizer: tf.keras.optimizers.Optimizer
+) -> Callable[..., list[tf.Tensor]]:
+    """A traced step of the optimizer, from the gradients of a minibatch, those of the prior and the
+    number of sessions. It returns the gradient that the optimizer descends, for each variable.
+    """
+    objective = problem.objective
+    variables = objective.variables
+    optimizer.build(variables)
+
+    @tf.function(autograph=False)
+    def climb(
+        gradients: Sequence[tf.Tensor], prior_gradients: Sequence[tf.Tensor], count: tf.Tensor
+    ) -> list[tf.Tensor]:
+        scaled = [-gradient / tf.cast(count, gradient.dtype) for gradient in gradients]
+        # The prior's part of a batch is that of its sessions.
+        for index, gradient in enumerate(prior_gradients):
+            scaled[index] -= gradient / objective.num_sessions
+        optimizer.apply_gradients(zip(scaled, variables, strict=True))
+        return scaled
+
+    return climb
+
+
 def _one_pass(
-    problem: Problem, optimizer: tf.keras.optimizers.Optimizer, seed: list[int], rest: Rest
+    problem: Problem, climb: Callable[..., list[tf.Tensor]], seed: list[int], rest: Rest
 ) -> float | None:
     """The mean log-likelihood of a step over a pass through the log, each at the parameters of its
     time; None where a minibatch has none that is finite. The seed ends with the number of the pass.
@@ -176,11 +201,7 @@ def _one_pass(
         if not np.isfinite(value):
             return None
         total += float(value)
-        # The prior's part of a batch is that of its sessions.
-        count = float(tf.reduce_sum(batch.weights))
-        scaled = [-gradient / count for gradient in gradients]
-        for index, gradient in enumerate(prior_gradients):
-            scaled[index] -= gradient / objective.num_sessions
-        optimizer.apply_gradients(zip(scaled, objective.variables, strict=True))
-        rest.add(seed[-1], [count * gradient for gradient in scaled[:num_watched]])
+        count = tf.reduce_sum(batch.weights)
+        scaled = climb(list(gradients), list(prior_gradients), count)
+        rest.add(seed[-1], [float(count) * gradient for gradient in scaled[:num_watched]])
     return total / objective.num_steps
