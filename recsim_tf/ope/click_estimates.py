@@ -12,10 +12,9 @@ clicks P that the new policy's slates get in the model, a session of a step has 
 
     cips: sum of w r        cdr: g (P - sum of w p) + sum of w r
 
-where g is the mean reward of a click in the log. The paper subtracts a model of the reward given a
-click; here it is the model's click that is subtracted, as in a doubly robust estimator. Where
-weights are not bent, w p is the new policy's click probability. So cdr is cips and what the model
-says of documents that the log does not show.
+where g is the mean reward of a click in the log. So cdr subtracts the model's clicks, as doubly
+robust estimators do. Where weights are not bent, w p is the new policy's click probability. Then
+cdr is cips and what the model says of documents that the log does not show.
 """
 
 from typing import Any, NamedTuple

@@ -32,9 +32,11 @@ class ClickTest(NamedTuple):
         """The evidence against the click model in words; "" for none."""
         if not abs(self.z_score) > self.bound:
             return ""
+        # A slope of a linear approximation may be below -1.
+        excess = max(self.slope, -1.0)
         return (
             "the log contradicts how positions work in the click model: clicks on"
-            f" {self.described} differ by {max(self.slope, -1.0):+.0%}, {abs(self.z_score):.1f} standard errors"
+            f" {self.described} differ by {excess:+.0%}, {abs(self.z_score):.1f} standard errors"
         )
 
 

@@ -29,9 +29,9 @@ _WORDS = (
     ),
     (
         "cips, cdr",
-        "Clicks of the log, weighted by how much more probable a click on the document is on the new"
-        " policy's slate, by a click model. Cdr adds what the model says of documents that the log"
-        " does not show.",
+        "Weighted means of the clicks of the log. The weight of a click is how much more probable"
+        " it is on the new policy's slate, by a click model. Cdr adds what the model says of"
+        " documents that the log does not show.",
     ),
     (
         "beyond the log, difference",
