@@ -24,14 +24,17 @@ import tensorflow as tf
 
 from recsim_tf.logs.log import Log
 from recsim_tf.ope.click_probabilities import ClickProbabilities, ClickReader
-from recsim_tf.ope.click_tests import ClickTest, click_tests
+from recsim_tf.ope.click_tests import ClickTest, click_tests, shift_by_attraction
 from recsim_tf.ope.diagnostics import WeightDiagnostics, warning_of_few_earning_sessions
 from recsim_tf.ope.estimators import Estimator
 from recsim_tf.ope.results import Estimate, Gain, mean_of
 from recsim_tf.ope.sample import Sample
+from recsim_tf.support.means import Mean
 
 NEGLIGIBLE = 0.01  # share of clicks up to which a verdict does not mention them
 _NUM_DRAWS = 20  # draws of the parameters of a fitted model
+# The largest bias, in standard errors, with which 92 % of intervals hold the truth.
+_MOST_SHIFTED = 0.5
 _STEPS = "the log cannot tell whether policies do not change which users are present"
 _POSITIONS = "how positions work in the click model"
 
@@ -105,6 +108,7 @@ class ClickEstimates(NamedTuple):
         verdict = estimate.verdict.with_care(
             _STEPS if sample.num_steps > 1 else "",
             self._untested(tests[-1], mean.standard_error),
+            self._shifted(sample, mean),
             warning_of_few_earning_sessions(weighted),
             f"{lacks}: the model alone is read there" if lacks and is_doubly_robust else "",
             f"{bent_share:.0%} of the weight is bent away, a bias"
@@ -140,6 +144,16 @@ class ClickEstimates(NamedTuple):
         value = (now.ratio * now.clicked).sum() / len(now.total)
         bound = f"\N{PLUS-MINUS SIGN}{2 * error / value:.0%}"
         return f"it assumes {_POSITIONS}, which the log tests only to {bound}"
+
+    def _shifted(self, sample: Sample, mean: Mean) -> str:
+        """A warning that a wrong attraction of documents does not cancel; "" for none."""
+        shift = shift_by_attraction(self.probabilities, self.documents, sample.users)
+        if abs(shift * mean.value) <= _MOST_SHIFTED * mean.standard_error:
+            return ""
+        return (
+            "the log shows other attractions of documents than the click model, which moves the"
+            f" estimate by about {shift:+.1%}"
+        )
 
 
 def _surprise(test: ClickTest) -> float:

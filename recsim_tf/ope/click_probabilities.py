@@ -37,6 +37,9 @@ class ClickProbabilities(NamedTuple):
     # [S, T, K], of the logged documents on the slates of the policy; 0 where it does not show them
     new: Any
     total: Any  # [S, T], the expected number of clicks on the slates of the policy
+    # [S, T, K, K], `[..., j, i]` is the probability that the logged document i is clicked on the
+    # policy's slate and stands above the logged document j
+    above: Any
 
     @property
     def ratio(self) -> np.ndarray:
@@ -166,12 +169,15 @@ def _of_step(
     judged, _ = _clicks(users, copies(state.user), shown, copies(draw))
     probs = tf.reshape(judged.mean(), [num_users, number, size])
     is_at = tf.one_hot(places, size, dtype=probs.dtype)
+    of_logged = probs[..., tf.newaxis] * is_at
+    stands_above = tf.cumsum(of_logged, axis=2, exclusive=True)
     return ClickProbabilities(
         clicked=clicked,
         logged=clicks.mean(),
         conditional=tf.where(clicked == 1, happened, 1 - happened),
-        new=tf.reduce_mean(tf.reduce_sum(probs[..., tf.newaxis] * is_at, axis=2), axis=1),
+        new=tf.reduce_mean(tf.reduce_sum(of_logged, axis=2), axis=1),
         total=tf.reduce_mean(tf.reduce_sum(probs, axis=2), axis=1),
+        above=tf.einsum("bdkj,bdki->bji", is_at, stands_above) / number,
     )
 
 
