@@ -61,7 +61,7 @@ def click_tests(
       users: int [S], the user of each session; () where no user has several sessions.
     """
     clicked = probabilities.clicked
-    session = np.broadcast_to(np.arange(len(clicked))[:, None, None], clicked.shape)
+    session = np.broadcast_to(np.arange(len(clicked))[:, np.newaxis, np.newaxis], clicked.shape)
     group = session if isinstance(users, tuple) else np.asarray(users)[session]
     positions, size = np.arange(clicked.shape[2]), clicked.shape[2]
     directions = {
@@ -85,7 +85,7 @@ def click_tests(
         of_model = probabilities.conditional if described == _BELOW_CLICK else probabilities.logged
         each = direction.astype(np.float64), clicked, of_model, group
         values = [leaf[counted] for leaf in each]
-        tests.append(ClickTest(described, *_slope(*values, document), bound))
+        tests.append(ClickTest(described, *_slope(document, *values), bound))
     return tests
 
 
@@ -99,7 +99,9 @@ def shift_by_attraction(
     position-based model, where attraction cancels. The arguments are those of `click_tests`.
     """
     now = probabilities
-    session = np.broadcast_to(np.arange(len(now.clicked))[:, None, None], now.clicked.shape)
+    session = np.broadcast_to(
+        np.arange(len(now.clicked))[:, np.newaxis, np.newaxis], now.clicked.shape
+    )
     group = session if isinstance(users, tuple) else np.asarray(users)[session]
     excess, above = _excess(now, documents, group), _sums_above(now.logged)
     counted = (documents >= 0) & (now.logged > 0)
@@ -141,11 +143,11 @@ def _excess(
 
 
 def _slope(
+    document: np.ndarray,
     direction: np.ndarray,
     clicked: np.ndarray,
     expected: np.ndarray,
     group: np.ndarray,
-    document: np.ndarray,
 ) -> tuple[float, float, float]:
     """Slope, standard error and z-score of a direction, arrays [M]. The levels of documents are
     estimated, and projected out.

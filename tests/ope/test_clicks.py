@@ -134,6 +134,18 @@ def test_attraction_cancels_where_positions_alone_decide_on_examination():
         assert with_wrong[name].verdict.is_promise, with_wrong[name].verdict
 
 
+@pytest.mark.parametrize(
+    ("click_model", "is_promise"),
+    [(choice.PositionBased(EXAMINED), True), (choice.MultipleClickCascade(0.9, 0.4), False)],
+)
+def test_attraction_that_does_not_cancel_takes_the_promise_away(click_model, is_promise):
+    """In cascades, attractive documents keep users from those below."""
+    simulator = pages(click_model)
+    wrong = with_attraction(ATTRACTION + 1.5 * NEW, simulator)
+    verdict = judged(log_of(simulator), wrong)["cips"].verdict
+    assert verdict.is_promise == is_promise, verdict
+
+
 def test_a_document_that_moves_up_counts_as_often_as_it_is_examined_more():
     """Two pages that the policy turns round."""
     log = log_of(LIST)
