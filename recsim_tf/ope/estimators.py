@@ -12,7 +12,8 @@ from recsim_tf.core.base.types import Observation
 from recsim_tf.core.base.validation import check_one_of, check_type
 from recsim_tf.ope.weights import Weights, normalized_weights
 
-READS = ("slate", "set", "prefix", "position", "linear", "click")
+READS = ("slate", "set", "prefix", "position", "linear")  # parts of slates
+_CLICK = "click"
 STEPS = ("decision", "trajectory", "step")
 MODELS = ("none", "baseline", "alone", "difference")
 _LARGEST = 1e35  # product of weights over steps, in float64
@@ -60,7 +61,7 @@ class Estimator:
 
     def __post_init__(self) -> None:
         if not callable(self.reads):
-            check_one_of(READS, reads=self.reads)
+            check_one_of((*READS, _CLICK), reads=self.reads)
         if not callable(self.steps):
             check_one_of(STEPS, steps=self.steps)
         check_one_of(MODELS, model=self.model)
@@ -72,7 +73,7 @@ class Estimator:
             )
         if self.model == "baseline" and (callable(self.reads) or self.reads == "position"):
             raise ValueError('reads must be slate, set, prefix or linear with model="baseline"')
-        if self.reads == "click" and (self.steps != "step" or self.normalize):
+        if self.reads == _CLICK and (self.steps != "step" or self.normalize):
             raise ValueError(
                 'steps must be "step" and normalize False with reads="click", got'
                 f" steps={self.steps!r} and normalize={self.normalize}"
@@ -86,7 +87,7 @@ class Estimator:
     @property
     def weights_clicks(self) -> bool:
         """Tells whether the estimator weights clicks, which needs a click model."""
-        return self.model in ("none", "baseline") and self.reads == "click"
+        return self.model in ("none", "baseline") and self.reads == _CLICK
 
     @property
     def assumptions(self) -> int:
