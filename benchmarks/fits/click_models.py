@@ -45,7 +45,7 @@ _SLOW = ("ubm", "dbn")
 _ATTRACTION = ("documents.item_effect",)
 
 
-class _Model(NamedTuple):
+class PageModel(NamedTuple):
     """A click model and its parameters. The shape of a probability has axes of slate positions
     ("K") and numbers of elements.
     """
@@ -55,13 +55,13 @@ class _Model(NamedTuple):
     probabilities: Mapping[str, tuple[int | str, ...]]
 
 
-def _with_attraction(click_model: choice.ClickModel, *effects: str, **probs: Any) -> _Model:
-    return _Model(click_model, (*_ATTRACTION, *effects), probs)
+def _with_attraction(click_model: choice.ClickModel, *effects: str, **probs: Any) -> PageModel:
+    return PageModel(click_model, (*_ATTRACTION, *effects), probs)
 
 
-_MODELS = {
-    "gctr": _Model(choice.IndependentClicks(), ("users.intercept",), {}),
-    "rctr": _Model(choice.IndependentClicks(), ("users.position_effect",), {}),
+MODELS = {
+    "gctr": PageModel(choice.IndependentClicks(), ("users.intercept",), {}),
+    "rctr": PageModel(choice.IndependentClicks(), ("users.position_effect",), {}),
     "dctr": _with_attraction(choice.IndependentClicks()),
     "pbm": _with_attraction(choice.PositionBased(), examination=("K",)),
     "cm": _with_attraction(choice.MultipleClickCascade(1.0, 0.0)),
@@ -84,7 +84,7 @@ def click_models(settings: Settings) -> Section:
     else:
         train, kept = log.split(_HELD_OUT, settings.seed)
     train, kept = (log.take(range(0, log.num_sessions, _EVERY[quick])) for log in (train, kept))
-    models = {name: _row(name, train, kept, num_pairs, quick) for name in _MODELS}
+    models = {name: _row(name, train, kept, num_pairs, quick) for name in MODELS}
     figures = {f"click_models.{name}": row["log_likelihood"] for name, row in models.items()}
     figures |= {f"click_models.seconds.{name}": models[name]["seconds"] for name in _SLOW}
     head = ("model", "log-likelihood", "training", "perplexity", "conditional", "seconds", "ending")
@@ -119,9 +119,9 @@ def _row(name: str, train: Log, kept: Log, num_pairs: int, quick: bool):
     if name == "cm":
         fitted_to, scored = _to_first_click(train), _to_first_click(kept)
     started = time.process_time()
-    result = fit_model(_MODELS[name], fitted_to, num_pairs, quick)
+    result = fit_model(MODELS[name], fitted_to, num_pairs, quick)
     seconds = time.process_time() - started
-    simulator = _with_mean_for_unseen(result, train, num_pairs)
+    simulator = with_mean_for_unseen(result, train, num_pairs)
     predictions = predict_choices(simulator, kept)
     of_scored = predictions if scored is kept else predict_choices(simulator, scored)
     return {
@@ -144,7 +144,7 @@ def _mean_and_pooled(
     return [value if np.isfinite(value) else None for value in (perplexity.mean, perplexity.pooled)]
 
 
-def fit_model(model: _Model, log: Log, num_pairs: int, quick: bool) -> FitResult:
+def fit_model(model: PageModel, log: Log, num_pairs: int, quick: bool) -> FitResult:
     """A model fitted to pages; items are pairs, and one more for those that are not known."""
     num_items, slate_size = num_pairs + 1, log.slate_size
     lengths = {"K": slate_size}
@@ -180,7 +180,7 @@ def times_shown(log: Log, num_pairs: int) -> np.ndarray:
     return np.bincount(log.documents.ravel(), minlength=num_pairs + 1)
 
 
-def _with_mean_for_unseen(result: FitResult, train: Log, num_pairs: int):
+def with_mean_for_unseen(result: FitResult, train: Log, num_pairs: int):
     """The fitted simulator, whose pairs that no page of the training showed have the mean logits of
     those that it did, by how often.
     """

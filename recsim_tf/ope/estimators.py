@@ -12,7 +12,8 @@ from recsim_tf.core.base.types import Observation
 from recsim_tf.core.base.validation import check_one_of, check_type
 from recsim_tf.ope.weights import Weights, normalized_weights
 
-READS = ("slate", "set", "prefix", "position", "linear")
+READS = ("slate", "set", "prefix", "position", "linear")  # parts of slates
+_CLICK = "click"
 STEPS = ("decision", "trajectory", "step")
 MODELS = ("none", "baseline", "alone", "difference")
 _LARGEST = 1e35  # product of weights over steps, in float64
@@ -32,9 +33,11 @@ class Estimator:
       reads: the items on which the reward of a position depends. "slate": all items in their order;
         "set": all items in any order; "prefix": the items up to the position (cascades);
         "position": the position's item alone; "linear": the reward of a slate is a sum over its
-        positions' items (PI, Swaminathan et al. 2017). Or a function of observations gives the
-        positions, bool [B, K, K]: `[b, k, j]` is whether the reward of k depends on the item at j
-        (AIPS, Kiyohara et al. 2023).
+        positions' items (PI, Swaminathan et al. 2017); "click": whether the position's item is
+        clicked, so that weights are ratios of click probabilities by a click model (CIPS and CDR,
+        Tanaka et al. 2026). Or a function of observations gives the positions, bool [B, K, K]:
+        `[b, k, j]` is whether the reward of k depends on the item at j (AIPS, Kiyohara et al.
+        2023).
       steps: the steps whose weights are multiplied. "decision": all steps up to the reward (PDIS,
         Precup et al. 2000); "trajectory": the whole session; "step": the step of the reward alone,
         as if policies did not change which users are present. Or a function of observations gives
@@ -58,7 +61,7 @@ class Estimator:
 
     def __post_init__(self) -> None:
         if not callable(self.reads):
-            check_one_of(READS, reads=self.reads)
+            check_one_of((*READS, _CLICK), reads=self.reads)
         if not callable(self.steps):
             check_one_of(STEPS, steps=self.steps)
         check_one_of(MODELS, model=self.model)
@@ -70,16 +73,26 @@ class Estimator:
             )
         if self.model == "baseline" and (callable(self.reads) or self.reads == "position"):
             raise ValueError('reads must be slate, set, prefix or linear with model="baseline"')
+        if self.reads == _CLICK and (self.steps != "step" or self.normalize):
+            raise ValueError(
+                'steps must be "step" and normalize False with reads="click", got'
+                f" steps={self.steps!r} and normalize={self.normalize}"
+            )
 
     @property
     def is_weighted(self) -> bool:
-        """Tells whether the estimator weights sessions, which needs probabilities of slates."""
-        return self.model in ("none", "baseline")
+        """Tells whether the estimator weights slates, which needs their probabilities."""
+        return self.model in ("none", "baseline") and not self.weights_clicks
+
+    @property
+    def weights_clicks(self) -> bool:
+        """Tells whether the estimator weights clicks, which needs a click model."""
+        return self.model in ("none", "baseline") and self.reads == _CLICK
 
     @property
     def assumptions(self) -> int:
         """The strength of the assumptions, from 0 (none about the users) to 3 (a right model)."""
-        if not self.is_weighted:
+        if not (self.is_weighted or self.weights_clicks):
             return 3
         reads = {"slate": 0, "set": 1, "prefix": 1}.get(str(self.reads), 2)
         steps = {"decision": 0, "trajectory": 0, "step": 2}.get(str(self.steps), 1)
@@ -111,6 +124,8 @@ PRESETS = {
     **{f"sn{name}": dataclasses.replace(raw, normalize=True) for name, raw in _RAW.items()},
     "pi": Estimator("linear"),
     "wpi": Estimator("linear", normalize=True),
+    "cips": Estimator("click", steps="step"),
+    "cdr": Estimator("click", steps="step", model="baseline"),
     "simulated": Estimator(model="alone"),
     "calibrated": Estimator(model="difference"),
 }

@@ -20,6 +20,7 @@ from recsim_tf.core.base.validation import (
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.densities import missing_support
 from recsim_tf.logs.log import Sessions
+from recsim_tf.ope.click_estimates import ClickEstimates
 from recsim_tf.ope.diagnostics import warning_of_few_earning_sessions
 from recsim_tf.ope.estimators import PRESETS, Estimator, Values
 from recsim_tf.ope.logged_policy import LoggedPolicy
@@ -62,7 +63,7 @@ def evaluate(
       log: a `Log`, or an object whose `pieces()` are logs, such as a `LogStream`.
       estimators: names of `PRESETS`, or a mapping of estimators by name.
       model: a model of the users, see `Simulations`. The estimators simulated, calibrated and dr
-        read it.
+        read it; cips and cdr need its click model, and no probabilities of slates.
       logging: the policy that logged. It is simulated, and pi and estimators whose `reads` is a
         function need its distribution. Where the log has no probabilities, those of this policy are
         used; if it comes from `fit_logging`, the verdicts say so.
@@ -189,6 +190,10 @@ class EvaluationInputs:
         return self.simulations().of(self.policy)
 
     @functools.cached_property
+    def _clicks(self) -> ClickEstimates:
+        return ClickEstimates.of(self.policy, self.log, self.model, self.seed)
+
+    @functools.cached_property
     def _values(self) -> Callable[[bool], Values]:
         simulator = getattr(self.model, "simulator", self.model)
         q = self.q or (SimulatedQ(simulator) if simulator is not None else Regression())
@@ -214,6 +219,13 @@ class EvaluationInputs:
           ValueError: for an estimator, by its name, whose inputs are incomplete.
         """
         sample = self.of_rows(rows)
+        if estimator.weights_clicks:
+            if self.model is None:
+                raise ValueError(
+                    f"model must be a simulator whose users have a click model, for estimator"
+                    f" {name}, got None"
+                )
+            return self._clicks.take(rows).estimate(estimator, sample, level)
         if not estimator.is_weighted:
             simulated = self._simulated
             is_alone = estimator.model == "alone"

@@ -28,6 +28,12 @@ _WORDS = (
         " removes most of the model's error.",
     ),
     (
+        "cips, cdr",
+        "Weighted means of the clicks of the log. The weight of a click is how much more probable"
+        " it is on the new policy's slate, by a click model. Cdr adds what the model says of"
+        " documents that the log does not show.",
+    ),
+    (
         "beyond the log, difference",
         "The gain of the policy over the log, or over another policy, paired by session. Per cent"
         " are relative to the mean return of the log.",
@@ -78,11 +84,11 @@ def _agreement_sentences(result: Result) -> list[str]:
     a model with the most precise one by weights, or the other way round.
     """
     best = result[result.best or ""]
-    by_model = best.weights is None
+    by_model = best.is_by_model
     others = [
         estimate
         for estimate in result.values()
-        if (estimate.weights is None) != by_model
+        if estimate.is_by_model != by_model
         and estimate.verdict.is_believable
         and estimate.gain is not None
     ]

@@ -55,6 +55,12 @@ class Estimate(NamedTuple):
     weights: WeightDiagnostics | None = None  # None without weights
     users: Any = ()  # int [S], the user of each session; () where no user has several sessions
     assumptions: int = 0  # see `Estimator.assumptions`
+    has_click_model: bool = False  # whether weights are ratios of a click model's probabilities
+
+    @property
+    def is_by_model(self) -> bool:
+        """Tells whether the estimate needs a model of the users."""
+        return self.weights is None or self.has_click_model
 
     @classmethod
     def of(cls, mean: Mean, level: float, *faults: str) -> "Estimate":

@@ -269,6 +269,10 @@ def value(
         check_one_of(PRESETS, estimator=estimator)
         estimator = PRESETS[estimator]
     check_one_of(["none"], model=estimator.model)
+    if estimator.weights_clicks:
+        raise ValueError(
+            'reads must not be "click", which needs a model, got an estimator of clicks'
+        )
     to_sample = _sampler(policy, [estimator], gamma, logging, 0)
     samples = [to_sample(piece) for piece in log.pieces()]
     sample = tf.nest.map_structure(lambda *leaves: tf.concat(leaves, 0), *samples)

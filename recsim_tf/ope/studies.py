@@ -127,7 +127,7 @@ def study(
     log = from_trajectory(
         trajectory, simulator, logging=logging, reward_by_position=reward_by_position
     )
-    needs_model = any(estimator.model != "none" for estimator in chosen.values())
+    needs_model = any(each.model != "none" or each.weights_clicks for each in chosen.values())
 
     def inputs_of(log: Log) -> EvaluationInputs:
         simulations = functools.cache(

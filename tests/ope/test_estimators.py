@@ -13,7 +13,7 @@ from recsim_tf.ope.sample import gather
 from tests.ope.worlds import CLICKS, log_of_clicks, log_of_leavers, near
 from tests.processes import run_python
 
-WEIGHTED = [name for name, one in ope.PRESETS.items() if one.model == "none"]
+WEIGHTED = [name for name, one in ope.PRESETS.items() if one.is_weighted and one.model == "none"]
 
 
 def first_and_own(observation):

@@ -150,3 +150,19 @@ def test_wrong_runs_are_refused_in_a_line(tmp_path):
     ):
         assert_refused(lambda bindings=bindings: run(tmp_path / "run", *bindings), message)
         assert not (tmp_path / "run" / "ope.json").exists()
+
+
+@pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
+def test_clicks_are_weighted_by_the_click_model_of_the_model(tmp_path):
+    """The click model of the model says how positions are examined."""
+    pages = ["page_clicks.slate_size = 3", "page_clicks.num_candidates = 3"]
+    pages += ["PageClickUsers.click_model = @PositionBased()", "PageClickUsers.intercept = -0.5"]
+    pages += ["PositionBased.examination = (1.0, 0.6, 0.3)"]
+    judged = ["run_ope.truth = @page_clicks()", "run_ope.model = @page_clicks()"]
+    judged += ["run_ope.num_sessions = 400", "run_ope.estimators = ('cips', 'cdr')"]
+    judged += ["run_ope.logging = 'random'", "run_ope.policies = {'it': 'random'}"]
+    text = ["run_ope.num_truth = 2000", "run_ope.num_steps = 1"]
+    content = run(tmp_path / "run", *pages, *judged, *text)
+    for estimate in content["it"]["estimates"].values():
+        assert estimate["value"] == pytest.approx(content["it"]["truth"]["value"], rel=0.2)
+        assert estimate["verdict"]["word"] in ("believable", "wide", "with care")
