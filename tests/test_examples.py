@@ -9,19 +9,21 @@ import sys
 import pytest
 
 _EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
-_MODULES = {"readers.py"}  # that a script imports
+_MODULES = {"newspaper_readers.py", "readers.py"}  # that a script imports
 SCRIPTS = sorted({path.name for path in _EXAMPLES.glob("*.py")} - _MODULES)
 NOTEBOOKS = sorted(path.name for path in _EXAMPLES.glob("*.ipynb"))
 
 
-def test_the_ten_examples_are_there():
+def test_the_twelve_examples_are_there():
     assert SCRIPTS == [
         "learn_from_log.py",
         "listeners.py",
         "log_to_model.py",
+        "newspaper.py",
         "own_agent.py",
         "own_conversation.py",
         "own_environment.py",
+        "result_pages.py",
         "soft_attributes.py",
         "spoken_replies.py",
         "stable_baselines3.py",
