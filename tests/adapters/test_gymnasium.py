@@ -7,6 +7,7 @@ import gymnasium
 import numpy as np
 import pytest
 import tensorflow as tf
+import tree
 from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
@@ -418,3 +419,34 @@ def test_a_bad_turn_is_refused_in_one_line(action, message):
     with pytest.raises(ValueError, match=message) as error:
         environment.step(action)
     assert "\n" not in str(error.value)
+
+
+def test_a_slate_of_one_document_is_a_position():
+    arguments = {"slate_size": 1, "num_candidates": 4, "seed": 3}
+    environment = gymnasium.make(NAME, **arguments)
+    assert environment.action_space == spaces.Discrete(4)
+    environment.reset()
+    by_position = environment.step(np.int64(2))
+    environment = gymnasium.make(NAME, **arguments)
+    environment.reset()
+    assert_equal(environment.step(np.array([2])), by_position)
+    users = gymnasium.make_vec(NAME, num_envs=3, **arguments)
+    users.reset()
+    assert users.action_space == spaces.MultiDiscrete([4, 4, 4])
+    assert users.step(np.array([0, 1, 3]))[1].shape == (3,)
+
+
+@pytest.mark.parametrize("name", recsim_tf.registered())
+def test_a_dict_of_one_level_has_the_parts_of_the_nested_one(name):
+    nested = gymnasium.make(f"recsim_tf/{name}", seed=3)
+    level = gymnasium.make(f"recsim_tf/{name}", seed=3, flatten="dict")
+    parts = level.observation_space.spaces
+    assert not any(isinstance(part, (spaces.Dict, spaces.Tuple)) for part in parts.values())
+    expected, observation = nested.reset()[0], level.reset()[0]
+    assert observation in level.observation_space
+    assert_equal(list(observation.values()), tree.flatten(expected))
+
+
+def test_flatten_is_refused_in_a_line():
+    with pytest.raises(ValueError, match=r"^flatten must be False, True or 'dict', got 'dicts'$"):
+        gymnasium.make(NAME, flatten="dicts")
