@@ -20,7 +20,6 @@ import recsim_tf.adapters.gymnasium
 from recsim_tf.adapters.stable_baselines3 import UsersVecEnv
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers
 
-
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--out", default="runs/examples/stable_baselines3", help="a folder")
 parser.add_argument("--quick", action="store_true", help="a trial of a few seconds")
