@@ -12,7 +12,7 @@ Observations are dicts with RecSim's keys `user`, `doc` and `response`. Document
 first axis of everything in `doc` is their position among the candidates, so that the spaces do not
 change between steps. Fields of a NamedTuple are entries of a dict. Before the first slate of a
 session the response is zeros, where RecSim has None. `flatten=True` makes observations vectors, and
-`flatten="dict"` dicts of one level, for learners to whom nested observation spaces are not
+`flatten="dict"` dicts of vectors, for learners to whom nested observation spaces are not
 supported, as those of Stable-Baselines3.
 
 An action is a slate of candidate positions, an integer array [K], or one position where the slate

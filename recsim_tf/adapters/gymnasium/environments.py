@@ -31,9 +31,9 @@ class GymnasiumEnvironment(gymnasium.Env):
       simulator: the simulator.
       seed: an integer, which governs every draw until a reset with another seed; None draws a
         seed.
-      flatten: for learners that refuse nested dicts. "dict" gives a dict of one level, with names
-        such as "response.clicked". True gives a vector, float32 [F], with the entries of
-        `gymnasium.spaces.flatten`.
+      flatten: for learners that refuse nested dicts. True gives a vector, float32 [F], with the
+        entries of `gymnasium.spaces.flatten`. "dict" gives a dict of one level with such a vector
+        for each part, by names such as "response.clicked".
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012
@@ -93,7 +93,7 @@ class GymnasiumVectorEnvironment(VectorEnv):
       num_envs: B, the number of users.
       seed: an integer, which governs every draw until a reset with another seed; None draws a
         seed.
-      flatten: "dict" for observations of one level, True for vectors, float32 [B, F]; as for
+      flatten: True for vectors, float32 [B, F], "dict" for dicts of vectors; as for
         `GymnasiumEnvironment`.
       autoreset_mode: NEXT_STEP or SAME_STEP, or its name in Gymnasium, such as "SameStep".
 

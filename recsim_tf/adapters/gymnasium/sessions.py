@@ -31,7 +31,7 @@ class Steps:
     Args:
       simulator: the simulator.
       num_users: B.
-      flatten: True for an observation of one vector for each user, "dict" for a dict of one level.
+      flatten: True for an observation of one vector for each user, "dict" for a dict of vectors.
       autoreset_mode: NEXT_STEP; or SAME_STEP, where a step also has `final_observation` and
         `final_response`; or None, where users who left are not replaced.
     """
@@ -56,7 +56,7 @@ class Steps:
         self._structure = spaces.observation_space(simulator)
         self.observation_space: gymnasium.spaces.Space = self._structure
         if flatten == "dict":
-            self.observation_space = spaces.one_level_space(self._structure)
+            self.observation_space = spaces.vectors_space(self._structure)
         elif flatten:
             self.observation_space = spaces.flat_space(self._structure)
 
@@ -135,7 +135,7 @@ class Steps:
     def _results(self, state, response: Nest, prefix="") -> dict[str, Nest]:
         observation = spaces.recsim_keys(self.simulator.observe(state))
         if self._flatten == "dict":
-            observation = spaces.one_level(observation)
+            observation = spaces.vectors(observation, self._structure)
         elif self._flatten:
             observation = spaces.flat(observation, self._structure)
         return {f"{prefix}observation": observation, f"{prefix}response": spaces.as_dicts(response)}

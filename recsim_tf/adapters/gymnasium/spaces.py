@@ -28,16 +28,16 @@ def nested_space(specs: Nest) -> spaces.Space:
     return _by_name(tree.map_structure(_leaf_space, specs), spaces.Dict, spaces.Tuple)
 
 
-def flat_space(space: spaces.Dict) -> spaces.Box:
-    """The space of one user's observation, in the form of `flat`."""
+def flat_space(space: spaces.Space) -> spaces.Box:
+    """The space of one user's observation, or of a part of it, in the form of `flat`."""
     box = flatten_space(space)
     assert isinstance(box, spaces.Box)
     return spaces.Box(box.low.astype(np.float32), box.high.astype(np.float32), dtype=np.float32)
 
 
-def one_level_space(space: spaces.Dict) -> spaces.Dict:
-    """The space of one user's observation, in the form of `one_level`."""
-    return spaces.Dict(dict(_parts_by_name(space)))
+def vectors_space(space: spaces.Dict) -> spaces.Dict:
+    """The space of one user's observation, in the form of `vectors`."""
+    return spaces.Dict({name: flat_space(part) for name, part in _parts_by_name(space)})
 
 
 def recsim_keys(observation: Observation) -> dict[str, Nest]:
@@ -71,11 +71,12 @@ def flat(observation: Nest, space: spaces.Space) -> tf.Tensor:
     return tf.reshape(tf.cast(observation, tf.float32), [num_users, -1])
 
 
-def one_level(observation: Nest) -> dict[str, tf.Tensor]:
-    """An observation from `recsim_keys` as a dict of one level. The names of the parts of a part
-    are joined by dots, such as "response.clicked".
+def vectors(observation: Nest, space: spaces.Dict) -> dict[str, tf.Tensor]:
+    """An observation from `recsim_keys` as a dict of one level, with a vector in the form of `flat`
+    for each part. The names of the parts of a part are joined by dots, such as "response.clicked".
     """
-    return dict(_parts_by_name(observation))
+    parts = dict(_parts_by_name(observation))
+    return {name: flat(parts[name], part) for name, part in _parts_by_name(space)}
 
 
 def of_first_user(observation: Any, space: spaces.Space) -> Any:
