@@ -16,7 +16,7 @@ RUN_DIR ?= runs/quickstart
 # Two processes, since the tests of one module share what they train.
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help train test smoke accelerators lint site notebooks wheel data lock clean
+.PHONY: help train test smoke accelerators lint site notebooks wheel release data lock clean
 
 help:
 	@echo "make train   create $(VENV), install, train the quickstart config into $(RUN_DIR)"
@@ -28,6 +28,7 @@ help:
 	@echo "make notebooks   run two of the examples as notebooks"
 	@echo "make data    bring two public data sets into data/, print their terms"
 	@echo "make lock    bring requirements.lock and requirements-test.lock up to date"
+	@echo "make release   build and check what is published, see docs/releasing.md"
 	@echo "make wheel   build a wheel and train from it in an empty environment"
 
 $(BIN)/python:
@@ -87,6 +88,13 @@ notebooks: $(VENV)/.test
 # pip alone: nothing of recsim_tf needs to be installed.
 data: $(BIN)/python
 	$(BIN)/python benchmarks/get_data.py --data_dir=data
+
+release: $(VENV)/.test
+	$(BIN)/python tests/release_check.py
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	$(PIP) install --quiet twine
+	$(BIN)/python -m twine check --strict dist/*
 
 clean:
 	rm -rf $(VENV) $(ACCELERATORS) build dist site *.egg-info

@@ -1,8 +1,46 @@
-"""Packaging: `recsim_tf/agents` and `recsim_tf/configs` are links to the folders at the top."""
+"""Packaging. `recsim_tf/agents` and `recsim_tf/configs` are links to the folders at the top. On
+the package's page the links of README lead to the repository.
+"""
+
+import re
+import tomllib
+from pathlib import Path
 
 from setuptools import find_namespace_packages, setup
 
+_ROOT = Path(__file__).parent
+_PROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+# The address of the repository, empty until there is one.
+_REPOSITORY = _PROJECT["tool"]["recsim_tf"]["repository"]
+_LINK = re.compile(r"(!?)\[([^]]*)\]\((?!\w+:|#)([^)]+)\)")
+
+
+def _package_page() -> str:
+    """README, with links to the repository in place of links to files of this folder."""
+
+    def absolute(link: re.Match) -> str:
+        is_image, text, path = link.groups()
+        if not _REPOSITORY:
+            return text
+        kind = "raw" if is_image else "blob"
+        return f"{is_image}[{text}]({_REPOSITORY}/{kind}/HEAD/{path})"
+
+    return _LINK.sub(absolute, (_ROOT / "README.md").read_text(encoding="utf-8"))
+
+
 setup(
+    long_description=_package_page(),
+    long_description_content_type="text/markdown",
+    project_urls={
+        name: f"{_REPOSITORY}{path}"
+        for name, path in {
+            "Source": "",
+            "Documentation": "/blob/HEAD/README.md",
+            "Changes": "/blob/HEAD/CHANGELOG.md",
+            "Issues": "/issues",
+        }.items()
+        if _REPOSITORY
+    },
     # With this an editable install is a path that type checkers and editors follow.
     package_dir={"": "."},
     # The folders of `configs` hold gin files alone, without an `__init__.py`.

@@ -9,7 +9,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # Networks this small are slower with more.
 
 try:
     from stable_baselines3 import PPO
-    from stable_baselines3.common.vec_env import VecEnv, VecMonitor, VecNormalize
+    from stable_baselines3.common.vec_env import VecMonitor, VecNormalize
 except ImportError:
     sys.exit("this example needs Stable-Baselines3: pip install stable-baselines3")
 
@@ -17,37 +17,8 @@ import gymnasium
 import matplotlib.pyplot as plt
 import numpy as np
 import recsim_tf.adapters.gymnasium
+from recsim_tf.adapters.stable_baselines3 import UsersVecEnv
 from recsim_tf.environments.interest_evolution import InterestEvolutionUsers
-
-
-class UsersVecEnv(VecEnv):
-    """A vector environment of recsim_tf, as Stable-Baselines3 wants it."""
-
-    def __init__(self, users):
-        self.users = users
-        super().__init__(users.num_envs, users.single_observation_space, users.single_action_space)
-
-    def reset(self):
-        return self.users.reset()[0]
-
-    def step_async(self, actions):
-        self.results = self.users.step(actions)
-
-    def step_wait(self):
-        observations, rewards, terminated, truncated, info = self.results
-        infos = [{"TimeLimit.truncated": bool(out_of_time)} for out_of_time in truncated]
-        for user in np.flatnonzero(terminated | truncated):
-            infos[user]["terminal_observation"] = info["final_obs"][user]
-        return observations, rewards, terminated | truncated, infos
-
-    def get_attr(self, attr_name, indices=None):
-        return [getattr(self.users, attr_name)] * self.num_envs
-
-    def env_is_wrapped(self, wrapper_class, indices=None):
-        return [False] * self.num_envs
-
-    close = set_attr = env_method = lambda *_, **__: None  # PPO needs none of them.
-
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--out", default="runs/examples/stable_baselines3", help="a folder")

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from recsim_tf._compiled import keep_compiled_programs
+
 _FLAG = "TF_USE_LEGACY_KERAS"
 # The level of TensorFlow's log: 0 for all messages, 3 for only fatal messages.
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
@@ -42,16 +44,6 @@ def use_legacy_keras() -> None:
     if keras is not None:
         folders = keras.submodule_search_locations or []
         tensorflow.__path__[:0] = [os.path.join(folder, "api", "_v2") for folder in folders]
-
-
-def keep_compiled_programs() -> None:
-    """Tells XLA to keep its programs in the folder `RECSIM_TF_COMPILED`, where that is set. XLA
-    reads its flags when it first compiles.
-    """
-    if folder := os.environ.get("RECSIM_TF_COMPILED"):
-        flags = os.environ.get("TF_XLA_FLAGS", "")
-        kept = f"--tf_xla_persistent_cache_directory={os.path.abspath(folder)}"
-        os.environ["TF_XLA_FLAGS"] = f"{flags} {kept}".strip()
 
 
 @contextlib.contextmanager

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+# Windows has neither flag.
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 # The end of the names of unfinished files, which are removed after a kill.
 UNFINISHED = ".new"
 
@@ -126,7 +128,7 @@ def no_link(path: str, flags: int) -> int:
     Raises an OSError if the file is a link or cannot be opened; the message names the file.
     """
     try:
-        return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+        return os.open(path, flags | _NO_FOLLOW, 0o666)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise OSError(f"{path} is a link, which is not followed: remove it") from error

@@ -2,18 +2,18 @@
 
 import contextlib
 import errno
-import fcntl
-import os
 import re
 import secrets
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from recsim_tf.support.files import UNFINISHED, remove, storing, unfinished
+from recsim_tf.support.locks import lock, release
 
-# The end of the names of such folders while they are written.
+# The ends of the names of such folders while they are written, and of the locks beside them.
 _SHARED = re.compile(rf"\.[0-9a-f]{{8}}{re.escape(UNFINISHED)}")
+_SHARED_LOCK = re.compile(rf"\.[0-9a-f]{{8}}\.lock{re.escape(UNFINISHED)}")
 # Errors of a rename of a folder to a name that is taken.
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 
@@ -27,14 +27,15 @@ def unfinished_folder(path: Path) -> Iterator[Path]:
     """
     with storing(path):
         for neighbour in path.parent.iterdir():
-            if _SHARED.fullmatch(neighbour.name.removeprefix(path.name)):
+            ending = neighbour.name.removeprefix(path.name)
+            if _SHARED.fullmatch(ending) or _SHARED_LOCK.fullmatch(ending):
                 _remove_abandoned(neighbour)
-        temporary, lock = _locked_folder(path)
+        temporary, held = _locked_folder(path)
         try:
             yield temporary
         finally:
             remove(temporary)
-            os.close(lock)
+            release(held)
 
 
 def publish(folder: Path, path: Path, numbered: bool = False) -> Path:
@@ -64,31 +65,22 @@ def publish(folder: Path, path: Path, numbered: bool = False) -> Path:
         target = path.with_name(f"{path.name}-{number}")
 
 
-def _locked_folder(path: Path) -> tuple[Path, int]:
-    """A new folder beside `path`, and a lock on it."""
+def _locked_folder(path: Path) -> tuple[Path, IO]:
+    """A new folder beside `path`, and a lock of it."""
     while True:
         folder = unfinished(path.with_name(f"{path.name}.{secrets.token_hex(4)}"))
-        folder.mkdir()
-        # Another process may take the folder for abandoned before it is locked.
-        with contextlib.suppress(FileNotFoundError, BlockingIOError):
-            return folder, _lock(folder)
+        # Another process may take the lock for abandoned before it is held.
+        with contextlib.suppress(BlockingIOError):
+            held = lock(_lock_of(folder))
+            folder.mkdir()
+            return folder, held
 
 
-def _lock(folder: Path) -> int:
-    """A descriptor that locks a folder until it is closed or the process ends.
-
-    Raises:
-      FileNotFoundError: if the folder has been renamed or removed.
-      BlockingIOError: if another process has locked the folder.
+def _lock_of(folder: Path) -> Path:
+    """The lock of an unfinished folder. It is beside the folder, since Windows renames no folder
+    that has an open file.
     """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        folder.lstat()
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
+    return unfinished(folder.with_name(folder.name.removesuffix(UNFINISHED) + ".lock"))
 
 
 def sweep(folder: Path) -> None:
@@ -101,12 +93,15 @@ def sweep(folder: Path) -> None:
 
 def _remove_abandoned(path: Path) -> None:
     """Removes an unfinished file or folder, unless another process is writing it."""
-    if path.is_symlink() or not (path.is_dir() and _SHARED.search(path.name)):
+    is_lock = _SHARED_LOCK.search(path.name) is not None
+    if path.is_symlink() or not (is_lock or (path.is_dir() and _SHARED.search(path.name))):
         remove(path)
         return
+    lock_path = path if is_lock else _lock_of(path)
+    folder = unfinished(path.with_name(path.name.removesuffix(f".lock{UNFINISHED}")))
     with contextlib.suppress(FileNotFoundError, BlockingIOError):
-        lock = _lock(path)
+        held = lock(lock_path)
         try:
-            shutil.rmtree(path)
+            remove(folder if is_lock else path)
         finally:
-            os.close(lock)
+            release(held)

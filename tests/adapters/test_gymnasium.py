@@ -418,3 +418,33 @@ def test_a_bad_turn_is_refused_in_one_line(action, message):
     with pytest.raises(ValueError, match=message) as error:
         environment.step(action)
     assert "\n" not in str(error.value)
+
+
+def test_a_slate_of_one_document_is_a_position():
+    arguments = {"slate_size": 1, "num_candidates": 4, "seed": 3}
+    environment = gymnasium.make(NAME, **arguments)
+    assert environment.action_space == spaces.Discrete(4)
+    environment.reset()
+    by_position = environment.step(np.int64(2))
+    environment = gymnasium.make(NAME, **arguments)
+    environment.reset()
+    assert_equal(environment.step(np.array([2])), by_position)
+    users = gymnasium.make_vec(NAME, num_envs=3, **arguments)
+    users.reset()
+    assert users.action_space == spaces.MultiDiscrete([4, 4, 4])
+    assert users.step(np.array([0, 1, 3]))[1].shape == (3,)
+
+
+@pytest.mark.parametrize("name", recsim_tf.registered())
+def test_a_dict_of_vectors_has_the_entries_of_the_vector(name):
+    vector = gymnasium.make(f"recsim_tf/{name}", seed=3, flatten=True)
+    parts = gymnasium.make(f"recsim_tf/{name}", seed=3, flatten="dict")
+    assert all(len(part.shape) == 1 for part in parts.observation_space.values())
+    expected, observation = vector.reset()[0], parts.reset()[0]
+    assert observation in parts.observation_space
+    assert sorted(np.concatenate(list(observation.values()))) == sorted(expected)
+
+
+def test_flatten_is_refused_in_a_line():
+    with pytest.raises(ValueError, match=r"^flatten must be False, True or 'dict', got 'dicts'$"):
+        gymnasium.make(NAME, flatten="dicts")

@@ -11,9 +11,12 @@ An import of this package makes every registered environment known to Gymnasium:
 Observations are dicts with RecSim's keys `user`, `doc` and `response`. Documents have no names. The
 first axis of everything in `doc` is their position among the candidates, so that the spaces do not
 change between steps. Fields of a NamedTuple are entries of a dict. Before the first slate of a
-session the response is zeros, where RecSim has None. With `flatten=True` observations are vectors.
+session the response is zeros, where RecSim has None. `flatten=True` makes observations vectors, and
+`flatten="dict"` dicts of vectors, for learners to whom nested observation spaces are not
+supported, as those of Stable-Baselines3.
 
-An action is a slate of candidate positions, an integer array [K]. It may be shorter, or hold -1
+An action is a slate of candidate positions, an integer array [K], or one position where the slate
+has one document. It may be shorter, or hold -1
 where a position is empty. As in RecSim a document may be shown twice, unless the simulator has
 `validate=True` and `allow_duplicates=False`. A bad slate is a `ValueError`. Where the simulator has
 a `query_spec` an action is a dict of `slate` and `query`. A query has the form of an observation.

@@ -31,13 +31,14 @@ class GymnasiumEnvironment(gymnasium.Env):
       simulator: the simulator.
       seed: an integer, which governs every draw until a reset with another seed; None draws a
         seed.
-      flatten: whether an observation is a vector, float32 [F], for learners that refuse nested
-        dicts. Its entries are the entries of `gymnasium.spaces.flatten`.
+      flatten: for learners that refuse nested dicts. True gives a vector, float32 [F], with the
+        entries of `gymnasium.spaces.flatten`. "dict" gives a dict of one level with such a vector
+        for each part, by names such as "response.clicked".
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012
 
-    def __init__(self, simulator: Simulator, seed: int | None = 0, flatten: bool = False):
+    def __init__(self, simulator: Simulator, seed: int | None = 0, flatten: bool | str = False):
         self._session = Session(Steps(simulator, 1, flatten, autoreset_mode=None), seed)
         self._ended = False
         self.observation_space = self._session.steps.observation_space
@@ -57,7 +58,7 @@ class GymnasiumEnvironment(gymnasium.Env):
     def step(self, action: Nest):
         if self._ended:
             raise gymnasium.error.ResetNeeded("the session has ended: call reset() before step()")
-        arrays = spaces.as_arrays(action, self.simulator.query_spec)
+        arrays = spaces.as_arrays(action, self.simulator, num_axes=1)
         results = self._session.step(tree.map_structure(lambda leaf: leaf[np.newaxis], arrays))
         terminated, truncated = bool(results["terminated"][0]), bool(results["truncated"][0])
         self._ended = terminated or truncated
@@ -92,7 +93,8 @@ class GymnasiumVectorEnvironment(VectorEnv):
       num_envs: B, the number of users.
       seed: an integer, which governs every draw until a reset with another seed; None draws a
         seed.
-      flatten: whether observations are vectors, float32 [B, F].
+      flatten: True for vectors, float32 [B, F], "dict" for dicts of vectors; as for
+        `GymnasiumEnvironment`.
       autoreset_mode: NEXT_STEP or SAME_STEP, or its name in Gymnasium, such as "SameStep".
 
     Raises:
@@ -109,7 +111,7 @@ class GymnasiumVectorEnvironment(VectorEnv):
         simulator: Simulator,
         num_envs: int,
         seed: int | None = 0,
-        flatten: bool = False,
+        flatten: bool | str = False,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     ):
         validation.check_at_least(1, num_envs=num_envs)
@@ -138,7 +140,7 @@ class GymnasiumVectorEnvironment(VectorEnv):
         return results["observation"], {"response": results["response"], "_response": shown}
 
     def step(self, actions: Any):
-        results = self._session.step(spaces.as_arrays(actions, self.simulator.query_spec))
+        results = self._session.step(spaces.as_arrays(actions, self.simulator, num_axes=2))
         info = {"response": results["response"], "_response": results["shown"]}
         ended = results["terminated"] | results["truncated"]
         if self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP and ended.any():
@@ -185,7 +187,7 @@ def register_environments() -> None:
 
 
 def make_environment(
-    environment_id: str, seed: int | None = None, flatten: bool = False, **kwargs
+    environment_id: str, seed: int | None = None, flatten: bool | str = False, **kwargs
 ) -> GymnasiumEnvironment:
     """Makes an environment for `gymnasium.make("recsim_tf/...")`.
 
@@ -201,7 +203,7 @@ def make_vector_environment(
     environment_id: str,
     num_envs: int,
     seed: int | None = None,
-    flatten: bool = False,
+    flatten: bool | str = False,
     autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     **kwargs,
 ) -> GymnasiumVectorEnvironment:

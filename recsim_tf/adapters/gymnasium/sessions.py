@@ -31,7 +31,7 @@ class Steps:
     Args:
       simulator: the simulator.
       num_users: B.
-      flatten: whether an observation is one vector for each user.
+      flatten: True for an observation of one vector for each user, "dict" for a dict of vectors.
       autoreset_mode: NEXT_STEP; or SAME_STEP, where a step also has `final_observation` and
         `final_response`; or None, where users who left are not replaced.
     """
@@ -40,7 +40,7 @@ class Steps:
         self,
         simulator: Simulator,
         num_users: int,
-        flatten: bool,
+        flatten: bool | str,
         autoreset_mode: AutoresetMode | None,
     ):
         self._arguments = (simulator, num_users, flatten, autoreset_mode)
@@ -49,10 +49,16 @@ class Steps:
             simulator = simulator.replaced(users_per_world=None)
         self.simulator = simulator
         self.num_users = num_users
+        if flatten not in (False, True, "dict"):
+            raise ValueError(f"flatten must be False, True or 'dict', got {flatten!r}")
         self._flatten = flatten
         self._autoreset_mode = autoreset_mode
         self._structure = spaces.observation_space(simulator)
-        self.observation_space = spaces.flat_space(self._structure) if flatten else self._structure
+        self.observation_space: gymnasium.spaces.Space = self._structure
+        if flatten == "dict":
+            self.observation_space = spaces.vectors_space(self._structure)
+        elif flatten:
+            self.observation_space = spaces.flat_space(self._structure)
 
     def __reduce__(self):
         return Steps, self._arguments
@@ -128,7 +134,9 @@ class Steps:
 
     def _results(self, state, response: Nest, prefix="") -> dict[str, Nest]:
         observation = spaces.recsim_keys(self.simulator.observe(state))
-        if self._flatten:
+        if self._flatten == "dict":
+            observation = spaces.vectors(observation, self._structure)
+        elif self._flatten:
             observation = spaces.flat(observation, self._structure)
         return {f"{prefix}observation": observation, f"{prefix}response": spaces.as_dicts(response)}
 

@@ -1,6 +1,6 @@
 """Spaces of observations and actions, and conversions of observations and actions to them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,11 +28,16 @@ def nested_space(specs: Nest) -> spaces.Space:
     return _by_name(tree.map_structure(_leaf_space, specs), spaces.Dict, spaces.Tuple)
 
 
-def flat_space(space: spaces.Dict) -> spaces.Box:
-    """The space of one user's observation, in the form of `flat`."""
+def flat_space(space: spaces.Space) -> spaces.Box:
+    """The space of one user's observation, or of a part of it, in the form of `flat`."""
     box = flatten_space(space)
     assert isinstance(box, spaces.Box)
     return spaces.Box(box.low.astype(np.float32), box.high.astype(np.float32), dtype=np.float32)
+
+
+def vectors_space(space: spaces.Dict) -> spaces.Dict:
+    """The space of one user's observation, in the form of `vectors`."""
+    return spaces.Dict({name: flat_space(part) for name, part in _parts_by_name(space)})
 
 
 def recsim_keys(observation: Observation) -> dict[str, Nest]:
@@ -66,6 +71,14 @@ def flat(observation: Nest, space: spaces.Space) -> tf.Tensor:
     return tf.reshape(tf.cast(observation, tf.float32), [num_users, -1])
 
 
+def vectors(observation: Nest, space: spaces.Dict) -> dict[str, tf.Tensor]:
+    """An observation from `recsim_keys` as a dict of one level, with a vector in the form of `flat`
+    for each part. The names of the parts of a part are joined by dots, such as "response.clicked".
+    """
+    parts = dict(_parts_by_name(observation))
+    return {name: flat(parts[name], part) for name, part in _parts_by_name(space)}
+
+
 def of_first_user(observation: Any, space: spaces.Space) -> Any:
     """The observation of the first user, with a number in each `Discrete` part of the space."""
     if isinstance(space, spaces.Dict):
@@ -81,23 +94,37 @@ def as_dicts(nest: Nest) -> Any:
 
 
 def action_space(simulator: SessionSource) -> spaces.Space:
-    """The space of slates of candidate positions, `MultiDiscrete` [K], or where there is a
-    `query_spec`, a `Dict` of `slate` and `query`.
+    """The space of slates of candidate positions, `MultiDiscrete` [K], or for a slate of one
+    document `Discrete`; where there is a `query_spec`, a `Dict` of `slate` and `query`.
     """
     slate = spaces.MultiDiscrete([simulator.num_candidates] * simulator.slate_size)
     if not tf.nest.flatten(simulator.query_spec):
-        return slate
+        is_single = simulator.slate_size == 1
+        return spaces.Discrete(simulator.num_candidates) if is_single else slate
     return spaces.Dict({"slate": slate, "query": nested_space(simulator.query_spec)})
 
 
-def as_arrays(action: Any, query_spec: Nest) -> Nest:
+def as_arrays(action: Any, simulator: SessionSource, num_axes: int) -> Nest:
     """An action in the form of its space, as arrays: a slate, or a `Turn` where there is a
-    query_spec. Raises a ValueError if a part is missing.
+    `query_spec`. A slate has `num_axes` axes; a position of a `Discrete` space gets the last of
+    them. Raises a ValueError if a part is missing.
     """
+    query_spec = simulator.query_spec
     if not tf.nest.flatten(query_spec):
-        return np.asarray(action)
+        slate = np.asarray(action)
+        is_position = simulator.slate_size == 1 and slate.ndim == num_axes - 1
+        return slate[..., np.newaxis] if is_position else slate
     slate = _part(action, "slate", "action")
     return Turn(np.asarray(slate), _arrays(_part(action, "query", "action"), query_spec, "query"))
+
+
+def _parts_by_name(nest: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The parts of nested dicts and tuples, or of spaces of them, by their joined names."""
+    if not isinstance(nest, (Mapping, tuple, spaces.Tuple)):
+        yield name, nest
+        return
+    for key, part in nest.items() if isinstance(nest, Mapping) else enumerate(nest):
+        yield from _parts_by_name(part, f"{name}.{key}" if name else str(key))
 
 
 def _keys(observation: Observation) -> dict[str, Nest]:

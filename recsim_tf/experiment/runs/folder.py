@@ -3,7 +3,6 @@ machine, on which its last bits depend.
 """
 
 import contextlib
-import fcntl
 import importlib.metadata
 import json
 import os
@@ -24,13 +23,13 @@ from recsim_tf.support import checkpoints
 from recsim_tf.support.errors import UsageError
 from recsim_tf.support.files import (
     append_json,
-    no_link,
     read_json,
     read_json_lines,
     read_text,
     require_numbers,
     unfinished,
 )
+from recsim_tf.support.locks import lock
 from recsim_tf.support.new_folders import sweep
 from recsim_tf.support.outputs import write_files
 
@@ -181,15 +180,14 @@ def locked(folder: Path, name: str = _LOCK) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"root_dir {folder} cannot be created: {error.strerror}") from error
-    # The operating system releases the lock when the process ends, however it ends.
-    with open(folder / name, "a", opener=no_link) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError(
-                f"root_dir {folder} is in use by another process: wait for it or choose another"
-                " root_dir"
-            ) from error
+    try:
+        file = lock(folder / name)
+    except BlockingIOError as error:
+        raise UsageError(
+            f"root_dir {folder} is in use by another process: wait for it or choose another"
+            " root_dir"
+        ) from error
+    with file:
         yield
 
 

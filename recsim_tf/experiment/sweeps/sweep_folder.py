@@ -1,7 +1,6 @@
 """The folder of a sweep: its trials, the sweeps that may go on in it, and their progress."""
 
 import contextlib
-import fcntl
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import NamedTuple
 from recsim_tf.experiment.runs.folder import RunDirectory, holds, locked
 from recsim_tf.experiment.sweeps.trial import FAILED, PENDING, Trial, TrialFiles
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.files import UNFINISHED, no_link, read_json, remove, write_json
+from recsim_tf.support.files import UNFINISHED, read_json, remove, write_json
+from recsim_tf.support.locks import lock
 from recsim_tf.support.progress import progress_bar
 
 _RECORD = "trials.json"
@@ -75,8 +75,7 @@ class SweepDirectory:
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
         """Waits until no other shard writes the files that all shards write."""
-        with open(self.path / ".lock", "a", opener=no_link) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with lock(self.path / ".lock", waits=True):
             yield
 
     def _check_record(self, root_dir: str) -> None:

@@ -1,6 +1,5 @@
 """Conversion of trajectories to logs."""
 
-import fcntl
 import os
 from pathlib import Path
 from typing import IO
@@ -16,7 +15,8 @@ from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.logs.episodes.records import IS_LAST, example_of
 from recsim_tf.logs.episodes.session import Session, name_of
-from recsim_tf.support.files import UNFINISHED, no_link, storing
+from recsim_tf.support.files import UNFINISHED, storing
+from recsim_tf.support.locks import lock, release
 
 
 class Writer:
@@ -45,7 +45,7 @@ class Writer:
             return observation.user, observation.documents
 
         self._observe = compiled(observe)
-        self._lock: IO | None = None
+        self._lock: IO[bytes] | None = None
         self._records: tf.io.TFRecordWriter | None = None
         # The newest session is kept until the next one comes, since the last of all is marked.
         self._pending: tf.train.SequenceExample | None = None
@@ -54,7 +54,7 @@ class Writer:
         with storing(Path(self._path)):
             tf.io.gfile.makedirs(os.path.dirname(self._path) or ".")
             if "://" not in self._path:
-                self._lock = _locked(self._temporary)
+                self._lock = self._locked()
             self._records = tf.io.TFRecordWriter(self._temporary)
         return self
 
@@ -74,7 +74,18 @@ class Writer:
             if tf.io.gfile.exists(self._temporary):
                 tf.io.gfile.remove(self._temporary)
             if self._lock is not None:
-                self._lock.close()
+                release(self._lock)
+
+    def _locked(self) -> IO[bytes]:
+        """A lock that keeps other processes from writing the same log. It is beside the log, since
+        Windows renames no open file.
+        """
+        try:
+            return lock(Path(f"{self._path}.lock{UNFINISHED}"))
+        except BlockingIOError as error:
+            raise OSError(
+                f"episode log {self._temporary} is being written by another process"
+            ) from error
 
     def add(self, trajectory: Trajectory, log_prob: Nest = ()) -> None:
         """Adds the sessions of a trajectory.
@@ -144,17 +155,6 @@ def write(path: str | os.PathLike, simulator: Simulator, trajectory: Trajectory)
     """
     with Writer(path, simulator) as writer:
         writer.add(trajectory)
-
-
-def _locked(path: str) -> IO:
-    """The file of that name, locked against other processes until it is closed."""
-    file = open(path, "ab", opener=no_link)  # noqa: SIM115
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise OSError(f"episode log {path} is being written by another process") from error
-    return file
 
 
 def refuse_existing(path: str | os.PathLike) -> None:

@@ -1,0 +1,45 @@
+"""Everything can be imported without the modules that only POSIX systems have."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+_ROOT = Path(__file__).parents[1]
+_PROGRAM = """
+import builtins, importlib, pkgutil, os
+
+POSIX = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
+imported = builtins.__import__
+
+
+def without_posix(name, globals=None, locals=None, fromlist=(), level=0):
+    importer = (globals or {}).get("__name__", "")
+    if name in POSIX and importer.startswith("recsim_tf"):
+        raise ImportError(f"{importer} imports {name}")
+    return imported(name, globals, locals, fromlist, level)
+
+
+builtins.__import__ = without_posix
+for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_DIRECTORY", "fork", "sched_getaffinity", "getuid"):
+    vars(os).pop(name, None)
+import recsim_tf
+
+lacking = {"tf_agents", "ray", "minari", "beartype", "jaxtyping"}
+for module in pkgutil.walk_packages(recsim_tf.__path__, "recsim_tf."):
+    if module.name.endswith("__main__"):
+        continue
+    try:
+        importlib.import_module(module.name)
+    except ImportError as error:
+        if (error.name or "").split(".")[0] not in lacking:
+            raise
+    print(module.name)
+"""
+
+
+def test_all_modules_are_imported_with_posix_modules_hidden():
+    process = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _PROGRAM], cwd=_ROOT, capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr
+    assert len(process.stdout.split()) > 300
