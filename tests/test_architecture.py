@@ -9,7 +9,7 @@ from collections.abc import Iterator
 ROOT = pathlib.Path(__file__).parent.parent
 _QUOTED = re.compile(r"`([\w./]+)`")
 # Root files that settle what is imported, and the names of the package, which users import.
-_PRIVATE = {"__init__", "__main__", "_stack", "_tf_agents", "_version"}
+_PRIVATE = {"__init__", "__main__", "_compiled", "_stack", "_tf_agents", "_version"}
 # Each environment and each agent has files of the same names.
 _ALIKE = ("agents", "recsim_tf/environments")
 _MOST_ALIKE = 2

@@ -37,7 +37,7 @@ PAGES = (
 ORDER = (
     *("start", "environments", "own_environment", "policies", "agents", "runs", "fitting"),
     *("own_log", "log_to_value", "validation", "ope", "conversations", "worlds", "gymnasium"),
-    *("coming_from_recsim", "faults", "glossary", "architecture"),
+    *("coming_from_recsim", "faults", "glossary", "architecture", "releasing"),
 )
 _BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 _FILE = re.compile(r"# ([\w/]+\.(?:py|gin))\n")

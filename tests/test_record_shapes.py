@@ -75,7 +75,7 @@ WEIGHTS |= {"shares": Float64[Any, "S"]}
 ESTIMATE = dict.fromkeys(("value", "standard_error", "interval"), NUMBER)
 ESTIMATE |= {"gain": dict.fromkeys(("value", "interval"), NUMBER), "weights": WEIGHTS}
 ESTIMATE |= {"sessions": Float64[Any, "S"], "draws": Float64[Any, "D b"]}
-ESTIMATE |= {"verdict": str, "users": Int[Any, "S"], "assumptions": int}
+ESTIMATE |= {"verdict": str, "users": Int[Any, "S"], "assumptions": int, "has_click_model": bool}
 MEAN = dict.fromkeys(Mean._fields, NUMBER | int)
 
 
@@ -133,7 +133,9 @@ def test_another_shape_or_dtype_is_found(changes):
         check(everything.log()._replace(**changes), LOG, S=2, T=2, K=2, N=3)
 
 
-@pytest.mark.parametrize("name", [name for name in PRESETS if PRESETS[name].model == "none"])
+@pytest.mark.parametrize(
+    "name", [name for name, each in PRESETS.items() if each.model == "none" and each.is_weighted]
+)
 def test_samples_and_estimates_of_a_policy(name):
     log, estimator, policy = log_of_clicks().take(range(30)), PRESETS[name], near(2.0)
     sample = gather(policy, log, [estimator], 1.0, near(1.0))
