@@ -10,7 +10,7 @@ import gin
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.evaluation.baselines import Baseline, Baselines, baseline_policies, named_baselines
 from recsim_tf.experiment.commands.fit import FitRun
-from recsim_tf.experiment.runs.folder import RunDirectory
+from recsim_tf.experiment.runs.folder import RunDirectory, locked
 from recsim_tf.fitting import Parameter, load_model
 from recsim_tf.fitting.saving.card import CARD, with_findings
 from recsim_tf.fitting.validation import validate
@@ -69,11 +69,13 @@ def run_validation(
       The content of validation.json.
 
     Raises:
-      UsageError: for a folder without a fit, a fit without held-out sessions, or a parameter that
-        was not fitted.
+      UsageError: for a folder without a fit or in use by another process, a fit without held-out
+        sessions, a parameter that was not fitted, or a model card that is a link.
       ValueError: see `fitting.validate`.
     """
     report, model = folder.path / "report.html", folder.path / "model"
+    if (model / CARD).is_symlink():
+        raise UsageError(f"{model / CARD} is a link, which is not followed: remove it")
     if not model.is_dir() or not report.is_file():
         raise UsageError(
             f"root_dir {folder.path} has no fitted model and report: run recsim-tf fit first"
@@ -92,36 +94,39 @@ def run_validation(
             f"validate.static must name parameters that were fitted, {', '.join(fit.parameters)},"
             f" got {unknown[0]}"
         )
-    models = fit.simulator.users, fit.simulator.documents
-    modules = sorted({type(part).__module__ for part in models})
-    simulator = load_model(model, [*trusted, *modules]).simulator
-    validation = validate(
-        simulator,
-        train.whole(),
-        held_out,
-        refit=functools.partial(_refit, fit),
-        static=run.static,
-        times=run.times,
-        other=None if run.other is None else log_of("validate.other", run.other),
-        hold_out_segment=run.hold_out_segment,
-        policies=baseline_policies(named_baselines("validate.policies", run.policies), simulator),
-        logging=_policy(run.logging, simulator),
-        num_replicates=fit.num_replicates,
-        seed=run.seed,
-    )
-    content = validation.figures()
-    card = read_text(model / CARD, "fit again in another root_dir")
-    page = with_sections(report.read_text(encoding="utf-8"), sections(validation))
-    folder.write(
-        {
-            "report.html": page,
-            "validation.json": content,
-            f"model/{CARD}": with_findings(card, content["findings"]),
-        }
-    )
-    print(validation)
-    print(f"Page and figures in {report} and validation.json.")
-    return content
+    with locked(folder.path):
+        models = fit.simulator.users, fit.simulator.documents
+        modules = sorted({type(part).__module__ for part in models})
+        simulator = load_model(model, [*trusted, *modules]).simulator
+        validation = validate(
+            simulator,
+            train.whole(),
+            held_out,
+            refit=functools.partial(_refit, fit),
+            static=run.static,
+            times=run.times,
+            other=None if run.other is None else log_of("validate.other", run.other),
+            hold_out_segment=run.hold_out_segment,
+            policies=baseline_policies(
+                named_baselines("validate.policies", run.policies), simulator
+            ),
+            logging=_policy(run.logging, simulator),
+            num_replicates=fit.num_replicates,
+            seed=run.seed,
+        )
+        content = validation.figures()
+        card = read_text(model / CARD, "fit again in another root_dir")
+        page = with_sections(report.read_text(encoding="utf-8"), sections(validation))
+        folder.write(
+            {
+                "report.html": page,
+                "validation.json": content,
+                f"model/{CARD}": with_findings(card, content["findings"]),
+            }
+        )
+        print(validation)
+        print(f"Page and figures in {report} and validation.json.")
+        return content
 
 
 def _refit(fit: FitRun, log: Log, fixed: Mapping[str, Any]) -> Simulator:

@@ -78,13 +78,13 @@ def model_card(
         "Fit": _figures(metadata["fit"]),
         "Parameters": _parameters(result),
         "Checks": _figures(metadata["checks"]),
-        "Intended use": intended_use.strip() or _NOT_STATED,
-        "Limits": limits.strip() or _NOT_STATED,
-        "Licence of the data": licence.strip() or _NOT_STATED,
+        "Intended use": _plain(intended_use.strip()) or _NOT_STATED,
+        "Limits": _plain(limits.strip()) or _NOT_STATED,
+        "Licence of the data": _plain(licence.strip()) or _NOT_STATED,
     }
     return "\n\n".join(
         [
-            f"# {metadata['title']}",
+            f"# {_plain(metadata['title'])}",
             *([] if result.converged else [f"**The fit {result.ending}.**"]),
             _INTRODUCTION,
             *(f"## {title}\n\n{text}" for title, text in sections.items()),
@@ -101,15 +101,20 @@ def with_findings(card: str, findings: Sequence[Mapping[str, str]]) -> str:
       findings: the question, the verdict and the sentence of each answer, by these names.
     """
     lines = [
-        f"- {finding['question']} {finding['verdict'].capitalize()}. {finding['sentence']}"
+        f"- {finding['question']} {finding['verdict'].capitalize()}. {_plain(finding['sentence'])}"
         for finding in findings
     ]
     text = card.partition(_VALIDATION)[0].rstrip("\n")
     return "\n".join([text, "", _VALIDATION, "", *lines, ""])
 
 
+def _plain(text: str) -> str:
+    """A text without tags, which viewers of Markdown may take for HTML."""
+    return text.replace("<", "&lt;")
+
+
 def _figures(values: Mapping[str, Any]) -> str:
-    rows = [("", ""), *((name, number(value)) for name, value in values.items())]
+    rows = [("", ""), *((_plain(name), _plain(number(value))) for name, value in values.items())]
     return markdown_table(rows) if values else _NOT_STATED
 
 

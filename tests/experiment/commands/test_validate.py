@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from recsim_tf.experiment.runs.folder import locked
 from recsim_tf.fitting import load_model
 from tests.experiment.commands.test_fit import CONFIG
 from tests.experiment.tiny_runs import refused, succeed
@@ -80,3 +81,12 @@ def test_what_cannot_be_validated_is_told_in_a_line(tmp_path, config, capfd):
         assert message in refused(capfd, "validate", f"--root_dir={run}", *given)
     (tmp_path / "empty").mkdir()
     refused(capfd, "validate", f"--root_dir={tmp_path / 'empty'}")
+    with locked(run):
+        assert "is in use by another process" in refused(
+            capfd, "validate", f"--root_dir={run}", "--gin_bindings=validate.log = @simulated_log()"
+        )
+    card = run / "model" / "MODEL_CARD.md"
+    card.rename(tmp_path / "private.md")
+    card.symlink_to(tmp_path / "private.md")
+    message = refused(capfd, "validate", f"--root_dir={run}")
+    assert "MODEL_CARD.md is a link, which is not followed: remove it" in message

@@ -250,8 +250,8 @@ def test_the_card_tells_data_fit_checks_and_parameters(tmp_path, result):
         title="Short evenings",
         data={"sessions": 41, "from": "2024-01"},
         fitting={"search": "LBFGS"},
-        checks={"calibration error": np.float32(0.25)},
-        limits="Simulated users only.",
+        checks={"calibration error": np.float32(0.25), "<b>": "<script>"},
+        limits="Simulated users only. <img src=x>",
         licence="CC BY 4.0",
     )
     card = (tmp_path / "model" / "MODEL_CARD.md").read_text()
@@ -264,10 +264,11 @@ def test_the_card_tells_data_fit_checks_and_parameters(tmp_path, result):
         "| log-likelihood of the training sessions | \N{MINUS SIGN}1.500 |",
         "| calibration error | 0.2500 |",
         "| users.choice_model.no_click_mass | 1.100 |",
-        "## Limits Simulated users only.",
+        "| &lt;b> | &lt;script> |",
+        "## Limits Simulated users only. &lt;img src=x>",
         "## Licence of the data CC BY 4.0",
         "## Intended use Not stated.",
         "time_budget=10.0",
     ):
         assert text in words
-    assert load_model(tmp_path / "model").metadata["checks"] == {"calibration error": 0.25}
+    assert load_model(tmp_path / "model").metadata["checks"]["calibration error"] == 0.25
