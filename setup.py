@@ -11,5 +11,6 @@ setup(
         "recsim_tf": ["py.typed"],
         "recsim_tf.support": ["page.html"],
         "recsim_tf.configs": ["**/*.gin"],
+        "recsim_tf.worlds": ["*/*"],
     },
 )

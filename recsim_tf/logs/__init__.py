@@ -1,8 +1,8 @@
 """Logged sessions: `Log`, and its readers and writers.
 
 There are readers of rollouts, tables, episode files, the Open Bandit Dataset, result pages,
-MovieLens and KuaiRand. `recsim_tf.conversations.logs` reads logs of conversations. Tables need pandas, Parquet
-and Arrow need pyarrow: extra `fitting`.
+MovieLens and KuaiRand. `recsim_tf.conversations.logs` reads logs of conversations. Tables need
+pandas, Parquet and Arrow need pyarrow: extra `fitting`.
 """
 
 from recsim_tf.logs.datasets.kuairand import read_kuairand

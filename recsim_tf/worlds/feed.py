@@ -110,7 +110,7 @@ def feed_parameters(spread: float | None = None) -> dict[str, Parameter]:
 def feed(log: Log | None = None, dtype: tf.DType = tf.float32, **simulator: Any):
     """The feed as it is fitted, "Feed-v0", with videos that are drawn; or that of a log."""
     if log is None:
-        model = load_model(pathlib.Path(__file__).with_name("feed_v0"), ("recsim_tf.worlds",))
+        model = load_model(pathlib.Path(__file__).with_name("feed_v0"))
         users, spread = model.simulator.users, model.metadata["data"]["spread of videos"]
         effect = np.random.default_rng(0).normal(0.0, spread, 1000)
     else:

@@ -1,9 +1,7 @@
-"""Returns in whole days by hazards, for any users who come back, and a log-normal beside them; with
-a reader of the log of Ta-Feng, a supermarket.
+"""Returns in whole days by hazards, for any users who come back, and log-normal ones beside them.
 
-A log of dates has gaps in whole days, and the probability of such a gap is that of an interval. The
-density of a log-normal at a whole number is none: it depends on the unit of time, and over the
-whole numbers it does not sum to one. So its logarithm cannot be compared with that of a hazard.
+A gap in whole days has the probability of an interval. The density of a log-normal is none: it has
+a unit of time, and its sum over the days is not one. The log is Ta-Feng, of a supermarket.
 """
 
 from typing import Any
@@ -21,12 +19,10 @@ from recsim_tf.environments.returning import ReturningUsers
 from recsim_tf.fitting import Parameter
 from recsim_tf.logs import Log, TableVisits, from_table
 
-HORIZON, OWN_DAYS = 121.0, 45  # Each of the first days has a hazard of its own.
+HORIZON, OWN_DAYS = 121.0, 45  # Each of the first days has a level of its own.
 
 
-class Shop(recsim_tf.DocumentModel):
-    """A shop, which is all that there is to choose."""
-
+class Shop(recsim_tf.DocumentModel):  # all that there is to choose
     def candidates(self, num_users, num_candidates, corpus, user):
         return candidate_ids(1, num_users, num_candidates, dtype=self.dtype)
 
@@ -35,13 +31,13 @@ class Shop(recsim_tf.DocumentModel):
 
 
 class Customers(recsim_tf.UserModel):
-    """Customers whose visits have one step."""
+    """Customers whose visits have one step. What they buy plays no part."""
 
     def initial_draws(self, num_users):
         return tfd.Categorical(logits=tf.zeros([num_users, 1], self.dtype))
 
     def response(self, state, slate):
-        return recsim_tf.choice.MultinomialLogit()(tf.zeros(slate.mask.shape), slate.mask)
+        return recsim_tf.choice.MultinomialLogit()(0 * tf.cast(slate.mask, self.dtype), slate.mask)
 
     def departure(self, state):
         return tf.ones(state.shape, tf.bool)
@@ -50,14 +46,13 @@ class Customers(recsim_tf.UserModel):
         return state
 
 
-class PastReturns(ReturningUsers):
-    """Users who return by what is known of their past, in any order of their gaps."""
+class KnownUsers(ReturningUsers):
+    """Users of whom the number and the rate of earlier visits say when they return."""
 
     def known(self, state):
-        """The number of visits before and their rate, logarithms, and products of these, [B, F]."""
+        """The logarithms of the number of visits before, and of their rate a day, [B, 2]."""
         visits = tf.cast(state.visit, self.dtype) - 1
-        count, rate = tf.math.log1p(visits), tf.math.log((visits + 0.5) / (state.day + 12))
-        return tf.stack([count, rate], axis=1)
+        return tf.math.log(tf.stack([visits + 1, (visits + 0.5) / (state.day + 12)], axis=1))
 
     def restart(self, state):
         return None
@@ -66,71 +61,60 @@ class PastReturns(ReturningUsers):
         return state.user
 
 
-@gin.configurable(module="recsim_tf")
-class DailyReturns(PastReturns):
-    """Users who return on a day by a hazard, if they have not returned before. Its logit has a
-    level of the day, and effects of the past that change with the logarithm of the day.
-    """
+class DailyReturns(KnownUsers):
+    """Users who return on a day by a hazard, by its level of the day and by what is known."""
 
-    base: Any = recsim_tf.parameter((-2.5,) * OWN_DAYS, rank=1)
-    late: Any = recsim_tf.parameter(0.0)  # of a month after the days of the base
-    past: Any = recsim_tf.parameter((0.0,) * 2, rank=1)
-    fading: Any = recsim_tf.parameter((0.0,) * 2, rank=1)
+    level: Any = recsim_tf.parameter((-2.5,) * OWN_DAYS, rank=1)
+    past: Any = recsim_tf.parameter((0.0, 0.0), rank=1)
+    fading: Any = recsim_tf.parameter((0.0, 0.0), rank=1)  # by the logarithm of the day
 
     def gap(self, state):
         days = np.arange(1, int(self.horizon), dtype=self.dtype.as_numpy_dtype)
-        base = tf.gather(
-            self.per_user("base", 2), np.minimum(np.arange(len(days)), OWN_DAYS - 1), axis=-1
-        )
-        base += self.per_user("late", 2) * np.maximum(days - OWN_DAYS, 0) / 30
-        past, fading = (
-            tf.reduce_sum(self.per_user(name, 2) * self.known(state), axis=1, keepdims=True)
-            for name in ("past", "fading")
-        )
-        logits = base + past + fading * np.log(days)
+        places = np.minimum(days, OWN_DAYS).astype(np.int32) - 1
+        logits, known = tf.gather(self.per_user("level", 2), places, axis=-1), self.known(state)
+        for name, scale in {"past": np.ones_like(days), "fading": np.log(days)}.items():
+            logits += scale * tf.reduce_sum(self.per_user(name, 2) * known, axis=1, keepdims=True)
         stays = tf.cumsum(tf.math.log_sigmoid(-logits), axis=1)
         comes = tf.math.log_sigmoid(logits) + tf.pad(stays, [[0, 0], [1, 0]])[:, :-1]
-        # One day more stands for all later ones.
-        mass = tf.concat([comes, stays[:, -1:]], axis=1)
+        mass = tf.concat([comes, stays[:, -1:]], axis=1)  # The last is that of all later days.
         return tfd.FiniteDiscrete(np.append(days, days[-1] + 2), logits=mass)
 
 
-class LogNormalReturns(PastReturns):
-    """Log-normal gaps in intervals of whole days, and churn, which depend on the past in the same way."""
+class LogNormalReturns(KnownUsers):
+    """Users with log-normal gaps, in intervals of a day, and churn, by what is known."""
 
-    loc: Any = recsim_tf.parameter((2.2, *(0.0,) * 2), rank=1)
-    scale: Any = recsim_tf.parameter((0.0,) * 3, rank=1)
-    leave: Any = recsim_tf.parameter((-2.0, *(0.0,) * 2), rank=1)
+    loc: Any = recsim_tf.parameter((2.2, 0.0, 0.0), rank=1)
+    log_scale: Any = recsim_tf.parameter((0.0, 0.0, 0.0), rank=1)
+    leaving: Any = recsim_tf.parameter((-2.0, 0.0, 0.0), rank=1)
 
     def linear(self, name, state):
         known = tf.pad(self.known(state), [[0, 0], [1, 0]], constant_values=1.0)
         return tf.reduce_sum(self.per_user(name, 2) * known, axis=1)
 
     def gap(self, state):
-        days = tfd.LogNormal(self.linear("loc", state), tf.exp(self.linear("scale", state)))
+        days = tfd.LogNormal(self.linear("loc", state), tf.exp(self.linear("log_scale", state)))
         return tfd.QuantizedDistribution(tfb.Shift(-0.5)(days), low=1.0)
 
     def churn(self, state):
-        return tf.sigmoid(self.linear("leave", state))
+        return tf.sigmoid(self.linear("leaving", state))
 
 
 @gin.configurable(module="recsim_tf")
 def read_returns(path: str) -> Log:
-    """The log of Ta-Feng: the lifetimes of its customers, from the first visit in the log on."""
+    """The log of Ta-Feng's receipts: a session a customer, a visit a day with a receipt."""
     table = pd.read_parquet(path, columns=["CUSTOMER_ID", "TRANSACTION_DT"]).drop_duplicates()
-    table["day"] = pd.to_datetime(table.TRANSACTION_DT, format="%m/%d/%Y")
-    table = table.assign(position=0, shop="shop", bought=1)
-    roles = {
-        "session": "CUSTOMER_ID",
-        "timestamp": "day",
-        "position": "position",
-        "document": "shop",
-    }
-    log = from_table(table, {**roles, "clicked": "bought"}, visits=TableVisits(HORIZON, pause=1.0))
-    return log._replace(initial=np.zeros(log.num_sessions, np.int32))
+    table["timestamp"] = pd.to_datetime(table.TRANSACTION_DT, format="%m/%d/%Y")
+    table = table.assign(session=table.CUSTOMER_ID, position=0, document="shop", clicked=1)
+    return from_table(table, visits=TableVisits(HORIZON, pause=1.0))
 
 
 @gin.configurable(module="recsim_tf")
 def returns(kind: Any = DailyReturns) -> recsim_tf.Simulator:
-    """Customers of a shop who return, before their returns are fitted."""
-    return recsim_tf.Simulator(kind(Customers(), horizon=HORIZON), Shop(), 1, 1, max_steps=120)
+    """Customers of a shop, before their returns are fitted."""
+    return recsim_tf.Simulator(kind(Customers(), HORIZON), Shop(), 1, 1, max_steps=120)
+
+
+@gin.configurable(module="recsim_tf")
+def returns_parameters(names: Any = ("level", "past", "fading")) -> dict[str, Parameter]:
+    """The parameters of a fit, which starts where the model is."""
+    return {f"users.{name}": Parameter() for name in names}
