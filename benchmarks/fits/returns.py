@@ -52,7 +52,8 @@ class Visits(NamedTuple):
     @classmethod
     def of(cls, log: Log) -> "Visits":
         """The visits of a log."""
-        days = np.where(log.active, np.asarray(log.innovation.visit.days, np.float64), 0.0)
+        # A time of day, in a column of floats, is not whole by a rounding error.
+        days = np.rint(np.where(log.active, log.innovation.visit.days, 0.0))
         back = (days > 0) & (days < world.HORIZON)
         gaps = np.where(back, days, 0.0)
         day = np.cumsum(gaps, axis=1) - gaps
@@ -75,7 +76,7 @@ def fit_returns(kind: Any, names: Any, log: Log, quick: bool, past: bool = True)
     """A fit of one kind of returns; without the past if its effects stay zero."""
     parameters = world.returns_parameters(names)
     if not past:
-        zeros = {name: Parameter(np.zeros(2), fixed=True) for name in ("past", "fading")}
+        zeros = {name: Parameter(np.zeros(5), fixed=True) for name in ("past", "fading")}
         parameters |= {f"users.{name}": each for name, each in zeros.items()}
     search = LBFGS(2 if quick else 200, progress=False)
     method = Classes(search=search, uncertainty=None)

@@ -30,9 +30,7 @@ class Shop(recsim_tf.DocumentModel):  # all that there is to choose
         return documents
 
 
-class Customers(recsim_tf.UserModel):
-    """Customers whose visits have one step. What they buy plays no part."""
-
+class Customers(recsim_tf.UserModel):  # whose visits have one step
     def initial_draws(self, num_users):
         return tfd.Categorical(logits=tf.zeros([num_users, 1], self.dtype))
 
@@ -65,13 +63,15 @@ class DailyReturns(KnownUsers):
     """Users who return on a day by a hazard, by its level of the day and by what is known."""
 
     level: Any = recsim_tf.parameter((-2.5,) * OWN_DAYS, rank=1)
-    past: Any = recsim_tf.parameter((0.0, 0.0), rank=1)
-    fading: Any = recsim_tf.parameter((0.0, 0.0), rank=1)  # by the logarithm of the day
+    past: Any = recsim_tf.parameter((0.0,) * 5, rank=1)
+    fading: Any = recsim_tf.parameter((0.0,) * 5, rank=1)  # by the logarithm of the day
 
     def gap(self, state):
         days = np.arange(1, int(self.horizon), dtype=self.dtype.as_numpy_dtype)
         places = np.minimum(days, OWN_DAYS).astype(np.int32) - 1
-        logits, known = tf.gather(self.per_user("level", 2), places, axis=-1), self.known(state)
+        logits = tf.gather(self.per_user("level", 2), places, axis=-1)
+        count, rate = tf.unstack(self.known(state), axis=1)
+        known = tf.stack([count, rate, count * rate, count**2, rate**2], axis=1)
         for name, scale in {"past": np.ones_like(days), "fading": np.log(days)}.items():
             logits += scale * tf.reduce_sum(self.per_user(name, 2) * known, axis=1, keepdims=True)
         stays = tf.cumsum(tf.math.log_sigmoid(-logits), axis=1)
