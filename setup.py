@@ -49,5 +49,6 @@ setup(
         "recsim_tf": ["py.typed"],
         "recsim_tf.support": ["page.html"],
         "recsim_tf.configs": ["**/*.gin"],
+        "recsim_tf.worlds": ["*/*"],
     },
 )

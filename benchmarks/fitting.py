@@ -1,7 +1,7 @@
 """Fits of user models to logged sessions, and what they are worth.
 
     python benchmarks/fitting.py [SECTION ...] [--replications=20] [--data_dir=data] [--seed=0]
-        [--path=PATH] [--test=PATH] [--json=PATH] [--quick]
+        [--path=PATH] [--test=PATH ...] [--model=PATH] [--json=PATH] [--quick]
 
 recovery: whether fits find the parameters that made a log, see `fits/recovery.py`.
 hidden: the same from a log without the users' changes, see `fits/recovery.py`.
@@ -14,6 +14,12 @@ panels: mixed logits of two panels of choices, whose tastes are integrated out b
   package xlogit has them.
 click_models: how well ten click models predict the clicks on pages of --path, see
   `fits/click_models.py`.
+feed: what a world fitted to KuaiRand, in the folder --path, knows of later days and of other users,
+  see `fits/feed.py`; --test twice names files of both, and --model writes the fitted scalars.
+shelf: tastes and loyalty of households who buy yogurt and margarine, and the electricity panel with
+  Halton points, of the folder --path, see `fits/shelf.py`; --test names other households of yogurt.
+returns: when customers of Ta-Feng, in the folder --path, come back, see `fits/returns.py`; --test
+  names other customers.
 speed: sessions a second of likelihood and gradient, by batch size and session length, and memory,
   see `fits/likelihood_speed.py`.
 
@@ -31,6 +37,9 @@ _SECTIONS = {
     "log": "fits.log.log",
     "panels": "fits.panels.panels",
     "click_models": "fits.click_models.click_models",
+    "feed": "fits.feed.feed",
+    "shelf": "fits.shelf.shelf",
+    "returns": "fits.returns.returns",
     "speed": "fits.likelihood_speed.speed",
 }
 
@@ -38,6 +47,7 @@ if __name__ == "__main__":
     commands.define_flags(quick="Small logs and short fits; the figures mean nothing.", seed=True)
     flags.DEFINE_string("data_dir", "data", "panels: folder of the data sets.")
     flags.DEFINE_integer("replications", 20, "recovery, fields: logs.")
-    flags.DEFINE_string("path", None, "click_models: Parquet file of result pages.")
-    flags.DEFINE_string("test", None, "click_models: pages to score, by default a fifth of those.")
+    flags.DEFINE_string("path", None, "Parquet file of result pages, or folder of public logs.")
+    flags.DEFINE_multi_string("test", [], "Files of the same form to score.")
+    flags.DEFINE_string("model", None, "feed: a new folder, for the fitted scalars.")
     sections.run("fitting", _SECTIONS)

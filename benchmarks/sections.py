@@ -32,8 +32,9 @@ class Settings(NamedTuple):
     seed: int = 0  # of everything that is drawn
     jobs: int = 1  # processes at a time
     data_dir: str = "data"  # folder of the data sets
-    path: str | None = None  # file of result pages
-    test: str | None = None  # file of other result pages
+    path: str | None = None  # file of result pages, or folder of logs
+    test: tuple[str, ...] = ()  # files of the same form to score
+    model: str | None = None  # folder to write a model into
     replications: int = 2  # logs
     rounds: int = 1  # in which programs take turns; figures are medians over them
     recsim_python: str | None = None  # interpreters of the peers
@@ -131,6 +132,9 @@ def run(benchmark: str, sections: Mapping[str, str]) -> None:
         named = _FLAGS.section if "section" in _FLAGS else []
         names = chosen([*argv, *named], tuple(sections))
         given = {name: _FLAGS[name].value for name in Settings._fields if name in _FLAGS}
+        given = {
+            name: tuple(each) if isinstance(each, list) else each for name, each in given.items()
+        }
         # In a smoke run nothing is repeated.
         few = {"rounds": 1, "replications": 2} if _FLAGS.quick else {}
         report(benchmark, names, sections, Settings(**given | few))
@@ -141,11 +145,16 @@ def run(benchmark: str, sections: Mapping[str, str]) -> None:
 def _given_flags() -> list[str]:
     """The flags that the command gives, with PATH for texts."""
     given = [flag for flag in _FLAGS.get_key_flags_for_module(sys.argv[0]) if flag.present]
-    return [
-        f"--{flag.name}=PATH" if isinstance(flag.value, str) else flag.serialize()
-        for flag in given
-        if flag.name != "json" and "-" not in flag.name  # An alias has hyphens.
-    ]
+    texts: list[str] = []
+    for flag in given:
+        if flag.name == "json" or "-" in flag.name:  # An alias has hyphens.
+            continue
+        values = flag.value if isinstance(flag.value, list) else [flag.value]
+        if all(isinstance(value, str) for value in values):
+            texts += [f"--{flag.name}=PATH"] * len(values)
+        else:
+            texts.append(flag.serialize())
+    return texts
 
 
 def _machine() -> dict[str, Any]:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from recsim_tf.registry import make as make
     from recsim_tf.registry import register as register
     from recsim_tf.registry import registered as registered
+    from recsim_tf.worlds.feed import feed as feed
 
 _FACTORIES = (
     *("drifting_taste", "ecosystem", "engagement_bait", "interest_evolution"),
@@ -71,6 +72,7 @@ _MODULES = {
     "check": "core.checks",
     "click_reward": "core.simulator",
     "conversation": "conversations",
+    "feed": "worlds.feed",
     "key_terms": "conversations.key_terms",
     "parameter": "core.base.parameters",
     **dict.fromkeys(_RECORDS, "core.base.types"),

@@ -18,12 +18,14 @@ from recsim_tf.environments.news import news
 from recsim_tf.environments.page_clicks import page_clicks
 from recsim_tf.environments.return_visits import return_visits
 from recsim_tf.support.errors import instead
+from recsim_tf.worlds.feed import feed
 
 _factories: dict[str, Callable[..., Simulator]] = {
     "Conversation-v0": conversation,
     "DriftingTaste-v0": drifting_taste,
     "Ecosystem-v0": ecosystem,
     "EngagementBait-v0": engagement_bait,
+    "Feed-v0": feed,
     "InterestEvolution-v1": interest_evolution,
     "InterestExploration-v1": interest_exploration,
     "KeyTerms-v0": key_terms,

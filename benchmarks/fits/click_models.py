@@ -79,8 +79,8 @@ def click_models(settings: Settings) -> Section:
         raise SystemExit("path must name a Parquet file of result pages, got none")
     pages, quick = read_result_pages(settings.path), settings.quick
     log, num_pairs = pages.log, pages.num_pairs
-    if settings.test is not None:
-        train, kept = log, read_result_pages(settings.test, like=pages).log
+    if settings.test:
+        train, kept = log, read_result_pages(settings.test[0], like=pages).log
     else:
         train, kept = log.split(_HELD_OUT, settings.seed)
     train, kept = (log.take(range(0, log.num_sessions, _EVERY[quick])) for log in (train, kept))

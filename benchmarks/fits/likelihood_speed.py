@@ -12,11 +12,12 @@ import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 import numpy as np
 import processes
 import tensorflow as tf
-from fits import feed, recovery
+from fits import recovery
 from sections import Section, Settings, section
 from speeds.common import medians, seconds_of_turns
 
@@ -29,6 +30,7 @@ from recsim_tf.fitting.parameters.unconstrained import flatten
 from recsim_tf.fitting.searches.lbfgs import maximise, rounding_of, standard_errors
 from recsim_tf.logs import Log, episodes, simulated_log, stream_episodes
 from recsim_tf.policies.random import random_policy
+from recsim_tf.worlds import feed
 
 # Full and quick.
 _BATCHES = {False: (16, 64, 256, 1024, 4096), True: (4, 8)}
@@ -104,23 +106,18 @@ def _trace_of_classes(num_classes: int, seed: int, quick: bool) -> float:
     """CPU seconds of the first sum over the classes of the appetites of a feed, less those of the
     second one.
     """
-    num_videos, generator = 100, np.random.default_rng(seed)
-    videos = feed.Videos(
-        np.zeros(num_videos, np.float32),
-        np.zeros(5, np.float32),
-        tag=np.arange(num_videos) % 5,
-        length=generator.standard_normal(num_videos).astype(np.float32),
-    )
-    simulator = Simulator(feed.Viewers(num_classes=num_classes), videos, 1, 10)
-    log = simulated_log(simulator, 4 if quick else 256, 3 if quick else 20, seed)
-    log = log._replace(initial=log.initial._replace(appetite=()))
-    parameters = {f"users.{name}": Parameter() for name in ("fast", "slow", "spread")}
-    objective = Classes().objective(FittedSimulator(simulator, parameters), log)
-    seconds = []
-    for _ in range(2):
-        started = time.process_time()
-        objective.total()
-        seconds.append(time.process_time() - started)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(num_classes)
+    with mock.patch.multiple(feed, NODES=nodes, WEIGHTS=weights):
+        simulator = Simulator(feed.Viewers(), feed.Videos(100), 1, 10)
+        log = simulated_log(simulator, 4 if quick else 256, 3 if quick else 20, seed)
+        log = log._replace(initial=log.initial._replace(appetite=()))
+        parameters = {f"users.{name}": Parameter() for name in ("change", "appetite")}
+        objective = Classes().objective(FittedSimulator(simulator, parameters), log)
+        seconds = []
+        for _ in range(2):
+            started = time.process_time()
+            objective.total()
+            seconds.append(time.process_time() - started)
     return seconds[0] - seconds[1]
 
 

@@ -10,8 +10,8 @@ The log-likelihood must be below zero, and not fall with the draws by more than 
 
 electricity: choices of 361 customers among four suppliers (Revelt and Train 2000,
 "Customer-specific taste parameters and mixed logit"). All six tastes are normal. The maximum is
-about -3880, with no spread at zero. A fit by 600 Halton points is compared with the published
-log-likelihood.
+about -3880, with no spread at zero. `shelf.py` compares a fit by 600 Halton points with the
+published one.
 """
 
 import csv
@@ -76,10 +76,6 @@ _PANELS = {
     "yogurt": Panel(("price", "feat"), 3, ("dannon", "hiland", "weight")),
     "electricity": Panel(("pf", "cl", "loc", "wk", "tod", "seas"), 6),
 }
-# The log-likelihood of the electricity panel by 600 Halton points that xlogit publishes (Arteaga et
-# al. 2022, "xlogit: An open-source Python package for GPU-accelerated estimation of mixed logit
-# models").
-_PUBLISHED = -3888.4
 _YOGURT_DRAWS = (100, 200, 800)
 _ELECTRICITY_DRAWS, _ELECTRICITY_SEEDS = 600, (0, 1, 2)
 _MAXIMUM = -3880.0
@@ -115,13 +111,8 @@ def read_panel(file: Path, panel: Panel) -> Log:
     return Log(length, departed, (), documents, shown, (), response, ())
 
 
-def fit_panel(
-    log: Log, panel: Panel, num_draws: int, seed: int, quick: bool, points: str = "random"
-) -> dict[str, Any]:
-    """A fit from means of zero and spreads of one. Halton points are not symmetric, so that their
-    likelihood has a maximum for each choice of the signs of spreads. Spreads are positive there, as
-    in the published fit.
-    """
+def fit_panel(log: Log, panel: Panel, num_draws: int, seed: int, quick: bool) -> dict[str, Any]:
+    """A fit from means of zero and spreads of one."""
     num_attributes = log.documents.shape[-1]
     start = {"mean": np.zeros(num_attributes), "spread": np.ones(panel.num_normal)}
     simulator = recsim_tf.Simulator(
@@ -129,7 +120,7 @@ def fit_panel(
     )
     parameters = {
         "users.mean": Parameter(start["mean"]),
-        "users.spread": Parameter(start["spread"], "positive" if points == "halton" else "real"),
+        "users.spread": Parameter(start["spread"]),
     }
     begun = time.process_time()
     with warnings.catch_warnings(record=True) as caught:
@@ -140,7 +131,6 @@ def fit_panel(
             log,
             method=Draws(
                 num_draws,
-                points=points,
                 jit_compile=not quick,
                 search=LBFGS(2 if quick else 200, batch_size=10, progress=False),
                 uncertainty=None,
@@ -150,7 +140,6 @@ def fit_panel(
     values = {name: np.asarray(value).tolist() for name, value in result.values().items()}
     return {
         "draws": num_draws,
-        "points": points,
         "seed": seed,
         "log_likelihood": result.log_likelihood,
         "climbed_log_likelihood": result.climbed_log_likelihood,
@@ -167,40 +156,30 @@ def panels(settings: Settings) -> Section:
     rows: dict[str, list[dict[str, Any]]] = {}
     cases = {
         "yogurt": [(draws, 0) for draws in _YOGURT_DRAWS],
-        "electricity": [
-            *((_ELECTRICITY_DRAWS, seed) for seed in _ELECTRICITY_SEEDS),
-            (_ELECTRICITY_DRAWS, 0, "halton"),
-        ],
+        "electricity": [(_ELECTRICITY_DRAWS, seed) for seed in _ELECTRICITY_SEEDS],
     }
     for name, of_panel in cases.items():
         log = read_panel(Path(settings.data_dir) / f"{name}.csv", _PANELS[name])
         if settings.quick:
             log, of_panel = log.take(range(5)), [(3, 0)]
         rows[name] = [
-            fit_panel(log, _PANELS[name], draws, seed, settings.quick, *points)
-            for draws, seed, *points in of_panel
+            fit_panel(log, _PANELS[name], draws, seed, settings.quick) for draws, seed in of_panel
         ]
     electricity = rows["electricity"]
     figures = {f"yogurt.{row['draws']}": row["log_likelihood"] for row in rows["yogurt"]}
-    figures |= {
-        f"electricity.{row['seed']}": row["log_likelihood"]
-        for row in electricity
-        if row["points"] == "random"
-    }
-    figures |= {
-        "electricity.least_spread": min(np.abs(row["users.spread"]).min() for row in electricity),
-        "electricity_halton": electricity[-1]["climbed_log_likelihood"],
-    }
+    figures |= {f"electricity.{row['seed']}": row["log_likelihood"] for row in electricity}
+    figures["electricity.least_spread"] = min(
+        np.abs(row["users.spread"]).min() for row in electricity
+    )
     table = [("panel", "draws", "seed", "fresh", "climbed", "spreads", "ending", "CPU s")]
     for name, of_panel in rows.items():
         for row in of_panel:
             spreads = " ".join(f"{spread:.3f}" for spread in row["users.spread"])
             values = (f"{row[each]:.1f}" for each in ("log_likelihood", "climbed_log_likelihood"))
-            draws, seconds = f"{row['draws']} {row['points']}", f"{row['seconds']:.0f}"
+            draws, seconds = str(row["draws"]), f"{row['seconds']:.0f}"
             table.append((name, draws, str(row["seed"]), *values, spreads, row["ending"], seconds))
     title = "Log-likelihoods under fresh draws, and under those that the search climbed"
     bars = {f"electricity.{seed}": (_MAXIMUM - 6, _MAXIMUM + 6) for seed in _ELECTRICITY_SEEDS}
-    bars["electricity_halton"] = (_PUBLISHED - 0.5, _PUBLISHED + 0.5)
     notes = [text for of_panel in rows.values() for row in of_panel for text in row["told"]]
     figures, bars = (
         {f"panels.{name}": value for name, value in each.items()} for each in (figures, bars)

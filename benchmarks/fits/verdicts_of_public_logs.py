@@ -9,12 +9,12 @@ Thompson sampling. There the answer should be that nobody can tell.
 from pathlib import Path
 
 import numpy as np
-from fits import feed, page_fits
+from fits import page_fits
 
 from recsim_tf.fitting import validate
 from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.guesses import guesses, nats
-from recsim_tf.logs import read_open_bandit
+from recsim_tf.logs import read_kuairand, read_open_bandit
 from recsim_tf.support.verdicts import CANNOT_TELL
 
 # Of the effects in Open Bandit. There some 20 held-out clicks cannot answer these questions.
@@ -26,7 +26,8 @@ def kuairand(folder: Path, seed: int, quick: bool) -> dict[str, float]:
     """The nats of an impression that the best guess has; nothing without the data."""
     if not (folder / "kuairand_train.parquet").exists():
         return {}
-    log = feed.read(folder)
+    histories = [folder / "kuairand_histories.parquet"]
+    log = read_kuairand(folder / "kuairand_train.parquet", histories)
     if quick:
         log = log.take(slice(1_000))
     parts = log.split(0.2, seed)

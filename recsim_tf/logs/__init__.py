@@ -1,10 +1,11 @@
 """Logged sessions: `Log`, and its readers and writers.
 
-There are readers of rollouts, tables, episode files, the Open Bandit Dataset, result pages and
-MovieLens. `recsim_tf.conversations.logs` reads logs of conversations. Tables need pandas, Parquet
-and Arrow need pyarrow: extra `fitting`.
+There are readers of rollouts, tables, episode files, the Open Bandit Dataset, result pages,
+MovieLens and KuaiRand. `recsim_tf.conversations.logs` reads logs of conversations. Tables need
+pandas, Parquet and Arrow need pyarrow: extra `fitting`.
 """
 
+from recsim_tf.logs.datasets.kuairand import read_kuairand
 from recsim_tf.logs.datasets.movielens import read_movielens, read_movies
 from recsim_tf.logs.datasets.open_bandit import open_bandit_log, page_log, read_open_bandit
 from recsim_tf.logs.datasets.result_pages import read_result_pages
@@ -38,6 +39,7 @@ __all__ = [
     "logged_users",
     "open_bandit_log",
     "page_log",
+    "read_kuairand",
     "read_movielens",
     "read_movies",
     "read_open_bandit",

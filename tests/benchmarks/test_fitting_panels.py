@@ -35,6 +35,6 @@ def data_dir(tmp_path):
 def test_a_quick_run_fits_both_panels(tmp_path, data_dir):
     content, printed = quick_run(tmp_path, "fitting.py", "panels", f"--data_dir={data_dir}")
     figures = content["figures"]
-    assert {name.split(".")[1] for name in figures} == {*COLUMNS, "electricity_halton"}
+    assert {name.split(".")[1] for name in figures} == {*COLUMNS}
     assert all(value < 0 for name, value in figures.items() if name[-1].isdigit())
     assert "electricity.0" in printed

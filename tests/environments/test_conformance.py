@@ -122,6 +122,7 @@ ENVIRONMENTS = {
         {"users_per_world": 3},
         ("interest_step_size", "max_affinity", "choice_model.no_click_mass"),
     ),
+    "feed": Environment("Feed-v0", {}, ("tab", "hour", "share", "change", "appetite", "tab_probs")),
     "interest evolution": Environment(
         "InterestEvolution-v1",
         {},

@@ -109,7 +109,7 @@ def acts(environment_id, name):
         return name not in ACT_BY_A_RULE.get(environment_id, ())
     # The users of these respond to what the items' tables say.
     of_items = environment_id in ("PageClicks-v0", "DriftingTaste-v0", "KeyTerms-v0")
-    of_items |= environment_id in ("Conversation-v0", "EngagementBait-v0")
+    of_items |= environment_id in ("Conversation-v0", "EngagementBait-v0", "Feed-v0")
     return of_items and name not in GIVEN
 
 

@@ -17,6 +17,7 @@ from tests.conversations.logs.test_iard import utterance
 from tests.experiment.tiny_runs import TINY
 from tests.logs.datasets import ml_100k
 from tests.logs.datasets.test_open_bandit import write
+from tests.real_worlds import tables
 
 # The number of users does not change what is built.
 _SMALL = ("experiment.num_users = 2",)
@@ -27,6 +28,17 @@ SIMULATIONS = [
 ]
 # Of a model that another config fits.
 _SEEKERS = "conversation/iard_seekers.gin"
+# Of the tables of public logs, by config.
+_TABLES = {
+    "worlds/feed.gin": {
+        "read_kuairand.impressions": "kuairand_train.parquet",
+        "read_kuairand.histories": ("kuairand_histories.parquet",),
+    },
+    "worlds/shelf.gin": {"read_shelf.table": "yogurt.csv"},
+    "worlds/returns.gin": {"read_returns.path": "ta_feng.parquet"},
+}
+_NUM_FITTED = {"conversation/iard.gin": 10, "worlds/feed.gin": 48, "worlds/shelf.gin": 8}
+_NUM_FITTED |= {"worlds/returns.gin": 48}
 JUDGED = [name for name in packaged_configs() if name.startswith("ope/")]
 EXPERIMENTS = [name for name in packaged_configs() if name not in {*FITS, *SIMULATIONS, *JUDGED}]
 
@@ -120,17 +132,27 @@ def test_the_fit_runs(tmp_path, name):
             "Recurrent.num_units = 2",
             "trained_weights.max_passes = 1",
         ]
+    if name in _TABLES:
+        tables.write(tmp_path)
+        bindings += [f"{key} = {_inside(tmp_path, each)!r}" for key, each in _TABLES[name].items()]
+    if name == "worlds/shelf.gin":
+        bindings += ["Draws.num_draws = 10", "Draws.jit_compile = False"]
     run = tmp_path / "run"
     content = building.fit(
         RunDirectory(str(run), config.load([name], [*bindings, "Exact.jit_compile = False"]))
     )
-    assert content["sessions"] == (10 if name == "conversation/iard.gin" else 40)
+    assert content["sessions"] == _NUM_FITTED.get(name, 40)
     assert (run / "report.html").is_file()
     if name == "conversation/iard.gin":
         folder = f"load_simulator.folder = '{run / 'model'}'"
         config.load([_SEEKERS], [folder, "Evaluation.num_users = 4", "Evaluation.max_steps = 2"])
         simulated = building.simulate(RunDirectory(tmp_path / "seekers", ""))
         assert [policy["episodes"] for policy in simulated["policies"]] == [4, 4]
+
+
+def _inside(folder, files):
+    """The paths of a file, or of several, in a folder."""
+    return str(folder / files) if isinstance(files, str) else [str(folder / each) for each in files]
 
 
 @pytest.mark.parametrize("name", [name for name in JUDGED if name != "ope/slate_q.gin"])

@@ -33,6 +33,8 @@ _ROOMS = tuple(
 )
 # The readers of logs among them do.
 _READERS = ("recsim_tf.conversations.logs",)
+# Of these every model may name the classes. Their functions read files.
+_CLASSES_ALONE = "recsim_tf.worlds"
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -103,7 +105,7 @@ class Encoder:
                 f"{name} must be defined in a module, at its top level, to be saved, got"
                 f" {attribute} of {module}"
             )
-        if not _is_of_models(module):
+        if not _is_of_models(module, isinstance(value, type)):
             self.modules.add(module)
         return f"{module}:{attribute}"
 
@@ -136,7 +138,7 @@ class Decoder:
             case {"class": str(path), "fields": dict(fields)}:
                 return self._object(name, path, fields)
             case {"function": str(path)}:
-                function = self._find(name, path)
+                function = self._find(name, path, is_class=False)
                 if not isinstance(function, types.FunctionType):
                     raise ValueError(f"{name} must be a function, got {path}")
                 return function
@@ -165,12 +167,12 @@ class Decoder:
         except Exception as error:  # The constructors of models can raise anything.
             raise ValueError(f"{name} is refused: {one_line(error)}") from error
 
-    def _find(self, name: str, path: str) -> Any:
+    def _find(self, name: str, path: str, is_class: bool = True) -> Any:
         """The class or the function of a path, in the module that defines it."""
         module, _, attribute = path.partition(":")
         if not _MODULE.fullmatch(module) or "__" in module:
             raise ValueError(f"{name} must name a module and a class or a function, got {path!r}")
-        if not (_is_of_models(module) or _is_in(module, self._trusted)):
+        if not (_is_of_models(module, is_class) or _is_in(module, self._trusted)):
             package = module if module.startswith("recsim_tf.") else module.partition(".")[0]
             raise ValueError(
                 f"{name} names {path}, which is refused, because somebody else may have written the"
@@ -221,9 +223,10 @@ def _require_unbound(name: str, function: types.FunctionType) -> None:
         )
 
 
-def _is_of_models(module: str) -> bool:
-    """True if every model may name what a module defines."""
-    return _is_in(module, _ROOMS) and not _is_in(module, _READERS)
+def _is_of_models(module: str, is_class: bool) -> bool:
+    """True if every model may name the classes of a module, or its functions."""
+    rooms = (*_ROOMS, _CLASSES_ALONE) if is_class else _ROOMS
+    return _is_in(module, rooms) and not _is_in(module, _READERS)
 
 
 def _is_in(module: str, rooms: Collection[str]) -> bool:

@@ -1,0 +1,84 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsim_tf.logs import read_kuairand
+from tests.real_worlds import tables
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return tables.impressions()
+
+
+@pytest.fixture(scope="module")
+def log(frame):
+    return read_kuairand(frame, [tables.histories()], num_videos=20)
+
+
+def test_each_impression_is_a_step_of_its_user_in_order_of_time(frame, log):
+    assert (log.num_sessions, log.num_steps, log.slate_size) == (60, 480, 1)
+    for user in (0, 7):
+        rows = frame[frame["user_id"] == user].sort_values(["time_ms", "video_id"])
+        row = list(log.labels.session).index(str(user))
+        np.testing.assert_array_equal(log.documents[row, :, 0], rows["video_id"])
+        np.testing.assert_array_equal(log.response[row, :, 0], rows["is_click"])
+        np.testing.assert_array_equal(_context(log, "tab")[row], rows["tab"])
+        np.testing.assert_array_equal(_context(log, "hour")[row], rows["hourmin"] // 100)
+        hours = np.diff(rows["time_ms"]) / 3.6e6
+        pause = _context(log, "pause")[row]
+        assert pause[0] == 24
+        np.testing.assert_allclose(pause[1:], np.maximum(hours, 1e-3), rtol=1e-5)
+
+
+def _context(log, name):
+    later = log.innovation[name][:, :-1]
+    return np.concatenate([log.initial[name][:, np.newaxis], later], axis=1)
+
+
+def test_the_share_of_long_views_is_smoothed_and_zero_without_a_history(frame):
+    log = read_kuairand(frame, [tables.histories(30)], num_videos=20)
+    shares = dict(zip(log.labels.session, log.initial["share"], strict=True))
+    assert shares["0"] == pytest.approx((2 - 0.35 * 4) / 12)
+    assert shares["29"] == pytest.approx(-0.35 * 4 / 12)
+    assert shares["59"] == 0
+
+
+def test_tables_of_later_days_continue_the_sessions(frame, log):
+    early = frame["time_ms"] < frame["time_ms"].median()
+    whole = read_kuairand([frame[~early], frame[early]], [tables.histories()], num_videos=20)
+    np.testing.assert_array_equal(whole.documents, log.documents)
+    np.testing.assert_array_equal(whole.innovation["pause"], log.innovation["pause"])
+
+
+def test_files_are_tables(tmp_path, frame, log):
+    frame.to_parquet(tmp_path / "impressions.parquet")
+    tables.histories().to_parquet(tmp_path / "histories.parquet")
+    read = read_kuairand(
+        tmp_path / "impressions.parquet", [tmp_path / "histories.parquet"], num_videos=20
+    )
+    np.testing.assert_array_equal(read.initial["share"], log.initial["share"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.drop(columns="tab"), "tab"),
+        (lambda table: table.assign(video_id=25), "video_id"),
+        (lambda table: table.assign(is_click=2), "is_click"),
+        (lambda table: table.assign(tab=np.nan), "tab"),
+    ],
+)
+def test_faults_name_the_column(frame, change, message):
+    with pytest.raises(ValueError, match=message):
+        read_kuairand(change(frame), num_videos=20)
+
+
+def test_a_number_of_videos_below_one_is_refused(frame):
+    with pytest.raises(ValueError, match="num_videos must be an integer of at least 1, got 0"):
+        read_kuairand(frame, num_videos=0)
+
+
+def test_histories_need_their_columns(frame):
+    with pytest.raises(ValueError, match="watch_seq"):
+        read_kuairand(frame, [pd.DataFrame({"user_id": [1]})], num_videos=20)
