@@ -43,7 +43,7 @@ def test_utilities_are_those_of_the_docstring():
     slate = recsim_tf.Slate(item, tf.ones([1, 2], tf.bool))
 
     def difference(state):
-        first, second, _ = np.log(users.response(state, slate).probs[0])
+        first, second = np.log(users.response(state, slate).probs[0, :2])
         return first - second
 
     assert difference(state) == pytest.approx(2.0 - 1.0 + 3.0, rel=1e-5)
