@@ -21,7 +21,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscop
 help:
 	@echo "make train   create $(VENV), install, train the quickstart config into $(RUN_DIR)"
 	@echo "make test    create $(VENV), install, lint and run all tests but those of smoke"
-	@echo "make smoke   the benchmarks' tests, and those that take a minute or several processes"
+	@echo "make smoke   the benchmarks' tests, and those that take more than two seconds"
 	@echo "make accelerators   create $(ACCELERATORS), with which make smoke compiles for TPU and GPU"
 	@echo "make lint    formatter, linter and type checker only"
 	@echo "make site    build a site of all pages, with a gallery and the reference, into site/"

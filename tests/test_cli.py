@@ -22,6 +22,7 @@ from tests.experiment.tiny_runs import refused, run_command, start_command, succ
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
+@pytest.mark.slow
 def test_a_process_with_bad_input_says_it_in_its_only_line_and_ends_with_status_2():
     process = start_command("train", "--root_dir=nowhere", "--gin_bindings=nothing.x = 1")
     output, errors = process.communicate()
@@ -108,6 +109,7 @@ def test_output_that_is_not_utf_8_has_marks_for_what_it_lacks(tmp_path, monkeypa
     assert printed.getvalue() == b"? is an error\n"
 
 
+@pytest.mark.slow
 def test_names_that_a_terminal_would_obey_are_printed_without_control_characters(tmp_path, capfd):
     bindings = ["simulate.simulator = @interest_exploration()", "Evaluation.num_users = 3"]
     bindings += [r"simulate.policies = {'\x1b]0;owned\x07\x1b[2J\r\x9b\t': 'random'}"]
@@ -141,6 +143,7 @@ def test_a_full_disk_is_one_line_with_the_path_and_what_to_do(tmp_path, monkeypa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_simulate_writes_an_episode_file(tmp_path, capfd):
     run, log = tmp_path / "run", tmp_path / "logs" / "episodes.tfrecord"
     bindings = ["simulate.simulator = @interest_evolution()", "simulate.log_steps = 3"]

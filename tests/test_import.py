@@ -65,12 +65,14 @@ _FIRST_RESULT = (
 )
 
 
+@pytest.mark.slow
 def test_tensorflow_writes_no_log_before_the_first_result():
     level = "os.environ.pop('TF_CPP_MIN_LOG_LEVEL', None)"
     done = run_python("-c", _FIRST_RESULT.format(level=level))
     assert (done.returncode, done.stdout, done.stderr) == (0, "3.0\n", "")
 
 
+@pytest.mark.slow
 def test_tensorflow_writes_its_log_where_it_is_asked_for():
     level = "os.environ['TF_CPP_MIN_LOG_LEVEL'] = '0'"
     done = run_python("-c", _FIRST_RESULT.format(level=level))
@@ -131,6 +133,7 @@ def test_without_tf_agents_the_agents_say_how_to_install_it():
     )
 
 
+@pytest.mark.slow
 def test_imports_leave_tensorflow_as_it_is():
     """Who imports may still choose threads and devices, connect to other processes, and fork."""
     code = (

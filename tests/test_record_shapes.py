@@ -116,6 +116,7 @@ def test_records_of_a_simulation(environment):
     check(simulator.observe(state), OBSERVATION, **SIZES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_a_log_of_a_simulation(environment):
     simulator, trajectory = rollout(environment)

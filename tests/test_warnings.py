@@ -2,6 +2,7 @@
 
 import logging
 
+import pytest
 import tensorflow as tf
 
 from recsim_tf import fitting, logs
@@ -23,6 +24,7 @@ class _Records(logging.Handler):
         self.texts.append(record.getMessage())
 
 
+@pytest.mark.slow
 def test_cells_that_run_again_let_tensorflow_warn_of_nothing():
     records = _Records()
     tf.get_logger().addHandler(records)

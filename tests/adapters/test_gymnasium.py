@@ -38,6 +38,7 @@ FLAT, PERSISTENT = {"flatten": True}, {"dtype": tf.float64, "resample_documents"
 
 
 # One has queries, one joint draws, one tables, and one a shared corpus.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment_id", "arguments"),
     [
@@ -295,6 +296,7 @@ def test_make_vec_makes_users_who_are_stepped_at_once():
     assert environments.action_space.shape == (3, 2)
 
 
+@pytest.mark.slow
 def test_without_a_seed_each_environment_has_its_own_user():
     environments = gymnasium.make_vec(NAME, 2, vectorization_mode="sync")
     observation, _ = environments.reset()
@@ -329,6 +331,7 @@ def test_environments_of_one_s_own_are_made_known():
 
 
 # Minari's recorder leaves its folder to the garbage collector.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")
 def test_minari_records_sessions_and_reads_them_back(tmp_path, monkeypatch):
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
@@ -391,6 +394,7 @@ def test_the_action_space_is_a_dict_of_slate_and_query():
     assert set(environment.observation_space) == {"user", "doc", "response"}
 
 
+@pytest.mark.slow
 def test_a_vector_environment_asks_its_users():
     def clicks(is_asked):
         environment = GymnasiumVectorEnvironment(asked(max_steps=50), NUM_ASKED, seed=1)
@@ -420,6 +424,7 @@ def test_a_bad_turn_is_refused_in_one_line(action, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_slate_of_one_document_is_a_position():
     arguments = {"slate_size": 1, "num_candidates": 4, "seed": 3}
     environment = gymnasium.make(NAME, **arguments)

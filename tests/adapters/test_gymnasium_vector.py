@@ -213,6 +213,7 @@ def test_a_flat_observation_has_the_entries_of_gymnasium_s_wrapper(build):
     np.testing.assert_array_equal(observation, expected)
 
 
+@pytest.mark.slow
 def test_flat_observations_of_many_users_are_those_of_each():
     """Also the last ones of users who leave."""
     nested, ours = (

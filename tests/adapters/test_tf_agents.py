@@ -286,6 +286,7 @@ def test_a_slate_policy_in_a_rollout_is_the_policy_inside():
     assert_equal(one, pure.rollout(random_policy(pure), NUM_USERS, 5, seed=1))
 
 
+@pytest.mark.slow
 def test_a_stateful_policy_of_tf_agents_keeps_and_resets_its_state_in_a_rollout():
     pure = simulator()
 

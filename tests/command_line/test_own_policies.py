@@ -16,6 +16,7 @@ def _names(path):
     return [policy["name"] for policy in json.loads(path.read_text())["policies"]]
 
 
+@pytest.mark.slow
 def test_simulate_takes_the_environment_of_the_experiment_and_own_policies(folder, capfd):
     folder.write_shop()
     folder.write_gin(f"simulate.policies = {_POLICIES}", "late/window.start = 3")

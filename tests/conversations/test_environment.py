@@ -51,6 +51,7 @@ def test_before_the_first_turn_there_was_silence(simulator):
     assert all(not np.any(leaf) for leaf in tf.nest.flatten(state.response))
 
 
+@pytest.mark.slow
 def test_random_turns_have_all_acts_and_all_kinds_of_replies(simulator, trajectory):
     response = trajectory.transitions.response
     assert set(np.unique(response.act)) == set(Act)

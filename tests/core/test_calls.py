@@ -24,6 +24,7 @@ def fixture_simulator():
     return recsim_tf.long_term_satisfaction(slate_size=2, num_candidates=4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("auto_reset", [False, True])
 def test_a_large_rollout_has_the_users_of_its_parts_in_order(simulator, auto_reset):
     policy = policies.random_policy(simulator)

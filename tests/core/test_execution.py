@@ -65,6 +65,7 @@ def assert_close(nest, expected, **tolerance):
             np.testing.assert_array_equal(leaf, expected_leaf)
 
 
+@pytest.mark.slow
 def test_everything_compiles_and_nothing_is_traced_again_for_another_seed(functions):
     for seed in (SEED, random.as_seed(12)):
         state = functions["reset"](seed)
@@ -116,6 +117,7 @@ def test_graph_mode_draws_with_philox_and_xla_on_the_cpu_with_threefry():
 
 
 # AutoGraph itself makes syntax trees in a way that Python 3.13 deprecates.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_plain_function_of_the_user_prints_nothing(caplog):
     simulator = toy_simulator()

@@ -94,6 +94,7 @@ def test_a_fold_goes_on_from_a_state_as_eager_steps_do(simulator):
     assert_equal(total(), eagerly(total))
 
 
+@pytest.mark.slow
 def test_new_parameters_under_a_tape_are_no_new_trace(simulator):
     trajectory = rollout(simulator, policies.random_policy(simulator), seed=1)
     runs.clear()

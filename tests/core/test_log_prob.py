@@ -157,6 +157,7 @@ def central_differences(function, variable, step=1e-5):
     return (above - below) / (2 * step)
 
 
+@pytest.mark.slow
 def test_one_backward_pass_scores_every_session_through_copies_of_a_parameter():
     variables = {
         name: tf.Variable(tf.fill([NUM_USERS], tf.constant(value, tf.float64)))

@@ -34,6 +34,7 @@ def observed():
     return simulator, from_trajectory(rollout(simulator, num_users=400, num_steps=8))
 
 
+@pytest.mark.slow
 def test_parameters_of_several_components_are_found(observed):
     simulator, log = observed
     parameters = {
@@ -93,6 +94,7 @@ class Kind(dynamics.Component):
         return gaussian_mixture(num_rows, loc, 0.3 * tf.ones_like(loc), np.log([0.3, 0.7]))
 
 
+@pytest.mark.slow
 def test_draws_of_a_mixture_are_summed_out():
     simulator = blank(Walker(Kind(), dtype=tf.float64))
     log = from_trajectory(rollout(simulator, num_users=50, num_steps=1))

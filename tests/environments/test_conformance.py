@@ -328,6 +328,7 @@ def float64(environment):
     return traced, everything
 
 
+@pytest.mark.slow
 def test_everything_compiles_under_xla_in_float64_and_with_static_shapes(float64):
     traced, everything = float64
     _, log_prob = everything(as_seed(13))

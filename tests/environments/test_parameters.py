@@ -127,6 +127,7 @@ _QUICK = ("DriftingTaste-v0", "Ecosystem-v0", "InterestEvolution-v1", "PageClick
 
 
 # Users of the news meet a state that they share, so their sessions are not fitted one by one.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment_id",
     [

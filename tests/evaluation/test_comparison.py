@@ -62,6 +62,7 @@ def test_the_sessions_of_a_value_and_a_seed_are_those_of_a_run_of_their_own(buil
     assert len({result["return"].value for result in results}) > len(results) // 2
 
 
+@pytest.mark.slow
 def test_a_bandit_keeps_the_clicks_of_each_user_apart():
     evaluation = Evaluation(NUM_USERS, MAX_STEPS, compare={NO_CLICK_MASS: (2.0, 6.0)})
     simulator = recsim_tf.interest_exploration()

@@ -47,6 +47,7 @@ def test_the_error_of_draws_leaves_the_noise_of_users_out():
     assert error_of_draws(users + noise) < 0.5
 
 
+@pytest.mark.slow
 def test_an_interval_holds_the_uncertainty_of_the_parameters(fit):
     found, folder, _ = fit
     simulator = fitting.load_model(folder).simulator
@@ -70,6 +71,7 @@ def test_an_interval_holds_the_uncertainty_of_the_parameters(fit):
     assert "interval" not in plain.as_json()
 
 
+@pytest.mark.slow
 def test_sessions_begin_with_users_of_the_log(fit):
     _, folder, log = fit
     same = log._replace(initial=log.initial * 0 + 0.5)
@@ -87,6 +89,7 @@ def test_sessions_begin_with_users_of_the_log(fit):
     assert low < result["return"].value < high
 
 
+@pytest.mark.slow
 def test_a_command_prints_intervals_and_support(fit, tmp_path, capsys):
     _, folder, _ = fit
     bindings = [

@@ -1,6 +1,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
 import recsim_tf
 from recsim_tf.evaluation.evaluation import Evaluation
@@ -57,6 +58,7 @@ def test_outcomes_are_told_apart_and_without_a_click_there_is_no_quality(tmp_pat
         assert [row["clicks"] for row in rows] == ["2", "0", "1"]
 
 
+@pytest.mark.slow
 def test_plots_are_figures_that_the_caller_writes():
     simulator = recsim_tf.make("LongTermSatisfaction-v1")
     policies = {"Random": random_policy(simulator)}

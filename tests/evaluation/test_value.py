@@ -1,6 +1,7 @@
 """What a policy earns in a model, in sessions that end where those of a log do."""
 
 import numpy as np
+import pytest
 
 from recsim_tf import evaluation
 from recsim_tf.logs.plans import SessionPlan
@@ -8,6 +9,7 @@ from recsim_tf.policies import random_policy
 from tests.fitting.validation.test_statistics import visits_until_a_date
 
 
+@pytest.mark.slow
 def test_what_comes_after_the_day_on_which_a_log_ends_earns_nothing():
     """The log is of the model and the policy, so their visits and returns are alike."""
     simulator, log, last_day = visits_until_a_date(0)

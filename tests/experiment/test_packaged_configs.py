@@ -102,6 +102,7 @@ def test_the_experiment_is_built(name):
     assert slate_spec.shape == [parts.simulator.slate_size]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _marked([name for name in SIMULATIONS if name != _SEEKERS]))
 def test_the_simulation_runs(tmp_path, name):
     bindings = ["Evaluation.num_users = 4", "Evaluation.max_steps = 2"]

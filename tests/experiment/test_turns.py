@@ -69,6 +69,7 @@ def test_an_agent_over_turns_is_trained_evaluated_and_exported(tmp_path):
     simulator.step(simulator.reset(3, seed=0), recsim_tf.Turn(*action), 0)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
 def test_simulations_have_random_turns_and_those_of_a_user_s_own_policy(tmp_path):
     bindings = (

@@ -93,6 +93,7 @@ def test_gradients_of_the_log_likelihood_are_those_of_finite_differences(simulat
             )
 
 
+@pytest.mark.slow
 def test_batches_sum_to_the_whole_also_where_the_last_one_is_short():
     simulator = evolution(**HAZARD)
     log = from_trajectory(rollout(simulator, num_users=7))
@@ -106,6 +107,7 @@ def test_batches_sum_to_the_whole_also_where_the_last_one_is_short():
         np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_sessions_that_are_equal_are_scored_once_and_count_as_often():
     simulator = evolution(**HAZARD)
     log = from_trajectory(rollout(simulator, num_users=5))
@@ -136,6 +138,7 @@ def result(log):
     return fit(evolution(**HAZARD), SUPPORTS, log)
 
 
+@pytest.mark.slow
 def test_lbfgs_finds_where_the_gradient_vanishes_and_the_truth_within_its_errors(result, log):
     assert result.converged
     assert not result.diverged
@@ -168,6 +171,7 @@ def test_curvature_is_the_second_derivative_of_a_likelihood_that_is_known():
     assert simulator.parameters()[MASS] == exploration().parameters()[MASS], "it stays"
 
 
+@pytest.mark.slow
 def test_minibatches_come_to_the_same_place_and_stop_on_held_out_sessions(log, result):
     found = fit(
         evolution(**HAZARD),
@@ -195,6 +199,7 @@ def test_minibatches_come_to_the_same_place_and_stop_on_held_out_sessions(log, r
         assert np.isnan(estimate.standard_error)
 
 
+@pytest.mark.slow
 def test_a_narrow_prior_wins_over_few_sessions(log):
     prior = tfd.Normal(np.float64(2.0), 1e-4)
     parameters = {MASS: Parameter(start=1.5, prior=prior)}

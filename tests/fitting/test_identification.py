@@ -55,6 +55,7 @@ def result(log):
     return fitted(log, ["gain", "first", "second", "faint"], Scores())
 
 
+@pytest.mark.slow
 def test_parameters_of_which_the_log_says_nothing_are_named_and_the_errors_of_others_kept(
     log, result
 ):
@@ -79,6 +80,7 @@ def test_curvature_finds_them_too(log, result):
     )
 
 
+@pytest.mark.slow
 def test_a_bias_that_all_items_share_is_not_identified_where_a_choice_is_certain(log):
     bias = {"documents.bias": Parameter(np.zeros(6)), "users.gain": Parameter()}
     found = fit(simulator(), bias, log)

@@ -26,6 +26,7 @@ def log():
     return simulated_log(simulator(), num_sessions=2000, num_steps=3, seed=4)
 
 
+@pytest.mark.slow
 def test_a_fit_recovers_what_a_question_does(log):
     start = recsim_tf.Simulator(AskedUsers(gain=0.3), Numbers(), 2, 4, query_spec=SPEC)
     estimate = fit(start, {"users.gain": Parameter()}, log).estimates["users.gain"]
@@ -40,6 +41,7 @@ def test_random_queries_are_of_the_whole_range(log):
     assert log.query.strength.max() > 0.99
 
 
+@pytest.mark.slow
 def test_a_log_scores_as_its_trajectory_also_in_parts_and_from_a_file(tmp_path):
     trajectory = simulator().rollout(ask, 5, 3, seed=3)
     log = from_trajectory(trajectory)
@@ -72,6 +74,7 @@ def test_particles_meet_the_queries():
     )
 
 
+@pytest.mark.slow
 def test_predictions_and_resimulations_meet_the_queries(log):
     asked = log.query.is_asked == 1
     no_click = predict_choices(simulator(), log).probs[..., -1]

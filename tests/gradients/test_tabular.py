@@ -82,6 +82,7 @@ def assert_mean(samples, expected, num_standard_errors=4.0):
     assert (np.abs(samples.mean(axis=0) - expected) <= num_standard_errors * standard_error).all()
 
 
+@pytest.mark.slow
 def test_the_score_function_gradient_is_that_of_the_exact_return_within_its_standard_error():
     returns, gradients = score_function_samples()
     assert_mean(returns, exact_return(tf.constant(LOGITS), NUM_STEPS).numpy())
@@ -127,6 +128,7 @@ def test_slates_and_draws_after_the_end_of_a_session_have_no_part_in_the_score_f
     )
 
 
+@pytest.mark.slow
 def test_a_baseline_of_the_past_changes_the_variance_of_the_score_function_not_its_mean():
     baseline = tf.linspace(tf.constant(5.0, tf.float64), 1.0, NUM_STEPS)[:, tf.newaxis] * tf.ones(
         [1, NUM_USERS], tf.float64
@@ -137,6 +139,7 @@ def test_a_baseline_of_the_past_changes_the_variance_of_the_score_function_not_i
     assert gradients.std(axis=0).mean() > 1.5 * by_default.std(axis=0).mean()
 
 
+@pytest.mark.slow
 def test_the_score_function_gradient_holds_for_the_parameters_of_the_models():
     names = ("start", "scores", "position_scores", "values", "transitions", "hazards")
     num_users, num_batches = 500, 100
@@ -173,6 +176,7 @@ def test_the_score_function_gradient_holds_for_the_parameters_of_the_models():
     assert (gradients.std(axis=0) / np.sqrt(num_batches) < 0.4 * np.abs(expected)).all()
 
 
+@pytest.mark.slow
 def test_the_pathwise_gradient_is_that_of_finite_differences_of_the_relaxed_return():
     simulator = tabular_sessions()
 
@@ -311,6 +315,7 @@ def test_a_few_updates_of_the_network_raise_the_return_of_interest_evolution(kin
     assert after.mean() - before.mean() > 5 * standard_error
 
 
+@pytest.mark.slow
 def test_models_that_compute_with_an_integer_field_have_no_pathwise_gradient():
     # The users of interest exploration look their affinity up by the topic of a document.
     simulator = interest_exploration(slate_size=2, num_candidates=4, max_steps=3)
@@ -355,6 +360,7 @@ class JointTabularUsers(TabularUsers):
         return super().outcome(state, slate, draw["choice"])
 
 
+@pytest.mark.slow
 def test_draws_that_are_not_relaxed_have_the_gradient_of_the_score_function():
     # One document and one step: the first state and the joint draw are all that is random.
     names = ("start", "scores", "values")

@@ -72,6 +72,7 @@ def test_without_slips_other_texts_are_impossible_and_gradients_stay_finite():
     assert np.isfinite(tf.convert_to_tensor(tape.gradient(total, logits))).all()
 
 
+@pytest.mark.slow
 def test_a_trained_channel_tells_its_symbols_apart_and_comes_back_from_its_weights():
     texts = ["no", "no really", "yes", "yes really"] * 20
     channel = Recurrent(VOCABULARY, FEATURES, num_units=8).trained(

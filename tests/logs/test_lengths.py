@@ -62,6 +62,7 @@ def divided(monkeypatch):
     monkeypatch.setattr(lengths, "_GOOD_RATIO", 1.05)
 
 
+@pytest.mark.slow
 def test_predictions_are_those_of_all_sessions_together(log, divided):
     assert len(groups_by_length(log.length)) > 2
     parts = predict_responses(purchases(), log)
@@ -73,6 +74,7 @@ def test_predictions_are_those_of_all_sessions_together(log, divided):
             np.testing.assert_allclose(part[log.active], whole[log.active], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_sessions_are_simulated_again_for_their_own_steps(log, divided):
     sessions = Resimulation(purchases(), log)
     with pytest.MonkeyPatch.context() as patched:

@@ -56,6 +56,7 @@ def test_a_table_of_purchases_is_scored_as_what_was_simulated(simulator, simulat
     )
 
 
+@pytest.mark.slow
 def test_a_fit_to_the_table_finds_the_parameters(simulator, simulated, read):
     parameters = {
         "users.price_effect": fitting.Parameter(start=0.0),
@@ -93,6 +94,7 @@ class Viewers(UserModel):
         return state
 
 
+@pytest.mark.slow
 def test_a_table_of_choices_and_dwell_times_is_scored_as_what_was_simulated():
     simulator = Simulator(Viewers(), Ids(len(LENGTH)), slate_size=2, num_candidates=3)
     trajectory = simulator.rollout(policies.random_policy(simulator), 20, 3, seed=0)
@@ -130,6 +132,7 @@ class Watchers(Viewers):
         )
 
 
+@pytest.mark.slow
 def test_a_fit_leaves_out_what_a_log_does_not_know():
     simulator = Simulator(Watchers(), Ids(len(LENGTH)), slate_size=2, num_candidates=3)
     simulated = logs.simulated_log(simulator, 200, 3, seed=0)

@@ -27,6 +27,7 @@ def file(tmp_path_factory, simulator):
     return path
 
 
+@pytest.mark.slow
 def test_a_stream_has_the_log_of_the_rollout_in_pieces_of_one_length(file, simulator):
     whole, stream = from_episodes(file, simulator), stream_episodes(file, simulator, 20)
     trajectory = rollout(simulator, num_users=50, num_steps=8)

@@ -112,6 +112,7 @@ def test_the_estimates_are_those_of_a_loop_over_documents():
     assert result["cips"].value == pytest.approx(np.mean(cips))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "click_model",
     [choice.PositionBased(EXAMINED), choice.UserBrowsing(BROWSING), choice.DynamicBayesian(0.8)],
@@ -126,6 +127,7 @@ def test_right_models_give_the_value_of_the_new_ranking(click_model):
         assert estimate.verdict.is_promise, estimate.verdict
 
 
+@pytest.mark.slow
 def test_attraction_cancels_where_positions_alone_decide_on_examination():
     log, wrong = log_of(LIST), with_attraction(ATTRACTION + np.linspace(-1, 1, NUM_ITEMS))
     right, with_wrong = judged(log, LIST), judged(log, wrong, "cips", "cdr")
@@ -188,6 +190,7 @@ def test_documents_that_keep_their_positions_tell_nothing_of_positions():
     assert "its documents keep their positions" in verdict.reason
 
 
+@pytest.mark.slow
 def test_documents_that_were_not_shown_are_left_to_the_model():
     log, model = tiny(), LIST
     many = log.take(np.tile(np.arange(3), 100))
@@ -233,6 +236,7 @@ class Fitted:
         return {"users.click_model.examination": np.clip(EXAMINED + noise, 0.05, 1.0)}
 
 
+@pytest.mark.slow
 def test_the_error_of_a_fit_makes_intervals_wider():
     log, fitted = log_of(LIST), Fitted()
     given, drawn = judged(log, LIST)["cips"], judged(log, fitted)["cips"]
@@ -247,6 +251,7 @@ def test_the_error_of_a_fit_makes_intervals_wider():
     assert np.ptp(drawn.gain.interval) > np.ptp(given.gain.interval)
 
 
+@pytest.mark.slow
 def test_weights_can_be_bent():
     log = log_of(LIST)
     bent = {
@@ -266,6 +271,7 @@ def test_sessions_of_several_steps_are_read_with_care():
     assert "policies do not change which users are present" in verdict.reason
 
 
+@pytest.mark.slow
 def test_a_log_in_pieces_has_the_same_estimates():
     log = log_of(LIST)
     stream = logs.LogStream(lambda: (log.take(slice(0, 700)), log.take(slice(700, None))))
@@ -275,6 +281,7 @@ def test_a_log_in_pieces_has_the_same_estimates():
         assert result[name].verdict == expected[name].verdict
 
 
+@pytest.mark.slow
 def test_estimates_can_be_compared_and_studied():
     policies = {"new": ranking(NEW), "old": ranking(OLD)}
     results = ope.compare(policies, log_of(LIST), ("cips",), model=LIST)

@@ -36,6 +36,7 @@ def values(sample, name):
     return sample.session_values(ope.PRESETS[name])
 
 
+@pytest.mark.slow
 def test_the_value_of_the_logging_policy_is_the_log_mean():
     log = log_of_leavers()
     assert 0.1 < log.active.mean() < 0.9
@@ -64,6 +65,7 @@ def log_of_slates(slates):
     )
 
 
+@pytest.mark.slow
 def test_the_mean_of_every_weight_is_one_over_all_slates():
     log, policy = log_of_slates(all_slates(6, 3)), near(0.7)
     log = log._replace(propensity=densities(policy)(log))
@@ -75,6 +77,7 @@ def test_the_mean_of_every_weight_is_one_over_all_slates():
         np.testing.assert_allclose(np.tensordot(probs, weights[:, 0], [0, 0]), 1, atol=3e-6), name
 
 
+@pytest.mark.slow
 def test_sessions_may_come_in_any_order_and_in_pieces():
     log, policy = log_of_leavers(), near(2.0, 2)
 
@@ -92,6 +95,7 @@ def test_sessions_may_come_in_any_order_and_in_pieces():
         np.testing.assert_allclose(values(other, name), found[shuffled], rtol=1e-6, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_estimates_are_unbiased_where_users_choose_one_document():
     target = near(3.0)
     names = ("ips", "snips", "set_ips", "snset_ips")
@@ -104,6 +108,7 @@ def test_estimates_are_unbiased_where_users_choose_one_document():
         assert abs(found.mean() - truth.mean()) <= 4 * error
 
 
+@pytest.mark.slow
 def test_the_session_values_of_a_ratio_have_its_variance():
     """Against the bootstrap, which is of other assumptions."""
     estimator, rng = ope.PRESETS["snips"], np.random.default_rng(0)
@@ -117,6 +122,7 @@ def test_the_session_values_of_a_ratio_have_its_variance():
     assert np.std(draws) == pytest.approx(found.std() / np.sqrt(len(found)), rel=0.15)
 
 
+@pytest.mark.slow
 def test_a_session_that_is_over_keeps_its_weight_and_earns_nothing():
     log = log_of_leavers()
     ended = np.flatnonzero(~log.active[:, -1])
@@ -218,6 +224,7 @@ def test_a_gradient_is_the_slope_of_the_value_also_of_batches_of_tensors(name):
     np.testing.assert_allclose((above - slope(log)[0]) / 0.04, gradient, rtol=2e-3)
 
 
+@pytest.mark.slow
 def test_agents_import_their_weights_without_the_libraries_of_fits():
     code = (
         "import sys; sys.modules['pandas'] = sys.modules['pyarrow'] = None;"

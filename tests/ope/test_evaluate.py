@@ -32,6 +32,7 @@ def test_a_policy_that_is_near_the_logging_one_is_believed():
     assert result.logged.value == pytest.approx(log.reward.sum() / 3000)
 
 
+@pytest.mark.slow
 def test_policies_are_compared_by_paired_sessions():
     policies = {"sharp": near(3.0), "blunt": near(1.5), "far": near(60.0)}
     names = ("snips", "sniips", "simulated", "calibrated")
@@ -98,6 +99,7 @@ def test_policies_of_which_one_is_not_believed_are_not_compared():
     assert " ".join(cells[6:]) == "not to be compared from this log"
 
 
+@pytest.mark.slow
 def test_what_the_log_contradicts_is_said():
     """Users who choose one of a slate read all of it, not positions one by one."""
     log = log_of_clicks(num_sessions=10_000)
@@ -140,6 +142,7 @@ def test_slates_that_were_never_logged_are_a_missing_part_of_the_weight():
     assert not believed["snips"].verdict.is_believable
 
 
+@pytest.mark.slow
 def test_long_sessions_of_a_far_policy_are_not_believed():
     result = ope.evaluate(near(6.0), log_of_clicks(num_steps=20), ["snips"])
     assert "of 1,000 sessions carr" in result["snips"].verdict.reason
@@ -180,6 +183,7 @@ def test_weights_without_a_tail_have_no_k_hat(weights):
     assert np.isnan(ope.pareto_k(np.asarray(weights)))
 
 
+@pytest.mark.slow
 def test_wrong_probabilities_at_one_step_are_found_among_many():
     log = log_of_clicks(num_sessions=2000, num_steps=5)
     wrong = log.propensity.slate.copy()
@@ -207,6 +211,7 @@ def test_few_clicks_are_read_with_care():
     assert "of 1,000 sessions decide the estimate" in verdict.reason
 
 
+@pytest.mark.slow
 def test_positions_need_no_probabilities_of_slates_in_sessions_of_one_step():
     log = log_of_clicks()
     known = ope.evaluate(near(2.0), log, ("sniips",))["sniips"]

@@ -12,6 +12,7 @@ def distance(seen):
     return tf.abs(seen.documents - seen.user[:, tf.newaxis])[..., tf.newaxis]
 
 
+@pytest.mark.slow
 def test_the_policy_that_logged_is_found_and_the_verdict_says_that_it_is_estimated():
     log = log_of_clicks(num_sessions=3000)
     unknown = log._replace(propensity=logs.SlateLogProbs())
@@ -27,6 +28,7 @@ def test_the_policy_that_logged_is_found_and_the_verdict_says_that_it_is_estimat
     assert ope.evaluate(near(2.0), log, logging=fitted)["snips"].verdict == known.verdict
 
 
+@pytest.mark.slow
 def test_a_policy_that_is_known_may_stand_for_the_probabilities_of_a_log():
     log = log_of_clicks()
     unknown = log._replace(propensity=logs.SlateLogProbs())
@@ -38,6 +40,7 @@ def test_a_policy_that_is_known_may_stand_for_the_probabilities_of_a_log():
         assert found[name].verdict == expected[name].verdict
 
 
+@pytest.mark.slow
 def test_a_wrong_form_is_caught_by_the_mean_weight():
     unknown = log_of_clicks(sharpness=3.0)._replace(propensity=logs.SlateLogProbs())
     fitted = ope.fit_logging(unknown, lambda seen: tf.sin(50 * distance(seen)))

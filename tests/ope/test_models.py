@@ -44,6 +44,7 @@ class Exact:
         return q
 
 
+@pytest.mark.slow
 def test_the_true_values_leave_the_noise_of_the_reward_alone():
     log, policy = log_of_clicks(num_sessions=3000), near(1.0)
     result = ope.evaluate(policy, log, ["ips", "dr", "sndr"], q=Exact())
@@ -54,6 +55,7 @@ def test_the_true_values_leave_the_noise_of_the_reward_alone():
         assert abs(far[name].value - truth().value) <= 4 * far[name].standard_error
 
 
+@pytest.mark.slow
 def test_the_mean_by_position_is_that_over_all_candidates_given_the_earlier_ones():
     """What is subtracted has the mean zero: for values by position, given what came before."""
     log = log_of_clicks(num_sessions=40)
@@ -74,6 +76,7 @@ def test_the_mean_by_position_is_that_over_all_candidates_given_the_earlier_ones
     np.testing.assert_allclose(found.mean[:, 0, 1], expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_values_of_short_simulated_sessions_serve_longer_logged_ones():
     """No step of the log may be beyond those that some simulated session reached."""
     q = ope.SimulatedQ(LEAVERS, num_sessions=2)
@@ -90,6 +93,7 @@ def test_values_that_are_wrong_leave_the_logging_policy_its_mean(name):
     assert abs(result[name].value - result.logged.value) <= 4 * result[name].standard_error
 
 
+@pytest.mark.slow
 def test_a_regression_on_the_log_is_doubly_robust():
     result = ope.evaluate(TARGET, log_of_clicks(num_sessions=3000), ["ips", "dr"])
     assert result["dr"].standard_error < 0.95 * result["ips"].standard_error
@@ -127,6 +131,7 @@ def test_the_value_of_a_step_holds_what_later_steps_earn_with_their_discount(by_
             np.testing.assert_allclose(value, [now + later], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_simulated_values_serve_sessions_of_several_steps():
     log = log_of_clicks(num_steps=4)
     result = ope.evaluate(near(1.6), log, ["ips", "dr"], q=ope.SimulatedQ(WRONG))
@@ -135,6 +140,7 @@ def test_simulated_values_serve_sessions_of_several_steps():
     assert abs(result["dr"].value - expected.value) <= 4 * result["dr"].standard_error
 
 
+@pytest.mark.slow
 def test_calibration_takes_out_what_a_wrong_model_gets_wrong():
     log = log_of_clicks(num_sessions=4000)
     result = ope.evaluate(TARGET, log, ["simulated", "calibrated"], model=WRONG, logging=near(1.0))
@@ -164,6 +170,7 @@ def test_discounts_count_in_simulations():
         assert estimate.standard_error < 0.05 * expected
 
 
+@pytest.mark.slow
 def test_discounts_count_in_the_weights_that_check_a_model():
     log = log_of_clicks(num_steps=4)
     model = Simulations(CLICKS, near(1.0), log, num_sessions=100, seed=0, gamma=0.5)
@@ -177,6 +184,7 @@ def test_discounts_count_in_the_truth():
     assert estimate.value == pytest.approx(([1, 0.5, 0.25] @ rewards).mean())
 
 
+@pytest.mark.slow
 def test_the_logging_policy_calibrated_is_the_log_mean_exactly():
     log, policy = log_of_leavers(), near(1.0, 2)
     result = ope.evaluate(policy, log, ["calibrated"], model=LEAVERS, logging=policy)
@@ -212,6 +220,7 @@ class Fitted:
         return {"users.no_click_mass": self.spread * rng.normal(size=num_draws)}
 
 
+@pytest.mark.slow
 def test_an_interval_holds_what_the_fit_leaves_open():
     log = log_of_clicks()
     plain, sure, unsure = (
@@ -259,6 +268,7 @@ class Unmoved(type(CLICKS.users)):
         return choice(tf.zeros_like(slate.documents), slate.mask)
 
 
+@pytest.mark.slow
 def test_a_model_that_meets_the_mean_but_not_the_response_to_slates_is_found_out():
     """Users do not take slates that suit them more often, in a model of the right level."""
     log = log_of_clicks(num_sessions=10_000)
@@ -272,6 +282,7 @@ def test_a_model_that_meets_the_mean_but_not_the_response_to_slates_is_found_out
         assert "users take other slates otherwise than the model" in estimate.verdict.reason
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_checked_is_believed_with_care():
     log = log_of_clicks(num_sessions=200)
     result = ope.evaluate(near(9.0), log, ["calibrated"], model=CLICKS, logging=near(1.0))
@@ -280,6 +291,7 @@ def test_a_model_that_cannot_be_checked_is_believed_with_care():
     assert "the log cannot tell how users take other slates" in verdict.reason
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_right_model_holds_its_response_to_slates():
     log = log_of_clicks(num_sessions=2000)
     result = ope.evaluate(TARGET, log, ["snips", "calibrated"], model=CLICKS, logging=near(1.0))

@@ -182,6 +182,7 @@ def test_where_there_are_many_slates_the_first_positions_and_single_ones_are_exa
     )
 
 
+@pytest.mark.slow
 def test_a_function_may_read_what_the_named_readings_do():
     log, policy = log_of_clicks(), near(3.0)
     prefixes, alone = np.tri(3, dtype=bool), np.eye(3, dtype=bool)
@@ -209,6 +210,7 @@ def test_the_pseudo_inverse_and_a_model_are_right_where_positions_add_up():
     assert found["wpi"].value == pytest.approx(truth.value, rel=0.05)
 
 
+@pytest.mark.slow
 def test_means_in_cells_have_less_noise_than_products_over_steps():
     """The users' tastes do not change, so cells of them say all of a state."""
     target, log = near(2.0), log_of_clicks(num_sessions=2000, num_steps=10)

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from recsim_tf import logs, ope
 from recsim_tf.ope import report
@@ -35,6 +36,7 @@ def test_gains_are_paired_with_what_the_log_earned():
     assert np.ptp(result["calibrated"].gain.interval) < np.ptp(result["calibrated"].interval)
 
 
+@pytest.mark.slow
 def test_the_policy_that_logged_gains_nothing():
     result = judged(near(1.0))
     assert result["calibrated"].gain.value == 0
@@ -42,6 +44,7 @@ def test_the_policy_that_logged_gains_nothing():
     assert "no difference that can be seen" in report.sentences("it", result)[0]
 
 
+@pytest.mark.slow
 def test_what_is_read_first_is_believed_and_the_surest():
     result = judged(near(3.0))
     assert result.best == "snips"
@@ -62,6 +65,7 @@ def test_what_is_read_first_is_believed_and_the_surest():
     assert "No estimate for sharp is to be believed" in report.sentences("sharp", faulty)[0]
 
 
+@pytest.mark.slow
 def test_a_page_has_an_answer_for_each_policy(tmp_path):
     results = {"sharp": judged(near(3.0)), "certain": judged(near(40.0))}
     truths = {"sharp": ope.truth(CLICKS, near(3.0), 1, 5000)}
@@ -75,6 +79,7 @@ def test_a_page_has_an_answer_for_each_policy(tmp_path):
     assert "The new policy" in (tmp_path / "one.html").read_text()
 
 
+@pytest.mark.slow
 def test_of_many_policies_ten_are_gone_into_and_the_rest_is_said(tmp_path):
     policies = {f"sharp {60 - 5 * number}": near(60.0 - 5 * number) for number in range(11)}
     results = ope.compare(policies | {"blunt": near(0.5)}, log_of_clicks())
@@ -110,6 +115,7 @@ def test_without_propensities_there_are_no_weights_to_show():
     assert "no propensities" in report.render({"it": result}, "A page")
 
 
+@pytest.mark.slow
 def test_figures_have_no_rows_of_the_log():
     result = judged(near(3.0))
     figures = result.figures()
@@ -118,6 +124,7 @@ def test_figures_have_no_rows_of_the_log():
     assert len(text) < 3000
 
 
+@pytest.mark.slow
 def test_gains_and_their_intervals_are_in_per_cent_of_what_the_log_earned():
     gain = ope.results.Gain(0.02, (-0.01, 0.05))
     minus = "\N{MINUS SIGN}"
@@ -131,6 +138,7 @@ def test_gains_and_their_intervals_are_in_per_cent_of_what_the_log_earned():
     assert f"{low} and {high}</td>" in html
 
 
+@pytest.mark.slow
 def test_results_are_frames_tables_and_figures_of_a_notebook():
     results = ope.Results({"sharp": judged(near(3.0)), "blunt": judged(near(0.5))})
     frame = results.to_frame()

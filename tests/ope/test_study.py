@@ -31,6 +31,7 @@ def test_a_study_gives_bias_error_and_coverage_by_rollouts():
     assert str(found).splitlines()[0].split()[:2] == ["estimator", "sessions"]
 
 
+@pytest.mark.slow
 def test_a_study_simulates_a_model_beside_each_log():
     found = ope.study(
         CLICKS, near(1.0), near(4.0), (500,), ["simulated", "calibrated"], num_logs=4, model=CLICKS
@@ -47,6 +48,7 @@ def rarely(epsilon):
     return EpsilonGreedy(first_positions(3), 6, lambda: epsilon)
 
 
+@pytest.mark.slow
 def test_slates_that_are_never_logged_are_counted_by_draws():
     """The logging policy shows one of two slates, the other one a part of the time."""
     policy = rarely(0.5)
@@ -68,6 +70,7 @@ def test_slates_after_the_end_of_a_session_are_not_counted_as_logged():
     assert missing_support(first, last, log) == 1
 
 
+@pytest.mark.slow
 def test_the_bias_by_missing_slates_is_bounded_by_the_steps_and_the_highest_reward():
     policy, certain = rarely(0.5), rarely(0.0)
     log = logs.from_trajectory(CLICKS.rollout(policy, 500, 3, 0), CLICKS, logging=policy)

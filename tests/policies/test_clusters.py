@@ -211,6 +211,7 @@ def test_slates_are_joined_from_the_best_arm_on_without_padding_and_repetition(j
     assert some_short
 
 
+@pytest.mark.slow
 def test_over_greedy_cluster_policies_it_is_the_cluster_bandit():
     pure, algorithm = three_topics(max_steps=5), "kl_ucb"
 

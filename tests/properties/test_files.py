@@ -97,6 +97,7 @@ def checkpoint(number):
     return tf.train.Checkpoint(one=tf.Variable(float(number)), other=tf.Variable(number + 0.5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("saved", [(20,), (10, 20)], ids=["the only one", "the newest of two"])
 @given(data=st.data())
 def test_a_damaged_checkpoint_is_refused_or_the_one_before_it_is_restored(folder, saved, data):
@@ -134,6 +135,7 @@ def log(folder, simulator):
     return path.read_bytes(), record, read
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_a_damaged_episode_file_is_read_as_it_was_or_refused(log, data):
     whole, _, read = log
@@ -170,6 +172,7 @@ def model(folder, simulator):
     return folder / "model"
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_a_damaged_model_is_loaded_with_finite_parameters_or_refused(model, folder, data):
     bad = folder / "bad model"

@@ -65,6 +65,7 @@ def learned(kind, num_iterations=22, **kwargs):
     return agent, tf.nest.map_structure(lambda leaf: leaf[decided], frames)
 
 
+@pytest.mark.slow
 def test_the_statistics_of_bernoulli_thompson_sampling_are_sums_over_all_decisions():
     agent, decisions = learned("clusters")
     cluster = decisions.observation.documents.cluster_id[
@@ -88,6 +89,7 @@ def features(decisions):
     return np.column_stack([np.zeros_like(quality), np.eye(3)[cluster], quality])
 
 
+@pytest.mark.slow
 def test_lin_ucb_shows_the_largest_upper_bound_of_sums_over_all_decisions():
     bandit = functools.partial(lin_ucb_agent.LinearUCBAgent, alpha=0.5)
     agent, decisions = learned("documents", bandit=bandit)
@@ -126,6 +128,7 @@ def test_the_slate_of_a_cluster_is_its_best_documents_and_then_the_others():
     np.testing.assert_array_equal(of_slate[~has_candidates], lowest[~has_candidates])
 
 
+@pytest.mark.slow
 def test_frames_between_sessions_leave_the_statistics_as_they_are():
     environment, agent = build("clusters")
     loop = LearningLoop(environment, agent, Iteration(None, 5), seed=0)
@@ -144,6 +147,7 @@ def test_frames_between_sessions_leave_the_statistics_as_they_are():
     )
 
 
+@pytest.mark.slow
 def test_weights_are_those_of_the_frames():
     environment, agent = build("documents")
     loop = LearningLoop(environment, agent, Iteration(None, 5), seed=0)
@@ -161,6 +165,7 @@ LIN_TS = linear_thompson_sampling_agent.LinearThompsonSamplingAgent
 EXP3 = functools.partial(exp3_agent.Exp3Agent, learning_rate=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "bandit"), [("clusters", EXP3), ("documents", LIN_TS)])
 def test_other_bandits_of_tf_agents_learn_in_the_loop(kind, bandit):
     environment, agent = build(kind, bandit=bandit)
@@ -175,6 +180,7 @@ def test_other_bandits_of_tf_agents_learn_in_the_loop(kind, bandit):
     assert all(np.isfinite(variable.numpy()).all() for variable in agent.bandit.variables)
 
 
+@pytest.mark.slow
 def test_what_is_learned_beats_random_slates():
     simulator = functools.partial(interest_exploration, num_candidates=4, max_steps=10)
     environment, agent = build("clusters", num_users=32, simulator=simulator)
@@ -187,6 +193,7 @@ def test_what_is_learned_beats_random_slates():
     assert of_agent["return"].value - of_random["return"].value > 5 * standard_error
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # PolicySaver warns of its own dependencies.
 @pytest.mark.parametrize("kind", CREATE)
 def test_it_is_exported_for_any_number_of_users(tmp_path, kind):

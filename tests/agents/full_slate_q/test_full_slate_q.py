@@ -111,6 +111,7 @@ def test_the_next_slate_is_valued_by_a_target_network_that_is_copied_each_period
             target.set_weights(network.get_weights())
 
 
+@pytest.mark.slow
 def test_training_compiles_under_xla_lowers_the_loss_and_does_not_retrace(environment):
     agent = make_agent(environment, tf.keras.optimizers.Adam(0.01), epsilon=1.0)
     experience = pairs(environment, agent)

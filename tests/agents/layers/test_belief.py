@@ -67,6 +67,7 @@ def check_like_specs(spec, values):
         assert (leaf.numpy() <= leaf_spec.maximum).all(), leaf_spec
 
 
+@pytest.mark.slow
 def test_the_agent_above_turns_chooses_one_of_its_turns_and_sees_what_each_is_worth(
     environment, on_turns
 ):
@@ -174,6 +175,7 @@ def trained(environment, make):
     return agent
 
 
+@pytest.mark.slow
 def test_tabular_q_learns_on_turns(environment, on_turns, simulator):
     agent = trained(environment, make_tabular)
     served = layers.serve(on_turns, agent.policy)
@@ -182,10 +184,12 @@ def test_tabular_q_learns_on_turns(environment, on_turns, simulator):
     assert set(action.query.act.numpy()) <= {Act.RECOMMEND, Act.ENDORSE, Act.COMPARE, Act.ASK}
 
 
+@pytest.mark.slow
 def test_dqn_learns_on_turns(environment):
     trained(environment, make_dqn)
 
 
+@pytest.mark.slow
 def test_a_served_policy_takes_any_number_of_users(simulator, belief):
     layer = layers.TurnLayer(simulator, [ShowSet(), CompareSet()], belief)
     layered = layers.LayeredSimulator(simulator, layer)

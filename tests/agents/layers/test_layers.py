@@ -219,6 +219,7 @@ def test_layers_stack_and_step_in_one_graph_without_retracing():
     assert len(traces) == 1
 
 
+@pytest.mark.slow
 def test_layers_compile_with_xla_and_give_the_declared_observation():
     layered = stacked(make_simulator())
 

@@ -60,6 +60,7 @@ def exploration(num_users=NUM_USERS):
     )
 
 
+@pytest.mark.slow
 def test_with_as_many_collect_steps_as_decisions_every_pair_of_frames_is_trained_on_once():
     iterations = 5
     environment = exploration()
@@ -91,6 +92,7 @@ def test_the_first_train_step_needs_one_frame_before_the_collect_steps():
         loop.run(1)
 
 
+@pytest.mark.slow
 def test_on_policy_the_replay_is_not_drawn_from_and_off_policy_it_is():
     environment = exploration()
     with pytest.raises(ValueError, match=r"batch_size must be None for REINFORCE, .* got 8"):
@@ -148,6 +150,7 @@ def mean_return(policy):
     return np.mean(tf.reduce_sum(trajectory.transitions.reward, axis=0))
 
 
+@pytest.mark.slow
 def test_it_learns_to_ask_where_asking_pays():
     environment = SlateEnvironment(asked(), 256, seed=1)
     bindings = ["LambdaReturns.gamma = 1.0", "TurnPolicyNetwork.hidden_units = (16,)"]

@@ -105,6 +105,7 @@ def step_by_step(network, experience, state, first=0):
     return tf.stack(log_probs, axis=1)
 
 
+@pytest.mark.slow
 def test_a_window_within_a_session_has_the_log_probs_and_gradients_of_the_whole(collected):
     first, (network, experience) = 5, collected
     states = experience.policy_info.policy_state[0]
@@ -162,6 +163,7 @@ def test_nothing_before_the_start_of_a_session_is_seen(collected):
     assert np.abs(one - two).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_xla_agrees_and_so_do_its_gradients(collected):
     network, experience = collected
 
@@ -211,6 +213,7 @@ def test_without_a_value_network_the_baseline_is_the_mean_of_the_step():
     assert parts.value_estimation_loss == 0
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # PolicySaver warns of its own dependencies.
 def test_a_served_policy_is_saved_with_its_state(collected, tmp_path):
     env = environment()
@@ -270,6 +273,7 @@ def test_a_policy_with_a_memory_has_no_distribution_of_an_observation_alone(coll
         relaxed_return(environment().simulator, policy, NUM_USERS, 2, seed=0)
 
 
+@pytest.mark.slow
 def test_slate_q_values_a_window_as_the_whole(slate_q_collected):
     agent, experience = slate_q_collected
     whole = agent._slate_values(experience)

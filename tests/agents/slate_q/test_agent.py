@@ -332,6 +332,7 @@ def test_epsilon_may_be_a_function_of_the_train_step():
     assert any(variable is agent.train_step_counter for variable in agent.policy.variables())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "jit_compile"),
     [(tf.keras.optimizers.Adam, True), (tf.keras.optimizers.legacy.Adam, False)],

@@ -90,6 +90,7 @@ def train_steps(agent, next_batch, num_steps):
     loop()
 
 
+@pytest.mark.slow
 def test_q_learning_converges_to_the_values_of_value_iteration():
     tf.random.set_seed(1)
     agent = SlateQAgent(

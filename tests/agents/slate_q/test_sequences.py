@@ -202,6 +202,7 @@ def session_losses(log_worth, cost, reward):
     return losses.session_losses(values, choices_of(click, nothing, reward), click, totals)
 
 
+@pytest.mark.slow
 def test_what_clicks_add_is_found_beside_a_wrong_mean():
     """Users of two kinds differ in what is returned to them and in what they are shown and click,
     and the mean is the same for both.

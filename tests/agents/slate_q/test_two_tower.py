@@ -164,6 +164,7 @@ def agent_of(environment, features=True) -> SlateQAgent:
     return agent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("features", "jit_compile"), [(True, True), (False, False)])
 def test_slate_q_learns_a_batch_of_drifting_taste(features, jit_compile):
     environment = environment_of()
@@ -209,6 +210,7 @@ def largest(concrete_function):
 MANY = 2000
 
 
+@pytest.mark.slow
 def test_no_tensor_holds_a_vector_for_each_of_many_candidates():
     environment = environment_of(MANY, MANY)
     agent, time_step = agent_of(environment), environment.current_time_step()

@@ -233,6 +233,7 @@ def learning_loop(name, **cells):
     return LearningLoop(environment, agent, Iteration(batch_size=64, replay_length=10), seed=2)
 
 
+@pytest.mark.slow
 def test_it_learns_in_the_learning_loop_from_the_first_step_on_without_retracing():
     loop = learning_loop("InterestExploration-v1", ignore_response=False, number_bins=3)
     loop.collect(3)
@@ -247,6 +248,7 @@ def test_it_learns_in_the_learning_loop_from_the_first_step_on_without_retracing
     assert int(loop.agent.num_sessions) == 16 * 4
 
 
+@pytest.mark.slow
 def test_a_checkpoint_keeps_what_was_learned(tmp_path):
     loop, restored = (learning_loop("InterestExploration-v1") for _ in range(2))
     loop.collect(3)
@@ -338,6 +340,7 @@ def test_batches_of_all_transitions_lead_to_the_optimal_values(gamma):
     np.testing.assert_allclose(learned_q(agent), optimal_q(gamma), atol=2e-4, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_sessions_of_random_slates_lead_to_the_optimal_values():
     environment = environment_of(1024, max_steps=40)
     schedule = tf.keras.optimizers.schedules.PolynomialDecay(0.1, 300, 1e-4)

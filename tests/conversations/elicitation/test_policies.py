@@ -202,6 +202,7 @@ def test_who_knows_the_taste_recommends_the_best(world):
         np.testing.assert_array_equal(turn.query.act, np.full(B, Act.RECOMMEND))
 
 
+@pytest.mark.slow
 def test_a_graph_for_any_number_of_users_acts_as_eager_mode_does(world):
     policy = AskWhileItPays(world.simulator, cost=0.01, belief=world.belief)
     knowing = RecommendKnown(world.simulator)

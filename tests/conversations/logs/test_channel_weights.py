@@ -48,6 +48,7 @@ def test_a_fit_keeps_trained_weights_and_a_saved_model_has_them(simulator, log, 
     np.testing.assert_array_equal(loaded.users.channel.weights, weights)
 
 
+@pytest.mark.slow
 def test_replies_that_a_log_does_not_know_are_left_out_and_modes_are_enough(simulator, log):
     unknown = np.full_like(log.response.reply.symbol, UNKNOWN)
     by_mode = log.response._replace(reply=Reply(log.response.reply.mode, unknown))

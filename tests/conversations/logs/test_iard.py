@@ -98,6 +98,7 @@ def test_a_file_that_is_not_there(tmp_path):
         read_iard(tmp_path / "iard.json")
 
 
+@pytest.mark.slow
 def test_dialogues_are_sessions_with_a_step_for_each_label(tmp_path):
     path = written(
         tmp_path,

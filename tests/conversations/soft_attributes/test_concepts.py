@@ -31,6 +31,7 @@ def unit(vectors):
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
+@pytest.mark.slow
 def test_directions_thresholds_and_sharpness_are_found_whatever_films_without_tags_say(factors):
     directions = unit(np.array([[[1.0, 2, 0, 0]], [[0, 0, -1.0, 1]]]))
     ratings = tagged(factors, directions, 400, 10)
@@ -42,6 +43,7 @@ def test_directions_thresholds_and_sharpness_are_found_whatever_films_without_ta
     np.testing.assert_allclose(found.sense_probs, 1.0)
 
 
+@pytest.mark.slow
 def test_users_who_mean_different_things_are_told_apart(factors):
     directions = unit(np.array([[[1.0, 0, 1, 0], [0, 1.0, 0, -1]]]))
     ratings = tagged(factors, directions, 400, 10)

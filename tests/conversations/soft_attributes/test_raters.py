@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import recsim_tf
@@ -36,11 +37,13 @@ def test_the_relation_is_an_ordered_logit_of_the_difference_of_degrees():
         np.testing.assert_allclose(probs[row], [below, 1 - below - above, above], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_environment_passes_the_checks():
     raters = AttributeRaters(num_raters=3, num_attributes=2, num_films=12, num_factors=2)
     recsim_tf.check(soft_attributes(raters, slate_size=6, num_candidates=8))
 
 
+@pytest.mark.slow
 def test_what_raters_mean_is_summed_out_where_a_log_lacks_it():
     raters = AttributeRaters(
         num_raters=3, num_attributes=2, num_films=12, num_factors=2, num_senses=2

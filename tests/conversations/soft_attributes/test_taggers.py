@@ -20,6 +20,7 @@ def response(users, num_users, seed=0):
     return state.user, simulator.step(state, everything, seed + 1)[1].response
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lowest_peak", [0.3, 1.0])
 def test_ratings_and_tags_pass_the_checks(lowest_peak):
     recsim_tf.check(ratings_and_tags(TaggingUsers(**SIZES, lowest_peak=lowest_peak)))

@@ -23,6 +23,7 @@ def small(users_per_world=50, **arguments):
     return recsim_tf.make("Ecosystem-v0", means=MEANS, users_per_world=users_per_world, **arguments)
 
 
+@pytest.mark.slow
 def test_the_first_step_has_the_utility_of_recsim_ng():
     """RecSim NG's test: about -14, within 5 %."""
     simulator = small(users_per_world=2000)

@@ -28,6 +28,7 @@ def replayed():
     return trajectory, simulator.replay(trajectory)
 
 
+@pytest.mark.slow
 def test_clicks_and_impressions_are_those_of_all_users_of_a_world(replayed):
     trajectory, states = replayed
     counts = np.zeros((2, 2, NUM_ARTICLES))

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -70,6 +71,7 @@ def test_defaults_are_pages_of_three_positions():
     assert simulated.max_steps == 10
 
 
+@pytest.mark.slow
 def test_a_fit_finds_the_parameters_that_made_a_log():
     truth = simulator(seed=3)
     parameters = {"users.intercept": Parameter(0.0)}

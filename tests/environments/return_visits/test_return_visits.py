@@ -26,6 +26,7 @@ def lifetimes(target):
     return run(as_seed(0))
 
 
+@pytest.mark.slow
 def test_clickbait_earns_more_in_a_step_and_less_in_a_lifetime():
     kale, clickbait = lifetimes(0.0), lifetimes(1.0)
     of_step = [

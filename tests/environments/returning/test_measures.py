@@ -29,6 +29,7 @@ def found(trajectory):
     return Lifetimes.of(trajectory, NUM_DAYS)
 
 
+@pytest.mark.slow
 def test_lifetimes_are_those_of_the_states(simulator, trajectory, found):
     state = simulator.replay(trajectory).user
     active = trajectory.transitions.active.numpy()

@@ -45,6 +45,7 @@ def visits_of(trajectory):
     return trajectory.transitions.draws.innovation.visit
 
 
+@pytest.mark.slow
 def test_a_departure_ends_a_visit_and_the_next_begins_after_the_gap(trajectory, states):
     visit, active = visits_of(trajectory), trajectory.transitions.active.numpy()
     before, after = (
@@ -101,6 +102,7 @@ def test_the_probability_is_that_of_visit_ends_and_return_times(simulator, traje
     np.testing.assert_allclose(compiled(simulator.log_prob)(trajectory).innovation, expected)
 
 
+@pytest.mark.slow
 def test_a_rule_is_recorded_and_what_a_log_says_of_it_is_kept():
     simulator = readers(ReturningUsers(Readers(), horizon=HORIZON))
     trajectory = rollout(simulator)
@@ -129,6 +131,7 @@ def test_visit_steps_end_a_visit_at_the_latest(leaving_prob):
     assert (bounds.minimum, bounds.maximum) == (0, 2)
 
 
+@pytest.mark.slow
 def test_by_default_everything_starts_anew_but_what_is_kept():
     for kept, stays in (((), False), (("taste",), True)):
         simulator = readers(ReturningUsers(Readers(), horizon=HORIZON, kept=kept))
@@ -154,6 +157,7 @@ def test_modes_of_execution_and_the_check_agree(simulator, trajectory):
     assert (simulator.replay(reset).user.visit.numpy()[1:] == 1).any()
 
 
+@pytest.mark.slow
 def test_users_of_components_come_back_with_joint_draws():
     users = ReturningUsers(Moody(), horizon=HORIZON, kept=("taste",), visit_steps=2)
     simulator = moody(slate_size=2, num_candidates=4).replaced(users=users)
@@ -169,6 +173,7 @@ def test_users_of_components_come_back_with_joint_draws():
     assert np.isfinite(compiled(simulator.log_prob)(trajectory).total).all()
 
 
+@pytest.mark.slow
 def test_agents_see_the_discount_of_the_days_that_pass():
     simulator = readers(dtype=tf.float64)
     users = simulator.users.replaced(daily_discount=0.9)

@@ -165,6 +165,7 @@ def test_arguments_that_are_wrong_are_refused(runs, capfd, monkeypatch):
     assert "RUN" in refused(capfd, "compare")
 
 
+@pytest.mark.slow
 def test_a_training_and_the_values_that_evaluate_compares_are_read(finished, tmp_path):
     training = shutil.copytree(finished[0], tmp_path / "training")
     bindings = ['Evaluation.compare = {"users.choice_model.no_click_mass": (0.5, 3.0)}']

@@ -37,6 +37,7 @@ def _compared(run, *bindings):
     return building.evaluate(folder)
 
 
+@pytest.mark.slow
 def test_the_newest_checkpoint_has_the_sessions_of_the_end_of_its_training(
     finished, tmp_path, capfd
 ):
@@ -65,6 +66,7 @@ def test_a_run_meets_each_value_and_seed_as_in_an_evaluation_of_its_own(run):
     assert len({result["return"].value for result in results.values()}) > 6
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_row_for_each_value(run, capfd):
     before = snapshot(run)
     output = succeed(
@@ -84,6 +86,7 @@ def test_the_command_prints_a_row_for_each_value(run, capfd):
     } == {True}
 
 
+@pytest.mark.slow
 def test_parameters_of_the_agent_are_refused_and_nothing_is_written(run):
     before = snapshot(run)
     with pytest.raises(

@@ -55,6 +55,7 @@ def config(tmp_path):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
 def test_a_fit_leaves_results_a_report_and_a_model_that_simulates(tmp_path, config, capfd):
     run = tmp_path / "run"

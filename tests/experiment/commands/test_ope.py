@@ -25,6 +25,7 @@ def run(folder, *bindings, files=(NAME,)):
     return building.ope(RunDirectory(folder, config.load(files, [*SMALL, *bindings])))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
 def test_policies_are_judged_in_a_folder(tmp_path, capsys):
     content = run(tmp_path / "run")
@@ -62,6 +63,7 @@ def test_an_episode_file_brings_its_probabilities(tmp_path):
     np.testing.assert_allclose(content["it"]["estimates"]["snips"]["value"], expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
 def test_discount_and_logging_policy_count_for_an_episode_file(tmp_path):
     """Also where the file has probabilities, here those of uniform slates."""
@@ -87,6 +89,7 @@ def test_discount_and_logging_policy_count_for_an_episode_file(tmp_path):
     assert content["it"]["estimates"]["ips"]["value"] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
 def test_the_truth_is_of_sessions_as_long_as_the_logs_with_their_discount(tmp_path):
     content = run(tmp_path / "run", ONE, "run_ope.gamma = 0.5", "run_ope.estimators = ('ips',)")
@@ -122,11 +125,13 @@ def test_a_trained_agent_is_judged_from_the_sessions_in_which_it_explored(tmp_pa
     )
 
 
+@pytest.mark.slow
 def test_a_policy_that_is_certain_has_a_density(tmp_path):
     content = run(tmp_path / "run", "run_ope.policies = ('myopic',)")
     assert "snips" in content["Myopic"]["estimates"]
 
 
+@pytest.mark.slow
 def test_wrong_runs_are_refused_in_a_line(tmp_path):
     log_of_a_fit = ["simulated_log.simulator = @interest_evolution()"]
     log_of_a_fit += ["simulated_log.num_sessions = 3", "simulated_log.num_steps = 1"]
@@ -152,6 +157,7 @@ def test_wrong_runs_are_refused_in_a_line(tmp_path):
         assert not (tmp_path / "run" / "ope.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
 def test_clicks_are_weighted_by_the_click_model_of_the_model(tmp_path):
     """The click model of the model says how positions are examined."""

@@ -32,6 +32,7 @@ def test_an_episode_file_is_written_in_pieces_of_different_users(tmp_path, monke
     assert len({tuple(affinity) for affinity in trajectory.initial.user.affinity.numpy()}) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Matplotlib warns of its own dependencies.
 def test_a_packaged_baseline_is_simulated_beside_others_on_the_same_users(tmp_path, capsys):
     bindings = [
@@ -52,6 +53,7 @@ def test_a_packaged_baseline_is_simulated_beside_others_on_the_same_users(tmp_pa
     ]
 
 
+@pytest.mark.slow
 def test_baselines_have_their_results_and_their_names(tmp_path):
     names = ("greedy_pctr", "ucb1")
     bindings = [
@@ -98,6 +100,7 @@ def _comparison_bindings(*bindings):
     return [*few, f"Evaluation.compare = {values}", *bindings]
 
 
+@pytest.mark.slow
 def test_values_and_seeds_have_results_of_their_own(tmp_path, capsys):
     folder = RunDirectory(
         tmp_path / "run", config.load([], _comparison_bindings("Evaluation.seeds = (1, 2)"))
@@ -125,6 +128,7 @@ def test_values_and_seeds_have_results_of_their_own(tmp_path, capsys):
     assert not (folder.path / "values.png").exists()
 
 
+@pytest.mark.slow
 def test_what_a_comparison_records_loads_and_gives_the_same_again(tmp_path):
     bindings = [
         *_comparison_bindings(),
@@ -147,6 +151,7 @@ def test_a_log_of_several_values_is_refused_before_anything_is_written(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_python_needs_no_configuration_and_names_policies_by_a_dictionary(tmp_path):
     gin.clear_config()
     simulator = recsim_tf.interest_exploration(slate_size=2, num_candidates=4)

@@ -58,6 +58,7 @@ def test_metrics_are_logged_under_recsims_names(finished):
     assert {f"{name}/eval" for name in names} <= set(rows[-1])
 
 
+@pytest.mark.slow
 def test_the_exported_policy_acts_on_any_number_of_users(finished):
     folder, _ = finished
     run = open_run(folder)
@@ -90,6 +91,7 @@ def _full_disk(*arguments, **named):
     raise OSError(28, "No space left on device")
 
 
+@pytest.mark.slow
 def test_fewer_iterations_than_were_run_are_refused(finished):
     folder, _ = finished
     with pytest.raises(UsageError, match=r"train.num_iterations must be at least 40"):
@@ -186,6 +188,7 @@ def test_a_run_goes_back_to_an_older_checkpoint_and_collects_its_replay_anew(
     ]
 
 
+@pytest.mark.slow
 def test_arguments_out_of_range_are_named_before_anything_is_written(tmp_path):
     for binding, message in (
         ("train.log_interval = 0", "train.log_interval must be at least 1"),

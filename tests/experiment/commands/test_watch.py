@@ -33,6 +33,7 @@ def _watch(folder, num_iterations=40, timeout=0.5):
     return watch_run(RunDirectory(folder), experiment(), Evaluation(), num_iterations, timeout)
 
 
+@pytest.mark.slow
 def test_the_last_checkpoint_gives_what_the_training_found(finished, tmp_path, capsys):
     folder = shutil.copytree(finished[0], tmp_path / "run")
     before = snapshot(folder)
@@ -55,6 +56,7 @@ def test_the_last_checkpoint_gives_what_the_training_found(finished, tmp_path, c
     assert {name: after[name] for name in before} == before
 
 
+@pytest.mark.slow
 def test_checkpoints_meet_the_same_users_and_a_deleted_one_is_passed_over(
     finished, tmp_path, monkeypatch
 ):

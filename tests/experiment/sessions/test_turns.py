@@ -244,6 +244,7 @@ def test_an_explanation_of_another_shape_is_refused(simulated):
         record(simulator, policy, [0], 3, 2, seed=1)
 
 
+@pytest.mark.slow
 def test_attributes_have_their_names_in_tables_and_on_pages_and_are_of_the_whole_turn():
     names = ("funny", "dark", "slow", "long", "old")
     users = conversations.ConversationUsers(attribute_names=names)

@@ -49,6 +49,7 @@ def test_trials_with_other_shapes_are_other_programs():
     assert [len(group) for group in sweep.populations(plan(sweep))] == [1] * 8
 
 
+@pytest.mark.slow
 def test_an_agent_that_cannot_be_a_member_is_refused_before_anything_starts(tmp_path, capfd):
     more = "sweep.seeds = (0, 1)\nsweep.vectorized = True\n"
     more += "sweep.gin_bindings = ('SlateQNetwork.memory = @Memory()',)\n"

@@ -47,6 +47,7 @@ with tf.device("CPU:1"), tf.variable_creator_scope(placed):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config_file", [_CONFIG, "quickstart.gin", "interest_evolution/reinforce.gin"]
 )
@@ -65,6 +66,7 @@ def test_what_xla_compiles_reads_no_variable_that_a_gpu_cannot_hold(config_file)
         assert {variable.dtype for variable in captured} <= _ON_GPU
 
 
+@pytest.mark.slow
 def test_training_runs_where_variables_of_int32_are_on_another_device(tmp_path):
     script = tmp_path / "two_devices.py"
     script.write_text(_TWO_DEVICES, encoding="utf-8")

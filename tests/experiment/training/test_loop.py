@@ -67,6 +67,7 @@ def frames_of(seed, num_frames, sequence_length):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sequence_length", [None, 3])
 def test_on_policy_every_train_step_takes_the_newest_frames_of_every_user_in_order(sequence_length):
     # The replay of 3 frames wraps around several times, and all users meet the ends of their
@@ -133,6 +134,7 @@ def test_the_state_of_the_collect_policy_lasts_from_iteration_to_iteration():
     assert impressions == [[2.0 * (frame % 5)] * NUM_USERS for frame in range(10)]
 
 
+@pytest.mark.slow
 def test_the_state_of_the_collect_policy_is_in_the_checkpoint(tmp_path):
     bandit = ClusterBandit(
         interest_exploration(slate_size=2, num_candidates=4, max_steps=SESSION_STEPS)

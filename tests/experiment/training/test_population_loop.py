@@ -105,11 +105,13 @@ def alone():
     return [trained(loop_of(**settings)) for settings in SETTINGS]
 
 
+@pytest.mark.slow
 def test_each_member_equals_a_training_by_itself(alone):
     assert_equal(trained_together([loop_of(**settings) for settings in SETTINGS]), alone)
     assert alone[0][0] != alone[1][0]
 
 
+@pytest.mark.slow
 def test_a_member_goes_on_by_itself_and_back_in_its_population(alone):
     loops = [loop_of(**settings) for settings in SETTINGS]
     population = PopulationLoop(loops)
@@ -129,6 +131,7 @@ def test_a_member_goes_on_by_itself_and_back_in_its_population(alone):
     assert [int(loop.agent.train_step_counter) for loop in loops] == [_ITERATIONS] * 2
 
 
+@pytest.mark.slow
 def test_what_cannot_differ_is_refused():
     name = "must be the same for all members of a population"
     refusals = {
@@ -178,6 +181,7 @@ def slate_q_loop(seed, gamma, epsilon, target):
     return LearningLoop(environment, agent, Iteration(6, 20), seed=seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "target", ["differential", pytest.param("q_learning", marks=pytest.mark.slow)]
 )

@@ -84,6 +84,7 @@ def test_the_compiled_loop_collects_samples_and_learns_as_in_graph_mode(name):
     tf.nest.map_structure(check, loop.agent.variables, compiled_loop.agent.variables)
 
 
+@pytest.mark.slow
 def test_under_xla_sessions_are_those_of_graph_mode_in_distribution():
     def collected(jit_compile):
         environment = SlateEnvironment(
@@ -110,6 +111,7 @@ def test_under_xla_sessions_are_those_of_graph_mode_in_distribution():
     assert xla["CTR/train"] != graph["CTR/train"]
 
 
+@pytest.mark.slow
 def test_the_configuration_chooses_xla(monkeypatch):
     chosen = []
 

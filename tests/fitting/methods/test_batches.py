@@ -21,6 +21,7 @@ def log():
     return from_trajectory(rollout(evolution(**HAZARD), num_users=11, num_steps=4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("in_pieces", [False, True])
 def test_sums_do_not_depend_on_the_number_of_cores(monkeypatch, log, jit_compile, in_pieces):

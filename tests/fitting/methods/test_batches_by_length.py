@@ -39,6 +39,7 @@ def on_cores(patched, number):
     patched.setattr(tf.config.threading, "get_inter_op_parallelism_threads", lambda: number)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_cores", [1, 2])
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_sums_and_sessions_are_those_of_all_lengths_together(
@@ -58,6 +59,7 @@ def test_sums_and_sessions_are_those_of_all_lengths_together(
     np.testing.assert_allclose(parts.by_session(), sessions, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("likelihood", "lacks"), [(Draws(3), ["initial"]), (Particles(3), ["innovation"])]
 )
@@ -72,12 +74,14 @@ def test_what_is_drawn_of_a_session_is_the_same_in_every_sum(monkeypatch, log, l
     assert total == parts.total()[0]
 
 
+@pytest.mark.slow
 def test_scores_stand_in_the_order_of_the_log(monkeypatch, log):
     expected = bound(Exact(), log).session_scores()
     divided(monkeypatch)
     np.testing.assert_allclose(bound(Exact(), log).session_scores(), expected, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_pieces_of_a_stream_are_divided_alike(monkeypatch, log):
     expected = bound(Exact(), log)
     value, sessions = expected.value(), expected.by_session()

@@ -57,6 +57,7 @@ def test_what_is_missing_is_summed_out(simulator, log, known, likelihood, atol):
     np.testing.assert_allclose(found, exact(log, **initial), atol=atol)
 
 
+@pytest.mark.slow
 def test_what_some_sessions_lack_is_summed_out_there_alone(simulator, log):
     lacks = np.arange(NUM_SESSIONS) % 3 == 0
     device = np.where(lacks, -1, log.initial.device)
@@ -72,6 +73,7 @@ def test_what_some_sessions_lack_is_summed_out_there_alone(simulator, log):
     np.testing.assert_allclose(found, expected, atol=0.05)
 
 
+@pytest.mark.slow
 def test_a_bound_is_below_and_knows_what_is_logged(simulator, log):
     taste = np.where(np.arange(NUM_SESSIONS) < 6, np.nan, log.initial.taste)
     some = log._replace(initial=log.initial._replace(taste=taste))
@@ -146,6 +148,7 @@ def test_faults_are_told(simulator, log):
         scored(log.initial._replace(taste=log.initial.taste * np.nan), Chains(2))
 
 
+@pytest.mark.slow
 def test_a_table_brings_what_it_knows_of_users_into_a_fit(simulator, log):
     rows = [
         {"session": session, "step": step, "position": position, "document": position}

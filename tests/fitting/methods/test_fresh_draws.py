@@ -52,6 +52,7 @@ def fixture_few(simulator, log):
     return result
 
 
+@pytest.mark.slow
 def test_the_likelihood_is_not_that_of_the_draws_that_the_search_climbed(simulator, log, few):
     likelihood = Draws(4, search=LBFGS(batch_size=1000)).objective(
         FittedSimulator(few.simulator, {NAME: Parameter()}), log
@@ -82,6 +83,7 @@ def test_a_sentence_names_the_gap_wherever_a_person_reads_the_result(log, few):
     assert all(sentence in place for place in (*places, _found(few)["what draws say"]))
 
 
+@pytest.mark.slow
 def test_many_draws_leave_no_gap_and_no_warning(simulator, log):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -94,6 +96,7 @@ def test_many_draws_leave_no_gap_and_no_warning(simulator, log):
     assert result.held_out_log_likelihood * held_out.num_steps == pytest.approx(expected, abs=1)
 
 
+@pytest.mark.slow
 def test_filters_climb_draws_too_and_minibatches_do_not(simulator, log):
     complete = simulated_log(simulator, 5, 2)
     search = LBFGS(max_iterations=1, progress=False)
@@ -110,6 +113,7 @@ def test_filters_climb_draws_too_and_minibatches_do_not(simulator, log):
     assert result.of_draws.startswith("The median session has")
 
 
+@pytest.mark.slow
 def test_nothing_is_said_of_draws_where_there_are_none(simulator):
     complete = simulated_log(simulator, 5, 2)
     method = Exact(search=LBFGS(max_iterations=1, progress=False), uncertainty=None)

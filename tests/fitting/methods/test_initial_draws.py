@@ -70,6 +70,7 @@ def gradient_and_value(function, gain, probs):
     return value, tape.gradient(value, [gain, probs])
 
 
+@pytest.mark.slow
 def test_the_likelihood_and_its_gradient_are_those_of_enumeration(trajectory):
     def enumerated(source):
         scores = [
@@ -136,6 +137,7 @@ def log():
     return simulated_log(simulator(), 600, NUM_STEPS, seed=2)
 
 
+@pytest.mark.slow
 def test_a_fit_recovers_a_parameter_of_users_whose_draws_are_not_known(log):
     log = log._replace(initial=())
     parameters = {"users.gain": Parameter(start=0.4)}

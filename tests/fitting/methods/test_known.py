@@ -45,6 +45,7 @@ def known(simulator, log, likelihood, **initial):
     return likelihood.objective(fitted, log._replace(initial=initial)).known_log_density()
 
 
+@pytest.mark.slow
 def test_it_is_the_density_of_the_columns_that_the_log_has(simulator, log):
     device, eager, taste = log.initial
     of_device, of_eager = np.log(SHARES[device]), np.log(EAGER[eager])
@@ -78,6 +79,7 @@ def test_innovations_that_are_logged_are_known_too():
     assert np.any(scores.innovation)
 
 
+@pytest.mark.slow
 def test_models_of_other_columns_are_compared_by_what_users_did(simulator, log):
     """Shares of classes that the log has change the whole, and not this part."""
     initial = {"device": log.initial.device, "eager": log.initial.eager}

@@ -38,6 +38,7 @@ def test_importance_sampling_and_annealed_chains_agree(bounded):
     assert chains.value() == pytest.approx(expected, abs=1.5)
 
 
+@pytest.mark.slow
 def test_posteriors_of_sessions_bound_the_likelihood(bounded):
     simulator, log, expected = bounded
     search = Minibatches(passes=150, learning_rate=0.05)

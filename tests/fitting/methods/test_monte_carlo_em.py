@@ -51,6 +51,7 @@ def result(log):
     return fit(simulator(), MEAN, log, method=dataclasses.replace(CHAINS, search=search))
 
 
+@pytest.mark.slow
 def test_the_estimate_and_its_error_are_those_of_the_marginal_likelihood(log, result):
     """The mean of a session is N(mean, 1 + noise^2 / T)."""
     means = log.response.mean(axis=1)

@@ -62,6 +62,7 @@ class Tasteful(recsim_tf.UserModel):
         return state[:, tf.newaxis][:, :0]
 
 
+@pytest.mark.slow
 def test_a_method_of_somebody_else_fits_by_its_likelihood():
     simulator = recsim_tf.Simulator(Tasteful(1.3), Numbers(), 2, 2)
     log = simulated_log(simulator, 400, 5, latent=("initial",))

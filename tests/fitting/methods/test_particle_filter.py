@@ -65,6 +65,7 @@ def estimates(fitted, log, num_particles, num_runs):
     return tuple(np.stack([part.numpy() for part in parts]) for parts in zip(*runs, strict=True))
 
 
+@pytest.mark.slow
 def test_the_likelihood_and_its_gradient_are_those_of_enumeration(fitted, log, exact):
     values, gradients = estimates(fitted, log, num_particles=300, num_runs=20)
     for found, expected in zip((values, gradients), exact, strict=True):
@@ -76,6 +77,7 @@ def test_the_likelihood_and_its_gradient_are_those_of_enumeration(fitted, log, e
     assert abs(exact[1][0]) > 0.1
 
 
+@pytest.mark.slow
 def test_few_particles_are_enough_for_an_estimate_without_bias(fitted, log, exact):
     values, _ = estimates(fitted, log, num_particles=3, num_runs=400)
     variances = values.var(0, ddof=1)

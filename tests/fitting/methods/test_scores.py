@@ -54,6 +54,7 @@ def by_differences(likelihood: SessionsObjective) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("simulator", "names", "num_sessions", "batch_size"),
     [
@@ -72,6 +73,7 @@ def test_scores_are_the_gradients_of_single_sessions(simulator, names, num_sessi
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_sessions", [NUM_FACTORS, 6])
 def test_a_number_that_is_read_as_a_vector_undeclared_gets_no_scores(num_sessions):
     simulator = tastes(PlainGain)

@@ -65,6 +65,7 @@ def test_latent_initial_draws_get_their_posterior_and_the_population_its_mean(lo
     np.testing.assert_allclose(found.initial_draws, posterior, atol=0.15)
 
 
+@pytest.mark.slow
 def test_a_mean_field_posterior_of_one_parameter_is_exact_where_it_is_normal(log):
     prior = tfd.Normal(np.float64(1.5), 0.3)
     found = searched(

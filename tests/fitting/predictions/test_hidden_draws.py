@@ -25,6 +25,7 @@ def fixture_log(simulator):
     return simulated_log(simulator, NUM_SESSIONS, NUM_STEPS, seed=1)
 
 
+@pytest.mark.slow
 def test_predictions_are_those_of_a_new_user_and_then_of_one_who_is_known(simulator, log):
     """Their product is the probability of a session, by the chain rule."""
     device, eager = log.initial.device, log.initial.eager

@@ -46,6 +46,7 @@ def test_predictions_of_one_choice_have_no_perplexity_of_clicks():
         click_perplexity(ChoicePredictions(np.ones([1, 1, 3]) / 3, np.zeros([1, 1]), ()), log)
 
 
+@pytest.mark.slow
 def test_conditional_log_probabilities_sum_to_that_of_the_page_and_predict_better():
     simulator = pages(choice.UserBrowsing(np.linspace(0.9, 0.1, 16).reshape(4, 4)))
     log = simulated_pages(simulator, 2000)

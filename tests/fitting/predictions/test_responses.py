@@ -88,6 +88,7 @@ def fixture_hidden(log):
     return log._replace(initial=(), innovation=())
 
 
+@pytest.mark.slow
 def test_what_is_expected_of_a_known_user_is_worked_out_by_hand(log):
     fields = predict_responses(watchers(), log).fields
     assert list(fields) == ["clicked", "dwell", "rating"]
@@ -111,6 +112,7 @@ def test_what_is_expected_of_a_known_user_is_worked_out_by_hand(log):
     np.testing.assert_array_equal(logged, log.response.rating[:, 0])
 
 
+@pytest.mark.slow
 def test_positions_that_are_empty_do_not_count(log):
     shown = log.shown.copy()
     shown[:, :, 2] = False
@@ -125,6 +127,7 @@ def calibrations(simulator, log):
     return calibrate(responses, log)
 
 
+@pytest.mark.slow
 def test_the_model_that_made_a_log_is_calibrated_and_others_are_not(hidden):
     true = calibrations(watchers(), hidden)
     assert list(true) == ["clicked", "dwell", "rating"]
@@ -136,6 +139,7 @@ def test_the_model_that_made_a_log_is_calibrated_and_others_are_not(hidden):
         assert wrong[name].expected_error > 3 * wrong[name].noise, name
 
 
+@pytest.mark.slow
 def test_purchases_and_clicks_are_calibrated_each():
     simulator = purchases()
     log = from_trajectory(simulator.rollout(random_policy(simulator), 500, 4, seed=0))
@@ -157,6 +161,7 @@ def after(log, begun):
     return log.map_steps(lambda leaf: take_steps(leaf, steps))._replace(length=length)
 
 
+@pytest.mark.slow
 def test_next_visits_are_predicted_from_those_that_are_known(hidden):
     # Of different lengths, in the past and after it.
     length = np.arange(hidden.num_sessions) % 2 + 3
@@ -181,6 +186,7 @@ def test_steps_of_other_sessions_are_refused(hidden):
         predict_choices(watchers(), hidden.take([0]), given=hidden)
 
 
+@pytest.mark.slow
 def test_latent_tastes_that_drift_are_summed_out(hidden):
     """The product of the predictions is the likelihood, by the chain rule."""
     log = hidden.take(range(30))
@@ -209,6 +215,7 @@ def fixture_check(log):
     return predictive_check(Resimulation(watchers(), log), 20)
 
 
+@pytest.mark.slow
 def test_sums_of_what_is_drawn_beside_clicks_are_checked(log, check):
     names = {name for name in check.statistics if name.startswith("response/")}
     fields = ("dwell", "rating")
@@ -223,6 +230,7 @@ def test_sums_of_what_is_drawn_beside_clicks_are_checked(log, check):
     assert abs(other["clicks_per_session/mean"].z_score) < 3.5
 
 
+@pytest.mark.slow
 def test_what_the_reward_sums_up_is_not_checked_twice(log):
     simulator = recsim_tf.Simulator(
         Watchers(), Numbers(), 3, 3, lambda response: tf.reduce_sum(response.dwell, axis=1)

@@ -44,6 +44,7 @@ def written(result, log, tmp_path_factory):
     return path, write_report(path, result, train, held_out_log=held_out, **options)
 
 
+@pytest.mark.slow
 def test_a_report_says_what_was_fitted_and_what_the_checks_found(written, result):
     path, figures = written
     page = read_page(path)

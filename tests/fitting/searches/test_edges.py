@@ -48,6 +48,7 @@ def fitted(log, search):
     return fit(world(1.0), parameters, log, method=Exact(search=search, uncertainty=None))
 
 
+@pytest.mark.slow
 def test_a_search_that_ends_at_an_edge_begins_again_from_the_start(log):
     search = Misled(progress=False)
     result = fitted(log, search)

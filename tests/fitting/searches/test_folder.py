@@ -57,6 +57,7 @@ def assert_same(resumed, expected):
         np.testing.assert_array_equal(estimate.value, expected.estimates[name].value)
 
 
+@pytest.mark.slow
 def test_a_fit_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, log):
     expected = run(log, search=LONGER)
     with monkeypatch.context() as patch:
@@ -67,6 +68,7 @@ def test_a_fit_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, monkeypa
     assert_same(resumed, expected)
 
 
+@pytest.mark.slow
 def test_a_finished_fit_is_not_repeated(tmp_path, monkeypatch, log):
     search = LBFGS(max_iterations=50, batch_size=25)
     first = run(log, tmp_path, search)
@@ -84,6 +86,7 @@ def test_a_finished_fit_is_not_repeated(tmp_path, monkeypatch, log):
     )
 
 
+@pytest.mark.slow
 def test_the_folder_has_curves_for_tensorboard(tmp_path, log):
     found = run(log, tmp_path)
     (file,) = (tmp_path / "tensorboard").iterdir()
@@ -97,6 +100,7 @@ def test_the_folder_has_curves_for_tensorboard(tmp_path, log):
     assert steps == [row["step"] for row in found.history]
 
 
+@pytest.mark.slow
 def test_the_folder_of_another_fit_is_refused_and_kept(tmp_path, log):
     run(log, tmp_path)
     before = json.loads((tmp_path / "fit.json").read_text())
@@ -108,6 +112,7 @@ def test_the_folder_of_another_fit_is_refused_and_kept(tmp_path, log):
     assert json.loads((tmp_path / "fit.json").read_text()) == before
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_told(tmp_path, log):
     run(log, tmp_path)
     for file in (tmp_path / "checkpoints" / "6").glob("*.data*"):

@@ -57,6 +57,7 @@ def test_a_search_goes_on_from_its_evaluations_as_if_it_had_not_stopped():
     assert 0 < rest.count < whole.count
 
 
+@pytest.mark.slow
 def test_units_are_about_the_standard_errors_of_each_parameter_alone():
     simulator = evolution(**HAZARD)
     log = simulated_log(simulator, 200, 6)

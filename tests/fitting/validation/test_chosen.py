@@ -1,6 +1,7 @@
 """Policies ranked in a model and by a log."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import recsim_tf
@@ -26,6 +27,7 @@ def answer(simulator, num_sessions=10_000, **arguments):
     return validate(simulator, log, log, questions=(Chosen(),), **arguments)["chosen"]
 
 
+@pytest.mark.slow
 def test_policies_that_earn_more_in_the_right_model_earn_more_on_the_log():
     found = answer(CLICKS)
     assert found.verdict.word == BELIEVABLE
@@ -35,6 +37,7 @@ def test_policies_that_earn_more_in_the_right_model_earn_more_on_the_log():
     assert [row["policy"] for row in found.parts()[0].rows] == list(POLICIES)
 
 
+@pytest.mark.slow
 def test_a_model_whose_users_like_the_opposite_ranks_policies_the_other_way_round():
     turned = recsim_tf.Simulator(Turned(), CLICKS.documents, 3, 6)
     found = answer(turned)
@@ -42,6 +45,7 @@ def test_a_model_whose_users_like_the_opposite_ranks_policies_the_other_way_roun
     assert found.figures["correlation"] == -1
 
 
+@pytest.mark.slow
 def test_without_propensities_a_second_fit_ranks_with_care():
     log = log_of_clicks(num_sessions=10_000)._replace(propensity=recsim_tf.logs.SlateLogProbs())
     asked = {"questions": (Chosen(),), "policies": POLICIES}
@@ -53,6 +57,7 @@ def test_without_propensities_a_second_fit_ranks_with_care():
     assert "it needs the propensities" in none.verdict.reason
 
 
+@pytest.mark.slow
 def test_a_ranking_takes_three_policies():
     two = {name: POLICIES[name] for name in ("even", "near")}
     found = answer(CLICKS, policies=two)

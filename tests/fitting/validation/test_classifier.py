@@ -38,6 +38,7 @@ def outcomes(seed, spread=1.0, sticky=0.0, rate=-1.0):
     )
 
 
+@pytest.mark.slow
 def test_sessions_of_the_same_users_cannot_be_told_apart():
     found = discriminate(outcomes(0), [outcomes(1), outcomes(2), outcomes(3)], EXPECTED)
     # An area has a standard error of 0.011 here, and so has that of two simulations.
@@ -46,6 +47,7 @@ def test_sessions_of_the_same_users_cannot_be_told_apart():
     assert found.auc_power > 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "feature"),
     [
@@ -87,6 +89,7 @@ def test_the_area_of_a_feature_that_tells_all_is_one():
     assert area_of(np.arange(5.0), np.arange(5.0)) == 0.5
 
 
+@pytest.mark.slow
 def test_a_log_that_is_changed_in_nothing_cannot_be_told_from_itself():
     """Sums of an array with another layout in memory differ in the last digit."""
     logged = outcomes(0)

@@ -34,6 +34,7 @@ def true_check(log):
     return predictive_check(Resimulation(evolution(**HAZARD), log), NUM_REPLICATES)
 
 
+@pytest.mark.slow
 def test_the_models_that_made_a_log_pass(true_check):
     z_scores = {name: statistic.z_score for name, statistic in true_check.statistics.items()}
     # The largest of a dozen normal variables is beyond 3.5 once in two hundred times.
@@ -41,6 +42,7 @@ def test_the_models_that_made_a_log_pass(true_check):
     assert np.median([statistic.p_value for statistic in true_check.statistics.values()]) > 0.1
 
 
+@pytest.mark.slow
 def test_other_models_fail(log):
     found = predictive_check(
         Resimulation(evolution(choice_model=MultinomialProportional(-1.25, 4.0), **HAZARD), log),
@@ -72,6 +74,7 @@ def test_what_is_observed_is_what_the_trajectory_holds(trajectory, log, sessions
     np.testing.assert_array_equal(observed.shown, np.repeat(log.length[:, np.newaxis], 3, axis=1))
 
 
+@pytest.mark.slow
 def test_simulations_are_reproducible_and_differ_by_seed(log, sessions):
     first, second, other = (sessions.simulated(seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.reward, second.reward)
@@ -105,6 +108,7 @@ def test_sessions_that_the_log_cuts_are_cut_at_the_same_step(log):
     assert np.any(simulated.length[cut.departed] != cut.length[cut.departed])
 
 
+@pytest.mark.slow
 def test_models_that_nobody_leaves_keep_the_logged_lengths():
     log = from_trajectory(rollout(exploration(), 50, 5))
     log = log._replace(length=np.arange(50, dtype=np.int32) % 5 + 1)
@@ -114,6 +118,7 @@ def test_models_that_nobody_leaves_keep_the_logged_lengths():
     assert any("nobody leaves" in note for note in check.notes)
 
 
+@pytest.mark.slow
 def test_engagement_is_left_out_where_it_hangs_on_innovations_that_were_not_logged(log, true_check):
     # The choice moves the interests in a direction that was not logged, but not what is watched.
     check = predictive_check(Resimulation(evolution(**HAZARD), log._replace(innovation=())), 20)

@@ -54,6 +54,7 @@ def words(found):
     return {name: answer.verdict.word for name, answer in found.items()}
 
 
+@pytest.mark.slow
 def test_the_simulator_that_made_a_log_is_believable(found):
     asked = {"predicts", "reproduces", "classifier", "generalises"}
     assert words(found) == {**dict.fromkeys(found, CANNOT_TELL), **dict.fromkeys(asked, BELIEVABLE)}
@@ -62,6 +63,7 @@ def test_the_simulator_that_made_a_log_is_believable(found):
     assert abs(found["generalises"].figures.z_score) < 3
 
 
+@pytest.mark.slow
 def test_a_simulator_with_too_few_clicks_is_found_out(logs):
     found = validate(evolution(**{MASS: 4.0}), *logs)
     assert words(found)["reproduces"] == words(found)["classifier"] == NOT_BELIEVABLE
@@ -71,6 +73,7 @@ def test_a_simulator_with_too_few_clicks_is_found_out(logs):
     assert ": click rate: position 0 (\N{MINUS SIGN}" in sentence
 
 
+@pytest.mark.slow
 def test_a_small_log_tells_nothing(logs):
     train, held_out = logs
     found = validate(evolution(), train, held_out.take(range(20)))
@@ -78,6 +81,7 @@ def test_a_small_log_tells_nothing(logs):
     assert "20 sessions" in found["predicts"].verdict.reason
 
 
+@pytest.mark.slow
 def test_users_who_are_also_in_training_may_be_known_by_heart(logs):
     train, held_out = logs
     users = np.arange(250).astype(str)
@@ -87,6 +91,7 @@ def test_users_who_are_also_in_training_may_be_known_by_heart(logs):
     assert "250 of 250 users are also in training" in found["predicts"].verdict.reason
 
 
+@pytest.mark.slow
 def test_sessions_that_the_fit_has_seen_are_never_believable(logs):
     train, _ = logs
     found = validate(evolution(), train)

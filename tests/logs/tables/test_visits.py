@@ -56,6 +56,7 @@ def read(table, columns=COLUMNS, **visits) -> logs.Log:
     return found.take(order)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", [pytest.param("visit", marks=pytest.mark.slow), "pause"])
 def test_a_simulated_table_has_the_probability_of_its_trajectory(
     simulator, trajectory, simulated, by
@@ -75,6 +76,7 @@ def test_a_simulated_table_has_the_probability_of_its_trajectory(
     )
 
 
+@pytest.mark.slow
 def test_gaps_and_visit_ends_are_fitted_from_a_table(simulator, trajectory, simulated):
     log = read(simulated, COLUMNS | {"visit": "visit"})
     log = log._replace(initial=logs.from_trajectory(trajectory).initial)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 import tensorflow as tf
 from hypothesis import strategies as st
 
@@ -41,6 +42,7 @@ def with_numbers(draw, rows: list[dict]) -> list[dict]:
     return [row | {name: value} if each == place else row for each, row in enumerate(rows)]
 
 
+@pytest.mark.slow
 @reads(to_table, candidates_table)
 def test_logs_come_back_from_the_tables_that_they_are_written_to(folder, data):
     roles = roles_of(data.draw)
