@@ -328,18 +328,9 @@ class Simulator(Model, SessionSource):
         """
         self._check_call(policy, num_users, num_steps)
         seed = random.as_seed(seed)
+        rest = auto_reset, policy_state, state
         return calls.fold(
-            self._kept,
-            self,
-            policy,
-            num_users,
-            num_steps,
-            seed,
-            function,
-            initial,
-            auto_reset,
-            policy_state,
-            state,
+            self._kept, self, policy, num_users, num_steps, seed, function, initial, *rest
         )
 
     def export(

@@ -40,7 +40,7 @@ _POSITIONS = "how positions work in the click model"
 
 
 class ClickEstimates(NamedTuple):
-    """What estimates by weights of click probabilities are made of, for a policy and S sessions."""
+    """The parts of estimates by weights of click probabilities, for a policy and S sessions."""
 
     probabilities: ClickProbabilities
     draws: list[ClickProbabilities]  # the same under draws of a fitted model's parameters
