@@ -161,5 +161,6 @@ def test_compared_values_are_checked_as_the_environment_is(name, values, message
         comparison.simulator(recsim_tf.interest_evolution())
 
 
+@pytest.mark.slow
 def test_parameters_for_each_user_are_checked_for_as_many():
     recsim_tf.check(recsim_tf.interest_evolution(Users(step_penalty=np.full(3, 0.5))))

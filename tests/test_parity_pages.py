@@ -121,6 +121,7 @@ def test_every_gin_name_is_known():
     config.load([], [name for name in bindings if " = " in name])
 
 
+@pytest.mark.slow
 def test_the_example_is_built():
     (example,) = _EXAMPLE.findall(_text(_MIGRATION))
     config.load([], [example, "experiment.num_users = 2", "Iteration.replay_length = 5"])

@@ -108,6 +108,7 @@ def test_in_the_same_step_a_new_user_takes_the_place(same_steps):
     assert num_ended > NUM_USERS
 
 
+@pytest.mark.slow
 def test_the_info_of_the_same_step_has_the_form_of_gymnasium_s_own_environments():
     simulator = toy_simulator(limit=2.0)
     own = gymnasium.vector.SyncVectorEnv(

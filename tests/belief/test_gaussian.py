@@ -257,6 +257,7 @@ def test_the_belief_is_differentiable_in_the_parameters_of_the_users():
         np.testing.assert_allclose(gradient, (moved[0] - moved[1]) / 2e-2, rtol=0.02)
 
 
+@pytest.mark.slow
 def test_graph_and_xla_believe_as_eager_does():
     # Its tastes are uniform, and move with innovations; its budget falls.
     simulator = recsim_tf.make("InterestEvolution-v1", slate_size=2, num_candidates=5)

@@ -15,6 +15,7 @@ NUM_USERS, NUM_TYPES, NUM_STEPS = 6, 5, 4
 TYPES = np.random.default_rng(0).normal(size=[NUM_TYPES, 3]).astype("f")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["DriftingTaste-v0", "InterestExploration-v1"])
 def test_the_belief_in_two_types_differs_by_their_log_probabilities_of_the_session(name):
     users = recsim_tf.make(name, slate_size=2, num_candidates=5).users

@@ -83,6 +83,7 @@ def test_factors_have_a_length_of_about_one():
     assert not np.array_equal(factors, Items(2000, 10, seed=4).factors)
 
 
+@pytest.mark.slow
 def test_directions_whose_degrees_are_infinite_are_refused_by_the_check():
     documents = Items(directions=np.full([5, 1, 10], 3e38))
     simulator = recsim_tf.conversation(documents=documents)

@@ -61,6 +61,7 @@ def test_random_turns_have_all_acts_and_all_kinds_of_replies(simulator, trajecto
     assert 0 < active[-1].sum() < NUM_USERS
 
 
+@pytest.mark.slow
 def test_a_turn_earns_the_utility_of_what_is_accepted_less_its_cost(trajectory):
     transitions = trajectory.transitions
     response, active = transitions.response, transitions.active.numpy()

@@ -46,6 +46,7 @@ def spoken(slip=0.3, **changes):
     return simulator, *trajectories(simulator)
 
 
+@pytest.mark.slow
 def test_replies_in_words_are_as_probable_as_the_reply_and_then_the_words():
     simulator, played, _ = spoken()
     silent = dataclasses.replace(
@@ -65,6 +66,7 @@ def test_replies_in_words_are_as_probable_as_the_reply_and_then_the_words():
     np.testing.assert_allclose(simulator.log_prob(played).user, expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_what_a_log_does_not_know_is_summed_out():
     simulator, played, hidden = spoken()
     unknown, known = simulator.log_prob(hidden).user, simulator.log_prob(played).user
@@ -142,6 +144,7 @@ def test_evidence_is_heard_once_and_is_the_likelihood_of_the_words():
     np.testing.assert_allclose(heard, expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_belief_learns_from_words_almost_what_it_learns_from_clear_replies():
     gains = {}
     for observed in (True, False):

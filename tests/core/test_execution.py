@@ -88,6 +88,7 @@ def test_everything_compiles_and_nothing_is_traced_again_for_another_seed(functi
     } == dict.fromkeys(functions, 1)
 
 
+@pytest.mark.slow
 def test_the_same_draws_give_the_same_states_and_scores(simulator, functions, graph_trajectory):
     expected = compiled(
         lambda trajectory: (simulator.replay(trajectory), simulator.log_prob(trajectory))
@@ -138,6 +139,7 @@ def test_a_plain_function_of_the_user_prints_nothing(caplog):
     assert not [record.message for record in caplog.records if "AutoGraph" in record.message]
 
 
+@pytest.mark.slow
 def test_shards_side_by_side_are_those_one_after_the_other_bit_for_bit(simulator):
     shard = compiled(lambda seed: rollout(simulator, seed), jit_compile=True)
     seeds = tf.stack(random.split_seed(3, 5))

@@ -65,6 +65,7 @@ def eagerly(function):
         tf.config.run_functions_eagerly(False)
 
 
+@pytest.mark.slow
 def test_a_rollout_is_that_of_eager_steps_and_is_traced_once(simulator):
     policy = policies.random_policy(simulator)
     first, other = rollout(simulator, policy), rollout(simulator, policy, seed=1)
@@ -203,6 +204,7 @@ def test_paired_users_are_paired_in_traces_too(simulator):
         assert_equal(leaf, tf.repeat(leaf[:, :1], NUM_USERS, axis=1))
 
 
+@pytest.mark.slow
 def test_dead_policies_are_dead(simulator):
     policy = policies.random_policy(simulator)
     rollout(simulator, policy)
@@ -212,6 +214,7 @@ def test_dead_policies_are_dead(simulator):
     assert reference() is None
 
 
+@pytest.mark.slow
 def test_models_that_cannot_be_traced_run_eagerly():
     simulator = recsim_tf.Simulator(Unlike(), Numbers(), 2, 4)
     policy = policies.random_policy(simulator)

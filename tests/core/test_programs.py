@@ -59,6 +59,7 @@ def test_a_folder_has_programs_their_arguments_and_values(folder):
     assert values["users.no_click_mass"] == np.float32(0.5)
 
 
+@pytest.mark.slow
 def test_programs_give_the_rollout_and_the_log_likelihood_with_its_gradient(folder):
     simulator, masses = clicks(), tf.constant(2.0)
 

@@ -132,6 +132,7 @@ def test_two_users_who_are_shown_a_document_meet_the_same_quality(resample_docum
     assert len(set.union(*met.values())) == len(met)
 
 
+@pytest.mark.slow
 def test_persistent_candidates_stay_those_of_all_users():
     persistent = simulator(resample_documents=False)
     trajectory = rollout(persistent, auto_reset=True)
@@ -145,6 +146,7 @@ def test_persistent_candidates_stay_those_of_all_users():
     )
 
 
+@pytest.mark.slow
 def test_the_documents_part_of_log_prob_is_that_of_one_set():
     shared = patient_simulator()
     trajectory = rollout(shared)

@@ -94,6 +94,7 @@ def _longer(trajectory):
     return trajectory._replace(transitions=transitions)
 
 
+@pytest.mark.slow
 def test_log_prob_has_the_gradient_of_finite_differences_in_a_parameter_of_the_corpus(
     trajectory,
 ):
@@ -140,6 +141,7 @@ def test_newcomers_meet_the_candidates_of_their_world():
     assert trajectory.transitions.terminated.numpy().any()
 
 
+@pytest.mark.slow
 def test_worlds_of_values_and_seeds_side_by_side_are_those_of_separate_simulations():
     gammas, num_users, num_seeds = (0.0, 2.0), NUM_WORLDS * NUM_USERS, 2
     seeds = [random.as_seed(seed) for seed in range(num_seeds)]

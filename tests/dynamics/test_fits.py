@@ -49,6 +49,7 @@ def test_parameters_of_several_components_are_found(observed):
         assert estimate.standard_error < 0.06, name
 
 
+@pytest.mark.slow
 def test_the_segments_that_a_log_lacks_are_summed_out(observed):
     simulator, complete = observed
     latent = complete._replace(initial=complete.initial._replace(segment=()))
@@ -147,6 +148,7 @@ def test_nuts_draws_the_noise_of_steps_that_have_some():
         )
 
 
+@pytest.mark.slow
 def test_particles_sum_the_noise_out_as_the_kalman_filter_does():
     simulator, one = blank(Walker(dtype=tf.float64)), tf.ones([1], tf.float64)
     log = from_trajectory(rollout(simulator, num_users=200, num_steps=20))

@@ -265,6 +265,7 @@ def test_specs_are_named_and_bounded(env):
     assert (action_spec.minimum, action_spec.maximum) == (0, NUM_CANDIDATES - 1)
 
 
+@pytest.mark.slow
 def test_the_check_of_models_passes(simulator):
     recsim_tf.check(simulator)
 
@@ -337,6 +338,7 @@ def test_everything_compiles_under_xla_in_float64_and_with_static_shapes(float64
     assert all(np.isfinite(part).all() for part in log_prob)
 
 
+@pytest.mark.slow
 def test_a_seed_decides_the_trajectory_and_nothing_is_traced_twice(float64, step, time_steps):
     _, everything = float64
     first, again, other = (everything(as_seed(seed))[0] for seed in (13, 13, 14))
@@ -347,6 +349,7 @@ def test_a_seed_decides_the_trajectory_and_nothing_is_traced_twice(float64, step
     assert counts == [1, 1]
 
 
+@pytest.mark.slow
 def test_log_prob_has_the_gradients_that_the_docstrings_promise(environment, float64):
     simulator = environment.make(dtype=tf.float64)
     names = [f"users.{name}" for name in environment.users]

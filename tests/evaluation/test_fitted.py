@@ -117,6 +117,7 @@ def test_a_command_prints_intervals_and_support(fit, tmp_path, capsys):
     assert json.loads((tmp_path / "run" / "results.json").read_text())["policies"]
 
 
+@pytest.mark.slow
 def test_arguments_that_do_not_go_together_are_refused(fit, tmp_path):
     found, folder, _ = fit
     without = str(tmp_path / "model")

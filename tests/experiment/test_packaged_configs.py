@@ -92,6 +92,7 @@ def test_the_head_says_what_to_expect_and_how_to_run_it(name):
     assert f"Run: recsim-tf {run}" in head
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _marked(EXPERIMENTS))
 @pytest.mark.filterwarnings("ignore")  # TF-Agents warns of its own dependencies.
 def test_the_experiment_is_built(name):

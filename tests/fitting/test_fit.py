@@ -69,6 +69,7 @@ PARAMETERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("simulator", "names"), PARAMETERS.values(), ids=PARAMETERS)
 def test_gradients_of_the_log_likelihood_are_those_of_finite_differences(simulator, names):
     log = from_trajectory(rollout(simulator, num_users=6, num_steps=5))
@@ -153,6 +154,7 @@ def test_lbfgs_finds_where_the_gradient_vanishes_and_the_truth_within_its_errors
     )
 
 
+@pytest.mark.slow
 def test_curvature_is_the_second_derivative_of_a_likelihood_that_is_known():
     # Choices of one document each, so that the log-likelihood is binomial in the probability of a
     # click.
@@ -227,6 +229,7 @@ def test_a_maximum_is_found_beside_a_region_where_there_is_no_value():
         maximise(function, np.array([0.0, -1.0]), units, 100, 1e-8, "the value")
 
 
+@pytest.mark.slow
 def test_a_fit_that_diverges_keeps_the_last_finite_parameters(log):
     with pytest.warns(UserWarning, match="the fit diverged"):
         found = fit(

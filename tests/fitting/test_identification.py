@@ -72,6 +72,7 @@ def test_parameters_of_which_the_log_says_nothing_are_named_and_the_errors_of_ot
     )
 
 
+@pytest.mark.slow
 def test_curvature_finds_them_too(log, result):
     found = fitted(log, ["gain", "first", "second", "faint"], Curvature())
     assert found.not_identified == result.not_identified
@@ -93,7 +94,7 @@ def test_report_card_and_summary_say_it_in_place_of_a_number(log, result):
     page = str([*summary(result, log, None), *found])
     assert page.count("not identified") == 4
     assert "users.first, users.second, users.faint" in page
-    metadata = {name: {} for name in ("title", "model", "data", "fit", "checks")}
+    metadata = {"title": "Three", **{name: {} for name in ("model", "data", "fit", "checks")}}
     card = model_card(metadata, result)
     value = result.estimates["users.first"].value
     assert f"| users.first | {number(float(value))} | not identified |" in " ".join(card.split())

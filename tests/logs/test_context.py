@@ -98,6 +98,7 @@ def read(frame):
     )
 
 
+@pytest.mark.slow
 def test_a_context_is_drawn_at_the_start_and_with_each_change_of_a_user(simulated):
     log = read(table(simulated))
     np.testing.assert_array_equal(log.initial["hour"], simulated.initial.hour)
@@ -110,6 +111,7 @@ def test_a_context_is_drawn_at_the_start_and_with_each_change_of_a_user(simulate
     np.testing.assert_allclose(found, fitting.session_log_prob(simulator(), simulated), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_response_to_the_context_is_fitted_from_a_table(simulated):
     log = read(table(simulated))
     result = fitting.fit(simulator(0.0), {"users.lift": fitting.Parameter()}, log)

@@ -119,6 +119,7 @@ def test_environments_of_every_kind_come_back_bit_for_bit(tmp_path, environment_
         assert_same_sessions(again, trajectory)
 
 
+@pytest.mark.slow
 def test_sessions_of_different_lengths_come_back(log, simulator, trajectory):
     again = episodes.read(log, simulator).trajectory()
     assert not again.transitions.active.numpy().all()
@@ -127,6 +128,7 @@ def test_sessions_of_different_lengths_come_back(log, simulator, trajectory):
     assert_same_sessions(again, trajectory)
 
 
+@pytest.mark.slow
 def test_log_prob_and_its_gradients_are_those_of_the_original(tmp_path):
     """Also for log-normal draws, where zeros after the end of a session would give NaN, and with a
     parameter for each user.
@@ -192,6 +194,7 @@ def test_the_features_are_those_of_the_documentation(log):
     assert sorted(example.feature_lists.feature_list) == sorted([*draws, *rest])
 
 
+@pytest.mark.slow
 def test_pieces_are_joined_in_one_file(tmp_path, simulator, trajectory):
     pieces = [trajectory, rollout(simulator, num_users=2, num_steps=2, seed=13)]
     with episodes.Writer(tmp_path / "log", simulator) as writer:
@@ -368,6 +371,7 @@ def test_a_foreign_record_is_named(tmp_path, log, simulator):
 # In the form of RLDS.
 
 
+@pytest.mark.slow
 def test_a_session_is_an_episode_of_rlds_with_one_step_more(log, simulator, trajectory):
     read = episodes.read(log, simulator)
     transitions = trajectory.transitions
@@ -441,6 +445,7 @@ def asked_log(tmp_path_factory, asked):
     return path
 
 
+@pytest.mark.slow
 def test_queries_come_back_and_score_as_before(asked_log, asked):
     assert not np.all(asked.transitions.active)
     again = episodes.read(asked_log, leaving()).trajectory()

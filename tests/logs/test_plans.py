@@ -203,6 +203,7 @@ def test_a_part_of_a_large_log_is_followed(log):
     np.testing.assert_array_equal(plan.ends.last, log.length[plan.row])
 
 
+@pytest.mark.slow
 def test_a_stream_is_followed_without_its_candidates(log):
     simulator = simulator_of()
     stream = logs.LogStream(lambda: (log.take([0, 1]), log.take([2, 3, 4])))

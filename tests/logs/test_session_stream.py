@@ -58,6 +58,7 @@ def test_the_likelihood_of_a_stream_is_that_of_the_log(file, simulator):
     np.testing.assert_allclose(stream.total()[1], whole.total()[1], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_every_session_of_a_stream_is_in_one_minibatch_of_a_pass(file, simulator):
     fitted = FittedSimulator(simulator, PARAMETERS)
     batches = list(
@@ -70,6 +71,7 @@ def test_every_session_of_a_stream_is_in_one_minibatch_of_a_pass(file, simulator
     assert list(rows) != sorted(rows)
 
 
+@pytest.mark.slow
 def test_bad_streams_are_told(file, simulator):
     with pytest.raises(ValueError, match="sessions_at_once must be at least 1, got 0"):
         stream_episodes(file, simulator, 0)

@@ -90,6 +90,7 @@ def browsing_probs(items):
     return probs
 
 
+@pytest.mark.slow
 def test_the_estimates_are_those_of_a_loop_over_documents():
     """The user browsing model, in which clicks depend on each other; a reward of 2 for a click."""
     model, log = pages(choice.UserBrowsing(BROWSING)), tiny()
@@ -136,6 +137,7 @@ def test_attraction_cancels_where_positions_alone_decide_on_examination():
         assert with_wrong[name].verdict.is_promise, with_wrong[name].verdict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("click_model", "is_promise"),
     [(choice.PositionBased(EXAMINED), True), (choice.MultipleClickCascade(0.9, 0.4), False)],
@@ -148,6 +150,7 @@ def test_attraction_that_does_not_cancel_takes_the_promise_away(click_model, is_
     assert verdict.is_promise == is_promise, verdict
 
 
+@pytest.mark.slow
 def test_a_document_that_moves_up_counts_as_often_as_it_is_examined_more():
     """Two pages that the policy turns round."""
     log = log_of(LIST)
@@ -158,6 +161,7 @@ def test_a_document_that_moves_up_counts_as_often_as_it_is_examined_more():
     np.testing.assert_allclose(ratios, np.tile(expected, [len(ratios), 1]), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("users", "model", "reason"),
     [
@@ -172,6 +176,7 @@ def test_a_log_contradicts_positions_that_work_otherwise(users, model, reason):
         assert reason in estimate.verdict.reason
 
 
+@pytest.mark.slow
 def test_documents_that_keep_their_positions_tell_nothing_of_positions():
     log = log_of(LIST, 500)
     items = np.tile(np.arange(4, dtype=np.int32), [500, 1, 1])
@@ -207,6 +212,7 @@ def test_documents_that_were_not_shown_are_left_to_the_model():
     assert result["cdr"].value == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_slates_of_a_stochastic_policy_are_averaged():
     table = tf.constant(NEW, tf.float32)
     policy = PlackettLucePolicy.of_logits(
@@ -265,6 +271,7 @@ def test_weights_can_be_bent():
     assert abs(result["cdr"].value - full["cips"].value) <= 2 * full["cips"].standard_error
 
 
+@pytest.mark.slow
 def test_sessions_of_several_steps_are_read_with_care():
     verdict = judged(log_of(LIST, 1000, 2), LIST)["cips"].verdict
     assert verdict.word == "with care"

@@ -160,6 +160,7 @@ def offer(observation):
     return tf.cast(4 * observation.documents[:, 0], tf.int32)
 
 
+@pytest.mark.slow
 def test_cells_are_those_of_each_step_and_who_is_gone_has_one_of_his_own():
     log = log_of_leavers()
     estimator = ope.Estimator(steps=offer)
@@ -187,6 +188,7 @@ def test_a_product_has_a_gradient_also_where_a_weight_is_zero():
     np.testing.assert_allclose(tape.gradient(total, weights), [[9, 0, 0], [9, 4, 2]])
 
 
+@pytest.mark.slow
 def test_the_value_has_the_gradient_of_reinforce_with_importance_weights():
     log, sharpness = log_of_clicks(), tf.Variable(2.0)
     policy = near(sharpness)
@@ -205,6 +207,7 @@ def test_the_value_has_the_gradient_of_reinforce_with_importance_weights():
     assert float(value) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sntis", "snrips", "wpi", "cells"])
 def test_a_gradient_is_the_slope_of_the_value_also_of_batches_of_tensors(name):
     cells = ope.Estimator(steps=lambda seen: tf.cast(10 * seen.documents[:, 0], tf.int32))

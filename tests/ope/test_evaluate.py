@@ -18,6 +18,7 @@ def truth(policy, num_steps=1):
     return rewards.sum(0).mean()
 
 
+@pytest.mark.slow
 def test_a_policy_that_is_near_the_logging_one_is_believed():
     log = log_of_clicks(num_sessions=3000, seed=1)
     result = ope.evaluate(near(2.0), log, ["ips", "snips", "snset_ips"])
@@ -126,6 +127,7 @@ def test_an_assumption_is_contradicted_from_above_and_from_below(sign):
     assert sample.reading() == "slate"
 
 
+@pytest.mark.slow
 def test_wrong_propensities_are_caught():
     log = log_of_clicks(sharpness=3.0)
     wrong = log._replace(propensity=densities(random_policy(CLICKS), ["slate"])(log))
@@ -133,6 +135,7 @@ def test_wrong_propensities_are_caught():
     assert ope.evaluate(near(1.0), log)["snips"].verdict.is_believable
 
 
+@pytest.mark.slow
 def test_slates_that_were_never_logged_are_a_missing_part_of_the_weight():
     """The log shows the three candidates that are closest, the policy any of the six."""
     log = log_of_clicks(sharpness=60.0)
@@ -195,6 +198,7 @@ def test_wrong_probabilities_at_one_step_are_found_among_many():
         assert "the propensities are wrong" in estimate.verdict.reason
 
 
+@pytest.mark.slow
 def test_a_heavy_tail_accuses_nobody():
     """The mean of few heavy weights is below 1, also with right propensities."""
     log = log_of_clicks(num_sessions=1000, num_steps=8)
@@ -203,6 +207,7 @@ def test_a_heavy_tail_accuses_nobody():
     assert "propensities are wrong" not in reason
 
 
+@pytest.mark.slow
 def test_few_clicks_are_read_with_care():
     log = log_of_clicks(num_sessions=1000)
     rare = log._replace(reward=np.where(np.arange(1000)[:, None, None] < 20, log.reward, 0))

@@ -1,6 +1,7 @@
 """Logs: what of a rollout goes into them, and what they refuse."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -16,6 +17,7 @@ from tests.rollout_policies import first_positions
 from tests.worlds.purchases import purchases
 
 
+@pytest.mark.slow
 def test_a_log_has_what_the_agent_saw_and_what_it_showed():
     trajectory = LEAVERS.rollout(near(1.0, 2), 300, 4, seed=0)
     log, states = log_of_leavers(), LEAVERS.replay(trajectory)
@@ -34,6 +36,7 @@ def test_a_log_has_what_the_agent_saw_and_what_it_showed():
     np.testing.assert_array_equal(log.earned.sum(2).T, trajectory.transitions.reward)
 
 
+@pytest.mark.slow
 def test_probabilities_follow_what_a_policy_remembers():
     """A policy that shows the better the longer a session is."""
 
@@ -73,6 +76,7 @@ def test_several_clicks_earn_one_each_and_other_rewards_stay_whole():
     )
 
 
+@pytest.mark.slow
 def test_a_mixture_of_policies_may_have_logged():
     policy = EpsilonGreedy(first_positions(3), 6, lambda: 0.4)
     log = logs.from_trajectory(CLICKS.rollout(policy, 2000, 1, 0), CLICKS, logging=policy)
@@ -82,6 +86,7 @@ def test_a_mixture_of_policies_may_have_logged():
         assert abs(one.value - truth) <= 4 * one.standard_error
 
 
+@pytest.mark.slow
 def test_turns_with_queries_have_the_probability_of_slate_and_query():
     simulator = questions.simulator(validate=False)
 

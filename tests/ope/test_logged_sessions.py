@@ -48,6 +48,7 @@ def test_calibration_takes_the_logs_chance_out():
     np.testing.assert_allclose(calibrated.gain.interval, 0, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_sessions_of_one_user_count_together():
     log = log_of_clicks(num_sessions=400)
     users = np.repeat(np.arange(100), 4)
@@ -62,6 +63,7 @@ def test_sessions_of_one_user_count_together():
     assert result.logged.standard_error == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_a_policy_in_numpy_is_simulated():
     def nearest(observation, generator):
         gaps = np.abs(observation.documents - observation.user[:, np.newaxis])
@@ -91,6 +93,7 @@ def of_strangers(observation):
 NARROW = PlackettLucePolicy.of_logits(lambda observation: observation.documents, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("policy", "by_weights", "by_model"),
     [

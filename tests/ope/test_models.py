@@ -84,6 +84,7 @@ def test_values_of_short_simulated_sessions_serve_longer_logged_ones():
     assert np.isfinite(result["dr"].value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dr", "sndr", "set_dr", "cascade_dr", "sncascade_dr"])
 def test_values_that_are_wrong_leave_the_logging_policy_its_mean(name):
     """Weights are 1, so a model changes the variance alone."""
@@ -105,6 +106,7 @@ def no_features(observation, slate):
     return tf.zeros([tf.shape(slate)[0], 1])
 
 
+@pytest.mark.slow
 def test_the_value_of_a_session_is_learned_from_the_other_parts_of_the_log():
     log, part = log_of_clicks(num_sessions=40), np.arange(40) % 3
     model = ope.Regression(no_features, num_parts=3)
@@ -114,6 +116,7 @@ def test_the_value_of_a_session_is_learned_from_the_other_parts_of_the_log():
     np.testing.assert_allclose(values.logged[:, 0, 0], expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by_position", [False, True])
 def test_the_value_of_a_step_holds_what_later_steps_earn_with_their_discount(by_position):
     log, gamma = log_of_clicks(num_steps=4), 0.5
@@ -158,6 +161,7 @@ def test_calibration_takes_out_what_a_wrong_model_gets_wrong():
     assert abs(right.value - truth().value) <= 4 * right.standard_error
 
 
+@pytest.mark.slow
 def test_discounts_count_in_simulations():
     """All steps earn alike, so the value is that of one step times the sum of the discounts."""
     log, names = log_of_clicks(num_steps=4), ["simulated", "calibrated"]
@@ -191,6 +195,7 @@ def test_the_logging_policy_calibrated_is_the_log_mean_exactly():
     assert result["calibrated"].value == result.logged.value
 
 
+@pytest.mark.slow
 def test_a_policy_without_a_density_is_judged_by_a_model():
     policy = largest(3, lambda seen: -tf.abs(seen.documents - seen.user[:, tf.newaxis]))
     estimators = ["calibrated", "simulated"]

@@ -169,6 +169,7 @@ def test_some_positions_have_the_probability_of_all_slates_that_agree():
         np.testing.assert_allclose(found[:, 0], agree @ probs, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_where_there_are_many_slates_the_first_positions_and_single_ones_are_exact(monkeypatch):
     distribution, slates = plackett_luce(LOGITS[0]), tf.constant(SLATES)
     reads = tf.constant(np.tile([[1, 0, 0], [0, 1, 0], [1, 1, 1]], [len(SLATES), 1, 1]) > 0)

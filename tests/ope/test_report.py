@@ -24,6 +24,7 @@ def judged(policy, estimators=("snips", "simulated", "calibrated"), **arguments)
     )
 
 
+@pytest.mark.slow
 def test_gains_are_paired_with_what_the_log_earned():
     log, result = log_of_clicks(), judged(near(3.0), ("snips", "calibrated"))
     for one in result.values():
@@ -105,6 +106,7 @@ def test_of_many_policies_ten_are_gone_into_and_the_rest_is_said(tmp_path):
     assert results.left_out in html
 
 
+@pytest.mark.slow
 def test_without_propensities_there_are_no_weights_to_show():
     log = log_of_clicks()._replace(propensity=logs.SlateLogProbs())
     unknown = near(1.0).__call__

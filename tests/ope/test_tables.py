@@ -184,6 +184,7 @@ def test_another_log_of_open_bandit_is_judged_by_how_often_it_shows_items(tmp_pa
     assert_refused(lambda: logs.open_bandit_log(impressions, log), "target must be .*OpenBanditLog")
 
 
+@pytest.mark.slow
 def test_slates_go_to_obp_and_come_back():
     log, policy = log_of_clicks(), near(2.0)
     feedback = logs.to_obp(log, policy)
@@ -210,6 +211,7 @@ def test_slates_go_to_obp_and_come_back():
     )
 
 
+@pytest.mark.slow
 def test_single_items_go_to_obp_and_come_back():
     generator = np.random.default_rng(0)
     probs = generator.dirichlet(np.ones(4), [50, 2])

@@ -48,6 +48,7 @@ def mean_return(policy, pure, seed):
 
 # RecSim 0.2.4 with its defaults, 3 of 10 candidates; the oracle is not RecSim's and is known to an
 # interval only.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "low", "high", "reference_error"),
     [("random", 160.4, 160.4, 0.4), ("myopic", 167.5, 167.5, 0.7), ("oracle", 277.0, 283.0, 0.0)],

@@ -102,6 +102,7 @@ def count(responses):
     return impressions, clicks
 
 
+@pytest.mark.slow
 def test_the_slates_of_a_rollout_follow_from_the_counts_of_its_sessions():
     # Sessions of four steps: newcomers take the rows, whose counts must begin at zero.
     pure, num_steps = three_topics(max_steps=4), 11
@@ -148,6 +149,7 @@ def test_the_scaling_reaches_the_algorithm():
     )
 
 
+@pytest.mark.slow
 def test_thompson_draws_are_independent_over_time():
     pure = interest_exploration(resample_documents=False)
     bandit = ClusterBandit(pure, "thompson")
@@ -225,6 +227,7 @@ def test_over_greedy_cluster_policies_it_is_the_cluster_bandit():
     np.testing.assert_array_equal(one.reward, other.reward)
 
 
+@pytest.mark.slow
 def test_thompson_sampling_scores_by_a_seed_of_its_own():
     pure = three_topics()
     bandit = ClickBandit(pure, greedy_arms(pure), "thompson")
@@ -266,6 +269,7 @@ class Pinned:
         return policy_state[:, tf.newaxis], policy_state + 1
 
 
+@pytest.mark.slow
 def test_the_policy_states_of_the_arms_go_on_and_begin_anew_in_every_session():
     pure = three_topics(max_steps=4, validate=True)
     arms = [Pinned(), ClusterBandit(pure), first_positions(2)]

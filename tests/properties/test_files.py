@@ -153,6 +153,7 @@ def framed(folder, record):
     return path.read_bytes()
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_a_damaged_record_with_a_valid_checksum_is_read_or_refused(log, folder, data):
     _, record, read = log

@@ -88,6 +88,7 @@ def _refused(error, *names):
     assert any(name in message for name in names) or METHOD.match(message), message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SIMULATORS)
 @given(data=st.data())
 def test_an_extreme_number_is_refused_by_name_or_does_no_harm(name, data):

@@ -18,6 +18,7 @@ def log():
     return read_kuairand(tables.impressions(), [tables.histories()], num_videos=20)
 
 
+@pytest.mark.slow
 def test_the_feed_of_a_log_is_checked_and_fitted(log):
     simulator = feed(log)
     recsim_tf.check(simulator)
@@ -34,6 +35,7 @@ def test_the_tabs_of_a_log_are_as_often_as_in_it(log):
     np.testing.assert_allclose(probs, counts / counts.sum())
 
 
+@pytest.mark.slow
 def test_without_a_spread_it_is_fitted(log):
     parameters = feed_parameters()
     method = Classes(search=Minibatches(passes=2, progress=False), uncertainty=None)
@@ -58,6 +60,7 @@ def test_a_click_beyond_expectation_is_remembered_and_fades():
     np.testing.assert_array_equal(users.observe(state).pause, later.pause)
 
 
+@pytest.mark.slow
 def test_users_who_do_not_change_are_the_same_in_any_order(log):
     simulator = feed(log).with_parameters({"users.change": np.zeros(4)})
     still = {"users.change": Parameter(np.zeros(4), fixed=True)}

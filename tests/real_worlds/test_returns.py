@@ -38,6 +38,7 @@ def test_a_day_with_receipts_is_a_visit(log):
     np.testing.assert_allclose(gaps, np.diff(own))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", NAMES)
 def test_returns_are_checked_and_fitted(log, kind):
     simulator = returns(kind)
@@ -55,6 +56,7 @@ def gap_of(kind):
     return users.gap(state._replace(day=tf.constant([0.0, 50.0]), visit=tf.constant([1, 9])))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", NAMES)
 def test_a_gap_is_a_whole_number_of_days_and_its_probabilities_sum_to_one(kind):
     gap = gap_of(kind)
@@ -65,6 +67,7 @@ def test_a_gap_is_a_whole_number_of_days_and_its_probabilities_sum_to_one(kind):
     np.testing.assert_allclose(tf.reduce_sum(probs, axis=0) + beyond, 1.0, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_any_users_may_come_back_by_hazards():
     users = DailyReturns(LongTermSatisfactionUsers(time_budget=2.0), horizon=30.0, visit_steps=2)
     documents = recsim_tf.long_term_satisfaction().documents

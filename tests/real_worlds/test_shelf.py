@@ -53,6 +53,7 @@ def test_utilities_are_those_of_the_docstring():
     assert difference(state) == pytest.approx(4.0 + 2.0 * 0.25 + 3.0, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_shelf_is_checked_fitted_and_simulates(log):
     simulator = shelf()
     recsim_tf.check(simulator)

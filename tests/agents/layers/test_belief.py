@@ -92,6 +92,7 @@ def test_the_agent_above_turns_chooses_one_of_its_turns_and_sees_what_each_is_wo
     np.testing.assert_array_equal(documents.index, np.tile(np.arange(5), [NUM_USERS, 1]))
 
 
+@pytest.mark.slow
 def test_the_turn_that_is_chosen_is_shown(simulator, belief, on_turns):
     state = on_turns.reset(NUM_USERS, seed=0)
     candidates, tracker = CandidateTurns(simulator, KINDS), on_turns.layer._tracker

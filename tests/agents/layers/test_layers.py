@@ -196,6 +196,7 @@ def stacked(simulator):
     return simulator
 
 
+@pytest.mark.slow
 def test_layers_stack_and_step_in_one_graph_without_retracing():
     environment = SlateEnvironment(stacked(make_simulator(max_steps=7)), NUM_USERS, seed=0)
     traces = []
@@ -288,6 +289,7 @@ def go_on(env, slates):
     return [env.step(tf.constant([slate] * NUM_USERS)) for slate in slates]
 
 
+@pytest.mark.slow
 def test_an_environment_with_layers_restored_from_a_checkpoint_goes_on_identically(tmp_path):
     one, other = (SlateEnvironment(stacked(make_simulator()), NUM_USERS, seed) for seed in (1, 2))
     go_on(one, SLATES[:2])

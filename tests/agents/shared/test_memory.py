@@ -131,6 +131,7 @@ def test_a_window_within_a_session_has_the_log_probs_and_gradients_of_the_whole(
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_states_in_experience_are_those_that_the_policy_had(collected):
     network, experience = collected
     states = experience.policy_info.policy_state[0]
@@ -188,6 +189,7 @@ def all_memories_change(agent, experience):
     assert not same
 
 
+@pytest.mark.slow
 def test_reinforce_learns_all_that_it_remembers_by():
     env, num_steps = environment(), 5
     agent = reinforce(env, values=True, num_steps=num_steps, importance=ImportanceWeights())
@@ -282,6 +284,7 @@ def test_slate_q_values_a_window_as_the_whole(slate_q_collected):
         np.testing.assert_allclose(found, whole[:, first:], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_slate_q_shows_what_its_values_say_of_the_whole_session(slate_q_collected):
     agent, experience = slate_q_collected
     states, frame = step_of(experience.policy_info.policy_state, 3), step_of(experience, 3)
@@ -293,6 +296,7 @@ def test_slate_q_shows_what_its_values_say_of_the_whole_session(slate_q_collecte
         np.testing.assert_allclose(state.hidden, expected.hidden, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_slate_q_learns_all_that_it_remembers_by():
     env = environment()
     agent = slate_q(env, num_steps=4)

@@ -58,6 +58,7 @@ def act(world, policy, observations=None):
     return found
 
 
+@pytest.mark.slow
 def test_the_policy_state_is_the_belief_after_what_was_seen(world, believed):
     policy, tracker = RecommendBest(world.simulator, belief=world.belief), Tracker(world.simulator)
     assert isinstance(tracker.belief, GaussianBelief)
@@ -116,6 +117,7 @@ def test_the_best_and_the_set_of_the_belief_are_recommended(world, believed):
     assert differ
 
 
+@pytest.mark.slow
 def test_a_question_is_asked_while_it_is_worth_its_cost(world, believed):
     asked = CandidateTurns(world.simulator, [CompareSet(), AskAttributes(turns.A)])
     questions = [asked.turns(view, as_seed(0)) for view in believed]
@@ -155,6 +157,7 @@ def test_each_user_may_have_a_cost_of_their_own(world):
         tf.nest.map_structure(np.testing.assert_array_equal, turns_of_both, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", ["evoi", "information_gain", "entropy"])
 def test_the_turn_that_tells_most_is_taken(world, believed, measure):
     policy = AskMost(world.simulator, QUESTIONS, measure, belief=world.belief)

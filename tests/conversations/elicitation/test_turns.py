@@ -118,6 +118,7 @@ def test_questions_about_attributes_are_anchored_where_the_belief_is_in_doubt(
     np.testing.assert_array_equal(found["chips"].query.attributes[:, 0], chips)
 
 
+@pytest.mark.slow
 def test_turns_are_worth_what_they_tell_and_what_is_found_at_once(world, candidates, believed):
     all_turns = candidates.turns(believed, as_seed(0))
     expected = information(world, believed, all_turns, "evoi")

@@ -55,6 +55,7 @@ def test_users_crowd_where_providers_are_near_the_centre():
         np.testing.assert_allclose(interests[cluster].std(axis=0), stddev, rtol=0.05)
 
 
+@pytest.mark.slow
 def test_attention_is_the_discounted_clicks_of_a_world():
     simulator = small()
     run = compiled(lambda: simulator.rollout(Boosting(simulator), 100, 4, 1), jit_compile=True)
@@ -151,6 +152,7 @@ def test_caps_side_by_side_have_the_results_of_separate_evaluations(users_per_wo
         np.testing.assert_equal(result["return"], expected["return"])
 
 
+@pytest.mark.slow
 def test_standard_errors_are_those_of_worlds():
     simulator = small(20, max_steps=3)
     evaluation = Evaluation(60, jit_compile=False)

@@ -38,6 +38,7 @@ def test_defaults_are_those_of_the_recsim_factory():
     np.testing.assert_array_equal(state.num_steps, np.ones(4))
 
 
+@pytest.mark.slow
 def test_plain_users_and_videos_run():
     users = InterestEvolutionUsers.plain(choice_model=choice.MultinomialLogit())
     simulator = interest_evolution(users=users, documents=PlainVideos())

@@ -44,6 +44,7 @@ def test_clicks_and_impressions_are_those_of_all_users_of_a_world(replayed):
         counts[:, trajectory.transitions.draws.corpus.appears[step] == 1] = 0
 
 
+@pytest.mark.slow
 def test_articles_appear_and_age(replayed):
     trajectory, states = replayed
     appears = trajectory.transitions.draws.corpus.appears.numpy() == 1

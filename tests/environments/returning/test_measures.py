@@ -55,6 +55,7 @@ def test_retention_is_of_a_day_and_rolling_retention_of_it_or_a_later_one():
     np.testing.assert_array_equal(found.rolling_retention, [1, 1, 0.5, 0])
 
 
+@pytest.mark.slow
 def test_the_measures_of_a_step_add_up_to_lifetimes(simulator, trajectory, found):
     total = [
         tf.reduce_sum(tf.map_fn(measure, trajectory.transitions, tf.float32), axis=0)

@@ -65,6 +65,7 @@ def test_a_departure_ends_a_visit_and_the_next_begins_after_the_gap(trajectory, 
     np.testing.assert_array_equal(after.step[on], before.step[on] + 1)
 
 
+@pytest.mark.slow
 def test_memory_fades_with_the_gap_and_taste_stays(trajectory, states):
     ends = visits_of(trajectory).ends.numpy()[:-1] == 1
     rows = ends & trajectory.transitions.active.numpy()[1:]
@@ -121,6 +122,7 @@ def test_a_rule_is_recorded_and_what_a_log_says_of_it_is_kept():
     np.testing.assert_array_equal(simulator.replay(other).user.visit[:3, 0], [1, 2, 3])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leaving_prob", [None, 0.01])
 def test_visit_steps_end_a_visit_at_the_latest(leaving_prob):
     users = ReturningUsers(Readers(leaving_prob), horizon=HORIZON, visit_steps=2)

@@ -53,6 +53,7 @@ def test_the_sessions_are_those_of_the_evaluation_and_from_table_reads_them(run,
     assert len(table.labels.document) == 2 * NUM_TURNS * NUM_USERS
 
 
+@pytest.mark.slow
 def test_sessions_are_told_turn_by_turn(shown):
     output, folder = shown
     assert output.startswith("Sessions under SlateQ: users 0 to 3 of 6, InterestEvolutionUsers")

@@ -34,6 +34,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 _ENDLESS = "--gin_bindings=train.num_iterations = 1000000"
 
 
+@pytest.mark.slow
 def test_a_run_leaves_its_results(finished):
     folder, results = finished
     assert json.loads((folder / "results.json").read_text()) == results
@@ -98,6 +99,7 @@ def test_fewer_iterations_than_were_run_are_refused(finished):
         building.train(open_run(folder, "train.num_iterations = 10"))
 
 
+@pytest.mark.slow
 def test_bad_checkpoints_are_an_error_and_stay_as_they_are(finished, tmp_path):
     folder = shutil.copytree(finished[0], tmp_path / "run")
     for checkpoint in (folder / "checkpoints").iterdir():
@@ -153,6 +155,7 @@ def test_a_run_that_sigterm_stops_saves_a_checkpoint_and_goes_on_bit_for_bit(
     _assert_same_bits(folder, finished[0])
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_a_killed_process_did_not_remove_is_removed(finished, tmp_path):
     folder = shutil.copytree(finished[0], tmp_path / "run") / "checkpoints"
     shutil.copytree(folder / "20", folder / "10")

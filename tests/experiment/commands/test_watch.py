@@ -70,6 +70,7 @@ def test_checkpoints_meet_the_same_users_and_a_deleted_one_is_passed_over(
     assert first["StdEpisodeRewards/eval"] != last["StdEpisodeRewards/eval"]
 
 
+@pytest.mark.slow
 def test_a_corrupt_checkpoint_that_stays_is_an_error(finished, tmp_path):
     folder = shutil.copytree(finished[0], tmp_path / "run")
     damage(folder / "checkpoints" / "40")
@@ -77,6 +78,7 @@ def test_a_corrupt_checkpoint_that_stays_is_an_error(finished, tmp_path):
         _watch(folder)
 
 
+@pytest.mark.slow
 def test_it_ends_when_no_checkpoint_comes(finished, tmp_path):
     folder = shutil.copytree(finished[0], tmp_path / "run")
     shutil.rmtree(folder / "checkpoints")

@@ -107,6 +107,7 @@ def test_a_cluster_gives_the_table_of_the_local_engine_and_its_scheduler_stops_a
     gc.collect()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of_environment", [False, True])
 def test_without_a_running_cluster_a_line_says_how_to_start_one(
     tmp_path, monkeypatch, of_environment

@@ -9,6 +9,7 @@ from recsim_tf.experiment.training.collect_metrics import CollectMetrics
 from recsim_tf.policies import random_policy
 
 
+@pytest.mark.slow
 def test_collected_metrics_equal_a_count_over_the_stored_frames():
     simulator = recsim_tf.make("InterestEvolution-v1", slate_size=2, num_candidates=5, max_steps=7)
     environment = SlateEnvironment(simulator, 6, seed=4)

@@ -90,6 +90,7 @@ def test_on_policy_every_train_step_takes_the_newest_frames_of_every_user_in_ord
     tf.nest.map_structure(check, agent.records, frames)
 
 
+@pytest.mark.slow
 def test_with_a_batch_size_the_frames_are_drawn_from_the_replay():
     loop, agent = loop_and_agent(2, batch_size=NUM_USERS, replay_length=20)
     loop.collect(12)

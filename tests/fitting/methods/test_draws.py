@@ -24,6 +24,7 @@ def fixture_result():
     )
 
 
+@pytest.mark.slow
 def test_draws_have_the_errors_of_the_estimates(result):
     values = result.drawn(4000, 1).parameters()[MASS]
     estimate = result.estimates[MASS]

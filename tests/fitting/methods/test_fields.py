@@ -42,6 +42,7 @@ def by_session(simulator, log, likelihood):
     return likelihood.objective(fitted, log).by_session()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("known", "likelihood", "atol"),
     [

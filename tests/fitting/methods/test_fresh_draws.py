@@ -68,6 +68,7 @@ def test_the_likelihood_is_not_that_of_the_draws_that_the_search_climbed(simulat
     assert few.effective_draws < 4
 
 
+@pytest.mark.slow
 def test_a_sentence_names_the_gap_wherever_a_person_reads_the_result(log, few):
     gap = few.climbed_log_likelihood - few.log_likelihood
     sentence = (

@@ -47,6 +47,7 @@ def test_each_session_has_a_run_of_the_sequence_and_fresh_points_are_the_next_on
     assert "summed out by 50 Halton points of each session" in objective.latents
 
 
+@pytest.mark.slow
 def test_a_fit_reports_both(log):
     method = Draws(NUM_POINTS, points="halton", uncertainty=None)
     result = fit(simulator(), {"users.mean": Parameter()}, log, method=method)

@@ -68,6 +68,7 @@ def test_it_is_the_density_of_the_columns_that_the_log_has(simulator, log):
     assert known(simulator, log, Draws(5)) == 0
 
 
+@pytest.mark.slow
 def test_innovations_that_are_logged_are_known_too():
     simulator = satisfaction()
     log = simulated_log(simulator, 6, 3)

@@ -13,6 +13,7 @@ SHARES = "users.user_type_distribution"
 
 
 # TFP calls NumPy so.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`newshape` keyword argument:DeprecationWarning")
 def test_the_share_of_a_latent_type_is_found():
     simulator = exploration(

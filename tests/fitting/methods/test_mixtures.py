@@ -51,6 +51,7 @@ def test_posteriors_of_sessions_bound_the_likelihood(bounded):
     assert np.all((result.initial_draws > 0) & (result.initial_draws < 1))
 
 
+@pytest.mark.slow
 def test_a_mixture_without_a_bijector_is_refused(bounded):
     class PlainUsers(IntentUsers):
         def initial_draws(self, num_users):

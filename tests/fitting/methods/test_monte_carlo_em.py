@@ -99,6 +99,7 @@ def test_a_search_by_default_ends_at_the_maximum_or_does_not_converge(seed):
     assert result.log_likelihood == pytest.approx(exact, abs=4 * ANNEALING_ERROR)
 
 
+@pytest.mark.slow
 def test_the_initial_draws_are_posterior_means(log, result):
     """With the prior N(m, 1) the posterior mean of x is between m and the mean of what was seen."""
     prior, seen = result.estimates["users.mean"].value, log.response.mean(axis=1)

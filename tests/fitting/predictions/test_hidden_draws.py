@@ -62,6 +62,7 @@ def test_new_users_are_held_out_of_a_fit_with_posteriors(simulator, log):
     assert result.held_out_log_likelihood == pytest.approx(expected, abs=0.05)
 
 
+@pytest.mark.slow
 def test_what_some_lack_is_drawn_in_simulations(simulator, log):
     device = np.where(np.arange(NUM_SESSIONS) % 2 == 0, -1, log.initial.device)
     partial = log._replace(initial={"device": device, "eager": log.initial.eager})

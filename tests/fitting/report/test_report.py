@@ -67,6 +67,7 @@ def test_a_report_says_what_was_fitted_and_what_the_checks_found(written, result
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_figures_are_those_of_the_checks_as_json_takes_them(written):
     _, figures = written
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures

@@ -62,6 +62,7 @@ def test_a_search_that_ends_at_an_edge_begins_again_from_the_start(log):
     assert [row["step"] for row in result.history] == list(range(len(plain.history) + 1))
 
 
+@pytest.mark.slow
 def test_a_parameter_that_stays_at_the_edge_is_named(log):
     result = fitted(log, Misled(progress=False, again=False))
     assert result.ending == "converged; at the edge of the support: users.no_click_mass"

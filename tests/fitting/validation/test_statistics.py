@@ -58,6 +58,7 @@ def test_other_models_fail(log):
     assert abs(patient["click_rate/position_0"].z_score) < 3.5
 
 
+@pytest.mark.slow
 def test_what_is_observed_is_what_the_trajectory_holds(trajectory, log, sessions):
     observed = sessions.observed()
     np.testing.assert_array_equal(observed.length, log.length)

@@ -274,6 +274,7 @@ def test_times_stay_in_place_where_steps_are_shuffled():
         shuffle_steps(log, 1, times=("day",))
 
 
+@pytest.mark.slow
 def test_sessions_held_out_are_shuffled_too(logs, monkeypatch):
     """Else the static self would meet sessions of another kind than those that it was fitted to."""
     predicted = []
@@ -301,6 +302,7 @@ def test_order_counts_where_it_is_lost_by_shuffling():
     assert of_order(Order(Mean(0.0, 0.0), Mean(0.0, 0.0))).word == CANNOT_TELL
 
 
+@pytest.mark.slow
 def test_figures_are_json_and_the_page_has_a_section_for_each_question(found):
     content = json.loads(json.dumps(found.figures()))
     assert [each["verdict"] for each in content["findings"]] == list(words(found).values())

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import strategies as st
 
 from recsim_tf.logs import from_table
@@ -38,6 +39,7 @@ OTHER_ARGUMENTS = {
 }
 
 
+@pytest.mark.slow
 @reads(from_table)
 def test_tables_are_read_as_they_are(data):
     roles = roles_of(data.draw)
