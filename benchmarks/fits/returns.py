@@ -202,5 +202,5 @@ def returns(settings: Settings) -> Section:
 
 
 def _estimates(values: Mapping[str, np.ndarray]) -> str:
-    few = {name: each for name, each in values.items() if each.size <= 4}
+    few = {name: each for name, each in values.items() if each.size <= 5}
     return ", ".join(f"{name} {np.round(each, 3)}" for name, each in few.items())

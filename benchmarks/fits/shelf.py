@@ -5,7 +5,7 @@ static self has tastes alone. Both are fitted again to logs in which the purchas
 are shuffled: what loyalty adds there is tastes that normal ones do not hold.
 
 yogurt: purchases of households among four brands (Jain, Vilcassim and Chintagunta 1994). Other
-households are those of --test, or each fifth in turn, which is not fitted then.
+households are those of --test, or a random fifth, which is not fitted then.
 
 margarine: purchases among ten brands, with prices alone (package bayesm). Loyalty gains as much
 where purchases are shuffled, so the log does not show order.
@@ -17,10 +17,11 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import processes
 from sections import Section, Settings, section
 
 from recsim_tf.core.simulator import Simulator
@@ -28,7 +29,6 @@ from recsim_tf.fitting import LBFGS, Draws, Parameter, fit
 from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.predictions.choices import (
     logged_clicks,
-    mean_by_session,
     predict_choices,
 )
 from recsim_tf.fitting.validation import shuffle_steps
@@ -39,8 +39,8 @@ from recsim_tf.support.means import Mean
 from recsim_tf.worlds import shelf as world
 
 _STATIC = {"users.habit": 0.0, "users.inertia": 0.0, "users.memory": 0.7}
-_DRAWS = {"yogurt": 400, "margarine": 200, "electricity": 600}
-_FOLDS, _PREDICTED_DRAWS = 5, 2000
+_DRAWS = {"yogurt": 400, "margarine": 64, "electricity": 600}
+_HELD_OUT, _PREDICTED_DRAWS = 0.2, 2000
 _ELECTRICITY = ("pf", "cl", "loc", "wk", "tod", "seas")
 # The published fit by 600 Halton points, on the page of xlogit (Arteaga et al. 2022, "xlogit: An
 # open-source Python package for GPU-accelerated estimation of mixed logit models").
@@ -94,33 +94,32 @@ def pair(log: Log, draws: int, quick: bool) -> dict[str, FitResult]:
     parameters = world.shelf_parameters(brands, attributes)
     fixed = {name: Parameter(value, fixed=True) for name, value in _STATIC.items()}
     static = fit_shelf(simulator, {**parameters, **fixed}, log, draws, quick)
-    return {"static": static, "order": fit_shelf(simulator, parameters, log, draws, quick)}
+    # From the static self, since the likelihood has several maxima.
+    tastes = {name: Parameter(static.values()[name]) for name in ("users.taste", "users.spread")}
+    order = fit_shelf(simulator, {**parameters, **tastes}, log, draws, quick)
+    return {"static": static, "order": order}
 
 
-def gain(results: Mapping[str, FitResult]) -> float:
-    """The gain of order in training, nats, at the points that the searches had."""
-    static, order = (results[name].climbed_log_likelihood for name in ("static", "order"))
-    assert static is not None
-    assert order is not None
-    return order - static
-
-
-def scores(results: Mapping[str, FitResult], train: Log, other: Log, seed: int, quick: bool):
-    """The log-probabilities [S, T] of the purchases of other households, by model and guess."""
+def scores(
+    results: Mapping[str, FitResult], train: Log, other: Log, seed: int, quick: bool
+) -> dict[str, list[float]]:
+    """The log-probabilities of the purchases of each other household, sums [S], by model and guess;
+    and "purchases", their number.
+    """
     number = 3 if quick else _PREDICTED_DRAWS
-    predicted = {
-        name: predict_choices(result.simulator, other, 10, number, seed)
+    by_step = {
+        name: predict_choices(result.simulator, other, 10, number, seed).log_prob
         for name, result in results.items()
     }
-    found = {name: each.log_prob for name, each in predicted.items()}
     clicked = [
         logged_clicks(predict_choices(results["order"].simulator, log, num_draws=2), log)
         for log in (train, other)
     ]
     events = [Events.of(log, each) for log, each in zip((train, other), clicked, strict=True)]
     for name, probs in guesses(*events, seed).items():
-        found[name] = _of_slates(events[1], probs, other)
-    return found
+        by_step[name] = _of_slates(events[1], probs, other)
+    sums = {name: np.where(other.active, each, 0).sum(axis=1) for name, each in by_step.items()}
+    return {name: each.tolist() for name, each in (sums | {"purchases": other.length}).items()}
 
 
 def _of_slates(events: Events, probs: np.ndarray, log: Log) -> np.ndarray:
@@ -161,47 +160,99 @@ def electricity(folder: Path, quick: bool) -> tuple[float, float, FitResult]:
     return result.climbed_log_likelihood, float(np.max(distances)), result
 
 
+class Task(NamedTuple):
+    """The task of a process: fits of one panel. XLA keeps all that it compiles as long as a process
+    lives, and many fits in one are too many.
+    """
+
+    folder: str
+    panel: str
+    seed: int
+    quick: bool
+    is_shuffled: bool = False
+    is_split: bool = False  # whether a part of the households is kept apart
+    test: str = ""  # a file of other households
+
+
+def timed(task: Task) -> dict[str, Any]:
+    """Log-likelihoods in training, nats; the estimates in words; and `scores` of households who are
+    kept apart.
+    """
+    started, folder = time.process_time(), Path(task.folder)
+    if task.panel == "electricity":
+        log_likelihood, distance, result = electricity(folder, task.quick)
+        content = {"log_likelihood": log_likelihood, "max_z": distance}
+        return content | _told(task.panel, result, started)
+    path = folder / f"{task.panel}.csv"
+    log = world.read_shelf(path) if task.panel == "yogurt" else read_margarine(path)
+    if task.quick:
+        log = log.take(slice(20))
+    if task.is_shuffled:
+        log = shuffle_steps(log, task.seed)
+    other = world.read_shelf(task.test) if task.test else None
+    if task.is_split:
+        log, other = log.split(_HELD_OUT, task.seed)
+    results = pair(log, _DRAWS[task.panel], task.quick)
+    content = {name: each.climbed_log_likelihood for name, each in results.items()}
+    if other is not None:
+        content["scores"] = scores(results, log, other, task.seed, task.quick)
+    return content | _told(task.panel, results["order"], started)
+
+
+def _told(name: str, result: FitResult, started: float) -> dict[str, Any]:
+    values = result.values()
+    parts = (f"{each.removeprefix('users.')} {np.round(values[each], 3)}" for each in values)
+    text = f"{name}: {', '.join(parts)}; {result.ending}."
+    return {"estimates": text, "seconds": time.process_time() - started}
+
+
 def shelf(settings: Settings) -> Section:
     """Fits and scores of all three panels."""
-    started, quick, seed = time.process_time(), settings.quick, settings.seed
     folder = Path(settings.path or settings.data_dir)
-    logs = {}
-    for name, read in (("yogurt", world.read_shelf), ("margarine", read_margarine)):
-        path = folder / f"{name}.csv"
-        if not path.is_file():
-            raise SystemExit(f"path must be a folder with {path.name}, got {folder}")
-        logs[name] = read(path)
-        if quick:
-            logs[name] = logs[name].take(slice(20))
-    rows: list[Sequence[str]] = [("training, nats", "static", "order", "gain", "shuffled gain")]
-    gains, fits = {}, {}
-    for name, log in logs.items():
-        fits[name] = pair(log, _DRAWS[name], quick)
-        mixed = pair(shuffle_steps(log, seed), _DRAWS[name], quick)
-        gains[name] = gain(fits[name]), gain(mixed)
-        cells = (f"{each.climbed_log_likelihood:.1f}" for each in fits[name].values())
-        rows.append((name, *cells, *(f"{each:.1f}" for each in gains[name])))
-    of_yogurt = kept_apart(logs["yogurt"], fits["yogurt"], settings)
-    log_likelihood, distance, panel = electricity(folder, quick)
+    for name in _DRAWS:
+        if not (folder / f"{name}.csv").is_file():
+            raise SystemExit(f"path must be a folder with {name}.csv, got {folder}")
+    seconds = []
+
+    def run(panel: str, **fields: Any) -> dict[str, Any]:
+        task = Task(str(folder), panel, settings.seed, settings.quick, **fields)
+        result = processes.run_worker(__name__, task._asdict(), False)
+        seconds.append(result["seconds"])
+        return result
+
+    test = settings.test[0] if settings.test else ""
+    in_order = {"yogurt": run("yogurt", test=test), "margarine": run("margarine")}
+    shuffled = {name: run(name, is_shuffled=True) for name in in_order}
+    gains = {
+        name: [each["order"] - each["static"] for each in (in_order[name], shuffled[name])]
+        for name in in_order
+    }
+    apart = in_order["yogurt"] if test else run("yogurt", is_split=True)
+    panel = run("electricity")
+    means = _means(apart["scores"])
     figures = {
-        "shelf.yogurt": -of_yogurt["order"][0].value,
-        "shelf.yogurt_gain": of_yogurt["order"][1].value,
+        "shelf.yogurt": -means["order"][0].value,
+        "shelf.yogurt_gain": means["order"][1].value,
         "shelf.train_gain": gains["yogurt"][0],
         "shelf.train_gain_shuffled": gains["yogurt"][1],
         "shelf.margarine_gain": gains["margarine"][0],
         "shelf.margarine_gain_shuffled": gains["margarine"][1],
-        "electricity.halton_600": log_likelihood,
-        "electricity.max_z": distance,
+        "electricity.halton_600": panel["log_likelihood"],
+        "electricity.max_z": panel["max_z"],
     }
+    rows: list[Sequence[str]] = [("training, nats", "static", "order", "gain", "shuffled gain")]
+    for name, each in in_order.items():
+        cells = (each["static"], each["order"], *gains[name])
+        rows.append((name, *(f"{cell:.1f}" for cell in cells)))
     notes = ["", "Yogurt, other households, nats a purchase, and the gain over the static self:"]
-    for name, (mean, over) in of_yogurt.items():
+    for name, (mean, over) in means.items():
         notes.append(
             f"  {name:26} {-mean.value:.4f} ± {mean.standard_error:.4f}"
             f"   {over.value:+.4f} ± {over.standard_error:.4f}"
         )
-    notes += [_estimates(name, fits[name]["order"]) for name in fits]
-    notes += [_estimates("electricity", panel)]
-    notes += [f"{time.process_time() - started:,.0f} CPU seconds."]
+    told = [*in_order.values(), shuffled["yogurt"], shuffled["margarine"], panel]
+    notes += [each["estimates"] for each in told]
+    notes += [f"{sum(seconds):,.0f} CPU seconds."]
     title = (
         "Households and what they buy, by {yogurt}, {margarine} and {electricity} points".format(
             **_DRAWS
@@ -210,44 +261,13 @@ def shelf(settings: Settings) -> Section:
     return section(settings, title, rows, figures, _BARS, notes)
 
 
-def kept_apart(
-    log: Log, results: Mapping[str, FitResult], settings: Settings
-) -> dict[str, tuple[Mean, Mean]]:
+def _means(scores: Mapping[str, list[float]]) -> dict[str, tuple[Mean, Mean]]:
     """The mean log-probability of a purchase of other households, and its gain over the static
     self, by model and guess.
     """
-    quick, seed = settings.quick, settings.seed
-    if settings.test:
-        parts = [(results, log, world.read_shelf(settings.test[0]))]
-    else:
-        fold = np.random.default_rng(seed).permutation(log.num_sessions) % _FOLDS
-        parts = []
-        for number in range(1 if quick else _FOLDS):
-            train, other = (
-                log.take(np.flatnonzero(rows)) for rows in (fold != number, fold == number)
-            )
-            parts.append((pair(train, _DRAWS["yogurt"], quick), train, other))
-    by_part = [scores(*part, seed, quick) for part in parts]
-    counted = [other.active for _, _, other in parts]
-    means = {}
-    for name in by_part[0]:
-        values = [part[name] for part in by_part]
-        over = [part[name] - part["static"] for part in by_part]
-        means[name] = _mean(values, counted), _mean(over, counted)
-    return means
-
-
-def _mean(values: Sequence[np.ndarray], counted: Sequence[np.ndarray]) -> Mean:
-    """The mean over the steps of several logs, with errors by session."""
-    length = max(each.shape[1] for each in values)
-    padded, masks = (
-        np.concatenate([np.pad(each, [(0, 0), (0, length - each.shape[1])]) for each in arrays])
-        for arrays in (values, counted)
-    )
-    return mean_by_session(padded, masks)
-
-
-def _estimates(name: str, result: FitResult) -> str:
-    values: Mapping[str, Any] = result.values()
-    parts = (f"{each.removeprefix('users.')} {np.round(values[each], 3)}" for each in values)
-    return f"{name}: {', '.join(parts)}; {result.ending}."
+    sums = {name: np.asarray(each) for name, each in scores.items()}
+    counts = sums.pop("purchases")
+    return {
+        name: (Mean.of_ratio(each, counts), Mean.of_ratio(each - sums["static"], counts))
+        for name, each in sums.items()
+    }
