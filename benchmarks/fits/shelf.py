@@ -94,7 +94,10 @@ def pair(log: Log, draws: int, quick: bool) -> dict[str, FitResult]:
     parameters = world.shelf_parameters(brands, attributes)
     fixed = {name: Parameter(value, fixed=True) for name, value in _STATIC.items()}
     static = fit_shelf(simulator, {**parameters, **fixed}, log, draws, quick)
-    return {"static": static, "order": fit_shelf(simulator, parameters, log, draws, quick)}
+    # From the static self, since the likelihood has several maxima.
+    tastes = {name: Parameter(static.values()[name]) for name in ("users.taste", "users.spread")}
+    order = fit_shelf(simulator, {**parameters, **tastes}, log, draws, quick)
+    return {"static": static, "order": order}
 
 
 def scores(
