@@ -29,6 +29,9 @@ MODULES = (
     "recsim_tf.conversations.soft_attributes",
 )
 
+# The environment of the documentation has no Stable-Baselines3.
+LEFT_OUT = "recsim_tf.adapters.stable_baselines3"
+
 
 def write(folder: Path) -> None:
     """Writes one HTML page for each public module into a folder."""
@@ -44,7 +47,8 @@ def write(folder: Path) -> None:
         warnings.filterwarnings("ignore", "Error parsing type annotation .*NestedTensorSpec")
         warnings.filterwarnings("ignore", "Suppressed execution of")
         warnings.filterwarnings("ignore", category=DeprecationWarning)
-        pdoc.pdoc(*MODULES, output_directory=folder)
+        warnings.filterwarnings("ignore", f"Couldn't import {LEFT_OUT}")
+        pdoc.pdoc(*MODULES, f"!{LEFT_OUT}", output_directory=folder)
     for page in folder.rglob("*.html"):
         _remove_dead_links(page)
 

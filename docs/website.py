@@ -20,8 +20,15 @@ from sphinx.cmd import build as sphinx
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
+# Pages about the project itself.
+RULES = ("CHANGELOG", "CONTRIBUTING", "CODE_OF_CONDUCT", "SECURITY")
 # What pages show, and link to, but Sphinx does not read.
-ASSETS = ("docs/images/*.png", "examples/*.ipynb", "benchmarks/results/*.json")
+ASSETS = (
+    "docs/images/*.png",
+    "examples/*.ipynb",
+    "benchmarks/results/*.json",
+    "recsim_tf/worlds/*.py",
+)
 
 
 def write(site: Path) -> None:
@@ -47,7 +54,7 @@ def write_source(source: Path) -> None:
     readme = pages.pop("README.md")
     pages["index.md"] = readme + contents(listed(readme, "docs/"), ":caption: Documentation")
     more = ("examples/README", "gallery", "reference", "docs/reports/README")
-    pages["index.md"] += contents([*more, "CHANGELOG", "CONTRIBUTING"], ":caption: More")
+    pages["index.md"] += contents([*more, *RULES], ":caption: More")
     for page in ("examples/README.md", "docs/reports/README.md"):
         pages[page] += contents(listed(pages[page]))
     for page, text in pages.items():
@@ -60,9 +67,9 @@ def write_source(source: Path) -> None:
 
 
 def as_on_the_site(text: str) -> str:
-    """A page whose links to README and to scripts lead to their pages."""
+    """A page whose links to README and to examples lead to their pages."""
     text = re.sub(r"\]\(\.\./README\.md", "](../index.md", text)
-    return re.sub(r"(\]\([\w./]*)\.py\)", r"\1.md)", text)
+    return re.sub(r"(\]\((?:\.\./examples/)?\w+)\.py\)", r"\1.md)", text)
 
 
 def listed(text: str, folder: str = "") -> list[str]:
