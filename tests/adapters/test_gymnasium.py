@@ -18,7 +18,10 @@ from recsim_tf.adapters.gymnasium import (
     GymnasiumVectorEnvironment,
     register_environments,
 )
+from recsim_tf.adapters.gymnasium.spaces import distinct
+from recsim_tf.adapters.gymnasium.words import Words
 from recsim_tf.core import random
+from recsim_tf.core.base.types import Turn
 from recsim_tf.environments.interest_evolution import watch_time_reward
 from recsim_tf.environments.long_term_satisfaction import LongTermSatisfactionUsers
 from tests.adapters.gymnasium_sessions import (
@@ -67,6 +70,44 @@ def test_the_spaces_have_recsim_s_keys_and_the_models_bounds():
     assert response["quality"] == spaces.Box(-np.inf, np.inf, [SLATE_SIZE], np.float32)
     assert response["cluster_id"] == spaces.MultiDiscrete([20] * SLATE_SIZE, np.int32)
     assert environment.action_space == spaces.MultiDiscrete([NUM_CANDIDATES] * SLATE_SIZE)
+
+
+def test_distinct_slates_take_the_next_candidates_for_repeated_documents():
+    slates = tf.constant([[4, 4, 4], [0, 4, 0], [-1, 2, -1], [3, 4, 4], [1, 2, 0]])
+    expected = [[4, 0, 1], [0, 4, 1], [-1, 2, -1], [3, 4, 0], [1, 2, 0]]
+    np.testing.assert_array_equal(distinct(slates, num_candidates=5), expected)
+    turn = Turn(slates, {"word": tf.zeros([5])})
+    np.testing.assert_array_equal(distinct(turn, num_candidates=5).slate, expected)
+    # Checked slates may repeat documents only where they are replaced.
+    repeated = np.zeros(SLATE_SIZE, np.int64)
+    ours, replaced = (
+        GymnasiumEnvironment(short_sessions(validate=True), seed=1, distinct=True) for _ in range(2)
+    )
+    ours.reset(), replaced.reset()
+    assert_equal(ours.step(np.arange(SLATE_SIZE)), replaced.step(repeated))
+    environment = GymnasiumEnvironment(short_sessions(validate=True))
+    environment.reset()
+    with pytest.raises(ValueError, match="twice"):
+        environment.step(repeated)
+
+
+def test_words_give_back_each_number_of_a_nest():
+    nest = {
+        "wide": (tf.constant([[2**60 + 1, -3]], tf.int64), tf.constant(0.1, tf.float64)),
+        "key": tf.constant([2**32 - 1, 7], tf.uint32),
+        "narrow": (tf.constant([[True], [False]]), tf.constant([-7, 100], tf.int8)),
+        "half": tf.constant([0.5, -1.25, 65504.0], tf.float16),
+        "count": tf.constant([[-(2**31)], [2**31 - 1]]),
+        "score": tf.constant([float("nan"), 1e-42, 3.0]),
+        "nothing": tf.zeros([0, 3], tf.int32),
+    }
+    words = Words(nest)
+    vector = words.packed(nest)
+    assert vector.shape == words.spec.shape
+    for again in (words.tensors(vector), words.arrays(vector.numpy())):
+        assert_equal(
+            tf.nest.map_structure(np.asarray, again), tf.nest.map_structure(np.asarray, nest)
+        )
 
 
 def test_spaces_hold_the_observations_of_any_nest():

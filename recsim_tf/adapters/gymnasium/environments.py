@@ -34,12 +34,20 @@ class GymnasiumEnvironment(gymnasium.Env):
       flatten: for learners that refuse nested dicts. True gives a vector, float32 [F], with the
         entries of `gymnasium.spaces.flatten`. "dict" gives a dict of one level with such a vector
         for each part, by names such as "response.clicked".
+      distinct: True replaces a document that a slate repeats by the next candidate that it lacks.
+        Otherwise an agent may learn to fill the slate with the best document.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012
 
-    def __init__(self, simulator: Simulator, seed: int | None = 0, flatten: bool | str = False):
-        self._session = Session(Steps(simulator, 1, flatten, autoreset_mode=None), seed)
+    def __init__(
+        self,
+        simulator: Simulator,
+        seed: int | None = 0,
+        flatten: bool | str = False,
+        distinct: bool = False,
+    ):
+        self._session = Session(Steps(simulator, 1, flatten, distinct, None), seed)
         self._ended = False
         self.observation_space = self._session.steps.observation_space
         self.action_space = spaces.action_space(simulator)
@@ -67,9 +75,16 @@ class GymnasiumEnvironment(gymnasium.Env):
 
     def _seen(self, results: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """The observation of the user, and the info."""
-        observation = spaces.of_first_user(results["observation"], self.observation_space)
-        response = tree.map_structure(lambda leaf: leaf[0, ...], results["response"])
+        observation = self._session.steps.first_user(results["observation"])
+        response = _first_row(results["response"])
         return observation, {"response": response}
+
+
+def _first_row(nest: Any) -> Any:
+    """The first rows of arrays in dicts and tuples. `tree.map_structure` takes longer."""
+    if isinstance(nest, dict):
+        return {name: _first_row(part) for name, part in nest.items()}
+    return tuple(map(_first_row, nest)) if isinstance(nest, tuple) else nest[0, ...]
 
 
 class GymnasiumVectorEnvironment(VectorEnv):
@@ -95,6 +110,7 @@ class GymnasiumVectorEnvironment(VectorEnv):
         seed.
       flatten: True for vectors, float32 [B, F], "dict" for dicts of vectors; as for
         `GymnasiumEnvironment`.
+      distinct: whether repeated documents are replaced, as for `GymnasiumEnvironment`.
       autoreset_mode: NEXT_STEP or SAME_STEP, or its name in Gymnasium, such as "SameStep".
 
     Raises:
@@ -112,6 +128,7 @@ class GymnasiumVectorEnvironment(VectorEnv):
         num_envs: int,
         seed: int | None = 0,
         flatten: bool | str = False,
+        distinct: bool = False,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     ):
         validation.check_at_least(1, num_envs=num_envs)
@@ -121,7 +138,7 @@ class GymnasiumVectorEnvironment(VectorEnv):
         validation.check_one_of(_AUTORESET_MODES, autoreset_mode=mode)
         self.num_envs = num_envs
         self.metadata = self.metadata | {"autoreset_mode": AutoresetMode(mode)}
-        steps = Steps(simulator, num_envs, flatten, AutoresetMode(mode))
+        steps = Steps(simulator, num_envs, flatten, distinct, AutoresetMode(mode))
         self._session = Session(steps, seed)
         self.single_observation_space = steps.observation_space
         self.single_action_space = spaces.action_space(simulator)
@@ -187,16 +204,20 @@ def register_environments() -> None:
 
 
 def make_environment(
-    environment_id: str, seed: int | None = None, flatten: bool | str = False, **kwargs
+    environment_id: str,
+    seed: int | None = None,
+    flatten: bool | str = False,
+    distinct: bool = False,
+    **kwargs,
 ) -> GymnasiumEnvironment:
     """Makes an environment for `gymnasium.make("recsim_tf/...")`.
 
     Args:
       environment_id: an id of `recsim_tf.register`.
-      seed, flatten: arguments of `GymnasiumEnvironment`.
+      seed, flatten, distinct: arguments of `GymnasiumEnvironment`.
       **kwargs: arguments of `recsim_tf.make`.
     """
-    return GymnasiumEnvironment(_simulator(environment_id, kwargs), seed, flatten)
+    return GymnasiumEnvironment(_simulator(environment_id, kwargs), seed, flatten, distinct)
 
 
 def make_vector_environment(
@@ -204,6 +225,7 @@ def make_vector_environment(
     num_envs: int,
     seed: int | None = None,
     flatten: bool | str = False,
+    distinct: bool = False,
     autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     **kwargs,
 ) -> GymnasiumVectorEnvironment:
@@ -211,11 +233,12 @@ def make_vector_environment(
 
     Args:
       environment_id: an id of `recsim_tf.register`.
-      num_envs, seed, flatten, autoreset_mode: arguments of `GymnasiumVectorEnvironment`.
+      num_envs, seed, flatten, distinct, autoreset_mode: arguments of
+        `GymnasiumVectorEnvironment`.
       **kwargs: arguments of `recsim_tf.make`.
     """
     simulator = _simulator(environment_id, kwargs)
-    return GymnasiumVectorEnvironment(simulator, num_envs, seed, flatten, autoreset_mode)
+    return GymnasiumVectorEnvironment(simulator, num_envs, seed, flatten, distinct, autoreset_mode)
 
 
 def _simulator(environment_id: str, kwargs: dict[str, Any]) -> Simulator:

@@ -8,10 +8,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 import tensorflow as tf
-import tree
 from gymnasium.vector import AutoresetMode
 
 from recsim_tf.adapters.gymnasium import spaces
+from recsim_tf.adapters.gymnasium.words import Words
 from recsim_tf.core import nests, random
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.runs.execution import compiled
@@ -32,6 +32,7 @@ class Steps:
       simulator: the simulator.
       num_users: B.
       flatten: True for an observation of one vector for each user, "dict" for a dict of vectors.
+      distinct: whether repeated documents are replaced, as in `spaces.distinct`.
       autoreset_mode: NEXT_STEP; or SAME_STEP, where a step also has `final_observation` and
         `final_response`; or None, where users who left are not replaced.
     """
@@ -41,9 +42,10 @@ class Steps:
         simulator: Simulator,
         num_users: int,
         flatten: bool | str,
+        distinct: bool,
         autoreset_mode: AutoresetMode | None,
     ):
-        self._arguments = (simulator, num_users, flatten, autoreset_mode)
+        self._arguments = (simulator, num_users, flatten, distinct, autoreset_mode)
         if simulator.documents.shared:
             # All users of the environment are one world.
             simulator = simulator.replaced(users_per_world=None)
@@ -52,6 +54,7 @@ class Steps:
         if flatten not in (False, True, "dict"):
             raise ValueError(f"flatten must be False, True or 'dict', got {flatten!r}")
         self._flatten = flatten
+        self._distinct = distinct
         self._autoreset_mode = autoreset_mode
         self._structure = spaces.observation_space(simulator)
         self.observation_space: gymnasium.spaces.Space = self._structure
@@ -74,12 +77,12 @@ class Steps:
     @functools.cached_property
     def begin_again(self) -> "_Graph":
         """The graph that starts new sessions with the corpus and candidates of a carry."""
-        return _Graph(self._begin_again, *self.begin.carry)
+        return _Graph(self._begin_again, carry=self.begin.carry)
 
     @functools.cached_property
     def advance(self) -> "_Graph":
         """The graph of a step, from a carry and actions, slates int32 [B, K] or turns."""
-        return _Graph(self._advance, self._action_spec, *self.begin.carry)
+        return _Graph(self._advance, self._action_spec, carry=self.begin.carry)
 
     @functools.cached_property
     def _action_spec(self) -> Nest:
@@ -90,10 +93,16 @@ class Steps:
         """The specs of the leaves of actions of B users."""
         return tf.nest.flatten(self._action_spec)
 
+    @functools.cached_property
+    def first_user(self) -> Callable[[Any], Any]:
+        """The function of `spaces.first_user`."""
+        return spaces.first_user(self.observation_space)
+
     def playable(self, state: Any, action: Nest) -> Nest:
         """The action for a step. It raises the errors of `Simulator.playable_action`."""
         simulator = self.simulator
-        return simulator.playable_action(state, action, allow_duplicates=not simulator.validate)
+        allowed = self._distinct or not simulator.validate
+        return simulator.playable_action(state, action, allow_duplicates=allowed)
 
     def _begin(self, seed: tf.Tensor):
         seed, reset_seed = random.split_seed(seed, 2)
@@ -108,6 +117,8 @@ class Steps:
     def _advance(self, actions: Nest, state, seed: tf.Tensor):
         seed, step_seed, newcomer_seed = random.split_seed(seed, 3)
         actions = self.playable(state, actions)
+        if self._distinct:
+            actions = spaces.distinct(actions, self.simulator.num_candidates)
         step = self.simulator.step
         if self._autoreset_mode == AutoresetMode.NEXT_STEP:
             step = functools.partial(self.simulator.step_or_replace, newcomer_seed=newcomer_seed)
@@ -142,24 +153,33 @@ class Steps:
 
 
 class _Graph:
-    """The graph of a function of nests of tensors, which returns (carry, results). Arguments and
-    carry are flat, which is faster for one user.
+    """The graph of a function of nests of tensors, which returns (carry, results).
+
+    The graph takes the last of its arguments, a carry, and gives a carry and results as vectors of
+    `Words`, which is faster for one user.
+
+    Args:
+      function: the function.
+      *specs: specs of the arguments that are tensors of their own.
+      carry: the words of the carry; None for a function without one.
     """
 
-    def __init__(self, function: Callable, *specs: Nest):
-        self.carry: Nest = None
+    def __init__(self, function: Callable, *specs: Nest, carry: Words | None = None):
+        def packed(*tensors):
+            arguments = list(tf.nest.pack_sequence_as(specs, tensors[: len(tensors) - has_carry]))
+            if carry is not None:
+                arguments += carry.tensors(tensors[-1])
+            after, results = function(*arguments)
+            self.carry, self._results = Words(after), Words(results)
+            return self.carry.packed(after), self._results.packed(results)
 
-        def flat(*tensors):
-            carry, results = function(*tf.nest.pack_sequence_as(specs, tensors))
-            self.carry = _specs(carry)
-            self._structure = tree.map_structure(lambda _: None, results)
-            return tf.nest.flatten(carry), tree.flatten(results)
+        has_carry = carry is not None
+        carries = [carry.spec] if carry is not None else []
+        self._call = compiled(packed).get_concrete_function(*tf.nest.flatten(specs), *carries)
 
-        self._call = compiled(flat).get_concrete_function(*tf.nest.flatten(specs))
-
-    def __call__(self, *tensors: tf.Tensor) -> tuple[list[tf.Tensor], Any]:
+    def __call__(self, *tensors: tf.Tensor) -> tuple[tf.Tensor, Any]:
         carry, results = self._call(*tensors)
-        return carry, tree.unflatten_as(self._structure, [leaf.numpy() for leaf in results])
+        return carry, self._results.arrays(results.numpy())
 
 
 class Session:
@@ -173,15 +193,15 @@ class Session:
     def __init__(self, steps: Steps, seed: int | None):
         self.steps = steps
         self._seed = random.as_seed(secrets.randbits(64) if seed is None else seed)
-        self._carry: list[tf.Tensor] = []
+        self._carry: tf.Tensor | None = None
 
     def reset(self, seed: int | None) -> dict[str, Any]:
         """Starts new sessions. Without a seed persistent candidates and the corpus stay."""
-        if not self._carry or seed is not None:
+        if self._carry is None or seed is not None:
             start = self._seed if seed is None else random.as_seed(seed)
             self._carry, results = self.steps.begin(start)
         else:
-            self._carry, results = self.steps.begin_again(*self._carry)
+            self._carry, results = self.steps.begin_again(self._carry)
         return results
 
     def step(self, action: Nest) -> dict[str, Any]:
@@ -195,10 +215,10 @@ class Session:
           ValueError: for a bad action.
           gymnasium.error.ResetNeeded: before the first reset.
         """
-        if not self._carry:
+        if self._carry is None:
             raise gymnasium.error.ResetNeeded("there is no session: call reset() before step()")
         try:
-            self._carry, results = self.steps.advance(*self._formed(action), *self._carry)
+            self._carry, results = self.steps.advance(*self._formed(action), self._carry)
         except tf.errors.InvalidArgumentError:
             self._playable(action)  # Its error names the fault and the user.
             raise
@@ -209,21 +229,24 @@ class Session:
         in NumPy. The simulator pads or refuses all others.
         """
         leaves, specs = tf.nest.flatten(action), self.steps.action_specs
-        if len(leaves) == len(specs) and all(map(_has_form, leaves, specs)):
-            return [tf.constant(leaf, spec.dtype) for leaf, spec in zip(leaves, specs, strict=True)]
+        if len(leaves) == len(specs):
+            formed = list(map(_formed, leaves, specs))
+            if all(leaf is not None for leaf in formed):
+                return formed
         return tf.nest.flatten(self._playable(action))
 
     def _playable(self, action: Nest) -> Nest:
-        state, _ = tf.nest.pack_sequence_as(self.steps.begin.carry, self._carry)
+        state, _ = self.steps.begin.carry.tensors(self._carry)
         return self.steps.playable(state, action)
 
 
-def _has_form(leaf: np.ndarray, spec: tf.TensorSpec) -> bool:
-    """True if an array has the form of a spec, except for the width of its numbers."""
-    dtype = np.dtype(spec.dtype.as_numpy_dtype)
-    if leaf.shape != spec.shape or leaf.dtype.kind != dtype.kind:
-        return False
-    return leaf.dtype == dtype or np.array_equal(leaf, leaf.astype(dtype))
+def _formed(leaf: np.ndarray, spec: tf.TensorSpec) -> tf.Tensor | None:
+    """An array as a tensor of a spec; None if more than the width of its numbers differs."""
+    dtype = spec.dtype.as_numpy_dtype
+    if leaf.shape != spec.shape or leaf.dtype.kind != np.dtype(dtype).kind:
+        return None
+    numbers = leaf.astype(dtype)
+    return tf.constant(numbers) if (numbers == leaf).all() else None
 
 
 def _specs(nest: Nest) -> Nest:

@@ -79,13 +79,19 @@ def vectors(observation: Nest, space: spaces.Dict) -> dict[str, tf.Tensor]:
     return {name: flat(parts[name], part) for name, part in _parts_by_name(space)}
 
 
-def of_first_user(observation: Any, space: spaces.Space) -> Any:
-    """The observation of the first user, with a number in each `Discrete` part of the space."""
+def first_user(space: spaces.Space) -> Callable[[Any], Any]:
+    """The function that takes one user's observation, with a number in each `Discrete` part of the
+    space, from the observations of users [B, ...].
+    """
     if isinstance(space, spaces.Dict):
-        return {name: of_first_user(observation[name], part) for name, part in space.items()}
+        parts = {name: first_user(part) for name, part in space.items()}
+        return lambda nest: {name: part(nest[name]) for name, part in parts.items()}
     if isinstance(space, spaces.Tuple):
-        return tuple(map(of_first_user, observation, space))
-    return np.int64(observation[0]) if isinstance(space, spaces.Discrete) else observation[0, ...]
+        items = tuple(first_user(part) for part in space)
+        return lambda nest: tuple([item(part) for item, part in zip(items, nest, strict=True)])
+    if isinstance(space, spaces.Discrete):
+        return lambda leaf: np.int64(leaf[0])
+    return lambda leaf: leaf[0, ...]
 
 
 def as_dicts(nest: Nest) -> Any:
@@ -116,6 +122,28 @@ def as_arrays(action: Any, simulator: SessionSource, num_axes: int) -> Nest:
         return slate[..., np.newaxis] if is_position else slate
     slate = _part(action, "slate", "action")
     return Turn(np.asarray(slate), _arrays(_part(action, "query", "action"), query_spec, "query"))
+
+
+def distinct(action: Nest, num_candidates: int) -> Nest:
+    """An action in which each position that repeats an earlier one of its slate is replaced by the
+    next candidate, in cyclic order, that the slate does not show.
+
+    Args:
+      action: slates int32 [B, K], or a `Turn` of them. -1 stays an empty position.
+      num_candidates: N.
+    """
+    if isinstance(action, Turn):
+        return action._replace(slate=distinct(action.slate, num_candidates))
+    candidates = tf.range(num_candidates)
+    shown = tf.zeros([action.shape[0], num_candidates], bool)
+    positions = []
+    for position in tf.unstack(action, axis=1):
+        distance = (candidates - position[:, tf.newaxis]) % num_candidates
+        distance = tf.where(shown, num_candidates, distance)
+        nearest = tf.argmin(distance, axis=1, output_type=tf.int32)
+        positions.append(tf.where(position < 0, position, nearest))
+        shown |= candidates == positions[-1][:, tf.newaxis]
+    return tf.stack(positions, axis=1)
 
 
 def _parts_by_name(nest: Any, name: str = "") -> Iterator[tuple[str, Any]]:

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import random
+from recsim_tf.core.base import validation
 from recsim_tf.core.base.types import Seed
 from recsim_tf.core.distributions.categories import uniform_ids
 from recsim_tf.core.distributions.custom import ShapedDistribution
@@ -16,6 +17,8 @@ from recsim_tf.core.random.paired import Shape
 # Popularities become whole numbers with about this sum. The sums and differences of a draw are then
 # exact, and no rounding can draw an item twice.
 _TOTAL = 2**50
+# Up to this number of comparisons take less time than the operations of a bisection.
+_FEW = 2**14
 
 
 def candidate_ids(
@@ -46,6 +49,7 @@ def candidate_ids(
       ValueError: for more candidates than items without replacement, or if the length of the
         popularity is not num_items.
     """
+    validation.check_count(num_items=num_items)
     if popularity is None and replacement:
         return uniform_ids(num_items, num_users, num_candidates, dtype)
     if popularity is None:
@@ -174,7 +178,10 @@ _traced_without_replacement = tf.function(_without_replacement, autograph=False)
 
 def _item_at(ends: tf.Tensor, unit: tf.Tensor):
     """The first items whose ends are above units int64 [..., B, M], as int32 [..., B, M]."""
-    num_items = ends.shape[-1]
+    num_items, num_units = ends.shape[-1], unit.shape.num_elements()
+    if num_units is not None and num_units * num_items <= _FEW:
+        passed = ends[..., tf.newaxis, :] <= unit[..., tf.newaxis]
+        return tf.reduce_sum(tf.cast(passed, tf.int32), axis=-1)
     item = tf.zeros_like(unit, tf.int32)
     # `tf.searchsorted` compares each unit with each item under XLA.
     for bit in reversed(range((num_items - 1).bit_length())):
