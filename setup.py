@@ -1,5 +1,6 @@
-"""Packaging. `recsim_tf/agents` and `recsim_tf/configs` are links to the folders at the top. On
-the package's page the links of README lead to the repository.
+"""Packaging. `recsim_tf/agents` and `recsim_tf/configs` are links to the folders at the top, which
+are mapped where git made no links, as on Windows. On the package's page the links of README lead to
+the repository.
 """
 
 import re
@@ -28,6 +29,17 @@ def _package_page() -> str:
     return _LINK.sub(absolute, (_ROOT / "README.md").read_text(encoding="utf-8"))
 
 
+# The folders of `configs` hold gin files alone, without an `__init__.py`.
+_packages = find_namespace_packages(include=["recsim_tf", "recsim_tf.*"])
+# With this alone an editable install is a path that type checkers and editors follow.
+_folders = {"": "."}
+for _folder in ("agents", "configs"):
+    if not (_ROOT / "recsim_tf" / _folder).is_dir():
+        _name = f"recsim_tf.{_folder}"
+        _folders[_name] = _folder
+        _packages += [_name, *(f"{_name}.{each}" for each in find_namespace_packages(_folder))]
+
+
 setup(
     long_description=_package_page(),
     long_description_content_type="text/markdown",
@@ -41,10 +53,8 @@ setup(
         }.items()
         if _REPOSITORY
     },
-    # With this an editable install is a path that type checkers and editors follow.
-    package_dir={"": "."},
-    # The folders of `configs` hold gin files alone, without an `__init__.py`.
-    packages=find_namespace_packages(include=["recsim_tf", "recsim_tf.*"]),
+    package_dir=_folders,
+    packages=_packages,
     package_data={
         "recsim_tf": ["py.typed"],
         "recsim_tf.support": ["page.html"],
