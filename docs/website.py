@@ -69,7 +69,7 @@ def write_source(source: Path) -> None:
 def as_on_the_site(text: str) -> str:
     """A page whose links to README and to examples lead to their pages."""
     text = re.sub(r"\]\(\.\./README\.md", "](../index.md", text)
-    return re.sub(r"(\]\((?:\.\./examples/)?\w+)\.py\)", r"\1.md)", text)
+    return re.sub(r"(\]\((?:(?:\.\./)?examples/)?\w+)\.py\)", r"\1.md)", text)
 
 
 def listed(text: str, folder: str = "") -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from recsim_tf.core import random
 from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Nest
-from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.estimates import (
     Estimates,
@@ -268,6 +268,9 @@ def fit(
         raise ValueError(
             f"log must be a Log or a LogStream, as readers give them, got {type(log).__name__}"
         )
+    check_type("simulator", simulator, Simulator)
+    if checkpoints is not None:
+        check_type("checkpoints", checkpoints, Checkpoints)
     random.as_seed(seed)
     method = default_method(simulator, log) if method is None else method
     if not isinstance(method, Method):
@@ -366,6 +369,7 @@ def check_parameters(
     axis of the log's sessions, if none are held out.
     """
     for name, parameter in parameters.items():
+        check_type(f"parameters[{name!r}]", parameter, Parameter)
         spec = simulator.parameter_spec(name)
         if spec.are_probabilities and not (
             parameter.fixed or parameter.bijector.forward_min_event_ndims

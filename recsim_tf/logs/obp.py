@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from recsim_tf.core.base.types import Observation
 from recsim_tf.core.base.validation import check_at_least, check_type
+from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.checks import require_once
 from recsim_tf.logs.densities import densities, walk
 from recsim_tf.logs.log import Log
@@ -44,7 +45,7 @@ def to_obp(log: Log, policy: Any = None) -> dict[str, Any]:
     Raises:
       ValueError: for a slate with an empty position, rewards of whole slates, or a bad policy.
     """
-    log = log.whole().require("to_obp", "slate", "reward")
+    log = log_of("log", log).whole().require("to_obp", "slate", "reward")
     active, size = log.active, log.slate_size
     if log.reward.shape[2] != size or (log.slate[active] < 0).any():
         raise ValueError("log must have full slates and rewards by position for obp")
@@ -116,10 +117,12 @@ def from_obp(feedback: Mapping[str, Any], action_dist: np.ndarray | None = None)
             table["evaluation_policy_pscore"] = probs[rounds, table["action"], place]
     log = from_table(pandas().DataFrame(table), document_ids=range(size))
     require_once(log, "slate", log.slate)
-    if feedback.get("context") is None or feedback.get("action_context") is None:
+    context, actions = (
+        None if feedback.get(name) is None else _features(feedback, name, rows)
+        for name, rows in (("context", log.num_sessions), ("action_context", size))
+    )
+    if context is None or actions is None:
         return log
-    context = _features(feedback, "context", log.num_sessions)
-    actions = _features(feedback, "action_context", size)
     # Contexts are in the order of slate_id, but sessions are in the order of their first rows.
     rank, _ = parsing.codes(pandas().Series(table["slate_id"]), ordered=True)
     context = context[pandas().unique(rank)]

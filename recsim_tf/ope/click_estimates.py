@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core.simulator import simulator_of
 from recsim_tf.logs.log import Log
 from recsim_tf.ope.click_probabilities import ClickProbabilities, ClickReader
 from recsim_tf.ope.click_tests import ClickTest, click_tests, shift_by_attraction
@@ -53,7 +54,7 @@ class ClickEstimates(NamedTuple):
         Raises:
           ValueError: see `ClickReader`.
         """
-        reader = ClickReader(policy, log, getattr(model, "simulator", model), seed)
+        reader = ClickReader(policy, log, simulator_of(model), seed)
         draws = None
         if getattr(model, "has_uncertainty", True):
             draws = getattr(model, "draws", None)

@@ -10,7 +10,6 @@ import tensorflow as tf
 from recsim_tf.choice import ClickDistribution
 from recsim_tf.core import nests, random
 from recsim_tf.core.base.types import Nest, Observation, Slate, Trajectory
-from recsim_tf.core.base.validation import check_type
 from recsim_tf.core.distributions import CertainSlates, parts_with_draws
 from recsim_tf.core.models.models import UserModel
 from recsim_tf.core.runs.execution import compiled, traced_call
@@ -84,7 +83,6 @@ class ClickReader:
     """
 
     def __init__(self, policy: Any, log: Any, simulator: Simulator, seed: int = 0):
-        check_type("model", simulator, Simulator)
         self._scorer, self._seed = scoring_simulator(simulator), seed
         drawn = walk({"policy": policy}, functools.partial(_slates, seed))
         self._pieces = [

@@ -16,6 +16,7 @@ from recsim_tf.core.base.validation import (
     check_numbers,
     check_one_of,
     check_type,
+    kind_of,
 )
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.densities import missing_support
@@ -123,9 +124,17 @@ def compare(
         raise ValueError(
             f"policies must be policies by name, {{'name': policy}}, got {type(policies).__name__}"
         )
+    if not policies:
+        raise ValueError("policies must name at least one policy, got none")
+    for policy in policies.values():
+        if isinstance(policy, type):
+            raise ValueError(f"policy must be an object, got {kind_of(policy)}")
     log = log_of("log", log, Sessions, "a Log or a LogStream")
     chosen = chosen_estimators(estimators)
     check_numbers(Range(above=0, below=1), level=level)
+    check_at_least(0, seed=seed)
+    if not (q is None or hasattr(q, "fit")):
+        raise ValueError(f"q must be a Regression or a SimulatedQ, got {kind_of(q)}")
     simulations = functools.cache(
         lambda: Simulations(model, logging, log, num_simulated, seed, gamma)
     )
@@ -298,6 +307,8 @@ def chosen_estimators(estimators: Sequence[str] | Mapping[str, Estimator]) -> di
         return dict(estimators)
     if isinstance(estimators, str) or not isinstance(estimators, Sequence):
         raise ValueError(f"estimators must be names, such as ('snips',), got {estimators!r}")
+    if not estimators:
+        raise ValueError("estimators must name at least one estimator, got none")
     for name in estimators:
         check_one_of(PRESETS, estimators=name)
     return {name: PRESETS[name] for name in estimators}

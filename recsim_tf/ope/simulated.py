@@ -8,8 +8,8 @@ import numpy as np
 
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Policy, Turn
-from recsim_tf.core.base.validation import check_at_least, check_type
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.simulator import Simulator, simulator_of
 from recsim_tf.core.step.acting import act
 from recsim_tf.evaluation.baselines import AnyPolicy, CheckedPolicy, as_rollout
 from recsim_tf.evaluation.value import value
@@ -59,8 +59,7 @@ class Simulations:
         seed: int,
         gamma: float,
     ):
-        simulator = getattr(model, "simulator", model)
-        check_type("model", simulator, Simulator)
+        simulator = simulator_of(model)
         check_at_least(2, num_simulated=num_sessions)
         slate_size = next(iter(log.pieces())).slate_size
         if simulator.slate_size != slate_size:

@@ -119,6 +119,8 @@ def study(
     """
     check_type("simulator", simulator, Simulator)
     check_at_least(2, num_logs=num_logs)
+    if isinstance(log_sizes, str) or not isinstance(log_sizes, Sequence) or not log_sizes:
+        raise ValueError(f"log_sizes must be numbers of sessions, as (1000,), got {log_sizes!r}")
     for size in log_sizes:
         check_at_least(2, log_sizes=size)
     chosen = chosen_estimators(estimators)

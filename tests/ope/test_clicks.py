@@ -318,7 +318,7 @@ REFUSALS = [
         lambda: judged(log_of_choices(), CHOICES, policy=Deterministic(first_positions(2))),
         r"model must have users who respond with a click model \(choice.ClickModel\).* Clickers",
     ),
-    (lambda: judged(log_of(LIST), "model"), "model must be a Simulator, got str"),
+    (lambda: judged(log_of(LIST), "model"), "model must be a Simulator, .*, got str"),
     (
         lambda: judged(log_of(LIST), LIST, policy=uniform_random(SLATE_SIZE)),
         "policy must have a method decide",

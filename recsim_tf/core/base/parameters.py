@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.base import validation
-from recsim_tf.core.base.ranges import Range
+from recsim_tf.core.base.ranges import Range, shown
 
 _PARAMETER = "parameter"
 _DRAWN = "drawn"
@@ -176,6 +176,9 @@ class Model(tf.Module):
             spec = field.metadata.get(_PARAMETER)
             if value is not None and spec is not None and spec.are_probabilities:
                 validation.check_probabilities(field.name, value)
+            # `check` names the range too, so it comes first.
+            if field.type is int and not (tf.is_tensor(value) or validation.is_integer(value)):
+                raise ValueError(f"{field.name} must be a whole number, got {shown(value)}")
 
     def __repr__(self) -> str:
         """The name of the class with the fields that differ from their defaults. Long arrays are

@@ -157,15 +157,13 @@ def is_integer(value: Any) -> bool:
 
 
 def check_plain(name: str, value: Any, annotation: Any) -> None:
-    """Requires a value to have the type of its annotation, where that is bool, int, float or str,
-    and raises `ValueError` otherwise. Tensors and variables pass.
+    """Requires a value to have the type of its annotation, where that is bool, float or str, and
+    raises `ValueError` otherwise. Tensors and variables pass.
     """
     if tf.is_tensor(value):
         return
     if annotation is float:
         Range().check_number(name, value)
-    elif annotation is int and (not isinstance(value, int | np.integer) or isinstance(value, bool)):
-        raise ValueError(f"{name} must be a whole number, got {shown(value)}")
     elif annotation is bool and not isinstance(value, bool | np.bool_):
         raise ValueError(f"{name} must be True or False, got {shown(value)}")
     elif annotation is str and not isinstance(value, str):

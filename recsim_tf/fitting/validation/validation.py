@@ -8,10 +8,11 @@ page.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Policy
 from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.nests import as_json
-from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.simulator import simulator_of
 from recsim_tf.fitting.validation.chosen import Chosen
 from recsim_tf.fitting.validation.classifier import Classified
 from recsim_tf.fitting.validation.context import Context, Refit
@@ -182,13 +183,18 @@ def validate(
         does not go with the models.
       ImportError: without scikit-learn.
     """
-    simulator = getattr(model, "simulator", model)
-    check_type("model", simulator, Simulator)
+    simulator = simulator_of(model)
     train = log_of("train", train)
     held_out, given, other = (
         None if log is None else log_of(name, log)
         for name, log in (("held_out", held_out), ("given", given), ("other", other))
     )
+    if held_out is train:
+        raise ValueError("held_out must be other sessions than train, or None, got the same log")
+    if isinstance(questions, str) or not all(hasattr(each, "ask") for each in questions):
+        raise ValueError(f"questions must be some of QUESTIONS, got {shown(questions)}")
+    if policies is not None:
+        check_type("policies", policies, Mapping)
     check_at_least(0, seed=seed)
     check_at_least(LEAST_REPLICATES, num_replicates=num_replicates)
     if refit is None and not (static is None and hold_out_segment is None):
