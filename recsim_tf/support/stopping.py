@@ -8,8 +8,10 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# The time until a signal that Python dropped is sent again.
+# The time until a signal is sent again that Python dropped, or that came inside TensorFlow.
 _SOON_SECONDS = 0.05
+# After so many signals an interrupt is raised anywhere.
+_MOST_SIGNALS = 100
 
 
 class StoppedError(Exception):
@@ -51,6 +53,9 @@ class TerminatedError(KeyboardInterrupt):
 def interrupted_by_signals() -> Iterator[None]:
     """A context in which Ctrl-C raises a KeyboardInterrupt, and SIGTERM a TerminatedError.
 
+    TensorFlow aborts the process if functions that its C++ code calls raise an error that it does
+    not expect. So the error is raised where Python next runs outside TensorFlow's files.
+
     Python drops an error that is raised in a callback of the garbage collector, such as JAX has.
     The error is then raised again soon. If a library drops it, or turns it into another error, it
     is raised at the end of the context.
@@ -59,16 +64,22 @@ def interrupted_by_signals() -> Iterator[None]:
     again: list[threading.Timer] = []
     hook = sys.unraisablehook
 
+    def send_again() -> None:
+        again.append(threading.Timer(_SOON_SECONDS, os.kill, (os.getpid(), came[-1])))
+        again[-1].start()
+
     def interrupt(number: int, frame: Any) -> None:
         came.append(number)
+        if _is_inside_tensorflow(frame) and len(came) < _MOST_SIGNALS:
+            send_again()
+            return
         raise _interrupt(number)
 
     def dropped(unraisable: Any) -> None:
         if not (came and isinstance(unraisable.exc_value, KeyboardInterrupt)):
             hook(unraisable)
             return
-        again.append(threading.Timer(_SOON_SECONDS, os.kill, (os.getpid(), came[-1])))
-        again[-1].start()
+        send_again()
 
     sys.unraisablehook = dropped
     try:
@@ -84,6 +95,13 @@ def interrupted_by_signals() -> Iterator[None]:
             timer.cancel()
     if came:
         raise _interrupt(came[0])
+
+
+def _is_inside_tensorflow(frame: Any) -> bool:
+    """Tells whether a frame runs code of TensorFlow, or of NumPy, which TensorFlow's C++ calls."""
+    modules = (sys.modules.get(name) for name in ("tensorflow", "numpy"))
+    folders = [os.path.dirname(str(module.__file__)) + os.sep for module in modules if module]
+    return frame is not None and frame.f_code.co_filename.startswith(tuple(folders))
 
 
 def _interrupt(number: int) -> KeyboardInterrupt:
