@@ -197,6 +197,9 @@ def named_columns(
     values: dict[str, np.ndarray] = {}
     texts: dict[str, np.ndarray] = {}
     for name, column in columns.items():
+        kind = parsing.other_kind(frame[column])
+        if kind is not None:
+            raise ValueError(f"column {column!r} must hold numbers or text, got {kind}")
         is_number = pandas().api.types.is_numeric_dtype(frame[column])
         # A file does not have the type of an empty column. NaN is missing for every model.
         if is_number or parsing.is_empty(frame[column]).all():

@@ -5,6 +5,7 @@ the caller refuses them with their rows.
 import importlib
 import re
 from collections.abc import Hashable, Iterable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,19 @@ def is_whole(values: np.ndarray) -> np.ndarray:
 def is_text(cell: Any) -> bool:
     """True if a cell is text that UTF-8 can encode, which has no lone surrogates."""
     return isinstance(cell, str) and cell.encode(errors="replace").decode() == cell
+
+
+def other_kind(column: Any) -> str | None:
+    """The name of a type of cells that are neither numbers nor text, such as dates and lists; None
+    where there are none.
+    """
+    if getattr(column.dtype, "kind", "O") in "mMc":
+        return str(column.dtype)
+    if column.dtype == object:
+        for kind in {type(cell) for cell in column[~is_empty(column)]}:
+            if not issubclass(kind, str | Real | np.bool_):
+                return kind.__name__
+    return None
 
 
 def flags(column: Any) -> np.ndarray:

@@ -55,3 +55,17 @@ def test_columns_must_be_there():
         from_table(table(1, 1).drop(columns="phone"), COLUMNS, user_columns=USERS)
     with pytest.raises(ValueError, match="user_columns must map names"):
         from_table(table(1, 1), COLUMNS, user_columns=("phone",))
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        ([1j] * 4, "complex128"),
+        (pd.to_datetime(["2020-01-01"] * 4), r"datetime64\[.*\]"),
+        ([[1]] * 4, "list"),
+        (["a", "a", b"a", b"a"], "bytes"),
+    ],
+)
+def test_cells_that_are_neither_numbers_nor_text_are_refused(cells, kind):
+    with pytest.raises(ValueError, match=f"column 'phone' must hold numbers or text, got {kind}$"):
+        from_table(table(cells, 1), COLUMNS, user_columns=USERS)
