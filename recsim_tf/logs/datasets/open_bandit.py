@@ -101,7 +101,7 @@ def read_open_bandit(
     click = faults.whole_numbers("click", 0, 1).astype(np.int32)
     propensity = faults.numbers("propensity_score", lambda x: (x > 0) & (x <= 1), "be in (0, 1]")
     time, valid, _ = parsing.timestamps(frame["timestamp"])
-    valid &= np.abs(time) < 2.0**63  # nanoseconds of datetime64
+    valid = valid & (np.abs(time) < 2.0**63)  # nanoseconds of datetime64
     faults.refuse(~valid, "timestamp", "be a date (ISO 8601)", "invalid timestamp")
     features, categories = [], []
     for number, name in enumerate(_USER_FEATURES):

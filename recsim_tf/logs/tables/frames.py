@@ -86,8 +86,11 @@ def read_separated(path: str, sep: str = ",", texts: Sequence[str] = (), **argum
     """
     pd = pandas()
     with _reading_errors(path, "table of separated values"):
-        converters = dict.fromkeys(texts, lambda cell: cell or None)
+        # pandas 3 reads NA and null as empty cells after a conversion too.
+        converters = dict.fromkeys(texts, "={}".format)
         frame = pd.read_csv(path, sep=sep, low_memory=False, converters=converters, **arguments)
+        for name in frame.columns.intersection(texts):
+            frame[name] = frame[name].map(lambda cell: cell[1:] or None, na_action="ignore")
         if not isinstance(frame.index, pd.RangeIndex):
             raise ValueError("its rows have more values than its header")
         with _opened(path) as file:

@@ -76,7 +76,7 @@ def flags(column: Any) -> np.ndarray:
     """The flags of a column, float64 [R], as in `numbers`, but with 1 and 0 for the texts "true"
     and "false". pandas reads a CSV column of flags as text if any cell has another value.
     """
-    if column.dtype == object:
+    if column.dtype.kind == "O":
         column = column.map(
             lambda value: _FLAGS.get(value.lower(), value) if isinstance(value, str) else value
         )
@@ -108,6 +108,7 @@ def _dates(column: Any) -> Any:
     """ISO texts as dates in UTC, NaT for other texts."""
 
     def dates(texts):
+        texts = texts.where(texts.isna(), texts.astype(str))
         return pandas().to_datetime(texts, errors="coerce", utc=True, format="ISO8601")
 
     # pandas 2.3 reads a text without a zone in the zone of the row before.
@@ -124,7 +125,8 @@ def is_empty(column: Any) -> np.ndarray:
     """True where a cell has no value or an empty text, bool [R]."""
     empty = column.isna().to_numpy(bool)
     if column.dtype.kind in "OTSU":
-        empty |= (column == "").fillna(False).to_numpy(bool)
+        # pandas 3 gives views that cannot be written.
+        empty = empty | (column == "").fillna(False).to_numpy(bool)
     return empty
 
 

@@ -56,7 +56,7 @@ def test_pairs_that_are_not_known_have_one_id_and_are_counted(caplog):
     ("pages", "message"),
     [
         (PAGES.drop(columns="query"), "column 'query' is missing"),
-        (changed("query", 2, None), "row 2, column 'query' must be an id, got None"),
+        (changed("query", 2, None), "row 2, column 'query' must be an id, got (None|nan)"),
         (changed("documents", 1, "5 4 3"), "row 1, column 'documents' must be a list, got '5 4 3'"),
         (
             changed("documents", 2, [3, 5]),
