@@ -16,7 +16,7 @@ RUN_DIR ?= runs/quickstart
 # Two processes, since the tests of one module share what they train.
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help train test smoke accelerators lint site notebooks wheel release data lock clean
+.PHONY: help train test smoke accelerators lint site notebooks wheel release data lock bounds clean
 
 help:
 	@echo "make train   create $(VENV), install, train the quickstart config into $(RUN_DIR)"
@@ -29,6 +29,7 @@ help:
 	@echo "make data    bring two public data sets into data/, print their terms"
 	@echo "make lock    bring requirements.lock and requirements-test.lock up to date"
 	@echo "make release   build and check what is published, see docs/releasing.md"
+	@echo "make bounds  tests with the oldest and with the newest releases that are allowed"
 	@echo "make wheel   build a wheel and train from it in an empty environment"
 
 $(BIN)/python:
@@ -89,6 +90,13 @@ notebooks: $(VENV)/.test
 data: $(BIN)/python
 	$(BIN)/python benchmarks/get_data.py --data_dir=data
 
+OLDEST := python3.11
+NEWEST := python3.13
+bounds: $(BIN)/python
+	$(PIP) install --quiet uv
+	tests/bounds.sh lowest-direct $(OLDEST) $(BIN)/uv
+	tests/bounds.sh highest $(NEWEST) $(BIN)/uv
+
 release: $(VENV)/.test
 	$(BIN)/python tests/release_check.py
 	rm -rf dist
@@ -97,7 +105,7 @@ release: $(VENV)/.test
 	$(BIN)/python -m twine check --strict dist/*
 
 clean:
-	rm -rf $(VENV) $(ACCELERATORS) build dist site *.egg-info
+	rm -rf $(VENV) $(ACCELERATORS) .venv-lowest-direct .venv-highest build dist site *.egg-info
 
 wheel: $(VENV)/.test
 	tests/wheel_check.sh $(BIN)/python

@@ -24,7 +24,7 @@ def pandas() -> Any:
     try:
         return importlib.import_module("pandas")
     except ImportError as missing:
-        raise ImportError("recsim_tf.logs needs pandas 2: install recsim-tf[fitting]") from missing
+        raise ImportError("recsim_tf.logs needs pandas: install recsim-tf[fitting]") from missing
 
 
 def numbers(column: Any) -> np.ndarray:

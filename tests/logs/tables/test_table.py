@@ -300,7 +300,7 @@ def test_what_is_no_table_is_refused(tmp_path, monkeypatch, source, message):
 
 def test_without_pandas_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match=r"needs pandas 2: install recsim-tf\[fitting\]"):
+    with pytest.raises(ImportError, match=r"needs pandas: install recsim-tf\[fitting\]"):
         from_table("log.csv", COLUMNS)
 
 
