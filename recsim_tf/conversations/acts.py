@@ -150,6 +150,10 @@ def conditions(turn: Turn, may_be_open: bool = False) -> list[tuple[tf.Tensor, s
             named[:, 0] | has_first | may_be_open,
             "ASK must have an attribute or an item at position 0 to ask about",
         ),
-        ((Act.CHIPS,), tf.reduce_any(named, axis=-1), "CHIPS must have at least one attribute"),
+        (
+            (Act.CHIPS,),
+            tf.reduce_any(named, axis=-1) | has_first,
+            "CHIPS must have an attribute or an item at position 0",
+        ),
     ]
     return [(~is_act(turn.query.act, *acts) | holds, message) for acts, holds, message in needed]

@@ -193,7 +193,9 @@ class ConversationWording(Wording):
             case Act.COMPARE:
                 return "asks: which of these do you like best?"
             case Act.CHIPS:
-                return f"shows the chips {', '.join(attributes)}"
+                return (
+                    f"shows the chips {', '.join(attributes)}" if attributes else "shows no chips"
+                )
             case Act.RESPOND:
                 return "responds"
             case Act.ASK if first:

@@ -56,6 +56,7 @@ def step(session, slate, act, attributes):
         (EMPTY, Act.ASK, [0]),
         (ONE, Act.ASK, []),
         (EMPTY, Act.CHIPS, [-1, 1]),
+        (ONE, Act.CHIPS, []),
     ],
 )
 def test_what_an_act_needs_is_enough(session, slate, act, attributes):
@@ -72,7 +73,7 @@ def test_what_an_act_needs_is_enough(session, slate, act, attributes):
         (SECOND, Act.ENDORSE, [0], "RECOMMEND and ENDORSE must have an item at position 0"),
         (ONE, Act.COMPARE, [], "COMPARE must have at least two items to compare"),
         (EMPTY, Act.ASK, [-1, 0], "ASK must have an attribute or an item at position 0 to ask"),
-        (FULL, Act.CHIPS, [], "CHIPS must have at least one attribute"),
+        (EMPTY, Act.CHIPS, [], "CHIPS must have an attribute or an item at position 0"),
     ],
 )
 def test_a_turn_without_what_its_act_needs_is_one_line(session, slate, act, attributes, message):
