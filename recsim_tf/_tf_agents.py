@@ -1,7 +1,7 @@
 """The import of TF-Agents, which an import of this module does.
 
 TF-Agents imports `gym` in a file that recsim_tf does not use. During the import an empty module
-replaces `gym`, so `gym` need not be installed, and cannot print its complaints.
+replaces `gym`, so `gym`, which the extra `agents` installs, cannot print its complaints.
 """
 
 import importlib

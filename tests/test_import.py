@@ -153,3 +153,10 @@ def test_fits_need_no_tf_agents():
     assert done.returncode == 0, done.stderr
     done = run_python("-c", code.format(".commands import evaluate, train"))
     assert "TF-Agents" in last_line_of_error(done)
+
+
+@pytest.mark.slow
+def test_tf_agents_alone_is_imported_with_what_the_extra_of_agents_installs():
+    done = run_python("-c", "import tf_agents.environments.utils as utils; print(utils.__name__)")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "tf_agents.environments.utils\n"
