@@ -10,19 +10,25 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # JAX with XLA's compilers for TPUs and GPUs, for benchmarks/accelerator.py.
 ACCELERATORS := .venv-accelerators
+# Checkers, learners and test files of other projects, for benchmarks/judges.py. Old packages among
+# them have wheels for Python 3.11 alone.
+JUDGES := .venv-judges
+JUDGES_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
 # The lock files hold every requirement for Python 3.11 to 3.13, so pip has nothing to look for.
 INSTALL := $(PIP) install --quiet --no-deps --editable . --requirement
+INSTALL_ALONE := python -m pip --disable-pip-version-check install --quiet --no-deps
 RUN_DIR ?= runs/quickstart
 # Two processes, since the tests of one module share what they train.
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help train test smoke accelerators lint site notebooks wheel release data lock bounds clean
+.PHONY: help train test smoke accelerators judges lint site notebooks wheel release data lock bounds clean
 
 help:
 	@echo "make train   create $(VENV), install, train the quickstart config into $(RUN_DIR)"
 	@echo "make test    create $(VENV), install, lint and run all tests but those of smoke"
 	@echo "make smoke   the benchmarks' tests, and those that take more than two seconds"
 	@echo "make accelerators   create $(ACCELERATORS), with which make smoke compiles for TPU and GPU"
+	@echo "make judges  create $(JUDGES), ask the checkers, learners and tests of other projects"
 	@echo "make lint    formatter, linter and type checker only"
 	@echo "make site    build a site of all pages, with a gallery and the reference, into site/"
 	@echo "make notebooks   run two of the examples as notebooks"
@@ -77,6 +83,18 @@ $(ACCELERATORS)/.installed: benchmarks/accelerators/requirements.txt
 		--requirement $<
 	@touch $@
 
+judges: $(JUDGES)/.judges
+	$(JUDGES)/bin/python benchmarks/judges.py $(JUDGES_FLAGS)
+
+# A judge that cannot be installed is missing in the table, and the table says so.
+$(JUDGES)/.judges: benchmarks/judging/requirements.txt pyproject.toml requirements-test.lock
+	$(JUDGES_PYTHON) -m venv $(JUDGES)
+	$(JUDGES)/bin/$(INSTALL_ALONE) --editable . --requirement requirements-test.lock
+	-$(JUDGES)/bin/python -m pip --disable-pip-version-check install --quiet torch \
+		--constraint requirements-test.lock
+	-grep -v "^#" $< | xargs -n 1 $(JUDGES)/bin/$(INSTALL_ALONE) --ignore-requires-python
+	@touch $@
+
 site: $(VENV)/.test
 	rm -rf site
 	$(BIN)/python docs/website.py site
@@ -105,7 +123,7 @@ release: $(VENV)/.test
 	$(BIN)/python -m twine check --strict dist/*
 
 clean:
-	rm -rf $(VENV) $(ACCELERATORS) .venv-lowest-direct .venv-highest build dist site *.egg-info
+	rm -rf $(VENV) $(ACCELERATORS) $(JUDGES) .venv-lowest-direct .venv-highest build dist site *.egg-info
 
 wheel: $(VENV)/.test
 	tests/wheel_check.sh $(BIN)/python

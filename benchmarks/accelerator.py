@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
         tuple(_FLAGS["for"].value),
         _FLAGS.jax_python,
     )
-    figures = sections.report("accelerator", names, _SECTIONS, settings)
+    figures = sections.figures_of(sections.report("accelerator", names, _SECTIONS, settings))
     bad = [name for name in figures if name.endswith((".failed", ".differing"))]
     return int(any(figures[name] for name in bad))
 

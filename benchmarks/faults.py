@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> int:
     if reason := unavailable():
         raise SystemExit(reason)
     settings = sections.Settings(_FLAGS.quick, jobs=_FLAGS.jobs)
-    figures = sections.report("faults", names, _SECTIONS, settings)
+    figures = sections.figures_of(sections.report("faults", names, _SECTIONS, settings))
     broken = [name for name in figures if figures[name] > 0 and not name.endswith(".runs")]
     print(f"Not as promised: {', '.join(broken)}" if broken else "All is as promised.")
     return int(bool(broken))

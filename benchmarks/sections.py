@@ -95,7 +95,7 @@ def function(name: str) -> Callable[[Any], Section]:
 
 def report(
     benchmark: str, names: Sequence[str], sections: Mapping[str, str], settings: Settings
-) -> dict[str, float]:
+) -> dict[str, Section]:
     """Measures sections, prints the lines of each as it ends, and writes the JSON file that the
     flags ask for.
 
@@ -106,14 +106,14 @@ def report(
       settings: the settings of the run.
 
     Returns:
-      The figures by name.
+      The sections by name.
     """
-    load, figures, details = os.getloadavg()[0], {}, {}
+    load, results = os.getloadavg()[0], {}
     for name in names:
-        result = function(sections[name])(settings)
-        figures |= result.figures
-        details[name] = result.details
-        print("\n".join([*result.lines, ""]), flush=True)
+        results[name] = function(sections[name])(settings)
+        print("\n".join([*results[name].lines, ""]), flush=True)
+    figures = figures_of(results)
+    details = {name: result.details for name, result in results.items()}
     machine = _machine() | {"load_average": [load, os.getloadavg()[0]]}
     content = {"benchmark": benchmark, "quick": settings.quick, "sections": list(names)}
     content |= {"figures": figures, "details": details, "machine": machine}
@@ -122,7 +122,12 @@ def report(
     lines += ["A smoke run: these figures mean nothing."] * settings.quick
     command = ["python", f"benchmarks/{benchmark}.py", *names, *_given_flags(), "--json=PATH"]
     commands.finish([shlex.join(command)], content, "\n".join(lines))
-    return figures
+    return results
+
+
+def figures_of(results: Mapping[str, Section]) -> dict[str, float]:
+    """The figures of all sections."""
+    return {name: value for each in results.values() for name, value in each.figures.items()}
 
 
 def run(benchmark: str, sections: Mapping[str, str]) -> None:

@@ -1,0 +1,47 @@
+"""Judges of other projects: their checkers, their learners and their test files.
+
+    python benchmarks/judges.py [JUDGE ...] [--obp_repo=FOLDER] [--cleanrl_repo=FOLDER]
+        [--json=PATH] [--quick]
+
+`make judges` creates an environment that has the judges that registries have, and asks all of them.
+The folders are clones of two repositories, for the files that registries lack: obp's tests and
+CleanRL's `ppo.py`. A judge that is missing says why. The exit status is 1 where one disagrees.
+docs/reports/judges.md says what each of them looks at.
+"""
+
+from collections.abc import Sequence
+
+import commands
+import sections
+from absl import app, flags
+from judging import verdicts
+
+_FLAGS = flags.FLAGS
+_JUDGES = {
+    "gymnasium": "judging.checkers.by_gymnasium",
+    "sb3": "judging.checkers.by_stable_baselines3",
+    "tf_agents": "judging.tf_agents.validate",
+    "agents": "judging.agents.train",
+    "files": "judging.files.read_back",
+    "obp": "judging.obp.measure",
+    "recsim": "judging.recsim.measure",
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    names = sections.chosen(argv, tuple(_JUDGES))
+    settings = verdicts.Settings(
+        _FLAGS.quick,
+        verdicts.in_clone("obp_repo", _FLAGS.obp_repo, "tests/ope"),
+        verdicts.in_clone("cleanrl_repo", _FLAGS.cleanrl_repo, "cleanrl/ppo.py"),
+    )
+    results = sections.report("judges", names, _JUDGES, settings)
+    print("", verdicts.table(results.values()), sep="\n")
+    return int(any(each.details["faults"] for each in results.values()))
+
+
+if __name__ == "__main__":
+    commands.define_flags("One environment and few steps.")
+    flags.DEFINE_string("obp_repo", None, "A clone of st-tech/zr-obp, for its tests.")
+    flags.DEFINE_string("cleanrl_repo", None, "A clone of vwxyzjn/cleanrl, for its ppo.py.")
+    app.run(main)

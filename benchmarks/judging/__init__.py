@@ -1,0 +1,1 @@
+"""Judges: checkers, learners and test files of other projects."""
