@@ -112,6 +112,7 @@ def reference() -> str:
         links = [
             f'<a href="{page}{f"/{each}.html" if each in inner else f".html#{each}"}">`{each}`</a>'
             for each in getattr(module, "__all__", sorted(inner))
+            if f"{name}.{each}" != api.LEFT_OUT
         ]
         summary = inspect.getdoc(module).split("\n\n")[0]
         more = f'<a href="{page}.html">Docstrings of {name}</a>'

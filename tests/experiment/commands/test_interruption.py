@@ -26,7 +26,7 @@ def _cpu_seconds(process):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads in /proc how far a process is")
-@pytest.mark.parametrize("command", ["sessions", "evaluate"])
+@pytest.mark.parametrize("command", ["evaluate"])
 def test_ctrl_c_at_ten_moments_ends_a_command_with_a_line(finished, tmp_path, command):
     run = shutil.copytree(finished[0], tmp_path / "run")
     arguments = (command, f"--root_dir={run}", "--gin_bindings=Evaluation.num_users = 6")
