@@ -33,7 +33,7 @@ class GymnasiumEnvironment(gymnasium.Env):
         seed.
       flatten: for learners that refuse nested dicts. True gives a vector, float32 [F], with the
         entries of `gymnasium.spaces.flatten`. "dict" gives a dict of one level with such a vector
-        for each part, by names such as "response.clicked".
+        for each part, by names such as "response/clicked".
       distinct: True replaces a document that a slate repeats by the next candidate that it lacks.
         Otherwise an agent may learn to fill the slate with the best document.
     """

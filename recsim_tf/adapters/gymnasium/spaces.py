@@ -73,7 +73,8 @@ def flat(observation: Nest, space: spaces.Space) -> tf.Tensor:
 
 def vectors(observation: Nest, space: spaces.Dict) -> dict[str, tf.Tensor]:
     """An observation from `recsim_keys` as a dict of one level, with a vector in the form of `flat`
-    for each part. The names of the parts of a part are joined by dots, such as "response.clicked".
+    for each part. The names of the parts of a part are joined by slashes, such as
+    "response/clicked", since PyTorch takes no dots in names of modules.
     """
     parts = dict(_parts_by_name(observation))
     return {name: flat(parts[name], part) for name, part in _parts_by_name(space)}
@@ -152,7 +153,7 @@ def _parts_by_name(nest: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, nest
         return
     for key, part in nest.items() if isinstance(nest, Mapping) else enumerate(nest):
-        yield from _parts_by_name(part, f"{name}.{key}" if name else str(key))
+        yield from _parts_by_name(part, f"{name}/{key}" if name else str(key))
 
 
 def _keys(observation: Observation) -> dict[str, Nest]:
