@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.distributions import CatalogueIds, PlackettLuce, candidate_ids
+from recsim_tf.core.distributions import CatalogueIds, PlackettLuce, candidate_ids, catalogue
 from recsim_tf.core.runs.execution import compiled
 
 POPULARITY = np.array([3.0, 0.0, 1.0, 2.0, 4.0])
@@ -34,6 +34,18 @@ def test_draws_have_the_frequencies_of_their_probabilities(replacement):
         frequencies = np.array([(some == draw).all(axis=1).mean() for draw in draws])
         error = np.sqrt(expected * (1 - expected) / NUM_DRAWS)
         assert (np.abs(frequencies - expected) <= 4 * error).all()
+
+
+@pytest.mark.parametrize("popularity", [POPULARITY, np.stack([POPULARITY, 5.0 - POPULARITY])])
+@pytest.mark.parametrize("replacement", [True, False])
+def test_draws_for_few_users_are_those_by_bisection(monkeypatch, popularity, replacement):
+    distribution = ids(2, 4, replacement, popularity)
+    drawn = []
+    for few in (catalogue._FEW, 0):
+        monkeypatch.setattr(catalogue, "_FEW", few)
+        draw = compiled(lambda: distribution.sample(300, seed=3))
+        drawn.append(draw())
+    np.testing.assert_array_equal(*drawn)
 
 
 def test_without_replacement_the_probabilities_are_those_of_plackett_luce():
