@@ -490,15 +490,3 @@ class Simulator(Model, SessionSource):
         simulator = super().with_parameters(values)
         simulator._kept = self._kept
         return simulator
-
-
-def simulator_of(model: Any) -> Simulator:
-    """The simulator of an argument `model`: itself, or that of a fit or of a loaded model. Raises a
-    ValueError for anything else.
-    """
-    simulator = getattr(model, "simulator", model)
-    if not isinstance(simulator, Simulator):
-        raise ValueError(
-            f"model must be a Simulator, a fit, or a loaded model, got {validation.kind_of(model)}"
-        )
-    return simulator

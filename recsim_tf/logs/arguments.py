@@ -1,7 +1,9 @@
-"""Logs as arguments: a log, or the result of a reader that contains a log."""
+"""Arguments that are logs or models, or contain one, as results of readers and fits do."""
 
 from typing import Any
 
+from recsim_tf.core.base.validation import kind_of
+from recsim_tf.core.simulator import Simulator
 from recsim_tf.logs.log import Log
 from recsim_tf.support.errors import UsageError
 
@@ -17,3 +19,15 @@ def log_of(name: str, given: Any, kind: Any = Log, allowed: str = "a Log") -> An
         advice = f": logs.{reader} makes a log of it" if reader else ""
         raise UsageError(f"{name} must be {allowed}, or the result of a reader, got {got}{advice}")
     return log
+
+
+def simulator_of(model: Any) -> Simulator:
+    """The simulator of an argument `model`: itself, or that of a fit or of a loaded model. Raises a
+    ValueError for anything else.
+    """
+    simulator = getattr(model, "simulator", model)
+    if not isinstance(simulator, Simulator):
+        raise ValueError(
+            f"model must be a Simulator, a fit, or a loaded model, got {kind_of(model)}"
+        )
+    return simulator

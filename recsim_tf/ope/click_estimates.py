@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.simulator import simulator_of
+from recsim_tf.logs.arguments import simulator_of
 from recsim_tf.logs.log import Log
 from recsim_tf.ope.click_probabilities import ClickProbabilities, ClickReader
 from recsim_tf.ope.click_tests import ClickTest, click_tests, shift_by_attraction

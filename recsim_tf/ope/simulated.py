@@ -9,10 +9,11 @@ import numpy as np
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Policy, Turn
 from recsim_tf.core.base.validation import check_at_least
-from recsim_tf.core.simulator import Simulator, simulator_of
+from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.acting import act
 from recsim_tf.evaluation.baselines import AnyPolicy, CheckedPolicy, as_rollout
 from recsim_tf.evaluation.value import value
+from recsim_tf.logs.arguments import simulator_of
 from recsim_tf.logs.log import Log, Sessions
 from recsim_tf.logs.plans import SessionPlan
 from recsim_tf.ope.estimators import PRESETS, Estimator

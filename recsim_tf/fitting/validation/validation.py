@@ -12,7 +12,6 @@ from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Policy
 from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.nests import as_json
-from recsim_tf.core.simulator import simulator_of
 from recsim_tf.fitting.validation.chosen import Chosen
 from recsim_tf.fitting.validation.classifier import Classified
 from recsim_tf.fitting.validation.context import Context, Refit
@@ -22,7 +21,7 @@ from recsim_tf.fitting.validation.predicts import Predicts
 from recsim_tf.fitting.validation.question import Answer, Question
 from recsim_tf.fitting.validation.reproduces import Reproduces
 from recsim_tf.fitting.validation.statistics import LEAST_REPLICATES
-from recsim_tf.logs.arguments import log_of
+from recsim_tf.logs.arguments import log_of, simulator_of
 from recsim_tf.logs.log import Log
 from recsim_tf.support.summaries import table_html
 from recsim_tf.support.tables import frame
