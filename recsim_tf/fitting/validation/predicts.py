@@ -23,6 +23,8 @@ from recsim_tf.support.verdicts import (
     Verdict,
 )
 
+# With less loss by the rates of positions, in nats a document shown, clicks do not vary.
+_NOTHING = 1e-5
 NEAR = 0.02  # part of the nats by which a guess may be better
 # What a model lacks if this guess is better, and those before it are not.
 _CAUSES = {
@@ -178,6 +180,9 @@ def verdict(predictions: Predictions) -> Verdict:
         meaning = (
             f"The model takes the clicks of {predictions.impossible:,} logged steps for impossible."
         )
+    elif scores["frequency"].nats.value > -_NOTHING:
+        word = CANNOT_TELL
+        meaning = "Clicks do not vary, so there is nothing to predict."
     elif abs(frequency.value) < 2 * frequency.standard_error:
         word = CANNOT_TELL
         meaning = "The log is too small to tell whether it predicts better than mere click rates."

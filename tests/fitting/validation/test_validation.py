@@ -156,6 +156,13 @@ def test_a_model_that_takes_clicks_for_impossible_is_not_believable():
     assert "takes the clicks of 3 logged steps for impossible" in verdict.reason
 
 
+def test_clicks_that_do_not_vary_are_nothing_to_predict():
+    certain = Prediction(Mean(-1e-7, 1e-9), Mean(0.0, 0.0))
+    verdict = of_predictions(Predictions(dict.fromkeys(SCORES, certain), None, {}, 0, {}))
+    assert verdict.word == CANNOT_TELL
+    assert "nothing to predict" in verdict.reason
+
+
 @pytest.mark.parametrize(
     ("guess", "cause"),
     [
