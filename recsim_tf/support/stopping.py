@@ -8,10 +8,10 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# The time until a signal is sent again that Python dropped, or that came inside TensorFlow.
+# The time until a signal is sent again that Python dropped, or that came inside a library.
 _SOON_SECONDS = 0.05
 # After so many signals an interrupt is raised anywhere.
-_MOST_SIGNALS = 100
+_MOST_SIGNALS = 40
 
 
 class StoppedError(Exception):
@@ -54,7 +54,7 @@ def interrupted_by_signals() -> Iterator[None]:
     """A context in which Ctrl-C raises a KeyboardInterrupt, and SIGTERM a TerminatedError.
 
     TensorFlow aborts the process if functions that its C++ code calls raise an error that it does
-    not expect. So the error is raised where Python next runs outside TensorFlow's files.
+    not expect. So the error is raised where Python next runs outside of libraries and imports.
 
     Python drops an error that is raised in a callback of the garbage collector, such as JAX has.
     The error is then raised again soon. If a library drops it, or turns it into another error, it
@@ -70,7 +70,7 @@ def interrupted_by_signals() -> Iterator[None]:
 
     def interrupt(number: int, frame: Any) -> None:
         came.append(number)
-        if _is_inside_tensorflow(frame) and len(came) < _MOST_SIGNALS:
+        if _is_inside_library(frame) and len(came) < _MOST_SIGNALS:
             send_again()
             return
         raise _interrupt(number)
@@ -97,11 +97,18 @@ def interrupted_by_signals() -> Iterator[None]:
         raise _interrupt(came[0])
 
 
-def _is_inside_tensorflow(frame: Any) -> bool:
-    """Tells whether a frame runs code of TensorFlow, or of NumPy, which TensorFlow's C++ calls."""
-    modules = (sys.modules.get(name) for name in ("tensorflow", "numpy"))
-    folders = [os.path.dirname(str(module.__file__)) + os.sep for module in modules if module]
-    return frame is not None and frame.f_code.co_filename.startswith(tuple(folders))
+def _is_inside_library(frame: Any) -> bool:
+    """Tells whether a frame runs an import, or code of a library that is installed where TensorFlow
+    is, but for recsim_tf.
+    """
+    tensorflow = sys.modules.get("tensorflow")
+    if frame is None or tensorflow is None:
+        return False
+    file, root = frame.f_code.co_filename, os.path.dirname
+    libraries = root(root(str(tensorflow.__file__)))
+    package = root(root(os.path.abspath(__file__)))
+    is_installed = file.startswith(libraries + os.sep) and not file.startswith(package + os.sep)
+    return file.startswith("<frozen ") or is_installed
 
 
 def _interrupt(number: int) -> KeyboardInterrupt:

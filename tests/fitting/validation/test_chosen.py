@@ -21,10 +21,15 @@ class Turned(type(CLICKS.users)):
         return recsim_tf.choice.MultinomialLogit(0.0)(distance, slate.mask)
 
 
+def halves(log):
+    """A hundred sessions to learn from, and all others."""
+    return log.take(range(100)), log.take(range(100, log.num_sessions))
+
+
 def answer(simulator, num_sessions=10_000, **arguments):
-    log = log_of_clicks(num_sessions=num_sessions)
+    logs = halves(log_of_clicks(num_sessions=num_sessions))
     arguments = {"policies": POLICIES, "logging": near(1.0), **arguments}
-    return validate(simulator, log, log, questions=(Chosen(),), **arguments)["chosen"]
+    return validate(simulator, *logs, questions=(Chosen(),), **arguments)["chosen"]
 
 
 @pytest.mark.slow
@@ -48,11 +53,11 @@ def test_a_model_whose_users_like_the_opposite_ranks_policies_the_other_way_roun
 @pytest.mark.slow
 def test_without_propensities_a_second_fit_ranks_with_care():
     log = log_of_clicks(num_sessions=10_000)._replace(propensity=recsim_tf.logs.SlateLogProbs())
-    asked = {"questions": (Chosen(),), "policies": POLICIES}
-    found = validate(CLICKS, log, log, refit=lambda log, fixed: CLICKS, **asked)["chosen"]
+    logs, asked = halves(log), {"questions": (Chosen(),), "policies": POLICIES}
+    found = validate(CLICKS, *logs, refit=lambda log, fixed: CLICKS, **asked)["chosen"]
     assert found.verdict.word == WITH_CARE
     assert "in a second fit" in found.verdict.reason
-    none = validate(CLICKS, log, log, **asked)["chosen"]
+    none = validate(CLICKS, *logs, **asked)["chosen"]
     assert none.verdict.word == CANNOT_TELL
     assert "it needs the propensities" in none.verdict.reason
 
