@@ -79,14 +79,10 @@ class UsersVecEnv(VecEnv):
         return [getattr(self._users, attr_name)] * len(self._of(indices))
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        raise NotImplementedError(
-            "attributes of single users cannot be set, all are stepped at once"
-        )
+        raise AttributeError(f"{attr_name} of single users cannot be set: all are stepped at once")
 
     def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> Any:
-        raise NotImplementedError(
-            "methods of single users cannot be called, all are stepped at once"
-        )
+        raise AttributeError(f"single users have no method {method_name}: all are stepped at once")
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
         return [False] * len(self._of(indices))

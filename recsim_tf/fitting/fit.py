@@ -281,8 +281,8 @@ def fit(
         others = held_out
     else:
         train, others = log.split(held_out, seed)
-    check_parameters(simulator, parameters, train, others, method.by_session)
     fitted = FittedSimulator(simulator, parameters)
+    check_parameters(simulator, parameters, train, others, method.by_session)
     search = method.search_of(fitted)
     method = dataclasses.replace(method, search=search)
     objective = method.objective(fitted, train, seed)
@@ -369,7 +369,6 @@ def check_parameters(
     axis of the log's sessions, if none are held out.
     """
     for name, parameter in parameters.items():
-        check_type(f"parameters[{name!r}]", parameter, Parameter)
         spec = simulator.parameter_spec(name)
         if spec.are_probabilities and not (
             parameter.fixed or parameter.bijector.forward_min_event_ndims

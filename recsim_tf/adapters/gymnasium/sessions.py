@@ -165,17 +165,19 @@ class _Graph:
     """
 
     def __init__(self, function: Callable, *specs: Nest, carry: Words | None = None):
+        carries = [] if carry is None else [carry]
+        leaves = tf.nest.flatten(specs)
+
         def packed(*tensors):
-            arguments = list(tf.nest.pack_sequence_as(specs, tensors[: len(tensors) - has_carry]))
-            if carry is not None:
-                arguments += carry.tensors(tensors[-1])
+            arguments = list(tf.nest.pack_sequence_as(specs, tensors[: len(leaves)]))
+            for words, vector in zip(carries, tensors[len(leaves) :], strict=True):
+                arguments += words.tensors(vector)
             after, results = function(*arguments)
             self.carry, self._results = Words(after), Words(results)
             return self.carry.packed(after), self._results.packed(results)
 
-        has_carry = carry is not None
-        carries = [carry.spec] if carry is not None else []
-        self._call = compiled(packed).get_concrete_function(*tf.nest.flatten(specs), *carries)
+        signature = [*leaves, *(words.spec for words in carries)]
+        self._call = compiled(packed).get_concrete_function(*signature)
 
     def __call__(self, *tensors: tf.Tensor) -> tuple[tf.Tensor, Any]:
         carry, results = self._call(*tensors)

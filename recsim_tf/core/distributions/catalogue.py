@@ -140,7 +140,7 @@ def _without_replacement(weights: tf.Tensor, ends: tf.Tensor, u: tf.Tensor, leng
     Returns:
       int32 [..., B, N].
     """
-    if _are_few(u[..., 0], ends):
+    if _are_few(u.shape[:-1], ends):
         return _few_without_replacement(weights, u, length)
     nothing = tf.zeros_like(u, tf.int64)
 
@@ -204,7 +204,7 @@ _traced_without_replacement = tf.function(_without_replacement, autograph=False)
 def _item_at(ends: tf.Tensor, unit: tf.Tensor):
     """The first items whose ends are above units int64 [..., B, M], as int32 [..., B, M]."""
     num_items = ends.shape[-1]
-    if _are_few(unit, ends):
+    if _are_few(unit.shape, ends):
         passed = ends[..., tf.newaxis, :] <= unit[..., tf.newaxis]
         return tf.reduce_sum(tf.cast(passed, tf.int32), axis=-1)
     item = tf.zeros_like(unit, tf.int32)
@@ -217,9 +217,9 @@ def _item_at(ends: tf.Tensor, unit: tf.Tensor):
     return item
 
 
-def _are_few(units: tf.Tensor, ends: tf.Tensor) -> bool:
-    """Tells whether all units are compared with all ends sooner than by bisection."""
-    number = units.shape.num_elements()
+def _are_few(shape: tf.TensorShape, ends: tf.Tensor) -> bool:
+    """Tells whether units of a shape are compared with all ends sooner than by bisection."""
+    number = shape.num_elements()
     return number is not None and number * ends.shape[-1] <= _FEW
 
 

@@ -1,0 +1,179 @@
+"""What estimates of a policy's value refuse: logs, policies, models, estimators and studies."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import recsim_tf
+from recsim_tf import evaluation, fitting, logs, ope
+from recsim_tf.policies import Deterministic, softmax_policy
+from tests.ope.test_logged_policy import distance
+from tests.ope.worlds import CLICKS, log_of_clicks, log_of_leavers, near
+from tests.refusals import assert_refused
+from tests.rollout_policies import first_positions
+from tests.worlds.shared import shared
+
+TARGET, CERTAIN = near(2.0), Deterministic(first_positions(3))
+FRAME, SMALL = pd.DataFrame({"a": [1]}), recsim_tf.Simulator(CLICKS.users, CLICKS.documents, 2, 6)
+OF_ANOTHER = softmax_policy(recsim_tf.interest_evolution(slate_size=3), 1.0)
+
+
+def rollout(policy=None, **arguments):
+    return CLICKS.rollout(policy or near(1.0), 3, 2, 0, **arguments)
+
+
+def logged(logging, trajectory=None):
+    return logs.from_trajectory(trajectory or rollout(), CLICKS, logging=logging)
+
+
+def changed(**fields):
+    return log_of_clicks()._replace(**fields)
+
+
+def whole():
+    return log_of_clicks().reward.sum(2, keepdims=True)
+
+
+def judged(*names, policy=TARGET, log=None, **arguments):
+    log = log_of_clicks() if log is None else log
+    return ope.evaluate(policy, log, names or ("snips",), **arguments)
+
+
+def fit_logging(feature=distance, **fields):
+    return ope.fit_logging(changed(**fields), feature)
+
+
+def study(*arguments, **named):
+    return ope.study(CLICKS, near(1.0), near(2.0), *arguments, **named)
+
+
+def validated(is_same=False, **arguments):
+    log = log_of_clicks()
+    return fitting.validate(CLICKS, log, log if is_same else None, **arguments)
+
+
+FEEDBACK = {"n_actions": 2, "action": np.array([0, 1]), "reward": np.ones(2), "pscore": np.ones(2)}
+EMPTY = np.full([1000, 1, 3], -1)
+ROLLOUTS = [
+    (lambda: logged(None, rollout(auto_reset=True)), "trajectory must hold one session a row"),
+    (lambda: logged(None, rollout(state=CLICKS.reset(3, 0))), "trajectory must begin with new us"),
+    (
+        lambda: logs.from_trajectory(
+            shared().rollout(first_positions(2), 4, 2, seed=0), shared(), logging=near(1.0)
+        ),
+        "simulator must have a corpus for each user",
+    ),
+    (lambda: logged(first_positions(3)), "logging must have a method decide, which gives the dis"),
+    (lambda: logged(CERTAIN), "propensity.slate must be a log-probability of .*, got -inf at ses"),
+]
+LOGS = [
+    (
+        lambda: judged(log=logged(CERTAIN, rollout(CERTAIN))),
+        "logging must be a policy that shows different slates, for estimators with weights",
+    ),
+    (lambda: judged(log=changed(observation=())), "log.observation must be given to compute prob"),
+    # A log is checked, see tests/logs/test_by_hand.py.
+    (lambda: judged(log=changed(slate=EMPTY)), "reward of an empty position must be 0, got 1 at"),
+    (lambda: judged(policy=None), "estimator snips needs probabilities of the slate"),
+    (lambda: judged("rips", log=changed(reward=whole())), "estimator rips needs rewards by posit"),
+    (lambda: judged(log=log_of_clicks().take(slice(1))), "num_sessions must be at least 2, got 1"),
+    (lambda: judged(log=FRAME), "log must be .* got DataFrame: logs.from_table"),
+    (lambda: judged(log=rollout()), "got Trajectory: logs.from_trajectory makes"),
+    (lambda: fit_logging(observation=()), "log.observation must"),
+    (lambda: fit_logging(slate=EMPTY), "log.slate must be full to fit the policy that logged, got"),
+    (lambda: fit_logging(lambda seen: np.nan * distance(seen)), "features must be finite"),
+    (lambda: ope.compare([near(1.0)], log_of_clicks()), "policies must be policies by name.* list"),
+]
+MODELS = [
+    (lambda: judged("simulated"), "model must be a Simulator, .* got NoneType"),
+    (lambda: judged("simulated", model=FRAME), "model must be a Simulator, .* got DataFrame"),
+    (lambda: judged("simulated", model=SMALL), "model must show slates of 3 documents, like the l"),
+    (lambda: judged("simulated", policy=OF_ANOTHER, model=CLICKS), "policy is not for the model: "),
+    (lambda: judged("calibrated", model=CLICKS), "logging must be the policy that logged, for cal"),
+    (
+        lambda: judged("simulated", model=CLICKS, num_simulated=1),
+        "num_simulated must be at least",
+    ),
+    (
+        lambda: judged("dr", policy=near(2.0, 2), log=log_of_leavers()),
+        "q must be a SimulatedQ where sessions have several steps",
+    ),
+    (lambda: judged("dr", policy=first_positions(3)), "policy must have a method decide"),
+    (lambda: ope.SimulatedQ("model"), "simulator must be a Simulator, got str"),
+    (lambda: ope.SimulatedQ(CLICKS, ridge=-1), "ridge must be at least 0, got -1"),
+    (lambda: ope.Regression(num_parts=1), "num_parts must be at least 2, got 1"),
+    (lambda: ope.truth(CLICKS, near(3.0), 1, 1), "num_sessions must be at least 2, got 1"),
+    (lambda: fitting.validate(CLICKS, FRAME), "train must be a Log.* got DataFrame"),
+    (lambda: fitting.validate(CLICKS, log_of_clicks(), rollout()), "held_out must be .* got Traj"),
+    (
+        lambda: fitting.validate(log_of_clicks(), log_of_clicks()),
+        "model must be a Simulator, .* got",
+    ),
+    (lambda: validated(is_same=True), "held_out must be other sessions than train"),
+    (lambda: validated(questions="predicts"), "questions must be some of QUESTIONS, got"),
+    (lambda: validated(policies=[near(1.0)]), "policies must be a Mapping, got list"),
+    (
+        lambda: evaluation.Evaluation(4, 1).evaluate(CLICKS, [near(1.0)]),
+        "policies must be policies by name.* got list",
+    ),
+    (
+        lambda: evaluation.Evaluation(4, 1).evaluate(rollout(), {"policy": near(1.0)}),
+        "simulator must be a Simulator, got Trajectory",
+    ),
+]
+ESTIMATORS = [
+    (lambda: judged("sips"), "estimators must be one of ips, tis, "),
+    (
+        lambda: ope.evaluate(TARGET, log_of_clicks(), "snips"),
+        "estimators must be names.* 'snips",
+    ),
+    (
+        lambda: ope.evaluate(TARGET, log_of_clicks(), {"mine": "ips"}),
+        r"estimators\['mine'\] must be a Estimator, got str",
+    ),
+    (lambda: judged(gamma=1.5), r"gamma must be in \[0, 1\], got 1.5"),
+    (lambda: judged(level=1), r"level must be in \(0, 1\), got 1"),
+    (lambda: judged("pi"), "estimator pi needs policy and logging, StochasticPolicies whose dist"),
+    (lambda: ope.Weights(cap=0), "cap must be above 0 or None, got 0"),
+    (
+        lambda: ope.Estimator("page"),
+        "reads must be one of slate, set, prefix, position, linear",
+    ),
+    (
+        lambda: ope.Estimator(steps="all"),
+        "steps must be one of decision, trajectory, step, got",
+    ),
+    (lambda: ope.Estimator(model="q"), "model must be one of none, baseline, alone, differ"),
+    (lambda: ope.Estimator(weights=2), "weights must be a Weights, got int"),
+    (
+        lambda: ope.Estimator("set", "trajectory"),
+        'steps must be "decision" with model="baseline" or with reads other than "slate"',
+    ),
+    (
+        lambda: ope.Estimator("position", model="baseline"),
+        'reads must be slate, set, prefix or linear with model="baseline"',
+    ),
+    (lambda: ope.value(TARGET, log_of_clicks(), "dr"), "model must be one of none, got 'ba"),
+    (lambda: ope.value(TARGET, log_of_clicks(), "sips"), "estimator must be one of ips, t"),
+    (lambda: ope.value(TARGET, log_of_clicks(), "pi"), "estimator needs policy and logging"),
+    (lambda: ope.study("world", near(1.0), near(2.0)), "simulator must be a Simulator, got"),
+    (lambda: study(num_logs=1), "num_logs must be at least 2, got 1"),
+    (lambda: study([1]), "log_sizes must be at least 2, got 1"),
+    (lambda: study(()), r"log_sizes must be numbers of sessions, as \(1000,\), got \(\)"),
+    (lambda: study(100), r"log_sizes must be numbers .*, got 100"),
+    (lambda: judged(policy=Deterministic), "policy must be an object, got .*Deterministic"),
+    (lambda: ope.evaluate(TARGET, log_of_clicks(), ()), "estimators must name at least one"),
+    (lambda: ope.compare({}, log_of_clicks()), "policies must name at least one policy"),
+    (lambda: judged(seed="x"), "seed must be an integer of at least 0, got 'x'"),
+    (lambda: judged(q="x"), "q must be a Regression or a SimulatedQ, got str"),
+    (lambda: logs.to_obp(None), "log must be a Log, or the result of a reader, got NoneType"),
+    (
+        lambda: logs.from_obp(FEEDBACK | {"context": np.full([2, 1], np.nan)}),
+        r"feedback\['context'\] must be finite, got nan at \[0, 0\]",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), ROLLOUTS + LOGS + MODELS + ESTIMATORS)
+def test_what_cannot_be_estimated_is_said_in_one_line(call, message):
+    assert_refused(call, message)
