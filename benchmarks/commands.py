@@ -12,6 +12,9 @@ from typing import Any
 from absl import app, flags
 
 _FLAGS = flags.FLAGS
+# The environment of other processes. TensorFlow and recsim_tf change that of this one, and peers
+# have another TensorFlow.
+ENVIRONMENT = dict(os.environ)
 # TensorFlow is imported before recsim_tf, which would settle it.
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,17 +1,13 @@
 """Fits of user models to logged sessions, and what they are worth.
 
-    python benchmarks/fitting.py [SECTION ...] [--replications=20] [--data_dir=data] [--seed=0]
-        [--path=PATH] [--test=PATH ...] [--model=PATH] [--json=PATH] [--quick]
+    python benchmarks/fitting.py [SECTION ...] [--replications=20] [--seed=0] [--path=PATH]
+        [--test=PATH ...] [--model=PATH] [--json=PATH] [--quick]
 
 recovery: whether fits find the parameters that made a log, see `fits/recovery.py`.
-hidden: the same from a log without the users' changes, see `fits/recovery.py`.
 fields: whether intervals hold the truth where a column of users is known and a taste is hidden, see
   `fits/fields.py`.
 log: fits to a table that NumPy makes, and what they tell of next visits and new users, see
   `fits/log.py`.
-panels: mixed logits of two panels of choices, whose tastes are integrated out by draws, see
-  `fits/panels.py`; needs yogurt.csv and electricity.csv in the folder of the data sets, as the
-  package xlogit has them.
 click_models: how well ten click models predict the clicks on pages of --path, see
   `fits/click_models.py`.
 feed: what a world fitted to KuaiRand, in the folder --path, knows of later days and of other users,
@@ -32,10 +28,8 @@ from absl import flags
 
 _SECTIONS = {
     "recovery": "fits.recovery.recovery",
-    "hidden": "fits.recovery.hidden",
     "fields": "fits.fields.fields",
     "log": "fits.log.log",
-    "panels": "fits.panels.panels",
     "click_models": "fits.click_models.click_models",
     "feed": "fits.feed.feed",
     "shelf": "fits.shelf.shelf",
@@ -45,9 +39,8 @@ _SECTIONS = {
 
 if __name__ == "__main__":
     commands.define_flags(quick="Small logs and short fits; the figures mean nothing.", seed=True)
-    flags.DEFINE_string("data_dir", "data", "panels: folder of the data sets.")
     flags.DEFINE_integer("replications", 20, "recovery, fields: logs.")
-    flags.DEFINE_string("path", None, "Parquet file of result pages, or folder of public logs.")
+    flags.DEFINE_string("path", None, "File of result pages, or folder of logs: data by default.")
     flags.DEFINE_multi_string("test", [], "Files of the same form to score.")
     flags.DEFINE_string("model", None, "feed: a new folder, for the fitted scalars.")
     sections.run("fitting", _SECTIONS)

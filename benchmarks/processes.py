@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import commands
+
 _HERE = Path(__file__).parent
 _WORKER = _HERE / "worker.py"
 _PEER_IS_MISSING = 3
-# The environment at the start: recsim_tf, once imported, chooses the Keras of this process, and
-# peers need another.
-_ENVIRONMENT = dict(os.environ)
 
 
 def _run(
@@ -51,7 +50,7 @@ def run_worker(module: str, task: dict[str, Any], one_core: bool) -> dict[str, A
 
 def environment(variables: dict[str, str]) -> dict[str, str]:
     """The environment that this process started in, with some variables added."""
-    return {**_ENVIRONMENT, "TF_CPP_MIN_LOG_LEVEL": "2", **variables}
+    return {**commands.ENVIRONMENT, "TF_CPP_MIN_LOG_LEVEL": "2", **variables}
 
 
 def run_peer(

@@ -31,7 +31,6 @@ class Settings(NamedTuple):
     quick: bool  # a smoke run
     seed: int = 0  # of everything that is drawn
     jobs: int = 1  # processes at a time
-    data_dir: str = "data"  # folder of the data sets
     path: str | None = None  # file of result pages, or folder of logs
     test: tuple[str, ...] = ()  # files of the same form to score
     model: str | None = None  # folder to write a model into
@@ -40,7 +39,6 @@ class Settings(NamedTuple):
     recsim_python: str | None = None  # interpreters of the peers
     recsim_ng_python: str | None = None
     jax_python: str | None = None
-    obp_python: str | None = None
 
 
 def section(

@@ -64,7 +64,7 @@ def read(settings: Settings) -> Data:
     """Reads KuaiRand. Where no other files are to be scored, a fifth of the users and the last two
     days are kept apart.
     """
-    folder, tests = Path(settings.path or settings.data_dir), [Path(each) for each in settings.test]
+    folder, tests = Path(settings.path or "data"), [Path(each) for each in settings.test]
     if len(tests) not in (0, 2):
         raise SystemExit(
             "test must be given twice or not at all: later days, and other users; got"

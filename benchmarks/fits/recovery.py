@@ -1,50 +1,42 @@
 """Recovery: whether fits find the parameters that made a log.
 
-recovery: sessions of interest evolution under random slates of 3 of 10, with everything logged that
-the users draw: initial interests, choices, qualities, the direction in which each click moved the
-interests, and departures, which are a hazard here. The interest step, the two choice parameters,
-the step penalty and the budget bonus of a good document are fitted by maximum likelihood from
-starts that are off by a third. The true values are RecSim 0.2.4's, but for the smallest score,
--1.25 instead of -1: at -1 some documents could not be chosen at all, an edge of the parameter's
-range. max_relative_error is of the first log; coverage counts how often the truth lies in the 95 %
-interval over all logs.
-
-hidden: of the same sessions only initial interests, slates, qualities and choices are
-logged; users leave by RecSim's rule. The interest step is fitted with particle filters that sum the
-directions of all clicks out, by Adam on minibatches.
+A log holds sessions of interest evolution under random slates of 3 of 10, with everything logged
+that the users draw: initial interests, choices, qualities, the direction in which each click moved
+the interests, and departures, which are a hazard here. The interest step, the two choice
+parameters, the step penalty and the budget bonus of a good document are fitted by maximum
+likelihood from starts that are off by a third. The true values are RecSim 0.2.4's, but for the
+smallest score, -1.25 instead of -1: at -1 some documents could not be chosen at all, an edge of the
+parameter's range. max_relative_error is of the first log; coverage counts how often the truth lies
+in the 95 % interval over all logs.
 """
 
 import time
 
 import numpy as np
-import tensorflow as tf
 from sections import Section, Settings, section
 from tensorflow_probability import bijectors as tfb
 
-from recsim_tf.choice import MultinomialProportional
 from recsim_tf.environments.interest_evolution import (
     InterestEvolutionUsers,
     interest_evolution,
 )
-from recsim_tf.fitting import LBFGS, Exact, Minibatches, Parameter, Particles, fit
+from recsim_tf.fitting import LBFGS, Exact, Parameter, fit
 from recsim_tf.fitting.report.recovery import recover
 from recsim_tf.logs import simulated_log
 
-_STEP = "users.alpha_y_intercept"
-_MIN_NORMALIZER = "users.choice_model.min_normalizer"
 # Parameter -> the truth, the support.
 TRUTH = {
-    _STEP: (0.3, "positive"),
+    "users.alpha_y_intercept": (0.3, "positive"),
     "users.choice_model.no_click_mass": (1.0, "real"),
     # Below the smallest score.
-    _MIN_NORMALIZER: (-1.25, tfb.Chain([tfb.Shift(-1.0), tfb.Scale(-1.0), tfb.Softplus()])),
+    "users.choice_model.min_normalizer": (
+        -1.25,
+        tfb.Chain([tfb.Shift(-1.0), tfb.Scale(-1.0), tfb.Softplus()]),
+    ),
     "users.step_penalty": (0.5, "positive"),
     "users.user_update_alpha": (0.9 / 3.4, "positive"),
 }
 _START = 4 / 3
-_HIDDEN_BATCH, _PARTICLES = 250, 20
-_HIDDEN_PASSES = {False: 8, True: 1}
-_LEARNING_RATE = 0.05
 _HAZARD = {"departure_temperature": 1.0}
 # Sessions and steps; all sessions end before the last step, but for one in thousands.
 _SIZES = {False: (5000, 130), True: (50, 130)}
@@ -111,53 +103,3 @@ def recovery(settings: Settings) -> Section:
     ]
     figures = {f"recovery.{name}": value for name, value in figures.items()}
     return section(settings, title, table, figures, notes=notes, details={"rows": rows})
-
-
-def hidden(settings: Settings) -> Section:
-    """The interest step from one log without the directions of clicks."""
-    num_sessions, num_steps = _SIZES[settings.quick]
-    truth = TRUTH[_STEP][0]
-    choice_model = MultinomialProportional(min_normalizer=TRUTH[_MIN_NORMALIZER][0])
-    users = InterestEvolutionUsers(choice_model=choice_model)
-    simulator = interest_evolution(users=users)
-    log = simulated_log(
-        simulator,
-        num_sessions,
-        num_steps,
-        [settings.seed, 0],
-        jit_compile=True,
-        latent=("innovation",),
-    )
-    batch_size, num_passes = min(_HIDDEN_BATCH, num_sessions), _HIDDEN_PASSES[settings.quick]
-    # The steps shrink to zero, so that the noise of minibatches and filters averages out.
-    learning_rate = tf.keras.optimizers.schedules.CosineDecay(
-        _LEARNING_RATE, num_passes * (num_sessions // batch_size)
-    )
-    search = Minibatches(
-        lambda: tf.keras.optimizers.Adam(learning_rate),
-        passes=num_passes,
-        batch_size=batch_size,
-        progress=False,
-    )
-    started = time.perf_counter()
-    result = fit(
-        simulator,
-        {_STEP: Parameter(_START * truth, "positive")},
-        log,
-        method=Particles(_PARTICLES, jit_compile=True, search=search, uncertainty=None),
-    )
-    value = float(result.estimates[_STEP].value)
-    seconds = time.perf_counter() - started
-    figures = {
-        "hidden.estimate": value,
-        "hidden.max_relative_error": abs(value / truth - 1),
-        "hidden.seconds": seconds,
-    }
-    title = (
-        f"Interest evolution, {num_sessions:,} sessions without the directions of clicks, two"
-        f" filters of {_PARTICLES} particles each"
-    )
-    rows = [("parameter", "truth", "estimate", "error", "s")]
-    error = f"{figures['hidden.max_relative_error']:.2%}"
-    rows += [("interest step", f"{truth:.4f}", f"{value:.4f}", error, f"{seconds:.0f}")]
-    return section(settings, title, rows, figures)

@@ -145,7 +145,7 @@ def _numbered(groups: np.ndarray) -> np.ndarray:
 
 def read(settings: Settings) -> tuple[Log, Log]:
     """The customers to train on, and the others."""
-    path = Path(settings.path or settings.data_dir) / "ta_feng.parquet"
+    path = Path(settings.path or "data") / "ta_feng.parquet"
     if not path.is_file():
         raise SystemExit(f"path must be a folder with {path.name}, got {path.parent}")
     log = world.read_returns(str(path))

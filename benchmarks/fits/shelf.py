@@ -213,7 +213,7 @@ def _told(name: str, result: FitResult, started: float) -> dict[str, Any]:
 
 def shelf(settings: Settings) -> Section:
     """Fits and scores of all three panels."""
-    folder = Path(settings.path or settings.data_dir)
+    folder = Path(settings.path or "data")
     for name in _DRAWS:
         if not (folder / f"{name}.csv").is_file():
             raise SystemExit(f"path must be a folder with {name}.csv, got {folder}")

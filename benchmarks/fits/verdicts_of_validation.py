@@ -10,16 +10,13 @@ The worlds are those of `worlds_of_validation.py`.
 - Faults: simulators with one fault, whose level meets the mean of the world. A fault is found where
   one of the questions that should find it loses its word.
 - Users who are also in training: nothing may be "believable" that needs sessions held out.
-- Public logs, see `verdicts_of_public_logs.py`.
 """
 
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from fits import verdicts_of_public_logs as public_logs
 from fits import worlds_of_validation as worlds
 from sections import Section, Settings, section
 
@@ -34,8 +31,6 @@ _BY_NAME = {question.name: question for question in QUESTIONS}
 _ASKED = tuple(name for name in _BY_NAME if name != "chosen")
 _MOST_NOTES = 12
 _EVENTS = 50_000  # documents shown, for which seconds are told
-# Of KuaiRand's clicks, in nats an impression.
-_KUAIRAND, _NEAR = -0.580, 0.002
 
 
 class Size(NamedTuple):
@@ -73,7 +68,7 @@ class Reply(NamedTuple):
 
 
 def validate(settings: Settings) -> Section:
-    """False alarms, faults, users who are known, and public logs."""
+    """False alarms, faults, and users who are known."""
     size = _QUICK if settings.quick else Size()
     started = time.process_time()
     true, num_events = true_simulators(settings.seed, size)
@@ -81,17 +76,12 @@ def validate(settings: Settings) -> Section:
     faulty = faulty_simulators(settings.seed, size)
     figures = {**_figures_of_alarms(true), **_figures_of_power(faulty)}
     figures["validate.seconds"] = seconds
-    folder = Path(settings.data_dir)
-    figures |= public_logs.kuairand(folder, settings.seed, settings.quick)
     bars = {name: (0.0, _FALSE_ALARM) for name in figures if ".false_alarms" in name}
     bars |= {name: (_POWER, 1.0) for name in figures if ".power." in name}
     bars |= {"validate.least_power": (_POWER, 1.0), "validate.no_users_trusted": (0.0, 1 - _POWER)}
     if not settings.quick:
         figures["validate.known_users_believed"] = known_users(settings.seed, size)
-        figures |= public_logs.open_bandit(folder, settings.seed)
         bars["validate.known_users_believed"] = (0.0, 0.0)
-    if "validate.kuairand_guess" in figures:
-        bars["validate.kuairand_guess"] = (_KUAIRAND - _NEAR, _KUAIRAND + _NEAR)
     alarms, missed = [str(reply) for reply in true if reply.is_lost], _missed(faulty)
     notes = []
     for words, several in (("Words that true simulators lost:", alarms), ("Not found:", missed)):

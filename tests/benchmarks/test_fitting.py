@@ -17,11 +17,6 @@ def test_a_quick_recovery_prints_and_writes_its_figures(tmp_path):
     assert content["machine"]["cores"] > 0
 
 
-def test_a_quick_recovery_without_directions_finds_an_interest_step():
-    figures, _ = quick_section("fits.recovery.hidden")
-    assert 0 <= figures["hidden.max_relative_error"] < 1
-
-
 @pytest.mark.filterwarnings("ignore:.*effective draws")
 def test_a_quick_study_of_fields_says_what_was_done_with_each():
     result = fields.fields(QUICK)

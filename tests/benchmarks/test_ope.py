@@ -5,9 +5,7 @@ from tests.benchmarks.runs import quick_section
 
 SECTIONS = {
     "cut": ["cut.model_error", "cut.gain_coverage", "cut.candidates_error", "users.coverage"],
-    "cases": ["cases.largest_difference"],
     "clicks": ["clicks.cips_vs_direct", "clicks.cdr_vs_direct", "clicks.contradicted"],
-    "obp": ["obp.ips", "obp.iips", "obp.rips"],
     "one_step": [
         "one_step.cascade.rips_vs_ips",
         "one_step.several_clicks.cascade_dr_vs_rips",
