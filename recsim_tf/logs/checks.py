@@ -13,6 +13,7 @@ STEPS = (
 _ROUNDING = 1e-5  # rounding error of probabilities, which are mostly float32
 # Absolute and relative difference that two fields with the same log-probability may have.
 LOG_ROUNDING = 1e-3
+_LARGEST_REWARD = 1e100  # of which float64 has the square, for standard errors
 _KINDS = {"b": "bool", "iu": "integers", "biuf": "numbers"}
 
 
@@ -23,6 +24,8 @@ def check(log: Any) -> None:
         _check_slates(log)
     if not isinstance(log.reward, tuple):
         _require(log, "reward must be finite", np.isfinite(log.reward), log.reward)
+        is_small = np.abs(np.asarray(log.reward, np.float64)) <= _LARGEST_REWARD
+        _require(log, f"reward must be at most {_LARGEST_REWARD:g} in size", is_small, log.reward)
         if log.reward.shape[2] > 1 and not isinstance(log.slate, tuple):
             earned = (log.slate >= 0) | (log.reward == 0)
             _require(log, "reward of an empty position must be 0", earned, log.reward)

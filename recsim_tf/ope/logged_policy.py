@@ -10,9 +10,13 @@ import tensorflow_probability as tfp
 from recsim_tf.core.base.types import Observation
 from recsim_tf.core.distributions import PlackettLuce
 from recsim_tf.core.runs.execution import compiled, traced_call
+from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.log import Log
 from recsim_tf.policies import PlackettLucePolicy
 
+# Features that come near to determine the slates give logits that grow without bound. Beyond so
+# much, for features of standard deviation one, they are probabilities of zero and one.
+_LARGEST_COEFFICIENT = 100.0
 # (observation of B users) -> float [B, N, P], features of each candidate
 CandidateFeatures = Callable[[Observation], tf.Tensor]
 
@@ -48,9 +52,11 @@ def fit_logging(log: Log, features: CandidateFeatures) -> LoggedPolicy:
       features: maps an observation of B users to features of the candidates, float [B, N, P].
 
     Raises:
-      ValueError: for a log without observations, an empty position, or a search that does not
-        converge.
+      ValueError: for a log without observations, an empty position, features of another shape, and
+        features that determine the slates.
+      UsageError: for anything but a log.
     """
+    log = log_of("log", log)
     if not tf.nest.flatten(log.observation):
         raise ValueError("log.observation must be given to fit the policy that logged, got ()")
     observation, slate = tf.nest.map_structure(
@@ -59,6 +65,11 @@ def fit_logging(log: Log, features: CandidateFeatures) -> LoggedPolicy:
     if (slate.numpy() < 0).any():
         raise ValueError("log.slate must be full to fit the policy that logged, got -1")
     inputs = tf.cast(features(observation), tf.float64)
+    if inputs.shape.rank != 3 or inputs.shape[0] != len(slate):
+        raise ValueError(
+            f"features must be numbers [B={len(slate)}, N, P], a vector of each candidate, got"
+            f" {inputs.shape.as_list()}"
+        )
     scale = np.maximum(inputs.numpy().std((0, 1)), 1e-12)
 
     def loss(coefficients: tf.Tensor) -> tf.Tensor:
@@ -74,8 +85,10 @@ def fit_logging(log: Log, features: CandidateFeatures) -> LoggedPolicy:
         tf.zeros(inputs.shape[2], tf.float64),
         max_iterations=500,
     )
-    if not search.converged:
+    largest = tf.reduce_max(tf.abs(search.position))
+    if not (search.converged and largest <= _LARGEST_COEFFICIENT):
         raise ValueError(
-            "features must be finite, and must not determine the slates: the fit did not converge"
+            "features must be finite, and must not determine the slates: no coefficients have the"
+            " highest likelihood"
         )
     return LoggedPolicy(features, search.position / scale, slate.shape[1])

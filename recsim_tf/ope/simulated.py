@@ -316,5 +316,6 @@ def truth(
     `evaluation.value`.
     """
     check_at_least(2, num_sessions=num_sessions)
+    check_policy_of(simulator, policy)
     returns = value(simulator, policy, num_sessions, num_steps, seed, gamma=gamma)
     return Estimate.of_sessions(returns, 0.95)

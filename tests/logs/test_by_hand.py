@@ -100,6 +100,10 @@ REFUSALS = [
         "reward must be finite, got nan at session 0, step 0, position 1",
     ),
     (
+        LOG._replace(reward=changed(LOG.reward.astype(float), (0, 1, 0), -1e200)),
+        r"reward must be at most 1e\+100 in size, got -1e\+200 at session 0, step 1, position 0",
+    ),
+    (
         propensity(slate=LOG.propensity.slate - 0.1, set=()),
         "propensity.prefix of the last position must be propensity.slate, got",
     ),

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 import recsim_tf
 from recsim_tf import evaluation, fitting, logs, ope
@@ -41,6 +42,12 @@ def judged(*names, policy=TARGET, log=None, **arguments):
 
 def fit_logging(feature=distance, **fields):
     return ope.fit_logging(changed(**fields), feature)
+
+
+def closest():
+    """The slates of the documents that are closest to the users."""
+    seen = tf.nest.map_structure(lambda leaf: leaf[:, 0], log_of_clicks().observation)
+    return np.argsort(distance(seen)[..., 0])[:, np.newaxis, :3].astype(np.int32)
 
 
 def study(*arguments, **named):
@@ -82,6 +89,10 @@ LOGS = [
     (lambda: fit_logging(observation=()), "log.observation must"),
     (lambda: fit_logging(slate=EMPTY), "log.slate must be full to fit the policy that logged, got"),
     (lambda: fit_logging(lambda seen: np.nan * distance(seen)), "features must be finite"),
+    (lambda: fit_logging(lambda seen: distance(seen)[..., 0]), "features must be numbers .*, N, P"),
+    (lambda: fit_logging(slate=closest()), "must not determine the slates"),
+    (lambda: ope.fit_logging(None, distance), "log must be a Log, or the result"),
+    (lambda: ope.truth(CLICKS, near(np.nan), 1), "policy must give each slate a prob.*, got NaN"),
     (lambda: ope.compare([near(1.0)], log_of_clicks()), "policies must be policies by name.* list"),
 ]
 MODELS = [

@@ -86,7 +86,12 @@ def read_movielens(
       ValueError: for an argument out of range; for a fault, with its row and column, see
         `from_table`; and for a user who has rated too many movies for `num_negatives` others.
     """
-    check_at_least(1, num_negatives=num_negatives)
+    check_at_least(1, num_movies=num_movies, num_negatives=num_negatives)
+    check_at_least(0, seed=seed, position_seed=position_seed)
+    if num_negatives >= num_movies:
+        raise ValueError(
+            f"num_negatives must be below num_movies={num_movies}, got {num_negatives}"
+        )
     Range(above=0, high=1).check_number("train_fraction", train_fraction)
     events = read_ratings(path, num_movies)
     ties = np.random.default_rng(seed).random(len(events.user))

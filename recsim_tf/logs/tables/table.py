@@ -32,6 +32,7 @@ from recsim_tf.logs.tables.rows import Rows
 from recsim_tf.logs.tables.visits import TableVisits, VisitSteps, find_visits
 
 _LOG = logging.getLogger(__name__)
+_LARGEST_SLATE = 10_000
 _NO_COLUMNS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -109,7 +110,8 @@ def from_table(
         `observation.user` has the columns of users and context by name. Without such a table all
         documents are the candidates of each step.
       document_ids: [D], the ids of all documents; by default the ids in the tables.
-      slate_size: size of slates K; by default the largest number of impressions of a slate.
+      slate_size: size of slates K, at most 10,000; by default the largest number of impressions of
+        a slate.
       first_position: number of the first position.
       departed: whether users left after their last steps, if there is no such column.
       multiple_clicks: whether a slate may have several clicks, so that the log is for models that
@@ -129,7 +131,7 @@ def from_table(
       ImportError: without pandas, or without pyarrow for Parquet.
       ValueError: for a table without rows or without a named column; for the first fault, with its
         column, its row, counted from 0 at the first row of data, and its line in a file; if all
-        sessions are dropped; and for a `slate_size` below 1 or a vocabulary with repeats.
+        sessions are dropped; and for a `slate_size` out of range or a vocabulary with repeats.
     """
     flags = {"departed": departed, "multiple_clicks": multiple_clicks, "drop_invalid": drop_invalid}
     _check_arguments(attributes, document_ids, slate_size, first_position, flags)
@@ -239,6 +241,8 @@ def _check_arguments(
 ) -> None:
     if slate_size is not None:
         check_at_least(1, slate_size=slate_size)
+        if slate_size > _LARGEST_SLATE:
+            raise ValueError(f"slate_size must be at most {_LARGEST_SLATE}, got {slate_size}")
     check_at_least(0, first_position=first_position)
     for name, flag in flags.items():
         check_plain(name, flag, bool)
