@@ -23,9 +23,11 @@ def lock(path: Path, waits: bool = False) -> IO[bytes]:
 
     Raises:
       BlockingIOError: if another process holds the lock, or has removed the file meanwhile.
-      OSError: if the file cannot be opened, or is a link.
+      OSError: if the file cannot be opened, or is a link, a folder or a pipe.
     """
     flags = portalocker.LockFlags.EXCLUSIVE
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} must be a file, or not exist, for a lock")
     file = open(path, "ab", opener=no_link)  # noqa: SIM115
     try:
         portalocker.lock(file, flags if waits else flags | portalocker.LockFlags.NON_BLOCKING)

@@ -10,7 +10,7 @@ import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.base.validation import check_at_least, check_plain
 from recsim_tf.core.checks import check
 from recsim_tf.core.nests import as_json
 from recsim_tf.core.simulator import Simulator
@@ -101,6 +101,7 @@ class FitRun:
                 f" {dict(self.parameters)!r}"
             )
         check(self.simulator)
+        check_plain("run_fit.title", self.title, str)
         least = {"run_fit.num_replicates": self.num_replicates}
         check_at_least(LEAST_REPLICATES, **least)
 

@@ -8,7 +8,7 @@ import gin
 
 from recsim_tf import logs, ope
 from recsim_tf.core.base.types import Policy
-from recsim_tf.core.base.validation import check_at_least, check_type
+from recsim_tf.core.base.validation import check_at_least, check_plain, check_type
 from recsim_tf.core.nests import as_json
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.evaluation.baselines import (
@@ -78,6 +78,7 @@ class OpeRun:
         for name in ("num_sessions", "num_steps", "num_simulated", "num_truth"):
             least = 1 if name == "num_steps" else 2
             check_at_least(least, **{f"run_ope.{name}": getattr(self, name)})
+        check_plain("run_ope.title", self.title, str)
         named_baselines("run_ope.policies", self.policies)
         chosen_estimators(self.estimators)
         if not isinstance(self.model, str | Simulator | None):

@@ -148,6 +148,7 @@ def test_a_fit_of_hidden_draws_that_are_one_tensor_ends_and_says_that_it_has_not
 @pytest.mark.parametrize(
     ("binding", "message"),
     [
+        ("run_fit.title = 5", "run_fit.title must be a string, got 5"),
         ("run_fit.num_replicates = 10", "run_fit.num_replicates must be at least 20, got 10"),
         (
             "run_fit.log = 3",

@@ -143,6 +143,7 @@ def test_wrong_runs_are_refused_in_a_line(tmp_path):
             "ope.evaluate needs a log with rewards, got none",
         ),
         (["run_ope.model = 3"], "run_ope.model must be a simulator, or the folder of .* got int"),
+        (["run_ope.title = 5"], "run_ope.title must be a string, got 5"),
         (["run_ope.truth = 'x'"], "run_ope.truth must be a Simulator, got str"),
         (["run_ope.policies = ()"], "run_ope.policies must hold at least one policy"),
         (["run_ope.num_sessions = 1"], "run_ope.num_sessions must be at least 2, got 1"),

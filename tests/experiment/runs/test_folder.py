@@ -93,6 +93,12 @@ def test_a_lock_that_is_a_link_is_refused_and_its_target_stays(tmp_path):
     assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
 
 
+def test_a_lock_that_is_a_folder_is_refused(tmp_path):
+    (tmp_path / "run" / ".lock").mkdir(parents=True)
+    with pytest.raises(OSError, match=r"run/\.lock must be a file, or not exist, for a lock$"):
+        claim(open_run(tmp_path / "run"))
+
+
 def test_links_that_end_in_new_are_removed_and_their_targets_stay(tmp_path):
     run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
     elsewhere.mkdir()
