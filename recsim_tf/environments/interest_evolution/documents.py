@@ -14,6 +14,7 @@ from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.distributions import uniform_ids
 from recsim_tf.core.models.models import DocumentModel
+from recsim_tf.core.runs.execution import only_cpu
 
 
 class Video(NamedTuple):
@@ -32,6 +33,23 @@ class ShownVideo(NamedTuple):
     cluster_id: tf.Tensor  # int32 [B, K]
     length: tf.Tensor  # [B, K]
     quality: tf.Tensor  # [B, K], hidden until now
+
+
+class ShownTopic(ShownVideo):
+    """Videos on a slate whose features are the one-hot vectors of their topics."""
+
+
+def affinities(documents: ShownVideo, values: tf.Tensor) -> tf.Tensor:
+    """The inner products [B, K] of the features of videos with values [B, F] of the users.
+
+    For topics they are entries of the values. On a CPU it takes a fifth of the time to look them
+    up; by its compiler's estimate it takes a TPU longer. Videos of a relaxed slate have no topic.
+    """
+    features, topic = documents.features, documents.cluster_id
+    has_topics = isinstance(documents, ShownTopic) and tf.is_tensor(topic)
+    if has_topics and features.shape[-1] == values.shape[-1] and only_cpu():
+        return nests.take(values, topic)
+    return tf.reduce_sum(features * values[:, tf.newaxis, :], axis=-1)
 
 
 class PlainDraw(NamedTuple):
@@ -116,6 +134,9 @@ class UtilityVideos(_Videos):
     def reveal(self, documents: Video):
         stddev = self.per_user("quality_stddev", 2)
         return tfd.Independent(tfd.Normal(documents.mean_quality, stddev), 1)
+
+    def show(self, documents: Video, hidden: Nest):
+        return ShownTopic(*super().show(documents, hidden))
 
 
 @gin.configurable

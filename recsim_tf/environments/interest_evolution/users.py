@@ -22,7 +22,11 @@ from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.models.wording import Wording
 from recsim_tf.core.nests import fields_of
 from recsim_tf.core.simulator import Simulator, SimulatorOptions
-from recsim_tf.environments.interest_evolution.documents import ShownVideo, UtilityVideos
+from recsim_tf.environments.interest_evolution.documents import (
+    ShownVideo,
+    UtilityVideos,
+    affinities,
+)
 
 # The least probability of a direction of the drift: 0 and 1 would give NaN gradients.
 _MIN_PROB = 1e-6
@@ -156,8 +160,8 @@ class InterestEvolutionUsers(UserModel[UserState, ShownVideo, Response]):
         from it. Nothing is drawn without a click.
         """
         clicked = tf.reduce_sum(response.clicked, axis=1)
-        document = _clicked_sum(response.clicked, slate.documents.features)
-        towards = tf.reduce_sum((state.interests + 1) / 2 * document, axis=1)
+        towards = affinities(slate.documents, (state.interests + 1) / 2)
+        towards = tf.reduce_sum(response.clicked * towards, axis=1)
         towards = tf.clip_by_value(towards, _MIN_PROB, 1 - _MIN_PROB)
         somebody_clicked = clicked > 0
         direction = tfd.Bernoulli(probs=tf.where(somebody_clicked, towards, 0.5))
@@ -211,10 +215,7 @@ class InterestEvolutionUsers(UserModel[UserState, ShownVideo, Response]):
         return VideoWording()
 
     def _choice(self, state: UserState, slate: Slate[ShownVideo]):
-        scores = tf.reduce_sum(
-            slate.documents.features * state.interests[:, tf.newaxis, :], axis=-1
-        )
-        return self.choice_model(scores, slate.mask)
+        return self.choice_model(affinities(slate.documents, state.interests), slate.mask)
 
     def _utility(self, state: UserState, slate: Slate[ShownVideo], response: Response):
         """The watch time of the clicked document times its utility, [B]."""

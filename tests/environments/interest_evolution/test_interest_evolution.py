@@ -17,7 +17,11 @@ from recsim_tf.environments.interest_evolution import (
     interest_evolution,
     watch_time_reward,
 )
-from recsim_tf.environments.interest_evolution.documents import ShownVideo
+from recsim_tf.environments.interest_evolution.documents import (
+    ShownTopic,
+    ShownVideo,
+    affinities,
+)
 from tests.rollout_policies import first_positions
 
 
@@ -86,6 +90,27 @@ def test_interests_start_uniform_in_the_unit_cube_with_a_full_budget():
     state = USERS.initial_state(tf.constant([[0.1, -0.3]] * 3))
     np.testing.assert_array_equal(state.interests, np.float32([[0.1, -0.3]] * 3))
     np.testing.assert_array_equal(state.budget, [200.0] * 3)
+
+
+def test_the_affinities_of_topics_and_their_gradients_are_those_of_inner_products():
+    def with_gradient(documents):
+        with tf.GradientTape() as tape:
+            tape.watch(STATE.interests)
+            values = affinities(documents, STATE.interests)
+            total = tf.reduce_sum(values**2)
+        return values, tf.convert_to_tensor(tape.gradient(total, STATE.interests))
+
+    looked_up, multiplied = (
+        with_gradient(each) for each in (ShownTopic(*SLATE.documents), SLATE.documents)
+    )
+    np.testing.assert_array_equal(looked_up, multiplied)
+    np.testing.assert_array_equal(looked_up[0], STATE.interests)
+
+
+def test_topics_and_interests_of_other_dimensions_are_refused():
+    simulator = interest_evolution(USERS, UtilityVideos(num_topics=20))
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
+        simulator.step(simulator.reset(4, seed=0), tf.zeros([4, 1], tf.int32), seed=1)
 
 
 def test_watch_time_ends_with_the_budget():
