@@ -57,7 +57,7 @@ def measure(settings: Settings) -> Section:
         "Nanoseconds of CPU time a user-step, interest evolution, random slates of 3 of 10, XLA,"
         " one core"
     )
-    bars = {"step_vs_draws": (0.0, 2.8)}
+    bars = {"step_vs_draws": (0.0, 2.5)}
     return section(settings, title, rows, figures, bars, details=details, left=())
 
 

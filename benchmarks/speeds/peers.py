@@ -24,8 +24,8 @@ _STYLES = ("idiomatic", "tuned")
 _ASKED = {
     "iev_vs_recsim": 1500,
     "iev32_vs_recsim": 600,
-    "iev_vs_jax": 10,
-    "iev_vs_jax_tuned": 3,
+    "iev_vs_jax": 12,
+    "iev_vs_jax_tuned": 4,
     "iev_vs_recsim_ng": 3,
     "InterestExploration-v1_vs_recsim": 300,
     "LongTermSatisfaction-v1_vs_recsim": 300,
