@@ -10,7 +10,8 @@ from accelerators.folder import Folder
 from tensorflow.types.experimental import ConcreteFunction
 
 from recsim_tf.core.runs import stablehlo
-from recsim_tf.core.runs.execution import compiled, for_accelerators
+from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.targets import for_accelerators
 from recsim_tf.experiment import config
 from recsim_tf.experiment.training.loop import LearningLoop
 from recsim_tf.experiment.training.parts import experiment

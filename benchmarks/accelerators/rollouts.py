@@ -9,7 +9,7 @@ from speeds.common import simulation
 import recsim_tf
 from recsim_tf.core import random
 from recsim_tf.core.runs import stablehlo
-from recsim_tf.core.runs.execution import for_accelerators
+from recsim_tf.core.targets import for_accelerators
 
 _STEPS = {False: 128, True: 4}
 # Of ten million users, fewer.

@@ -5,9 +5,10 @@ import tensorflow as tf
 import recsim_tf
 from recsim_tf.core import random
 from recsim_tf.core.runs import stablehlo
-from recsim_tf.core.runs.execution import compiled, for_accelerators
+from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.runs.programs import simulator_programs
 from recsim_tf.core.simulator import Simulator
+from recsim_tf.core.targets import for_accelerators
 from recsim_tf.fitting import LBFGS, Exact, Parameter
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.logs import simulated_log

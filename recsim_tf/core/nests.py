@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core.targets import only_cpu
+
 Nest = Any  # any structure of tensors
+_SHORT = 32  # candidates
 
 
 def fields_of(nest: Nest) -> dict[str, Any]:
@@ -70,13 +73,30 @@ def take(nest: Nest, positions: tf.Tensor) -> Nest:
     if not leaves:
         return nest
     num_users, length = leaves[0].shape[:2]
-    if num_users is None or num_users * length > positions.dtype.max:
-        return tf.nest.map_structure(lambda leaf: tf.gather(leaf, positions, batch_dims=1), nest)
-    # This takes rows of one long table, since XLA compiles a gather by users to slower code.
-    rows = positions + tf.range(num_users, dtype=positions.dtype)[:, tf.newaxis] * length
-    return tf.nest.map_structure(
-        lambda leaf: tf.gather(tf.reshape(leaf, [-1, *leaf.shape[2:]]), rows), nest
-    )
+    is_long = length is None or length > _SHORT or only_cpu()
+    # These are rows of one long table, since XLA compiles a gather by users to slower code.
+    rows = None
+    if num_users is not None and num_users * length <= positions.dtype.max:
+        rows = positions + tf.range(num_users, dtype=positions.dtype)[:, tf.newaxis] * length
+
+    def entries(leaf: tf.Tensor) -> tf.Tensor:
+        is_number = leaf.dtype.is_floating or leaf.dtype.is_integer
+        if is_number and leaf.shape.rank == 2 and not is_long:
+            return _compared(leaf, positions)
+        if rows is None:
+            return tf.gather(leaf, positions, batch_dims=1)
+        return tf.gather(tf.reshape(leaf, [-1, *leaf.shape[2:]]), rows)
+
+    return tf.nest.map_structure(entries, nest)
+
+
+def _compared(leaf: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
+    """`take` of numbers [B, N] by comparisons. An accelerator gathers number by number, and a TPU
+    first pads each row of the numbers and of the positions to 128.
+    """
+    is_here = positions[..., tf.newaxis] == tf.range(leaf.shape[1], dtype=positions.dtype)
+    zero = tf.zeros([], leaf.dtype)
+    return tf.reduce_sum(tf.where(is_here, leaf[:, tf.newaxis], zero), axis=2)
 
 
 def lookup(table: tf.Tensor, ids: tf.Tensor, rank: int) -> tf.Tensor:

@@ -15,7 +15,8 @@ from accelerators.settings import MADE
 
 import recsim_tf
 from recsim_tf.core import random
-from recsim_tf.core.runs.execution import compiled, for_accelerators
+from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.targets import for_accelerators
 from recsim_tf.policies import random_policy
 from tests.benchmarks.runs import quick_run
 from tests.processes import run_python

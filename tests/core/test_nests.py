@@ -1,3 +1,4 @@
+import contextlib
 from typing import NamedTuple
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from recsim_tf.core import nests
+from recsim_tf.core.targets import for_accelerators
 
 
 class Leaves(NamedTuple):
@@ -20,11 +22,13 @@ def leaves(num_candidates):
     )
 
 
+@pytest.mark.parametrize("target", [contextlib.nullcontext, for_accelerators])
 @pytest.mark.parametrize("num_candidates", [5, 64, 65])
-def test_take_selects_documents_by_position(num_candidates):
+def test_take_selects_documents_by_position(num_candidates, target):
     nest = leaves(num_candidates)
     positions = np.array([[0, num_candidates - 1], [2, 2], [4, 1]])
-    taken = nests.take(nest, tf.constant(positions, tf.int32))
+    with target():
+        taken = nests.take(nest, tf.constant(positions, tf.int32))
     rows = np.arange(3)[:, np.newaxis]
     for leaf, expected in zip(taken, nest, strict=True):
         assert leaf.dtype == expected.dtype
@@ -42,9 +46,12 @@ def test_take_selects_documents_of_a_number_of_users_that_is_not_known():
         np.testing.assert_array_equal(leaf, expected)
 
 
-def test_take_keeps_infinities_and_nans_to_their_own_position():
+@pytest.mark.parametrize("target", [contextlib.nullcontext, for_accelerators])
+def test_take_keeps_infinities_and_nans_to_their_own_position(target):
     numbers = tf.constant([[1.0, np.inf, np.nan]])
-    np.testing.assert_array_equal(nests.take(numbers, tf.constant([[0, 1]])), [[1.0, np.inf]])
+    with target():
+        taken = nests.take(numbers, tf.constant([[0, 1]]))
+    np.testing.assert_array_equal(taken, [[1.0, np.inf]])
     assert nests.take((), tf.constant([[0, 1]])) == ()
 
 

@@ -10,7 +10,8 @@ from tensorflow.compiler.tf2xla.python import xla
 import recsim_tf
 from recsim_tf import policies
 from recsim_tf.core import random
-from recsim_tf.core.runs.execution import compiled, for_accelerators
+from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.targets import for_accelerators
 from tests.worlds.clicks import clicks
 
 NUM_USERS, NUM_STEPS, SEED = 5, 5, random.as_seed(8)

@@ -12,9 +12,10 @@ from recsim_tf.core.base.parameters import Model
 from recsim_tf.core.base.types import Nest, Policy, SimulatorState, Trajectory, Transition
 from recsim_tf.core.runs import rollout as rollouts
 from recsim_tf.core.runs.division import Division
-from recsim_tf.core.runs.execution import compiled, only_cpu, prefers_xla, side_by_side
+from recsim_tf.core.runs.execution import compiled, prefers_xla, side_by_side
 from recsim_tf.core.runs.kept import Kept
 from recsim_tf.core.runs.rollout import Loop
+from recsim_tf.core.targets import only_cpu
 
 
 def rollout(

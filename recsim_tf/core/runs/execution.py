@@ -1,6 +1,5 @@
 """The execution policy: the compilation of pure functions."""
 
-import contextlib
 import contextvars
 import functools
 import inspect
@@ -13,6 +12,7 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Nest
+from recsim_tf.core.targets import only_cpu
 
 T = TypeVar("T")
 
@@ -21,7 +21,6 @@ T = TypeVar("T")
 # some ten million user steps.
 _WORTHWHILE_USER_STEPS = 10_000_000
 _for_xla = contextvars.ContextVar("recsim_tf_for_xla", default=False)
-_for_accelerators = contextvars.ContextVar("recsim_tf_for_accelerators", default=False)
 
 
 def prefers_xla(user_steps: float) -> bool:
@@ -141,18 +140,6 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@contextlib.contextmanager
-def for_accelerators():
-    """A context in which functions are traced as on a machine with a GPU or a TPU, so that a
-    machine without them can export the functions.
-    """
-    token = _for_accelerators.set(True)
-    try:
-        yield
-    finally:
-        _for_accelerators.reset(token)
-
-
 def is_for_xla() -> bool:
     """Tells whether the `compiled` function that is being traced is compiled by XLA."""
     return _for_xla.get()
@@ -166,12 +153,3 @@ def without_autograph(model: type[T]) -> type[T]:
         if not name.startswith("_"):
             setattr(model, name, tf.autograph.experimental.do_not_convert(method))
     return model
-
-
-def only_cpu() -> bool:
-    """Tells whether functions are traced for a CPU, since the machine has no GPU and no TPU."""
-    return not (
-        _for_accelerators.get()
-        or tf.config.list_logical_devices("GPU")
-        or tf.config.list_logical_devices("TPU")
-    )

@@ -12,7 +12,8 @@ from recsim_tf._version import __version__
 from recsim_tf.core.base.types import Nest, Policy
 from recsim_tf.core.nests import fields_of
 from recsim_tf.core.runs import stablehlo
-from recsim_tf.core.runs.execution import compiled, for_accelerators
+from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.targets import for_accelerators
 from recsim_tf.support.outputs import write_folder
 
 _INDEX, _VALUES = "programs.json", "values.npz"

@@ -14,7 +14,7 @@ from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.distributions import uniform_ids
 from recsim_tf.core.models.models import DocumentModel
-from recsim_tf.core.runs.execution import only_cpu
+from recsim_tf.core.targets import only_cpu
 
 
 class Video(NamedTuple):

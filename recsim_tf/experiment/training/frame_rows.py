@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from recsim_tf.core import nests
 from recsim_tf.core.base.types import Nest
-from recsim_tf.core.runs.execution import only_cpu
+from recsim_tf.core.targets import only_cpu
 
 # A row of whole tiles keeps a TPU from laying the table out anew for each reader.
 _TILE = 128

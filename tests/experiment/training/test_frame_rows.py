@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recsim_tf.core.runs.execution import compiled, for_accelerators
+from recsim_tf.core.runs.execution import compiled
+from recsim_tf.core.targets import for_accelerators
 from recsim_tf.experiment.training.frame_rows import FrameRows
 
 EXTREMES = {
