@@ -17,6 +17,8 @@ from accelerators import learners, rollouts, simulators
 from accelerators.settings import Settings
 from sections import Section, section
 
+from recsim_tf.core.targets import for_accelerators
+
 _SCRIPT = Path(__file__).with_name("compile.py")
 # Rollouts with all numbers of users, log-likelihoods and the fit with the first.
 _USERS = {False: (16_384, 131_072, 1_048_576), True: (8,)}
@@ -48,12 +50,15 @@ def measure(settings: Settings) -> Section:
     """Compiles programs. One that fails is in the table, and its error under it."""
     python = settings.interpreter()
     with tempfile.TemporaryDirectory() as folder:
-        names = {}
-        for number, (name, text) in enumerate(_texts(settings)):
-            path = Path(folder) / f"{number}.mlir"
-            path.write_text(text)
-            names[str(path)] = name
-        results = {target: _compiled(python, target, names) for target in settings.targets}
+        results = {}
+        for target in settings.targets:
+            names = {}
+            with for_accelerators({"cuda": "gpu"}.get(target, target)):
+                for number, (name, text) in enumerate(_texts(settings)):
+                    path = Path(folder) / f"{number}.mlir"
+                    path.write_text(text)
+                    names[str(path)] = name
+            results[target] = _compiled(python, target, names)
     figures, asked = {}, {}
     notes = [
         "From instructions on, which on a GPU are kernels and copies, the figures are of a step."

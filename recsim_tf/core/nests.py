@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.targets import only_cpu
+from recsim_tf.core.targets import for_tpu
 
 Nest = Any  # any structure of tensors
 _SHORT = 32  # candidates
@@ -73,7 +73,7 @@ def take(nest: Nest, positions: tf.Tensor) -> Nest:
     if not leaves:
         return nest
     num_users, length = leaves[0].shape[:2]
-    is_long = length is None or length > _SHORT or only_cpu()
+    is_compared = length is not None and length <= _SHORT and for_tpu()
     # These are rows of one long table, since XLA compiles a gather by users to slower code.
     rows = None
     if num_users is not None and num_users * length <= positions.dtype.max:
@@ -81,7 +81,7 @@ def take(nest: Nest, positions: tf.Tensor) -> Nest:
 
     def entries(leaf: tf.Tensor) -> tf.Tensor:
         is_number = leaf.dtype.is_floating or leaf.dtype.is_integer
-        if is_number and leaf.shape.rank == 2 and not is_long:
+        if is_compared and is_number and leaf.shape.rank == 2:
             return _compared(leaf, positions)
         if rows is None:
             return tf.gather(leaf, positions, batch_dims=1)
@@ -91,8 +91,8 @@ def take(nest: Nest, positions: tf.Tensor) -> Nest:
 
 
 def _compared(leaf: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
-    """`take` of numbers [B, N] by comparisons. An accelerator gathers number by number, and a TPU
-    first pads each row of the numbers and of the positions to 128.
+    """`take` of numbers [B, N] by comparisons. A TPU gathers number by number, and first pads each
+    row of the numbers and of the positions to 128.
     """
     is_here = positions[..., tf.newaxis] == tf.range(leaf.shape[1], dtype=positions.dtype)
     zero = tf.zeros([], leaf.dtype)

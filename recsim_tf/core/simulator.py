@@ -334,7 +334,12 @@ class Simulator(Model, SessionSource):
         )
 
     def export(
-        self, folder: str | os.PathLike, policy: Policy, num_users: int, num_steps: int
+        self,
+        folder: str | os.PathLike,
+        policy: Policy,
+        num_users: int,
+        num_steps: int,
+        target: str = "gpu",
     ) -> Path:
         """Writes programs of the simulator that run without TensorFlow, as in JAX, into a folder.
 
@@ -350,6 +355,7 @@ class Simulator(Model, SessionSource):
           folder: does not exist, or is empty.
           policy: the policy of the rollout, which must compute with TensorFlow.
           num_users, num_steps: B and T, Python ints.
+          target: "gpu" or "tpu", on which the programs are fastest. They run on both.
 
         Returns:
           The folder.
@@ -360,7 +366,7 @@ class Simulator(Model, SessionSource):
             shapes, or if these change variables.
         """
         self._check_call(policy, num_users, num_steps)
-        return programs.export(self, folder, policy, num_users, num_steps)
+        return programs.export(self, folder, policy, num_users, num_steps, target)
 
     def _check_call(self, policy: Policy, num_users: int, num_steps: int) -> None:
         self.check_num_users(num_users)

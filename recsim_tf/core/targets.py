@@ -5,25 +5,37 @@ import contextvars
 
 import tensorflow as tf
 
-_for_accelerators = contextvars.ContextVar("recsim_tf_for_accelerators", default=False)
+TARGETS = ("gpu", "tpu")
+# One of them where functions are exported, else empty.
+_exported = contextvars.ContextVar("recsim_tf_exported", default="")
 
 
 @contextlib.contextmanager
-def for_accelerators():
-    """A context in which functions are traced as on a machine with a GPU or a TPU, so that a
-    machine without them can export the functions.
+def for_accelerators(target: str = ""):
+    """A context in which functions are traced as on a machine with an accelerator, so that a
+    machine without one can export the functions.
+
+    Args:
+      target: "gpu" or "tpu". Each runs what is traced for the other, only slower. By default it is
+        the target of the context around this one, or else "gpu".
     """
-    token = _for_accelerators.set(True)
+    token = _exported.set(target or _exported.get() or "gpu")
     try:
         yield
     finally:
-        _for_accelerators.reset(token)
+        _exported.reset(token)
 
 
 def only_cpu() -> bool:
     """Tells whether functions are traced for a CPU, since the machine has no GPU and no TPU."""
     return not (
-        _for_accelerators.get()
+        _exported.get()
         or tf.config.list_logical_devices("GPU")
         or tf.config.list_logical_devices("TPU")
     )
+
+
+def for_tpu() -> bool:
+    """Tells whether functions are traced for a TPU."""
+    exported = _exported.get()
+    return exported == "tpu" if exported else bool(tf.config.list_logical_devices("TPU"))

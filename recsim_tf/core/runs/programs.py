@@ -10,10 +10,11 @@ import tensorflow as tf
 
 from recsim_tf._version import __version__
 from recsim_tf.core.base.types import Nest, Policy
+from recsim_tf.core.base.validation import check_one_of
 from recsim_tf.core.nests import fields_of
 from recsim_tf.core.runs import stablehlo
 from recsim_tf.core.runs.execution import compiled
-from recsim_tf.core.targets import for_accelerators
+from recsim_tf.core.targets import TARGETS, for_accelerators
 from recsim_tf.support.outputs import write_folder
 
 _INDEX, _VALUES = "programs.json", "values.npz"
@@ -31,13 +32,20 @@ class SimulatorProgram(NamedTuple):
 
 
 def export(
-    simulator: Any, folder: str | os.PathLike, policy: Policy, num_users: int, num_steps: int
+    simulator: Any,
+    folder: str | os.PathLike,
+    policy: Policy,
+    num_users: int,
+    num_steps: int,
+    target: str,
 ) -> Path:
     """Writes the programs of a simulator into a new folder; see `Simulator.export`."""
     path = Path(folder)
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise FileExistsError(f"folder must be new or empty, got {path}")
-    programs = simulator_programs(simulator, policy, num_users, num_steps)
+    check_one_of(TARGETS, target=target)
+    with for_accelerators(target):
+        programs = simulator_programs(simulator, policy, num_users, num_steps)
     values: dict[str, np.ndarray] = {}
     for program in programs.values():
         values |= program.values

@@ -14,7 +14,7 @@ from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.distributions import uniform_ids
 from recsim_tf.core.models.models import DocumentModel
-from recsim_tf.core.targets import only_cpu
+from recsim_tf.core.targets import for_tpu
 
 
 class Video(NamedTuple):
@@ -42,13 +42,12 @@ class ShownTopic(ShownVideo):
 def affinities(documents: ShownVideo, values: tf.Tensor) -> tf.Tensor:
     """The inner products [B, K] of the features of videos with values [B, F] of the users.
 
-    For topics they are entries of the values. A CPU looks them up in a sixth of the time of the
-    products. A TPU would take longer, by its compiler's estimate. Videos of a relaxed slate have no
-    topic.
+    For topics they are entries of the values, which a CPU looks up in a sixth of the time of the
+    products. A TPU is slow at looking up. Videos of a relaxed slate have no topic.
     """
     features, topic = documents.features, documents.cluster_id
     has_topics = isinstance(documents, ShownTopic) and tf.is_tensor(topic)
-    if has_topics and features.shape[-1] == values.shape[-1] and only_cpu():
+    if has_topics and features.shape[-1] == values.shape[-1] and not for_tpu():
         return nests.take(values, topic)
     return tf.reduce_sum(features * values[:, tf.newaxis, :], axis=-1)
 
