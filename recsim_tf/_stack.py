@@ -1,7 +1,7 @@
 """Settles the Keras generation, the log and the folder of compiled programs before TensorFlow is
 imported.
 
-TensorFlow Probability 0.23 and TF-Agents 0.19 need Keras 2 (`tf_keras`). TensorFlow reads the
+TensorFlow Probability 0.24 and TF-Agents 0.19 need Keras 2 (`tf_keras`). TensorFlow reads the
 environment variable `TF_USE_LEGACY_KERAS` at the first use of `tf.keras`, so it must be set before
 that.
 """
