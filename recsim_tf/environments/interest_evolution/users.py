@@ -160,8 +160,8 @@ class InterestEvolutionUsers(UserModel[UserState, ShownVideo, Response]):
         from it. Nothing is drawn without a click.
         """
         clicked = tf.reduce_sum(response.clicked, axis=1)
-        towards = affinities(slate.documents, (state.interests + 1) / 2)
-        towards = tf.reduce_sum(response.clicked * towards, axis=1)
+        by_position = affinities(slate.documents, (state.interests + 1) / 2)
+        towards = tf.reduce_sum(response.clicked * by_position, axis=1)
         towards = tf.clip_by_value(towards, _MIN_PROB, 1 - _MIN_PROB)
         somebody_clicked = clicked > 0
         direction = tfd.Bernoulli(probs=tf.where(somebody_clicked, towards, 0.5))
