@@ -146,7 +146,7 @@ def run(benchmark: str, sections: Mapping[str, str]) -> None:
 
 
 def _given_flags() -> list[str]:
-    """The flags that the command gives, with PATH for texts."""
+    """The flags that the command gives, with PATH for paths."""
     given = [flag for flag in _FLAGS.get_key_flags_for_module(sys.argv[0]) if flag.present]
     texts: list[str] = []
     for flag in given:
@@ -154,7 +154,8 @@ def _given_flags() -> list[str]:
             continue
         values = flag.value if isinstance(flag.value, list) else [flag.value]
         if all(isinstance(value, str) for value in values):
-            texts += [f"--{flag.name}=PATH"] * len(values)
+            shown = ("PATH" if os.sep in value else value for value in values)
+            texts += [f"--{flag.name}={value}" for value in shown]
         else:
             texts.append(flag.serialize())
     return texts
