@@ -25,6 +25,7 @@ from recsim_tf.fitting.estimates import (
 from recsim_tf.fitting.methods.default import default_method
 from recsim_tf.fitting.methods.draws import FEWEST_EFFECTIVE_DRAWS
 from recsim_tf.fitting.methods.method import Method
+from recsim_tf.fitting.methods.session_method import SessionsObjective
 from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
 from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.searches.edges import at_edge, restart_from_boundary
@@ -288,7 +289,7 @@ def fit(
     objective = method.objective(fitted, train, seed)
     of_others = None if others is None else method.of_new_users.objective(fitted, others, seed)
     information_of = method.information_of(objective)
-    check_gradient(objective)
+    check_start(objective)
     problem = Problem(objective, of_others, checkpoints or Checkpoints(), seed)
     values, start = fitted.values(), fitted.flat()
     # What tells fits apart that write to a folder.
@@ -395,10 +396,21 @@ def check_parameters(
             )
 
 
-def check_gradient(objective: Objective) -> None:
-    """Raises a ValueError for a parameter on which the likelihood does not depend."""
+def check_start(objective: Objective) -> None:
+    """Raises a ValueError for sessions whose log-likelihood is not finite at the start, and for a
+    parameter on which the likelihood does not depend.
+    """
     fitted = objective.fitted
-    _, gradients = objective.total()
+    value, gradients = objective.total()
+    if not np.isfinite(value) and isinstance(objective, SessionsObjective):
+        sessions = np.flatnonzero(~np.isfinite(objective.by_session()))
+        if len(sessions):
+            raise ValueError(
+                f"the log-likelihood of {len(sessions):,} of {objective.num_sessions:,} sessions is"
+                f" not finite at the start, the first of them session {sessions[0]}: start"
+                " elsewhere, or look for draws that the models never make, such as the response 9"
+                " to a slate of two"
+            )
     gradient_of = zip(fitted.parameters, gradients, strict=False)
     idle = [name for name, gradient in gradient_of if not np.any(gradient)]
     if idle:

@@ -377,15 +377,22 @@ def _matching(name: str, nest: Nest, spec: Nest, source: str = "the draws of the
             f"the log's {name} must match {source}, {fields}, got {len(leaves)} arrays"
         )
     return tf.nest.pack_sequence_as(
-        spec, [_cast(leaf, like.dtype) for leaf, like in zip(leaves, specs, strict=True)]
+        spec, [_cast(name, leaf, like.dtype) for leaf, like in zip(leaves, specs, strict=True)]
     )
 
 
-def _cast(leaf: Any, dtype: tf.DType) -> tf.Tensor:
-    """The leaf with another dtype. NaN, which marks missing values, becomes -1 in integers."""
-    leaf = tf.convert_to_tensor(leaf)
-    if leaf.dtype.is_floating and dtype.is_integer:
-        leaf = tf.where(tf.math.is_nan(leaf), tf.cast(-1, leaf.dtype), leaf)
+def _cast(name: str, leaf: Any, dtype: tf.DType) -> tf.Tensor:
+    """The leaf with another dtype. NaN, which marks missing values, becomes -1 in integers. Raises
+    a ValueError for numbers that are not whole where the models draw integers.
+    """
+    leaf = np.asarray(leaf)
+    if leaf.dtype.kind == "f" and dtype.is_integer:
+        leaf = np.where(np.isnan(leaf), -1, leaf)
+        if len(fractions := leaf[np.floor(leaf) != leaf]):
+            raise ValueError(
+                f"the log's {name} must be whole numbers, as the models draw them, got"
+                f" {fractions[0]:g}"
+            )
     return tf.cast(leaf, dtype)
 
 

@@ -326,3 +326,18 @@ def test_what_cannot_be_fitted_is_named(arguments, message):
     arguments = {"simulator": evolution(**HAZARD), "parameters": SUPPORTS, **arguments}
     log = from_trajectory(rollout(arguments["simulator"], num_users=5, num_steps=4))
     assert_refused(lambda: fit(**{"log": log, **arguments}), message)
+
+
+@pytest.mark.parametrize(
+    ("response", "message"),
+    [
+        (9, "of 1 of 5 sessions is not finite .* session 1: .* draws that the models never make"),
+        (0.5, "the log's response must be whole numbers, .* got 0.5"),
+    ],
+)
+def test_responses_that_the_models_never_make_are_named(response, message):
+    log = from_trajectory(rollout(evolution(), num_users=5, num_steps=4))
+    responses = log.response.astype(np.result_type(log.response, response))
+    responses[1, 0] = response
+    log = log._replace(response=responses)
+    assert_refused(lambda: fit(evolution(), {MASS: Parameter(start=0.5)}, log), message)
