@@ -72,7 +72,8 @@ test: lint
 smoke: $(VENV)/.test
 	$(PYTEST) tests/benchmarks
 	$(PYTEST) tests/properties --hypothesis-profile=smoke
-	$(PYTEST) --ignore=tests/benchmarks --ignore=tests/test_docs.py -m slow
+	$(PYTEST) --ignore=tests/benchmarks --ignore=tests/properties --ignore=tests/test_docs.py \
+		-m slow
 	$(PYTEST) --dist=load tests/test_docs.py -m slow
 
 accelerators: $(ACCELERATORS)/.installed

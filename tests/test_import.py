@@ -74,6 +74,21 @@ def test_tensorflow_writes_its_log_where_it_is_asked_for():
     assert "cpu_feature_guard" in done.stderr
 
 
+def test_a_simulator_needs_no_extra():
+    extras = ["gymnasium", "matplotlib", "pandas", "scipy", "sklearn", "tabulate", "tqdm"]
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({extras})); import recsim_tf;"
+        " from recsim_tf import evaluation, fitting, logs, ope, policies;"
+        " simulator = recsim_tf.make('PageClicks-v0');"
+        " print(simulator.rollout(policies.random_policy(simulator), 3, 2, seed=0));"
+        " print(evaluation.Evaluation(4, 2).evaluate(simulator, {}))"
+    )
+    done = run_python("-c", code)
+    assert done.stdout.startswith("Trajectory\n"), done.stderr
+    expected = "ImportError: tables need tabulate: install recsim-tf[agents] or recsim-tf[fitting]"
+    assert last_line_of_error(done) == expected
+
+
 def test_every_public_name_is_there_and_listed():
     for name in recsim_tf.__all__:
         assert getattr(recsim_tf, name) is not None

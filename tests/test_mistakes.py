@@ -8,9 +8,11 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf import choice, policies, registry
+from recsim_tf.adapters.gymnasium import GymnasiumEnvironment, GymnasiumVectorEnvironment
 from recsim_tf.environments import (
     interest_exploration,
 )
+from recsim_tf.logs import episodes
 from tests.core.checks.test_faults import Shop, Shoppers, simulator_with
 
 SIMULATOR = simulator_with(validate=True)
@@ -71,7 +73,48 @@ MISTAKES = {
         lambda: SIMULATOR.resimulate(rollout(), ["respons"], 0, nothing, 0.0),
         "stages must be of hidden, response, .*, candidates, corpus, got respons",
     ),
+    "users in place of a trajectory": (
+        lambda: SIMULATOR.log_prob(Shoppers()),
+        "trajectory must be a Trajectory, got Shoppers",
+    ),
+    "transitions in place of a trajectory": (
+        lambda: SIMULATOR.log_prob_by_field(rollout().transitions),
+        "trajectory must be a Trajectory, got Transition",
+    ),
+    "a state in place of a trajectory": (
+        lambda: SIMULATOR.replay(SIMULATOR.reset(NUM_USERS, seed=0)),
+        "trajectory must be a Trajectory, got SimulatorState",
+    ),
+    "a name for a trajectory": (
+        lambda: SIMULATOR.retrace("log", nothing, 0.0, score=False, drawn=("innovation",)),
+        "trajectory must be a Trajectory, got str",
+    ),
+    "no trajectory": (
+        lambda: SIMULATOR.resimulate(None, ["response"], 0, nothing, 0.0),
+        "trajectory must be a Trajectory, got NoneType",
+    ),
+    "an episode log of a name": (
+        lambda: episodes.Writer("log", "InterestEvolution-v1"),
+        "simulator must be a Simulator, got str",
+    ),
+    "an episode log of no trajectory": (
+        lambda: episodes.Writer("log", SIMULATOR).add(SIMULATOR),
+        "trajectory must be a Trajectory, got Simulator",
+    ),
+    # Environments of learners.
+    "an environment of Gymnasium of a name": (
+        lambda: GymnasiumEnvironment("InterestEvolution-v1"),
+        "simulator must be a Simulator, got str",
+    ),
+    "a vector environment of Gymnasium of a name": (
+        lambda: GymnasiumVectorEnvironment("InterestEvolution-v1", NUM_USERS),
+        "simulator must be a Simulator, got str",
+    ),
     # Policies.
+    "a random policy of a name": (
+        lambda: policies.random_policy("InterestEvolution-v1"),
+        "simulator must be a SessionSource, got str",
+    ),
     "a name for the policy": (lambda: rollout("random"), r"policy must be a function .* 'random'"),
     "a policy that was not made": (
         lambda: rollout(policies.random_policy),

@@ -3,6 +3,7 @@
 import gymnasium
 import recsim_tf.adapters.gymnasium
 from recsim_tf.adapters.stable_baselines3 import UsersVecEnv
+from stable_baselines3 import PPO
 
 users = gymnasium.make_vec(
     "recsim_tf/InterestEvolution-v1", num_envs=256, flatten=True, autoreset_mode="SameStep"
@@ -10,7 +11,7 @@ users = gymnasium.make_vec(
 model = PPO("MlpPolicy", UsersVecEnv(users))
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ class UsersVecEnv(VecEnv):
         self._users.close()
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        return [getattr(self._users, attr_name)] * len(self._of(indices))
+        return [getattr(self._users, attr_name)] * len(self._rows(indices))
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
         raise AttributeError(f"{attr_name} of single users cannot be set: all are stepped at once")
@@ -85,7 +86,10 @@ class UsersVecEnv(VecEnv):
         raise AttributeError(f"single users have no method {method_name}: all are stepped at once")
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
-        return [False] * len(self._of(indices))
+        return [False] * len(self._rows(indices))
 
-    def _of(self, indices: Any) -> Sequence[int]:
-        return list(self._get_indices(indices))
+    def _rows(self, indices: int | Iterable[int] | None) -> Sequence[int]:
+        """The users at `indices`, a row, several rows, or None for all."""
+        if indices is None:
+            return range(self.num_envs)
+        return [indices] if isinstance(indices, int) else list(indices)

@@ -73,6 +73,7 @@ class SlateEnvironment(tf_environment.TFEnvironment):
         seed: random.Seed = 0,
         validate: bool = True,
     ):
+        validation.check_type("simulator", simulator, SessionSource)
         validation.check_count(batch_size=batch_size)
         self.simulator = simulator
         self._validate = validate

@@ -6,15 +6,12 @@ import gin
 import tensorflow as tf
 
 from recsim_tf.choice.cascade import product_above
-from recsim_tf.choice.clicks import ClickDistribution, ClickModel
+from recsim_tf.choice.clicks import LARGEST_EXPONENT, ClickDistribution, ClickModel
 from recsim_tf.core import random
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.types import Seed
 from recsim_tf.core.random.paired import Shape
-
-# The exponential of this number is a float32. Only terms of weight zero have larger exponents.
-_LARGEST_EXPONENT = 80.0
 
 
 class BrowsingDistribution(ClickDistribution):
@@ -85,7 +82,7 @@ def _log_no_click(examined: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
     log_missed = tf.where(missed > 0, tf.math.log(tf.where(missed > 0, missed, 1)), -float("inf"))
     scale = tf.stop_gradient(tf.maximum(unattracted, log_missed))
     return scale + tf.math.log(
-        missed * tf.exp(tf.minimum(-scale, _LARGEST_EXPONENT))
+        missed * tf.exp(tf.minimum(-scale, LARGEST_EXPONENT))
         + examined * tf.exp(unattracted - scale)
     )
 

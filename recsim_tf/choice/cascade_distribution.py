@@ -5,13 +5,10 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from recsim_tf.choice.cascade import product_above
-from recsim_tf.choice.clicks import ClickDistribution
+from recsim_tf.choice.clicks import LARGEST_EXPONENT, ClickDistribution
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Nest, Seed
 from recsim_tf.core.random.paired import Shape
-
-# The exponential of this number is a float32. Only terms of weight zero have larger exponents.
-_LARGEST_EXPONENT = 80.0
 
 
 class ClicksAndPurchases(NamedTuple):
@@ -121,7 +118,7 @@ class CascadeDistribution(ClickDistribution):
             tf.where(stopped > 0, log_happened, -float("inf")), axis=-1, keepdims=True
         )
         scale = tf.stop_gradient(scale)
-        happened = tf.exp(tf.minimum(log_happened - scale, _LARGEST_EXPONENT))
+        happened = tf.exp(tf.minimum(log_happened - scale, LARGEST_EXPONENT))
         log_prob = (
             tf.math.log(tf.reduce_sum(stopped * happened, axis=-1))
             + scale[..., 0]

@@ -12,6 +12,9 @@ from recsim_tf.core.base.parameters import Model
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.distributions.custom import ShapedDistribution
 
+# The exponential of this number is a float32. Only terms of weight zero have larger exponents.
+LARGEST_EXPONENT = 80.0
+
 
 class ClickDistribution(ShapedDistribution):
     """A distribution over the clicks on a slate, float [..., K] of 0 and 1. The mean is the click

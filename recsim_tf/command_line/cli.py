@@ -79,6 +79,7 @@ def _import(command: str) -> None:
     """Imports a command's modules; raises a UsageError if an extra of recsim-tf is missing."""
     try:
         with without_messages():
+            import tabulate  # noqa: F401  # The tables are printed at the end.
             import tensorflow as tf
 
             # This looks for GPUs, which prints messages. A tensor would fix the devices, which a

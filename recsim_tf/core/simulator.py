@@ -220,6 +220,11 @@ class Simulator(Model, SessionSource):
 
         Returns:
           The next state and the transition.
+
+        Raises:
+          ValueError: if the action has another dtype or shape, or is a slate where a `Turn` is
+            needed. With `validate` also for values that are not allowed. In graph mode, such values
+            raise a `tf.errors.InvalidArgumentError` when the graph runs, and XLA drops that check.
         """
         next_state, transition, _ = self.advance(
             state, action, stages.Sampled(seed, stages.STEP_STAGES)
@@ -377,7 +382,7 @@ class Simulator(Model, SessionSource):
 
     def replay(self, trajectory: Trajectory) -> SimulatorState:
         """Recomputes the states [T, B, ...] in which the slates of a trajectory were shown, from
-        its draws.
+        its draws. Raises a ValueError if `trajectory` is not a Trajectory.
         """
         return resimulation.replay(self, trajectory)
 
@@ -408,15 +413,11 @@ class Simulator(Model, SessionSource):
 
         Returns:
           The last carry.
+
+        Raises:
+          ValueError: if `trajectory` is not a Trajectory.
         """
-        num_steps = trajectory.transitions.reward.shape[0]
-        seeds = tf.stack(random.split_seed(seed, num_steps)) if drawn else None
-
-        def answers(draws, step):
-            if seeds is None:
-                return stages.Recorded(draws, score)
-            return stages.PartlySampled(draws, seeds[step], drawn, score)
-
+        answers = resimulation.answers_of(trajectory, score, drawn, seed)
         return resimulation.retrace(self, trajectory, function, carry, answers=answers)
 
     def resimulate(
@@ -444,7 +445,7 @@ class Simulator(Model, SessionSource):
           The last carry.
 
         Raises:
-          ValueError: for an unknown stage.
+          ValueError: if `trajectory` is not a Trajectory, or for an unknown stage.
         """
         return resimulation.resimulate(self, trajectory, stages, seed, function, carry)
 
@@ -461,7 +462,8 @@ class Simulator(Model, SessionSource):
           The parts, each [B].
 
         Raises:
-          ValueError: for an auto-reset trajectory, whose rows hold several sessions.
+          ValueError: if `trajectory` is not a Trajectory, or for an auto-reset trajectory, whose
+            rows hold several sessions.
         """
         return calls.scores(self._kept, self, "log_prob", scoring.log_prob, trajectory)
 
@@ -481,8 +483,8 @@ class Simulator(Model, SessionSource):
           The scores by name, each [B]. Their sum is `log_prob(trajectory).total`.
 
         Raises:
-          ValueError: for an auto-reset trajectory, whose rows hold several sessions, or for a field
-            whose distribution has batch axes that are not the axis of users.
+          ValueError: for the same reasons as `log_prob`, or for a field whose distribution has
+            batch axes that are not the axis of users.
         """
         return calls.scores(
             self._kept, self, "log_prob_by_field", scoring.log_prob_by_field, trajectory

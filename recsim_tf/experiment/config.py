@@ -80,7 +80,7 @@ def load(
     """Parses gin files and bindings into an empty configuration.
 
     Args:
-      files, bindings: of the caller's own; they may import anything.
+      files, bindings: files and bindings of the caller's own; they may import anything.
       recorded: None, or the configuration of a run's folder, which may be somebody else's, below
         the files and bindings.
       trusted: names of modules that it may import, which stand for all below them too.

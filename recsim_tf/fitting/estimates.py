@@ -120,11 +120,11 @@ def named_elements(masks: Mapping[str, np.ndarray], most: int = 8) -> list[str]:
 
 
 def estimate_rows(
-    found: Mapping[str, ParameterEstimate], not_identified: Mapping[str, np.ndarray]
+    parameter_estimates: Mapping[str, ParameterEstimate], not_identified: Mapping[str, np.ndarray]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of a table of the elements of small parameters, and of one that sums large ones up."""
     rows, large = [], []
-    for name, estimate in found.items():
+    for name, estimate in parameter_estimates.items():
         value, error, low, high = (np.asarray(each, np.float64) for each in estimate)
         if value.size > MOST_ELEMENTS:
             summary = {
@@ -154,13 +154,13 @@ def estimate_rows(
 
 
 def number_rows(
-    found: Mapping[str, ParameterEstimate],
+    parameter_estimates: Mapping[str, ParameterEstimate],
     not_identified: Mapping[str, np.ndarray],
     at_edge: Mapping[str, np.ndarray],
 ) -> list[dict[str, Any]]:
     """Rows of a frame, one for each element of each parameter."""
     rows = []
-    for name, estimate in found.items():
+    for name, estimate in parameter_estimates.items():
         nowhere = np.zeros(np.shape(estimate.value), bool)
         unknown, edge = (masks.get(name, nowhere) for masks in (not_identified, at_edge))
         value, error, low, high = (np.asarray(part, np.float64) for part in estimate)
@@ -210,8 +210,8 @@ def _by_vector(
 
 
 def covariance(information: np.ndarray, center: np.ndarray) -> np.ndarray:
-    """float64 [P, P]: the inverse of an observed information, without the directions of which it
-    says nothing; NaN in the rows and columns of elements that are not identified.
+    """The inverse of an observed information, float64 [P, P], without the directions of which it
+    says nothing. It is NaN in the rows and columns of elements that are not identified.
 
     An element is not identified if it has no information of its own, or if it can move together
     with others and leave the likelihood as it is, as two parameters of which only the sum acts.

@@ -26,13 +26,14 @@ from recsim_tf.fitting.methods.default import default_method
 from recsim_tf.fitting.methods.draws import FEWEST_EFFECTIVE_DRAWS
 from recsim_tf.fitting.methods.method import Method
 from recsim_tf.fitting.methods.session_method import SessionsObjective
-from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator, check_by_name
 from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.searches.edges import at_edge, restart_from_boundary
 from recsim_tf.fitting.searches.folder import Checkpoints
 from recsim_tf.fitting.searches.objective import Objective
 from recsim_tf.fitting.searches.search import Problem, Search
-from recsim_tf.logs.log import Sessions
+from recsim_tf.logs.arguments import log_of
+from recsim_tf.logs.log import Sessions, digest_of
 from recsim_tf.support.errors import one_line
 from recsim_tf.support.summaries import table_html
 from recsim_tf.support.tables import frame, number
@@ -248,7 +249,8 @@ def fit(
     Args:
       simulator: the models, with the values of all parameters that are not fitted.
       parameters: by name, as {"users.choice_model.no_click_mass": Parameter(support="positive")}.
-      log: the sessions, in memory or in pieces; () stands for draws of users that it lacks.
+      log: the sessions, in memory or in pieces, or the result of a reader; () stands for draws of
+        users that it lacks.
       method: the treatment of these draws, with the search and the source of standard errors:
         `Exact()`, `Classes()`, `Draws()`, `MeanField()`, `Particles()` or `Chains()`, as
         Draws(500, search=LBFGS(), uncertainty=None). None for the method that suits the log:
@@ -265,11 +267,9 @@ def fit(
         a search or an uncertainty that does not go with the method, a parameter on which the
         likelihood does not depend, or a start where the log-likelihood is not finite.
     """
-    if not isinstance(log, Sessions):
-        raise ValueError(
-            f"log must be a Log or a LogStream, as readers give them, got {type(log).__name__}"
-        )
     check_type("simulator", simulator, Simulator)
+    check_by_name(parameters)
+    log = log_of("log", log, Sessions, "a Log or a LogStream")
     if checkpoints is not None:
         check_type("checkpoints", checkpoints, Checkpoints)
     random.as_seed(seed)
@@ -291,18 +291,17 @@ def fit(
     information_of = method.information_of(objective)
     check_start(objective)
     problem = Problem(objective, of_others, checkpoints or Checkpoints(), seed)
-    values, start = fitted.values(), fitted.flat()
-    # What tells fits apart that write to a folder.
-    description = {
-        **search.described(),
-        "method": type(method).__name__,
-        "parameters": {name: list(np.shape(value)) for name, value in values.items()},
-        "sessions": objective.num_sessions,
-        "steps": objective.num_steps,
-        "seed": seed,
-        "batch_size": objective.batch_size,
-    }
-    problem.checkpoints.begin(description)
+    start = fitted.flat()
+    if problem.checkpoints.path is not None:
+        of_log = {
+            "log": digest_of(train),
+            "held_out": None if others is None else digest_of(others),
+            "seed": seed,
+            "batch_size": objective.batch_size,
+        }
+        problem.checkpoints.begin(
+            {**search.described(), **described(method), **described_start(fitted), **of_log}
+        )
     best = restart_from_boundary(problem, search)
     information = None
     if information_of is not None and not best.progress.diverged:
@@ -340,6 +339,29 @@ def fit(
     if result.has_few_draws:
         warnings.warn(result.of_draws, stacklevel=3)
     return result
+
+
+def described(method: Method) -> dict[str, Any]:
+    """The name of a method and its options that change the estimates, as JSON can hold them."""
+    left_out = ("search", "uncertainty", "jit_compile")
+    options = (each.name for each in dataclasses.fields(method) if each.name not in left_out)
+    return {
+        "method": type(method).__name__,
+        **{f"method.{name}": repr(getattr(method, name)) for name in options},
+    }
+
+
+def described_start(fitted: FittedSimulator) -> dict[str, Any]:
+    """The parameters before a search, with their supports and the log-density of their priors, as
+    JSON can hold them.
+    """
+    return {
+        "parameters": {name: list(np.shape(value)) for name, value in fitted.values().items()},
+        "supports": {name: each.bijector.name for name, each in fitted.parameters.items()},
+        "fixed": {name: value.tolist() for name, value in fitted.fixed.items()},
+        "start": fitted.flat().tolist(),
+        "log_prior": float(fitted.log_prior()),
+    }
 
 
 def with_estimates(simulator: Simulator, fit_estimates: Estimates) -> Simulator:

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.base.types import Policy
-from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.logs.log import Log
 from recsim_tf.logs.trajectories import from_trajectory
@@ -47,15 +47,17 @@ def slate_support(
     """Simulates a policy, and compares its slates with logged ones.
 
     Args:
-      simulator: fitted; its documents are ids, int [B, K].
-      policy: as for `Simulator.rollout`.
+      simulator: a fitted simulator whose documents are ids, int [B, K].
+      policy: the policy, see `Simulator.rollout`.
       log: the sessions that the models were fitted to.
-      num_users, num_steps: of the simulation.
-      seed: of the simulation.
+      num_users, num_steps: the users and steps of the simulation.
+      seed: the seed of the simulation.
 
     Raises:
-      ValueError: for a number below 1, or documents that are no ids.
+      ValueError: if `simulator` is not a Simulator, for a number below 1, or for documents that
+        are no ids.
     """
+    check_type("simulator", simulator, Simulator)
     check_at_least(1, num_users=num_users, num_steps=num_steps)
     trajectory = simulator.rollout(policy, num_users, num_steps, seed)
     simulated = from_trajectory(trajectory, simulator if simulator.documents.shared else None)
@@ -67,7 +69,7 @@ def slate_support(
     )
 
     def placed(slates):
-        """[N, 2]: the positions and documents of all that was shown."""
+        """The positions and documents of all that was shown, [N, 2]."""
         _, position = np.nonzero(slates >= 0)
         return np.stack([position, slates[slates >= 0]], axis=1)
 
@@ -79,7 +81,7 @@ def slate_support(
 
 
 def _slates(log: Log) -> np.ndarray:
-    """int [N, K]: the documents of the slates of steps that count, -1 where a slate is short."""
+    """The documents of the slates of steps that count, int [N, K], -1 where a slate is short."""
     documents = log.documents
     if tf.nest.is_nested(documents) or documents.ndim != 3 or documents.dtype.kind not in "iu":
         raise ValueError(

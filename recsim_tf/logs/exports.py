@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.nests import fields_of
+from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.log import Log, Sessions
 
 
@@ -35,6 +36,7 @@ def to_rlds(log: Sessions) -> tf.data.Dataset:
     Raises:
       ValueError: for a log without slates, rewards or observations.
     """
+    log = log_of("log", log, Sessions, "a Log")
     whole = log.whole().require("to_rlds", "observation", "slate", "reward", "departed")
     steps = _steps(whole)
 
@@ -99,6 +101,7 @@ def to_minari(log: Sessions, dataset_id: str, **about: Any) -> Any:
       ImportError: if Minari is not installed.
       ValueError: for a log that lacks one of these fields.
     """
+    log = log_of("log", log, Sessions, "a Log")
     whole = log.whole().require("to_minari", "observation", "slate", "reward", "departed")
     try:
         minari = importlib.import_module("minari")
@@ -132,10 +135,14 @@ def to_minari(log: Sessions, dataset_id: str, **about: Any) -> Any:
 
 
 def _dicts(nest: Nest) -> Nest:
-    """A nest with dicts in place of named tuples, without empty parts."""
+    """A nest with dicts in place of named tuples, and tuples in place of lists, without empty
+    parts.
+    """
     parts = nest if isinstance(nest, Mapping) else fields_of(nest)
     if parts:
         return {name: _dicts(part) for name, part in parts.items() if tf.nest.flatten(part)}
+    if isinstance(nest, tuple | list):
+        return tuple(_dicts(part) for part in nest if tf.nest.flatten(part))
     return np.asarray(nest)
 
 
@@ -143,5 +150,7 @@ def _space(spaces: Any, nest: Nest) -> Any:
     """The Gymnasium space of one step of arrays [S, T, ...]."""
     if isinstance(nest, dict):
         return spaces.Dict({name: _space(spaces, part) for name, part in nest.items()})
+    if isinstance(nest, tuple):
+        return spaces.Tuple([_space(spaces, part) for part in nest])
     low, high = (-np.inf, np.inf) if nest.dtype.kind == "f" else (nest.min(), nest.max())
     return spaces.Box(low, high, nest.shape[2:], nest.dtype.type)

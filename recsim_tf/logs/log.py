@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from recsim_tf.core.base.ranges import Range, shown
 from recsim_tf.core.base.types import Nest, Turn
-from recsim_tf.core.base.validation import check_at_least, check_one_of
+from recsim_tf.core.base.validation import check_at_least, check_one_of, kind_of
 from recsim_tf.logs import checks, showing
 from recsim_tf.support.summaries import summary_html, summary_text
 
@@ -87,11 +87,10 @@ class Labels(NamedTuple):
 
 
 def digest_of(log: Sessions) -> str:
-    """A SHA-256 of the documents shown and the responses, which identifies a log."""
+    """A SHA-256 of the draws of the models that a log has, which identifies the log."""
     content = hashlib.sha256()
     for piece in log.pieces():
-        fields = (piece.length, piece.departed, piece.documents, piece.shown, piece.response)
-        for leaf in tf.nest.flatten(fields):
+        for leaf in tf.nest.flatten(piece[: Log._fields.index("slate")]):
             content.update(np.ascontiguousarray(leaf).data)
     return content.hexdigest()
 
@@ -179,6 +178,13 @@ class Log(NamedTuple):
         if tf.is_tensor(self.length):
             return tf.sequence_mask(self.length, self.max_length)
         return np.arange(self.max_length) < self.length[:, np.newaxis]
+
+    @property
+    def counted(self) -> Any:
+        """The positions with a document in the steps up to the end of each session, bool
+        [S, T, K].
+        """
+        return self.shown & self.active[..., np.newaxis]
 
     @property
     def action(self) -> Nest:
@@ -348,6 +354,7 @@ class Log(NamedTuple):
         if by == "time":
             if isinstance(self.labels.time, tuple):
                 raise ValueError("log must have timestamps to be split by time, got none")
+            self.require("split by time", "shown")
             first = np.where(self.shown[:, 0], self.labels.time[:, 0], np.inf)
             chosen = np.argsort(first.min(axis=1), kind="stable")[number - count :]
         else:
@@ -426,10 +433,12 @@ class LogStream:
         same fields and slate size; each has any number of sessions.
 
     Raises:
-      ValueError: if there is no session.
+      ValueError: if `pieces` is no function, or there is no session.
     """
 
     def __init__(self, pieces: Callable[[], Iterable[Log]]):
+        if not callable(pieces):
+            raise ValueError(f"pieces must be a function that returns logs, got {kind_of(pieces)}")
         self._pieces = pieces
         sizes = [(piece.length, piece.max_length) for piece in pieces() if piece.num_sessions]
         if not sizes:
@@ -440,10 +449,19 @@ class LogStream:
         self.max_length = max(steps for _, steps in sizes)
 
     def pieces(self) -> Iterator[Log]:
-        """The pieces that have sessions, each with `max_length` steps."""
+        """The pieces that have sessions, each with `max_length` steps. Raises a ValueError after
+        the last piece if they do not have the sessions of the first pass.
+        """
+        num_sessions = 0
         for piece in self._pieces():
+            num_sessions += piece.num_sessions
             if piece.num_sessions:
                 yield piece.pad(self.max_length)
+        if num_sessions != self.num_sessions:
+            raise ValueError(
+                f"pieces must return the same logs in every call, got {self.num_sessions:,}"
+                f" sessions and then {num_sessions:,}"
+            )
 
     def whole(self) -> NoReturn:
         """Raises a ValueError, since sessions in pieces are never in memory together."""

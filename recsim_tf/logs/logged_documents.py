@@ -10,6 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 from recsim_tf.core import nests, random
 from recsim_tf.core.base.types import Nest, Seed, Slate
+from recsim_tf.core.base.validation import check_type
 from recsim_tf.core.distributions import Given
 from recsim_tf.core.distributions.categories import UniformCategories
 from recsim_tf.core.distributions.custom import CustomDistribution
@@ -68,8 +69,8 @@ class Logged(DocumentModel):
     log: Any
 
     def check(self):
-        log = log_of("Logged.log", self.log)
-        log.require("Logged", "candidates")
+        self.log = log_of("Logged.log", self.log)
+        self.log.require("Logged", "candidates")
         name = type(self.documents).__name__
         if not isinstance(self.documents, DocumentModel):
             raise ValueError(f"documents must be a DocumentModel, got {name}")
@@ -233,8 +234,9 @@ def with_logged_candidates(simulator: Simulator, log: Any) -> Simulator:
       log: a log with candidates, and slates of the simulator's size.
 
     Raises:
-      ValueError: see `Logged`; and for slates of another size.
+      ValueError: see `Logged`; if `simulator` is not a Simulator; and for slates of another size.
     """
+    check_type("simulator", simulator, Simulator)
     log = log_of("with_logged_candidates.log", log)
     if log.slate_size != simulator.slate_size:
         raise ValueError(

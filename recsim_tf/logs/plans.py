@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.base.types import InitialDraws, Seed, SimulatorState, Trajectory
-from recsim_tf.core.base.validation import check_count
+from recsim_tf.core.base.validation import check_count, check_type
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.stages import PartlySampled
 from recsim_tf.logs.cuts import Cuts, Ends, users_leave, windows
@@ -37,8 +37,10 @@ def logged_users(
       row: the sessions whose users begin, int32 [B]; by default they are drawn.
 
     Raises:
-      ValueError: for a number below 1, or initial draws that are not those of the models.
+      ValueError: if `simulator` is not a Simulator, for a number below 1, or for initial draws
+        that are not those of the models.
     """
+    check_type("simulator", simulator, Simulator)
     check_count(num_users=num_users)
     spec = session_spec(simulator, num_users).initial.user
     parts, log = lacking(log, simulator.users, num_users, spec)

@@ -57,16 +57,13 @@ def from_trajectory(
         for users who share a corpus without `simulator` or with `logging`; or if rewards by
         position do not add up to the reward.
     """
+    check_type("trajectory", trajectory, Trajectory)
     if simulator is not None:
         check_type("simulator", simulator, Simulator)
+        _check_logging(simulator, logging)
     trajectory.require_single_session()
     trajectory.require_new_users()
     shared = simulator is not None and simulator.documents.shared
-    if shared and logging is not None:
-        raise ValueError(
-            "simulator must have a corpus for each user if logging is given: sessions of users who"
-            " share a corpus are not independent"
-        )
     log = _with_rewards(_log_of_draws(trajectory, shared), trajectory, reward_by_position)
     if simulator is None or shared:
         return log.check()
@@ -210,6 +207,8 @@ def from_episodes(
     Raises:
       ValueError: see `from_trajectory` and `episodes.read`; and if there are no sessions.
     """
+    check_type("simulator", simulator, Simulator)
+    _check_logging(simulator, logging)
     read = episodes.read(path, simulator)
     trajectory = read.trajectory()
     shared = simulator.documents.shared
@@ -237,12 +236,24 @@ def stream_episodes(
     Args:
       path, simulator: see `from_episodes`.
       sessions_at_once: number of sessions of a piece, at least 1.
+
+    Raises:
+      ValueError: see `episodes.read`; for a number below 1, and if there are no sessions.
     """
+    check_type("simulator", simulator, Simulator)
     check_at_least(1, sessions_at_once=sessions_at_once)
     read, shared = episodes.read(path, simulator), simulator.documents.shared
     return LogStream(
         lambda: (_log_of_draws(each, shared) for each in read.trajectories(sessions_at_once))
     )
+
+
+def _check_logging(simulator: Simulator, logging: Any) -> None:
+    if simulator.documents.shared and logging is not None:
+        raise ValueError(
+            "simulator must have a corpus for each user if logging is given: sessions of users who"
+            " share a corpus are not independent"
+        )
 
 
 def _by_session(nest: Nest, length: np.ndarray) -> Nest:

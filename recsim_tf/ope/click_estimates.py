@@ -30,10 +30,10 @@ from recsim_tf.ope.diagnostics import WeightDiagnostics, warning_of_few_earning_
 from recsim_tf.ope.estimators import Estimator
 from recsim_tf.ope.results import Estimate, Gain, mean_of
 from recsim_tf.ope.sample import Sample
+from recsim_tf.ope.simulated import draws_of
 from recsim_tf.support.means import Mean
 
 NEGLIGIBLE = 0.01  # share of clicks up to which a verdict does not mention them
-_NUM_DRAWS = 20  # draws of the parameters of a fitted model
 # The largest bias, in standard errors, with which 92 % of intervals hold the truth.
 _MOST_SHIFTED = 0.5
 _STEPS = "the log cannot tell whether policies do not change which users are present"
@@ -55,15 +55,12 @@ class ClickEstimates(NamedTuple):
           ValueError: see `ClickReader`.
         """
         reader = ClickReader(policy, log, simulator_of(model), seed)
-        draws = None
-        if getattr(model, "has_uncertainty", True):
-            draws = getattr(model, "draws", None)
-            draws = draws(_NUM_DRAWS, seed) if callable(draws) else draws
+        draws = draws_of(model, seed)
         number = len(next(iter(draws.values()))) if draws else 0
         return cls(
             reader.read(),
             [
-                reader.read({name: values[draw] for name, values in (draws or {}).items()})
+                reader.read({name: values[draw] for name, values in draws.items()})
                 for draw in range(number)
             ],
             _documents(list(log.pieces())),
@@ -209,7 +206,7 @@ def _documents(pieces: list[Log]) -> np.ndarray:
         np.concatenate([np.asarray(leaf) for leaf in by_piece])
         for by_piece in zip(*(tf.nest.flatten(piece.documents) for piece in pieces), strict=True)
     ]
-    shown = np.concatenate([piece.shown & piece.active[..., np.newaxis] for piece in pieces])
+    shown = np.concatenate([piece.counted for piece in pieces])
     rows = np.concatenate([leaf[shown].reshape(shown.sum(), -1) for leaf in leaves], axis=1)
     numbers = np.full(shown.shape, -1)
     numbers[shown] = np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)

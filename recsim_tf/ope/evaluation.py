@@ -126,9 +126,9 @@ def compare(
         )
     if not policies:
         raise ValueError("policies must name at least one policy, got none")
-    for policy in policies.values():
+    for name, policy in [*(("policy", each) for each in policies.values()), ("logging", logging)]:
         if isinstance(policy, type):
-            raise ValueError(f"policy must be an object, got {kind_of(policy)}")
+            raise ValueError(f"{name} must be an object, got {kind_of(policy)}")
     log = log_of("log", log, Sessions, "a Log or a LogStream")
     chosen = chosen_estimators(estimators)
     check_numbers(Range(above=0, below=1), level=level)

@@ -70,7 +70,8 @@ def fit_logging(log: Log, features: CandidateFeatures) -> LoggedPolicy:
             f"features must be numbers [B={len(slate)}, N, P], a vector of each candidate, got"
             f" {inputs.shape.as_list()}"
         )
-    scale = np.maximum(inputs.numpy().std((0, 1)), 1e-12)
+    spread = inputs.numpy().std((0, 1))
+    scale = np.where(spread > 1e-12, spread, 1.0)
 
     def loss(coefficients: tf.Tensor) -> tf.Tensor:
         logits = tf.linalg.matvec(inputs, coefficients / scale)

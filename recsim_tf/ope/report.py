@@ -180,7 +180,16 @@ def write_report(
     title: str = "Policies judged from a log",
     truths: Mapping[str, Estimate] | None = None,
 ) -> None:
-    """Writes the page of `render`. A single `Result` gets the name "The new policy"."""
+    """Writes the page of `render`. A single `Result` gets the name "The new policy".
+
+    Args:
+      path: the path of the file, which is replaced if it exists.
+      results, title, truths: see `render`.
+
+    Raises:
+      ImportError: if matplotlib is not installed.
+      OSError: if the file cannot be written.
+    """
     named = {"The new policy": results} if isinstance(results, Result) else results
     write_text(Path(path), render(named, title, truths))
 

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Nest, Observation
-from recsim_tf.core.base.validation import check_one_of
+from recsim_tf.core.base.validation import FRACTION, check_numbers, check_one_of, check_type
+from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.densities import densities, log_probs, walk, where_active
 from recsim_tf.logs.log import Log, SlateLogProbs, users_of
 from recsim_tf.ope.diagnostics import WeightDiagnostics
@@ -109,7 +110,7 @@ class Sample(NamedTuple):
                 part = gap.value / value if value else np.inf
                 contradiction = (
                     f"the log contradicts that {assumed}: {part:+.0%} against {weaker},"
-                    f" {abs(gap.value) / gap.standard_error:.1f} standard errors"
+                    f" {gap.distance:.1f} standard errors"
                 )
                 return contradiction, ""
         if not estimator.reads_all_steps and self.num_steps > 1 and not self._can_test_steps:
@@ -257,24 +258,27 @@ def value(
 
     Args:
       policy, gamma, logging: see `evaluate`.
-      log: a `Log` or a batch of its sessions, of arrays or tensors, which is not checked; or an
-        object whose `pieces()` are logs.
+      log: a `Log` or a batch of its sessions, of arrays or tensors, whose numbers are not checked;
+        or an object whose `pieces()` are logs, or the result of a reader.
       estimator: an estimator without a model, or its name in `PRESETS`.
 
     Raises:
-      ValueError: for an estimator with a model, an unknown name, or an estimator whose inputs are
-        incomplete.
+      ValueError: for an estimator with a model, an unknown name, a gamma outside [0, 1], a log
+        without slates or rewards, or an estimator whose inputs are incomplete.
     """
     if isinstance(estimator, str):
         check_one_of(PRESETS, estimator=estimator)
         estimator = PRESETS[estimator]
+    check_type("estimator", estimator, Estimator)
+    check_numbers(FRACTION, gamma=gamma)
     check_one_of(["none"], model=estimator.model)
     if estimator.weights_clicks:
         raise ValueError(
             'reads must not be "click", which needs a model, got an estimator of clicks'
         )
     to_sample = _sampler(policy, [estimator], gamma, logging, 0)
-    samples = [to_sample(piece) for piece in log.pieces()]
+    log = log if hasattr(log, "pieces") else log_of("log", log)
+    samples = [to_sample(piece.require("ope.value", "slate", "reward")) for piece in log.pieces()]
     sample = tf.nest.map_structure(lambda *leaves: tf.concat(leaves, 0), *samples)
     if missing := sample.missing_input(estimator):
         raise ValueError(f"estimator needs {missing}")

@@ -8,7 +8,7 @@ import numpy as np
 
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Policy, Turn
-from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.acting import act
 from recsim_tf.evaluation.baselines import AnyPolicy, CheckedPolicy, as_rollout
@@ -68,10 +68,7 @@ class Simulations:
                 f"model must show slates of {slate_size} documents, like the log, got"
                 f" {simulator.slate_size}"
             )
-        self._draws: Mapping[str, np.ndarray] | None = None
-        if getattr(model, "has_uncertainty", True):
-            draws = getattr(model, "draws", None)
-            self._draws = draws(_NUM_DRAWS, seed) if callable(draws) else draws
+        self._draws = draws_of(model, seed)
         self._plan = SessionPlan(simulator, log, num_sessions, seed)
         few = max(num_sessions // _NUM_DRAWS, 2)
         self._few = SessionPlan(simulator, log, few, seed) if self._draws else self._plan
@@ -128,6 +125,16 @@ class Simulations:
             start=plan.start,
             ends=plan.ends,
         )
+
+
+def draws_of(model: Any, seed: int) -> Mapping[str, np.ndarray]:
+    """Draws of the parameters of a model by name, [D, ...] each; empty for a simulator, and for a
+    fit without uncertainty.
+    """
+    if not getattr(model, "has_uncertainty", True):
+        return {}
+    draws = getattr(model, "draws", None)
+    return (draws(_NUM_DRAWS, seed) if callable(draws) else draws) or {}
 
 
 def check_policy_of(simulator: Simulator, policy: AnyPolicy) -> None:
@@ -239,7 +246,7 @@ class Simulated(NamedTuple):
             fault = (
                 f"users take other slates otherwise than the model: weights give a gain that is"
                 f" {gap.value:+.3g} beyond the one that they give in simulated sessions,"
-                f" {abs(gap.value) / gap.standard_error:.1f} standard errors"
+                f" {gap.distance:.1f} standard errors"
             )
             verdict = Verdict(NOT_BELIEVABLE, fault)
             return _with_gain(estimate, gain, level)._replace(verdict=verdict)
@@ -314,7 +321,12 @@ def truth(
 ) -> Estimate:
     """The mean return of a policy by rollouts, with its standard error. The arguments are those of
     `evaluation.value`.
+
+    Raises:
+      ValueError: if `simulator` is not a Simulator, if there are fewer than 2 sessions, or if the
+        policy does not fit the simulator.
     """
+    check_type("simulator", simulator, Simulator)
     check_at_least(2, num_sessions=num_sessions)
     check_policy_of(simulator, policy)
     returns = value(simulator, policy, num_sessions, num_steps, seed, gamma=gamma)

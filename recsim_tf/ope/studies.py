@@ -46,7 +46,9 @@ class StudyRow(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """Bias, error and coverage of estimators in simulated logs. `study["snips", 1000]` is a row."""
+    """Bias, error and coverage of estimators in simulated logs. `study["snips", 1000]` is a row; a
+    KeyError names the rows that there are.
+    """
 
     rows: list[StudyRow]
     truth: float  # the new policy's mean return
@@ -54,7 +56,12 @@ class Study:
     readings: dict[int, dict[str, float]]  # shares of logs by `Result.reading`, by log size
 
     def __getitem__(self, key: tuple[str, int]) -> StudyRow:
-        return next(row for row in self.rows if (row.estimator, row.log_size) == key)
+        rows = {(row.estimator, row.log_size): row for row in self.rows}
+        if key not in rows:
+            raise KeyError(
+                f"study must have a row for {key!r}, it has {', '.join(map(repr, rows))}"
+            )
+        return rows[key]
 
     def to_frame(self) -> Any:
         """A DataFrame with a row for each estimator and size of logs. Bias and errors are relative

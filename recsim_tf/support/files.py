@@ -39,8 +39,18 @@ def whole_folder(path: Path) -> Iterator[Path]:
     with _replacing(path) as temporary:
         temporary.mkdir()
         yield temporary
-        remove(path)
-        os.rename(temporary, path)
+        old = _aside(path)
+        is_replaced = path.is_symlink() or path.exists()
+        if is_replaced:
+            remove(old)
+            path.rename(old)
+        try:
+            os.rename(temporary, path)
+        except BaseException:
+            if is_replaced:
+                old.rename(path)
+            raise
+        remove(old)
 
 
 @contextlib.contextmanager
@@ -68,8 +78,13 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
         return
     if not path.name.endswith(UNFINISHED):
-        path = path.rename(unfinished(path.with_name(path.name + ".old")))
+        path = path.rename(_aside(path))
     shutil.rmtree(path)
+
+
+def _aside(path: Path) -> Path:
+    """The name of a file or a folder while it is removed or replaced."""
+    return unfinished(path.with_name(path.name + ".old"))
 
 
 def require_writable(folder: Path) -> None:

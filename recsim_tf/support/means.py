@@ -81,6 +81,11 @@ class Mean(NamedTuple):
             skewness=float(cubed.sum()) / total**3 if total else 0.0,
         )
 
+    @property
+    def distance(self) -> float:
+        """The distance from zero in standard errors, infinite where there is no error."""
+        return abs(self.value) / self.standard_error if self.standard_error else math.inf
+
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Student's interval of a level in (0, 1), corrected for `skewness` (Hall 1992, On the
         Removal of Skewness by Transformation).

@@ -18,6 +18,12 @@ _SHARED_LOCK = re.compile(rf"\.[0-9a-f]{{8}}\.lock{re.escape(UNFINISHED)}")
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 
 
+def require_new(folder: Path) -> None:
+    """Raises a FileExistsError for a folder that has something in it, and for a file."""
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise FileExistsError(f"folder must be new or empty, got {folder}")
+
+
 @contextlib.contextmanager
 def unfinished_folder(path: Path) -> Iterator[Path]:
     """A context with a new folder beside `path`, which `publish` renames to `path`. Otherwise it is

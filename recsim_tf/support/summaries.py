@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from html import escape
 
 from recsim_tf.support.errors import printable
-from recsim_tf.support.tables import text_table
 
 # The number of characters of a line.
 _WIDTH = 100
@@ -12,9 +11,9 @@ _WIDTH = 100
 
 def summary_text(title: str, rows: Mapping[str, str]) -> str:
     """A title and lines of names and values, each cut to the width of a screen."""
-    cells = [[name, printable(value)] for name, value in rows.items()]
-    lines = text_table([[title, ""], *cells], left=(0, 1), style="plain").splitlines()
-    return "\n".join(_cut(line.rstrip()) for line in lines)
+    width = max(len(title) + 2, *map(len, rows))
+    lines = [f"{name:{width}}  {printable(value)}".rstrip() for name, value in rows.items()]
+    return "\n".join(map(_cut, [title, *lines]))
 
 
 def summary_html(title: str, rows: Mapping[str, str]) -> str:

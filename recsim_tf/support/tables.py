@@ -5,8 +5,6 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from tabulate import tabulate
-
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -21,8 +19,15 @@ def text_table(
     style: str = "simple",
 ) -> str:
     """A table for a screen. Its head is the first row, or the names of cells. The columns `left`
-    stand left. The style "plain" has no line under the head.
+    stand left. The style "plain" has no line under the head. Raises an ImportError if tabulate is
+    not installed.
     """
+    try:
+        from tabulate import tabulate
+    except ImportError as missing:
+        raise ImportError(
+            "tables need tabulate: install recsim-tf[agents] or recsim-tf[fitting]"
+        ) from missing
     return tabulate(
         rows,
         headers="keys" if isinstance(rows[0], Mapping) else "firstrow",
@@ -100,7 +105,7 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
             (
                 end
                 for end in _ends(name)
-                if not any(end in _ends(other) for other in names if other != name)
+                if not any(end in _ends(each) for each in names if each != name)
             ),
             name,
         )

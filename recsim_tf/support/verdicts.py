@@ -17,7 +17,7 @@ class Verdict(NamedTuple):
     - "believable": no fault is seen. The 95 % intervals of an estimate shall hold the truth in at
       least 92 % of logs. A fault of a simulator shall be found in 80 % of logs of 2,000 sessions;
       smaller logs find less.
-    - "wide": the promise of "believable", but the interval is wider than a fifth of the estimate.
+    - "wide": the promise of "believable", but the interval is wider than the estimate ± 20 %.
     - "with care": it is unknown whether the promise holds, for the given reason.
     - "not believable": a fault is seen.
     - "cannot tell": the log has no information about the number.

@@ -200,6 +200,11 @@ def test_an_invalid_position_is_refused_in_either_mode_and_changes_nothing():
     assert_equal(env.current_time_step(), before)
 
 
+def test_an_environment_is_of_a_source_of_sessions():
+    with pytest.raises(ValueError, match=r"^simulator must be a SessionSource, got str$"):
+        SlateEnvironment("InterestEvolution-v1", NUM_USERS)
+
+
 def slate_policy(env, **kwargs):
     return TFSlatePolicy(
         env.time_step_spec(), env.action_spec(), random_policy(env.simulator), **kwargs

@@ -3,7 +3,7 @@
 import copy
 import gc
 import weakref
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -41,6 +41,15 @@ class Showing:
 
     def __call__(self, observation, policy_state, seed):
         return tf.fill([NUM_USERS, 1], self.document), policy_state
+
+
+class Slotted(NamedTuple):
+    """A policy without weak references."""
+
+    document: int
+
+    def __call__(self, observation, policy_state, seed):
+        return tf.tile([[self.document, -1]], [NUM_USERS, 1]), policy_state
 
 
 @pytest.fixture(name="simulator")
@@ -255,3 +264,9 @@ def test_a_rollout_does_not_depend_on_the_number_of_threads():
         run_python("-c", _DIGEST, **dict.fromkeys(threads, number)).stdout for number in "12"
     )
     assert first == second != ""
+
+
+def test_a_policy_without_weak_references_runs_for_any_number_of_steps(simulator):
+    for num_steps in (3, NUM_STEPS):
+        trajectory = simulator.rollout(Slotted(1), NUM_USERS, num_steps, seed=0)
+        assert (trajectory.transitions.slate.numpy()[..., 0] == 1).all()

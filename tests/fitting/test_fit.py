@@ -317,6 +317,10 @@ def test_a_method_refuses_what_belongs_to_another(method):
             {"simulator": evolution(), "parameters": {"users.step_penalty": Parameter()}},
             "zero at users.step_penalty = [0-9.]+. Another start may do; .* needs a hazard",
         ),
+        (
+            {"parameters": {MASS: Parameter(1.0, prior=tfd.Normal(0.0, 1.0))}},
+            rf"prior of {MASS} must have the dtype of the users, float64, got float32",
+        ),
         ({"parameters": {MASS: 1.0}}, rf"parameters\['{MASS}'\] must be a `Parameter`, got 1.0"),
         ({"checkpoints": "x"}, "checkpoints must be a Checkpoints, got str"),
         ({"log": [1, 2]}, "log must be a Log or a LogStream, .* got list"),

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.core.distributions import candidate_ids
+from recsim_tf.fitting import FittedModel
 from recsim_tf.fitting.support import SlateSupport, slate_support
 from recsim_tf.logs import from_trajectory
 from tests.worlds.clicks import Clickers, Numbers
@@ -19,6 +20,10 @@ class Ids(recsim_tf.DocumentModel):
 
     def observe(self, documents):
         return documents
+
+
+class SharedIds(Ids):
+    shared = True
 
 
 class Fans(Clickers):
@@ -54,6 +59,23 @@ def test_the_shares_are_those_of_what_was_logged(world, shown, expected):
     assert found == SlateSupport(*expected)
     is_supported = expected[1] == 1
     assert ("never shown" in found.sentence) != is_supported
+
+
+@pytest.mark.parametrize(
+    ("documents", "arguments"),
+    [(Ids(), {"num_users": 5}), (SharedIds(), {"users_per_world": 2000})],
+)
+def test_support_is_known_for_any_number_of_users(world, documents, arguments):
+    _, log = world
+    simulator = recsim_tf.Simulator(Fans(), documents, 2, 4, **arguments)
+    sentence = FittedModel(log=log).support(simulator, showing(0, 1), seed=0)
+    assert "has shown 100% of what the policy shows" in sentence
+
+
+def test_support_is_of_a_simulator(world):
+    _, log = world
+    with pytest.raises(ValueError, match=r"^simulator must be a Simulator, got Log$"):
+        slate_support(log, showing(0, 1), log)
 
 
 def test_documents_must_be_ids(world):

@@ -196,6 +196,20 @@ def test_a_log_of_a_table_is_a_data_set_of_minari(tmp_path, monkeypatch):
         assert episode.truncations[-1] != LOG.departed[session]
 
 
+@pytest.mark.filterwarnings("ignore:.* is (set to )?None:UserWarning")
+def test_observations_that_are_tuples_are_tuples_of_minari(tmp_path, monkeypatch):
+    minari = pytest.importorskip("minari", reason="Minari is not installed")
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    documents = LOG.observation.documents
+    pair = (documents, documents[..., 0])
+    seen = LOG.observation._replace(documents=pair)
+    logs.to_minari(LOG._replace(observation=seen), "shop/tuples-v0")
+    for session, episode in enumerate(minari.load_dataset("shop/tuples-v0").iterate_episodes()):
+        for part, leaf in zip(episode.observations["documents"], pair, strict=True):
+            length = LOG.length[session]
+            np.testing.assert_array_equal(part[:length], leaf[session, :length])
+
+
 def test_exports_name_what_a_log_lacks():
     for export in (logs.to_rlds, lambda log: logs.to_minari(log, "a/b-v0")):
         for field in ("observation", "slate", "reward", "departed"):

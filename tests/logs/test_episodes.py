@@ -295,6 +295,16 @@ def test_nothing_is_left_of_a_log_that_failed(tmp_path, simulator, trajectory):
         episodes.write(tmp_path / "file" / "log", simulator, trajectory)
 
 
+def test_a_log_that_cannot_be_opened_leaves_no_lock(tmp_path, simulator, trajectory, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.io, "TFRecordWriter", unittest.mock.Mock(side_effect=OSError("no room")))
+        with pytest.raises(OSError, match="no room"):
+            episodes.write(tmp_path / "log", simulator, trajectory)
+    assert list(tmp_path.iterdir()) == []
+    episodes.write(tmp_path / "log", simulator, trajectory)
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
+
+
 def test_auto_reset_trajectories_are_refused(tmp_path, simulator):
     with pytest.raises(ValueError, match="one session a row"):
         episodes.write(tmp_path / "log", simulator, rollout(simulator, auto_reset=True))

@@ -49,6 +49,8 @@ def test_sessions_go_on_from_them(simulator, log):
 
 
 def test_wrong_arguments_are_told(simulator, log):
+    with pytest.raises(ValueError, match="simulator must be a Simulator, got Log"):
+        logged_users(log, log, 5)
     with pytest.raises(ValueError, match="num_users must be an integer of at least 1, got 0"):
         logged_users(simulator, log, 0)
     wrong = log._replace(initial={"age": log.initial.taste})

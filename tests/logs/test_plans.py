@@ -144,6 +144,24 @@ def test_agents_see_the_features_of_the_table(log):
     assert trajectory.transitions.draws.candidates.shape == [12, 7, NUM_CANDIDATES]
 
 
+class Read(NamedTuple):
+    """The result of a reader."""
+
+    log: Any
+
+
+def test_the_documents_of_a_log_may_be_of_the_result_of_a_reader(log):
+    read, given = (
+        simulator_of().replaced(
+            documents=logs.Logged(Articles(), each), num_candidates=NUM_CANDIDATES
+        )
+        for each in (Read(log), log)
+    )
+    policy = policies.random_policy(given)
+    sessions, expected = (each.rollout(policy, 7, 3, seed=0).transitions for each in (read, given))
+    tf.nest.map_structure(np.testing.assert_array_equal, sessions, expected)
+
+
 def test_prices_that_were_not_told_are_drawn(log):
     simulator = logs.with_logged_candidates(simulator_of(), log)
 
@@ -229,6 +247,8 @@ def test_logs_that_cannot_be_followed_are_refused(log):
         logs.with_logged_candidates(simulator.replaced(slate_size=3), log)
     with pytest.raises(ValueError, match=r"log must be a Log.* got DataFrame: logs\.from_table"):
         logs.with_logged_candidates(simulator, tables()[0])
+    with pytest.raises(ValueError, match="simulator must be a Simulator, got DataFrame"):
+        logs.with_logged_candidates(tables()[0], log)
     shared = recsim_tf.SharedCandidates(Articles())
     with pytest.raises(ValueError, match="no corpus state and must not be shared by users"):
         logs.Logged(shared, log)

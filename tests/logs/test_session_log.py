@@ -109,6 +109,10 @@ def test_a_split_by_time_holds_out_the_sessions_that_begin_last():
             r"innovation must match .*, int32 \[\], got 0 arrays",
         ),
         (
+            lambda log: session_log_prob("InterestEvolution-v1", log),
+            "simulator must be a Simulator, got str",
+        ),
+        (
             lambda log: session_log_prob(exploration(), log),
             "must have slates of slate_size=2 documents, got 3",
         ),

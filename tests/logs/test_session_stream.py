@@ -77,6 +77,8 @@ def test_bad_streams_are_told(file, simulator):
         stream_episodes(file, simulator, 0)
     with pytest.raises(ValueError, match="the log must have at least one session, got none"):
         LogStream(lambda: [])
+    with pytest.raises(ValueError, match="pieces must be a function that returns logs, got list"):
+        LogStream([])
     with pytest.raises(ValueError, match=r"held_out must be a separate log, .*, got 0\.1"):
         fit(simulator, PARAMETERS, stream_episodes(file, simulator), held_out=0.1)
 
@@ -92,3 +94,10 @@ def test_a_log_may_be_cut_and_padded(simulator):
     )
     padded = cut.pad(20)
     np.testing.assert_array_equal(padded.response[:, -1], cut.response[np.arange(10), length - 1])
+
+
+def test_pieces_that_come_only_once_are_told(simulator):
+    pieces = iter([from_trajectory(rollout(simulator, num_users=10, num_steps=3))])
+    stream = LogStream(lambda: pieces)
+    with pytest.raises(ValueError, match="the same logs in every call, got 10 sessions and then 0"):
+        list(stream.pieces())

@@ -29,6 +29,16 @@ def test_the_policy_that_logged_is_found_and_the_verdict_says_that_it_is_estimat
 
 
 @pytest.mark.slow
+def test_a_constant_feature_does_not_change_the_policy():
+    log = log_of_clicks(num_sessions=300)
+    fitted = ope.fit_logging(log, distance)
+    with_one = ope.fit_logging(
+        log, lambda seen: tf.concat([distance(seen), tf.ones_like(distance(seen))], axis=-1)
+    )
+    assert with_one.coefficients.numpy()[0] == pytest.approx(fitted.coefficients.numpy()[0], 1e-5)
+
+
+@pytest.mark.slow
 def test_a_policy_that_is_known_may_stand_for_the_probabilities_of_a_log():
     log = log_of_clicks()
     unknown = log._replace(propensity=logs.SlateLogProbs())

@@ -5,6 +5,7 @@ import pytest
 
 from recsim_tf import logs, ope
 from recsim_tf.logs.densities import missing_support
+from recsim_tf.ope.studies import StudyRow
 from recsim_tf.policies import Deterministic, EpsilonGreedy
 from tests.ope.worlds import CLICKS, log_of_leavers, near
 from tests.rollout_policies import first_positions, largest
@@ -42,6 +43,15 @@ def test_a_study_simulates_a_model_beside_each_log():
     assert frame.loc["calibrated", "bias"] == found["calibrated", 500].bias
     assert list(frame["sessions of a log"]) == [500, 500]
     assert found._repr_html_().count("<tr>") == 3
+
+
+def test_a_row_that_a_study_lacks_is_named_with_those_that_it_has():
+    rows = [StudyRow("snips", size, 0.0, 0.1, 0.2, 0.9, 1.0) for size in (100, 1000)]
+    study = ope.Study(rows, 1.0, 1.0, {})
+    assert study["snips", 1000] is rows[1]
+    expected = r"must have a row for \('snips', 999\), it has \('snips', 100\), \('snips', 1000\)"
+    with pytest.raises(KeyError, match=expected):
+        study["snips", 999]
 
 
 def rarely(epsilon):

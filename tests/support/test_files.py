@@ -88,3 +88,25 @@ def test_a_last_line_that_is_half_written_counts_as_nothing_and_another_is_told(
     path.write_text('{"iteration": 0}\n{"iter\n{"iteration": 2}\n')
     with pytest.raises(ValueError, match=r"metrics.jsonl, line 2 is damaged .*: x"):
         files.read_json_lines(path, dict, "x")
+
+
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
+    path = tmp_path / "model"
+    with files.whole_folder(path) as new:
+        (new / "content").write_text("old")
+
+    def fail(*_):
+        raise OSError("no")
+
+    def replace():
+        with files.whole_folder(path) as new:
+            (new / "content").write_text("new")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", fail)
+        with pytest.raises(OSError, match="no"):
+            replace()
+    assert (path / "content").read_text() == "old"
+    replace()
+    assert (path / "content").read_text() == "new"
+    assert [each.name for each in tmp_path.iterdir()] == ["model"]

@@ -75,3 +75,8 @@ def test_a_further_error_widens_the_interval():
     assert wider.standard_error == pytest.approx(math.sqrt(10) * mean.standard_error)
     assert wider.skewness == pytest.approx(mean.skewness / math.sqrt(10) ** 3)
     assert np.ptp(wider.interval()) > 2 * np.ptp(mean.interval())
+
+
+def test_the_distance_from_zero_is_in_standard_errors():
+    assert Mean(-3.0, 1.5).distance == 2
+    assert Mean(1.0, 0.0).distance == math.inf

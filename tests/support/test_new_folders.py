@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from recsim_tf.support.new_folders import publish, sweep, unfinished_folder
+from recsim_tf.support.new_folders import publish, require_new, sweep, unfinished_folder
 
 
 def test_none_of_two_that_write_at_the_same_moment_is_lost(tmp_path):
@@ -21,6 +21,16 @@ def test_none_of_two_that_write_at_the_same_moment_is_lost(tmp_path):
     assert sorted(tmp_path.iterdir()) == sorted(written)
     assert len(set(written)) == 200
     assert [int((folder / "page").read_text()) for folder in written] == list(range(200))
+
+
+def test_a_folder_with_something_in_it_is_not_new(tmp_path):
+    require_new(tmp_path / "new")
+    (tmp_path / "folder").mkdir()
+    require_new(tmp_path / "folder")
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file"):
+        with pytest.raises(FileExistsError, match=r"^folder must be new or empty, got"):
+            require_new(path)
 
 
 def _folder_of_the_users(path):

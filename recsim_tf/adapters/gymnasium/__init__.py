@@ -16,10 +16,10 @@ session the response is zeros, where RecSim has None. `flatten=True` makes obser
 supported, as those of Stable-Baselines3.
 
 An action is a slate of candidate positions, an integer array [K], or one position where the slate
-has one document. It may be shorter, or hold -1
-where a position is empty. As in RecSim a document may be shown twice, unless the simulator has
-`validate=True` and `allow_duplicates=False`. A bad slate is a `ValueError`. Where the simulator has
-a `query_spec` an action is a dict of `slate` and `query`. A query has the form of an observation.
+has one document. It may be shorter, or hold -1 where a position is empty. As in RecSim a document
+may be shown twice, unless the simulator has `validate=True` and `allow_duplicates=False`. A bad
+slate is a `ValueError`. Where the simulator has a `query_spec` an action is a dict of `slate` and
+`query`. A query has the form of an observation.
 
 `info["response"]` is the whole response to the last slate, as arrays [K, ...], including the parts
 that agents do not see. It is zeros after a reset. RecSim's metrics of a session follow from it and

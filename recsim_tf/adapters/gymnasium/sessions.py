@@ -14,6 +14,7 @@ from recsim_tf.adapters.gymnasium import spaces
 from recsim_tf.adapters.gymnasium.words import Words
 from recsim_tf.core import nests, random
 from recsim_tf.core.base.types import Nest
+from recsim_tf.core.base.validation import check_type
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step import turns
@@ -35,6 +36,9 @@ class Steps:
       distinct: whether repeated documents are replaced, as in `spaces.distinct`.
       autoreset_mode: NEXT_STEP; or SAME_STEP, where a step also has `final_observation` and
         `final_response`; or None, where users who left are not replaced.
+
+    Raises:
+      ValueError: if `simulator` is not a Simulator, or for another value of `flatten`.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class Steps:
         distinct: bool,
         autoreset_mode: AutoresetMode | None,
     ):
+        check_type("simulator", simulator, Simulator)
         self._arguments = (simulator, num_users, flatten, distinct, autoreset_mode)
         if simulator.documents.shared:
             # All users of the environment are one world.

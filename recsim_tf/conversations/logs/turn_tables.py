@@ -44,15 +44,12 @@ def from_turns(
       mode: the mode of the reply, a name of `Mode` or its number. In a table with words it may be
         empty, for an unknown mode.
       value: the value in the mode, a whole number. It may be empty in a mode with a single value.
-      In
-        a table with words it may be empty, for an unknown value.
+        In a table with words it may be empty, for an unknown value.
       words: the words of the user, as text.
       dwell: seconds spent on the chosen item, 0 without a choice. Without the column it is unknown
-      if
-        there are words, else 1 second.
+        if there are words, else 1 second.
       departed: 1 if the user left after the last turn, the same in all rows of a session. Without
-      the
-        column all users left.
+        the column all users left.
 
     Args:
       table: a pandas DataFrame, a pyarrow Table, or the path of a file .csv, .csv.gz, .csv.zip,

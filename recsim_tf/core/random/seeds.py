@@ -82,4 +82,4 @@ def for_each_seed(draw: Callable[[dict], tf.Tensor], seed: Seed) -> tf.Tensor:
     seed = as_seed(seed)
     if seed.shape.rank == 1:
         return draw(generator(seed))
-    return tf.stack([draw(generator(one)) for one in tf.unstack(seed)])
+    return tf.stack([draw(generator(single)) for single in tf.unstack(seed)])

@@ -10,6 +10,7 @@ import tensorflow as tf
 from recsim_tf.core import nests
 from recsim_tf.core.base.parameters import Model
 from recsim_tf.core.base.types import Nest, Policy, SimulatorState, Trajectory, Transition
+from recsim_tf.core.base.validation import check_type
 from recsim_tf.core.runs import rollout as rollouts
 from recsim_tf.core.runs.division import Division
 from recsim_tf.core.runs.execution import compiled, prefers_xla, side_by_side
@@ -93,6 +94,7 @@ def scores(
     def run(simulator, functions, trajectory):
         return score(simulator, trajectory)
 
+    check_type("trajectory", trajectory, Trajectory)
     num_steps = nests.batch_size(trajectory.transitions)
     return kept.run(run, (name,), num_steps, simulator, (), trajectory)
 

@@ -3,6 +3,7 @@
 import collections
 import weakref
 from collections.abc import Callable, Hashable
+from typing import Any
 
 import tensorflow as tf
 
@@ -96,7 +97,10 @@ class Kept:
         key = joint_key(*functions)
         if key is None:
             return _Entry()
-        references = [weakref.ref(each, self._forget) for each in functions]
+        try:
+            references = [weakref.ref(each, self._forget) for each in functions]
+        except TypeError:  # A model or policy without weak references.
+            return _Entry()
         whole_key = (*fixed, model.trace_key(), random.context(), key, *references)
         entry = self._entries.setdefault(whole_key, _Entry())
         self._entries.move_to_end(whole_key)
@@ -140,7 +144,7 @@ class _Entry:
 
 def _traced(function: Callable, model: Model, functions: tuple[Callable, ...]) -> Callable:
     """A traced function that holds no policy, so that a policy may be deleted before it."""
-    references = [weakref.ref(each) for each in functions]
+    references = [_reference(each) for each in functions]
 
     def run(tensors: dict[str, tf.Tensor], inputs: Nest) -> Nest:
         present = tuple(reference() for reference in references)
@@ -151,3 +155,11 @@ def _traced(function: Callable, model: Model, functions: tuple[Callable, ...]) -
 
 def _must_run_eagerly() -> bool:
     return tf.config.functions_run_eagerly() or tf.distribute.has_strategy()
+
+
+def _reference(function: Callable) -> Callable[[], Any]:
+    """A weak reference, or a strong one to an object that has none, such as a NamedTuple."""
+    try:
+        return weakref.ref(function)
+    except TypeError:
+        return lambda: function

@@ -15,6 +15,7 @@ from recsim_tf.core.nests import fields_of
 from recsim_tf.core.runs import stablehlo
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.targets import TARGETS, for_accelerators
+from recsim_tf.support.new_folders import require_new
 from recsim_tf.support.outputs import write_folder
 
 _INDEX, _VALUES = "programs.json", "values.npz"
@@ -41,8 +42,7 @@ def export(
 ) -> Path:
     """Writes the programs of a simulator into a new folder; see `Simulator.export`."""
     path = Path(folder)
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise FileExistsError(f"folder must be new or empty, got {path}")
+    require_new(path)
     check_one_of(TARGETS, target=target)
     with for_accelerators(target):
         programs = simulator_programs(simulator, policy, num_users, num_steps)

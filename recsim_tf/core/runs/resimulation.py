@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from recsim_tf.core import nests, random
 from recsim_tf.core.base.types import Nest, Seed, SimulatorState, StepDraws, Trajectory
+from recsim_tf.core.base.validation import check_type
 from recsim_tf.core.step.stages import Models, PartlySampled, Recorded
 from recsim_tf.core.step.steps import advance, initial_state
 
@@ -16,7 +17,7 @@ def replay(models: Models, trajectory: Trajectory) -> SimulatorState:
     def record(arrays, step, state, transition, log_probs):
         return nests.write(arrays, step, state)
 
-    num_steps = trajectory.transitions.reward.shape[0]
+    num_steps = _num_steps(trajectory)
     arrays = nests.arrays_like(initial_state(models, trajectory.initial), num_steps)
     return nests.stack(retrace(models, trajectory, record, arrays))
 
@@ -30,7 +31,7 @@ def retrace(
     answers: Callable[[dict[str, Nest], tf.Tensor], Recorded] = lambda draws, _: Recorded(draws),
 ) -> Nest:
     """Goes through a trajectory again; see `Simulator.retrace`."""
-    num_steps = trajectory.transitions.reward.shape[0]
+    num_steps = _num_steps(trajectory)
     end = num_steps
     if early_exit:
         end = tf.math.count_nonzero(
@@ -56,6 +57,20 @@ def retrace(
     )[-1]
 
 
+def answers_of(
+    trajectory: Trajectory, score: bool, drawn: Sequence[str], seed: Seed
+) -> Callable[[dict[str, Nest], tf.Tensor], Recorded]:
+    """The answers of a `retrace` of a trajectory; see `Simulator.retrace` for the arguments."""
+    seeds = tf.stack(random.split_seed(seed, _num_steps(trajectory))) if drawn else None
+
+    def answers(draws: dict[str, Nest], step: tf.Tensor) -> Recorded:
+        if seeds is None:
+            return Recorded(draws, score)
+        return PartlySampled(draws, seeds[step], drawn, score)
+
+    return answers
+
+
 def resimulate(
     models: Models,
     trajectory: Trajectory,
@@ -71,7 +86,7 @@ def resimulate(
         raise ValueError(
             f"stages must be of {', '.join(StepDraws._fields)}, got {', '.join(unknown)}"
         )
-    num_steps = trajectory.transitions.reward.shape[0]
+    num_steps = _num_steps(trajectory)
 
     def body(step: tf.Tensor, state: SimulatorState, seed: Seed, carry: Nest):
         seed, step_seed = random.split_seed(seed, 2)
@@ -88,3 +103,9 @@ def resimulate(
         (0, first, random.as_seed(seed), carry),
         maximum_iterations=num_steps,
     )[-1]
+
+
+def _num_steps(trajectory: Trajectory) -> int:
+    """The number of steps of an argument `trajectory`; raises a ValueError for anything else."""
+    check_type("trajectory", trajectory, Trajectory)
+    return trajectory.transitions.reward.shape[0]

@@ -1,5 +1,6 @@
 """`recsim-tf evaluate`: the agent of a run and its baselines, also while another process trains."""
 
+import contextlib
 import math
 import time
 from collections.abc import Iterator
@@ -62,9 +63,9 @@ def watch_run(
     checkpoint again, and adds to these files.
 
     Args:
-      folder, parts, evaluation: as for `run_evaluation`.
-      num_iterations: it ends with the checkpoint of this iteration.
-      timeout: it ends after so many seconds without a new checkpoint.
+      folder, parts, evaluation: the arguments of `run_evaluation`.
+      num_iterations: the iteration of the last checkpoint.
+      timeout: the number of seconds without a new checkpoint after which it ends.
 
     Returns:
       The number of evaluated checkpoints, at least one.
@@ -80,31 +81,31 @@ def watch_run(
     require_writable(written)
     writer = tf.summary.create_file_writer(str(folder.path / "tensorboard_evaluate"))
     evaluated = 0
-    for _ in _restored(folder, parts, timeout):
-        iteration, env_steps = parts.iteration, parts.env_steps
-        started = time.perf_counter()
-        result = evaluate()
-        seconds = time.perf_counter() - started
-        steps = max(result["steps"].value * result.episodes, 1)
-        scalars = {**result.tags("eval"), "TimePerStep/eval": seconds / steps}
-        with writer.as_default():
-            for tag, value in scalars.items():
-                tf.summary.scalar(tag, value, step=env_steps)
-        writer.flush()
-        sessions = outputs.sessions_table([result])
-        write_files(written, {f"agent_sessions-{iteration}.csv": sessions})
-        row = {"iteration": iteration, "env_steps": env_steps, **scalars}
-        append_json(folder.path / "evaluations.jsonl", row)
-        evaluated += 1
-        print(
-            f"{result.name} at iteration {iteration:,}: return {result['return'].value:.2f} ±"
-            f" {scalars['StandardError/eval']:.2f}, session length {result['steps'].value:.2f},"
-            f" click rate {result['click_rate'].value:.4f}",
-            flush=True,
-        )
-        if iteration >= num_iterations:
-            break
-    writer.close()
+    with contextlib.closing(writer):
+        for _ in _restored(folder, parts, timeout):
+            iteration, env_steps = parts.iteration, parts.env_steps
+            started = time.perf_counter()
+            result = evaluate()
+            seconds = time.perf_counter() - started
+            steps = max(result["steps"].value * result.episodes, 1)
+            scalars = {**result.tags("eval"), "TimePerStep/eval": seconds / steps}
+            with writer.as_default():
+                for tag, value in scalars.items():
+                    tf.summary.scalar(tag, value, step=env_steps)
+            writer.flush()
+            sessions = outputs.sessions_table([result])
+            write_files(written, {f"agent_sessions-{iteration}.csv": sessions})
+            row = {"iteration": iteration, "env_steps": env_steps, **scalars}
+            append_json(folder.path / "evaluations.jsonl", row)
+            evaluated += 1
+            print(
+                f"{result.name} at iteration {iteration:,}: return {result['return'].value:.2f} ±"
+                f" {scalars['StandardError/eval']:.2f}, session length {result['steps'].value:.2f},"
+                f" click rate {result['click_rate'].value:.4f}",
+                flush=True,
+            )
+            if iteration >= num_iterations:
+                break
     if not evaluated:
         raise UsageError(
             f"root_dir {folder.path} had no checkpoint within --watch_timeout={timeout:g} seconds"

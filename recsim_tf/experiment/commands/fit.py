@@ -10,7 +10,7 @@ import gin
 import numpy as np
 import tensorflow as tf
 
-from recsim_tf.core.base.validation import check_at_least, check_plain
+from recsim_tf.core.base.validation import check_at_least, check_plain, check_type
 from recsim_tf.core.checks import check
 from recsim_tf.core.nests import as_json
 from recsim_tf.core.simulator import Simulator
@@ -44,8 +44,8 @@ def read_episode_log(
     """The log of an episode file.
 
     Args:
-      path: of the file, as `recsim-tf simulate --episode_file` writes it.
-      simulator: of the same models and sizes as that of the log.
+      path: the path of the file, as `recsim-tf simulate --episode_file` writes it.
+      simulator: a simulator of the same models and sizes as that of the log.
       sessions_at_once: None to read the file into memory; a number to read that many sessions at a
         time, in each pass.
     """
@@ -61,14 +61,14 @@ class FitRun:
 
     Args:
       simulator: the models, with the values of all parameters that are not fitted.
-      parameters: by name, as {"users.choice_model.no_click_mass": @Parameter()}.
+      parameters: the parameters by name, as {"users.choice_model.no_click_mass": @Parameter()}.
       log: a `Log`, a `LogStream`, or what a reader of tables or data sets gives. The
         report is of a stream's first piece.
       held_out: part of the sessions that the fit does not see, for early stopping and for the
         checks; None to check on those that it saw.
       split_by: "user" holds out users at random, "time" the sessions that begin last.
       truth: true values of parameters by name, where they are known.
-      title: of the report and the model card.
+      title: the title of the report and the model card.
       num_replicates: simulations of the sessions that are validated, at least 20.
       estimate: `recsim_tf.fitting.fit`, or a `functools.partial` of it with other arguments.
       posterior: None, or `recsim_tf.fitting.sample_parameters` or a `functools.partial` of it, to
@@ -95,6 +95,7 @@ class FitRun:
     def __post_init__(self) -> None:
         # Errors that the checks would raise after the fit, which would be lost then.
         learners.require()
+        check_type("run_fit.parameters", self.parameters, Mapping)
         if not all(isinstance(parameter, Parameter) for parameter in self.parameters.values()):
             raise UsageError(
                 "run_fit.parameters must have a Parameter() for each name, got"

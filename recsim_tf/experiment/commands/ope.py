@@ -40,19 +40,19 @@ class OpeRun:
     Args:
       log: the path of an episode file, or of a table .csv or .parquet for `logs.from_table`; a
         `logs.Log`; or None for sessions that are simulated in `truth` under `logging`.
-      policies: to be judged, as `simulate.policies`. None are needed for a log that brings
-        their probabilities.
+      policies: the policies to be judged, as `simulate.policies`. None are needed for a log that
+        brings their probabilities.
       logging: the policy that logged, a name or function as in `policies`; None where the log has
         its probabilities, and no estimator simulates it.
-      model: of the users: a simulator, or the folder of a fitted one; intervals then hold what the
-        fit leaves open. None for estimators without one.
+      model: the model of the users: a simulator, or the folder of a fitted one, whose intervals
+        then hold what the fit leaves open. None for estimators without one.
       truth: None, or the simulator of the users as they are, which tells what policies earn.
       estimators: names of `recsim_tf.ope.PRESETS`.
-      num_sessions, num_steps: of a simulated log.
+      num_sessions, num_steps: the sessions and steps of a simulated log.
       num_simulated, num_truth: sessions of a simulation with the model, and of the truth.
       gamma: discount of each step, in [0, 1].
       imports: modules that a fitted model may name, see `fitting.load_model`.
-      title: of the page.
+      title: the title of the page.
       seed: an integer.
 
     Raises:

@@ -150,9 +150,13 @@ def _write_episodes(
 ) -> None:
     simulator = simulation.simulator
     (policy,) = simulation.policies_for(simulator).values()
+    # Users of one world are simulated together.
+    shares_a_corpus = simulator.documents.shared and not simulator.users_per_world
+    world = evaluation.num_users if shares_a_corpus else simulator.fewest_users
+    at_once = -(-_USERS_AT_ONCE // world) * world
     sizes = [
-        min(_USERS_AT_ONCE, evaluation.num_users - start)
-        for start in range(0, evaluation.num_users, _USERS_AT_ONCE)
+        min(at_once, evaluation.num_users - start)
+        for start in range(0, evaluation.num_users, at_once)
     ]
     # The evaluation splits its seed in two.
     log_seed = random.split_seed(evaluation.seed, 3)[2]

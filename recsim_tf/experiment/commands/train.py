@@ -87,9 +87,9 @@ class TrainingRun:
 
     Args:
       folder, devices, schedule: the run.
-      parts: of the training, made in the scope of the devices' strategy.
-      evaluation: at the end, of the agent and its baselines; its users are those of the learning
-        curve too.
+      parts: the parts of the training, made in the scope of the devices' strategy.
+      evaluation: the evaluation of the agent and its baselines at the end. Its users are those of
+        the learning curve too.
     """
 
     def __init__(

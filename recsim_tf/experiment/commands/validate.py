@@ -38,7 +38,7 @@ class ValidationRun:
         of `other`: the models are fitted again without such sessions, and predict them.
       policies: those that the last question ranks, as of `simulate.policies`; none leaves it out.
       logging: the policy that showed the log's slates, in the same way, or None.
-      seed: of simulations, folds and orders.
+      seed: the seed of simulations, folds and orders.
     """
 
     log: Any = None
@@ -61,7 +61,7 @@ def run_validation(
     report.html, and writes validation.json.
 
     Args:
-      folder: of `recsim-tf fit`.
+      folder: the folder of `recsim-tf fit`.
       fit, run: the fit, and how it is validated.
       trusted: modules that the model may name, see `fitting.load_model`.
 

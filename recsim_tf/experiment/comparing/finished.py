@@ -197,7 +197,7 @@ def read_run(path: Path, name: str) -> list[Returns]:
       path: the folder of a training or a simulation, or one below evaluations/ of a training that
         `recsim-tf evaluate` has made for the values that it compares; its environment is taken to
         be that of the training.
-      name: for `Returns.runs`.
+      name: the name of the run in `Returns.runs`.
 
     Raises:
       UsageError: if it is not the folder of a run, or of one that has not ended.

@@ -91,9 +91,9 @@ class Comparison(NamedTuple):
         """The bindings in which environments differ from the reference's, by name and run."""
         environments = self.environments
         first = next(iter(environments.values()))
-        names = {name for other in environments.values() for name in first.differences(other)}
+        names = {name for each in environments.values() for name in first.differences(each)}
         return {
-            name: {run: other.bindings.get(name, MISSING) for run, other in environments.items()}
+            name: {run: each.bindings.get(name, MISSING) for run, each in environments.items()}
             for name in sorted(names)
         }
 

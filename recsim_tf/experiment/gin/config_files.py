@@ -33,7 +33,7 @@ def find_config(name: str, argument: str = "gin_file") -> Path:
 
     Args:
       name: the path or the name.
-      argument: for the error, "gin_file", or "sweep_file" for sweeps.
+      argument: the name of the argument for the error, "gin_file", or "sweep_file" for sweeps.
 
     Raises:
       UsageError: if there is neither, with the nearest name, or all.

@@ -85,7 +85,7 @@ def exit_status(name: str, command: Callable[[], int | None]) -> int:
     """Runs a command, and writes its error as one line to standard error.
 
     Args:
-      name: of the command, for the message of an interruption.
+      name: the name of the command, for the message of an interruption.
       command: returns its exit status, None for 0.
 
     Returns:

@@ -30,7 +30,7 @@ class Recording(NamedTuple):
 
     @property
     def lengths(self) -> np.ndarray:
-        """int [U]: steps of each session."""
+        """The number of steps of each session, int [U]."""
         return self.transitions.active.sum(axis=0)
 
 
@@ -45,9 +45,9 @@ def record(
     """Simulates the sessions of an evaluation in graph mode, and keeps those of some users.
 
     Args:
-      simulator, policy, max_steps, seed: as for `Evaluation.evaluator`.
+      simulator, policy, max_steps, seed: the arguments of `Evaluation.evaluator`.
       users: the numbers of the users to keep, in [0, num_users).
-      num_users: of the evaluation, on which its draws depend.
+      num_users: the number of users of the evaluation, on which its draws depend.
 
     Raises:
       UsageError: for an explanation of other shapes than `Explanation` says.
@@ -186,7 +186,7 @@ def _paths(path: tuple[str, ...], nest: Nest) -> Iterator[tuple[tuple[str, ...],
 
 
 def one_hot_index(values: np.ndarray) -> np.ndarray | None:
-    """int [...]: the index of the one in vectors [..., F], or None if one is not one-hot."""
+    """The index of the one in vectors [..., F], int [...], or None if a vector is not one-hot."""
     # Integers are rather categories side by side.
     if not values.ndim or values.shape[-1] < 2 or values.dtype.kind != "f":
         return None

@@ -28,7 +28,7 @@ def session_table(recording: Recording, simulator: Simulator) -> Any:
         log = from_table(session_table(recording, simulator), columns).log
 
     Args:
-      recording: of some users.
+      recording: the recording of some users.
       simulator: the environment.
 
     Raises:

@@ -32,8 +32,8 @@ class Sweep:
 
     Args:
       trials: the variants: `@grid()`, `@random_search()` or `@listed()`.
-      gin_files: of every trial, paths or names of packaged configs.
-      gin_bindings: of every trial, over the files.
+      gin_files: the gin files of every trial, paths or names of packaged configs.
+      gin_bindings: the bindings of every trial, which come after the files.
       seeds: integers; `experiment.seed` of the trials of each variant.
       num_processes: trials that run at once on this machine; None for the number of its cores.
       threads_per_trial: threads of TensorFlow in a trial; None for the machine's cores divided by

@@ -19,9 +19,9 @@ class TrialProcess:
     relative paths of its configuration.
 
     Args:
-      files: of the trial, whose log has the output of the process.
-      threads: of TensorFlow.
-      folder: for relative paths of the configuration.
+      files: the files of the trial, whose log has the output of the process.
+      threads: the number of threads of TensorFlow.
+      folder: the folder that relative paths of the configuration begin in.
       others: prepared trials that are trained in the same program, see `PopulationRun`.
     """
 

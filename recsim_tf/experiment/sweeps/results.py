@@ -60,9 +60,9 @@ def interval_estimate(
     Student's t interval.
 
     Args:
-      values: of at least one seed.
-      standard_errors: of the values, from the sessions of each evaluation; taken where there is one
-        seed only.
+      values: the values of at least one seed.
+      standard_errors: the standard errors of the values, from the sessions of each evaluation. They
+        are taken where there is one seed only.
     """
     sample = np.asarray(values, np.float64)
     if len(sample) < _LEAST_FOR_QUARTILES:

@@ -52,7 +52,7 @@ def run_sweep(
       engine: "local" for processes on this machine, or "ray" for Ray Tune on a cluster.
       ray_address: "HOST:PORT" of the Ray cluster; None for that of the environment variable
         RAY_ADDRESS, or else for the cluster that this machine belongs to.
-      shard: which of the trials are run.
+      shard: the part of the trials that is run.
       dry_run: whether to print the trials and do nothing.
 
     Returns:

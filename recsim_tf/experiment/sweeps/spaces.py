@@ -46,8 +46,9 @@ def random_search(
     `num_trials` grows.
 
     Args:
-      choices: of each binding, a tuple of values that are equally likely, or a scalar distribution
-        of TFP such as `@tfd.Uniform()`, whose draws are rounded to four significant digits.
+      choices: the choices of each binding, a tuple of values that are equally likely, or a scalar
+        distribution of TFP such as `@tfd.Uniform()`, whose draws are rounded to four significant
+        digits.
       num_trials: the number of variants.
       seed: an integer, at least 0.
 
@@ -99,7 +100,7 @@ def log_uniform(low: float = gin.REQUIRED, high: float = gin.REQUIRED) -> tfd.Di
     """Numbers whose logarithm is uniform, for step sizes and the like.
 
     Args:
-      low: positive.
+      low: the lower bound, positive.
       high: above `low`.
 
     Raises:

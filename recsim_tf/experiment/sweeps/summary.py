@@ -135,7 +135,9 @@ def _mentions(text: str, name: str) -> bool:
 
 
 def _charts(result: SweepResult) -> dict[str, Chart]:
-    """curves.png where something was learned, and returns.png; none before a trial has finished."""
+    """The files curves.png, if something was learned, and returns.png. There are none before a
+    trial has finished.
+    """
     variants = [variant for variant in result.variants if variant.estimate is not None]
     if not variants:
         return {}

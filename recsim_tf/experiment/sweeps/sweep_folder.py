@@ -38,7 +38,7 @@ class SweepDirectory:
     Args:
       root_dir: created by `claim` if it does not exist; else it must be empty or hold this sweep,
         which may have got more trials or more iterations since.
-      trials: of the sweep.
+      trials: the trials of the sweep.
 
     Raises:
       UsageError: if the folder holds anything else. Nothing in it is changed then.

@@ -28,7 +28,7 @@ class RunCheckpoints:
     share.
 
     Args:
-      folder, parts, devices: of the run.
+      folder, parts, devices: the folder, the parts and the devices of the run.
       max_to_keep: checkpoints that are kept, at least two with several workers, of which one may be
         lost before it has saved.
     """
@@ -93,7 +93,7 @@ class RunCheckpoints:
         checkpoints.keep_newest(self._folder, _REPLAY)
         return iteration
 
-    def _restore_several(self, own: tf.train.Checkpoint) -> int | None:
+    def _restore_several(self, of_replicas: tf.train.Checkpoint) -> int | None:
         workers = range(self._devices.num_workers)
         of_workers = {folder.name for folder in self._folder.glob("worker-*")}
         if of_workers - {self._own_folder(worker).name for worker in workers}:
@@ -115,7 +115,9 @@ class RunCheckpoints:
             return None
         iteration = max(common)
         checkpoints.restore(self._folder, iteration, RUN, self._parts.checkpoint)
-        checkpoints.restore(self._own_folder(self._devices.index), iteration, _REPLICAS, own)
+        checkpoints.restore(
+            self._own_folder(self._devices.index), iteration, _REPLICAS, of_replicas
+        )
         return iteration
 
     def save(self, iteration: int) -> None:

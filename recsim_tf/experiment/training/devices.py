@@ -95,9 +95,9 @@ def connect(
         its CPU. "multi_worker": all GPUs, or the CPU, of each of several machines, with a process
         on each, which the environment variable TF_CONFIG gives the addresses of all and its own
         number. "tpu": all cores of a TPU or of a slice.
-      logical_cpus: for "mirrored", the number of logical devices of the CPU, to try several
-        replicas without GPUs.
-      start_timeout: for "multi_worker", the seconds that a worker waits for the others.
+      logical_cpus: the number of logical devices of the CPU for "mirrored", to try several replicas
+        without GPUs.
+      start_timeout: the seconds that a worker waits for the others, for "multi_worker".
       tpu: name or address of the TPU; "" for the machine's own.
 
     Raises:

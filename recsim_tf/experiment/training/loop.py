@@ -32,7 +32,7 @@ class Iteration:
         and bandits, which count what they see, need that. "auto" is None for these, else 2048.
       replay_length: steps of each user that are kept for replay, at least 1; most agents need 2.
         "auto" is 50, or T if that is more.
-      train_steps: of an iteration.
+      train_steps: the train steps of an iteration.
       collect_steps: steps of all users in an iteration, before its train steps. "auto" is T - 1 for
         agents that learn on-policy, which then learn from each stretch of steps once; else 1.
       jit_compile: whether XLA compiles the learning loop, which pays on accelerators above all.
@@ -89,8 +89,8 @@ class LearningLoop(tf.Module):
     Args:
       environment: B users, of each replica.
       agent: trains on [batch_size, T], or on [B, T] for batch_size None.
-      learning: how an iteration collects and learns; replicas share its batch.
-      seed: of the replay, an integer or int32 [2].
+      learning: the settings of an iteration; replicas share its batch.
+      seed: the seed of the replay, an integer or int32 [2].
       num_members: members of a population, see `SeededReplayBuffer`; None for a single training.
 
     Attributes:

@@ -99,7 +99,7 @@ def experiment(
         see `recsim_tf.agents.layers`. The metrics of the training are of what the agent sees above
         them; evaluations are of the environment itself.
       num_users: users that are simulated at once.
-      learning: how an iteration collects and learns; None for `Iteration()`.
+      learning: the settings of an iteration; None for `Iteration()`.
       baselines: policies to compare with, of `recsim_tf.policies.BASELINES`: "random",
         "myopic", "oracle"; "greedy_pctr", "ucb1", "kl_ucb", "thompson" where documents have
         clusters. Also functions or classes that make a policy from the simulator. Or all of these

@@ -72,9 +72,9 @@ class Batches:
 
     Args:
       log: the sessions.
-      as_trajectory: makes of a log of S sessions its trajectory [T, S, ...].
+      as_trajectory: a function that makes the trajectory [T, S, ...] of a log of S sessions.
       batch_size: sessions of a batch.
-      dtype: of weights.
+      dtype: the dtype of the weights.
       is_whole: whether sessions must not be divided by their lengths, since parameters differ
         between the rows of a batch.
       scores_once: whether sessions that are equal are one that counts as often.

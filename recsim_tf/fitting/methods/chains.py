@@ -42,9 +42,9 @@ class LouisInformation(Uncertainty):
     (Louis 1982, "Finding the observed information matrix when using the EM algorithm").
 
     Args:
-      sweeps: of the chains, whose positions are taken for the posterior.
-      num_moves: of each chain between them.
-      confidence: as of `Uncertainty`.
+      sweeps: the number of sweeps of the chains, whose positions are taken for the posterior.
+      num_moves: the moves of each chain between two sweeps.
+      confidence: see `Uncertainty`.
     """
 
     sweeps: int = 10
@@ -73,7 +73,7 @@ class Chains(Method):
     A parameter that is declared as one number may have a start for each session of the log.
 
     Args:
-      num_chains: of each session, at least 1.
+      num_chains: the chains of each session, at least 1.
       search: `MonteCarloEM()`, which is the default.
       uncertainty: `LouisInformation()`, which is the default, or None.
       jit_compile: whether to compile with XLA, which makes an iteration many times faster.
@@ -240,7 +240,7 @@ class ChainObjective(Objective):
         return tf.nest.map_structure(mean, initial)
 
     def information(self, sweeps: int, num_moves: int) -> np.ndarray:
-        """float64 [P, P]: the observed information, see `LouisInformation`. The chains move."""
+        """The observed information, float64 [P, P], see `LouisInformation`. The chains move."""
         scores, curvatures = [], []
         for sweep in range(sweeps):
             self.move(1.0, num_moves, seed=sweep)
@@ -252,8 +252,8 @@ class ChainObjective(Objective):
         return np.mean(curvatures, axis=0) - missing
 
     def session_scores(self) -> np.ndarray:
-        """float64 [C, S, P]: the gradients of the log-density of everything that was drawn in each
-        session, in the unconstrained parameters, at the positions of the chains.
+        """The gradients of the log-density of everything that was drawn in each session, in the
+        unconstrained parameters, at the positions of the chains, float64 [C, S, P].
         """
         scores = traced_call(self._scores_of, tf.convert_to_tensor(self.chains.positions))
         flat = [np.reshape(each, [self.num_chains, self.num_sessions, -1]) for each in scores]

@@ -18,7 +18,7 @@ class Classes(InitialMethod):
     the type of a user. Memory grows with the number of classes.
 
     Args:
-      search, uncertainty, jit_compile: as of `Exact`.
+      search, uncertainty, jit_compile: see `Exact`.
     """
 
     uncertainties: ClassVar[tuple[type[Uncertainty], ...]] = (Scores, Curvature, ScoresOrCurvature)

@@ -46,18 +46,18 @@ class Draws(InitialMethod):
     The number comes from the draws too: it is too large where none of them is near the user.
 
     Halton points (Train 2009, "Discrete choice methods with simulation", section 9.3.3) are spread
-    more evenly than draws at random. They have no seed: each session has a run
-    of the sequence, in the order of the log and after its first 100 points. The mean of the
-    likelihoods is taken without a jackknife, as the literature does. The fresh points of the
-    reported likelihood are the next ones of the sequence.
+    more evenly than draws at random. They have no seed: each session has a run of the sequence, in
+    the order of the log and after its first 100 points. The mean of the likelihoods is taken
+    without a jackknife, as the literature does. The fresh points of the reported likelihood are the
+    next ones of the sequence.
 
     Memory grows with the number of draws, and with the batch size of the search.
 
     Args:
-      num_draws: of each session, at least 2.
+      num_draws: the draws of each session, at least 2.
       points: "random", or "halton" for initial draws that have an inverse CDF in
         `core.random.sample`, such as normals.
-      search: as of `Exact`.
+      search: see `Exact`.
       uncertainty: `Curvature()`, which is the default, or None.
       jit_compile: whether to compile with XLA.
     """

@@ -6,6 +6,7 @@ from typing import ClassVar
 import gin
 import tensorflow as tf
 
+from recsim_tf.core.base.validation import check_type
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.methods.information import Curvature, Scores, ScoresOrCurvature, Uncertainty
 from recsim_tf.fitting.methods.scores import EXACT, Lacking, SessionScore
@@ -18,12 +19,17 @@ def session_log_prob(simulator: Simulator, log: Log) -> tf.Tensor:
     """Scores the draws of the users of a log. Documents and slates are given.
 
     Args:
-      simulator: its models score the log, differentiably in their parameters.
-      log: with everything that its user model draws.
+      simulator: the simulator whose models score the log, differentiably in their parameters.
+      log: a log with everything that the user model draws.
 
     Returns:
-      [S], the log-likelihood of each session.
+      The log-likelihood of each session, [S].
+
+    Raises:
+      ValueError: if `simulator` is not a Simulator, if the log lacks draws of the users, or if its
+        slates or draws are not those of the models.
     """
+    check_type("simulator", simulator, Simulator)
     scorer = scoring_simulator(simulator)
     return scorer.log_prob(as_trajectory(log, scorer, log.num_sessions)).user
 

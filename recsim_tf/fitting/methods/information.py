@@ -22,7 +22,7 @@ class Uncertainty(abc.ABC):
     """The source of the standard errors and intervals of a fit.
 
     Args:
-      confidence: of the intervals, in (0, 1).
+      confidence: the confidence of the intervals, in (0, 1).
     """
 
     confidence: float = dataclasses.field(default=0.95, kw_only=True)
@@ -118,7 +118,7 @@ def _prior_information(fitted: FittedSimulator) -> np.ndarray:
 def _curvature(
     fitted: FittedSimulator, gradient: Callable[[], np.ndarray], steps: np.ndarray
 ) -> np.ndarray:
-    """[P, P]: minus the difference quotient of a gradient [P] of the variables, made symmetric."""
+    """Minus the difference quotient of a gradient [P] of the variables, made symmetric, [P, P]."""
     center = fitted.flat()
 
     def gradient_at(flat):

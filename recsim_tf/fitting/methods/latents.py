@@ -39,10 +39,11 @@ class Latents:
       seed: int32 [2].
 
     Attributes:
-      start: [S, D], a draw from about the prior.
-      scale: [S, D], the units.
-      described: what is latent, in words.
-      counts: bool [S, D], False for innovations after the end of a session or under a mask.
+      start: a draw from about the prior, [S, D].
+      scale: the units, [S, D].
+      described: the latents in words.
+      counts: whether each latent counts, bool [S, D], False for innovations after the end of a
+        session or under a mask.
     """
 
     def __init__(self, simulator: Simulator, log: Log, seed: Seed):
@@ -179,8 +180,8 @@ class Latents:
         return of_parts(self._spec, draws), self._in_session(innovation)
 
     def _of_latents(self, scorer: Simulator, initial: Nest, of_all: tf.Tensor) -> tf.Tensor:
-        """[S]: the log-density of the parts that are latent, given the others; `of_all` is that of
-        all initial draws.
+        """The log-density of the latent parts, given the others, [S]. `of_all` is the log-density
+        of all initial draws.
         """
         if self._parts == (Part(),):
             return of_all
@@ -276,7 +277,7 @@ def _drawn(scorer: Simulator, trajectory: Trajectory, innovation: Nest) -> list[
 
 
 def _masks(distribution: tfd.Distribution, name: str) -> list[np.ndarray]:
-    """bool [S], or a bool, of each leaf of the draws: whether it is drawn."""
+    """Whether each leaf of the draws is drawn, bool [S] or a bool."""
     if isinstance(distribution, tfd.JointDistribution):
         parts, _ = distribution.sample_distributions(seed=[0, 0])
         return [mask for part in tf.nest.flatten(parts) for mask in _masks(part, name)]

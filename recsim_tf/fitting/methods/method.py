@@ -68,8 +68,8 @@ class Method(abc.ABC):
 
         Args:
           fitted: the simulator whose models score the log.
-          log: with all draws of its user model but those that this method treats.
-          seed: of draws, an integer or int32 [2], in calls without a seed.
+          log: a log with all draws of its user model but those that this method treats.
+          seed: the seed of draws in calls without a seed, an integer or int32 [2].
 
         Raises:
           ValueError: for an argument out of range, a log without sessions, or one that lacks other

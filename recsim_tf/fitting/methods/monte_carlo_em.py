@@ -51,11 +51,11 @@ class MonteCarloEM(Search):
     It is the search of `Chains`. A posterior of several modes has one estimate.
 
     Args:
-      iterations: at the most, more than `annealing`.
-      num_moves: of each chain in an iteration, of five leapfrog steps each; at least 1.
+      iterations: the largest number of iterations, more than `annealing`.
+      num_moves: the moves of each chain in an iteration, of five leapfrog steps each; at least 1.
       annealing: the first iterations, in which the temperature falls; at least 0.
-      learning_rate: of Adam, positive, in the unconstrained parameters.
-      progress: as of `Search`.
+      learning_rate: the learning rate of Adam in the unconstrained parameters, positive.
+      progress: see `Search`.
     """
 
     iterations: int = 1000

@@ -29,10 +29,10 @@ class Particles(SessionMethod):
     discrete or not, see `marginal_log_prob`. Its noise is new in every minibatch.
 
     Args:
-      num_particles: of each of the two filters of a session, at least 1.
+      num_particles: the particles of each of the two filters of a session, at least 1.
       initial: the method for initial draws that the log lacks too: `Classes()`, `MeanField()` or
         `Draws()`; None where it has them.
-      search: as of `Exact`.
+      search: see `Exact`.
       uncertainty: `Curvature()`, which is the default, or None.
       jit_compile: whether to compile with XLA, which makes filters several times faster.
     """
@@ -113,8 +113,9 @@ def marginal_log_prob(
     Resampling keeps the gradients of the weights (Scibior et al. 2021, arXiv 2106.10314).
 
     Args:
-      simulator: its models score the sessions; parameters are scalars or tables, not [B].
-      trajectory: of single sessions, [T, B, ...]. Innovations in it are not read.
+      simulator: the simulator whose models score the sessions. Its parameters are scalars or
+        tables, not [B].
+      trajectory: a trajectory of single sessions, [T, B, ...]. Its innovations are not read.
       num_particles: P, of each of the two filters of a session, at least 1.
       seed: an integer or int32 [2]. With the same seed and parameters the estimate is the same.
 
@@ -138,7 +139,7 @@ def marginal_log_prob(
         later = nests.at_step(trajectory.transitions.draws.candidates, tf.maximum(step - 1, 0))
         state = first._replace(
             candidates=tf.nest.map_structure(
-                lambda one, other: tf.where(step == 0, one, other), first.candidates, later
+                lambda begun, drawn: tf.where(step == 0, begun, drawn), first.candidates, later
             )
         )
         transition = nests.at_step(trajectory.transitions, step)
@@ -226,7 +227,7 @@ def _resample(particles: Nest, log_weights: tf.Tensor, seed: Seed) -> tuple[Nest
 
 
 def systematic_ancestors(log_weights: tf.Tensor, seed: Seed) -> tf.Tensor:
-    """int32 [P, ...]: the particles that are kept by systematic resampling, given the logs [P, ...]
+    """The particles that are kept by systematic resampling, int32 [P, ...], given the logs [P, ...]
     of their normalized weights.
 
     `tfp.experimental.mcmc.resample_systematic` does the same; it sorts, which takes most of a

@@ -65,7 +65,7 @@ def copied_sessions(
 
 
 def log_mean(log_estimates: tf.Tensor, jackknife: bool = True) -> tf.Tensor:
-    """[...]: the log of a quantity from the logs [N, ...] of N unbiased estimates of it, N >= 2.
+    """The log of a quantity, [...], from the logs [N, ...] of N unbiased estimates of it, N >= 2.
 
     The log of their mean is low by half its relative variance. The jackknife that leaves one
     estimate out at a time takes the part of this bias away that falls as 1 / N (Nowozin 2018,
@@ -87,7 +87,7 @@ def log_mean(log_estimates: tf.Tensor, jackknife: bool = True) -> tf.Tensor:
 
 
 def effective_number(log_weights: tf.Tensor) -> tf.Tensor:
-    """[...]: how many of N draws count, (sum w)^2 / sum w^2, from the logs [N, ...] of their
-    weights; NaN where all weights are zero.
+    """The effective number of N draws, (sum w)^2 / sum w^2, [...], from the logs [N, ...] of their
+    weights. It is NaN where all weights are zero.
     """
     return tf.exp(tfp.experimental.mcmc.log_ess_from_log_weights(log_weights))

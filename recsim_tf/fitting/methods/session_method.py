@@ -173,7 +173,7 @@ class SessionsObjective(BatchObjective):
         return of_parts(self._spec.initial.user, by_part)
 
     def score(self, simulator: Simulator, batch: Batch, seed: Seed | None = None) -> tf.Tensor:
-        """[B]: the log-likelihoods of the sessions of a batch under other parameters, those of a
+        """The log-likelihoods [B] of the sessions of a batch under other parameters, those of a
         simulator. Without a seed the draws are the same in all calls.
         """
         seed = self.seed if seed is None else seed
@@ -260,12 +260,12 @@ class SessionsObjective(BatchObjective):
         return traced_call(self._value_and_gradients, batch, seed)
 
     def by_session(self) -> np.ndarray:
-        """[S]: each session's log-likelihood."""
+        """The log-likelihood of each session, [S]."""
         return self._scored_by_session(self._log_likelihoods, self.seed)[:, 0]
 
     def _scored_by_session(self, score: Callable[..., Scored], seed: Seed) -> np.ndarray:
-        """[S, 2]: each session's log-likelihood, and its effective number of draws or NaN, by a
-        compiled score of batches.
+        """The log-likelihood of each session, and its effective number of draws or NaN, [S, 2], by
+        a compiled score of batches.
         """
 
         def columns(scored: Scored) -> np.ndarray:
@@ -304,8 +304,8 @@ class SessionsObjective(BatchObjective):
         check_session_scores(self)
 
     def session_scores(self) -> np.ndarray:
-        """float64 [S, P]: the gradient of each session's log-likelihood in the unconstrained
-        parameters. Raises a ScoresUnknownError where they are not known exactly.
+        """The gradient of the log-likelihood of each session in the unconstrained parameters,
+        float64 [S, P]. Raises a ScoresUnknownError where it is not known exactly.
         """
         self._require_exact()
         return session_scores(self)
@@ -339,7 +339,7 @@ class SessionsObjective(BatchObjective):
         return float(np.sum(by_session[:, 0], dtype=np.float64))
 
     def in_order(self, results: Iterable[tuple[Batch, np.ndarray]]) -> np.ndarray:
-        """[S, ...]: results [B, ...] of all batches in the order of the log's sessions."""
+        """The results [B, ...] of all batches in the order of the log's sessions, [S, ...]."""
         rows, values = [], []
         for batch, of_batch in results:
             counts = batch.weights.numpy() > 0

@@ -1,6 +1,7 @@
 """Simulators whose parameters are variables behind bijectors."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -8,6 +9,7 @@ import tensorflow_probability as tfp
 
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Seed
+from recsim_tf.core.base.validation import kind_of
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.parameters.mean_field import MeanFieldPosterior
@@ -15,33 +17,36 @@ from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.parameters.unconstrained import differentiated, flatten, unpack
 
 
+def check_by_name(parameters: Any) -> None:
+    """Raises a ValueError for anything but `Parameter`s by name."""
+    if not isinstance(parameters, Mapping):
+        raise ValueError(f"parameters must be `Parameter`s by name, got {kind_of(parameters)}")
+    for name, parameter in parameters.items():
+        if not isinstance(parameter, Parameter):
+            raise ValueError(f"parameters[{name!r}] must be a `Parameter`, got {parameter!r}")
+
+
 class FittedSimulator:
     """A simulator whose models are copied, with a `tfp.util.TransformedVariable` for each
     parameter, in the dtype of the user model.
 
     Attributes:
-      parameters: those that are fitted, by name.
-      fixed: the values of the others.
-      simulator: with the variables.
-      posteriors: mean-field posteriors, of the parameters that have one.
+      parameters: the parameters that are fitted, by name.
+      fixed: the values of the fixed parameters, by name.
+      simulator: the simulator with the variables.
+      posteriors: the mean-field posteriors of the parameters that have one, by name.
 
     Args:
-      simulator: the models and the values of all other parameters.
-      parameters: by name, as `simulator.parameters()` lists them.
+      simulator: the models, and the values of all other parameters.
+      parameters: the parameters by name, as `simulator.parameters()` lists them.
 
     Raises:
-      ValueError: for a parameter that the models do not have, one without a start, or a start
-        outside of its support.
+      ValueError: for a parameter that the models do not have, a parameter without a start, a start
+        outside of its support, or a prior of another dtype than the users.
     """
 
     def __init__(self, simulator: Simulator, parameters: Mapping[str, Parameter]):
-        if not isinstance(parameters, Mapping):
-            raise ValueError(
-                f"parameters must be `Parameter`s by name, got {type(parameters).__name__}"
-            )
-        for name, parameter in parameters.items():
-            if not isinstance(parameter, Parameter):
-                raise ValueError(f"parameters[{name!r}] must be a `Parameter`, got {parameter!r}")
+        check_by_name(parameters)
         dtype = simulator.users.dtype
         self.fixed = {
             name: np.asarray(parameter.start).astype(dtype.as_numpy_dtype)
@@ -105,8 +110,9 @@ class FittedSimulator:
         }
 
     def log_prior_at(self, elements: Mapping[str, tf.Tensor], jacobian: bool) -> tf.Tensor:
-        """float64 scalar: the log-density of some parameters under their priors, flat where there
-        are none: that of their values, or with the Jacobian of their unconstrained elements.
+        """The log-density of some parameters under their priors, a float64 scalar. It is flat where
+        a parameter has no prior. It is the density of the values, or with the Jacobian that of the
+        unconstrained elements.
         """
         total = tf.zeros([], tf.float64)
         for name, part in elements.items():
@@ -131,8 +137,8 @@ class FittedSimulator:
         return self.simulator.with_parameters(tensors)
 
     def log_prior(self, seed: Seed = 0) -> tf.Tensor:
-        """float64 scalar: the log-density of the values under the priors; for mean-field posteriors
-        minus their divergence from the prior.
+        """The log-density of the values under the priors, a float64 scalar. For mean-field
+        posteriors it is minus their divergence from the prior.
         """
         points = {name: x for name, x in self._points.items() if name not in self.posteriors}
         total = self.log_prior_at(points, jacobian=False)
@@ -183,7 +189,7 @@ class FittedSimulator:
         return self._points[name].shape.rank > self.simulator.parameter_spec(name).rank
 
     def flat(self) -> np.ndarray:
-        """float64 [P]: the unconstrained parameters as one vector."""
+        """The unconstrained parameters as one vector, float64 [P]."""
         return flatten([point.numpy() for point in self._points.values()])
 
     def assign_flat(self, flat: np.ndarray) -> None:
@@ -200,6 +206,11 @@ def _variable(
     start = simulator.parameters().get(name) if start is None else start
     if start is None:
         raise ValueError(f"{name} needs a start: the model has none, got None")
+    if parameter.prior is not None and parameter.prior.dtype != dtype:
+        raise ValueError(
+            f"the prior of {name} must have the dtype of the users, {dtype.name}, got"
+            f" {parameter.prior.dtype.name}"
+        )
     start = np.asarray(start).astype(dtype.as_numpy_dtype)
     variable = tfp.util.TransformedVariable(
         start, parameter.bijector, dtype=dtype, name=name.replace(".", "_")

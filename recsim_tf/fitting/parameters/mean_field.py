@@ -27,7 +27,7 @@ class MeanFieldPosterior:
 
     Args:
       locs: nest of variables of any shapes, the unconstrained means.
-      name: of the variables of the scales.
+      name: the name of the variables of the scales.
     """
 
     def __init__(self, locs: Nest, name: str):

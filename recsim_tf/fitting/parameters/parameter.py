@@ -20,7 +20,8 @@ class Parameter:
     """A parameter to fit.
 
     Args:
-      start: where the search begins, a number or an array; None for the value that the model has.
+      start: the value where the search begins, a number or an array; None for the value that the
+        model has.
       support: the allowed values: "real"; "positive"; "unit", the interval (0, 1); or a TFP
         bijector from the reals to them. A bijector may map whole vectors, as to the simplex.
       prior: a TFP distribution of the values, or None. Under a scalar distribution the elements of
@@ -35,8 +36,9 @@ class Parameter:
         tables that were learned elsewhere, such as factors of items or weights of a channel.
 
     Raises:
-      ValueError: for a start that is no finite number, an unknown support or posterior, a posterior
-        without a prior, or a fixed parameter without a start or with a prior.
+      ValueError: for a start that is no finite number, an unknown support or posterior, a prior
+        that is not a distribution, a posterior without a prior, or a fixed parameter without a
+        start or with a prior.
     """
 
     def __init__(
@@ -47,10 +49,14 @@ class Parameter:
         posterior: str | None = None,
         fixed: bool = False,
     ):
-        if isinstance(support, str) and support not in BIJECTORS:
+        is_named = isinstance(support, str)
+        if support not in BIJECTORS if is_named else not isinstance(support, tfb.Bijector):
+            got = repr(support) if is_named else validation.kind_of(support)
             raise ValueError(
-                f"support must be one of {', '.join(BIJECTORS)} or a bijector, got {support!r}"
+                f"support must be one of {', '.join(BIJECTORS)} or a bijector, got {got}"
             )
+        if prior is not None:
+            validation.check_type("prior", prior, tfd.Distribution)
         if posterior not in (None, "mean_field"):
             raise ValueError(f"posterior must be mean_field or None, got {posterior!r}")
         if posterior is not None and prior is None:
@@ -82,9 +88,9 @@ def hierarchical_normal(
     latent factor models").
 
     Args:
-      shape: of a row of the table, as [F]; () where a row is a number.
-      features: float [D, M], of the rows; None for one loc that all rows share.
-      scale: start of the search for the standard deviation, positive.
+      shape: the shape of a row of the table, such as [F]; () where a row is a number.
+      features: the features of the rows, float [D, M]; None for one loc that all rows share.
+      scale: the start of the search for the standard deviation, positive.
 
     Returns:
       A Normal, [D, ...] with features, else of the shape of a row, with trainable loc, from zero,

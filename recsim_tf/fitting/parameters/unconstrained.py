@@ -57,5 +57,5 @@ def differentiated(
 
 
 def flatten(arrays: Iterable[np.ndarray]) -> np.ndarray:
-    """float64 [P]: the elements of arrays, one array after the other."""
+    """The elements of arrays as one vector, float64 [P], one array after the other."""
     return np.concatenate([np.ravel(array) for array in arrays]).astype(np.float64)

@@ -70,9 +70,9 @@ def mean_by_session(values: np.ndarray, counted: np.ndarray, users: Any = ()) ->
     sessions, or within users who have several of them.
 
     Args:
-      values: float [S, ...].
-      counted: bool [S, ...], somewhere true.
-      users: of the sessions, see `logs.log.users_of`.
+      values: the values, float [S, ...].
+      counted: whether each value counts, bool [S, ...], somewhere true.
+      users: the users of the sessions, see `logs.log.users_of`.
     """
     axes = tuple(range(1, values.ndim))
     sums: Any = np.sum(values, axis=axes, where=counted, dtype=np.float64)
@@ -88,7 +88,7 @@ def is_one_of_k(predictions: ChoicePredictions, log: Log) -> bool:
 
 
 def logged_clicks(predictions: ChoicePredictions, log: Log) -> np.ndarray:
-    """bool [S, T, K]: the positions clicked."""
+    """The positions that were clicked, bool [S, T, K]."""
     if is_one_of_k(predictions, log):
         return predictions.logged[..., np.newaxis] == np.arange(log.slate_size)
     return predictions.logged > 0
@@ -119,9 +119,9 @@ def calibrate(
     probabilities using Bayesian binning", with these bins.
 
     Args:
-      predictions: of `predict_responses` for this log.
+      predictions: the result of `predict_responses` for this log.
       log: when sessions ended.
-      num_bins: at least 1.
+      num_bins: the number of bins, at least 1.
 
     Returns:
       Calibrations by field, without fields that were never drawn or whose mean is not finite.
@@ -161,8 +161,9 @@ def _calibrate(
 
 
 class Perplexity(NamedTuple):
-    """exp(-the mean log-probability of clicks and skips): 1 for perfect predictions, 2 for those of
-    a coin; infinite if something happened that was predicted to be impossible.
+    """The perplexity exp(-m) of clicks and skips, where m is their mean log-probability. It is 1
+    for perfect predictions, 2 for those of a coin, and infinite if something happened that was
+    predicted to be impossible.
     """
 
     by_position: np.ndarray  # float64 [K]; NaN for positions that no slate has
@@ -180,8 +181,8 @@ def click_perplexity(
     """The perplexity of the clicks of a log.
 
     Args:
-      predictions: of `predict_choices` for this log, of a click model.
-      log: which documents were shown, and when sessions ended.
+      predictions: the result of `predict_choices` for this log, of a click model.
+      log: the log with the documents that were shown, and the ends of the sessions.
       conditional: whether a position is predicted by what happened above it on the same slate too.
 
     Raises:
@@ -194,7 +195,7 @@ def click_perplexity(
         clicked = logged_clicks(predictions, log)
         with np.errstate(divide="ignore"):
             log_probs = np.log(np.where(clicked, predictions.probs, 1 - predictions.probs))
-    counted = log.shown & log.active[..., np.newaxis]
+    counted = log.counted
     total = np.sum(log_probs, axis=(0, 1), where=counted, dtype=np.float64)
     number = counted.sum(axis=(0, 1))
     with np.errstate(invalid="ignore"):

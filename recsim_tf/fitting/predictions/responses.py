@@ -78,11 +78,11 @@ def predict_responses(
     The longer a session is, the more draws it takes.
 
     Args:
-      simulator: with the user model.
-      log: with responses, and with the initial draws and innovations that are known.
+      simulator: the simulator with the user model.
+      log: a log with responses, and with the initial draws and innovations that are known.
       batch_size: sessions that are predicted at once; memory grows with it and with the draws.
-      num_draws: of each session that lacks something.
-      seed: of these draws, an integer or int32 [2].
+      num_draws: the draws of each session that lacks something.
+      seed: the seed of these draws, an integer or int32 [2].
       given: earlier steps of the same sessions, row by row, which are known and not predicted,
         such as those that a fit has seen.
 
@@ -271,7 +271,9 @@ def _expected(
 
 
 def _drawn(part: tfd.Distribution, rank: int) -> tf.Tensor:
-    """bool, as it broadcasts against [B, ...] of so many axes: False where the part is masked."""
+    """A mask, bool, that broadcasts against [B, ...] of so many axes, and is False where the part
+    is masked.
+    """
     while isinstance(part, _INDEPENDENT):
         part = part.distribution
     if not isinstance(part, _MASKED):
@@ -292,7 +294,7 @@ def _clicks(part: tfd.Distribution, draw: Nest) -> tuple[tfd.Distribution, tf.Te
 
 
 def _mixed(values: tf.Tensor, log_weights: tf.Tensor) -> tf.Tensor:
-    """[B, ...] of [N * B, ...]: the mean with the weights of logs [N, B]."""
+    """The mean [B, ...] of N draws [N * B, ...] with the weights of logs [N, B]."""
     by_draw = tf.reshape(values, [*log_weights.shape, *values.shape[1:]])
     return tf.reduce_sum(_expanded(tf.exp(log_weights), by_draw.shape.rank) * by_draw, axis=0)
 

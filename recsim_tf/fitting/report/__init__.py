@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from recsim_tf.core.base.validation import check_type
 from recsim_tf.core.nests import as_json
 from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.report import sections
@@ -27,10 +28,10 @@ def write_report(
     links to elsewhere.
 
     Args:
-      path: of the file.
+      path: the path of the file.
       result, log: the fit, and the sessions that were fitted.
       overwrite: whether a file that is there already is replaced.
-      **options: of `render`.
+      **options: the options of `render`.
 
     Returns:
       The figures of `render`.
@@ -63,19 +64,20 @@ def render(
 
     Args:
       result, log: the fit, and the sessions that were fitted.
-      held_out_log: others, see `validate`. `log.split(held_out, seed)` gives both as `fit` splits
-        them.
-      truth: as of `recover`, where it is known.
-      title: of the page.
-      **options: of `validate`.
+      held_out_log: sessions that were held out, see `validate`. `log.split(held_out, seed)` gives
+        both logs as `fit` splits them.
+      truth: the true values of parameters, where they are known, see `recover`.
+      title: the title of the page.
+      **options: the options of `validate`.
 
     Returns:
       The page, and `Validation.figures()` with the "recovery" of the truth, as JSON takes them.
 
     Raises:
       ImportError: without matplotlib or scikit-learn.
-      ValueError: see `validate` and `recover`.
+      ValueError: if `result` is not a FitResult; see `validate` and `recover` for others.
     """
+    check_type("result", result, FitResult)
     recovered = recover(truth or {}, result.estimates)
     answered = validate(result.simulator, log, held_out_log, **options)
     parts = {

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from recsim_tf.core.base.validation import kind_of
 from recsim_tf.fitting.estimates import MOST_ELEMENTS
 from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.validation.question import Drawing
@@ -19,16 +20,19 @@ def plot(result: FitResult | Validation) -> Any:
     elements of large parameters; of a validation what was predicted beside what was logged.
 
     Args:
-      result: of `fit`, or of `validate`.
+      result: the result of `fit`, or of `validate`.
 
     Raises:
       ImportError: if matplotlib is not installed.
-      ValueError: for a fit whose search ended before its first pass was over.
+      ValueError: if `result` is neither, or is a fit whose search ended before its first pass was
+        over.
     """
     if isinstance(result, FitResult):
         drawings = _of_fit(result)
-    else:
+    elif isinstance(result, Validation):
         drawings = list(itertools.chain.from_iterable(each.drawings for each in result.values()))
+    else:
+        raise ValueError(f"result must be a FitResult or a Validation, got {kind_of(result)}")
     if not drawings:
         raise ValueError("the search must not end before its first pass is over, to be drawn")
     columns = min(2, len(drawings))

@@ -30,7 +30,7 @@ def recover(
 
     Args:
       truth: true values by the parameter's name, numbers or arrays. Others are left out.
-      estimates: of one fit, or of several fits to logs of the same truth.
+      estimates: the estimates of one fit, or of several fits to logs of the same truth.
 
     Raises:
       ValueError: for a true value of a parameter that was not fitted, or of another shape.

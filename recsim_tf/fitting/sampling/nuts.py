@@ -64,11 +64,12 @@ class NUTS:
         """Draws from densities over the reals.
 
         Args:
-          log_density: maps positions [C, D] to log-densities [C], which may be different ones; -inf
-            where there is none.
-          start: [C, D], best in units in which the densities have standard deviations of about 1.
+          log_density: a function from positions [C, D] to log-densities [C], which may be different
+            ones; -inf where there is none.
+          start: the first positions, [C, D], best in units in which the densities have standard
+            deviations of about 1.
           seed: an integer or int32 [2].
-          step_size: of the first steps, of all chains or [C].
+          step_size: the size of the first steps, of all chains or [C].
 
         Raises:
           ValueError: if a log-density is not finite at the start.
@@ -114,8 +115,8 @@ class NUTS:
 
 
 def potential_scale_reduction(samples: np.ndarray) -> np.ndarray:
-    """[...]: split R-hat of samples [N, C, ...] of C chains, 1 where they agree (Gelman et al.,
-    Bayesian Data Analysis, section 11.4).
+    """The split R-hat, [...], of samples [N, C, ...] of C chains. It is 1 where they agree (Gelman
+    et al. 2013, "Bayesian Data Analysis", third edition, section 11.4).
     """
     return tfp.mcmc.potential_scale_reduction(
         tf.constant(samples), independent_chain_ndims=1, split_chains=True
@@ -123,8 +124,8 @@ def potential_scale_reduction(samples: np.ndarray) -> np.ndarray:
 
 
 def effective_sample_size(samples: np.ndarray) -> np.ndarray:
-    """[...]: the independent samples that samples [N, C, ...] of C chains are worth for their mean
-    (the same, section 11.5).
+    """The number of independent samples, [...], that samples [N, C, ...] of C chains are worth for
+    their mean (Gelman et al. 2013, "Bayesian Data Analysis", third edition, section 11.5).
     """
     cross_chain_dims = 1 if samples.shape[1] > 1 else None
     sizes = tfp.mcmc.effective_sample_size(

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from recsim_tf.core import nests, random
-from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.fit import FitResult, fit
@@ -19,12 +19,13 @@ from recsim_tf.fitting.methods.batching import Batch, take_sessions
 from recsim_tf.fitting.methods.default import default_method
 from recsim_tf.fitting.methods.information import ScoresOrCurvature
 from recsim_tf.fitting.methods.session_method import SessionMethod, SessionsObjective
-from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator
+from recsim_tf.fitting.parameters.fitted_simulator import FittedSimulator, check_by_name
 from recsim_tf.fitting.parameters.parameter import Parameter
 from recsim_tf.fitting.parameters.unconstrained import differentiated
 from recsim_tf.fitting.sampling import nuts
 from recsim_tf.fitting.sampling.nuts import NUTS
 from recsim_tf.fitting.searches.lbfgs import LBFGS, maximise, standard_errors
+from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.log import Sessions
 
 # Of the search for the mode, which begins where a fit has ended or nearby.
@@ -86,6 +87,10 @@ def sample_parameters(
     """
     check_at_least(1, num_chains=num_chains)
     random.as_seed(seed)
+    check_type("simulator", simulator, Simulator)
+    check_by_name(parameters)
+    log = log_of("log", log, Sessions, "a Log or a LogStream")
+    check_type("sampler", sampler, NUTS)
     method = default_method(simulator, log) if method is None else method
     has_posteriors = any(each.posterior for each in parameters.values())
     if not isinstance(method, SessionMethod) or method.has_posteriors or has_posteriors:
@@ -136,15 +141,17 @@ def _started(
 ) -> dict[str, Parameter]:
     """The parameters with these starts."""
     values = start.values() if isinstance(start, FitResult) else start
-    missing = [name for name in parameters if name not in values]
+    sampled = [name for name, parameter in parameters.items() if not parameter.fixed]
+    missing = [name for name in sampled if name not in values]
     if missing:
         raise ValueError(
             f"start must have a value for each parameter, got none for {', '.join(missing)}"
         )
-    return {
-        name: Parameter(values[name], parameter.bijector, parameter.prior)
-        for name, parameter in parameters.items()
+    started = {
+        name: Parameter(values[name], parameters[name].bijector, parameters[name].prior)
+        for name in sampled
     }
+    return {**parameters, **started}
 
 
 def _scale(objective: SessionsObjective) -> np.ndarray:

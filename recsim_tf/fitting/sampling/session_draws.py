@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Nest, Seed
-from recsim_tf.core.base.validation import check_at_least
+from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.runs.execution import compiled
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.methods import annealing
@@ -65,6 +65,7 @@ def sample_sessions(
       ValueError: for an argument out of range, a log without sessions or latents, or latents of
         another kind.
     """
+    check_type("simulator", simulator, Simulator)
     check_at_least(1, num_chains=num_chains)
     if not log.num_sessions:
         raise ValueError("the log must have at least one session, got none")

@@ -13,6 +13,8 @@ from recsim_tf.fitting.support import slate_support
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.plans import logged_users
 
+_NUM_USERS = 1000  # users of a simulated policy, about
+
 
 @gin.configurable(module="recsim_tf")
 class FittedModel:
@@ -39,7 +41,7 @@ class FittedModel:
       imports: modules that the model may name, see `fitting.load_model`.
 
     Attributes:
-      draws: of the parameters, tables [N, ...] by name; empty without a folder.
+      draws: the draws of the parameters, tables [N, ...] by name; empty without a folder.
 
     Raises:
       ValueError: without a folder and a log, for `users_of_log` without a log, and for a model
@@ -78,4 +80,7 @@ class FittedModel:
         """A sentence on how far a policy's slates are from those of the log; None without a log."""
         if self._log is None:
             return None
-        return slate_support(simulator, policy, self._log, seed=seed).sentence
+        # Worlds are simulated as a whole, and parameters by user fix the number of users.
+        fewest = simulator.fewest_users
+        num_users = simulator.num_users or -(-_NUM_USERS // fewest) * fewest
+        return slate_support(simulator, policy, self._log, num_users, seed=seed).sentence

@@ -20,13 +20,14 @@ import gin
 import numpy as np
 
 from recsim_tf._version import __version__
+from recsim_tf.core.base.validation import check_type
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.estimates import ParameterEstimate, named_elements
 from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.saving.card import CARD, figures, model_card, with_findings
 from recsim_tf.fitting.saving.encoding import NUMBERS, Decoder, Encoder, check_imports
 from recsim_tf.support.errors import one_line
-from recsim_tf.support.new_folders import publish, unfinished_folder
+from recsim_tf.support.new_folders import publish, require_new, unfinished_folder
 
 _MODEL, _ARRAYS = "model.json", "arrays.npz"
 # Raised with every change that older versions cannot read.
@@ -64,25 +65,26 @@ def save_model(
     that it does is checked before the folder appears.
 
     Args:
-      folder: does not exist, or is empty.
-      result: of `fit`.
-      title: of the card.
-      data: what it was fitted to, as single figures and texts of one line: {"sessions": 5000,
-        "steps": 93012, "from": "2024-01"}.
-      fitting: how, in the same way: {"search": "LBFGS", "confidence": 0.95}.
-      checks: what was checked, in the same way: {"held-out calibration error": 0.004}.
-      findings: answers of a validation for the card, each with its "question", "verdict" and
+      folder: the new folder, which does not exist or is empty.
+      result: the result of `fit`.
+      title: the title of the card.
+      data: a description of the data that it was fitted to, as single figures and texts of one
+        line: {"sessions": 5000, "steps": 93012, "from": "2024-01"}.
+      fitting: a description of the fit, in the same way: {"search": "LBFGS", "confidence": 0.95}.
+      checks: the results of checks, in the same way: {"held-out calibration error": 0.004}.
+      findings: the answers of a validation for the card, each with its "question", "verdict" and
         "sentence".
-      intended_use, limits, licence: texts of the card, the last one of the data.
+      intended_use, limits, licence: texts of the card; the licence is that of the data.
 
     Raises:
       FileExistsError: if the folder has something in it; nothing is written then.
-      ValueError: for a field that cannot be saved, such as a lambda or an object of a class that a
-        script defines; for a parameter with a value for each session; for data or checks that are
-        more than figures.
+      ValueError: if `result` is not a FitResult; for a field that cannot be saved, such as a lambda
+        or an object of a class that a script defines; for a parameter with a value for each
+        session; for data or checks that are more than figures.
     """
+    check_type("result", result, FitResult)
     folder, simulator = Path(folder), result.simulator
-    _refuse_existing(folder)
+    require_new(folder)
     for name, number in simulator.users_of_parameters().items():
         raise ValueError(f"{name} must not have a value for each session, got {number} values")
     encoder = Encoder()
@@ -135,7 +137,7 @@ def load_model(folder: str | os.PathLike, imports: Sequence[str] = ()) -> Loaded
     digest finds damage; it does not say who wrote the folder.
 
     Args:
-      folder: of the model.
+      folder: the folder of the model.
       imports: modules whose classes and functions the model may name, with all below them, such as
         ("my_package",). They are imported from where Python finds modules.
 
@@ -176,11 +178,6 @@ def load_simulator(folder: str = gin.REQUIRED, imports: Sequence[str] = ()) -> S
     see `load_model`.
     """
     return load_model(folder, imports).simulator
-
-
-def _refuse_existing(folder: Path) -> None:
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise FileExistsError(f"folder {folder} exists already, name a new or an empty one")
 
 
 def _digest(content: Mapping[str, Any], arrays: Path) -> str:

@@ -21,7 +21,7 @@ def at_edge(fitted: FittedSimulator, start: np.ndarray) -> dict[str, np.ndarray]
     support, as a spread at zero.
 
     Args:
-      fitted: has the parameters.
+      fitted: the simulator with the parameters.
       start: float64 [P], the unconstrained parameters at the start of the search.
     """
     now, before = fitted.by_name(fitted.flat()), fitted.by_name(start)

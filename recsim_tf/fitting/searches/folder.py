@@ -31,10 +31,10 @@ class Checkpoints:
     goes on from its last checkpoint, and ends with the same numbers as if it had not been.
 
     Args:
-      folder: for checkpoints/ and tensorboard/; None to write nothing.
+      folder: the folder of checkpoints/ and tensorboard/; None to write nothing.
       interval: steps of the search, evaluations or passes, between checkpoints, at least 1.
-      stop: of `recsim_tf.support.stopping.noting_signals`; where a signal comes, the search saves a
-        checkpoint and raises a StoppedError.
+      stop: the result of `recsim_tf.support.stopping.noting_signals`. When a signal comes, the
+        search saves a checkpoint and raises a StoppedError.
     """
 
     folder: str | os.PathLike | None = None
@@ -98,9 +98,9 @@ class SearchState:
     If the folder has a checkpoint of the search, it is restored.
 
     Args:
-      checkpoints: where they are written; a damaged one raises a ValueError.
-      variables: that are searched over; a search begins at their values.
-      **tracked: what else is checkpointed, as an optimizer of Keras.
+      checkpoints: the place where they are written; a damaged one raises a ValueError.
+      variables: the variables that are searched over; a search begins at their values.
+      **tracked: other objects that are checkpointed, such as an optimizer of Keras.
     """
 
     def __init__(self, checkpoints: Checkpoints, variables: Sequence[tf.Variable], **tracked: Any):

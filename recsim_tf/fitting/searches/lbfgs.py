@@ -2,11 +2,10 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import gin
 import numpy as np
-import scipy.optimize
 import tensorflow as tf
 
 from recsim_tf.core.base.ranges import Range
@@ -43,13 +42,13 @@ class LBFGS(Search):
     the search down.
 
     Args:
-      max_iterations: at least 1.
+      max_iterations: the largest number of iterations, at least 1.
       tolerance: the search has converged where no gradient is above it, in units in which a
         parameter's standard error is about 1; positive. The maximum is then about this number of
         standard errors away.
       batch_size: sessions that are scored at once, by each core of a CPU. Memory grows with it and
         with the number of cores, and not with the log.
-      progress: as of `Search`.
+      progress: see `Search`.
     """
 
     max_iterations: int = 200
@@ -189,16 +188,23 @@ def maximise(
     """Searches for a maximum by L-BFGS.
 
     Args:
-      function: maps a position float64 [P] to a value, which the error calls `name`, and a gradient
-        [P]. Where they are not finite the search turns back, and at the start raises a ValueError.
-      start: [P].
-      units: gives the units [P] in which a coordinate is measured, best its standard error.
-      max_iterations: of L-BFGS.
+      function: a function from a position float64 [P] to a value, which the error calls `name`, and
+        a gradient [P]. Where they are not finite the search turns back, and at the start raises a
+        ValueError.
+      start: the first position, [P].
+      units: a function that gives the units [P] in which a coordinate is measured, best its
+        standard error.
+      max_iterations: the largest number of iterations of L-BFGS.
       tolerance: the search has converged where no gradient in these units is above it.
-      rounding: of values, as a part of them. The search ends where an iteration gains no more.
-      evaluations: of a search that was stopped, which goes on from there; each iteration writes to
-        them.
+      rounding: the rounding of values, as a part of them. The search ends where an iteration gains
+        no more.
+      evaluations: the evaluations of a search that was stopped, which goes on from there. Each
+        iteration writes to them.
     """
+    try:
+        from scipy import optimize
+    except ImportError as missing:
+        raise ImportError("LBFGS needs SciPy: install recsim-tf[fitting]") from missing
     evaluations = Evaluations() if evaluations is None else evaluations
     recorded = evaluations.recorded(function)
     first_value, first_gradient = recorded(start)
@@ -221,12 +227,13 @@ def maximise(
         away = scaled - last_finite
         return 2 * worst + 1 - first_value, away / np.linalg.norm(away)
 
-    def after(intermediate_result: scipy.optimize.OptimizeResult) -> None:
+    # SciPy passes the result to a callback whose argument has this name.
+    def after(intermediate_result: Any) -> None:
         del intermediate_result
         evaluations.write()
         after_iteration()
 
-    result = scipy.optimize.minimize(
+    result = optimize.minimize(
         loss,
         np.zeros_like(start),
         jac=True,
@@ -259,7 +266,7 @@ def rounding_of(objective: BatchObjective) -> float:
 
 
 def standard_errors(objective: BatchObjective) -> np.ndarray:
-    """float64 [P]: about the standard error of each unconstrained parameter at its present value,
+    """About the standard error of each unconstrained parameter at its present value, float64 [P],
     without regard to the others.
     """
     information = objective.squared_scores() + _prior_curvature(objective.fitted)
@@ -267,7 +274,7 @@ def standard_errors(objective: BatchObjective) -> np.ndarray:
 
 
 def _prior_curvature(fitted: FittedSimulator) -> np.ndarray:
-    """[P]: about the negative second derivatives of the log-prior, zero where it is convex
+    """About the negative second derivatives of the log-prior, [P], zero where it is convex
     (Hutchinson 1990). They are exact where each parameter has a prior of its own.
     """
     center = fitted.flat()

@@ -31,8 +31,8 @@ class Rest(tf.Module):
     gradient whose mean over the last passes is not zero.
 
     Args:
-      variables: that are searched over.
-      passes: of the whole search.
+      variables: the variables that are searched over.
+      passes: the passes of the whole search.
       num_batches: minibatches of a pass.
     """
 
@@ -92,9 +92,9 @@ class Minibatches(Search):
       passes: passes through the log at the most, at least 1.
       patience: passes, at least 1.
       batch_size: sessions of a minibatch.
-      learning_rate: with which the default optimizer begins, positive; in units of the
-        unconstrained parameters.
-      progress: as of `Search`.
+      learning_rate: the learning rate with which the default optimizer begins, positive, in units
+        of the unconstrained parameters.
+      progress: see `Search`.
     """
 
     optimizer: Callable[[], tf.keras.optimizers.Optimizer] | None = None

@@ -22,7 +22,7 @@ class Objective(abc.ABC):
       num_sessions, num_steps: their number, and the number of all their steps.
       batch_size: sessions that are scored at once.
       variables: those of `fitted`, and then those of posteriors of single sessions.
-      dtype: of the variables.
+      dtype: the dtype of the variables.
       latents: a sentence about the treatment of each draw that the log lacks, or "".
     """
 
@@ -96,7 +96,7 @@ class BatchObjective(Objective):
 
     @abc.abstractmethod
     def squared_scores(self) -> np.ndarray:
-        """float64 [P]: an estimate of the sum over sessions of the squared gradients of each
-        session in the unconstrained parameters. It is about the observed information of each, and
+        """An estimate of the sum over sessions of the squared gradients of each session in the
+        unconstrained parameters, float64 [P]. It is about the observed information of each, and
         gives the units of a search.
         """

@@ -141,7 +141,7 @@ def rank_correlation(
 
     Args:
       first, second: float64 [S] by policy, in two worlds; S may differ between the worlds.
-      seed: of the bootstrap.
+      seed: the seed of the bootstrap.
     """
     generator = np.random.default_rng(seed)
     values = [np.stack([each[name] for name in first]) for each in (first, second)]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from recsim_tf.core import random
-from recsim_tf.fitting.validation.context import Context, counted_in
+from recsim_tf.fitting.validation.context import Context
 from recsim_tf.fitting.validation.dependence import popularity, surprises
 from recsim_tf.fitting.validation.learners import area_under_curve, boosting, predicted
 from recsim_tf.fitting.validation.question import Answer
@@ -48,7 +48,7 @@ class Classified:
         expected = popularity(
             context.train,
             context.clicked_in_training,
-            counted_in(context.train),
+            context.train.counted,
             continued(context.whole),
         )
         sessions, seed = context.sessions, context.seed
@@ -88,10 +88,10 @@ def discriminate(
     simulations are in one fold of five, since a classifier would otherwise know its slates.
 
     Args:
-      logged, simulated: what users did in the same S sessions.
-      expected: [S, T, K], the `popularity` of what they were shown in another log: rates of the
-        same one would know its clicks.
-      seed: of the folds.
+      logged, simulated: the outcomes of the same S sessions in the log and in a simulation.
+      expected: the `popularity` [S, T, K] of the documents that were shown, in another log. The
+        rates of the same log would know its clicks.
+      seed: the seed of the folds.
 
     Raises:
       ImportError: without scikit-learn.
@@ -127,7 +127,7 @@ def features(sessions: Outcomes, expected: np.ndarray) -> dict[str, np.ndarray]:
     """The features of each session that the classifier sees, float64 [S] by name.
 
     Args:
-      sessions: of a log, or of a simulation of it.
+      sessions: the sessions of a log, or of a simulation of it.
       expected: see `discriminate`.
     """
     counted, clicked = sessions.counted, sessions.clicked > 0
@@ -197,7 +197,7 @@ def _with_twice_the_odds(
 
 
 def _longest(runs: np.ndarray) -> np.ndarray:
-    """[S]: the longest run of true steps, of bool [S, T]."""
+    """The length of the longest run of true steps, [S], of bool [S, T]."""
     step = np.arange(1, runs.shape[1] + 1)
     broken = np.maximum.accumulate(np.where(runs, 0, step), axis=1)
     return (step - broken).max(axis=1)

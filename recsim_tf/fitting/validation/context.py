@@ -91,19 +91,21 @@ class Context:
 
     @functools.cached_property
     def counted(self) -> np.ndarray:
-        """bool [S, T, K]: the documents that were shown in the sessions held out."""
-        return counted_in(self.held_out)
+        """The documents that were shown in the sessions held out, bool [S, T, K]."""
+        return self.held_out.counted
 
     @functools.cached_property
     def clicked(self) -> np.ndarray:
-        """bool [S, T, K]: which of them were clicked."""
+        """The documents that were clicked in the sessions held out, bool [S, T, K]."""
         if not self.has_clicks:
             return np.zeros(self.counted.shape, bool)
         return logged_clicks(self.choices, self.held_out) & self.counted
 
     @functools.cached_property
     def clicked_in_training(self) -> np.ndarray:
-        """bool [S', T', K]: what was clicked in the sessions that guesses learn from."""
+        """The documents that were clicked in the sessions that guesses learn from, bool [S', T',
+        K].
+        """
         return self.clicks_of(self.train)
 
     @functools.cached_property
@@ -139,13 +141,10 @@ class Context:
         return self.whole.num_sessions < _FEWEST_SESSIONS or bool(few_clicks)
 
     def clicks_of(self, log: Log) -> np.ndarray:
-        """bool [S, T, K]: what was clicked in a log; nothing where responses have no clicks."""
+        """The documents that were clicked in a log, bool [S, T, K]. There are none where responses
+        have no clicks.
+        """
         if not self.has_clicks:
             return np.zeros(log.shown.shape, bool)
         choices = predict_choices(self.simulator, log, self.batch_size, num_draws=1)
         return logged_clicks(choices, log)
-
-
-def counted_in(log: Log) -> np.ndarray:
-    """bool [S, T, K]: the documents that were shown before the end of each session."""
-    return log.shown & log.active[..., np.newaxis]

@@ -11,20 +11,20 @@ _OF_SESSION, _OF_DOCUMENT = 3, 20
 
 
 def document_ids(log: Log) -> np.ndarray | None:
-    """int [S, T, K]: the ids of the documents, or None where they are no ids."""
+    """The ids of the documents, int [S, T, K], or None where they are no ids."""
     ids = log.documents
     has_ids = isinstance(ids, np.ndarray) and ids.ndim == 3 and ids.dtype.kind in "iu"
     return ids if has_ids else None
 
 
 def popularity(log: Log, clicked: np.ndarray, counted: np.ndarray, shown: Log) -> np.ndarray:
-    """float64 [S, T, K]: the smoothed click rate of each document of a log at its position, or of
-    the position where documents are no ids.
+    """The smoothed click rate of each document of a log at its position, float64 [S, T, K]. Where
+    documents are no ids, it is the click rate of the position.
 
     Args:
-      log: from which rates are learned.
-      clicked, counted: bool [R, T', K], of its R sessions.
-      shown: whose slates they are for; the same log or another one.
+      log: the log from which rates are learned.
+      clicked, counted: the clicks of its R sessions, and the documents that count, bool [R, T', K].
+      shown: the log whose slates get rates, the same log or another one.
     """
     clicked = clicked & counted
     by_position = (clicked.sum(axis=(0, 1)) + 0.5) / (counted.sum(axis=(0, 1)) + 1)
@@ -40,8 +40,8 @@ def document_effects(
     ids: np.ndarray, clicked: np.ndarray, chance: np.ndarray, wanted: np.ndarray
 ) -> np.ndarray:
     """The popularity of documents `wanted`, int [...]: clicks on each over those that its positions
-    let expect,
-    smoothed, from M events with ids, bool clicks and the click rates of their positions, [M].
+    let expect, smoothed, from M events with ids, bool clicks and the click rates of their
+    positions, [M].
     """
     size = max(ids.max(initial=0), wanted.max(initial=0)) + 1
     clicks, expected = np.bincount(ids, clicked, size), np.bincount(ids, chance, size)
@@ -49,8 +49,8 @@ def document_effects(
 
 
 def surprises(outcomes: Outcomes, expected: np.ndarray) -> np.ndarray:
-    """float64 [S, T]: the clicks of each step beyond those that its documents let expect, by their
-    `popularity` [S, T, K].
+    """The clicks of each step beyond those that its documents let expect, by their `popularity` [S,
+    T, K], float64 [S, T].
     """
     difference = (outcomes.clicked > 0) - expected
     return np.sum(difference, axis=2, where=outcomes.counted)
@@ -64,9 +64,9 @@ def dependence(
     surprise with the mean of those before. 0 for one that is not defined.
 
     Args:
-      outcomes: of a log or of a simulation of it.
-      ids: int [S, T, K], or None.
-      expected: [S, T, K], the log's `popularity`.
+      outcomes: the outcomes of a log or of a simulation of it.
+      ids: the ids of the documents, int [S, T, K], or None.
+      expected: the `popularity` of the log, [S, T, K].
     """
     clicked, counted = outcomes.clicked > 0, outcomes.counted
     clicks, shown = clicked.sum(axis=(1, 2)), counted.sum(axis=(1, 2))

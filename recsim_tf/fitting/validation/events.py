@@ -35,7 +35,7 @@ class Events(NamedTuple):
     @classmethod
     def of(cls, log: Log, clicked: np.ndarray) -> "Events":
         """The events of a log, with its clicks, bool [S, T, K]."""
-        counted = log.shown & log.active[..., np.newaxis]
+        counted = log.counted
         session, step, position = np.nonzero(counted)
         clicked = clicked & counted
         ids = document_ids(log)
@@ -65,7 +65,7 @@ class Events(NamedTuple):
         )
 
     def take(self, rows: np.ndarray) -> "Events":
-        """Those of these rows."""
+        """The events at `rows`, integers or bool."""
         return Events(*(field[rows] for field in self))
 
 
@@ -76,18 +76,18 @@ def _leaves(nest: Nest) -> list[np.ndarray]:
 
 
 def _columns(leaves: list[np.ndarray], number: int) -> np.ndarray:
-    """float64 [M, F] of arrays [M, ...]; 0 for what is not known."""
+    """Arrays [M, ...] as a table float64 [M, F], with 0 for unknown values."""
     flat = [np.asarray(leaf, np.float64).reshape(number, -1) for leaf in leaves]
     return np.nan_to_num(np.concatenate([np.zeros([number, 0]), *flat], axis=1))
 
 
 def _before(values: np.ndarray) -> np.ndarray:
-    """[S, T]: sums over the steps before."""
+    """The sums over the steps before, [S, T]."""
     return np.cumsum(values, axis=1) - values
 
 
 def _past(clicked: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """float64 [S, T, 3]: documents shown, clicks and their smoothed rate, before each step."""
+    """The documents shown, the clicks and the click rate before each step, float64 [S, T, 3]."""
     shown = _before(counted.sum(axis=2, dtype=np.float64))
     clicks = _before(clicked.sum(axis=2, dtype=np.float64))
     mean = clicked.sum() / max(counted.sum(), 1)
@@ -96,8 +96,8 @@ def _past(clicked: np.ndarray, counted: np.ndarray) -> np.ndarray:
 
 
 def _order(clicked: np.ndarray) -> np.ndarray:
-    """float64 [S, T, 4]: the step, clicks of the step before, a fading memory of clicks, and steps
-    since the last one.
+    """The number of the step, the clicks of the step before, a fading memory of clicks, and the
+    steps since the last click, float64 [S, T, 4].
     """
     by_step = clicked.sum(axis=2, dtype=np.float64)
     step = np.broadcast_to(np.arange(by_step.shape[1]), by_step.shape)
@@ -119,15 +119,15 @@ def _by_name(nest: Nest, title: str = "") -> dict[str, np.ndarray]:
 
 
 def _from(first: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """[S, T, ...]: what is known before each step, of what is known first [S, ...], such as the
-    context of the first step, and of what comes after each step, [S, T, ...].
+    """The values that are known before each step, [S, T, ...], from those that are known first [S,
+    ...], such as the context of the first step, and those that come after each step, [S, T, ...].
     """
     return np.concatenate([first[:, np.newaxis], after[:, :-1]], axis=1)
 
 
 def _above(clicked: np.ndarray) -> np.ndarray:
-    """float64 [S, T, K, 2]: the clicks above each position, and the positions since the last of
-    them, 0 where there is none.
+    """The clicks above each position, and the positions since the last of them, 0 where there is
+    none, float64 [S, T, K, 2].
     """
     position = np.arange(clicked.shape[2])
     last = np.maximum.accumulate(np.where(clicked, position, -1), axis=2)
@@ -137,7 +137,9 @@ def _above(clicked: np.ndarray) -> np.ndarray:
 
 
 def _same(session: np.ndarray, document: np.ndarray, clicked: np.ndarray) -> np.ndarray:
-    """float64 [M, 2]: how often the same document was shown and clicked before in the session."""
+    """The numbers of times that the same document was shown and clicked before in the session,
+    float64 [M, 2].
+    """
     events = pandas().DataFrame({"session": session, "document": document, "clicked": clicked})
     same = events.groupby(["session", "document"])["clicked"]
     return np.stack([same.cumcount(), same.cumsum() - clicked], axis=1).astype(np.float64)

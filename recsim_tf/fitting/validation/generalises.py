@@ -19,7 +19,7 @@ from recsim_tf.fitting.predictions.choices import (
     mean_by_session,
 )
 from recsim_tf.fitting.predictions.responses import predict_responses
-from recsim_tf.fitting.validation.context import Context, counted_in
+from recsim_tf.fitting.validation.context import Context
 from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.guesses import guesses, nats
 from recsim_tf.fitting.validation.predicts import (
@@ -124,7 +124,7 @@ def predict(simulator: Simulator, train: Events, other: Log, context: Context) -
     responses = predict_responses(simulator, other, context.batch_size, seed=context.seed)
     choices = choices_among(responses, other.slate_size)
     probs = choices.probs[..., : other.slate_size].astype(np.float64)
-    clicked, counted = logged_clicks(choices, other), counted_in(other)
+    clicked, counted = logged_clicks(choices, other), other.counted
     users = users_of([other.labels])
     of_model = nats(probs, clicked)
     of_guesses = guesses(train, Events.of(other, clicked), context.seed)
@@ -215,13 +215,13 @@ def _parts(generalised: Generalised) -> list[Part]:
 
 
 def in_segment(log: Log, segment: Mapping[str, Any]) -> np.ndarray:
-    """bool [S]: the sessions of which fields of the initial draws have these values.
+    """The sessions whose initial draws have these values in these fields, bool [S].
 
     Raises:
       ValueError: for a field that the log lacks, and a segment of all sessions or none.
     """
-    known = log.initial if isinstance(log.initial, Mapping) else fields_of(log.initial)
-    fields = {name: leaf for name, leaf in known.items() if np.shape(leaf) == (log.num_sessions,)}
+    initial = log.initial if isinstance(log.initial, Mapping) else fields_of(log.initial)
+    fields = {name: leaf for name, leaf in initial.items() if np.shape(leaf) == (log.num_sessions,)}
     inside = np.ones(log.num_sessions, bool)
     for name, value in segment.items():
         if name not in fields:

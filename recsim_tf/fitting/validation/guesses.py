@@ -31,9 +31,9 @@ def guesses(train: Events, other: Events, seed: int = 0) -> dict[str, np.ndarray
     learned.
 
     Args:
-      train: of the log to learn from.
-      other: of the log to predict.
-      seed: of folds and trees.
+      train: the events of the log to learn from.
+      other: the events of the log to predict.
+      seed: the seed of folds and trees.
 
     Raises:
       ImportError: without scikit-learn.
@@ -84,8 +84,8 @@ def _learned(
             position = _logit(_of_position(rates, events))
             events = events._replace(profile=profile)
             fields = [getattr(events, name) for name in names]
-            known = np.stack([position, of_documents], axis=1)
-            tables.append(np.concatenate([known, *fields], axis=1))
+            common = np.stack([position, of_documents], axis=1)
+            tables.append(np.concatenate([common, *fields], axis=1))
         return tables
 
     probs = {}
@@ -118,7 +118,7 @@ def _by_category(train: np.ndarray, other: np.ndarray) -> list[np.ndarray]:
 
 
 def _rates(events: Events) -> np.ndarray:
-    """[K]: the click rates of positions."""
+    """The click rates of positions, [K]."""
     size = events.position.max(initial=0) + 1
     clicks = np.bincount(events.position, events.clicked, size)
     return (clicks + 0.5) / (np.bincount(events.position, minlength=size) + 1)
@@ -129,7 +129,7 @@ def _of_position(rates: np.ndarray, events: Events) -> np.ndarray:
 
 
 def _effects(train: Events, other: Events, rates: np.ndarray) -> np.ndarray:
-    """[M]: the logarithm of the effects of the other log's documents."""
+    """The logarithm of the effects of the other log's documents, [M]."""
     chance = _of_position(rates, train)
     return np.log(document_effects(train.document, train.clicked, chance, other.document))
 

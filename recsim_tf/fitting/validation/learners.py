@@ -24,8 +24,8 @@ def boosting(seed: int) -> Any:
 
 
 def predicted(model: Any, rows: Any, labels: Any, others: Any) -> Any:
-    """[M]: probabilities of label 1 of other rows [M, F], by a model that learns from rows [N, F]
-    and labels [N].
+    """The probabilities [M] of label 1 of other rows [M, F], by a model that learns from rows [N,
+    F] and labels [N].
     """
     # For so few rows, threads wait for each other longer than they work.
     with importlib.import_module("threadpoolctl").threadpool_limits(1, user_api="openmp"):

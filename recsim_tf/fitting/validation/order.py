@@ -65,7 +65,7 @@ def shuffle_steps(log: Log, seed: int = 0, times: Collection[str] = ()) -> Log:
 
     Args:
       log: the sessions.
-      seed: of the order.
+      seed: the seed of the order.
       times: the names of hidden attributes that are times, such as an hour or a pause.
 
     Raises:

@@ -137,9 +137,9 @@ def scored(
 
     Args:
       of_model: float64 [S, T, K], the log-likelihoods of clicks under the model.
-      probs: [M] by name, the click probabilities of guesses, of what counts.
-      clicked, counted: bool [S, T, K], what was clicked, and what counts.
-      users: as of `mean_by_session`.
+      probs: the click probabilities of guesses for the documents that count, [M] by name.
+      clicked, counted: the documents that were clicked, and those that count, bool [S, T, K].
+      users: the users of the sessions, see `mean_by_session`.
     """
     scores = {"model": Prediction(mean_by_session(of_model, counted, users), Mean(0.0, 0.0))}
     for name, guess in probs.items():

@@ -37,12 +37,12 @@ class Outcomes(NamedTuple):
 
     @property
     def clicks(self) -> np.ndarray:
-        """float [S, K], by position."""
+        """The number of clicks at each position, float [S, K]."""
         return self.clicked.sum(axis=1)
 
     @property
     def shown(self) -> np.ndarray:
-        """int64 [S, K], documents by position."""
+        """The number of documents shown at each position, int64 [S, K]."""
         return self.counted.sum(axis=1)
 
 
@@ -51,15 +51,15 @@ class Resimulation:
 
     A session is simulated with its logged slates, queries, documents and initial draws; responses,
     innovations and departures are drawn. A user who stays for longer than logged meets slates of
-    other sessions, see `continued`, until the longest session of the log ends, or where
-    the log would have cut it, see `Cuts`. A session that the log cuts is cut at the same step; the
-    lifetime of a user who comes back on the same day, see `windows`. If nobody ever leaves in the
-    models, every session has its logged length.
+    other sessions, see `continued`, until the longest session of the log ends, or where the log
+    would have cut it, see `Cuts`. A session that the log cuts is cut at the same step; the lifetime
+    of a user who comes back on the same day, see `windows`. If nobody ever leaves in the models,
+    every session has its logged length.
 
     Initial draws that were not logged are drawn.
 
     Args:
-      simulator: its parameters are scalars or tables, not [B].
+      simulator: the simulator, whose parameters are scalars or tables, not [B].
       log: the sessions.
       batch_size: sessions that are simulated at once; memory grows with it, not with the log.
 
@@ -166,6 +166,6 @@ class Resimulation:
         return tf.nest.map_structure(lambda *leaves: np.concatenate(leaves)[order], *parts)
 
     def _padded(self, values: np.ndarray) -> np.ndarray:
-        """[B, T, ...] of values [U, B, ...] of the first steps, zeros at later ones."""
+        """The values [U, B, ...] of the first steps as [B, T, ...], with zeros at later steps."""
         later = [(0, self.log.max_length - len(values)), *[(0, 0)] * (values.ndim - 1)]
         return np.swapaxes(np.pad(values, later), 0, 1)

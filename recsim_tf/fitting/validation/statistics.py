@@ -58,8 +58,8 @@ class Statistic(NamedTuple):
     @property
     def p_value(self) -> float:
         """The two-sided p-value of Student's t test that the log is one more draw from a normal
-        distribution of which the R
-        simulations are draws. So it agrees with the z-score, also where R is small.
+        distribution of which the R simulations are draws. So it agrees with the z-score, also where
+        R is small.
         """
         number = len(self.replicated)
         quantile = abs(self.z_score) / np.sqrt(1 + 1 / number)
@@ -114,9 +114,9 @@ def predictive_check(
     uncertain.
 
     Args:
-      sessions: of a fitted simulator, and their log.
+      sessions: the sessions of a fitted simulator, and their log.
       num_replicates: R, at least 20.
-      seed: of the simulations.
+      seed: the seed of the simulations.
 
     Raises:
       ValueError: for fewer replicates.
@@ -288,8 +288,8 @@ def samples(outcomes: Outcomes, contents: Contents) -> dict[str, np.ndarray]:
 
 
 def bin_edges(values: np.ndarray) -> np.ndarray:
-    """float64 [Q + 1]: the edges of bins for values [n], a bin for each whole number where that
-    suffices.
+    """The edges of bins for values [n], float64 [Q + 1]. There is a bin for each whole number where
+    that suffices.
     """
     values = values.astype(np.float64)
     low, high = values.min(), values.max()
@@ -299,6 +299,8 @@ def bin_edges(values: np.ndarray) -> np.ndarray:
 
 
 def shares(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """float64 [Q]: the parts of values [n] in bins; the outermost bins count what lies beyond."""
+    """The parts of values [n] in bins, float64 [Q]. The outermost bins count the values beyond
+    them.
+    """
     counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
     return counts / len(values)

@@ -153,9 +153,10 @@ def validate(
     question; whether their means are calibrated is told all the same.
 
     Args:
-      model: fitted to `train`: a `Simulator`, a `FitResult`, or what `load_model` gives.
+      model: a model that was fitted to `train`: a `Simulator`, a `FitResult`, or the result of
+        `load_model`.
       train: the sessions that the fit saw, from which guesses learn.
-      held_out: others, of other users; None to ask of a half of `train`, while guesses learn from
+      held_out: sessions of other users; None to ask of a half of `train`, while guesses learn from
         the other half. Then, and where users are also in training, only the fifth answer may be
         "believable".
       questions: those to ask, each with `name`, `title`, `needs_held_out` and `ask(context)`.
@@ -169,13 +170,13 @@ def validate(
       other: a log of another policy, period or segment, for the fifth question.
       hold_out_segment: values of fields of the log's initial draws, as {"device": 1}, in the place
         of `other`: the models are fitted to `train` without such sessions, and predict them.
-      policies: at least three by name, which the last question ranks; None leaves it out. Their
-        values on the log need its propensities, or `logging`, and `StochasticPolicy`s; without
-        them they need `refit`.
+      policies: at least three policies by name, which the last question ranks; None leaves it out.
+        Their values on the log need its propensities, or `logging`, and `StochasticPolicy`s;
+        without them they need `refit`.
       logging: the policy that showed the log's slates, or None.
       num_replicates: simulations of the sessions for the third question, at least 20.
       batch_size: sessions that are predicted or simulated at once.
-      seed: of simulations, folds and orders.
+      seed: the seed of simulations, folds and orders.
 
     Raises:
       ValueError: for a number out of range, for arguments that do not go together, for a log that

@@ -8,6 +8,8 @@ import numpy as np
 
 from recsim_tf.core.base.validation import check_count
 from recsim_tf.logs.log import Log
+from recsim_tf.logs.tables import parsing
+from recsim_tf.logs.tables.faults import Faults
 from recsim_tf.logs.tables.frames import as_frame, check_present
 from recsim_tf.logs.tables.parsing import pandas
 from recsim_tf.logs.tables.table import from_table
@@ -48,7 +50,11 @@ def read_kuairand(impressions: Any, histories: Sequence[Any] = (), num_videos: i
     tables = impressions if isinstance(impressions, list | tuple) else [impressions]
     frame = pandas().concat([_frame(table, _IMPRESSION) for table in tables])
     order = ["user_id", "time_ms", "video_id"]
-    frame = frame.sort_values(order, kind="stable", ignore_index=True)
+    faults = Faults(frame)
+    frame = frame.assign(
+        time_ms=faults.whole_numbers("time_ms", 0, parsing.LARGEST_WHOLE),
+        hourmin=faults.whole_numbers("hourmin", 0, 2359),
+    ).sort_values(order, kind="stable", ignore_index=True)
     pause = frame.groupby("user_id")["time_ms"].diff() / _HOUR
     shares: dict[Any, float] = {}
     for table in histories:
@@ -80,6 +86,9 @@ def _frame(table: Any, columns: Sequence[str]) -> Any:
 
 def _shares(frame: Any) -> dict[Any, float]:
     """The shares of long views by user."""
+    faults = Faults(frame)
+    for column in ("watch_seq", "long_watch_seq"):
+        faults.lists(column)
     views = zip(frame["user_id"], frame["watch_seq"], frame["long_watch_seq"], strict=True)
     return {
         user: (np.isin(seen, long).sum() - _USUAL_SHARE * len(seen)) / (len(seen) + _USUAL_VIEWS)

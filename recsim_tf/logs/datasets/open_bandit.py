@@ -181,6 +181,9 @@ def page_log(impressions: OpenBanditLog, max_affinity: int = 2) -> Log:
       A log with `initial` the codes of the users' features, int32 [S, 4]; `documents` item ids
       int32 [S, 1, 3], 0 where nothing is shown; `hidden` affinities int32 [S, 1, 3]; `response`
       int32 [S, 1, 3], 1 for a click.
+
+    Raises:
+      ValueError: if max_affinity is no integer of at least 0.
     """
 
     check_at_least(0, max_affinity=max_affinity)

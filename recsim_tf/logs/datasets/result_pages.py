@@ -66,7 +66,7 @@ def read_result_pages(
     codes, query_ids = parsing.codes(frame["query"])
     faults.refuse(codes < 0, "query", "be an id", "invalid query")
     query = query_ids[codes]
-    documents, size = _lists(frame, "documents", faults)
+    documents, size = _entries("documents", faults)
     slate_size = size[0]
     if not slate_size:
         raise ValueError("row 0, column 'documents' must have at least one document, got none")
@@ -75,7 +75,7 @@ def read_result_pages(
     row = np.repeat(np.arange(len(frame)), slate_size)
     codes, document_ids = parsing.codes(documents)
     faults.refuse(codes < 0, "documents", "have ids", "invalid document", row)
-    clicks, size = _lists(frame, "clicked_positions", faults)
+    clicks, size = _entries("clicked_positions", faults)
     position, row_of_click = parsing.numbers(clicks), np.repeat(np.arange(len(frame)), size)
     is_position = parsing.is_whole(position) & (position >= 0) & (position < slate_size)
     allowed = f"have whole numbers in [0, {slate_size - 1}]"
@@ -108,11 +108,9 @@ def read_result_pages(
     return ResultPages(log, pairs)
 
 
-def _lists(frame: Any, column: str, faults: Faults) -> tuple[Any, np.ndarray]:
+def _entries(column: str, faults: Faults) -> tuple[Any, np.ndarray]:
     """The entries of all lists of a column, a Series, and the lengths of the lists."""
-    lists = list(frame[column])
-    is_list = np.array([isinstance(each, list | tuple | np.ndarray) for each in lists])
-    faults.refuse(~is_list, column, "be a list", f"invalid {column}")
+    lists = faults.lists(column)
     entries = [entry for each in lists for entry in each]
     # Without entries pandas would choose a dtype other than that of a column of objects.
     dtype = None if entries else object

@@ -11,6 +11,7 @@ import tree
 from recsim_tf.core import nests
 from recsim_tf.core.base.corpora import map_corpora
 from recsim_tf.core.base.types import Nest, Trajectory
+from recsim_tf.core.base.validation import check_type
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.logs.episodes.records import IS_LAST, example_of
@@ -32,9 +33,11 @@ class Writer:
 
     Raises:
       FileExistsError: if the file exists, at once.
+      ValueError: if `simulator` is not a Simulator.
     """
 
     def __init__(self, path: str | os.PathLike, simulator: Simulator):
+        check_type("simulator", simulator, Simulator)
         self._path = os.fspath(path)
         refuse_existing(self._path)
         self._temporary = self._path + UNFINISHED
@@ -55,7 +58,11 @@ class Writer:
             tf.io.gfile.makedirs(os.path.dirname(self._path) or ".")
             if "://" not in self._path:
                 self._lock = self._locked()
-            self._records = tf.io.TFRecordWriter(self._temporary)
+            try:
+                self._records = tf.io.TFRecordWriter(self._temporary)
+            except BaseException:
+                self._release()
+                raise
         return self
 
     def __exit__(self, error_type, error, traceback) -> None:
@@ -73,8 +80,11 @@ class Writer:
         finally:
             if tf.io.gfile.exists(self._temporary):
                 tf.io.gfile.remove(self._temporary)
-            if self._lock is not None:
-                release(self._lock)
+            self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            release(self._lock)
 
     def _locked(self) -> IO[bytes]:
         """A lock that keeps other processes from writing the same log. It is beside the log, since
@@ -96,9 +106,10 @@ class Writer:
             policy that showed them; or () in all pieces of a file.
 
         Raises:
-          ValueError: for an auto-reset trajectory, whose rows contain several sessions, and for a
-            dtype that a log cannot store.
+          ValueError: if `trajectory` is not a Trajectory, for an auto-reset trajectory, whose rows
+            contain several sessions, and for a dtype that a log cannot store.
         """
+        check_type("trajectory", trajectory, Trajectory)
         trajectory.require_single_session()
         trajectory.require_new_users()
         lengths = tf.reduce_sum(tf.cast(trajectory.transitions.active, tf.int32), axis=0).numpy()

@@ -71,6 +71,13 @@ class Faults:
         )
         return values == 1
 
+    def lists(self, column: str) -> list[Any]:
+        """The lists of a column. Cells of another type are refused, such as texts."""
+        cells = list(self._frame[column])
+        is_list = np.array([isinstance(cell, list | tuple | np.ndarray) for cell in cells], bool)
+        self.refuse(~is_list, column, "be a list", f"invalid {column}")
+        return cells
+
     def known(self, column: str, vocabulary: Any, allowed: str, reason: str = "") -> np.ndarray:
         """Positions of ids in a vocabulary, int64 [R], -1 for an empty cell; refuses others."""
         codes, _ = parsing.codes(self._frame[column], vocabulary)

@@ -84,7 +84,7 @@ def flags(column: Any) -> np.ndarray:
 
 
 def timestamps(column: Any) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Reads a column of timestamps.
+    """Reads a column of timestamps. Dates before 1677 or after 2262 are not valid.
 
     Returns:
       The points in time, float64 or int64 [R]: numbers as they are, or dates as nanoseconds since
@@ -101,6 +101,8 @@ def timestamps(column: Any) -> tuple[np.ndarray, np.ndarray, bool]:
             return values, np.isfinite(values), False
         column = dates
     dates = pd.to_datetime(column, utc=True).dt.tz_localize(None)
+    # Dates outside the years 1677 to 2262 have no nanoseconds in int64.
+    dates = dates.where((dates >= pd.Timestamp.min) & (dates <= pd.Timestamp.max))
     return dates.to_numpy("datetime64[ns]").astype(np.int64), dates.notna().to_numpy(), True
 
 

@@ -62,8 +62,7 @@ def from_table(
       user: ids, the same in all rows of a session. Sessions of the same user are not independent.
       step: whole numbers. Only their order within a session counts; rows may stand in any order.
       timestamp: numbers, dates or ISO 8601 text, in UTC if no zone is given. Without steps, the
-      rows
-        of a session with the same time are a slate. With neither, all rows of a session are a
+        rows of a session with the same time are a slate. With neither, all rows of a session are a
         slate.
       visit: whole numbers, the visits within a lifetime, see `visits`; only their changes count.
       position: whole numbers from `first_position`. Positions that a slate lacks are empty.

@@ -31,13 +31,14 @@ def to_table(log: Log) -> Any:
 
     Raises:
       ImportError: without pandas.
-      ValueError: for a log that a table cannot represent: draws without names, queries, a step in
-        which nothing is shown, other responses, or clicks at empty positions.
+      ValueError: for a log that a table cannot represent: no `shown`, draws without names, queries,
+        a step in which nothing is shown, other responses, or clicks at empty positions.
     """
     check_type("log", log, Log)
+    log.require("to_table", "shown")
     if tf.nest.flatten(log.query):
         raise ValueError("log.query must be (), since a table has no column for it")
-    shown = log.shown & log.active[..., np.newaxis]
+    shown = log.counted
     if not shown.any(axis=2)[log.active].all():
         raise ValueError("log.shown must have a document in each step, got a step without one")
     session, step, position = rows = np.nonzero(shown)
@@ -170,7 +171,7 @@ def _rewards(log: Log) -> dict[str, np.ndarray]:
     if isinstance(log.reward, tuple) or log.reward.shape != log.shown.shape:
         return {}
     clicked = showing.clicks(log)
-    counted = log.shown & log.active[..., np.newaxis]
+    counted = log.counted
     if clicked is not None and (log.reward == clicked)[counted].all():
         return {}
     return {"reward": log.reward}

@@ -1,14 +1,16 @@
 import json
 
 import gin
+import numpy as np
 import pytest
+import tensorflow as tf
 
 import recsim_tf
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.experiment import building, config
 from recsim_tf.experiment.commands import simulate
 from recsim_tf.experiment.runs.folder import RunDirectory
-from recsim_tf.logs import episodes
+from recsim_tf.logs import episodes, from_episodes
 from recsim_tf.policies import BASELINES, baseline_policy, random_policy
 from tests.experiment.tiny_runs import read_csv
 
@@ -30,6 +32,30 @@ def test_an_episode_file_is_written_in_pieces_of_different_users(tmp_path, monke
     ).trajectory()
     assert trajectory.transitions.reward.shape == [3, 10]
     assert len({tuple(affinity) for affinity in trajectory.initial.user.affinity.numpy()}) == 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("users_per_world", [6, None])
+def test_pieces_of_an_episode_file_are_whole_worlds(tmp_path, monkeypatch, users_per_world):
+    monkeypatch.setattr(simulate, "_USERS_AT_ONCE", 4)
+    bindings = [
+        "simulate.simulator = @make()",
+        "make.environment_id = 'News-v0'",
+        f"make.users_per_world = {users_per_world}",
+        "simulate.log_steps = 3",
+        "Evaluation.num_users = 12",
+        "Evaluation.max_steps = 2",
+    ]
+    folder = RunDirectory(tmp_path / "run", config.load([], bindings))
+    building.simulate(folder, episode_file=str(tmp_path / "log"))
+    simulator = recsim_tf.make("News-v0", users_per_world=users_per_world)
+    trajectory = episodes.read(tmp_path / "log", simulator).trajectory()
+    assert trajectory.transitions.reward.shape == [3, 12]
+    assert np.isfinite(simulator.log_prob(trajectory).user).all()
+    corpora = tf.nest.flatten(trajectory.initial.corpus)
+    assert {len(leaf) for leaf in corpora} == {12 // (users_per_world or 12)}
+    with pytest.raises(ValueError, match="a corpus for each user if logging is given"):
+        from_episodes(tmp_path / "log", simulator, logging=random_policy(simulator))
 
 
 @pytest.mark.slow

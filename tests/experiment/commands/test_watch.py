@@ -1,8 +1,11 @@
 import json
 import shutil
 import time
+import types
+import unittest.mock
 
 import pytest
+import tensorflow as tf
 
 from recsim_tf.evaluation.evaluation import Evaluation
 from recsim_tf.experiment.commands.evaluate import watch_run
@@ -76,6 +79,16 @@ def test_a_corrupt_checkpoint_that_stays_is_an_error(finished, tmp_path):
     damage(folder / "checkpoints" / "40")
     with pytest.raises(ValueError, match=r"checkpoint .*40/run is corrupt"):
         _watch(folder)
+
+
+def test_an_error_closes_the_summaries(tmp_path, monkeypatch):
+    closed = []
+    writer = types.SimpleNamespace(close=lambda: closed.append(True))
+    monkeypatch.setattr(tf.summary, "create_file_writer", lambda *_: writer)
+    monkeypatch.setattr(checkpoints, "watch", unittest.mock.Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        watch_run(open_run(tmp_path), unittest.mock.Mock(), unittest.mock.Mock(), 40)
+    assert closed
 
 
 @pytest.mark.slow

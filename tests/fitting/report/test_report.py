@@ -8,9 +8,11 @@ from recsim_tf.fitting.estimates import ParameterEstimate
 from recsim_tf.fitting.report import write_report
 from recsim_tf.fitting.report.recovery import recover
 from recsim_tf.fitting.report.sections import parameters, recovery
+from recsim_tf.fitting.saving.models import LoadedModel
 from recsim_tf.logs import from_trajectory
 from recsim_tf.support.tables import fixed, signed
 from tests.fitting.sessions import HAZARD, evolution, rollout, satisfaction
+from tests.refusals import assert_refused
 from tests.web_page import read_page
 
 SECTIONS = [
@@ -134,6 +136,15 @@ def test_a_fit_is_a_frame_a_table_and_a_figure_of_a_notebook(result):
     assert axes.get_ylabel() == "log-likelihood a step (nats)"
     with pytest.raises(ValueError, match="the search must not end before its first pass is over"):
         plot(result._replace(history=[]))
+
+
+def test_a_report_and_a_figure_of_another_object_are_refused_at_once(result, log, tmp_path):
+    loaded = LoadedModel(result.simulator, result.estimates, {}, {})
+    message = "result must be a FitResult, got LoadedModel"
+    assert_refused(lambda: write_report(tmp_path / "fit.html", loaded, log), message)
+    assert not list(tmp_path.iterdir())
+    message = "result must be a FitResult or a Validation, got LoadedModel"
+    assert_refused(lambda: plot(loaded), message)
 
 
 def test_large_parameters_are_summed_up_with_a_histogram():

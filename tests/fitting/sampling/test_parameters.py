@@ -172,6 +172,9 @@ def test_over_many_sessions_the_posterior_is_that_of_maximum_likelihood_and_its_
             {"parameters": {"users.unused": Parameter(1.0)}, "start": {"users.unused": 1.0}},
             r"neither the log nor a prior tells anything about users\.unused",
         ),
+        ({"parameters": [Parameter(1.0)]}, "parameters must be `Parameter`s by name, got list"),
+        ({"log": "log.csv"}, "log must be a Log or a LogStream, .* got str"),
+        ({"sampler": LBFGS()}, "sampler must be a NUTS, got LBFGS"),
     ],
 )
 def test_what_cannot_be_sampled_is_named(coin_log, arguments, message):
@@ -179,3 +182,16 @@ def test_what_cannot_be_sampled_is_named(coin_log, arguments, message):
     start = {"users.click_prob": 0.5}
     arguments = {"parameters": parameters, "start": start, "log": coin_log, **arguments}
     assert_refused(lambda: sample_parameters(coin(), **arguments), message)
+
+
+def test_a_fixed_parameter_is_not_sampled(coin_log):
+    parameters = {
+        "users.click_prob": Parameter(support="unit"),
+        "users.unused": Parameter(2.0, fixed=True),
+    }
+    sampler = NUTS(num_samples=4, num_burnin_steps=2, progress=False)
+    start = {"users.click_prob": 0.3}
+    posterior = sample_parameters(
+        coin(), parameters, coin_log, sampler=sampler, num_chains=2, start=start
+    )
+    assert set(posterior.samples) == {"users.click_prob"}

@@ -216,6 +216,15 @@ def test_what_cannot_be_saved_is_refused_and_nothing_is_written(
     assert not list(tmp_path.iterdir())
 
 
+def test_only_the_result_of_a_fit_is_saved(folder, tmp_path):
+    loaded = load_model(folder)
+    for other in (loaded.simulator, loaded):
+        message = f"result must be a FitResult, got {type(other).__name__}"
+        with pytest.raises(ValueError, match=message):
+            save_model(tmp_path / "again", other)
+    assert not (tmp_path / "again").exists()
+
+
 def test_a_class_of_a_script_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(OddUsers, "__module__", "__main__")
     with pytest.raises(ValueError, match=r"users must be defined in a module, .* of __main__"):
@@ -224,7 +233,7 @@ def test_a_class_of_a_script_is_refused(tmp_path, monkeypatch):
 
 def test_nothing_is_overwritten_and_an_empty_folder_is_taken(folder, result, tmp_path):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    with pytest.raises(FileExistsError, match="exists already, name a new or an empty one"):
+    with pytest.raises(FileExistsError, match="folder must be new or empty, got"):
         save_model(folder, result)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert os.listdir(folder.parent) == [folder.name]

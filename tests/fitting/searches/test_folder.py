@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf.fitting import LBFGS, Checkpoints, Exact, Minibatches, Parameter, fit
 from recsim_tf.fitting.methods.session_method import SessionsObjective
@@ -22,6 +23,7 @@ def log():
 
 
 SEARCH = Minibatches(passes=6, batch_size=25)
+PRIOR = tfd.Normal(np.float64(0), np.float64(9))
 # Three minibatches a pass, and the gradients of the last four passes count.
 LONGER = Minibatches(passes=16, batch_size=25)
 
@@ -110,6 +112,29 @@ def test_the_folder_of_another_fit_is_refused_and_kept(tmp_path, log):
     ):
         run(log, tmp_path, Minibatches(passes=7, batch_size=30), seed=1)
     assert json.loads((tmp_path / "fit.json").read_text()) == before
+
+
+def test_another_problem_is_another_fit(tmp_path, log):
+    search = Minibatches(passes=1, batch_size=60)
+    run(log, tmp_path, search)
+    mass = "users.choice_model.no_click_mass"
+    responses = log.response.copy()
+    responses[0, 0] = (responses[0, 0] + 1) % 2
+    changes = {
+        "supports": {"parameters": PARAMETERS | {mass: Parameter(2.0, "positive")}},
+        "start": {"parameters": PARAMETERS | {mass: Parameter(1.5)}},
+        "log_prior": {"parameters": PARAMETERS | {mass: Parameter(2.0, prior=PRIOR)}},
+        "log": {"log": log._replace(response=responses)},
+    }
+    for name, arguments in changes.items():
+        given = {"parameters": PARAMETERS, "log": log, **arguments}
+        with pytest.raises(ValueError, match=f"holds another fit, which differs in .*{name}"):
+            fit(
+                evolution(**HAZARD),
+                method=Exact(search=search, uncertainty=None),
+                checkpoints=Checkpoints(tmp_path, 2),
+                **given,
+            )
 
 
 @pytest.mark.slow

@@ -67,6 +67,8 @@ def test_files_are_tables(tmp_path, frame, log):
         (lambda table: table.assign(video_id=25), "video_id"),
         (lambda table: table.assign(is_click=2), "is_click"),
         (lambda table: table.assign(tab=np.nan), "tab"),
+        (lambda table: table.assign(hourmin="18:30"), "row 0, column 'hourmin' must be a whole"),
+        (lambda table: table.assign(time_ms="noon"), "row 0, column 'time_ms' must be a whole"),
     ],
 )
 def test_faults_name_the_column(frame, change, message):
@@ -77,6 +79,12 @@ def test_faults_name_the_column(frame, change, message):
 def test_a_number_of_videos_below_one_is_refused(frame):
     with pytest.raises(ValueError, match="num_videos must be an integer of at least 1, got 0"):
         read_kuairand(frame, num_videos=0)
+
+
+def test_histories_hold_lists_and_not_their_texts(frame):
+    texts = tables.histories().assign(watch_seq="[1, 2]")
+    with pytest.raises(ValueError, match="row 0, column 'watch_seq' must be a list"):
+        read_kuairand(frame, [texts], num_videos=20)
 
 
 def test_histories_need_their_columns(frame):

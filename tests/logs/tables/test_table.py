@@ -119,6 +119,13 @@ def test_timestamps_alone_tell_steps():
         assert_same(from_table(table(time=times), columns), expected)
 
 
+def test_dates_without_nanoseconds_are_refused():
+    dates = pd.to_datetime(table()["time"], unit="s").astype("datetime64[s]")
+    dates[1] = pd.Timestamp("9999-12-31").as_unit("s")
+    with pytest.raises(ValueError, match=r"row 1, column 'time' must be .* a date .*9999"):
+        from_table(table(time=dates), EVERYTHING)
+
+
 def test_every_kind_of_table_gives_the_same_log(tmp_path):
     expected = from_table(table(), EVERYTHING)
     table().to_csv(tmp_path / "log.csv", index=False)

@@ -74,6 +74,7 @@ LOG = from_table(table(), ROLES, attributes=["quality"])
         ({"initial": np.zeros([2])}, r"log.initial must be \(\) or a dict of columns"),
         ({"innovation": np.zeros([2, 2])}, r"log.innovation must be \(\) or a context"),
         ({"query": np.zeros([2, 2])}, r"log.query must be \(\)"),
+        ({"shown": ()}, "to_table needs a log with shown, got none"),
         ({"shown": LOG.shown & False}, "a document in each step, got a step without one"),
         (
             {"documents": np.zeros([2, 2, 2, 5])},

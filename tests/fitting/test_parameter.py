@@ -1,0 +1,31 @@
+"""What a parameter to fit refuses when it is made."""
+
+import pytest
+from tensorflow_probability import bijectors as tfb
+from tensorflow_probability import distributions as tfd
+
+from recsim_tf.fitting import Parameter
+from tests.refusals import assert_refused
+
+SUPPORT = "support must be one of real, positive, unit or a bijector, got"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"support": "integer"}, f"{SUPPORT} 'integer'"),
+        ({"support": None}, f"{SUPPORT} NoneType"),
+        ({"support": tfb.Exp}, rf"{SUPPORT} .*Exp: write Exp\(\)"),
+        ({"support": ["positive"]}, f"{SUPPORT} list"),
+        ({"prior": "normal"}, "prior must be a Distribution, got str"),
+        ({"prior": tfd.Normal}, r"prior must be a Distribution, got .*Normal: write Normal\(\)"),
+    ],
+)
+def test_a_support_or_prior_of_another_type_is_refused(arguments, message):
+    assert_refused(lambda: Parameter(**arguments), message)
+
+
+def test_bijectors_and_distributions_are_taken():
+    parameter = Parameter(support=tfb.Exp(), prior=tfd.Normal(0.0, 1.0))
+    assert parameter.bijector.name == "exp"
+    assert isinstance(parameter.prior, tfd.Normal)
