@@ -13,6 +13,10 @@ from recsim_tf.agents.shared.networks import apply_layers, perceptron, require_h
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.core import nests
 from recsim_tf.core.base.types import Observation
+from recsim_tf.core.base.validation import check_slate_size
+
+# The numbers of sequences of topics are indices of a table, which takes 4 bytes for each.
+_MAX_TOPIC_SEQUENCES = 2**24
 
 
 @gin.configurable
@@ -84,7 +88,8 @@ class TopicSetQNetwork(network.Network):
       hidden_units: sizes of the hidden layers.
 
     Raises:
-      ValueError: if the documents' observation is not a vector.
+      ValueError: if the documents' observation is not a vector, or there are more than 2^24
+        sequences of the topics of a slate, T^K.
     """
 
     def __init__(
@@ -107,6 +112,13 @@ class TopicSetQNetwork(network.Network):
                 f" {documents_spec}"
             )
         num_candidates, num_topics = documents_spec.shape
+        check_slate_size(slate_size, num_candidates)
+        if num_topics**slate_size > _MAX_TOPIC_SEQUENCES:
+            raise ValueError(
+                f"slate_size={slate_size} of documents of {num_topics} topics gives"
+                f" {num_topics**slate_size:,} sequences of topics, TopicSetQNetwork takes at most"
+                f" {_MAX_TOPIC_SEQUENCES:,}"
+            )
         self._encoder = ObservationEncoder(observation_spec)
         self._slates = all_slates(num_candidates, slate_size)
         sets = np.array(

@@ -194,8 +194,9 @@ class LayeredSimulator(SessionSource):
         memory = nests.where(
             active, self.layer.update(memory, self.below.observe(below)), state.memory
         )
-        weight = tf.pow(tf.constant(self.layer.gamma), tf.cast(step, tf.float32))
-        # The agent multiplies by gamma once more, for the last step.
+        # The users' discounts of the steps before, times gamma for each of these steps. The agent
+        # multiplies by gamma once more, for the last step.
+        weight = tf.where(tf.equal(step, 0), 1.0, self.layer.gamma * decision.discount)
         discount = weight * transition.discount
         return LayeredState(below, memory), Decision(
             reward=decision.reward + weight * tf.cast(transition.reward, tf.float32),

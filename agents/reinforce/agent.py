@@ -31,6 +31,7 @@ from recsim_tf.core.base.types import Nest, Observation, Seed, Turn
 from recsim_tf.core.base.validation import NONE, NOT_NEGATIVE, POSITIVE, SCHEDULE, check_numbers
 from recsim_tf.core.distributions import parts_of
 from recsim_tf.core.models.explanations import Explained
+from recsim_tf.core.runs import replicas
 from recsim_tf.ope.weights import Weights, importance_weights, normalized_weights
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy, RememberingPolicy
 
@@ -320,9 +321,10 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
             values = tf.reshape(values, shape)
             return values[:, :-1], self._advantages(steps, tf.stop_gradient(values))
         returns = self._advantages(steps, tf.zeros(shape))
-        mean = tf.math.divide_no_nan(
-            tf.reduce_sum(valid * returns, axis=0), tf.reduce_sum(valid, axis=0)
+        sums = replicas.total(
+            (tf.reduce_sum(valid * returns, axis=0), tf.reduce_sum(valid, axis=0))
         )
+        mean = tf.math.divide_no_nan(*sums)
         return tf.broadcast_to(mean, tf.shape(returns)), returns - mean
 
     def _advantages(self, steps: trajectory.Trajectory, values: tf.Tensor):

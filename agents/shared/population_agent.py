@@ -4,6 +4,7 @@ import contextlib
 import copy
 import dataclasses
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -305,6 +306,9 @@ def _identity(value: Any) -> Any:
     """A value by which settings are compared."""
     if hasattr(value, "get_config"):
         return type(value), value.get_config()
+    if inspect.isfunction(value):
+        captured = [cell.cell_contents for cell in value.__closure__ or ()]
+        return value.__code__, value.__defaults__, tuple(map(_identity, captured))
     if callable(value):
         return getattr(value, "__qualname__", type(value))
     return value

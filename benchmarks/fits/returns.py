@@ -28,7 +28,7 @@ from recsim_tf.logs import Log
 from recsim_tf.support.means import Mean
 from recsim_tf.worlds import returns as world
 
-_CUSTOMERS = {False: None, True: 40}  # to train on; None for all
+_CUSTOMERS = {False: 8_000, True: 40}  # to train on
 _HELD_OUT, _WEEK, _DECILES = 0.2, 7.0, 10
 _LOG_NORMAL = ("loc", "log_scale", "leaving")
 _BARS = {

@@ -169,9 +169,17 @@ def as_scores(name: str, scores: tf.Tensor) -> tf.Tensor:
 
 
 def as_mask(mask: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
-    """The mask of scores [..., K] as a tensor. Raises a ValueError unless it is bool [..., K]."""
+    """The mask of scores [..., K] as a tensor. Raises a ValueError unless it is bool [..., K], with
+    outer axes that broadcast against the axes of the scores.
+    """
     mask = tf.convert_to_tensor(mask)
-    if mask.dtype != tf.bool or mask.shape[-1] != scores.shape[-1]:
+    fits = mask.dtype == tf.bool and mask.shape.rank != 0 and mask.shape[-1] == scores.shape[-1]
+    if fits:
+        try:
+            tf.broadcast_static_shape(mask.shape, scores.shape)
+        except ValueError:
+            fits = False
+    if not fits:
         raise ValueError(f"mask must be bool {scores.shape}, got {mask.dtype.name} {mask.shape}")
     return mask
 

@@ -3,7 +3,9 @@
 import enum
 import functools
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from recsim_tf.choice.alternatives import Alphabet
@@ -11,7 +13,7 @@ from recsim_tf.conversations.types import Query
 from recsim_tf.core import nests
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.bounds import Bounds
-from recsim_tf.core.base.ranges import shown
+from recsim_tf.core.base.ranges import known_numbers, shown
 from recsim_tf.core.base.types import Nest, Turn
 from recsim_tf.core.step import turns
 
@@ -96,11 +98,25 @@ def query(
       num_users: number of users B; None if `act` is a tensor.
 
     Raises:
-      ValueError: for more attributes than `num_chips`, a number that is not an `Act`, or an unknown
-        number of users.
+      ValueError: for more attributes than `num_chips`, attributes that are not integers, a number
+        that is not an `Act`, or an unknown number of users.
     """
-    if isinstance(act, int) and act not in {*Act}:
-        raise ValueError(f"act must be an Act, in [0, {len(Act) - 1}], got {act!r}")
+    validation.check_count(num_chips=num_chips)
+    is_valid = _are_integers("act", act)
+    if is_valid and not tf.is_tensor(act):
+        numbers = known_numbers("act", act)
+        is_valid = numbers is None or bool(np.isin(numbers, [*Act]).all())
+    if not is_valid:
+        raise ValueError(f"act must be an Act, in [0, {len(Act) - 1}], got {shown(act)}")
+    try:
+        attributes = list(attributes)
+    except TypeError:
+        raise ValueError(f"attributes must be a list, got {shown(attributes)}") from None
+    for index, each in enumerate(attributes):
+        if not _are_integers(f"attributes[{index}]", each):
+            raise ValueError(
+                f"attributes[{index}] must be an integer or int32 [B], got {shown(each)}"
+            )
     if len(attributes) > num_chips:
         raise ValueError(f"attributes must be at most num_chips={num_chips}, got {len(attributes)}")
     act = tf.convert_to_tensor(act, tf.int32)
@@ -111,6 +127,16 @@ def query(
     padded = [*attributes, *[-1] * (num_chips - len(attributes))]
     columns = [tf.broadcast_to(tf.cast(each, tf.int32), [num_users]) for each in padded]
     return Query(tf.broadcast_to(act, [num_users]), tf.stack(columns, axis=-1))
+
+
+def _are_integers(name: str, value: Any) -> bool:
+    """True for an integer, and for a list, an array or a tensor of integers."""
+    if tf.is_tensor(value):
+        return value.dtype.is_integer
+    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
+        return validation.is_integer(value)
+    numbers = known_numbers(name, value)
+    return numbers is None or numbers.dtype.kind in "iu"
 
 
 def query_spec(num_attributes: int, num_chips: int) -> Nest:

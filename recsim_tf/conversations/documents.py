@@ -22,6 +22,9 @@ from recsim_tf.core.base.types import Nest
 from recsim_tf.core.distributions import candidate_ids
 from recsim_tf.core.models.models import DocumentModel
 
+# The least popularity of an item, above the numbers that float32 rounds to 0.
+_LEAST_POPULARITY = 1e-30
+
 
 class Items(DocumentModel):
     """D items that all users share.
@@ -87,6 +90,8 @@ class Items(DocumentModel):
             else:
                 degrees = tf.matmul(wanted, factors, transpose_b=True)
             popularity = tf.nn.softmax(self.per_user("refinement", 2) * degrees)
+            # An item that a large refinement makes unlikely can still be a later candidate.
+            popularity = tf.maximum(popularity, _LEAST_POPULARITY)
         return candidate_ids(
             self.num_items, num_users, num_candidates, popularity, False, self.dtype
         )

@@ -10,6 +10,8 @@ from recsim_tf.conversations.acts import Act, query_spec
 from recsim_tf.conversations.documents import Items
 from recsim_tf.conversations.types import Response
 from recsim_tf.conversations.users import ConversationUsers
+from recsim_tf.core.base import validation
+from recsim_tf.core.base.ranges import Range, shown
 from recsim_tf.core.models.models import DocumentModel, UserModel
 from recsim_tf.core.simulator import Simulator, SimulatorOptions
 
@@ -26,10 +28,13 @@ def conversation_reward(response: Response, act_costs: Sequence[float] = ACT_COS
       act_costs: costs by `Act`, [7].
 
     Raises:
-      ValueError: for another number of costs.
+      ValueError: for another number of costs, or costs that are not finite numbers.
     """
-    if len(act_costs) != len(Act):
-        raise ValueError(f"act_costs must be {len(Act)} numbers, got {len(act_costs)}")
+    Range().check("act_costs", act_costs)
+    shape = validation.table_shape("act_costs", act_costs)
+    if shape != [len(Act)]:
+        got = shape[0] if shape.rank == 1 else shown(act_costs)
+        raise ValueError(f"act_costs must be {len(Act)} numbers, got {got}")
     costs = tf.gather(tf.constant(act_costs, response.utility.dtype), response.act)
     return tf.reduce_sum(response.accepted * response.utility, axis=-1) - costs
 
@@ -73,10 +78,11 @@ def conversation(
         sessions of at most 20 turns, and `conversation_reward`.
 
     Raises:
-      ValueError: if users and documents differ in their number of factors or attributes, or
-        num_chips is out of range.
+      ValueError: for other users than `ConversationUsers`, if users and documents differ in their
+        number of factors or attributes, or num_chips is out of range.
     """
-    users = users or ConversationUsers(dtype=dtype)
+    users = ConversationUsers(dtype=dtype) if users is None else users
+    validation.check_type("users", users, ConversationUsers)
     if documents is None:
         documents = Items(
             num_factors=users.num_factors, directions=users.directions, dtype=users.dtype

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import gin
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -11,6 +12,7 @@ from recsim_tf.conversations.types import Query
 from recsim_tf.core import nests
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.parameters import Model, parameter
+from recsim_tf.core.base.ranges import known_numbers, shown
 
 _QUESTIONS = (Act.ASK, Act.COMPARE)
 
@@ -68,7 +70,7 @@ class Ratings(UserPart):
       cuts: increasing cuts, [4].
 
     Raises:
-      ValueError: for another number of cuts.
+      ValueError: for another number of cuts, or cuts that do not increase.
     """
 
     logit: Any = parameter(-2.0, low=-float("inf"))
@@ -77,6 +79,9 @@ class Ratings(UserPart):
 
     def check(self):
         validation.check_table("cuts", self.cuts, cuts=NUM_RATINGS - 1)
+        cuts = known_numbers("cuts", self.cuts)
+        if cuts is not None and (np.diff(cuts) <= 0).any():
+            raise ValueError(f"cuts must be increasing, got {shown(cuts.tolist())}")
 
     def log_probs(self, views: Views) -> tf.Tensor:
         """The log-probabilities of the ratings, [B, 5]."""

@@ -9,9 +9,11 @@ import tensorflow as tf
 
 from recsim_tf.conversations.acts import DONT_KNOW, NO, NUM_RATINGS, YES, Act, Mode, alphabet
 from recsim_tf.core.base import validation
+from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.models.wording import Wording
 from recsim_tf.language import Channel, Grammar
+from recsim_tf.language.vocabulary import split_words
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 _ANSWERS = {NO: "no", YES: "yes", DONT_KNOW: "don't know"}
@@ -138,11 +140,20 @@ def conversation_grammar(
       attribute_names: names of the A attributes, each a single word in lower case; all different.
       slip: see `Grammar.of_phrases`.
       dtype: dtype of the grammar's tables.
+
+    Raises:
+      ValueError: for a larger slate_size, or other attribute_names.
     """
     if slate_size > len(_ORDINALS):
         raise ValueError(f"slate_size must be at most {len(_ORDINALS)}, got {slate_size}")
     if not attribute_names or len(set(attribute_names)) != len(attribute_names):
         raise ValueError(f"attribute_names must be different names, got {attribute_names!r}")
+    for index, name in enumerate(attribute_names):
+        if not isinstance(name, str) or split_words([name]) != [[name]]:
+            raise ValueError(
+                f"attribute_names[{index}] must be one word in lower case without punctuation, got"
+                f" {shown(name)}"
+            )
     replies = described_replies(slate_size, attribute_names)
     return Grammar.of_phrases(
         {symbol: _phrases(reply) for symbol, reply in enumerate(replies)}, slip=slip, dtype=dtype

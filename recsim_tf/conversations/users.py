@@ -83,7 +83,8 @@ class ConversationUsers(UserModel):
       choice_model: the choice model, with scores choice_sharpness times utility. Its no_click_mass
         is the logit of "none".
       choice_sharpness: factor of utilities.
-      ignoring: logit of no reply; -inf if users always reply.
+      ignoring: logit of no reply; -inf if users always reply. There is no reply to an act if no
+        other mode is possible.
       answers, ratings, critiques, refinements: the replies in each of these modes.
       trust, patience: the changes and effects of trust and patience.
       dwell: the time spent on a chosen item.
@@ -222,9 +223,13 @@ class ConversationUsers(UserModel):
                 f"mode_logits must be [users, {len(Mode)}], one for each Mode, got"
                 f" {mode_logits.shape}"
             )
+        mode_logits = tf.where(tf.gather(admitted, query.act), mode_logits, -float("inf"))
+        # Users who always reply do not reply to an act that admits no other mode.
+        is_stuck = tf.reduce_all(tf.equal(mode_logits, -float("inf")), axis=-1, keepdims=True)
+        is_nothing = tf.range(len(Mode)) == Mode.NOTHING
         certain = tf.zeros_like(state.talkativeness)[:, tf.newaxis]
         return choice.Alternatives(
-            tf.where(tf.gather(admitted, query.act), mode_logits, -float("inf")),
+            tf.where(is_stuck & is_nothing, certain, mode_logits),
             [
                 certain,
                 self._choice(state, slate, utility),

@@ -58,6 +58,7 @@ class FromTable(Component):
     def check(self):
         validation.check_table("table", self.table, n=None, F=None)
         validation.check_table("logits", self.logits, or_number=True, n=self.length)
+        validation.check_logits("logits", self.logits)
 
     @property
     def length(self) -> int:
@@ -119,6 +120,8 @@ class MarkovChain(Component):
             raise ValueError(f"logits must have shape [n, n] or [controls, n, n], got {shape}")
         states = {"num_states": self.num_states}
         validation.check_table("initial_logits", self.initial_logits, or_number=True, **states)
+        for name in ("logits", "initial_logits"):
+            validation.check_logits(name, self._value(name))
 
     @property
     def num_states(self) -> int:

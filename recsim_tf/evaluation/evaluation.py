@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -24,7 +25,7 @@ from recsim_tf.evaluation.measures import Measure, checked, session_measures
 from recsim_tf.evaluation.policy_results import PolicyResult, Results
 from recsim_tf.evaluation.value import value
 from recsim_tf.support.errors import UsageError
-from recsim_tf.support.means import Mean, error_of_draws
+from recsim_tf.support.means import error_of_draws
 
 _FEWEST_USERS = 100  # users for each draw of the parameters
 
@@ -238,8 +239,10 @@ class Evaluation:
                 )
             except ValueError as error:
                 raise UsageError(f"Evaluation.fitted: {error}") from error
-            mean = Mean.of(result.sessions["return"]).with_error(error_of_draws(returns))
-            result = dataclasses.replace(result, interval=mean.interval())
+            mean = result["return"].with_error(error_of_draws(returns))
+            # A single world tells nothing of the error of its users' mean.
+            if not math.isnan(mean.standard_error):
+                result = dataclasses.replace(result, interval=mean.interval())
         support = fitted.support(simulator, rollout_policy(policy), self.seed)
         return dataclasses.replace(result, support=support)
 

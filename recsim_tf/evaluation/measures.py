@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.base.types import Nest, Transition
+from recsim_tf.core.base.validation import is_integer
 from recsim_tf.core.nests import fields_of
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.support.errors import UsageError
@@ -74,6 +75,12 @@ class Measure(NamedTuple):
     # environment does not have the measure.
     shape: Callable[[Simulator], tuple[int, ...]] = lambda simulator: ()
     of: tuple[str, ...] = ()  # the measures whose sums the summary takes; its own if empty
+
+    def summarise(self, *worlds: np.ndarray) -> Mean:
+        """The summary of sums [W, U, *shape], as a mean without an error if it is a number."""
+        assert self.summary is not None
+        result = self.summary(*worlds)
+        return result if isinstance(result, Mean) else Mean(float(result), math.nan)
 
     @classmethod
     def ratio(cls, part: str, whole: str) -> "Measure":
@@ -194,16 +201,53 @@ def summaries(
     an error has the standard error NaN. A measure without a value, such as the quality of clicks
     without a click, is NaN.
     """
-    worlds = {
-        name: values.reshape(-1, users_per_world, *values.shape[1:])
-        for name, values in sums.items()
+    worlds = {name: _by_world(values, users_per_world) for name, values in sums.items()}
+    return {
+        name: measure.summarise(*(worlds[part] for part in measure.of or (name,)))
+        for name, measure in measures.items()
+        if measure.summary is not None
     }
+
+
+def segment_summaries(
+    measures: Mapping[str, Measure],
+    sums: Mapping[str, np.ndarray],
+    rows: np.ndarray,
+    users_per_world: int,
+) -> dict[str, Mean]:
+    """The `summaries` of the sessions in a segment.
+
+    Args:
+      measures: measures with a single number for each session.
+      sums: the sums of all sessions, [B] by name.
+      rows: whether each session is in the segment, bool [B].
+      users_per_world: U. Users who share a world are not independent, so the standard errors of
+        means and ratios are computed from the sums of worlds. For U > 1 other measures have the
+        standard error NaN.
+    """
+    inside = summaries(measures, {name: values[rows] for name, values in sums.items()})
+    if users_per_world == 1:
+        return inside
+
+    def in_worlds(values: np.ndarray) -> np.ndarray:
+        return _by_world(np.where(rows, values, 0.0), users_per_world)
+
     means = {}
-    for name, measure in measures.items():
-        if measure.summary is not None:
-            result = measure.summary(*(worlds[part] for part in measure.of or (name,)))
-            means[name] = result if isinstance(result, Mean) else Mean(float(result), math.nan)
+    for name, result in inside.items():
+        measure = measures[name]
+        parts = [in_worlds(sums[part]) for part in measure.of or (name,)]
+        if measure.summary is mean:
+            means[name] = ratio(*parts, in_worlds(np.ones(len(rows))))
+        elif measure.summary is ratio:
+            means[name] = ratio(*parts)
+        else:
+            means[name] = Mean(result.value, math.nan)
     return means
+
+
+def _by_world(values: np.ndarray, users_per_world: int) -> np.ndarray:
+    """Numbers [B, ...] as [W, U, ...] of U users in each world."""
+    return values.reshape(-1, users_per_world, *values.shape[1:])
 
 
 def segment_numbers(
@@ -332,7 +376,7 @@ def _providers(simulator: Simulator, provider: int = 0) -> tuple[int]:
     if not number:
         needed = "measures of providers and clusters need responses with a bounded cluster_id"
         raise UsageError(f"{needed}, got {', '.join(fields)}")
-    if provider not in range(number):
+    if not is_integer(provider) or provider not in range(number):
         raise UsageError(f"provider_exposure.provider must be in [0, {number}), got {provider!r}")
     return (number,)
 

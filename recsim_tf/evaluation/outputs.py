@@ -88,7 +88,7 @@ def plot_returns(results: Sequence[PolicyResult]) -> Any:
 
 def plot_values(results: Sequence[PolicyResult]) -> Any:
     """A figure of the mean return of every policy against the compared parameter, with bands of two
-    standard errors. The sessions of all seeds are combined. The result is None unless a single
+    standard errors. The worlds of all seeds are combined. The result is None unless a single
     parameter with at least two numbers is compared.
     """
     returns: dict[str, dict[Any, list[np.ndarray]]] = {}
@@ -98,7 +98,9 @@ def plot_values(results: Sequence[PolicyResult]) -> Any:
             return None
         ((name, value),) = values.items()
         by_value = returns.setdefault(result.policy, {})
-        by_value.setdefault(value, []).append(result.sessions["return"])
+        # Users who share a world are not independent.
+        worlds = result.sessions["return"].reshape(-1, result.users_per_world)
+        by_value.setdefault(value, []).append(worlds.mean(axis=1))
     points = sorted(by_value)
     if len(points) < 2:
         return None
@@ -112,5 +114,6 @@ def plot_values(results: Sequence[PolicyResult]) -> Any:
     draw_curves(axes, curves)
     axes.set_xlabel(name)
     axes.set_ylabel("mean return of a session, ± two standard errors")
-    axes.set_title(f"{sum(map(len, by_value[points[0]])):,} sessions a value")
+    seeds = len(by_value[points[0]])
+    axes.set_title(f"{seeds * results[0].episodes:,} sessions a value")
     return figure

@@ -40,6 +40,7 @@ class PolicyResult:
     # 95 % interval of the mean return with the uncertainty of fitted parameters, see `FittedModel`.
     interval: tuple[float, float] | None = None
     support: str | None = None  # a sentence, see `fitting.slate_support`
+    users_per_world: int = 1  # users one after the other who share a corpus; else 1
 
     @classmethod
     def of(
@@ -63,14 +64,27 @@ class PolicyResult:
         given = tuple(measure for measure in given if measure in means)
 
         def part(rows: np.ndarray) -> PolicyResult:
+            segment_means = measures.segment_summaries(
+                session_measures, sessions, rows, users_per_world
+            )
             segment_sessions = {measure: sums[rows] for measure, sums in sessions.items()}
-            return cls.of(name, session_measures, segment_sessions, given)
+            kept = tuple(measure for measure in given if measure in segment_means)
+            return cls(name, name, segment_means, kept, segment_sessions, {}, int(rows.sum()))
 
         by_segment = {
             segment: {f"{number:.0f}": part(numbers == number) for number in np.unique(numbers)}
             for segment, numbers in ((segment, sessions[segment]) for segment in segments)
         }
-        return cls(name, name, means, given, sessions, by_segment, len(sessions["return"]))
+        return cls(
+            name,
+            name,
+            means,
+            given,
+            sessions,
+            by_segment,
+            len(sessions["return"]),
+            users_per_world=users_per_world,
+        )
 
     def __getitem__(self, measure: str) -> Mean:
         """The value of a measure, with NaN for a missing value or error."""
@@ -127,6 +141,7 @@ class PolicyResult:
             "mean_return": self["return"].value,
             "standard_error": np.nan_to_num(self["return"].standard_error),
             "episodes": self.episodes,
+            "users_per_world": self.users_per_world,
             "mean_length": self["steps"].value,
             "length_standard_error": np.nan_to_num(self["steps"].standard_error),
             **{name: self[name].value for name in rates if name in self.means},

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from recsim_tf.core import random
 from recsim_tf.core.base.types import Seed, SimulatorState, Transition
+from recsim_tf.core.base.validation import FRACTION, check_count, check_numbers, check_type
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.evaluation.baselines import AnyPolicy, as_rollout
@@ -45,9 +46,19 @@ def value(
       ends: the step or day after which rewards of a session do not count; None for all T steps.
 
     Raises:
-      ValueError: for parameters that the simulator does not have.
+      ValueError: for an argument of another type or out of range, draws of different lengths, and
+        parameters that the simulator does not have.
     """
-    num_draws = len(next(iter(draws.values()))) if draws else 1
+    check_type("simulator", simulator, Simulator)
+    check_count(num_sessions=num_sessions, num_steps=num_steps)
+    check_numbers(FRACTION, gamma=gamma)
+    num_draws = 1
+    if draws is not None:
+        check_type("draws", draws, Mapping)
+        lengths = {len(each) for each in draws.values()} or {1}
+        if len(lengths) > 1:
+            raise ValueError(f"draws must have one length, got {sorted(lengths)}")
+        (num_draws,) = lengths
     rows = num_draws * num_sessions
     if draws:
         simulator = paired_draws(simulator, draws, num_sessions)

@@ -88,10 +88,13 @@ def relaxed_return(
       The relaxed return of each session, [B], in the dtype of the rewards.
 
     Raises:
-      ValueError: if a number is out of range, if the simulator has a `query_spec`, if the policy
-        has a memory, if there is a rule of departure without a margin, or if a model computes with
-        an integer field, which has no mixture. All are raised when the function is traced.
+      ValueError: for an argument of another type, if a number is out of range, if the simulator
+        has a `query_spec`, if the policy has a memory, if there is a rule of departure without a
+        margin, or if a model computes with an integer field, which has no mixture. All are raised
+        when the function is traced.
     """
+    validation.check_type("simulator", simulator, Simulator)
+    validation.check_type("policy", policy, PlackettLucePolicy)
     validation.check_numbers(
         validation.POSITIVE, temperature=temperature, departure_temperature=departure_temperature
     )

@@ -6,9 +6,11 @@ import tensorflow as tf
 
 from recsim_tf.core.base.corpora import OF_CORPORA
 from recsim_tf.core.base.types import Nest, Trajectory, Transition
+from recsim_tf.core.base.validation import check_type
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.stages import Recorded, begin
 from recsim_tf.policies.plackett_luce import PlackettLucePolicy
+from recsim_tf.policies.stochastic import StochasticPolicy
 
 
 def score_function_return(
@@ -50,8 +52,12 @@ def score_function_return(
       The return of each session, [B], in the dtype of the rewards.
 
     Raises:
-      ValueError: for an auto-reset trajectory, or if the baseline has the wrong shape.
+      ValueError: for an argument of another type, an auto-reset trajectory, or a baseline of
+        another shape.
     """
+    check_type("simulator", simulator, Simulator)
+    check_type("policy", policy, StochasticPolicy)
+    check_type("trajectory", trajectory, Trajectory)
     trajectory.require_single_session()
     trajectory.require_new_users()
     # A rollout under the same tape would let reparameterised draws move with their parameters, and
@@ -65,9 +71,10 @@ def score_function_return(
     mean_of_others /= num_others
     if baseline is None:
         baseline = mean_of_others
-    elif baseline.shape != rewards.shape:
-        raise ValueError(f"baseline must have shape {rewards.shape}, got {baseline.shape}")
     else:
+        baseline = tf.convert_to_tensor(baseline)
+        if baseline.shape != rewards.shape:
+            raise ValueError(f"baseline must have shape {rewards.shape}, got {baseline.shape}")
         baseline = corpora.sums(baseline)
     advantages = rewards_to_go - tf.stop_gradient(tf.cast(baseline, rewards.dtype))
 

@@ -12,7 +12,7 @@ from recsim_tf.core.base.parameters import parameter
 from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.distributions import logsumexp
 from recsim_tf.language.channel import VocabularyChannel
-from recsim_tf.language.vocabulary import Vocabulary
+from recsim_tf.language.vocabulary import Vocabulary, split_words
 
 
 class Grammar(VocabularyChannel):
@@ -38,7 +38,7 @@ class Grammar(VocabularyChannel):
         can start.
 
     Raises:
-      ValueError: for tables of other sizes.
+      ValueError: for tables of other sizes, or a row of -inf alone.
     """
 
     num_symbols: int = 1
@@ -63,6 +63,8 @@ class Grammar(VocabularyChannel):
         wanted = [*sizes, self.max_length, self.num_words]
         if shape != wanted and shape != [*sizes, 1, self.num_words]:
             raise ValueError(f"word_logits must have shape {wanted}, got {shape}")
+        for name in ("template_logits", "word_logits"):
+            validation.check_logits(name, self._value(name))
 
     @classmethod
     def of_phrases(
@@ -85,14 +87,15 @@ class Grammar(VocabularyChannel):
           ValueError: for a symbol without phrases, or a slip out of range.
         """
         Range(low=0, below=1).check_number("slip", slip)
-        if set(phrases) != set(range(len(phrases))) or not all(phrases.values()):
+        is_complete = set(phrases) == set(range(len(phrases))) and all(phrases.values())
+        if not phrases or not is_complete:
             raise ValueError(
                 "phrases must have a list of phrases for each symbol 0, 1, ..., got the symbols"
                 f" {', '.join(map(str, phrases)) or 'none'}"
             )
         if vocabulary is None:
             texts = [phrase for alternatives in phrases.values() for phrase in alternatives]
-            vocabulary = Vocabulary.of_texts(texts, max(len(text.split()) for text in texts))
+            vocabulary = Vocabulary.of_texts(texts, max(map(len, split_words(texts))))
         num_templates = max(map(len, phrases.values()))
         templates = np.zeros([len(phrases), num_templates])
         words = np.zeros([len(phrases), num_templates, vocabulary.max_length], np.int64)

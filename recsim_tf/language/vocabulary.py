@@ -42,7 +42,7 @@ class Vocabulary:
         if isinstance(words, str) or not len(words):
             raise ValueError(f"words must be a list of words, got {words!r}")
         for index, word in enumerate(words):
-            if not isinstance(word, str) or _split([word]) != [[word]]:
+            if not isinstance(word, str) or split_words([word]) != [[word]]:
                 raise ValueError(
                     f"words[{index}] must be one word in lower case without punctuation, got"
                     f" {word!r}"
@@ -78,7 +78,7 @@ class Vocabulary:
           ValueError: if no word has `min_uses` uses, or an argument is out of range.
         """
         validation.check_count(min_uses=min_uses)
-        uses = Counter(word for words in _split(texts) for word in words)
+        uses = Counter(word for words in split_words(texts) for word in words)
         kept = sorted(word for word, count in uses.items() if count >= min_uses)
         if not kept:
             raise ValueError(f"texts must use a word min_uses={min_uses} times, got none")
@@ -107,8 +107,8 @@ def _standard(texts: tf.Tensor) -> tf.Tensor:
     return tf.strings.regex_replace(words, r"\?[\s?]*", " ? ")
 
 
-def _split(texts: Sequence[str]) -> list[list[str]]:
-    """The words of texts."""
+def split_words(texts: Sequence[str]) -> list[list[str]]:
+    """The words of texts, by the rules of `Vocabulary`."""
     # Vocabularies may be made while a graph is traced.
     with tf.init_scope():
         words = tf.strings.split(_standard(tf.constant(list(texts), tf.string))).to_list()

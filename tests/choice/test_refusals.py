@@ -29,6 +29,11 @@ REFUSALS = [
     (lambda: LOGIT(tf.constant(1.0)), "scores must be a float tensor"),
     (lambda: LOGIT(SCORES, [[1, 1, 0]]), "mask must be bool"),
     (lambda: LOGIT(SCORES, [[True, True]]), "mask must be bool"),
+    (lambda: LOGIT(SCORES, True), r"mask must be bool \(1, 3\), got bool \(\)"),
+    (
+        lambda: LOGIT(tf.zeros([4, 3]), [[True] * 3] * 2),
+        r"mask must be bool \(4, 3\), got bool \(2, 3\)",
+    ),
     (lambda: proportional()(SCORES - 2), "a proportional weight is negative"),
     (lambda: proportional(tf.Variable(-2.0))(SCORES), "no_click_mass must be at least min_norma"),
     (lambda: proportional(-1.0)(SCORES - 1), "some outcome must be possible"),

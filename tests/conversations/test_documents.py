@@ -54,6 +54,13 @@ def test_the_weight_of_a_refinement_has_its_gradient():
     np.testing.assert_allclose(tape.gradient(log_prob, refinement), expected, rtol=1e-4)
 
 
+def test_candidates_differ_however_large_a_refinement_is():
+    distribution = candidates(Items(D, F, directions=DIRECTIONS, refinement=1e4))
+    ids = random.sample(distribution, random.as_seed(5))
+    assert all(len(set(row)) == N for row in ids.numpy())
+    assert np.isfinite(distribution.log_prob(ids)).all()
+
+
 def test_factors_for_each_user_are_followed_as_shared_ones_are():
     shared = Items(D, F, directions=DIRECTIONS)
     own = Items(D, F, directions=DIRECTIONS, factors=np.tile(shared.factors, [3, 1, 1]))

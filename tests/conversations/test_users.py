@@ -48,6 +48,19 @@ def test_an_act_admits_its_modes_and_no_other(act):
     np.testing.assert_array_equal(possible, np.tile(admitted, [2, 1]))
 
 
+@pytest.mark.parametrize("act", [Act.SILENT, Act.RESPOND])
+def test_users_who_always_reply_do_not_reply_where_no_reply_is_possible(act):
+    ignoring, refining = tf.Variable(-np.inf), tf.Variable(-np.inf)
+    users = turns.users({"refinements.logit": refining}, ignoring=ignoring)
+    with tf.GradientTape() as tape:
+        replies = users.alternatives(turns.states(2), turns.slates([act] * 2, [0, -1]))
+        log_prob = replies.log_prob(tf.zeros([2], tf.int32))
+    np.testing.assert_array_equal(replies.sample(seed=0), [0, 0])
+    np.testing.assert_array_equal(log_prob, [0, 0])
+    for gradient in tape.gradient(log_prob, [ignoring, refining]):
+        np.testing.assert_array_equal(gradient, 0)
+
+
 def test_users_mean_different_things_by_a_soft_attribute():
     # The senses of the first attribute oppose each other, those of the second are equal.
     directions = np.float32([[[1, 0, 0], [-1, 0, 0]], [[0, 1, 0], [0, 1, 0]]])

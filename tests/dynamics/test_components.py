@@ -309,6 +309,13 @@ FAULTS = {
     "lower triangular": lambda: LinearGaussian(2, noise=np.ones([2, 2])),
     "noise must be given to draw states": lambda: LinearGaussian(2, centred=True),
     r"logits must have shape \[n, n\]": lambda: MarkovChain([[0.0, 1.0]]),
+    r"^logits must have a number above -inf in each row, got none$": lambda: dynamics.FromTable(
+        np.eye(2), [-np.inf, -np.inf]
+    ),
+    r"^logits must have a number above -inf in each row, got none in row \[1\]": lambda: (
+        MarkovChain([[0.0, 0.0], [-np.inf, -np.inf]])
+    ),
+    "initial_logits must have a number above -inf": lambda: MarkovChain(np.eye(2), -np.inf),
     r"control of History must be float32 \[2, 3\], got float32 \(2, 4\)": lambda: History(
         2, (3,)
     ).update(tf.zeros([2, 2, 3]), tf.zeros([2, 4]), ()),

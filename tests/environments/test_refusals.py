@@ -8,7 +8,8 @@ import pytest
 
 import recsim_tf
 from recsim_tf import choice, conversations
-from recsim_tf.conversations import key_terms, soft_attributes
+from recsim_tf.belief import GaussianBelief
+from recsim_tf.conversations import elicitation, key_terms, soft_attributes
 from recsim_tf.conversations.parts import Ratings
 from recsim_tf.environments import (
     drifting_taste,
@@ -62,6 +63,45 @@ CONVERSATION = [
         lambda: conversations.query(CHIPS, [0, 1], 1, 2),
         "attributes must be at most num_chips=1, got 2",
     ),
+    (lambda: conversations.query(7.0, num_users=2), r"act must be an Act, in \[0, 6\], got 7\.0"),
+    (lambda: conversations.query(True, num_users=2), "act must be an Act, .* got True"),
+    (lambda: conversations.query(np.int64(9), num_users=2), "act must be an Act, .* got 9"),
+    (lambda: conversations.query([1, 9]), r"act must be an Act, .* got \[1, 9\]"),
+    (lambda: conversations.query(CHIPS, 2, num_users=2), "attributes must be a list, got 2"),
+    (
+        lambda: conversations.query(CHIPS, [0, 0.5], num_users=2),
+        r"attributes\[1\] must be an integer or int32 \[B\], got 0\.5",
+    ),
+    (lambda: conversations.conversation_reward(None, 0.1), "act_costs must be 7 numbers, got 0.1"),
+    (
+        lambda: conversations.conversation_reward(None, [[0.0] * 7]),
+        "act_costs must be 7 numbers, got ",
+    ),
+    (
+        lambda: conversations.conversation_reward(None, [np.nan] * 7),
+        r"act_costs must be finite, got nan at \[0\]",
+    ),
+    (lambda: recsim_tf.conversation(users=0), "users must be a ConversationUsers, got int"),
+    (
+        lambda: recsim_tf.conversation(key_terms.KeyTermUsers()),
+        "users must be a ConversationUsers, got KeyTermUsers",
+    ),
+    (
+        lambda: elicitation.AskMost(talk(slate_size=1)),
+        "kinds must be given for slate_size=1, since by default pairs of items are compared",
+    ),
+    (
+        lambda: elicitation.AskMost(talk(), [elicitation.ShowChips(5)]),
+        "num_chips must be at most 3, that of the environment, got 5",
+    ),
+    (
+        lambda: elicitation.RecommendBest(talk(), belief=GaussianBelief(users(num_attributes=3))),
+        "users of the belief must have the num_attributes=5 of the simulator, got 3",
+    ),
+    (
+        lambda: elicitation.RecommendBest(talk(), belief=GaussianBelief(users(num_factors=3))),
+        "users of the belief must have the num_factors=10 of the simulator, got 3",
+    ),
     (lambda: conversations.query(CHIPS), "num_users must be given if act is a number, got None"),
     (
         lambda: items(directions=np.zeros([2, 1, 4])),
@@ -87,11 +127,19 @@ CONVERSATION = [
         "attribute_names must be different names",
     ),
     (
+        lambda: conversations.conversation_grammar(3, ("funny", "Sci-Fi")),
+        r"attribute_names\[1\] must be one word in lower case without punctuation, got 'Sci-Fi'",
+    ),
+    (
         lambda: users(directions=np.ones([2, 1, 4], "f")),
         r"directions must have shape \[num_attributes=5, .*num_factors=10\], .*\(2, 1, 4\)",
     ),
     (lambda: users(taste_loc=np.zeros(3)), r"taste_loc must .* \[num_factors=10\].*, got \(3,\)"),
     (lambda: Ratings(cuts=(0.0, 1.0)), r"cuts must .* \[cuts=4\].*, got \(2,\)"),
+    (
+        lambda: Ratings(cuts=(0.0, -1.0, 1.0, 2.0)),
+        r"cuts must be increasing, got \[0\.0, -1\.0, 1\.0, 2\.0\]",
+    ),
     (
         lambda: conversations.DialogueUsers(act_effects=np.zeros([7, 2])),
         r"act_effects must .*modes=9\].*\(7, 2\)",
@@ -207,6 +255,14 @@ TABLES = [
     (
         lambda: clickbait_policy(recsim_tf.make(EVOLUTION), 1.0),
         "clickbait_policy needs ClickbaitDocuments, got Util",
+    ),
+    (
+        lambda: soft_attributes.soft_attributes(users=3),
+        "users must be a AttributeRaters, got int",
+    ),
+    (
+        lambda: soft_attributes.ratings_and_tags(users=3),
+        "users must be a TaggingUsers, got int",
     ),
     (
         lambda: soft_attributes.AttributeRaters(

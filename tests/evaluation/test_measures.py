@@ -9,7 +9,7 @@ import recsim_tf
 from recsim_tf.evaluation import Mean, Measure
 from recsim_tf.evaluation.comparison import Setting
 from recsim_tf.evaluation.evaluation import Evaluation
-from recsim_tf.evaluation.measures import session_measures, summaries
+from recsim_tf.evaluation.measures import segment_summaries, session_measures, summaries
 from recsim_tf.evaluation.policy_results import PolicyResult, Results
 from recsim_tf.policies import random_policy
 
@@ -68,6 +68,29 @@ def test_users_who_share_a_world_are_taken_together():
     }
     alone = summaries(measures, sums, users_per_world=4)
     assert (alone["a"].value, np.isnan(alone["a"].standard_error)) == (4, True)
+
+
+def test_users_of_a_segment_who_share_a_world_are_taken_together():
+    sums = {
+        name: np.array(values)
+        for name, values in {"a": [1.0, 3, 5, 7, 0, 4], "b": [2.0] * 6}.items()
+    }
+    measures = {
+        "a": Measure(lambda step: step.reward),
+        "rate": Measure.ratio("a", "b"),
+        "most": Measure(None, lambda worlds: worlds.max(), of=("a",)),
+    }
+    rows = np.array([True, True, False, True, False, False])
+    by_segment = segment_summaries(measures, sums, rows, users_per_world=2)
+    # Worlds of two users, one user and none in the segment.
+    counts = np.array([2.0, 1.0])
+    assert by_segment["a"] == Mean.of_ratio(np.array([4.0, 7.0]), counts)
+    assert by_segment["rate"] == Mean.of_ratio(np.array([4.0, 7.0]), 2 * counts)
+    assert (by_segment["most"].value, np.isnan(by_segment["most"].standard_error)) == (7, True)
+    everybody = segment_summaries(measures, sums, np.ones(6, bool), users_per_world=2)
+    whole = summaries(measures, sums, users_per_world=2)
+    for name in ("a", "rate"):
+        assert everybody[name] == pytest.approx(whole[name])
 
 
 def test_tags_are_recsims_with_the_population_standard_deviation():

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+import recsim_tf
 from recsim_tf import evaluation
 from recsim_tf.logs.plans import SessionPlan
 from recsim_tf.policies import random_policy
 from tests.fitting.validation.test_statistics import visits_until_a_date
+from tests.refusals import assert_refused
 
 
 @pytest.mark.slow
@@ -23,3 +25,19 @@ def test_what_comes_after_the_day_on_which_a_log_ends_earns_nothing():
     gap = evaluation.Mean.of(plan.by_session(cut) - log.earned.sum((1, 2)))
     assert abs(gap.value) < 4 * gap.standard_error
     assert cut.mean() < 0.8 * whole.mean()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"simulator": "shop"}, "simulator must be a Simulator, got str"),
+        ({"num_sessions": 0}, "num_sessions must be an integer of at least 1, got 0"),
+        ({"gamma": 2}, r"gamma must be in \[0, 1\], got 2"),
+        ({"draws": [1.0]}, "draws must be a Mapping, got list"),
+        ({"draws": {"a": [1.0], "b": [1.0, 2.0]}}, r"draws must have one length, got \[1, 2\]"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    simulator = recsim_tf.make("LongTermSatisfaction-v1")
+    given = {"simulator": simulator, "num_sessions": 2, "num_steps": 2, **arguments}
+    assert_refused(lambda: evaluation.value(policy=random_policy(simulator), **given), message)

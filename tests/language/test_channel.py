@@ -50,6 +50,13 @@ def test_words_are_spoken_as_often_as_their_evidence_says_in_all_modes(name):
             assert (np.abs(counts - 4000 * probs) <= 4.5 * error + 1).all()
 
 
+def test_a_question_differs_from_its_answer_in_the_words_of_the_phrases():
+    grammar = Grammar.of_phrases({0: ["really?"], 1: ["really"]}, slip=0.0)
+    assert grammar.max_length == 2
+    evidence = grammar.evidence(grammar.vocabulary.ids(["really?", "really"]))
+    np.testing.assert_allclose(tf.exp(evidence), np.eye(2), atol=1e-6)
+
+
 def test_evidence_is_the_mixture_by_hand():
     grammar = Grammar.of_phrases(PHRASES, slip=0.3)
     words = grammar.vocabulary.ids(["not really"])

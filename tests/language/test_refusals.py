@@ -19,6 +19,15 @@ def recurrent(**arguments):
 REFUSALS = [
     (lambda: Grammar.of_phrases({0: ["no"], 2: ["yes"]}), "for each symbol 0, 1, "),
     (lambda: Grammar.of_phrases({0: []}), "phrases must have a list of phrases"),
+    (lambda: Grammar.of_phrases({}), "phrases must have a list of phrases .* symbols none"),
+    (
+        lambda: Grammar(NO, 2, [[0.0], [-np.inf]]),
+        r"template_logits must have a number above -inf in each row, got none in row \[1\]",
+    ),
+    (
+        lambda: Grammar(NO, 1, [[0.0]], [[[[-np.inf] * 3]]]),
+        r"word_logits must have a number above -inf in each row, got none in row \[0, 0, 0\]",
+    ),
     (
         lambda: Grammar(NO, 1, [[0.0]], [[[[0.0, 0.0]]]]),
         r"word_logits must have shape \[1, 1, 2, 3\], got \(1, 1, 1, 2\)",

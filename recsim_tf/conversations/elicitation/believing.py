@@ -24,6 +24,7 @@ from recsim_tf.core import nests, random
 from recsim_tf.core.base import validation
 from recsim_tf.core.base.types import Nest, Observation, Slate, Turn
 from recsim_tf.core.models.explanations import Explanation
+from recsim_tf.core.models.models import UserModel
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.policies.policy_model import PolicyModel
 
@@ -127,13 +128,15 @@ class Tracker:
         for a `GaussianBelief` of 128 particles.
 
     Raises:
-      ValueError: for another environment, or if `belief` is not a belief.
+      ValueError: for another environment, if `belief` is not a belief, or if it is about users with
+        another number of attributes or factors.
     """
 
     def __init__(self, simulator: Simulator, belief: Belief | None = None):
         check_conversation(simulator)
         self.belief = GaussianBelief(simulator.users) if belief is None else belief
         validation.check_type("belief", self.belief, Belief)
+        check_believed(self.belief.users, simulator)
         self._documents: Items = simulator.documents
 
     def initial_state(self, num_users: int) -> Nest:
@@ -162,7 +165,7 @@ class BelievingPolicy(PolicyModel, abc.ABC):
       belief: a belief; None for a `GaussianBelief` about the users of the simulator.
 
     Raises:
-      ValueError: for another environment, or if `belief` is not a belief.
+      ValueError: for another environment, or for a belief that `Tracker` refuses.
     """
 
     simulator: Simulator
@@ -223,3 +226,14 @@ def check_conversation(simulator: Simulator) -> None:
             "simulator must be of Conversation-v0, whose users are ConversationUsers, got"
             f" {type(users).__name__}"
         )
+
+
+def check_believed(users: UserModel, simulator: Simulator) -> None:
+    """Raises `ValueError` unless the users of a belief have the sizes of a simulator's users."""
+    validation.check_type("users of the belief", users, ConversationUsers)
+    for name in ("num_attributes", "num_factors"):
+        required, given = getattr(simulator.users, name), getattr(users, name)
+        if required != given:
+            raise ValueError(
+                f"users of the belief must have the {name}={required} of the simulator, got {given}"
+            )

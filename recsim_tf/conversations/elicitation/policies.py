@@ -30,6 +30,9 @@ from recsim_tf.core.base.types import Nest, Observation, Turn
 from recsim_tf.core.models.explanations import Explanation
 from recsim_tf.core.simulator import Simulator
 
+# The comparison that policies make by default.
+_PAIR = CompareSet(2)
+
 
 class _Recommending(BelievingPolicy):
     """A policy that recommends a number of candidates.
@@ -134,15 +137,21 @@ class _Asking(BelievingPolicy):
 
     def check(self):
         super().check()
-        if self.kinds is not None:
-            CandidateTurns(self.simulator, self.kinds)
+        if self.kinds is None and self.simulator.slate_size < _PAIR.slate_size:
+            raise ValueError(
+                f"kinds must be given for slate_size={self.simulator.slate_size}, since by default"
+                " pairs of items are compared, got None"
+            )
+        # The turns are made here, so that kinds that do not fit are refused at once.
+        _ = self.candidate_turns
 
     @functools.cached_property
     def candidate_turns(self) -> CandidateTurns:
         """The turns to choose from."""
         users = self.tracker.belief.users
-        default = (CompareSet(), AskAttributes(users.num_attributes))
-        return CandidateTurns(self.simulator, default if self.kinds is None else self.kinds)
+        default = (_PAIR, AskAttributes(users.num_attributes))
+        kinds = default if self.kinds is None else self.kinds
+        return CandidateTurns(self.simulator, kinds, users)
 
 
 class AskMost(_Asking):

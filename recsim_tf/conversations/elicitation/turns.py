@@ -9,7 +9,11 @@ import tensorflow as tf
 from recsim_tf.belief import evoi, expected_max, information_gain, predictive_entropy
 from recsim_tf.conversations.acts import OFFERS, Act
 from recsim_tf.conversations.documents import degrees, ideal, in_sense
-from recsim_tf.conversations.elicitation.believing import CandidateBelief, check_conversation
+from recsim_tf.conversations.elicitation.believing import (
+    CandidateBelief,
+    check_believed,
+    check_conversation,
+)
 from recsim_tf.conversations.types import Query
 from recsim_tf.conversations.users import ConversationUsers
 from recsim_tf.core import nests, random
@@ -30,8 +34,10 @@ class TurnKind:
     slate_size: int | None = None  # size K of its slates; None for that of the environment
     label: str = ""  # label of its only turn
 
-    def check(self, simulator: Simulator) -> None:
-        """Raises `ValueError` if the sizes of an environment do not fit."""
+    def check(self, simulator: Simulator, users: ConversationUsers) -> None:
+        """Raises `ValueError` if the sizes of an environment, or of the believed users, do not
+        fit.
+        """
         if self.slate_size is not None and self.slate_size > simulator.slate_size:
             raise ValueError(
                 f"slate_size of a kind of turns must be at most {simulator.slate_size}, that of the"
@@ -39,7 +45,11 @@ class TurnKind:
             )
 
     def propose(
-        self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed
+        self,
+        believed: CandidateBelief,
+        simulator: Simulator,
+        users: ConversationUsers,
+        seed: random.Seed,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The turns: candidate positions int32 [B, Q, k], k <= slate_size, and attributes int32
         [B, Q, c], with -1 for none. By default one turn shows the optimal recommendation set.
@@ -47,6 +57,7 @@ class TurnKind:
         Args:
           believed: the belief about the B users.
           simulator: the simulator of conversations.
+          users: the user model of the belief.
           seed: the seed of turns that are drawn.
         """
         return _single_turn(believed.best_set(self.slate_size or simulator.slate_size))
@@ -98,7 +109,13 @@ class ComparePairs(TurnKind):
     def labels(self, users: ConversationUsers):
         return [f"compare pair {index}" for index in range(self.num_turns)]
 
-    def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
+    def propose(
+        self,
+        believed: CandidateBelief,
+        simulator: Simulator,
+        users: ConversationUsers,
+        seed: random.Seed,
+    ):
         shape = [believed.num_users, self.num_turns]
         first_seed, other_seed = random.split_seed(seed, 2)
         first = random.uniform_integers(shape, first_seed, believed.num_candidates)
@@ -138,20 +155,26 @@ class AskAttributes(TurnKind):
         alone = "" if self._anchored else " alone"
         return [f"ask about {users.attribute_name(a)}{alone}" for a in range(self.num_turns)]
 
-    def check(self, simulator: Simulator):
-        super().check(simulator)
-        num_attributes = simulator.users.num_attributes
+    def check(self, simulator: Simulator, users: ConversationUsers):
+        super().check(simulator, users)
+        num_attributes = users.num_attributes
         if self.num_turns != num_attributes:
             raise ValueError(
                 f"num_attributes must be {num_attributes}, that of the users, got {self.num_turns}"
             )
 
-    def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
+    def propose(
+        self,
+        believed: CandidateBelief,
+        simulator: Simulator,
+        users: ConversationUsers,
+        seed: random.Seed,
+    ):
         numbers = tf.range(self.num_turns)[tf.newaxis, :, tf.newaxis]
         asked = tf.tile(numbers, [believed.num_users, 1, 1])
         if not self._anchored:
             return _no_attributes(asked), asked
-        wanted, items = _ideals_and_degrees(simulator.users, believed)
+        wanted, items = _ideals_and_degrees(users, believed)
         anchor = tf.argmin(tf.abs(items - wanted[:, tf.newaxis]), axis=1, output_type=tf.int32)
         return anchor[..., tf.newaxis], asked
 
@@ -162,7 +185,13 @@ class AskItem(TurnKind):
     act = Act.ASK
     label = "ask about the best item"
 
-    def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
+    def propose(
+        self,
+        believed: CandidateBelief,
+        simulator: Simulator,
+        users: ConversationUsers,
+        seed: random.Seed,
+    ):
         return _single_turn(believed.best(1))
 
 
@@ -172,7 +201,8 @@ class ShowChips(TurnKind):
     ideal item.
 
     Args:
-      num_chips: number of chips, at most that of the environment.
+      num_chips: number of chips, at most that of the environment. Users with fewer attributes are
+        shown all of them.
     """
 
     act = Act.CHIPS
@@ -182,9 +212,24 @@ class ShowChips(TurnKind):
         validation.check_count(num_chips=num_chips)
         self._num_chips = num_chips
 
-    def propose(self, believed: CandidateBelief, simulator: Simulator, seed: random.Seed):
-        wanted, _ = _ideals_and_degrees(simulator.users, believed)
-        chips = tf.math.top_k(wanted, min(self._num_chips, simulator.users.num_attributes)).indices
+    def check(self, simulator: Simulator, users: ConversationUsers):
+        super().check(simulator, users)
+        num_chips = simulator.query_spec.attributes.shape[0]
+        if self._num_chips > num_chips:
+            raise ValueError(
+                f"num_chips must be at most {num_chips}, that of the environment, got"
+                f" {self._num_chips}"
+            )
+
+    def propose(
+        self,
+        believed: CandidateBelief,
+        simulator: Simulator,
+        users: ConversationUsers,
+        seed: random.Seed,
+    ):
+        wanted, _ = _ideals_and_degrees(users, believed)
+        chips = tf.math.top_k(wanted, min(self._num_chips, users.num_attributes)).indices
         return believed.best_set(simulator.slate_size)[:, tf.newaxis], chips[:, tf.newaxis]
 
 
@@ -194,18 +239,27 @@ class CandidateTurns:
     Args:
       simulator: a simulator of conversations.
       kinds: the kinds of turns.
+      users: the user model of the belief, by which turns are chosen and valued; None for the users
+        of the simulator.
 
     Raises:
-      ValueError: for another environment, for no kinds, or for a kind that does not fit the
-        environment.
+      ValueError: for another environment, for no kinds, for a kind that does not fit the
+        environment, or for users of other sizes.
     """
 
-    def __init__(self, simulator: Simulator, kinds: Sequence[TurnKind]):
+    def __init__(
+        self,
+        simulator: Simulator,
+        kinds: Sequence[TurnKind],
+        users: ConversationUsers | None = None,
+    ):
         check_conversation(simulator)
+        self._users: ConversationUsers = simulator.users if users is None else users
+        check_believed(self._users, simulator)
         if not kinds or not all(isinstance(kind, TurnKind) for kind in kinds):
             raise ValueError(f"kinds must be a list of kinds of turns, got {shown(kinds)}")
         for kind in kinds:
-            kind.check(simulator)
+            kind.check(simulator, self._users)
         self.kinds = tuple(kinds)
         self._simulator = simulator
 
@@ -217,7 +271,7 @@ class CandidateTurns:
     @property
     def labels(self) -> list[str]:
         """Descriptions of the M turns, for people."""
-        return [label for kind in self.kinds for label in kind.labels(self._simulator.users)]
+        return [label for kind in self.kinds for label in kind.labels(self._users)]
 
     def turns(self, believed: CandidateBelief, seed: random.Seed) -> Turn:
         """The turns [B, M, ...]. The seed is for kinds whose turns are drawn."""
@@ -225,7 +279,7 @@ class CandidateTurns:
         num_chips = self._simulator.query_spec.attributes.shape[0]
         parts = []
         for kind, kind_seed in zip(self.kinds, seeds, strict=True):
-            slate, named = kind.propose(believed, self._simulator, kind_seed)
+            slate, named = kind.propose(believed, self._simulator, self._users, kind_seed)
             act = tf.fill([believed.num_users, kind.num_turns], int(kind.act))
             slate = _padded(slate, self._simulator.slate_size)
             parts.append(Turn(slate, Query(act, _padded(named, num_chips))))
@@ -238,7 +292,7 @@ class CandidateTurns:
         unit of the utilities for "evoi", else in nats.
         """
         validation.check_one_of(MEASURES, measure=measure)
-        users: ConversationUsers = self._simulator.users
+        users = self._users
 
         def kind_information(kind: TurnKind, part: Turn):
             log_probs = believed.reply_log_probs(users, part, users.admitted[kind.act])

@@ -15,9 +15,10 @@ import numpy as np
 
 from recsim_tf.conversations.acts import Act, Mode, alphabet
 from recsim_tf.conversations.dialogues import DialogueUsers
+from recsim_tf.conversations.documents import Items
 from recsim_tf.conversations.types import UNKNOWN, Query, Reply, Traits, Utterance
 from recsim_tf.core.base.ranges import shown
-from recsim_tf.core.base.validation import check_different, is_integer
+from recsim_tf.core.base.validation import check_count, check_different, is_integer
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.language import Vocabulary
 from recsim_tf.language.channel import VocabularyChannel
@@ -213,12 +214,13 @@ def iard_log(
 
     Args:
       path: the file of the data set, see `read_iard`.
-      simulator: a simulator of `DialogueUsers` who speak, with slates of one item.
+      simulator: a simulator of `DialogueUsers` who speak, with slates of one item, and more items
+        than a dialogue has offers.
       attribute_words: see `dialogue_log`.
 
     Raises:
       FileNotFoundError: if there is no such file.
-      ValueError: for another file, other users, or another slate_size.
+      ValueError: for another file, other users, another slate_size, or too few items.
     """
     users = simulator.users
     if not isinstance(users, DialogueUsers) or not isinstance(users.channel, VocabularyChannel):
@@ -235,7 +237,14 @@ def iard_log(
             f" {len(attribute_words)}"
         )
     dialogues, vocabulary = read_iard(path), users.channel.vocabulary
-    return dialogue_log(dialogues, vocabulary, users.num_factors, attribute_words)
+    documents, num_offers = simulator.documents, dialogues.num_offers.max()
+    if isinstance(documents, Items) and num_offers >= documents.num_items:
+        raise ValueError(
+            f"num_items of the documents must be above {num_offers}, the offers of a dialogue, got"
+            f" {documents.num_items}"
+        )
+    num_chips = simulator.query_spec.attributes.shape[0]
+    return dialogue_log(dialogues, vocabulary, users.num_factors, attribute_words, num_chips)
 
 
 def dialogue_log(
@@ -243,6 +252,7 @@ def dialogue_log(
     vocabulary: Vocabulary,
     num_factors: int,
     attribute_words: Mapping[str, Sequence[str]] = GENRES,
+    num_chips: int = 3,
 ) -> Log:
     """Dialogues as sessions of an average user, with slates of one item.
 
@@ -257,13 +267,15 @@ def dialogue_log(
       vocabulary: the vocabulary of their words.
       num_factors: number of factors F.
       attribute_words: words that name an attribute, for each of the A attributes in order.
+      num_chips: number of attributes C that a turn can name, that of the environment.
 
     Raises:
-      ValueError: for no dialogues, or other attribute_words.
+      ValueError: for no dialogues, other attribute_words, or num_chips out of range.
     """
     if not len(dialogues.dialogue):
         raise ValueError("dialogues must have utterances, got none")
     _check_words(attribute_words)
+    check_count(num_chips=num_chips)
     num_attributes = len(attribute_words)
     rows, labels = np.nonzero(dialogues.intents)
     ids, sizes = np.unique(dialogues.dialogue[rows], return_counts=True)
@@ -299,7 +311,9 @@ def dialogue_log(
             np.full(places.shape, UNKNOWN, np.float32),
             by_step(words[rows]),
         ),
-        query=Query(by_step(dialogues.act[rows]), np.full([*places.shape, 3], -1, np.int32)),
+        query=Query(
+            by_step(dialogues.act[rows]), np.full([*places.shape, num_chips], -1, np.int32)
+        ),
     )
 
 

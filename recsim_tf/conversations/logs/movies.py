@@ -39,7 +39,8 @@ def read_movie_catalogue(
     prior Normal(0, 1), and their maximum a posteriori is found by alternating least squares
     (Salakhutdinov & Mnih 2008, "Probabilistic matrix factorization"). Then factors are transformed
     linearly so that the fitted tastes have the covariance of that prior. So the tastes of the
-    environment's users, which are drawn from Normal(0, 1), are like those of the raters.
+    environment's users, which are drawn from Normal(0, 1), spread like those of the raters. The
+    part of a rating that comes from the mean of the raters' tastes is left out.
 
     Args:
       data_dir: the folder with `ml-100k.inter` and `ml-100k.item`.

@@ -219,8 +219,12 @@ def soft_attributes(
       users: the raters, by default `AttributeRaters()`.
       **simulator: further arguments of `Simulator`; by default slates of 10 of 20 films, and
         sessions of one step.
+
+    Raises:
+      ValueError: for users of another class.
     """
-    users = users or AttributeRaters()
+    users = AttributeRaters() if users is None else users
+    validation.check_type("users", users, AttributeRaters)
     spec = turns.query_spec(
         Judgement(tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int32)),
         Judgement(Bounds(0, users.num_attributes - 1), Bounds(0, users.num_films - 1)),

@@ -358,8 +358,12 @@ def ratings_and_tags(
     Args:
       users: the users, by default `TaggingUsers()`.
       **simulator: further arguments of `Simulator`; by default a slate of all films.
+
+    Raises:
+      ValueError: for users of another class.
     """
-    users = users or TaggingUsers()
+    users = TaggingUsers() if users is None else users
+    validation.check_type("users", users, TaggingUsers)
     options: SimulatorOptions = {
         "slate_size": users.num_films,
         "num_candidates": users.num_films,

@@ -238,6 +238,21 @@ def check_probabilities(name: str, probabilities: Any) -> None:
         raise ValueError(f"{name} must be non-negative and sum to 1, got {shown(values.tolist())}")
 
 
+def check_logits(name: str, logits: Any) -> None:
+    """Requires logits [..., C] to have a number above -inf in each row, since a softmax of -inf
+    alone is NaN; a number must be above -inf itself. Variables, and tensors whose values are not
+    known yet, pass.
+    """
+    values = known_numbers(name, logits)
+    if values is None:
+        return
+    is_impossible = (np.atleast_1d(values) == -np.inf).all(axis=-1)
+    if is_impossible.any():
+        row = np.argwhere(is_impossible)[0].tolist()
+        where = f" in row {row}" if row else ""
+        raise ValueError(f"{name} must have a number above -inf in each row, got none{where}")
+
+
 def check_slate_format(slate: tf.Tensor, num_users: int, slate_size: int) -> tf.Tensor:
     """Checks the dtype and shape of a slate, before anything runs.
 

@@ -46,8 +46,9 @@ def candidate_ids(
       dtype: the dtype of `log_prob`.
 
     Raises:
-      ValueError: for more candidates than items without replacement, or if the length of the
-        popularity is not num_items.
+      ValueError: for more candidates than items without replacement, if the length of the
+        popularity is not num_items, or, where it is known, if it is positive for fewer than N items
+        without replacement.
     """
     validation.check_count(num_items=num_items)
     if popularity is None and replacement:
@@ -89,6 +90,14 @@ class CatalogueIds(ShapedDistribution):
                 f"num_candidates must be at most num_items={num_items} without replacement, got"
                 f" {num_candidates}"
             )
+        values = tf.get_static_value(popularity)
+        if values is not None and not replacement:
+            num_possible = int((num_items - np.count_nonzero(values <= 0, axis=-1)).min())
+            if num_possible < num_candidates:
+                raise ValueError(
+                    f"popularity must be positive for at least num_candidates={num_candidates}"
+                    f" items, got {num_possible}"
+                )
         weights = tf.cast(popularity, tf.float64)
         self._probs = weights / tf.reduce_sum(weights, axis=-1, keepdims=True)
         self._num_items, self._length = num_items, num_candidates

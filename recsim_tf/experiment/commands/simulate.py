@@ -158,8 +158,8 @@ def _write_episodes(
         min(at_once, evaluation.num_users - start)
         for start in range(0, evaluation.num_users, at_once)
     ]
-    # The evaluation splits its seed in two.
-    log_seed = random.split_seed(evaluation.seed, 3)[2]
+    # The evaluation splits its seed in three.
+    log_seed = random.split_seed(evaluation.seed, 4)[3]
 
     def simulate_piece(seed: tf.Tensor, size: int) -> Any:
         function, policy_state = as_rollout(policy, size)

@@ -147,8 +147,8 @@ class _Recorded(NamedTuple):
 
     name: str
     mean_return: float
-    standard_error: float
     episodes: int
+    users_per_world: int
     seed: Any  # None where neither seeds nor values are compared
     interval: Any  # None where the environment has no fitted parameters
 
@@ -157,8 +157,8 @@ class _Recorded(NamedTuple):
         return cls(
             content["name"],
             float(content["mean_return"]),
-            float(content["standard_error"]),
             int(content["episodes"]),
+            int(content["users_per_world"]),
             content.get("seed"),
             content.get("interval"),
         )
@@ -221,7 +221,7 @@ def read_run(path: Path, name: str) -> list[Returns]:
             recorded.name,
             (name,),
             values,
-            _users_per_world(values, recorded.standard_error),
+            recorded.users_per_world,
             environment.with_seed(recorded.seed),
             is_agent=results.has_agent and recorded is results.policies[-1],
             is_fitted=recorded.interval is not None,
@@ -262,22 +262,9 @@ def _read_returns(file: Path) -> dict[str, np.ndarray]:
         raise ValueError(f"{file} is damaged ({one_line(error)}): {_ADVICE}") from error
 
 
-def _tolerance(values: np.ndarray) -> float:
-    return _TOLERANCE * float(np.abs(values).max(initial=0))
-
-
 def _agree(values: np.ndarray, recorded: _Recorded) -> bool:
-    if len(values) != recorded.episodes:
+    size = recorded.users_per_world
+    if len(values) != recorded.episodes or size < 1 or len(values) % size:
         return False
-    tolerance = _tolerance(values)
+    tolerance = _TOLERANCE * float(np.abs(values).max(initial=0))
     return np.isclose(values.mean(), recorded.mean_return, 0, tolerance, equal_nan=True)
-
-
-def _users_per_world(values: np.ndarray, standard_error: float) -> int:
-    """The number of users of a world, by the recorded standard error; all if no number fits."""
-    for size in range(1, len(values)):
-        if len(values) % size == 0:
-            difference = mean_of_users(values, size).standard_error - standard_error
-            if abs(difference) <= _tolerance(values):
-                return size
-    return len(values)

@@ -211,7 +211,8 @@ def _draw_returns(
     for variant, label in zip(variants, labels, strict=True):
         assert variant.estimate is not None
         value, low, high, _ = variant.estimate
-        seeds = [result.measured["return"] or 0.0 for result in variant.finished]
+        returns = (result.measured["return"] for result in variant.finished)
+        seeds = [each for each in returns if each is not None]
         text = f"{label}\n{value:.1f} [{low:.1f}, {high:.1f}]"
         estimates.append(Estimate(text, value, low, high, seeds))
     values = [estimate.value for estimate in estimates]

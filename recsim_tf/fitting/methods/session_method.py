@@ -408,7 +408,9 @@ def _scored(
     seed: Seed,
     are_fresh: bool = False,
 ) -> Scored:
-    _, initial_seed, innovation_seed = random.split_seed(seed, 3)
+    # Batches have draws of their own, so that their errors do not add up.
+    of_batch = random.as_seed(seed) + tf.stack([0, batch.rows[0]])
+    _, initial_seed, innovation_seed = random.split_seed(of_batch, 3)
     seeds = Seeds(initial_seed, innovation_seed, are_fresh)
     scorer = scoring_simulator(simulator)
     return session_score.score(scorer, batch.trajectory, batch.rows, seeds)

@@ -68,19 +68,22 @@ def recover(
 def summarise(rows: Sequence[Recovered]) -> list[dict[str, Any]]:
     """The estimates of each parameter, over its elements and all replications. The mean z-score of
     an unbiased estimate is 0, and its root mean square is 1 where standard errors are right.
+    Relative errors of a truth of zero, and missing standard errors, are left out of their means.
     """
     summaries = []
     for name in dict.fromkeys(row.parameter for row in rows):
         mine = [row for row in rows if row.parameter == name]
         errors = np.array([row.estimate - row.truth for row in mine])
-        z_scores = np.array([row.z_score for row in mine])
+        z_scores = _finite([row.z_score for row in mine])
+        relative_errors = _finite([row.relative_error for row in mine])
+        standard_errors = _finite([row.standard_error for row in mine])
         row = {
             "parameter": name,
             "num_estimates": len(mine),
-            "max_relative_error": float(np.max(np.abs([row.relative_error for row in mine]))),
+            "max_relative_error": float(np.max(np.abs(relative_errors))),
             "mean_error": float(errors.mean()),
             "rms_error": float(np.sqrt(np.mean(errors**2))),
-            "mean_standard_error": float(np.mean([row.standard_error for row in mine])),
+            "mean_standard_error": float(np.mean(standard_errors)),
             "mean_z_score": float(z_scores.mean()),
             "rms_z_score": float(np.sqrt(np.mean(z_scores**2))),
             "covered": sum(bool(row.covered) for row in mine),
@@ -88,3 +91,10 @@ def summarise(rows: Sequence[Recovered]) -> list[dict[str, Any]]:
         }
         summaries.append(row)
     return summaries
+
+
+def _finite(numbers: Sequence[float]) -> np.ndarray:
+    """The finite numbers, or NaN if there are none."""
+    values = np.array(numbers)
+    finite = values[np.isfinite(values)]
+    return finite if len(finite) else np.array([np.nan])

@@ -143,7 +143,10 @@ class Resimulation:
 
     def simulated(self, seed: Seed) -> Outcomes:
         """The sessions simulated again, with an integer or int32 [2] as seed."""
-        last = self.log.length if self._cuts is None else self._cuts.draw(seed)
+        if self._cuts is None:
+            return self._outcomes(self._simulate, self.log.length, seed)
+        cut_seed, seed = random.split_seed(seed, 2)
+        last = self._cuts.draw(cut_seed)
         return self._outcomes(self._simulate, last, seed)
 
     def _outcomes(self, function: Callable[..., Any], last: np.ndarray, seed: Seed) -> Outcomes:

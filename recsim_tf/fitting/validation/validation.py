@@ -199,6 +199,8 @@ def validate(
     check_at_least(LEAST_REPLICATES, num_replicates=num_replicates)
     if refit is None and not (static is None and hold_out_segment is None):
         raise ValueError("refit must be given for static or hold_out_segment, got None")
+    if given is not None and held_out is None:
+        raise ValueError("held_out must be given with given, got None")
     if other is not None and hold_out_segment is not None:
         raise ValueError("other and hold_out_segment must not be given together")
     context = Context(

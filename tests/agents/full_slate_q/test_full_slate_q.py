@@ -18,6 +18,7 @@ from recsim_tf.agents.shared.exploration import Exploration
 from recsim_tf.agents.shared.slate_table import all_slates
 from recsim_tf.core.runs.execution import compiled
 from tests.agents.experience import collect, grouped, learning, step_of
+from tests.refusals import assert_refused
 
 NUM_USERS = 6
 
@@ -145,4 +146,13 @@ def test_slates_have_the_value_of_their_set_of_topics():
         network.slate_value(observation, tf.gather(slates, numbers)),
         tf.gather(values, numbers, batch_dims=1),
         rtol=1e-6,
+    )
+
+
+def test_more_sequences_of_topics_than_a_table_can_hold_are_refused(environment):
+    documents = tf.TensorSpec([6, 100])
+    spec = environment.observation_spec()._replace(documents=documents)
+    assert_refused(
+        lambda: TopicSetQNetwork(spec, 5),
+        "slate_size=5 of documents of 100 topics gives 10,000,000,000 sequences of topics",
     )

@@ -128,6 +128,28 @@ def test_a_decision_holds_the_slate_and_discounts_its_rewards():
     np.testing.assert_array_equal(state.done, np.ones(NUM_USERS, bool))
 
 
+class Impatient(LongTermSatisfactionUsers):
+    """Users who discount the future after each step."""
+
+    def discount(self, state, next_state):
+        return tf.fill([NUM_USERS], 0.5)
+
+
+def test_a_decision_has_the_discounts_of_users_of_all_its_steps():
+    simulator = make_simulator("LongTermSatisfaction-v1", users=Impatient())
+    layered = layers.LayeredSimulator(simulator, layers.TemporalAggregation(3, gamma=0.9))
+    state = layered.reset(NUM_USERS, seed=3)
+    below, step_seed = state.below, random.as_seed(5)
+    slate, expected = tf.constant([[1, 0]] * NUM_USERS), np.zeros(NUM_USERS)
+    for step in range(3):
+        step_seed, this_seed = random.split_seed(step_seed, 2)
+        below, transition = simulator.step(below, slate, this_seed)
+        expected += 0.45**step * transition.reward.numpy()
+    _, decision = layered.step(state, slate, random.as_seed(5))
+    np.testing.assert_allclose(decision.reward, expected, rtol=1e-5)
+    np.testing.assert_allclose(decision.discount, np.full(NUM_USERS, 0.9**2 * 0.5**3), rtol=1e-6)
+
+
 def test_a_user_who_leaves_within_a_decision_ends_it():
     # Users of this budget leave at their second step.
     users = LongTermSatisfactionUsers(time_budget=2.0)

@@ -171,6 +171,14 @@ def test_the_turn_that_tells_most_is_taken(world, believed, measure):
         tf.nest.map_structure(np.testing.assert_array_equal, asked, own)
 
 
+def test_questions_are_those_of_the_users_of_the_belief(world):
+    fitted = world.simulator.users.replaced(attribute_names=("funny", "dark"))
+    belief = GaussianBelief(fitted, 12)
+    for kinds in (None, [AskAttributes(turns.A)]):
+        policy = AskMost(world.simulator, kinds, belief=belief)
+        assert policy.candidate_turns.labels[-1] == "ask about dark"
+
+
 def test_any_turn_is_taken_with_the_same_probability(world):
     times = 2000
     policy = AskMost(world.simulator, QUESTIONS, "random", belief=world.belief)

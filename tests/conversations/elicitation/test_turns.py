@@ -29,7 +29,7 @@ KINDS = {
     "ask with anchor": (AskAttributes(turns.A), Act.ASK),
     "ask without": (AskAttributes(turns.A, anchored=False), Act.ASK),
     "ask about an item": (AskItem(), Act.ASK),
-    "chips": (ShowChips(5), Act.CHIPS),
+    "chips": (ShowChips(turns.C), Act.CHIPS),
 }
 
 
@@ -116,6 +116,25 @@ def test_questions_about_attributes_are_anchored_where_the_belief_is_in_doubt(
         assert (attributes[..., 1] == -1).all()
     chips = np.argsort(-ideal, axis=1)
     np.testing.assert_array_equal(found["chips"].query.attributes[:, 0], chips)
+
+
+def test_turns_are_chosen_and_valued_by_the_users_of_the_belief(world, believed):
+    users = world.simulator.users
+    unsure = users.with_parameters({"answers.sharpness": 0.0}).replaced(
+        directions=-np.asarray(users.directions), attribute_names=("funny", "dark")
+    )
+    kinds = [AskAttributes(turns.A), ShowChips(turns.C)]
+    of_simulator, of_belief = (
+        CandidateTurns(world.simulator, kinds, each) for each in (users, unsure)
+    )
+    assert of_belief.labels[:2] == ["ask about funny", "ask about dark"]
+    first, second = (each.turns(believed, as_seed(0)) for each in (of_simulator, of_belief))
+    chips = first.query.attributes[:, -1]
+    np.testing.assert_array_equal(second.query.attributes[:, -1], chips[:, ::-1])
+    gain = of_belief.information(believed, second, "information_gain")[:, : turns.A]
+    np.testing.assert_allclose(gain, np.zeros([B, turns.A]), atol=1e-6)
+    gain = of_simulator.information(believed, first, "information_gain")[:, : turns.A]
+    assert np.min(gain) > 1e-3
 
 
 @pytest.mark.slow

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 import recsim_tf
-from recsim_tf.conversations import Act, DialogueUsers, Mode
+from recsim_tf.conversations import Act, DialogueUsers, Items, Mode
 from recsim_tf.conversations.acts import alphabet
 from recsim_tf.conversations.logs.iard import INTENTS, iard_log, read_iard
 from recsim_tf.conversations.types import UNKNOWN
 from recsim_tf.language import Grammar, Vocabulary
 from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
+from tests.refusals import assert_refused
 
 
 def utterance(position, role, codes, text):
@@ -139,3 +140,23 @@ def test_dialogues_are_sessions_with_a_step_for_each_label(tmp_path):
 def test_users_who_do_not_speak_have_no_such_log(tmp_path):
     with pytest.raises(ValueError, match="simulator must be of DialogueUsers with a channel"):
         iard_log(tmp_path, recsim_tf.conversation(slate_size=1))
+
+
+def test_a_log_of_dialogues_has_the_sizes_of_its_simulator(tmp_path):
+    path = written(
+        tmp_path,
+        {
+            "R1": utterance(1, "recommender", ["REC-S"], "@13?"),
+            "S2": utterance(2, "seeker", ["ACC"], "Yes"),
+        },
+    )
+    grammar = Grammar(Vocabulary(["yes"], max_length=2), 20)
+    users = DialogueUsers(num_attributes=2, channel=grammar)
+    genres = {"funny": ("funny",), "scary": ("horror",)}
+    simulator = recsim_tf.conversation(users, num_chips=5, slate_size=1)
+    assert iard_log(path, simulator, genres).query.attributes.shape == (1, 1, 5)
+    few = recsim_tf.conversation(users, Items(1), slate_size=1, num_candidates=1)
+    assert_refused(
+        lambda: iard_log(path, few, genres),
+        "num_items of the documents must be above 1, the offers of a dialogue, got 1",
+    )

@@ -7,6 +7,7 @@ import tensorflow as tf
 from recsim_tf.core import random
 from recsim_tf.core.distributions import CatalogueIds, PlackettLuce, candidate_ids, catalogue
 from recsim_tf.core.runs.execution import compiled
+from tests.refusals import assert_refused
 
 POPULARITY = np.array([3.0, 0.0, 1.0, 2.0, 4.0])
 NUM_DRAWS = 20_000
@@ -154,3 +155,9 @@ def test_arguments_are_checked():
         candidate_ids(5, 1, 6, replacement=False)
     with pytest.raises(ValueError, match=r"popularity must have shape \[num_items=5\], or one"):
         candidate_ids(5, 1, 2, [1.0, 2.0])
+    few = [0.0, 1.0, 0.0, 0.0, 1.0]
+    assert_refused(
+        lambda: candidate_ids(5, 2, 3, [[1.0] * 5, few], replacement=False),
+        "popularity must be positive for at least num_candidates=3 items, got 2",
+    )
+    candidate_ids(5, 1, 3, few, replacement=True)

@@ -45,9 +45,8 @@ def write_run(
             {
                 "name": name,
                 "mean_return": mean.value,
-                # As a run with a single world records it.
-                "standard_error": np.nan_to_num(mean.standard_error),
                 "episodes": len(returns),
+                "users_per_world": users_per_world,
                 "click_rate": 0.5,
             }
         )

@@ -27,7 +27,7 @@ def test_a_run_has_the_returns_of_its_users(tmp_path):
 
 
 @pytest.mark.parametrize("size", [1, 2, 8, 40])
-def test_the_users_of_a_world_are_told_by_the_recorded_standard_error(tmp_path, size):
+def test_users_of_a_world_are_counted_together(tmp_path, size):
     folder = write_run(tmp_path / "run", {"a": RETURNS[0]}, users_per_world=size)
     (returns,) = read_run(folder, "run")
     assert returns.users_per_world == size

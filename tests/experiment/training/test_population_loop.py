@@ -13,10 +13,10 @@ from recsim_tf.agents.reinforce import (
     SlatePolicyNetwork,
     StateValueNetwork,
 )
-from recsim_tf.agents.shared.exploration import Exploration
+from recsim_tf.agents.shared.exploration import Exploration, linearly_decaying_epsilon
 from recsim_tf.agents.shared.learning import Learning
 from recsim_tf.agents.shared.memory import Memory
-from recsim_tf.agents.shared.population_agent import PopulationAgent
+from recsim_tf.agents.shared.population_agent import PopulationAgent, _identity
 from recsim_tf.agents.shared.returns import LambdaReturns
 from recsim_tf.agents.slate_q import SlateQAgent, SlateQNetwork, SlateQTargets
 from recsim_tf.environments.interest_evolution import interest_evolution
@@ -129,6 +129,12 @@ def test_a_member_goes_on_by_itself_and_back_in_its_population(alone):
     for loop, (_, expected) in zip(loops, alone, strict=True):
         assert_close(weights(loop), expected)
     assert [int(loop.agent.train_step_counter) for loop in loops] == [_ITERATIONS] * 2
+
+
+def test_schedules_are_equal_where_their_numbers_are():
+    schedules = [linearly_decaying_epsilon(0.1, 0, steps) for steps in (10, 10, 20)]
+    same, again, different = map(_identity, schedules)
+    assert same == again != different
 
 
 @pytest.mark.slow

@@ -52,6 +52,15 @@ def fixture_few(simulator, log):
     return result
 
 
+def test_batches_have_draws_of_their_own(simulator, log):
+    twice = log.take([*range(5), *range(5)])
+    fitted_simulator = FittedSimulator(simulator, {NAME: Parameter(LOC)})
+    objective = Draws(4, search=LBFGS(batch_size=5)).objective(fitted_simulator, twice)
+    by_session = objective.by_session().reshape(2, 5)
+    assert (by_session[0] != by_session[1]).all()
+    np.testing.assert_array_equal(objective.by_session().reshape(2, 5), by_session)
+
+
 @pytest.mark.slow
 def test_the_likelihood_is_not_that_of_the_draws_that_the_search_climbed(simulator, log, few):
     likelihood = Draws(4, search=LBFGS(batch_size=1000)).objective(

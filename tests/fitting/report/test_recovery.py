@@ -52,3 +52,12 @@ def test_without_standard_errors_and_with_a_truth_of_zero_there_is_nothing_to_di
 def test_a_truth_of_what_was_not_fitted_or_of_another_shape_is_refused(truth, message):
     with pytest.raises(ValueError, match=message):
         recover(truth, {"users.gain": estimate(1.0, 0.1)})
+
+
+def test_an_element_without_an_error_hides_no_other():
+    rows = recover(
+        {"users.table": [0.0, 2.0]}, {"users.table": estimate([0.5, 2.5], [np.nan, 0.25])}
+    )
+    (summary,) = summarise(rows)
+    names = ("max_relative_error", "mean_standard_error", "mean_z_score", "rms_z_score")
+    assert [summary[name] for name in names] == pytest.approx([0.25, 0.25, 2.0, 2.0])

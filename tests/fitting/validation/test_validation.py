@@ -321,6 +321,8 @@ def test_figures_are_json_and_the_page_has_a_section_for_each_question(found):
 
 
 def test_wrong_arguments_are_told(logs):
+    with pytest.raises(ValueError, match="held_out must be given with given, got None"):
+        validate(evolution(), logs[0], given=logs[0])
     with pytest.raises(ValueError, match="refit must be given for static or hold_out_segment"):
         validate(evolution(), *logs, static={MASS: 1.0})
     with pytest.raises(ValueError, match="num_replicates must be at least 20, got 5"):
