@@ -135,7 +135,7 @@ class TurnLayer(_BeliefMemory):
         self, simulator: Simulator, kinds: Sequence[TurnKind], belief: Belief | None = None
     ):
         super().__init__(simulator, belief)
-        self._candidates = CandidateTurns(simulator, kinds)
+        self._candidates = CandidateTurns(simulator, kinds, self._tracker.belief.users)
 
     @property
     def labels(self) -> list[str]:

@@ -235,13 +235,11 @@ def segment_summaries(
     means = {}
     for name, result in inside.items():
         measure = measures[name]
-        parts = [in_worlds(sums[part]) for part in measure.of or (name,)]
-        if measure.summary is mean:
-            means[name] = ratio(*parts, in_worlds(np.ones(len(rows))))
-        elif measure.summary is ratio:
-            means[name] = ratio(*parts)
-        else:
-            means[name] = Mean(result.value, math.nan)
+        means[name] = Mean(result.value, math.nan)
+        if measure.summary in (mean, ratio):
+            part, *whole = (in_worlds(sums[each]) for each in measure.of or (name,))
+            # A mean is the ratio to the number of sessions.
+            means[name] = ratio(part, *whole or [in_worlds(np.ones(len(rows)))])
     return means
 
 
