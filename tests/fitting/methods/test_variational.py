@@ -95,10 +95,10 @@ def test_the_spread_of_hidden_tastes_is_found_or_the_fit_says_that_it_is_not_the
     parameters = {"users.taste_scale": Parameter(0.5, "positive")}
     enough, too_few = (
         fit(tastes(1.0), parameters, log, method=MeanField(search=Minibatches(passes=passes)))
-        for passes in (200, 20)
+        for passes in (300, 20)
     )
     assert enough.ending == "converged"
-    assert len(enough.history) == 200
+    assert len(enough.history) == 300
     assert abs(enough.estimates["users.taste_scale"].value - 1.2) < 0.2
     assert too_few.ending == "did not converge"
     assert abs(too_few.estimates["users.taste_scale"].value - 1.2) > 0.2

@@ -183,8 +183,8 @@ def test_the_models_that_made_a_log_that_is_cut_pass():
     for seed in range(100, 120):
         check = predictive_check(Resimulation(evolution(**HAZARD), cut_log(seed)), 20, seed=seed)
         scores.append([statistic.z_score for statistic in check.statistics.values()])
-    # By statistic: 95 % of 20 logs, less 2 standard errors.
-    assert (np.mean(np.abs(scores) < 2, axis=0) >= 0.85).all()
+    # By statistic: 95 % of 20 logs, less 3 standard errors, since there are 24 statistics.
+    assert (np.mean(np.abs(scores) < 2, axis=0) >= 0.8).all()
     assert np.mean(np.abs(scores) < 2) >= 0.9
 
 
