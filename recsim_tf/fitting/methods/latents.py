@@ -277,7 +277,7 @@ def _drawn(scorer: Simulator, trajectory: Trajectory, innovation: Nest) -> list[
 
 
 def _masks(distribution: tfd.Distribution, name: str) -> list[np.ndarray]:
-    """Whether each leaf of the draws is drawn, bool [S] or a bool."""
+    """The answer for each leaf of the draws, bool [S] or a bool: True where it is drawn."""
     if isinstance(distribution, tfd.JointDistribution):
         parts, _ = distribution.sample_distributions(seed=[0, 0])
         return [mask for part in tf.nest.flatten(parts) for mask in _masks(part, name)]
