@@ -18,6 +18,8 @@ JUDGES_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
 INSTALL := $(PIP) install --quiet --no-deps --editable . --requirement
 INSTALL_ALONE := python -m pip --disable-pip-version-check install --quiet --no-deps
 RUN_DIR ?= runs/quickstart
+# Tests that trace much, which processes keep: they are a run of their own, for memory.
+HEAVY := tests/fitting tests/ope
 # Two processes, since the tests of one module share what they train.
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
@@ -72,8 +74,8 @@ test: lint
 smoke: $(VENV)/.test
 	$(PYTEST) tests/benchmarks
 	$(PYTEST) tests/properties --hypothesis-profile=smoke
-	$(PYTEST) --ignore=tests/benchmarks --ignore=tests/properties --ignore=tests/test_docs.py \
-		-m slow
+	$(PYTEST) $(HEAVY) -m slow
+	$(PYTEST) $(addprefix --ignore=,tests/benchmarks tests/properties tests/test_docs.py $(HEAVY)) -m slow
 	$(PYTEST) --dist=load tests/test_docs.py -m slow
 
 accelerators: $(ACCELERATORS)/.installed
