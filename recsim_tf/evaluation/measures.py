@@ -76,12 +76,6 @@ class Measure(NamedTuple):
     shape: Callable[[Simulator], tuple[int, ...]] = lambda simulator: ()
     of: tuple[str, ...] = ()  # the measures whose sums the summary takes; its own if empty
 
-    def summarise(self, *worlds: np.ndarray) -> Mean:
-        """The summary of sums [W, U, *shape], as a mean without an error if it is a number."""
-        assert self.summary is not None
-        result = self.summary(*worlds)
-        return result if isinstance(result, Mean) else Mean(float(result), math.nan)
-
     @classmethod
     def ratio(cls, part: str, whole: str) -> "Measure":
         """The ratio of the counts of two measures, such as "clicks" and "steps"."""
@@ -202,11 +196,12 @@ def summaries(
     without a click, is NaN.
     """
     worlds = {name: _by_world(values, users_per_world) for name, values in sums.items()}
-    return {
-        name: measure.summarise(*(worlds[part] for part in measure.of or (name,)))
-        for name, measure in measures.items()
-        if measure.summary is not None
-    }
+    means = {}
+    for name, measure in measures.items():
+        if measure.summary is not None:
+            result = measure.summary(*(worlds[part] for part in measure.of or (name,)))
+            means[name] = result if isinstance(result, Mean) else Mean(float(result), math.nan)
+    return means
 
 
 def segment_summaries(

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from recsim_tf.support.means import Mean
-
 ENVIRONMENT = """
 simulate.simulator = @interest_evolution()
 interest_evolution.slate_size = 3
@@ -40,11 +38,10 @@ def write_run(
     results, rows = [], ["policy,user,return,steps"]
     for name, values in policies.items():
         returns = np.asarray(values, float)
-        mean = Mean.of(returns.reshape(-1, users_per_world).mean(axis=1))
         results.append(
             {
                 "name": name,
-                "mean_return": mean.value,
+                "mean_return": returns.mean(),
                 "episodes": len(returns),
                 "users_per_world": users_per_world,
                 "click_rate": 0.5,
