@@ -398,6 +398,7 @@ class Simulator(Model, SessionSource):
         score: bool,
         drawn: Sequence[str] = (),
         seed: Seed = 0,
+        select: Callable[[Nest, SimulatorState], tuple[Nest, SimulatorState]] | None = None,
     ) -> Nest:
         """Goes through a trajectory again, with its draws and turns.
 
@@ -410,6 +411,8 @@ class Simulator(Model, SessionSource):
           score: whether to compute `log_probs`.
           drawn: stages that are drawn anew and not scored, such as innovations without a log.
           seed: the seed of these draws, an integer or int32 [2].
+          select: (carry, next state) -> (carry, next state) after each step, such as the resampling
+            of a particle filter; None keeps both.
 
         Returns:
           The last carry.
@@ -418,7 +421,9 @@ class Simulator(Model, SessionSource):
           ValueError: if `trajectory` is not a Trajectory.
         """
         answers = resimulation.answers_of(trajectory, score, drawn, seed)
-        return resimulation.retrace(self, trajectory, function, carry, answers=answers)
+        return resimulation.retrace(
+            self, trajectory, function, carry, answers=answers, select=select
+        )
 
     def resimulate(
         self,

@@ -14,7 +14,7 @@ from recsim_tf.logs import checks, showing
 from recsim_tf.support.summaries import summary_html, summary_text
 
 # The fields that the models draw, or that they take as inputs.
-_DRAWS = (
+DRAWS = (
     *("length", "departed", "initial", "documents", "shown", "hidden", "response"),
     *("innovation", "query", "engagement"),
 )
@@ -255,7 +255,7 @@ class Log(NamedTuple):
 
     def distinct(self) -> tuple[np.ndarray, np.ndarray]:
         """Positions of sessions that differ in draws, and how many are like each, both int [D]."""
-        leaves = [np.asarray(leaf) for leaf in tf.nest.flatten([getattr(self, f) for f in _DRAWS])]
+        leaves = [np.asarray(leaf) for leaf in tf.nest.flatten([getattr(self, f) for f in DRAWS])]
         rows = np.concatenate(
             [
                 np.ascontiguousarray(leaf).view(np.uint8).reshape(self.num_sessions, -1)

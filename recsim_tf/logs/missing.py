@@ -202,13 +202,23 @@ def with_zeros(parts: Sequence[Part], spec: Nest, initial: Nest, num_sessions: i
 
 def draw_parts(
     parts: Sequence[Part], users: UserModel, sessions: Trajectory, seed: Seed
-) -> Trajectory:
-    """Sessions [T, B, ...] with draws of parts from the users' distributions."""
+) -> tuple[Trajectory, tf.Tensor]:
+    """Sessions [T, B, ...] with draws of parts from the users' distributions given the parts that
+    these depend on, and the logs of the weights [B] of the draws. The weight of a draw is the
+    density of the logged parts that depend on it.
+    """
     num_users = nests.batch_size(sessions.initial.user)
+    log_proposal: Any = 0.0
     for part, part_seed in zip(parts, random.split_seed(seed, max(len(parts), 2)), strict=False):
         prior = part.prior(users, num_users, sessions.initial.user)
+        is_logged = part.known(sessions)
         sessions = part.filled(sessions, random.sample(prior, part_seed))
-    return sessions
+        log_prob = log_prob_per_user("user", prior, part.of(sessions.initial.user))
+        if is_logged is not None:
+            log_prob = tf.where(is_logged, tf.zeros_like(log_prob), log_prob)
+        log_proposal += log_prob
+    initial = users.initial_draws(num_users)
+    return sessions, log_prob_per_user("user", initial, sessions.initial.user) - log_proposal
 
 
 def log_prior(parts: Sequence[Part], users: UserModel, initial: Nest) -> tf.Tensor:

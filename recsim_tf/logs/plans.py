@@ -7,15 +7,16 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core import random
-from recsim_tf.core.base.types import InitialDraws, Seed, SimulatorState, Trajectory
+from recsim_tf.core.base.types import InitialDraws, Seed, SimulatorState
 from recsim_tf.core.base.validation import check_count, check_type
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.stages import PartlySampled
 from recsim_tf.logs.cuts import Cuts, Ends, users_leave, windows
 from recsim_tf.logs.episodes import session_spec
-from recsim_tf.logs.log import Log, Sessions
+from recsim_tf.logs.hidden_users import can_be_scored, draw_users
+from recsim_tf.logs.log import DRAWS, Log, Sessions
 from recsim_tf.logs.logged_documents import Logged, name_beside_log, with_logged_candidates
-from recsim_tf.logs.missing import draw_parts, lacking
+from recsim_tf.logs.missing import lacking
 from recsim_tf.logs.trajectories import by_field, from_rollout
 
 
@@ -25,8 +26,9 @@ def logged_users(
     """The states in which sessions of users from a log begin. The users are drawn with replacement.
 
     Logged initial draws are kept. Initial draws that the log lacks, such as a hidden taste, are
-    drawn from the models, given the logged ones. `Simulator.rollout(state=)` and `fold` continue
-    from these states.
+    drawn from the models given all that the log has of the session: the other initial draws, and
+    the responses of the user where the log has them. `Simulator.rollout(state=)` and `fold`
+    continue from these states.
 
     Args:
       simulator: the models. If its candidates are those of the log, see `Logged`, users get the
@@ -47,12 +49,7 @@ def logged_users(
     row_seed, parts_seed, seed = random.split_seed(seed, 3)
     if row is None:
         row = random.uniform_integers([num_users], row_seed, log.num_sessions)
-    user = tf.nest.map_structure(
-        lambda like, leaf: tf.gather(tf.cast(leaf, like.dtype), row), spec, log.initial
-    )
-    begun = Trajectory(InitialDraws(user, (), (), ()), (), ())  # type: ignore[arg-type]
-    begun = draw_parts(parts, simulator.users, begun, parts_seed)
-    draws = {"user": begun.initial.user}
+    draws = {"user": draw_users(simulator, log, parts, row, parts_seed)}
     if isinstance(simulator.documents, Logged):
         draws["corpus"] = row
     sampled = [name for name in InitialDraws._fields if name not in draws]
@@ -85,7 +82,6 @@ class SessionPlan:
     """
 
     def __init__(self, simulator: Simulator, log: Sessions, num_sessions: int, seed: int = 0):
-        users = _users_of(log)
         number, generator = log.num_sessions, np.random.default_rng(seed)
         self._copies = copies = -(-num_sessions // number)
         self.row = np.tile(np.arange(number), copies)
@@ -95,14 +91,16 @@ class SessionPlan:
         self._model = self.simulator = simulator
         if _has_candidates(log) and not isinstance(simulator.documents, Logged):
             self.simulator = with_logged_candidates(simulator, log)
-        self._users = users
-        if simulator.documents.shared or not _has_initial(simulator, users):
-            self._users = users._replace(initial=())
-        last, last_day = users.length, None
+        ends, last_day, self._users = _read(log, self.row)
+        self._place = self.row if isinstance(log, Log) else np.arange(len(self.row)) % number
+        if simulator.documents.shared or not _has_initial(simulator, self._users):
+            self._users = self._users._replace(initial=())
+        last = ends.length
         if users_leave(simulator):
-            last_day = _windows(log)
-            cuts, seeds = Cuts(users, last_day), random.split_seed(seed, max(copies, 2))
+            cuts, seeds = Cuts(ends, last_day), random.split_seed(seed, max(copies, 2))
             last = np.concatenate([cuts.draw(copy_seed) for copy_seed in seeds[:copies]])
+        else:
+            last_day = None
         last = np.resize(last, len(self.row)) if copies > 1 else last[self.row]
         self.ends = Ends(last, () if last_day is None else last_day[self.row])
 
@@ -129,37 +127,49 @@ class SessionPlan:
         are None if the models draw the users.
         """
         follows = isinstance(simulator.documents, Logged)
-        if not follows and not tf.nest.flatten(self._users.initial):
+        spec = session_spec(simulator, num_users)
+        is_known = tf.nest.flatten(self._users.initial) or (
+            tf.nest.flatten(spec.initial.user)
+            and not simulator.documents.shared
+            and can_be_scored(self._users, spec)
+        )
+        if not follows and not is_known:
             return None
-        row = tf.tile(tf.constant(self.row, tf.int32), [num_users // len(self.row)])
-        return logged_users(simulator, self._users, num_users, seed, row)
+        place = tf.tile(tf.constant(self._place, tf.int32), [num_users // len(self._place)])
+        return logged_users(simulator, self._users, num_users, seed, place)
 
 
-def _users_of(log: Sessions) -> Log:
-    """The lengths, departures and users of all sessions, which stay in memory."""
-    if isinstance(log, Log):
-        pieces, departed = [log], log.departed
-    else:
-        pieces = list(log.pieces())
-        has_departed = not isinstance(pieces[0].departed, tuple)
-        departed = np.concatenate([each.departed for each in pieces]) if has_departed else ()
-    length = np.concatenate(log.lengths)
-    initial = tf.nest.map_structure(
-        lambda *leaves: np.concatenate(leaves), *(piece.initial for piece in pieces)
-    )
-    if isinstance(departed, tuple):
-        departed = np.ones(len(length), bool)
+def _read(log: Sessions, row: np.ndarray) -> tuple[Log, np.ndarray | None, Log]:
+    """The lengths and departures of all sessions, their windows, see `windows`, and the sessions
+    that are followed: the log itself, or those at `row`, int [B], in [0, S), of the pieces of a
+    stream. So memory does not grow with a stream.
+    """
+    departed, last_day, followed = [], [], []
+    start, rows = 0, np.unique(row)
+    for piece in log.pieces():
+        number, days = piece.num_sessions, windows(piece)
+        has_departed = not isinstance(piece.departed, tuple)
+        departed.append(piece.departed if has_departed else np.ones(number, bool))
+        last_day.append(np.full(number, np.inf) if days is None else days)
+        if isinstance(log, Log):
+            followed.append(log)
+        else:
+            inside = piece.take(rows[(rows >= start) & (rows < start + number)] - start)
+            followed.append(inside.pad(log.max_length))
+        start += number
+    length, days = np.concatenate(log.lengths), np.concatenate(last_day)
     # Only the shape of `shown` is read.
     shown = np.broadcast_to(True, [len(length), log.max_length, 1])
-    return Log(length=length, departed=departed, initial=initial, shown=shown)
+    ends = Log(length=length, departed=np.concatenate(departed), shown=shown)
+    return ends, None if np.isinf(days).all() else days, _joined(followed)
 
 
-def _windows(log: Sessions) -> np.ndarray | None:
-    """The windows of all pieces of a log, see `windows`."""
-    days = [(windows(piece), piece.num_sessions) for piece in log.pieces()]
-    if all(day is None for day, _ in days):
-        return None
-    return np.concatenate([np.full(size, np.inf) if day is None else day for day, size in days])
+def _joined(pieces: list[Log]) -> Log:
+    """The draws of the users of all pieces, and the slates that they met."""
+    by_piece = [{name: getattr(piece, name) for name in DRAWS} for piece in pieces]
+    if len(by_piece) == 1:
+        return Log(**by_piece[0])
+    return Log(**tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *by_piece))
 
 
 def _has_candidates(log: Sessions) -> bool:

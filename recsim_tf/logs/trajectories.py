@@ -272,6 +272,26 @@ def concatenated(trajectories: Sequence[Trajectory]) -> Trajectory:
     return trajectories[0]._replace(initial=initial, transitions=transitions)
 
 
+@compiled
+def take_sessions(
+    trajectory: Trajectory, rows: tf.Tensor, num_steps: int | None = None
+) -> Trajectory:
+    """The trajectory [T, B, ...] of the sessions at positions int32 [B]; of their first steps where
+    there is a number of them.
+    """
+
+    def take(leaf, axis):
+        shape = leaf.shape.as_list()
+        shape[axis] = rows.shape[0]
+        return tf.ensure_shape(tf.gather(leaf, rows, axis=axis), shape)
+
+    initial = tf.nest.map_structure(lambda leaf: take(leaf, 0), trajectory.initial)
+    transitions = tf.nest.map_structure(
+        lambda leaf: take(leaf, 1)[:num_steps], trajectory.transitions
+    )
+    return Trajectory(initial, transitions, ())
+
+
 def scoring_simulator(simulator: Simulator) -> Simulator:
     """A simulator with the same models, whose candidates are the documents that a log shows. Raises
     a ValueError if documents depend on the state of a corpus that users share.

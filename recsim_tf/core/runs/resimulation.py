@@ -29,6 +29,7 @@ def retrace(
     carry: Nest,
     early_exit: bool = False,
     answers: Callable[[dict[str, Nest], tf.Tensor], Recorded] = lambda draws, _: Recorded(draws),
+    select: Callable[[Nest, SimulatorState], tuple[Nest, SimulatorState]] | None = None,
 ) -> Nest:
     """Goes through a trajectory again; see `Simulator.retrace`."""
     num_steps = _num_steps(trajectory)
@@ -49,6 +50,8 @@ def retrace(
         carry = function(carry, step, state, transition, recorded.log_probs)
         if not auto_reset:
             next_state = models.corpora.keep_ended(state, next_state)
+        if select is not None:
+            carry, next_state = select(carry, next_state)
         return step + 1, next_state, carry
 
     loop_vars = (0, initial_state(models, trajectory.initial), carry)

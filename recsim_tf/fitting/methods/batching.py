@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.base.types import Trajectory
-from recsim_tf.core.runs.execution import compiled, traced_call
+from recsim_tf.core.runs.execution import traced_call
 from recsim_tf.logs.lengths import groups_by_length
 from recsim_tf.logs.log import Log, Sessions
-from recsim_tf.logs.trajectories import concatenated
+from recsim_tf.logs.trajectories import concatenated, take_sessions
 
 # The most sessions of a batch where a log is divided by lengths: its longest ones are few, and a
 # batch is filled up.
@@ -206,23 +206,3 @@ def together(several: Sequence[Chosen]) -> tuple[Trajectory, Choice]:
         taken = tf.reshape(tf.range(tf.size(choices.taken)), choices.taken.shape)
         choices = choices._replace(taken=taken)
     return sessions, choices
-
-
-@compiled
-def take_sessions(
-    trajectory: Trajectory, rows: tf.Tensor, num_steps: int | None = None
-) -> Trajectory:
-    """The trajectory [T, B, ...] of the sessions at positions int32 [B]; of their first steps where
-    there is a number of them.
-    """
-
-    def take(leaf, axis):
-        shape = leaf.shape.as_list()
-        shape[axis] = rows.shape[0]
-        return tf.ensure_shape(tf.gather(leaf, rows, axis=axis), shape)
-
-    initial = tf.nest.map_structure(lambda leaf: take(leaf, 0), trajectory.initial)
-    transitions = tf.nest.map_structure(
-        lambda leaf: take(leaf, 1)[:num_steps], trajectory.transitions
-    )
-    return Trajectory(initial, transitions, ())

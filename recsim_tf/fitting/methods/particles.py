@@ -226,20 +226,23 @@ def _resample(particles: Nest, log_weights: tf.Tensor, seed: Seed) -> tuple[Nest
     )
 
 
-def systematic_ancestors(log_weights: tf.Tensor, seed: Seed) -> tf.Tensor:
-    """The particles that are kept by systematic resampling, int32 [P, ...], given the logs [P, ...]
-    of their normalized weights.
+def systematic_ancestors(
+    log_weights: tf.Tensor, seed: Seed, number: int | None = None
+) -> tf.Tensor:
+    """The particles that are kept by systematic resampling, int32 [N, ...], given the logs [P, ...]
+    of their normalized weights; N = P by default.
 
     `tfp.experimental.mcmc.resample_systematic` does the same; it sorts, which takes most of a
     filter's time under XLA.
     """
     num_particles, *filters = log_weights.shape
+    number = number or num_particles
     axes = list(range(1, len(filters) + 1))
     cumulative = tf.cumsum(tf.transpose(tf.exp(log_weights), [*axes, 0]), axis=-1)
     points = (
-        tf.range(num_particles, dtype=log_weights.dtype)
+        tf.range(number, dtype=log_weights.dtype)
         + random.uniform([*filters, 1], seed, log_weights.dtype)
-    ) / num_particles
+    ) / number
     # Without the last sum, which rounding may leave below the last point.
     ancestors = tf.searchsorted(cumulative[..., :-1] / cumulative[..., -1:], points, side="right")
     return tf.transpose(ancestors, [len(filters), *range(len(filters))])

@@ -17,13 +17,12 @@ from recsim_tf.core.distributions import parts_with_draws
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.core.step.stages import log_prob_per_user
-from recsim_tf.fitting.methods.batching import take_sessions
-from recsim_tf.fitting.methods.proposals import copies
+from recsim_tf.fitting.predictions.filtering import follow, normalized
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.lengths import by_length
 from recsim_tf.logs.log import Log, take_steps
-from recsim_tf.logs.missing import Part, draw_parts, lacking, lacks_innovations, log_prior
-from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
+from recsim_tf.logs.missing import Part, lacking, lacks_innovations
+from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator, take_sessions
 
 _MASKED: Any = random.class_of_family(tfd.Masked)
 # As TensorFlow tells of an id for which a table has no row.
@@ -155,22 +154,9 @@ def _predict(
 ) -> ResponsePredictions:
     """Predictions of sessions [T, B, ...], as tensors [T, B, ...], by so many draws of each."""
     num_steps, size = trajectory.transitions.reward.shape
-    initial_seed, innovation_seed = random.split_seed(seed, 2)
-    sessions = Trajectory(
-        copies(trajectory.initial, number), copies(trajectory.transitions, number, 1), ()
-    )
-    log_weights = tf.zeros([number, size], trajectory.transitions.reward.dtype)
-    if missing:
-        sessions = draw_parts(missing, scorer.users, sessions, initial_seed)
-        # Known fields may depend on those that were drawn.
-        user = sessions.initial.user
-        of_all = log_prob_per_user("user", scorer.users.initial_draws(number * size), user)
-        of_drawn = log_prior(missing, scorer.users, user)
-        log_weights += tf.reshape(of_all - of_drawn, log_weights.shape)
-    log_weights = _normalized(log_weights)
 
     def of_step(state, transition, log_weights):
-        """The predictions of a step, and the log-weights after its response."""
+        """The predictions of a step."""
         slate = scorer.shown(state, transition)
         response = scorer.users.response(state.user, slate)
         fields, clicks, down_to = {}, {}, {}
@@ -185,25 +171,18 @@ def _predict(
                     log_probs = tf.cumsum(of_clicks.conditional(positions), axis=1)
                     down_to[clicked] = _log_mixed(log_probs, log_weights)
             log_prob = log_prob_per_user("response", part, draw)
-            log_weights = _normalized(log_weights + tf.reshape(log_prob, log_weights.shape))
-        return ResponsePredictions(fields, clicks, down_to), log_weights
+            log_weights = normalized(log_weights + tf.reshape(log_prob, log_weights.shape))
+        return ResponsePredictions(fields, clicks, down_to)
 
-    def record(carry, step, state, transition, log_probs):
-        arrays, log_weights = carry
-        predictions, log_weights = of_step(state, transition, log_weights)
-        for stage in ("innovation", "departure"):
-            if stage in log_probs:
-                log_weights += tf.reshape(log_probs[stage], log_weights.shape)
-        return nests.write(arrays, step, predictions), _normalized(log_weights)
+    def record(arrays, step, *of_particles):
+        return nests.write(arrays, step, of_step(*of_particles))
 
     # Only the shapes are of use, so that a graph loses this step.
-    first = nests.at_step(sessions.transitions, 0)
-    like, _ = of_step(scorer.initial_state(sessions.initial), first, log_weights)
-    carry = nests.arrays_like(like, num_steps), log_weights
-    arrays, _ = scorer.retrace(
-        sessions, record, carry, score=True, drawn=drawn, seed=innovation_seed
-    )
-    return nests.stack(arrays)
+    first = nests.at_step(trajectory.transitions, 0)
+    even = tf.zeros([1, size], trajectory.transitions.reward.dtype)
+    like = of_step(scorer.initial_state(trajectory.initial), first, even)
+    arrays = nests.arrays_like(like, num_steps)
+    return nests.stack(follow(scorer, trajectory, missing, drawn, number, seed, record, arrays))
 
 
 def amounts(response: tfd.Distribution, draw: Nest, slate: Slate) -> dict[str, tf.Tensor]:
@@ -303,9 +282,3 @@ def _log_mixed(log_probs: tf.Tensor, log_weights: tf.Tensor) -> tf.Tensor:
     """The logs [B, ...] of `_mixed` probabilities, from their logs [N * B, ...]."""
     by_draw = tf.reshape(log_probs, [*log_weights.shape, *log_probs.shape[1:]])
     return tf.reduce_logsumexp(_expanded(log_weights, by_draw.shape.rank) + by_draw, axis=0)
-
-
-def _normalized(log_weights: tf.Tensor) -> tf.Tensor:
-    """Logs of weights [N, B] that sum to one, even ones where none is possible."""
-    total = tf.reduce_logsumexp(log_weights, axis=0)
-    return tf.where(tf.math.is_finite(total), log_weights - total, -np.log(log_weights.shape[0]))

@@ -15,7 +15,7 @@ from recsim_tf.core.base.validation import check_at_least, check_type
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.fit import FitResult, fit
-from recsim_tf.fitting.methods.batching import Batch, take_sessions
+from recsim_tf.fitting.methods.batching import Batch
 from recsim_tf.fitting.methods.default import default_method
 from recsim_tf.fitting.methods.information import ScoresOrCurvature
 from recsim_tf.fitting.methods.session_method import SessionMethod, SessionsObjective
@@ -27,6 +27,7 @@ from recsim_tf.fitting.sampling.nuts import NUTS
 from recsim_tf.fitting.searches.lbfgs import LBFGS, maximise, standard_errors
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.log import Sessions
+from recsim_tf.logs.trajectories import take_sessions
 
 # Of the search for the mode, which begins where a fit has ended or nearby.
 _MAX_ITERATIONS, _TOLERANCE = 20, 1e-3

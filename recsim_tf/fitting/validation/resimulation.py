@@ -12,14 +12,13 @@ from recsim_tf.core.base.types import Seed
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting.methods.batching import take_sessions
 from recsim_tf.fitting.predictions.responses import amounts, by_batch
 from recsim_tf.logs.cuts import Cuts, continued, users_leave, windows
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.lengths import groups_by_length
 from recsim_tf.logs.log import Log
 from recsim_tf.logs.missing import draw_parts, lacking, lacks_innovations
-from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator
+from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator, take_sessions
 
 _DRAWN = ("response", "innovation", "departure")
 
@@ -97,7 +96,7 @@ class Resimulation:
             transitions = tf.nest.map_structure(lambda leaf: leaf[:num_steps], sessions.transitions)
             sessions = sessions._replace(transitions=transitions)
             initial_seed, seed = random.split_seed(seed, 2)
-            sessions = draw_parts(parts, scorer.users, sessions, initial_seed)
+            sessions, _ = draw_parts(parts, scorer.users, sessions, initial_seed)
 
             def of_step(step, state, transition):
                 # Logged steps count even if a rule of the models would end the session earlier.
