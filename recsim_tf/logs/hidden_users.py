@@ -112,7 +112,7 @@ def can_be_scored(log: Log, spec: Session) -> bool:
     """True for a log with the documents, responses and departures that a model of these specs
     draws.
     """
-    if isinstance(log.departed, tuple) or isinstance(log.shown, tuple):
+    if not all(tf.nest.flatten(getattr(log, name)) for name in ("departed", "shown", "response")):
         return False
     draws = spec.draws
     steps = {"response": draws.response, "hidden": draws.hidden, "query": spec.query}

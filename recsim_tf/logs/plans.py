@@ -62,10 +62,11 @@ class SessionPlan:
     compared.
 
     Each simulated session follows a session of the log. Its user begins with the logged initial
-    draws; missing ones are drawn. Its candidates are those of the log, if a table of candidates was
-    read, see `Logged`. It ends at the step at which the log would have cut it, see `Cuts`, if the
-    user stays until then. A log without departures is not cut before its longest session, unless
-    users cannot leave in the model: then each session has its logged length.
+    draws; missing ones are drawn, see `logged_users`. Its candidates are those of the log, if a
+    table of candidates was read, see `Logged`. It ends at the step at which the log would have cut
+    it, see `Cuts`, if the user stays until then. A log without departures is not cut before its
+    longest session, unless users cannot leave in the model: then each session has its logged
+    length.
 
     Args:
       simulator: the model of the users.
@@ -73,6 +74,8 @@ class SessionPlan:
       num_sessions: approximate number of simulated sessions. Each session of the log is followed
         equally often, or some of them are followed once.
       seed: the seed of cuts, and of the choice of sessions, an integer.
+      given_session: whether missing initial draws are drawn given the session too, see
+        `logged_users`, or given the logged ones alone.
 
     Attributes:
       simulator: the model, with the candidates of the log if it has any.
@@ -81,7 +84,14 @@ class SessionPlan:
       num_steps: number of steps T of the longest session.
     """
 
-    def __init__(self, simulator: Simulator, log: Sessions, num_sessions: int, seed: int = 0):
+    def __init__(
+        self,
+        simulator: Simulator,
+        log: Sessions,
+        num_sessions: int,
+        seed: int = 0,
+        given_session: bool = True,
+    ):
         number, generator = log.num_sessions, np.random.default_rng(seed)
         self._copies = copies = -(-num_sessions // number)
         self.row = np.tile(np.arange(number), copies)
@@ -95,6 +105,8 @@ class SessionPlan:
         self._place = self.row if isinstance(log, Log) else np.arange(len(self.row)) % number
         if simulator.documents.shared or not _has_initial(simulator, self._users):
             self._users = self._users._replace(initial=())
+        if not given_session:
+            self._users = self._users._replace(response=())
         last = ends.length
         if users_leave(simulator):
             cuts, seeds = Cuts(ends, last_day), random.split_seed(seed, max(copies, 2))

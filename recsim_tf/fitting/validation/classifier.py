@@ -3,18 +3,16 @@
 import functools
 import itertools
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from recsim_tf.core import random
 from recsim_tf.fitting.validation.context import Context
 from recsim_tf.fitting.validation.dependence import popularity, surprises
 from recsim_tf.fitting.validation.learners import area_under_curve, boosting, predicted
+from recsim_tf.fitting.validation.outcomes import Outcomes
 from recsim_tf.fitting.validation.question import Answer
-from recsim_tf.fitting.validation.resimulation import Outcomes
-from recsim_tf.logs.cuts import continued
 from recsim_tf.support.means import Mean
 from recsim_tf.support.pages import Chart, Note, Part, Table
 from recsim_tf.support.plots import plot
@@ -29,6 +27,7 @@ from recsim_tf.support.verdicts import (
 
 _FOLDS = 5
 _NUM_SIMULATED = 3
+_MOST_STEPS = 20_000  # among which the classifier learns
 _LARGEST_AUC = 0.55
 
 
@@ -45,15 +44,12 @@ class Classified:
         """Lets boosted trees tell simulated sessions from logged ones."""
         if context.is_small:
             return Answer(Verdict(CANNOT_TELL, "Not asked of so few sessions."))
-        expected = popularity(
-            context.train,
-            context.clicked_in_training,
-            context.train.counted,
-            continued(context.whole),
-        )
         sessions, seed = context.sessions, context.seed
-        simulated = [sessions.simulated(each) for each in random.split_seed(seed, _NUM_SIMULATED)]
-        discrimination = discriminate(sessions.observed(seed), simulated, expected, seed)
+        logged = sessions.observed(seed)
+        simulated = list(sessions.simulated(seed, _NUM_SIMULATED))
+        discrimination = discriminate(
+            logged, simulated, context.training_outcomes, sessions.is_closed_loop, seed
+        )
         return Answer(
             verdict(discrimination),
             discrimination,
@@ -79,34 +75,60 @@ class Discrimination(NamedTuple):
     # near 0.5 too, so few clicks tell nothing
     auc_power: float
     top_features: list[str]  # the features that tell most, the strongest first
+    unit: str  # "session" or "step", the unit that is told apart
 
 
 def discriminate(
-    logged: Outcomes, simulated: Sequence[Outcomes], expected: np.ndarray, seed: int = 0
+    logged: Outcomes,
+    simulated: Sequence[Outcomes],
+    training: Outcomes,
+    is_closed_loop: bool,
+    seed: int = 0,
 ) -> Discrimination:
-    """Tells the sessions of a log from at least two simulations of it. A session and its
-    simulations are in one fold of five, since a classifier would otherwise know its slates.
+    """Tells a log from at least two simulations of it. In a closed loop whole sessions are told
+    apart, else steps with the logged steps before them. A session and its simulations are in one
+    fold of five, since a classifier would otherwise know its slates.
 
     Args:
       logged, simulated: the outcomes of the same S sessions in the log and in a simulation.
-      expected: the `popularity` [S, T, K] of the documents that were shown, in another log. The
-        rates of the same log would know its clicks.
-      seed: the seed of the folds.
+      training: the outcomes of another log, from which the `popularity` of documents is learned.
+        The rates of the same log would know its clicks.
+      is_closed_loop: whether whole sessions were simulated.
+      seed: the seed of the folds, and of the choice among many steps.
 
     Raises:
       ImportError: without scikit-learn.
     """
-    columns, *others = (features(each, expected) for each in (logged, *simulated))
-    names = list(columns)
-    real, *twins = (np.stack(list(each.values()), axis=1) for each in (columns, *others))
-    fold = np.random.default_rng(seed).integers(0, _FOLDS, len(logged.length))
-    against_log = np.array([_auc(real, twin, fold, seed) for twin in twins])
-    nulls = [_auc(*pair, fold, seed) for pair in itertools.pairwise(twins)]
     generator = np.random.default_rng(seed)
-    powers = [
-        _auc(real, np.stack(list(features(more, expected).values()), axis=1), fold, seed)
-        for more in (_with_twice_the_odds(each, logged, generator) for each in simulated)
-    ]
+    fold = generator.integers(0, _FOLDS, len(logged.length))
+    rows = fold
+    if not is_closed_loop:
+        session, step = np.nonzero(logged.active)
+        if len(session) > _MOST_STEPS:
+            chosen = np.sort(generator.choice(len(session), _MOST_STEPS, replace=False))
+            session, step = session[chosen], step[chosen]
+        rows = fold[session]
+        of_past = features_before(logged, popularity(training, logged))
+
+    def of_outcomes(outcomes: Outcomes) -> dict[str, np.ndarray]:
+        expected = popularity(training, outcomes)
+        if is_closed_loop:
+            return features(outcomes, expected)
+        of_steps = of_past | features_of_steps(outcomes, expected, of_past)
+        return {name: values[session, step] for name, values in of_steps.items()}
+
+    columns = of_outcomes(logged)
+    names = list(columns)
+    real, *twins = (
+        np.stack(list(each.values()), axis=1)
+        for each in (columns, *(of_outcomes(each) for each in simulated))
+    )
+    against_log = np.array([_auc(real, twin, rows, seed) for twin in twins])
+    nulls = [_auc(*pair, rows, seed) for pair in itertools.pairwise(twins)]
+    powers = []
+    for each in simulated:
+        more = of_outcomes(_with_twice_the_odds(each, generator))
+        powers.append(_auc(real, np.stack(list(more.values()), axis=1), rows, seed))
     strength = [
         np.mean([abs(area_of(real[:, column], twin[:, column]) - 0.5) for twin in twins])
         for column in range(len(names))
@@ -120,7 +142,66 @@ def discriminate(
         auc_null=float(np.mean(nulls)),
         auc_power=float(np.mean(powers)),
         top_features=[names[column] for column in strongest],
+        unit="session" if is_closed_loop else "step",
     )
+
+
+def features_before(past: Outcomes, expected: np.ndarray) -> dict[str, np.ndarray]:
+    """The features of the steps before each step that the classifier sees, float32 [S, T] by name.
+
+    Args:
+      past: the outcomes of a log.
+      expected: the `popularity` of its documents.
+    """
+    number = np.maximum(np.arange(past.active.shape[1]), 1)
+
+    def mean_before(values: np.ndarray) -> np.ndarray:
+        return (np.cumsum(values, axis=1) - values) / number
+
+    def of_last(values: np.ndarray) -> np.ndarray:
+        return np.pad(values, [(0, 0), (1, 0)])[:, :-1]
+
+    surprise = surprises(past, expected)
+    by_name = {
+        "step": np.broadcast_to(np.arange(past.active.shape[1]), past.active.shape),
+        "clicks before": mean_before(past.clicks),
+        "clicks beyond expectation before": mean_before(surprise),
+        "clicks of the last step": of_last(past.clicks),
+        "last step beyond expectation": of_last(surprise),
+        "steps without a click before": of_last(_run_lengths((past.clicks == 0) & past.active)),
+    }
+    by_name |= {
+        f"{label(name)} before": mean_before(amount) for name, amount in past.amounts.items()
+    }
+    return {name: np.nan_to_num(np.asarray(each, np.float32)) for name, each in by_name.items()}
+
+
+def features_of_steps(
+    outcomes: Outcomes, expected: np.ndarray, before: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The features of each step that the classifier sees, float32 [S, T] by name.
+
+    Args:
+      outcomes: the outcomes of a log, or of a simulation of it.
+      expected: the `popularity` of its documents.
+      before: the features of the logged steps before each, see `features_before`.
+    """
+    clicked = (outcomes.clicked > 0) & outcomes.counted
+    clicks = clicked.sum(axis=2)
+    surprise = surprises(outcomes, expected)
+    by_name = {
+        "the user leaves": outcomes.left,
+        "clicks": clicks,
+        "clicks beyond expectation": surprise,
+        "popularity of what is clicked": np.where(clicked, expected, 0).sum(axis=2)
+        / np.maximum(clicks, 1),
+        "mean position clicked": (clicked * np.arange(clicked.shape[2])).sum(axis=2)
+        / np.maximum(clicks, 1),
+        "clicks of neighbouring steps": surprise * before["last step beyond expectation"],
+        "clicks like those before": surprise * before["clicks beyond expectation before"],
+    }
+    by_name |= {label(name): amount for name, amount in outcomes.amounts.items()}
+    return {name: np.nan_to_num(np.asarray(each, np.float32)) for name, each in by_name.items()}
 
 
 def features(sessions: Outcomes, expected: np.ndarray) -> dict[str, np.ndarray]:
@@ -132,8 +213,7 @@ def features(sessions: Outcomes, expected: np.ndarray) -> dict[str, np.ndarray]:
     """
     counted, clicked = sessions.counted, sessions.clicked > 0
     by_step = clicked.sum(axis=2, dtype=np.float64)
-    active = np.asarray(counted.any(axis=2))
-    length = active.sum(axis=1)
+    active, length = sessions.active, sessions.length
     last = np.maximum(length - 1, 0)
     rows = np.arange(len(length))
     clicks, shown = by_step.sum(axis=1), counted.sum(axis=(1, 2))
@@ -145,7 +225,7 @@ def features(sessions: Outcomes, expected: np.ndarray) -> dict[str, np.ndarray]:
     none, some = by_step == 0, by_step > 0
     of_sessions = {
         "steps": length,
-        "the user leaves": sessions.left,
+        "the user leaves": sessions.left.any(axis=1),
         "clicks": clicks,
         "click rate": rate,
         "clicks beyond expectation": surprise.sum(axis=1),
@@ -161,7 +241,7 @@ def features(sessions: Outcomes, expected: np.ndarray) -> dict[str, np.ndarray]:
         "mean position clicked": (clicked * np.arange(clicked.shape[2])).sum(axis=(1, 2))
         / np.maximum(clicks, 1),
     }
-    of_sessions |= {label(name): amount for name, amount in sessions.amounts.items()}
+    of_sessions |= {label(name): each.sum(axis=1) for name, each in sessions.amounts.items()}
     # Sums of a simulation and of the log may differ in the last digit, since their arrays have
     # different layouts in memory, and trees would split there: single precision has them alike.
     return {
@@ -186,27 +266,30 @@ def _auc(real: np.ndarray, simulated: np.ndarray, fold: np.ndarray, seed: int) -
     return area_under_curve(labels, scores)
 
 
-def _with_twice_the_odds(
-    sessions: Outcomes, logged: Outcomes, generator: np.random.Generator
-) -> Outcomes:
+def _with_twice_the_odds(sessions: Outcomes, generator: np.random.Generator) -> Outcomes:
     """Sessions with further clicks, so many that the odds of a click are twice as high."""
-    counted, clicked = logged.counted, logged.clicked > 0
+    counted, clicked = sessions.counted, sessions.clicked > 0
     rate = clicked.sum(axis=(0, 1)) / np.maximum(counted.sum(axis=(0, 1)), 1)
     more = generator.random(sessions.clicked.shape) < rate / (1 + rate)
-    return sessions._replace(clicked=(sessions.clicked > 0) | (more & sessions.counted))
+    return sessions._replace(clicked=clicked | (more & counted))
 
 
 def _longest(runs: np.ndarray) -> np.ndarray:
     """The length of the longest run of true steps, [S], of bool [S, T]."""
+    return _run_lengths(runs).max(axis=1)
+
+
+def _run_lengths(runs: np.ndarray) -> np.ndarray:
+    """The number of true steps up to each step since the last false one, [S, T], of bool [S, T]."""
     step = np.arange(1, runs.shape[1] + 1)
-    broken = np.maximum.accumulate(np.where(runs, 0, step), axis=1)
-    return (step - broken).max(axis=1)
+    return step - np.maximum.accumulate(np.where(runs, 0, step), axis=1)
 
 
 def verdict(discrimination: Discrimination) -> Verdict:
     """The answer."""
+    unit = discrimination.unit
     sentence = (
-        f"A classifier that sees a logged and a simulated session picks the logged one in"
+        f"A classifier that sees a logged and a simulated {unit} picks the logged one in"
         f" {discrimination.auc:.1%} ± {discrimination.standard_error:.1%} of pairs; 50% is a guess,"
         f" two simulations have {discrimination.auc_null:.1%}, twice the odds of a click"
         f" {discrimination.auc_power:.1%}."
@@ -215,11 +298,11 @@ def verdict(discrimination: Discrimination) -> Verdict:
     if discrimination.auc >= bound:
         word = WITH_CARE if discrimination.auc < 2 * _LARGEST_AUC - 0.5 else NOT_BELIEVABLE
         meaning = (
-            "Its sessions can be told from logged ones, most of all by"
+            f"Its {unit}s can be told from logged ones, most of all by"
             f" {', '.join(discrimination.top_features[:3])}."
         )
     elif discrimination.auc < _LARGEST_AUC and discrimination.auc_power >= bound:
-        word, meaning = BELIEVABLE, "Its sessions pass for logged ones."
+        word, meaning = BELIEVABLE, f"Its {unit}s pass for logged ones."
     else:
         word, meaning = CANNOT_TELL, "With so few sessions or clicks nobody can tell them apart."
     return Verdict(word, f"{meaning} {sentence}")
@@ -235,11 +318,15 @@ def _parts(discrimination: Discrimination) -> list[Part]:
         for number, (name, area) in enumerate(areas(discrimination).items())
     ]
     drawn = plot(area_plot, discrimination, size=(9, 2.2))
+    unit = discrimination.unit
+    seen = "lengths, clicks, runs and neighbours of whole sessions"
+    if unit == "step":
+        seen = "single steps, with what was logged in the steps before them"
     note = (
-        "Boosted trees look at lengths, clicks, runs and neighbours of whole sessions, in five"
-        " folds, with a session and its simulations in one. The area under the curve is the share"
-        " of pairs of a logged and a simulated session in which they pick the logged one; the grey"
-        " band holds 95% of guesses on so many sessions. The third row says what would be found:"
+        f"Boosted trees look at {seen}, in five folds, with a session and its simulations in one."
+        f" The area under the curve is the share of pairs of a logged and a simulated {unit} in"
+        " which they pick the logged one; the grey"
+        f" band holds 95% of guesses on so many {unit}s. The third row says what would be found:"
         " where it is near 0.5, so few clicks tell nothing. The"
         f" features that tell most: {', '.join(discrimination.top_features)}."
     )

@@ -15,7 +15,9 @@ from recsim_tf.fitting.predictions.choices import (
     predict_choices,
 )
 from recsim_tf.fitting.predictions.responses import ResponsePredictions, predict_responses
+from recsim_tf.fitting.validation.closed_loop import ClosedLoop
 from recsim_tf.fitting.validation.events import Events
+from recsim_tf.fitting.validation.outcomes import Outcomes, Simulations, ids_of
 from recsim_tf.fitting.validation.resimulation import Resimulation
 from recsim_tf.logs.log import Log, users_of
 
@@ -109,14 +111,28 @@ class Context:
         return self.clicks_of(self.train)
 
     @functools.cached_property
+    def training_outcomes(self) -> Outcomes:
+        """The clicks of the sessions that guesses learn from, from which the popularity of
+        documents is learned.
+        """
+        log, clicked = self.train, self.clicked_in_training
+        nothing = np.zeros(log.active.shape)
+        ids = ids_of(log.documents)
+        return Outcomes(log.active, nothing, clicked, log.counted, nothing, {}, ids)
+
+    @functools.cached_property
     def training_events(self) -> Events:
         """The events from which guesses learn."""
         return Events.of(self.train, self.clicked_in_training)
 
     @functools.cached_property
-    def sessions(self) -> Resimulation:
-        """The sessions held out, from their first step on, to be simulated again."""
-        return Resimulation(self.simulator, self.whole, self.batch_size)
+    def sessions(self) -> Simulations:
+        """The sessions held out, from their first step on, to be simulated again: as a whole where
+        the policy that logged is given, else step by step.
+        """
+        if self.logging is None:
+            return Resimulation(self.simulator, self.whole, self.batch_size)
+        return ClosedLoop(self.simulator, self.logging, self.whole, self.batch_size)
 
     @functools.cached_property
     def users(self) -> Any:

@@ -2,38 +2,30 @@
 
 import numpy as np
 
-from recsim_tf.fitting.validation.resimulation import Outcomes
-from recsim_tf.logs.log import Log
+from recsim_tf.fitting.validation.outcomes import Outcomes
 
 _SMOOTHING = 5.0  # clicks that a document's rate of one is worth
 # Documents shown, for a rate of its own.
 _OF_SESSION, _OF_DOCUMENT = 3, 20
 
 
-def document_ids(log: Log) -> np.ndarray | None:
-    """The ids of the documents, int [S, T, K], or None where they are no ids."""
-    ids = log.documents
-    has_ids = isinstance(ids, np.ndarray) and ids.ndim == 3 and ids.dtype.kind in "iu"
-    return ids if has_ids else None
-
-
-def popularity(log: Log, clicked: np.ndarray, counted: np.ndarray, shown: Log) -> np.ndarray:
-    """The smoothed click rate of each document of a log at its position, float64 [S, T, K]. Where
-    documents are no ids, it is the click rate of the position.
+def popularity(learned: Outcomes, outcomes: Outcomes) -> np.ndarray:
+    """The smoothed click rate of each document at its position, float64 [S, T, K]. Where documents
+    are no ids, it is the click rate of the position.
 
     Args:
-      log: the log from which rates are learned.
-      clicked, counted: the clicks of its R sessions, and the documents that count, bool [R, T', K].
-      shown: the log whose slates get rates, the same log or another one.
+      learned: the outcomes from which rates are learned, of R sessions.
+      outcomes: the outcomes whose slates get rates, of S sessions.
     """
-    clicked = clicked & counted
+    counted = learned.counted
+    clicked = (learned.clicked > 0) & counted
     by_position = (clicked.sum(axis=(0, 1)) + 0.5) / (counted.sum(axis=(0, 1)) + 1)
-    expected = np.broadcast_to(by_position, shown.shown.shape)
-    ids, wanted = document_ids(log), document_ids(shown)
-    if ids is None or wanted is None:
+    expected = np.broadcast_to(by_position, outcomes.counted.shape)
+    if isinstance(learned.documents, tuple) or isinstance(outcomes.documents, tuple):
         return expected
-    chance = np.broadcast_to(by_position, ids.shape)
-    return expected * document_effects(ids[counted], clicked[counted], chance[counted], wanted)
+    chance = np.broadcast_to(by_position, counted.shape)
+    of_events = (learned.documents[counted], clicked[counted], chance[counted])
+    return expected * document_effects(*of_events, outcomes.documents)
 
 
 def document_effects(
@@ -57,45 +49,57 @@ def surprises(outcomes: Outcomes, expected: np.ndarray) -> np.ndarray:
 
 
 def dependence(
-    outcomes: Outcomes, ids: np.ndarray | None, expected: np.ndarray
+    outcomes: Outcomes, past: Outcomes, expected: np.ndarray, expected_of_past: np.ndarray
 ) -> dict[str, float]:
-    """Statistics by name: the spread of click rates of sessions and of documents, sessions without
-    a click, the product of the surprises of neighbouring steps, and the correlation of a step's
-    surprise with the mean of those before. 0 for one that is not defined.
+    """Statistics by name: sessions without a click, the spread of click rates of documents, the
+    product of the surprises of neighbouring steps, and the correlation of a step's surprise and
+    amounts with their means before. 0 for a statistic that is not defined.
 
     Args:
-      outcomes: the outcomes of a log or of a simulation of it.
-      ids: the ids of the documents, int [S, T, K], or None.
-      expected: the `popularity` of the log, [S, T, K].
+      outcomes: the outcomes of a log, or of a simulation of it.
+      past: the outcomes of the steps before each step: the log's where each step is simulated given
+        the logged ones, else `outcomes`.
+      expected, expected_of_past: the `popularity` [S, T, K] of their documents in the log.
     """
-    clicked, counted = outcomes.clicked > 0, outcomes.counted
-    clicks, shown = clicked.sum(axis=(1, 2)), counted.sum(axis=(1, 2))
-    rates = (clicks / np.maximum(shown, 1))[shown >= _OF_SESSION]
-    of_log = {
-        "sessions_without_a_click": float(np.mean(clicks == 0)),
-        "click_rate_of_a_session/standard_deviation": _spread(rates),
-    }
-    if ids is not None:
-        size = ids.max(initial=0) + 1
-        of_documents = np.bincount(ids[counted], minlength=size)
-        rates = np.bincount(ids[counted], clicked[counted], size) / np.maximum(of_documents, 1)
+    clicked, counted, active = outcomes.clicked > 0, outcomes.counted, outcomes.active
+    is_first = clicked.any(axis=2) & ~(np.cumsum(_before(past.clicks > 0), axis=1) > 0) & active
+    of_log = {"sessions_without_a_click": float(1 - is_first.sum() / len(active))}
+    if not isinstance(outcomes.documents, tuple):
+        ids = outcomes.documents[counted]
+        of_documents = np.bincount(ids)
+        rates = np.bincount(ids, clicked[counted]) / np.maximum(of_documents, 1)
         enough = of_documents >= _OF_DOCUMENT
         of_log["click_rate_of_a_document/standard_deviation"] = _spread(rates[enough])
-    active = np.asarray(counted.any(axis=2))
     if active.shape[1] > 1:
-        surprise = surprises(outcomes, expected)
-        pairs = active[:, 1:] & active[:, :-1]
-        products = (surprise[:, 1:] * surprise[:, :-1])[pairs]
+        pairs = active[:, 1:]
+        surprise, before = surprises(outcomes, expected), surprises(past, expected_of_past)
+        products = (surprise[:, 1:] * before[:, :-1])[pairs]
         of_log["surprises_of_neighbouring_steps/product"] = (
             float(products.mean()) if len(products) else 0.0
         )
-        before = (
-            np.cumsum(surprise, axis=1)[:, :-1] / np.maximum(np.cumsum(active, axis=1), 1)[:, :-1]
-        )
-        of_log["surprise_and_those_before/correlation"] = _correlation(
-            surprise[:, 1:][pairs], before[pairs]
-        )
+        values = {"surprise": (surprise, before)} | {
+            f"response/{name}": (amount, past.amounts[name])
+            for name, amount in outcomes.amounts.items()
+        }
+        steps = np.arange(1, active.shape[1])
+        for name, (now, earlier) in values.items():
+            mean_before = np.cumsum(earlier, axis=1)[:, :-1] / steps
+            of_log[f"{name}_and_those_before/correlation"] = _correlation(
+                now[:, 1:][pairs], mean_before[pairs]
+            )
     return of_log
+
+
+def spread_of_sessions(outcomes: Outcomes) -> dict[str, float]:
+    """The spread of the click rates of whole sessions, by the name of the statistic."""
+    shown = outcomes.counted.sum(axis=(1, 2))
+    rates = ((outcomes.clicked > 0).sum(axis=(1, 2)) / np.maximum(shown, 1))[shown >= _OF_SESSION]
+    return {"click_rate_of_a_session/standard_deviation": _spread(rates)}
+
+
+def _before(values: np.ndarray) -> np.ndarray:
+    """The values [S, T] of the step before each, zeros at the first step."""
+    return np.pad(values, [(0, 0), (1, 0)])[:, :-1]
 
 
 def _spread(values: np.ndarray) -> float:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.nests import fields_of
-from recsim_tf.fitting.validation.dependence import document_ids
+from recsim_tf.fitting.validation.outcomes import ids_of
 from recsim_tf.logs.log import Log
 from recsim_tf.logs.tables.parsing import pandas
 
@@ -38,9 +38,10 @@ class Events(NamedTuple):
         counted = log.counted
         session, step, position = np.nonzero(counted)
         clicked = clicked & counted
-        ids = document_ids(log)
-        document = np.zeros(len(session), np.int64) if ids is None else ids[counted]
-        features = log.documents if ids is None else ()
+        ids = ids_of(log.documents)
+        has_ids = not isinstance(ids, tuple)
+        document = ids[counted] if has_ids else np.zeros(len(session), np.int64)
+        features = () if has_ids else log.documents
         profile = [leaf[counted] for leaf in _leaves([features, log.hidden])]
         profile += [leaf[session, step] for leaf in _leaves(log.query)]
         initial, innovation = _by_name(log.initial), _by_name(log.innovation, "change")

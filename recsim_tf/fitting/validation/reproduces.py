@@ -32,6 +32,7 @@ _FALSE_ALARM = 0.02  # the probability that any statistic of a true model is off
 _LOG, _MODEL = "black", "C0"
 _PERCENT_95 = "95 % of simulations"
 _QUANTITIES = {
+    "clicks_per_step": "clicks of a step",
     "clicks_per_session": "clicks of a session",
     "engagement_per_session": "engagement of a session (sum of rewards)",
     "engagement_per_step": "engagement of a step (reward)",
@@ -41,6 +42,7 @@ _QUANTITIES = {
 _CAUSES = {
     "click_rate/": "the effect of positions, or the level of clicks",
     "clicks_per_step/mean": "the level of clicks",
+    "clicks_per_step/standard_deviation": "how clicks of a slate depend on each other",
     "click_rate_of_steps/": "how clicks change in the course of a session",
     "click_rate_of_a_document/": "how documents differ",
     "click_rate_of_a_session/": "how users differ",
@@ -159,8 +161,7 @@ def _named(statistics: Mapping[str, Statistic]) -> str:
 def _parts(check: PredictiveCheck) -> Sequence[Part]:
     introduction = (
         f"The {check.num_sessions:,} sessions, simulated again {check.num_replicates:,}"
-        " times at the estimates under the slates that were logged; responses, innovations and"
-        " departures are drawn. The parameters' uncertainty is left out."
+        f" times at the estimates. {check.notes[0]} The parameters' uncertainty is left out."
     )
     is_off, rows = off(check), []
     for name, statistic in check.statistics.items():
@@ -182,7 +183,7 @@ def _parts(check: PredictiveCheck) -> Sequence[Part]:
         "Statistics that are off by more than chance stand out. p is two-sided, by Student's t; of"
         " so many statistics some have a small p by chance, which is taken into account (Holm). z"
         " is the distance from the prediction in standard deviations of the simulations."
-        f" {' '.join(check.notes)}"
+        f" {' '.join(check.notes[1:])}"
     )
     charts = [
         Chart(plot(draw, size=(5.4, 3.6)).png(), words, words)

@@ -1,8 +1,7 @@
-"""Logged sessions, simulated again under the slates that they were shown."""
+"""Logged sessions, each step of which is simulated again given the steps before it."""
 
 import functools
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -12,162 +11,170 @@ from recsim_tf.core.base.types import Seed
 from recsim_tf.core.base.validation import check_at_least
 from recsim_tf.core.runs.execution import compiled, traced_call
 from recsim_tf.core.simulator import Simulator
-from recsim_tf.fitting.predictions.responses import amounts, by_batch
-from recsim_tf.logs.cuts import Cuts, continued, users_leave, windows
+from recsim_tf.core.step.stages import PartlySampled, Recorded
+from recsim_tf.fitting.methods.particles import systematic_ancestors
+from recsim_tf.fitting.predictions.filtering import follow, gathered, rows_of
+from recsim_tf.fitting.predictions.responses import by_batch
+from recsim_tf.fitting.validation.outcomes import Outcomes, ids_of, outcomes_of
+from recsim_tf.logs.cuts import users_leave, windows
 from recsim_tf.logs.episodes import session_spec
 from recsim_tf.logs.lengths import groups_by_length
 from recsim_tf.logs.log import Log
-from recsim_tf.logs.missing import draw_parts, lacking, lacks_innovations
+from recsim_tf.logs.missing import lacking, lacks_innovations
 from recsim_tf.logs.trajectories import as_trajectory, scoring_simulator, take_sessions
 
 _DRAWN = ("response", "innovation", "departure")
-
-
-class Outcomes(NamedTuple):
-    """The responses of users in S sessions, with zeros after the end of each."""
-
-    length: np.ndarray  # int64 [S], steps
-    left: np.ndarray  # bool [S], the user left; if not, the session was cut
-    clicked: np.ndarray  # float [S, T, K], the click weights
-    counted: np.ndarray  # bool [S, T, K], a document was shown there
-    reward: np.ndarray  # float [S, T], of each step
-    # float [S] by field of the responses that has a mean, without clicks: the sum over the session
-    amounts: dict[str, np.ndarray]
-
-    @property
-    def clicks(self) -> np.ndarray:
-        """The number of clicks at each position, float [S, K]."""
-        return self.clicked.sum(axis=1)
-
-    @property
-    def shown(self) -> np.ndarray:
-        """The number of documents shown at each position, int64 [S, K]."""
-        return self.counted.sum(axis=1)
+_NUM_PARTICLES = 200  # of a session that lacks something
+# Numbers of an array of all particles of a batch, and of all simulations of a log.
+_MOST_NUMBERS = 20_000_000
 
 
 class Resimulation:
-    """A log's sessions under a simulator: as they were, and simulated again.
+    """A log's sessions under a simulator: as they were, and simulated again step by step.
 
-    A session is simulated with its logged slates, queries, documents and initial draws; responses,
-    innovations and departures are drawn. A user who stays for longer than logged meets slates of
-    other sessions, see `continued`, until the longest session of the log ends, or where the log
-    would have cut it, see `Cuts`. A session that the log cuts is cut at the same step; the lifetime
-    of a user who comes back on the same day, see `windows`. If nobody ever leaves in the models,
-    every session has its logged length.
-
-    Initial draws that were not logged are drawn.
+    A step is simulated with its logged slate, query and documents, in the state to which the logged
+    steps before it lead; response, innovation and departure are drawn. So a log of a system that
+    reacts to users, as every live system does, is simulated rightly by the right models: simulated
+    users meet the slates that followed what logged users did, and so must have done the same
+    before. What the log lacks of a user is drawn many times, and weighed by the steps before, see
+    `follow`.
 
     Args:
       simulator: the simulator, whose parameters are scalars or tables, not [B].
       log: the sessions.
-      batch_size: sessions that are simulated at once; memory grows with it, not with the log.
+      batch_size: the most sessions that are simulated at once; memory grows with it, not with the
+        log.
 
     Raises:
       ValueError: if the log lacks what the models need.
     """
 
+    is_closed_loop = False
+
     def __init__(self, simulator: Simulator, log: Log, batch_size: int = 1000):
         check_at_least(1, batch_size=batch_size)
         scorer = scoring_simulator(simulator)
+        size = min(batch_size, log.num_sessions)
         spec = session_spec(scorer)
-        self.log, self._size = log, min(batch_size, log.num_sessions)
+        self.log = log
         self.users_leave = users_leave(scorer)
         self.innovations_are_latent = lacks_innovations(log, spec.draws.innovation)
-        parts, log = lacking(log, scorer.users, self._size, spec.initial.user)
+        parts, complete = lacking(log, scorer.users, size, spec.initial.user)
         self.initial_is_latent = bool(parts)
-        trajectory = as_trajectory(
-            continued(log), scorer, self._size, latent=self.innovations_are_latent
-        )
-        last_day = windows(log)
-        self._cuts = Cuts(log, last_day) if self.users_leave else None
-        groups = groups_by_length(log.length)
-        # Of each group the steps of its longest session, and how many are simulated at once.
-        self._ends = np.array([log.length[group].max() for group in groups])
-        # A user may stay for longer than all who were logged.
-        self._ends[-1] = log.max_length
-        self._sizes = [min(self._size, len(group)) for group in groups]
+        drawn = ("innovation",) if self.innovations_are_latent else ()
+        num_particles = _NUM_PARTICLES if parts or drawn else 1
+        trajectory = as_trajectory(complete, scorer, size, latent=bool(drawn))
+        last_day = _last_days(log)
+        self._groups = groups_by_length(log.length)
+        of_slates = num_particles * log.max_length * log.slate_size
+        self._size = min(size, max(_MOST_NUMBERS // of_slates, 1))
 
-        def run(stages, is_observed, rows, last, seed, num_steps):
-            """Records each step, [T, B, ...]: whether it counts, whether the user left after it,
-            clicks, positions that were shown, reward, and amounts by field; zeros where it does not
-            count.
-            """
-            sessions = take_sessions(trajectory, rows)
-            transitions = tf.nest.map_structure(lambda leaf: leaf[:num_steps], sessions.transitions)
-            sessions = sessions._replace(transitions=transitions)
-            initial_seed, seed = random.split_seed(seed, 2)
-            sessions, _ = draw_parts(parts, scorer.users, sessions, initial_seed)
+        def run(rows, seed, number, num_steps, is_observed):
+            """The outcomes of each step, [B, number, T, ...]."""
+            sessions = take_sessions(trajectory, rows, num_steps)
+            seed, *seeds = random.split_seed(seed, num_steps + 1)
+            step_seeds = tf.stack(seeds)
 
-            def of_step(step, state, transition):
+            def of_step(step, state, transition, log_weights):
+                ancestor_seed, step_seed = random.split_seed(step_seeds[step], 2)
+                ancestors = systematic_ancestors(log_weights, ancestor_seed, number)
+                state, transition = gathered((state, transition), rows_of(ancestors))
+                draws, stages = transition.draws._asdict(), drawn if is_observed else _DRAWN
+                answers = PartlySampled(draws, step_seed, stages) if stages else Recorded(draws)
+                next_state, again, _ = scorer.advance(state, transition.action, answers)
+                left = again.terminated
+                if last_day is not None:
+                    days = tf.gather(tf.constant(last_day, next_state.user.day.dtype), rows)
+                    left |= next_state.user.day >= tf.tile(days, [number])
                 # Logged steps count even if a rule of the models would end the session earlier.
-                counted, gone = step < last, transition.terminated
-                if not is_observed:
-                    counted &= transition.active
-                    if last_day is not None:
-                        end = tf.gather(tf.constant(last_day, state.user.day.dtype), rows)
-                        # A user who is away at the end of the log is not counted as departed.
-                        counted, gone = counted & (state.user.day < end), gone & tf.math.is_inf(end)
-                slate = scorer.shown(state, transition)
-                response = scorer.users.response(state.user, slate)
-                recorded = (
-                    counted,
-                    gone,
-                    transition.response.clicked,
-                    transition.slate >= 0,
-                    scorer.reward(transition.response, state.user),
-                    amounts(response, transition.draws.response, slate),
-                )
-                return nests.where(counted, recorded, nests.zeros_like(recorded))
+                again = again._replace(active=transition.active, terminated=left)
+                return outcomes_of(scorer, state, again)
 
-            def add(arrays, step, state, transition):
-                return nests.write(arrays, step, of_step(step, state, transition))
+            def write(arrays, step, *of_particles):
+                return nests.write(arrays, step, of_step(step, *of_particles))
 
             # Only the shapes are of use, so that a graph loses this step.
             first = nests.at_step(sessions.transitions, 0)
-            like = of_step(0, scorer.initial_state(sessions.initial), first)
-            arrays = nests.arrays_like(like, num_steps)
-            return nests.stack(scorer.resimulate(sessions, stages, seed, add, arrays))
+            even = tf.zeros([1, rows.shape[0]], sessions.transitions.reward.dtype)
+            like = of_step(0, scorer.initial_state(sessions.initial), first, even)
+            steps = nests.stack(
+                follow(
+                    scorer,
+                    sessions,
+                    parts,
+                    drawn,
+                    num_particles,
+                    seed,
+                    write,
+                    nests.arrays_like(like, num_steps),
+                )
+            )
 
-        drawn = ("innovation",) if self.innovations_are_latent else ()
-        # They are traced for each number of steps.
-        self._observe = compiled(functools.partial(run, drawn, True))
-        self._simulate = compiled(functools.partial(run, _DRAWN, False))
+            def by_session(leaf):
+                leaf = tf.reshape(leaf, [num_steps, number, rows.shape[0], *leaf.shape[2:]])
+                return tf.transpose(leaf, [2, 1, 0, *range(3, leaf.shape.rank)])
+
+            return tf.nest.map_structure(by_session, steps)
+
+        self._run = compiled(run)
 
     def observed(self, seed: Seed = 0) -> Outcomes:
-        """The logged sessions, their rewards computed again; `seed` is that of innovations that
-        were not logged.
+        """The logged sessions, their rewards computed again; `seed` is the seed of what was not
+        logged.
         """
-        outcomes = self._outcomes(self._observe, self.log.length, seed)
-        return outcomes._replace(left=self.log.departed)
+        (outcomes,) = self._outcomes(seed, 1, True)
+        log, last_day = self.log, windows(self.log)
+        is_gone = log.departed if last_day is None else log.departed | np.isfinite(last_day)
+        is_last = np.arange(log.max_length) == log.length[:, np.newaxis] - 1
+        return outcomes._replace(left=is_last & is_gone[:, np.newaxis])
 
-    def simulated(self, seed: Seed) -> Outcomes:
-        """The sessions simulated again, with an integer or int32 [2] as seed."""
-        if self._cuts is None:
-            return self._outcomes(self._simulate, self.log.length, seed)
-        cut_seed, seed = random.split_seed(seed, 2)
-        last = self._cuts.draw(cut_seed)
-        return self._outcomes(self._simulate, last, seed)
+    def simulated(self, seed: Seed, number: int) -> Iterator[Outcomes]:
+        """So many simulations of all sessions, with an integer or int32 [2] as seed."""
+        log = self.log
+        at_once = max(_MOST_NUMBERS // (log.num_sessions * log.max_length * log.slate_size), 1)
+        starts = range(0, number, at_once)
+        for start, own_seed in zip(starts, random.split_seed(seed, len(starts) + 1), strict=False):
+            yield from self._outcomes(own_seed, min(at_once, number - start), False)
 
-    def _outcomes(self, function: Callable[..., Any], last: np.ndarray, seed: Seed) -> Outcomes:
-        def of_batch(num_steps, rows, seed):
-            of_rows = tf.gather(tf.constant(last, tf.int32), rows)
-            *by_step, drawn = traced_call(function, rows, of_rows, seed, num_steps)
-            counted, left, *others = (self._padded(each.numpy()) for each in by_step)
-            totals = {name: amount.numpy().sum(axis=0) for name, amount in drawn.items()}
-            return Outcomes(counted.sum(axis=1), left.any(axis=1), *others, totals)
+    def _outcomes(self, seed: Seed, number: int, is_observed: bool) -> list[Outcomes]:
+        log, parts = self.log, []
+        for rows, own_seed in zip(
+            self._groups, random.split_seed(seed, len(self._groups) + 1), strict=False
+        ):
+            num_steps = int(log.length[rows].max())
+            how = number, num_steps, is_observed
 
-        parts, places = [], []
-        group = np.searchsorted(self._ends, last)
-        seeds = random.split_seed(seed, len(self._ends)) if len(self._ends) > 1 else [seed]
-        for number, own_seed in enumerate(seeds):
-            if len(rows := np.flatnonzero(group == number)):
-                of_group = functools.partial(of_batch, int(self._ends[number]))
-                parts.append(by_batch(of_group, rows, self._sizes[number], own_seed))
-                places.append(rows)
-        order = np.argsort(np.concatenate(places))
-        return tf.nest.map_structure(lambda *leaves: np.concatenate(leaves)[order], *parts)
+            def of_batch(rows, seed, how=how):
+                return traced_call(self._run, rows, seed, *how)
 
-    def _padded(self, values: np.ndarray) -> np.ndarray:
-        """The values [U, B, ...] of the first steps as [B, T, ...], with zeros at later steps."""
-        later = [(0, self.log.max_length - len(values)), *[(0, 0)] * (values.ndim - 1)]
-        return np.swapaxes(np.pad(values, later), 0, 1)
+            outcomes = by_batch(of_batch, rows, min(self._size, len(rows)), own_seed)
+            later = log.max_length - num_steps
+            parts.append(tf.nest.map_structure(functools.partial(_padded, later), outcomes))
+        order = np.argsort(np.concatenate(self._groups))
+        whole = tf.nest.map_structure(lambda *leaves: np.concatenate(leaves)[order], *parts)
+        return [
+            tf.nest.map_structure(lambda leaf, which=which: leaf[:, which], whole)._replace(
+                documents=ids_of(log.documents)
+            )
+            for which in range(number)
+        ]
+
+
+def _last_days(log: Log) -> np.ndarray | None:
+    """The day, counted from the first visit, from which on a visit of each lifetime would not be in
+    the log, float64 [S]; None if no user is away at the end of the log. A log of a user who is not
+    away ends with the day of the last visit.
+    """
+    last_day = windows(log)
+    if last_day is None:
+        return None
+    days = np.where(log.active, np.maximum(log.innovation.visit.days, 0.0), 0.0)
+    rows = np.arange(log.num_sessions)
+    # The days after the last step are those of a visit that the log does not have.
+    days[rows, log.length - 1] = 0
+    return np.where(np.isinf(last_day) & ~log.departed, days.sum(axis=1) + 1, last_day)
+
+
+def _padded(later: int, values: np.ndarray) -> np.ndarray:
+    """Values [S, R, T, ...] with zeros at later steps."""
+    return np.pad(values, [(0, 0), (0, 0), (0, later), *[(0, 0)] * (values.ndim - 3)])

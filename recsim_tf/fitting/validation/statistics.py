@@ -7,9 +7,8 @@ import tensorflow_probability as tfp
 
 from recsim_tf.core import random
 from recsim_tf.core.base.validation import check_at_least
-from recsim_tf.fitting.validation.dependence import dependence, document_ids, popularity
-from recsim_tf.fitting.validation.resimulation import Outcomes, Resimulation
-from recsim_tf.logs.cuts import continued
+from recsim_tf.fitting.validation.dependence import dependence, popularity, spread_of_sessions
+from recsim_tf.fitting.validation.outcomes import Outcomes, Simulations
 
 _QUANTILES = (0.025, 0.975)
 
@@ -30,6 +29,7 @@ class Contents(NamedTuple):
     length: bool  # whether the models draw the lengths of sessions
     engagement: bool  # whether engagement is known and differs from the number of clicks
     amounts: tuple[str, ...]  # fields of responses that are compared
+    is_closed_loop: bool  # whether whole sessions are simulated
 
 
 class Statistic(NamedTuple):
@@ -102,16 +102,18 @@ class PredictiveCheck(NamedTuple):
 
 
 def predictive_check(
-    sessions: Resimulation, num_replicates: int = 100, seed: int = 0
+    sessions: Simulations, num_replicates: int = 100, seed: int = 0
 ) -> PredictiveCheck:
     """Simulates logged sessions again, and compares them with the log.
 
     Click rates by position, session lengths, clicks, the simulator's reward, called engagement,
-    sums of what else is drawn in responses, such as dwell times, and how clicks hang together, see
+    sums of what else is drawn in responses, such as dwell times, and the dependence of clicks, see
     `dependence`, are compared (Gelman, Meng and Stern 1996, "Posterior predictive assessment of
-    model fitness via realized discrepancies"). All replicates have the parameters of the simulator.
-    Their uncertainty is left out, so the intervals are a little narrow where parameters are
-    uncertain.
+    model fitness via realized discrepancies"). Where each step is simulated given the logged steps
+    before it, a statistic of several steps has the logged earlier steps and the simulated last one
+    (Dawid 1984, "Statistical theory: the prequential approach"). All replicates have the parameters
+    of the simulator. Their uncertainty is left out, so the intervals are a little narrow where
+    parameters are uncertain.
 
     Args:
       sessions: the sessions of a fitted simulator, and their log.
@@ -123,14 +125,15 @@ def predictive_check(
     """
     check_at_least(LEAST_REPLICATES, num_replicates=num_replicates)
     log = sessions.log
-    first_seed, second_seed, *seeds = random.split_seed(seed, num_replicates + 2)
+    first_seed, second_seed, seed_of_simulations = random.split_seed(seed, 3)
     observed = sessions.observed(first_seed)
     engagement_is_known = True
-    if sessions.innovations_are_latent:
-        engagement_is_known = np.array_equal(observed.reward, sessions.observed(second_seed).reward)
-    totals = (observed.reward.sum(axis=1), observed.clicks.sum(axis=1))
+    if sessions.innovations_are_latent or sessions.initial_is_latent:
+        again = sessions.observed(second_seed).reward
+        engagement_is_known = np.array_equal(observed.reward, again)
+    totals = (observed.reward, observed.clicks)
     contents = Contents(
-        positions=tuple(map(int, np.flatnonzero(observed.shown.sum(axis=0)))),
+        positions=tuple(map(int, np.flatnonzero(observed.counted.sum(axis=(0, 1))))),
         steps=_groups_of_steps(observed.counted),
         length=sessions.users_leave,
         engagement=engagement_is_known and not np.array_equal(*totals),
@@ -139,91 +142,117 @@ def predictive_check(
             for name, amount in observed.amounts.items()
             if not any(np.allclose(amount, total) for total in totals)
         ),
+        is_closed_loop=sessions.is_closed_loop,
     )
-    shown = continued(log)
-    expected = popularity(shown, observed.clicked > 0, observed.counted, shown)
-    ids = document_ids(shown)
+    expected_of_log = popularity(observed, observed)
 
-    def of_sessions(outcomes: Outcomes, values: dict[str, np.ndarray]) -> dict[str, float]:
-        return statistics(outcomes, contents, values) | dependence(outcomes, ids, expected)
+    def of_sessions(outcomes: Outcomes) -> dict[str, float]:
+        kept = {name: outcomes.amounts[name] for name in contents.amounts}
+        outcomes, past = outcomes._replace(amounts=kept), observed
+        expected = of_past = expected_of_log
+        if contents.is_closed_loop:
+            past, expected = outcomes, popularity(observed, outcomes)
+            of_past = expected
+        return statistics(outcomes, past, contents) | dependence(outcomes, past, expected, of_past)
 
     logged_samples = samples(observed, contents)
-    logged_statistics = of_sessions(observed, logged_samples)
+    logged_statistics = of_sessions(observed)
     by_replicate: dict[str, list[float]] = {name: [] for name in logged_statistics}
     parts: dict[str, list[np.ndarray]] = {name: [] for name in logged_samples}
-    # A bin for every step, so that the part of sessions that reach it is exact.
-    edges = {"session_length": np.arange(log.max_length + 1) + 0.5}
-    for replicate_seed in seeds:
-        outcomes = sessions.simulated(replicate_seed)
-        replicated = samples(outcomes, contents)
-        for name, value in of_sessions(outcomes, replicated).items():
+    lengths, edges = [], {}
+    for outcomes in sessions.simulated(seed_of_simulations, num_replicates):
+        for name, value in of_sessions(outcomes).items():
             by_replicate[name].append(value)
-        for name, values in replicated.items():
+        for name, values in samples(outcomes, contents).items():
             if name not in edges:
                 edges[name] = bin_edges(np.concatenate([logged_samples[name], values]))
             parts[name].append(shares(values, edges[name]))
+        lengths.append(shares_of_lengths(outcomes, log.max_length))
+    histograms = {
+        name: Histogram(edges[name], shares(values, edges[name]), np.array(parts[name]))
+        for name, values in logged_samples.items()
+    }
+    if contents.length:
+        # A bin for every step, so that the part of sessions that reach it is exact.
+        steps = np.arange(log.max_length + 1) + 0.5
+        of_log = shares_of_lengths(observed, log.max_length)
+        of_lengths = Histogram(steps, of_log, np.array(lengths))
+        histograms = {"session_length": of_lengths} | histograms
     return PredictiveCheck(
         statistics={
             name: Statistic(value, np.array(by_replicate[name]))
             for name, value in logged_statistics.items()
         },
-        histograms={
-            name: Histogram(edges[name], shares(values, edges[name]), np.array(parts[name]))
-            for name, values in logged_samples.items()
-        },
+        histograms=histograms,
         num_sessions=log.num_sessions,
         num_replicates=num_replicates,
         notes=_notes(sessions, contents, engagement_is_known),
     )
 
 
-def _notes(sessions: Resimulation, contents: Contents, engagement_is_known: bool) -> list[str]:
+def _notes(sessions: Simulations, contents: Contents, engagement_is_known: bool) -> list[str]:
     log, notes = sessions.log, []
-    if contents.length:
+    if sessions.is_closed_loop:
         notes.append(
-            "A simulated user who stays for longer than logged is shown slates of other sessions at"
-            f" the same step, until step {log.max_length:,}, where the longest session of the log"
-            " ends. A session that the log cuts is cut at the same step."
+            "Whole sessions are simulated: the policy that logged shows slates to simulated users,"
+            " and reacts to what they do."
         )
-        if not log.departed.all():
-            notes.append(
-                "The log would have cut others too, had they stayed: each is cut at a step that is"
-                " drawn from the cuts after its end (Kaplan-Meier). This takes cuts to be as likely"
-                " for all users: where they depend on the kind of user, lengths may be off for this"
-                " reason alone."
-            )
     else:
+        notes.append(
+            "Each step is simulated under its logged slate, given the logged steps before it: the"
+            " slates of a system that reacts follow what the logged users did. A statistic of"
+            " several steps has the logged earlier steps and the simulated last one. Whole sessions"
+            " are simulated where the policy that logged is given (logging)."
+        )
+        if sessions.initial_is_latent:
+            notes.append(
+                "What was not logged of users is drawn given what was logged before each step."
+            )
+    if not contents.length:
         notes.append(
             "In these models nobody leaves: every simulated session has its logged length, which is"
             " not checked."
+        )
+    elif not log.departed.all():
+        notes.append(
+            "Sessions that the log cuts count up to their cut. Lengths are those of sessions that"
+            " would not be cut (Kaplan-Meier)."
         )
     if log.max_length > 1:
         notes.append(
             "The surprise of a step is its clicks beyond the rates of its documents and positions."
         )
-    if sessions.initial_is_latent:
-        notes.append("Initial draws of users were not logged, and are drawn anew each time.")
     if not engagement_is_known:
-        notes.append("Engagement depends on innovations that were not logged: it is not checked.")
+        notes.append("Engagement depends on draws that were not logged: it is not checked.")
     elif not contents.engagement and not contents.amounts:
         notes.append("The reward is the number of clicks: there is no other engagement to check.")
     return notes
 
 
-def statistics(
-    outcomes: Outcomes, contents: Contents, values: dict[str, np.ndarray]
-) -> dict[str, float]:
-    """Statistics by name, those of `samples` among them; position 0 is the top of the slate."""
-    shown, clicks = outcomes.shown.sum(axis=0), outcomes.clicks.sum(axis=0)
+def statistics(outcomes: Outcomes, past: Outcomes, contents: Contents) -> dict[str, float]:
+    """Statistics by name, those of `samples` among them; position 0 is the top of the slate.
+
+    Args:
+      outcomes: the outcomes of a log, or of a simulation of it.
+      past: the outcomes of the steps before each step, see `dependence`.
+      contents: the names of the statistics.
+    """
+    shown, clicks = outcomes.counted.sum(axis=(0, 1)), outcomes.clicked.sum(axis=(0, 1))
     values_by_name = {
         f"click_rate/position_{k}": clicks[k] / max(shown[k], 1) for k in contents.positions
     }
-    values_by_name["clicks_per_step/mean"] = clicks.sum() / outcomes.length.sum()
     values_by_name |= _course(outcomes, contents.steps)
     if contents.length:
-        values_by_name["share_of_users_who_leave"] = outcomes.left.mean()
-        values_by_name |= _leaving(outcomes)
-    for name, sample in values.items():
+        values_by_name["share_of_users_who_leave"] = outcomes.left.sum() / len(outcomes.left)
+        values_by_name |= _leaving(outcomes, past)
+        parts = shares_of_lengths(outcomes, outcomes.left.shape[1])
+        steps = np.arange(1, len(parts) + 1)
+        mean = parts @ steps
+        values_by_name["session_length/mean"] = mean
+        values_by_name["session_length/standard_deviation"] = np.sqrt(parts @ (steps - mean) ** 2)
+    if contents.is_closed_loop:
+        values_by_name |= spread_of_sessions(outcomes)
+    for name, sample in samples(outcomes, contents).items():
         values_by_name[f"{name}/mean"] = sample.astype(np.float64).mean()
         values_by_name[f"{name}/standard_deviation"] = sample.astype(np.float64).std()
     return {name: float(value) for name, value in values_by_name.items()}
@@ -240,22 +269,39 @@ def _course(outcomes: Outcomes, steps: tuple[tuple[int, int], ...]) -> dict[str,
     }
 
 
-def _leaving(outcomes: Outcomes) -> dict[str, float]:
+def _leaving(outcomes: Outcomes, past: Outcomes) -> dict[str, float]:
     """The share of users who leave after a step with a click, and after one, and three, without."""
-    steps = np.arange(outcomes.clicked.shape[1])
-    active = steps < outcomes.length[:, np.newaxis]
-    left = (steps == outcomes.length[:, np.newaxis] - 1) & outcomes.left[:, np.newaxis]
     clicked = (outcomes.clicked > 0).any(axis=2)
-    none = active & ~clicked
+    none = outcomes.active & ~clicked
+    before = past.active & ~(past.clicked > 0).any(axis=2)
     run = none.copy()
     run[:, :2] = False
-    run[:, 2:] &= none[:, 1:-1] & none[:, :-2]
-    after = {"a_click": active & clicked, "a_step_without_a_click": none, "three_such_steps": run}
-    return {
-        f"users_who_leave_after/{name}": float(left[at_risk].mean()) if at_risk.any() else 0.0
-        for name, at_risk in after.items()
-        if steps.size > 1
+    run[:, 2:] &= before[:, 1:-1] & before[:, :-2]
+    after = {
+        "a_click": outcomes.active & clicked,
+        "a_step_without_a_click": none,
+        "three_such_steps": run,
     }
+    return {
+        f"users_who_leave_after/{name}": (
+            float(outcomes.left[at_risk].mean()) if at_risk.any() else 0.0
+        )
+        for name, at_risk in after.items()
+        if clicked.shape[1] > 1
+    }
+
+
+def shares_of_lengths(outcomes: Outcomes, num_steps: int) -> np.ndarray:
+    """The parts of sessions of 1, 2, ... steps, float64 [T], if none were cut before step T (Kaplan
+    and Meier 1958, "Nonparametric estimation from incomplete observations"). The last part has the
+    sessions that would be longer.
+    """
+    at_risk = outcomes.active.sum(axis=0)
+    hazard = np.zeros(num_steps)
+    hazard[: len(at_risk)] = outcomes.left.sum(axis=0) / np.maximum(at_risk, 1)
+    hazard[-1] = 1
+    survival = np.cumprod(1 - hazard)
+    return np.concatenate([[1.0], survival[:-1]]) - survival
 
 
 def _groups_of_steps(counted: np.ndarray) -> tuple[tuple[int, int], ...]:
@@ -273,17 +319,20 @@ def _groups_of_steps(counted: np.ndarray) -> tuple[tuple[int, int], ...]:
 
 
 def samples(outcomes: Outcomes, contents: Contents) -> dict[str, np.ndarray]:
-    """The values whose distributions are compared, [S] each, and by step that counts [steps]."""
-    values_by_name = {"session_length": outcomes.length} if contents.length else {}
-    values_by_name["clicks_per_session"] = outcomes.clicks.sum(axis=1)
-    for name in contents.amounts:
-        values_by_name[f"response/{name}_per_session"] = outcomes.amounts[name]
+    """The values whose distributions are compared: of steps, [steps] each, and in a closed loop of
+    sessions, [S] each.
+    """
+    by_step = {"clicks": outcomes.clicks}
+    by_step |= {f"response/{name}": outcomes.amounts[name] for name in contents.amounts}
     if contents.engagement:
-        values_by_name["engagement_per_session"] = outcomes.reward.sum(axis=1)
-        steps = np.arange(outcomes.reward.shape[1])
-        values_by_name["engagement_per_step"] = outcomes.reward[
-            steps < outcomes.length[:, np.newaxis]
-        ]
+        by_step["engagement"] = outcomes.reward
+    values_by_name = {
+        f"{name}_per_step": values[outcomes.active] for name, values in by_step.items()
+    }
+    if contents.is_closed_loop:
+        values_by_name |= {
+            f"{name}_per_session": values.sum(axis=1) for name, values in by_step.items()
+        }
     return values_by_name
 
 
