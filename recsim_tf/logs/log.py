@@ -95,6 +95,24 @@ def digest_of(log: Sessions) -> str:
     return content.hexdigest()
 
 
+def session_digests(log: "Log") -> np.ndarray:
+    """A digest of the draws of the models in each session of a log, bytes [S], which identifies the
+    session. It does not depend on steps after the end of the session.
+    """
+    leaves = [
+        (name in checks.STEPS, np.ascontiguousarray(leaf))
+        for name in DRAWS
+        for leaf in tf.nest.flatten(getattr(log, name))
+    ]
+    digests = []
+    for session, length in enumerate(log.length):
+        content = hashlib.blake2b(digest_size=16)
+        for is_of_steps, leaf in leaves:
+            content.update(leaf[session, :length] if is_of_steps else leaf[session].tobytes())
+        digests.append(content.digest())
+    return np.array(digests)
+
+
 def users_of(labels: Sequence[Labels]) -> Any:
     """The users of the sessions of one or more pieces of a log, int [S], in [0, U). The result is
     () if users are unknown, or have one session each. Sessions of the same user are not

@@ -28,7 +28,8 @@ from recsim_tf.ope.click_probabilities import ClickProbabilities, ClickReader
 from recsim_tf.ope.click_tests import ClickTest, click_tests, shift_by_attraction
 from recsim_tf.ope.diagnostics import WeightDiagnostics, warning_of_few_earning_sessions
 from recsim_tf.ope.estimators import Estimator
-from recsim_tf.ope.results import Estimate, Gain, mean_of
+from recsim_tf.ope.responses import mean_of
+from recsim_tf.ope.results import Estimate, Gain
 from recsim_tf.ope.sample import Sample
 from recsim_tf.ope.simulated import draws_of
 from recsim_tf.support.means import Mean

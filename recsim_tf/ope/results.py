@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from recsim_tf.ope.diagnostics import WeightDiagnostics
-from recsim_tf.support.means import Mean, error_of_draws
+from recsim_tf.ope.responses import Bias, ResponseGap, mean_of, widened
+from recsim_tf.support.means import Mean
 from recsim_tf.support.summaries import table_html
 from recsim_tf.support.tables import frame, gained, number, per_cent, text_table
 from recsim_tf.support.verdicts import WITH_CARE, Verdict
@@ -56,6 +57,9 @@ class Estimate(NamedTuple):
     users: Any = ()  # int [S], the user of each session; () where no user has several sessions
     assumptions: int = 0  # see `Estimator.assumptions`
     has_click_model: bool = False  # whether weights are ratios of a click model's probabilities
+    # The gap between the responses to other slates in the log and in the model, or the reason why
+    # the log does not show it, in words; None for an estimate without simulated sessions.
+    response: ResponseGap | str | None = None
 
     @property
     def is_by_model(self) -> bool:
@@ -89,16 +93,22 @@ class Estimate(NamedTuple):
 
     def difference(self, other: "Estimate", level: float) -> Gain:
         """The gain over another policy that the same estimator judges from the same log. It is
-        paired by session.
+        paired by session. The interval of a difference in a model includes the bias of the model's
+        responses to the slates of both policies.
         """
         draws = self.draws - other.draws if np.ndim(self.draws) == 2 else ()
         mean = mean_of(self.sessions - other.sessions, self.users, draws)
-        return Gain(mean.value, mean.interval(level))
+        if self.response is None:
+            return Gain(mean.value, mean.interval(level))
+        bias = Bias.unmeasured(mean.value)
+        if isinstance(self.response, ResponseGap) and isinstance(other.response, ResponseGap):
+            bias = Bias.of_gap(self.response.minus(other.response).mean)
+        return Gain(mean.value, widened(mean, bias, level))
 
     def figures(self) -> dict[str, Any]:
         """All fields but those with a value for each session, by name."""
         fields = self._asdict()
-        del fields["sessions"], fields["draws"], fields["users"]
+        del fields["sessions"], fields["draws"], fields["users"], fields["response"]
         return {**fields, "weights": self.weights and self.weights.figures()}
 
     def __str__(self) -> str:
@@ -342,14 +352,6 @@ def _number_rows(result: Result) -> list[dict[str, Any]]:
         }
         rows.append(row)
     return rows
-
-
-def mean_of(sessions: np.ndarray, users: Any = (), draws: Any = ()) -> Mean:
-    """The mean of sessions [S]. Its error is computed over users, see `Estimate.users`, and
-    includes the error of the parameters if draws [D, b] are given.
-    """
-    mean = Mean.of(sessions, None if isinstance(users, tuple) else users, is_skewed=True)
-    return mean.with_error(error_of_draws(draws)) if np.ndim(draws) == 2 else mean
 
 
 def between(interval: tuple[float, float]) -> str:

@@ -17,7 +17,8 @@ from recsim_tf.logs.arguments import simulator_of
 from recsim_tf.logs.log import Log, Sessions
 from recsim_tf.logs.plans import SessionPlan
 from recsim_tf.ope.estimators import PRESETS, Estimator
-from recsim_tf.ope.results import Estimate, Gain, mean_of
+from recsim_tf.ope.responses import Bias, ResponseGap, mean_of, widened
+from recsim_tf.ope.results import Estimate, Gain
 from recsim_tf.ope.sample import Sample, gather
 from recsim_tf.ope.weights import Weights
 from recsim_tf.policies.stochastic import StochasticPolicy
@@ -182,8 +183,8 @@ class Simulated(NamedTuple):
         gain = _difference(self.new, sample, sample.returns, self.new_draws)
         if isinstance(self.old, tuple):
             reason = "give logging, to see the model beside the log"
-            verdict = Verdict(CANNOT_TELL, reason)
-            return _with_gain(estimate, gain, level)._replace(verdict=verdict)
+            estimate = _with_bias(estimate, gain, Bias.unmeasured(gain.value), level)
+            return estimate._replace(verdict=Verdict(CANNOT_TELL, reason), response=reason)
         has_error = np.ndim(self.new_draws) == 2
         care = "" if has_error else "the error of a model that is given is not known"
         return self._checked(estimate, gain, sample, level, care)
@@ -233,66 +234,56 @@ class Simulated(NamedTuple):
     def _checked(
         self, estimate: Estimate, gain: Mean, sample: Sample, level: float, care: str
     ) -> Estimate:
-        """The estimate with its gain, its interval widened by the gap between the responses to
-        slates in the log and in the model, as far as weights show it.
+        """The estimate with its gain. Their intervals include the bias of the model's responses to
+        other slates: the gap between log and model, as far as weights show it, else the gain.
         """
-        gap = self._gap(sample)
-        if isinstance(gap, str):
-            verdict = estimate.verdict.with_care(
-                care, f"the log cannot tell how users take other slates{gap}"
-            )
-            return _with_gain(estimate, gain, level)._replace(verdict=verdict)
+        response = self._gap(sample)
+        estimate = estimate._replace(response=response)
+        if isinstance(response, str):
+            estimate = _with_bias(estimate, gain, Bias.unmeasured(gain.value), level)
+            return estimate._replace(verdict=estimate.verdict.with_care(care, response))
+        gap = response.mean
+        estimate = _with_bias(estimate, gain, Bias.of_gap(gap), level)
         if abs(gap.value) > _ERRORS * gap.standard_error:
             fault = (
                 f"users take other slates otherwise than the model: weights give a gain that is"
                 f" {gap.value:+.3g} beyond the one that they give in simulated sessions,"
                 f" {gap.distance:.1f} standard errors"
             )
-            verdict = Verdict(NOT_BELIEVABLE, fault)
-            return _with_gain(estimate, gain, level)._replace(verdict=verdict)
-        value = Mean(estimate.value, estimate.standard_error)
-        low, high = _widened(value, gap, level)
-        verdict = estimate.verdict
-        if verdict.is_believable:
-            verdict = Verdict.of(value.value, (high - low) / 2).with_care(care)
-        return estimate._replace(
-            interval=(low, high),
-            verdict=verdict,
-            gain=Gain(gain.value, _widened(gain, gap, level)),
-            assumptions=_CHECKED.assumptions,
-        )
+            return estimate._replace(verdict=Verdict(NOT_BELIEVABLE, fault))
+        return estimate._replace(verdict=estimate.verdict.with_care(care))
 
-    def _gap(self, sample: Sample) -> Mean | str:
-        """The gain by weights in the log, less that in sessions of the model; or the reason why it
-        is unknown, in words.
+    def _gap(self, sample: Sample) -> ResponseGap | str:
+        """The gains by weights in the log and in sessions of the model; or the reason why they are
+        unknown, in words.
         """
+        unknown = "the log cannot tell how users take other slates"
         if isinstance(self.response, str):
-            return self.response
+            return unknown + self.response
         if missing := sample.missing_input(_CHECK):
-            return f", without {missing}"
+            return f"{unknown}, without {missing}"
         gains = []
         for each in (sample, self.response):
             if each.weights(_CHECK).effective_sample_size < _FEWEST_CHECKED:
-                return ", since too few sessions count"
-            gains.append(mean_of(each.session_values(_CHECK) - each.returns, each.users))
-        logged, simulated = gains
-        gap = Mean(logged.value - simulated.value, logged.standard_error)
-        return gap.with_error(simulated.standard_error)
+                return f"{unknown}, since too few sessions count"
+            gains.append(each.session_values(_CHECK) - each.returns)
+        return ResponseGap(*gains, sample.users)
 
 
-def _with_gain(estimate: Estimate, gain: Mean, level: float) -> Estimate:
+def _with_bias(estimate: Estimate, gain: Mean, bias: Bias, level: float) -> Estimate:
+    """The estimate with its gain, whose intervals include the bias of the gain, and a verdict on
+    them.
+    """
+    low, high = widened(Mean(estimate.value, estimate.standard_error), bias, level)
+    verdict = estimate.verdict
+    if verdict.is_believable:
+        verdict = Verdict.of(estimate.value, (high - low) / 2)
     return estimate._replace(
-        gain=Gain(gain.value, gain.interval(level)), assumptions=_CHECKED.assumptions
+        interval=(low, high),
+        verdict=verdict,
+        gain=Gain(gain.value, widened(gain, bias, level)),
+        assumptions=_CHECKED.assumptions,
     )
-
-
-def _widened(mean: Mean, gap: Mean, level: float) -> tuple[float, float]:
-    """The interval of a mean whose bias lies between 0 and the gap."""
-    low, high = (
-        Mean(mean.value + end, mean.standard_error).with_error(gap.standard_error).interval(level)
-        for end in (min(gap.value, 0.0), max(gap.value, 0.0))
-    )
-    return low[0], high[1]
 
 
 def _users(simulated: np.ndarray, sample: Sample) -> Any:

@@ -81,11 +81,11 @@ def test_sessions_are_simulated_again_for_their_own_steps(log, divided):
         patched.setattr(resimulation, "groups_by_length", lambda length: [np.arange(len(length))])
         together = Resimulation(purchases(), log)
     observed, expected = sessions.observed(), together.observed()
-    for name in ("length", "clicked", "shown", "reward"):
+    for name in ("active", "clicked", "counted", "reward"):
         np.testing.assert_allclose(getattr(observed, name), getattr(expected, name))
-    again = sessions.simulated(seed=1)
+    (again,), (other,) = sessions.simulated(1, 1), together.simulated(2, 1)
     np.testing.assert_array_equal(again.length, log.length)
-    rates = [outcomes.clicks.sum() / log.num_steps for outcomes in (again, together.simulated(2))]
+    rates = [outcomes.clicks.sum() / log.num_steps for outcomes in (again, other)]
     assert abs(rates[0] - rates[1]) < 4 * np.sqrt(2 * max(rates) / log.num_steps)
 
 

@@ -1,7 +1,7 @@
 """Is what is chosen by it better? Policies ranked in the model, and by the log."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from recsim_tf.core.base.types import Policy
 from recsim_tf.fitting.validation.context import Context
 from recsim_tf.fitting.validation.question import Answer
 from recsim_tf.ope.evaluation import compare
+from recsim_tf.ope.responses import mean_of
 from recsim_tf.ope.results import Estimate
 from recsim_tf.ope.simulated import Simulations
 from recsim_tf.policies.stochastic import StochasticPolicy
@@ -36,7 +37,7 @@ class Ranking(NamedTuple):
     is_by_weights: bool  # whether the log's values are those of weights
     # Kendall's tau-b: 1 where all pairs of policies stand in the same order, -1 where none does
     correlation: float
-    interval: tuple[float, float]  # of 95 %, by resampling sessions
+    interval: tuple[float, float]  # of 95 %, by resampling users
     unseen: tuple[str, ...]  # policies whose value the log does not tell, which are left out
 
     @property
@@ -111,12 +112,18 @@ def rank(context: Context) -> Ranking | str:
             f"The log tells the value of {len(simulated)} of {len(policies)} policies; a ranking"
             f" takes {_FEWEST_POLICIES}."
         )
-    correlation, interval = rank_correlation(simulated, logged, context.seed)
-    return Ranking(_means(simulated), _means(logged), has_weights, correlation, interval, unseen)
+    correlation, interval = rank_correlation(simulated, logged, context.seed, context.users)
+    means = (_means(sessions, context.users) for sessions in (simulated, logged))
+    return Ranking(*means, has_weights, correlation, interval, unseen)
 
 
-def _means(sessions: Mapping[str, np.ndarray]) -> dict[str, Mean]:
-    return {name: Mean.of(values) for name, values in sessions.items()}
+def _means(sessions: Mapping[str, np.ndarray], users: Any) -> dict[str, Mean]:
+    return {name: mean_of(values, _of_log(users, len(values))) for name, values in sessions.items()}
+
+
+def _of_log(users: Any, number: int) -> Any:
+    """The users of so many sessions, int [S], if these follow all sessions of the log; else ()."""
+    return users if len(users) == number else ()
 
 
 def _has_propensities(context: Context) -> bool:
@@ -134,23 +141,34 @@ def _returns(simulations: Simulations, policies: Mapping[str, Policy]) -> dict[s
 
 
 def rank_correlation(
-    first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray], seed: int
+    first: Mapping[str, np.ndarray],
+    second: Mapping[str, np.ndarray],
+    seed: int,
+    users: Any = (),
 ) -> tuple[float, tuple[float, float]]:
-    """Kendall's tau-b of the means of session values, and its 95 % interval by the bootstrap:
-    sessions are drawn again, the same ones for all policies.
+    """Kendall's tau-b of the means of session values, and its 95 % interval by the bootstrap: users
+    with their sessions, or sessions where each user has one, are drawn again, the same ones for all
+    policies.
 
     Args:
       first, second: float64 [S] by policy, in two worlds; S may differ between the worlds.
       seed: the seed of the bootstrap.
+      users: the users of the sessions, int [S], in [0, U), where a user has several; else (). A
+        world of another number of sessions has sessions of users of its own.
     """
     generator = np.random.default_rng(seed)
-    values = [np.stack([each[name] for name in first]) for each in (first, second)]
-    means = [each.mean(axis=1) for each in values]
-    resampled = []
-    for each in values:
-        number = each.shape[1]
+    means, resampled = [], []
+    for each in (first, second):
+        values = np.stack([each[name] for name in first])
+        of_users = _of_log(users, values.shape[1])
+        if isinstance(of_users, tuple):
+            of_users = np.arange(values.shape[1])
+        sizes = np.bincount(of_users)
+        sums = np.stack([np.bincount(of_users, row) for row in values], axis=1)
+        number = len(sizes)
         counts = generator.multinomial(number, np.full(number, 1 / number), _NUM_RESAMPLED)
-        resampled.append(counts @ each.T / number)
+        means.append(values.mean(axis=1))
+        resampled.append(counts @ sums / (counts @ sizes)[:, np.newaxis])
     draws = [_kendall(*pair) for pair in zip(*resampled, strict=True)]
     low, high = np.quantile(draws, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     return _kendall(*means), (float(low), float(high))
@@ -206,7 +224,7 @@ def _parts(ranking: Ranking) -> list[Part]:
     note = (
         "Returns of a session. The log's values are those of self-normalised importance weights"
         " (snips); without propensities they are those of the models, fitted again to the sessions"
-        " held out. The rank correlation is Kendall's tau-b; its interval comes from sessions that"
-        " are drawn again with replacement."
+        " held out. The rank correlation is Kendall's tau-b; its interval comes from users, with"
+        " their sessions, that are drawn again with replacement."
     )
     return [Table(rows), Note(note)]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from tensorflow_probability import distributions as tfd
 
 from recsim_tf.fitting.validation.context import Context
 from recsim_tf.fitting.validation.dependence import popularity, surprises
@@ -28,7 +29,7 @@ from recsim_tf.support.verdicts import (
 _FOLDS = 5
 _NUM_SIMULATED = 3
 _MOST_STEPS = 20_000  # among which the classifier learns
-_LARGEST_AUC = 0.55
+_LARGEST_AUC = 0.55  # of sessions
 
 
 class Classified:
@@ -76,6 +77,9 @@ class Discrimination(NamedTuple):
     auc_power: float
     top_features: list[str]  # the features that tell most, the strongest first
     unit: str  # "session" or "step", the unit that is told apart
+    # Units of a session. An area of whole sessions, whose steps add to what tells them apart, is
+    # larger than an area of their steps.
+    num_units: float
 
 
 def discriminate(
@@ -143,6 +147,7 @@ def discriminate(
         auc_power=float(np.mean(powers)),
         top_features=[names[column] for column in strongest],
         unit="session" if is_closed_loop else "step",
+        num_units=1.0 if is_closed_loop else float(logged.length.mean()),
     )
 
 
@@ -294,14 +299,19 @@ def verdict(discrimination: Discrimination) -> Verdict:
         f" two simulations have {discrimination.auc_null:.1%}, twice the odds of a click"
         f" {discrimination.auc_power:.1%}."
     )
-    bound = max(_LARGEST_AUC, 0.5 + 2 * discrimination.chance)
+    normal = tfd.Normal(np.float64(0.0), 1.0)
+    largest, too_large = (
+        float(normal.cdf(normal.quantile(area) / np.sqrt(discrimination.num_units)))
+        for area in (_LARGEST_AUC, 2 * _LARGEST_AUC - 0.5)
+    )
+    bound = max(largest, 0.5 + 2 * discrimination.chance)
     if discrimination.auc >= bound:
-        word = WITH_CARE if discrimination.auc < 2 * _LARGEST_AUC - 0.5 else NOT_BELIEVABLE
+        word = WITH_CARE if discrimination.auc < too_large else NOT_BELIEVABLE
         meaning = (
             f"Its {unit}s can be told from logged ones, most of all by"
             f" {', '.join(discrimination.top_features[:3])}."
         )
-    elif discrimination.auc < _LARGEST_AUC and discrimination.auc_power >= bound:
+    elif discrimination.auc < largest and discrimination.auc_power >= bound:
         word, meaning = BELIEVABLE, f"Its {unit}s pass for logged ones."
     else:
         word, meaning = CANNOT_TELL, "With so few sessions or clicks nobody can tell them apart."

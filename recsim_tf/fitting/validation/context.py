@@ -19,12 +19,13 @@ from recsim_tf.fitting.validation.closed_loop import ClosedLoop
 from recsim_tf.fitting.validation.events import Events
 from recsim_tf.fitting.validation.outcomes import Outcomes, Simulations, ids_of
 from recsim_tf.fitting.validation.resimulation import Resimulation
-from recsim_tf.logs.log import Log, users_of
+from recsim_tf.logs.log import Log, session_digests, users_of
 
 # Fits the models to a log, with these values of parameters fixed.
 Refit: TypeAlias = Callable[[Log, Mapping[str, Any]], Simulator]
 
 _FEWEST_SESSIONS, _FEWEST_CLICKS = 50, 20
+_DISTINCT = 0.9  # the share of fitted sessions that differ from each other, for comparisons
 
 
 class Context:
@@ -68,7 +69,7 @@ class Context:
         self.train = fitted
         if held_out is None:
             held_out = fitted
-            if fitted.num_sessions >= _FEWEST_SESSIONS:
+            if fitted.num_sessions >= _FEWEST_SESSIONS and not _is_of_one_user(fitted):
                 self.train, held_out = fitted.split(0.5, seed)
         self.held_out: Log = held_out
         # The sessions held out, from their first step on.
@@ -150,11 +151,27 @@ class Context:
         users = np.unique(held_out)
         return int(np.isin(users, fitted).sum()), len(users)
 
+    @functools.cached_property
+    def known_sessions(self) -> tuple[int, int]:
+        """The number of sessions held out that are also among those fitted, and the number of all.
+        Sessions are compared by their content, which says nothing where many fitted sessions are
+        equal, such as sessions of a single step.
+        """
+        number = self.held_out.num_sessions
+        if not self.is_held_out:
+            return 0, number
+        fitted = session_digests(self.fitted)
+        distinct = np.unique(fitted)
+        if len(distinct) < _DISTINCT * len(fitted):
+            return 0, number
+        return int(np.isin(session_digests(self.held_out), distinct).sum()), number
+
     @property
     def is_small(self) -> bool:
-        """Tells whether there are fewer than 50 sessions, or fewer than 20 clicks."""
+        """Tells whether there are fewer than 50 sessions or 20 clicks, or a single user."""
         few_clicks = self.has_clicks and self.clicked.sum() < _FEWEST_CLICKS
-        return self.whole.num_sessions < _FEWEST_SESSIONS or bool(few_clicks)
+        few_sessions = self.whole.num_sessions < _FEWEST_SESSIONS or _is_of_one_user(self.whole)
+        return few_sessions or bool(few_clicks)
 
     def clicks_of(self, log: Log) -> np.ndarray:
         """The documents that were clicked in a log, bool [S, T, K]. There are none where responses
@@ -164,3 +181,9 @@ class Context:
             return np.zeros(log.shown.shape, bool)
         choices = predict_choices(self.simulator, log, self.batch_size, num_draws=1)
         return logged_clicks(choices, log)
+
+
+def _is_of_one_user(log: Log) -> bool:
+    """True if all sessions of a log, of which there are several, are of the same user."""
+    users = users_of([log.labels])
+    return not isinstance(users, tuple) and not users.any()

@@ -19,6 +19,8 @@ _MAX_UNIT_BINS = 60
 _NUM_BINS = 30
 # Documents shown, for the click rate of a group of steps.
 _FEWEST_OF_STEPS = 200
+# Sessions, and their share, that have a step up to which lengths are compared.
+_FEWEST_AT_RISK, _LEAST_AT_RISK = 20, 0.05
 
 
 class Contents(NamedTuple):
@@ -26,7 +28,8 @@ class Contents(NamedTuple):
 
     positions: tuple[int, ...]  # those at which documents were shown
     steps: tuple[tuple[int, int], ...]  # groups of steps [first, end)
-    length: bool  # whether the models draw the lengths of sessions
+    # the steps up to which lengths of sessions are compared; 0 where the models do not draw them
+    length: int
     engagement: bool  # whether engagement is known and differs from the number of clicks
     amounts: tuple[str, ...]  # fields of responses that are compared
     is_closed_loop: bool  # whether whole sessions are simulated
@@ -135,7 +138,7 @@ def predictive_check(
     contents = Contents(
         positions=tuple(map(int, np.flatnonzero(observed.counted.sum(axis=(0, 1))))),
         steps=_groups_of_steps(observed.counted),
-        length=sessions.users_leave,
+        length=_num_compared(observed) if sessions.users_leave else 0,
         engagement=engagement_is_known and not np.array_equal(*totals),
         amounts=tuple(
             name
@@ -245,7 +248,7 @@ def statistics(outcomes: Outcomes, past: Outcomes, contents: Contents) -> dict[s
     if contents.length:
         values_by_name["share_of_users_who_leave"] = outcomes.left.sum() / len(outcomes.left)
         values_by_name |= _leaving(outcomes, past)
-        parts = shares_of_lengths(outcomes, outcomes.left.shape[1])
+        parts = shares_of_lengths(outcomes, contents.length)
         steps = np.arange(1, len(parts) + 1)
         mean = parts @ steps
         values_by_name["session_length/mean"] = mean
@@ -296,9 +299,8 @@ def shares_of_lengths(outcomes: Outcomes, num_steps: int) -> np.ndarray:
     and Meier 1958, "Nonparametric estimation from incomplete observations"). The last part has the
     sessions that would be longer.
     """
-    at_risk = outcomes.active.sum(axis=0)
-    hazard = np.zeros(num_steps)
-    hazard[: len(at_risk)] = outcomes.left.sum(axis=0) / np.maximum(at_risk, 1)
+    at_risk = outcomes.active.sum(axis=0)[:num_steps]
+    hazard = outcomes.left.sum(axis=0)[:num_steps] / np.maximum(at_risk, 1)
     hazard[-1] = 1
     survival = np.cumprod(1 - hazard)
     return np.concatenate([[1.0], survival[:-1]]) - survival
@@ -316,6 +318,14 @@ def _groups_of_steps(counted: np.ndarray) -> tuple[tuple[int, int], ...]:
         groups.append((first, end))
         first = end
     return tuple(groups) if len(groups) > 1 else ()
+
+
+def _num_compared(observed: Outcomes) -> int:
+    """The steps that enough sessions of a log have. A hazard after them would rest on a few."""
+    at_risk = observed.active.sum(axis=0)
+    return max(
+        int((at_risk >= max(_FEWEST_AT_RISK, _LEAST_AT_RISK * len(observed.active))).sum()), 1
+    )
 
 
 def samples(outcomes: Outcomes, contents: Contents) -> dict[str, np.ndarray]:

@@ -156,9 +156,9 @@ def validate(
       model: a model that was fitted to `train`: a `Simulator`, a `FitResult`, or the result of
         `load_model`.
       train: the sessions that the fit saw, from which guesses learn.
-      held_out: sessions of other users; None to ask of a half of `train`, while guesses learn from
-        the other half. Then, and where users are also in training, only the fifth answer may be
-        "believable".
+      held_out: sessions of other users, none of which is in `train`; None to ask of a half of
+        `train`, while guesses learn from the other half. Then, and where users or sessions are also
+        in training, only the fifth answer may be "believable".
       questions: those to ask, each with `name`, `title`, `needs_held_out` and `ask(context)`.
       given: earlier steps of the sessions held out, row by row, which are known and not predicted.
       refit: a function (log, fixed) -> simulator, which fits the models to a log with these values
@@ -173,7 +173,9 @@ def validate(
       policies: at least three policies by name, which the last question ranks; None leaves it out.
         Their values on the log need its propensities, or `logging`, and `StochasticPolicy`s;
         without them they need `refit`.
-      logging: the policy that showed the log's slates, or None.
+      logging: the policy that showed the log's slates, or None. With it whole sessions are
+        simulated for the third and fourth question; else each step is simulated given the logged
+        steps before it, since slates of a system that reacts follow what logged users did.
       num_replicates: simulations of the sessions for the third question, at least 20.
       batch_size: sessions that are predicted or simulated at once.
       seed: the seed of simulations, folds and orders.
@@ -189,8 +191,6 @@ def validate(
         None if log is None else log_of(name, log)
         for name, log in (("held_out", held_out), ("given", given), ("other", other))
     )
-    if held_out is train:
-        raise ValueError("held_out must be other sessions than train, or None, got the same log")
     if isinstance(questions, str) or not all(hasattr(each, "ask") for each in questions):
         raise ValueError(f"questions must be some of QUESTIONS, got {shown(questions)}")
     if policies is not None:
@@ -219,6 +219,11 @@ def validate(
         batch_size=batch_size,
         seed=seed,
     )
+    num_known, number = context.known_sessions
+    if num_known == number:
+        raise ValueError(
+            "held_out must be other sessions than train, or None, got sessions of train alone"
+        )
     answers = {each.name: _tempered(each, each.ask(context), context) for each in questions}
     return Validation(
         answers,
@@ -244,6 +249,11 @@ def _tempered(question: Question, answer: Answer, context: Context) -> Answer:
     if not context.is_held_out:
         return answer._replace(
             verdict=Verdict(WITH_CARE, f"{sentence} The fit has seen these sessions.")
+        )
+    if context.known_sessions[0]:
+        number = "{:,} of {:,} sessions".format(*context.known_sessions)
+        return answer._replace(
+            verdict=Verdict(WITH_CARE, f"{sentence} {number} are also in training.")
         )
     if context.known_users is not None and context.known_users[0]:
         number = f"{context.known_users[0]:,} of {context.known_users[1]:,} users"

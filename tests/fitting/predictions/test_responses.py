@@ -220,14 +220,16 @@ def test_sums_of_what_is_drawn_beside_clicks_are_checked(log, check):
     names = {name for name in check.statistics if name.startswith("response/")}
     fields = ("dwell", "rating")
     statistics = ("mean", "standard_deviation")
-    assert names == {f"response/{one}_per_session/{two}" for one in fields for two in statistics}
-    dwell = np.sum(log.response.dwell, where=log.response.clicked == 1, axis=(1, 2))
-    observed = check.statistics["response/dwell_per_session/mean"].observed
+    expected = {f"response/{one}_per_step/{two}" for one in fields for two in statistics}
+    expected |= {f"response/{one}_and_those_before/correlation" for one in fields}
+    assert names == expected
+    dwell = np.sum(log.response.dwell, where=log.response.clicked == 1, axis=2)[log.active]
+    observed = check.statistics["response/dwell_per_step/mean"].observed
     assert observed == pytest.approx(dwell.mean(), rel=1e-5)
     assert max(abs(each.z_score) for each in check.statistics.values()) < 3.5
     other = predictive_check(Resimulation(watchers(dwell_spread=1.0), log), 20).statistics
-    assert other["response/dwell_per_session/standard_deviation"].z_score < -3
-    assert abs(other["clicks_per_session/mean"].z_score) < 3.5
+    assert other["response/dwell_per_step/standard_deviation"].z_score < -2.5
+    assert abs(other["clicks_per_step/mean"].z_score) < 3.5
 
 
 @pytest.mark.slow
@@ -236,7 +238,7 @@ def test_what_the_reward_sums_up_is_not_checked_twice(log):
         Watchers(), Numbers(), 3, 3, lambda response: tf.reduce_sum(response.dwell, axis=1)
     )
     names = predictive_check(Resimulation(simulator, log), 20).statistics
-    assert "engagement_per_session/mean" in names
+    assert "engagement_per_step/mean" in names
     assert not any(name.startswith("response/dwell") for name in names)
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from recsim_tf.fitting.validation.outcomes import Outcomes
 from recsim_tf.fitting.validation.reproduces import off, off_by, verdict
-from recsim_tf.fitting.validation.resimulation import Outcomes
 from recsim_tf.fitting.validation.statistics import (
     Contents,
     PredictiveCheck,
@@ -62,12 +62,11 @@ def test_statistics_know_the_course_of_sessions_and_who_leaves_after_what():
     clicked = np.zeros([3, 5, 1], np.float32)
     clicked[0, 0] = clicked[1, 1] = 1
     length = np.array([5, 2, 1])
-    counted = (np.arange(5) < length[:, np.newaxis])[..., np.newaxis]
-    outcomes = Outcomes(
-        length, np.array([True, True, False]), clicked, counted, clicked[..., 0], {}
-    )
-    contents = Contents((0,), ((0, 1), (1, 3)), True, False, ())
-    found = statistics(outcomes, contents, {})
+    active = np.arange(5) < length[:, np.newaxis]
+    left = (np.arange(5) == length[:, np.newaxis] - 1) & np.array([[True], [True], [False]])
+    outcomes = Outcomes(active, left, clicked, active[..., np.newaxis], clicked[..., 0], {})
+    contents = Contents((0,), ((0, 1), (1, 3)), 5, False, (), False)
+    found = statistics(outcomes, outcomes, contents)
     assert found["click_rate_of_steps/1_to_1"] == pytest.approx(1 / 3)
     assert found["click_rate_of_steps/2_to_3"] == pytest.approx(1 / 3)
     # Of two steps with a click one is the last of a user who leaves; of six without, one, since the
@@ -75,3 +74,19 @@ def test_statistics_know_the_course_of_sessions_and_who_leaves_after_what():
     assert found["users_who_leave_after/a_click"] == pytest.approx(1 / 2)
     assert found["users_who_leave_after/a_step_without_a_click"] == pytest.approx(1 / 6)
     assert found["users_who_leave_after/three_such_steps"] == pytest.approx(1 / 2)
+    # The third session is cut: of two at risk after the first step none leaves there.
+    assert found["session_length/mean"] == pytest.approx((2 + 5) / 2)
+
+
+def test_simulated_steps_follow_the_logged_steps_before_them():
+    clicked = np.zeros([2, 3, 1], np.float32)
+    logged = Outcomes(
+        np.ones([2, 3], bool), np.zeros([2, 3], bool), clicked, clicked >= 0, clicked[..., 0], {}
+    )
+    clicked = clicked.copy()
+    clicked[0, 0] = 1
+    simulated = logged._replace(clicked=clicked, left=np.array([[False, False, True]] * 2))
+    contents = Contents((0,), (), 3, False, (), False)
+    # Both users who leave have three logged steps without a click, whatever the simulated ones are.
+    found = statistics(simulated, logged, contents)
+    assert found["users_who_leave_after/three_such_steps"] == 1

@@ -48,7 +48,7 @@ def test_other_models_fail(log):
         Resimulation(evolution(choice_model=MultinomialProportional(-1.25, 4.0), **HAZARD), log),
         NUM_REPLICATES,
     ).statistics
-    for name in ("click_rate/position_0", "clicks_per_step/mean", "clicks_per_session/mean"):
+    for name in ("click_rate/position_0", "clicks_per_step/mean"):
         assert found[name].p_value < 1e-3
         assert found[name].z_score > 4
     patient = predictive_check(
@@ -62,7 +62,8 @@ def test_other_models_fail(log):
 def test_what_is_observed_is_what_the_trajectory_holds(trajectory, log, sessions):
     observed = sessions.observed()
     np.testing.assert_array_equal(observed.length, log.length)
-    np.testing.assert_array_equal(observed.left, log.departed)
+    is_last = np.arange(log.max_length) == log.length[:, np.newaxis] - 1
+    np.testing.assert_array_equal(observed.left, is_last & log.departed[:, np.newaxis])
     np.testing.assert_allclose(
         observed.reward, tf.transpose(trajectory.transitions.reward), rtol=1e-12
     )
@@ -71,21 +72,25 @@ def test_what_is_observed_is_what_the_trajectory_holds(trajectory, log, sessions
         trajectory.transitions.response.clicked[..., tf.newaxis],
         0,
     )
-    np.testing.assert_allclose(observed.clicks, tf.reduce_sum(clicked, axis=[0, 3]))
-    np.testing.assert_array_equal(observed.shown, np.repeat(log.length[:, np.newaxis], 3, axis=1))
+    np.testing.assert_allclose(observed.clicked.sum(axis=1), tf.reduce_sum(clicked, axis=[0, 3]))
+    shown = observed.counted.sum(axis=1)
+    np.testing.assert_array_equal(shown, np.repeat(log.length[:, np.newaxis], 3, axis=1))
 
 
 @pytest.mark.slow
 def test_simulations_are_reproducible_and_differ_by_seed(log, sessions):
-    first, second, other = (sessions.simulated(seed) for seed in (1, 1, 2))
+    (first,), (second,), (other,) = (sessions.simulated(seed, 1) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.reward, second.reward)
-    assert np.any(first.length != other.length)
+    assert np.any(first.reward != other.reward)
+    np.testing.assert_array_equal(other.length, log.length)
     # One session many times, in two batches: each time it has draws of its own.
-    outcomes = Resimulation(
+    (outcomes,) = Resimulation(
         evolution(**HAZARD), log.take(np.full(40, np.argmax(log.length))), batch_size=20
-    ).simulated(1)
-    assert len(np.unique(outcomes.length)) > 2
+    ).simulated(1, 1)
+    assert len(np.unique(outcomes.clicks.sum(axis=1))) > 2
     assert np.any(outcomes.clicks[:20] != outcomes.clicks[20:])
+    several = list(sessions.simulated(1, 3))
+    assert np.any(several[0].clicked != several[1].clicked)
 
 
 def test_sessions_go_on_with_slates_of_others_at_the_same_step(log):
@@ -101,20 +106,11 @@ def test_sessions_go_on_with_slates_of_others_at_the_same_step(log):
     assert len(np.unique(longer.hidden[session, 5:], axis=0)) > 1
 
 
-def test_sessions_that_the_log_cuts_are_cut_at_the_same_step(log):
-    cut = log._replace(length=np.minimum(log.length, 4), departed=log.departed & (log.length <= 4))
-    simulated = Resimulation(evolution(**HAZARD), cut).simulated(0)
-    # A user who left before would have been cut there too.
-    assert np.all(simulated.length <= 4)
-    assert np.any(simulated.length[cut.departed] != cut.length[cut.departed])
-
-
 @pytest.mark.slow
 def test_models_that_nobody_leaves_keep_the_logged_lengths():
     log = from_trajectory(rollout(exploration(), 50, 5))
     log = log._replace(length=np.arange(50, dtype=np.int32) % 5 + 1)
     check = predictive_check(Resimulation(exploration(), log), 20)
-    np.testing.assert_array_equal(Resimulation(exploration(), log).simulated(0).length, log.length)
     assert "session_length" not in check.histograms
     assert any("nobody leaves" in note for note in check.notes)
 
@@ -124,8 +120,8 @@ def test_engagement_is_left_out_where_it_hangs_on_innovations_that_were_not_logg
     # The choice moves the interests in a direction that was not logged, but not what is watched.
     check = predictive_check(Resimulation(evolution(**HAZARD), log._replace(innovation=())), 20)
     assert (
-        check.statistics["engagement_per_session/mean"].observed
-        == true_check.statistics["engagement_per_session/mean"].observed
+        check.statistics["engagement_per_step/mean"].observed
+        == true_check.statistics["engagement_per_step/mean"].observed
     )
 
     class Coupled(type(evolution().users)):
@@ -142,7 +138,7 @@ def test_engagement_is_left_out_where_it_hangs_on_innovations_that_were_not_logg
     )
     check = predictive_check(Resimulation(simulator, log._replace(innovation=())), 20)
     assert not any("engagement" in name for name in check.statistics)
-    assert any("innovations that were not logged" in note for note in check.notes)
+    assert any("draws that were not logged" in note for note in check.notes)
 
 
 @pytest.mark.slow
