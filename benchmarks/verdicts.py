@@ -6,6 +6,8 @@ ope: "believable" of estimates by weights, in worlds of one step and of many, an
   models that are right and wrong, see `off_policy/believed.py`.
 validate: words of `fitting.validate` that true simulators lose, and faults that are found, see
   `fits/verdicts_of_validation.py`.
+reacting: the same where the systems that logged react to their users, who are hidden or known in
+  part, see `fits/verdicts_of_reacting_systems.py`.
 chosen: whether `fitting.validate` tells how well a simulator ranks policies, see
   `fits/verdicts_of_rankings.py`.
 
@@ -22,6 +24,7 @@ if __name__ == "__main__":
         {
             "ope": "off_policy.believed.measure",
             "validate": "fits.verdicts_of_validation.validate",
+            "reacting": "fits.verdicts_of_reacting_systems.reacting",
             "chosen": "fits.verdicts_of_rankings.chosen",
         },
     )

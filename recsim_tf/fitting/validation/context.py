@@ -25,7 +25,7 @@ from recsim_tf.logs.log import Log, session_digests, users_of
 Refit: TypeAlias = Callable[[Log, Mapping[str, Any]], Simulator]
 
 _FEWEST_SESSIONS, _FEWEST_CLICKS = 50, 20
-_DISTINCT = 0.9  # the share of fitted sessions that differ from each other, for comparisons
+_ERRORS = 4.0  # standard errors of a number of sessions that are equal by chance
 
 
 class Context:
@@ -153,18 +153,11 @@ class Context:
 
     @functools.cached_property
     def known_sessions(self) -> tuple[int, int]:
-        """The number of sessions held out that are also among those fitted, and the number of all.
-        Sessions are compared by their content, which says nothing where many fitted sessions are
-        equal, such as sessions of a single step.
+        """The number of sessions held out that are also among those fitted, see
+        `sessions_in_both`, and the number of all.
         """
-        number = self.held_out.num_sessions
-        if not self.is_held_out:
-            return 0, number
-        fitted = session_digests(self.fitted)
-        distinct = np.unique(fitted)
-        if len(distinct) < _DISTINCT * len(fitted):
-            return 0, number
-        return int(np.isin(session_digests(self.held_out), distinct).sum()), number
+        equal = sessions_in_both(self.fitted, self.held_out) if self.is_held_out else 0
+        return equal, self.held_out.num_sessions
 
     @property
     def is_small(self) -> bool:
@@ -181,6 +174,17 @@ class Context:
             return np.zeros(log.shown.shape, bool)
         choices = predict_choices(self.simulator, log, self.batch_size, num_draws=1)
         return logged_clicks(choices, log)
+
+
+def sessions_in_both(fitted: Log, held_out: Log) -> int:
+    """The number of sessions held out whose content is that of a fitted session. It is 0 where as
+    many may be equal by chance, as short sessions are.
+    """
+    digests, counts = np.unique(session_digests(fitted), return_counts=True)
+    equal = int(np.isin(session_digests(held_out), digests).sum())
+    # As fitted sessions are equal to each other.
+    by_chance = held_out.num_sessions * counts[counts > 1].sum() / counts.sum()
+    return equal if equal > by_chance + _ERRORS * np.sqrt(by_chance + 1) else 0
 
 
 def _is_of_one_user(log: Log) -> bool:

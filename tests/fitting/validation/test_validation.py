@@ -12,6 +12,7 @@ from recsim_tf import fitting
 from recsim_tf.fitting import validation
 from recsim_tf.fitting.predictions.choices import Calibration, ChoicePredictions
 from recsim_tf.fitting.validation import order, shuffle_steps
+from recsim_tf.fitting.validation.context import sessions_in_both
 from recsim_tf.fitting.validation.generalises import Generalised
 from recsim_tf.fitting.validation.generalises import verdict as of_foretold
 from recsim_tf.fitting.validation.order import Order
@@ -20,9 +21,16 @@ from recsim_tf.fitting.validation.page import sections
 from recsim_tf.fitting.validation.predicts import Prediction, Predictions, _gain_of_offsets
 from recsim_tf.fitting.validation.predicts import verdict as of_predictions
 from recsim_tf.logs import simulated_log
+from recsim_tf.logs.log import DRAWS, Log
 from recsim_tf.support.means import Mean
 from recsim_tf.support.pages import page
-from recsim_tf.support.verdicts import BELIEVABLE, CANNOT_TELL, NOT_BELIEVABLE, WITH_CARE
+from recsim_tf.support.verdicts import (
+    BELIEVABLE,
+    CANNOT_TELL,
+    NOT_BELIEVABLE,
+    WITH_CARE,
+    Verdict,
+)
 from tests.fitting.shoppers import Shoppers
 from tests.worlds.clicks import Numbers
 
@@ -99,6 +107,51 @@ def test_sessions_that_the_fit_has_seen_are_never_believable(logs):
     assert BELIEVABLE not in words(found).values()
     assert "The fit has seen these sessions." in found["predicts"].verdict.reason
     assert "sessions that the fit has seen" in page("Seen", sections(found))
+
+
+class Believed:
+    """A question that is answered at once."""
+
+    name = title = "believed"
+    needs_held_out = True
+
+    def ask(self, context):
+        return validation.Answer(Verdict(BELIEVABLE, "So it is."), {}, ("", Mean(0.0, 0.0)), list)
+
+
+def fewest(*arguments):
+    return validate(*arguments, questions=[Believed()])["believed"].verdict
+
+
+def test_a_copy_or_a_part_of_the_training_is_not_held_out(logs):
+    train, held_out = logs
+    refused = "held_out must be other sessions than train, or None, got sessions of train alone"
+    for same in (train, train.take(np.arange(train.num_sessions)), train.take(range(60))):
+        with pytest.raises(ValueError, match=refused):
+            fewest(evolution(), train, same)
+    parts = (train.take(range(30)), held_out.take(range(70)))
+    draws = [{name: getattr(part, name) for name in DRAWS} for part in parts]
+    mixed = Log(**tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *draws))
+    verdict = fewest(evolution(), train, mixed)
+    assert verdict == (WITH_CARE, "So it is. 30 of 100 sessions are also in training.")
+
+
+def test_short_sessions_that_are_equal_by_chance_are_no_copies():
+    def sessions(seed, num_steps):
+        response = np.random.default_rng(seed).integers(0, 2, [1000, num_steps]).astype(np.int32)
+        length = np.full(1000, num_steps, np.int32)
+        return Log(length, response=response, shown=np.ones([1000, num_steps, 1], bool))
+
+    assert sessions_in_both(sessions(0, 3), sessions(1, 3)) == 0
+    assert sessions_in_both(sessions(0, 10), sessions(1, 10)) == 0
+    assert sessions_in_both(sessions(0, 40), sessions(1, 40)) == 0
+    assert sessions_in_both(sessions(0, 40), sessions(0, 40).take(range(200))) == 200
+
+
+def test_a_log_of_one_user_tells_little(logs):
+    log = logs[0]
+    users = log.labels._replace(user=np.full(log.num_sessions, "a"))
+    assert fewest(evolution(), log._replace(labels=users)).word == CANNOT_TELL
 
 
 @pytest.mark.slow
