@@ -8,6 +8,7 @@ import recsim_tf
 from recsim_tf import policies
 from recsim_tf.core import random
 from recsim_tf.core.runs import calls, execution
+from recsim_tf.core.runs.calls import _division
 from recsim_tf.core.runs.division import Division
 from recsim_tf.core.runs.execution import compiled
 
@@ -72,3 +73,11 @@ def test_a_world_of_all_users_is_not_divided():
     assert Division.of_simulation(simulator.replaced(users_per_world=None), 20_000) == Division()
     of_worlds = Division.of_simulation(simulator.replaced(users_per_world=2500), 20_000)
     assert of_worlds == Division(4)
+
+
+def test_a_rollout_is_divided_in_the_same_way_on_every_device(simulator, monkeypatch):
+    policy = policies.random_policy(simulator)
+    here = _division(simulator, policy, NUM_USERS, NUM_STEPS)
+    monkeypatch.setattr(execution, "only_cpu", lambda: False)
+    assert here == _division(simulator, policy, NUM_USERS, NUM_STEPS) == Division(2)
+    assert _division(simulator, policy, NUM_USERS, NUM_STEPS - 1) == Division()

@@ -13,10 +13,9 @@ from recsim_tf.core.base.types import Nest, Policy, SimulatorState, Trajectory, 
 from recsim_tf.core.base.validation import check_type
 from recsim_tf.core.runs import rollout as rollouts
 from recsim_tf.core.runs.division import Division
-from recsim_tf.core.runs.execution import compiled, prefers_xla, side_by_side
+from recsim_tf.core.runs.execution import compiled, is_large, side_by_side
 from recsim_tf.core.runs.kept import Kept
 from recsim_tf.core.runs.rollout import Loop
-from recsim_tf.core.targets import only_cpu
 
 
 def rollout(
@@ -101,11 +100,12 @@ def scores(
 
 def _division(simulator: Any, policy: Policy, num_users: int, num_steps: int) -> Division:
     """The division of the users of an eager rollout. It has several parts where XLA and all cores
-    are worth their compilation, and where no tape may ask for a gradient, since a parameter is a
-    tensor or a variable: XLA has none of parts side by side.
+    of a CPU are worth their compilation, and where no tape may ask for a gradient, since a
+    parameter is a tensor or a variable: XLA has none of parts side by side. It is the same on all
+    devices, since each part has draws of its own.
     """
     tensors = [each.tensors() for each in (simulator, policy) if isinstance(each, Model)]
-    if only_cpu() and prefers_xla(num_users * num_steps) and not any(tensors):
+    if is_large(num_users * num_steps) and not any(tensors):
         return Division.of_simulation(simulator, num_users)
     return Division()
 

@@ -31,7 +31,12 @@ def prefers_xla(user_steps: float) -> bool:
     Args:
       user_steps: the number of users times the number of steps, over all calls.
     """
-    return not only_cpu() or user_steps >= _WORTHWHILE_USER_STEPS
+    return not only_cpu() or is_large(user_steps)
+
+
+def is_large(user_steps: float) -> bool:
+    """Tells whether XLA and all cores of a CPU are worth a compilation."""
+    return user_steps >= _WORTHWHILE_USER_STEPS
 
 
 def compiled(
