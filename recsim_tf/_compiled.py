@@ -19,6 +19,10 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
+
+from recsim_tf.support.files import no_link
+from recsim_tf.support.locks import lock, release
 
 _VARIABLE = "RECSIM_TF_COMPILED"
 _SUBFOLDER = "recsim_tf_programs"
@@ -26,6 +30,7 @@ _SUBFOLDER = "recsim_tf_programs"
 _PROGRAM = re.compile(r"\w+__\d+__\d+__\w+\.pb")
 _KEPT = re.compile(rf"({_PROGRAM.pattern})\.([0-9a-f]{{64}})")
 _KEY_BYTES = 32
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def keep_compiled_programs() -> None:
@@ -43,9 +48,9 @@ def keep_compiled_programs() -> None:
         return
     store = Path(folder).absolute() / _SUBFOLDER
     try:
-        process, lock, left_out = _open(store)
-    except (ImportError, OSError) as error:
-        reason = getattr(error, "strerror", None) or error
+        process, held, left_out = _open(store)
+    except OSError as error:
+        reason = error.strerror or error
         warnings.warn(
             f"{_VARIABLE}={folder} is not used, and programs are compiled anew: {reason}",
             stacklevel=2,
@@ -59,10 +64,10 @@ def keep_compiled_programs() -> None:
         )
     flags = os.environ.get("TF_XLA_FLAGS", "")
     os.environ["TF_XLA_FLAGS"] = f"{flags} --tf_xla_persistent_cache_directory={process}".strip()
-    atexit.register(_close, store, process, lock, os.getpid())
+    atexit.register(_close, store, process, held, os.getpid())
 
 
-def _open(store: Path) -> tuple[Path, int, list[Path]]:
+def _open(store: Path) -> tuple[Path, IO[bytes], list[Path]]:
     """The folder of this process, its lock, and the programs that are left out."""
     if any(letter.isspace() for letter in str(store)):
         raise OSError("its name has a space, which XLA's flags cannot hold")
@@ -72,14 +77,16 @@ def _open(store: Path) -> tuple[Path, int, list[Path]]:
     status = store.lstat()
     if not stat.S_ISDIR(status.st_mode):
         raise OSError(f"{store} is not a folder")
-    if status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if not _is_own(status) or (os.name != "nt" and status.st_mode & _WRITABLE_BY_OTHERS):
         raise OSError(f"{store} must be owned by this user, and writable by nobody else")
     with _key_of(store) as key:
         for process in store.glob("process-*"):
-            if not process.is_symlink():
-                _collect_of_killed(store, process, key)
+            if (process / "lock").is_file() and not process.is_symlink():
+                # A process that runs has its lock.
+                with contextlib.suppress(BlockingIOError), lock(process / "lock") as held:
+                    _collect(store, process, held, key)
         process = Path(tempfile.mkdtemp(prefix="process-", dir=store))
-        lock = _locked(process / "lock", os.O_CREAT | os.O_EXCL, wait=False)
+        held = lock(process / "lock")
         left_out = []
         for path in store.iterdir():
             name = _KEPT.fullmatch(path.name)
@@ -90,31 +97,17 @@ def _open(store: Path) -> tuple[Path, int, list[Path]]:
                 (process / name[1]).write_bytes(program)
             else:
                 left_out.append(path)
-    return process, lock, left_out
+    return process, held, left_out
 
 
-def _close(store: Path, process: Path, lock: int, owner: int) -> None:
+def _close(store: Path, process: Path, held: IO[bytes], owner: int) -> None:
     """Collects the programs of this process, unless it is a fork of the owner."""
     if os.getpid() == owner:
-        with contextlib.suppress(OSError):
-            with _key_of(store) as key:
-                _collect(store, process, key)
-            os.close(lock)
+        with contextlib.suppress(OSError), _key_of(store) as key, held:
+            _collect(store, process, held, key)
 
 
-def _collect_of_killed(store: Path, process: Path, key: bytes) -> None:
-    """Collects the programs of a process that no longer runs."""
-    try:
-        lock = _locked(process / "lock", 0, wait=False)
-    except OSError:  # The process runs, or this is no folder of a process.
-        return
-    try:
-        _collect(store, process, key)
-    finally:
-        os.close(lock)
-
-
-def _collect(store: Path, process: Path, key: bytes) -> None:
+def _collect(store: Path, process: Path, held: IO[bytes], key: bytes) -> None:
     """Moves the programs of a process into the store, and removes its folder if that is all."""
     # The import takes time, which only a process with the variable spends.
     from google.protobuf import empty_pb2, message
@@ -134,49 +127,36 @@ def _collect(store: Path, process: Path, key: bytes) -> None:
             if earlier != target and content is not None and _is_kept(earlier, content, key):
                 earlier.unlink()
     if {path.name for path in process.iterdir()} == {"lock"} and not _content(process / "lock"):
-        (process / "lock").unlink()
+        release(held)
         process.rmdir()
 
 
 @contextlib.contextmanager
 def _key_of(store: Path) -> Iterator[bytes]:
     """The key of a store, which nobody else changes in this context."""
-    file = _locked(store / "key", os.O_CREAT, wait=True)
-    try:
-        if not os.fstat(file).st_size:
-            os.write(file, os.urandom(_KEY_BYTES))
-        key = os.pread(file, _KEY_BYTES + 1, 0)
+    path = store / "key"
+    with lock(path, waits=True) as file:
+        if not path.stat().st_size:
+            file.write(os.urandom(_KEY_BYTES))
+            file.flush()
+        key = path.read_bytes()
         if len(key) != _KEY_BYTES:
-            raise OSError(f"{store / 'key'} is not a key of {_KEY_BYTES} bytes")
+            raise OSError(f"{path} is not a key of {_KEY_BYTES} bytes")
         yield key
-    finally:
-        os.close(file)
-
-
-def _locked(path: Path, flags: int, wait: bool) -> int:
-    """An open, locked file. Closing it ends the lock, and so does the end of the process. Raises an
-    OSError if `wait` is false and another process has the lock.
-    """
-    import fcntl  # Missing on Windows.
-
-    file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | flags, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:
-        os.close(file)
-        raise
-    return file
 
 
 def _content(path: Path) -> bytes | None:
     """The bytes of a file of this user; None if it is another's, a link or no file."""
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        with open(path, "rb", opener=no_link) as file:
             status = os.fstat(file.fileno())
-            is_own = stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid()
-            return file.read() if is_own else None
+            return file.read() if stat.S_ISREG(status.st_mode) and _is_own(status) else None
     except OSError:
         return None
+
+
+def _is_own(status: os.stat_result) -> bool:
+    return os.name == "nt" or status.st_uid == os.getuid()
 
 
 def _is_kept(path: Path, program: bytes, key: bytes) -> bool:

@@ -24,7 +24,9 @@ def fixture_at_exit(monkeypatch):
     functions = []
     monkeypatch.setattr(atexit, "register", lambda *call: functions.append(call))
     monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_clustering_debug")
-    return functions
+    yield functions
+    for _, _, _, held, _ in functions:
+        held.close()
 
 
 def _start(folder, monkeypatch):
