@@ -76,6 +76,10 @@ class LearnedScores:
     def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
         return self.weights(*self.network(observation)[0])
 
+    def trace_key(self) -> tuple | None:
+        """The key of the network."""
+        return joint_key(self.network)
+
     @staticmethod
     def weights(logits: tf.Tensor, no_click: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The weights of the candidates [B, N] and of "no click" [B], from the network's logits."""
