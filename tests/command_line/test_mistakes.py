@@ -137,6 +137,34 @@ def test_a_mistake_in_a_gin_file_is_told_with_its_line(folder, capfd, command, l
 
 
 @pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("simulate.policis = 1", "simulate has no parameter policis; did you mean policies?"),
+        (
+            "interest_evolution.slate_sise = 4",
+            "interest_evolution has no parameter slate_sise; did you mean slate_size?",
+        ),
+        ("wall.heigth = 4\nsimulate.policis = 1", "simulate has no parameter policis; did you"),
+    ],
+)
+def test_a_mistake_below_arguments_that_a_factory_hands_on(folder, capfd, line, message):
+    folder.write_shop()
+    (folder.path / "wall.py").write_text(
+        "import gin\n@gin.configurable\ndef wall(**options: dict[str, int]):\n    return options\n"
+    )
+    told = _of_shop(
+        folder,
+        capfd,
+        "simulate",
+        "import wall",
+        "include 'interest_evolution/_environment.gin'",
+        line,
+        *(["simulate.policies = (@no_policy,)"] if "policis" not in line else []),
+    )
+    assert re.match(rf"shop.gin, line \d+: {re.escape(message)}", told), told
+
+
+@pytest.mark.parametrize(
     "part", ["simulate.simulator", "experiment.simulator", "run_fit.simulator"]
 )
 def test_a_part_that_is_missing_is_named(folder, capfd, part):

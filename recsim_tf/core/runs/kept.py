@@ -121,7 +121,7 @@ class _Reference(weakref.ref):
     """
 
     def __init__(self, function: Callable, callback: Callable):
-        super().__init__(function, callback)
+        super().__init__(function, callback)  # type: ignore[call-arg]
         self._id = id(function)
 
     def __hash__(self) -> int:
