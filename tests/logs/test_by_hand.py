@@ -210,6 +210,36 @@ def test_observations_that_are_tuples_are_tuples_of_minari(tmp_path, monkeypatch
             np.testing.assert_array_equal(part[:length], leaf[session, :length])
 
 
+@pytest.mark.parametrize(
+    "dataset_id", ["../../evil-v0", "{}/evil-v0", "shop/clicks", "shop clicks-v0", "", 5]
+)
+def test_an_id_that_minari_does_not_take_leaves_nothing(tmp_path, monkeypatch, dataset_id):
+    pytest.importorskip("minari", reason="Minari is not installed")
+    root = tmp_path / "minari" / "datasets"
+    root.mkdir(parents=True)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(root))
+    if isinstance(dataset_id, str):
+        dataset_id = dataset_id.format(tmp_path)
+    assert_refused(
+        lambda: logs.to_minari(LOG, dataset_id), "dataset_id must be as shop/clicks-v0: names of"
+    )
+    assert not list(root.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["minari"]
+
+
+@pytest.mark.filterwarnings("ignore:.* is (set to )?None:UserWarning")
+def test_a_call_that_minari_refuses_does_not_block_the_next_one(tmp_path, monkeypatch):
+    pytest.importorskip("minari", reason="Minari is not installed")
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    with pytest.raises(ValueError, match="nonsense"):
+        logs.to_minari(LOG, "clicks-v0", data_format="nonsense")
+    stored = logs.to_minari(LOG, "clicks-v0")
+    assert stored.total_steps == LOG.num_steps
+    with pytest.raises(ValueError, match="dataset_id must be new, got 'clicks-v0', which is in /"):
+        logs.to_minari(LOG, "clicks-v0")
+    assert stored.total_steps == LOG.num_steps
+
+
 def test_exports_name_what_a_log_lacks():
     for export in (logs.to_rlds, lambda log: logs.to_minari(log, "a/b-v0")):
         for field in ("observation", "slate", "reward", "departed"):
