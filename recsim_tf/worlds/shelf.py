@@ -11,7 +11,6 @@ from typing import Any
 
 import gin
 import numpy as np
-import pandas as pd
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -20,6 +19,9 @@ from recsim_tf.choice import MultinomialLogit
 from recsim_tf.core.distributions import candidate_ids
 from recsim_tf.fitting import Parameter
 from recsim_tf.logs import Log, from_table
+from recsim_tf.logs.checks import require_once
+from recsim_tf.logs.tables.cells import IDS
+from recsim_tf.logs.tables.frames import as_frame, check_present
 
 Item = namedtuple("Item", "brand attributes")  # int32 [B, K], and [B, K, F]
 State = namedtuple("State", "draws loyalty last")  # [B, F] of normals, and twice [B, J]
@@ -96,9 +98,11 @@ def read_shelf(table: Any, attributes: Sequence[str] = ("price", "feat"), **role
     """
     columns = {"session": "id", "step": "chid", "document": "alt", "position": "place"}
     columns |= {"clicked": "choice", **roles}
-    table = table if isinstance(table, pd.DataFrame) else pd.read_csv(table)
+    table = as_frame(table, [name for role, name in columns.items() if role in IDS])
+    check_present(table, [columns["session"], columns["step"]])
     place = table.groupby([columns["session"], columns["step"]]).cumcount()
     log = from_table(table.assign(place=place), columns, attributes=attributes, departed=False)
+    require_once(log, "slate", log.slate)
     return log._replace(hidden=np.stack(tf.nest.flatten(log.hidden), axis=-1))
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 import numbers
+import os
 from collections import Counter
 from collections.abc import Collection, Hashable, Sequence
 from typing import Any
@@ -81,6 +82,12 @@ def check_type(name: str, value: Any, kind: type) -> None:
     """Requires an object of a class, and raises `ValueError` otherwise."""
     if not isinstance(value, kind):
         raise ValueError(f"{name} must be a {kind.__name__}, got {kind_of(value)}")
+
+
+def check_path(name: str, value: Any) -> None:
+    """Requires the path of a file or folder, and raises `ValueError` otherwise."""
+    if not isinstance(value, str | os.PathLike):
+        raise ValueError(f"{name} must be a path, got {kind_of(value)}")
 
 
 def kind_of(value: Any) -> str:

@@ -79,7 +79,7 @@ def read_kuairand(impressions: Any, histories: Sequence[Any] = (), num_videos: i
 
 def _impressions(table: Any, num_videos: int) -> Any:
     """A table of impressions, after a check of each row."""
-    frame, faults = _frame(table, _IMPRESSION)
+    frame, faults = _frame("impressions", table, _IMPRESSION)
     videos = f"be a video id in [0, {num_videos})"
     codes = faults.known("video_id", range(num_videos), videos, "unknown video")
     faults.refuse(codes < 0, "video_id", videos, "missing video")
@@ -96,7 +96,7 @@ def _impressions(table: Any, num_videos: int) -> Any:
 
 def _add_shares(table: Any, shares: dict[str, float]) -> None:
     """Adds the shares of long views by the text of a user's id."""
-    frame, faults = _frame(table, _HISTORY)
+    frame, faults = _frame("histories", table, _HISTORY)
     users = parsing.id_texts(frame["user_id"])
     repeated = users.duplicated() | users.isin(shares)
     faults.refuse(repeated, "user_id", "differ from the other users", "repeated user")
@@ -106,9 +106,9 @@ def _add_shares(table: Any, shares: dict[str, float]) -> None:
         shares[user] = (num_long - _USUAL_SHARE * len(watched)) / (len(watched) + _USUAL_VIEWS)
 
 
-def _frame(table: Any, columns: Sequence[str]) -> tuple[Any, Faults]:
+def _frame(name: str, table: Any, columns: Sequence[str]) -> tuple[Any, Faults]:
     """Columns of a table with a user in each row, and the object that refuses their faults."""
-    frame = as_frame(table, texts=["user_id"])
+    frame = as_frame(table, texts=["user_id"], name=name)
     check_present(frame, columns)
     frame, faults = frame[list(columns)], Faults(frame, path=path_of(table))
     codes, _ = parsing.codes(frame["user_id"])
