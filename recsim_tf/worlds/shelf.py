@@ -11,6 +11,7 @@ from typing import Any
 
 import gin
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
@@ -19,9 +20,6 @@ from recsim_tf.choice import MultinomialLogit
 from recsim_tf.core.distributions import candidate_ids
 from recsim_tf.fitting import Parameter
 from recsim_tf.logs import Log, from_table
-from recsim_tf.logs.checks import require_once
-from recsim_tf.logs.tables.cells import IDS
-from recsim_tf.logs.tables.frames import as_frame, check_present
 
 Item = namedtuple("Item", "brand attributes")  # int32 [B, K], and [B, K, F]
 State = namedtuple("State", "draws loyalty last")  # [B, F] of normals, and twice [B, J]
@@ -98,11 +96,13 @@ def read_shelf(table: Any, attributes: Sequence[str] = ("price", "feat"), **role
     """
     columns = {"session": "id", "step": "chid", "document": "alt", "position": "place"}
     columns |= {"clicked": "choice", **roles}
-    table = as_frame(table, [name for role, name in columns.items() if role in IDS])
-    check_present(table, [columns["session"], columns["step"]])
-    place = table.groupby([columns["session"], columns["step"]]).cumcount()
+    table = table if isinstance(table, pd.DataFrame) else pd.read_csv(table)
+    places = table.reindex(columns=[columns[role] for role in ("session", "step", "document")])
+    place = places.groupby([columns["session"], columns["step"]], dropna=False).cumcount()
     log = from_table(table.assign(place=place), columns, attributes=attributes, departed=False)
-    require_once(log, "slate", log.slate)
+    if places.duplicated().any():
+        row = places.duplicated().argmax()
+        raise ValueError(f"row {row} of the table has an alternative that is in its choice already")
     return log._replace(hidden=np.stack(tf.nest.flatten(log.hidden), axis=-1))
 
 

@@ -80,6 +80,14 @@ REFUSALS = [
     (propensity(prefix=LOG.propensity.slate), r"propensity.prefix must be numbers \[2, 2, 2\], go"),
     (propensity(set=LOG.propensity.set - 2), "propensity.set must be at least propensity.slate, g"),
     (
+        propensity(position=LOG.propensity.position - 2),
+        "propensity.position must be at least propensity.slate, got",
+    ),
+    (
+        LOG._replace(candidates=(), slate=changed(LOG.slate, (1, 0), 0)),
+        "slate must contain a document at most once in a step, got 0 at session 1, step 0",
+    ),
+    (
         propensity(slate=changed(LOG.propensity.slate, (0, 1), 0.1)),
         "propensity.slate must be a log-probability, at most 0, got 0.1 at session 0, step 1",
     ),

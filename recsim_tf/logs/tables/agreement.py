@@ -58,7 +58,7 @@ def check_agreement(cells: Cells, rows: Rows, picked: np.ndarray, multiple_click
         _refuse_decrease(rows.order[begins], rows.session[begins], earliest, cells)
     is_second = picked & (rows.sums_so_far(picked) > 1)
     if "clicked" in cells:
-        allowed = "be 1 in at most one row of a slate (set multiple_clicks for more)"
+        allowed = "be 1 in at most one row of a slate (multiple_clicks=True takes more)"
         refuse(is_second & (not multiple_clicks), "clicked", allowed, "more than one choice")
     elif "chosen_document" in cells:
         role, chosen = "chosen_document", cells["chosen_document"][rows.order]

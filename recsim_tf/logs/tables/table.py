@@ -119,6 +119,8 @@ def from_table(
         visits. The log is for `ReturningUsers` whose innovation consists of visit ends and return
         times alone: these are its `innovation`.
       drop_invalid: whether to leave out sessions with a fault. Their number is logged as a warning.
+        More than 5 % of the sessions, and more than ten, are not left out for the same fault, since
+        an argument such as `multiple_clicks` may be wrong.
 
     Returns:
       The log. Its `documents` are int32 positions in `labels.document`. Its `response` is int32
@@ -130,7 +132,8 @@ def from_table(
       ImportError: without pandas, or without pyarrow for Parquet.
       ValueError: for a table without rows or without a named column; for the first fault, with its
         column, its row, counted from 0 at the first row of data, and its line in a file; if all
-        sessions are dropped; and for a `slate_size` out of range or a vocabulary with repeats.
+        sessions are dropped, or too many for one fault; and for a `slate_size` out of range or a
+        vocabulary with repeats.
     """
     flags = {"departed": departed, "multiple_clicks": multiple_clicks, "drop_invalid": drop_invalid}
     _check_arguments(attributes, document_ids, slate_size, first_position, flags)
