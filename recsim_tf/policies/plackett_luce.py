@@ -41,8 +41,22 @@ class PlackettLucePolicy:
         slate_size: int,
         parts: Sequence[Any] | None = None,
     ) -> "PlackettLucePolicy":
-        """The policy of a function of observations to logits [B, N]. See the class for `parts`."""
-        return cls(lambda observation: PlackettLuce(item_logits(observation), slate_size), parts)
+        """The policy of a function of observations to logits [B, N]. See the class for `parts`.
+        Raises a ValueError in a call if a layer of Keras does not take observations.
+        """
+
+        def distribution(observation: Observation) -> PlackettLuce:
+            try:
+                return PlackettLuce(item_logits(observation), slate_size)
+            except (TypeError, ValueError) as error:
+                if not isinstance(item_logits, tf.keras.layers.Layer):
+                    raise
+                raise ValueError(
+                    "item_logits must take an Observation of B users and give logits [B, N], the"
+                    f" layer {item_logits.name} of Keras does not"
+                ) from error
+
+        return cls(distribution, parts)
 
     @classmethod
     def of_network(cls, network: Any) -> "PlackettLucePolicy":

@@ -119,7 +119,7 @@ simulate | simulate.simulator = @shop | simulator must be a Simulator, got funct
 simulate | simulate.simulator = @make() | make() missing 1 required positional argument: 'environm
 train | experiment.create_agent = @create_slate_q() | create_slate_q() missing 2 required positiona
 train | create_slate_q.optimizer = @Adam() | 'Adam' object is not callable
-train | experiment.layers = (@SwitchingCost,) | experiment.layers must be a tuple of layers, got ty
+train | experiment.layers = (@SwitchingCost,) | experiment.layers must be a tuple of layers, got cl
 simulate | simulate.policies = (@no_agent,) | policy no_agent must be a function that takes the sim
 train | experiment.create_agent = @no_agent | the agent of experiment.create_agent must be a TFAge
 """
