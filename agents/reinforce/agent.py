@@ -219,7 +219,7 @@ class ReinforceSlateAgent(tf_agent.TFAgent):
             *specs,
             TFSlatePolicy(
                 *specs,
-                Explained(served.likeliest, served.explain, served.initial_state),
+                Explained(served.likeliest, served.explain, served.initial_state, [served]),
                 actor_network.variables,
                 policy_seed,
             ),

@@ -1,7 +1,7 @@
 """Parts of the networks of several agents."""
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import tensorflow as tf
 from tf_agents.networks import network
@@ -46,7 +46,8 @@ class SlateNetwork(network.Network):
     have the same outer axes. With a memory it is a recurrent network of TF-Agents: it takes step
     types and a state, and returns the next state.
 
-    A subclass has `_outputs`, and `_result` if the result is not a tensor.
+    A subclass has `_outputs`, and `_result` if the result is not a tensor. Traces of eager rollouts
+    are kept for a network, so apart from its variables it must not change after its first call.
 
     Args:
       observation_spec: `Observation` of specs.
@@ -66,6 +67,10 @@ class SlateNetwork(network.Network):
         self._memory = session_memory
         # A user without observed content is described by the memory alone.
         self._sees_users = session_memory is None or has_content(observation_spec.user)
+
+    def trace_key(self) -> Hashable:
+        """The network itself: only its variables change."""
+        return self
 
     def create_variables(self, input_tensor_spec: Nest = None, **kwargs):
         if not self.built:

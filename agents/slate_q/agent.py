@@ -185,7 +185,7 @@ class SlateQAgent(QAgent):
             values, slate, _ = decide(observation, policy_state)
             return self._in_units_of_reward(values).explanation(slate)
 
-        return Explained(act, explain, networks.initial_state)
+        return Explained(act, explain, networks.initial_state, [network, self.choice_scores])
 
     def _loss(self, experience: trajectory.Trajectory, weights=None, training: bool = False):
         transitions = self._transitions(experience, weights)

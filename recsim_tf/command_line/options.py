@@ -82,7 +82,8 @@ def _parser() -> _Parser:
             _add_configuration(command, name)
         if name in (*OF_RUNS, "ope"):
             where = "a fitted model" if name == "ope" else "the run's config.gin"
-            text = f"a module of yours that {where} may import; may be repeated"
+            what = "" if name == "ope" else ", or SavedPolicy if it may load a SavedModel"
+            text = f"a module of yours that {where} may import{what}; may be repeated"
             _add(command, "--trust", "MODULE", text, action="append", default=[])
         _add_special(command, name)
     return main

@@ -18,7 +18,7 @@ from recsim_tf.conversations import logs as conversation_logs  # noqa: F401
 from recsim_tf.experiment.commands import fit, simulate, validate  # noqa: F401
 from recsim_tf.experiment.commands import ope as _ope  # noqa: F401
 from recsim_tf.experiment.gin.binding_errors import reading
-from recsim_tf.experiment.gin.bindings import bound_value, rebind, statements
+from recsim_tf.experiment.gin.bindings import bound_value, rebind, references, statements
 from recsim_tf.experiment.gin.config_files import PACKAGED, find_config
 from recsim_tf.experiment.runs.process import quietly
 from recsim_tf.policies import BASELINES
@@ -67,6 +67,8 @@ for _module, _configurables in _EXTERNAL.items():
         gin.external_configurable(_configurable, module=_module)
 
 
+# Classes that run a program of a file: TensorFlow runs the graph of a SavedModel.
+_PROGRAMS = ("SavedPolicy",)
 # For `include` statements.
 gin.add_config_file_search_path(str(PACKAGED))
 
@@ -83,15 +85,16 @@ def load(
       files, bindings: files and bindings of the caller's own; they may import anything.
       recorded: None, or the configuration of a run's folder, which may be somebody else's, below
         the files and bindings.
-      trusted: names of modules that it may import, which stand for all below them too.
+      trusted: names of modules that it may import, which stand for all below them too; and
+        "SavedPolicy", if it may load a SavedModel.
 
     Returns:
       The configuration as text, the same for the same bindings.
 
     Raises:
       UsageError: for a missing file, a syntax error, an unknown name, or a fault in a module that
-        is imported, with the file and line; for an import of another module in `recorded`, before
-        anything is imported, with the line and the option that allows it.
+        is imported, with the file and line; for an import of another module or a SavedModel in
+        `recorded`, before anything is imported, with the line and the option that allows it.
     """
     gin.clear_config()
     if recorded is not None:
@@ -136,10 +139,10 @@ def _name_by_scope(binding: str) -> None:
 
 
 def _check_imports(config_file: Path, trusted: Sequence[str]) -> None:
-    """Requires that a gin file imports nothing but recsim_tf and modules that the caller names, and
-    includes no other file. Only its lines are read: nothing in it runs.
+    """Requires that a gin file imports nothing but recsim_tf and modules that the caller names,
+    includes no other file, and loads no program. Only its lines are read: nothing in it runs.
 
-    The functions and classes of recsim_tf that it names are not looked at, as docs/faults.md
+    Other functions and classes of recsim_tf that it names are not looked at, as docs/faults.md
     says.
     """
     for statement in statements(config_file):
@@ -148,6 +151,14 @@ def _check_imports(config_file: Path, trusted: Sequence[str]) -> None:
             raise UsageError(
                 f"{where}: include {statement.filename!r} is refused: write its lines into the file"
             )
+        names = [reference.name for reference in references(getattr(statement, "value", None))]
+        for program in _PROGRAMS:
+            is_named = any(f".{name}".endswith(f".{program}") for name in names)
+            if is_named and program not in trusted:
+                raise UsageError(
+                    f"{where}: @{program} is refused, because it runs a program, and somebody else"
+                    f" may have written the file: pass --trust={program} if you trust the program"
+                )
         for module in _imported(statement):
             if not any(f"{module}.".startswith(f"{name}.") for name in ("recsim_tf", *trusted)):
                 package = module.partition(".")[0]

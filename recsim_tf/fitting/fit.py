@@ -11,7 +11,7 @@ import numpy as np
 from recsim_tf.core import random
 from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Nest
-from recsim_tf.core.base.validation import check_at_least, check_type
+from recsim_tf.core.base.validation import check_at_least, check_eager, check_type
 from recsim_tf.core.simulator import Simulator
 from recsim_tf.fitting.estimates import (
     Estimates,
@@ -269,6 +269,7 @@ def fit(
     """
     check_type("simulator", simulator, Simulator)
     check_by_name(parameters)
+    check_eager("fit")
     log = log_of("log", log, Sessions, "a Log or a LogStream")
     if checkpoints is not None:
         check_type("checkpoints", checkpoints, Checkpoints)

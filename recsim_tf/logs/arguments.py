@@ -10,7 +10,7 @@ from recsim_tf.support.errors import UsageError
 
 def log_of(name: str, given: Any, kind: Any = Log, allowed: str = "a Log") -> Any:
     """The log of an argument that is a log, or a result of a reader with a field `log`. Raises a
-    UsageError if the argument has no log of type `kind`.
+    UsageError if the argument has no log of type `kind`, or a log without sessions.
     """
     log = given if isinstance(given, kind) else getattr(given, "log", None)
     if not isinstance(log, kind):
@@ -18,6 +18,8 @@ def log_of(name: str, given: Any, kind: Any = Log, allowed: str = "a Log") -> An
         reader = {"DataFrame": "from_table", "Trajectory": "from_trajectory"}.get(got)
         advice = f": logs.{reader} makes a log of it" if reader else ""
         raise UsageError(f"{name} must be {allowed}, or the result of a reader, got {got}{advice}")
+    if not log.num_sessions:
+        raise UsageError(f"{name} must have at least one session, got none")
     return log
 
 

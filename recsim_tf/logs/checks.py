@@ -113,8 +113,10 @@ def _check_slates(log: Any) -> None:
     is_position = (slate >= -1) & (slate < highest) & (slate == np.floor(slate))
     message = f"slate must hold whole numbers from -1 to below {most}"
     _require(log, message, is_position, slate)
-    if not isinstance(log.candidates, tuple):
+    if is_given:
         require_once(log, "candidates", log.candidates)
+    # Policies that are judged from a log show no document twice.
+    if is_given or tf.nest.flatten([log.propensity, log.target]):
         require_once(log, "slate", slate)
 
 
@@ -136,9 +138,13 @@ def _check_log_probs(log: Any, name: str, log_probs: Any) -> None:
             same = np.isclose(last, whole, LOG_ROUNDING, LOG_ROUNDING) | (last == whole)
             message = f"{name}.prefix of the last position must be {name}.slate"
             _require(log, message, same, last)
-    if not (isinstance(log_probs.set, tuple) or isinstance(whole, tuple)):
-        holds = log_probs.set >= whole - LOG_ROUNDING
-        _require(log, f"{name}.set must be at least {name}.slate", holds, log_probs.set)
+    if isinstance(whole, tuple):
+        return
+    for field, least in (("set", whole), ("position", whole[..., np.newaxis])):
+        values = getattr(log_probs, field)
+        if not isinstance(values, tuple):
+            holds = values >= least - LOG_ROUNDING
+            _require(log, f"{name}.{field} must be at least {name}.slate", holds, values)
 
 
 def _require(log: Any, message: str, holds: np.ndarray, values: np.ndarray) -> None:

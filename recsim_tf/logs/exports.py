@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from recsim_tf.core.base.ranges import shown
 from recsim_tf.core.base.types import Nest
 from recsim_tf.core.nests import fields_of
 from recsim_tf.logs.arguments import log_of
 from recsim_tf.logs.log import Log, Sessions
+from recsim_tf.support.files import remove
 
 
 def to_rlds(log: Sessions) -> tf.data.Dataset:
@@ -99,16 +101,28 @@ def to_minari(log: Sessions, dataset_id: str, **about: Any) -> Any:
 
     Raises:
       ImportError: if Minari is not installed.
-      ValueError: for a log that lacks one of these fields.
+      ValueError: for a log that lacks one of these fields; and for an id that Minari does not take,
+        or that a data set has. Nothing is written then, nor after an error of Minari.
     """
     log = log_of("log", log, Sessions, "a Log")
     whole = log.whole().require("to_minari", "observation", "slate", "reward", "departed")
     try:
         minari = importlib.import_module("minari")
         buffers = importlib.import_module("minari.data_collector")
+        datasets = importlib.import_module("minari.dataset.minari_dataset")
+        storage = importlib.import_module("minari.storage")
         spaces = importlib.import_module("gymnasium.spaces")
     except ImportError as missing:
         raise ImportError('to_minari needs Minari: pip install "minari[create]"') from missing
+    # Minari makes the folder of a data set before it looks at the id.
+    try:
+        datasets.parse_dataset_id(dataset_id)
+    except (TypeError, ValueError) as error:
+        form = "shop/clicks-v0: names of letters, digits, - and _, and a version"
+        raise ValueError(f"dataset_id must be as {form}, got {shown(dataset_id)}") from error
+    folder = storage.get_dataset_path(dataset_id)
+    if folder.exists():
+        raise ValueError(f"dataset_id must be new, got {dataset_id!r}, which is in {folder}")
     seen = whole.observation
     steps = _dicts({"user": seen.user, "documents": seen.documents})
     actions = _dicts(whole.action)
@@ -125,13 +139,17 @@ def to_minari(log: Sessions, dataset_id: str, **about: Any) -> Any:
             truncations=list(last & ~whole.departed[session]),
         )
         episodes.append(episode)
-    return minari.create_dataset_from_buffers(
-        dataset_id,
-        episodes,
-        observation_space=_space(spaces, steps),
-        action_space=_space(spaces, actions),
-        **about,
-    )
+    try:
+        return minari.create_dataset_from_buffers(
+            dataset_id,
+            episodes,
+            observation_space=_space(spaces, steps),
+            action_space=_space(spaces, actions),
+            **about,
+        )
+    except BaseException:
+        remove(folder)
+        raise
 
 
 def _dicts(nest: Nest) -> Nest:

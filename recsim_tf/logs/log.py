@@ -252,10 +252,12 @@ class Log(NamedTuple):
         return self
 
     def take(self, rows: Any) -> "Log":
-        """The sessions at `rows`, positions or a slice, with the steps of the longest of them.
-        Raises a ValueError for positions that the log does not have.
+        """The sessions at `rows`, positions from 0 or a slice, with the steps of the longest of
+        them. Raises a ValueError for positions that the log does not have.
         """
         try:
+            if not isinstance(rows, slice) and np.less(rows, 0).any():
+                raise IndexError
             rows = np.arange(self.num_sessions)[
                 rows if isinstance(rows, slice) else np.asarray(rows, None if len(rows) else int)
             ]
@@ -299,12 +301,17 @@ class Log(NamedTuple):
         """The first steps of each session: `length`, int [S], from 1 to `self.length`. A session
         that is cut has not departed yet.
         """
-        length = np.asarray(length, np.int32)
-        if length.shape != self.length.shape or (length < 1).any() or (length > self.length).any():
+        given = np.asarray(length)
+        if (
+            given.dtype.kind not in "iu"
+            or given.shape != self.length.shape
+            or not ((given >= 1) & (given <= self.length)).all()
+        ):
             raise ValueError(
-                "length must have a number of steps for each session, from 1 to the session's"
-                " length"
+                "length must have a whole number of steps for each session, from 1 to the session's"
+                f" length, got {shown(length)}"
             )
+        length = given.astype(np.int32)
         departed = self.departed
         if not isinstance(departed, tuple):
             departed = departed & (length == self.length)

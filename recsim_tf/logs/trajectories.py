@@ -54,8 +54,9 @@ def from_trajectory(
 
     Raises:
       ValueError: for a trajectory with several sessions in a row, or with a given initial state;
-        for users who share a corpus without `simulator` or with `logging`; or if rewards by
-        position do not add up to the reward.
+        for one whose slates or draws are not those of `simulator`; for users who share a corpus
+        without `simulator` or with `logging`; or if rewards by position do not add up to the
+        reward.
     """
     check_type("trajectory", trajectory, Trajectory)
     if simulator is not None:
@@ -63,12 +64,35 @@ def from_trajectory(
         _check_logging(simulator, logging)
     trajectory.require_single_session()
     trajectory.require_new_users()
+    if simulator is not None:
+        _require_rollout_of(simulator, trajectory)
     shared = simulator is not None and simulator.documents.shared
     log = _with_rewards(_log_of_draws(trajectory, shared), trajectory, reward_by_position)
     if simulator is None or shared:
         return log.check()
     log = log._replace(observation=_by_session(_observed(simulator, trajectory), log.length))
     return _with_probabilities(log.check(), logging)
+
+
+def _require_rollout_of(simulator: Simulator, trajectory: Trajectory) -> None:
+    """Raises a ValueError if the slates or the draws of a trajectory do not have the shapes and
+    types of a simulator's.
+    """
+    transitions = trajectory.transitions
+    num_users, slate_size = transitions.slate.shape[1:]
+    must = "trajectory must be a rollout of the simulator"
+    if slate_size != simulator.slate_size:
+        raise ValueError(f"{must}, with slate_size={simulator.slate_size}, got {slate_size}")
+    spec = session_spec(simulator, num_users)
+    for part, axes, drawn, expected in (
+        ("at the start of sessions", 1, trajectory.initial, spec.initial),
+        ("in steps", 2, transitions.draws, spec.draws),
+    ):
+        given = tf.nest.map_structure(
+            lambda leaf, axes=axes: tf.TensorSpec(leaf.shape[axes:], leaf.dtype), drawn
+        )
+        if given != expected:
+            raise ValueError(f"{must}, got other draws of users and documents {part}")
 
 
 def from_rollout(trajectory: Trajectory, simulator: Simulator, logging: Any) -> Log:

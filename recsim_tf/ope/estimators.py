@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from recsim_tf.core.base.types import Observation
-from recsim_tf.core.base.validation import check_one_of, check_type
+from recsim_tf.core.base.validation import check_one_of, check_plain, check_type
 from recsim_tf.ope.weights import Weights, normalized_weights
 
 READS = ("slate", "set", "prefix", "position", "linear")  # parts of slates
@@ -64,6 +64,7 @@ class Estimator:
             check_one_of((*READS, _CLICK), reads=self.reads)
         if not callable(self.steps):
             check_one_of(STEPS, steps=self.steps)
+        check_plain("normalize", self.normalize, bool)
         check_one_of(MODELS, model=self.model)
         check_type("weights", self.weights, Weights)
         if self.steps == "trajectory" and (self.model == "baseline" or self.reads != "slate"):

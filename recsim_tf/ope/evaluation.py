@@ -13,6 +13,7 @@ from recsim_tf.core.base.ranges import Range
 from recsim_tf.core.base.validation import (
     FRACTION,
     check_at_least,
+    check_different,
     check_numbers,
     check_one_of,
     check_type,
@@ -311,4 +312,5 @@ def chosen_estimators(estimators: Sequence[str] | Mapping[str, Estimator]) -> di
         raise ValueError("estimators must name at least one estimator, got none")
     for name in estimators:
         check_one_of(PRESETS, estimators=name)
+    check_different("estimators", estimators)
     return {name: PRESETS[name] for name in estimators}

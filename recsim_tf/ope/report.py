@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from recsim_tf.core.base.validation import check_path, check_type
 from recsim_tf.ope import plotting
 from recsim_tf.ope.diagnostics import FEWEST
 from recsim_tf.ope.results import Estimate, Gain, Result, Results, between
@@ -190,6 +191,8 @@ def write_report(
       ImportError: if matplotlib is not installed.
       OSError: if the file cannot be written.
     """
+    check_path("path", path)
+    check_type("results", results, Mapping)
     named = {"The new policy": results} if isinstance(results, Result) else results
     write_text(Path(path), render(named, title, truths))
 

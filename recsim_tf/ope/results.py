@@ -2,12 +2,14 @@
 
 import itertools
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from recsim_tf.core.base.ranges import shown
 from recsim_tf.ope.diagnostics import WeightDiagnostics
 from recsim_tf.ope.responses import Bias, ResponseGap, mean_of, widened
+from recsim_tf.support.errors import instead
 from recsim_tf.support.means import Mean
 from recsim_tf.support.summaries import table_html
 from recsim_tf.support.tables import frame, gained, number, per_cent, text_table
@@ -132,6 +134,9 @@ class Result(dict[str, Estimate]):
     weights: WeightDiagnostics | None
     reading: str
 
+    def __missing__(self, name: Any) -> NoReturn:
+        raise _unknown("estimator", name, self)
+
     @property
     def best(self) -> str | None:
         """The estimator to read first, or None if no estimate is believed.
@@ -229,6 +234,9 @@ class Result(dict[str, Estimate]):
 class Results(dict[str, Result]):
     """Results by name of the policy, from the same log and estimators."""
 
+    def __missing__(self, name: Any) -> NoReturn:
+        raise _unknown("policy", name, self)
+
     @property
     def order(self) -> list[str]:
         """The names of all policies in the order given. More than ten are ordered by their gain,
@@ -264,7 +272,8 @@ class Results(dict[str, Result]):
         """The gain of a policy over another policy, and the name of the estimator that gives it.
 
         It is the estimator with the narrowest interval among those that are believed for both
-        policies, if possible without "with care". The result is None if there is none.
+        policies, if possible without "with care". The result is None if there is none. Raises a
+        KeyError for an unknown policy.
         """
         first, second = self[name], self[other]
         gains = {
@@ -326,6 +335,11 @@ class Results(dict[str, Result]):
         tables = [self[name].html(name) for name in shown]
         tables.append(table_html("Differences", self.rows(shown), (0, 1, 4, 5, 6)))
         return "".join([*tables, f"<p>{self.left_out}</p>" if self.left_out else ""])
+
+
+def _unknown(kind: str, name: Any, names: Collection[str]) -> KeyError:
+    """The error for a name that is not among the names of results."""
+    return KeyError(f"there is no {kind} {shown(name)}: {instead(str(name), list(names))}")
 
 
 def _number_rows(result: Result) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from recsim_tf import choice
 from recsim_tf.core.base.traces import joint_key
 from recsim_tf.core.base.types import Nest, Observation
+from recsim_tf.core.base.validation import kind_of
 from recsim_tf.policies.fields import raw_user
 
 # Observation of B users -> (weights [B, N], no_click_weight [B]), all non-negative.
@@ -49,10 +50,13 @@ class AffinityScores:
     def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
         user, documents = raw_user(observation.user), observation.documents
         if not self.suits(observation):
-            shapes = tf.nest.map_structure(lambda leaf: leaf.shape, (user, documents))
+            kinds = [
+                f"{part.dtype.name} {[*part.shape[1:]]}" if tf.is_tensor(part) else kind_of(part)
+                for part in (user, documents)
+            ]
             raise ValueError(
-                "the affinity <user, document> needs vectors of one length, got user and"
-                f" documents of shapes {shapes}"
+                "the affinity <user, document> needs vectors of one length, got user and documents"
+                f" of {' and '.join(kinds)}: give choice_scores for other environments"
             )
         affinity = tf.linalg.matvec(documents, user)
         weights = self._choice_model.weights(affinity)
@@ -75,6 +79,10 @@ class LearnedScores:
 
     def __call__(self, observation: Observation) -> tuple[tf.Tensor, tf.Tensor]:
         return self.weights(*self.network(observation)[0])
+
+    def trace_key(self) -> tuple | None:
+        """The key of the network."""
+        return joint_key(self.network)
 
     @staticmethod
     def weights(logits: tf.Tensor, no_click: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -32,7 +32,7 @@ def numpy_policy(
 
     Raises:
       ValueError: if `function` is no function, or for a slate size below 1; in a rollout, for
-        slates of the wrong shape or type.
+        slates of the wrong shape or type, and for a position that is no candidate's.
     """
     return NumpyPolicy(function, slate_size)
 
@@ -55,7 +55,8 @@ class NumpyPolicy:
     ) -> tuple[tf.Tensor, Nest]:
         shape = (nests.batch_size(observation), self._slate_size)
 
-        def slates(seed: np.ndarray, *leaves: np.ndarray) -> np.ndarray:
+        def slates(seed: np.ndarray, *arrays: np.ndarray) -> np.ndarray:
+            candidates, *leaves = arrays
             seen = tf.nest.pack_sequence_as(observation, leaves)
             generator = np.random.default_rng(seed.astype(np.uint32))
             slate = np.asarray(self._function(seen, generator))
@@ -64,7 +65,16 @@ class NumpyPolicy:
                     f"the function of numpy_policy must return integers {list(shape)}, got"
                     f" {slate.dtype} {list(slate.shape)}"
                 )
+            num_candidates = candidates.shape[1]
+            wrong = (slate < -1) | (slate >= num_candidates)
+            if wrong.any():
+                raise ValueError(
+                    f"the function of numpy_policy must return positions in [-1, {num_candidates})"
+                    f", got {slate[wrong][0]}"
+                )
             return slate.astype(np.int32)
 
-        slate = tf.numpy_function(slates, [seed, *tf.nest.flatten(observation)], tf.int32)
+        # An array of documents [B, N, ...] tells N.
+        parts = [tf.nest.flatten(observation.documents)[0], *tf.nest.flatten(observation)]
+        slate = tf.numpy_function(slates, [seed, *parts], tf.int32)
         return tf.ensure_shape(slate, shape), policy_state

@@ -41,8 +41,22 @@ class PlackettLucePolicy:
         slate_size: int,
         parts: Sequence[Any] | None = None,
     ) -> "PlackettLucePolicy":
-        """The policy of a function of observations to logits [B, N]. See the class for `parts`."""
-        return cls(lambda observation: PlackettLuce(item_logits(observation), slate_size), parts)
+        """The policy of a function of observations to logits [B, N]. See the class for `parts`.
+        Raises a ValueError in a call if a layer of Keras does not take observations.
+        """
+
+        def distribution(observation: Observation) -> PlackettLuce:
+            try:
+                return PlackettLuce(item_logits(observation), slate_size)
+            except (TypeError, ValueError) as error:
+                if not isinstance(item_logits, tf.keras.layers.Layer):
+                    raise
+                raise ValueError(
+                    "item_logits must take an Observation of B users and give logits [B, N], the"
+                    f" layer {item_logits.name} of Keras does not"
+                ) from error
+
+        return cls(distribution, parts)
 
     @classmethod
     def of_network(cls, network: Any) -> "PlackettLucePolicy":
@@ -55,8 +69,8 @@ class PlackettLucePolicy:
             def decide(observation: Observation, policy_state: Nest):
                 return network(observation, network_state=policy_state)
 
-            return RememberingPolicy(decide, network.state_spec)
-        return cls(lambda observation: network(observation)[0])
+            return RememberingPolicy(decide, network.state_spec, [network])
+        return cls(lambda observation: network(observation)[0], [network])
 
     def trace_key(self) -> tuple | None:
         """The key of the parts of the distribution, None where they are unknown."""
@@ -104,12 +118,16 @@ class RememberingPolicy(PlackettLucePolicy):
     Args:
       decide: a function (observation, policy_state) -> (distribution [B], next policy state).
       state_spec: the specs of the policy state of one user.
+      parts: see `PlackettLucePolicy`.
     """
 
     def __init__(
-        self, decide: Callable[[Observation, Nest], tuple[Actions, Nest]], state_spec: Nest
+        self,
+        decide: Callable[[Observation, Nest], tuple[Actions, Nest]],
+        state_spec: Nest,
+        parts: Sequence[Any] | None = None,
     ):
-        super().__init__(self._without_a_state)
+        super().__init__(self._without_a_state, parts)
         self.decide = decide  # type: ignore[assignment, method-assign]
         self._state_spec = state_spec
 

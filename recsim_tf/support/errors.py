@@ -57,6 +57,11 @@ def printable(text: str) -> str:
     )
 
 
+def printable_lines(text: str) -> str:
+    """A text as from `printable`, but with its line breaks, for pages and other documents."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def instead(name: str, names: Sequence[str], otherwise: str = "") -> str:
     """Advice for an unknown name, which is the nearest known name.
 

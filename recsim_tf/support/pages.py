@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, TypeAlias
 import tensorflow as tf
 
 from recsim_tf._version import __version__
+from recsim_tf.support.errors import printable_lines
 from recsim_tf.support.tables import number
 
 # Charts of more pixels have a row of their own.
@@ -81,9 +82,9 @@ class Section(NamedTuple):
 
 def page(title: str, sections: Sequence[Section], introduction: Sequence[Part] = ()) -> str:
     """A report as HTML, with an introduction below the title and links to the sections."""
-    links = [f'<a href="#{_identifier(each)}">{escape(each.heading)}</a>' for each in sections]
+    links = [f'<a href="#{_identifier(each)}">{_escaped(each.heading)}</a>' for each in sections]
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
-        title=escape(title),
+        title=_escaped(title),
         introduction=_html(introduction),
         links=f"<nav>{' '.join(links)}</nav>" if len(links) > 1 else "",
         sections="\n".join(map(_section, sections)),
@@ -105,8 +106,13 @@ def with_sections(html: str, sections: Sequence[Section]) -> str:
 
 
 def _section(section: Section) -> str:
-    head = f'<section id="{_identifier(section)}">\n<h2>{escape(section.heading)}</h2>\n'
+    head = f'<section id="{_identifier(section)}">\n<h2>{_escaped(section.heading)}</h2>\n'
     return f"{head}{_html(section.parts)}\n{_SECTION_END}"
+
+
+def _escaped(text: str) -> str:
+    """A text for HTML, in which control characters are seen, also those that turn its direction."""
+    return escape(printable_lines(text))
 
 
 def _identifier(section: Section) -> str:
@@ -128,15 +134,15 @@ def _part(part: Part) -> str:
     if isinstance(part, Chart):
         return _chart(part)
     if isinstance(part, Details):
-        summary = f"<summary>{escape(part.summary)}</summary>"
+        summary = f"<summary>{_escaped(part.summary)}</summary>"
         return f"<details>{summary}\n{_html(part.parts)}\n</details>"
-    return f"<pre>{escape(part)}</pre>" if isinstance(part, Code) else _text("p", part)
+    return f"<pre>{_escaped(part)}</pre>" if isinstance(part, Code) else _text("p", part)
 
 
 def _chart(chart: Chart) -> str:
     data = base64.b64encode(chart.png).decode("ascii")
-    image = f'<img src="data:image/png;base64,{data}" alt="{escape(chart.words)}">'
-    caption = f"<figcaption>{escape(chart.caption)}</figcaption>\n" if chart.caption else ""
+    image = f'<img src="data:image/png;base64,{data}" alt="{_escaped(chart.words)}">'
+    caption = f"<figcaption>{_escaped(chart.caption)}</figcaption>\n" if chart.caption else ""
     # These bytes of a PNG hold its width.
     width = int.from_bytes(chart.png[16:20], "big")
     kind = ' class="wide"' if width > _WIDE else ""
@@ -145,14 +151,14 @@ def _chart(chart: Chart) -> str:
 
 def _text(tag: str, text: str) -> str:
     kinds = {Note: ' class="note"', Marked: ' class="marked"'}
-    return f"<{tag}{kinds.get(type(text), '')}>{escape(text)}</{tag}>"
+    return f"<{tag}{kinds.get(type(text), '')}>{_escaped(text)}</{tag}>"
 
 
 def _table(table: Table) -> str:
     if not table.rows:
         return ""
     head = "".join(
-        f'<th scope="col"{_kind(cell)}>{escape(column)}</th>'
+        f'<th scope="col"{_kind(cell)}>{_escaped(column)}</th>'
         for column, cell in table.rows[0].items()
     )
     rows = [
@@ -172,8 +178,8 @@ def _cell(column: str, cell: Any) -> str:
             _text("div", line) if isinstance(line, str) else _part(line) for line in cell
         )
     else:
-        html = escape(number(cell))
-    return f'<td data-column="{escape(column)}"{_kind(cell)}>{html}</td>'
+        html = _escaped(number(cell))
+    return f'<td data-column="{_escaped(column)}"{_kind(cell)}>{html}</td>'
 
 
 def _kind(cell: Any) -> str:

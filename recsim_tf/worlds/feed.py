@@ -55,6 +55,10 @@ class Viewers(recsim_tf.UserModel):
     change: Any = recsim_tf.parameter((0.1, 0.1, 0.0, 0.0), rank=1)  # fast, slow, fatigue, rest
     tab_probs: Any = recsim_tf.parameter((1 / NUM_TABS,) * NUM_TABS, rank=1, are_probabilities=True)
 
+    def check(self):
+        if np.shape(self.change)[-1:] != (4,):
+            raise ValueError(f"change must have 4 numbers, got {np.shape(self.change)}")
+
     def contexts(self, num_users):
         zeros = tf.zeros([num_users], self.dtype)
         tab = tf.broadcast_to(self.per_user("tab_probs", 2), [num_users, NUM_TABS])
@@ -109,6 +113,8 @@ def feed_parameters(spread: float | None = None) -> dict[str, Parameter]:
 @gin.configurable(module="recsim_tf")
 def feed(log: Log | None = None, dtype: tf.DType = tf.float32, **simulator: Any):
     """The feed as it is fitted, "Feed-v0", with videos that are drawn; or that of a log."""
+    if not isinstance(log, Log | None):
+        raise ValueError(f"log must be a Log, got {type(log).__name__}")
     if log is None:
         model = load_model(pathlib.Path(__file__).with_name("feed_v0"))
         users, spread = model.simulator.users, model.metadata["data"]["spread of videos"]

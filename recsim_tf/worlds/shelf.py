@@ -97,8 +97,12 @@ def read_shelf(table: Any, attributes: Sequence[str] = ("price", "feat"), **role
     columns = {"session": "id", "step": "chid", "document": "alt", "position": "place"}
     columns |= {"clicked": "choice", **roles}
     table = table if isinstance(table, pd.DataFrame) else pd.read_csv(table)
-    place = table.groupby([columns["session"], columns["step"]]).cumcount()
+    places = table.reindex(columns=[columns[role] for role in ("session", "step", "document")])
+    place = places.groupby([columns["session"], columns["step"]], dropna=False).cumcount()
     log = from_table(table.assign(place=place), columns, attributes=attributes, departed=False)
+    if places.duplicated().any():
+        row = places.duplicated().argmax()
+        raise ValueError(f"row {row} of the table has an alternative that is in its choice already")
     return log._replace(hidden=np.stack(tf.nest.flatten(log.hidden), axis=-1))
 
 

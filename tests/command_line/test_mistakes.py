@@ -119,7 +119,7 @@ simulate | simulate.simulator = @shop | simulator must be a Simulator, got funct
 simulate | simulate.simulator = @make() | make() missing 1 required positional argument: 'environm
 train | experiment.create_agent = @create_slate_q() | create_slate_q() missing 2 required positiona
 train | create_slate_q.optimizer = @Adam() | 'Adam' object is not callable
-train | experiment.layers = (@SwitchingCost,) | experiment.layers must be a tuple of layers, got ty
+train | experiment.layers = (@SwitchingCost,) | experiment.layers must be a tuple of layers, got cl
 simulate | simulate.policies = (@no_agent,) | policy no_agent must be a function that takes the sim
 train | experiment.create_agent = @no_agent | the agent of experiment.create_agent must be a TFAge
 """
@@ -134,6 +134,34 @@ def test_a_mistake_in_a_gin_file_is_told_with_its_line(folder, capfd, command, l
     folder.write_shop()
     line = _of_shop(folder, capfd, command.split()[0], lines + _WHERE.get(command, ""))
     assert line.startswith(f"shop.gin, line 8: {message}"), line
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("simulate.policis = 1", "simulate has no parameter policis; did you mean policies?"),
+        (
+            "interest_evolution.slate_sise = 4",
+            "interest_evolution has no parameter slate_sise; did you mean slate_size?",
+        ),
+        ("wall.heigth = 4\nsimulate.policis = 1", "simulate has no parameter policis; did you"),
+    ],
+)
+def test_a_mistake_below_arguments_that_a_factory_hands_on(folder, capfd, line, message):
+    folder.write_shop()
+    (folder.path / "wall.py").write_text(
+        "import gin\n@gin.configurable\ndef wall(**options: dict[str, int]):\n    return options\n"
+    )
+    told = _of_shop(
+        folder,
+        capfd,
+        "simulate",
+        "import wall",
+        "include 'interest_evolution/_environment.gin'",
+        line,
+        *(["simulate.policies = (@no_policy,)"] if "policis" not in line else []),
+    )
+    assert re.match(rf"shop.gin, line \d+: {re.escape(message)}", told), told
 
 
 @pytest.mark.parametrize(

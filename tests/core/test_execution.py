@@ -171,6 +171,6 @@ def test_compiled_programs_are_kept_in_a_folder(tmp_path):
     )
     folder = tmp_path / "compiled" / "here"
     printed = [run_python("-c", code, RECSIM_TF_COMPILED=str(folder)).stdout for _ in range(2)]
-    (program,) = folder.glob("*.pb")
-    assert {path.name for path in folder.iterdir()} == {program.name, f"{program.name}.sha256"}
+    (program,) = folder.glob("recsim_tf_programs/*.pb.*")
+    assert {path.name for path in program.parent.iterdir()} == {program.name, "key"}
     assert printed[0] == printed[1] != ""

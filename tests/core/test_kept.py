@@ -1,6 +1,7 @@
 """Eager calls run functions that were traced, and give what eager steps give."""
 
 import copy
+import dataclasses
 import gc
 import weakref
 from typing import Any, NamedTuple
@@ -11,8 +12,13 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf import policies
+from recsim_tf.adapters.tf_agents import SlateEnvironment
+from recsim_tf.agents import slate_q
+from recsim_tf.agents.reinforce import SlatePolicyNetwork
+from recsim_tf.agents.shared.learning import Learning
 from recsim_tf.choice import MultinomialLogit
 from recsim_tf.core.base.traces import joint_key
+from recsim_tf.evaluation.baselines import rollout_policy
 from tests.processes import run_python
 from tests.worlds.clicks import Clickers, Numbers
 
@@ -47,6 +53,19 @@ class Slotted(NamedTuple):
     """A policy without weak references."""
 
     document: int
+
+    def __call__(self, observation, policy_state, seed):
+        return tf.tile([[self.document, -1]], [NUM_USERS, 1]), policy_state
+
+
+@dataclasses.dataclass
+class Settled:
+    """A policy that is equal to another one of the same fields, and so has no hash."""
+
+    document: int = 0
+
+    def trace_key(self):
+        return (self.document,)
 
     def __call__(self, observation, policy_state, seed):
         return tf.tile([[self.document, -1]], [NUM_USERS, 1]), policy_state
@@ -173,6 +192,22 @@ def test_a_policy_that_is_a_model_is_traced_once_and_again_for_other_fields(simu
     assert shown == [1, 3]
 
 
+def test_a_policy_without_a_hash_is_traced_once_and_again_for_another_key(simulator):
+    policy = Settled()
+    rollout(simulator, policy)
+    number = len(runs)
+    rollout(simulator, policy, seed=1)
+    assert len(runs) == number > 0
+    policy.document = 1
+    positions = rollout(simulator, policy).transitions.slate
+    assert len(runs) > number
+    np.testing.assert_array_equal(positions[..., 0], 1)
+    dead = weakref.ref(policy)
+    del policy
+    gc.collect()
+    assert dead() is None
+
+
 @pytest.mark.parametrize(
     "holding",
     [
@@ -187,6 +222,17 @@ def test_a_trace_of_a_policy_that_holds_a_function_of_a_users_own_is_not_kept(si
     assert holding(simulator, Showing()).trace_key() is None
 
 
+def _served_by_slate_q(simulator):
+    environment = SlateEnvironment(simulator, 2)
+    agent = slate_q.SlateQAgent(
+        environment.time_step_spec(),
+        environment.action_spec(),
+        slate_q.SlateQNetwork(simulator.observation_spec(), (4,)),
+        Learning(tf.keras.optimizers.Adam(0.001)),
+    )
+    return rollout_policy(agent.policy)
+
+
 @pytest.mark.parametrize(
     "policy_of",
     [
@@ -195,6 +241,10 @@ def test_a_trace_of_a_policy_that_holds_a_function_of_a_users_own_is_not_kept(si
         policies.softmax_policy,
         policies.OraclePolicy,
         lambda simulator: policies.Deterministic(policies.myopic_policy(simulator)),
+        lambda simulator: policies.PlackettLucePolicy.of_network(
+            SlatePolicyNetwork(simulator.observation_spec(), 2)
+        ),
+        _served_by_slate_q,
     ],
 )
 def test_traces_of_the_policies_of_this_package_are_kept(policy_of):

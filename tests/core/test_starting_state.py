@@ -68,5 +68,5 @@ def test_what_came_before_a_state_is_not_scored_and_cannot_be_logged():
         from_trajectory(later)
     with pytest.raises(ValueError, match="state must be of num_users=3, got 4"):
         simulator.rollout(first_positions(2), 3, 2, seed=1, state=later.initial)
-    with pytest.raises(ValueError, match="state must be a SimulatorState or None, got int"):
+    with pytest.raises(ValueError, match="state must be a SimulatorState, got int"):
         simulator.rollout(first_positions(2), 3, 2, seed=1, state=1)

@@ -28,6 +28,8 @@ def run(tmp_path, monkeypatch):
         ("load_simulator.imports = ('shopkeeper',)", "pass --trust=shopkeeper"),
         ("FittedModel.imports = ['recsim_tf', 'shopkeeper']", "pass --trust=shopkeeper"),
         ("run_ope.imports = %modules", "is refused, because somebody else may have written"),
+        ("experiment.baselines = (@SavedPolicy,)", "pass --trust=SavedPolicy if you trust the pro"),
+        ("x = {'a': [@old/recsim_tf.SavedPolicy()]}", "@SavedPolicy is refused, because it runs"),
     ],
 )
 def test_an_import_that_is_not_trusted_is_refused_before_anything_runs(run, capfd, line, message):
@@ -44,6 +46,8 @@ def test_a_trusted_module_and_the_callers_own_files_import_anything(run):
         config.load([], [], run / "config.gin", ("shop",))
     config.load([], [], run / "config.gin", ("shopkeeper",))
     assert (run.parent / "ran").exists()
+    (run / "config.gin").write_text("experiment.baselines = (@SavedPolicy,)\n")
+    config.load([], [], run / "config.gin", ("SavedPolicy",))
     (run / "config.gin").write_text("")
     config.load([], ["import shopkeeper"], run / "config.gin")
 

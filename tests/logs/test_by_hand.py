@@ -80,6 +80,14 @@ REFUSALS = [
     (propensity(prefix=LOG.propensity.slate), r"propensity.prefix must be numbers \[2, 2, 2\], go"),
     (propensity(set=LOG.propensity.set - 2), "propensity.set must be at least propensity.slate, g"),
     (
+        propensity(position=LOG.propensity.position - 2),
+        "propensity.position must be at least propensity.slate, got",
+    ),
+    (
+        LOG._replace(candidates=(), slate=changed(LOG.slate, (1, 0), 0)),
+        "slate must contain a document at most once in a step, got 0 at session 1, step 0",
+    ),
+    (
         propensity(slate=changed(LOG.propensity.slate, (0, 1), 0.1)),
         "propensity.slate must be a log-probability, at most 0, got 0.1 at session 0, step 1",
     ),
@@ -208,6 +216,36 @@ def test_observations_that_are_tuples_are_tuples_of_minari(tmp_path, monkeypatch
         for part, leaf in zip(episode.observations["documents"], pair, strict=True):
             length = LOG.length[session]
             np.testing.assert_array_equal(part[:length], leaf[session, :length])
+
+
+@pytest.mark.parametrize(
+    "dataset_id", ["../../evil-v0", "{}/evil-v0", "shop/clicks", "shop clicks-v0", "", 5]
+)
+def test_an_id_that_minari_does_not_take_leaves_nothing(tmp_path, monkeypatch, dataset_id):
+    pytest.importorskip("minari", reason="Minari is not installed")
+    root = tmp_path / "minari" / "datasets"
+    root.mkdir(parents=True)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(root))
+    if isinstance(dataset_id, str):
+        dataset_id = dataset_id.format(tmp_path)
+    assert_refused(
+        lambda: logs.to_minari(LOG, dataset_id), "dataset_id must be as shop/clicks-v0: names of"
+    )
+    assert not list(root.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["minari"]
+
+
+@pytest.mark.filterwarnings("ignore:.* is (set to )?None:UserWarning")
+def test_a_call_that_minari_refuses_does_not_block_the_next_one(tmp_path, monkeypatch):
+    pytest.importorskip("minari", reason="Minari is not installed")
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    with pytest.raises(ValueError, match="nonsense"):
+        logs.to_minari(LOG, "clicks-v0", data_format="nonsense")
+    stored = logs.to_minari(LOG, "clicks-v0")
+    assert stored.total_steps == LOG.num_steps
+    with pytest.raises(ValueError, match="dataset_id must be new, got 'clicks-v0', which is in /"):
+        logs.to_minari(LOG, "clicks-v0")
+    assert stored.total_steps == LOG.num_steps
 
 
 def test_exports_name_what_a_log_lacks():

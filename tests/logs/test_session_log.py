@@ -103,7 +103,21 @@ def test_a_split_by_time_holds_out_the_sessions_that_begin_last():
             "log must have at least 2 sessions to be split, got 1",
         ),
         (lambda log: log.pad(log.max_length - 1), "max_length must be at least"),
-        (lambda log: log.cut(log.length + 1), "length must have a number of steps for each sess"),
+        (lambda log: log.cut(log.length + 1), "length must have a whole number of steps for ea"),
+        (lambda log: log.cut(log.length - 0.5), "length must have a whole number of steps for ea"),
+        (lambda log: log.cut(1), "length must have a whole number of steps .*, got 1"),
+        (
+            lambda log: log.take([0, -1]),
+            r"rows must be positions of the .* sessions, got \[0, -1\]",
+        ),
+        (
+            lambda _: from_trajectory(rollout(evolution()), exploration()),
+            "trajectory must be a rollout of the simulator, with slate_size=2, got 3",
+        ),
+        (
+            lambda _: from_trajectory(rollout(evolution()), evolution().replaced(num_candidates=9)),
+            "trajectory must be a rollout of the simulator, got other draws .* at the start of ses",
+        ),
         (
             lambda log: session_log_prob(evolution(), log._replace(innovation=())),
             r"innovation must match .*, int32 \[\], got 0 arrays",

@@ -156,6 +156,12 @@ ESTIMATORS = [
         "steps must be one of decision, trajectory, step, got",
     ),
     (lambda: ope.Estimator(model="q"), "model must be one of none, baseline, alone, differ"),
+    (lambda: ope.Estimator(normalize="no"), "normalize must be True or False, got 'no'"),
+    (lambda: judged("snips", "ips", "snips"), "estimators must differ from .*, got 'snips' twice"),
+    (lambda: judged(log=log_of_clicks().take([])), "log must have at least one session, got none"),
+    (lambda: fitting.validate(CLICKS, log_of_clicks().take([])), "train must have at least one se"),
+    (lambda: ope.write_report(judged(), "page.html"), "path must be a path, got Result"),
+    (lambda: ope.write_report("page.html", "title"), "results must be a Mapping, got str"),
     (lambda: ope.Estimator(weights=2), "weights must be a Weights, got int"),
     (
         lambda: ope.Estimator("set", "trajectory"),
@@ -197,3 +203,19 @@ ESTIMATORS = [
 @pytest.mark.parametrize(("call", "message"), ROLLOUTS + LOGS + MODELS + ESTIMATORS)
 def test_what_cannot_be_estimated_is_said_in_one_line(call, message):
     assert_refused(call, message)
+
+
+def test_unknown_names_of_results_are_answered_with_the_known_ones():
+    results = ope.compare({"near": TARGET, "far": near(3.0)}, log_of_clicks(), ("ips", "snips"))
+    for call, message in (
+        (lambda: results["near"]["snip"], "there is no estimator 'snip': did you mean snips?"),
+        (lambda: results["near"]["dr"], "there is no estimator 'dr': choose one of ips, snips"),
+        (lambda: results["other"], "there is no policy 'other': choose one of near, far"),
+        (lambda: results.difference("near", "c"), "there is no policy 'c': choose one of near, fa"),
+        (lambda: results["near"][3], "there is no estimator 3: choose one of ips, snips"),
+    ):
+        with pytest.raises(KeyError) as error:
+            call()
+        assert str(error.value.args[0]).startswith(message)
+    assert results.get("other") is None
+    assert "dr" not in results["near"]

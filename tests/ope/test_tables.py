@@ -264,7 +264,7 @@ FEEDBACK = [
     ({}, EVEN[:2], r"action_dist must have shape \[3, 3, 2\], got \[2, 3, 2\]"),
     ({}, EVEN / 2, "action_dist must be probabilities that sum to 1 .* sum of 0.5 in round 0"),
     (SLATES | {"position": [0, 0, 0]}, None, "column 'position' must differ from the other pos"),
-    (SLATES | {"action": [1, 1, 0]}, None, "slate must contain a document at most once"),
+    (SLATES | {"action": [1, 1, 0]}, None, "'action' must differ from the other documents of"),
     (SLATES | {"pscore": [0.2, 0.3, 0.3]}, None, "column 'pscore' must be the same in all rows"),
     (SLATES | {"pscore_cascade": [0.4, 0.2, 0.3]}, None, "'pscore_cascade' must not grow along"),
 ]

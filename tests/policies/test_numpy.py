@@ -50,6 +50,15 @@ def test_faults_are_told(simulator):
         simulator.rollout(policy, 4, 1, seed=0)
 
 
+@pytest.mark.parametrize("position", [2**32, -(2**32), 6, -2])
+def test_a_position_of_no_candidate_is_refused_and_not_wrapped(simulator, position):
+    policy = policies.numpy_policy(lambda *_: np.array([[0, position]] * 4), 2)
+    message = rf"must return positions in \[-1, 6\), got {position}"
+    for num_steps in (1, 40):
+        with pytest.raises(Exception, match=message):
+            simulator.rollout(policy, 4, num_steps, seed=0)
+
+
 def test_numpy_in_a_graph_says_what_to_write(simulator):
     def forgotten(observation, policy_state, seed):
         return liked(observation, None), policy_state

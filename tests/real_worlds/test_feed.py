@@ -11,6 +11,7 @@ from recsim_tf.logs import read_kuairand
 from recsim_tf.policies import random_policy
 from recsim_tf.worlds.feed import Context, Draws, Viewers, feed, feed_parameters
 from tests.real_worlds import tables
+from tests.refusals import assert_refused
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,17 @@ def test_the_feed_of_a_log_is_checked_and_fitted(log):
     result = fit(simulator, feed_parameters(0.5), log, method=method)
     assert result.conditional_log_likelihood < 0
     assert result.history[-1]["log_likelihood"] > result.history[0]["log_likelihood"]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Viewers(change=(0.1,)), r"change must have 4 numbers, got \(1,\)"),
+        (lambda: feed(5), "log must be a Log, got int"),
+    ],
+)
+def test_what_the_feed_does_not_take_is_refused(call, message):
+    assert_refused(call, message)
 
 
 def test_the_tabs_of_a_log_are_as_often_as_in_it(log):

@@ -7,6 +7,7 @@ from recsim_tf.fitting import LBFGS, Draws, fit
 from recsim_tf.policies import random_policy
 from recsim_tf.worlds.shelf import Households, Item, read_shelf, shelf, shelf_parameters
 from tests.real_worlds import tables
+from tests.refusals import assert_refused
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,23 @@ def test_a_file_has_the_same_log(tmp_path, log):
     tables.purchases().to_csv(tmp_path / "yogurt.csv", index=False)
     read = read_shelf(str(tmp_path / "yogurt.csv"))
     np.testing.assert_array_equal(read.response, log.response)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.drop(columns="id"), "column 'id' is missing: the table has "),
+        (lambda table: table.drop(columns="alt"), "column 'alt' is missing: the table has "),
+        (
+            lambda table: table.assign(
+                alt=table["alt"].replace(tables.BRANDS[1], tables.BRANDS[0])
+            ),
+            "row 1 of the table has an alternative that is in its choice already",
+        ),
+    ],
+)
+def test_what_is_no_shelf_is_refused(change, message):
+    assert_refused(lambda: read_shelf(change(tables.purchases())), message)
 
 
 def test_utilities_are_those_of_the_docstring():

@@ -2,6 +2,7 @@
 
 import inspect
 import numbers
+import os
 from collections import Counter
 from collections.abc import Collection, Hashable, Sequence
 from typing import Any
@@ -83,9 +84,15 @@ def check_type(name: str, value: Any, kind: type) -> None:
         raise ValueError(f"{name} must be a {kind.__name__}, got {kind_of(value)}")
 
 
+def check_path(name: str, value: Any) -> None:
+    """Requires the path of a file or folder, and raises `ValueError` otherwise."""
+    if not isinstance(value, str | os.PathLike):
+        raise ValueError(f"{name} must be a path, got {kind_of(value)}")
+
+
 def kind_of(value: Any) -> str:
     """The type of an argument, for an error; of a function or class also the advice to call it."""
-    kind = type(value).__name__
+    kind = "class" if isinstance(value, type) else type(value).__name__
     if isinstance(value, type) or inspect.isfunction(value):
         return f"{kind} {value.__name__}: write {value.__name__}(), in gin files @ before it"
     return kind
@@ -120,6 +127,14 @@ def _is_id(entry: Any) -> bool:
         return isinstance(entry, Hashable) and entry is not None and bool(entry == entry)
     except (TypeError, ValueError):
         return False
+
+
+def check_eager(caller: str) -> None:
+    """Requires that a function is called eagerly, and raises `ValueError` otherwise."""
+    if not tf.executing_eagerly():
+        raise ValueError(
+            f"{caller} must be called outside of tf.function, got a call inside of one"
+        )
 
 
 def check_same(users: Any, documents: Any, *names: str) -> None:

@@ -33,10 +33,14 @@ def as_seed(seed: Seed) -> tf.Tensor:
             raise ValueError(f"seed must be in [0, 2**64), got {value}")
         words = ((value >> 32) & 0xFFFFFFFF, value & 0xFFFFFFFF)
         return tf.constant([word - 2**32 if word >= 2**31 else word for word in words], tf.int32)
-    if seed is None:
-        raise ValueError("seed must be an integer or an int32 tensor of shape [2], got None")
-    seed = tf.convert_to_tensor(seed)
-    inside = pairing.get()
+    try:
+        values = tf.convert_to_tensor(seed)
+    except (TypeError, ValueError) as error:
+        got = "None" if seed is None else type(seed).__name__
+        raise ValueError(
+            f"seed must be an integer or an int32 tensor of shape [2], got {got}"
+        ) from error
+    seed, inside = values, pairing.get()
     if seed.dtype != tf.int32 or (
         seed.shape != [2] and (inside is None or seed.shape != [inside[1], 2])
     ):

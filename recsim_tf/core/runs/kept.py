@@ -98,7 +98,7 @@ class Kept:
         if key is None:
             return _Entry()
         try:
-            references = [weakref.ref(each, self._forget) for each in functions]
+            references = [_Reference(each, self._forget) for each in functions]
         except TypeError:  # A model or policy without weak references.
             return _Entry()
         whole_key = (*fixed, model.trace_key(), random.context(), key, *references)
@@ -109,8 +109,29 @@ class Kept:
         return entry
 
     def _forget(self, reference: weakref.ref) -> None:
-        for key in [key for key in self._entries if reference in key]:
+        # By identity: when Python ends, the names that `__eq__` reads are gone.
+        dead = [key for key in self._entries if any(each is reference for each in key)]
+        for key in dead:
             del self._entries[key]
+
+
+class _Reference(weakref.ref):
+    """A weak reference that is equal to the references to the same object alone, whatever the
+    object is equal to. The object needs no hash.
+    """
+
+    def __init__(self, function: Callable, callback: Callable):
+        super().__init__(function, callback)  # type: ignore[call-arg]
+        self._id = id(function)
+
+    def __hash__(self) -> int:
+        return self._id
+
+    def __eq__(self, other: object) -> bool:
+        if self is other or not isinstance(other, _Reference):
+            return self is other
+        function = self()
+        return function is not None and function is other()
 
 
 class _Entry:

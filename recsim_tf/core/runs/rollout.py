@@ -148,7 +148,6 @@ def fold(
 
 def _check_state(state: SimulatorState, num_users: int) -> None:
     """Raises `ValueError` unless the state is a state of `num_users` users."""
-    if not isinstance(state, SimulatorState):
-        raise ValueError(f"state must be a SimulatorState or None, got {type(state).__name__}")
+    steps.check_state(state)
     if not state.done.shape.is_compatible_with([num_users]):
         raise ValueError(f"state must be of num_users={num_users}, got {state.done.shape[0]}")

@@ -7,6 +7,7 @@ import tensorflow as tf
 from recsim_tf.core import nests
 from recsim_tf.core.base.parameters import Model
 from recsim_tf.core.base.types import Nest, Observation, Policy
+from recsim_tf.core.base.validation import kind_of
 
 
 def check_policy(policy: Policy) -> None:
@@ -16,6 +17,8 @@ def check_policy(policy: Policy) -> None:
             "policy must be a function (observation, policy_state, seed) -> (action, policy_state),"
             f" got {policy!r}"
         )
+    if isinstance(policy, type):
+        raise ValueError(f"policy must be an object, got {kind_of(policy)}")
 
 
 def check_users(name: str, policy: Model, num_users: int | tf.Tensor) -> None:

@@ -13,8 +13,16 @@ from recsim_tf.core.base.types import (
     Slate,
     Transition,
 )
+from recsim_tf.core.base.validation import kind_of
 from recsim_tf.core.step import stages, turns
 from recsim_tf.core.step.stages import Models, Stages
+
+
+def check_state(state: SimulatorState) -> None:
+    """Raises a `ValueError` for anything but a state."""
+    if not isinstance(state, SimulatorState):
+        advice = ": step returns (state, transition)" if isinstance(state, tuple) else ""
+        raise ValueError(f"state must be a SimulatorState, got {kind_of(state)}{advice}")
 
 
 def initial_state(models: Models, draws: InitialDraws | SimulatorState) -> SimulatorState:
@@ -43,6 +51,7 @@ def initial_state(models: Models, draws: InitialDraws | SimulatorState) -> Simul
 
 def replace(models: Models, state: SimulatorState, who: tf.Tensor, seed: Seed) -> SimulatorState:
     """The state with a session of a new user in the rows where `who` [B] is true."""
+    check_state(state)
     user_seed, candidate_seed = random.split_seed(seed, 2)
     num_users = nests.batch_size(state.done)
     newcomers = random.sample(models.users.initial_draws(num_users), user_seed)
@@ -56,6 +65,7 @@ def replace(models: Models, state: SimulatorState, who: tf.Tensor, seed: Seed) -
 
 def observe(models: Models, state: SimulatorState) -> Observation:
     """The observation of a state, which agents see."""
+    check_state(state)
     documents = models.documents.describe(state.candidates, state.corpus)
     return Observation(
         models.users.observe(state.user),
@@ -86,6 +96,7 @@ def advance(
     """Checks the action and takes a step, in which `answers` gives the draws of the stages; see
     `stages.advance`.
     """
+    check_state(state)
     num_users = nests.batch_size(state.done)
     turn = turns.as_turn(action, models.query_spec, num_users, models.slate_size)
     if models.validate:

@@ -9,6 +9,7 @@ import gin
 import numpy as np
 
 # Imported for the names that it gives to gin files.
+from recsim_tf.core.base.validation import check_different
 from recsim_tf.experiment import config  # noqa: F401
 from recsim_tf.experiment.gin.binding_errors import reading
 from recsim_tf.experiment.gin.bindings import Reference, values
@@ -172,7 +173,9 @@ class _Results(NamedTuple):
 
     @classmethod
     def of(cls, policies: Sequence[Any] = (), train: Any = None, **_: Any) -> "_Results":
-        return cls([_Recorded.of(policy) for policy in policies], train is not None)
+        recorded = [_Recorded.of(policy) for policy in policies]
+        check_different("policies", [policy.name for policy in recorded])
+        return cls(recorded, train is not None)
 
 
 def mean_of_users(values: np.ndarray, users_per_world: int) -> Mean:

@@ -12,7 +12,8 @@ import sys
 import textwrap
 import tokenize
 import traceback
-from collections.abc import Iterator, Sequence
+import typing
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -110,11 +111,25 @@ def _fault(statement: Any) -> str | None:
             nearest = instead(name, list(candidates), "import the module that defines it")
             return f"{name} is unknown; {nearest}"
     if parameter:
-        names = list(inspect.signature(gin.get_configurable(statement.selector)).parameters)
-        if parameter not in names:
-            nearest = instead(parameter, names, f"it has {', '.join(names)}")
+        parameters = _parameters(gin.get_configurable(statement.selector))
+        if parameters is not None and parameter not in parameters:
+            nearest = instead(parameter, parameters, f"it has {', '.join(parameters)}")
             return f"{statement.selector} has no parameter {parameter}; {nearest}"
     return None
+
+
+def _parameters(function: Callable) -> list[str] | None:
+    """The names of all arguments of a function; None if it takes any name."""
+    names: list[str] = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is not parameter.VAR_KEYWORD:
+            names.append(name)
+        elif typing.get_origin(parameter.annotation) is typing.Unpack:
+            # `**options: Unpack[Options]` takes the keys of the typed dictionary `Options`.
+            names += typing.get_args(parameter.annotation)[0].__annotations__
+        else:
+            return None
+    return names
 
 
 def _is_missing(module: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from recsim_tf.core.base.validation import check_type
+from recsim_tf.core.base.validation import check_path, check_type
 from recsim_tf.core.nests import as_json
 from recsim_tf.fitting.fit import FitResult
 from recsim_tf.fitting.report import sections
@@ -41,6 +41,7 @@ def write_report(
       FileNotFoundError: if its folder is not there; before anything is computed.
       ImportError, ValueError: see `render`.
     """
+    check_path("path", path)
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path must be in a folder that exists, got {path}")

@@ -7,6 +7,7 @@ import numpy as np
 
 from recsim_tf.fitting.estimates import estimate_rows
 from recsim_tf.fitting.fit import FitResult
+from recsim_tf.support.errors import printable_lines
 from recsim_tf.support.tables import markdown_table, number
 
 CARD = "MODEL_CARD.md"
@@ -109,8 +110,10 @@ def with_findings(card: str, findings: Sequence[Mapping[str, str]]) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text without tags, which viewers of Markdown may take for HTML."""
-    return text.replace("<", "&lt;")
+    """A text without tags, which viewers of Markdown may take for HTML, and in which control
+    characters are seen.
+    """
+    return printable_lines(text).replace("<", "&lt;")
 
 
 def _figures(values: Mapping[str, Any]) -> str:

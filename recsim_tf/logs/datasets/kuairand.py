@@ -10,7 +10,7 @@ from recsim_tf.core.base.validation import check_count
 from recsim_tf.logs.log import Log
 from recsim_tf.logs.tables import parsing
 from recsim_tf.logs.tables.faults import Faults
-from recsim_tf.logs.tables.frames import as_frame, check_present
+from recsim_tf.logs.tables.frames import as_frame, check_present, path_of
 from recsim_tf.logs.tables.parsing import pandas
 from recsim_tf.logs.tables.table import from_table
 
@@ -39,7 +39,8 @@ def read_kuairand(impressions: Any, histories: Sequence[Any] = (), num_videos: i
         the same users, with `user_id`, `video_id` in [0, num_videos), `time_ms`, `hourmin` (1830
         for half past six in the evening), `tab` and `is_click` (0 or 1).
       histories: such tables with a row for each user: `user_id`, and lists of the videos viewed
-        before, `watch_seq`, and viewed for long, `long_watch_seq`.
+        before, `watch_seq`, and viewed for long, `long_watch_seq`. Ids are compared as those of
+        `from_table`: 7 and "7" are the same id.
       num_videos: the number of videos. KuaiRand-Pure has 7583.
 
     Raises:
@@ -48,23 +49,21 @@ def read_kuairand(impressions: Any, histories: Sequence[Any] = (), num_videos: i
     """
     check_count(num_videos=num_videos)
     tables = impressions if isinstance(impressions, list | tuple) else [impressions]
-    frame = pandas().concat([_frame(table, _IMPRESSION) for table in tables])
-    order = ["user_id", "time_ms", "video_id"]
-    faults = Faults(frame)
-    frame = frame.assign(
-        time_ms=faults.whole_numbers("time_ms", 0, parsing.LARGEST_WHOLE),
-        hourmin=faults.whole_numbers("hourmin", 0, 2359),
-    ).sort_values(order, kind="stable", ignore_index=True)
-    pause = frame.groupby("user_id")["time_ms"].diff() / _HOUR
-    shares: dict[Any, float] = {}
+    frame = pandas().concat([_impressions(table, num_videos) for table in tables])
+    user, user_ids = parsing.codes(frame["user_id"], ordered=True)
+    order = ["user", "time_ms", "video_id"]
+    frame = frame.assign(user=user).sort_values(order, kind="stable", ignore_index=True)
+    pause = frame.groupby("user")["time_ms"].diff() / _HOUR
+    shares: dict[str, float] = {}
     for table in histories:
-        shares |= _shares(_frame(table, _HISTORY))
+        _add_shares(table, shares)
+    share = np.array([shares.get(user_id, 0.0) for user_id in user_ids])
     frame = frame.assign(
         step=frame.index,
         position=0,
         hour=frame["hourmin"] // 100,
         pause=pause.fillna(_FIRST_PAUSE).clip(lower=_SHORTEST_PAUSE),
-        share=frame["user_id"].map(shares).astype(float).fillna(0.0),
+        share=share[frame["user"]],
     )
     roles = {"session": "user_id", "timestamp": "time_ms", "document": "video_id"}
     return from_table(
@@ -78,19 +77,40 @@ def read_kuairand(impressions: Any, histories: Sequence[Any] = (), num_videos: i
     )
 
 
-def _frame(table: Any, columns: Sequence[str]) -> Any:
-    frame = as_frame(table)
+def _impressions(table: Any, num_videos: int) -> Any:
+    """A table of impressions, after a check of each row."""
+    frame, faults = _frame("impressions", table, _IMPRESSION)
+    videos = f"be a video id in [0, {num_videos})"
+    codes = faults.known("video_id", range(num_videos), videos, "unknown video")
+    faults.refuse(codes < 0, "video_id", videos, "missing video")
+    hourmin = faults.whole_numbers("hourmin", 0, 2359)
+    faults.refuse(hourmin % 100 > 59, "hourmin", "be a time of the day", "invalid hourmin")
+    return frame.assign(
+        video_id=codes,
+        time_ms=faults.whole_numbers("time_ms", 0, parsing.LARGEST_WHOLE),
+        hourmin=hourmin,
+        tab=faults.whole_numbers("tab", 0, parsing.LARGEST_FLOAT32),
+        is_click=faults.flags("is_click"),
+    )
+
+
+def _add_shares(table: Any, shares: dict[str, float]) -> None:
+    """Adds the shares of long views by the text of a user's id."""
+    frame, faults = _frame("histories", table, _HISTORY)
+    users = parsing.id_texts(frame["user_id"])
+    repeated = users.duplicated() | users.isin(shares)
+    faults.refuse(repeated, "user_id", "differ from the other users", "repeated user")
+    lists = zip(faults.lists("watch_seq"), faults.lists("long_watch_seq"), strict=True)
+    for user, (watched, long) in zip(users, lists, strict=True):
+        num_long = parsing.id_texts(watched).isin(parsing.id_texts(long)).sum()
+        shares[user] = (num_long - _USUAL_SHARE * len(watched)) / (len(watched) + _USUAL_VIEWS)
+
+
+def _frame(name: str, table: Any, columns: Sequence[str]) -> tuple[Any, Faults]:
+    """Columns of a table with a user in each row, and the object that refuses their faults."""
+    frame = as_frame(table, texts=["user_id"], name=name)
     check_present(frame, columns)
-    return frame[list(columns)]
-
-
-def _shares(frame: Any) -> dict[Any, float]:
-    """The shares of long views by user."""
-    faults = Faults(frame)
-    for column in ("watch_seq", "long_watch_seq"):
-        faults.lists(column)
-    views = zip(frame["user_id"], frame["watch_seq"], frame["long_watch_seq"], strict=True)
-    return {
-        user: (np.isin(seen, long).sum() - _USUAL_SHARE * len(seen)) / (len(seen) + _USUAL_VIEWS)
-        for user, seen, long in views
-    }
+    frame, faults = frame[list(columns)], Faults(frame, path=path_of(table))
+    codes, _ = parsing.codes(frame["user_id"])
+    faults.refuse(codes < 0, "user_id", "be a user id", "missing user id")
+    return frame, faults

@@ -6,6 +6,7 @@ import numpy as np
 
 from recsim_tf.logs.checks import LOG_ROUNDING
 from recsim_tf.logs.tables.cells import PROPENSITIES, TARGETS, UNKNOWN, Cells
+from recsim_tf.logs.tables.parsing import pandas
 from recsim_tf.logs.tables.rows import Rows
 
 _ROUNDING = 1e-5  # rounding error of probabilities, which may be float32
@@ -57,7 +58,7 @@ def check_agreement(cells: Cells, rows: Rows, picked: np.ndarray, multiple_click
         _refuse_decrease(rows.order[begins], rows.session[begins], earliest, cells)
     is_second = picked & (rows.sums_so_far(picked) > 1)
     if "clicked" in cells:
-        allowed = "be 1 in at most one row of a slate (set multiple_clicks for more)"
+        allowed = "be 1 in at most one row of a slate (multiple_clicks=True takes more)"
         refuse(is_second & (not multiple_clicks), "clicked", allowed, "more than one choice")
     elif "chosen_document" in cells:
         role, chosen = "chosen_document", cells["chosen_document"][rows.order]
@@ -79,6 +80,14 @@ def check_agreement(cells: Cells, rows: Rows, picked: np.ndarray, multiple_click
         refuse(differs, "user", "be the same in all rows of a session", "user differs")
     for roles in (PROPENSITIES, TARGETS):
         _check_probabilities(cells, rows, roles, refuse)
+
+
+def refuse_repeated(cells: Cells, rows: Rows) -> None:
+    """Refuses rows with the document of an earlier row of their slate."""
+    step, document = np.cumsum(rows.begins_step), cells["document"][rows.order]
+    is_repeated = pandas().DataFrame({"step": step, "document": document}).duplicated().to_numpy()
+    allowed, reason = "differ from the other documents of its slate", "document shown twice"
+    cells.faults.refuse(is_repeated, cells.columns["document"], allowed, reason, rows.order)
 
 
 def _check_probabilities(
@@ -108,10 +117,11 @@ def _check_probabilities(
         refuse(differs, role, allowed, f"{role} differs")
         # The rows of a slate get the probability of its last row.
         values.setdefault("slate", prefix[np.flatnonzero(ends)[np.cumsum(rows.begins_step) - 1]])
-    if {"slate", "set"} <= values.keys():
-        role, slate = roles["set"], values["slate"]
-        below = (values["set"] < slate) & ~_close(values["set"], slate)
-        refuse(below, role, "be at least that of the slate in its order", f"{role} too small")
+    if "slate" in values:
+        for field in {"set", "position"} & values.keys():
+            role, slate = roles[field], values["slate"]
+            below = (values[field] < slate) & ~_close(values[field], slate)
+            refuse(below, role, "be at least that of the slate in its order", f"{role} too small")
 
 
 def _close(probs: np.ndarray, expected: np.ndarray) -> np.ndarray:

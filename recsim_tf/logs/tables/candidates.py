@@ -55,9 +55,6 @@ class Candidates(NamedTuple):
         is_candidate = (candidate_step[place] == step) & (self.document[place] == document)
         allowed, reason = "be one of the candidates of its step", "document is no candidate"
         cells.faults.refuse(~is_candidate, column, allowed, reason, rows.order)
-        is_repeated = pandas().Series(numbers[place]).duplicated().to_numpy()
-        allowed, reason = "differ from the other documents of its slate", "document shown twice"
-        cells.faults.refuse(is_repeated & is_candidate, column, allowed, reason, rows.order)
         slate = np.zeros(len(cells.session), np.int32)
         slate[rows.order] = place - self.first[step]
         return slate
@@ -91,7 +88,7 @@ def read_candidates(table: Any, columns: Mapping[str, str], session_ids: np.ndar
     role = next((role for role in ("step", "timestamp") if role in columns), None)
     place = [columns[name] for name in ("session", role, "document") if name is not None]
     texts = [columns["session"], columns["document"]]
-    frame = as_frame(table, texts=texts)
+    frame = as_frame(table, texts=texts, name="candidates")
     check_present(frame, place, "candidates")
     faults = Faults(frame, path=path_of(table))
     session, _ = parsing.codes(frame[columns["session"]], session_ids)

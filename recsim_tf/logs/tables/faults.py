@@ -12,6 +12,9 @@ from recsim_tf.logs.tables import parsing
 from recsim_tf.logs.tables.frames import line_of_row
 from recsim_tf.support.errors import printable
 
+# A cause for which more sessions than this share, and than this number, are faulty is refused.
+_MOST_DROPPED, _FEW = 0.05, 10
+
 
 class Faults:
     """The faults of R rows of sessions.
@@ -93,7 +96,9 @@ class Faults:
         reason: str,
         rows: np.ndarray | None = None,
     ) -> None:
-        """Raises a ValueError for the first bad row, or marks the sessions of all bad rows.
+        """Raises a ValueError for the first bad row, or marks the sessions of all bad rows. Raises
+        it too if more than 5 % of the sessions, and more than ten, have the same fault: then rather
+        the arguments of the reader are wrong than the sessions.
 
         Args:
           bad: bool [M], whether a row has the fault.
@@ -106,19 +111,27 @@ class Faults:
             return
         rows = self._rows if rows is None else rows
         if not self._drop:
-            row = rows[bad].min()
-            line = line_of_row(self._path, row) if self._path else 0
-            place = f" (line {line} of {printable(self._path)})" if line else ""
             hint = "" if self._drop is None else " (drop_invalid=True leaves out such sessions)"
-            raise ValueError(
-                f"row {row}{place}, column {column!r} must {allowed}, got"
-                f" {_plain(self._frame[column].iloc[row])}{hint}"
-            )
+            raise ValueError(f"{self._told(rows[bad].min(), column, allowed)}{hint}")
         sessions = np.unique(self.sessions[rows[bad]])
         newly_faulty = sessions[~self._faulty[sessions]]
+        if not len(newly_faulty):
+            return
         self._faulty[newly_faulty] = True
-        if len(newly_faulty):
-            self.dropped[reason] = self.dropped.get(reason, 0) + len(newly_faulty)
+        number = self.dropped[reason] = self.dropped.get(reason, 0) + len(newly_faulty)
+        if number > max(_MOST_DROPPED * len(self._faulty), _FEW):
+            raise ValueError(
+                f"drop_invalid=True must leave out at most {_MOST_DROPPED:.0%} of the sessions for"
+                f" one cause, got {number:,} of {len(self._faulty):,} for {reason!r}:"
+                f" {self._told(rows[bad].min(), column, allowed)}"
+            )
+
+    def _told(self, row: int, column: str, allowed: str) -> str:
+        """The fault of a row in words."""
+        line = line_of_row(self._path, row) if self._path else 0
+        place = f" (line {line} of {printable(self._path)})" if line else ""
+        got = _plain(self._frame[column].iloc[row])
+        return f"row {row}{place}, column {column!r} must {allowed}, got {got}"
 
     def sound(self, rows: np.ndarray) -> np.ndarray:
         """True where the sessions of rows [M] have no fault so far, bool [M]."""

@@ -17,6 +17,7 @@ from recsim_tf.support.errors import one_line, printable
 
 _CSV = (".csv", ".csv.gz", ".csv.zip")
 _PARQUET = (".parquet", ".pq")
+_MOST_LISTED = 20  # columns that an error lists
 
 
 def column_names(table: Any) -> list[str]:
@@ -24,7 +25,7 @@ def column_names(table: Any) -> list[str]:
     path = path_of(table)
     if path.endswith(_CSV):
         with _reading_errors(path, "table of separated values"), _opened(path) as file:
-            return next(csv.reader(file))
+            return next((cells for cells in csv.reader(file) if not _is_blank(cells)), [])
     return list(as_frame(table).columns)
 
 
@@ -33,7 +34,9 @@ def path_of(table: Any) -> str:
     return os.fspath(table) if isinstance(table, str | os.PathLike) else ""
 
 
-def as_frame(table: Any, texts: Sequence[str] = (), guessed: Sequence[str] = ()) -> Any:
+def as_frame(
+    table: Any, texts: Sequence[str] = (), guessed: Sequence[str] = (), name: str = "table"
+) -> Any:
     """The table of `from_table` as a DataFrame with at least one row.
 
     Args:
@@ -41,6 +44,7 @@ def as_frame(table: Any, texts: Sequence[str] = (), guessed: Sequence[str] = ())
       texts: columns of a file of separated values that are text, see `read_separated`.
       guessed: columns of such a file that are numbers if all values are plain numbers. Else they
         are text, even if a cell such as NA would stand for a missing number in other columns.
+      name: the name of the argument, for errors.
 
     Raises:
       ValueError: for another type of table or file, and a file whose content does not fit its name.
@@ -59,12 +63,12 @@ def as_frame(table: Any, texts: Sequence[str] = (), guessed: Sequence[str] = ())
         frame = table.to_pandas()
     else:
         raise ValueError(
-            "table must be a pandas DataFrame, a pyarrow Table or a path, got"
+            f"{name} must be a pandas DataFrame, a pyarrow Table or a path, got"
             f" {type(table).__name__}"
         )
     if frame.empty:
         raise ValueError(
-            f"table must have at least one row and one column, got {frame.shape[0]} rows and"
+            f"{name} must have at least one row and one column, got {frame.shape[0]} rows and"
             f" {frame.shape[1]} columns"
         )
     return frame
@@ -181,7 +185,9 @@ def check_present(frame: Any, names: Iterable[str], table: str = "the table") ->
     for name in names:
         if columns.count(name) != 1:
             problem = "is there twice" if name in columns else "is missing"
-            listed = printable(", ".join(map(str, columns)))
+            listed = printable(", ".join(map(str, columns[:_MOST_LISTED])))
+            if len(columns) > _MOST_LISTED:
+                listed += f" and {len(columns) - _MOST_LISTED:,} more"
             raise ValueError(f"column {name!r} {problem}: {table} has {listed}")
 
 

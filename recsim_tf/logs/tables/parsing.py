@@ -2,8 +2,11 @@
 the caller refuses them with their rows.
 """
 
+import datetime
+import decimal
 import importlib
 import re
+import uuid
 from collections.abc import Hashable, Iterable
 from numbers import Real
 from typing import Any
@@ -15,6 +18,8 @@ LARGEST_FLOAT32 = 2**24  # up to it float32 represents every integer exactly
 _FLAGS = {"true": 1, "false": 0}
 # The zone of an ISO time, which follows its date, has one of these characters.
 _ZONE_CHARACTERS = frozenset("Zz+-")
+# Types of ids beside text and floats. The texts of other objects are not the same in each process.
+_ID_TYPES = (Real, np.bool_, decimal.Decimal, uuid.UUID, datetime.date, np.datetime64)
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
@@ -140,14 +145,13 @@ def codes(
 
     The vocabulary is by default the ids of the column, in order of first appearance, or sorted if
     `ordered` is True. Ids are text: 7, 7.0 and "7" are the same id, "007" is another. Ids that are
-    all whole numbers are sorted as numbers.
+    all whole numbers are sorted as numbers. Other objects than texts, numbers, dates and UUIDs are
+    not ids, and neither is a text with the character NUL.
     """
     pd = pandas()
-    try:
-        positions, values = pd.factorize(column, use_na_sentinel=True)
-    except TypeError:  # Cells that are not hashable, such as lists, are not ids.
-        is_id = column.map(lambda cell: isinstance(cell, Hashable)).astype(bool)
-        positions, values = pd.factorize(column.where(is_id), use_na_sentinel=True)
+    if not _are_ids(column):
+        column = column.where(column.map(_is_id).astype(bool))
+    positions, values = pd.factorize(column, use_na_sentinel=True)
     texts = id_texts(values)
     if vocabulary is None:
         ids = texts[texts != ""].unique()
@@ -171,16 +175,33 @@ def sorted_ids(ids: Iterable[str]) -> list[str]:
     return sorted(texts, key=int) if is_number else sorted(texts)
 
 
+def _are_ids(column: Any) -> bool:
+    """True if all cells of a column may be ids, as far as pandas cannot compare others."""
+    if column.dtype.kind not in "OTSU":
+        return True
+    try:
+        return all(map(_is_id, set(column)))
+    except TypeError:  # A cell has no hash.
+        return False
+
+
+def _is_id(cell: Any) -> bool:
+    """False for a cell that pandas cannot compare: one without a hash, such as a list, and a text
+    with the character NUL, at which pandas ends it.
+    """
+    return isinstance(cell, Hashable) and not (isinstance(cell, str) and "\0" in cell)
+
+
 def _id_text(value: Any) -> str:
     if isinstance(value, str):
-        return value
+        return value if _is_id(value) else ""
     if isinstance(value, float | np.floating):
         # Whole numbers become floats if some cells of their column are empty.
         exact = float(value)
         if not abs(exact) <= LARGEST_WHOLE:
             return ""
         return str(int(exact)) if exact == int(exact) else str(value)
-    return str(value)
+    return str(value) if isinstance(value, _ID_TYPES) else ""
 
 
 def numbers_of_texts(column: Any) -> Any:

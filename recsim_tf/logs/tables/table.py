@@ -14,7 +14,7 @@ from recsim_tf.core.base.validation import check_at_least, check_different, chec
 from recsim_tf.core.distributions.joint import record
 from recsim_tf.logs.log import Labels, Log, SlateLogProbs
 from recsim_tf.logs.tables import parsing
-from recsim_tf.logs.tables.agreement import arranged, check_agreement
+from recsim_tf.logs.tables.agreement import arranged, check_agreement, refuse_repeated
 from recsim_tf.logs.tables.candidates import Candidates, read_candidates
 from recsim_tf.logs.tables.cells import (
     IDS,
@@ -66,7 +66,7 @@ def from_table(
         slate.
       visit: whole numbers, the visits within a lifetime, see `visits`; only their changes count.
       position: whole numbers from `first_position`. Positions that a slate lacks are empty.
-      document: ids.
+      document: ids, which differ in a slate if the table has probabilities or candidates.
       clicked: 1 in the row of the document chosen, else 0; with purchases or `multiple_clicks`
         several rows may have 1.
       chosen_document: id of the document chosen, the same in all rows of a slate; empty for
@@ -119,6 +119,8 @@ def from_table(
         visits. The log is for `ReturningUsers` whose innovation consists of visit ends and return
         times alone: these are its `innovation`.
       drop_invalid: whether to leave out sessions with a fault. Their number is logged as a warning.
+        More than 5 % of the sessions, and more than ten, are not left out for the same fault, since
+        an argument such as `multiple_clicks` may be wrong.
 
     Returns:
       The log. Its `documents` are int32 positions in `labels.document`. Its `response` is int32
@@ -130,7 +132,8 @@ def from_table(
       ImportError: without pandas, or without pyarrow for Parquet.
       ValueError: for a table without rows or without a named column; for the first fault, with its
         column, its row, counted from 0 at the first row of data, and its line in a file; if all
-        sessions are dropped; and for a `slate_size` out of range or a vocabulary with repeats.
+        sessions are dropped, or too many for one fault; and for a `slate_size` out of range or a
+        vocabulary with repeats.
     """
     flags = {"departed": departed, "multiple_clicks": multiple_clicks, "drop_invalid": drop_invalid}
     _check_arguments(attributes, document_ids, slate_size, first_position, flags)
@@ -180,6 +183,8 @@ def from_table(
         allowed, reason = "be the same in all rows of a slate", f"{context[name]} differs"
         faults.refuse(differs, context[name], allowed, reason, rows.order)
     slate = None if candidate_rows is None else candidate_rows.slates(cells, rows, vocabulary)
+    if slate is not None or not {*PROPENSITIES.values(), *TARGETS.values()}.isdisjoint(columns):
+        refuse_repeated(cells, rows)
     rows = rows.where(faults.sound(rows.order))
     visit_steps: VisitSteps | None = None
     if visits is not None and len(rows.order):

@@ -36,6 +36,17 @@ def test_users_of_a_world_are_counted_together(tmp_path, size):
     assert returns.mean().standard_error == pytest.approx(expected, nan_ok=True)
 
 
+def test_two_policies_of_one_name_are_a_damaged_file(tmp_path):
+    folder = write_run(tmp_path / "run", {"a": RETURNS[0]})
+    content = json.loads((folder / "results.json").read_text())
+    content["policies"] *= 2
+    (folder / "results.json").write_text(json.dumps(content))
+    with pytest.raises(
+        ValueError, match=r"results.json is damaged .*policies must differ from each"
+    ):
+        read_run(folder, "run")
+
+
 def test_users_are_the_same_ones_with_the_same_environment_seed_and_number(tmp_path):
     runs = {
         "first": {},

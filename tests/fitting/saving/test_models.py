@@ -260,7 +260,7 @@ def test_the_card_tells_data_fit_checks_and_parameters(tmp_path, result):
         data={"sessions": 41, "from": "2024-01"},
         fitting={"search": "LBFGS"},
         checks={"calibration error": np.float32(0.25), "<b>": "<script>"},
-        limits="Simulated users only. <img src=x>",
+        limits="Simulated users only. <img src=x>\x1b\u202e",
         licence="CC BY 4.0",
     )
     card = (tmp_path / "model" / "MODEL_CARD.md").read_text()
@@ -274,7 +274,7 @@ def test_the_card_tells_data_fit_checks_and_parameters(tmp_path, result):
         "| calibration error | 0.2500 |",
         "| users.choice_model.no_click_mass | 1.100 |",
         "| &lt;b> | &lt;script> |",
-        "## Limits Simulated users only. &lt;img src=x>",
+        "## Limits Simulated users only. &lt;img src=x>\\x1b\\u202e",
         "## Licence of the data CC BY 4.0",
         "## Intended use Not stated.",
         "time_budget=10.0",

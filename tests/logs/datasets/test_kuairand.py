@@ -60,13 +60,60 @@ def test_files_are_tables(tmp_path, frame, log):
     np.testing.assert_array_equal(read.initial["share"], log.initial["share"])
 
 
+def test_ids_are_the_same_as_texts_and_as_numbers(frame, log):
+    histories = tables.histories()
+    for impressions, users in (
+        (frame.assign(user_id=frame["user_id"].astype(str)), histories),
+        (frame, histories.assign(user_id=histories["user_id"].astype(float))),
+        (frame, histories.assign(watch_seq=[list(map(str, row)) for row in histories.watch_seq])),
+        (frame.assign(video_id=frame["video_id"].astype(str)), histories),
+    ):
+        read = read_kuairand(impressions, [users], num_videos=20)
+        assert list(read.labels.session) == list(log.labels.session)
+        np.testing.assert_array_equal(read.initial["share"], log.initial["share"])
+        np.testing.assert_array_equal(read.documents, log.documents)
+
+
+def test_a_fault_has_the_row_of_its_table_and_the_line_of_its_file(tmp_path, frame):
+    row = frame.index[frame["user_id"] == 7][-1]
+    faulty = frame.assign(is_click=np.where(frame.index == row, 2, frame["is_click"]))
+    message = f"row {row}, column 'is_click' must be 0 or 1, got 2"
+    with pytest.raises(ValueError, match=message):
+        read_kuairand([frame, faulty], num_videos=20)
+    path = tmp_path / "impressions.csv"
+    faulty.to_csv(path, index=False)
+    with pytest.raises(
+        ValueError, match=rf"row {row} \(line {row + 2} of .*impressions.csv\), col"
+    ):
+        read_kuairand(path, num_videos=20)
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_a_user_has_one_history(frame, split):
+    first, second = tables.histories(), tables.histories(3).astype({"user_id": str})
+    histories = [first, second] if split else [pd.concat([first, second])]
+    row = 0 if split else len(first)
+    with pytest.raises(ValueError, match=f"row {row}, column 'user_id' must differ from the other"):
+        read_kuairand(frame, histories, num_videos=20)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda table: table.drop(columns="tab"), "tab"),
-        (lambda table: table.assign(video_id=25), "video_id"),
+        (lambda table: table.assign(user_id=np.nan), "row 0, column 'user_id' must be a user id"),
+        (
+            lambda table: table.assign(video_id=25),
+            r"'video_id' must be a video id in \[0, 20\), got",
+        ),
+        (lambda table: table.assign(video_id=np.nan), "row 0, column 'video_id' must be a video"),
         (lambda table: table.assign(is_click=2), "is_click"),
         (lambda table: table.assign(tab=np.nan), "tab"),
+        (lambda table: table.assign(tab="x"), "row 0, column 'tab' must be a whole number in"),
+        (
+            lambda table: table.assign(hourmin=1875),
+            "column 'hourmin' must be a time of the day, got",
+        ),
         (lambda table: table.assign(hourmin="18:30"), "row 0, column 'hourmin' must be a whole"),
         (lambda table: table.assign(time_ms="noon"), "row 0, column 'time_ms' must be a whole"),
     ],

@@ -112,6 +112,34 @@ REFUSALS = [
         lambda: everything.log(everything.table(propensity_set=[0.1, 0.1, 0.5, 0.6, 0.6])),
         "row 0, column 'propensity_set' must be at least that of the slate in its order, got 0.1",
     ),
+    (
+        lambda: everything.log(everything.table(propensity_position=[0.1, 0.4, 0.5, 0.6, 0.5])),
+        "row 0, column 'propensity_position' must be at least that of the slate in its order, got",
+    ),
+    (
+        lambda: from_table(everything.table(document=["003", "003", "002", "002", "003"])),
+        "row 1, column 'document' must differ from the other documents of its slate, got '003'",
+    ),
+    (
+        lambda: everything.log(everything.table(session=["b", "b", "b", "b\0", "b\0"])),
+        r"row 3, column 'session' must be a session id, got 'b\\x00'",
+    ),
+    (
+        lambda: from_table(everything.table(document=["003", b"1", "002", "002", "003"])),
+        "row 1, column 'document' must be a document id, got b'1'",
+    ),
+    (
+        lambda: from_table(everything.table(user=[(1, 2)] * 5)),
+        r"row 0, column 'user' must be a user id, got \(1, 2\)",
+    ),
+    (
+        lambda: from_table(everything.table(), document_ids=["001", "002", "003\0"]),
+        r"document_ids must be a list of names or ids, got '003\\x00'",
+    ),
+    (
+        lambda: from_table(everything.table(), candidates=5),
+        "candidates must be a pandas DataFrame, a pyarrow Table or a path, got int",
+    ),
 ]
 
 

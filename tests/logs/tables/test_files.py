@@ -36,6 +36,23 @@ def test_lines_of_compressed_files_with_a_mark_of_their_encoding_are_told(tmp_pa
     assert_refused(lambda: from_table(path), r"^row 2 \(line 8 of ")
 
 
+def test_a_file_may_begin_with_blank_lines(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text(f"\n  \n{HEADER}\na,0,0,d0,1,US\na,1,0,d1,2,US\n")
+    assert_refused(
+        lambda: from_table(path), r"^row 1 \(line 5 of .*'clicked' must be 0 or 1, got 2"
+    )
+    path.write_text(f"\n{HEADER}\na,0,0,d0,1,US\n")
+    assert from_table(path).num_steps == 1
+
+
+def test_the_columns_of_a_wide_table_are_not_all_told():
+    wide = pd.DataFrame(0, index=[0], columns=[f"c{number}" for number in range(10_000)])
+    columns = {"session": "id", "position": "c0", "document": "c1", "clicked": "c2"}
+    with pytest.raises(ValueError, match=r"column 'id' is missing: .* c19 and 9,980 more$"):
+        from_table(wide, columns)
+
+
 def test_a_fault_in_memory_or_in_parquet_has_no_line(tmp_path):
     frame = everything.table(clicked=[0, 1, 7, 0, 1])
     frame.to_parquet(tmp_path / "log.parquet")

@@ -240,6 +240,27 @@ def test_a_fault_is_named_by_row_and_column_or_its_session_is_dropped_and_counte
     assert len(read.length) == len(left)
 
 
+def test_a_forgotten_option_is_not_taken_for_faults_of_sessions():
+    number = 400
+    frame = pd.DataFrame({"session": np.repeat(np.arange(number), 2), "document": [1, 2] * number})
+    frame = frame.assign(position=[0, 1] * number, clicked=0)
+    clicked_twice = frame["session"].isin(range(21))
+    faulty = frame.assign(clicked=clicked_twice.astype(int))
+    message = (
+        "drop_invalid=True must leave out at most 5% of the sessions for one cause, got 21 of 400"
+        " for 'more than one choice': row 1, column 'clicked' must be 1 in at most one row of a"
+        r" slate \(multiple_clicks=True takes more\), got 1$"
+    )
+    with pytest.raises(ValueError, match=message):
+        from_table(faulty, drop_invalid=True)
+    assert from_table(faulty, multiple_clicks=True, drop_invalid=True).num_sessions == number
+    fewer = from_table(faulty[faulty["session"] > 1], drop_invalid=True)
+    assert fewer.labels.dropped == {"more than one choice": 19}
+    assert fewer.num_sessions == number - 21
+    with pytest.raises(ValueError, match=r"first slate_size=1 positions .set first_position or sl"):
+        from_table(frame, drop_invalid=True, slate_size=1)
+
+
 def test_types_of_columns_and_the_order_of_numbered_rows_do_not_matter():
     expected = from_table(table(), EVERYTHING)
     shuffled = table().iloc[[4, 1, 2, 0, 3]]
