@@ -148,11 +148,11 @@ def _by_tastes(*tastes: tuple[float, float]) -> dict[str, PlackettLucePolicy]:
 
 def _half() -> recsim_tf.Simulator:
     world = believed.World(0.6)
-    return believed._simulator(believed._level_of_half(world), 0.5)
+    return believed.simulator_of(believed.level_of_slope(world, 0.5), 0.5)
 
 
 def _turned() -> recsim_tf.Simulator:
-    right = believed._simulator()
+    right = believed.simulator_of()
     return recsim_tf.Simulator(
         OneTasteTurned(), right.documents, believed._SLATE_SIZE, believed._NUM_CANDIDATES
     )
@@ -160,13 +160,15 @@ def _turned() -> recsim_tf.Simulator:
 
 _SEVERAL = (0.0, 0.3, 0.6, 0.9)
 _JUDGED = {
-    "right, one step": lambda: Judged(believed._simulator(), _sharper(0.0, 0.4, 0.8, 1.2), True, 1),
-    "right, two steps": lambda: Judged(believed._simulator(), _sharper(*_SEVERAL), True),
+    "right, one step": lambda: Judged(
+        believed.simulator_of(), _sharper(0.0, 0.4, 0.8, 1.2), True, 1
+    ),
+    "right, two steps": lambda: Judged(believed.simulator_of(), _sharper(*_SEVERAL), True),
     "right, near policies": lambda: Judged(
-        believed._simulator(), _sharper(0.2, 0.3, 0.4, 0.5), True, 1, 1000
+        believed.simulator_of(), _sharper(0.2, 0.3, 0.4, 0.5), True, 1, 1000
     ),
     "half of what suits": lambda: Judged(_half(), _sharper(*_SEVERAL)),
-    "sign turned": lambda: Judged(believed._simulator(slope=-1.0), _sharper(*_SEVERAL)),
+    "sign turned": lambda: Judged(believed.simulator_of(slope=-1.0), _sharper(*_SEVERAL)),
     "one taste turned": lambda: Judged(
         _turned(), _by_tastes((0.8, 0.0), (0.0, 0.5), (0.6, 0.6), (0.2, -0.3))
     ),
@@ -179,7 +181,7 @@ def _share(values: Sequence[bool]) -> float:
 
 def _logged(num_steps: int, num_sessions: int, seed: int) -> logs.Log:
     """Sessions of visitors under the policy that logs."""
-    simulator, logging = believed._simulator(), believed._policy(_LOGGED)
+    simulator, logging = believed.simulator_of(), believed._policy(_LOGGED)
     trajectory = simulator.rollout(logging, num_sessions, num_steps, seed)
     return logs.from_trajectory(trajectory, simulator, logging=logging)
 
@@ -187,7 +189,7 @@ def _logged(num_steps: int, num_sessions: int, seed: int) -> logs.Log:
 def _true_values(judged: Judged, settings: Settings) -> list[dict[str, float]]:
     """The values of the policies in the world, and in the simulator."""
     number = 5_000 if settings.quick else _NUM_TRUTH
-    simulators = (believed._simulator(), judged.model)
+    simulators = (believed.simulator_of(), judged.model)
     values = [
         {
             name: ope.truth(simulator, policy, judged.num_steps, number, seed=7).value

@@ -108,7 +108,9 @@ class Articles(recsim_tf.DocumentModel):
         return documents
 
 
-def _simulator(level: float = -1.5, slope: float = 1.0, leaves: float = 0.0) -> recsim_tf.Simulator:
+def simulator_of(
+    level: float = -1.5, slope: float = 1.0, leaves: float = 0.0
+) -> recsim_tf.Simulator:
     return _of_users(Visitors(level, slope, leaves))
 
 
@@ -148,7 +150,7 @@ class World(NamedTuple):
         """The users as they are."""
         if self.changing is not None:
             return _of_users(self.changing)
-        return WORLDS[self.users] if self.users else _simulator(self.level, 1.0, self.leaves)
+        return WORLDS[self.users] if self.users else simulator_of(self.level, 1.0, self.leaves)
 
     def policy(self, sharpness: float) -> PlackettLucePolicy:
         """A policy that shows what users like."""
@@ -269,7 +271,7 @@ def _by_weights(
         estimators = ("ips", "snips", *world.estimators)
         results = [
             ope.evaluate(policy, log, estimators, logging=logging)
-            for log in _logs(world, num_logs, settings, with_target=logging is None)
+            for log in logs_of(world, num_logs, settings, with_target=logging is None)
         ]
         for estimator in estimators:
             shares[name, estimator] = _figures([result[estimator] for result in results], truth)
@@ -281,12 +283,14 @@ def _by_weights(
 def _by_models(settings: Settings) -> dict[tuple[str, str], dict[str, float]]:
     """Shares by model and estimator."""
     num_simulated = 200 if settings.quick else 5000
-    half, half_of_sharp = (_simulator(_level_of_half(world), 0.5) for world in (_JUDGED, _SHARP))
+    half, half_of_sharp = (
+        simulator_of(level_of_slope(world, 0.5), 0.5) for world in (_JUDGED, _SHARP)
+    )
     candidates = {
-        "right model": (_simulator(), _JUDGED),
+        "right model": (simulator_of(), _JUDGED),
         "half of the slope": (half, _JUDGED),
-        "9% more clicks": (_simulator(-1.38), _JUDGED),
-        "right, sharp policy": (_simulator(), _SHARP),
+        "9% more clicks": (simulator_of(-1.38), _JUDGED),
+        "right, sharp policy": (simulator_of(), _SHARP),
         "half, sharp policy": (half_of_sharp, _SHARP),
         "fitted to the log": (None, _JUDGED),
     }
@@ -299,11 +303,11 @@ def _by_models(settings: Settings) -> dict[tuple[str, str], dict[str, float]]:
                 _policy(judged.sharpness),
                 log,
                 ("snips", "simulated", "calibrated"),
-                model=_fitted(log) if model is None else model,
+                model=fitted(log) if model is None else model,
                 logging=_policy(judged.logged),
                 num_simulated=num_simulated,
             )
-            for log in _logs(judged, num_logs, settings, with_target=False)
+            for log in logs_of(judged, num_logs, settings, with_target=False)
         ]
         estimates = {
             "simulated": [result["simulated"] for result in results],
@@ -320,11 +324,11 @@ def _asked(cases: dict[str, Any], settings: Settings) -> dict[str, Any]:
     return {name: case for name, case in cases.items() if not settings.quick or name in _QUICK}
 
 
-def _fitted(log: logs.Log) -> Any:
+def fitted(log: logs.Log) -> Any:
     """Visitors whose level and slope are fitted to a log."""
     parameters = {f"users.{name}": fitting.Parameter(start) for name, start in _STARTS.items()}
     return fitting.fit(
-        _simulator(), parameters, log, method=fitting.Exact(search=fitting.LBFGS(progress=False))
+        simulator_of(), parameters, log, method=fitting.Exact(search=fitting.LBFGS(progress=False))
     )
 
 
@@ -332,7 +336,7 @@ _STARTS = {"level": -1.0, "slope": 0.5}
 _HEAD = ("world", "estimator", "believed", "value held", "gain held", "with care", "deserved")
 
 
-def _logs(
+def logs_of(
     world: World, num_logs: int, settings: Settings, with_target: bool = True
 ) -> Iterator[logs.Log]:
     """The logs, one after the other."""
@@ -370,13 +374,13 @@ def _truth(world: World, settings: Settings) -> tuple[float, float]:
     return values[0], values[0] - values[1]
 
 
-def _level_of_half(world: World) -> float:
-    """The level with which half of the slope meets the mean of the log."""
+def level_of_slope(world: World, slope: float) -> float:
+    """The level with which a slope meets the mean of the log."""
     earned = ope.truth(world.simulator, _policy(world.logged), 1, 100_000, seed=3).value
     low, high = -3.0, 0.0
     for _ in range(12):
         middle = (low + high) / 2
-        model = _simulator(middle, 0.5)
+        model = simulator_of(middle, slope)
         value = ope.truth(model, _policy(world.logged), 1, 100_000, seed=3).value
         low, high = (middle, high) if value < earned else (low, middle)
     return (low + high) / 2

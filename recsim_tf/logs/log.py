@@ -108,7 +108,7 @@ def session_digests(log: "Log") -> np.ndarray:
     for session, length in enumerate(log.length):
         content = hashlib.blake2b(digest_size=16)
         for is_of_steps, leaf in leaves:
-            content.update(leaf[session, :length] if is_of_steps else leaf[session].tobytes())
+            content.update((leaf[session, :length] if is_of_steps else leaf[session]).tobytes())
         digests.append(content.digest())
     return np.array(digests)
 

@@ -267,7 +267,8 @@ class Simulated(NamedTuple):
             if each.weights(_CHECK).effective_sample_size < _FEWEST_CHECKED:
                 return f"{unknown}, since too few sessions count"
             gains.append(each.session_values(_CHECK) - each.returns)
-        return ResponseGap(*gains, sample.users)
+        logged, simulated = gains
+        return ResponseGap(logged, simulated, sample.users)
 
 
 def _with_bias(estimate: Estimate, gain: Mean, bias: Bias, level: float) -> Estimate:

@@ -113,8 +113,8 @@ def rank(context: Context) -> Ranking | str:
             f" takes {_FEWEST_POLICIES}."
         )
     correlation, interval = rank_correlation(simulated, logged, context.seed, context.users)
-    means = (_means(sessions, context.users) for sessions in (simulated, logged))
-    return Ranking(*means, has_weights, correlation, interval, unseen)
+    means = [_means(sessions, context.users) for sessions in (simulated, logged)]
+    return Ranking(means[0], means[1], has_weights, correlation, interval, unseen)
 
 
 def _means(sessions: Mapping[str, np.ndarray], users: Any) -> dict[str, Mean]:
