@@ -10,7 +10,7 @@ import numpy as np
 from tensorflow_probability import distributions as tfd
 
 from recsim_tf.fitting.validation.context import Context
-from recsim_tf.fitting.validation.dependence import popularity, surprises
+from recsim_tf.fitting.validation.dependence import popularity, seen_before, surprises
 from recsim_tf.fitting.validation.learners import area_under_curve, boosting, predicted
 from recsim_tf.fitting.validation.outcomes import Outcomes
 from recsim_tf.fitting.validation.question import Answer
@@ -113,12 +113,13 @@ def discriminate(
             session, step = session[chosen], step[chosen]
         rows = fold[session]
         of_past = features_before(logged, popularity(training, logged))
+        before = seen_before(logged)
 
     def of_outcomes(outcomes: Outcomes) -> dict[str, np.ndarray]:
         expected = popularity(training, outcomes)
         if is_closed_loop:
             return features(outcomes, expected)
-        of_steps = of_past | features_of_steps(outcomes, expected, of_past)
+        of_steps = of_past | features_of_steps(outcomes, expected, of_past, before)
         return {name: values[session, step] for name, values in of_steps.items()}
 
     columns = of_outcomes(logged)
@@ -182,7 +183,10 @@ def features_before(past: Outcomes, expected: np.ndarray) -> dict[str, np.ndarra
 
 
 def features_of_steps(
-    outcomes: Outcomes, expected: np.ndarray, before: Mapping[str, np.ndarray]
+    outcomes: Outcomes,
+    expected: np.ndarray,
+    before: Mapping[str, np.ndarray],
+    seen: tuple[np.ndarray, np.ndarray],
 ) -> dict[str, np.ndarray]:
     """The features of each step that the classifier sees, float32 [S, T] by name.
 
@@ -190,6 +194,7 @@ def features_of_steps(
       outcomes: the outcomes of a log, or of a simulation of it.
       expected: the `popularity` of its documents.
       before: the features of the logged steps before each, see `features_before`.
+      seen: the documents that the session clicked, and passed, before, see `seen_before`.
     """
     clicked = (outcomes.clicked > 0) & outcomes.counted
     clicks = clicked.sum(axis=2)
@@ -202,11 +207,19 @@ def features_of_steps(
         / np.maximum(clicks, 1),
         "mean position clicked": (clicked * np.arange(clicked.shape[2])).sum(axis=2)
         / np.maximum(clicks, 1),
+        "clicks on documents clicked before": _among(clicked, seen[0]),
+        "clicks on documents passed before": _among(clicked, seen[1]),
         "clicks of neighbouring steps": surprise * before["last step beyond expectation"],
         "clicks like those before": surprise * before["clicks beyond expectation before"],
     }
     by_name |= {label(name): amount for name, amount in outcomes.amounts.items()}
     return {name: np.nan_to_num(np.asarray(each, np.float32)) for name, each in by_name.items()}
+
+
+def _among(clicked: np.ndarray, documents: np.ndarray) -> np.ndarray:
+    """The share of some documents of each step that is clicked, [S, T]; -1 where there are none."""
+    number = documents.sum(axis=2)
+    return np.where(number > 0, (clicked & documents).sum(axis=2) / np.maximum(number, 1), -1)
 
 
 def features(sessions: Outcomes, expected: np.ndarray) -> dict[str, np.ndarray]:

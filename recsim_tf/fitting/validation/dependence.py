@@ -52,8 +52,9 @@ def dependence(
     outcomes: Outcomes, past: Outcomes, expected: np.ndarray, expected_of_past: np.ndarray
 ) -> dict[str, float]:
     """Statistics by name: sessions without a click, the spread of click rates of documents, the
-    product of the surprises of neighbouring steps, and the correlation of a step's surprise and
-    amounts with their means before. 0 for a statistic that is not defined.
+    click rate of documents that were clicked before in the session, also over the rate of others
+    that were shown before, the product of the surprises of neighbouring steps, and the correlation
+    of a step's surprise and amounts with their means before. 0 for a statistic that is not defined.
 
     Args:
       outcomes: the outcomes of a log, or of a simulation of it.
@@ -70,6 +71,13 @@ def dependence(
         rates = np.bincount(ids, clicked[counted]) / np.maximum(of_documents, 1)
         enough = of_documents >= _OF_DOCUMENT
         of_log["click_rate_of_a_document/standard_deviation"] = _spread(rates[enough])
+        was_clicked, was_passed = seen_before(past)
+        if was_clicked.any() and was_passed.any():
+            rates = [float(clicked[which].mean()) for which in (was_clicked, was_passed)]
+            of_log["click_rate_of_documents_clicked_before/mean"] = rates[0]
+            of_log["click_rate_of_documents_clicked_before/over_passed"] = (
+                rates[0] / rates[1] if rates[1] else 0.0
+            )
     if active.shape[1] > 1:
         pairs = active[:, 1:]
         surprise, before = surprises(outcomes, expected), surprises(past, expected_of_past)
@@ -88,6 +96,30 @@ def dependence(
                 now[:, 1:][pairs], mean_before[pairs]
             )
     return of_log
+
+
+def seen_before(past: Outcomes) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each document was clicked at an earlier step of its session, and whether it was shown
+    there and never clicked, bool [S, T, K] each. False where documents are no ids.
+    """
+    clicked_before = np.zeros(past.counted.shape, bool)
+    passed_before = clicked_before.copy()
+    if isinstance(past.documents, tuple):
+        return clicked_before, passed_before
+    session, step, _ = np.nonzero(past.counted)
+    ids, num_steps = past.documents[past.counted], past.counted.shape[1]
+    of_user = session * (ids.max(initial=0) + 1) + ids
+    moment = of_user * num_steps + step
+    order = np.argsort(moment, kind="stable")
+    moments = moment[order]
+    clicks = np.concatenate([[0], np.cumsum((past.clicked[past.counted] > 0)[order])])
+    # The first event of the document in the session, and its first event at this step.
+    begins = np.searchsorted(moments, of_user * num_steps)
+    now = np.searchsorted(moments, moment)
+    is_clicked = clicks[now] > clicks[begins]
+    clicked_before[past.counted] = is_clicked
+    passed_before[past.counted] = (now > begins) & ~is_clicked
+    return clicked_before, passed_before
 
 
 def spread_of_sessions(outcomes: Outcomes) -> dict[str, float]:

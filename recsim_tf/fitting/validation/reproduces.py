@@ -45,6 +45,7 @@ _CAUSES = {
     "clicks_per_step/standard_deviation": "how clicks of a slate depend on each other",
     "click_rate_of_steps/": "how clicks change in the course of a session",
     "click_rate_of_a_document/": "how documents differ",
+    "click_rate_of_documents_clicked_before/": "which documents a user likes",
     "click_rate_of_a_session/": "how users differ",
     "sessions_without_a_click": "how users differ",
     "clicks_per_session/": "how users differ, or how long they stay",

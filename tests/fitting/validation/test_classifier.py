@@ -12,6 +12,7 @@ from recsim_tf.fitting.validation.classifier import (
     features_of_steps,
     verdict,
 )
+from recsim_tf.fitting.validation.dependence import seen_before
 from recsim_tf.fitting.validation.outcomes import Outcomes
 from recsim_tf.support.verdicts import BELIEVABLE, CANNOT_TELL, NOT_BELIEVABLE, WITH_CARE
 
@@ -100,10 +101,28 @@ def test_features_of_a_step_are_those_of_the_step_and_of_the_logged_steps_before
     np.testing.assert_allclose(before["clicks of the last step"], [[0, 1, 0, 0]])
     np.testing.assert_allclose(before["steps without a click before"], [[0, 0, 1, 2]])
     # Simulated steps meet the surprises of the logged ones: 0.75, -0.25 and -0.25.
-    of_steps = features_of_steps(sessions([0, 1, 0, 0]), popularity, before)
+    simulated, seen = sessions([0, 1, 0, 0]), (np.zeros([1, 4, 1], bool),) * 2
+    of_steps = features_of_steps(simulated, popularity, before, seen)
     np.testing.assert_allclose(
         of_steps["clicks of neighbouring steps"], [[0, 0.5625, 0.0625, 0.0625]]
     )
+
+
+def test_documents_are_known_from_earlier_steps_of_their_session():
+    documents = np.array([[[7, 8], [8, 7], [7, 9]], [[7, 9], [9, 8], [9, 7]]])
+    clicked = np.zeros(documents.shape, np.float32)
+    clicked[0, 0, 0] = clicked[1, 1, 0] = 1
+    counted = np.ones(documents.shape, bool)
+    counted[1, 2] = False
+    active = counted.any(axis=2)
+    logged = Outcomes(active, active & False, clicked, counted, clicked.sum(2), {}, documents)
+    was_clicked, was_passed = seen_before(logged)
+    expected = np.zeros(documents.shape, bool)
+    expected[0, 1, 1] = expected[0, 2, 0] = True
+    np.testing.assert_array_equal(was_clicked, expected)
+    expected = np.zeros(documents.shape, bool)
+    expected[0, 1, 0] = expected[1, 1, 0] = True
+    np.testing.assert_array_equal(was_passed, expected)
 
 
 @pytest.mark.slow
