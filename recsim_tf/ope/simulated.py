@@ -81,7 +81,9 @@ class Simulations:
         is_logging = self._logging is not None and policy is self._logging
         new, new_draws = self._logged if is_logging else self._simulated(policy)
         old, old_draws = self._logged
-        return Simulated(new, new_draws, old, old_draws, self._response(policy))
+        # The sessions of the log that simulated ones follow, where these do not follow all.
+        row = self._plan.row if len(new) < self._log.num_sessions else ()
+        return Simulated(new, new_draws, old, old_draws, self._response(policy), row)
 
     def _response(self, policy: Policy) -> Sample | str:
         """A sample of simulated sessions under the policy that logged, with the weights of
@@ -173,14 +175,15 @@ class Simulated(NamedTuple):
     old_draws: Any  # float64 [D, b], such returns under the policy that logged, or ()
     # A sample of sessions under the policy that logged, or the reason why there is none, in words.
     response: Any
+    row: Any = ()  # int [S], the sessions of the log that are followed; () for all of them
 
     def alone(self, sample: Sample, level: float) -> Estimate:
         """The estimate by the model alone, with its gain over the log."""
         error = self._error_in_words(sample)
         fault = f"{error}: read calibrated" if error else ""
-        users = _users(self.new, sample)
+        users = self._users(sample)
         estimate = Estimate.of_sessions(self.new, level, fault, draws=self.new_draws, users=users)
-        gain = _difference(self.new, sample, sample.returns, self.new_draws)
+        gain = _difference(self.new, sample, sample.returns, self.new_draws, users)
         if isinstance(self.old, tuple):
             reason = "give logging, to see the model beside the log"
             estimate = _with_bias(estimate, gain, Bias.unmeasured(gain.value), level)
@@ -189,11 +192,18 @@ class Simulated(NamedTuple):
         care = "" if has_error else "the error of a model that is given is not known"
         return self._checked(estimate, gain, sample, level, care)
 
+    def _users(self, sample: Sample) -> Any:
+        """The users of the simulated sessions, see `Sample.users`."""
+        users = sample.users
+        if isinstance(users, tuple) or isinstance(self.row, tuple):
+            return users if len(users) == len(self.new) else ()
+        return users[self.row] if self.row.max() < len(users) else ()
+
     def _error_in_words(self, sample: Sample) -> str:
         """The error of the model under the logging policy, in words; "" if noise can explain it."""
         if isinstance(self.old, tuple):
             return ""
-        gap = _difference(self.old, sample, sample.returns)
+        gap = _difference(self.old, sample, sample.returns, users=self._users(sample))
         if not abs(gap.value) > _ERRORS * gap.standard_error:
             return ""
         part = abs(gap.value / sample.returns.mean())
@@ -209,8 +219,8 @@ class Simulated(NamedTuple):
         if isinstance(self.old, tuple):
             raise ValueError("logging must be the policy that logged, for calibrated, got None")
         draws: Any = self.new_draws - self.old_draws if np.ndim(self.new_draws) == 2 else ()
-        users, change = _users(self.new, sample), self.new - self.old
-        value = _difference(change, sample, -sample.returns)
+        users, change = self._users(sample), self.new - self.old
+        value = _difference(change, sample, -sample.returns, users=users)
         if np.ndim(draws) == 2:
             # The errors of the log's mean and of a model that was fitted to the log are correlated,
             # so they are added.
@@ -287,18 +297,16 @@ def _with_bias(estimate: Estimate, gain: Mean, bias: Bias, level: float) -> Esti
     )
 
 
-def _users(simulated: np.ndarray, sample: Sample) -> Any:
-    """The users of simulated sessions that follow all those of the log, `Sample.users`; else ()."""
-    return sample.users if len(simulated) == len(sample.returns) else ()
-
-
-def _difference(simulated: np.ndarray, sample: Sample, logged: np.ndarray, draws: Any = ()) -> Mean:
+def _difference(
+    simulated: np.ndarray, sample: Sample, logged: np.ndarray, draws: Any = (), users: Any = ()
+) -> Mean:
     """The mean of simulated sessions less the mean of logged values [S]. It is paired by session
     where the simulation follows all sessions of the log. Its error includes that of the parameters.
+    `users` are the users of simulated sessions that follow others.
     """
     if len(simulated) == len(logged):
         return mean_of(simulated - logged, sample.users, draws)
-    model, log = mean_of(simulated, (), draws), mean_of(logged, sample.users)
+    model, log = mean_of(simulated, users, draws), mean_of(logged, sample.users)
     difference = Mean(model.value - log.value, model.standard_error)
     return difference.with_error(log.standard_error)
 

@@ -8,11 +8,12 @@ import tensorflow as tf
 
 import recsim_tf
 from recsim_tf import logs, ope
+from recsim_tf.ope.responses import ResponseGap
 from recsim_tf.ope.sample import Sample
 from recsim_tf.ope.simulated import Simulated, Simulations
 from recsim_tf.ope.values import values_of
 from recsim_tf.policies import Deterministic
-from recsim_tf.support.means import error_of_draws
+from recsim_tf.support.means import Mean, error_of_draws
 from tests.ope.worlds import CLICKS, LEAVERS, log_of_clicks, log_of_leavers, near
 from tests.rollout_policies import first_positions, largest
 
@@ -254,6 +255,51 @@ def test_the_error_of_calibrated_holds_what_the_fit_leaves_open_of_the_differenc
     assert np.ptp(estimate.interval) > 2 * 1.95 * estimate.standard_error
     of_change = np.hypot((new - old).std(ddof=1) / np.sqrt(400), of_fit)
     assert np.ptp(estimate.gain.interval) > 2 * 1.95 * of_change
+
+
+def test_simulated_sessions_of_a_user_are_not_independent():
+    """Of 30 users with 20 sessions each half of the sessions are followed."""
+    rng = np.random.default_rng(0)
+    users = np.repeat(np.arange(30), 20)
+    returns, row = rng.normal(size=600), np.sort(rng.choice(600, 300, replace=False))
+    change = np.repeat(rng.normal(size=30), 20)[row]
+    sample = Sample({}, returns[:, np.newaxis, np.newaxis], np.ones([600, 1]), users)
+    model = Simulated(change, (), np.zeros(300), (), response="unchecked", row=row)
+    estimate = model.difference(sample, level=0.95)
+    by_user = Mean.of(change, users[row])
+    assert by_user.standard_error > 2 * change.std() / np.sqrt(300)
+    low, high = by_user.interval(0.95)
+    assert np.ptp(estimate.gain.interval) >= high - low
+
+
+def estimate_by_model(change, gap):
+    """An estimate with the gain of a model, and the gap by which the log is beyond it."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=400)
+    response = gap
+    if not isinstance(gap, str):
+        response = ResponseGap(gap + 0.02 * noise, 0.02 * rng.normal(size=1000))
+    gains = change + 0.1 * noise
+    estimate = ope.Estimate.of_sessions(gains, 0.95)
+    return estimate._replace(response=response)
+
+
+def test_the_difference_of_two_policies_holds_the_bias_of_the_models_responses():
+    """The model finds .2 between two policies, of which weights in the log see .1 more."""
+    better, worse = estimate_by_model(0.3, 0.15), estimate_by_model(0.1, 0.05)
+    gain = better.difference(worse, 0.95)
+    assert gain.value == pytest.approx(0.2)
+    # The errors of sessions, which both have, fall out of the difference.
+    np.testing.assert_allclose(gain.interval, (0.2, 0.3), atol=2e-3)
+    low, high = worse.difference(better, 0.95).interval
+    np.testing.assert_allclose((low, high), (-0.3, -0.2), atol=2e-3)
+
+
+def test_where_the_log_does_not_show_responses_the_error_is_as_large_as_the_gain():
+    better, worse = estimate_by_model(0.3, "too few sessions"), estimate_by_model(0.1, 0.05)
+    for first, second, size in ((better, worse, 0.2), (worse, better, -0.2)):
+        interval = first.difference(second, 0.95).interval
+        np.testing.assert_allclose(interval, sorted((0.0, 2 * size)), atol=2e-3)
 
 
 def test_the_variance_between_draws_has_no_noise_of_sessions():
