@@ -27,6 +27,7 @@ _DRAWN = ("response", "innovation", "departure")
 _NUM_PARTICLES = 200  # of a session that lacks something
 # Numbers of an array of all particles of a batch, and of all simulations of a log.
 _MOST_NUMBERS = 20_000_000
+_MOST_AT_ONCE = 100  # simulations
 
 
 class Resimulation:
@@ -69,26 +70,40 @@ class Resimulation:
         of_slates = num_particles * log.max_length * log.slate_size
         self._size = min(size, max(_MOST_NUMBERS // of_slates, 1))
 
-        def run(rows, seed, number, num_steps, is_observed):
-            """The outcomes of each step, [B, number, T, ...]."""
+        of_log = log.num_sessions * log.max_length * log.slate_size
+        self._number = number = min(max(_MOST_NUMBERS // of_log, 1), _MOST_AT_ONCE)
+
+        def run(rows, seed, num_steps):
+            """The outcomes of each step as logged, [B, 1, T, ...], and simulated, [B, R, T, ...].
+            Both are in one program, since a trace takes longer than small logs.
+            """
             sessions = take_sessions(trajectory, rows, num_steps)
             seed, *seeds = random.split_seed(seed, num_steps + 1)
             step_seeds = tf.stack(seeds)
 
-            def of_step(step, state, transition, log_weights):
-                ancestor_seed, step_seed = random.split_seed(step_seeds[step], 2)
-                ancestors = systematic_ancestors(log_weights, ancestor_seed, number)
-                state, transition = gathered((state, transition), rows_of(ancestors))
-                draws, stages = transition.draws._asdict(), drawn if is_observed else _DRAWN
-                answers = PartlySampled(draws, step_seed, stages) if stages else Recorded(draws)
+            def outcomes(particles, stages, seed):
+                """The outcomes of a step of particles of all sessions."""
+                state, transition = particles
+                draws = transition.draws._asdict()
+                answers = PartlySampled(draws, seed, stages) if stages else Recorded(draws)
                 next_state, again, _ = scorer.advance(state, transition.action, answers)
                 left = again.terminated
                 if last_day is not None:
                     days = tf.gather(tf.constant(last_day, next_state.user.day.dtype), rows)
-                    left |= next_state.user.day >= tf.tile(days, [number])
+                    num_copies = transition.active.shape[0] // rows.shape[0]
+                    left |= next_state.user.day >= tf.tile(days, [num_copies])
                 # Logged steps count even if a rule of the models would end the session earlier.
                 again = again._replace(active=transition.active, terminated=left)
                 return outcomes_of(scorer, state, again)
+
+            def of_step(step, state, transition, log_weights):
+                ancestor_seed, logged_seed, seed = random.split_seed(step_seeds[step], 3)
+                ancestors = systematic_ancestors(log_weights, ancestor_seed, number)
+                logged, simulated = (
+                    gathered((state, transition), rows_of(chosen))
+                    for chosen in (ancestors[:1], ancestors)
+                )
+                return outcomes(logged, drawn, logged_seed), outcomes(simulated, _DRAWN, seed)
 
             def write(arrays, step, *of_particles):
                 return nests.write(arrays, step, of_step(step, *of_particles))
@@ -97,24 +112,14 @@ class Resimulation:
             first = nests.at_step(sessions.transitions, 0)
             even = tf.zeros([1, rows.shape[0]], sessions.transitions.reward.dtype)
             like = of_step(0, scorer.initial_state(sessions.initial), first, even)
-            steps = nests.stack(
-                follow(
-                    scorer,
-                    sessions,
-                    parts,
-                    drawn,
-                    num_particles,
-                    seed,
-                    write,
-                    nests.arrays_like(like, num_steps),
-                )
-            )
+            arrays = nests.arrays_like(like, num_steps)
+            steps = follow(scorer, sessions, parts, drawn, num_particles, seed, write, arrays)
 
             def by_session(leaf):
-                leaf = tf.reshape(leaf, [num_steps, number, rows.shape[0], *leaf.shape[2:]])
+                leaf = tf.reshape(leaf, [num_steps, -1, rows.shape[0], *leaf.shape[2:]])
                 return tf.transpose(leaf, [2, 1, 0, *range(3, leaf.shape.rank)])
 
-            return tf.nest.map_structure(by_session, steps)
+            return tf.nest.map_structure(by_session, nests.stack(steps))
 
         self._run = compiled(run)
 
@@ -122,41 +127,39 @@ class Resimulation:
         """The logged sessions, their rewards computed again; `seed` is the seed of what was not
         logged.
         """
-        (outcomes,) = self._outcomes(seed, 1, True)
-        log, last_day = self.log, windows(self.log)
+        outcomes, log, last_day = self._outcomes(seed)[0], self.log, windows(self.log)
         is_gone = log.departed if last_day is None else log.departed | np.isfinite(last_day)
         is_last = np.arange(log.max_length) == log.length[:, np.newaxis] - 1
         return outcomes._replace(left=is_last & is_gone[:, np.newaxis])
 
     def simulated(self, seed: Seed, number: int) -> Iterator[Outcomes]:
         """So many simulations of all sessions, with an integer or int32 [2] as seed."""
-        log = self.log
-        at_once = max(_MOST_NUMBERS // (log.num_sessions * log.max_length * log.slate_size), 1)
-        starts = range(0, number, at_once)
+        starts = range(0, number, self._number)
         for start, own_seed in zip(starts, random.split_seed(seed, len(starts) + 1), strict=False):
-            yield from self._outcomes(own_seed, min(at_once, number - start), False)
+            yield from self._outcomes(own_seed)[1 : 1 + number - start]
 
-    def _outcomes(self, seed: Seed, number: int, is_observed: bool) -> list[Outcomes]:
+    def _outcomes(self, seed: Seed) -> list[Outcomes]:
+        """The outcomes of the log, and of R simulations of it."""
         log, parts = self.log, []
         for rows, own_seed in zip(
             self._groups, random.split_seed(seed, len(self._groups) + 1), strict=False
         ):
             num_steps = int(log.length[rows].max())
-            how = number, num_steps, is_observed
 
-            def of_batch(rows, seed, how=how):
-                return traced_call(self._run, rows, seed, *how)
+            def of_batch(rows, seed, num_steps=num_steps):
+                return traced_call(self._run, rows, seed, num_steps)
 
-            outcomes = by_batch(of_batch, rows, min(self._size, len(rows)), own_seed)
+            of_group = by_batch(of_batch, rows, min(self._size, len(rows)), own_seed)
             later = log.max_length - num_steps
-            parts.append(tf.nest.map_structure(functools.partial(_padded, later), outcomes))
+            parts.append(tf.nest.map_structure(functools.partial(_padded, later), of_group))
         order = np.argsort(np.concatenate(self._groups))
         whole = tf.nest.map_structure(lambda *leaves: np.concatenate(leaves)[order], *parts)
         return [
-            tf.nest.map_structure(lambda leaf, which=which: leaf[:, which], whole)._replace(
+            tf.nest.map_structure(lambda leaf, which=which: leaf[:, which], several)._replace(
                 documents=ids_of(log.documents)
             )
-            for which in range(number)
+            for several in whole
+            for which in range(several.active.shape[1])
         ]
 
 
