@@ -79,9 +79,9 @@ def walk(
         if not tf.nest.flatten(log.observation):
             raise ValueError(
                 "log.observation must be given to compute probabilities of the"
-                f" {' and the '.join(policies)}, got (): from_table reads it as candidates=, or,"
-                " for None or a single policy beside a model, its probabilities as propensity and"
-                " target_propensity"
+                f" {' and the '.join(policies)}, got (): from_table reads it as candidates=, or the"
+                " probabilities themselves, of None or of a single policy beside a model, as"
+                " propensity and target_propensity"
             )
         parts = []
         for start in range(0, log.length.shape[0], at_once):

@@ -180,12 +180,12 @@ class _Observer:
         first = seen(begun)
         for draw in range(1, 1 + -(-_NUM_COMPARED // number)):
             anew = _drawn(parts, hidden, scorer, known, draw)
-            for part in hidden:
-                other = part.put_into(begun, part.of(anew.initial.user))
-                _require_same(first, seen(other), part.described)
             if stages:
                 missing = " and ".join(_STAGES[stage] for stage in stages)
                 _require_same(first, seen(begun, draw), missing)
+            for part in hidden:
+                other = part.put_into(begun, part.of(anew.initial.user))
+                _require_same(first, seen(other), part.described)
         return _by_session(first, log)
 
     def _follow(self, stages: tuple[str, ...]) -> Any:
