@@ -62,11 +62,13 @@ def evaluate(
 
     Args:
       policy: the policy to judge. Estimators with weights need a `StochasticPolicy`, or None where
-        the log has its probabilities.
+        the log has its probabilities. Beside a model, the log's probabilities also serve for a
+        single policy, which then acts in simulations only, if the log has no observations.
       log: a `Log`, or an object whose `pieces()` are logs, such as a `LogStream`.
       estimators: names of `PRESETS`, or a mapping of estimators by name.
       model: a model of the users, see `Simulations`. The estimators simulated, calibrated and dr
-        read it; cips and cdr need its click model, and no probabilities of slates.
+        read it; cips and cdr need its click model, and no probabilities of slates. Policies are
+        asked about the log as agents of the model observe it, see `logs.with_observations`.
       logging: the policy that logged. It is simulated, and pi and estimators whose `reads` is a
         function need its distribution. Where the log has no probabilities, those of this policy are
         used; if it comes from `fit_logging`, the verdicts say so.

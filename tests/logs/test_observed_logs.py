@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-import recsim_tf
 from recsim_tf import logs
 from tests.refusals import assert_refused
 from tests.worlds.browsers import browsers, by_device, table_of
@@ -137,10 +136,7 @@ REFUSALS = [
         "log must have the 3 documents of the model, got 4: from_table reads them as document_ids=",
     ),
     (
-        lambda: observed(
-            logs.from_table(table_of(rolled()), candidates=offered()),
-            recsim_tf.interest_evolution(slate_size=2, num_candidates=3),
-        ),
+        lambda: observed(read(candidates=offered())._replace(documents=read().documents + 0.5)),
         "log.documents must be those of the model, to observe users after their first step",
     ),
     (

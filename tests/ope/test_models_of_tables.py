@@ -13,11 +13,11 @@ from tests.worlds.browsers import browsers, by_device, table_of
 CATALOGUE, CHANGING = browsers(), browsers(num_documents=5)
 OLD, NEW = by_device(1.0), by_device(2.0)
 BOTH = ("snips", "calibrated")
-EVEN = np.full([100, 2], 1 / 6)
+EVEN = np.full([400, 2], 1 / 6)
 
 
 @functools.cache
-def rolled(simulator, num_sessions=100, num_steps=2):
+def rolled(simulator, num_sessions=400, num_steps=2):
     return simulator.rollout(OLD, num_sessions, num_steps, seed=0)
 
 
@@ -34,7 +34,7 @@ def probabilities(simulator, policy):
 
 def judged(log, policies=NEW, estimators=BOTH, **arguments):
     judge = ope.compare if isinstance(policies, dict) else ope.evaluate
-    options = {"model": CATALOGUE, "logging": OLD, "num_simulated": 100}
+    options = {"model": CATALOGUE, "logging": OLD, "num_simulated": 400}
     return judge(policies, log, estimators, **options | arguments)
 
 
@@ -51,7 +51,7 @@ def test_a_policy_of_the_simulator_is_asked_about_a_table_of_a_catalogue():
 @pytest.mark.slow
 def test_pieces_of_a_table_are_asked_about_as_the_whole_is():
     log = read(propensity=probabilities(CATALOGUE, OLD))
-    stream = logs.LogStream(lambda: (log.take(slice(0, 50)), log.take(slice(50, None))))
+    stream = logs.LogStream(lambda: (log.take(slice(0, 200)), log.take(slice(200, None))))
     result, whole = judged(stream), judged(log)
     for name in BOTH:
         assert result[name].value == pytest.approx(whole[name].value, rel=1e-6)
@@ -68,7 +68,7 @@ def test_a_table_with_the_probabilities_of_both_policies_is_judged_with_a_model(
     result = judged(log, model=CHANGING)
     of_weights = ope.evaluate(None, log, ("snips",))["snips"]
     assert result["snips"].value == of_weights.value
-    simulated = ope.evaluate(NEW, log, ("calibrated",), model=CHANGING, logging=OLD)["calibrated"]
+    simulated = judged(log, estimators=("calibrated",), model=CHANGING)["calibrated"]
     assert result["calibrated"].value == simulated.value
     assert isinstance(result["calibrated"].response, ResponseGap)
 
