@@ -3,10 +3,13 @@
 import functools
 
 import numpy as np
+import pandas as pd
 import pytest
+import tensorflow as tf
 
 from recsim_tf import logs, ope
 from recsim_tf.ope.responses import ResponseGap
+from recsim_tf.policies import PlackettLucePolicy
 from tests.refusals import assert_refused
 from tests.worlds.browsers import browsers, by_device, table_of
 
@@ -21,10 +24,16 @@ def rolled(simulator, num_sessions=400, num_steps=2):
     return simulator.rollout(OLD, num_sessions, num_steps, seed=0)
 
 
-def read(simulator=CATALOGUE, num_documents=3, **columns):
+def read(simulator=CATALOGUE, num_documents=3, is_offered=False, **columns):
     table = table_of(rolled(simulator), **columns)
-    users = {"device": "device", "age": "age"}
-    return logs.from_table(table, user_columns=users, document_ids=range(num_documents))
+    steps = table[["session", "step"]].drop_duplicates()
+    offered = steps.merge(pd.DataFrame({"document": range(num_documents)}), how="cross")
+    return logs.from_table(
+        table,
+        user_columns={"device": "device", "age": "age"},
+        candidates=offered if is_offered else None,
+        document_ids=range(num_documents),
+    )
 
 
 def probabilities(simulator, policy):
@@ -77,7 +86,31 @@ def without_candidates():
     return read(CHANGING, 5, propensity=EVEN, target_propensity=EVEN)
 
 
+def of_known_devices():
+    """The logits of a policy that does not accept a missing device."""
+    table = tf.constant([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]])
+    return PlackettLucePolicy.of_logits(lambda seen: tf.gather(table, seen.user["device"]), 2)
+
+
+def of_missing_devices():
+    log = read(propensity=EVEN)
+    return log._replace(initial=log.initial | {"device": np.full(400, np.nan)})
+
+
 REFUSALS = [
+    (
+        lambda: judged(of_missing_devices(), of_known_devices(), ("snips",)),
+        "policy must accept the observations of the log, in which missing integers .*-1 is n",
+    ),
+    (
+        lambda: judged(
+            read(propensity=EVEN, is_offered=True),
+            of_known_devices(),
+            ("snips",),
+            model=None,
+        ),
+        "policy must accept the observations of the log, .*with_observations makes those of a sim",
+    ),
     # The probabilities of a log are those of one policy.
     (
         lambda: judged(without_candidates(), {"new": NEW, "old": OLD}, model=CHANGING),
